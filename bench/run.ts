@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-/** The certificate was generated for this run. */
+/** Does not verify the certificate, which was generated for this run. */
 const trusting = new Agent({ connect: { rejectUnauthorized: false, servername: 'mail.example.com' } });
 
 process.on('SIGINT', () => void stopAll().then(() => process.exit(130)));

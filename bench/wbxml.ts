@@ -30,7 +30,7 @@ function folder(id: string, type: string): WbxmlElement {
   return element('Ping', 'Folder', element('Ping', 'Id', id), element('Ping', 'Class', type));
 }
 
-/** Walks a document and keeps nothing of it. */
+/** Reads a document without storing it. */
 function walk(bytes: Buffer): number {
   const reader = new WbxmlReader();
   reader.push(bytes);
@@ -40,7 +40,7 @@ function walk(bytes: Buffer): number {
   return events;
 }
 
-/** Median over rounds of the time of one call. Results are summed up so that no call can be left out. */
+/** Median over rounds of the time of one call. Results are summed up so that V8 cannot optimise calls away. */
 function medianNanoseconds(call: () => number): number {
   let sum = 0;
   for (let index = 0; index < WARM_UP; index++) sum += call();

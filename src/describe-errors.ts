@@ -10,8 +10,8 @@ const BLAMED: Readonly<Record<ErrorSource, string>> = {
 };
 
 const ENDS: Readonly<Record<ProgramPart, string>> = {
-  command: 'a command',
-  start: 'a start: of the gateway, or of any command that needs what is missing',
+  command: 'the command',
+  start: 'the start of the gateway, or of a command that needs the same',
 };
 
 /** Every error of requests, commands and starts, as Markdown (docs/reference/errors.md). */
@@ -19,13 +19,13 @@ export function errorsTable(): string {
   return [
     '# Errors',
     '',
-    'This page is made from the tables in src/errors.ts (`easgate check --errors`). What the log says of the gateway itself:',
+    'This page is generated from the tables in src/errors.ts (`easgate check --errors`). Log lines about the gateway itself:',
     'docs/guide/operations.md.',
     '',
     '## Of requests',
     '',
-    'The code stands in the access log as `error`; clients see the status alone. 499: nothing could be sent any more. What to do',
-    'about the frequent ones: docs/guide/operations.md.',
+    'The access log has the code as `error`; clients get only the status. 499 means that no answer could be sent any more. Remedies',
+    'for frequent errors: docs/guide/operations.md.',
     '',
     '| code | status | caused by | meaning |',
     '| --- | --- | --- | --- |',

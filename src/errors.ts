@@ -119,7 +119,7 @@ export const ERRORS = {
   ),
   EASGATE_CONTENT_TYPE: client(
     400,
-    'the content type does not fit the command and protocol version (MS-ASHTTP 2.2.1.1.2)',
+    'the content type does not match the command and protocol version (MS-ASHTTP 2.2.1.1.2)',
   ),
   EASGATE_CONTENT_ENCODING: client(415, 'the content coding of the body is not gzip'),
   EASGATE_BODY_MISSING: client(400, 'the command needs a body'),
@@ -169,7 +169,7 @@ export const ERRORS = {
   EASGATE_DEVICE_THROTTLED: {
     status: 503,
     source: 'policy',
-    help: 'the device sends one command too often, or repeats a request without news (throttle); such a loop drains its battery',
+    help: 'the device sends one command too often, or repeats a request with unchanged answers (throttle); such a loop drains its battery',
   },
   EASGATE_DEVICE_BUSY: {
     status: 503,
@@ -209,13 +209,13 @@ export const ERRORS = {
   EASGATE_ILLEGAL_TRANSITION: {
     status: 500,
     source: 'internal',
-    help: 'a request went from one phase to another that may not follow it, and its connection was closed: a bug of easgate, please report it with the log line',
+    help: 'a request made an illegal change of phase, and its connection was closed: a bug of easgate, please report it with the log line',
   },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {
     status: 503,
     source: 'policy',
-    help: 'the decision changed during the request: a held poll ended with 200 and "start over", a response in progress was cut off, and other requests are to be retried in a second',
+    help: 'the decision changed during the request: a held poll ended with 200 and "start over", a response in progress was cut off, and the phone retries other requests in a second',
   },
 } as const satisfies Record<string, ErrorInfo>;
 
@@ -239,9 +239,9 @@ const start = (help: string): ProgramErrorInfo => ({ part: 'start', help });
 /** Every way a command or a start fails. Codes are stable: scripts may rely on them. */
 export const PROGRAM_ERRORS = {
   EASGATE_USAGE: command(
-    'there is no such command or option, an argument is missing (exit code 2), or arguments contradict each other; `--help` behind the command has examples',
+    'there is no such command or option, an argument is missing (exit code 2), or arguments contradict each other; `--help` after the command shows examples',
   ),
-  EASGATE_DEVICE_ID: command('the argument is no device id: it is letters and digits, 64 at most'),
+  EASGATE_DEVICE_ID: command('the argument is not a device id: 1 to 64 letters and digits'),
   EASGATE_EXPIRY: command(
     'the argument is not a future time: write a duration (30m, 12h, 7d, 1w) or an ISO date',
   ),
@@ -250,16 +250,16 @@ export const PROGRAM_ERRORS = {
   EASGATE_FILTER: command(
     'the value of a filter, of `--sort` or of `--limit` is not valid; the message lists the valid ones',
   ),
-  EASGATE_FORMAT: command('the format or the input is neither hex nor base64'),
+  EASGATE_FORMAT: command('the format is unknown, or the input is neither hex nor base64'),
   EASGATE_NOT_FOUND: command(
     'the directory does not know the device or user; the message suggests similar names',
   ),
   EASGATE_CHANGED: command(
-    'the decision was changed meanwhile by somebody else or by the device; check it and repeat',
+    'the decision was changed meanwhile by an operator or by the device; check it and repeat',
   ),
-  EASGATE_REASON: command('a wipe needs a reason, and the one given is blank'),
+  EASGATE_REASON: command('the reason of a wipe is blank; give one with `--reason`'),
   EASGATE_WIPE_CONFIRM: command(
-    'the wipe was not confirmed, or there is no terminal for the question; nothing was done',
+    'the wipe was not confirmed, or there is no terminal to ask (use `--confirm`); nothing was done',
   ),
   EASGATE_WIPE_USER: command(
     'the device has several users (choose with `--user` or `--all-users`), or this user was never seen with it',
@@ -274,6 +274,9 @@ export const PROGRAM_ERRORS = {
     'the gateway does not answer, answers 503 with this reason, or has no address for probes',
   ),
   EASGATE_FILE: command('a file of the command line cannot be read or parsed'),
+  EASGATE_IMPORT_FORMAT: command(
+    'the format of the file to import is not known for certain; the message says what it looks like, and `--format` says what it is',
+  ),
   EASGATE_POLICY: command('the policy document has errors; each is listed with line and column'),
   EASGATE_POLICY_FILE: command(
     'the configuration names a policy file, so that no policy is published in the directory',
@@ -296,7 +299,7 @@ export const PROGRAM_ERRORS = {
     'a text in `messages.templatesDir` has errors; each is listed with line and column',
   ),
   EASGATE_LISTEN: start(
-    'an address cannot be listened on: in use, not permitted, or not of this host; the message says what to do',
+    'the gateway cannot listen on an address: in use, not permitted, or not an address of this host; the message says what to do',
   ),
   EASGATE_REDIS: start(
     'Redis cannot be used: no answer, wrong password, TLS mismatch, or not Redis; the message says which',
@@ -304,7 +307,7 @@ export const PROGRAM_ERRORS = {
   EASGATE_ALREADY_RUNNING: start(
     'another gateway uses the same `workers.pidFile`; each gateway needs its own',
   ),
-  EASGATE_STORE_UNINITIALISED: start('Redis holds no directory yet: run `easgate store init` once'),
+  EASGATE_STORE_UNINITIALISED: start('Redis has no directory yet: run `easgate store init` once'),
   EASGATE_STORE_MISSING: start(
     'the directory that this machine used is gone: restore it, or accept the current one (`easgate store accept`)',
   ),

@@ -5,7 +5,7 @@ const UNSHOWN = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 /** Characters examined per character kept, so that a long text costs no more than a short one. */
 const SLACK = 4;
 
-/** At most `max` UTF-16 units of `text`, never half a character; control characters are removed. */
+/** At most `max` UTF-16 units of `text`, without splitting a character; control characters are removed. */
 export function plain(text: string, max: number): string {
   const shown = text.slice(0, max * SLACK).replaceAll(UNSHOWN, '');
   const cut = shown.slice(0, max);

@@ -1,4 +1,4 @@
-// Owns the promise that the compiled program is kept only where nobody else can write: whoever can could put code into easgate.
+// Owns the promise that compiled code is cached only where no other user can write: such a user could inject code into easgate.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,20 +25,20 @@ function runWith(cacheHome: string): number | null {
 }
 
 describe('the compile cache', () => {
-  it('lies in a folder of this user alone', () => {
+  it('is in a folder that only this user can write to', () => {
     expect(runWith(folder)).toBe(0);
     expect(statSync(join(folder, 'easgate')).mode & 0o777).toBe(0o700);
     expect(readdirSync(join(folder, 'easgate'))).not.toEqual([]);
   });
 
-  it('is not used where others can write', () => {
+  it('is not used in a folder that others can write to', () => {
     mkdirSync(join(folder, 'easgate'));
     chmodSync(join(folder, 'easgate'), 0o777);
     expect(runWith(folder)).toBe(0);
     expect(readdirSync(join(folder, 'easgate'))).toEqual([]);
   });
 
-  it('is left out where no folder can be made', () => {
+  it('is off where no folder can be created', () => {
     expect(runWith('/dev/null')).toBe(0);
   });
 
@@ -47,7 +47,7 @@ describe('the compile cache', () => {
     [0o755, true],
     [0o775, false],
     [0o757, false],
-  ])('takes a folder of mode %o for private: %s', (mode, expected) => {
+  ])('treats a folder of mode %o as private: %s', (mode, expected) => {
     chmodSync(folder, mode);
     expect(isPrivate(folder)).toBe(expected);
   });

@@ -1,5 +1,5 @@
-// Owns the promises of the container image, read from its Dockerfile: one configuration, none of its own, commands that are
-// there, nothing downloaded twice; and of the documentation that shows how it is run.
+// Owns the promises of the container image, read from its Dockerfile: one configuration, which the image does not contain,
+// commands that exist, nothing downloaded twice; and of the documentation that shows how the image is run.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ const container = read('docs/guide/operations.md').split('## Container')[1] ?? '
 afterEach(() => vi.unstubAllEnvs());
 
 describe('the container image', () => {
-  it('copies only what there is', () => {
+  it('copies only files that exist', () => {
     const sources = [...of('COPY'), ...of('COPY', build)]
       .filter((line) => !line.startsWith('--from'))
       .flatMap((line) => line.split(' ').slice(0, -1));
@@ -43,17 +43,17 @@ describe('the container image', () => {
     expect(sources.filter((source) => !existsSync(new URL(source, root)))).toEqual([]);
   });
 
-  it('has no configuration of its own', () => {
+  it('contains no configuration', () => {
     expect(of('COPY').filter((line) => /config|\.ya?ml/.test(line))).toEqual([]);
   });
 
-  it('reads one configuration in every command: the one that the documentation mounts', () => {
+  it('reads the configuration that the documentation mounts, in every command', () => {
     const path = variables.get('EASGATE_CONFIG');
     expect(words(of('CMD')[0])).toEqual(['serve', '--config', path]);
     expect(/\$PWD\/easgate\.yaml:([^:"]+):ro/.exec(container)?.[1]).toBe(path);
   });
 
-  it('keeps what it writes in its volume, so that its root may be read-only', () => {
+  it('writes only to its volume, so that its root may be read-only', () => {
     const data = variables.get('EASGATE_DATA') ?? '';
     expect(of('VOLUME')).toEqual([data]);
     expect(of('RUN').join()).toContain(`chown node:node ${data}`);
@@ -64,7 +64,7 @@ describe('the container image', () => {
     expect(config.workers.pidFile).toBe(join(data, 'easgate.pid'));
   });
 
-  it('leaves paths beside the configuration that do not begin with data/', () => {
+  it('resolves paths that do not begin with data/ against the folder of the configuration', () => {
     vi.stubEnv('EASGATE_DATA', '/var/lib/easgate');
     const text = 'store: { kind: embedded, path: ../database/x.db }\nlog: { destination: data/log/x.log }';
     const config = parseConfig(text, '/etc/easgate/easgate.yaml');
@@ -72,7 +72,7 @@ describe('the container image', () => {
     expect(config.log.destination).toBe('/var/lib/easgate/log/x.log');
   });
 
-  it('checks its health by a command that works whatever the configuration says', () => {
+  it('checks its health with a command that works with any configuration', () => {
     expect(of('HEALTHCHECK')[0]).toMatch(/CMD \["easgate", "health"\]$/);
     vi.stubEnv('EASGATE_HEALTH_LISTEN', variables.get('EASGATE_HEALTH_LISTEN') ?? '');
     const endpoint = (text: string) => healthEndpoint(parseConfig(text, 'x.yaml'));
@@ -80,7 +80,7 @@ describe('the container image', () => {
     expect(endpoint('health: { listen: "[::1]:9000" }')).toEqual({ address: '::1', port: 9000 });
   });
 
-  it('has the command that it starts and that the documentation shows', () => {
+  it('contains the command that it starts and that the documentation shows', () => {
     expect(words(of('ENTRYPOINT')[0])).toEqual(['easgate']);
     expect(of('RUN').join()).toMatch(
       /chmod \+x dist\/main\.js && ln -s \/app\/dist\/main\.js \/usr\/local\/bin\/easgate/,
@@ -96,12 +96,12 @@ describe('the container image', () => {
     ]);
   });
 
-  it('opens the port that is the default', () => {
+  it('exposes the default port', () => {
     expect(of('EXPOSE')).toEqual([String(parseConfig('', 'x.yaml').listen.port)]);
     expect(container).toContain('-p 8780:8780');
   });
 
-  it('runs as a user without rights', () => {
+  it('runs as an unprivileged user', () => {
     expect(of('USER')).toEqual(['node']);
   });
 
@@ -119,7 +119,7 @@ describe('a configuration that is not there', () => {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-container-'));
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('is named with what to do; also when the engine made a folder in its place', () => {
+  it('is reported with what to do, also when the container engine created a folder in its place', () => {
     expect(() => loadConfig(join(folder, 'easgate.yaml'))).toThrow(
       /there is no .*easgate\.yaml; .*mount it there/,
     );

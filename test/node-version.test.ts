@@ -1,4 +1,4 @@
-// Owns the promise that an old Node.js is told what easgate needs, instead of failing on what it does not know.
+// Owns the promise that an old Node.js leads to an error that names the required version, not to a syntax error.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { NEEDED_NODE, nodeTrouble } from '../src/node-version.ts';
@@ -7,7 +7,7 @@ const read = (path: string): string => readFileSync(new URL(`../${path}`, import
 
 describe('nodeTrouble', () => {
   it.each(['18.20.4', '20.20.2', '24.21.0', '26.3.9'])(
-    'refuses %s and says where a newer one is',
+    'refuses %s and says where to get a newer one',
     (version) => {
       const text = nodeTrouble(version);
       expect(text).toContain(`this is Node.js ${version}; easgate needs ${NEEDED_NODE}`);
@@ -15,17 +15,17 @@ describe('nodeTrouble', () => {
     },
   );
 
-  it.each(['26.4.0', '26.10.0', '27.0.0', '100.1.1'])('takes %s', (version) => {
+  it.each(['26.4.0', '26.10.0', '27.0.0', '100.1.1'])('accepts %s', (version) => {
     expect(nodeTrouble(version)).toBeNull();
   });
 
-  it('needs what package.json says', () => {
+  it('requires the version of package.json', () => {
     expect(JSON.parse(read('package.json'))).toMatchObject({ engines: { node: `>=${NEEDED_NODE}` } });
   });
 });
 
 describe('src/main.ts', () => {
-  it('loads nothing before the version is known', () => {
+  it('loads nothing before it has checked the version', () => {
     const imports = (text: string): string[] =>
       [...text.matchAll(/^import .* from '(.*)';$/gm)].map(([, name = '']) => name);
     expect(imports(read('src/main.ts'))).toEqual(['./node-version.ts']);

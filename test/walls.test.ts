@@ -1,4 +1,4 @@
-// Owns the promise that the linter and docs/architecture.md show the same walls, for every folder there is.
+// Owns the promise that the linter and docs/architecture.md have the same import rules, for every folder.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

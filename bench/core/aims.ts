@@ -1,4 +1,4 @@
-// Owns the targets of the benchmark, and whether they are met.
+// Owns the aims of the benchmark, and the check whether they are met.
 import { median } from './report.ts';
 import type { BenchResult, Measure } from './report.ts';
 
@@ -10,8 +10,8 @@ export interface Aim {
   readonly atMost: boolean;
   readonly digits: number;
   /**
-   * What is compared with the limit, round by round: who is measured in one round meets the same machine, which is twice
-   * as fast in the next. Empty = the run did not measure it.
+   * The value to compare with the limit, per round: all rivals of one round run under the same conditions, but the machine may be twice
+   * as fast in the next round. Empty = the run did not measure it.
    */
   readonly values: (result: BenchResult) => number[];
 }
@@ -19,10 +19,19 @@ export interface Aim {
 /** All targets. */
 export const AIMS: readonly Aim[] = [
   against('hot-path', 1, 'nginx-lua', true),
+  against('low-rate', 1.1, 'nginx-lua', true),
   ...['hot-path', 'block', 'held-polls'].map(withPolicy),
   against('tls', 1.2, 'nginx-lua', true),
   bytes('held-polls', 10),
   bytes('tls-held-polls', 60),
+  {
+    scenario: 'idle',
+    text: 'at most 1,500 µs per second with 9,000 held polls',
+    limit: 1_500,
+    atMost: true,
+    digits: 0,
+    values: (result) => samplesOf(result, 'easgate', 'cpuMicrosPerSecond'),
+  },
   {
     scenario: 'beside-polls',
     text: 'p99 at most 2 × the p99 without held polls',
@@ -69,7 +78,7 @@ export const AIMS: readonly Aim[] = [
   },
 ];
 
-/** Rounds that lie further apart than this factor are no evidence, whatever their median is. */
+/** Rounds that differ by more than this factor prove nothing, whatever their median. */
 const MAX_SPREAD = 2;
 
 /** The median over the rounds, and their spread. */
@@ -77,7 +86,7 @@ export interface Outcome {
   readonly value: number;
   readonly least: number;
   readonly most: number;
-  /** `not measured`: the rounds lie more than twofold apart, and some of them meet the aim. */
+  /** `not measured`: the rounds differ more than twofold, and some of them meet the aim. */
   readonly verdict: 'met' | 'missed' | 'not measured';
 }
 
@@ -90,7 +99,7 @@ export function outcomeOf({ values, limit, atMost }: Aim, result: BenchResult): 
   const most = Math.max(...all);
   const meets = (one: number): boolean => (atMost ? one <= limit : one >= limit);
   const isNoise = least <= 0 || most > MAX_SPREAD * least;
-  // Noise is no evidence that an aim is met. An aim that every round misses is missed all the same.
+  // Noisy rounds do not prove that an aim is met, but an aim that every round misses is missed.
   if (isNoise && all.some(meets)) return { value, least, most, verdict: 'not measured' };
   return { value, least, most, verdict: meets(value) ? 'met' : 'missed' };
 }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Files of a certificate and its key; `both` holds one behind the other, as HAProxy wants them. */
+/** Files of a certificate and its key; `both` has one after the other, as HAProxy requires. */
 export interface CertificateFiles {
   readonly certificate: string;
   readonly key: string;

@@ -1,5 +1,5 @@
-// Owns new TLS connections one after the other, some at a time, each a full handshake, or each resumed with the ticket of
-// the one before; prints how many as JSON.
+// Owns a load of new TLS connections, several at a time, each with a full handshake or resumed with the ticket of the one before;
+// prints their number as JSON.
 import { connect } from 'node:tls';
 
 const AT_A_TIME = 8;
@@ -9,7 +9,7 @@ const end = performance.now() + (seconds ?? 0) * 1_000;
 let total = 0;
 let errors = 0;
 
-/** One handshake; a session is offered only where resuming is what is measured. */
+/** One handshake; a session is offered only if resumption is measured. */
 function shake(ticket: Ticket): Promise<void> {
   return new Promise((resolve) => {
     let counted = false;
@@ -23,7 +23,7 @@ function shake(ticket: Ticket): Promise<void> {
       host: '127.0.0.1',
       rejectUnauthorized: false,
       servername: 'mail.example.com',
-      // The same for everybody: ML-KEM, which OpenSSL 3.5 prefers and nginx of Debian 12 does not know, is work of its own.
+      // The same key exchange for all rivals: nginx of Debian 12 does not support ML-KEM, which OpenSSL 3.5 prefers and which costs more.
       ecdhCurve: 'X25519',
       ...(resumes && ticket.session !== null ? { session: ticket.session } : {}),
     };
@@ -31,7 +31,7 @@ function shake(ticket: Ticket): Promise<void> {
       count();
       if (!resumes || socket.isSessionReused()) socket.destroy();
     });
-    // TLS 1.3 sends the ticket behind the handshake (RFC 8446 4.6.1).
+    // TLS 1.3 sends the ticket after the handshake (RFC 8446 4.6.1).
     if (resumes)
       socket.on('session', (session) => {
         ticket.session = session;

@@ -2,7 +2,7 @@
 import autocannon from 'autocannon';
 import { BLOCKED_DEVICE, CONNECTIONS, DEVICES, SYNC_BODY, headers, target } from './traffic.ts';
 
-/** What to send: as allowed devices, the same with a head that is never the one before, or as the blocked device. */
+/** The requests: of allowed devices, the same with a different head each time, or of the blocked device. */
 export type LoadKind = 'forward' | 'changing' | 'block';
 
 /** One line of JSON on the command line. */
@@ -20,9 +20,9 @@ const { requests, latency, errors, timeouts, non2xx } = await autocannon({
   url: `${order.secure ? 'https' : 'http'}://127.0.0.1:${order.port}`,
   connections: CONNECTIONS,
   duration: order.seconds,
-  // The certificate was made for this run; the handshake and the ciphers are what counts.
+  // The certificate was created for this run, so it is not verified.
   ...(order.secure ? { tlsOptions: { rejectUnauthorized: false, servername: 'mail.example.com' } } : {}),
-  // One phone per connection, as in life.
+  // One phone per connection, as in production.
   setupClient: (client) => {
     const device = order.kind === 'block' ? BLOCKED_DEVICE : (DEVICES[connections++] as string);
     const request = {

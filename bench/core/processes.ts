@@ -7,10 +7,10 @@ import type { AddressInfo } from 'node:net';
 
 const running = new Set<ChildProcess>();
 
-/** Core of what is measured, and core of everything else. */
+/** The core of the measured process, and the core of all others. */
 export const GATEWAY_CORE = '0';
 export const LOAD_CORE = '1';
-/** Where the number of workers is what is measured. */
+/** Both cores, for measurements of several workers. */
 export const ALL_CORES = '0,1';
 
 /** Starts a pinned process. */
@@ -95,7 +95,7 @@ export function rssBytes(pid: number): number {
   }, 0);
 }
 
-/** A port nobody listens on. */
+/** A free port. */
 export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {

@@ -12,7 +12,7 @@ const PAGES = [
 ] as const;
 const BLOCK = /(<!-- bench -->\n)[\s\S]*?(\n<!-- \/bench -->)/;
 
-/** The pages as they should be, with the text they have around the tables. */
+/** The pages with generated tables and their present text around them. */
 export function pages(): { readonly file: string; readonly is: string; readonly shouldBe: string }[] {
   const results = new Map(
     SCENARIOS.flatMap(({ name }) => {
@@ -29,7 +29,7 @@ export function pages(): { readonly file: string; readonly is: string; readonly 
   });
 }
 
-/** Writes the tables anew. */
+/** Rewrites the tables. */
 export function writeTables(): void {
   for (const { file, shouldBe } of pages()) writeFileSync(new URL(file, ROOT), shouldBe);
 }

@@ -4,11 +4,13 @@ import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { version } from './processes.ts';
 
-/** What can be measured; `less` = less is better. */
+/** The kinds of measures; `less` = less is better. */
 export const MEASURES = {
   cpuMicrosPerRequest: { label: 'CPU µs per request', digits: 1, less: true },
   cpuMicrosPerHandshake: { label: 'CPU µs per handshake', digits: 0, less: true },
   cpuMicrosPerDecision: { label: 'CPU µs per decision', digits: 2, less: true },
+  cpuMicrosPerSecond: { label: 'CPU µs per second', digits: 0, less: true },
+  cpuMicrosWithout: { label: 'CPU µs per second without polls', digits: 0, less: true },
   rssBytesPerPoll: { label: 'bytes per held poll', digits: 0, less: true },
   megabytesPerSecond: { label: 'MB/s', digits: 0, less: false },
   cpuMillisPerMegabyte: { label: 'CPU ms per MB', digits: 2, less: true },
@@ -22,7 +24,7 @@ export const MEASURES = {
   errors: { label: 'errors', digits: 0, less: true },
 } as const;
 
-/** One of them. */
+/** One kind of measure. */
 export type Measure = keyof typeof MEASURES;
 
 /** One measured run of one rival. */

@@ -1,11 +1,11 @@
 // Owns the requests every rival is measured with: a Sync of 64 bytes with the headers an iPhone sends.
 
-/** Where Exchange ActiveSync lives. */
+/** The path of Exchange ActiveSync. */
 export const PATH = '/Microsoft-Server-ActiveSync';
 export const CONNECTIONS = 64;
 const CREDENTIALS = `Basic ${Buffer.from('alice:secret-of-alice').toString('base64')}`;
 
-/** The device ids in use; one per connection, so that nothing is measured on one entry only. */
+/** The device ids in use, one per connection, so that several cache entries are used. */
 export const DEVICES = Array.from(
   { length: CONNECTIONS },
   (_, index) => `BENCHPHONE${String(index).padStart(4, '0')}`,
@@ -48,13 +48,13 @@ export function headers(): Record<string, string> {
   };
 }
 
-/** Held polls, each of a device of its own: a device has one. */
+/** Device ids of held polls: each device has one poll. */
 export const POLL_DEVICES = 9_000;
 export function pollDevice(index: number): string {
   return `POLLPHONE${String(index).padStart(6, '0')}`;
 }
 
-/** Device ids no worker has in memory. */
+/** Device ids that no worker has cached. */
 export const COLD_DEVICES = 12_800;
 export function coldDevice(index: number): string {
   return `COLDPHONE${String(index % COLD_DEVICES).padStart(6, '0')}`;
@@ -64,7 +64,7 @@ export function coldDevice(index: number): string {
 export const LARGE_BYTES = 100 * 1024 * 1024;
 /** A body that only begins to fetch: the backend answers `Cmd=ItemOperations` with {@link LARGE_BYTES}. */
 export const FETCH_BODY = Buffer.from('03016a00001445464e033100010101', 'hex');
-/** How a SendMail of 14.1 begins, up to the OPAQUE of its Mime. */
+/** The beginning of a SendMail of 14.1, up to the OPAQUE of its Mime. */
 export const SEND_MAIL_START = Buffer.from('03016a00001545510331000150c3', 'hex');
 
 /** A request as bytes. */

@@ -15,7 +15,7 @@ function head(command: string, length: number): Buffer {
   );
 }
 
-/** Sends the head and `total` octets, of which `start` are the first, as fast as they are taken. */
+/** Sends the head and `total` octets, beginning with `start`, as fast as they are accepted. */
 async function send(command: string, start: Buffer, total: number): Promise<void> {
   socket.write(Buffer.concat([head(command, total), start]));
   for (let left = total - start.length; left > 0; left -= block.length) {
@@ -24,7 +24,7 @@ async function send(command: string, start: Buffer, total: number): Promise<void
   }
 }
 
-/** Resolves with the status once head and `length` octets of body are there. */
+/** Resolves with the status once head and `length` octets of body were received. */
 function receive(length: number): Promise<number> {
   return new Promise((resolve, reject) => {
     let status = 0;

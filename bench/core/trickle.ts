@@ -1,4 +1,4 @@
-// Owns a steady trickle of requests at a given rate, for latencies: autocannon's rate comes in bursts of a second.
+// Owns a steady load at a given rate, for latencies: autocannon sends its rate in bursts, one a second.
 // A process of its own on the second core; prints the result as one JSON line.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -13,7 +13,7 @@ let sent = 0;
 interface Phone {
   readonly socket: Socket;
   readonly device: string;
-  /** When the request under way was due; 0 = none. */
+  /** The due time of the current request; 0 = none. */
   since: number;
 }
 
@@ -48,7 +48,7 @@ await new Promise<void>((resolve) => {
     const due = Math.min(total, Math.floor(elapsed * perMillisecond));
     while (sent < due && idle.length > 0) {
       const phone = idle.shift() as Phone;
-      // Late requests count from their due time, so that a stall does not hide the requests it delayed.
+      // Late requests are measured from their due time, so that a stall includes the requests it delayed.
       const device = kind === 'cold' ? coldDevice(sent) : phone.device;
       sent++;
       phone.since = startedAt + sent / perMillisecond;

@@ -1,9 +1,9 @@
-// Owns the scenario of verdicts that are read from Redis, compared with verdicts in memory.
+// Owns the scenario of verdicts read from Redis, compared with cached verdicts.
 import { PLAIN, inTurns, trickle } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
 const COLD_RATE = 3_000;
-/** The slowest requests are those during which V8 compiles; only the time after that counts. */
+/** The slowest requests are those while V8 compiles; only the time after that is measured. */
 const COLD_WARM_UPS = 4;
 
 export const COLD_SCENARIOS: readonly Scenario[] = [

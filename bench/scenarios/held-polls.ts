@@ -1,6 +1,6 @@
 // Owns the scenarios with thousands of held polls: memory per poll, and the latency of other requests beside them.
 import type { ChildProcess } from 'node:child_process';
-import { LOAD_CORE, line, rssBytes, start, stop } from '../core/processes.ts';
+import { LOAD_CORE, cpuMicros, line, rssBytes, start, stop } from '../core/processes.ts';
 import type { Sample } from '../core/report.ts';
 import { EVERYONE, PLAIN, load, trickle } from './scenario.ts';
 import type { Effort, Running, Scenario } from './scenario.ts';
@@ -37,6 +37,14 @@ export const HELD_POLL_SCENARIOS: readonly Scenario[] = [
     rivals: ['easgate', 'nginx-lua'],
     measure: besidePolls,
   },
+  {
+    ...PLAIN,
+    name: 'idle',
+    text: '9,000 held polls and no other traffic',
+    figure: 'cpuMicrosPerSecond',
+    rivals: ['easgate', 'nginx-lua', 'haproxy'],
+    measure: idle,
+  },
 ];
 
 /** Every step is a sample, so that the median is the cost of one more poll without one-time allocations. */
@@ -44,7 +52,7 @@ async function holdPolls(runs: readonly Running[], { seconds }: Effort, secure: 
   for (const running of runs) {
     const { process: child, port, samples, rival } = running;
     if (child?.pid === undefined) continue;
-    // Starts on a fresh process: memory freed by earlier traffic would hide the cost of a poll.
+    // Needs a new process: memory freed by earlier traffic would hide the cost of a poll.
     const polls = startPolls(port, secure);
     let before = await park(polls, 0, child.pid);
     for (let count = POLL_STEP; count <= MANY_POLLS; count += POLL_STEP) {
@@ -54,7 +62,7 @@ async function holdPolls(runs: readonly Running[], { seconds }: Effort, secure: 
       samples.push({ rssBytesPerPoll });
       process.stdout.write(`held polls ${rival.name}, ${count}: ${rssBytesPerPoll.toFixed(0)} bytes\n`);
     }
-    // Ordinary traffic beside the held polls goes on.
+    // Ordinary traffic continues beside the held polls.
     const { errors = 0 } = await load(running, seconds, { secure });
     if (errors > 0) throw new Error(`${rival.name} fails beside held polls`);
     await stop(polls);
@@ -98,6 +106,38 @@ async function besidePolls(
       process.stdout.write(`${name} ${running.rival.name}: ${figures}\n`);
     });
   }
+}
+
+/** What each does while nothing happens: without polls, and with many. */
+async function idle(
+  runs: readonly Running[],
+  { rounds, seconds }: Effort,
+  { name }: Scenario,
+): Promise<void> {
+  for (const { process: child, port, samples, rival } of runs) {
+    if (child?.pid === undefined) continue;
+    const { pid } = child;
+    const inRounds = async (): Promise<number[]> => {
+      const measured: number[] = [];
+      for (let round = 0; round < rounds; round++) measured.push(await cpuMicrosPerSecond(pid, seconds));
+      return measured;
+    };
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const without = await inRounds();
+    const polls = startPolls(port, false);
+    await park(polls, MANY_POLLS, pid);
+    for (const [round, measured] of (await inRounds()).entries())
+      samples.push({ cpuMicrosPerSecond: measured, cpuMicrosWithout: without[round] ?? 0 });
+    process.stdout.write(`${name} ${rival.name}: ${samples.length} samples\n`);
+    await stop(polls);
+    await stop(child);
+  }
+}
+
+async function cpuMicrosPerSecond(pid: number, seconds: number): Promise<number> {
+  const [before, from] = [cpuMicros(pid), performance.now()];
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  return ((cpuMicros(pid) - before) * 1_000) / (performance.now() - from);
 }
 
 function startPolls(port: number, secure: boolean): ChildProcess {

@@ -1,4 +1,4 @@
-// Owns the scenario of a policy change: verdicts in memory and held polls decided anew, in this process alone.
+// Owns the scenario of a policy change: cached verdicts and held polls are decided again, in this process only.
 import { monotonicNow } from '../../src/clock.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts';
@@ -81,7 +81,7 @@ function resultOf(index: number): LookupResult {
   };
 }
 
-/** Fills a cache, changes the policy, and notes how long until all is decided, and the longest pause of other work. */
+/** Fills a cache, changes the policy, and measures the time until all is decided, and the longest pause of other work. */
 async function measureChange({ rounds }: Effort): Promise<Record<string, Sample[]>> {
   let asked = 0;
   const store = { lookup: async () => resultOf(asked++), isBefore: () => false } as unknown as DirectoryStore;

@@ -1,4 +1,4 @@
-// Owns the scenario of the policy engine: CPU time of one decision under a large policy, in this process alone.
+// Owns the scenario of the policy engine: CPU time of one decision with a large policy, in this process only.
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import { evaluate, explain } from '../../src/policy/engine/evaluate.ts';
@@ -71,7 +71,7 @@ function factsOf(index: number): Facts {
   );
 }
 
-/** Measures deciding, deciding with expressions, and explaining, in turns. */
+/** Measures decisions, decisions with expressions, and explanations, in turn. */
 function measurePolicy({ rounds, seconds }: Effort): Record<string, Sample[]> {
   const expressions = Array.from({ length: EXPRESSIONS }, (_, index) => ({
     name: `expression ${index}`,

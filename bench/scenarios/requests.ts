@@ -1,7 +1,12 @@
 // Owns the scenarios of CPU time per request: forwarded, refused, over TLS, with two workers.
 import { ALL_CORES } from '../core/processes.ts';
-import { EVERYONE, PLAIN, inTurns, load } from './scenario.ts';
+import { EVERYONE, PLAIN, inTurns, load, openLoop } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
+
+/** Each with one request a second. */
+const LOW_RATE_PHONES = 2_000;
+/** At this rate V8 takes long to find out what is worth optimising. */
+const LOW_RATE_WARM_UPS = 3;
 
 export const REQUEST_SCENARIOS: readonly Scenario[] = [
   {
@@ -21,6 +26,21 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     rivals: ['easgate', 'nginx-lua'],
     measure: (runs, effort, { name }) =>
       inTurns(runs, effort, name, (running) => load(running, effort.seconds, { kind: 'changing' })),
+  },
+  {
+    ...PLAIN,
+    name: 'low-rate',
+    text: '2,000 connections with one request a second each, open loop',
+    figure: 'cpuMicrosPerRequest',
+    rivals: ['easgate', 'nginx-lua', 'haproxy'],
+    measure: (runs, effort, { name }) =>
+      inTurns(
+        runs,
+        effort,
+        name,
+        (running) => openLoop(running, effort.seconds, LOW_RATE_PHONES),
+        LOW_RATE_WARM_UPS,
+      ),
   },
   {
     ...PLAIN,

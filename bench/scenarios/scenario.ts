@@ -5,7 +5,7 @@ import { LOAD_CORE, cpuMicros, line, start, stop } from '../core/processes.ts';
 import type { Measure, Sample } from '../core/report.ts';
 import type { Rival } from '../servers/rival.ts';
 
-/** A rival that is up. */
+/** A running rival. */
 export interface Running {
   readonly rival: Rival;
   readonly process: ChildProcess | null;
@@ -23,13 +23,13 @@ export interface Effort {
 export interface Scenario {
   readonly name: string;
   readonly figure: Measure;
-  /** What is measured, in a sentence. */
+  /** Description of the measurement, one sentence. */
   readonly text: string;
   readonly rivals: readonly string[];
   readonly tls: boolean;
   readonly logged: boolean;
   readonly redis: boolean;
-  /** Measures code of this process, without gateways: the samples of each variant. */
+  /** Measures code in this process, without gateways; returns the samples of each variant. */
   readonly alone?: (effort: Effort) => Record<string, Sample[]> | Promise<Record<string, Sample[]>>;
   /** Fills in the samples of each. */
   measure(runs: readonly Running[], effort: Effort, scenario: Scenario): Promise<void>;
@@ -37,7 +37,7 @@ export interface Scenario {
 
 const WARM_UP_SECONDS = 2;
 
-/** Every rival that decides. */
+/** Every rival that makes the decision. */
 export const EVERYONE = ['easgate', 'nginx-lua', 'haproxy', 'undici', 'http-proxy'];
 /** A scenario without TLS, access log and Redis. */
 export const PLAIN = { tls: false, logged: false, redis: false };
@@ -112,6 +112,24 @@ export async function trickle(
   const [, json = '{}'] = await line(client, /^(\{.*\})$/m, (seconds + 30) * 1_000);
   const after = child?.pid === undefined ? 0 : cpuMicros(child.pid);
   await stop(client);
+  const { total, errors, p50, p99 } = JSON.parse(json) as Record<'total' | 'errors' | 'p50' | 'p99', number>;
+  return { cpuMicrosPerRequest: (after - before) / total, p50Ms: p50, p99Ms: p99, errors };
+}
+
+/** `phones` connections with one request a second each; connecting does not count. */
+export async function openLoop(
+  { process: child, port }: Running,
+  seconds: number,
+  phones: number,
+): Promise<Sample> {
+  const words = ['bench/core/open-loop.ts', String(port), String(phones), String(seconds)];
+  const crowd = start(LOAD_CORE, process.execPath, words, true);
+  await line(crowd, /^ready$/m, 60_000);
+  const before = child?.pid === undefined ? 0 : cpuMicros(child.pid);
+  crowd.stdin?.write('go\n');
+  const [, json = '{}'] = await line(crowd, /^(\{.*\})$/m, (seconds + 30) * 1_000);
+  const after = child?.pid === undefined ? 0 : cpuMicros(child.pid);
+  await stop(crowd);
   const { total, errors, p50, p99 } = JSON.parse(json) as Record<'total' | 'errors' | 'p50' | 'p99', number>;
   return { cpuMicrosPerRequest: (after - before) / total, p50Ms: p50, p99Ms: p99, errors };
 }

@@ -17,7 +17,7 @@ const END_OF_HEAD = Buffer.from('\r\n\r\n');
 const EMPTY_RESPONSE = Buffer.from(
   'HTTP/1.1 200 OK\r\nContent-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: 0\r\n\r\n',
 );
-/** A server that answers OPTIONS to everybody proves no password. */
+/** OPTIONS requires credentials; otherwise its answer would prove no password. */
 const UNAUTHORIZED =
   'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="mail"\r\nContent-Length: 0\r\n\r\n';
 const OFFER =
@@ -27,7 +27,7 @@ const LARGE_HEAD = Buffer.from(
 );
 const BLOCK = Buffer.alloc(256 * 1024, 7);
 
-/** Writes the large body as fast as it is taken. */
+/** Writes the large body as fast as it is accepted. */
 async function sendLarge(socket: Socket): Promise<void> {
   socket.write(LARGE_HEAD);
   for (let sent = 0; sent < LARGE_BYTES && !socket.destroyed; sent += BLOCK.length) {
@@ -37,7 +37,7 @@ async function sendLarge(socket: Socket): Promise<void> {
 
 const server = createServer({ noDelay: true }, (socket) => {
   let pending = Buffer.alloc(0);
-  // Octets of a large upload still to come: they are counted, not kept.
+  // Missing octets of a large upload, which are counted and not stored.
   let swallow = 0;
   socket.on('error', () => undefined);
   socket.on('data', (chunk: Buffer) => {

@@ -1,4 +1,4 @@
-// Owns how easgate is started for a run: one worker, two, without verdicts in memory, or with a large policy.
+// Owns the start of easgate for a run: with one worker, two workers, without cached verdicts, or with a large policy.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALL_CORES, GATEWAY_CORE } from '../core/processes.ts';
@@ -7,7 +7,7 @@ import { BLOCKED_DEVICE, COLD_DEVICES, coldDevice } from '../core/traffic.ts';
 import { ALLOWED, numbered, startNode } from './rival.ts';
 import type { Rival } from './rival.ts';
 
-/** How a rival differs from the one it is a copy of. */
+/** Differences from the rival that this one is a variant of. */
 interface EasgateVariant {
   readonly workers: number;
   readonly cores: string;
@@ -17,7 +17,7 @@ interface EasgateVariant {
 }
 
 async function seedEasgate(config: string, cold: boolean): Promise<void> {
-  // The directory is filled through the store's own interface, as a feed would.
+  // The directory is filled through the store interface, as by a feed.
   const { openKeeper, openStore } = await import('../../src/directory/open-store.ts');
   const { newIdentity } = await import('../../src/directory/store-identity.ts');
   const { storeOptions } = await import('../../src/config/store-settings.ts');
@@ -65,7 +65,7 @@ function easgateVariant(name: string, variant: EasgateVariant): Rival {
           `log: { access: ${logged}, destination: access.log }`,
           ...(variant.policy === true ? ['policy: { file: policy.yaml }'] : []),
           `cache: { lifetimeSeconds: 600, maxEntries: ${variant.warm ? 100_000 : 100} }`,
-          // The guard would take one phone's hundreds of requests a second for a loop, which it is.
+          // The battery guard would stop one phone with hundreds of requests a second as a loop.
           'throttle: { burst: 0 }',
           'limits: { maxInFlightPerDevice: 0 }',
         ].join('\n'),

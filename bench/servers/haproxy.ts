@@ -1,4 +1,4 @@
-// Owns how HAProxy with an ACL on the device id is started for a run.
+// Owns the start of HAProxy, with an ACL on the device id, for a run.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GATEWAY_CORE, start, version } from '../core/processes.ts';

@@ -1,4 +1,4 @@
-// Owns how nginx with a Lua access check is started for a run.
+// Owns the start of nginx, with a Lua access check, for a run.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GATEWAY_CORE, start, version } from '../core/processes.ts';

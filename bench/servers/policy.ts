@@ -1,4 +1,4 @@
-// Owns the decision that the Node rivals take: the same as easgate's, by the shortest way.
+// Owns the decision of the Node.js rivals: the same as easgate's, in the simplest form.
 import type { IncomingMessage } from 'node:http';
 import { BLOCKED_DEVICE, DEVICES, POLL_DEVICES, pollDevice } from '../core/traffic.ts';
 
@@ -8,7 +8,7 @@ for (let index = 0; index < POLL_DEVICES; index++)
   verdicts.set(`alice\0${pollDevice(index).toLowerCase()}`, true);
 verdicts.set(`alice\0${BLOCKED_DEVICE.toLowerCase()}`, false);
 
-/** Names user and device of a request and looks the pair up. */
+/** Identifies user and device of a request and looks the pair up. */
 export function isAllowed(request: IncomingMessage): boolean {
   const url = request.url ?? '';
   const query = new URLSearchParams(url.slice(url.indexOf('?') + 1));

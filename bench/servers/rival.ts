@@ -1,4 +1,4 @@
-// Owns what a rival is, which devices it allows, and how rivals are started.
+// Owns the interface of a rival, the devices it allows, and helpers to start rivals.
 import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
 import type { CertificateFiles } from '../core/certificate.ts';
@@ -10,9 +10,9 @@ export interface RivalContext {
   readonly folder: string;
   readonly port: number;
   readonly upstreamPort: number;
-  /** Every request is logged to a file by those that can. */
+  /** Log every request to a file, if the rival can. */
   readonly logged: boolean;
-  /** Phones come over TLS; null = plainly. */
+  /** TLS for phones; null = none. */
   readonly tls: CertificateFiles | null;
   /** Port of a Redis server that holds the directory; null = embedded. */
   readonly redisPort: number | null;
@@ -21,11 +21,11 @@ export interface RivalContext {
 /** A rival of the table. */
 export interface Rival {
   readonly name: string;
-  /** It refuses the blocked device. */
+  /** Whether it refuses the blocked device. */
   readonly decides: boolean;
-  /** It can write an access log. */
+  /** Whether it can write an access log. */
   readonly logs: boolean;
-  /** It can serve TLS. */
+  /** Whether it can serve TLS. */
   readonly secures: boolean;
   /** Why it cannot take part on this machine, or null. */
   missing(): string | null;

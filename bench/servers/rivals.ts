@@ -25,7 +25,7 @@ const httpProxy: Rival = {
     startNode('bench/servers/http-proxy.ts', [String(port), String(upstreamPort)], /ready/),
 };
 
-/** No gateway: the load goes to the mail server itself. */
+/** Without a gateway: the load is sent directly to the mail server. */
 const direct: Rival = {
   name: 'direct',
   decides: false,

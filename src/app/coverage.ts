@@ -7,29 +7,29 @@ import { isWipe } from '../model/wipe.ts';
 import { decidedOn } from './decisions.ts';
 import type { Decided } from './decisions.ts';
 
-/** One thing to know about whom a decision holds for. */
+/** One fact about the coverage of a decision. */
 export type CoverageNote =
-  /** Holds for every user of the device, under every spelling of its id; `seen`: who was seen with it. */
+  /** Applies to every user of the device, under every spelling of its id; `seen`: users with a partnership. */
   | { readonly kind: 'everyUser'; readonly seen: readonly UserKey[] }
-  /** Does not hold for a user who has a decision of their own. */
+  /** Does not apply to a user with a decision of their own. */
   | { readonly kind: 'exceptUser'; readonly user: UserKey; readonly decision: ManualDecision }
-  /** Holds for exactly this login, and for names that identity.domains makes the same. */
+  /** Applies to exactly this login name, and to names that identity.domains makes equivalent. */
   | { readonly kind: 'exactLogin'; readonly user: UserKey }
-  /** Does not hold for other spellings of the login; `seen`: those seen with the device. */
+  /** Does not apply to other spellings of the login name; `seen`: those seen with the device. */
   | { readonly kind: 'notOtherSpellings'; readonly user: UserKey; readonly seen: readonly UserKey[] }
-  /** Holds for every login that may be this user: of any domain, or (`notOtherSuffixes`) of none but this DNS domain. */
+  /** Applies to every login name that may be this user: of any domain, or (`notOtherSuffixes`) only of this DNS domain. */
   | {
       readonly kind: 'alikeLogins';
       readonly user: UserKey;
       readonly notOtherSuffixes: boolean;
       readonly seen: readonly UserKey[];
     }
-  /** Does not hold for these, seen with the device: they are of another DNS domain. */
+  /** Does not apply to these names, seen with the device, which are of another DNS domain. */
   | { readonly kind: 'notOtherDomains'; readonly seen: readonly UserKey[] }
-  /** Has no effect while this stricter decision holds; `user` null = it is the device's. */
+  /** Has no effect while this stricter decision is in force; `user` null = a decision on the device. */
   | { readonly kind: 'overruledBy'; readonly user: UserKey | null; readonly decision: ManualDecision };
 
-/** A warning: an id or a user that nobody has seen may be a slip of the pen. */
+/** A warning: an id or user that was never seen may be a typing error. */
 export type Doubt =
   | { readonly kind: 'unknownDevice'; readonly device: DeviceKey }
   | {
@@ -39,22 +39,22 @@ export type Doubt =
       readonly seen: readonly UserKey[];
     };
 
-/** Whom the directory knows on a device. */
+/** The partnerships of a device. */
 export interface Acquaintance {
   readonly device: DeviceKey;
-  /** A feed reported it, or a user was seen with it. */
+  /** A feed reported the device, or it has a partnership. */
   readonly known: boolean;
   readonly users: readonly UserKey[];
 }
 
-/** Reads who was seen with a device. */
+/** Reads the partnerships of a device. */
 export async function acquaintanceOf(store: DirectoryStore, device: DeviceKey): Promise<Acquaintance> {
   const entry = await store.getDevice(device);
   const users = entry?.partnerships.map(({ user }) => user) ?? [];
   return { device, known: (entry?.record ?? null) !== null || users.length > 0, users };
 }
 
-/** What about the subject of a decision looks like a slip. */
+/** Probable typing errors in the subject of a decision. */
 export function doubts(
   store: DirectoryStore,
   { device, known, users }: Acquaintance,
@@ -65,7 +65,7 @@ export function doubts(
   return [{ kind: 'unknownUser', device, user, seen: users }];
 }
 
-/** Whom a decision that was just written holds for. */
+/** The coverage of a decision that was just written. */
 export async function coverage(
   store: DirectoryStore,
   { device, users }: Acquaintance,
@@ -115,7 +115,7 @@ function userCoverage(
   return notes;
 }
 
-/** What holds in place of a decision on a user. */
+/** Stricter decisions that apply instead of a decision on a user. */
 function stricterOnes(
   store: DirectoryStore,
   user: UserKey,

@@ -1,5 +1,5 @@
-// Owns the use cases of decisions by hand: allow, block or quarantine a device or one user on it, and take that back. Says
-// what was replaced, whom the decision holds for, and what looks like a slip.
+// Owns the use cases of manual decisions: allow, block or quarantine a device or one user on it, and clear that decision. They
+// return what was replaced, whom the decision covers, and probable mistakes.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
@@ -9,7 +9,7 @@ import { clear, decidedOn, write } from './decisions.ts';
 import type { Decided } from './decisions.ts';
 import { canonicalUser, parseDevice } from './names.ts';
 
-/** What a decision is about, as a person names it. */
+/** The subject of a decision, as typed by a person. */
 export interface Subject {
   /** Device id, in any spelling. */
   readonly device: string;
@@ -23,7 +23,7 @@ export interface DecideResult {
   /** The user it is stored under; null = every user of the device. */
   readonly user: UserKey | null;
   readonly decision: AccessDecision;
-  /** The decisions it took the place of. */
+  /** The decisions that it replaced. */
   readonly replaced: readonly Decided[];
   /** Whether a second server of the directory has it; null = there is none. */
   readonly replicated: boolean | null;
@@ -31,7 +31,7 @@ export interface DecideResult {
   readonly warnings: readonly Doubt[];
 }
 
-/** Writes a decision. @throws ProgramError over a wipe, or when the decision changed meanwhile */
+/** Writes a decision. @throws ProgramError when a wipe is in place, or the stored decision changed meanwhile */
 export async function decide(
   store: DirectoryStore,
   subject: Subject,
@@ -53,18 +53,18 @@ export async function decide(
   };
 }
 
-/** Decisions that were taken back. */
+/** Cleared decisions. */
 export interface ClearResult {
   readonly device: DeviceKey;
   /** The user that was named; null = every user of the device. */
   readonly user: UserKey | null;
-  /** What was taken back; empty = there was nothing. */
+  /** The cleared decisions; empty = there were none. */
   readonly cleared: readonly Decided[];
-  /** What is still decided on the device or its users. */
+  /** Remaining decisions on the device or its users. */
   readonly left: readonly Decided[];
 }
 
-/** Takes back what {@link decide} or a wipe wrote. `force`: also a wipe that the device acknowledged. @throws ProgramError */
+/** Clears a decision or wipe. `force`: also a wipe that the device acknowledged. @throws ProgramError */
 export async function clearDecision(
   store: DirectoryStore,
   subject: Subject,

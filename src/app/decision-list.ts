@@ -1,4 +1,4 @@
-// Owns the list of decisions by hand, with how far each has come.
+// Owns the list of manual decisions, with their states.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision } from '../model/decision.ts';
@@ -9,7 +9,7 @@ import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';
 import { among, containing, matching } from './text-filter.ts';
 
-/** `active` or `expired`; of a wipe how far it has come (`suspended`: the directory was restored since it was ordered). */
+/** `active` or `expired`; for a wipe its progress (`suspended`: the directory was restored after the order). */
 export type DecisionState = 'active' | 'expired' | 'pending' | 'failed' | 'suspended' | 'acknowledged';
 
 /** All of {@link DecisionState}. */
@@ -30,7 +30,7 @@ export const DECISION_ACTIONS: readonly ManualDecision['action'][] = [
   'accountWipe',
 ];
 
-/** One decision and where it stands; `user` null = every user of the device. */
+/** One decision and its state; `user` null = every user of the device. */
 export interface DecisionRow {
   /** Null = every device of the user. */
   readonly device: DeviceKey | null;
@@ -39,7 +39,7 @@ export interface DecisionRow {
   readonly decision: ManualDecision;
 }
 
-/** Which decisions; all that are given must hold. Texts compare without case and may have `*` and `?`. */
+/** A filter; all given conditions must hold. Texts compare without case and may have `*` and `?`. */
 export interface DecisionFilter {
   readonly device?: string | undefined;
   /** Every name that may be this user. */
@@ -50,15 +50,15 @@ export interface DecisionFilter {
   readonly states?: readonly string[] | undefined;
   /** Who decided. */
   readonly by?: string | undefined;
-  /** Decided at or after this moment, milliseconds since the epoch. */
+  /** Decided at or after this time, milliseconds since the epoch. */
   readonly decidedSince?: number | undefined;
-  /** Ends before this moment, milliseconds since the epoch. */
+  /** Ends before this time, milliseconds since the epoch. */
   readonly endsBefore?: number | undefined;
   /** Part of the reason, or of any name. */
   readonly search?: string | undefined;
 }
 
-/** Fields that decisions can be ordered by. */
+/** Fields by which decisions can be sorted. */
 export const DECISION_FIELDS: SortFields<DecisionRow> = {
   device: ({ device }) => device,
   user: ({ user }) => user,
@@ -88,7 +88,7 @@ function compare(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
-/** Whether a decision holds; of a wipe how far it has come. */
+/** The state of a decision. */
 export function decisionState(decision: ManualDecision, now: number): DecisionState {
   if (isWipe(decision))
     return isOpenWipe(decision) && !isStandingWipe(decision) ? 'suspended' : decision.wipe.state;

@@ -1,4 +1,4 @@
-// Owns how decisions by hand are written and taken back: never over a wipe unasked, never over what changed meanwhile.
+// Owns writing and clearing manual decisions: never in place of a wipe, and only if the stored decision has not changed meanwhile.
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
@@ -8,7 +8,7 @@ import { isOpenWipe, isWipe } from '../model/wipe.ts';
 import { storedDecisions as storedIn } from './entries.ts';
 import { target } from './names.ts';
 
-/** A decision, and where it is stored; `user` null = on the device, for everyone. */
+/** A decision and its subject; `user` null = the device, for every user. */
 export interface Decided {
   readonly user: UserKey | null;
   readonly decision: ManualDecision;
@@ -37,7 +37,7 @@ export class WipeInTheWay extends ProgramError {
   }
 }
 
-/** Everything decided on a device and its users. */
+/** All decisions on a device and its users. */
 export async function decidedOn(store: DirectoryStore, device: DeviceKey): Promise<Decided[]> {
   const entry = await store.getDevice(device);
   return entry === null ? [] : storedIn([entry]);
@@ -53,7 +53,7 @@ export async function storedDecisions(
   return (await store.lookup(user, device)).exactDecisions;
 }
 
-/** Writes over exactly the decision that was looked at. @throws ProgramError when it is another one by now */
+/** Replaces a decision that was read before. @throws ProgramError when it has changed meanwhile */
 async function replace(
   store: DirectoryStore,
   device: DeviceKey,
@@ -66,7 +66,7 @@ async function replace(
   if (written !== null) return written.replicated;
   throw new ProgramError(
     'EASGATE_CHANGED',
-    `${target(device, user)}: decided anew meanwhile; look, and repeat`,
+    `${target(device, user)}: the decision was changed meanwhile: look at it, then repeat the command`,
   );
 }
 
@@ -85,7 +85,7 @@ export async function write(
   return overwrite(store, device, user, await storedDecisions(store, device, user), decision, origin);
 }
 
-/** Like {@link write}, over decisions that were looked at before. */
+/** Like {@link write}, for decisions that were read before. */
 export async function overwrite(
   store: DirectoryStore,
   device: DeviceKey,
@@ -102,8 +102,8 @@ export async function overwrite(
 }
 
 /**
- * Takes decisions back, which are returned; none = there was nothing. A wipe that the device acknowledged is taken back only
- * with `force`. @throws ProgramError
+ * Clears decisions and returns them; none = there were none. A wipe that the device acknowledged is cleared only with `force`.
+ * @throws ProgramError
  */
 export async function clear(
   store: DirectoryStore,
@@ -121,16 +121,16 @@ export async function clear(
 }
 
 /**
- * A wipe goes before all other decisions: one that is written beside it would do nothing, and look as if it did.
- * @throws ProgramError while a wipe of the device, or of any of its users where the decision is for all of them, waits for
- * the device; or was carried out where the decision would hold
+ * A wipe takes precedence over all other decisions: a decision beside it would have no effect, and appear to have one.
+ * @throws ProgramError while a wipe of the device (or, for a decision on all users, of any of its users) is pending; or when one
+ * was carried out for the same subject
  */
 export async function refuseOverWipe(
   store: DirectoryStore,
   device: DeviceKey,
   user: UserKey | null,
 ): Promise<void> {
-  // A wipe that was suspended is confirmed by ordering it again.
+  // A suspended wipe is confirmed by ordering it again.
   const wipes = (await decidedOn(store, device)).filter(
     ({ decision }) => isWipe(decision) && decision.wipe.suspended !== true,
   );
@@ -148,7 +148,7 @@ export async function refuseOverWipe(
   if (other !== undefined) throw new WipeInTheWay(device, other);
 }
 
-/** The action; of a wipe also how far it has come, in words. */
+/** The action, as text; for a wipe with its progress. */
 export function describeDecision(decision: ManualDecision): string {
   return isWipe(decision)
     ? `${decision.action === 'wipe' ? 'wipe' : 'account-only wipe'} ${describeWipe(decision.wipe)}`

@@ -9,9 +9,9 @@ import { readAccess } from '../policy/access-facts.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { parseDevice, parseUser } from './names.ts';
 
-/** Whom it is about, the verdict, and the steps. */
+/** Subject, verdict and steps. */
 export interface ExplainedAccess extends ExplainedVerdict {
-  /** The user that the given name means. */
+  /** The user that the given name stands for. */
   readonly user: UserKey;
   readonly device: DeviceKey;
   /** Other names of the user. */
@@ -80,8 +80,8 @@ function isNothing(value: unknown): boolean {
 }
 
 /**
- * Decides as the gateway would at `now`, milliseconds since the epoch, a request of which nothing is known but user and
- * device. @throws ProgramError
+ * Decides like the gateway at `now` (milliseconds since the epoch), for a request of which only user and device are known.
+ * @throws ProgramError
  */
 export async function explainAccess(
   store: DirectoryStore,

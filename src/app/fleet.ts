@@ -78,10 +78,17 @@ async function readUsers(store: DirectoryStore): Promise<Users> {
   for await (const part of store.scanUsers()) {
     for (const { key, record, decided, imported, devices, unreadable } of part) {
       if (record !== null) records.set(key, record);
-      for (const alias of record?.aliases ?? []) aliases.set(alias, key);
+      for (const alias of record?.aliases ?? []) {
+        aliases.set(alias, key);
+      }
       if (devices.length > 0) seen.push([key, devices]);
       if (isSpecial({ decided, imported, unreadable })) special.add(foldedLocalPart(key));
     }
+  }
+  // Whose an alias is, only the store knows: another user may have claimed it, and given it back.
+  for (const [name] of seen) {
+    const user = canonical({ store, aliases }, name);
+    if (user !== name) for (const one of [name, user]) special.add(foldedLocalPart(one));
   }
   const users = { store, records, aliases, special: withRelated(special, records) };
   const devices = new Map<UserKey, UserDevice[]>();

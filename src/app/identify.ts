@@ -1,7 +1,8 @@
-// Owns the use case that names a recorded request: what the gateway would read from it, or why it would refuse it.
+// Owns the use case that identifies a recorded request: the user, device and command that the gateway would read, or its refusal.
 import { checkBodyStart, contentOf } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
-import { hasTextId, queryParameters } from '../eas/query.ts';
+import { hasTextId } from '../eas/query-base64.ts';
+import { queryParameters } from '../eas/query-parser.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
 import { ERRORS } from '../errors.ts';
 import type { HttpErrorCode } from '../errors.ts';
@@ -13,7 +14,7 @@ import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts
 export interface Identification {
   readonly user: string | null;
   readonly device: string | null;
-  /** The device id as it was written. */
+  /** The device id as in the request. */
   readonly spelling: string | null;
   /** Every spelling of the device id. */
   readonly aliases: readonly string[];
@@ -26,13 +27,13 @@ export interface Identification {
 }
 
 /** Why it refuses a request. */
-export interface Refusal {
+export interface IdentifyRefusal {
   readonly error: string;
   readonly code: HttpErrorCode;
 }
 
 /** Reads one request as a line of JSON; never throws. */
-export function identifyLine(line: string): Identification | Refusal {
+export function identifyLine(line: string): Identification | IdentifyRefusal {
   let input: unknown;
   try {
     input = JSON.parse(line);
@@ -57,7 +58,7 @@ export function identify(
   target: string,
   headers: ReadonlyMap<string, string>,
   body: Buffer | null,
-): Identification | Refusal {
+): Identification | IdentifyRefusal {
   const options = method === 'OPTIONS';
   if (!options && method !== 'POST') return refuse('EASGATE_METHOD_NOT_ALLOWED');
   const query = parseEasTarget(target, options);
@@ -103,7 +104,7 @@ export function identify(
   };
 }
 
-/** Headers the gateway takes once only; names without regard to case. */
+/** Headers that may occur only once; names in lower case. */
 const UNIQUE = new Set([
   'host',
   'authorization',
@@ -139,11 +140,11 @@ function isCode(text: string): text is HttpErrorCode {
   return text in ERRORS;
 }
 
-function refuse(code: HttpErrorCode): Refusal {
+function refuse(code: HttpErrorCode): IdentifyRefusal {
   const { status, help } = ERRORS[code];
   return failure(code, `${status}: ${help}`);
 }
 
-function failure(code: HttpErrorCode, error: string): Refusal {
+function failure(code: HttpErrorCode, error: string): IdentifyRefusal {
   return { error, code };
 }

@@ -15,7 +15,7 @@ import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';
 import { among, containing, matching, nearText } from './text-filter.ts';
 
-/** One partnership, or a device that nobody was seen with. */
+/** One partnership, or a device without one. */
 export interface InventoryRow {
   readonly device: DeviceKey;
   readonly user: UserKey | null;
@@ -24,32 +24,32 @@ export interface InventoryRow {
   readonly partnership: PartnershipListing | null;
 }
 
-/** Which rows; all that are given must hold. Texts compare without case and may have `*` and `?`. */
+/** A filter; all given conditions must hold. Texts compare without case and may have `*` and `?`. */
 export interface InventoryFilter {
   /** Every name that may be this user. */
   readonly user?: string | undefined;
   readonly device?: string | undefined;
   /** Any of them. */
   readonly states?: readonly string[] | undefined;
-  /** Reason of the last verdict, any of them. */
+  /** Reason of the last verdict: any of these. */
   readonly reasons?: readonly string[] | undefined;
-  /** Seen at or after this moment, milliseconds since the epoch. */
+  /** Seen at or after this time, milliseconds since the epoch. */
   readonly seenSince?: number | undefined;
-  /** Not seen since this moment, milliseconds since the epoch; never seen counts too. */
+  /** Not seen since this time, milliseconds since the epoch; includes devices never seen. */
   readonly unseenSince?: number | undefined;
   readonly type?: string | undefined;
   readonly model?: string | undefined;
   readonly os?: string | undefined;
-  /** null = never reported. */
+  /** Null = never reported. */
   readonly managed?: boolean | null | undefined;
   readonly compliant?: boolean | null | undefined;
-  /** Action of the decision in force, any of them; `none` = there is no decision. */
+  /** Action of the decision in force: any of these; `none` = no decision. */
   readonly decisions?: readonly string[] | undefined;
   /** Part of any name: of device, user, type, model, system, client, owner. */
   readonly search?: string | undefined;
 }
 
-/** Fields that the inventory can be ordered by. */
+/** Fields by which the inventory can be sorted. */
 export const INVENTORY_FIELDS: SortFields<InventoryRow> = {
   device: ({ device }) => device,
   user: ({ user }) => user,
@@ -63,10 +63,10 @@ export const INVENTORY_FIELDS: SortFields<InventoryRow> = {
   lastCheckIn: ({ listing }) => listing?.record?.lastCheckIn ?? null,
 };
 
-/** Words for a decision in filters. */
+/** Accepted values for a decision in filters. */
 export const DECISION_WORDS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
 
-/** Devices with their users, and (unless `onlyPartnerships`) those that nobody was seen with. @throws ProgramError */
+/** Devices with their users, and (unless `onlyPartnerships`) devices without a partnership. @throws ProgramError */
 export async function listInventory(
   store: DirectoryStore,
   filter: InventoryFilter,
@@ -81,7 +81,7 @@ export async function listInventory(
   return order(rows, INVENTORY_FIELDS, listOrder);
 }
 
-/** Everything, in the order of device and user; `user` null = of all users, else of every name that may be this user. */
+/** All rows, in the order of device and user; `user` null = all users, else every name that may be this user. */
 export async function collect(store: DirectoryStore, user: UserKey | null): Promise<InventoryRow[]> {
   const rows = (await allDevices(store)).flatMap((entry) => rowsOf(store, entry, user));
   return rows.sort((a, b) => compare(a.device, b.device) || compare(a.user ?? '', b.user ?? ''));
@@ -125,7 +125,7 @@ export function decisionOf({ listing, partnership }: InventoryRow): ManualDecisi
   return decisive(partnership?.decision ?? null, listing?.decision ?? null);
 }
 
-/** What a device calls itself, else what its feed calls it; null = neither said. */
+/** The model as reported by the device, else by its feed; null = unknown. */
 export function modelOf(
   listing: DeviceListing | null,
   partnership: PartnershipListing | null,
@@ -133,7 +133,7 @@ export function modelOf(
   return partnership?.record.model ?? listing?.record?.model ?? null;
 }
 
-/** The operating system, likewise. */
+/** The operating system as reported by the device, else by its feed; null = unknown. */
 export function systemOf(
   listing: DeviceListing | null,
   partnership: PartnershipListing | null,
@@ -192,7 +192,7 @@ function compileFilter(filter: InventoryFilter): Keeps {
   return (row) => conditions.every((keeps) => keeps(row));
 }
 
-/** What a search looks at. */
+/** The texts that a search compares. */
 function namesOf({ device, user, listing, partnership }: InventoryRow): (string | null | undefined)[] {
   const { record: seen } = partnership ?? {};
   const { record: reported } = listing ?? {};
@@ -211,7 +211,7 @@ function namesOf({ device, user, listing, partnership }: InventoryRow): (string 
   ];
 }
 
-/** Everything known of one device. */
+/** All data about one device. */
 export interface DeviceDetails {
   readonly key: DeviceKey;
   /** Other spellings of its id. */
@@ -230,7 +230,7 @@ export interface DeviceDetails {
   readonly partnerships: readonly (PartnershipListing & { readonly history: readonly DecisionChange[] })[];
 }
 
-/** Reads one device. @throws ProgramError when nothing is known of it */
+/** Reads one device. @throws ProgramError when it is unknown */
 export async function showDevice(store: DirectoryStore, id: string): Promise<DeviceDetails> {
   const key = parseDevice(id);
   const entry = await store.getDevice(key);
@@ -252,7 +252,7 @@ export async function showDevice(store: DirectoryStore, id: string): Promise<Dev
   };
 }
 
-/** Says that there is no such device, and which ones may have been meant. */
+/** The error for an unknown device, with suggestions. */
 export async function deviceNotFound(store: DirectoryStore, key: DeviceKey): Promise<ProgramError> {
   const known = new Set((await collect(store, null)).map(({ device }) => device));
   return new ProgramError('EASGATE_NOT_FOUND', `no device ${key}${nearText(key, key.slice(0, 6), known)}`);

@@ -1,10 +1,10 @@
-// Owns what all lists share: order and limit. Pure.
+// Owns the order and limit of all lists. Pure.
 import { ProgramError } from '../errors.ts';
 
-/** What rows are ordered by; null = not known, at the end either way. */
+/** A value to sort by; null = unknown, at the end in both directions. */
 export type SortValue = string | number | null;
 
-/** The fields a list can be ordered by, and where a row has them. */
+/** The fields by which a list can be sorted, and functions that read them. */
 export type SortFields<Row> = Readonly<Record<string, (row: Row) => SortValue>>;
 
 /** One field of an order. */
@@ -15,22 +15,22 @@ export interface SortKey {
 
 /** Order and limit of a list. */
 export interface ListOrder {
-  /** The first counts most; none = the order of the list itself. */
+  /** The first is the most significant; none = the list's own order. */
   readonly sort: readonly SortKey[];
-  /** Rows at most; null = all. */
+  /** Maximum number of rows; null = all. */
   readonly limit: number | null;
 }
 
-/** Rows of a list, and how many there are without the limit. */
+/** Rows of a list, and their number without the limit. */
 export interface Listing<Row> {
   readonly rows: readonly Row[];
   readonly total: number;
 }
 
-/** Everything, in its own order. */
+/** All rows, in their own order. */
 export const UNORDERED: ListOrder = { sort: [], limit: null };
 
-/** Orders and cuts. @throws ProgramError for a field that there is not */
+/** Sorts and limits. @throws ProgramError for an unknown field */
 export function order<Row>(
   rows: readonly Row[],
   fields: SortFields<Row>,
@@ -46,7 +46,7 @@ function fieldOf<Row>(fields: SortFields<Row>, name: string): (row: Row) => Sort
   if (read === undefined)
     throw new ProgramError(
       'EASGATE_FILTER',
-      `${name}: no field to sort by; there are ${Object.keys(fields).join(', ')}`,
+      `cannot sort by ${name}; possible fields: ${Object.keys(fields).join(', ')}`,
     );
   return read;
 }
@@ -66,7 +66,7 @@ function compareRows<Row>(
   return 0;
 }
 
-/** `-lastSeen,user`: fields, each with `-` in front of it for the largest first. */
+/** Parses `-lastSeen,user`: fields, each with an optional `-` for descending order. */
 export function parseSort(text: string): SortKey[] {
   return text
     .split(',')

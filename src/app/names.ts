@@ -1,4 +1,4 @@
-// Owns the reading of device ids and user names typed by a person, and the words for what a decision is about.
+// Owns the reading of device ids and user names typed by a person, and the text for the subject of a decision.
 import { ProgramError } from '../errors.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { deviceKey } from '../identity/device.ts';
@@ -13,7 +13,7 @@ export function parseDevice(id: string): DeviceKey {
   return deviceKey(id);
 }
 
-/** The key of a user name typed by a person, in any of its spellings. @throws ProgramError */
+/** The key of a user name typed by a person, in any spelling. @throws ProgramError */
 export function parseUser(name: string): UserKey {
   const key = userKey(name);
   if (isUserError(key)) throw new ProgramError(key, `${name}: not a user name`);
@@ -21,7 +21,7 @@ export function parseUser(name: string): UserKey {
 }
 
 /**
- * The user that a typed name means on a device, by the directory's aliases and the groups of domains; null for none given.
+ * The user that a typed name stands for, by the directory's aliases and the groups of domains; null when no name is given.
  * @throws ProgramError
  */
 export async function canonicalUser(
@@ -32,7 +32,7 @@ export async function canonicalUser(
   return name === undefined ? null : (await store.lookup(parseUser(name), device)).user;
 }
 
-/** What a decision is about, in words; `user` null = the device, for everyone. */
+/** The subject of a decision, as text; `user` null = the device, for every user. */
 export function target(device: DeviceKey, user: UserKey | null): string {
   return user === null ? device : `${user} on ${device}`;
 }

@@ -1,4 +1,4 @@
-// Owns test cases of a policy: facts, what the verdict must be, and how it differs.
+// Owns test cases of a policy: facts, the expected verdict, and differences from it.
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readYaml } from '../config/yaml-source.ts';
@@ -38,7 +38,7 @@ const casesSchema = z.union([
 /** One case. */
 export type PolicyCase = z.infer<typeof testCase>;
 
-/** Cases that were read. */
+/** The cases of a file. */
 export interface PolicyCases {
   /** The document they name, as a path; null = none. */
   readonly policy: string | null;
@@ -47,11 +47,11 @@ export interface PolicyCases {
 
 /** Reads a file of cases. @throws with every problem and its line */
 export function loadPolicyCases(path: string): PolicyCases {
-  const source = readYaml(readText(path));
-  const problems = source.errors.map(({ message, place }) => `${path}:${place?.line ?? 1}: ${message}`);
-  const parsed = casesSchema.safeParse(source.value);
+  const { value, errors, source } = readYaml(readText(path));
+  const problems = errors.map(({ message, place }) => `${path}:${place?.line ?? 1}: ${message}`);
+  const parsed = casesSchema.safeParse(value);
   if (problems.length === 0 && !parsed.success)
-    for (const issue of flatten(parsed.error.issues, [], source.value)) {
+    for (const issue of flatten(parsed.error.issues, [], value)) {
       const place = source.placeOf(issue.path);
       problems.push(`${path}:${place?.line ?? 1}: ${issue.path.map(String).join('.')}: ${issue.message}`);
     }
@@ -66,7 +66,7 @@ export function loadPolicyCases(path: string): PolicyCases {
 
 type Issue = z.core.$ZodIssue;
 
-/** The problems of the form that was meant: a list, or a map with cases. */
+/** The problems of the intended form: a list, or a map with cases. */
 function flatten(
   issues: readonly Issue[],
   below: readonly PropertyKey[],
@@ -80,14 +80,14 @@ function flatten(
   });
 }
 
-/** One part of a verdict that is not as expected. */
+/** One field of a verdict that differs. */
 export interface Difference {
   readonly part: string;
   readonly expected: unknown;
   readonly actual: unknown;
 }
 
-/** What came of a case. */
+/** The result of a case. */
 export interface CaseResult {
   readonly name: string;
   readonly differences: readonly Difference[];
@@ -95,7 +95,7 @@ export interface CaseResult {
   readonly verdict: object;
 }
 
-/** Runs the cases; those whose facts name no time are decided at `now`. */
+/** Runs the cases; facts without a time are decided at `now`. */
 export function runPolicyCases(
   policy: CompiledPolicy,
   cases: readonly PolicyCase[],
@@ -120,7 +120,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Times are the same however they are spelled. */
+/** Compares two times whatever their spelling. */
 function sameTime(wanted: string, found: unknown): boolean {
   return typeof found === 'string' && /^\d{4}-/.test(wanted) && Date.parse(wanted) === Date.parse(found);
 }

@@ -7,7 +7,7 @@ import { verdictDocument } from '../policy/engine/verdict.ts';
 /** Longest line of facts, in characters: a user with ten thousand groups fits. */
 export const MAX_LINE = 4 * 1024 * 1024;
 
-/** Decides one line; a line that is no JSON object gives `{"error", "code"}`. Never throws. */
+/** Decides one line; a line that is not a JSON object gives `{"error", "code"}`. Never throws. */
 export function evaluateLine(policy: CompiledPolicy, line: string, now: number): string {
   if (line.length > MAX_LINE) return failure(`longer than ${MAX_LINE} characters`);
   let facts: unknown;

@@ -1,9 +1,9 @@
-// Owns an explanation as a JSON document: the verdict and the steps of the walk, with times as people write them.
+// Owns an explanation as a JSON document: the verdict and the steps of the evaluation, with ISO times.
 import { formatTime } from '../policy/document/times.ts';
 import type { Explanation, TraceNode } from '../policy/engine/trace.ts';
 import { verdictDocument } from '../policy/engine/verdict.ts';
 
-/** Parts of steps that are times. */
+/** Fields of steps that are times. */
 const TIMES: ReadonlySet<string> = new Set([
   'expiresAt',
   'since',
@@ -27,7 +27,7 @@ export function explanationDocument({ verdict, steps }: Explanation): object {
   };
 }
 
-/** One step, with times as people write them. */
+/** One step, with ISO times. */
 export function stepDocument(node: TraceNode): unknown {
   return JSON.parse(
     JSON.stringify(node, (key, value: unknown) =>

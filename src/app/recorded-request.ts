@@ -4,7 +4,7 @@ import { authMethodOf } from '../gateway/access/request-facts.ts';
 import { parseRequestHead } from '../http/request-head.ts';
 import type { HeadLimits } from '../http/request-head.ts';
 import { identify, identifyLine } from './identify.ts';
-import type { Identification, Refusal } from './identify.ts';
+import type { Identification, IdentifyRefusal } from './identify.ts';
 
 /** Facts in the shape of `easgate policy evaluate`; what a recording does not say is absent. */
 export interface RecordedFacts {
@@ -85,7 +85,7 @@ function factsOfJson(text: string): RecordedFacts {
 }
 
 function factsOf(
-  found: Identification | Refusal,
+  found: Identification | IdentifyRefusal,
   userAgent: string | null,
   authorization: string | null,
 ): RecordedFacts {

@@ -1,4 +1,4 @@
-// Owns the use case that writes by hand what a feed would report of a device.
+// Owns the use case that writes a device report manually, in place of a feed.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import type { DeviceObservation } from '../model/device.ts';

@@ -1,4 +1,4 @@
-// Owns the use cases of the store's identity: look whether the directory is the known one, make one, accept another one.
+// Owns the use cases of the store's identity: check whether the directory is the known one, create one, accept another one.
 import { openKeeper } from '../directory/open-store.ts';
 import type { StoreOptions } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -12,21 +12,21 @@ import { allDevices, storedDecisions } from './entries.ts';
 import { isOpenWipe, isStandingWipe } from '../model/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 
-/** The store as it was found, and what is known of it. */
+/** The identity found in the store, and the recorded one. */
 export interface StoreLook {
   readonly keeper: StoreKeeper;
-  /** What this machine remembers; null = nothing. */
+  /** The identity recorded on this machine; null = none. */
   readonly known: KnownStore | null;
-  /** What the store says of itself; null = it holds no directory. */
+  /** The identity in the store; null = it has no directory. */
   readonly found: StoreIdentity | null;
   readonly finding: Finding;
-  /** Where it is remembered; null = nowhere. */
+  /** Where the identity is recorded; null = nowhere. */
   readonly memory: StoreMemory | null;
   /** `store.id` of the configuration. */
   readonly pinnedId: string | null;
 }
 
-/** Looks at the store, and lets go of it after the work. Rejects when it cannot be reached. */
+/** Opens the store for `work`, and closes it afterwards. Rejects when it cannot be reached. */
 export async function lookAtStore<T>(
   options: StoreOptions,
   work: (look: StoreLook) => Promise<T> | T,
@@ -43,15 +43,15 @@ export async function lookAtStore<T>(
   }
 }
 
-/** Makes the directory where there is none; null = there is one already. @throws ProgramError */
+/** Creates the directory; null = it exists already. @throws ProgramError */
 export async function initStore(look: StoreLook): Promise<StoreIdentity | null> {
   const { keeper, known, found, pinnedId } = look;
   if (found !== null) return null;
   if (known !== null)
     throw new ProgramError(
       'EASGATE_STORE_MISSING',
-      `${keeper.place} holds no directory, and this gateway knows store ${known.id}: a new one in its place is ` +
-        'for `easgate store accept`',
+      `${keeper.place} holds no directory, but this gateway knows store ${known.id}: to start with an empty one, run ` +
+        '`easgate store accept`',
     );
   const fresh = newIdentity();
   const identity = pinnedId === null ? fresh : { ...fresh, id: pinnedId };
@@ -59,7 +59,7 @@ export async function initStore(look: StoreLook): Promise<StoreIdentity | null> 
   return identity;
 }
 
-/** Takes the store as it is; null = it is the known one, there is nothing to accept. @throws ProgramError */
+/** Accepts the store; null = it is already the known one. @throws ProgramError */
 export async function acceptStore(look: StoreLook): Promise<StoreIdentity | null> {
   const { keeper, known, found, finding, pinnedId } = look;
   if (finding.kind !== 'outage' && finding.kind !== 'setBack') return null;
@@ -69,7 +69,7 @@ export async function acceptStore(look: StoreLook): Promise<StoreIdentity | null
   if (pinnedId !== null && identity.id !== pinnedId)
     throw new ProgramError(
       'EASGATE_STORE_OTHER',
-      `${keeper.place} is store ${identity.id}, and store.id of the configuration is ${pinnedId}: change it first`,
+      `${keeper.place} is store ${identity.id}, and store.id of the configuration is ${pinnedId}: change that first`,
     );
   await replace(look, identity);
   return identity;
@@ -98,16 +98,19 @@ export async function migrateStore(
 }
 
 function changedMeanwhile({ place }: StoreKeeper): ProgramError {
-  return new ProgramError('EASGATE_CHANGED', `${place} became another store meanwhile; look, and repeat`);
+  return new ProgramError(
+    'EASGATE_CHANGED',
+    `${place} was replaced by another store meanwhile: look at it, then repeat the command`,
+  );
 }
 
-/** Writes an identity over the one that was found, and remembers it. */
+/** Replaces the found identity, and records the new one. */
 async function replace({ keeper, found, memory }: StoreLook, identity: StoreIdentity): Promise<void> {
   if (!(await keeper.replace(found, identity))) throw changedMeanwhile(keeper);
   if (memory !== null) writeMemory(memory, identity);
 }
 
-/** Wipes that wait until they are ordered again, as the store was accepted after they were ordered. */
+/** Suspended wipes: ordered before the store was accepted, they must be ordered again. */
 export async function suspendedWipes(
   store: DirectoryStore,
 ): Promise<readonly { readonly device: DeviceKey; readonly user: UserKey | null }[]> {

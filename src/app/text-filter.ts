@@ -1,12 +1,12 @@
-// Owns how filters compare texts: patterns, lists of known words, parts of names; and which names are near one. Pure.
+// Owns text comparison of filters (patterns, known words, parts of names), and suggestions for misspelt names. Pure.
 import { ProgramError } from '../errors.ts';
 import { compileGlob, isGlob } from '../policy/compile/glob.ts';
-import { nearest } from '../policy/document/suggest.ts';
+import { nearest } from '../suggest.ts';
 
-/** Near names that are listed. */
+/** Most suggestions. */
 const MAX_NEAR = 5;
 
-/** Compares without case; with `*` and `?` as a pattern. `normalize` reads an exact text, as of a device id. */
+/** Compares without case; with `*` or `?` as a pattern. `normalize` is applied to an exact text, e.g. a device id. */
 export function matching(
   pattern: string,
   normalize: (text: string) => string = (text) => text,
@@ -19,7 +19,7 @@ export function matching(
   return (text) => text.toLowerCase() === exact;
 }
 
-/** Any of some words, each of which must be known; `synonyms` maps further spellings to known words. @throws ProgramError */
+/** Matches any of the given words, which must be known; `synonyms` maps other spellings to known words. @throws ProgramError */
 export function among(
   given: readonly string[],
   known: readonly string[],
@@ -39,13 +39,13 @@ export function among(
   return (word) => wanted.has(word);
 }
 
-/** Whether any of some names contains a text, without case. */
+/** Matches if any of the names contains the text, ignoring case. */
 export function containing(text: string): (names: readonly (string | null | undefined)[]) => boolean {
   const part = text.toLowerCase();
   return (names) => names.some((name) => name?.toLowerCase().includes(part) === true);
 }
 
-/** `; near: …`: the known name that is a slip away, and those that begin alike; empty = there are none. */
+/** `; near: …`: the most similar known name, and names with the same beginning; empty = none. */
 export function nearText(name: string, beginning: string, known: ReadonlySet<string>): string {
   const slip = nearest(name, known);
   const alike = [...known].filter((one) => one.startsWith(beginning) && one !== slip);

@@ -15,32 +15,32 @@ import type { UserRecord, UserReport } from '../model/user.ts';
 import { parseUser } from './names.ts';
 import { among, matching, nearText } from './text-filter.ts';
 
-/** One user, by the devices that were seen with this name. */
+/** One user name, with its devices. */
 export interface UserRow {
   readonly user: UserKey;
   readonly devices: number;
-  /** How many of the devices are in each state. */
+  /** Number of devices in each state. */
   readonly states: Readonly<Record<AccessState, number>>;
   /** Milliseconds since the epoch. */
   readonly firstSeen: number;
   readonly lastSeen: number;
 }
 
-/** Which users; all that are given must hold. */
+/** A filter; all given conditions must hold. */
 export interface UserFilter {
   /** Every name that may be this user; with `*` or `?` a pattern. */
   readonly user?: string | undefined;
-  /** At least one device is in any of these states. */
+  /** At least one device is in one of these states. */
   readonly states?: readonly string[] | undefined;
-  /** Seen at or after this moment, milliseconds since the epoch. */
+  /** Seen at or after this time, milliseconds since the epoch. */
   readonly seenSince?: number | undefined;
-  /** Not seen since this moment, milliseconds since the epoch. */
+  /** Not seen since this time, milliseconds since the epoch. */
   readonly unseenSince?: number | undefined;
-  /** At least so many devices. */
+  /** Minimum number of devices. */
   readonly minDevices?: number | undefined;
 }
 
-/** Fields that users can be ordered by. */
+/** Fields by which users can be sorted. */
 export const USER_FIELDS: SortFields<UserRow> = {
   user: ({ user }) => user,
   devices: ({ devices }) => devices,
@@ -98,9 +98,9 @@ function userRow(user: UserKey, partnerships: readonly PartnershipListing[]): Us
   return { user, devices: partnerships.length, states, firstSeen, lastSeen };
 }
 
-/** Everything known of one user. */
+/** All data about one user. */
 export interface UserDetails {
-  /** As the name was given. */
+  /** The given name. */
   readonly user: UserKey;
   /** Put together from the reports; null = no feed reports this user. */
   readonly record: UserRecord | null;
@@ -120,7 +120,7 @@ export interface UserDetails {
   }[];
 }
 
-/** Reads one user, under every name that may be this user. @throws ProgramError when nothing is known of the name */
+/** Reads one user, under every name that may be this user. @throws ProgramError when the name is unknown */
 export async function showUser(store: DirectoryStore, name: string): Promise<UserDetails> {
   const user = parseUser(name);
   const entry = await store.getUser(user);
@@ -153,5 +153,5 @@ export async function showUser(store: DirectoryStore, name: string): Promise<Use
 function userNotFound(partnerships: readonly PartnershipListing[], user: UserKey): ProgramError {
   const known = new Set(partnerships.map(({ record }) => record.user));
   const near = nearText(user, localPart(user).slice(0, 3), known);
-  return new ProgramError('EASGATE_NOT_FOUND', `no user ${user} was seen${near}`);
+  return new ProgramError('EASGATE_NOT_FOUND', `user ${user} was never seen${near}`);
 }

@@ -16,37 +16,37 @@ import type { Decided } from './decisions.ts';
 import { deviceNotFound } from './inventory.ts';
 import { canonicalUser, parseDevice, target } from './names.ts';
 
-/** The only version whose clients know a wipe of the account alone (MS-ASPROV 2.2.2.1). */
+/** The only protocol version with an account-only wipe (MS-ASPROV 2.2.2.1). */
 export const ACCOUNT_ONLY_VERSION = '16.1';
 
-/** What is to be erased. */
+/** A request for a wipe. */
 export interface WipeRequest extends Subject {
   readonly reason: string;
-  /** Only the mail account of one user. */
+  /** Erase only the mail account of one user. */
   readonly accountOnly: boolean;
-  /** Of an id that several users were seen with: whichever of them asks for mail. */
+  /** For a device id with several users: send the order to each of them. */
   readonly allUsers: boolean;
 }
 
-/** What a wipe would do; nothing is written yet. */
+/** The effect of a wipe; nothing is written yet. */
 export interface WipePlan {
   readonly device: DeviceKey;
-  /** Whose partnership it is written to; null = the device's, for all users. */
+  /** The user whose partnership gets the wipe; null = the device, for all users. */
   readonly user: UserKey | null;
   readonly accountOnly: boolean;
   readonly reason: string;
   readonly listing: DeviceListing | null;
-  /** Everybody who was seen with the device. */
+  /** All partnerships of the device. */
   readonly partnerships: readonly PartnershipListing[];
-  /** Those of them that get the order to wipe; the first seen first. */
+  /** Partnerships that get the order, in the order of their first contact. */
   readonly named: readonly PartnershipListing[];
-  /** The decisions it takes the place of. */
+  /** The decisions that it replaces. */
   readonly replaces: readonly Decided[];
-  /** Outlook mobile is among the clients: it obeys an account-only wipe alone. */
+  /** Outlook mobile is among the clients: it carries out only account-only wipes. */
   readonly hasOutlookMobile: boolean;
 }
 
-/** It is not clear whom a wipe is for: `missing` says what the caller has to name. */
+/** The wipe is ambiguous: `missing` says what the caller must specify. */
 export class WipeUserError extends ProgramError {
   /** `user`: whose device; `account`: whose account; null = the user was never seen with the device. */
   readonly missing: 'user' | 'account' | null;
@@ -56,7 +56,7 @@ export class WipeUserError extends ProgramError {
   }
 }
 
-/** Looks at what a wipe would do. @throws ProgramError where it cannot be ordered */
+/** Plans a wipe. @throws ProgramError when it cannot be ordered */
 export async function planWipe(store: DirectoryStore, request: WipeRequest): Promise<WipePlan> {
   const { reason, accountOnly } = request;
   const device = parseDevice(request.device);
@@ -80,8 +80,8 @@ export async function planWipe(store: DirectoryStore, request: WipeRequest): Pro
 }
 
 /**
- * Orders what the plan says. `confirmation`: the device id, typed once more in any spelling. @throws ProgramError when it is
- * another one, or the decision changed since the plan was made
+ * Orders the planned wipe. `confirmation`: the device id, typed again in any spelling. @throws ProgramError when it is another
+ * id, or the decision changed since the plan was made
  */
 export async function orderWipe(
   store: DirectoryStore,
@@ -119,7 +119,7 @@ export async function orderWipe(
   return decision;
 }
 
-/** The partnerships that the wipe names: those known now, the first seen first. */
+/** The partnerships of the wipe: those known now, in the order of their first contact. */
 function namedBy(
   store: DirectoryStore,
   partnerships: readonly PartnershipListing[],
@@ -131,7 +131,7 @@ function namedBy(
     .slice(0, MAX_WIPE_PARTNERSHIPS);
 }
 
-/** Whose partnership the wipe is written to; null = the device's, for all users. */
+/** The user whose partnership gets the wipe; null = the device, for all users. */
 async function chooseUser(
   store: DirectoryStore,
   device: DeviceKey,
@@ -163,7 +163,7 @@ function requireAccountOnly({ user, device, protocolVersion }: PartnershipRecord
   throw new ProgramError(
     'EASGATE_WIPE_VERSION',
     `${target(device, user)} was last seen with ${version}: only clients of ${ACCOUNT_ONLY_VERSION} know an account-only ` +
-      'wipe, older ones cannot be told; block the device, or wipe all of it',
+      'wipe, older ones ignore it; block the device, or wipe all of it',
   );
 }
 

@@ -1,4 +1,4 @@
-// Owns what `easgate serve` prints once it serves: where, with which data, what to try, how to stop.
+// Owns the text that `easgate serve` prints once it serves: addresses, data, commands to try, how to stop.
 import { basename, relative } from 'node:path';
 import { isLoopback } from '../config/cross-checks.ts';
 import { endpointText } from '../config/endpoint.ts';
@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts';
 import { defaultConfig } from './config-path.ts';
 import { quoted } from './output.ts';
 
-/** What only the running process knows. */
+/** Facts about the running process. */
 export interface ServingFacts {
   /** The configuration file. */
   readonly path: string;
@@ -16,7 +16,7 @@ export interface ServingFacts {
   readonly sampleUrl: string | null;
 }
 
-/** What a person needs to know next. `program` is the script that this process runs. */
+/** The text. `program` is the script that this process runs. */
 export function announcement(
   config: Config,
   { path, port, workers, sampleUrl }: ServingFacts,
@@ -38,7 +38,7 @@ function trial(config: Config, url: string, command: (words: string) => string):
   const [user] = config.sample.users;
   if (user === undefined) return [];
   const { address, tls } = config.listen;
-  // A password that stands in the file of a trial on this host is no secret; curl asks for any other.
+  // The password of the sample server on this host is in the configuration file and no secret; curl prompts for any other.
   const known = typeof user.password === 'string' && isLoopback(address) ? `:${user.password}` : '';
   const insecure = tls === undefined ? '' : '-k ';
   return [
@@ -46,11 +46,11 @@ function trial(config: Config, url: string, command: (words: string) => string):
     `  curl -i ${insecure}-u ${quoted(`${user.name}${known}`)} -X OPTIONS ${url.replace('0.0.0.0', '127.0.0.1')}/Microsoft-Server-ActiveSync`,
     `  ${command('devices list')}`,
     `  ${command(`explain ${user.name} ${config.sample.devices[0]?.id ?? 'DEVICE'}`)}`,
-    `Ctrl-C stops it (or: kill ${process.pid}); what it learned stays in the directory`,
+    `Ctrl-C stops it (or: kill ${process.pid}); the directory is kept`,
   ];
 }
 
-/** How the command was started, as a person would write it in the same folder. */
+/** The command line that started this process, relative to the current folder. */
 function commandLine(program: string, path: string): (words: string) => string {
   const script = relative(process.cwd(), program);
   const start = program.endsWith('.ts')

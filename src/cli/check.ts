@@ -1,4 +1,4 @@
-// Owns `easgate check`: whether a configuration can be used.
+// Owns the work of `easgate check`: checks a configuration file.
 import type { Command } from 'commander';
 import { checkConfig } from '../config/check.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
@@ -24,7 +24,7 @@ export interface CheckOptions {
   readonly json?: true;
 }
 
-/** `check`: a file, or (by option) one of the pages that are made from the program. */
+/** `check`: checks a file, or (by option) prints one of the generated pages. */
 export async function check(
   file: string | undefined,
   options: CheckOptions,
@@ -48,7 +48,7 @@ function fileOf(file: string | undefined, command: Command): string {
   return file ?? configPath(command);
 }
 
-/** Warnings alone are no failure: the file can be used. */
+/** Warnings alone are not a failure, unless `strict`. */
 function checkFile(path: string, strict: boolean): void {
   const { problems } = checkConfig(readConfigSource(path));
   if (problems.some(({ severity }) => severity === 'error' || strict))
@@ -57,7 +57,7 @@ function checkFile(path: string, strict: boolean): void {
   print(`${path}: ${problems.length === 0 ? 'ok' : summary(problems)}\n`);
 }
 
-/** For pipelines: the same problems as one document; the exit code says whether the file can be used. */
+/** The same problems as one JSON document; the exit code tells whether the file can be used. */
 function checkAsJson(path: string, strict: boolean): void {
   const problems = checkConfig(readConfigSource(path)).problems.map(
     ({ severity, place, text, line, column }) => ({ severity, place, text, line, column }),
@@ -76,8 +76,8 @@ async function checkStore(store: DirectoryStore): Promise<void> {
   throw new ProgramError(
     'EASGATE_CORRUPT_RECORD',
     [
-      `${unreadable.length} record${unreadable.length === 1 ? '' : 's'} of the directory not understood: their devices are ` +
-        'kept out; `devices clear`, `block`, `allow` or `set` overwrites them',
+      `${unreadable.length} malformed record${unreadable.length === 1 ? '' : 's'} in the directory: their devices are ` +
+        'blocked; `devices clear`, `block`, `allow` or `set` overwrites them',
       ...unreadable.map((name) => `  - ${printable(name)}`),
     ].join('\n'),
   );

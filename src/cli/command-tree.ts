@@ -1,4 +1,4 @@
-// Owns the commands as plain data, read from their definitions: what completion and docs/reference/commands.md are made of.
+// Owns the commands as plain data, read from their definitions, for completion and docs/reference/commands.md.
 import type { Command, Option } from 'commander';
 import { examplesOf } from './commands/options.ts';
 import type { Example } from './commands/options.ts';
@@ -7,11 +7,11 @@ import type { Example } from './commands/options.ts';
 export interface OptionNode {
   /** `--sort <fields>`, as help shows it. */
   readonly flags: string;
-  /** `--sort`, and the short form where there is one. */
+  /** `--sort`, and the short form if any. */
   readonly names: readonly string[];
   readonly description: string;
   readonly takesValue: boolean;
-  /** Values it may have; empty = any. */
+  /** Accepted values; empty = any. */
   readonly choices: readonly string[];
   /** The value is a path. */
   readonly isFile: boolean;
@@ -30,7 +30,7 @@ export interface ArgumentNode {
 
 /** One command: the program, a noun, or a verb. */
 export interface CommandNode {
-  /** Words behind `easgate`; empty = the program. */
+  /** Words after `easgate`; empty = the program. */
   readonly path: readonly string[];
   readonly description: string;
   readonly options: readonly OptionNode[];
@@ -75,7 +75,7 @@ function isFile(name: string): boolean {
   return name === 'file' || name === 'cases';
 }
 
-/** A command and all below it, each behind the one it belongs to. */
-export function allCommands(node: CommandNode): CommandNode[] {
-  return [node, ...node.commands.flatMap((below) => allCommands(below))];
+/** A command and all its subcommands, depth first. */
+export function allNodes(node: CommandNode): CommandNode[] {
+  return [node, ...node.commands.flatMap((below) => allNodes(below))];
 }

@@ -1,20 +1,20 @@
-// Owns the completion scripts of shells, made from the definitions of the commands. A script needs nothing of easgate when it
-// runs: it completes words, options and their values at once.
+// Owns the completion scripts of shells, generated from the definitions of the commands. A script does not call easgate: it
+// contains all words, options and values.
 import type { Command } from 'commander';
-import { allCommands, commandTree } from './command-tree.ts';
+import { allNodes, commandTree } from './command-tree.ts';
 import type { CommandNode, OptionNode } from './command-tree.ts';
 
-/** Shells there is a script for. */
+/** Supported shells. */
 export type Shell = 'bash' | 'zsh' | 'fish';
 
 /** The script for one shell. */
 export function completionScript(program: Command, shell: Shell): string {
   const tree = commandTree(program);
   const render = { bash: bashScript, zsh: zshScript, fish: fishScript }[shell];
-  return render(tree, allCommands(tree));
+  return render(tree, allNodes(tree));
 }
 
-/** `--config` holds behind every command. */
+/** The options of a command, with the global `--config`. */
 function optionsOf(node: CommandNode, tree: CommandNode): readonly OptionNode[] {
   const global = node === tree ? [] : tree.options.filter(({ names }) => names.includes('--config'));
   return [...node.options, ...global, HELP];
@@ -31,7 +31,7 @@ const HELP: OptionNode = {
   defaultValue: null,
 };
 
-/** Options whose next word is their value, wherever they stand: those words are no commands. */
+/** Options followed by a value, which must not be taken for a command. */
 function valueOptions(nodes: readonly CommandNode[]): string[] {
   const names = nodes
     .flatMap(({ options }) => options)
@@ -45,12 +45,12 @@ const longNames = (options: readonly OptionNode[]): string =>
   options.flatMap(({ names }) => names.filter((name) => name.startsWith('--'))).join(' ');
 const verbsOf = ({ commands }: CommandNode): string => commands.map(({ path }) => path.at(-1)).join(' ');
 
-/** Choices of the arguments of a command, as of the shell of `completion`. */
+/** Choices of the arguments of a command, e.g. the shells of `completion`. */
 const argumentWords = (node: CommandNode): string =>
   node.arguments.flatMap(({ choices }) => choices).join(' ');
 const takesFile = (node: CommandNode): boolean => node.arguments.some(({ isFile }) => isFile);
 
-/** Cases that bash and zsh share: which word follows leads where, what stands at each place, which values options have. */
+/** Case statements that bash and zsh share: the next state for each word, the words of each state, the values of options. */
 function cases(
   tree: CommandNode,
   nodes: readonly CommandNode[],

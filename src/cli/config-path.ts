@@ -1,7 +1,7 @@
-// Owns which configuration file a command uses.
+// Owns the choice of the configuration file of a command.
 import type { Command } from 'commander';
 
-/** The file when `--config` is not given: as EASGATE_CONFIG says, which the container image sets. */
+/** The file without `--config`: from EASGATE_CONFIG, which the container image sets. */
 export function defaultConfig(): string {
   return process.env['EASGATE_CONFIG'] ?? 'config/easgate.yaml';
 }

@@ -1,4 +1,4 @@
-// Owns what the subcommands share: the store that the configuration names, the login name, standard input.
+// Owns helpers of all commands: the configured store, the login name, standard input.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
@@ -8,7 +8,7 @@ import { openStore } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { configPath } from './config-path.ts';
 
-/** Opens the store of the configuration for one piece of work, and closes it. */
+/** Opens the configured store for `work`, and closes it afterwards. */
 export async function withStore<T>(
   command: Command,
   work: (store: DirectoryStore, config: Config) => Promise<T>,
@@ -22,7 +22,7 @@ export async function withStore<T>(
   }
 }
 
-/** Who decides when the command does not say. */
+/** The author of a decision without `--by`. */
 export function loginName(): string {
   return userInfo().username;
 }

@@ -1,4 +1,4 @@
-// Owns the sentences of decisions by hand: what a command says of a decision it wrote or took back.
+// Owns the texts about manual decisions that a command wrote or cleared.
 import type { CoverageNote, Doubt } from '../app/coverage.ts';
 import type { ClearResult, DecideResult } from '../app/decide.ts';
 import type { UserDecideResult } from '../app/decide-user.ts';
@@ -11,7 +11,7 @@ import { isOpenWipe, isWipe } from '../model/wipe.ts';
 import { quoted } from './output.ts';
 import { isoTime } from './times.ts';
 
-/** Names listed of one kind. */
+/** Most names listed per kind. */
 const MAX_NAMES = 5;
 
 /** A decision that was written: what it replaced, whom it holds for. */
@@ -24,35 +24,33 @@ export function decidedText({ device, user, decision, replaced, replicated, cove
   return `${decision.action}: ${target(device, user)}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
-/** Decisions that were taken back, and those that are left: whoever takes one back must not believe that all are gone. */
+/** The text about cleared decisions and the remaining ones, so that an operator does not assume that all are cleared. */
 export function clearedText({ device, user, cleared, left }: ClearResult): string {
   const lines = cleared.map(
     (stored) => `cleared: ${target(device, stored.user)} (was: ${describeDecision(stored.decision)})`,
   );
   if (lines.length === 0) lines.push(`nothing to clear: no decision on ${target(device, user)}`);
   for (const { user: name, decision } of left) {
-    const state = isOpenWipe(decision) ? 'still to be wiped' : 'still decided';
+    const state = isOpenWipe(decision) ? 'wipe still pending' : 'decision still in force';
     const force = isWipe(decision) && !isOpenWipe(decision) ? ' --force' : '';
     const command = `${clearCommand(device, name)}${force}`;
-    lines.push(
-      `${state}: ${target(device, name)}: ${describeDecision(decision)}; to take it back: ${command}`,
-    );
+    lines.push(`${state}: ${target(device, name)}: ${describeDecision(decision)}; to clear it: ${command}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** How to take back what is stored there. */
+/** The command that clears the decision. */
 export function clearCommand(device: DeviceKey, user: UserKey | null): string {
   return `easgate devices clear ${device}${user === null ? '' : ` --user ${quoted(user)}`}`;
 }
 
-/** What looks like a slip. */
+/** The text of a warning. */
 export function doubtText(doubt: Doubt): string {
   const { device } = doubt;
   if (doubt.kind === 'unknownDevice')
-    return `no feed reported ${device} and no user was seen with it: is the id right?`;
-  const others = doubt.seen.length === 0 ? 'nobody was' : `only ${listed(doubt.seen)}`;
-  return `${doubt.user} was never seen with ${device}, ${others}: is the name right?`;
+    return `no feed reported ${device}, and it has no partnership: check the id`;
+  const others = doubt.seen.length === 0 ? 'which has no partnership' : `only ${listed(doubt.seen)}`;
+  return `${doubt.user} was never seen with ${device}, ${others}: check the name`;
 }
 
 /** A decision that was written on a user. */
@@ -91,28 +89,28 @@ function replacedLine(device: DeviceKey, { user, decision }: Decided): string {
 function coverageLine(note: CoverageNote): string {
   switch (note.kind) {
     case 'everyUser':
-      return `holds for every user of the device${seen(note.seen)}, however its id is spelled`;
+      return `applies to every user of the device${seen(note.seen)}, under every spelling of its id`;
     case 'exceptUser':
-      return `does not hold for ${note.user}: ${describeDecision(note.decision)} by ${note.decision.owner}`;
+      return `does not apply to ${note.user}: ${describeDecision(note.decision)} by ${note.decision.owner}`;
     case 'exactLogin':
-      return `holds for the login ${note.user} alone, and for names that identity.domains makes the same`;
+      return `applies only to the login ${note.user}, and to names that identity.domains makes equivalent`;
     case 'notOtherSpellings': {
       if (note.seen.length > 0)
-        return `does not hold for ${listed(note.seen)}, seen with the device: name it too`;
+        return `does not apply to ${listed(note.seen)}, seen with the device: decide on that name too`;
       const local = localPart(note.user);
       const example = note.user.includes('@') ? `${local} or DOMAIN\\${local}` : `${local}@a.domain`;
-      return `does not hold for other spellings of the login, such as ${example}`;
+      return `does not apply to other spellings of the login, such as ${example}`;
     }
     case 'alikeLogins': {
-      const suffix = note.notOtherSuffixes ? 'but those of another DNS domain' : 'of any domain';
-      return `holds for ${note.user}, and for all logins named ${localPart(note.user)} ${suffix}${seen(note.seen)}`;
+      const suffix = note.notOtherSuffixes ? 'except those of another DNS domain' : 'of any domain';
+      return `applies to ${note.user}, and to all logins named ${localPart(note.user)} ${suffix}${seen(note.seen)}`;
     }
     case 'notOtherDomains':
-      return `does not hold for ${listed(note.seen)}, of another DNS domain`;
+      return `does not apply to ${listed(note.seen)}, of another DNS domain`;
     case 'overruledBy':
     default: {
       const where = note.user === null ? 'the device' : note.user;
-      return `has no effect while this holds: ${describeDecision(note.decision)} on ${where} by ${note.decision.owner}`;
+      return `has no effect while a stricter decision is in force: ${describeDecision(note.decision)} on ${where} by ${note.decision.owner}`;
     }
   }
 }

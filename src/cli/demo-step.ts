@@ -1,33 +1,33 @@
-// Owns what one step of the story of `easgate demo` shows.
+// Owns the data of one step of `easgate demo`.
 import type { PhoneEvent } from '../sample/phone/options.ts';
 import type { AccountState } from '../sample/phone/screen.ts';
 
-/** One step as it was seen. */
+/** One step, as observed. */
 export interface StoryStep {
   readonly title: string;
   /** When it began, ISO 8601. */
   readonly at: string;
-  /** The command that the operator ran; null = nothing. */
+  /** The command that the operator ran; null = none. */
   readonly operator: string | null;
-  /** What the command printed. */
+  /** The output of the command. */
   readonly output: string;
-  /** The gateway's own. */
+  /** The gateway's verdict. */
   readonly verdict: string;
   readonly reason: string;
-  /** The requests that led from the step's beginning to what the phone shows. */
+  /** The requests from the beginning of the step to the final state of the phone. */
   readonly requests: readonly PhoneEvent[];
-  /** From the step's beginning, the command included, to what the phone shows, milliseconds. */
+  /** Duration from the beginning of the step, including the command, to the final state of the phone, milliseconds. */
   readonly milliseconds: number;
   readonly phone: ShownPhone;
 }
 
-/** What the user sees. */
+/** The visible state of the phone. */
 export interface ShownPhone {
   readonly state: AccountState;
   readonly folders: readonly string[];
   /** Subjects in the Inbox. */
   readonly subjects: readonly string[];
-  /** The message of the gateway as plain text; null = there is none. */
+  /** The quarantine message as plain text; null = none. */
   readonly message: string | null;
   readonly passwordPrompts: number;
 }

@@ -1,4 +1,4 @@
-// Owns the story that `easgate demo` plays: a phone, a mail server, an operator and a gateway, all real, in one process.
+// Owns the sequence of steps of `easgate demo`: a phone, a mail server, an operator and a gateway in one process.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ import { readablePart } from './demo-text.ts';
 import { startServing } from '../worker/runtime.ts';
 import type { Serving } from '../worker/runtime.ts';
 
-/** Which phone plays. */
+/** The phone of the demo. */
 export interface StoryOptions {
   readonly family: PhoneFamily;
   readonly version: string;
@@ -30,10 +30,10 @@ export interface StoryOptions {
 const USER = 'alice';
 const PASSWORD = 'alice-pw';
 const DEVICE = 'DEMOPHONE1';
-/** A story that does not go on is given up. */
+/** Longest duration of a step; then the demo fails. */
 const STEP_MS = 10_000;
 
-/** The configuration of the demo; the directory is where the file is. */
+/** The configuration of the demo; the directory is beside the file. */
 const CONFIG = {
   listen: { address: '127.0.0.1', port: 0 },
   store: { kind: 'embedded', path: 'directory.db' },
@@ -41,7 +41,7 @@ const CONFIG = {
   log: { level: 'silent', access: false },
 };
 
-/** Plays the story and tells every step; leaves nothing behind. Rejects when a step does not come about. */
+/** Runs the demo and reports every step; removes its files at the end. Rejects when a step fails. */
 export async function playStory(
   options: StoryOptions,
   tell: (step: StoryStep) => void,
@@ -83,7 +83,7 @@ interface Stage {
   readonly mail: SampleServer;
   readonly serving: Serving;
   readonly phone: Phone;
-  /** Of the step that is played. */
+  /** Requests of the current step. */
   readonly requests: PhoneEvent[];
   readonly tell: (step: StoryStep) => void;
   readonly signal: AbortSignal;
@@ -96,11 +96,13 @@ class Story {
     this.stage = stage;
   }
 
-  /** `account` = the phone knows how to erase its account alone. */
+  /** `account` = the phone supports an account-only wipe. */
   async play(account: boolean): Promise<void> {
     const { mail, phone, signal } = this.stage;
-    await this.step('Alice adds her mail account to a phone that nobody knows.', null, () =>
-      phone.settle(signal),
+    await this.step(
+      'Alice adds her mail account to a phone that device management does not know.',
+      null,
+      () => phone.settle(signal),
     );
     const mdmSays = (managed: boolean, compliant: boolean): string[] => [
       'set',
@@ -113,22 +115,23 @@ class Story {
       'mdm',
     ];
     await this.polling(
-      'She enrols it; the device management reports it, while the phone holds a poll.',
+      'She enrols it, and device management reports it while the phone waits for new mail.',
       mdmSays(true, true),
     );
-    await this.polling('A colleague writes.', null, () => mail.deliver(USER, 'Cake', 'Cake in the kitchen.'));
-    await this.polling(
-      'A system update is missing: the phone does not comply any more.',
-      mdmSays(true, false),
+    await this.polling('A colleague sends her a mail.', null, () =>
+      mail.deliver(USER, 'Cake', 'Cake in the kitchen.'),
     );
+    await this.polling('A system update is missing: the phone is no longer compliant.', mdmSays(true, false));
     await this.polling('The update is installed.', mdmSays(true, true));
     await this.polling('The phone is lost: the operator blocks it.', ['block', DEVICE, '--reason', 'lost']);
-    await this.step('It was in the coat. Alice pulls down the list.', ['clear', DEVICE], () =>
-      phone.settle(signal),
+    await this.step(
+      'Alice finds it: the operator clears the block, and she refreshes her Inbox.',
+      ['clear', DEVICE],
+      () => phone.settle(signal),
     );
     await this.partnershipKnown();
     const whom = account ? ['--account-only', '--user', USER] : [];
-    await this.polling('Alice leaves the company.', [
+    await this.polling('Alice leaves the company: the operator orders a wipe.', [
       'wipe',
       DEVICE,
       ...whom,
@@ -139,7 +142,7 @@ class Story {
     ]);
   }
 
-  /** A step that finds the phone in a held poll. */
+  /** A step that begins while the phone's poll is held. */
   private async polling(title: string, operator: string[] | null, act?: () => void): Promise<void> {
     const { phone, serving, mail, signal } = this.stage;
     const poll = phone.step(signal);
@@ -174,7 +177,7 @@ class Story {
     });
   }
 
-  /** Runs a command of `easgate devices`, as main.ts does, and waits until the gateway has heard of it. Returns what it printed. */
+  /** Runs a command of `easgate devices`, like main.ts, waits until the gateway has read the change, and returns its output. */
   private async operate(words: readonly string[]): Promise<string> {
     const { file, serving } = this.stage;
     const program = new Command('easgate').option('--config <file>');
@@ -192,7 +195,7 @@ class Story {
     }
   }
 
-  /** What the gateway holds of the phone now; of an erased one, when it has heard that it is erased. */
+  /** The current verdict on the phone; for a wiped one, after the gateway has read the acknowledgement. */
   private async verdict(): Promise<Verdict> {
     const { phone, serving, signal } = this.stage;
     const erased = phone.screen.state === 'accountWiped' || phone.screen.state === 'deviceWiped';
@@ -210,12 +213,12 @@ class Story {
     return found;
   }
 
-  /** The gateway writes down whom it saw about once a second; a wipe is only for who was seen. */
+  /** Waits for the partnership: the gateway records it about once a second, and a wipe requires it. */
   private async partnershipKnown(): Promise<void> {
     const { serving, signal } = this.stage;
     await until(
       async () => (await allDevices(serving.store)).some(({ partnerships }) => partnerships.length > 0),
-      'the gateway to note who was seen',
+      'the gateway to record the partnership',
       signal,
     );
   }
@@ -223,11 +226,11 @@ class Story {
 
 function alice(): UserKey {
   const key = userKey(USER);
-  if (isUserError(key)) throw new Error(`${USER} is no user name`);
+  if (isUserError(key)) throw new Error(`${USER} is not a user name`);
   return key;
 }
 
-/** Resolves with what `work` printed; commands print to standard output, where the story is told. */
+/** Resolves with the output of `work`; both commands and the demo print to standard output. */
 async function whilePrinting(work: () => Promise<void>): Promise<string> {
   const { stdout } = process;
   const write = stdout.write.bind(stdout);
@@ -265,7 +268,7 @@ async function until(
   const end = performance.now() + STEP_MS;
   while (!(await condition())) {
     signal.throwIfAborted();
-    if (performance.now() > end) throw new Error(`the demo waited in vain for ${what}`);
+    if (performance.now() > end) throw new Error(`the demo failed: it waited too long for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

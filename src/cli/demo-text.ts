@@ -1,4 +1,4 @@
-// Owns how `easgate demo` reads to a person: the phone in a box, requests in words, what it all came to. Pure.
+// Owns the text output of `easgate demo`: the phone's screen in a box, requests in words, a summary. Pure.
 import type { AccountState } from '../sample/phone/screen.ts';
 import type { PhoneEvent } from '../sample/phone/options.ts';
 import type { ShownPhone, StoryStep } from './demo-step.ts';
@@ -20,36 +20,36 @@ const STATES: Readonly<Record<AccountState, string>> = {
   deviceWiped: '(the whole phone is erased)',
 };
 
-/** What an answer says, in words; by command and status, or by status alone. */
+/** Explanations of answers, by command and status, or by status only. */
 const WORDS: Readonly<Record<string, string>> = {
-  'Ping 2': 'there is news',
-  'Ping 7': 'your folders have changed, ask for them',
-  'FolderSync 9': 'these are not your folders any more, start over',
-  'Sync 3': 'this folder is another one now, start it over',
-  'Sync 8': 'there is no such folder any more',
-  'Sync 12': 'your folders have changed, ask for them',
-  '129': 'this device may not',
-  '140': 'there is an order to erase, ask for it',
-  'HTTP 403': 'this device may not',
-  'HTTP 449': 'ask for your policy first',
+  'Ping 2': 'there is new mail',
+  'Ping 7': 'your folders have changed: run FolderSync',
+  'FolderSync 9': 'your folder list is invalid: start over',
+  'Sync 3': 'your state of this folder is invalid: start it over',
+  'Sync 8': 'this folder no longer exists',
+  'Sync 12': 'your folders have changed: run FolderSync',
+  '129': 'this device is not allowed',
+  '140': 'a wipe was ordered: run Provision to get the order',
+  'HTTP 403': 'this device is not allowed',
+  'HTTP 449': 'run Provision first',
 };
 
-/** What stands above the story. */
+/** The text before the first step. */
 export function introduction(family: string, version: string): string {
   return [
-    `A phone's life, played with a real gateway, mail server and mail app (${family}, protocol ${version}) in this process.`,
-    "The operator's lines are commands that are really run, the verdict is the gateway's, the box is what the user sees.",
-    'Requests are named as in Exchange ActiveSync, with the status that was answered where it is not "ok".',
+    `One phone in all its states, with a gateway, a sample mail server and a sample mail app (${family}, protocol ${version}) in this process.`,
+    'The commands of the operator are executed; the verdict is that of the gateway; the box shows the screen of the phone.',
+    'Requests have their names in Exchange ActiveSync, followed by the status of the answer unless it is "success".',
     '',
   ].join('\n');
 }
 
-/** Tells one step after the other, and explains each status the first time it occurs. */
+/** Renders the steps, and explains each status at its first occurrence. */
 export class Narrator {
   private readonly explained = new Set<string>();
   private readonly steps: StoryStep[] = [];
 
-  /** A title, what the operator sees, the requests, and the phone. */
+  /** One step: title, command and output, requests, phone. */
   page(step: StoryStep): string {
     this.steps.push(step);
     const { title, at, operator, output, verdict, reason, requests, milliseconds, phone } = step;
@@ -70,7 +70,7 @@ export class Narrator {
     return `${lines.join('\n')}\n`;
   }
 
-  /** What it all came to. */
+  /** The text after the last step. */
   summary(): string {
     const [, ...changes] = this.steps;
     const slowest = Math.max(...changes.map(({ milliseconds }) => milliseconds));
@@ -79,10 +79,10 @@ export class Narrator {
     const leaks = held.filter(({ phone }) => phone.subjects.length !== 1).length;
     return [
       '',
-      `${this.steps.length} steps. Every change was on the phone within ${slowest} ms, command included.`,
-      `While on hold it showed ${leaks === 0 ? 'the one message and nothing of the mailbox' : `something else ${leaks} times`}; ` +
+      `${this.steps.length} steps. Every change reached the phone within ${slowest} ms, including the command.`,
+      `In quarantine it showed ${leaks === 0 ? 'only the quarantine message' : `something else ${leaks} times`}; ` +
         `it asked for the password ${asked === 0 ? 'never' : `${asked} times`}.`,
-      'With a mail server of your own: docs/guide/operations.md. What phones make of answers: docs/reference/protocol.md, "Phones".',
+      'To use your own mail server: docs/guide/operations.md. How phones react to answers: docs/reference/protocol.md, "Phones".',
       '',
     ].join('\n');
   }
@@ -103,7 +103,7 @@ function nameOf({ command, http, status }: PhoneEvent): string {
   return status === null || status === '1' ? command : `${command} ${status}`;
 }
 
-/** The same in a row once, with how often. */
+/** Joins equal neighbours, with their number. */
 function collapsed(names: readonly string[]): string[] {
   const runs: { readonly name: string; count: number }[] = [];
   for (const name of names) {
@@ -122,7 +122,7 @@ function screen({ state, subjects, message, passwordPrompts }: ShownPhone): stri
   return [`┌${rule}┐`, ...lines.map((line) => `│ ${line.padEnd(WIDTH)} │`), `└${rule}┘`];
 }
 
-/** Lines of at most WIDTH characters, broken at spaces where there are any. */
+/** Breaks a line at spaces into lines of at most WIDTH characters. */
 function wrap(line: string): string[] {
   const lines: string[] = [];
   let rest = line;
@@ -135,7 +135,7 @@ function wrap(line: string): string[] {
   return [...lines, rest];
 }
 
-/** The text of the gateway's own HTML, which is plain enough for this, with links as URLs and without its title again. */
+/** Converts the HTML of the quarantine message to plain text, with links as URLs and without its title. */
 export function readablePart(html: string, title: string): string {
   const lines = html
     .slice(0, 10_000)

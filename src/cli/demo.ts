@@ -1,4 +1,4 @@
-// Owns the work of `easgate demo`: plays a phone's life in the terminal, with what its user and the operator see.
+// Owns the work of `easgate demo`: runs a phone through all states, and prints what its user and the operator see.
 import type { PhoneFamily } from '../sample/phone/families.ts';
 import { playStory } from './demo-story.ts';
 import type { StoryStep } from './demo-step.ts';
@@ -16,7 +16,7 @@ export async function demo(options: DemoOptions): Promise<void> {
   const leaving = new AbortController();
   const leave = (): void => leaving.abort(new Error('interrupted'));
   process.once('SIGINT', leave);
-  // Who only wants the beginning (`| head`) closes the pipe.
+  // The reader may close the pipe (`| head`).
   process.stdout.once('error', leave);
   const narrator = options.json ? null : new Narrator();
   const write = (step: StoryStep): string => narrator?.page(step) ?? `${JSON.stringify(step)}\n`;

@@ -1,4 +1,4 @@
-// Owns the work of `easgate devices`: reads what was typed, calls the use case, prints.
+// Owns the work of `easgate devices`: reads the arguments, calls the use case, prints.
 import { stringify } from 'yaml';
 import type { Command } from 'commander';
 import { decide, clearDecision } from '../app/decide.ts';
@@ -33,7 +33,7 @@ export function show(id: string, { json }: { readonly json?: true }, command: Co
   });
 }
 
-/** As YAML, which is read as it stands and escapes what a terminal would obey; unknown values are left out. */
+/** As YAML, which is readable and escapes control characters; unknown values are omitted. */
 function detailsText(details: DeviceDetails): string {
   const { key, decision, partnerships } = details;
   const wipes = [

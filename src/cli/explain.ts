@@ -1,4 +1,4 @@
-// Owns the work of `easgate explain`: why a device of a user may or may not pass, step by step.
+// Owns the work of `easgate explain`: the verdict on a device of a user, step by step.
 import type { Command } from 'commander';
 import { explainAccess } from '../app/explain.ts';
 import { stepDocument } from '../app/policy-explain.ts';

@@ -1,4 +1,4 @@
-// Owns `easgate health`: asks the running gateway on this host how it is, for container engines and scripts.
+// Owns the work of `easgate health`: queries the probes of the gateway on this host, for container engines and scripts.
 import type { Command } from 'commander';
 import { request } from 'undici';
 import { healthEndpoint } from '../config/health.ts';
@@ -10,16 +10,16 @@ import { configPath } from './config-path.ts';
 import { print } from './output.ts';
 
 const TIMEOUT_MS = 3_000;
-/** A small JSON document. */
+/** Most characters shown of an answer, which is a small JSON document. */
 const MAX_SHOWN = 500;
 
-/** `health`: whether the workers answer, or (`ready`) whether phones should be sent to the gateway. */
+/** `health`: whether the workers answer, or (`ready`) whether the gateway can serve phones. */
 export async function health({ ready }: { readonly ready?: true }, command: Command): Promise<void> {
   const endpoint = healthEndpoint(loadConfig(configPath(command)));
   if (endpoint === null)
     throw new ProgramError(
       'EASGATE_HEALTH',
-      'the gateway has no address for it: set health.listen, for example 127.0.0.1:8782',
+      'no address is configured for health probes: set health.listen, for example 127.0.0.1:8782',
     );
   print(await ask(endpoint, ready === true ? '/readyz' : '/healthz'));
 }
@@ -35,13 +35,13 @@ async function ask(endpoint: Endpoint, path: string): Promise<string> {
     text = (await response.body.text()).slice(0, MAX_SHOWN);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    throw new ProgramError('EASGATE_HEALTH', `${url}: no answer, is the gateway running? (${cause})`);
+    throw new ProgramError('EASGATE_HEALTH', `${url}: no answer; check that the gateway runs (${cause})`);
   }
   if (status !== 200) throw new ProgramError('EASGATE_HEALTH', `${url}: ${status} ${text.trim()}`);
   return text;
 }
 
-/** Where to reach what listens on every address. */
+/** An address by which a server on all addresses can be reached. */
 function reachable(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1';
   return address === '::' ? '::1' : address;

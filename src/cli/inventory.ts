@@ -102,8 +102,7 @@ function deviceColumns(time: Times): Column<InventoryRow>[] {
 
 function decisionText(row: InventoryRow): Cell {
   const unreadable = unreadableOf(row);
-  if (unreadable.length > 0)
-    return { text: `not understood: ${printable(unreadable.join(', '))}`, tone: 'bad' };
+  if (unreadable.length > 0) return { text: `malformed: ${printable(unreadable.join(', '))}`, tone: 'bad' };
   const decision = decisionOf(row);
   return decision === null ? '-' : describeDecision(decision);
 }

@@ -1,4 +1,4 @@
-// Owns what all lists take and how they are printed: order, limit, times, JSON, and a table that fits the terminal.
+// Owns the options and output of all lists: order, limit, times, JSON, and a table that fits the terminal.
 import { ProgramError } from '../errors.ts';
 import { parseSort } from '../app/listing.ts';
 import type { Listing, ListOrder } from '../app/listing.ts';
@@ -30,7 +30,7 @@ export function count(text: string, option: string): number {
   return Number(text);
 }
 
-/** Reads a length of time before now, or a date; absent stays absent. @throws ProgramError */
+/** Reads a duration before now, or a date; absent stays absent. @throws ProgramError */
 export function momentOf(text: string | undefined, option: string): number | undefined {
   return text === undefined ? undefined : parseMomentPast(text, option);
 }
@@ -43,7 +43,7 @@ export function yesNoUnknown(text: string | undefined, option: string): boolean 
   return value;
 }
 
-/** How a list writes times. */
+/** The function that formats times of a list. */
 export function timeWriter({ relative }: ListOptions): (at: number | null | undefined) => string {
   const now = Date.now();
   return (at) => {

@@ -1,4 +1,4 @@
-// Owns what commands on policies share: opening a document, and showing an explanation.
+// Owns helpers of the policy commands: opening a document, and showing an explanation.
 import { explanationDocument } from '../app/policy-explain.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { LoadedPolicy } from '../config/policy-file.ts';
@@ -8,7 +8,7 @@ import { readFacts } from '../policy/engine/read-facts.ts';
 import { ProgramError } from '../errors.ts';
 import { explanationText } from './policy-walk.ts';
 
-/** Reads a policy that can be used. @throws ProgramError that lists every problem */
+/** Reads a valid policy. @throws ProgramError that lists every problem */
 export function openPolicy(path: string): CompiledPolicy {
   let loaded: LoadedPolicy;
   try {
@@ -25,7 +25,7 @@ export function openPolicy(path: string): CompiledPolicy {
   );
 }
 
-/** Decides facts and shows every step, as JSON or for people. @throws ProgramError when they are no object */
+/** Decides facts and shows every step, as JSON or text. @throws ProgramError when the facts are not an object */
 export function explainFacts(policy: CompiledPolicy, facts: unknown, json: boolean): string {
   if (typeof facts !== 'object' || facts === null || Array.isArray(facts))
     throw new ProgramError('EASGATE_POLICY_FACTS', 'the facts are not one JSON object');

@@ -1,4 +1,4 @@
-// Owns how an explanation of a policy is shown to people.
+// Owns the text form of an explanation of a policy.
 import { formatTime } from '../policy/document/times.ts';
 import type {
   ConditionTrace,
@@ -11,7 +11,7 @@ import { verdictDocument } from '../policy/engine/verdict.ts';
 import { printable } from './output.ts';
 import { table } from './table.ts';
 
-/** The verdict in one line, then the walk as a table; `=>` marks what decided, `..` what is only reported. */
+/** The verdict in one line, then the steps as a table; `=>` marks the deciding step, `..` a reportOnly one. */
 export function explanationText({ verdict, steps }: Explanation): string {
   const document = verdictDocument(verdict) as Readonly<Record<string, unknown>>;
   const parts = [
@@ -31,7 +31,7 @@ export function explanationText({ verdict, steps }: Explanation): string {
   return `${verdict.action} (${parts.join('; ')})\n${would}${recheck}\n${stepsTable(steps)}`;
 }
 
-/** The steps of a walk as a table. */
+/** The steps as a table. */
 export function stepsTable(steps: readonly TraceNode[]): string {
   return table(['', 'STEP', 'FOUND'], steps.flatMap(rowsOf));
 }
@@ -42,7 +42,7 @@ function rowsOf(node: TraceNode): string[][] {
   return [[mark, title ?? '', printable(detail ?? '')], ...below.map((text) => ['', '', printable(text)])];
 }
 
-/** The title of a step, what was found, and further lines. */
+/** The title of a step, its finding, and further lines. */
 function textOf(node: TraceNode): string[] {
   switch (node.step) {
     case 'unreadableRecord':
@@ -52,9 +52,9 @@ function textOf(node: TraceNode): string[] {
     case 'acknowledgedWipe':
       return ['acknowledged wipe', ...decisionLines(node.decisions)];
     case 'blockByHand':
-      return ['block by hand', ...decisionLines(node.decisions)];
+      return ['manual block', ...decisionLines(node.decisions)];
     case 'otherDecision':
-      return ['other decision by hand', ...decisionLines(node.decisions)];
+      return ['other manual decision', ...decisionLines(node.decisions)];
     case 'disabledUser':
       return ['disabled user', node.enabled === null ? 'unknown' : node.enabled ? 'enabled' : 'disabled'];
     case 'rule':
@@ -86,14 +86,14 @@ function textOf(node: TraceNode): string[] {
     case 'allow':
       return ['allow', node.reason];
     default:
-      return ['document only reports', `would be ${node.wouldBe.action}`];
+      return ['document in mode reportOnly', `would be ${node.wouldBe.action}`];
   }
 }
 
 const DECISION_STATES: Readonly<Record<DecisionTrace['state'], string>> = {
   inForce: 'in force',
   expired: 'expired',
-  outweighed: 'another one counts',
+  outweighed: 'another decision takes precedence',
   notAllowed: 'not allowed: wipes are ordered by operators, on devices and partnerships',
 };
 
@@ -111,9 +111,9 @@ function decisionLines(decisions: readonly DecisionTrace[]): string[] {
 const RULE_STATES: Readonly<Record<Extract<TraceNode, { step: 'rule' }>['state'], string>> = {
   matches: 'matches',
   doesNotMatch: 'does not match',
-  excepted: 'an exception lifts it',
+  excepted: 'does not apply because of an exception',
   over: 'is over',
-  notYet: 'matches, but does not count yet',
+  notYet: 'matches, but is not in force yet',
   reportOnly: 'matches, but only reports',
 };
 
@@ -132,9 +132,9 @@ function ruleLines(node: Extract<TraceNode, { step: 'rule' }>): string[] {
 const POLICY_STATES: Readonly<Record<Extract<TraceNode, { step: 'compliancePolicy' }>['state'], string>> = {
   deployed: 'deployed',
   otherGroups: 'not deployed to the user',
-  otherDevices: 'not deployed to such devices',
-  excepted: 'an exception lifts it',
-  notYet: 'deployed, but does not count yet',
+  otherDevices: 'not deployed to this kind of device',
+  excepted: 'does not apply because of an exception',
+  notYet: 'deployed, but not in force yet',
   reportOnly: 'deployed, but only reports',
 };
 

@@ -100,7 +100,7 @@ function read<T>(work: () => T): T {
   }
 }
 
-/** Ends quietly when whoever reads the output has gone (`| head`). */
+/** Ends without an error when the reader closes the pipe (`| head`). */
 function endWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
@@ -108,7 +108,7 @@ function endWithReader(): void {
   });
 }
 
-/** Writes a line to standard output and waits until there is room for more. */
+/** Writes a line to standard output and waits until the stream accepts more. */
 async function printLine(text: string): Promise<void> {
   if (process.stdout.write(`${text}\n`)) return;
   await new Promise<void>((resolve) => process.stdout.once('drain', resolve));

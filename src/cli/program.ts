@@ -1,9 +1,10 @@
-// Owns the easgate command: its definition, help and version, and how a failure leaves the process.
+// Owns the easgate command: its definition, help and version, and the exit code of a failure.
 import { Command, CommanderError } from 'commander';
 import type { Option } from 'commander';
 import { registerDevices } from './commands/devices.ts';
 import { registerDirectory } from './commands/directory.ts';
 import { registerGateway } from './commands/gateway.ts';
+import { registerImport } from './commands/import.ts';
 import { registerPolicy } from './commands/policy.ts';
 import { registerReports } from './commands/report.ts';
 import { registerStore } from './commands/store.ts';
@@ -15,8 +16,8 @@ import { readVersion } from './version.ts';
 const USAGE = 2;
 
 /**
- * The definition of every command. It is small: what a command does is loaded when it runs, so that each starts fast, and help,
- * completion and docs/reference/commands.md all come from here.
+ * Defines every command. The work of a command is loaded only when it runs, so that commands start fast. Help, completion and
+ * docs/reference/commands.md are generated from these definitions.
  */
 export function defineProgram(): Command {
   const program = new Command('easgate');
@@ -47,6 +48,7 @@ export function defineProgram(): Command {
   registerDirectory(program);
   registerPolicy(program);
   registerReports(program);
+  registerImport(program);
   registerStore(program);
   program.commandsGroup('Tools:');
   registerTools(program);
@@ -65,18 +67,18 @@ function helpCommand(): Command {
     .helpGroup('Tools:');
 }
 
-/** Holds behind every command. */
+/** Whether the option is accepted after every command. */
 function isGlobal(option: Option): boolean {
   return option.long === '--config';
 }
 
-/** ` (list, show, …)`, behind the description of a noun. */
+/** ` (list, show, …)`, appended to the description of a noun. */
 function verbsOf(command: Command): string {
   const verbs = command.commands.map((verb) => verb.name());
   return verbs.length === 0 ? '' : ` (${verbs.join(', ')})`;
 }
 
-/** The description with choices and default; the fields of `--sort` stand in its description already. */
+/** The description with choices and default; that of `--sort` already lists its fields. */
 function optionDescription({ long, description, argChoices, defaultValue }: Option): string {
   const choices = long === '--sort' ? undefined : argChoices;
   const more = [
@@ -86,7 +88,7 @@ function optionDescription({ long, description, argChoices, defaultValue }: Opti
   return more.length === 0 ? description : `${description} (${more.join('; ')})`;
 }
 
-/** Not commands for people: what `serve` starts. */
+/** Internal commands that `serve` starts. */
 const WORKER = 'worker';
 const CONTROL = 'control';
 
@@ -106,13 +108,13 @@ export async function runProgram(arguments_: readonly string[]): Promise<void> {
     }
     const { failureText } = await import('./failure.ts');
     process.stderr.write(`easgate: ${failureText(error)}\n`);
-    // A start that failed half-way has sockets and a store open; nothing would end the process. Output to pipes and files
-    // is written already (it is synchronous on POSIX).
+    // A failed start may leave sockets and a store open, which would keep the process running. Output to pipes and files is already
+    // written (it is synchronous on POSIX).
     process.exit(1);
   }
 }
 
-/** Whoever reads the output may have seen enough (`| head`): the command finishes its work all the same. */
+/** Ignores a closed pipe (`| head`): the command finishes its work. */
 function toleratePipes(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {

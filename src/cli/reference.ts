@@ -1,6 +1,6 @@
-// Owns docs/reference/commands.md, made from the definitions of the commands.
+// Owns docs/reference/commands.md, generated from the definitions of the commands.
 import type { Command } from 'commander';
-import { allCommands, commandTree } from './command-tree.ts';
+import { allNodes, commandTree } from './command-tree.ts';
 import type { ArgumentNode, CommandNode, OptionNode } from './command-tree.ts';
 
 /** Every command with its arguments, options and examples, as Markdown. */
@@ -9,7 +9,7 @@ export function commandsReference(program: Command): string {
   const nouns = tree.commands.map(
     (noun) => `| \`${noun.path.join(' ')}\` | ${wordsOf(noun)} | ${cell(noun.description)} |`,
   );
-  const sections = allCommands(tree)
+  const sections = allNodes(tree)
     .filter((node) => node !== tree)
     .flatMap((node) => section(node));
   return [
@@ -50,7 +50,7 @@ function section(node: CommandNode): string[] {
   const { path, description, arguments: named, options, examples, commands } = node;
   const usage = ['easgate', ...path, ...named.map(argumentText)].join(' ');
   const title = path.length === 1 ? '##' : '###';
-  // A noun alone does nothing: its verbs follow.
+  // A noun has no action of its own: its verbs follow.
   if (commands.length > 0) return [`${title} easgate ${path.join(' ')}`, '', sentence(description), ''];
   return [
     `${title} ${usage}`,

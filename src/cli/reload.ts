@@ -1,4 +1,4 @@
-// Owns `easgate reload`: checks the configuration, then asks the running gateway to take it.
+// Owns the work of `easgate reload`: checks the configuration, then makes the running gateway reload it.
 import type { Command } from 'commander';
 import { loadUsable } from '../config/check.ts';
 import { report } from '../config/problems.ts';
@@ -15,16 +15,19 @@ export function reload({ json }: { readonly json?: true }, command: Command): vo
   const { pidFile } = config.workers;
   const pid = readPidFile(pidFile);
   if (pid === null)
-    throw new ProgramError('EASGATE_NOT_RUNNING', `${pidFile} names no process: is the gateway running?`);
+    throw new ProgramError('EASGATE_NOT_RUNNING', `${pidFile} names no process: check that the gateway runs`);
   if (!mayBeGateway(pid))
-    throw new ProgramError('EASGATE_NOT_RUNNING', `process ${pid} of ${pidFile} is no gateway any more`);
+    throw new ProgramError('EASGATE_NOT_RUNNING', `process ${pid} of ${pidFile} is not a gateway any more`);
   try {
     process.kill(pid, 'SIGHUP');
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    throw new ProgramError('EASGATE_NOT_RUNNING', `process ${pid} of ${pidFile} cannot be told: ${cause}`);
+    throw new ProgramError(
+      'EASGATE_NOT_RUNNING',
+      `process ${pid} of ${pidFile} cannot be signalled: ${cause}`,
+    );
   }
   if (json)
     printJson({ pid, problems: problems.map(({ severity, place, text }) => ({ severity, place, text })) });
-  else print('the configuration is good; the gateway replaces its workers (see its log)\n');
+  else print('the configuration is valid; the gateway replaces its workers (see its log)\n');
 }

@@ -1,16 +1,14 @@
-// Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
-import { availableParallelism } from 'node:os';
+// Owns the work of `easgate serve`, the primary process: reads the configuration, starts the workers, reloads, stops.
 import { isDeepStrictEqual } from 'node:util';
-import { certificateRemarks } from '../config/certificate-checks.ts';
 import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
 import { fileTrouble } from '../config/file-words.ts';
-import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
 import { healthEndpoint } from '../config/health.ts';
 import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
+import { workerCount } from '../config/worker-count.ts';
 import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.ts';
 import type { ServedPolicy } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
@@ -34,6 +32,7 @@ import { seedDirectory } from '../sample/seed.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
 import { announcement } from './announcement.ts';
+import { CertificateKeeper } from './certificate-keeper.ts';
 import { readVersion } from './version.ts';
 
 /** Runs the gateway with a configuration file; resolves once it serves. Rejects when it cannot start. */
@@ -41,7 +40,7 @@ export async function serve(path: string): Promise<void> {
   await new Primary(path).run();
 }
 
-/** Two looks this far apart that show the same: a document is taken a third of a second after it was written. */
+/** A policy document is read once it is unchanged for this time. */
 const POLICY_SETTLE_MS = 150;
 
 class Primary {
@@ -51,7 +50,7 @@ class Primary {
   private readonly log: ProcessLog;
   private sample: SampleServer | null = null;
   private supervisor: Supervisor | null = null;
-  private watch: FileWatch | null = null;
+  private readonly certificates: CertificateKeeper;
   private policyWatch: FileWatch | null = null;
   private policy: ServedPolicy | null = null;
   private health: HealthServer | null = null;
@@ -66,12 +65,13 @@ class Primary {
   private controlPid: number | null = null;
   private readonly control: ControlProcess;
   private stopping = false;
-  /** Log files were rotated before the supervisor could pass it on. */
+  private renewing = false;
+  /** Log files were rotated during the start, before the supervisor could be notified. */
   private rotated = false;
 
   constructor(path: string) {
     this.path = path;
-    // With every file the configuration names: what cannot work is said before anything starts.
+    // Includes every file that the configuration names, so that errors are reported before anything starts.
     this.loaded = loadUsable(path);
     this.config = this.loaded.config;
     this.log = openLog(this.config.log.level, this.config.log.destination);
@@ -84,14 +84,17 @@ class Primary {
         this.recordProcesses();
       },
     });
+    this.certificates = new CertificateKeeper(this.config, this.onEvent, () =>
+      this.supervisor?.reloadCertificates(),
+    );
   }
 
   async run(): Promise<void> {
-    // Log rotation and `easgate reload` do not wait for the start. Node.js would open its debugger on SIGUSR1, and end on
-    // SIGHUP.
+    // Log rotation and `easgate reload` may send signals during the start. By default Node.js opens its debugger on SIGUSR1, and
+    // ends on SIGHUP.
     process.on('SIGUSR1', () => this.reopenLogs());
     process.on('SIGHUP', () => {
-      // One after the other, however often it is asked for; the first one after the start.
+      // Reloads run one after the other; the first one after the start.
       this.reloading = this.reloading.then(() => this.reload());
     });
     const starting = this.start();
@@ -106,7 +109,7 @@ class Primary {
     }
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
-    // Last: whoever reads it may send a signal at once.
+    // Last, because its reader may send a signal at once.
     this.announce();
   }
 
@@ -127,13 +130,14 @@ class Primary {
           this.workerPids = pids;
           this.recordProcesses();
         },
+        onOutdated: () => this.renew(),
       }),
     );
     if (this.rotated) this.supervisor.reopenLogs();
     this.phase = 'serving';
     this.useControl(config, source);
     await this.openStatus(config);
-    this.watchCertificates();
+    this.certificates.follow(this.config);
     this.watchPolicy();
   }
 
@@ -151,7 +155,7 @@ class Primary {
 
   private readonly onEvent: OnEvent = (level, facts, text) => this.log.logger[level](facts, text);
 
-  /** Returns what a gateway before left running. @throws PidFileHeldError when another one runs with the file */
+  /** Returns orphaned workers of an earlier gateway. @throws PidFileHeldError when another gateway uses the file */
   private writePid(pidFile: string): readonly ProcessIdentity[] {
     try {
       return writePidFile(pidFile);
@@ -165,14 +169,14 @@ class Primary {
     }
   }
 
-  /** For the gateway after this one, if this one is killed. */
+  /** Records the processes, so that the next gateway finds them if this one is killed. */
   private recordProcesses(): void {
     const pids = this.controlPid === null ? this.workerPids : [...this.workerPids, this.controlPid];
     this.workers = pids.map((pid) => this.workers.find((known) => known.pid === pid) ?? identityOf(pid));
     try {
       recordWorkers(this.config.workers.pidFile, this.workers);
     } catch {
-      // The file beside it could not be written either, and the log says so.
+      // The pid file could not be written either, which was logged.
     }
   }
 
@@ -188,9 +192,9 @@ class Primary {
     };
   }
 
-  /** New workers with the file's configuration, one by one; the old ones stay when it cannot be used. */
+  /** Replaces the workers one by one with the file's configuration; the old ones stay when it is invalid. */
   private async reload(): Promise<void> {
-    // A drain takes its time: new workers would outlive it.
+    // New workers would outlive the drain.
     if (this.stopping) return;
     const { logger } = this.log;
     try {
@@ -211,18 +215,38 @@ class Primary {
       this.config = config;
       this.recordProcesses();
       this.useControl(config, source);
-      // Workers that were replaced have opened it by themselves.
+      // New workers have already opened it.
       this.reopenOwnLog();
-      this.watchCertificates();
+      this.certificates.follow(config);
       this.watchPolicy();
       this.warn(loaded);
-      logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
+      logger.info({ code: 'EASGATE_RELOADED' }, 'the configuration was reloaded: all workers are replaced');
     } catch (error) {
       logger.error(
         { code: 'EASGATE_RELOAD_FAILED', ...causeOf(error) },
-        'the configuration in use stays: correct the file and reload again',
+        'the old configuration is still used: correct the file and reload again',
       );
     }
+  }
+
+  /** Another store was accepted, which has its own secret; each worker says so. */
+  private renew(): void {
+    if (this.renewing) return;
+    this.renewing = true;
+    const { logger } = this.log;
+    logger.warn({ code: 'EASGATE_SECRET_CHANGED' }, 'the directory is another one: all workers are replaced');
+    this.reloading = this.reloading.then(async () => {
+      try {
+        if (!this.stopping) await this.supervisor?.renew();
+      } catch (error) {
+        logger.error(
+          { code: 'EASGATE_SECRET_CHANGED', cause: String(error) },
+          'workers with the old secret stay: `easgate reload` replaces them',
+        );
+      } finally {
+        this.renewing = false;
+      }
+    });
   }
 
   private async replaceWorkers(config: Config, source: ConfigSource): Promise<void> {
@@ -238,7 +262,7 @@ class Primary {
     this.health = health;
   }
 
-  /** Probes, where a configuration wants them; undefined = nothing changes. @throws ListenError */
+  /** Opens the probes if configured; undefined = unchanged. @throws ListenError */
   private async openHealth(config: Config): Promise<HealthServer | null | undefined> {
     const wanted = healthEndpoint(config);
     const before = this.health === null ? null : healthEndpoint(this.config);
@@ -250,7 +274,7 @@ class Primary {
     }));
   }
 
-  /** For `easgate status`: the gateway serves without it too. */
+  /** Opens the socket for `easgate status`; the gateway also serves without it. */
   private async openStatus({ workers: { pidFile } }: Config): Promise<void> {
     const path = statusSocket(pidFile);
     try {
@@ -295,46 +319,18 @@ class Primary {
     } catch (error) {
       this.log.logger.error(
         { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
-        'the old log file stays',
+        'the log file could not be reopened: the old one is still used',
       );
     }
   }
 
-  /** What the gateway can run with, and an operator should look at. */
+  /** Logs problems that do not prevent the start. */
   private warn({ problems }: UsableConfig): void {
     this.configWarnings = problems.map((problem) => oneLine(problem));
     for (const problem of problems)
       if (!problem.aboutCertificate)
         this.log.logger.warn({ code: 'EASGATE_CONFIG_WARNING', problem: oneLine(problem) });
-    this.warnOfCertificates();
-  }
-
-  private warnOfCertificates(): void {
-    for (const { place, text, ended } of certificateRemarks(this.config))
-      this.log.logger[ended ? 'error' : 'warn']({ code: 'EASGATE_CERTIFICATE_CHECK', place, cause: text });
-  }
-
-  private watchCertificates(): void {
-    this.watch?.close();
-    const { tls } = this.config.listen;
-    this.watch = null;
-    if (tls === undefined) return;
-    const files = tls.certificates.flatMap(({ certificate, key }) => [certificate, key]);
-    if (tls.clientCertificate !== undefined) files.push(tls.clientCertificate.ca);
-    this.watch = new FileWatch(files, () => this.onCertificates());
-  }
-
-  private onCertificates(): void {
-    const { logger } = this.log;
-    try {
-      readCertificates(this.config);
-      readClientCa(this.config);
-      this.supervisor?.reloadCertificates();
-      logger.info({ code: 'EASGATE_CERTIFICATES' }, 'certificates changed on disk are in use');
-      this.warnOfCertificates();
-    } catch (error) {
-      logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
-    }
+    this.certificates.check(this.config);
   }
 
   private watchPolicy(more: readonly string[] = []): void {
@@ -350,7 +346,7 @@ class Primary {
     this.policyWatch = new FileWatch([...files], onChange, POLICY_SETTLE_MS);
   }
 
-  /** A document that cannot be used changes nothing. */
+  /** Applies the changed policy; an invalid document changes nothing. */
   private onPolicy(): void {
     if (this.stopping) return;
     const { logger } = this.log;
@@ -360,7 +356,7 @@ class Primary {
       if (policy.source !== null) this.supervisor?.usePolicy(policy.source);
       logger.info(
         { code: 'EASGATE_POLICY', policy: policy.policy.name ?? undefined },
-        'another policy is in use',
+        'a new policy is in use',
       );
       this.warnOfPolicy(policy);
       this.watchPolicy();
@@ -368,9 +364,9 @@ class Primary {
       const problems = error instanceof ConfigError ? error.problems : [String(error)];
       logger.error(
         { code: 'EASGATE_POLICY_REJECTED', problems },
-        'the policy in use stays: correct the document, it is read again by itself',
+        'the old policy is still used: correct the document, which is then read again automatically',
       );
-      // A list that is missing may come later.
+      // A missing list file may be created later.
       this.watchPolicy(error instanceof PolicyError ? error.files : []);
     }
   }
@@ -383,7 +379,7 @@ class Primary {
     this.stopping = true;
     this.phase = 'draining';
     await this.reloading;
-    this.watch?.close();
+    this.certificates.close();
     this.policyWatch?.close();
     await Promise.all([this.control.stop(), this.supervisor?.stop()]);
     removePidFile(this.config.workers.pidFile);
@@ -396,11 +392,7 @@ class Primary {
   }
 }
 
-function workerCount({ workers: { count } }: Config): number {
-  return count === 'auto' ? availableParallelism() : count;
-}
-
-/** For a log line: every problem of a configuration, without excerpts. */
+/** Fields of a log line: every problem of a configuration, without excerpts. */
 function causeOf(error: unknown): { readonly cause: string; readonly problems?: readonly string[] } {
   if (!(error instanceof ConfigError)) return { cause: String(error) };
   return { cause: 'the configuration cannot be used', problems: error.problems };

@@ -1,4 +1,4 @@
-// Owns the work of `easgate simulate`: what a policy decides about made-up facts and recorded requests, step by step.
+// Owns the work of `easgate simulate`: the verdict of a policy on given facts and recorded requests, step by step.
 import { factsOfLogLine, factsOfRequest } from '../app/recorded-request.ts';
 import type { RecordedFacts } from '../app/recorded-request.ts';
 import { readText } from '../config/policy-file.ts';
@@ -10,7 +10,7 @@ import { explainFacts, openPolicy } from './policy-file.ts';
 
 type Json = Record<string, unknown>;
 
-/** `simulate`, with an option for each of the facts that are known. */
+/** `simulate`, with one option per fact. */
 export async function simulate(options: Json): Promise<void> {
   const policy = openPolicy(String(options['policy']));
   print(explainFacts(policy, await factsOf(options), options['json'] === true));
@@ -74,7 +74,7 @@ function objectIn(parent: Json, name: string): Json {
   return made;
 }
 
-/** `--os-version <version>` is kept as `osVersion`. */
+/** Commander stores `--os-version <version>` as `osVersion`. */
 function optionName(flag: string): string {
   const [word = ''] = flag.slice(2).split(' ');
   return word.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());

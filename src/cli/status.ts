@@ -1,4 +1,4 @@
-// Owns `easgate status`: the running gateway on this host, its workers, and what an operator should look at.
+// Owns the work of `easgate status`: shows the running gateway on this host, its workers, and standing warnings.
 import type { Command } from 'commander';
 import { Client } from 'undici';
 import { loadConfig } from '../config/load.ts';
@@ -21,12 +21,12 @@ export interface StatusOptions {
 }
 
 const TIMEOUT_MS = 5_000;
-/** Between two looks: long enough for a rate, short enough for a person. */
+/** Interval between two reports: long enough for a rate, short enough for a person to wait. */
 const RATE_MS = 1_000;
 const WATCH_MS = 2_000;
-/** A state older than this is shown in red: changes do not reach phones. */
+/** A state older than this is shown in red, because changes do not reach phones. */
 const OLD_STATE_MS = 10_000;
-/** Moves to the upper left and clears what is below (ECMA-48 CUP, ED). */
+/** Moves to the upper left and clears the screen (ECMA-48 CUP, ED). */
 const CLEAR = '\u001b[H\u001b[J';
 
 /** `status`. */
@@ -69,7 +69,7 @@ function clientOf(pidFile: string): Client {
   });
 }
 
-/** A look, and when it was taken: monotonic milliseconds. */
+/** A report, and its monotonic time in milliseconds. */
 type Look = GatewayStatus & { readonly takenAt: number };
 
 async function look(client: Client, pidFile: string): Promise<Look> {
@@ -81,7 +81,7 @@ async function look(client: Client, pidFile: string): Promise<Look> {
     const cause = error instanceof Error ? error.message : String(error);
     throw new ProgramError(
       'EASGATE_NOT_RUNNING',
-      `no gateway answers for ${pidFile}: is it running on this host, and are you its user? (${cause})`,
+      `no gateway answers for ${pidFile}: check that it runs on this host, and run this command as its user (${cause})`,
     );
   }
 }
@@ -92,13 +92,13 @@ function pause(milliseconds: number): Promise<void> {
   });
 }
 
-/** The status for people; rates are those since the look before. */
+/** The status as text; rates are those since the report `before`. */
 export function statusText(now: Look, before: Look): string {
   const workers = now.workers.filter((worker) => worker !== null);
   const sum = (name: string, of: readonly (WorkerStatus | null)[] = now.workers): number =>
     of.reduce((total, worker) => total + (worker?.counters[name] ?? 0), 0);
   const seconds = Math.max(0.001, (now.takenAt - before.takenAt) / 1_000);
-  // A worker that was replaced meanwhile begins at 0.
+  // The counters of a worker that was replaced meanwhile begin at 0.
   const rate = Math.max(0, sum('requests') - sum('requests', before.workers)) / seconds;
   const hits = workers.reduce((total, { verdicts }) => total + verdicts.hits, 0);
   const misses = workers.reduce((total, { verdicts }) => total + verdicts.misses, 0);
@@ -242,7 +242,7 @@ const UNITS = [
   ['s', 1],
 ] as const;
 
-/** A length of time in its two largest units: `3h 12m`. */
+/** A duration in its two largest units: `3h 12m`. */
 function span(milliseconds: number): string {
   let seconds = Math.max(0, Math.round(milliseconds / 1_000));
   const parts: string[] = [];

@@ -1,4 +1,4 @@
-// Owns the work of `easgate store`: which store the directory is, and what an operator says of it.
+// Owns the work of `easgate store`: the identity of the store, its creation, and its acceptance by an operator.
 import type { Command } from 'commander';
 import { acceptStore, initStore, lookAtStore, migrateStore, suspendedWipes } from '../app/store-identity.ts';
 import type { StoreLook } from '../app/store-identity.ts';
@@ -41,7 +41,7 @@ function statusText({ keeper, known, found, finding, memory }: StoreLook): strin
   const lines = [
     `store: ${keeper.place}`,
     found === null
-      ? 'holds no directory'
+      ? 'no directory'
       : `id ${found.id}, epoch ${found.epoch}, beat ${seconds(found.beat)}, schema ${found.schema}`,
     known === null
       ? 'this gateway knows no store yet'
@@ -62,7 +62,7 @@ export function init({ json }: { readonly json?: true }, command: Command): Prom
     const { place } = seen.keeper;
     if (json) printJson({ place, made: made !== null, store: made ?? seen.found });
     else if (made === null) print(`${place} is store ${seen.found?.id} already\n`);
-    else print(`made store ${made.id}: ${place}\n`);
+    else print(`created store ${made.id}: ${place}\n`);
   });
 }
 
@@ -84,7 +84,7 @@ export async function migrate({ json }: { readonly json?: true }, command: Comma
   print(`brought over: ${records.join(', ')}; epoch ${migration.identity.epoch}: ${place}\n`);
 }
 
-/** `store accept`. An operator who takes a store must know what it no longer does by itself. */
+/** `store accept`. Lists the wipes that are suspended by it, because the operator must order them again. */
 export async function accept({ json }: { readonly json?: true }, command: Command): Promise<void> {
   const { place, accepted, found } = await look(command, async (seen) => ({
     place: seen.keeper.place,

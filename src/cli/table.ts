@@ -1,4 +1,4 @@
-// Owns plain-text tables for people: aligned columns that fit the terminal. In a pipe or a file nothing is cut.
+// Owns plain-text tables: aligned columns that fit the terminal. In a pipe or a file no text is cut.
 import { toned } from './output.ts';
 import type { Tone } from './output.ts';
 
@@ -11,24 +11,24 @@ export interface Column<Row> {
   readonly cell: (row: Row) => Cell;
   /** Narrowest useful width, in characters; absent = it is never cut, as ids must not be. */
   readonly min?: number;
-  /** Of columns that may be left out, the highest goes first; absent = it always stays. */
+  /** Columns with this number may be omitted, the highest first; absent = never omitted. */
   readonly spare?: number;
 }
 
-/** A table, and the titles of columns that did not fit. */
+/** A table, and the titles of omitted columns. */
 export interface FittedTable {
   readonly text: string;
   readonly hidden: readonly string[];
 }
 
 const GAP = '  ';
-/** Two cells wide on a terminal: East Asian letters, full-width forms, most pictures (Unicode TR 11). */
+/** Characters of two cells: East Asian letters, full-width forms, most emoji (Unicode TR 11). */
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-/** No cell of its own. */
+/** Characters without a cell of their own. */
 const COMBINING = /\p{Mn}|\p{Me}/u;
 
-/** Rows under a header. `width` in characters; null = as wide as it is. */
+/** Rows under a header. `width` in characters; null = unlimited. */
 export function fitTable<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
@@ -51,18 +51,18 @@ export function fitTable<Row>(
   };
 }
 
-/** Width of the terminal that standard output is; null = it is none. */
+/** Width of the terminal; null = standard output is not a terminal. */
 export function terminalWidth(): number | null {
   return process.stdout.isTTY ? process.stdout.columns : null;
 }
 
-/** Rows under a header, as wide as they are. */
+/** Rows under a header, without a width limit. */
 export function table(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const columns = header.map((title, index) => ({ title, cell: (row: readonly Cell[]) => row[index] ?? '' }));
   return fitTable(columns, rows, null).text;
 }
 
-/** Leaves columns out until the narrowest widths fit, then gives what is left to those that are cut. */
+/** Omits columns until the minimum widths fit, then distributes the remaining width to the columns that are cut. */
 function fit(
   columns: readonly { readonly min?: number; readonly spare?: number }[],
   natural: readonly number[],
@@ -78,7 +78,7 @@ function fit(
     shown = shown.filter((index) => index !== spare);
   }
   const widths = [...natural];
-  // The widest is cut first; each round takes one character, of a few hundred at most.
+  // The widest column is cut first, by one character per round.
   while (total(shown, widths) > width) {
     const widest = shown
       .filter((index) => (widths[index] ?? 0) > (least[index] ?? 0))
@@ -89,7 +89,7 @@ function fit(
   return { shown, widths };
 }
 
-/** Characters of one line. */
+/** Length of one line, in characters. */
 function total(shown: readonly number[], widths: readonly number[]): number {
   return shown.reduce((sum, index) => sum + (widths[index] ?? 0), GAP.length * (shown.length - 1));
 }
@@ -104,7 +104,7 @@ function padded(cell: Cell, width: number, last: boolean): string {
   return last ? styled : styled + ' '.repeat(Math.max(0, width - widthOf(text)));
 }
 
-/** How many cells of a terminal a text takes. */
+/** Number of terminal cells of a text. */
 export function widthOf(text: string): number {
   let width = 0;
   for (const letter of text) width += COMBINING.test(letter) ? 0 : WIDE.test(letter) ? 2 : 1;

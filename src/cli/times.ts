@@ -1,5 +1,6 @@
-// Owns times as people write and read them: lengths of time and ISO dates in, ISO out.
+// Owns times in commands: durations and ISO dates as input, ISO as output.
 import { ProgramError } from '../errors.ts';
+import { parseLength, parseTime } from '../policy/document/times.ts';
 
 const UNITS: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -8,61 +9,45 @@ const UNITS: Readonly<Record<string, number>> = {
   d: 86_400_000,
   w: 7 * 86_400_000,
 };
-/** One length of time, or several in a row: `7d`, `1w`, `1d12h`. */
+/** A duration with one or more units: `7d`, `1w`, `1d12h`. */
 const LENGTH = /^(?:[1-9]\d{0,5}[smhdw]){1,5}$/;
-/** ISO 8601: a date, or date and time; without an offset in UTC. */
-const ISO = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/i;
-/** Furthest time a Date can hold (ECMA-262 21.4.1.1). */
+/** Furthest time of a Date (ECMA-262 21.4.1.1). */
 const MAX_TIME = 8.64e15;
 /** Names of fields that hold milliseconds since the epoch. */
 const TIME_FIELD = /^since$|(?:At|Since|Seen|Allowed|CheckIn|Until)$/;
 
-/** Milliseconds of a length of time such as `30m`, `12h`, `7d`, `1w`; null = it is none. */
-export function parseLength(text: string): number | null {
-  if (!LENGTH.test(text)) return null;
-  let total = 0;
-  for (const [, digits = '', unit = ''] of text.matchAll(/(\d+)([smhdw])/g))
-    total += Number(digits) * (UNITS[unit] ?? 0);
-  return total;
+/** Milliseconds of a length such as `30m`, `12h`, `7d`, `1w`; null = it is none, or a typing error such as 0d or 1999999d. */
+function lengthOf(text: string): number | null {
+  return LENGTH.test(text) ? parseLength(text) : null;
 }
 
-/** The moment of an ISO date or date and time, milliseconds since the epoch; null = it is none. */
-export function parseDate(text: string): number | null {
-  const [, day, clock = '00:00', zone = 'Z'] = ISO.exec(text) ?? [];
-  if (day === undefined) return null;
-  const at = Date.parse(`${day}T${clock}${zone.toUpperCase()}`);
-  // A day that the month does not have is another day for Date.parse.
-  const midnight = Date.parse(`${day}T00:00Z`);
-  if (!Number.isFinite(at) || !Number.isFinite(midnight)) return null;
-  return new Date(midnight).toISOString().startsWith(day) ? at : null;
-}
-
-/** A moment to come: so long from now, or a date. @throws ProgramError */
+/** A future time: a duration from now, or a date. @throws ProgramError */
 export function parseMomentToCome(text: string, option: string, now = Date.now()): number {
-  const length = parseLength(text);
-  const at = length === null ? parseDate(text) : now + length;
+  const length = lengthOf(text);
+  const at = length === null ? parseTime(text) : now + length;
   if (at === null)
     throw new ProgramError(
       'EASGATE_EXPIRY',
-      `${option} ${text}: write how long (30m, 12h, 7d, 1w) or until when (2026-12-31, 2026-12-31T18:00Z)`,
+      `${option} ${text}: write a duration (30m, 12h, 7d, 1w) or a date (2026-12-31, 2026-12-31T18:00Z)`,
     );
-  if (at <= now) throw new ProgramError('EASGATE_EXPIRY', `${option} ${text}: that is over (${isoTime(at)})`);
+  if (at <= now)
+    throw new ProgramError('EASGATE_EXPIRY', `${option} ${text}: this time is in the past (${isoTime(at)})`);
   return at;
 }
 
-/** A moment that is over: so long ago, or a date. @throws ProgramError */
+/** A past time: a duration before now, or a date. @throws ProgramError */
 export function parseMomentPast(text: string, option: string, now = Date.now()): number {
-  const length = parseLength(text);
-  const at = length === null ? parseDate(text) : now - length;
+  const length = lengthOf(text);
+  const at = length === null ? parseTime(text) : now - length;
   if (at === null)
     throw new ProgramError(
       'EASGATE_TIME',
-      `${option} ${text}: write how long ago (30m, 12h, 7d, 1w) or since when (2026-11-30, 2026-11-30T18:00Z)`,
+      `${option} ${text}: write a duration (30m, 12h, 7d, 1w) or a date (2026-11-30, 2026-11-30T18:00Z)`,
     );
   return at;
 }
 
-/** How far away a moment is, in its largest unit: `3d ago`, `in 12h`, `now`. */
+/** The distance of a time from now, in its largest unit: `3d ago`, `in 12h`, `now`. */
 export function relativeTime(at: number, now = Date.now()): string {
   const distance = Math.abs(at - now);
   const unit = Object.entries(UNITS).findLast(([, length]) => distance >= length);
@@ -72,12 +57,12 @@ export function relativeTime(at: number, now = Date.now()): string {
   return at < now ? `${text} ago` : `in ${text}`;
 }
 
-/** A time for people, to the second. */
+/** A time in ISO form, to the second. */
 export function isoTime(at: number): string {
   return Math.abs(at) <= MAX_TIME ? new Date(at).toISOString().replace(/\.\d{3}Z$/, 'Z') : String(at);
 }
 
-/** A copy of a document in which every field that holds a time is ISO text, to the millisecond. */
+/** A copy of a document in which every time is an ISO text, to the millisecond. */
 export function withIsoTimes(document: unknown, name = ''): unknown {
   if (typeof document === 'number' && TIME_FIELD.test(name))
     return Math.abs(document) <= MAX_TIME ? new Date(document).toISOString() : null;
@@ -86,7 +71,7 @@ export function withIsoTimes(document: unknown, name = ''): unknown {
   return Object.fromEntries(Object.entries(document).map(([key, value]) => [key, withIsoTimes(value, key)]));
 }
 
-/** What `--json` prints. */
+/** The output of `--json`. */
 export function jsonText(document: unknown): string {
   return `${JSON.stringify(withIsoTimes(document), null, 2)}\n`;
 }

@@ -69,10 +69,10 @@ export function show(name: string, { json }: { readonly json?: true }, command: 
 function detailsText({ user, names, partnerships, decisions, ...details }: UserDetails): string {
   const lines = [`user ${printable(user)}`, ...reportLines(details)];
   if (names.length > 1 || (names.length === 1 && names[0] !== user))
-    lines.push(`signs in as: ${names.map((one) => printable(one)).join(', ')}`);
+    lines.push(`logins: ${names.map((one) => printable(one)).join(', ')}`);
   for (const { device, decision } of decisions)
     lines.push(`decision on ${device}: ${describeDecision(decision)} by ${printable(decision.owner)}`);
-  if (partnerships.length === 0) lines.push('was seen with no device');
+  if (partnerships.length === 0) lines.push('has no partnership with a device');
   const columns: Column<UserDetails['partnerships'][number]>[] = [
     { title: 'DEVICE', cell: ({ record: seen }) => seen.device },
     { title: 'USER', cell: ({ record: seen }) => printable(seen.user), min: 18 },

@@ -1,7 +1,7 @@
 // Owns the version of the program.
 import { readFileSync } from 'node:fs';
 
-/** As the manifest says. */
+/** The version in package.json. */
 export function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   const { version = 'unknown' } = manifest as { version?: string };

@@ -1,4 +1,4 @@
-// Owns the work of `easgate wbxml`: WBXML to XML and back, for people who read captures.
+// Owns the work of `easgate wbxml`: converts WBXML to XML and back, for reading captures.
 import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import { DEFAULT_LIMITS } from '../eas/wbxml/limits.ts';
@@ -55,7 +55,7 @@ function byLine(input: Buffer, translate: (line: string) => string): void {
   for (const line of lines) {
     let out: string;
     try {
-      // One document a line: line breaks inside text are written as references.
+      // One document per line: line breaks inside text are written as references.
       out = translate(line.trim()).replaceAll('\n', '&#10;');
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_WBXML';

@@ -1,4 +1,4 @@
-// Owns the work of `easgate devices wipe`: what an operator sees before a device is erased, and how they confirm it.
+// Owns the work of `easgate devices wipe`: shows the plan to the operator, and asks for confirmation.
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { describeDecision } from '../app/decisions.ts';
@@ -63,34 +63,40 @@ function planText({ device, user, accountOnly, listing, partnerships, named, ...
   });
   const header = ['', 'USER', 'TYPE', 'MODEL', 'SYSTEM', 'IMEI', 'CLIENT', 'VERSION', 'LAST SEEN'];
   if (rows.length > 0) lines.push(table(header, rows).trimEnd());
-  else lines.push('no user was seen with it yet: there is nobody to tell, whoever comes is kept out');
+  else
+    lines.push(
+      'it has no partnership yet, so nobody gets the order; every user of this device id is blocked',
+    );
   for (const { decision } of plan.replaces)
     lines.push(
-      `Replaces "${decision.action}" by ${decision.owner}; taking the wipe back does not bring it back.`,
+      `Replaces "${decision.action}" by ${decision.owner}; cancelling the wipe does not restore it.`,
     );
   if (accountOnly)
     lines.push(
       `This removes the account of ${user} from the device, when it next asks for mail.`,
-      `Only clients of ${ACCOUNT_ONLY_VERSION} do it; others are kept out.`,
+      `Only clients of protocol version ${ACCOUNT_ONLY_VERSION} can do it; others are blocked.`,
     );
   else
     lines.push(
       'This ERASES THE WHOLE DEVICE, private data too, when it next asks for mail. It cannot be undone.',
-      ...(user === null ? [] : [`It is told so only when ${user} asks for mail.`]),
-      'Who comes with this id otherwise, as another user or under another spelling of it, is kept out and told nothing.',
-      ...(plan.hasOutlookMobile ? ['Outlook mobile obeys an account-only wipe alone.'] : []),
+      ...(user === null ? [] : [`The order is sent only when ${user} asks for mail.`]),
+      'Other users of this device id, and other spellings of it, are blocked without an order.',
+      ...(plan.hasOutlookMobile ? ['Outlook mobile carries out account-only wipes only.'] : []),
     );
   return `${lines.join('\n')}\n`;
 }
 
-/** A question has no place in a JSON document. */
+/** Asks for the device id. @throws ProgramError without a terminal, or with `json`, whose output has no place for a question */
 async function askForDevice(device: DeviceKey, json: boolean): Promise<string> {
   if (!process.stdin.isTTY || json)
-    throw new ProgramError('EASGATE_WIPE_CONFIRM', `nobody to ask here: add --confirm ${device}`);
+    throw new ProgramError(
+      'EASGATE_WIPE_CONFIRM',
+      `there is no terminal to ask for confirmation: add --confirm ${device}`,
+    );
   return (await ask('Type the device id to wipe it: ', process.stdin, process.stdout)) ?? '';
 }
 
-/** One line of an answer; null when the input ends before it. */
+/** Asks a question; returns one line of input, or null when the input ends before it. */
 export function ask(
   question: string,
   input: NodeJS.ReadableStream,

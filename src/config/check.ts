@@ -2,17 +2,11 @@
 import type { Config } from './schema.ts';
 import { certificateRemarks } from './certificate-checks.ts';
 import { crossChecks } from './cross-checks.ts';
-import {
-  allServers,
-  gatewaySettings,
-  listenerTls,
-  readAuthorities,
-  readCertificate,
-  readLongSecret,
-  readPem,
-  ticketKeyMaterial,
-} from './gateway-settings.ts';
-import { readConfigSource, readSecret } from './load.ts';
+import { gatewaySettings } from './gateway-settings.ts';
+import { listenerTls, ticketKeyMaterial } from './listener-tls.ts';
+import { readConfigSource, readLongSecret, readSecret } from './load.ts';
+import { readAuthorities, readCertificate, readPem } from './tls-files.ts';
+import { allServers } from './upstream-servers.ts';
 import type { ConfigSource } from './load.ts';
 import { healthEndpoint } from './health.ts';
 import { schemaAt } from './json-schema.ts';
@@ -20,7 +14,7 @@ import { noticeSettings } from './notice-settings.ts';
 import { servedPolicy } from './served-policy.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
 import type { Problem } from './problems.ts';
-import { pathOf, readText } from './read-text.ts';
+import { pathOf, readConfigText } from './read-text.ts';
 import type { ConfigText } from './read-text.ts';
 import { storeOptions } from './store-settings.ts';
 
@@ -54,7 +48,7 @@ export function loadUsable(path: string): UsableConfig {
 
 /** Finds all errors and warnings; never throws for the content of the file or of the files it names. */
 export function checkConfig({ text, path }: ConfigSource, now = Date.now()): Checked {
-  const read = readText(text, path);
+  const read = readConfigText(text, path);
   const findings = new Findings(read);
   if (read.empty && read.problems.length === 0)
     findings.report(
@@ -135,7 +129,7 @@ class Findings {
     if (!known) this.problems.push(problem);
   };
 
-  /** Runs a part of what `serve` does; `place` is used for failures without a field. */
+  /** Runs a part of the start of `serve`, and collects its error; `place` is used for errors without a field. */
   attempt(place: string, work: () => unknown): void {
     try {
       work();

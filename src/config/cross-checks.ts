@@ -13,7 +13,7 @@ export function crossChecks(config: Config, has: (place: string) => boolean, rep
   if (has('policy.file'))
     for (const name of ['unknownDevice', 'notEnrolled', 'notCompliant'])
       if (has(`policy.${name}`))
-        report('error', `policy.${name}`, 'stands beside policy.file: say it in that document');
+        report('error', `policy.${name}`, 'has no effect beside policy.file: set it in that document');
   sampleInPublic(config, report);
   const health = parseEndpoint(config.health.listen ?? '');
   if (health !== null && health.port !== 0 && health.port === config.listen.port)
@@ -30,15 +30,11 @@ export function crossChecks(config: Config, has: (place: string) => boolean, rep
 function mailServers({ upstream }: Config, has: (place: string) => boolean, report: Report): void {
   const { servers, tls } = upstream;
   if (servers.length > 0 && has('upstream.url'))
-    report(
-      'error',
-      'upstream.url',
-      'stands beside upstream.servers, which take its place: remove one of them',
-    );
+    report('error', 'upstream.url', 'conflicts with upstream.servers: remove one of them');
   const all = servers.length > 0 ? servers.map(({ url }) => url) : [upstream.url];
   const encrypted = all.some((url) => url.startsWith('https:'));
   if (has('upstream.tls') && !encrypted)
-    report('warning', 'upstream.tls', 'is of no use: no mail server has a URL with https');
+    report('warning', 'upstream.tls', 'has no effect: no mail server has a URL with https');
   if (encrypted && tls.insecureSkipVerify)
     report(
       'warning',
@@ -71,12 +67,12 @@ function repeated(config: Config, report: Report): void {
       `passThrough.paths.${index}.path`,
       `${path} ${match}`,
     ]),
-    (_path, first) => `stands in ${first} already`,
+    (_path, first) => `repeats ${first}`,
     report,
   );
   once(
     config.publicHosts.map((host, index) => [`publicHosts.${index}`, host]),
-    (_host, first) => `stands in ${first} already`,
+    (_host, first) => `repeats ${first}`,
     report,
   );
   once(

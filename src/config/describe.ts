@@ -14,10 +14,10 @@ export function configurationTable(): string {
     '# Configuration',
     '',
     'One YAML file, `--config FILE` (default: EASGATE_CONFIG, else config/easgate.yaml). Every field is optional unless it says *required*;',
-    'an unknown field is an error. `easgate check FILE` lists all problems of a file at once. Relative paths are relative to',
-    'the file; those that begin with `data/` to the folder EASGATE_DATA, where that is set. A *secret* is the text itself, `{ env: NAME }` or `{ file: PATH }`.',
+    'an unknown field is an error. `easgate check FILE` lists all problems of a file at once. Relative paths are resolved against',
+    'the folder of the file; paths that begin with `data/` against the folder EASGATE_DATA if that is set. A *secret* is the text itself, `{ env: NAME }` or `{ file: PATH }`.',
     '',
-    'This page is made from the schema (`easgate check --fields`); for editors there is easgate.schema.json',
+    'This page is generated from the schema (`easgate check --fields`); for editors there is easgate.schema.json',
     '(`easgate check --schema`): put `# yaml-language-server: $schema=…/easgate.schema.json` on the first line.',
     '',
   ];

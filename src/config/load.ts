@@ -2,8 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { fileTrouble } from './file-words.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
-import { readText } from './read-text.ts';
-import type { Config, Secret } from './schema.ts';
+import { readConfigText } from './read-text.ts';
+import type { Config } from './schema.ts';
+import type { Secret } from './schema/fields.ts';
+
+/** Shortest secret that protects keys, in characters. */
+const MIN_SECRET_LENGTH = 32;
 
 /** The text of a configuration, and its path. */
 export interface ConfigSource {
@@ -33,7 +37,7 @@ function whereElse(error: unknown): string {
 
 /** Checks the text of a configuration by the schema alone. @throws ConfigError with every problem and its place */
 export function parseConfig(text: string, path: string): Config {
-  const { config, problems } = readText(text, path);
+  const { config, problems } = readConfigText(text, path);
   if (config === null || problems.length > 0) throw new ConfigFileError(path, problems);
   return config;
 }
@@ -54,4 +58,12 @@ export function readSecret(secret: Secret, name: string): string {
       `the file of this secret cannot be read: ${fileTrouble(error, secret.file)}`,
     ]);
   }
+}
+
+/** Reads a secret of sufficient length. @throws ConfigError when it is missing or too short */
+export function readLongSecret(secret: Secret, name: string): string {
+  const text = readSecret(secret, name);
+  if (text.length < MIN_SECRET_LENGTH)
+    throw new ConfigError(name, [`needs at least ${MIN_SECRET_LENGTH} characters`]);
+  return text;
 }

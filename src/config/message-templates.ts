@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CatalogueError, checkLanguage } from '../notices/catalogue.ts';
 import type { LanguageOverride } from '../notices/catalogue.ts';
 import { MESSAGE_REASONS } from '../notices/reasons.ts';
-import { ConfigError } from './problems.ts';
+import { ConfigError, messageOf } from './problems.ts';
 
 const MAX_FILE = 262_144;
 
@@ -68,7 +68,7 @@ export function parseTemplateFile(
   try {
     value = document.toJS({ maxAliasCount: 100 }) ?? {};
   } catch (error) {
-    throw new ConfigError(path, [error instanceof Error ? error.message : String(error)]);
+    throw new ConfigError(path, [messageOf(error)]);
   }
   const parsed = templateFileSchema.safeParse(value);
   if (!parsed.success) {

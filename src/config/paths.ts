@@ -1,6 +1,7 @@
 // Owns the paths of a configuration: which fields are paths, and how relative paths are resolved.
 import { dirname, join, resolve } from 'node:path';
-import type { Config, Secret } from './schema.ts';
+import type { Config } from './schema.ts';
+import type { Secret } from './schema/fields.ts';
 
 /** Makes every path absolute; relative paths start at the folder of the file. */
 export function withPaths(config: Config, folder: string): Config {
@@ -20,7 +21,7 @@ export function withPaths(config: Config, folder: string): Config {
       ...(config.policy.file !== undefined && { file: at(config.policy.file) }),
     },
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
-    upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
+    upstream: { ...config.upstream, tls: filePaths(config.upstream.tls, at) },
     store,
     control: { ...config.control, readModel: modelPath(config, store, at) },
     log: {
@@ -40,7 +41,18 @@ function storePaths({ store, workers }: Config, folder: string): Config['store']
   const identityFile = absolute(store.identityFile ?? join(dirname(local), 'store.json'), folder);
   return store.kind === 'embedded'
     ? { ...store, path: absolute(store.path, folder), identityFile }
-    : { ...store, url: secretPath(store.url, folder), identityFile };
+    : {
+        ...store,
+        identityFile,
+        ...(store.url !== undefined && { url: secretPath(store.url, folder) }),
+        ...(store.password !== undefined && { password: secretPath(store.password, folder) }),
+        ...(store.sentinelPassword !== undefined && {
+          sentinelPassword: secretPath(store.sentinelPassword, folder),
+        }),
+        ...(store.tls !== undefined && {
+          tls: filePaths(store.tls, (path) => absolute(path, folder)),
+        }),
+      };
 }
 
 /** Default place of the read model: beside the identity file. */
@@ -72,7 +84,13 @@ function listenPaths(listen: Config['listen'], at: ResolvePath): Config['listen'
   };
 }
 
-function upstreamTlsPaths(tls: Config['upstream']['tls'], at: ResolvePath): Config['upstream']['tls'] {
+interface TlsFiles {
+  readonly ca?: string | undefined;
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+function filePaths<T extends TlsFiles>(tls: T, at: ResolvePath): T {
   return {
     ...tls,
     ...(tls.ca !== undefined && { ca: at(tls.ca) }),

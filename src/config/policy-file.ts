@@ -1,4 +1,4 @@
-// Owns reading a policy document from a file, with the files it names, and saying where its problems are.
+// Owns reading a policy document from a file, with the files it names, and the positions of its problems.
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { readYaml } from './yaml-source.ts';
@@ -8,6 +8,7 @@ import { compileInParts, compilePolicy } from '../policy/compile/compile.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import type { Problem } from '../policy/document/problem.ts';
+import { messageOf } from './problems.ts';
 
 /** A problem with its place in the file. */
 export interface PlacedProblem {
@@ -29,7 +30,7 @@ export interface LoadedPolicy {
 /** Largest document and largest list file, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** What is known without a directory. */
+/** Known names that do not depend on the directory. */
 const COMMANDS: Known = { commands: new Set(allCommands().map(({ name }) => name.toLowerCase())) };
 
 /** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, as compilers write it. */
@@ -55,9 +56,9 @@ export function loadPolicyText(
     read = readText,
   }: { readonly folder?: string | null; readonly known?: Known; readonly read?: ReadFile },
 ): LoadedPolicy {
-  const source = readYaml(text);
-  if (source.errors.length > 0) {
-    const problems = source.errors.map(({ message, place }): PlacedProblem => ({
+  const { value, errors, source } = readYaml(text);
+  if (errors.length > 0) {
+    const problems = errors.map(({ message, place }): PlacedProblem => ({
       severity: 'error',
       path: '',
       message,
@@ -66,7 +67,7 @@ export function loadPolicyText(
     return { policy: null, problems, document: null };
   }
   // An empty file is an empty document: every default.
-  const document: unknown = source.value ?? {};
+  const document: unknown = value ?? {};
   const { policy, problems } = compilePolicy(document, {
     known: { ...COMMANDS, ...known },
     ...(folder !== null && { readList: (file: string) => listOf(read(resolve(folder, file))) }),
@@ -99,7 +100,7 @@ function byPlace(a: PlacedProblem, b: PlacedProblem): number {
   return (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0);
 }
 
-/** One value a line; empty lines and lines that begin with # are left out. */
+/** One value per line; empty lines and lines that begin with # are skipped. */
 function listOf(text: string): string[] {
   return text
     .split('\n')
@@ -114,7 +115,7 @@ export function readText(path: string): string {
     if (statSync(path).size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`${path} cannot be read: ${messageOf(error)}`, {
       cause: error,
     });
   }

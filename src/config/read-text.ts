@@ -1,13 +1,15 @@
 // Owns reading the text of a configuration: YAML and schema, all problems at once, and the usable rest.
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
+import { Excerpts } from './excerpts.ts';
 import { withPaths } from './paths.ts';
 import type { Problem } from './problems.ts';
 import { configSchema } from './schema.ts';
 import type { Config } from './schema.ts';
-import { SourceMap } from './source-map.ts';
 import { describeIssue } from './words.ts';
+import { YamlSource } from './yaml-source.ts';
 import { describeYamlErrors } from './yaml-words.ts';
+import { messageOf } from './problems.ts';
 
 /** The parsed text. */
 export interface ConfigText {
@@ -28,15 +30,16 @@ type Path = readonly PropertyKey[];
 const MAX_ROUNDS = 20;
 
 /** Reads as much as possible; never throws. */
-export function readText(text: string, path: string): ConfigText {
-  const source = new SourceMap(text);
+export function readConfigText(text: string, path: string): ConfigText {
+  const source = new YamlSource(text);
+  const excerpts = new Excerpts(source);
   const problems: Problem[] = describeYamlErrors(source.document.errors, text).map(
     ({ text, span, broken }) => ({
       severity: 'error',
       place: '',
       text,
       aboutCertificate: false,
-      ...source.excerpt(span, broken),
+      ...excerpts.at(span, broken),
     }),
   );
   const kept = new KeptEntries();
@@ -48,7 +51,7 @@ export function readText(text: string, path: string): ConfigText {
     anyway = false,
   ): Problem => {
     const span = source.find(at, atName);
-    const where = span === null ? { line: null, column: null, excerpt: '' } : source.excerpt(span);
+    const where = span === null ? { line: null, column: null, excerpt: '' } : excerpts.at(span);
     return { severity, place: at.join('.'), text, aboutCertificate: anyway, ...where };
   };
   const result = (config: Config | null, raw: unknown): ConfigText => ({
@@ -63,9 +66,9 @@ export function readText(text: string, path: string): ConfigText {
   if (source.document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return result(null, null);
   let raw: unknown;
   try {
-    raw = source.document.toJS({ maxAliasCount: 100 }) ?? {};
+    raw = source.toValue() ?? {};
   } catch (error) {
-    problems.push(problem('error', [], error instanceof Error ? error.message : String(error)));
+    problems.push(problem('error', [], messageOf(error)));
     return result(null, null);
   }
   for (let round = 0; round < MAX_ROUNDS; round++) {

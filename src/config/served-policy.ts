@@ -1,15 +1,15 @@
-// Owns which policy a configuration has served: the document of policy.file, or the one that its three actions stand for.
+// Owns the policy of a configuration: the document of policy.file, or the document equivalent to its three actions.
 import { createHash } from 'node:crypto';
 import { compileSimplePolicy } from '../policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { compileChecked, loadPolicyFile, problemLine, readText } from './policy-file.ts';
 import type { LoadedPolicy, ReadFile } from './policy-file.ts';
-import { ConfigError } from './problems.ts';
+import { ConfigError, messageOf } from './problems.ts';
 import type { Config } from './schema.ts';
 
 /**
- * A policy document as it was checked, with the files of its lists: workers use these texts, whatever the files say by now.
- * A document that is broken meanwhile keeps no worker from starting.
+ * The text of a checked policy document, with the files of its lists. Workers use these texts even if the files have changed, so
+ * that a document that was broken meanwhile does not prevent the start of a worker.
  */
 export interface PolicySource {
   /** Texts by absolute path; the document is one of them. */
@@ -18,7 +18,7 @@ export interface PolicySource {
   readonly document?: unknown;
 }
 
-/** A policy that can be used, and what is odd about it. */
+/** A valid policy, and its warnings. */
 export interface ServedPolicy {
   readonly policy: CompiledPolicy;
   /** Each with file, line and column. */
@@ -27,7 +27,7 @@ export interface ServedPolicy {
   readonly source: PolicySource | null;
 }
 
-/** The policy cannot be used; `files` are those that were looked at. */
+/** The policy is invalid; `files` are those that were read. */
 export class PolicyError extends ConfigError {
   readonly files: readonly string[];
 
@@ -57,7 +57,7 @@ export function servedPolicy(
   try {
     loaded = loadPolicyFile(file, {}, read);
   } catch (error) {
-    throw new PolicyError([error instanceof Error ? error.message : String(error)], [...files]);
+    throw new PolicyError([messageOf(error)], [...files]);
   }
   const { policy, problems, document } = loaded;
   const linesOf = (severity: 'error' | 'warning'): string[] =>
@@ -85,7 +85,7 @@ export function* workerPolicy(
   return policy ?? servedPolicy(config, source).policy;
 }
 
-/** Names the texts of a policy: gateways with the same hash decide alike. */
+/** A hash of the texts of a policy: gateways with the same hash decide the same way. */
 export function policyHash({ texts }: PolicySource): string {
   const hash = createHash('sha256');
   for (const path of Object.keys(texts).sort())
@@ -93,7 +93,7 @@ export function policyHash({ texts }: PolicySource): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** What an operator should not forget, as long as it is so. */
+/** Warnings about settings that should be temporary, such as reportOnly. */
 export function standingWarnings(policy: CompiledPolicy): string[] {
   const { reportOnly, rules, compliance, noCompliancePolicy } = policy;
   const items = [
@@ -106,12 +106,12 @@ export function standingWarnings(policy: CompiledPolicy): string[] {
     ),
   ];
   return [
-    ...(reportOnly ? ['the policy only reports (mode: reportOnly): it keeps no phone out'] : []),
+    ...(reportOnly ? ['the policy only reports (mode: reportOnly): it refuses no phone'] : []),
     ...(!reportOnly && items.length > 0
       ? [`these parts of the policy only report: ${items.join(', ')}`]
       : []),
     ...(noCompliancePolicy.action === 'allow' && !noCompliancePolicy.reportOnly
-      ? ['noCompliancePolicy: allow lets in every user to whom no compliance policy is deployed']
+      ? ['noCompliancePolicy: allow allows every user without a deployed compliance policy']
       : []),
   ];
 }

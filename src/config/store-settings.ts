@@ -1,12 +1,15 @@
 // Owns the settings that open the directory. Separate from the other settings, so that commands that only read the
 // directory load no code of the gateway.
+import { readFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import type { StoreOptions } from '../directory/open-store.ts';
+import type { RedisTls, SentinelOptions } from '../directory/redis/redis-connection.ts';
+import { fileTrouble } from './file-words.ts';
 import { readSecret } from './load.ts';
 import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 
-/** The settings of the directory. @throws ConfigError when a secret is missing, or is no URL of Redis */
+/** The settings of the directory. @throws ConfigError when a secret is missing, or is not a Redis URL */
 export function storeOptions(config: Config): StoreOptions {
   const { store } = config;
   const { identityFile: path } = store;
@@ -18,13 +21,86 @@ export function storeOptions(config: Config): StoreOptions {
   const { domains } = config.identity;
   if (store.kind === 'embedded') return { kind: store.kind, path: store.path, domains, known };
   const { kind, keyPrefix, commandTimeoutMs } = store;
-  const url = readSecret(store.url, 'store.url');
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? null;
+  const sentinel = sentinelOptions(store);
+  const tls = tlsFiles(store);
+  return {
+    kind,
+    url: redisUrl(store),
+    keyPrefix,
+    commandTimeoutMs,
+    domains,
+    known,
+    ...(sentinel !== null && { sentinel }),
+    ...(tls !== null && { tls }),
+  };
+}
+
+type RedisConfig = Extract<Config['store'], { kind: 'redis' }>;
+
+/** Scheme, user, password, host and database; with Sentinel the host does not matter. */
+function redisUrl({ url: stored, sentinels, name, tls, username, password, database }: RedisConfig): string {
+  if ((stored === undefined) === (sentinels === undefined))
+    throw new ConfigError('store', ['needs either url, or sentinels with the name of the primary']);
+  const text =
+    stored === undefined
+      ? `${tls === undefined ? 'redis' : 'rediss'}://${encodeURIComponent(name ?? '')}/0`
+      : readSecret(stored, 'store.url');
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase() ?? null;
   if (scheme !== 'redis' && scheme !== 'rediss')
     throw new ConfigError('store.url', [
       `must begin with redis:// or, for TLS, rediss://${scheme === null ? '' : `, not with ${scheme}://`}`,
     ]);
-  return { kind, url, keyPrefix, commandTimeoutMs, domains, known };
+  if (tls !== undefined && scheme !== 'rediss')
+    throw new ConfigError('store.tls', ['is of no use: store.url does not begin with rediss://']);
+  if (username === undefined && password === undefined && database === undefined) return text;
+  if (!URL.canParse(text)) throw new ConfigError('store.url', ['is no URL']);
+  const url = new URL(text);
+  if (username !== undefined) url.username = encodeURIComponent(username);
+  if (password !== undefined) url.password = encodeURIComponent(readSecret(password, 'store.password'));
+  if (database !== undefined) url.pathname = `/${database}`;
+  return url.href;
+}
+
+function sentinelOptions(store: RedisConfig): SentinelOptions | null {
+  const { sentinels, name, sentinelUsername, sentinelPassword } = store;
+  if (sentinels === undefined) return null;
+  if (name === undefined)
+    throw new ConfigError('store.name', ['is missing: what Sentinel calls the primary']);
+  const nodes = sentinels.map((text, index) => {
+    const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+    const host = bracketed ?? plain;
+    if (host === undefined || Number(port) > 65_535)
+      throw new ConfigError(`store.sentinels.${index}`, ['must be host:port, such as sentinel1:26379']);
+    return { host, port: Number(port) };
+  });
+  return {
+    nodes,
+    name,
+    ...(sentinelUsername !== undefined && { username: sentinelUsername }),
+    ...(sentinelPassword !== undefined && {
+      password: readSecret(sentinelPassword, 'store.sentinelPassword'),
+    }),
+  };
+}
+
+function tlsFiles({ tls }: RedisConfig): RedisTls | null {
+  if (tls === undefined) return null;
+  const { ca, certificate, key } = tls;
+  if ((certificate === undefined) !== (key === undefined))
+    throw new ConfigError('store.tls', ['certificate and key are of use together only']);
+  return {
+    ...(ca !== undefined && { ca: readPem(ca, 'store.tls.ca') }),
+    ...(certificate !== undefined && { cert: readPem(certificate, 'store.tls.certificate') }),
+    ...(key !== undefined && { key: readPem(key, 'store.tls.key') }),
+  };
+}
+
+function readPem(path: string, name: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(name, [fileTrouble(error, path)]);
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { isSecret, namesIn, placesOf, schemaAt } from './json-schema.ts';
 import type { JsonSchema } from './json-schema.ts';
-import { nearest } from './suggest.ts';
+import { nearest } from '../suggest.ts';
 
 /** One problem of a field; `path` is its place. */
 export interface FieldProblem {
@@ -26,7 +26,7 @@ export function describeIssue(issue: z.core.$ZodIssue, value: unknown): FieldPro
 
 function textOf(issue: z.core.$ZodIssue, schema: JsonSchema, name: string, value: unknown): string {
   if (value === undefined) return `is missing (${schema.description ?? wanted(schema, name)})`;
-  // Texts of the schema begin like this; texts of the validator do not.
+  // Messages written in the schema begin like this; those of the validator do not.
   if (issue.message.startsWith('must ') || issue.message.startsWith('is ')) return issue.message;
   if (value === null) return 'is empty: leave it out, or write a value';
   const is = isSecret(schema) || typeof value === 'object' ? '' : `, not ${shown(value)}`;

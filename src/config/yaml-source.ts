@@ -1,6 +1,13 @@
-// Owns reading YAML with positions: the value, and the line and column of any part of it.
-import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
-import type { Node } from 'yaml';
+// Owns reading YAML with positions: the value, and where any part of it is in the text.
+import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
+import type { Document } from 'yaml';
+import { messageOf } from './problems.ts';
+
+/** A range of characters of the text. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** A place in a text; both count from 1. */
 export interface Place {
@@ -22,61 +29,106 @@ export interface PlaceOptions {
   readonly offset?: number;
 }
 
-/** A parsed YAML text. */
-export interface YamlSource {
-  readonly value: unknown;
-  readonly errors: readonly YamlError[];
-  /** The position of a value; of its nearest existing parent when it is missing. Null = an empty document. */
-  readonly placeOf: (path: readonly PropertyKey[], options?: PlaceOptions) => Place | null;
+/** A YAML (or JSON) text as a tree. */
+export class YamlSource {
+  readonly document: Document;
+  readonly text: string;
+  private readonly lines = new LineCounter();
+
+  /** `merge`: a key `<<` adds the keys of another map. */
+  constructor(text: string, merge = false) {
+    this.text = text;
+    this.document = parseDocument(text, {
+      uniqueKeys: true,
+      merge,
+      lineCounter: this.lines,
+      prettyErrors: false,
+    });
+  }
+
+  /** The value, with bounded aliases. Throws when there are more. */
+  toValue(): unknown {
+    return this.document.toJS({ maxAliasCount: 100 });
+  }
+
+  /** The line and column of a character. */
+  placeAt(offset: number): Place {
+    const { line, col } = this.lines.linePos(offset);
+    return { line, column: col };
+  }
+
+  /**
+   * The position of a value, or with `atKey` of its key. A missing or empty value has the position of the last key of its
+   * path that exists; null = none exists.
+   */
+  find(path: readonly PropertyKey[], atKey = false): Span | null {
+    let node: unknown = this.document.contents;
+    let name: Span | null = null;
+    for (const step of path) {
+      if (isAlias(node)) node = node.resolve(this.document);
+      let next: unknown;
+      if (isMap(node)) {
+        const pair = node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === String(step));
+        next = pair?.value;
+        if (pair === undefined) return name;
+        name = spanOf(pair.key) ?? name;
+      } else if (isSeq(node)) {
+        next = node.items[Number(step)];
+        name = spanOf(next) ?? name;
+      }
+      if (next === undefined || next === null) return name;
+      node = next;
+    }
+    const empty = isScalar(node) && node.value === null;
+    const value = path.length === 0 || empty ? null : spanOf(node);
+    return atKey ? name : (value ?? name);
+  }
+
+  /** The line and column for a problem: see {@link find}. Null = the document is empty. */
+  placeOf(path: readonly PropertyKey[], { atKey = false, offset }: PlaceOptions = {}): Place | null {
+    const span = this.find(path, atKey) ?? spanOf(this.document.contents);
+    if (span === null) return null;
+    return this.placeAt(offset === undefined ? span.from : this.inside(path, span, offset));
+  }
+
+  /** The position inside a scalar if the source contains its text unchanged; else the start of the scalar. */
+  private inside(path: readonly PropertyKey[], { from, to }: Span, offset: number): number {
+    const value: unknown = this.document.getIn(path);
+    if (typeof value !== 'string') return from;
+    const found = this.text.slice(from, to).indexOf(value);
+    return found === -1 ? from : from + found + offset;
+  }
 }
 
-/** Reads a YAML (or JSON) text; never throws. */
-export function readYaml(text: string): YamlSource {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { uniqueKeys: true, merge: true, lineCounter: lines });
-  const at = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset);
-    return { line, column: col };
-  };
-  const errors: YamlError[] = document.errors.map((error) => ({
-    message: (error.message.split('\n')[0] ?? error.message).replace(/ at line \d+, column \d+:?$/, ''),
-    place: at(error.pos[0]),
+/** A YAML text that was read. */
+export interface ReadYaml {
+  readonly value: unknown;
+  readonly errors: readonly YamlError[];
+  readonly source: YamlSource;
+}
+
+/** Reads a text; never throws. */
+export function readYaml(text: string): ReadYaml {
+  const source = new YamlSource(text, true);
+  const errors: YamlError[] = source.document.errors.map((error) => ({
+    message: error.message.split('\n')[0] ?? error.message,
+    place: source.placeAt(error.pos[0]),
   }));
   let value: unknown;
   if (errors.length === 0) {
     try {
-      value = document.toJS({ maxAliasCount: 100 });
+      value = source.toValue();
     } catch (error) {
-      errors.push({ message: error instanceof Error ? error.message : String(error), place: null });
+      errors.push({ message: messageOf(error), place: null });
     }
   }
-  return {
-    value,
-    errors,
-    placeOf: (path, { atKey = false, offset } = {}) => {
-      for (let length = path.length; length >= 0; length--) {
-        const whole = length === path.length;
-        const key = whole && atKey ? keyAt(document.getIn(path.slice(0, -1), true), path.at(-1)) : undefined;
-        const found: unknown = key ?? document.getIn(path.slice(0, length), true);
-        const start = isNode(found) ? found.range?.[0] : undefined;
-        if (start === undefined) continue;
-        return at(whole && offset !== undefined ? inside(text, found as Node, start, offset) : start);
-      }
-      return null;
-    },
-  };
+  return { value, errors, source };
 }
 
-function keyAt(map: unknown, name: PropertyKey | undefined): unknown {
-  if (!isMap(map)) return undefined;
-  return map.items.find(({ key }) => isScalar(key) && String(key.value) === String(name))?.key;
-}
-
-/** The position inside a scalar when the source contains its text unchanged; else the start of the scalar. */
-function inside(text: string, node: Node, start: number, offset: number): number {
-  const value = isScalar(node) ? node.value : null;
-  if (typeof value !== 'string') return start;
-  const end = node.range?.[1] ?? start;
-  const found = text.slice(start, end).indexOf(value);
-  return found === -1 ? start : start + found + offset;
+/** The characters of a node. */
+export function spanOf(node: unknown): Span | null {
+  const range = isNode(node) ? node.range : null;
+  return range === undefined || range === null
+    ? null
+    : { from: range[0], to: Math.max(range[0] + 1, range[1]) };
 }

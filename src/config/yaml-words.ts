@@ -1,6 +1,6 @@
 // Owns the messages about invalid YAML, one per cause, with their positions.
 import type { YAMLError } from 'yaml';
-import type { Span } from './source-map.ts';
+import type { Span } from './yaml-source.ts';
 
 /** One problem of the text as such. */
 export interface YamlProblem {
@@ -28,7 +28,7 @@ export function describeYamlErrors(errors: readonly YAMLError[], text: string): 
   const first = errors.find(({ code }) => code !== 'DUPLICATE_KEY');
   return [
     ...twice.map(({ pos: [from, to] }) => ({
-      text: `${/^[\w.-]+/.exec(text.slice(from))?.[0] ?? 'this name'} stands twice here: names must be unique`,
+      text: `${/^[\w.-]+/.exec(text.slice(from))?.[0] ?? 'this name'} occurs twice here: names must be unique`,
       span: { from, to },
       broken: first !== undefined,
     })),

@@ -81,7 +81,8 @@ export function joinDeviceReport(
   report.observedAt = observedAt;
   report.removed = removed ? true : null;
   if (removed) report.managed = false;
-  report.unmetRequirements = boundRequirements(report.unmetRequirements);
+  if (report.unmetRequirements.length > 0)
+    report.unmetRequirements = boundRequirements(report.unmetRequirements);
   report.attributes = boundAttributes(report.attributes);
   if (report.lastCheckIn !== null) report.lastCheckIn = receivedAt(report.lastCheckIn, now);
   report.reportedSince = before === null ? observedAt : (before.reportedSince ?? before.observedAt);
@@ -168,7 +169,8 @@ const NO_NEWS: ReadonlySet<string> = new Set(['observedAt', 'version', 'lastChec
 const FACTS = (Object.keys(NEVER_REPORTED) as (keyof DeviceReport)[]).filter((name) => !NO_NEWS.has(name));
 
 function sameFacts(a: DeviceReport, b: DeviceReport): boolean {
-  return FACTS.every((name) => isAlike(a[name], b[name]));
+  for (const name of FACTS) if (a[name] !== b[name] && !isAlike(a[name], b[name])) return false;
+  return true;
 }
 
 /** Whether two values of a report are the same; the order of attributes has no meaning. */

@@ -1,4 +1,4 @@
-// Owns the secret that all gateways of one directory share: drawn once, by whichever comes first.
+// Owns the secret that all gateways of one directory share: the first gateway generates it.
 import { randomBytes } from 'node:crypto';
 
 /** Its name in every store. */

@@ -106,7 +106,7 @@ export class StoreGuard {
       this.options.onEvent(
         'warn',
         facts,
-        'everything is read anew; wipes wait until they are confirmed again',
+        'the directory has a new epoch: everything is read again, and pending wipes are suspended until they are ordered again',
       );
     }
     this.recover();
@@ -118,7 +118,11 @@ export class StoreGuard {
   fail(error: StoreTrouble): never {
     if (this.trouble?.code !== error.code) {
       const facts = { code: error.code, event: 'store_outage', store: this.place, cause: error.message };
-      this.options.onEvent('error', facts, 'the directory is not the known one: last known verdicts serve');
+      this.options.onEvent(
+        'error',
+        facts,
+        'the directory is not the known one: only last known verdicts are used',
+      );
     }
     this.trouble = error;
     throw error;
@@ -144,7 +148,7 @@ export class StoreGuard {
       store: this.place,
       lost_ms: byMs,
     };
-    this.options.onEvent('warn', facts, 'the directory lost its latest writes: look at recent decisions');
+    this.options.onEvent('warn', facts, 'the directory lost its latest writes: check recent decisions');
   }
 
   /** Logs that entries of the change log are gone, after they were read. */
@@ -170,7 +174,8 @@ export class StoreGuard {
     } catch (error) {
       this.writable = false;
       const facts = { code: 'EASGATE_STORE_MEMORY', path: memory.path, cause: String(error) };
-      const text = 'the store is not remembered across a restart: make the folder writable, or set store.id';
+      const text =
+        'the identity of the store cannot be recorded for the next start: make the folder writable, or set store.id';
       this.options.onEvent('warn', facts, text);
     }
   }

@@ -65,7 +65,7 @@ export type Finding =
   | { readonly kind: 'setBack'; readonly byMs: number }
   | { readonly kind: 'outage'; readonly error: StoreOutageError };
 
-const ACCEPT = 'put the right one back, or accept this one with `easgate store accept`';
+const ACCEPT = 'restore the right one, or accept this one with `easgate store accept`';
 
 /** Compares the found identity with the known one; null = none. */
 export function judge(known: KnownStore | null, found: StoreIdentity | null, rules: IdentityRules): Finding {
@@ -75,11 +75,11 @@ export function judge(known: KnownStore | null, found: StoreIdentity | null, rul
     return expected === null
       ? outage(
           'EASGATE_STORE_UNINITIALISED',
-          `${place} holds no directory: make one with \`easgate store init\``,
+          `${place} has no directory: create one with \`easgate store init\``,
         )
       : outage(
           'EASGATE_STORE_MISSING',
-          `${place} holds no directory, and this gateway knows store ${expected}: ${ACCEPT}`,
+          `${place} has no directory, but this gateway knows store ${expected}: ${ACCEPT}`,
         );
   }
   if (found.schema !== STORE_SCHEMA) {
@@ -88,7 +88,7 @@ export function judge(known: KnownStore | null, found: StoreIdentity | null, rul
       found.schema < STORE_SCHEMA
         ? `${place} has records of an earlier version of easgate: stop all gateways, make a backup, and bring them over with ` +
             '`easgate store migrate`'
-        : `${place} has schema version ${found.schema}, this easgate reads ${STORE_SCHEMA}: use the fitting version`,
+        : `${place} has schema version ${found.schema}, this version of easgate reads ${STORE_SCHEMA}: use the matching version`,
     );
   }
   if (
@@ -98,14 +98,14 @@ export function judge(known: KnownStore | null, found: StoreIdentity | null, rul
   ) {
     return outage(
       'EASGATE_STORE_OTHER',
-      `${place} is store ${found.id}, and this gateway knows store ${expected}: ${ACCEPT}`,
+      `${place} is store ${found.id}, but this gateway knows store ${expected}: ${ACCEPT}`,
     );
   }
   if (known === null || (pinnedId !== null && known.id !== pinnedId)) return { kind: 'first' };
   if (found.epoch < known.epoch) {
     return outage(
       'EASGATE_STORE_EPOCH',
-      `${place} has epoch ${found.epoch}, and this gateway knows epoch ${known.epoch}: an old copy; ${ACCEPT}`,
+      `${place} has epoch ${found.epoch}, but this gateway knows epoch ${known.epoch}, so it is an old copy: ${ACCEPT}`,
     );
   }
   if (found.epoch > known.epoch || found.id !== known.id) return { kind: 'newEpoch' };
@@ -114,7 +114,7 @@ export function judge(known: KnownStore | null, found: StoreIdentity | null, rul
   if (byMs <= rules.maxRollbackMs) return { kind: 'setBack', byMs };
   return outage(
     'EASGATE_STORE_ROLLED_BACK',
-    `${place} lost ${Math.ceil(byMs / 1_000)} s of what was written: an old copy, or a replica far behind; ${ACCEPT}`,
+    `${place} lost ${Math.ceil(byMs / 1_000)} s of writes, so it is an old copy or a replica far behind: ${ACCEPT}`,
   );
 }
 

@@ -38,7 +38,7 @@ function readAll(path: string): Readonly<Record<string, KnownStore>> {
     return knownStores.parse(JSON.parse(text));
   } catch (cause) {
     const advice = 'remove it, and check the store with `easgate store status`';
-    throw new StoreMemoryError(`${path} is not understood: ${advice}`, { cause });
+    throw new StoreMemoryError(`${path} is damaged: ${advice}`, { cause });
   }
 }
 

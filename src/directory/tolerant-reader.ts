@@ -1,4 +1,4 @@
-// Owns the reading of many records, of which some are not understood.
+// Owns the reading of records of which some may be malformed.
 import { CorruptRecordError } from '../model/corrupt-record.ts';
 
 /**

@@ -15,7 +15,7 @@ import { CachedAccess, lapsing } from './cached-access.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
-import { withDeadline } from './deadline.ts';
+import { SharedDeadline, withDeadline } from './deadline.ts';
 import { LookupPlaces } from './lookup-places.ts';
 import { ShadowComparison } from './shadow-comparison.ts';
 import type { ShadowCounts } from '../model/shadow.ts';
@@ -84,6 +84,8 @@ interface Flight {
   changedUsers: ReadonlySet<string>[];
   /** Everything read before is invalid, at any position of the log. */
   dropped: boolean;
+  /** Nobody waits for it any more. */
+  over: boolean;
 }
 
 /** What a look-up, or the lack of one, comes to. */
@@ -131,6 +133,7 @@ export class VerdictCache {
   private confirming = 0;
   /** The end of the change log as far as it was applied; null = nothing was yet. */
   private applied: LogPosition | null = null;
+  private readonly lookupDeadline: SharedDeadline;
   private readonly listeners = new Set<(changed: ChangedKeys) => void>();
   private readonly follower: ChangeFollower;
 
@@ -151,6 +154,7 @@ export class VerdictCache {
     const { maxConcurrentLookups, lookupTimeoutMs } = options;
     this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
     this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
+    this.lookupDeadline = new SharedDeadline(lookupTimeoutMs);
     this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
@@ -162,6 +166,7 @@ export class VerdictCache {
   async stop(): Promise<void> {
     this.knownPlaces.close();
     this.strangerPlaces.close();
+    this.lookupDeadline.close();
     await this.follower.stop();
   }
 
@@ -259,6 +264,7 @@ export class VerdictCache {
       deviceChanged: false,
       changedUsers: [],
       dropped: false,
+      over: false,
     };
     this.flights.set(key, flight);
     void this.lookUpInTurn(flight, places, holder).then((found) => {
@@ -274,11 +280,12 @@ export class VerdictCache {
     const entered = places.enter(holder);
     if (!(typeof entered === 'boolean' ? entered : await entered)) return this.stale(user, device);
     try {
-      return await this.lookUp(flight);
+      return await this.lookupDeadline.limit(this.lookUp(flight));
     } catch (error) {
       this.options.onLookupError(error);
       return this.stale(user, device);
     } finally {
+      flight.over = true;
       places.leave(holder);
     }
   }
@@ -333,14 +340,15 @@ export class VerdictCache {
 
   private async lookUp(flight: Flight): Promise<Found> {
     const { user, device, deviceType } = flight;
-    const end = this.now() + this.options.lookupTimeoutMs;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       flight.changedAt = null;
       flight.deviceChanged = false;
       flight.changedUsers = [];
       flight.dropped = false;
       const { applied } = this;
-      const result = await withDeadline(this.store.lookup(user, device), end - this.now());
+      const result = await this.store.lookup(user, device);
+      // Its deadline passed: nobody waits for it, and changes of this time were not compared with it.
+      if (flight.over) break;
       if (this.isOvertaken(flight, result, applied)) continue;
       const access = this.read(result, user, device, deviceType);
       const names = { user, canonical: result.user, device, deviceType };

@@ -1,4 +1,4 @@
-// Owns the checks of a request body: content type, WBXML header, root element, heartbeat. Pure; hot path.
+// Owns the checks of a request body: content type, WBXML header, root element. Pure; hot path.
 // Threat: SOGo runs the command that the root element names, not the one in `Cmd=` (SOGoActiveSyncDispatcher.m).
 import { constants, inflateRawSync } from 'node:zlib';
 import { commandByName } from './commands.ts';
@@ -26,7 +26,10 @@ const MAX_INFLATED = 16 * 1024;
 /** Bytes of a body up to its root token: header 4, SWITCH_PAGE 2, token 1. */
 const ROOT_END = 7;
 
-/** Determines the kind of body from the headers. `bodyEmpty` = no body was announced. */
+/**
+ * Determines the kind of body from the headers. `bodyEmpty` = no body was announced. A body without a Content-Type is
+ * read as WBXML: it must begin as such, and the root element must be the one that the command names.
+ */
 export function contentOf(
   command: CommandInfo,
   version: string | null,
@@ -35,7 +38,7 @@ export function contentOf(
   bodyEmpty: boolean,
 ): BodyContent | BodyErrorCode {
   if (bodyEmpty) return command.emptyBody ? 'empty' : 'EASGATE_BODY_MISSING';
-  const type = contentType === WBXML_TYPE ? WBXML_TYPE : (contentType?.toLowerCase() ?? '');
+  const type = contentType === null || contentType === WBXML_TYPE ? WBXML_TYPE : essenceOf(contentType);
   if (type === 'message/rfc822') {
     // 14.0 and later carry mail inside WBXML (MS-ASCMD 2.2.1.17).
     if (!command.rfc822 || version === null || !isBefore14(version)) return 'EASGATE_CONTENT_TYPE';
@@ -46,6 +49,23 @@ export function contentOf(
   if (contentEncoding === null || contentEncoding.toLowerCase() === 'identity') return 'wbxml';
   const coding = contentEncoding.toLowerCase();
   return coding === 'gzip' || coding === 'x-gzip' ? 'gzip-wbxml' : 'EASGATE_CONTENT_ENCODING';
+}
+
+/** A charset and nothing else: a server that searches the value for another type must not find one. */
+const CHARSET = /^ ?; ?(?:charset="?[a-z0-9-]{1,20}"?)?$/;
+/** Longer values are not read. */
+const MAX_TYPE = 80;
+
+/**
+ * The lower-case type of a Content-Type without its charset; the whole value when it has other parameters. HTTP libraries
+ * append the charset on their own (.NET StringContent; XMLHttpRequest, WHATWG 4.5.6), and servers ignore it.
+ */
+function essenceOf(contentType: string): string {
+  const folded = contentType.slice(0, MAX_TYPE).toLowerCase();
+  const semicolon = folded.indexOf(';');
+  if (semicolon === -1 || contentType.length > MAX_TYPE) return folded;
+  const end = folded.charCodeAt(semicolon - 1) === 0x20 ? semicolon - 1 : semicolon;
+  return CHARSET.test(folded.slice(end)) ? folded.slice(0, end) : folded;
 }
 
 function isBefore14(version: string): boolean {
@@ -76,7 +96,7 @@ export function checkBodyStart(
   return checkRoot(inflated, inflated.length, true, info);
 }
 
-/** Header `03 01 6A 00`, at most one SWITCH_PAGE, then the token of the root with or without content (section 5). */
+/** Header `03 01 6A 00`, at most one SWITCH_PAGE, then the token of the root with or without content (WBXML 1.3, 5). */
 function checkRoot(
   bytes: Uint8Array,
   length: number,
@@ -137,81 +157,3 @@ function inflateUpTo(bytes: Buffer, end: number): Buffer | 'too long' | null {
 }
 
 const EMPTY = Buffer.alloc(0);
-
-// ------------------------------------------------------------------------------------------------------- heartbeat
-
-/** Bytes of a body that are searched for a heartbeat. */
-const MAX_WALK = 64 * 1024;
-const PAGE_AIRSYNC = 0;
-const PAGE_PING = 13;
-const PING_HEARTBEAT = 0x08;
-const SYNC_WAIT = 0x24;
-const SYNC_HEARTBEAT = 0x29;
-
-/**
- * The heartbeat of a request in seconds: 0 = not a held poll; -1 = unknown (cached parameters, compressed or odd body),
- * for which the caller assumes the longest (MS-ASCMD Ping HeartbeatInterval, Sync Wait).
- */
-export function heartbeatOf(content: BodyContent, command: EasCommand | null, bytes: Buffer | null): number {
-  if (command !== 'Ping' && command !== 'Sync') return 0;
-  if (content !== 'wbxml' || bytes === null) return -1;
-  const seconds = findHeartbeat(bytes, command);
-  return seconds === 0 && command === 'Ping' ? -1 : seconds;
-}
-
-/** Walks the tokens of a body to HeartbeatInterval or Wait directly below the root. */
-function findHeartbeat(bytes: Buffer, command: 'Ping' | 'Sync'): number {
-  const length = Math.min(bytes.length, MAX_WALK);
-  let at = 4;
-  let page = 0;
-  let depth = 0;
-  while (at < length) {
-    const token = bytes[at++] as number;
-    if (token === 0x00) {
-      page = bytes[at++] ?? 0;
-    } else if (token === 0x01) {
-      depth--;
-      if (depth === 0) return 0;
-    } else if (token === 0x03) {
-      at = bytes.indexOf(0, at) + 1;
-      if (at === 0) return -1;
-    } else if (token === 0xc3) {
-      let size = 0;
-      let byte = 0x80;
-      while ((byte & 0x80) !== 0) {
-        if (at >= length || size > MAX_WALK) return -1;
-        byte = bytes[at++] as number;
-        size = size * 128 + (byte & 0x7f);
-      }
-      at += size;
-    } else {
-      if ((token & 0x80) !== 0 || (token & 0x3f) < 5) return -1;
-      if ((token & 0x40) === 0) continue;
-      depth++;
-      if (depth !== 2) continue;
-      const tag = token & 0x3f;
-      if (command === 'Ping' && page === PAGE_PING && tag === PING_HEARTBEAT) return digits(bytes, at);
-      if (command === 'Sync' && page === PAGE_AIRSYNC) {
-        if (tag === SYNC_HEARTBEAT) return digits(bytes, at);
-        if (tag === SYNC_WAIT) {
-          const minutes = digits(bytes, at);
-          return minutes > 0 ? minutes * 60 : minutes;
-        }
-      }
-    }
-  }
-  return -1;
-}
-
-/** The number in an inline string; -1 = not a number. */
-function digits(bytes: Buffer, at: number): number {
-  if (bytes[at] !== 0x03) return -1;
-  let value = 0;
-  for (let index = at + 1; index < at + 7; index++) {
-    const byte = bytes[index];
-    if (byte === 0) return index === at + 1 ? -1 : value;
-    if (byte === undefined || byte < 0x30 || byte > 0x39) return -1;
-    value = value * 10 + byte - 0x30;
-  }
-  return -1;
-}

@@ -22,11 +22,11 @@ export function decodePercent(text: string): string | null {
     }
     decoded += String.fromCharCode(code);
   }
-  return wide ? decodeText(Buffer.from(decoded, 'latin1')) : decoded;
+  return wide ? decodeClientText(Buffer.from(decoded, 'latin1')) : decoded;
 }
 
 /** Bytes as UTF-8, or as Latin-1 where they are not valid UTF-8; null when a control character is among them. */
-export function decodeText(bytes: Buffer): string | null {
+export function decodeClientText(bytes: Buffer): string | null {
   for (const byte of bytes) if (byte < 0x20 || byte === 0x7f) return null;
   const text = bytes.toString('utf8');
   // A replacement character that was not in the input means invalid UTF-8.

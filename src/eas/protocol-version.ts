@@ -15,11 +15,14 @@ export type AgreementErrorCode =
  */
 const BYTE_145 = 145;
 
-/** The version of a request; null for a plain query without the header. */
+/** The version of a request; null for a plain query without the header. An empty header counts as none. */
 export function agreeOnVersion(
   query: EasQuery,
-  header: string | null,
+  value: string | null,
 ): ProtocolVersion | null | AgreementErrorCode {
+  const header = value === '' ? null : value;
+  // OPTIONS asks which versions there are (MS-ASHTTP 2.2.3), so an unknown one is no error of it.
+  if (query.command === null) return header !== null && isProtocolVersion(header) ? header : null;
   if (header !== null && !isProtocolVersion(header)) return 'EASGATE_VERSION_UNKNOWN';
   if (query.form === 'plain') return header;
   if (query.versionByte === BYTE_145 && header === '14.1') return header;
@@ -46,7 +49,8 @@ export function agreeOnPolicyKey(
   query: EasQuery,
   header: string | null,
 ): number | null | 'EASGATE_POLICY_KEY' {
-  if (header === null || header === '') return query.policyKey;
+  // OPTIONS has no policy key (MS-ASHTTP 2.2.3).
+  if (header === null || header === '' || query.command === null) return query.policyKey;
   if (header.length > MAX_KEY_DIGITS) return 'EASGATE_POLICY_KEY';
   let key = 0;
   for (let index = 0; index < header.length; index++) {

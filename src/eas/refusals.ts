@@ -2,10 +2,10 @@
 // docs/reference/answers.md is generated from the tables below (src/gateway/access/describe-local-replies.ts).
 import { allCommands } from './commands.ts';
 import type { EasCommand } from './commands.ts';
-import { statusReply } from './replies.ts';
+import { easStatusReply } from './replies.ts';
 import { carriesStatusInBody } from './versions.ts';
 
-/** Why a request may not pass, as far as a verdict leads to it (src/gateway/access/local-replies.ts), in the words of MS-ASCMD 2.2.2. */
+/** Why a request is refused, named as in MS-ASCMD 2.2.2; src/gateway/access/local-replies.ts maps verdicts to these. */
 export type Refusal = 'deviceBlocked' | 'remoteWipe' | 'tooManyDevices' | 'tryLater';
 
 /** The reaction expected of the phone: give up, run Provision and repeat, or repeat later. */
@@ -30,7 +30,7 @@ export const REFUSALS: Readonly<Record<Refusal, RefusalInfo>> = Object.freeze({
   deviceBlocked: info('deny', 129, 403),
   // A phone without a policy key was never provisioned: no policy exchange can carry the wipe.
   remoteWipe: info('provision', 140, 449, 403),
-  // MaximumDevicesReached: the user removes another device, and this one gets in.
+  // MaximumDevicesReached: after the user removed another device, this one is allowed.
   tooManyDevices: info('deny', 177, 403),
   tryLater: info('wait', 111, 503),
 });
@@ -48,7 +48,7 @@ export interface FamilySigns {
   readonly deviceType: RegExp;
 }
 
-/** The first match counts. The signs were read off recorded requests of each client. */
+/** The first match applies. The signs are taken from recorded requests of each client. */
 export const FAMILIES: readonly FamilySigns[] = [
   { family: 'outlook', userAgent: /^outlook[- ]/i, deviceType: /^outlook/i },
   { family: 'thunderbird', userAgent: /^(thunderbird|tbsync)/i, deviceType: /^(thunderbird|tbsync)/i },
@@ -76,7 +76,7 @@ export interface AnswerException {
   readonly family: ClientFamily | null;
   /** Status in the body for 14.0 and later; null = `http` there too. */
   readonly status: number | null;
-  /** HTTP status for 12.1 and older; null = as the refusal says. */
+  /** HTTP status for 12.1 and older; null = that of the refusal. */
   readonly http: number | null;
   readonly why: string;
 }
@@ -177,7 +177,7 @@ function work(refusal: Refusal, command: RefusedCommand, variant: number): EasAn
   );
   const inBody = exception === undefined ? status : exception.status;
   if ((variant & IN_BODY) !== 0 && inBody !== null && command !== 'OPTIONS') {
-    const body = statusReply(command, inBody);
+    const body = easStatusReply(command, inBody);
     if (body !== null) return withBody(body);
   }
   return byHttp(exception?.http ?? ((variant & WITH_KEY) === 0 ? httpWithoutKey : http));

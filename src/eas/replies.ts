@@ -20,7 +20,7 @@ const cache = new Map<string, Buffer>();
  * The reply with `status` for the whole command: the first child of its root element (MS-ASCMD 2.2.3.177). Null for
  * commands without a WBXML reply (GetAttachment).
  */
-export function statusReply(command: EasCommand, status: number): Buffer | null {
+export function easStatusReply(command: EasCommand, status: number): Buffer | null {
   const namespace = commandByName(command)?.namespace ?? null;
   if (namespace === null) return null;
   const key = `${command} ${status}`;
@@ -38,18 +38,18 @@ export function statusReply(command: EasCommand, status: number): Buffer | null 
 
 /** Never null: Ping and Sync have a status element. */
 function ready(command: EasCommand, status: number): Buffer {
-  return statusReply(command, status) ?? Buffer.alloc(0);
+  return easStatusReply(command, status) ?? Buffer.alloc(0);
 }
 
-/** Ping 1: the heartbeat expired without news; ping again. */
+/** Ping 1: the heartbeat expired without changes; ping again. */
 export const PING_EXPIRED = ready('Ping', PING_STATUS.expired);
 /** Ping 7: the folder hierarchy changed; FolderSync, then ping again. */
 export const PING_HIERARCHY_CHANGED = ready('Ping', PING_STATUS.hierarchyChanged);
 /** Sync 5: a server error; try again later. */
 export const SYNC_SERVER_ERROR = ready('Sync', 5);
 /**
- * Sync 12: the folder hierarchy changed; FolderSync, then sync again. Its scope is the whole command, so it stands below
- * Sync and not in a collection, in every version (MS-ASCMD 2.2.3.177.17). Z-Push and grommunio-sync answer the same; the
+ * Sync 12: the folder hierarchy changed; FolderSync, then sync again. Its scope is the whole command, so it is a child of
+ * Sync and not of a collection, in every version (MS-ASCMD 2.2.3.177.17). Z-Push and grommunio-sync answer the same; the
  * AOSP client reads a status in either place.
  */
 export const SYNC_HIERARCHY_CHANGED = ready('Sync', 12);

@@ -1,13 +1,13 @@
-// Owns which request targets are Exchange ActiveSync. Pure; hot path.
-import { EasQuery, parseEasQuery } from './query.ts';
-import type { QueryErrorCode } from './query.ts';
+// Owns the recognition of Exchange ActiveSync request targets. Pure; hot path.
+import { parseEasQuery } from './query-parser.ts';
+import { EMPTY_QUERY } from './query-plain.ts';
+import type { EasQuery, QueryErrorCode } from './query.ts';
 
 /** Why a target is not one canonical EAS request. */
 export type TargetErrorCode = QueryErrorCode | 'EASGATE_NOT_FOUND';
 
 const PATH = '/microsoft-server-activesync';
 const SUFFIX = '/default.eas';
-const NO_QUERY = new EasQuery('plain', null, null, '', 0, null, 0, null, null, '', 0);
 
 /**
  * Parses the target of an OPTIONS or POST. The path has one spelling in any case, optionally followed by `/` or
@@ -18,7 +18,7 @@ export function parseEasTarget(target: string, options: boolean): EasQuery | Tar
   const question = target.indexOf('?');
   const path = question === -1 ? target : target.slice(0, question);
   if (!isEasPath(path)) return 'EASGATE_NOT_FOUND';
-  if (question === -1) return options ? NO_QUERY : 'EASGATE_QUERY_MALFORMED';
+  if (question === -1) return options ? EMPTY_QUERY : 'EASGATE_QUERY_MALFORMED';
   return parseEasQuery(target.slice(question + 1), options);
 }
 

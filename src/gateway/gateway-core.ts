@@ -3,43 +3,43 @@ import { ERRORS } from '../errors.ts';
 import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
 import { plain } from '../plain-text.ts';
-import { inRanges, parseRange } from '../identity/client-address.ts';
+import { inRanges } from '../identity/client-address.ts';
+import { addressRange } from '../ip-address.ts';
 import type { Verdict, VerdictAction, WipeOrder } from '../model/verdict.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { Asker, ChangedKeys, Decision } from '../directory/verdict-cache.ts';
-import { Arrivals } from './access/mailbox-exit.ts';
-import { ChallengeMemory } from './credentials/challenge-cache.ts';
+import { CompletedExits } from './access/mailbox-exit.ts';
+import { ChallengeCache } from './credentials/challenge-cache.ts';
 import { showsAcceptance } from './credentials/credential-proof.ts';
 import { CredentialCheck } from './credentials/credential-check.ts';
 import type { Deadlines } from './io/deadlines.ts';
-import { DeviceGuard } from './access/throttle.ts';
-import { Discovery } from './autodiscover/autodiscover.ts';
+import { Throttle } from './access/throttle.ts';
+import { Autodiscover } from './autodiscover/autodiscover.ts';
 import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
 import { Releases } from './access/releases.ts';
 import { factsFrom, requestFactsOf } from './access/request-facts.ts';
 import type { RequestOrigin } from './access/request-facts.ts';
-import { Notices } from './access/notice-cache.ts';
+import { NoticeCache } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { OpenOptions } from './credentials/open-options.ts';
 import { VIA_PSEUDONYM } from '../http/via.ts';
-import type { GatewaySettings } from './gateway-settings.ts';
+import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { OnTrouble } from './trouble.ts';
-import { MAX_USER_AGENT } from './settings.ts';
-import type { QuarantineSettings } from './settings.ts';
+import { MAX_USER_AGENT } from './fixed-limits.ts';
 import type { FinishedPassage } from '../telemetry/finished-request.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
 
 /** Most consecutive questions to mail servers about one request. */
 const MAX_QUESTIONS = 3;
-/** Phones a second that a change for many lets in, where settings do not say. */
+/** Default for {@link GatewaySettings.releaseRate}, phones per second. */
 const RELEASE_RATE = 200;
-/** A question ends up to so much later than its limit. */
+/** A question may end this much later than its limit. */
 const SWEEP_MARGIN_MS = 1_000;
 
 /** Plain numbers, cheap to count; read by metrics. */
@@ -74,7 +74,7 @@ const COUNTED_AS = {
 
 /** The data plane's view of the verdict cache. */
 export interface VerdictSource {
-  /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
+  /** The cached verdict, or undefined. The same object until a change for this user and device. */
   peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
   /** Whether verdicts depend on facts of the request; absent = they do not. */
   readonly readsRequests?: boolean;
@@ -85,9 +85,9 @@ export interface VerdictSource {
     asker: Asker,
     request?: RequestFacts,
   ): Promise<Pick<Decision, 'verdict'>>;
-  /** What the store says now; null when it did not answer. Never rejects. */
+  /** The current verdict of the store, without the cache; null when it did not answer. Never rejects. */
   confirm(user: UserKey, device: DeviceKey, request?: RequestFacts): Promise<Verdict | null>;
-  /** Writes down that the order is about to be sent; false when it was taken back. Rejects when the store is away. */
+  /** Records that the order is about to be sent; false when it was cancelled. Rejects when the store is unavailable. */
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean>;
   /** Records a phone's answer to a wipe; false when that wipe was cancelled. Rejects when the store is unavailable. */
   acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
@@ -137,7 +137,7 @@ export class GatewayCore {
   readonly verdicts: VerdictSource;
   readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
-  readonly guard: DeviceGuard;
+  readonly throttle: Throttle;
   readonly lane: PassThroughLane | null;
   readonly counters: GatewayCounters = {
     requests: 0,
@@ -164,17 +164,17 @@ export class GatewayCore {
   readonly forwarding: ForwardingRules;
   /** Checks credentials of denied requests with the mail server. */
   readonly credentials: CredentialCheck;
-  readonly challenges: ChallengeMemory;
+  readonly challenges: ChallengeCache;
   /** Null = not served. */
-  readonly discovery: Discovery | null;
+  readonly autodiscover: Autodiscover | null;
   /** Null = quarantined phones get the answer for blocked ones. */
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
   readonly journal: EventJournal | null;
-  private readonly rendered: Notices | null;
-  /** For releases that concern many phones at once. */
+  private readonly rendered: NoticeCache | null;
+  /** Limits the rate of releases when a change allows many phones. */
   readonly releases: Releases;
-  readonly arrivals = new Arrivals();
+  readonly completedExits = new CompletedExits();
   /** Longest wait of a request for questions to mail servers, in milliseconds: a backstop of their own limits. */
   readonly askingMs: number;
   draining = false;
@@ -188,7 +188,7 @@ export class GatewayCore {
     this.releases = new Releases(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
-    this.guard = new DeviceGuard(parts.settings.throttle);
+    this.throttle = new Throttle(parts.settings.throttle);
     this.deadlines = parts.deadlines;
     this.lane = parts.lane;
     this.recorder = parts.recorder;
@@ -199,7 +199,7 @@ export class GatewayCore {
     const slowest = Math.max(...upstream.servers.map(({ responseTimeoutMs }) => responseTimeoutMs));
     this.askingMs = MAX_QUESTIONS * (slowest + SWEEP_MARGIN_MS);
     this.forwarding = {
-      trustedProxies: identity.trustedProxies.map(parseRange),
+      trustedProxies: identity.trustedProxies.map(addressRange),
       forwardedHeader: identity.forwardedHeader,
       sendsForwarded: upstream.forwarded,
       publicHosts: identity.publicHosts,
@@ -207,7 +207,7 @@ export class GatewayCore {
     const { forwarding, ownChallenge } = this;
     const openOptions = new OpenOptions(parts.onTrouble);
     this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now, openOptions);
-    this.challenges = new ChallengeMemory(
+    this.challenges = new ChallengeCache(
       upstream,
       parts.upstreams,
       forwarding,
@@ -215,12 +215,12 @@ export class GatewayCore {
       ownChallenge,
       openOptions,
     );
-    this.discovery =
+    this.autodiscover =
       autodiscover === null
         ? null
-        : new Discovery(autodiscover, parts.upstreams, this.credentials, forwarding, now);
+        : new Autodiscover(autodiscover, parts.upstreams, this.credentials, forwarding, now);
     this.quarantine = parts.settings.quarantine;
-    this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
+    this.rendered = this.quarantine === null ? null : new NoticeCache(this.quarantine.notice);
     this.onTrouble = parts.onTrouble;
   }
 
@@ -228,14 +228,14 @@ export class GatewayCore {
   sweep(): void {
     this.credentials.sweep();
     this.challenges.sweep();
-    this.discovery?.sweep();
+    this.autodiscover?.sweep();
   }
 
   /** Ends every question to mail servers. */
   async close(): Promise<void> {
     await this.credentials.close();
     await this.challenges.close();
-    await this.discovery?.close();
+    await this.autodiscover?.close();
   }
 
   /** The message of a quarantined phone. */
@@ -272,7 +272,7 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
-  /** The verdict from memory on a request from there, if it is there. Hot path. */
+  /** The cached verdict on a request from this origin, or undefined. Hot path. */
   peek(exchange: Exchange, origin: RequestOrigin): Verdict | undefined {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return undefined;
@@ -281,7 +281,7 @@ export class GatewayCore {
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 
-  /** Made only where the policy looks at requests. */
+  /** Undefined unless the policy has conditions on requests. */
   private requestFacts(exchange: Exchange, address: string): RequestFacts | undefined {
     return this.verdicts.readsRequests === true ? requestFactsOf(exchange, address) : undefined;
   }
@@ -298,7 +298,7 @@ export class GatewayCore {
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
-  /** What the store says now; null when it does not answer. */
+  /** The current verdict of the store, without the cache; null when it does not answer. */
   async confirm(exchange: Exchange, address: string): Promise<Verdict | null> {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return null;

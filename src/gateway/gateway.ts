@@ -17,9 +17,8 @@ import type {
 } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener/listener.ts';
-import type { GatewaySettings } from './gateway-settings.ts';
+import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import type { OnTrouble } from './trouble.ts';
-import type { CertificateSettings, UpstreamSettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
 import { HealthChecks } from './upstream/health-checks.ts';
@@ -203,16 +202,16 @@ function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {
 function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed: ChangedKeys): void {
   const concerned: Revalidated[] = [];
   forEachConnection(deadlines, ({ driver }) => {
-    if (changed.all || driver.concerns(changed.devices, changed.users)) concerned.push(driver);
+    if (changed.all || driver.change.concerns(changed.devices, changed.users)) concerned.push(driver.change);
   });
   const isMass = concerned.length > FEW_PHONES;
   for (const one of concerned) queue.add(one, isMass);
 }
 
-/** In the order in which their connections are looked at. */
+/** Open requests, in the order of their connections in the sweep. */
 function openRequests(deadlines: Deadlines): Concerned[] {
   const open: Concerned[] = [];
-  forEachConnection(deadlines, ({ driver }) => void open.push(driver));
+  forEachConnection(deadlines, ({ driver }) => void open.push(driver.change));
   return open;
 }
 

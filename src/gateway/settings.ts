@@ -2,6 +2,28 @@
 import type { UserNames } from '../identity/user-names.ts';
 import type { HeadLimits } from '../http/request-head.ts';
 import type { NoticeSettings } from '../notices/notice.ts';
+import type { PassThroughPath } from './pass-through/paths.ts';
+import type { ForwardingRules } from './upstream/client-origin.ts';
+
+/** The settings of a data plane, in the units it needs. */
+export interface GatewaySettings {
+  readonly listen: ListenSettings;
+  readonly upstream: UpstreamSettings;
+  readonly client: ClientSettings;
+  readonly throttle: ThrottleSettings;
+  readonly identity: IdentitySettings;
+  /** The URL of this gateway as phones know it, `https://host/Microsoft-Server-ActiveSync`; null = not told. */
+  readonly publicUrl: string | null;
+  /** Null = a quarantined phone is answered like a blocked one. */
+  readonly quarantine: QuarantineSettings | null;
+  /** Null = Autodiscover is not served. */
+  readonly autodiscover: AutodiscoverSettings | null;
+  /** Other paths that may pass; null = none. */
+  readonly passThrough: PassThroughSettings | null;
+  readonly retryAfterSeconds: number;
+  /** Phones a second of this worker that a change for many lets in. Absent = 200. */
+  readonly releaseRate?: number;
+}
 
 /** TLS to a mail server; key material as PEM text. */
 export interface UpstreamTlsSettings {
@@ -184,7 +206,7 @@ export interface QuarantineSettings {
 }
 
 /** Settings of Autodiscover. */
-export interface DiscoverySettings {
+export interface AutodiscoverSettings {
   /** `answer`: by the gateway alone; `forward`: from the mail server's answer, with the gateway's address. */
   readonly mode: 'answer' | 'forward';
   readonly publicUrl: string;
@@ -192,25 +214,31 @@ export interface DiscoverySettings {
   readonly path: string;
 }
 
-/**
- * Longest time that a poll may wait at the mail server, whatever it asks for (MS-ASCMD Ping HeartbeatInterval, Sync Wait).
- * Polls that the gateway holds itself have their limits in quarantine/ping.ts and quarantine/sync.ts.
- */
-export const MAX_HEARTBEAT_SECONDS = 3540;
-/** Largest chunked request body that is sent on with Content-Length (sogod refuses chunked). */
-export const BUFFERED_BODY_BYTES = 64 * 1024;
-/** Most bytes of pipelined requests buffered during an exchange. */
-export const MAX_PIPELINED_BYTES = 64 * 1024;
-/** Largest response head of a mail server. */
-export const MAX_RESPONSE_HEAD_BYTES = 64 * 1024;
-/** Largest request body of Autodiscover. */
-export const MAX_DISCOVERY_BYTES = 16 * 1024;
-/** A client that closed its write side after a complete request still gets an answer within this time. */
-export const HALF_CLOSE_GRACE_MS = 2_000;
-/** After a refusal during a body: bytes to read and drop, so that a reset does not destroy the refusal. */
-export const LINGER_BYTES = 1024 * 1024;
-export const LINGER_MS = 2_000;
-/** Most characters kept of a User-Agent, which may be as long as a head. */
-export const MAX_USER_AGENT = 256;
-/** Interval of the deadline sweep. */
-export const SWEEP_INTERVAL_MS = 100;
+/** What the lane for other paths requires of requests. */
+export interface PassThroughRules {
+  readonly headLimits: HeadLimits;
+  /** Largest request body, in octets. */
+  readonly maxBodyBytes: number;
+  /** Accepted host names in lower case; empty = any. */
+  readonly publicHosts: readonly string[];
+  readonly paths: readonly PassThroughPath[];
+}
+
+/** Settings of the lane for other paths. */
+export interface PassThroughSettings extends PassThroughRules, ForwardingRules {
+  /** Server for these paths; null = the mail servers of the gateway. */
+  readonly server: UpstreamServerSettings | null;
+  /** Which Host is sent: the client's, or the server's. */
+  readonly hostHeader: 'preserve' | 'upstream';
+  /** From the connection to its first complete head; for later ones from the end of `keepAliveTimeoutMs`. */
+  readonly headTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  /** From the last octet of the request to the response head; also the longest pause in a request body. */
+  readonly responseTimeoutMs: number;
+  /** Longest pause in a response body, and in a tunnel. */
+  readonly idleTimeoutMs: number;
+  /** Client connections including tunnels; each uses at most one upstream connection at a time. */
+  readonly maxConnections: number;
+  /** Header for the certificate's user, which a client must not send. Lower case; null = none. */
+  readonly certificateHeader: string | null;
+}

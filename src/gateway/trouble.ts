@@ -1,4 +1,5 @@
-// Owns how the data plane tells the operator of something: a code of docs/reference/errors.md or docs/guide/operations.md.
+// Owns the type of the callback by which the data plane reports events to the operator, with a code of docs/reference/errors.md or
+// docs/guide/operations.md.
 
-/** Something the operator should know; codes are stable. */
+/** Reports an event; codes are stable. */
 export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;

@@ -1,4 +1,4 @@
-// Owns the byte classes of HTTP/1.1 heads (RFC 9110 5.6.2, RFC 9112 2.2) and case-insensitive comparison. Pure.
+// Owns the byte classes of HTTP/1.1 heads (RFC 9110 5.6.2, RFC 9112 2.2), and comparing and reading their bytes. Pure.
 
 /** Bits of {@link BYTE_CLASS}. */
 export const NAME_STRICT = 1;
@@ -31,4 +31,16 @@ function buildByteClasses(): Uint8Array {
 /** Whether `text` equals the lower-case ASCII `lower` without regard to case. */
 export function equalsIgnoreCase(text: string, lower: string): boolean {
   return text.length === lower.length && (text === lower || text.toLowerCase() === lower);
+}
+
+/** Decimal digits as a safe integer; -1 for anything else. */
+export function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
+  if (end === start || end - start > 15) return -1;
+  let value = 0;
+  for (let index = start; index < end; index++) {
+    const byte = bytes[index] as number;
+    if (((BYTE_CLASS[byte] as number) & DIGIT) === 0) return -1;
+    value = value * 10 + byte - 0x30;
+  }
+  return value;
 }

@@ -13,7 +13,7 @@ const TRAILER = 5;
 const TRAILER_LF = 6;
 const DONE = 7;
 const FAILED = 8;
-/** White space behind a size: an extension or the end of the line must follow. */
+/** White space after a size: an extension or the end of the line must follow. */
 const PADDING = 9;
 const EXTENSION = 10;
 
@@ -42,7 +42,7 @@ export type ChunkStep =
   | 'data'
   /** the input is used up */
   | 'more'
-  /** the body is complete; `next` is the first byte behind it */
+  /** the body is complete; `next` is the first byte after it */
   | 'end'
   /** malformed */
   | 'invalid';

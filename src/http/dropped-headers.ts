@@ -169,7 +169,7 @@ export function isDroppedFamily(bytes: Uint8Array, start: number, end: number): 
   return false;
 }
 
-/** Whether a name of {@link DROPPED_COOKIES} stands anywhere in the Cookie value at `start..end`. Hot path. */
+/** Whether a name of {@link DROPPED_COOKIES} occurs anywhere in the Cookie value at `start..end`. Hot path. */
 export function hasDroppedCookie(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
     if (((bytes[at] as number) | 0x20) !== LOWER_X || bytes[at + 1] !== DASH) continue;

@@ -64,7 +64,7 @@ export function headerTable(
   throw new Error('header table: no seed separates the names');
 }
 
-/** The entry whose name stands at `start..end`, or undefined. */
+/** The entry whose name is at `start..end`, or undefined. */
 export function findHeader(
   table: HeaderTable,
   hash: number,

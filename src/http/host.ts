@@ -21,7 +21,7 @@ export function isHost(host: string): boolean {
   return at === length && at > portStart && at - portStart <= MAX_PORT_DIGITS;
 }
 
-/** Offset behind the labels; -1 when a label is empty. A trailing dot (the root) is allowed. */
+/** Offset after the labels; -1 when a label is empty. A trailing dot (the root) is allowed. */
 function endOfName(host: string): number {
   let at = 0;
   let labelStart = 0;
@@ -37,7 +37,7 @@ function endOfName(host: string): number {
   return at === 0 ? -1 : at;
 }
 
-/** Offset behind `]`; -1 when the text before it is no address. */
+/** Offset after `]`; -1 when the text before it is not an address. */
 function endOfIpv6(host: string): number {
   let colons = 0;
   for (let at = 1; at < host.length; at++) {

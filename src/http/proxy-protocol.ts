@@ -8,7 +8,7 @@ export interface ProxyHeader {
   readonly sourcePort: number;
   /** The client used TLS to the proxy (PP2_TYPE_SSL with PP2_CLIENT_SSL; section 2.2.6). */
   readonly secure: boolean;
-  /** Offset of the first byte behind the header. */
+  /** Offset of the first byte after the header. */
   readonly end: number;
 }
 
@@ -48,7 +48,7 @@ function parseV1(bytes: Buffer): ProxyHeader | null | 'EASGATE_PROXY_PROTOCOL' {
   const line = bytes.toString('latin1', 0, lineEnd);
   const [, family = '', source = '', destination = '', sourcePort = '', destinationPort = '', ...more] =
     line.split(' ');
-  // Everything behind UNKNOWN is to be ignored (section 2.1).
+  // Everything after UNKNOWN must be ignored (section 2.1).
   if (family === 'UNKNOWN') return nobody(end);
   const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : null;
   const good =
@@ -91,7 +91,7 @@ function parseV2(bytes: Buffer): ProxyHeader | null | 'EASGATE_PROXY_PROTOCOL' {
   const end = V2_FIXED + rest;
   if (bytes.length < end) return null;
   const command = version & 0xf;
-  // LOCAL: addresses are to be ignored (section 2.2).
+  // LOCAL: addresses must be ignored (section 2.2).
   if (command === 0) return nobody(end);
   if (command !== 1) return 'EASGATE_PROXY_PROTOCOL';
   if (family === 0) return nobody(end);
@@ -110,7 +110,7 @@ function nobody(end: number): ProxyHeader {
   return { source: null, sourcePort: 0, secure: false, end };
 }
 
-/** Reads the TLS flag; null when the TLV is malformed or stands twice. */
+/** Reads the TLS flag; null when the TLV is malformed or repeated. */
 function cameOverTls(bytes: Buffer, from: number, end: number): boolean | null {
   let secure: boolean | null = null;
   let length = 0;

@@ -58,7 +58,7 @@ export interface LocalAnswer {
   readonly body: Buffer | null;
 }
 
-/** A whole response, as latin1 text ready for one write. To HEAD it goes without its body (RFC 9110 9.3.2). */
+/** A whole response, as latin1 text ready for one write; `withBody` false for HEAD (RFC 9110 9.3.2). */
 export function answerReply(answer: LocalAnswer, keepAlive: boolean, withBody = true): string {
   const { status, reason, headers, body } = answer;
   const head = `HTTP/1.1 ${status} ${reason}\r\n${headers}Content-Length: ${body?.length ?? 0}`;
@@ -66,7 +66,7 @@ export function answerReply(answer: LocalAnswer, keepAlive: boolean, withBody = 
 }
 
 /** A response without a body; `extra` holds complete header lines. */
-export function statusReply(status: number, keepAlive: boolean, extra = ''): string {
+export function emptyReply(status: number, keepAlive: boolean, extra = ''): string {
   return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\n${extra}Content-Length: 0${connectionLine(keepAlive)}`;
 }
 
@@ -76,7 +76,7 @@ export function errorReply(code: HttpErrorCode, keepAlive: boolean, retryAfterSe
   let extra = '';
   if (status === 503) extra = `Retry-After: ${retryAfterSeconds}\r\n`;
   else if (status === 405) extra = 'Allow: OPTIONS, POST\r\n';
-  return statusReply(status, keepAlive, extra);
+  return emptyReply(status, keepAlive, extra);
 }
 
 function connectionLine(keepAlive: boolean): string {

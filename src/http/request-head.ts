@@ -1,7 +1,8 @@
 // Owns the strict parser of HTTP/1.1 request heads. Pure; hot path: no closures, exceptions or regular expressions.
 // Threat: the gateway and the mail server read one head differently (request smuggling, identity smuggling).
 // Rule: accept less than node:http does, refuse the rest, and re-emit what was understood.
-import { BYTE_CLASS, DIGIT, NAME_STRICT, TARGET, VALUE, equalsIgnoreCase } from './characters.ts';
+import { BYTE_CLASS, NAME_STRICT, TARGET, VALUE, equalsIgnoreCase, parseDecimal } from './characters.ts';
+import { readConnection } from './connection-options.ts';
 import {
   DROPPED_HEADERS,
   hasDroppedCookie,
@@ -10,6 +11,7 @@ import {
 } from './dropped-headers.ts';
 import type { HttpErrorCode } from '../errors.ts';
 import { ForwardedLines } from './forwarded-lines.ts';
+import { withoutHeaders } from './header-lines.ts';
 import { findHeader, hashByte, headerTable } from './header-table.ts';
 import type { HeaderEntry } from './header-table.ts';
 import { isHost } from './host.ts';
@@ -48,7 +50,7 @@ export class RequestHead {
   via: string | null;
   /** End-to-end headers, each as `Name: value\r\n`, without Host and framing. */
   headerLines: string;
-  /** Offset of the first byte behind the head. */
+  /** Offset of the first byte after the head. */
   end: number;
 
   constructor(method: string, target: string, minor: number, end: number) {
@@ -94,7 +96,7 @@ const COOKIE = 16;
 
 /**
  * Request headers that the gateway handles. `drop`: hop-by-hop (RFC 9110 7.6.1), claims of identity or address that a
- * server might trust, and overrides of URL or method. Framing and Host are dropped too: they are written anew.
+ * server might trust, and overrides of URL or method. Framing and Host are dropped too: the gateway writes its own.
  */
 const REQUEST_HEADERS = headerTable([
   ['host', 'unique', HOST],
@@ -137,11 +139,6 @@ const TAB_CODES: Readonly<Partial<Record<number, HttpErrorCode>>> = {
   [TRANSFER_ENCODING]: 'EASGATE_BAD_TRANSFER_ENCODING',
 };
 
-/**
- * Connection must not name these: dropping them would change the sender or the meaning of a request (RFC 9110 7.6.1).
- */
-const CRITICAL_IN_CONNECTION = ['host', 'authorization', 'cookie', 'user-agent', 'accept'];
-
 const CR = 0x0d;
 const LF = 0x0a;
 const SP = 0x20;
@@ -150,8 +147,8 @@ const COLON = 0x3a;
 const SLASH = 0x2f;
 
 /**
- * Methods after which a connection stays open. What follows any other one is not read: servers and proxies differ in whether
- * they refuse an unknown method before or after its body, and CONNECT has none (RFC 9110 9.3.6).
+ * Methods after which a connection stays open. After any other method nothing more is read: servers and proxies differ in whether
+ * they refuse an unknown method before or after its body, and CONNECT has no body (RFC 9110 9.3.6).
  */
 const KEEPING_METHODS: ReadonlySet<string> = new Set([
   'GET',
@@ -169,7 +166,6 @@ const KEEPING_METHODS: ReadonlySet<string> = new Set([
 const MAX_METHOD = 20;
 /** Octets of ` HTTP/1.1\r\n`. */
 const VERSION_LINE = 11;
-const MAX_CONNECTION_OPTIONS = 16;
 
 const starts = new Int32Array(REQUEST_HEADERS.slots);
 const ends = new Int32Array(REQUEST_HEADERS.slots);
@@ -235,7 +231,7 @@ export function parseRequestHead(
     repeated = false;
   }
   const headersStart = at;
-  let runStart = at; // start of the run of lines that go on exactly as they came
+  let runStart = at; // start of the run of lines that are forwarded unchanged
   let count = 0;
   let namesBackEnd = false;
   forwarded.clear();
@@ -279,7 +275,7 @@ export function parseRequestHead(
       if (slot !== 0) {
         if (starts[slot] !== -1) {
           if (entry.unique) return 'EASGATE_DUPLICATE_HEADER';
-          // One list may stand on several lines (RFC 9110 5.3).
+          // A list may be spread over several lines (RFC 9110 5.3).
           if (slot !== CONNECTION && slot !== COOKIE) {
             earlier[slot] += bytes.toString('latin1', starts[slot], ends[slot]) + ', ';
             repeated = true;
@@ -288,7 +284,7 @@ export function parseRequestHead(
         const tabCode = TAB_CODES[slot];
         if (tabCode !== undefined && hasTab(bytes, nameEnd, at)) return tabCode;
         if (slot === CONNECTION) {
-          const bad = readConnection(bytes.toString('latin1', valueStart, valueEnd));
+          const bad = readConnection(bytes.toString('latin1', valueStart, valueEnd), connectionTokens);
           if (bad !== null) return bad;
         }
         if (slot === COOKIE) namesBackEnd ||= hasDroppedCookie(bytes, valueStart, valueEnd);
@@ -371,7 +367,8 @@ function finish(
   head.forwardedProto = capturedList(text, headStart, FORWARDED_PROTO);
   head.forwarded = capturedList(text, headStart, FORWARDED);
   head.via = capturedList(text, headStart, VIA);
-  if (connectionTokens.length > 0) dropNamedByConnection(head);
+  // RFC 9110 7.6.1: headers that Connection names are hop-by-hop.
+  if (connectionTokens.length > 0) head.headerLines = withoutHeaders(head.headerLines, connectionTokens);
   return head;
 }
 
@@ -399,75 +396,8 @@ function captured(text: string, headStart: number, slot: number): string | null 
   return start === -1 ? null : text.slice(start - headStart, (ends[slot] as number) - headStart);
 }
 
-/** The whole list of a header that may stand on several lines. */
+/** The whole list of a header that may be spread over several lines. */
 function capturedList(text: string, headStart: number, slot: number): string | null {
   const last = captured(text, headStart, slot);
   return last === null || !repeated ? last : earlier[slot] + last;
-}
-
-/** Decimal digits as a safe integer; -1 for anything else. */
-export function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
-  if (end === start || end - start > 15) return -1;
-  let value = 0;
-  for (let index = start; index < end; index++) {
-    const byte = bytes[index] as number;
-    if (((BYTE_CLASS[byte] as number) & DIGIT) === 0) return -1;
-    value = value * 10 + byte - 0x30;
-  }
-  return value;
-}
-
-/** Collects the lower-case options of one Connection line. */
-function readConnection(value: string): HttpErrorCode | null {
-  if (value === 'keep-alive' || value === 'Keep-Alive') return null;
-  for (const part of value.split(',')) {
-    const token = part.trim().toLowerCase();
-    if (token === '' || token === 'keep-alive') continue;
-    if (connectionTokens.length >= MAX_CONNECTION_OPTIONS) return 'EASGATE_BAD_CONNECTION';
-    for (let index = 0; index < token.length; index++) {
-      if (((BYTE_CLASS[token.charCodeAt(index)] ?? 0) & NAME_STRICT) === 0) return 'EASGATE_BAD_CONNECTION';
-    }
-    const critical =
-      token.startsWith('content-') ||
-      token.startsWith('x-ms-') ||
-      token.startsWith('ms-') ||
-      CRITICAL_IN_CONNECTION.includes(token);
-    if (critical) return 'EASGATE_BAD_CONNECTION';
-    connectionTokens.push(token);
-  }
-  return null;
-}
-
-/** Removes the headers that Connection names from the forwarded lines (RFC 9110 7.6.1). */
-function dropNamedByConnection(head: RequestHead): void {
-  head.headerLines = withoutHeaders(head.headerLines, connectionTokens);
-}
-
-/** The value of the first header line with this lower-case name; null = none. */
-export function headerValue(lines: string, name: string): string | null {
-  for (const line of lines.split('\r\n')) {
-    const colon = line.indexOf(':');
-    if (line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim();
-  }
-  return null;
-}
-
-/** The header lines whose lower-case names are not in `names`. */
-export function withoutHeaders(lines: string, names: readonly string[]): string {
-  return filterHeaders(lines, names, false);
-}
-
-/** The header lines whose lower-case names are in `names`. */
-export function withHeaders(lines: string, names: readonly string[]): string {
-  return filterHeaders(lines, names, true);
-}
-
-function filterHeaders(lines: string, names: readonly string[], listed: boolean): string {
-  let kept = '';
-  for (const line of lines.split('\r\n')) {
-    if (line === '') continue;
-    const name = line.slice(0, line.indexOf(':')).toLowerCase();
-    if (names.includes(name) === listed) kept += line + '\r\n';
-  }
-  return kept;
 }

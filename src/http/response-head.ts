@@ -1,10 +1,10 @@
 // Owns the strict parser of HTTP/1.1 response heads from the mail server. Pure; hot path.
 // Threat: if the phone and the gateway find different ends of a response, it poisons the next exchange on a shared
 // connection.
-import { BYTE_CLASS, NAME_TOKEN, VALUE, equalsIgnoreCase } from './characters.ts';
+import { BYTE_CLASS, NAME_TOKEN, VALUE, equalsIgnoreCase, parseDecimal } from './characters.ts';
 import { ForwardedLines } from './forwarded-lines.ts';
+import { withoutHeaders } from './header-lines.ts';
 import { findHeader, hashByte, headerTable } from './header-table.ts';
-import { parseDecimal } from './request-head.ts';
 
 /** How the end of a response body is found (RFC 9112 6.3). */
 export type ResponseFraming = 'none' | 'length' | 'chunked' | 'close';
@@ -21,7 +21,7 @@ export class ResponseHead {
   keepAlive: boolean;
   /** End-to-end headers, each as `Name: value\r\n`, without framing. */
   headerLines: string;
-  /** Offset of the first byte behind the head. */
+  /** Offset of the first byte after the head. */
   end: number;
 
   constructor(status: number, statusLine: string, headerLines: string, end: number) {
@@ -40,25 +40,29 @@ const TRANSFER_ENCODING = 2;
 const CONNECTION = 3;
 
 /**
- * Response headers that are dropped: hop-by-hop ones (RFC 9110 7.6.1) and those that name another address, which a
- * phone would follow round this gateway. MS-ASHTTP uses X-MS-Location with 451 only; that one is written anew, as is
- * the framing.
+ * Response headers that are dropped: hop-by-hop ones (RFC 9110 7.6.1) and those that name another address, by which a
+ * phone would bypass this gateway. MS-ASHTTP uses X-MS-Location with 451 only; the gateway writes its own, as well as the
+ * framing.
  */
+export const DROPPED_RESPONSE_HEADERS: readonly string[] = [
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'upgrade',
+  'alt-svc',
+  'location',
+  'content-location',
+  'refresh',
+  'x-ms-location',
+];
+
 const RESPONSE_HEADERS = headerTable([
   ['content-length', 'unique', CONTENT_LENGTH],
   ['transfer-encoding', 'unique', TRANSFER_ENCODING],
   ['connection', 'drop', CONNECTION],
-  ['keep-alive', 'drop'],
-  ['proxy-connection', 'drop'],
-  ['proxy-authenticate', 'drop'],
-  ['te', 'drop'],
-  ['trailer', 'drop'],
-  ['upgrade', 'drop'],
-  ['alt-svc', 'drop'],
-  ['location', 'drop'],
-  ['content-location', 'drop'],
-  ['refresh', 'drop'],
-  ['x-ms-location', 'drop'],
+  ...DROPPED_RESPONSE_HEADERS.map((name) => [name, 'drop'] as const),
 ]);
 
 const CR = 0x0d;
@@ -201,10 +205,5 @@ function readOptions(head: ResponseHead, options: string): void {
   const tokens = options.split(',').map((token) => token.trim());
   if (tokens.includes('close')) head.keepAlive = false;
   const named = tokens.filter((token) => token !== '' && token !== 'close' && token !== 'keep-alive');
-  if (named.length === 0) return;
-  let kept = '';
-  for (const line of head.headerLines.split('\r\n')) {
-    if (line !== '' && !named.includes(line.slice(0, line.indexOf(':')).toLowerCase())) kept += line + '\r\n';
-  }
-  head.headerLines = kept;
+  if (named.length > 0) head.headerLines = withoutHeaders(head.headerLines, named);
 }

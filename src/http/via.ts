@@ -1,6 +1,6 @@
-// Owns Via: how this gateway names itself, and whether a request came through it before (RFC 9110 7.6.3). Pure.
+// Owns the header Via: the name of this gateway in it, and the detection of loops (RFC 9110 7.6.3). Pure.
 
-/** Written into every request that goes on. */
+/** Written into every forwarded request. */
 export const VIA_PSEUDONYM = 'easgate';
 
 /** Whether one entry of Via (`protocol received-by comment`) is this gateway's. */

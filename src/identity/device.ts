@@ -15,7 +15,7 @@ export function deviceKey(id: string): DeviceKey {
 
 /**
  * The spelling of a device id: the key, hex-encoded as often as the id is. Letter case is ignored, so a key has at most
- * seven spellings. `inHex` = the id stood as text in a base64 query; servers hex-encode it once more.
+ * seven spellings. `inHex` = the id was text in a base64 query; servers hex-encode it once more.
  */
 export function deviceSpelling(id: string, inHex: boolean): string {
   const lower = id.toLowerCase();

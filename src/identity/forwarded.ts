@@ -2,8 +2,9 @@
 // Threat: everything left of our own proxies' entries comes from the client, including quotes and commas. Rule:
 // elements are read from the right, one at a time, and a malformed element ends the reading.
 import { BYTE_CLASS, DIGIT, NAME_STRICT, NAME_TOKEN, VALUE, equalsIgnoreCase } from '../http/characters.ts';
-import { inRanges, parseAddress } from './client-address.ts';
-import type { AddressRange } from './client-address.ts';
+import { inRanges } from './client-address.ts';
+import { parseAddress } from '../ip-address.ts';
+import type { AddressRange } from '../ip-address.ts';
 
 /** The client as trusted proxies describe it. */
 export interface ForwardedClient {
@@ -82,7 +83,7 @@ function openingQuote(text: string, closing: number): number {
   return -1;
 }
 
-/** Removes the white space that may stand around commas (RFC 9110 5.6.1). */
+/** Removes white space around commas (RFC 9110 5.6.1). */
 function trimmed(text: string, start: number, end: number): string {
   let from = start;
   let to = end;
@@ -134,7 +135,7 @@ function endOfToken(text: string, start: number): number {
   return at;
 }
 
-/** Offset behind the closing quote; -1 = missing, or a character that is not allowed there (RFC 9110 5.6.4). */
+/** Offset after the closing quote; -1 = missing, or a character that is not allowed there (RFC 9110 5.6.4). */
 function endOfQuoted(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text.charCodeAt(at) === QUOTE) return at + 1;

@@ -1,7 +1,7 @@
 // Owns the rules for which user names mean the same user, or may mean it: by the configured groups of domains, else by
 // the local part. Pure.
-// Threat: a decision on one spelling of a login that does not apply to the others. Mail servers take `dave`, `X\dave`
-// and `dave@example.com` for one mailbox, and most ignore the `X`. Rule: a decision that denies applies to every name
+// Threat: a decision on one spelling of a login that does not apply to the others. Mail servers open one mailbox for `dave`, `X\dave`
+// and `dave@example.com`, and most ignore the `X`. Rule: a decision that denies applies to every name
 // that may be the user; a decision that allows or erases applies to exact names.
 import type { UserKey } from './keys.ts';
 
@@ -15,30 +15,30 @@ export function localPart(user: string): string {
 
 /**
  * Active Directory compares names without their accents: `dàve` and `ďåvé` sign in as `dave`, `straße` as `strasse`
- * (Microsoft KB 938447; Samba bug 14847). Base letters of the root collation are the same, but for more.
+ * (Microsoft KB 938447; Samba bug 14847). Comparing base letters of the root collation covers these cases, and more.
  */
 const BASE_LETTERS = new Intl.Collator('und', { sensitivity: 'base' });
 
-/** Whether a directory may take two names, or parts of names, for one. */
+/** Whether a directory may treat two names, or parts of names, as equal. */
 export function lookAlike(a: string, b: string): boolean {
   return a === b || BASE_LETTERS.compare(a, b) === 0;
 }
 
-/** The name without a NetBIOS domain in front. */
+/** The name without its NetBIOS domain. */
 export function withoutNetbios(user: UserKey): UserKey {
   const slash = user.indexOf('\\');
   return slash === -1 ? user : (user.slice(slash + 1) as UserKey);
 }
 
 /**
- * What a user is counted as: a made-up NetBIOS domain or an accent makes no new user of one. A DNS domain does: hosts have an
- * `info` in each.
+ * The name under which a user is counted for limits. Neither a made-up NetBIOS domain nor an accent makes a different user; a DNS
+ * domain does, since a host has an `info` in each of its domains.
  */
 export function countedAs(user: UserKey): UserKey {
   return withoutNetbios(user).normalize('NFD').replaceAll(/\p{M}/gu, '') as UserKey;
 }
 
-/** The domain behind `@`, '' = none. */
+/** The domain after `@`, '' = none. */
 function suffixOf(user: string): string {
   const at = user.indexOf('\\') === -1 ? user.lastIndexOf('@') : -1;
   return at === -1 ? '' : user.slice(at + 1);
@@ -46,7 +46,7 @@ function suffixOf(user: string): string {
 
 /**
  * The DNS domain of a UPN, '' = none. A suffix without a dot is a NetBIOS name, which Active Directory also accepts
- * behind `@`.
+ * after `@`.
  */
 function dnsSuffix(user: string): string {
   const suffix = suffixOf(user);
@@ -84,8 +84,8 @@ export class UserNames {
   }
 
   /**
-   * Whether two names may be one user: the local parts are equal but for accents, and not two DNS domains tell them apart.
-   * Then what keeps one out keeps out the other.
+   * Whether two names may be one user: their local parts are equal apart from accents, and they do not have two different DNS
+   * domains. A denial of one then applies to the other.
    */
   meets(a: UserKey, b: UserKey): boolean {
     const [one, other] = [this.canonical(a), this.canonical(b)];

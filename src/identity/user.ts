@@ -1,5 +1,5 @@
 // Owns the user key of a request, read from Authorization before a server has verified it. Pure; hot path.
-import { decodeText } from '../eas/percent.ts';
+import { decodeClientText } from '../eas/percent.ts';
 import { BYTE_CLASS, NAME_STRICT } from '../http/characters.ts';
 import type { UserKey } from './keys.ts';
 
@@ -98,7 +98,7 @@ function nameOfBasic(value: string, start: number): string | null {
   }
   // RFC 4648 3.5: unused bits are zero.
   if ((held & ((1 << bits) - 1)) !== 0 || colon <= 0) return null;
-  return wide ? decodeText(name.subarray(0, colon)) : name.toString('latin1', 0, colon);
+  return wide ? decodeClientText(name.subarray(0, colon)) : name.toString('latin1', 0, colon);
 }
 
 /**
@@ -125,8 +125,8 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
 }
 
 /**
- * Of two `@` Z-Push cuts a name off at the first and grommunio at the last, and one in front of the backslash ends the name for
- * some: each has another user. A dot at the end of a domain is its root (RFC 1034 3.1): the same domain, spelled otherwise.
+ * A name with two `@` is ambiguous: Z-Push cuts it at the first and grommunio at the last; some servers end the name at an `@`
+ * before the backslash. A domain with a trailing dot (RFC 1034 3.1) is another spelling of the same domain.
  */
 function hasOneDomain(name: string, slash: number): boolean {
   const at = name.indexOf('@');
@@ -139,11 +139,11 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-/** Characters that directories ignore in comparisons (RFC 4518 2.2): soft hyphens, joiners, variation selectors. */
+/** Characters that directories ignore in comparisons (RFC 4518 2.2), such as soft hyphens, joiners, variation selectors. */
 const LEFT_OUT = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
 /**
- * No symbols, and beyond the basic plane no letters but ideographs: Windows leaves out characters that it does not know when it
- * compares names, as those of young scripts. A line separator would end a line of a log.
+ * Accepted characters: no symbols, and beyond the Basic Multilingual Plane only ideographs. Windows ignores unknown characters, such
+ * as those of recently encoded scripts, when it compares names. A line separator would end a log line.
  */
 const NAME = /^(?:[ -~]|(?=[\0-\uffff]|\p{Script=Han})[\p{L}\p{Nd}\p{M}\p{P}])+$/u;
 
@@ -171,7 +171,7 @@ function hasControl(name: string): boolean {
 }
 
 /**
- * Whether a token is base64url and dots only (RFC 7515 7.1). Node ignores other characters when it decodes. Behind a
+ * Whether a token is base64url and dots only (RFC 7515 7.1). Node ignores other characters when it decodes. After a
  * space or a comma a server could find a second token.
  */
 function isOneToken(token: string): boolean {

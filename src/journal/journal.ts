@@ -1,4 +1,4 @@
-// Owns the decision journal: the events that an operator asks about later, logged even without an access log. The
+// Owns the decision journal: events that an operator may need later, logged even without an access log. The
 // number of lines is bounded: the first event of a device is logged at once, later ones once per window with a count.
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';

@@ -1,4 +1,4 @@
-// Owns the error of a stored record that is not understood.
+// Owns the error of a malformed stored record.
 
 /** A stored record is malformed. */
 export class CorruptRecordError extends Error {
@@ -6,7 +6,7 @@ export class CorruptRecordError extends Error {
   /** Name of the record, and the faulty part. */
   readonly record: string;
   constructor(what: string, cause?: unknown) {
-    super(`the directory holds a record that is not understood: ${what}`, { cause });
+    super(`the directory has a malformed record: ${what}`, { cause });
     this.record = what;
   }
 }

@@ -1,4 +1,4 @@
-// Owns the decision taken by hand on a device or a partnership, and the progress of a wipe.
+// Owns the manual decision on a device or a partnership, and the progress of a wipe.
 import { z } from 'zod';
 import { CorruptRecordError } from './corrupt-record.ts';
 import { number, numberOr, text, textOr, texts, word } from './fields.ts';
@@ -12,15 +12,15 @@ const who = {
   decidedAt: numberOr(0, 'When it was decided, milliseconds since the epoch'),
 };
 
-/** An operator lets a device or a partnership pass, or keeps it out. */
+/** An operator's decision to allow, block or quarantine a device or a partnership. */
 export const accessDecisionSchema = z.object({
   action: word(
     {
       allow: 'its requests go to the mail server',
       block: 'its requests are refused',
-      quarantine: 'it sees a mailbox with a message about why, and nothing else',
+      quarantine: 'it sees only a mailbox with a message that explains why',
     },
-    'What is decided',
+    'The action of the decision',
   ),
   ...who,
   expiresAt: number(
@@ -28,7 +28,7 @@ export const accessDecisionSchema = z.object({
   ),
 });
 
-/** A partnership that a wipe names: it was known before the order. */
+/** A partnership that a wipe names; it was recorded before the order. */
 export const wipePartnershipSchema = z.object({
   user: z.string().describe('Its user'),
   spellings: texts('The spellings of the device id seen before the order'),
@@ -36,15 +36,15 @@ export const wipePartnershipSchema = z.object({
 });
 
 const progress = z.object({
-  requestedAt: z.number().describe('When it was ordered, milliseconds since the epoch; names this one wipe'),
+  requestedAt: z.number().describe('When it was ordered, milliseconds since the epoch; identifies this wipe'),
   partnerships: z.array(wipePartnershipSchema).meta({
     description: 'The partnerships that get the order; all other users of the device id are denied',
     default: [],
   }),
   state: word(
     {
-      pending: 'the device did not answer yet',
-      acknowledged: 'the device said that it erases itself',
+      pending: 'the device has not answered yet',
+      acknowledged: 'the device confirmed the wipe',
       failed: 'the device reported a failure; the order is sent again',
     },
     'The progress of the wipe',
@@ -52,36 +52,38 @@ const progress = z.object({
   acknowledgedAt: number(
     'When the device last answered, with success or failure, milliseconds since the epoch; null = not yet',
   ),
-  deviceStatus: number('What it answered: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); null = nothing yet'),
-  acknowledgedBy: text('Whose partnership answered; null = none yet'),
+  deviceStatus: number(
+    'The status in its answer: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); null = no answer yet',
+  ),
+  acknowledgedBy: text('The user of the partnership that answered; null = none yet'),
 });
 
-/** A wipe as it is stored. */
+/** The stored progress of a wipe. */
 export const storedWipeSchema = progress.extend({
   epoch: number(
-    'The epoch of the store that ordered it. In a store of another epoch nobody knows whether it was taken back: while it is ' +
-      'not acknowledged, it is suspended there. The device is kept out, and not told, until an operator orders the wipe again',
+    'The epoch of the store when it was ordered. In another epoch (for instance a restored backup) it may have been cancelled, so an ' +
+      'unacknowledged wipe is suspended: the device is blocked and gets no order until an operator orders the wipe again',
   ),
 });
 
-/** How far a wipe is. */
+/** The progress of a wipe. */
 export const wipeProgressSchema = progress.extend({
   suspended: z
     .literal(true)
     .exactOptional()
-    .describe('It was ordered in another epoch of the store; derived when read, not stored'),
+    .describe('It was ordered in another epoch of the store; computed on reading, not stored'),
 });
 
 const wipeAction = word(
-  { wipe: 'the device is erased', accountWipe: 'what the device holds of the account is erased' },
-  'What is ordered',
+  { wipe: 'the device is erased', accountWipe: 'the data of the account on the device is erased' },
+  'The kind of wipe',
 );
 const wipeExpiry = z.null().meta({
   description: 'A wipe is cancelled by an operator or carried out; it never expires',
   default: null,
 });
 
-/** The stored form of {@link wipeDecisionSchema}. Of what orders a wipe nothing has a default: it erases a device. */
+/** The stored form of {@link wipeDecisionSchema}. Its fields have no defaults, because it erases a device. */
 export const storedWipeDecisionSchema = z.object({
   action: wipeAction,
   ...who,
@@ -89,26 +91,26 @@ export const storedWipeDecisionSchema = z.object({
   wipe: storedWipeSchema.describe('The order and its progress'),
 });
 
-/** An operator has the device erased (`wipe`), or only what it holds of the account (`accountWipe`). */
+/** An operator's order to erase the device (`wipe`), or only the data of the account (`accountWipe`). */
 export const wipeDecisionSchema = storedWipeDecisionSchema.extend({
   wipe: wipeProgressSchema.describe('The order and its progress'),
 });
 
-/** A decision an operator took by hand on a device or a partnership (user + device). */
+/** A manual decision of an operator on a device or a partnership (user + device). */
 export const manualDecisionSchema = z.discriminatedUnion('action', [
   accessDecisionSchema,
   wipeDecisionSchema,
 ]);
 
-/** An operator lets a device or a partnership pass, or keeps it out. */
+/** An operator's decision to allow, block or quarantine a device or a partnership. */
 export type AccessDecision = Immutable<z.infer<typeof accessDecisionSchema>>;
 /** A partnership that a wipe names. */
 export type WipePartnership = Immutable<z.infer<typeof wipePartnershipSchema>>;
-/** How far a wipe is. */
+/** The progress of a wipe. */
 export type WipeProgress = Immutable<z.infer<typeof wipeProgressSchema>>;
-/** An operator has something erased. */
+/** An operator's order to erase a device or an account. */
 export type WipeDecision = Immutable<z.infer<typeof wipeDecisionSchema>>;
-/** A decision an operator took by hand on a device or a partnership (user + device). */
+/** A manual decision of an operator on a device or a partnership (user + device). */
 export type ManualDecision = Immutable<z.infer<typeof manualDecisionSchema>>;
 
 const readAccess = readerOf(accessDecisionSchema);

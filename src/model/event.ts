@@ -1,21 +1,21 @@
-// Owns the names of events.
+// Owns the names of the events of the decision journal.
 import type { z } from 'zod';
 import { word } from './fields.ts';
 
-/** Names of events; stable, as operators search for them. */
+/** Names of events; stable, because operators search for them. */
 export const journalEventSchema = word(
   {
-    device_throttled: 'the throttle told a device to wait',
-    device_busy: 'a device had too many requests under way',
-    device_refused: 'a device whose user the mail server knows may not pass',
-    ping_superseded: 'Pings of one device keep ending each other',
-    poll_ended: 'a change of a decision ended a held poll',
-    request_ended: 'a change of a decision ended another request',
-    wipe_told: 'a device was ordered to wipe',
-    wipe_acknowledged: 'a device said that it wipes itself',
-    wipe_failed: 'a device said that it cannot',
+    device_throttled: 'the battery guard paused a device (503)',
+    device_busy: 'a device had too many concurrent requests',
+    device_refused: 'a device was refused whose credentials the mail server accepted',
+    ping_superseded: 'Pings of one device repeatedly replace each other',
+    poll_ended: 'a changed decision ended a held poll',
+    request_ended: 'a changed decision ended another request',
+    wipe_told: 'a wipe order was sent to a device',
+    wipe_acknowledged: 'a device acknowledged a wipe',
+    wipe_failed: 'a device reported that a wipe failed',
     device_respelled:
-      'a phone that was known comes under another spelling of its device id: a sign of somebody in its place',
+      'a known phone used another spelling of its device id, which may be another client in its name',
   },
   'What happened',
 );

@@ -1,9 +1,9 @@
-// Owns the kinds of fields that records are made of: what each means, and what it is in a record that lacks it. A field that
-// may be null is null there; one without a default must be stored.
+// Owns the types of record fields, with description and default. A nullable field is null where it is missing; a field without a
+// default is required.
 import { z } from 'zod';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 
-/** A record as the program sees it: read once, then only looked at. */
+/** A record, read-only at every level. */
 export type Immutable<T> = T extends string | number | boolean | null | undefined
   ? T
   : { readonly [K in keyof T]: Immutable<T[K]> };
@@ -26,11 +26,11 @@ export const numberOr = (preset: number, description: string) =>
 
 export const texts = (description: string) => z.array(z.string()).meta({ description, default: [] });
 
-/** One of a few words, each with its meaning. */
+/** One of several constants, each with its meaning. */
 export const word = <const T extends Readonly<Record<string, string>>>(meanings: T, description: string) =>
   z.enum(Object.keys(meanings) as (keyof T & string)[]).meta({ description, meanings });
 
-// Keys are canonical before they are stored: reading checks no more than that they are texts.
+// Stored keys are canonical, so reading checks only that they are texts.
 export const userKey = (description: string) =>
   z.string().meta({ description }) as unknown as z.ZodType<UserKey>;
 

@@ -1,4 +1,4 @@
-// Owns the partnership: a user on a device, as seen at the mail server.
+// Owns the partnership record: a user on a device, recorded when the mail server accepted the user's credentials.
 import { z } from 'zod';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { deviceKey, number, numberOr, text, textOr, userKey } from './fields.ts';
@@ -15,16 +15,16 @@ export const MAX_AGENT_CHANGES = 8;
 export const partnershipSchema = z.object({
   user: userKey('The user'),
   device: deviceKey('The device'),
-  firstSeen: numberOr(0, 'When the mail server first accepted its credentials, milliseconds since the epoch'),
-  lastSeen: numberOr(0, 'When the mail server last accepted its credentials, milliseconds since the epoch'),
+  firstSeen: numberOr(0, 'When the mail server first accepted the credentials, milliseconds since the epoch'),
+  lastSeen: numberOr(0, 'When the mail server last accepted the credentials, milliseconds since the epoch'),
   deviceType: textOr('', 'The DeviceType of its requests'),
   userAgent: text('The User-Agent of its requests'),
-  protocolVersion: text('The version of Exchange ActiveSync it speaks, e.g. `16.1`'),
+  protocolVersion: text('The protocol version of Exchange ActiveSync, e.g. `16.1`'),
   lastVerdict: textOr('', 'The last verdict on its requests'),
   lastReason: textOr('', 'The reason of that verdict'),
-  model: text('Its model, as the device says (MS-ASCMD DeviceInformation)'),
-  os: text('Its operating system, as the device says (MS-ASCMD DeviceInformation)'),
-  imei: text('Its IMEI, as the device says (MS-ASCMD DeviceInformation)'),
+  model: text('Its model, as reported by the device (MS-ASCMD DeviceInformation)'),
+  os: text('Its operating system, as reported by the device (MS-ASCMD DeviceInformation)'),
+  imei: text('Its IMEI, as reported by the device (MS-ASCMD DeviceInformation)'),
   spellings: z.array(z.string()).meta({
     description: `The spellings of the device id it was seen under, the first one first: ${MAX_SPELLINGS} at most`,
     default: [],
@@ -37,7 +37,7 @@ export const partnershipSchema = z.object({
   }),
 });
 
-/** A user on a device, as seen at the mail server. */
+/** A user on a device, recorded when the mail server accepted the user's credentials. */
 export type PartnershipRecord = Immutable<z.infer<typeof partnershipSchema>>;
 
 /** Spellings seen before and now, each once. */
@@ -64,9 +64,11 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
   return record;
 }
 
-/** The stored form of a partnership. */
+/** The stored form of a partnership. That it is spelled as its key goes without saying. */
 export function partnershipText(record: PartnershipRecord): string {
-  return form.write(record as z.infer<typeof partnershipSchema>);
+  const [first, ...others] = record.spellings;
+  const spellings = first === record.device && others.length === 0 ? [] : [...record.spellings];
+  return form.write({ ...record, spellings } as z.infer<typeof partnershipSchema>);
 }
 
 /** The partnership of a look-up. It does not affect the decision, so a malformed one counts as missing. */
@@ -83,7 +85,7 @@ export function seenPartnership(
   }
 }
 
-/** A partnership of which only the names are known. */
+/** A partnership record with only user and device. */
 export function blankPartnership(user: UserKey, device: DeviceKey): PartnershipRecord {
   return readPartnership(user, device, '{}');
 }

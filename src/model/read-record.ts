@@ -1,9 +1,9 @@
-// Owns the reading of stored JSON into a record: what is missing gets its default, what is unknown is left out, and what is
-// wrong is named.
+// Owns reading stored JSON into a record: missing fields get their defaults, unknown ones are dropped, and the first wrong one is
+// named in the error.
 import type { z } from 'zod';
 import { CorruptRecordError } from './corrupt-record.ts';
 
-/** A JSON object that was read just now; reading fills it in. */
+/** A parsed JSON object; reading completes it in place. */
 export type Json = Record<string, unknown>;
 
 /** The JSON object in a text. `what` names the record. @throws CorruptRecordError */
@@ -27,8 +27,8 @@ export function isObject(value: unknown): value is Json {
 export type ReadRecord<T> = (json: Json, what: string) => T;
 
 /**
- * The reader of a kind of record. Most records were written by this version and are whole: these are recognized without zod,
- * which keeps a look-up as fast as it is with a reader written for each record. All others are filled in, and zod decides.
+ * Creates the reader of a kind of record. Most records were written by this version and are complete; they are checked without zod,
+ * which is as fast as a hand-written reader. Other records get their defaults, and are checked by zod.
  */
 export function readerOf<S extends z.ZodObject>(schema: S): ReadRecord<z.output<S>> {
   const presets = presetsOf(schema);
@@ -47,7 +47,7 @@ interface Preset {
   readonly name: string;
   /** Undefined = the field must be stored. */
   readonly value: unknown;
-  /** Of the objects in it. */
+  /** The same for the objects in the field. */
   readonly below: readonly Preset[];
 }
 
@@ -62,7 +62,7 @@ function presetsOf(schema: z.ZodObject): Preset[] {
   return presets;
 }
 
-/** The schema of the object, or of the objects of the list, that a field holds. */
+/** The schema of the object in a field, or of the objects in its list. */
 export function objectIn(field: z.ZodType): z.ZodObject | null {
   const { def } = field as z.ZodObject | z.ZodArray<z.ZodType>;
   if (def.type === 'array') return objectIn(def.element);
@@ -83,11 +83,11 @@ interface PlainField {
   readonly name: string;
   readonly type: 'boolean' | 'number' | 'string' | 'texts' | 'numbers' | 'map';
   readonly nullable: boolean;
-  /** The words it may be; null = any text. */
+  /** The allowed texts; null = any. */
   readonly words: ReadonlySet<unknown> | null;
 }
 
-/** Null = some field is of another kind. */
+/** The fields of a schema; null = some field has another type. */
 function plainFieldsOf(schema: z.ZodObject): readonly PlainField[] | null {
   const fields: PlainField[] = [];
   for (const [name, field] of Object.entries(schema.shape) as [string, z.ZodType][]) {
@@ -111,7 +111,7 @@ type PlainType =
 
 function plainTypeOf(field: PlainType): { type: PlainField['type'] | null; words: PlainField['words'] } {
   const { def } = field;
-  // A check, a format or a conversion is zod's to make.
+  // Only zod can apply a check, a format or a conversion.
   const isBare =
     !('checks' in def && def.checks?.length) && !('check' in def) && !('coerce' in def && def.coerce);
   if (isBare && (def.type === 'boolean' || def.type === 'number' || def.type === 'string'))

@@ -13,26 +13,26 @@ export const verdictReasonSchema = word(
     notTargeted: 'conditional access does not apply to the user',
     unknownDevice: 'no feed knows the device',
     awaitingReport: 'no feed knows the device yet, and one may still report it',
-    notEnrolled: 'a feed knows the device and says that it is not managed',
-    notCompliant: 'the device is managed and does not meet the requirements, or that was never reported',
+    notEnrolled: 'a feed reports that the device is not managed',
+    notCompliant: 'the device is managed, but not compliant, or its compliance was never reported',
     notEncrypted: 'the device is not encrypted',
     compromised: 'the device is jailbroken, rooted or under attack',
     osTooOld: 'the operating system is older than the policy requires',
-    notCheckedIn: 'the device did not speak to device management for too long',
+    notCheckedIn: 'the last contact of the device with device management is too long ago',
     noManagedMailProfile: 'the mail account was not set up by device management',
-    attributeNotMet: 'an attribute of the device is not as the policy requires',
-    inGracePeriod: 'a requirement is not met, and its time has not run out',
+    attributeNotMet: 'an attribute of the device does not have the value that the policy requires',
+    inGracePeriod: 'a requirement is not met, and its grace period has not ended',
     grandfathered: 'the phone was in use before the policy',
     noCompliancePolicy: 'no compliance policy is deployed to the user and device',
     tooManyDevices: 'the user has more devices than the policy allows',
     compliant: 'the device is managed and meets the requirements',
-    reportOnly: 'the policy only reports',
-    storeUnavailable: 'the directory cannot be asked, or holds a record that is not understood',
+    reportOnly: 'the policy has mode reportOnly',
+    storeUnavailable: 'the directory is unavailable, or has a malformed record',
   },
-  'Why a verdict is as it is',
+  'The reason of a verdict',
 );
 
 /** Published vocabulary of reasons. */
 export type VerdictReason = z.infer<typeof verdictReasonSchema>;
-/** All of them. */
+/** All reasons. */
 export const REASONS = verdictReasonSchema.options;

@@ -10,17 +10,17 @@ import type {
 /** Most changes that are kept of one decision. */
 const MAX_HISTORY = 20;
 
-/** Whether a decision asks, or asked, for a wipe. */
+/** Whether a decision is a wipe, in any state. */
 export function isWipe(decision: ManualDecision | null): decision is WipeDecision {
   return decision !== null && (decision.action === 'wipe' || decision.action === 'accountWipe');
 }
 
-/** Whether the device is still to be told: nothing came back yet, or it said that it failed. */
+/** Whether the order must still be sent: the device has not answered, or reported a failure. */
 export function isOpenWipe(decision: ManualDecision | null): decision is WipeDecision {
   return isWipe(decision) && decision.wipe.state !== 'acknowledged';
 }
 
-/** Whether the device is to be told now: open, and ordered in the store as it is. */
+/** Whether the order is in force: open, and not suspended. */
 export function isStandingWipe(decision: WipeDecision): boolean {
   return isOpenWipe(decision) && decision.wipe.suspended !== true;
 }

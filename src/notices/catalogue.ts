@@ -49,7 +49,7 @@ export type Catalogue = ReadonlyMap<string, CompiledLanguage>;
 /** Most steps of a message, and most lines of details. With the bounds of a template they bound the message. */
 const MAX_LINES = 20;
 
-/** Texts cannot be used; the message lists every problem with its place. */
+/** The texts are invalid; the message lists every problem with its position. */
 export class CatalogueError extends Error {
   readonly code = 'EASGATE_TEMPLATE';
   readonly problems: readonly string[];

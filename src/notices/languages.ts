@@ -45,7 +45,7 @@ export function chooseLanguage(
 
 function parseRanges(header: string): LanguageRange[] {
   let text = header.toLowerCase();
-  // Cut after the last comma: half a range could name another language.
+  // Cut after the last comma: a truncated range could name another language.
   if (text.length > MAX_HEADER) text = text.slice(0, text.lastIndexOf(',', MAX_HEADER - 1) + 1);
   const ranges: LanguageRange[] = [];
   for (const element of text.split(',', MAX_RANGES)) {

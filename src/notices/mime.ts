@@ -136,7 +136,7 @@ function isPlainAscii(text: string): boolean {
   return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !text.includes('=?');
 }
 
-/** RFC 2047 2 and 5: one word a line; white space between two words is no part of the text. */
+/** RFC 2047 2 and 5: one word per line; white space between two words is not part of the text. */
 function encodedWords(text: string): string {
   const words: string[] = [];
   let chunk = '';
@@ -158,7 +158,7 @@ function encodedWords(text: string): string {
 }
 
 /**
- * Whether `text` may stand in a header as an addr-spec: a dot-atom at a host name (RFC 5322 3.4.1), ASCII, and
+ * Whether `text` is valid in a header as an addr-spec: a dot-atom at a host name (RFC 5322 3.4.1), ASCII, and
  * short enough for one line.
  */
 export function isAddress(text: string): boolean {

@@ -24,21 +24,21 @@ export interface NoticeSettings {
   readonly timeZone: string;
 }
 
-/** A text of the policy, plain, with {user}, {model}, {until} and {link}. */
+/** A plain text of the policy, with the placeholders {user}, {model}, {until} and {link}. */
 export interface OwnMessage {
   readonly text: string;
-  /** Address of the link below it; null = that of the settings. */
+  /** URL of the link below it; null = that of the settings. */
   readonly link: string | null;
 }
 
-/** What one message tells. */
+/** The inputs of one message. */
 export interface NoticeInput {
   readonly settings: NoticeSettings;
   /** A verdict reason. */
   readonly reason: string;
-  /** The requirement as the policy or a feed words it. */
+  /** The unmet requirement, in the words of the policy or feed. */
   readonly requirement: string | null;
-  /** What the policy itself says in place of what happened and what to do. Null or absent = nothing. */
+  /** The policy's text, which replaces the built-in texts about what happened and what to do. Null or absent = none. */
   readonly own?: OwnMessage | null;
   /** Milliseconds since the epoch: {{nextStep}} and {until}, when a step follows or what decided ends. Null or absent = none does. */
   readonly nextStep?: number | null;
@@ -75,7 +75,7 @@ export interface Notice {
   readonly mime: Buffer;
 }
 
-/** Raise it with the layout of the bodies, so that phones get the message in the new layout. */
+/** Increase it when the layout of the bodies changes, so that phones get the message in the new layout. */
 const LAYOUT_REVISION = 1;
 
 /** A domain that cannot exist (RFC 2606 2), so no mail can reach it. */
@@ -89,7 +89,7 @@ const MAX_DATE = 253_402_300_799_000;
 /**
  * Renders the message. A value that cannot be shown is omitted or replaced. The same input gives the same bytes on
  * every node with the same Node.js (its ICU data formats the dates).
- * @throws RangeError when `settings.timeZone` is no time zone; the configuration check prevents it
+ * @throws RangeError when `settings.timeZone` is not a time zone; the configuration check prevents that
  */
 export function renderNotice(input: NoticeInput): Notice {
   const { settings } = input;
@@ -199,7 +199,7 @@ function sender({ fromName, fromAddress }: NoticeSettings): Mailbox {
 }
 
 /**
- * The reader. A user name that is no address (`EXAMPLE\jane`) becomes the display name of an address that cannot exist:
+ * The recipient. A user name that is not an address (`EXAMPLE\jane`) becomes the display name of an address that cannot exist:
  * a constructed address could belong to somebody else.
  */
 function recipient(user: string): Mailbox {
@@ -211,7 +211,7 @@ function headerName(name: string): string {
   return cleanText(name).slice(0, MAX_NAME).toWellFormed().trim();
 }
 
-/** The policy's text with its values; what is not known leaves a dash. */
+/** The policy's text with its values; an unknown value becomes a dash. */
 function ownText(
   { text }: OwnMessage,
   { user, model }: NoticeInput,
@@ -228,7 +228,7 @@ function ownText(
   return [{ text: cleanText(filled), variable: false }];
 }
 
-/** Links of a policy are checked when it is compiled; anything else is left out. */
+/** The link, if it is a valid URL. Links of a policy are also checked at its compilation. */
 function cleanLink(link: string | null): string | null {
   return link === null ? null : safeHref(cleanText(link));
 }

@@ -1,6 +1,6 @@
 // Owns the reasons that a message can explain, and the fallback for reasons without a text.
 
-/** Reasons that have a text of their own, in every language. */
+/** Reasons with their own text in every language. */
 export const MESSAGE_REASONS = [
   'compliant',
   'notCompliant',
@@ -15,12 +15,12 @@ export const MESSAGE_REASONS = [
   'storeUnavailable',
 ] as const;
 
-/** A reason with a text of its own. */
+/** A reason with its own text. */
 export type MessageReason = (typeof MESSAGE_REASONS)[number];
 
 const known: ReadonlySet<string> = new Set(MESSAGE_REASONS);
 
-/** Reasons that have the text of another one. Those that let mail through: whoever still reads a message is about to get it. */
+/** Reasons that share the text of another one. Among them are reasons of allowed phones, which may still show an old message. */
 const alike: ReadonlyMap<string, MessageReason> = new Map([
   ['inGracePeriod', 'compliant'],
   ['grandfathered', 'compliant'],

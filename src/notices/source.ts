@@ -21,9 +21,9 @@ export interface MessageSource {
 /** All texts of one language. */
 export interface LanguageSource {
   readonly headings: {
-    /** Above the steps. */
+    /** Heading of the steps. */
     readonly steps: string;
-    /** Above the details. */
+    /** Heading of the details. */
     readonly details: string;
   };
   /** The reason in a few words, for the variable `reason`; plain text. */

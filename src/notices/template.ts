@@ -45,7 +45,7 @@ export interface Segment {
   readonly variable: boolean;
 }
 
-/** A template cannot be parsed; the message names the place. */
+/** A template cannot be parsed; the message has the position. */
 export class TemplateError extends Error {
   readonly code = 'EASGATE_TEMPLATE';
 
@@ -123,7 +123,7 @@ export function render(template: Template, values: Values): readonly Segment[] |
   let room = MAX_RENDERED;
   const kept: Segment[] = [];
   for (const segment of segments) {
-    // A value is dropped as a whole: half an address would be another address.
+    // A value is dropped completely: a truncated URL would be another URL.
     if (segment.text.length > room && segment.variable) break;
     kept.push({ ...segment, text: segment.text.slice(0, room).toWellFormed() });
     room -= segment.text.length;

@@ -18,25 +18,25 @@ import type { ManualDecision } from '../model/decision.ts';
 import type { AccessRecords, DeviceState, NamedDecision } from './model.ts';
 import { describeWipe } from './wipe.ts';
 
-/** Who asks, and for which device. */
+/** The user and device of a request. */
 export interface Login {
   readonly user: string;
   readonly device: string;
-  /** What the request calls the device; serves until the partnership is recorded. Null = unknown. */
+  /** DeviceType of the query, used until the partnership is recorded. Null = unknown. */
   readonly deviceType: string | null;
 }
 
-/** What stays the same from request to request. */
+/** Facts that do not depend on the single request. */
 export type StandingFacts = Omit<Facts, 'now' | 'request'>;
 
-/** A decision that the engine weighs, and the record it was made from. */
+/** A decision for the engine, and the record it was made from. */
 export interface DecisionOrigin {
   readonly decision: ManualDecision;
-  /** The other name it is stored under, which may be the same user; null = it is this user's or the device's. */
+  /** Another name, possibly of the same user, under which it is stored; null = stored for this user or for the device. */
   readonly namesake: string | null;
 }
 
-/** Everything an access is decided from, kept so that it can be decided again without a look-up. */
+/** All inputs of a decision, kept so that it can be repeated without a look-up. */
 export interface Access {
   readonly records: AccessRecords;
   readonly facts: StandingFacts;
@@ -47,7 +47,7 @@ export interface Access {
   readonly readAt: number;
 }
 
-/** Nothing is known of the request. */
+/** Facts of an unknown request. */
 export const NO_REQUEST: RequestFacts = Object.freeze({
   userAgent: null,
   protocolVersion: null,
@@ -108,9 +108,8 @@ function entry(
 }
 
 /**
- * A name that may be the same user: mail servers take both for one mailbox, so what keeps one out keeps out the other. An
- * allow does not hold here, and what the other name is to have erased is kept out only: that it is the same user is likely,
- * not certain.
+ * A decision on a name that may be the same user. Mail servers may use one mailbox for both, so a denial of one name also denies
+ * the other. An allow does not apply, and a wipe only blocks, because the names are likely, but not certainly, the same user.
  */
 function namesake(
   scope: DecisionScope,

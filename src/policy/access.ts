@@ -1,5 +1,5 @@
-// Owns the decision on an access: the walk of the engine over the records of a look-up, and what the records alone decide: a
-// record that is not understood keeps the device out, and a wipe is ordered of exactly whom it names. Pure, synchronous, total.
+// Owns the decision on an access: evaluates the policy for the records of a look-up. Two cases are decided before the policy: an
+// unreadable record blocks the device, and a wipe applies to exactly the partnerships it names. Pure, synchronous, total.
 import type { Access } from './access-facts.ts';
 import { NO_REQUEST, countedFacts } from './access-facts.ts';
 import type { CompiledPolicy } from './compile/compiled-policy.ts';
@@ -12,7 +12,7 @@ import type { ManualDecision } from '../model/decision.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { AccessRecords } from './model.ts';
 
-/** A verdict and the walk that led to it. */
+/** A verdict and the steps of its evaluation. */
 export interface ExplainedVerdict {
   readonly verdict: Verdict;
   readonly steps: readonly TraceNode[];
@@ -30,7 +30,7 @@ export function decideAccess(
   );
 }
 
-/** Decides, and keeps every step of the same walk. */
+/** Decides, and returns every step of the same evaluation. */
 export function explainRecords(
   policy: CompiledPolicy,
   access: Access,
@@ -61,15 +61,15 @@ export function factsOf(
   return { now, user, device, partnership, request, decisions };
 }
 
-/** Any record that is not understood may be a block or a wipe. */
+/** Blocks when a record is unreadable, since it may be a block or a wipe. */
 function unreadable({ records }: Access): Verdict | null {
   const names = records.unreadable ?? [];
   if (names.length === 0) return null;
   return Object.freeze({
     action: 'block',
     reason: 'storeUnavailable',
-    // Rules are logged also where the log names nobody (log.identities): the names are in the steps alone.
-    rule: 'a record that is not understood',
+    // Rules are logged even with log.identities: false, so names appear only in the steps.
+    rule: 'malformed record',
     validUntil: Infinity,
     ...aboutPhone(records),
   });
@@ -94,7 +94,7 @@ function verdictOf(access: Access, decided: EngineVerdict, now: number): Verdict
 
 type Origin = Pick<Verdict, 'rule' | 'since' | 'requirement'> & Partial<Pick<Verdict, 'reason'>>;
 
-/** A decision by hand, in the words of the operator. */
+/** A manual decision, with the operator's texts. */
 function byHand({ origins }: Access, facts: DecisionFacts): Origin {
   const origin = origins.get(facts);
   if (origin === undefined) return importedBy(facts);
@@ -123,7 +123,7 @@ function saidOf({ decidedAt, reason }: ManualDecision): Pick<Verdict, 'since' | 
   return { since: decidedAt, ...(reason === null ? {} : { requirement: reason }) };
 }
 
-/** Where a reason comes from that no named rule or compliance policy gave. */
+/** The part of the policy behind each reason that has no named rule or compliance policy. */
 const PLACES: Readonly<Partial<Record<EngineVerdict['reason'], string>>> = {
   userDisabled: 'policy.disabledUsers',
   notTargeted: 'policy.untargeted',
@@ -148,13 +148,13 @@ function byPolicy(
       rule === null
         ? (PLACES[reason] ?? `policy.${requirement === null ? 'rules' : 'compliance'}`)
         : `${kind} "${rule}"`,
-    // A phone that may pass is the same before and after it was seen.
+    // An allow verdict must not change when the partnership is first recorded.
     ...(action !== 'allow' && since !== null && { since }),
     ...(unmet !== '' && { requirement: unmet }),
   };
 }
 
-/** What its user knows the device by: its own name for itself, else its feed's; and the reason that it last met. */
+/** The model for the user's message (as reported by the phone, else by its feed), and the reason of the last verdict. */
 function aboutPhone({ device, partnership }: AccessRecords): Pick<Verdict, 'model' | 'lastReason'> {
   const model = partnership?.model ?? device?.model ?? null;
   const lastReason = partnership?.lastReason ?? '';
@@ -162,8 +162,8 @@ function aboutPhone({ device, partnership }: AccessRecords): Pick<Verdict, 'mode
 }
 
 /**
- * A wipe comes before all other decisions; a wipe of the device before one of the partnership, as it erases more. Only a partnership that was known
- * before the order gets it; anybody else who comes with the device id, or under another spelling, is kept out.
+ * A wipe takes precedence over all other decisions; one of the device over one of the partnership, since it erases more. Only
+ * partnerships that were known before the order get it; others with the same device id, or another spelling of it, are blocked.
  */
 function wipeOf({ records, readAt }: Access): Verdict | null {
   const { deviceDecision, partnershipDecision, deviceWipe = null, partnershipWipe = null } = records;

@@ -78,9 +78,9 @@ export interface ImportedState {
   readonly decision: AccessDecision;
 }
 
-/** The records that one decision rests on. */
+/** The records for one decision. */
 export interface AccessRecords {
-  /** The user that the login means; absent = not known. */
+  /** The user that the login name stands for; absent = unknown. */
   readonly user?: string;
   /** `null` or absent = no feed knows the user. */
   readonly userRecord?: UserState | null;
@@ -89,11 +89,11 @@ export interface AccessRecords {
   /** Absent = not known. */
   readonly usersOnDevice?: number;
   readonly deviceDecision: ManualDecision | null;
-  /** On the partnership, under exactly this user: the strictest. */
+  /** The strictest decision on the partnership of exactly this user. */
   readonly partnershipDecision: ManualDecision | null;
-  /** All of them; absent = no other one. */
+  /** All decisions on the partnership of exactly this user; absent = no other one. */
   readonly exactDecisions?: readonly NamedDecision[];
-  /** The name the strictest is stored under; `null` or absent = there is none. */
+  /** The name under which the strictest one is stored; `null` or absent = none. */
   readonly decidedFor?: string | null;
   /** Decisions on names that may be this user: only denials apply. */
   readonly namesakeDecisions: readonly NamedDecision[];

@@ -1,4 +1,4 @@
-// Owns which of two decisions takes precedence. Pure.
+// Owns the comparison of two decisions by strictness. Pure.
 import type { ManualDecision } from '../model/decision.ts';
 import { isOpenWipe, isWipe } from '../model/wipe.ts';
 

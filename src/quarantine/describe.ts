@@ -1,4 +1,4 @@
-// Owns the section of docs/reference/answers.md about the quarantine mailbox, made from sample requests and their
+// Owns the section of docs/reference/answers.md about the quarantine mailbox, generated from sample requests and their
 // answers. Pure.
 import { isElement, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';

@@ -1,7 +1,7 @@
 // Owns the search for keys and ids of the quarantine mailbox in a request body, fed in pieces of any size. Pure; keeps
 // no bytes.
 // Threat: readers join the texts of an element, and libwbxml decodes entities that EAS does not use, so a key may be
-// split into several texts. Rule: a body that cannot be followed token by token is `odd` and must be treated as
+// split into several texts. Rule: a body that cannot be parsed token by token is `odd` and must be treated as
 // suspicious.
 import { CODE_PAGES, findTag } from '../eas/wbxml/code-pages.ts';
 import { ATTRIBUTES, CONTENT, END, FIRST_TAG, HEADER, MAX_LENGTH_OCTETS } from '../eas/wbxml/tokens.ts';
@@ -11,7 +11,7 @@ import { ISSUED_PREFIX } from './keys.ts';
 /** `clean` = nothing found so far. The other two are final. */
 export type IssuedFinding = 'clean' | 'issued' | 'odd';
 
-/** A character by its number (WBXML 1.3, 5.8.4.2). MS-ASWBXML does not use it, but libwbxml decodes it. */
+/** A character entity (WBXML 1.3, 5.8.4.2). MS-ASWBXML does not use it, but libwbxml decodes it. */
 const ENTITY = 0x02;
 
 /** The elements that may hold an issued key or id; never elements with text written by a person. */

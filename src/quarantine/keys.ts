@@ -10,10 +10,10 @@ const FINGERPRINT_BYTES = 6;
 const STATE_BYTES = 11;
 const MAC_BYTES = 12;
 const DELETED = 1;
-/** Raise it when the list of folders changes; phones then read the list again. */
+/** Increase it when the list of folders changes, so that phones read the list again. */
 const HIERARCHY_LAYOUT = 1;
 
-/** What a phone holds of one folder. */
+/** A phone's state of one folder. */
 export interface FolderState {
   /** Grows with every answer, so that every key is unique. */
   readonly counter: number;

@@ -13,13 +13,13 @@ const TEXT = 1;
 const HTML = 2;
 const MIME = 4;
 const MAX_PREVIEW = 255;
-/** What 2.5 truncates at, by MIMETruncation and Truncation values is not told apart: the message is small. */
+/** InternetCPID of UTF-8. */
 const UTF8_CODEPAGE = 65001;
 
 /** The body format that the phone asked for. */
 export interface BodyWish {
   readonly type: typeof TEXT | typeof HTML | typeof MIME;
-  /** Octets at most; Infinity = whole. */
+  /** Maximum size in octets; Infinity = unlimited. */
   readonly size: number;
   /** Characters of a preview (14.0+). */
   readonly preview: number;

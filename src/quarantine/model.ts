@@ -3,24 +3,11 @@ import type { EasCommand } from '../eas/commands.ts';
 import { element } from '../eas/wbxml/element.ts';
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
+import type { Notice } from '../notices/notice.ts';
 import type { KeyMint } from './keys.ts';
 
 /** The one message of the mailbox. */
-export interface MailboxNotice {
-  /** Changes when the content of the message changes; a phone that holds another one gets the message again. */
-  readonly fingerprint: string;
-  readonly subject: string;
-  readonly fromName: string;
-  readonly fromAddress: string;
-  readonly toName: string;
-  readonly toAddress: string;
-  /** ISO 8601, UTC. */
-  readonly date: string;
-  readonly text: string;
-  readonly html: string;
-  /** The whole message (RFC 5322). */
-  readonly mime: Buffer;
-}
+export type MailboxNotice = Omit<Notice, 'language'>;
 
 /** One request of a quarantined phone. */
 export interface MailboxRequest {

@@ -13,7 +13,7 @@ const MAX_KEPT_CONTENT = 64 * 1024;
 
 /** Reads one document in pieces. Unusable after an error. */
 export class OutlineReader {
-  private readonly reader = new WbxmlReader(DEFAULT_LIMITS);
+  private readonly reader = new WbxmlReader({ ...DEFAULT_LIMITS, keepUnknown: true });
   private readonly document: WbxmlContent[] = [];
   private readonly outer: WbxmlContent[][] = [];
   private children = this.document;

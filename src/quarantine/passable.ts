@@ -2,7 +2,7 @@
 // and Settings with DeviceInformation alone (MS-ASCMD 2.2.3.45). Pure.
 // Threat: a server answers every element of a body. Settings:UserInformation inside DeviceInformation asks for the
 // user's name and addresses.
-// Rule: the request is read completely and written anew; the mail server gets only what this file wrote.
+// Rule: the request is read completely and re-encoded; the mail server gets only what this file wrote.
 import { isUtf8 } from 'node:buffer';
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { isElement } from '../eas/wbxml/element.ts';
@@ -36,7 +36,7 @@ const ANY_TEXT = /^/;
 const POLICY_TYPE = /^[A-Za-z0-9._-]{1,64}$/;
 /** A 32-bit number (MS-ASPROV 2.2.2.42); the server answers a wrong one with status 5. */
 const POLICY_KEY = /^[0-9]{1,10}$/;
-/** Applied whole, in part, not at all, managed by others (MS-ASPROV 2.2.2.54.1). */
+/** Applied completely, partially, not at all, or managed by others (MS-ASPROV 2.2.2.54.1). */
 const POLICY_STATUS = /^[1-4]$/;
 /** Success, failure (MS-ASPROV 2.2.2.54.3). */
 const WIPE_STATUS = /^[12]$/;

@@ -1,13 +1,11 @@
 // Owns Ping of the quarantine mailbox (MS-ASCMD 2.2.1.13): the gateway holds it and ends it when the verdict changes.
 // Pure.
+import { MAX_HEARTBEAT_SECONDS, MIN_HEARTBEAT_SECONDS } from '../eas/heartbeat.ts';
 import { PING_STATUS } from '../eas/replies.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import { folderOf } from './folders.ts';
 import { body, node } from './model.ts';
 import type { FinalAnswer, MailboxAnswer, MailboxRequest } from './model.ts';
-
-const MIN_HEARTBEAT = 60;
-const MAX_HEARTBEAT = 3540;
 
 /** Holds a Ping over folders of this mailbox; other folders get "run FolderSync". */
 export function ping({ body: request }: MailboxRequest): MailboxAnswer {
@@ -19,11 +17,11 @@ export function ping({ body: request }: MailboxRequest): MailboxAnswer {
     return status(PING_STATUS.hierarchyChanged);
   const seconds = Number(wish);
   if (!Number.isInteger(seconds)) return status(PING_STATUS.syntax);
-  if (seconds < MIN_HEARTBEAT || seconds > MAX_HEARTBEAT) {
+  if (seconds < MIN_HEARTBEAT_SECONDS || seconds > MAX_HEARTBEAT_SECONDS) {
     const nearest = node(
       'Ping',
       'HeartbeatInterval',
-      seconds < MIN_HEARTBEAT ? MIN_HEARTBEAT : MAX_HEARTBEAT,
+      seconds < MIN_HEARTBEAT_SECONDS ? MIN_HEARTBEAT_SECONDS : MAX_HEARTBEAT_SECONDS,
     );
     return body(element('Ping', 'Ping', node('Ping', 'Status', PING_STATUS.interval), nearest));
   }

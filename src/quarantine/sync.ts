@@ -1,5 +1,6 @@
 // Owns Sync of the quarantine mailbox (MS-ASCMD 2.2.1.21). The message is delivered exactly once, and again only when
 // its content changes, even after the phone deleted it. All state is in the sync key. Pure.
+import { MAX_HEARTBEAT_SECONDS, MAX_WAIT_MINUTES, MIN_HEARTBEAT_SECONDS } from '../eas/heartbeat.ts';
 import { SYNC_HIERARCHY_CHANGED } from '../eas/replies.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
@@ -25,10 +26,6 @@ const MAX_COLLECTIONS = 100;
 const MAX_COMMANDS = 1024;
 /** Most copies of the message per reply: a Fetch of a few octets must not grow a thousandfold. */
 const MAX_FETCHED = 4;
-/** Bounds of Wait, minutes (MS-ASCMD 2.2.3.198), and of HeartbeatInterval, seconds (2.2.3.84.2). */
-const MAX_WAIT = 59;
-const MIN_HEARTBEAT = 60;
-const MAX_HEARTBEAT = 3540;
 
 /** Answers a Sync, or holds it when the phone asked for that and there is no change. */
 export function sync(request: MailboxRequest): MailboxAnswer {
@@ -73,10 +70,10 @@ function waitOf(request: WbxmlElement): number | MailboxAnswer {
   if (!Number.isInteger(value)) return whole(PROTOCOL_ERROR);
   if (minutes !== undefined) {
     if (value < 1) return whole(BAD_WAIT, 1);
-    return value > MAX_WAIT ? whole(BAD_WAIT, MAX_WAIT) : value * 60;
+    return value > MAX_WAIT_MINUTES ? whole(BAD_WAIT, MAX_WAIT_MINUTES) : value * 60;
   }
-  if (value < MIN_HEARTBEAT) return whole(BAD_WAIT, MIN_HEARTBEAT);
-  return value > MAX_HEARTBEAT ? whole(BAD_WAIT, MAX_HEARTBEAT) : value;
+  if (value < MIN_HEARTBEAT_SECONDS) return whole(BAD_WAIT, MIN_HEARTBEAT_SECONDS);
+  return value > MAX_HEARTBEAT_SECONDS ? whole(BAD_WAIT, MAX_HEARTBEAT_SECONDS) : value;
 }
 
 function whole(status: number, limit?: number): MailboxAnswer {
@@ -119,7 +116,7 @@ function syncCollection(
   return advance(request, collection, folder, state, budget);
 }
 
-/** Applies the changes of the phone, then adds what it lacks. */
+/** Applies the changes of the phone, then adds the items that it lacks. */
 function advance(
   request: MailboxRequest,
   collection: WbxmlElement,

@@ -1,8 +1,8 @@
-// Owns the way out of the quarantine mailbox. An allowed phone that still sends keys or ids issued by the gateway gets
+// Owns the transition out of the quarantine mailbox. An allowed phone that still sends keys or ids issued by the gateway gets
 // "start over", so that the two mailboxes never mix. Pure.
 import { sendsMail } from '../eas/commands.ts';
 import type { EasCommand } from '../eas/commands.ts';
-import { PING_STATUS, SYNC_HIERARCHY_CHANGED, statusReply } from '../eas/replies.ts';
+import { PING_STATUS, SYNC_HIERARCHY_CHANGED, easStatusReply } from '../eas/replies.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { isIssued } from './keys.ts';
@@ -145,12 +145,12 @@ function carries(parent: WbxmlElement | undefined, ...names: readonly string[]):
 }
 
 function plain(command: EasCommand, status: number): FinalAnswer {
-  return { kind: 'ready', bytes: statusReply(command, status) ?? Buffer.alloc(0) };
+  return { kind: 'ready', bytes: easStatusReply(command, status) ?? Buffer.alloc(0) };
 }
 
 /**
  * Status 12 sends the phone to FolderSync, which starts over; an issued key alone restarts that folder. Every
- * collection is answered: the phone would take its changes in a missing one for stored.
+ * collection is answered, because the phone would treat its changes in an unanswered one as stored.
  */
 function syncs(version: string, request: WbxmlElement): FinalAnswer | null {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
@@ -200,7 +200,7 @@ function estimates(request: WbxmlElement): FinalAnswer | null {
   return body(element('GetItemEstimate', 'GetItemEstimate', ...answers));
 }
 
-/** Operations on the gateway's message, which no longer exists: each item fails by itself. */
+/** Operations on the gateway's message, which no longer exists: each item fails separately. */
 function operations(
   command: 'ItemOperations' | 'MoveItems' | 'MeetingResponse',
   request: WbxmlElement,

@@ -15,7 +15,7 @@ export interface SyncedFolder {
 }
 
 /** The server's state of one device of one user. */
-export class DeviceState {
+export class SampleDevice {
   readonly mailbox: Mailbox;
   readonly user: string;
   /** The last issued policy key, and the acknowledged one; 0 = none. */
@@ -42,7 +42,7 @@ function node<N extends Namespace>(namespace: N, name: TagName<N>, text: string 
   return element(namespace, name, String(text));
 }
 
-export function folderSync(state: DeviceState, request: WbxmlElement): SampleReply {
+export function folderSync(state: SampleDevice, request: WbxmlElement): SampleReply {
   const page = 'FolderHierarchy';
   const key = textOf(child(request, 'SyncKey'));
   const first = key === '0';
@@ -67,7 +67,7 @@ export function folderSync(state: DeviceState, request: WbxmlElement): SampleRep
   );
 }
 
-export function getItemEstimate(state: DeviceState, request: WbxmlElement): SampleReply {
+export function getItemEstimate(state: SampleDevice, request: WbxmlElement): SampleReply {
   const page = 'GetItemEstimate';
   const responses = childrenNamed(child(request, 'Collections'), 'Collection').map((collection) => {
     const id = textOf(child(collection, 'CollectionId')) ?? '';
@@ -87,7 +87,7 @@ export function getItemEstimate(state: DeviceState, request: WbxmlElement): Samp
 
 /** Stores a message in the sender's Sent Items, and in the Inbox of local recipients. */
 export function sendMail(
-  state: DeviceState,
+  state: SampleDevice,
   mime: Buffer,
   mailboxOf: (name: string) => Mailbox | undefined,
 ): SampleReply {
@@ -110,7 +110,7 @@ export function sendMail(
   return null;
 }
 
-export function itemOperations(state: DeviceState, request: WbxmlElement): SampleReply {
+export function itemOperations(state: SampleDevice, request: WbxmlElement): SampleReply {
   const page = 'ItemOperations';
   const fetches = childrenNamed(request, 'Fetch').map((fetch) => {
     const reference = textOf(child(fetch, 'FileReference'));
@@ -132,7 +132,7 @@ function fetched(message: SampleMessage, reference: string | undefined): WbxmlEl
   return [type, node('ItemOperations', 'Data', message.attachment.data.toString('base64'))];
 }
 
-export function settings(state: DeviceState, request: WbxmlElement): SampleReply {
+export function settings(state: SampleDevice, request: WbxmlElement): SampleReply {
   const page = 'Settings';
   const answers: WbxmlElement[] = [node(page, 'Status', 1)];
   if (child(request, 'DeviceInformation') !== undefined) {

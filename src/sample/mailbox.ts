@@ -12,7 +12,7 @@ export interface SampleMessage {
   read: boolean;
 }
 
-/** Folder ids as the sample server hands them out. */
+/** Folder ids of the sample server. */
 export const INBOX = '1';
 export const SENT = '2';
 export const FOLDERS: readonly { readonly id: string; readonly name: string; readonly type: number }[] = [

@@ -3,12 +3,12 @@
 import type { EasCommand } from '../eas/commands.ts';
 import { agreeOnPolicyKey, agreeOnVersion } from '../eas/protocol-version.ts';
 import type { EasQuery } from '../eas/query.ts';
-import { statusReply } from '../eas/replies.ts';
+import { easStatusReply } from '../eas/replies.ts';
 import { carriesStatusInBody } from '../eas/versions.ts';
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { child, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
-import type { DeviceState, SampleReply } from './commands.ts';
+import type { SampleDevice, SampleReply } from './commands.ts';
 
 function node<N extends Namespace>(namespace: N, name: TagName<N>, text: string | number): WbxmlElement {
   return element(namespace, name, String(text));
@@ -21,7 +21,7 @@ const XML_POLICY =
   '</wap-provisioningdoc>';
 
 /** Two phases: a temporary key with the policy, then the acknowledged one (MS-ASPROV 3.1.5.1). */
-export function provision(state: DeviceState, request: WbxmlElement): SampleReply {
+export function provision(state: SampleDevice, request: WbxmlElement): SampleReply {
   const policy = child(child(request, 'Policies'), 'Policy');
   const acknowledged = textOf(child(policy, 'PolicyKey'));
   if (policy === undefined) return element('Provision', 'Provision', node('Provision', 'Status', 2));
@@ -61,7 +61,7 @@ const HTTP_PROVISION = 449;
 
 /** The answer to a request without the current key; null = it has the key, or needs none. */
 export function policyRefusal(
-  state: DeviceState,
+  state: SampleDevice,
   query: EasQuery,
   headers: { readonly version: string | null; readonly policyKey: string | null },
 ): PolicyRefusal | null {
@@ -71,6 +71,6 @@ export function policyRefusal(
   if (state.policyInForce !== 0 && key === state.policyInForce) return null;
   const inBody = carriesStatusInBody(agreeOnVersion(query, headers.version));
   const status = key === null || key === 0 ? NOT_PROVISIONED : INVALID_KEY;
-  const body = inBody ? statusReply(command, status) : null;
+  const body = inBody ? easStatusReply(command, status) : null;
   return body === null ? { http: HTTP_PROVISION } : { body };
 }

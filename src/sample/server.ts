@@ -2,14 +2,16 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { EasQuery, queryParameters } from '../eas/query.ts';
+import { MAX_HEARTBEAT_SECONDS } from '../eas/heartbeat.ts';
+import { queryParameters } from '../eas/query-parser.ts';
+import type { EasQuery } from '../eas/query.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
 import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import {
-  DeviceState,
+  SampleDevice,
   folderSync,
   getItemEstimate,
   itemOperations,
@@ -51,9 +53,8 @@ const COMMANDS =
 const COMMON = { 'MS-Server-ActiveSync': '16.1', 'Cache-Control': 'private' };
 const WBXML = 'application/vnd.ms-sync.wbxml';
 const MAX_BODY = 50 * 1024 * 1024;
-/** Accepted heartbeats in seconds; others get Ping status 5 (MS-ASCMD 2.2.3.177.11). */
-const MIN_HEARTBEAT = 1;
-const MAX_HEARTBEAT = 3_540;
+/** Shorter heartbeats than a real server accepts, so that demonstrations are short, in seconds. */
+const MIN_HEARTBEAT_SECONDS = 1;
 
 /** Starts the server. */
 export async function startSampleServer(options: SampleServerOptions): Promise<SampleServer> {
@@ -87,7 +88,7 @@ class Sample {
   held = 0;
   private readonly passwords: ReadonlyMap<string, string>;
   private readonly mailboxes = new Map<string, Mailbox>();
-  private readonly devices = new Map<string, DeviceState>();
+  private readonly devices = new Map<string, SampleDevice>();
 
   private readonly requirePolicy: boolean;
 
@@ -111,7 +112,7 @@ class Sample {
       return;
     }
     const query = parseEasTarget(request.url ?? '', options);
-    if (!(query instanceof EasQuery) || (!options && request.method !== 'POST')) {
+    if (typeof query === 'string' || (!options && request.method !== 'POST')) {
       end(response, query === 'EASGATE_NOT_FOUND' ? 404 : 400, {});
       return;
     }
@@ -147,18 +148,18 @@ class Sample {
     return this.passwords.get(name) === credentials.slice(colon + 1) ? name : null;
   }
 
-  private device(user: string, device: string): DeviceState {
+  private device(user: string, device: string): SampleDevice {
     const key = `${user} ${device}`;
     let state = this.devices.get(key);
     if (state === undefined) {
-      state = new DeviceState(user, this.mailboxes.get(user) ?? sampleMailbox(user));
+      state = new SampleDevice(user, this.mailboxes.get(user) ?? sampleMailbox(user));
       this.devices.set(key, state);
     }
     return state;
   }
 
   private async command(
-    state: DeviceState,
+    state: SampleDevice,
     query: EasQuery,
     request: IncomingMessage,
     body: Buffer,
@@ -220,7 +221,7 @@ class Sample {
 
   /** Without changes, a Sync with Wait or HeartbeatInterval is held, then answered without a body. */
   private async sync(
-    state: DeviceState,
+    state: SampleDevice,
     sent: WbxmlElement | undefined,
     response: ServerResponse,
   ): Promise<void> {
@@ -244,7 +245,7 @@ class Sample {
   }
 
   private async ping(
-    state: DeviceState,
+    state: SampleDevice,
     root: WbxmlElement | undefined,
     response: ServerResponse,
   ): Promise<void> {
@@ -257,8 +258,9 @@ class Sample {
       send(response, pingReply(3));
       return;
     }
-    if (seconds < MIN_HEARTBEAT || seconds > MAX_HEARTBEAT) {
-      const nearest = String(Math.min(Math.max(seconds, MIN_HEARTBEAT), MAX_HEARTBEAT));
+    // Ping status 5 tells the nearest accepted heartbeat (MS-ASCMD 2.2.3.177.11).
+    if (seconds < MIN_HEARTBEAT_SECONDS || seconds > MAX_HEARTBEAT_SECONDS) {
+      const nearest = String(Math.min(Math.max(seconds, MIN_HEARTBEAT_SECONDS), MAX_HEARTBEAT_SECONDS));
       send(response, pingReply(5, element('Ping', 'HeartbeatInterval', nearest)));
       return;
     }
@@ -269,9 +271,9 @@ class Sample {
     else send(response, pingReply(2, element('Ping', 'Folders', element('Ping', 'Folder', changed))));
   }
 
-  /** Resolves with the changed folder, or null after the time, or when the client left. */
+  /** Resolves with the changed folder; with null after the time, or when the client disconnected. */
   private hold(
-    state: DeviceState,
+    state: SampleDevice,
     folders: readonly string[],
     seconds: number,
     response: ServerResponse,

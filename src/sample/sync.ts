@@ -2,7 +2,7 @@
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
-import type { DeviceState, SampleReply, SyncedFolder } from './commands.ts';
+import type { SampleDevice, SampleReply, SyncedFolder } from './commands.ts';
 import { properties } from './email.ts';
 import type { SampleMessage } from './mailbox.ts';
 
@@ -11,7 +11,7 @@ function node<N extends Namespace>(namespace: N, name: TagName<N>, text: string 
 }
 
 /** Null when nothing changed, so that the caller may hold the request. */
-export function sync(state: DeviceState, request: WbxmlElement): SampleReply {
+export function sync(state: SampleDevice, request: WbxmlElement): SampleReply {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
   if (collections.length === 0) return element('AirSync', 'Sync', node('AirSync', 'Status', 13));
   const answers = collections.map((collection) => syncCollection(state, collection));
@@ -20,7 +20,7 @@ export function sync(state: DeviceState, request: WbxmlElement): SampleReply {
   return element('AirSync', 'Sync', element('AirSync', 'Collections', ...full));
 }
 
-function syncCollection(state: DeviceState, collection: WbxmlElement): WbxmlElement | null {
+function syncCollection(state: SampleDevice, collection: WbxmlElement): WbxmlElement | null {
   const id = textOf(child(collection, 'CollectionId')) ?? '';
   const key = textOf(child(collection, 'SyncKey')) ?? '';
   const messages = state.mailbox.folders.get(id);
@@ -73,7 +73,7 @@ function takeKey(synced: SyncedFolder, key: number): boolean {
 }
 
 /** Whether a folder has changes for the device; false if it does not synchronise the folder. */
-export function hasChanges(state: DeviceState, folder: string): boolean {
+export function hasChanges(state: SampleDevice, folder: string): boolean {
   const messages = state.mailbox.folders.get(folder);
   const synced = state.synced.get(folder);
   return messages !== undefined && synced !== undefined && pending(messages, synced.known).length > 0;
@@ -93,7 +93,7 @@ function pending(messages: readonly SampleMessage[], known: ReadonlyMap<string, 
   return commands;
 }
 
-function fetchReply(state: DeviceState, fetch: WbxmlElement): WbxmlElement {
+function fetchReply(state: SampleDevice, fetch: WbxmlElement): WbxmlElement {
   const id = textOf(child(fetch, 'ServerId')) ?? '';
   const message = state.mailbox.find(id);
   const head = [node('AirSync', 'ServerId', id), node('AirSync', 'Status', message === undefined ? 8 : 1)];
@@ -102,7 +102,7 @@ function fetchReply(state: DeviceState, fetch: WbxmlElement): WbxmlElement {
 }
 
 function applyClientChanges(
-  state: DeviceState,
+  state: SampleDevice,
   messages: SampleMessage[],
   known: Map<string, boolean>,
   commands: WbxmlElement | undefined,

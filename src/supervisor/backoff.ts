@@ -4,7 +4,7 @@
 export interface BackoffSettings {
   readonly firstMs: number;
   readonly maxMs: number;
-  /** A worker that lived this long counts as started: the pauses begin anew. */
+  /** A worker that ran for this time counts as started: the pauses begin again with the shortest. */
   readonly steadyMs: number;
 }
 
@@ -17,7 +17,7 @@ export class Backoff {
     this.settings = settings;
   }
 
-  /** The pause after a worker that lived for this time; 0 = it never served. */
+  /** The pause after a worker that ran for this time; 0 = it never served. */
   next(livedMs: number): number {
     const { firstMs, maxMs, steadyMs } = this.settings;
     if (livedMs >= steadyMs) this.failures = 0;

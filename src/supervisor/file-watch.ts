@@ -1,9 +1,10 @@
-// Owns noticing that files changed (certificates, the policy), however they are replaced: written over, renamed, or a link moved.
+// Owns the detection of changed files (certificates, the policy), however they are replaced: overwritten, renamed, or by a changed
+// symbolic link.
 import { statSync, watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Files that look the same twice, this far apart, are complete: tools write certificate and key one after the other. */
+/** Files that are unchanged for this time are complete: tools write certificate and key one after the other. */
 const SETTLE_MS = 500;
 /** Polling interval, for file systems without change events (network, some containers). */
 const LOOK_MS = 60_000;
@@ -16,7 +17,7 @@ export class FileWatch {
   private readonly interval: NodeJS.Timeout;
   private settle: NodeJS.Timeout | null = null;
   private readonly settleMs: number;
-  /** What was last told, and what was last looked at. */
+  /** The state that was last reported, and the one that was last read. */
   private seen: string;
   private looked: string;
 
@@ -32,7 +33,7 @@ export class FileWatch {
         watcher.on('error', () => watcher.close());
         this.watchers.push(watcher);
       } catch {
-        // The polling interval still works.
+        // Polling continues without change events.
       }
     }
     this.interval = setInterval(() => this.later(), LOOK_MS);
@@ -45,7 +46,7 @@ export class FileWatch {
     if (this.settle !== null) clearTimeout(this.settle);
   }
 
-  /** Whatever else happens in the folder, the look comes: a log that is written there delays nothing. */
+  /** Schedules a check. Further events do not postpone it, so a log that is written in the same folder does not delay it. */
   private later(): void {
     if (this.settle !== null) return;
     this.settle = setTimeout(() => {
@@ -61,13 +62,13 @@ export class FileWatch {
     }, this.settleMs);
   }
 
-  /** A mark of the current files, as far as the file system reveals changes. */
+  /** A fingerprint of the current files, by the data of stat(). */
   private look(): string {
     return this.files.map(seenAs).join(' ');
   }
 }
 
-/** A mark of the file behind a name; a constant for unreadable ones, which may just be being replaced. */
+/** A fingerprint of one file; a constant for an unreadable one, which may be in the middle of a replacement. */
 function seenAs(file: string): string {
   try {
     const { dev, ino, size, mtimeMs } = statSync(file);

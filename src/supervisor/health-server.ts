@@ -32,7 +32,7 @@ export function unreadyBecause(state: GatewayState): string | null {
   if (dead !== null) return dead;
   const known = state.workers.filter((worker) => worker !== null);
   if (known.some(({ store }) => !store)) return 'the directory does not answer';
-  return known.some(({ mailServer }) => !mailServer) ? 'no mail server is in use' : null;
+  return known.some(({ mailServer }) => !mailServer) ? 'no mail server is available' : null;
 }
 
 /** Serves both paths until closed. */

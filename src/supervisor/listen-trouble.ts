@@ -24,20 +24,20 @@ function reason(code: string, message: string, port: number): string {
   switch (code) {
     case 'EADDRINUSE':
       return (
-        `another program has it, perhaps another easgate (EADDRINUSE). ` +
+        `another program uses it, perhaps another easgate (EADDRINUSE). ` +
         `\`ss -ltnp 'sport = :${port}'\` shows which; stop that one, or choose another port`
       );
     case 'EACCES':
       return (
-        `${port < 1_024 ? 'a port below 1024 needs a right of its own' : 'the system forbids it'} (EACCES). ` +
+        `${port < 1_024 ? 'a port below 1024 requires a permission' : 'the system forbids it'} (EACCES). ` +
         'With systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE; else `sysctl net.ipv4.ip_unprivileged_port_start=' +
         `${port < 1_024 ? port : 1024}\`; or choose a port above 1023`
       );
     case 'EADDRNOTAVAIL':
-      return 'this host has no such address (EADDRNOTAVAIL). `ip address` shows those it has';
+      return 'this host does not have the address (EADDRNOTAVAIL). `ip address` shows its addresses';
     case 'ENOTFOUND':
     case 'EINVAL':
-      return `that is no address of this host (${code})`;
+      return `not an address of this host (${code})`;
     default:
       return message;
   }

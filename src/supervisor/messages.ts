@@ -10,7 +10,7 @@ import type { ShadowCounts } from '../model/shadow.ts';
 export interface StartMessage {
   readonly type: 'start';
   readonly source: ConfigSource;
-  /** The policy document that was checked with it; null = it names none. */
+  /** The policy document that was checked with the configuration; null = the configuration names none. */
   readonly policy: PolicySource | null;
   readonly sampleUrl: string | null;
   /** The open, bound socket to listen on. */
@@ -29,7 +29,7 @@ export interface CertificatesMessage {
   readonly type: 'certificates';
 }
 
-/** Another policy document holds from now on. */
+/** Use another policy document from now on. */
 export interface PolicyMessage {
   readonly type: 'policy';
   readonly policy: PolicySource;
@@ -97,9 +97,10 @@ export type ToWorker =
   | ReopenMessage
   | QuestionMessage;
 
-/** Messages from a worker: it serves, or it could not start. */
+/** Messages from a worker: it serves, could not start, or must be replaced because the directory has another secret. */
 export type FromWorker =
   | { readonly type: 'ready' }
+  | { readonly type: 'outdated' }
   | { readonly type: 'answer'; readonly id: number; readonly answer: WorkerHealth | WorkerStatus }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
 

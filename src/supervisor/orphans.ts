@@ -47,7 +47,7 @@ export async function startBeside<T>(
 async function kill(orphans: readonly ProcessIdentity[], onEvent: OnEvent): Promise<void> {
   for (const orphan of orphans) {
     const facts = { code: 'EASGATE_ORPHANED_WORKER', pid: orphan.pid };
-    onEvent('warn', facts, 'a worker of a gateway that was killed holds the address: it is ended');
+    onEvent('warn', facts, 'a worker of a killed gateway still uses the address: it is killed');
     try {
       // Its start time was compared a moment ago, so the number is still that of the orphan.
       process.kill(orphan.pid, 'SIGKILL');
@@ -59,7 +59,7 @@ async function kill(orphans: readonly ProcessIdentity[], onEvent: OnEvent): Prom
   while (orphans.some(isAlive)) {
     if (performance.now() > end) {
       const pids = orphans.filter(isAlive).map(({ pid }) => pid);
-      throw Object.assign(new Error(`workers of a gateway before cannot be ended: ${pids.join(', ')}`), {
+      throw Object.assign(new Error(`workers of an earlier gateway cannot be killed: ${pids.join(', ')}`), {
         code: 'EASGATE_ORPHANED_WORKER',
       });
     }

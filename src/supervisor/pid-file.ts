@@ -38,7 +38,7 @@ export function writePidFile(path: string): readonly ProcessIdentity[] {
   }
   recordWorkers(path, []);
   if (before === null || isAlive(before.primary)) return [];
-  // The file is no proof: whoever can write it would name any process, and it would be killed, perhaps by root.
+  // The file alone is not trusted: whoever can write it could name any process, which would then be killed, perhaps by root.
   return before.workers.filter((worker) => isAlive(worker) && mayRun(worker.pid, 'worker'));
 }
 

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { BoundSocket } from 'node:net';
 import { Backoff } from './backoff.ts';
 import type { BackoffSettings } from './backoff.ts';
-import type { Door } from './door.ts';
+import type { ListenPort } from './listen-port.ts';
 
 /** Logs an event of the supervisor; `facts` are fields of the log line. */
 export type OnEvent = (level: 'info' | 'warn' | 'error', facts: object, text: string) => void;
@@ -30,7 +30,7 @@ export class Slot<Plan> {
   worker: ChildProcess | null = null;
   /** Plan for restarts; during a reload the last plan that worked in this slot. */
   plan: Plan;
-  private readonly door: Door;
+  private readonly listenPort: ListenPort;
   private readonly owner: SlotOwner<Plan>;
   private readonly backoff: Backoff;
   /** Null = closed during a long pause. */
@@ -39,12 +39,12 @@ export class Slot<Plan> {
   private retired = false;
 
   /** Throws when no socket can be bound. */
-  constructor(door: Door, owner: SlotOwner<Plan>, plan: Plan) {
-    this.door = door;
+  constructor(listenPort: ListenPort, owner: SlotOwner<Plan>, plan: Plan) {
+    this.listenPort = listenPort;
     this.owner = owner;
     this.plan = plan;
     this.backoff = new Backoff(owner.times);
-    this.socket = door.open();
+    this.socket = listenPort.open();
   }
 
   /**
@@ -77,7 +77,7 @@ export class Slot<Plan> {
   }
 
   private async launch(plan: Plan): Promise<ChildProcess> {
-    this.socket ??= this.door.open();
+    this.socket ??= this.listenPort.open();
     const startedAt = performance.now();
     const worker = await this.owner.launch(this.socket, plan);
     worker.once('exit', (code, signal) => {
@@ -87,7 +87,7 @@ export class Slot<Plan> {
       this.owner.onEvent(
         'error',
         { code: 'EASGATE_WORKER_EXIT', pid: worker.pid, exit_code: code, signal, restart_ms: delayMs },
-        'a worker ended; its connections are lost, another one starts',
+        'a worker ended unexpectedly: its connections are lost, and it is restarted',
       );
     });
     return worker;
@@ -95,7 +95,7 @@ export class Slot<Plan> {
 
   private restartLater(livedMs: number): number {
     const delayMs = this.backoff.next(livedMs);
-    if (delayMs > this.owner.times.keepSocketMs && this.door.sharesPort) this.release();
+    if (delayMs > this.owner.times.keepSocketMs && this.listenPort.sharesPort) this.release();
     this.cancelRestart();
     this.timer = setTimeout(() => {
       this.timer = null;
@@ -122,7 +122,7 @@ export class Slot<Plan> {
       this.owner.onEvent(
         'error',
         { code: 'EASGATE_WORKER_START', cause: String(error), restart_ms: delayMs },
-        'a worker could not be started again',
+        'a worker could not be restarted; see cause',
       );
     }
   }
@@ -136,7 +136,7 @@ export class Slot<Plan> {
   }
 
   private release(): void {
-    if (this.socket !== null) this.door.close(this.socket);
+    if (this.socket !== null) this.listenPort.close(this.socket);
     this.socket = null;
   }
 }

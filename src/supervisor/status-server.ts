@@ -8,7 +8,7 @@ import type { WorkerStatus } from './messages.ts';
 
 /** The status of one gateway. */
 export interface GatewayStatus {
-  /** Of the program. */
+  /** The version of the program. */
   readonly version: string;
   readonly pid: number;
   /** When the primary started, milliseconds since the epoch. */
@@ -20,7 +20,7 @@ export interface GatewayStatus {
     readonly file: string | null;
     readonly hash: string | null;
   };
-  /** What an operator should not forget, as long as it is so. */
+  /** Conditions that need the operator's attention, as long as they last. */
   readonly warnings: readonly string[];
   /** One entry per serving worker; null = it did not answer. */
   readonly workers: readonly (WorkerStatus | null)[];
@@ -30,7 +30,7 @@ export interface GatewayStatus {
 
 const MAX_CONNECTIONS = 16;
 const TIMEOUT_MS = 5_000;
-/** The owner of the gateway only: it names mail servers and the policy. */
+/** Only the gateway's user may connect: the status names mail servers and the policy. */
 const MODE = 0o600;
 
 /** The path of the socket that belongs to a pid file. */
@@ -54,7 +54,7 @@ export class StatusServer {
     this.server.maxConnections = MAX_CONNECTIONS;
   }
 
-  /** Replaces a socket that an earlier gateway left: the pid file is held. Rejects when it cannot be made. */
+  /** Replaces a socket that an earlier gateway left: no other gateway uses it, since this one holds the pid file. Rejects on failure. */
   static async open(path: string, look: () => Promise<GatewayStatus>): Promise<StatusServer> {
     const status = new StatusServer(path, look);
     rmSync(path, { force: true });

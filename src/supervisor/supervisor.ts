@@ -4,9 +4,9 @@ import type { BoundSocket } from 'node:net';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { PolicySource } from '../config/served-policy.ts';
-import { Door, SYSTEM_SHARES_PORT } from './door.ts';
+import { ListenPort, SYSTEM_SHARES_PORT } from './listen-port.ts';
 import { LISTEN_FD } from './messages.ts';
-import type { WorkerHealth, WorkerStatus } from './messages.ts';
+import type { FromWorker, WorkerHealth, WorkerStatus } from './messages.ts';
 import { Slot } from './slot.ts';
 import type { OnEvent, RestartTimes, SlotOwner } from './slot.ts';
 import { askWorker } from './worker-questions.ts';
@@ -16,7 +16,7 @@ import { exited, launchWorker, tell } from './worker-process.ts';
 export interface WorkerPlan {
   readonly config: Config;
   readonly source: ConfigSource;
-  /** The policy document that was checked with it; null or absent = it names none. */
+  /** The policy document that was checked with the configuration; null or absent = the configuration names none. */
   readonly policy?: PolicySource | null;
   readonly count: number;
   readonly sampleUrl: string | null;
@@ -31,6 +31,8 @@ export interface SupervisorOptions {
   readonly onEvent: OnEvent;
   /** Called with the process ids of all workers, including draining ones, after every start and end. */
   readonly onWorkers?: (pids: readonly number[]) => void;
+  /** Called when a serving worker must be replaced ({@link Supervisor.renew}). */
+  readonly onOutdated?: () => void;
   /** One socket per worker, or one for all; absent = depends on the system. */
   readonly sharesPort?: boolean;
   readonly times?: RestartTimes;
@@ -46,11 +48,13 @@ export interface Supervisor {
    * start or the supervisor stops.
    */
   reload(plan: WorkerPlan): Promise<void>;
+  /** Replaces the workers by new ones of the same plan. Rejects like {@link reload}. */
+  renew(): Promise<void>;
   /** Makes the workers read the certificates again. */
   reloadCertificates(): void;
-  /** All workers decide by another policy document from now on, those that leave and those still to come too. */
+  /** Makes all workers use another policy document, including draining and future ones. */
   usePolicy(policy: PolicySource): void;
-  /** Asks every worker that serves how it is; null for one that does not answer. */
+  /** The health of every serving worker; null for one that does not answer. */
   health(): Promise<(WorkerHealth | null)[]>;
   /** Likewise, with counters. */
   status(): Promise<(WorkerStatus | null)[]>;
@@ -83,12 +87,12 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   readonly onEvent: OnEvent;
   private readonly options: SupervisorOptions;
   private plan: WorkerPlan;
-  private door: Door;
+  private listenPort: ListenPort;
   private slots: Slot<WorkerPlan>[] = [];
   private stopping = false;
   /** Number of certificate changes. */
   private certificates = 0;
-  /** How often the policy changed. */
+  /** Number of policy changes. */
   private policies = 0;
   /** Number of times that log files were reopened. */
   private reopened = 0;
@@ -100,11 +104,11 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     this.plan = options.plan;
     this.times = options.times ?? TIMES;
     this.onEvent = options.onEvent;
-    this.door = this.openDoor(null);
+    this.listenPort = this.openPort(null);
   }
 
   get port(): number {
-    return this.door.port;
+    return this.listenPort.port;
   }
 
   async start(): Promise<void> {
@@ -116,24 +120,28 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   }
 
   async reload(plan: WorkerPlan): Promise<void> {
-    if (this.stopping) throw new Error('the gateway stops');
+    if (this.stopping) throw new Error('the gateway is stopping');
     const before = this.plan.config.listen;
     const { address, port } = plan.config.listen;
     if (address !== before.address || (port !== before.port && port !== 0)) await this.move(plan);
     else await this.replaceAll(plan);
   }
 
+  async renew(): Promise<void> {
+    await this.reload(this.plan);
+  }
+
   /** Moves to a new address: serves there before the old address is closed. */
   private async move(plan: WorkerPlan): Promise<void> {
-    const { plan: oldPlan, door: oldDoor, slots: oldSlots } = this;
+    const { plan: oldPlan, listenPort: oldPort, slots: oldSlots } = this;
     this.plan = plan;
     this.slots = [];
     try {
-      this.door = this.openDoor(oldDoor);
+      this.listenPort = this.openPort(oldPort);
       await this.start();
     } catch (error) {
       this.plan = oldPlan;
-      this.door = oldDoor;
+      this.listenPort = oldPort;
       for (const slot of this.slots) slot.retire();
       this.slots = oldSlots;
       throw error;
@@ -160,7 +168,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     for (const slot of this.slots.splice(plan.count)) slot.retire();
   }
 
-  /** Restores the old plan: with two configurations, chance would decide which one a phone meets. */
+  /** Restores the old plan: workers with different configurations would serve phones at random. */
   private async takeBack(replaced: readonly Slot<WorkerPlan>[], plan: WorkerPlan): Promise<void> {
     // A worker that ends now must not restart with the plan that failed.
     for (const slot of replaced) slot.plan = plan;
@@ -169,7 +177,11 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
         await slot.replace(plan);
       } catch (error) {
         const facts = { code: 'EASGATE_WORKER_START', cause: String(error) };
-        this.onEvent('error', facts, 'a worker stays with the new configuration: reload again');
+        this.onEvent(
+          'error',
+          facts,
+          'a worker kept the new configuration after a failed reload: reload again',
+        );
       }
     }
   }
@@ -243,6 +255,10 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
 
   private track(worker: ChildProcess): void {
     if (worker.pid === undefined) return;
+    worker.on('message', ({ type }: FromWorker) => {
+      // One that drains is being replaced.
+      if (type === 'outdated' && !this.leaving.has(worker)) this.options.onOutdated?.();
+    });
     this.alive.add(worker);
     const tellPids = (): void =>
       this.options.onWorkers?.([...this.alive].flatMap(({ pid }) => (pid === undefined ? [] : [pid])));
@@ -253,14 +269,14 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     tellPids();
   }
 
-  private openDoor(before: Door | null): Door {
+  private openPort(before: ListenPort | null): ListenPort {
     const { address, port } = this.plan.config.listen;
     const shares = this.options.sharesPort ?? SYSTEM_SHARES_PORT;
-    return new Door(address, port, shares, port !== 0 && port === before?.port);
+    return new ListenPort(address, port, shares, port !== 0 && port === before?.port);
   }
 
   private async addSlot(): Promise<void> {
-    const slot = new Slot(this.door, this, this.plan);
+    const slot = new Slot(this.listenPort, this, this.plan);
     this.slots.push(slot);
     await slot.replace(slot.plan);
   }

@@ -4,7 +4,7 @@ import type { ControlStatus, FromControl } from './control-messages.ts';
 import type { FromWorker, QuestionMessage, WorkerHealth, WorkerStatus } from './messages.ts';
 import { tell } from './worker-process.ts';
 
-/** What a worker answers to each question. */
+/** The type of the answer to each question. */
 interface Answers {
   readonly health: WorkerHealth;
   readonly status: WorkerStatus;

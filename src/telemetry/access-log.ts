@@ -6,7 +6,7 @@ import type { FinishedPassage, FinishedRequest } from './finished-request.ts';
 
 /** Longest queue while the event loop is busy; beyond it the oldest entries are dropped and counted. */
 const MAX_QUEUED = 10_000;
-/** Characters written of what a phone says of itself, and of a path: either may be as long as a head. */
+/** Most characters logged of a User-Agent, a device name or a path: each may be as long as a request head. */
 const MAX_TEXT = 256;
 const MAX_PATH = 1_024;
 
@@ -61,7 +61,7 @@ export class AccessLog {
         device: this.identities ? exchange.device : undefined,
         method: exchange.method,
         command: exchange.command,
-        autodiscover: exchange.discovery?.form,
+        autodiscover: exchange.autodiscover?.form,
         protocol_version: exchange.protocolVersion,
         device_type: exchange.deviceType === null ? null : shown(exchange.deviceType),
         user_agent: exchange.userAgent === null ? null : shown(exchange.userAgent),
@@ -81,7 +81,7 @@ export class AccessLog {
   }
 }
 
-/** JSON escapes no control characters above ASCII (RFC 8259 7), which a terminal obeys. Nearly all texts are ASCII. */
+/** Cuts a text and removes control characters: JSON does not escape those above ASCII (RFC 8259 7), and a terminal obeys them. */
 function shown(text: string): string {
   const cut = text.slice(0, MAX_TEXT);
   return /[^ -~]/.test(cut) ? plain(text, MAX_TEXT) : cut;

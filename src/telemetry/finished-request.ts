@@ -6,7 +6,7 @@ export interface FinishedRequest {
   readonly method: string;
   readonly command: string | null;
   /** Set for requests of Autodiscover. */
-  readonly discovery: { readonly form: string } | null;
+  readonly autodiscover: { readonly form: string } | null;
   readonly user: string | null;
   readonly device: string | null;
   readonly deviceType: string | null;

@@ -9,7 +9,7 @@ const BUFFER_BYTES = 4_096;
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 /** Delay before lines are written, and the pause after a failed write. */
 const FLUSH_MS = 250;
-/** Of a file that is made: it says who has which phone, where from and when. A collector reads it by its group. */
+/** Mode of a new file: the log has personal data (user, phone, address, time). A log collector reads it by its group. */
 const FILE_MODE = 0o640;
 /** Attempts at process exit while the reader is busy. */
 const LAST_TRIES = 50;

@@ -30,8 +30,12 @@ export interface ServingOptions {
   readonly sampleUrl: string | null;
   /** An open socket to listen on; null = bind one. */
   readonly fd: number | null;
-  /** The policy document that was checked with the configuration; null or absent = as the file says now. */
+  /** The policy document that was checked with the configuration; null or absent = read the file now. */
   readonly policy?: PolicySource | null;
+  /** Monotonic milliseconds, in place of the system's clock. */
+  readonly clock?: () => number;
+  /** The directory has another shared secret than this process uses: another store was accepted. */
+  readonly onOutdated?: () => void;
 }
 
 /** A serving gateway. */
@@ -93,13 +97,16 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
     undo.push(() => accessLog?.flush());
     const { sampleUrl, fd } = options;
-    const settings = gatewaySettings(config, sampleUrl, await store.sharedSecret());
+    const secret = await store.sharedSecret();
+    const settings = gatewaySettings(config, sampleUrl, secret);
+    storeState.onBack(() => void compareSecret(store, secret, options.onOutdated));
     const gateway = await startGateway({
       settings: { ...settings, listen: { ...settings.listen, fd } },
       verdicts,
       recorder,
       accessLog,
       journal,
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
       onTrouble: (code, facts) => log.logger.warn({ code, ...named(facts, config.log.identities) }),
     });
     const counts = (): Record<string, number> =>
@@ -205,22 +212,47 @@ function named(
   return identities ? facts : { ...facts, client: undefined, device: undefined };
 }
 
-/** Tracks whether the directory is away, for probes; logs one line when it goes away and one when it returns. */
-function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly listen: StoreStateListener } {
+/** A store that was accepted in place of another one has its own secret: session tickets and sync keys depend on it. */
+async function compareSecret(store: DirectoryStore, inUse: string, onOutdated = ignore): Promise<void> {
+  try {
+    if ((await store.sharedSecret()) !== inUse) onOutdated();
+  } catch {
+    // The store is away again; it is compared at its next return.
+  }
+}
+
+function ignore(): void {
+  // nobody replaces this process
+}
+
+interface StoreState {
+  readonly away: boolean;
+  readonly listen: StoreStateListener;
+  /** Calls `work` at each return of the directory. */
+  onBack(work: () => void): void;
+}
+
+/** Tracks whether the directory is unavailable, for probes; logs one line when it becomes unavailable and one when it returns. */
+function watchStore({ logger }: ProcessLog): StoreState {
   let since = 0;
+  let back = ignore;
   const state = {
     away: false,
+    onBack: (work: () => void): void => {
+      back = work;
+    },
     listen: (error: Error | null): void => {
       state.away = error !== null;
       if (error === null) {
         const seconds = Math.round((performance.now() - since) / 1_000);
         logger.info({ code: 'EASGATE_STORE_BACK', seconds }, 'the directory answers again');
+        back();
         return;
       }
       since = performance.now();
       logger.error(
         { code: 'EASGATE_STORE_AWAY', cause: String(error) },
-        'the directory does not answer; known devices keep their verdict for outage.*Seconds',
+        'the directory does not answer; last known verdicts are used for outage.*Seconds',
       );
     },
   };
@@ -239,11 +271,11 @@ function warnOf({ logger }: ProcessLog, identities: boolean): (error: unknown) =
     const cause = String(error);
     if (isUnreadable)
       logger.warn(
-        // It names a device, and mostly a user.
+        // The record's name contains a device id, and mostly a user name.
         { code: error.code, record: identities ? error.record : undefined, failures },
-        'its device is kept out: see `easgate check --store`',
+        'a record is malformed, so its device is blocked: see `easgate check --store`',
       );
-    else logger.warn({ code: 'EASGATE_LOOKUP_FAILED', failures, cause }, 'the directory failed');
+    else logger.warn({ code: 'EASGATE_LOOKUP_FAILED', failures, cause }, 'look-ups in the directory failed');
   };
 }
 

@@ -1,6 +1,6 @@
 // Owns a worker process: it serves under the control of the supervisor.
 import { fileTrouble } from '../config/file-words.ts';
-import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
+import { readCertificates, readClientCa } from '../config/tls-files.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { workerPolicy } from '../config/served-policy.ts';
@@ -83,9 +83,13 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
+function onOutdated(): void {
+  tell({ type: 'outdated' });
+}
+
 async function start({ source, policy, sampleUrl, fd }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
-  return { config, serving: await startServing(config, { sampleUrl, fd, policy }) };
+  return { config, serving: await startServing(config, { sampleUrl, fd, policy, onOutdated }) };
 }
 
 function reopenLog({ config, serving }: Running): void {
@@ -95,7 +99,7 @@ function reopenLog({ config, serving }: Running): void {
   } catch (error) {
     serving.log.logger.error(
       { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
-      'the old log file stays',
+      'the log file could not be reopened: the old one is still used',
     );
   }
 }
@@ -111,7 +115,7 @@ function usePolicy({ config, serving }: Running, source: PolicySource): void {
       // A worker of another version than the primary.
       serving.log.logger.error(
         { code: 'EASGATE_POLICY_REJECTED', cause: String(error) },
-        'the old policy stays',
+        'the policy is invalid: the old one is still used',
       );
     }
   });
@@ -122,6 +126,9 @@ function reloadCertificates({ config, serving }: Running): void {
   try {
     gateway.reloadCertificates(readCertificates(config), readClientCa(config));
   } catch (error) {
-    log.logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
+    log.logger.error(
+      { code: 'EASGATE_CERTIFICATES', cause: String(error) },
+      'the certificates could not be loaded: the old ones are still used',
+    );
   }
 }

@@ -1,4 +1,4 @@
-// Owns the promises of decisions by hand as data: what they replaced, whom they hold for, what looks like a slip.
+// Owns the promises of manual decisions as data: what a decision replaced, whom it covers, what looks like a mistake.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clearDecision, decide } from '../../src/app/decide.ts';
 import { WipeInTheWay } from '../../src/app/decisions.ts';
@@ -86,14 +86,14 @@ describe('a decision by hand', () => {
 describe('a wipe', () => {
   const request = { device: 'good1', reason: 'stolen', accountOnly: false, allUsers: false };
 
-  it('is a plan first, which writes nothing', async () => {
+  it('begins as a plan that writes nothing', async () => {
     const plan = await planWipe(store, request);
     expect(plan).toMatchObject({ device: 'good1', user: null, replaces: [], hasOutlookMobile: false });
     expect(plan.named.map(({ record }) => record.user)).toEqual(['alice@contoso.com']);
     expect((await store.getDevice(plan.device))?.decided.decision).toBeNull();
   });
 
-  it('is ordered only for the device id typed once more, in any spelling', async () => {
+  it('is ordered only when the device id is typed again, in any spelling', async () => {
     const plan = await planWipe(store, request);
     const order = (confirmation: string): Promise<unknown> =>
       orderWipe(store, plan, { owner: 'carol', via: 'test', confirmation });

@@ -18,7 +18,7 @@ const devices = async (filter: DecisionFilter): Promise<(string | null)[]> =>
   (await listDecisions(store, filter, UNORDERED, NOW)).rows.map(({ device }) => device);
 
 describe('the list of decisions', () => {
-  it('has every decision, also on what was never seen, and says whether it holds', async () => {
+  it('has every decision, also on devices and users never seen, and says whether it is in force', async () => {
     const { rows } = await listDecisions(store, {}, UNORDERED, NOW);
     expect(rows.map(({ device, user, state }) => [device, user, state])).toEqual([
       ['lost3', null, 'active'],
@@ -41,7 +41,7 @@ describe('the list of decisions', () => {
     expect(await devices(filter)).toEqual(expected);
   });
 
-  it('tells a wipe that waits until it is ordered again from one that is to be carried out', async () => {
+  it('distinguishes a suspended wipe, which must be ordered again, from one that will be carried out', async () => {
     const { wipe, ...rest } = wipeDecision(1);
     await store.decide(
       { user: null, device: 'spare4' as DeviceKey },
@@ -52,7 +52,7 @@ describe('the list of decisions', () => {
     expect(rows.map(({ state }) => state)).toEqual(['suspended']);
   });
 
-  it('is ordered by any field', async () => {
+  it('can be sorted by any field', async () => {
     const order = { sort: parseSort('-decidedAt'), limit: 1 };
     const { rows } = await listDecisions(store, {}, order, NOW);
     expect(rows.map(({ device }) => device)).toEqual(['lost3']);

@@ -18,7 +18,7 @@ async function devices(filter: InventoryFilter, sort = '', limit: number | null 
 }
 
 describe('the inventory', () => {
-  it('has every partnership, and devices that nobody was seen with', async () => {
+  it('has every partnership, and devices without one', async () => {
     expect(await devices({})).toEqual(['good1', 'lost3', 'old2', 'spare4']);
     const only = await listInventory(store, {}, UNORDERED, { onlyPartnerships: true });
     expect(only.rows.map(({ device }) => device)).toEqual(['good1', 'lost3', 'old2']);
@@ -63,7 +63,7 @@ describe('the inventory', () => {
     });
   });
 
-  it('is ordered by any field, the largest first with a minus, the unknown last either way', async () => {
+  it('can be sorted by any field, descending with a minus; unknown values come last either way', async () => {
     expect(await devices({}, 'lastSeen')).toEqual(['old2', 'lost3', 'good1', 'spare4']);
     expect(await devices({}, '-lastSeen')).toEqual(['good1', 'lost3', 'old2', 'spare4']);
     expect(await devices({}, 'user,-device')).toEqual(['old2', 'good1', 'lost3', 'spare4']);
@@ -71,7 +71,7 @@ describe('the inventory', () => {
     await expect(devices({}, 'constructor')).rejects.toMatchObject({ code: 'EASGATE_FILTER' });
   });
 
-  it('is cut at the limit, and says how many there are', async () => {
+  it('is cut at the limit and gives the total number', async () => {
     const order = { sort: parseSort('-lastSeen'), limit: 2 };
     const { rows, total } = await listInventory(store, {}, order);
     expect([rows.map(({ device }) => device), total]).toEqual([['good1', 'lost3'], 4]);
@@ -86,7 +86,7 @@ describe('one device', () => {
     expect(shown.aliases).toContain(Buffer.from('lost3').toString('hex'));
   });
 
-  it('is refused when nothing is known of it, with near ones', async () => {
+  it('that is unknown is an error that suggests similar ids', async () => {
     await expect(showDevice(store, 'good12')).rejects.toMatchObject({
       code: 'EASGATE_NOT_FOUND',
       message: 'no device good12; near: good1',

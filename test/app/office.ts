@@ -6,7 +6,7 @@ import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { BY_TEST, decision, deviceReport, wipeDecision } from '../support/servers/directory-records.ts';
 
 export const DAY_MS = 86_400_000;
-/** When the office is looked at. */
+/** The current time of the tests. */
 export const NOW = Date.parse('2026-12-01T10:00:00Z');
 
 export function seen(
@@ -35,7 +35,7 @@ export function seen(
   };
 }
 
-/** alice with a good phone and an old one, bob with a blocked Android, a reported device that nobody was seen with. */
+/** alice with a compliant phone and an old one, bob with a blocked Android, and a reported device without a partnership. */
 export async function openOffice(): Promise<DirectoryStore> {
   const store = new EmbeddedStore(':memory:');
   const key = (text: string): DeviceKey => text as DeviceKey;

@@ -1,4 +1,4 @@
-// Owns the promises of what the directory tells of users.
+// Owns the promises of the list of users and of one user's record.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UNORDERED, parseSort } from '../../src/app/listing.ts';
 import { listUsers, showUser } from '../../src/app/users.ts';
@@ -58,17 +58,17 @@ describe('one user', () => {
     expect(shown.partnerships.map(({ record }) => record.device).sort()).toEqual(['good1', 'old2']);
   });
 
-  it('is shown by decisions alone', async () => {
+  it('who is known only by a decision is shown', async () => {
     expect(await showUser(store, 'eve@contoso.com')).toMatchObject({
       partnerships: [],
       decisions: [{ device: 'never5' }],
     });
   });
 
-  it('is refused when nothing is known of the name, with near ones', async () => {
+  it('who is unknown is an error that suggests similar names', async () => {
     await expect(showUser(store, 'alicia@contoso.com')).rejects.toMatchObject({
       code: 'EASGATE_NOT_FOUND',
-      message: 'no user alicia@contoso.com was seen; near: alice@contoso.com',
+      message: 'user alicia@contoso.com was never seen; near: alice@contoso.com',
     });
   });
 });

@@ -13,7 +13,7 @@ describe('a reported request', () => {
     await runCase(clientCase);
   });
 
-  it('names where it was reported, and what is right', () => {
+  it('names its source and the expected result', () => {
     expect(cases.length).toBeGreaterThan(20);
     for (const { clientCase } of cases) {
       expect(clientCase.source).not.toBe('');

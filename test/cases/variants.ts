@@ -1,4 +1,4 @@
-// Owns variations of the reported requests (test/fixtures/cases): what is right for a case is right for its whole kind.
+// Owns variations of the reported requests (test/fixtures/cases): the result expected of one case is expected of its whole kind.
 import { vectors } from '../support/checks/fixtures.ts';
 import type { CaseExpectation, ClientCase, ClientRequest } from '../support/checks/case-runner.ts';
 
@@ -15,7 +15,7 @@ const QUERY = `Cmd=FolderSync&User=alice&${DEVICE}`;
 const BODY = Buffer.from('03016a00000756520330000101', 'hex').toString('base64');
 const WBXML = { 'Content-Type': 'application/vnd.ms-sync.wbxml', 'MS-ASProtocolVersion': '14.1' };
 
-/** The header of a login, written in UTF-8 or as told. */
+/** An Authorization header with Basic credentials, in UTF-8 or the given encoding. */
 const basic = (login: string, encoding: 'utf8' | 'latin1' = 'utf8'): Readonly<Record<string, string>> => ({
   Authorization: `Basic ${Buffer.from(`${login}:pw`, encoding).toString('base64')}`,
 });
@@ -165,7 +165,7 @@ const tags = kind(
   ],
 );
 
-// ------------------------------------------------------------------------------------------------ who has not signed in
+// ------------------------------------------------------------------------------------------------ requests without credentials
 
 const strangers = kind('no login', 'RFC 9110 11.6.1: the challenge comes before everything else', [
   ...['GET', 'PUT', 'DELETE', 'PROPFIND', 'POST'].flatMap((method): Row[] => [
@@ -202,6 +202,19 @@ const strangers = kind('no login', 'RFC 9110 11.6.1: the challenge comes before 
   ],
   ['GET with a login', bare('GET', PATH, ALICE), { status: 405, upstream: false }],
 ]);
+
+const MOBILE = 'http://schemas.microsoft.com/exchange/autodiscover/mobilesync';
+const DISCOVER = btoa(
+  `<?xml version='1.0' encoding='utf-8'?><Autodiscover xmlns="${MOBILE}/requestschema/2006"><Request>` +
+    '<EMailAddress>alice@example.com</EMailAddress>' +
+    `<AcceptableResponseSchema>${MOBILE}/responseschema/2006</AcceptableResponseSchema></Request></Autodiscover>`,
+);
+const discover = (type: string): ClientRequest => ({
+  method: 'POST',
+  target: '/autodiscover/autodiscover.xml?',
+  headers: { ...ALICE, ...(type === '' ? {} : { 'Content-Type': type }) },
+  bodyBase64: DISCOVER,
+});
 
 const discovery = kind('Autodiscover', 'MS-OXDSCLI; phones fall back to GET', [
   [
@@ -251,6 +264,30 @@ const discovery = kind('Autodiscover', 'MS-OXDSCLI; phones fall back to GET', [
     bare('GET', '/autodiscover/autodiscover.json?Email=a@example.com&Protocol=ActiveSync&'),
     { status: 200, bodyContains: 'https://mail.example.com/Microsoft-Server-ActiveSync' },
   ],
+  [
+    'JSON with parameters that nobody knows',
+    bare(
+      'GET',
+      '/autodiscover/autodiscover.json?Email=a@example.com&Protocol=ActiveSync&a=%zz&b=&RedirectCount=',
+    ),
+    { status: 200, bodyContains: 'https://mail.example.com/Microsoft-Server-ActiveSync' },
+  ],
+  [
+    'JSON with a path in place of a name (CVE-2021-34473)',
+    bare(
+      'GET',
+      '/autodiscover/autodiscover.json?@evil.example/mapi/nspi/?&Email=autodiscover/autodiscover.json%3f@evil.example',
+    ),
+    { status: 400, upstream: false },
+  ],
+  ...['text/xml', 'text/xml;', 'text/xml; charset=us-ascii', 'application/xml;charset=ISO-8859-1', ''].map(
+    (type): Row => [
+      `a POST of ${type === '' ? 'no type' : type}`,
+      discover(type),
+      { status: 200, bodyContains: 'https://mail.example.com/Microsoft-Server-ActiveSync' },
+    ],
+  ),
+  ['a POST of a form', discover('application/x-www-form-urlencoded'), { status: 400, upstream: false }],
   [
     'JSON about another protocol',
     bare('GET', '/autodiscover/autodiscover.json?Email=a@b.c&Protocol=Ews'),
@@ -404,6 +441,68 @@ const policyKeys = kind('policy keys', 'MS-ASHTTP 2.2.1.1.2.5; old copies of Z-P
   ],
 ]);
 
+const typed = (type: string): ClientRequest => post(`${PATH}?${QUERY}`, { ...ALICE, 'Content-Type': type });
+const untyped = (body: string): ClientRequest => ({
+  method: 'POST',
+  target: `${PATH}?${QUERY}`,
+  headers: { 'MS-ASProtocolVersion': '14.1', ...ALICE },
+  bodyBase64: body,
+});
+const MAIL = QUERY.replace('FolderSync', 'SendMail');
+const mail = (type: string, version: string): ClientRequest => ({
+  method: 'POST',
+  target: `${PATH}?${MAIL}`,
+  headers: { 'Content-Type': type, 'MS-ASProtocolVersion': version, ...ALICE },
+  bodyBase64: btoa('From: a@example.com\r\n\r\nx'),
+});
+const contentTypes = kind(
+  'content types',
+  'RFC 9110 8.3.1; XMLHttpRequest (WHATWG 4.5.6) and .NET StringContent append a charset',
+  [
+    ['a charset', typed('application/vnd.ms-sync.wbxml;charset=UTF-8'), taken],
+    ['a charset in quotes', typed('application/vnd.ms-sync.wbxml; charset="utf-8"'), taken],
+    ['a charset behind the short type', typed('application/vnd.ms-sync; charset=utf-8'), taken],
+    ['a semicolon and nothing behind', typed('application/vnd.ms-sync.wbxml;'), taken],
+    ['in capitals', typed('Application/VND.MS-SYNC.WBXML; Charset=utf-8'), taken],
+    ['none', untyped(BODY), taken],
+    ['none, and a body that is no WBXML', untyped(btoa('From: a')), refused],
+    ['none, and another root', untyped(Buffer.from('03016a00455c0101', 'hex').toString('base64')), refused],
+    ['mail with a charset', mail('message/rfc822; charset=utf-8', '12.1'), passed(`${PATH}?${MAIL}`)],
+    ['mail with a charset, where mails are WBXML', mail('message/rfc822; charset=utf-8', '14.1'), refused],
+    ['another type in a parameter', typed('application/vnd.ms-sync.wbxml; a=message/rfc822'), refused],
+    ['two types', typed('application/vnd.ms-sync.wbxml, message/rfc822'), refused],
+  ],
+);
+
+const item = (parameters: string): ClientRequest => post(`${PATH}?${QUERY}&${parameters}`, ALICE);
+const itemNames = kind(
+  'names of items and folders',
+  'AOSP appends them to the query as the server handed them out',
+  [
+    ...[
+      'ItemId=5:12',
+      'ItemId=INBOX/7',
+      'LongId=RgAAAACY==',
+      'CollectionId=a=b',
+      'AttachmentName=a:1%2F==',
+    ].map((parameters): Row => [parameters, item(parameters), passed(`${PATH}?${QUERY}&${parameters}`)]),
+    ['a second question mark', item('ItemId=a?Cmd=Ping'), refused],
+    ['an equals sign in DeviceType', post(`${PATH}?${QUERY}=`, ALICE), refused],
+    ['an equals sign in Cmd', post(`${PATH}?Cmd==${QUERY.slice(4)}`, ALICE), refused],
+  ],
+);
+
+const probe = (headers: Readonly<Record<string, string>>): ClientRequest =>
+  bare('OPTIONS', PATH, { ...ALICE, ...headers });
+const versions = kind('protocol versions', 'MS-ASHTTP 2.2.1.1.2.4; OPTIONS asks for them (2.2.3)', [
+  ['an empty one', post(`${PATH}?${QUERY}`, { ...ALICE, 'MS-ASProtocolVersion': '' }), taken],
+  ['an unknown one', post(`${PATH}?${QUERY}`, { ...ALICE, 'MS-ASProtocolVersion': '17.0' }), refused],
+  ['an unknown one of OPTIONS', probe({ 'MS-ASProtocolVersion': '17.0' }), passed(PATH)],
+  ['an old one of OPTIONS', probe({ 'MS-ASProtocolVersion': '1.0' }), passed(PATH)],
+  ['an empty one of OPTIONS', probe({ 'MS-ASProtocolVersion': '' }), passed(PATH)],
+  ['a policy key that is none, of OPTIONS', probe({ 'X-MS-PolicyKey': 'none' }), passed(PATH)],
+]);
+
 const { bodies } = vectors<{ bodies: { url: string; bodyHex: string }[] }>('tbsync-bodies');
 const wbxml = kind(
   'WBXML with page switches before END, of a quarantined phone',
@@ -416,6 +515,41 @@ const wbxml = kind(
   ]),
 );
 
+/** A body of a quarantined phone, in hex. */
+const odd = (name: string, command: string, hex: string, expected: CaseExpectation): Row => [
+  name,
+  {
+    ...post(`${PATH}?${QUERY.replace('FolderSync', command)}`, ALICE),
+    bodyBase64: Buffer.from(hex.replaceAll(' ', ''), 'hex').toString('base64'),
+  },
+  { upstream: false, ...expected },
+  { policy: { unknownDevice: 'quarantine' } },
+];
+const shown: CaseExpectation = { status: 200, action: 'quarantine' };
+const unlisted = kind(
+  'WBXML with unlisted tags, of a quarantined phone',
+  'Outlook sends code page 254; MS-ASWBXML 2.1.2.1 lists others',
+  [
+    odd(
+      'an unknown page in FolderSync',
+      'FolderSync',
+      '03016a00 0007 56 00fe 4503310001 0007 5203300001 01',
+      shown,
+    ),
+    odd('an unknown tag of a known page', 'FolderSync', '03016a00 0007 56 7e 03310001 5203300001 01', shown),
+    odd('an unknown tag without content', 'FolderSync', '03016a00 0007 56 3e 5203300001 01', shown),
+    odd('one in Provision, which then stays here', 'Provision', '03016a00 000e 45 00fe 05 01', shown),
+    odd(
+      'one in Settings, which then stays here',
+      'Settings',
+      '03016a00 0012 45 56 48 00fe 05 01 01 01',
+      shown,
+    ),
+    odd('an unknown root', 'FolderSync', '03016a00 00fe 45 01', { status: 400 }),
+    odd('an entity', 'FolderSync', '03016a00 0007 56 52 023001 01 01', { status: 400 }),
+  ],
+);
+
 export const KINDS: readonly Kind[] = [
   options,
   targets,
@@ -426,5 +560,9 @@ export const KINDS: readonly Kind[] = [
   letters,
   spaces,
   policyKeys,
+  contentTypes,
+  itemNames,
+  versions,
   wbxml,
+  unlisted,
 ];

@@ -30,7 +30,7 @@ beforeAll(() => {
   config = join(folder, 'easgate.yaml');
   writeFileSync(config, CONFIG);
 });
-/** Also a failed test leaves no process. */
+/** A failed test leaves no process either. */
 const children: ChildProcess[] = [];
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
@@ -67,7 +67,7 @@ describe('easgate', () => {
     expect(await run('nonsense')).toMatchObject({ code: 2, out: '' });
   });
 
-  it('ends with 2 without a command, and shows what there is', async () => {
+  it('ends with 2 without a command, and lists the commands', async () => {
     const { code, error } = await run();
     expect(code).toBe(2);
     for (const name of ['serve', 'reload', 'check', 'devices', 'explain', 'identify', 'wbxml', 'demo'])
@@ -90,7 +90,7 @@ describe('easgate', () => {
     ['devices', 'list', '--config', 'easgate.yaml'],
     ['devices', 'set', 'SOMEPHONE', '--config', 'easgate.yaml'],
     ['--help'],
-  ])('ends in peace when nobody reads what %s %s prints', async (...words) => {
+  ])('ends without an error when the reader of %s %s closes the pipe', async (...words) => {
     const child = spawn(process.execPath, [MAIN, ...words], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -113,12 +113,12 @@ describe('easgate check', () => {
     expect(await run('check', '--config', config)).toEqual({ code: 0, out: `${config}: ok\n`, error: '' });
   });
 
-  it('takes the file as its argument too', async () => {
+  it('accepts the file as its argument too', async () => {
     expect(await run('check', config)).toEqual({ code: 0, out: `${config}: ok\n`, error: '' });
     expect(await run('check', config, '--config', 'other.yaml')).toMatchObject({ code: 1, out: '' });
   });
 
-  it('ends with 0 for warnings, with 1 when they are to count', async () => {
+  it('ends with 0 for warnings, and with 1 when --strict is given', async () => {
     const file = join(folder, 'warned.yaml');
     writeFileSync(file, 'upstream: { url: "http://mail", tls: { minVersion: TLSv1.3 } }\n');
     const { code, out, error } = await run('check', file);
@@ -127,7 +127,7 @@ describe('easgate check', () => {
     expect(await run('check', file, '--strict')).toMatchObject({ code: 1, out: '' });
   });
 
-  it('takes --config in front of the subcommand too', async () => {
+  it('accepts --config in front of the subcommand too', async () => {
     expect(await run('--config', config, 'check')).toMatchObject({ code: 0 });
   });
 
@@ -159,7 +159,7 @@ describe('easgate check', () => {
     expect(await run('check', '--json', config)).toMatchObject({ code: 0 });
   });
 
-  it('ends with 1 for a file that is not there', async () => {
+  it('ends with 1 for a missing file', async () => {
     expect(await run('check', '--config', 'missing.yaml')).toMatchObject({ code: 1, out: '' });
   });
 
@@ -199,7 +199,7 @@ describe('easgate devices', () => {
     writeFileSync(join(folder, 'decisions.yaml'), 'store: { kind: embedded, path: decisions.db }\n');
   });
 
-  it('lists who decided, why and until when', async () => {
+  it('list who decided, why and until when', async () => {
     await run('devices', 'block', 'STOLEN1', '--reason', 'stolen', '--owner', 'dave', ...own);
     await run('devices', 'allow', 'TRIAL2', '--owner', 'erin', '--expires', '2999-12-31', ...own);
     const { out } = await run('devices', 'list', ...own);
@@ -209,7 +209,7 @@ describe('easgate devices', () => {
     expect(cells[2]?.slice(-4)).toEqual(['allow', '2999-12-31T00:00:00Z', 'erin', '-']);
   });
 
-  it('has ISO times in JSON and in `show`, and no other', async () => {
+  it('print only ISO times in JSON and in `show`', async () => {
     await run('devices', 'quarantine', 'LATER3', '--expires', '1w', ...own);
     await run('devices', 'set', 'LATER3', '--managed', 'true', ...own);
     const { out } = await run('devices', 'list', '--json', ...own);
@@ -262,7 +262,7 @@ describe('easgate serve', () => {
     expect(lines.join('\n')).not.toMatch(/alice-pw|Basic/);
   });
 
-  it('prints a line for curl that works, where its data lies and how to stop it', async () => {
+  it('prints a working curl command, where its data lies and how to stop it', async () => {
     const gateway = start('serve', '--config', config);
     await until(() => gateway.out().includes('Ctrl-C'), 'the gateway', 20_000);
     const [, line = ''] = /^ {2}(curl .*)$/m.exec(gateway.out()) ?? [];

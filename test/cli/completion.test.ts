@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allCommands, commandTree } from '../../src/cli/command-tree.ts';
+import { allNodes, commandTree } from '../../src/cli/command-tree.ts';
 import { completionScript } from '../../src/cli/completion.ts';
 import { defineProgram } from '../../src/cli/program.ts';
 import { FISH, ZSH, mayUse } from '../support/programs.ts';
@@ -21,7 +21,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What bash offers behind the words, the last of which is being typed. */
+/** What bash offers after these words; the last one is being typed. */
 function inBash(...words: string[]): string[] {
   const script = `
     source ./easgate.bash
@@ -36,7 +36,7 @@ function inBash(...words: string[]): string[] {
   return out.split('\n').filter((line) => line !== '');
 }
 
-/** What fish offers behind a command line. */
+/** What fish offers after a command line. */
 function inFish(line: string): string[] {
   const script = `source ./easgate.fish; complete -C ${JSON.stringify(line)}`;
   const out = execFileSync('fish', ['--no-config', '-c', script], {
@@ -50,7 +50,7 @@ function inFish(line: string): string[] {
     .map((row) => row.split('\t')[0] ?? '');
 }
 
-/** What zsh offers: the builtins that would show it are replaced by ones that print. */
+/** What zsh offers: the builtins that show completions are replaced by functions that print them. */
 function inZsh(...words: string[]): string[] {
   const script = `
     compdef() { :; }
@@ -72,7 +72,7 @@ describe('completion in bash', () => {
     expect(inBash('')).toEqual(nouns);
   });
 
-  it('offers verbs behind a noun', () => {
+  it('offers verbs after a noun', () => {
     expect(inBash('devices', 'l')).toEqual(['list']);
     expect(inBash('wbxml', '')).toEqual(['decode', 'encode']);
   });
@@ -90,16 +90,16 @@ describe('completion in bash', () => {
     expect(inBash('completion', '')).toEqual(['bash', 'zsh', 'fish']);
   });
 
-  it('offers nothing for a value that may be anything', () => {
+  it('offers nothing for a free-form value', () => {
     expect(inBash('devices', 'block', 'PHONE1', '--reason', '')).toEqual([]);
   });
 
-  it('offers files where a file is named', () => {
+  it('offers files where a file is expected', () => {
     expect(inBash('--config', 'easgate.y')).toEqual(['easgate.yaml']);
     expect(inBash('check', 'easgate.y')).toEqual(['easgate.yaml']);
   });
 
-  it('takes the value of an option for no command', () => {
+  it('does not mistake the value of an option for a command', () => {
     expect(inBash('--config', 'devices', 'users', '')).toEqual(['list', 'show']);
   });
 });
@@ -110,7 +110,7 @@ describe.runIf(mayUse(ZSH))('completion in zsh', () => {
       'decode:WBXML on stdin (hex, base64 or binary) to XML',
       'encode:XML on stdin to WBXML',
     ]);
-    expect(inZsh('devices', 'list', '--')).toContain('--limit:at most so many rows');
+    expect(inZsh('devices', 'list', '--')).toContain('--limit:maximum number of rows');
     expect(inZsh('devices', 'list', '--managed', '')).toEqual(['yes', 'no', 'unknown']);
     expect(inZsh('--config', 'devices', 'users', '').map((line) => line.split(':')[0])).toEqual([
       'list',
@@ -133,7 +133,7 @@ describe.runIf(mayUse(FISH))('completion in fish', () => {
 describe.each(['bash', 'zsh', 'fish'] as const)('the script for %s', (shell) => {
   it('knows every command and every option', () => {
     const script = completionScript(defineProgram(), shell);
-    const nodes = allCommands(commandTree(defineProgram()));
+    const nodes = allNodes(commandTree(defineProgram()));
     const names = nodes.flatMap((node) => node.options.flatMap((option) => option.names));
     const missing = [...nodes.map((node) => node.path.join(' ')), ...names].filter(
       (word) => !script.includes(shell === 'fish' ? word.replace(/^--?/, '') : word),

@@ -1,4 +1,4 @@
-// Owns the promises of `easgate demo`: the whole story, for old and new phones, and nothing left behind.
+// Owns the promises of `easgate demo`: the whole run, for old and new phones, and no files or processes left.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ describe('easgate demo', () => {
   it.each([
     ['ios', '16.1', 'accountWiped'],
     ['android', '2.5', 'deviceWiped'],
-  ])('plays the life of a phone: %s, %s', async (family, protocol, erased) => {
+  ])('runs every state of a phone: %s, %s', async (family, protocol, erased) => {
     const { code, out, error } = await demo('--json', '--family', family, '--protocol', protocol);
     expect({ code, error }).toEqual({ code: 0, error: '' });
     const steps = out
@@ -43,7 +43,7 @@ describe('easgate demo', () => {
       ['allow', 'connected', 4],
       ['quarantine', 'connected', 1],
       ['allow', 'connected', 4],
-      // A refused phone keeps what it has.
+      // A refused phone keeps the mail it has.
       ['block', 'denied', 4],
       ['allow', 'connected', 4],
       ['block', erased, 0],
@@ -65,23 +65,23 @@ describe('easgate demo', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('shows people what the phone shows, in words they know', async () => {
+  it('describes what the phone shows in everyday words', async () => {
     const { out } = await demo();
-    expect(out).toContain("A phone's life, played with a real gateway");
+    expect(out).toContain('One phone in all its states, with a gateway');
     expect(out).toContain('│ • We do not know this device yet');
     expect(out).toContain('│ Enrol this device: https://enrol.example.com/');
     expect(out).toContain('requests   Ping 7 → FolderSync 9 → FolderSync → Sync ×2');
     expect(out).toContain(
       'operator   $ easgate devices block DEMOPHONE1 --reason lost\n             block: demophone1',
     );
-    expect(out).toContain('8 steps. Every change was on the phone within ');
-    expect(out).toContain('nothing of the mailbox; it asked for the password never');
+    expect(out).toContain('8 steps. Every change reached the phone within ');
+    expect(out).toContain('only the quarantine message; it asked for the password never');
     // Each status is explained once, where it first occurs.
-    expect(out.split('"your folders have changed, ask for them"')).toHaveLength(2);
+    expect(out.split('"your folders have changed: run FolderSync"')).toHaveLength(2);
     expect(out.split('\n').every((line) => line.length < 140)).toBe(true);
   });
 
-  it('shows the mail that a blocked phone keeps, and says each thing of the message once', async () => {
+  it('shows the mail that a blocked phone keeps, and prints each detail of the quarantine message once', async () => {
     const { out } = await demo();
     const boxes = out
       .split('┌')
@@ -92,7 +92,7 @@ describe('easgate demo', () => {
     expect(boxes[5]).toMatch(/may not use the account[^]*• Welcome[^]*• Cake/);
   });
 
-  it('tells one time of day, that of the message too', async () => {
+  it('dates its steps and the quarantine message with the current time', async () => {
     const begun = Date.now();
     const { out } = await demo('--json');
     const ended = Date.now();
@@ -105,12 +105,12 @@ describe('easgate demo', () => {
     expect(times[0]).toBeGreaterThanOrEqual(begun);
     expect(out).not.toMatch(/(Mon|Tues|Wednes|Thurs|Fri)day/);
     const [, date] = /On hold since: (\w+ \d+, \d+)/.exec(steps[3]?.phone.message ?? '') ?? [];
-    // Midnight may come while the demo plays.
+    // The date may change while the demo runs.
     const days = [begun, ended].map((time) => new Date(time).setUTCHours(0, 0, 0, 0));
     expect(days).toContain(Date.parse(`${date} UTC`));
   });
 
-  it('ends in order when nobody reads on', async () => {
+  it('ends without an error when the reader closes the pipe', async () => {
     const child = execFile(process.execPath, [MAIN, 'demo'], { env: { ...process.env, TMPDIR: folder } });
     child.stdout?.once('data', () => child.stdout?.destroy());
     let error = '';
@@ -120,7 +120,7 @@ describe('easgate demo', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('ends with 2 for a mail app that is not there', async () => {
+  it('ends with 2 for an unknown mail app', async () => {
     expect(await demo('--family', 'palm')).toMatchObject({ code: 2, out: '' });
   });
 });

@@ -1,4 +1,4 @@
-// Owns the promises of lists on the command line: options, tables, JSON, and what stands beside them.
+// Owns the promises of lists on the command line: options, tables, JSON, and messages beside them.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ const firstCells = (out: string): string[] =>
     .map((line) => line.split(/ +/)[0] ?? '');
 
 describe('a list', () => {
-  it('takes filters, an order that begins with a minus, and a limit', async () => {
+  it('accepts filters, a descending sort with a minus, and a limit', async () => {
     expect(firstCells((await run('devices', 'list', '--state', 'blocked')).out)).toEqual(['bad2']);
     expect(firstCells((await run('devices', 'list', '--seen', '7d')).out)).toEqual(['good1']);
     expect(firstCells((await run('devices', 'list', '--not-seen', '7d')).out)).toEqual(['bad2']);
@@ -56,7 +56,7 @@ describe('a list', () => {
     expect(error).toBe('1 of 2\n');
   });
 
-  it('takes several words with commas, and options again', async () => {
+  it('accepts several values separated by commas, and repeated options', async () => {
     const both = [
       ['--state', 'allowed,blocked'],
       ['--state', 'allowed', '--state', 'blocked'],
@@ -65,7 +65,7 @@ describe('a list', () => {
       expect(firstCells((await run('devices', 'list', ...words)).out)).toEqual(['bad2', 'good1']);
   });
 
-  it('writes times in ISO form, or as lengths with --relative', async () => {
+  it('prints times in ISO form, or as durations with --relative', async () => {
     expect((await run('partnerships', 'list')).out).toMatch(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n/);
     const { out } = await run('partnerships', 'list', '--relative', '--user', 'alice');
     expect(out).toMatch(/5h ago\n$/);
@@ -83,11 +83,14 @@ describe('a list', () => {
     expect(out).not.toMatch(/(?:At|Seen)": \d/);
   });
 
-  it.each(['devices', 'partnerships', 'users', 'decisions'])('of %s without a row says so', async (noun) => {
-    const { out } = await run(noun, 'list', '--user', 'nobody');
-    expect(out).toBe(`no ${noun}\n`);
-    expect((await run(noun, 'list', '--user', 'nobody', '--json')).out).toBe('[]\n');
-  });
+  it.each(['devices', 'partnerships', 'users', 'decisions'])(
+    'of %s says so when it is empty',
+    async (noun) => {
+      const { out } = await run(noun, 'list', '--user', 'nobody');
+      expect(out).toBe(`no ${noun}\n`);
+      expect((await run(noun, 'list', '--user', 'nobody', '--json')).out).toBe('[]\n');
+    },
+  );
 
   it.each([
     [['--sort', 'size'], 'EASGATE_FILTER'],
@@ -103,7 +106,7 @@ describe('a list', () => {
     expect(error).toContain(code);
   });
 
-  it('prints no control characters of others', async () => {
+  it('never prints control characters from stored data', async () => {
     for (const noun of ['devices', 'decisions']) expect((await run(noun, 'list')).out).toContain('x?[2Jy');
   });
 });
@@ -116,13 +119,13 @@ describe('easgate users show', () => {
 });
 
 describe('decisions', () => {
-  it('are made and taken back by `devices`, which `decisions` says', async () => {
+  it('are made and cleared with `devices` and listed by `decisions`', async () => {
     const { code, error } = await run('decisions', 'block', 'good1');
     expect(code).toBe(2);
     expect(error).toContain('easgate devices allow, block, quarantine and wipe');
   });
 
-  it('are documents with --json, wipes too', async () => {
+  it('are JSON documents with --json, wipes too', async () => {
     const wipe = await run('devices', 'wipe', 'good1', '--reason', 'x', '--json', '--confirm', 'good1');
     expect(JSON.parse(wipe.out)).toMatchObject({ device: 'good1', decision: { wipe: { state: 'pending' } } });
     const set = await run('devices', 'set', 'bad2', '--managed', 'true', '--json');

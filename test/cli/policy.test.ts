@@ -52,7 +52,7 @@ async function run(words: readonly string[], input = ''): Promise<Ended> {
 }
 
 describe('policy evaluate', { timeout: 90_000 }, () => {
-  it('prints one verdict a line, and an error for a line that is none', async () => {
+  it('prints one verdict per line, and an error for a line that is not valid input', async () => {
     const lines = [
       '{"device":{"managed":true,"compliant":true,"platform":"ios"}}',
       '',
@@ -94,7 +94,7 @@ describe('policy evaluate', { timeout: 90_000 }, () => {
 });
 
 describe('policy check', { timeout: 90_000 }, () => {
-  it('ends with 0 for a document that works, 1 for one that does not, and with --strict for warnings', async () => {
+  it('ends with 0 for a valid document, and with 1 for an invalid one or, with --strict, for warnings', async () => {
     expect(await run(['policy', 'check', 'policy.yaml'])).toEqual({
       code: 0,
       out: 'policy.yaml: ok\n',
@@ -113,7 +113,7 @@ describe('policy check', { timeout: 90_000 }, () => {
 });
 
 describe('policy test', { timeout: 90_000 }, () => {
-  it('says how a verdict differs, and fails', async () => {
+  it('shows how a verdict differs from the expected one, and fails', async () => {
     const { code, out } = await run(['policy', 'test', 'cases.yaml']);
     expect(code).toBe(1);
     expect(out).toBe(
@@ -132,7 +132,7 @@ describe('policy test', { timeout: 90_000 }, () => {
     );
   });
 
-  it('refuses cases that expect parts a verdict has not', async () => {
+  it('refuses cases that expect fields a verdict does not have', async () => {
     writeFileSync(join(folder, 'odd.yaml'), '- { name: a, facts: {}, expect: { acton: allow } }\n');
     const { code, error } = await run(['policy', 'test', 'odd.yaml', '--policy', 'policy.yaml']);
     expect(code).toBe(1);
@@ -141,7 +141,7 @@ describe('policy test', { timeout: 90_000 }, () => {
 });
 
 describe('explain and simulate', { timeout: 90_000 }, () => {
-  it('show the same walk with what each step found', async () => {
+  it('print the same steps with what each step found', async () => {
     const explained = await run(
       ['policy', 'explain', '--policy', 'policy.yaml'],
       '{"device":{"managed":true,"platform":"android","osVersion":"11"},"user":{"groups":[]}}',
@@ -162,7 +162,7 @@ describe('explain and simulate', { timeout: 90_000 }, () => {
     expect(simulated.out).toMatch(/=> {2}rule "old" +matches\n +platform: "android" matches "android"\n/);
   });
 
-  it('give the steps as JSON', async () => {
+  it('print the steps as JSON', async () => {
     const { out } = await run([
       'simulate',
       '--policy',
@@ -225,7 +225,7 @@ describe('explain and simulate', { timeout: 90_000 }, () => {
     expect((await run([...words, '--request', 'none.txt'])).error).toContain('none.txt cannot be read');
   });
 
-  it('refuse values that are none', async () => {
+  it('refuse malformed values', async () => {
     expect((await run(['simulate', '--policy', 'policy.yaml', '--managed', 'maybe'])).code).toBe(2);
     expect((await run(['policy', 'explain', '--policy', 'policy.yaml'], 'x')).error).toContain(
       'EASGATE_POLICY_FACTS',

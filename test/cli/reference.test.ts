@@ -1,16 +1,16 @@
-// Owns the promises that the documents name the commands as they are, and that every command has help with examples.
+// Owns the promises that the documents name only existing commands, and that every command has help with examples.
 import { readFileSync, readdirSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { allCommands, commandTree } from '../../src/cli/command-tree.ts';
+import { allNodes, commandTree } from '../../src/cli/command-tree.ts';
 import { defineProgram } from '../../src/cli/program.ts';
 import { commandsReference } from '../../src/cli/reference.ts';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 const tree = commandTree(defineProgram());
-const nodes = allCommands(tree);
+const nodes = allNodes(tree);
 
 describe('docs/reference/commands.md', () => {
   it('is up to date (easgate check --commands)', () => {
@@ -18,7 +18,7 @@ describe('docs/reference/commands.md', () => {
   });
 });
 
-/** Command lines of easgate in a document, without what a shell takes away. */
+/** Command lines of easgate in a document, without shell syntax around them. */
 function commandLines(path: string): string[] {
   const found = read(path).matchAll(
     /(?:^ {4}(?:\$ )?|`|&& |-- |easgate )easgate ((?:--config \S+ )?[a-z][^`\n]*)/gm,
@@ -32,18 +32,18 @@ const DOCUMENTS = [
 ];
 
 describe('the documents', () => {
-  it.each(DOCUMENTS)('%s name only commands and options that there are', (path) => {
+  it.each(DOCUMENTS)('%s name only commands and options that exist', (path) => {
     const wrong = commandLines(path).filter((line) => !isCommand(line));
     expect(wrong).toEqual([]);
   });
 
-  it('are read at all', () => {
+  it('contain command lines to check', () => {
     expect(commandLines('docs/guide/operations.md').length).toBeGreaterThan(20);
   });
 });
 
 describe('the examples of help', () => {
-  it('stand at every command, and name only what there is', () => {
+  it('exist for every command and name only existing commands and options', () => {
     const without = nodes.filter((node) => node !== tree && node.examples.length === 0);
     expect(without.map(({ path }) => path.join(' '))).toEqual([]);
     const wrong = nodes
@@ -53,7 +53,7 @@ describe('the examples of help', () => {
   });
 });
 
-/** Whether the words lead to a command, and every option is one of it. */
+/** Whether the words name a command, and every option belongs to it. */
 function isCommand(line: string): boolean {
   const words = line.replace(/ {2,}.*| #.*|[<>|&].*/, '').split(/\s+/);
   let node = tree;

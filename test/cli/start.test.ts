@@ -1,14 +1,14 @@
-// Owns the promise that short commands start fast: what they load, by the imports of their sources. Times depend on the machine,
-// imports do not.
+// Owns the promise that short commands start fast. It checks the imports of their sources: unlike times, these do not depend on
+// the machine.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const SRC = new URL('../../src/', import.meta.url);
-/** An import that is there when the program runs: not of types alone. */
+/** An import that exists at run time: not one of types alone. */
 const IMPORT = /^(?:import|export) (?!type )[^;]*?from '([^']+)';|^import '([^']+)';/gm;
 
-/** Every file below src/ and every package that a file loads before it does anything. */
+/** Every file below src/ and every package that a file loads on import. */
 function loadedBy(...files: string[]): Set<string> {
   const found = new Set<string>();
   const visit = (name: string): void => {
@@ -31,7 +31,7 @@ const packages = (loaded: Set<string>): string[] =>
   [...loaded].filter((name) => !name.endsWith('.ts') && !name.startsWith('node:')).sort();
 
 describe('short commands', () => {
-  it('define all commands with nothing but commander', () => {
+  it('load only commander to define all commands', () => {
     const loaded = loadedBy('main.ts', 'compile-cache.ts', 'cli/program.ts');
     expect(packages(loaded)).toEqual(['commander']);
     expect([...loaded].filter((name) => /^(?:config|gateway|directory|sample|worker)\//.test(name))).toEqual(
@@ -50,7 +50,7 @@ describe('short commands', () => {
     },
   );
 
-  it('explain by a policy document, and so load its expressions, but nothing of the gateway', () => {
+  it('that explain by a policy document load the expression language, but nothing of the gateway', () => {
     const loaded = loadedBy('cli/explain.ts');
     expect(packages(loaded)).toEqual(['@marcbachmann/cel-js', 'yaml', 'zod']);
     expect([...loaded].filter((name) => name.startsWith('gateway/'))).toEqual([]);

@@ -1,4 +1,4 @@
-// Owns the promises of `easgate store` and `easgate check --store`: what they say, do, and leave as exit code.
+// Owns the promises of `easgate store` and `easgate check --store`: their output, effects and exit codes.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,33 @@ describe('easgate store with Redis', () => {
     await redis.kill();
   });
 
-  it('makes the directory once, tells of one that was lost, and takes it when it is accepted', async () => {
+  it('brings a directory of an earlier version over, once', async () => {
+    const run = configured('earlier.yaml', `{ kind: redis, url: "${redis.url}", keyPrefix: "earlier:" }`);
+    const identity = { version: 1, id: '0123456789abcdef', epoch: 1, replaces: [] };
+    const block = { action: 'block', owner: 'admin', reason: null, decidedAt: 5, expiresAt: null };
+    await client.mset(
+      'earlier:schema',
+      JSON.stringify(identity),
+      'earlier:decision:phone1:',
+      JSON.stringify(block),
+    );
+    expect(run('devices', 'list')).toMatchObject({
+      code: 1,
+      text: expect.stringMatching(/EASGATE_STORE_SCHEMA: .*easgate store migrate/) as string,
+    });
+    expect(run('store', 'migrate')).toMatchObject({
+      code: 0,
+      text: expect.stringMatching(/^brought over: .*decision 1.*; epoch 2: /) as string,
+    });
+    expect(run('devices', 'list').text).toMatch(/phone1 .*block/);
+    expect(run('store', 'migrate')).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('nothing to bring over') as string,
+    });
+    await client.flushall();
+  });
+
+  it('creates the directory once, reports a lost one, and uses the new one once the operator accepts it', async () => {
     const run = configured('redis.yaml', `{ kind: redis, url: "${redis.url}" }`);
     expect(run('devices', 'list')).toMatchObject({
       code: 1,
@@ -57,7 +83,7 @@ describe('easgate store with Redis', () => {
     });
     expect(run('store', 'init')).toMatchObject({
       code: 0,
-      text: expect.stringMatching(/^made store /) as string,
+      text: expect.stringMatching(/^created store /) as string,
     });
     expect(run('store', 'init')).toMatchObject({
       code: 0,
@@ -92,15 +118,15 @@ describe('easgate store with Redis', () => {
 });
 
 describe('easgate store with a file', () => {
-  it('lists the wipes that wait in a store that was accepted, and a wipe ordered again stands', async () => {
+  it('lists the suspended wipes of an accepted store, and a wipe that is ordered again is in force', async () => {
     const run = configured('embedded.yaml', '{ kind: embedded, path: embedded.db }');
     expect(run('store', 'init').code).toBe(0);
     const store = await openStore(storeOptions(loadConfig(join(folder, 'embedded.yaml'))));
-    // A wipe is told to those who were seen with the device before it was ordered.
+    // A wipe is sent to the partnerships that were seen before it was ordered.
     await store.recordSeen([seen('alice', phone, 0)]);
     await store.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     await store.close();
-    // What a gateway knew is a later state than what was restored.
+    // A gateway has seen a later state than the restored one.
     const known = { 'embedded.db': { ...identity('embedded.db'), beat: 60_000 } };
     writeFileSync(join(folder, 'store.json'), JSON.stringify(known));
     expect(run('devices', 'list')).toMatchObject({
@@ -121,22 +147,24 @@ describe('easgate store with a file', () => {
     return { id: String(row?.['id']), epoch: Number(row?.['epoch']) };
   }
 
-  it('is checked record by record, and commands overwrite what nobody understands', async () => {
+  it('is checked record by record, and commands overwrite records that cannot be read', async () => {
     const run = configured('broken.yaml', '{ kind: embedded, path: broken.db }');
     const store = await openStore(storeOptions(loadConfig(join(folder, 'broken.yaml'))));
     await store.decide({ user: null, device: phone }, decision('block'), BY_TEST);
     await store.close();
     const database = new DatabaseSync(join(folder, 'broken.db'));
-    database.exec(`INSERT INTO decisions VALUES ('broken1', '', 'nonsense')`);
+    database.exec(`INSERT INTO decisions VALUES ('broken1', '', '', 'nonsense')`);
     database.close();
     expect(run('check', '--store')).toMatchObject({
       code: 1,
-      text: expect.stringMatching(/EASGATE_CORRUPT_RECORD: 1 record .*\n {2}- decision broken1\n/) as string,
+      text: expect.stringMatching(
+        /EASGATE_CORRUPT_RECORD: 1 malformed record .*\n {2}- decision broken1\n/,
+      ) as string,
     });
     const list = run('devices', 'list');
     expect([list.code, list.text]).toEqual([
       0,
-      expect.stringMatching(/broken1 .*not understood: decision broken1/),
+      expect.stringMatching(/broken1 .*malformed: decision broken1/),
     ]);
     expect(list.text).toMatch(/phone1 .*block/);
     expect(run('devices', 'clear', 'PHONE1').code).toBe(0);

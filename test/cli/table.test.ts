@@ -1,4 +1,4 @@
-// Owns the promises of tables: aligned, whole in a pipe, no wider than a terminal.
+// Owns the promises of tables: aligned, uncut in a pipe, no wider than a terminal.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fitTable, table, widthOf } from '../../src/cli/table.ts';
@@ -21,7 +21,7 @@ const ROWS: readonly Row[] = [
 ];
 
 describe('a table', () => {
-  it('is aligned, with two spaces between columns, and whole where there is no terminal', () => {
+  it('is aligned, with two spaces between columns, and uncut without a terminal', () => {
     expect(fitTable(COLUMNS, ROWS, null)).toEqual({
       text: 'ID  TEXT                 NOTE\na1  a text that is long  a note that is long\na2  short                -\n',
       hidden: [],
@@ -34,18 +34,18 @@ describe('a table', () => {
     expect(hidden).toEqual([]);
   });
 
-  it('leaves out what may be left out when cutting is not enough, and says what', () => {
+  it('omits optional columns when cutting is not enough, and names them', () => {
     const { text, hidden } = fitTable(COLUMNS, ROWS, 14);
     expect(text).toBe('ID  TEXT\na1  a text th…\na2  short\n');
     expect(hidden).toEqual(['NOTE']);
   });
 
-  it('counts East Asian letters as two cells and combining ones as none', () => {
+  it('counts East Asian wide characters as two cells and combining characters as none', () => {
     expect([widthOf('小米'), widthOf('e\u0301'), widthOf('abc')]).toEqual([4, 1, 3]);
     expect(table(['A', 'B'], [['小米', 'x']])).toBe('A     B\n小米  x\n');
   });
 
-  it('is never wider than a terminal with room for what may not be cut', () => {
+  it('is never wider than a terminal that has room for the columns that must not be cut', () => {
     const row = fc.record({
       id: fc.string({ maxLength: 8, unit: 'grapheme-ascii' }),
       text: fc.string({ maxLength: 60 }),

@@ -1,4 +1,4 @@
-// Owns the promises of output on a real terminal: colour unless NO_COLOR says otherwise, and tables that fit.
+// Owns the promises of output on a real terminal: colour unless NO_COLOR is set, and tables that fit.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What `devices list` writes on a terminal of so many columns. */
 function onTerminal(columns: number, more: NodeJS.ProcessEnv = {}): string {
-  // Node.js gives a build server no colours: a person's terminal has no CI.
+  // Node.js turns colours off when CI is set, which it is not on a person's terminal.
   const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...env } = process.env;
   const command = `stty cols ${columns}; exec '${process.execPath}' '${MAIN}' devices list --config easgate.yaml`;
   return execFileSync('script', ['-qec', command, '/dev/null'], {
@@ -56,7 +56,7 @@ describe.runIf(hasScript)('a list on a terminal', () => {
     expect(onTerminal(200, { NO_COLOR: '1' })).not.toContain(ESCAPE);
   });
 
-  it('fits its width, and says what does not', () => {
+  it('fits its width, and names the columns it omits', () => {
     const out = onTerminal(80, { NO_COLOR: '1' });
     const [header = '', row = '', remark = ''] = out.split('\n');
     expect(header).toMatch(/^DEVICE +USER .*LAST VERDICT +LAST SEEN/);
@@ -67,7 +67,7 @@ describe.runIf(hasScript)('a list on a terminal', () => {
 });
 
 describe('a list in a pipe', () => {
-  it('is whole and plain', () => {
+  it('is uncut and without colours', () => {
     const out = execFileSync(process.execPath, [MAIN, 'devices', 'list', '--config', 'easgate.yaml'], {
       cwd: folder,
       encoding: 'utf8',

@@ -1,4 +1,4 @@
-// Owns the promises of `easgate devices wipe`: what is asked of the operator, what is refused, how it is taken back; and
+// Owns the promises of `easgate devices wipe`: what the operator must confirm, what is refused, how a wipe is cancelled; and
 // what `devices set` and `list` write and show beside it.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -60,7 +60,7 @@ async function seen(user: UserKey, protocolVersion: string | null, more: Partial
 const onDevice = async () => (await store.getDevice(device))?.decided.decision ?? null;
 const onPartnership = async (user: UserKey) => (await store.lookup(user, device)).partnershipDecision;
 
-/** The answer of alice's phone to whatever wipe is on the device. */
+/** The answer of alice's phone to the wipe that is on the device, if any. */
 async function answered(status: 1 | 2): Promise<void> {
   const stored = await onDevice();
   if (stored?.action !== 'wipe') throw new Error('no wipe');
@@ -128,26 +128,26 @@ describe('easgate devices wipe', () => {
   it.each([
     ['without a reason', ['--confirm', 'phone1']],
     ['that would expire', ['--reason', 'x', '--expires', '7d', '--confirm', 'phone1']],
-  ])('takes a wipe %s for wrong usage', async (_what, words) => {
+  ])('reports a wipe %s as wrong usage', async (_what, words) => {
     expect(await devices('wipe', 'PHONE1', ...words)).toMatchObject({ code: 2 });
     expect(await onDevice()).toBeNull();
   });
 
-  it('refuses a device that nobody knows, and names those near it', async () => {
+  it('refuses an unknown device, and suggests similar ids', async () => {
     const ended = await devices('wipe', 'phone12', '--reason', 'x', '--confirm', 'phone12');
     expect(ended).toMatchObject({ code: 1 });
     expect(ended.error).toContain('EASGATE_NOT_FOUND');
     expect(ended.error).toContain('near: phone1');
   });
 
-  it('tells a device through one user only when asked to', async () => {
+  it('limits a wipe to the partnership of one user only when --user is given', async () => {
     await seen(alice, '12.1');
     expect(await wipe('--user', 'ALICE', '--confirm', 'PHONE1')).toMatchObject({ code: 0 });
     expect(await onDevice()).toBeNull();
     expect(await onPartnership(alice)).toMatchObject({ action: 'wipe', wipe: { state: 'pending' } });
   });
 
-  it('shows what the device said of itself', async () => {
+  it('shows the device information that the device reported', async () => {
     await seen(alice, '16.1', { model: 'iPhone16,1', os: 'iOS 18.1', imei: '350000000000006' });
     const { out } = await wipe('--confirm', 'phone1');
     for (const text of ['iPhone16,1', 'iOS 18.1', '350000000000006']) expect(out).toContain(text);
@@ -155,14 +155,14 @@ describe('easgate devices wipe', () => {
     expect((await devices('show', 'PHONE1')).out).toContain('350000000000006');
   });
 
-  it('says what Outlook mobile does', async () => {
+  it('warns that Outlook mobile carries out account-only wipes only', async () => {
     await seen(alice, '16.1', { userAgent: 'Outlook-iOS-Android/1.0', deviceType: 'Outlook' });
     expect((await wipe('--confirm', 'phone1')).out).toContain(
-      'Outlook mobile obeys an account-only wipe alone.',
+      'Outlook mobile carries out account-only wipes only.',
     );
   });
 
-  it('prints no control characters that a phone called itself by', async () => {
+  it('prints no control characters from the name that a phone reported', async () => {
     await seen(alice, '16.1', { userAgent: 'x\u001b[2J\nOwner: somebody else' });
     const { out } = await wipe('--confirm', 'phone1');
     expect(out).toContain('x?[2J?Owner: somebody else');
@@ -176,7 +176,7 @@ describe('easgate devices wipe', () => {
 });
 
 describe('an account-only wipe', () => {
-  it('is ordered for the only user, of 16.1', async () => {
+  it('is ordered for the only user when the client speaks 16.1', async () => {
     await seen(alice, '16.1');
     const { code, out } = await wipe('--account-only', '--confirm', 'phone1');
     expect(code).toBe(0);
@@ -196,11 +196,11 @@ describe('an account-only wipe', () => {
     expect(code).toBe(1);
     expect(error).toContain('EASGATE_WIPE_VERSION');
     expect(error).toContain(named);
-    expect(error).toContain('older ones cannot be told');
+    expect(error).toContain('older ones ignore it');
     expect(await onPartnership(alice)).toBeNull();
   });
 
-  it('is refused for a device that no user was seen with', async () => {
+  it('is refused for a device without a partnership', async () => {
     const { error } = await wipe('--account-only', '--confirm', 'phone1');
     expect(error).toContain('EASGATE_WIPE_USER: no user was ever seen with phone1');
   });
@@ -236,7 +236,7 @@ describe('a wipe in place', () => {
   });
 
   it.each([null, 2] as const)(
-    'is taken back until the device acknowledged it: answered %s',
+    'can be cancelled until the device acknowledged it: answered %s',
     async (status) => {
       await seen(alice, '16.1');
       await wipe('--confirm', 'phone1');
@@ -261,11 +261,11 @@ describe('a wipe in place', () => {
     expect(await onDevice()).toBeNull();
   });
 
-  it('is named when another one was taken back', async () => {
+  it('is named when another wipe was cancelled', async () => {
     await seen(alice, '16.1');
     await wipe('--account-only', '--confirm', 'phone1');
     const wiped =
-      /still to be wiped: alice on phone1: account-only wipe pending since .*: easgate devices clear phone1 --user alice\n$/;
+      /wipe still pending: alice on phone1: account-only wipe pending since .*: easgate devices clear phone1 --user alice\n$/;
     const nothing = await devices('clear', 'phone1');
     expect(nothing.out).toMatch(new RegExp(`^nothing to clear: no decision on phone1\n${wiped.source}`));
     await store.decide({ user: null, device: device }, decision('quarantine'), BY_TEST);
@@ -286,7 +286,7 @@ describe('a wipe in place', () => {
     expect(await onDevice()).toBeNull();
   });
 
-  it('of one account leaves other users to be blocked', async () => {
+  it('of one account does not prevent a block of other users', async () => {
     await seen(alice, '16.1');
     await seen(bob, '16.1');
     await wipe('--account-only', '--user', 'alice', '--confirm', 'phone1');
@@ -300,15 +300,15 @@ describe('a wipe in place', () => {
     expect(error).toMatch(/EASGATE_WIPE_IN_PLACE: phone1: .*devices clear phone1\n/);
   });
 
-  it('of a device that nobody was seen with names nobody, and says so', async () => {
+  it('of a device without a partnership names no user, and says so', async () => {
     const { out } = await wipe('--confirm', 'phone1');
-    expect(out).toContain('there is nobody to tell');
+    expect(out).toContain('it has no partnership');
     expect(await onDevice()).toMatchObject({ wipe: { partnerships: [] } });
   });
 });
 
 describe('the question', () => {
-  it('is answered by one line', async () => {
+  it('reads one line as its answer', async () => {
     const [input, output] = [new PassThrough(), new PassThrough()];
     const answer = ask('Sure? ', input, output);
     input.write('PHONE1\nmore\n');
@@ -316,7 +316,7 @@ describe('the question', () => {
     expect(String(output.read())).toContain('Sure? ');
   });
 
-  it('ends with the input', async () => {
+  it('ends when the input ends', async () => {
     const input = new PassThrough();
     const answer = ask('Sure? ', input, new PassThrough());
     input.end();
@@ -324,42 +324,42 @@ describe('the question', () => {
   });
 });
 
-describe('a decision by hand', () => {
+describe('a manual decision', () => {
   const upn = 'alice@eas.test' as UserKey;
 
-  it('of a device says that it holds for all of its users', async () => {
+  it('of a device says that it applies to all of its users', async () => {
     await seen(alice, '16.1');
     const { out } = await devices('block', 'PHONE1');
     expect(out).toBe(
-      'block: phone1\n  holds for every user of the device (seen: alice), however its id is spelled\n',
+      'block: phone1\n  applies to every user of the device (seen: alice), under every spelling of its id\n',
     );
   });
 
   it('of a device names the users that it does not hold for', async () => {
     await store.decide({ user: alice, device: device }, decision('allow'), BY_TEST);
     const { out } = await devices('quarantine', 'phone1');
-    expect(out).toContain('does not hold for alice: allow by admin');
+    expect(out).toContain('does not apply to alice: allow by admin');
   });
 
-  it('that allows a user says which logins it does not hold for', async () => {
+  it('that allows a user names the login names that it does not cover', async () => {
     await seen(upn, '16.1');
     const { out, error } = await devices('allow', 'phone1', '--user', 'alice');
-    expect(out).toContain('holds for the login alice alone');
-    expect(out).toContain('does not hold for alice@eas.test, seen with the device');
+    expect(out).toContain('applies only to the login alice');
+    expect(out).toContain('does not apply to alice@eas.test, seen with the device');
     expect(error).toBe('');
     expect((await devices('allow', 'phone1', '--user', 'alice@eas.test')).out).toContain(
-      'does not hold for other spellings of the login, such as alice or DOMAIN\\alice',
+      'does not apply to other spellings of the login, such as alice or DOMAIN\\alice',
     );
   });
 
-  it('that blocks a user says which logins it holds for', async () => {
+  it('that blocks a user names the login names that it covers', async () => {
     await seen('x\\alice' as UserKey, '16.1');
     await seen('alice@other.test' as UserKey, '16.1');
     const { out } = await devices('block', 'phone1', '--user', 'alice@eas.test');
     expect(out).toContain(
-      'holds for alice@eas.test, and for all logins named alice but those of another DNS domain (seen: x\\alice)',
+      'applies to alice@eas.test, and to all logins named alice except those of another DNS domain (seen: x\\alice)',
     );
-    expect(out).toContain('does not hold for alice@other.test, of another DNS domain');
+    expect(out).toContain('does not apply to alice@other.test, of another DNS domain');
   });
 
   it('says what it replaces, and what is stronger', async () => {
@@ -367,7 +367,9 @@ describe('a decision by hand', () => {
     await store.decide({ user: alice, device: device }, decision('quarantine'), BY_TEST);
     const { out } = await devices('allow', 'phone1', '--user', 'alice');
     expect(out).toContain('replaces quarantine on alice on phone1 by admin');
-    expect(out).toContain('has no effect while this holds: block on alice@eas.test by admin');
+    expect(out).toContain(
+      'has no effect while a stricter decision is in force: block on alice@eas.test by admin',
+    );
     expect(await onPartnership(alice)).toMatchObject({ action: 'allow' });
   });
 
@@ -375,16 +377,16 @@ describe('a decision by hand', () => {
     await store.decide({ user: upn, device: device }, { ...decision('block'), expiresAt: 1 }, BY_TEST);
     await store.decide({ user: null, device: device }, { ...decision('block'), expiresAt: 1 }, BY_TEST);
     expect((await devices('allow', 'phone1', '--user', 'alice')).out).not.toContain('has no effect');
-    expect((await devices('quarantine', 'phone1')).out).not.toContain(`does not hold for ${upn}`);
+    expect((await devices('quarantine', 'phone1')).out).not.toContain(`does not apply to ${upn}`);
   });
 
-  it('names a login with an accent among those that a block holds for', async () => {
+  it('lists a login name with an accent among those that a block covers', async () => {
     await seen('x\\àlice' as UserKey, '16.1');
     const { out } = await devices('block', 'phone1', '--user', 'alice');
     expect(out).toContain('(seen: x\\àlice)');
   });
 
-  it('takes the place of one on another alias of the user', async () => {
+  it('replaces a decision on another alias of the user', async () => {
     const smtp = 'a.smith@eas.test' as UserKey;
     await store.decide({ user: smtp, device: device }, decision('allow'), BY_TEST);
     await store.putUsers([userReport(alice, { aliases: [smtp], groups: [] })]);
@@ -397,16 +399,16 @@ describe('a decision by hand', () => {
   });
 
   it.each([
-    [['TYPO'], 'no feed reported typo and no user was seen with it'],
+    [['TYPO'], 'no feed reported typo, and it has no partnership'],
     [['phone1', '--user', 'bob'], 'bob was never seen with phone1, only alice'],
-  ])('warns of what was never seen: %s', async (words, warning) => {
+  ])('warns of a device or user that was never seen: %s', async (words, warning) => {
     await seen(alice, '16.1');
     const { code, error } = await devices('block', ...words);
     expect(code).toBe(0);
     expect(error).toContain(`easgate: warning: ${warning}`);
   });
 
-  it('that is cleared where there is none says so', async () => {
+  it('to clear that does not exist is reported', async () => {
     const { code, out } = await devices('clear', 'NEVEREXISTED');
     expect([code, out]).toEqual([0, 'nothing to clear: no decision on neverexisted\n']);
   });
@@ -415,7 +417,7 @@ describe('a decision by hand', () => {
 describe('easgate devices set', () => {
   const unmet = async () => (await store.getDevice(device))?.record?.unmetRequirements;
 
-  it('writes which requirements are not met, which explain shows', async () => {
+  it('stores which requirements are not met, and explain shows them', async () => {
     const set = ['set', 'PHONE1', '--compliant', 'false', '--requirement', 'encryption', 'minimumOs'];
     expect(await devices(...set)).toMatchObject({ code: 0 });
     expect(await unmet()).toEqual(['encryption', 'minimumOs']);
@@ -425,7 +427,7 @@ describe('easgate devices set', () => {
     });
   });
 
-  it('keeps them while other facts are written, and drops them when the device complies', async () => {
+  it('keeps unmet requirements while other facts are written, and drops them when the device complies', async () => {
     await devices('set', 'PHONE1', '--compliant', 'false', '--requirement', 'encryption');
     await devices('set', 'PHONE1', '--os', 'iOS 18');
     expect(await unmet()).toEqual(['encryption']);

@@ -1,4 +1,4 @@
-// Owns the promises of the check of a configuration: everything at once, each with its place, in an operator's words.
+// Owns the promises of the configuration check: all problems at once, each with its position, in an operator's words.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,6 @@ import { checkConfig } from '../../src/config/check.ts';
 import { schemaAt } from '../../src/config/json-schema.ts';
 import type { JsonSchema } from '../../src/config/json-schema.ts';
 import { oneLine, report } from '../../src/config/problems.ts';
-import { nearest } from '../../src/config/suggest.ts';
 import { createAuthority } from '../support/servers/certificates.ts';
 
 let folder = '';
@@ -114,13 +113,18 @@ describe('checkConfig', () => {
     ],
     [
       'something that is missing',
-      'store:\n  kind: redis\n',
-      [expect.stringMatching(/^error 1:1 store\.url: is missing \(redis:/)],
+      'health:\n  listen: 127.0.0.1:1\nupstream:\n  servers: [ { weight: 2 } ]\n',
+      [expect.stringMatching(/^error 4:\d+ upstream\.servers\.0\.url: is missing/)],
     ],
     [
-      'a name that stands twice',
+      'a Redis directory without a server',
+      'store:\n  kind: redis\n',
+      ['error 2:3 store: needs either url, or sentinels with the name of the primary'],
+    ],
+    [
+      'a name that occurs twice',
       `${REAL}\nlog: { access: true }\nlog: { access: false }\n`,
-      ['error 3:1 : log stands twice here: names must be unique'],
+      ['error 3:1 : log occurs twice here: names must be unique'],
     ],
     [
       'a URL of Redis that is none',
@@ -130,7 +134,7 @@ describe('checkConfig', () => {
     [
       'url beside servers',
       'upstream:\n  url: http://a\n  servers:\n    - { url: "http://b" }\n',
-      [expect.stringMatching(/^error 2:8 upstream\.url: stands beside upstream\.servers/)],
+      [expect.stringMatching(/^error 2:8 upstream\.url: conflicts with upstream\.servers/)],
     ],
     [
       'a URL twice',
@@ -158,7 +162,7 @@ describe('checkConfig', () => {
     [
       'tls for servers without https',
       REAL.replace(' }', ', tls: { minVersion: TLSv1.3 } }'),
-      [expect.stringMatching(/^warning 1:\d+ upstream\.tls: is of no use/)],
+      [expect.stringMatching(/^warning 1:\d+ upstream\.tls: has no effect/)],
     ],
     [
       'the sample server for everybody',
@@ -187,7 +191,7 @@ describe('checkConfig', () => {
     expect(found(REAL)).toEqual([]);
   });
 
-  it('finds everything at once: schema, rules between fields, files, secrets', () => {
+  it('reports all problems at once: schema, rules between fields, files, secrets', () => {
     const text = `
 listen:
   port: -1
@@ -215,7 +219,7 @@ messages: { templatesDir: gone }
     ]);
   });
 
-  it('shows the line with a mark below what is wrong', () => {
+  it('shows the line with a mark below the fault', () => {
     expect(shown('listen:\n  port: 99999 # high\n')).toBe(
       'x.yaml:2:9: error: listen.port: must be a whole number from 0 to 65535, not 99999\n' +
         '    2 |   port: 99999 …\n' +
@@ -223,7 +227,7 @@ messages: { templatesDir: gone }
     );
   });
 
-  it('shows a part of a line that is very long', () => {
+  it('shows only a part of a very long line', () => {
     const excerpt = found(`publicHosts: [${'a, '.repeat(200)}3]`).at(-1)?.excerpt ?? '';
     const [line = '', mark = ''] = excerpt.split('\n');
     expect(line.length).toBeLessThan(120);
@@ -260,7 +264,7 @@ messages: { templatesDir: gone }
     expect(found(text).map(oneLine).join('\n')).not.toContain('hunter2');
   });
 
-  it('says of every field what it must be, without the words of a validator', () => {
+  it('says for every field what it must be, without validator jargon', () => {
     for (const path of fields()) {
       for (const value of ['~', '@?', -7, [[]], { odd: 1 }, true]) {
         const text = JSON.stringify(wrap(path, value));
@@ -290,7 +294,7 @@ ${more}`;
     writeFileSync(join(folder, 'own.key'), issued.key);
   };
 
-  it('that ended are errors that keep nobody from starting', async () => {
+  it('that have expired are errors but do not prevent a start', async () => {
     await issue('mail.example.com', true);
     expect(lines(text())).toEqual([
       expect.stringMatching(
@@ -300,7 +304,7 @@ ${more}`;
     expect(found(text())).toMatchObject([{ aboutCertificate: true }]);
   });
 
-  it('that end within 30 days are warnings', async () => {
+  it('that expire within 30 days are warnings', async () => {
     await issue('mail.example.com');
     expect(lines(text())).toEqual([expect.stringMatching(/^warning 5:24 .* ends on .* in (9|10) days/)]);
   });
@@ -329,20 +333,7 @@ ${more}`;
   });
 });
 
-describe('nearest', () => {
-  it.each([
-    ['adress', 'address'],
-    ['PORT', 'port'],
-    ['prot', 'port'],
-    ['maxHeader', 'maxHeaders'],
-    ['timeout', null],
-    ['x', null],
-  ])('takes %s for %s', (typed, meant) => {
-    expect(nearest(typed, ['address', 'port', 'maxHeaders', 'tls'])).toBe(meant);
-  });
-});
-
-/** The path of every field of the schema; of lists the first entry. */
+/** The path of every field of the schema; for lists, of the first entry. */
 function fields(): (string | number)[][] {
   const all: (string | number)[][] = [];
   const walk = (schema: JsonSchema, path: (string | number)[]): void => {

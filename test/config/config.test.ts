@@ -1,4 +1,4 @@
-// Owns the promises of the configuration: defaults, all problems at once with their place, secrets, paths, documents.
+// Owns the promises of the configuration: defaults, all problems at once with their position, secrets, paths, documents.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ describe('parseConfig', () => {
     expect(config.policy).toEqual({ releaseRate: 200 });
   });
 
-  it('takes every default when it is written out', () => {
+  it('accepts every default when it is written out', () => {
     const config = parseConfig('', '/etc/easgate.yaml');
     expect(parseConfig(JSON.stringify(config), '/etc/easgate.yaml')).toEqual(config);
   });
@@ -57,7 +57,7 @@ describe('parseConfig', () => {
     expect(problems('listen: {port: 1\nlog: x')[0]).toMatch(/line 2/);
   });
 
-  it('refuses a key that stands twice', () => {
+  it('refuses a duplicate key', () => {
     expect(problems('publicHosts: [a]\npublicHosts: [b]\n')[0]).toMatch(/unique/);
   });
 
@@ -80,7 +80,7 @@ describe('parseConfig', () => {
     },
   );
 
-  it('takes a name of its own for that header', () => {
+  it('accepts a custom name for that header', () => {
     expect(problems(forwarding('X-Client-User'))).toEqual([]);
   });
 
@@ -94,12 +94,12 @@ describe('parseConfig', () => {
       const text = `upstream: { url: "https://mail", tls: ${tls} }`;
       return gatewaySettings(parseConfig(text, join(folder, 'tls.yaml')), null);
     };
-    expect(() => read('{ certificate: one.pem }')).toThrow(/together/);
+    expect(() => read('{ certificate: one.pem }')).toThrow(/together only/);
     expect(() => read('{ certificate: one.pem, key: other.key }')).toThrow(/upstream\.tls/);
     expect(() => read('{ certificate: one.pem, key: one.key }')).not.toThrow();
   });
 
-  it('refuses authorities of phones among which none can be read, instead of trusting nobody', async () => {
+  it('refuses a file of client authorities in which no certificate can be read, instead of trusting nobody', async () => {
     const authority = await createAuthority();
     const own = await authority.issue({});
     writeFileSync(join(folder, 'own.pem'), own.certificate);
@@ -143,12 +143,9 @@ describe('parseConfig', () => {
       expect(() => listener(`ticketSecret: ${secret}`)).toThrow(/ticketSecret.*\n.*32 characters/);
     });
 
-    it.each(['NONSENSE', 'TLS_NONSENSE', '"!ALL"', '"  "'])(
-      'refuses ciphers that are none: %s',
-      (ciphers) => {
-        expect(() => listener(`ciphers: ${ciphers}`)).toThrow(/^listen\.tls/);
-      },
-    );
+    it.each(['NONSENSE', 'TLS_NONSENSE', '"!ALL"', '"  "'])('refuses unknown ciphers: %s', (ciphers) => {
+      expect(() => listener(`ciphers: ${ciphers}`)).toThrow(/^listen\.tls/);
+    });
 
     it.each(['TLS_AES_128_GCM_SHA256', 'ECDHE-ECDSA-AES128-GCM-SHA256', 'HIGH'])(
       'takes the ciphers %s',
@@ -163,7 +160,7 @@ describe('parseConfig', () => {
     };
     const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 
-    it('takes authorities with text between them', async () => {
+    it('accepts certificate authorities with text between them', async () => {
       const [one, two] = [await createAuthority('one'), await createAuthority('two')];
       expect(authorities(`# ours\n${one.certificate}\n# theirs\n${two.certificate}\n`)).not.toThrow();
     });
@@ -188,7 +185,7 @@ describe('parseConfig', () => {
       expect(() => gatewaySettings(upstream, null)).toThrow(/^upstream\.tls\.ca/);
     });
 
-    it('refuses one that could be guessed in a file or a variable too', () => {
+    it('refuses a guessable ticketSecret from a file or a variable too', () => {
       writeFileSync(join(folder, 'short'), 'short\n');
       expect(() => listener('ticketSecret: { file: short }')).toThrow(/32 characters/);
       vi.stubEnv('EASGATE_TEST_SECRET', 'short');
@@ -226,7 +223,7 @@ describe('parseConfig', () => {
     expect(servers.map(({ sourceAddresses }) => sourceAddresses)).toEqual([['192.0.2.9'], ['2001:db8::9']]);
   });
 
-  it('refuses a bomb of aliases', () => {
+  it('refuses YAML aliases that expand without bound', () => {
     const lines = ['a: &a [x]'];
     for (let level = 1; level < 12; level++) {
       const [name, below] = [String.fromCharCode(97 + level), String.fromCharCode(96 + level)];
@@ -235,7 +232,7 @@ describe('parseConfig', () => {
     expect(problems(lines.join('\n'))).toHaveLength(1);
   });
 
-  it('ends in a configuration or a ConfigError for any text', () => {
+  it('returns a configuration or throws a ConfigError for any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
         problems(text);

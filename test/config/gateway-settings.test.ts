@@ -1,4 +1,4 @@
-// Owns the proof that every field of the file reaches the data plane, in its unit: one file with everything off its default.
+// Owns the proof that every field of the file reaches the data plane, in its unit: one file in which no field has its default.
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { configurationTable } from '../../src/config/describe.ts';
 import { cacheOptions, gatewaySettings } from '../../src/config/gateway-settings.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
-import { parseRange } from '../../src/identity/client-address.ts';
+import { addressRange } from '../../src/ip-address.ts';
 import { createAuthority } from '../support/servers/certificates.ts';
 import type { Credentials } from '../support/servers/certificates.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
@@ -36,7 +36,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const parse = (text: string): Config => parseConfig(text, join(folder, 'easgate.yaml'));
 
-/** Numbers are all different, so that two fields that are mixed up show. */
+/** All numbers differ, so that a test fails when two fields are mixed up. */
 const FULL = `
 listen:
   address: 127.0.0.9
@@ -118,7 +118,7 @@ limits:
   heldPollMarginSeconds: 148
 `;
 
-/** What is required, and the optional sections with nothing but that: the defaults to differ from. */
+/** The required fields, and each optional section with only its required fields: the defaults to differ from. */
 const BARE = `
 listen:
   proxyProtocolFrom: []
@@ -134,7 +134,7 @@ upstream:
   health: {}
 `;
 
-/** Sections that the data plane is told of, as paths of single values; lists count as one value. */
+/** Sections that the data plane receives, as paths of single values; lists count as one value. */
 function leaves(value: unknown, path = ''): Map<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return new Map([[path, JSON.stringify(value)]]);
@@ -146,17 +146,17 @@ function leaves(value: unknown, path = ''): Map<string, string> {
 
 const TOLD =
   /^(listen|publicUrl|publicHosts|quarantine|autodiscover|passThrough|upstream|outage|cache|identity|throttle|limits)\b/;
-/** Required, or another way to say what another field says. */
+/** Fields that are required, or that are an alternative to another field. */
 const FREE = [
   'listen.tls.certificates',
   'listen.tls.clientCertificate.ca',
   'upstream.url',
-  // The one other value has a test of its own.
+  // The only other value has its own test.
   'quarantine.answer',
 ];
 
 describe('a file with every field away from its default', () => {
-  it('has every field', () => {
+  it('contains every field', () => {
     const full = leaves(parse(FULL));
     const same = [...leaves(parse(BARE))].filter(
       ([path, text]) => TOLD.test(path) && !FREE.includes(path) && full.get(path) === text,
@@ -180,7 +180,7 @@ describe('a file with every field away from its default', () => {
     verify: false,
   });
 
-  it('tells the data plane where to listen, and how', () => {
+  it('gives the data plane its listen addresses and options', () => {
     const { listen, publicUrl, retryAfterSeconds, throttle } = gatewaySettings(parse(FULL), null);
     expect(listen).toEqual({
       address: '127.0.0.9',
@@ -217,7 +217,7 @@ describe('a file with every field away from its default', () => {
     });
   });
 
-  it('tells it of the mail servers, and each what it leaves out', () => {
+  it('gives it the mail servers, each with the shared settings it does not set itself', () => {
     const common = {
       idleTimeoutMs: 110_000,
       maxIdleConnections: 114,
@@ -273,7 +273,7 @@ describe('a file with every field away from its default', () => {
     });
   });
 
-  it('tells it the bounds of the client side, and how requests are named', () => {
+  it('gives it the limits of the client side, and how users and devices are identified', () => {
     const { client, identity } = gatewaySettings(parse(FULL), null);
     expect(client).toEqual({
       maxHeadBytes: 2048,
@@ -305,7 +305,7 @@ describe('a file with every field away from its default', () => {
     });
   });
 
-  it('tells the pass-through lane', () => {
+  it('configures the pass-through lane', () => {
     const { passThrough } = gatewaySettings(parse(FULL), null);
     const { ca, certificate, key } = upstreamTls();
     expect(passThrough).toEqual({
@@ -331,13 +331,13 @@ describe('a file with every field away from its default', () => {
       idleTimeoutMs: 104_000,
       maxConnections: 105,
       certificateHeader: 'x-client-user',
-      trustedProxies: ['10.2.0.0/16', '2001:db8::1'].map(parseRange),
+      trustedProxies: ['10.2.0.0/16', '2001:db8::1'].map(addressRange),
       forwardedHeader: 'forwarded',
       sendsForwarded: true,
     });
   });
 
-  it('tells what answers phones by itself', () => {
+  it('configures the features that answer phones locally', () => {
     const { autodiscover, quarantine } = gatewaySettings(parse(FULL), null);
     expect(autodiscover).toEqual({
       mode: 'forward',
@@ -352,7 +352,7 @@ describe('a file with every field away from its default', () => {
     expect(gatewaySettings(silent, null).quarantine).toBeNull();
   });
 
-  it('tells the verdict cache', () => {
+  it('configures the verdict cache', () => {
     expect(cacheOptions(parse(FULL))).toEqual({
       maxEntries: 126,
       maxUnknownEntries: 127,
@@ -367,7 +367,7 @@ describe('a file with every field away from its default', () => {
 });
 
 describe('a file that leaves fields out', () => {
-  it('has one mail server at url, verified, and asks it nothing', () => {
+  it('has one mail server at url, with a verified certificate and without health checks', () => {
     const { upstream, passThrough, autodiscover } = gatewaySettings(
       parse('upstream: { url: "https://mail" }'),
       null,
@@ -387,7 +387,7 @@ describe('a file that leaves fields out', () => {
     expect({ passThrough, autodiscover }).toEqual({ passThrough: null, autodiscover: null });
   });
 
-  it('sends other paths to the mail servers of the gateway, and asks for health where mail is', () => {
+  it('sends other paths to the mail servers of the gateway, and checks health at the ActiveSync path', () => {
     const text = `
 upstream: { servers: [{ url: "http://one:81" }, { url: "http://two" }], path: /eas, health: {} }
 passThrough: { paths: [{ path: /owa }] }`;
@@ -396,10 +396,18 @@ passThrough: { paths: [{ path: /owa }] }`;
     expect(passThrough).toMatchObject({ server: null, hostHeader: 'preserve' });
   });
 
-  it('means the built-in mail server by sample, among others too', () => {
+  it('uses the built-in mail server for `sample`, also among other servers', () => {
     const text = 'upstream: { servers: [{ url: sample }, { url: "http://two" }] }';
     const { servers } = gatewaySettings(parse(text), 'http://127.0.0.1:9999').upstream;
     expect(servers.map(({ port }) => port)).toEqual([9999, 80]);
+  });
+});
+
+describe('policy.releaseRate', () => {
+  it('is shared by the workers of the gateway', () => {
+    const text =
+      'upstream: { url: "https://mail.internal" }\nworkers: { count: 4 }\npolicy: { releaseRate: 100 }\n';
+    expect(gatewaySettings(parseConfig(text, 'easgate.yaml'), null).releaseRate).toBe(25);
   });
 });
 

@@ -2,13 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { parseTemplateFile } from '../../src/config/message-templates.ts';
-import { messagesSchema } from '../../src/config/messages-schema.ts';
+import { messagesSection } from '../../src/config/schema/messages.ts';
 import { buildCatalogue } from '../../src/notices/catalogue.ts';
 import { DEFAULT_TEMPLATES } from '../../src/notices/default-templates.ts';
 
 describe('the messages section', () => {
-  it('works without being written', () => {
-    expect(messagesSchema.parse({})).toEqual({
+  it('is optional', () => {
+    expect(messagesSection.parse({})).toEqual({
       organisation: null,
       fromName: 'Mail gateway',
       fromAddress: 'no-reply@easgate.invalid',
@@ -27,12 +27,12 @@ describe('the messages section', () => {
     [{ defaultLanguage: 'de_DE' }, 'language tag'],
     [{ colour: 'blue' }, 'colour'],
   ])('refuses %j', (section, problem) => {
-    expect(() => messagesSchema.parse(section)).toThrow(problem);
+    expect(() => messagesSection.parse(section)).toThrow(problem);
   });
 });
 
 describe('parseTemplateFile', () => {
-  it('takes the built-in texts as they are', () => {
+  it('accepts the built-in texts', () => {
     for (const [language, source] of DEFAULT_TEMPLATES) {
       const parsed = parseTemplateFile(stringify(source), language);
       expect(buildCatalogue(new Map([[language, parsed]])).get(language)?.revision).toBe(
@@ -41,7 +41,7 @@ describe('parseTemplateFile', () => {
     }
   });
 
-  it('takes an empty file for no change', () => {
+  it('treats an empty file as no change', () => {
     expect(parseTemplateFile('', 'de')).toEqual({});
   });
 

@@ -20,12 +20,12 @@ describe('the standing warnings of a policy', () => {
 
   it('name a document that only reports', () => {
     expect(warningsOf({ mode: 'reportOnly' })).toContain(
-      'the policy only reports (mode: reportOnly): it keeps no phone out',
+      'the policy only reports (mode: reportOnly): it refuses no phone',
     );
   });
 
   it('name a noCompliancePolicy that lets in whom no policy covers, but not one that only reports', () => {
-    const text = 'noCompliancePolicy: allow lets in every user to whom no compliance policy is deployed';
+    const text = 'noCompliancePolicy: allow allows every user without a deployed compliance policy';
     expect(warningsOf({ noCompliancePolicy: { action: 'allow' } })).toContain(text);
     expect(warningsOf({ noCompliancePolicy: { action: 'quarantine' } })).not.toContain(text);
   });

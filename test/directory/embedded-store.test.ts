@@ -1,5 +1,5 @@
 // Owns the embedded store's test runs: the contract, and what only a file can do.
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,8 +8,9 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
-import { BY_TEST, alice, decision, phone } from '../support/servers/directory-records.ts';
+import { BY_TEST, alice, decision, phone, seenPartnership } from '../support/servers/directory-records.ts';
 import { storeContract } from './store-contract.ts';
 import type { OpenOptions, StoredRecord } from './contract/fixture.ts';
 
@@ -71,6 +72,40 @@ describe('the embedded store', () => {
     const store = await fixture.open();
     await store.decide(onDevice, decision('block'), BY_TEST);
     for (const name of [path, `${path}-wal`, `${path}-shm`]) expect(statSync(name).mode & 0o777).toBe(0o600);
+    await store.close();
+  });
+
+  it('takes a report that another tool wrote by the statements of docs/reference/directory-schema.md', async () => {
+    await fixture.reset();
+    const store = await fixture.open();
+    const before = await store.position();
+    const page = readFileSync(new URL('../../docs/reference/directory-schema.md', import.meta.url), 'utf8');
+    const raw = new DatabaseSync(path);
+    raw.exec(/```sql\n(BEGIN [^`]*)```/.exec(page)?.[1] ?? 'nothing');
+    raw.close();
+    const device = 'appldnphg6nvdt9v' as DeviceKey;
+    expect((await store.lookup(alice, device)).device).toMatchObject({
+      source: 'my-mdm',
+      observedAt: 1_790_000_000_000,
+      managed: true,
+      compliant: true,
+    });
+    expect((await store.changesAfter(before)).changes).toEqual([{ device, user: null }]);
+    await store.close();
+  });
+
+  it('reads no more devices of a made-up name than a look-up may', async () => {
+    await fixture.reset();
+    const store = await fixture.open();
+    const names = Array.from({ length: 1_500 }, (_, index) => `made${index}\\alice` as UserKey);
+    await store.recordSeen(names.map((name) => seenPartnership(name, phone, 5, { lastAllowed: null })));
+    await store.recordSeen([seenPartnership(alice, phone, 9)]);
+    expect((await store.lookup(alice, phone)).userDevices).toEqual([
+      { device: phone, firstSeen: 9, lastAllowed: 9 },
+    ]);
+    let listed = 0;
+    for await (const part of store.scanUsers()) listed += part.length;
+    expect(listed).toBe(1_501);
     await store.close();
   });
 

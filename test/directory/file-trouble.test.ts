@@ -1,4 +1,4 @@
-// Owns the promises of the embedded directory's file: whom it belongs to, and what is said when it cannot be used.
+// Owns the promises of the embedded directory's file: its owner, and the error when it cannot be used.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,23 +26,23 @@ const opened = async (path: string): Promise<unknown> =>
   );
 
 describe('a file of the directory', () => {
-  it('that is none is named', async () => {
+  it('that is not a database is named in the error', async () => {
     const path = join(folder, 'easgate.db');
     writeFileSync(path, 'this is a text of some length, and no database at all'.repeat(100));
     expect(await opened(path)).toMatchObject({
       code: 'EASGATE_STORE_DAMAGED',
-      message: expect.stringContaining(`${path}: it is no SQLite database`),
+      message: expect.stringContaining(`${path}: it is not a SQLite database`),
     });
   });
 
-  it('whose folder cannot be made is named', async () => {
+  it('whose folder cannot be created is named in the error', async () => {
     expect(await opened('/dev/null/data/easgate.db')).toMatchObject({
       code: 'EASGATE_STORE_FILE',
       message: expect.stringContaining('/dev/null/data'),
     });
   });
 
-  it('that may not be written says whose it is and what to do', () => {
+  it('that is not writable leads to an error with its owner and what to do', () => {
     const path = join(folder, 'easgate.db');
     writeFileSync(path, '');
     if (isRoot) chownSync(path, NOBODY, NOBODY);
@@ -52,12 +52,12 @@ describe('a file of the directory', () => {
       '',
     );
     expect(message).toContain(`${path}: `);
-    expect(message).toMatch(/may not write it/);
+    expect(message).toMatch(/no permission to write it/);
     expect(message).toMatch(/sudo -u USER easgate/);
     if (isRoot) expect(message).toContain(`${path} belongs to user ${NOBODY}`);
   });
 
-  it.runIf(isRoot)('that another user made is refused before anything is read from it', () => {
+  it.runIf(isRoot)('that another user created is refused before anything is read from it', () => {
     const path = join(folder, 'easgate.db');
     writeFileSync(path, '');
     chmodSync(folder, 0o755);
@@ -70,11 +70,11 @@ describe('a file of the directory', () => {
       encoding: 'utf8',
     });
     expect(stdout).toMatch(
-      /^EASGATE_STORE_FILE .*easgate\.db: user 65534 may not write it \(.*easgate\.db belongs to user 0/,
+      /^EASGATE_STORE_FILE .*easgate\.db: user 65534 has no permission to write it \(.*easgate\.db belongs to user 0/,
     );
   });
 
-  it.runIf(isRoot)('that root makes in the folder of another user belongs to that user', async () => {
+  it.runIf(isRoot)('that root creates in the folder of another user belongs to that user', async () => {
     const data = join(folder, 'data');
     mkdirSync(data);
     chownSync(data, NOBODY, NOBODY);

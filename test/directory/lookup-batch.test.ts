@@ -1,4 +1,4 @@
-// Owns the promises of look-ups that Redis answers together: each gets its own answer, and few calls are made.
+// Owns the promises of look-ups that are sent to Redis in one batch: each gets its own answer, and few calls are made.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
@@ -39,7 +39,7 @@ async function scriptCalls(): Promise<number> {
 }
 
 describe('look-ups of one turn', () => {
-  it('get their own answers, whatever the number of decisions', async () => {
+  it('each get their own answer, whatever the number of decisions', async () => {
     const namesake = (index: number, at: number): UserKey => `domain${at}\\user${index}` as UserKey;
     for (let index = 0; index < 50; index++) {
       await store.putDevices([deviceReport(device(index), { model: `model ${index}` })]);
@@ -59,7 +59,7 @@ describe('look-ups of one turn', () => {
     }
   });
 
-  it('are few calls', async () => {
+  it('are sent in few calls', async () => {
     await store.lookup(alice, phone);
     await client.config('RESETSTAT');
     await Promise.all(Array.from({ length: 64 }, (_, index) => store.lookup(user(index), device(index))));

@@ -6,7 +6,7 @@ const PATIENCE_MS = 60_000;
 let places: LookupPlaces;
 afterEach(() => places.close());
 
-/** Enters once for each name; what each led to, in order. */
+/** Enters once for each name; returns the results in order. */
 function enterAll(names: readonly string[], order: string[]): (boolean | Promise<boolean>)[] {
   return names.map((name) => {
     const entered = places.enter(name);
@@ -16,7 +16,7 @@ function enterAll(names: readonly string[], order: string[]): (boolean | Promise
 }
 
 describe('places for look-ups', () => {
-  it('are given in turn by holder: who asks for many does not go before who asks once', async () => {
+  it('are given to holders in turn: one with many requests does not go before one with a single request', async () => {
     places = new LookupPlaces(2, PATIENCE_MS);
     const order: string[] = [];
     void enterAll(['flood', 'other', 'flood', 'flood', 'flood', 'phone'], order);
@@ -28,14 +28,14 @@ describe('places for look-ups', () => {
     expect(order).toEqual(['flood', 'phone', 'flood']);
   });
 
-  it('leave half for others, and a newcomer gets one at once', () => {
+  it('leave half for other holders, and a new holder gets one at once', () => {
     places = new LookupPlaces(8, PATIENCE_MS);
     const flood = enterAll(Array(20).fill('flood'), []);
     expect(flood.filter((entered) => entered === true)).toHaveLength(4);
     expect(places.enter('phone')).toBe(true);
   });
 
-  it('are waited for by so many only', () => {
+  it('have a bounded queue', () => {
     places = new LookupPlaces(1, PATIENCE_MS);
     const entered = enterAll(
       Array.from({ length: 20 }, (_, index) => `h${index}`),
@@ -45,7 +45,7 @@ describe('places for look-ups', () => {
     expect(entered.filter((one) => one === false)).toHaveLength(15);
   });
 
-  it('are waited for so long only, and a place that comes later goes to who still waits', async () => {
+  it('have a bounded waiting time, and a place that is freed later goes to a holder that still waits', async () => {
     places = new LookupPlaces(1, 20);
     expect(places.enter('a')).toBe(true);
     expect(await places.enter('b')).toBe(false);

@@ -1,4 +1,4 @@
-// Owns the Redis store's test runs: the contract on a real server, and what an outage does.
+// Owns the tests of the Redis store: the contract of all stores on a real server, and its behaviour during an outage.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
@@ -17,7 +17,14 @@ import type { DirectoryStore } from '../../src/directory/store.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
-import { BY_TEST, alice, decision, phone, wipeDecision } from '../support/servers/directory-records.ts';
+import {
+  BY_TEST,
+  alice,
+  decision,
+  phone,
+  seenPartnership,
+  wipeDecision,
+} from '../support/servers/directory-records.ts';
 import type { OpenOptions, StoredRecord } from './contract/fixture.ts';
 import { storeContract } from './store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
@@ -86,12 +93,14 @@ describe('the Redis store', () => {
     await store.close();
   });
 
-  it('confirms no wipe while Redis hangs, and the gateway keeps the device out', async () => {
+  it('confirms no wipe while Redis hangs, and the gateway blocks the device', async () => {
     await fixture.reset();
     const store = await open();
     const clock = { now: 1_000_000 };
     const limits = { maxEntries: 10, maxUnknownEntries: 10, lifetimeMs: 60_000, unknownLifetimeMs: 10_000 };
     const outage = { maxConcurrentLookups: 4, staleAllowedMs: 900_000, staleBlockedMs: 900_000 };
+    // The deadlines of look-ups share a timer: all of it is on this clock.
+    const pass = stopTimers();
     const cache = new VerdictCache(
       store,
       compileSimplePolicy({}),
@@ -101,7 +110,6 @@ describe('the Redis store', () => {
     await store.decide(onDevice, wipeDecision(100), BY_TEST);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('wipe');
     redis.freeze();
-    const pass = stopTimers();
     try {
       const confirmed = cache.confirm(alice, phone);
       await pass(10_000);
@@ -114,7 +122,7 @@ describe('the Redis store', () => {
     } finally {
       redis.thaw();
     }
-    // What was asked while it hung is answered by now and belongs to nobody.
+    // Replies to the commands sent while Redis hung have arrived, and nobody waits for them.
     expect((await cache.confirm(alice, phone))?.action).toBe('wipe');
     await store.close();
   });
@@ -139,7 +147,7 @@ describe('the Redis store', () => {
     ['without a time', { wipe: { state: 'pending' } }],
     ['in no known state', { wipe: { requestedAt: 1, state: 'done' } }],
     ['that expires', { expiresAt: 5 }],
-  ])('understands no wipe %s', async (_what, more) => {
+  ])('refuses to read a wipe %s', async (_what, more) => {
     await fixture.reset();
     const store = await open();
     await fixture.writeText(
@@ -153,7 +161,7 @@ describe('the Redis store', () => {
     await store.close();
   });
 
-  it('reports an unreadable decision on a user to the look-ups that it concerns, and to no others', async () => {
+  it('reports an unreadable decision on a user only to look-ups of that user', async () => {
     await fixture.reset();
     const store = await open();
     await fixture.writeText({ kind: 'decision', device: phone, user: 'bob' as UserKey }, 'nonsense');
@@ -183,6 +191,21 @@ describe('the Redis store', () => {
     const store = await open();
     await client.hset(keys.device(phone), 'm:a b', JSON.stringify(decision('allow')));
     expect((await store.lookup(alice, phone)).unreadable).toHaveLength(1);
+    await store.close();
+  });
+
+  it('keeps a limited number of partnerships of a device, and of names of one local part: those seen last', async () => {
+    await fixture.reset();
+    const store = await open();
+    const seen = Array.from({ length: 1_100 }, (_, index) =>
+      seenPartnership(`made-up${index}\\alice` as UserKey, phone, index + 1),
+    );
+    for (let at = 0; at < seen.length; at += 200) await store.recordSeen(seen.slice(at, at + 200));
+    expect(await client.hlen(keys.users(alice))).toBe(1_000);
+    expect(await client.hlen(keys.device(phone))).toBe(256);
+    const last = await store.lookup('made-up1099\\alice' as UserKey, phone);
+    expect([last.partnership?.firstSeen, last.userDevices.length]).toEqual([1_100, 1]);
+    expect((await store.lookup('made-up0\\alice' as UserKey, phone)).partnership).toBeNull();
     await store.close();
   });
 

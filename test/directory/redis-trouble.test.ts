@@ -1,4 +1,4 @@
-// Owns the promise that a Redis that cannot be used says why: each cause in its own words, at once, without the password.
+// Owns the promise that the error for an unusable Redis names the cause, comes at once and never contains the password.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -72,9 +72,9 @@ const opened = (url: string) =>
 
 describe('a Redis that cannot be used', () => {
   it.each<[string, () => string, RegExp]>([
-    ['nobody listens', () => `redis://127.0.0.1:${ports.nobody}`, /nobody listens there/],
+    ['nobody listens', () => `redis://127.0.0.1:${ports.nobody}`, /nothing listens there/],
     ['the host has no address', () => 'redis://nowhere.invalid', /no address/],
-    ['the password is missing', () => `redis://127.0.0.1:${ports.guarded}`, /wants a password/],
+    ['the password is missing', () => `redis://127.0.0.1:${ports.guarded}`, /requires a password/],
     [
       'the password is wrong',
       () => `redis://:hunter2@127.0.0.1:${ports.guarded}`,
@@ -88,17 +88,17 @@ describe('a Redis that cannot be used', () => {
     [
       'TLS is spoken to a Redis without',
       () => `rediss://127.0.0.1:${plain.port}`,
-      /speaks no TLS: use redis:/,
+      /does not use TLS: use redis:/,
     ],
-    ['TLS is spoken to something else without', () => `rediss://127.0.0.1:${ports.http}`, /speaks no TLS/],
-    ['TLS is wanted', () => `redis://127.0.0.1:${ports.secure}`, /wants? TLS.*rediss:/],
+    ['TLS is spoken to something else without', () => `rediss://127.0.0.1:${ports.http}`, /does not use TLS/],
+    ['TLS is wanted', () => `redis://127.0.0.1:${ports.secure}`, /requires TLS.*rediss:/],
     [
       'its certificate is nobody known',
       () => `rediss://127.0.0.1:${ports.secure}`,
       /certificate is not trusted/,
     ],
-    ['a web server answers', () => `redis://127.0.0.1:${ports.http}`, /not as Redis does/],
-    ['a mail server answers', () => `redis://127.0.0.1:${ports.banner}`, /not as Redis does/],
+    ['a web server answers', () => `redis://127.0.0.1:${ports.http}`, /is not Redis/],
+    ['a mail server answers', () => `redis://127.0.0.1:${ports.banner}`, /is not Redis/],
     ['the connection is closed', () => `redis://127.0.0.1:${ports.closing}`, /closes the connection at once/],
     ['nothing answers', () => `redis://127.0.0.1:${ports.silent}`, /no answer/],
     ['there is no such database', () => `redis://127.0.0.1:${plain.port}/99`, /no database of this number/],

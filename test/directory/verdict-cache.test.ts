@@ -1,4 +1,4 @@
-// Owns the promises of the verdict cache: freshness, the race of read and change, outage, bounds.
+// Owns the promises of the verdict cache: freshness, the race between a read and a change, outage, bounds.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
@@ -36,7 +36,7 @@ const policy = compileSimplePolicy({});
 /** A store whose look-ups a test can count, hold back, and break. */
 class SlowStore {
   lookups = 0;
-  /** At one time, and the most there were. */
+  /** Look-ups under way, and the highest number so far. */
   underWay = 0;
   most = 0;
   broken = false;
@@ -75,7 +75,7 @@ async function setUp(more: Partial<VerdictCacheOptions> = {}) {
 }
 
 describe('the verdict cache', () => {
-  it('gives the same object for one phone while nothing changes, and another one after a change', async () => {
+  it('returns the same object for a phone until a change, then another one', async () => {
     const { inner, cache, clock, changes } = await setUp();
     await inner.putDevices([deviceReport(phone)]);
     const first = (await cache.decide(alice, phone)).verdict;
@@ -101,13 +101,13 @@ describe('the verdict cache', () => {
     expect(slow.lookups).toBe(1);
   });
 
-  it('looks a key up once however many ask at the same time', async () => {
+  it('looks a key up once for all simultaneous requests', async () => {
     const { slow, cache } = await setUp();
     await Promise.all(Array.from({ length: 50 }, () => cache.decide(alice, phone)));
     expect(slow.lookups).toBe(1);
   });
 
-  it('forgets after its lifetime, unknown devices sooner', async () => {
+  it('drops entries after their lifetime, unknown devices sooner', async () => {
     const { inner, cache, clock } = await setUp();
     await inner.putDevices([deviceReport(phone)]);
     const stranger = 'stranger' as DeviceKey;
@@ -120,7 +120,7 @@ describe('the verdict cache', () => {
     expect(cache.peek(alice, phone)).toBeUndefined();
   });
 
-  it('drops what changed, under every name of its users, and tells its listeners', async () => {
+  it('drops changed entries, under every name of their users, and notifies its listeners', async () => {
     const { inner, cache, changes } = await setUp();
     const upn = 'alice@example.com' as UserKey;
     await cache.decide(alice, phone);
@@ -145,20 +145,20 @@ describe('the verdict cache', () => {
     expect(cache.peek(smtp, phone)).toBeUndefined();
   });
 
-  it('drops what may be a user that changed, and names the local parts', async () => {
+  it('drops entries whose user may be the changed one, and names the local parts', async () => {
     const { inner, cache, changes } = await setUp();
     const login = 'example\\a.smith' as UserKey;
     await inner.decide({ user: alice, device: phone }, decision('block'), BY_TEST);
     expect((await cache.decide(login, phone)).verdict?.action).toBe('quarantine');
     await until(() => changes.length === 1);
-    await inner.putUsers([userReport(alice, { aliases: ['a.smith@example.com' as UserKey], groups: [] })]);
+    await inner.putUsers([userReport(alice, { aliases: ['a.smith@example.com'], groups: [] })]);
     await until(() => changes.length === 2);
     expect([...(changes[1]?.users ?? [])].sort()).toEqual(['a.smith', 'alice']);
     expect(cache.peek(login, phone)).toBeUndefined();
     expect((await cache.decide(login, phone)).verdict?.action).toBe('block');
   });
 
-  it('keeps no verdict that was read before a change and would be stored after it', async () => {
+  it('does not store a verdict that was read before a change and arrives after it', async () => {
     const { inner, slow, cache, changes } = await setUp({ lookupTimeoutMs: 120_000 });
     await inner.putDevices([deviceReport(phone)]);
     await until(() => changes.length === 1);
@@ -174,13 +174,13 @@ describe('the verdict cache', () => {
     expect(cache.peek(alice, phone)?.action).toBe('block');
   });
 
-  it('keeps no verdict that was read from a store before everything in memory became void', async () => {
+  it('does not store a verdict that was read before the whole cache was invalidated', async () => {
     const inner = new EmbeddedStore(':memory:');
     const slow = new SlowStore(inner);
     const drop = Promise.withResolvers<ChangeBatch>();
     let batches = 0;
     const store = Object.create(slow.store, {
-      // The log of a restored store ends before the place of the look-up.
+      // The change log of a restored store ends before the position of the look-up.
       changesAfter: {
         value: async (position: LogPosition) =>
           batches++ === 0 ? drop.promise : inner.changesAfter(position),
@@ -205,7 +205,7 @@ describe('the verdict cache', () => {
     await inner.close();
   });
 
-  it('serves the last known verdict while the store is away, for a while, and knows nothing of others', async () => {
+  it('serves the last known verdict for a limited time while the store is unavailable, and no others', async () => {
     const { inner, slow, cache, clock } = await setUp();
     await inner.putDevices([deviceReport(phone)]);
     await cache.decide(alice, phone);
@@ -224,28 +224,38 @@ describe('the verdict cache', () => {
     expect(await cache.decide(alice, phone)).toEqual({ verdict: null, source: 'none' });
   });
 
+  it('does not keep a verdict that was read too late: a change may have been missed meanwhile', async () => {
+    const { slow, cache } = await setUp({ lookupTimeoutMs: 20 });
+    const gate = Promise.withResolvers<void>();
+    slow.gate = gate.promise;
+    expect((await cache.decide(alice, phone)).verdict).toBeNull();
+    gate.resolve();
+    slow.gate = null;
+    // The late answer comes before that of a later look-up.
+    expect((await cache.decide(alice, 'other' as DeviceKey)).source).toBe('store');
+    expect(cache.peek(alice, 'other' as DeviceKey)).toBeDefined();
+    expect(cache.peek(alice, phone)).toBeUndefined();
+  });
+
   it.each([
     ['of known phones', { address: '192.0.2.1', proven: true }, 4],
     // One address leaves half of the places to others.
     ['of strangers at one address', { address: '192.0.2.1', proven: false }, 2],
-  ])(
-    'has no more look-ups under way %s than it may, and the others wait their turn',
-    async (_, asker, most) => {
-      const { slow, cache } = await setUp({ lookupTimeoutMs: 30_000 });
-      const gate = Promise.withResolvers<void>();
-      slow.gate = gate.promise;
-      const decisions = Array.from({ length: 8 }, (_unused, index) =>
-        cache.decide(alice, `p${index}` as DeviceKey, asker),
-      );
-      await until(() => slow.lookups === most, 'the look-ups that may be under way');
-      gate.resolve();
-      const decided = await Promise.all(decisions);
-      expect(decided.map(({ source }) => source)).toEqual(Array(8).fill('store'));
-      expect(slow.most).toBe(most);
-    },
-  );
+  ])('has a bounded number of look-ups under way %s, and queues the others', async (_, asker, most) => {
+    const { slow, cache } = await setUp({ lookupTimeoutMs: 30_000 });
+    const gate = Promise.withResolvers<void>();
+    slow.gate = gate.promise;
+    const decisions = Array.from({ length: 8 }, (_unused, index) =>
+      cache.decide(alice, `p${index}` as DeviceKey, asker),
+    );
+    await until(() => slow.lookups === most, 'the look-ups that may be under way');
+    gate.resolve();
+    const decided = await Promise.all(decisions);
+    expect(decided.map(({ source }) => source)).toEqual(Array(8).fill('store'));
+    expect(slow.most).toBe(most);
+  });
 
-  it('gives the last known verdict to who waits longer than a look-up may take', async () => {
+  it('serves the last known verdict to a request that waited longer than a look-up may take', async () => {
     const { slow, cache } = await setUp({ lookupTimeoutMs: 50 });
     slow.gate = new Promise(() => undefined);
     const decided = await Promise.all(
@@ -254,7 +264,7 @@ describe('the verdict cache', () => {
     expect(decided.map(({ source }) => source)).toEqual(Array(40).fill('none'));
   });
 
-  it('looks up known phones at once while strangers have all their places and fill their queue', async () => {
+  it('looks up known phones at once while strangers use all their places and fill their queue', async () => {
     const { inner, slow, cache, clock } = await setUp({ lookupTimeoutMs: 30_000, lifetimeMs: 1_000 });
     const recorder = new PartnershipRecorder(inner);
     onTestFinished(() => recorder.close());
@@ -292,7 +302,7 @@ describe('the verdict cache', () => {
     await Promise.all(strangers);
   });
 
-  it('does not make a known phone wait for the look-up of a stranger who names it', async () => {
+  it('does not make a known phone wait for the look-up of a stranger that uses its id', async () => {
     const { slow, cache } = await setUp({ lookupTimeoutMs: 30_000 });
     const gate = Promise.withResolvers<void>();
     slow.gate = gate.promise;
@@ -313,7 +323,7 @@ describe('the verdict cache', () => {
 });
 
 describe('a wipe in the verdict cache', () => {
-  it('keeps the device out while the store is away, and is not repeated from memory', async () => {
+  it('blocks the device while the store is unavailable, and is never sent from memory', async () => {
     const { inner, slow, cache, clock } = await setUp();
     await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('wipe');
@@ -325,7 +335,7 @@ describe('a wipe in the verdict cache', () => {
     expect(verdict?.wipe).toBeUndefined();
   });
 
-  it('is remembered for five seconds at most, whatever the lifetime of others', async () => {
+  it('is cached for at most five seconds, whatever the lifetime of other verdicts', async () => {
     const { inner, cache, clock } = await setUp();
     await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     await cache.decide(alice, phone);
@@ -334,7 +344,7 @@ describe('a wipe in the verdict cache', () => {
     expect(cache.peek(alice, phone)).toBeUndefined();
   });
 
-  it('is confirmed by the store and not by memory', async () => {
+  it('is confirmed by the store and not by the cache', async () => {
     const { inner, slow, cache } = await setUp();
     await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     await cache.decide(alice, phone);
@@ -347,7 +357,7 @@ describe('a wipe in the verdict cache', () => {
     expect(slow.lookups).toBe(2);
   });
 
-  it('is not confirmed when it was taken back, also before the change log says so', async () => {
+  it('is not confirmed once it was cancelled, even before the change log reports that', async () => {
     const { inner, cache, changes } = await setUp();
     await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     await until(() => changes.length === 1);
@@ -372,7 +382,7 @@ describe('a wipe in the verdict cache', () => {
     await early;
   });
 
-  it('is not confirmed by a store that fails, and the failure is told', async () => {
+  it('is not confirmed when the store fails, and the failure is reported', async () => {
     const errors: unknown[] = [];
     const { inner, slow, cache } = await setUp({ onLookupError: (error) => errors.push(error) });
     await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
@@ -382,7 +392,7 @@ describe('a wipe in the verdict cache', () => {
     expect(errors).toHaveLength(1);
   });
 
-  it('is confirmed no more often at a time than look-ups are allowed', async () => {
+  it('has no more confirmations under way than look-ups are allowed', async () => {
     const { slow, cache } = await setUp();
     slow.gate = new Promise(() => undefined);
     await Promise.all(Array.from({ length: 20 }, () => cache.confirm(alice, phone)));
@@ -418,7 +428,7 @@ describe('the partnership recorder', () => {
     verdict: { action: 'allow', reason: 'compliant', rule: '', validUntil: Infinity } as const,
   };
 
-  it('writes a partnership once, and again when something changed', async () => {
+  it('writes a partnership once, and again after a change', async () => {
     const store = new EmbeddedStore(':memory:');
     let writes = 0;
     const counting = Object.create(store, {
@@ -442,7 +452,7 @@ describe('the partnership recorder', () => {
     await store.close();
   });
 
-  it('keeps what it could not write, and writes it later', async () => {
+  it('keeps a partnership that it could not write, and writes it later', async () => {
     const store = new EmbeddedStore(':memory:');
     let away = true;
     const failing = Object.create(store, {

@@ -1,5 +1,5 @@
-// Owns the promises of the verdict cache about policies: another policy, a moment in time and conditions on requests decide by
-// the facts in memory, without a look-up.
+// Owns the promises of the verdict cache about policies: a new policy, a time at which a verdict changes, and conditions on
+// requests are decided from the cached facts, without a look-up.
 import { afterEach, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -65,8 +65,8 @@ async function setUp(document: object) {
   return { store, cache, clock, changes, lookups: () => lookups };
 }
 
-describe('another policy', () => {
-  it('holds at once for everyone in memory, without a look-up, and is told to open requests', async () => {
+describe('a new policy', () => {
+  it('applies at once to every cached phone, without a look-up, and to open requests', async () => {
     const { store, cache, changes, lookups } = await setUp({});
     await store.putDevices([deviceReport(phone, { encrypted: false })]);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
@@ -80,7 +80,7 @@ describe('another policy', () => {
     expect(lookups()).toBe(1);
   });
 
-  it('that decides the same keeps the same verdict', async () => {
+  it('with the same result keeps the same verdict object', async () => {
     const { store, cache } = await setUp({});
     await store.putDevices([deviceReport(phone)]);
     const before = (await cache.decide(alice, phone)).verdict;
@@ -89,8 +89,8 @@ describe('another policy', () => {
   });
 });
 
-describe('a moment in time', () => {
-  it('that a step of the policy waits for decides anew, without a look-up', async () => {
+describe('a time at which a verdict changes', () => {
+  it('set by a step of the policy leads to a new decision, without a look-up', async () => {
     const { store, cache, clock, lookups } = await setUp({
       compliance: [{ require: { checkInWithin: '30d' }, grace: '3d' }],
     });
@@ -110,7 +110,7 @@ describe('a moment in time', () => {
     expect(lookups()).toBe(1);
   });
 
-  it('that ends a decision by hand leaves what holds without it', async () => {
+  it('set by the end of a manual decision leads to the verdict without that decision', async () => {
     const { store, cache, clock } = await setUp({});
     await store.decide(
       { user: null, device: phone },
@@ -129,7 +129,7 @@ describe('conditions on requests', () => {
     rules: [{ name: 'office only', match: { network: { not: '@office' } }, action: 'block' }],
   };
 
-  it('decide each request by itself, from one look-up', async () => {
+  it('are evaluated for each request, from one look-up', async () => {
     const { store, cache, lookups } = await setUp(office);
     await store.putDevices([deviceReport(phone)]);
     const inside = await cache.decide(alice, phone, undefined, from('10.1.2.3'));
@@ -143,14 +143,14 @@ describe('conditions on requests', () => {
     expect(lookups()).toBe(1);
   });
 
-  it('are asked for only by a policy that has some', async () => {
+  it('are evaluated only if the policy has any', async () => {
     const { cache } = await setUp({});
     expect(cache.readsRequests).toBe(false);
     cache.usePolicy(compiled(office));
     expect(cache.readsRequests).toBe(true);
   });
 
-  it('keep few verdicts of one phone, however many hold, and still the right ones', async () => {
+  it('keep a bounded number of verdicts per phone, and the right ones', async () => {
     const networks = Array.from({ length: 20 }, (_, index) => `192.0.2.${index}`);
     const { store, cache } = await setUp({
       rules: networks.map((network, index) => ({ name: `${index}`, match: { network }, action: 'block' })),

@@ -1,9 +1,9 @@
-// Owns the promises of Autodiscover's bytes: one spelling of each target, no XML but the plainest, nothing unescaped.
+// Owns the promises of Autodiscover's bytes: one spelling of each target, only plain XML, nothing unescaped.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { answerJson } from '../../src/eas/autodiscover/json.ts';
 import {
-  factsOf,
+  factsOfEmail,
   readRequest,
   readServerAnswer,
   writeError,
@@ -11,7 +11,7 @@ import {
   writeRequest,
   writeSettings,
 } from '../../src/eas/autodiscover/pox.ts';
-import { parseDiscoveryTarget } from '../../src/eas/autodiscover/target.ts';
+import { parseAutodiscoverTarget } from '../../src/eas/autodiscover/target.ts';
 import { escapeXml, readXml } from '../../src/eas/autodiscover/xml.ts';
 
 const URL = 'https://mail.example.com/Microsoft-Server-ActiveSync';
@@ -42,7 +42,8 @@ describe('a target', () => {
     ['POST', '/autodiscover', null],
     ['POST', '/autodiscover/autodiscover%2exml', null],
     ['POST', '/x/autodiscover/autodiscover.xml', null],
-    ['POST', '/autodiscover/autodiscover.xml?x=1', { form: 'xml', bad: 'EASGATE_QUERY_MALFORMED' }],
+    ['POST', '/autodiscover/autodiscover.xml?x=1', { form: 'xml', bad: null }],
+    ['GET', '/autodiscover/autodiscover.xml?', { form: 'xml', bad: null }],
     ['PUT', '/autodiscover/autodiscover.xml', { form: 'xml', bad: 'EASGATE_NOT_FOUND' }],
     ['POST', '/autodiscover/autodiscover.xml/', 'EASGATE_NOT_FOUND'],
     ['POST', '/autodiscover/autodiscover.svc', 'EASGATE_NOT_FOUND'],
@@ -62,11 +63,23 @@ describe('a target', () => {
     ['GET', '/autodiscover/autodiscover.json/v1.0/a@b?Email=c@d', 'EASGATE_QUERY_DUPLICATE'],
     ['GET', '/autodiscover/autodiscover.json?Email=%0d%0a', 'EASGATE_QUERY_VALUE'],
     ['GET', '/autodiscover/autodiscover.json?Email=', 'EASGATE_QUERY_VALUE'],
-    ['GET', '/autodiscover/autodiscover.json?Mail=a@b', 'EASGATE_QUERY_NAME'],
+    [
+      'GET',
+      '/autodiscover/autodiscover.json?Mail=a@b&X=&Protocol=ActiveSync',
+      { form: 'json', email: null, protocol: 'ActiveSync' },
+    ],
+    ['GET', '/autodiscover/autodiscover.json?Email=a@b&%50rotocol=x', 'EASGATE_QUERY_NAME'],
+    ['GET', '/autodiscover/autodiscover.json?Email=a@b&/owa=x', 'EASGATE_QUERY_NAME'],
+    ['GET', '/autodiscover/autodiscover.json?Email=a@b&x=1&x=2', 'EASGATE_QUERY_DUPLICATE'],
+    [
+      'GET',
+      `/autodiscover/autodiscover.json?${'abcdefghi'.split('').join('=1&')}=1`,
+      'EASGATE_QUERY_MALFORMED',
+    ],
     ['GET', '/autodiscover/autodiscover.json?Email=a@b&&', 'EASGATE_QUERY_MALFORMED'],
     ['GET', `/autodiscover/autodiscover.json?Email=${'a'.repeat(1_100)}`, 'EASGATE_QUERY_TOO_LONG'],
   ])('%s %s', (method, target, expected) => {
-    expect(parseDiscoveryTarget(method, target)).toEqual(expected);
+    expect(parseAutodiscoverTarget(method, target)).toEqual(expected);
   });
 });
 
@@ -74,7 +87,7 @@ describe('the answer in JSON', () => {
   const ask = (email: string | null, protocol: string | null) =>
     answerJson({ form: 'json', email, protocol }, URL);
 
-  it('is the URL of this gateway, for ActiveSync in any case', () => {
+  it('is the URL of this gateway, whatever the letter case of ActiveSync', () => {
     for (const protocol of ['ActiveSync', 'activesync']) {
       const { status, body } = ask('ann@example.com', protocol);
       expect(status).toBe(200);
@@ -102,7 +115,7 @@ describe('the answer in JSON', () => {
     ['ann@example.com', null, 'MandatoryParameterMissing'],
     [null, 'ActiveSync', 'MandatoryParameterMissing'],
     ['ann', 'ActiveSync', 'MandatoryParameterMissing'],
-  ])('for %s and %s is an error and names nobody', (email, protocol, code) => {
+  ])('for %s and %s is an error without a user name', (email, protocol, code) => {
     const { status, body } = ask(email, protocol);
     expect(status).toBe(400);
     expect((JSON.parse(body) as { ErrorCode: string }).ErrorCode).toBe(code);
@@ -154,6 +167,7 @@ describe('a request in XML', () => {
     ['with an unknown entity', request('&nbsp;a@b'), 600],
     ['with a processing instruction', `<?php x?>${request('a@b')}`, 600],
     ['in another encoding', request('a@b').replace('utf-8', 'utf-16'), 600],
+    ['in Latin-1, with others', request('\u00e4@b').replace('utf-8', 'iso-8859-1'), 600],
     ['of many elements', request('a@b').replace('<Request>', `<Request>${'<x/>'.repeat(300)}`), 600],
     [
       'of deep elements',
@@ -164,15 +178,25 @@ describe('a request in XML', () => {
     expect(readRequest(bytes(text))).toBe(code);
   });
 
-  it('in octets that are no UTF-8 is no request', () => {
+  it.each(['US-ASCII', 'iso-8859-1', 'utf8'])(
+    'that declares %s is read if its bytes are the same in UTF-8',
+    (encoding) => {
+      expect(readRequest(bytes(request('a@b').replace('utf-8', encoding)))).toBe('a@b');
+    },
+  );
+
+  it('that is not UTF-8 is refused', () => {
     expect(readRequest(Buffer.concat([bytes(request('a@b')), Buffer.from([0xff])]))).toBe(600);
   });
 });
 
 describe('an answer in XML', () => {
   it('names the user and this gateway', () => {
-    const text = writeSettings(factsOf('ann@example.com'), URL);
-    expect(readServerAnswer(bytes(text))).toEqual({ kind: 'settings', facts: factsOf('ann@example.com') });
+    const text = writeSettings(factsOfEmail('ann@example.com'), URL);
+    expect(readServerAnswer(bytes(text))).toEqual({
+      kind: 'settings',
+      facts: factsOfEmail('ann@example.com'),
+    });
     expect(text.split(URL)).toHaveLength(3);
   });
 
@@ -190,13 +214,13 @@ describe('an answer in XML', () => {
     );
   });
 
-  it('of a server is told without the addresses in it', () => {
-    const text = writeSettings(factsOf('ann@example.com'), 'https://internal.corp/EAS');
+  it('of a server loses the addresses in it', () => {
+    const text = writeSettings(factsOfEmail('ann@example.com'), 'https://internal.corp/EAS');
     expect(JSON.stringify(readServerAnswer(bytes(text)))).not.toContain('internal');
   });
 
   it('may send the phone to another address of the same user', () => {
-    const text = writeRedirect(factsOf('ann@example.com'), 'ann@other.example');
+    const text = writeRedirect(factsOfEmail('ann@example.com'), 'ann@other.example');
     expect(readServerAnswer(bytes(text))).toMatchObject({ kind: 'redirect', email: 'ann@other.example' });
   });
 
@@ -207,15 +231,15 @@ describe('an answer in XML', () => {
   it.each([
     ['nothing', ''],
     ['a page', '<html><body>Sign in</body></html>'],
-    ['no server for phones', writeSettings(factsOf('a@b'), URL).replace('MobileSync', 'CertEnroll')],
-    ['a redirect to no address', writeRedirect(factsOf('a@b'), 'https://elsewhere')],
+    ['no server for phones', writeSettings(factsOfEmail('a@b'), URL).replace('MobileSync', 'CertEnroll')],
+    ['a redirect to no address', writeRedirect(factsOfEmail('a@b'), 'https://elsewhere')],
   ])('that is %s is not understood', (_, text) => {
     expect(readServerAnswer(bytes(text))).toBeNull();
   });
 });
 
 describe('readXml', () => {
-  it('reads or refuses any octets, and never more', () => {
+  it('reads or refuses any octets', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[<>/a&;"'=! ?-]{0,60}$/)),
@@ -235,7 +259,7 @@ describe('readXml', () => {
     );
   });
 
-  it('gets a question mark for what XML has no character for', () => {
+  it('gets a question mark in place of a character that XML does not allow', () => {
     expect(escapeXml('a\u0000b\ud800c')).toBe('a?b\ufffdc');
   });
 });

@@ -1,14 +1,11 @@
-// Owns the promises of the body gate: content type, root element, gzip, heartbeat, and the ready-made replies.
+// Owns the promises of the body gate: content type, root element, gzip.
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { checkBodyStart, contentOf, heartbeatOf } from '../../src/eas/body-gate.ts';
+import { checkBodyStart, contentOf } from '../../src/eas/body-gate.ts';
 import { allCommands, commandByName } from '../../src/eas/commands.ts';
 import type { CommandInfo } from '../../src/eas/commands.ts';
-import { statusReply } from '../../src/eas/replies.ts';
-import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
-import { vectors } from '../support/checks/fixtures.ts';
 
 const info = (name: string): CommandInfo => commandByName(name) as CommandInfo;
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
@@ -49,7 +46,7 @@ describe('checkBodyStart', () => {
     }
   });
 
-  it('asks for more until the root is there', () => {
+  it('needs more bytes until the root element is complete', () => {
     const body = hex('03016a00000d4548');
     for (let cut = 0; cut < 7; cut++)
       expect(checkBodyStart('wbxml', 'Ping', body.subarray(0, cut), false)).toBe('need-more');
@@ -70,7 +67,7 @@ describe('checkBodyStart', () => {
     expect(checkBodyStart('wbxml', 'Sync', hex(body), true)).toMatch(/^EASGATE_BODY/);
   });
 
-  it('looks into gzip', () => {
+  it('reads the root element in a gzip body', () => {
     const ping = wbxml('<Ping xmlns="Ping:"><HeartbeatInterval>480</HeartbeatInterval></Ping>');
     expect(checkBodyStart('gzip-wbxml', 'Ping', gzipSync(ping), true)).toBe('ok');
     expect(checkBodyStart('gzip-wbxml', 'Sync', gzipSync(ping), true)).toBe('EASGATE_BODY_ROOT');
@@ -92,53 +89,5 @@ describe('checkBodyStart', () => {
       ping.subarray(10),
     ]);
     expect(checkBodyStart('gzip-wbxml', 'Ping', named, true)).toBe('EASGATE_BODY_GZIP');
-  });
-});
-
-describe('heartbeatOf', () => {
-  it.each([
-    ['Ping', '<Ping xmlns="Ping:"><HeartbeatInterval>480</HeartbeatInterval></Ping>', 480],
-    ['Ping', '<Ping xmlns="Ping:"><Folders><Folder><Id>5</Id></Folder></Folders></Ping>', -1],
-    ['Sync', '<Sync xmlns="AirSync:"><Wait>5</Wait></Sync>', 300],
-    [
-      'Sync',
-      '<Sync xmlns="AirSync:"><Collections><Collection><SyncKey>1</SyncKey></Collection></Collections><HeartbeatInterval>900</HeartbeatInterval></Sync>',
-      900,
-    ],
-    [
-      'Sync',
-      '<Sync xmlns="AirSync:"><Collections><Collection><SyncKey>1</SyncKey></Collection></Collections></Sync>',
-      0,
-    ],
-    ['FolderSync', '<FolderSync xmlns="FolderHierarchy:"><SyncKey>0</SyncKey></FolderSync>', 0],
-  ] as const)('%s of %s is %i seconds', (command, xml, seconds) => {
-    expect(heartbeatOf('wbxml', command, wbxml(xml))).toBe(seconds);
-  });
-
-  it('is unknown for cached, coded and truncated requests', () => {
-    expect(heartbeatOf('empty', 'Ping', null)).toBe(-1);
-    expect(heartbeatOf('empty', 'Sync', null)).toBe(-1);
-    expect(heartbeatOf('gzip-wbxml', 'Sync', hex('1f8b'))).toBe(-1);
-    expect(heartbeatOf('wbxml', 'Sync', hex('03016a00455c'))).toBe(-1);
-  });
-});
-
-describe('statusReply', () => {
-  const ready = vectors<{ vectors: { description: string; hex: string }[] }>(
-    'eas-wbxml-vectors',
-  ).vectors.filter(({ description }) => /129/.test(description) && !/MoveItems/.test(description));
-  for (const { description, hex: expected } of ready) {
-    it(`is the ready-made answer: ${description}`, () => {
-      const root = decodeWbxml(hex(expected)).name;
-      expect(statusReply(info(root).name, 129)?.toString('hex')).toBe(expected);
-    });
-  }
-
-  it('is valid WBXML with the right root for every command that has one', () => {
-    for (const { name, page } of allCommands()) {
-      const reply = statusReply(name, 129);
-      if (page === -1) expect(reply).toBeNull();
-      else expect(decodeWbxml(reply ?? Buffer.alloc(0)).name).toBe(name);
-    }
   });
 });

@@ -1,5 +1,5 @@
-// Owns the promise that refusals end: the AOSP client by the sample phone's rules (src/sample/phone/reactions.ts), with every
-// answer of the table.
+// Owns the promise that refusals cause no endless loop: the AOSP client, by the sample phone's rules
+// (src/sample/phone/reactions.ts), with every answer of the table.
 import { describe, expect, it } from 'vitest';
 import { REFUSED_COMMANDS, refusalAnswer } from '../../src/eas/refusals.ts';
 import type { EasAnswer, Refusal, RefusedCommand } from '../../src/eas/refusals.ts';
@@ -15,7 +15,7 @@ type End = 'forbidden' | 'password' | 'failed' | 'later' | 'done' | 'loop';
 
 const MAX_REQUESTS = 10;
 
-/** What the AOSP client makes of answers: how it ends, and after which requests. */
+/** How the AOSP client reacts to answers: its final state, and the requests until then. */
 function aosp(start: RefusedCommand, answering: Answering): { end: End; requests: RefusedCommand[] } {
   const requests: RefusedCommand[] = [];
   const provision = (command: RefusedCommand): End | 'repeat' => {
@@ -63,7 +63,7 @@ describe('the AOSP client', () => {
     (command) =>
       refusalAnswer(refusal, command, version, 'android', key && command !== 'Ping');
 
-  it('ends every refusal after at most three requests, told that it may not or to come later', () => {
+  it('stops after at most three requests for every refusal: it is blocked or waits', () => {
     for (const refusal of REFUSALS) {
       for (const command of REFUSED_COMMANDS) {
         for (const version of VERSIONS) {
@@ -82,7 +82,7 @@ describe('the AOSP client', () => {
     }
   });
 
-  it('runs Provision once where provisioning is meant, from Ping too', () => {
+  it('runs Provision once when the refusal asks for it, also after Ping', () => {
     for (const refusal of PROVISIONING) {
       expect(aosp('Sync', refusing(refusal, '12.1', true)).requests).toEqual(['Sync', 'Provision']);
       expect(aosp('Sync', refusing(refusal, '14.1', true)).requests).toEqual(['Sync', 'Provision']);
@@ -94,7 +94,7 @@ describe('the AOSP client', () => {
     }
   });
 
-  it('goes on when a Provision that was let through made the command pass', () => {
+  it('continues when a forwarded Provision made the command pass', () => {
     let provisioned = false;
     const { end, requests } = aosp('Sync', (command) => {
       if (command === 'Provision') provisioned = true;
@@ -103,14 +103,14 @@ describe('the AOSP client', () => {
     expect({ end, requests }).toEqual({ end: 'done', requests: ['Sync', 'Provision', 'Sync'] });
   });
 
-  // What the table is made to avoid: the model would see it.
-  it('loops when a blocked device of 12.1 is let through Provision', () => {
+  // The table avoids these cases; this shows that the model would detect them.
+  it('loops when the Provision of a blocked 12.1 device is forwarded', () => {
     const blocked = refusing('deviceBlocked', '12.1', true);
     const { end } = aosp('Sync', (command) => (command === 'Provision' ? 'success' : blocked(command)));
     expect(end).toBe('loop');
   });
 
-  it('asks for the password or loops when its Ping gets what others get', () => {
+  it('asks for the password or loops when its Ping gets the status of other commands', () => {
     const other =
       (refusal: Refusal): Answering =>
       (command) =>

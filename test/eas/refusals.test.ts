@@ -55,14 +55,14 @@ function combinations(
   );
 }
 
-/** The HTTP status there has to be where the status cannot stand in a body. */
+/** The required HTTP status where the EAS status cannot be sent in a body. */
 function expectedHttp({ refusal, command, key }: Combination): number {
   if (PROVISIONING.includes(refusal) && (command === 'Provision' || command === 'OPTIONS')) return 403;
   return EXPECTED[refusal][key ? 1 : 2];
 }
 
 describe('refusalAnswer', () => {
-  it('knows every command, with a body or without', () => {
+  it('covers every command, with a body or without', () => {
     expect(WITHOUT_BODY).toEqual([
       'GetAttachment',
       'GetHierarchy',
@@ -74,7 +74,7 @@ describe('refusalAnswer', () => {
     expect(WITH_BODY).toHaveLength(19);
   });
 
-  it('puts the status into the element of the command from 14.0 on', () => {
+  it('puts the status into the root element of the command from 14.0 on', () => {
     const all = combinations(WITH_BODY, NEW).filter(
       ({ command, family, refusal }) =>
         !(command === 'Ping' && family === 'android') &&
@@ -98,7 +98,7 @@ describe('refusalAnswer', () => {
     }
   });
 
-  it('never asks for a password and never reads as success', () => {
+  it('never makes a phone ask for a password and never counts as success', () => {
     for (const { answer } of combinations(REFUSED_COMMANDS, [...OLD, ...NEW])) {
       expect([200, 403, 449, 503]).toContain(answer.status);
       // An empty 200 is the success of SendMail, SmartReply and SmartForward.
@@ -113,7 +113,7 @@ describe('refusalAnswer', () => {
     }
   });
 
-  it('sends an Android Ping of 14.0 and later to FolderSync, or away for a while', () => {
+  it('makes an Android phone of 14.0 and later answer its Ping with FolderSync, or wait', () => {
     for (const { refusal, family, answer } of combinations(['Ping'], NEW)) {
       if (family !== 'android') continue;
       if (refusal === 'tryLater') expect(answer).toMatchObject({ status: 503, body: null });
@@ -121,7 +121,7 @@ describe('refusalAnswer', () => {
     }
   });
 
-  it('equals the ready-made answers, but for MoveItems, whose ready-made one names an item', () => {
+  it('equals the recorded answers, except for MoveItems, whose recorded answer names an item', () => {
     const { vectors: all } = vectors<{ vectors: { description: string; hex: string; xml: string }[] }>(
       'eas-wbxml-vectors',
     );
@@ -136,7 +136,7 @@ describe('refusalAnswer', () => {
     }
   });
 
-  it('gives the same frozen object again', () => {
+  it('returns the same frozen object each time', () => {
     for (const one of combinations(REFUSED_COMMANDS, ['12.1', '16.1'])) {
       const { refusal, command, version, family, key, answer } = one;
       expect(Object.isFrozen(answer)).toBe(true);

@@ -1,4 +1,4 @@
-// Owns the proof that the element rules of responses hold for real servers, and that they see what breaks them.
+// Owns the proof that the element rules of responses hold for real servers, and that the check finds violations.
 import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { isElement } from '../../src/eas/wbxml/element.ts';
@@ -7,7 +7,7 @@ import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { captures } from '../support/checks/fixtures.ts';
 import { checkResponse } from '../support/checks/response-rules.ts';
 
-/** Z-Push tells the status ahead of the device's; the schema has it behind. */
+/** Z-Push writes the status before the device's; the schema has it after. */
 function asSchemaHasIt(root: WbxmlElement): WbxmlElement {
   if (root.name !== 'Provision') return root;
   const isFirst = (content: WbxmlElement): boolean => content.name === 'DeviceInformation';
@@ -30,7 +30,7 @@ describe('recorded responses of SOGo and Z-Push', () => {
         seen.set(root.name, (seen.get(root.name) ?? 0) + 1);
       }
     }
-    // Of commands enough that the rules are no invention.
+    // The recordings cover enough commands to support the rules.
     expect([...seen.keys()].toSorted()).toEqual(
       expect.arrayContaining(['FolderSync', 'Ping', 'Provision', 'Settings', 'Sync']),
     );
@@ -59,7 +59,7 @@ describe('the rules', () => {
     ],
     ['a message', message('')],
     ['a key and folders', '<FolderSync xmlns="FolderHierarchy:"><Status>9</Status></FolderSync>'],
-  ])('take %s', (_name, xml) => {
+  ])('accept %s', (_name, xml) => {
     check(xml);
   });
 
@@ -85,7 +85,7 @@ describe('the rules', () => {
       'a wrong count',
       '<FolderSync xmlns="FolderHierarchy:"><Status>1</Status><SyncKey>1</SyncKey><Changes><Count>1</Count></Changes></FolderSync>',
     ],
-  ])('see %s', (_name, xml) => {
+  ])('find %s', (_name, xml) => {
     expect(() => check(xml)).toThrow('against the rules');
   });
 
@@ -98,7 +98,7 @@ describe('the rules', () => {
       '14.0',
       collection('<Class>Email</Class><SyncKey>1</SyncKey><CollectionId>1</CollectionId><Status>1</Status>'),
     ],
-  ])('see %s', (_name, version, xml) => {
+  ])('find %s', (_name, version, xml) => {
     check(xml);
     expect(() => check(xml, version)).toThrow('against the rules');
   });

@@ -17,7 +17,7 @@ const rows = (page: number, tags: Readonly<Record<string, string>>): string[] =>
   Object.entries(tags).map(([token, name]) => `${page}/${token} ${name}`);
 
 describe('the code pages', () => {
-  it('are those of MS-ASWBXML, and what is more of the older tags', () => {
+  it('are those of MS-ASWBXML, plus older tags', () => {
     const ours = CODE_PAGES.flatMap(({ tags }, page) =>
       Object.entries(tags).map(
         ([token, name]) => `${page}/${Number(token).toString(16).padStart(2, '0')} ${name}`,
@@ -37,7 +37,7 @@ describe('the code pages', () => {
     );
   });
 
-  it('name each tag once, so that it has one place', () => {
+  it('map each namespace and tag name to exactly one page and token', () => {
     for (const [page, { namespace, tags }] of CODE_PAGES.entries()) {
       for (const [token, name] of Object.entries(tags)) {
         expect(findTag(namespace, name)).toEqual({ page, token: Number(token) });

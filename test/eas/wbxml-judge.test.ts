@@ -16,7 +16,7 @@ checkLeaks();
 
 const installed = mayUse(WBXML2XML);
 
-/** What the judge makes of a document; empty when it refuses. */
+/** The XML that wbxml2xml writes for a document; empty when it refuses. */
 function judged(bytes: Uint8Array): string {
   const { stdout } = spawnSync('wbxml2xml', ['-l', 'ACTIVESYNC', '-m', '0', '-o', '-', '-'], {
     input: bytes,
@@ -29,7 +29,7 @@ function judged(bytes: Uint8Array): string {
     .trim();
 }
 
-/** Tags that libwbxml 0.11.8 does not know; it says so. */
+/** Tags that libwbxml 0.11.8 reports as unknown. */
 const UNKNOWN: Readonly<Record<string, readonly string[]>> = {
   Calendar: [
     'Attachment',
@@ -65,7 +65,7 @@ const ADDRESSES = ['Business', 'Home', 'Other'].flatMap((kind) =>
   ['City', 'Country', 'PostalCode', 'State', 'Street'].map((part) => [`${kind}Address${part}`, kind + part]),
 );
 
-/** Tags that it writes in its own way, at the same token (libwbxml: encoder). */
+/** Tags that libwbxml names differently, at the same token (libwbxml: encoder). */
 const SPELLED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Contacts: { AssistantPhoneNumber: 'AssistantTelephoneNumber', ...Object.fromEntries(ADDRESSES) },
   Email: {
@@ -106,7 +106,7 @@ const SPELLED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** Tags whose content it takes for bytes, and shows in base64. */
+/** Tags whose content libwbxml treats as bytes and writes in base64. */
 const BYTES: ReadonlySet<string> = new Set([
   'ResolveRecipients:Data',
   'Search:ConversationId',
@@ -124,7 +124,7 @@ interface Tag {
   readonly name: string;
 }
 
-/** The tree as the judge writes it. */
+/** The tree in the form that wbxml2xml writes. */
 function asJudged({ namespace, name, children }: WbxmlElement): WbxmlElement {
   const bytes = isBytes({ namespace, name });
   return {
@@ -144,7 +144,7 @@ const known: readonly Tag[] = CODE_PAGES.flatMap(({ namespace, tags }) =>
 );
 const text = fc.stringMatching(/^[A-Za-z0-9äß€<&>.:@/-]{1,20}$/u);
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((octets) => Buffer.from(octets));
-/** Text may come as OPAQUE anywhere, other bytes only where it expects them. */
+/** Text may be OPAQUE anywhere, other bytes only where libwbxml expects them. */
 const leaf = fc.oneof(
   fc.tuple(fc.constantFrom(...known), text),
   fc.tuple(
@@ -166,8 +166,8 @@ const { tree } = fc.letrec<{ tree: WbxmlElement }>((tie) => ({
   ),
 }));
 /**
- * The judge knows SyncML too and takes a `Data` for an embedded document, by the name of the element two above it, whatever
- * the language is (libwbxml, wbxml_tree_node_get_syncml_data_type).
+ * libwbxml treats a `Data` as an embedded SyncML document, by the name of its grandparent element, in every language (libwbxml,
+ * wbxml_tree_node_get_syncml_data_type).
  */
 function holdsSyncMl(root: WbxmlElement, above: readonly string[] = []): boolean {
   if (root.name === 'Data' && ['Add', 'Replace'].includes(above.at(-2) ?? '')) return true;
@@ -181,7 +181,7 @@ const sync = (...children: WbxmlElement[]): WbxmlElement => ({
 });
 
 describe.runIf(installed)('wbxml2xml', () => {
-  it('reads every generated document as it was meant, opaque contents too', () => {
+  it('reads every generated document with the same content, opaque contents too', () => {
     fc.assert(
       fc.property(tree, (root) => {
         fc.pre(!holdsSyncMl(root));
@@ -213,13 +213,13 @@ describe.runIf(installed)('wbxml2xml', () => {
     },
   );
 
-  it('does not know the page Find: when it does, it is to be asked about it', () => {
+  it('does not know the page Find (when it does, add Find to these tests)', () => {
     const find = CODE_PAGES.find(({ namespace }) => namespace === 'Find');
     for (const name of Object.values(find?.tags ?? {}))
       expect(judged(encodeWbxml(sync({ namespace: 'Find', name, children: ['1'] })))).toContain('<unknown>');
   });
 
-  it('reads the recorded requests alike', () => {
+  it('reads the recorded requests with the same content', () => {
     let opaque = 0;
     for (const capture of captures()) {
       for (const { requestBody } of capture.exchanges) {

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkBodyStart, heartbeatOf } from '../../src/eas/body-gate.ts';
+import { checkBodyStart } from '../../src/eas/body-gate.ts';
+import { heartbeatOf } from '../../src/eas/heartbeat.ts';
 import type { EasCommand } from '../../src/eas/commands.ts';
 import { OutlineReader } from '../../src/quarantine/outline.ts';
 import { findTag } from '../../src/eas/wbxml/code-pages.ts';
@@ -33,12 +34,12 @@ describe('a recorded body with a page switch before END', () => {
   );
 });
 
-/** Pages that a switch may name besides the one in force; the next tag names its own again. */
+/** Pages that a switch may select besides the current one; the next tag selects its own again. */
 const anyPage = fc.constantFrom(0, 2, 7, 13, 17, 25);
-/** What stands before one token: pages, the last of which counts. */
+/** Page switches before one token; the last one counts. */
 const switches = fc.array(anyPage, { maxLength: 3 });
 
-/** Writes a tree with page switches before its tokens, as many as `next` says; before the root none but its own. */
+/** Writes a tree with page switches before its tokens, as many as `next` returns; before the root only its own. */
 function encodeOddly(root: WbxmlElement, next: () => readonly number[]): Buffer {
   const bytes = [0x03, 0x01, 0x6a, 0x00];
   let page = 0;
@@ -80,7 +81,7 @@ describe('page switches before any token', () => {
     bytes: encodeOddly(root, () => stream.next().value ?? []),
   }));
 
-  it('change nothing of what a document says, however it is cut', () => {
+  it('do not change the content of a document, however it is cut', () => {
     fc.assert(
       fc.property(odd, fc.nat(), ({ root, bytes }, place) => {
         expect(toXml(decodeWbxml(bytes))).toBe(toXml(root));
@@ -115,13 +116,13 @@ describe('page switches before any token', () => {
     ['an element without content', '03016a00 00 07 56 00 07 52 03 30 00 01 01'],
     ['another switch', '03016a00 00 07 56 00 00 00 07 52 03 30 00 01 01'],
     ['END, behind an empty element', '03016a00 00 07 56 52 03 30 00 01 00 00 00 07 01'],
-  ])('are taken before %s', (_place, hex) => {
+  ])('are accepted before %s', (_place, hex) => {
     const { name, children } = decodeWbxml(bytesOf(hex));
     expect(name).toBe('FolderSync');
     expect(children).toHaveLength(1);
   });
 
-  it('do not hide the heartbeat of a poll', () => {
+  it('do not hide the heartbeat of a Ping', () => {
     // <Ping>, a switch, <HeartbeatInterval>480, a switch before its END
     const ping = bytesOf('03016a00 00 0d 45 00 02 00 0d 48 03 343830 00 00 00 01 01');
     expect(heartbeatOf('wbxml', 'Ping', ping)).toBe(480);

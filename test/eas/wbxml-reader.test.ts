@@ -1,4 +1,4 @@
-// Owns the promises of the reader: a document says the same in whatever chunks it comes, and so does what is wrong with it.
+// Owns the promises of the reader: a document gives the same events, and the same error, in whatever chunks it arrives.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CODE_PAGES } from '../../src/eas/wbxml/code-pages.ts';
@@ -10,7 +10,7 @@ import type { WbxmlLimits } from '../../src/eas/wbxml/limits.ts';
 import { WbxmlReader } from '../../src/eas/wbxml/reader.ts';
 import { captures, vectors } from '../support/checks/fixtures.ts';
 
-/** What the reader tells of these chunks, pieces of one content put together; the last line is the end or the error. */
+/** The reader's events for these chunks, with pieces of one content joined; the last line is the end or the error. */
 function story(chunks: readonly Uint8Array[], limits: WbxmlLimits = DEFAULT_LIMITS): string[] {
   const reader = new WbxmlReader(limits);
   const lines: string[] = [];
@@ -45,7 +45,7 @@ function story(chunks: readonly Uint8Array[], limits: WbxmlLimits = DEFAULT_LIMI
   return lines;
 }
 
-/** `bytes` cut at these places, in copies: nothing of a chunk may be needed once the next came. */
+/** `bytes` cut at these places, as copies: the reader must not need a chunk after the next one arrived. */
 function cutAt(bytes: Buffer, places: readonly number[]): Buffer[] {
   const ends = [...places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length];
   let from = 0;
@@ -81,7 +81,7 @@ const { tree } = fc.letrec<{ tree: WbxmlElement }>((tie) => ({
 }));
 
 describe('a document in chunks', () => {
-  it('says what it says whole', () => {
+  it('gives the same events as in one piece', () => {
     fc.assert(
       fc.property(tree, cuts, (root, places) => {
         const bytes = encodeWbxml(root);
@@ -92,7 +92,7 @@ describe('a document in chunks', () => {
     );
   });
 
-  it('says it also one octet at a time: vectors and recorded bodies', () => {
+  it('gives the same events one octet at a time: vectors and recorded bodies', () => {
     const { vectors: documents } = vectors<{ vectors: { hex: string }[] }>('eas-wbxml-vectors');
     const recorded = captures().flatMap(({ exchanges }) =>
       exchanges.map(({ requestBody }) => Buffer.from(requestBody, 'base64')),
@@ -108,12 +108,12 @@ describe('a document in chunks', () => {
     }
   });
 
-  it('that is wrong is wrong for the same reason and after the same beginning', () => {
+  it('that is malformed fails with the same error after the same events', () => {
     const { hostile } = vectors<{ hostile: { hex: string }[] }>('eas-wbxml-vectors');
     const broken = fc.oneof(
       fc.constantFrom(...hostile.map(({ hex }) => Buffer.from(hex, 'hex'))),
       fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from([0x03, 0x01, 0x6a, 0x00, ...bytes])),
-      // One octet of a good document is another one, or the document ends there.
+      // One octet of a valid document is changed, or the document ends there.
       fc.tuple(tree, fc.nat(), fc.nat({ max: 256 })).map(([root, place, octet]) => {
         const bytes = Buffer.from(encodeWbxml(root));
         const at = place % bytes.length;
@@ -134,7 +134,7 @@ describe('a document in chunks', () => {
     expect(refused).toBeGreaterThan(500);
   });
 
-  it('is bounded as it is whole', () => {
+  it('has the same limits as in one piece', () => {
     const limits = { ...DEFAULT_LIMITS, maxBytes: 60, maxDepth: 3, maxNodes: 8 };
     let refused = 0;
     fc.assert(
@@ -151,7 +151,7 @@ describe('a document in chunks', () => {
 });
 
 describe('the reader', () => {
-  it('hands a large content on piece by piece, as views of the chunks', () => {
+  it('passes a large content on in pieces, as views of the chunks', () => {
     const reader = new WbxmlReader();
     const head = encodeWbxml({
       namespace: 'ComposeMail',
@@ -175,7 +175,7 @@ describe('the reader', () => {
     expect(events).toBeGreaterThan(99);
   });
 
-  it('takes no chunk before the last one is used up, and no end before that', () => {
+  it('accepts no chunk and no end before the last chunk is consumed', () => {
     const reader = new WbxmlReader();
     reader.push(Buffer.from('03016a004501', 'hex'));
     expect(() => reader.push(Buffer.from('00', 'hex'))).toThrow('before next() has answered null');

@@ -1,5 +1,5 @@
-// Owns the promise of what is refused: each token EAS does not use and each bound, by its own code and at its own octet, so
-// that no document is refused for another reason than the one that is meant.
+// Owns the promises of refusals: each token that EAS does not use and each limit has its own error code and the right octet,
+// so that each document is refused for the intended reason.
 import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { WbxmlError, element } from '../../src/eas/wbxml/element.ts';
@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS } from '../../src/eas/wbxml/limits.ts';
 import type { WbxmlLimits } from '../../src/eas/wbxml/limits.ts';
 import { MAX_LENGTH } from '../../src/eas/wbxml/tokens.ts';
 
-/** Code, and where a message names one, the octet behind the one that was refused. */
+/** The code, and the octet after the refused one when the message names it. */
 function refusal(work: () => unknown): { code: WbxmlErrorCode; octet: number } {
   try {
     work();
@@ -28,7 +28,7 @@ const OPEN = '03016a00 45 4e';
 const CLOSE = '01 01';
 
 describe('the decoder refuses at its octet', () => {
-  it('nothing in the document that the others are made of', () => {
+  it('nothing in the valid document that the malformed ones are made from', () => {
     expect(decode(`${OPEN} 03 31 00 ${CLOSE}`).children).toHaveLength(1);
     expect(decode(`${OPEN} c3 01 31 ${CLOSE}`).children).toHaveLength(1);
     expect(decode('03016a00 45 00 02 4f 01 01').children).toHaveLength(1);
@@ -96,12 +96,12 @@ describe('the decoder refuses at its octet', () => {
     expect(refusal(() => decode(hex))).toEqual({ code, octet });
   });
 
-  it('a document that ends anywhere before its end', () => {
+  it('a document that is truncated anywhere', () => {
     const whole = Buffer.from(
       `${OPEN} 03 e282ac 00 01 c3 8148 ${'61'.repeat(200)} 00 02 05 01`.replaceAll(' ', ''),
       'hex',
     );
-    // Behind the text, Status was closed: the rest stands in Sync.
+    // Status is closed after the text: the rest is in Sync.
     expect(decodeWbxml(whole).children).toHaveLength(3);
     for (let length = 0; length < whole.length; length++) {
       const { code, octet } = refusal(() => decodeWbxml(whole.subarray(0, length)));
@@ -109,7 +109,7 @@ describe('the decoder refuses at its octet', () => {
     }
   });
 
-  it('an opaque content that is announced longer than the document', () => {
+  it('an opaque content whose length exceeds the document', () => {
     expect(refusal(() => decode(`${OPEN} c3 05 31`))).toEqual({ code: 'EASGATE_WBXML_TRUNCATED', octet: 9 });
     expect(refusal(() => decode(`${OPEN} c3 ff ff ff 7f 31`))).toEqual({
       code: 'EASGATE_WBXML_TRUNCATED',
@@ -119,7 +119,7 @@ describe('the decoder refuses at its octet', () => {
 });
 
 describe('with keepUnknown', () => {
-  it('unknown tags and pages have names by their place, and all else is refused as ever', () => {
+  it('unknown tags and pages are named by their numbers, and everything else is refused as before', () => {
     expect(decode('03016a00 6a 00 1a 05 01', { keepUnknown: true })).toEqual({
       namespace: 'AirSync',
       name: 'unknown-00-2a',
@@ -158,16 +158,16 @@ describe.each([
 ] as const)('the limit of %s', (_name, key, most, make) => {
   const limits = { ...DEFAULT_LIMITS, [key]: most };
 
-  it('lets the last one pass, both ways', () => {
+  it('allows exactly the limit, in decoder and encoder', () => {
     const bytes = encodeWbxml(make(most), limits);
     expect(decodeWbxml(bytes, limits)).toEqual(make(most));
   });
 
-  it('refuses the next, both ways', () => {
+  it('refuses one more, in decoder and encoder', () => {
     const bytes = encodeWbxml(make(most + 1), { ...DEFAULT_LIMITS, maxDepth: 1_000 });
     expect(refusal(() => decodeWbxml(bytes, limits)).code).toBe(LIMIT);
     expect(refusal(() => encodeWbxml(make(most + 1), limits)).code).toBe(LIMIT);
-    // Nothing else is wrong with it.
+    // The rest of the document is valid.
     expect(decodeWbxml(bytes, { ...limits, [key]: most + 1 })).toEqual(make(most + 1));
   });
 });
@@ -187,12 +187,12 @@ describe('the limit of bytes', () => {
     expect(refusal(() => decodeWbxml(bytes, less))).toEqual({ code: LIMIT, octet: bytes.length - 1 });
   });
 
-  it('stops an encoder before it holds much more', () => {
+  it('stops the encoder before it buffers much more', () => {
     const root = element('AirSync', 'Sync', 'x'.repeat(10_000_000));
     expect(refusal(() => encodeWbxml(root, { ...DEFAULT_LIMITS, maxBytes: 1_000 })).code).toBe(LIMIT);
   });
 
-  it('refuses opaque content whose length has no four septets', () => {
+  it('refuses opaque content whose length needs more than four octets', () => {
     const root = element('ComposeMail', 'Mime', Buffer.alloc(MAX_LENGTH + 1));
     expect(refusal(() => encodeWbxml(root, { ...DEFAULT_LIMITS, maxBytes: Infinity })).code).toBe(LIMIT);
   });

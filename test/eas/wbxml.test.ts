@@ -1,4 +1,4 @@
-// Owns the promises of the WBXML codec: every vector both ways, nothing the specification calls unused.
+// Owns the promises of the WBXML codec: every vector in both directions, and no token that the specification does not use.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CODE_PAGES } from '../../src/eas/wbxml/code-pages.ts';
@@ -68,7 +68,7 @@ const tree: fc.Arbitrary<WbxmlElement> = fc.letrec<{ node: WbxmlElement }>((tie)
 })).node;
 
 describe('any document', () => {
-  it('comes back as it was encoded', () => {
+  it('decodes to the tree it was encoded from', () => {
     fc.assert(
       fc.property(tree, (root) => {
         expect(decodeWbxml(encodeWbxml(root))).toEqual(root);
@@ -76,7 +76,7 @@ describe('any document', () => {
     );
   });
 
-  it('comes back from its XML', () => {
+  it('is equal after conversion to XML and back', () => {
     fc.assert(
       fc.property(tree, (root) => {
         expect(toXml(fromXml(toXml(root)))).toBe(toXml(root));
@@ -84,7 +84,7 @@ describe('any document', () => {
     );
   });
 
-  it('of random bytes is read or refused, and never more', () => {
+  it('of random bytes is read or refused with a codec error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         try {

@@ -1,4 +1,4 @@
-// Owns the promises of taking schemes out of WWW-Authenticate.
+// Owns the promises of removing schemes from WWW-Authenticate.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withoutSchemes } from '../../src/http/challenges.ts';
@@ -26,11 +26,11 @@ describe('a list of challenges', () => {
     'NTLM=1',
     'Bearer ntlm',
     'NTLM2',
-  ])('is left as it is without them: %j', (value) => {
+  ])('without these schemes is unchanged: %j', (value) => {
     expect(without(value)).toBe(value);
   });
 
-  it('keeps every other challenge in order, whatever stands between them', () => {
+  it('keeps every other challenge in order, whatever is between them', () => {
     const other = fc.constantFrom('Basic realm="x, NTLM"', 'Bearer a="1", b=2', 'Digest', 'Custom dG9rZW4=');
     const offer = fc.constantFrom('NTLM', 'negotiate', 'Negotiate YII=', 'NTLM a="b, c"');
     fc.assert(
@@ -42,7 +42,7 @@ describe('a list of challenges', () => {
     );
   });
 
-  it('is read without throwing whatever it holds, also where quotes never end', () => {
+  it('never makes the parser throw, even with unterminated quotes', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         expect(without(text).length).toBeLessThanOrEqual(text.length);

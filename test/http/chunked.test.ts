@@ -39,7 +39,7 @@ describe('ChunkScanner', () => {
     expect(scan('0\r\nX-Sum: 1\r\n\r\n')).toMatchObject({ result: 'end', trailers: 'X-Sum: 1\r\n' });
   });
 
-  it('yields the same payload at every way of cutting the input', () => {
+  it('yields the same payload however the input is cut', () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ minLength: 1, maxLength: 40, unit: 'binary-ascii' }), { maxLength: 5 }),
@@ -97,7 +97,7 @@ describe('a scanner that skips extensions (RFC 9112 7.1.1)', () => {
     fc.string({ unit: fc.constantFrom(...'a;=" \t,\\~\xff'), maxLength: 40 }).map((text) => `;${text}`),
   );
 
-  it('yields the payload, whatever stands around the sizes, at every way of cutting the input', () => {
+  it('yields the payload, whatever is around the sizes and however the input is cut', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(sizes, ends, fc.string({ minLength: 1, maxLength: 40, unit: 'binary-ascii' })), {
@@ -142,7 +142,7 @@ describe('a scanner that skips extensions (RFC 9112 7.1.1)', () => {
     expect(skip(text).result).toBe('invalid');
   });
 
-  it('takes any number of chunks with sizes of 16 digits, or with short extensions on long chunks', () => {
+  it('accepts any number of chunks with sizes of 16 digits, or with short extensions on long chunks', () => {
     const padded = '0000000000000001\r\nx\r\n'.repeat(5_000);
     expect(skip(`${padded}0\r\n\r\n`)).toMatchObject({ result: 'end', payload: 'x'.repeat(5_000) });
     const signed = `80;chunk-signature=${'a'.repeat(64)}\r\n${'x'.repeat(128)}\r\n`.repeat(2_000);

@@ -1,8 +1,8 @@
-// Owns the promises of the PROXY protocol's bytes: what is read, what is written, and that both agree.
+// Owns the promises of the PROXY protocol codec: the headers it reads, the headers it writes, and that both agree.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseProxyHeader, proxyHeader } from '../../src/http/proxy-protocol.ts';
-import { parseAddress } from '../../src/identity/client-address.ts';
+import { parseAddress } from '../../src/ip-address.ts';
 
 const BAD = 'EASGATE_PROXY_PROTOCOL';
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
@@ -47,17 +47,17 @@ describe('a version 1 header', () => {
     ['2001:db8:0:0:0:0:0:1', '2001:db8::1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
     ['::ffff:c000:201', '192.0.2.1'],
-  ])('gives one address one spelling: %s', (text, address) => {
+  ])('normalizes the spelling of an address: %s', (text, address) => {
     expect(parse(`PROXY TCP6 ${text} 2001:db8::2 1 2\r\n`)).toMatchObject({ source: address });
   });
 
-  it('says nothing as UNKNOWN, whatever follows', () => {
+  it('gives no address for UNKNOWN, whatever follows', () => {
     expect(parse('PROXY UNKNOWN\r\n')).toEqual({ source: null, sourcePort: 0, secure: false, end: 15 });
     const text = 'PROXY UNKNOWN 192.0.2.1 any thing\r\n';
     expect(parse(text)).toEqual({ source: null, sourcePort: 0, secure: false, end: text.length });
   });
 
-  it('is read at its greatest length and refused beyond it', () => {
+  it('is accepted at its maximum length and refused beyond it', () => {
     const most = `PROXY UNKNOWN ${'f'.repeat(91)}\r\n`;
     expect(most).toHaveLength(107);
     expect(parse(most)).toMatchObject({ source: null, end: 107 });
@@ -109,13 +109,13 @@ describe('a version 2 header', () => {
     });
   });
 
-  it('gives an IPv4 address its own spelling where it comes as IPv6', () => {
+  it('gives an IPv4-mapped IPv6 address as IPv4', () => {
     const mapped = Buffer.from(IPV6);
     Buffer.from('00000000000000000000ffffc0000201', 'hex').copy(mapped);
     expect(parse(v2(0x21, 0x21, mapped))).toMatchObject({ source: '192.0.2.1' });
   });
 
-  it('says nothing as LOCAL or without family, whatever follows', () => {
+  it('gives no address for LOCAL or AF_UNSPEC, whatever follows', () => {
     expect(parse(v2(0x20, 0, Buffer.alloc(0)))).toEqual({
       source: null,
       sourcePort: 0,
@@ -143,7 +143,7 @@ describe('a version 2 header', () => {
     expect(parse(v2(0x20, 0x11, Buffer.concat([IPV4, more])))).toMatchObject({ source: null, secure: false });
   });
 
-  it('is read past its TLVs', () => {
+  it('ends after its TLVs', () => {
     const more = Buffer.concat([
       tlv(0x02, Buffer.from('mail.example')),
       tlv(0x04, Buffer.alloc(0)),
@@ -194,7 +194,7 @@ describe('any header', () => {
     v2(0x20, 0, Buffer.alloc(0)),
   ];
 
-  it('needs more bytes until its last one, and none behind it', () => {
+  it('needs every byte up to its last one and none after it', () => {
     for (const header of headers) {
       const whole = parse(header);
       expect(whole).toMatchObject({ end: header.length });
@@ -205,7 +205,7 @@ describe('any header', () => {
     }
   });
 
-  it('never throws and never ends beyond its bytes', () => {
+  it('never throws and never ends beyond the input', () => {
     const start = fc.constantFrom(Buffer.alloc(0), SIGNATURE, Buffer.from('PROXY '), ...headers);
     fc.assert(
       fc.property(start, fc.uint8Array({ maxLength: 600 }), (prefix, noise) => {
@@ -236,7 +236,7 @@ describe('any header', () => {
 });
 
 describe('the header that is written', () => {
-  it('is the text or the bytes of the specification', () => {
+  it('has the text or bytes of the specification', () => {
     expect(proxyHeader(1, '192.0.2.1', 56324, '198.51.100.9', 443).toString()).toBe(
       'PROXY TCP4 192.0.2.1 198.51.100.9 56324 443\r\n',
     );
@@ -247,13 +247,13 @@ describe('the header that is written', () => {
     expect(proxyHeader(2, '2001:db8::1', 56324, '2001:db8::2', 443)).toEqual(v2(0x21, 0x21, IPV6));
   });
 
-  it('names IPv4 addresses as such where a socket gives them as IPv6', () => {
+  it('has IPv4 addresses for IPv4-mapped addresses of a socket', () => {
     expect(proxyHeader(1, '::ffff:192.0.2.1', 1, '::ffff:198.51.100.9', 2).toString()).toBe(
       'PROXY TCP4 192.0.2.1 198.51.100.9 1 2\r\n',
     );
   });
 
-  it('says that nobody is named where the addresses are of two families or none', () => {
+  it('gives no address when the addresses are of different families or unknown', () => {
     for (const [source, destination] of [
       ['192.0.2.1', '2001:db8::2'],
       ['', '198.51.100.9'],

@@ -1,4 +1,4 @@
-// Owns the promises of reading NTLM and Negotiate credentials: which leg, and whose.
+// Owns the promises of reading NTLM and Negotiate credentials: which leg of the handshake, and which user.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isConnectionBound, readLeg } from '../../src/identity/ntlm.ts';
@@ -35,21 +35,21 @@ describe('a scheme that authenticates the connection', () => {
 });
 
 describe('the first leg', () => {
-  it('names nobody as NTLM type 1', () => {
+  it('names no user as NTLM type 1', () => {
     expect(ntlm(negotiateMessage())).toEqual(OPENING);
     expect(negotiate(negotiateMessage())).toEqual(OPENING);
   });
 
-  it('names nobody as NTLM type 1 inside SPNEGO', () => {
+  it('names no user as NTLM type 1 inside SPNEGO', () => {
     expect(negotiate(spnegoNegotiate())).toEqual(OPENING);
   });
 
-  it('names nobody as a Kerberos ticket, whatever the ticket holds', () => {
+  it('names no user as a Kerberos ticket, whatever the ticket contains', () => {
     expect(negotiate(kerberosToken())).toEqual(OPENING);
     expect(negotiate(kerberosToken(authenticateMessage({ user: 'alice' })))).toEqual(OPENING);
   });
 
-  it('names nobody as a challenge that a client echoes', () => {
+  it('names no user as a challenge that a client echoes', () => {
     expect(ntlm(challengeMessage(Buffer.alloc(8)))).toEqual(OPENING);
   });
 });
@@ -67,7 +67,7 @@ describe('the last leg', () => {
     expect(ntlm(authenticateMessage({ user: 'ALICE', charset: 'oem' }))).toEqual(NAMES_ALICE);
   });
 
-  it('is refused where OEM text goes beyond what all code pages share', () => {
+  it('is refused when OEM text has characters that code pages do not share', () => {
     expect(ntlm(authenticateMessage({ user: 'J\xfcrgen', charset: 'oem' }))).toBe('EASGATE_AUTHORIZATION');
     expect(ntlm(authenticateMessage({ user: 'al\tice', charset: 'oem' }))).toBe('EASGATE_AUTHORIZATION');
   });
@@ -85,14 +85,14 @@ describe('the last leg', () => {
     }
   });
 
-  it('has the domain in the key, but for that of a UPN', () => {
+  it('has the domain in the key, except the domain of a UPN', () => {
     expect(ntlm(authenticateMessage({ user: 'Alice', domain: 'FABRIKAM' }))).toEqual({
       leg: 'closing',
       user: 'fabrikam\\alice',
     });
     const alone = authenticateMessage({ user: 'alice', domain: '' });
     expect(ntlm(alone)).toEqual({ leg: 'closing', user: 'alice' });
-    // What holds nothing may lie anywhere.
+    // An empty field may have any offset.
     alone.writeUInt32LE(0, 32);
     expect(ntlm(alone)).toEqual({ leg: 'closing', user: 'alice' });
     expect(ntlm(authenticateMessage({ user: 'alice@contoso.com', domain: 'FABRIKAM' }))).toEqual({
@@ -121,14 +121,14 @@ describe('the last leg', () => {
     expect(negotiate(spnegoResponse(authenticateMessage({ user: '' })))).toBe('EASGATE_AUTHORIZATION');
   });
 
-  it('is refused when the name has half a UTF-16 character or a lone surrogate', () => {
+  it('is refused when the name has an odd number of octets or a lone surrogate', () => {
     const half = authenticateMessage({ user: 'alice' });
     half.writeUInt16LE(9, 36);
     expect(ntlm(half)).toBe('EASGATE_AUTHORIZATION');
     expect(ntlm(authenticateMessage({ user: 'alice\ud800' }))).toBe('EASGATE_AUTHORIZATION');
   });
 
-  it('is refused when the name lies in the fixed part or beyond the end', () => {
+  it('is refused when the name overlaps the fixed part or exceeds the message', () => {
     for (const offset of [0, 8, 63, 10_000, 0xffff_ffff]) {
       const message = authenticateMessage({ user: 'alice' });
       message.writeUInt32LE(offset, 40);
@@ -136,7 +136,7 @@ describe('the last leg', () => {
     }
   });
 
-  it('never names anybody else when it is cut short', () => {
+  it('never names another user when it is truncated', () => {
     const message = authenticateMessage({ user: 'alice' });
     for (let length = 0; length < message.length; length++) {
       const leg = ntlm(message.subarray(0, length));
@@ -147,11 +147,11 @@ describe('the last leg', () => {
   });
 });
 
-describe('SPNEGO that is not one plain DER token', () => {
+describe('SPNEGO that is not exactly one DER token', () => {
   const message = authenticateMessage({ user: 'alice' });
   const part = der(0xa2, der(0x04, message));
 
-  /** A length in one octet more than needed: BER, not DER. */
+  /** A length with one octet more than needed: BER, not DER. */
   function longLength(token: Buffer): Buffer {
     const body = token.subarray(token[1] === 0x82 ? 4 : token[1] === 0x81 ? 3 : 2);
     return Buffer.concat([
@@ -177,7 +177,7 @@ describe('SPNEGO that is not one plain DER token', () => {
     expect(negotiate(token)).toEqual(OPENING);
   });
 
-  it('names nobody when it is cut short', () => {
+  it('names no user when it is truncated', () => {
     const token = spnegoResponse(message);
     for (let length = 1; length < token.length; length++)
       expect(negotiate(token.subarray(0, length))).toEqual(OPENING);
@@ -214,7 +214,7 @@ describe('any bytes', () => {
     );
   });
 
-  it('put into a good token never throw, nor name a user that the token does not hold as its own field', () => {
+  it('put into a valid token never throw, nor name a user that is not a field of the token', () => {
     const message = authenticateMessage({ user: 'alice' });
     fc.assert(
       fc.property(

@@ -1,4 +1,4 @@
-// Owns the promise that stored records are read as their schemas say, whole or not.
+// Owns the promise that stored records, complete or not, are read as their schemas say.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -120,7 +120,7 @@ describe('a stored record', () => {
     expect(refused(() => readDevice(stored))).toBe(name);
   });
 
-  it('keeps so many spellings and no more', () => {
+  it('keeps a bounded number of spellings', () => {
     const spellings = Array.from({ length: MAX_SPELLINGS + 1 }, (_, index) => `s${index}`);
     expect(readPartnership(alice, phone, JSON.stringify({ spellings })).spellings).toEqual(
       spellings.slice(0, MAX_SPELLINGS),
@@ -132,7 +132,7 @@ describe('a stored wipe', () => {
   const read = (change: object): string =>
     refused(() => readDecision(JSON.stringify({ ...WIPE, ...change }), 'd', 3));
 
-  it('is suspended in a store of another epoch, and is stored again with the epoch of its order', () => {
+  it('is suspended in a store of another epoch, and is written back with the epoch of its order', () => {
     const wipe = readDecision(JSON.stringify(WIPE), 'd', 3);
     expect(wipe).not.toHaveProperty('wipe.suspended');
     expect(wipe).not.toHaveProperty('wipe.epoch');
@@ -140,7 +140,7 @@ describe('a stored wipe', () => {
     expect(readDecision(decisionRecordText({ decision: wipe, history: [] }, 4), 'd', 4)).toEqual(wipe);
   });
 
-  it('cannot say of itself that it is suspended', () => {
+  it('cannot be marked as suspended by its record', () => {
     const said = { ...WIPE, wipe: { ...WIPE.wipe, suspended: true } };
     expect(readDecision(JSON.stringify(said), 'd', 3)).not.toHaveProperty('wipe.suspended');
   });
@@ -154,7 +154,7 @@ describe('a stored wipe', () => {
     [{ wipe: { ...WIPE.wipe, partnerships: [null] } }, 'd.wipe.partnerships.0'],
     [{ expiresAt: 9 }, 'd.expiresAt'],
     [{ action: 'erase' }, 'd'],
-  ])('that is not clear erases nothing: %j', (change, name) => {
+  ])('that is ambiguous erases nothing: %j', (change, name) => {
     expect(read(change)).toBe(name);
   });
 });
@@ -189,7 +189,7 @@ it.each([
         expect(read({ ...json }, 'r')).toEqual(strict.data);
         return;
       }
-      // Null counts as missing: then there is a default, or the record is refused like any other that is wrong.
+      // Null counts as missing: the field gets its default, or the record is refused as invalid.
       const preset = schema.shape[name]?.meta()?.['default'];
       if ((next === null || next === undefined) && preset !== undefined)
         expect(read({ ...json }, 'r')).toEqual({ ...whole, [name]: preset });
@@ -213,7 +213,7 @@ it.each([
   else expect(refused(read)).toMatch(/^r\.field/);
 });
 
-it('requirements are kept as they are when they are bounded already', () => {
+it('requirements within their limits are kept unchanged', () => {
   expect(boundRequirements(['encryption', 'encryption', 'a b'])).toEqual(['encryption', 'a b']);
   expect(boundRequirements([' x', 'y\n', '', '\u202Ez'])).toEqual(['x', 'y', 'z']);
   expect(boundRequirements(['x'.repeat(65)])).toEqual(['x'.repeat(64)]);

@@ -1,4 +1,4 @@
-// Owns the promise that docs/reference/records.md says what the schemas of the records say.
+// Owns the promise that docs/reference/records.md is generated from the schemas of the records.
 import { expect, it } from 'vitest';
 import { recordsPage } from '../support/checks/records-page.ts';
 
@@ -7,6 +7,6 @@ it('docs/reference/records.md is up to date (npm run records)', () => {
   expect(is).toBe(shouldBe);
 });
 
-it('every field of a record has a meaning', () => {
+it('every field of a record has a description', () => {
   expect(recordsPage().shouldBe).not.toContain('undefined');
 });

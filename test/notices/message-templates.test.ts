@@ -1,4 +1,4 @@
-// Owns the promises to operators who write texts and to readers who ask for a language.
+// Owns the promises of the operator's own message texts and of the choice of a language.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CatalogueError, buildCatalogue } from '../../src/notices/catalogue.ts';
@@ -20,16 +20,16 @@ describe('parseTemplate', () => {
     ['a section that was never opened', '{{/user}}', 'closes no open section'],
     ['deep nesting', '{{#user}}'.repeat(5), 'nested more than 4 deep'],
     ['a long text', 'x'.repeat(4_097), 'longer than 4096'],
-  ])('names the place of %s', (_, source, problem) => {
+  ])('reports the position of %s', (_, source, problem) => {
     expect(() => parseTemplate(source, 'de: x')).toThrow(problem);
   });
 
-  it('refuses a text that must be there but could be left out', () => {
+  it('refuses a required text inside a conditional section', () => {
     expect(() => parseTemplate('Hello {{model}}', 'x', true)).toThrow('model may be missing');
     expect(() => parseTemplate('Hello{{#model}} {{model}}{{/model}} {{user}}', 'x', true)).not.toThrow();
   });
 
-  it('ends on any input, in an error with a code or a template', () => {
+  it('returns a template or an error with a code for any input', () => {
     const piece = fc.constantFrom('{{', '}}', '#', '/', 'user', 'model', ' ', 'x', '{', '}');
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
@@ -49,21 +49,21 @@ describe('render', () => {
     return segments === null ? null : plain(segments);
   };
 
-  it('shows a section only with its variable', () => {
+  it('shows a section only if its variable is set', () => {
     const source = 'a{{#model}} ({{model}}){{/model}} b';
     expect(line(source, { model: 'M' })).toBe('a (M) b');
     expect(line(source, { model: ' ' })).toBe('a b');
   });
 
-  it('leaves out a line whose variable is missing', () => {
+  it('omits a line whose variable is missing', () => {
     expect(line('Model: {{model}}', {})).toBeNull();
   });
 
-  it('takes no template from a value', () => {
+  it('does not interpret template syntax in a value', () => {
     expect(line('{{model}}', { model: '{{user}}', user: 'jane' })).toBe('{{user}}');
   });
 
-  it('bounds what comes out, and cuts no address', () => {
+  it('bounds its output and never truncates a URL', () => {
     const url = `https://x/${'y'.repeat(2_000)}`;
     const segments = render(
       parseTemplate('{{enrolmentUrl}} '.repeat(200), 'x'),
@@ -80,25 +80,25 @@ describe('render', () => {
     expect(shown?.length).toBeLessThanOrEqual(256);
   });
 
-  it('escapes what the operator writes, too', () => {
+  it('escapes the operator’s text too', () => {
     expect(html(render(parseTemplate('<b>&', 'x'), {}) ?? [])).toBe('&lt;b&gt;&amp;');
   });
 });
 
 describe('buildCatalogue', () => {
-  it('puts an operator’s words in the place of the built-in ones and keeps the rest', () => {
+  it('replaces built-in texts by the operator’s and keeps the others', () => {
     const catalogue = buildCatalogue(new Map([['de', { messages: { notEnrolled: { subject: 'Moin' } } }]]));
     const { subject, happened } = catalogue.get('de')!.messages.notEnrolled;
     expect(plain(render(subject, {}) ?? [])).toBe('Moin');
     expect(happened).toEqual(buildCatalogue().get('de')!.messages.notEnrolled.happened);
   });
 
-  it('takes a complete new language', () => {
+  it('accepts a complete new language', () => {
     const catalogue = buildCatalogue(new Map([['nl', DEFAULT_TEMPLATES.get('en')!]]));
     expect(catalogue.get('nl')?.language).toBe('nl');
   });
 
-  it('lists everything that is wrong, in all languages at once', () => {
+  it('lists all problems in all languages at once', () => {
     const build = () =>
       buildCatalogue(
         new Map([
@@ -114,7 +114,7 @@ describe('buildCatalogue', () => {
     expect(build).toThrow('not_a_tag: not a language tag');
   });
 
-  it('refuses more lines than a message has room for', () => {
+  it('refuses more lines than a message may have', () => {
     expect(() => buildCatalogue(new Map([['de', { details: Array(21).fill('x') }]]))).toThrow(
       'de: details: more than 20 lines',
     );
@@ -157,7 +157,7 @@ describe('chooseLanguage', () => {
     expect(choose(header)).toBe(language);
   });
 
-  it('reads no further than its bound, and no half of a range', () => {
+  it('reads only up to its limit, and ignores a range cut by it', () => {
     expect(choose(`${'nl,'.repeat(2_000)}de`)).toBe('en');
     expect(choose(`${' '.repeat(1_022)}de-AT`)).toBe('en');
     expect(choose(`fr,${'x'.repeat(5_000)}`)).toBe('fr');

@@ -1,38 +1,17 @@
 // Owns the promises of the quarantine message against hostile values: nothing breaks out of HTML, headers or MIME.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildCatalogue } from '../../src/notices/catalogue.ts';
 import { DEFAULT_TEMPLATES } from '../../src/notices/default-templates.ts';
 import { composeMessage, isAddress } from '../../src/notices/mime.ts';
 import { renderNotice } from '../../src/notices/notice.ts';
-import type { NoticeInput, NoticeSettings } from '../../src/notices/notice.ts';
+import type { NoticeSettings } from '../../src/notices/notice.ts';
 import { MESSAGE_REASONS } from '../../src/notices/reasons.ts';
 import { cleanText, escapeHtml } from '../../src/notices/template.ts';
 import { decodeWords, encodedWordsOf, only, readMime } from '../support/checks/mime-reader.ts';
+import { INPUT, SETTINGS } from '../support/checks/notice-input.ts';
 
-const catalogue = buildCatalogue();
-const settings: NoticeSettings = {
-  catalogue,
-  defaultLanguage: 'en',
-  organisation: 'Example Ltd',
-  fromName: 'Mail gateway',
-  fromAddress: 'it@example.org',
-  helpContact: 'help@example.org',
-  enrolmentUrl: 'https://enrol.example.org/start?a=1&b=2',
-  timeZone: 'UTC',
-};
-const input: NoticeInput = {
-  settings,
-  reason: 'notEnrolled',
-  requirement: 'iOS 18.2',
-  language: 'en',
-  user: 'jane@example.org',
-  device: 'APPLEF2L1234',
-  model: 'iPhone15C2',
-  since: Date.UTC(2026, 7, 1, 12, 34, 56, 789),
-};
 const withSettings = (changes: Partial<NoticeSettings>) =>
-  renderNotice({ ...input, settings: { ...settings, ...changes } });
+  renderNotice({ ...INPUT, settings: { ...SETTINGS, ...changes } });
 
 const TAGS = [
   '<script>',
@@ -50,7 +29,7 @@ const TAGS = [
 const BREAKS = ['\r\n', '\n', '\r', '\0', '\u2028', '\u202E', '\uD800', '=\r\n', 'Bcc: a@b', '--=_'];
 const WORDS = ['=?UTF-8?B?QQ==?=', '{{user}}', '日本', '😀', ' ', 'x'];
 
-/** Text a phone, a feed or an operator could send to break out of where it is put. */
+/** Text that a phone, a feed or an operator could use to break out of its place in the message. */
 const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 400 }),
   fc.array(fc.constantFrom(...TAGS, ...BREAKS, ...WORDS), { maxLength: 60 }).map((parts) => parts.join('')),
@@ -82,10 +61,10 @@ describe('hostile values', () => {
     }),
   });
   const rendered = (values: typeof anyInput extends fc.Arbitrary<infer T> ? T : never) =>
-    renderNotice({ ...values, settings: { ...settings, ...values.settings } });
+    renderNotice({ ...values, settings: { ...SETTINGS, ...values.settings } });
   const names = ['Date', 'From', 'To', 'Subject', 'Message-ID', 'Auto-Submitted', 'Content-Language'];
 
-  it('add no header field, no part and no octet that a strict reader refuses', () => {
+  it('add no header field, no MIME part and no octet that a strict reader refuses', () => {
     fc.assert(
       fc.property(anyInput, (values) => {
         const { mime, subject, text, html, fromName, fromAddress, toName, toAddress } = rendered(values);
@@ -104,7 +83,7 @@ describe('hostile values', () => {
     );
   });
 
-  it('put no element and no attribute of their own into the HTML', () => {
+  it('add no element and no attribute to the HTML', () => {
     fc.assert(
       fc.property(anyInput, (values) => {
         const { html } = rendered(values);
@@ -115,20 +94,20 @@ describe('hostile values', () => {
     );
   });
 
-  it('start no line of their own in the text', () => {
-    const lines = renderNotice(input).text.split('\r\n').length;
+  it('add no line to the plain text', () => {
+    const lines = renderNotice(INPUT).text.split('\r\n').length;
     expect(
-      renderNotice({ ...input, model: 'x\r\n\r\nVisit evil\u2028now', device: 'a\nb' }).text.split('\r\n'),
+      renderNotice({ ...INPUT, model: 'x\r\n\r\nVisit evil\u2028now', device: 'a\nb' }).text.split('\r\n'),
     ).toHaveLength(lines);
   });
 
-  it('cannot reverse the reading direction of what follows', () => {
-    expect(renderNotice({ ...input, model: 'x\u202Egpj.exe' }).text).toContain('xgpj.exe');
+  it('cannot reverse the reading direction of the following text', () => {
+    expect(renderNotice({ ...INPUT, model: 'x\u202Egpj.exe' }).text).toContain('xgpj.exe');
   });
 });
 
 describe('encoded-words', () => {
-  it('decode to the text, each within 75 characters and whole in itself', () => {
+  it('decode to the text, each within 75 characters and without split characters', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 120 }), (words) => {
         const { mime, fromName } = withSettings({ fromName: words });
@@ -143,14 +122,14 @@ describe('encoded-words', () => {
     );
   });
 
-  it('encode what only looks like one', () => {
+  it('encode text that looks like an encoded-word', () => {
     const { mime } = withSettings({ fromName: '=?UTF-8?B?RXZpbA==?=' });
     expect(only(readMime(mime).fields, 'From')).not.toContain('RXZpbA==');
   });
 });
 
 describe('composeMessage', () => {
-  it('keeps blanks at the end of a line, which relays would strip', () => {
+  it('encodes blanks at the end of a line, which relays would strip', () => {
     const mailbox = { name: '', address: 'a@example.org' };
     const text = 'two blanks  \r\na tab\t\r\n\r\nend ';
     const mime = composeMessage({
@@ -197,7 +176,7 @@ describe('isAddress', () => {
   });
 });
 
-/** The layout's own tags, attribute by attribute; values hold no quote and no angle bracket. */
+/** The layout's own tags, attribute by attribute; values have no quote and no angle bracket. */
 const KNOWN_TAG =
   /^<(?:!DOCTYPE html|\/?(?:head|title|bdi|br)|\/(?:html|body|div|h1|h2|p|ol|ul|li|a)|html lang="[a-zA-Z-]+" dir="(?:ltr|rtl)"|meta charset="utf-8"|meta name="color-scheme" content="light dark"|div lang="[a-zA-Z-]+" dir="(?:ltr|rtl)" style="[^"<>]*"|(?:body|div|h1|h2|p|ol|ul|li) style="[^"<>]*"|a href="https?:\/\/[^"<>]*"(?: style="[^"<>]*")?)>$/;
 
@@ -206,13 +185,13 @@ function tagsOf(html: string): string[] {
   return html.match(/<[^>]*>?/g) ?? [];
 }
 
-/** What a reader sees: tags away, then entities back. */
+/** The visible text: without tags, entities decoded. */
 function visibleText(html: string): string {
   const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
   return html.replace(/<[^>]*>/g, '').replace(/&([a-z]+|#39);/g, (_, name: string) => entities[name] ?? '?');
 }
 
-/** A value as it is shown, up to where it may be shortened. */
+/** The shown form of a value, up to where it may be shortened. */
 function whole(value: string): string {
   return cleanText(value.slice(0, 200).toWellFormed())
     .trim()

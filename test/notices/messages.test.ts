@@ -1,4 +1,4 @@
-// Owns the promises of the quarantine message: complete in every language, deterministic, true.
+// Owns the promises of the quarantine message: complete in every language, deterministic, correct.
 import { describe, expect, it } from 'vitest';
 import { buildCatalogue } from '../../src/notices/catalogue.ts';
 import { DEFAULT_TEMPLATES } from '../../src/notices/default-templates.ts';
@@ -6,41 +6,21 @@ import { renderNotice } from '../../src/notices/notice.ts';
 import type { NoticeInput, NoticeSettings } from '../../src/notices/notice.ts';
 import { MESSAGE_REASONS, messageReason } from '../../src/notices/reasons.ts';
 import { only, readMime } from '../support/checks/mime-reader.ts';
+import { INPUT, SETTINGS } from '../support/checks/notice-input.ts';
 
-const catalogue = buildCatalogue();
-const settings: NoticeSettings = {
-  catalogue,
-  defaultLanguage: 'en',
-  organisation: 'Example Ltd',
-  fromName: 'Mail gateway',
-  fromAddress: 'it@example.org',
-  helpContact: 'help@example.org',
-  enrolmentUrl: 'https://enrol.example.org/start?a=1&b=2',
-  timeZone: 'UTC',
-};
-const input: NoticeInput = {
-  settings,
-  reason: 'notEnrolled',
-  requirement: 'iOS 18.2',
-  language: 'en',
-  user: 'jane@example.org',
-  device: 'APPLEF2L1234',
-  model: 'iPhone15C2',
-  since: Date.UTC(2026, 7, 1, 12, 34, 56, 789),
-};
 const bare: Partial<NoticeInput> = {
   requirement: null,
   model: null,
-  settings: { ...settings, organisation: null, helpContact: null, enrolmentUrl: null },
+  settings: { ...SETTINGS, organisation: null, helpContact: null, enrolmentUrl: null },
 };
-const notice = (changes: Partial<NoticeInput> = {}) => renderNotice({ ...input, ...changes });
-const withSettings = (changes: Partial<NoticeSettings>) => notice({ settings: { ...settings, ...changes } });
+const notice = (changes: Partial<NoticeInput> = {}) => renderNotice({ ...INPUT, ...changes });
+const withSettings = (changes: Partial<NoticeSettings>) => notice({ settings: { ...SETTINGS, ...changes } });
 const everyText = [...DEFAULT_TEMPLATES.keys()].flatMap((language) =>
   MESSAGE_REASONS.map((reason) => ({ language, reason })),
 );
 
 describe('the built-in texts', () => {
-  it.each(everyText)('say everything about $reason in $language', ({ language, reason }) => {
+  it.each(everyText)('have all parts for $reason in $language', ({ language, reason }) => {
     const { text, html, subject } = notice({ language, reason });
     const { messages, headings } = DEFAULT_TEMPLATES.get(language)!;
     expect(`${subject}${text}${html}`).not.toMatch(/\{\{|\}\}|undefined|null/);
@@ -60,7 +40,7 @@ describe('the built-in texts', () => {
     for (const line of text.split('\r\n')) expect(line).not.toMatch(/[:：]\s*$/);
   });
 
-  it('have a text of their own for every reason', () => {
+  it('have a distinct text for every reason', () => {
     for (const { messages } of DEFAULT_TEMPLATES.values()) {
       expect(new Set(MESSAGE_REASONS.map((reason) => messages[reason].subject)).size).toBe(
         MESSAGE_REASONS.length,
@@ -69,7 +49,7 @@ describe('the built-in texts', () => {
   });
 
   it.each([...DEFAULT_TEMPLATES.keys()])(
-    'say in %s what happens when, where a reason can have a date',
+    'say in %s when the next step follows, for reasons that can have a date',
     (language) => {
       const nextStep = Date.UTC(2031, 0, 2, 3, 4);
       for (const reason of ['notCompliant', 'compromised', 'individualRule', 'unknownDevice']) {
@@ -81,7 +61,7 @@ describe('the built-in texts', () => {
     },
   );
 
-  it('name the requirement where a reason can have one', () => {
+  it('name the requirement for reasons that can have one', () => {
     for (const language of DEFAULT_TEMPLATES.keys()) {
       expect(notice({ language, reason: 'notCompliant' }).text).toContain('iOS 18.2');
     }
@@ -93,14 +73,14 @@ describe('renderNotice', () => {
     ['a word of a later version', 'someNewReason', 'globalRule'],
     ['a reason that lets mail through', 'inGracePeriod', 'compliant'],
     ['a word that every object has', 'constructor', 'globalRule'],
-  ])('explains %s with a text that is true', (_, reason, stand) => {
+  ])('explains %s correctly', (_, reason, stand) => {
     expect(messageReason(reason)).toBe(stand);
     expect(notice({ reason }).subject).toBe(notice({ reason: stand }).subject);
   });
 
-  it('uses the default language for one without texts', () => {
-    expect(notice({ language: 'nl', settings: { ...settings, defaultLanguage: 'de' } }).language).toBe('de');
-    expect(notice({ language: 'nl', settings: { ...settings, defaultLanguage: 'nl' } }).language).toBe('en');
+  it('uses the default language for a language without texts', () => {
+    expect(notice({ language: 'nl', settings: { ...SETTINGS, defaultLanguage: 'de' } }).language).toBe('de');
+    expect(notice({ language: 'nl', settings: { ...SETTINGS, defaultLanguage: 'nl' } }).language).toBe('en');
   });
 
   it('links to http and https only', () => {
@@ -112,14 +92,14 @@ describe('renderNotice', () => {
     }
   });
 
-  it('words the date in the language and time zone, and names the zone', () => {
+  it('writes the date in the language and time zone, and names the zone', () => {
     expect(notice().text).toContain('August 1, 2026');
     expect(notice().text).toContain('UTC');
-    const { text } = notice({ language: 'de', settings: { ...settings, timeZone: 'Europe/Berlin' } });
+    const { text } = notice({ language: 'de', settings: { ...SETTINGS, timeZone: 'Europe/Berlin' } });
     expect(text).toContain('1. August 2026 um 14:34 MESZ');
   });
 
-  it('states language and direction, and loads nothing from outside', () => {
+  it('declares language and direction, and loads no external content', () => {
     const { html } = notice({ language: 'ja' });
     expect(html).toContain('<html lang="ja" dir="ltr">');
     expect(html).not.toMatch(/<(?:img|link|script|iframe|style)|url\(|src=/);
@@ -131,23 +111,23 @@ describe('renderNotice', () => {
     expect(date).toBe('2026-08-01T12:34:56.000Z');
   });
 
-  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, 1e300])('has a date for the moment %d', (since) => {
+  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, 1e300])('has a date for the time %d', (since) => {
     expect(() => readMime(notice({ since }).mime)).not.toThrow();
   });
 
-  it('shows a user name that is no address as a name, at nobody’s address', () => {
+  it('shows a user name that is not an address as a display name without a real address', () => {
     const { toName, toAddress, mime } = notice({ user: 'EXAMPLE\\jane' });
     expect([toName, toAddress]).toEqual(['EXAMPLE\\jane', 'recipient@easgate.invalid']);
     expect(only(readMime(mime).fields, 'To')).toBe('"EXAMPLE\\\\jane" <recipient@easgate.invalid>');
   });
 
-  it('tells automatic responders to be silent', () => {
+  it('has header fields that suppress automatic replies', () => {
     expect(only(readMime(notice().mime).fields, 'Auto-Submitted')).toBe('auto-generated');
   });
 });
 
 describe('the fingerprint and the bytes', () => {
-  it('are the same for the same input, with texts parsed anew', () => {
+  it('are the same for the same input, also when the texts are parsed again', () => {
     const again = withSettings({ catalogue: buildCatalogue() });
     expect(again.fingerprint).toBe(notice().fingerprint);
     expect(again.mime.equals(notice().mime)).toBe(true);
@@ -157,8 +137,8 @@ describe('the fingerprint and the bytes', () => {
     ['reason', { reason: 'notCompliant' }],
     ['requirement', { requirement: 'iOS 19' }],
     ['language', { language: 'de' }],
-    ['texts', { settings: { ...settings, catalogue: buildCatalogue(new Map([['en', { footer: 'Bye' }]])) } }],
-    ['enrolment page', { settings: { ...settings, enrolmentUrl: 'https://other.example.org/' } }],
+    ['texts', { settings: { ...SETTINGS, catalogue: buildCatalogue(new Map([['en', { footer: 'Bye' }]])) } }],
+    ['enrolment page', { settings: { ...SETTINGS, enrolmentUrl: 'https://other.example.org/' } }],
   ])('change with the %s', (_, changes) => {
     expect(notice(changes).fingerprint).not.toBe(notice().fingerprint);
   });

@@ -1,4 +1,4 @@
-// Owns the promises of the decision on an access: what records alone decide, expiry, and that explain is the same walk.
+// Owns the promises of the decision on an access: which records decide it, expiry, and that explain takes the same steps.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decideAccess, explainRecords } from '../../src/policy/access.ts';
@@ -27,7 +27,7 @@ const by = (action: AccessDecision['action'], expiresAt: number | null = null): 
   decidedAt: 1,
   expiresAt,
 });
-/** The user's entry in a wipe: it was told. */
+/** The user's entry in a wipe whose order was sent. */
 const named = { user: 'alice', spellings: ['phone1'], toldAt: 600 };
 const wipe = (
   state: WipeProgress['state'],
@@ -56,7 +56,7 @@ const decide = (records: Partial<AccessRecords>) => evaluate(policy, { ...nothin
 
 describe('a decision on an access', () => {
   it.each(['block', 'quarantine'] as const)(
-    'names in its rule nobody that a %s of another name is about: the rule is logged',
+    'does not name the user of a %s on another name in its rule, because the rule is logged',
     (action) => {
       const facts = { namesakeDecisions: [{ user: 'x\\alice', decision: by(action) }] };
       expect(decide(facts)).toMatchObject({ action, rule: 'decision on another name by admin' });
@@ -156,7 +156,7 @@ describe('a decision on an access', () => {
     expect(decide(facts)).toMatchObject({ action, reason });
   });
 
-  it('is valid until the next decision expires', () => {
+  it('is valid until the next expiry of a decision', () => {
     expect(decide({ deviceDecision: by('allow', 5_000) }).validUntil).toBe(5_000);
     expect(decide({ deviceDecision: by('allow') }).validUntil).toBe(Infinity);
   });
@@ -190,7 +190,7 @@ describe('a decision on an access', () => {
     device: fc.option(fc.record({ managed: flag, compliant: flag })),
   });
 
-  it('never allows what is neither compliant nor allowed by hand', () => {
+  it('never allows a device that is neither compliant nor allowed by a manual decision', () => {
     let allowed = 0;
     fc.assert(
       fc.property(facts, (given) => {
@@ -206,7 +206,7 @@ describe('a decision on an access', () => {
     expect(allowed).toBeGreaterThan(0);
   });
 
-  it('never lets a live block of the device pass', () => {
+  it('never allows a device with a block in force', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const blocked = { ...given, deviceDecision: by('block') };
@@ -216,7 +216,7 @@ describe('a decision on an access', () => {
     );
   });
 
-  it('wipes what an operator asked to be wiped of the partnerships that it names, and nothing else', () => {
+  it('wipes only the partnerships that the operator’s order names', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const { action, wipe: order } = evaluate(policy, given);
@@ -232,7 +232,7 @@ describe('a decision on an access', () => {
     );
   });
 
-  it('never lets a wiped device pass', () => {
+  it('never allows a wiped device', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const verdict = evaluate(policy, { ...given, deviceDecision: wipe('acknowledged') });
@@ -241,7 +241,7 @@ describe('a decision on an access', () => {
     );
   });
 
-  it('is what explain comes to, with one step that matched', () => {
+  it('equals the result of explain, which has exactly one matching step', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const { verdict, steps } = explain(policy, given);
@@ -255,7 +255,7 @@ describe('a decision on an access', () => {
 describe('a wipe', () => {
   const compliant = { device: { managed: true, compliant: true } };
 
-  it.each(['wipe', 'accountWipe'] as const)('is ordered while it is pending or failed: %s', (action) => {
+  it.each(['wipe', 'accountWipe'] as const)('is sent while it is pending or failed: %s', (action) => {
     for (const state of ['pending', 'failed'] as const) {
       expect(
         decide({
@@ -287,7 +287,7 @@ describe('a wipe', () => {
     }
   });
 
-  it('keeps the device out once it was acknowledged', () => {
+  it('blocks the device once it is acknowledged', () => {
     for (const facts of [
       { deviceDecision: wipe('acknowledged'), partnershipDecision: by('allow') },
       { partnershipDecision: wipe('acknowledged'), deviceDecision: by('allow') },
@@ -298,7 +298,7 @@ describe('a wipe', () => {
     }
   });
 
-  it('of the device goes before all other decisions', () => {
+  it('of the device takes precedence over all other decisions', () => {
     const verdict = decide({
       deviceDecision: wipe('pending'),
       deviceWipe: named,
@@ -309,19 +309,19 @@ describe('a wipe', () => {
     expect(verdict).toMatchObject({ action: 'wipe', wipe: { decidedFor: null, requestedAt: 500 } });
   });
 
-  it('of the partnership goes before a block of the device', () => {
+  it('of the partnership takes precedence over a block of the device', () => {
     const facts = { partnershipDecision: wipe('pending'), partnershipWipe: named, decidedFor: 'alice' };
     const verdict = decide({ deviceDecision: by('block'), ...facts });
     expect(verdict).toMatchObject({ action: 'wipe', wipe: { decidedFor: 'alice' } });
   });
 
-  it('of a partnership is carried out also where the wipe of the device does not name it', () => {
+  it('of a partnership is carried out even when the wipe of the device does not name it', () => {
     const orders = { deviceDecision: wipe('pending'), partnershipDecision: wipe('pending', 'accountWipe') };
     expect(decide({ ...orders, partnershipWipe: named })).toMatchObject({ action: 'accountWipe' });
   });
 
   it.each(['wipe', 'accountWipe'] as const)(
-    'keeps out whom it does not name, and tells nothing: %s',
+    'blocks partnerships that it does not name, without an order: %s',
     (action) => {
       for (const facts of [
         { deviceDecision: wipe('pending') },
@@ -334,7 +334,7 @@ describe('a wipe', () => {
     },
   );
 
-  it('holds under the spellings that it names; under others the device is kept out', () => {
+  it('is sent under the device id spellings that it names and blocks the device under others', () => {
     const verdict = decide({ ...compliant, deviceDecision: wipe('pending'), deviceWipe: named });
     expect(underSpelling(verdict, 'phone1')).toBe(verdict);
     const elsewhere = underSpelling(verdict, '70686f6e6531');
@@ -348,7 +348,7 @@ describe('a wipe', () => {
     ['pending', 'wipeRequested'],
     ['failed', 'wipeRequested'],
     ['acknowledged', 'wiped'],
-  ] as const)('under another name of the user only blocks: %s', (state, reason) => {
+  ] as const)('on another name of the user only blocks: %s', (state, reason) => {
     const verdict = decide({ ...compliant, namesakeDecisions: [{ user: 'x\\a', decision: wipe(state) }] });
     expect(verdict).toMatchObject({ action: 'block', reason });
     expect(verdict.wipe).toBeUndefined();
@@ -374,7 +374,7 @@ describe('a wipe', () => {
     ]);
   });
 
-  it('with a time beyond all calendars is still decided and explained', () => {
+  it('with a time outside the range of dates is still decided and explained', () => {
     const facts = { ...nothing, deviceDecision: wipe('pending', 'wipe', 1e300), deviceWipe: named };
     expect(JSON.stringify(explain(policy, facts).steps[0])).toContain('pending since 1e+300');
   });
@@ -383,7 +383,7 @@ describe('a wipe', () => {
 describe('the answer to a wipe', () => {
   const outcome = { requestedAt: 500, user: 'alice', status: 1, at: 900 } as const;
 
-  it('settles an open one', () => {
+  it('settles an open wipe', () => {
     for (const state of ['pending', 'failed'] as const) {
       expect(settleWipe(wipe(state), outcome)?.wipe).toEqual({
         requestedAt: 500,
@@ -406,7 +406,7 @@ describe('the answer to a wipe', () => {
     ['a block', by('block')],
     ['an acknowledged wipe', wipe('acknowledged')],
     ['another wipe', wipe('pending', 'wipe', 501)],
-  ])('changes nothing about %s', (_what, decision) => {
+  ])('does not change %s', (_what, decision) => {
     expect(settleWipe(decision, outcome)).toBeNull();
     expect(noteTold(decision, outcome)).toBeNull();
   });
@@ -427,7 +427,7 @@ describe('the answer to a wipe', () => {
 describe('what a verdict tells the phone’s user', () => {
   const bad = { managed: true, compliant: false, compliantUnmetSince: 300 };
 
-  it('is which requirements are not met, and the operator reads the same', () => {
+  it('has the requirements that are not met, the same as the operator sees', () => {
     const facts = { ...nothing, device: { ...bad, unmetRequirements: ['encryption', 'minimumOs'] } };
     expect(evaluate(policy, facts).requirement).toBe('encryption, minimumOs');
     const { steps } = explain(policy, facts);
@@ -437,7 +437,7 @@ describe('what a verdict tells the phone’s user', () => {
     });
   });
 
-  it('is nothing of requirements when none was named, or when they are not why', () => {
+  it('has no requirements when none were reported, or when they are not the reason', () => {
     expect(decide({ device: bad }).requirement).toBeUndefined();
     const unmetRequirements = ['encryption'];
     for (const device of [
@@ -454,11 +454,11 @@ describe('what a verdict tells the phone’s user', () => {
     ['since it was first seen, when no feed knows it', { partnership: { firstSeen: 200, model: null } }, 200],
     ['since the operator decided', { deviceDecision: by('quarantine') }, 1],
     ['at no time anybody knows', {}, undefined],
-  ])('is that it is kept out %s', (_when, facts, since) => {
+  ])('says that the device is blocked %s', (_when, facts, since) => {
     expect(decide(facts).since).toBe(since);
   });
 
-  it('is what the device calls itself, else what its feed calls it', () => {
+  it('has the name that the device reported, else the name from its feed', () => {
     const device = { ...bad, model: 'Pixel 8' };
     expect(decide({ device }).model).toBe('Pixel 8');
     expect(decide({ device, partnership: { firstSeen: 1, model: null } }).model).toBe('Pixel 8');
@@ -466,7 +466,7 @@ describe('what a verdict tells the phone’s user', () => {
     expect(decide({}).model).toBeUndefined();
   });
 
-  it('is the same for a phone that may pass, before and after it was seen', () => {
+  it('is the same for an allowed phone before and after its first contact', () => {
     const open = compileSimplePolicy({ unknownDevice: 'allow', notCompliant: 'block' });
     const partnership = { firstSeen: 200, model: 'shiba' };
     expect(evaluate(open, { ...nothing, partnership })).toEqual(evaluate(open, nothing));

@@ -1,4 +1,4 @@
-// Owns the promises of the search for keys and ids of the quarantine mailbox: however a text is cut, and in any pieces.
+// Owns the promises of the search for keys and ids of the quarantine mailbox, however a text is split or the body is chunked.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { IssuedScan, findIssued } from '../../src/quarantine/issued-scan.ts';
@@ -20,7 +20,7 @@ const entities = (text: string): Buffer =>
   Buffer.from([...text].flatMap((character) => [0x02, character.charCodeAt(0)]));
 
 describe('a key of the quarantine mailbox', () => {
-  it('is found in as many texts of any kind as it was cut into', () => {
+  it('is found when it is split over several texts of any kind', () => {
     const parts = fc.array(fc.tuple(fc.nat({ max: 6 }), fc.constantFrom(inline, opaque, entities)), {
       minLength: 1,
     });
@@ -37,12 +37,12 @@ describe('a key of the quarantine mailbox', () => {
     );
   });
 
-  it('is found around an element that stands in its text', () => {
+  it('is found when an element interrupts its text', () => {
     expect(findIssued(folderSync(inline('eas'), Buffer.from([0x05]), inline('g1-A')))).toBe('issued');
     expect(findIssued(folderSync(inline('eas'), Buffer.from([0x45, 1]), inline('g1-A')))).toBe('issued');
   });
 
-  it('is found in whatever pieces the body comes', () => {
+  it('is found however the body is cut', () => {
     const bodies = [
       folderSync(inline('ea'), opaque('sg1'), inline('-x')),
       folderSync(opaque(KEY)),
@@ -75,17 +75,17 @@ describe('a key of the quarantine mailbox', () => {
       'two elements',
       '<FolderSync xmlns="FolderHierarchy:"><SyncKey>eas</SyncKey><SyncKey>g1-A</SyncKey></FolderSync>',
     ],
-  ])('is not seen in %s', (_, xml) => {
+  ])('is not found in %s', (_, xml) => {
     expect(findIssued(encodeWbxml(fromXml(xml.replace('KEY', KEY))))).toBe('clean');
   });
 
-  it('is not looked for behind the root element, which no server reads', () => {
+  it('is not searched for after the root element, which no server reads', () => {
     const body = Buffer.concat([folderSync(inline('1')), folderSync(inline(KEY))]);
     expect(findIssued(body)).toBe('clean');
   });
 });
 
-describe('a body that cannot be followed', () => {
+describe('a body that cannot be parsed', () => {
   it.each([
     ['a string table', '03016a00000756528300'],
     ['a tag with attributes', '03016a0000075652d2'],
@@ -95,15 +95,15 @@ describe('a body that cannot be followed', () => {
     ['a length of five octets', '03016a0000075652c38181818101'],
     ['another header', '02016a0000075652'],
     ['an end before its beginning', '03016a0001'],
-  ])('by %s is odd', (_, hex) => {
+  ])('because of %s is reported as odd', (_, hex) => {
     expect(findIssued(Buffer.from(hex, 'hex'))).toBe('odd');
   });
 
-  it('for its depth is odd', () => {
+  it('because of its depth is reported as odd', () => {
     expect(findIssued(Buffer.concat([Buffer.from('03016a00', 'hex'), Buffer.alloc(65, 0x45)]))).toBe('odd');
   });
 
-  it('is never an exception, whatever its bytes', () => {
+  it('never causes an exception, whatever its bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         const found = findIssued(Buffer.concat([Buffer.from('03016a00', 'hex'), bytes]));

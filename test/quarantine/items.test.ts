@@ -1,4 +1,4 @@
-// Owns the promises of the quarantine mailbox about items and people: the message can be fetched, all else is harmless.
+// Owns the promises of the quarantine mailbox about items and people: the message can be fetched, other requests have no effect.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { allCommands } from '../../src/eas/commands.ts';
@@ -52,18 +52,18 @@ describe('GetItemEstimate', () => {
       );
     });
 
-    it(`asks for a first Sync after key 0, in ${version}`, () => {
+    it(`requires a first Sync for key 0, in ${version}`, () => {
       expect(ask(version, collection(version, INBOX, '0'))).toBe(answer(3, ofInbox, ''));
     });
 
-    it(`takes no key of another folder, phone or server, in ${version}`, () => {
+    it(`refuses a key of another folder, phone or server, in ${version}`, () => {
       const foreign = [KEYS.folderKey(CALENDAR, FRESH), OTHER_KEYS.folderKey(INBOX, FRESH), '{77}5'];
       for (const key of foreign) {
         expect(ask(version, collection(version, INBOX, key))).toBe(answer(4, ofInbox, ''));
       }
     });
 
-    it(`knows no folder of the mail server, in ${version}`, () => {
+    it(`refuses a folder of the mail server, in ${version}`, () => {
       expect(ask(version, collection(version, '5', inbox))).toBe(
         answer(2, '<CollectionId>5</CollectionId>', ''),
       );
@@ -75,7 +75,7 @@ describe('GetItemEstimate', () => {
     expect(ask('16.1', collection('16.1', CALENDAR, key))).toContain('<Estimate>0</Estimate>');
   });
 
-  it('counts the message anew after its text has changed', () => {
+  it('counts the message again after its text has changed', () => {
     const key = KEYS.folderKey(INBOX, { ...DELIVERED, delivered: shortFingerprint('older') });
     expect(ask('14.1', collection('14.1', INBOX, key))).toContain('<Estimate>1</Estimate>');
   });
@@ -85,7 +85,7 @@ describe('GetItemEstimate', () => {
     expect(ask('14.1', collection('14.1', INBOX, key))).toContain('<Estimate>0</Estimate>');
   });
 
-  it('finds the folder by its class where the phone names no id', () => {
+  it('finds the folder by its class when the phone sends no id', () => {
     const named = `<Class>Calendar</Class><SyncKey xmlns="AirSync:">${KEYS.folderKey(CALENDAR, FRESH)}</SyncKey>`;
     expect(ask('2.5', named)).toContain(
       `<Class>Calendar</Class><CollectionId>${CALENDAR}</CollectionId><Estimate>0</Estimate>`,
@@ -113,7 +113,7 @@ describe('ItemOperations', () => {
     `<ItemOperations xmlns="ItemOperations:"><Status>1</Status><Response>${operations}</Response></ItemOperations>`;
 
   for (const version of ['12.1', '14.1', '16.1']) {
-    it(`fetches the message as the phone prefers it, in ${version}`, () => {
+    it(`fetches the message in the body type that the phone prefers, in ${version}`, () => {
       const html = ask(version, fetchOf(INBOX, ID, prefer(2)));
       expect(html).toContain(
         '<Fetch><Status>1</Status>' +
@@ -150,12 +150,12 @@ describe('ItemOperations', () => {
     });
   }
 
-  it('sends a preview without half a character', () => {
+  it('does not split a character in a preview', () => {
     const answer = ask('14.1', fetchOf(INBOX, ID, prefer(1, '<Preview>33</Preview>')));
     expect(answer).toContain(`<Preview>${'🔒'.repeat(16)}</Preview>`);
   });
 
-  it('finds nothing by search result or in a document library', () => {
+  it('finds nothing by LongId or in a document library', () => {
     const longId = '<Store>Mailbox</Store><LongId xmlns="Search:">RgAA</LongId>';
     const link = '<Store>DocumentLibrary</Store><LinkId xmlns="DocumentLibrary:">\\\\server\\file</LinkId>';
     expect(ask('14.1', `<Fetch>${longId}</Fetch><Fetch>${link}</Fetch>`)).toBe(
@@ -173,7 +173,7 @@ describe('ItemOperations', () => {
     );
   });
 
-  it('empties folders in word only, and no folder of the mail server', () => {
+  it('reports success for EmptyFolderContents of its folders, and refuses a folder of the mail server', () => {
     const empty = (folder: string): string =>
       `<EmptyFolderContents><CollectionId xmlns="AirSync:">${folder}</CollectionId></EmptyFolderContents>`;
     const emptied = (status: number, folder: string): string =>
@@ -213,8 +213,8 @@ describe('MoveItems', () => {
   });
 });
 
-describe('what asks for other things', () => {
-  it('finds nothing in a Search', () => {
+describe('a request for other data', () => {
+  it('gets an empty result for Search', () => {
     for (const version of VERSIONS) {
       const request = mailboxRequest(
         'Search',
@@ -230,7 +230,7 @@ describe('what asks for other things', () => {
   it.each([
     ['MailBoxSearchCriterion', 'Mailbox'],
     ['GalSearchCriterion', 'GAL'],
-  ])('finds nothing in a Find with %s', (criterion, store) => {
+  ])('gets an empty result for Find with %s', (criterion, store) => {
     const request = mailboxRequest(
       'Find',
       '16.1',
@@ -241,7 +241,7 @@ describe('what asks for other things', () => {
     );
   });
 
-  it('knows no meeting', () => {
+  it('gets an error for MeetingResponse', () => {
     for (const version of VERSIONS) {
       const request = mailboxRequest(
         'MeetingResponse',
@@ -256,7 +256,7 @@ describe('what asks for other things', () => {
     }
   });
 
-  it('resolves nobody', () => {
+  it('gets no recipient from ResolveRecipients', () => {
     for (const version of VERSIONS) {
       const request = mailboxRequest(
         'ResolveRecipients',
@@ -271,7 +271,7 @@ describe('what asks for other things', () => {
     }
   });
 
-  it('vouches for no certificate', () => {
+  it('gets no certificate accepted by ValidateCert', () => {
     for (const version of VERSIONS) {
       const request = mailboxRequest(
         'ValidateCert',
@@ -289,7 +289,7 @@ describe('what asks for other things', () => {
 
 describe('mail of a quarantined phone', () => {
   for (const command of ['SendMail', 'SmartReply', 'SmartForward'] as const) {
-    it(`is not sent, and the phone is told so in the body from 14.0 on: ${command}`, () => {
+    it(`is not sent, which the reply says in its body from 14.0 on: ${command}`, () => {
       for (const version of ['14.0', '14.1', '16.0', '16.1']) {
         const answer = items.sendMail(mailboxRequest(command, version));
         if (answer.kind !== 'body') throw new Error(answer.kind);
@@ -297,7 +297,7 @@ describe('mail of a quarantined phone', () => {
       }
     });
 
-    it(`is not sent, and the phone is told so by HTTP up to 12.1: ${command}`, () => {
+    it(`is not sent, which the reply says by its HTTP status up to 12.1: ${command}`, () => {
       for (const version of ['2.5', '12.0', '12.1']) {
         expect(items.sendMail(mailboxRequest(command, version))).toEqual({ kind: 'http', status: 507 });
       }
@@ -334,7 +334,7 @@ describe('any request', () => {
   for (const [command, handler] of HANDLERS) {
     const info = allCommands().find(({ name }) => name === command);
     const namespace = CODE_PAGES[info?.page ?? 0]?.namespace ?? '';
-    it(`is answered with what can be encoded: ${command}`, () => {
+    it(`gets a reply that can be encoded: ${command}`, () => {
       fc.assert(
         fc.property(
           anyRequest({ namespace, name: command }, OF_ITEMS.split(' ')),
@@ -349,14 +349,14 @@ describe('any request', () => {
     });
   }
 
-  it('without what it is about is malformed', () => {
+  it('without its required elements is malformed', () => {
     for (const [command, handler] of HANDLERS.slice(0, 8)) {
       if (command === 'Search' || command === 'Find') continue;
       expect(handler(mailboxRequest(command, '14.1'))).toEqual(MALFORMED);
     }
   });
 
-  it('with thousands of items gets a hundred answers', () => {
+  it('with thousands of items gets at most a hundred answers', () => {
     const many = (namespace: string, name: string, inner: string): string =>
       `<${name} xmlns="${namespace}:">${inner.repeat(3000)}</${name}>`;
     const answers = [
@@ -382,13 +382,13 @@ describe('any request', () => {
       ),
     ];
     for (const answer of answers) {
-      // Each has a status of its own; some commands have one more for all.
+      // Each item has its own status; some commands have a status for the whole reply too.
       const statuses = answeredXml(answer).match(/<Status>/g)?.length ?? 0;
       expect([100, 101]).toContain(statuses);
     }
   });
 
-  it('cannot have more repeated than an id may be long', () => {
+  it('gets ids back only up to the maximum length of an id', () => {
     const request = mailboxRequest(
       'MoveItems',
       '14.1',

@@ -1,4 +1,4 @@
-// Owns the promises of the keys of the quarantine mailbox: what they carry comes back, and nobody else can make one.
+// Owns the promises of the keys of the quarantine mailbox: they carry their state, and nobody else can forge one.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { INBOX } from '../../src/quarantine/folders.ts';
@@ -17,7 +17,7 @@ const state: fc.Arbitrary<FolderState> = fc.record({
 });
 
 describe('a sync key', () => {
-  it('carries its state, also to another node and over a restart', () => {
+  it('carries its state, also to another gateway and over a restart', () => {
     fc.assert(
       fc.property(state, (wanted) => {
         const key = KEYS.folderKey(INBOX, wanted);
@@ -27,13 +27,13 @@ describe('a sync key', () => {
     );
   });
 
-  it('is no longer than a key may be, and known for one of ours', () => {
+  it('is within the maximum length of a key, and recognised as issued here', () => {
     const key = KEYS.folderKey(INBOX, { counter: 0xffff_ffff, delivered: 'f'.repeat(12), deleted: true });
     expect(key.length).toBeLessThanOrEqual(64);
     expect(isIssued(key)).toBe(true);
   });
 
-  it('that was changed anywhere, cut or lengthened is no key', () => {
+  it('that was changed anywhere, cut or lengthened is refused', () => {
     fc.assert(
       fc.property(state, fc.nat(), fc.nat({ max: 63 }), (wanted, place, change) => {
         const key = KEYS.folderKey(INBOX, wanted);
@@ -48,7 +48,7 @@ describe('a sync key', () => {
     );
   });
 
-  it('of another phone, user, folder, purpose or secret is no key', () => {
+  it('of another phone, user, folder, purpose or secret is refused', () => {
     const key = KEYS.folderKey(INBOX, FRESH);
     expect(KEYS.readFolderKey(INBOX, key)).toEqual(FRESH);
     expect(OTHER_KEYS.readFolderKey(INBOX, key)).toBeNull();
@@ -59,7 +59,7 @@ describe('a sync key', () => {
     expect(new KeyMint(Buffer.alloc(32, 8), 'ann', 'phone').readFolderKey(INBOX, key)).toBeNull();
   });
 
-  it('is never any text a mail server issues, and reading one never throws', () => {
+  it('never equals a key that a mail server issues, and reading such a key never throws', () => {
     const texts = fc.oneof(
       fc.string(),
       fc.constantFrom('0', '1', '{4f1c}17', 'easg1-', 'easg1', ''),
@@ -76,14 +76,14 @@ describe('a sync key', () => {
 });
 
 describe('the key of the folders', () => {
-  it('is the same for the same phone, and no other phone has it', () => {
+  it('is the same for the same phone, and different for every other phone', () => {
     expect(KEYS.isHierarchyKey(new KeyMint(SECRET, 'ann', 'phone').hierarchyKey())).toBe(true);
     expect(KEYS.isHierarchyKey(OTHER_KEYS.hierarchyKey())).toBe(false);
   });
 });
 
 describe('a policy key', () => {
-  it('is a number of 32 bits, never 0, and another one in each phase', () => {
+  it('is a number of 32 bits, never 0, and differs between the phases of Provision', () => {
     for (let device = 0; device < 100; device++) {
       const keys = new KeyMint(SECRET, 'ann', String(device));
       const [temporary, final] = [keys.policyKey('temporary'), keys.policyKey('final')];
@@ -94,7 +94,7 @@ describe('a policy key', () => {
 });
 
 describe('a fingerprint', () => {
-  it('is short, and another one for another message', () => {
+  it('is short, and differs between messages', () => {
     expect(shortFingerprint('a')).toMatch(/^[0-9a-f]{12}$/);
     expect(shortFingerprint('a')).not.toBe(shortFingerprint('b'));
   });

@@ -1,4 +1,4 @@
-// Owns the promise that the outline of a large Sync is the Sync itself without its items, however it arrives.
+// Owns the promise that the outline of a large Sync equals the Sync without its items, however it is cut.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OutlineReader } from '../../src/quarantine/outline.ts';
@@ -18,7 +18,7 @@ const NAMES = [
   'Wait',
 ];
 
-/** Without the items; contents joined, for a text may come in pieces. */
+/** The document without its items; adjacent contents are joined, since a text may be split. */
 function expected(content: WbxmlContent): unknown {
   if (!isElement(content)) return content.toString();
   const { name, children } = content;
@@ -38,7 +38,7 @@ function outlineOf(bytes: Buffer, pieces: readonly number[]): WbxmlElement {
 }
 
 describe('the outline of a Sync', () => {
-  it('has its elements and texts, and nothing of its items', () => {
+  it('has its elements and texts, without its items', () => {
     fc.assert(
       fc.property(
         anyRequest({ namespace: 'AirSync', name: 'Sync' }, NAMES),

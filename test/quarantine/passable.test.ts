@@ -1,4 +1,4 @@
-// Owns the promises of what a quarantined phone may send to the mail server: a closed grammar, written anew.
+// Owns the promises of the requests that a quarantined phone may send to the mail server: a closed grammar, re-encoded.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rewritePassable } from '../../src/quarantine/passable.ts';
@@ -54,7 +54,7 @@ describe('a request of a quarantined phone', () => {
     expect(rewritten(command, xml)).toBe(xml);
   });
 
-  it('is written in one order, whatever order it came in', () => {
+  it('is re-encoded in one order, whatever its original order', () => {
     expect(
       rewritten(
         'Settings',
@@ -63,7 +63,7 @@ describe('a request of a quarantined phone', () => {
     ).toBe(settings('<DeviceInformation><Set><Model>a</Model><OS>b</OS></Set></DeviceInformation>'));
   });
 
-  it('loses control characters, and keeps its text in one piece', () => {
+  it('loses control characters, and its text is joined', () => {
     const model = element('Settings', 'Model', 'i\u0007P', Buffer.from('höne\0', 'utf8'));
     const told = element('Settings', 'DeviceInformation', element('Settings', 'Set', model));
     const anew = rewritePassable('Settings', element('Settings', 'Settings', told));
@@ -102,18 +102,18 @@ describe('a request of a quarantined phone', () => {
     ['says nothing of a wipe', 'Provision', provision('<RemoteWipe/>')],
     ['has a Sync in it', 'Provision', provision('<Sync xmlns="AirSync:"/>')],
     ['has the status of a reply', 'Provision', provision('<Status>1</Status>')],
-  ] as const)('that %s is not written', (_, command, xml) => {
+  ] as const)('that %s is refused', (_, command, xml) => {
     expect(rewritten(command, xml)).toBeNull();
   });
 
-  it('with bytes that are no UTF-8 is not written', () => {
+  it('with bytes that are not UTF-8 is refused', () => {
     const model = element('Settings', 'Model', Buffer.from([0xff]));
     const told = element('Settings', 'DeviceInformation', element('Settings', 'Set', model));
     expect(rewritePassable('Settings', element('Settings', 'Settings', told))).toBeNull();
   });
 });
 
-/** Every path of elements that may reach the mail server, by hand. */
+/** Every path of elements that may reach the mail server, written by hand. */
 const DETAILS =
   'Model|IMEI|FriendlyName|OS|OSLanguage|PhoneNumber|UserAgent|EnableOutboundSMS|MobileOperator';
 const PATHS = new RegExp(
@@ -127,9 +127,9 @@ function pathsOf(tree: WbxmlElement, above = ''): string[] {
   return [path, ...tree.children.filter(isElement).flatMap((one) => pathsOf(one, `${path}/`))];
 }
 
-describe('whatever a quarantined phone sends', () => {
+describe('any request of a quarantined phone', () => {
   it.each(['Settings', 'Provision'] as const)(
-    'nothing but the grammar of %s is written, and once only',
+    'is re-encoded within the grammar of %s, each element at most once',
     (command) => {
       const others =
         'DeviceInformation|Set|Get|UserInformation|Oof|Policies|Policy|PolicyType|PolicyKey|Status|RemoteWipe|' +

@@ -1,4 +1,4 @@
-// Owns the promises of Settings and Provision where the gateway answers them, and of what a phone tells of itself.
+// Owns the promises of Settings and Provision as the gateway answers them, and of the device information a phone sends.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deviceInformationOf, provision, settings } from '../../src/quarantine/provision.ts';
@@ -58,26 +58,26 @@ describe('Settings', () => {
     ['14.0', '<EmailAddresses/>'],
     ['14.1', '<Accounts><Account><EmailAddresses/></Account></Accounts>'],
     ['16.1', '<Accounts><Account><EmailAddresses/></Account></Accounts>'],
-  ])('tells no address of the user in the form of %s', (version, told) => {
+  ])('returns no address of the user in the form of %s', (version, told) => {
     expect(askSettings(version, '<UserInformation><Get/></UserInformation>')).toBe(
       answer(`<UserInformation><Status>1</Status><Get>${told}</Get></UserInformation>`),
     );
   });
 
-  it('answers everything that one request asks for', () => {
+  it('answers every part of one request', () => {
     const asked = '<UserInformation><Get/></UserInformation><Oof><Get/></Oof>';
     const answered = askSettings('14.1', asked);
     expect(answered).toContain('<OofState>0</OofState>');
     expect(answered).toContain('<UserInformation><Status>1</Status>');
   });
 
-  it('calls a part that neither asks nor sets malformed', () => {
+  it('reports a part that is neither Get nor Set as malformed', () => {
     for (const part of ['Oof', 'DeviceInformation', 'UserInformation']) {
       expect(askSettings('14.1', `<${part}/>`)).toBe(answer(`<${part}><Status>2</Status></${part}>`));
     }
   });
 
-  it('calls a request that asks for nothing malformed', () => {
+  it('reports an empty request as malformed', () => {
     expect(askSettings('14.1', '')).toBe('<Settings xmlns="Settings:"><Status>2</Status></Settings>');
     expect(answeredXml(settings(mailboxRequest('Settings', '14.1')))).toContain('<Status>2</Status>');
   });
@@ -94,7 +94,7 @@ describe('Provision', () => {
   for (const version of VERSIONS) {
     const type = typeOf(version);
 
-    it(`hands out a policy that asks for nothing, then the key for it, in ${version}`, () => {
+    it(`sends a policy without requirements, then its final key, in ${version}`, () => {
       const first = askProvision(version, policies(`<PolicyType>${type}</PolicyType>`));
       const temporary = keyOf(first);
       expect(first).toBe(
@@ -118,7 +118,7 @@ describe('Provision', () => {
       expect(final).not.toBe(temporary);
     });
 
-    it(`takes no key but the temporary one of this phone, in ${version}`, () => {
+    it(`accepts only the temporary key of this phone, in ${version}`, () => {
       const wrong = [
         '1',
         '',
@@ -135,13 +135,13 @@ describe('Provision', () => {
     });
   }
 
-  it('takes an acknowledgement without a key for a wrong one', () => {
+  it('treats an acknowledgement without a key as one with a wrong key', () => {
     const answer = askProvision('14.1', policies(`<PolicyType>${WBXML}</PolicyType><Status>1</Status>`));
     expect(answer).toContain('<Status>5</Status>');
     expect(keyOf(answer)).toBe('none');
   });
 
-  it('begins anew for a phone whose key is 0', () => {
+  it('starts again for a phone whose key is 0', () => {
     const answer = askProvision(
       '14.1',
       policies(`<PolicyType>${WBXML}</PolicyType><PolicyKey>0</PolicyKey>`),
@@ -149,7 +149,7 @@ describe('Provision', () => {
     expect(keyOf(answer)).toBe(String(KEYS.policyKey('temporary')));
   });
 
-  it('hands out no policy of a kind it does not know', () => {
+  it('sends no policy of an unknown type', () => {
     expect(askProvision('14.1', policies('<PolicyType>Other</PolicyType>'))).toBe(
       `<Provision xmlns="Provision:"><Status>1</Status>${policies('<PolicyType>Other</PolicyType><Status>3</Status>')}</Provision>`,
     );
@@ -160,7 +160,7 @@ describe('Provision', () => {
     policies(`<PolicyType>${WBXML}</PolicyType>`);
   const taken = '<DeviceInformation xmlns="Settings:"><Status>1</Status></DeviceInformation>';
 
-  it('takes the description of the phone from 14.1 on, and answers it first', () => {
+  it('accepts device information from 14.1 on, and answers it first', () => {
     for (const version of ['14.1', '16.0', '16.1']) {
       expect(askProvision(version, told)).toContain(
         `<Provision xmlns="Provision:">${taken}<Status>1</Status><Policies>`,
@@ -178,7 +178,7 @@ describe('Provision', () => {
   });
 });
 
-describe('what a phone tells of itself', () => {
+describe('device information', () => {
   const details =
     '<Set><Model>iPhone15C2</Model><IMEI>350000000000000</IMEI><FriendlyName>Jürgen’s iPhone</FriendlyName>' +
     '<OS>iOS 17.5</OS><OSLanguage>en</OSLanguage><PhoneNumber>+49 1</PhoneNumber>' +
@@ -207,12 +207,12 @@ describe('what a phone tells of itself', () => {
     }
   });
 
-  it('is null where it is not said, or empty', () => {
+  it('is null where it is missing or empty', () => {
     const said = of('Settings', '<Set><Model> </Model><OS>X</OS></Set>');
     expect(said).toMatchObject({ model: null, imei: null, os: 'X' });
   });
 
-  it('is nothing in a request without it, and in other commands', () => {
+  it('is absent in a request without it, and in other commands', () => {
     expect(deviceInformationOf(null)).toBeNull();
     expect(of('Settings', '')).toBeNull();
     expect(
@@ -222,14 +222,14 @@ describe('what a phone tells of itself', () => {
     expect(deviceInformationOf(mailboxRequest('Sync', '14.1', other).body)).toBeNull();
   });
 
-  it('is cut after 256 characters, never within one', () => {
+  it('is cut after 256 characters, never inside a character', () => {
     expect(of('Settings', `<Set><Model>${'x'.repeat(9000)}</Model></Set>`)?.model).toBe('x'.repeat(256));
     expect(of('Settings', `<Set><Model>x${'🔒'.repeat(500)}</Model></Set>`)?.model).toBe(
       `x${'🔒'.repeat(127)}`,
     );
   });
 
-  it('has no control characters, nor any that turn text around', () => {
+  it('has no control characters and no bidirectional overrides', () => {
     const hidden = '<Set><Model>a\u0001\u001b\n\u007f\u0085b\u202ec\u2066d</Model></Set>';
     expect(of('Settings', hidden)?.model).toBe('abcd');
   });
@@ -257,7 +257,7 @@ describe('any request', () => {
       );
     });
 
-    it(`tells bounded texts: ${command}`, () => {
+    it(`returns texts of bounded length: ${command}`, () => {
       fc.assert(
         fc.property(anyRequest({ namespace: command, name: command }, NAMES.split(' ')), (body) => {
           for (const text of Object.values(deviceInformationOf(body) ?? {})) {

@@ -21,9 +21,9 @@ interface Asked {
   readonly version?: string;
   readonly folder?: string;
   readonly key: string;
-  /** XML behind CollectionId. */
+  /** XML after CollectionId. */
   readonly inner?: string;
-  /** XML behind Collections. */
+  /** XML after Collections. */
   readonly outer?: string;
   readonly notice?: MailboxNotice;
 }
@@ -51,7 +51,7 @@ function delivered(version = '14.1', notice = NOTICE): { key: string; id: string
   return { key: keyOf(xml), id: idOf(xml), xml };
 }
 
-/** "No change" as this version says it. */
+/** "No change" in the form of this version. */
 function expectNothing(answer: MailboxAnswer): void {
   if (answer.kind === 'empty') return;
   expect(answeredXml(answer)).not.toMatch(/<(Add|Delete|Change|Commands)>/);
@@ -97,7 +97,7 @@ describe.each(VERSIONS)('a phone that speaks %s', (version) => {
     }
   });
 
-  it('gets the new message in place of the old one when the reason changes', () => {
+  it('gets a new message in place of the old one when the reason changes', () => {
     const { key, id } = delivered(version);
     const xml = answeredXml(sync({ version, key, notice: OTHER_NOTICE }));
     expect(xml).toContain(`<Delete><ServerId>${id}</ServerId></Delete>`);
@@ -105,7 +105,7 @@ describe.each(VERSIONS)('a phone that speaks %s', (version) => {
     expectNothing(sync({ version, key: keyOf(xml), notice: OTHER_NOTICE }));
   });
 
-  it('may delete the message, which comes back for a new reason only', () => {
+  it('may delete the message, which returns only for a new reason', () => {
     const { key, id } = delivered(version);
     const inner = `<Commands><Delete><ServerId>${id}</ServerId></Delete></Commands>`;
     const removed = answeredXml(sync({ version, key, inner }));
@@ -127,7 +127,7 @@ describe.each(VERSIONS)('a phone that speaks %s', (version) => {
     }
   });
 
-  it('with a key that is not its own starts the folder over', () => {
+  it('with a key that is not its own must start the folder over', () => {
     const other = OTHER_KEYS.folderKey(INBOX, { counter: 3, delivered: null, deleted: false });
     for (const key of ['1', '{a}17', other]) {
       const xml = answeredXml(sync({ version, key }));
@@ -142,7 +142,7 @@ describe.each(VERSIONS)('a phone that speaks %s', (version) => {
 });
 
 describe('Sync', () => {
-  it('says the body as it was wished for', () => {
+  it('sends the body in the requested type and size', () => {
     const first = keyOf(answeredXml(sync({ key: '0' })));
     const wish = (type: number, size = ''): string =>
       answeredXml(
@@ -156,7 +156,7 @@ describe('Sync', () => {
     expect(wish(1, '<TruncationSize>16</TruncationSize>')).toContain('<Truncated>1</Truncated>');
   });
 
-  it('in windows of one removes the old message first, then brings the new one', () => {
+  it('with WindowSize 1 removes the old message first, then adds the new one', () => {
     const { key, id } = delivered();
     const inner = '<WindowSize>1</WindowSize>';
     const first = answeredXml(sync({ key, inner, notice: OTHER_NOTICE }));
@@ -168,12 +168,12 @@ describe('Sync', () => {
     expect(second).not.toContain('<MoreAvailable');
   });
 
-  it('without wish for changes brings none', () => {
+  it('with GetChanges 0 sends no changes', () => {
     const first = keyOf(answeredXml(sync({ key: '0' })));
     expectNothing(sync({ key: first, inner: '<GetChanges>0</GetChanges>' }));
   });
 
-  it('that may wait is held when there is nothing new, and answered at once when there is', () => {
+  it('with Wait or HeartbeatInterval is held when there is no change, and answered at once otherwise', () => {
     const { key } = delivered();
     expect(sync({ key, outer: '<Wait>5</Wait>' })).toEqual({
       kind: 'hold',
@@ -191,13 +191,13 @@ describe('Sync', () => {
     ['<HeartbeatInterval>9999</HeartbeatInterval>', '14', '3540'],
     ['<Wait>x</Wait>', '4', undefined],
     ['<Wait>5</Wait><HeartbeatInterval>90</HeartbeatInterval>', '4', undefined],
-  ])('with %s says what is wrong', (outer, status, limit) => {
+  ])('with %s is answered with the right status', (outer, status, limit) => {
     const xml = answeredXml(sync({ key: delivered().key, outer }));
     expect(xml).toContain(`<Status>${status}</Status>`);
     if (limit !== undefined) expect(xml).toContain(`<Limit>${limit}</Limit>`);
   });
 
-  it('without a body, or a partial one, asks for all of it', () => {
+  it('that is empty or partial is answered with a request for the whole Sync', () => {
     expect(answeredXml(answerMailbox(mailboxRequest('Sync', '14.1')))).toContain('<Status>13</Status>');
     expect(answeredXml(sync({ key: '0', outer: '<Partial/>' }))).toContain('<Status>13</Status>');
   });
@@ -227,7 +227,7 @@ describe('Ping', () => {
   it.each([
     [5, 60],
     [9_999, 3_540],
-  ])('of %i seconds is told the nearest that may be', (asked, nearest) => {
+  ])('of %i seconds is answered with the nearest allowed heartbeat', (asked, nearest) => {
     expect(answeredXml(ping(beat(asked) + folders()))).toBe(
       `<Ping xmlns="Ping:"><Status>5</Status><HeartbeatInterval>${nearest}</HeartbeatInterval></Ping>`,
     );
@@ -272,7 +272,7 @@ describe('any request', () => {
     ['Ping', 'Ping'],
     ['FolderSync', 'FolderHierarchy'],
     ['GetItemEstimate', 'GetItemEstimate'],
-  ] as const)('of %s is answered with something a phone can read, and little of it', (command, namespace) => {
+  ] as const)('of %s gets a short reply that can be encoded', (command, namespace) => {
     fc.assert(
       fc.property(
         anyRequest({ namespace, name: command }, names),

@@ -1,5 +1,5 @@
-// Owns the promises of the way out of the quarantine mailbox: keys and ids of the gateway never reach the mail server,
-// real ones always do.
+// Owns the promises of the transition out of the quarantine mailbox: keys and ids that the gateway issued never reach the mail
+// server, those of the mail server always do.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EasCommand } from '../../src/eas/commands.ts';
@@ -23,7 +23,7 @@ const sync = (...collections: string[]): string =>
   `<Sync xmlns="AirSync:"><Collections>${collections.join('')}</Collections></Sync>`;
 
 describe.each(VERSIONS)('an allowed phone that speaks %s', (version) => {
-  it('with the folder key of the gateway starts over', () => {
+  it('with the folder key of the gateway must start over', () => {
     const xml = (key: string): string =>
       `<FolderSync xmlns="FolderHierarchy:"><SyncKey>${key}</SyncKey></FolderSync>`;
     expect(answered('FolderSync', version, xml(KEYS.hierarchyKey()))).toContain('<Status>9</Status>');
@@ -38,26 +38,26 @@ describe.each(VERSIONS)('an allowed phone that speaks %s', (version) => {
     );
   });
 
-  it('with a key of the gateway for a real folder starts that folder over, and sends the others again', () => {
+  it('with a key of the gateway for a real folder must start that folder over, and repeat the others', () => {
     const xml = answered('Sync', version, sync(collection(KEY, '5'), collection('12', '6'))) ?? '';
     expect(xml).toMatch(/<SyncKey>0<\/SyncKey><CollectionId>5<\/CollectionId><Status>3</);
     expect(xml).toMatch(/<SyncKey>12<\/SyncKey><CollectionId>6<\/CollectionId><Status>(5|16)</);
   });
 
-  it('with its real keys is none of the gateway’s business', () => {
+  it('with its real keys is forwarded', () => {
     expect(answered('Sync', version, sync(collection('12', '5'), collection('0', '6')))).toBeNull();
     expect(
       answered('Ping', version, '<Ping xmlns="Ping:"><Folders><Folder><Id>5</Id></Folder></Folders></Ping>'),
     ).toBeNull();
   });
 
-  it('that pings a folder of the gateway is told that the folders changed', () => {
+  it('that pings a folder of the gateway gets the status for changed folders', () => {
     const xml = `<Ping xmlns="Ping:"><Folders><Folder><Id>5</Id></Folder><Folder><Id>${INBOX}</Id></Folder></Folders></Ping>`;
     expect(answered('Ping', version, xml)).toBe('<Ping xmlns="Ping:"><Status>7</Status></Ping>');
   });
 
   it.each([
-    // Each command has its own word for it (MS-ASCMD 2.2.3.177).
+    // Each command has its own status for this (MS-ASCMD 2.2.3.177).
     [
       'GetItemEstimate',
       '2',
@@ -79,7 +79,7 @@ describe.each(VERSIONS)('an allowed phone that speaks %s', (version) => {
       `<MeetingResponse xmlns="MeetingResponse:"><Request><CollectionId>${INBOX}</CollectionId><RequestId>${ITEM}</RequestId></Request></MeetingResponse>`,
     ],
   ] as const)(
-    'that asks %s about the message of the gateway is told that it is not there',
+    'that asks %s about the message of the gateway gets the status for a missing item',
     (command, status, xml) => {
       const answer = answered(command, version, xml) ?? '';
       expect(answer.match(/<Status>\d+</g)?.at(-1)).toBe(`<Status>${status}<`);
@@ -108,7 +108,7 @@ describe('any request of an allowed phone', () => {
     ['ItemOperations', 'ItemOperations'],
     ['MoveItems', 'Move'],
     ['MeetingResponse', 'MeetingResponse'],
-  ] as const)('of %s is passed on or answered with something it can read', (command, namespace) => {
+  ] as const)('of %s is forwarded or gets a reply that can be encoded', (command, namespace) => {
     fc.assert(
       fc.property(
         anyRequest({ namespace, name: command }, names),

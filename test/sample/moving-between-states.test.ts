@@ -1,5 +1,5 @@
-// Owns the promise that a phone ends in the right mailbox whatever changes, and whatever it is doing at that moment: every
-// change of state, during each of its requests, for each generation of the protocol (architecture 5.4).
+// Owns the promise that a phone ends in the right mailbox after every change of state, during each of its requests, for each
+// generation of the protocol.
 // One gateway serves all tests of a kind of phone, each test with a device of its own.
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
@@ -62,7 +62,7 @@ async function block(wish: boolean): Promise<void> {
   );
 }
 
-/** A state: how it comes about, and what the phone shows when it has heard of it. */
+/** A state: how the test sets it, and what the phone shows in it. */
 interface State {
   readonly name: string;
   readonly facts: Partial<DeviceObservation>;
@@ -131,7 +131,7 @@ const BLOCKED: State = {
   expectShown: () => expect(shown().screen.state).toBe('denied'),
 };
 
-/** What the phone is doing when the change comes; resolves when it has done it. */
+/** The request during which the change happens; resolves when the request is done. */
 type Moment = (change: () => Promise<void>) => Promise<void>;
 
 async function duringPoll(change: () => Promise<void>): Promise<void> {
@@ -145,7 +145,7 @@ async function duringPoll(change: () => Promise<void>): Promise<void> {
   await poll;
 }
 
-/** Right after the first answer to this command. */
+/** Makes the change right after the first answer to this command. */
 function after(command: PhoneEvent['command']): Moment {
   return async (change) => {
     while (events.at(-1)?.command !== command) await shown().step(leaving.signal);
@@ -175,14 +175,14 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
   'has the first key of a folder and nothing else of it': { push: 'ping', at: after('Sync') },
 };
 
-/** The phone goes on until it would poll again, or is refused; a poll that is held already ends at once. */
+/** Runs the phone until it would poll again or is refused; a poll that is held already ends at once. */
 async function goOn(): Promise<void> {
-  // The next request of a phone that has nothing else to do is a poll: it ends at once, and is the first of the round.
+  // The next request of an idle phone is a poll: it ends at once, and is the first of the round.
   if (shown().idle && events.length === 0) await shown().step(leaving.signal);
   await shown().settle(leaving.signal);
 }
 
-/** One round: the end of what was under way, FolderSync twice, Sync twice; Provision where it is asked for. */
+/** One round: the end of the request under way, FolderSync twice, Sync twice; Provision where required. */
 const ROUND = 6;
 
 function expectOneRound(): void {
@@ -217,7 +217,7 @@ const PHONES: readonly (readonly [string, PhoneFamily, StoreKind])[] = [
   ['16.1', 'ios', 'redis'],
 ];
 
-/** Devices in each state to begin with, written ahead: a change takes the embedded store 50 ms to be heard of. */
+/** Devices in each initial state, written in advance: the embedded store takes 50 ms to report a change. */
 const STOCK = 40;
 
 describe.each(PHONES)('a phone that speaks %s (%s, %s store)', (version, family, kind) => {
@@ -243,7 +243,7 @@ describe.each(PHONES)('a phone that speaks %s (%s, %s store)', (version, family,
     phone = office.phone({ deviceId: key, family, version, push, onEvent });
   }
 
-  // AOSP holds no Sync, and 2.5 has none to hold.
+  // AOSP never sends a Sync that is held, and 2.5 has no such Sync.
   const situations = Object.entries(SITUATIONS).filter(
     ([, { push }]) => push === 'ping' || family !== 'android',
   );

@@ -1,4 +1,4 @@
-// Owns the promise that the sample phone takes each answer as its kind of app does: a test per row, seen from the server.
+// Owns the promise that the sample phone reacts to each answer as the modelled mail app does: one test per row of the table.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EasCommand } from '../../src/eas/commands.ts';
 import { element } from '../../src/eas/wbxml/element.ts';
@@ -21,18 +21,18 @@ afterAll(() => server.close());
 beforeEach(() => {
   server.asked.length = 0;
   server.script = () => null;
-  // No poll counts as held because the machine is slow.
+  // A slow machine must not make a poll count as held.
   vi.spyOn(performance, 'now').mockReturnValue(0);
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** Requests in a row that may be sent without a pause, whatever is answered: 20 polls, each with FolderSync and Sync. */
+/** Maximum number of requests without a pause, whatever the answers: 20 polls, each with FolderSync and Sync. */
 const MAX_AT_ONCE = 63;
 
 const FAMILIES = ['ios', 'android', 'outlook'] as const;
 const never = new AbortController().signal;
 
-/** What the phone shows, whether it waits, and what its next two steps send; keys of 0 are told. */
+/** What the phone shows, whether it waits, and what its next two steps send; keys of 0 are named. */
 const DENIED = 'denied: FolderSync Sync';
 const PASSWORD = 'passwordWanted: nothing';
 const STOPS = 'failed: nothing';
@@ -59,11 +59,11 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'HTTP 403': [DENIED, PROVISIONS],
   'HTTP 404': [STOPS, WAITS],
   'HTTP 449': [PROVISIONS],
-  // Without X-MS-Location; with it: phone-discovery.test.ts.
+  // Without X-MS-Location; with it: phone-autodiscover.test.ts.
   'HTTP 451': [STOPS],
   'HTTP 456': ['locked: nothing', WAITS],
   'HTTP 457': ['passwordExpired: nothing', WAITS],
-  // Without an address to look for the server by; with it: phone-discovery.test.ts.
+  // Without an address to look for the server by; with it: phone-autodiscover.test.ts.
   'HTTP 500': [WAITS],
   'HTTP 501': [STOPS, WAITS],
   'HTTP 502': [WAITS],
@@ -81,7 +81,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'status 136': [STARTS_OVER],
   'status 137': [STOPS, WAITS],
   'status 138': [STOPS, WAITS],
-  // The order is asked for; this server has none, so the account goes on.
+  // The phone asks for the wipe order; this server has none, so the account continues.
   'status 140': ['connected: Provision(empty) FolderSync'],
   'status 142': [PROVISIONS],
   'status 143': [PROVISIONS],
@@ -90,7 +90,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'status 147': [STOPS, WAITS],
   'status 148': [STOPS, WAITS],
   'status 149': [ASKS_FOLDERS, WAITS],
-  // From 14.1 on Provision tells it.
+  // From 14.1 on Provision carries it.
   'status 165': [PROVISIONS, WAITS],
   'Ping 2': ['connected: Sync Ping'],
   'Ping 3': [PINGS_AGAIN],
@@ -192,7 +192,7 @@ async function upTo(phone: Phone, command: EasCommand): Promise<void> {
   if (command !== 'FolderSync') await phone.step(never);
 }
 
-/** What is to be seen after the command was answered so once. */
+/** The phone's state after one such answer to the command. */
 async function observe(phone: Phone, answer: string): Promise<string> {
   await upTo(phone, commandOf(answer));
   let answered = false;
@@ -214,7 +214,7 @@ async function observe(phone: Phone, answer: string): Promise<string> {
 }
 
 describe('a phone', () => {
-  it('has a row for every answer that is told of here, and the other way round', () => {
+  it('has a row for every answer tested here, and a test for every row', () => {
     expect(REACTIONS.map(({ answer }) => answer).sort()).toEqual(Object.keys(EXPECTED).sort());
   });
 
@@ -246,7 +246,7 @@ describe('a phone', () => {
     });
   });
 
-  it('says what it is where 165 asks for it before 14.1, in a command of its own', async () => {
+  it('sends device information in a separate command when status 165 asks for it before 14.1', async () => {
     const phone = newPhone({ family: 'ios', version: '14.0' });
     await phone.settle(never);
     server.asked.length = 0;
@@ -255,7 +255,7 @@ describe('a phone', () => {
     expect(server.asked.map(({ command }) => command)).toContain('Settings');
   });
 
-  it('takes a status within the folder like one of the whole Sync', async () => {
+  it('treats a status of a folder like a status of the whole Sync', async () => {
     const phone = await connected('ios');
     await upTo(phone, 'Sync');
     const status = element('AirSync', 'Status', '12');
@@ -270,7 +270,7 @@ describe('a phone', () => {
     expect(server.asked.map(asText)).toEqual(['FolderSync']);
   });
 
-  it('waits as long as Retry-After says, else longer and longer, and stops to wait in the end', async () => {
+  it('waits as long as Retry-After says, else with growing pauses, and finally gives up', async () => {
     const waited: number[] = [];
     const phone = newPhone({
       family: 'ios',
@@ -292,14 +292,14 @@ describe('a phone', () => {
     expect(phone.screen.state).toBe('connected');
   });
 
-  it('counts a server that sends it round in circles as a loop', async () => {
+  it('reports circular redirects as a loop', async () => {
     const phone = await connected('ios');
     server.script = ({ command }) => (command === 'Ping' ? onlyStatus('Ping', 7) : null);
     for (let count = 0; count < 100; count++) await phone.step(never);
     expect(phone.loops).toBeGreaterThan(0);
   });
 
-  it('counts provisioning that changes nothing as a loop: AOSP would never stop', async () => {
+  it('reports provisioning without effect as a loop: AOSP would never stop', async () => {
     const phone = await connected('android');
     phone.tryAgain();
     server.script = ({ command }) => (command === 'FolderSync' ? { http: 403 } : null);

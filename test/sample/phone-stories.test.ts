@@ -1,5 +1,5 @@
-// Owns the stories of a phone's user: what the phone shows before and after each change, on both stores, for old and new
-// protocol versions and different mail apps. A phone is never asked for its password, and never shows two mailboxes mixed.
+// Owns the user's view: what the phone shows before and after each change, on both stores, for old and new protocol versions
+// and different mail apps. A phone never asks for its password, and never mixes two mailboxes.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceRecord } from '../../src/model/device.ts';
@@ -21,14 +21,14 @@ let office: Office;
 let leaving: AbortController;
 
 let version = 0;
-/** What the MDM says of the device from now on, and the gateway has heard. */
+/** Sets what the MDM reports of the device; resolves when the gateway has read it. */
 async function mdmSays(facts: Partial<DeviceRecord>): Promise<void> {
   version++;
   const record = deviceReport(KEY, { version, observedAt: version, ...facts });
   await office.heard(() => office.operator.putDevices([record]));
 }
 
-/** The phone at work, until the test is over. */
+/** Runs the phone until the test ends. */
 interface Held {
   readonly poll: Promise<void>;
 }
@@ -41,7 +41,7 @@ async function holdPoll(phone: Phone): Promise<Held> {
   return { poll };
 }
 
-/** Lets the phone react to what ended its poll, long before its heartbeat of ten minutes. */
+/** Lets the phone react to the end of its poll, long before its heartbeat of ten minutes. */
 async function react(phone: Phone, held: Held): Promise<void> {
   await held.poll;
   await phone.settle(leaving.signal);
@@ -85,7 +85,7 @@ describe.each(STORES)('with the %s store', (kind) => {
       return phone;
     }
 
-    it('quarantined on Monday, enrolled at 9:00, has its mail at once', async () => {
+    it('that is quarantined has its mail at once after it is enrolled', async () => {
       const phone = await begin({ managed: false });
       expectNotice(phone, 'https://enrol.example.com/');
       const held = await holdPoll(phone);
@@ -94,7 +94,7 @@ describe.each(STORES)('with the %s store', (kind) => {
       expectMail(phone);
     });
 
-    it('that stops to comply sees why, and none of its mail, until it complies again', async () => {
+    it('that becomes non-compliant sees the reason, and no mail, until it is compliant again', async () => {
       const phone = await begin({});
       expectMail(phone);
       const first = await holdPoll(phone);
@@ -107,7 +107,7 @@ describe.each(STORES)('with the %s store', (kind) => {
       expectMail(phone);
     });
 
-    it('is told the new reason in place of the old one', async () => {
+    it('gets the new reason in place of the old one', async () => {
       const phone = await begin({ managed: false });
       const before = phone.screen.messagesOf('2')[0]?.text;
       const held = await holdPoll(phone);
@@ -117,7 +117,7 @@ describe.each(STORES)('with the %s store', (kind) => {
       expect(phone.screen.messagesOf('2')[0]?.text).not.toBe(before);
     });
 
-    it('that is blocked while it polls is refused, and has its mail again when it may', async () => {
+    it('that is blocked while it polls is refused, and has its mail again when it is allowed', async () => {
       const phone = await begin({});
       const held = await holdPoll(phone);
       await office.heard(() =>
@@ -131,7 +131,7 @@ describe.each(STORES)('with the %s store', (kind) => {
       expectMail(phone);
     });
 
-    it('that changes between two requests sees the other mailbox at the next one', async () => {
+    it('whose verdict changes between two requests sees the other mailbox at the next one', async () => {
       const phone = await begin({ managed: false });
       await mdmSays({ managed: true, compliant: true });
       // A Ping that comes with keys of the quarantine mailbox ends at once.
@@ -145,7 +145,7 @@ describe.each(STORES)('with the %s store', (kind) => {
       expect(phone.screen.subjects).toEqual([...REAL, 'News']);
     });
 
-    it('that is to be wiped erases what its app erases, says so, and is blocked', async () => {
+    it('that gets a wipe order erases what its app erases, acknowledges, and is blocked', async () => {
       const phone = await begin({});
       const held = await holdPoll(phone);
       const action = Number(protocol) >= 16.1 ? 'accountWipe' : 'wipe';
@@ -170,7 +170,7 @@ describe.each(STORES)('with the %s store', (kind) => {
       expect(again.screen.state).toBe('denied');
     });
 
-    it('with a wrong password is asked for it, and told nothing', async () => {
+    it('with a wrong password gets a password prompt and no other information', async () => {
       office = closeAtEnd(await openOffice(kind));
       leaving = new AbortController();
       onTestFinished(() => leaving.abort());

@@ -1,5 +1,5 @@
-// Owns the promise that a phone gets along with whoever hands out its policy key: the mail server, or the gateway while the
-// phone is quarantined. A change of hands costs one round of Provision, never a loop.
+// Owns the promise that a phone works with a policy key of the mail server, or of the gateway while the phone is quarantined. A
+// change between the two costs one round of Provision, never a loop.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
@@ -28,7 +28,7 @@ async function mdmSays(good: boolean): Promise<void> {
   await office.heard(() => office.operator.putDevices([deviceReport(deviceKey(DEVICE), facts)]));
 }
 
-/** The change comes while the phone holds a poll, and the phone goes on until it would poll again. */
+/** Makes the change while the phone's poll is held, and runs the phone until it would poll again. */
 async function change(good: boolean): Promise<string[]> {
   const before = office.gateway.heldPolls();
   const poll = phone.step(leaving.signal);
@@ -67,7 +67,7 @@ describe.each(['server', 'gateway'] as const)(
         await phone.settle(leaving.signal);
       }
 
-      it('has its mail within a round when it is allowed, with a new key where the gateway had handed out the old one', async () => {
+      it('has its mail within a round when it is allowed, with a new key if the gateway issued the old one', async () => {
         await begin(false);
         expect(phone.screen.subjects).toEqual(['Enrol this device to get your mail']);
         const commands = await change(true);
@@ -78,7 +78,7 @@ describe.each(['server', 'gateway'] as const)(
         expect(phone.loops).toBe(0);
       });
 
-      it('keeps the key of the mail server through a quarantine', async () => {
+      it('keeps the key of the mail server during a quarantine', async () => {
         await begin(true);
         expect(phone.screen.subjects).toEqual(REAL);
         await change(false);

@@ -29,7 +29,7 @@ beforeEach(() => {
   phone = newPhone({});
 });
 
-/** A device the server has not seen. */
+/** A device that is new to the server. */
 function newPhone(options: Partial<EasClientOptions>): EasClient {
   const device = `PHONE${++devices}`;
   const client = new EasClient({
@@ -64,31 +64,31 @@ describe('authentication', () => {
     expect(answer.headers['www-authenticate']).toBe('Basic realm="sample"');
   });
 
-  it.each(['ALICE', 'CORP\\alice', 'alice@example.com'])('knows alice as %s', async (user) => {
+  it.each(['ALICE', 'CORP\\alice', 'alice@example.com'])('accepts alice as %s', async (user) => {
     expect((await newPhone({ user, password: 'alice-pw' }).httpOptions()).status).toBe(200);
   });
 });
 
 describe('OPTIONS', () => {
-  it('names versions and commands', async () => {
+  it('lists versions and commands', async () => {
     const { headers } = await phone.httpOptions();
     expect(headers['ms-asprotocolversions']).toBe('2.5,12.0,12.1,14.0,14.1,16.0,16.1');
     expect(headers['ms-asprotocolcommands']).toContain('FolderSync');
   });
 });
 
-describe('requests that are none', () => {
-  it('answers an unknown command with 400', async () => {
+describe('malformed requests', () => {
+  it('get 400 for an unknown command', async () => {
     expect((await phone.command('Nonsense', null)).status).toBe(400);
   });
 
-  it('answers a body that is no WBXML with 400', async () => {
+  it('get 400 for a body that is not WBXML', async () => {
     expect((await phone.command('FolderSync', Buffer.from('nonsense'))).status).toBe(400);
   });
 });
 
 describe('Provision', () => {
-  it('hands out a temporary key, then a final one', async () => {
+  it('issues a temporary key, then a final one', async () => {
     const final = await phone.provision();
     expect(find(final.tree, 'PolicyKey')).toMatch(/^\d+$/);
     expect(find(final.tree, 'EASProvisionDoc')).toBeUndefined();
@@ -121,7 +121,7 @@ describe('FolderSync', () => {
     expect(find(second.tree, 'Count')).toBe('0');
   });
 
-  it('answers a key it never gave with 9', async () => {
+  it('answers an unknown key with status 9', async () => {
     phone.folderKey = '77';
     expect((await phone.folderSync()).easStatus).toBe('9');
   });
@@ -132,7 +132,7 @@ describe('FolderSync', () => {
 });
 
 describe('Sync', () => {
-  it('starts with a key only, then sends the messages', async () => {
+  it('starts with only a key, then sends the messages', async () => {
     const first = await phone.sync('1');
     expect(changes(first, 'Add')).toHaveLength(0);
     const second = await phone.sync('1');
@@ -140,7 +140,7 @@ describe('Sync', () => {
     expect(find(second.tree, 'Subject')).toBe('Welcome');
   });
 
-  it('sends no more than WindowSize, and says that there is more', async () => {
+  it('sends at most WindowSize messages, and MoreAvailable', async () => {
     await phone.sync('1');
     const answer = await phone.sync('1', [air('WindowSize', '1')]);
     expect(changes(answer, 'Add')).toHaveLength(1);
@@ -152,12 +152,12 @@ describe('Sync', () => {
     expect(await phone.sync('1')).toMatchObject({ status: 200, body: Buffer.alloc(0) });
   });
 
-  it('answers a key it never gave with 3', async () => {
+  it('answers an unknown key with status 3', async () => {
     phone.syncKeys.set('1', '99');
     expect((await phone.sync('1')).easStatus).toBe('3');
   });
 
-  it('sends the same again when the answer to the last key was lost', async () => {
+  it('repeats its answer when the answer to the last key was lost', async () => {
     await phone.sync('1');
     const key = phone.syncKeys.get('1') ?? '';
     const lost = await phone.sync('1');
@@ -167,11 +167,11 @@ describe('Sync', () => {
     expect(changes(again, 'Add')).toHaveLength(changes(lost, 'Add').length);
   });
 
-  it('answers an unknown folder with 8', async () => {
+  it('answers an unknown folder with status 8', async () => {
     expect((await phone.sync('77')).easStatus).toBe('8');
   });
 
-  it('tells other devices of a read flag', async () => {
+  it('sends a changed read flag to other devices', async () => {
     const other = newPhone({});
     const [message] = await syncAll(phone);
     await syncAll(other);
@@ -196,7 +196,7 @@ describe('Sync', () => {
     expect(find(responses, 'Subject')).toBe(find(message, 'Subject'));
   });
 
-  it('tells other devices of a deletion', async () => {
+  it('sends a deletion to other devices', async () => {
     server.deliver('alice', 'To be deleted', 'x');
     const other = newPhone({});
     const messages = await syncAll(phone);
@@ -208,7 +208,7 @@ describe('Sync', () => {
     ]);
   });
 
-  it('holds with HeartbeatInterval until a message comes', async () => {
+  it('with HeartbeatInterval is held until a message arrives', async () => {
     await syncAll(phone);
     const held = phone.sync('1', [], [air('HeartbeatInterval', '60')]);
     await until(() => server.held() === 1, 'a held Sync');
@@ -218,7 +218,7 @@ describe('Sync', () => {
 });
 
 describe('Ping', () => {
-  it('is held until a message comes, and ends with 2 and the folder', async () => {
+  it('is held until a message arrives, and ends with status 2 and the folder', async () => {
     const held = phone.ping(60);
     await until(() => server.held() === 1, 'a held Ping');
     server.deliver('alice', 'News', 'x');
@@ -227,32 +227,32 @@ describe('Ping', () => {
     expect(find(answer.tree, 'Folder')).toBe('1');
   });
 
-  it('ends at once when a message came before it', async () => {
+  it('ends at once when a message arrived before it', async () => {
     await syncAll(phone);
     server.deliver('alice', 'Early', 'x');
     expect((await phone.ping(60)).easStatus).toBe('2');
   });
 
-  it('ends with 1 when the heartbeat is over', async () => {
+  it('ends with status 1 when the heartbeat is over', async () => {
     expect((await phone.ping(1)).easStatus).toBe('1');
   });
 
-  it('repeats the last parameters for an empty one', async () => {
+  it('uses the last parameters when it is empty', async () => {
     await phone.ping(1);
     expect((await phone.ping()).easStatus).toBe('1');
   });
 
-  it('answers 3 when there is nothing to repeat', async () => {
+  it('is answered with status 3 when it is empty and there are no last parameters', async () => {
     expect((await phone.ping()).easStatus).toBe('3');
   });
 
-  it('answers a heartbeat out of bounds with 5 and the bound', async () => {
+  it('is answered with status 5 and the limit when the heartbeat is out of bounds', async () => {
     const answer = await phone.ping(9_999);
     expect(answer.easStatus).toBe('5');
     expect(find(answer.tree, 'HeartbeatInterval')).toBe('3540');
   });
 
-  it('is given up when the phone leaves', async () => {
+  it('ends when the phone disconnects', async () => {
     const left = new AbortController();
     const held = phone.ping(60, '1', left.signal).catch((error: unknown) => error);
     await until(() => server.held() === 1, 'a held Ping');
@@ -264,7 +264,7 @@ describe('Ping', () => {
 
 describe('mail', () => {
   it.each(['14.1', '12.1'])(
-    'reaches the Inbox of a user here and the own Sent Items (%s)',
+    'is delivered to the Inbox of a local user and to Sent Items of the sender (%s)',
     async (version) => {
       const bob = newPhone({ user: 'bob' });
       await syncAll(bob);
@@ -283,7 +283,7 @@ describe('mail', () => {
 });
 
 describe('GetItemEstimate', () => {
-  it('counts what the device has not got', async () => {
+  it('counts the items that the device does not have', async () => {
     await phone.sync('1');
     const collection = element(
       'GetItemEstimate',
@@ -310,7 +310,7 @@ describe('attachments', () => {
     );
   }
 
-  it('come with ItemOperations', async () => {
+  it('are sent with ItemOperations', async () => {
     const fetch = element(
       'ItemOperations',
       'Fetch',
@@ -321,7 +321,7 @@ describe('attachments', () => {
     expect(Buffer.from(find(answer.tree, 'Data') ?? '', 'base64').toString()).toMatch(/^%PDF/);
   });
 
-  it('come with GetAttachment', async () => {
+  it('are sent with GetAttachment', async () => {
     const more = { AttachmentName: await reference() };
     const answer = await phone.command('GetAttachment', null, '', more);
     expect(answer.headers['content-type']).toBe('application/pdf');
@@ -330,7 +330,7 @@ describe('attachments', () => {
 });
 
 describe('Settings', () => {
-  it('takes device information', async () => {
+  it('accepts device information', async () => {
     const model = element('Settings', 'Set', element('Settings', 'Model', 'Test'));
     const tree = element('Settings', 'Settings', element('Settings', 'DeviceInformation', model));
     expect((await phone.command('Settings', tree)).easStatus).toBe('1');
@@ -350,7 +350,7 @@ describe('Search', () => {
 });
 
 describe('an empty Sync', () => {
-  it('repeats the last one while that brought nothing, and asks for the whole request otherwise', async () => {
+  it('repeats the last one if that brought no changes, and gets status 13 otherwise', async () => {
     expect((await phone.command('Sync', null)).easStatus).toBe('13');
     await syncAll(phone);
     expect((await phone.sync('1')).body).toHaveLength(0);
@@ -377,7 +377,7 @@ describe('a server that requires a policy', () => {
     ['14.0', 200, '142', '144'],
     ['16.1', 200, '142', '144'],
   ])(
-    'tells a phone that speaks %s without the key in force to provision',
+    'sends a phone that speaks %s without the current key to Provision',
     async (version, http, none, wrong) => {
       const client = newPhone({ port: strict.port, version });
       expect(await client.folderSync()).toMatchObject({ status: http, easStatus: none });
@@ -389,7 +389,7 @@ describe('a server that requires a policy', () => {
     },
   );
 
-  it('does not take the temporary key for one in force', async () => {
+  it('does not accept the temporary key as the current one', async () => {
     const client = newPhone({ port: strict.port });
     const type = element('Provision', 'PolicyType', 'MS-EAS-Provisioning-WBXML');
     const policies = element('Provision', 'Policies', element('Provision', 'Policy', type));
@@ -398,9 +398,9 @@ describe('a server that requires a policy', () => {
     expect((await client.folderSync()).easStatus).toBe('144');
   });
 
-  it('asks for no key in a Ping, and speaks in HTTP where there is no status', async () => {
+  it('requires no key for a Ping, and uses HTTP statuses where a reply has no EAS status', async () => {
     const client = newPhone({ port: strict.port });
-    // An empty one that stands for nothing.
+    // An empty Ping without an earlier one to repeat.
     expect((await client.ping()).easStatus).toBe('3');
     expect((await client.command('GetAttachment', null, '', { AttachmentName: '1:2' })).status).toBe(449);
   });

@@ -35,14 +35,14 @@ function write(name: string, text: string): void {
   writeFileSync(join(folder, name), text);
 }
 
-/** A change that a watch must not take for one of its own has passed when a later one of its own was noticed once. */
+/** A foreign change was ignored when a later change of the watched file was noticed exactly once. */
 async function noticed(times: number): Promise<void> {
   await until(() => changes >= times, `change ${times}`);
   expect(changes).toBe(times);
 }
 
 describe('a certificate file', () => {
-  it('that is written over is noticed', async () => {
+  it('that is overwritten is noticed', async () => {
     write('tls.crt', 'old');
     watch('tls.crt');
     write('tls.crt', 'newer');
@@ -59,7 +59,7 @@ describe('a certificate file', () => {
     }
   });
 
-  it('behind a link that is moved is noticed (certbot)', async () => {
+  it('behind a symbolic link that changes is noticed (certbot)', async () => {
     mkdirSync(join(folder, 'archive'));
     mkdirSync(join(folder, 'live'));
     write('archive/cert1.pem', 'old');
@@ -73,7 +73,7 @@ describe('a certificate file', () => {
     }
   });
 
-  it('behind a folder link that is swapped is noticed, each time (Kubernetes)', async () => {
+  it('behind a symbolic link to a folder that changes is noticed, each time (Kubernetes)', async () => {
     const publish = (version: string): void => {
       mkdirSync(join(folder, `..${version}`));
       write(`..${version}/tls.crt`, version);
@@ -92,7 +92,7 @@ describe('a certificate file', () => {
     await noticed(2);
   });
 
-  it('that goes and comes back is noticed when it is there again', async () => {
+  it('that is removed and created again is noticed when it is there again', async () => {
     write('tls.crt', 'old');
     watch('tls.crt');
     unlinkSync(join(folder, 'tls.crt'));
@@ -100,7 +100,7 @@ describe('a certificate file', () => {
     await noticed(1);
   });
 
-  it('and its key, written one after the other, are one change', async () => {
+  it('and its key, written one after the other, count as one change', async () => {
     write('tls.crt', 'old');
     write('tls.key', 'old');
     watch('tls.crt', 'tls.key');
@@ -111,11 +111,11 @@ describe('a certificate file', () => {
     await noticed(2);
   });
 
-  it('beside others is noticed alone', async () => {
+  it('is noticed, but not other files in its folder', async () => {
     write('tls.crt', 'old');
     watch('tls.crt');
     write('other.txt', 'x');
-    // The neighbour has had its time when the second watch, begun later, has noticed it.
+    // The change beside the file has been processed when the second watch, started later, has noticed it.
     let neighbour = 0;
     watches.push(new FileWatch([join(folder, 'other.txt')], () => neighbour++));
     write('other.txt', 'xyz');
@@ -123,7 +123,7 @@ describe('a certificate file', () => {
     expect(changes).toBe(0);
   });
 
-  it('is not noticed by a watch that was closed', async () => {
+  it('is not noticed by a closed watch', async () => {
     write('tls.crt', 'old');
     watch('tls.crt');
     write('tls.crt', 'newer');
@@ -135,11 +135,11 @@ describe('a certificate file', () => {
     expect(changes).toBe(0);
   });
 
-  it('that cannot be read for a moment is noticed when it is back', async () => {
+  it('that cannot be read for a moment is noticed when it is readable again', async () => {
     const file = join(folder, 'tls.crt');
     write('tls.crt', 'old');
     watch('tls.crt');
-    // stat() of a link that leads to itself fails with ELOOP.
+    // stat() of a link to itself fails with ELOOP.
     rmSync(file);
     symlinkSync(file, file);
     await noticed(1);

@@ -1,4 +1,4 @@
-// Owns the promises of the probes: when a gateway counts as alive, when as ready, and what it says when not.
+// Owns the promises of the probes: when a gateway counts as alive and as ready, and the reason it gives otherwise.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
@@ -12,6 +12,7 @@ import { checkLeaks } from '../support/checks/leaks.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import { SAVES_EVERY_WRITE, startRedis } from '../support/servers/redis.ts';
 import { eventually, until } from '../support/checks/until.ts';
+import { phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -38,7 +39,7 @@ describe('the state of a gateway', () => {
       'lacks its mail servers',
       { phase: 'serving', workers: [{ store: true, mailServer: false }] },
       null,
-      'no mail server is in use',
+      'no mail server is available',
     ],
     ['drains', { phase: 'draining', workers: [] }, null, 'draining'],
   ])('when it %s', (_what, state, dead, unready) => {
@@ -60,7 +61,7 @@ describe('HealthServer', () => {
   };
   const serving = async (): Promise<GatewayState> => ({ phase: 'serving', workers: [WELL] });
 
-  it('answers the two paths and no other, GET and HEAD only', async () => {
+  it('answers only its two paths, and only GET and HEAD', async () => {
     const { port } = await open(serving);
     expect(await get(port, '/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
     expect(await get(port, '/readyz?from=here')).toEqual({ status: 200, body: { status: 'ok' } });
@@ -80,7 +81,7 @@ describe('HealthServer', () => {
     expect({ status: head.statusCode, body: await head.body.text() }).toEqual({ status: 200, body: '' });
   });
 
-  it('asks the workers once for many probes at a time', async () => {
+  it('asks the workers once for several simultaneous probes', async () => {
     let looks = 0;
     const { port } = await open(async () => {
       looks++;
@@ -88,7 +89,7 @@ describe('HealthServer', () => {
       return serving();
     });
     const client = await RawClient.open(port);
-    // In one segment: all are there before the first is answered.
+    // In one segment, so that all arrive before the first is answered.
     client.send('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
     for (let answer = 0; answer < 3; answer++) expect((await client.response()).status).toBe(200);
     client.destroy();
@@ -122,7 +123,7 @@ sample: { users: [{ name: alice, password: secret }] }
 `;
 
 describe('a running gateway', () => {
-  it('is alive and ready while it serves, and says so to `easgate health`', async () => {
+  it('is alive and ready while it serves, and `easgate health` reports it', async () => {
     const { gateway, port } = await start(CONFIG);
     expect(await get(port, '/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
     expect(await get(port, '/readyz')).toEqual({ status: 200, body: { status: 'ok' } });
@@ -130,7 +131,7 @@ describe('a running gateway', () => {
     expect(await gateway.command('health', '--ready')).toBe(0);
   });
 
-  it('is dead while a worker is stuck, and alive again when it is not', async () => {
+  it('is not alive while a worker is stuck, and alive again afterwards', async () => {
     const { gateway, port } = await start(CONFIG);
     const [stuck = 0] = gateway.workers();
     process.kill(stuck, 'SIGSTOP');
@@ -143,7 +144,7 @@ describe('a running gateway', () => {
     expect((await get(port, '/healthz')).status).toBe(200);
   });
 
-  it('is alive but not ready while its directory is away', async () => {
+  it('is alive but not ready while its directory is unavailable', async () => {
     const redis = await startRedis(SAVES_EVERY_WRITE);
     onTestFinished(() => redis.kill());
     const { port } = await start(`${CONFIG}store: { kind: redis, url: '${redis.url}' }\n`);
@@ -155,20 +156,19 @@ describe('a running gateway', () => {
     await untilStatus(port, '/readyz', 200);
   });
 
-  it('is alive but not ready when no mail server is in use', async () => {
+  it('is alive but not ready when no mail server is available', async () => {
     const nobody = await freePort();
     const { port } = await start(
       `${CONFIG}upstream: { url: 'http://127.0.0.1:${nobody}', health: { intervalSeconds: 0.1, fall: 1 } }\n`,
     );
-    expect(await untilStatus(port, '/readyz', 503)).toBe('no mail server is in use');
+    expect(await untilStatus(port, '/readyz', 503)).toBe('no mail server is available');
     expect((await get(port, '/healthz')).status).toBe(200);
   });
 
-  it('is not ready from the moment it drains, and alive until it ends', async () => {
+  it('is not ready once it drains, and alive until it ends', async () => {
     const { gateway, port } = await start(`${CONFIG}policy: { unknownDevice: allow }\n`);
-    // A mail that is still being sent holds its worker.
-    const phone = await RawClient.open(gateway.port);
-    onTestFinished(() => phone.destroy());
+    // A worker does not end while a mail is still being sent.
+    const phone = await phoneOf(gateway);
     phone.send(
       'POST /Microsoft-Server-ActiveSync?Cmd=SendMail&User=alice&DeviceId=PHONE1&DeviceType=iPhone HTTP/1.1\r\n' +
         `Host: x\r\nAuthorization: Basic ${Buffer.from('alice:secret').toString('base64')}\r\n` +

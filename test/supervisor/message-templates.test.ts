@@ -1,4 +1,4 @@
-// Owns the promise that the operator's own texts reach the phone, and that a reload takes the ones that were changed.
+// Owns the promise that the operator's own texts reach the phone, and that a reload applies changed ones.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ function write(subject: string): void {
   writeFileSync(join(texts, 'en.yaml'), text);
 }
 
-it('the operator’s words stand in the message, and new ones after a reload, in place of the old', async () => {
+it('the quarantine message has the operator’s texts, and the changed ones after a reload', async () => {
   write('Come to room 12');
   const gateway = await startGatewayProcess(`
 listen: { address: 127.0.0.1, port: 0 }

@@ -1,4 +1,4 @@
-// Owns the promises of a start beside workers whose primary died: which of them count, and when the start is repeated.
+// Owns the promises of a start while workers of a dead primary still run: when the start is repeated.
 import { spawn } from 'node:child_process';
 import { expect, it, onTestFinished } from 'vitest';
 import { listenTrouble } from '../../src/supervisor/listen-trouble.ts';
@@ -19,7 +19,7 @@ function orphan(): ProcessIdentity {
   return identityOf(child.pid ?? 0);
 }
 
-/** As the supervisor rejects. */
+/** An error like those of the supervisor. */
 const refused = (code: string): Error =>
   listenTrouble(Object.assign(new Error(code), { code }), '127.0.0.1', 443, 'listen');
 
@@ -35,7 +35,7 @@ function startOnce(code: string): () => Promise<string> {
 
 const ignore = (): void => undefined;
 
-it('a start is repeated while an orphan has the address', async () => {
+it('a start is repeated while an orphaned worker has the address', async () => {
   await expect(startBeside([orphan()], ignore, startOnce('EADDRINUSE'))).resolves.toBe('started');
 });
 
@@ -43,6 +43,6 @@ it('a start that fails for another reason is not repeated', async () => {
   await expect(startBeside([orphan()], ignore, startOnce('EACCES'))).rejects.toThrow(/EACCES/);
 });
 
-it('a start without orphans is not repeated: another gateway has the address', async () => {
+it('a start without orphaned workers is not repeated: another gateway has the address', async () => {
   await expect(startBeside([], ignore, startOnce('EADDRINUSE'))).rejects.toThrow(/EADDRINUSE/);
 });

@@ -1,4 +1,4 @@
-// Owns the promises of the file that names the gateway's process.
+// Owns the promises of the pid file.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'easgate-pid-'))));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('the pid file', () => {
-  it('names this process, in a folder that is made for it', () => {
+  it('names this process, in a folder that is created if missing', () => {
     const path = join(folder, 'run/easgate.pid');
     writePidFile(path);
     expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`);
@@ -29,7 +29,7 @@ describe('the pid file', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  it('of another gateway stays', () => {
+  it('of another gateway is not removed', () => {
     const path = join(folder, 'other.pid');
     writeFileSync(path, `${process.pid + 1}\n`);
     removePidFile(path);
@@ -44,13 +44,13 @@ describe('the pid file', () => {
     ['-1\n', null],
     ['12 13\n', null],
     ['1234567890\n', null],
-  ])('with %j names %j', (text, pid) => {
+  ])('with content %j names %j', (text, pid) => {
     const path = join(folder, 'text.pid');
     writeFileSync(path, text);
     expect(readPidFile(path)).toBe(pid);
   });
 
-  it('that is not there names no process', () => {
+  it('that is missing names no process', () => {
     expect(readPidFile(join(folder, 'none.pid'))).toBeNull();
   });
 });
@@ -59,7 +59,7 @@ describe.runIf(process.platform === 'linux')('a process', () => {
   it.each([
     ['worker', 1],
     ['other', 0],
-  ])('that the record names is left from a gateway before only when it runs as one: %s', (word, found) => {
+  ])('in the pid file counts as an orphaned worker only if it runs easgate: %s', (word, found) => {
     const path = join(folder, `record-${word}.pid`);
     const child = spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)', word]);
     try {
@@ -71,11 +71,11 @@ describe.runIf(process.platform === 'linux')('a process', () => {
     }
   });
 
-  it('is no gateway when it runs another program', () => {
+  it('does not count as a gateway when it runs another program', () => {
     expect(mayBeGateway(process.pid)).toBe(false);
   });
 
-  it('is no gateway when it is gone', async () => {
+  it('does not count as a gateway when it has ended', async () => {
     const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
     await new Promise((resolve) => child.once('close', resolve));
     expect(mayBeGateway(child.pid ?? 0)).toBe(false);

@@ -1,4 +1,4 @@
-// Owns the promises of what an operator does to a running gateway's log, certificates and store, and reads in the log.
+// Owns the promises about log rotation, expired certificates and store outages of a running gateway, and their log lines.
 import { readFileSync, readdirSync, readlinkSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -6,10 +6,10 @@ import { createAuthority } from '../support/servers/certificates.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { startRawBackend } from '../support/servers/raw-backend.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import { SAVES_EVERY_WRITE, startRedis } from '../support/servers/redis.ts';
 import { until } from '../support/checks/until.ts';
+import { backendOf } from '../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -65,7 +65,7 @@ describe('a log file that was rotated', () => {
 });
 
 describe('certificates that ended', () => {
-  it('are told at the start and after a reload, and keep nobody from serving', async () => {
+  it('are reported at the start and after a reload, and do not prevent serving', async () => {
     const authority = await createAuthority();
     const ended = await authority.issue({
       names: [{ type: 'dns', value: 'mail.example.com' }],
@@ -92,8 +92,8 @@ describe('certificates that ended', () => {
   });
 });
 
-describe('a store that goes and comes back', () => {
-  it('has a line for each', async () => {
+describe('a store that becomes unavailable and available again', () => {
+  it('has a log line for each change', async () => {
     const redis = await startRedis(SAVES_EVERY_WRITE);
     onTestFinished(() => redis.kill());
     const gateway = await start(
@@ -108,11 +108,10 @@ describe('a store that goes and comes back', () => {
 });
 
 describe('the lane for other paths', () => {
-  it('puts no warning of Node.js on standard error', async () => {
-    const backend = await startRawBackend(({ connection }) =>
+  it('causes no Node.js warning on standard error', async () => {
+    const backend = await backendOf(({ connection }) =>
       connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'),
     );
-    onTestFinished(() => backend.close());
     const gateway = await start(
       `${CONFIG.replace(':1', `:${backend.port}`)}passThrough: { paths: [{ path: /owa }] }\n`,
     );
@@ -126,7 +125,7 @@ describe('the lane for other paths', () => {
 });
 
 describe('the primary', () => {
-  it('is found by its file', async () => {
+  it('is found by its pid file', async () => {
     const gateway = await start(CONFIG);
     expect(readFileSync(join(gateway.folder, 'easgate.pid'), 'utf8')).toBe(`${gateway.child.pid}\n`);
   });

@@ -1,4 +1,4 @@
-// Owns the promises about signals that reach a gateway while it starts: log rotation and `easgate reload` do not wait for it.
+// Owns the promises about signals that reach a gateway while it starts, from log rotation or `easgate reload`.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -15,7 +15,7 @@ workers: { count: 1, pidFile: easgate.pid }
 upstream: { url: 'http://127.0.0.1:1' }
 `;
 
-/** Starts a gateway that gets the signal as soon as its pid file names it. */
+/** Starts a gateway and sends it the signal as soon as its pid file exists. */
 async function signalled(signal: NodeJS.Signals): Promise<GatewayProcess> {
   const gateway = await startGatewayProcess(CONFIG, {}, undefined, async (child, folder) => {
     await until(
@@ -28,7 +28,7 @@ async function signalled(signal: NodeJS.Signals): Promise<GatewayProcess> {
   return gateway;
 }
 
-it('SIGHUP during the start is a reload after it', async () => {
+it('SIGHUP during the start leads to a reload after it', async () => {
   const gateway = await signalled('SIGHUP');
   await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the reload');
   expect(gateway.out().indexOf('listens on')).toBeLessThan(gateway.out().indexOf('EASGATE_RELOADED'));

@@ -1,5 +1,5 @@
-// Owns the promises of the supervisor about any workers: restarts, sockets that outlive them, reload one by one, and
-// workers that share one socket where the system cannot give each its own.
+// Owns the promises of the supervisor: restarts, sockets that outlive workers, reload one by one, and workers that share one
+// socket where the system cannot give each its own.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
-import { SYSTEM_SHARES_PORT } from '../../src/supervisor/door.ts';
+import { SYSTEM_SHARES_PORT } from '../../src/supervisor/listen-port.ts';
 import { startSupervisor } from '../../src/supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../../src/supervisor/supervisor.ts';
 import { freePort } from '../support/servers/free-port.ts';
@@ -31,7 +31,7 @@ beforeEach(() => {
   onTestFinished(() => rmSync(folder, { recursive: true }));
   events = [];
 });
-/** Workers that do as `task` says; see the fake worker. */
+/** Workers that run `task`; see fake-worker.ts. */
 function plan(task: string, count = 2, port = 0, address = '127.0.0.1'): WorkerPlan {
   const config = configSchema.parse({ listen: { address, port } });
   return { config, source: { path: '', text: '' }, count, sampleUrl: task };
@@ -58,7 +58,7 @@ async function start(
   return supervisor;
 }
 
-/** What the worker that takes the connection says: its process id and name; rejects when it says nothing. */
+/** The process id and name of the worker that accepts the connection; rejects without an answer. */
 function ask(port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     let received = '';
@@ -72,7 +72,7 @@ function ask(port: number): Promise<string> {
 const askMany = (port: number, times = 40): Promise<string[]> =>
   Promise.all(Array.from({ length: times }, () => ask(port)));
 
-/** Waits until nobody listens; a worker that leaves may take a last moment. */
+/** Waits until nobody listens; a stopping worker may need a moment. */
 async function refused(port: number): Promise<void> {
   await eventually(
     () => ask(port).catch((error: NodeJS.ErrnoException) => error.code ?? ''),
@@ -86,7 +86,7 @@ const names = (answers: readonly string[]): Set<string> =>
 const pids = (answers: readonly string[]): Set<number> =>
   new Set(answers.map((answer) => Number.parseInt(answer)));
 
-/** Answers of two workers, of whom `gone` is none; of a socket that they share one of them may take most. */
+/** Answers of two workers other than `gone`; one of them may accept most connections of a shared socket. */
 async function askBoth(port: number, gone: number): Promise<string[]> {
   const answers: string[] = [];
   const more = async (): Promise<number> => {
@@ -105,7 +105,7 @@ async function kill(pid: number | undefined): Promise<void> {
 }
 
 describe('a worker that ends', () => {
-  it('is started again, with pauses that grow up to a bound', async () => {
+  it('is started again, with growing pauses up to a maximum', async () => {
     const supervisor = await start('calm', { count: 1, maxMs: 40 });
     for (let crash = 0; crash < 4; crash++) {
       await kill(supervisor.pids()[0]);
@@ -120,7 +120,7 @@ describe('a worker that ends', () => {
     expect(await ask(supervisor.port)).toBe(`${supervisor.pids()[0]} calm`);
   });
 
-  it('is started again with a short pause when it had lived long enough', async () => {
+  it('is started again after a short pause if it had run long enough', async () => {
     const supervisor = await start('calm', { count: 1, steadyMs: 0 });
     for (let crash = 0; crash < 2; crash++) {
       await kill(supervisor.pids()[0]);
@@ -129,7 +129,7 @@ describe('a worker that ends', () => {
     expect(events.map(({ restart_ms }) => restart_ms)).toEqual([10, 10]);
   });
 
-  it('is tried again while it cannot start', async () => {
+  it('is started again and again while its start fails', async () => {
     const supervisor = await start(`first once ${join(folder, 'one')}`, { count: 1 });
     await kill(supervisor.pids()[0]);
     await until(() => events.length >= 4, 'failures');
@@ -143,7 +143,7 @@ describe('a worker that ends', () => {
     await until(() => supervisor.pids().length === 1, 'a worker');
   });
 
-  it('leaves its socket to the next one while the pause is short: who connected meanwhile is served', async () => {
+  it('leaves its socket to the next worker during a short pause, which serves connections made meanwhile', async () => {
     const supervisor = await start('calm', { count: 1 });
     const [old = 0] = supervisor.pids();
     await kill(old);
@@ -153,7 +153,7 @@ describe('a worker that ends', () => {
   });
 
   it.runIf(SYSTEM_SHARES_PORT)(
-    'gives its share of the connections to its siblings in a longer pause, and takes it again',
+    'leaves its share of the connections to the other workers during a longer pause, and gets it back',
     async () => {
       const supervisor = await start('calm', { firstMs: 10_000, maxMs: 10_000 });
       const pass = stopTimers();
@@ -167,7 +167,7 @@ describe('a worker that ends', () => {
     },
   );
 
-  it('does not come back twice when a reload meets its pause', async () => {
+  it('is started only once when a reload happens during its pause', async () => {
     const pauseMs = 500;
     const supervisor = await start('old', { count: 1, firstMs: pauseMs, maxMs: pauseMs });
     const pass = stopTimers();
@@ -175,7 +175,7 @@ describe('a worker that ends', () => {
     await supervisor.reload(plan('new', 1));
     const [pid] = supervisor.pids();
     await pass(2 * pauseMs);
-    // A second one would be there by now: another worker takes as long.
+    // A second worker would have started by now: another one takes as long.
     await start('other', { count: 1 });
     expect(supervisor.pids()).toEqual([pid]);
     expect(await askMany(supervisor.port)).toEqual(Array.from({ length: 40 }, () => `${pid} new`));
@@ -207,7 +207,7 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
     expect(names(await askMany(supervisor.port))).toEqual(new Set(['new']));
   });
 
-  it('go on without a sibling that crashed', async () => {
+  it('continue when another worker has crashed', async () => {
     const supervisor = await start('calm', { sharesPort });
     for (const pid of supervisor.pids()) {
       await kill(pid);
@@ -216,7 +216,7 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
     }
   });
 
-  it('can become more and fewer', async () => {
+  it('can be increased and reduced in number', async () => {
     const supervisor = await start('few', { sharesPort, count: 1 });
     await supervisor.reload(plan('many', 3));
     expect(supervisor.pids()).toHaveLength(3);
@@ -225,7 +225,7 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
     expect(supervisor.pids()).toHaveLength(1);
   });
 
-  it('serve on another port before they leave the old one', async () => {
+  it('serve a new port before they leave the old one', async () => {
     const supervisor = await start('here', { sharesPort });
     const { port } = supervisor;
     const other = await freePort();
@@ -235,7 +235,7 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
     await refused(port);
   });
 
-  it('all go back to the old plan when one of the new ones cannot start', async () => {
+  it('all return to the old plan when a new worker cannot start', async () => {
     const supervisor = await start('old', { sharesPort });
     await expect(supervisor.reload(plan(`new once ${join(folder, 'one')}`))).rejects.toThrow('told to fail');
     expect(supervisor.pids()).toHaveLength(2);
@@ -243,7 +243,7 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
   });
 
   it.each(['the same port', 'another'])(
-    'are of the old plan all when one crashed during a reload that failed (to %s)',
+    'all have the old plan when one crashed during a failed reload (to %s)',
     async (where) => {
       const supervisor = await start('old', { sharesPort });
       const { port } = supervisor;
@@ -254,7 +254,7 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
         (error: Error) => error.message,
       );
       await until(() => existsSync(first), 'the first new worker to be started');
-      // While workers move, those at the old address are known by their answers only.
+      // While workers are replaced, those at the old address are known only by their answers.
       const crashed = Number.parseInt(await ask(port));
       await kill(crashed);
       await askBoth(port, crashed);
@@ -265,7 +265,7 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
     },
   );
 
-  it('stay where they are, and hold nothing of the new port, when they cannot serve there', async () => {
+  it('stay on the old port and release the new one when they cannot serve there', async () => {
     const supervisor = await start('old', { sharesPort });
     const { port } = supervisor;
     const other = await freePort();
@@ -283,7 +283,7 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
 it.runIf(SYSTEM_SHARES_PORT)('workers serve at more addresses of the same port after a reload', async () => {
   const supervisor = await start('one');
   await supervisor.reload(plan('all', 2, supervisor.port, '0.0.0.0'));
-  // The old ones may take what comes to their address until they have closed it.
+  // The old workers may accept connections to their address until they have closed it.
   await eventually(
     () => ask(supervisor.port).catch(() => ''),
     (answer) => answer.endsWith('all'),
@@ -292,7 +292,7 @@ it.runIf(SYSTEM_SHARES_PORT)('workers serve at more addresses of the same port a
   expect(names(await askMany(supervisor.port))).toEqual(new Set(['all']));
 });
 
-it('a port that another program holds is not taken', async () => {
+it('a port in use by another program is not taken over', async () => {
   const first = await start('one', { count: 1 });
   await expect(
     startSupervisor({

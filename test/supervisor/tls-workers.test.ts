@@ -1,5 +1,5 @@
-// Owns the promises of TLS with several processes: sessions that any worker and the next start resume, certificates and
-// authorities taken from disk without a reload, and a reload under held polls.
+// Owns the promises of TLS with several processes: sessions that every worker and the next start resume, certificates and
+// authorities read from disk without a reload, and a reload with held polls.
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
@@ -58,13 +58,13 @@ async function start(
   return gateway;
 }
 
-/** As tools do it: written beside, then renamed. */
+/** Replaces a file as tools do: writes a new one and renames it. */
 function replaceFile(gateway: GatewayProcess, name: string, text: string): void {
   writeFileSync(join(gateway.folder, 'next'), text);
   renameSync(join(gateway.folder, 'next'), join(gateway.folder, name));
 }
 
-/** Connects, resuming the session, until each of the processes served; whether each of them resumed. */
+/** Connects with the session until each process has served; returns whether each of them resumed it. */
 async function resumedBy(gateway: GatewayProcess, session: Buffer): Promise<ReadonlyMap<number, boolean>> {
   const resumed = new Map<number, boolean>();
   const pids = gateway.workers();
@@ -86,7 +86,7 @@ async function shownBy(gateway: GatewayProcess): Promise<string | undefined> {
 }
 
 describe('workers with TLS', () => {
-  it('resume sessions of each other, of workers before a reload, and of the gateway before a restart', async () => {
+  it('resume sessions of each other, of workers before a reload, and of a gateway before a restart', async () => {
     const mail = await startMail();
     const own = await named(await createAuthority(), 'mail.example.com');
     const gateway = await start(mail.url, own);
@@ -104,7 +104,7 @@ describe('workers with TLS', () => {
     expect(await resumes(restarted.port, session)).toBe(true);
   });
 
-  it('show a certificate that was replaced on disk, without a reload and without an end of a held poll', async () => {
+  it('use a certificate that was replaced on disk, without a reload and without ending a held poll', async () => {
     const mail = await startMail();
     const authority = await createAuthority();
     const gateway = await start(mail.url, await named(authority, 'old.example.com'));
@@ -118,7 +118,7 @@ describe('workers with TLS', () => {
     replaceFile(gateway, 'tls.crt', next.certificate);
     replaceFile(gateway, 'tls.key', next.key);
     await until(() => gateway.out().includes('EASGATE_CERTIFICATES'), 'the change to be noticed');
-    // Both workers were told; each takes it in its own time.
+    // Both workers are notified; each applies the change in its own time.
     let shown = 0;
     const again = async (): Promise<number> =>
       (shown = (await shownBy(gateway)) === 'DNS:new.example.com' ? shown + 1 : 0);
@@ -131,7 +131,7 @@ describe('workers with TLS', () => {
     expect(await shownBy(gateway)).toBe('DNS:new.example.com');
   });
 
-  it('trust authorities of phones that were replaced on disk, and no longer those before', async () => {
+  it('trust client authorities that were replaced on disk, and no longer the old ones', async () => {
     const mail = await startMail();
     const [first, second] = [await createAuthority(), await createAuthority()];
     const phoneOf = async (authority: Authority): Promise<ConnectionOptions> => {
@@ -150,7 +150,7 @@ describe('workers with TLS', () => {
     still.destroy();
 
     replaceFile(gateway, 'clients.crt', second.certificate);
-    await until(() => gateway.out().includes('certificates changed on disk are in use'), 'the change');
+    await until(() => gateway.out().includes('new certificates were loaded from disk'), 'the change');
     const fresh = await phoneOf(second);
     const attempt = async (options: ConnectionOptions): Promise<boolean> => {
       const phone = await TlsPhone.connect(gateway.port, options).catch(() => null);

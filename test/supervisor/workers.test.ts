@@ -1,4 +1,4 @@
-// Owns the promises of a gateway made of processes: crashed, upgraded, reconfigured, told of decisions, and stopped.
+// Owns the promises of a gateway with several processes: crash, upgrade, new configuration, decisions and stop.
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ async function start(config = CONFIG, main?: string): Promise<GatewayProcess> {
   return gateway;
 }
 
-/** With a mail server in this process, that says which polls it holds. */
+/** With a mail server in this process that reports which polls it holds. */
 function before(upstream: string): string {
   return `${CONFIG.slice(0, CONFIG.indexOf('sample:'))}upstream: { url: '${upstream}' }\n`;
 }
@@ -89,7 +89,7 @@ function twoReleases(): { readonly main: string; readonly upgrade: () => void } 
   };
   change('http/via.ts', "VIA_PSEUDONYM = 'easgate'", "VIA_PSEUDONYM = 'upgraded'");
   change(
-    'config/schema.ts',
+    'config/schema/workers.ts',
     'drainSeconds: ',
     "newField: z.literal('there').default('there'), drainSeconds: ",
   );
@@ -105,7 +105,7 @@ function twoReleases(): { readonly main: string; readonly upgrade: () => void } 
 }
 
 describe('workers', () => {
-  it('that crash lose their own connections only', async () => {
+  it('that crash lose only their own connections', async () => {
     const mail = await startMail();
     const gateway = await start(before(mail.url));
     const crowd = await openPolls(gateway.port, 24);
@@ -138,10 +138,10 @@ describe('workers', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('all end the held polls of a device that is blocked, and no others', async () => {
+  it('all end the held polls of a blocked device, and no others', async () => {
     const mail = await startMail();
     const gateway = await start(before(mail.url));
-    // One device on both workers: of two polls on one worker the newer one stays (decisions/0010).
+    // One device on both workers: of two polls on one worker only the newer one stays (decisions/0010).
     const polls = new Map<number, RawClient>();
     const bystander = await holdPing(gateway.port, 'OTHER1');
     onTestFinished(() => bystander.destroy());
@@ -157,14 +157,14 @@ describe('workers', () => {
 
     expect(await gateway.command('devices', 'block', 'LOST1', '--reason', 'lost')).toBe(0);
     const answers = await Promise.all([...polls.values()].map((client) => client.response()));
-    // Ping, Status 7: synchronise the folders, which is refused then.
+    // Ping, Status 7: the phone synchronises its folders, which is refused.
     expect(answers.map(({ status, body }) => [status, body.toString('hex')])).toEqual(
       answers.map(() => [200, '03016a00000d45470337000101']),
     );
     expect([bystander.received, mail.held()]).toEqual(['', 1]);
   });
 
-  it('run the new program after its files were replaced and SIGHUP, and nothing is lost on the way', async () => {
+  it('run the new program after its files were replaced and SIGHUP was sent, without losing a request', async () => {
     const vias: (string | undefined)[] = [];
     let held = 0;
     const mail = await startRawBackend((received) => {
@@ -202,7 +202,7 @@ describe('workers', () => {
     expect(new Set(vias)).toEqual(new Set(['1.1 upgraded']));
   });
 
-  it('that crash are started again, and the port answers all the time', async () => {
+  it('that crash are started again, and the port is always served', async () => {
     const gateway = await start();
     const [first] = gateway.workers();
     process.kill(first as number, 'SIGKILL');
@@ -218,7 +218,7 @@ describe('workers', () => {
     expect(gateway.out()).toContain('EASGATE_WORKER_EXIT');
   });
 
-  it('stay with the configuration in use when the new one is bad', async () => {
+  it('keep the current configuration when the new one is invalid', async () => {
     const gateway = await start();
     const old = gateway.workers();
     gateway.configure(`${CONFIG}\nnonsense: 1\n`);
@@ -231,7 +231,7 @@ describe('workers', () => {
     client.close();
   });
 
-  it('take a new configuration', async () => {
+  it('apply a new configuration', async () => {
     const gateway = await start();
     gateway.configure(`${CONFIG}publicHosts: [mail.example.com]\n`);
     expect(await gateway.command('reload')).toBe(0);

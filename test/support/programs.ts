@@ -1,13 +1,13 @@
-// Owns which programs the tests need beyond npm, and what becomes of tests whose program is missing.
+// Owns the list of programs that tests need beyond npm, and whether tests with a missing program fail or are skipped.
 import { spawnSync } from 'node:child_process';
 
 /** A program and the Debian package it comes in. */
 export interface NeededProgram {
   readonly program: string;
-  /** An argument with which it says something and ends. */
+  /** An argument with which it prints something and ends. */
   readonly probe: string;
   readonly debian: string;
-  /** Without it the tests fail; else those that need it are skipped and say so. */
+  /** True: the tests fail without it. False: tests that need it are skipped with a message. */
   readonly required: boolean;
 }
 
@@ -17,9 +17,9 @@ export const REDIS: NeededProgram = {
   debian: 'redis-server',
   required: true,
 };
-/** A second judge of HTTP. */
+/** An independent HTTP parser to compare with. */
 export const NGINX: NeededProgram = { program: 'nginx', probe: '-v', debian: 'nginx-light', required: false };
-/** A second judge of WBXML. */
+/** An independent WBXML decoder to compare with. */
 export const WBXML2XML: NeededProgram = {
   program: 'wbxml2xml',
   probe: '-h',
@@ -27,22 +27,22 @@ export const WBXML2XML: NeededProgram = {
   required: false,
 };
 
-/** Shells that completion scripts are tried in, beside bash. */
+/** Shells for the tests of completion scripts, besides bash. */
 export const ZSH: NeededProgram = { program: 'zsh', probe: '--version', debian: 'zsh', required: false };
 export const FISH: NeededProgram = { program: 'fish', probe: '--version', debian: 'fish', required: false };
 
-/** Gives tests a network of their own, where the system allows it. */
+/** Runs tests in their own network namespace, where the system allows it. */
 export const IP: NeededProgram = { program: 'ip', probe: '-V', debian: 'iproute2', required: false };
 
-/** Set in CI: nothing may be skipped. */
+/** Set in CI: no test may be skipped. */
 export const NOTHING_SKIPPED = process.env['EASGATE_NOTHING_SKIPPED'] === '1';
 
-/** Whether it can be started at all. */
+/** Whether it can be started. */
 export function isInstalled({ program, probe }: NeededProgram): boolean {
   return spawnSync(program, [probe], { stdio: 'ignore' }).error === undefined;
 }
 
-/** Whether tests may use it. Throws when it is missing and nothing may be skipped. */
+/** Whether tests may use it. Throws when it is missing and no test may be skipped. */
 export function mayUse(needed: NeededProgram): boolean {
   const installed = isInstalled(needed);
   if (!installed && NOTHING_SKIPPED)

@@ -1,4 +1,4 @@
-// Owns installing what the tests need beyond npm, from Debian's packages where this process may install them.
+// Owns the installation of programs that tests need beyond npm, from Debian packages if this process may install them.
 import { spawnSync } from 'node:child_process';
 import { IP, NGINX, NOTHING_SKIPPED, REDIS, WBXML2XML, ZSH, FISH, isInstalled } from './programs.ts';
 
@@ -8,14 +8,14 @@ function run(program: string, words: string[]): boolean {
   return spawnSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
 }
 
-/** Another program may be installing something: it is waited for. */
+/** Waits for the lock of another installation. */
 const PATIENT = ['-o', 'DPkg::Lock::Timeout=300'];
 
 const missing = [REDIS, NGINX, WBXML2XML, IP, ZSH, FISH].filter((needed) => !isInstalled(needed));
 if (missing.length > 0 && process.getuid?.() === 0) {
-  // A source that cannot be reached now must not keep away what another one has.
+  // An unreachable package source must not prevent packages of other sources.
   run('apt-get', [...PATIENT, 'update']);
-  // One by one: what is not to be had must not keep the others away.
+  // One by one: an unavailable package must not prevent the others.
   for (const { debian } of missing)
     run('apt-get', [...PATIENT, 'install', '-y', '--no-install-recommends', debian]);
 }

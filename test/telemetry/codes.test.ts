@@ -1,4 +1,4 @@
-// Owns the promise that every code of easgate is explained: whoever finds one in a log or a terminal finds it in docs/.
+// Owns the promise that every code of easgate is explained in docs/.
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { errorsTable } from '../../src/describe-errors.ts';
@@ -35,7 +35,7 @@ describe('the codes of easgate', () => {
     expect(missing).toEqual([]);
   });
 
-  it('are in the documents only as long as they are in the program', () => {
+  it('are in the documents only if they are in the program', () => {
     const codes = codesOf('src');
     const stale = [...explained('guide/operations.md'), ...explained('reference/errors.md')].filter(
       (code) => !codes.has(code),

@@ -1,4 +1,4 @@
-// Owns the promises of writing the log: no disk stops the process, and a line is whole or counted as lost.
+// Owns the promises of writing the log: a full disk does not stop the process, and a line is complete or counted as lost.
 import { readFileSync, renameSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { openLog } from '../../src/telemetry/logger.ts';
@@ -6,7 +6,7 @@ import { openLogFile } from '../support/checks/log-file.ts';
 import { until } from '../support/checks/until.ts';
 
 describe('a log on a full disk', () => {
-  it('ends nothing, keeps a bounded part and counts what it loses', async () => {
+  it('does not end the process, keeps a bounded number of lines and counts the lost ones', async () => {
     const log = openLog('info', '/dev/full');
     const text = 'x'.repeat(100_000);
     await until(() => {
@@ -21,7 +21,7 @@ describe('a log on a full disk', () => {
 });
 
 describe('a log on a disk with room', () => {
-  it('is read by nobody but its user and group: it names people, their phones and addresses', () => {
+  it('is readable only by its user and group, since it names people, their phones and addresses', () => {
     const log = openLogFile();
     const before = process.umask(0o022);
     try {
@@ -32,7 +32,7 @@ describe('a log on a disk with room', () => {
     expect(statSync(log.path).mode & 0o777).toBe(0o640);
   });
 
-  it('has every line, in order and whole, however they are flushed', async () => {
+  it('has every line complete and in order, however lines are flushed', async () => {
     const log = openLogFile();
     const { logger, ...rest } = openLog('info', log.path);
     for (let line = 0; line < 5_000; line++) {
@@ -46,7 +46,7 @@ describe('a log on a disk with room', () => {
     expect(rest.dropped()).toBe(0);
   });
 
-  it('goes on in a new file after a rotation, without a line lost or cut', async () => {
+  it('continues in a new file after a rotation, without a lost or cut line', async () => {
     const log = openLogFile();
     const { logger, ...rest } = openLog('info', log.path);
     for (let line = 0; line < 3_000; line++) {
@@ -81,7 +81,7 @@ describe('a log on a disk with room', () => {
     expect(log.lines()).toMatchObject([{ msg: 'still here' }]);
   });
 
-  it('is told at the start when it cannot be opened', () => {
+  it('that cannot be opened is reported at the start', () => {
     expect(() => openLog('info', '/dev/null/easgate.log')).toThrow();
   });
 });

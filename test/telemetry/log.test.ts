@@ -1,4 +1,4 @@
-// Owns the promises of the access log: real lines of the real logger.
+// Owns the promises of the access log: lines as the logger writes them.
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Exchange } from '../../src/gateway/exchange/exchange.ts';
@@ -23,7 +23,7 @@ function fullExchange(): Exchange {
   const exchange = new Exchange(Date.now());
   exchange.method = 'POST';
   exchange.command = 'Ping';
-  exchange.discovery = { form: 'xml' } as never;
+  exchange.autodiscover = { form: 'xml' } as never;
   exchange.protocolVersion = '14.1';
   exchange.deviceType = 'iPhone';
   exchange.userAgent = 'Apple-iPhone';
@@ -61,7 +61,7 @@ async function written(identities: boolean): Promise<void> {
 }
 
 describe('the access log', () => {
-  it('writes a part of what a client can make as long as a head', async () => {
+  it('truncates values that a client can make as long as a request head', async () => {
     const log = openLog('info', file.path);
     const access = new AccessLog(log.logger, true);
     const exchange = fullExchange();
@@ -78,7 +78,7 @@ describe('the access log', () => {
     expect(other?.['path']).toBe('/owa/'.repeat(1_000).slice(0, 1_024));
   });
 
-  it('has nothing that a terminal obeys, whatever a phone calls itself', async () => {
+  it('has no terminal control characters, whatever name a phone reports', async () => {
     const log = openLog('info', file.path);
     const access = new AccessLog(log.logger, true);
     const exchange = fullExchange();
@@ -103,13 +103,13 @@ describe('the access log', () => {
     expect(keys.filter((key) => !table.includes(`\`${key}\``))).toEqual([]);
   });
 
-  it('has no credentials, and names nobody where identities are left out', async () => {
+  it('has no credentials, and no identities when these are off', async () => {
     await written(false);
     expect(file.lines()).toHaveLength(2);
     expect(file.text()).not.toMatch(/c2VjcmV0|alice|abc123|192\.0\.2\.1/i);
   });
 
-  it('loses lines and counts them, rather than hold ever more of them', async () => {
+  it('drops and counts lines instead of buffering without bound', async () => {
     const log = openLog('info', file.path);
     const access = new AccessLog(log.logger, true);
     for (let index = 0; index < 10_003; index++) access.record(fullExchange(), '192.0.2.1');

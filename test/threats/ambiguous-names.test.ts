@@ -1,5 +1,5 @@
-// Threat: the gateway and the mail server read one login, or one token, as two users. A name that can be read in two ways names
-// nobody.
+// Threat: the gateway and the mail server read one login, or one token, as two different users. A name with two readings
+// identifies no user.
 import { describe, expect, it } from 'vitest';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RedisKeeper } from '../../src/directory/redis/redis-keeper.ts';
+import { PARTITIONS, RedisKeys, partitionOfDevice } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { STORE_SCHEMA, acceptedIdentity, newIdentity } from '../../src/directory/store-identity.ts';
 import { readMemory } from '../../src/directory/store-memory.ts';
@@ -38,7 +39,11 @@ beforeEach(async () => {
   client = new Redis(redis.url);
   client.on('error', () => undefined);
   gateway = await start();
+  // What is asked later is not dropped for this change any more.
+  let applied = false;
+  gateway.verdicts.onChange(({ devices }) => (applied ||= devices.has(phone)));
   await gateway.store.decide({ device: phone, user: null }, decision('block'), BY_TEST);
+  await until(() => applied, 'the gateway to apply the change', 20_000);
 });
 afterEach(async () => {
   await gateway.close();
@@ -220,11 +225,14 @@ describe('a Redis that was restored from an old dump', () => {
     await gateway.close();
     gateway = await start({ maxRollbackMs: 500 });
     await restore(async () => {
+      let applied = false;
+      gateway.verdicts.onChange(({ devices }) => (applied ||= devices.has('stolen')));
       await gateway.store.decide(
         { device: 'stolen' as typeof phone, user: null },
         decision('block'),
         BY_TEST,
       );
+      await until(() => applied, 'the gateway to apply the change', 20_000);
       await gateway.ask('stolen');
       await beats(1_000);
     });
@@ -288,6 +296,44 @@ async function untilSays(what: string, ask: () => Promise<string>, condition: Re
     20_000,
   );
 }
+
+describe('a Redis that took over from a primary with later writes', () => {
+  it('is read anew, and carries out no wipe, although its beat went on', async () => {
+    await gateway.store.decide({ device: phone, user: null }, wipeDecision(100), BY_TEST);
+    let seen = false;
+    gateway.verdicts.onChange(({ devices }) => (seen ||= devices.has(phone)));
+    // Only the former primary has this entry.
+    await gateway.store.decide({ device: phone, user: null }, wipeDecision(200), BY_TEST);
+    await until(() => seen, 'the gateway to read the log', 20_000);
+    const stream = new RedisKeys('easgate:').changes(partitionOfDevice(phone));
+    const [[last] = ['']] = await client.xrevrange(stream, '+', '-', 'COUNT', 1);
+    await client.xdel(stream, last);
+    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch', 20_000);
+    await gateway.untilServed(phone, true);
+    expect(gateway.codes()).toContain('EASGATE_STORE_SET_BACK');
+    expect((await gateway.verdicts.confirm(alice, phone))?.action).toBe('block');
+  });
+
+  it('is no other store where entries of the log were only trimmed', async () => {
+    await gateway.ask(phone);
+    let dropped = false;
+    gateway.verdicts.onChange(({ all }) => (dropped ||= all));
+    for (const partition of PARTITIONS)
+      await client.xtrim(new RedisKeys('easgate:').changes(partition), 'MAXLEN', 0);
+    await until(() => dropped, 'everything to be read anew', 20_000);
+    expect(gateway.codes()).toEqual([]);
+  });
+
+  it('is an outage when a part of it is gone', async () => {
+    await gateway.ask(phone);
+    await client.del(new RedisKeys('easgate:').schemaCopy(partitionOfDevice(phone)));
+    await gateway.untilServed(phone, false);
+    await until(() => gateway.codes().length > 0, 'the log to say so', 20_000);
+    expect((await gateway.ask(phone)).verdict?.action).toBe('block');
+    await accept();
+    await gateway.untilServed(phone, true);
+  });
+});
 
 describe('a replica', () => {
   let replica: TestRedis;

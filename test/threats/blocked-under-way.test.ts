@@ -19,7 +19,7 @@ async function tlsPhoneOf({ port }: { readonly port: number }): Promise<TlsPhone
   return phone;
 }
 
-/** MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser, as it stands in a FolderSync response. */
+/** MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser, as a FolderSync response contains it. */
 const BLOCKED = '129';
 
 describe('a device that is blocked', () => {
@@ -35,7 +35,7 @@ describe('a device that is blocked', () => {
     phone.send(head);
     await until(() => phone.received.includes('100 Continue'), 'the body to be asked for');
     phone.send(`${(body.length - 1).toString(16)}\r\n${body.slice(0, -1)}\r\n`);
-    // The gateway has read that once another request got its answer.
+    // Once another request is answered, the gateway has read the bytes before it.
     const other = await phoneOf(gateway);
     other.send(request('FolderSync', FOLDER_SYNC, [], 'OTHER1'));
     await other.response();
@@ -91,7 +91,7 @@ describe('a device that is blocked', () => {
     const backend = await backendOf();
     let blocked = false;
     let underWay = 0;
-    // As the verdict cache does beyond cache.maxConcurrentLookups, or while the directory is away.
+    // The verdict cache answers like this beyond cache.maxConcurrentLookups, or while the directory is unreachable.
     const gateway = await gatewayWith(backend, async () => {
       if (underWay >= 2) return { verdict: null };
       underWay++;
@@ -108,7 +108,7 @@ describe('a device that is blocked', () => {
     }
     blocked = true;
     gateway.change();
-    // Those that the directory did not answer for are asked about again after a second.
+    // A verdict that the directory did not give is asked for again after a second.
     const ended = async (): Promise<boolean> => {
       await gateway.time.advance(1_000);
       return phones.every(({ received }) => received !== '');
@@ -138,7 +138,7 @@ describe('a change of a verdict', () => {
     const backend = await backendOf();
     const asked = { abc123: 0, other1: 0 };
     let over = false;
-    // From the second time on the directory does not answer, until the first request is over.
+    // From the second look-up on the directory does not answer, until the first request is complete.
     const gateway = await gatewayWith(backend, async (_user, device) => {
       const times = ++asked[device as unknown as keyof typeof asked];
       if (device === 'abc123' && over) return { verdict: verdict('block') };

@@ -1,4 +1,4 @@
-// Threat: a password that was changed, because it leaked, still opens what it opened before.
+// Threat: a password that leaked and was changed is still accepted by the gateway.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { phoneOf } from '../support/servers/openings.ts';
@@ -24,7 +24,7 @@ describe('a password that was accepted on a connection', () => {
     };
     expect(await ask()).toBe(200);
     changed = true;
-    // A minute in the memory all connections share, half a minute on its own.
+    // Accepted credentials are remembered for a minute across connections, and for half a minute by their own connection.
     const statuses: number[] = [];
     for (let seconds = 0; seconds < 100; seconds += 20) {
       await world.gateway.time.advance(20_000);

@@ -6,6 +6,8 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { UserObservation } from '../../src/model/user.ts';
+import { ChangeLog } from '../../src/directory/redis/change-log.ts';
+import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
@@ -22,43 +24,55 @@ beforeAll(async () => {
 });
 afterAll(() => redis.kill());
 
-const CHANGES = 'easgate:changes';
+const CHANGES = new RedisKeys('easgate:').changes(0);
 const open = (): Promise<RedisStore> =>
   RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
 
 describe('a change of the Redis directory', () => {
   it('that is written between an empty read and the read of the end of the log is not lost', async () => {
-    const [store, writer] = await Promise.all([open(), open()]);
+    const writer = await open();
+    const [client, reader] = [new Redis(redis.url), new Redis(redis.url)];
     await writer.decide({ user: null, device: 'earlier' as DeviceKey }, decision('block'), BY_TEST);
-    const place = await store.position();
-    const position = store.position.bind(store);
-    store.position = async () => {
-      await writer.decide({ user: null, device: 'stolen' as DeviceKey }, decision('block'), BY_TEST);
-      return position();
-    };
-    const first = await store.changesAfter(place);
-    store.position = position;
-    const second = await store.changesAfter(first.position);
+    const place = await writer.position();
+    let isWritten = false;
+    const late = new Proxy(client, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (name !== 'evalsha' || typeof value !== 'function') return value;
+        return async (...values: unknown[]) => {
+          if (!isWritten) {
+            isWritten = true;
+            const subject = { user: null, device: 'stolen' as DeviceKey };
+            await writer.decide(subject, decision('block'), BY_TEST);
+          }
+          return Reflect.apply(value, target, values) as unknown;
+        };
+      },
+    });
+    const log = new ChangeLog(late, reader, new RedisKeys('easgate:'));
+    const first = await log.changesAfter(place);
+    const second = await log.changesAfter(first.position);
     const told = [...first.changes, ...second.changes].map(({ device }) => device);
-    expect([first.trimmed || second.trimmed, told]).toEqual([false, ['stolen']]);
-    await Promise.all([store.close(), writer.close()]);
+    expect([isWritten, first.trimmed || second.trimmed, told]).toEqual([true, false, ['stolen']]);
+    for (const connection of [client, reader]) connection.disconnect();
+    await writer.close();
   });
 
   it('of a server that took over, with its clock behind, has everything read again', async () => {
     const store = await open();
     const client = new Redis(redis.url);
     await client.del(CHANGES);
-    await client.xadd(CHANGES, '1000-0', 'd', 'first', 'u', '');
-    await client.xadd(CHANGES, '5000-0', 'd', 'lost', 'u', '');
+    await client.xadd(CHANGES, '1000-0', 'd', 'first');
+    await client.xadd(CHANGES, '5000-0', 'd', 'lost');
     const place = await store.position();
-    // The entry at our place never reached the server that took over; its clock is behind.
+    // The last entry that the gateway read never reached the server that took over, and that server's clock is behind.
     await client.del(CHANGES);
     for (const [id, device] of [
       ['1000-0', 'first'],
       ['4000-0', 'stolen'],
       ['6000-0', 'other'],
     ] as const)
-      await client.xadd(CHANGES, id, 'd', device, 'u', '');
+      await client.xadd(CHANGES, id, 'd', device);
     const batch = await store.changesAfter(place);
     expect(batch.trimmed || batch.changes.some(({ device }) => device === 'stolen')).toBe(true);
     client.disconnect();

@@ -35,7 +35,7 @@ describe('the address of a phone', () => {
     phone.send(request('FolderSync', FOLDER_SYNC, ['X-Forwarded-For: 203.0.113.9']));
     await phone.response();
     expect(backend.requests[0]?.method).toBe('OPTIONS');
-    // As its requests are: the phone, then the proxy that names it.
+    // The same as on the phone's own requests: the phone, then the proxy that names it.
     expect(backend.requests[0]?.header('x-forwarded-for')).toBe('203.0.113.9, 127.0.0.1');
   });
 

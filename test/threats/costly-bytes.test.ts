@@ -3,7 +3,7 @@ import { deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
 import { treeOf } from '../../src/gateway/access/body-tree.ts';
-import { AdmissionMemo } from '../../src/gateway/access/gate.ts';
+import { GateMemo } from '../../src/gateway/access/gate.ts';
 import { withoutSchemes } from '../../src/http/challenges.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -64,7 +64,7 @@ describe('a small body that expands to very many elements', () => {
 
 describe('a challenge', () => {
   it('of many spaces costs as much as other texts of its length', () => {
-    /** Milliseconds, of the quickest of several times: what else the machine does is not counted. */
+    /** Milliseconds of the quickest of several runs, so that other load on the machine does not count. */
     const costOf = (value: string): number => {
       const times = Array.from({ length: 5 }, () => {
         const started = performance.now();
@@ -75,7 +75,7 @@ describe('a challenge', () => {
     };
     const length = 60_000;
     costOf('warm up');
-    // What grows with the square takes thousands of times as long.
+    // A quadratic cost would be thousands of times as high.
     expect(costOf(`Basic${' '.repeat(length)}=x`)).toBeLessThan(
       costOf(`Basic ${'x'.repeat(length)}`) * 100 + 100,
     );
@@ -91,7 +91,7 @@ describe('a challenge', () => {
 
 describe('a request head that repeats', () => {
   const isKnown = (length: number): boolean => {
-    const memo = new AdmissionMemo();
+    const memo = new GateMemo();
     const bytes = Buffer.alloc(length, 'x');
     for (let count = 0; count < 2; count++) memo.noteHead(new RequestHead('POST', '/', 1, length), bytes);
     return memo.sameHead(bytes) !== null;

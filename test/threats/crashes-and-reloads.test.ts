@@ -33,7 +33,7 @@ describe('a supervisor that stops', () => {
     await stopped;
     const left = supervisor.pids();
     await supervisor.stop();
-    expect([outcome, left]).toEqual(['the gateway stops', []]);
+    expect([outcome, left]).toEqual(['the gateway is stopping', []]);
   });
 });
 
@@ -69,12 +69,12 @@ describe('a reload that fails', () => {
     const [before] = supervisor.pids();
     process.kill(before as number, 'SIGKILL');
     await until(() => supervisor.pids().some((pid) => pid !== before), 'a new worker');
-    expect(events).toEqual(['a worker ended; its connections are lost, another one starts']);
+    expect(events).toEqual(['a worker ended unexpectedly: its connections are lost, and it is restarted']);
   });
 });
 
 describe('a supervisor', () => {
-  /** A worker that writes its process id to a file, serves when it may, and ends at once on "drain". */
+  /** A worker that writes its process id to a file, serves when it is allowed to, and ends at once on "drain". */
   const WORKER = `
     import { existsSync, writeFileSync } from 'node:fs';
     process.on('message', ({ type, source }) => {
@@ -134,7 +134,7 @@ describe('a supervisor', () => {
 
   it('whose worker keeps ending accepts a configuration that mends it, also in a long pause', async () => {
     const { supervisor, exits, plan } = await watched({ crashes: true });
-    // The pauses are 0.1, 0.2, 0.4, 0.8 seconds; in the next one the socket is let go.
+    // The pauses are 0.1, 0.2, 0.4, 0.8 seconds; in the next one the socket is closed.
     await until(() => exits() >= 5, 'the fifth end');
     await supervisor.reload(plan({}));
     expect(supervisor.pids()).toHaveLength(1);

@@ -1,5 +1,5 @@
 // Owns the promise that credentials count as good only by an answer that a mail server gives to authenticated requests
-// (MS-ASHTTP 2.2.3.1.2): nothing is recorded, overwritten or told to who only claims a user and a device.
+// (MS-ASHTTP 2.2.3.1.2): a client that only claims a user and a device gets no information, and changes no record.
 import { describe, expect, it } from 'vitest';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
@@ -66,7 +66,7 @@ describe('an answer that says nothing of the credentials', () => {
     expect((await ask(gateway, BAD, 'Provision', PROVISION)).status).toBe(200);
     expect((await ask(gateway, BAD)).status).toBe(401);
     expect(gateway.seen).toEqual([]);
-    // Who has the password is written down by the first command that needs it, with what it said of itself before.
+    // The first command that needs the password records the partnership, with the facts that the phone sent before.
     const phone = await phoneOf(gateway);
     phone.send(request('Provision', PROVISION));
     await phone.response();

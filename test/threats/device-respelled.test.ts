@@ -1,4 +1,4 @@
-// Owns the promise that no decision on a device, and no report of it, is evaded by another spelling of its id. Threat: mail
+// Owns the promise that another spelling of a device id evades neither a decision on the device nor a report on it. Threat: mail
 // servers write the id of a base64 query in hex and take the same digits from a plain query, so that one phone has several
 // ids; a compliance report or a block of one was unknown under the others. Rule: src/identity/device.ts.
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -74,7 +74,7 @@ describe.each(STORES)('with the %s store, an id', (kind) => {
     });
 
     it(`that is compliant, or allowed by hand, is in under every spelling: ${id}`, async () => {
-      // The same request again and again is not what is tested here.
+      // Repeats are not limited: the limit has its own tests.
       const throttle = { repeats: 0 };
       office = closeAtEnd(await openOffice(kind, { policy: { unknownDevice: 'block' }, throttle }));
       expect(await outcomes(spellings)).toEqual(new Set(['status 129']));

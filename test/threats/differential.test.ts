@@ -14,7 +14,7 @@ import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 
 checkLeaksAtEnd();
 
-/** A server, and a gateway in front of it. */
+/** A server, and the gateway in front of it. */
 interface Behind {
   readonly server: RecordingServer;
   readonly gateway: TestGateway;
@@ -38,7 +38,7 @@ async function takeDown({ server, gateway, phone }: Behind): Promise<void> {
   await server.close();
 }
 
-/** Bytes to a server's own port; returns when it closed. */
+/** Sends bytes to a server's own port; resolves when the server has closed the connection. */
 async function send(server: RecordingServer, bytes: string): Promise<void> {
   const wire = await Wire.open(server.port);
   wire.send(bytes);
@@ -47,7 +47,7 @@ async function send(server: RecordingServer, bytes: string): Promise<void> {
   wire.destroy();
 }
 
-/** What was read since the last call, once the server has accounted for everything before. */
+/** The requests that the server read since the last call, once it has reported all of them. */
 async function readBy({ server, phone }: Behind): Promise<ReadRequest[]> {
   await send(server, CANARY);
   const expected = phone.canaries + 1;
@@ -69,7 +69,7 @@ async function direct(behind: Behind, bytes: string): Promise<ReadRequest[]> {
 async function through(behind: Behind, hostile: HostileCase): Promise<ReadRequest[]> {
   const refused = 'code' in hostile.expect;
   const challenged = 'challenged' in hostile.expect;
-  // A moment passes, so that connections come to be used again.
+  // Time passes, so that connections are reused.
   behind.gateway.time.pass(1);
   await behind.phone.play(
     hostile.bytes,
@@ -77,7 +77,7 @@ async function through(behind: Behind, hostile: HostileCase): Promise<ReadReques
     refused,
   );
   const read = await readBy(behind);
-  // The challenge is asked for once a minute.
+  // The gateway asks for the challenge once a minute.
   return challenged ? read.filter(({ method }) => method !== 'OPTIONS') : read;
 }
 
@@ -88,7 +88,7 @@ const meant = (hostile: HostileCase): ReadRequest[] =>
     body: body ?? '',
   }));
 
-/** Cases that are sound HTTP and yet read in two ways; the gateway takes away what they differ in. */
+/** Cases of valid HTTP that servers nevertheless read in two ways; the gateway removes the part that they read differently. */
 const WRITTEN_ANEW: Readonly<Record<string, string>> = {
   'Upgrade to h2c': 'node:http reads nothing behind it; Upgrade and HTTP2-Settings stay here (RFC 9110 7.8)',
   'Upgrade to websocket': 'node:http reads nothing behind it; Upgrade stays here (RFC 9110 7.8)',
@@ -137,7 +137,7 @@ describe.skipIf(!hasNginx)(`node:http and nginx${without}`, () => {
       if (!agree) disputed.push(hostile.name);
       if (!agree && !('code' in hostile.expect)) passed.push(hostile.name);
       const expected = meant(hostile).filter(({ method }) => method === 'POST');
-      // What goes on is never more than what a server would have read by itself.
+      // The gateway never forwards more than a server would have read by itself.
       if (agree) {
         const bodies = byNode.filter(({ method }) => method === 'POST').map(({ body }) => body);
         expect([hostile.name, ...bodies.slice(0, expected.length)]).toEqual([
@@ -147,7 +147,7 @@ describe.skipIf(!hasNginx)(`node:http and nginx${without}`, () => {
       }
     }
     expect(passed.toSorted()).toEqual(Object.keys(WRITTEN_ANEW).toSorted());
-    // The cases are worth something: there is much that the two do not read alike.
+    // The cases are meaningful only if the two servers read many of them differently.
     expect(disputed.length).toBeGreaterThan(50);
   });
 });

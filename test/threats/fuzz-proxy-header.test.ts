@@ -1,5 +1,5 @@
-// Owns the promise that holds for any bytes of a trusted proxy: the mail server is told the address that stands in a
-// sound PROXY header and gets the bytes behind it, or it gets nothing.
+// Owns the promise that, for any bytes of a trusted proxy, the mail server gets the address from a
+// valid PROXY header and the bytes behind it, or nothing.
 import { SocketAddress, isIPv4, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,19 +31,19 @@ const ASK = request('FolderSync', FOLDER_SYNC, ['Connection: close']);
 const V2 = '\r\n\r\n\0\r\nQUIT\n';
 
 interface Header {
-  /** Whose request it is. */
+  /** The address of the client. */
   readonly address: string;
   readonly end: number;
 }
 
-/** One spelling for each address, by Node's own means; IPv4 within IPv6 as IPv4. */
+/** One spelling for each address, made by Node; IPv4 within IPv6 as IPv4. */
 function canonical(address: string): string {
   if (isIPv4(address)) return address;
   const text = new SocketAddress({ address, family: 'ipv6' }).address;
   return text.startsWith('::ffff:') && text.includes('.') ? text.slice('::ffff:'.length) : text;
 }
 
-/** A second reading of proxy-protocol.txt 2.1; null = no sound header. */
+/** A second implementation of proxy-protocol.txt 2.1; null = no valid header. */
 function readV1(text: string): Header | null {
   const [line] = /^PROXY .*?\r\n/s.exec(text.slice(0, 107)) ?? [];
   if (line === undefined) return null;
@@ -56,13 +56,13 @@ function readV1(text: string): Header | null {
   return fits(source) && fits(destination) ? { address: canonical(source), end } : null;
 }
 
-/** And of 2.2. */
+/** A second implementation of proxy-protocol.txt 2.2; null = no valid header. */
 function readV2(text: string): Header | null {
   const bytes = Buffer.from(text, 'latin1');
   if (!text.startsWith(V2) || bytes.length < 16) return null;
   const length = bytes.readUInt16BE(14);
   const end = 16 + length;
-  // Longer ones are lawful, but no proxy sends them.
+  // Longer headers are valid, but no proxy sends them.
   if (length > 536 || bytes.length < end) return null;
   if (bytes[12] === 0x20) return { address: PROXY, end };
   if (bytes[12] !== 0x21) return null;
@@ -81,7 +81,7 @@ function readV2(text: string): Header | null {
 
 const read = (text: string): Header | null => (text.startsWith('PROXY ') ? readV1(text) : readV2(text));
 
-/** Sends the bytes in two pieces and an end; what the mail server was asked, by whom. */
+/** Sends the bytes in two pieces and ends the connection; returns the client addresses of the mail server's requests. */
 async function play(bytes: string, cut: number): Promise<string[]> {
   backend.requests.length = 0;
   gateway.finished.length = 0;
@@ -118,7 +118,7 @@ describe('any PROXY header', () => {
           const behind = bytes.slice(header?.end ?? 0);
           if (header === null) expect(told).toEqual([]);
           else if (behind === ASK) expect(told).toEqual([header.address]);
-          // Bytes between header and request are no request, but for an empty line (RFC 9112 2.2).
+          // Bytes between header and request are refused, except an empty line (RFC 9112 2.2).
           else expect([[], [behind === `\r\n${ASK}` ? header.address : 'nobody']]).toContainEqual(told);
           if (told.length > 0) passed++;
           else refused++;

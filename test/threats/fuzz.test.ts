@@ -1,5 +1,5 @@
-// Owns the promise that holds for any bytes at all: the gateway answers or closes, and what reaches the mail server is
-// strict, means what the query says, and is nothing that node:http would not have read too.
+// Owns the promise that, for any bytes of a phone, the gateway answers or closes, and what reaches the mail server is
+// strict HTTP, agrees with the query, and is nothing that node:http would not have read too.
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GOOD_REQUESTS, mutants } from '../fixtures/hostile/mutations.ts';
@@ -46,12 +46,12 @@ interface Plain {
 
 const keyOf = ({ method, target, body }: Plain): string => JSON.stringify([method, target, body]);
 
-/** What the gateway asks by itself: nothing of the phone's is in it but its Host. */
+/** The gateway's own request for a challenge: only its Host comes from the phone. */
 const QUESTION =
   /^(OPTIONS \/Microsoft-Server-ActiveSync HTTP\/1\.1\r\n(host: ([A-Za-z0-9.:[\]-]+)\r\nconnection: keep-alive\r\nX-Forwarded-For: 127\.0\.0\.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: \3\r\nvia: 1\.1 easgate\r\n)\r\n)+$/;
 
 /**
- * Whole requests of the mail server in order, without the well-behaved phone's and the gateway's own questions; proven to be
+ * The requests of the mail server in order, without the well-behaved phone's and the gateway's own; checked to be
  * all that it received.
  */
 function received(): {
@@ -83,7 +83,7 @@ const ROOTS: Readonly<Record<string, string>> = {
 const NAMES =
   /^(Cmd|User|DeviceId|DeviceType|AttachmentName|CollectionId|ItemId|LongId|Occurrence|SaveInSent)$/;
 
-/** A plain query names one device and one command, and an uncoded WBXML body is that command's. */
+/** A plain query names one device and one command, and a WBXML body without content coding belongs to that command. */
 function checkMeaning({ method, target, headers, body }: StrictRequest): void {
   const query = target.split('?')[1];
   if (method !== 'POST' || query === undefined || !query.includes('&')) return;
@@ -120,13 +120,13 @@ function withoutUnassigned(text: string): string {
   return Buffer.concat(kept).toString('base64');
 }
 
-/** The target as the gateway writes it, worked out from a target that node:http read. */
+/** The target as the gateway writes it, computed from a target that node:http read. */
 function canonical(method: string, target: string): string {
   const [path = '', query] = target.split('?');
   expect(path).toMatch(/^\/Microsoft-Server-ActiveSync(\/|\/default\.eas)?$/i);
   const kept = query?.split('&').flatMap((pair) => {
     const name = pair.split('=')[0] ?? '';
-    // OPTIONS goes on without a command, in either form.
+    // OPTIONS is forwarded without a command, in either form.
     if (!query.includes('&') && !NAMES.test(name))
       return method === 'OPTIONS' ? [] : [withoutUnassigned(pair)];
     if (!NAMES.test(name) || (method === 'OPTIONS' && name === 'Cmd')) return [];
@@ -136,7 +136,7 @@ function canonical(method: string, target: string): string {
   return '/Microsoft-Server-ActiveSync' + (text === '' ? '' : '?' + text);
 }
 
-/** Forgets the run, so that many runs take no more room than one. A moment passes, so that connections come to be used again. */
+/** Clears the records of the run, so that memory does not grow. Time passes, so that connections are reused. */
 function forget(): void {
   gateway.time.pass(1);
   for (const connection of backend.connections) connection.received = '';
@@ -157,10 +157,10 @@ async function readByNode(bytes: string): Promise<ReadRequest[]> {
   return node.requests();
 }
 
-/** Responses but the gateway's own challenges: the mail server takes all that it gets. */
+/** The number of responses other than the gateway's own challenges: the mail server accepts every request. */
 const answeredThere = (text: string): number => statusesOf(text).filter((status) => status !== 401).length;
 
-/** Where in `direct` this request stands; strangers' requests, which do not go on, may stand before it. -1 = nowhere. */
+/** The index of this request in `direct`; requests that are not forwarded may precede it. -1 = not found. */
 function placeOf(request: Plain, direct: readonly ReadRequest[]): number {
   return direct.findIndex(
     (read) => keyOf({ ...read, target: canonical(read.method, read.target) }) === keyOf(request),
@@ -204,7 +204,7 @@ describe('any bytes', () => {
         }),
         { numRuns: FUZZ_RUNS },
       );
-      // Mutants that are all refused would prove nothing.
+      // The test proves something only if enough requests are forwarded.
       expect(forwarded).toBeGreaterThan(FUZZ_RUNS / 10);
     },
   );

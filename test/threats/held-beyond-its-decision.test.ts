@@ -1,4 +1,4 @@
-// Threat: a poll, which is held for up to an hour, keeps a phone in, or out, after the decision that it rests on has ended.
+// Threat: a poll, which is held for up to an hour, keeps a phone admitted, or quarantined, after its decision has expired.
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../../src/model/verdict.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -57,7 +57,7 @@ describe('a held poll', () => {
       upstream: { maxConnections: 1 },
       balancing: { maxQueued: 1, queueTimeoutMs: 10_000 },
     });
-    // The gateway answers this one itself: what was sent in front of it has been read by then.
+    // The gateway answers this request itself, so it has read everything sent before it.
     gateway.verdicts.set('local', 'unavailable');
     const local = request('FolderSync', FOLDER_SYNC, [], 'LOCAL');
     const first = await phoneOf(gateway);
@@ -90,7 +90,7 @@ describe('a poll of a quarantined phone', () => {
     await phone.folderSync();
     const { time, verdicts } = world.gateway;
     verdicts.set('phone1', quarantined(time.wall() + 60_000, 'until noon'));
-    // The first one is told that there is a message.
+    // The first poll reports a message.
     expect((await phone.ping(600, 'easg1-inbox')).easStatus).toBe('2');
     const poll = phone.ping(600, 'easg1-inbox');
     await until(() => world.gateway.heldPolls() === 1, 'the poll to be held');

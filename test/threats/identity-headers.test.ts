@@ -1,4 +1,4 @@
-// Owns the promise that no header or cookie of a phone names a user, an origin, a URL or a back end to the mail server, in
+// Owns the promise that no header or cookie of a phone gives the mail server a user, an origin, a URL or a back end, in
 // either lane (CVE-2021-26855: X-BEResource and X-AnonResource-Backend chose the back end of Exchange).
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';

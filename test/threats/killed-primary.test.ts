@@ -1,12 +1,12 @@
-// Owns the threat of a primary that is killed (kill -9, out of memory) beside a worker that does not see it, and of a second
-// gateway that takes the first one's pid file: a gateway that does not start again keeps every phone from its mail.
+// Owns the threat of a primary that is killed (kill -9, out of memory) while a worker does not notice, and of a second
+// gateway that takes over the first one's pid file: if no gateway can start again, no phone gets mail.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { writePidFile } from '../../src/supervisor/pid-file.ts';
 import { identityOf, isAlive } from '../../src/supervisor/process-identity.ts';
 import type { ProcessIdentity } from '../../src/supervisor/process-identity.ts';
@@ -25,22 +25,12 @@ interface Started {
 
 let folder: string;
 let port: number;
-const started: Started[] = [];
-/** Workers that a test stopped or orphaned. */
-const left: ProcessIdentity[] = [];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-killed-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   port = await freePort();
   configure(port);
-});
-afterEach(async () => {
-  for (const { child } of started.splice(0)) child.kill('SIGKILL');
-  for (const worker of left.splice(0)) {
-    if (isAlive(worker)) process.kill(worker.pid, 'SIGKILL');
-    await until(() => !isAlive(worker), 'a worker to be gone');
-  }
-  rmSync(folder, { recursive: true });
 });
 
 function configure(onPort: number): void {
@@ -62,19 +52,23 @@ async function serve(what: RegExp = /listens on/): Promise<Started> {
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.once('exit', () => (over = true));
-  const one = { child, out: () => out, ended: () => over };
-  started.push(one);
+  onTestFinished(() => void child.kill('SIGKILL'));
   await until(() => what.test(out) || over, `the gateway to say ${what}`);
-  return one;
+  return { child, out: () => out, ended: () => over };
 }
 
 const pidFile = (): string => join(folder, 'easgate.pid');
 
-/** The only worker of a primary. */
+/** The only worker of a primary; a test may stop or orphan it. */
 function workerOf({ child }: Started): ProcessIdentity {
   const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
   const worker = identityOf(Number(children.split(' ')[0]));
-  left.push(worker);
+  onTestFinished(async () => {
+    // Otherwise its primary would start another one.
+    child.kill('SIGKILL');
+    if (isAlive(worker)) process.kill(worker.pid, 'SIGKILL');
+    await until(() => !isAlive(worker), 'a worker to be gone');
+  });
   return worker;
 }
 

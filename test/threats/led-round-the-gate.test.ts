@@ -1,5 +1,5 @@
-// Owns the promise that no answer of a mail server leads a phone round the gateway: MS-ASHTTP 2.2.2.1.1.2.4.1 knows
-// X-MS-Location with 451 alone, and RFC 9110 10.2.2, 8.7 other headers that clients follow.
+// Owns the promise that no answer of a mail server makes a phone bypass the gateway: MS-ASHTTP 2.2.2.1.1.2.4.1 defines
+// X-MS-Location for 451 only, and RFC 9110 10.2.2, 8.7 define other headers that clients follow.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';

@@ -1,5 +1,6 @@
-// Threat: the two mailboxes mix. A phone that is let in still holds keys and ids of the quarantine mailbox; one that is cut
-// into texts, written as entities, coded or far back in a large body must not reach the mail server either.
+// Threat: the two mailboxes mix. A phone that was just admitted still holds keys and ids of the quarantine mailbox; a key that
+// is split over several texts, written as entities, content-coded or late in a large body must not reach the mail server
+// either.
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -174,7 +175,7 @@ describe('a phone that is let in', () => {
   ])('sends none of its folders there in a large body %s', async (_, way) => {
     await letIn();
     const phone = await phoneOf(world.gateway);
-    // Random enough to be large when it is coded too.
+    // Random enough to stay large when it is compressed.
     const text = Array.from({ length: 12_000 }, (_, index) => Math.sin(index).toString(36)).join('');
     const plain = sync('easg1-AAAA', 'easg1-drafts', text);
     const body = way === 'Content-Encoding' ? gzipSync(plain) : plain;
@@ -225,7 +226,7 @@ describe('a phone that is let in', () => {
       expect(world.mailRequests()).toEqual([]);
       phone.folderKey = '0';
       expect((await phone.folderSync()).body.toString()).toBe('ok');
-      // What it shows now is known when it names a folder.
+      // A request that names a folder shows which mailbox the phone holds.
       expect((await again()).easStatus).toBe(status);
       expect((await phone.ping(600, '5')).body.toString()).toBe('ok');
       expect((await again()).body.toString()).toBe('ok');

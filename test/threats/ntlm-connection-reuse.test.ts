@@ -1,5 +1,5 @@
-// Threat: a connection that the mail server authenticated (MS-NTHT 1.3, RFC 4559 6) carries the request of somebody else, or
-// is held open by a handshake that nobody completes.
+// Threat: a connection that the mail server authenticated (MS-NTHT 1.3, RFC 4559 6) carries another user's request, or
+// is held open by a handshake that is never completed.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
@@ -16,7 +16,7 @@ checkLeaks();
 
 const OPENING = 'NTLM TlRMTVNTUAABAAAA';
 
-/** MS-NLMP 2.2.1.3, as far as servers need it to know who asks. */
+/** An AUTHENTICATE_MESSAGE (MS-NLMP 2.2.1.3), with the fields that identify the user. */
 function closing(user: string): string {
   const name = Buffer.from(user, 'utf16le');
   const message = Buffer.alloc(64 + name.length);
@@ -83,7 +83,7 @@ describe('a connection that the mail server authenticated', () => {
     const [backend, phone] = await bound();
     const next = as(null);
     phone.send(next.slice(0, -FOLDER_SYNC.length));
-    // The gateway has read that once another request got its answer.
+    // Once another request is answered, the gateway has read the bytes before it.
     const other = await phoneOf({ port: phone.socket.remotePort ?? 0 });
     other.send('GET / HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');
     await other.response();

@@ -1,9 +1,9 @@
-// Owns the promise that on a trusted proxy's connection nobody is served on the upstream connection that another request's
+// Owns the promise that on a trusted proxy's connection no request uses the upstream connection that another request's
 // handshake authenticated (MS-NTHT 1.3, RFC 4559 6): behind one address there may be several clients.
 import { describe, expect, it } from 'vitest';
 import { PinnedConnection } from '../../src/gateway/forward/pinned-connection.ts';
 import { Exchange } from '../../src/gateway/exchange/exchange.ts';
-import { parseRange } from '../../src/identity/client-address.ts';
+import { addressRange } from '../../src/ip-address.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { proof, startNtlmBackend } from '../support/servers/ntlm-backend.ts';
@@ -87,7 +87,7 @@ describe("on a trusted proxy's connection, behind bob's handshake", () => {
   it.each(others)('on another path a request with %s is not served as bob', async (_what, authorization) => {
     const backend = await ntlmBackendOf();
     const lane = await laneOf(backend, {
-      trustedProxies: [parseRange('127.0.0.1')],
+      trustedProxies: [addressRange('127.0.0.1')],
     });
     const proxy = await phoneOf(lane);
     await signIn(proxy, owa);
@@ -139,7 +139,7 @@ describe('a proxy connection that several clients share, in the pass-through lan
 
   it('never uses the upstream connection that one client authenticated for another one', async () => {
     const backend = await backendOf(answerOk);
-    const lane = await laneOf(backend, { trustedProxies: [parseRange('127.0.0.1')] });
+    const lane = await laneOf(backend, { trustedProxies: [addressRange('127.0.0.1')] });
     const proxy = await phoneOf(lane);
     for (const sent of [
       from('203.0.113.1', 'Authorization: NTLM TlRMTVNTUAABAAAA'),
@@ -157,7 +157,7 @@ describe('a proxy connection that several clients share, in the pass-through lan
 
   it('closes after a request for another path, because the next request may be a phone’s', async () => {
     const backend = await backendOf(answerOk);
-    const lane = await laneOf(backend, { trustedProxies: [parseRange('127.0.0.1')] });
+    const lane = await laneOf(backend, { trustedProxies: [addressRange('127.0.0.1')] });
     const proxy = await phoneOf(lane);
     proxy.send(from('203.0.113.1'));
     expect((await proxy.response()).header('connection')).toBe('close');
@@ -191,7 +191,7 @@ describe('a client behind the address of another one, on a proxy connection that
 
   it('does not get its upstream connection in the pass-through lane', async () => {
     const backend = await backendOf(answerOk);
-    const lane = await laneOf(backend, { trustedProxies: [parseRange('127.0.0.1')] });
+    const lane = await laneOf(backend, { trustedProxies: [addressRange('127.0.0.1')] });
     const proxy = await phoneOf(lane);
     const from = ['GET /owa/ HTTP/1.1', 'Host: mail.example.com', 'X-Forwarded-For: 192.0.2.1'];
     for (const lines of [['Authorization: NTLM TlRMTVNTUAADAAAA'], []]) {

@@ -1,5 +1,5 @@
-// Owns the promise that a made-up closing leg of NTLM tells a stranger nothing about a device: only the mail server knows
-// whether it holds (MS-NLMP 3.1.5.1.2), and until it has said so all devices are answered alike.
+// Owns the promise that a forged last message of NTLM tells a stranger nothing about a device: only the mail server knows
+// whether it is valid (MS-NLMP 3.1.5.1.2), and until it has answered, all devices get the same answer.
 import { describe, expect, it } from 'vitest';
 import type { VerdictAction } from '../../src/model/verdict.ts';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
@@ -57,7 +57,7 @@ function request(
   );
 }
 
-/** Opens the handshake; returns the closing leg, made by who has the password (`holds`) or by anybody. */
+/** Opens the handshake; returns its last message, made with the password (`holds`) or without. */
 async function closingLeg(phone: RawClient, holds: boolean, scheme: Scheme = 'NTLM'): Promise<string> {
   const { open: opening, close } = SCHEMES[scheme];
   phone.send(request(credentials(scheme, opening())));
@@ -129,7 +129,7 @@ describe('a closing leg that holds', () => {
       const response = await world.phone.response();
       expect(response.status).toBe(200);
       expect(response.body.includes(Buffer.from('129'))).toBe(true);
-      // The connection to the server that was authenticated is gone, and the phone must not think otherwise.
+      // The authenticated connection to the server is closed, so the phone's connection must close too.
       expect(response.header('connection')).toBe('close');
       expect(world.gateway.seen).toEqual([{ user: 'contoso\\alice', device: 'alice1' }]);
       expect(world.backend.requests.map(({ method }) => method)).toEqual(['OPTIONS', 'OPTIONS']);

@@ -1,7 +1,8 @@
-// Owns the promise that the answer to one request vouches for the credentials of no other. Threat: mallory names alice with a
-// made-up password in a Provision, which Z-Push answers without looking at it, then has an OPTIONS of his own answered on the
-// same connection (MS-ASHTTP 2.2.3; it names no device). Alice's made-up password counts as taken from then on, and the next
-// Provision writes a device of mallory's choice into alice's partnerships. Behind a trusted proxy the OPTIONS is anybody's.
+// Owns the promise that the answer to one request says nothing about the credentials of another. Threat: mallory names alice
+// with a made-up password in a Provision, which Z-Push answers without looking at it, then has an OPTIONS of his own answered
+// on the same connection (MS-ASHTTP 2.2.3; it names no device). Alice's made-up password counts as accepted from then on, and
+// the next Provision writes a device of mallory's choice into alice's partnerships. Behind a trusted proxy anyone may send the
+// OPTIONS.
 import { expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { OFFER, ok } from '../support/servers/raw-backend.ts';
@@ -26,10 +27,10 @@ it('an OPTIONS that the mail server answers vouches for nobody named before on i
     connection.socket.write(open || asked.header('authorization') === MALLORY ? ok('ok', OFFER) : CHALLENGE);
   });
   const gateway = await gatewayOf(backend);
-  // What was never said counts as said long ago.
+  // Acceptance that was never given counts as expired.
   await gateway.time.advance(60_000);
   const phone = await phoneOf(gateway);
-  // Alice, with a password that the mail server does not take.
+  // Alice, with a password that the mail server does not accept.
   phone.send(request('Provision', PROVISION, [], 'MADEUP1'));
   expect((await phone.response()).status).toBe(200);
   phone.send(`OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: m\r\nAuthorization: ${MALLORY}\r\n\r\n`);

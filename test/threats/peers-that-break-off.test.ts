@@ -1,5 +1,5 @@
-// Threat: a peer that leaves or resets at the worst moment ends a worker, with all its phones, or leaves a request or a
-// connection behind.
+// Threat: a peer that closes or resets at the worst moment crashes a worker, with all its connections, or leaks a request or a
+// connection.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SERVER_CERTIFICATE, SERVER_KEY } from '../fixtures/tls.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';

@@ -1,6 +1,6 @@
-// Owns the promise that a quarantined phone's Provision, rewritten and waiting for a connection, goes on when a change leaves
-// the phone quarantined. Threat: the change took it out of the queue and nothing put it back, so each report on a device
-// (they come in batches) fails its provisioning with 503 after upstream.queueTimeoutMs.
+// Owns the promise that a quarantined phone's Provision, rewritten and waiting for a connection, is forwarded when a change
+// leaves the phone quarantined. Threat: the change removes it from the queue and nothing puts it back, so each report on a
+// device (they come in batches) fails its provisioning with 503 after upstream.queueTimeoutMs.
 import { expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';

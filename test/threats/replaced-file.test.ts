@@ -1,11 +1,11 @@
-// Owns the threat of a SQLite file that is removed, replaced or restored while it is in use: the gateway would go on with a
-// file that nobody writes to, the command line with one that nobody reads, and a block would be done without effect
+// Owns the threat of a SQLite file that is removed, replaced or restored while it is in use: the gateway would keep using a
+// file that nobody writes to, the command line would write to one that nobody reads, and a block would have no effect
 // (sqlite.org/howtocorrupt.html 2.4).
 import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { EmbeddedKeeper } from '../../src/directory/embedded/embedded-keeper.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -15,7 +15,7 @@ import type { StoreMemory } from '../../src/directory/store-memory.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import { openGuarded } from '../support/servers/guarded-store.ts';
 import type { GuardedGateway } from '../support/servers/guarded-store.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import { BY_TEST, alice, decision, phone, wipeDecision } from '../support/servers/directory-records.ts';
 
@@ -26,22 +26,19 @@ let path: string;
 let memory: StoreMemory;
 let gateway: GuardedGateway;
 
-const start = (maxRollbackMs = 10_000): Promise<GuardedGateway> =>
-  openGuarded({ kind: 'embedded', path }, { memory, maxRollbackMs });
+const start = async (maxRollbackMs = 10_000): Promise<GuardedGateway> =>
+  closeAtEnd(await openGuarded({ kind: 'embedded', path }, { memory, maxRollbackMs }));
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-replaced-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   path = join(folder, 'easgate.db');
   memory = { path: join(folder, 'store.json'), name: 'store' };
   gateway = await start();
   await gateway.store.decide({ user: null, device: phone }, decision('block'), BY_TEST);
 });
-afterEach(async () => {
-  await gateway.close();
-  rmSync(folder, { recursive: true, force: true });
-});
 
-/** A whole copy as it is now. */
+/** Writes a complete copy of the current file. */
 function backup(): string {
   const copy = join(folder, 'backup.db');
   const database = new DatabaseSync(path);
@@ -50,7 +47,7 @@ function backup(): string {
   return copy;
 }
 
-/** The command line of the same machine. */
+/** A store as the command line on the same machine opens it. */
 const command = (): EmbeddedStore => new EmbeddedStore(path, NO_GROUPS, { ...UNGUARDED, memory });
 
 async function beats(ms: number): Promise<void> {
@@ -169,7 +166,7 @@ describe('a file that is replaced while it is in use', () => {
     gateway.verdicts.onChange(({ all }) => (dropped ||= all));
     renameSync(copy, path);
     await until(() => dropped, 'everything to be read anew');
-    // The wipe that was taken back is there again: the phone is kept out, and not told.
+    // The restored file contains the wipe again that was cancelled since: the phone is blocked, and gets no wipe.
     expect(await gateway.ask(phone)).toMatchObject({
       verdict: { action: 'block', reason: 'storeUnavailable' },
     });
@@ -251,7 +248,7 @@ describe('the file with the secrets of the directory', () => {
 
 describe('a disk that is full', () => {
   it('is called that, with the path, and leaves nothing half written', async () => {
-    // SQLite's own limit gives the same error as the disk (SQLITE_FULL), and rolls back by itself as there.
+    // SQLite's own limit gives the same error as a full disk (SQLITE_FULL), and rolls back as it does then.
     const inner = Reflect.get(gateway.store, 'database') as { file: { database: DatabaseSync } };
     inner.file.database.exec('PRAGMA max_page_count = 1');
     const long = { ...decision('block'), reason: 'x'.repeat(100_000) };

@@ -1,4 +1,4 @@
-// Owns the promise that hostile bytes end in exactly one known way, and that the mail server sees what was meant and
+// Owns the promise that hostile bytes have exactly one known outcome, and that the mail server gets what was meant and
 // nothing else, byte for byte.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PATH, QUERY, forwardedOf, upstreamBytes } from '../fixtures/hostile/case.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
       lengths.set(connection, connection.received.length);
     },
   );
-  // The phone may be idle for as long as the suite takes.
+  // The phone's connection may stay idle while the other tests run.
   gateway = await startTestGateway(backend.port, { client: { keepAliveTimeoutMs: 600_000 } });
   phone = await HostilePhone.open(gateway.port);
 });
@@ -52,11 +52,11 @@ async function check(hostile: HostileCase): Promise<void> {
   if ('challenged' in expected) statuses.unshift(401);
   const before = gateway.finished.length;
   arrived = '';
-  // A moment passes, so that connections come to be used again.
+  // Time passes, so that connections are reused.
   gateway.time.pass(1);
   const { text, ended } = await phone.play(hostile.bytes, statuses.length, 'code' in expected);
   expect(statusesOf(text)).toEqual(statuses);
-  // Nothing but these requests, in this order; the phone's own are taken out.
+  // Exactly these requests, in this order; those of the well-behaved phone are removed.
   const own = 'challenged' in expected ? upstreamBytes({ question: true }) : '';
   expect(arrived.replaceAll(canaryUpstream, '').replace(own, '')).toBe(forwarded.map(upstreamBytes).join(''));
   const errors = gateway.finished

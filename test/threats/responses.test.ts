@@ -1,5 +1,5 @@
-// Owns the promise that a hostile or broken mail server harms one response at most: what the phone gets is exact, and a
-// connection in doubt never carries another request.
+// Owns the promise that a hostile or broken mail server harms one response at most: the bytes that the phone gets are exact,
+// and a connection in doubt never carries another request.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CLEAR_ANSWERS, DOUBTFUL_ANSWERS } from '../fixtures/hostile/answers.ts';
 import type { HostileAnswer } from '../fixtures/hostile/answers.ts';
@@ -15,7 +15,7 @@ checkLeaksAtEnd();
 
 let backend: RawBackend;
 let gateway: TestGateway;
-/** What the mail server does with a request that says `X-Hostile`. */
+/** What the mail server does with a request that has `X-Hostile`. */
 let answer: (request: BackendRequest) => void = () => undefined;
 
 beforeAll(async () => {
@@ -42,10 +42,10 @@ async function cleanExchange(): Promise<BackendConnection> {
   return (backend.requests.at(-1) as BackendRequest).connection;
 }
 
-/** From here on the gateway would use a finished connection again at once. */
+/** From here on the gateway reuses a finished connection at once. */
 async function reuseConnections(): Promise<void> {
   const before = await cleanExchange();
-  // One that stayed open for a moment has shown that the server keeps them.
+  // A connection that stayed open for a moment shows that the server keeps connections.
   await gateway.time.advance(500);
   expect(await cleanExchange()).toBe(before);
 }

@@ -1,5 +1,5 @@
-// Owns the promise that a mail server which takes long to refuse a password (Z-Push: 6 to 36 s) is heard: the phone gets its
-// 401 and asks its user, and slow refusals keep nobody else waiting.
+// Owns the promise that the gateway waits for a mail server that takes long to refuse a password (Z-Push: 6 to 36 s): the phone
+// gets the 401 and asks its user, and slow refusals delay no other phone.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { guarded, openQuarantine } from '../support/servers/quarantine.ts';

@@ -1,5 +1,5 @@
 // Threat: the rest of a body that the gateway does not forward is read as the next request of the connection (RFC 9112 6.3,
-// 11.2). It is read to its end, or the connection closes.
+// 11.2). The gateway reads it to its end, or closes the connection.
 import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { toXml } from '../../src/eas/wbxml/xml.ts';
@@ -12,7 +12,7 @@ import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 
 checkLeaks();
 
-/** More than is read before a request goes on. */
+/** More than the gateway reads before it forwards a request. */
 const LARGE = 65_536;
 
 let world: Quarantine;

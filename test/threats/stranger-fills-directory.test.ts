@@ -1,5 +1,5 @@
 // Threat: somebody without a password, or one user, fills the directory, the log or the memory with made-up devices and long
-// names, or with bytes that a terminal obeys (CWE-117, CWE-400).
+// names, or puts terminal control codes into it (CWE-117, CWE-400).
 import type { Logger } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -95,14 +95,14 @@ describe('the record of a phone', () => {
     }
     await recorder.flush();
     expect(store.written).toBe(2_000);
-    // The heads were 32 MB.
+    // The request heads had 32 MB in total.
     expect(collect() - before).toBeLessThan(8_000_000);
     await recorder.close();
   });
 });
 
 describe('the journal', () => {
-  /** A journal that was told of `count` devices, each with a head of 16 KB. */
+  /** A journal with `count` devices, each seen with a head of 16 KB. */
   function told(count: number, lines: Record<string, unknown>[]): Journal {
     const log = { warn: (line: Record<string, unknown>) => lines.push(line) };
     const journal = new Journal(log as unknown as Logger, true);
@@ -154,7 +154,7 @@ describe('a user who makes up devices', () => {
     await recorder.flush();
     const users = (await partnershipsOf(store)).map(({ user }) => user);
     const made = users.filter((user) => user === 'mallory').length;
-    // An hour later he may have another one.
+    // An hour later the same user may add another device.
     clock.now += 3_600_001;
     seen('mallory', 'phone2');
     await recorder.flush();

@@ -1,4 +1,4 @@
-// Threat: somebody who knows the name of a phone, or shares its address, uses up its requests, its places or its connections, and
+// Threat: somebody who knows a phone's device id, or shares its address, uses up its requests, its places or its connections, and
 // keeps it from its mail.
 import { describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -90,7 +90,7 @@ describe('the limit of connections per address', () => {
 });
 
 describe('a stranger behind the address of a phone', () => {
-  /** As {@link request}, with credentials of the test's. */
+  /** A {@link request} with these credentials. */
   const ask = (authorization: string, length = FOLDER_SYNC.length): string =>
     [
       'POST /Microsoft-Server-ActiveSync?Cmd=FolderSync&User=alice&DeviceId=ABC123&DeviceType=Test HTTP/1.1',

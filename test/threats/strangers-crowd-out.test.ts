@@ -1,4 +1,4 @@
-// Owns the promise that strangers, whose credentials nobody has checked, neither use up the look-ups of known phones nor
+// Owns the promise that strangers, whose credentials were not checked, neither use up the look-ups of known phones nor
 // make the gateway forget how many passwords were wrong.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -6,7 +6,7 @@ import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
-import { GuessLimits } from '../../src/gateway/credentials/login-limiter.ts';
+import { LoginLimiter } from '../../src/gateway/credentials/login-limiter.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { checkLeaks, watchGateway } from '../support/checks/leaks.ts';
@@ -32,7 +32,7 @@ describe('three hundred connections of strangers, before a slow directory', () =
     const inner = new EmbeddedStore(':memory:');
     const gate = Promise.withResolvers<void>();
     let held = 0;
-    // It answers about the phones, and does not come to the strangers.
+    // The store answers for the phones, and never for the strangers.
     const store = Object.create(inner, {
       lookup: {
         value: async (...asked: Parameters<DirectoryStore['lookup']>) => {
@@ -100,11 +100,11 @@ describe('three hundred connections of strangers, before a slow directory', () =
 });
 
 describe('the count of wrong passwords of a user', () => {
-  const guess = (limits: GuessLimits, user: string, address: string): boolean =>
+  const guess = (limits: LoginLimiter, user: string, address: string): boolean =>
     limits.charge(user as UserKey, address) !== null;
 
   it('outlives 12,000 made-up users', () => {
-    const limits = new GuessLimits(() => 1_000);
+    const limits = new LoginLimiter(() => 1_000);
     let asked = 0;
     for (let index = 0; index < 200; index++) if (guess(limits, 'alice', `192.0.2.${index % 20}`)) asked++;
     expect(asked).toBe(60);
@@ -115,7 +115,7 @@ describe('the count of wrong passwords of a user', () => {
   });
 
   it('of an address outlives as many made-up addresses', () => {
-    const limits = new GuessLimits(() => 1_000);
+    const limits = new LoginLimiter(() => 1_000);
     let asked = 0;
     for (let index = 0; index < 300; index++) if (guess(limits, `user-${index}`, '192.0.2.1')) asked++;
     for (let index = 0; index < 12_000; index++)
@@ -126,7 +126,7 @@ describe('the count of wrong passwords of a user', () => {
 
   it('ends with its minute, and is given back for what was no refusal', () => {
     let now = 1_000;
-    const limits = new GuessLimits(() => now);
+    const limits = new LoginLimiter(() => now);
     for (let index = 0; index < 10; index++) {
       const charge = limits.charge('alice' as UserKey, '192.0.2.1');
       expect(charge).not.toBeNull();
@@ -139,7 +139,7 @@ describe('the count of wrong passwords of a user', () => {
   });
 
   it('lets nearly every real user be asked about beside a flood of made-up ones', () => {
-    const limits = new GuessLimits(() => 1_000);
+    const limits = new LoginLimiter(() => 1_000);
     for (let index = 0; index < 100_000; index++)
       guess(
         limits,

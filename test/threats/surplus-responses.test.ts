@@ -12,7 +12,7 @@ import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 checkLeaks();
 
 describe('a mail server that sends more than its response, over TLS', () => {
-  /** TLS tells of a read record by record (RFC 8446 5.1): the response fills the first one. */
+  /** TLS delivers data record by record (RFC 8446 5.1): the response fills the first record. */
   const RECORD = 16_384;
 
   it('does not answer the phone that waits for the connection with it', async () => {
@@ -31,12 +31,12 @@ describe('a mail server that sends more than its response, over TLS', () => {
     await until(() => backend.requests.length === 1, 'the first request');
     answer(0, ok());
     await first.response();
-    // A connection that stays open for a moment proves that the server keeps them: they are used again at once then.
+    // A connection that stays open for a moment shows that the server keeps connections; the gateway then reuses them at once.
     await gateway.time.advance(500);
     first.send(request('FolderSync', FOLDER_SYNC));
     await until(() => backend.requests.length === 2, 'the second request');
     const waiting = await phoneOf(gateway);
-    // The gateway answers the first itself; the second was read by then.
+    // The gateway answers the first request itself; it has read the second by then.
     gateway.verdicts.set('local', 'unavailable');
     waiting.send(
       request('FolderSync', FOLDER_SYNC, [], 'LOCAL') + request('FolderSync', FOLDER_SYNC, [], 'WAITING'),

@@ -1,5 +1,5 @@
-// Owns the threat of a record that nobody understands, written by something else or by a newer version: its device is kept
-// out, and no other device, list or command suffers.
+// Owns the threat of a malformed record, written by another program or by a newer version: its device is blocked,
+// and no other device, list or command is affected.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ checkLeaks();
 const other = 'phone2' as DeviceKey;
 const OPEN = compileSimplePolicy({ unknownDevice: 'allow' });
 
-/** A store, and the way to write anything under the name of a record. */
+/** A store, and a way to write any value in place of a record. */
 interface Vandal {
   readonly store: DirectoryStore;
   readonly device: (text: string) => Promise<unknown>;
@@ -84,7 +84,7 @@ const STORES: readonly [string, () => Promise<Vandal>][] = [
       return {
         store,
         device: (text) => set(deviceField.report('mdm'), text),
-        decision: (text, user = undefined) => set(deviceField.decision(user ?? null), text),
+        decision: (text, user) => set(deviceField.decision(user ?? null), text),
         partnership: (text) => set(deviceField.partnership(alice), text),
         user: (text) =>
           raw.hset(
@@ -169,7 +169,7 @@ describe.each(STORES)('a record that is not understood, in the %s store', (_kind
     const { store, user } = await open();
     await user(text);
     expect(await store.unreadable()).toHaveLength(1);
-    await store.putUsers([userReport(alice, { aliases: ['al' as UserKey], groups: [] })]);
+    await store.putUsers([userReport(alice, { aliases: ['al'], groups: [] })]);
     expect(await store.unreadable()).toEqual([]);
     expect((await store.lookup('al' as UserKey, phone)).user).toBe(alice);
   });

@@ -1,6 +1,6 @@
-// Threat: a phone that may not reach the mailbox hides a command in a body that the gateway has not looked at. A client need
-// not wait for 100 Continue (RFC 9110 10.1.1), and SOGo runs the command that the root element names, whatever Cmd says.
-// The whole matrix, against a mail server that records: only what this file lists gets there, and of a quarantined phone only
+// Threat: a phone that may not reach the mailbox hides a command in a body that the gateway has not parsed. A client need not
+// wait for 100 Continue (RFC 9110 10.1.1), and SOGo runs the command that the root element names, whatever Cmd says. All
+// combinations run against a mail server that records: only what this file lists reaches it, and from a quarantined phone only
 // bytes that the gateway wrote itself.
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ import { answerOk, backendOf, gatewayWith, phoneOf } from '../support/servers/op
 
 checkLeaksAtEnd();
 
-/** No promise of this file depends on time: this only ends a test that hangs. */
+/** No test of this file depends on time: this only ends one that hangs. */
 const PATIENCE_MS = 300_000;
 const CHALLENGE = 'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="m"\r\nContent-Length: 0\r\n\r\n';
 const PATIENT = {

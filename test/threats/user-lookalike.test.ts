@@ -1,27 +1,23 @@
 // Owns the promise that a decision on a user is not evaded by a login that only looks like another one to the gateway.
 // Threat: Active Directory compares names without their accents (Microsoft KB 938447; Samba bug 14847), so `dàve` opens the
 // mailbox of `dave`; Z-Push cuts `dave@x@eas.test` off at its first `@`; a dot at the end of a domain changes nothing.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
-import { GuessLimits } from '../../src/gateway/credentials/login-limiter.ts';
+import { LoginLimiter } from '../../src/gateway/credentials/login-limiter.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { NO_GROUPS, UserNames, countedAs } from '../../src/identity/user-names.ts';
 import { userKey } from '../../src/identity/user.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import { openOffice } from '../support/servers/office.ts';
-import { OFFER, ok, startRawBackend } from '../support/servers/raw-backend.ts';
+import { backendOf } from '../support/servers/openings.ts';
+import { OFFER, ok } from '../support/servers/raw-backend.ts';
 import { verdict } from '../support/servers/test-gateway.ts';
 import { BY_TEST, decision, partnershipsOf } from '../support/servers/directory-records.ts';
 
 checkLeaks();
-
-const cleanups: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 const named = (login: string): UserKey => userKey(login) as UserKey;
 
@@ -92,10 +88,8 @@ describe('what is counted by users', () => {
     named(['dave', 'X\\dave', 'dàve', 'Y\\dåvè'][index % 4] ?? '');
 
   it('lets nobody bring more devices by other spellings of the login', async () => {
-    const store = new EmbeddedStore(':memory:');
-    cleanups.push(() => store.close());
-    const recorder = new PartnershipRecorder(store);
-    cleanups.push(() => recorder.close());
+    const store = closeAtEnd(new EmbeddedStore(':memory:'));
+    const recorder = closeAtEnd(new PartnershipRecorder(store));
     const told = { deviceType: 'T', userAgent: null, protocolVersion: null, information: null };
     for (let index = 0; index < 500; index++) {
       const device = deviceKey(`made${index}`);
@@ -106,7 +100,7 @@ describe('what is counted by users', () => {
   });
 
   it('lets nobody guess more passwords by other spellings of the login', () => {
-    const limits = new GuessLimits(() => 0);
+    const limits = new LoginLimiter(() => 0);
     const asked = Array.from({ length: 500 }, (_, index) => limits.charge(respelled(index), '192.0.2.1'));
     expect(asked.filter((charge) => charge !== null)).toHaveLength(10);
   });
@@ -117,16 +111,16 @@ describe('what is counted by users', () => {
 });
 
 it('a blocked user does not get mail by an accent, a second domain or a dot', async () => {
-  const backend = await startRawBackend((asked) => {
+  const backend = await backendOf((asked) => {
     const answer = asked.header('authorization') === undefined ? CHALLENGE : ok('mail', OFFER);
     asked.connection.socket.write(answer);
   });
-  cleanups.push(() => backend.close());
-  const office = await openOffice('embedded', {
-    policy: { unknownDevice: 'allow' },
-    upstream: { url: `http://127.0.0.1:${backend.port}` },
-  });
-  cleanups.push(() => office.close());
+  const office = closeAtEnd(
+    await openOffice('embedded', {
+      policy: { unknownDevice: 'allow' },
+      upstream: { url: `http://127.0.0.1:${backend.port}` },
+    }),
+  );
   await office.heard(() =>
     office.operator.decide(
       { user: named('dave@eas.test'), device: deviceKey('UB1') },
@@ -136,8 +130,9 @@ it('a blocked user does not get mail by an accent, a second domain or a dot', as
   );
   const answers: (readonly [string, string])[] = [];
   for (const user of ['dàve', 'X\\dåve', 'dàve@eas.test', 'dave@x@eas.test', 'dave@eas.test.', 'bob']) {
-    const client = new EasClient({ port: office.gateway.port, user, password: 'pw', device: 'UB1' });
-    cleanups.push(() => client.close());
+    const client = closeAtEnd(
+      new EasClient({ port: office.gateway.port, user, password: 'pw', device: 'UB1' }),
+    );
     const answer = await client.folderSync();
     answers.push([
       user,

@@ -52,6 +52,8 @@ describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
     const client = await phoneOf(gateway);
     client.send(request('Ping', PING));
     await until(() => gateway.heldPolls() === 1, 'the poll to be held');
+    // What holds when the decision has ended; nothing announces it.
+    gateway.verdicts.set('abc123', verdict('block'));
     await time.setWall(jump);
     await time.advance(58_000);
     expect(gateway.heldPolls()).toBe(1);
@@ -107,8 +109,8 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
     onLookupError: () => undefined,
   };
 
-  it('live as long as they would have, and end with the decision they rest on', async () => {
-    const store = new EmbeddedStore(':memory:');
+  /** A cache whose clocks only the test moves. */
+  function cacheOf(store: EmbeddedStore): { clock: { now: number; wall: number }; cache: VerdictCache } {
     const clock = { now: 1_000, wall: 1_800_000_000_000 };
     const cache = new VerdictCache(
       store,
@@ -117,6 +119,12 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       () => clock.now,
       () => clock.wall,
     );
+    return { clock, cache };
+  }
+
+  it('live as long as they would have, and end with the decision they rest on', async () => {
+    const store = new EmbeddedStore(':memory:');
+    const { clock, cache } = cacheOf(store);
     await store.decide(
       { user: null, device: phone },
       { ...decision('allow'), expiresAt: clock.wall + 60_000 },
@@ -136,14 +144,7 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
 
   it('serve in an outage for as long as configured', async () => {
     const store = new EmbeddedStore(':memory:');
-    const clock = { now: 1_000, wall: 1_800_000_000_000 };
-    const cache = new VerdictCache(
-      store,
-      policy,
-      options,
-      () => clock.now,
-      () => clock.wall,
-    );
+    const { clock, cache } = cacheOf(store);
     await store.decide({ user: null, device: phone }, decision('allow'), BY_TEST);
     await cache.decide(alice, phone);
     await store.close();
@@ -156,14 +157,7 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
 
   it('are decided anew under the new time of day, once they are over', async () => {
     const store = new EmbeddedStore(':memory:');
-    const clock = { now: 1_000, wall: 1_800_000_000_000 };
-    const cache = new VerdictCache(
-      store,
-      policy,
-      options,
-      () => clock.now,
-      () => clock.wall,
-    );
+    const { clock, cache } = cacheOf(store);
     await store.decide(
       { user: null, device: phone },
       { ...decision('allow'), expiresAt: clock.wall + HOURS_MS },
@@ -179,14 +173,7 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
 
   it('have the end of their decision converted again when it moved', async () => {
     const store = new EmbeddedStore(':memory:');
-    const clock = { now: 1_000, wall: 1_800_000_000_000 };
-    const cache = new VerdictCache(
-      store,
-      policy,
-      options,
-      () => clock.now,
-      () => clock.wall,
-    );
+    const { clock, cache } = cacheOf(store);
     await store.decide(
       { user: null, device: phone },
       { ...decision('allow'), expiresAt: clock.wall + 10 * HOURS_MS },
@@ -283,6 +270,7 @@ describe('a wall clock that is set back', () => {
     const phone = await phoneOf(gateway);
     phone.send(request('Ping', PING));
     await until(() => backend.requests.length === 1, 'the poll to be held');
+    gateway.verdicts.set('abc123', verdict('block'));
     await time.advance(59_999);
     const { received } = phone;
     await time.advance(1);

@@ -1,4 +1,4 @@
-// Owns the promises of the log of a serving gateway: which lines are written, and whom they name.
+// Owns the promises of the log of a serving gateway: which lines are written, and which identities they have.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ beforeEach(async () => {
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** The lines of a gateway that serves a request in each lane, and turns a connection away. */
+/** The lines of a gateway that serves a request in each lane and rejects a connection. */
 async function linesOf(
   log: string,
   more: (serving: Serving) => Promise<void> = async () => undefined,
@@ -90,7 +90,7 @@ describe('the log', () => {
     ]);
   });
 
-  it('names nobody with log.identities: false, in no line', async () => {
+  it('has no identities in any line with log.identities: false', async () => {
     const { lines, text } = await linesOf('identities: false');
     expect(requests(lines)).toMatchObject([
       { method: 'POST', command: 'FolderSync', status: 200 },
@@ -100,7 +100,7 @@ describe('the log', () => {
     expect(text.replaceAll(`"upstream":"127.0.0.1:`, '')).not.toMatch(/alice|abc123|127\.0\.0\.1/i);
   });
 
-  it('names nobody with log.identities: false where a record or a decision on another name is the cause', async () => {
+  it('has no identities with log.identities: false when a record or a decision on another name is the cause', async () => {
     const more = async ({ store, gateway }: Serving): Promise<void> => {
       const odd = { action: 'nonsense' } as never;
       await store.decide({ user: 'x\\alice' as never, device: 'lost1' as never }, odd, BY_TEST);
@@ -120,13 +120,13 @@ describe('the log', () => {
     expect(text).not.toMatch(/alice|lost[12]/i);
   });
 
-  it('has no line for requests with log.access: false, but what an operator must know', async () => {
+  it('has no request lines with log.access: false, but still has warnings and errors', async () => {
     const { lines } = await linesOf('access: false');
     expect(requests(lines)).toEqual([]);
     expect(troubles(lines)).toHaveLength(1);
   });
 
-  it('never has credentials, or the query', async () => {
+  it('never has credentials or the query', async () => {
     const { text } = await linesOf('level: trace');
     expect(text).not.toMatch(/YWxpY2U6c2VjcmV0|secret|DeviceType=/);
   });

@@ -1,8 +1,8 @@
-// Owns the promises of policy documents on the way of requests, in a gateway as a worker starts it.
+// Owns the promises of policy documents on the request path, in a gateway as a worker starts it.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import { servedPolicy } from '../../src/config/served-policy.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
@@ -17,15 +17,10 @@ import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 checkLeaks();
 
 let folder = '';
-const cleanups: (() => Promise<unknown> | void)[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-policy-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
 });
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  rmSync(folder, { recursive: true });
-});
-
 let gateways = 0;
 
 async function serve(url: string, policy: string): Promise<Serving> {
@@ -41,7 +36,7 @@ log: { level: silent }
 `;
   const config = parseConfig(text, join(folder, `${name}.yaml`));
   const serving = await startServing(config, { sampleUrl: null, fd: null });
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     await serving.gateway.close();
     await serving.close();
   });
@@ -50,17 +45,17 @@ log: { level: silent }
 
 async function mail(): Promise<string> {
   const server = await startSampleServer({ users: [{ name: 'alice', password: 'secret' }] });
-  cleanups.push(() => server.close());
+  onTestFinished(() => server.close());
   return server.url;
 }
 
 async function open(serving: Serving): Promise<RawClient> {
   const client = await RawClient.open(serving.gateway.port);
-  cleanups.push(() => client.destroy());
+  onTestFinished(() => client.destroy());
   return client;
 }
 
-describe('a document that only reports', () => {
+describe('a document with mode reportOnly', () => {
   const EVERYTHING = [
     request('FolderSync', FOLDER_SYNC),
     request('FolderSync', FOLDER_SYNC, ['User-Agent: Apple-iPhone15C2/2105.219', 'Accept-Language: de']),
@@ -74,7 +69,7 @@ describe('a document that only reports', () => {
     request('Nonsense', FOLDER_SYNC),
   ];
 
-  /** What a phone is answered, and the mail server gets, byte for byte. */
+  /** The answer to a phone and the request at the mail server, byte for byte. */
   async function exchanged(policy: string): Promise<{ answers: string[]; passed: string[] }> {
     const backend = await startRawBackend(({ connection }) => connection.socket.write(ok('mail')));
     const serving = await serve(`http://127.0.0.1:${backend.port}`, policy);
@@ -93,7 +88,7 @@ describe('a document that only reports', () => {
     return { answers, passed };
   }
 
-  it('lets pass what one that allows everything lets pass, byte for byte', async () => {
+  it('forwards the same bytes as a document that allows everything', async () => {
     const allowing = await exchanged('rules: [{ name: all, action: allow }]\n');
     const reporting = await exchanged(
       'mode: reportOnly\nunknownDevice: { action: block }\nrules: [{ name: none, action: block }]\n',
@@ -111,7 +106,7 @@ describe('a phone', () => {
     return (await client.response()).body.toString('latin1');
   };
 
-  it('is decided by each request, where the policy looks at requests', async () => {
+  it('is decided for each request if the policy has conditions on requests', async () => {
     const serving = await serve(
       await mail(),
       'unknownDevice: { action: allow }\nrules: [{ match: { userAgent: "Odd*" }, action: block }]\n',
@@ -122,12 +117,12 @@ describe('a phone', () => {
     expect(await folderSync(client, 'User-Agent: Phone/1')).not.toContain('129');
   });
 
-  it('that a feed may still report is told to come again, and sees no quarantine mailbox (MS-ASCMD 2.2.2, 111)', async () => {
+  it('that a feed may still report gets status 111 (try later), and no quarantine mailbox (MS-ASCMD 2.2.2)', async () => {
     const client = await open(await serve(await mail(), 'unknownDevice: { action: quarantine, hold: 1h }\n'));
     expect(await folderSync(client)).toContain('111');
   });
 
-  it('too many is told so (MS-ASCMD 2.2.2, 177)', async () => {
+  it('beyond the maximum number gets status 177 (MS-ASCMD 2.2.2)', async () => {
     const rule = 'rules: [{ action: block, reason: tooManyDevices }]\n';
     const client = await open(await serve(await mail(), rule));
     expect(await folderSync(client)).toContain('177');
@@ -135,7 +130,7 @@ describe('a phone', () => {
 });
 
 describe('the three actions of a configuration', () => {
-  it('are the document that the guide says they are', () => {
+  it('are equivalent to the document in the guide', () => {
     const { policy } = servedPolicy(parseConfig('policy: { notCompliant: block }', 'easgate.yaml'));
     expect(policy.document).toEqual({
       unknownDevice: { action: 'quarantine' },
@@ -144,7 +139,7 @@ describe('the three actions of a configuration', () => {
     });
   });
 
-  it('do not stand beside a document', async () => {
+  it('cannot be combined with a document', async () => {
     writeFileSync(join(folder, 'p.yaml'), '');
     const { checkConfig } = await import('../../src/config/check.ts');
     const { problems } = checkConfig({

@@ -1,4 +1,4 @@
-// Owns the promise that TLS sessions outlive a restart and are good on other nodes, by the secret the directory keeps.
+// Owns the promise that TLS sessions are resumed after a restart and by other nodes, by the secret in the directory.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ async function stop(serving: Serving): Promise<void> {
 describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (version) => {
   const only = { minVersion: version, maxVersion: version };
 
-  /** Whether a session that began at the first gateway is resumed at the second, after the first is gone. */
+  /** Whether a session of the first gateway is resumed by the second one after the first has closed. */
   async function carries(first: Promise<Serving>, second: () => Promise<Serving>): Promise<boolean> {
     const before = await first;
     const session = await sessionOf(before.gateway.port, only);
@@ -65,7 +65,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (version) => {
     expect(await carries(start('one.db'), () => start('one.db'))).toBe(true);
   });
 
-  it('means nothing to a gateway with another directory', async () => {
+  it('is not resumed by a gateway with another directory', async () => {
     expect(await carries(start('one.db'), () => start('two.db'))).toBe(false);
   });
 
@@ -74,7 +74,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (version) => {
     expect(await carries(start('one.db', secret), () => start('two.db', secret))).toBe(true);
   });
 
-  it('means nothing to a gateway with another ticketSecret', async () => {
+  it('is not resumed by a gateway with another ticketSecret', async () => {
     const other = `, ticketSecret: ${'b'.repeat(32)}`;
     expect(await carries(start('one.db'), () => start('one.db', other))).toBe(false);
   });

@@ -1,4 +1,4 @@
-// Owns the definitions of `easgate devices`: look at devices, and decide about them by hand.
+// Owns the definitions of `easgate devices`: lists, manual decisions, wipes.
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { INVENTORY_FIELDS } from '../../app/inventory.ts';
@@ -16,34 +16,39 @@ export const EXPIRES = 'so long (30m, 12h, 7d, 1w), or until a date (2026-12-31,
 
 /** Registers `devices` and its verbs. */
 export function registerDevices(program: Command): void {
-  const devices = program.command('devices').description('what is known of devices, and decisions by hand');
+  const devices = program
+    .command('devices')
+    .description('devices of the directory, and manual decisions on them');
   registerLooks(devices);
   registerDecisions(devices);
   registerWipe(devices);
   registerSet(devices);
   addExamples(
     devices,
-    ['devices list --state blocked,quarantined --seen 7d', 'who does not get mail, of those in use'],
-    ['devices block LOSTPHONE3 --reason "stolen"', 'within a second, on every gateway of the directory'],
-    ['devices clear LOSTPHONE3', 'back to what the policy says'],
+    ['devices list --state blocked,quarantined --seen 7d', 'devices in use that do not get mail'],
+    [
+      'devices block LOSTPHONE3 --reason "stolen"',
+      'takes effect within a second, on every gateway of the directory',
+    ],
+    ['devices clear LOSTPHONE3', 'removes the decision: the policy applies again'],
   );
 }
 
-/** Adds the filters of `devices list` and `partnerships list`, and what every list takes. */
+/** Adds the filters of `devices list` and `partnerships list`, and the options of every list. */
 export function addInventoryOptions(command: Command): Command {
   command
     .option('--user <user>', 'every name that may be this user')
     .option('--device <id>', 'device id in any spelling, or with * and ?')
-    .addOption(words('--state <states>', 'the verdict that the gateway last gave', ACCESS_STATES))
-    .addOption(words('--reason <reasons>', 'its reason, as notCompliant'))
+    .addOption(words('--state <states>', 'state by the last verdict', ACCESS_STATES))
+    .addOption(words('--reason <reasons>', 'reason of the last verdict, e.g. notCompliant'))
     .option('--seen <time>', 'seen in the last 30m, 12h, 7d, or since a date')
-    .option('--not-seen <time>', 'not seen since then')
-    .option('--type <type>', 'device type, as iPhone or Android*')
-    .option('--model <model>', 'model, as iPhone15*')
-    .option('--os <system>', 'operating system, as "iOS 17*"')
+    .option('--not-seen <time>', 'not seen in the last 30m, 12h, 7d, or since a date')
+    .option('--type <type>', 'device type, e.g. iPhone or Android*')
+    .option('--model <model>', 'model, e.g. iPhone15*')
+    .option('--os <system>', 'operating system, e.g. "iOS 17*"')
     .addOption(new Option('--managed <yes>', 'a feed reports it as managed').choices(YES_NO))
     .addOption(new Option('--compliant <yes>', 'a feed reports it as compliant').choices(YES_NO))
-    .addOption(words('--decision <actions>', 'the decision by hand on it', DECISIONS))
+    .addOption(words('--decision <actions>', 'manual decision on the device or partnership', DECISIONS))
     .option('--search <text>', 'part of any id, name, type, model, system or client');
   return addListOptions(command, Object.keys(INVENTORY_FIELDS));
 }
@@ -53,21 +58,21 @@ function registerLooks(devices: Command): void {
     addInventoryOptions(
       devices
         .command('list')
-        .description('devices with their users; also those that nobody was seen with')
+        .description('devices with their users, and devices without a partnership')
         .action(async (options: InventoryOptions, command: Command) =>
           (await import('../inventory.ts')).listDevices(options, command),
         ),
     ),
-    ['devices list --state blocked --reason notCompliant --sort -lastSeen --limit 50', 'the newest 50'],
+    ['devices list --state blocked --reason notCompliant --sort -lastSeen --limit 50', 'the 50 seen last'],
     ['devices list --user alice --json', 'for scripts; times are ISO'],
-    ['devices list --not-seen 90d', 'what nobody uses any more'],
+    ['devices list --not-seen 90d', 'devices no longer in use'],
     ['devices list --search pixel --compliant no', ''],
   );
   addExamples(
     devices
       .command('show')
       .argument('<device>', 'device id, in any spelling')
-      .description('one device in full')
+      .description('all data about one device')
       .option('--json', 'one JSON document, with ISO times')
       .action(async (id: string, options: { json?: true }, command: Command) =>
         (await import('../devices.ts')).show(id, options, command),
@@ -77,9 +82,9 @@ function registerLooks(devices: Command): void {
 }
 
 const DECIDE: readonly (readonly [AccessDecision['action'], string])[] = [
-  ['allow', 'let a device in, or one user on it'],
-  ['block', 'keep a device out, or one user on it'],
-  ['quarantine', 'show a device, or one user on it, the quarantine mailbox alone'],
+  ['allow', 'allow a device, or one user on it'],
+  ['block', 'block a device, or one user on it'],
+  ['quarantine', 'quarantine a device, or one user on it: it sees only the quarantine mailbox'],
 ];
 
 function registerDecisions(devices: Command): void {
@@ -91,9 +96,9 @@ function registerDecisions(devices: Command): void {
         .description(description)
         .option('--user <user>', 'only for this user')
         .option('--reason <text>', 'why')
-        .option('--owner <name>', 'who decides; default: the login name')
+        .option('--owner <name>', 'author of the decision; default: the login name')
         .option('--expires <when>', EXPIRES)
-        .option('--json', 'one JSON document: the decision, what it replaced, whom it holds for, warnings')
+        .option('--json', 'one JSON document: the decision, what it replaced, whom it covers, warnings')
         .action(async (id: string, options: DecideOptions, command: Command) =>
           (await import('../devices.ts')).decideByHand(action, id, options, command),
         ),
@@ -104,15 +109,15 @@ function registerDecisions(devices: Command): void {
     devices
       .command('clear')
       .argument('<device>', 'device id, in any spelling')
-      .description('take a decision or a wipe back')
-      .option('--user <user>', 'only the one for this user')
-      .option('--force', 'also a wipe that the device acknowledged: lets it in again')
-      .option('--json', 'one JSON document: what was taken back, what is left')
+      .description('clear a decision, or cancel a wipe')
+      .option('--user <user>', 'only the decision for this user')
+      .option('--force', 'also a wipe that the device acknowledged, so that the policy applies to it again')
+      .option('--json', 'one JSON document: what was cleared, what is left')
       .action(async (id: string, options: { user?: string; force?: true; json?: true }, command: Command) =>
         (await import('../devices.ts')).clear(id, options, command),
       ),
     ['devices clear PHONE1', 'the decision for every user of the device'],
-    ['devices clear PHONE1 --user alice', 'the one for alice'],
+    ['devices clear PHONE1 --user alice', 'the decision for alice'],
   );
 }
 
@@ -121,21 +126,21 @@ function registerWipe(devices: Command): void {
     devices
       .command('wipe')
       .argument('<device>', 'device id, in any spelling')
-      .description('have a device erased, or only what it holds of one account')
+      .description('order a device to erase itself, or only the data of one account')
       .requiredOption('--reason <text>', 'why')
-      .option('--user <user>', 'tell the device only when this user asks for mail')
-      .option('--all-users', 'of an id that several users were seen with, whichever of them asks for mail')
-      .option('--account-only', 'only the mail account of one user (clients of 16.1)')
-      .option('--owner <name>', 'who decides; default: the login name')
-      .option('--confirm <device>', 'the device id once more, for scripts; else it is asked for')
+      .option('--user <user>', 'send the order only to the partnership of this user')
+      .option('--all-users', 'for a device with several users: send the order to each of them')
+      .option('--account-only', 'erase only the mail account of one user (protocol version 16.1)')
+      .option('--owner <name>', 'author of the decision; default: the login name')
+      .option('--confirm <device>', 'the device id again, for scripts; without it the command asks for it')
       .option('--json', 'one JSON document: the order, and what it replaced; needs --confirm')
       .action(async (id: string, options: WipeOptions, command: Command) =>
         (await import('../wipe.ts')).wipe(id, options, command),
       ),
-    ['devices wipe LOSTPHONE3 --reason "stolen on the train"', 'all of it; asks for the id once more'],
+    ['devices wipe LOSTPHONE3 --reason "stolen on the train"', 'the whole device; asks for the id again'],
     ['devices wipe GOODPHONE1 --account-only --user alice --reason "left"', 'only the account of alice'],
-    ['decisions list --action wipe,accountWipe', 'how far wipes have come'],
-    ['devices clear LOSTPHONE3', 'take it back'],
+    ['decisions list --action wipe,accountWipe', 'the progress of wipes'],
+    ['devices clear LOSTPHONE3', 'cancel it'],
   );
 }
 
@@ -145,7 +150,7 @@ function registerSet(devices: Command): void {
     devices
       .command('set')
       .argument('<device>', 'device id, in any spelling')
-      .description('write what a feed would report of a device')
+      .description('write a device report manually, in place of a feed')
       .addOption(withChoices(new Option('--managed <yes>', 'true or false'), flags))
       .addOption(withChoices(new Option('--compliant <yes>', 'true or false'), flags))
       .addOption(withChoices(new Option('--encrypted <yes>', 'true or false'), flags))

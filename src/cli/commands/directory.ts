@@ -21,7 +21,7 @@ export function registerDirectory(program: Command): void {
       .command('explain')
       .argument('<user>', 'user name, in any spelling')
       .argument('<device>', 'device id, in any spelling')
-      .description('why a device of a user may or may not pass, step by step')
+      .description('the verdict on a device of a user, step by step')
       .option('--json', 'one JSON document, with ISO times')
       .action(async (user: string, device: string, options: { json?: true }, command: Command) =>
         (await import('../explain.ts')).explain(user, device, options, command),
@@ -32,22 +32,22 @@ export function registerDirectory(program: Command): void {
 }
 
 function registerUsers(program: Command): void {
-  const users = program.command('users').description('who was seen, with which devices');
+  const users = program.command('users').description('users and their devices');
   const list = users
     .command('list')
-    .description('users and how many devices they have in each state')
+    .description('users, and the number of their devices in each state')
     .option('--user <user>', 'every name that may be this user, or with * and ?')
-    .addOption(words('--state <states>', 'has a device whose last verdict was this', ACCESS_STATES))
+    .addOption(words('--state <states>', 'has a device in this state', ACCESS_STATES))
     .option('--seen <time>', 'seen in the last 30m, 12h, 7d, or since a date')
-    .option('--not-seen <time>', 'not seen since then')
-    .option('--min-devices <number>', 'has so many devices or more')
+    .option('--not-seen <time>', 'not seen in the last 30m, 12h, 7d, or since a date')
+    .option('--min-devices <number>', 'has at least this number of devices')
     .action(async (options: UserOptions, command: Command) =>
       (await import('../users.ts')).list(options, command),
     );
   addExamples(
     addListOptions(list, Object.keys(USER_FIELDS)),
-    ['users list --min-devices 5 --sort -devices', 'who has many'],
-    ['users list --state quarantined --seen 1d', 'who was turned away today'],
+    ['users list --min-devices 5 --sort -devices', 'users with the most devices'],
+    ['users list --state quarantined --seen 1d', 'users with a quarantined device, today'],
   );
   addExamples(
     users
@@ -123,12 +123,12 @@ function registerUserDecisions(users: Command): void {
 function registerPartnerships(program: Command): void {
   const partnerships = program
     .command('partnerships')
-    .description('users on devices, as the mail server saw them: clients, versions, times');
+    .description('users on devices whose credentials the mail server accepted: clients, versions, times');
   addExamples(
     addInventoryOptions(
       partnerships
         .command('list')
-        .description('every user on every device that was seen')
+        .description('all partnerships')
         .action(async (options: InventoryOptions, command: Command) =>
           (await import('../inventory.ts')).listPartnerships(options, command),
         ),
@@ -142,34 +142,34 @@ function registerPartnerships(program: Command): void {
 function registerDecisions(program: Command): void {
   const decisions = program
     .command('decisions')
-    .description('decisions by hand and wipes, wherever they are; `devices` makes them and takes them back');
+    .description('all manual decisions and wipes; use `devices` to make and clear them');
   decisions.showHelpAfterError(
-    '(easgate devices allow, block, quarantine and wipe make decisions, easgate devices clear takes them back)',
+    '(easgate devices allow, block, quarantine and wipe make decisions; easgate devices clear removes them)',
   );
   const list = decisions
     .command('list')
-    .description('every decision, also on devices that were never seen')
+    .description('all decisions, also on devices that were never seen')
     .option('--device <id>', 'device id in any spelling, or with * and ?')
-    .option('--user <user>', 'those for every name that may be this user')
-    .addOption(words('--action <actions>', 'what was decided', DECISION_ACTIONS))
-    .addOption(words('--state <states>', 'whether it holds; of a wipe how far it has come', DECISION_STATES))
-    .option('--by <name>', 'who decided, or with * and ?')
-    .option('--decided <time>', 'in the last 30m, 12h, 7d, or since a date')
-    .option('--ends <time>', 'ends within 30m, 12h, 7d, or before a date; ended ones too')
+    .option('--user <user>', 'every name that may be this user')
+    .addOption(words('--action <actions>', 'action of the decision', DECISION_ACTIONS))
+    .addOption(words('--state <states>', 'whether it is in force; for a wipe its progress', DECISION_STATES))
+    .option('--by <name>', 'author, may have * and ?')
+    .option('--decided <time>', 'made in the last 30m, 12h, 7d, or since a date')
+    .option('--ends <time>', 'ends within 30m, 12h, 7d, or before a date; includes expired ones')
     .option('--search <text>', 'part of any id, name or reason')
     .action(async (options: DecisionOptions, command: Command) =>
       (await import('../inventory.ts')).listAllDecisions(options, command),
     );
   addExamples(
     addListOptions(list, Object.keys(DECISION_FIELDS)),
-    ['decisions list --action allow --state active --ends 7d', 'exceptions that end soon'],
+    ['decisions list --action allow --state active --ends 7d', 'exceptions that expire soon'],
     ['decisions list --action wipe,accountWipe --state pending,failed', 'open wipes'],
-    ['decisions list --decided 1d --sort -decidedAt', 'who decided what today'],
+    ['decisions list --decided 1d --sort -decidedAt', 'the decisions of today'],
   );
   addExamples(
     decisions,
     ['decisions list', ''],
-    ['devices block PHONE1 --reason "stolen"', 'makes one'],
-    ['devices clear PHONE1', 'takes it back'],
+    ['devices block PHONE1 --reason "stolen"', 'makes a decision'],
+    ['devices clear PHONE1', 'clears it'],
   );
 }

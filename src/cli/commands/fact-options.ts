@@ -9,79 +9,44 @@ export interface FactOption {
   readonly kind: 'text' | 'list' | 'flag' | 'number' | 'attribute';
 }
 
+function row(kind: FactOption['kind'], flag: string, text: string, ...path: FactOption['path']): FactOption {
+  return { flag, text, path, kind };
+}
+
 /** Every fact that has an option. */
 export const FACT_OPTIONS: readonly FactOption[] = [
-  { flag: '--user <name...>', text: 'names of the user', path: ['user', 'names'], kind: 'list' },
-  { flag: '--group <name...>', text: 'groups of the user', path: ['user', 'groups'], kind: 'list' },
-  { flag: '--enabled <yes|no>', text: 'the account is enabled', path: ['user', 'enabled'], kind: 'flag' },
-  {
-    flag: '--user-attribute <name=value...>',
-    text: 'attributes of the user',
-    path: ['user', 'attributes'],
-    kind: 'attribute',
-  },
-  { flag: '--managed <yes|no>', text: 'the device is managed', path: ['device', 'managed'], kind: 'flag' },
-  {
-    flag: '--compliant <yes|no>',
-    text: 'the device is compliant',
-    path: ['device', 'compliant'],
-    kind: 'flag',
-  },
-  {
-    flag: '--encrypted <yes|no>',
-    text: 'the device is encrypted',
-    path: ['device', 'encrypted'],
-    kind: 'flag',
-  },
-  {
-    flag: '--compromised <yes|no>',
-    text: 'the device is compromised',
-    path: ['device', 'compromised'],
-    kind: 'flag',
-  },
-  {
-    flag: '--managed-mail-profile <yes|no>',
-    text: 'the mail account is managed',
-    path: ['device', 'managedMailProfile'],
-    kind: 'flag',
-  },
-  { flag: '--platform <name>', text: 'platform, e.g. ios', path: ['device', 'platform'], kind: 'text' },
-  {
-    flag: '--os-version <version>',
-    text: 'version of the system',
-    path: ['device', 'osVersion'],
-    kind: 'text',
-  },
-  { flag: '--model <model>', text: 'model', path: ['device', 'model'], kind: 'text' },
-  { flag: '--ownership <word>', text: 'company or personal', path: ['device', 'ownership'], kind: 'text' },
-  { flag: '--last-check-in <time>', text: 'last check-in', path: ['device', 'lastCheckIn'], kind: 'text' },
-  {
-    flag: '--attribute <name=value...>',
-    text: 'attributes of the device',
-    path: ['device', 'attributes'],
-    kind: 'attribute',
-  },
-  { flag: '--device <id>', text: 'device id', path: ['partnership', 'deviceId'], kind: 'text' },
-  { flag: '--type <type>', text: 'device type', path: ['partnership', 'deviceType'], kind: 'text' },
-  { flag: '--first-seen <time>', text: 'first seen', path: ['partnership', 'firstSeen'], kind: 'text' },
-  { flag: '--last-allowed <time>', text: 'last allowed', path: ['partnership', 'lastAllowed'], kind: 'text' },
-  { flag: '--rank <number>', text: 'place among the devices', path: ['partnership', 'rank'], kind: 'number' },
-  { flag: '--address <ip>', text: 'address of the client', path: ['request', 'address'], kind: 'text' },
-  { flag: '--user-agent <text>', text: 'User-Agent', path: ['request', 'userAgent'], kind: 'text' },
-  {
-    flag: '--protocol-version <version>',
-    text: 'protocol version',
-    path: ['request', 'protocolVersion'],
-    kind: 'text',
-  },
-  { flag: '--command <name>', text: 'command', path: ['request', 'command'], kind: 'text' },
-  {
-    flag: '--auth <way>',
-    text: 'basic, bearer, certificate or negotiate',
-    path: ['request', 'auth'],
-    kind: 'text',
-  },
-  { flag: '--now <time>', text: 'at this time, e.g. 2026-12-01T10:00:00Z', path: ['now'], kind: 'text' },
+  row('list', '--user <name...>', 'names of the user', 'user', 'names'),
+  row('list', '--group <name...>', 'groups of the user', 'user', 'groups'),
+  row('flag', '--enabled <yes|no>', 'the account is enabled', 'user', 'enabled'),
+  row('attribute', '--user-attribute <name=value...>', 'attributes of the user', 'user', 'attributes'),
+  row('flag', '--managed <yes|no>', 'the device is managed', 'device', 'managed'),
+  row('flag', '--compliant <yes|no>', 'the device is compliant', 'device', 'compliant'),
+  row('flag', '--encrypted <yes|no>', 'the device is encrypted', 'device', 'encrypted'),
+  row('flag', '--compromised <yes|no>', 'the device is compromised', 'device', 'compromised'),
+  row(
+    'flag',
+    '--managed-mail-profile <yes|no>',
+    'the mail account is managed',
+    'device',
+    'managedMailProfile',
+  ),
+  row('text', '--platform <name>', 'platform, e.g. ios', 'device', 'platform'),
+  row('text', '--os-version <version>', 'version of the system', 'device', 'osVersion'),
+  row('text', '--model <model>', 'model', 'device', 'model'),
+  row('text', '--ownership <word>', 'company or personal', 'device', 'ownership'),
+  row('text', '--last-check-in <time>', 'last check-in', 'device', 'lastCheckIn'),
+  row('attribute', '--attribute <name=value...>', 'attributes of the device', 'device', 'attributes'),
+  row('text', '--device <id>', 'device id', 'partnership', 'deviceId'),
+  row('text', '--type <type>', 'device type', 'partnership', 'deviceType'),
+  row('text', '--first-seen <time>', 'first seen', 'partnership', 'firstSeen'),
+  row('text', '--last-allowed <time>', 'last allowed', 'partnership', 'lastAllowed'),
+  row('number', '--rank <number>', 'place among the devices', 'partnership', 'rank'),
+  row('text', '--address <ip>', 'address of the client', 'request', 'address'),
+  row('text', '--user-agent <text>', 'User-Agent', 'request', 'userAgent'),
+  row('text', '--protocol-version <version>', 'protocol version', 'request', 'protocolVersion'),
+  row('text', '--command <name>', 'command', 'request', 'command'),
+  row('text', '--auth <way>', 'basic, bearer, certificate or negotiate', 'request', 'auth'),
+  row('text', '--now <time>', 'at this time, e.g. 2026-12-01T10:00:00Z', 'now'),
 ];
 
 /** Reads a flag that may be unknown. @throws InvalidArgumentError */

@@ -2,10 +2,10 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 
-/** `blocked,quarantined`, or the option again for each: any of several words. */
+/** An option with several values: `blocked,quarantined`, or the option repeated. */
 export function words(flags: string, description: string, choices?: readonly string[]): Option {
   const option = new Option(flags, description);
-  // The choices are for help and completion; the use case checks the words, several of which may stand here.
+  // The choices are for help and completion; the use case checks the values, since commander would check the whole list as one.
   if (choices !== undefined) option.choices(choices);
   return option.argParser((text: string, before: readonly string[] | undefined) => [
     ...(before ?? []),
@@ -13,18 +13,18 @@ export function words(flags: string, description: string, choices?: readonly str
   ]);
 }
 
-/** Adds what every list takes. `fields`: what it can be ordered by. */
+/** Adds the options of every list. `fields`: by which it can be sorted. */
 export function addListOptions(command: Command, fields: readonly string[]): Command {
-  const sort = new Option('--sort <fields>', `order: ${fields.join(', ')}; with - in front: largest first`);
+  const sort = new Option('--sort <fields>', `order: ${fields.join(', ')}; with - in front: descending`);
   sort.argChoices = fields.flatMap((field) => [field, `-${field}`]);
   return command
     .addOption(sort)
-    .option('--limit <number>', 'at most so many rows')
-    .option('--relative', 'times as lengths from now, 3d ago')
+    .option('--limit <number>', 'maximum number of rows')
+    .option('--relative', 'times relative to now, e.g. 3d ago')
     .option('--json', 'one JSON document, with ISO times');
 }
 
-/** One example: what is typed behind `easgate`, and what it does. */
+/** One example: the words after `easgate`, and their meaning. */
 export type Example = readonly [command: string, meaning: string];
 
 const examples = new WeakMap<Command, readonly Example[]>();
@@ -35,10 +35,10 @@ export function addExamples(command: Command, ...shown: Example[]): Command {
   return command.addHelpText('after', () => `\nExamples:\n${exampleLines(shown).join('\n')}`);
 }
 
-/** Width of help where it is not written to a terminal, as in a pager. */
+/** Width of help without a terminal, as in a pager. */
 const PAGE_WIDTH = 80;
 
-/** Meanings beside the examples where there is room, else above them. */
+/** Meanings are beside the examples if there is room, else above them. */
 function exampleLines(shown: readonly Example[]): string[] {
   const width = Math.max(...shown.map(([text]) => text.length));
   const beside = shown.map(([text, meaning]) => `  easgate ${text.padEnd(width)}  ${meaning}`.trimEnd());

@@ -28,7 +28,7 @@ export function registerPolicy(program: Command): void {
       .command('test')
       .argument('<cases>', 'YAML or JSON file: a list of { name, facts, expect }')
       .description('run test cases against a policy document')
-      .option('--policy <file>', 'policy document; default: the one the file of cases names')
+      .option('--policy <file>', 'policy document; default: the one named in the cases')
       .option('--json', 'one JSON document')
       .action(async (file: string, options: { policy?: string; json?: true }) =>
         (await import('../policy.ts')).test(file, options),
@@ -38,7 +38,7 @@ export function registerPolicy(program: Command): void {
   addExamples(
     policy
       .command('evaluate')
-      .description('decide facts on stdin, one JSON object a line; prints one verdict a line')
+      .description('decide facts on stdin, one JSON object per line; prints one verdict per line')
       .requiredOption('--policy <file>', 'policy document')
       .action(async (options: { policy: string }) => (await import('../policy.ts')).evaluate(options)),
     ['policy evaluate --policy policy.yaml < facts.ndjson', ''],
@@ -160,7 +160,7 @@ function registerSimulate(program: Command): void {
   const simulate = program
     .command('simulate')
     .description(
-      'what a policy decides about made-up facts, a line of the access log or a recorded request; a fact that is not given is unknown',
+      'the verdict of a policy on given facts, a line of the access log or a recorded request; a fact that is not given is unknown',
     )
     .requiredOption('--policy <file>', 'policy document')
     .option('--facts <file>', 'JSON file of facts to begin with; - = standard input')
@@ -180,7 +180,7 @@ function registerSimulate(program: Command): void {
     ['simulate --policy policy.yaml --user alice --group staff --managed yes --compliant no', ''],
     [
       'simulate --policy policy.yaml --facts facts.json --os-version 17.4',
-      'the facts of a file, but for one',
+      'the facts of a file, with another value for one',
     ],
     [
       'simulate --policy policy.yaml --log-line - --managed no < line.json',

@@ -4,11 +4,11 @@ import { addExamples } from './options.ts';
 
 /** Registers `store` and its verbs. */
 export function registerStore(program: Command): void {
-  const store = program.command('store').description('which store the directory is');
+  const store = program.command('store').description('the identity of the directory store');
   addExamples(
     store
       .command('status')
-      .description('the store, what this gateway knows of it, and whether they agree')
+      .description('the identity in the store, the recorded one, and whether they agree')
       .option('--json', 'one JSON document')
       .action(async (options: { json?: true }, command: Command) =>
         (await import('../store.ts')).status(options, command),
@@ -18,7 +18,7 @@ export function registerStore(program: Command): void {
   addExamples(
     store
       .command('init')
-      .description('make the directory where there is none')
+      .description('create the directory if there is none')
       .option('--json', 'one JSON document')
       .action(async (options: { json?: true }, command: Command) =>
         (await import('../store.ts')).init(options, command),
@@ -29,13 +29,13 @@ export function registerStore(program: Command): void {
     store
       .command('accept')
       .description(
-        'take the store as it is: restored, replaced or empty; wipes in it wait until they are ordered again',
+        'accept the current store, whether restored, replaced or empty; its pending wipes are suspended until they are ordered again',
       )
       .option('--json', 'one JSON document')
       .action(async (options: { json?: true }, command: Command) =>
         (await import('../store.ts')).accept(options, command),
       ),
-    ['store accept', 'after a backup was put back'],
+    ['store accept', 'after a backup was restored'],
   );
   addExamples(
     store

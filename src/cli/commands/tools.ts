@@ -16,7 +16,9 @@ export function registerTools(program: Command): void {
   addExamples(
     program
       .command('identify')
-      .description('names recorded requests: JSON lines {"method","target","headers":{…},"body"?} on stdin')
+      .description(
+        'identify recorded requests: JSON lines {"method","target","headers":{…},"body"?} on stdin',
+      )
       .action(async () => (await import('../identify.ts')).identify()),
     ['identify < requests.ndjson', 'one JSON line each: user, device, command, or why it is refused'],
   );
@@ -25,11 +27,11 @@ export function registerTools(program: Command): void {
     program
       .command('demo')
       .description(
-        'play the life of a phone with a built-in mail server: quarantine, enrolment, mail, block, wipe',
+        'run a sample phone with a built-in mail server through all states: quarantine, enrolment, mail, block, wipe',
       )
-      .addOption(new Option('--family <family>', 'mail app that plays').choices(FAMILIES).default('ios'))
+      .addOption(new Option('--family <family>', 'kind of mail app').choices(FAMILIES).default('ios'))
       .addOption(new Option('--protocol <version>', 'protocol version').choices(VERSIONS).default('16.1'))
-      .option('--json', 'one JSON document a step')
+      .option('--json', 'one JSON document per step')
       .action(async (options: DemoOptions) => (await import('../demo.ts')).demo(options)),
     ['demo', ''],
     ['demo --family outlook --protocol 14.1', ''],
@@ -52,12 +54,12 @@ export function registerTools(program: Command): void {
 }
 
 function registerWbxml(program: Command): void {
-  const wbxml = program.command('wbxml').description('translate between WBXML and XML');
+  const wbxml = program.command('wbxml').description('convert between WBXML and XML');
   addExamples(
     wbxml
       .command('decode')
       .description('WBXML on stdin (hex, base64 or binary) to XML')
-      .option('--lines', 'one document a line, hex or base64; {"error"} for one that is refused')
+      .option('--lines', 'one document per line, hex or base64; {"error"} for a refused one')
       .option('--unknown', 'keep tags that no code page lists')
       .action(async (options: DecodeOptions) => (await import('../wbxml.ts')).decode(options)),
     ['wbxml decode < body.bin', ''],
@@ -67,7 +69,7 @@ function registerWbxml(program: Command): void {
     wbxml
       .command('encode')
       .description('XML on stdin to WBXML')
-      .option('--lines', 'one document a line; {"error"} for one that is refused')
+      .option('--lines', 'one document per line; {"error"} for a refused one')
       .option('--format <format>', 'hex, base64 or binary', 'hex')
       .action(async (options: EncodeOptions) => (await import('../wbxml.ts')).encode(options)),
     ['wbxml encode --format binary < body.xml > body.bin', ''],

@@ -105,10 +105,10 @@ export class EmbeddedStore implements DirectoryStore {
 
   async getUser(name: UserKey): Promise<UserEntry | null> {
     return this.database.read(() => {
-      const stored = this.rows.users(foldedLocalPart(name));
+      const stored = this.rows.allOfUsers(foldedLocalPart(name));
       const target = stored.aliases.get(name) ?? name;
       const part = foldedLocalPart(target);
-      const users = part === foldedLocalPart(name) ? stored : this.rows.users(part);
+      const users = part === foldedLocalPart(name) ? stored : this.rows.allOfUsers(part);
       return userEntry(target, users, this.sources, this.epoch);
     });
   }
@@ -140,14 +140,14 @@ export class EmbeddedStore implements DirectoryStore {
     observations: readonly DeviceObservation[],
     fence?: number,
   ): Promise<readonly ReportOutcome[]> {
-    return this.inBatches(observations, (one) => this.writer.putDevice(one, Date.now()), fence);
+    return this.inOrderOfKeys(observations, (one) => this.writer.putDevice(one, Date.now()), fence);
   }
 
   async putUsers(
     observations: readonly UserObservation[],
     fence?: number,
   ): Promise<readonly ReportOutcome[]> {
-    return this.inBatches(observations, (one) => this.writer.putUser(one, Date.now()), fence);
+    return this.inOrderOfKeys(observations, (one) => this.writer.putUser(one, Date.now()), fence);
   }
 
   async putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void> {
@@ -253,8 +253,26 @@ export class EmbeddedStore implements DirectoryStore {
 
   private usersAfter(after: string | null): { readonly part: string; readonly users: StoredUsers }[] {
     return this.database.read(() =>
-      this.rows.localPartsAfter(after, SCAN_BATCH).map((part) => ({ part, users: this.rows.users(part) })),
+      this.rows
+        .localPartsAfter(after, SCAN_BATCH)
+        .map((part) => ({ part, users: this.rows.allOfUsers(part) })),
     );
+  }
+
+  /** Neighbours are in the same pages of the index: a transaction that writes them together writes fewer pages. */
+  private async inOrderOfKeys<T extends { readonly key: string }, R>(
+    values: readonly T[],
+    write: (value: T) => R,
+    fence?: number,
+  ): Promise<R[]> {
+    if (values.length <= WRITE_BATCH) return this.inBatches(values, write, fence);
+    // The sort is stable: observations of one key stay in their order.
+    const sorted = values.map((value, at) => ({ value, at }));
+    sorted.sort((a, b) => (a.value.key < b.value.key ? -1 : a.value.key > b.value.key ? 1 : 0));
+    const results = await this.inBatches(sorted, ({ value }) => write(value), fence);
+    const inPlace: R[] = Array.from(results);
+    for (const [index, { at }] of sorted.entries()) inPlace[at] = results[index] as R;
+    return inPlace;
   }
 
   /** Writes each batch in a transaction of its own; between them requests are served. */

@@ -45,11 +45,11 @@ export function giveToOwner(path: string): void {
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html), with code and text of easgate. */
 const MEANINGS: ReadonlyMap<number, readonly [string, string]> = new Map([
-  [5, ['EASGATE_STORE_BUSY', 'another process writes to it for too long']],
+  [5, ['EASGATE_STORE_BUSY', 'another process locks it for too long']],
   [10, ['EASGATE_STORE_IO', 'the disk failed, or a limit on file sizes was reached']],
   [11, ['EASGATE_STORE_DAMAGED', 'the file is damaged: restore a backup']],
   [13, ['EASGATE_STORE_FULL', 'the disk is full']],
-  [26, ['EASGATE_STORE_DAMAGED', 'it is no SQLite database']],
+  [26, ['EASGATE_STORE_DAMAGED', 'it is not a SQLite database']],
 ]);
 
 /** SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN: permission is missing. */
@@ -81,7 +81,7 @@ export function fileError(path: string, error: unknown, outcome: string): Error 
   if (code === 'EROFS')
     return new StoreFileError(
       'EASGATE_STORE_FILE',
-      `${path}: it lies on a file system that is read-only; set store.path`,
+      `${path}: its file system is read-only; set store.path`,
       error,
     );
   if (code === 'ENOTDIR' || code === 'EISDIR')
@@ -97,8 +97,8 @@ function rights(path: string): string {
   });
   const who = me === 0 ? 'root' : `user ${me ?? 'unknown'}`;
   return (
-    `${who} may not write it${owners.length === 0 ? '' : ` (${owners.join(', ')})`}. ` +
-    'Run the gateway and its commands as one user: `sudo -u USER easgate …`; ' +
+    `${who} has no permission to write it${owners.length === 0 ? '' : ` (${owners.join(', ')})`}. ` +
+    'Run the gateway and its commands as the same user: `sudo -u USER easgate …`; ' +
     'or give the files to the user of the gateway: ' +
     `\`chown USER ${dirname(path)} ${path}*\``
   );

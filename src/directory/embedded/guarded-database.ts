@@ -22,6 +22,9 @@ const RETRY_MS = 100;
 const IN_MEMORY = ':memory:';
 /** Many rows are written much faster when the log is copied into the file less often (64 MB instead of 4). */
 const PRAGMAS = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384;';
+/** Most memory for pages of the file: of each worker, and of a command that may write a million records. */
+const SERVING_CACHE_KB = 16_384;
+const COMMAND_CACHE_KB = 262_144;
 const NOTHING_WRITTEN = '; nothing was written';
 
 /** A value of a row. */
@@ -82,7 +85,7 @@ export class GuardedDatabase {
       throw fileError(this.path, error, NOTHING_WRITTEN);
     }
     if (watch?.isSame() ?? true) return result;
-    const text = `${this.path}: removed or replaced while it was written to; the change is lost`;
+    const text = `${this.path}: removed or replaced during a write; the change is lost`;
     throw new StoreFileError('EASGATE_STORE_FILE', text);
   }
 
@@ -180,10 +183,12 @@ export class GuardedDatabase {
       const version = versionOf(database);
       if (version === 0 && !this.guard.mayCreate) this.guard.see(null);
       if (version > SCHEMA_VERSION) {
-        const text = `${this.path}: schema version ${version} is not known here`;
+        const text = `${this.path}: written by a newer version of easgate (schema version ${version}): use that version`;
         this.guard.fail(new StoreOutageError('EASGATE_STORE_SCHEMA', text));
       }
       database.exec(PRAGMAS);
+      const { serves } = this.guard.options;
+      database.exec(`PRAGMA cache_size = -${serves ? SERVING_CACHE_KB : COMMAND_CACHE_KB};`);
       this.prepareTables(database);
       return database;
     } catch (error) {
@@ -226,7 +231,7 @@ export class GuardedDatabase {
     this.guard.options.onEvent(
       'warn',
       facts,
-      'others can read the directory, which holds secrets: chmod 600',
+      'other users can read the directory file, which contains secrets: run chmod 600 on it',
     );
   }
 

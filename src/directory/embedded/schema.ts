@@ -17,7 +17,7 @@ export const SCHEMA = `
   CREATE TABLE aliases (local TEXT NOT NULL, alias TEXT NOT NULL, user TEXT NOT NULL, UNIQUE (local, alias));
   CREATE TABLE partnerships (device TEXT NOT NULL, user TEXT NOT NULL, local TEXT NOT NULL, first_seen INTEGER NOT NULL,
     last_allowed INTEGER, record TEXT NOT NULL, UNIQUE (device, user));
-  CREATE INDEX partnerships_by_user ON partnerships (local);
+  CREATE INDEX partnerships_by_user ON partnerships (local, last_allowed);
   CREATE TABLE decisions (device TEXT NOT NULL, user TEXT NOT NULL, local TEXT NOT NULL, record TEXT NOT NULL,
     UNIQUE (device, user));
   CREATE INDEX decisions_on_users ON decisions (local) WHERE device = '';

@@ -22,7 +22,16 @@ const USERS = `
   UNION ALL SELECT 1, alias, NULL, user, NULL, NULL FROM aliases WHERE local = ?1
   UNION ALL SELECT 2, user, NULL, record, NULL, NULL FROM decisions WHERE device = '${EVERY}' AND local = ?1
   UNION ALL SELECT 3, user, source, record, NULL, NULL FROM imported_decisions WHERE device = '${EVERY}' AND local = ?1
-  UNION ALL SELECT 4, user, device, NULL, first_seen, last_allowed FROM partnerships WHERE local = ?1`;
+  UNION ALL SELECT * FROM (SELECT 4, user, device, NULL, first_seen, last_allowed FROM partnerships WHERE local = ?1
+    ORDER BY last_allowed DESC LIMIT ?2)`;
+
+/**
+ * Most devices of users of one local part that a look-up reads, those that were allowed last: most servers ignore a NetBIOS domain,
+ * so one user can make up any number of names.
+ */
+const MAX_DEVICES = 1_024;
+/** SQLite reads all. */
+const NO_LIMIT = -1;
 
 /** Each part is in the order of its index: SQLite merges them and stops at the limit. */
 const KEYS_AFTER = `
@@ -67,10 +76,19 @@ export class StoredRows {
     }));
   }
 
-  /** Everything stored about users of one folded local part. */
+  /** What a look-up reads about users of one folded local part. */
   users(local: string): StoredUsers {
+    return this.usersOf(local, MAX_DEVICES);
+  }
+
+  /** Everything stored about them. */
+  allOfUsers(local: string): StoredUsers {
+    return this.usersOf(local, NO_LIMIT);
+  }
+
+  private usersOf(local: string, limit: number): StoredUsers {
     const rows = new UserRows();
-    for (const row of this.all(USERS, local)) rows.add(row);
+    for (const row of this.all(USERS, local, limit)) rows.add(row);
     return rows;
   }
 

@@ -12,7 +12,7 @@ import { ENDS } from './redis-scripts.ts';
 import { runScript } from './run-script.ts';
 
 /** Changes kept in the stream of a partition, approximately. */
-export const MAX_CHANGES = 5_000;
+export const MAX_CHANGES = 2_000;
 /** Longest wait of one XREAD. */
 const BLOCK_MS = 2_000;
 /** Entries of each stream that are read at once. */

@@ -119,7 +119,7 @@ export function placeOf({ url, keyPrefix, sentinel }: RedisStoreOptions): string
 }
 
 function ignore(): void {
-  // The first error of the socket was reported.
+  // Ignored: the first error of the socket was reported.
 }
 
 /** Longest wait for a store that may become available. */

@@ -1,4 +1,4 @@
-// Owns that everything is read from and written to the known store: scripts compare its identity, lost connections
+// Ensures that all reads and writes go to the known store: scripts compare its identity, lost connections
 // cause a check, and gateways write the beat.
 import type { Redis } from 'ioredis';
 import { monotonicNow } from '../../clock.ts';
@@ -170,7 +170,7 @@ function isReply(error: unknown): error is Error {
 }
 
 function refusal(error: Error): Error {
-  return new RedisRefusalError(`Redis refused it, and nothing was written: ${error.message}`, {
+  return new RedisRefusalError(`Redis refused the command, and nothing was written: ${error.message}`, {
     cause: error,
   });
 }

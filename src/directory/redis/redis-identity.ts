@@ -119,14 +119,11 @@ export class Freshness {
     if (/^master_link_status:down\r?$/m.test(replication))
       return this.stale('is a replica without a link to its primary');
     if (this.now() - this.provenAt > this.boundMs)
-      return this.stale(`takes no writes (${refusal}), and no gateway reached its primary lately`);
+      return this.stale(`accepts no writes (${refusal}), and no gateway has reached its primary recently`);
     return null;
   }
 
   private stale(why: string): StoreOutageError {
-    return new StoreOutageError(
-      'EASGATE_STORE_STALE',
-      `${this.place} ${why}: what it holds may be out of date`,
-    );
+    return new StoreOutageError('EASGATE_STORE_STALE', `${this.place} ${why}: its data may be out of date`);
   }
 }

@@ -127,7 +127,7 @@ for index, key in ipairs(KEYS) do
   if new == '!' and pcall('HLEN', key) ~= 0 then same = false end
   for field = first, first + count * 3 - 1, 3 do
     if not same then break end
-    local stored = not other and pcall('HGET', key, ARGV[field])
+    local stored = new == '' and not other and pcall('HGET', key, ARGV[field])
     if type(stored) == 'table' then
       if not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
       stored, other = false, true

@@ -278,7 +278,7 @@ export class RedisStore implements DirectoryStore {
     const key = this.keys.secret(SHARED_SECRET);
     await this.client.set(key, newSecret(), 'NX');
     const stored = await this.client.get(key);
-    if (stored === null) throw new Error('the shared secret vanished');
+    if (stored === null) throw new Error('the shared secret was deleted during its creation: try again');
     return stored;
   }
 

@@ -24,33 +24,33 @@ function reason(error: unknown, url: string): string {
   if (/All sentinels are unreachable/.test(text))
     return `no Sentinel answers, or none knows this name: ${message}`;
   if (/WRONGPASS|invalid password|invalid username-password/i.test(text))
-    return 'Redis refuses the user or the password: are they right, and percent-encoded in the URL?';
-  if (/NOAUTH/.test(text)) return 'Redis wants a password: redis://:PASSWORD@… or redis://USER:PASSWORD@…';
-  if (/NOPERM/.test(text)) return `the user of Redis lacks rights (ACL): ${message}`;
+    return 'Redis refuses the user or the password: check both, and that they are percent-encoded in the URL';
+  if (/NOAUTH/.test(text)) return 'Redis requires a password: redis://:PASSWORD@… or redis://USER:PASSWORD@…';
+  if (/NOPERM/.test(text)) return `the Redis user lacks permissions (ACL): ${message}`;
   if (/DB index is out of range/.test(text))
     return 'Redis has no database of this number (the end of the URL)';
-  if (/ECONNREFUSED/.test(text)) return 'nobody listens there: is Redis running, are host and port right?';
-  if (/ENOTFOUND|EAI_AGAIN/.test(text)) return 'the host name has no address: is it right, does DNS answer?';
-  if (/EHOSTUNREACH|ENETUNREACH/.test(text)) return 'there is no way to this host';
+  if (/ECONNREFUSED/.test(text)) return 'nothing listens there: check that Redis runs, and host and port';
+  if (/ENOTFOUND|EAI_AGAIN/.test(text)) return 'the host name has no address: check the name, and DNS';
+  if (/EHOSTUNREACH|ENETUNREACH/.test(text)) return 'there is no network route to this host';
   if (/ETIMEDOUT|timed out/i.test(text))
-    return 'no answer: is it Redis at all, is it stuck, is a firewall in between, are host and port right?';
-  if (/Unknown RESP type 21\b/.test(text)) return 'what listens there wants TLS: use rediss://';
-  if (/PLAIN/.test(code)) return 'what listens there speaks no TLS: use redis:// for a Redis without TLS';
-  if (/LOADING/.test(text)) return 'Redis is still loading its data: try again in a while';
+    return 'no answer: check host and port, that it is Redis, that it is not stuck, and firewalls';
+  if (/Unknown RESP type 21\b/.test(text)) return 'the server requires TLS: use rediss://';
+  if (/PLAIN/.test(code)) return 'the server does not use TLS: use redis:// for a Redis without TLS';
+  if (/LOADING/.test(text)) return 'Redis is still loading its data: try again later';
   if (
     /wrong version number|packet length too long|EPROTO|unexpected message|tlsv1|ssl3_|http request/i.test(
       text,
     )
   )
     return secure
-      ? 'what listens there speaks no TLS: use redis:// for a Redis without TLS'
+      ? 'the server does not use TLS: use redis:// for a Redis without TLS'
       : `TLS failed: ${message}`;
   if (/certificate|CERT_|self.signed|altname/i.test(text))
     return `its certificate is not trusted: ${message}`;
   if (/Unknown RESP type|unknown command/i.test(text))
-    return 'what listens there answers, but not as Redis does: are host and port right?';
+    return 'the server there is not Redis: check host and port';
   if (/ECONNRESET|closed|EPIPE|ended/i.test(text))
-    return `it closes the connection at once: ${secure ? 'does it speak TLS?' : 'does it want TLS (rediss://), is it Redis at all?'}`;
+    return `it closes the connection at once: check ${secure ? 'that it uses TLS' : 'whether it requires TLS (rediss://), and that it is Redis'}`;
   return message;
 }
 

@@ -39,7 +39,8 @@ export class Replication {
     try {
       // Without permission for INFO it is not known that there is no replica.
       const info = await connection.info('replication').catch(() => '');
-      if (/^connected_slaves:0\r?$/m.test(info)) return null;
+      // Behind Sentinel there should be one.
+      if (/^connected_slaves:0\r?$/m.test(info)) return this.options.sentinel === undefined ? null : false;
       return (await connection.wait(1, WAIT_MS)) >= 1;
     } catch {
       return false;

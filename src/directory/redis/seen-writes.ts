@@ -14,6 +14,8 @@ import { storedDevice, userDevicesIn, userDevicesText } from './stored-hashes.ts
 
 /** Records per round trip. */
 const BATCH = 32;
+/** Most names of one local part of which devices are kept. */
+const MAX_NAMES = 1_000;
 
 /** Writes partnerships under the users that their logins stand for. Returns known ones with a new spelling. */
 export async function recordSeen(
@@ -94,27 +96,46 @@ function partnershipsUpdate(
         if (hasNewSpelling) added.set(now, { user, device, spellings: record.spellings });
       }
       dropOldest(device, after);
-      return { fields: changes(before, after), news: '' };
+      return { fields: changes(before, after, (user) => deviceField.partnership(user)), news: '' };
     },
   };
 }
 
-/** Joins the devices that were seen with the users of one local part with those stored. */
+/**
+ * Joins the devices that were seen with the users of one local part with those stored. Most servers ignore a NetBIOS domain: one
+ * user can make up any number of names, and each look-up of a name reads all.
+ */
 function devicesUpdate(keys: RedisKeys, local: string, seen: readonly PartnershipRecord[]): HashUpdate {
-  const ofUsers = [...Map.groupBy(seen, ({ user }) => user)];
-  const fields = ofUsers.map(([user]) => userField.devices(local, user));
   return {
-    wanted: { key: keys.users(local), fields },
-    join: (stored) => ({
-      fields: ofUsers.map(([, devices], index) => {
-        const expected = stored?.[index] ?? null;
-        const before = expected === null ? [] : userDevicesIn(expected);
-        const next = userDevicesText(joinUserDevices([...before, ...devices]));
-        return { field: fields[index] ?? '', expected, next };
-      }),
-      news: '',
-    }),
+    wanted: { key: keys.users(local), beginning: 'd:' },
+    join: (stored) => {
+      const before = new Map<string, string>();
+      for (let at = 0; stored !== null && at + 1 < stored.length; at += 2)
+        before.set(stored[at] ?? '', stored[at + 1] ?? '');
+      const after = new Map(before);
+      for (const [user, devices] of Map.groupBy(seen, (one) => one.user)) {
+        const field = userField.devices(local, user);
+        const known = userDevicesIn(before.get(field) ?? '[]');
+        // The latest last: the others go first.
+        after.delete(field);
+        after.set(field, userDevicesText(joinUserDevices([...known, ...devices])));
+      }
+      dropNames(after);
+      return { fields: changes(before, after, (field) => field), news: '' };
+    },
   };
+}
+
+/** Of more names than one local part may have, those that were not allowed for the longest time. */
+function dropNames(devices: Map<string, string>): void {
+  const surplus = devices.size - MAX_NAMES;
+  if (surplus <= 0) return;
+  const lastAllowed = [...devices].map(
+    ([field, text]) =>
+      [field, Math.max(0, ...userDevicesIn(text).map((one) => one.lastAllowed ?? 0))] as const,
+  );
+  lastAllowed.sort(([, a], [, b]) => a - b);
+  for (const [field] of lastAllowed.slice(0, surplus)) devices.delete(field);
 }
 
 /** Of more partnerships than a device may have, those seen longest ago. */
@@ -128,11 +149,15 @@ function dropOldest(device: DeviceKey, partnerships: Map<UserKey, string>): void
   for (const [user] of inOrder.slice(0, surplus)) partnerships.delete(user);
 }
 
-function changes(before: ReadonlyMap<UserKey, string>, after: ReadonlyMap<UserKey, string>): FieldChange[] {
+function changes<K>(
+  before: ReadonlyMap<K, string>,
+  after: ReadonlyMap<K, string>,
+  fieldOf: (key: K) => string,
+): FieldChange[] {
   const fields: FieldChange[] = [];
-  for (const user of new Set([...before.keys(), ...after.keys()])) {
-    const [expected, next] = [before.get(user) ?? null, after.get(user) ?? null];
-    if (expected !== next) fields.push({ field: deviceField.partnership(user), expected, next });
+  for (const key of new Set([...before.keys(), ...after.keys()])) {
+    const [expected, next] = [before.get(key) ?? null, after.get(key) ?? null];
+    if (expected !== next) fields.push({ field: fieldOf(key), expected, next });
   }
   return fields;
 }

@@ -1,6 +1,6 @@
 // Owns the answers of Autodiscover version 2: the URL of a protocol. The request needs no credentials, so the answer
 // does not depend on the user. Pure.
-import type { DiscoveryTarget } from './target.ts';
+import type { AutodiscoverTarget } from './target.ts';
 
 /** An answer as `application/json`. */
 export interface JsonAnswer {
@@ -15,7 +15,7 @@ const XML_PATH = '/autodiscover/autodiscover.xml';
  * The answer for Exchange ActiveSync is `url`; for AutodiscoverV1 it is the XML service on the same host; other
  * protocols are not found.
  */
-export function answerJson(target: DiscoveryTarget & { readonly form: 'json' }, url: string): JsonAnswer {
+export function answerJson(target: AutodiscoverTarget & { readonly form: 'json' }, url: string): JsonAnswer {
   if (target.email === null || !target.email.includes('@')) return missing('Email');
   if (target.protocol === null) return missing('Protocol');
   switch (target.protocol.toLowerCase()) {

@@ -10,10 +10,10 @@ const MAX_ADDRESS = 320;
 const MAX_NAME = 256;
 
 /** 600 = malformed request; 601 = a schema that is not for phones. */
-export type DiscoveryErrorCode = 600 | 601;
+export type AutodiscoverErrorCode = 600 | 601;
 
 /** What an answer says about the user. */
-export interface DiscoveryFacts {
+export interface AutodiscoverFacts {
   /** `en:us` as Exchange writes it. */
   readonly culture: string;
   readonly displayName: string;
@@ -22,14 +22,14 @@ export interface DiscoveryFacts {
 
 /** A mail server's answer about a user. */
 export type ServerAnswer =
-  | { readonly kind: 'settings'; readonly facts: DiscoveryFacts }
+  | { readonly kind: 'settings'; readonly facts: AutodiscoverFacts }
   /** Repeat the request for this address. */
-  | { readonly kind: 'redirect'; readonly facts: DiscoveryFacts; readonly email: string }
+  | { readonly kind: 'redirect'; readonly facts: AutodiscoverFacts; readonly email: string }
   /** The server does not know the mailbox or the provider. */
   | { readonly kind: 'error' };
 
 /** The address that a request asks about, or an error code. */
-export function readRequest(body: Uint8Array): string | DiscoveryErrorCode {
+export function readRequest(body: Uint8Array): string | AutodiscoverErrorCode {
   const root = readXml(body);
   if (root === null || root.name !== 'Autodiscover') return 600;
   // Outlook and others use the same path with other schemas.
@@ -52,19 +52,19 @@ export function writeRequest(email: string): string {
 }
 
 /** The answer with the URL for phones. */
-export function writeSettings(facts: DiscoveryFacts, url: string): string {
+export function writeSettings(facts: AutodiscoverFacts, url: string): string {
   const address = escapeXml(url);
   const server = `<Server><Type>MobileSync</Type><Url>${address}</Url><Name>${address}</Name></Server>`;
   return response(facts, `<Settings>${server}</Settings>`);
 }
 
 /** The answer that sends the phone to another address. */
-export function writeRedirect(facts: DiscoveryFacts, email: string): string {
+export function writeRedirect(facts: AutodiscoverFacts, email: string): string {
   return response(facts, `<Redirect>${escapeXml(email)}</Redirect>`);
 }
 
 /** The answer with an error code. */
-export function writeError(code: DiscoveryErrorCode): string {
+export function writeError(code: AutodiscoverErrorCode): string {
   const message = code === 600 ? 'Invalid Request' : 'Provider is not available';
   return document(
     'Autodiscover',
@@ -75,7 +75,7 @@ export function writeError(code: DiscoveryErrorCode): string {
 
 /**
  * Parses a mail server's answer; null when it is not understood. Only the fields of {@link ServerAnswer} are passed on:
- * server addresses in it would lead the phone round the gateway.
+ * with the server addresses in it the phone would bypass the gateway.
  */
 export function readServerAnswer(body: Uint8Array): ServerAnswer | null {
   const root = readXml(body);
@@ -97,11 +97,11 @@ export function readServerAnswer(body: Uint8Array): ServerAnswer | null {
 }
 
 /** The facts about a user of whom only the address is known. */
-export function factsOf(email: string): DiscoveryFacts {
+export function factsOfEmail(email: string): AutodiscoverFacts {
   return { culture: 'en:us', displayName: email, email };
 }
 
-function readFacts(answer: XmlElement): DiscoveryFacts {
+function readFacts(answer: XmlElement): AutodiscoverFacts {
   const user = childOf(answer, RESPONSE, 'User');
   const culture = said(childOf(answer, RESPONSE, 'Culture'));
   return {
@@ -115,7 +115,7 @@ function said(element: XmlElement | undefined): string {
   return element?.text.trim().slice(0, MAX_NAME) ?? '';
 }
 
-function response({ culture, displayName, email }: DiscoveryFacts, action: string): string {
+function response({ culture, displayName, email }: AutodiscoverFacts, action: string): string {
   const user =
     `<User><DisplayName>${escapeXml(displayName)}</DisplayName>` +
     `<EMailAddress>${escapeXml(email)}</EMailAddress></User>`;

@@ -4,14 +4,14 @@
 import { decodePercent } from '../percent.ts';
 
 /** A parsed Autodiscover target. */
-export type DiscoveryTarget =
-  /** `bad`: the error of the method or the rest of the target; reported only after authentication. */
-  | { readonly form: 'xml'; readonly bad: DiscoveryTargetError | null }
+export type AutodiscoverTarget =
+  /** `bad`: the error of the method; reported only after authentication. */
+  | { readonly form: 'xml'; readonly bad: AutodiscoverTargetError | null }
   /** `email` and `protocol`, decoded; null = missing. */
   | { readonly form: 'json'; readonly email: string | null; readonly protocol: string | null };
 
 /** Why a target below the two paths was refused. */
-export type DiscoveryTargetError =
+export type AutodiscoverTargetError =
   | 'EASGATE_NOT_FOUND'
   | 'EASGATE_QUERY_TOO_LONG'
   | 'EASGATE_QUERY_MALFORMED'
@@ -22,27 +22,30 @@ export type DiscoveryTargetError =
 const ROOT = '/autodiscover/autodiscover.';
 const XML_PATH = `${ROOT}xml`;
 const JSON_PATH = `${ROOT}json`;
-/** The address may stand in the path (`/v1.0/user@example.com`). */
+/** The path may contain the address (`/v1.0/user@example.com`). */
 const VERSION = '/v1.0/';
 const MAX_QUERY = 1_024;
 /** RFC 5321 4.5.3.1: 64 + 1 + 255 octets, and some more for escapes. */
 const MAX_ADDRESS = 400;
-const MAX_PAIRS = 3;
+/** Three are known; scripts and newer apps send some more. */
+const MAX_PAIRS = 8;
+/** A name that is ignored. Others are refused: CVE-2021-34473 had a path in place of a name. */
+const NAME = /^[a-z][a-z0-9]{0,31}$/;
 
 /** Parses the target; null when it is not Autodiscover. */
-export function parseDiscoveryTarget(
+export function parseAutodiscoverTarget(
   method: string,
   target: string,
-): DiscoveryTarget | DiscoveryTargetError | null {
+): AutodiscoverTarget | AutodiscoverTargetError | null {
   if (target.slice(0, ROOT.length).toLowerCase() !== ROOT) return null;
   const question = target.indexOf('?');
   const path = question === -1 ? target : target.slice(0, question);
   const query = question === -1 ? '' : target.slice(question + 1);
   const folded = path.toLowerCase();
   if (folded === XML_PATH) {
-    // Samsung falls back to GET; Exchange answers it like a malformed request.
-    if (method !== 'POST' && method !== 'GET') return { form: 'xml', bad: 'EASGATE_NOT_FOUND' };
-    return { form: 'xml', bad: question === -1 ? null : 'EASGATE_QUERY_MALFORMED' };
+    // Samsung falls back to GET; Exchange answers it like a malformed request. The request is in the body alone, so a query
+    // is ignored (people and other protocols add one: `?emailaddress=`). It never goes upstream.
+    return { form: 'xml', bad: method === 'POST' || method === 'GET' ? null : 'EASGATE_NOT_FOUND' };
   }
   if (method !== 'GET') return 'EASGATE_NOT_FOUND';
   let address: string | null = null;
@@ -56,7 +59,7 @@ export function parseDiscoveryTarget(
   return readQuery(query, address);
 }
 
-function readQuery(query: string, address: string | null): DiscoveryTarget | DiscoveryTargetError {
+function readQuery(query: string, address: string | null): AutodiscoverTarget | AutodiscoverTargetError {
   if (query.length > MAX_QUERY) return 'EASGATE_QUERY_TOO_LONG';
   let email = address;
   let protocol: string | null = null;
@@ -68,17 +71,20 @@ function readQuery(query: string, address: string | null): DiscoveryTarget | Dis
     const equals = pair.indexOf('=');
     if (equals === -1) return 'EASGATE_QUERY_MALFORMED';
     const name = pair.slice(0, equals).toLowerCase();
-    const value = readValue(pair.slice(equals + 1));
-    if (value === null) return 'EASGATE_QUERY_VALUE';
     if (seen.has(name)) return 'EASGATE_QUERY_DUPLICATE';
     seen.add(name);
+    // Exchange ignores what it does not know; a script of Microsoft sends ServerLocation.
+    if (name !== 'email' && name !== 'protocol') {
+      if (!NAME.test(name)) return 'EASGATE_QUERY_NAME';
+      continue;
+    }
+    const value = readValue(pair.slice(equals + 1));
+    if (value === null) return 'EASGATE_QUERY_VALUE';
     if (name === 'email') {
       if (address !== null) return 'EASGATE_QUERY_DUPLICATE';
       email = value;
-    } else if (name === 'protocol') {
+    } else {
       protocol = value;
-    } else if (name !== 'redirectcount') {
-      return 'EASGATE_QUERY_NAME';
     }
   }
   return { form: 'json', email, protocol };

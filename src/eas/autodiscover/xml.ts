@@ -2,7 +2,7 @@
 import sax from 'sax';
 import type { QualifiedTag, SAXOptions, SAXParser } from 'sax';
 
-/** An element with its namespace; attributes are left out. */
+/** An element with its namespace; attributes are ignored. */
 export interface XmlElement {
   readonly namespace: string;
   readonly name: string;
@@ -20,6 +20,20 @@ const MAX_DEPTH = 16;
 const MAX_ELEMENTS = 256;
 /** Only the five predefined entities of XML. The types of sax lack this option. */
 const OPTIONS = { xmlns: true, position: false, strictEntities: true } as SAXOptions;
+
+/** Encodings in which text without characters beyond ASCII is the same bytes as in UTF-8. */
+const SAME_AS_ASCII: ReadonlySet<string> = new Set([
+  'us-ascii',
+  'ascii',
+  'iso-8859-1',
+  'windows-1252',
+  'utf8',
+]);
+
+function isAscii(text: string): boolean {
+  // Every character beyond ASCII takes more than one byte in UTF-8.
+  return Buffer.byteLength(text) === text.length;
+}
 
 /** The root element; null when the bytes are not well-formed XML in UTF-8, or exceed the bounds. */
 export function readXml(bytes: Uint8Array): XmlElement | null {
@@ -51,7 +65,9 @@ function parse(text: string): XmlElement | null {
     onprocessinginstruction: ({ name, body }) => {
       // Checks that the XML declaration names the encoding that was used.
       const encoding = /\bencoding\s*=\s*["']([^"']*)["']/.exec(body.slice(0, 200))?.[1];
-      if (name !== 'xml' || (encoding !== undefined && encoding.toLowerCase() !== 'utf-8')) refuse();
+      if (name !== 'xml') refuse();
+      const declared = encoding?.toLowerCase() ?? 'utf-8';
+      if (declared !== 'utf-8' && !(SAME_AS_ASCII.has(declared) && isAscii(text))) refuse();
     },
     onopentag: (tag) => {
       if (++elements > MAX_ELEMENTS || open.length >= MAX_DEPTH) refuse();

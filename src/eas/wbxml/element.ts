@@ -22,7 +22,7 @@ export type WbxmlErrorCode =
   | 'EASGATE_WBXML_LIMIT'
   | 'EASGATE_WBXML_XML';
 
-/** A document that is not understood. */
+/** A document cannot be decoded or encoded. */
 export class WbxmlError extends Error {
   readonly code: WbxmlErrorCode;
   constructor(code: WbxmlErrorCode, message: string) {

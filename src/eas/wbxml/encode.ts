@@ -10,7 +10,7 @@ import { OPAQUE, STR_I, SWITCH_PAGE } from './tokens.ts';
 
 /** First buffer size, in bytes: enough for a Ping, a policy or a page of folders. It doubles when needed. */
 const FIRST_SIZE = 512;
-/** SWITCH_PAGE, page and tag before an element; END behind it. */
+/** SWITCH_PAGE, page and tag before an element; END after it. */
 const ELEMENT_OVERHEAD = 4;
 /** Bytes around a text or opaque content. */
 const CONTENT_OVERHEAD = 1 + MAX_LENGTH_OCTETS;

@@ -16,7 +16,7 @@ export type WbxmlEvent = 'open' | 'text' | 'opaque' | 'close';
 // States of the parser between two octets.
 const IN_HEADER = 0;
 const AT_TOKEN = 1;
-/** Behind SWITCH_PAGE: the number of the page. */
+/** After SWITCH_PAGE: the number of the page. */
 const AT_PAGE = 2;
 /** After a page that was named before the root: the root must follow. */
 const AT_ROOT = 3;
@@ -71,12 +71,12 @@ export class WbxmlReader {
     return this.currentTag;
   }
 
-  /** Namespace of the element last opened; `unknown-PP` for a page that is not known. */
+  /** Namespace of the element last opened; `unknown-PP` for an unknown page. */
   get namespace(): string {
     return CODE_PAGES[this.currentPage]?.namespace ?? `unknown-${hex(this.currentPage)}`;
   }
 
-  /** Name of the element last opened; `unknown-PP-TT` for a tag that is not known. */
+  /** Name of the element last opened; `unknown-PP-TT` for an unknown tag. */
   get name(): string {
     const known = CODE_PAGES[this.currentPage]?.tags[this.currentTag];
     return known ?? `unknown-${hex(this.currentPage)}-${hex(this.currentTag)}`;
@@ -115,7 +115,7 @@ export class WbxmlReader {
     this.bytes = this.cut ? view.subarray(0, room) : view;
   }
 
-  /** Says that no chunk follows. @throws WbxmlError when the document is not complete */
+  /** Ends the input. @throws WbxmlError when the document is incomplete */
   end(): void {
     if (this.next() !== null) throw new Error('end() before next() has answered null');
     if (this.state !== DONE) throw this.refuse('EASGATE_WBXML_TRUNCATED', 'the document does not end');

@@ -35,7 +35,7 @@ function writeContent(content: WbxmlContent, parent: WbxmlElement): string {
   return plain ? escape(text) : `<?opaque ${content.toString('base64')}?>`;
 }
 
-/** No control characters but tab, line feed and carriage return: XML 1.0 has no way to write the others. */
+/** Whether a text has no control characters other than tab, line feed and carriage return, which XML 1.0 cannot represent. */
 function isPlain(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
@@ -120,7 +120,7 @@ class Reader {
   }
 }
 
-/** White space between elements is layout; beside text alone it is text. */
+/** Removes white space between elements; white space without elements beside it is text. */
 function withoutLayout(children: WbxmlContent[]): WbxmlContent[] {
   if (!children.some(isElement)) return children;
   return children.filter((content) => isElement(content) || content.toString().trim() !== '');

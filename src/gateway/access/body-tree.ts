@@ -10,9 +10,15 @@ import type { WbxmlLimits } from '../../eas/wbxml/limits.ts';
 const MAX_DECODED_BYTES = 256 * 1024;
 /**
  * A compressed body of 300 octets can contain 200,000 empty elements, which take a tenth of a second to parse. Real
- * bodies of 64 KB have about 10,000 elements and texts.
+ * bodies of 64 KB have about 10,000 elements and texts. Clients send tags that no specification lists: Outlook those of page 254
+ * (WindowsLive). No answer depends on them, and none reaches the mail server from a quarantined phone (quarantine/passable.ts).
  */
-const LIMITS: WbxmlLimits = { ...DEFAULT_LIMITS, maxBytes: MAX_DECODED_BYTES, maxNodes: 20_000 };
+const LIMITS: WbxmlLimits = {
+  ...DEFAULT_LIMITS,
+  maxBytes: MAX_DECODED_BYTES,
+  maxNodes: 20_000,
+  keepUnknown: true,
+};
 
 /** The tree of a complete body; null = empty, undefined = malformed. */
 export function treeOf(bytes: Buffer | null, content: BodyContent): WbxmlElement | null | undefined {

@@ -6,7 +6,7 @@ import type { HttpErrorCode } from '../../errors.ts';
 import { treeOf } from './body-tree.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { RequestBody } from '../connection/request-body.ts';
-import { BUFFERED_BODY_BYTES } from '../settings.ts';
+import { BUFFERED_BODY_BYTES } from '../fixed-limits.ts';
 
 /** What was read of a body. */
 export type DeniedRequest =

@@ -39,8 +39,8 @@ function verdictSection(): string[] {
     '',
     '| action | reason | refusal | why |',
     '| --- | --- | --- | --- |',
-    ...Object.entries(REFUSAL_BY_REASON).flatMap(([reason, told]) =>
-      told === null ? [] : [`| block | ${reason} | \`${told.refusal}\` | ${told.why} |`],
+    ...Object.entries(REFUSAL_BY_REASON).flatMap(([reason, row]) =>
+      row === null ? [] : [`| block | ${reason} | \`${row.refusal}\` | ${row.why} |`],
     ),
     ...Object.entries(REFUSAL_BY_ACTION).map(([action, { refusal, otherwise, why }]) => {
       const or = otherwise === null ? '' : ` at ${otherwise.version}, else \`${otherwise.refusal}\``;
@@ -58,7 +58,7 @@ function refusalSection(): string[] {
     'version: the HTTP status, no body. No refusal is a 401, which would make the phone ask for a password, and none is an empty',
     '200, which a phone reads as "mail sent".',
     '',
-    '| refusal | the phone is to | 14.0 and later | 12.1 and older |',
+    '| refusal | expected reaction of the phone | 14.0 and later | 12.1 and older |',
     '| --- | --- | --- | --- |',
     ...Object.entries(REFUSALS).map(([name, { kind, status, http, httpWithoutKey }]) => {
       const older = http === httpWithoutKey ? `${http}` : `${http}; ${httpWithoutKey} without a policy key`;
@@ -106,7 +106,7 @@ function exceptionSection(): string[] {
     '| --- | --- | --- | --- | --- | --- |',
     ...EXCEPTIONS.map(exceptionRow),
     '',
-    'A client is recognised by its User-Agent, else by its DeviceType; the first matching row counts. Both are claims: they choose',
+    'A client is recognised by its User-Agent, else by its DeviceType; the first matching row applies. Both are claims: they choose',
     'the form of an answer, not access. Families without an exception get the same answers.',
     '',
     '| client | User-Agent | DeviceType |',
@@ -153,16 +153,16 @@ function mailboxSection(): string[] {
     '## The quarantine mailbox',
     '',
     'With `quarantine.answer: mailbox` a quarantined phone gets a mailbox with one message. `quarantine.provisioning: server`',
-    'forwards Provision, and Settings with device information only, to the mail server. The gateway writes them anew,',
+    'forwards Provision, and Settings with device information only, to the mail server. The gateway re-encodes them,',
     'uncoded and with a Content-Length: Provision with DeviceInformation, one policy (type, key, status) and the status of a',
     'wipe that the server ordered, each or none; Settings with DeviceInformation; DeviceInformation with Set and its nine',
     'texts, of 1024 characters at most. A Provision with anything else in it is answered `Provision/Status` 2, and Settings',
     'with anything else are answered as below. Nothing else of a quarantined phone reaches the mail server, and no request',
-    'goes on before the root element of its body was seen, whatever `Expect` says.',
+    'is forwarded before the root element of its body was checked, even with `Expect: 100-continue`.',
     '',
     'An allowed phone that still sends a key or folder of this mailbox gets "start over" (FolderSync 9,',
-    'Sync 3 or 12, Ping 7, Search 11, Find 3), wherever in its body they stand; a body is refused with 400 that has tokens EAS',
-    'does not use, and with 413 when it is coded and larger than 64 KB, or than 1 MB when it is decoded. The statuses are those',
+    'Sync 3 or 12, Ping 7, Search 11, Find 3), wherever they are in its body. A body with tokens that EAS does not use is refused',
+    'with 400, and a coded body with 413 when it is larger than 64 KB, or than 1 MB when decoded. The statuses are those',
     'of MS-ASCMD 2.2.3.177 and 2.2.2.',
     '',
     'The headers are those above; an answer without a body has no Content-Type. HTTP statuses have no body.',
@@ -170,7 +170,7 @@ function mailboxSection(): string[] {
     'Mail is never accepted. Its refusal never makes a phone run Provision, ask for a password or repeat at once: 120',
     'fails the one mail, and 507 ("mailbox full") is a notice to the user.',
     '',
-    '| command | asks | answer |',
+    '| command | request | answer |',
     '| --- | --- | --- |',
     ...mailboxRows(),
     '',

@@ -1,17 +1,17 @@
 // Owns the gate: from a parsed head to user, device and the head to send upstream. Hot path; no sockets, no waiting.
 import { authMethodOf } from './request-facts.ts';
-import type { DiscoveryTarget, DiscoveryTargetError } from '../../eas/autodiscover/target.ts';
+import type { AutodiscoverTarget, AutodiscoverTargetError } from '../../eas/autodiscover/target.ts';
 import { contentOf } from '../../eas/body-gate.ts';
 import type { BodyErrorCode } from '../../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../../eas/protocol-version.ts';
-import { hasTextId } from '../../eas/query.ts';
+import { hasTextId } from '../../eas/query-base64.ts';
 import type { EasQuery } from '../../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../../eas/request-target.ts';
 import type { TargetErrorCode } from '../../eas/request-target.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { isPublicHost } from '../../http/host.ts';
 import { cameThroughHere } from '../../http/via.ts';
-import { withoutHeaders } from '../../http/request-head.ts';
+import { withoutHeaders } from '../../http/header-lines.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { deviceKey, deviceSpelling } from '../../identity/device.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
@@ -33,7 +33,7 @@ export interface RequestOrigin {
   readonly handshaking: boolean;
   /** The user of the client certificate; null = none. */
   readonly certificateUser: UserKey | null;
-  readonly memo: AdmissionMemo;
+  readonly memo: GateMemo;
 }
 
 /**
@@ -46,7 +46,7 @@ const MAX_KEPT_HEAD = 4096;
  * Caches the parsed parts of a connection's last request: a phone repeats its credentials, and mostly its target. They
  * depend on the text alone, so they never expire.
  */
-export class AdmissionMemo {
+export class GateMemo {
   target = '';
   options = false;
   query: EasQuery | null = null;
@@ -82,10 +82,16 @@ export class AdmissionMemo {
     if (head.target === this.target) head.target = this.target;
     if (head.authorization === this.authorization) head.authorization = this.authorization;
   }
+
+  /** The next request is minutes away: the head is read again then. */
+  forgetHead(): void {
+    this.head = null;
+    this.headBytes = null;
+  }
 }
 
 /** The parts of the configuration that the gate needs. */
-export interface AdmissionRules {
+export interface GateRules {
   readonly listen: ListenSettings;
   readonly identity: IdentitySettings;
   readonly upstream: UpstreamSettings;
@@ -98,7 +104,7 @@ export interface AdmissionRules {
  * an empty Bearer, a POST without a body), and a 400 would break their setup.
  */
 export function admit(
-  rules: AdmissionRules,
+  rules: GateRules,
   origin: RequestOrigin,
   exchange: Exchange,
   head: RequestHead,
@@ -168,7 +174,7 @@ export function admit(
 }
 
 /** Whether the request is for another host, or passed this gateway before. */
-function findAstray({ identity }: AdmissionRules, head: RequestHead): HttpErrorCode | null {
+function findAstray({ identity }: GateRules, head: RequestHead): HttpErrorCode | null {
   if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
     return 'EASGATE_WRONG_HOST';
   return head.via !== null && cameThroughHere(head.via) ? 'EASGATE_LOOP' : null;
@@ -182,7 +188,7 @@ function admitStranger(exchange: Exchange, why: UserErrorCode | null): null {
 }
 
 /** Parses method, target and related headers into the exchange; returns the error, if any. */
-function readRequest(memo: AdmissionMemo, exchange: Exchange, head: RequestHead): HttpErrorCode | null {
+function readRequest(memo: GateMemo, exchange: Exchange, head: RequestHead): HttpErrorCode | null {
   exchange.host = head.host;
   exchange.userAgent = head.userAgent;
   const options = head.method === 'OPTIONS';
@@ -216,7 +222,7 @@ function readClaim(
 }
 
 /** Whether the remembered user applies: the credentials are the same. */
-function isRemembered(memo: AdmissionMemo, head: RequestHead): boolean {
+function isRemembered(memo: GateMemo, head: RequestHead): boolean {
   return head.authorization !== null && head.authorization === memo.authorization;
 }
 
@@ -225,7 +231,7 @@ export function detach(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
-function readTarget(memo: AdmissionMemo, target: string, options: boolean): EasQuery | TargetErrorCode {
+function readTarget(memo: GateMemo, target: string, options: boolean): EasQuery | TargetErrorCode {
   if (memo.query !== null && memo.target === target && memo.options === options) return memo.query;
   const own = detach(target);
   const query = parseEasTarget(own, options);
@@ -243,7 +249,7 @@ function readTarget(memo: AdmissionMemo, target: string, options: boolean): EasQ
  * The phone's header lines, without the header for the certificate's user: the mail server trusts that header, so a
  * phone must not set it.
  */
-function passedOn({ listen }: AdmissionRules, headerLines: string): string {
+function passedOn({ listen }: GateRules, headerLines: string): string {
   const header = listen.tls?.clientCertificate?.forwardHeader ?? null;
   return header === null ? headerLines : withoutHeaders(headerLines, [header.toLowerCase()]);
 }
@@ -253,7 +259,7 @@ function passedOn({ listen }: AdmissionRules, headerLines: string): string {
  * certificate.
  */
 function nameUser(
-  rules: AdmissionRules,
+  rules: GateRules,
   origin: RequestOrigin,
   exchange: Exchange,
   head: RequestHead,
@@ -283,17 +289,17 @@ function nameUser(
  * Checks and identifies an Autodiscover request, like {@link admit}. NTLM and Negotiate do not count here: the client
  * has no pinned connection yet, and the challenge offers other schemes.
  */
-export function admitDiscovery(
-  rules: AdmissionRules,
+export function admitAutodiscover(
+  rules: GateRules,
   origin: RequestOrigin,
   exchange: Exchange,
   head: RequestHead,
-  target: DiscoveryTarget | DiscoveryTargetError,
+  target: AutodiscoverTarget | AutodiscoverTargetError,
 ): HttpErrorCode | null {
   const astray = findAstray(rules, head);
   if (astray !== null) return astray;
   if (typeof target === 'string') return target;
-  exchange.discovery = target;
+  exchange.autodiscover = target;
   exchange.rootSeen = true;
   exchange.userAgent = head.userAgent;
   exchange.host = head.host;
@@ -308,14 +314,18 @@ export function admitDiscovery(
   if (head.framing !== 'none') {
     if (head.method !== 'POST') return 'EASGATE_UNEXPECTED_BODY';
     if (head.contentEncoding !== null) return 'EASGATE_CONTENT_ENCODING';
-    if (head.contentType === null || !XML_TYPE.test(head.contentType)) return 'EASGATE_CONTENT_TYPE';
+    if (head.contentType !== null && !XML_TYPE.test(head.contentType)) return 'EASGATE_CONTENT_TYPE';
   }
   exchange.user = user;
   exchange.authorization = head.authorization;
   return null;
 }
 
-const XML_TYPE = /^(?:text|application)\/xml(?: ?; ?charset="?utf-8"?)?$/i;
+/**
+ * Whatever charset is named, the body is read as UTF-8 or refused (600), and written anew for the mail server. In the
+ * others that clients name, a request without letters beyond ASCII is the same bytes.
+ */
+const XML_TYPE = /^(?:text|application)\/xml(?: ?; ?(?:charset="?[a-z0-9-]{1,20}"?)?)?$/i;
 
 /** Sets command and body kind; OPTIONS has neither. */
 function nameBody(exchange: Exchange, query: EasQuery, head: RequestHead): HttpErrorCode | null {

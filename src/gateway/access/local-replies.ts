@@ -6,7 +6,7 @@ import type { ProtocolVersion } from '../../eas/versions.ts';
 import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '../../eas/replies.ts';
 import { encodeWbxml } from '../../eas/wbxml/encode.ts';
 import type { FinalAnswer } from '../../quarantine/model.ts';
-import { answerReply, statusReply, textReply, wbxmlReply } from '../../http/reply.ts';
+import { answerReply, emptyReply, textReply, wbxmlReply } from '../../http/reply.ts';
 import type { VerdictAction } from '../../model/verdict.ts';
 import type { VerdictReason } from '../../model/reason.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -20,9 +20,10 @@ export interface LocalReply {
   readonly data: string;
 }
 
-// One entry per distinct answer (src/eas/refusals.ts).
-const kept = new Map<EasAnswer, LocalReply>();
-const last = new Map<EasAnswer, LocalReply>();
+// Prebuilt replies, for connections that stay open and for those that close after the reply. The answers are few, frozen
+// objects (src/eas/refusals.ts), so neither map grows.
+const persistentReplies = new Map<EasAnswer, LocalReply>();
+const closingReplies = new Map<EasAnswer, LocalReply>();
 
 /** The reply to a request that its verdict denies, or `as` another refusal. `retryAfterSeconds` is for a 503. */
 export function refusal(
@@ -39,13 +40,13 @@ export function refusal(
     hasPolicyKey,
   );
   if (answer.status === 503) {
-    return { status: 503, data: statusReply(503, persistent, `Retry-After: ${retryAfterSeconds}\r\n`) };
+    return { status: 503, data: emptyReply(503, persistent, `Retry-After: ${retryAfterSeconds}\r\n`) };
   }
-  const made = persistent ? kept : last;
-  let reply = made.get(answer);
+  const prebuilt = persistent ? persistentReplies : closingReplies;
+  let reply = prebuilt.get(answer);
   if (reply === undefined) {
     reply = { status: answer.status, data: answerReply(answer, persistent) };
-    made.set(answer, reply);
+    prebuilt.set(answer, reply);
   }
   return reply;
 }
@@ -87,7 +88,7 @@ function mailboxReply(answer: FinalAnswer, persistent: boolean): LocalReply {
     case 'empty':
       return wbxml(EMPTY, persistent);
     default:
-      return { status: answer.status, data: statusReply(answer.status, persistent) };
+      return { status: answer.status, data: emptyReply(answer.status, persistent) };
   }
 }
 
@@ -97,7 +98,7 @@ function wbxml(body: Buffer, persistent: boolean): LocalReply {
 
 /** The credentials are unverified, so the reply must not depend on the verdict. */
 function comeAgain(persistent: boolean): LocalReply {
-  return { status: 503, data: statusReply(503, persistent, 'Retry-After: 1\r\n') };
+  return { status: 503, data: emptyReply(503, persistent, 'Retry-After: 1\r\n') };
 }
 
 /** The refusal for a verdict, where neither the quarantine mailbox nor the wipe exchange answers. */
@@ -108,28 +109,34 @@ interface VerdictRefusal {
   readonly why: string;
 }
 
-const told = (refusal: Refusal, why: string, otherwise: VerdictRefusal['otherwise'] = null): VerdictRefusal =>
+const row = (refusal: Refusal, why: string, otherwise: VerdictRefusal['otherwise'] = null): VerdictRefusal =>
   Object.freeze({ refusal, otherwise, why });
 
 /** By action; an entry of {@link REFUSAL_BY_REASON} takes precedence. */
 export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>, VerdictRefusal>> = {
-  block: told(
+  block: row(
     'deviceBlocked',
-    'the phone is kept out until somebody decides otherwise; so is whoever comes with the id of a wipe that does not name them',
+    'no access until an operator changes the decision; also for a request with the id of a device to be wiped, if the order does not cover its user or its spelling of the id',
   ),
-  quarantine: told(
+  quarantine: row(
     'deviceBlocked',
     'only where there is no mailbox: quarantine.answer is block, or the connection itself was authenticated',
   ),
-  wipe: told('remoteWipe', 'the phone is led to Provision, which carries the order (MS-ASPROV 3.2.5.1.2)'),
-  accountWipe: told(
+  wipe: row(
     'remoteWipe',
-    'an older phone would understand a wipe of all it holds (MS-ASPROV 2.2.2.2); it is kept out instead',
+    'the answer makes the phone send Provision, whose answer carries the order (MS-ASPROV 3.2.5.1.2)',
+  ),
+  accountWipe: row(
+    'remoteWipe',
+    'before 16.1 a phone would erase everything (MS-ASPROV 2.2.2.2), so it is blocked instead',
     { version: '16.1', refusal: 'deviceBlocked' },
   ),
 };
 
-/** Of a block, or where there is no mailbox. Null = as the action says; a reason without an entry does not compile, so that each is decided on. */
+/**
+ * By reason, for a block and where there is no mailbox. Null = as for the action. Every reason needs an entry, so that a new
+ * one does not compile until its refusal is chosen.
+ */
 export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | null>> = {
   compliant: null,
   notCompliant: null,
@@ -146,19 +153,19 @@ export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | 
   notTargeted: null,
   notEnrolled: null,
   unknownDevice: null,
-  awaitingReport: told(
+  awaitingReport: row(
     'tryLater',
-    'a feed may still report the device (`hold` of unknownDevice): the phone comes again, and its user reads nothing yet',
+    'a feed may still report the device (`hold` of unknownDevice): the phone retries, and its user gets no message yet',
   ),
-  tooManyDevices: told('tooManyDevices', 'the user has more devices than `limits` allows'),
+  tooManyDevices: row('tooManyDevices', 'the user has more devices than `limits` allows'),
   userDisabled: null,
   deviceRule: null,
   individualRule: null,
   wipeRequested: null,
   wiped: null,
-  storeUnavailable: told(
+  storeUnavailable: row(
     'tryLater',
-    'nobody decided that it stays out: the directory could not confirm an order to wipe it, or holds a record of it that is not understood',
+    'no decision blocks the phone: the directory could not confirm an order to wipe it, or holds a record of it that is not understood',
   ),
 };
 

@@ -11,13 +11,13 @@ import {
   restsOnMemory,
   sendAll,
 } from '../../quarantine/transition.ts';
-import { queryParameters } from '../../eas/query.ts';
+import { queryParameters } from '../../eas/query-parser.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { beginningOf, plainBytes, treeOf } from './body-tree.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { RequestBody } from '../connection/request-body.ts';
-import { BUFFERED_BODY_BYTES } from '../settings.ts';
+import { BUFFERED_BODY_BYTES } from '../fixed-limits.ts';
 
 /**
  * Tracks which allowed phones show the folders of the mail server. The server holds a poll without folders on those of
@@ -26,7 +26,7 @@ import { BUFFERED_BODY_BYTES } from '../settings.ts';
  * verdict is one object per phone until it changes ({@link VerdictSource.peek}), so the knowledge ends with it and
  * needs no bound.
  */
-export class Arrivals {
+export class CompletedExits {
   private readonly known = new WeakSet<Verdict>();
 
   has(verdict: Verdict): boolean {
@@ -41,13 +41,13 @@ export class Arrivals {
 
 /** Checks the requests of one client connection. */
 export class MailboxExit {
-  private readonly arrivals: Arrivals;
+  private readonly completed: CompletedExits;
   /** The last verdict under which the phone named real folders. */
-  private arrivedUnder: Verdict | null = null;
+  private exitedUnder: Verdict | null = null;
 
-  /** `arrivals` is shared by the worker. */
-  constructor(arrivals: Arrivals) {
-    this.arrivals = arrivals;
+  /** `completed` is shared by the worker. */
+  constructor(completed: CompletedExits) {
+    this.completed = completed;
   }
 
   /** The answer to send instead of forwarding, or a refusal; null = the request may be forwarded. */
@@ -56,24 +56,24 @@ export class MailboxExit {
     const shown = exchange.authorization !== null && exchange.leg === 'none';
     const answer = shown ? answerLeaving(exchange, body) : null;
     if (answer !== null) return answer;
-    const all = this.arrive(exchange, body);
+    const all = this.checkPoll(exchange, body);
     return shown ? all : null;
   }
 
   /** A poll that does not show which mailbox the phone holds: the phone is asked for all its folders. */
-  private arrive(exchange: Exchange, { kept, complete }: RequestBody): FinalAnswer | null {
+  private checkPoll(exchange: Exchange, { kept, complete }: RequestBody): FinalAnswer | null {
     const { verdict, command, content } = exchange;
-    if (verdict === null || verdict === this.arrivedUnder) return null;
+    if (verdict === null || verdict === this.exitedUnder) return null;
     if (command !== 'Ping' && command !== 'Sync') return null;
-    if (this.arrivals.has(verdict)) {
-      this.arrivedUnder = verdict;
+    if (this.completed.has(verdict)) {
+      this.exitedUnder = verdict;
       return null;
     }
     // A large Sync is not a poll.
     const tree = complete ? treeOf(kept, content) : undefined;
     if (tree === undefined) return null;
     if (restsOnMemory(command, tree)) return sendAll(command);
-    exchange.arrivesUnder = verdict;
+    exchange.exitsUnder = verdict;
     return null;
   }
 }

@@ -1,22 +1,23 @@
-// Owns what another policy changes for open requests: looked at in slices, restrictions at once, releases in their turn.
+// Owns the effect of a changed policy on open requests. They are checked in slices of a few milliseconds. New restrictions apply
+// at once; phones that get access again are released at a limited rate (releases.ts).
 import { monotonicNow } from '../../clock.ts';
 import type { Releases } from './releases.ts';
 import type { Revalidated, RevalidationQueue } from './revalidation.ts';
 
-/** What another policy means for a request under way, by the facts in memory. */
+/** How the verdict of an open request changes, by the facts in memory. */
 export type PolicyEffect = 'same' | 'restricts' | 'releases';
 
-/** A request that another policy may concern. */
+/** A request whose verdict the new policy may change. */
 export interface Concerned extends Revalidated {
-  /** Synchronous; what is not held yet is decided anew by itself. */
+  /** Decides again, without I/O. Drops the verdict of a request that is still read or checked: it is then looked up anew. */
   weigh(): PolicyEffect;
 }
 
-/** Looked at in one turn of the event loop, at most; and for how long. */
+/** Most requests checked in one turn of the event loop, and the longest time for it. */
 const SLICE = 256;
 const SLICE_MS = 5;
 
-/** The change of policy under way; another one takes its place. */
+/** The change of policy in progress; the next one replaces it. */
 export class MassChange {
   private readonly queue: RevalidationQueue;
   private readonly releases: Releases;
@@ -29,12 +30,12 @@ export class MassChange {
     this.releases = releases;
   }
 
-  /** Whether requests are left to look at. */
+  /** Whether requests are left to check. */
   get isBusy(): boolean {
     return this.scheduled;
   }
 
-  /** Looks at all of them, from the next turn of the event loop on. */
+  /** Begins to check these requests in the next turn of the event loop. */
   begin(concerned: readonly Concerned[]): void {
     this.concerned = concerned;
     this.next = 0;

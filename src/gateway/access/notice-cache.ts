@@ -34,7 +34,7 @@ interface Acquaintance {
 }
 
 /** Renders messages. */
-export class Notices {
+export class NoticeCache {
   private readonly settings: NoticeSettings;
   private readonly languages: readonly string[];
   private readonly kept = new LRUCache<string, MailboxNotice>({ max: MAX_KEPT });
@@ -97,7 +97,7 @@ export class Notices {
   }
 }
 
-/** The policy's own text in the language its reader likes best; null = the policy has none. */
+/** The policy's own text in the language that its reader prefers; null = the policy has none. */
 function ownMessage(
   { message }: Verdict,
   acceptLanguage: string | null,

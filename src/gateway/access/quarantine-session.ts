@@ -9,7 +9,7 @@ import { PROVISION_MALFORMED, deviceInformationOf } from '../../quarantine/provi
 import { syncsInbox } from '../../quarantine/sync.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { encodeWbxml } from '../../eas/wbxml/encode.ts';
-import { headerValue, withoutHeaders } from '../../http/request-head.ts';
+import { headerValue, withoutHeaders } from '../../http/header-lines.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';

@@ -1,7 +1,7 @@
-// Owns what a policy may ask of a request: made only where its policy looks at requests at all.
+// Owns the facts of a request for the policy; created only if the policy has conditions on requests.
 import type { AuthMethod } from '../../policy/document/vocabulary.ts';
 import type { RequestFacts, Text } from '../../policy/engine/facts.ts';
-import { parseAddress } from '../../policy/compile/network.ts';
+import { parseAddress } from '../../ip-address.ts';
 import { textOf, versionOf } from '../../policy/engine/read-facts.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 

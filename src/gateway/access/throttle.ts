@@ -11,10 +11,10 @@ import type { ThrottleSettings } from '../settings.ts';
 export interface DeviceUse {
   /** Concurrent exchanges. */
   inFlight: number;
-  /** By command: theoretical arrival time (GCRA, ITU-T I.371 annex A). */
-  readonly due: Map<EasCommand, number>;
-  /** By command: repeats of the same request. */
-  readonly repeats: RepeatsOfDevice;
+  /** By command: theoretical arrival time (GCRA, ITU-T I.371 annex A); null = no limit, or no request yet. */
+  due: Map<EasCommand, number> | null;
+  /** By command: repeats of the same request; null = none yet. */
+  repeats: RepeatsOfDevice | null;
 }
 
 /** A held Ping that a newer one may end. */
@@ -26,7 +26,7 @@ export interface HeldPing {
  * Counts per (user, device, client address, credentials): somebody else who guesses a device id, even behind the same
  * address, cannot use up its limit. Likewise, only a Ping with the same credentials ends another.
  */
-export class DeviceGuard {
+export class Throttle {
   private readonly burstMs: number;
   private readonly intervalMs: number;
   private readonly uses: LRUCache<string, DeviceUse>;
@@ -51,7 +51,7 @@ export class DeviceGuard {
     const name = `${address}\0${user}\0${device}\0${proof}`;
     let use = this.uses.get(name);
     if (use === undefined) {
-      use = { inFlight: 0, due: new Map(), repeats: new Map() };
+      use = { inFlight: 0, due: null, repeats: null };
       this.uses.set(name, use);
     }
     return use;
@@ -60,8 +60,9 @@ export class DeviceGuard {
   /** Counts a request; returns 0 = allowed, else the milliseconds to wait. */
   admit(use: DeviceUse, command: EasCommand, now: number): number {
     if (this.burstMs === 0) return 0;
-    const pause = this.loops.wait(use.repeats, command, now);
+    const pause = use.repeats === null ? 0 : this.loops.wait(use.repeats, command, now);
     if (pause > 0) return pause;
+    use.due ??= new Map();
     const due = Math.max(use.due.get(command) ?? 0, now);
     const wait = due - now - this.burstMs + this.intervalMs;
     if (wait > 0) return wait;
@@ -72,7 +73,9 @@ export class DeviceGuard {
   /** A counted request ended; `body` is the digest of its body. */
   noteEnd(use: DeviceUse, command: EasCommand | null, body: number, now: number): void {
     use.inFlight--;
-    if (this.burstMs > 0) this.loops.note(use.repeats, command, body, now);
+    if (this.burstMs === 0) return;
+    use.repeats ??= new Map();
+    this.loops.note(use.repeats, command, body, now);
   }
 
   /**

@@ -1,8 +1,8 @@
 // Owns the Provision exchange of a wipe (MS-ASPROV 3.2.5.1.2): the order is sent only if the store confirms it now, and
 // the phone's answer is recorded.
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
-import { answerProvisionDuringWipe } from '../../eas/wipe.ts';
-import type { WipeAnswer } from '../../eas/wipe.ts';
+import { answerProvisionDuringWipe } from '../../eas/wipe-provision.ts';
+import type { WipeAnswer } from '../../eas/wipe-provision.ts';
 import type { Verdict, WipeOrder } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { MAX_OVERTAKINGS } from '../exchange/steps.ts';
@@ -13,7 +13,7 @@ import type { GatewayCore } from '../gateway-core.ts';
 const RECORD_TRIES = 5;
 
 /** The outcome of the request. */
-export type WipeOutcome =
+export type WipeExchangeOutcome =
   | Reply
   /** The wipe was cancelled or acknowledged before the change arrived here: this is the new verdict. */
   | { readonly kind: 'verdict'; readonly verdict: Verdict }
@@ -36,7 +36,7 @@ export async function exchangeWipe(
   ordered: Verdict,
   root: WbxmlElement | null,
   address: string,
-): Promise<WipeOutcome> {
+): Promise<WipeExchangeOutcome> {
   const { user, device, protocolVersion } = exchange;
   if (user === null || device === null) return BLOCKED;
   for (let round = 1; round <= MAX_OVERTAKINGS; round++) {

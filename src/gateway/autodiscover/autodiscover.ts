@@ -1,7 +1,7 @@
 // Owns Autodiscover at the gateway. The address in answers is always this gateway's.
 import { answerJson } from '../../eas/autodiscover/json.ts';
 import {
-  factsOf,
+  factsOfEmail,
   readRequest,
   readServerAnswer,
   writeError,
@@ -15,13 +15,13 @@ import type { CredentialCheck } from '../credentials/credential-check.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { forwardedFields } from '../upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from '../upstream/client-origin.ts';
-import type { DiscoverySettings } from '../settings.ts';
+import type { AutodiscoverSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
-import { QuestionPools } from '../upstream/subrequests.ts';
+import { Subrequests } from '../upstream/subrequests.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** The answer to a request. */
-export type DiscoveryAnswer =
+export type AutodiscoverAnswer =
   | { readonly kind: 'reply'; readonly status: number; readonly type: string; readonly body: string }
   /** The mail server's challenge is needed. */
   | { readonly kind: 'challenge' }
@@ -29,23 +29,23 @@ export type DiscoveryAnswer =
 
 const XML = 'text/xml; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
-const CHALLENGE: DiscoveryAnswer = { kind: 'challenge' };
+const CHALLENGE: AutodiscoverAnswer = { kind: 'challenge' };
 /** Largest answer of a mail server; Exchange's are below 4 KB. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** Most concurrent requests to mail servers. */
 const MAX_IN_FLIGHT = 64;
 
 /** Answers itself, or from the mail server's answer about the user. */
-export class Discovery {
-  private readonly settings: DiscoverySettings;
+export class Autodiscover {
+  private readonly settings: AutodiscoverSettings;
   private readonly balancer: Balancer;
   private readonly credentials: CredentialCheck;
   private readonly forwarding: ForwardingRules;
-  private readonly pools: QuestionPools;
+  private readonly pools: Subrequests;
   private inFlight = 0;
 
   constructor(
-    settings: DiscoverySettings,
+    settings: AutodiscoverSettings,
     balancer: Balancer,
     credentials: CredentialCheck,
     forwarding: ForwardingRules,
@@ -55,7 +55,7 @@ export class Discovery {
     this.balancer = balancer;
     this.credentials = credentials;
     this.forwarding = forwarding;
-    this.pools = new QuestionPools(now, MAX_IN_FLIGHT);
+    this.pools = new Subrequests(now, MAX_IN_FLIGHT);
   }
 
   /** Ends overdue requests. */
@@ -72,11 +72,11 @@ export class Discovery {
     exchange: Exchange,
     body: Uint8Array,
     origin: ClientOrigin,
-  ): DiscoveryAnswer | Promise<DiscoveryAnswer> {
-    const { discovery, user, authorization } = exchange;
+  ): AutodiscoverAnswer | Promise<AutodiscoverAnswer> {
+    const { autodiscover, user, authorization } = exchange;
     exchange.authorization = null;
-    if (discovery?.form === 'json') {
-      const { status, body } = answerJson(discovery, this.settings.publicUrl);
+    if (autodiscover?.form === 'json') {
+      const { status, body } = answerJson(autodiscover, this.settings.publicUrl);
       return { kind: 'reply', status, type: JSON_TYPE, body };
     }
     if (user === null || authorization === null) return CHALLENGE;
@@ -89,17 +89,18 @@ export class Discovery {
     exchange: Exchange,
     email: string | 600 | 601,
     claim: Claim,
-  ): Promise<DiscoveryAnswer> {
+  ): Promise<AutodiscoverAnswer> {
     const proof = await this.credentials.check(claim);
     if (proof === 'refused') return CHALLENGE;
     if (proof === 'unknown') return { kind: 'failure', code: 'EASGATE_CREDENTIALS_UNKNOWN' };
     if (typeof email === 'number') return reply(writeError(email));
-    if (this.settings.mode === 'answer') return reply(writeSettings(factsOf(email), this.settings.publicUrl));
+    if (this.settings.mode === 'answer')
+      return reply(writeSettings(factsOfEmail(email), this.settings.publicUrl));
     const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return { kind: 'failure', code: 'EASGATE_UPSTREAM_DOWN' };
     if (this.inFlight >= MAX_IN_FLIGHT) return { kind: 'failure', code: 'EASGATE_UPSTREAM_BUSY' };
     this.inFlight++;
-    const answer = await this.ask(server, exchange, email, claim).catch((): DiscoveryAnswer => ({
+    const answer = await this.ask(server, exchange, email, claim).catch((): AutodiscoverAnswer => ({
       kind: 'failure',
       code: 'EASGATE_UPSTREAM_CONNECT',
     }));
@@ -113,7 +114,7 @@ export class Discovery {
     exchange: Exchange,
     email: string,
     { authorization, origin }: Claim,
-  ): Promise<DiscoveryAnswer> {
+  ): Promise<AutodiscoverAnswer> {
     const { status, body } = await this.pools.ask(server, {
       method: 'POST',
       path: this.settings.path,
@@ -142,6 +143,6 @@ export class Discovery {
   }
 }
 
-function reply(body: string): DiscoveryAnswer {
+function reply(body: string): AutodiscoverAnswer {
   return { kind: 'reply', status: 200, type: XML, body };
 }

@@ -1,7 +1,7 @@
 // Owns the accounting of one connection's phone: its requests for the battery guard, and its partnership.
 import type { DeviceInformation } from '../../quarantine/provision.ts';
 import type { HttpErrorCode } from '../../errors.ts';
-import { headerValue } from '../../http/request-head.ts';
+import { headerValue } from '../../http/header-lines.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { Verdict } from '../../model/verdict.ts';
@@ -17,7 +17,7 @@ const SEEN_AGAIN_MS = 10_000;
 const HANDSHAKE = 'handshake';
 
 /** A connection usually belongs to one phone: the last device is remembered with its counters. */
-export class PhoneAccount {
+export class Accounting {
   private readonly core: GatewayCore;
   private address = '';
   private user: UserKey | null = null;
@@ -38,7 +38,7 @@ export class PhoneAccount {
   count(exchange: Exchange, address: string): HttpErrorCode | null {
     const { user, device, command } = exchange;
     if (user === null || device === null || command === null) return null;
-    const { guard, settings, deadlines } = this.core;
+    const { throttle, settings, deadlines } = this.core;
     const authorization = exchange.leg === 'none' ? exchange.authorization : HANDSHAKE;
     if (
       this.use === null ||
@@ -51,14 +51,14 @@ export class PhoneAccount {
       this.user = user;
       this.device = device;
       this.authorization = authorization;
-      this.use = guard.useOf(address, user, device, authorization);
+      this.use = throttle.useOf(address, user, device, authorization);
       this.seenVerdict = null;
       this.information = null;
     }
     const use = this.use;
     const { maxInFlightPerDevice } = settings.client;
     if (maxInFlightPerDevice > 0 && use.inFlight >= maxInFlightPerDevice) return 'EASGATE_DEVICE_BUSY';
-    const wait = guard.admit(use, command, deadlines.now);
+    const wait = throttle.admit(use, command, deadlines.now);
     if (wait > 0) {
       exchange.retryAfterSeconds = Math.ceil(wait / 1000);
       return 'EASGATE_DEVICE_THROTTLED';
@@ -73,8 +73,8 @@ export class PhoneAccount {
    * kept until they are accepted in another way.
    */
   noteAnswer(exchange: Exchange, head: ResponseHead): void {
-    // Only a counted request brought the credentials kept here. The credentials of another one (OPTIONS, an opening leg) prove
-    // nothing about them.
+    // Device information is kept only from counted requests; the credentials of others (OPTIONS, an opening leg) prove nothing
+    // about it.
     if (exchange.use === null) return;
     if (head.status === 401 && this.authorization !== null) this.core.credentials.noteBad(this.authorization);
     if (!showsAcceptance(head.status) || this.isSeen(exchange)) return;

@@ -10,10 +10,11 @@ import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import type { RequestFacts } from '../../policy/engine/facts.ts';
-import { AdmissionMemo, detach } from '../access/gate.ts';
+import { GateMemo, detach } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
 import { Driver } from './driver.ts';
 import { expire } from './expiry.ts';
+import { keepShortText } from './held-text.ts';
 import { Timeouts } from './timeouts.ts';
 import type { Timed } from '../io/deadlines.ts';
 import { unsentBytes, writeText } from '../io/direct-writes.ts';
@@ -21,10 +22,10 @@ import { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { ExchangePhase } from '../exchange/transitions.ts';
 import { Forwarder } from '../forward/forwarder.ts';
-import { directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
+import { copyOrigin, directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
 import type { ClientOrigin, Peer } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
-import { PhoneAccount } from './accounting.ts';
+import { Accounting } from './accounting.ts';
 import { RequestBody } from './request-body.ts';
 import { RequestReader } from './request-reader.ts';
 import type { RequestSource } from './request-reader.ts';
@@ -75,15 +76,17 @@ export class ClientConnection implements Timed, RequestSource {
   lastFacts: RequestFacts | null = null;
   /** The client of the current request; constant unless the peer is a proxy. */
   origin: ClientOrigin;
-  readonly memo = new AdmissionMemo();
+  readonly memo = new GateMemo();
   readonly reader: RequestReader;
   readonly timeouts: Timeouts;
   readonly driver: Driver;
   readonly forwarder: Forwarder;
-  readonly account: PhoneAccount;
+  readonly accounting: Accounting;
   clientEnded = false;
   lingering = false;
   draining = false;
+  /** Clock milliseconds until which a draining connection may stay idle. */
+  private idleUntil = Infinity;
   private readonly endpoint: PhoneEndpoint;
   /** The peer is a trusted proxy, which sends requests of other clients. */
   readonly trusted: boolean;
@@ -100,7 +103,7 @@ export class ClientConnection implements Timed, RequestSource {
     this.forwarder = new Forwarder(this);
     this.timeouts = new Timeouts(this, core.deadlines, core.settings.client, core.askingMs);
     this.driver = new Driver(this, this.forwarder);
-    this.account = new PhoneAccount(core);
+    this.accounting = new Accounting(core);
     this.reader = new RequestReader(this);
     core.deadlines.add(this);
     // The first head is due as soon as later ones.
@@ -156,6 +159,17 @@ export class ClientConnection implements Timed, RequestSource {
     return this.forwarded;
   }
 
+  /** Ten thousand polls are held for an hour, so their text is kept in short copies. */
+  onHold(exchange: Exchange): void {
+    if (this.trusted) {
+      this.origin = copyOrigin(this.origin);
+      this.address = this.origin.address;
+    }
+    const { host } = this.origin;
+    keepShortText(exchange, this.memo, exchange.host === host ? host : detach(exchange.host));
+    this.forwarded = detach(this.forwarded);
+  }
+
   // ---------------------------------------------------------------------------------------------- client events
 
   onDrain(): void {
@@ -206,8 +220,11 @@ export class ClientConnection implements Timed, RequestSource {
   onDeadline(): void {
     const exchange = this.exchange;
     if (exchange === null) {
-      if (unsentBytes(this.socket) > 0) this.cut();
-      else if (this.lingering || !this.reader.hasInput) this.socket.destroy();
+      if (unsentBytes(this.socket) > 0) {
+        // In a drain its time is over early: a slow phone still gets the end of its answer.
+        if (this.draining && !this.lingering) this.linger();
+        else this.cut();
+      } else if (this.lingering || !this.reader.hasInput) this.socket.destroy();
       else this.refuse('EASGATE_HEAD_TIMEOUT');
       return;
     }
@@ -231,12 +248,13 @@ export class ClientConnection implements Timed, RequestSource {
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {
-    this.account.noteSeen(exchange, status);
+    this.accounting.noteSeen(exchange, status);
   }
 
   noteAnswer(exchange: Exchange, head: ResponseHead): void {
-    if (exchange.arrivesUnder !== null && head.status === 200) this.core.arrivals.note(exchange.arrivesUnder);
-    this.account.noteAnswer(exchange, head);
+    if (exchange.exitsUnder !== null && head.status === 200)
+      this.core.completedExits.note(exchange.exitsUnder);
+    this.accounting.noteAnswer(exchange, head);
   }
 
   begin(exchange: Exchange): void {
@@ -278,6 +296,7 @@ export class ClientConnection implements Timed, RequestSource {
       return;
     }
     this.timeouts.awaitRequest(this.forwarder.handshaking);
+    if (this.draining) this.timeouts.endBy(this.idleUntil);
     if (this.socket.isPaused()) this.socket.resume();
     if (this.reader.hasInput) this.reader.readRequests();
   }
@@ -286,8 +305,8 @@ export class ClientConnection implements Timed, RequestSource {
     if (!this.enter(exchange, 'done')) return;
     exchange.status = status;
     const { use, command, bodyDigest } = exchange;
-    if (use !== null) this.core.guard.noteEnd(use, command, bodyDigest, this.core.deadlines.now);
-    if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this.driver);
+    if (use !== null) this.core.throttle.noteEnd(use, command, bodyDigest, this.core.deadlines.now);
+    if (exchange.pingTicket !== null) this.core.throttle.forgetPing(exchange.pingTicket, this.driver);
     this.core.onFinished(exchange, this.address);
   }
 
@@ -341,17 +360,16 @@ export class ClientConnection implements Timed, RequestSource {
 
   /**
    * Drains: transfers finish, a held poll ends with a valid reply at `pollsUntil`. An idle connection also stays open
-   * until then, because a request may be arriving.
+   * until then, because a request may be arriving; so does one whose current response did not announce its end. The next
+   * response does.
    */
   drain(pollsUntil: number): void {
     const { exchange } = this;
     this.draining = true;
-    if (exchange === null && unsentBytes(this.socket) > 0) {
-      if (!this.lingering) this.linger();
-      return;
-    }
+    this.idleUntil = pollsUntil;
+    if (exchange === null && this.lingering) return;
     if (exchange !== null) {
-      exchange.persistent = false;
+      if (exchange.phase !== 'responding') exchange.persistent = false;
       // Includes a poll that waits for a connection: it would otherwise be held for its heartbeat from then on.
       if (exchange.held) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
     }

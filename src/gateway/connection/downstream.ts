@@ -41,6 +41,8 @@ export interface Downstream extends RequestOrigin {
   resumeBody(): void;
   /** The rest of the body must not reach the mail server: the request is withdrawn. */
   withhold(exchange: Exchange, finding: 'issued' | 'odd'): void;
+  /** The poll is about to be held. */
+  onHold(exchange: Exchange): void;
   /** The mail server accepted these credentials, in a request or in a check. */
   noteSeen(exchange: Exchange, status: number): void;
   /** The mail server's response head arrived; it may show that the credentials were accepted. */

@@ -1,41 +1,37 @@
-// Owns performing the steps of the current exchange (exchange/steps.ts), and the consequences of a changed verdict.
+// Owns performing the steps of the current exchange (exchange/steps.ts).
 import { SYNC_SERVER_ERROR } from '../../eas/replies.ts';
 import { ERRORS } from '../../errors.ts';
 import { CONTINUE } from '../../http/reply.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
-import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { MailboxExit, answerLate } from '../access/mailbox-exit.ts';
 import { ProvenCredentials } from '../access/proven-credentials.ts';
 import { QuarantineSession } from '../access/quarantine-session.ts';
-import type { Concerned, PolicyEffect } from '../access/mass-change.ts';
-import { consequenceOf } from '../access/revalidation.ts';
 import { exchangeWipe } from '../access/wipe-exchange.ts';
-import type { WipeOutcome } from '../access/wipe-exchange.ts';
+import type { WipeExchangeOutcome } from '../access/wipe-exchange.ts';
 import type { Challenge } from '../credentials/challenge-cache.ts';
 import { DeniedBody } from '../access/denied-body.ts';
 import type { HeldPing } from '../access/throttle.ts';
-import type { DiscoveryAnswer } from '../autodiscover/autodiscover.ts';
-import { readFacts, seeRoot } from '../exchange/body-facts.ts';
+import type { AutodiscoverAnswer } from '../autodiscover/autodiscover.ts';
+import { readBodyFacts, seeRoot } from '../exchange/body-facts.ts';
 import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
 import { ASK_CHALLENGE, failWith, nextStep, replyWith } from '../exchange/steps.ts';
 import type { Step, StepInputs } from '../exchange/steps.ts';
 import type { Forwarder } from '../forward/forwarder.ts';
 import type { GatewayCore } from '../gateway-core.ts';
-import { BUFFERED_BODY_BYTES } from '../settings.ts';
+import { BUFFERED_BODY_BYTES } from '../fixed-limits.ts';
 import type { Downstream } from './downstream.ts';
 import { ENDED, suspend } from './suspension.ts';
+import { POLL_OVER, VerdictChange } from './verdict-change.ts';
 
 const NO_BYTES = new Uint8Array(0);
-const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
-const START_OVER: Step = replyWith({ kind: 'startOver' });
 const COME_AGAIN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
 
-/** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
+/** A server error (MS-ASCMD 2.2.3.177.17, status 5): the phone keeps its changes and sends them later. */
 const READ_PAST: Step = replyWith({ kind: 'mailbox', answer: { kind: 'ready', bytes: SYNC_SERVER_ERROR } });
 
 /** Drives the exchanges of one client connection, one after the other. */
-export class Driver implements StepInputs, HeldPing, Concerned {
+export class Driver implements StepInputs, HeldPing {
   readonly maxReadAhead = BUFFERED_BODY_BYTES;
   private readonly downstream: Downstream;
   private readonly core: GatewayCore;
@@ -44,8 +40,8 @@ export class Driver implements StepInputs, HeldPing, Concerned {
   private readonly quarantine: QuarantineSession;
   private readonly exit: MailboxExit;
   private readonly denied = new DeniedBody();
-  /** The exchange of the last change; it may end before its new verdict is known. */
-  private concerned: Exchange | null = null;
+  /** What a changed verdict does to the current exchange. */
+  readonly change: VerdictChange;
 
   constructor(downstream: Downstream, forwarder: Forwarder) {
     const { core } = downstream;
@@ -54,7 +50,8 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     this.forwarder = forwarder;
     this.credentials = new ProvenCredentials(core);
     this.quarantine = new QuarantineSession(core);
-    this.exit = new MailboxExit(core.arrivals);
+    this.exit = new MailboxExit(core.completedExits);
+    this.change = new VerdictChange(downstream, forwarder, this.quarantine, this);
   }
 
   get bodyComplete(): boolean {
@@ -75,7 +72,8 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     this.run(exchange, refused === null ? nextStep(exchange, this) : failWith(refused));
   }
 
-  private run(exchange: Exchange, first: Step): void {
+  /** Performs a step, and those that follow from it. */
+  run(exchange: Exchange, first: Step): void {
     let step: Step | null = first;
     while (step !== null) step = this.perform(exchange, step);
   }
@@ -107,7 +105,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
         return this.checkCredentials(exchange);
       case 'askChallenge':
         return this.askChallenge(exchange);
-      case 'discover':
+      case 'autodiscover':
         return this.discover(exchange);
       case 'serveQuarantine':
       case 'serveWipe':
@@ -139,7 +137,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     if (typeof found === 'string') return failWith(found);
     exchange.inspected = true;
     exchange.exit = found;
-    if (found === null) readFacts(exchange, body);
+    if (found === null) readBodyFacts(exchange, body);
     return nextStep(exchange, this);
   }
 
@@ -226,10 +224,10 @@ export class Driver implements StepInputs, HeldPing, Concerned {
 
   private discover(exchange: Exchange): Step | null {
     const { body, origin } = this.downstream;
-    const answer = this.core.discovery?.answer(exchange, body.kept ?? NO_BYTES, origin);
+    const answer = this.core.autodiscover?.answer(exchange, body.kept ?? NO_BYTES, origin);
     if (answer === undefined) return failWith('EASGATE_NOT_FOUND');
-    if (!(answer instanceof Promise)) return stepOfDiscovery(answer);
-    void this.ask(exchange, () => answer, stepOfDiscovery, false);
+    if (!(answer instanceof Promise)) return stepOfAutodiscover(answer);
+    void this.ask(exchange, () => answer, stepOfAutodiscover, false);
     return null;
   }
 
@@ -261,14 +259,14 @@ export class Driver implements StepInputs, HeldPing, Concerned {
 
   private serveWipe(exchange: Exchange, ordered: Verdict, root: WbxmlElement | null): null {
     const { core, downstream } = this;
-    const settle = (outcome: WipeOutcome): Step | null => {
+    const settle = (outcome: WipeExchangeOutcome): Step | null => {
       if (outcome === 'unknown') return failWith('EASGATE_STORE_UNAVAILABLE');
       if (outcome.kind !== 'verdict') return replyWith(outcome);
       exchange.verdict = outcome.verdict;
       return outcome.verdict.action === 'allow' ? COME_AGAIN : null;
     };
     // It checks for changes itself, since the phone's answer is one.
-    const question = (): Promise<WipeOutcome> =>
+    const question = (): Promise<WipeExchangeOutcome> =>
       exchangeWipe(core, exchange, ordered, root, downstream.address);
     void this.ask(exchange, question, settle, false);
     return null;
@@ -287,31 +285,15 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     if (this.core.overloaded) return failWith('EASGATE_OVERLOADED');
     // The newest Ping of a device counts; the older one is on a connection that the phone abandoned.
     if (command === 'Ping' && user !== null && device !== null && authorization !== null)
-      exchange.pingTicket = this.core.guard.registerPing(user, device, authorization, this);
+      exchange.pingTicket = this.core.throttle.registerPing(user, device, authorization, this);
     exchange.pollAdmitted = true;
+    this.downstream.onHold(exchange);
     return nextStep(exchange, this);
   }
 
   private hold(exchange: Exchange): void {
     if (!this.downstream.enter(exchange, 'held')) return;
     this.downstream.timeouts.holdPoll(exchange, this.quarantine.seconds);
-  }
-
-  /** The heartbeat of the held poll ended, or its verdict lapsed. */
-  expireHeld(exchange: Exchange): void {
-    if (this.downstream.timeouts.isOver(exchange)) this.downstream.reply(exchange, this.quarantine.expire());
-    else void this.decideHeld(exchange);
-  }
-
-  /** Decides again for a held poll: a lapse does not appear in the change log. */
-  private async decideHeld(exchange: Exchange): Promise<void> {
-    const { timeouts } = this.downstream;
-    timeouts.resumeResponseDeadline(exchange);
-    this.concerned = exchange;
-    // A moment in time may let in thousands.
-    const decided = await this.revalidate(true);
-    if (!decided && this.downstream.exchange === exchange && exchange.phase === 'held')
-      this.run(exchange, POLL_OVER);
   }
 
   /** A newer Ping replaced the held one. */
@@ -321,98 +303,6 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     exchange.error = 'EASGATE_SUPERSEDED';
     this.run(exchange, POLL_OVER);
   }
-
-  // ---------------------------------------------------------------------------------------------- changes
-
-  /** Whether a change of these devices, or of users with these local parts, affects the current exchange. */
-  concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
-    const { exchange } = this.downstream;
-    if (exchange === null || exchange.device === null || exchange.user === null) return false;
-    return devices.has(exchange.device) || (users.size > 0 && users.has(foldedLocalPart(exchange.user)));
-  }
-
-  weigh(): PolicyEffect {
-    const { exchange } = this.downstream;
-    if (exchange === null || exchange.user === null || exchange.device === null) return 'same';
-    if (exchange.phase === 'reading' || exchange.phase === 'asking') {
-      this.onChange();
-      return 'same';
-    }
-    const before = exchange.verdict;
-    const verdict = this.core.peek(exchange, this.downstream);
-    if (verdict === before) return 'same';
-    return verdict?.action === 'allow' && before !== null && before.action !== 'allow'
-      ? 'releases'
-      : 'restricts';
-  }
-
-  onChange(): boolean {
-    const { exchange } = this.downstream;
-    if (exchange === null || exchange.user === null || exchange.device === null) return false;
-    switch (exchange.phase) {
-      case 'reading':
-        // It is looked up with the next part of the body.
-        exchange.verdict = null;
-        return false;
-      case 'asking':
-        exchange.overtaken = true;
-        return false;
-      case 'queued':
-        this.forwarder.leaveQueue(exchange);
-        break;
-      default:
-    }
-    this.concerned = exchange;
-    return true;
-  }
-
-  async revalidate(isMass: boolean): Promise<boolean> {
-    const { exchange } = this.downstream;
-    const { core } = this;
-    // The next request on the connection already has a verdict from after the change.
-    const isOther = exchange === null || exchange !== this.concerned;
-    const { downstream } = this;
-    const verdict = isOther
-      ? null
-      : (core.peek(exchange, downstream) ?? (await core.decide(exchange, downstream.address)));
-    if (isOther || this.downstream.exchange !== exchange) {
-      core.releases.forget(this);
-      return true;
-    }
-    if (verdict === null) return false;
-    const isRelease = exchange.phase === 'held' && verdict.action === 'allow';
-    if (isRelease && !core.releases.admit(this, isMass, core.deadlines.now)) return true;
-    if (!isRelease) core.releases.forget(this);
-    this.changeVerdict(exchange, verdict);
-    return true;
-  }
-
-  private changeVerdict(exchange: Exchange, verdict: Verdict): void {
-    const { downstream } = this;
-    const consequence = consequenceOf(exchange, verdict);
-    // A poll that ends because its phone is now allowed is logged with the old verdict.
-    if (consequence !== 'startOver' || verdict.action !== 'allow') exchange.verdict = verdict;
-    switch (consequence) {
-      case 'continue':
-        if (exchange.phase === 'queued') this.forwarder.onConnectionFree();
-        else if (exchange.phase === 'forwarded' && exchange.held)
-          downstream.timeouts.limitPoll(exchange, verdict);
-        break;
-      case 'renew': {
-        const reply = this.quarantine.renew(exchange, verdict);
-        if (reply === null) downstream.timeouts.recheckPoll(exchange);
-        else downstream.reply(exchange, reply);
-        break;
-      }
-      case 'startOver':
-        exchange.error = 'EASGATE_DECISION_CHANGED';
-        this.run(exchange, START_OVER);
-        break;
-      case 'cut':
-        exchange.error = 'EASGATE_DECISION_CHANGED';
-        downstream.cut();
-    }
-  }
 }
 
 function stepOfChallenge(challenge: Challenge): Step {
@@ -421,7 +311,7 @@ function stepOfChallenge(challenge: Challenge): Step {
     : replyWith({ kind: 'challenge', answer: challenge });
 }
 
-function stepOfDiscovery(answer: DiscoveryAnswer): Step {
+function stepOfAutodiscover(answer: AutodiscoverAnswer): Step {
   switch (answer.kind) {
     case 'challenge':
       return ASK_CHALLENGE;

@@ -19,6 +19,8 @@ export type Expiry =
   | { readonly kind: 'endPoll' }
   /** The heartbeat of a poll held here ended, or its verdict lapsed. */
   | { readonly kind: 'heldPoll' }
+  /** The verdict of a poll at the mail server lapsed. */
+  | { readonly kind: 'lapsedPoll' }
   | { readonly kind: 'connect' }
   | { readonly kind: 'response' };
 
@@ -46,10 +48,11 @@ export function expiryOf(exchange: Exchange, { draining, bodyPaused, timeouts }:
     case 'held':
       return draining ? END_POLL : { kind: 'heldPoll' };
     case 'forwarded':
-      // A drain, or the end of the underlying decision, ends a poll before its server does.
-      if (exchange.held && timeouts.isOver(exchange) && (draining || timeouts.isLapsed(exchange)))
-        return END_POLL;
-      if (!(exchange.upstream?.connected ?? true)) return { kind: 'connect' };
+      // A drain ends a poll before its server does.
+      if (exchange.held && timeouts.isOver(exchange) && draining) return END_POLL;
+      if (exchange.held && timeouts.isLapsed(exchange))
+        return timeouts.isOver(exchange) || !isConnected(exchange) ? END_POLL : { kind: 'lapsedPoll' };
+      if (!isConnected(exchange)) return { kind: 'connect' };
       if (exchange.requestComplete) return { kind: 'response' };
       // A server that accepts no data is not the phone's error.
       return bodyPaused
@@ -60,6 +63,10 @@ export function expiryOf(exchange: Exchange, { draining, bodyPaused, timeouts }:
       return { kind: 'cut', code: stalled ? 'EASGATE_CLIENT_STALLED' : 'EASGATE_UPSTREAM_STALLED' };
     }
   }
+}
+
+function isConnected({ upstream }: Exchange): boolean {
+  return upstream?.connected ?? true;
 }
 
 const POLL_OVER: Reply = Object.freeze({ kind: 'pollOver' });
@@ -87,7 +94,10 @@ export function expire(
       downstream.reply(exchange, POLL_OVER);
       break;
     case 'heldPoll':
-      driver.expireHeld(exchange);
+      driver.change.expireHeld(exchange);
+      break;
+    case 'lapsedPoll':
+      driver.change.expireVerdict(exchange);
       break;
     case 'connect':
       forwarder.connectTimedOut(exchange);

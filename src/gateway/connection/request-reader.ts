@@ -1,26 +1,31 @@
 // Owns reading requests from a client connection: unparsed bytes, heads, pipelined requests in order, and bodies, which
 // are buffered until the request is forwarded. Hot path.
 import { monotonicNow } from '../../clock.ts';
-import { parseDiscoveryTarget } from '../../eas/autodiscover/target.ts';
+import { parseAutodiscoverTarget } from '../../eas/autodiscover/target.ts';
 import { carriesMail } from '../../eas/commands.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
 import type { RequestHead } from '../../http/request-head.ts';
-import { admit, admitDiscovery } from '../access/gate.ts';
+import { admit, admitAutodiscover } from '../access/gate.ts';
 import type { RequestOrigin } from '../access/gate.ts';
 import { BodyRate } from './body-rate.ts';
 import type { Downstream } from './downstream.ts';
 import type { Driver } from './driver.ts';
 import { needsDrain } from '../io/direct-writes.ts';
 import { Exchange } from '../exchange/exchange.ts';
-import type { PhoneAccount } from './accounting.ts';
-import { BUFFERED_BODY_BYTES, LINGER_BYTES, MAX_DISCOVERY_BYTES, MAX_PIPELINED_BYTES } from '../settings.ts';
+import type { Accounting } from './accounting.ts';
+import {
+  BUFFERED_BODY_BYTES,
+  LINGER_BYTES,
+  MAX_AUTODISCOVER_BYTES,
+  MAX_PIPELINED_BYTES,
+} from '../fixed-limits.ts';
 import type { SharedReader } from '../io/shared-reads.ts';
 import { streamBody } from '../forward/upstream-request.ts';
 
 /** The parts of the client connection that only its reader uses. */
 export interface RequestSource extends Downstream, RequestOrigin {
   readonly driver: Driver;
-  readonly account: PhoneAccount;
+  readonly accounting: Accounting;
   /** The write side is closed: further bytes are not requests. */
   readonly lingering: boolean;
   /** A request begins. */
@@ -146,24 +151,25 @@ export class RequestReader implements SharedReader {
       (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
     body.begin(head.framing, head.contentLength, client.maxBodyBytes);
     source.noteOrigin(head);
-    const discovery = core.discovery === null ? null : parseDiscoveryTarget(head.method, head.target);
+    const autodiscover =
+      core.autodiscover === null ? null : parseAutodiscoverTarget(head.method, head.target);
     const bad =
-      discovery === null
+      autodiscover === null
         ? admit(settings, source, exchange, head)
-        : admitDiscovery(settings, source, exchange, head, discovery);
+        : admitAutodiscover(settings, source, exchange, head, autodiscover);
     if (bad !== null) {
       source.refuse(bad);
       return;
     }
     const { command } = exchange;
     const mail = command !== null && carriesMail(command);
-    const small = discovery === null ? client.maxCommandBodyBytes : MAX_DISCOVERY_BYTES;
+    const small = autodiscover === null ? client.maxCommandBodyBytes : MAX_AUTODISCOVER_BYTES;
     // An unauthenticated request's body is read only as far as the answer requires.
     if (!exchange.challengeOnly && !body.limit(mail ? client.maxBodyBytes : small)) {
       source.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }
-    const wait = source.account.count(exchange, source.address);
+    const wait = source.accounting.count(exchange, source.address);
     if (wait !== null) {
       // A new connection costs the phone more than reading an available body.
       const at = body.keep(bytes, head.end);

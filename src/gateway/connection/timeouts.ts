@@ -1,8 +1,9 @@
 // Owns the one deadline of a client connection.
 import type { Verdict } from '../../model/verdict.ts';
 import type { Deadlines, Timed } from '../io/deadlines.ts';
+import { MAX_HEARTBEAT_SECONDS } from '../../eas/heartbeat.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { HALF_CLOSE_GRACE_MS, LINGER_MS, MAX_HEARTBEAT_SECONDS } from '../settings.ts';
+import { HALF_CLOSE_GRACE_MS, LINGER_MS } from '../fixed-limits.ts';
 import type { ClientSettings } from '../settings.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
@@ -65,22 +66,25 @@ export class Timeouts {
     if (exchange.held) {
       const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
       wait = seconds * 1000 + this.client.heldPollMarginMs;
-      // The end of a decision ends the poll: it does not appear in the change log.
-      if (exchange.verdict !== null) {
-        exchange.lapsesAt = this.deadlines.lapseOf(exchange.verdict);
-        wait = Math.min(wait, exchange.lapsesAt - now);
-      }
+      // The lapse of a verdict does not appear in the change log.
+      if (exchange.verdict !== null) exchange.lapsesAt = this.deadlines.lapseOf(exchange.verdict);
     }
     const until = now + wait;
     // A drain may already have set the end of a poll that was queued or is retried.
     exchange.responseDeadline =
       exchange.held && draining ? Math.min(exchange.responseDeadline, until) : until;
-    this.deadlines.setTime(this.connection, exchange.responseDeadline);
+    this.resumeResponseDeadline(exchange);
   }
 
   /** Puts the response deadline back after another one, such as that of connecting. */
-  resumeResponseDeadline({ responseDeadline }: Exchange): void {
-    this.deadlines.setTime(this.connection, responseDeadline);
+  resumeResponseDeadline({ responseDeadline, lapsesAt }: Exchange): void {
+    this.deadlines.setTime(this.connection, Math.min(responseDeadline, lapsesAt));
+  }
+
+  /** The lapse of its verdict is dealt with: it counts no more. */
+  passLapse(exchange: Exchange): void {
+    exchange.lapsesAt = Infinity;
+    this.resumeResponseDeadline(exchange);
   }
 
   /** The end of a poll held here: its heartbeat, or the lapse of its verdict. */
@@ -92,14 +96,13 @@ export class Timeouts {
   /** A held poll continues under another verdict. */
   recheckPoll(exchange: Exchange): void {
     if (exchange.verdict !== null) exchange.lapsesAt = this.deadlines.lapseOf(exchange.verdict);
-    this.deadlines.setTime(this.connection, Math.min(exchange.responseDeadline, exchange.lapsesAt));
+    this.resumeResponseDeadline(exchange);
   }
 
-  /** The verdict of a poll at the mail server may now lapse earlier, which does not appear in the change log. */
+  /** A poll at the mail server continues under another verdict. */
   limitPoll(exchange: Exchange, verdict: Verdict): void {
     exchange.lapsesAt = this.deadlines.lapseOf(verdict);
-    exchange.responseDeadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
-    this.endBy(exchange.responseDeadline);
+    this.endBy(exchange.lapsesAt);
   }
 
   /** Ends the connection or its poll at `time` (clock milliseconds). */

@@ -2,6 +2,7 @@
 // passwords is answered from it, without load on the mail servers.
 import { LRUCache } from 'lru-cache';
 import { withoutConnectionOffers } from '../../http/challenges.ts';
+import { DROPPED_RESPONSE_HEADERS } from '../../http/response-head.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { LocalAnswer } from '../../http/reply.ts';
 import { clientBlock } from '../../identity/client-address.ts';
@@ -11,8 +12,8 @@ import type { ClientOrigin, ForwardingRules, Scheme } from '../upstream/client-o
 import type { OpenOptions } from './open-options.ts';
 import type { UpstreamSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
-import { QuestionPools, questionError } from '../upstream/subrequests.ts';
-import type { QuestionAnswer } from '../upstream/subrequests.ts';
+import { Subrequests, questionError } from '../upstream/subrequests.ts';
+import type { SubrequestAnswer } from '../upstream/subrequests.ts';
 import { undiciHost } from '../upstream/undici-options.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
@@ -45,8 +46,22 @@ const MAX_ADDRESSES = 1_000;
 /** Most connections per server: one question per name and scheme. */
 const CONNECTIONS = 2 * (MAX_NAMES + 1);
 const MAX_BODY_BYTES = 16 * 1024;
-/** Headers kept besides WWW-Authenticate; others (cookies, traces) were meant for one client. */
 const OF_BODY: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-language']);
+/**
+ * Headers that are left out: what no response passes on, framing, and cookies, which are for one client. All others are kept: a
+ * wrong password for an allowed device gets the server's own 401, so a shorter one would show that a device is denied.
+ */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  ...DROPPED_RESPONSE_HEADERS,
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'set-cookie',
+  'set-cookie2',
+]);
+/** undici decodes values as UTF-8; cut to bytes again, other characters could be a line end. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const DATE = /^date: .*$/im;
 
 /** The client of a challenge. */
 export interface Stranger {
@@ -62,8 +77,8 @@ export interface Stranger {
  * and a server may answer differently for. The client's address is sent too: a challenge is the same for all addresses,
  * but a 403 may be a ban of this address, so it is sent to this address only.
  */
-export class ChallengeMemory {
-  private readonly pools: QuestionPools;
+export class ChallengeCache {
+  private readonly pools: Subrequests;
   private readonly upstream: UpstreamSettings;
   private readonly balancer: Balancer;
   private readonly forwarding: ForwardingRules;
@@ -90,7 +105,7 @@ export class ChallengeMemory {
     this.balancer = balancer;
     this.forwarding = forwarding;
     this.now = now;
-    this.pools = new QuestionPools(now, CONNECTIONS);
+    this.pools = new Subrequests(now, CONNECTIONS);
     this.own = own;
   }
 
@@ -135,7 +150,7 @@ export class ChallengeMemory {
     const names = namesFor(of, `${name} ${told}`, now);
     const address = `${names} ${clientBlock(origin.address)}`;
     const found = answerIn(of.known.get(names), now) ?? answerIn(of.ofAddress.get(address), now);
-    if (found !== null) return found;
+    if (found !== null) return ofNow(found);
     const under = of.flights.get(names);
     if (under !== undefined) return under.then((answer) => (isForAll(answer) ? answer : this.own));
     const own = server.settings.hostHeader ?? undiciHost(server.settings);
@@ -185,6 +200,12 @@ function answerIn(known: Known | undefined, now: number): LocalAnswer | null {
   return known !== undefined && known.until > now ? known.answer : null;
 }
 
+/** The answer with the present time, as the server would write it (RFC 9110 6.6.1). */
+function ofNow(answer: LocalAnswer): LocalAnswer {
+  if (!DATE.test(answer.headers)) return answer;
+  return { ...answer, headers: answer.headers.replace(DATE, `Date: ${new Date().toUTCString()}`) };
+}
+
 /** Whether the answer applies to all clients; a 403 may be for the address in the question. */
 function isForAll(answer: Challenge): boolean {
   return typeof answer === 'string' || answer.status !== 403;
@@ -199,13 +220,14 @@ function namesFor({ known, flights }: OfServer, wanted: string, now: number): st
   return known.size + flights.size < MAX_NAMES ? wanted : '';
 }
 
-function linesOf({ headers, body }: QuestionAnswer): string {
+function linesOf({ headers, body }: SubrequestAnswer): string {
   let lines = '';
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] ?? '';
     const lower = name.toLowerCase();
-    const kept = lower === 'www-authenticate' || (body !== null && OF_BODY.has(lower));
-    if (kept) lines += `${name}: ${headers[at + 1] ?? ''}\r\n`;
+    const kept = OF_BODY.has(lower) ? body !== null : !LEFT_OUT.has(lower);
+    const value = headers[at + 1] ?? '';
+    if (kept && VALUE.test(value)) lines += `${name}: ${value}\r\n`;
   }
   return lines;
 }

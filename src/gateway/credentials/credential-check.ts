@@ -7,12 +7,12 @@ import { CredentialQuestion } from './credential-question.ts';
 import type { Claim, Proof } from './credential-question.ts';
 import { FairPlaces } from '../../directory/fair-places.ts';
 import type { ForwardingRules } from '../upstream/client-origin.ts';
-import { GuessLimits } from './login-limiter.ts';
+import { LoginLimiter } from './login-limiter.ts';
 import type { Charge } from './login-limiter.ts';
 import type { OpenOptions } from './open-options.ts';
 import type { UpstreamSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
-import { QuestionPools } from '../upstream/subrequests.ts';
+import { Subrequests } from '../upstream/subrequests.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 interface Answer {
@@ -34,7 +34,7 @@ const MAX_GOOD = 50_000;
 /**
  * Most concurrent checks per mail server, each on its own connection; one address gets at most half. Further requests
  * get 503. A mail server may take half a minute to refuse a password (Z-Push); the limits on wrong passwords ({@link
- * GuessLimits}) allow one address about 50 in that time, so places remain. Credentials that were good before have
+ * LoginLimiter}) allow one address about 50 in that time, so places remain. Credentials that were good before have
  * separate places, which other clients cannot occupy.
  */
 const MAX_IN_FLIGHT = 128;
@@ -55,15 +55,15 @@ function placesOf(all: Places, server: UpstreamServer): FairPlaces {
 
 /** One check per credentials at a time, bounded in number and time. */
 export class CredentialCheck {
-  private readonly pools: QuestionPools;
-  private readonly goodPools: QuestionPools;
+  private readonly pools: Subrequests;
+  private readonly goodPools: Subrequests;
   private readonly question: CredentialQuestion;
   private readonly balancer: Balancer;
   private readonly now: () => number;
   private readonly key = randomBytes(32);
   private readonly remembered = new LRUCache<string, Answer>({ max: MAX_REMEMBERED });
   private readonly good = new LRUCache<string, true>({ max: MAX_GOOD });
-  private readonly limits: GuessLimits;
+  private readonly limits: LoginLimiter;
   private readonly flights = new Map<string, Promise<Proof>>();
   private readonly places: Places = new Map();
   private readonly goodPlaces: Places = new Map();
@@ -78,9 +78,9 @@ export class CredentialCheck {
     this.question = new CredentialQuestion(upstream, forwarding, now, openOptions);
     this.balancer = balancer;
     this.now = now;
-    this.pools = new QuestionPools(now, MAX_IN_FLIGHT);
-    this.goodPools = new QuestionPools(now, MAX_IN_FLIGHT);
-    this.limits = new GuessLimits(now);
+    this.pools = new Subrequests(now, MAX_IN_FLIGHT);
+    this.goodPools = new Subrequests(now, MAX_IN_FLIGHT);
+    this.limits = new LoginLimiter(now);
   }
 
   /** From memory, or by asking. Never rejects. */

@@ -10,7 +10,7 @@ import type { ClientOrigin, ForwardingRules } from '../upstream/client-origin.ts
 import { isPage, showsAcceptance } from './credential-proof.ts';
 import type { OpenOptions } from './open-options.ts';
 import type { UpstreamSettings } from '../settings.ts';
-import type { Question, QuestionAnswer, QuestionPools } from '../upstream/subrequests.ts';
+import type { Subrequest, SubrequestAnswer, Subrequests } from '../upstream/subrequests.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** The mail server's result; `unknown` = it could not be asked, or its answer proves nothing. */
@@ -85,7 +85,7 @@ export class CredentialQuestion {
   }
 
   /** Rejects when the server does not answer in time. */
-  async ask(pools: QuestionPools, server: UpstreamServer, claim: Claim): Promise<Proof> {
+  async ask(pools: Subrequests, server: UpstreamServer, claim: Claim): Promise<Proof> {
     const said = await pools.ask(server, this.options(server, claim.origin, claim.authorization));
     const proof = proofOf(said.status);
     if (proof !== 'accepted') return proof;
@@ -101,7 +101,7 @@ export class CredentialQuestion {
    * Asks a server that answers OPTIONS without credentials by a read-only command. The server learns the device, as it
    * does from the Provision of a quarantined phone.
    */
-  private async askBySettings(pools: QuestionPools, server: UpstreamServer, claim: Claim): Promise<Proof> {
+  private async askBySettings(pools: Subrequests, server: UpstreamServer, claim: Claim): Promise<Proof> {
     const { device, origin, user, authorization } = claim;
     if (device === null) return 'unknown';
     const said = await pools.ask(server, this.settings(server, origin, device, { user, authorization }));
@@ -114,10 +114,10 @@ export class CredentialQuestion {
 
   /** Whether the server accepts the question without credentials; from the cache, or by one shared question. */
   private isOpen(
-    pools: QuestionPools,
+    pools: Subrequests,
     server: UpstreamServer,
     origin: ClientOrigin,
-    method: Question['method'],
+    method: Subrequest['method'],
   ): Promise<boolean | null> {
     let ofServer = this.known.get(server);
     if (ofServer === undefined) {
@@ -138,10 +138,10 @@ export class CredentialQuestion {
   }
 
   private async askOpen(
-    pools: QuestionPools,
+    pools: Subrequests,
     server: UpstreamServer,
     origin: ClientOrigin,
-    method: Question['method'],
+    method: Subrequest['method'],
   ): Promise<boolean | null> {
     const question =
       method === 'OPTIONS'
@@ -157,7 +157,7 @@ export class CredentialQuestion {
     }
   }
 
-  private options(server: UpstreamServer, origin: ClientOrigin, authorization: string | null): Question {
+  private options(server: UpstreamServer, origin: ClientOrigin, authorization: string | null): Subrequest {
     return {
       method: 'OPTIONS',
       path: this.upstream.path,
@@ -171,7 +171,7 @@ export class CredentialQuestion {
     origin: ClientOrigin,
     device: ClaimedDevice,
     who: Pick<Claim, 'user' | 'authorization'> | null,
-  ): Question {
+  ): Subrequest {
     const user = who === null ? '' : `&User=${encodeURIComponent(who.user)}`;
     const type = encodeURIComponent(device.type);
     return {
@@ -212,7 +212,7 @@ function proofOf(status: number): Proof {
 }
 
 /** Whether an answer to OPTIONS is one of Exchange ActiveSync (MS-ASHTTP 2.2.4). */
-function offersEas({ headers }: QuestionAnswer): boolean {
+function offersEas({ headers }: SubrequestAnswer): boolean {
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]?.toLowerCase();
     if (name !== undefined && OFFERS.has(name)) return true;
@@ -220,7 +220,7 @@ function offersEas({ headers }: QuestionAnswer): boolean {
   return false;
 }
 
-function contentTypeOf({ headers }: QuestionAnswer): string | null {
+function contentTypeOf({ headers }: SubrequestAnswer): string | null {
   for (let at = 0; at + 1 < headers.length; at += 2)
     if (headers[at]?.toLowerCase() === 'content-type') return headers[at + 1] ?? null;
   return null;

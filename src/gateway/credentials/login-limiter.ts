@@ -49,7 +49,7 @@ class Buckets {
 }
 
 /** The three limits. */
-export class GuessLimits {
+export class LoginLimiter {
   private readonly now: () => number;
   private readonly key = randomBytes(32);
   private readonly pairs = new Buckets();

@@ -1,5 +1,6 @@
 // Owns the facts read from a request body: root element, heartbeat, device information. Hot path.
-import { checkBodyStart, heartbeatOf } from '../../eas/body-gate.ts';
+import { checkBodyStart } from '../../eas/body-gate.ts';
+import { heartbeatOf } from '../../eas/heartbeat.ts';
 import { deviceInformationOf } from '../../quarantine/provision.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { treeOf } from '../access/body-tree.ts';
@@ -18,7 +19,7 @@ export function seeRoot(exchange: Exchange, { kept, complete }: RequestBody): Ht
 }
 
 /** Reads the facts of a body that is forwarded unchanged. */
-export function readFacts(exchange: Exchange, { kept, complete }: RequestBody): void {
+export function readBodyFacts(exchange: Exchange, { kept, complete }: RequestBody): void {
   if (!complete) return;
   const { command, content } = exchange;
   // Recorded once the mail server accepts the credentials.

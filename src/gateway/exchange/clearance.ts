@@ -38,7 +38,7 @@ export class Clearance {
 
   /** The clearance for an exchange; null = it must not be forwarded. One object per reason. */
   static for(exchange: Exchange): Clearance | null {
-    if (exchange.discovery !== null) return null;
+    if (exchange.autodiscover !== null) return null;
     if (exchange.challengeOnly) return exchange.leg === 'opening' ? Clearance.openingLeg : null;
     if (!exchange.rootSeen || exchange.bodySpent) return null;
     if (exchange.command === null) return isOptions(exchange) ? Clearance.options : null;

@@ -1,12 +1,12 @@
 // Owns the facts of one request. Each is set by the part that learns it, and steps.ts derives the next step from them.
-import type { DiscoveryTarget } from '../../eas/autodiscover/target.ts';
+import type { AutodiscoverTarget } from '../../eas/autodiscover/target.ts';
 import type { BodyContent } from '../../eas/body-gate.ts';
 import type { EasCommand } from '../../eas/commands.ts';
 import type { FinalAnswer } from '../../quarantine/model.ts';
 import type { IssuedScan } from '../../quarantine/issued-scan.ts';
 import type { DeviceInformation } from '../../quarantine/provision.ts';
 import type { EasQuery } from '../../eas/query.ts';
-import type { WipeAnswer } from '../../eas/wipe.ts';
+import type { WipeAnswer } from '../../eas/wipe-provision.ts';
 import type { BodyFraming } from '../../http/request-head.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { ResponseFraming } from '../../http/response-head.ts';
@@ -50,7 +50,7 @@ export class Exchange {
   /** The parsed query; null for Autodiscover. */
   query: EasQuery | null = null;
   /** Set for Autodiscover requests. */
-  discovery: DiscoveryTarget | null = null;
+  autodiscover: AutodiscoverTarget | null = null;
   protocolVersion: string | null = null;
   /** The request has a policy key, possibly 0. Ping and phones that were never provisioned have none. */
   hasPolicyKey = false;
@@ -76,10 +76,10 @@ export class Exchange {
   /** The credentials, kept until the verdict; never logged, removed before accounting. */
   authorization: string | null = null;
 
-  /** How the request signs in, for policies; null = it does not. */
+  /** The authentication method, for policies; null = none. */
   auth: AuthMethod | null = null;
 
-  /** What the mail server says of the credentials in `authorization`. */
+  /** Result of the mail server's check of `authorization`. */
   credentials: CredentialsState = 'unchecked';
 
   // verdict
@@ -89,8 +89,8 @@ export class Exchange {
   /** Number of such changes. */
   overtakings = 0;
 
-  /** Set when this poll is the first one under this verdict to name folders of the mail server; null = nothing to note. */
-  arrivesUnder: Verdict | null = null;
+  /** The verdict, if this poll is the first one under it that names folders of the mail server; else null. */
+  exitsUnder: Verdict | null = null;
   /** The device's description of itself in this request. */
   information: DeviceInformation | null = null;
   /** The progress of a wipe that this request is part of. */

@@ -35,7 +35,7 @@ export type Step =
   /** Get the mail server's challenge. */
   | { readonly kind: 'askChallenge' }
   /** Get the answer to an Autodiscover request. */
-  | { readonly kind: 'discover' }
+  | { readonly kind: 'autodiscover' }
   /** Answer a quarantined phone, once its body is read. */
   | { readonly kind: 'serveQuarantine' }
   /** Continue the Provision exchange of a wipe, once the body is read. */
@@ -72,7 +72,7 @@ const NEED_BODY: Step = Object.freeze({ kind: 'needBody' });
 const LOOK_UP_VERDICT: Step = Object.freeze({ kind: 'lookUpVerdict' });
 const CHECK_CREDENTIALS: Step = Object.freeze({ kind: 'checkCredentials' });
 export const ASK_CHALLENGE: Step = Object.freeze({ kind: 'askChallenge' });
-const DISCOVER: Step = Object.freeze({ kind: 'discover' });
+const AUTODISCOVER: Step = Object.freeze({ kind: 'autodiscover' });
 const SERVE_QUARANTINE: Step = Object.freeze({ kind: 'serveQuarantine' });
 const SERVE_WIPE: Step = Object.freeze({ kind: 'serveWipe' });
 const INSPECT_BODY: Step = Object.freeze({ kind: 'inspectBody' });
@@ -98,7 +98,7 @@ export function failWith(code: HttpErrorCode): Step {
 export function nextStep(exchange: Exchange, inputs: StepInputs): Step {
   if (exchange.overtakings > MAX_OVERTAKINGS) return OVERTAKEN;
   if (exchange.challengeOnly) return nextOfStranger(exchange, inputs);
-  if (exchange.discovery !== null) return inputs.bodyComplete ? DISCOVER : NEED_BODY;
+  if (exchange.autodiscover !== null) return inputs.bodyComplete ? AUTODISCOVER : NEED_BODY;
   if (!exchange.rootSeen && !awaitsInvitation(exchange)) return NEED_BODY_START;
   // OPTIONS has no body and needs no verdict.
   if (exchange.command === null) return forward(exchange);
@@ -137,7 +137,7 @@ function nextOfDenied(exchange: Exchange, { mailbox }: StepInputs): Step {
   if (unproven !== null) return unproven;
   const { verdict, command } = exchange;
   if (verdict?.wipe !== undefined && command === 'Provision') return SERVE_WIPE;
-  // Who is to come again soon is shown nothing that would have to be taken back.
+  // A phone that waits for a report may be allowed soon, so it gets no mailbox that it would have to leave again.
   if (verdict?.action !== 'quarantine' || !mailbox || verdict.reason === 'awaitingReport') return DENIED;
   if (exchange.rewritten) return forward(exchange);
   if (!exchange.held) return SERVE_QUARANTINE;

@@ -1,7 +1,7 @@
 // Owns the choice of an upstream connection for a request: selection, queue, one safe retry, and return to the pool.
 // Imports no policy.
 import { isRepeatable } from '../../eas/commands.ts';
-import { withHeaders } from '../../http/request-head.ts';
+import { withHeaders } from '../../http/header-lines.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import type { Downstream } from '../connection/downstream.ts';

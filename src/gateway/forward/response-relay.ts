@@ -8,7 +8,7 @@ import { writeCopy } from '../io/buffer-pool.ts';
 import { writeText } from '../io/direct-writes.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Downstream } from '../connection/downstream.ts';
-import { MAX_RESPONSE_HEAD_BYTES } from '../settings.ts';
+import { MAX_RESPONSE_HEAD_BYTES } from '../fixed-limits.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** The owner of the response: decides on its head. */
@@ -39,6 +39,8 @@ export class ResponseRelay {
   private readonly owner: ResponseOwner;
   private scanner: ChunkScanner | null = null;
   private chunkedToClient = false;
+  /** An interim response of the exchange had `Connection: close`. */
+  private closing = false;
   private stalledSince = 0;
   private stalledMs = 0;
 
@@ -119,9 +121,12 @@ export class ResponseRelay {
       at = head.end;
       if (head.status >= 200) {
         exchange.responseHeadPending = null;
+        if (exchange.informational > 0 && this.closing) head.keepAlive = false;
         return this.begin(exchange, head, bytes, at, limit);
       }
       if (++exchange.informational > MAX_INFORMATIONAL) return 'EASGATE_UPSTREAM_INVALID';
+      // The connection ends after the final response (RFC 9112 9.6), which still follows (RFC 9110 15.2).
+      this.closing = (exchange.informational > 1 && this.closing) || !head.keepAlive;
       // The gateway answers Expect itself; HTTP/1.0 has no 1xx (RFC 9110 15.2); an unauthenticated client gets the
       // challenge only.
       if (head.status !== 100 && exchange.minor === 1 && !exchange.challengeOnly)

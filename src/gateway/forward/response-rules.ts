@@ -19,7 +19,11 @@ export function acceptHead(
 ): boolean | null {
   const { core } = downstream;
   const server = exchange.server as UpstreamServer;
-  server.succeeded();
+  // MS-ASHTTP redirects by 451 only; another Location would lead the phone, with its password, round this gateway.
+  const away = head.status === 451 ? core.settings.publicUrl === null : isRedirect(head.status);
+  // A server that redirects does not serve: successes would reset the count of such failures.
+  if (away && !exchange.challengeOnly) server.failed('EASGATE_UPSTREAM_REDIRECT');
+  else server.succeeded();
   if (exchange.challengeOnly && head.status !== 401 && head.status !== 403) {
     if (exchange.leg === 'closing') {
       answerDeniedLeg(downstream, exchange, head.status);
@@ -34,13 +38,11 @@ export function acceptHead(
   pinned?.noteAnswer(exchange, head.status);
   if (head.status === 401 && core.settings.upstream.connectionAuth === 'strip')
     head.headerLines = withoutConnectionOffers(head.headerLines);
-  // MS-ASHTTP redirects by 451 only; another Location would lead the phone, with its password, round this gateway.
-  const away = head.status === 451 ? !leadBack(head, core.settings.publicUrl) : isRedirect(head.status);
   if (away) {
-    server.failed('EASGATE_UPSTREAM_REDIRECT');
     downstream.fail(exchange, 'EASGATE_UPSTREAM_REDIRECT');
     return null;
   }
+  if (head.status === 451) leadBack(head, core.settings.publicUrl);
   downstream.noteAnswer(exchange, head);
   return exchange.persistent;
 }
@@ -67,12 +69,10 @@ function isRedirect(status: number): boolean {
 }
 
 /**
- * Redirects a phone back to this gateway when the server sends it elsewhere (451, MS-ASHTTP 2.2.2.1.1.2.4.1). False
- * when no public URL is configured: then the response must not reach the phone, which would bypass the gateway. The
- * server's X-MS-Location is dropped with other addresses (http/response-head.ts).
+ * Redirects a phone back to this gateway when the server sends it elsewhere (451, MS-ASHTTP 2.2.2.1.1.2.4.1). Without a public
+ * URL the response does not reach the phone, which would bypass the gateway. The server's X-MS-Location is dropped with
+ * other addresses (http/response-head.ts).
  */
-function leadBack(head: ResponseHead, publicUrl: string | null): boolean {
-  if (publicUrl === null) return false;
+function leadBack(head: ResponseHead, publicUrl: string | null): void {
   head.headerLines += `X-MS-Location: ${publicUrl}\r\n`;
-  return true;
 }

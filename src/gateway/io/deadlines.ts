@@ -1,7 +1,7 @@
 // Owns the coarse clock and the one sweep over all connections, so that held polls need no timers.
 import { monotonicAt, monotonicNow } from '../../clock.ts';
 import type { Verdict } from '../../model/verdict.ts';
-import { SWEEP_INTERVAL_MS } from '../settings.ts';
+import { SWEEP_INTERVAL_MS } from '../fixed-limits.ts';
 
 /** Something with a deadline. */
 export interface Timed {

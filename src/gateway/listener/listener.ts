@@ -3,8 +3,9 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { parseProxyHeader } from '../../http/proxy-protocol.ts';
-import { clientBlock, inRanges, parseRange } from '../../identity/client-address.ts';
-import type { AddressRange } from '../../identity/client-address.ts';
+import { clientBlock, inRanges } from '../../identity/client-address.ts';
+import { addressRange } from '../../ip-address.ts';
+import type { AddressRange } from '../../ip-address.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import type { PhoneEndpoint } from '../connection/client-connection.ts';
 import type { Deadlines, Timed } from '../io/deadlines.ts';
@@ -12,11 +13,11 @@ import type { Scheme } from '../upstream/client-origin.ts';
 import type { GatewayCounters } from '../gateway-core.ts';
 import type { OnTrouble } from '../trouble.ts';
 import { certificateUser } from './client-certificate.ts';
-import type { GatewaySettings } from '../gateway-settings.ts';
+import type { GatewaySettings } from '../settings.ts';
 import { unsentBytes } from '../io/direct-writes.ts';
 import { shareReads } from '../io/shared-reads.ts';
 import { TlsTerminator } from './tls-terminator.ts';
-import { TurnedAway } from './rejected-connections.ts';
+import { RejectedConnections } from './rejected-connections.ts';
 import type { RefusalCause } from './rejected-connections.ts';
 
 /** Receives an accepted connection. */
@@ -31,13 +32,21 @@ function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
-/** A connection between accept and its first request, with one deadline. */
-class Newcomer implements Timed {
+/** A connection whose PROXY header or TLS handshake is not complete: it is closed after a time. */
+class PendingConnection implements Timed {
   slot = -1;
   private readonly socket: Socket;
+  private readonly deadlines: Deadlines;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, deadlines: Deadlines, timeoutMs: number) {
     this.socket = socket;
+    this.deadlines = deadlines;
+    deadlines.add(this, deadlines.now + timeoutMs);
+  }
+
+  /** Ends the wait; further calls do nothing. */
+  done(): void {
+    this.deadlines.remove(this);
   }
 
   onDeadline(): void {
@@ -50,14 +59,17 @@ export class Listener {
   readonly tls: TlsTerminator | null;
   private readonly server: Server;
   private readonly settings: GatewaySettings;
-  private readonly turnedAway: TurnedAway;
+  private readonly rejected: RejectedConnections;
   private readonly deadlines: Deadlines;
   private readonly onPhone: OnPhone;
   private readonly proxies: readonly AddressRange[] | null;
   /** Sockets can use shared reads: no TLS, no PROXY header, no pass-through lane. */
   private readonly shares: boolean;
   private readonly perAddress = new Map<string, number>();
-  private readonly sockets = new Set<Socket>();
+  /** Open connections, with the address block that they count for; '' = none. */
+  private readonly sockets = new Map<Socket, string>();
+  /** One function for all sockets. */
+  private readonly onClose: (this: Socket) => void;
   private handshakes = 0;
   private handshakeSecond = 0;
 
@@ -70,11 +82,11 @@ export class Listener {
   ) {
     this.settings = settings;
     this.deadlines = deadlines;
-    this.turnedAway = new TurnedAway(counters, onTrouble);
+    this.rejected = new RejectedConnections(counters, onTrouble);
     this.onPhone = onPhone;
     const { tls, proxyProtocolFrom } = settings.listen;
     this.tls = tls === null ? null : new TlsTerminator(tls);
-    this.proxies = proxyProtocolFrom?.map(parseRange) ?? null;
+    this.proxies = proxyProtocolFrom?.map(addressRange) ?? null;
     this.shares = tls === null && proxyProtocolFrom === null && settings.passThrough === null;
     this.server = createServer({
       allowHalfOpen: true,
@@ -83,6 +95,10 @@ export class Listener {
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
     });
+    const forget = (socket: Socket): void => this.forget(socket);
+    this.onClose = function onClose(): void {
+      forget(this);
+    };
     this.server.on('connection', (socket) =>
       this.accept(this.shares ? (shareReads(socket) ?? socket) : socket),
     );
@@ -117,7 +133,7 @@ export class Listener {
   /** Bytes in memory that phones have not read. */
   get unsentBytes(): number {
     let bytes = 0;
-    for (const socket of this.sockets) bytes += unsentBytes(socket);
+    for (const socket of this.sockets.keys()) bytes += unsentBytes(socket);
     return bytes;
   }
 
@@ -128,7 +144,7 @@ export class Listener {
 
   /** Closes every connection at once. */
   destroyAll(): void {
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets.keys()) socket.destroy();
   }
 
   private accept(socket: Socket): void {
@@ -143,8 +159,8 @@ export class Listener {
       this.turnAway(socket, 'EASGATE_MAX_CONNECTIONS', peer);
       return;
     }
-    this.sockets.add(socket);
-    socket.once('close', () => this.sockets.delete(socket));
+    this.sockets.set(socket, '');
+    socket.on('close', this.onClose);
     if (this.proxies === null) {
       this.admit(socket, peer, socket.remotePort ?? 0, 'http');
     } else if (inRanges(peer, this.proxies)) {
@@ -157,24 +173,20 @@ export class Listener {
 
   /** Called a few times a second. */
   sweep(now: number): void {
-    this.turnedAway.sweep(now);
+    this.rejected.sweep(now);
   }
 
   private turnAway(socket: Socket, cause: RefusalCause, address: string): void {
-    this.turnedAway.count(cause, address, this.deadlines.now);
+    this.rejected.count(cause, address, this.deadlines.now);
     socket.resetAndDestroy();
   }
 
   /** The header precedes everything else, including TLS (proxy-protocol.txt 2). */
   private readProxyHeader(socket: Socket, peer: string): void {
     let received: Buffer = Buffer.alloc(0);
-    const newcomer = new Newcomer(socket);
-    this.deadlines.add(newcomer, this.deadlines.now + this.settings.client.headTimeoutMs);
-    let waiting = true;
+    const pending = new PendingConnection(socket, this.deadlines, this.settings.client.headTimeoutMs);
     const done = (): void => {
-      if (!waiting) return;
-      waiting = false;
-      this.deadlines.remove(newcomer);
+      pending.done();
       socket.off('data', onData);
       socket.off('end', onEnd);
       socket.off('error', ignore);
@@ -212,7 +224,7 @@ export class Listener {
         return;
       }
       this.perAddress.set(block, count);
-      socket.once('close', () => this.forget(block));
+      this.sockets.set(socket, block);
     }
     if (this.tls === null) {
       this.onPhone(socket, { address, port, proto, transport: socket, certificateUser: null });
@@ -222,7 +234,10 @@ export class Listener {
     }
   }
 
-  private forget(block: string): void {
+  private forget(socket: Socket): void {
+    const block = this.sockets.get(socket) ?? '';
+    this.sockets.delete(socket);
+    if (block === '') return;
     const count = (this.perAddress.get(block) ?? 1) - 1;
     if (count === 0) this.perAddress.delete(block);
     else this.perAddress.set(block, count);
@@ -233,21 +248,14 @@ export class Listener {
       this.turnAway(raw, 'EASGATE_MAX_HANDSHAKES', address);
       return;
     }
-    const newcomer = new Newcomer(raw);
-    this.deadlines.add(newcomer, this.deadlines.now + tls.settings.handshakeTimeoutMs);
-    let waiting = true;
-    const done = (): void => {
-      if (!waiting) return;
-      waiting = false;
-      this.deadlines.remove(newcomer);
-    };
+    const pending = new PendingConnection(raw, this.deadlines, tls.settings.handshakeTimeoutMs);
     raw.on('error', ignore);
-    raw.once('close', done);
+    raw.once('close', () => pending.done());
     tls.begin(raw, (socket) => {
-      done();
+      pending.done();
       const user = this.userOf(socket, tls);
       if (user === undefined) {
-        this.turnedAway.count('EASGATE_CLIENT_CERTIFICATE', address, this.deadlines.now);
+        this.rejected.count('EASGATE_CLIENT_CERTIFICATE', address, this.deadlines.now);
         socket.destroy();
         return;
       }

@@ -1,4 +1,4 @@
-// Owns telling the operator of connections that were turned away: one line per cause in a while, however many there are.
+// Owns the log lines about rejected connections: one line per cause and interval, with the number of connections.
 import type { GatewayCounters } from '../gateway-core.ts';
 import type { OnTrouble } from '../trouble.ts';
 
@@ -24,7 +24,7 @@ interface Tally {
 }
 
 /** The counters of one worker. */
-export class TurnedAway {
+export class RejectedConnections {
   private readonly counters: GatewayCounters;
   private readonly onTrouble: OnTrouble;
   /** At most one entry per cause. */

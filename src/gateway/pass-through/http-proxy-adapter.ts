@@ -20,7 +20,7 @@ import {
   upstreamErrorCode,
 } from './messages.ts';
 import { ServerAgent, hasStood } from './server-agent.ts';
-import type { PassThroughSettings } from './settings.ts';
+import type { PassThroughSettings } from '../settings.ts';
 
 /** Methods that are retried once when a reused connection is closed: they change nothing (RFC 9110 9.2.1). */
 const REPEATABLE = ['GET', 'HEAD', 'OPTIONS'];
@@ -229,51 +229,45 @@ export class HttpProxyAdapter {
 
   private onResponse(passage: Passage, response: ServerResponse, answer: IncomingMessage): void {
     if (passage.over) return;
-    const status = answer.statusCode ?? 0;
-    const headers = responseHeaders(answer.rawHeaders);
-    if (status < 200 || status > 599 || headers === null) {
-      this.fail(passage, 'EASGATE_UPSTREAM_INVALID');
-      return;
-    }
-    if (this.leadsAway(passage, headers)) {
-      this.fail(passage, 'EASGATE_UPSTREAM_REDIRECT');
-      return;
-    }
-    passage.status = status;
+    const headers = this.checkedHeaders(passage, answer);
+    if (headers === null) return;
     // The handshake is over: a proxy's next request may be another client's, and opens its own.
     const { connection, request } = passage;
-    if (connection.shared && status !== 401 && !opensNtlm(request.headers.authorization))
+    if (connection.shared && passage.status !== 401 && !opensNtlm(request.headers.authorization))
       connection.pinnedFor = '';
     // The rest of a body could be taken for the next request.
     passage.keepAlive &&= passage.request.complete;
     response.shouldKeepAlive = passage.keepAlive;
-    response.writeHead(status, headers);
+    response.writeHead(passage.status, headers);
     response.flushHeaders();
     this.watchBody(passage, answer);
     answer.pipe(response);
   }
 
-  private leadsAway({ request }: Passage, headers: readonly string[]): boolean {
-    const host = this.settings.hostHeader === 'preserve' ? (request.headers.host ?? null) : null;
-    return leadsToMail(headers, host);
+  /** The headers to send on, once status and headers are in order; null = the passage failed. */
+  private checkedHeaders(passage: Passage, answer: IncomingMessage): string[] | null {
+    const status = answer.statusCode ?? 0;
+    const headers = responseHeaders(answer.rawHeaders);
+    if (status < 200 || status > 599 || headers === null) {
+      this.fail(passage, 'EASGATE_UPSTREAM_INVALID');
+      return null;
+    }
+    const host = this.settings.hostHeader === 'preserve' ? (passage.request.headers.host ?? null) : null;
+    if (leadsToMail(headers, host)) {
+      this.fail(passage, 'EASGATE_UPSTREAM_REDIRECT');
+      return null;
+    }
+    passage.status = status;
+    return headers;
   }
 
   /** The mail server answered an upgrade with a normal response: it is forwarded, then the connection closes. */
   private onUpgradeRefused(passage: Passage, answer: IncomingMessage): void {
     if (passage.over) return;
     const { socket } = passage.connection;
-    const status = answer.statusCode ?? 0;
-    const headers = responseHeaders(answer.rawHeaders);
-    if (status < 200 || status > 599 || headers === null) {
-      this.fail(passage, 'EASGATE_UPSTREAM_INVALID');
-      return;
-    }
-    if (this.leadsAway(passage, headers)) {
-      this.fail(passage, 'EASGATE_UPSTREAM_REDIRECT');
-      return;
-    }
-    passage.status = status;
-    socket.write(closingHead(status, headers), 'latin1');
+    const headers = this.checkedHeaders(passage, answer);
+    if (headers === null) return;
+    socket.write(closingHead(passage.status, headers), 'latin1');
     this.watchBody(passage, answer);
     answer.pipe(socket);
   }

@@ -8,12 +8,12 @@ import type { TLSSocket } from 'node:tls';
 import { monotonicNow } from '../../clock.ts';
 import { ERRORS } from '../../errors.ts';
 import type { HttpErrorCode } from '../../errors.ts';
-import { withoutHeaders } from '../../http/request-head.ts';
+import { withoutHeaders } from '../../http/header-lines.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { inRanges } from '../../identity/client-address.ts';
 import { directOrigin, forwardedHeaders, proxiedOrigin } from '../upstream/client-origin.ts';
 import type { Peer } from '../upstream/client-origin.ts';
-import { LINGER_BYTES, LINGER_MS } from '../settings.ts';
+import { LINGER_BYTES, LINGER_MS } from '../fixed-limits.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { LaneConnection, Passage } from './connection.ts';
 import { HttpProxyAdapter } from './http-proxy-adapter.ts';
@@ -22,11 +22,11 @@ import {
   bindsConnection,
   clientErrorCode,
   closingReply,
-  refusal,
+  laneRefusal,
   upstreamHeaders,
 } from './messages.ts';
 import { matchPath } from './paths.ts';
-import type { PassThroughSettings } from './settings.ts';
+import type { PassThroughSettings } from '../settings.ts';
 import type { FinishedPassage } from '../../telemetry/finished-request.ts';
 
 function ignore(): void {
@@ -220,7 +220,7 @@ export class PassThroughLane {
 
   // ---------------------------------------------------------------------------------------------------------- ends
 
-  /** Ends a request with an error: a refusal if still possible, else a cut. */
+  /** Ends a request with an error: a laneRefusal if still possible, else a cut. */
   private fail(passage: Passage, code: HttpErrorCode): void {
     if (passage.over) return;
     passage.error = code;
@@ -236,7 +236,7 @@ export class PassThroughLane {
     response: ServerResponse,
     code: HttpErrorCode,
   ): void {
-    const { status, headers, body } = refusal(code);
+    const { status, headers, body } = laneRefusal(code);
     const send = (): void => {
       if (response.headersSent || response.destroyed) return;
       connection.arm(LINGER_MS, () => connection.socket.destroy());

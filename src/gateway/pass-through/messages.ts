@@ -3,13 +3,12 @@ import { STATUS_CODES } from 'node:http';
 import { ERRORS } from '../../errors.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
-import type { HeadLimits, RequestHead } from '../../http/request-head.ts';
+import type { RequestHead } from '../../http/request-head.ts';
 import { isPublicHost } from '../../http/host.ts';
 import { VIA_PSEUDONYM, cameThroughHere } from '../../http/via.ts';
-import type { UpstreamServerSettings } from '../settings.ts';
+import type { PassThroughRules, UpstreamServerSettings } from '../settings.ts';
 import { isOutOfPorts } from '../upstream/source-addresses.ts';
 import { matchPath, namesMail } from './paths.ts';
-import type { PassThroughPath } from './paths.ts';
 
 /** A request as parsed by node:http. */
 export interface NodeRequest {
@@ -17,16 +16,6 @@ export interface NodeRequest {
   readonly url?: string | undefined;
   readonly httpVersion: string;
   readonly rawHeaders: readonly string[];
-}
-
-/** The rules for requests. */
-export interface AdmissionRules {
-  readonly headLimits: HeadLimits;
-  /** Largest request body, in octets. */
-  readonly maxBodyBytes: number;
-  /** Accepted host names in lower case; empty = any. */
-  readonly publicHosts: readonly string[];
-  readonly paths: readonly PassThroughPath[];
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -39,7 +28,7 @@ const WITH_BODY = ['POST', 'PUT', 'PATCH'];
  */
 export function admitRequest(
   request: NodeRequest,
-  rules: AdmissionRules,
+  rules: PassThroughRules,
   upgrade: boolean,
 ): RequestHead | HttpErrorCode {
   const { headLimits, maxBodyBytes, publicHosts } = rules;
@@ -152,8 +141,8 @@ export function closingHead(status: number, flat: readonly string[]): string {
   return text + 'Connection: close\r\n\r\n';
 }
 
-/** The refusal for a code: its status text, without internal details. */
-export function refusal(code: HttpErrorCode): { status: number; headers: string[]; body: string } {
+/** The laneRefusal for a code: its status text, without internal details. */
+export function laneRefusal(code: HttpErrorCode): { status: number; headers: string[]; body: string } {
   const { status } = ERRORS[code];
   const body = (STATUS_CODES[status] ?? 'Error') + '\n';
   const headers = ['Content-Type', 'text/plain', 'Content-Length', String(body.length)];
@@ -161,9 +150,9 @@ export function refusal(code: HttpErrorCode): { status: number; headers: string[
   return { status, headers, body };
 }
 
-/** {@link refusal} for a raw socket that closes after it. */
+/** {@link laneRefusal} for a raw socket that closes after it. */
 export function closingReply(code: HttpErrorCode): string {
-  const { status, headers, body } = refusal(code);
+  const { status, headers, body } = laneRefusal(code);
   return closingHead(status, headers) + body;
 }
 

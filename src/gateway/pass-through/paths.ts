@@ -1,7 +1,7 @@
 // Owns the decision which request targets may use the pass-through lane. Pure.
 // Threat: a path that the mail server reads as Exchange ActiveSync, but this lane does not, bypasses the gateway. Rule:
 // one spelling per path; anything that a server might normalise, decode or trim is refused, never repaired.
-import { decodeText } from '../../eas/percent.ts';
+import { decodeClientText } from '../../eas/percent.ts';
 
 /** A path that the operator opened. */
 export interface PassThroughPath {
@@ -89,7 +89,7 @@ function decode(path: string): string | null {
   } catch {
     return null;
   }
-  return decodeText(Buffer.from(decoded, 'utf8'));
+  return decodeClientText(Buffer.from(decoded, 'utf8'));
 }
 
 /** Maps look-alikes to ASCII, lower case. */

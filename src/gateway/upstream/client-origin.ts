@@ -3,8 +3,9 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { isHost, isPublicHost } from '../../http/host.ts';
 import { clientChain, firstOf, isHidden } from '../../identity/client-address.ts';
-import type { AddressRange } from '../../identity/client-address.ts';
+import type { AddressRange } from '../../ip-address.ts';
 import { forwardedClient, forwardedValue } from '../../identity/forwarded.ts';
+import { detached } from '../../plain-text.ts';
 
 /** Scheme of the phone's request. */
 export type Scheme = 'http' | 'https';
@@ -42,6 +43,12 @@ export interface ClientOrigin {
 /** The client of a direct request. */
 export function directOrigin({ address, proto }: Peer, host: string): ClientOrigin {
   return { address, chain: address, proto, host, hidden: false };
+}
+
+/** The same client, independent of the head that named it, which can then be freed. */
+export function copyOrigin({ address, chain, proto, host, hidden }: ClientOrigin): ClientOrigin {
+  const [ownAddress, ownChain] = [detached(address), detached(chain)];
+  return { address: ownAddress, chain: ownChain, proto, host: detached(host), hidden };
 }
 
 /** The client of a request through a trusted proxy. */

@@ -6,7 +6,7 @@ import { undiciOptions, undiciOrigin } from './undici-options.ts';
 import type { UpstreamServer } from './upstream-server.ts';
 
 /** A request. */
-export interface Question {
+export interface Subrequest {
   readonly method: 'OPTIONS' | 'POST';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ export interface Question {
 }
 
 /** A response. */
-export interface QuestionAnswer {
+export interface SubrequestAnswer {
   readonly status: number;
   readonly reason: string;
   /** Alternating names and values, unchanged. */
@@ -32,7 +32,7 @@ interface UnderWay {
 }
 
 /** One pool per mail server, created on first use. The deadline is that of a phone's response. */
-export class QuestionPools {
+export class Subrequests {
   private readonly pools = new Map<UpstreamServer, Pool>();
   private readonly underWay = new Set<UnderWay>();
   private readonly now: () => number;
@@ -45,7 +45,7 @@ export class QuestionPools {
   }
 
   /** Rejects when there is no complete response in time. */
-  async ask(server: UpstreamServer, question: Question): Promise<QuestionAnswer> {
+  async ask(server: UpstreamServer, question: Subrequest): Promise<SubrequestAnswer> {
     const abort = new AbortController();
     const entry: UnderWay = { abort, until: this.now() + server.settings.responseTimeoutMs };
     this.underWay.add(entry);

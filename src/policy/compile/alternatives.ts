@@ -9,7 +9,7 @@ import type { Scene } from './scene.ts';
 /** Compiles the maps; null = the document has none. */
 export function compileAlternatives(
   raw: RawConditions | readonly RawConditions[] | undefined,
-  refuses: boolean,
+  unknownMatchesNot: boolean,
   lists: Lists,
   problems: Problems,
   at: readonly PropertyKey[],
@@ -18,7 +18,7 @@ export function compileAlternatives(
   const list = Array.isArray(raw);
   const maps = (list ? raw : [raw]) as readonly RawConditions[];
   return maps.map((map, index) =>
-    compileConditions(map, refuses, lists, (message, path) =>
+    compileConditions(map, unknownMatchesNot, lists, (message, path) =>
       problems.error([...at, ...(list ? [index] : []), ...path], message),
     ),
   );

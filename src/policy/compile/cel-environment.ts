@@ -5,7 +5,8 @@ import { foldCase } from '../document/case.ts';
 import { parseTime } from '../document/times.ts';
 import { compileGlob } from './glob.ts';
 import type { Clock } from './matcher.ts';
-import { compileBlocks, parseAddress, parseBlock } from './network.ts';
+import { compileRanges } from './network.ts';
+import { parseAddress, parseRange } from '../../ip-address.ts';
 import { compareVersions, parseVersion } from './version.ts';
 import type { Version } from './version.ts';
 
@@ -194,9 +195,9 @@ function timeOf(text: string): number {
 
 function inNetwork(address: string, block: string): boolean {
   const parsed = parseAddress(address);
-  const range = parseBlock(block);
+  const range = parseRange(block);
   if (parsed === null || range === null) throw new Error(`no address or block: ${address}, ${block}`);
-  return compileBlocks([range])(parsed);
+  return compileRanges([range])(parsed);
 }
 
 /** Parses and checks expressions. */

@@ -1,5 +1,5 @@
 // Owns `when`: CEL expressions over the facts, checked at compile time, with bounded cost.
-import { didYouMean } from '../document/suggest.ts';
+import { didYouMean } from '../../suggest.ts';
 import { CEL_KEYS, CEL_VARIABLES, environment, runWith } from './cel-environment.ts';
 import { CelVariables } from './cel-variables.ts';
 import type { Scene } from './scene.ts';
@@ -62,7 +62,7 @@ const LOOPS: ReadonlySet<string> = new Set(['exists', 'all', 'exists_one', 'filt
 /** Lifetime of a verdict that depends on an expression that reads the time itself. */
 const READS_NOW_MS = 60_000;
 
-/** Compiles an expression, or says what is wrong with it. */
+/** Compiles an expression; returns the problem if that fails. */
 export function compileExpression(text: string): Expression | ExpressionProblem {
   let parsed: ReturnType<typeof environment.parse>;
   try {
@@ -160,7 +160,7 @@ function usesOf(ast: unknown): Uses | ExpressionProblem {
         refuse(`there is no function ${called}()${hint}`, node);
       }
       if (LOOPS.has(called)) inside++;
-      if (inside > 1) refuse('loops must not stand inside of loops', node);
+      if (inside > 1) refuse('loops cannot be nested', node);
     }
     for (const one of args) visit(one, inside);
   };

@@ -9,7 +9,7 @@ import { parseLength, parseTime } from '../document/times.ts';
 import type { Lists } from '../document/value.ts';
 import { REASONS } from '../../model/reason.ts';
 import { REQUIREMENTS, fieldInfo } from '../document/vocabulary.ts';
-import { didYouMean } from '../document/suggest.ts';
+import { didYouMean } from '../../suggest.ts';
 import type { CompiledPolicy, Grandfather, StandingAction } from './compiled-policy.ts';
 import { DEFAULT_COMPLIANCE, compileCompliancePolicy } from './compliance.ts';
 import type { CompiledCompliancePolicy } from './compliance.ts';
@@ -144,7 +144,7 @@ function compileGrandfather(document: PolicyDocument['grandfather'], problems: P
   const firstSeenBefore = parseTime(document.firstSeenBefore) ?? 0;
   const until = parseTime(document.until) ?? 0;
   if (until <= firstSeenBefore)
-    problems.warning(['grandfather', 'until'], 'is not later than firstSeenBefore: nobody passes by it');
+    problems.warning(['grandfather', 'until'], 'is not later than firstSeenBefore: it exempts no device');
   const activeWithin = document.activeWithin === undefined ? null : parseLength(document.activeWithin);
   return {
     firstSeenBefore,

@@ -16,7 +16,7 @@ import type { Scene } from './scene.ts';
 import { compareVersions, isPlainVersion, parseVersion } from './version.ts';
 import type { Version } from './version.ts';
 
-/** Whether a requirement is met; `unreported`: nobody reported the value. */
+/** Whether a requirement is met; `unreported`: no feed reported the value. */
 export type RequirementState = 'met' | 'unmet' | 'unreported';
 
 /** One requirement. */
@@ -106,7 +106,7 @@ function compileSteps(
   }
   for (const other of ['action', 'grace'] as const)
     if ({ action, grace }[other] !== undefined)
-      problems.error([...at, other], 'must not stand beside steps: they say what happens when');
+      problems.error([...at, other], 'conflicts with steps, which set the times: remove one of them');
   const compiled = steps.map((step) => ({
     after: parseLength(step.after) ?? 0,
     action: step.action,
@@ -186,7 +186,7 @@ function minimumOs(
     if (typeof written === 'number' && !Number.isInteger(written))
       problems.error(path, 'must stand in quotes: without them 17.10 is 17.1');
     else if (!isPlainVersion(text)) problems.error(path, `"${text}" is not a version such as "17.4"`);
-    else if (lowest.has(foldCase(platform))) problems.error(path, 'stands twice, in two spellings');
+    else if (lowest.has(foldCase(platform))) problems.error(path, 'occurs twice, in two spellings');
     else lowest.set(foldCase(platform), parseVersion(text) ?? []);
   }
   return {

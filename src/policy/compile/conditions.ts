@@ -16,7 +16,7 @@ import {
   textsMatch,
   versionMatch,
 } from './matcher.ts';
-import type { Address } from './network.ts';
+import type { Address } from '../../ip-address.ts';
 import type { Scene } from './scene.ts';
 
 /** The value that a condition found, for explanations. */
@@ -33,7 +33,7 @@ export interface Condition {
   readonly wanted: RawValue;
   readonly value: Value;
   /** Whether an unknown fact matches `{ not: … }`. */
-  readonly refuses: boolean;
+  readonly unknownMatchesNot: boolean;
   readonly holds: (scene: Scene) => boolean;
   readonly found: (scene: Scene) => Found;
 }
@@ -41,7 +41,7 @@ export interface Condition {
 /** Compiles the conditions of one map, in the order of the field table. */
 export function compileConditions(
   raw: RawConditions,
-  refuses: boolean,
+  unknownMatchesNot: boolean,
   lists: Lists,
   complain: Complain,
 ): Condition[] {
@@ -57,14 +57,14 @@ export function compileConditions(
           const value = readValue(wanted, 'attribute', lists, (message, path) =>
             complain(message, [field, name, ...path]),
           );
-          return attributeCondition(field, name, wanted, value, refuses);
+          return attributeCondition(field, name, wanted, value, unknownMatchesNot);
         });
     }
     const wanted = written as RawValue;
     const value = readValue(wanted, fieldInfo(field).kind, lists, (message, path) =>
       complain(message, [field, ...path]),
     );
-    return [condition(field, wanted, value, refuses)];
+    return [condition(field, wanted, value, unknownMatchesNot)];
   });
 }
 
@@ -73,9 +73,9 @@ function attributeCondition(
   name: string,
   wanted: RawValue,
   value: Value,
-  refuses: boolean,
+  unknownMatchesNot: boolean,
 ): Condition {
-  const match = attributeMatch(value, refuses);
+  const match = attributeMatch(value, unknownMatchesNot);
   const read = field === 'attributes' ? deviceAttributes : userAttributes;
   return {
     field,
@@ -83,7 +83,7 @@ function attributeCondition(
     attribute: name,
     wanted,
     value,
-    refuses,
+    unknownMatchesNot,
     holds: (scene) => match(read(scene)?.get(name) ?? null, scene) === 1,
     found: (scene) => read(scene)?.get(name)?.value ?? null,
   };
@@ -97,42 +97,46 @@ function userAttributes({ facts }: Scene): Attributes {
   return facts.user.attributes;
 }
 
-function condition(field: FieldName, wanted: RawValue, value: Value, refuses: boolean): Condition {
+function condition(field: FieldName, wanted: RawValue, value: Value, unknownMatchesNot: boolean): Condition {
   return {
     field,
     label: field,
     attribute: null,
     wanted,
     value,
-    refuses,
-    ...compileField(field, value, refuses),
+    unknownMatchesNot,
+    ...compileField(field, value, unknownMatchesNot),
   };
 }
 
-function compileField(field: FieldName, value: Value, refuses: boolean): Pick<Condition, 'holds' | 'found'> {
+function compileField(
+  field: FieldName,
+  value: Value,
+  unknownMatchesNot: boolean,
+): Pick<Condition, 'holds' | 'found'> {
   if (field in TEXTS) {
     const read = TEXTS[field as keyof typeof TEXTS];
-    const match = textMatch(value, refuses);
+    const match = textMatch(value, unknownMatchesNot);
     return { holds: (scene) => match(read(scene), scene) === 1, found: (scene) => read(scene)?.as ?? null };
   }
   if (field in VERSIONS) {
     const read = VERSIONS[field as keyof typeof VERSIONS];
-    const match = versionMatch(value, refuses);
+    const match = versionMatch(value, unknownMatchesNot);
     return { holds: (scene) => match(read(scene), scene) === 1, found: (scene) => read(scene)?.as ?? null };
   }
   if (field in BOOLEANS) {
     const read = BOOLEANS[field as keyof typeof BOOLEANS];
-    const match = booleanMatch(value, refuses);
+    const match = booleanMatch(value, unknownMatchesNot);
     return { holds: (scene) => match(read(scene), scene) === 1, found: read };
   }
   if (field in NUMBERS) {
     const read = NUMBERS[field as keyof typeof NUMBERS];
-    const match = numberMatch(value, refuses);
+    const match = numberMatch(value, unknownMatchesNot);
     return { holds: (scene) => match(read(scene), scene) === 1, found: read };
   }
   if (field in AGES) {
     const read = AGES[field as keyof typeof AGES];
-    const match = ageMatch(value, refuses);
+    const match = ageMatch(value, unknownMatchesNot);
     return {
       holds: (scene) => match(read(scene), scene) === 1,
       found: (scene) => {
@@ -143,7 +147,7 @@ function compileField(field: FieldName, value: Value, refuses: boolean): Pick<Co
   }
   if (field in MANY) {
     const read = MANY[field as keyof typeof MANY];
-    const match = textsMatch(value, refuses);
+    const match = textsMatch(value, unknownMatchesNot);
     return {
       holds: (scene) => match(read(scene), scene) === 1,
       found: (scene) => read(scene)?.map(({ as }) => as) ?? null,
@@ -151,7 +155,7 @@ function compileField(field: FieldName, value: Value, refuses: boolean): Pick<Co
   }
   // A field without a way to read it must not be compared with the address of the client.
   if (field !== 'network') throw new Error(`no condition reads the field ${field}`);
-  const match = networkMatch(value, refuses);
+  const match = networkMatch(value, unknownMatchesNot);
   return {
     holds: (scene) => match(addressOf(scene), scene) === 1,
     found: ({ facts }) => facts.request.addressText,

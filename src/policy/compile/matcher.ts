@@ -2,8 +2,8 @@
 import type { Operand, Operator, Value } from '../document/value.ts';
 import type { Attribute, Text, VersionText } from '../engine/facts.ts';
 import { compileGlob, isGlob } from './glob.ts';
-import { compileBlocks } from './network.ts';
-import type { Address, AddressBlock } from './network.ts';
+import { compileRanges } from './network.ts';
+import type { Address, AddressRange } from '../../ip-address.ts';
 import { compareVersions } from './version.ts';
 
 /** 1 = yes, 0 = no, -1 = the fact is unknown or not comparable. */
@@ -22,19 +22,19 @@ export type Match<Fact> = (fact: Fact | null, clock: Clock) => Answer;
 type Leaf<Fact> = (value: Value) => Match<Fact>;
 
 /**
- * Adds lists and `not` to the comparisons of a kind. `refuses`: an unknown fact matches `{ not: … }`, which is the case
- * where a match counts against the phone.
+ * Adds lists and `not` to the comparisons of a kind. `unknownMatchesNot`: an unknown fact matches `{ not: … }`, which is
+ * the case where a match counts against the phone.
  */
-function combine<Fact>(value: Value, refuses: boolean, leaf: Leaf<Fact>): Match<Fact> {
+function combine<Fact>(value: Value, unknownMatchesNot: boolean, leaf: Leaf<Fact>): Match<Fact> {
   switch (value.type) {
     case 'unknown': {
       const text = leaf({ type: 'text', text: 'unknown' });
       return (fact, clock) => (fact === null ? 1 : text(fact, clock));
     }
     case 'not':
-      return negate(combine(value.value, refuses, leaf), refuses);
+      return negate(combine(value.value, unknownMatchesNot, leaf), unknownMatchesNot);
     case 'any': {
-      const parts = value.values.map((part) => combine(part, refuses, leaf));
+      const parts = value.values.map((part) => combine(part, unknownMatchesNot, leaf));
       if (parts.length === 1) return parts[0] as Match<Fact>;
       return (fact, clock) => {
         let answer: Answer = fact === null ? -1 : 0;
@@ -51,8 +51,8 @@ function combine<Fact>(value: Value, refuses: boolean, leaf: Leaf<Fact>): Match<
   }
 }
 
-function negate<Fact>(inner: Match<Fact>, refuses: boolean): Match<Fact> {
-  const onUnknown = refuses ? 1 : 0;
+function negate<Fact>(inner: Match<Fact>, unknownMatchesNot: boolean): Match<Fact> {
+  const onUnknown = unknownMatchesNot ? 1 : 0;
   return (fact, clock) => {
     const answer = inner(fact, clock);
     return answer === -1 ? onUnknown : answer === 1 ? 0 : 1;
@@ -78,26 +78,27 @@ function flatten(values: readonly Value[]): Value[] {
 /** Prepares a value for {@link combine}, with sets for long lists. */
 function withSets<Fact>(
   value: Value,
-  refuses: boolean,
+  unknownMatchesNot: boolean,
   leaf: Leaf<Fact>,
   has: (fact: Fact, texts: ReadonlySet<string>) => boolean,
 ): Match<Fact> {
-  if (value.type === 'not') return negate(withSets(value.value, refuses, leaf, has), refuses);
+  if (value.type === 'not')
+    return negate(withSets(value.value, unknownMatchesNot, leaf, has), unknownMatchesNot);
   const joined = joinTexts(value);
-  if (joined === null) return combine(value, refuses, leaf);
+  if (joined === null) return combine(value, unknownMatchesNot, leaf);
   const { texts } = joined;
-  const rest = combine(joined.rest, refuses, leaf);
+  const rest = combine(joined.rest, unknownMatchesNot, leaf);
   return (fact, clock) => (fact !== null && has(fact, texts) ? 1 : rest(fact, clock));
 }
 
 /** Matches texts, without regard to case. */
-export function textMatch(value: Value, refuses: boolean): Match<Text> {
-  return withSets<Text>(value, refuses, textLeaf, (fact, texts) => texts.has(fact.lower));
+export function textMatch(value: Value, unknownMatchesNot: boolean): Match<Text> {
+  return withSets<Text>(value, unknownMatchesNot, textLeaf, (fact, texts) => texts.has(fact.lower));
 }
 
 /** Matches several texts at once: one of them must match; `{ not: … }` means that none does. */
-export function textsMatch(value: Value, refuses: boolean): Match<readonly Text[]> {
-  return withSets<readonly Text[]>(value, refuses, textsLeaf, (facts, texts) => {
+export function textsMatch(value: Value, unknownMatchesNot: boolean): Match<readonly Text[]> {
+  return withSets<readonly Text[]>(value, unknownMatchesNot, textsLeaf, (facts, texts) => {
     for (const { lower } of facts) if (texts.has(lower)) return true;
     return false;
   });
@@ -121,8 +122,8 @@ function textLeaf(value: Value): Match<Text> {
 }
 
 /** Matches versions by their numbers, or their text by a pattern. */
-export function versionMatch(value: Value, refuses: boolean): Match<VersionText> {
-  return combine<VersionText>(value, refuses, (leaf) => {
+export function versionMatch(value: Value, unknownMatchesNot: boolean): Match<VersionText> {
+  return combine<VersionText>(value, unknownMatchesNot, (leaf) => {
     if (leaf.type === 'text') return textLeaf(leaf);
     if (leaf.type === 'version') {
       const { version } = leaf;
@@ -136,8 +137,8 @@ export function versionMatch(value: Value, refuses: boolean): Match<VersionText>
 }
 
 /** Matches numbers. */
-export function numberMatch(value: Value, refuses: boolean): Match<number> {
-  return combine<number>(value, refuses, (leaf) => {
+export function numberMatch(value: Value, unknownMatchesNot: boolean): Match<number> {
+  return combine<number>(value, unknownMatchesNot, (leaf) => {
     if (leaf.type === 'number') {
       const { number } = leaf;
       return (fact) => (fact === null ? -1 : fact === number ? 1 : 0);
@@ -150,8 +151,8 @@ export function numberMatch(value: Value, refuses: boolean): Match<number> {
 }
 
 /** Matches booleans. */
-export function booleanMatch(value: Value, refuses: boolean): Match<boolean> {
-  return combine<boolean>(value, refuses, (leaf) => {
+export function booleanMatch(value: Value, unknownMatchesNot: boolean): Match<boolean> {
+  return combine<boolean>(value, unknownMatchesNot, (leaf) => {
     if (leaf.type !== 'boolean') return never;
     const { boolean } = leaf;
     return (fact) => (fact === null ? -1 : fact === boolean ? 1 : 0);
@@ -159,8 +160,8 @@ export function booleanMatch(value: Value, refuses: boolean): Match<boolean> {
 }
 
 /** Matches how long ago a time is. */
-export function ageMatch(value: Value, refuses: boolean): Match<number> {
-  return combine<number>(value, refuses, (leaf) => {
+export function ageMatch(value: Value, unknownMatchesNot: boolean): Match<number> {
+  return combine<number>(value, unknownMatchesNot, (leaf) => {
     if (leaf.type !== 'compare') return never;
     const compare = timeComparison(leaf.operator, leaf.operand);
     return compare === null ? never : (fact, clock) => (fact === null ? -1 : compare(fact, clock) ? 1 : 0);
@@ -168,29 +169,29 @@ export function ageMatch(value: Value, refuses: boolean): Match<number> {
 }
 
 /** Matches addresses; the blocks of a list are joined into tables. */
-export function networkMatch(value: Value, refuses: boolean): Match<Address> {
-  if (value.type === 'not') return negate(networkMatch(value.value, refuses), refuses);
-  if (value.type !== 'any') return combine(value, refuses, blockLeaf);
-  const blocks: AddressBlock[] = [];
+export function networkMatch(value: Value, unknownMatchesNot: boolean): Match<Address> {
+  if (value.type === 'not') return negate(networkMatch(value.value, unknownMatchesNot), unknownMatchesNot);
+  if (value.type !== 'any') return combine(value, unknownMatchesNot, blockLeaf);
+  const blocks: AddressRange[] = [];
   const others: Value[] = [];
   for (const part of flatten(value.values)) {
     if (part.type === 'block') blocks.push(part.block);
     else others.push(part);
   }
-  const contains = compileBlocks(blocks);
-  const rest = combine<Address>({ type: 'any', values: others }, refuses, blockLeaf);
+  const contains = compileRanges(blocks);
+  const rest = combine<Address>({ type: 'any', values: others }, unknownMatchesNot, blockLeaf);
   return (fact, clock) => (fact !== null && contains(fact) ? 1 : rest(fact, clock));
 }
 
 function blockLeaf(value: Value): Match<Address> {
   if (value.type !== 'block') return never;
-  const contains = compileBlocks([value.block]);
+  const contains = compileRanges([value.block]);
   return (fact) => (fact === null ? -1 : contains(fact) ? 1 : 0);
 }
 
 /** Matches attributes, by the kind of the value they are compared with. */
-export function attributeMatch(value: Value, refuses: boolean): Match<Attribute> {
-  return withSets<Attribute>(value, refuses, attributeLeaf, (fact, texts) => texts.has(fact.text));
+export function attributeMatch(value: Value, unknownMatchesNot: boolean): Match<Attribute> {
+  return withSets<Attribute>(value, unknownMatchesNot, attributeLeaf, (fact, texts) => texts.has(fact.text));
 }
 
 function attributeLeaf(value: Value): Match<Attribute> {

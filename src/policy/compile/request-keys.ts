@@ -38,7 +38,7 @@ export function compileRequestKeys(rules: readonly CompiledRule[], isTargeted: I
       if (fieldInfo(condition.field).perRequest !== true) continue;
       const wanted = JSON.stringify(condition.wanted);
       // `{ not: … }` treats unknown values differently where a match refuses.
-      ofRequests.set(`${condition.field} ${condition.refuses} ${wanted}`, {
+      ofRequests.set(`${condition.field} ${condition.unknownMatchesNot} ${wanted}`, {
         field: condition.field,
         wanted,
         holds: condition.holds,

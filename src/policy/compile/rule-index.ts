@@ -1,5 +1,5 @@
-// Owns the index of rows (a map of conditions each): which rows can match by device type, platform, protocol version and
-// group, as bits. A set of bits is worked out once for each value that is seen, and kept in bounded tables.
+// Owns the index of rows (a map of conditions each): which rows can match by device type, platform, protocol version and group,
+// as bit sets. The bit set of a value is computed at its first occurrence, and kept in bounded tables.
 import { someValue } from '../document/value.ts';
 import type { Value } from '../document/value.ts';
 import type { Text } from '../engine/facts.ts';
@@ -16,11 +16,11 @@ export interface IndexRow {
   readonly groups: Value | null;
 }
 
-/** Values kept for each dimension: phones make them up, so there is a bound. */
+/** Most values kept per dimension; limited because phones choose the values. */
 const MAX_VALUES = 512;
 const MAX_GROUPS = 4_096;
 
-/** Bits of rows. */
+/** A set of rows, one bit each. */
 type Bits = Uint32Array;
 
 /** Rows that can match. */
@@ -51,7 +51,7 @@ export class RuleIndex {
       const one = conditions.find(({ field }) => field === 'groups');
       if (one === undefined || !isOneWay(one.value)) return null;
       decided.add(one);
-      const match = textsMatch(one.value, one.refuses);
+      const match = textsMatch(one.value, one.unknownMatchesNot);
       return { match, negative: one.value.type === 'not', onUnknown: match(null, TIMELESS) === 1 };
     });
     const deployed = rows.map(({ groups }) =>
@@ -63,7 +63,7 @@ export class RuleIndex {
     this.#rest = rows.map((row) => row.conditions.filter((one) => !decided.has(one)));
   }
 
-  /** Calls `visit` for each row that the index leaves, in order, until it returns true. */
+  /** Calls `visit` for each candidate row, in order, until it returns true. */
   first(scene: Scene, visit: (row: number, rest: readonly Condition[]) => boolean): void {
     const bits = this.#candidates(scene);
     for (let word = 0; word < this.#words; word++) {
@@ -77,7 +77,7 @@ export class RuleIndex {
     }
   }
 
-  /** The rows that the index leaves; valid until the next call. */
+  /** The candidate rows; valid until the next call. */
   #candidates(scene: Scene): Bits {
     const bits = this.#bits;
     bits.set(this.#all);
@@ -118,13 +118,13 @@ class ScalarDimension {
 
 interface GroupRestriction {
   readonly match: Match<readonly Text[]>;
-  /** It is `{ not: … }`: a group can only keep the row from matching. */
+  /** A `{ not: … }` condition: a group can only prevent the match of the row. */
   readonly negative: boolean;
-  /** Whether the row is left for a user whose groups are unknown. */
+  /** Whether the row is a candidate for a user whose groups are unknown. */
   readonly onUnknown: boolean;
 }
 
-/** Rows that one group lets match, and rows that it keeps from matching. */
+/** Rows whose match one group allows, and rows whose match it prevents. */
 interface GroupBits {
   readonly lets: Bits;
   readonly keeps: Bits;
@@ -134,10 +134,10 @@ interface GroupBits {
 class GroupDimension {
   readonly #restrictions: readonly (GroupRestriction | null)[];
   readonly #words: number;
-  /** Rows that match unless a group keeps them from it. */
+  /** Rows that match unless a group prevents it. */
   readonly #unless: Bits;
   readonly #unknown: Bits;
-  /** Some row is kept from matching by a group. */
+  /** Some group prevents the match of a row. */
   readonly #negative: boolean;
   readonly #kept = new Map<string, GroupBits>();
 
@@ -190,13 +190,13 @@ class GroupDimension {
 /** Groups do not depend on time. */
 const TIMELESS = { now: 0, note: () => undefined };
 
-/** Whether groups can only let a row match, or only keep it from matching; the index leaves all others. */
+/** Whether groups can only allow, or only prevent, the match of a row; all other rows are always candidates. */
 function isOneWay(value: Value): boolean {
   const positive = value.type === 'not' ? value.value : value;
   return !someValue(positive, ({ type }) => type === 'not');
 }
 
-/** Leaves the bits that both have. */
+/** Intersects `bits` with `other`. */
 function keep(bits: Bits, other: Bits): void {
   for (let word = 0; word < bits.length; word++) bits[word] = at(bits, word) & at(other, word);
 }

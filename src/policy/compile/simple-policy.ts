@@ -3,17 +3,17 @@ import type { Action } from '../document/vocabulary.ts';
 import { compilePolicy } from './compile.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 
-/** What happens to phones without a decision of their own. Absent = quarantine. */
+/** Actions for phones without a manual decision. Absent = quarantine. */
 export interface SimplePolicy {
   /** No feed knows the device. */
   readonly unknownDevice?: Action | undefined;
-  /** A feed knows the device and says that it is not managed. */
+  /** A feed reports that the device is not managed. */
   readonly notEnrolled?: Action | undefined;
   /** Managed, but not compliant, or its compliance was never reported. */
   readonly notCompliant?: Action | undefined;
 }
 
-/** The document that says the same: one compliance policy, named `default`. */
+/** The equivalent policy document: one compliance policy, named `default`. */
 export function simpleDocument({
   unknownDevice = 'quarantine',
   notEnrolled = 'quarantine',

@@ -1,6 +1,6 @@
 // Owns the warnings about valid but doubtful documents.
 import type { Problems } from '../document/problem.ts';
-import { didYouMean, nearest } from '../document/suggest.ts';
+import { didYouMean, nearest } from '../../suggest.ts';
 import { namesUnknown, someValue } from '../document/value.ts';
 import type { Value } from '../document/value.ts';
 import { AUTH_METHODS } from '../document/vocabulary.ts';
@@ -37,6 +37,7 @@ export function warnings(policy: CompiledPolicy, known: Known, problems: Problem
   checkLists(policy, problems);
   for (const rule of policy.rules) {
     const at: Path = ['rules', rule.index];
+    checkSome(rule.match, [...at, 'match'], problems);
     checkMaps(rule.match, [...at, 'match'], known, problems);
     checkMaps(rule.except, [...at, 'except'], known, problems);
     if (rule.action !== 'allow') checkComparisons(rule.match, [...at, 'match'], problems);
@@ -48,6 +49,7 @@ export function warnings(policy: CompiledPolicy, known: Known, problems: Problem
   for (const { index, groups, match, except, requirements } of policy.compliance) {
     const at: Path = ['compliance', index];
     if (groups !== null) checkGroups(groups, [...at, 'groups'], known, problems);
+    checkSome(match, [...at, 'match'], problems);
     checkMaps(match, [...at, 'match'], known, problems);
     checkMaps(except, [...at, 'except'], known, problems);
     checkComparisons(match, [...at, 'match'], problems);
@@ -71,7 +73,7 @@ function checkNames(
   const seen = new Set<string>();
   for (const { index, name } of items) {
     if (name === null) problems.warning([section, index], 'has no name to show in verdicts and reports');
-    else if (seen.has(name)) problems.warning([section, index, 'name'], `"${name}" stands twice`);
+    else if (seen.has(name)) problems.warning([section, index, 'name'], `"${name}" occurs twice`);
     else seen.add(name);
   }
 }
@@ -92,6 +94,11 @@ function textsOf(value: Value): string[] {
   if (value.type === 'text') return [value.text];
   if (value.type === 'not') return textsOf(value.value);
   return value.type === 'any' ? value.values.flatMap(textsOf) : [];
+}
+
+/** A list of maps of which one must hold, and there is none. */
+function checkSome(maps: Maps, at: Path, problems: Problems): void {
+  if (maps.length === 0) problems.warning(at, 'is an empty list: it matches nothing');
 }
 
 function checkMaps(maps: Maps, at: Path, known: Known, problems: Problems): void {
@@ -186,16 +193,20 @@ function hides(earlier: CompiledRule, later: CompiledRule): boolean {
     earlier.until === null &&
     earlier.when === null &&
     earlier.except.length === 0;
-  return always && later.match.every((map) => earlier.match.some((wider) => isWider(wider, map)));
+  return (
+    always &&
+    later.match.length > 0 &&
+    later.match.every((map) => earlier.match.some((wider) => isWider(wider, map)))
+  );
 }
 
 /** Whether the other map contains every condition of this one. */
 function isWider(wider: readonly Condition[], map: readonly Condition[]): boolean {
   return wider.every((condition) =>
     map.some(
-      ({ label, wanted, refuses }) =>
+      ({ label, wanted, unknownMatchesNot }) =>
         label === condition.label &&
-        refuses === condition.refuses &&
+        unknownMatchesNot === condition.unknownMatchesNot &&
         JSON.stringify(wanted) === JSON.stringify(condition.wanted),
     ),
   );
@@ -245,5 +256,5 @@ function checkLists({ document }: CompiledPolicy, problems: Problems): void {
   };
   visit(rest);
   for (const name of Object.keys(lists))
-    if (!used.has(name)) problems.warning(['lists', name], 'is named nowhere');
+    if (!used.has(name)) problems.warning(['lists', name], 'is not used');
 }

@@ -31,7 +31,7 @@ const action = z.enum(ACTIONS);
 const mode = z
   .enum(['enforce', 'reportOnly'])
   .optional()
-  .describe('reportOnly = never refuses, names what it would have refused; default enforce');
+  .describe('reportOnly = refuses nothing, but reports what it would have refused; default enforce');
 const names = (what: string): z.ZodOptional<z.ZodUnion<readonly [z.ZodString, z.ZodArray<z.ZodString>]>> =>
   z
     .union([z.string().min(1).max(MAX_TEXT), z.array(z.string().min(1).max(MAX_TEXT)).max(MAX_LIST)], {
@@ -85,7 +85,7 @@ const conditions: z.ZodType<RawConditions> = z
   .describe('conditions that must all hold');
 const alternatives = (what: string): z.ZodOptional<z.ZodType<RawConditions | readonly RawConditions[]>> =>
   z
-    .union([conditions, z.array(conditions).min(1).max(MAX_ALTERNATIVES)], {
+    .union([conditions, z.array(conditions).max(MAX_ALTERNATIVES)], {
       error: 'must be a map of conditions, or a list of such maps',
     })
     .optional()
@@ -99,20 +99,20 @@ const who = z.strictObject({
 const rule = z.strictObject({
   name: name.optional().describe('name of the rule; shown in verdicts, logs and reports'),
   match: alternatives(
-    'devices it concerns: conditions that all hold, or a list of which one holds; absent = all',
+    'devices it applies to: conditions that must all hold, or a list of maps of which one must hold; absent = all',
   ),
-  except: alternatives('lifts the rule: conditions that all hold, or a list of which one holds'),
+  except: alternatives('exceptions: conditions that must all hold, or a list of maps of which one must hold'),
   when: z
     .string()
     .min(1)
     .max(2_000)
     .optional()
     .describe('CEL expression that must hold too; see policy.md for its variables and functions'),
-  action: action.describe('what the rule does'),
+  action: action.describe('action of the rule'),
   mode,
   reason: z.enum(REASONS).optional().describe('reason of the verdict; default deviceRule'),
-  from: time('before it, the rule only reports'),
-  until: time('from then on, the rule is over'),
+  from: time('start; before it the rule only reports'),
+  until: time('end of the rule'),
 });
 
 const limits = z.strictObject({
@@ -120,25 +120,29 @@ const limits = z.strictObject({
   activeWithin: lengthOfTime
     .optional()
     .describe('devices that were allowed within this time are counted; default 90d'),
-  action: action.optional().describe('for devices above the number; default block'),
+  action: action.optional().describe('action for devices above the number; default block'),
   mode,
 });
 
 const requirements = z.strictObject({
-  compliant: z.literal(true).optional().describe('the device management calls the device compliant'),
+  compliant: z.literal(true).optional().describe('device management reports the device as compliant'),
   encrypted: z.literal(true).optional().describe('the device is encrypted'),
   compromised: z.literal(false).optional().describe('the device is not jailbroken, rooted or under attack'),
   managedMailProfile: z.literal(true).optional().describe('the mail account was set up by device management'),
   minimumOs: z
     .record(name, z.union([z.string().min(1).max(50), z.number()]))
     .optional()
-    .describe('lowest version of the operating system, by platform; other platforms are not concerned'),
-  checkInWithin: lengthOfTime.optional().describe('the device spoke to device management within this time'),
+    .describe('lowest version of the operating system, by platform; does not apply to other platforms'),
+  checkInWithin: lengthOfTime
+    .optional()
+    .describe('the last contact of the device with device management is within this time'),
   attributes: values.optional().describe('values of attributes of the device, by name'),
 });
 
 const step = z.strictObject({
-  after: lengthOfTime.describe('time after which the step is due, from when the requirement is unmet'),
+  after: lengthOfTime.describe(
+    'time after which the step is due, counted from when the requirement became unmet',
+  ),
   action: z.enum(STEP_ACTIONS).describe('warn = mail passes, the reason is inGracePeriod'),
   mode,
 });
@@ -152,28 +156,26 @@ const compliancePolicy = z.strictObject({
   unreported: z
     .enum(['fail', 'pass'])
     .optional()
-    .describe('what a value that nobody reported counts as; default fail'),
+    .describe('result for a value that no feed reported; default fail'),
   steps: z
     .array(step)
     .min(1)
     .max(20)
     .optional()
-    .describe('what happens over time; absent = `action` after `grace`'),
-  action: z.enum(STEP_ACTIONS).optional().describe('when a requirement is unmet; default quarantine'),
+    .describe('actions over time; absent = `action` after `grace`'),
+  action: z.enum(STEP_ACTIONS).optional().describe('action when a requirement is unmet; default quarantine'),
   grace: lengthOfTime.optional().describe('time before `action`, during which it warns; default none'),
   mode,
-  from: time('before it, the policy only reports'),
+  from: time('start; before it the policy only reports'),
 });
 
 const standing = (what: string, preset: (typeof ACTIONS)[number]) =>
-  z
-    .strictObject({ action: action.optional().describe(`what happens; default ${preset}`), mode })
-    .describe(what);
+  z.strictObject({ action: action.optional().describe(`action; default ${preset}`), mode }).describe(what);
 
 const listSchema = z.union(
   [
     z.array(z.string().min(1).max(MAX_TEXT)).max(MAX_LIST),
-    z.strictObject({ file: z.string().min(1).describe('text file, one value a line, # for comments') }),
+    z.strictObject({ file: z.string().min(1).describe('text file, one value per line, # for comments') }),
   ],
   { error: 'must be a list of texts, or { file: … }' },
 );
@@ -187,19 +189,19 @@ export const policySchema = z
       .enum(['enforce', 'reportOnly'])
       .optional()
       .describe(
-        'reportOnly = wipes, disabled users and decisions by hand count, everything else only reports; default enforce',
+        'reportOnly = only wipes, disabled users and manual decisions are enforced, everything else is only reported; default enforce',
       ),
     lists: z
       .record(z.string().regex(/^[A-Za-z0-9_.-]+$/), listSchema)
       .optional()
-      .describe('named lists; "@name" may stand wherever a list may, files are relative to the document'),
+      .describe('named lists; use "@name" wherever a list is accepted; files are relative to the document'),
     targets: z
       .strictObject({
         include: who.optional().describe('absent = everyone; empty = nobody'),
-        exclude: who.optional().describe('wins over include'),
+        exclude: who.optional().describe('takes precedence over include'),
       })
       .optional()
-      .describe('whom conditional access applies to; absent = everyone'),
+      .describe('users to whom conditional access applies; absent = everyone'),
     untargeted: standing('users that are not targeted', 'allow').optional(),
     disabledUsers: z
       .enum(['block', 'ignore'])
@@ -209,14 +211,14 @@ export const policySchema = z
       .array(rule)
       .max(MAX_RULES)
       .optional()
-      .describe('access rules, for everyone: the first that matches decides'),
+      .describe('access rules, for everyone: the first matching rule decides'),
     unknownDevice: z
       .strictObject({
-        action: action.optional().describe('what happens; default quarantine'),
+        action: action.optional().describe('action; default quarantine'),
         mode,
         hold: lengthOfTime
           .optional()
-          .describe('a new device is asked to come again for this long, while a feed may still report it'),
+          .describe('for this time a new device gets "try later", because a feed may still report it'),
       })
       .optional()
       .describe('devices that no feed knows'),
@@ -226,10 +228,10 @@ export const policySchema = z
       .max(MAX_POLICIES)
       .optional()
       .describe(
-        'compliance policies: every one deployed must be met; absent = one named default that requires compliant, [] = none',
+        'compliance policies: all deployed ones must be met; absent = one policy named `default` that requires compliant, [] = none',
       ),
     noCompliancePolicy: standing(
-      'targeted users to whose device no compliance policy is deployed',
+      'targeted users without a compliance policy deployed to their device',
       'quarantine',
     ).optional(),
     limits: limits.optional().describe('number of devices of a user; absent = no limit'),
@@ -238,10 +240,12 @@ export const policySchema = z
         firstSeenBefore: z
           .string()
           .refine((text) => parseTime(text) !== null, { error: 'must be a date such as 2026-12-01' })
-          .describe('partnerships first seen before it'),
+          .describe('applies to partnerships first seen before this time'),
         activeWithin: lengthOfTime
           .optional()
-          .describe('and allowed within this time before it, or later; absent = at any time'),
+          .describe(
+            'and last allowed within this time before firstSeenBefore, or later; absent = at any time',
+          ),
         until: z
           .string()
           .refine((text) => parseTime(text) !== null, { error: 'must be a date such as 2026-12-01' })
@@ -249,7 +253,7 @@ export const policySchema = z
       })
       .optional()
       .describe(
-        'devices in use before the policy pass unknownDevice, notEnrolled and compliance for a while',
+        'devices in use before the policy are exempt from unknownDevice, notEnrolled and compliance for a limited time',
       ),
     messages: z
       .record(name, z.record(name, z.string().max(5_000)))

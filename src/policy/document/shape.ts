@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Problem } from './problem.ts';
 import { policyJsonSchema } from './schema.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean } from '../../suggest.ts';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];

@@ -1,11 +1,11 @@
 // Owns parsing of condition values by the type of their field: text, version, number, time, address block, and lists.
-import { parseBlock } from '../compile/network.ts';
-import type { AddressBlock } from '../compile/network.ts';
+import { parseRange } from '../../ip-address.ts';
+import type { AddressRange } from '../../ip-address.ts';
 import { isPlainVersion, parseVersion } from '../compile/version.ts';
 import type { Version } from '../compile/version.ts';
 import { foldCase } from './case.ts';
 import type { RawNot, RawValue, Scalar } from './schema.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean } from '../../suggest.ts';
 import { parseLength, parseTime } from './times.ts';
 import type { ValueKind } from './vocabulary.ts';
 
@@ -25,7 +25,7 @@ export type Value =
   | { readonly type: 'number'; readonly number: number }
   | { readonly type: 'boolean'; readonly boolean: boolean }
   | { readonly type: 'version'; readonly version: Version }
-  | { readonly type: 'block'; readonly block: AddressBlock }
+  | { readonly type: 'block'; readonly block: AddressRange }
   | { readonly type: 'compare'; readonly operator: Operator; readonly operand: Operand }
   | { readonly type: 'not'; readonly value: Value }
   | { readonly type: 'any'; readonly values: readonly Value[] };
@@ -151,7 +151,7 @@ function readText(text: string, kind: ValueKind, tell: Tell): Value {
       if (isNumber(trimmed)) return { type: 'number', number: Number(trimmed) };
       break;
     case 'network': {
-      const block = parseBlock(trimmed);
+      const block = parseRange(trimmed);
       if (block !== null) return { type: 'block', block };
       break;
     }

@@ -1,4 +1,4 @@
-// Owns the words a policy is written with: actions, reasons, requirements, and the fields that conditions can name.
+// Owns the vocabulary of policy documents: actions, reasons, requirements, and the fields of conditions.
 import type { VerdictReason } from '../../model/reason.ts';
 
 /** The actions of rules and steps. */
@@ -83,11 +83,11 @@ export const FIELDS = {
   targeted: { kind: 'boolean', meaning: 'whether `targets` applies to the user' },
   deviceId: { kind: 'text', meaning: 'device id' },
   deviceType: { kind: 'text', meaning: 'device type that the phone sends, e.g. iPhone' },
-  model: { kind: 'text', meaning: 'model, reported or told by the phone' },
-  manufacturer: { kind: 'text', meaning: 'manufacturer, reported or told by the phone' },
-  platform: { kind: 'text', meaning: 'platform, e.g. ios or android, reported or told by the phone' },
-  os: { kind: 'text', meaning: 'operating system as raw text, reported or told by the phone' },
-  osVersion: { kind: 'version', meaning: 'version of the operating system, reported or told by the phone' },
+  model: { kind: 'text', meaning: 'model, from a feed or the phone' },
+  manufacturer: { kind: 'text', meaning: 'manufacturer, from a feed or the phone' },
+  platform: { kind: 'text', meaning: 'platform, e.g. ios or android, from a feed or the phone' },
+  os: { kind: 'text', meaning: 'operating system as raw text, from a feed or the phone' },
+  osVersion: { kind: 'version', meaning: 'version of the operating system, from a feed or the phone' },
   attributes: { kind: 'attribute', map: true, meaning: 'attributes of the device, by name' },
   managed: { kind: 'boolean', meaning: 'whether the device is managed' },
   compliant: { kind: 'boolean', meaning: 'whether the device is compliant; false once its grace has ended' },
@@ -107,7 +107,7 @@ export const FIELDS = {
   auth: {
     kind: 'text',
     perRequest: true,
-    meaning: 'how the request signs in: basic, bearer, certificate or negotiate',
+    meaning: 'authentication method of the request: basic, bearer, certificate or negotiate',
   },
   certificateIssuer: { kind: 'text', perRequest: true, meaning: 'issuer of the client certificate' },
   command: { kind: 'text', perRequest: true, meaning: 'command of the request, e.g. Sync' },
@@ -125,7 +125,7 @@ export const FIELDS = {
 /** The name of a field. */
 export type FieldName = keyof typeof FIELDS;
 
-/** What is known of a field. */
+/** The properties of a field. */
 export function fieldInfo(name: FieldName): FieldInfo {
   return FIELDS[name];
 }
@@ -133,6 +133,6 @@ export function fieldInfo(name: FieldName): FieldInfo {
 /** All field names, as written. */
 export const FIELD_NAMES = Object.keys(FIELDS) as readonly FieldName[];
 
-/** Ways to sign in that `auth` can name. */
+/** Authentication methods for the field `auth`. */
 export const AUTH_METHODS = ['basic', 'bearer', 'certificate', 'negotiate'] as const;
 export type AuthMethod = (typeof AUTH_METHODS)[number];

@@ -12,7 +12,7 @@ export interface HandVerdict {
   readonly reason: Reason;
   readonly validUntil: number | null;
   readonly since: number | null;
-  /** Which decision; null = the user is disabled. */
+  /** The decision; null = the user is disabled. */
   readonly decision: DecisionFacts | null;
 }
 
@@ -122,7 +122,7 @@ function weighs(decision: DecisionFacts, other: DecisionFacts): boolean {
   return made === otherMade ? described(decision) > described(other) : made > otherMade;
 }
 
-/** Tells apart two decisions that are alike in all that counts. */
+/** A text that orders two decisions which are otherwise equal. */
 function described({ by, source, reason }: DecisionFacts): string {
   return `${source ?? ''}\0${by ?? ''}\0${reason ?? ''}`;
 }

@@ -1,6 +1,6 @@
 // Owns the facts of an evaluation in the engine's form: texts in lower case, times in milliseconds, versions and
 // addresses parsed once.
-import type { Address } from '../compile/network.ts';
+import type { Address } from '../../ip-address.ts';
 import type { Version } from '../compile/version.ts';
 
 /** An attribute prepared for every kind of comparison; NaN or null = not of that kind. */
@@ -108,9 +108,9 @@ export interface DecisionFacts {
   readonly expiresAt: number | null;
   /** Only wipes: whether the device has acknowledged it. */
   readonly acknowledged: boolean;
-  /** The name it is stored under, where that is another name that may be the same user. */
+  /** The name it is stored under, if it is another name that may be the same user. */
   readonly onName?: string;
-  /** Only wipes: how far it has come, in words. */
+  /** Only wipes: their progress, as text. */
   readonly progress?: string;
 }
 

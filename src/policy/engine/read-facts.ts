@@ -1,5 +1,5 @@
 // Owns parsing of facts from JSON. It never fails: a value of the wrong type is unknown.
-import { parseAddress } from '../compile/network.ts';
+import { parseAddress } from '../../ip-address.ts';
 import { isPlainVersion, parseVersion } from '../compile/version.ts';
 import { foldCase } from '../document/case.ts';
 import { parseTime } from '../document/times.ts';

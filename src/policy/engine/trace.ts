@@ -55,7 +55,7 @@ interface StepTrace<Step extends string> {
   readonly outcome: Outcome;
 }
 
-/** One step of the walk. */
+/** One step of the evaluation. */
 export type TraceNode =
   | (StepTrace<'unreadableRecord'> & { readonly records: readonly string[] })
   | (StepTrace<'openWipe' | 'acknowledgedWipe' | 'blockByHand' | 'otherDecision'> & {

@@ -1,10 +1,10 @@
-// Owns what a policy decides.
+// Owns the verdict of a policy.
 import type { Action, Reason } from '../document/vocabulary.ts';
 import type { DecisionFacts } from './facts.ts';
 import type { WouldBe } from '../../model/verdict.ts';
 import { formatTime } from '../document/times.ts';
 
-/** What the gateway does with a request. */
+/** The action of the gateway on a request. */
 export type VerdictAction = Action | 'wipe' | 'accountWipe';
 
 /** A decision. Times are milliseconds since the epoch. */
@@ -17,13 +17,13 @@ export interface Verdict {
   readonly requirement: string | null;
   /** The first refusal in report-only mode. */
   readonly wouldBe: WouldBe | null;
-  /** When the deciding step lapses; null = never by itself. */
+  /** When the deciding step ends by time; null = never. */
   readonly validUntil: number | null;
   /** Since when the state exists; null = unknown. */
   readonly since: number | null;
   /** When to evaluate again: the next time at which a used fact may change; Infinity = never. */
   readonly recheckAt: number;
-  /** The decision by hand that decided; null = none did. */
+  /** The manual decision that decided; null = none. */
   readonly decision: DecisionFacts | null;
   /** Texts of the document for the user, by language, and `link`; null = the document has none for this reason. */
   readonly message: Readonly<Record<string, string>> | null;

@@ -162,7 +162,7 @@ export class Conduct {
     memory.task = 'sync';
   }
 
-  /** Heartbeats and folders of a Ping; of a Sync, in minutes before 14.0 as the wish was (MS-ASCMD 2.2.3.94). */
+  /** Adopts the server's limits: heartbeat and folders of a Ping, wait of a Sync (minutes before 14.0, MS-ASCMD 2.2.3.94). */
   private takeLimit(root: WbxmlElement | undefined): void {
     const { memory } = this;
     const seconds = textOf(child(root, 'HeartbeatInterval'));
@@ -221,7 +221,7 @@ export class Conduct {
     }
   }
 
-  /** The folders that are kept in step. */
+  /** The folders that are synchronised. */
   watched(): string[] {
     return [...this.screen.folders.values()]
       .filter(({ type }) => this.rules.family.folderTypes.includes(type))

@@ -11,7 +11,7 @@ export interface FamilyRules {
   readonly model: string;
   readonly os: string;
   /** Autodiscover: XML with the password (AOSP EasAutoDiscover), or version 2 without it (Outlook's AutoDetect). */
-  readonly discovery: 'xml' | 'json';
+  readonly autodiscover: 'xml' | 'json';
   /** Use of X-MS-Location in a 451: the host only (AOSP EasServerConnection), or the URL if it is https (Nachomail). */
   readonly takesOfLocation: 'host' | 'https';
   /** The app can erase the whole device; Outlook erases its account only. */
@@ -21,13 +21,13 @@ export interface FamilyRules {
 }
 
 /** All kinds. */
-export const FAMILIES: Readonly<Record<PhoneFamily, FamilyRules>> = {
+export const PHONE_FAMILIES: Readonly<Record<PhoneFamily, FamilyRules>> = {
   ios: {
     deviceType: 'iPhone',
     userAgent: 'Apple-iPhone15C2/2201.100',
     model: 'iPhone15C2',
     os: 'iOS 18.1',
-    discovery: 'xml',
+    autodiscover: 'xml',
     takesOfLocation: 'https',
     erasesDevice: true,
     folderTypes: ['2'],
@@ -37,7 +37,7 @@ export const FAMILIES: Readonly<Record<PhoneFamily, FamilyRules>> = {
     userAgent: 'Android/14-EAS-2.0',
     model: 'Pixel 8',
     os: 'Android 14',
-    discovery: 'xml',
+    autodiscover: 'xml',
     takesOfLocation: 'host',
     erasesDevice: true,
     folderTypes: ['2'],
@@ -47,7 +47,7 @@ export const FAMILIES: Readonly<Record<PhoneFamily, FamilyRules>> = {
     userAgent: 'Outlook-iOS-Android/1.0',
     model: 'Outlook for iOS and Android',
     os: 'iOS 18.1',
-    discovery: 'json',
+    autodiscover: 'json',
     takesOfLocation: 'https',
     erasesDevice: false,
     folderTypes: ['2'],

@@ -8,7 +8,7 @@ export interface PhoneEvent {
   readonly command: EasCommand | 'OPTIONS' | 'Autodiscover';
   /** HTTP status; 0 = no answer. */
   readonly http: number;
-  /** The command's own status, or that of its folder; null = said nothing. */
+  /** The command's own status, or that of its folder; null = none. */
   readonly status: string | null;
 }
 
@@ -20,7 +20,7 @@ export interface PhoneOptions extends PhoneAccount {
   readonly email?: string;
   /** Fixed protocol version; absent = the highest common one. */
   readonly version?: string;
-  /** What the phone speaks; default: all. */
+  /** Supported protocol versions; default: all. */
   readonly versions?: readonly string[];
   /** Kind of poll: a Ping, or a Sync with Wait (12.1 and later); default ping. */
   readonly push?: 'ping' | 'sync';
@@ -30,7 +30,7 @@ export interface PhoneOptions extends PhoneAccount {
   readonly heartbeat?: number;
   /** An order to wipe is reported as failed; default no. */
   readonly wipeFails?: boolean;
-  /** Waits so many milliseconds, or until `signal`; default: real time. */
+  /** Waits this number of milliseconds, or until `signal`; default: real time. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Called for every exchange. */
   readonly onEvent?: (event: PhoneEvent) => void;

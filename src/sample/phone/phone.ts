@@ -5,8 +5,8 @@ import { child, textOf } from '../../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { applyFolders, applySync, commonVersion, pingFolders, statusOf, syncCollection } from './answers.ts';
 import { Conduct } from './conduct.ts';
-import { discoverByJson, discoverByXml } from './discovery.ts';
-import { FAMILIES } from './families.ts';
+import { discoverByJson, discoverByXml } from './autodiscover.ts';
+import { PHONE_FAMILIES } from './families.ts';
 import type { FamilyRules } from './families.ts';
 import { Memory } from './memory.ts';
 import type { PhoneOptions } from './options.ts';
@@ -15,7 +15,7 @@ import type { ProvisionOutcome } from './provisioning.ts';
 import { reactionTo } from './reactions.ts';
 import {
   changeRequest,
-  composeMessage,
+  composeMail,
   folderSyncRequest,
   pingRequest,
   sendMailRequest,
@@ -46,7 +46,7 @@ export class Phone {
     const { server, email, version, heartbeat } = options;
     this.options = options;
     this.user = options.user ?? email ?? '';
-    this.rules = FAMILIES[options.family];
+    this.rules = PHONE_FAMILIES[options.family];
     this.transport = new Transport(options, this.user, this.rules);
     const url = server === undefined ? null : new URL(server);
     if (url?.pathname === '/') url.pathname = EAS_PATH;
@@ -77,7 +77,7 @@ export class Phone {
     return this.conduct.loops;
   }
 
-  /** What is spoken; null = not known yet. */
+  /** The protocol version in use; null = not known yet. */
   get version(): string | null {
     return this.memory.version;
   }
@@ -163,11 +163,11 @@ export class Phone {
   /** Sends a message. Returns whether the server took it. */
   async sendMail(to: string, subject: string, text: string, signal: AbortSignal): Promise<boolean> {
     const from = this.options.email ?? `${this.user}@example.com`;
-    const mime = composeMessage(from, to, subject, text);
+    const mime = composeMail(from, to, subject, text);
     const body = sendMailRequest(this.memory.version ?? '2.5', `${Date.now()}`, mime);
     const answer = await this.exchange('SendMail', body, signal);
-    // Success is an answer without a body (MS-ASCMD 2.2.1.17). Any failure leaves the message in the outbox; what it says
-    // of the account, the next request will be told too.
+    // Success is an answer without a body (MS-ASCMD 2.2.1.17). Any failure leaves the message in the outbox; if it is about the
+    // account, the next request gets it too.
     return answer?.status === 200 && answer.bytes.length === 0;
   }
 
@@ -193,7 +193,7 @@ export class Phone {
   private async discover(signal: AbortSignal): Promise<void> {
     const { memory, transport } = this;
     const email = this.options.email ?? '';
-    const search = this.rules.discovery === 'xml' ? discoverByXml : discoverByJson;
+    const search = this.rules.autodiscover === 'xml' ? discoverByXml : discoverByJson;
     const found = await search(email, async (url, request) => {
       const answer = await transport.send(url, request, signal).catch(() => null);
       this.options.onEvent?.({ command: 'Autodiscover', http: answer?.status ?? 0, status: null });
@@ -245,7 +245,7 @@ export class Phone {
     switch (outcome) {
       case 'provisioned': {
         memory.wiping = false;
-        // 14.1 and later said it in the Provision request; before 12.0 there is no such command.
+        // From 14.1 on the Provision request has the device information; before 12.0 there is no Settings command.
         const separately = memory.level >= 12 && memory.level < 14.1;
         if (!separately) memory.described = true;
         memory.task = memory.described ? memory.resume : 'information';
@@ -287,7 +287,7 @@ export class Phone {
     else memory.settled();
   }
 
-  /** One folder that is due, until it has nothing more. */
+  /** Synchronises one due folder until it has no more changes. */
   private async sync(signal: AbortSignal): Promise<void> {
     const { memory } = this;
     const [id = ''] = memory.due;
@@ -299,7 +299,7 @@ export class Phone {
     });
   }
 
-  /** Returns whether the folder is to be asked about again. */
+  /** Returns whether the folder must be synchronised again. */
   private onSync(id: string, key: string, { root }: PhoneAnswer): boolean {
     const collection = root === null ? undefined : syncCollection(root);
     const folder = this.screen.folders.get(id);
@@ -324,7 +324,7 @@ export class Phone {
       : pingRequest(seconds, watched);
     const begun = performance.now();
     const onAnswer = (answer: PhoneAnswer): void => {
-      // A Sync is remembered while it brings nothing, a Ping always.
+      // The server remembers a Sync only while it brings no changes, a Ping always.
       memory.cachedPoll = !syncs || answer.root === null ? meaning : null;
       if (syncs ? this.onSync(id, key, answer) : pingFolders(answer.root).length > 0) this.beginSync();
     };
@@ -332,9 +332,9 @@ export class Phone {
     this.conduct.pollEnded(performance.now() - begun);
   }
 
-  // -------------------------------------------------------------------------------------------- what all have in common
+  // -------------------------------------------------------------------------------------------- shared by all commands
 
-  /** Sends, and tells who watches. Null = no answer. */
+  /** Sends a request and reports the exchange. Null = no answer. */
   private async exchange(
     command: EasCommand | 'OPTIONS',
     body: WbxmlElement | string | null,
@@ -355,7 +355,7 @@ export class Phone {
     return answer;
   }
 
-  /** Sends; leaves success to `then`, and reacts to everything else by the table. */
+  /** Sends a request; calls `then` on success, and reacts to all other answers by the table. */
   private async ask(
     command: EasCommand | 'OPTIONS',
     body: WbxmlElement | null,
@@ -377,7 +377,7 @@ export class Phone {
     }
     memory.wentWell();
     if (command !== 'Provision' && command !== 'Settings' && command !== 'OPTIONS') memory.provisions = 0;
-    // Whatever was shown of an error is over.
+    // An earlier error is no longer shown.
     if (this.screen.state !== 'new') this.screen.state = 'connected';
     then(answer);
   }

@@ -5,7 +5,7 @@ import type { FamilyRules } from './families.ts';
 import { provisionAcknowledgement, provisionRequest, wipeAcknowledgement, wipeQuestion } from './requests.ts';
 import type { PhoneAnswer } from './transport.ts';
 
-/** What came of it; `refused` = an answer was none of success, and was reacted to. */
+/** The result; `refused` = the server did not report success, and the phone has reacted. */
 export type ProvisionOutcome =
   | 'provisioned'
   | 'refused'
@@ -14,11 +14,11 @@ export type ProvisionOutcome =
   | 'AccountOnlyRemoteWipe'
   | 'notWiped';
 
-/** What is provisioned. */
+/** The device to provision. */
 export interface ProvisionedDevice {
   readonly version: string;
   readonly rules: FamilyRules;
-  /** The server spoke of a wipe: the order is asked for, and no policy. */
+  /** The server announced a wipe: ask for the order instead of a policy. */
   readonly wiping: boolean;
   readonly canWipe: boolean;
   setPolicyKey(key: string): void;
@@ -26,12 +26,12 @@ export interface ProvisionedDevice {
 
 type Question = (body: WbxmlElement) => Promise<PhoneAnswer | null>;
 
-/** A failed wipe is ordered again (MS-ASPROV 3.2.5.1.2.2), and reported so often at most. */
+/** Most reports of a failed wipe, which the server orders again (MS-ASPROV 3.2.5.1.2.2). */
 const MAX_WIPE_REPORTS = 2;
 /** MS-ASPROV 2.2.2.54.1. */
 const WRONG_KEY = '5';
 
-/** `ask` resolves with success only, and reacts to all else; `tell` does not care what is answered. */
+/** `ask` resolves only on success and reacts to all other answers; `tell` ignores the answer. */
 export async function provisionDevice(
   device: ProvisionedDevice,
   ask: Question,
@@ -43,7 +43,7 @@ export async function provisionDevice(
   if (first === null) return 'refused';
   const order = wipeOrder(first);
   if (order !== null) return reportWipe(order, device.canWipe, tell);
-  // The server has changed its mind about the wipe, or has no policy for this user.
+  // The wipe was cancelled, or the server has no policy for this user.
   const temporary = textOf(child(policyOf(first), 'PolicyKey'));
   if (temporary === undefined) return 'provisioned';
   device.setPolicyKey(temporary);

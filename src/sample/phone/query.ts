@@ -1,8 +1,8 @@
-// Owns the queries of the sample phone, plain and base64 (MS-ASHTTP 2.2.1.1.1). Written apart from the gateway's own reader.
+// Owns the queries of the sample phone, plain and base64 (MS-ASHTTP 2.2.1.1.1). Independent of the gateway's parser.
 import { commandByName } from '../../eas/commands.ts';
 import type { EasCommand } from '../../eas/commands.ts';
 
-/** What a query tells. */
+/** The content of a query. */
 export interface QueryFacts {
   readonly command: EasCommand;
   readonly user: string;
@@ -17,7 +17,7 @@ export interface QueryFacts {
 export function plainQuery({ command, user, deviceId, deviceType }: QueryFacts): string {
   const names = { Cmd: command, User: user, DeviceId: deviceId, DeviceType: deviceType };
   const query = new URLSearchParams(names).toString();
-  // Up to 12.1 the copy in Sent Items is asked for here; later in the body, and the name does no harm.
+  // Up to 12.1 this requests the copy in Sent Items; later versions request it in the body, and ignore the parameter.
   return command === 'SendMail' ? `${query}&SaveInSent=T` : query;
 }
 
@@ -26,7 +26,7 @@ const OPTIONS_TAG = 7;
 const SAVE_IN_SENT = 1;
 const USER_TAG = 8;
 
-/** For 12.1 and later; version and policy key stand in it, not in headers. */
+/** For 12.1 and later; it contains version and policy key, which are then not sent as headers. */
 export function base64Query(facts: QueryFacts): string {
   const { command, user, deviceType, version, policyKey } = facts;
   const id = idBytes(facts.deviceId);
@@ -42,7 +42,7 @@ export function base64Query(facts: QueryFacts): string {
   return Buffer.concat(parts).toString('base64');
 }
 
-/** Windows clients send their 16 bytes raw; all others the text. */
+/** The id: 16 raw bytes for Windows clients, else its text. */
 function idBytes(deviceId: string): Buffer {
   return /^[0-9A-Fa-f]{32}$/.test(deviceId) ? Buffer.from(deviceId, 'hex') : Buffer.from(deviceId);
 }

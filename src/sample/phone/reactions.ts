@@ -106,7 +106,7 @@ const COMMON: readonly ReactionRow[] = [
   row('status 111', 'wait'),
   row('status 113', 'full', 'wait'),
   ...rows('status', DENIED, 'deny', 'deny'),
-  // AOSP: isTransientError; others synchronise anew.
+  // AOSP: isTransientError; others synchronise from the beginning.
   row('status 132', 'startOver', 'wait'),
   row('status 133', 'startOver', 'wait'),
   row('status 134', 'startOver'),

@@ -111,7 +111,7 @@ export function sendMailRequest(version: string, clientId: string, mime: string)
 }
 
 /** A small message in plain text. */
-export function composeMessage(from: string, to: string, subject: string, text: string): string {
+export function composeMail(from: string, to: string, subject: string, text: string): string {
   return (
     `From: ${from}\r\nTo: ${to}\r\nSubject: ${subject}\r\nMIME-Version: 1.0\r\n` +
     `Content-Type: text/plain; charset=utf-8\r\n\r\n${text}\r\n`

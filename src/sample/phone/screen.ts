@@ -1,4 +1,4 @@
-// Owns what the sample phone's user sees: folders, messages, and the state of the account.
+// Owns the visible state of the sample phone: folders, messages, and the state of the account.
 
 /** A message in the list. */
 export interface ShownMessage {
@@ -51,7 +51,7 @@ export class Screen {
     return [...this.folders.values()].map(({ name }) => name);
   }
 
-  /** Everything in the folder of this type; 2 = Inbox. */
+  /** All messages in the folder of this type; 2 = Inbox. */
   messagesOf(type: string): ShownMessage[] {
     const folder = [...this.folders.values()].find((one) => one.type === type);
     return folder === undefined ? [] : [...folder.messages.values()];
@@ -62,7 +62,7 @@ export class Screen {
     return this.messagesOf('2').map(({ subject }) => subject);
   }
 
-  /** The folder that a message is shown in. */
+  /** The folder that contains a message. */
   folderWith(message: string): ShownFolder | undefined {
     return [...this.folders.values()].find(({ messages }) => messages.has(message));
   }

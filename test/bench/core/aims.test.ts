@@ -23,7 +23,7 @@ describe('outcomeOf', () => {
     expect(outcomeOf(atMostOne(0.9, 1.1, 1.2), RESULT)).toMatchObject({ value: 1.1, verdict: 'missed' });
   });
 
-  it('takes rounds more than twofold apart for no evidence that an aim is met', () => {
+  it('does not report an aim as met when its rounds differ more than twofold', () => {
     expect(outcomeOf(atMostOne(0.15, 0.9, 1.7), RESULT)?.verdict).toBe('not measured');
     expect(outcomeOf(atMostOne(-1, 0.9), RESULT)?.verdict).toBe('not measured');
   });
@@ -32,7 +32,7 @@ describe('outcomeOf', () => {
     expect(outcomeOf(atMostOne(2, 3, 9), RESULT)?.verdict).toBe('missed');
   });
 
-  it('has no outcome for an aim that the run has no figures for', () => {
+  it('returns no outcome for an aim that the run did not measure', () => {
     expect(outcomeOf(atMostOne(), RESULT)).toBeNull();
   });
 });

@@ -1,4 +1,4 @@
-// Owns the promises about requests whose decision changes under way: what the phone gets, and which code the log has.
+// Owns the promises about requests whose decision changes while they are processed: the answer and the code in the log.
 import { describe, expect, it } from 'vitest';
 import { ERRORS } from '../../../src/errors.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
@@ -17,7 +17,7 @@ async function clientOf(gateway: TestGateway): Promise<RawClient> {
 }
 
 describe('a decision that changes while it is looked up', () => {
-  it('counts, and not what was looked up', async () => {
+  it('takes precedence over the result of the look-up', async () => {
     const backend = await backendOf(answerOk);
     const gateway = await gatewayOf(backend);
     gateway.verdicts.set('abc123', 'miss');
@@ -32,7 +32,7 @@ describe('a decision that changes while it is looked up', () => {
     expect(lookUps).toBe(1);
   });
 
-  it('again and again is told as "come again", by a code of its own and not as a store that is away', async () => {
+  it('repeatedly leads to 503 with a code of its own, not the one of an unavailable store', async () => {
     const backend = await backendOf(answerOk);
     const gateway = await gatewayOf(backend);
     gateway.verdicts.set('abc123', 'miss');
@@ -48,7 +48,7 @@ describe('a decision that changes while it is looked up', () => {
     expect(backend.requests).toEqual([]);
   });
 
-  it('while the mail server is asked about the credentials counts too: the request goes on under the new one', async () => {
+  it('during the credential check takes precedence too: the request continues under the new one', async () => {
     const backend = await backendOf(() => undefined);
     const gateway = await gatewayOf(backend);
     gateway.verdicts.set('abc123', verdict('block'));
@@ -70,7 +70,7 @@ describe('a request that a changed decision ends', () => {
   it.each([
     ['FolderSync', FOLDER_SYNC, 503],
     ['Ping', PING, 200],
-  ] as const)('has the status of the documents: %s', async (command, body, status) => {
+  ] as const)('is answered with the documented status: %s', async (command, body, status) => {
     const backend = await backendOf(() => undefined);
     const gateway = await gatewayOf(backend);
     const client = await clientOf(gateway);
@@ -81,13 +81,13 @@ describe('a request that a changed decision ends', () => {
     expect(answer.status).toBe(status);
     expect(answer.header('retry-after')).toBe(status === 503 ? '1' : undefined);
     expect(gateway.finished[0]).toMatchObject({ status, error: 'EASGATE_DECISION_CHANGED' });
-    // A 403 would be final to some phones, and makes others provision without end.
+    // A 403 is final for some phones and makes others repeat Provision endlessly.
     expect(ERRORS.EASGATE_DECISION_CHANGED.status).toBe(503);
   });
 });
 
-describe('the bytes that the log counts of an answer of the gateway', () => {
-  it('are those of its body', async () => {
+describe('the logged size of a local reply', () => {
+  it('is the size of its body', async () => {
     const page = 'sign in';
     const backend = await backendOf((asked) =>
       asked.connection.socket.write(

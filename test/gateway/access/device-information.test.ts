@@ -1,4 +1,4 @@
-// Owns the promise that what an allowed phone says of itself is written down, on both stores, and serves when it is kept out.
+// Owns the promise that device information of an allowed phone is stored, on both stores, and used when the phone is quarantined.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../../src/identity/device.ts';
 import { fromXml } from '../../../src/eas/wbxml/xml.ts';
@@ -25,7 +25,7 @@ describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
     ['Settings', SETTINGS, 'iPhone15C2'],
     ['Provision', PROVISION, 'iPhone16C1'],
   ] as const)(
-    'is known by what it says in %s, also when it is quarantined later',
+    'is known by the device information in its %s, also when it is quarantined later',
     async (command, xml, model) => {
       const office = await openOffice(kind);
       onTestFinished(() => office.close());
@@ -37,7 +37,7 @@ describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
         device: 'PHONE1',
       });
       onTestFinished(() => phone.close());
-      // The partnership is known, and said to be so on this connection, before the phone tells of itself.
+      // The partnership is already recorded for this connection before the phone sends its device information.
       expect((await phone.folderSync()).easStatus).toBe('1');
       expect((await phone.command(command, fromXml(xml))).status).toBe(200);
       const told = { model, os: 'iOS 18.1', imei: '350000000000006' };
@@ -59,8 +59,8 @@ describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
   );
 });
 
-describe('what an allowed phone says of itself', () => {
-  it('passes as it came, and counts only when the mail server took the password', async () => {
+describe('device information of an allowed phone', () => {
+  it('is forwarded unchanged, and stored only when the mail server accepted the password', async () => {
     const world = await openQuarantine(guarded());
     world.gateway.change('phone1', 'allow');
     const stranger = world.phone({ password: 'wrong' });
@@ -73,7 +73,7 @@ describe('what an allowed phone says of itself', () => {
     expect(first?.body).toEqual(second?.body);
   });
 
-  it('that is no WBXML passes too, and says nothing', async () => {
+  it('that is not WBXML is forwarded too, and not stored', async () => {
     const world = await openQuarantine(guarded());
     world.gateway.change('phone1', 'allow');
     const odd = Buffer.from('03016a00001245c30501', 'hex');

@@ -1,5 +1,5 @@
-// Owns the promise that a poll without folders, which the mail server would hold on those it remembers, never joins a phone
-// that shows the quarantine mailbox to its real one, nor the other way round.
+// Owns the promise that a poll without folders, which the mail server would hold on the folders it remembers, never mixes the
+// quarantine mailbox with the real one.
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../../src/identity/device.ts';
@@ -21,10 +21,10 @@ checkLeaks();
 const WBXML = 'application/vnd.ms-sync.wbxml';
 interface Poll {
   readonly command: 'Ping' | 'Sync';
-  /** What the phone is told that is to send all of it. */
+  /** The status that makes the phone send the complete request. */
   readonly sendAll: string;
   readonly full: (folder: string) => string;
-  /** Names less than all its folders. */
+  /** A request that names only some of its folders. */
   readonly partial: string;
 }
 
@@ -56,7 +56,7 @@ const empty = (phone: EasClient, { command }: Poll): Promise<EasAnswer> => phone
 
 describe.each(['12.1', '14.1'])('a phone that speaks %s', (version) => {
   describe.each(POLLS)('and sends an empty $command', (poll) => {
-    it('between quarantine and mail is asked for its folders, led out of the quarantine mailbox, and then left alone', async () => {
+    it('after a quarantine must send its folders, leaves the quarantine mailbox, and is then forwarded', async () => {
       const world = await openWorld();
       world.gateway.change('phone1', 'allow');
       const phone = world.phone({ version });
@@ -76,7 +76,7 @@ describe.each(['12.1', '14.1'])('a phone that speaks %s', (version) => {
       expect((await say(phone, poll, poll.partial)).body.toString()).toBe('ok');
     });
 
-    it('that names a part of them is asked for all', async () => {
+    it('that names only some folders must send all', async () => {
       const world = await openWorld();
       world.gateway.change('phone1', 'allow');
       const phone = world.phone({ version });
@@ -84,7 +84,7 @@ describe.each(['12.1', '14.1'])('a phone that speaks %s', (version) => {
       expect(world.mailRequests()).toEqual([]);
     });
 
-    it('between mail and quarantine is told to send all, then that its folders are others', async () => {
+    it('at the start of a quarantine must send all, then synchronise its folders', async () => {
       const world = await openWorld();
       world.gateway.change('phone1', 'allow');
       const phone = world.phone({ version });
@@ -95,7 +95,7 @@ describe.each(['12.1', '14.1'])('a phone that speaks %s', (version) => {
       expect(world.mailRequests()).toHaveLength(1);
     });
 
-    it('and is quarantined while the mail server holds it starts over at once', async () => {
+    it('and is quarantined while the mail server holds it must start over at once', async () => {
       const world = await openQuarantine(
         guarded(({ method, body, connection }) => {
           if (method === 'OPTIONS' || body.length > 0)
@@ -113,7 +113,7 @@ describe.each(['12.1', '14.1'])('a phone that speaks %s', (version) => {
   });
 });
 
-it('a phone that never was in the quarantine mailbox is asked once by each gateway, not by each connection', async () => {
+it('a phone that was never in the quarantine mailbox must send its folders once per gateway, not per connection', async () => {
   const world = await openWorld();
   world.gateway.change('phone1', 'allow');
   const [ping] = POLLS as [Poll];
@@ -124,7 +124,7 @@ it('a phone that never was in the quarantine mailbox is asked once by each gatew
   expect((await second.ping()).body.toString()).toBe('ok');
 });
 
-it('a poll of folders of the quarantine mailbox is led out of it also when it is coded', async () => {
+it('a coded poll of folders of the quarantine mailbox leaves that mailbox too', async () => {
   const world = await openWorld();
   world.gateway.change('phone1', 'allow');
   const [ping] = POLLS as [Poll];
@@ -141,7 +141,7 @@ it('a poll of folders of the quarantine mailbox is led out of it also when it is
   client.destroy();
 });
 
-it('where there is no quarantine mailbox, polls of all kinds pass', async () => {
+it('all polls are forwarded when the quarantine mailbox is off', async () => {
   const world = await openQuarantine(guarded(), { quarantine: null });
   world.gateway.change('phone1', 'allow');
   expect((await world.phone().ping()).body.toString()).toBe('ok');
@@ -157,7 +157,7 @@ describe.each(STORES)('with two gateways on the %s store', (kind) => {
     return phone;
   };
 
-  it('a phone that was in the quarantine mailbox at one is asked for its folders by the other', async () => {
+  it('a phone that was in the quarantine mailbox at one must send its folders to the other', async () => {
     office = await openOffice(kind);
     onTestFinished(() => office.close());
     let version = 0;
@@ -184,7 +184,7 @@ describe.each(STORES)('with two gateways on the %s store', (kind) => {
     expect((await there.ping()).easStatus).toBe('3');
     expect(other.gateway.heldPolls()).toBe(0);
 
-    // A report that says nothing new costs the phone nothing.
+    // A report without news causes no extra request of the phone.
     const again = there.ping(600, folder);
     await until(() => office.mail.held() === 1, 'the mail server to hold the poll');
     await office.operator.putDevices([deviceReport(KEY, { version: ++version, observedAt: 2 })]);

@@ -1,4 +1,4 @@
-// Owns the promise that what a connection said before never stands for what its next request says.
+// Owns the promise that the head of an earlier request on a connection is never used for a different head.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
@@ -41,19 +41,32 @@ async function ask(what: Said): Promise<number> {
 }
 
 describe('a connection', () => {
-  it('that repeats its request is named alike each time', async () => {
+  it('that repeats its request is identified the same way each time', async () => {
     await open();
-    for (let count = 0; count < 3; count++) expect(await ask({ login: 'alice' })).toBe(200);
+    for (let count = 0; count < 6; count++) expect(await ask({ login: 'alice' })).toBe(200);
     const names = gateway.finished.map(({ user, device }) => [user, device]);
-    expect(names).toEqual([
-      ['alice', 'a1'],
-      ['alice', 'a1'],
-      ['alice', 'a1'],
-    ]);
+    expect(names).toEqual(Array.from({ length: 6 }, () => ['alice', 'a1']));
     expect(new Set(backend.requests.map(({ head }) => head)).size).toBe(1);
   });
 
-  it('that changes its device is decided by the new one', async () => {
+  it('has the headers of each request forwarded, also of one as long as those before it', async () => {
+    await open();
+    const agents = [
+      ...Array<string>(5).fill('one'),
+      ...Array<string>(5).fill('two'),
+      'one',
+      'one',
+      'six',
+      'one',
+    ];
+    for (const agent of agents) {
+      client.send(said({ login: 'alice' }).replace('Host: m', `Host: m\r\nUser-Agent: ${agent}`));
+      expect((await client.response()).status).toBe(200);
+    }
+    expect(backend.requests.map((one) => one.header('user-agent'))).toEqual(agents);
+  });
+
+  it('that changes its device id gets the verdict of the new one', async () => {
     await open();
     gateway.change('b2', 'block');
     expect(await ask({ login: 'alice' })).toBe(200);
@@ -66,21 +79,21 @@ describe('a connection', () => {
     ]);
   });
 
-  it('that changes its user must claim to be that one', async () => {
+  it('that changes its user must change the User= claim too', async () => {
     await open();
     expect(await ask({ login: 'alice' })).toBe(200);
     expect(await ask({ login: 'bob', claim: 'alice' })).toBe(403);
     expect(backend.requests).toHaveLength(1);
   });
 
-  it('that changes its claim only is refused', async () => {
+  it('that changes only its User= claim is refused', async () => {
     await open();
     expect(await ask({ login: 'alice' })).toBe(200);
     expect(await ask({ login: 'alice', claim: 'bob' })).toBe(403);
     expect(backend.requests).toHaveLength(1);
   });
 
-  it('has its claim rewritten for each user anew', async () => {
+  it('has its User= claim rewritten for each user', async () => {
     await open({ identity: { userClaim: 'rewrite' } });
     for (const login of ['alice', 'bob', 'bob', 'alice'])
       expect(await ask({ login, claim: 'carol' })).toBe(200);
@@ -92,7 +105,7 @@ describe('a connection', () => {
     ]);
   });
 
-  it('that said the same head often is not taken by its length', async () => {
+  it('that repeated a head often is not identified by the length of the head', async () => {
     await open();
     gateway.change('b2', 'block');
     for (let count = 0; count < 4; count++) expect(await ask({ login: 'alice' })).toBe(200);
@@ -104,7 +117,7 @@ describe('a connection', () => {
     expect(backend.requests.filter(({ method }) => method === 'POST')).toHaveLength(4);
   });
 
-  it('that said the same head often is read as ever when it comes in pieces, or twice at once', async () => {
+  it('that repeated a head often is read correctly when the head is cut or pipelined', async () => {
     await open();
     for (let count = 0; count < 3; count++) expect(await ask({ login: 'alice' })).toBe(200);
     const again = said({ login: 'alice' });
@@ -121,10 +134,10 @@ describe('a connection', () => {
     expect(new Set(backend.requests.map(({ head }) => head)).size).toBe(1);
   });
 
-  it('has a client that ends a handshake as another user asked who it is', async () => {
+  it('that ends a handshake as another user gets a 401', async () => {
     await open();
     expect(await ask({ login: 'alice' })).toBe(200);
-    // NTLM, type 3, of user "bob" (MS-NLMP 2.2.1.3): no handshake was opened, and alice is claimed.
+    // NTLM, type 3, of user "bob" (MS-NLMP 2.2.1.3), without a handshake before it; User= claims alice.
     const closing = Buffer.alloc(80);
     closing.write('NTLMSSP\0', 0, 'latin1');
     closing.writeUInt32LE(3, 8);

@@ -1,4 +1,4 @@
-// Owns the promises of the local replies: which refusal a verdict becomes, and its bytes on the wire.
+// Owns the promises of the local replies: the refusal for each verdict, and its bytes on the wire.
 import { describe, expect, it } from 'vitest';
 import type { EasCommand } from '../../../src/eas/commands.ts';
 import { REFUSALS } from '../../../src/eas/refusals.ts';
@@ -38,7 +38,7 @@ describe('refusal', () => {
     ['quarantine', '14.1', '129'],
     ['wipe', '14.1', '140'],
     ['accountWipe', '16.1', '140'],
-    // Only 16.1 knows a wipe of the account alone: an older phone must not be led to wipe everything.
+    // Only 16.1 has the account-only wipe: an older phone must not get an order to wipe everything.
     ['accountWipe', '14.1', '129'],
   ])('%s at %s is status %s in the body', (action, version, status) => {
     const reply = refusal(refused(action, 'FolderSync', version), 30);
@@ -57,7 +57,7 @@ describe('refusal', () => {
     expect(reply.data).toContain(` ${reply.status} `);
   });
 
-  it('of a wipe that the directory does not confirm says to come again, and not that the phone is out', () => {
+  it('of a wipe that the directory does not confirm says "try later", not "blocked"', () => {
     const exchange = refused('block', 'FolderSync', '14.1', 'storeUnavailable');
     expect(refusal(exchange, 30).data.split('\r\n\r\n')[1]).toBe(
       Buffer.from('03016a000007564c03313131000101', 'hex').toString('latin1'),
@@ -68,7 +68,7 @@ describe('refusal', () => {
     );
   });
 
-  it('reaches every refusal there is, from some verdict', () => {
+  it('covers every refusal with some verdict', () => {
     const reached = new Set<string>(
       Object.values(REFUSAL_BY_ACTION).flatMap((one) => [
         one.refusal,
@@ -79,7 +79,7 @@ describe('refusal', () => {
     expect([...reached].toSorted()).toEqual(Object.keys(REFUSALS).toSorted());
   });
 
-  it('frames the body, and says when the connection closes', () => {
+  it('frames its body, and announces when the connection closes', () => {
     const exchange = refused('block', 'Sync', '14.1');
     const body = Buffer.from('03016a00454e03313239000101', 'hex').toString('latin1');
     const head =
@@ -89,7 +89,7 @@ describe('refusal', () => {
     expect(refusal(exchange, 30).data).toBe(`${head}\r\nConnection: close\r\n\r\n${body}`);
   });
 
-  it('knows an Android phone by its User-Agent, and by its DeviceType where there is none', () => {
+  it('recognises an Android phone by its User-Agent, or by its DeviceType without one', () => {
     const exchange = refused('block', 'Ping', '14.1');
     const ping7 = Buffer.from('03016a00000d45470337000101', 'hex').toString('latin1');
     expect(refusal(exchange, 30).data.endsWith(ping7)).toBe(false);
@@ -100,19 +100,16 @@ describe('refusal', () => {
   });
 });
 
-describe.each([...VERSIONS, '12.0', '14.0', '16.0'])(
-  'a Sync of %s whose folders are others now',
-  (version) => {
-    const sync = (folder: string): string =>
-      `<Sync xmlns="AirSync:"><Collections><Collection><SyncKey>7</SyncKey><CollectionId>${folder}</CollectionId></Collection></Collections></Sync>`;
-    const CHANGED = '<Sync xmlns="AirSync:"><Status>12</Status></Sync>';
+describe.each([...VERSIONS, '12.0', '14.0', '16.0'])('a Sync of %s whose folders have changed', (version) => {
+  const sync = (folder: string): string =>
+    `<Sync xmlns="AirSync:"><Collections><Collection><SyncKey>7</SyncKey><CollectionId>${folder}</CollectionId></Collection></Collections></Sync>`;
+  const CHANGED = '<Sync xmlns="AirSync:"><Status>12</Status></Sync>';
 
-    it('is told so for the whole command, wherever it is told', () => {
-      const held = startOver('Sync');
-      expect(held && toXml(decodeWbxml(held))).toBe(CHANGED);
-      expect(answeredXml(answerMailbox(mailboxRequest('Sync', version, sync('5'))))).toBe(CHANGED);
-      const issued = answerIssued('Sync', version, fromXml(sync(INBOX)));
-      expect(issued && answeredXml(issued)).toBe(CHANGED);
-    });
-  },
-);
+  it('gets the status for the whole command in every kind of reply', () => {
+    const held = startOver('Sync');
+    expect(held && toXml(decodeWbxml(held))).toBe(CHANGED);
+    expect(answeredXml(answerMailbox(mailboxRequest('Sync', version, sync('5'))))).toBe(CHANGED);
+    const issued = answerIssued('Sync', version, fromXml(sync(INBOX)));
+    expect(issued && answeredXml(issued)).toBe(CHANGED);
+  });
+});

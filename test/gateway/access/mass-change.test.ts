@@ -1,4 +1,4 @@
-// Owns the promises of changes that concern many open requests: restrictions first, releases at a pace.
+// Owns the promises of changes that concern many open requests: restrictions first, releases at a limited rate.
 import { describe, expect, it } from 'vitest';
 import { MassChange } from '../../../src/gateway/access/mass-change.ts';
 import type { Concerned, PolicyEffect } from '../../../src/gateway/access/mass-change.ts';
@@ -53,7 +53,7 @@ class World {
 }
 
 describe('a policy change', () => {
-  it('restricts all that it keeps out, and then lets in 200 at once and so many a second', async () => {
+  it('first restricts all requests that it refuses, then releases 200 at once and the rest at a limited rate', async () => {
     const world = new World(50);
     world.change.begin([
       ...world.open(1_000, 'same'),
@@ -72,7 +72,7 @@ describe('a policy change', () => {
     expect(world.releases.waiting).toBe(745);
   });
 
-  it('lets in a few at once', async () => {
+  it('releases a small number at once', async () => {
     const world = new World(1);
     world.change.begin(world.open(200, 'releases'));
     await until(() => world.releases.waiting === 200 && !world.change.isBusy);
@@ -80,7 +80,7 @@ describe('a policy change', () => {
     await until(() => world.decided.length === 200);
   });
 
-  it('takes the place of one that still lets in: what it restricts is let in no more', async () => {
+  it('replaces an earlier change that still releases requests', async () => {
     const world = new World(1);
     const phones = world.open(500, 'releases');
     world.change.begin(phones);
@@ -93,7 +93,7 @@ describe('a policy change', () => {
     expect(world.count('releases')).toBe(0);
   });
 
-  it('gives other work its turn between slices', async () => {
+  it('yields to other work between batches', async () => {
     const world = new World(1);
     world.change.begin(world.open(2_000, 'restricts'));
     const seen: number[] = [];

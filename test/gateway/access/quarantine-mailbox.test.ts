@@ -1,4 +1,4 @@
-// Owns the promises of the quarantine mailbox at the gateway: what a phone gets, and that the mail server hears nothing.
+// Owns the promises of the quarantine mailbox at the gateway: the replies, and that no request reaches the mail server.
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from '../../../src/eas/wbxml/decode.ts';
@@ -21,7 +21,7 @@ let world: Quarantine;
 const say = (phone: EasClient, command: string, xml: string): Promise<EasAnswer> =>
   phone.command(command, fromXml(xml));
 
-/** Goes as far as the message; resolves with the id of the Inbox. */
+/** Synchronises up to the message; resolves with the id of the Inbox. */
 async function open(phone: EasClient): Promise<string> {
   const folders = await phone.folderSync();
   const inbox = find(folders.tree, 'ServerId') ?? '';
@@ -33,7 +33,7 @@ async function open(phone: EasClient): Promise<string> {
 }
 
 describe.each(VERSIONS)('a quarantined phone that speaks %s', (version) => {
-  it('gets folders and one message, once, and the mail server is only asked about the password', async () => {
+  it('gets folders and one message, once; the mail server only checks the password', async () => {
     world = await openQuarantine();
     const phone = world.phone({ version });
     const inbox = await open(phone);
@@ -41,11 +41,11 @@ describe.each(VERSIONS)('a quarantined phone that speaks %s', (version) => {
     expect(again.status).toBe(200);
     expect(changes(again, 'Add')).toEqual([]);
     expect(world.mailRequests()).toEqual([]);
-    // With the password, and once a minute without any.
+    // One question with the password, and one a minute without credentials.
     expect(world.backend.requests).toHaveLength(2);
   });
 
-  it('has its Ping held here, and learns at once that it may have its mail', async () => {
+  it('has its Ping held by the gateway, which ends it at once when the phone is allowed', async () => {
     world = await openQuarantine();
     const phone = world.phone({ version });
     const inbox = await open(phone);
@@ -59,7 +59,7 @@ describe.each(VERSIONS)('a quarantined phone that speaks %s', (version) => {
     expect(world.mailRequests()).toEqual([]);
   });
 
-  it('never hears that its mail was sent', async () => {
+  it('never gets a success for sending mail', async () => {
     world = await openQuarantine();
     const phone = world.phone({ version });
     const sent = await phone.sendMail('bob@example.com', 'Hello', 'Text');
@@ -69,7 +69,7 @@ describe.each(VERSIONS)('a quarantined phone that speaks %s', (version) => {
     expect(world.mailRequests()).toEqual([]);
   });
 
-  it('finds nothing, and changes nothing', async () => {
+  it('gets empty results and cannot change anything', async () => {
     world = await openQuarantine();
     const phone = world.phone({ version });
     const inbox = await open(phone);
@@ -107,7 +107,7 @@ describe.each(VERSIONS)('a quarantined phone that speaks %s', (version) => {
 });
 
 describe('a quarantined phone', () => {
-  it('is told who it is by its own words: model, system and IMEI reach the inventory', async () => {
+  it('has its device information stored: model, system and IMEI are in the inventory', async () => {
     world = await openQuarantine();
     const answer = await say(
       world.phone({ version: '12.1' }),
@@ -123,7 +123,7 @@ describe('a quarantined phone', () => {
     expect(world.mailRequests()).toEqual([]);
   });
 
-  it('is provisioned by the gateway, or by the mail server where that is wanted', async () => {
+  it('is provisioned by the gateway, or by the mail server if so configured', async () => {
     world = await openQuarantine();
     expect((await world.phone().provision()).easStatus).toBe('1');
     expect(world.mailRequests()).toEqual([]);
@@ -143,13 +143,13 @@ describe('a quarantined phone', () => {
     '<Settings xmlns="Settings:"><Oof><Get><BodyType>TEXT</BodyType></Get></Oof></Settings>',
     '<Settings xmlns="Settings:"><UserInformation><Get/></UserInformation></Settings>',
     '<Settings xmlns="Settings:"><DeviceInformation><Set><Model>x</Model></Set></DeviceInformation><Oof><Set><OofState>1</OofState></Set></Oof></Settings>',
-  ])('reaches no settings of the mailbox through the mail server: %s', async (xml) => {
+  ])('cannot reach settings of the mailbox at the mail server: %s', async (xml) => {
     world = await openQuarantine(guarded(), { quarantine: quarantineSettings('server') });
     expect((await say(world.phone(), 'Settings', xml)).status).toBe(200);
     expect(world.mailRequests()).toEqual([]);
   });
 
-  it('may send its body in chunks, slowly, coded, or when it is asked for', async () => {
+  it('may send its body chunked, slowly, coded, or after 100 Continue', async () => {
     world = await openQuarantine();
     const body = encodeWbxml(
       fromXml('<FolderSync xmlns="FolderHierarchy:"><SyncKey>0</SyncKey></FolderSync>'),
@@ -179,7 +179,7 @@ describe('a quarantined phone', () => {
     expect(world.mailRequests()).toEqual([]);
   });
 
-  it('is refused with a body that is no WBXML, too large, or grows when unpacked', async () => {
+  it('is refused with a body that is not WBXML, too large, or too large when decompressed', async () => {
     world = await openQuarantine();
     const good = encodeWbxml(
       fromXml('<FolderSync xmlns="FolderHierarchy:"><SyncKey>0</SyncKey></FolderSync>'),
@@ -204,7 +204,7 @@ describe('a quarantined phone', () => {
     expect(world.mailRequests()).toEqual([]);
   });
 
-  it('that leaves while its poll is held leaves nothing behind', async () => {
+  it('that disconnects while its poll is held frees all resources', async () => {
     world = await openQuarantine();
     const phone = world.phone();
     const inbox = await open(phone);
@@ -216,7 +216,7 @@ describe('a quarantined phone', () => {
     await until(() => world.gateway.heldPolls() === 0, 'the end of the poll');
   });
 
-  it('gets a valid end of its poll when the gateway stops', async () => {
+  it('gets a valid reply to its poll when the gateway stops', async () => {
     world = await openQuarantine();
     const phone = world.phone();
     const inbox = await open(phone);
@@ -227,7 +227,7 @@ describe('a quarantined phone', () => {
     await drained;
   });
 
-  it('has a Sync held that may wait, and gets the end of it when it may have its mail', async () => {
+  it('has a Sync with Wait held, which ends when the phone is allowed', async () => {
     world = await openQuarantine();
     const phone = world.phone();
     const inbox = await open(phone);
@@ -239,7 +239,7 @@ describe('a quarantined phone', () => {
     expect(world.mailRequests()).toEqual([]);
   });
 
-  it('in the middle of its first sync meets no other mailbox when it is let in', async () => {
+  it('that is allowed in the middle of its first synchronisation does not mix the mailboxes', async () => {
     world = await openQuarantine();
     const phone = world.phone();
     const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
@@ -253,7 +253,7 @@ describe('a quarantined phone', () => {
     expect(world.mailRequests()).toHaveLength(1);
   });
 
-  it('with keys of its real mailbox is led to start over', async () => {
+  it('with keys of its real mailbox must start over', async () => {
     world = await openQuarantine();
     const phone = world.phone();
     phone.folderKey = '17';
@@ -264,7 +264,7 @@ describe('a quarantined phone', () => {
     expect(world.mailRequests()).toEqual([]);
   });
 
-  it('is answered like a blocked one where there is to be no mailbox', async () => {
+  it('is answered like a blocked one when the quarantine mailbox is off', async () => {
     world = await openQuarantine(guarded(), { quarantine: null });
     expect((await world.phone().folderSync()).easStatus).toBe('129');
     expect((await world.phone({ version: '12.1' }).folderSync()).status).toBe(403);

@@ -1,10 +1,10 @@
-// Owns the promises about what stands in the message of a quarantined phone: its model, what is missing, since when, in the
-// reader's language, and the operator's own words.
+// Owns the promises about the content of the quarantine message: model, unmet requirements and since when, in the reader's
+// language, and the operator's own texts.
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.ts';
 import { noticeSettings } from '../../../src/config/notice-settings.ts';
 import { DEFAULT_TEMPLATES } from '../../../src/notices/default-templates.ts';
-import { Notices } from '../../../src/gateway/access/notice-cache.ts';
+import { NoticeCache } from '../../../src/gateway/access/notice-cache.ts';
 import { fromXml } from '../../../src/eas/wbxml/xml.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
 import type { Verdict } from '../../../src/model/verdict.ts';
@@ -48,29 +48,29 @@ const tellModel = (phone: EasClient): Promise<unknown> =>
   );
 
 describe('the message of a quarantined phone', () => {
-  it('names the model the phone has just told, which the directory has not heard of yet', async () => {
+  it('names the model that the phone has just sent, before the directory has it', async () => {
     const phone = await openWith({});
     await tellModel(phone);
     expect(await read(phone)).toContain('iPhone15C2');
   });
 
-  it('names the model the directory knows', async () => {
+  it('names the model from the directory', async () => {
     const text = await read(await openWith({ model: 'Pixel 8' }));
     expect(text).toContain('Pixel 8');
     expect(text).not.toContain('Model: Test');
   });
 
-  it('names the type of the query where nobody knows more', async () => {
+  it('names the DeviceType of the query when the model is unknown', async () => {
     expect(await read(await openWith({}))).toMatch(/Test/);
   });
 
-  it('says which requirements are not met, and since when it holds the phone', async () => {
+  it('lists the unmet requirements, and since when the phone is on hold', async () => {
     const text = await read(await openWith({ requirement: 'encryption, minimumOs' }));
     expect(text).toContain('encryption, minimumOs');
     expect(text).toContain('March 4, 2026');
   });
 
-  it('is in the words of the policy where it has some, with its link and what runs out when', async () => {
+  it('has the texts of the policy if it has any, with its link and deadlines', async () => {
     const text = await read(
       await openWith({
         reason: 'osTooOld',
@@ -88,7 +88,7 @@ describe('the message of a quarantined phone', () => {
     expect(text).not.toContain('device management app');
   });
 
-  it('is of the time the phone came, not earlier, where the directory does not know one', async () => {
+  it('has the time of the request when the directory has none', async () => {
     const { since: _, ...unknown } = HELD;
     const before = Date.now();
     const phone = await openWith({});
@@ -102,7 +102,7 @@ describe('the message of a quarantined phone', () => {
 });
 
 describe.each([...DEFAULT_TEMPLATES.keys()])('a reader of %s', (language) => {
-  it('is told in this language by what the phone sends in Accept-Language', async () => {
+  it('gets this language by the Accept-Language of the phone', async () => {
     world = await openQuarantine();
     world.gateway.verdicts.set('phone1', HELD);
     const text = await read(world.phone({ acceptLanguage: `tlh, ${language}-XX;q=0.9, *;q=0.1` }));
@@ -143,9 +143,9 @@ describe.each([
 });
 
 describe('a message', () => {
-  it('is not another one because time passes, or because the phone tells its model', async () => {
+  it('does not change with time, or because the phone sends its model', async () => {
     world = await openQuarantine();
-    const notices = new Notices(noticeSettings(configSchema.parse({})));
+    const notices = new NoticeCache(noticeSettings(configSchema.parse({})));
     const [user, device] = ['alice' as UserKey, 'phone1' as DeviceKey];
     const reader = { user, device, deviceType: 'iPhone', acceptLanguage: null };
     const first = notices.of(HELD, reader).fingerprint;

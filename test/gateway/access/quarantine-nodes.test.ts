@@ -1,5 +1,5 @@
-// Owns the promise that a phone half-way through the quarantine mailbox goes on at any other gateway of the directory, and
-// after a restart of all of them: nothing of it is kept in a gateway.
+// Owns the promise that a phone in the middle of the quarantine mailbox can continue at any gateway of the directory, and after
+// a restart of all of them: a gateway keeps no state of it.
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { element } from '../../../src/eas/wbxml/element.ts';
 import { deviceKey } from '../../../src/identity/device.ts';
@@ -25,7 +25,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     return office;
   }
 
-  /** The same phone at another gateway. */
+  /** The same phone, connected to another gateway. */
   function at({ port }: { port: number }, before?: EasClient): EasClient {
     const phone = new EasClient({ port, user: 'alice', password: 'alice-pw', device: 'PHONE1' });
     onTestFinished(() => phone.close());
@@ -54,7 +54,7 @@ describe.each(STORES)('with the %s store', (kind) => {
       ),
     );
 
-  it('a phone has its folders from one gateway, its message from another, and goes on after a restart', async () => {
+  it('a phone gets its folders from one gateway, its message from another, and continues after a restart', async () => {
     const office = await begin();
     const other = await office.node();
     const first = at(office.gateway);
@@ -83,7 +83,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect((await last.folderSync()).easStatus).toBe('9');
   });
 
-  /** A phone that has the message, and the gateway it had it from closed. */
+  /** A phone that has the message; the gateway that sent it is closed. */
   async function beginAnew(office: Office): Promise<{ phone: EasClient; inbox: string; node: Node }> {
     const before = await office.node();
     const phone = at(before);
@@ -95,7 +95,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     return { phone: at(node, phone), inbox, node };
   }
 
-  it('a phone that has the message is not called again by a gateway that begins anew', async () => {
+  it('a phone that has the message gets no new change from a restarted gateway', async () => {
     const { phone, inbox, node } = await beginAnew(await begin());
     const poll = phone.ping(600, inbox).catch(() => undefined);
     await until(() => node.gateway.heldPolls() === 1, 'the poll to be held');
@@ -103,7 +103,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     await poll;
   });
 
-  it('a phone whose message became another one meanwhile is called by a gateway that begins anew', async () => {
+  it('a phone whose message changed meanwhile gets the change from a restarted gateway', async () => {
     const office = await begin();
     const { phone, inbox, node } = await beginAnew(office);
     await node.heard(() =>
@@ -118,7 +118,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     await poll;
   });
 
-  it('a phone acknowledges at one gateway the policy it has from another', async () => {
+  it('a phone acknowledges at one gateway the policy that another sent', async () => {
     const office = await begin();
     const other = await office.node();
     const key = find((await firstPhase(at(office.gateway))).tree, 'PolicyKey') ?? '';
@@ -131,7 +131,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect(find(acknowledged.tree, 'PolicyKey')).not.toBe(key);
   });
 
-  it('a phone that nobody knows is on hold since it was first seen, wherever and whenever it asks', async () => {
+  it('an unknown phone is on hold since its first contact, at every gateway', async () => {
     const office = await openOffice(kind);
     onTestFinished(() => office.close());
     const received = async (phone: EasClient): Promise<number> => {

@@ -1,5 +1,5 @@
-// Owns the promise that a quarantined phone which sends or stores something large is told so in the form of its command:
-// never a success, never a cut line, and nothing of it reaches the mail server.
+// Owns the promise that a large upload of a quarantined phone is refused in the form of its command: never a success, never a
+// broken connection, and no byte of it reaches the mail server.
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -63,7 +63,7 @@ async function foldersOf(phone: EasClient): Promise<string[]> {
 
 describe.each(['2.5', '12.1', '14.1', '16.1'])('a quarantined phone that speaks %s', (version) => {
   it.each(['SendMail', 'SmartForward', 'SmartReply'] as const)(
-    'and asks %s with an attachment is told that the mail was not sent, and goes on with its connection',
+    'and sends %s with an attachment gets "mail not sent", and keeps its connection',
     async (command) => {
       world = await openQuarantine();
       const phone = world.phone({ version });
@@ -80,7 +80,7 @@ describe.each(['2.5', '12.1', '14.1', '16.1'])('a quarantined phone that speaks 
   it.each([
     ['draft with an attachment', 'drafts', ATTACHMENT],
     ['contact with a picture', 'contacts', PICTURE],
-  ])('and stores a %s is told that this item does not fit', async (_what, name, item) => {
+  ])('and stores a %s gets "too large" for this item', async (_what, name, item) => {
     world = await openQuarantine();
     const phone = world.phone({ version });
     const folder = (await foldersOf(phone)).find((id) => id.endsWith(name)) ?? '';
@@ -102,7 +102,7 @@ describe('a large request of a quarantined phone', () => {
     'Host: m\r\nAuthorization: Basic YWxpY2U6c2VjcmV0\r\nMS-ASProtocolVersion: 14.1\r\n' +
     `Content-Type: application/vnd.ms-sync.wbxml\r\n${lines}\r\n\r\n`;
 
-  it('in chunks is read past like any other', async () => {
+  it('with chunked framing is skipped like any other', async () => {
     world = await openQuarantine();
     const client = await RawClient.open(world.gateway.port);
     client.send(head('SendMail', 'Transfer-Encoding: chunked'));
@@ -118,7 +118,7 @@ describe('a large request of a quarantined phone', () => {
     client.destroy();
   });
 
-  it('of which the phone asks before it sends it is answered at once, and never asked for', async () => {
+  it('with Expect: 100-continue is answered at once, without 100 Continue', async () => {
     world = await openQuarantine();
     const client = await RawClient.open(world.gateway.port);
     client.send(head('SendMail', `Expect: 100-continue\r\nContent-Length: ${MEGABYTE}`));
@@ -129,7 +129,7 @@ describe('a large request of a quarantined phone', () => {
     client.destroy();
   });
 
-  it('that changes its verdict on the way is sent again as a whole', async () => {
+  it('whose verdict changes on the way must be sent again completely', async () => {
     world = await openQuarantine();
     const body = encodeWbxml(mail('SendMail'));
     const client = await RawClient.open(world.gateway.port);
@@ -145,7 +145,7 @@ describe('a large request of a quarantined phone', () => {
     client.destroy();
   });
 
-  it('that is coded is read past: what it stores the phone keeps', async () => {
+  it('that is coded is skipped: the phone keeps what it wanted to store', async () => {
     world = await openQuarantine();
     const phone = world.phone();
     const [inbox = ''] = await foldersOf(phone);
@@ -160,7 +160,7 @@ describe('a large request of a quarantined phone', () => {
     client.destroy();
   });
 
-  it('that is cut short, or has more than its items that would have to be kept, is refused', async () => {
+  it('that is truncated, or whose outline exceeds the limit, is refused', async () => {
     world = await openQuarantine();
     const phone = world.phone();
     const sync = (children: readonly WbxmlElement[]): Buffer => {

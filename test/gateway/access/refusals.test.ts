@@ -1,5 +1,5 @@
-// Owns the promise of a refusal on the wire: each command in each protocol version gets an answer its rules allow, and
-// nothing of it reaches the mail server.
+// Owns the promise of a refusal on the wire: each command in each protocol version gets an answer that its schema allows, and
+// no byte of it reaches the mail server.
 import { describe, expect, it } from 'vitest';
 import { allCommands } from '../../../src/eas/commands.ts';
 import type { CommandInfo } from '../../../src/eas/commands.ts';
@@ -49,7 +49,7 @@ const VERDICTS: readonly (readonly [string, Verdict, string, number, number])[] 
 
 describe.each(VERDICTS)('a phone that is %s', (_name, held, status, http, httpWithoutKey) => {
   for (const version of VERSIONS) {
-    it(`and speaks ${version} hears it in the answer of every command`, async () => {
+    it(`and speaks ${version} gets the refusal in the answer to every command`, async () => {
       await begin(held);
       for (const command of allCommands()) {
         // Provision is answered by the exchange of the wipe, or ends it (test/gateway/access/wipe.test.ts).

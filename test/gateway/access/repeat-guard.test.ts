@@ -1,8 +1,8 @@
-// Owns the promises about loops of mail apps that ask once or twice a second, on a clock that the test sets.
+// Owns the promises about mail apps that repeat a request once or twice a second, on a clock that the test sets.
 import { describe, expect, it } from 'vitest';
 import type { EasCommand } from '../../../src/eas/commands.ts';
 import { configSchema } from '../../../src/config/schema.ts';
-import { DeviceGuard } from '../../../src/gateway/access/throttle.ts';
+import { Throttle } from '../../../src/gateway/access/throttle.ts';
 import type { DeviceUse } from '../../../src/gateway/access/throttle.ts';
 import { digestOf } from '../../../src/gateway/access/repeat-guard.ts';
 import type { ThrottleSettings } from '../../../src/gateway/settings.ts';
@@ -10,23 +10,23 @@ import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
 
 const START = 1_800_000_000_000;
 
-/** What a device sends, and when. */
+/** A request of a device, and its time. */
 interface Request {
   readonly command: EasCommand;
   readonly body: string;
-  /** Seconds from the start. */
+  /** Seconds after the start. */
   readonly at: number;
 }
 
 /** A guard with the default configuration, and one device. */
 class Device {
-  readonly guard: DeviceGuard;
+  readonly guard: Throttle;
   readonly use: DeviceUse;
-  /** Seconds at which the device was told to wait, and how long. */
+  /** The times at which the device was answered 503, and the Retry-After, in seconds. */
   readonly paused: { readonly at: number; readonly wait: number }[] = [];
 
   constructor(settings: Partial<ThrottleSettings> = {}) {
-    this.guard = new DeviceGuard({ ...configSchema.parse({}).throttle, ...settings });
+    this.guard = new Throttle({ ...configSchema.parse({}).throttle, ...settings });
     this.use = this.guard.useOf('192.0.2.1', 'alice' as UserKey, 'abc' as DeviceKey);
   }
 
@@ -61,13 +61,13 @@ function* steady(
 
 const PING = { command: 'Ping', body: 'heartbeat 900, folder 1' } as const;
 
-describe('the same request without news', () => {
+describe('the same request with an unchanged answer', () => {
   it.each([
     [1, 60, 120],
     [2, 20, 60],
     [4, 5, 30],
     [10, 2, 10],
-  ])('%i times a second is stopped after %i to %i seconds', (perSecond, earliest, latest) => {
+  ])('sent %i times a second is stopped after %i to %i seconds', (perSecond, earliest, latest) => {
     const { firstPause } = new Device().sendAll(steady(perSecond, 300, () => PING));
     expect(firstPause).toBeGreaterThanOrEqual(earliest);
     expect(firstPause).toBeLessThanOrEqual(latest);
@@ -81,13 +81,13 @@ describe('the same request without news', () => {
     },
   );
 
-  it('is stopped when two commands take turns', () => {
+  it('is stopped when two commands alternate', () => {
     const turns = (index: number): Omit<Request, 'at'> =>
       index % 2 === 0 ? PING : { command: 'Sync', body: 'key 1, folder 1' };
     expect(new Device().sendAll(steady(2, 150, turns)).firstPause).toBeLessThan(120);
   });
 
-  it('is stopped when it goes round three folders', () => {
+  it('is stopped when it cycles through three folders', () => {
     const round = (index: number): Omit<Request, 'at'> => ({
       command: 'Sync',
       body: `key 1, folder ${index % 3}`,
@@ -95,7 +95,7 @@ describe('the same request without news', () => {
     expect(new Device().sendAll(steady(2, 150, round)).firstPause).toBeLessThan(60);
   });
 
-  it('is stopped with a body that was not read, as of a phone that may not pass', () => {
+  it('is stopped when its body was not read, as for a refused phone', () => {
     const device = new Device();
     for (let second = 0; second < 150; second++) {
       const now = START + second * 1_000;
@@ -106,7 +106,7 @@ describe('the same request without news', () => {
     }
   });
 
-  it('may be sent once behind each pause, and is let go when it comes at an ordinary pace', () => {
+  it('is accepted once after each pause, and no longer stopped at a normal rate', () => {
     const device = new Device().sendAll(steady(1, 600, () => PING));
     const served = 600 - device.paused.length;
     expect(served).toBeLessThan(120);
@@ -117,7 +117,7 @@ describe('the same request without news', () => {
   });
 });
 
-describe('what is no loop', () => {
+describe('a normal load', () => {
   it.each<[string, number, number, (index: number) => Omit<Request, 'at'>]>([
     ['a poll every two seconds', 0.5, 3_600, () => PING],
     ['a first sync of ten thousand mails', 2, 1_000, (index) => ({ command: 'Sync', body: `key ${index}` })],
@@ -133,7 +133,7 @@ describe('what is no loop', () => {
     expect(new Device().sendAll(steady(perSecond, seconds, make)).paused).toEqual([]);
   });
 
-  it('is not stopped: two hundred folders, each asked about at once, every five minutes', () => {
+  it('is not stopped: a burst of requests for two hundred folders every five minutes', () => {
     const device = new Device();
     for (let round = 0; round < 12; round++)
       device.sendAll(
@@ -146,17 +146,17 @@ describe('what is no loop', () => {
     expect(device.paused).toEqual([]);
   });
 
-  it('is not stopped where the limit is 0', () => {
+  it('is not stopped when the limit is 0', () => {
     expect(new Device({ repeats: 0 }).sendAll(steady(1, 600, () => PING)).paused).toEqual([]);
     expect(new Device({ burst: 0 }).sendAll(steady(10, 60, () => PING)).paused).toEqual([]);
   });
 });
 
 describe('the memory of repeats', () => {
-  it('does not grow with what a device makes up', () => {
+  it('does not grow with made-up requests of a device', () => {
     const device = new Device({ burst: 1_000_000 });
     device.sendAll(steady(100, 100, (index) => ({ command: 'Sync', body: `key ${index}` })));
-    expect(device.use.repeats.size).toBe(1);
-    expect(device.use.repeats.get('Sync')?.bodies).toHaveLength(4);
+    expect(device.use.repeats?.size).toBe(1);
+    expect(device.use.repeats?.get('Sync')?.bodies).toHaveLength(4);
   });
 });

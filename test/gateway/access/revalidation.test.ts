@@ -1,4 +1,4 @@
-// Owns what a new verdict means for an exchange that is held or on its way.
+// Owns the promises about a new verdict for an exchange that is held or being forwarded.
 import { describe, expect, it } from 'vitest';
 import { RevalidationQueue, consequenceOf } from '../../../src/gateway/access/revalidation.ts';
 import type { Consequence, Revalidated } from '../../../src/gateway/access/revalidation.ts';
@@ -38,7 +38,7 @@ describe('a new verdict', () => {
     expect(consequence(action, false, ...way)).toBe(expected);
   });
 
-  it('of quarantine lets go on what the gateway wrote anew, and any other refusal does not', () => {
+  it('of quarantine lets a re-encoded request continue, and any other refusal ends it', () => {
     expect(consequence('quarantine', true, 'queued')).toBe('continue');
     expect(consequence('quarantine', true, 'forwarded', 'responding')).toBe('continue');
     expect(consequence('block', true, 'forwarded')).toBe('startOver');
@@ -46,8 +46,8 @@ describe('a new verdict', () => {
   });
 });
 
-describe('the queue of exchanges to be decided anew', () => {
-  it('has a bounded number under way, asks for each, and again where the directory did not answer', async () => {
+describe('the queue of exchanges to be decided again', () => {
+  it('looks up a bounded number at a time, each once, and again if the directory did not answer', async () => {
     const queue = new RevalidationQueue();
     let underWay = 0;
     let most = 0;
@@ -102,7 +102,7 @@ describe('the queue of exchanges to be decided anew', () => {
     });
   });
 
-  it('leaves out what looks its verdict up anyway', () => {
+  it('skips an exchange that is looking up its verdict already', () => {
     const queue = new RevalidationQueue();
     let asked = 0;
     queue.add({ onChange: () => false, revalidate: async () => ++asked > 0 }, false);

@@ -1,4 +1,4 @@
-// Owns the proof that a decision taken elsewhere reaches a phone, on both stores, with everything real.
+// Owns the proof that a decision made by another process takes effect for a phone, on both stores, without doubles.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ const stores: readonly (readonly [string, () => Promise<StoreOptions>])[] = [
 ];
 
 describe.each(stores)('with the %s store', (_name, prepare) => {
-  it('a phone that holds a poll is sent back, and let in again after a release', async () => {
+  it('the held poll of a phone ends on a block, and the phone is allowed again after a release', async () => {
     const options = await prepare();
     const store = await openStore(options);
     const elsewhere = await openStore(options);

@@ -1,5 +1,5 @@
-// Owns the promises to and about clients that have not signed in: they get the mail server's challenge, whatever they
-// send, and cost it no more than one question a minute.
+// Owns the promises about clients without credentials: they get the mail server's challenge, whatever they send, and cause at
+// most one request a minute to the mail server.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { negotiateMessage } from '../../support/phones/ntlm-tokens.ts';
@@ -31,8 +31,8 @@ async function clientOf(gateway: TestGateway): Promise<RawClient> {
 
 const withoutLogin = (text: string): string => text.replace(/Authorization: .*\r\n/, '');
 
-describe('a client without a login', () => {
-  it("gets the mail server's challenge with its page", async () => {
+describe('a client without credentials', () => {
+  it("gets the mail server's challenge with its body", async () => {
     const { client } = await setUp();
     client.send(`GET ${PATH} HTTP/1.1\r\nHost: m\r\n\r\n`);
     const answer = await client.response();
@@ -56,7 +56,7 @@ describe('a client without a login', () => {
     expect(second).toMatch(/^HTTP\/1\.1 401 /);
   });
 
-  it('costs the mail server one question, whatever it sends', async () => {
+  it('causes one request to the mail server, whatever it sends', async () => {
     const { backend, gateway, client } = await setUp();
     const odd = [
       `GET ${PATH} HTTP/1.1\r\nHost: m\r\n\r\n`,
@@ -79,7 +79,7 @@ describe('a client without a login', () => {
     expect(gateway.seen).toEqual([]);
   });
 
-  it('is refused as ever where its framing is malformed', async () => {
+  it('is still refused when its framing is malformed', async () => {
     const { backend, client } = await setUp();
     client.send(
       `POST ${PATH} HTTP/1.1\r\nHost: m\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`,
@@ -88,7 +88,7 @@ describe('a client without a login', () => {
     expect(backend.requests).toEqual([]);
   });
 
-  it('keeps its connection when its body comes behind its head', async () => {
+  it('keeps its connection when its body follows its head', async () => {
     const { client } = await setUp();
     const whole = withoutLogin(request('FolderSync', FOLDER_SYNC));
     const cut = whole.indexOf('\r\n\r\n') + 6;
@@ -113,7 +113,7 @@ describe('a client without a login', () => {
     expect(client.received).toBe('');
   });
 
-  it('is answered when a chunked body goes on and on', async () => {
+  it('is answered even when its chunked body does not end', async () => {
     const { client } = await setUp();
     client.send(`POST ${PATH}?Cmd=Sync HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n`);
     client.send(`${(80_000).toString(16)}\r\n${'x'.repeat(80_000)}`);
@@ -122,8 +122,8 @@ describe('a client without a login', () => {
   });
 });
 
-describe('a name that no mail server should be asked about', () => {
-  it('is logged with why it was not taken, and signs in nobody', async () => {
+describe('a user name that is not acceptable', () => {
+  it('is logged with the reason, and authenticates nobody', async () => {
     const { gateway, client } = await setUp();
     const odd = request('FolderSync', FOLDER_SYNC).replace(
       /Authorization: .*\r\n/,
@@ -132,7 +132,7 @@ describe('a name that no mail server should be asked about', () => {
     client.send(odd);
     expect((await client.response()).status).toBe(401);
     expect(gateway.finished[0]).toMatchObject({ status: 401, error: 'EASGATE_USER_NAME', user: null });
-    // The connection goes on, for the right name.
+    // The connection stays usable for a valid name.
     client.send(request('FolderSync', FOLDER_SYNC));
     await client.response();
     expect(gateway.finished[1]).toMatchObject({ user: 'alice', error: null });

@@ -1,14 +1,15 @@
-// Owns the promises of the battery guard on real connections: who is told to wait, and which Ping of a device counts.
+// Owns the promises of the battery guard on real connections: which requests get 503, and which Ping of a device stays.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
 import type { RawResponse } from '../../support/phones/raw-client.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
 import { TestClock } from '../../support/checks/test-clock.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, PING, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -25,20 +26,15 @@ async function setUp(overrides: SettingsOverrides = {}): Promise<SetUp> {
     if (!target.includes('Cmd=Ping')) connection.socket.write(ok());
   });
   onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
-  const open = async (): Promise<RawClient> => {
-    const client = await RawClient.open(gateway.port);
-    onTestFinished(() => client.destroy());
-    return client;
-  };
+  const gateway = await gatewayOf(backend, overrides);
+  const open = (): Promise<RawClient> => phoneOf(gateway);
   return { backend, gateway, open };
 }
 
 const PING_EXPIRED = '03016a00000d45470331000101';
 
 describe('a device', () => {
-  it('with maxInFlightPerDevice requests under way is told to wait, others are not', async () => {
+  it('with maxInFlightPerDevice requests under way gets 503, others do not', async () => {
     const { gateway, open } = await setUp({ client: { maxInFlightPerDevice: 1 } });
     const held = await open();
     held.send(request('Ping', PING));
@@ -59,7 +55,7 @@ describe('a device', () => {
     expect((await again.response()).status).toBe(200);
   });
 
-  it('that spins is told to wait by the battery guard, on every connection it opens', async () => {
+  it('in a loop gets 503 from the battery guard, on every connection it opens', async () => {
     const { backend, gateway, open } = await setUp({ throttle: { burst: 3, perMinute: 2 } });
     const statuses: number[] = [];
     for (let sent = 0; sent < 5; sent++) {
@@ -86,7 +82,7 @@ describe('a device', () => {
     await until(() => backend.requests.length === 5);
   });
 
-  it('that is told to wait keeps its connection: a new one costs more battery than the request', async () => {
+  it('that gets 503 keeps its connection, since a new one costs more battery than the request', async () => {
     const { open } = await setUp({ throttle: { burst: 1, perMinute: 1 } });
     const client = await open();
     client.send(
@@ -99,7 +95,7 @@ describe('a device', () => {
     expect((await client.response()).status).toBe(200);
   });
 
-  it('behind a trusted proxy is counted by its own address, also on a connection it shares', async () => {
+  it('behind a trusted proxy is counted by its own address, also on a shared connection', async () => {
     const { gateway, open } = await setUp({
       throttle: { burst: 1, perMinute: 1 },
       identity: { trustedProxies: ['127.0.0.1/32'] },
@@ -114,17 +110,14 @@ describe('a device', () => {
     expect(gateway.counters.throttled).toBe(1);
   });
 
-  it('that repeats a Ping which is answered at once is told to wait, though it asks twice a second only', async () => {
+  it('that repeats a Ping with an immediate answer gets 503, even at only two a second', async () => {
     const time = new TestClock();
-    const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
-    onTestFinished(() => backend.close());
-    const gateway = await startTestGateway(backend.port, {
+    const backend = await backendOf(({ connection }) => connection.socket.write(ok()));
+    const gateway = await gatewayOf(backend, {
       time,
       throttle: { burst: 300, perMinute: 120, repeats: 45, repeatsPerMinute: 30, pauseSeconds: 30 },
     });
-    onTestFinished(() => gateway.close());
-    const phone = await RawClient.open(gateway.port);
-    onTestFinished(() => phone.destroy());
+    const phone = await phoneOf(gateway);
     let seconds = 0;
     let told: RawResponse | undefined;
     while (told === undefined && seconds < 150) {
@@ -137,17 +130,17 @@ describe('a device', () => {
       seconds += 5;
     }
     expect(told?.status).toBe(503);
-    // What is left of the pause.
+    // The rest of the pause.
     expect(Number(told?.header('retry-after'))).toBeGreaterThan(20);
     expect(Number(told?.header('retry-after'))).toBeLessThanOrEqual(30);
     expect(seconds).toBeLessThan(60);
     expect(gateway.finished.at(-1)?.error).toBe('EASGATE_DEVICE_THROTTLED');
-    // A Sync is not the Ping that loops.
+    // A Sync is not part of the Ping loop.
     phone.send(request('FolderSync', FOLDER_SYNC));
     expect((await phone.response()).status).toBe(200);
   });
 
-  it('that opens a newer Ping has the older one ended as if nothing had happened', async () => {
+  it('that opens a newer Ping gets "no changes" for the older one', async () => {
     const { backend, gateway, open } = await setUp();
     const [older, newer] = [await open(), await open()];
     older.send(request('Ping', PING));
@@ -161,14 +154,14 @@ describe('a device', () => {
     await until(() => backend.connections[0]?.closed === true && backend.requests.length === 2);
     backend.requests[1]?.connection.socket.write(ok('news'));
     expect((await newer.response()).body.toString()).toBe('news');
-    // Both connections live on.
+    // Both connections stay open.
     for (const client of [older, newer]) {
       client.send(request('FolderSync', FOLDER_SYNC));
       expect((await client.response()).status).toBe(200);
     }
   });
 
-  it('keeps its Ping when a stranger without its password asks for the same', async () => {
+  it('keeps its Ping when a stranger without its password sends one for the same device', async () => {
     const { backend, gateway, open } = await setUp();
     const [phone, stranger] = [await open(), await open()];
     phone.send(request('Ping', PING));

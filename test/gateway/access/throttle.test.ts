@@ -1,7 +1,7 @@
-// Owns the promises of the battery guard by themselves, on a clock that the test sets.
+// Owns the promises of the battery guard in isolation, on a clock that the test sets.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DeviceGuard } from '../../../src/gateway/access/throttle.ts';
+import { Throttle } from '../../../src/gateway/access/throttle.ts';
 import type { HeldPing } from '../../../src/gateway/access/throttle.ts';
 import type { ThrottleSettings } from '../../../src/gateway/settings.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
@@ -14,8 +14,8 @@ const SECRET = 'Basic YWxpY2U6c2VjcmV0';
 const GUESS = 'Basic YWxpY2U6Z3Vlc3M=';
 const START = 1_800_000_000_000;
 
-const guardWith = (settings: Partial<ThrottleSettings> = {}): DeviceGuard =>
-  new DeviceGuard({
+const guardWith = (settings: Partial<ThrottleSettings> = {}): Throttle =>
+  new Throttle({
     burst: 3,
     perMinute: 60,
     repeats: 0,
@@ -36,7 +36,7 @@ function heldPing(): HeldPing & { ended: number } {
 }
 
 describe('the rate of a device', () => {
-  it('lets a burst pass at once, then tells how long until the next is due', () => {
+  it('allows a burst at once, then returns the time until the next request is allowed', () => {
     const guard = guardWith();
     const use = guard.useOf('192.0.2.1', ALICE, PHONE);
     expect([0, 1, 2].map(() => guard.admit(use, 'Sync', START))).toEqual([0, 0, 0]);
@@ -46,14 +46,14 @@ describe('the rate of a device', () => {
     expect(guard.admit(use, 'Sync', START + 1_000)).toBe(1_000);
   });
 
-  it('is not charged for what was refused', () => {
+  it('does not count refused requests', () => {
     const guard = guardWith();
     const use = guard.useOf('192.0.2.1', ALICE, PHONE);
     for (let sent = 0; sent < 1_000; sent++) guard.admit(use, 'Sync', START);
     expect(guard.admit(use, 'Sync', START + 1_000)).toBe(0);
   });
 
-  it('saves no more than one burst, however long the device was silent', () => {
+  it('accumulates at most one burst, however long the device was silent', () => {
     const guard = guardWith();
     const use = guard.useOf('192.0.2.1', ALICE, PHONE);
     guard.admit(use, 'Sync', START);
@@ -61,7 +61,7 @@ describe('the rate of a device', () => {
     expect([0, 1, 2, 3].map(() => guard.admit(use, 'Sync', later))).toEqual([0, 0, 0, 1_000]);
   });
 
-  it('counts each command by itself', () => {
+  it('counts each command separately', () => {
     const guard = guardWith({ burst: 1 });
     const use = guard.useOf('192.0.2.1', ALICE, PHONE);
     expect(guard.admit(use, 'Sync', START)).toBe(0);
@@ -74,21 +74,21 @@ describe('the rate of a device', () => {
     ['another user', '192.0.2.1', BOB, PHONE],
     ['another device', '192.0.2.1', ALICE, TABLET],
     ['another address', '198.51.100.7', ALICE, PHONE],
-  ] as const)('is untouched by %s', (_what, address, user, device) => {
+  ] as const)('is not affected by %s', (_what, address, user, device) => {
     const guard = guardWith({ burst: 1 });
     guard.admit(guard.useOf('192.0.2.1', ALICE, PHONE), 'Sync', START);
     expect(guard.admit(guard.useOf(address, user, device), 'Sync', START)).toBe(0);
     expect(guard.admit(guard.useOf('192.0.2.1', ALICE, PHONE), 'Sync', START)).toBeGreaterThan(0);
   });
 
-  it('has no bound when the burst is 0', () => {
+  it('is unlimited when the burst is 0', () => {
     const guard = guardWith({ burst: 0 });
     const use = guard.useOf('192.0.2.1', ALICE, PHONE);
     for (let sent = 0; sent < 1_000; sent++) expect(guard.admit(use, 'Sync', START)).toBe(0);
-    expect(use.due.size).toBe(0);
+    expect(use.due).toBeNull();
   });
 
-  it('never passes more than burst and rate allow, and lets pass who waits as told', () => {
+  it('never allows more than burst and rate, and allows a device that waits as long as Retry-After says', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 20 }),
@@ -122,7 +122,7 @@ describe('the rate of a device', () => {
 });
 
 describe('the memory of the guard', () => {
-  it('holds no more than maxDevices, the ones seen last', () => {
+  it('holds at most maxDevices, the most recently seen', () => {
     const guard = guardWith({ maxDevices: 2 });
     const first = guard.useOf('192.0.2.1', ALICE, PHONE);
     const second = guard.useOf('192.0.2.2', ALICE, PHONE);
@@ -134,7 +134,7 @@ describe('the memory of the guard', () => {
 });
 
 describe('the newest Ping of a device', () => {
-  it('ends the older one with the same credentials, once', () => {
+  it('ends an older one with the same credentials, once', () => {
     const guard = guardWith();
     const [older, newer] = [heldPing(), heldPing()];
     guard.registerPing(ALICE, PHONE, SECRET, older);
@@ -156,7 +156,7 @@ describe('the newest Ping of a device', () => {
     expect(held.ended).toBe(0);
   });
 
-  it('still counts after a stranger with other credentials asked for the same device', () => {
+  it('stays the newest after a stranger with other credentials sent one for the same device', () => {
     const guard = guardWith();
     const [older, stranger, newer] = [heldPing(), heldPing(), heldPing()];
     guard.registerPing(ALICE, PHONE, SECRET, older);
@@ -168,7 +168,7 @@ describe('the newest Ping of a device', () => {
     expect(newer.ended).toBe(1);
   });
 
-  it('does not end itself when the same connection asks again', () => {
+  it('does not end itself when the same connection sends it again', () => {
     const guard = guardWith();
     const held = heldPing();
     guard.registerPing(ALICE, PHONE, SECRET, held);
@@ -176,7 +176,7 @@ describe('the newest Ping of a device', () => {
     expect(held.ended).toBe(0);
   });
 
-  it('is not told of one that ended already', () => {
+  it('does not end one that has ended already', () => {
     const guard = guardWith();
     const held = heldPing();
     guard.forgetPing(guard.registerPing(ALICE, PHONE, SECRET, held), held);
@@ -184,7 +184,7 @@ describe('the newest Ping of a device', () => {
     expect(held.ended).toBe(0);
   });
 
-  it('stays known when an older one that it ended says so afterwards', () => {
+  it('stays registered when the older one that it ended reports its end', () => {
     const guard = guardWith();
     const [older, newer] = [heldPing(), heldPing()];
     const ticket = guard.registerPing(ALICE, PHONE, SECRET, older);

@@ -1,4 +1,4 @@
-// Owns the promises of a wipe at the gateway: only by an order that stands now, only to who may hear it, written down once.
+// Owns the promises of a wipe at the gateway: only by an order in force, only to an authenticated phone, recorded once.
 import { describe, expect, it } from 'vitest';
 import { fromXml, toXml } from '../../../src/eas/wbxml/xml.ts';
 import type { Verdict } from '../../../src/model/verdict.ts';
@@ -32,7 +32,7 @@ const ACKNOWLEDGED = '<RemoteWipe><Status>1</Status></RemoteWipe>';
 
 describe('a phone that is to be wiped', () => {
   it.each(['14.0', '14.1', '16.1'])(
-    'and speaks %s hears it of every command, and how by Provision',
+    'and speaks %s gets the wipe status for every command, and the order by Provision',
     async (version) => {
       await begin();
       const phone = world.phone({ version });
@@ -49,7 +49,7 @@ describe('a phone that is to be wiped', () => {
     },
   );
 
-  it.each(['2.5', '12.1'])('and speaks %s is led there by HTTP', async (version) => {
+  it.each(['2.5', '12.1'])('and speaks %s is sent to Provision by HTTP 449', async (version) => {
     await begin();
     const phone = world.phone({ version });
     phone.policyKey = '4711';
@@ -59,14 +59,14 @@ describe('a phone that is to be wiped', () => {
     expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 1 }]);
   });
 
-  it('and cannot is told again, and that is written down', async () => {
+  it('and fails to do so gets the order again, and the failure is recorded', async () => {
     await begin();
     const failed = await provision(world.phone(), '<RemoteWipe><Status>2</Status></RemoteWipe>');
     expect(xml(failed)).toBe('<Provision xmlns="Provision:"><Status>2</Status><RemoteWipe/></Provision>');
     expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 2 }]);
   });
 
-  it('hears nothing of it with a wrong password, and its word counts for nothing', async () => {
+  it('gets no order with a wrong password, and its acknowledgement is ignored', async () => {
     await begin();
     const stranger = world.phone({ password: 'wrong' });
     for (const inner of ['', ACKNOWLEDGED]) expect((await provision(stranger, inner)).status).toBe(401);
@@ -77,7 +77,7 @@ describe('a phone that is to be wiped', () => {
     await begin();
     const phone = world.phone();
     await phone.folderSync();
-    // Still in memory, as a cached verdict would be; the directory says nothing.
+    // The verdict is still cached; the directory has no order.
     world.gateway.confirmWith(null);
     const answer = await provision(phone);
     expect(answer.status).toBe(503);
@@ -86,7 +86,7 @@ describe('a phone that is to be wiped', () => {
     expect(xml(await provision(phone))).toContain('RemoteWipe');
   });
 
-  it('is not wiped when the order was taken back, though the gateway has not heard of that yet', async () => {
+  it('is not wiped when the order was cancelled, even before the gateway has read the change', async () => {
     await begin();
     const phone = world.phone();
     await phone.folderSync();
@@ -99,34 +99,31 @@ describe('a phone that is to be wiped', () => {
 });
 
 describe('a wipe of the account alone', () => {
-  it('is told to clients that know it', async () => {
+  it('is sent to clients that support it', async () => {
     await begin(order('accountWipe'));
     const phone = world.phone({ version: '16.1' });
     expect((await phone.folderSync()).easStatus).toBe('140');
     expect(xml(await provision(phone))).toContain('<AccountOnlyRemoteWipe/>');
-    // The word of a full wipe says nothing of this one.
+    // An acknowledgement of a full wipe does not acknowledge this one.
     await provision(phone, ACKNOWLEDGED);
     expect(world.gateway.acknowledged).toEqual([]);
     await provision(phone, '<AccountOnlyRemoteWipe><Status>1</Status></AccountOnlyRemoteWipe>');
     expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 1 }]);
   });
 
-  it.each(['2.5', '12.1', '14.1', '16.0'])(
-    'never leads a client of %s to erase everything',
-    async (version) => {
-      await begin(order('accountWipe'));
-      const phone = world.phone({ version });
-      phone.policyKey = '4711';
-      for (const answer of [
-        await phone.folderSync(),
-        await provision(phone),
-        await provision(phone, ACKNOWLEDGED),
-      ]) {
-        expect(xml(answer)).not.toContain('Wipe');
-        expect(answer.easStatus ?? '403').toMatch(/^(129|403)$/);
-        expect([200, 403]).toContain(answer.status);
-      }
-      expect(world.gateway.acknowledged).toEqual([]);
-    },
-  );
+  it.each(['2.5', '12.1', '14.1', '16.0'])('never makes a client of %s erase everything', async (version) => {
+    await begin(order('accountWipe'));
+    const phone = world.phone({ version });
+    phone.policyKey = '4711';
+    for (const answer of [
+      await phone.folderSync(),
+      await provision(phone),
+      await provision(phone, ACKNOWLEDGED),
+    ]) {
+      expect(xml(answer)).not.toContain('Wipe');
+      expect(answer.easStatus ?? '403').toMatch(/^(129|403)$/);
+      expect([200, 403]).toContain(answer.status);
+    }
+    expect(world.gateway.acknowledged).toEqual([]);
+  });
 });

@@ -1,4 +1,4 @@
-// Owns the proof on real input: recorded exchanges of real phones and servers pass through unchanged, however they are cut.
+// Owns the proof on real input: recorded exchanges of real phones and servers are forwarded unchanged, however they are cut.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deviceKey } from '../../../src/identity/device.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
@@ -102,11 +102,11 @@ const isMalformed = (capture: Capture) => capture.name.startsWith('hstern-base64
 const valid = captures().filter((capture) => !isMalformed(capture));
 
 describe.each(valid.map((capture) => [capture.name, capture] as const))('%s', (_name, capture) => {
-  it('passes byte for byte', async () => {
+  it('is forwarded byte for byte', async () => {
     for (const exchange of capture.exchanges) await play(exchange, [wire(exchange)]);
   });
 
-  it('is named as the client meant it', async () => {
+  it('has the user and device of the recording', async () => {
     for (const exchange of capture.exchanges) {
       await play(exchange, [wire(exchange)]);
       const named = gateway.finished.at(-1);
@@ -126,13 +126,13 @@ describe.each(valid.map((capture) => [capture.name, capture] as const))('%s', (_
     }
   });
 
-  it('passes with chunked instead of length framing', async () => {
+  it('is forwarded with chunked framing instead of Content-Length', async () => {
     for (const exchange of capture.exchanges) {
       if (exchange.requestBody !== '') await play(exchange, [wire(exchange, true)]);
     }
   });
 
-  it('passes when its body is cut at random places', async () => {
+  it('is forwarded when its body is cut at random places', async () => {
     for (const exchange of capture.exchanges) {
       const bytes = wire(exchange);
       const cuts = Array.from({ length: 5 }, () => Math.floor(Math.random() * bytes.length)).sort(
@@ -147,7 +147,7 @@ describe.each(valid.map((capture) => [capture.name, capture] as const))('%s', (_
   });
 });
 
-it('passes with the head cut at every byte', async () => {
+it('is forwarded when its head is cut at every byte', async () => {
   for (const capture of valid) {
     const exchange = capture.exchanges[1];
     if (exchange === undefined) continue;
@@ -157,7 +157,7 @@ it('passes with the head cut at every byte', async () => {
   }
 });
 
-it('refuses the client whose base64 query is malformed, and the server sees nothing', async () => {
+it('a malformed base64 query of a client is refused and does not reach the server', async () => {
   const exchanges = captures()
     .filter(isMalformed)
     .flatMap((capture) => capture.exchanges.filter(({ method }) => method !== 'OPTIONS'));

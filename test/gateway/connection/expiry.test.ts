@@ -1,4 +1,4 @@
-// Owns what a deadline that passed leads to, by the phase of the exchange.
+// Owns the promises of expired deadlines: the error, by the phase of the exchange.
 import { describe, expect, it } from 'vitest';
 import { expiryOf } from '../../../src/gateway/connection/expiry.ts';
 import type { Expiry, ExpiryInputs } from '../../../src/gateway/connection/expiry.ts';
@@ -10,7 +10,7 @@ type Inputs = Partial<Omit<ExpiryInputs, 'timeouts'>> & {
   readonly lapsed?: boolean;
 };
 
-/** The way of a request to each phase. */
+/** The phases that lead to each phase. */
 const WAYS: Readonly<Record<ExchangePhase, readonly ExchangePhase[]>> = {
   reading: [],
   asking: ['asking'],
@@ -35,7 +35,7 @@ const stalled = { upstream: { connected: true, paused: true } } as unknown as Pa
 const whole = { ...connected, requestComplete: true };
 const poll = { ...whole, held: true };
 
-describe('a deadline that passed', () => {
+describe('an expired deadline', () => {
   it.each<[string, Expiry, Expiry]>([
     ['while a body is read', expiryIn('reading'), { kind: 'refuse', code: 'EASGATE_BODY_TIMEOUT' }],
     [
@@ -59,9 +59,15 @@ describe('a deadline that passed', () => {
     ],
     ['before the response', expiryIn('forwarded', whole), { kind: 'response' }],
     ['of a poll at the server', expiryIn('forwarded', poll, { over: true }), { kind: 'response' }],
+    ['of one whose verdict lapsed', expiryIn('forwarded', poll, { lapsed: true }), { kind: 'lapsedPoll' }],
     [
-      'of one whose verdict lapsed',
+      'of one whose verdict and heartbeat ended',
       expiryIn('forwarded', poll, { over: true, lapsed: true }),
+      { kind: 'endPoll' },
+    ],
+    [
+      'of one whose verdict lapsed while connecting',
+      expiryIn('forwarded', { ...poll, ...connecting }, { lapsed: true }),
       { kind: 'endPoll' },
     ],
     ['of one in a drain', expiryIn('forwarded', poll, { over: true, draining: true }), { kind: 'endPoll' }],

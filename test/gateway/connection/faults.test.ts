@@ -1,11 +1,11 @@
-// Owns the promises of the EAS lane when something is wrong: the client, the mail server, the store, time.
+// Owns the promises of the EAS lane about faults of the client, the mail server and the store, and about delays.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../support/servers/free-port.ts';
-import { SWEEP_INTERVAL_MS } from '../../../src/gateway/settings.ts';
+import { SWEEP_INTERVAL_MS } from '../../../src/gateway/fixed-limits.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
-import { answerOk } from '../../support/servers/openings.ts';
-import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import {
   FOLDER_SYNC,
@@ -24,30 +24,27 @@ async function setUp(
   overrides: SettingsOverrides = {},
   onData?: (connection: BackendConnection) => void,
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
-  const backend = await startRawBackend(onRequest, onData);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const backend = await backendOf(onRequest, onData);
+  const gateway = await gatewayOf(backend, overrides);
+  const client = await phoneOf(gateway);
   return { backend, gateway, client };
 }
 
 describe('the mail server', () => {
-  it('that is down gives 502', async () => {
+  it('that is down leads to 502', async () => {
     const gateway = await startTestGateway(await freePort());
     onTestFinished(() => gateway.close());
     const client = await RawClient.open(gateway.port);
     client.send(request('FolderSync', FOLDER_SYNC));
     expect((await client.response()).status).toBe(502);
-    // The phone's connection is as good as before.
+    // The phone's connection stays usable.
     client.send(request('FolderSync', FOLDER_SYNC));
     expect((await client.response()).status).toBe(502);
     expect(gateway.finished[0]?.error).toBe('EASGATE_UPSTREAM_CONNECT');
     client.destroy();
   });
 
-  it('that does not answer in time gives 504, and its connection closes', async () => {
+  it('that does not answer in time leads to 504, and its connection closes', async () => {
     const { backend, gateway, client } = await setUp(() => undefined);
     client.send(request('FolderSync', FOLDER_SYNC));
     await until(() => backend.requests.length === 1, 'the request');
@@ -58,11 +55,11 @@ describe('the mail server', () => {
     await until(() => backend.connections[0]?.closed === true);
   });
 
-  it('whose answer arrived while the process was stopped answered in time', async () => {
+  it('whose answer arrived while the process was stopped counts as in time', async () => {
     const { backend, gateway, client } = await setUp(() => undefined);
     client.send(request('FolderSync', FOLDER_SYNC));
     await until(() => backend.requests.length === 1, 'the request');
-    // The gateway shares this process. Timers are what comes next in the event loop, and its tick is due among them.
+    // The gateway runs in this process. Timers come next in the event loop, and the gateway's tick is among them.
     await new Promise((resolve) => setImmediate(resolve));
     backend.requests[0]?.connection.socket.write(ok());
     gateway.time.pass(6_000);
@@ -70,7 +67,7 @@ describe('the mail server', () => {
     expect((await client.response()).status).toBe(200);
   });
 
-  it('that holds a poll too long gives 504 after the heartbeat and its margin', async () => {
+  it('that holds a poll too long leads to 504 after the heartbeat and its margin', async () => {
     const { backend, gateway, client } = await setUp(() => undefined);
     client.send(request('Ping', PING));
     await until(() => backend.requests.length === 1, 'the poll to be held');
@@ -89,7 +86,7 @@ describe('the mail server', () => {
     ['switches protocols', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
     ['sends 1xx without end', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(30)],
     ['sends a head without end', `HTTP/1.1 200 OK\r\nX: ${'y'.repeat(70_000)}`],
-  ])('that %s gives 502', async (_name, text) => {
+  ])('that %s leads to 502', async (_name, text) => {
     const { client } = await setUp(({ connection: { socket } }) => {
       if (text === 'RESET') socket.resetAndDestroy();
       else socket.end(text);
@@ -102,15 +99,18 @@ describe('the mail server', () => {
     ['by length', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort'],
     ['chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nshort'],
     ['with a malformed chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3x\r\nabc\r\n0\r\n\r\n'],
-  ])('that ends in the middle of a response %s cuts the phone’s connection', async (_name, text) => {
-    const { client, gateway } = await setUp(({ connection }) => connection.socket.end(text));
-    client.send(request('FolderSync', FOLDER_SYNC) + request('FolderSync', FOLDER_SYNC));
-    await until(() => client.closed || client.ended);
-    expect((client.received.match(/HTTP\/1\.1/g) ?? []).length).toBeLessThanOrEqual(1);
-    expect(gateway.finished[0]?.error).toMatch(/^EASGATE_UPSTREAM_/);
-  });
+  ])(
+    'that ends in the middle of a response %s leads to a cut of the phone’s connection',
+    async (_name, text) => {
+      const { client, gateway } = await setUp(({ connection }) => connection.socket.end(text));
+      client.send(request('FolderSync', FOLDER_SYNC) + request('FolderSync', FOLDER_SYNC));
+      await until(() => client.closed || client.ended);
+      expect((client.received.match(/HTTP\/1\.1/g) ?? []).length).toBeLessThanOrEqual(1);
+      expect(gateway.finished[0]?.error).toMatch(/^EASGATE_UPSTREAM_/);
+    },
+  );
 
-  it('that stops in the middle of a response is given up', async () => {
+  it('that stops in the middle of a response is disconnected', async () => {
     const { client, gateway } = await setUp(({ connection }) =>
       connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort'),
     );
@@ -121,11 +121,10 @@ describe('the mail server', () => {
     expect(gateway.finished[0]?.error).toBe('EASGATE_UPSTREAM_STALLED');
   });
 
-  it('with all connections in use gives 503 with Retry-After', async () => {
+  it('with all connections in use leads to 503 with Retry-After', async () => {
     const { client, gateway } = await setUp(() => undefined, { upstream: { maxConnections: 1 } });
     client.send(request('Ping', PING));
-    const second = await RawClient.open(gateway.port);
-    onTestFinished(() => second.destroy());
+    const second = await phoneOf(gateway);
     await until(() => gateway.upstreamConnections() === 1);
     second.send(request('FolderSync', FOLDER_SYNC));
     const response = await second.response();
@@ -133,7 +132,7 @@ describe('the mail server', () => {
     expect(response.header('retry-after')).toBe('30');
   });
 
-  it('that closes a reused connection under a repeatable request sees it once more, and a mail never twice', async () => {
+  it('that closes a reused connection gets a repeatable request again, but never a mail twice', async () => {
     let close = false;
     const { backend, gateway, client } = await setUp(({ connection: { socket } }) => {
       if (close) {
@@ -145,7 +144,7 @@ describe('the mail server', () => {
     });
     client.send(request('FolderSync', FOLDER_SYNC));
     await client.response();
-    // A connection is used again once it has proved to stay open.
+    // A connection is reused only after it has stayed open for a moment.
     await gateway.time.advance(500);
     close = true;
     client.send(request('FolderSync', FOLDER_SYNC));
@@ -183,8 +182,7 @@ describe('a client', () => {
     await untilRead(gateway);
     await gateway.time.advance(5_001);
     expect((await client.response()).status).toBe(408);
-    const second = await RawClient.open(gateway.port);
-    onTestFinished(() => second.destroy());
+    const second = await phoneOf(gateway);
     second.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 20']));
     await untilRead(gateway);
     await gateway.time.advance(5_001);
@@ -192,7 +190,7 @@ describe('a client', () => {
     await until(() => backend.connections.every((connection) => connection.closed));
   });
 
-  it('that leaves in the middle of its upload frees the upstream connection', async () => {
+  it('that disconnects in the middle of its upload frees the upstream connection', async () => {
     const { backend, client } = await setUp();
     client.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 2000']));
     await until(() => backend.connections.length === 1);
@@ -200,7 +198,7 @@ describe('a client', () => {
     await until(() => backend.connections[0]?.closed === true);
   });
 
-  it('that leaves while the server thinks frees the upstream connection', async () => {
+  it('that disconnects before the server answers frees the upstream connection', async () => {
     const { backend, gateway, client } = await setUp(() => undefined);
     client.send(request('FolderSync', FOLDER_SYNC));
     await until(() => backend.requests.length === 1);
@@ -209,7 +207,7 @@ describe('a client', () => {
     await until(() => backend.connections[0]?.closed === true);
   });
 
-  it('that reads nothing is given up', async () => {
+  it('that reads nothing is disconnected', async () => {
     const { client, gateway } = await setUp(({ connection }) => {
       connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n');
       connection.socket.write(Buffer.alloc(50_000_000));
@@ -226,8 +224,7 @@ describe('a client', () => {
     const { backend, client, gateway } = await setUp(undefined, { client: { maxBodyBytes: 1000 } });
     client.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 1001']));
     expect((await client.response()).status).toBe(413);
-    const second = await RawClient.open(gateway.port);
-    onTestFinished(() => second.destroy());
+    const second = await phoneOf(gateway);
     second.send(request('SendMail', Buffer.alloc(0), ['Transfer-Encoding: chunked']));
     second.send(`7\r\n${Buffer.from('03016a00001545', 'hex').toString('latin1')}\r\n`);
     second.send(`3e9\r\n${'x'.repeat(1001)}\r\n`);
@@ -265,7 +262,7 @@ describe('a client', () => {
     expect(backend.requests).toHaveLength(0);
   });
 
-  it('without credentials gets the server’s challenge, and the server sees no command of it', async () => {
+  it('without credentials gets the server’s challenge, and its command does not reach the server', async () => {
     const { backend, client } = await setUp(({ connection }) =>
       connection.socket.write(
         'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n',
@@ -280,7 +277,7 @@ describe('a client', () => {
     expect(backend.requests[0]?.body).toHaveLength(0);
   });
 
-  it('without credentials is challenged at once when it waits to be asked for its body', async () => {
+  it('without credentials is challenged at once when it sent Expect: 100-continue', async () => {
     const { client } = await setUp(({ connection }) =>
       connection.socket.write(
         'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n',
@@ -294,7 +291,7 @@ describe('a client', () => {
     expect([response.status, response.header('connection')]).toEqual([401, 'close']);
   });
 
-  it('with NTLM credentials gets the challenge alone where offers are stripped', async () => {
+  it('with NTLM credentials gets only the challenge when connection-bound schemes are stripped', async () => {
     const { backend, client } = await setUp(
       ({ connection }) =>
         connection.socket.write('HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n'),
@@ -310,7 +307,7 @@ describe('a client', () => {
     expect(backend.connections.filter(({ received }) => received.includes('TlRMTVNTUAAB'))).toEqual([]);
   });
 
-  it('without credentials gets 401 also where the server would answer', async () => {
+  it('without credentials gets 401 even if the server would answer', async () => {
     const { client } = await setUp();
     client.send(request('FolderSync', FOLDER_SYNC).replace(/Authorization: .*\r\n/, ''));
     expect((await client.response()).status).toBe(401);
@@ -318,7 +315,7 @@ describe('a client', () => {
 });
 
 describe('the verdict', () => {
-  it('block is answered in the command’s own element from 14.0 on, and by 403 before', async () => {
+  it('"block" is answered in the command’s own element from 14.0 on, and by 403 before', async () => {
     const { backend, gateway, client } = await setUp();
     gateway.change('abc123', 'block');
     client.send(request('FolderSync', FOLDER_SYNC));
@@ -328,7 +325,7 @@ describe('the verdict', () => {
     expect(backend.requests.filter(({ method }) => method === 'POST')).toHaveLength(0);
   });
 
-  it('makes a refused device known when the mail server takes its credentials, and only then', async () => {
+  it('leads to a record of a refused device only after the mail server accepted its credentials', async () => {
     let status = '401 No';
     const { backend, gateway, client } = await setUp((asked) =>
       asked.connection.socket.write(
@@ -343,9 +340,8 @@ describe('the verdict', () => {
       expect(asked).toMatchObject({ method: 'OPTIONS', target: '/Microsoft-Server-ActiveSync' });
     expect(gateway.seen).toEqual([]);
     status = '200 OK';
-    const other = await RawClient.open(gateway.port);
-    onTestFinished(() => other.destroy());
-    // Other credentials: the answer about the first ones is remembered.
+    const other = await phoneOf(gateway);
+    // Other credentials, since the result for the first ones is cached.
     other.send(request('FolderSync', FOLDER_SYNC).replace('YWxpY2U6c2VjcmV0', 'YWxpY2U6cmlnaHQ='));
     await other.response();
     await until(() => gateway.seen.length === 1);
@@ -353,7 +349,7 @@ describe('the verdict', () => {
     expect(gateway.finished.map(({ authorization }) => authorization)).toEqual([null, null]);
   });
 
-  it('that must be looked up does not lose the body that arrives meanwhile', async () => {
+  it('that must be looked up does not lose the part of the body that arrives meanwhile', async () => {
     const { backend, gateway, client } = await setUp();
     gateway.verdicts.set('abc123', 'miss');
     client.send(request('FolderSync', FOLDER_SYNC));
@@ -361,7 +357,7 @@ describe('the verdict', () => {
     expect(backend.requests[0]?.body).toEqual(FOLDER_SYNC);
   });
 
-  it('that cannot be had gives 503 with Retry-After', async () => {
+  it('that is unavailable leads to 503 with Retry-After', async () => {
     const { backend, gateway, client } = await setUp();
     gateway.verdicts.set('abc123', 'unavailable');
     client.send(request('FolderSync', FOLDER_SYNC));

@@ -1,6 +1,6 @@
-// Owns what a gateway does when an exchange would go where it may not: the connection closes, and the operator learns of it.
+// Owns the promises about illegal phase transitions: the connection closes, and the operator gets a log line.
 import { Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ClientConnection } from '../../../src/gateway/connection/client-connection.ts';
 import { Deadlines } from '../../../src/gateway/io/deadlines.ts';
 import { Clearance } from '../../../src/gateway/exchange/clearance.ts';
@@ -10,15 +10,10 @@ import { GatewayCore } from '../../../src/gateway/gateway-core.ts';
 import type { OnTrouble } from '../../../src/gateway/trouble.ts';
 import { Balancer } from '../../../src/gateway/upstream/balancer.ts';
 import { throwingAtBugs } from '../../support/checks/bugs.ts';
-import { checkLeaks } from '../../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../../support/checks/leaks.ts';
 import { testSettings, verdict } from '../../support/servers/test-gateway.ts';
 
 checkLeaks();
-
-const cores: GatewayCore[] = [];
-afterEach(async () => {
-  for (const core of cores.splice(0)) await core.close();
-});
 
 interface World {
   readonly connection: ClientConnection;
@@ -52,7 +47,7 @@ function open(onTrouble?: OnTrouble): World {
     lane: null,
     onTrouble: onTrouble ?? ((code) => void told.push(code)),
   });
-  cores.push(core);
+  closeAtEnd(core);
   const socket = new Socket();
   const endpoint = {
     address: '127.0.0.1',
@@ -67,8 +62,8 @@ function open(onTrouble?: OnTrouble): World {
   return { connection, socket, exchange, told };
 }
 
-describe('an exchange that would go where it may not', () => {
-  it('ends with its connection, and the operator learns of it', () => {
+describe('an exchange with an illegal transition', () => {
+  it('ends with its connection, and is reported to the operator', () => {
     const { connection, socket, exchange, told } = open();
     expect(connection.enter(exchange, 'responding')).toBe(false);
     expect(exchange.phase).toBe('reading');
@@ -84,8 +79,8 @@ describe('an exchange that would go where it may not', () => {
   });
 });
 
-describe('an exchange that is to be forwarded by the clearance of another', () => {
-  it('goes nowhere, and the operator learns of it', () => {
+describe('an exchange with the clearance of another', () => {
+  it('is not forwarded, and is reported to the operator', () => {
     const { connection, socket, exchange, told } = open();
     const cleared = Object.assign(new Exchange(0), {
       command: 'FolderSync',

@@ -1,15 +1,16 @@
-// Owns the promises about bounds at the front door: sizes, counts and memory. Real sockets.
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+// Owns the promises about limits towards clients: sizes, counts and memory. Real sockets.
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ERRORS } from '../../../src/errors.ts';
 import type { HttpErrorCode } from '../../../src/errors.ts';
 import { errorReply } from '../../../src/http/reply.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, PING, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -22,7 +23,7 @@ interface SetUp {
   readonly gateway: TestGateway;
   /** Another phone. */
   readonly open: () => Promise<RawClient>;
-  /** Another phone, which is not let in. */
+  /** Another phone, which is not allowed. */
   readonly turnedAway: () => Promise<void>;
 }
 
@@ -32,16 +33,10 @@ const holdPings = ({ connection, target }: BackendRequest): void => {
 };
 
 async function setUp(overrides: SettingsOverrides = {}, onRequest = holdPings): Promise<SetUp> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
-  const open = async (): Promise<RawClient> => {
-    const client = await RawClient.open(gateway.port);
-    onTestFinished(() => client.destroy());
-    return client;
-  };
-  // The reset may come before the connection is seen to stand.
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, overrides);
+  const open = (): Promise<RawClient> => phoneOf(gateway);
+  // The reset may arrive before the connection is reported as established.
   const turnedAway = async (): Promise<void> => {
     const { turnedAway: before } = gateway.counters;
     const client = await open().catch(() => null);
@@ -84,7 +79,7 @@ describe('a request', () => {
     expect((await good.response()).status).toBe(200);
   });
 
-  it('without an end is refused as soon as its head is too large, not when its time is up', async () => {
+  it('with an endless head is refused as soon as the head is too large, before its deadline', async () => {
     const { gateway, open } = await setUp({ client: { maxHeadBytes: 2_000 } });
     const client = await open();
     client.send(`POST /Microsoft-Server-ActiveSync HTTP/1.1\r\nX: ${'y'.repeat(2_000)}`);
@@ -92,7 +87,7 @@ describe('a request', () => {
     expect(gateway.finished[0]?.error).toBe('EASGATE_HEAD_TOO_LARGE');
   });
 
-  it('of a command has less room than one that carries mail, whatever its framing', async () => {
+  it('of a command has a smaller body limit than one with a mail, whatever its framing', async () => {
     const { backend, gateway, open } = await setUp({ client: { maxCommandBodyBytes: 10_000 } });
     const chunked = (command: string, body: Buffer): string =>
       request(command, Buffer.alloc(0), ['Transfer-Encoding: chunked']) +
@@ -116,7 +111,7 @@ describe('a request', () => {
 });
 
 describe('connections', () => {
-  it('beyond maxConnections are turned away, and served again when others left', async () => {
+  it('beyond maxConnections are rejected, and accepted again when others have closed', async () => {
     const { gateway, open, turnedAway } = await setUp({ client: { maxConnections: 2 } });
     const [first, second] = [await open(), await open()];
     await until(() => gateway.connections() === 2);
@@ -130,7 +125,7 @@ describe('connections', () => {
     }
   });
 
-  it('of one address beyond maxConnectionsPerAddress are turned away', async () => {
+  it('of one address beyond maxConnectionsPerAddress are rejected', async () => {
     const { gateway, open, turnedAway } = await setUp({ client: { maxConnectionsPerAddress: 2 } });
     const [first] = [await open(), await open()];
     await until(() => gateway.connections() === 2);
@@ -142,7 +137,7 @@ describe('connections', () => {
     expect((await fourth.response()).status).toBe(200);
   });
 
-  it('behind a PROXY header are counted by the address it announces', async () => {
+  it('with a PROXY header are counted by the address in it', async () => {
     const { backend, gateway, open } = await setUp({
       listen: { proxyProtocolFrom: ['127.0.0.1/32'] },
       client: { maxConnectionsPerAddress: 1 },
@@ -169,7 +164,7 @@ describe('connections', () => {
     expect((await (await from('192.0.2.1')).response()).status).toBe(200);
   });
 
-  it('end with the last of maxRequestsPerConnection, which says so', async () => {
+  it('end with the last of maxRequestsPerConnection, whose answer has Connection: close', async () => {
     const { backend, open } = await setUp({ client: { maxRequestsPerConnection: 3 } });
     const client = await open();
     client.send(request('FolderSync', FOLDER_SYNC).repeat(4));
@@ -184,7 +179,7 @@ describe('connections', () => {
 });
 
 describe('memory above maxMemoryBytes', () => {
-  it('refuses new held polls and nothing else, until there is less', async () => {
+  it('refuses new held polls and nothing else, until memory is below the limit', async () => {
     const resident = vi.spyOn(process.memoryUsage, 'rss');
     resident.mockReturnValue(1_000);
     const { backend, gateway, open } = await setUp({ client: { maxMemoryBytes: 1_000 } });
@@ -214,7 +209,7 @@ describe('memory above maxMemoryBytes', () => {
 
 describe('the reply to an error', () => {
   const codes = Object.keys(ERRORS) as HttpErrorCode[];
-  it.each(codes)('%s is its status alone', (code) => {
+  it.each(codes)('%s has only a status', (code) => {
     const { status } = ERRORS[code];
     const [line = '', ...lines] = errorReply(code, false, 30).split('\r\n');
     expect(line).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [A-Z][A-Za-z ]+$`));
@@ -224,7 +219,7 @@ describe('the reply to an error', () => {
     expect(lines).toEqual(expected);
   });
 
-  it('names neither the mail server nor what went wrong with it', async () => {
+  it('names neither the mail server nor its fault', async () => {
     const { backend, gateway, open } = await setUp();
     await backend.close();
     const client = await open();

@@ -19,8 +19,8 @@ function body(framing: 'length' | 'chunked', length = 0): RequestBody {
   return started;
 }
 
-describe('what is kept of a body', () => {
-  it('is its payload, however it is framed, chunked and cut, and ends where the next request begins', () => {
+describe('the buffer of a body', () => {
+  it('has the payload, however it is framed, chunked and cut, and ends where the next request begins', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 1, maxLength: 20_000 }),
@@ -47,7 +47,7 @@ describe('what is kept of a body', () => {
     );
   });
 
-  it('never overwrites the bytes it was read from, nor what was kept before', () => {
+  it('never overwrites the input, nor what was buffered before', () => {
     const read = body('chunked');
     const memory = Buffer.alloc(64 * 1024, '#');
     const first = memory.subarray(0, 6);
@@ -64,7 +64,7 @@ describe('what is kept of a body', () => {
     expect(next.kept?.toString()).toBe('xyz');
   });
 
-  it('is not copied for each chunk: as many chunks as bytes cost a handful of copies', () => {
+  it('is not copied for each chunk: chunks of one byte cost only a few copies', () => {
     const read = body('chunked');
     const homes = new Set<unknown>();
     const one = Buffer.from('1\r\nx\r\n');
@@ -76,7 +76,7 @@ describe('what is kept of a body', () => {
     expect(homes.size).toBeLessThan(10);
   });
 
-  it('is at most twice as large in memory as in bytes', () => {
+  it('takes at most twice as much memory as its content', () => {
     const read = body('chunked');
     for (let count = 0; count < 100; count++)
       read.keep(chunked(Buffer.alloc(1_000), 1_000).subarray(0, -5), 0);

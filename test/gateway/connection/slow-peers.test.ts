@@ -1,14 +1,16 @@
-// Owns the promises about peers that are slow or take nothing: they are cut in time, they cost little, and a phone on a
-// bad line still gets its answer whole.
+// Owns the promises about peers that are slow or read nothing: they are disconnected in time and use little memory, and a phone
+// on a slow line still gets its complete answer.
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { LINGER_MS } from '../../../src/gateway/settings.ts';
+import { LINGER_MS } from '../../../src/gateway/fixed-limits.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { untilRead } from '../../support/phones/raw-client.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -16,9 +18,9 @@ interface SetUp {
   readonly backend: RawBackend;
   readonly gateway: TestGateway;
   readonly client: RawClient;
-  /** What waits in the gateway for the phone to take it, bytes. */
+  /** Bytes that the gateway buffers for the phone. */
   readonly unsent: () => number;
-  /** The most that ever waited. */
+  /** The highest value of it. */
   readonly mostUnsent: () => number;
 }
 
@@ -26,20 +28,17 @@ async function setUp(
   overrides: SettingsOverrides = {},
   onRequest: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok()),
 ): Promise<SetUp> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, overrides);
   let most = 0;
   const unsent = (): number => gateway.unsentBytes();
   const watch = setInterval(() => (most = Math.max(most, unsent())), 1);
   onTestFinished(() => clearInterval(watch));
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const client = await phoneOf(gateway);
   return { backend, gateway, client, unsent, mostUnsent: () => most };
 }
 
-/** Resolves when the number has stayed the same while the gateway looked at its clock several times: nothing moves any more. */
+/** Resolves when the number stayed the same during several ticks of the gateway. */
 async function untilStill(gateway: TestGateway, number: () => number): Promise<void> {
   for (let looks = 0, before = number(); looks < 3; looks++) {
     await gateway.time.advance(0);
@@ -54,7 +53,7 @@ const large = (size: number, framing: string): Buffer =>
   Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`), Buffer.alloc(size, 'x')]);
 
 describe('a phone that sends slowly', () => {
-  /** The beginning of a head, and one byte more twice a second for as long as a head may take. */
+  /** Sends the beginning of a head, then one byte twice a second for as long as a head may take. */
   async function dripHead({ gateway, client }: SetUp): Promise<void> {
     client.send('POST /Microsoft-Server-ActiveSync?');
     await untilRead(gateway);
@@ -66,7 +65,7 @@ describe('a phone that sends slowly', () => {
     await gateway.time.advance(501);
   }
 
-  it('gets 408 when its head drips in one byte at a time', async () => {
+  it('gets 408 when its head arrives one byte at a time', async () => {
     const world = await setUp();
     await dripHead(world);
     const response = await world.client.response();
@@ -76,7 +75,7 @@ describe('a phone that sends slowly', () => {
     expect(world.gateway.finished.at(-1)?.error).toBe('EASGATE_HEAD_TIMEOUT');
   });
 
-  it('has no more time for the head of a later request on its connection', async () => {
+  it('has the same deadline for the head of a later request on its connection', async () => {
     const world = await setUp({ client: { keepAliveTimeoutMs: 60_000 } });
     world.client.send(request('FolderSync', FOLDER_SYNC));
     expect((await world.client.response()).status).toBe(200);
@@ -107,7 +106,7 @@ describe('a phone that sends slowly', () => {
     expect(backend.requests).toHaveLength(0);
   });
 
-  it('is not slow when its body comes faster than minBodyRate, however long it takes', async () => {
+  it('is served when its body is faster than minBodyRate, however long it takes', async () => {
     const { backend, gateway, client } = await setUp({ client: { minBodyRate: 1_000 } });
     const piece = 'x'.repeat(5_000);
     client.send(request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + 10 * 5_000}`]));
@@ -122,7 +121,7 @@ describe('a phone that sends slowly', () => {
     expect(backend.requests[0]?.body).toHaveLength(MAIL_START.length + 10 * 5_000);
   });
 
-  it('has all its time for the rest of its body where the mail server was quick to connect', async () => {
+  it('has its full time for the rest of its body when the mail server connects quickly', async () => {
     const { backend, gateway, client } = await setUp({
       upstream: { connectTimeoutMs: 1_000 },
       client: { bodyTimeoutMs: 60_000 },
@@ -135,7 +134,7 @@ describe('a phone that sends slowly', () => {
     expect((await client.response()).status).toBe(200);
   });
 
-  it('is not blamed when the mail server takes nothing', async () => {
+  it('does not get 408 when the mail server reads nothing', async () => {
     const { backend, gateway, client } = await setUp({ client: { minBodyRate: 1_000 } });
     client.send(request('SendMail', MAIL_START, ['Content-Length: 40000000']));
     await until(() => backend.connections.length === 1);
@@ -147,7 +146,7 @@ describe('a phone that sends slowly', () => {
     expect(gateway.finished[0]?.error).toBe('EASGATE_UPSTREAM_STALLED');
   });
 
-  it('is not blamed for the time in which the mail server took nothing', async () => {
+  it('does not get 408 for the time in which the mail server read nothing', async () => {
     const { backend, gateway, client } = await setUp({
       client: { minBodyRate: 100_000_000, bodyTimeoutMs: 60_000 },
     });
@@ -161,7 +160,7 @@ describe('a phone that sends slowly', () => {
     // Longer than the window.
     await gateway.time.advance(13_000);
     expect(client.socket.writableLength).toBeGreaterThan(0);
-    // What is left of the body is there within one window, if nobody looks at it.
+    // The rest of the body arrives within one window.
     socket.removeAllListeners('data');
     socket.on('data', () => undefined);
     socket.resume();
@@ -170,7 +169,7 @@ describe('a phone that sends slowly', () => {
     expect((await client.response()).status).toBe(200);
   });
 
-  it('has its body passed on unchanged when it cuts it into chunks of one byte', async () => {
+  it('has its body forwarded unchanged when it sends chunks of one byte', async () => {
     const { backend, client } = await setUp();
     const tiny = (bytes: Buffer): string =>
       [...bytes].map((byte) => `1\r\n${String.fromCodePoint(byte)}\r\n`).join('');
@@ -187,7 +186,7 @@ describe('a phone that sends slowly', () => {
 });
 
 describe('a phone that reads slowly', () => {
-  it('is cut when it takes nothing, which frees the mail server and keeps memory', async () => {
+  it('is disconnected when it reads nothing, which frees the upstream connection and memory', async () => {
     const { backend, gateway, client, unsent, mostUnsent } = await setUp({}, ({ connection }) =>
       connection.socket.write(large(50_000_000, 'Content-Length: 50000000')),
     );
@@ -203,7 +202,7 @@ describe('a phone that reads slowly', () => {
     expect(mostUnsent()).toBeLessThan(1_000_000);
   });
 
-  it('is cut when it takes less than minReadRate', async () => {
+  it('is disconnected when it reads slower than minReadRate', async () => {
     const { backend, gateway, client, unsent } = await setUp(
       { client: { minReadRate: 1_000_000_000, rateWindowMs: 3_000 } },
       ({ connection }) => connection.socket.write(large(50_000_000, 'Content-Length: 50000000')),
@@ -219,7 +218,7 @@ describe('a phone that reads slowly', () => {
     await until(() => backend.connections[0]?.closed === true);
   });
 
-  it('but pipelines on is not answered from memory without bound, and served on when it reads', async () => {
+  it('and keeps pipelining gets a bounded number of buffered answers, and more when it reads', async () => {
     const body = 'x'.repeat(30_000);
     const { backend, gateway, client, mostUnsent } = await setUp({}, ({ connection }) =>
       connection.socket.write(ok(body)),
@@ -240,7 +239,7 @@ describe('a phone that reads slowly', () => {
     ['chunked, last of its connection', 1, 'Transfer-Encoding: chunked', false],
     ['ended by closing', 0, 'Connection: close', false],
     ['on a connection whose side of it it closed', 0, 'Transfer-Encoding: chunked', true],
-  ])('gets its response whole: %s', async (_what, maxRequestsPerConnection, framing, halfClose) => {
+  ])('gets its complete response: %s', async (_what, maxRequestsPerConnection, framing, halfClose) => {
     const { backend, gateway, client, unsent } = await setUp(
       { client: { maxRequestsPerConnection } },
       ({ connection }) => connection.socket.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`),
@@ -248,7 +247,7 @@ describe('a phone that reads slowly', () => {
     client.socket.pause();
     client.send(request('FolderSync', FOLDER_SYNC));
     await until(() => backend.requests.length === 1);
-    // Less than makes the gateway stop reading, again and again until the line to the phone is full.
+    // Below the size at which the gateway stops reading, repeated until the line to the phone is full.
     const piece = 'x'.repeat(50_000);
     const part = framing.startsWith('T') ? `${piece.length.toString(16)}\r\n${piece}\r\n` : piece;
     const { socket } = (backend.requests[0] as BackendRequest).connection;
@@ -263,7 +262,7 @@ describe('a phone that reads slowly', () => {
     await until(() => gateway.finished.length === 1, 'the gateway to be done');
     expect(unsent()).toBeGreaterThan(0);
     if (halfClose) client.socket.end();
-    // Longer than the gateway lingers for phones that have everything.
+    // Longer than the gateway waits for the close of phones that have their complete answer.
     await gateway.time.advance(LINGER_MS + 500);
     client.socket.resume();
     expect((await client.response()).body).toHaveLength(sent);

@@ -1,4 +1,4 @@
-// Owns the promise that a suspended exchange goes on, or ends, in exactly one way: resumed, timed out, or left.
+// Owns the promise that a suspended exchange is continued in exactly one way: resumed, timed out, or ended by a disconnect.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ENDED, suspend } from '../../../src/gateway/connection/suspension.ts';
@@ -8,7 +8,7 @@ import type { ExchangePhase } from '../../../src/gateway/exchange/transitions.ts
 
 type Event = 'answer' | 'deadline' | 'client left' | 'change' | 'next request';
 
-/** A connection with one exchange, which ends by what it is told. */
+/** A connection with one exchange, whose outcome the test controls. */
 class Connection implements Suspended {
   readonly first = new Exchange(0);
   exchange: Exchange | null = this.first;
@@ -28,7 +28,7 @@ class Connection implements Suspended {
     this.resumed++;
   }
 
-  /** The exchange under way is over; of the first one it is noted how. */
+  /** Ends the current exchange; records the outcome of the first one. */
   end(how: string): void {
     const { exchange } = this;
     if (exchange === null) return;
@@ -39,7 +39,7 @@ class Connection implements Suspended {
 }
 
 describe('a suspended exchange', () => {
-  it('is resumed, times out or is left: one of them, whatever happens in which order', async () => {
+  it('ends in exactly one of resumed, timed out and left, whatever the order of events', async () => {
     const events = fc.array(
       fc.constantFrom<Event>('answer', 'deadline', 'client left', 'change', 'next request'),
       { maxLength: 8 },
@@ -61,7 +61,7 @@ describe('a suspended exchange', () => {
           if (event === 'deadline' && !answered) connection.end('timed out');
           else if (event === 'client left' && !answered) connection.end('left');
           else if (event === 'change') changed();
-          // Another exchange took the place of one that is over: the answer is not its own.
+          // Another exchange has replaced the ended one: the answer is not for it.
           else if (event === 'next request' && connection.exchange === null)
             connection.exchange = new Exchange(1);
           else if (event === 'answer') {
@@ -81,7 +81,7 @@ describe('a suspended exchange', () => {
     );
   });
 
-  it('learns of a change that comes while the question is put', async () => {
+  it('gets a change of verdict that arrives while it starts to wait', async () => {
     const connection = new Connection();
     const exchange = connection.first;
     exchange.overtaken = true;
@@ -92,7 +92,7 @@ describe('a suspended exchange', () => {
     expect(exchange.overtaken).toBe(true);
   });
 
-  it('asks nothing when it is over', async () => {
+  it('starts no question after its end', async () => {
     const connection = new Connection();
     const exchange = connection.first;
     connection.end('left');

@@ -1,4 +1,4 @@
-// Owns the promises of connection-bound authentication: nobody is ever served on a connection that is somebody else's.
+// Owns the promises of connection-bound authentication: no user is ever served on a connection that authenticated another user.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   authenticateMessage,
@@ -10,13 +10,14 @@ import {
 } from '../../support/phones/ntlm-tokens.ts';
 import { PASSWORD, proof, startNtlmBackend } from '../../support/servers/ntlm-backend.ts';
 import type { NtlmBackend, NtlmBackendOptions } from '../../support/servers/ntlm-backend.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
 import type { RawResponse } from '../../support/phones/raw-client.ts';
-import { FOLDER_SYNC, PING, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, PING } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -26,8 +27,7 @@ async function setUp(
 ): Promise<{ backend: NtlmBackend; gateway: TestGateway }> {
   const backend = await startNtlmBackend(options);
   onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
+  const gateway = await gatewayOf(backend, overrides);
   return { backend, gateway };
 }
 
@@ -39,7 +39,7 @@ const basic = (user: string): string => credentials('Basic', Buffer.from(`${user
 class Phone {
   readonly user: string;
   readonly client: RawClient;
-  /** What a proxy in front says of its address; null = nothing. */
+  /** The address that a proxy in front sends for it; null = none. */
   from: string | null = null;
 
   constructor(user: string, client: RawClient) {
@@ -69,7 +69,7 @@ class Phone {
     return this.client.response();
   }
 
-  /** The first leg; returns the server's challenge. */
+  /** Sends the first leg; returns the server's challenge. */
   async open(scheme = 'NTLM'): Promise<Buffer> {
     const token = scheme === 'NTLM' ? negotiateMessage() : spnegoNegotiate();
     const response = await this.ask(credentials(scheme, token));
@@ -91,8 +91,7 @@ class Phone {
 }
 
 async function phone(gateway: TestGateway, user: string): Promise<Phone> {
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const client = await phoneOf(gateway);
   return new Phone(user, client);
 }
 
@@ -112,7 +111,7 @@ describe('a client that authenticated its connection', () => {
     },
   );
 
-  it('opens the handshake without a body, as clients do that keep it for the leg that counts', async () => {
+  it('opens the handshake without a body, as clients do that send it only with the last leg', async () => {
     const { backend, gateway } = await setUp();
     const alice = await phone(gateway, 'alice');
     const response = await alice.ask(credentials('NTLM', negotiateMessage()), 'FolderSync', Buffer.alloc(0));
@@ -121,7 +120,7 @@ describe('a client that authenticated its connection', () => {
     expect(backend.requests[0]?.method).toBe('OPTIONS');
   });
 
-  it('sends the command itself to the server only with the leg that names its user', async () => {
+  it('has its command forwarded only with the leg that names its user', async () => {
     const { backend, gateway } = await setUp();
     const alice = await phone(gateway, 'alice');
     await alice.signIn();
@@ -131,7 +130,7 @@ describe('a client that authenticated its connection', () => {
     ]);
   });
 
-  it('is never served as another, however the requests interleave', async () => {
+  it('is never served as another user, however the requests interleave', async () => {
     const { backend, gateway } = await setUp();
     const phones = await Promise.all(['alice', 'bob', 'carol'].map((user) => phone(gateway, user)));
     const challenges = await Promise.all(phones.map((each) => each.open()));
@@ -146,7 +145,7 @@ describe('a client that authenticated its connection', () => {
     for (const connection of backend.connections) expect(backend.usersOf(connection)).toHaveLength(1);
   });
 
-  it('has its connection to the server for itself: others get others', async () => {
+  it('has an exclusive connection to the server', async () => {
     const { backend, gateway } = await setUp();
     const alice = await phone(gateway, 'alice');
     await alice.signIn();
@@ -158,7 +157,7 @@ describe('a client that authenticated its connection', () => {
     expect(backend.served.filter(({ user }) => user === 'bob')).toHaveLength(1);
   });
 
-  it('takes its connection to the server along when it leaves', async () => {
+  it('closes its connection to the server by disconnecting', async () => {
     const { backend, gateway } = await setUp();
     const alice = await phone(gateway, 'alice');
     await alice.signIn();
@@ -166,12 +165,12 @@ describe('a client that authenticated its connection', () => {
     await until(() => backend.connections[0]?.closed === true, 'the end of the bound connection');
     const bob = await phone(gateway, 'bob');
     expect((await bob.ask()).status).toBe(401);
-    // The challenge was asked for on a connection of the gateway's own.
+    // The gateway requested the challenge on its own connection.
     expect(backend.connections).toHaveLength(2);
     expect(gateway.upstreamConnections()).toBe(0);
   });
 
-  it('takes its connection along when it leaves in the middle of a held poll', async () => {
+  it('closes its connection to the server by disconnecting during a held poll', async () => {
     const { backend, gateway } = await setUp({
       answer: ({ request, user, connection }) => {
         if (!request.target.includes('Cmd=Ping')) connection.socket.write(ok(user ?? ''));
@@ -185,7 +184,7 @@ describe('a client that authenticated its connection', () => {
     await until(() => backend.connections[0]?.closed === true, 'the end of the bound connection');
   });
 
-  it('loses its own connection when the server closes the bound one', async () => {
+  it('is disconnected when the server closes the bound connection', async () => {
     const { backend, gateway } = await setUp();
     const alice = await phone(gateway, 'alice');
     await alice.signIn();
@@ -193,7 +192,7 @@ describe('a client that authenticated its connection', () => {
     await until(() => alice.client.ended, 'the end of the client connection');
   });
 
-  it('is challenged, not served, when the server closes the bound connection under a request', async () => {
+  it('is challenged, not served, when the server closes the bound connection during a request', async () => {
     const { backend, gateway } = await setUp({
       answer: ({ request, user, connection }) => {
         if (request.header('authorization') === undefined) connection.socket.end();
@@ -212,14 +211,14 @@ describe('a client that authenticated its connection', () => {
     ).toBe(true);
   });
 
-  it('is challenged, and the gateway lives, when the bound connection ends while its request is still arriving', async () => {
+  it('is challenged when the bound connection ends while its request is still arriving', async () => {
     const { backend, gateway } = await setUp();
     const alice = await phone(gateway, 'alice');
     await alice.signIn();
     const head = `POST /Microsoft-Server-ActiveSync?Cmd=FolderSync&User=alice&DeviceId=alice1&DeviceType=Test HTTP/1.1`;
     const type = 'Content-Type: application/vnd.ms-sync.wbxml\r\nMS-ASProtocolVersion: 14.1';
     alice.client.send(`${head}\r\nHost: a\r\n${type}\r\nContent-Length: ${FOLDER_SYNC.length}\r\n\r\n`);
-    // An answered request on another connection shows that the head was read.
+    // An answered request on another connection proves that the head was read.
     const bob = await phone(gateway, 'bob');
     await bob.ask(basic('bob'));
     backend.connections[0]?.socket.destroy();
@@ -231,7 +230,7 @@ describe('a client that authenticated its connection', () => {
     expect(text(await bob.ask(basic('bob')))).toBe('200 bob');
   });
 
-  it('is no longer who it was after the server asked for credentials again', async () => {
+  it('is no longer authenticated after the server sent a new challenge', async () => {
     let revoked = false;
     const { gateway } = await setUp({
       answer: ({ user, connection }) =>
@@ -245,14 +244,14 @@ describe('a client that authenticated its connection', () => {
     const refused = await alice.ask();
     revoked = false;
     expect(refused.status).toBe(401);
-    // The server may still hold the connection for alice's: nobody is served on it any more.
+    // For the server the connection may still belong to alice: nobody may use it any more.
     expect(refused.header('connection')).toBe('close');
     await until(() => alice.client.ended, 'the end of the client connection');
     await until(() => gateway.upstreamConnections() === 0, 'the end of the bound connection');
     expect(text(await (await phone(gateway, 'alice')).signIn())).toBe('200 alice');
   });
 
-  it('is closed together with a server that says it will close', async () => {
+  it('is disconnected when the server sends Connection: close', async () => {
     const { gateway } = await setUp({
       answer: ({ connection }) => connection.socket.write(ok('last', 'Connection: close\r\n')),
     });
@@ -265,7 +264,7 @@ describe('a client that authenticated its connection', () => {
 });
 
 describe('the verdict', () => {
-  it('is asked for the bound user with every request on the connection', async () => {
+  it('is that of the bound user for every request on the connection', async () => {
     const { backend, gateway } = await setUp();
     const alice = await phone(gateway, 'alice');
     await alice.signIn();
@@ -279,7 +278,7 @@ describe('the verdict', () => {
     expect(backend.served.filter(({ user }) => user === 'alice')).toHaveLength(3);
   });
 
-  it('lets the last leg of a blocked device reach the server alone: a bare OPTIONS, once', async () => {
+  it('of a blocked device forwards only the last leg, once, with a bare OPTIONS', async () => {
     const { backend, gateway } = await setUp();
     gateway.change('alice1', 'block');
     const alice = await phone(gateway, 'alice');
@@ -291,7 +290,7 @@ describe('the verdict', () => {
     expect(backend.served.map(({ request }) => request.method)).toEqual(['OPTIONS', 'OPTIONS']);
   });
 
-  it('is not asked for another: a bound user may not claim to be someone else', async () => {
+  it('is never that of another user: a User= claim for someone else is refused', async () => {
     const { backend, gateway } = await setUp();
     const alice = await phone(gateway, 'alice');
     await alice.signIn();
@@ -302,8 +301,8 @@ describe('the verdict', () => {
 });
 
 describe('a second user on the same client connection', () => {
-  // Behind a proxy that shares its connections, or on a shared device.
-  it('gets a connection of its own by a new handshake, also where the server keeps its first user', async () => {
+  // For example behind a proxy that shares its connections, or on a shared device.
+  it('gets its own connection by a new handshake, even if the server would keep the first user', async () => {
     const { backend, gateway } = await setUp({ keepsFirstUser: true });
     const alice = await phone(gateway, 'alice');
     await alice.signIn();
@@ -323,7 +322,7 @@ describe('a second user on the same client connection', () => {
     expect((await alice.ask()).status).toBe(401);
   });
 
-  it('is never served on the bound connection when the server is told the address of each connection', async () => {
+  it('is never served on the bound connection when the server gets a PROXY header', async () => {
     const { backend, gateway } = await setUp({ keepsFirstUser: true }, { upstream: { proxyProtocol: 1 } });
     const alice = await phone(gateway, 'alice');
     expect(text(await alice.signIn())).toBe('200 alice');
@@ -333,14 +332,14 @@ describe('a second user on the same client connection', () => {
     const serving = backend.connections.filter((connection) => backend.usersOf(connection).length > 0);
     expect(serving).toHaveLength(2);
     expect(serving.every(({ proxyHeader }) => proxyHeader.startsWith('PROXY TCP4 '))).toBe(true);
-    // The challenge of a stranger is the gateway's own question.
+    // The challenge for a stranger comes from the gateway's own request.
     const others = backend.connections.filter((connection) => !serving.includes(connection));
     expect(others).toHaveLength(1);
     expect(others.every(({ proxyHeader }) => proxyHeader.startsWith('PROXY UNKNOWN'))).toBe(true);
     for (const connection of backend.connections) expect(backend.usersOf(connection).length).toBeLessThan(2);
   });
 
-  it('is not the first one because a shared proxy speaks for both', async () => {
+  it('is not mistaken for the first one behind a shared proxy', async () => {
     const { backend, gateway } = await setUp({}, { identity: { trustedProxies: ['127.0.0.1'] } });
     const alice = await phone(gateway, 'alice');
     alice.from = '192.0.2.1';
@@ -349,7 +348,7 @@ describe('a second user on the same client connection', () => {
     expect((await alice.ask()).status).toBe(401);
     alice.from = '192.0.2.1';
     expect((await alice.ask()).status).toBe(401);
-    // By a handshake for each request it goes on.
+    // The client continues with a handshake for each request.
     expect(text(await alice.signIn())).toBe('200 alice');
     expect(backend.served.filter(({ user }) => user === 'alice')).toHaveLength(2);
   });
@@ -369,14 +368,14 @@ describe('a second user on the same client connection', () => {
 });
 
 describe('a Kerberos token', () => {
-  it('is refused where the server does not know its user', async () => {
+  it('is refused when the server does not accept it', async () => {
     const { backend, gateway } = await setUp();
     const alice = await phone(gateway, 'alice');
     expect((await alice.ask(credentials('Negotiate', kerberosToken()))).status).toBe(401);
     expect(backend.requests[0]?.method).toBe('OPTIONS');
   });
 
-  it('is refused also where the server takes it: it does not name the user to the gateway', async () => {
+  it('is refused even if the server accepts it, since the gateway cannot read its user', async () => {
     const { backend, gateway } = await setUp({ kerberosUser: 'alice' });
     const alice = await phone(gateway, 'alice');
     const response = await alice.ask(credentials('Negotiate', kerberosToken()));
@@ -404,18 +403,16 @@ describe('a Kerberos token', () => {
   });
 });
 
-describe('offers to authenticate the connection, where they are stripped', () => {
+describe('challenges of connection-bound schemes, with stripping,', () => {
   const strip = { balancing: { connectionAuth: 'strip' as const } };
 
   async function offered(lines: string[], settings: SettingsOverrides = strip): Promise<string[]> {
-    const backend = await startRawBackend(({ connection }) =>
+    const backend = await backendOf(({ connection }) =>
       connection.socket.write(
         `HTTP/1.1 401 No\r\n${lines.map((line) => `${line}\r\n`).join('')}Content-Length: 0\r\n\r\n`,
       ),
     );
-    onTestFinished(() => backend.close());
-    const gateway = await startTestGateway(backend.port, settings);
-    onTestFinished(() => gateway.close());
+    const gateway = await gatewayOf(backend, settings);
     const alice = await phone(gateway, 'alice');
     const { headers } = await alice.ask(basic('alice'));
     return headers.filter(([name]) => name.toLowerCase() === 'www-authenticate').map(([, value]) => value);
@@ -442,7 +439,7 @@ describe('offers to authenticate the connection, where they are stripped', () =>
     ['behind Basic on one line', [`WWW-Authenticate: ${BASIC}, NTLM, Negotiate`]],
     ['around Basic on one line', [`WWW-Authenticate: Negotiate YII=,,${BASIC} , NTLM TlRMTVNTUAAC=`]],
     ['with parameters', [`WWW-Authenticate: Negotiate a=1, b="x, NTLM", ${BASIC}`]],
-  ])('are gone and Basic stays: %s', async (_name, lines) => {
+  ])('are removed and Basic stays: %s', async (_name, lines) => {
     expect(await offered(lines)).toEqual([BASIC]);
   });
 
@@ -452,18 +449,18 @@ describe('offers to authenticate the connection, where they are stripped', () =>
     'Bearer authorization_uri="https://login.example/", client_id="NTLM"',
     'NTLMv2 x',
     'Bearer realm="a", Basic realm="b"',
-  ])('are not seen in %s', async (value) => {
+  ])('are not recognised in %s', async (value) => {
     expect(await offered([`WWW-Authenticate: ${value}`])).toEqual([value]);
   });
 
-  it('leave the parameters of each kept challenge with it', async () => {
+  it('are removed without changing the parameters of other challenges', async () => {
     const line = 'WWW-Authenticate: Bearer realm="x", error="y", NTLM, Basic realm="b", charset="UTF-8"';
     expect((await offered([line])).join(', ')).toBe(
       'Bearer realm="x", error="y", Basic realm="b", charset="UTF-8"',
     );
   });
 
-  it('all reach the phone, line by line, where connections are pinned', async () => {
+  it('all reach the phone, line by line, when connections are pinned', async () => {
     const lines = ['Negotiate', 'NTLM', BASIC];
     expect(
       await offered(
@@ -473,7 +470,7 @@ describe('offers to authenticate the connection, where they are stripped', () =>
     ).toEqual(lines);
   });
 
-  it('are not taken up by a client that was told of them elsewhere', async () => {
+  it('cannot be used by a client that knows the schemes from elsewhere', async () => {
     const { backend, gateway } = await setUp({}, strip);
     const alice = await phone(gateway, 'alice');
     const response = await alice.ask(credentials('NTLM', negotiateMessage()));

@@ -1,4 +1,4 @@
-// Owns the promises of what happens next to an exchange, for all combinations of its facts.
+// Owns the promises of nextStep, for all combinations of the facts of an exchange.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Clearance } from '../../../src/gateway/exchange/clearance.ts';
@@ -18,10 +18,10 @@ checkLeaks();
 
 const RUNS = { numRuns: 20_000 };
 
-/** Why these facts may be forwarded, by rules of this file alone; null = they may not. */
+/** The reason why these facts may be forwarded, by independent rules of this file; null = they may not. */
 function reasonToForward(exchange: Exchange): string | null {
   const { command, leg, verdict } = exchange;
-  if (exchange.discovery !== null) return null;
+  if (exchange.autodiscover !== null) return null;
   if (exchange.challengeOnly) return leg === 'opening' ? 'openingLeg' : null;
   if (!exchange.rootSeen || exchange.bodySpent) return null;
   if (command === null) {
@@ -36,7 +36,7 @@ function reasonToForward(exchange: Exchange): string | null {
   return proven && passes ? 'rewritten' : null;
 }
 
-/** What an allowed request is when it may be forwarded. */
+/** The kind of an allowed request that may be forwarded. */
 function allowed(): Exchange {
   return Object.assign(new Exchange(0), {
     command: 'Sync',
@@ -49,7 +49,7 @@ function allowed(): Exchange {
 }
 
 describe('a clearance', () => {
-  it('is given only for a seen root, an identity and a verdict that allows, or one of four exceptions', () => {
+  it('exists only for a seen root element, an identity and an allowing verdict, or one of four exceptions', () => {
     fc.assert(
       fc.property(anyExchange, (exchange) => {
         expect(Clearance.for(exchange)?.reason ?? null).toBe(reasonToForward(exchange));
@@ -70,7 +70,7 @@ describe('a clearance', () => {
     );
   });
 
-  it('of one exchange covers no other that has no right to it', () => {
+  it('of an allowed exchange is valid only for allowed exchanges', () => {
     const clearance = Clearance.for(allowed());
     expect(clearance?.covers(allowed())).toBe(true);
     fc.assert(
@@ -82,7 +82,7 @@ describe('a clearance', () => {
   });
 
   it.each(['rootSeen', 'inspected', 'user', 'device', 'verdict'] as const)(
-    'is not given without %s',
+    'does not exist without %s',
     (fact) => {
       const nothing = fact === 'rootSeen' || fact === 'inspected' ? false : null;
       expect(Clearance.for(Object.assign(allowed(), { [fact]: nothing }))).toBeNull();
@@ -93,18 +93,18 @@ describe('a clearance', () => {
     // @ts-expect-error the constructor is private
     const made = (): Clearance => new Clearance('allowed');
     expect(made).toBeTypeOf('function');
-    // @ts-expect-error an object of the same form is none
+    // @ts-expect-error an object of the same form is not a clearance
     const forged: Clearance = { kind: 'forward', reason: 'allowed', covers: () => true };
     expect(forged).not.toBeInstanceOf(Clearance);
   });
 
-  it('is made once for each reason: a request that is forwarded costs no memory for it', () => {
+  it('is created once per reason, so that forwarding a request allocates none', () => {
     expect(Clearance.for(allowed())).toBe(Clearance.for(allowed()));
   });
 });
 
 describe('the next step', () => {
-  it('never answers from the quarantine mailbox, nor wipes, before the mail server took the credentials', () => {
+  it('never answers from the quarantine mailbox, nor wipes, before the mail server accepted the credentials', () => {
     fc.assert(
       fc.property(anyExchange, anyInputs, (exchange, inputs) => {
         const step = nextStep(exchange, inputs);
@@ -120,7 +120,7 @@ describe('the next step', () => {
     );
   });
 
-  it('is the same for the same facts, and changes none', () => {
+  it('is the same for the same facts, and does not change them', () => {
     fc.assert(
       fc.property(anyExchange, anyInputs, (exchange, inputs) => {
         const before = { ...exchange };
@@ -130,7 +130,7 @@ describe('the next step', () => {
     );
   });
 
-  /** What an exchange learns by a step; false = it waits, or is over. */
+  /** Adds the facts that a step leads to; false = the exchange waits, or has ended. */
   function learn(exchange: Exchange, step: Step, chance: () => number): boolean {
     const one = <Choice>(choices: readonly Choice[]): Choice =>
       choices[Math.floor(chance() * choices.length)] as Choice;
@@ -158,7 +158,7 @@ describe('the next step', () => {
     }
   }
 
-  it('comes to an end, whatever an exchange learns', () => {
+  it('leads to an end, whatever facts an exchange gets', () => {
     fc.assert(
       fc.property(
         anyExchange,

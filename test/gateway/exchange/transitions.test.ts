@@ -1,4 +1,4 @@
-// Owns the promises of the phases of an exchange: one table, and nothing beside it.
+// Owns the promises of the phases of an exchange: only the transitions of one table are legal.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
@@ -9,7 +9,7 @@ import { throwingAtBugs } from '../../support/checks/bugs.ts';
 const PHASES = Object.keys(TRANSITIONS) as ExchangePhase[];
 
 describe('an exchange', () => {
-  it('goes where the table says, and stays where it is otherwise', () => {
+  it('makes the transitions of the table, and keeps its phase otherwise', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...PHASES)), (wishes) => {
         const exchange = new Exchange(0);
@@ -27,7 +27,7 @@ describe('an exchange', () => {
     expect(Object.keys(TRANSITIONS.done)).toEqual([]);
   });
 
-  it('reaches the mail server only from a step, the queue or a try before, and responds from there alone', () => {
+  it('is forwarded only from a step, the queue or an earlier attempt, and responds only after that', () => {
     const before = (phase: ExchangePhase): ExchangePhase[] => PHASES.filter((from) => isLegal(from, phase));
     expect(before('forwarded')).toEqual(['reading', 'queued', 'forwarded']);
     expect(before('responding')).toEqual(['forwarded']);

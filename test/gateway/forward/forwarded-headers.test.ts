@@ -1,8 +1,9 @@
-// Owns the promises of what the mail server is told of a client, in both lanes: whose word on address, scheme and host counts.
+// Owns the promises of the headers that describe a client to the mail server, in both lanes: whose values for address, scheme
+// and host are trusted.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { parseRange } from '../../../src/identity/client-address.ts';
+import { addressRange } from '../../../src/ip-address.ts';
 import { proxyHeader } from '../../../src/http/proxy-protocol.ts';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
+import type { PassThroughSettings } from '../../../src/gateway/settings.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
@@ -14,7 +15,7 @@ import { backendOf, gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
-/** What differs from test to test; the same for both lanes. */
+/** The settings of a test; the same for both lanes. */
 interface Rules {
   readonly trusted?: readonly string[];
   readonly header?: 'xForwardedFor' | 'forwarded';
@@ -27,7 +28,7 @@ const lane = (rules: Rules): PassThroughSettings =>
   laneSettings({
     paths: [{ path: '/owa', match: 'prefix', upgrade: false }],
     publicHosts: rules.publicHosts ?? [],
-    trustedProxies: (rules.trusted ?? []).map(parseRange),
+    trustedProxies: (rules.trusted ?? []).map(addressRange),
     forwardedHeader: rules.header ?? 'xForwardedFor',
     sendsForwarded: rules.sends ?? false,
   });
@@ -58,7 +59,7 @@ const write = (on: Lane, lines: string[]): string =>
     ? ['GET /owa/ HTTP/1.1', 'Host: mail.example.com', ...lines, '', ''].join('\r\n')
     : request('FolderSync', FOLDER_SYNC, lines);
 
-/** What the mail server is told by a request with these header lines, by lower-case name. */
+/** The headers at the mail server for a request with these header lines, by lower-case name. */
 async function told(
   on: Lane,
   rules: Rules,
@@ -73,7 +74,7 @@ async function told(
   return claims(0);
 }
 
-/** What the headers of a request say of its client. A header that comes twice is joined. */
+/** The headers of a request that describe its client. Repeated headers are joined. */
 function claims(index: number): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of backend.requests[index]?.headers ?? []) {
@@ -99,7 +100,7 @@ const BY_X = ['X-Forwarded-For: 192.0.2.7', 'X-Forwarded-Proto: https'];
 const BY_FORWARDED = ['Forwarded: for=192.0.2.7;proto=https;host=mail.example.com'];
 
 describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
-  it('is told address, scheme and host of a phone, whatever the phone says of itself', async () => {
+  it('gets address, scheme and host of a phone, whatever headers the phone sends', async () => {
     const lines = [
       ...BY_X,
       ...BY_FORWARDED,
@@ -113,12 +114,12 @@ describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
     });
   });
 
-  it('is told what a trusted proxy says, and no host but Host', async () => {
+  it('gets the values of a trusted proxy, and no host other than Host', async () => {
     const lines = [...BY_X, ...BY_FORWARDED, 'X-Forwarded-Host: evil.example.com'];
     expect(await told(on, { trusted: TRUSTED }, lines)).toEqual(BEHIND_PROXY);
   });
 
-  it('is told nothing of what a phone said in front of a trusted proxy', async () => {
+  it('gets no values that a phone wrote before a trusted proxy', async () => {
     const lines = [
       'X-Forwarded-For: 203.0.113.9, 192.0.2.7',
       'X-Forwarded-Proto: http, http',
@@ -128,14 +129,14 @@ describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
   });
 
   it.each(['ftp', 'HTTPS', 'https,', 'https, ', '', '"https"', 'https://evil', 'http, wss', 'https;x'])(
-    'is told of the connection itself when a trusted proxy says the scheme %j',
+    'gets the scheme of the connection when a trusted proxy sends the scheme %j',
     async (proto) => {
       const said = await told(on, { trusted: TRUSTED }, [`X-Forwarded-Proto: ${proto}`]);
       expect(said).toEqual(DIRECT);
     },
   );
 
-  it('is told what a trusted proxy says in Forwarded where that one is believed, the host too', async () => {
+  it('gets the values of Forwarded from a trusted proxy when that header is configured, the host too', async () => {
     const rules: Rules = { trusted: TRUSTED, header: 'forwarded' };
     const lines = ['X-Forwarded-For: 203.0.113.9', 'X-Forwarded-Proto: http'];
     const said = await told(on, rules, [
@@ -145,7 +146,7 @@ describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
     expect(said).toEqual({ ...BEHIND_PROXY, 'x-forwarded-host': 'm.example.com' });
   });
 
-  it('is told nothing of X-Forwarded-* where Forwarded is believed and did not come', async () => {
+  it('gets no values of X-Forwarded-* when Forwarded is configured and missing', async () => {
     expect(await told(on, { trusted: TRUSTED, header: 'forwarded' }, BY_X)).toEqual(DIRECT);
   });
 
@@ -155,20 +156,20 @@ describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
     ['a host that is none', 'for=192.0.2.7;proto=https;host="evil/path"'],
     ['a host that would end the line', 'for=192.0.2.7;proto=https;host="a\\"b"'],
     ['a host that is not one of publicHosts', 'for=192.0.2.7;proto=https;host=evil.example.com'],
-  ])('is told only what can be believed of Forwarded: %s', async (_name, forwarded) => {
+  ])('gets only the trusted part of Forwarded: %s', async (_name, forwarded) => {
     const rules: Rules = { trusted: TRUSTED, header: 'forwarded', publicHosts: ['mail.example.com'] };
     expect(await told(on, rules, [`Forwarded: ${forwarded}`])).toEqual(BEHIND_PROXY);
   });
 
   it.each(['for', 'for="', 'for=192.0.2.7; proto=https', 'for=192.0.2.7, '])(
-    'is told of the connection itself when Forwarded is broken: %j',
+    'gets the values of the connection when Forwarded is malformed: %j',
     async (forwarded) => {
       const rules: Rules = { trusted: TRUSTED, header: 'forwarded' };
       expect(await told(on, rules, [`Forwarded: ${forwarded}`])).toEqual(DIRECT);
     },
   );
 
-  it('gets Forwarded too where that is configured', async () => {
+  it('gets Forwarded too if configured', async () => {
     const said = await told(on, { trusted: TRUSTED, sends: true }, BY_X);
     expect(said).toEqual({
       ...BEHIND_PROXY,
@@ -176,14 +177,14 @@ describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
     });
   });
 
-  it('is told of each client that shares a connection of a trusted proxy', async () => {
+  it('gets the values of each client that shares a connection of a trusted proxy', async () => {
     const { port } = await start({ trusted: TRUSTED });
     let proxy = await RawClient.open(port);
     for (const lines of [BY_X, [], ['X-Forwarded-For: 192.0.2.8'], BY_X]) {
       proxy.send(write(on, lines));
       const answer = await proxy.response();
       if (answer.header('connection') !== 'close') continue;
-      // The lane for other paths closes behind a request of a trusted proxy.
+      // The pass-through lane closes after a request of a trusted proxy.
       proxy.destroy();
       proxy = await RawClient.open(port);
     }
@@ -196,7 +197,7 @@ describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
     ]);
   });
 
-  it('is told the host of each request on one connection', async () => {
+  it('gets the host of each request on one connection', async () => {
     const { port } = await start({});
     const client = await RawClient.open(port);
     for (const host of ['mail.example.com', 'autodiscover.example.com', 'mail.example.com']) {
@@ -229,12 +230,12 @@ describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
       ['http', 'of version 2 without the TLV', plain],
       ['http', 'of version 1', proxyHeader(1, '192.0.2.7', 40_000, '198.51.100.1', 443)],
       ['http', 'that names nobody', proxyHeader(2, '', 0, '', 0)],
-    ])('is told %s by one %s', async (proto, _name, header) => {
+    ])('the mail server gets %s from one %s', async (proto, _name, header) => {
       const said = await told(on, rules, ['X-Forwarded-Proto: https'], header);
       expect(said['x-forwarded-proto']).toBe(proto);
     });
 
-    it('is told what a trusted proxy named there says of its own client', async () => {
+    it('the mail server gets the values that a trusted proxy named there sends', async () => {
       const both: Rules = { ...rules, trusted: ['192.0.2.7'] };
       const lines = ['X-Forwarded-For: 203.0.113.9', 'X-Forwarded-Proto: http'];
       expect(await told(on, both, lines, withTls(0x01))).toEqual({

@@ -2,10 +2,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
-import { answerOk } from '../../support/servers/openings.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, PING, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
 
@@ -15,12 +15,9 @@ async function setUp(
   onRequest: (request: BackendRequest) => void = answerOk,
   overrides: SettingsOverrides = {},
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, overrides);
+  const client = await phoneOf(gateway);
   return { backend, gateway, client };
 }
 
@@ -49,7 +46,7 @@ describe('a forwarded request', () => {
     expect(seen?.header('connection')).toBeUndefined();
   });
 
-  it('is the same request however its bytes are cut', async () => {
+  it('is the same however its bytes are cut', async () => {
     const { backend, client } = await setUp();
     const text = request('FolderSync', FOLDER_SYNC);
     for (const byte of text) {
@@ -60,7 +57,7 @@ describe('a forwarded request', () => {
     expect(backend.requests[0]?.body).toEqual(FOLDER_SYNC);
   });
 
-  it('goes on with Content-Length when a chunked body is at most 64 KB', async () => {
+  it('has Content-Length when its chunked body is at most 64 KB', async () => {
     const { backend, client } = await setUp();
     const chunks =
       [...FOLDER_SYNC].map((byte) => `1\r\n${String.fromCharCode(byte)}\r\n`).join('') + '0\r\n\r\n';
@@ -71,7 +68,7 @@ describe('a forwarded request', () => {
     expect(backend.requests[0]?.body).toEqual(FOLDER_SYNC);
   });
 
-  it('goes on chunked when a chunked body is larger, without its trailers', async () => {
+  it('stays chunked, without its trailers, when its chunked body is larger', async () => {
     const { backend, client } = await setUp();
     const body = Buffer.concat([Buffer.from('03016a00001545', 'hex'), Buffer.alloc(200_000, 'm')]);
     client.send(request('SendMail', Buffer.alloc(0), ['Transfer-Encoding: chunked']));
@@ -88,7 +85,7 @@ describe('a forwarded request', () => {
     expect(backend.connections[0]?.received).not.toContain('X-Sum');
   });
 
-  it('streams a large body of known length', async () => {
+  it('has a large body of known length streamed', async () => {
     const { backend, client } = await setUp();
     const body = Buffer.concat([Buffer.from('03016a00001545', 'hex'), Buffer.alloc(3_000_000, 'm')]);
     client.send(request('SendMail', body));
@@ -122,7 +119,7 @@ describe('a forwarded request', () => {
     expect(client.received).not.toContain('100 Continue');
   });
 
-  it('waits its turn when pipelined', async () => {
+  it('waits for the answer before it when pipelined', async () => {
     const waiting: BackendRequest[] = [];
     const { backend, client } = await setUp((seen) => waiting.push(seen));
     client.send(request('FolderSync', FOLDER_SYNC) + request('FolderSync', FOLDER_SYNC, ['X-Second: 1']));
@@ -135,7 +132,7 @@ describe('a forwarded request', () => {
     expect((await client.response()).body.toString()).toBe('second');
   });
 
-  it('serves a hundred pipelined requests in order', async () => {
+  it('is answered in order among a hundred pipelined ones', async () => {
     let count = 0;
     const { client } = await setUp(({ connection }) => connection.socket.write(ok(`n${count++}`)));
     client.send(request('FolderSync', FOLDER_SYNC).repeat(100));
@@ -143,7 +140,7 @@ describe('a forwarded request', () => {
       expect((await client.response()).body.toString()).toBe(`n${index}`);
   });
 
-  it('records the partnership once the server accepted the credentials', async () => {
+  it('leads to a record of the partnership once the server accepted the credentials', async () => {
     let status = '401 No';
     const { gateway, client } = await setUp(({ connection }) =>
       connection.socket.write(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`),
@@ -167,7 +164,7 @@ describe('a response', () => {
     ],
     ['length', 'Content-Length: 5\r\n\r\nhello', 'hello'],
     ['empty', 'Content-Length: 0\r\n\r\n', ''],
-  ])('arrives whole and leaves the connection open: %s', async (_name, text, body) => {
+  ])('arrives complete and leaves the connection open: %s', async (_name, text, body) => {
     const { client } = await setUp(({ connection }) => connection.socket.write(`HTTP/1.1 200 OK\r\n${text}`));
     for (let round = 0; round < 2; round++) {
       client.send(request('FolderSync', FOLDER_SYNC));
@@ -175,7 +172,7 @@ describe('a response', () => {
     }
   });
 
-  it('ends with the connection when the server delimits it that way', async () => {
+  it('ends with the connection when the server delimits it by closing', async () => {
     const { client } = await setUp(({ connection }) =>
       connection.socket.end('HTTP/1.1 200 OK\r\n\r\nuntil the end'),
     );
@@ -212,7 +209,21 @@ describe('a response', () => {
     expect(client.received).not.toContain('100 Continue');
   });
 
-  it('passes a 401 with every challenge untouched', async () => {
+  it('comes after a 1xx response with Connection: close, and its connection is not used again (RFC 9110 15.2, RFC 9112 9.6)', async () => {
+    const { backend, client } = await setUp(({ connection }) =>
+      connection.socket.write(
+        'HTTP/1.1 100 Continue\r\nConnection: close\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n' + ok(),
+      ),
+    );
+    for (let count = 1; count <= 2; count++) {
+      client.send(request('FolderSync', FOLDER_SYNC));
+      await until(() => client.received.split('\r\n\r\nok').length > count, 'the answer');
+      await until(() => backend.connections.at(-1)?.closed === true, 'the close of its connection');
+      expect(backend.connections).toHaveLength(count);
+    }
+  });
+
+  it('with status 401 has every challenge unchanged', async () => {
     const lines = 'WWW-Authenticate: Bearer x\r\nWWW-Authenticate: Basic realm="a"\r\n';
     const { client } = await setUp(({ connection }) =>
       connection.socket.write(`HTTP/1.1 401 Unauthorized\r\n${lines}Content-Length: 2\r\n\r\nno`),
@@ -223,14 +234,13 @@ describe('a response', () => {
     expect(response.body.toString()).toBe('no');
   });
 
-  it('that comes before the request was uploaded reaches the phone, and the connections close', async () => {
+  it('that arrives before the upload is complete reaches the phone, and both connections close', async () => {
     const backend = await startRawBackend(undefined, (connection) => {
       if (connection.received.length < 1000)
         connection.socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
     });
     onTestFinished(() => backend.close());
-    const gateway = await startTestGateway(backend.port);
-    onTestFinished(() => gateway.close());
+    const gateway = await gatewayOf(backend);
     const client = await RawClient.open(gateway.port);
     client.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 1000000']));
     const response = await client.response();
@@ -240,7 +250,7 @@ describe('a response', () => {
     client.destroy();
   });
 
-  it('of 20 MB arrives whole at a slow reader without piling up in the gateway', async () => {
+  it('of 20 MB arrives complete at a slow reader without being buffered by the gateway', async () => {
     const size = 20_000_000;
     const { gateway, client } = await setUp(({ connection }) => {
       connection.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
@@ -250,9 +260,9 @@ describe('a response', () => {
     const before = process.memoryUsage().arrayBuffers;
     client.send(request('FolderSync', FOLDER_SYNC));
     await until(() => gateway.unsentBytes() > 0, 'the line to be full');
-    // A turn of the event loop in which the gateway could read on.
+    // A turn of the event loop in which the gateway could read more.
     await gateway.time.advance(1);
-    // The double itself holds `size`; the gateway may add a few read buffers.
+    // The double holds `size` bytes; the gateway may add a few read buffers.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(size + 8_000_000);
     let received = 0;
     client.socket.removeAllListeners('data');
@@ -263,11 +273,11 @@ describe('a response', () => {
 });
 
 describe('connections', () => {
-  it('to the server are used again', async () => {
+  it('to the server are reused', async () => {
     const { backend, gateway, client } = await setUp();
     client.send(request('FolderSync', FOLDER_SYNC));
     await client.response();
-    // Until one has stayed open for a moment, every request gets a connection of its own.
+    // Until a connection has stayed open for a moment, every request gets a new one.
     await gateway.time.advance(500);
     for (let round = 0; round < 5; round++) {
       client.send(request('FolderSync', FOLDER_SYNC));
@@ -276,7 +286,7 @@ describe('connections', () => {
     expect(backend.connections).toHaveLength(1);
   });
 
-  it('cost no failed request when the server closes after every response without saying so', async () => {
+  it('that the server closes after every response without announcement cause no failed request', async () => {
     const { client, gateway } = await setUp(({ connection }) => connection.socket.end(ok()));
     for (let round = 0; round < 200; round++) {
       client.send(request('SendMail', Buffer.from('03016a0000154501', 'hex')));
@@ -285,7 +295,7 @@ describe('connections', () => {
     expect(gateway.counters.failed).toBe(0);
   });
 
-  it('with bytes nobody asked for are never used again', async () => {
+  it('with unsolicited bytes are never reused', async () => {
     const { backend, client } = await setUp(({ connection }) => connection.socket.write(ok() + ok('poison')));
     for (let round = 0; round < 5; round++) {
       client.send(request('FolderSync', FOLDER_SYNC));
@@ -294,7 +304,7 @@ describe('connections', () => {
     expect(backend.connections.length).toBe(5);
   });
 
-  it('of a phone that closes its side behind a complete request still carry the answer', async () => {
+  it('whose phone closes its side after a complete request still carry the answer', async () => {
     const { client } = await setUp();
     client.socket.end(request('FolderSync', FOLDER_SYNC), 'latin1');
     expect((await client.response()).status).toBe(200);
@@ -313,7 +323,7 @@ describe('connections', () => {
 });
 
 describe('a held poll', () => {
-  it('outlives the time-out of ordinary responses and ends with the server’s answer', async () => {
+  it('is not subject to the ordinary response time-out and ends with the server’s answer', async () => {
     const waiting: BackendRequest[] = [];
     const { gateway, client } = await setUp((seen) => waiting.push(seen));
     client.send(request('Ping', PING));
@@ -324,7 +334,7 @@ describe('a held poll', () => {
     expect((await client.response()).body.toString()).toBe('late');
   });
 
-  it('frees its upstream connection at once when the phone leaves', async () => {
+  it('frees its upstream connection at once when the phone disconnects', async () => {
     const waiting: BackendRequest[] = [];
     const { backend, gateway, client } = await setUp((seen) => waiting.push(seen));
     client.send(request('Ping', PING));
@@ -350,7 +360,7 @@ describe('a held poll', () => {
     await until(() => backend.connections[0]?.closed === true, 'upstream closed');
   });
 
-  it('goes on when another device is blocked', async () => {
+  it('stays held when another device is blocked', async () => {
     const waiting: BackendRequest[] = [];
     const { gateway, client } = await setUp((seen) => waiting.push(seen));
     client.send(request('Ping', PING));
@@ -374,14 +384,53 @@ describe('a held poll', () => {
   });
 });
 
+describe('a response in progress when the gateway drains', () => {
+  it('is finished, and a request that follows it is answered', async () => {
+    const waiting: BackendRequest[] = [];
+    const { gateway, client } = await setUp((seen) => {
+      if (waiting.push(seen) > 1) seen.connection.socket.write(ok('second'));
+      else seen.connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfi');
+    });
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => client.received.endsWith('fi'), 'the half of the response');
+    const drained = gateway.drain(60_000, 10_000);
+    waiting[0]?.connection.socket.write('st');
+    const first = await client.response();
+    expect([first.body.toString(), first.header('connection')]).toEqual(['fist', undefined]);
+    // The phone was told that the connection stays open, so it may use it at once.
+    client.send(request('FolderSync', FOLDER_SYNC));
+    const second = await client.response();
+    expect([second.body.toString(), second.header('connection')]).toEqual(['second', 'close']);
+    client.socket.end();
+    await drained;
+  });
+
+  it('is finished, and its connection is closed at the end of the window', async () => {
+    const waiting: BackendRequest[] = [];
+    const { gateway, client } = await setUp((seen) => {
+      waiting.push(seen);
+      seen.connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfi');
+    });
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => client.received.endsWith('fi'), 'the half of the response');
+    const drained = gateway.drain(60_000, 10_000);
+    waiting[0]?.connection.socket.write('st');
+    expect((await client.response()).body.toString()).toBe('fist');
+    await gateway.time.advance(9_000);
+    expect(client.ended).toBe(false);
+    await gateway.time.advance(2_000);
+    await until(() => client.ended, 'the close');
+    await drained;
+  });
+});
+
 describe('held polls', () => {
-  it('end one after the other when the gateway drains, each in its turn within the window', async () => {
+  it('end one after the other within the window when the gateway drains', async () => {
     const { backend, gateway, client } = await setUp(() => undefined);
     client.destroy();
     const phones: RawClient[] = [];
     for (let index = 0; index < 10; index++) {
-      const phone = await RawClient.open(gateway.port);
-      onTestFinished(() => phone.destroy());
+      const phone = await phoneOf(gateway);
       phones.push(phone);
       phone.send(request('Ping', PING, [], `PHONE${index}`));
     }

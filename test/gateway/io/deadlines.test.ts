@@ -1,4 +1,4 @@
-// Owns the promises of the one clock: every deadline is seen, however many connections there are, and each once.
+// Owns the promises of the deadline clock: every expired deadline is noticed exactly once, however many connections there are.
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Deadlines } from '../../../src/gateway/io/deadlines.ts';
 import type { Timed } from '../../../src/gateway/io/deadlines.ts';
@@ -37,7 +37,7 @@ function connections(count: number, inMs: number): Connection[] {
 }
 
 describe('deadlines', () => {
-  it('of a few connections are seen within a tick', () => {
+  it('of a few connections are noticed within a tick', () => {
     const all = connections(1_000, 250);
     vi.advanceTimersByTime(200);
     expect(all.every(({ seen }) => seen === 0)).toBe(true);
@@ -45,13 +45,13 @@ describe('deadlines', () => {
     expect(all.every(({ seen }) => seen === 1)).toBe(true);
   });
 
-  it('of many connections are seen within a second', () => {
+  it('of many connections are noticed within a second', () => {
     const all = connections(20_000, 250);
     vi.advanceTimersByTime(1_400);
     expect(all.filter(({ seen }) => seen !== 1)).toEqual([]);
   });
 
-  it('are seen of connections that come while others are looked at', () => {
+  it('of connections that are added during a check are noticed', () => {
     connections(5_000, Infinity);
     vi.advanceTimersByTime(300);
     const late = connections(3, 100);
@@ -59,7 +59,7 @@ describe('deadlines', () => {
     expect(late.map(({ seen }) => seen)).toEqual([1, 1, 1]);
   });
 
-  it('are not seen of connections that are gone, whoever took them away', () => {
+  it('of removed connections are ignored, whoever removed them', () => {
     const victims: Connection[] = [];
     const killer = new Connection(() => {
       for (const victim of victims) deadlines.remove(victim);

@@ -1,4 +1,4 @@
-// Owns the promises of direct writes: all bytes in order, slowness told and taken back, and a broken connection is an end.
+// Owns the promises of direct writes: all bytes in order, backpressure reported and released, and a broken connection ends.
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect } from 'node:net';
@@ -25,7 +25,7 @@ beforeEach(async () => {
   onTestFinished(() => void writer.destroy());
 });
 
-/** Read anew as a Node of this version would. */
+/** Loads the module as a Node.js of this version would. */
 async function readBy(version: string): Promise<typeof directWrites> {
   const real = Object.getOwnPropertyDescriptor(process, 'versions') as PropertyDescriptor;
   Object.defineProperty(process, 'versions', { ...real, value: { ...process.versions, node: version } });
@@ -59,10 +59,10 @@ describe.each([
     expect(streamed).toBe(direct ? 0 : 4);
   });
 
-  /** Text in which a missing, doubled or misplaced piece would be seen. */
+  /** Text in which a missing, repeated or misplaced piece is noticeable. */
   const piece = (index: number): string => `${String(index).padStart(9, '0')};`.repeat(1_000);
 
-  /** Writes until the socket says that it is slow; returns what was written. */
+  /** Writes until the socket reports backpressure; returns the written text. */
   function fill(): string {
     let written = '';
     for (let index = 0; ; index++) {
@@ -73,7 +73,7 @@ describe.each([
   }
 
   describe('a socket whose peer does not read', () => {
-    it('is said to be slow, and its bytes are counted until they are taken', async () => {
+    it('is reported as slow, and its buffered bytes are counted until it reads them', async () => {
       expect([unsentBytes(writer), needsDrain(writer)]).toEqual([0, false]);
       const written = fill();
       expect(unsentBytes(writer)).toBeGreaterThan(0);
@@ -88,7 +88,7 @@ describe.each([
       expect(received).toBe(written);
     });
 
-    it('gets what goes through the stream meanwhile behind it, and what comes later behind that', async () => {
+    it('gets direct and stream writes in their order', async () => {
       let written = fill();
       for (const text of ['stream;', 'direct;']) {
         if (text === 'stream;') writer.write(text, 'latin1');

@@ -1,4 +1,4 @@
-// Owns the promises of client certificates: who is let in, whom a certificate names, and what the mail server is told.
+// Owns the promises of client certificates: who is accepted, the user a certificate names, and the header for the mail server.
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientCertificateSettings } from '../../../src/gateway/settings.ts';
@@ -26,7 +26,7 @@ const HEADER = 'X-Client-User';
 
 let authority: Authority;
 let gatewayCertificate: Credentials;
-/** A phone of alice, whom {@link request} authenticates too. */
+/** A phone of alice; {@link request} has alice's credentials too. */
 let alice: ConnectionOptions;
 
 beforeAll(async () => {
@@ -83,7 +83,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a gateway', (version) =>
     phone.destroy();
   });
 
-  it('that requires certificates refuses a phone without one, and says why', async () => {
+  it('that requires certificates refuses a phone without one, and logs why', async () => {
     const { port } = await start({ required: true });
     const alert = version === 'TLSv1.3' ? 'TLSV13_ALERT_CERTIFICATE_REQUIRED' : 'ALERT_HANDSHAKE_FAILURE';
     expect(await refusal(port, only)).toContain(alert);
@@ -112,7 +112,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a gateway', (version) =>
     expect(told(backend.requests[0])).toEqual(['alice']);
   });
 
-  it('lets no session go on for ever: after a rotation too it is resumed, and not renewed', async () => {
+  it('limits the age of a session: after a key rotation it is resumed but not renewed', async () => {
     const { port } = await start({ required: true });
     const session = await sessionOf(port, { ...alice, ...only });
     expect(await isRenewed(port, session, { ...alice, ...only })).toBe(false);
@@ -121,7 +121,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a gateway', (version) =>
     expect(await isRenewed(port, session, { ...alice, ...only })).toBe(false);
   });
 
-  it('trusts new authorities without a restart, keeps its connections, and takes no session of the old ones', async () => {
+  it('trusts new authorities without a restart, keeps its connections, and resumes no session of the old ones', async () => {
     const gateway = await start({ required: true });
     const { port } = gateway;
     const phone = await TlsPhone.connect(port, { ...alice, ...only });
@@ -148,7 +148,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a gateway', (version) =>
     phone.destroy();
   });
 
-  it('does not take a session of a gateway that trusts other authorities', async () => {
+  it('does not resume a session of a gateway that trusts other authorities', async () => {
     const before = await start({ required: true });
     const after = await start({ required: true, ca: (await createAuthority()).certificate });
     const session = await sessionOf(before.port, { ...alice, ...only });
@@ -156,7 +156,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a gateway', (version) =>
     expect(after.backend.accepted).toHaveLength(0);
   });
 
-  it('does not take a session that began without a certificate for one that has it', async () => {
+  it('does not treat a session that began without a certificate as one with a certificate', async () => {
     const { port } = await start({ required: true });
     const open = await start({ required: false });
     const session = await sessionOf(open.port, only);
@@ -176,7 +176,7 @@ describe('the user of a certificate', () => {
     ['commonName', 'common'],
   ] as const;
 
-  it.each(places)('stands in its %s', async (user, expected) => {
+  it.each(places)('is read from its %s', async (user, expected) => {
     const { port, backend } = await start({ user });
     const phone = await TlsPhone.connect(port, await phoneOf({ commonNames: ['common'], names: [...names] }));
     phone.send(BARE.replace('User=alice', `User=${encodeURIComponent(expected)}`));
@@ -207,7 +207,7 @@ describe('the user of a certificate', () => {
     ['the UPN holds a line break', 'upn', { names: [{ type: 'upn', value: 'alice\r\nX-Evil: 1' }] }],
   ];
 
-  it.each(nobody)('is nobody, and the connection refused, when %s', async (_what, user, facts) => {
+  it.each(nobody)('is missing, and the connection refused, when %s', async (_what, user, facts) => {
     const gateway = await start({ user });
     await refusal(gateway.port, await phoneOf(facts));
     expect(gateway.backend.accepted).toHaveLength(0);
@@ -217,7 +217,7 @@ describe('the user of a certificate', () => {
     ]);
   });
 
-  it('may not differ from the user of Authorization', async () => {
+  it('must equal the user of Authorization', async () => {
     const gateway = await start();
     const phone = await TlsPhone.connect(
       gateway.port,
@@ -229,7 +229,7 @@ describe('the user of a certificate', () => {
     phone.destroy();
   });
 
-  it('may not differ from the user of the query', async () => {
+  it('must equal the user of the query', async () => {
     const gateway = await start();
     const phone = await TlsPhone.connect(gateway.port, alice);
     phone.send(BARE.replace('User=alice', 'User=bob'));
@@ -246,7 +246,7 @@ describe('the header that carries the user', () => {
     ['without a certificate', () => ({}), []],
   ] as const;
 
-  it.each(credentials)('comes from the gateway alone: %s', async (_what, options, expected) => {
+  it.each(credentials)('is set only by the gateway: %s', async (_what, options, expected) => {
     const { port, backend } = await start();
     const phone = await TlsPhone.connect(port, options());
     for (const name of spellings) {
@@ -272,7 +272,7 @@ describe('the header that carries the user', () => {
     'X.Client.User: bob',
   ];
 
-  it.each(tricks)('cannot be slipped in as %j', async (line) => {
+  it.each(tricks)('cannot be injected as %j', async (line) => {
     const { port, backend } = await start();
     const phone = await TlsPhone.connect(port, alice);
     expect(await phone.sync([line])).toBe(400);
@@ -280,7 +280,7 @@ describe('the header that carries the user', () => {
     phone.destroy();
   });
 
-  it('is not sent where none is configured', async () => {
+  it('is not sent unless configured', async () => {
     const { port, backend } = await start({ forwardHeader: null });
     const phone = await TlsPhone.connect(port, alice);
     expect(await phone.sync()).toBe(200);
@@ -288,7 +288,7 @@ describe('the header that carries the user', () => {
     phone.destroy();
   });
 
-  it('does not go with the question for a challenge, and no claim of the phone does', async () => {
+  it('is not part of the request for a challenge, nor is any identity header of the phone', async () => {
     const { port, backend } = await start();
     const phone = await TlsPhone.connect(port);
     phone.send(BARE.replace('Host:', `${HEADER}: bob\r\nHost:`));

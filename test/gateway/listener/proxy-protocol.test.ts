@@ -1,12 +1,12 @@
-// Owns the promises of the PROXY protocol on real connections: whose word counts, and what the mail server is told.
+// Owns the promises of the PROXY protocol on real connections: whose headers are trusted, and which the mail server gets.
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseProxyHeader, proxyHeader } from '../../../src/http/proxy-protocol.ts';
-import { answerOk } from '../../support/servers/openings.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
+import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
@@ -17,16 +17,13 @@ async function setUp(
   overrides: SettingsOverrides,
   onRequest: (request: BackendRequest) => void = answerOk,
 ): Promise<{ backend: RawBackend; gateway: TestGateway }> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, overrides);
   return { backend, gateway };
 }
 
 async function open(gateway: TestGateway): Promise<RawClient> {
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const client = await phoneOf(gateway);
   return client;
 }
 
@@ -40,20 +37,17 @@ describe('a connection of a trusted proxy', () => {
     ['version 2', proxyHeader(2, '192.0.2.7', 40_000, '198.51.100.1', 443), '192.0.2.7'],
     ['version 1, IPv6', proxyHeader(1, '2001:db8::7', 40_000, '2001:db8::1', 443), '2001:db8::7'],
     ['version 2, IPv6', proxyHeader(2, '2001:db8::7', 40_000, '2001:db8::1', 443), '2001:db8::7'],
-  ])(
-    'brings the address of the phone to the mail server and the log (%s)',
-    async (_name, header, address) => {
-      const { backend, gateway } = await setUp(trusting('127.0.0.0/8'));
-      const client = await open(gateway);
-      client.send(Buffer.concat([header, Buffer.from(ASK, 'latin1')]));
-      expect((await client.response()).status).toBe(200);
-      expect(backend.requests[0]?.header('x-forwarded-for')).toBe(address);
-      client.send(ASK);
-      expect((await client.response()).status).toBe(200);
-      expect(backend.requests[1]?.header('x-forwarded-for')).toBe(address);
-      expect(gateway.addresses).toEqual([address, address]);
-    },
-  );
+  ])('gives the address of the phone to the mail server and the log (%s)', async (_name, header, address) => {
+    const { backend, gateway } = await setUp(trusting('127.0.0.0/8'));
+    const client = await open(gateway);
+    client.send(Buffer.concat([header, Buffer.from(ASK, 'latin1')]));
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.header('x-forwarded-for')).toBe(address);
+    client.send(ASK);
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[1]?.header('x-forwarded-for')).toBe(address);
+    expect(gateway.addresses).toEqual([address, address]);
+  });
 
   it.each([
     ['LOCAL', proxyHeader(2, '', 0, '', 0)],
@@ -68,7 +62,7 @@ describe('a connection of a trusted proxy', () => {
     expect(gateway.addresses).toEqual(['127.0.0.1']);
   });
 
-  it.each(['', 'PROXY TCP4 192.0.2.7 '])('that ends its side after %j is gone at once', async (bytes) => {
+  it.each(['', 'PROXY TCP4 192.0.2.7 '])('that ends its side after %j is closed at once', async (bytes) => {
     const { gateway } = await setUp({ ...trusting('127.0.0.1'), client: { headTimeoutMs: 60_000 } });
     const client = await open(gateway);
     await until(() => gateway.connections() === 1, 'the connection');
@@ -76,7 +70,7 @@ describe('a connection of a trusted proxy', () => {
     await until(() => client.closed && gateway.connections() === 0, 'the gateway to close');
   });
 
-  it('is understood however its bytes are cut', async () => {
+  it('is accepted however its header is cut', async () => {
     const { backend, gateway } = await setUp(trusting('127.0.0.1'));
     const client = await open(gateway);
     for (const byte of FROM_PHONE.toString('latin1') + ASK) {
@@ -103,7 +97,7 @@ describe('a connection of a trusted proxy', () => {
     expect(gateway.connections()).toBe(0);
   });
 
-  it('is closed when the header does not come in time', async () => {
+  it('is closed when its header is late', async () => {
     const { gateway } = await setUp(trusting('127.0.0.1'));
     const client = await open(gateway);
     client.send('PROXY TCP4');
@@ -114,7 +108,7 @@ describe('a connection of a trusted proxy', () => {
     expect(gateway.connections()).toBe(0);
   });
 
-  it('says only once who is there: a second header is no request', async () => {
+  it('may have only one header: a second one is refused as a malformed request', async () => {
     const { backend, gateway } = await setUp(trusting('127.0.0.1'));
     const client = await open(gateway);
     client.send(Buffer.concat([FROM_PHONE, FROM_PHONE, Buffer.from(ASK, 'latin1')]));
@@ -122,7 +116,7 @@ describe('a connection of a trusted proxy', () => {
     expect(backend.requests).toHaveLength(0);
   });
 
-  it('counts against the limit of the phone it speaks for, not its own', async () => {
+  it('counts towards the limit of the address in its header, not the proxy’s', async () => {
     const { gateway } = await setUp({ ...trusting('127.0.0.1'), client: { maxConnectionsPerAddress: 1 } });
     const first = await open(gateway);
     first.send(FROM_PHONE);
@@ -137,7 +131,7 @@ describe('a connection of a trusted proxy', () => {
     expect((await other.response()).status).toBe(200);
   });
 
-  it('may say more in X-Forwarded-For only if the address it names is a trusted proxy too', async () => {
+  it('may add X-Forwarded-For only if the address in its header is a trusted proxy too', async () => {
     const { backend, gateway } = await setUp({
       ...trusting('127.0.0.1'),
       identity: { trustedProxies: ['127.0.0.1'] },
@@ -151,13 +145,13 @@ describe('a connection of a trusted proxy', () => {
   });
 });
 
-describe('a connection of anybody else', () => {
+describe('a connection of an untrusted peer', () => {
   it.each([
     ['with a header', Buffer.concat([FROM_PHONE, Buffer.from(ASK, 'latin1')])],
     ['without one', Buffer.from(ASK, 'latin1')],
   ])('is refused where only proxies may connect: %s', async (_name, bytes) => {
     const { backend, gateway } = await setUp(trusting('127.0.0.2', '10.0.0.0/8'));
-    // The reset may come before the connection is known to stand.
+    // The reset may arrive before the connection is reported as established.
     const socket = connect({ port: gateway.port, host: '127.0.0.1' });
     onTestFinished(() => void socket.destroy());
     let received = 0;
@@ -172,7 +166,7 @@ describe('a connection of anybody else', () => {
     expect(gateway.counters.turnedAway).toBe(1);
   });
 
-  it('cannot lie about its address where no proxy is expected: a header is no request', async () => {
+  it('cannot send a PROXY header: it is refused as a malformed request', async () => {
     const { backend, gateway } = await setUp({});
     const client = await open(gateway);
     client.send(Buffer.concat([FROM_PHONE, Buffer.from(ASK, 'latin1')]));
@@ -181,7 +175,7 @@ describe('a connection of anybody else', () => {
   });
 });
 
-/** What the double was told of a connection. */
+/** The PROXY header that the double received. */
 function told(connection: BackendConnection | undefined): { source: string | null; port: number } {
   const bytes = Buffer.from(connection?.proxyHeader ?? '', 'latin1');
   const header = parseProxyHeader(bytes, bytes.length);
@@ -192,7 +186,7 @@ function told(connection: BackendConnection | undefined): { source: string | nul
 describe.each([1, 2] as const)('towards a mail server that expects version %i', (version) => {
   const sending: SettingsOverrides = { upstream: { proxyProtocol: version } };
 
-  it('the header comes ahead of the first request and says who the phone is', async () => {
+  it('the header precedes the first request and has the address of the phone', async () => {
     const { backend, gateway } = await setUp({ ...sending, ...trusting('127.0.0.1') });
     const client = await open(gateway);
     client.send(FROM_PHONE);
@@ -204,7 +198,7 @@ describe.each([1, 2] as const)('towards a mail server that expects version %i', 
     expect(connection?.received.slice(connection.proxyHeader.length).startsWith('POST ')).toBe(true);
   });
 
-  it('a phone keeps its connection, and no other phone gets it', async () => {
+  it('a phone keeps its upstream connection, and no other phone uses it', async () => {
     const { backend, gateway } = await setUp(sending);
     const phones = [await open(gateway), await open(gateway), await open(gateway)];
     for (let round = 0; round < 3; round++) {
@@ -222,7 +216,7 @@ describe.each([1, 2] as const)('towards a mail server that expects version %i', 
     }
   });
 
-  it('the connection ends with its phone', async () => {
+  it('the upstream connection ends with its phone', async () => {
     const { backend, gateway } = await setUp(sending);
     const first = await open(gateway);
     first.send(ASK);
@@ -236,9 +230,9 @@ describe.each([1, 2] as const)('towards a mail server that expects version %i', 
     expect(told(backend.connections[1]).port).toBe(second.socket.localPort);
   });
 
-  it('a new connection in place of one that the server closed has its header too', async () => {
+  it('a connection that replaces one closed by the server has the header too', async () => {
     const { backend, gateway } = await setUp(sending, ({ connection }) => {
-      // The second request meets a server that closes: it is sent again.
+      // The server closes during the second request, which is sent again.
       if (backend.requests.length === 2) connection.socket.destroy();
       else connection.socket.write(ok());
     });
@@ -266,7 +260,7 @@ describe.each([1, 2] as const)('towards a mail server that expects version %i', 
     expect(told(backend.connections[1]).port).toBe(phone.socket.localPort);
   });
 
-  it('each phone behind a shared proxy is named on a connection of its own', async () => {
+  it('each phone behind a shared proxy has its own upstream connection and header', async () => {
     const { backend, gateway } = await setUp({ ...sending, identity: { trustedProxies: ['127.0.0.1'] } });
     const proxy = await open(gateway);
     for (const from of ['192.0.2.1', '192.0.2.1', '192.0.2.2', '192.0.2.1']) {
@@ -281,7 +275,7 @@ describe.each([1, 2] as const)('towards a mail server that expects version %i', 
     ]);
   });
 
-  it('questions of the gateway itself have a header that names nobody', async () => {
+  it('subrequests of the gateway have a LOCAL or UNKNOWN header', async () => {
     const health = {
       method: 'OPTIONS' as const,
       path: '/health',
@@ -300,7 +294,7 @@ describe.each([1, 2] as const)('towards a mail server that expects version %i', 
     const phone = await open(gateway);
     phone.send(ASK);
     await phone.response();
-    // Whether the credentials of a blocked phone are good.
+    // The credential check of a blocked phone.
     await until(() => gateway.seen.length === 1, 'the answer to the probe');
     expect(told(backend.requests[1]?.connection).source).toBeNull();
   });

@@ -1,8 +1,8 @@
-// Owns the promises about connections that are turned away: the operator learns why and how many, in few lines.
+// Owns the promises about rejected connections: a few log lines with cause and number.
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { GatewayCounters } from '../../../src/gateway/gateway-core.ts';
-import { TurnedAway } from '../../../src/gateway/listener/rejected-connections.ts';
+import { RejectedConnections } from '../../../src/gateway/listener/rejected-connections.ts';
 import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
@@ -10,7 +10,7 @@ import { until } from '../../support/checks/until.ts';
 import { gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
-/** Opens connections, all of which write `bytes`, until `turnedAway` of them were, at least. */
+/** Opens connections that all write `bytes`, until at least `turnedAway` of them were rejected. */
 async function ring(gateway: TestGateway, count: number, turnedAway: number, bytes = ''): Promise<void> {
   for (let index = 0; index < count; index++) {
     const socket = connect({ port: gateway.port, host: '127.0.0.1' });
@@ -39,7 +39,7 @@ async function tls(maxHandshakesPerSecond: number): Promise<SettingsOverrides> {
   };
 }
 
-describe('connections that are turned away', () => {
+describe('rejected connections', () => {
   it.each([
     ['EASGATE_MAX_CONNECTIONS', { client: { maxConnections: 2 } }, 4, 2, ''],
     ['EASGATE_MAX_CONNECTIONS_PER_ADDRESS', { client: { maxConnectionsPerAddress: 1 } }, 3, 2, ''],
@@ -51,13 +51,13 @@ describe('connections that are turned away', () => {
       2,
       'OPTIONS / HTTP/1.1\r\n',
     ],
-  ] as const)('are told as %s', async (code, overrides, count, turnedAway, bytes) => {
+  ] as const)('are logged as %s', async (code, overrides, count, turnedAway, bytes) => {
     const gateway = await gatewayOf({ port: 1 }, overrides);
     await ring(gateway, count, turnedAway, bytes);
     expect(gateway.trouble).toEqual([{ code, connections: 1, client: '127.0.0.1' }]);
   });
 
-  it('are told as EASGATE_MAX_HANDSHAKES', async () => {
+  it('are logged as EASGATE_MAX_HANDSHAKES', async () => {
     const gateway = await gatewayOf({ port: 1 }, await tls(1));
     await ring(gateway, 4, 3);
     expect(gateway.trouble).toEqual([
@@ -65,7 +65,7 @@ describe('connections that are turned away', () => {
     ]);
   });
 
-  it('are counted by the address that a PROXY header names', async () => {
+  it('are counted by the address in their PROXY header', async () => {
     const gateway = await gatewayOf(
       { port: 1 },
       {
@@ -80,15 +80,17 @@ describe('connections that are turned away', () => {
   });
 });
 
-describe('the lines about them', () => {
+describe('the log lines about rejected connections', () => {
   const start = () => {
     const counters = { turnedAway: 0 } as GatewayCounters;
     const lines: unknown[] = [];
-    const turnedAway = new TurnedAway(counters, (code, facts) => lines.push([code, facts['connections']]));
+    const turnedAway = new RejectedConnections(counters, (code, facts) =>
+      lines.push([code, facts['connections']]),
+    );
     return { counters, lines, turnedAway };
   };
 
-  it('come with the first connection, then once in ten seconds with the number since', () => {
+  it('are written for the first connection, then every ten seconds with the number since', () => {
     const { counters, lines, turnedAway } = start();
     for (let now = 0; now < 25_000; now += 1) turnedAway.count('EASGATE_MAX_CONNECTIONS', '192.0.2.1', now);
     turnedAway.sweep(30_000);
@@ -101,7 +103,7 @@ describe('the lines about them', () => {
     expect(counters.turnedAway).toBe(25_000);
   });
 
-  it('end when nothing more is turned away', () => {
+  it('end when no more connections are rejected', () => {
     const { lines, turnedAway } = start();
     turnedAway.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 0);
     turnedAway.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 1);
@@ -112,7 +114,7 @@ describe('the lines about them', () => {
     ]);
   });
 
-  it('of one cause do not keep those of another back', () => {
+  it('of one cause do not delay those of another', () => {
     const { lines, turnedAway } = start();
     turnedAway.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 0);
     turnedAway.count('EASGATE_NOT_A_PROXY', '192.0.2.1', 1);

@@ -1,4 +1,4 @@
-// Owns the promise that thousands of slow clients neither delay nor displace phones, and are gone when their time is up.
+// Owns the promise that thousands of slow clients neither delay nor displace phones, and are closed at their deadline.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -7,22 +7,23 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
 import type { CrowdReport, Slowness } from '../../support/phones/slow-crowd.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { TlsPhone, listenerTls } from '../../support/phones/tls-phone.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
 const CROWD = fileURLToPath(new URL('../../support/phones/slow-crowd.ts', import.meta.url));
-/** Files this process needs beside the crowd. */
+/** Open files that this process needs besides those of the slow clients. */
 const SPARE_FILES = 500;
 const ROUNDS = 150;
 const PHONES = 10;
 
-/** Node raises its soft limit of open files to the hard one when it starts; other systems than Linux are not asked. */
+/** The limit of open files. Node.js raises its soft limit to the hard one at start; read on Linux only. */
 function openFiles(): number {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
@@ -41,10 +42,8 @@ async function setUp(
   overrides: SettingsOverrides,
   open: (port: number) => Promise<RawClient>,
 ): Promise<SetUp> {
-  const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
+  const backend = await backendOf(({ connection }) => connection.socket.write(ok()));
+  const gateway = await gatewayOf(backend, overrides);
   const phones = await Promise.all(Array.from({ length: PHONES }, () => open(gateway.port)));
   onTestFinished(() => {
     for (const phone of phones) phone.destroy();
@@ -52,7 +51,7 @@ async function setUp(
   return { gateway, phones };
 }
 
-/** Requests of all phones, round after round; how long each took, shortest first, in milliseconds. */
+/** Sends requests of all phones in rounds; returns their durations in ascending order, milliseconds. */
 async function ask({ phones }: SetUp): Promise<number[]> {
   const latencies: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -70,7 +69,7 @@ async function ask({ phones }: SetUp): Promise<number[]> {
 
 const median = (sorted: readonly number[]): number => sorted[sorted.length >> 1] ?? Infinity;
 
-/** Lets the crowd in; phones are asked before and beside it. Ends when the gateway has closed all of the crowd. */
+/** Connects the slow clients, measures phones before and during it, and ends when the gateway has closed all slow clients. */
 async function crowded(
   slowness: Slowness,
   count: number,
@@ -95,7 +94,7 @@ async function crowded(
   await until(() => reports.length === 1 && isThere(), 'the crowd');
 
   const latencies = await ask(world);
-  // The crowd itself costs time, on a machine with few cores most of it: what must not be is a multiple of many.
+  // The slow clients themselves use CPU time, on few cores most of it; the test only excludes a large multiple.
   expect(median(latencies)).toBeLessThan(baseline * 10 + 100);
 
   await gateway.time.advance(timeoutMs - 1_000);
@@ -106,7 +105,7 @@ async function crowded(
   return reports[1];
 }
 
-it('serves phones as ever beside 5,000 slow heads, and closes those in time', async () => {
+it('serves phones normally beside 5,000 slow heads, and closes those in time', async () => {
   const count = 5_000;
   const headTimeoutMs = 5_000;
   const world = await setUp({ client: { headTimeoutMs, maxConnections: count + 100 } }, (port) =>
@@ -118,7 +117,7 @@ it('serves phones as ever beside 5,000 slow heads, and closes those in time', as
   expect(finished.filter(({ error }) => error === 'EASGATE_HEAD_TIMEOUT')).toHaveLength(count);
 });
 
-it('serves phones as ever beside 500 slow bodies, and closes those in time', async () => {
+it('serves phones normally beside 500 slow bodies, and closes those in time', async () => {
   const count = 500;
   const rateWindowMs = 4_000;
   const client = { minBodyRate: 100, rateWindowMs, bodyTimeoutMs: 60_000 };
@@ -129,7 +128,7 @@ it('serves phones as ever beside 500 slow bodies, and closes those in time', asy
   expect(report).toEqual({ state: 'closed', answered408: count });
 });
 
-it('serves phones as ever beside 500 slow TLS handshakes, and closes those in time', async () => {
+it('serves phones normally beside 500 slow TLS handshakes, and closes those in time', async () => {
   const count = 500;
   const handshakeTimeoutMs = 4_000;
   const own = await (await createAuthority()).issue({});

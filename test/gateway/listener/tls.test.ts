@@ -1,4 +1,4 @@
-// Owns the promises of TLS towards phones: versions, names, sessions, reload, and connections that are no good.
+// Owns the promises of TLS towards phones: versions, names, sessions, reload, and faulty connections.
 import { connect as connectPlain } from 'node:net';
 import { connect } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
@@ -73,7 +73,7 @@ describe('the handshake', () => {
     expect(await refusal(port, old)).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
   });
 
-  it('refuses TLS 1.2 where 1.3 is the lowest', async () => {
+  it('refuses TLS 1.2 when the minimum is 1.3', async () => {
     const { port } = await start({ minVersion: 'TLSv1.3' });
     expect(await refusal(port, { maxVersion: 'TLSv1.2' })).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
   });
@@ -84,20 +84,20 @@ describe('the handshake', () => {
     expect(await refusal(port, weak)).toBe('ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE');
   });
 
-  it('chooses http/1.1 where a phone offers h2 too', async () => {
+  it('selects http/1.1 when a phone offers h2 too', async () => {
     const { port } = await start();
     const phone = await TlsPhone.connect(port, { ALPNProtocols: ['h2', 'http/1.1'] });
     expect(phone.socket.alpnProtocol).toBe('http/1.1');
     phone.destroy();
   });
 
-  it('refuses a client that speaks h2 only', async () => {
+  it('refuses a client that offers h2 only', async () => {
     const { port } = await start();
     const how = await refusal(port, { ALPNProtocols: ['h2'] });
     expect(how).toBe('ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
   });
 
-  it('says in X-Forwarded-Proto that the phone came over TLS', async () => {
+  it('leads to X-Forwarded-Proto: https', async () => {
     const heads: string[] = [];
     const { port } = await start({}, {}, ({ connection, head }) => {
       heads.push(head);
@@ -129,7 +129,7 @@ describe('the certificate', () => {
     phone.destroy();
   });
 
-  it('for an exact name comes before the one for a wildcard', async () => {
+  it('for an exact name takes precedence over one for a wildcard', async () => {
     const certificates = [mail, await leaf('*.example.com'), await leaf('eas.example.com')];
     const { port } = await start({ certificates });
     const named = await TlsPhone.connect(port, { servername: 'eas.example.com' });
@@ -140,7 +140,7 @@ describe('the certificate', () => {
     first.destroy();
   });
 
-  it('that is new meets new handshakes, while a held request goes on', async () => {
+  it('that is new is used for new handshakes, while a held request continues', async () => {
     const held: BackendRequest[] = [];
     const gateway = await start({}, {}, (request) => held.push(request));
     const old = await TlsPhone.connect(gateway.port);
@@ -155,7 +155,7 @@ describe('the certificate', () => {
     young.destroy();
   });
 
-  it('that does not fit its key is not taken: the old ones stay', async () => {
+  it('that does not match its key is refused, and the old ones stay', async () => {
     const other = await leaf('other.example.com');
     const gateway = await start({ certificates: [mail, other] });
     const mixed = { certificate: (await leaf('new.example.com')).certificate, key: mail.key };
@@ -168,7 +168,7 @@ describe('the certificate', () => {
     named.destroy();
   });
 
-  it('is never "none": an empty list is not taken', async () => {
+  it('is required: an empty list is refused', async () => {
     const gateway = await start();
     expect(() => gateway.reloadCertificates([])).toThrow('no certificate');
     const phone = await TlsPhone.connect(gateway.port);
@@ -181,7 +181,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (version) => {
   const only = { minVersion: version, maxVersion: version };
   const DAY_MS = 86_400_000;
 
-  /** Moves the clock of the gateways to so many rotations from now, close to the beginning of one. */
+  /** Moves the clock of the gateways by a number of key rotations, to shortly after the beginning of one. */
   function rotations(count: number): void {
     vi.restoreAllMocks();
     const real = Date.now;
@@ -194,7 +194,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (version) => {
     expect(await resumes((await start()).port, session, only)).toBe(true);
   });
 
-  it('is not resumed by a gateway with another secret, which serves nevertheless', async () => {
+  it('is not resumed by a gateway with another secret, which makes a full handshake', async () => {
     const session = await sessionOf((await start()).port, only);
     const other = await start({ ticketSecret: '43'.repeat(32) });
     expect(await resumes(other.port, session, only)).toBe(false);
@@ -207,7 +207,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (version) => {
     expect(await resumes(gateway.port, session, only)).toBe(true);
   });
 
-  it('is resumed where the name chose the certificate', async () => {
+  it('is resumed when SNI selected the certificate', async () => {
     const certificates = [mail, await leaf('eas.example.com')];
     const named = { ...only, servername: 'eas.example.com' };
     const session = await sessionOf((await start({ certificates })).port, named);
@@ -242,7 +242,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (version) => {
     expect(await resumes(gateway.port, second, only)).toBe(true);
   });
 
-  it('that is resumed is followed by a ticket for the next time: a phone uses each once', async () => {
+  it('that is resumed brings a new ticket, since a phone uses each once', async () => {
     const { port } = await start();
     const first = await sessionOf(port, only);
     expect(await isRenewed(port, first, only)).toBe(true);
@@ -252,7 +252,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (version) => {
 });
 
 describe('a connection', () => {
-  it('that says nothing is closed when the time for a handshake is over', async () => {
+  it('that sends nothing is closed at the handshake time-out', async () => {
     const gateway = await start();
     const silent = await RawClient.open(gateway.port);
     await until(() => gateway.connections() === 1, 'the connection');
@@ -264,7 +264,7 @@ describe('a connection', () => {
     await until(() => gateway.connections() === 0);
   });
 
-  it('that sends its hello byte by byte is closed when the time for a handshake is over', async () => {
+  it('that sends its ClientHello byte by byte is closed at the handshake time-out', async () => {
     const gateway = await start();
     const slow = await RawClient.open(gateway.port);
     slow.send(Buffer.from('16030102000100', 'hex'));
@@ -280,7 +280,7 @@ describe('a connection', () => {
     await until(() => gateway.connections() === 0);
   });
 
-  it('that finished its handshake may take longer for its request', async () => {
+  it('that finished its handshake has more time for its request', async () => {
     const gateway = await start({ handshakeTimeoutMs: 1_000 });
     const phone = await TlsPhone.connect(gateway.port);
     await until(() => phone.tickets > 0, 'the end of the handshake at the gateway');
@@ -289,7 +289,7 @@ describe('a connection', () => {
     phone.destroy();
   });
 
-  it('over the limit of handshakes is turned away and counted', async () => {
+  it('over the limit of handshakes is rejected and counted', async () => {
     const gateway = await start({ maxHandshakesPerSecond: 2 });
     const attempts = Array.from({ length: 5 }, () => TlsPhone.connect(gateway.port));
     const settled = await Promise.allSettled(attempts);
@@ -330,7 +330,7 @@ describe('a connection', () => {
     phone.destroy();
   });
 
-  it('that leaves in the middle of its handshake leaves nothing behind', async () => {
+  it('that closes during its handshake frees its resources', async () => {
     const gateway = await start();
     const phone = await RawClient.open(gateway.port);
     phone.send(Buffer.from('1603010200010001fc0303', 'hex'));
@@ -351,7 +351,7 @@ describe('a connection', () => {
     phone.destroy();
   });
 
-  it('that ends its side behind a request still gets the answer', async () => {
+  it('that ends its side after a request still gets the answer', async () => {
     const held: BackendRequest[] = [];
     const gateway = await start({}, {}, (request) => held.push(request));
     const phone = await TlsPhone.connect(gateway.port, { allowHalfOpen: true } as ConnectionOptions);
@@ -364,7 +364,7 @@ describe('a connection', () => {
     phone.destroy();
   });
 
-  it('behind a PROXY header is that of the phone the header names', async () => {
+  it('with a PROXY header counts as that of the address in it', async () => {
     const backend = await backendOf(answerOk);
     const { port } = await gatewayOf(backend, {
       listen: { tls: listenerTls([mail]), proxyProtocolFrom: ['127.0.0.1'] },
@@ -378,7 +378,7 @@ describe('a connection', () => {
     socket.destroy();
   });
 
-  it('is told of the end, and closed, when the gateway drains', async () => {
+  it('gets close_notify and is closed when the gateway drains', async () => {
     const gateway = await start();
     const phone = await TlsPhone.connect(gateway.port);
     expect(await phone.sync()).toBe(200);
@@ -403,7 +403,7 @@ describe('a connection', () => {
     await until(() => gateway.connections() === 0 && gateway.upstreamConnections() === 0, 'nothing open');
   });
 
-  it('is closed when a record cannot be opened, even in the middle of a held request', async () => {
+  it('is closed when a record cannot be decrypted, even during a held request', async () => {
     const held: BackendRequest[] = [];
     const gateway = await start({}, {}, (request) => held.push(request));
     const plain = connectPlain(gateway.port, '127.0.0.1');
@@ -411,7 +411,7 @@ describe('a connection', () => {
     socket.on('error', () => undefined);
     socket.write(request('Ping', PING));
     await until(() => held.length === 1, 'the held request');
-    // An application data record of forty octets that no key made.
+    // An application data record of forty octets that cannot be decrypted.
     plain.write(Buffer.from('1703030028' + '00'.repeat(40), 'hex'));
     await until(() => socket.closed, 'the gateway to close');
     await until(() => gateway.connections() === 0 && gateway.upstreamConnections() === 0, 'nothing open');

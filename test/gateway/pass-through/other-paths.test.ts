@@ -1,4 +1,4 @@
-// Owns the promises about paths that are not Exchange ActiveSync at a whole gateway: closed unless listed.
+// Owns the promises of a whole gateway about paths other than Exchange ActiveSync: closed unless listed.
 import { connect } from 'node:net';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ checkLeaks();
 
 const LANE = laneSettings({ paths: [{ path: '/owa', match: 'prefix', upgrade: false }] });
 
-/** Sends the text and resolves with all that came back until the server closed. */
+/** Sends the text; resolves with everything received until the server closed. */
 function exchange(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(text));
@@ -46,7 +46,7 @@ describe('other paths', () => {
     gateway = await gatewayOf({ port }, { passThrough: LANE });
   });
 
-  it('lets a listed path through', async () => {
+  it('are forwarded if listed', async () => {
     const reply = await exchange(
       gateway.port,
       'GET /owa/inbox HTTP/1.1\r\nHost: mail.example\r\nConnection: close\r\n\r\n',
@@ -55,7 +55,7 @@ describe('other paths', () => {
     expect(seen).toEqual(['GET /owa/inbox']);
   });
 
-  it('serves a listed path on a connection that began with ActiveSync', async () => {
+  it('are served, if listed, on a connection that began with ActiveSync', async () => {
     const reply = await exchange(
       gateway.port,
       OPTIONS + 'GET /owa/inbox HTTP/1.1\r\nHost: mail.example\r\nConnection: close\r\n\r\n',
@@ -64,7 +64,7 @@ describe('other paths', () => {
     expect(seen).toEqual(['OPTIONS /Microsoft-Server-ActiveSync', 'GET /owa/inbox']);
   });
 
-  it('answers any other path with 404 without touching the mail server', async () => {
+  it('are answered 404, if not listed, without a request to the mail server', async () => {
     const reply = await exchange(
       gateway.port,
       'GET /ecp HTTP/1.1\r\nHost: mail.example\r\nConnection: close\r\n\r\n',
@@ -73,7 +73,7 @@ describe('other paths', () => {
     expect(seen).toEqual([]);
   });
 
-  it('refuses ActiveSync behind a listed path on the same connection', async () => {
+  it('cannot be followed by ActiveSync on the same connection', async () => {
     const reply = await exchange(
       gateway.port,
       'GET /owa/inbox HTTP/1.1\r\nHost: mail.example\r\n\r\n' + OPTIONS,
@@ -82,7 +82,7 @@ describe('other paths', () => {
     expect(seen).toEqual(['GET /owa/inbox']);
   });
 
-  it('counts its connections and closes idle ones on drain', async () => {
+  it('have their connections counted, and closed on drain when idle', async () => {
     const socket = connect({ port: gateway.port, host: '127.0.0.1' });
     socket.write('GET /owa/inbox HTTP/1.1\r\nHost: mail.example\r\n\r\n');
     await new Promise((resolve) => socket.once('data', resolve));

@@ -1,10 +1,9 @@
-// Owns the promises about where the lane for other paths goes, and what comes in to it: the right mail server, proven by
-// its certificate, told of the right client, through the front doors that phones use.
+// Owns the promises about both sides of the pass-through lane: the right mail server, proven by its certificate, gets the right
+// client address, with TLS paths headers as in the EAS lane.
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
-import type { UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
-import { parseRange } from '../../../src/identity/client-address.ts';
+import type { PassThroughSettings, UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
+import { addressRange } from '../../../src/ip-address.ts';
 import { createAuthority, createSelfSigned } from '../../support/servers/certificates.ts';
 import type { Authority, Credentials } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
@@ -91,7 +90,7 @@ const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgra
 describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version) => {
   const only: TlsOptions = { minVersion: version, maxVersion: version };
 
-  it('with the right name is served, learns that name by SNI and not the Host of a request', async () => {
+  it('with the right name is used, and gets that name by SNI, not the Host of a request', async () => {
     const backend = await tlsBackendOf(shown(internal, only));
     const gateway = await startTls(backend);
     for (let turn = 0; turn < 2; turn++) expect((await ask(gateway)).status).toBe(200);
@@ -101,31 +100,31 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
     expect(backend.requests[0]?.header('host')).toBe('mail.example.com');
   });
 
-  it('gets nothing when its certificate has another name, be it that of the request', async () => {
+  it('gets no request when its certificate has another name, even that of the Host header', async () => {
     const other = await authority.issue({ names: [{ type: 'dns', value: 'mail.example.com' }] });
     const backend = await tlsBackendOf(shown(other, only));
     await expectRefused(await startTls(backend), backend);
   });
 
-  it('gets nothing when another authority vouches for it', async () => {
+  it('gets no request when another authority issued its certificate', async () => {
     const backend = await tlsBackendOf(shown(internal, only));
     const { certificate } = await createAuthority('Other');
     await expectRefused(await startTls(backend, { ca: certificate }), backend);
   });
 
-  it('gets nothing when it vouches for itself', async () => {
+  it('gets no request when its certificate is self-signed', async () => {
     const self = await createSelfSigned([{ type: 'dns', value: 'mail.internal' }]);
     const backend = await tlsBackendOf(shown(self, only));
     await expectRefused(await startTls(backend), backend);
   });
 
-  it('is served unseen only where the operator turned verification off', async () => {
+  it('is used without verification only if the operator turned that off', async () => {
     const self = await createSelfSigned([{ type: 'dns', value: 'elsewhere' }]);
     const backend = await tlsBackendOf(shown(self, only));
     expect((await ask(await startTls(backend, { verify: false }))).status).toBe(200);
   });
 
-  it('that wants a certificate of the gateway gets it', async () => {
+  it('that requests a client certificate gets the one of the gateway', async () => {
     const own = await authority.issue({ commonNames: ['easgate'] });
     const backend = await tlsBackendOf(
       shown(internal, { ...only, ca: authority.certificate, requestCert: true, rejectUnauthorized: true }),
@@ -148,7 +147,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
     await until(() => backend.connections[0]?.closed === true, 'the end of the tunnel');
   });
 
-  it('with another name gets no WebSocket', async () => {
+  it('with another name gets no WebSocket request', async () => {
     const other = await authority.issue({ names: [{ type: 'dns', value: 'elsewhere' }] });
     const backend = await tlsBackendOf(shown(other, only));
     const client = await open(await startTls(backend));
@@ -158,7 +157,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
   });
 });
 
-it('a mail server that accepts and never shakes hands ends with the time for connecting', async () => {
+it('a mail server that never answers the handshake leads to the connect time-out', async () => {
   const pass = stopTimers();
   const backend = await backendOf(answerOk);
   const gateway = await start(backend, {
@@ -172,7 +171,7 @@ it('a mail server that accepts and never shakes hands ends with the time for con
   expect(gateway.passages[0]?.error).toBe('EASGATE_UPSTREAM_CONNECT_TIMEOUT');
 });
 
-it('the operator is told what is wrong with a certificate', async () => {
+it('the log has the fault of a certificate', async () => {
   const other = await authority.issue({ names: [{ type: 'dns', value: 'elsewhere' }] });
   const gateway = await startTls(await tlsBackendOf(shown(other)));
   for (let turn = 0; turn < 3; turn++) await ask(gateway);
@@ -186,7 +185,7 @@ it('the operator is told what is wrong with a certificate', async () => {
 });
 
 describe('a client', () => {
-  it('that came over TLS is said to have, and cannot say whom its certificate names', async () => {
+  it('that came over TLS is announced as such, and cannot set the header for the user of a certificate', async () => {
     const backend = await backendOf(answerOk);
     const tls = listenerTls([internal]);
     const gateway = await start(backend, { listen: { tls } }, { certificateHeader: 'x-client-user' });
@@ -201,7 +200,7 @@ describe('a client', () => {
     expect(seen?.head).not.toMatch(/client-user/i);
   });
 
-  it('cannot say it in a WebSocket request either, nor behind ActiveSync on its connection', async () => {
+  it('cannot set it in a WebSocket request either, nor after ActiveSync on its connection', async () => {
     const backend = await backendOf(answerOk);
     const gateway = await start(backend, {}, { certificateHeader: 'x-client-user' });
     const client = await open(gateway);
@@ -214,7 +213,7 @@ describe('a client', () => {
     expect(backend.requests.map(({ head }) => head).join('')).not.toMatch(/client-user/i);
   });
 
-  it('behind a PROXY header is the one that the header names', async () => {
+  it('with a PROXY header has the address in the header', async () => {
     const backend = await backendOf(answerOk);
     const gateway = await start(backend, { listen: { proxyProtocolFrom: ['127.0.0.1'] } });
     expect((await ask(gateway, 'PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n' + get())).status).toBe(200);
@@ -226,7 +225,7 @@ describe('a client', () => {
 
 describe('a mail server that expects a PROXY header', () => {
   it.each([1, 2] as const)(
-    'of version %i learns of each client on connections of its own',
+    'of version %i gets the address of each client on separate connections',
     async (version) => {
       const backend = await backendOf(answerOk);
       const gateway = await start(backend, {
@@ -255,7 +254,7 @@ describe('a mail server that expects a PROXY header', () => {
     },
   );
 
-  it('gets it ahead of TLS', async () => {
+  it('gets it before TLS', async () => {
     const backend = await backendOf(() => undefined);
     const gateway = await start(backend, {
       upstream: { proxyProtocol: 1, tls: upstreamTls(authority.certificate) },
@@ -268,12 +267,12 @@ describe('a mail server that expects a PROXY header', () => {
     );
   });
 
-  it('learns of each client that a trusted proxy speaks for', async () => {
+  it('gets the address of each client behind a trusted proxy', async () => {
     const backend = await backendOf(answerOk);
     const gateway = await start(
       backend,
       { upstream: { proxyProtocol: 1 } },
-      { trustedProxies: [parseRange('127.0.0.1')] },
+      { trustedProxies: [addressRange('127.0.0.1')] },
     );
     const addresses = ['192.0.2.7', '192.0.2.8'];
     for (const address of addresses) {
@@ -284,9 +283,9 @@ describe('a mail server that expects a PROXY header', () => {
     expect(backend.connections.map(({ proxyHeader }) => proxyHeader.split(' ')[2])).toEqual(addresses);
   });
 
-  it('never gets the requests of two clients on a connection that one of them authenticated', async () => {
+  it('never gets requests of two clients on a connection that one of them authenticated', async () => {
     const backend = await backendOf(answerOk);
-    const gateway = await start(backend, {}, { trustedProxies: [parseRange('127.0.0.1')] });
+    const gateway = await start(backend, {}, { trustedProxies: [addressRange('127.0.0.1')] });
     const client = await open(gateway);
     for (const lines of [
       ['X-Forwarded-For: 192.0.2.7', 'Authorization: NTLM TlRMTVNTUAABAAAA'],
@@ -302,10 +301,10 @@ describe('a mail server that expects a PROXY header', () => {
   });
 });
 
-describe('of clients that a trusted proxy hides', () => {
-  it('none gets a connection that the one before it authenticated', async () => {
+describe('of several clients behind a trusted proxy', () => {
+  it('none gets an upstream connection that another one authenticated', async () => {
     const backend = await backendOf(answerOk);
-    const gateway = await start(backend, {}, { trustedProxies: [parseRange('127.0.0.1')] });
+    const gateway = await start(backend, {}, { trustedProxies: [addressRange('127.0.0.1')] });
     const client = await open(gateway);
     client.send(get('/owa/', 'X-Forwarded-For: unknown', 'Authorization: NTLM TlRMTVNTUAABAAAA'));
     expect((await client.response()).header('connection')).toBe('close');
@@ -316,14 +315,14 @@ describe('of clients that a trusted proxy hides', () => {
   });
 });
 
-describe('of several mail servers', () => {
+describe('among several mail servers', () => {
   const mark =
     (name: string) =>
     ({ connection }: BackendRequest) =>
       connection.socket.write(ok(name));
   const asked = async (gateway: TestGateway): Promise<string> => (await ask(gateway)).body.toString();
 
-  it('each gets its share, and a client connection stays with one', async () => {
+  it('each gets its share, and a client connection stays with one server', async () => {
     const [first, second] = [await backendOf(mark('1')), await backendOf(mark('2'))];
     const gateway = await start(first, { morePorts: [second.port] });
     expect([await asked(gateway), await asked(gateway)].sort()).toEqual(['1', '2']);
@@ -336,14 +335,14 @@ describe('of several mail servers', () => {
     expect(answers.size).toBe(1);
   });
 
-  it('the one that is chosen by hash gets all connections of an address', async () => {
+  it('the one chosen by hash gets all connections of an address', async () => {
     const [first, second] = [await backendOf(mark('1')), await backendOf(mark('2'))];
     const gateway = await start(first, { morePorts: [second.port], balancing: { strategy: 'deviceHash' } });
     const answers = new Set([await asked(gateway), await asked(gateway), await asked(gateway)]);
     expect(answers.size).toBe(1);
   });
 
-  it('one that cannot be reached is passed by, for whoever asks without a body, and then left out', async () => {
+  it('an unreachable one is skipped for a request without a body, and then taken out of use', async () => {
     const [first, second] = [await backendOf(mark('1')), await backendOf(mark('2'))];
     const gateway = await start(first, { morePorts: [second.port] });
     await first.close();
@@ -351,7 +350,7 @@ describe('of several mail servers', () => {
     expect(gateway.trouble).toMatchObject([{ code: 'EASGATE_UPSTREAM_OUT', server: 'server1' }]);
   });
 
-  it('one that fails on these paths alone stays in use for phones', async () => {
+  it('one that fails only on these paths stays in use for phones', async () => {
     const fails = ({ connection, target }: BackendRequest): void => {
       if (target.startsWith('/owa')) connection.socket.end('no HTTP\r\n\r\n');
       else connection.socket.write(ok('1'));
@@ -363,7 +362,7 @@ describe('of several mail servers', () => {
     expect(gateway.trouble).toEqual([]);
   });
 
-  it('none is asked when the paths have a server of their own', async () => {
+  it('none is used when the paths have their own server', async () => {
     const [phones, other] = [await backendOf(answerOk), await backendOf(mark('other'))];
     const [server] = testSettings(other.port).upstream.servers;
     const gateway = await start(phones, {}, { server: server ?? null, hostHeader: 'upstream' });

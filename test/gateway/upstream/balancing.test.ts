@@ -1,4 +1,4 @@
-// Owns the promises of several mail servers: who gets a request.
+// Owns the promises of load balancing: which mail server gets a request.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Balancer } from '../../../src/gateway/upstream/balancer.ts';
 import type { UpstreamSettings } from '../../../src/gateway/settings.ts';
@@ -55,14 +55,14 @@ function tally(names: readonly (string | null)[]): Record<string, number> {
 const bodyOf = async (answer: Promise<{ body: Buffer }>): Promise<string> => (await answer).body.toString();
 
 describe('round robin', () => {
-  it('gives each server its share over any stretch', () => {
+  it('gives each server its share in any sequence of requests', () => {
     const { picked } = balancer([3, 1]);
     const names = Array.from({ length: 40 }, () => picked());
     for (let at = 0; at + 4 <= names.length; at++)
       expect(tally(names.slice(at, at + 4))).toEqual({ server1: 3, server2: 1 });
   });
 
-  it('goes over all servers with the requests of one connection', async () => {
+  it('uses all servers for the requests of one connection', async () => {
     const { phone, backends } = await group([{}, {}, {}]);
     const client = await phone();
     for (let count = 0; count < 6; count++) {
@@ -77,7 +77,7 @@ describe('least connections', () => {
   const held: GroupMember = { onRequest: () => undefined };
   const balancing = { strategy: 'leastConnections' as const };
 
-  it('goes by the requests under way, bent by the weights', async () => {
+  it('counts the open requests, divided by the weights', async () => {
     const { phone, backends } = await group([{ ...held, settings: { weight: 2 } }, held], { balancing });
     for (let count = 1; count <= 6; count++) {
       (await phone()).send(request('FolderSync', FOLDER_SYNC));
@@ -86,7 +86,7 @@ describe('least connections', () => {
     expect(backends.map(({ requests }) => requests.length)).toEqual([4, 2]);
   });
 
-  it('goes to the server whose requests ended', async () => {
+  it('chooses the server whose requests ended', async () => {
     const { phone, ask, backends, gateway } = await group([held, held], { balancing });
     for (let count = 1; count <= 4; count++) {
       (await phone()).send(request('FolderSync', FOLDER_SYNC));
@@ -116,7 +116,7 @@ describe('the device hash', () => {
     expect(backends.filter(({ requests }) => requests.length > 0).length).toBeGreaterThan(1);
   });
 
-  it('moves only the devices of a server that goes, and takes the same ones back', () => {
+  it('moves only the devices of a server that is removed, and returns the same ones later', () => {
     const { balancer: servers, picked } = balancer([1, 1, 1, 1], balancing);
     const before = devices.map(picked);
     servers.servers[2]?.setHealthy(false, 'test');
@@ -129,13 +129,13 @@ describe('the device hash', () => {
     expect(devices.map(picked)).toEqual(before);
   });
 
-  it('moves devices only to a server that comes', () => {
+  it('moves devices only to a server that is added', () => {
     const before = devices.map(balancer([1, 1, 1], balancing).picked);
     const after = devices.map(balancer([1, 1, 1, 1], balancing).picked);
     for (const [index, name] of after.entries()) if (name !== 'server4') expect(name).toBe(before[index]);
   });
 
-  it('shares the devices by weight', () => {
+  it('distributes the devices by weight', () => {
     const shares = tally(devices.map(balancer([1, 2, 1], balancing).picked));
     expect(shares['server1']! / devices.length).toBeCloseTo(0.25, 1);
     expect(shares['server2']! / devices.length).toBeCloseTo(0.5, 1);
@@ -143,7 +143,7 @@ describe('the device hash', () => {
   });
 });
 
-describe('a server that comes back', () => {
+describe('a server that becomes available again', () => {
   it('gets its full share only after the slow start', () => {
     const made = balancer([1, 1], { slowStartMs: 10_000 });
     const second = made.balancer.servers[1]!;
@@ -162,7 +162,7 @@ describe('a server that comes back', () => {
     expect(share()).toBeCloseTo(0.5, 2);
   });
 
-  it('gets its share of requests under way little by little, not all new ones because it has none', () => {
+  it('gets its share of open requests gradually, not all new ones because it has none', () => {
     const made = balancer([1, 1], { slowStartMs: 10_000, strategy: 'leastConnections' });
     const [first, second] = made.balancer.servers;
     if (first === undefined || second === undefined) throw new Error('two servers');
@@ -174,7 +174,7 @@ describe('a server that comes back', () => {
     second.setHealthy(false, 'test');
     expect(take(100)).toBe(0);
     second.setHealthy(true, 'test');
-    // 5 of 105, then 50 of 150, then as many as the other.
+    // Shares: 5 of 105, then 50 of 150, then half.
     expect(take(40)).toBeLessThanOrEqual(7);
     made.clock += 5_000;
     take(100);
@@ -184,7 +184,7 @@ describe('a server that comes back', () => {
     expect(second.pool.busy / first.pool.busy).toBeCloseTo(1, 1);
   });
 
-  it('gets its devices back at once where they are chosen by hash: they keep their sync state there', () => {
+  it('gets its devices back at once with the device hash, since it has their sync state', () => {
     const made = balancer([1, 1], { slowStartMs: 10_000, strategy: 'deviceHash' });
     const devices = Array.from({ length: 200 }, (_, index) => `device${index}`);
     const before = devices.map((device) => made.picked(device));
@@ -193,7 +193,7 @@ describe('a server that comes back', () => {
     expect(devices.map((device) => made.picked(device))).toEqual(before);
   });
 
-  it('after failures has its slow start when the time out of use is over', () => {
+  it('after failures begins its slow start when its time out of use ends', () => {
     const made = balancer([1, 1], { slowStartMs: 10_000, ejectAfter: 1, ejectMs: 1_000 });
     const second = made.balancer.servers[1]!;
     second.failed('test');
@@ -204,7 +204,7 @@ describe('a server that comes back', () => {
     expect(tally(Array.from({ length: 100 }, () => made.picked()))['server2']).toBe(50);
   });
 
-  it('is told to the operator as out once, as long as failures last', () => {
+  it('is reported to the operator once as long as failures last', () => {
     const made = balancer([1, 1], { ejectAfter: 1, ejectMs: 1_000 });
     made.balancer.servers[0]?.failed('test');
     made.balancer.servers[0]?.failed('test');
@@ -213,7 +213,7 @@ describe('a server that comes back', () => {
 });
 
 describe('each server', () => {
-  it('has time-outs of its own', async () => {
+  it('has its own time-outs', async () => {
     const held: GroupMember['onRequest'] = () => undefined;
     const { ask, backends, gateway } = await group([
       { onRequest: held, settings: { responseTimeoutMs: 5_000 } },

@@ -1,4 +1,4 @@
-// Owns the promises about asking the mail servers whether they are well, and what their answers do to the traffic.
+// Owns the promises of health checks of mail servers, and their effect on the traffic.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HealthSettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { HealthChecks } from '../../../src/gateway/upstream/health-checks.ts';
@@ -7,9 +7,9 @@ import { freePort } from '../../support/servers/free-port.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request, startTestGateway, testSettings } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -25,7 +25,7 @@ const HEALTH: HealthSettings = {
 
 interface Watched {
   readonly server: UpstreamServer;
-  /** What became of the server, with the cause. */
+  /** The changes of the server's state, with the cause. */
   readonly changes: string[];
 }
 
@@ -63,7 +63,7 @@ describe('a health check', () => {
   it.each([
     ['OPTIONS', '/Microsoft-Server-ActiveSync'],
     ['GET', '/healthcheck.htm?full=1'],
-  ] as const)('asks with %s %s, under the Host of the settings', async (method, path) => {
+  ] as const)('requests %s %s, with the Host of the settings', async (method, path) => {
     const backend = await backendOf((sent) => answer(sent, 200));
     watch(backend.port, { method, path }, { hostHeader: 'exchange.internal' });
     await until(() => backend.requests.length > 0, 'a health check');
@@ -73,14 +73,14 @@ describe('a health check', () => {
     expect(sent?.header('authorization')).toBeUndefined();
   });
 
-  it('takes a server out after `fall` bad answers in a row and back after `rise` good ones', async () => {
+  it('takes a server out of use after `fall` failures in a row, and back after `rise` successes', async () => {
     const script = [200, 503, 503, 200, 503, 503, 503, 200, 503, 200, 200];
     const seen: number[] = [];
     const backend = await backendOf((sent) => answer(sent, script[backend.requests.length - 1] ?? 200));
     const { server, changes } = watch(backend.port, {}, {}, () => seen.push(backend.requests.length));
     await until(() => backend.requests.length > script.length, 'the script to end');
     expect(changes).toEqual(['ill: status 503', 'well: health checks pass']);
-    // The 7th answer is the third bad one in a row, the 11th the second good one.
+    // The 7th answer is the third failure in a row, the 11th the second success.
     expect(seen).toEqual([7, 11]);
     expect(server.usable).toBe(true);
   });
@@ -90,14 +90,14 @@ describe('a health check', () => {
     [499, 499, true],
     [500, 499, false],
     [401, 399, false],
-  ])('with status %i and maxStatus %i means: well = %s', async (status, maxStatus, well) => {
+  ])('with status %i and maxStatus %i means: healthy = %s', async (status, maxStatus, well) => {
     const backend = await backendOf((sent) => answer(sent, status));
     const { server } = watch(backend.port, { maxStatus });
     await until(() => backend.requests.length > HEALTH.fall, 'enough answers');
     expect(server.healthy).toBe(well);
   });
 
-  it('without an answer in time is a bad one', async () => {
+  it('without an answer in time is a failure', async () => {
     const backend = await backendOf(() => undefined);
     const { changes } = watch(backend.port, { timeoutMs: 1_500, fall: 2 });
     await until(() => changes.length === 1, 'the server to be out');
@@ -105,7 +105,7 @@ describe('a health check', () => {
     expect(backend.requests.length).toBe(2);
   });
 
-  it('without a connection is a bad one', async () => {
+  it('without a connection is a failure', async () => {
     const { changes } = watch(await freePort());
     await until(() => changes.length === 1, 'the server to be out');
     expect(changes[0]).toMatch(/^ill: .*ECONNREFUSED/);
@@ -114,7 +114,7 @@ describe('a health check', () => {
   it.each([
     [1, 'PROXY UNKNOWN\r\n'],
     [2, '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0'],
-  ] as const)('speaks for the gateway itself with a PROXY header of version %i', async (version, header) => {
+  ] as const)('has a PROXY header of version %i without a client address', async (version, header) => {
     const backend = await startRawBackend(
       () => undefined,
       (connection) => {
@@ -130,7 +130,7 @@ describe('a health check', () => {
     expect(changes).toEqual([]);
   });
 
-  it('leaves no connection behind', async () => {
+  it('leaves no connection open', async () => {
     const backend = await backendOf((sent) => answer(sent, 200));
     watch(backend.port);
     await until(() => backend.connections.length > 4, 'some health checks');
@@ -142,7 +142,7 @@ describe('a health check', () => {
 });
 
 describe('a gateway with health checks', () => {
-  it('sends no phone to an ill server, and answers 503 when all are ill', async () => {
+  it('sends no phone to an unhealthy server, and answers 503 when all are unhealthy', async () => {
     const ill = new Set<number>();
     const backends: RawBackend[] = [];
     for (const index of [0, 1]) {
@@ -154,15 +154,14 @@ describe('a gateway with health checks', () => {
       balancing: { health: { ...HEALTH, rise: 1, fall: 1 } },
     });
     onTestFinished(() => gateway.close());
-    const phone = await RawClient.open(gateway.port);
-    onTestFinished(() => phone.destroy());
+    const phone = await phoneOf(gateway);
     const sync = async (): Promise<number> => {
       phone.send(request('FolderSync', FOLDER_SYNC));
       return (await phone.response()).status;
     };
     const phones = (backend: RawBackend | undefined): number =>
       backend?.requests.filter(({ method }) => method === 'POST').length ?? 0;
-    /** The server was asked again after its last answer, which is known then. */
+    /** Waits for a check after the last answer, so that this answer has been evaluated. */
     const asked = async (backend: RawBackend | undefined): Promise<void> => {
       const checks = (): number => (backend?.requests.length ?? 0) - phones(backend);
       const before = checks();

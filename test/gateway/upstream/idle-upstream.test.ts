@@ -1,4 +1,4 @@
-// Owns the promise of upstream.idleConnectionSeconds: an idle connection is used again until then, and closed after it.
+// Owns the promise of upstream.idleConnectionSeconds: an idle connection is reused until then, and closed after it.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { UpstreamPool } from '../../../src/gateway/upstream/upstream-pool.ts';
@@ -14,9 +14,9 @@ checkLeaks();
 /** A pool with a clock of its own. */
 interface Clocked {
   readonly pool: UpstreamPool;
-  /** A connection that stands. */
+  /** An established connection. */
   readonly taken: () => Promise<UpstreamConnection>;
-  /** Lets time pass, with the sweeps in it. */
+  /** Advances the time, with the sweeps in between. */
   readonly pass: (ms: number) => void;
 }
 
@@ -44,7 +44,7 @@ function poolOf(backend: RawBackend, overrides: Partial<UpstreamServerSettings>)
 }
 
 describe('an idle connection to a mail server', () => {
-  it('is used again until idleConnectionSeconds, and closed then', async () => {
+  it('is reused until idleConnectionSeconds, and closed then', async () => {
     const clock = poolOf(await backendOf(answerOk), { idleConnectionMs: 10_000 });
     const first = await clock.taken();
     clock.pool.release(first);
@@ -59,7 +59,7 @@ describe('an idle connection to a mail server', () => {
     expect(await clock.taken()).not.toBe(first);
   });
 
-  it('that was used last goes first, so that those nobody needs come of age', async () => {
+  it('that was used last is reused first, so that unneeded ones expire', async () => {
     const clock = poolOf(await backendOf(answerOk), { idleConnectionMs: 10_000 });
     const [one, two] = [await clock.taken(), await clock.taken()];
     clock.pool.release(one);
@@ -79,7 +79,7 @@ describe('an idle connection to a mail server', () => {
     held.destroy();
   });
 
-  it('of a gateway is closed by itself, and the next request has a new one', async () => {
+  it('of a gateway is closed without a request, and the next request has a new one', async () => {
     const backend = await backendOf(answerOk);
     const gateway = await gatewayOf(backend, {
       upstream: { idleConnectionMs: 10_000 },
@@ -88,7 +88,7 @@ describe('an idle connection to a mail server', () => {
     const phone = await RawClient.open(gateway.port);
     phone.send(request('FolderSync', FOLDER_SYNC));
     await phone.response();
-    // What stayed open for a moment is kept.
+    // A connection that stayed open for a moment is kept.
     await gateway.time.advance(500);
     expect(gateway.upstreamConnections()).toBe(1);
     await gateway.time.advance(9_500);

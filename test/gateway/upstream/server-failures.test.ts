@@ -1,4 +1,4 @@
-// Owns the promises of mail servers that fail: who is left out, for how long, and which request another one gets.
+// Owns the promises about failures of mail servers: which are taken out of use, for how long, and which requests are retried.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HealthSettings } from '../../../src/gateway/settings.ts';
 import { freePort } from '../../support/servers/free-port.ts';
@@ -38,7 +38,7 @@ describe('health checks', () => {
     },
   });
 
-  it('take a server out after `fall` bad answers in a row and back after `rise` good ones', async () => {
+  it('take a server out of use after `fall` failures in a row, and back after `rise` successes', async () => {
     const statuses = [200, 503, 200, 503, 503, 401, 503, 401, 200];
     const told: number[] = [];
     let servers: ServerGroup | null = null;
@@ -61,7 +61,7 @@ describe('health checks', () => {
     );
     const { trouble } = servers.gateway;
     await until(() => told.length > statuses.length, 'all answers');
-    // How many changes were known when each question came.
+    // The number of state changes at the time of each check.
     expect(told.slice(0, 10)).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 2]);
     expect(trouble).toMatchObject([
       { code: 'EASGATE_UPSTREAM_OUT', server: 'server2', cause: 'status 503' },
@@ -74,7 +74,7 @@ describe('health checks', () => {
     ['OPTIONS' as const, 399, 401, false],
     ['GET' as const, 200, 200, true],
     ['GET' as const, 200, 204, false],
-  ])('by %s find statuses up to %i good: %i', async (method, maxStatus, status, good) => {
+  ])('by %s treat statuses up to %i as success: %i', async (method, maxStatus, status, good) => {
     const asked: string[] = [];
     const { ask, gateway } = await group(
       [
@@ -101,8 +101,8 @@ describe('health checks', () => {
     ['answers too late', { onRequest: () => undefined }, {}],
     ['closes', { onRequest: drop }, {}],
     ['cannot be reached', {}, { port: 1 }],
-  ])('take out a server that %s', async (_name, member, settings) => {
-    // Real time, in which the first server must answer on a slow machine too.
+  ])('take a server out of use that %s', async (_name, member, settings) => {
+    // Real time: long enough for the first server to answer on a slow machine.
     const { ask, gateway } = await group(
       [{}, { ...member, settings }],
       health({ fall: 1, timeoutMs: 4_000 }),
@@ -115,7 +115,7 @@ describe('health checks', () => {
 });
 
 describe('failures of a server', () => {
-  it('take it out after so many in a row, for a time', async () => {
+  it('take it out of use for a time after a number of failures in a row', async () => {
     let ill = true;
     const { ask, backends, gateway } = await group(
       [
@@ -161,7 +161,25 @@ describe('failures of a server', () => {
     expect(gateway.trouble).toEqual([]);
   });
 
-  it('are answers that never come, and not polls that are held too long', async () => {
+  it('include redirects, which reach no phone', async () => {
+    const { ask, gateway } = await group(
+      [
+        {
+          onRequest: ({ connection }) =>
+            connection.socket.write(
+              'HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n',
+            ),
+        },
+      ],
+      { balancing: { ejectAfter: 2 } },
+    );
+    for (let count = 0; count < 2; count++) expect((await ask()).status).toBe(502);
+    expect(gateway.trouble).toMatchObject([
+      { code: 'EASGATE_UPSTREAM_OUT', server: 'server1', cause: 'EASGATE_UPSTREAM_REDIRECT' },
+    ]);
+  });
+
+  it('include missing answers, but not polls that are held too long', async () => {
     const poll = Buffer.from('03016a00000d45480331000101', 'hex');
     const { phone, gateway, backends } = await group(
       [{ onRequest: () => undefined }, { onRequest: () => undefined }],
@@ -172,7 +190,7 @@ describe('failures of a server', () => {
       poller.send(request('Ping', poll, [], `POLLER${index}`));
       await until(() => backends[index]?.requests.length === 1, 'the poll');
     }
-    // A heartbeat of a second, and its margin.
+    // A heartbeat of one second, and its margin.
     await gateway.time.advance(3_001);
     for (const poller of pollers) expect((await poller.response()).status).toBe(504);
     expect(gateway.trouble).toEqual([]);
@@ -186,7 +204,7 @@ describe('failures of a server', () => {
     ]);
   });
 
-  it('are not polls that the server ends by closing', async () => {
+  it('do not include polls that the server ends by closing', async () => {
     const poll = Buffer.from('03016a00000d454803333030000101', 'hex');
     const { phone, gateway } = await group([{ onRequest: drop }, {}], { balancing: { ejectAfter: 1 } });
     const client = await phone();
@@ -195,7 +213,7 @@ describe('failures of a server', () => {
     expect(gateway.trouble).toEqual([]);
   });
 
-  it('never take out the last server', async () => {
+  it('never take the last server out of use', async () => {
     let ill = true;
     const onRequest = (request: BackendRequest): void => {
       if (ill) drop(request);
@@ -211,8 +229,8 @@ describe('failures of a server', () => {
   });
 });
 
-describe('a second server is asked', () => {
-  it('when the first cannot be reached', async () => {
+describe('a request is retried with a second server', () => {
+  it('when the first is unreachable', async () => {
     const port = await freePort();
     const { ask, gateway } = await group([{ settings: { port } }, {}], { balancing: { ejectAfter: 100 } });
     for (let count = 0; count < 4; count++) expect(await bodyOf(ask())).toBe('1');
@@ -220,7 +238,7 @@ describe('a second server is asked', () => {
     expect(gateway.counters.failed).toBe(0);
   });
 
-  it('when the first does not let a connection come about in time', async () => {
+  it('when the connection to the first times out', async () => {
     const silent = {
       ca: null,
       serverName: 'mail.example.com',
@@ -235,11 +253,11 @@ describe('a second server is asked', () => {
     await gateway.time.advance(2_001);
     expect(await asked).toBe('1');
     expect(gateway.counters.retries).toBe(1);
-    // Of the request nothing went there: only a handshake.
+    // Only a handshake reached it, no byte of the request.
     expect(backends[0]?.connections[0]?.received).not.toContain('ActiveSync');
   });
 
-  it('at most twice, and not at all when there is no other', async () => {
+  it('at most twice, and not without another server', async () => {
     const port = await freePort();
     const dead = { settings: { port } };
     const several = await group([dead, dead, dead, dead], { balancing: { ejectAfter: 100 } });
@@ -250,7 +268,7 @@ describe('a second server is asked', () => {
     expect(alone.gateway.counters.retries).toBe(0);
   });
 
-  it('never when the first may have seen the request', async () => {
+  it('never when the first may have received the request', async () => {
     const { phone, backends, gateway } = await group([{ onRequest: drop }, {}]);
     const mail = Buffer.from('03016a0000154501', 'hex');
     const client = await phone();
@@ -261,7 +279,7 @@ describe('a second server is asked', () => {
     expect(gateway.counters.retries).toBe(0);
   });
 
-  it('never when a part of the body is gone already', async () => {
+  it('never when a part of the body has been sent', async () => {
     const port = await freePort();
     const { phone, backends } = await group([{ settings: { port } }, {}]);
     const client = await phone();

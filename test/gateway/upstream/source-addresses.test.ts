@@ -1,4 +1,4 @@
-// Owns the promises of source addresses: one without a free port is passed over at once, and no server is blamed for it.
+// Owns the promises of source addresses: one without a free port is skipped at once, and does not count as a server failure.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -38,7 +38,7 @@ const sourcesOf = ({ accepted }: RawBackend) => accepted.map((socket) => socket.
 const ASK = request('FolderSync', FOLDER_SYNC);
 
 describe('a source address without a free port', () => {
-  it('gives way to the next one within the same request', async () => {
+  it('is replaced by the next one within the same request', async () => {
     const { backend, gateway, phone } = await setUp({ sourceAddresses: [...DEAD, '127.0.0.2'] });
     phone.send(ASK);
     expect((await phone.response()).status).toBe(200);
@@ -48,7 +48,7 @@ describe('a source address without a free port', () => {
     phone.destroy();
   });
 
-  it('gives way also while the body is still arriving, and none of it is lost', async () => {
+  it('is replaced while the body is still arriving, without loss', async () => {
     const { backend, phone } = await setUp({ sourceAddresses: [...DEAD, '127.0.0.2'] });
     const body = Buffer.alloc(300_000, 'x');
     const head = request('SendMail', body, ['Content-Type: message/rfc822'])
@@ -62,7 +62,7 @@ describe('a source address without a free port', () => {
     phone.destroy();
   });
 
-  it('gives way on a connection of one phone, PROXY header and all', async () => {
+  it('is replaced on a connection of one phone, with its PROXY header', async () => {
     const { backend, phone } = await setUp({
       sourceAddresses: [...DEAD, '127.0.0.2'],
       proxyProtocol: 1,
@@ -74,7 +74,7 @@ describe('a source address without a free port', () => {
     phone.destroy();
   });
 
-  it('gives way for the first leg of NTLM, and the handshake goes on', async () => {
+  it('is replaced for the first leg of NTLM, and the handshake continues', async () => {
     const { backend, phone } = await setUp(
       { sourceAddresses: [...DEAD, '127.0.0.2'] },
       {},
@@ -92,7 +92,7 @@ describe('a source address without a free port', () => {
     phone.destroy();
   });
 
-  it.each([null, 2] as const)('gives way under TLS too (PROXY header: %s)', async (proxyProtocol) => {
+  it.each([null, 2] as const)('is replaced with TLS too (PROXY header: %s)', async (proxyProtocol) => {
     const authority = await createAuthority();
     const { certificate, key } = await authority.issue({
       names: [{ type: 'dns', value: 'mail.internal' }],
@@ -114,13 +114,13 @@ describe('a source address without a free port', () => {
     });
     const phone = await RawClient.open(gateway.port);
     phone.send(ASK);
-    // The double takes the PROXY header for a broken handshake; that it came is what counts here.
+    // For the double the PROXY header is a broken handshake; the test only needs its arrival.
     expect((await phone.response()).status).toBe(proxyProtocol === null ? 200 : 502);
     expect(backend.accepted).toHaveLength(1);
     phone.destroy();
   });
 
-  it('is passed over by the requests that follow', async () => {
+  it('is skipped by later requests', async () => {
     const { backend, gateway, phone } = await setUp({
       sourceAddresses: [...DEAD, '127.0.0.2', '127.0.0.3'],
       proxyProtocol: 1,
@@ -136,7 +136,7 @@ describe('a source address without a free port', () => {
 });
 
 describe('when no source address has a free port', () => {
-  it('the phone is told to come back, and the log says why', async () => {
+  it('the phone gets 503, and the log says why', async () => {
     const { backend, gateway, phone } = await setUp({ sourceAddresses: DEAD });
     for (let round = 0; round < 3; round++) {
       phone.send(ASK);
@@ -149,7 +149,7 @@ describe('when no source address has a free port', () => {
     phone.destroy();
   });
 
-  it('no server is blamed, whether traffic or health checks meet it', async () => {
+  it('no server counts as failed, neither by traffic nor by health checks', async () => {
     const health = {
       method: 'OPTIONS' as const,
       path: '/',
@@ -176,8 +176,8 @@ describe('when no source address has a free port', () => {
   });
 });
 
-describe('questions of the gateway itself', () => {
-  it('come from the source addresses too, past those without a free port', async () => {
+describe('subrequests of the gateway', () => {
+  it('use the source addresses too, and skip those without a free port', async () => {
     const { backend, gateway, phone } = await setUp({ sourceAddresses: [...DEAD, '127.0.0.2'] });
     gateway.change('abc123', 'block');
     phone.send(ASK);
@@ -190,7 +190,7 @@ describe('questions of the gateway itself', () => {
 });
 
 describe('SourceAddresses', () => {
-  it('come in turn', () => {
+  it('are used in turn', () => {
     const sources = new SourceAddresses(['a', 'b', 'c'], () => 0);
     expect([1, 2, 3, 4].map(() => sources.next())).toEqual(['a', 'b', 'c', 'a']);
   });
@@ -202,7 +202,7 @@ describe('SourceAddresses', () => {
     expect(sources.hasAnother).toBe(false);
   });
 
-  it('pass over one that had no port for a second, then try it again', () => {
+  it('skip one without a free port for a second, then try it again', () => {
     let now = 1_000;
     const sources = new SourceAddresses(['a', 'b'], () => now);
     sources.exhausted('a');
@@ -211,7 +211,7 @@ describe('SourceAddresses', () => {
     expect(new Set([sources.next(), sources.next()])).toEqual(new Set(['a', 'b']));
   });
 
-  it('come back at once when a connection from them ended', () => {
+  it('are used again at once when a connection from them ended', () => {
     const sources = new SourceAddresses(['a', 'b'], () => 5);
     sources.exhausted('a');
     sources.exhausted('b');
@@ -219,7 +219,7 @@ describe('SourceAddresses', () => {
     expect([1, 2].map(() => sources.next())).toEqual(['b', 'b']);
   });
 
-  it('are tried one each all the same when none had a port', () => {
+  it('are each tried once when none had a free port', () => {
     const sources = new SourceAddresses(['a', 'b'], () => 5);
     sources.exhausted('a');
     expect(sources.hasAnother).toBe(true);
@@ -233,7 +233,7 @@ describe('SourceAddresses', () => {
     ['EADDRNOTAVAIL', true],
     ['ECONNREFUSED', false],
     ['ENETUNREACH', false],
-  ])('%s means that the server was never asked: %s', (code, expected) => {
+  ])('%s means that the server did not get the request: %s', (code, expected) => {
     expect(isOutOfPorts(Object.assign(new Error('x'), { code }))).toBe(expected);
   });
 });
@@ -245,7 +245,7 @@ if (!permitted)
   );
 
 describe.skipIf(!permitted)('in a network with twenty ports', () => {
-  it('all ports of the next address are used, then phones are refused, and served again when one is free', () => {
+  it('all ports of the next address are used, then phones get 503 until a port is free', () => {
     const script = fileURLToPath(new URL('../../support/servers/few-ports.ts', import.meta.url));
     const run = spawnSync('unshare', ['-rn', process.execPath, script], {
       encoding: 'utf8',

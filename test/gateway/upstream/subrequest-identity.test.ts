@@ -1,5 +1,5 @@
-// Owns the promises about what the gateway's own questions tell a mail server of the client: what a request of the same client
-// tells it. Many servers and their front ends send who did not come by https there, and answer nothing else.
+// Owns the promises about the client headers of the gateway's own requests (subrequests): they equal those of a request of the
+// same client. Many servers and front ends answer a request without X-Forwarded-Proto: https only with a redirect to https.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { writeRequest, writeSettings } from '../../../src/eas/autodiscover/pox.ts';
 import { SERVER_CERTIFICATE, SERVER_KEY } from '../../fixtures/tls.ts';
@@ -22,10 +22,10 @@ const PUBLIC_URL = 'https://mail.example.com/Microsoft-Server-ActiveSync';
 const PATH = '/Autodiscover/Autodiscover.xml';
 const GOOD = 'alice:secret';
 
-/** Phones whose addresses and schemes a proxy tells. */
+/** Phones whose addresses and schemes a proxy sends. */
 const proxied: SettingsOverrides = { identity: { trustedProxies: ['127.0.0.1'] } };
 
-/** Answers who came by https as `answer` does, and others with `instead`. */
+/** Answers requests with https as `answer` does, and others with `instead`. */
 const byHttps =
   (answer = guarded(), instead = redirect) =>
   (asked: BackendRequest): void => {
@@ -36,7 +36,7 @@ const byHttps =
 const redirect = (asked: BackendRequest): string =>
   `HTTP/1.1 301 Moved\r\nLocation: https://${asked.header('host') ?? ''}${asked.target}\r\nContent-Length: 0\r\n\r\n`;
 
-/** What a request or question says of the client, by lower-case name; Host is the server's own in some questions. */
+/** The headers that describe the client, by lower-case name; some subrequests have the server's own Host. */
 function claims({ headers }: BackendRequest): Record<string, string> {
   const said = headers.map(([name, value]) => [name.toLowerCase(), value] as const);
   return Object.fromEntries(said.filter(([name]) => name.includes('forwarded')));
@@ -53,7 +53,7 @@ interface Asking {
 const authorization = (login: string | null): string =>
   login === null ? '' : `Authorization: Basic ${Buffer.from(login).toString('base64')}\r\n`;
 
-/** One request, as the proxy in front hands it on. */
+/** One request, as the proxy in front forwards it. */
 async function ask(asking: Asking, path?: string): Promise<RawResponse> {
   const { login = GOOD, device = 'PHONE1', host = 'mail.example.com', by = 'https', from } = asking;
   const body = path === undefined ? FOLDER_SYNC.toString('latin1') : writeRequest('alice@example.com');
@@ -69,8 +69,8 @@ async function ask(asking: Asking, path?: string): Promise<RawResponse> {
   return client.response();
 }
 
-describe('before a mail server that redirects who did not come by https', () => {
-  it('a quarantined phone gets its mailbox, over TLS', async () => {
+describe('with a mail server that redirects http to https', () => {
+  it('a quarantined phone over TLS gets the quarantine mailbox', async () => {
     const tls = listenerTls([{ certificate: SERVER_CERTIFICATE, key: SERVER_KEY }]);
     world = await openQuarantine(byHttps(), { listen: { tls } });
     const phone = world.phone({ secure: true });
@@ -81,7 +81,7 @@ describe('before a mail server that redirects who did not come by https', () => 
     expect(changes(await phone.sync(inbox), 'Add')).toHaveLength(1);
   });
 
-  it('a quarantined phone gets its mailbox, behind a proxy', async () => {
+  it('a quarantined phone behind a TLS proxy gets the quarantine mailbox', async () => {
     world = await openQuarantine(byHttps(), proxied);
     const { status, body } = await ask({});
     expect(status).toBe(200);
@@ -98,7 +98,7 @@ describe('before a mail server that redirects who did not come by https', () => 
     expect([answer.status, answer.header('www-authenticate')]).toEqual([401, 'Basic realm="corp"']);
   });
 
-  it('a phone finds its server, by the word of the mail server', async () => {
+  it('a phone gets its Autodiscover answer from the mail server', async () => {
     const facts = { culture: 'en:us', displayName: 'Alice', email: 'alice@example.com' };
     const discovery = writeSettings(facts, 'https://mbx01.internal/Microsoft-Server-ActiveSync');
     world = await openQuarantine(
@@ -111,7 +111,7 @@ describe('before a mail server that redirects who did not come by https', () => 
     expect([status, body.toString()]).toEqual([200, writeSettings(facts, PUBLIC_URL)]);
   });
 
-  it('a phone that came by http is told the challenge of this gateway, one by https that of the mail server', async () => {
+  it('a phone over http gets the challenge of the gateway, one over https that of the mail server', async () => {
     world = await openQuarantine(byHttps(), proxied);
     for (let round = 0; round < 3; round++) {
       const plain = await ask({ login: null, by: 'http' });
@@ -121,7 +121,7 @@ describe('before a mail server that redirects who did not come by https', () => 
     expect(world.backend.requests).toHaveLength(2);
   });
 
-  it('the names that strangers ask under by http keep none by https from its own challenge', async () => {
+  it('strangers over http do not affect the challenge for https', async () => {
     const named = (asked: BackendRequest): void =>
       void asked.connection.socket.write(
         `HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="${asked.header('host') ?? ''}"\r\nContent-Length: 0\r\n\r\n`,
@@ -132,17 +132,17 @@ describe('before a mail server that redirects who did not come by https', () => 
   });
 });
 
-describe('what a mail server says of credentials', () => {
+describe('the result of a credential check', () => {
   const forbid = (): string => 'HTTP/1.1 403 Use https\r\nContent-Length: 0\r\n\r\n';
 
-  it('by http is not told by https', async () => {
+  it('over http is not used for https', async () => {
     world = await openQuarantine(byHttps(guarded(), forbid), proxied);
     expect((await ask({ by: 'http' })).status).toBe(403);
     expect((await ask({ by: 'https' })).status).toBe(200);
     expect((await ask({ by: 'http' })).status).toBe(403);
   });
 
-  it('under one host is not told under another', async () => {
+  it('under one host is not used for another', async () => {
     world = await openQuarantine((asked) => {
       if (asked.header('x-forwarded-host') === 'mail.example.com') guarded()(asked);
       else asked.connection.socket.write(forbid());
@@ -151,7 +151,7 @@ describe('what a mail server says of credentials', () => {
     expect((await ask({ host: 'mail.example.com' })).status).toBe(200);
   });
 
-  it('of a wrong password is asked for once for each scheme, however often it is repeated', async () => {
+  it('of a wrong password is requested once per scheme, however often it is repeated', async () => {
     world = await openQuarantine(guarded(), proxied);
     for (let round = 0; round < 5; round++) {
       for (const by of ['http', 'https'] as const) await ask({ login: 'alice:wrong', by });
@@ -162,7 +162,7 @@ describe('what a mail server says of credentials', () => {
   });
 });
 
-describe('a question of the gateway', () => {
+describe('a subrequest of the gateway', () => {
   const asGood = (asked: BackendRequest): void => {
     const { target, connection } = asked;
     const facts = { culture: 'en:us', displayName: 'Alice', email: 'alice@example.com' };
@@ -174,7 +174,7 @@ describe('a question of the gateway', () => {
   it.each([
     ['with X-Forwarded-*', false],
     ['with Forwarded beside them', true],
-  ])('says of the client what a request of it says, %s', async (_, forwarded) => {
+  ])('has the client headers of a forwarded request, %s', async (_, forwarded) => {
     world = await openQuarantine(asGood, {
       ...proxied,
       balancing: { forwarded },
@@ -202,7 +202,7 @@ describe('a question of the gateway', () => {
     for (const said of ofQuestions) expect(said).toEqual(ofRequest);
   });
 
-  it('that many strangers share names none of theirs where they name too many hosts', async () => {
+  it('shared by many strangers has none of their hosts when these are too many', async () => {
     world = await openQuarantine(guarded(), { ...proxied, upstream: { hostHeader: 'exchange.internal' } });
     for (let name = 0; name < 12; name++) await ask({ login: null, host: `Name${name}.example` });
     const told = world.backend.requests.map((asked) => [
@@ -213,7 +213,7 @@ describe('a question of the gateway', () => {
     expect(told).toEqual([...names, 'exchange.internal'].map((name) => ['exchange.internal', name]));
   });
 
-  it('that many strangers share goes by the name of the server where they name too many hosts', async () => {
+  it('shared by many strangers has the host of the server when theirs are too many', async () => {
     world = await openQuarantine(guarded(), proxied);
     for (let name = 0; name < 12; name++) await ask({ login: null, host: `name${name}.example` });
     const last = world.backend.requests.at(-1);
@@ -222,7 +222,7 @@ describe('a question of the gateway', () => {
     expect(world.backend.requests).toHaveLength(9);
   });
 
-  it('about credentials goes to the server by its own name, and tells the one of the phone', async () => {
+  it('to check credentials has the host of the server, and the host of the phone as X-Forwarded-Host', async () => {
     world = await openQuarantine();
     const phone = await RawClient.open(world.gateway.port);
     onTestFinished(() => phone.destroy());

@@ -21,13 +21,13 @@ async function group(members: readonly GroupMember[], overrides?: SettingsOverri
 describe('a request that finds all connections in use', () => {
   const one = { upstream: { maxConnections: 1 } };
 
-  /** A server that answers when told, in the order of arrival. */
+  /** A server that answers on command, in the order of arrival. */
   async function slow(balancing: Partial<UpstreamSettings>): Promise<{
     readonly servers: ServerGroup;
     /** The phone whose request is under way. */
     readonly busy: RawClient;
     readonly answer: (index: number) => void;
-    /** Sends a request that is known to wait once this resolves. */
+    /** Sends a request; resolves once it is in the queue. */
     readonly queue: (device: string) => Promise<RawClient>;
   }> {
     const servers = await group([{ onRequest: () => undefined }], { ...one, balancing });
@@ -45,7 +45,7 @@ describe('a request that finds all connections in use', () => {
       },
       queue: async (device) => {
         const client = await servers.phone();
-        // The gateway answers the first itself; the second was read by then.
+        // The gateway answers the first itself, and has read the second by then.
         client.send(
           request('FolderSync', FOLDER_SYNC, [], 'LOCAL') + request('FolderSync', FOLDER_SYNC, [], device),
         );
@@ -55,7 +55,7 @@ describe('a request that finds all connections in use', () => {
     };
   }
 
-  it('waits and is served when one is free, in the order of arrival', async () => {
+  it('waits for a free one, in the order of arrival', async () => {
     const { servers, answer, queue } = await slow({ maxQueued: 3 });
     const [backend] = servers.backends;
     const waiting = [await queue('A1'), await queue('B2'), await queue('C3')];
@@ -74,13 +74,13 @@ describe('a request that finds all connections in use', () => {
     ]);
   });
 
-  it('waits with its body still arriving, and is served whole', async () => {
+  it('waits while its body is still arriving, and is served completely', async () => {
     const { servers, answer } = await slow({ maxQueued: 1 });
     const [backend] = servers.backends;
     const mail = Buffer.concat([Buffer.from('03016a00001545', 'hex'), Buffer.alloc(400_000, 'm')]);
     const client = await servers.phone();
     client.send(request('SendMail', mail));
-    // Full: another one finds no place.
+    // The queue is full now.
     const denied = async (): Promise<boolean> => (await servers.ask('OTHER')).status === 503;
     expect(await denied()).toBe(true);
     answer(0);
@@ -99,7 +99,7 @@ describe('a request that finds all connections in use', () => {
     expect(servers.gateway.finished.at(-1)?.error).toBe('EASGATE_UPSTREAM_BUSY');
   });
 
-  it('is refused with 503 and Retry-After when it waited too long, and leaves its place', async () => {
+  it('is refused with 503 and Retry-After when it waited too long, and leaves the queue', async () => {
     const { servers, answer, queue } = await slow({ maxQueued: 1 });
     const waiting = await queue('A1');
     await servers.gateway.time.advance(1_999);
@@ -115,7 +115,7 @@ describe('a request that finds all connections in use', () => {
     expect((await next.response()).body.toString()).toBe('B2');
   });
 
-  it('frees its place when its client leaves', async () => {
+  it('leaves the queue when its client disconnects', async () => {
     const { servers, answer, queue } = await slow({ maxQueued: 1 });
     const leaving = await queue('A1');
     const open = servers.gateway.connections();

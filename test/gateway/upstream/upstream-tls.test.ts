@@ -1,4 +1,4 @@
-// Owns the promises of TLS towards mail servers: nothing of a request is sent before the right server is there.
+// Owns the promises of TLS towards mail servers: no byte of a request is sent before the server is verified.
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
@@ -45,7 +45,7 @@ function secured(backend: RawBackend): TLSSocket[] {
   return backend.connections.map(({ socket }) => socket as TLSSocket);
 }
 
-/** The names that were sent as SNI; false = none. */
+/** The names received as SNI; false = none. */
 function names(backend: RawBackend): unknown[] {
   return secured(backend).map(({ servername }) => servername);
 }
@@ -59,7 +59,7 @@ async function ask(gateway: TestGateway, command = 'FolderSync'): Promise<RawRes
   return response;
 }
 
-/** Sends one request after the other, and waits until the mail server has seen the end of all connections. */
+/** Sends requests one after the other, and waits until the mail server has seen the end of all connections. */
 async function expectRefused(gateway: TestGateway, backend: RawBackend, times = 2): Promise<void> {
   for (let index = 0; index < times; index++) expect((await ask(gateway)).status).toBe(502);
   expect(gateway.finished.map(({ error }) => error)).toEqual(
@@ -73,7 +73,7 @@ async function expectRefused(gateway: TestGateway, backend: RawBackend, times = 
 describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version) => {
   const only: TlsOptions = { minVersion: version, maxVersion: version };
 
-  it('with the right name is served, and its connection used again', async () => {
+  it('with the right name is used, and its connection reused', async () => {
     const backend = await tlsBackendOf(shown(server, only));
     const gateway = await start(backend);
     expect((await ask(gateway)).status).toBe(200);
@@ -82,36 +82,36 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
     expect(backend.requests).toHaveLength(2);
   });
 
-  it('gets nothing when its certificate has another name', async () => {
+  it('gets no request when its certificate has another name', async () => {
     const backend = await tlsBackendOf(shown(server, only));
     await expectRefused(await start(backend, { serverName: 'other.internal' }), backend, 3);
   });
 
-  it('gets nothing when its certificate is self-signed', async () => {
+  it('gets no request when its certificate is self-signed', async () => {
     const self = await createSelfSigned([{ type: 'dns', value: 'mail.internal' }]);
     const backend = await tlsBackendOf(shown(self, only));
     await expectRefused(await start(backend), backend);
   });
 
-  it('gets nothing when its certificate has expired', async () => {
+  it('gets no request when its certificate has expired', async () => {
     const own = [{ type: 'dns', value: 'mail.internal' }] as const;
     const old = await authority.issue({ names: [...own], expired: true });
     const backend = await tlsBackendOf(shown(old, only));
     await expectRefused(await start(backend), backend);
   });
 
-  it('gets nothing when another authority vouches for it', async () => {
+  it('gets no request when another authority issued its certificate', async () => {
     const backend = await tlsBackendOf(shown(server, only));
     const { certificate } = await createAuthority();
     await expectRefused(await start(backend, { ca: certificate }), backend);
   });
 
-  it('gets nothing when only the authorities of Node are trusted', async () => {
+  it('gets no request when only the authorities of Node.js are trusted', async () => {
     const backend = await tlsBackendOf(shown(server, only));
     await expectRefused(await start(backend, { ca: null }), backend);
   });
 
-  it('gets nothing behind a PROXY header when its certificate has another name', async () => {
+  it('gets no request after a PROXY header when its certificate has another name', async () => {
     const backend = await tlsBackendOf(shown(server, only));
     const gateway = await start(
       backend,
@@ -122,13 +122,13 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
     expect(backend.connections).toHaveLength(0);
   });
 
-  it('is served unseen where the operator turned verification off', async () => {
+  it('is used without verification if the operator turned that off', async () => {
     const self = await createSelfSigned([{ type: 'dns', value: 'elsewhere.example' }]);
     const backend = await tlsBackendOf(shown(self, only));
     expect((await ask(await start(backend, { verify: false }))).status).toBe(200);
   });
 
-  it('that wants a certificate of the gateway gets it', async () => {
+  it('that requests a client certificate gets the one of the gateway', async () => {
     const own = await authority.issue({ commonNames: ['gateway'] });
     const wanted = { requestCert: true, rejectUnauthorized: true, ca: authority.certificate };
     const backend = await tlsBackendOf(shown(server, { ...only, ...wanted }));
@@ -137,7 +137,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
     expect(socket?.getPeerX509Certificate()?.subject).toBe('CN=gateway');
   });
 
-  it('that wants a certificate the gateway does not have gets no request', async () => {
+  it('that requires a client certificate the gateway does not have gets no request', async () => {
     const wanted = { requestCert: true, rejectUnauthorized: true, ca: authority.certificate };
     const backend = await tlsBackendOf(shown(server, { ...only, ...wanted }));
     expect((await ask(await start(backend))).status).toBe(502);
@@ -156,14 +156,14 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
     expect(reused).toEqual([false, true]);
   });
 
-  it('learns the configured name by SNI, never the Host of a request', async () => {
+  it('gets the configured name by SNI, never the Host of a request', async () => {
     const backend = await tlsBackendOf(shown(server, only));
     await ask(await start(backend));
     expect(backend.requests[0]?.header('Host')).toBe('mail.example.com');
     expect(names(backend)).toEqual(['mail.internal']);
   });
 
-  it('that is named by its address is verified, and gets no SNI', async () => {
+  it('with an IP address in its URL is verified, and gets no SNI', async () => {
     const named = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }] });
     const backend = await tlsBackendOf(shown(named, only));
     expect((await ask(await start(backend, { serverName: '127.0.0.1' }))).status).toBe(200);
@@ -175,7 +175,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
   });
 });
 
-describe('health checks and questions about credentials', () => {
+describe('health checks and credential checks', () => {
   const health = {
     method: 'OPTIONS',
     path: '/health',
@@ -196,7 +196,7 @@ describe('health checks and questions about credentials', () => {
     expect(new Set(names(backend))).toEqual(new Set(['mail.internal']));
   });
 
-  it('reach a server that is named by its address', async () => {
+  it('reach a server with an IP address in its URL', async () => {
     const named = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }] });
     const backend = await tlsBackendOf(shown(named));
     await start(backend, { serverName: '127.0.0.1' }, { balancing: { health } });
@@ -204,7 +204,7 @@ describe('health checks and questions about credentials', () => {
     expect(new Set(names(backend))).toEqual(new Set([false]));
   });
 
-  it('send nothing to a server with another name', async () => {
+  it('send no request to a server with another name', async () => {
     const backend = await tlsBackendOf(shown(server));
     const gateway = await start(backend, { serverName: 'other.internal' }, { balancing: { health } });
     await until(() => backend.accepted.length > 1, 'two checks');
@@ -214,18 +214,18 @@ describe('health checks and questions about credentials', () => {
   });
 });
 
-it('TLS 1.2 is not spoken where 1.3 is the lowest', async () => {
+it('TLS 1.2 is not used when the minimum is 1.3', async () => {
   const backend = await tlsBackendOf(shown(server, { maxVersion: 'TLSv1.2' }));
   await expectRefused(await start(backend, { minVersion: 'TLSv1.3' }), backend);
 });
 
-it('TLS 1.1 is never spoken', async () => {
+it('TLS 1.1 is never used', async () => {
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
   const backend = await tlsBackendOf(shown(server, old));
   await expectRefused(await start(backend), backend);
 });
 
-it('a mail server that speaks plain HTTP on a port for TLS gets nothing readable', async () => {
+it('a mail server that speaks plain HTTP on the TLS port gets no plain text', async () => {
   const backend = await backendOf(answerOk);
   const gateway = await start(backend);
   const client = await RawClient.open(gateway.port);
@@ -237,7 +237,7 @@ it('a mail server that speaks plain HTTP on a port for TLS gets nothing readable
   client.destroy();
 });
 
-it('a handshake that the mail server does not answer ends with the time for connecting', async () => {
+it('a handshake without an answer ends at the connect time-out', async () => {
   const backend = await backendOf(answerOk);
   const gateway = await start(backend);
   const asked = ask(gateway);
@@ -248,7 +248,7 @@ it('a handshake that the mail server does not answer ends with the time for conn
   await until(() => gateway.upstreamConnections() === 0);
 });
 
-it('a connection on which a record cannot be opened is closed, and the request ends', async () => {
+it('a connection with a record that cannot be decrypted is closed, and the request ends', async () => {
   const backend = await tlsBackendOf(shown(server), ({ connection }) => {
     const raw = backend.accepted[0];
     if (connection === backend.connections[0]) raw?.write(Buffer.from('1703030028' + '00'.repeat(40), 'hex'));
@@ -258,7 +258,7 @@ it('a connection on which a record cannot be opened is closed, and the request e
   await until(() => gateway.upstreamConnections() === 0, 'no connection');
 });
 
-it('a big body arrives whole', async () => {
+it('a large body arrives complete', async () => {
   const backend = await tlsBackendOf(shown(server));
   const gateway = await start(backend);
   const body = Buffer.concat([FOLDER_SYNC, Buffer.alloc(600_000, 0x2a)]);

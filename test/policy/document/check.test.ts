@@ -1,4 +1,4 @@
-// Owns what is said about a policy document: errors with places and suggestions, and warnings.
+// Owns the promises of the check of a policy document: errors with positions and suggestions, and warnings.
 import { describe, expect, it } from 'vitest';
 import { loadPolicyText } from '../../../src/config/policy-file.ts';
 import type { Known } from '../../../src/policy/compile/warnings.ts';
@@ -12,7 +12,7 @@ function problems(text: string, known: Known = {}): string[] {
 const warned = (text: string, known: Known = {}): string => problems(text, known).join('\n');
 
 describe('the check of a policy', () => {
-  it('tells all problems at once, with line, column and suggestion', () => {
+  it('reports all problems at once, with line, column and suggestion', () => {
     const text = `nme: x
 mode: report
 lists: { office: [10.0.0.0/8], broken: [10.0.0.0/40] }
@@ -57,7 +57,7 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
       '18:22 error compliance.0.steps.0.after: must be a length of time such as 10m, 72h or 30d',
       '19:16 error compliance.1.require.encryptd: unknown field "encryptd" (did you mean "encrypted"?)',
       '19:53 error compliance.1.require.attributes.patch: compares with "soon", which is not a number, a version, a date or a length of time',
-      '21:12 error compliance.1.grace: must not stand beside steps: they say what happens when',
+      '21:12 error compliance.1.grace: conflicts with steps, which set the times: remove one of them',
       '22:21 error untargeted.mode: must be one of enforce, reportOnly, is "reportonly" (did you mean "reportOnly"?)',
       '23:27 error limits.devicesPerUser: must be at least 0',
       '24:22 error messages.osToOld: is no requirement and no reason (did you mean "osTooOld"?)',
@@ -66,22 +66,22 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
     ]);
   });
 
-  it('finds the place inside of an expression', () => {
+  it('gives the position inside an expression', () => {
     expect(
       problems('rules:\n  - { name: a, action: block, when: "device.managed && devise.encrypted" }\n'),
     ).toEqual(['2:56 error rules.0.when: Unknown variable: devise (did you mean "device"?)']);
   });
 
-  it('tells YAML that cannot be read by its place', () => {
+  it('reports malformed YAML with its position', () => {
     expect(problems('rules: [\n')).toEqual([expect.stringMatching(/^2:1 error : Flow sequence/)]);
     expect(problems('name: a\nname: b\n')).toEqual(['2:1 error : Map keys must be unique']);
   });
 
-  it('takes an empty document for all defaults', () => {
+  it('treats an empty document as all defaults', () => {
     expect(loadPolicyText('', {}).policy).not.toBeNull();
     expect(problems('')).toEqual([]);
     expect(problems('- a\n')).toEqual(['1:1 error : must be a map, is a list']);
-    expect(problems('rules:\n')).toEqual(['1:7 error rules: is empty: must be a list']);
+    expect(problems('rules:\n')).toEqual(['1:1 error rules: is empty: must be a list']);
   });
 
   it('reads no files for a document without a folder', () => {
@@ -97,6 +97,19 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
     const { policy, problems: found } = loadPolicyText(text, { folder: '/', read: () => content });
     expect(policy).toBeNull();
     expect(found[0]?.message).toBe(message);
+  });
+
+  it('takes an empty list of exceptions for none, and warns of an empty list of matches, which matches nothing', () => {
+    const rule = (more: string): string =>
+      warned(
+        `rules: [{ name: a, match: { user: x }, action: block }, { name: b, action: block, ${more} }]\n`,
+      );
+    expect(rule('match: { user: y }, except: []')).toBe('');
+    expect(rule('match: []')).toContain('warning rules.1.match: is an empty list: it matches nothing');
+    expect(rule('match: []')).not.toContain('never reached');
+    expect(warned('compliance: [{ name: a, match: [], require: { compliant: true } }]')).toContain(
+      'warning compliance.0.match: is an empty list',
+    );
   });
 
   it('refuses a quarantine that changes from request to request', () => {
@@ -127,7 +140,7 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
     ).toContain('error compliance.0.match:');
   });
 
-  it('warns of what is doubtful', () => {
+  it('warns of probable mistakes', () => {
     const known: Known = {
       groups: new Set(['staff']),
       attributes: new Set(['threat']),
@@ -149,12 +162,12 @@ noCompliancePolicy: { action: allow }
 `;
     const expected = [
       'targets.include.groups: no feed has a group "stuff" (did you mean "staff"?)',
-      'lists.spare: is named nowhere',
+      'lists.spare: is not used',
       'rules.0.match.platform: platform "andriod" is unusual (did you mean "android"?)',
       'rules.1: is never reached: rule "all androids" matches first',
       'rules.1.match.osVersion: osVersion compares, so a phone whose value is unknown does not match',
       'rules.2.action: phones of every user that match are allowed without a look at compliance',
-      'rules.3.name: "tablets" stands twice',
+      'rules.3.name: "tablets" occurs twice',
       'rules.3.mode: an allow that is only reported does nothing',
       'rules.3.match.command: there is no command "snyc" (did you mean "sync"?)',
       'rules.4: has no name to show in verdicts and reports',

@@ -1,4 +1,4 @@
-// Owns random policies and facts: few words, so that conditions and facts meet often.
+// Owns random policies and facts, with a small vocabulary, so that conditions often match.
 import fc from 'fast-check';
 import type { Json, Obj, Expressions } from './oracle.ts';
 
@@ -12,7 +12,7 @@ const time = pick(-400, -100, -90, -31, -30, -14, -7, -3, -1, 0, 1, 3, 14, 40).m
 );
 const nullable = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(value, { freq: 4 });
 
-/** A map of which every entry may be absent; keys come in any order. */
+/** A map in which every entry may be absent; keys are in any order. */
 function partial(
   shape: Readonly<Record<string, fc.Arbitrary<Json>>>,
   required: readonly string[] = [],
@@ -203,7 +203,7 @@ const who = partial({
   users: fc.array(pick<Json>(...USERS, 'svc-*'), { maxLength: 2 }),
 });
 
-/** Documents that the checker accepts. */
+/** Documents that the check accepts. */
 export const documents: fc.Arbitrary<Obj> = partial({
   name: fc.constant('random'),
   mode: fc.oneof(

@@ -1,4 +1,4 @@
-// Owns the promise that every example policy can be used and does what its cases say, and that the pages show it as it is.
+// Owns the promise that every example policy is valid and decides as its cases say, and that the documentation quotes it exactly.
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -33,13 +33,13 @@ describe('the example', () => {
     expect(cases.cases.every(({ facts }) => typeof facts['now'] === 'string')).toBe(true);
   });
 
-  it.each(policies)('%s stands in the guide as it is', (name) => {
+  it.each(policies)('%s is quoted exactly in the guide', (name) => {
     expect(text('docs/guide/policy.md')).toContain(text(`config/policies/${name}`).trim());
   });
 });
 
 describe('the reference', () => {
-  it('is made from the schema', () => {
+  it('is generated from the schema', () => {
     expect(text('docs/reference/policy.md')).toBe(policyReference());
     expect(text('docs/reference/policy.schema.json')).toBe(policySchemaText());
   });

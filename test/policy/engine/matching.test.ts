@@ -1,19 +1,19 @@
-// Owns the promises of the small parts: patterns, versions, networks, times, suggestions, expressions.
+// Owns the promises of the value types: patterns, versions, networks, times, suggestions, expressions.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileExpression } from '../../../src/policy/compile/cel.ts';
 import { compileGlob } from '../../../src/policy/compile/glob.ts';
-import { compileBlocks, parseAddress, parseBlock } from '../../../src/policy/compile/network.ts';
+import { compileRanges } from '../../../src/policy/compile/network.ts';
+import { parseAddress, parseRange } from '../../../src/ip-address.ts';
 import { Scene } from '../../../src/policy/compile/scene.ts';
 import { compareVersions, parseVersion } from '../../../src/policy/compile/version.ts';
 import { foldCase } from '../../../src/policy/document/case.ts';
-import { didYouMean, nearest } from '../../../src/policy/document/suggest.ts';
 import { formatAge, formatTime, parseLength, parseTime } from '../../../src/policy/document/times.ts';
 import { readFacts } from '../../../src/policy/engine/read-facts.ts';
 import { like } from './oracle.ts';
 
 describe('a pattern', () => {
-  it('matches what trying every way matches', () => {
+  it('matches exactly what an exhaustive search matches', () => {
     const letters = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 9 });
     const words = fc.string({ unit: fc.constantFrom('a', 'b', 'é'), maxLength: 12 });
     fc.assert(
@@ -37,7 +37,7 @@ describe('a pattern', () => {
     );
   });
 
-  it.each([31, 32, 33, 63, 64, 65, 100])('finds pieces of %i characters with ? too', (length) => {
+  it.each([31, 32, 33, 63, 64, 65, 100])('finds fragments of %i characters with ? too', (length) => {
     const piece = 'x?'.repeat(length).slice(0, length - 1) + 'y';
     const word = piece.replaceAll('?', 'z');
     const glob = compileGlob(`*${piece}*`);
@@ -48,7 +48,7 @@ describe('a pattern', () => {
   });
 
   it('takes time linear in the text, however hostile pattern and text are', () => {
-    // Steps are counted by the reads of characters, not by a clock.
+    // The test counts reads of characters instead of measuring time.
     const reads = (pattern: string, length: number): number => {
       const counted = new CountedText('a'.repeat(length));
       compileGlob(pattern)(counted as unknown as string);
@@ -94,10 +94,6 @@ class CountedText {
     this.reads++;
     return this.#text.charCodeAt(at);
   }
-  replace(): this {
-    this.reads += this.#text.length;
-    return this;
-  }
   startsWith(piece: string, at: number): boolean {
     this.reads += piece.length;
     return this.#text.startsWith(piece, at);
@@ -121,7 +117,7 @@ describe('a version', () => {
     expect(parseVersion(text)).toEqual(parts);
   });
 
-  it('compares by its numbers; missing ones count as 0', () => {
+  it('is compared number by number; missing numbers count as 0', () => {
     const compare = (a: string, b: string): number =>
       compareVersions(parseVersion(a) ?? [], parseVersion(b) ?? []);
     expect(compare('17.10', '17.9')).toBeGreaterThan(0);
@@ -133,9 +129,9 @@ describe('a version', () => {
 
 describe('a network', () => {
   const inside = (address: string, ...blocks: string[]): boolean => {
-    const ranges = blocks.map((block) => parseBlock(block)).filter((block) => block !== null);
+    const ranges = blocks.map((block) => parseRange(block)).filter((block) => block !== null);
     const parsed = parseAddress(address);
-    return parsed !== null && compileBlocks(ranges)(parsed);
+    return parsed !== null && compileRanges(ranges)(parsed);
   };
 
   it.each([
@@ -154,26 +150,6 @@ describe('a network', () => {
   ])('%s in %s: %s', (address, block, found) => {
     expect(inside(address, block)).toBe(found);
     expect(inside(address, '198.51.100.0/24', block, '2001:db8:ffff::/48')).toBe(found);
-  });
-
-  it.each([
-    '10.0.0.0/33',
-    '10.0.0/8',
-    '010.0.0.1',
-    '1::2::3',
-    '10.0.0.0/',
-    '10.0.0.0/-1',
-    'x',
-    '::ffff:10.0.0.0/90',
-    '1:2:3',
-  ])('%s is none', (text) => {
-    expect(parseBlock(text)).toBeNull();
-  });
-
-  it('says when bits behind the prefix are set', () => {
-    expect(parseBlock('10.1.0.0/8')?.loose).toBe(true);
-    expect(parseBlock('2001:db8::1/32')?.loose).toBe(true);
-    expect(parseBlock('10.0.0.0/8')?.loose).toBe(false);
   });
 });
 
@@ -197,31 +173,22 @@ describe('times', () => {
     'today',
     '',
     '2026-12-01T10:00:00+99:00',
-  ])('%j is no time', (text) => {
+  ])('%j is refused', (text) => {
     expect(parseTime(text)).toBeNull();
   });
 
-  it('are written with milliseconds only where there are some', () => {
+  it('are written with milliseconds only when these are not 0', () => {
     expect(formatTime(Date.UTC(2026, 11, 1, 10))).toBe('2026-12-01T10:00:00Z');
     expect(formatTime(Date.UTC(2026, 11, 1, 10) + 5)).toBe('2026-12-01T10:00:00.005Z');
     expect(formatTime(Infinity)).toBeNull();
   });
 
-  it('have lengths', () => {
+  it('have durations', () => {
     expect(['90s', '10m', '72h', '30d', '2w', '1d12h'].map(parseLength)).toEqual([
       90_000, 600_000, 259_200_000, 2_592_000_000, 1_209_600_000, 129_600_000,
     ]);
     expect(['', '3', 'd', '-1d', '1.5h', '10 m', '1y'].map(parseLength)).toEqual(Array(7).fill(null));
     expect([0, 61_000, 90_000_000, -86_400_000].map(formatAge)).toEqual(['0s', '1m 1s', '1d 1h', '-1d']);
-  });
-});
-
-describe('a suggestion', () => {
-  it('is the nearest known word, when it is near', () => {
-    expect(nearest('platfrom', ['platform', 'partnership'])).toBe('platform');
-    expect(nearest('OSVERSION', ['os', 'osVersion'])).toBe('osVersion');
-    expect(nearest('zebra', ['platform', 'os'])).toBeNull();
-    expect(didYouMean('blok', ['allow', 'block'])).toBe(' (did you mean "block"?)');
   });
 });
 
@@ -237,7 +204,7 @@ describe('an expression', () => {
     return 'message' in compiled ? `${compiled.offset}: ${compiled.message}` : 'none';
   };
 
-  it('cannot be evaluated where a value is unknown', () => {
+  it('cannot be evaluated when a value is unknown', () => {
     expect(holds('partnership.usersOnDevice > 2')).toBeNull();
     expect(holds('device.encrypted')).toBeNull();
     expect(holds('user.attributes.x == "y"', { user: { attributes: { x: null } } })).toBeNull();
@@ -245,7 +212,7 @@ describe('an expression', () => {
     expect(holds('has(partnership.told.model)')).toBe(false);
   });
 
-  it('reads whole numbers, texts, lists, attributes and times', () => {
+  it('supports integers, strings, lists, attributes and times', () => {
     const facts = {
       user: { names: ['alice'], groups: ['staff', 'IT'], attributes: { level: 3, rate: 1.5 } },
       device: { osVersion: 'iOS 17.4.1', attributes: { due: '2026-11-01' } },
@@ -279,12 +246,12 @@ describe('an expression', () => {
     expect(problem('partnership.rank')).toContain('must be true or false, is int');
     expect(problem('device.managed &&')).toContain('Unexpected token');
     expect(problem('user.groups.exists(a, user.groups.exists(b, a == b))')).toContain(
-      'loops must not stand inside of loops',
+      'loops cannot be nested',
     );
     expect(problem(`device.managed ${'|| device.managed '.repeat(400)}`)).not.toBe('none');
   });
 
-  it('notes when an age passes the length it is compared with', () => {
+  it('reports the time at which an age exceeds the duration it is compared with', () => {
     const at = scene({ partnership: { firstSeen: '2026-11-30T00:00:00Z' } });
     const compiled = compileExpression('age(partnership.firstSeen) < duration("168h")');
     if (!('holds' in compiled)) throw new Error(compiled.message);

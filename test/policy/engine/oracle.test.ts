@@ -1,4 +1,4 @@
-// Owns the promise that the engine decides as the plain reading of the manual does.
+// Owns the promise that the engine decides as the reference implementation (oracle.ts) does.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { compilePolicy } from '../../../src/policy/compile/compile.ts';
@@ -10,7 +10,7 @@ import { EXPRESSIONS, LISTS, documents, facts, ruleDocuments } from './arbitrari
 import { oracle } from './oracle.ts';
 
 it(
-  'agrees with the plain reading on random policies and facts',
+  'agrees with the reference implementation on random policies and facts',
   () => {
     fc.assert(
       fc.property(

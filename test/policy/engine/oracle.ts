@@ -1,5 +1,5 @@
-// Owns a second reading of what a policy means, as plain as it can be written: no index, no compilation, every step in the
-// order of the manual. It shares no code with the engine; tests compare the two.
+// Owns a reference implementation of the policy engine, as simple as possible: no index, no compilation, every step in the
+// order of docs/guide/policy.md. It shares no code with the engine; tests compare the two.
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type Obj = { readonly [key: string]: Json };
@@ -32,7 +32,7 @@ const span = (value: Json | undefined): number =>
   Number(str(value).slice(0, -1)) * (UNIT[str(value).slice(-1)] ?? Number.NaN);
 const refusing = (action: string): boolean => action === 'block' || action === 'quarantine';
 
-/** Patterns with `*` and `?`, by trying every way. */
+/** Matches patterns with `*` and `?` by exhaustive search. */
 export function like(pattern: string, word: string): boolean {
   if (pattern === '') return word === '';
   if (pattern.startsWith('*')) {
@@ -129,7 +129,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
     }
   };
 
-  /** Whether a known value matches a positive wish. */
+  /** Whether a known value matches a condition that is not negated. */
   const matchesKnown = (name: string, wish: Json, value: Json): boolean => {
     if (Array.isArray(value)) return (value as readonly Json[]).some((one) => matchesKnown(name, wish, one));
     if (name === 'network') return inBlock(str(value), str(wish));
@@ -148,7 +148,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
     if (/^[0-9]{4}-/.test(operand)) return against(operator, (at(value) ?? 0) - Date.parse(operand));
     return against(operator, Number(value) - Number(operand));
   };
-  /** Whether two things can be compared at all. */
+  /** Whether two values are comparable. */
   const comparable = (name: string, wish: Json, value: Json): boolean => {
     if (!name.startsWith('attribute')) return true;
     const [, operand] = /^[<>]=? ?(.*)$/.exec(str(wish)) ?? [];

@@ -1,4 +1,4 @@
-// Owns what holds for every policy and all facts.
+// Owns the properties that hold for every policy and all facts.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compilePolicy } from '../../../src/policy/compile/compile.ts';
@@ -61,7 +61,7 @@ function getsMilder(compliance: unknown): boolean {
 
 describe('a policy', () => {
   it(
-    'lets an excluded user be untargeted whatever include says',
+    'does not target an excluded user, whatever include says',
     () =>
       forAll((document, given) => {
         const targets = { include: { groups: ['staff'], users: ['*'] }, exclude: { groups: ['board'] } };
@@ -75,7 +75,7 @@ describe('a policy', () => {
   );
 
   it(
-    'blocks by hand before everything but a wipe',
+    'gives a manual block precedence over everything except a wipe',
     () =>
       forAll((document, given) => {
         const user = { ...ANYONE };
@@ -98,7 +98,7 @@ describe('a policy', () => {
   );
 
   it(
-    'decides as if an expired decision were none',
+    'ignores an expired decision',
     () =>
       forAll((document, given) => {
         const over = ['allow', 'block', 'quarantine'].flatMap((action) =>
@@ -115,7 +115,7 @@ describe('a policy', () => {
   );
 
   it(
-    'never lets a phone in because a requirement is not met',
+    'never allows a phone because a requirement is not met',
     () =>
       forAll((document, given) => {
         const met = {
@@ -126,9 +126,9 @@ describe('a policy', () => {
           managedMailProfile: true,
           lastCheckIn: '2026-12-01T10:00:00Z',
         };
-        // Rules and conditions may name the same values: without them.
+        // Rules and conditions may use the same values, so the document has none.
         const strict = { ...document, rules: [], compliance: withoutConditions(document['compliance']) };
-        // A step that is milder than an earlier one lets a phone in with time, as its document says.
+        // A later step that is milder than an earlier one allows a phone after some time, as the document says.
         if (getsMilder(strict.compliance)) return;
         const device = { ...(given['device'] as Obj | null), ...met, graceUntil: null };
         const before = decide(strict, { ...given, device });
@@ -147,7 +147,7 @@ describe('a policy', () => {
   );
 
   it(
-    'explains exactly what it decides',
+    'gives explain and decide the same result',
     () =>
       forAll((document, given) => {
         const policy = compiled(document);
@@ -160,7 +160,7 @@ describe('a policy', () => {
   );
 
   it(
-    'does not depend on the order of groups, names, decisions and map keys',
+    'does not depend on the order of groups, names, decisions or map keys',
     () =>
       forAll((document, given) => {
         expect(decide(reversed(document), reversedFacts(given))).toEqual(decide(document, given));
@@ -169,7 +169,7 @@ describe('a policy', () => {
   );
 
   it(
-    'that only reports lets pass what a policy that allows everything lets pass',
+    'with mode reportOnly allows what a policy that allows everything allows',
     () =>
       forAll((document, given) => {
         const reporting = decide({ ...document, mode: 'reportOnly' }, given);
@@ -190,7 +190,7 @@ describe('a policy', () => {
         const last = Math.min(now.recheckAt - 1, NOW + 400 * 86_400_000);
         for (const time of [Math.min(NOW + 1, last), Math.floor((NOW + last) / 2), last]) {
           const later = evaluate(policy, { ...readFacts(given, NOW), now: time });
-          // The hold of a device nobody has seen begins anew with each question.
+          // The quarantine of a device that was never seen starts again with each evaluation.
           if (later.reason === 'awaitingReport' || later.wouldBe?.reason === 'awaitingReport') continue;
           expect({ ...later, recheckAt: 0 }).toEqual({ ...now, recheckAt: 0 });
         }
@@ -199,7 +199,7 @@ describe('a policy', () => {
   );
 
   it(
-    'has one verdict for all requests with the same key',
+    'gives the same verdict for all requests with the same key',
     () =>
       forAll((document, given) => {
         const policy = compiled(document);
@@ -254,7 +254,7 @@ describe('a policy', () => {
     FUZZ_TIMEOUT_MS,
   );
 
-  it('never lets a phone in because a value is unknown, where refusals are written with not', () => {
+  it('never allows a phone because a value is unknown, even when refusals use not', () => {
     const rule = (action: string, match: Obj): Obj => ({ action, match });
     const careful = fc
       .record({

@@ -1,4 +1,4 @@
-// Owns the promises of single steps of the walk that people rely on, and of what a verdict says beside the action.
+// Owns the promises of single steps of the evaluation, and of the fields of a verdict besides the action.
 import { describe, expect, it } from 'vitest';
 import { compilePolicy } from '../../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../../src/policy/compile/compiled-policy.ts';
@@ -20,8 +20,8 @@ const factsOf = (facts: object): Facts => readFacts(facts, NOW);
 const decide = (document: object, facts: object): Verdict => evaluate(policyOf(document), factsOf(facts));
 const good = { managed: true, compliant: true, encrypted: true, platform: 'ios', osVersion: '18.1' };
 
-describe('the walk', () => {
-  it('needs a compliant device where a document has no compliance policies, and none where it has an empty list', () => {
+describe('the evaluation', () => {
+  it('requires a compliant device without a list of compliance policies, but not with an empty list', () => {
     expect(decide({}, { device: good })).toMatchObject({ action: 'allow', reason: 'compliant' });
     expect(decide({}, { device: { ...good, compliant: null } })).toMatchObject({
       action: 'quarantine',
@@ -32,7 +32,7 @@ describe('the walk', () => {
     expect(decide({ compliance: [] }, { device: good })).toMatchObject({ reason: 'noCompliancePolicy' });
   });
 
-  it('takes a compliant device whose grace has ended for one that is not', () => {
+  it('treats a compliant device whose grace period has ended as not compliant', () => {
     const document = { compliance: [{ name: 'a', require: { compliant: true }, grace: '72h' }] };
     const device = { ...good, graceUntil: '2026-12-01T10:00:00Z' };
     expect(decide(document, { device })).toMatchObject({
@@ -73,7 +73,7 @@ describe('the walk', () => {
     });
   });
 
-  it('does not let an imported decision count beside one of an operator in the same scope', () => {
+  it('ignores an imported decision when an operator decided in the same scope', () => {
     const imported = { scope: 'device', action: 'block', source: 'exchange' };
     const own = { scope: 'device', action: 'allow', source: null };
     expect(decide({}, { decisions: [imported] })).toMatchObject({
@@ -89,7 +89,7 @@ describe('the walk', () => {
     });
   });
 
-  it('carries out no wipe that comes from a feed or names a user', () => {
+  it('carries out no wipe that was ordered by a feed or for a user', () => {
     const wipe = { action: 'wipe', wipe: { state: 'pending' } };
     expect(decide({}, { decisions: [{ ...wipe, scope: 'device', source: 'exchange' }] }).action).toBe(
       'quarantine',
@@ -100,7 +100,7 @@ describe('the walk', () => {
     expect(decide({}, { decisions: [done] })).toMatchObject({ action: 'block', reason: 'wiped' });
   });
 
-  it('names the first refusal that is only reported, and goes on', () => {
+  it('reports the first refusal that is not enforced (reportOnly, or not yet in force), and continues', () => {
     const document = {
       rules: [
         { name: 'soon', action: 'block', from: '2026-12-24' },
@@ -117,7 +117,7 @@ describe('the walk', () => {
 });
 
 describe('a verdict', () => {
-  it('has the text for its requirement, else for its reason, else the default of refusals', () => {
+  it('has the text for its requirement, else for its reason, else the default text', () => {
     const messages = {
       encrypted: { en: 'encrypt it' },
       notCompliant: { en: 'comply' },
@@ -131,7 +131,7 @@ describe('a verdict', () => {
     expect(text(good)).toBeNull();
   });
 
-  it('says since when it is so', () => {
+  it('has the time since which it applies', () => {
     const partnership = { firstSeen: '2026-11-01T00:00:00Z' };
     expect(decide({}, { partnership }).since).toBe(Date.UTC(2026, 10, 1));
     const device = { managed: true, compliant: false, unmetSince: { compliant: '2026-11-20T00:00:00Z' } };
@@ -171,7 +171,7 @@ describe('a compiled policy', () => {
     expect(policyOf({}).requestKey(factsOf({}))).toBe(0);
   });
 
-  it('has a key for any number of conditions', () => {
+  it('supports any number of conditions in its key', () => {
     const rules = Array.from({ length: 60 }, (_, index) => ({
       name: `${index}`,
       match: { userAgent: `*${index}x*` },
@@ -184,7 +184,7 @@ describe('a compiled policy', () => {
     expect(new Set(keys).size).toBe(60);
   });
 
-  it('answers for values beyond what its tables keep', () => {
+  it('decides correctly for values beyond the capacity of its tables', () => {
     const policy = policyOf({
       rules: [{ name: 'a', match: { deviceType: 't*7' }, action: 'block' }],
       compliance: [],
@@ -195,7 +195,7 @@ describe('a compiled policy', () => {
     }
   });
 
-  it('explains a rule up to the condition that fails', () => {
+  it('explains a rule up to its first condition that fails', () => {
     const policy = policyOf({
       rules: [{ name: 'a', match: { platform: 'android', osVersion: '< 12' }, action: 'block' }],
     });

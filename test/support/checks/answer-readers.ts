@@ -1,20 +1,20 @@
-// Owns two readings of an answer's bytes: the strictest one, and that of node:http as a client.
+// Owns two parsers of an answer's bytes: the strictest possible one, and node:http as a client.
 import { request } from 'node:http';
 import { Duplex } from 'node:stream';
 
-/** A final response, read whole. */
+/** A complete final response. */
 export interface ReadAnswer {
   readonly status: number;
   /** latin1 */
   readonly body: string;
 }
 
-/** Names that end at a hop, and framing that was written anew (RFC 9110 7.6.1). */
+/** Hop-by-hop headers, and framing headers that the gateway rewrites (RFC 9110 7.6.1). */
 const NEVER = /^(keep-alive|proxy-connection|proxy-authenticate|te|trailer|upgrade|alt-svc)$/;
 
 /**
- * The one final response in bytes that a phone got up to the end of its connection; null = it is not whole. Throws on
- * anything that a phone could read in two ways.
+ * The only final response in the bytes that a phone received up to the end of its connection; null = it is incomplete. Throws
+ * on anything ambiguous.
  */
 export function readAnswerStrictly(text: string): ReadAnswer | null {
   const end = text.indexOf('\r\n\r\n');
@@ -79,8 +79,19 @@ function readChunks(status: number, text: string): ReadAnswer | null {
 }
 
 /**
- * The same answer with bare chunk sizes. node:http refuses sizes with white space behind, and extensions that are no tokens;
- * the gateway skips them, as RFC 9112 7.1.1 demands of extensions it does not know.
+ * The same answer, without `close` in its interim responses. node:http takes such a one for the last response of the connection;
+ * but the final one still follows (RFC 9110 15.2), and only after it the connection ends (RFC 9112 9.6).
+ */
+export function withOpenInterim(bytes: string): string {
+  const end = bytes.indexOf('\r\n\r\n');
+  if (end === -1 || !bytes.startsWith('HTTP/1.1 1')) return bytes;
+  const head = bytes.slice(0, end + 2).replace(/\r\nconnection:[\t ]*close[\t ]*(?=\r\n)/gi, '');
+  return `${head}\r\n${withOpenInterim(bytes.slice(end + 4))}`;
+}
+
+/**
+ * The same answer with bare chunk sizes. node:http refuses sizes with trailing white space, and extensions that are not tokens;
+ * the gateway skips them, as RFC 9112 7.1.1 requires for unknown extensions.
  */
 export function withBareSizes(bytes: string): string {
   const end = bytes.indexOf('\r\n\r\n');
@@ -102,8 +113,8 @@ export function withBareSizes(bytes: string): string {
 }
 
 /**
- * What node:http takes these bytes and an end for; null = it refuses them, or not even a response is whole. It gets them
- * one by one: what comes behind a whole response is no matter of this response.
+ * The response that node:http reads from these bytes and an end; null = it refuses them, or the response is incomplete. It gets
+ * them one by one, so that bytes after a complete response do not affect it.
  */
 export function readAnswerByNode(bytes: string): Promise<ReadAnswer | null> {
   return new Promise((resolve) => {

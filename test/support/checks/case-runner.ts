@@ -1,4 +1,4 @@
-// Owns running one case of test/fixtures/cases: a gateway as configured, a mail server that only knows whether a login came,
+// Owns running one case of test/fixtures/cases: a gateway with its configuration, a mail server that only checks for credentials,
 // and the log.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -9,14 +9,15 @@ import { stringify } from 'yaml';
 import { startServing } from '../../../src/worker/runtime.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { openLogFile } from './log-file.ts';
-import type { LogLine } from './log-file.ts';
+import type { LogFile, LogLine } from './log-file.ts';
+import { TestClock } from './test-clock.ts';
 import { backendOf } from '../servers/openings.ts';
 import { OFFER, ok } from '../servers/raw-backend.ts';
 import type { BackendRequest } from '../servers/raw-backend.ts';
 import { RawClient } from '../phones/raw-client.ts';
 import type { RawResponse } from '../phones/raw-client.ts';
 
-/** A request as a client writes it; see test/fixtures/cases/README.md. */
+/** A request as a client sends it; see test/fixtures/cases/README.md. */
 export interface ClientRequest {
   readonly method: string;
   readonly target: string;
@@ -24,12 +25,12 @@ export interface ClientRequest {
   readonly bodyBase64?: string;
 }
 
-/** What is right. */
+/** The expected result. */
 export interface CaseExpectation {
   readonly status?: number | readonly number[];
   /** A request of the same method reached the mail server. */
   readonly upstream?: boolean;
-  /** Its target, to the letter. */
+  /** Its exact target. */
   readonly upstreamTarget?: string;
   readonly upstreamHeadersLack?: string;
   readonly challenge?: boolean;
@@ -41,6 +42,10 @@ export interface CaseExpectation {
   readonly action?: string;
   readonly reason?: string;
   readonly error?: string;
+  /** The request is repeated so often, until `event` happens; the seconds are those of the gateway's clock. */
+  readonly repeat?: { readonly perSecond: number; readonly seconds: number };
+  /** An event of the log. */
+  readonly event?: string;
   readonly note?: string;
 }
 
@@ -78,7 +83,7 @@ function mailServer(request: BackendRequest): void {
   socket.write(request.header('authorization') === undefined ? CHALLENGE : ok('ok', OFFER));
 }
 
-/** All that an expectation may name: one that is not checked would prove nothing. */
+/** Every field that an expectation may have; any other field is an error, since it would not be checked. */
 const CHECKED: ReadonlySet<string> = new Set([
   'status',
   'upstream',
@@ -93,10 +98,12 @@ const CHECKED: ReadonlySet<string> = new Set([
   'action',
   'reason',
   'error',
+  'repeat',
+  'event',
   'note',
 ]);
 
-/** Plays the request of a case and checks all that it expects. */
+/** Sends the request of a case and checks every expectation. */
 export async function runCase({ setup, request, expect: right }: ClientCase): Promise<void> {
   for (const name of Object.keys(right)) if (!CHECKED.has(name)) throw new Error(`not checked here: ${name}`);
   const log = openLogFile();
@@ -114,12 +121,16 @@ export async function runCase({ setup, request, expect: right }: ClientCase): Pr
   });
   writeFileSync(path, text);
   for (const command of setup?.commands ?? []) runCommand(command, path);
-  const serving = await startServing(parseConfig(text, path), { sampleUrl: null, fd: null });
+  const clock = new TestClock();
+  const timing = right.repeat === undefined ? {} : { clock: clock.now };
+  const serving = await startServing(parseConfig(text, path), { sampleUrl: null, fd: null, ...timing });
   const client = await RawClient.open(serving.gateway.port);
+  const bytes = bytesOf(request);
   let response: RawResponse;
   try {
-    client.send(bytesOf(request));
+    client.send(bytes);
     response = await client.response();
+    if (right.repeat !== undefined) response = await repeat(right, client, bytes, clock, log);
   } finally {
     client.destroy();
     await serving.gateway.close();
@@ -129,6 +140,28 @@ export async function runCase({ setup, request, expect: right }: ClientCase): Pr
   checkResponse(response, right);
   checkUpstream(arrived, right);
   checkLine(log.lines().find(({ duration_ms }) => duration_ms !== undefined) ?? {}, right);
+  if (right.event !== undefined) expect(log.events(right.event)).not.toEqual([]);
+}
+
+/** Repeats the request until the event happens, at most for the given time; returns the last response. */
+async function repeat(
+  { repeat: pace, event = '' }: CaseExpectation,
+  client: RawClient,
+  bytes: Buffer,
+  clock: TestClock,
+  log: LogFile,
+): Promise<RawResponse> {
+  const { perSecond = 1, seconds = 1 } = pace ?? {};
+  let response: RawResponse | null = null;
+  for (let second = 0; second < seconds && log.events(event).length === 0; second++) {
+    await clock.advance(1_000);
+    for (let sent = 0; sent < perSecond; sent++) {
+      client.send(bytes);
+      response = await client.response();
+    }
+  }
+  if (response === null) throw new Error(`${event} happened at the first request`);
+  return response;
 }
 
 function runCommand(command: string, config: string): void {
@@ -167,7 +200,7 @@ function checkUpstream(arrived: readonly BackendRequest[], right: CaseExpectatio
     for (const { head } of arrived) expect(head).not.toContain(upstreamHeadersLack);
 }
 
-/** Names of the log are those of docs/guide/operations.md. */
+/** Log fields, named as in docs/guide/operations.md. */
 const LOGGED = [
   ['user', 'user'],
   ['device', 'device'],

@@ -1,7 +1,7 @@
-// Owns exchanges with any facts, for properties of what follows from them.
+// Owns arbitrary exchanges with any combination of facts, for property tests.
 import fc from 'fast-check';
 import type { FinalAnswer } from '../../../src/quarantine/model.ts';
-import { parseEasQuery } from '../../../src/eas/query.ts';
+import { parseEasQuery } from '../../../src/eas/query-parser.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { CredentialsState } from '../../../src/gateway/exchange/exchange.ts';
 import type { StepInputs } from '../../../src/gateway/exchange/steps.ts';
@@ -27,7 +27,7 @@ export function verdictOf(action: VerdictAction): Verdict {
     : verdict(action);
 }
 
-/** Any facts, also those that no request leads to. */
+/** Any facts, also combinations that no request can have. */
 export const anyExchange: fc.Arbitrary<Exchange> = fc
   .record({
     method: fc.constantFrom('POST', 'OPTIONS'),
@@ -39,7 +39,7 @@ export const anyExchange: fc.Arbitrary<Exchange> = fc
     continued: fc.boolean(),
     rootSeen: fc.boolean(),
     query: fc.constantFrom(null, typeof QUERY === 'string' ? null : QUERY),
-    discovery: fc.constantFrom(null, { form: 'xml' } as never),
+    autodiscover: fc.constantFrom(null, { form: 'xml' } as never),
     user: fc.constantFrom(null, 'u' as UserKey),
     device: fc.constantFrom(null, 'd' as DeviceKey),
     authorization: fc.constantFrom(null, 'Basic dTpw'),

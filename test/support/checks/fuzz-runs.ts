@@ -1,7 +1,7 @@
-// Owns how often a fuzz target runs.
+// Owns the number of runs of a fuzz test.
 
-/** More by hand: EASGATE_FUZZ_RUNS=100000. */
+/** Set EASGATE_FUZZ_RUNS=100000 for a longer run. */
 export const FUZZ_RUNS = Number(process.env['EASGATE_FUZZ_RUNS'] ?? 2_000);
 
-/** Time for so many runs, on a slow machine. */
+/** Time-out for this number of runs on a slow machine. */
 export const FUZZ_TIMEOUT_MS = 300_000 + FUZZ_RUNS * 100;

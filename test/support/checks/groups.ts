@@ -2,17 +2,17 @@
 
 export type Group = 'unit' | 'socket' | 'hostile' | 'process';
 
-/** Globs, as vitest takes them. */
+/** Globs for vitest. */
 interface Files {
   readonly include: string[];
   readonly exclude: string[];
 }
 
-/** Functions that open nothing; the folders of src/ that are pure. */
+/** Tests of functions without I/O; the pure folders of src/. */
 const UNIT = ['test/{bench,config,docs,eas,http,identity,notices,policy,quarantine}/**/*.test.ts'];
-/** Generated and listed hostile input, as much of it as `EASGATE_FUZZ_RUNS` says. */
+/** Generated and listed hostile input; `EASGATE_FUZZ_RUNS` sets the amount. */
 const HOSTILE = ['test/threats/{differential,fuzz*,requests,responses,unseen-body}.test.ts'];
-/** The command, its primary and its workers as processes. */
+/** Tests that start the command, its primary and its workers as processes. */
 const PROCESS = [
   'test/*.test.ts',
   'test/{cases,cli,supervisor,worker}/**/*.test.ts',
@@ -21,7 +21,7 @@ const PROCESS = [
   'test/threats/{crashes-and-reloads,killed-primary}.test.ts',
 ];
 
-/** Every file is in one group: those named nowhere open sockets. */
+/** Every file is in one group: files without another group open sockets. */
 export const GROUPS: Readonly<Record<Group, Files>> = {
   unit: { include: UNIT, exclude: [] },
   hostile: { include: HOSTILE, exclude: [] },

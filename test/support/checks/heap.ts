@@ -1,8 +1,8 @@
-// Owns measuring what stays in memory.
+// Owns the measurement of retained heap memory.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Bytes in use once everything that can go is gone. */
+/** Bytes in use after garbage collection. */
 export function collector(): () => number {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

@@ -1,15 +1,15 @@
-// Owns the promise that every test file that opens sockets or starts processes proves that it leaves none behind.
+// Owns the promise that every test file that opens sockets or starts processes checks that none is left open.
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
 
-/** Modules whose use opens something; of this project, those that start a server or a process, or connect. */
+/** Modules that open resources; in this project, those that start a server or a process, or connect. */
 const OPENERS =
-  /^node:(net|tls|http|https|child_process)$|\/src\/(gateway\/gateway|gateway\/upstream\/[a-z-]+|worker\/runtime|cli\/demo|supervisor\/(supervisor|file-watch)|directory\/open-store|directory\/redis\/[a-z-]+|sample\/server|sample\/phone\/(phone|transport|discovery))\.ts$/;
+  /^node:(net|tls|http|https|child_process)$|\/src\/(gateway\/gateway|gateway\/upstream\/[a-z-]+|worker\/runtime|cli\/demo|supervisor\/(supervisor|file-watch)|directory\/open-store|directory\/redis\/[a-z-]+|sample\/server|sample\/phone\/(phone|transport|autodiscover))\.ts$/;
 
-/** What a file imports for more than its types; files of the project as paths. */
+/** The imports of a file, without imports of types; project files as paths. */
 function importsOf(path: string): string[] {
   const text = readFileSync(path, 'utf8');
   return [...text.matchAll(/^import (?!type )[^;]*?from '([^']+)';/gm)].map(([, name = '']) =>
@@ -30,7 +30,7 @@ function opens(path: string): boolean {
   return answer;
 }
 
-it('each file that opens something checks for leaks, at the end of the file only where its servers serve all tests', () => {
+it('each file that opens resources checks for leaks after each test, or at its end if its tests share servers', () => {
   const files = globSync('**/*.test.ts', { cwd: root }).filter((file) => opens(join(root, file)));
   const careless = files.filter((file) => {
     const text = readFileSync(join(root, file), 'utf8');

@@ -1,4 +1,4 @@
-// Owns the proof that the check for leaks sees leaks.
+// Owns the proof that the leak check finds leaks.
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { until } from './until.ts';
 
 checkLeaks();
 
-it('names a timer, a server and both ends of a connection, and nothing once they are gone', async () => {
+it('reports a timer, a server and both ends of a connection, and nothing once they are closed', async () => {
   const before = heldNow();
   expect(leftovers(before)).toEqual([]);
   const timer = setTimeout(() => undefined, 60_000);
@@ -27,7 +27,7 @@ it('names a timer, a server and both ends of a connection, and nothing once they
   await until(() => leftovers(before).length === 0);
 });
 
-it('names what a gateway holds towards phones and mail servers', async () => {
+it('reports the connections of a gateway to phones and mail servers', async () => {
   const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
   const gateway = await startTestGateway(backend.port);
   const before = heldNow();

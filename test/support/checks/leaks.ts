@@ -1,9 +1,9 @@
-// Owns the proof that a test leaves nothing behind: no socket, server, timer or process, no connection of a gateway.
+// Owns the leak check: a test must leave no socket, server, timer or process, and no connection of a gateway.
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import { until } from './until.ts';
 
-/** What a test may hold in the process; the rest of the list of Node belongs to the test runner. */
+/** Kinds of resources that a test may open; the other resources in the list of Node.js belong to the test runner. */
 const KINDS = [
   'TCPSocketWrap',
   'TCPServerWrap',
@@ -16,12 +16,12 @@ const KINDS = [
 
 const watched = new Set<Gateway>();
 
-/** Has the connections of this gateway looked at after each test. */
+/** Registers a gateway whose connections are checked after each test. */
 export function watchGateway(gateway: Gateway): void {
   watched.add(gateway);
 }
 
-/** How many of each kind are open now. */
+/** Number of open resources of each kind. */
 export function heldNow(): ReadonlyMap<string, number> {
   const counts = new Map<string, number>(KINDS.map((kind) => [kind, 0]));
   for (const kind of process.getActiveResourcesInfo()) {
@@ -31,7 +31,7 @@ export function heldNow(): ReadonlyMap<string, number> {
   return counts;
 }
 
-/** One line per thing that is there now and was not before. */
+/** One line per resource that is open now and was not before. */
 export function leftovers(before: ReadonlyMap<string, number>): string[] {
   const found: string[] = [];
   for (const [kind, count] of heldNow()) {
@@ -46,16 +46,16 @@ export function leftovers(before: ReadonlyMap<string, number>): string[] {
   return found;
 }
 
-/** Closes `thing` when the test ends; what was opened last is closed first. */
+/** Closes `thing` when the test ends, in reverse order of opening. */
 export function closeAtEnd<Thing extends { close(): Promise<unknown> | void }>(thing: Thing): Thing {
   onTestFinished(async () => void (await thing.close()));
   return thing;
 }
 
 /**
- * Fails each test of the file that leaves something open. Call it ahead of the file's own hooks: what a test asks for with
- * `onTestFinished` happens in reverse order, so this check comes last. What `beforeAll` opened may stay, its connections
- * may not.
+ * Fails each test of the file that leaves a resource open. Call it before the file's own hooks: functions given to
+ * `onTestFinished` run in reverse order, so this check runs last. Resources opened by `beforeAll` may stay open, their
+ * connections may not.
  */
 export function checkLeaks(): void {
   beforeEach(({ onTestFinished }) => {
@@ -65,8 +65,8 @@ export function checkLeaks(): void {
 }
 
 /**
- * Fails the file when something is open at its end: for files whose servers, and connections between them, serve all
- * their tests. Call it ahead of the file's own hooks, as {@link checkLeaks}.
+ * Fails the file when a resource is open at its end: for files whose tests share servers and connections between them. Call it
+ * before the file's own hooks, like {@link checkLeaks}.
  */
 export function checkLeaksAtEnd(): void {
   let before: ReadonlyMap<string, number> = new Map();

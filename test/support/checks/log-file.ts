@@ -1,4 +1,4 @@
-// Owns a log file for one test: the real logger writes to it, the test reads its lines as objects.
+// Owns a log file for one test: the logger writes to it, the test reads its lines as objects.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ export interface LogFile {
   events(name: string): LogLine[];
 }
 
-/** Names a file in a new folder; nothing is written yet. */
+/** Returns the path of a file in a new folder, without creating the file. */
 export function openLogFile(): LogFile {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-log-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,4 +1,4 @@
-// Owns a small strict reader of MIME messages: it refuses what RFC 5322, 2045, 2046 and 2047 do not allow.
+// Owns a small strict MIME parser: it refuses everything that RFC 5322, 2045, 2046 and 2047 do not allow.
 
 export interface ReadMessage {
   /** Unfolded, encoded-words still encoded, in order. */
@@ -40,7 +40,7 @@ export function only(fields: ReadMessage['fields'], name: string): string {
   return value;
 }
 
-/** The words of an unfolded field value; each must be whole UTF-8 by itself (RFC 2047 5). */
+/** The encoded-words of an unfolded field value; each must be valid UTF-8 by itself (RFC 2047 5). */
 export function encodedWordsOf(value: string): string[] {
   return value.match(/=\?[^?]*\?[^?]*\?[^?]*\?=/g) ?? [];
 }

@@ -1,26 +1,31 @@
 // Owns docs/reference/records.md: the records as their schemas describe them. `npm run records` writes it,
-// test/model/records-page.test.ts compares it.
+// test/model/reference-pages.test.ts compares it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { z } from 'zod';
-import { accessDecisionSchema, storedWipeDecisionSchema } from '../../../src/model/decision.ts';
-import { deviceSchema } from '../../../src/model/device.ts';
+import {
+  accessDecisionSchema,
+  decisionChangeSchema,
+  storedWipeDecisionSchema,
+} from '../../../src/model/decision.ts';
+import { deviceReportSchema } from '../../../src/model/device.ts';
 import { journalEventSchema } from '../../../src/model/event.ts';
 import { partnershipSchema } from '../../../src/model/partnership.ts';
 import { objectIn } from '../../../src/model/read-record.ts';
 import { verdictReasonSchema } from '../../../src/model/reason.ts';
-import { userSchema } from '../../../src/model/user.ts';
+import { userReportSchema } from '../../../src/model/user.ts';
 import { verdictActionSchema } from '../../../src/model/verdict.ts';
 
 const PAGE = new URL('../../../docs/reference/records.md', import.meta.url);
 
 const HEAD = `# Records
 
-What the directory keeps, field by field. This page is made from the schemas of src/model (\`npm run records\`); how the records
-are kept and used: directory.md.
+The records of the directory, field by field. This page is generated from the schemas of src/model (\`npm run records\`); how the records
+are stored and used: directory.md.
 
-A record is one JSON object. A field that is missing or null has the value of the column "if missing"; a field that is not
-listed is ignored. A record that lacks a *required* field, or has a value of another kind, is not understood
-(directory.md, "Records that are not understood"). Times are milliseconds since the epoch. The fields of the key are not read from the JSON.
+A field that is missing or null has the value of the column "if missing"; a field that is not listed is ignored. A record that
+lacks a *required* field, or has a value of another kind, is not understood (directory.md, "Records that are not understood").
+Times are milliseconds since the epoch. The fields of the key are not part of the stored text. How records are written into a
+store, with the position of each field: directory-schema.md.
 `;
 
 type Meta = Readonly<Record<string, unknown>>;
@@ -49,13 +54,17 @@ function rows(path: string, schema: z.ZodObject): string[] {
 function kindOf(field: z.ZodType): string {
   const { def } = field as z.ZodNullable<z.ZodType> | z.ZodArray<z.ZodType>;
   if (def.type === 'nullable') return `${kindOf(def.innerType)} or null`;
-  if (def.type === 'array') return objectIn(def.element) === null ? 'list of texts' : 'list, fields below';
+  if (def.type === 'array') {
+    if (def.element.type === 'number') return 'list of numbers';
+    return objectIn(def.element) === null ? 'list of texts' : 'list, fields below';
+  }
   const kinds: Readonly<Record<string, string>> = {
     boolean: 'true, false',
     enum: 'one of these words',
     null: 'null',
     number: 'number',
     object: 'fields below',
+    record: 'map of texts, numbers and booleans',
     string: 'text',
   };
   const kind = kinds[field.type];
@@ -71,7 +80,7 @@ function presetOf(meta: Meta): string {
 /** Records whose first fields are their key. */
 function record(title: string, key: readonly string[], schema: z.ZodObject): string[] {
   const said = rows('', schema).map((row) =>
-    key.some((name) => row.startsWith(`| \`${name}\` |`)) ? row.replace('*required*', 'the key') : row,
+    key.some((name) => row.startsWith(`| \`${name}\` |`)) ? row.replace(/\| [^|]* \|$/, '| the key |') : row,
   );
   return [
     `## ${title}`,
@@ -89,15 +98,22 @@ function words(title: string, schema: z.ZodType): string[] {
   return [`## ${title}`, '', '| word | meaning |', '| --- | --- |', ...said, ''];
 }
 
-/** docs/reference/records.md as it is, and as the schemas say. */
-export function recordsPage(): { readonly is: string; readonly shouldBe: string } {
+/** A generated page as it is, and as it should be. */
+export interface Page {
+  readonly is: string;
+  readonly shouldBe: string;
+}
+
+/** docs/reference/records.md. */
+export function recordsPage(): Page {
   const parts = [
     HEAD,
-    ...record('Device', ['key'], deviceSchema),
-    ...record('User', ['key'], userSchema),
+    ...record('Report on a device', ['key', 'source'], deviceReportSchema),
+    ...record('Report on a user', ['key', 'source'], userReportSchema),
     ...record('Partnership', ['user', 'device'], partnershipSchema),
     ...record('Decision', [], accessDecisionSchema),
     ...record('Decision to wipe', [], storedWipeDecisionSchema),
+    ...record('Change of a decision', [], decisionChangeSchema),
     ...words('Verdicts', verdictActionSchema),
     ...words('Reasons of verdicts', verdictReasonSchema),
     ...words('Events of the journal', journalEventSchema),

@@ -1,5 +1,4 @@
-// Owns what a response may look like: the element rules of EAS as data (MS-ASCMD 6, response schemas), and a check of a
-// document against them.
+// Owns the element rules of EAS responses as data (MS-ASCMD 6, response schemas), and the check of a document against them.
 import { expect } from 'vitest';
 import type { RefusedCommand } from '../../../src/eas/refusals.ts';
 import { decodeWbxml } from '../../../src/eas/wbxml/decode.ts';
@@ -16,7 +15,7 @@ interface ResponseRules {
   readonly rules: Readonly<Record<string, string>>;
 }
 
-/** Of an e-mail; which of them a version has is in {@link checkVersion}. */
+/** Elements of an e-mail; {@link checkVersion} has those of each version. */
 const MESSAGE =
   '& Email:To Email:From Email:Subject Email:DateReceived Email:DisplayTo? Email:ThreadTopic? Email:Importance? ' +
   'Email:Read? Email:MessageClass Email:InternetCPID? Email:ContentClass? Email2:ConversationId? AirSyncBase:Body? ' +
@@ -159,8 +158,8 @@ export const RESPONSE_RULES: Readonly<Record<string, ResponseRules>> = {
 };
 
 /**
- * Texts by name, wherever they stand: numbers, and ids of at most 64 characters (MS-ASCMD 2.2.3.30, 2.2.3.166, 2.2.3.181), of
- * which a key and the source of a move are never empty.
+ * Text contents by element name, anywhere: numbers, and ids of at most 64 characters (MS-ASCMD 2.2.3.30, 2.2.3.166, 2.2.3.181).
+ * A SyncKey and the source of a move are never empty.
  */
 const NUMBER = /^[0-9]{1,10}$/;
 const KEY = /^.{1,64}$/su;
@@ -184,22 +183,22 @@ const TEXTS: Readonly<Record<string, RegExp>> = {
   To: /^.{0,256}$/su,
 };
 
-/** What a check is told beside the document. */
+/** Options of a check. */
 export interface ResponseContext {
-  /** Protocol version; null = of any. */
+  /** Protocol version; null = any. */
   readonly version: string | null;
-  /** `any`: items may be of all kinds, as real servers have them. */
+  /** `any`: items of all kinds, as on real servers. */
   readonly items?: 'message' | 'any';
 }
 
-/** Holds a whole document against the rules of its command. */
+/** Checks a whole document against the rules of its command. */
 export function checkResponse(command: string, root: WbxmlElement, context: ResponseContext): void {
   const of = RESPONSE_RULES[command];
   if (of === undefined) throw new Error(`${command} has no WBXML reply`);
   must(root.namespace === of.namespace && root.name === command, `${root.namespace}:${root.name}`);
   checkElement(of, root, '', context);
   if (command === 'Sync') {
-    // The schema has Limit or Collections; an empty root says nothing at all.
+    // The schema requires Limit or Collections; an empty root element has neither.
     const names = root.children.filter(isElement).map(({ name }) => name);
     must(names.length > 0, 'an empty Sync');
     must(!(names.includes('Limit') && names.includes('Collections')), 'Limit and Collections');
@@ -219,7 +218,7 @@ function checkElement(of: ResponseRules, node: WbxmlElement, parent: string, con
     (node.namespace === of.namespace ? of.rules[node.name] : undefined);
   if (context.version !== null) checkVersion(node, path, Number(context.version));
   if (rule === undefined) {
-    // A policy is a document of its own (MS-ASPROV 2.2.2.27).
+    // A policy is a separate document (MS-ASPROV 2.2.2.27).
     if (path !== 'Policy/Data') checkText(node, path);
     return;
   }
@@ -267,10 +266,10 @@ function checkChildren(rule: string, names: readonly string[], path: string): vo
   must(ordered, `the order ${names.join(' ')} in ${path}`);
 }
 
-/** What a version does not have (MS-ASCMD 2.2.3.27.5; MS-ASAIRS 2.2.2; MS-ASEMAIL 2.2.2). */
+/** Elements that a version does not have (MS-ASCMD 2.2.3.27.5; MS-ASAIRS 2.2.2; MS-ASEMAIL 2.2.2). */
 function checkVersion({ namespace, name }: WbxmlElement, path: string, version: number): void {
   const since = (first: number): void => must(version >= first, `${path} in ${version}`);
-  // An attachment is named as the phone named it.
+  // The reply repeats the attachment name of the request.
   if (namespace === 'AirSyncBase' && path !== 'Fetch/FileReference') since(12);
   if (namespace === 'Email2' || path === 'Body/Preview') since(14);
   if (path === 'Provision/DeviceInformation' || path === 'Get/Accounts') since(14.1);
@@ -279,7 +278,7 @@ function checkVersion({ namespace, name }: WbxmlElement, path: string, version: 
     must(version === 2.5, `${path} in ${version}`);
 }
 
-/** A success tells key and changes, and counts them (MS-ASCMD 2.2.3.37); a failure neither. */
+/** A success has a key, the changes and their number (MS-ASCMD 2.2.3.37); a failure has none of them. */
 function checkHierarchy(root: WbxmlElement): void {
   const find = (name: string) => root.children.filter(isElement).find((one) => one.name === name);
   const good = textOf(find('Status')) === '1';
@@ -289,7 +288,7 @@ function checkHierarchy(root: WbxmlElement): void {
   must(count === undefined || Number(textOf(count)) === changes.length - 1, 'a wrong Count');
 }
 
-/** Every text of an element named Status, of a refusal: held against the rules, and with nothing in it but that. */
+/** Every Status text of a refusal, after a check that the refusal follows the rules and has no other content. */
 export function statusesByRule(command: RefusedCommand, body: Buffer): string[] {
   const root = decodeWbxml(body);
   checkResponse(command, root, { version: null });

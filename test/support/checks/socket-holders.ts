@@ -1,7 +1,7 @@
-// Owns finding out which process serves a connection, from the tables of Linux.
+// Owns the look-up of the process that holds a connection, in the tables of Linux.
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
-/** Process id by the phone's port, for the open connections to `port` that these processes hold. */
+/** Process id by the phone's port, for the open connections of these processes to `port`. */
 export function holdersOf(port: number, pids: readonly number[]): ReadonlyMap<number, number> {
   const pidOf = new Map(pids.flatMap((pid) => socketsOf(pid).map((inode) => [inode, pid] as const)));
   const holders = new Map<number, number>();

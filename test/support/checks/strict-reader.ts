@@ -1,18 +1,18 @@
-// Owns the strictest reading of what reaches a mail server: anything that a lenient server might read otherwise throws.
+// Owns the strictest parser of requests at a mail server: it throws on anything that a lenient server might read differently.
 
 /** One request of a stream. */
 export interface StrictRequest {
   readonly method: string;
   readonly target: string;
-  /** By lower-case name; each came once. */
+  /** By lower-case name; each occurs once. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
   /** Decoded; latin1. */
   readonly body: string;
-  /** False when the stream ends within the body. */
+  /** False when the stream ends inside the body. */
   readonly complete: boolean;
 }
 
-/** Names that must not come twice. */
+/** Headers that must not be repeated. */
 const ONCE = [
   'host',
   'authorization',
@@ -29,7 +29,7 @@ const ONCE = [
   'x-forwarded-host',
 ];
 
-/** Names that stay at the gateway. */
+/** Headers that the gateway must not forward. */
 const NEVER =
   /^(connection|keep-alive|proxy|proxy-.*|te|trailer|upgrade|http2-settings|expect|forwarded|x-real-.*|x-original.*|x-rewrite.*|x-http-.*|(x-)?remote-.*|x-(auth|eas|webauth|beresource|anonresource).*|x-commonaccesstoken|x-isfrom.*|x-webobjects-.*|x-forwarded-(?!for$|proto$|host$).*|x-ssl-.*|ssl-.*|x-arr-.*)$/;
 

@@ -1,8 +1,8 @@
-// Owns the time of tests: the clocks of a gateway, and timers of this process, that move only when a test moves them.
+// Owns the clocks of tests: the clocks of a gateway and the timers of this process, which advance only when a test says so.
 import { onTestFinished, vi } from 'vitest';
 import { until } from './until.ts';
 
-/** Clocks that stand still: what a test does may take as long as it likes, and no deadline passes. */
+/** Clocks that stand still: no deadline expires, however slow the test is. */
 export class TestClock {
   private time = 1_000_000;
   private step = Date.now() - 1_000_000;
@@ -15,18 +15,18 @@ export class TestClock {
   /** The time of day, in milliseconds since the epoch. */
   readonly wall = (): number => this.time + this.step;
 
-  /** Moves ahead; the gateway sees it at its next tick. */
+  /** Advances the time; the gateway reads it at its next tick. */
   pass(ms: number): void {
     this.time += ms;
   }
 
-  /** Moves ahead, and waits until the gateway has looked at its deadlines. */
+  /** Advances the time, and waits until the gateway has checked its deadlines. */
   async advance(ms: number): Promise<void> {
     this.pass(ms);
     await this.looked();
   }
 
-  /** Sets the wall clock, as NTP or an administrator does: no time passes. */
+  /** Sets the wall clock, as NTP or an administrator does; the monotonic clock stays. */
   async setWall(byMs: number): Promise<void> {
     this.step += byMs;
     await this.looked();
@@ -34,12 +34,12 @@ export class TestClock {
 
   private async looked(): Promise<void> {
     const { reads } = this;
-    // The second tick begins when the work of the first is done.
+    // The second tick begins when the first is done.
     await until(() => this.reads >= reads + 2, 'the gateway to look at its clock');
   }
 }
 
-/** Has timers that are set from now on wait for the function it returns, until the test ends. */
+/** Makes all later timers wait until the returned function is called, until the test ends. */
 export function stopTimers(): (ms: number) => Promise<void> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());

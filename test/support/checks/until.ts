@@ -1,17 +1,17 @@
-// Owns waiting for conditions in tests: bounded, without fixed sleeps, on the real clock whatever a test does with time.
+// Owns waiting for conditions in tests: bounded, without fixed sleeps, on the real clock even when a test replaces clocks.
 
 /**
- * How long a test waits for what must happen. Only a test that fails waits so long: the bound is far beyond what a slow
- * and busy machine needs.
+ * How long a test waits for a condition. Only a failing test waits this long: the limit is far beyond the need of a slow and busy
+ * machine.
  */
 export const PATIENCE_MS = 120_000;
 
 const PAUSE_MS = 5;
-// Tests stop timers and set the system's clock: these go on.
+// Saved here, since tests replace timers and the system clock.
 const { setTimeout: later } = globalThis;
 const clock = performance.now.bind(performance);
 
-/** Lets a moment pass, in which everything else goes on. */
+/** Waits for a moment, so that other work continues. */
 function pause(): Promise<void> {
   return new Promise((resolve) => later(resolve, PAUSE_MS));
 }
@@ -29,7 +29,7 @@ export async function until(
   }
 }
 
-/** Asks again and again, with a pause after each answer, until one is as it should be; resolves with that one. */
+/** Repeats a request, with a pause after each answer, until an answer satisfies the condition; resolves with that answer. */
 export async function eventually<Answer>(
   ask: () => Promise<Answer>,
   isGood: (answer: Answer) => boolean,

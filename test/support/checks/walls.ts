@@ -1,24 +1,26 @@
-// Owns the walls: which folder of src may import which, and which packages. The linter's rules and the table in
+// Owns the import rules: which folder of src may import which, and which packages. The linter's rules and the table in
 // docs/architecture.md are both made from it: `npm run walls` writes them, test/walls.test.ts compares them.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** One folder or file directly below src/. */
 export interface Wall {
   readonly name: string;
-  /** What it holds, for the table. */
+  /** Its contents, for the table. */
   readonly holds: string;
   /** Other folders and files below src/ that it may import, types too. */
   readonly may: readonly string[];
-  /** A pure folder does no I/O and knows no clock: only these packages and built-in modules are open to it. */
+  /** A pure folder does no I/O and reads no clock: it may import only these packages and built-in modules. */
   readonly pure?: readonly string[];
 }
 
 const PROTOCOLS = ['errors.ts', 'plain-text.ts'];
 
-/** From the bottom to the top. */
+/** From the lowest layer to the highest. */
 export const WALLS: readonly Wall[] = [
   { name: 'errors.ts', holds: 'the table of errors: code, status, what to do', may: [], pure: [] },
   { name: 'plain-text.ts', holds: 'texts of phones, bounded, without control characters', may: [], pure: [] },
+  { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
+  { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
   { name: 'compile-cache.ts', holds: 'where Node.js keeps the compiled program', may: [] },
@@ -33,7 +35,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'identity',
     holds: 'user and device keys, client address',
-    may: [...PROTOCOLS, 'http', 'eas'],
+    may: [...PROTOCOLS, 'ip-address.ts', 'http', 'eas'],
     pure: [],
   },
   {
@@ -45,7 +47,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'policy',
     holds: 'the compliance policy: document, compiler, walk',
-    may: ['model'],
+    may: ['ip-address.ts', 'suggest.ts', 'model'],
     pure: ['zod', '@marcbachmann/cel-js'],
   },
   {
@@ -57,13 +59,18 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'quarantine',
     holds: 'the mailbox that quarantined phones see',
-    may: [...PROTOCOLS, 'eas'],
+    may: [...PROTOCOLS, 'eas', 'notices'],
     pure: ['node:buffer', 'node:crypto'],
   },
   {
     name: 'directory',
     holds: 'the store interface, embedded and Redis, verdict cache, change log',
     may: ['clock.ts', 'plain-text.ts', 'identity', 'model', 'policy'],
+  },
+  {
+    name: 'feeds',
+    holds: 'compliance data from device managements and directories: formats, mappings, records',
+    may: [...PROTOCOLS, 'identity', 'model'],
   },
   { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts', 'plain-text.ts'] },
   {
@@ -76,6 +83,7 @@ export const WALLS: readonly Wall[] = [
     holds: 'the data plane of one worker',
     may: [
       ...PROTOCOLS,
+      'ip-address.ts',
       'clock.ts',
       'http',
       'eas',
@@ -91,7 +99,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'config',
     holds: 'the configuration: schema, loading, checks, reference pages',
-    may: ['identity', 'eas', 'policy', 'notices', 'directory', 'gateway'],
+    may: ['ip-address.ts', 'suggest.ts', 'identity', 'eas', 'policy', 'notices', 'directory', 'gateway'],
   },
   {
     name: 'supervisor',
@@ -130,6 +138,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       'errors.ts',
       'plain-text.ts',
+      'suggest.ts',
       'clock.ts',
       'http',
       'identity',
@@ -137,6 +146,7 @@ export const WALLS: readonly Wall[] = [
       'model',
       'policy',
       'directory',
+      'feeds',
       'config',
       'gateway',
     ],
@@ -153,6 +163,7 @@ export const WALLS: readonly Wall[] = [
       'model',
       'policy',
       'directory',
+      'feeds',
       'gateway',
       'config',
       'telemetry',
@@ -171,7 +182,7 @@ export const WALLS: readonly Wall[] = [
 ];
 
 const names = WALLS.map(({ name }) => name);
-/** Everything outside the project that anything in src imports. */
+/** Every package and built-in module that src imports. */
 const PACKAGES = [
   'node:*',
   'undici',
@@ -183,6 +194,8 @@ const PACKAGES = [
   'yaml',
   'zod',
   'sax',
+  'csv-parse',
+  'csv-parse/*',
 ];
 
 interface Override {
@@ -190,7 +203,7 @@ interface Override {
   readonly rules: Readonly<Record<string, unknown>>;
 }
 
-/** The linter's rule for one folder: everything that the table does not allow is closed. */
+/** The linter's rule for one folder: it forbids every import that the table does not allow. */
 function override({ name, may, pure }: Wall): Override {
   const closed = names.filter((other) => other !== name && !may.includes(other));
   const patterns: object[] = [
@@ -215,7 +228,7 @@ const LINT = new URL('.oxlintrc.json', ROOT);
 const ARCHITECTURE = new URL('docs/architecture.md', ROOT);
 const BLOCK = /(<!-- walls -->\n)[\s\S]*?(\n<!-- \/walls -->)/;
 
-/** The linter's configuration as it is, and with the rules of the table. */
+/** The linter's current configuration, and the one with the rules of the table. */
 export function lintConfig(): { readonly is: string; readonly shouldBe: string } {
   const is = readFileSync(LINT, 'utf8');
   const config = JSON.parse(is) as { overrides: Override[] };
@@ -224,7 +237,7 @@ export function lintConfig(): { readonly is: string; readonly shouldBe: string }
   return { is, shouldBe };
 }
 
-/** docs/architecture.md as it is, and with the table. */
+/** The current text of docs/architecture.md, and the text with the generated table. */
 export function architecturePage(): { readonly is: string; readonly shouldBe: string } {
   const is = readFileSync(ARCHITECTURE, 'utf8');
   const rows = WALLS.map(

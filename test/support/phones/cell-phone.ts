@@ -1,12 +1,12 @@
-// Owns a phone double for large matrices: one request after the other on a connection that is kept, by events alone.
+// Owns a phone double for tests with many combinations: one request after the other on a kept connection, driven by events only.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
-/** One request, in the pieces a phone sends. */
+/** One request, as a phone sends its parts. */
 export interface CellRequest {
   readonly head: string;
   readonly body: string;
-  /** The body waits for `100 Continue`; else it goes out with the head. */
+  /** The body is sent after `100 Continue`; otherwise with the head. */
   readonly waits: boolean;
 }
 
@@ -15,11 +15,11 @@ export interface CellResponse {
   readonly status: number;
   /** latin1 */
   readonly body: string;
-  /** `100 Continue` came before it. */
+  /** It was preceded by `100 Continue`. */
   readonly invited: boolean;
 }
 
-/** Connects anew when the last response closed the connection. It has no time-out: that is the test's. */
+/** Reconnects when the last response closed the connection. It has no time-out of its own. */
 export class CellPhone {
   private readonly port: number;
   private socket: Socket | null = null;

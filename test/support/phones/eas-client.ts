@@ -1,13 +1,14 @@
 // Owns a small phone for tests: the commands of a mail app over node:http, answers decoded to trees.
 import { Agent, request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import { Agent as TlsAgent, request as requestTls } from 'node:https';
 import { decodeWbxml } from '../../../src/eas/wbxml/decode.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../../src/eas/wbxml/encode.ts';
 
-/** Who the phone says it is. */
+/** Identity of the phone. */
 export interface EasClientOptions {
   readonly port: number;
   readonly user: string;
@@ -15,12 +16,17 @@ export interface EasClientOptions {
   readonly device: string;
   /** Protocol version, default 14.1. */
   readonly version?: string;
-  /** How the query is written, default plain. */
+  /** Form of the query, default plain. */
   readonly query?: 'plain' | 'base64';
   /** Accept-Language, default none. */
   readonly acceptLanguage?: string;
   /** Over TLS, whatever the certificate. */
   readonly secure?: boolean;
+  /**
+   * A connection that was idle for this long and is closed before any answer may have been closed while the request was on its
+   * way (RFC 9112 9.5): it is sent once more, as the HTTP stacks of phones do. Absent = never.
+   */
+  readonly staleAfterMs?: number;
 }
 
 /** One answer. */
@@ -58,6 +64,8 @@ export class EasClient {
   readonly syncKeys = new Map<string, string>();
   private readonly options: EasClientOptions;
   private readonly agent: Agent;
+  /** When the last answer on a connection was complete. */
+  private readonly idleSince = new WeakMap<Socket, number>();
 
   constructor(options: EasClientOptions) {
     this.options = options;
@@ -195,7 +203,7 @@ export class EasClient {
     body: Buffer,
     signal?: AbortSignal,
   ): Promise<EasAnswer> {
-    const { port, user, password } = this.options;
+    const { port, user, password, staleAfterMs = Infinity } = this.options;
     const basic = Buffer.from(`${user}:${password}`).toString('base64');
     const all = { ...headers, Authorization: `Basic ${basic}`, 'Content-Length': body.length };
     return new Promise((resolve, reject) => {
@@ -206,6 +214,7 @@ export class EasClient {
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
           response.on('error', reject);
           response.on('end', () => {
+            if (used !== null) this.idleSince.set(used, performance.now());
             const received = Buffer.concat(chunks);
             const isTree = received.length > 0 && response.headers['content-type'] === WBXML;
             const tree = isTree ? decodeWbxml(received) : undefined;
@@ -215,7 +224,17 @@ export class EasClient {
           });
         },
       );
-      outgoing.on('error', reject);
+      const begunAt = performance.now();
+      // The response has no socket any more when it has ended.
+      let used: Socket | null = null;
+      outgoing.on('socket', (socket) => (used = socket));
+      outgoing.on('error', (error) => {
+        const { reusedSocket } = outgoing;
+        const idleMs = begunAt - ((used === null ? undefined : this.idleSince.get(used)) ?? Infinity);
+        if (reusedSocket && idleMs >= staleAfterMs) resolve(this.send(method, path, headers, body, signal));
+        else
+          reject(new Error(`${String(error)}, on a connection that was idle for ${Math.round(idleMs)} ms`));
+      });
       outgoing.end(body);
     });
   }

@@ -1,4 +1,4 @@
-// Owns a crowd of phones that hold a poll, each on a connection of its own; notes when and how each poll ended.
+// Owns many phones with a held poll each, on separate connections; records when and how each poll ended.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -24,7 +24,7 @@ export const LONG_PING = encodeWbxml(
 /** Ping, Status 1: the heartbeat passed, ask again (MS-ASCMD 2.2.3.177.11). */
 const PASSED = '03016a00000d45470331000101';
 
-/** Connecting at once. */
+/** Number of simultaneous connection attempts. */
 const CONNECTING = 200;
 
 /** One poll. */
@@ -33,18 +33,18 @@ export interface HeldPoll {
   /** The phone's own port. */
   readonly port: number;
   received: string;
-  /** When its answer, or its end, came, milliseconds since the epoch; null = it is held. */
+  /** Time of its answer or end, milliseconds since the epoch; null = it is held. */
   endedAt: number | null;
-  /** Null = open; an error code, or 'closed' when the gateway ended it in order. */
+  /** Null = open; an error code, or 'closed' when the gateway closed it without an error. */
   closed: string | null;
 }
 
-/** The crowd. */
+/** All polls. */
 export class HeldPolls {
   readonly polls: HeldPoll[] = [];
   private readonly sockets: Socket[] = [];
 
-  /** Sends so many polls of devices HELD0, HELD1, ...; the mail server says when it holds them. */
+  /** Sends this number of polls, of devices HELD0, HELD1, ...; the mail server reports when it holds them. */
   static async open(port: number, count: number, secure = false): Promise<HeldPolls> {
     const crowd = new HeldPolls();
     for (let index = 0; index < count; index += CONNECTING) {
@@ -79,7 +79,7 @@ export class HeldPolls {
     return this.polls.filter(({ endedAt }) => endedAt === null).length;
   }
 
-  /** Polls that ended otherwise than with one whole reply that tells the phone to ask again, and a close in order. */
+  /** Polls that did not end with exactly one complete "no changes" reply and a clean close. */
   cut(): HeldPoll[] {
     return this.polls.filter(({ received, closed }) => {
       const [head = '', ...body] = received.split('\r\n\r\n');

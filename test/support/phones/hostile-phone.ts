@@ -1,18 +1,18 @@
-// Owns playing hostile bytes against a gateway, beside a well-behaved phone whose answers prove that all was looked at.
+// Owns sending hostile bytes to a gateway, beside a well-behaved phone whose answers prove that the gateway has read them.
 import { FOLDER_SYNC, request } from '../servers/test-gateway.ts';
 import { Wire } from './wire.ts';
 
 /** The device of the well-behaved phone. */
 export const CANARY_DEVICE = 'CANARY1';
 
-/** What came back. */
+/** The received bytes. */
 export interface Played {
   readonly text: string;
   /** The gateway closed its side before we closed ours. */
   readonly ended: boolean;
 }
 
-/** Plays one connection after the other. */
+/** Runs one connection after the other. */
 export class HostilePhone {
   /** Requests of the well-behaved phone so far. */
   canaries = 0;
@@ -28,7 +28,7 @@ export class HostilePhone {
     return new HostilePhone(port, await Wire.open(port));
   }
 
-  /** One request of the well-behaved phone there and back. */
+  /** One request and answer of the well-behaved phone. */
   async canary(): Promise<void> {
     const { phone } = this;
     phone.received = '';
@@ -37,7 +37,7 @@ export class HostilePhone {
     this.canaries++;
   }
 
-  /** Sends the bytes, waits for so many responses and the end, if any, then until nothing more comes. */
+  /** Sends the bytes, waits for this number of responses and the end, if any, then until no more bytes can arrive. */
   async play(bytes: string, answers: number, closes: boolean): Promise<Played> {
     const wire = await Wire.open(this.port);
     try {

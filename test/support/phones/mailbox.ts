@@ -1,4 +1,4 @@
-// Owns what tests of the quarantine mailbox share: a message, the keys of a phone, requests, and any trees as requests.
+// Owns helpers for tests of the quarantine mailbox: a message, the keys of a phone, requests, and arbitrary trees as requests.
 import fc from 'fast-check';
 import type { EasCommand } from '../../../src/eas/commands.ts';
 import { KeyMint } from '../../../src/quarantine/keys.ts';
@@ -10,7 +10,7 @@ import { encodeWbxml } from '../../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../../src/eas/wbxml/xml.ts';
 import { checkResponse } from '../checks/response-rules.ts';
 
-/** Characters outside the basic plane at every place where text is cut. */
+/** Characters outside the Basic Multilingual Plane at every position where text may be cut. */
 const TEXT = '🔒'.repeat(200);
 
 /** The message of the tests. */
@@ -34,15 +34,15 @@ export const OTHER_KEYS = new KeyMint(Buffer.alloc(32, 7), 'ann', 'other');
 /** Versions whose forms differ. */
 export const VERSIONS = ['2.5', '12.1', '14.1', '16.1'] as const;
 
-/** A request of this XML, as it comes from the wire; '' = no body. */
+/** A request with this XML, decoded from WBXML; '' = no body. */
 export function mailboxRequest(command: EasCommand, version: string, xml = ''): MailboxRequest {
   const body = xml === '' ? null : decodeWbxml(encodeWbxml(fromXml(xml)));
   return { command, version, body, notice: NOTICE, keys: KEYS };
 }
 
 /**
- * The answered document as a phone reads it, as XML. Throws when there is none, when it cannot be encoded, or when it breaks
- * the rules of its command, and of `version` where that is told.
+ * The answered document as XML, after encoding and decoding. Throws when there is none, when it cannot be encoded, or when it
+ * breaks the rules of its command, and of `version` if given.
  */
 export function answeredXml(answer: MailboxAnswer, version: string | null = null): string {
   if (answer.kind !== 'body' && answer.kind !== 'ready') throw new Error(`answered with ${answer.kind}`);
@@ -57,7 +57,7 @@ const content: fc.Arbitrary<WbxmlContent> = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 80 }).map((bytes) => Buffer.from(bytes)),
 );
 
-/** Any tree below `root` of elements of these names, in whatever order, number and nesting. */
+/** Any tree below `root` of elements with these names, in any order, number and nesting. */
 export function anyRequest(
   root: { namespace: string; name: string },
   names: readonly string[],

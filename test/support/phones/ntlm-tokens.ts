@@ -4,11 +4,11 @@ const SIGNATURE = Buffer.from('NTLMSSP\0', 'latin1');
 const UNICODE = 0x1;
 const OEM = 0x2;
 
-/** What an AUTHENTICATE_MESSAGE says. */
+/** Fields of an AUTHENTICATE_MESSAGE. */
 export interface AuthenticateFields {
   readonly user: string;
   readonly domain?: string;
-  /** How the text is written, default UTF-16. */
+  /** Encoding of the text, default UTF-16. */
   readonly charset?: 'unicode' | 'oem';
 }
 

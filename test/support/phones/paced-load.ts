@@ -1,28 +1,28 @@
-// Owns a load at a fixed pace: requests begin when they are due, whether or not the ones before are answered. On a machine
-// that does not keep up it is slower: no more than so many are under way.
+// Owns a load at a fixed rate: requests begin when they are due, whether or not earlier ones are answered. The number of open
+// requests is limited, so that the load is slower on a slow machine.
 import { setTimeout } from 'node:timers/promises';
 import { element } from '../../../src/eas/wbxml/element.ts';
 import { EasClient, find } from './eas-client.ts';
 import type { EasAnswer } from './eas-client.ts';
 
-/** What became of the load. */
+/** The result of the load. */
 export interface LoadReport {
   readonly answered: number;
-  /** One line per request that was not answered as it should be. */
+  /** One line per request without the expected answer. */
   readonly failures: readonly string[];
 }
 
 const TICK_MS = 5;
 const MAX_UNDER_WAY = 64;
 
-/** A load that has begun. */
+/** A running load. */
 export interface Load {
   answered(): number;
-  /** Waits for what is under way, and reports. */
+  /** Waits for the open requests; returns the result. */
   stop(): Promise<LoadReport>;
 }
 
-/** Begins. */
+/** Starts the load. */
 export function startLoad(perSecond: number, requests: readonly (() => Promise<void>)[]): Load {
   const startedAt = performance.now();
   const failures: string[] = [];
@@ -64,13 +64,14 @@ function expectAnswer(what: string, answer: EasAnswer, status: string | undefine
     throw new Error(`${what}: ${answer.status}, status ${answer.easStatus}`);
 }
 
-/** FolderSync, Sync, SendMail and the download of a message of `size` characters, by a phone each. */
+/** FolderSync, Sync, SendMail and the download of a message of `size` characters, each by its own phone. */
 export function mixedPhones(
   options: {
     readonly port: number;
     readonly user: string;
     readonly password: string;
     readonly secure: boolean;
+    readonly staleAfterMs: number;
   },
   message: { readonly id: string; readonly size: number },
 ): { readonly requests: (() => Promise<void>)[]; readonly close: () => void } {

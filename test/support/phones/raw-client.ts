@@ -1,4 +1,4 @@
-// Owns a phone double on a raw socket: sends bytes as told, collects what comes back.
+// Owns a phone double on a raw socket: sends the given bytes and collects the answers.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { PATIENCE_MS, until } from '../checks/until.ts';
@@ -60,7 +60,7 @@ export class RawClient {
   }
 }
 
-/** Resolves when the gateway has read what was sent to it before: it has answered a request that came later. */
+/** Resolves when the gateway has read everything sent before: it has answered a later request. */
 export async function untilRead({ port }: { readonly port: number }): Promise<void> {
   const witness = await RawClient.open(port);
   witness.send('GET / HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');

@@ -1,14 +1,14 @@
-// Owns a crowd of slow clients, run as a process of its own: each sends the start of something and then one byte at a
-// time, for ever. Arguments: port, how many, what. Tells its parent when all are connected and when all were closed.
+// Owns many slow clients in a separate process: each sends the start of a head, body or handshake and then one byte at a time,
+// without end. Arguments: port, number, kind. Sends its parent a message when all are connected and when all were closed.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
-/** What the crowd tells its parent. */
+/** Messages to the parent. */
 export type CrowdReport =
   | { readonly state: 'connected' }
   | { readonly state: 'closed'; readonly answered408: number };
 
-/** What the crowd is slow with. */
+/** What the clients send slowly. */
 export type Slowness = 'head' | 'body' | 'handshake';
 
 const WBXML = '\x03\x01\x6a\x00\x00\x15\x45';
@@ -18,13 +18,13 @@ const STARTS: Readonly<Record<Slowness, string>> = {
     'POST /Microsoft-Server-ActiveSync?Cmd=SendMail&User=alice&DeviceId=SLOW&DeviceType=iPhone HTTP/1.1\r\n' +
     'Host: mail.example.com\r\nAuthorization: Basic YWxpY2U6c2VjcmV0\r\nMS-ASProtocolVersion: 14.1\r\n' +
     `Content-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: 10000\r\n\r\n${WBXML}`,
-  // A record that is to hold a ClientHello of 508 bytes (RFC 8446 4, 5.1).
+  // The header of a record with a ClientHello of 508 bytes (RFC 8446 4, 5.1).
   handshake: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc',
 };
 
-/** Connecting at once: below the backlog of the gateway, so that no SYN is lost and sent again a second later. */
+/** Number of simultaneous connection attempts: below the backlog of the gateway, so that no SYN is lost and repeated. */
 const CONNECTING = 500;
-/** Each client in its turn, so that bytes come all the time: one from each every two seconds. */
+/** Clients send in turn, so that bytes arrive continuously: one from each client every two seconds. */
 const DRIP_MS = 50;
 const TURNS = 40;
 

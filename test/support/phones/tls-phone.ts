@@ -11,10 +11,10 @@ import { until } from '../checks/until.ts';
 /** A phone whose handshake succeeded on its own side; in TLS 1.3 the gateway may still refuse it. */
 export class TlsPhone extends RawClient {
   declare readonly socket: TLSSocket;
-  /** Tickets for the next connection that came so far. */
+  /** Session tickets received so far. */
   tickets = 0;
 
-  /** Rejects when the handshake fails. Any certificate will do: the gateway's is looked at where that is tested. */
+  /** Rejects when the handshake fails. It accepts any certificate of the gateway. */
   static async connect(port: number, options: ConnectionOptions = {}): Promise<TlsPhone> {
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
     const phone = new TlsPhone(socket);
@@ -33,13 +33,13 @@ export class TlsPhone extends RawClient {
     return (await this.response()).status;
   }
 
-  /** Names in the certificate the gateway showed. */
+  /** Names in the gateway's certificate. */
   get shown(): string | undefined {
     return this.socket.getPeerX509Certificate()?.subjectAltName;
   }
 }
 
-/** Waits for the end of a connection that must not serve; says how it ended, and throws when a byte came first. */
+/** Waits for the end of a connection that must not be served; returns how it ended, throws if a byte arrived first. */
 export async function refusal(port: number, options: ConnectionOptions = {}): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
   let how = 'closed';
@@ -58,12 +58,12 @@ export async function refusal(port: number, options: ConnectionOptions = {}): Pr
   return how;
 }
 
-/** A session of a connection that is over, to be resumed by another. */
+/** The session of a closed connection, to be resumed by another. */
 export async function sessionOf(port: number, options: ConnectionOptions = {}): Promise<Buffer> {
   let session: Buffer | null = null;
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
   socket.on('session', (found) => (session = found));
-  // In TLS 1.2 a ticket that is renewed comes without the event.
+  // In TLS 1.2 a renewed ticket arrives without the event.
   socket.once('secureConnect', () => {
     if (socket.getProtocol() === 'TLSv1.2') session = socket.getSession() ?? null;
   });
@@ -77,7 +77,7 @@ export async function sessionOf(port: number, options: ConnectionOptions = {}): 
   return session as unknown as Buffer;
 }
 
-/** Whether the gateway takes the session, and serves on it. */
+/** Whether the gateway resumes the session and serves a request on it. */
 export async function resumes(
   port: number,
   session: Buffer,
@@ -92,7 +92,7 @@ export async function resumes(
   }
 }
 
-/** Whether a connection that resumes the session and is served brings a ticket for the next one. */
+/** Whether a served connection that resumes the session gets a new ticket. */
 export async function isRenewed(
   port: number,
   session: Buffer,
@@ -101,7 +101,7 @@ export async function isRenewed(
   const phone = await TlsPhone.connect(port, { ...options, session });
   const { socket } = phone;
   try {
-    // Tickets come right behind the handshake (RFC 8446 4.6.1), so before the answer.
+    // Tickets arrive right after the handshake (RFC 8446 4.6.1), so before the answer.
     if ((await phone.sync()) !== 200 || !socket.isSessionReused()) throw new Error('not resumed');
     return socket.getProtocol() === 'TLSv1.3' ? phone.tickets > 0 : !socket.getSession()?.equals(session);
   } finally {
@@ -109,7 +109,7 @@ export async function isRenewed(
   }
 }
 
-/** TLS towards phones, with the versions and ciphers the schema names as defaults. */
+/** TLS settings towards phones, with the default versions and ciphers of the schema. */
 export function listenerTls(
   certificates: readonly Credentials[],
   overrides: Partial<ListenerTlsSettings> = {},
@@ -130,7 +130,7 @@ export function listenerTls(
   };
 }
 
-/** TLS towards mail servers that the authority vouches for as `mail.internal`. */
+/** TLS settings towards mail servers whose certificate the authority issued for `mail.internal`. */
 export function upstreamTls(ca: string, overrides: Partial<UpstreamTlsSettings> = {}): UpstreamTlsSettings {
   return {
     ca,

@@ -1,4 +1,4 @@
-// Owns one raw connection for hostile tests: sends bytes, tells by events what came back, never waits by the clock.
+// Owns one raw connection for hostile tests: sends bytes and reports answers by events, without timers.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { PATIENCE_MS } from '../checks/until.ts';
@@ -6,10 +6,10 @@ import { PATIENCE_MS } from '../checks/until.ts';
 /** A connection whose received bytes can be waited for. */
 export class Wire {
   received = '';
-  /** The other side closed its half, or all of it. */
+  /** The other side closed its half or the whole connection. */
   ended = false;
   closed = false;
-  /** It ended by a reset, and not in order. */
+  /** It ended by a reset. */
   reset = false;
   private readonly socket: Socket;
   private readonly waiting = new Set<() => void>();
@@ -55,7 +55,7 @@ export class Wire {
     if (!this.socket.destroyed) this.socket.end();
   }
 
-  /** Waits until the condition holds; rejects with `what` when it does not come to hold. */
+  /** Waits until the condition holds; rejects with `what` when it never does. */
   until(condition: () => boolean, what: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (action: () => void): void => {

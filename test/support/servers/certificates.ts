@@ -23,13 +23,13 @@ export interface Credentials {
   readonly key: string;
 }
 
-/** What a leaf certificate says. */
+/** Contents of a leaf certificate. */
 export interface LeafFacts {
-  /** CN of the subject; several stand in the given order. */
+  /** CN of the subject; several are written in the given order. */
   readonly commonNames?: readonly string[];
   /** Names of subjectAltName, `dns`, `ip`, `email` and `upn` among them. */
   readonly names?: JsonGeneralNames;
-  /** Ended yesterday. */
+  /** Expired yesterday. */
   readonly expired?: boolean;
 }
 
@@ -78,7 +78,7 @@ export async function createAuthority(name = 'Test Authority'): Promise<Authorit
   return { certificate: root.toString('pem'), issue };
 }
 
-/** A certificate that no authority stands behind. */
+/** A self-signed certificate. */
 export async function createSelfSigned(names: JsonGeneralNames): Promise<Credentials> {
   const keys = await newKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({

@@ -1,4 +1,4 @@
-// Owns a worker that only listens and says who it is; run as a process by tests of the supervisor. The plan's `sampleUrl`
+// Owns a worker that only listens and answers with its identity; tests of the supervisor run it as a process. The plan's `sampleUrl`
 // tells what it does: `NAME` serves under this name, `NAME wait PATH` serves once the file is there, `NAME once PATH`
 // serves if it is the first that makes the folder and else fails, `NAME second PATH` serves if it is not the first that makes
 // the folder and else fails when `go` is in it, `NAME fail` cannot start.
@@ -42,7 +42,7 @@ async function start({ fd, sampleUrl }: StartMessage): Promise<void> {
 
 process.on('message', (message: ToWorker) => {
   if (message.type === 'start') void start(message);
-  // What waits in the socket is accepted by the next worker.
+  // Connections that wait in the socket are accepted by the next worker.
   if (message.type === 'drain') server.close(() => process.exit(0));
 });
 process.on('disconnect', () => process.exit(0));

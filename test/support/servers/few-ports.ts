@@ -1,5 +1,5 @@
-// Owns a process for a network of its own with twenty local ports: a gateway between phones and a server that holds every
-// answer, with one source address whose ports are all taken. Prints what became of the requests as JSON.
+// Owns a process for a separate network namespace with twenty local ports: a gateway between phones and a server that delays every
+// answer, with one source address whose ports are all in use. Prints the results of the requests as JSON.
 // Run as `unshare -rn node few-ports.ts`.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   await new Promise<void>((resolve) => server.listen(8_000, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
 
-  // Another program has all ports of the first address, towards another server.
+  // Another program uses all ports of the first address, for another server.
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(8_001, '127.0.0.1', resolve));
   for (let count = 0; count < PORTS; count++) {
@@ -84,7 +84,7 @@ upstream: { url: "http://127.0.0.1:${port}", sourceAddresses: [127.0.0.2, 127.0.
       phones.push(phone);
     }
   };
-  // As many as the second address has ports, then more than that.
+  // As many requests as the second address has ports, then more.
   ring(PORTS);
   await until(() => sources.length === PORTS);
   const served = { connections: sources.length, from: [...new Set(sources)], answered: statuses.length };

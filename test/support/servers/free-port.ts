@@ -1,16 +1,16 @@
-// Owns finding a port for servers that cannot listen on port 0.
+// Owns the search for a free port for servers that cannot listen on port 0.
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * Below the ports that systems choose by themselves, for connections and for port 0 (32768 and above, RFC 6335 6): of
- * those one that is free now could be taken before it is used.
+ * Below the ephemeral ports (32768 and above, RFC 6335 6), which the system uses for connections and for port 0: a free one of
+ * those could be in use before the test binds it.
  */
 const FIRST = 10_000;
 const LAST = 32_000;
 const TRIES = 1_000;
 
-/** A port of 127.0.0.1 that is free, and that nobody gets who does not ask for it by its number. */
+/** A free port of 127.0.0.1 that the system does not assign by itself. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries++) {
     const port = randomInt(FIRST, LAST);

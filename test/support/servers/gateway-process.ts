@@ -1,4 +1,4 @@
-// Owns a gateway as operators run it: a primary and its workers as processes, with a configuration file of its own.
+// Owns a gateway as operators run it: a primary and its workers as processes, with its own configuration file.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ export interface GatewayProcess {
   readonly port: number;
   readonly folder: string;
   readonly child: ChildProcess;
-  /** Everything it wrote, log lines included. */
+  /** All its output, including log lines. */
   out(): string;
   /** Process ids of its workers. */
   workers(): number[];
@@ -26,8 +26,8 @@ export interface GatewayProcess {
 }
 
 /**
- * Starts `easgate serve` with this configuration; files it names may be put in `files`; `main` is another copy of it;
- * `whileStarting` runs beside the start.
+ * Starts `easgate serve` with this configuration. `files` are written beside it; `main` is another copy of the program;
+ * `whileStarting` runs during the start.
  */
 export async function startGatewayProcess(
   config: string,

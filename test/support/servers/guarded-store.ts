@@ -1,4 +1,4 @@
-// Owns a store as a gateway has it: guarded, remembered, with verdicts in memory; and what was logged of it.
+// Owns a store as a gateway uses it, with identity checks and verdict cache, and its log lines.
 import { openStore } from '../../../src/directory/open-store.ts';
 import type { StoreOptions } from '../../../src/directory/open-store.ts';
 import type { StoreMemory } from '../../../src/directory/store-memory.ts';
@@ -10,23 +10,23 @@ import { compileSimplePolicy } from '../../../src/policy/compile/simple-policy.t
 import { until } from '../checks/until.ts';
 import { alice } from './directory-records.ts';
 
-/** Lets in whom nobody knows: an empty store would be good news for a blocked phone. */
+/** Allows unknown devices, so that a blocked phone would pass if the store were empty. */
 const OPEN = compileSimplePolicy({ unknownDevice: 'allow' });
 
-/** A gateway without its data plane. */
+/** The parts of a gateway without its data plane. */
 export interface GuardedGateway {
   readonly store: DirectoryStore;
   readonly verdicts: VerdictCache;
   /** Codes of the log lines about the store, in order. */
   codes(): string[];
-  /** What a request of alice on the device gets, from memory or by a look-up. */
+  /** The verdict on a request of alice on the device, from the cache or by a look-up. */
   ask(device: string): Promise<Pick<Decision, 'verdict' | 'source'>>;
-  /** Resolves when a request is served from the store again, or no longer. */
+  /** Resolves when requests are decided from the store again (or no longer). */
   untilServed(device: string, served: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens it; `lifetimeMs` is how long a verdict serves without a look-up. */
+/** Opens it; `lifetimeMs` is the lifetime of a cached verdict. */
 export async function openGuarded(
   options: StoreOptions,
   { lifetimeMs = 1, maxRollbackMs = 10_000, memory = null as StoreMemory | null } = {},

@@ -1,28 +1,28 @@
-// Owns a mail server double that authenticates connections as IIS does: once the handshake is through, every request on
-// the connection counts as that user's, with or without credentials (MS-NTHT 1.3, RFC 4559 6).
+// Owns a mail server double that authenticates connections as IIS does: after the handshake every request on the connection belongs
+// to that user, with or without credentials (MS-NTHT 1.3, RFC 4559 6).
 import { createHash, randomBytes } from 'node:crypto';
 import { challengeMessage } from '../phones/ntlm-tokens.ts';
 import { ok, startRawBackend } from './raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from './raw-backend.ts';
 
-/** A request and whose it was for the server; null = nobody's, answered 401. */
+/** A request, and its user for the server; null = none, answered 401. */
 export interface ServedRequest {
   readonly user: string | null;
   readonly connection: BackendConnection;
   readonly request: BackendRequest;
 }
 
-/** How the double treats credentials. */
+/** Handling of credentials. */
 export interface NtlmBackendOptions {
-  /** Credentials on a connection that has a user already are not looked at. */
+  /** Credentials on an authenticated connection are ignored. */
   readonly keepsFirstUser?: boolean;
-  /** Whom every Kerberos token names. */
+  /** The user of every Kerberos token. */
   readonly kerberosUser?: string;
   /** Answers an accepted request; default 200 with the name of the user as body. */
   readonly answer?: (served: ServedRequest) => void;
 }
 
-/** The double and what it served. */
+/** The double and its served requests. */
 export interface NtlmBackend extends RawBackend {
   readonly served: ServedRequest[];
   /** Names served on each connection, in order, without repetition. */
@@ -39,7 +39,7 @@ const OFFERS =
 /** Every user's password. */
 export const PASSWORD = 'secret';
 
-/** Stands for the NTLM response: only who knows password and challenge can make it. */
+/** Replaces the NTLM response: only a client with password and challenge can compute it. */
 export function proof(challenge: Buffer): Buffer {
   return createHash('sha256').update(challenge).update(PASSWORD).digest().subarray(0, 24);
 }
@@ -76,7 +76,7 @@ export async function startNtlmBackend(options: NtlmBackendOptions = {}): Promis
   return { ...backend, served, usersOf };
 }
 
-/** Changes the session; returns the challenge to answer with, or null when the request is the session's user's. */
+/** Updates the session; returns the challenge to send, or null when the request belongs to the user of the session. */
 function authenticate(
   session: Session,
   authorization: string | undefined,

@@ -1,4 +1,4 @@
-// Owns a whole small world for user stories: the sample mail server, a store, a gateway as configured, and an operator.
+// Owns a complete environment for tests from the user's view: the sample mail server, a store, a gateway, and an operator.
 import { setTimeout } from 'node:timers/promises';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,21 +24,21 @@ import { BY_TEST } from './directory-records.ts';
 export interface Office {
   readonly mail: SampleServer;
   readonly gateway: Gateway;
-  /** The directory through a handle that is not the gateway's: what happens there is news to it. */
+  /** The directory through another handle than the gateway's, which gets changes by the change log. */
   readonly operator: DirectoryStore;
   /** The section `store` of the configuration. */
   readonly store: Config['store'];
   readonly url: string;
-  /** Resolves when the gateway has heard of all that `write` changes, and of everything before. */
+  /** Resolves when the gateway has read all changes of `write`, and everything before. */
   heard(write: () => Promise<unknown>): Promise<void>;
-  /** Starts another gateway on the same store, or the same one anew. */
+  /** Starts another gateway on the same store, or restarts the gateway. */
   node(): Promise<Node>;
-  /** Alice's, told the URL unless it has an e-mail address to look for it. */
+  /** A phone of alice, with the URL unless it has an e-mail address for Autodiscover. */
   phone(options: Pick<PhoneOptions, 'deviceId' | 'family'> & Partial<PhoneOptions>): Phone;
   close(): Promise<void>;
 }
 
-/** One more gateway of the office. */
+/** Another gateway. */
 export interface Node {
   readonly gateway: Gateway;
   readonly port: number;
@@ -46,15 +46,15 @@ export interface Node {
   close(): Promise<void>;
 }
 
-/** The kinds of store a story is told with. */
+/** The kinds of store for these tests. */
 export const STORES = ['embedded', 'redis'] as const;
 export type StoreKind = (typeof STORES)[number];
 
-/** A change that concerns nobody. */
+/** A change without effect. */
 const MARK: AccessDecision = { action: 'block', owner: 'test', reason: null, decidedAt: 0, expiresAt: null };
 let marks = 0;
 
-/** Starts everything; `more` is laid over the configuration, section by section, `mailServer` sets up the mail server. */
+/** Starts everything; `more` overrides sections of the configuration, `mailServer` configures the mail server. */
 export async function openOffice(
   kind: StoreKind,
   more: Readonly<Record<string, unknown>> = {},
@@ -85,7 +85,7 @@ export async function openOffice(
       port: serving.gateway.port,
       heard: async (write) => {
         await write();
-        // The log is read in order: who has heard of this one has heard of those before.
+        // The change log is read in order, so the gateway has also read all earlier changes.
         const mark = deviceKey(`MARK${marks++}`);
         const { promise, resolve } = Promise.withResolvers<void>();
         const stop = serving.verdicts.onChange(({ devices, all }) => {
@@ -121,7 +121,7 @@ export async function openOffice(
       const phone = new Phone({
         ...(options.email === undefined ? { server: url, user: 'alice' } : {}),
         password: 'alice-pw',
-        // Pauses are kept, but shortened: Retry-After, and AOSP's 30 seconds after a Sync 12.
+        // Pauses (Retry-After, AOSP's 30 seconds after a Sync 12) are shortened.
         wait: (ms) => setTimeout(Math.min(ms, 25)),
         ...options,
       });

@@ -1,12 +1,11 @@
-// Owns opening mail servers, gateways and phones in a test, and closeAtEnd them when the test ends. Not for `beforeAll`.
+// Owns opening mail servers, gateways and phones in a test; they closing them when the test ends. Not for `beforeAll`.
 import type { TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../../src/gateway/gateway-core.ts';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
-import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
+import type { PassThroughSettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { throwingAtBugs } from '../checks/bugs.ts';
 import { closeAtEnd, watchGateway } from '../checks/leaks.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from './raw-backend.ts';
@@ -18,7 +17,7 @@ import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
 import { startTestLane } from './test-lane.ts';
 import type { TestLane } from './test-lane.ts';
 
-/** A gateway whose verdicts come from a test. */
+/** A gateway with verdicts from the test. */
 export interface DecidedGateway extends Gateway {
   readonly time: TestClock;
   readonly finished: Exchange[];
@@ -43,7 +42,7 @@ export async function tlsBackendOf(
   return backendOf(onRequest, undefined, tls);
 }
 
-/** Starts a gateway in front of `backend`, or of whatever listens on its port. */
+/** Starts a gateway in front of `backend`, or of another server on its port. */
 export async function gatewayOf(
   backend: { readonly port: number },
   overrides: SettingsOverrides = {},
@@ -51,7 +50,7 @@ export async function gatewayOf(
   return closeAtEnd(await startTestGateway(backend.port, overrides));
 }
 
-/** Starts a gateway whose verdicts come from `decide` alone. */
+/** Starts a gateway whose verdicts come only from `decide`. */
 export async function gatewayWith(
   backend: RawBackend,
   decide: VerdictSource['decide'],

@@ -1,4 +1,4 @@
-// Owns a gateway whose phones are quarantined, and a mail server that takes one password and counts what it is asked.
+// Owns a gateway with quarantined phones, and a mail server that accepts one password and counts its requests.
 import { configSchema } from '../../../src/config/schema.ts';
 import { noticeSettings } from '../../../src/config/notice-settings.ts';
 import type { QuarantineSettings } from '../../../src/gateway/settings.ts';
@@ -20,7 +20,7 @@ const GOOD = `Basic ${Buffer.from('alice:secret').toString('base64')}`;
 const CHALLENGE =
   'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="corp"\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n';
 
-/** Answers as `answer` does when the password of alice, `secret`, comes with the request; OPTIONS with what it offers. */
+/** Answers like `answer` if the request has the password of alice, `secret`; OPTIONS with the versions of an EAS server. */
 export function guarded(
   answer: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok()),
 ): (request: BackendRequest) => void {
@@ -32,12 +32,12 @@ export function guarded(
   };
 }
 
-/** What one test works with. */
+/** The environment of one test. */
 export interface Quarantine {
   readonly backend: RawBackend;
   readonly gateway: TestGateway;
   phone(options?: Partial<EasClientOptions>): EasClient;
-  /** Requests that reached the mail server and were no questions about credentials. */
+  /** Requests at the mail server, without credential checks. */
   mailRequests(): BackendRequest[];
 }
 

@@ -10,11 +10,11 @@ export interface BackendConnection {
   /** Everything received so far, as latin1. */
   received: string;
   closed: boolean;
-  /** The PROXY protocol header that led the connection, as latin1; '' = none. */
+  /** The PROXY protocol header of the connection, as latin1; '' = none. */
   proxyHeader: string;
 }
 
-/** A request as the double cut it out of the stream, when it was framed by length or chunked. */
+/** A request with Content-Length or chunked framing, as parsed by the double. */
 export interface BackendRequest {
   readonly connection: BackendConnection;
   readonly head: string;
@@ -31,15 +31,15 @@ export interface BackendRequest {
 export interface RawBackend {
   readonly port: number;
   readonly connections: BackendConnection[];
-  /** Accepted, with or without a handshake behind it; closed ones too. */
+  /** All accepted connections, with or without a complete handshake, including closed ones. */
   readonly accepted: Socket[];
   readonly requests: BackendRequest[];
   close(): Promise<void>;
 }
 
 /**
- * Starts a double; `onRequest` is called for every complete request and writes what it likes to the socket. With `tls`
- * it speaks TLS, and `connections` are those whose handshake succeeded.
+ * Starts a double; `onRequest` is called for every complete request and writes any bytes to the socket. With `tls` it uses TLS,
+ * and `connections` are those with a successful handshake.
  */
 export async function startRawBackend(
   onRequest: (request: BackendRequest) => void = () => undefined,
@@ -95,7 +95,7 @@ export async function startRawBackend(
   };
 }
 
-/** Where the PROXY protocol header ends: 0 = there is none, -1 = more bytes needed. */
+/** End of the PROXY protocol header: 0 = none, -1 = more bytes needed. */
 function proxyHeaderEnd(text: string): number {
   if (text.startsWith('\r\n')) {
     if (text.length < 16) return -1;
@@ -142,7 +142,7 @@ function cutRequest(
   return { request, rest };
 }
 
-/** What the answer to OPTIONS says of a server of Exchange ActiveSync, to who has a password. */
+/** The headers of an EAS server in its answer to OPTIONS with credentials. */
 export const OFFER = 'MS-ASProtocolVersions: 14.1,16.1\r\n';
 
 /** A minimal refusal. */

@@ -1,4 +1,4 @@
-// Owns two real HTTP servers that remember what they read: node:http, and nginx where it is installed.
+// Owns two HTTP servers that record the requests they read: node:http, and nginx if installed.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -10,7 +10,7 @@ import { freePort } from './free-port.ts';
 import { NGINX, mayUse } from '../programs.ts';
 import { eventually } from '../checks/until.ts';
 
-/** A request that a server read whole and answered. */
+/** A request that a server read completely and answered. */
 export interface ReadRequest {
   readonly method: string;
   readonly target: string;
@@ -22,13 +22,13 @@ export interface ReadRequest {
 export interface RecordingServer {
   readonly name: string;
   readonly port: number;
-  /** What was read since {@link forget}, in order of answers. */
+  /** Requests since {@link forget}, in the order of answers. */
   requests(): ReadRequest[];
   forget(): void;
   close(): Promise<void>;
 }
 
-/** node:http with its defaults, but room for large heads. */
+/** node:http with its defaults, except a larger limit for heads. */
 export async function startRecordingNode(): Promise<RecordingServer> {
   const seen: ReadRequest[] = [];
   const server = createServer({ maxHeaderSize: 65_536 }, (request, response) => {
@@ -57,7 +57,7 @@ export async function startRecordingNode(): Promise<RecordingServer> {
 /** Whether nginx can be started here. */
 export const hasNginx = mayUse(NGINX);
 
-/** nginx as a mail server's front end reads: whole body first, then on to a server behind it. */
+/** nginx as the front end of a mail server: it reads the whole body, then forwards it to a server behind it. */
 export async function startRecordingNginx(): Promise<RecordingServer> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-nginx-'));
   const port = await freePort();
@@ -107,7 +107,7 @@ http {
   );
   if (child.exitCode !== null)
     throw new Error(`nginx ended: ${readFileSync(join(folder, 'error.log'), 'utf8')}`);
-  // latin1: escape=json leaves bytes above ASCII as they are.
+  // latin1: escape=json does not escape bytes above ASCII.
   const lines = (): string[] => readFileSync(log, 'latin1').split('\n').filter(Boolean);
   return {
     name: 'nginx',
@@ -129,7 +129,7 @@ http {
   };
 }
 
-/** Whether somebody takes connections at this port. */
+/** Whether a server accepts connections at this port. */
 function answersAt(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => {

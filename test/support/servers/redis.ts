@@ -1,4 +1,4 @@
-// Owns a real Redis server for tests, on a port of its own.
+// Owns a Redis server for tests, on its own port.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -18,11 +18,11 @@ export interface TestRedis {
   readonly port: number;
   /** Stops the process at once, and removes its files. */
   kill(): Promise<void>;
-  /** Stops the process at once; what it saved stays for {@link TestRedis.restart}. */
+  /** Stops the process at once; saved data stays for {@link TestRedis.restart}. */
   crash(): Promise<void>;
-  /** Starts it again on the same port: empty, or with what it saved. */
+  /** Starts it again on the same port, empty or with its saved data. */
   restart(): Promise<void>;
-  /** Empties the directory; it stays the same store. */
+  /** Empties the directory; the identity of the store stays. */
   clear(): Promise<void>;
   /** Stops and continues the process: connections stay open, nothing answers. */
   freeze(): void;
@@ -44,7 +44,7 @@ export async function writeIdentity(client: Redis, text: string, keyPrefix = 'ea
   await client.mset([schema, ...copies].flatMap((name) => [name, text]));
 }
 
-/** Makes the directory, as `easgate store init` does. */
+/** Creates the directory, like `easgate store init`. */
 export async function initDirectory(url: string, keyPrefix = 'easgate:'): Promise<void> {
   const keeper = await RedisKeeper.open({ url, keyPrefix, commandTimeoutMs: 5_000 });
   await keeper.replace(null, newIdentity());
@@ -52,8 +52,8 @@ export async function initDirectory(url: string, keyPrefix = 'easgate:'): Promis
 }
 
 /**
- * Starts redis-server with an empty directory; without persistence unless `args` says otherwise. Says what to install when it
- * is missing.
+ * Starts redis-server with an empty directory, without persistence unless `args` enable it. The error for a missing redis-server
+ * names the package to install.
  */
 export async function startRedis(args: readonly string[] = [], init = true): Promise<TestRedis> {
   const port = await freePort();
@@ -97,7 +97,7 @@ function stop(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Starts the server; rejects when it ends, or answers nothing. What a replica copies, and what is saved, goes into the folder. */
+/** Starts the server; rejects when it ends or does not answer. Replicated and saved data are in the folder. */
 async function launch(port: number, folder: string, args: readonly string[]): Promise<ChildProcess> {
   mkdirSync(folder, { recursive: true });
   const child = spawn(
@@ -135,7 +135,7 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
   return child;
 }
 
-/** The process that answers as Redis at this port; null = none. */
+/** Process id of the Redis at this port; null = none. */
 function processAt(port: number): Promise<number | null> {
   return new Promise((resolve) => {
     let received = '';

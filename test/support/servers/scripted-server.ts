@@ -1,16 +1,16 @@
-// Owns a mail server that answers what a test tells it to, and else like one with an Inbox of two messages.
+// Owns a mail server with answers from the test; by default it behaves like one with an Inbox of two messages.
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { EasQuery, parseEasQuery } from '../../../src/eas/query.ts';
-import { statusReply } from '../../../src/eas/replies.ts';
+import { parseEasQuery } from '../../../src/eas/query-parser.ts';
+import { easStatusReply } from '../../../src/eas/replies.ts';
 import type { EasCommand } from '../../../src/eas/commands.ts';
 import { decodeWbxml } from '../../../src/eas/wbxml/decode.ts';
 import { child, element, isElement, textOf } from '../../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../../src/eas/wbxml/encode.ts';
 
-/** A request as it came. */
+/** A received request. */
 export interface Asked {
   readonly method: string;
   readonly host: string;
@@ -24,7 +24,7 @@ export interface Asked {
   readonly root: WbxmlElement | null;
 }
 
-/** What is answered. */
+/** An answer. */
 export interface Scripted {
   readonly http?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -36,7 +36,7 @@ export interface ScriptedServer {
   readonly url: string;
   /** All requests so far. */
   readonly asked: Asked[];
-  /** Answers a request in place of the server; null = it does itself. */
+  /** The test's answer to a request; null = the default answer. */
   script: (asked: Asked) => Scripted | null;
   close(): Promise<void>;
 }
@@ -48,9 +48,9 @@ export function document(root: WbxmlElement): Scripted {
   return { body: encodeWbxml(root), headers: { 'Content-Type': WBXML } };
 }
 
-/** An answer with nothing but this status; of a Sync up to 12.1, in its collection. */
+/** An answer with only this status; for a Sync up to 12.1, in its collection. */
 export function onlyStatus(command: EasCommand, status: number, ...more: WbxmlElement[]): Scripted {
-  const tree = decodeWbxml(statusReply(command, status) ?? Buffer.alloc(0));
+  const tree = decodeWbxml(easStatusReply(command, status) ?? Buffer.alloc(0));
   return document({ ...tree, children: [...tree.children, ...more] });
 }
 
@@ -106,12 +106,12 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
 
 function commandOf(query: string): string | null {
   const parsed = parseEasQuery(query, false);
-  return parsed instanceof EasQuery ? (parsed.command?.name ?? null) : null;
+  return typeof parsed === 'string' ? null : (parsed.command?.name ?? null);
 }
 
 const SUBJECTS = ['First', 'Second'];
 
-/** Nothing is said to who brings no credentials. */
+/** A request without credentials gets 401. */
 function answerOf(asked: Asked): Scripted {
   return asked.headers.authorization === undefined
     ? { http: 401, headers: { 'WWW-Authenticate': 'Basic realm="scripted"' } }
@@ -123,7 +123,7 @@ function usual({ command, root }: Asked): Scripted {
     case 'OPTIONS':
       return { headers: { 'MS-ASProtocolVersions': '2.5,12.0,12.1,14.0,14.1,16.0,16.1' } };
     case 'Provision':
-      // An empty one asks whether there is a wipe to carry out: there is none.
+      // An empty Provision asks for a wipe order: there is none.
       return root?.children.length === 0 ? onlyStatus('Provision', 1) : document(policy());
     case 'Settings':
       return onlyStatus('Settings', 1);
@@ -179,7 +179,7 @@ function folders(first: boolean): WbxmlElement {
 
 /** Key 1 on the first request, the messages with key 2, then nothing. */
 function sync(root: WbxmlElement | null): Scripted {
-  // An empty request repeats the last one, which brought nothing.
+  // An empty request repeats the last one, which had no changes.
   const key = root === null ? 2 : Number(deep(root, 'SyncKey') ?? '0');
   const changes = child(child(child(root ?? undefined, 'Collections'), 'Collection'), 'Commands');
   if (key >= 2 && changes === undefined) return {};

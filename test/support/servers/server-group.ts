@@ -1,4 +1,4 @@
-// Owns several mail server doubles behind one gateway, and phones that ask through it.
+// Owns several mail server doubles behind one gateway, and phones in front of it.
 import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { ok, startRawBackend } from './raw-backend.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
@@ -7,7 +7,7 @@ import type { RawResponse } from '../phones/raw-client.ts';
 import { FOLDER_SYNC, request, startTestGateway, testSettings } from './test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
 
-/** How one double behaves and what is particular to it. */
+/** Behaviour and settings of one double. */
 export interface GroupMember {
   /** Default: answers 200 with its index as body. */
   readonly onRequest?: (request: BackendRequest) => void;
@@ -18,9 +18,9 @@ export interface GroupMember {
 export interface ServerGroup {
   readonly gateway: TestGateway;
   readonly backends: readonly RawBackend[];
-  /** Opens one more connection of a phone. */
+  /** Opens another connection of a phone. */
   readonly phone: () => Promise<RawClient>;
-  /** One FolderSync on a connection of its own. */
+  /** One FolderSync on a new connection. */
   readonly ask: (device?: string) => Promise<RawResponse>;
   readonly close: () => Promise<void>;
 }

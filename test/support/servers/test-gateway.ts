@@ -1,11 +1,10 @@
-// Owns a gateway for data plane tests: real sockets, and verdicts the test sets by hand.
+// Owns a gateway for data plane tests: real sockets, and verdicts set by the test.
 import { NO_GROUPS } from '../../../src/identity/user-names.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import type { ChangedKeys } from '../../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
-import { HALF_CLOSE_GRACE_MS } from '../../../src/gateway/settings.ts';
-import type { GatewaySettings } from '../../../src/gateway/gateway-settings.ts';
-import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
+import { HALF_CLOSE_GRACE_MS } from '../../../src/gateway/fixed-limits.ts';
+import type { GatewaySettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { Verdict, VerdictAction, WipeOrder } from '../../../src/model/verdict.ts';
@@ -14,7 +13,7 @@ import { watchGateway } from '../checks/leaks.ts';
 import { untilRead } from '../phones/raw-client.ts';
 import { TestClock } from '../checks/test-clock.ts';
 
-/** Seen by the recorder double. */
+/** Partnerships recorded by the recorder double. */
 export interface SeenPartnership {
   readonly user: string;
   readonly device: string;
@@ -27,28 +26,28 @@ export interface TestGateway extends Gateway {
   readonly seen: SeenPartnership[];
   /** User-Agents given to the recorder, in order. */
   readonly agents: (string | null)[];
-  /** Devices to which the order to wipe was about to be sent. */
+  /** Devices to which a wipe order was about to be sent. */
   readonly ordered: string[];
-  /** What devices said to a wipe. */
+  /** Answers of devices to a wipe order. */
   readonly acknowledged: { readonly device: string; readonly status: 1 | 2 }[];
   readonly finished: Exchange[];
   readonly passages: FinishedPassage[];
   /** Client addresses given to the access log, in order. */
   readonly addresses: string[];
-  /** What the operator was told, with its code. */
+  /** Events reported to the operator, with their codes. */
   readonly trouble: Readonly<Record<string, unknown>>[];
   /** Verdict by device key; others are allowed. */
   readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
   /**
-   * What the directory says when it is asked once more; null = nothing, undefined = what is in `verdicts`. A function
-   * says it when it resolves.
+   * The directory's answer to a confirmation; null = no answer, undefined = the entry of `verdicts`. A function answers when it
+   * resolves.
    */
   confirmWith(verdict: Verdict | null | undefined | (() => Promise<Verdict | null>)): void;
   /** Awaited in each look-up of a verdict. */
   lookUpWith(work: () => Promise<void>): void;
-  /** Whether the order that a device answers still stands; called before what it said is kept. */
+  /** Whether the wipe that a device answers is still in force; called before its answer is recorded. */
   acknowledgeWith(stands: () => boolean): void;
-  /** Changes a verdict as the change log would. */
+  /** Changes a verdict, like an entry in the change log. */
   change(device: string, action: VerdictAction): void;
   /** Reports changes of these devices in one batch of the change log, as a feed run does. */
   announce(devices: readonly string[]): void;
@@ -56,9 +55,9 @@ export interface TestGateway extends Gateway {
 
 /** Deep-partial overrides of the settings. */
 export interface SettingsOverrides {
-  /** Of every mail server. */
+  /** Settings of every mail server. */
   readonly upstream?: Partial<UpstreamServerSettings>;
-  /** Of all of them together. */
+  /** Settings of all mail servers together. */
   readonly balancing?: Partial<GatewaySettings['upstream']>;
   /** Ports of more mail servers. */
   readonly morePorts?: readonly number[];
@@ -70,11 +69,11 @@ export interface SettingsOverrides {
   readonly passThrough?: GatewaySettings['passThrough'];
   readonly client?: Partial<GatewaySettings['client']>;
   readonly identity?: Partial<GatewaySettings['identity']>;
-  /** Another clock than a new one. */
+  /** A clock to use instead of a new one. */
   readonly time?: TestClock;
 }
 
-/** An order to wipe that was sent before, to a phone that spells its id as the test says. */
+/** A wipe order that was sent before, to a phone with this spelling of its id. */
 export function wipeOrder(spelling = 'phone1', more: Partial<WipeOrder> = {}): WipeOrder {
   return {
     decidedFor: null,
@@ -285,7 +284,7 @@ export async function startTestGateway(
   };
 }
 
-/** Has the gateway take phones that closed their connections for gone: for a moment they might only have closed their side. */
+/** Lets the grace time pass after which the gateway treats half-closed connections as closed. */
 export async function untilLeft(gateway: TestGateway): Promise<void> {
   await untilRead(gateway);
   await gateway.time.advance(HALF_CLOSE_GRACE_MS);
@@ -296,7 +295,7 @@ export const FOLDER_SYNC = Buffer.from('03016a00000756520330000101', 'hex');
 /** `Ping` with a heartbeat of 480 seconds. */
 export const PING = Buffer.from('03016a00000d454803343830000101', 'hex');
 
-/** A request head and body as a phone writes it. */
+/** A request of a phone, head and body. */
 export function request(command: string, body: Buffer, extra: string[] = [], device = 'ABC123'): string {
   return [
     `POST /Microsoft-Server-ActiveSync?Cmd=${command}&User=alice&DeviceId=${device}&DeviceType=iPhone HTTP/1.1`,

@@ -1,14 +1,13 @@
-// Owns the settings of a pass-through lane, and one behind a listener that hands connections over as the gateway does: with bytes un-read.
+// Owns the settings of a pass-through lane, and a lane behind a listener that hands connections over like the gateway, with unread bytes.
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { PassThroughLane } from '../../../src/gateway/pass-through/lane.ts';
-import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
+import type { PassThroughSettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { Balancer } from '../../../src/gateway/upstream/balancer.ts';
 import { testSettings } from './test-gateway.ts';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
 import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 
-/** A lane and the port its connections come in on. */
+/** A lane and its port. */
 export interface TestLane {
   readonly port: number;
   readonly lane: PassThroughLane;
@@ -16,7 +15,10 @@ export interface TestLane {
   close(): Promise<void>;
 }
 
-/** A lane whose time-outs only stopped timers reach. Open: `/owa` and below, `/EWS/Exchange.asmx`, WebSockets on `/socket`. */
+/**
+ * Settings with time-outs that only tests with replaced timers reach. Open: `/owa` and below, `/EWS/Exchange.asmx`, WebSockets on
+ * `/socket`.
+ */
 export function laneSettings(overrides: Partial<PassThroughSettings> = {}): PassThroughSettings {
   return {
     server: null,

@@ -1,0 +1,113 @@
+// Owns the use case that reads an exported file and writes one JSON line for each of its records.
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+import { ProgramError } from '../errors.ts';
+import { FeedFile } from '../feeds/files/feed-file.ts';
+import type { DecodeNotes } from '../feeds/files/decode.ts';
+import type { FormatName } from '../feeds/mapping.ts';
+import type { FeedLine } from '../feeds/record.ts';
+import { isTimeZone } from '../feeds/times.ts';
+import type { DayOrder } from '../feeds/times.ts';
+
+/** What to read, and how. */
+export interface ImportRequest {
+  /** The path of a file, or a stream, which is put into a temporary file: dates may need a second reading. */
+  readonly input: string | Readable;
+  /** null = by the content. */
+  readonly format: FormatName | null;
+  /** null = the name of the format. */
+  readonly source: string | null;
+  /** The IANA time zone of times that name none. */
+  readonly zone: string;
+  /** The order of day and month in dates; null = by the values of each column. */
+  readonly order: DayOrder | null;
+}
+
+/** How many lines of each type, and what was noticed. */
+export interface ImportSummary {
+  readonly counts: Readonly<Record<FeedLine['type'], number>>;
+  /** Lines of which a value was not understood. */
+  readonly withProblems: number;
+  readonly notes: Readonly<DecodeNotes>;
+}
+
+/** What the file turned out to be. */
+export interface Recognized {
+  readonly format: FormatName;
+  /** What its records are, for people. */
+  readonly what: string;
+}
+
+const BATCH = 65_536;
+
+/**
+ * Reads a file and hands over one JSON line for each record, in pieces. `write` is waited for; false from it ends the reading.
+ * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_USAGE
+ */
+export async function printImport(
+  request: ImportRequest,
+  recognized: (file: Recognized) => void,
+  write: (text: string) => Promise<boolean>,
+): Promise<ImportSummary> {
+  check(request);
+  const { input } = request;
+  if (typeof input === 'string' && (await isSeekable(input)))
+    return readFile(request, input, recognized, write);
+  const folder = await mkdtemp(join(tmpdir(), 'easgate-import-'));
+  try {
+    const path = join(folder, 'input');
+    const stream = typeof input === 'string' ? createReadStream(input) : input;
+    await pipeline(stream, createWriteStream(path, { mode: 0o600 }));
+    return await readFile(request, path, recognized, write);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A pipe, as of `<(command)`, can be read only once. */
+async function isSeekable(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isFIFO();
+  } catch {
+    // Opening the file reports the error.
+    return true;
+  }
+}
+
+function check({ source, zone }: ImportRequest): void {
+  if (source !== null && !/^[A-Za-z0-9][\w.-]{0,63}$/.test(source))
+    throw new ProgramError(
+      'EASGATE_USAGE',
+      '--source is a name: letters, digits, ".", "_" and "-", 64 at most',
+    );
+  if (!isTimeZone(zone))
+    throw new ProgramError('EASGATE_USAGE', '--time-zone is no time zone: write it as Europe/Berlin or UTC');
+}
+
+async function readFile(
+  { format, source, zone, order }: ImportRequest,
+  path: string,
+  recognized: (file: Recognized) => void,
+  write: (text: string) => Promise<boolean>,
+): Promise<ImportSummary> {
+  const file = await FeedFile.open({ path, format, source, zone, order });
+  recognized(file);
+  const counts = { device: 0, user: 0, group: 0, decision: 0, refused: 0 };
+  let withProblems = 0;
+  let text = '';
+  for await (const line of file.lines()) {
+    counts[line.type]++;
+    if ('problems' in line && line.problems.length > 0) withProblems++;
+    text += `${JSON.stringify(line)}\n`;
+    if (text.length < BATCH) continue;
+    const isWanted = await write(text);
+    text = '';
+    if (!isWanted) break;
+  }
+  if (text !== '') await write(text);
+  return { counts, withProblems, notes: file.notes };
+}

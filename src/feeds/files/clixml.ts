@@ -1,0 +1,155 @@
+// Owns the reading of CliXml, what PowerShell's Export-Clixml writes: each top object is a record. Read by a streaming parser. Pure.
+// @see [MS-PSRP] 2.2.5 (serialization of objects: Obj, MS, Props, LST, S, B, DT, Nil, Ref)
+import sax from 'sax';
+import { names } from '../names.ts';
+
+/** A record, or why an object is none. */
+export type ClixmlRecord =
+  | { readonly line: number; readonly record: object }
+  | { readonly line: number; readonly reason: string };
+
+const MAX_DEPTH = 24;
+const MAX_MEMBERS = 1_000;
+const MAX_TEXT = 65_536;
+
+type Value = string | boolean | null | Value[] | { [name: string]: Value };
+
+interface Frame {
+  readonly name: string | null;
+  readonly members: { [name: string]: Value };
+  readonly list: Value[];
+  isList: boolean;
+  count: number;
+  /** The text form; enumerations have it beside their number. */
+  shown: string | null;
+  readonly line: number;
+}
+
+const SCALARS = new Set(
+  names('S B I16 I32 I64 U16 U32 U64 By SB Db Sg D DT TS G URI Version C XD SBK BA SS'),
+);
+const LISTS = new Set(['LST', 'IE', 'QUE', 'STK']);
+
+/** Splits CliXml into records. */
+export async function* clixmlRecords(text: AsyncIterable<string>): AsyncGenerator<ClixmlRecord> {
+  const reader = new ClixmlReader();
+  for await (const piece of text) {
+    reader.push(piece);
+    yield* reader.found.splice(0);
+  }
+  reader.end();
+  yield* reader.found.splice(0);
+}
+
+class ClixmlReader {
+  readonly found: ClixmlRecord[] = [];
+  private readonly parser = sax.parser(true, { position: true });
+  private readonly frames: Frame[] = [];
+  private text = '';
+  private name: string | null = null;
+  private isBroken = false;
+
+  constructor() {
+    Object.assign(this.parser, {
+      onerror: (error: Error): void => {
+        if (!this.isBroken)
+          this.refuse(`not CliXml: ${error.message.split('\n')[0] ?? ''} (is the file cut off?)`);
+        this.isBroken = true;
+      },
+      ontext: (piece: string): void => {
+        if (this.text.length < MAX_TEXT) this.text += piece;
+      },
+      onopentag: (tag: sax.Tag): void => this.open(tag.name, tag.attributes),
+      onclosetag: (name: string): void => this.close(name),
+    });
+  }
+
+  push(piece: string): void {
+    if (!this.isBroken) this.parser.write(piece);
+  }
+
+  end(): void {
+    if (!this.isBroken) this.parser.close();
+  }
+
+  private open(tag: string, attributes: Record<string, string>): void {
+    this.text = '';
+    this.name = attributes['N'] === undefined ? null : unescaped(attributes['N']);
+    if (tag === 'Obj') {
+      const line = this.parser.line + 1;
+      this.frames.push({
+        name: this.name,
+        members: Object.create(null) as Frame['members'],
+        list: [],
+        isList: false,
+        count: 0,
+        shown: null,
+        line,
+      });
+      if (this.frames.length > MAX_DEPTH) {
+        this.refuse('objects are nested too deep');
+        this.isBroken = true;
+      }
+    } else if (LISTS.has(tag)) {
+      const frame = this.frames.at(-1);
+      if (frame !== undefined) frame.isList = true;
+    }
+  }
+
+  private close(tag: string): void {
+    if (this.isBroken) return;
+    const frame = this.frames.at(-1);
+    if (tag === 'ToString') {
+      if (frame !== undefined) frame.shown = unescaped(this.text);
+    } else if (tag === 'Nil' || tag === 'Ref') this.put(this.name, null);
+    else if (SCALARS.has(tag)) this.put(this.name, tag === 'B' ? this.text === 'true' : unescaped(this.text));
+    else if (tag === 'Obj' && frame !== undefined) this.closeObject(frame);
+    this.text = '';
+    this.name = null;
+  }
+
+  private closeObject(frame: Frame): void {
+    this.frames.pop();
+    if (this.frames.length === 0) {
+      if (frame.isList) for (const one of frame.list) this.add(frame.line, one);
+      else this.add(frame.line, frame.members);
+      return;
+    }
+    const [outer] = this.frames;
+    if (this.frames.length === 1 && outer?.isList === true) this.add(frame.line, frame.members);
+    else if (frame.isList) this.put(frame.name, frame.list);
+    else if (frame.count === 0) this.put(frame.name, frame.shown);
+    // An address or an identity: its text is what Export-Csv would write.
+    else
+      this.put(frame.name, frame.shown === null ? frame.members : { ...frame.members, value: frame.shown });
+  }
+
+  private put(name: string | null, value: Value): void {
+    const frame = this.frames.at(-1);
+    if (frame === undefined || frame.count >= MAX_MEMBERS) return;
+    if (frame.isList) {
+      frame.list.push(value);
+      frame.count++;
+    } else if (name !== null) {
+      frame.members[name] = value;
+      frame.count++;
+    }
+  }
+
+  private add(line: number, value: Value): void {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      this.found.push({ line, record: value });
+    else this.found.push({ line, reason: 'not an object' });
+  }
+
+  private refuse(reason: string): void {
+    this.found.push({ line: this.frames[0]?.line ?? this.parser.line + 1, reason });
+  }
+}
+
+/** `_x000A_` is a character that XML cannot have. */
+function unescaped(text: string): string {
+  return text.replaceAll(/_x([0-9A-Fa-f]{4})_/g, (_, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
+}

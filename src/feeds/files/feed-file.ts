@@ -1,0 +1,229 @@
+// Owns a file of records: what kind of file it is, which format its records have, and their reading one after the other. A file
+// may be far larger than memory: nothing of it is kept.
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { ProgramError } from '../../errors.ts';
+import { TimeOrders } from '../columns-of-times.ts';
+import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
+import { RecordReader } from '../mapping.ts';
+import type { FormatName, Mapping } from '../mapping.ts';
+import type { FeedLine, RefusedLine } from '../record.ts';
+import { Columns, ObjectRow, TableRow } from '../row.ts';
+import type { Row } from '../row.ts';
+import { needsOrder } from '../times.ts';
+import type { DayOrder } from '../times.ts';
+import { textOf } from '../values.ts';
+import { clixmlRecords } from './clixml.ts';
+import { csvRecords } from './csv.ts';
+import { decode } from './decode.ts';
+import type { DecodeNotes } from './decode.ts';
+import { jsonLines, jsonTexts } from './json.ts';
+import { recordsIn } from './pages.ts';
+import { sniff, unknownFormat } from './sniff.ts';
+import type { FileKind } from './sniff.ts';
+import { xmlRecords } from './xml-records.ts';
+
+/** How a file is to be read. */
+export interface FeedFileOptions {
+  readonly path: string;
+  /** null = by its content. */
+  readonly format: FormatName | null;
+  /** null = the name of the format. */
+  readonly source: string | null;
+  /** The IANA time zone of times that name none. */
+  readonly zone: string;
+  /** The order of day and month; null = by the values of each column. */
+  readonly order: DayOrder | null;
+}
+
+const HEAD = 262_144;
+const PIECE = 262_144;
+/** Records that are looked at to find the format. */
+const LOOKED_AT = 200;
+
+/** A file that was recognized. */
+export class FeedFile {
+  readonly format: FormatName;
+  /** What the records are, for people; of JSON the first one's. */
+  readonly what: string;
+  readonly notes: DecodeNotes = { encoding: 'ascii', replaced: false };
+  private readonly options: FeedFileOptions;
+  private readonly kind: FileKind;
+  private readonly mappings: readonly Mapping[];
+  private readonly orders = new TimeOrders();
+  private isSurveyed = false;
+
+  private constructor(options: FeedFileOptions, kind: FileKind, first: Mapping) {
+    this.options = options;
+    this.kind = kind;
+    this.format = first.format;
+    this.what = first.kind;
+    this.mappings = mappingsOf(first.format);
+  }
+
+  /**
+   * Looks at the beginning of a file.
+   * @throws ProgramError EASGATE_FILE where it cannot be read, EASGATE_IMPORT_FORMAT where its format is not known for certain
+   */
+  static async open(options: FeedFileOptions): Promise<FeedFile> {
+    const head = await readHead(options.path);
+    if (head.text.trim() === '') throw new ProgramError('EASGATE_FILE', 'the file is empty');
+    const kind = sniff(head.text, head.isWhole, options.format);
+    if (kind.container === 'table') return new FeedFile(options, kind, kind.mapping);
+    return new FeedFile(options, kind, await formatOfObjects(options, kind));
+  }
+
+  /** The lines of all records, in the order of the file. */
+  async *lines(): AsyncGenerator<FeedLine> {
+    const { zone } = this.options;
+    const source = this.options.source ?? this.format;
+    const order = (name: string): DayOrder | null => this.options.order ?? this.orders.order(name);
+    for await (const row of this.rows()) {
+      if ('reason' in row) {
+        yield row;
+        continue;
+      }
+      const mapping = this.mappingFor(row);
+      if (mapping === null) {
+        yield { type: 'refused', line: row.line, reason: `the record has no fields of ${this.format}` };
+        continue;
+      }
+      if (!this.isSurveyed && mapping.times.some((name) => needsOrder(row.get(name)))) await this.survey();
+      const reader = new RecordReader(row, { source, zone, order });
+      yield* mapping.map(reader);
+    }
+  }
+
+  /** Reads the whole file for the order of day and month in its columns. */
+  private async survey(): Promise<void> {
+    this.isSurveyed = true;
+    if (this.options.order !== null) return;
+    for await (const row of this.rows()) {
+      if ('reason' in row) continue;
+      for (const name of this.mappingFor(row)?.times ?? []) {
+        const text = textOf(row.get(name));
+        if (text !== null) this.orders.observe(name, text);
+      }
+    }
+  }
+
+  private mappingFor(row: Row): Mapping | null {
+    if (this.kind.container === 'table') return this.kind.mapping;
+    return bestMapping(row, this.mappings) ?? matches(row, this.mappings)[0]?.mapping ?? null;
+  }
+
+  private rows(): AsyncGenerator<Row | RefusedLine> {
+    const text = decode(createReadStream(this.options.path, { highWaterMark: PIECE }), this.notes);
+    return this.kind.container === 'table' ? tableRows(text, this.kind) : objectRows(text, this.kind);
+  }
+}
+
+interface Head {
+  readonly text: string;
+  readonly isWhole: boolean;
+}
+
+async function readHead(path: string): Promise<Head> {
+  try {
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0);
+      let text = '';
+      for await (const piece of decode(Readable.from([buffer.subarray(0, bytesRead)]))) text += piece;
+      return { text, isWhole: bytesRead < HEAD };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof ProgramError) throw error;
+    throw new ProgramError('EASGATE_FILE', error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The format of the first record that is known for certain. */
+async function formatOfObjects(options: FeedFileOptions, kind: FileKind): Promise<Mapping> {
+  const among =
+    options.format === null ? MAPPINGS.filter(({ format }) => format !== 'csv') : mappingsOf(options.format);
+  const text = decode(createReadStream(options.path, { highWaterMark: PIECE }));
+  let looked = 0;
+  let nearest: Mapping | null = null;
+  let names = '';
+  for await (const row of objectRows(text, kind)) {
+    if (looked++ >= LOOKED_AT) break;
+    if ('reason' in row) continue;
+    const mapping = bestMapping(row, among);
+    if (mapping !== null) return mapping;
+    nearest ??= matches(row, among)[0]?.mapping ?? null;
+    if (names === '') names = row.shownNames();
+  }
+  // The operator chose the format; a few known names are enough.
+  if (options.format !== null && nearest !== null) return nearest;
+  if (looked === 0) throw new ProgramError('EASGATE_FILE', 'the file has no records');
+  throw unknownFormat(options.format, names, nearest);
+}
+
+/** Rows below the header. What stands in front of it, as `#TYPE` lines and titles, is left out. */
+async function* tableRows(
+  text: AsyncIterable<string>,
+  kind: FileKind & { readonly container: 'table' },
+): AsyncGenerator<Row | RefusedLine> {
+  let columns: Columns | null = null;
+  let header: readonly string[] = [];
+  for await (const { line, cells, reason } of csvRecords(text, kind)) {
+    if (line < kind.headerLine) continue;
+    if (cells === null) {
+      yield { type: 'refused', line, reason };
+      continue;
+    }
+    // Exports that were put into one file: each begins with its type and header again.
+    if (cells[0]?.startsWith('#TYPE') === true) columns = null;
+    else if (columns === null) {
+      columns = new Columns(cells);
+      header = cells;
+    } else if (cells.length === columns.count || hasEmptyRest(cells, columns.count)) {
+      if (!cells.every((cell, index) => cell === header[index])) yield new TableRow(line, columns, cells);
+    } else if (cells.length > 1 || cells[0]?.trim() !== '') {
+      const end = cells.length < columns.count ? ' (is the file cut off?)' : '';
+      yield {
+        type: 'refused',
+        line,
+        reason: `the row has ${cells.length} cells, the header ${columns.count}${end}`,
+      };
+    }
+  }
+}
+
+/** Some programs end each row with a delimiter. */
+function hasEmptyRest(cells: readonly string[], count: number): boolean {
+  return cells.length > count && cells.slice(count).every((cell) => cell.trim() === '');
+}
+
+async function* objectRows(
+  text: AsyncIterable<string>,
+  { container }: FileKind,
+): AsyncGenerator<ObjectRow | RefusedLine> {
+  if (container === 'clixml' || container === 'xml') {
+    for await (const one of container === 'xml' ? xmlRecords(text) : clixmlRecords(text))
+      yield 'reason' in one ? { type: 'refused', ...one } : new ObjectRow(one.line, one.record);
+    return;
+  }
+  for await (const one of container === 'lines' ? jsonLines(text) : jsonTexts(text)) {
+    if (one.text === null) {
+      yield { type: 'refused', line: one.line, reason: one.reason };
+      continue;
+    }
+    let value: unknown;
+    try {
+      value = JSON.parse(one.text);
+    } catch {
+      // The parser's message quotes the record, which may hold a secret.
+      yield { type: 'refused', line: one.line, reason: 'the record is not JSON (RFC 8259)' };
+      continue;
+    }
+    for (const { record, context } of recordsIn(value, one.context)) {
+      if (record === null) yield { type: 'refused', line: one.line, reason: 'not an object' };
+      else yield new ObjectRow(one.line, record, context);
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// Owns what of a JSON document is a record: elements of lists, pages of APIs, objects in wrappers. Pure.
+import { fieldName } from '../row.ts';
+import { names } from '../names.ts';
+
+/** Names under which APIs put their list of records. */
+export const LIST_NAMES: ReadonlySet<string> = new Set(
+  names(`
+  value values results devices device mobiledevices computers users items data records rows entries
+  searchresults tables alldevices events responses
+`),
+);
+/** Names of objects around a list or a record. */
+export const WRAPPER_NAMES: ReadonlySet<string> = new Set(
+  names(`
+  result response body data mobiledevices devices mobiledevice computer device advancedmobiledevicesearch
+  mobiledevicegroup payload
+`),
+);
+
+/** An object that is a record, with the values of the document around it; or null: an element that is no object. */
+export interface Found {
+  readonly record: object | null;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+const MAX_DEPTH = 6;
+/** An object around a record has little else: pages, counts, errors. */
+const MAX_AROUND = 8;
+
+/** The records in a document. */
+export function* recordsIn(
+  value: unknown,
+  context: Readonly<Record<string, unknown>> = {},
+  depth = 0,
+): Generator<Found> {
+  if (Array.isArray(value)) {
+    for (const element of value as unknown[]) yield* recordsIn(element, context, depth + 1);
+    return;
+  }
+  if (typeof value !== 'object' || value === null) {
+    yield { record: null, context };
+    return;
+  }
+  const table = tableIn(value);
+  if (table !== null) {
+    for (const record of table) yield { record, context };
+    return;
+  }
+  const inner = depth < MAX_DEPTH ? listIn(value) : null;
+  if (inner === null) {
+    yield { record: value, context };
+    return;
+  }
+  const around = Object.fromEntries(Object.entries(value).filter(([key]) => key !== inner));
+  yield* recordsIn(Reflect.get(value, inner), { ...context, ...around }, depth + 1);
+}
+
+/**
+ * Tables as JSON: the cached reports of Intune have `Schema` and `Values`, the answers of Azure Monitor `columns` and `rows`.
+ * @see https://learn.microsoft.com/graph/api/intune-reporting-devicemanagementreports-getcachedreport
+ * @see https://learn.microsoft.com/rest/api/loganalytics/query/get
+ */
+function tableIn(object: object): object[] | null {
+  const columns: unknown = Reflect.get(object, 'Schema') ?? Reflect.get(object, 'columns');
+  const rows: unknown = Reflect.get(object, 'Values') ?? Reflect.get(object, 'rows');
+  if (!Array.isArray(columns) || !Array.isArray(rows) || !rows.every(Array.isArray)) return null;
+  const named = columns.map((column: unknown) =>
+    typeof column === 'object' && column !== null
+      ? String(Reflect.get(column, 'Column') ?? Reflect.get(column, 'name'))
+      : String(column),
+  );
+  return rows.map((row: readonly unknown[]) =>
+    Object.fromEntries(named.map((name, place) => [name, row[place]])),
+  );
+}
+
+/** The key of the list of records in an object, or of an object around it; null = the object is a record. */
+function listIn(object: object): string | null {
+  const entries = Object.entries(object);
+  for (const [key, value] of entries)
+    if (LIST_NAMES.has(fieldName(key)) && isListOfObjects(value)) return key;
+  if (entries.length > MAX_AROUND) return null;
+  for (const [key, value] of entries)
+    if (WRAPPER_NAMES.has(fieldName(key)) && typeof value === 'object' && value !== null) return key;
+  return null;
+}
+
+/** The keys that lead to the list of records in a document; null = it has none. */
+export function pathToList(value: unknown): string[] | null {
+  const path: string[] = [];
+  let inner = value;
+  while (!Array.isArray(inner)) {
+    if (typeof inner === 'object' && inner !== null && tableIn(inner) !== null) return null;
+    const key = typeof inner === 'object' && inner !== null && path.length < MAX_DEPTH ? listIn(inner) : null;
+    if (key === null) return null;
+    path.push(key);
+    inner = Reflect.get(inner as object, key);
+  }
+  return path;
+}
+
+/** How many elements are looked at: a list may begin with nulls. */
+const LOOKED_AT = 20;
+
+/** An empty list is one too: a page without records. */
+function isListOfObjects(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const first = (value as unknown[]).slice(0, LOOKED_AT);
+  return first.length === 0 || first.some((element) => typeof element === 'object' && element !== null);
+}

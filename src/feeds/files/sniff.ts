@@ -1,0 +1,131 @@
+// Owns the recognition of a file by its beginning: table, JSON, JSON lines or CliXml; delimiter and header of a table. Names of files
+// are not looked at. Pure.
+import { ProgramError } from '../../errors.ts';
+import { plain } from '../../plain-text.ts';
+import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
+import type { FormatName, Mapping } from '../mapping.ts';
+import { Columns } from '../row.ts';
+import { csvHead } from './csv.ts';
+import { hasXmlRecords } from './xml-records.ts';
+
+/** What a file is. */
+export type FileKind =
+  | {
+      readonly container: 'table';
+      readonly delimiter: string;
+      readonly headerLine: number;
+      readonly mapping: Mapping;
+    }
+  | { readonly container: 'json' | 'lines' | 'clixml' | 'xml' };
+
+/**
+ * Recognizes a file.
+ * @throws ProgramError EASGATE_IMPORT_FORMAT where the columns of a table belong to no format for certain, EASGATE_FILE for XML and HTML
+ */
+export function sniff(head: string, isWhole: boolean, format: FormatName | null): FileKind {
+  const start = head.trimStart();
+  if (start.startsWith('<')) return sniffMarkup(start);
+  if (/^[[{\u001e]/.test(start)) return { container: isLines(head, isWhole, format) ? 'lines' : 'json' };
+  if (format === 'ndjson') return { container: 'lines' };
+  return sniffTable(head, format);
+}
+
+function sniffMarkup(start: string): FileKind {
+  if (start.slice(0, 2_000).includes('schemas.microsoft.com/powershell')) return { container: 'clixml' };
+  if (hasXmlRecords(start)) return { container: 'xml' };
+  if (/^<!doctype html|^<html/i.test(start))
+    throw new ProgramError(
+      'EASGATE_FILE',
+      'the file is a web page: was the download refused, or a sign-in asked for?',
+    );
+  throw new ProgramError(
+    'EASGATE_FILE',
+    'the file is XML that is not read: ask the interface for JSON (Accept: application/json), or export CSV',
+  );
+}
+
+/** JSON lines: the first lines are objects each by itself. */
+function isLines(head: string, isWhole: boolean, format: FormatName | null): boolean {
+  const lines = head.split('\n').filter((line) => line.trim() !== '');
+  if (!isWhole) lines.pop();
+  const objects = lines.slice(0, 20).filter(isObject).length;
+  return objects >= 2 || (format === 'ndjson' && !head.trimStart().startsWith('['));
+}
+
+function isObject(line: string): boolean {
+  if (!line.trimStart().startsWith('{')) return false;
+  try {
+    JSON.parse(line.replace(/^\u001e/, ''));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const DELIMITERS = [',', ';', '\t', '|'];
+/** Rows in which the header is looked for, below titles and type lines. */
+const HEADER_ROWS = 25;
+
+interface Header {
+  readonly delimiter: string;
+  readonly line: number;
+  readonly columns: Columns;
+  readonly written: readonly string[];
+  readonly score: number;
+}
+
+function sniffTable(head: string, format: FormatName | null): FileKind {
+  const among =
+    format === null ? MAPPINGS.filter((mapping) => mapping.format !== 'ndjson') : mappingsOf(format);
+  // Excel: the first line may name the delimiter.
+  const [, named] = /^\s*"?sep=(.)"?\r?\n/.exec(head) ?? [];
+  const headers = (named === undefined ? DELIMITERS : [named]).flatMap((delimiter) =>
+    headersIn(head, delimiter, among),
+  );
+  const [best] = headers.sort(
+    (one, other) => other.score - one.score || other.columns.count - one.columns.count,
+  );
+  if (best === undefined) throw new ProgramError('EASGATE_FILE', 'the file has no rows');
+  const mapping = bestMapping(best.columns, among);
+  const nearest =
+    matches(
+      best.columns,
+      MAPPINGS.filter((one) => one.format !== 'ndjson'),
+    )[0]?.mapping ?? null;
+  // The operator chose the format; a few known columns are enough.
+  const taken = mapping ?? (format === null ? null : (matches(best.columns, among)[0]?.mapping ?? null));
+  if (taken === null)
+    throw unknownFormat(
+      format,
+      best.written
+        .filter((cell) => cell !== '')
+        .slice(0, 12)
+        .join(', '),
+      nearest,
+    );
+  return { container: 'table', delimiter: best.delimiter, headerLine: best.line, mapping: taken };
+}
+
+function headersIn(head: string, delimiter: string, among: readonly Mapping[]): Header[] {
+  return csvHead(head, { delimiter }, HEADER_ROWS).flatMap(({ line, cells }) => {
+    if (cells === null || cells[0]?.startsWith('#TYPE') === true || /^sep=.$/.test(cells.join(''))) return [];
+    const columns = new Columns(cells);
+    const [match] = matches(columns, among);
+    return [{ delimiter, line, columns, written: cells, score: match?.score ?? 0 }];
+  });
+}
+
+/** The error for a file whose format is not known for certain. */
+export function unknownFormat(
+  asked: FormatName | null,
+  names: string,
+  nearest: Mapping | null,
+): ProgramError {
+  const shown = names === '' ? 'no names' : plain(names, 200);
+  const what = asked === null ? 'the format is not known for certain' : `the file has no fields of ${asked}`;
+  const next =
+    nearest === null || nearest.format === asked
+      ? 'docs/reference/import-formats.md lists the names of each format'
+      : `if it is the ${nearest.kind}: --format ${nearest.format}`;
+  return new ProgramError('EASGATE_IMPORT_FORMAT', `${what} (found: ${shown}); ${next}`);
+}

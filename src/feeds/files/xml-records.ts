@@ -1,0 +1,101 @@
+// Owns the reading of XML of Jamf's Classic API, which answers in XML unless JSON is asked for: each `mobile_device` is a record. Read by a
+// streaming parser. Pure.
+// @see https://developer.jamf.com/jamf-pro/reference/findmobiledevices
+import sax from 'sax';
+import { names } from '../names.ts';
+import type { ClixmlRecord } from './clixml.ts';
+
+/** Elements that are records. */
+const RECORDS: ReadonlySet<string> = new Set(names('mobile_device computer'));
+const MAX_DEPTH = 16;
+const MAX_ELEMENTS = 20_000;
+const MAX_TEXT = 65_536;
+
+interface Node {
+  [name: string]: string | Node;
+}
+
+interface Open {
+  readonly name: string;
+  readonly members: Node;
+  hasMembers: boolean;
+  text: string;
+}
+
+/** Whether a text is such XML. */
+export function hasXmlRecords(start: string): boolean {
+  return /<(?:mobile_device|computer)s?[\s>]/.test(start);
+}
+
+/** Splits XML into records. Of elements of one name in one place the first counts. */
+export async function* xmlRecords(text: AsyncIterable<string>): AsyncGenerator<ClixmlRecord> {
+  const reader = new XmlReader();
+  for await (const piece of text) {
+    reader.push(piece);
+    yield* reader.found.splice(0);
+  }
+  reader.end();
+  yield* reader.found.splice(0);
+}
+
+class XmlReader {
+  readonly found: ClixmlRecord[] = [];
+  private readonly parser = sax.parser(true, { position: true });
+  /** The elements of the record that is being read, from its own. */
+  private readonly open: Open[] = [];
+  private line = 1;
+  private elements = 0;
+  private isBroken = false;
+
+  constructor() {
+    Object.assign(this.parser, {
+      onerror: (error: Error): void => {
+        if (!this.isBroken)
+          this.fail(`not XML: ${error.message.split('\n')[0] ?? ''} (is the file cut off?)`);
+      },
+      ontext: (piece: string): void => this.addText(piece),
+      oncdata: (piece: string): void => this.addText(piece),
+      onopentag: ({ name }: { readonly name: string }): void => this.openTag(name),
+      onclosetag: (name: string): void => this.closeTag(name),
+    });
+  }
+
+  push(piece: string): void {
+    if (!this.isBroken) this.parser.write(piece);
+  }
+
+  end(): void {
+    if (!this.isBroken) this.parser.close();
+  }
+
+  private addText(piece: string): void {
+    const element = this.open.at(-1);
+    if (element !== undefined && element.text.length < MAX_TEXT) element.text += piece;
+  }
+
+  private openTag(name: string): void {
+    if (this.isBroken || (this.open.length === 0 && !RECORDS.has(name))) return;
+    if (this.open.length === 0) {
+      this.line = this.parser.line + 1;
+      this.elements = 0;
+    }
+    const outer = this.open.at(-1);
+    if (outer !== undefined) outer.hasMembers = true;
+    this.open.push({ name, members: Object.create(null) as Node, hasMembers: false, text: '' });
+    if (this.open.length > MAX_DEPTH || ++this.elements > MAX_ELEMENTS) this.fail('the record is too large');
+  }
+
+  private closeTag(name: string): void {
+    const element = this.open.at(-1);
+    if (this.isBroken || element?.name !== name) return;
+    this.open.pop();
+    const outer = this.open.at(-1);
+    if (outer === undefined) this.found.push({ line: this.line, record: element.members });
+    else outer.members[name] ??= element.hasMembers ? element.members : element.text.trim();
+  }
+
+  private fail(reason: string): void {
+    this.isBroken = true;
+    this.found.push({ line: this.open.length > 0 ? this.line : this.parser.line + 1, reason });
+  }
+}

@@ -1,0 +1,93 @@
+// Owns the list of formats, and which one the names in a record belong to. Pure.
+import type { FormatName, Mapping } from './mapping.ts';
+import { exchangeDevices, exchangeMailboxes } from './mappings/exchange.ts';
+import { graphEntraDevices, graphGroups, graphManagedDevices, graphUsers } from './mappings/graph.ts';
+import { intuneDevices } from './mappings/intune.ts';
+import { ivantiDevices, ivantiEvents } from './mappings/ivanti.ts';
+import { jamfDevices, jamfWebhooks } from './mappings/jamf.ts';
+import { microMdmDevices, microMdmEvents } from './mappings/micromdm.ts';
+import { ownLines, ownTable } from './mappings/own.ts';
+import { workspaceOneDevices, workspaceOneEvents } from './mappings/workspace-one.ts';
+
+/** Every mapping. */
+export const MAPPINGS: readonly Mapping[] = [
+  intuneDevices,
+  graphManagedDevices,
+  graphUsers,
+  graphGroups,
+  graphEntraDevices,
+  exchangeDevices,
+  exchangeMailboxes,
+  jamfDevices,
+  jamfWebhooks,
+  workspaceOneDevices,
+  workspaceOneEvents,
+  ivantiDevices,
+  ivantiEvents,
+  microMdmEvents,
+  microMdmDevices,
+  ownTable,
+  ownLines,
+];
+
+/** The names of a record or of a table. */
+export interface Names {
+  has(name: string): boolean;
+}
+
+/** How much a set of names speaks for a mapping. */
+export interface Match {
+  readonly mapping: Mapping;
+  readonly score: number;
+  /** It has a name that only this mapping has. */
+  readonly hasSure: boolean;
+  /** It has names that only this mapping has, or enough of those that it usually has. */
+  readonly isSure: boolean;
+}
+
+const SURE = 4;
+/** Names that several products have are many; so many of them are enough. */
+const ENOUGH = 4;
+/** A format that is known by usual names alone must lie so far in front of the next one. */
+const LEAD = 0.75;
+
+/** The mappings that know some of the names, the best first. */
+export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Match[] {
+  return among
+    .map((mapping) => {
+      const sure = mapping.sure.filter((name) => names.has(name)).length;
+      const typical = mapping.typical.filter((name) => names.has(name)).length;
+      return {
+        mapping,
+        score: sure * SURE + typical,
+        hasSure: sure > 0,
+        isSure: sure > 0 || typical >= ENOUGH,
+      };
+    })
+    .filter(({ score }) => score > 0)
+    .sort((one, other) => other.score - one.score);
+}
+
+/** The mapping that names belong to; null = none for certain. */
+export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS): Mapping | null {
+  const [best, ...others] = matches(names, among);
+  if (best === undefined) return null;
+  const rival = others.find(({ mapping }) => mapping.format !== best.mapping.format)?.score ?? 0;
+  if (best.isSure && rival < best.score * (best.hasSure ? 1 : LEAD)) return best.mapping;
+  return isOwn(names) ? (among.find(({ format }) => format === 'csv' || format === 'ndjson') ?? null) : null;
+}
+
+/** A device and what matters of it, or what --print writes of a user or a decision: no product is needed for that. */
+function isOwn(written: Names): boolean {
+  const hasAny = (listed: readonly string[]): boolean => listed.some((name) => written.has(name));
+  return hasAny(OWN_IDS) && (hasAny(OWN_STATES) || (written.has('type') && hasAny(OWN_OTHERS)));
+}
+
+const OWN_IDS = ['id', 'deviceid', 'device', 'easid', 'easdeviceid', 'activesyncid'];
+const OWN_STATES = ['managed', 'compliant', 'ismanaged', 'iscompliant', 'compliance', 'enrolled'];
+const OWN_OTHERS = ['aliases', 'groups', 'enabled', 'user', 'action'];
+
+/** The mappings of a format. */
+export function mappingsOf(format: FormatName): Mapping[] {
+  return MAPPINGS.filter((mapping) => mapping.format === format);
+}

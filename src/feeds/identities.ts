@@ -1,0 +1,84 @@
+// Owns how ids of devices and names of users in files become the keys that the gateway uses. Pure.
+import { deviceKey } from '../identity/device.ts';
+import { isUserError, userKey } from '../identity/user.ts';
+import { wordOf } from './row.ts';
+
+/** What stands for an Exchange ActiveSync id where there is none. */
+const NO_ID = new Set(['', '0', 'none', 'unknown', 'null', 'na', 'notavailable', 'notapplicable']);
+
+/**
+ * Android's mail app asks with this id while an account is set up: it is no device, and every phone shares it.
+ * @see https://android.googlesource.com/platform/packages/apps/Exchange (EasAutoDiscover, EasFolderSync: "validate")
+ */
+const SHARED_ID = 'validate';
+
+/** 1.23457E+31: a spreadsheet took an id for a number. */
+export function isSpreadsheetNumber(text: string): boolean {
+  return /^\d+(?:[.,]\d+)?E\+\d+$/i.test(text);
+}
+
+/** An Exchange ActiveSync id of a file. */
+export interface EasId {
+  /** The device key: one for all spellings. */
+  readonly key: string;
+  /** As it was written. */
+  readonly spelling: string;
+}
+
+/** Reads an id: an {@link EasId}, null where there is none, or a text that says why it is not one. */
+export function easId(written: string | null): EasId | null | string {
+  const id = written?.trim().replace(/^\{(.*)\}$/, '$1') ?? '';
+  if (NO_ID.has(id.length > 16 ? id : wordOf(id))) return null;
+  if (isSpreadsheetNumber(id))
+    return 'the device id was changed by a spreadsheet; import the file as it was exported';
+  if (!/^[A-Za-z0-9]{1,64}$/.test(id))
+    return `"${id.slice(0, 70)}" is no device id: it is letters and digits, 64 at most`;
+  if (id.toLowerCase() === SHARED_ID) return `"${id}" is the id of Android's account set-up, not of a device`;
+  return { key: deviceKey(id), spelling: id };
+}
+
+/**
+ * The key for the id `Appl` + serial number, which older iPhones use. Exchange ActiveSync transmits no other serial number.
+ */
+export function idFromSerial(serial: string | null, platform: string | null): string | null {
+  if (serial === null || platform !== 'ios' || !/^[A-Za-z0-9]{8,28}$/.test(serial)) return null;
+  return deviceKey(`Appl${serial}`);
+}
+
+/** What stands for a user where there is none. */
+const NO_USER = new Set(['', 'none', 'unknown', 'null', 'na', 'nouser', 'notavailable', 'unassigned']);
+
+/** A user name as the gateway's key; null = it is none, as a display name with an odd character. */
+export function userName(written: string | null): string | null {
+  if (written === null) return null;
+  const name = written
+    .trim()
+    .replace(/^smtp:/i, '')
+    .replace(/^(?:i:0[#e.]*\|)?membership\|/i, '');
+  if (NO_USER.has(wordOf(name))) return null;
+  const key = userKey(name);
+  return isUserError(key) ? null : key;
+}
+
+/** An address or UPN as the gateway's key; null = it is none. */
+export function addressName(written: string | null): string | null {
+  const name = userName(written);
+  return name === null || !/^[^@\s\\]+@[^@\s\\]+$/.test(name) ? null : name;
+}
+
+/** The SMTP addresses among proxyAddresses; `SMTP:` is the primary one. X400:, SIP:, EUM: and the like are no logins. */
+export function smtpAddresses(proxies: readonly string[]): string[] {
+  return (
+    proxies
+      // The Microsoft 365 admin centre joins them by +, which an address may have too.
+      .flatMap((proxy) => proxy.split(/\+(?=[a-z0-9]{2,6}:)/i))
+      .filter((proxy) => /^smtp:/i.test(proxy))
+      .map(addressName)
+      .filter((name) => name !== null)
+  );
+}
+
+/** Names without repetition and without null. */
+export function distinct(names: readonly (string | null)[]): string[] {
+  return [...new Set(names.filter((name) => name !== null))];
+}

@@ -1,0 +1,225 @@
+// Owns the mappings of Exchange: Get-MobileDevice, Get-MobileDeviceStatistics, Get-ActiveSyncDevice, Get-CASMailbox and reports made of
+// them, by Export-Csv, ConvertTo-Json or Export-Clixml. Pure.
+// Exchange lists phones and access decisions, but manages no devices: managed and compliant stay unknown. `IsManaged` and `IsCompliant` are
+// false there unless Intune is connected, so they are no more than attributes.
+// @see https://learn.microsoft.com/powershell/module/exchange/get-mobiledevice
+// @see https://learn.microsoft.com/powershell/module/exchange/get-casmailbox (ActiveSyncAllowedDeviceIDs, ActiveSyncBlockedDeviceIDs)
+import { addressName, distinct, smtpAddresses, userName } from '../identities.ts';
+import { decisionLine, deviceLine } from '../mapping.ts';
+import type { Mapping, RecordReader } from '../mapping.ts';
+import type { DecisionLine, FeedLine, RefusedLine, UserLine } from '../record.ts';
+import { wordOf } from '../row.ts';
+import { pick, textOf } from '../values.ts';
+import { names } from '../names.ts';
+
+const LAST_SYNC = ['lastsuccesssync', 'lastsuccesssynctime', 'lastsync'];
+const LAST_ATTEMPT = 'lastsyncattempttime';
+
+export const exchangeDevices: Mapping = {
+  format: 'exchange',
+  kind: 'mobile devices of Exchange',
+  sure: names(`
+  deviceaccessstate deviceuseragent deviceaccessstatereason deviceaccesscontrolrule lastsuccesssync lastpolicyupdatetime
+  devicewipeacktime deviceactivesyncversion devicepolicyapplied
+`),
+  typical: names(`
+  deviceid devicetype devicemodel deviceos devicefriendlyname deviceimei firstsynctime
+  clienttype clientversion userdisplayname friendlyname deviceoslanguage lastsyncattempttime
+  numberoffolderssynced devicemobileoperator devicetelephonenumber
+`),
+  times: [...LAST_SYNC, LAST_ATTEMPT, 'firstsynctime', 'whencreated'],
+  map: mapDevice,
+};
+
+export const exchangeMailboxes: Mapping = {
+  format: 'exchange',
+  kind: 'mailboxes of Exchange (Get-CASMailbox)',
+  sure: [
+    'activesyncalloweddeviceids',
+    'activesyncblockeddeviceids',
+    'activesyncmailboxpolicy',
+    'hasactivesyncdevicepartnership',
+    'activesyncenabled',
+  ],
+  typical: names(`
+  owaenabled popenabled imapenabled mapienabled primarysmtpaddress samaccountname displayname
+  emailaddresses userprincipalname ewsenabled legacyexchangedn servername
+`),
+  times: [...LAST_SYNC, LAST_ATTEMPT, 'firstsynctime', 'whencreated'],
+  map: (reader) => (reader.text('deviceid') === null ? mapMailbox(reader) : mapDevice(reader)),
+};
+
+/** DeviceAccessState, and its numbers as ConvertTo-Json writes enumerations. */
+const STATES: Readonly<Record<string, 'allow' | 'block' | 'quarantine'>> = {
+  allowed: 'allow',
+  '1': 'allow',
+  blocked: 'block',
+  '2': 'block',
+  quarantined: 'quarantine',
+  '3': 'quarantine',
+};
+/** DeviceAccessStateReason: somebody decided for this device of this user (2 = Individual). */
+const INDIVIDUAL = new Set(['individual', '2']);
+
+function mapDevice(reader: RecordReader): FeedLine[] {
+  if (isMailbox(reader) && reader.text('deviceid') === null) return mapMailbox(reader);
+  const user = ownerOf(reader);
+  const os = reader.text('deviceos', 'os');
+  const lines: FeedLine[] = [
+    deviceLine(reader, {
+      easIds: [reader.text('deviceid', 'deviceidentity', 'easdeviceid')],
+      sourceId: reader.text('guid', 'deviceguid'),
+      imei: reader.text('deviceimei', 'imei'),
+      // A device that was wiped, or is to be, counts as one that left: its order stays with Exchange.
+      hasLeft: /wipe(?:pending|succeeded)/i.test(reader.text('status') ?? ''),
+      systems: [os, reader.text('devicetype'), reader.text('devicemodel'), reader.text('deviceuseragent')],
+      os,
+      model: reader.text('devicemodel', 'model'),
+      owners: [user, ...ownerNames(reader)],
+      lastCheckIn: reader.time(...LAST_SYNC),
+      attributes: reader.attributes({
+        deviceName: reader.text('devicefriendlyname', 'friendlyname'),
+        deviceType: reader.text('devicetype'),
+        userAgent: reader.text('deviceuseragent'),
+        clientType: reader.text('clienttype'),
+        protocolVersion: reader.text('deviceactivesyncversion', 'clientversion'),
+        userDisplayName: reader.text('userdisplayname', 'displayname'),
+        accessState: wordOfNumber(reader.text('deviceaccessstate'), STATE_WORDS),
+        accessReason: wordOfNumber(reader.text('deviceaccessstatereason'), REASON_WORDS),
+        accessRule: reader.text('deviceaccesscontrolrule'),
+        status: reader.text('status'),
+        firstSync: reader.time('firstsynctime', 'whencreated'),
+        lastAttempt: reader.time(LAST_ATTEMPT),
+        exchangeManaged: reader.flag('ismanaged'),
+        exchangeCompliant: reader.flag('iscompliant'),
+      }),
+    }),
+  ];
+  const [device] = lines;
+  // A row without a usable device id is refused as a whole.
+  if (device?.type !== 'device' || device.id === null)
+    return [reader.refused(device?.type === 'refused' ? device.reason : 'the row has no DeviceId')];
+  if (isMailbox(reader)) return [...lines, ...mapMailbox(reader)];
+  return [...lines, ...individual(reader, user)];
+}
+
+/** Names of the numbers that ConvertTo-Json writes: DeviceAccessState and DeviceAccessStateReason of Exchange, from 0. */
+const STATE_WORDS = ['Unknown', 'Allowed', 'Blocked', 'Quarantined', 'DeviceDiscovery'];
+const REASON_WORDS = ['Unknown', 'Global', 'Individual', 'DeviceRule', 'Upgrade', 'Policy'];
+
+function wordOfNumber(text: string | null, words: readonly string[]): string | null {
+  return text === null || !/^\d$/.test(text) ? text : (words[Number(text)] ?? text);
+}
+
+/** The decision in the row of a device, if somebody took one. */
+function individual(reader: RecordReader, user: string | null): (DecisionLine | RefusedLine)[] {
+  const action = STATES[wordOf(reader.text('deviceaccessstate') ?? '')];
+  const device = reader.text('deviceid', 'deviceidentity', 'easdeviceid');
+  if (action === undefined || device === null) return [];
+  if (!INDIVIDUAL.has(wordOf(reader.text('deviceaccessstatereason') ?? ''))) return [];
+  const line = decisionLine(reader, { device, action, user, reason: 'DeviceAccessState Individual' });
+  return line === null ? [] : [line];
+}
+
+/** Whether the record has columns of Get-CASMailbox. */
+function isMailbox(reader: RecordReader): boolean {
+  return reader.has('activesyncalloweddeviceids', 'activesyncblockeddeviceids');
+}
+
+const LISTS = [
+  ['activesyncalloweddeviceids', 'allow', 'ActiveSyncAllowedDeviceIDs'],
+  ['activesyncblockeddeviceids', 'block', 'ActiveSyncBlockedDeviceIDs'],
+] as const;
+
+function mapMailbox(reader: RecordReader): FeedLine[] {
+  const names = distinct([ownerOf(reader), ...ownerNames(reader)]);
+  const [id, ...aliases] = names;
+  const lines: FeedLine[] = LISTS.flatMap(([column, action, reason]) =>
+    reader
+      .list(column)
+      .flatMap((device) => decisionLine(reader, { device, action, user: id ?? null, reason }) ?? []),
+  );
+  const listed = new Set(
+    lines.map((line) => (line.type === 'decision' ? `${line.action} ${line.device}` : '')),
+  );
+  // The row of a device repeats the entries of the lists.
+  for (const line of individual(reader, id ?? null))
+    if (line.type !== 'decision' || !listed.has(`${line.action} ${line.device}`)) lines.push(line);
+  if (id === undefined)
+    return lines.length > 0
+      ? lines
+      : [
+          reader.refused(
+            'the row names no mailbox: no PrimarySmtpAddress, UserPrincipalName or SamAccountName',
+          ),
+        ];
+  const user: UserLine = {
+    type: 'user',
+    line: reader.row.line,
+    source: reader.options.source,
+    id,
+    aliases,
+    groups: null,
+    // ActiveSync that is switched off counts as a disabled account. Switched on, it does not prove that the account is enabled.
+    enabled: disabled(reader) ? false : null,
+    sourceId: reader.text('externaldirectoryobjectid', 'guid'),
+    attributes: reader.attributes({
+      displayName: reader.text('displayname'),
+      samAccountName: reader.text('samaccountname'),
+      activeSyncEnabled: reader.flag('activesyncenabled'),
+      activeSyncPolicy: reader.text('activesyncmailboxpolicy'),
+    }),
+    observedAt: null,
+    problems: reader.problems,
+  };
+  return [user, ...lines];
+}
+
+function disabled(reader: RecordReader): boolean {
+  return reader.flag('activesyncenabled') === false || reader.flag('accountdisabled') === true;
+}
+
+/** Columns that name a mailbox by an address. `Mailbox` and `User` only where they hold one. */
+const ADDRESSES = names(`
+  userprincipalname upn mailboxuserprincipalname primarysmtpaddress mailboxprimarysmtpaddress
+  primarysmtpaddressaddress windowsliveid microsoftonlineservicesid windowsemailaddress emailaddress
+  useremailaddress useremail email mail mailbox user owner username userdisplayname alias
+`);
+
+function ownerOf(reader: RecordReader): string | null {
+  for (const name of ADDRESSES) {
+    const address = addressName(pick(reader.row, [name]));
+    if (address !== null) return address;
+  }
+  return (
+    addressOfIdentity(reader.text('identity', 'identityrawidentity')) ??
+    netbiosName(reader) ??
+    userName(reader.text('samaccountname'))
+  );
+}
+
+/** Every further name of the mailbox. */
+function ownerNames(reader: RecordReader): (string | null)[] {
+  return [
+    ...ADDRESSES.slice(0, 14).map((name) => addressName(pick(reader.row, [name]))),
+    ...smtpAddresses(reader.list('emailaddresses')),
+    netbiosName(reader),
+  ];
+}
+
+/** `DOMAIN\name` columns. A SamAccountName alone is the same in two domains, so it is no alias. */
+function netbiosName(reader: RecordReader): string | null {
+  for (const name of ['linkedmasteraccount', 'user', 'username', 'logonname', 'owner']) {
+    const text = textOf(reader.row.get(name));
+    if (text?.includes('\\') === true && !text.includes('ExchangeActiveSyncDevices')) return userName(text);
+  }
+  return null;
+}
+
+/** `alice@example.com\ExchangeActiveSyncDevices\iPhone§ApplXYZ`: Exchange Online; on premises a display name stands there. */
+function addressOfIdentity(identity: string | null): string | null {
+  const [mailbox] = identity?.split(/[\\/]ExchangeActiveSyncDevices[\\/]/) ?? [];
+  return mailbox === undefined || mailbox === identity
+    ? null
+    : addressName(mailbox.split(/[\\/]/).at(-1) ?? null);
+}

@@ -1,0 +1,246 @@
+// Owns the mappings of Microsoft Graph: managedDevice, user, group, and Entra's device, as pages, single objects, or what the Graph
+// PowerShell module exports as CSV or JSON. Pure.
+// @see https://learn.microsoft.com/graph/api/resources/intune-devices-manageddevice
+// @see https://learn.microsoft.com/graph/api/resources/user, https://learn.microsoft.com/graph/api/resources/device
+import { addressName, distinct, smtpAddresses, userName } from '../identities.ts';
+import { deviceLine } from '../mapping.ts';
+import type { Mapping, RecordReader } from '../mapping.ts';
+import type { FeedLine } from '../record.ts';
+import { compromisedOf, guidOf, listOf, textOf } from '../values.ts';
+import { management, threatCompromised } from './microsoft.ts';
+import { names } from '../names.ts';
+
+export const graphManagedDevices: Mapping = {
+  format: 'graph',
+  kind: 'managed devices of Graph',
+  sure: [
+    'easdeviceid',
+    'manageddeviceownertype',
+    'easactivationdatetime',
+    'compliancegraceperiodexpirationdatetime',
+    'manageddevicename',
+  ],
+  typical: names(`
+  devicename lastsyncdatetime compliancestate managementagent deviceregistrationstate deviceenrollmenttype
+  azureaddeviceid enrolleddatetime jailbroken operatingsystem osversion isencrypted issupervised
+  userprincipalname serialnumber easactivated exchangeaccessstate exchangeaccessstatereason
+  partnerreportedthreatstate userdisplayname
+`),
+  times: ['lastsyncdatetime', 'compliancegraceperiodexpirationdatetime', 'enrolleddatetime'],
+  map: mapManagedDevice,
+};
+
+function mapManagedDevice(reader: RecordReader): FeedLine[] {
+  const { managed, hasLeft } = management(reader);
+  const threat = reader.text('partnerreportedthreatstate');
+  const jailBroken = reader.word(['jailbroken'], compromisedOf);
+  const system = reader.text('operatingsystem');
+  // emailAddress may hold several.
+  const emails = (reader.text('emailaddress') ?? '').split(/[;,\s]+/);
+  return [
+    deviceLine(reader, {
+      easIds: [reader.text('easdeviceid')],
+      sourceId: guidOf(reader.text('id', 'manageddeviceid')),
+      serial: reader.text('serialnumber'),
+      udid: reader.text('udid'),
+      imei: reader.text('imei'),
+      managed,
+      hasLeft,
+      compliance: reader.compliance('compliancestate'),
+      graceUntil: reader.time('compliancegraceperiodexpirationdatetime'),
+      encrypted: reader.flag('isencrypted'),
+      compromised: threatCompromised(threat) ? true : jailBroken,
+      systems: [system, reader.text('model')],
+      os: system,
+      osVersion: reader.text('osversion'),
+      model: reader.text('model'),
+      manufacturer: reader.text('manufacturer'),
+      ownership: reader.text('manageddeviceownertype', 'ownertype'),
+      owners: [reader.text('userprincipalname'), ...emails],
+      lastCheckIn: reader.time('lastsyncdatetime'),
+      unmetRequirements: unmetPolicies(reader.row.get('devicecompliancepolicystates')),
+      attributes: reader.attributes({
+        deviceName: reader.text('devicename'),
+        entraDeviceId: guidOf(reader.text('azureaddeviceid', 'azureactivedirectorydeviceid')),
+        threat,
+        patchLevel: reader.text('androidsecuritypatchlevel'),
+        category: reader.text('devicecategorydisplayname'),
+        supervised: reader.flag('issupervised'),
+        exchangeState: reader.text('exchangeaccessstate'),
+        exchangeReason: reader.text('exchangeaccessstatereason'),
+      }),
+    }),
+  ];
+}
+
+/** Names of policies with `$expand=deviceCompliancePolicyStates` that are not met. */
+function unmetPolicies(states: unknown): string[] {
+  if (!Array.isArray(states)) return [];
+  return states.flatMap((state: unknown) => {
+    if (typeof state !== 'object' || state === null) return [];
+    const name = textOf(Reflect.get(state, 'displayName'));
+    return String(Reflect.get(state, 'state')).toLowerCase() === 'noncompliant' && name !== null
+      ? [name]
+      : [];
+  });
+}
+
+export const graphEntraDevices: Mapping = {
+  format: 'graph',
+  kind: 'devices of Entra',
+  sure: names(`
+  approximatelastsignindatetime trusttype profiletype physicalids operatingsystemversion
+  alternativesecurityids
+`),
+  typical: names(`
+  deviceid displayname iscompliant ismanaged operatingsystem accountenabled registrationdatetime
+  enrollmenttype enrollmentprofilename managementtype isrooted deviceownership mdmappid
+`),
+  times: ['approximatelastsignindatetime', 'registrationdatetime'],
+  map: mapEntraDevice,
+};
+
+function mapEntraDevice(reader: RecordReader): FeedLine[] {
+  const system = reader.text('operatingsystem');
+  const hasLeft = reader.has('removedreason') || reader.text('deleteddatetime') !== null;
+  return [
+    deviceLine(reader, {
+      easIds: [],
+      sourceId: guidOf(reader.text('id', 'objectid', 'deviceid')),
+      managed: reader.flag('ismanaged'),
+      hasLeft,
+      compliance: reader.compliance('iscompliant'),
+      compromised: reader.compromised('isrooted'),
+      systems: [system, reader.text('model')],
+      os: system,
+      osVersion: reader.text('operatingsystemversion'),
+      model: reader.text('model'),
+      manufacturer: reader.text('manufacturer'),
+      ownership: reader.text('deviceownership'),
+      owners: [
+        ...registeredOwners(reader.row.get('registeredowners')),
+        ...registeredOwners(reader.row.get('usernames')),
+      ],
+      lastCheckIn: reader.time('approximatelastsignindatetime'),
+      attributes: reader.attributes({
+        deviceName: reader.text('displayname'),
+        entraDeviceId: guidOf(reader.text('deviceid')),
+        entraEnabled: reader.flag('accountenabled'),
+        trustType: reader.text('trusttype'),
+      }),
+    }),
+  ];
+}
+
+/** `$expand=registeredOwners`. */
+function registeredOwners(owners: unknown): (string | null)[] {
+  if (Array.isArray(owners)) return owners.map(principalName);
+  // The portal's table has display names or user names there.
+  return listOf(owners).map(addressName);
+}
+
+function principalName(owner: unknown): string | null {
+  if (typeof owner !== 'object' || owner === null) return null;
+  return userName(textOf(Reflect.get(owner, 'userPrincipalName') ?? Reflect.get(owner, 'UserPrincipalName')));
+}
+
+export const graphUsers: Mapping = {
+  format: 'graph',
+  kind: 'users of Graph',
+  sure: names(`
+  proxyaddresses onpremisessamaccountname onpremisesuserprincipalname usertype businessphones removedreason
+  blockcredential
+`),
+  typical: names(`
+  userprincipalname mail accountenabled givenname surname jobtitle displayname mailnickname
+  preferredlanguage officelocation onpremisesdomainname othermails
+`),
+  times: [],
+  map: mapUser,
+};
+
+function mapUser(reader: RecordReader): FeedLine[] {
+  // users/delta names a removed user by id alone.
+  if (reader.has('removedreason'))
+    return [reader.refused('the object was removed in Entra; the record has nothing but its id')];
+  const upn = addressName(reader.text('userprincipalname', 'upn'));
+  const mail = addressName(reader.text('mail', 'email', 'emailaddress'));
+  const proxies = smtpAddresses(reader.list('proxyaddresses').concat(reader.list('emailaddresses')));
+  const sam = reader.text('onpremisessamaccountname', 'samaccountname');
+  const domain = reader.text('onpremisesnetbiosname', 'netbiosname', 'onpremisesdomainname');
+  const names = distinct([
+    upn,
+    mail,
+    ...proxies,
+    addressName(reader.text('onpremisesuserprincipalname')),
+    sam === null || domain === null ? null : userName(`${domain}\\${sam}`),
+  ]);
+  const [id, ...aliases] = names;
+  if (id === undefined)
+    return [reader.refused('the record names no user: no userPrincipalName, mail or proxyAddresses')];
+  return [
+    {
+      type: 'user',
+      line: reader.row.line,
+      source: reader.options.source,
+      id,
+      aliases,
+      groups: groupNames(reader.row.get('memberof') ?? reader.row.get('transitivememberof')),
+      enabled: reader.flag('accountenabled') ?? not(reader.flag('blockcredential', 'signinblocked')),
+      sourceId: guidOf(reader.text('id', 'objectid')),
+      attributes: reader.attributes({
+        displayName: reader.text('displayname'),
+        department: reader.text('department'),
+        employeeType: reader.text('employeetype'),
+        samAccountName: sam,
+      }),
+      observedAt: null,
+      problems: reader.problems,
+    },
+  ];
+}
+
+function not(flag: boolean | null): boolean | null {
+  return flag === null ? null : !flag;
+}
+
+/** `$expand=memberOf`: at most 20 come back, so a list of that length may be incomplete. */
+function groupNames(groups: unknown): string[] | null {
+  if (!Array.isArray(groups) || groups.length >= 20) return null;
+  return groups.flatMap((group: unknown) => {
+    if (typeof group !== 'object' || group === null) return [];
+    const name = textOf(Reflect.get(group, 'displayName') ?? Reflect.get(group, 'DisplayName'));
+    return name === null ? [] : [name];
+  });
+}
+
+export const graphGroups: Mapping = {
+  format: 'graph',
+  kind: 'groups of Graph',
+  sure: ['grouptypes', 'securityenabled', 'mailenabled', 'membershiprule', 'securityidentifier'],
+  typical: names('displayname members mailnickname description visibility transitivemembers'),
+  times: [],
+  map: mapGroup,
+};
+
+function mapGroup(reader: RecordReader): FeedLine[] {
+  const id = reader.text('displayname', 'name');
+  const members: unknown = reader.row.get('members') ?? reader.row.get('transitivemembers');
+  if (id === null) return [reader.refused('the record names no group')];
+  if (!Array.isArray(members))
+    return [reader.refused(`the group "${id}" comes without members: export it with $expand=members`)];
+  // $expand brings twenty members at most.
+  if (members.length === 20)
+    reader.problem('members', '20 members', 'are all that $expand brings: there may be more');
+  return [
+    {
+      type: 'group',
+      line: reader.row.line,
+      source: reader.options.source,
+      id,
+      sourceId: guidOf(reader.text('id')),
+      members: distinct(members.map(principalName)),
+      problems: reader.problems,
+    },
+  ];
+}

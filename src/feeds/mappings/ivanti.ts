@@ -1,0 +1,185 @@
+// Owns the mappings of Ivanti: devices of EPMM (MobileIron Core, API v2), of Neurons for MDM (MobileIron Cloud), exports of their lists,
+// and device events. Pure.
+// @see https://help.ivanti.com/mi/help/en_us/CORE/10.8.0.0/api2/Content/APIv2/APIv2Devices.htm (common.*, user.*, ios.*)
+// @see https://help.ivanti.com/mi/help/en_us/CPS/8x/api/ServiceConnectAPI/Messages.htm (events)
+// @see https://github.com/demisto/content Packs/MobileIronUEM (answers of both products)
+import { deviceLine } from '../mapping.ts';
+import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
+import type { FeedLine } from '../record.ts';
+import { wordOf } from '../row.ts';
+import { guidOf, listOf } from '../values.ts';
+import { meanings, names } from '../names.ts';
+
+const LAST_CONTACT = names(`
+  commonlastconnectedat lastcheckin lastcheckintime lastconnectedat lastcontact
+  commonmiclientlastconnectedat lastconnected
+`);
+
+export const ivantiDevices: Mapping = {
+  format: 'ivanti',
+  kind: 'devices of Ivanti',
+  sure: names(`
+  commonuuid commonstatus commoncompliant commonlastconnectedat commonplatform easdeviceidentifiers
+  registrationstate platformtype policyviolationcount dmpartitionid mdmchannelid prettymodel
+`),
+  typical: names(`
+  commonmodel commonosversion commonowner useremailaddress useruserid devicemodel platformversion
+  compliancestate quarantined jailbroken ownershiptype uid guid lastcheckin deviceuuid registrationdate
+  registrationstatus securitystate devicespace noncompliancereasons lastconnectedat devicestatus userid
+`),
+  times: LAST_CONTACT,
+  map: mapDevice,
+};
+
+/** States of both products and of their events. A removal that was ordered counts as done. */
+const STATUS = meanings<'in' | 'out' | 'unknown'>(
+  ['in', 'active enrolled registered lost infected ienrollcomplete'],
+  [
+    'out',
+    `
+  retired retiresent retirepending retirerequested wiped wipesent wipepending wiperequested wipecomplete
+  deleted expired removed unenrolled registrationexpired retireinprogress wipeinprogress blockedandretired
+  retirefailed wipefailed deregistered unmanaged
+`,
+  ],
+  [
+    'unknown',
+    `
+  pending verified verificationpending enrollmentpending ienrollverified ienrollinprogress registering
+  registrationpending unknown blocked inactive
+`,
+  ],
+);
+
+function statusOf(reader: RecordReader, event: string): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
+  const status = reader.word(
+    ['commonstatus', 'registrationstate', 'registrationstatus', 'devicestatus', 'status'],
+    (text) => (text === null ? null : STATUS.get(wordOf(text))),
+  );
+  const isRetired = reader.flag('commonretired', 'retired') === true;
+  const isEnding = /retire|wipe|delete|unregister|unenrol|removed/.test(event);
+  if (status === 'out' || isRetired || isEnding) return { managed: false, hasLeft: true };
+  return { managed: status === 'in' ? true : null };
+}
+
+const EAS_IDS = names(`
+  easdeviceid easid activesyncid activesyncdeviceid exchangedeviceid commoneasdeviceid
+  commoneasdeviceidentifier commonactivesyncdeviceid iosexchangedeviceid ioseasdeviceidentifier
+  androideasdeviceid easdeviceidentifier
+`);
+
+function mapDevice(reader: RecordReader): FeedLine[] {
+  const event = wordOf(reader.text('eventtype') ?? '');
+  const violations = reader.text('policyviolationcount');
+  const compliance = reader.compliance(
+    'commoncompliant',
+    'compliant',
+    'compliancestate',
+    'compliancestatus',
+    'compliance',
+    'iscompliant',
+  );
+  // A quarantined device does not comply, whatever else is said of it.
+  const quarantined = reader.flag('commonquarantined', 'quarantined');
+  const system = reader.text(
+    'commonplatform',
+    'platformtype',
+    'platformname',
+    'platform',
+    'os',
+    'commonplatformname',
+  );
+  return [
+    deviceLine(reader, {
+      ...statusOf(reader, event),
+      easIds: [
+        ...reader.list('easdeviceidentifiers'),
+        ...reader.list('easdeviceids'),
+        reader.text(...EAS_IDS),
+      ],
+      sourceId: guidOf(
+        reader.text('commonuuid', 'guid', 'deviceguid', 'deviceuuid', 'uuid', 'commonid', 'deviceid', 'id'),
+      ),
+      serial: reader.text('commonserialnumber', 'serialnumber', 'iosserialnumber', 'altserialnumber'),
+      udid: reader.text(
+        'iosiphoneudid',
+        'iosudid',
+        'udid',
+        'mdmdeviceidentifier',
+        'deviceudid',
+        'identifier',
+      ),
+      imei: reader.text('commonimei', 'imei'),
+      compliance: quarantined === true ? { compliant: false, inGrace: false } : compliance,
+      encrypted: reader.flag(
+        'commonencrypted',
+        'encrypted',
+        'isencrypted',
+        'dataencrypted',
+        'windowsencrypted',
+        'commondataprotectionenabled',
+        'iosdataprotection',
+      ),
+      compromised: reader.compromised(
+        'commondeviceiscompromised',
+        'jailbroken',
+        'compromised',
+        'devicecompromised',
+        'iscompromised',
+      ),
+      platform: platformIn(reader, system),
+      systems: [
+        system,
+        reader.text('commonplatformname', 'osplatform'),
+        reader.text('commonmodel', 'model', 'devicemodel'),
+      ],
+      os: reader.text('commonplatformname', 'osplatform') ?? system,
+      osVersion: reader.text('commonosversion', 'osversion', 'platformversion', 'iosiphoneversion'),
+      model: reader.text('commonmodelname', 'commonmodel', 'devicemodel', 'model', 'prettymodel'),
+      manufacturer: reader.text('commonmanufacturer', 'manufacturer'),
+      ownership: reader.text('commonowner', 'ownershiptype', 'ownership', 'owner'),
+      owners: ownersOf(reader),
+      lastCheckIn: reader.time(...LAST_CONTACT),
+      observedAt: event === '' ? null : reader.time('timestamp'),
+      unmetRequirements: [
+        ...listOf(reader.row.get('commonnoncompliancereasons')),
+        ...listOf(reader.row.get('noncompliancereasons')),
+      ],
+      attributes: reader.attributes({
+        deviceName: reader.text('devicename', 'iosdevicename', 'commonclientname'),
+        quarantined,
+        mdmManaged: reader.flag('commonmdmmanaged'),
+        securityState: reader.text('commonsecuritystate', 'securitystate'),
+        policyViolations: violations === null || !/^\d{1,6}$/.test(violations) ? null : Number(violations),
+        patchLevel: reader.text('androidsecuritypatchlevel', 'androidsecuritypatch'),
+        event: reader.text('eventtype'),
+      }),
+    }),
+  ];
+}
+
+/** Neurons reports every Windows device as WINDOWS_PHONE; a second field tells desktops apart. */
+function platformIn(reader: RecordReader, system: string | null): string | null {
+  return wordOf(system ?? '') === 'windowsphone' && reader.text('windowsdevicetype', 'devicefamily') !== null
+    ? 'windows'
+    : null;
+}
+
+function ownersOf(reader: RecordReader): (string | null)[] {
+  const upn = reader.text('userupn', 'userprincipalname', 'upn');
+  const address = reader.text('useremailaddress', 'emailaddress', 'email');
+  const name = reader.text('useruserid', 'usersamaccountname', 'userid', 'uid', 'username', 'user');
+  return name?.includes('@') === true ? [upn, name, address] : [upn, address, name];
+}
+
+export const ivantiEvents: Mapping = {
+  format: 'ivanti',
+  kind: 'device events of Ivanti',
+  sure: ['iosudid', 'deviceguid', 'useruuid', 'registrationtime', 'lastcheckintime'],
+  typical: names(`
+  eventtype timestamp status identifier macaddress quarantined compromised compliant userid serialnumber
+  osversion
+`),
+  times: LAST_CONTACT,
+  map: mapDevice,
+};

@@ -1,0 +1,170 @@
+// Owns the mappings of Jamf Pro: mobile devices of the Classic API and the Jamf Pro API v2, exports of its searches, webhooks. Pure.
+// Jamf Pro has no compliance state of its own, so compliant stays unknown.
+// @see https://developer.jamf.com/jamf-pro/reference/findmobiledevicesbyid, https://developer.jamf.com/jamf-pro/reference/get_v2-mobile-devices-detail
+// @see https://developer.jamf.com/jamf-pro/docs/webhooks-1 (webhook, webhookEvent, event)
+import { deviceLine } from '../mapping.ts';
+import type { Mapping, RecordReader } from '../mapping.ts';
+import type { FeedLine } from '../record.ts';
+import { wordOf } from '../row.ts';
+import { flagOf } from '../values.ts';
+import { names } from '../names.ts';
+
+const LAST_INVENTORY = names(`
+  generallastinventoryupdateutc lastinventoryupdateutc generallastinventoryupdatedate
+  lastinventoryupdatedate lastinventoryupdatetimestamp generallastinventoryupdateepoch
+  lastinventoryupdateepoch generallastinventoryupdate lastinventoryupdate lastcheckin lastcheckintime
+`);
+const EAS_IDS = names(`
+  generalexchangeactivesyncdeviceidentifier exchangeactivesyncdeviceidentifier generalexchangedeviceid
+  exchangedeviceid exchangedeviceidentifier iosexchangedeviceid iosexchangeactivesyncdeviceidentifier
+  easdeviceid
+`);
+
+export const jamfDevices: Mapping = {
+  format: 'jamf',
+  kind: 'mobile devices of Jamf Pro',
+  sure: [
+    ...EAS_IDS.slice(0, 6),
+    'mobiledeviceid',
+    'generallastinventoryupdateutc',
+    'generallastinventoryupdatedate',
+    'lastinventoryupdate',
+    'deviceownershiplevel',
+    'generaldeviceownershiplevel',
+    'lastinventoryupdatetimestamp',
+    'softwareupdatedeviceid',
+    'jamfproid',
+    'jssmobiledeviceid',
+    'generalmdmprofileexpirationutc',
+  ],
+  typical: names(`
+  udid serialnumber managed supervised modelidentifier modeldisplay managementid username displayname
+  assettag wifimacaddress osversion osbuild emailaddress realname hardwareserialnumber generaludid
+  generalserialnumber userandlocationusername locationusername devicename
+`),
+  times: LAST_INVENTORY,
+  map: mapDevice,
+};
+
+/** Managed or Unmanaged in exports, true or false in the APIs. */
+function managedOf(text: string | null): boolean | null | undefined {
+  const word = wordOf(text ?? '');
+  if (word === 'managed') return true;
+  if (['unmanaged', 'notmanaged', 'removed', 'unenrolled'].includes(word)) return false;
+  return flagOf(text);
+}
+
+function mapDevice(reader: RecordReader): FeedLine[] {
+  const text = (name: string): string | null =>
+    reader.text(`general${name}`, `hardware${name}`, name, `ios${name}`);
+  const managed = reader.word(['generalmanaged', 'managed', 'managementstatus'], managedOf);
+  const system = reader.text('generalostype', 'ostype', 'devicetype', 'type', 'platform', 'os');
+  return [
+    deviceLine(reader, {
+      easIds: [reader.text(...EAS_IDS)],
+      sourceId: reader.text('mobiledeviceid', 'generalid', 'jamfproid', 'jssmobiledeviceid', 'id'),
+      serial: text('serialnumber'),
+      udid: text('udid'),
+      imei: reader.text('networkimei', 'iosnetworkimei', 'imei'),
+      managed,
+      hasLeft: managed === false,
+      encrypted: reader.flag(
+        'securitydataprotection',
+        'iossecuritydataprotected',
+        'dataprotection',
+        'dataprotectionenabled',
+      ),
+      compromised: reader.compromised(
+        'securityjailbreakdetected',
+        'securityjailbreakstatus',
+        'iossecurityjailbreakdetected',
+        'jailbreakdetected',
+        'jailbreakstatus',
+      ),
+      systems: [system, text('model'), text('modelidentifier')],
+      os: system,
+      osVersion: text('osversion') ?? text('version'),
+      model: text('model') ?? text('modeldisplay'),
+      manufacturer: 'Apple',
+      ownership: reader.text(
+        'generaldeviceownershiplevel',
+        'generaldeviceownershiptype',
+        'deviceownershiplevel',
+        'deviceownershiptype',
+        'ownership',
+      ),
+      owners: ownersOf(reader, ['location', 'userandlocation', '']),
+      lastCheckIn: reader.time(...LAST_INVENTORY),
+      attributes: reader.attributes({
+        deviceName: text('displayname') ?? text('devicename') ?? text('name'),
+        supervised: reader.flag('generalsupervised', 'supervised', 'iossupervised'),
+        modelIdentifier: text('modelidentifier'),
+        managementId: reader.text('generalmanagementid', 'managementid'),
+        passcodePresent: reader.flag(
+          'securitypasscodepresent',
+          'iossecuritypasscodepresent',
+          'passcodepresent',
+        ),
+        passcodeCompliant: reader.flag(
+          'securitypasscodecompliant',
+          'iossecuritypasscodecompliant',
+          'passcodecompliant',
+        ),
+      }),
+    }),
+  ];
+}
+
+/** User names that are addresses come first, then the address, then the bare name. */
+function ownersOf(reader: RecordReader, places: readonly string[]): (string | null)[] {
+  const name = reader.text(...places.map((place) => `${place}username`));
+  const address = reader.text(...places.flatMap((place) => [`${place}emailaddress`, `${place}email`]));
+  return name?.includes('@') === true ? [name, address] : [address, name];
+}
+
+export const jamfWebhooks: Mapping = {
+  format: 'jamf',
+  kind: 'webhook events of Jamf Pro',
+  sure: ['webhookwebhookevent', 'webhookeventtimestamp'],
+  typical: ['eventjssid', 'eventudid', 'eventserialnumber', 'webhookname'],
+  times: [],
+  map: mapWebhook,
+};
+
+function mapWebhook(reader: RecordReader): FeedLine[] {
+  const event = reader.text('webhookwebhookevent') ?? '';
+  if (!/^(?:MobileDevice|Computer)/.test(event))
+    return [reader.refused(`the event ${event} of Jamf Pro names no device`)];
+  const hasLeft = /UnEnrolled|Removed|Deleted/i.test(event);
+  const at = reader.time('webhookeventtimestamp');
+  const isContact = /CheckIn|InventoryCompleted|Enrolled$|CommandCompleted/i.test(event) && !hasLeft;
+  const isEnrolled = /[a-z]Enrolled$/.test(event) && !hasLeft;
+  return [
+    deviceLine(reader, {
+      easIds: [reader.text('eventexchangedeviceid', 'eventexchangeactivesyncdeviceidentifier')],
+      sourceId: reader.text('eventjssid', 'eventmobiledeviceid'),
+      serial: reader.text('eventserialnumber', 'eventcomputerserialnumber'),
+      udid: reader.text('eventudid', 'eventcomputerudid'),
+      imei: reader.text('eventimei'),
+      managed: isEnrolled ? true : null,
+      hasLeft,
+      systems: [
+        event.startsWith('Computer') ? 'macOS' : null,
+        reader.text('eventmodel'),
+        reader.text('eventmodeldisplay'),
+      ],
+      osVersion: reader.text('eventosversion', 'eventversion'),
+      model: reader.text('eventmodeldisplay', 'eventmodel'),
+      manufacturer: 'Apple',
+      owners: ownersOf(reader, ['event']),
+      lastCheckIn: isContact ? at : null,
+      observedAt: at,
+      attributes: reader.attributes({
+        deviceName: reader.text('eventdevicename'),
+        modelIdentifier: reader.text('eventmodel'),
+        managementId: reader.text('eventmanagementid'),
+        event,
+      }),
+    }),
+  ];
+}

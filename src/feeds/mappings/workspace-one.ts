@@ -1,0 +1,196 @@
+// Owns the mappings of Workspace ONE UEM (AirWatch): /mdm/devices/search and /mdm/devices/{id}, exports of the device list, event
+// notifications. Pure.
+// @see https://developer.omnissa.com/ws1-uem-apis/ (DeviceModel: EnrollmentStatus, ComplianceStatus, CompromisedStatus, EasIds)
+// @see https://docs.omnissa.com/bundle/WorkspaceONE-UEM-SystemSettings (event notifications: names as in their bodies)
+import { deviceLine } from '../mapping.ts';
+import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
+import type { FeedLine } from '../record.ts';
+import { wordOf } from '../row.ts';
+import { guidOf, platformOf, textOf, versionIn } from '../values.ts';
+import { meanings, names } from '../names.ts';
+
+const LAST_SEEN = ['lastseen', 'lastseenon', 'lastseendate', 'lastseentime', 'devicelastseen'];
+
+export const workspaceOneDevices: Mapping = {
+  format: 'workspace-one',
+  kind: 'devices of Workspace ONE',
+  sure: names(`
+  easidseasid easids locationgroupid locationgroupname devicefriendlyname deviceenrollmentstatus dataencryptionyn
+  lastcompromisedcheckon lastcompliancecheckon organizationgroupname enrollmentorganizationgroup ces
+`),
+  typical: names(`
+  udid serialnumber enrollmentstatus compliancestatus compromisedstatus ownership platform lastseen
+  lastenrolledon friendlyname useremailaddress username organizationgroup operatingsystem phonenumber
+  enrollmentdate easid compromised managedby groupid devicereportedname assetnumber
+`),
+  times: LAST_SEEN,
+  map: mapDevice,
+};
+
+/** Reports of Workspace ONE Intelligence put "Device" in front. */
+const PLATFORM = ['platform', 'platformidname', 'platformname', 'deviceplatform'];
+const MODEL = ['model', 'modelidname', 'devicemodel'];
+
+/** EnrollmentStatus: a wipe or removal that was ordered counts as removed, even while it is under way. */
+const ENROLLMENT = meanings<'in' | 'out' | 'unknown'>(
+  ['in', 'enrolled appenrolled 4'],
+  [
+    'out',
+    `
+  unenrolled retired enterprisewipepending devicewipepending wipeinitiated wipeconfirmed enterprisewiped
+  devicewiped wiped deviceunenrolled pendingunenrollment unenrollmentpending deletepending
+  deleteinprogress deleted notenrolled blacklisted denylisted discovered devicenotfound
+`,
+  ],
+  [
+    'unknown',
+    `
+  unknown registered registrationactive registrationexpired enrollmentinprogress inprogress
+  pendingenrollment enrollmentpending pendingagent pending allowlisted whitelisted
+`,
+  ],
+);
+
+function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
+  const status = reader.word(['enrollmentstatus', 'deviceenrollmentstatus', 'status'], (text) =>
+    text === null ? null : ENROLLMENT.get(wordOf(text)),
+  );
+  if (status === 'out') return { managed: false, hasLeft: true };
+  return { managed: status === 'in' ? true : null };
+}
+
+/** `Apple` is iOS, except where the model names another system. Other platforms have names of their own. */
+function platformIn(reader: RecordReader): string | null {
+  const platform = reader.text(...PLATFORM);
+  const model = reader.text(...MODEL);
+  if (wordOf(platform ?? '') !== 'apple') return platformOf(platform);
+  return platformOf(reader.text('devicetype')) ?? platformOf(model) ?? 'ios';
+}
+
+function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
+  const platform = platformIn(reader);
+  const system = reader.text('operatingsystem', 'osversion', 'deviceosversion', 'os');
+  const name = reader.text(
+    'username',
+    'useridusername',
+    'enrollmentusername',
+    'enrollmentuserusername',
+    'user',
+  );
+  const address = reader.text(
+    'useremailaddress',
+    'enrollmentemailaddress',
+    'emailaddress',
+    'useremail',
+    'enrollmentuseremail',
+    'deviceenrollmentuseremail',
+    'deviceenrollmentemailaddress',
+    'email',
+  );
+  return {
+    serial: reader.text('serialnumber', 'deviceserialnumber'),
+    udid: reader.text('udid', 'deviceudid'),
+    imei: reader.text('imei', 'deviceimei'),
+    compliance: reader.compliance('compliancestatus', 'devicecompliancestatus', 'compliance', 'compliant'),
+    compromised: reader.compromised(
+      'compromisedstatus',
+      'compromised',
+      'iscompromised',
+      'deviceiscompromised',
+      'devicecompromised',
+    ),
+    platform,
+    systems: [reader.text(...PLATFORM)],
+    osVersion: versionIn(system),
+    // The API has the version alone.
+    os: system !== null && /[a-z]/i.test(system) ? system : null,
+    model: reader.text(...MODEL),
+    manufacturer:
+      reader.text('oeminfo', 'manufacturer', 'devicemanufacturername') ??
+      (platform === 'ios' || platform === 'macos' ? 'Apple' : null),
+    ownership: reader.text('ownership', 'ces', 'deviceownership'),
+    owners: name?.includes('@') === true ? [name, address] : [address, name],
+  };
+}
+
+function mapDevice(reader: RecordReader): FeedLine[] {
+  const ids = [...reader.list('easidseasid'), ...reader.list('easids')];
+  return [
+    deviceLine(reader, {
+      ...commonFacts(reader),
+      ...enrollmentOf(reader),
+      easIds: [...ids, reader.text('easid', 'easdeviceid', 'easdeviceidentifier', 'exchangedeviceid')],
+      sourceId: guidOf(reader.text('uuid', 'deviceuuid', 'idvalue', 'deviceid', 'id')),
+      encrypted: reader.flag(
+        'dataencryptionyn',
+        'isencrypted',
+        'encrypted',
+        'dataprotectionenabled',
+        'encryptionstatus',
+      ),
+      lastCheckIn: reader.time(...LAST_SEEN),
+      unmetRequirements: unmetPolicies(reader.row.get('compliancesummarydevicecompliance')),
+      attributes: reader.attributes({
+        deviceName: reader.text('devicefriendlyname', 'friendlyname', 'devicereportedname', 'displayname'),
+        organizationGroup: reader.text(
+          'locationgroupname',
+          'organizationgroupname',
+          'organizationgroup',
+          'groupid',
+        ),
+        supervised: reader.flag('issupervised', 'supervised'),
+        patchLevel: reader.text('securitypatchdate'),
+      }),
+    }),
+  ];
+}
+
+function unmetPolicies(policies: unknown): string[] {
+  if (!Array.isArray(policies)) return [];
+  return policies.flatMap((policy: unknown) => {
+    if (typeof policy !== 'object' || policy === null || Reflect.get(policy, 'CompliantStatus') !== false)
+      return [];
+    const name = textOf(Reflect.get(policy, 'PolicyName'));
+    return name === null ? [] : [name];
+  });
+}
+
+export const workspaceOneEvents: Mapping = {
+  format: 'workspace-one',
+  kind: 'event notifications of Workspace ONE',
+  sure: ['eventid', 'enrollmentusername', 'enrollmentemailaddress', 'enrollmentuserid'],
+  typical: names(`
+  eventtype eventtime deviceid devicefriendlyname compromisedstatus compliancestatus deviceuuid
+`),
+  times: ['eventtime'],
+  map: mapEvent,
+};
+
+/** Types of events that end management, in all spellings: "Delete Device", "DeviceUnenrolledEnterpriseWipe", "DeviceWipeRequested". */
+const ENDINGS = /delet|unenrol|wipe|retire|remov/;
+
+function mapEvent(reader: RecordReader): FeedLine[] {
+  const type = wordOf(reader.text('eventtype') ?? '');
+  const enrollment = enrollmentOf(reader);
+  // A deletion comes with null in place of every state. A wipe that was cancelled leaves the device enrolled.
+  const hasLeft =
+    enrollment.hasLeft === true ||
+    (ENDINGS.test(type) && !type.includes('cancel') && enrollment.managed !== true);
+  return [
+    deviceLine(reader, {
+      ...commonFacts(reader),
+      managed: enrollment.managed ?? null,
+      hasLeft,
+      // Its DeviceId is a number of the product, no id of Exchange ActiveSync.
+      easIds: [],
+      sourceId: guidOf(reader.text('deviceuuid', 'deviceid')),
+      observedAt: reader.time('eventtime'),
+      attributes: reader.attributes({
+        deviceName: reader.text('devicefriendlyname'),
+        organizationGroup: reader.text('organizationgroupname'),
+        event: reader.text('eventtype'),
+        workspaceOneId: reader.text('deviceid'),
+      }),
+    }),
+  ];
+}

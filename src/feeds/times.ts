@@ -1,0 +1,250 @@
+// Owns the reading of times as exporters of all cultures write them. Pure.
+// Day and month of `3/2/2026` change places between cultures. Rule: the whole column decides (columns-of-times.ts); where it does
+// not, the time is unknown. A wrong guess could make a device look fresh that has been away for months.
+import { names } from './names.ts';
+
+/** Which of two numbers in front of a year is the day. */
+export type DayOrder = 'dayFirst' | 'monthFirst';
+
+/** How times without an offset are read. */
+export interface TimeReading {
+  /** The order in this column; null = not known. */
+  readonly order: DayOrder | null;
+  /** The IANA time zone of times that name none. */
+  readonly zone: string;
+}
+
+/** A time, `never`, or why it is none. */
+export type ReadTime =
+  | { readonly at: number }
+  | 'never'
+  /** It is a date, but either of two. */
+  | 'ambiguous'
+  | 'unreadable';
+
+const MAX_LENGTH = 80;
+
+/** The parts of a numeric date whose order the culture decides. */
+interface NumericDate {
+  readonly first: string;
+  readonly second: string;
+  readonly separator: string;
+  readonly year: number;
+  /** What follows the date. */
+  readonly rest: string;
+}
+
+const NUMERIC = /^(\d{1,2})([./-]) ?(\d{1,2})\2 ?(\d{4}|\d{2})(?!\d)\.?(.*)$/s;
+
+function numericDate(text: string): NumericDate | null {
+  const [, first, separator, second, year, rest] = NUMERIC.exec(text) ?? [];
+  if (first === undefined || second === undefined || separator === undefined || year === undefined)
+    return null;
+  // 20-11-26 could begin with the year.
+  if (year.length === 2 && separator === '-') return null;
+  return { first, second, separator, year: Number(year.length === 2 ? `20${year}` : year), rest: rest ?? '' };
+}
+
+/**
+ * The order that one value shows: null = none. A number beyond 12 is a day. A one-digit number in front of a
+ * two-digit one with a zero is `d/MM/yyyy` (en-AU, en-NZ); no culture of .NET or ICU has `M/dd/yyyy`.
+ */
+export function orderIn(written: string): DayOrder | null {
+  const date = numericDate(written.slice(0, MAX_LENGTH).trim());
+  if (date === null || isNever(date.year) || date.separator === '.') return null;
+  const [first, second] = [Number(date.first), Number(date.second)];
+  if (first > 12 && second <= 12) return 'dayFirst';
+  if (second > 12 && first <= 12) return 'monthFirst';
+  return date.first.length === 1 && /^0\d$/.test(date.second) ? 'dayFirst' : null;
+}
+
+/** Whether the order of the column is needed to read the value. */
+export function needsOrder(written: unknown): boolean {
+  if (
+    typeof written !== 'string' ||
+    written.length > MAX_LENGTH ||
+    !/^\s*["'=]{0,3}\d{1,2}[/-]/.test(written)
+  )
+    return false;
+  const date = numericDate(written.replace(/^[\s"'=]+/, '').trim());
+  return date !== null && !isNever(date.year) && Number(date.first) !== Number(date.second);
+}
+
+/** Year 1 (.NET), 1601 (Active Directory), 1753 (SQL Server), 1899 and 1900 (Excel), 9999: no time at all. */
+function isNever(year: number): boolean {
+  return year <= 1900 || year === 9999;
+}
+
+/**
+ * Reads a time: ISO 8601, .NET and ICU cultures, RFC 5322, `/Date(ms)/` of ConvertTo-Json and old ASP.NET, and seconds,
+ * milliseconds, microseconds or nanoseconds since the epoch.
+ */
+export function readTime(written: string, { order, zone }: TimeReading): ReadTime {
+  // ICU puts a narrow no-break space (U+202F) in front of AM and PM; right-to-left cultures put marks around dates.
+  const text = written
+    .slice(0, MAX_LENGTH + 1)
+    .replaceAll(/[\u200e\u200f\u061c]/g, '')
+    .replaceAll(/[\s\u00a0\u202f\u2009]+/g, ' ')
+    .trim();
+  if (text.length > MAX_LENGTH) return 'unreadable';
+  if (text === '') return 'never';
+  return (
+    readEpoch(text) ??
+    readYearFirst(text, zone) ??
+    readNumeric(text, order, zone) ??
+    readWithMonthName(text, zone) ??
+    'unreadable'
+  );
+}
+
+const EARLIEST = Date.UTC(1990, 0, 1);
+const LATEST = Date.UTC(2200, 0, 1);
+
+function readEpoch(text: string): ReadTime | null {
+  const [, ticks] = /^\\?\/Date\((-?\d{1,15})(?:[+-]\d{4})?\)\\?\/$/.exec(text) ?? [];
+  if (ticks !== undefined) {
+    const at = Number(ticks);
+    return at < EARLIEST ? 'never' : { at };
+  }
+  if (!/^-?\d+(?:\.\d+)?$/.test(text)) return null;
+  const [whole = ''] = text.split('.');
+  if (/^-?0*$/.test(whole)) return 'never';
+  const scale = { 9: 1e3, 10: 1e3, 12: 1, 13: 1, 16: 1e-3, 19: 1e-6 }[whole.length];
+  const at = scale === undefined ? Number.NaN : Math.round(Number(text) * scale);
+  return at >= EARLIEST && at <= LATEST ? { at } : 'unreadable';
+}
+
+const YEAR_FIRST = /^(\d{4})([./-]) ?(\d{1,2})\2 ?(\d{1,2})(?!\d)\.?(.*)$/s;
+
+function readYearFirst(text: string, zone: string): ReadTime | null {
+  const [, year, , month, day, rest = ''] = YEAR_FIRST.exec(text) ?? [];
+  return year === undefined ? null : moment(Number(year), Number(month), Number(day), rest, zone);
+}
+
+function readNumeric(text: string, order: DayOrder | null, zone: string): ReadTime | null {
+  const date = numericDate(text);
+  if (date === null) return null;
+  if (isNever(date.year)) return 'never';
+  const [first, second] = [Number(date.first), Number(date.second)];
+  const own = orderIn(text);
+  // No culture writes the month first in front of dots.
+  const counted = date.separator === '.' || first === second ? 'dayFirst' : order;
+  if (counted === null)
+    return own === null
+      ? 'ambiguous'
+      : moment(date.year, ...dayAndMonth(first, second, own), date.rest, zone);
+  return moment(date.year, ...dayAndMonth(first, second, counted), date.rest, zone);
+}
+
+function dayAndMonth(first: number, second: number, order: DayOrder): [month: number, day: number] {
+  return order === 'dayFirst' ? [second, first] : [first, second];
+}
+
+const MONTHS = names('jan feb mar apr may jun jul aug sep oct nov dec');
+/** `Fri, 20 Nov 2026 …`, `20-Nov-2026 …`. */
+const DAY_MONTH = /^(?:[A-Za-z]{3,9},? )?(\d{1,2})[ -]([A-Za-z]{3,9})\.?,?[ -](\d{4})(?!\d),?(.*)$/s;
+/** `Friday, November 20, 2026 …`, `Nov 20 2026 …`. */
+const MONTH_DAY = /^(?:[A-Za-z]{3,9},? )?([A-Za-z]{3,9})\.? (\d{1,2}),? (\d{4})(?!\d),?(.*)$/s;
+
+function readWithMonthName(text: string, zone: string): ReadTime | null {
+  const dayFirst = DAY_MONTH.exec(text);
+  if (dayFirst !== null) {
+    const [, day, month = '', year, rest = ''] = dayFirst;
+    return moment(Number(year), monthOf(month), Number(day), rest, zone);
+  }
+  const [, month, day, year, rest = ''] = MONTH_DAY.exec(text) ?? [];
+  return month === undefined ? null : moment(Number(year), monthOf(month), Number(day), rest, zone);
+}
+
+function monthOf(name: string): number {
+  return MONTHS.indexOf(name.slice(0, 3).toLowerCase()) + 1;
+}
+
+/** A time of day behind a date, with AM and PM of several languages on either side, and an offset. */
+const CLOCK =
+  /^(?:[T,]? ?(?:at |um |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) )?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|[+-]\d{2}:?\d{2}))?(?: \(.{0,30}\))?$/i;
+const AFTERNOON = new Set(names('pm 下午 午後 오후 μμ م ch nachm em du odp мп'));
+const MORNING = new Set(names('am 上午 午前 오전 πμ ص sa vorm fm de dop дп'));
+
+interface Clock {
+  readonly ms: number;
+  /** Minutes ahead of UTC; null = not said. */
+  readonly offset: number | null;
+}
+
+function clockIn(rest: string): Clock | null {
+  const text = rest.trim();
+  if (text === '') return { ms: 0, offset: null };
+  if (/^(?:Z|UTC|GMT)$/i.test(text)) return { ms: 0, offset: 0 };
+  const [whole, before, hour, minute, second = '0', fraction = '', after, offset] = CLOCK.exec(text) ?? [];
+  if (whole === undefined) return null;
+  const half = halfOfDay(before ?? after);
+  const hours = hourOf(Number(hour), half);
+  if (half === undefined || hours === null || Number(minute) > 59 || Number(second) > 60) return null;
+  // A leap second is the last second of its minute.
+  const seconds = Math.min(Number(second), 59);
+  const ms = Number(`${fraction}000`.slice(0, 3));
+  return { ms: ((hours * 60 + Number(minute)) * 60 + seconds) * 1_000 + ms, offset: offsetOf(offset) };
+}
+
+/** null = no word; undefined = an unknown word. */
+function halfOfDay(word: string | undefined): 'am' | 'pm' | null | undefined {
+  if (word === undefined) return null;
+  const bare = word.toLowerCase().replaceAll(/[. ]/g, '');
+  if (AFTERNOON.has(bare)) return 'pm';
+  return MORNING.has(bare) ? 'am' : undefined;
+}
+
+function hourOf(hour: number, half: 'am' | 'pm' | null | undefined): number | null {
+  if (half === null || half === undefined) return hour > 23 ? null : hour;
+  // Some cultures write 13:05 and PM.
+  if (hour > 12) return half === 'pm' && hour < 24 ? hour : null;
+  if (hour === 0) return half === 'am' ? 0 : null;
+  return (hour % 12) + (half === 'pm' ? 12 : 0);
+}
+
+function offsetOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const [, sign, hours, minutes] = /^([+-])(\d{2}):?(\d{2})$/.exec(text) ?? [];
+  if (sign === undefined) return 0;
+  return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
+}
+
+const DAY = 86_400_000;
+
+function moment(year: number, month: number, day: number, rest: string, zone: string): ReadTime {
+  if (isNever(year)) return 'never';
+  // 1970-01-01 is a zero that somebody formatted.
+  if (year === 1970 && month === 1 && day === 1) return 'never';
+  const clock = clockIn(rest);
+  const midnight = Date.UTC(year, month - 1, day);
+  const date = new Date(midnight);
+  if (clock === null || month < 1 || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day)
+    return 'unreadable';
+  if (midnight < EARLIEST || midnight > LATEST) return 'unreadable';
+  const offset = clock.offset ?? (zone === 'UTC' ? 0 : null);
+  if (offset !== null) {
+    return Math.abs(offset * 60_000) > DAY ? 'unreadable' : { at: midnight + clock.ms - offset * 60_000 };
+  }
+  return { at: inZone(midnight + clock.ms, zone) };
+}
+
+/** A wall clock's time in a zone. Of an hour that comes twice in autumn, the first: the time is no fresher than it was. */
+function inZone(wall: number, zone: string): number {
+  const plain = Temporal.Instant.fromEpochMilliseconds(wall).toZonedDateTimeISO('UTC').toPlainDateTime();
+  return plain.toZonedDateTime(zone, { disambiguation: 'earlier' }).epochMilliseconds;
+}
+
+/** Whether a time zone is known to this machine. */
+export function isTimeZone(zone: string): boolean {
+  try {
+    return Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(zone).epochMilliseconds === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** A time as records have it. */
+export function isoTime(at: number): string {
+  return new Date(at).toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,277 @@
+// Owns the words that sources use for the same value: yes and no, compliance, platform, ownership, serial numbers. Pure.
+// Rule: what is not known for certain is null. Only listed words mean that a device is compliant or managed.
+import { plain } from '../plain-text.ts';
+import { wordOf } from './row.ts';
+import type { Row } from './row.ts';
+import type { Ownership } from './record.ts';
+import { meanings, names } from './names.ts';
+
+/** Longest text that is kept of a value, UTF-16 units. */
+export const MAX_TEXT = 512;
+
+/** What sources write where they have no value, in lower case. */
+const NO_VALUE = new Set([
+  '',
+  '-',
+  '--',
+  'null',
+  '(null)',
+  '<null>',
+  'n/a',
+  'na',
+  'nil',
+  'undefined',
+  'nan',
+  'not present',
+  'not set',
+]);
+const LONGEST_NO_VALUE = 11;
+
+/**
+ * What PowerShell writes of a list that the command did not join: the name of its type. The values are lost.
+ * @see https://learn.microsoft.com/powershell/module/microsoft.powershell.utility/export-csv (objects become strings)
+ */
+const TYPE_NAME = /^(?:Deserialized\.)?(?:System|Microsoft)\.[A-Za-z.]*[A-Za-z]+(?:`\d+)?(?:\[.{0,400}\])?$/;
+
+/** Most texts are short and printable ASCII: nothing of them is removed. */
+const PLAIN = /^[ -~]{0,512}$/;
+
+/** Control characters, line separators, marks of direction. */
+const UNSHOWN = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu;
+
+/** Whether a text is the name of a .NET type instead of a value. */
+export function isTypeName(text: string): boolean {
+  return (
+    (text.startsWith('System.') || text.startsWith('Microsoft.') || text.startsWith('Deserialized.')) &&
+    text.length < MAX_TEXT &&
+    TYPE_NAME.test(text)
+  );
+}
+
+/** A value as text: trimmed, bounded, without control characters; null = none. Objects of ConvertTo-Json give their `value`. */
+export function textOf(value: unknown): string | null {
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
+    return String(value);
+  if (Array.isArray(value)) return value.length === 1 ? textOf(value[0]) : null;
+  if (typeof value === 'object' && value !== null) {
+    const inner: unknown = Reflect.get(value, 'value') ?? Reflect.get(value, 'Value');
+    return typeof inner === 'object' ? null : textOf(inner);
+  }
+  if (typeof value !== 'string') return null;
+  const trimmed = unguarded(value.trim());
+  // A character that cannot be seen is a space: left out, it would make one id of two parts.
+  const text = PLAIN.test(trimmed) ? trimmed : plain(trimmed.replaceAll(UNSHOWN, ' ').trim(), MAX_TEXT);
+  if (text.length <= LONGEST_NO_VALUE && NO_VALUE.has(text.toLowerCase())) return null;
+  return isTypeName(text) ? null : text;
+}
+
+/** Without what keeps a spreadsheet from changing a cell: `="0123"`, or an apostrophe in front. */
+function unguarded(text: string): string {
+  if (text.startsWith('="') && text.endsWith('"') && text.length > 3) return text.slice(2, -1);
+  return text.startsWith("'") ? text.slice(1) : text;
+}
+
+/** The first of several names that has a value. */
+export function pick(row: Row, names: readonly string[]): string | null {
+  for (const name of names) {
+    const text = textOf(row.get(name));
+    if (text !== null) return text;
+  }
+  return null;
+}
+
+/** A list: an array, `{ value: […] }` of ConvertTo-Json, or a text with separators. Never a type name. */
+export function listOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.map(textOf).filter((text) => text !== null);
+  if (typeof value === 'object' && value !== null) {
+    const inner: unknown = Reflect.get(value, 'value');
+    return Array.isArray(inner) ? listOf(inner) : [];
+  }
+  if (typeof value !== 'string' || isTypeName(value.trim())) return [];
+  // Format-List and Format-Table write {a, b}; @{…} and quotes come of scripts.
+  const bare = value.trim().replaceAll(/^@?[{(]|[})]$/g, '');
+  return bare
+    .split(/[;,|\s]+/)
+    .map((one) => textOf(one.replaceAll(/^["']|["']$/g, '')))
+    .filter((text) => text !== null);
+}
+
+/** Excel writes these in its own language; PowerShell writes True and False in every language. */
+const YES = new Set(
+  names(`
+  true yes y 1 on enabled wahr ja vrai oui verdadero si sí vero waar prawda tak verdadeiro sim sand sant
+  истина да
+`),
+);
+const NO = new Set(
+  names(`
+  false no n 0 off disabled falsch nein faux non falso onwaar nee fałsz nie não nao falsk falskt ложь нет
+`),
+);
+const UNSURE = new Set(
+  names(`
+  unknown notavailable notapplicable none unbekannt inconnu desconocido notevaluated pending
+  notreported notcollected notsupported notdetermined
+`),
+);
+
+/** Yes, no, or not said; `undefined` = a word that means neither. */
+export function flagOf(text: string | null): boolean | null | undefined {
+  if (text === null) return null;
+  // -1 is no answer, not one.
+  if (text.startsWith('-')) return null;
+  const word = wordOf(text);
+  if (YES.has(word)) return true;
+  if (NO.has(word)) return false;
+  return UNSURE.has(word) || word === '' ? null : undefined;
+}
+
+/** What a compliance state means. */
+export interface Compliance {
+  readonly compliant: boolean | null;
+  /** It is in a grace period: compliant until its end. */
+  readonly inGrace: boolean;
+}
+
+const state = (compliant: boolean | null, inGrace = false): Compliance => ({ compliant, inGrace });
+
+/**
+ * Words for compliance. Numbers are Graph's complianceState, which reports of Intune export without a language: 1 compliant, 2
+ * noncompliant, 3 conflict, 4 error, 254 inGracePeriod, 255 configManager.
+ * @see https://learn.microsoft.com/graph/api/resources/intune-devices-compliancestate
+ */
+const COMPLIANCE = meanings<Compliance>(
+  [
+    state(true),
+    `
+  compliant true yes 1 konform kompatibel conforme conformé compatible 準拠 符合 합격 compatibel conform zgodne
+  zgodny соответствует
+`,
+  ],
+  [
+    state(false),
+    `
+  noncompliant notcompliant outofcompliance false no 2 nichtkonform nichtkompatibel nonconforme noconforme
+  nocompatible incompatible nietcompatibel nietconform niezgodne niezgodny nãocompatível nãoconforme 非準拠
+  不符合 несоответствует
+`,
+  ],
+  [
+    state(true, true),
+    `
+  ingraceperiod graceperiod 254 intoleranzperiode innerhalbdertoleranzperiode indertoleranzperiode
+  enpériodedegrâce dansledélaidegrâce enperíododegracia inrespijtperiode durantelapériodedegrâce
+  neicosiperiododitolleranza
+`,
+  ],
+  // Not evaluated, or contradictory: nobody may take it for compliant, and no other source is overruled by it.
+  [
+    state(null),
+    `
+  conflict 3 error 4 configmanager configmgr seeconfigmgr 255 unknown 0 notevaluated notavailable
+  notapplicable pendingcompliancecheck pending pendingcompliance none nichtausgewertet nichtbewertet
+  unbekannt nonévalué inconnu noevaluado desconocido fehler konflikt
+`,
+  ],
+);
+
+/** What a compliance state means; `undefined` = an unknown word. */
+export function complianceOf(text: string | null): Compliance | undefined {
+  if (text === null) return state(null);
+  const known = COMPLIANCE.get(wordOf(text));
+  const flag = known === undefined ? flagOf(text) : undefined;
+  return flag === undefined ? known : state(flag);
+}
+
+/** Jailbroken or rooted; sources write a text. `undefined` = an unknown word. */
+export function compromisedOf(text: string | null): boolean | null | undefined {
+  if (text === null) return null;
+  const word = wordOf(text);
+  if (names('jailbroken rooted compromised modified tampered iscompromised').includes(word)) return true;
+  if (
+    names('notjailbroken notrooted notcompromised uncompromised normal secure notdetected ok').includes(word)
+  )
+    return false;
+  return flagOf(text);
+}
+
+/** Beginnings and parts of names of systems, the more special first. */
+const PLATFORMS: readonly (readonly [RegExp, string])[] = [
+  [/^(?:apple ?)?tv|tvos|appletv/, 'tvos'],
+  [/watchos|apple ?watch/, 'watchos'],
+  [/visionos/, 'visionos'],
+  [/\bipados|\bios\b|^ios|iphone|ipad|ipod/, 'ios'],
+  [/android/, 'android'],
+  [/mac ?os|^os ?x|osx|\bmac\b|macbook|imac|^macmdm/, 'macos'],
+  [/windows ?phone|windows ?mobile|^wp ?8/, 'windowsphone'],
+  [/windows|^win/, 'windows'],
+  [/chrome ?os|chromebook/, 'chromeos'],
+  [/linux|ubuntu|red ?hat/, 'linux'],
+  [/blackberry/, 'blackberry'],
+  [/tizen/, 'tizen'],
+];
+
+/** The platform of a text such as `iOS/iPadOS`, `Android (fully managed)` or `iOS 26.1 23B85`; null = not known. */
+export function platformOf(text: string | null): string | null {
+  if (text === null) return null;
+  const lower = text.toLowerCase();
+  return PLATFORMS.find(([form]) => form.test(lower))?.[1] ?? null;
+}
+
+/** The version in a text such as `iOS 26.1 23B85`, `Android 14` or `26.1.0`; null = there is none. */
+export function versionIn(text: string | null): string | null {
+  return text === null
+    ? null
+    : (/(?:^|[^\d.\w])(\d{1,9}(?:\.\d{1,9}){0,5})(?![\w.])/.exec(text)?.[1] ?? null);
+}
+
+const COMPANY = new Set(
+  names(`
+  company corporate c s companyowned corporateowned corporatededicated corporateshared shared dedicated
+  institutional organization firma unternehmen unternehmenseigen entreprise 1
+`),
+);
+const PERSONAL = new Set(
+  names(`
+  personal employee e employeeowned personallyowned userowned byod private persönlich privat personnel 2
+`),
+);
+
+/** Who owns a device. Numbers are Intune's ownerType. */
+export function ownershipOf(text: string | null): Ownership {
+  const word = wordOf(text ?? '');
+  if (COMPANY.has(word)) return 'company';
+  return PERSONAL.has(word) ? 'personal' : 'unknown';
+}
+
+/** What manufacturers and managements write instead of a serial number. */
+const NO_SERIAL = new Set(
+  names(`
+  0 none unknown notavailable notapplicable defaultstring systemserialnumber tobefilledbyoem invalid
+  parallels x
+`),
+);
+
+/** A serial number; null = none. */
+export function serialOf(text: string | null): string | null {
+  if (text === null || text.includes('*') || /^0+$/.test(text)) return null;
+  return NO_SERIAL.has(wordOf(text)) || !/^[\w .:/-]{1,64}$/.test(text) ? null : text;
+}
+
+/** A UDID or another id of a device; null = none, or the one without a value. */
+export function udidOf(text: string | null): string | null {
+  if (text === null || !/^[0-9A-Za-z-]{8,64}$/.test(text)) return null;
+  return /^[0-]+$/.test(text) ? null : text;
+}
+
+/** The digits of an IMEI (3GPP TS 23.003 6.2.1): 14, a check digit, or two digits of the software; null = none. */
+export function imeiOf(text: string | null): string | null {
+  if (text === null || !/^[\d /.-]{14,24}$/.test(text)) return null;
+  const digits = text.replaceAll(/\D/g, '');
+  return digits.length < 14 || digits.length > 16 || /^0+$/.test(digits) ? null : digits;
+}
+
+/** A GUID that names something; null = none, or the one that is all zeros. */
+export function guidOf(text: string | null): string | null {
+  return text === null || /^[{]?[0-]+[}]?$/.test(text) ? null : text;
+}

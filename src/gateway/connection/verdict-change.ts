@@ -1,0 +1,156 @@
+// Owns what a changed or lapsed verdict does to the open exchange of one client connection.
+import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { Verdict } from '../../model/verdict.ts';
+import type { Concerned, PolicyEffect } from '../access/mass-change.ts';
+import type { QuarantineSession } from '../access/quarantine-session.ts';
+import { consequenceOf } from '../access/revalidation.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { replyWith } from '../exchange/steps.ts';
+import type { Step } from '../exchange/steps.ts';
+import type { Forwarder } from '../forward/forwarder.ts';
+import type { GatewayCore } from '../gateway-core.ts';
+import type { Downstream } from './downstream.ts';
+
+/** Ends a held poll as if its heartbeat had passed. */
+export const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
+const START_OVER: Step = replyWith({ kind: 'startOver' });
+
+/** Performs a step: the driver. */
+interface StepRunner {
+  run(exchange: Exchange, step: Step): void;
+}
+
+/** Decides again for the current exchange of one client connection. */
+export class VerdictChange implements Concerned {
+  private readonly downstream: Downstream;
+  private readonly core: GatewayCore;
+  private readonly forwarder: Forwarder;
+  private readonly quarantine: QuarantineSession;
+  private readonly steps: StepRunner;
+  /** The exchange of the last change; it may end before its new verdict is known. */
+  private concerned: Exchange | null = null;
+
+  constructor(
+    downstream: Downstream,
+    forwarder: Forwarder,
+    quarantine: QuarantineSession,
+    steps: StepRunner,
+  ) {
+    this.downstream = downstream;
+    this.core = downstream.core;
+    this.forwarder = forwarder;
+    this.quarantine = quarantine;
+    this.steps = steps;
+  }
+
+  /** Whether a change of these devices, or of users with these local parts, affects the current exchange. */
+  concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
+    const { exchange } = this.downstream;
+    if (exchange === null || exchange.device === null || exchange.user === null) return false;
+    return devices.has(exchange.device) || (users.size > 0 && users.has(foldedLocalPart(exchange.user)));
+  }
+
+  weigh(): PolicyEffect {
+    const { exchange } = this.downstream;
+    if (exchange === null || exchange.user === null || exchange.device === null) return 'same';
+    if (exchange.phase === 'reading' || exchange.phase === 'asking') {
+      this.onChange();
+      return 'same';
+    }
+    const before = exchange.verdict;
+    const verdict = this.core.peek(exchange, this.downstream);
+    if (verdict === before) return 'same';
+    return verdict?.action === 'allow' && before !== null && before.action !== 'allow'
+      ? 'releases'
+      : 'restricts';
+  }
+
+  onChange(): boolean {
+    const { exchange } = this.downstream;
+    if (exchange === null || exchange.user === null || exchange.device === null) return false;
+    switch (exchange.phase) {
+      case 'reading':
+        // It is looked up with the next part of the body.
+        exchange.verdict = null;
+        return false;
+      case 'asking':
+        exchange.overtaken = true;
+        return false;
+      case 'queued':
+        this.forwarder.leaveQueue(exchange);
+        break;
+      default:
+    }
+    this.concerned = exchange;
+    return true;
+  }
+
+  async revalidate(isMass: boolean): Promise<boolean> {
+    const { core, downstream } = this;
+    const { exchange } = downstream;
+    // The next request on the connection already has a verdict from after the change.
+    const isOther = exchange === null || exchange !== this.concerned;
+    const verdict = isOther
+      ? null
+      : (core.peek(exchange, downstream) ?? (await core.decide(exchange, downstream.address)));
+    if (isOther || downstream.exchange !== exchange) {
+      core.releases.forget(this);
+      return true;
+    }
+    if (verdict === null) return false;
+    const isRelease = exchange.phase === 'held' && verdict.action === 'allow';
+    if (isRelease && !core.releases.admit(this, isMass, core.deadlines.now)) return true;
+    if (!isRelease) core.releases.forget(this);
+    this.changeVerdict(exchange, verdict);
+    return true;
+  }
+
+  private changeVerdict(exchange: Exchange, verdict: Verdict): void {
+    const { downstream } = this;
+    const consequence = consequenceOf(exchange, verdict);
+    // A poll that ends because its phone is now allowed is logged with the old verdict.
+    if (consequence !== 'startOver' || verdict.action !== 'allow') exchange.verdict = verdict;
+    switch (consequence) {
+      case 'continue':
+        if (exchange.phase === 'queued') this.forwarder.onConnectionFree();
+        else if (exchange.phase === 'forwarded' && exchange.held)
+          downstream.timeouts.limitPoll(exchange, verdict);
+        break;
+      case 'renew': {
+        const reply = this.quarantine.renew(exchange, verdict);
+        if (reply === null) downstream.timeouts.recheckPoll(exchange);
+        else downstream.reply(exchange, reply);
+        break;
+      }
+      case 'startOver':
+        exchange.error = 'EASGATE_DECISION_CHANGED';
+        this.steps.run(exchange, START_OVER);
+        break;
+      case 'cut':
+        exchange.error = 'EASGATE_DECISION_CHANGED';
+        downstream.cut();
+    }
+  }
+
+  /** The heartbeat of the held poll ended, or its verdict lapsed. */
+  expireHeld(exchange: Exchange): void {
+    if (this.downstream.timeouts.isOver(exchange)) this.downstream.reply(exchange, this.quarantine.expire());
+    else this.expireVerdict(exchange);
+  }
+
+  /**
+   * The verdict of a poll lapsed, here or at the mail server, which does not appear in the change log. It is decided again: at a
+   * moment in time that concerns all phones, most polls go on.
+   */
+  expireVerdict(exchange: Exchange): void {
+    this.downstream.timeouts.passLapse(exchange);
+    this.concerned = exchange;
+    // A moment in time may let in thousands.
+    void this.revalidate(true).then((decided) => {
+      if (this.downstream.exchange !== exchange) return;
+      if (exchange.phase !== 'held' && exchange.phase !== 'forwarded') return;
+      // A poll rests on no verdict that has lapsed.
+      if (!decided || this.downstream.timeouts.isLapsed(exchange)) this.steps.run(exchange, POLL_OVER);
+    });
+  }
+}

@@ -1,0 +1,126 @@
+// Owns the promises of `easgate import --print` on the command line.
+import { spawn } from 'node:child_process';
+import { createReadStream, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { IMPORT_FORMATS } from '../../src/cli/commands/import.ts';
+import { FORMATS } from '../../src/feeds/mapping.ts';
+import { fixture } from '../feeds/read-lines.ts';
+import { runInProcess } from './run-in-process.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const lines = (out: string): Record<string, unknown>[] =>
+  out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('import', () => {
+  it('prints one JSON line a record, and says on standard error what the file is', async () => {
+    const { code, out, error } = await runInProcess(
+      'import',
+      fixture('intune-devices-with-inventory.csv'),
+      '--print',
+    );
+    expect([code, lines(out).map(({ type, source }) => [type, source])]).toEqual([
+      0,
+      Array.from({ length: 3 }, () => ['device', 'intune']),
+    ]);
+    expect(error).toContain('format: intune (device report of Intune), by its content');
+    expect(error).toContain('3 devices; 0 refused');
+  });
+
+  it('takes the name of the source, the order of dates and their zone', async () => {
+    const file = fixture('get-mobiledevicestatistics-notypeinfo.csv');
+    const { out } = await runInProcess(
+      'import',
+      file,
+      '--print',
+      '--source',
+      'mail',
+      '--dates',
+      'month-first',
+      '--time-zone',
+      'Europe/Berlin',
+    );
+    expect(lines(out)[0]).toMatchObject({ source: 'mail', lastCheckIn: '2026-11-20T04:59:00Z' });
+  });
+
+  it('warns of values that were not understood', async () => {
+    const { error } = await runInProcess(
+      'import',
+      fixture('get-mobiledevicestatistics-notypeinfo.csv'),
+      '--print',
+      '--dates',
+      'day-first',
+    );
+    expect(error).toContain('a value was not understood');
+  });
+
+  it.each([
+    [['import', 'no-such-file.csv', '--print'], 1, 'EASGATE_FILE'],
+    [
+      ['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--format', 'intune'],
+      1,
+      'EASGATE_IMPORT_FORMAT',
+    ],
+    [['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--source', 'a b'], 1, 'EASGATE_USAGE'],
+    [
+      ['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--time-zone', 'Nowhere'],
+      1,
+      'EASGATE_USAGE',
+    ],
+    [['import', fixture('jamf-webhook-mobiledevice.json')], 2, '--print'],
+    [['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--format', 'xlsx'], 2, 'xlsx'],
+  ])('%j ends with %i and says why', async (words, code, message) => {
+    const ended = await runInProcess(...words);
+    expect([ended.code, ended.out]).toEqual([code, '']);
+    expect(ended.error).toContain(message);
+  });
+
+  it('offers the formats that there are', () => {
+    expect(IMPORT_FORMATS).toEqual(['auto', ...FORMATS]);
+  });
+
+  it('ends when nobody reads any more', async () => {
+    const script = `"${process.execPath}" "${MAIN}" import "${fixture('intune-devices-with-inventory.csv')}" --print | head -c 10`;
+    const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [out, error] = ['', ''];
+    child.stdout.on('data', (piece) => (out += String(piece)));
+    child.stderr.on('data', (piece) => (error += String(piece)));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect([code, out]).toEqual([0, '{"type":"d']);
+    expect(error).not.toContain('Error');
+  });
+
+  it('reads a pipe in place of a file', async () => {
+    const script = `mkfifo "$1/pipe" && { cat "${fixture('jamf-classic-mobiledevice.json')}" > "$1/pipe" & "${process.execPath}" "${MAIN}" import "$1/pipe" --print; }`; // prettier-ignore
+    const folder = mkdtempSync(join(tmpdir(), 'easgate-pipe-'));
+    try {
+      const child = spawn('sh', ['-c', script, 'sh', folder], { stdio: ['ignore', 'pipe', 'ignore'] });
+      let out = '';
+      for await (const piece of child.stdout) out += String(piece);
+      expect(lines(out)).toMatchObject([{ id: 'a1b2c3d4e5f6g7h8i9j0k1l2m3' }]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('reads standard input, and leaves no file behind', async () => {
+    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('easgate-import-'));
+    const child = spawn(process.execPath, [MAIN, 'import', '-', '--print'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    createReadStream(fixture('graph-manageddevices-page1.json')).pipe(child.stdin);
+    let out = '';
+    for await (const piece of child.stdout) out += String(piece);
+    expect(lines(out).map(({ id }) => id)).toEqual(['a1b2c3d4e5f6g7h8i9j0k1l2m3', 'androidc1234567890']);
+    const after = readdirSync(tmpdir()).filter((name) => name.startsWith('easgate-import-'));
+    expect(after.filter((name) => !before.includes(name))).toEqual([]);
+  });
+});

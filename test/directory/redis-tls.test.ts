@@ -1,0 +1,72 @@
+// Owns the promises of TLS to Redis: the server's certificate is checked against the configured authority, and the gateway shows its
+// own one.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { RedisTls } from '../../src/directory/redis/redis-connection.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { createAuthority } from '../support/servers/certificates.ts';
+import type { Authority, Credentials } from '../support/servers/certificates.ts';
+import { BY_TEST, alice, decision, phone } from '../support/servers/directory-records.ts';
+import { freePort } from '../support/servers/free-port.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
+
+checkLeaksAtEnd();
+
+let folder: string;
+let redis: TestRedis;
+let authority: Authority;
+let own: Credentials;
+let url: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-tls-'));
+  authority = await createAuthority();
+  const server = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }] });
+  own = await authority.issue({ commonNames: ['gateway'] });
+  const files = {
+    'ca.pem': authority.certificate,
+    'server.pem': server.certificate,
+    'server.key': server.key,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const secure = await freePort();
+  redis = await startRedis([
+    '--tls-port',
+    String(secure),
+    '--tls-ca-cert-file',
+    join(folder, 'ca.pem'),
+    '--tls-cert-file',
+    join(folder, 'server.pem'),
+    '--tls-key-file',
+    join(folder, 'server.key'),
+    '--tls-auth-clients',
+    'yes',
+  ]);
+  url = `rediss://127.0.0.1:${secure}/0`;
+});
+afterAll(async () => {
+  await redis.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const open = (tls: RedisTls): Promise<RedisStore> =>
+  RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 5_000, tls });
+
+it('a store is used over TLS with both certificates', async () => {
+  const store = await open({ ca: authority.certificate, cert: own.certificate, key: own.key });
+  await store.decide({ device: phone, user: null }, decision('block'), BY_TEST);
+  expect((await store.lookup(alice, phone)).deviceDecision?.action).toBe('block');
+  await store.close();
+});
+
+it('a server of an authority that is not trusted is refused, and the error says so', async () => {
+  await expect(open({ cert: own.certificate, key: own.key })).rejects.toThrow(/certificate is not trusted/);
+});
+
+it('a gateway without a certificate is refused by the server', async () => {
+  await expect(open({ ca: authority.certificate })).rejects.toMatchObject({ code: 'EASGATE_REDIS' });
+});

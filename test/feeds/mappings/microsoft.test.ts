@@ -1,0 +1,204 @@
+// Owns the promises about Intune's reports and Graph: every column variant and state, and no guess towards compliance.
+import { describe, expect, it } from 'vitest';
+import { onlyDevice, readContent, readJson } from '../read-lines.ts';
+
+const graphDevice = (fields: object): object => ({ id: 'x', easDeviceId: 'ApplX1', managementAgent: 'mdm', lastSyncDateTime: '2026-11-20T06:02:10Z', ...fields }); // prettier-ignore
+
+describe('a compliance state of Graph', () => {
+  it.each([
+    ['compliant', true],
+    ['noncompliant', false],
+    ['inGracePeriod', true],
+    ['conflict', null],
+    ['error', null],
+    ['configManager', null],
+    ['unknown', null],
+    ['somethingNew', null],
+    [null, null],
+  ])('%s means %s', async (complianceState, compliant) => {
+    const device = await onlyDevice(readJson({ value: [graphDevice({ complianceState })] }));
+    expect(device.compliant).toBe(compliant);
+    expect(device.problems).toHaveLength(complianceState === 'somethingNew' ? 1 : 0);
+  });
+
+  it('in a grace period has its end; other states have none', async () => {
+    const end = { complianceGracePeriodExpirationDateTime: '2026-12-24T00:00:00Z' };
+    const inGrace = await onlyDevice(readJson(graphDevice({ complianceState: 'inGracePeriod', ...end })));
+    expect(inGrace).toMatchObject({ compliant: true, graceUntil: '2026-12-24T00:00:00Z' });
+    const compliant = await onlyDevice(readJson(graphDevice({ complianceState: 'compliant', ...end })));
+    expect(compliant.graceUntil).toBeNull();
+  });
+});
+
+describe('management by Graph', () => {
+  it.each([
+    [{ managementAgent: 'mdm' }, true],
+    [{ managementAgent: 'easMdm' }, true],
+    [{ managementAgent: 'googleCloudDevicePolicyController' }, true],
+    [{ managementAgent: 'eas' }, false],
+    [{ managementAgent: 'msSense' }, false],
+    [{ managementAgent: 'unknown' }, null],
+    [{ managementAgent: 'mdm', deviceRegistrationState: 'revoked' }, false],
+    [{ managementAgent: 'mdm', deviceRegistrationState: 'notRegistered' }, false],
+    [{ managementAgent: 'mdm', deviceRegistrationState: 'keyConflict' }, true],
+    [{ managementAgent: 'mdm', managementState: 'wipePending' }, false],
+    [{ managementAgent: 'mdm', managementState: 'retireCanceled' }, true],
+  ])('%j means %s', async (fields, managed) => {
+    expect((await onlyDevice(readJson(graphDevice(fields)))).managed).toBe(managed);
+  });
+});
+
+it('a threat defence that reports a device as compromised counts, whatever jailBroken says', async () => {
+  const device = await onlyDevice(
+    readJson(graphDevice({ jailBroken: 'False', partnerReportedThreatState: 'compromised' })),
+  );
+  expect(device.compromised).toBe(true);
+});
+
+describe("Intune's export without a language", () => {
+  const HEAD =
+    'DeviceId,DeviceName,ComplianceState,ComplianceState_loc,OwnerType,OwnerType_loc,LastContact,InGracePeriodUntil,UPN,OS,OS_loc,ManagementAgents,ManagementAgents_loc';
+  const row = (...cells: string[]): Promise<unknown> =>
+    onlyDevice(readContent(`${HEAD}\r\n${cells.join(',')}\r\n`));
+
+  it('is read by its numbers where the texts are in an unknown language', async () => {
+    expect(
+      await row(
+        'aaa11111-1111-4aaa-8bbb-0000000000a1',
+        'x',
+        '254',
+        'en kegleperiode',
+        '2',
+        'henkilö',
+        '2026-11-20 06:02:10.0000000',
+        '2026-12-24 00:00:00.0000000',
+        'A@Example.com',
+        'iOS',
+        'iOS',
+        '2',
+        'MDM',
+      ),
+    ).toMatchObject({
+      compliant: true,
+      graceUntil: '2026-12-24T00:00:00Z',
+      ownership: 'unknown',
+      owner: 'a@example.com',
+      managed: true,
+    });
+  });
+
+  it.each([
+    ['1', 'Compliant', true],
+    ['2', 'Not compliant', false],
+    ['2', 'Nicht konform', false],
+    ['1', 'Konform', true],
+    ['4', 'Error', null],
+    ['0', 'Not evaluated', null],
+    ['2', 'Compliant', null],
+    ['1', 'jotain muuta', true],
+  ])('%s, %s means %s', async (number, text, compliant) => {
+    expect(await row('aaa11111-1111-4aaa-8bbb-0000000000a1', 'x', number, text, '1', 'Company', '', '', 'a@example.com', 'iOS', 'iOS', '2', 'MDM')).toMatchObject({ compliant }); // prettier-ignore
+  });
+});
+
+it('an export with other columns in another order, semicolons and Windows-1252 is read', async () => {
+  const text =
+    'Gerätename;Compliance;EAS activation ID;Something new;Primary user UPN;Last check-in;Managed by\r\nMüllers iPhone;Konform;A1B2C3;x;J.Müller@example.com;20.11.2026 06:02;Intune\r\n';
+  const device = await onlyDevice(readContent(Buffer.from(text, 'latin1')));
+  expect(device).toMatchObject({
+    id: 'a1b2c3',
+    compliant: true,
+    managed: true,
+    owner: 'j.müller@example.com',
+    lastCheckIn: '2026-11-20T06:02:00Z',
+  });
+});
+
+describe('users of Graph', () => {
+  it('have the names that people sign in with, and no other proxy address', async () => {
+    const { users, refused } = await readJson({
+      value: [
+        {
+          id: 'u1',
+          userPrincipalName: 'Alice@Contoso.com',
+          mail: 'alice.b@contoso.com',
+          proxyAddresses: [
+            'SMTP:alice.b@contoso.com',
+            'smtp:a@contoso.com',
+            'x500:/o=x',
+            'SIP:alice@contoso.com',
+          ],
+          accountEnabled: false,
+          onPremisesSamAccountName: 'alice',
+          onPremisesDomainName: 'contoso.com',
+        },
+        { id: 'u2', '@removed': { reason: 'deleted' } },
+      ],
+    });
+    expect(users).toMatchObject([
+      {
+        id: 'alice@contoso.com',
+        aliases: ['alice.b@contoso.com', 'a@contoso.com', String.raw`contoso.com\alice`],
+        enabled: false,
+        groups: null,
+      },
+    ]);
+    expect(refused).toHaveLength(1);
+  });
+
+  it('of the admin centre have joined addresses and a blocked sign-in', async () => {
+    const { users } = await readContent(
+      'Block credential,Display name,Proxy addresses,User principal name\nTrue,Alice,SMTP:a+tag@contoso.com+smtp:b@contoso.com,alice@contoso.com\n',
+    );
+    expect(users).toMatchObject([
+      { id: 'alice@contoso.com', aliases: ['a+tag@contoso.com', 'b@contoso.com'], enabled: false },
+    ]);
+  });
+});
+
+it('groups come with their members, or are refused', async () => {
+  const { lines } = await readJson({
+    value: [
+      {
+        id: 'g',
+        displayName: 'Staff',
+        securityEnabled: true,
+        groupTypes: [],
+        members: [{ userPrincipalName: 'Alice@Contoso.com' }],
+      },
+      { id: 'h', displayName: 'Board', securityEnabled: true, groupTypes: [] },
+    ],
+  });
+  expect(lines).toMatchObject([
+    { type: 'group', id: 'Staff', members: ['alice@contoso.com'] },
+    { type: 'refused' },
+  ]);
+});
+
+it('an export of the Graph module for PowerShell, with a type name in a column, is read', async () => {
+  const text =
+    '#TYPE Microsoft.Graph\r\n"Id","DeviceName","EasDeviceId","ComplianceState","ManagementAgent","LastSyncDateTime","AdditionalProperties"\r\n"1","x","A1B2","noncompliant","easMdm","11/20/2026 6:02:10 AM","System.Collections.Generic.Dictionary`2[System.String,System.Object]"\r\n';
+  expect(await onlyDevice(readContent(text))).toMatchObject({
+    id: 'a1b2',
+    compliant: false,
+    managed: true,
+    lastCheckIn: '2026-11-20T06:02:10Z',
+    problems: [],
+  });
+});
+
+it('serial numbers and IMEIs that a spreadsheet changed are unknown, and that is said', async () => {
+  const text = 'Device ID,EAS activation ID,Serial number,IMEI\nd1,A1B2C3,1.2E+11,3.5E+14\n';
+  const device = await onlyDevice(readContent(text));
+  expect([device.serialNumber, device.imei, device.problems.length]).toEqual([null, null, 2]);
+});
+
+it('answers of a batch of Graph are read', async () => {
+  const body = { value: [graphDevice({ complianceState: 'noncompliant' })] };
+  expect(
+    await onlyDevice(readJson({ responses: [{ id: '1', status: 200, headers: {}, body }] })),
+  ).toMatchObject({
+    id: 'applx1',
+    compliant: false,
+  });
+});

@@ -1,0 +1,156 @@
+// Owns the promises about times in files: every culture that exporters write, and no guess about the order of day and month.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TimeOrders } from '../../src/feeds/columns-of-times.ts';
+import { isTimeZone, isoTime, needsOrder, orderIn, readTime } from '../../src/feeds/times.ts';
+import type { DayOrder } from '../../src/feeds/times.ts';
+
+function read(text: string, order: DayOrder | null = null, zone = 'UTC'): string {
+  const time = readTime(text, { order, zone });
+  return typeof time === 'object' ? isoTime(time.at) : time;
+}
+
+describe('a time', () => {
+  it.each([
+    ['2026-11-20T06:02:10Z', '2026-11-20T06:02:10Z'],
+    ['2026-11-20 06:02:10.0000000', '2026-11-20T06:02:10Z'],
+    ['2026-11-20T06:02:10.5720125Z', '2026-11-20T06:02:10.572Z'],
+    ['2026-11-20T06:02:10.000+0000', '2026-11-20T06:02:10Z'],
+    ['2026-11-20T06:02:10-05:00', '2026-11-20T11:02:10Z'],
+    ['2026-11-20', '2026-11-20T00:00:00Z'],
+    ['11/20/2026 5:59:00 AM', '2026-11-20T05:59:00Z'],
+    ['11/20/2026 12:05:00 AM', '2026-11-20T00:05:00Z'],
+    ['11/20/2026 12:05:00 PM', '2026-11-20T12:05:00Z'],
+    // ICU 72 and later: a narrow no-break space in front of PM.
+    ['11/20/2026 5:59:00\u202fPM', '2026-11-20T17:59:00Z'],
+    ['20/11/2026 05:59:00', '2026-11-20T05:59:00Z'],
+    ['20-11-2026 05:59', '2026-11-20T05:59:00Z'],
+    ['20.11.2026 05:59:00', '2026-11-20T05:59:00Z'],
+    ['02.03.2026 09:12:01', '2026-03-02T09:12:01Z'],
+    ['20.11.2026 5.59.00', '2026-11-20T05:59:00Z'],
+    ['2026. 11. 20. 5:59:00', '2026-11-20T05:59:00Z'],
+    ['2026/11/20 5:59:00', '2026-11-20T05:59:00Z'],
+    ['2026/11/20 下午 05:59:00', '2026-11-20T17:59:00Z'],
+    ['2026-11-20 오전 5:59:00', '2026-11-20T05:59:00Z'],
+    ['20/11/2026 5:59:00 π.μ.', '2026-11-20T05:59:00Z'],
+    ['20/11/2026 5:59:00 p. m.', '2026-11-20T17:59:00Z'],
+    ['2026/11/20 at 6:02 AM', '2026-11-20T06:02:00Z'],
+    ['Fri, 20 Nov 2026 05:59:00 GMT', '2026-11-20T05:59:00Z'],
+    ['Friday, November 20, 2026 5:59:00 AM', '2026-11-20T05:59:00Z'],
+    ['1795154530000', '2026-11-20T06:02:10Z'],
+    ['1795154530', '2026-11-20T06:02:10Z'],
+    ['/Date(1795154530000)/', '2026-11-20T06:02:10Z'],
+    [String.raw`\/Date(1795154530000+0100)\/`, '2026-11-20T06:02:10Z'],
+  ])('%s is read', (text, expected) => {
+    expect(read(text)).toBe(expected);
+  });
+
+  it.each([
+    '0001-01-01T00:00:00Z',
+    '0001-01-01T00:00:00.000',
+    '1/1/0001 12:00:00 AM',
+    '01.01.0001 00:00:00',
+    '1601-01-01T00:00:00Z',
+    '9999-12-31 23:59:59.9999999',
+    '12/31/9999 11:59:59 PM',
+    '/Date(-62135596800000)/',
+    '0',
+    '',
+  ])('%s means never', (text) => {
+    expect(read(text)).toBe('never');
+  });
+
+  it.each([
+    'yesterday',
+    '2026-13-01',
+    '2026-02-30',
+    '31/02/2026',
+    '46346.25',
+    '2026-11-20 25:00',
+    '2026-11-20 05:61',
+    '20-11-26',
+    'x'.repeat(200),
+  ])('%s is not understood', (text) => {
+    expect(read(text)).toBe('unreadable');
+  });
+
+  it('without an offset is in the zone that was given; of an hour that comes twice it is the first', () => {
+    expect(read('02.03.2026 09:12:01', null, 'Europe/Berlin')).toBe('2026-03-02T08:12:01Z');
+    expect(read('25.10.2026 02:30', null, 'Europe/Berlin')).toBe('2026-10-25T00:30:00Z');
+    expect(read('2026-11-20T06:02:10Z', null, 'Europe/Berlin')).toBe('2026-11-20T06:02:10Z');
+    expect([isTimeZone('Europe/Berlin'), isTimeZone('Berlin')]).toEqual([true, false]);
+  });
+
+  it('whose day and month could change places is not guessed', () => {
+    expect(read('3/2/2026 8:12:01 AM')).toBe('ambiguous');
+    expect(read('3/2/2026 8:12:01 AM', 'monthFirst')).toBe('2026-03-02T08:12:01Z');
+    expect(read('3/2/2026 8:12:01 AM', 'dayFirst')).toBe('2026-02-03T08:12:01Z');
+    expect(read('2/2/2026')).toBe('2026-02-02T00:00:00Z');
+    expect([needsOrder('3/2/2026 8:12'), needsOrder('2/2/2026'), needsOrder('2026-03-02')]).toEqual([true, false, false]); // prettier-ignore
+  });
+
+  it('never throws, whatever the text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        readTime(text, { order: null, zone: 'UTC' });
+        orderIn(text);
+      }),
+    );
+  });
+
+  it('is read back in the forms of .NET cultures', () => {
+    const instant = fc.date({
+      min: new Date('1995-01-01'),
+      max: new Date('2100-01-01'),
+      noInvalidDate: true,
+    });
+    fc.assert(
+      fc.property(instant, (date) => {
+        const at = Math.floor(date.getTime() / 1_000) * 1_000;
+        const parts = new Date(at);
+        const [year, month, day] = [parts.getUTCFullYear(), parts.getUTCMonth() + 1, parts.getUTCDate()];
+        const [hour, minute, second] = [
+          parts.getUTCHours(),
+          pad(parts.getUTCMinutes()),
+          pad(parts.getUTCSeconds()),
+        ];
+        const half = `${hour % 12 === 0 ? 12 : hour % 12}:${minute}:${second} ${hour < 12 ? 'AM' : 'PM'}`;
+        const expected = isoTime(at);
+        expect(read(`${month}/${day}/${year} ${half}`, 'monthFirst')).toBe(expected);
+        expect(read(`${pad(day)}/${pad(month)}/${year} ${pad(hour)}:${minute}:${second}`, 'dayFirst')).toBe(
+          expected,
+        );
+        expect(read(`${pad(day)}.${pad(month)}.${year} ${pad(hour)}:${minute}:${second}`)).toBe(expected);
+        expect(read(`${year}-${pad(month)}-${pad(day)} ${pad(hour)}:${minute}:${second}`)).toBe(expected);
+        expect(read(String(at))).toBe(expected);
+      }),
+    );
+  });
+});
+
+const pad = (value: number): string => String(value).padStart(2, '0');
+
+describe('the order of a column', () => {
+  const orderOf = (values: Readonly<Record<string, readonly string[]>>, column: string): DayOrder | null => {
+    const orders = new TimeOrders();
+    for (const [name, written] of Object.entries(values))
+      for (const text of written) orders.observe(name, text);
+    return orders.order(column);
+  };
+
+  it('is what any of its values shows: a number beyond 12, or d/MM/yyyy', () => {
+    expect(orderOf({ a: ['3/2/2026', '11/20/2026'] }, 'a')).toBe('monthFirst');
+    expect(orderOf({ a: ['3/2/2026', '20/11/2026'] }, 'a')).toBe('dayFirst');
+    expect(orderOf({ a: ['3/02/2026'] }, 'a')).toBe('dayFirst');
+  });
+
+  it('is not known where nothing shows it, or two values contradict each other', () => {
+    expect(orderOf({ a: ['3/2/2026', '4/5/2026'] }, 'a')).toBeNull();
+    expect(orderOf({ a: ['20/11/2026', '11/20/2026'] }, 'a')).toBeNull();
+  });
+
+  it('is that of the other columns where it shows nothing itself, if they agree', () => {
+    expect(orderOf({ a: ['3/2/2026'], b: ['11/20/2026'] }, 'a')).toBe('monthFirst');
+    expect(orderOf({ a: ['3/2/2026'], b: ['11/20/2026'], c: ['20/11/2026'] }, 'a')).toBeNull();
+  });
+});

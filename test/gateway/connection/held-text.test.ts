@@ -1,0 +1,50 @@
+// Owns the promises about the text that held polls keep in memory.
+import { expect, it } from 'vitest';
+import { GateMemo } from '../../../src/gateway/access/gate.ts';
+import { keepShortText } from '../../../src/gateway/connection/held-text.ts';
+import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
+import { collector } from '../../support/checks/heap.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
+import { PING, request } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
+
+checkLeaks();
+
+const POLLS = 60;
+const LONG = 8_000;
+
+it('a held poll does not keep the rest of its head', async () => {
+  const backend = await backendOf(() => undefined);
+  const gateway = await gatewayOf(backend);
+  const liveBytes = collector();
+  /** Growth of the memory in use by polls with so many more bytes in their heads. */
+  const growthOf = async (padding: number): Promise<number> => {
+    const [before, held] = [liveBytes(), gateway.heldPolls()];
+    for (let index = 0; index < POLLS; index++) {
+      const phone = await phoneOf(gateway);
+      const name = String(held + index).padStart(8, '0');
+      const extra = ['User-Agent: A long name of a phone/1.0', `X-Padding: ${name.repeat(padding / 8)}`];
+      phone.send(request('Ping', PING, extra, `PHONE${name}`));
+    }
+    await until(() => gateway.heldPolls() === held + POLLS);
+    // The mail server of this test keeps what it received.
+    backend.requests.length = 0;
+    for (const connection of backend.connections) connection.received = '';
+    return liveBytes() - before;
+  };
+  await growthOf(8);
+  const short = await growthOf(8);
+  expect((await growthOf(LONG)) - short).toBeLessThan((POLLS * LONG) / 2);
+});
+
+it('polls of one user agent share its text, and odd ones are copied', () => {
+  const held = (userAgent: string | null): string | null => {
+    const exchange = new Exchange(0);
+    exchange.userAgent = userAgent;
+    keepShortText(exchange, new GateMemo(), 'mail.example.com');
+    return exchange.userAgent;
+  };
+  for (const agent of ['Apple-iPhone15C2/2107.102', 'x'.repeat(5_000), '', null])
+    expect([held(agent), held(agent)]).toEqual([agent, agent]);
+});

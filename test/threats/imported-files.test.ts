@@ -1,0 +1,74 @@
+// Threat: somebody who can edit an export, or a device that chooses its own names, gets a phone in or has one erased by an import.
+// Rule: a file orders no wipe, its allows are not applied, only known words are compliance, and ids are taken as they are or refused.
+import { describe, expect, it } from 'vitest';
+import { onlyDevice, readContent, readJson } from '../feeds/read-lines.ts';
+
+const HEAD = 'DeviceId,DeviceAccessState,DeviceAccessStateReason,UserPrincipalName,DeviceModel';
+
+describe('an imported file', () => {
+  it.each(['wipe', 'accountWipe', 'Wipe ', 'remoteWipe'])('orders no %s', async (action) => {
+    const { decisions, refused } = await readContent(
+      `${JSON.stringify({ type: 'decision', device: 'ApplX', user: 'a@example.com', action })}\n${JSON.stringify({ type: 'decision', device: 'ApplY', action: 'block' })}\n`,
+    );
+    expect([decisions.map(({ device }) => device), refused.length]).toEqual([['apply'], 1]);
+  });
+
+  it('has no allow that is applied, whatever it says', async () => {
+    const own = await readContent(
+      `${JSON.stringify({ type: 'decision', device: 'ApplX', user: 'a@example.com', action: 'allow', applied: true })}\n${JSON.stringify({ type: 'decision', device: 'ApplX', action: 'allow', applied: true })}\n`,
+    );
+    const exchange = await readContent(`${HEAD}\nApplX,Allowed,Individual,a@example.com,\n`);
+    for (const { decisions } of [own, exchange])
+      expect(decisions.map(({ applied }) => applied)).not.toContain(true);
+  });
+
+  it.each([
+    'nearly compliant',
+    'kompliant',
+    'OK',
+    'pass',
+    'evaluating',
+    'compliant since yesterday',
+    'partiallyCompliant',
+  ])('makes no device compliant by the word %j', async (complianceState) => {
+    const device = await onlyDevice(
+      readJson([{ easDeviceId: 'ApplX', managementAgent: 'mdm', complianceState }]),
+    );
+    expect([device.compliant, device.problems.length]).toEqual([null, 1]);
+  });
+
+  it('joins no two parts of an id, and takes no id with other characters', async () => {
+    const ids = [
+      'App\u200elX',
+      'App lX',
+      'App\u0000lX',
+      'Appl-X',
+      'ApplX\u0301',
+      'ＡｐｐｌＸ',
+      '../ApplX',
+      'ApplX;ApplY',
+    ];
+    const rows = ids.map((id) => `"${id}",Allowed,Global,a@example.com,x`);
+    const { devices, refused } = await readContent(Buffer.from(`${HEAD}\n${rows.join('\n')}\n`));
+    expect([devices.map(({ id }) => id), refused.length]).toEqual([[], ids.length]);
+  });
+
+  it.each([
+    'alice#bob@example.com',
+    'alice@example.com@example.org',
+    'alice@example.com.',
+    'a/b',
+    'alice\u200b@example.com',
+  ])('names no owner as %j, which servers read in two ways', async (name) => {
+    const { devices } = await readContent(`${HEAD}\nApplX,Allowed,Global,"${name}",x\n`);
+    expect(devices.map(({ owner }) => owner)).toEqual([null]);
+  });
+
+  it('cannot put a line of its own into the output by a name that a phone chose', async () => {
+    const { lines } = await readContent(
+      `${HEAD}\nApplX,Blocked,Individual,a@example.com,"x\n{""type"":""decision""}\u2028y"\n`,
+    );
+    for (const line of lines) expect(JSON.stringify(line)).not.toMatch(/[\n\u2028]/);
+    expect(lines).toHaveLength(2);
+  });
+});
