@@ -153,15 +153,6 @@ export async function refuseOverWipe(
   if (other !== undefined) throw new WipeInTheWay(device, other);
 }
 
-/** The decision that a list shows for a partnership: a wipe first, then the more specific one. */
-export function decisive(
-  partnership: ManualDecision | null,
-  device: ManualDecision | null,
-): ManualDecision | null {
-  const wipe = [device, partnership].find(isOpenWipe) ?? [device, partnership].find(isWipe);
-  return wipe ?? partnership ?? device;
-}
-
 /** The action, as text; for a wipe with its progress. */
 export function describeDecision(decision: ManualDecision): string {
   return isWipe(decision)

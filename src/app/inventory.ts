@@ -5,25 +5,15 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { otherSpellings } from '../identity/device.ts';
 import type { DecisionChange, ImportedDecision, ManualDecision } from '../model/decision.ts';
 import type { DeviceReport } from '../model/device.ts';
-import { decisive } from './decisions.ts';
+import { ACCESS_STATES, STATES_OF_ACTIONS, stateOfAction } from '../model/access-state.ts';
+import type { AccessState } from '../model/access-state.ts';
+import { decisive } from '../model/wipe.ts';
 import { allDevices, deviceListing, partnershipListings } from './entries.ts';
 import type { DeviceListing, PartnershipListing } from './entries.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';
 import { among, containing, matching, nearText } from './text-filter.ts';
-
-/** The state by the last verdict: `wiping` = a wipe order was sent, `unseen` = the device has no partnership. */
-export type AccessState = 'allowed' | 'quarantined' | 'blocked' | 'wiping' | 'unseen';
-
-/** All of {@link AccessState}. */
-export const ACCESS_STATES: readonly AccessState[] = [
-  'allowed',
-  'quarantined',
-  'blocked',
-  'wiping',
-  'unseen',
-];
 
 /** One partnership, or a device without one. */
 export interface InventoryRow {
@@ -74,7 +64,7 @@ export const INVENTORY_FIELDS: SortFields<InventoryRow> = {
 };
 
 /** Accepted values for a decision in filters. */
-const DECISION_WORDS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
+export const DECISION_WORDS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
 
 /** Devices with their users, and (unless `onlyPartnerships`) devices without a partnership. @throws ProgramError */
 export async function listInventory(
@@ -120,17 +110,9 @@ function compare(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
-const STATES: Readonly<Record<string, AccessState>> = {
-  allow: 'allowed',
-  quarantine: 'quarantined',
-  block: 'blocked',
-  wipe: 'wiping',
-  accountWipe: 'wiping',
-};
-
 /** The state of a partnership by its last verdict. */
 export function stateOf({ record }: PartnershipListing): AccessState {
-  return STATES[record.lastVerdict] ?? 'unseen';
+  return stateOfAction(record.lastVerdict);
 }
 
 /** Records of a row that are not understood, by name: the device is kept out until they are written anew. */
@@ -173,7 +155,7 @@ function compileFilter(filter: InventoryFilter): Keeps {
     conditions.push((row) => matches(row.device));
   }
   if (filter.states !== undefined) {
-    const matches = among(filter.states, ACCESS_STATES, STATES);
+    const matches = among(filter.states, ACCESS_STATES, STATES_OF_ACTIONS);
     conditions.push((row) => matches(row.state));
   }
   if (filter.reasons !== undefined) {

@@ -9,6 +9,7 @@ import { registerExport } from './commands/export.ts';
 import { registerJournal } from './commands/journal.ts';
 import { registerImport } from './commands/import.ts';
 import { registerPolicy } from './commands/policy.ts';
+import { registerReports } from './commands/report.ts';
 import { registerStore } from './commands/store.ts';
 import { registerTools } from './commands/tools.ts';
 import { defaultConfig } from './config-path.ts';
@@ -50,6 +51,7 @@ export function defineProgram(): Command {
   registerDirectory(program);
   registerPolicy(program);
   registerJournal(program);
+  registerReports(program);
   registerImport(program);
   registerExport(program);
   registerFeeds(program);
@@ -92,8 +94,9 @@ function optionDescription({ long, description, argChoices, defaultValue }: Opti
   return more.length === 0 ? description : `${description} (${more.join('; ')})`;
 }
 
-/** Internal command that `serve` starts. */
+/** Internal commands that `serve` starts. */
 const WORKER = 'worker';
+const CONTROL = 'control';
 
 /** Runs one command; the exit code is set, or the process ended. Never rejects. */
 export async function runProgram(arguments_: readonly string[]): Promise<void> {
@@ -101,6 +104,8 @@ export async function runProgram(arguments_: readonly string[]): Promise<void> {
   try {
     if (arguments_[0] === WORKER && process.send !== undefined)
       (await import('../worker/worker.ts')).runWorker();
+    else if (arguments_[0] === CONTROL && process.send !== undefined)
+      (await import('../control/control.ts')).runControl();
     else await defineProgram().parseAsync([...arguments_], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {

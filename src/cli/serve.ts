@@ -12,6 +12,7 @@ import { workerCount } from '../config/worker-count.ts';
 import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.ts';
 import type { ServedPolicy } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
+import { ControlProcess } from '../supervisor/control-process.ts';
 import { FileWatch } from '../supervisor/file-watch.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
 import type { GatewayState } from '../supervisor/health-server.ts';
@@ -60,6 +61,9 @@ class Primary {
   private phase: GatewayState['phase'] = 'starting';
   private reloading: Promise<void> = Promise.resolve();
   private workers: readonly ProcessIdentity[] = [];
+  private workerPids: readonly number[] = [];
+  private controlPid: number | null = null;
+  private readonly control: ControlProcess;
   private stopping = false;
   private renewing = false;
   /** Log files were rotated during the start, before the supervisor could be notified. */
@@ -71,6 +75,15 @@ class Primary {
     this.loaded = loadUsable(path);
     this.config = this.loaded.config;
     this.log = openLog(this.config.log.level, this.config.log.destination);
+    this.control = new ControlProcess({
+      entry: process.argv[1] ?? '',
+      args: ['control'],
+      onEvent: this.onEvent,
+      onPid: (pid) => {
+        this.controlPid = pid;
+        this.recordProcesses();
+      },
+    });
     this.certificates = new CertificateKeeper(this.config, this.onEvent, () =>
       this.supervisor?.reloadCertificates(),
     );
@@ -113,15 +126,24 @@ class Primary {
         entry: process.argv[1] ?? '',
         args: ['worker'],
         onEvent: this.onEvent,
-        onWorkers: (pids) => this.recordWorkers(pids),
+        onWorkers: (pids) => {
+          this.workerPids = pids;
+          this.recordProcesses();
+        },
         onOutdated: () => this.renew(),
       }),
     );
     if (this.rotated) this.supervisor.reopenLogs();
     this.phase = 'serving';
+    this.useControl(config, source);
     await this.openStatus(config);
     this.certificates.follow(this.config);
     this.watchPolicy();
+  }
+
+  /** Nothing waits for it. */
+  private useControl({ control }: Config, source: ConfigSource): void {
+    void this.control.use(control.enabled ? source : null);
   }
 
   private announce(): void {
@@ -147,8 +169,9 @@ class Primary {
     }
   }
 
-  /** Records the workers, so that the next gateway finds them if this one is killed. */
-  private recordWorkers(pids: readonly number[]): void {
+  /** Records the processes, so that the next gateway finds them if this one is killed. */
+  private recordProcesses(): void {
+    const pids = this.controlPid === null ? this.workerPids : [...this.workerPids, this.controlPid];
     this.workers = pids.map((pid) => this.workers.find((known) => known.pid === pid) ?? identityOf(pid));
     try {
       recordWorkers(this.config.workers.pidFile, this.workers);
@@ -190,7 +213,8 @@ class Primary {
         await this.openStatus(config);
       }
       this.config = config;
-      this.recordWorkers(this.workers.map(({ pid }) => pid));
+      this.recordProcesses();
+      this.useControl(config, source);
       // New workers have already opened it.
       this.reopenOwnLog();
       this.certificates.follow(config);
@@ -277,11 +301,13 @@ class Primary {
       },
       warnings: [...warnings, ...this.configWarnings],
       workers: (await this.supervisor?.status()) ?? [],
+      control: await this.control.state(),
     };
   }
 
   private reopenLogs(): void {
     this.reopenOwnLog();
+    this.control.reopenLogs();
     if (this.supervisor === null) this.rotated = true;
     else this.supervisor.reopenLogs();
   }
@@ -355,7 +381,7 @@ class Primary {
     await this.reloading;
     this.certificates.close();
     this.policyWatch?.close();
-    await this.supervisor?.stop();
+    await Promise.all([this.control.stop(), this.supervisor?.stop()]);
     removePidFile(this.config.workers.pidFile);
     this.supervisor = null;
     await this.sample?.close();

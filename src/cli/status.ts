@@ -3,11 +3,14 @@ import type { Command } from 'commander';
 import { Client } from 'undici';
 import { loadConfig } from '../config/load.ts';
 import { ProgramError } from '../errors.ts';
+import type { ModelStatus } from '../supervisor/control-messages.ts';
+import type { ControlState } from '../supervisor/control-process.ts';
 import type { WorkerStatus } from '../supervisor/messages.ts';
 import { statusSocket } from '../supervisor/status-server.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { configPath } from './config-path.ts';
 import { print, printJson, printable, toned } from './output.ts';
+import type { Tone } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
 
@@ -110,6 +113,7 @@ export function statusText(now: Look, before: Look): string {
     ],
     ['policy', policyText(now.policy, workers)],
     ['directory', directoryText(workers)],
+    ...controlLines(now.control),
     [
       'traffic',
       `${number(rate)} requests/s, ${number(sum('requests'))} in all; ${number(sum('heldPolls'))} held polls, ` +
@@ -152,6 +156,44 @@ function directoryText(workers: readonly WorkerStatus[]): string {
   const oldest = Math.max(...workers.map(({ stateAgeMs }) => stateAgeMs));
   const age = `${(oldest / 1_000).toFixed(1)} s`;
   return `${first.store}, change log at ${first.position ?? '?'}, state ${oldest > OLD_STATE_MS ? toned('bad', age) : age} old`;
+}
+
+/** A read model that is older than this is shown in red. */
+const OLD_MODEL_MS = 10_000;
+
+/** None where the configuration wants no control process. */
+function controlLines(control: GatewayStatus['control']): (readonly [string, string])[] {
+  if (control === null) return [];
+  const { state, pid, status: own } = control;
+  const process = pid === null ? '' : `, process ${pid}`;
+  if (own === null) {
+    const [tone, text] = CONTROL_STATES[state];
+    return [['control', `${toned(tone, text)}${process}; phones are served without it`]];
+  }
+  const leader = own.leader.isLeader ? 'leader' : `follows ${printable(own.leader.holder, 'no leader')}`;
+  return [
+    [
+      'control',
+      `${toned('good', 'runs')}${process}, up ${span(own.uptimeSeconds * 1_000)}, ${leader}, ` +
+        `${(own.memoryBytes / 1e6).toFixed(0)} MB`,
+    ],
+    ['read model', modelText(own.readModel)],
+  ];
+}
+
+const CONTROL_STATES: Readonly<Record<ControlState['state'], readonly [Tone, string]>> = {
+  starting: ['warning', 'starts'],
+  running: ['good', 'runs'],
+  silent: ['bad', 'does not answer'],
+  down: ['bad', 'ended, starts again'],
+};
+
+function modelText({ phase, rows, ageMs, seenAgeMs, trouble }: ModelStatus): string {
+  if (trouble !== null) return `${toned('bad', 'is not kept')}: ${printable(trouble)}`;
+  if (phase !== 'following') return toned('warning', `is being built, ${number(rows)} rows so far`);
+  const age = ageMs === null ? '?' : `${(ageMs / 1_000).toFixed(1)} s`;
+  const shown = ageMs === null || ageMs > OLD_MODEL_MS ? toned('bad', age) : age;
+  return `${number(rows)} rows, state ${shown} old, last seen ${seenAgeMs === null ? '?' : span(seenAgeMs)} old`;
 }
 
 interface Row {

@@ -8,6 +8,7 @@ export function withPaths(config: Config, folder: string): Config {
   const { sample } = config;
   const { destination } = config.log;
   const at = (path: string): string => absolute(path, folder);
+  const store = storePaths(config, folder);
   return {
     ...config,
     listen: listenPaths(config.listen, at),
@@ -21,12 +22,13 @@ export function withPaths(config: Config, folder: string): Config {
     },
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: filePaths(config.upstream.tls, at) },
-    store: storePaths(config, folder),
     feeds: config.feeds.map((feed) => feedPaths(feed, folder)),
     journal: {
       ...config.journal,
       ...(config.journal.path !== undefined && { path: at(config.journal.path) }),
     },
+    store,
+    control: { ...config.control, readModel: modelPath(config, store, at) },
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),
@@ -74,6 +76,11 @@ function feedPaths(feed: FeedSettings, folder: string): FeedSettings {
       certificate: { certificate: at(certificate.certificate), key: at(certificate.key) },
     }),
   };
+}
+
+/** Default place of the read model: beside the identity file. */
+function modelPath({ control }: Config, { identityFile }: Config['store'], at: ResolvePath): string {
+  return at(control.readModel ?? join(dirname(identityFile ?? ''), 'read-model.db'));
 }
 
 type ResolvePath = (path: string) => string;

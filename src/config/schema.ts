@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { autodiscoverSection } from './schema/autodiscover.ts';
 import { cacheSection } from './schema/cache.ts';
+import { controlSection } from './schema/control.ts';
 import { feedsSection } from './schema/feeds.ts';
 import { healthSection } from './schema/health.ts';
 import { identitySection } from './schema/identity.ts';
@@ -45,6 +46,7 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('other paths that are forwarded to the mail server; absent = none'),
   workers: workersSection.prefault({}).describe('worker processes'),
+  control: controlSection.prefault({}).describe('the control process: lists and reports'),
   health: healthSection.prefault({}).describe('probes for load balancers and container engines'),
   upstream: upstreamSection.prefault({}).describe('the mail servers'),
   store: storeSection.prefault({ kind: 'embedded' }).describe('storage of the directory'),

@@ -16,6 +16,7 @@ import type { PartnershipSignal } from '../model/signal.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from './device-reports.ts';
+import type { LeaseRecords } from './lease.ts';
 import type { PolicyRecords } from './policy-records.ts';
 
 /**
@@ -156,6 +157,8 @@ export interface DirectoryStore {
   readonly sources: SourceOrder;
   /** Versions of the policy. */
   readonly policies: PolicyRecords;
+  /** Which control process leads. */
+  readonly leases: LeaseRecords;
   /** One round trip, one or two more where the user has names with other local parts. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
 
@@ -170,12 +173,13 @@ export interface DirectoryStore {
   /**
    * Joins each observation with what its source said before (device-reports.ts). Reports without news are stored, but not
    * appended to the log; many are written with few entries of the log. The outcomes are in the order of the observations.
+   * `fence`: of the leader that writes; one of an earlier leader is refused (FencedError in lease.ts). Likewise below.
    */
-  putDevices(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]>;
+  putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]>;
   /** Likewise (user-reports.ts). An alias that another user has is taken over. */
-  putUsers(observations: readonly UserObservation[]): Promise<readonly ReportOutcome[]>;
+  putUsers(observations: readonly UserObservation[], fence?: number): Promise<readonly ReportOutcome[]>;
   /** Writes decisions that a feed imports; they count only where no operator's decision is in force. */
-  putImported(source: string, changes: readonly ImportedChange[]): Promise<void>;
+  putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void>;
 
   /** `decision` null = it is taken back; its history stays. */
   decide(subject: DecisionSubject, decision: ManualDecision | null, origin: DecisionOrigin): Promise<Written>;

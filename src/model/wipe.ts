@@ -25,6 +25,15 @@ export function isStandingWipe(decision: WipeDecision): boolean {
   return isOpenWipe(decision) && decision.wipe.suspended !== true;
 }
 
+/** Which of the decisions on a partnership and its device a list shows: a wipe first, then the narrower one. */
+export function decisive(
+  partnership: ManualDecision | null,
+  device: ManualDecision | null,
+): ManualDecision | null {
+  const wipe = [device, partnership].find(isOpenWipe) ?? [device, partnership].find(isWipe);
+  return wipe ?? partnership ?? device;
+}
+
 /** The stored form of a decision with its history; a wipe carries the epoch of the store. */
 export function decisionRecordText({ decision, history }: DecisionRecord, epoch: number): string {
   return JSON.stringify([storedDecision(decision, epoch), ...history]);

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
+import type { ControlState } from './control-process.ts';
 import type { GatewayState } from './health-server.ts';
 import type { WorkerStatus } from './messages.ts';
 
@@ -23,6 +24,8 @@ export interface GatewayStatus {
   readonly warnings: readonly string[];
   /** One entry per serving worker; null = it did not answer. */
   readonly workers: readonly (WorkerStatus | null)[];
+  /** Null = the configuration wants no control process. */
+  readonly control: ControlState | null;
 }
 
 const MAX_CONNECTIONS = 16;

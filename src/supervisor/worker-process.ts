@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { BoundSocket } from 'node:net';
+import type { FromControl, ToControl } from './control-messages.ts';
 import type { FromWorker, StartMessage, ToWorker } from './messages.ts';
 
 const READY_MS = 30_000;
@@ -36,13 +37,13 @@ export async function launchWorker(
 }
 
 /** Sends a message, unless the worker has ended. */
-export function tell(worker: ChildProcess, message: ToWorker): void {
+export function tell(worker: ChildProcess, message: ToWorker | ToControl): void {
   // The exit event of an ended worker follows.
   if (worker.connected) worker.send(message, () => undefined);
 }
 
-/** Resolves when the worker serves; otherwise kills it and rejects. */
-function serving(worker: ChildProcess): Promise<void> {
+/** Resolves when a started process says that it is ready; otherwise kills it and rejects. */
+export function serving(worker: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (error: Error | null): void => {
       clearTimeout(timer);
@@ -56,7 +57,7 @@ function serving(worker: ChildProcess): Promise<void> {
         reject(error);
       }
     };
-    const onMessage = (message: FromWorker): void => {
+    const onMessage = (message: FromWorker | FromControl): void => {
       if (message.type === 'ready') finish(null);
       else if (message.type === 'failed')
         finish(Object.assign(new Error(message.message), { code: message.code }));

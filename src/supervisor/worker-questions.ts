@@ -1,6 +1,7 @@
-// Owns the questions that the supervisor asks its workers: their health and their status.
+// Owns the questions that the supervisor asks its processes: health and status of workers, status of the control process.
 import type { ChildProcess } from 'node:child_process';
-import type { FromWorker, WorkerHealth, WorkerStatus } from './messages.ts';
+import type { ControlStatus, FromControl } from './control-messages.ts';
+import type { FromWorker, QuestionMessage, WorkerHealth, WorkerStatus } from './messages.ts';
 import { tell } from './worker-process.ts';
 
 /** The type of the answer to each question. */
@@ -17,21 +18,34 @@ export function askWorker<Q extends keyof Answers>(
   question: Q,
   timeoutMs: number,
 ): Promise<Answers[Q] | null> {
+  return ask<Answers[Q]>(worker, question, timeoutMs);
+}
+
+/** The status of the control process, likewise. */
+export function askControl(control: ChildProcess, timeoutMs: number): Promise<ControlStatus | null> {
+  return ask<ControlStatus>(control, 'status', timeoutMs);
+}
+
+function ask<Answer>(
+  asked: ChildProcess,
+  question: QuestionMessage['question'],
+  timeoutMs: number,
+): Promise<Answer | null> {
   const id = ++lastId;
   return new Promise((resolve) => {
-    const finish = (answer: Answers[Q] | null): void => {
+    const finish = (answer: Answer | null): void => {
       clearTimeout(timer);
-      worker.off('message', onMessage);
-      worker.off('exit', onExit);
+      asked.off('message', onMessage);
+      asked.off('exit', onExit);
       resolve(answer);
     };
-    const onMessage = (message: FromWorker): void => {
-      if (message.type === 'answer' && message.id === id) finish(message.answer as Answers[Q]);
+    const onMessage = (message: FromWorker | FromControl): void => {
+      if (message.type === 'answer' && message.id === id) finish(message.answer as Answer);
     };
     const onExit = (): void => finish(null);
     const timer = setTimeout(() => finish(null), timeoutMs);
-    worker.on('message', onMessage);
-    worker.on('exit', onExit);
-    tell(worker, { type: 'question', question, id });
+    asked.on('message', onMessage);
+    asked.on('exit', onExit);
+    tell(asked, { type: 'question', question, id });
   });
 }

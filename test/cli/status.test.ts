@@ -97,6 +97,7 @@ describe('the text of a status', () => {
     policy: { name: null, file: null, hash: null },
     warnings: ['noCompliancePolicy: allow lets in everybody'],
     workers: [worker, null],
+    control: null,
   };
 
   it('shows the traffic since the look before, and a worker that does not answer', () => {

@@ -4,6 +4,7 @@ import { logContract } from './contract/change-log.ts';
 import { decisionContract } from './contract/decisions.ts';
 import { deviceContract } from './contract/devices.ts';
 import type { StoreFixture } from './contract/fixture.ts';
+import { leaseContract } from './contract/leases.ts';
 import { partnershipContract } from './contract/partnerships.ts';
 import { unreadableContract } from './contract/unreadable.ts';
 import { userContract } from './contract/users.ts';
@@ -27,6 +28,9 @@ export function storeContract(fixture: StoreFixture): void {
   });
   describe('the change log', () => {
     logContract(fixture);
+  });
+  describe('the lease of the leader', () => {
+    leaseContract(fixture);
   });
   describe('records that are not understood', () => {
     unreadableContract(fixture);

@@ -1,7 +1,8 @@
 // Owns the definitions of `easgate devices`: lists, manual decisions, wipes.
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { ACCESS_STATES, INVENTORY_FIELDS } from '../../app/inventory.ts';
+import { INVENTORY_FIELDS } from '../../app/inventory.ts';
+import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions, SetOptions } from '../devices.ts';
 import type { InventoryOptions } from '../inventory.ts';

@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DECISION_ACTIONS, DECISION_FIELDS, DECISION_STATES } from '../../app/decision-list.ts';
-import { ACCESS_STATES } from '../../app/inventory.ts';
+import { ACCESS_STATES } from '../../model/access-state.ts';
 import { USER_FIELDS } from '../../app/users.ts';
 import type { DecisionOptions, InventoryOptions } from '../inventory.ts';
 import type { AccessDecision } from '../../model/decision.ts';

@@ -55,12 +55,12 @@ export function registerPolicy(program: Command): void {
     ['policy explain --policy policy.yaml < facts.json', ''],
   );
   registerVersions(policy);
-  registerReports(program);
   addExamples(policy, ['policy check policy.yaml', ''], ['policy test cases.yaml --policy policy.yaml', '']);
   registerSimulate(program);
 }
 
-const POLICY_NAMES = 'a file, the number of a version, live, shadow, or configured';
+/** What a policy is named by. */
+export const POLICY_NAMES = 'a file, the number of a version, live, shadow, or configured';
 
 function registerVersions(policy: Command): void {
   addExamples(
@@ -140,7 +140,8 @@ function registerVersions(policy: Command): void {
   );
 }
 
-function addDiffOptions(command: Command): Command {
+/** How a comparison is printed. */
+export function addDiffOptions(command: Command): Command {
   return command
     .option('--limit <number>', 'so many rows of each table; default 20')
     .option('--csv', 'every phone that changes, as CSV')
@@ -153,25 +154,6 @@ function addPublishOptions(command: Command): Command {
     .option('--owner <name>', 'who does it; default: the login name')
     .option('--yes', 'do not ask')
     .option('--json', 'one JSON document');
-}
-
-function registerReports(program: Command): void {
-  const report = program.command('report').description('reports over the whole directory');
-  addExamples(
-    addDiffOptions(
-      report
-        .command('would-block')
-        .description(
-          'whom a policy would keep out if it were enforced, by reason, group, model and last activity',
-        )
-        .requiredOption('--policy <policy>', POLICY_NAMES),
-    ).action(async (options: DiffOptions & { policy: string }, command: Command) =>
-      (await import('../policy-versions.ts')).wouldBlock(options, command),
-    ),
-    ['report would-block --policy new.yaml', ''],
-    ['report would-block --policy shadow --csv > blocked.csv', 'every phone, for a spreadsheet'],
-  );
-  addExamples(report, ['report would-block --policy new.yaml', '']);
 }
 
 function registerSimulate(program: Command): void {

@@ -42,6 +42,7 @@ import { TolerantReader } from '../tolerant-reader.ts';
 import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
+import { LeaseTable } from './lease-table.ts';
 import { LogWatch } from './log-watch.ts';
 import { PolicyTable } from './policy-table.ts';
 import { RecordWriter } from './record-writer.ts';
@@ -64,6 +65,7 @@ export class EmbeddedStore implements DirectoryStore {
   readonly names: UserNames;
   readonly sources: SourceOrder;
   readonly policies: PolicyTable;
+  readonly leases: LeaseTable;
   private readonly database: GuardedDatabase;
   private readonly rows: StoredRows;
   private readonly log: ChangeLog;
@@ -84,6 +86,7 @@ export class EmbeddedStore implements DirectoryStore {
     this.rows = new StoredRows(this.database);
     this.log = new ChangeLog(this.database, () => this.watch.note());
     this.policies = new PolicyTable(this.database, this.log);
+    this.leases = new LeaseTable(this.database);
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
   }
 
@@ -134,16 +137,22 @@ export class EmbeddedStore implements DirectoryStore {
     }
   }
 
-  async putDevices(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
-    return this.inOrderOfKeys(observations, (one) => this.writer.putDevice(one, Date.now()));
+  async putDevices(
+    observations: readonly DeviceObservation[],
+    fence?: number,
+  ): Promise<readonly ReportOutcome[]> {
+    return this.inOrderOfKeys(observations, (one) => this.writer.putDevice(one, Date.now()), fence);
   }
 
-  async putUsers(observations: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
-    return this.inOrderOfKeys(observations, (one) => this.writer.putUser(one, Date.now()));
+  async putUsers(
+    observations: readonly UserObservation[],
+    fence?: number,
+  ): Promise<readonly ReportOutcome[]> {
+    return this.inOrderOfKeys(observations, (one) => this.writer.putUser(one, Date.now()), fence);
   }
 
-  async putImported(source: string, changes: readonly ImportedChange[]): Promise<void> {
-    await this.inBatches(changes, (one) => this.writer.putImported(source, one));
+  async putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void> {
+    await this.inBatches(changes, (one) => this.writer.putImported(source, one), fence);
   }
 
   async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly PartnershipSignal[]> {
@@ -254,24 +263,30 @@ export class EmbeddedStore implements DirectoryStore {
   private async inOrderOfKeys<T extends { readonly key: string }, R>(
     values: readonly T[],
     write: (value: T) => R,
+    fence?: number,
   ): Promise<R[]> {
-    if (values.length <= WRITE_BATCH) return this.inBatches(values, write);
+    if (values.length <= WRITE_BATCH) return this.inBatches(values, write, fence);
     // The sort is stable: observations of one key stay in their order.
     const sorted = values.map((value, at) => ({ value, at }));
     sorted.sort((a, b) => (a.value.key < b.value.key ? -1 : a.value.key > b.value.key ? 1 : 0));
-    const results = await this.inBatches(sorted, ({ value }) => write(value));
+    const results = await this.inBatches(sorted, ({ value }) => write(value), fence);
     const inPlace: R[] = Array.from(results);
     for (const [index, { at }] of sorted.entries()) inPlace[at] = results[index] as R;
     return inPlace;
   }
 
   /** Writes each batch in a transaction of its own; between them requests are served. */
-  private async inBatches<T, R>(values: readonly T[], write: (value: T) => R): Promise<R[]> {
+  private async inBatches<T, R>(values: readonly T[], write: (value: T) => R, fence?: number): Promise<R[]> {
     const results: R[] = [];
     for (let at = 0; at < values.length; at += WRITE_BATCH) {
       if (at > 0) await turn();
       const batch = values.slice(at, at + WRITE_BATCH);
-      results.push(...this.database.write(() => batch.map(write)));
+      results.push(
+        ...this.database.write(() => {
+          this.leases.check(fence);
+          return batch.map(write);
+        }),
+      );
     }
     return results;
   }

@@ -86,6 +86,8 @@ export const userField = {
 
 /** The partition whose log says that the policy changed. */
 const POLICY_PARTITION = 0;
+/** The partition of the lease. */
+const LEASE_PARTITION = 0;
 
 /** All keys under one prefix. */
 export class RedisKeys {
@@ -130,6 +132,20 @@ export class RedisKeys {
   /** The versions of the policy. */
   get policies(): string {
     return `${this.base(POLICY_PARTITION)}policy`;
+  }
+
+  /** The lease of the leader, and how many leaders there were. */
+  get lease(): string {
+    return `${this.base(LEASE_PARTITION)}lease`;
+  }
+
+  get leaseCount(): string {
+    return `${this.base(LEASE_PARTITION)}leases`;
+  }
+
+  /** Writes of earlier leaders than this one are refused in a partition. */
+  fence(partition: number): string {
+    return `${this.base(partition)}fence`;
   }
 
   secret(name: string): string {

@@ -16,6 +16,9 @@ function named(text: string, packed = false): Script {
 /** Prefix of the error when the store is not the one that the caller knows. */
 export const STORE_CHANGED = 'STORECHANGED';
 
+/** Prefix of the error when a write carries the fence of an earlier leader. */
+export const FENCED = 'FENCED';
+
 /**
  * `base` of a key: what the names of all keys in its partition begin with. All keys of a call are in one slot on a Cluster; on
  * a single server they may be in several partitions. Each partition has a copy of the store's identity, which must be the
@@ -86,7 +89,8 @@ return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
 );
 
 /**
- * KEYS: hashes of one partition. ARGV: text of the known schema, length of the log, field of the log ('d', 'u' or 'y'), then per key:
+ * KEYS: hashes of one partition. ARGV: text of the known schema, length of the log, field of the log ('d', 'u' or 'y', and behind it
+ * the fence of the leader that writes), then per key:
  * what the log says of it ('' = no news, '=' = the name in the key), number of fields, with '!' before it if the key must not exist, per field: name, expected text, new text; '' = none.
  * A key is written only if all of its fields are as expected; the others are written all the same. One entry of the log names
  * all that were. Returns the numbers of the keys that were not written.
@@ -99,6 +103,13 @@ local partition = base(KEYS[1])
 local refusal = foreign(partition)
 if refusal then return refusal end
 local call, pcall = redis.call, redis.pcall
+local log, fence = string.match(ARGV[3], '^(%a)(%d*)$')
+if fence ~= '' then
+  local raised = pcall('GET', partition .. 'fence') or '0'
+  if type(raised) ~= 'string' or tonumber(raised) > tonumber(fence) then
+    return redis.error_reply('${FENCED} another leader writes by now')
+  end
+end
 local checked = {}
 local function need(command, key, ...)
   if checked[command] then return end
@@ -146,7 +157,7 @@ end
 if #news > 0 then need('XADD', partition .. 'changes', '*', 'f', 'v') end
 if refusal then return refusal end
 if #news > 0 then
-  local reply = pcall('XADD', partition .. 'changes', 'MAXLEN', '~', ARGV[2], '*', ARGV[3], table.concat(news, ' '))
+  local reply = pcall('XADD', partition .. 'changes', 'MAXLEN', '~', ARGV[2], '*', log, table.concat(news, ' '))
   if type(reply) == 'table' and reply.err then return reply end
 end
 for _, write in ipairs(writes) do call(unpack(write)) end
@@ -208,4 +219,48 @@ for index, key in ipairs(KEYS) do
   ends[index] = entry[1] and entry[1][1] or '0-0'
 end
 return ends
+`);
+
+/**
+ * KEYS: lease, count of leaders. ARGV: text of the known schema, token, milliseconds, name of the holder. Returns the fence; 0 =
+ * another one has the lease, whose text is token, fence and name.
+ */
+export const TAKE_LEASE = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+local held = redis.call('GET', KEYS[1])
+local fence
+if held then
+  local token, number = string.match(held, '^(%S+) (%d+) ')
+  if token ~= ARGV[2] then return 0 end
+  fence = tonumber(number)
+else
+  fence = redis.call('INCR', KEYS[2])
+end
+redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. string.format('%.0f', fence) .. ' ' .. ARGV[4], 'PX', ARGV[3])
+return fence
+`);
+
+/** KEYS: lease, count of leaders. ARGV: text of the known schema, token. Returns 1 if the lease was given back. */
+export const RELEASE_LEASE = named(`
+local held = redis.call('GET', KEYS[1])
+if held and string.match(held, '^(%S+) ') == ARGV[2] then return redis.call('DEL', KEYS[1]) end
+return 0
+`);
+
+/** KEYS: lease, count of leaders. Returns name and fence of the leader; both missing = nobody leads. */
+export const READ_LEASE = named(`
+local held = redis.call('GET', KEYS[1])
+if not held then return { false, false } end
+local fence, name = string.match(held, '^%S+ (%d+) (.*)$')
+return { name or false, fence or false }
+`);
+
+/** KEYS: fence of a partition. ARGV: text of the known schema, fence. It never falls. */
+export const RAISE_FENCE = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+local raised = tonumber(redis.call('GET', KEYS[1]) or 0) or 0
+if raised < tonumber(ARGV[2]) then redis.call('SET', KEYS[1], ARGV[2]) end
+return 1
 `);

@@ -21,6 +21,7 @@ import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
 import { UNDECIDED, deviceEntry, userEntries, userEntry } from '../entries.ts';
+import { FencedError } from '../lease.ts';
 import { LookUp } from '../look-up.ts';
 import { recordNames } from '../record-names.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
@@ -57,7 +58,8 @@ import {
   partitionOfUsers,
   userField,
 } from './redis-keys.ts';
-import { COMMIT, READ } from './redis-scripts.ts';
+import { RedisLease } from './redis-lease.ts';
+import { COMMIT, FENCED, READ } from './redis-scripts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { Replication } from './replication.ts';
 import { scanDevices, scanUsers } from './scan.ts';
@@ -72,6 +74,7 @@ export class RedisStore implements DirectoryStore {
   readonly names: UserNames;
   readonly sources: SourceOrder;
   readonly policies: RedisPolicies;
+  readonly leases: RedisLease;
   private readonly client: Redis;
   private readonly reader: Redis;
   private readonly keys: RedisKeys;
@@ -106,6 +109,10 @@ export class RedisStore implements DirectoryStore {
       commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
     };
     this.policies = new RedisPolicies(this.access, this.keys);
+    this.leases = new RedisLease(
+      (script, keys, values) => this.guard.script(script, keys, values),
+      this.keys,
+    );
     this.devices = new DeviceWriter(this.access, this.keys);
     this.replication = new Replication(options);
     this.watch =
@@ -189,16 +196,17 @@ export class RedisStore implements DirectoryStore {
       yield stored.flatMap((one) => userEntries(one, this.sources, this.epoch));
   }
 
-  putDevices(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
-    return this.devices.put(observations);
+  putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
+    const devices = fence === undefined ? this.devices : new DeviceWriter(this.accessOf(fence), this.keys);
+    return devices.put(observations);
   }
 
-  putUsers(observations: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
-    return putUsers(this.access, this.keys, observations);
+  putUsers(observations: readonly UserObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
+    return putUsers(this.accessOf(fence), this.keys, observations);
   }
 
-  putImported(source: string, changes: readonly ImportedChange[]): Promise<void> {
-    return putImported(this.access, this.keys, source, changes, (user) =>
+  putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void> {
+    return putImported(this.accessOf(fence), this.keys, source, changes, (user) =>
       this.newsOf({ device: null, user }),
     );
   }
@@ -308,6 +316,21 @@ export class RedisStore implements DirectoryStore {
     this.watch?.close();
   }
 
+  /** Writes of a leader carry its fence behind the field of the log. */
+  private accessOf(fence: number | undefined): HashAccess {
+    if (fence === undefined) return this.access;
+    return {
+      ...this.access,
+      commit: async (keys, [length = '', log = '', ...values]) => {
+        try {
+          return await this.access.commit(keys, [length, `${log}${fence}`, ...values]);
+        } catch (error) {
+          throw isFenced(error) ? new FencedError() : error;
+        }
+      },
+    };
+  }
+
   private followPrimary(): void {
     followPrimary(this.client);
     followPrimary(this.reader);
@@ -377,4 +400,9 @@ export class RedisStore implements DirectoryStore {
   private get epoch(): number {
     return this.guard.guard.epoch;
   }
+}
+
+/** The guard may have put words around Redis's own. */
+function isFenced(error: unknown): boolean {
+  return error instanceof Error && (error.message.includes(FENCED) || isFenced(error.cause));
 }

@@ -114,7 +114,7 @@ export const WALLS: readonly Wall[] = [
   },
   {
     name: 'supervisor',
-    holds: 'the primary: workers, sockets, reload',
+    holds: 'the primary: workers, control process, sockets, reload',
     may: ['clock.ts', 'config', 'model'],
   },
   {
@@ -132,6 +132,11 @@ export const WALLS: readonly Wall[] = [
       'journal',
       'supervisor',
     ],
+  },
+  {
+    name: 'control',
+    holds: 'the control process: read model, leader',
+    may: ['clock.ts', 'identity', 'model', 'config', 'directory', 'telemetry', 'supervisor'],
   },
   {
     name: 'sample',
@@ -177,6 +182,7 @@ export const WALLS: readonly Wall[] = [
       'journal',
       'supervisor',
       'worker',
+      'control',
       'sample',
       'app',
     ],

@@ -1,0 +1,153 @@
+// Owns the reports over the whole directory: which phones each lists, and their numbers by reason, group, model and last activity.
+import { findDuplicates, findNearMisses } from '../directory/read-model/model-pairs.ts';
+import type { Duplicate, NearMiss } from '../directory/read-model/model-pairs.ts';
+import type { ModelFilter } from '../directory/read-model/model-filter.ts';
+import type {
+  ModelOrder,
+  ModelReader,
+  NamedCount,
+  SeenCounts,
+} from '../directory/read-model/model-reader.ts';
+import type { ModelRow } from '../directory/read-model/model-row.ts';
+import { groupsIn } from '../directory/read-model/model-schema.ts';
+import { everyPhone } from './phone-list.ts';
+
+/** Reports that list phones. */
+export const PHONE_REPORTS = ['inventory', 'blocked', 'stale', 'exceptions'] as const;
+/** Reports that list pairs of devices. */
+export const PAIR_REPORTS = ['duplicates', 'near-misses'] as const;
+
+/** A report that lists phones. */
+export type PhoneReportName = (typeof PHONE_REPORTS)[number];
+/** A report that lists pairs. */
+export type PairReportName = (typeof PAIR_REPORTS)[number];
+
+/** Numbers of a report: 100 of each kind at most, the most first. */
+export interface ReportCounts {
+  readonly total: SeenCounts;
+  readonly byReason: readonly NamedCount[];
+  /** Each group of a user counts; null = the user is in none, or no feed knows. */
+  readonly byGroup: readonly NamedCount[];
+  readonly byModel: readonly NamedCount[];
+}
+
+/** A report. */
+export interface Report<Row> {
+  readonly name: string;
+  readonly counts: ReportCounts;
+  readonly rows: Iterable<Row>;
+}
+
+/** Most pairs of one report. */
+const MAX_PAIRS = 100_000;
+const DAY_MS = 86_400_000;
+
+/** What a report is asked for. Times: milliseconds since the epoch. */
+export interface ReportQuestion {
+  readonly now: number;
+  /** For `stale`: not seen since then. */
+  readonly unseenSince: number;
+}
+
+/** A report over phones; rows are read while they are taken. */
+export function phoneReport(
+  reader: ModelReader,
+  name: PhoneReportName,
+  question: ReportQuestion,
+): Report<ModelRow> {
+  const filter = filterOf(name, question);
+  const { now } = question;
+  return {
+    name,
+    counts: {
+      total: reader.count(filter, now),
+      byReason: reader.countBy('reason', filter, now),
+      byGroup: reader.countBy('groups', filter, now),
+      byModel: reader.countBy('model', filter, now),
+    },
+    rows: everyPhone(reader, filter, ORDERS[name]),
+  };
+}
+
+/** What looks like one phone twice. */
+export function duplicateReport(reader: ModelReader, now: number): Report<Duplicate> {
+  const rows = findDuplicates(reader, MAX_PAIRS);
+  return { name: 'duplicates', counts: countPairs(rows, now), rows };
+}
+
+/** Reported devices that may be phones which no feed reports. */
+export function nearMissReport(reader: ModelReader, now: number): Report<NearMiss> {
+  const rows = findNearMisses(reader, MAX_PAIRS);
+  return { name: 'near-misses', counts: countPairs(rows, now), rows };
+}
+
+const ORDERS: Readonly<Record<PhoneReportName, ModelOrder>> = {
+  inventory: { field: 'user', descending: false },
+  blocked: { field: 'lastSeen', descending: true },
+  stale: { field: 'lastSeen', descending: false },
+  exceptions: { field: 'decisionExpiresAt', descending: false },
+};
+
+function filterOf(name: PhoneReportName, { now, unseenSince }: ReportQuestion): ModelFilter {
+  if (name === 'blocked') return { states: ['quarantined', 'blocked'] };
+  if (name === 'stale') return { unseenSince };
+  if (name === 'exceptions') return { exceptionsAt: now };
+  return {};
+}
+
+interface Pair {
+  readonly reason: string | null;
+  readonly model: string | null;
+  readonly groups: string | null;
+  readonly lastSeen: number | null;
+}
+
+interface Counted {
+  all: number;
+  lastDay: number;
+  lastWeek: number;
+  lastMonth: number;
+}
+
+function countPairs(rows: readonly Pair[], now: number): ReportCounts {
+  const total: Counted = newCounts();
+  const reasons = new Map<string | null, Counted>();
+  const groups = new Map<string | null, Counted>();
+  const models = new Map<string | null, Counted>();
+  for (const row of rows) {
+    const named = groupsIn(row.groups) ?? [];
+    const counters = [
+      total,
+      countOf(reasons, row.reason),
+      countOf(models, row.model),
+      ...(named.length === 0 ? [null] : named).map((group) => countOf(groups, group)),
+    ];
+    for (const counter of counters) add(counter, row.lastSeen, now);
+  }
+  return { total, byReason: listed(reasons), byGroup: listed(groups), byModel: listed(models) };
+}
+
+function newCounts(): Counted {
+  return { all: 0, lastDay: 0, lastWeek: 0, lastMonth: 0 };
+}
+
+function countOf(counts: Map<string | null, Counted>, name: string | null): Counted {
+  let count = counts.get(name);
+  if (count === undefined) counts.set(name, (count = newCounts()));
+  return count;
+}
+
+function add(count: Counted, lastSeen: number | null, now: number): void {
+  const age = lastSeen === null ? Infinity : now - lastSeen;
+  count.all++;
+  if (age <= DAY_MS) count.lastDay++;
+  if (age <= 7 * DAY_MS) count.lastWeek++;
+  if (age <= 30 * DAY_MS) count.lastMonth++;
+}
+
+function listed(counts: ReadonlyMap<string | null, Counted>): NamedCount[] {
+  return [...counts]
+    .map(([name, phones]) => ({ name, phones }))
+    .sort((a, b) => b.phones.all - a.phones.all || ((a.name ?? '') < (b.name ?? '') ? -1 : 1))
+    .slice(0, 100);
+}

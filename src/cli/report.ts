@@ -1,0 +1,227 @@
+// Owns the work of `easgate report`, but for `would-block`: numbers and rows as a table, CSV or JSON.
+import type { Command } from 'commander';
+import { duplicateReport, nearMissReport, phoneReport } from '../app/fleet-report.ts';
+import type { PhoneReportName, Report } from '../app/fleet-report.ts';
+import { openReadModel } from '../app/read-model.ts';
+import type { OpenModel } from '../app/read-model.ts';
+import type { Duplicate, NearMiss } from '../directory/read-model/model-pairs.ts';
+import type { NamedCount, SeenCounts } from '../directory/read-model/model-reader.ts';
+import type { ModelRow } from '../directory/read-model/model-row.ts';
+import { withStore } from './context.ts';
+import { csvText } from './csv.ts';
+import { stateCell } from './inventory.ts';
+import { count, momentOf } from './list-options.ts';
+import { print, printJson, printable, remark } from './output.ts';
+import { Progress } from './progress.ts';
+import { fitTable, table, terminalWidth } from './table.ts';
+import type { Column } from './table.ts';
+import { isoTime, relativeTime } from './times.ts';
+
+/** Options of every report. */
+export interface ReportOptions {
+  readonly limit?: string;
+  readonly csv?: true;
+  readonly json?: true;
+  readonly notSeen?: string;
+}
+
+const DEFAULT_ROWS = 20;
+/** `stale` without `--not-seen`. */
+const STALE = '90d';
+/** Rows of CSV that are written at once. */
+const CSV_ROWS = 1_000;
+
+/** `report NAME`. */
+export function report(name: string, options: ReportOptions, command: Command): Promise<void> {
+  return withStore(command, async (store, config) => {
+    const now = Date.now();
+    const unseenSince = momentOf(options.notSeen ?? STALE, '--not-seen') ?? now;
+    const progress = new Progress('phones read');
+    let model: OpenModel;
+    try {
+      model = await openReadModel(store, config, now, (rows) => progress.show(rows));
+    } finally {
+      progress.end();
+    }
+    try {
+      if (name === 'duplicates')
+        printReport(duplicateReport(model.reader, now), options, DUPLICATES, DUPLICATE_CSV);
+      else if (name === 'near-misses')
+        printReport(nearMissReport(model.reader, now), options, NEAR_MISSES, NEAR_MISS_CSV);
+      else
+        printReport(
+          phoneReport(model.reader, name as PhoneReportName, { now, unseenSince }),
+          options,
+          name === 'exceptions' ? [...PHONES, ...EXCEPTION] : PHONES,
+          PHONE_CSV,
+        );
+      if (!options.csv && !options.json && model.sweptAt < now)
+        remark(`times of last seen are as of ${relativeTime(model.sweptAt, now)}`);
+    } finally {
+      model.close();
+    }
+  });
+}
+
+type Csv<Row> = readonly (readonly [title: string, cell: (row: Row) => string | null])[];
+
+function printReport<Row>(
+  { name, counts, rows }: Report<Row>,
+  { csv, json, limit }: ReportOptions,
+  columns: readonly Column<Row>[],
+  csvColumns: Csv<Row>,
+): void {
+  if (csv) {
+    printCsv(csvColumns, rows);
+    return;
+  }
+  if (json) {
+    printJson({ name, ...counts, rows: [...rows] });
+    return;
+  }
+  const most = limit === undefined ? DEFAULT_ROWS : count(limit, '--limit');
+  const shown: Row[] = [];
+  for (const row of rows) {
+    if (shown.length === most) break;
+    shown.push(row);
+  }
+  const group = (title: string, named: readonly NamedCount[]): string =>
+    named.length === 0
+      ? ''
+      : `${table(
+          [title, ...SEEN],
+          named.slice(0, most).map(({ name: of, phones }) => [printable(of, 'none'), ...countCells(phones)]),
+        )}\n`;
+  const { total } = counts;
+  print(
+    `${table(['', ...SEEN], [[name, ...countCells(total)]])}\n` +
+      (total.all === 0
+        ? ''
+        : group('BY REASON', counts.byReason) +
+          group('BY GROUP', counts.byGroup) +
+          group('BY MODEL', counts.byModel) +
+          fitTable(columns, shown, terminalWidth()).text),
+  );
+  if (total.all > shown.length) remark(`${shown.length} of ${total.all}: --limit, --csv or --json`);
+}
+
+const SEEN = ['ALL', 'SEEN 1D', 'SEEN 7D', 'SEEN 30D'];
+
+function countCells({ all, lastDay, lastWeek, lastMonth }: SeenCounts): string[] {
+  return [all, lastDay, lastWeek, lastMonth].map(String);
+}
+
+function printCsv<Row>(columns: Csv<Row>, rows: Iterable<Row>): void {
+  let part: Row[] = [];
+  let isFirst = true;
+  const write = (): void => {
+    const text = csvText(columns, part);
+    print(isFirst ? text : text.slice(text.indexOf('\n') + 1));
+    isFirst = false;
+    part = [];
+  };
+  for (const row of rows) {
+    part.push(row);
+    if (part.length === CSV_ROWS) write();
+  }
+  if (isFirst || part.length > 0) write();
+}
+
+const seenText = (at: number | null): string => (at === null ? 'never' : relativeTime(at));
+const timeText = (at: number | null): string | null => (at === null ? null : isoTime(at));
+const yesNo = (value: boolean | null): string | null => (value === null ? null : value ? 'yes' : 'no');
+
+const PHONES: readonly Column<ModelRow>[] = [
+  { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 18 },
+  { title: 'DEVICE', cell: ({ device }) => device },
+  { title: 'TYPE', cell: ({ deviceType }) => printable(deviceType, '-'), min: 8, spare: 3 },
+  { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 2 },
+  { title: 'STATE', cell: ({ state }) => stateCell(state) },
+  { title: 'REASON', cell: ({ reason }) => printable(reason, '-'), min: 10 },
+  { title: 'SEEN', cell: ({ lastSeen }) => seenText(lastSeen) },
+  {
+    title: 'GROUPS',
+    cell: ({ groups }) => printable(groups?.join(' ') ?? null, '-'),
+    min: 8,
+    spare: 4,
+  },
+];
+
+const EXCEPTION: readonly Column<ModelRow>[] = [
+  {
+    title: 'LET PASS',
+    cell: ({ decision }) => (decision === 'allow' ? 'this phone' : 'the user'),
+  },
+  {
+    title: 'UNTIL',
+    cell: (row) => {
+      const until = row.decision === 'allow' ? row.decisionExpiresAt : row.userDecisionExpiresAt;
+      return until === null ? 'cleared' : isoTime(until);
+    },
+  },
+];
+
+const PHONE_CSV: Csv<ModelRow> = [
+  ['user', ({ user }) => user],
+  ['device', ({ device }) => device],
+  ['state', ({ state }) => state],
+  ['reason', ({ reason }) => reason],
+  ['deviceType', ({ deviceType }) => deviceType],
+  ['model', ({ model }) => model],
+  ['os', ({ os }) => os],
+  ['osVersion', ({ osVersion }) => osVersion],
+  ['managed', ({ managed }) => yesNo(managed)],
+  ['compliant', ({ compliant }) => yesNo(compliant)],
+  ['encrypted', ({ encrypted }) => yesNo(encrypted)],
+  ['ownership', ({ ownership }) => ownership],
+  ['owner', ({ owner }) => owner],
+  ['groups', ({ groups }) => groups?.join(' ') ?? null],
+  ['firstSeen', ({ firstSeen }) => timeText(firstSeen)],
+  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
+  ['lastAllowed', ({ lastAllowed }) => timeText(lastAllowed)],
+  ['decision', ({ decision }) => decision],
+  ['decisionExpiresAt', ({ decisionExpiresAt }) => timeText(decisionExpiresAt)],
+  ['userDecision', ({ userDecision }) => userDecision],
+  ['userDecisionExpiresAt', ({ userDecisionExpiresAt }) => timeText(userDecisionExpiresAt)],
+];
+
+const DUPLICATES: readonly Column<Duplicate>[] = [
+  { title: 'USER', cell: ({ user }) => printable(user), min: 18 },
+  { title: 'DEVICE', cell: ({ device }) => device },
+  { title: 'SEEN', cell: ({ lastSeen }) => seenText(lastSeen) },
+  { title: 'OLDER', cell: ({ other }) => other },
+  { title: 'SEEN', cell: ({ otherLastSeen }) => seenText(otherLastSeen) },
+  { title: 'STATE', cell: ({ otherState }) => stateCell(otherState), spare: 2 },
+  { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 1 },
+];
+
+const DUPLICATE_CSV: Csv<Duplicate> = [
+  ['user', ({ user }) => user],
+  ['device', ({ device }) => device],
+  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
+  ['older', ({ other }) => other],
+  ['olderLastSeen', ({ otherLastSeen }) => timeText(otherLastSeen)],
+  ['olderState', ({ otherState }) => otherState],
+  ['deviceType', ({ deviceType }) => deviceType],
+  ['model', ({ model }) => model],
+];
+
+const NEAR_MISSES: readonly Column<NearMiss>[] = [
+  { title: 'REPORTED', cell: ({ reported }) => reported },
+  { title: 'OWNER', cell: ({ owner }) => printable(owner, '-'), min: 12, spare: 2 },
+  { title: 'PHONE', cell: ({ device }) => device },
+  { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 18 },
+  { title: 'SEEN', cell: ({ lastSeen }) => seenText(lastSeen) },
+  { title: 'BY', cell: ({ by }) => by },
+  { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 1 },
+];
+
+const NEAR_MISS_CSV: Csv<NearMiss> = [
+  ['reported', ({ reported }) => reported],
+  ['owner', ({ owner }) => owner],
+  ['device', ({ device }) => device],
+  ['user', ({ user }) => user],
+  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
+  ['by', ({ by }) => by],
+  ['model', ({ model }) => model],
+];

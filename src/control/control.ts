@@ -1,0 +1,198 @@
+// Owns the control process: it runs beside the workers, under the control of the supervisor, and keeps the read model. Phones do
+// not depend on it.
+import { setPriority } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileTrouble } from '../config/file-words.ts';
+import { parseConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { storeOptions } from '../config/store-settings.ts';
+import { openStore } from '../directory/open-store.ts';
+import { ModelThread } from '../directory/read-model/model-thread.ts';
+import type { ModelReport } from '../directory/read-model/model-worker.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import type {
+  ControlStartMessage,
+  ControlStatus,
+  FromControl,
+  ModelStatus,
+  ToControl,
+} from '../supervisor/control-messages.ts';
+import { openLog } from '../telemetry/logger.ts';
+import type { ProcessLog } from '../telemetry/logger.ts';
+import { Leadership } from './leadership.ts';
+
+/** Behind the workers: where the machine is busy, phones go first (setpriority(2)). */
+const NICENESS = 10;
+/** Before the store is opened again. */
+const RETRY_MS = 2_000;
+
+/** Runs until a stop message, or the end of the supervisor. */
+export function runControl(): void {
+  let running: Control | null = null;
+  const stop = async (): Promise<void> => {
+    await running?.close();
+    process.exit(0);
+  };
+  process.on('message', (message: ToControl) => {
+    switch (message.type) {
+      case 'start':
+        try {
+          running = new Control(message);
+          tell({ type: 'ready' });
+        } catch (error) {
+          const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
+          tell({ type: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+        }
+        break;
+      case 'stop':
+        void stop();
+        break;
+      case 'reopen':
+        running?.reopenLog();
+        break;
+      case 'question':
+        if (running !== null) tell({ type: 'answer', id: message.id, answer: running.status() });
+        break;
+    }
+  });
+  process.on('disconnect', () => void stop());
+  // The supervisor decides when it ends; Ctrl-C reaches the whole process group.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, ignore);
+}
+
+function ignore(): void {
+  // the supervisor sends the next message
+}
+
+function tell(message: FromControl): void {
+  if (process.connected) process.send?.(message);
+}
+
+class Control {
+  private readonly config: Config;
+  private readonly log: ProcessLog;
+  private readonly path: string;
+  private readonly model: ModelThread;
+  private trouble: string | null = null;
+  private store: DirectoryStore | null = null;
+  private leadership: Leadership | null = null;
+  private closed = false;
+
+  constructor({ source }: ControlStartMessage) {
+    this.config = parseConfig(source.text, source.path);
+    const { log, control } = this.config;
+    this.path = control.readModel ?? '';
+    this.log = openLog(log.level, log.destination);
+    lowerPriority();
+    this.model = new ModelThread(
+      { path: this.path, store: storeOptions(this.config) },
+      (report) => this.onReport(report),
+      (cause) => {
+        this.log.logger.error(
+          { code: 'EASGATE_READ_MODEL', cause: String(cause) },
+          'the thread of the read model ended: the control process starts again',
+        );
+        this.log.flush();
+        process.exit(1);
+      },
+    );
+    void this.lead();
+  }
+
+  status(): ControlStatus {
+    return {
+      pid: process.pid,
+      uptimeSeconds: process.uptime(),
+      memoryBytes: process.memoryUsage.rss(),
+      readModel: modelStatus(this.path, this.model.report, Date.now()),
+      leader: {
+        isLeader: this.leadership !== null && this.leadership.fence !== null,
+        holder: this.leadership?.leader?.holder ?? null,
+        fence: this.leadership?.leader?.fence ?? null,
+      },
+    };
+  }
+
+  reopenLog(): void {
+    const { level, destination } = this.config.log;
+    try {
+      this.log.reopen(level, destination);
+    } catch (error) {
+      this.log.logger.error(
+        { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
+        'the old log file stays',
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.leadership?.close();
+    await this.store?.close();
+    await this.model.close();
+    this.log.flush();
+  }
+
+  /** Tries to lead the control processes of the directory, as soon as the directory can be opened. */
+  private async lead(): Promise<void> {
+    const store = await this.openStore();
+    if (store === null) return;
+    this.store = store;
+    this.leadership = new Leadership(store.leases, (fence) => {
+      if (fence === null)
+        this.log.logger.warn({ code: 'EASGATE_LEADER_LOST' }, 'this control process no longer leads');
+      else this.log.logger.info({ code: 'EASGATE_LEADER', fence }, 'this control process leads');
+    });
+    await this.leadership.start();
+  }
+
+  /** Null = it was closed meanwhile. The read model's thread says what is wrong with the store. */
+  private async openStore(): Promise<DirectoryStore | null> {
+    while (!this.closed) {
+      try {
+        const store = await openStore(storeOptions(this.config));
+        if (!this.closed) return store;
+        await store.close();
+      } catch {
+        await pause(RETRY_MS);
+      }
+    }
+    return null;
+  }
+
+  /** Each trouble is logged once, and so is its end. */
+  private onReport({ trouble }: ModelReport): void {
+    if (trouble === this.trouble) return;
+    const { logger } = this.log;
+    if (trouble === null)
+      logger.info({ code: 'EASGATE_READ_MODEL_BACK', path: this.path }, 'the read model is kept again');
+    else
+      logger.warn(
+        { code: 'EASGATE_READ_MODEL', path: this.path, cause: trouble },
+        'the read model is not kept: lists and reports read the directory; phones are served without it',
+      );
+    this.trouble = trouble;
+  }
+}
+
+function modelStatus(path: string, report: ModelReport | null, now: number): ModelStatus {
+  const age = (at: number | null | undefined): number | null =>
+    at === null || at === undefined ? null : Math.max(0, now - at);
+  return {
+    phase: report?.phase ?? 'starting',
+    path,
+    rows: report?.rows ?? 0,
+    position: report?.position ?? null,
+    ageMs: age(report?.confirmedAt),
+    seenAgeMs: age(report?.sweptAt),
+    trouble: report?.trouble ?? null,
+  };
+}
+
+function lowerPriority(): void {
+  try {
+    setPriority(NICENESS);
+  } catch {
+    // A container may forbid it.
+  }
+}

@@ -1,0 +1,246 @@
+// Owns keeping a read model: built by a walk over the store, kept by its change log; another walk now and then brings what the
+// log does not tell, such as last seen.
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { DirectoryStore, LogPosition, UserEntry } from '../store.ts';
+import type { ModelFile } from './model-file.ts';
+import { ModelWriter, localsOf } from './model-writer.ts';
+
+/** Shortest time between two walks. */
+const SWEEP_MS = 60_000;
+/** A walk is followed by a pause of this many times its length: it takes a twentieth of a core, and of a store. */
+const SWEEP_SHARE = 20;
+/** Records re-read from the store at once. */
+const READS = 64;
+/** How often what is known is confirmed in the file, where nothing changes. */
+const CONFIRM_MS = 1_000;
+/** More changed devices than this during one walk are read after it. */
+const MAX_OVERTAKEN = 50_000;
+
+/** Called during a build with the number of rows so far. */
+export type OnRows = (rows: number) => void;
+
+/** Keeps one file. One method at a time. */
+export class ModelKeeper {
+  private readonly store: DirectoryStore;
+  private readonly file: ModelFile;
+  private readonly writer: ModelWriter;
+  private readonly now: () => number;
+  private position: LogPosition;
+  /** What the file says. */
+  private written: LogPosition = '';
+  private confirmedAt = 0;
+  private sweepDueAt = 0;
+  private newsAt = 0;
+  /** During a walk: devices and users that were read anew, as the log named them. */
+  private overtaken: Set<string> | null = null;
+
+  /** `now`: milliseconds since the epoch. */
+  constructor(store: DirectoryStore, file: ModelFile, now: () => number = Date.now) {
+    this.store = store;
+    this.file = file;
+    this.writer = new ModelWriter(file, store.names);
+    this.now = now;
+    const { position, complete, sweptAt } = file.state();
+    this.position = position;
+    if (complete) this.sweepDueAt = sweptAt + SWEEP_MS;
+  }
+
+  /** Reads everything, where the file is new. */
+  async build(onRows: OnRows = () => undefined): Promise<void> {
+    if (!this.file.state().complete) await this.sweep(onRows);
+  }
+
+  /** Follows the log for one step: waits for changes for a few seconds at most. Walks over the store where that is due. */
+  async step(): Promise<void> {
+    if (this.now() >= this.sweepDueAt) await this.sweep();
+    await this.takeChanges();
+  }
+
+  /** Brings everything up to date, and removes what the store no longer has. */
+  async sweep(onRows: OnRows = () => undefined): Promise<void> {
+    const startedAt = this.now();
+    const began = performance.now();
+    if (this.position === '') this.position = await this.store.position();
+    this.overtaken = new Set();
+    await this.sweepUsers();
+    await this.sweepDevices(onRows);
+    this.overtaken = null;
+    this.file.complete();
+    this.sweepDueAt = this.now() + Math.max(SWEEP_MS, (performance.now() - began) * SWEEP_SHARE);
+    this.file.write(() => this.file.setState({ sweptAt: startedAt, position: this.position }));
+  }
+
+  private async sweepUsers(): Promise<void> {
+    const users = new IdSet(this.lastId('users'));
+    const aliases = new IdSet(this.lastId('aliases'));
+    for await (const part of this.store.scanUsers()) {
+      const ids = await this.putUsers(part.filter(({ key }) => this.overtaken?.has(key) !== true));
+      for (const id of ids.users) users.add(id);
+      for (const id of ids.aliases) aliases.add(id);
+      await this.takeNews();
+    }
+    // What changed meanwhile was read anew, and may be gone under its id or there under another one.
+    const names = [...users.missing()].flatMap((id) => this.nameAt<UserKey>('users', 'user', id));
+    names.push(...[...aliases.missing()].flatMap((id) => this.nameAt<UserKey>('aliases', 'alias', id)));
+    await this.readUsers(new Set(names));
+  }
+
+  private async sweepDevices(onRows: OnRows): Promise<void> {
+    const found = new IdSet(this.lastId('phones'));
+    let rows = 0;
+    for await (const part of this.store.scanDevices()) {
+      const since = this.since();
+      this.file.write(() => {
+        for (const entry of part) {
+          // It was read later than this part, because the log named it.
+          if (this.overtaken?.has(entry.key) === true) continue;
+          const ids = this.writer.putDevice(entry.key, entry, since);
+          for (const id of ids) found.add(id);
+          rows += ids.length;
+        }
+      });
+      onRows(rows);
+      await this.takeNews();
+    }
+    const gone = [...found.missing()].flatMap((id) => this.nameAt<DeviceKey>('phones', 'device', id));
+    await this.readDevices([...new Set(gone)]);
+  }
+
+  private lastId(table: string): number {
+    return Number(this.file.statement(`SELECT max(id) AS id FROM ${table}`).get()?.['id'] ?? 0);
+  }
+
+  private nameAt<Name extends string>(table: string, column: string, id: number): Name[] {
+    const row = this.file.statement(`SELECT ${column} AS name FROM ${table} WHERE id = ?`).get(id);
+    return row === undefined ? [] : [String(row['name']) as Name];
+  }
+
+  /** During a walk, which may take a minute: what the log says meanwhile. */
+  private async takeNews(): Promise<void> {
+    if (this.now() - this.newsAt < CONFIRM_MS || (this.overtaken?.size ?? 0) > MAX_OVERTAKEN) return;
+    this.newsAt = this.now();
+    const end = await this.store.position();
+    if (this.store.isBefore(this.position, end)) await this.takeChanges();
+    else this.confirm(this.position);
+  }
+
+  private async takeChanges(): Promise<void> {
+    const { changes, position, trimmed } = await this.store.changesAfter(this.position);
+    // Everything may have changed; a walk that is under way began too early.
+    if (trimmed) this.sweepDueAt = 0;
+    const users = changes.flatMap(({ user, device }) => (device === null && user !== null ? user : []));
+    const devices = changes.flatMap(({ device }) => device ?? []);
+    for (const name of [...users, ...devices]) this.overtaken?.add(name);
+    await this.readUsers(new Set(users));
+    await this.readDevices([...new Set(devices)]);
+    this.position = position;
+    if (trimmed && this.overtaken === null) await this.sweep();
+    else this.confirm(position);
+  }
+
+  private confirm(position: LogPosition): void {
+    const now = this.now();
+    if (position === this.written && now - this.confirmedAt < CONFIRM_MS) return;
+    this.written = position;
+    this.confirmedAt = now;
+    this.file.write(() => this.file.setState({ position, confirmedAt: now }));
+  }
+
+  /** Since when a state is that is news: of what was there before the model, that is not known. */
+  private since(): number | null {
+    return this.file.state().complete ? this.now() : null;
+  }
+
+  private async readDevices(devices: readonly DeviceKey[]): Promise<void> {
+    for (let at = 0; at < devices.length; at += READS) {
+      const part = devices.slice(at, at + READS);
+      const entries = await Promise.all(part.map((device) => this.store.getDevice(device)));
+      const since = this.since();
+      this.file.write(() => {
+        for (const [index, device] of part.entries())
+          this.writer.putDevice(device, entries[index] ?? null, since);
+      });
+    }
+  }
+
+  /** Reads users again whose names are in the log. */
+  private async readUsers(names: ReadonlySet<UserKey>): Promise<void> {
+    const all = [...names];
+    for (let at = 0; at < all.length; at += READS) {
+      const part = all.slice(at, at + READS);
+      const entries = await Promise.all(part.map((name) => this.store.getUser(name)));
+      const touched = new Set<UserKey>(part);
+      this.file.write(() => {
+        for (const [index, name] of part.entries()) {
+          const entry = entries[index] ?? null;
+          const before = this.writer.aliasTarget(name);
+          if (before !== null) touched.add(before);
+          if (entry?.key !== name) this.writer.dropUser(name);
+          if (entry === null || entry.key === name) this.writer.putAlias(name, null);
+          for (const alias of this.writer.aliasesOf(name)) {
+            touched.add(alias);
+            if (entry?.key !== name || entry.record?.aliases.includes(alias) !== true)
+              this.writer.putAlias(alias, null);
+          }
+        }
+      });
+      await this.putUsers(
+        entries.filter((entry) => entry !== null),
+        touched,
+      );
+      this.file.write(() => this.writer.refreshUsers(localsOf(touched)));
+    }
+  }
+
+  /** Returns the ids of their rows. */
+  private async putUsers(
+    entries: readonly UserEntry[],
+    touched?: Set<UserKey>,
+  ): Promise<{ readonly users: number[]; readonly aliases: number[] }> {
+    const ids = { users: [] as number[], aliases: [] as number[] };
+    const disputed: UserKey[] = [];
+    this.file.write(() => {
+      for (const entry of entries) {
+        ids.users.push(this.writer.putUser(entry) ?? 0);
+        touched?.add(entry.key);
+        for (const alias of entry.record?.aliases ?? []) {
+          touched?.add(alias);
+          const before = this.writer.aliasTarget(alias);
+          if (before === null || before === entry.key)
+            ids.aliases.push(this.writer.putAlias(alias, entry.key) ?? 0);
+          else disputed.push(alias);
+        }
+      }
+    });
+    // Two users are reported with one name: the store knows whose it is.
+    for (const alias of disputed) {
+      const owner = await this.store.getUser(alias);
+      const user = owner === null || owner.key === alias ? null : owner.key;
+      this.file.write(() => ids.aliases.push(this.writer.putAlias(alias, user) ?? 0));
+    }
+    return ids;
+  }
+}
+
+/** Which of the ids up to a highest one were found: one bit each. */
+class IdSet {
+  private readonly last: number;
+  private readonly bits: Uint8Array;
+
+  constructor(last: number) {
+    this.last = last;
+    this.bits = new Uint8Array(Math.floor(last / 8) + 1);
+  }
+
+  add(id: number): void {
+    if (id < 1 || id > this.last) return;
+    const at = id >> 3;
+    this.bits[at] = (this.bits[at] ?? 0) | (1 << (id & 7));
+  }
+
+  /** The others, in order. */
+  *missing(): Iterable<number> {
+    for (let id = 1; id <= this.last; id += 1)
+      if (((this.bits[id >> 3] ?? 0) & (1 << (id & 7))) === 0) yield id;
+  }
+}

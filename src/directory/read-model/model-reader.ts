@@ -1,0 +1,243 @@
+// Owns reading the read model: pages of filtered, sorted rows that go on from a cursor, tiles, counts.
+import { DatabaseSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
+import type { UserKey } from '../../identity/keys.ts';
+import type { UserNames } from '../../identity/user-names.ts';
+import type { AccessState } from '../../model/access-state.ts';
+import { FileWatch, inodeOf, release } from '../embedded/store-file.ts';
+import { readState } from './model-file.ts';
+import type { ModelState } from './model-file.ts';
+import { conditionsOf } from './model-filter.ts';
+import type { Condition, FilterSource, ModelFilter } from './model-filter.ts';
+import type { ModelRow } from './model-row.ts';
+import { MODEL_VERSION, modelRow, stateAt } from './model-schema.ts';
+import type { StoredRow, Value } from './model-schema.ts';
+
+/** Fields that rows can be ordered by, and their columns. */
+export const MODEL_FIELDS = {
+  device: 'device',
+  user: 'user',
+  state: 'state',
+  reason: 'reason',
+  type: 'type',
+  model: 'model',
+  os: 'os',
+  firstSeen: 'first_seen',
+  lastSeen: 'last_seen',
+  lastAllowed: 'last_allowed',
+  lastCheckIn: 'last_check_in',
+  stateSince: 'state_since',
+  decisionExpiresAt: 'decision_expires',
+} as const;
+
+/** A field that rows can be ordered by. */
+export type ModelField = keyof typeof MODEL_FIELDS;
+
+/** An order; rows that are equal in it are in the order of their ids. */
+export interface ModelOrder {
+  readonly field: ModelField;
+  readonly descending: boolean;
+}
+
+/** Where a page ended: value and id of its last row. The value null stands behind all others, either way. */
+export interface ModelCursor {
+  readonly value: Value;
+  readonly id: number;
+}
+
+/** A page of rows. */
+export interface ModelPage {
+  readonly rows: readonly ModelRow[];
+  /** For the next page; null = this is the last one. */
+  readonly next: ModelCursor | null;
+}
+
+/** How many phones are in a state for a reason. */
+export interface Tile {
+  readonly state: AccessState;
+  /** Null = no verdict was given. */
+  readonly reason: string | null;
+  readonly phones: number;
+}
+
+/** Phones by how lately they were seen. */
+export interface SeenCounts {
+  readonly all: number;
+  readonly lastDay: number;
+  readonly lastWeek: number;
+  readonly lastMonth: number;
+}
+
+/** A group of phones. */
+export interface NamedCount {
+  /** Null = those without a value. */
+  readonly name: string | null;
+  readonly phones: SeenCounts;
+}
+
+const BUSY_MS = 1_000;
+const DAY_MS = 86_400_000;
+const MAX_COUNTS = 100;
+/** So much of the file is read through the memory of the system, without a call for each page: bytes. */
+const MAPPED = 2 ** 31 - 1;
+
+/** One connection; calls are answered at once and block their thread meanwhile. */
+export class ModelReader {
+  private readonly database: DatabaseSync;
+  private readonly watch: FileWatch | null;
+  private readonly statements = new Map<string, StatementSync>();
+  private readonly source: FilterSource;
+
+  /** `database`: with the tables of a model, which may be the writer's own one. */
+  constructor(database: DatabaseSync, names: UserNames, watch: FileWatch | null = null) {
+    this.database = database;
+    this.watch = watch;
+    database.function('meets', { deterministic: true }, (user, wanted) =>
+      typeof user === 'string' && names.meets(user as UserKey, wanted as UserKey) ? 1 : 0,
+    );
+    this.source = {
+      words: (kind) =>
+        this.all('SELECT word FROM words WHERE kind = ?', [kind]).map((row) => String(row['word'])),
+      hasHits: (pattern, count) =>
+        this.all('SELECT 1 FROM search WHERE search MATCH ? LIMIT 1 OFFSET ?', [pattern, count]).length > 0,
+    };
+  }
+
+  /** Opens the file that a control process keeps. Null = there is none that is whole and of this version. */
+  static open(path: string, names: UserNames): ModelReader | null {
+    const inode = inodeOf(path);
+    if (inode === null) return null;
+    let database: DatabaseSync | null = null;
+    try {
+      database = new DatabaseSync(path, { timeout: BUSY_MS, readOnly: true });
+      const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
+      if (version === MODEL_VERSION && readState(database).complete) {
+        database.exec(`PRAGMA mmap_size = ${MAPPED}`);
+        return new ModelReader(database, names, new FileWatch(path, inode));
+      }
+    } catch {
+      // Broken, or being built.
+    }
+    database?.close();
+    return null;
+  }
+
+  /** Whether the path still leads to this file. */
+  isSame(): boolean {
+    return this.watch?.isSame() ?? true;
+  }
+
+  state(): ModelState {
+    return readState(this.database);
+  }
+
+  /** A page of at most `limit` rows behind a cursor; null = from the start. */
+  page(filter: ModelFilter, order: ModelOrder, limit: number, after: ModelCursor | null = null): ModelPage {
+    const conditions = conditionsOf(filter, this.source);
+    const column = MODEL_FIELDS[order.field];
+    const [than, direction] = order.descending ? ['<', 'DESC'] : ['>', 'ASC'];
+    const rows: StoredRow[] = [];
+    // Rows with a value first; then those without, by their ids alone.
+    if (after === null || after.value !== null) {
+      const from: Condition[] =
+        after === null ? [] : [{ sql: `(${column}, id) ${than} (?, ?)`, values: [after.value, after.id] }];
+      const known = { sql: `${column} IS NOT NULL`, values: [] };
+      rows.push(
+        ...this.select([...conditions, known, ...from], `${column} ${direction}, id ${direction}`, limit + 1),
+      );
+    }
+    if (rows.length <= limit) {
+      const from: Condition[] =
+        after === null || after.value !== null ? [] : [{ sql: `id ${than} ?`, values: [after.id] }];
+      const missing = { sql: `${column} IS NULL`, values: [] };
+      rows.push(
+        ...this.select([...conditions, missing, ...from], `id ${direction}`, limit + 1 - rows.length),
+      );
+    }
+    const last = rows.length > limit ? rows[limit - 1] : undefined;
+    return {
+      rows: rows.slice(0, limit).map(modelRow),
+      next: last === undefined ? null : { value: last[column] as Value, id: Number(last['id']) },
+    };
+  }
+
+  /** How many rows match, by how lately they were seen. `now`: milliseconds since the epoch. */
+  count(filter: ModelFilter, now: number): SeenCounts {
+    const { sql, values } = where(conditionsOf(filter, this.source));
+    const [row] = this.all(`SELECT ${COUNTS} FROM phones${sql}`, [...since(now), ...values]);
+    return countsIn(row ?? {});
+  }
+
+  /** Rows that match by the values of a column, the most first; 100 at most. `groups`: each group of a user counts. */
+  countBy(kind: 'reason' | 'model' | 'groups', filter: ModelFilter, now: number): NamedCount[] {
+    const { sql, values } = where(conditionsOf(filter, this.source));
+    const each = kind === 'groups' ? " LEFT JOIN json_each(ifnull(user_groups, '[]')) AS one ON TRUE" : '';
+    const rows = this.all(
+      `SELECT ${kind === 'groups' ? 'one.value' : kind} AS name, ${COUNTS}
+       FROM (SELECT reason, model, user_groups, last_seen FROM phones${sql})${each}
+       GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MAX_COUNTS}`,
+      [...since(now), ...values],
+    );
+    return rows.map((row) => ({
+      name: typeof row['name'] === 'string' ? row['name'] : null,
+      phones: countsIn(row),
+    }));
+  }
+
+  /** Phones by state and reason. */
+  tiles(): Tile[] {
+    return this.all('SELECT state, reason, phones FROM tiles WHERE phones > 0 ORDER BY state, reason').map(
+      (row) => ({
+        state: stateAt(Number(row['state'])),
+        reason: row['reason'] === '' ? null : String(row['reason']),
+        phones: Number(row['phones']),
+      }),
+    );
+  }
+
+  /** Rows of a query of this folder's own. */
+  all(sql: string, values: readonly Value[] = []): StoredRow[] {
+    let statement = this.statements.get(sql);
+    if (statement === undefined) {
+      if (this.statements.size >= MAX_STATEMENTS) this.statements.clear();
+      this.statements.set(sql, (statement = this.database.prepare(sql)));
+    }
+    return statement.all(...values);
+  }
+
+  close(): void {
+    release(this.database, this.watch);
+  }
+
+  private select(conditions: readonly Condition[], orderBy: string, limit: number): StoredRow[] {
+    const { sql, values } = where(conditions);
+    return this.all(`SELECT * FROM phones${sql} ORDER BY ${orderBy} LIMIT ?`, [...values, limit]);
+  }
+}
+
+/** Different queries that are kept prepared. */
+const MAX_STATEMENTS = 200;
+const COUNTS =
+  'count(*) AS every, count(*) FILTER (WHERE last_seen >= ?) AS day, count(*) FILTER (WHERE last_seen >= ?) AS week, ' +
+  'count(*) FILTER (WHERE last_seen >= ?) AS month';
+
+function since(now: number): number[] {
+  return [now - DAY_MS, now - 7 * DAY_MS, now - 30 * DAY_MS];
+}
+
+function countsIn(row: StoredRow): SeenCounts {
+  return {
+    all: Number(row['every'] ?? 0),
+    lastDay: Number(row['day'] ?? 0),
+    lastWeek: Number(row['week'] ?? 0),
+    lastMonth: Number(row['month'] ?? 0),
+  };
+}
+
+function where(conditions: readonly Condition[]): Condition {
+  if (conditions.length === 0) return { sql: '', values: [] };
+  return {
+    sql: ` WHERE ${conditions.map(({ sql }) => sql).join(' AND ')}`,
+    values: conditions.flatMap(({ values }) => values),
+  };
+}

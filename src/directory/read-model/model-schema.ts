@@ -1,0 +1,203 @@
+// Owns the tables of the read model, and the columns of its rows. It is a cache: another version builds the file anew.
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { ACCESS_STATES } from '../../model/access-state.ts';
+import type { AccessState } from '../../model/access-state.ts';
+import type { ManualDecision } from '../../model/decision.ts';
+import { localOf } from './model-row.ts';
+import type { FreshRow, ModelRow } from './model-row.ts';
+
+/** `PRAGMA user_version` of a file with these tables. */
+export const MODEL_VERSION = 1;
+
+/** Columns in the order of {@link valuesOf}. */
+export const COLUMNS = [
+  'device',
+  'user',
+  'local',
+  'state',
+  'reason',
+  'type',
+  'model',
+  'os',
+  'os_version',
+  'imei',
+  'serial',
+  'reported',
+  'managed',
+  'compliant',
+  'encrypted',
+  'ownership',
+  'owner',
+  'owner_local',
+  'last_check_in',
+  'user_groups',
+  'first_seen',
+  'last_seen',
+  'last_allowed',
+  'decision',
+  'decision_expires',
+  'user_decision',
+  'user_decision_expires',
+  'unreadable',
+] as const;
+
+/**
+ * Tables and what a build needs of indices. `complete`: the file was built to its end. `words` are the different values of
+ * some columns: filters look for those that match.
+ */
+export const TABLES = `
+  CREATE TABLE phones (id INTEGER PRIMARY KEY, ${COLUMNS.join(', ')}, state_since);
+  CREATE INDEX phones_by_device ON phones (device, user);
+  CREATE TABLE users (id INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE, user_groups, decision, decision_expires);
+  CREATE TABLE aliases (id INTEGER PRIMARY KEY, alias TEXT NOT NULL UNIQUE, user TEXT NOT NULL);
+  CREATE INDEX aliases_by_user ON aliases (user);
+  CREATE TABLE words (kind TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (kind, word)) WITHOUT ROWID;
+  CREATE TABLE tiles (state INTEGER NOT NULL, reason TEXT NOT NULL, phones INTEGER NOT NULL,
+    PRIMARY KEY (state, reason)) WITHOUT ROWID;
+  CREATE TABLE model (one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL, epoch INTEGER NOT NULL,
+    position TEXT NOT NULL, complete INTEGER NOT NULL, confirmed_at INTEGER NOT NULL, swept_at INTEGER NOT NULL);
+  PRAGMA user_version = ${MODEL_VERSION};
+`;
+
+/**
+ * What is made once all rows are there: many rows are written several times faster without. Indices end with the row's id,
+ * so that a page goes on from any row.
+ */
+export const INDICES = `
+  CREATE INDEX phones_by_local ON phones (local);
+  CREATE INDEX phones_by_user ON phones (user);
+  CREATE INDEX phones_by_first ON phones (first_seen);
+  CREATE INDEX phones_by_seen ON phones (last_seen);
+  CREATE INDEX phones_by_state ON phones (state, last_seen);
+  CREATE INDEX phones_by_reason ON phones (state, reason, last_seen);
+  CREATE INDEX phones_by_model ON phones (model, last_seen);
+  CREATE INDEX phones_by_state_since ON phones (state, state_since);
+  CREATE INDEX phones_by_imei ON phones (imei) WHERE imei IS NOT NULL;
+  CREATE INDEX phones_by_owner ON phones (owner_local) WHERE owner_local IS NOT NULL AND user IS NULL;
+  CREATE INDEX phones_decided ON phones (decision) WHERE decision IS NOT NULL;
+  CREATE INDEX phones_user_decided ON phones (user_decision) WHERE user_decision IS NOT NULL;
+  CREATE VIRTUAL TABLE search USING fts5(user, device, model, content = 'phones', content_rowid = 'id',
+    tokenize = 'trigram');
+  INSERT INTO search (search) VALUES ('rebuild');
+  INSERT INTO tiles SELECT state, ifnull(reason, ''), count(*) FROM phones GROUP BY 1, 2;
+  CREATE TRIGGER phone_added AFTER INSERT ON phones BEGIN
+    INSERT INTO search (rowid, user, device, model) VALUES (new.id, new.user, new.device, new.model);
+    INSERT INTO tiles VALUES (new.state, ifnull(new.reason, ''), 1)
+      ON CONFLICT DO UPDATE SET phones = phones + 1;
+  END;
+  CREATE TRIGGER phone_removed AFTER DELETE ON phones BEGIN
+    INSERT INTO search (search, rowid, user, device, model)
+      VALUES ('delete', old.id, old.user, old.device, old.model);
+    UPDATE tiles SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
+  END;
+  CREATE TRIGGER phone_renamed AFTER UPDATE ON phones WHEN old.model IS NOT new.model BEGIN
+    INSERT INTO search (search, rowid, user, device, model)
+      VALUES ('delete', old.id, old.user, old.device, old.model);
+    INSERT INTO search (rowid, user, device, model) VALUES (new.id, new.user, new.device, new.model);
+  END;
+  CREATE TRIGGER phone_decided AFTER UPDATE ON phones
+    WHEN old.state IS NOT new.state OR old.reason IS NOT new.reason BEGIN
+    UPDATE tiles SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
+    INSERT INTO tiles VALUES (new.state, ifnull(new.reason, ''), 1)
+      ON CONFLICT DO UPDATE SET phones = phones + 1;
+  END;
+`;
+
+/** A value of a column. */
+export type Value = string | number | null;
+
+/** A row of the table as SQLite returns it. */
+export type StoredRow = Readonly<Record<string, unknown>>;
+
+/** The values of a row, in the order of {@link COLUMNS}. */
+export function valuesOf(row: FreshRow): Value[] {
+  return [
+    row.device,
+    row.user,
+    localOf(row.user),
+    ACCESS_STATES.indexOf(row.state),
+    row.reason,
+    row.deviceType,
+    row.model,
+    row.os,
+    row.osVersion,
+    row.imei,
+    row.serialNumber,
+    Number(row.reported),
+    flag(row.managed),
+    flag(row.compliant),
+    flag(row.encrypted),
+    row.ownership,
+    row.owner,
+    localOf(row.owner?.toLowerCase() ?? null),
+    row.lastCheckIn,
+    row.groups === null ? null : JSON.stringify(row.groups),
+    row.firstSeen,
+    row.lastSeen,
+    row.lastAllowed,
+    row.decision,
+    row.decisionExpiresAt,
+    row.userDecision,
+    row.userDecisionExpiresAt,
+    Number(row.unreadable),
+  ];
+}
+
+function flag(value: boolean | null): number | null {
+  return value === null ? null : Number(value);
+}
+
+/** A row of the table as lists show it. */
+export function modelRow(stored: StoredRow): ModelRow {
+  const text = (name: string): string | null => {
+    const value = stored[name];
+    return typeof value === 'string' ? value : null;
+  };
+  const number = (name: string): number | null => {
+    const value = stored[name];
+    return typeof value === 'number' ? value : null;
+  };
+  const truth = (name: string): boolean | null => {
+    const value = number(name);
+    return value === null ? null : value === 1;
+  };
+  return {
+    device: String(stored['device']) as DeviceKey,
+    user: text('user') as UserKey | null,
+    state: stateAt(number('state')),
+    reason: text('reason'),
+    stateSince: number('state_since'),
+    deviceType: text('type'),
+    model: text('model'),
+    os: text('os'),
+    osVersion: text('os_version'),
+    imei: text('imei'),
+    serialNumber: text('serial'),
+    reported: truth('reported') === true,
+    managed: truth('managed'),
+    compliant: truth('compliant'),
+    encrypted: truth('encrypted'),
+    ownership: text('ownership'),
+    owner: text('owner'),
+    lastCheckIn: number('last_check_in'),
+    groups: groupsIn(text('user_groups')),
+    firstSeen: number('first_seen'),
+    lastSeen: number('last_seen'),
+    lastAllowed: number('last_allowed'),
+    decision: text('decision') as ManualDecision['action'] | null,
+    decisionExpiresAt: number('decision_expires'),
+    userDecision: text('user_decision') as ManualDecision['action'] | null,
+    userDecisionExpiresAt: number('user_decision_expires'),
+    unreadable: truth('unreadable') === true,
+  };
+}
+
+/** The groups of a stored list. */
+export function groupsIn(text: string | null): readonly string[] | null {
+  return text === null ? null : (JSON.parse(text) as string[]);
+}
+
+/** The state at a place of {@link ACCESS_STATES}. */
+export function stateAt(place: number | null): AccessState {
+  return ACCESS_STATES[place ?? -1] ?? 'unseen';
+}

@@ -1,0 +1,110 @@
+// Owns the thread that keeps a read model: opens store and file, follows the log, begins again after a failure. Posts its state.
+import { setTimeout as pause } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { openKeeper, openStore } from '../open-store.ts';
+import type { StoreOptions } from '../open-store.ts';
+import type { DirectoryStore } from '../store.ts';
+import { ModelFile } from './model-file.ts';
+import { ModelKeeper } from './model-keeper.ts';
+
+/** What the thread is started with. */
+export interface ModelTask {
+  readonly path: string;
+  readonly store: StoreOptions;
+}
+
+/** What the thread posts. Times: milliseconds since the epoch, null = never. */
+export interface ModelReport {
+  /** `building`: lists have to wait. `following`: it is kept. `waiting`: for the store, the file or the disk. */
+  readonly phase: 'building' | 'following' | 'waiting';
+  readonly rows: number;
+  readonly position: string | null;
+  readonly confirmedAt: number | null;
+  readonly sweptAt: number | null;
+  /** Why it waits; null = it does not. */
+  readonly trouble: string | null;
+}
+
+/** First and longest pause after a failure. */
+const RETRY_MS = 500;
+const MAX_RETRY_MS = 30_000;
+
+const NOTHING: ModelReport = {
+  phase: 'waiting',
+  rows: 0,
+  position: null,
+  confirmedAt: null,
+  sweptAt: null,
+  trouble: null,
+};
+
+function post(report: ModelReport): void {
+  parentPort?.postMessage(report, []);
+}
+
+/** Keeps the file until the thread is ended. */
+async function keep({ path, store: options }: ModelTask): Promise<never> {
+  let failures = 0;
+  while (true) {
+    let store: DirectoryStore | null = null;
+    let file: ModelFile | null = null;
+    try {
+      store = await openStore(options);
+      file = ModelFile.open(path, await identityOf(options));
+      await follow(store, file, () => (failures = 0));
+      // The file was removed or replaced: another one is made at once.
+    } catch (error) {
+      const trouble = error instanceof Error ? error.message : String(error);
+      post({ ...NOTHING, trouble });
+      await pause(Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures++));
+    } finally {
+      close(file);
+      await store?.close();
+    }
+  }
+}
+
+async function identityOf(
+  options: StoreOptions,
+): Promise<{ readonly store: string; readonly epoch: number }> {
+  const keeper = await openKeeper(options);
+  try {
+    const identity = await keeper.read();
+    return { store: identity?.id ?? '', epoch: identity?.epoch ?? 0 };
+  } finally {
+    await keeper.close();
+  }
+}
+
+async function follow(store: DirectoryStore, file: ModelFile, onStep: () => void): Promise<void> {
+  const keeper = new ModelKeeper(store, file);
+  await keeper.build((rows) => {
+    post({ ...NOTHING, phase: 'building', rows });
+  });
+  while (file.isSame()) {
+    const { position, confirmedAt, sweptAt } = file.state();
+    const rows = file.statement('SELECT sum(phones) AS rows FROM tiles').get()?.['rows'];
+    post({
+      phase: 'following',
+      rows: Number(rows ?? 0),
+      position,
+      confirmedAt: confirmedAt === 0 ? null : confirmedAt,
+      sweptAt: sweptAt === 0 ? null : sweptAt,
+      trouble: null,
+    });
+    await keeper.step();
+    onStep();
+  }
+}
+
+function close(file: ModelFile | null): void {
+  try {
+    file?.close();
+  } catch {
+    // Its last writes did not fit on the disk; what was written before is whole.
+  }
+}
+
+// Waiting for changes keeps no thread alive by itself.
+parentPort?.ref();
+await keep(workerData as ModelTask);

@@ -1,0 +1,182 @@
+// Owns the writing of the read model: the rows of a device, what is known of users, and the words of columns. Only what changed
+// is written.
+import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { UserNames } from '../../identity/user-names.ts';
+import type { ManualDecision } from '../../model/decision.ts';
+import type { DeviceEntry, UserEntry } from '../store.ts';
+import type { ModelFile } from './model-file.ts';
+import { UNKNOWN_USER, rowsOfDevice } from './model-row.ts';
+import type { UserFacts } from './model-row.ts';
+import { COLUMNS, groupsIn, valuesOf } from './model-schema.ts';
+import type { StoredRow, Value } from './model-schema.ts';
+
+const SELECT = `SELECT id, ${COLUMNS.join(', ')} FROM phones WHERE device = ?`;
+const INSERT = `INSERT INTO phones (${COLUMNS.join(', ')}, state_since) VALUES (${COLUMNS.map(() => '?').join(', ')}, ?)`;
+const UPDATE = `UPDATE phones SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`;
+const STATE = COLUMNS.indexOf('state');
+/** Columns that filters compare as words. */
+const WORDS = (['type', 'model', 'os', 'reason'] as const).map((kind) => ({
+  kind,
+  at: COLUMNS.indexOf(kind),
+}));
+/** Words that are known to be written: most rows have the same few. */
+const MAX_REMEMBERED = 10_000;
+
+/** Use within {@link ModelFile.write}. */
+export class ModelWriter {
+  private readonly file: ModelFile;
+  private readonly names: UserNames;
+  private remembered = new Set<string>();
+  private readonly factsOf: (user: UserKey) => UserFacts;
+
+  constructor(file: ModelFile, names: UserNames) {
+    this.file = file;
+    this.names = names;
+    this.factsOf = (user) => this.readFacts(user);
+  }
+
+  /**
+   * Writes the rows of a device; `entry` null = nothing is stored of it. Returns their ids. `since`: of a state that is news,
+   * milliseconds since the epoch; null = since when is not known.
+   */
+  putDevice(device: DeviceKey, entry: DeviceEntry | null, since: number | null): number[] {
+    const stored = new Map<Value, StoredRow>();
+    for (const row of this.file.statement(SELECT).all(device)) stored.set(row['user'] as Value, row);
+    const ids: number[] = [];
+    for (const row of entry === null ? [] : rowsOfDevice(entry, this.factsOf)) {
+      const values = valuesOf(row);
+      const before = stored.get(row.user);
+      if (before === undefined) {
+        const { lastInsertRowid } = this.file.statement(INSERT).run(...values, since);
+        ids.push(Number(lastInsertRowid));
+        this.note(values);
+        continue;
+      }
+      stored.delete(row.user);
+      const id = Number(before['id']);
+      ids.push(id);
+      if (COLUMNS.every((name, index) => before[name] === values[index])) continue;
+      this.file.statement(UPDATE).run(...values, id);
+      if (before['state'] !== values[STATE])
+        this.file.statement('UPDATE phones SET state_since = ? WHERE id = ?').run(since, id);
+      this.note(values);
+    }
+    for (const row of stored.values()) this.remove(Number(row['id']));
+    return ids;
+  }
+
+  /** Removes a row that the store no longer has. */
+  remove(id: number): void {
+    this.file.statement('DELETE FROM phones WHERE id = ?').run(id);
+  }
+
+  /** Writes what is known of a user, but for aliases. Returns the id of its row; null = nothing is. */
+  putUser({ key, record, decided }: UserEntry): number | null {
+    const { decision } = decided;
+    const groups =
+      record?.groups === undefined || record.groups === null ? null : JSON.stringify(record.groups);
+    if (groups === null && decision === null) {
+      this.dropUser(key);
+      return null;
+    }
+    const values = [groups, decision?.action ?? null, decision?.expiresAt ?? null];
+    const row = this.file.statement('SELECT * FROM users WHERE user = ?').get(key);
+    if (row === undefined) {
+      const insert = 'INSERT INTO users (user, user_groups, decision, decision_expires) VALUES (?, ?, ?, ?)';
+      return Number(this.file.statement(insert).run(key, ...values).lastInsertRowid);
+    }
+    const id = Number(row['id']);
+    const before = [row['user_groups'], row['decision'], row['decision_expires']];
+    if (values.some((value, index) => value !== before[index]))
+      this.file
+        .statement('UPDATE users SET user_groups = ?, decision = ?, decision_expires = ? WHERE id = ?')
+        .run(...values, id);
+    return id;
+  }
+
+  dropUser(key: UserKey): void {
+    this.file.statement('DELETE FROM users WHERE user = ?').run(key);
+  }
+
+  /** The user that a name is known to be an alias of; null = of none. */
+  aliasTarget(alias: UserKey): UserKey | null {
+    const row = this.file.statement('SELECT user FROM aliases WHERE alias = ?').get(alias);
+    return row === undefined ? null : (String(row['user']) as UserKey);
+  }
+
+  /** `user` null = the name is no alias. Returns the id of its row. */
+  putAlias(alias: UserKey, user: UserKey | null): number | null {
+    const row = this.file.statement('SELECT id, user FROM aliases WHERE alias = ?').get(alias);
+    if (row === undefined) {
+      if (user === null) return null;
+      const insert = this.file.statement('INSERT INTO aliases (alias, user) VALUES (?, ?)');
+      return Number(insert.run(alias, user).lastInsertRowid);
+    }
+    const id = Number(row['id']);
+    if (user === null) this.file.statement('DELETE FROM aliases WHERE id = ?').run(id);
+    else if (user !== row['user'])
+      this.file.statement('UPDATE aliases SET user = ? WHERE id = ?').run(user, id);
+    return id;
+  }
+
+  aliasesOf(user: UserKey): UserKey[] {
+    return this.file
+      .statement('SELECT alias FROM aliases WHERE user = ?')
+      .all(user)
+      .map((row) => String(row['alias']) as UserKey);
+  }
+
+  /** Brings what rows hold of their users up to date, for all users with these folded local parts. */
+  refreshUsers(locals: Iterable<string>): void {
+    const find = this.file.statement(
+      'SELECT id, user, user_groups, user_decision, user_decision_expires FROM phones WHERE local = ?',
+    );
+    for (const local of locals) {
+      for (const row of find.all(local)) {
+        const facts = this.readFacts(String(row['user']) as UserKey);
+        const groups = facts.groups === null ? null : JSON.stringify(facts.groups);
+        if (
+          row['user_groups'] === groups &&
+          row['user_decision'] === facts.decision &&
+          row['user_decision_expires'] === facts.decisionExpiresAt
+        )
+          continue;
+        this.file
+          .statement(
+            'UPDATE phones SET user_groups = ?, user_decision = ?, user_decision_expires = ? WHERE id = ?',
+          )
+          .run(groups, facts.decision, facts.decisionExpiresAt, Number(row['id']));
+      }
+    }
+  }
+
+  private readFacts(name: UserKey): UserFacts {
+    const grouped = this.names.canonical(name);
+    const user = this.aliasTarget(name) ?? this.aliasTarget(grouped) ?? grouped;
+    const row = this.file.statement('SELECT * FROM users WHERE user = ?').get(user);
+    if (row === undefined) return UNKNOWN_USER;
+    return {
+      groups: groupsIn(row['user_groups'] as string | null),
+      decision: row['decision'] as ManualDecision['action'] | null,
+      decisionExpiresAt: row['decision_expires'] as number | null,
+    };
+  }
+
+  private note(values: readonly Value[]): void {
+    for (const { kind, at } of WORDS) {
+      const word = values[at];
+      if (typeof word !== 'string') continue;
+      const name = `${kind} ${word}`;
+      if (this.remembered.has(name)) continue;
+      if (this.remembered.size >= MAX_REMEMBERED) this.remembered = new Set();
+      this.remembered.add(name);
+      this.file.statement('INSERT OR IGNORE INTO words VALUES (?, ?)').run(kind, word);
+    }
+  }
+}
+
+/** Folded local parts of names. */
+export function localsOf(names: Iterable<UserKey>): Set<string> {
+  return new Set([...names].map(foldedLocalPart));
+}

@@ -1,0 +1,52 @@
+// Owns the lease of the leader in Redis: a key that ends by itself, a count of leaders, and a fence in each partition, which the
+// scripts that write compare.
+import { MAX_LEASE_MS } from '../lease.ts';
+import type { Leader, Lease, LeaseRecords } from '../lease.ts';
+import { PARTITIONS } from './redis-keys.ts';
+import type { RedisKeys } from './redis-keys.ts';
+import { RAISE_FENCE, READ_LEASE, RELEASE_LEASE, TAKE_LEASE } from './redis-scripts.ts';
+import type { Script } from './redis-scripts.ts';
+
+/** Runs a script of the known store. */
+type Run = (script: Script, keys: readonly string[], values: readonly string[]) => Promise<unknown>;
+
+export class RedisLease implements LeaseRecords {
+  private readonly run: Run;
+  private readonly keys: RedisKeys;
+  /** The fence that this process raised everywhere; 0 = none. */
+  private raised = 0;
+
+  constructor(run: Run, keys: RedisKeys) {
+    this.run = run;
+    this.keys = keys;
+  }
+
+  async take(token: string, holder: string, milliseconds: number): Promise<Lease | null> {
+    const ttl = String(Math.min(milliseconds, MAX_LEASE_MS));
+    const fence = Number(await this.run(TAKE_LEASE, this.leaseKeys(), [token, ttl, holder]));
+    if (fence === 0) return null;
+    if (fence !== this.raised) {
+      // Before it leads: from now on no write of an earlier leader arrives.
+      for (const partition of PARTITIONS)
+        await this.run(RAISE_FENCE, [this.keys.fence(partition)], [String(fence)]);
+      this.raised = fence;
+    }
+    return { fence };
+  }
+
+  async release(token: string): Promise<void> {
+    await this.run(RELEASE_LEASE, this.leaseKeys(), [token]);
+  }
+
+  async leader(): Promise<Leader | null> {
+    const [holder, fence] = (await this.run(READ_LEASE, this.leaseKeys(), [])) as [
+      string | null,
+      string | null,
+    ];
+    return holder === null ? null : { holder, fence: Number(fence ?? 0) };
+  }
+
+  private leaseKeys(): string[] {
+    return [this.keys.lease, this.keys.leaseCount];
+  }
+}

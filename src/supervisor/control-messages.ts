@@ -1,0 +1,57 @@
+// Owns the messages between the supervisor and the control process.
+import type { ConfigSource } from '../config/load.ts';
+import type { QuestionMessage, ReopenMessage } from './messages.ts';
+
+/** The configuration, as the checked text. */
+export interface ControlStartMessage {
+  readonly type: 'start';
+  readonly source: ConfigSource;
+}
+
+/** Close everything and exit. */
+export interface ControlStopMessage {
+  readonly type: 'stop';
+}
+
+/** From the supervisor. */
+export type ToControl = ControlStartMessage | ControlStopMessage | ReopenMessage | QuestionMessage;
+
+/** The read model as the control process keeps it. */
+export interface ModelStatus {
+  /** `building`: lists read the directory meanwhile. `waiting`: for the store, the file or the disk; see `trouble`. */
+  readonly phase: 'starting' | 'building' | 'following' | 'waiting';
+  readonly path: string;
+  readonly rows: number;
+  /** In the change log; null = none was reached yet. */
+  readonly position: string | null;
+  /** Since it was last known that nothing newer changed, milliseconds; null = never. Likewise below. */
+  readonly ageMs: number | null;
+  /** Of what the log does not tell: last seen, last verdict, new phones. */
+  readonly seenAgeMs: number | null;
+  readonly trouble: string | null;
+}
+
+/** Who leads the control processes of one directory. */
+export interface LeaderStatus {
+  /** This one does. */
+  readonly isLeader: boolean;
+  /** Name of the leader; null = none is known. */
+  readonly holder: string | null;
+  /** Counts leaders; writes of an earlier one are refused. */
+  readonly fence: number | null;
+}
+
+/** The status of the control process. */
+export interface ControlStatus {
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly memoryBytes: number;
+  readonly readModel: ModelStatus;
+  readonly leader: LeaderStatus;
+}
+
+/** From the control process. */
+export type FromControl =
+  | { readonly type: 'ready' }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: ControlStatus }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string };

@@ -1,0 +1,364 @@
+// The read model: rows as the directory has them, kept by changes, found by filters, in pages.
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
+import { IN_MEMORY, ModelFile } from '../../../src/directory/read-model/model-file.ts';
+import { ModelKeeper } from '../../../src/directory/read-model/model-keeper.ts';
+import { findDuplicates, findNearMisses } from '../../../src/directory/read-model/model-pairs.ts';
+import { ModelReader } from '../../../src/directory/read-model/model-reader.ts';
+import type { ModelOrder } from '../../../src/directory/read-model/model-reader.ts';
+import type { ModelFilter } from '../../../src/directory/read-model/model-filter.ts';
+import type { ModelRow } from '../../../src/directory/read-model/model-row.ts';
+import type { DirectoryStore } from '../../../src/directory/store.ts';
+import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
+import { openOffice, seen, NOW, DAY_MS } from '../../app/office.ts';
+import { BY_TEST, decision, deviceReport } from '../../support/servers/directory-records.ts';
+
+const STORE = { store: 'one', epoch: 1 };
+const closers: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+interface Model {
+  readonly store: DirectoryStore;
+  readonly file: ModelFile;
+  readonly keeper: ModelKeeper;
+  readonly reader: ModelReader;
+}
+
+async function modelOf(store: DirectoryStore, path = IN_MEMORY): Promise<Model> {
+  const file = ModelFile.open(path, STORE);
+  const keeper = new ModelKeeper(store, file);
+  await keeper.build();
+  closers.push(() => file.close());
+  return { store, file, keeper, reader: new ModelReader(file.database, store.names) };
+}
+
+async function office(): Promise<Model> {
+  const store = await openOffice();
+  closers.push(() => store.close());
+  return modelOf(store);
+}
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'easgate-model-'));
+  closers.push(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+const BY_DEVICE: ModelOrder = { field: 'device', descending: false };
+
+function rowsOf(reader: ModelReader, filter: ModelFilter = {}, order = BY_DEVICE): readonly ModelRow[] {
+  return reader.page(filter, order, 10_000).rows;
+}
+
+/** Without what only a kept model knows. */
+function comparable(rows: readonly ModelRow[]): unknown[] {
+  return rows
+    .map((row) => ({ ...row, stateSince: null }))
+    .sort((a, b) => (`${a.device} ${a.user}` < `${b.device} ${b.user}` ? -1 : 1));
+}
+
+const device = (name: string): DeviceKey => name as DeviceKey;
+const user = (name: string): UserKey => name as UserKey;
+
+describe('the rows', () => {
+  test('are the partnerships, and the devices that nobody was seen with', async () => {
+    const { reader } = await office();
+    expect(rowsOf(reader).map(({ device: key, user: name, state }) => [key, name, state])).toStrictEqual([
+      ['good1', 'alice@contoso.com', 'allowed'],
+      ['lost3', 'contoso\\bob', 'blocked'],
+      ['old2', 'alice@contoso.com', 'quarantined'],
+      ['spare4', null, 'unseen'],
+    ]);
+  });
+
+  test('hold what feeds report, the groups of the user, and the decision', async () => {
+    const { store, keeper, reader } = await office();
+    await store.putUsers([
+      { key: user('alice@contoso.com'), source: 'ad', observedAt: NOW, groups: ['staff', 'it'] },
+    ]);
+    await keeper.step();
+    expect(rowsOf(reader, { device: 'old2' })).toMatchObject([
+      { model: 'SM-G991B', compliant: false, managed: true, groups: ['it', 'staff'], decision: 'allow' },
+    ]);
+  });
+
+  test('equal those of a new model after any changes', async () => {
+    const devices = ['good1', 'lost3', 'old2', 'spare4', 'new5'];
+    const users = ['alice@contoso.com', 'contoso\\bob', 'carol', 'bob'];
+    const change = fc.oneof(
+      fc.record({
+        kind: fc.constant('report' as const),
+        device: fc.constantFrom(...devices),
+        compliant: fc.option(fc.boolean()),
+        model: fc.constantFrom('A', 'B', null),
+      }),
+      fc.record({
+        kind: fc.constant('seen' as const),
+        device: fc.constantFrom(...devices),
+        user: fc.constantFrom(...users),
+        verdict: fc.constantFrom('allow', 'block', 'quarantine'),
+      }),
+      fc.record({
+        kind: fc.constant('decide' as const),
+        device: fc.option(fc.constantFrom(...devices)),
+        user: fc.constantFrom(...users),
+        action: fc.option(fc.constantFrom('allow' as const, 'block' as const)),
+      }),
+      fc.record({
+        kind: fc.constant('user' as const),
+        user: fc.constantFrom(...users),
+        groups: fc.option(fc.subarray(['staff', 'it'])),
+        alias: fc.option(fc.constantFrom('a.smith', 'bob@contoso.com')),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(change, { maxLength: 6 }), { maxLength: 4 }),
+        fc.boolean(),
+        async (steps, walks) => {
+          const store = await openOffice();
+          const kept = ModelFile.open(IN_MEMORY, STORE);
+          const keeper = new ModelKeeper(store, kept);
+          await keeper.build();
+          let at = NOW;
+          for (const step of steps) {
+            for (const one of step) {
+              at += 1_000;
+              if (one.kind === 'report')
+                await store.putDevices([
+                  deviceReport(device(one.device), {
+                    observedAt: at,
+                    compliant: one.compliant,
+                    model: one.model,
+                  }),
+                ]);
+              else if (one.kind === 'seen') {
+                // The log does not tell what was seen: that takes a walk.
+                if (walks)
+                  await store.recordSeen([
+                    seen(one.user, one.device, 0, { lastSeen: at, lastVerdict: one.verdict }),
+                  ]);
+              } else if (one.kind === 'decide')
+                await store.decide(
+                  {
+                    device: one.device === null ? null : device(one.device),
+                    user: user(one.user),
+                  },
+                  one.action === null ? null : decision(one.action),
+                  BY_TEST,
+                );
+              else
+                await store.putUsers([
+                  {
+                    key: user(one.user),
+                    source: 'ad',
+                    observedAt: at,
+                    groups: one.groups,
+                    // Two users never claim one name here.
+                    aliases: one.alias === null || one.user !== 'carol' ? null : [one.alias],
+                  },
+                ]);
+            }
+            // A change of its own, so that no step waits for one.
+            await store.decide({ device: device('never9'), user: null }, decision('block'), BY_TEST);
+            await keeper.step();
+          }
+          if (walks) await keeper.sweep();
+          const fresh = ModelFile.open(IN_MEMORY, STORE);
+          await new ModelKeeper(store, fresh).build();
+          const [one, other] = [kept, fresh].map((file) => new ModelReader(file.database, store.names));
+          expect(comparable(rowsOf(one as ModelReader))).toStrictEqual(
+            comparable(rowsOf(other as ModelReader)),
+          );
+          expect(one?.tiles()).toStrictEqual(other?.tiles());
+          kept.close();
+          fresh.close();
+          await store.close();
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  test('of a device change with the log, without another walk', async () => {
+    const { store, keeper, reader } = await office();
+    await store.putDevices([deviceReport(device('good1'), { observedAt: NOW, compliant: false })]);
+    await store.decide({ device: null, user: user('contoso\\bob') }, decision('allow'), BY_TEST);
+    await keeper.step();
+    expect(rowsOf(reader, { device: 'good1' })).toMatchObject([{ compliant: false }]);
+    expect(rowsOf(reader, { device: 'lost3' })).toMatchObject([{ userDecision: 'allow' }]);
+  });
+
+  test('know since when a phone is in its state, once the model saw it change', async () => {
+    const { store, keeper, reader } = await office();
+    await store.recordSeen([
+      seen('alice@contoso.com', 'good1', 0, { lastVerdict: 'block', lastReason: 'deviceRule' }),
+    ]);
+    await keeper.sweep();
+    const [row] = rowsOf(reader, { device: 'good1' });
+    expect(row).toMatchObject({ state: 'blocked' });
+    expect(row?.stateSince).toBeGreaterThan(0);
+    expect(rowsOf(reader, { device: 'lost3' })[0]?.stateSince).toBeNull();
+  });
+});
+
+describe('filters', () => {
+  test.each<[string, ModelFilter, string[]]>([
+    ['by user, under every name that may be this user', { user: user('bob') }, ['lost3']],
+    ['by states', { states: ['blocked', 'quarantined'] }, ['lost3', 'old2']],
+    ['by words', { model: (word) => word.startsWith('Pixel') }, ['lost3']],
+    ['by a part of a name', { search: 'ICE@con' }, ['good1', 'old2']],
+    ['by a part of two letters', { search: 'ob' }, ['lost3']],
+    ['by a part with a sign of SQL', { search: '%' }, []],
+    ['by last seen', { seenSince: NOW - 2 * DAY_MS }, ['good1']],
+    ['by not seen, never counts too', { unseenSince: NOW - 20 * DAY_MS }, ['old2', 'spare4']],
+    ['by reports', { managed: null }, ['lost3']],
+    ['by decisions', { decisions: ['block', 'none'] }, ['good1', 'lost3']],
+    ['by a pattern of ids', { device: '*d?' }, ['good1', 'old2']],
+  ])('find rows %s', async (_, filter, found) => {
+    const { reader } = await office();
+    expect(rowsOf(reader, filter).map((row) => row.device)).toStrictEqual(found);
+  });
+});
+
+describe('pages', () => {
+  test.each(['lastSeen', 'user', 'model', 'reason', 'device'] as const)(
+    'by %s go on where the last one ended, and rows without a value are the last ones either way',
+    async (field) => {
+      const { reader } = await office();
+      for (const descending of [true, false]) {
+        const order = { field, descending };
+        const whole = reader.page({}, order, 100).rows;
+        const parts: ModelRow[] = [];
+        let cursor = null;
+        do {
+          const page = reader.page({}, order, 1, cursor);
+          parts.push(...page.rows);
+          cursor = page.next;
+        } while (cursor !== null);
+        expect(parts).toStrictEqual(whole);
+        expect(whole).toHaveLength(4);
+        if (field === 'lastSeen') expect(whole.at(-1)?.device).toBe('spare4');
+      }
+    },
+  );
+});
+
+test('tiles count phones by state and reason, before and after a change', async () => {
+  const { store, keeper, reader } = await office();
+  expect(reader.tiles()).toContainEqual({ state: 'allowed', reason: 'compliant', phones: 1 });
+  await store.recordSeen([
+    seen('alice@contoso.com', 'good1', 0, { lastVerdict: 'block', lastReason: 'deviceRule' }),
+  ]);
+  await keeper.sweep();
+  expect(reader.tiles()).toStrictEqual([
+    { state: 'quarantined', reason: 'notCompliant', phones: 1 },
+    { state: 'blocked', reason: 'deviceRule', phones: 1 },
+    { state: 'blocked', reason: 'individualRule', phones: 1 },
+    { state: 'unseen', reason: null, phones: 1 },
+  ]);
+});
+
+test('counts name the groups of users, and how lately phones were seen', async () => {
+  const { store, keeper, reader } = await office();
+  await store.putUsers([
+    { key: user('alice@contoso.com'), source: 'ad', observedAt: NOW, groups: ['staff', 'it'] },
+  ]);
+  await keeper.step();
+  expect(reader.countBy('groups', { onlyPartnerships: true }, NOW)).toStrictEqual([
+    { name: 'it', phones: { all: 2, lastDay: 1, lastWeek: 1, lastMonth: 2 } },
+    { name: 'staff', phones: { all: 2, lastDay: 1, lastWeek: 1, lastMonth: 2 } },
+    { name: null, phones: { all: 1, lastDay: 0, lastWeek: 1, lastMonth: 1 } },
+  ]);
+});
+
+test('two devices of a user with one type and model are duplicates', async () => {
+  const { store, keeper, reader } = await office();
+  await store.recordSeen([
+    seen('contoso\\bob', 'next5', 0, { deviceType: 'Android', model: 'Pixel 8', lastVerdict: 'quarantine' }),
+  ]);
+  await keeper.sweep();
+  expect(findDuplicates(reader, 10)).toMatchObject([
+    { device: 'next5', other: 'lost3', otherState: 'blocked' },
+  ]);
+});
+
+test('a reported device that nobody was seen with is a near miss of a phone with its serial number', async () => {
+  const { store, keeper, reader } = await office();
+  await store.putDevices([deviceReport(device('udid77'), { serialNumber: 'DNPHG6NVDT9V' })]);
+  await store.recordSeen([seen('carol', 'appldnphg6nvdt9v', 0)]);
+  await keeper.sweep();
+  expect(findNearMisses(reader, 10)).toMatchObject([
+    { reported: 'udid77', device: 'appldnphg6nvdt9v', user: 'carol', by: 'serial' },
+  ]);
+});
+
+describe('the file', () => {
+  test('is readable by its owner only, and goes on where it ended', async () => {
+    const path = join(folder(), 'read-model.db');
+    const store = await openOffice();
+    closers.push(() => store.close());
+    const first = ModelFile.open(path, STORE);
+    await new ModelKeeper(store, first).build();
+    first.close();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await store.decide({ device: device('good1'), user: null }, decision('block'), BY_TEST);
+    const second = await modelOf(store, path);
+    expect(second.file.isNew).toBe(false);
+    await second.keeper.step();
+    expect(rowsOf(second.reader, { device: 'good1' })).toMatchObject([{ decision: 'block' }]);
+  });
+
+  test.each<[string, (path: string) => void]>([
+    ['of another store', (path) => ModelFile.open(path, { store: 'other', epoch: 1 }).close()],
+    ['of another epoch', (path) => ModelFile.open(path, { store: 'one', epoch: 0 }).close()],
+    ['that is broken', (path) => writeFileSync(path, 'no database')],
+  ])('%s is made anew', async (_, make) => {
+    const path = join(folder(), 'read-model.db');
+    make(path);
+    const store = await openOffice();
+    closers.push(() => store.close());
+    const { file, reader } = await modelOf(store, path);
+    expect(file.isNew).toBe(true);
+    expect(rowsOf(reader)).toHaveLength(4);
+  });
+
+  test('on a full disk stays whole, and goes on once there is room', async () => {
+    const path = join(folder(), 'read-model.db');
+    const store = await openOffice();
+    closers.push(() => store.close());
+    const { file, keeper, reader } = await modelOf(store, path);
+    const before = rowsOf(reader);
+    // SQLite says the same as on a full disk: SQLITE_FULL.
+    const pages = file.database.prepare('PRAGMA page_count').get()?.['page_count'];
+    file.database.exec(`PRAGMA max_page_count = ${String(pages)}`);
+    const many = Array.from({ length: 500 }, (_, index) => seen(`user${index}`, `device${index}`, 0));
+    await store.recordSeen(many);
+    await expect(keeper.sweep()).rejects.toThrow(/full/);
+    expect(rowsOf(reader).length).toBeGreaterThanOrEqual(before.length);
+    file.database.exec('PRAGMA max_page_count = 1000000');
+    await keeper.sweep();
+    expect(rowsOf(reader)).toHaveLength(before.length + many.length);
+  });
+
+  test('is read by other processes once it is whole', async () => {
+    const path = join(folder(), 'read-model.db');
+    const store = new EmbeddedStore(':memory:');
+    closers.push(() => store.close());
+    const file = ModelFile.open(path, STORE);
+    closers.push(() => file.close());
+    expect(ModelReader.open(path, store.names)).toBeNull();
+    await new ModelKeeper(store, file).build();
+    const reader = ModelReader.open(path, store.names);
+    closers.push(() => reader?.close());
+    expect(reader?.tiles()).toStrictEqual([]);
+    expect(reader?.state()).toMatchObject({ store: 'one', complete: true });
+  });
+});
