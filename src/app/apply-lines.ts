@@ -34,6 +34,8 @@ export interface ApplyOptions {
   readonly allowDecisions: boolean;
   /** Everything is computed, nothing is written. */
   readonly dryRun: boolean;
+  /** Of the leader that writes (directory/lease.ts); absent = an operator writes. */
+  readonly fence?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called now and then: how many records were read, or written. */
   readonly progress?: ((phase: 'read' | 'written', count: number) => void) | undefined;
@@ -205,7 +207,7 @@ class Run {
   }
 
   private async putDevices(batch: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
-    if (!this.options.dryRun) return this.store.putDevices(batch);
+    if (!this.options.dryRun) return this.store.putDevices(batch, this.options.fence);
     return Promise.all(
       batch.map(async (observation) => {
         const { reports = [] } = (await this.store.getDevice(observation.key)) ?? {};
@@ -223,7 +225,7 @@ class Run {
   }
 
   private async putUsers(batch: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
-    if (!this.options.dryRun) return this.store.putUsers(batch);
+    if (!this.options.dryRun) return this.store.putUsers(batch, this.options.fence);
     return batch.map((observation) =>
       outcomeOf(joinUserReport(this.known.users.get(observation.key) ?? null, observation, this.options.now)),
     );
@@ -231,7 +233,8 @@ class Run {
 
   private async putDecisions(changes: readonly ImportedChange[]): Promise<void> {
     if (this.options.dryRun) return;
-    for (const batch of batches(changes)) await this.store.putImported(this.options.source, batch);
+    for (const batch of batches(changes))
+      await this.store.putImported(this.options.source, batch, this.options.fence);
   }
 }
 

@@ -1,11 +1,11 @@
 // Owns the work of `easgate feeds`: their health, one run, a file as a feed reads it, and the confirmation of a held run.
 import type { Command } from 'commander';
 import type { ApplyOutcome } from '../app/apply-outcome.ts';
-import { configuredFeeds, feedNamed, feedStates, fileReading } from '../app/feeds/configured-feeds.ts';
-import { runFeed } from '../app/feeds/run-feed.ts';
-import type { RunOptions } from '../app/feeds/run-feed.ts';
-import { healthOf } from '../app/feeds/schedule.ts';
-import type { FeedHealth } from '../app/feeds/schedule.ts';
+import { configuredFeeds, feedNamed, feedStates, fileReading } from '../app/feed-runs/configured-feeds.ts';
+import { runFeed } from '../app/feed-runs/run-feed.ts';
+import type { RunOptions } from '../app/feed-runs/run-feed.ts';
+import { healthOf } from '../app/feed-runs/schedule.ts';
+import type { FeedHealth } from '../app/feed-runs/schedule.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { ProgramError } from '../errors.ts';

@@ -142,8 +142,8 @@ class Primary {
   }
 
   /** Nothing waits for it. */
-  private useControl({ control }: Config, source: ConfigSource): void {
-    void this.control.use(control.enabled ? source : null);
+  private useControl({ control, feeds }: Config, source: ConfigSource): void {
+    void this.control.use(control.enabled || feeds.length > 0 ? source : null);
   }
 
   private announce(): void {

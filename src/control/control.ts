@@ -1,7 +1,10 @@
-// Owns the control process: it runs beside the workers, under the control of the supervisor, and keeps the read model. Phones do
-// not depend on it.
+// Owns the control process: it runs beside the workers, under the control of the supervisor, keeps the read model, and runs the
+// feeds while it leads. Phones do not depend on it.
 import { setPriority } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { configuredFeeds, feedStates } from '../app/feed-runs/configured-feeds.ts';
+import { startFeeds } from '../app/feed-runs/start-feeds.ts';
+import type { FeedEvents, RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import { fileTrouble } from '../config/file-words.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -76,6 +79,7 @@ class Control {
   private trouble: string | null = null;
   private store: DirectoryStore | null = null;
   private leadership: Leadership | null = null;
+  private feeds: RunningFeeds | null = null;
   private closed = false;
 
   constructor({ source }: ControlStartMessage) {
@@ -128,6 +132,7 @@ class Control {
   async close(): Promise<void> {
     this.closed = true;
     await this.leadership?.close();
+    await this.feeds?.close();
     await this.store?.close();
     await this.model.close();
     this.log.flush();
@@ -139,11 +144,43 @@ class Control {
     if (store === null) return;
     this.store = store;
     this.leadership = new Leadership(store.leases, (fence) => {
+      this.leadFeeds(store, fence);
       if (fence === null)
         this.log.logger.warn({ code: 'EASGATE_LEADER_LOST' }, 'this control process no longer leads');
       else this.log.logger.info({ code: 'EASGATE_LEADER', fence }, 'this control process leads');
     });
     await this.leadership.start();
+  }
+
+  /** The leader runs the feeds; another process ends its own. */
+  private leadFeeds(store: DirectoryStore, fence: number | null): void {
+    void this.feeds?.close();
+    this.feeds = null;
+    if (fence === null || this.closed || this.config.feeds.length === 0) return;
+    const { logger } = this.log;
+    const events: FeedEvents = {
+      onRun: ({ name }, { held, devices, users }) => {
+        if (held.length > 0)
+          logger.warn(
+            { code: 'EASGATE_FEED_HELD', feed: name, reasons: held },
+            'nothing was written: look at the source',
+          );
+        else logger.info({ code: 'EASGATE_FEED', feed: name, devices, users }, 'the feed was read');
+      },
+      onFailure: ({ name }, error) =>
+        logger.warn(
+          { code: 'EASGATE_FEED_FAILED', feed: name, cause: String(error) },
+          'the feed is tried again later',
+        ),
+    };
+    try {
+      this.feeds = startFeeds(store, feedStates(this.config), configuredFeeds(this.config), events, fence);
+    } catch (error) {
+      logger.error(
+        { code: 'EASGATE_FEED_FAILED', cause: String(error) },
+        'no feed runs: correct the configuration',
+      );
+    }
   }
 
   /** Null = it was closed meanwhile. The read model's thread says what is wrong with the store. */

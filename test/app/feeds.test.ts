@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FeedStates } from '../../src/app/feeds/feed-state.ts';
-import { runFeed } from '../../src/app/feeds/run-feed.ts';
-import type { Feed, RunOptions } from '../../src/app/feeds/run-feed.ts';
-import { backOff, healthOf, nextRun } from '../../src/app/feeds/schedule.ts';
-import { startFeeds } from '../../src/app/feeds/start-feeds.ts';
+import { FeedStates } from '../../src/app/feed-runs/feed-state.ts';
+import { runFeed } from '../../src/app/feed-runs/run-feed.ts';
+import type { Feed, RunOptions } from '../../src/app/feed-runs/run-feed.ts';
+import { backOff, healthOf, nextRun } from '../../src/app/feed-runs/schedule.ts';
+import { startFeeds } from '../../src/app/feed-runs/start-feeds.ts';
 import { DEFAULT_BRAKES } from '../../src/app/brakes.ts';
 import type { ApplyOutcome } from '../../src/app/apply-outcome.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -206,14 +206,23 @@ describe('schedules', () => {
   });
 });
 
+/** Of a leader that no other one followed. */
+const FENCE = 1;
+
 describe('running feeds', () => {
   it('run what was missed at once, and end when they are closed', async () => {
     const { feed } = scripted([fleet(3)]);
     const { promise, resolve } = Promise.withResolvers<ApplyOutcome>();
-    const running = startFeeds(store, states, [feed], {
-      onRun: (_feed, outcome) => resolve(outcome),
-      onFailure: (_feed, error) => expect.unreachable(String(error)),
-    });
+    const running = startFeeds(
+      store,
+      states,
+      [feed],
+      {
+        onRun: (_feed, outcome) => resolve(outcome),
+        onFailure: (_feed, error) => expect.unreachable(String(error)),
+      },
+      FENCE,
+    );
     expect((await promise).devices.accepted).toBe(3);
     await running.close();
   });
@@ -221,10 +230,16 @@ describe('running feeds', () => {
   it('report a failure, and do not try again at once', async () => {
     const { feed, cursors } = scripted(new FeedError('EASGATE_FEED_SOURCE', 'the source is down'));
     const { promise, resolve } = Promise.withResolvers<unknown>();
-    const running = startFeeds(store, states, [feed], {
-      onRun: () => expect.unreachable('it failed'),
-      onFailure: (_feed, error) => resolve(error),
-    });
+    const running = startFeeds(
+      store,
+      states,
+      [feed],
+      {
+        onRun: () => expect.unreachable('it failed'),
+        onFailure: (_feed, error) => resolve(error),
+      },
+      FENCE,
+    );
     expect(await promise).toMatchObject({ code: 'EASGATE_FEED_SOURCE' });
     await running.close();
     expect(cursors).toHaveLength(1);

@@ -14,6 +14,9 @@ import { KEEP_ALL, event } from '../journal/entries.ts';
 import { userReport } from '../support/servers/directory-records.ts';
 import { runInProcess } from './run-in-process.ts';
 import type { Ended } from './run-in-process.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 let folder = '';
 beforeEach(() => {

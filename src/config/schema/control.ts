@@ -7,7 +7,7 @@ export const controlSection = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'run a control process beside the workers: it keeps the read model for lists and reports; phones do not depend on it',
+      'run a control process beside the workers: it keeps the read model for lists and reports, and runs the feeds; phones do not depend on it. It runs too where there are feeds',
     ),
   readModel: z
     .string()

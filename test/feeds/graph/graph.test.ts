@@ -15,6 +15,9 @@ import type { DeviceLine, FeedLine, GroupLine, UserLine } from '../../../src/fee
 import { SERVER_CERTIFICATE } from '../../fixtures/tls.ts';
 import { startGraph } from '../../support/servers/graph.ts';
 import type { GraphDouble } from '../../support/servers/graph.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+
+checkLeaks();
 
 const GROUP = '11111111-2222-3333-4444-555555555555';
 const SECRET = 'a-client-secret';

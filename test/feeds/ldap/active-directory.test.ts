@@ -7,6 +7,9 @@ import { ldapFields } from '../../../src/feeds/ldap/settings.ts';
 import type { UserLine } from '../../../src/feeds/record.ts';
 import { startActiveDirectory } from '../../support/servers/active-directory.ts';
 import type { AdDouble, AdEntry } from '../../support/servers/active-directory.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+
+checkLeaks();
 
 const BASE = 'DC=corp,DC=example,DC=com';
 const CONFIGURATION = 'CN=Configuration,DC=corp,DC=example,DC=com';

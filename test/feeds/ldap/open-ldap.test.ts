@@ -11,6 +11,9 @@ import type { FeedLine, UserLine } from '../../../src/feeds/record.ts';
 import { mayUse, SLAPD } from '../../support/programs.ts';
 import { MANAGER, startSlapd, SUFFIX } from '../../support/servers/slapd.ts';
 import type { TestSlapd } from '../../support/servers/slapd.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+
+checkLeaks();
 
 const PEOPLE = 10_000;
 

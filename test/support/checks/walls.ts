@@ -134,11 +134,6 @@ export const WALLS: readonly Wall[] = [
     ],
   },
   {
-    name: 'control',
-    holds: 'the control process: read model, leader',
-    may: ['clock.ts', 'identity', 'model', 'config', 'directory', 'telemetry', 'supervisor'],
-  },
-  {
     name: 'sample',
     holds: 'a small mail server and a phone, for trying, tests and load',
     may: ['eas', 'identity', 'directory', 'config'],
@@ -162,6 +157,11 @@ export const WALLS: readonly Wall[] = [
       'config',
       'gateway',
     ],
+  },
+  {
+    name: 'control',
+    holds: 'the control process: read model, leader, feeds',
+    may: ['clock.ts', 'identity', 'model', 'config', 'directory', 'telemetry', 'supervisor', 'app'],
   },
   {
     name: 'cli',

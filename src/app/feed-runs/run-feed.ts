@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly confirmed?: boolean;
   /** Everything is computed; nothing is written or remembered. */
   readonly dryRun?: boolean;
+  /** Of the leader that writes (directory/lease.ts); absent = an operator writes. */
+  readonly fence?: number;
   readonly signal: AbortSignal;
   readonly progress?: (phase: 'read' | 'written', count: number) => void;
 }
@@ -90,6 +92,7 @@ async function attempt(
       beyondBrakes: options.confirmed ?? false,
       allowDecisions: feed.allowDecisions,
       dryRun: options.dryRun ?? false,
+      fence: options.fence,
       signal: options.signal,
       progress: options.progress,
     });

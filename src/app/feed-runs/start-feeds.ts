@@ -5,7 +5,7 @@ import { FeedError } from '../../feeds/contract.ts';
 import type { ApplyOutcome } from '../apply-outcome.ts';
 import type { FeedStates } from './feed-state.ts';
 import { runFeed } from './run-feed.ts';
-import type { Feed } from './run-feed.ts';
+import type { Feed, RunOptions } from './run-feed.ts';
 import { backOff, nextRun } from './schedule.ts';
 
 /** What a process is told of its feeds. */
@@ -23,15 +23,16 @@ export interface RunningFeeds {
 /** A timer takes no more than 2^31 ms; the clock may be set meanwhile. */
 const LONGEST_SLEEP_MS = 60_000;
 
-/** Starts the feeds. A feed whose last scheduled run was missed runs at once. Only one process of a fleet may do this. */
+/** Starts the feeds. A feed whose last scheduled run was missed runs at once. Only the leader of a fleet does this: `fence` is its. */
 export function startFeeds(
   store: DirectoryStore,
   states: FeedStates,
   feeds: readonly Feed[],
   events: FeedEvents,
+  fence: number,
 ): RunningFeeds {
   const closing = new AbortController();
-  const loops = feeds.map((feed) => loop(store, states, feed, events, closing.signal));
+  const loops = feeds.map((feed) => loop(store, states, feed, events, { signal: closing.signal, fence }));
   return {
     close: async () => {
       closing.abort();
@@ -45,13 +46,14 @@ async function loop(
   states: FeedStates,
   feed: Feed,
   events: FeedEvents,
-  signal: AbortSignal,
+  leading: Pick<RunOptions, 'signal'> & { readonly fence: number },
 ): Promise<void> {
+  const { signal } = leading;
   let dueAt = nextRun(feed.schedule, (await states.read(feed.name)).lastSuccessAt ?? 0);
   let failures = 0;
   while (dueAt !== null && (await sleepUntil(dueAt, signal))) {
     try {
-      events.onRun(feed, await runFeed(store, states, feed, { signal }));
+      events.onRun(feed, await runFeed(store, states, feed, leading));
       failures = 0;
       dueAt = nextRun(feed.schedule, Date.now());
     } catch (error) {
