@@ -48,6 +48,8 @@ export class CachedAccess {
   private readonly wallAt: number;
   private readonly deviceType: string | null;
   private readonly packed: string;
+  /** The records as they were read, until the first verdict: then they are garbage, and most of them die young. */
+  private fresh: Access | null;
   /** Of a policy that looks at requests; the latest last. */
   private decided: readonly Decided[] = NONE;
   /** Of one that does not; its policy, and until when. */
@@ -78,7 +80,7 @@ export class CachedAccess {
     this.readAt = readAt;
     this.wallAt = access.readAt;
     this.packed = packRecords(records, names.device);
-    readLately.set(this, access);
+    this.fresh = access;
   }
 
   /** The verdict of a policy that does not look at requests, if it still stands. Allocates nothing. */
@@ -102,6 +104,7 @@ export class CachedAccess {
     this.verdict = verdict;
     this.verdictBy = policy;
     this.verdictUntil = Math.min(this.expiresAt, lapse(verdict));
+    this.fresh = null;
     return verdict;
   }
 
@@ -119,13 +122,15 @@ export class CachedAccess {
     request: RequestFacts,
     shadow: ShadowComparison | null,
   ): Verdict {
+    if (this.fresh !== null) readLately.set(this, this.fresh);
+    this.fresh = null;
     const key = policy.requestKey(factsOf(policy, this.access(), wall, request));
-    const decided = [...this.decided];
-    const at = decided.findIndex((one) => one.key === key);
-    const before = decided[at];
+    const at = this.decided.findIndex((one) => one.key === key);
+    const before = this.decided[at];
     if (before !== undefined && before.policy === policy && now < before.lapsesAt) return before.verdict;
     const verdict = this.evaluate(policy, now, wall, request, before?.verdict ?? null);
     if (shadow !== null) this.compare(shadow, verdict, wall, request);
+    const decided = [...this.decided];
     const one = { key, policy, verdict, lapsesAt: lapse(verdict) };
     if (at !== -1) decided[at] = one;
     else decided.push(one);
@@ -158,8 +163,8 @@ export class CachedAccess {
   }
 
   private access(): Access {
-    const lately = readLately.get(this);
-    if (lately !== undefined) return lately;
+    const known = this.fresh ?? readLately.get(this);
+    if (known !== undefined) return known;
     const { user, device, deviceType, wallAt } = this;
     const access = readAccess(unpackRecords(this.packed, device), { user, device, deviceType }, wallAt);
     readLately.set(this, access);
