@@ -1,14 +1,14 @@
-// Owns the counting of events: the first one of a phone is told at once, later ones once per window with a count. Bounded.
+// Owns the counting of events: the first one of a phone is reported at once, later ones once per window with a count. Bounded.
 import type { DeviceEvent } from '../model/event.ts';
 
-/** What is known of one event; of several that are told together, what is known of the last. */
+/** The facts of one event; of several that are reported together, those of the last one. */
 export type Facts = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** How often events of one kind are told. */
+/** How often events of one kind are reported. */
 export interface SeriesRule {
   /** After the first time, at most once per device in this time. */
   readonly windowMs: number;
-  /** Fewest events in a window that are told. */
+  /** Fewest events in a window that are reported. */
   readonly from: number;
   /** Most devices counted separately; further ones are counted together. */
   readonly maxDevices: number;

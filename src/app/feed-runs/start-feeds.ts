@@ -8,7 +8,7 @@ import { runFeed } from './run-feed.ts';
 import type { Feed, RunOptions } from './run-feed.ts';
 import { backOff, nextRun } from './schedule.ts';
 
-/** What a process is told of its feeds. */
+/** Notifications about running feeds. */
 export interface FeedEvents {
   onRun(feed: Feed, outcome: ApplyOutcome): void;
   onFailure(feed: Feed, error: unknown): void;

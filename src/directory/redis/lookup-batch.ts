@@ -74,7 +74,7 @@ export class LookupBatch {
   }
 }
 
-/** What the script READ is told of a hash. */
+/** The arguments of the script READ for one hash. */
 export function readValues({ fields, beginning }: WantedHash): readonly string[] {
   if (beginning !== undefined) return ['-1', beginning];
   return fields === undefined ? ALL_FIELDS : [String(fields.length), ...fields];
