@@ -14,7 +14,7 @@ const LENGTH = /^(?:[1-9]\d{0,5}[smhdw]){1,5}$/;
 /** Furthest time of a Date (ECMA-262 21.4.1.1). */
 const MAX_TIME = 8.64e15;
 /** Names of fields that hold milliseconds since the epoch. */
-const TIME_FIELD = /^since$|(?:At|Since|Seen|Allowed|CheckIn|Until)$/;
+const TIME_FIELD = /^(?:at|since|agentChanges)$|(?:At|Since|Seen|Allowed|CheckIn|Until)$/;
 
 /** Milliseconds of a length such as `30m`, `12h`, `7d`, `1w`; null = it is none, or a typing error such as 0d or 1999999d. */
 function lengthOf(text: string): number | null {

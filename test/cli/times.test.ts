@@ -80,6 +80,8 @@ describe('times', () => {
         version: DAY_MS,
         decision: { decidedAt: 0, expiresAt: null, wipe: { requestedAt: 1 } },
         rows: [{ validUntil: DAY_MS, since: 5, note: 'x' }],
+        history: [{ at: 1, by: 'erin' }],
+        agentChanges: [1],
         stateSince: Infinity,
       }),
     ).toEqual({
@@ -91,6 +93,8 @@ describe('times', () => {
         wipe: { requestedAt: '1970-01-01T00:00:00.001Z' },
       },
       rows: [{ validUntil: '1970-01-02T00:00:00.000Z', since: '1970-01-01T00:00:00.005Z', note: 'x' }],
+      history: [{ at: '1970-01-01T00:00:00.001Z', by: 'erin' }],
+      agentChanges: ['1970-01-01T00:00:00.001Z'],
       stateSince: null,
     });
   });
