@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
-import { fileTrouble } from '../config/file-words.ts';
+import { fileTrouble } from '../file-words.ts';
 import { healthEndpoint } from '../config/health.ts';
 import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';

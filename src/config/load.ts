@@ -1,6 +1,6 @@
 // Owns reading a configuration file and the secrets it names.
 import { readFileSync } from 'node:fs';
-import { fileTrouble } from './file-words.ts';
+import { fileTrouble } from '../file-words.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
 import { readConfigText } from './read-text.ts';
 import type { Config } from './schema.ts';

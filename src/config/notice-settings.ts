@@ -5,7 +5,7 @@ import { CatalogueError, buildCatalogue } from '../notices/catalogue.ts';
 import type { LanguageOverride } from '../notices/catalogue.ts';
 import type { NoticeSettings } from '../notices/notice.ts';
 import { ConfigError } from './problems.ts';
-import { fileTrouble } from './file-words.ts';
+import { fileTrouble } from '../file-words.ts';
 import { parseTemplateFile } from './message-templates.ts';
 import type { Config } from './schema.ts';
 

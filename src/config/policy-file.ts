@@ -4,11 +4,11 @@ import { dirname, resolve } from 'node:path';
 import { readYaml } from './yaml-source.ts';
 import type { Place } from './yaml-source.ts';
 import { allCommands } from '../eas/commands.ts';
+import { fileTrouble } from '../file-words.ts';
 import { compileInParts, compilePolicy } from '../policy/compile/compile.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import type { Problem } from '../policy/document/problem.ts';
-import { messageOf } from './problems.ts';
 
 /** A problem with its place in the file. */
 export interface PlacedProblem {
@@ -115,9 +115,7 @@ export function readText(path: string): string {
     if (statSync(path).size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Error(`${path} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new Error(`${path} cannot be read: ${fileTrouble(error, path)}`, { cause: error });
   }
   return text.startsWith('\uFEFF') ? text.slice(1) : text;
 }

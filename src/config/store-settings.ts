@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import type { StoreOptions } from '../directory/open-store.ts';
 import type { RedisTls, SentinelOptions } from '../directory/redis/redis-connection.ts';
-import { fileTrouble } from './file-words.ts';
+import { fileTrouble } from '../file-words.ts';
 import { readSecret } from './load.ts';
 import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';

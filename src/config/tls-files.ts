@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { CertificateSettings } from '../gateway/settings.ts';
-import { fileTrouble } from './file-words.ts';
+import { fileTrouble } from '../file-words.ts';
 import { ConfigError, messageOf } from './problems.ts';
 import type { Config } from './schema.ts';
 

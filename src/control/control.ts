@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { configuredFeeds, feedStates } from '../app/feed-runs/configured-feeds.ts';
 import { startFeeds } from '../app/feed-runs/start-feeds.ts';
 import type { FeedEvents, RunningFeeds } from '../app/feed-runs/start-feeds.ts';
-import { fileTrouble } from '../config/file-words.ts';
+import { fileTrouble } from '../file-words.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';

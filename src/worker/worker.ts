@@ -1,5 +1,5 @@
 // Owns a worker process: it serves under the control of the supervisor.
-import { fileTrouble } from '../config/file-words.ts';
+import { fileTrouble } from '../file-words.ts';
 import { readCertificates, readClientCa } from '../config/tls-files.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';

@@ -71,7 +71,13 @@ it('feeds list has the feeds in the order of precedence', async () => {
   const { out } = await run('feeds', 'list', '--json');
   expect(JSON.parse(out)).toMatchObject([
     { name: 'mdm', kind: 'files', state: 'never run' },
-    { name: 'second', state: 'failing', remembered: { error: { code: 'EASGATE_FEED_SOURCE' } } },
+    {
+      name: 'second',
+      state: 'failing',
+      remembered: {
+        error: { code: 'EASGATE_FEED_SOURCE', message: `there is no ${join(folder, 'missing')}` },
+      },
+    },
   ]);
 });
 

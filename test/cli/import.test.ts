@@ -63,7 +63,7 @@ describe('import', () => {
   });
 
   it.each([
-    [['import', 'no-such-file.csv', '--print'], 1, 'EASGATE_FILE'],
+    [['import', 'no-such-file.csv', '--print'], 1, 'EASGATE_FILE: there is no no-such-file.csv'],
     [
       ['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--format', 'intune'],
       1,

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { ProgramError } from '../../errors.ts';
+import { fileTrouble } from '../../file-words.ts';
 import { TimeOrders } from '../columns-of-times.ts';
 import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
 import { RecordReader } from '../mapping.ts';
@@ -137,7 +138,7 @@ async function readHead(path: string): Promise<Head> {
     }
   } catch (error) {
     if (error instanceof ProgramError) throw error;
-    throw new ProgramError('EASGATE_FILE', error instanceof Error ? error.message : String(error));
+    throw new ProgramError('EASGATE_FILE', fileTrouble(error, path));
   }
 }
 

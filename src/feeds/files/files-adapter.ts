@@ -1,6 +1,7 @@
 // Owns the feed of kind `files`: a file, or a folder whose files together are the whole set.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileTrouble } from '../../file-words.ts';
 import { FeedError } from '../contract.ts';
 import type { FeedAdapter, FeedPart } from '../contract.ts';
 import type { FormatName } from '../mapping.ts';
@@ -34,7 +35,7 @@ export class FilesAdapter implements FeedAdapter {
 
   async *run(_cursor: string | null, signal: AbortSignal): AsyncGenerator<FeedPart> {
     for (const path of await this.paths()) {
-      const writtenAt = (await this.readable(stat(path))).mtime.toISOString();
+      const writtenAt = (await readable(path, stat(path))).mtime.toISOString();
       let lines: FeedLine[] = [];
       for await (const line of this.linesOf(path)) {
         signal.throwIfAborted();
@@ -53,8 +54,8 @@ export class FilesAdapter implements FeedAdapter {
   /** Files whose names begin with a dot are still being written, or are none. */
   private async paths(): Promise<string[]> {
     const { path } = this.options;
-    if (!(await this.readable(stat(path))).isDirectory()) return [path];
-    const found = await this.readable(readdir(path, { withFileTypes: true }));
+    if (!(await readable(path, stat(path))).isDirectory()) return [path];
+    const found = await readable(path, readdir(path, { withFileTypes: true }));
     const files = found.filter((one) => one.isFile() && !one.name.startsWith('.'));
     if (files.length === 0) throw new FeedError('EASGATE_FEED_SOURCE', `${path} has no files`);
     return files.map(({ name }) => join(path, name)).sort();
@@ -70,13 +71,13 @@ export class FilesAdapter implements FeedAdapter {
       throw new FeedError('EASGATE_FEED_ANSWER', `${path}: ${message}`, { cause });
     }
   }
+}
 
-  private async readable<T>(reading: Promise<T>): Promise<T> {
-    try {
-      return await reading;
-    } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new FeedError('EASGATE_FEED_SOURCE', message, { cause });
-    }
+/** @throws FeedError that says why the file or folder cannot be read */
+async function readable<T>(path: string, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (cause) {
+    throw new FeedError('EASGATE_FEED_SOURCE', fileTrouble(cause, path), { cause });
   }
 }

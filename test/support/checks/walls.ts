@@ -22,6 +22,7 @@ export const WALLS: readonly Wall[] = [
   { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
   { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
+  { name: 'file-words.ts', holds: 'why a file cannot be used, in words', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
   { name: 'compile-cache.ts', holds: 'where Node.js keeps the compiled program', may: [] },
   { name: 'describe-errors.ts', holds: 'docs/reference/errors.md', may: ['errors.ts'], pure: [] },
@@ -70,7 +71,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'feeds',
     holds: 'compliance data from device managements and directories: formats, mappings, records',
-    may: [...PROTOCOLS, 'identity', 'model'],
+    may: [...PROTOCOLS, 'file-words.ts', 'identity', 'model'],
   },
   { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts', 'plain-text.ts'] },
   {
@@ -102,6 +103,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       'ip-address.ts',
       'suggest.ts',
+      'file-words.ts',
       'identity',
       'eas',
       'policy',
@@ -122,6 +124,7 @@ export const WALLS: readonly Wall[] = [
     holds: 'a worker process: the parts put together as the configuration says',
     may: [
       'clock.ts',
+      'file-words.ts',
       'identity',
       'model',
       'policy',
@@ -161,7 +164,17 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'control',
     holds: 'the control process: read model, leader, feeds',
-    may: ['clock.ts', 'identity', 'model', 'config', 'directory', 'telemetry', 'supervisor', 'app'],
+    may: [
+      'clock.ts',
+      'file-words.ts',
+      'identity',
+      'model',
+      'config',
+      'directory',
+      'telemetry',
+      'supervisor',
+      'app',
+    ],
   },
   {
     name: 'cli',
@@ -169,6 +182,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       ...PROTOCOLS,
       'clock.ts',
+      'file-words.ts',
       'describe-errors.ts',
       'eas',
       'identity',
