@@ -20,6 +20,7 @@ import type {
   ModelStatus,
   ToControl,
 } from '../supervisor/control-messages.ts';
+import { tellSupervisor } from '../supervisor/tell-supervisor.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Leadership } from './leadership.ts';
@@ -68,7 +69,7 @@ function ignore(): void {
 }
 
 function tell(message: FromControl): void {
-  if (process.connected) process.send?.(message);
+  tellSupervisor(message);
 }
 
 class Control {

@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.ts';
 import { workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import type { FromWorker, QuestionMessage, StartMessage, ToWorker } from '../supervisor/messages.ts';
+import { tellSupervisor } from '../supervisor/tell-supervisor.ts';
 import { inTurns } from './in-turns.ts';
 import { startServing } from './runtime.ts';
 import type { Serving } from './runtime.ts';
@@ -80,7 +81,7 @@ function ignore(): void {
 }
 
 function tell(message: FromWorker): void {
-  if (process.connected) process.send?.(message);
+  tellSupervisor(message);
 }
 
 function onOutdated(): void {
