@@ -21,24 +21,41 @@ export function sayOutcome(outcome: ApplyOutcome): void {
   if (outcome.dryRun) remark('dry run: nothing was written');
   else if (isHeld) warn('held: nothing was written');
   if (decisions.listed > 0)
-    remark(`${decisions.listed} allows of the source take no effect (see --allow-decisions)`);
-  if (joined > 0) remark(`${joined} records without a device id were joined to a device by another name`);
-  sayList(notJoined, 'records belong to no known device', ({ line, name, near }) => {
-    const could = near.length === 0 ? '' : `; near: ${near.join(', ')}`;
-    return `line ${line}: ${printable(name)}${could}`;
-  });
-  sayList(refused, 'records were refused', ({ line, reason }) => `line ${line}: ${printable(reason)}`);
+    remark(
+      `${counted(decisions.listed, 'allow of the source takes', 'allows of the source take')} no effect (see --allow-decisions)`,
+    );
+  if (joined > 0)
+    remark(
+      `${counted(joined, 'record without a device id was', 'records without a device id were')} joined to a device by another name`,
+    );
+  sayList(
+    notJoined,
+    ['record belongs to no known device', 'records belong to no known device'],
+    ({ line, name, near }) => {
+      const could = near.length === 0 ? '' : `; could be ${near.join(', ')}`;
+      return `line ${line}: ${printable(name)}${could}`;
+    },
+  );
+  sayList(
+    refused,
+    ['record was refused', 'records were refused'],
+    ({ line, reason }) => `line ${line}: ${printable(reason)}`,
+  );
   for (const why of outcome.notRemoved) remark(why);
   for (const why of outcome.held) warn(why);
 }
 
 function sayList<One>(
   { count, first }: { readonly count: number; readonly first: readonly One[] },
-  what: string,
-  text: (one: One) => string,
+  [one, several]: readonly [string, string],
+  text: (entry: One) => string,
 ): void {
   if (count === 0) return;
-  warn(`${count} ${what}`);
-  for (const one of first.slice(0, SHOWN)) remark(`  ${text(one)}`);
+  warn(counted(count, one, several));
+  for (const entry of first.slice(0, SHOWN)) remark(`  ${text(entry)}`);
   if (count > SHOWN) remark(`  and ${count - SHOWN} more`);
+}
+
+function counted(count: number, one: string, several: string): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : several}`;
 }

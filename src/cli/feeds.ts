@@ -28,6 +28,8 @@ const TONES: Readonly<Record<FeedHealth['state'], Tone>> = {
   'never run': 'quiet',
 };
 
+const NONE = 'no feeds: the configuration lists none under `feeds` (docs/guide/feeds.md)\n';
+
 async function allHealth(config: Config, now: number): Promise<FeedHealth[]> {
   const states = feedStates(config);
   return Promise.all(
@@ -47,7 +49,7 @@ export async function list({ json }: { readonly json?: true }, command: Command)
     { title: 'NEXT RUN', cell: ({ nextAt }) => (nextAt === null ? '-' : isoTime(nextAt)) },
   ];
   if (json) printJson(feeds);
-  else print(feeds.length === 0 ? 'no feeds\n' : fitTable(columns, feeds, terminalWidth()).text);
+  else print(feeds.length === 0 ? NONE : fitTable(columns, feeds, terminalWidth()).text);
 }
 
 function moment(at: number | null, now: number): string {
@@ -60,7 +62,7 @@ export async function status({ json }: { readonly json?: true }, command: Comman
   const feeds = await allHealth(loadConfig(configPath(command)), now);
   if (feeds.some(({ state }) => state !== 'ok' && state !== 'never run')) process.exitCode = 1;
   if (json) printJson(feeds);
-  else print(feeds.length === 0 ? 'no feeds\n' : feeds.map((feed) => healthText(feed, now)).join('\n'));
+  else print(feeds.length === 0 ? NONE : feeds.map((feed) => healthText(feed, now)).join('\n'));
 }
 
 function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: number): string {

@@ -40,7 +40,7 @@ export function defineProgram(): Command {
       styleTitle: (title) => toned('heading', title),
     })
     .configureOutput({
-      outputError: (text, write) => write(`easgate: ${text.replace(/^error: /, 'EASGATE_USAGE: ')}`),
+      outputError: (text, write) => write(`easgate: ${usageText(text)}`),
     })
     .showHelpAfterError('(--help behind the command shows examples)')
     .exitOverride();
@@ -63,6 +63,14 @@ export function defineProgram(): Command {
     'after',
     '\nMore, and examples: easgate NOUN --help, easgate NOUN VERB --help. All commands: docs/reference/commands.md.',
   );
+}
+
+/** A wrong usage with its code. Whoever types `unblock` means the verb that removes the decision, not the one spelled alike. */
+function usageText(text: string): string {
+  const coded = text.replace(/^error: /, 'EASGATE_USAGE: ');
+  return coded.includes("'unblock'")
+    ? coded.replace('(Did you mean block?)', '(Did you mean clear?)')
+    : coded;
 }
 
 function helpCommand(): Command {

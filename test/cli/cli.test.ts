@@ -67,6 +67,11 @@ describe('easgate', () => {
     expect(await run('nonsense')).toMatchObject({ code: 2, out: '' });
   });
 
+  it('names clear to whoever types unblock', async () => {
+    const { code, error } = await run('devices', 'unblock', 'PHONE1');
+    expect([code, error]).toEqual([2, expect.stringContaining('(Did you mean clear?)')]);
+  });
+
   it('ends with 2 without a command, and lists the commands', async () => {
     const { code, error } = await run();
     expect(code).toBe(2);

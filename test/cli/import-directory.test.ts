@@ -48,6 +48,7 @@ describe('import', () => {
   it('writes the records of an export, and says what it wrote', async () => {
     const { code, out, error } = await run('import', fixture('intune-devices-with-inventory.csv'));
     expect([code, error]).toEqual([0, expect.stringContaining('format: intune')]);
+    expect(error).toContain('warning: 1 record belongs to no known device\n');
     expect(out).toMatch(/^RECORDS +READ +ACCEPTED +UNCHANGED +OLDER +REMOVED\ndevices +3 +/);
     const { out: listed } = await run('devices', 'list', '--json');
     expect((JSON.parse(listed) as unknown[]).length).toBeGreaterThan(0);
