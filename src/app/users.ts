@@ -99,6 +99,12 @@ function userRow(user: UserKey, partnerships: readonly PartnershipListing[]): Us
   return { user, devices: partnerships.length, states, firstSeen, lastSeen };
 }
 
+/** A device of one user. */
+export interface DeviceOfUser extends PartnershipListing {
+  /** The model as reported by the device, else by its feed; null = unknown. */
+  readonly model: string | null;
+}
+
 /** All data about one user. */
 export interface UserDetails {
   /** The given name. */
@@ -113,7 +119,7 @@ export interface UserDetails {
   readonly history: readonly DecisionChange[];
   /** Names that were seen and may be this user. */
   readonly names: readonly UserKey[];
-  readonly partnerships: readonly PartnershipListing[];
+  readonly partnerships: readonly DeviceOfUser[];
   /** Decisions on partnerships of this user, also with devices that were never seen. */
   readonly decisions: readonly {
     readonly device: DeviceKey;
@@ -127,7 +133,12 @@ export async function showUser(store: DirectoryStore, name: string): Promise<Use
   const entry = await store.getUser(user);
   const record = entry?.record ?? null;
   const entries = await allDevices(store);
-  const all = entries.flatMap(partnershipListings);
+  const all = entries.flatMap((device) =>
+    partnershipListings(device).map((seen) => ({
+      ...seen,
+      model: seen.record.model ?? device.record?.model ?? null,
+    })),
+  );
   const known = [user, ...(record?.aliases ?? [])];
   const isUser = (other: UserKey): boolean => known.some((one) => store.names.meets(other, one));
   const partnerships = all.filter((partnership) => isUser(partnership.record.user));

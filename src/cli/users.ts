@@ -1,7 +1,7 @@
 // Owns the work of `easgate users`: the list, one user in full, decisions on a user, and reports by hand.
 import type { Command } from 'commander';
 import { describeDecision } from '../app/decisions.ts';
-import { modelOf, stateOf } from '../app/inventory.ts';
+import { stateOf } from '../app/inventory.ts';
 import { clearUser, decideUser } from '../app/decide-user.ts';
 import { reportUser } from '../app/report-user.ts';
 import { userLines } from '../app/export-lines.ts';
@@ -80,7 +80,7 @@ function detailsText({ user, names, partnerships, decisions, ...details }: UserD
     { title: 'DEVICE', cell: ({ record: seen }) => seen.device },
     { title: 'USER', cell: ({ record: seen }) => printable(seen.user), min: 18 },
     { title: 'TYPE', cell: ({ record: seen }) => printable(seen.deviceType, '-'), min: 8, spare: 2 },
-    { title: 'MODEL', cell: (seen) => printable(modelOf(null, seen), '-'), min: 8, spare: 3 },
+    { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 3 },
     { title: 'STATE', cell: (seen) => stateCell(stateOf(seen)) },
     { title: 'REASON', cell: ({ record: seen }) => printable(seen.lastReason, '-') },
     { title: 'LAST SEEN', cell: ({ record: seen }) => isoTime(seen.lastSeen), spare: 1 },

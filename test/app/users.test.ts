@@ -55,7 +55,9 @@ describe('one user', () => {
       names: [alice],
       decisions: [{ device: 'old2', decision: { action: 'allow', owner: 'erin' } }],
     });
-    expect(shown.partnerships.map(({ record }) => record.device).sort()).toEqual(['good1', 'old2']);
+    expect(Object.fromEntries(shown.partnerships.map(({ record, model }) => [record.device, model]))).toEqual(
+      { good1: 'iPhone15C2', old2: 'SM-G991B' },
+    );
   });
 
   it('who is known only by a decision is shown', async () => {
