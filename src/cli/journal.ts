@@ -228,6 +228,9 @@ function subjectText({ user, device, subject }: AuditEntry): string {
   return [who, subject].filter((part) => part !== null).join(', ');
 }
 
+/** Values of a report that stand in another column, or that the store writes beside what was reported; `--json` has them. */
+const BESIDE = /^(?:key|source|observedAt|version|reportedSince|\w+UnmetSince)$/;
+
 /** A decision by its action, a list by each of its parts, anything else by its values that are known. */
 function stateText(state: unknown): string {
   if (state === null) return '-';
@@ -235,8 +238,10 @@ function stateText(state: unknown): string {
   if (typeof state !== 'object') return printable(valueText(state));
   if ('action' in state && typeof state.action === 'string') return printable(state.action);
   if ('decision' in state) return stateText(state.decision);
-  const values = Object.entries(withIsoTimes(state) as object).filter(([, value]) => value !== null);
-  return printable(values.map(([name, value]) => `${name}=${valueText(value)}`).join(' '));
+  const values = Object.entries(withIsoTimes(state) as object).filter(
+    ([name, value]) => value !== null && !BESIDE.test(name),
+  );
+  return printable(values.map(([name, value]) => `${name}=${valueText(value)}`).join(' ') || '-');
 }
 
 function valueText(value: unknown): string {

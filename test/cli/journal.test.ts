@@ -172,6 +172,14 @@ describe('the audit', () => {
     expect(found[3]).toMatchObject({ by: 'carol', after: { action: 'wipe' }, comment: 'lost' });
   });
 
+  it('shows of a report what it says, without what the store writes beside it', async () => {
+    await run('users', 'set', 'alice', '--group', 'staff');
+    const { out } = await run('audit', 'query');
+    expect(out.split('\n')[1]).toMatch(/ report_user +alice, cli +- +groups=\["staff"\] +-$/);
+    await run('devices', 'set', 'PHONE1', '--compliant', 'false');
+    expect((await run('audit', 'query')).out).toMatch(/ phone1, cli +- +compliant=false lastCheckIn=\S+Z /);
+  });
+
   it('has the life of the policy', async () => {
     const file = join(folder, 'policy.yaml');
     writeFileSync(file, 'name: one\n');
