@@ -1,5 +1,6 @@
 // Owns the use case that writes by hand what a feed would report of a user.
 import type { DirectoryStore } from '../directory/store.ts';
+import { ProgramError } from '../errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { UserObservation } from '../model/user.ts';
@@ -21,6 +22,8 @@ export async function reportUser(
   audit: AuditSink,
 ): Promise<UserKey> {
   const key = parseUser(name);
+  if (values.groups?.some((group) => group.trim() === ''))
+    throw new ProgramError('EASGATE_USAGE', 'a group without a name: leave --group out to keep the groups');
   const reported = async () =>
     (await store.getUser(key))?.reports.find((one) => one.source === source) ?? null;
   const before = await reported();

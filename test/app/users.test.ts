@@ -1,6 +1,7 @@
 // Owns the promises of the list of users and of one user's record.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UNORDERED, parseSort } from '../../src/app/listing.ts';
+import { reportUser } from '../../src/app/report-user.ts';
 import { listUsers, showUser } from '../../src/app/users.ts';
 import type { UserFilter } from '../../src/app/users.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -73,4 +74,13 @@ describe('one user', () => {
       message: 'user alicia@contoso.com was never seen; near: alice@contoso.com',
     });
   });
+});
+
+it('a report by hand with a nameless group is refused, and nothing is written', async () => {
+  const origin = { source: 'cli', by: 'erin', via: 'cli', now: NOW };
+  const audit = { record: (): Promise<void> => Promise.resolve() };
+  await expect(reportUser(store, 'dora', { groups: ['staff', ' '] }, origin, audit)).rejects.toMatchObject({
+    code: 'EASGATE_USAGE',
+  });
+  await expect(showUser(store, 'dora')).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
 });
