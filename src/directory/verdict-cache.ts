@@ -1,6 +1,5 @@
 // Owns the verdict cache: verdicts by device and user, kept current by the change log, bounded, and used for a limited
 // time while the store is unavailable.
-import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { foldedLocalPart } from '../identity/folded-name.ts';
@@ -11,11 +10,13 @@ import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import type { Verdict, WipeOrder } from '../model/verdict.ts';
 import { clientBlock } from '../identity/client-address.ts';
+import { AccessEntries } from './access-entries.ts';
 import { CachedAccess, lapsing } from './cached-access.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { SharedDeadline, withDeadline } from './deadline.ts';
+import { LookupFlight } from './lookup-flight.ts';
 import { LookupPlaces } from './lookup-places.ts';
 import { ShadowComparison } from './shadow-comparison.ts';
 import type { ShadowCounts } from '../model/shadow.ts';
@@ -71,31 +72,14 @@ export interface Asker {
 /** The gateway itself. */
 const ITSELF: Asker = { address: '', proven: true };
 
-interface Flight {
-  readonly user: UserKey;
-  readonly device: DeviceKey;
-  readonly deviceType: string | null;
-  readonly promise: Promise<Found>;
-  /** The end of the latest changes that were applied while the look-up was under way, and may concern it. */
-  changedAt: LogPosition | null;
-  /** The device is among them. */
-  deviceChanged: boolean;
-  /** Folded local parts of the users among them: whose user the login is, is known only when the look-up ends. */
-  changedUsers: ReadonlySet<string>[];
-  /** Everything read before is invalid, at any position of the log. */
-  dropped: boolean;
-  /** Nobody waits for it any more. */
-  over: boolean;
-}
+type Flight = LookupFlight<Found>;
 
-/** What a look-up, or the lack of one, comes to. */
+/** The entry that answers, and its source; null = nothing usable is known. */
 interface Found {
   readonly known: CachedAccess | null;
   readonly source: Decision['source'];
 }
 
-/** Users remembered per device; one is the rule. */
-const MAX_USERS_PER_DEVICE = 8;
 /** A wipe can be cancelled until it is carried out, so it is cached no longer than this. */
 const MAX_WIPE_LIFETIME_MS = 5_000;
 /** A verdict that changes repeatedly during its look-up is not known: the phone comes again. */
@@ -124,8 +108,7 @@ export class VerdictCache {
   /** Monotonic. */
   private readonly now: () => number;
   private readonly wall: () => number;
-  private readonly known: LRUCache<DeviceKey, CachedAccess[]>;
-  private readonly unknown: LRUCache<DeviceKey, CachedAccess[]>;
+  private readonly entries: AccessEntries;
   private readonly flights = new Map<string, Flight>();
   /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
   private readonly knownPlaces: LookupPlaces;
@@ -149,8 +132,7 @@ export class VerdictCache {
     this.options = options;
     this.now = now;
     this.wall = wall;
-    this.known = new LRUCache({ max: options.maxEntries });
-    this.unknown = new LRUCache({ max: options.maxUnknownEntries });
+    this.entries = new AccessEntries(options.maxEntries, options.maxUnknownEntries);
     const { maxConcurrentLookups, lookupTimeoutMs } = options;
     this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
     this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
@@ -212,7 +194,7 @@ export class VerdictCache {
    * looks at requests, or another policy or moment in time makes it decide anew.
    */
   peek(user: UserKey, device: DeviceKey, request: RequestFacts = NO_REQUEST): Verdict | undefined {
-    const found = this.find(user, device);
+    const found = this.entries.find(user, device);
     if (found === undefined) return undefined;
     const now = this.now();
     const standing = found.standing(this.policy, now);
@@ -243,7 +225,7 @@ export class VerdictCache {
   }
 
   private found(user: UserKey, device: DeviceKey, asker: Asker): Promise<Found> {
-    const isKnown = asker.proven || this.find(user, device)?.seen === true;
+    const isKnown = asker.proven || this.entries.find(user, device)?.seen === true;
     // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
     const under = this.flights.get(key);
@@ -254,18 +236,7 @@ export class VerdictCache {
       ? [this.knownPlaces, device]
       : [this.strangerPlaces, clientBlock(asker.address)];
     const { promise, resolve } = Promise.withResolvers<Found>();
-    const { deviceType = null } = asker;
-    const flight: Flight = {
-      user,
-      device,
-      deviceType,
-      promise,
-      changedAt: null,
-      deviceChanged: false,
-      changedUsers: [],
-      dropped: false,
-      over: false,
-    };
+    const flight = new LookupFlight(user, device, asker.deviceType ?? null, promise);
     this.flights.set(key, flight);
     void this.lookUpInTurn(flight, places, holder).then((found) => {
       this.flights.delete(key);
@@ -341,10 +312,7 @@ export class VerdictCache {
   private async lookUp(flight: Flight): Promise<Found> {
     const { user, device, deviceType } = flight;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      flight.changedAt = null;
-      flight.deviceChanged = false;
-      flight.changedUsers = [];
-      flight.dropped = false;
+      flight.begin();
       const { applied } = this;
       const result = await this.store.lookup(user, device);
       // Its deadline passed: nobody waits for it, and changes of this time were not compared with it.
@@ -353,7 +321,7 @@ export class VerdictCache {
       const access = this.read(result, user, device, deviceType);
       const names = { user, canonical: result.user, device, deviceType };
       const known = this.entryOf(new CachedAccess(access, names, this.now()));
-      this.keep(device, known);
+      this.entries.keep(known);
       return { known, source: 'store' };
     }
     throw new Error('the directory changed faster than it could be read');
@@ -366,8 +334,8 @@ export class VerdictCache {
   private isOvertaken(flight: Flight, result: LookupResult, applied: LogPosition | null): boolean {
     const { position } = result;
     if (flight.dropped || (applied !== null && this.store.isBefore(position, applied))) return true;
-    const { changedAt } = flight;
-    return changedAt !== null && isConcerned(flight, result) && this.store.isBefore(position, changedAt);
+    const changedAt = flight.changeOf(result);
+    return changedAt !== null && this.store.isBefore(position, changedAt);
   }
 
   private read(result: LookupResult, user: UserKey, device: DeviceKey, deviceType: string | null): Access {
@@ -378,7 +346,7 @@ export class VerdictCache {
 
   /** Expires in its time, and keeps the verdicts of the entry before it as far as they stay the same. */
   private entryOf(known: CachedAccess): CachedAccess {
-    const before = this.find(known.user, known.device);
+    const before = this.entries.find(known.user, known.device);
     if (before !== undefined) known.takeOver(before);
     known.expiresAt = known.readAt + this.lifetimeOf(known);
     return known;
@@ -392,37 +360,9 @@ export class VerdictCache {
     return lifetime * (0.9 + Math.random() * 0.1);
   }
 
-  private keep(device: DeviceKey, entry: CachedAccess): void {
-    const { user } = entry;
-    const [cache, other] = entry.isUnknown ? [this.unknown, this.known] : [this.known, this.unknown];
-    cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
-    // The other cache may hold verdicts of other users.
-    const left = withoutUser(other.get(device), user);
-    if (left.length === 0) other.delete(device);
-    else other.set(device, left);
-  }
-
-  private find(user: UserKey, device: DeviceKey): CachedAccess | undefined {
-    return this.findIn(this.known, user, device) ?? this.findIn(this.unknown, user, device);
-  }
-
-  private findIn(
-    cache: LRUCache<DeviceKey, CachedAccess[]>,
-    user: UserKey,
-    device: DeviceKey,
-  ): CachedAccess | undefined {
-    const entries = cache.get(device);
-    if (entries === undefined) return undefined;
-    for (let index = 0; index < entries.length; index++) {
-      const entry = entries[index];
-      if (entry !== undefined && entry.user === user) return entry;
-    }
-    return undefined;
-  }
-
   /** What was last known; {@link decide} says how long it may serve. */
   private stale(user: UserKey, device: DeviceKey): Found {
-    const known = this.find(user, device);
+    const known = this.entries.find(user, device);
     return known === undefined ? { known: null, source: 'none' } : { known, source: 'stale' };
   }
 
@@ -436,58 +376,15 @@ export class VerdictCache {
       else if (user !== null) users.add(foldedLocalPart(user));
     }
     if (batch.trimmed) {
-      this.known.clear();
-      this.unknown.clear();
+      this.entries.clear();
     } else {
-      for (const device of devices) {
-        this.known.delete(device as DeviceKey);
-        this.unknown.delete(device as DeviceKey);
-      }
-      if (users.size > 0) {
-        this.dropUsers(this.known, users);
-        this.dropUsers(this.unknown, users);
-      }
+      this.entries.dropDevices(devices);
+      if (users.size > 0) this.entries.dropUsers(users);
     }
-    for (const flight of this.flights.values()) {
-      const concernsDevice = devices.has(flight.device);
-      if (concernsDevice) flight.deviceChanged = true;
-      if (users.size > 0) flight.changedUsers.push(users);
-      if (concernsDevice || users.size > 0) flight.changedAt = batch.position;
-      if (batch.trimmed) flight.dropped = true;
-    }
+    for (const flight of this.flights.values()) flight.noteChanges(devices, users, batch);
     const changed = { devices, users, all: batch.trimmed };
     for (const listener of this.listeners) listener(changed);
-  }
-
-  /** Users change rarely, and a worker's cache is walked in milliseconds: no index is kept for them. */
-  private dropUsers(cache: LRUCache<DeviceKey, CachedAccess[]>, users: Set<string>): void {
-    for (const [device, entries] of cache.entries()) {
-      for (const { user, canonical } of entries) {
-        if (!users.has(foldedLocalPart(user)) && !users.has(foldedLocalPart(canonical))) continue;
-        users.add(foldedLocalPart(user));
-        cache.delete(device);
-      }
-    }
   }
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
-
-/** Whether changes that were applied during a look-up concern its device, or a name of its user. */
-function isConcerned({ user, deviceChanged, changedUsers }: Flight, result: LookupResult): boolean {
-  if (deviceChanged) return true;
-  if (changedUsers.length === 0) return false;
-  const names = [user, result.user, ...(result.userRecord?.aliases ?? [])];
-  return names.map(foldedLocalPart).some((part) => changedUsers.some((users) => users.has(part)));
-}
-
-function withoutUser(entries: readonly CachedAccess[] | undefined, user: UserKey): CachedAccess[] {
-  return entries === undefined ? [] : entries.filter((entry) => entry.user !== user);
-}
-
-/** Anybody can name a device: beyond the bound goes the oldest user who was never seen with it, else the oldest. */
-function bounded(entries: CachedAccess[]): CachedAccess[] {
-  if (entries.length <= MAX_USERS_PER_DEVICE) return entries;
-  const index = entries.findLastIndex(({ seen }) => !seen);
-  return entries.toSpliced(index, 1);
-}

@@ -1,0 +1,53 @@
+// Owns one look-up under way: who waits for it, and the changes that were applied meanwhile and may make its answer outdated.
+import { foldedLocalPart } from '../identity/folded-name.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { ChangeBatch, LogPosition, LookupResult } from './store.ts';
+
+export class LookupFlight<Answer> {
+  readonly user: UserKey;
+  readonly device: DeviceKey;
+  readonly deviceType: string | null;
+  readonly promise: Promise<Answer>;
+  /** Nobody waits for it any more. */
+  over = false;
+  /** Changes were lost: everything read before is invalid, at any position of the log. */
+  dropped = false;
+  /** The end of the latest changes that were applied while the look-up was under way, and may concern it. */
+  private changedAt: LogPosition | null = null;
+  /** The device is among them. */
+  private deviceChanged = false;
+  /** Folded local parts of the users among them: whose user the login is, is known only when the look-up ends. */
+  private changedUsers: ReadonlySet<string>[] = [];
+
+  constructor(user: UserKey, device: DeviceKey, deviceType: string | null, promise: Promise<Answer>) {
+    this.user = user;
+    this.device = device;
+    this.deviceType = deviceType;
+    this.promise = promise;
+  }
+
+  /** The store is asked from now on: changes before this moment do not matter. */
+  begin(): void {
+    this.changedAt = null;
+    this.deviceChanged = false;
+    this.changedUsers = [];
+    this.dropped = false;
+  }
+
+  /** Changes were applied while the look-up is under way; `users` are folded local parts. */
+  noteChanges(devices: ReadonlySet<string>, users: ReadonlySet<string>, batch: ChangeBatch): void {
+    const concernsDevice = devices.has(this.device);
+    if (concernsDevice) this.deviceChanged = true;
+    if (users.size > 0) this.changedUsers.push(users);
+    if (concernsDevice || users.size > 0) this.changedAt = batch.position;
+    if (batch.trimmed) this.dropped = true;
+  }
+
+  /** The end of the latest changes that concern the device, or a name of its user; null = there were none. */
+  changeOf(result: LookupResult): LogPosition | null {
+    if (this.deviceChanged) return this.changedAt;
+    if (this.changedUsers.length === 0) return null;
+    const names = [this.user, result.user, ...(result.userRecord?.aliases ?? [])].map(foldedLocalPart);
+    return this.changedUsers.some((users) => names.some((name) => users.has(name))) ? this.changedAt : null;
+  }
+}
