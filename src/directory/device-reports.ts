@@ -1,7 +1,7 @@
 // Owns what a store does with the reports of feeds on devices: joins an observation with what its source said before, and puts
 // the effective device together from all sources. Pure.
 import type { DeviceKey } from '../identity/keys.ts';
-import type { DeviceObservation, DeviceRecord, DeviceReport } from '../model/device.ts';
+import type { DeviceObservation, DeviceRecord, DeviceReport, DeviceValues } from '../model/device.ts';
 import { boundAttributes, boundRequirements, boundTexts, receivedAt } from '../model/report-bounds.ts';
 
 /** The order of precedence of sources: configured feeds first, in their order, then others by name, imports last. */
@@ -219,27 +219,27 @@ export function effectiveDevice(
   if (first === undefined) return null;
   const { version: _version, sourceId: _id, removed: _removed, ...values } = first;
   if (others.length === 0) return { ...values, key, attributes: first.attributes ?? NO_ATTRIBUTES };
-  const effective: Record<string, unknown> = {
+  const effective: { -readonly [Name in keyof DeviceRecord]: DeviceRecord[Name] } = {
     ...values,
+    key,
     attributes: Object.assign({}, ...speaking.toReversed().map(({ attributes }) => attributes)),
   };
   for (const report of others) {
-    for (const name of VALUES) effective[name] ??= report[name];
-    effective['observedAt'] = Math.max(Number(effective['observedAt']), report.observedAt);
-    effective['reportedSince'] = earliest(effective['reportedSince'], report.reportedSince);
+    for (const name of VALUES) fillIn(effective, report, name);
+    effective.observedAt = Math.max(effective.observedAt, report.observedAt);
+    effective.reportedSince = earliest(effective.reportedSince, report.reportedSince);
   }
   for (const [value, since, good] of UNMET)
     effective[since] = effective[value] === good ? null : unmetSinceOf(speaking, value, since);
   // The judgement of one source: the requirements of another one, or its grace, say nothing about it.
   const judging = speaking.find(({ compliant }) => compliant !== null) ?? first;
-  effective['unmetRequirements'] = judging.unmetRequirements;
-  effective['graceUntil'] = judging.graceUntil;
+  effective.unmetRequirements = judging.unmetRequirements;
+  effective.graceUntil = judging.graceUntil;
   const managing = managedBy(ordered);
-  effective['managed'] = managing?.managed ?? null;
-  if (managing !== null) effective['managedUnmetSince'] = managing.managedUnmetSince;
-  effective['source'] = (managing ?? first).source;
-  effective['key'] = key;
-  return effective as unknown as DeviceRecord;
+  effective.managed = managing?.managed ?? null;
+  if (managing !== null) effective.managedUnmetSince = managing.managedUnmetSince;
+  effective.source = (managing ?? first).source;
+  return effective;
 }
 
 function presentFirst(reports: readonly DeviceReport[]): readonly DeviceReport[] {
@@ -252,12 +252,31 @@ function presentFirst(reports: readonly DeviceReport[]): readonly DeviceReport[]
 const NO_ATTRIBUTES: Readonly<Record<string, never>> = Object.freeze({});
 
 /** Values that come from the first source that says something. */
-const VALUES = FACTS.filter(
-  (name) =>
-    !['attributes', 'unmetRequirements', 'graceUntil', 'removed', 'reportedSince', 'managed'].includes(
-      name,
-    ) && !name.endsWith('UnmetSince'),
-).concat('lastCheckIn');
+type FirstSaid = Exclude<
+  keyof DeviceValues,
+  Unmet[1] | 'observedAt' | 'attributes' | 'unmetRequirements' | 'graceUntil' | 'reportedSince' | 'managed'
+>;
+
+const OWN_RULES: ReadonlySet<string> = new Set<keyof DeviceReport>([
+  ...UNMET.map(([, since]) => since),
+  'version',
+  'sourceId',
+  'removed',
+  'attributes',
+  'unmetRequirements',
+  'graceUntil',
+  'reportedSince',
+  'managed',
+]);
+const VALUES = Object.keys(NEVER_REPORTED).filter((name): name is FirstSaid => !OWN_RULES.has(name));
+
+function fillIn<Name extends FirstSaid>(
+  effective: Record<Name, DeviceRecord[Name]>,
+  report: Readonly<Record<Name, DeviceRecord[Name]>>,
+  name: Name,
+): void {
+  effective[name] ??= report[name];
+}
 
 /**
  * Since when the effective value is unmet: since the source that says it does so, or since an earlier one in the order stopped
@@ -277,8 +296,8 @@ function latestOf(a: number | null, b: number | null): number | null {
   return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }
 
-function earliest(a: unknown, b: number | null): number | null {
-  if (typeof a !== 'number') return b;
+function earliest(a: number | null, b: number | null): number | null {
+  if (a === null) return b;
   return b === null ? a : Math.min(a, b);
 }
 

@@ -1,4 +1,4 @@
-// Owns the promises of the journal at a whole gateway: what phones do is found by device afterwards, whatever becomes of the store.
+// Owns the promises of the journal at a whole gateway: events of phones are recorded by device, also while the store fails.
 import { rmSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';

@@ -109,6 +109,7 @@ export class StoredRows {
   }
 
   private all(sql: string, ...values: (string | number)[]): readonly Values[] {
+    // The form of rows after setReturnArrays, which the types of Node.js lack.
     return this.database.arrayStatement(sql).all(...values) as unknown as readonly Values[];
   }
 }

@@ -93,9 +93,14 @@ class CelObject {
 }
 
 /** The library identifies the kind of an object by its class. */
-const CLASSES = Object.fromEntries(
-  Object.keys(SHAPES).map((name) => [name, class extends CelObject {}]),
-) as unknown as Readonly<Record<Shape, new (fields: object) => object>>;
+const CLASSES: Readonly<Record<Shape, new (fields: object) => object>> = {
+  User: class extends CelObject {},
+  Device: class extends CelObject {},
+  UnmetSince: class extends CelObject {},
+  Partnership: class extends CelObject {},
+  Told: class extends CelObject {},
+  Request: class extends CelObject {},
+};
 
 /** Makes an object for an expression. */
 export function celObject<Name extends Shape>(name: Name, fields: CelFields<Name>): object {

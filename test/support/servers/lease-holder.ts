@@ -1,5 +1,5 @@
-// Owns a process that leads: it opens a SQLite directory, takes the lease, and writes with its fence whenever it is told to. Says
-// on its output what happened: `leads FENCE`, `lost`, and after a line on its input `written` or the code of the error.
+// Owns a process that leads: it opens a SQLite directory, takes the lease, and writes with its fence at each line on its input.
+// Prints `leads FENCE`, `lost`, and after each write `written` or the code of the error.
 import { createInterface } from 'node:readline';
 import { Leadership } from '../../../src/control/leadership.ts';
 import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
