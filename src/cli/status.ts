@@ -128,7 +128,7 @@ export function statusText(now: Look, before: Look): string {
   const text = lines.map(([name, value]) => `${name.padEnd(11)}${value}\n`).join('');
   const rows = now.workers.map((worker) => ({ worker }));
   const standing = new Set(workers.flatMap(({ policies }) => policies.live?.warnings ?? []));
-  const warnings = [...now.warnings, ...standing].map(
+  const warnings = [...now.warnings, ...standing, ...(now.control?.status?.warnings ?? [])].map(
     (warning) => `${toned('warning', 'warning')}    ${printable(warning)}\n`,
   );
   return `${text}\n${fitTable(COLUMNS, rows, terminalWidth()).text}${warnings.length === 0 ? '' : '\n'}${warnings.join('')}`;

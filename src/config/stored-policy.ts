@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, relative, resolve } from 'node:path';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import type { Known } from '../policy/compile/warnings.ts';
 import { compileChecked, loadPolicyText, readText } from './policy-file.ts';
 import type { LoadedPolicy, ReadFile } from './policy-file.ts';
 
@@ -24,8 +25,8 @@ export interface ReadDocument {
 const NOWHERE = '/';
 
 /** Compiles a version, and says what is wrong with it. */
-export function loadVersion({ document, lists }: PolicyTexts): LoadedPolicy {
-  return loadPolicyText(document, { folder: NOWHERE, read: reader(lists) });
+export function loadVersion({ document, lists }: PolicyTexts, known: Known = {}): LoadedPolicy {
+  return loadPolicyText(document, { folder: NOWHERE, known, read: reader(lists) });
 }
 
 /** The policy of a version that was checked when it was published, part by part. @throws when it cannot be used */

@@ -6,11 +6,13 @@ import { configuredFeeds, feedStates } from '../app/feed-runs/configured-feeds.t
 import { startFeeds } from '../app/feed-runs/start-feeds.ts';
 import type { FeedEvents, RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import { fileTrouble } from '../file-words.ts';
+import { unknownGroupWarnings } from '../app/unknown-groups.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { openStore } from '../directory/open-store.ts';
 import { ModelThread } from '../directory/read-model/model-thread.ts';
+import { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { ModelReport } from '../directory/read-model/model-worker.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type {
@@ -23,6 +25,7 @@ import type {
 import { tellSupervisor } from '../supervisor/tell-supervisor.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
+import { GroupWatch } from './group-watch.ts';
 import { Leadership } from './leadership.ts';
 
 /** Behind the workers: where the machine is busy, phones go first (setpriority(2)). */
@@ -81,6 +84,7 @@ class Control {
   private store: DirectoryStore | null = null;
   private leadership: Leadership | null = null;
   private feeds: RunningFeeds | null = null;
+  private groups: GroupWatch | null = null;
   private closed = false;
 
   constructor({ source }: ControlStartMessage) {
@@ -115,6 +119,7 @@ class Control {
         holder: this.leadership?.leader?.holder ?? null,
         fence: this.leadership?.leader?.fence ?? null,
       },
+      warnings: this.groups?.warnings ?? [],
     };
   }
 
@@ -132,6 +137,7 @@ class Control {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.groups?.close();
     await this.leadership?.close();
     await this.feeds?.close();
     await this.store?.close();
@@ -144,6 +150,7 @@ class Control {
     const store = await this.openStore();
     if (store === null) return;
     this.store = store;
+    this.watchGroups();
     this.leadership = new Leadership(store.leases, (fence) => {
       this.leadFeeds(store, fence);
       if (fence === null)
@@ -184,6 +191,28 @@ class Control {
     }
   }
 
+  /** As soon as both the directory and the read model can be read. */
+  private watchGroups(): void {
+    const { store, config, path } = this;
+    if (store === null || this.groups !== null || this.model.report?.phase !== 'following') return;
+    const compare = async (): Promise<readonly string[]> => {
+      const reader = ModelReader.open(path, store.names);
+      if (reader === null) throw new Error('the read model is not whole');
+      try {
+        return await unknownGroupWarnings(store, config, reader);
+      } finally {
+        reader.close();
+      }
+    };
+    const { logger } = this.log;
+    this.groups = new GroupWatch(compare, (warnings) => {
+      if (warnings.length === 0)
+        logger.info({ code: 'EASGATE_POLICY_GROUPS' }, 'every group that the policy names has users');
+      for (const warning of warnings) logger.warn({ code: 'EASGATE_POLICY_GROUPS' }, warning);
+    });
+    void this.groups.start();
+  }
+
   /** Null = it was closed meanwhile. The read model's thread says what is wrong with the store. */
   private async openStore(): Promise<DirectoryStore | null> {
     while (!this.closed) {
@@ -200,6 +229,7 @@ class Control {
 
   /** Each trouble is logged once, and so is its end. */
   private onReport({ trouble }: ModelReport): void {
+    this.watchGroups();
     if (trouble === this.trouble) return;
     const { logger } = this.log;
     if (trouble === null)

@@ -48,6 +48,8 @@ export interface ControlStatus {
   readonly memoryBytes: number;
   readonly readModel: ModelStatus;
   readonly leader: LeaderStatus;
+  /** Groups that the policy names and no user is in, one line each. */
+  readonly warnings: readonly string[];
 }
 
 /** From the control process. */

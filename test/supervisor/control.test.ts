@@ -25,8 +25,8 @@ sample:
 `;
 const ENABLED = config('{ enabled: true }');
 
-async function start(text = ENABLED): Promise<GatewayProcess> {
-  const gateway = await startGatewayProcess(text);
+async function start(text = ENABLED, files: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
+  const gateway = await startGatewayProcess(text, files);
   onTestFinished(async () => {
     if (gateway.child.exitCode === null && gateway.child.signalCode === null) await gateway.stop();
   });
@@ -84,6 +84,19 @@ describe('the control process', () => {
     const aged = await controlWhen(gateway, 'its age', (control) => control.status?.readModel.ageMs !== null);
     expect(aged.status?.readModel.ageMs).toBeGreaterThanOrEqual(0);
     expect(existsSync(join(gateway.folder, 'read-model.db'))).toBe(true);
+  });
+
+  it('warns of a group that the policy names and no user is in, in the log and the status', async () => {
+    const gateway = await start(`${ENABLED}policy: { file: policy.yaml }\n`, {
+      'policy.yaml': 'targets: { include: { groups: [staf] } }',
+    });
+    const { status } = await controlWhen(
+      gateway,
+      'the warning',
+      (control) => (control.status?.warnings.length ?? 0) > 0,
+    );
+    expect(status?.warnings).toEqual([expect.stringContaining('no feed has a group "staf"')]);
+    await until(() => gateway.out().includes('EASGATE_POLICY_GROUPS'), 'the line of the log');
   });
 
   it('leads, where it is the only one, and another one leads after it', async () => {

@@ -10,7 +10,7 @@ import type { ModelState } from './model-file.ts';
 import { conditionsOf } from './model-filter.ts';
 import type { Condition, FilterSource, ModelFilter } from './model-filter.ts';
 import type { ModelRow } from './model-row.ts';
-import { MODEL_VERSION, modelRow, stateAt } from './model-schema.ts';
+import { MODEL_VERSION, modelRow, stateAt, groupsIn } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
 
 /** Fields that rows can be ordered by, and their columns. */
@@ -181,6 +181,16 @@ export class ModelReader {
     return rows.map((row) => ({
       name: typeof row['name'] === 'string' ? row['name'] : null,
       phones: countsIn(row),
+    }));
+  }
+
+  /** The groups of up to `count` users behind `after`, by their numbers in the model; 0 = from the first. */
+  groupsAfter(after: number, count: number): { readonly id: number; readonly names: readonly string[] }[] {
+    const sql =
+      'SELECT id, user_groups FROM users WHERE id > ? AND user_groups IS NOT NULL ORDER BY id LIMIT ?';
+    return this.all(sql, [after, count]).map((row) => ({
+      id: Number(row['id']),
+      names: groupsIn(String(row['user_groups'])) ?? [],
     }));
   }
 

@@ -1,0 +1,99 @@
+// Owns the promises of the warnings about groups that the policy in use names and no user is in.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { addVersion, readPolicies } from '../../src/app/policy-versions.ts';
+import { unknownGroupWarnings } from '../../src/app/unknown-groups.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { openReadModel } from '../../src/app/read-model.ts';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import type { UserKey } from '../../src/identity/keys.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { UNAUDITED, userReport } from '../support/servers/directory-records.ts';
+
+checkLeaks();
+
+const DOCUMENT = `
+targets:
+  include: { groups: [Sales, staf, "dep-*"] }
+rules:
+  - name: contractors
+    match: { groups: { not: contractors } }
+    action: block
+compliance:
+  - name: pilot
+    groups: [STAFF, pilot]
+    require: { encrypted: true }
+`;
+
+/** The warnings of a directory whose users are in these groups. */
+async function warningsOf(
+  groups: readonly (readonly string[] | null)[],
+  { file = DOCUMENT, live = null }: { readonly file?: string | null; readonly live?: string | null } = {},
+): Promise<readonly string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-groups-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const store = new EmbeddedStore(':memory:');
+  onTestFinished(() => store.close());
+  await store.putUsers(groups.map((of, at) => userReport(`user${at}` as UserKey, { groups: of })));
+  if (live !== null) {
+    const texts = { document: live, parsed: null, lists: {} };
+    const author = { by: 'carol', via: 'test', at: 1 };
+    const added = { texts, name: null, comment: null, place: 'live' } as const;
+    await addVersion(store, await readPolicies(store), added, author, UNAUDITED);
+  }
+  const path = join(folder, 'easgate.yaml');
+  writeFileSync(
+    path,
+    `upstream: { url: "http://127.0.0.1" }\n${file === null ? '' : 'policy: { file: policy.yaml }\n'}`,
+  );
+  if (file !== null) writeFileSync(join(folder, 'policy.yaml'), file);
+  const config = loadConfig(path);
+  const model = await openReadModel(store, config, Date.now());
+  try {
+    const lines = await unknownGroupWarnings(store, config, model.reader);
+    return lines.map((line) => line.replace(folder, ''));
+  } finally {
+    model.close();
+  }
+}
+
+describe('groups of the policy without users', () => {
+  it('are named with their place in the file and the nearest group', async () => {
+    expect(await warningsOf([['sales', 'Staff'], null, ['contractors']])).toEqual([
+      expect.stringContaining('/policy.yaml:3:'),
+      expect.stringContaining('/policy.yaml:10:'),
+    ]);
+    const [first, second] = await warningsOf([['sales', 'Staff'], null, ['contractors']]);
+    expect(first).toContain('no feed has a group "staf" (did you mean "staff"?)');
+    expect(second).toContain('no feed has a group "pilot"');
+  });
+
+  it('are none when each has a user, in any case of letters; a pattern is not compared', async () => {
+    expect(await warningsOf([['SALES', 'staf', 'contractors', 'staff', 'Pilot']])).toEqual([]);
+  });
+
+  it('are all of them while no feed reports groups', async () => {
+    expect(await warningsOf([null, null])).toHaveLength(5);
+    expect(await warningsOf([])).toHaveLength(5);
+  });
+
+  it('are found in the version that the directory keeps', async () => {
+    const live = 'targets: { include: { groups: [staf] } }';
+    expect(await warningsOf([['staff']], { file: null, live })).toEqual([
+      expect.stringContaining('version 1:1:'),
+    ]);
+  });
+
+  it('are none where no policy document decides', async () => {
+    expect(await warningsOf([['staff']], { file: null })).toEqual([]);
+  });
+
+  it('are twenty lines and the number of the others at most', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `group${index}`);
+    const lines = await warningsOf([], { file: `targets: { include: { groups: [${names.join(', ')}] } }` });
+    expect(lines).toHaveLength(21);
+    expect(lines.at(-1)).toBe('10 more groups have no users');
+  });
+});
