@@ -193,7 +193,7 @@ function modelText({ phase, rows, ageMs, seenAgeMs, trouble }: ModelStatus): str
   if (phase !== 'following') return toned('warning', `is being built, ${number(rows)} rows so far`);
   const age = ageMs === null ? '?' : `${(ageMs / 1_000).toFixed(1)} s`;
   const shown = ageMs === null || ageMs > OLD_MODEL_MS ? toned('bad', age) : age;
-  return `${number(rows)} rows, state ${shown} old, last seen ${seenAgeMs === null ? '?' : span(seenAgeMs)} old`;
+  return `${number(rows)} ${rows === 1 ? 'row' : 'rows'}, state ${shown} old, last seen ${seenAgeMs === null ? '?' : span(seenAgeMs)} old`;
 }
 
 interface Row {

@@ -8,6 +8,7 @@ import type { FeedEvents, RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import { fileTrouble } from '../file-words.ts';
 import { unknownGroupWarnings } from '../app/unknown-groups.ts';
 import { parseConfig } from '../config/load.ts';
+import { messageOf } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { openStore } from '../directory/open-store.ts';
@@ -48,7 +49,7 @@ export function runControl(): void {
           tell({ type: 'ready' });
         } catch (error) {
           const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
-          tell({ type: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+          tell({ type: 'failed', code, message: messageOf(error) });
         }
         break;
       case 'stop':
@@ -177,7 +178,7 @@ class Control {
       },
       onFailure: ({ name }, error) =>
         logger.warn(
-          { code: 'EASGATE_FEED_FAILED', feed: name, cause: String(error) },
+          { code: 'EASGATE_FEED_FAILED', feed: name, cause: messageOf(error) },
           'the feed is tried again later',
         ),
     };
@@ -185,7 +186,7 @@ class Control {
       this.feeds = startFeeds(store, feedStates(this.config), configuredFeeds(this.config), events, fence);
     } catch (error) {
       logger.error(
-        { code: 'EASGATE_FEED_FAILED', cause: String(error) },
+        { code: 'EASGATE_FEED_FAILED', cause: messageOf(error) },
         'no feed runs: correct the configuration',
       );
     }
