@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
 import { guarded, openQuarantine } from '../support/servers/quarantine.ts';
 import type { Quarantine } from '../support/servers/quarantine.ts';
 import type { RawClient, RawResponse } from '../support/phones/raw-client.ts';
@@ -54,6 +55,10 @@ const sync = (item: Buffer, folder: string): Buffer =>
     hex('00 01 01 01 01'),
   ]);
 
+const REAL_FOLDER_SYNC = encodeWbxml(
+  fromXml('<FolderSync xmlns="FolderHierarchy:"><SyncKey>7</SyncKey></FolderSync>'),
+);
+
 describe('a key of the quarantine mailbox', () => {
   it.each([
     ['two texts', folderSync(text('\x03eas\0'), text('\x03g1-AAAA\0'))],
@@ -98,6 +103,22 @@ describe('a key of the quarantine mailbox', () => {
     const body = sync(randomBytes(2_000_000), 'easg1-AAAA');
     const answer = await send('Sync', body);
     expect(xmlOf(answer)).toContain('<Status>12</Status>');
+    expect(world.mailRequests()).toEqual([]);
+  });
+
+  it('at the end of a large body closes the connection when another request begins behind it', async () => {
+    await letIn();
+    const body = sync(randomBytes(200_000), 'easg1-AAAA');
+    const next = request('FolderSync', REAL_FOLDER_SYNC, [], 'PHONE1');
+    const head = request('Sync', Buffer.alloc(0), [`Content-Length: ${body.length}`], 'PHONE1');
+    phone.send(head);
+    phone.send(body.subarray(0, -1_000));
+    await until(() => world.gateway.upstreamConnections() > 0, 'the beginning at the mail server');
+    phone.send(Buffer.concat([body.subarray(-1_000), text(next.slice(0, 40))]));
+    phone.send(next.slice(40));
+    const answer = await phone.response();
+    expect(xmlOf(answer)).toContain('<Status>12</Status>');
+    expect(answer.header('Connection')).toBe('close');
     expect(world.mailRequests()).toEqual([]);
   });
 
@@ -160,9 +181,7 @@ describe('a phone that is let in', () => {
     phone.send(request('FolderSync', body, ['Content-Encoding: gzip'], 'PHONE1'));
     const answer = await phone.response();
     expect(toXml(decodeWbxml(answer.body))).toContain('<Status>9</Status>');
-    const real = gzipSync(
-      encodeWbxml(fromXml('<FolderSync xmlns="FolderHierarchy:"><SyncKey>7</SyncKey></FolderSync>')),
-    );
+    const real = gzipSync(REAL_FOLDER_SYNC);
     phone.send(request('FolderSync', real, ['Content-Encoding: gzip'], 'PHONE1'));
     expect((await phone.response()).body.toString()).toBe('ok');
     expect(world.mailRequests().map(({ body }) => body)).toEqual([real]);

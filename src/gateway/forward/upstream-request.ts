@@ -69,6 +69,8 @@ export function streamBody(downstream: Downstream, exchange: Exchange, bytes: Bu
   for (const piece of exchange.scan === null ? [] : pieces) {
     const finding = exchange.scan?.push(piece) ?? 'clean';
     if (finding === 'clean') continue;
+    // The bytes behind the body are dropped with it: what follows is the middle of a request.
+    if (at < bytes.length) exchange.persistent = false;
     downstream.withhold(exchange, finding);
     return bytes.length;
   }
