@@ -1,6 +1,6 @@
 // Owns the tests of the Redis store: the contract of all stores on a real server, and its behaviour during an outage.
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
@@ -16,6 +16,7 @@ import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
+import { eventually } from '../support/checks/until.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
 import {
   BY_TEST,
@@ -224,6 +225,30 @@ describe('the Redis store', () => {
     await fixture.reset();
     const store = await open();
     expect(await store.decide(onDevice, decision('block'), BY_TEST)).toEqual({ replicated: null });
+    await store.close();
+  });
+
+  it('takes further decisions while a second server does not answer to those before', async () => {
+    await fixture.reset();
+    const follow = ['--replicaof', '127.0.0.1', String(redis.port), '--repl-diskless-sync-delay', '0'];
+    const replica = await startRedis(follow, false);
+    onTestFinished(async () => {
+      replica.thaw();
+      await replica.kill();
+    });
+    await eventually(
+      () => client.info('replication'),
+      (info) => info.includes('state=online'),
+      'the replica to follow',
+    );
+    const store = await open(500);
+    replica.freeze();
+    const block = (device: string) =>
+      store.decide({ device: device as DeviceKey, user: null }, decision('block'), BY_TEST);
+    const [first, ...others] = ['a', 'b', 'c', 'd'].map(block);
+    expect(await first).toEqual({ replicated: false });
+    expect(await block('e')).toEqual({ replicated: false });
+    for (const other of others) expect(await other).toEqual({ replicated: false });
     await store.close();
   });
 });

@@ -12,6 +12,10 @@ const WAIT_MS = 1_000;
 export class Replication {
   private readonly options: RedisStoreOptions;
   private connection: Redis | null = null;
+  /** The last WAIT; it may not have begun. */
+  private last: Promise<unknown> = Promise.resolve();
+  /** A WAIT that has not begun: it covers all writes until then. */
+  private next: Promise<boolean | null> | null = null;
 
   constructor(options: RedisStoreOptions) {
     this.options = options;
@@ -23,7 +27,7 @@ export class Replication {
     this.connection ??= connect(options, options.commandTimeoutMs + WAIT_MS);
     await ready(this.connection, options);
     await work(this.connection);
-    return { replicated: await this.wait(this.connection) };
+    return { replicated: await this.waitTogether(this.connection) };
   }
 
   followPrimary(): void {
@@ -32,6 +36,21 @@ export class Replication {
 
   close(): void {
     this.connection?.disconnect();
+  }
+
+  /**
+   * One WAIT at a time. Redis runs nothing behind a WAIT: behind several, the script of a decision would time out here, and
+   * still be run later.
+   */
+  private waitTogether(connection: Redis): Promise<boolean | null> {
+    if (this.next !== null) return this.next;
+    const next = this.last.then(() => {
+      this.next = null;
+      return this.wait(connection);
+    });
+    this.next = next;
+    this.last = next;
+    return next;
   }
 
   /** The write stands, whatever comes of waiting. */
