@@ -106,10 +106,13 @@ export class EmbeddedStore implements DirectoryStore {
 
   async getUser(name: UserKey): Promise<UserEntry | null> {
     return this.database.read(() => {
-      const stored = this.rows.allOfUsers(foldedLocalPart(name));
-      const target = stored.aliases.get(name) ?? name;
-      const part = foldedLocalPart(target);
-      const users = part === foldedLocalPart(name) ? stored : this.rows.allOfUsers(part);
+      const part = foldedLocalPart(name);
+      const stored = this.rows.allOfUsers(part);
+      const entry = userEntry(name, stored, this.sources, this.epoch);
+      const target = stored.aliases.get(name);
+      if (entry !== null || target === undefined) return entry;
+      const other = foldedLocalPart(target);
+      const users = other === part ? stored : this.rows.allOfUsers(other);
       return userEntry(target, users, this.sources, this.epoch);
     });
   }

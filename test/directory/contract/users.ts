@@ -42,6 +42,13 @@ export function userContract(fixture: StoreFixture): void {
     expect(await allUsers(handles.other)).toEqual([entry]);
   });
 
+  it('give what is stored under exactly a name, although it is an alias of another', async () => {
+    await report({ aliases: [netbios] });
+    await handles.store.decide({ device: null, user: netbios }, decision('block'), BY_TEST);
+    expect(await handles.other.getUser(netbios)).toMatchObject({ key: netbios, record: null });
+    expect((await handles.other.getUser(upn))?.key).toBe(upn);
+  });
+
   it('tell a user without groups from one whose groups nobody knows', async () => {
     await report({ groups: [] });
     expect((await found()).userRecord?.groups).toEqual([]);
