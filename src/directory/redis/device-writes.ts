@@ -23,18 +23,19 @@ const NOTHING: ReadHash = { end: '', values: [] };
 
 /** Writes reports of devices. */
 export class DeviceWriter {
-  private readonly access: HashAccess;
   private readonly keys: RedisKeys;
   /** Most devices lately were not stored before: then it is faster to write first, and to read those that were. */
   private mostlyNew = true;
 
-  constructor(access: HashAccess, keys: RedisKeys) {
-    this.access = access;
+  constructor(keys: RedisKeys) {
     this.keys = keys;
   }
 
   /** Joins the observations with what is stored, and writes them. The outcomes are in their order. */
-  async put(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
+  async put(
+    access: HashAccess,
+    observations: readonly DeviceObservation[],
+  ): Promise<readonly ReportOutcome[]> {
     const outcomes: ReportOutcome[] = observations.map(() => 'older');
     const devices = new Map<DeviceKey, Observed>();
     for (const [at, observation] of observations.entries()) {
@@ -56,7 +57,7 @@ export class DeviceWriter {
         };
       });
       const seen = this.mostlyNew ? items.map(() => NOTHING) : undefined;
-      await updateHashes(this.access, updates, 'd', seen);
+      await updateHashes(access, updates, 'd', seen);
       this.mostlyNew = known < items.length / 2;
     });
     return outcomes;

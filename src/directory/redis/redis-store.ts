@@ -113,7 +113,7 @@ export class RedisStore implements DirectoryStore {
       (script, keys, values) => this.guard.script(script, keys, values),
       this.keys,
     );
-    this.devices = new DeviceWriter(this.access, this.keys);
+    this.devices = new DeviceWriter(this.keys);
     this.replication = new Replication(options);
     this.watch =
       options.sentinel === undefined
@@ -197,8 +197,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
-    const devices = fence === undefined ? this.devices : new DeviceWriter(this.accessOf(fence), this.keys);
-    return devices.put(observations);
+    return this.devices.put(this.accessOf(fence), observations);
   }
 
   putUsers(observations: readonly UserObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
