@@ -1,4 +1,5 @@
 // Owns what a store writes for an observation, from the texts that it holds of the device or user. No I/O.
+import type { UserKey } from '../identity/keys.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { deviceReportText, readDeviceReport } from '../model/device.ts';
 import type { DeviceObservation } from '../model/device.ts';
@@ -95,4 +96,9 @@ function readReports<Report>(
     }
   }
   return { own, others, obsolete };
+}
+
+/** The names of users that reports name as aliases. */
+export function aliasesIn(reports: readonly UserReport[]): Set<UserKey> {
+  return new Set(reports.flatMap(({ aliases }) => aliases ?? []) as UserKey[]);
 }

@@ -39,6 +39,7 @@ import type { StoredUsers } from '../stored-records.ts';
 import { UNGUARDED } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
+import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
@@ -204,13 +205,8 @@ export class EmbeddedStore implements DirectoryStore {
     });
   }
 
-  async unreadable(): Promise<readonly string[]> {
-    const found = new Set<string>();
-    for await (const entries of this.scanDevices())
-      for (const { unreadable = [] } of entries) for (const name of unreadable) found.add(name);
-    for await (const entries of this.scanUsers())
-      for (const { unreadable = [] } of entries) for (const name of unreadable) found.add(name);
-    return [...found];
+  unreadable(): Promise<readonly string[]> {
+    return unreadableIn(this);
   }
 
   async sharedSecret(): Promise<string> {

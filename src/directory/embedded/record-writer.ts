@@ -7,10 +7,10 @@ import type { DeviceObservation } from '../../model/device.ts';
 import { partnershipText, seenPartnership } from '../../model/partnership.ts';
 import type { PartnershipRecord } from '../../model/partnership.ts';
 import type { PartnershipSignal } from '../../model/signal.ts';
-import type { UserObservation, UserReport } from '../../model/user.ts';
+import type { UserObservation } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
 import { LoginReader } from '../login-reader.ts';
-import { writeOfDevice, writeOfUser } from '../report-writes.ts';
+import { aliasesIn, writeOfDevice, writeOfUser } from '../report-writes.ts';
 import { joinSeen, signalsOfDevices, signalsOfNew } from '../seen-partnerships.ts';
 import type { ImportedChange } from '../store.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
@@ -60,7 +60,7 @@ export class RecordWriter {
     this.run(PUT_USER_REPORT, local, key, source, text);
     for (const one of obsolete)
       this.run('DELETE FROM user_reports WHERE local = ? AND user = ? AND source = ?', local, key, one);
-    const changed = this.putAliases(key, aliasesOf(write.before), aliasesOf(write.after));
+    const changed = this.putAliases(key, aliasesIn(write.before), aliasesIn(write.after));
     if (outcome !== 'news') return outcome;
     for (const name of changed) this.log.append(null, name);
     return outcome;
@@ -174,8 +174,4 @@ export class RecordWriter {
   private run(sql: string, ...values: (string | number | null)[]): void {
     this.database.statement(sql).run(...values);
   }
-}
-
-function aliasesOf(reports: readonly UserReport[]): Set<UserKey> {
-  return new Set(reports.flatMap(({ aliases }) => aliases ?? []) as UserKey[]);
 }

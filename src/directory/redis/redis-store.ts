@@ -39,6 +39,7 @@ import type {
 } from '../store.ts';
 import type { StoredUsers } from '../stored-records.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
+import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
 import { updateHashes } from './hash-writer.ts';
@@ -266,13 +267,8 @@ export class RedisStore implements DirectoryStore {
     return recordSeen(this.access, this.keys, this.names, batch);
   }
 
-  async unreadable(): Promise<readonly string[]> {
-    const found = new Set<string>();
-    for await (const entries of this.scanDevices())
-      for (const { unreadable = [] } of entries) for (const name of unreadable) found.add(name);
-    for await (const entries of this.scanUsers())
-      for (const { unreadable = [] } of entries) for (const name of unreadable) found.add(name);
-    return [...found].sort();
+  unreadable(): Promise<readonly string[]> {
+    return unreadableIn(this);
   }
 
   async sharedSecret(): Promise<string> {

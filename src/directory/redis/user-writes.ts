@@ -2,9 +2,9 @@
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { localPart } from '../../identity/user-names.ts';
-import type { UserObservation, UserReport } from '../../model/user.ts';
+import type { UserObservation } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
-import { writeOfUser } from '../report-writes.ts';
+import { aliasesIn, writeOfUser } from '../report-writes.ts';
 import type { SourceText } from '../stored-records.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashChange, HashUpdate } from './hash-writer.ts';
@@ -87,11 +87,6 @@ export async function putUsers(
   return outcomes;
 }
 
-/** The names of users that reports name as aliases. */
-function aliasesOf(reports: readonly UserReport[]): Set<UserKey> {
-  return new Set(reports.flatMap(({ aliases }) => aliases ?? []) as UserKey[]);
-}
-
 /** Joins the observations of one local part with its hash. */
 function planOf({ local, observations }: Observed, values: readonly (string | null)[] | null): Plan {
   const stored = storedUsers(local, values);
@@ -112,7 +107,7 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
     reports.set(key, [...after, { source, text: write.text }]);
     for (const [from, next] of [[source, write.text], ...write.obsolete.map((one) => [one, null])] as const)
       if (from !== null) addField(fields, stored.reports, local, key, from, next);
-    const [had, has] = [aliasesOf(write.before), aliasesOf(write.after)];
+    const [had, has] = [aliasesIn(write.before), aliasesIn(write.after)];
     const changed = new Set([key, ...had, ...has]);
     for (const alias of changed) {
       if (alias === key) continue;
