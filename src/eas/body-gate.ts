@@ -3,6 +3,7 @@
 import { constants, inflateRawSync } from 'node:zlib';
 import { commandByName } from './commands.ts';
 import type { CommandInfo, EasCommand } from './commands.ts';
+import { ATTRIBUTES, HEADER, SWITCH_PAGE, TAG } from './wbxml/tokens.ts';
 
 /** The kind of a body. */
 export type BodyContent = 'empty' | 'wbxml' | 'gzip-wbxml' | 'rfc822';
@@ -103,21 +104,21 @@ function checkRoot(
   complete: boolean,
   info: CommandInfo,
 ): 'ok' | 'need-more' | BodyErrorCode {
-  const header = [0x03, 0x01, 0x6a, 0x00];
-  for (let index = 0; index < 4; index++) {
+  for (let index = 0; index < HEADER.length; index++) {
     if (index >= length) return complete ? 'EASGATE_BODY_NOT_WBXML' : 'need-more';
-    if (bytes[index] !== header[index]) return 'EASGATE_BODY_NOT_WBXML';
+    if (bytes[index] !== HEADER[index]) return 'EASGATE_BODY_NOT_WBXML';
   }
   let at = 4;
   let page = 0;
-  if (length > 4 && bytes[4] === 0x00) {
+  if (length > 4 && bytes[4] === SWITCH_PAGE) {
     if (length < 6) return complete ? 'EASGATE_BODY_NOT_WBXML' : 'need-more';
     page = bytes[5] as number;
     at = 6;
   }
   if (at >= length) return complete ? 'EASGATE_BODY_NOT_WBXML' : 'need-more';
   const token = bytes[at] as number;
-  if ((token & 0x80) !== 0 || page !== info.page || (token & 0x3f) !== info.token) return 'EASGATE_BODY_ROOT';
+  if ((token & ATTRIBUTES) !== 0 || page !== info.page || (token & TAG) !== info.token)
+    return 'EASGATE_BODY_ROOT';
   return 'ok';
 }
 

@@ -1,6 +1,17 @@
 // Owns the heartbeat of held polls: its bounds, and its reading from a request (MS-ASCMD 2.2.3.84, 2.2.3.198). Pure.
 import type { BodyContent } from './body-gate.ts';
 import type { EasCommand } from './commands.ts';
+import {
+  ATTRIBUTES,
+  CONTENT,
+  END,
+  FIRST_TAG,
+  HEADER,
+  OPAQUE,
+  STR_I,
+  SWITCH_PAGE,
+  TAG,
+} from './wbxml/tokens.ts';
 
 /** The shortest HeartbeatInterval, for polls that the gateway answers itself (MS-ASCMD 2.2.3.84.2). */
 export const MIN_HEARTBEAT_SECONDS = 60;
@@ -31,20 +42,20 @@ export function heartbeatOf(content: BodyContent, command: EasCommand | null, by
 /** Walks the tokens of a body to HeartbeatInterval or Wait directly below the root. */
 function findHeartbeat(bytes: Buffer, command: 'Ping' | 'Sync'): number {
   const length = Math.min(bytes.length, MAX_WALK);
-  let at = 4;
+  let at = HEADER.length;
   let page = 0;
   let depth = 0;
   while (at < length) {
     const token = bytes[at++] as number;
-    if (token === 0x00) {
+    if (token === SWITCH_PAGE) {
       page = bytes[at++] ?? 0;
-    } else if (token === 0x01) {
+    } else if (token === END) {
       depth--;
       if (depth === 0) return 0;
-    } else if (token === 0x03) {
+    } else if (token === STR_I) {
       at = bytes.indexOf(0, at) + 1;
       if (at === 0) return -1;
-    } else if (token === 0xc3) {
+    } else if (token === OPAQUE) {
       let size = 0;
       let byte = 0x80;
       while ((byte & 0x80) !== 0) {
@@ -54,11 +65,11 @@ function findHeartbeat(bytes: Buffer, command: 'Ping' | 'Sync'): number {
       }
       at += size;
     } else {
-      if ((token & 0x80) !== 0 || (token & 0x3f) < 5) return -1;
-      if ((token & 0x40) === 0) continue;
+      if ((token & ATTRIBUTES) !== 0 || (token & TAG) < FIRST_TAG) return -1;
+      if ((token & CONTENT) === 0) continue;
       depth++;
       if (depth !== 2) continue;
-      const tag = token & 0x3f;
+      const tag = token & TAG;
       if (command === 'Ping' && page === PAGE_PING && tag === PING_HEARTBEAT) return digits(bytes, at);
       if (command === 'Sync' && page === PAGE_AIRSYNC) {
         if (tag === SYNC_HEARTBEAT) return digits(bytes, at);
@@ -74,7 +85,7 @@ function findHeartbeat(bytes: Buffer, command: 'Ping' | 'Sync'): number {
 
 /** The number in an inline string; -1 = not a number. */
 function digits(bytes: Buffer, at: number): number {
-  if (bytes[at] !== 0x03) return -1;
+  if (bytes[at] !== STR_I) return -1;
   let value = 0;
   for (let index = at + 1; index < at + 7; index++) {
     const byte = bytes[index];
