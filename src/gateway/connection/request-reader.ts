@@ -121,7 +121,7 @@ export class RequestReader implements SharedReader {
       this.input = null;
       if (typeof head === 'string') {
         source.refuse(head);
-      } else if (core.lane?.wants(head.target) ?? false) {
+      } else if (head.target !== source.memo.target && (core.lane?.wants(head.target) ?? false)) {
         this.handedOver = true;
         source.handOver(bytes);
       } else {

@@ -52,19 +52,19 @@ export class Balancer {
   }
 
   private choose(key: string, except: UpstreamServer | null, evenEjected: boolean): UpstreamServer | null {
-    const may = (server: UpstreamServer): boolean =>
-      server !== except && (evenEjected ? server.healthy : server.usable);
     const { strategy } = this.settings;
-    if (strategy === 'deviceHash') return this.byHash(key, may);
-    return strategy === 'leastConnections' ? this.leastConnections(may) : this.roundRobin(may);
+    if (strategy === 'deviceHash') return this.byHash(key, except, evenEjected);
+    return strategy === 'leastConnections'
+      ? this.leastConnections(except, evenEjected)
+      : this.roundRobin(except, evenEjected);
   }
 
   /** Smooth weighted round robin: shares hold over every interval, without bursts to one server. */
-  private roundRobin(may: (server: UpstreamServer) => boolean): UpstreamServer | null {
+  private roundRobin(except: UpstreamServer | null, evenEjected: boolean): UpstreamServer | null {
     let best: UpstreamServer | null = null;
     let total = 0;
     for (const server of this.servers) {
-      if (!may(server)) continue;
+      if (!mayGet(server, except, evenEjected)) continue;
       const { share } = server;
       total += share;
       server.credit += share;
@@ -74,11 +74,11 @@ export class Balancer {
     return best;
   }
 
-  private leastConnections(may: (server: UpstreamServer) => boolean): UpstreamServer | null {
+  private leastConnections(except: UpstreamServer | null, evenEjected: boolean): UpstreamServer | null {
     let best: UpstreamServer | null = null;
     let least = Infinity;
     for (const server of this.servers) {
-      if (!may(server)) continue;
+      if (!mayGet(server, except, evenEjected)) continue;
       const load = (server.pool.busy + server.pool.queued + 1) / server.share;
       if (load >= least) continue;
       least = load;
@@ -91,11 +91,11 @@ export class Balancer {
    * Rendezvous hashing: a device stays with its server, and only the devices of a lost server move. Weights change the
    * shares; slow start does not, because moving a device loses its sync state.
    */
-  private byHash(key: string, may: (server: UpstreamServer) => boolean): UpstreamServer | null {
+  private byHash(key: string, except: UpstreamServer | null, evenEjected: boolean): UpstreamServer | null {
     let best: UpstreamServer | null = null;
     let highest = -Infinity;
     for (const [index, server] of this.servers.entries()) {
-      if (!may(server)) continue;
+      if (!mayGet(server, except, evenEjected)) continue;
       const drawn = (mix(hash(this.seeds[index] as number, key)) + 1) / 0x1_0000_0001;
       const score = -server.settings.weight / Math.log(drawn);
       if (score <= highest) continue;
@@ -104,6 +104,10 @@ export class Balancer {
     }
     return best;
   }
+}
+
+function mayGet(server: UpstreamServer, except: UpstreamServer | null, evenEjected: boolean): boolean {
+  return server !== except && (evenEjected ? server.healthy : server.usable);
 }
 
 /** FNV-1a, 32 bits. */
