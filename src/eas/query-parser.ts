@@ -14,8 +14,8 @@ export function parseEasQuery(query: string, options: boolean): EasQuery | Query
 }
 
 /**
- * Whether a text is base64: only that alphabet, at most two `=` at the end, and no known name. Such a text is never
- * read as plain.
+ * Whether a text is base64: only that alphabet, and at most two `=` at the end. Such a text is never read as plain, where every
+ * `=` is followed by a value.
  */
 function looksLikeBase64(query: string): boolean {
   const length = query.length;

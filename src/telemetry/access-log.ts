@@ -4,7 +4,7 @@ import { monotonicNow } from '../clock.ts';
 import { plain } from '../plain-text.ts';
 import type { FinishedPassage, FinishedRequest } from './finished-request.ts';
 
-/** Longest queue while the event loop is busy; beyond it the oldest entries are dropped and counted. */
+/** Longest queue while the event loop is busy; further entries are dropped and counted. */
 const MAX_QUEUED = 10_000;
 /** Most characters logged of a User-Agent, a device name or a path: each may be as long as a request head. */
 const MAX_TEXT = 256;
