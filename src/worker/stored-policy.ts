@@ -82,6 +82,7 @@ export class StoredPolicy {
     } catch (error) {
       if (this.closed) return;
       this.listener.onError(error);
+      if (this.retry !== null) clearTimeout(this.retry);
       this.retry = setTimeout(() => this.check(), RETRY_MS);
       this.retry.unref();
     }

@@ -4,6 +4,7 @@ import { addVersion, readPolicies } from '../../src/app/policy-versions.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { StoredPolicy } from '../../src/worker/stored-policy.ts';
 import type { PoliciesInUse } from '../../src/worker/stored-policy.ts';
+import { stopTimers } from '../support/checks/test-clock.ts';
 import { until } from '../support/checks/until.ts';
 import { UNAUDITED } from '../support/servers/directory-records.ts';
 
@@ -54,6 +55,24 @@ describe('the policy of the directory', () => {
     follow.check();
     await until(() => errors.length > 0, 'the error');
     expect(taken).toEqual([]);
+  });
+
+  it('that cannot be read is read by one retry at a time, however often it changes', async () => {
+    const pass = stopTimers();
+    const away = () => Promise.reject(new Error('the directory is away'));
+    const errors: unknown[] = [];
+    const follow = new StoredPolicy(
+      { state: away, version: away, replace: away },
+      { onChange: () => undefined, onError: (error) => errors.push(error) },
+    );
+    onTestFinished(() => follow.close());
+    for (let change = 0; change < 3; change++) {
+      follow.check();
+      await pass(1);
+    }
+    expect(errors).toHaveLength(3);
+    await pass(1_000);
+    expect(errors).toHaveLength(4);
   });
 
   it('is read again when it changes while it is read', async () => {
