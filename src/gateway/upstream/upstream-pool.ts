@@ -118,17 +118,14 @@ export class UpstreamPool implements UpstreamOwner {
 
   /** Called a few times a second: ends probation, and closes connections that were idle too long. */
   sweep(now: number): void {
-    if (
-      this.probation.length > 0 &&
-      now - (this.probation[0] as UpstreamConnection).idleSince >= PROBATION_MS
-    ) {
-      const connection = this.probation.shift() as UpstreamConnection;
-      if (!connection.closed) {
-        this.keepsAlive = true;
-        this.earlyCloses = 0;
-        this.idle.push(connection, ...this.probation.filter((other) => !other.closed));
-        this.probation.length = 0;
-      }
+    const { probation } = this;
+    while (probation[0]?.closed === true) probation.shift();
+    const [first] = probation;
+    if (first !== undefined && now - first.idleSince >= PROBATION_MS) {
+      this.keepsAlive = true;
+      this.earlyCloses = 0;
+      this.idle.push(...probation.filter((connection) => !connection.closed));
+      probation.length = 0;
     }
     let expired = 0;
     while (expired < this.idle.length && this.isExpired(this.idle[expired] as UpstreamConnection, now))

@@ -71,6 +71,20 @@ describe('an idle connection to a mail server', () => {
     expect([one.closed, two.closed]).toEqual([true, false]);
   });
 
+  it('is reused as soon as it has lasted, although the server closed many before it', async () => {
+    const clock = poolOf(await backendOf(answerOk), { idleConnectionMs: 10_000 });
+    for (let count = 0; count < 20; count++) {
+      const early = await clock.taken();
+      clock.pool.release(early);
+      early.onClosed(true);
+    }
+    const lasting = await clock.taken();
+    clock.pool.release(lasting);
+    clock.pass(300);
+    expect(clock.pool.take()).toBe(lasting);
+    lasting.destroy();
+  });
+
   it('in use is never closed for its age', async () => {
     const clock = poolOf(await backendOf(answerOk), { idleConnectionMs: 10_000 });
     const held = await clock.taken();
