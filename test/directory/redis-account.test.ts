@@ -1,7 +1,7 @@
 // Owns the promise of SECURITY.md that the account it names for Redis is enough for a gateway, and for nothing else.
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { openStore } from '../../src/directory/open-store.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import {
@@ -13,21 +13,14 @@ import {
   seenPartnership,
   userReport,
 } from '../support/servers/directory-records.ts';
-import { startRedis } from '../support/servers/redis.ts';
+import { useRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 
 checkLeaksAtEnd();
 
 let redis: TestRedis;
 let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.url);
-});
-afterAll(async () => {
-  client.disconnect();
-  await redis.kill();
-});
+useRedis((server, connection) => ([redis, client] = [server, connection]));
 
 /** The words of the command in SECURITY.md. */
 function documented(): string[] {

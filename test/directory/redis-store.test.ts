@@ -1,6 +1,6 @@
 // Owns the tests of the Redis store: the contract of all stores on a real server, and its behaviour during an outage.
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
@@ -14,7 +14,7 @@ import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
-import { startRedis } from '../support/servers/redis.ts';
+import { startRedis, useRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { eventually } from '../support/checks/until.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
@@ -35,14 +35,7 @@ checkLeaksAtEnd();
 
 let redis: TestRedis;
 let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.url);
-});
-afterAll(async () => {
-  client.disconnect();
-  await redis.kill();
-});
+useRedis((server, connection) => ([redis, client] = [server, connection]));
 
 const open = (commandTimeoutMs = 30_000): Promise<DirectoryStore> =>
   RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs });

@@ -1,10 +1,10 @@
 // Owns the promises of the journal in Redis: the contract on a real server, and what an outage does.
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
 import { RedisJournal } from '../../src/journal/redis-journal.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
-import { startRedis } from '../support/servers/redis.ts';
+import { startRedis, useRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { KEEP_ALL, change, event } from './entries.ts';
 import { allOf, journalContract } from './store-contract.ts';
@@ -13,14 +13,7 @@ checkLeaksAtEnd();
 
 let redis: TestRedis;
 let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.url);
-});
-afterAll(async () => {
-  client.disconnect();
-  await redis.kill();
-});
+useRedis((server, connection) => ([redis, client] = [server, connection]));
 
 const open = (
   retention = KEEP_ALL as ConstructorParameters<typeof RedisJournal>[1],

@@ -1,7 +1,7 @@
 // Owns the threat of a Redis script that fails half-way: Redis undoes nothing (redis.io/docs, EVAL, atomicity), so a block
 // that was said to have failed would take effect later, without a line in the change log.
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PARTITIONS, RedisKeys, userField } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -15,7 +15,7 @@ import {
   seenPartnership,
   userReport,
 } from '../support/servers/directory-records.ts';
-import { startRedis } from '../support/servers/redis.ts';
+import { useRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 
 checkLeaksAtEnd();
@@ -31,10 +31,7 @@ async function open(url: string): Promise<RedisStore> {
   return one;
 }
 
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.url);
-});
+useRedis((server, connection) => ([redis, client] = [server, connection]));
 beforeEach(async () => {
   await redis.clear();
   store = await open(redis.url);
@@ -44,10 +41,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const one of opened.splice(0)) await one.close();
-});
-afterAll(async () => {
-  client.disconnect();
-  await redis.kill();
 });
 
 const keys = new RedisKeys('easgate:');

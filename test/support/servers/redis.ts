@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { afterAll, beforeAll } from 'vitest';
 import { RedisKeeper } from '../../../src/directory/redis/redis-keeper.ts';
 import { PARTITIONS, RedisKeys } from '../../../src/directory/redis/redis-keys.ts';
 import { newIdentity } from '../../../src/directory/store-identity.ts';
@@ -84,6 +85,21 @@ export async function startRedis(args: readonly string[] = [], init = true): Pro
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
   };
+}
+
+/** Starts one for the tests of a file, with a connection to it, and stops it at their end. */
+export function useRedis(take: (server: TestRedis, client: Redis) => void): void {
+  let stop: (() => Promise<void>) | null = null;
+  beforeAll(async () => {
+    const server = await startRedis();
+    const client = new Redis(server.url);
+    stop = () => {
+      client.disconnect();
+      return server.kill();
+    };
+    take(server, client);
+  });
+  afterAll(() => stop?.());
 }
 
 function stop(child: ChildProcess): Promise<void> {
