@@ -41,6 +41,8 @@ export class RunUsers {
   addUser(line: UserLine): void {
     const key = line.id as UserKey;
     this.users.set(key, line);
+    // Deleted, and restored later in the same run.
+    this.gone.delete(key);
     for (const alias of line.aliases) this.idOf.set(alias, key);
   }
 
@@ -72,14 +74,23 @@ export class RunUsers {
     const groupsOf = new Map<UserKey, string[]>();
     for (const [group, members] of this.groups)
       for (const member of members) {
-        const key = this.users.has(member as UserKey)
-          ? (member as UserKey)
-          : (this.idOf.get(member) ?? (member as UserKey));
+        const key = this.memberKey(member as UserKey);
         const groups = groupsOf.get(key);
         if (groups === undefined) groupsOf.set(key, [group]);
         else if (!groups.includes(group)) groups.push(group);
       }
     return groupsOf;
+  }
+
+  /**
+   * The user that a member's name belongs to. A user's own name comes before an alias of another user.
+   * Threat: somebody who gives himself the name of another user as an alias, and gets the groups of that user in a run that does
+   * not bring the other one.
+   */
+  private memberKey(member: UserKey): UserKey {
+    const known = this.known.get(member);
+    const isUser = this.users.has(member) || (known !== undefined && known.removed !== true);
+    return isUser ? member : (this.idOf.get(member) ?? member);
   }
 
   private observationOf(key: UserKey, groups: readonly string[], run: UserRun): UserObservation | null {

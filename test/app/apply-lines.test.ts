@@ -61,6 +61,16 @@ function decision(id: string, action: DecisionLine['action']): DecisionLine {
   };
 }
 
+const RUN = {
+  source: 'mdm',
+  now: NOW,
+  whole: [],
+  brakes: DEFAULT_BRAKES,
+  beyondBrakes: false,
+  allowDecisions: false,
+  dryRun: false,
+} as const;
+
 let runs = 0;
 async function apply(
   lines: readonly FeedLine[],
@@ -74,17 +84,7 @@ async function apply(
     (async function* () {
       yield { lines, ...(count !== undefined && { count }), ...(gone !== undefined && { gone }) };
     })(),
-    {
-      source: 'mdm',
-      readAt,
-      now: NOW,
-      whole: [],
-      brakes: DEFAULT_BRAKES,
-      beyondBrakes: false,
-      allowDecisions: false,
-      dryRun: false,
-      ...options,
-    },
+    { ...RUN, readAt, ...options },
   );
 }
 
@@ -271,6 +271,31 @@ describe('users and groups', () => {
     await apply([group('staff', ['bob@contoso.com'])]);
     expect(await groupsOf('alice@contoso.com')).toEqual(['it']);
     expect(await groupsOf('bob@contoso.com')).toEqual(['staff']);
+  });
+
+  it('threat: an alias that is the name of another user (takes over the groups of that user)', async () => {
+    await apply([user('alice@contoso.com'), user('bob@contoso.com'), group('staff', ['bob@contoso.com'])]);
+    await apply([
+      user('alice@contoso.com', { aliases: ['bob@contoso.com'] }),
+      group('staff', ['bob@contoso.com']),
+    ]);
+    const groups = new Map<string, readonly string[] | null | undefined>();
+    for await (const part of store.scanUsers())
+      for (const { key, reports } of part) groups.set(key, reports[0]?.groups);
+    expect([groups.get('alice@contoso.com'), groups.get('bob@contoso.com')]).toEqual([[], ['staff']]);
+  });
+
+  it('keeps a user that the source deletes and restores in one run', async () => {
+    await apply([user('alice@contoso.com', { sourceId: 'a' })]);
+    await applyLines(
+      store,
+      (async function* () {
+        yield { lines: [], gone: [{ kind: 'user', sourceId: 'a' } as const] };
+        yield { lines: [user('alice@contoso.com', { sourceId: 'a' })] };
+      })(),
+      { ...RUN, readAt: NOW },
+    );
+    expect((await store.getUser('alice@contoso.com' as UserKey))?.record?.enabled).toBe(true);
   });
 
   it('removes users that a whole set no longer has', async () => {
