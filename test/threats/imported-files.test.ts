@@ -1,6 +1,10 @@
 // Threat: somebody who can edit an export, or a device that chooses its own names, gets a phone in or has one erased by an import.
+// Or a small file costs very much memory or time (CWE-400).
 // Rule: a file orders no wipe, its allows are not applied, only known words are compliance, and ids are taken as they are or refused.
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { jsonTexts } from '../../src/feeds/files/json.ts';
+import { recordsIn } from '../../src/feeds/files/pages.ts';
 import { onlyDevice, readContent, readJson } from '../feeds/read-lines.ts';
 
 const HEAD = 'DeviceId,DeviceAccessState,DeviceAccessStateReason,UserPrincipalName,DeviceModel';
@@ -70,5 +74,38 @@ describe('an imported file', () => {
     );
     for (const line of lines) expect(JSON.stringify(line)).not.toMatch(/[\n\u2028]/);
     expect(lines).toHaveLength(2);
+  });
+});
+
+describe('a small file', () => {
+  const bound = 60_000;
+
+  it('with many columns and many empty rows is not multiplied', () => {
+    const columns = Array.from({ length: bound }, (_, index) => `c${index}`);
+    const rows = Array.from({ length: bound }, (): string[] => []);
+    let [records, cells] = [0, 0];
+    for (const { record } of recordsIn({ columns, rows: [['x'], ...rows] })) {
+      records++;
+      cells += Object.keys(record ?? {}).length;
+    }
+    expect([records, cells]).toEqual([bound + 1, 1]);
+  });
+
+  it.each(['behind', 'in front of'])('gives its records few of the many names %s their list', (place) => {
+    const around = Object.fromEntries(Array.from({ length: bound }, (_, index) => [`n${index}`, 1]));
+    const value = [{ id: 'a' }, { id: 'b' }];
+    const document = place === 'behind' ? { value, ...around } : { ...around, value };
+    const names = [...recordsIn(document)].map(({ context }) => Object.keys(context).length);
+    expect(names.length).toBe(2);
+    expect(Math.max(...names)).toBeLessThanOrEqual(100);
+  });
+
+  it('is opened with few of the many names around its list', async () => {
+    const around = Array.from({ length: bound }, (_, index) => `"n${index}":1`).join(',');
+    const pieces = Readable.from([`{${around},"value":[{"id":"a"},{"id":"b"}]}`]);
+    const names: number[] = [];
+    for await (const { context } of jsonTexts(pieces)) names.push(Object.keys(context).length);
+    expect(names.length).toBe(2);
+    expect(Math.max(...names)).toBeLessThanOrEqual(100);
   });
 });

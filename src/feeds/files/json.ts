@@ -2,7 +2,7 @@
 // after the other, JSON lines. JSON.parse reads the records; this file finds where each begins and ends, so that a file of any
 // size is read piece by piece, each refused record has its line, and a damaged one does not end the reading. Pure.
 import { fieldName } from '../row.ts';
-import { LIST_NAMES, WRAPPER_NAMES, pathToList } from './pages.ts';
+import { LIST_NAMES, WRAPPER_NAMES, aroundList, hasRoom, pathToList } from './pages.ts';
 
 /** One record as text, or why it has none. */
 export interface JsonText {
@@ -267,8 +267,7 @@ class JsonSplitter {
     if (value === null && looksLikePage(this.text)) return this.openDocument(null, {});
     const path = pathToList(value);
     if (path === null || typeof value !== 'object' || value === null) return this.add({});
-    const around = Object.entries(value).filter(([key]) => key !== path[0]);
-    this.openDocument(path, Object.fromEntries(around));
+    this.openDocument(path, aroundList(value, path[0]));
   }
 
   private add(context: Record<string, unknown>): void {
@@ -285,7 +284,7 @@ class JsonSplitter {
     }
     this.key = null;
     this.contextSize += key.length + text.length;
-    if (this.contextSize <= MAX_CONTEXT && !(key in context)) context[key] = parsed(text);
+    if (this.contextSize <= MAX_CONTEXT && hasRoom(context) && !(key in context)) context[key] = parsed(text);
   }
 
   private strange(text: string): void {

@@ -43,7 +43,7 @@ export function* recordsIn(
   }
   const table = tableIn(value);
   if (table !== null) {
-    for (const record of table) yield { record, context };
+    for (const record of recordsOf(table)) yield { record, context };
     return;
   }
   const inner = depth < MAX_DEPTH ? listIn(value) : null;
@@ -51,8 +51,7 @@ export function* recordsIn(
     yield { record: value, context };
     return;
   }
-  const around = Object.fromEntries(Object.entries(value).filter(([key]) => key !== inner));
-  yield* recordsIn(Reflect.get(value, inner), { ...context, ...around }, depth + 1);
+  yield* recordsIn(Reflect.get(value, inner), { ...context, ...aroundList(value, inner) }, depth + 1);
 }
 
 /**
@@ -60,18 +59,41 @@ export function* recordsIn(
  * @see https://learn.microsoft.com/graph/api/intune-reporting-devicemanagementreports-getcachedreport
  * @see https://learn.microsoft.com/rest/api/loganalytics/query/get
  */
-function tableIn(object: object): object[] | null {
+function tableIn(object: object): Table | null {
   const columns: unknown = Reflect.get(object, 'Schema') ?? Reflect.get(object, 'columns');
   const rows: unknown = Reflect.get(object, 'Values') ?? Reflect.get(object, 'rows');
   if (!Array.isArray(columns) || !Array.isArray(rows) || !rows.every(Array.isArray)) return null;
-  const named = columns.map((column: unknown) =>
+  return { columns, rows };
+}
+
+interface Table {
+  readonly columns: readonly unknown[];
+  readonly rows: readonly (readonly unknown[])[];
+}
+
+/** An object for each row, with the cells that the row has: a small document with many columns and rows must not grow. */
+function* recordsOf({ columns, rows }: Table): Generator<object> {
+  const named = columns.map((column) =>
     typeof column === 'object' && column !== null
       ? String(Reflect.get(column, 'Column') ?? Reflect.get(column, 'name'))
       : String(column),
   );
-  return rows.map((row: readonly unknown[]) =>
-    Object.fromEntries(named.map((name, place) => [name, row[place]])),
-  );
+  for (const row of rows)
+    yield Object.fromEntries(row.slice(0, named.length).map((cell, place) => [named[place], cell]));
+}
+
+/** Names of a document that its records are given. */
+const MAX_CONTEXT = 100;
+
+/** What a document has beside its list of records: each record is given it, so it must not be long. */
+export function aroundList(document: object, list: string | undefined): Record<string, unknown> {
+  const around = Object.entries(document).filter(([key]) => key !== list);
+  return Object.fromEntries(around.slice(0, MAX_CONTEXT));
+}
+
+/** Whether a document may have another name beside its list. */
+export function hasRoom(context: object): boolean {
+  return Object.keys(context).length < MAX_CONTEXT;
 }
 
 /** The key of the list of records in an object, or of an object around it; null = the object is a record. */
