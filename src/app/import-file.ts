@@ -89,7 +89,7 @@ export function applyImport(
   return withFile(request, recognized, async (file, writtenAt) => ({
     format: file.format,
     what: file.what,
-    ...(await applyLines(store, fileParts(file), {
+    ...(await applyLines(store, fileParts(file, replace), {
       ...options,
       source: request.source ?? file.format,
       // A record of yesterday's file is as old as the file.
@@ -103,8 +103,8 @@ export function applyImport(
 
 const PART = 1_000;
 
-/** The records of a file, in parts. */
-export async function* fileParts(file: FeedFile): AsyncGenerator<Pick<FeedPart, 'lines'>> {
+/** The records of a file, in parts. `mustBeWhole`: what the file does not have is removed. @throws ProgramError EASGATE_FILE */
+async function* fileParts(file: FeedFile, mustBeWhole: boolean): AsyncGenerator<Pick<FeedPart, 'lines'>> {
   let lines: FeedLine[] = [];
   for await (const line of file.lines()) {
     lines.push(line);
@@ -112,6 +112,11 @@ export async function* fileParts(file: FeedFile): AsyncGenerator<Pick<FeedPart, 
     yield { lines };
     lines = [];
   }
+  if (mustBeWhole && file.isCutOff)
+    throw new ProgramError(
+      'EASGATE_FILE',
+      'the file is cut off in the middle of a record or a list: with --replace, what is missing would be removed',
+    );
   yield { lines };
 }
 

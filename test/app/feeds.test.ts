@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FeedStates } from '../../src/app/feed-runs/feed-state.ts';
 import { runFeed } from '../../src/app/feed-runs/run-feed.ts';
 import type { Feed, RunOptions } from '../../src/app/feed-runs/run-feed.ts';
-import { backOff, healthOf, nextRun } from '../../src/app/feed-runs/schedule.ts';
+import { backOff, healthOf, nextRun, runAfterLast } from '../../src/app/feed-runs/schedule.ts';
 import { startFeeds } from '../../src/app/feed-runs/start-feeds.ts';
 import { DEFAULT_BRAKES } from '../../src/app/brakes.ts';
 import type { ApplyOutcome } from '../../src/app/apply-outcome.ts';
@@ -204,6 +204,29 @@ describe('schedules', () => {
     const stateAt = (minutes: number): string => healthOf(feed, remembered, at + minutes * 60_000).state;
     expect([stateAt(1), stateAt(59), stateAt(61)]).toEqual(['ok', 'ok', 'stale']);
   });
+});
+
+describe('threat: a clock that is set back', () => {
+  const at = Date.parse('2026-12-01T10:00:00Z');
+  const year = 365 * 86_400_000;
+
+  it('puts no run off until the time of the last one comes again', () => {
+    expect(runAfterLast('*/15 * * * *', at + year, at)).toBeLessThanOrEqual(at);
+    expect(runAfterLast('*/15 * * * *', at, at + 1)).toBe(at + 900_000);
+  });
+
+  it('shows a feed that ran in the future as stale', async () => {
+    const { feed } = scripted([fleet(1)]);
+    const remembered = { ...(await states.read('mdm')), lastSuccessAt: at + year };
+    expect(healthOf(feed, remembered, at).state).toBe('stale');
+  });
+});
+
+it('threat: a token of the source in a list of feeds (the cursor is not shown)', async () => {
+  const { feed } = scripted([{ ...fleet(1), cursor: 'secret' }]);
+  await run(feed);
+  const health = healthOf(feed, await states.read('mdm'), Date.now());
+  expect(JSON.stringify(health)).not.toContain('secret');
 });
 
 /** Of a leader that no other one followed. */

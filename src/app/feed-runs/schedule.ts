@@ -5,10 +5,20 @@ import type { Feed } from './run-feed.ts';
 
 const FIRST_WAIT_MS = 30_000;
 const LONGEST_WAIT_MS = 3_600_000;
+/** The clock is corrected by less than this now and then. */
+const CLOCK_STEP_MS = 60_000;
 
 /** The first moment of a schedule after `after`, milliseconds since the epoch; null = none. */
 export function nextRun(schedule: string, after: number): number | null {
   return new Cron(schedule).nextRun(new Date(after))?.getTime() ?? null;
+}
+
+/**
+ * The first run after the last one that was applied. A last run in the future means that the clock was set back meanwhile: the run
+ * is due now, not when the clock gets there again.
+ */
+export function runAfterLast(schedule: string, lastSuccessAt: number | null, now: number): number | null {
+  return nextRun(schedule, lastSuccessAt === null || lastSuccessAt > now ? 0 : lastSuccessAt);
 }
 
 /** The wait after so many failures in a row: it doubles, up to an hour, and is spread, so that not all gateways ask at once. */
@@ -26,14 +36,18 @@ export interface FeedHealth {
   readonly lagMs: number | null;
   /** When it runs next, milliseconds since the epoch; null = never. */
   readonly nextAt: number | null;
-  readonly remembered: FeedState;
+  /** Without the cursor: it may hold a token of the source. */
+  readonly remembered: Omit<FeedState, 'cursor'>;
 }
 
 /** The health of a feed at `now`. */
 export function healthOf(feed: Feed, remembered: FeedState, now: number): FeedHealth {
-  const { lastSuccessAt, held, error } = remembered;
+  const { cursor: _cursor, ...shown } = remembered;
+  const { lastSuccessAt, held, error } = shown;
+  // Of a last run in the future nobody knows how long ago it was: the clock was set back.
+  const isAhead = (lastSuccessAt ?? 0) > now + CLOCK_STEP_MS;
   const missed = lastSuccessAt === null ? null : runAfter(feed, lastSuccessAt);
-  const isStale = missed !== null && missed < now;
+  const isStale = isAhead || (missed !== null && missed < now);
   const state = isStale
     ? 'stale'
     : held !== null
@@ -49,7 +63,7 @@ export function healthOf(feed: Feed, remembered: FeedState, now: number): FeedHe
     state,
     lagMs: lastSuccessAt === null ? null : Math.max(0, now - lastSuccessAt),
     nextAt: nextRun(feed.schedule, now),
-    remembered,
+    remembered: shown,
   };
 }
 

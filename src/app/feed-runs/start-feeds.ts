@@ -1,12 +1,13 @@
 // Owns the feeds of a running process: each runs by its schedule, one run at a time, until it is closed.
 import { setTimeout } from 'node:timers/promises';
+import { monotonicAt, monotonicNow } from '../../clock.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
 import { FeedError } from '../../feeds/contract.ts';
 import type { ApplyOutcome } from '../apply-outcome.ts';
 import type { FeedStates } from './feed-state.ts';
 import { runFeed } from './run-feed.ts';
 import type { Feed, RunOptions } from './run-feed.ts';
-import { backOff, nextRun } from './schedule.ts';
+import { backOff, nextRun, runAfterLast } from './schedule.ts';
 
 /** Notifications about running feeds. */
 export interface FeedEvents {
@@ -49,7 +50,7 @@ async function loop(
   leading: Pick<RunOptions, 'signal'> & { readonly fence: number },
 ): Promise<void> {
   const { signal } = leading;
-  let dueAt = nextRun(feed.schedule, (await states.read(feed.name)).lastSuccessAt ?? 0);
+  let dueAt = runAfterLast(feed.schedule, (await states.read(feed.name)).lastSuccessAt, Date.now());
   let failures = 0;
   while (dueAt !== null && (await sleepUntil(dueAt, signal))) {
     try {
@@ -65,11 +66,13 @@ async function loop(
   }
 }
 
-/** False = it was closed. */
+/** False = it was closed. A clock that is set back does not prolong the sleep. */
 async function sleepUntil(at: number, signal: AbortSignal): Promise<boolean> {
+  const end = monotonicAt(at, monotonicNow(), Date.now());
+  const left = (): number => Math.min(at - Date.now(), end - monotonicNow());
   try {
-    while (!signal.aborted && Date.now() < at)
-      await setTimeout(Math.min(at - Date.now(), LONGEST_SLEEP_MS), undefined, { signal });
+    for (let ms = left(); !signal.aborted && ms > 0; ms = left())
+      await setTimeout(Math.min(ms, LONGEST_SLEEP_MS), undefined, { signal });
   } catch {
     return false;
   }

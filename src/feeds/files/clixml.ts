@@ -3,10 +3,10 @@
 import sax from 'sax';
 import { names } from '../names.ts';
 
-/** A record, or why an object is none. */
+/** A record, or why an object is none; `isCutOff`: what is behind it was not read. */
 export type ClixmlRecord =
   | { readonly line: number; readonly record: object }
-  | { readonly line: number; readonly reason: string };
+  | { readonly line: number; readonly reason: string; readonly isCutOff: boolean };
 
 const MAX_DEPTH = 24;
 const MAX_MEMBERS = 1_000;
@@ -53,8 +53,7 @@ class ClixmlReader {
     Object.assign(this.parser, {
       onerror: (error: Error): void => {
         if (!this.isBroken)
-          this.refuse(`not CliXml: ${error.message.split('\n')[0] ?? ''} (is the file cut off?)`);
-        this.isBroken = true;
+          this.fail(`not CliXml: ${error.message.split('\n')[0] ?? ''} (is the file cut off?)`);
       },
       ontext: (piece: string): void => {
         if (this.text.length < MAX_TEXT) this.text += piece;
@@ -86,10 +85,7 @@ class ClixmlReader {
         shown: null,
         line,
       });
-      if (this.frames.length > MAX_DEPTH) {
-        this.refuse('objects are nested too deep');
-        this.isBroken = true;
-      }
+      if (this.frames.length > MAX_DEPTH) this.fail('objects are nested too deep');
     } else if (LISTS.has(tag)) {
       const frame = this.frames.at(-1);
       if (frame !== undefined) frame.isList = true;
@@ -139,11 +135,13 @@ class ClixmlReader {
   private add(line: number, value: Value): void {
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       this.found.push({ line, record: value });
-    else this.found.push({ line, reason: 'not an object' });
+    else this.found.push({ line, reason: 'not an object', isCutOff: false });
   }
 
-  private refuse(reason: string): void {
-    this.found.push({ line: this.frames[0]?.line ?? this.parser.line + 1, reason });
+  /** Nothing behind it is read. */
+  private fail(reason: string): void {
+    this.isBroken = true;
+    this.found.push({ line: this.frames[0]?.line ?? this.parser.line + 1, reason, isCutOff: true });
   }
 }
 

@@ -14,6 +14,8 @@ export interface CsvRecord {
   readonly cells: readonly string[] | null;
   /** Why there are no cells; '' otherwise. */
   readonly reason: string;
+  /** No line end follows it: the file may end in the middle of it. */
+  readonly isUnended?: boolean | undefined;
 }
 
 /** Longest record, UTF-16 units: a row of an export is a few kilobytes. */
@@ -25,6 +27,7 @@ const BATCH = 65_536;
 interface Logical {
   readonly line: number;
   readonly text: string;
+  readonly isUnended?: boolean | undefined;
 }
 
 /** Splits text into records. Empty lines are left out. */
@@ -38,7 +41,7 @@ export async function* csvRecords(
     if ('reason' in one) {
       yield* cellsOf(batch, delimiter);
       [batch, size] = [[], 0];
-      yield { line: one.line, cells: null, reason: one.reason };
+      yield { cells: null, ...one };
       continue;
     }
     batch.push(one);
@@ -63,15 +66,16 @@ function* cellsOf(batch: readonly Logical[], delimiter: string): Generator<CsvRe
   if (batch.length === 0) return;
   const parsed = parseCells(batch.map(({ text }) => text).join('\n'), delimiter);
   if (parsed?.length === batch.length) {
-    for (const [index, { line }] of batch.entries()) yield { line, cells: parsed[index] ?? [], reason: '' };
+    for (const [index, { line, isUnended }] of batch.entries())
+      yield { line, cells: parsed[index] ?? [], reason: '', isUnended };
     return;
   }
   // Quotes in odd places: the records are parsed one by one, so that each stands or falls for itself.
-  for (const { line, text } of batch) {
+  for (const { line, text, isUnended } of batch) {
     const [cells, ...more] = parseCells(text, delimiter) ?? [];
     if (cells === undefined || more.length > 0)
-      yield { line, cells: null, reason: 'the quotes of the row are not in pairs' };
-    else yield { line, cells, reason: '' };
+      yield { line, cells: null, reason: 'the quotes of the row are not in pairs', isUnended };
+    else yield { line, cells, reason: '', isUnended };
   }
 }
 
@@ -94,6 +98,7 @@ function parseCells(text: string, delimiter: string): string[][] | null {
 interface Refused {
   readonly line: number;
   readonly reason: string;
+  readonly isUnended?: boolean | undefined;
 }
 
 async function* logicalLines(
@@ -114,6 +119,7 @@ class LineJoiner {
   private open: Logical[] = [];
   private openSize = 0;
   private tooLong = false;
+  private isAtEnd = false;
 
   constructor(delimiter: string) {
     this.delimiter = delimiter;
@@ -138,18 +144,20 @@ class LineJoiner {
   }
 
   *end(): Generator<Logical | Refused> {
-    if (this.rest !== '' && this.rest !== '\r') yield* this.addLine(this.rest.replace(/\r$/, ''));
+    this.isAtEnd = true;
+    if ((this.rest !== '' && this.rest !== '\r') || this.tooLong)
+      yield* this.addLine(this.rest.replace(/\r$/, ''), !this.rest.endsWith('\r'));
     while (this.open.length > 0) yield* this.giveUp();
   }
 
-  private *addLine(text: string): Generator<Logical | Refused> {
+  private *addLine(text: string, isUnended = false): Generator<Logical | Refused> {
     this.line++;
     if (this.tooLong) {
       this.tooLong = false;
-      yield { line: this.line, reason: `the line is longer than ${MAX_RECORD} characters` };
+      yield { line: this.line, reason: `the line is longer than ${MAX_RECORD} characters`, isUnended };
       return;
     }
-    yield* this.place({ line: this.line, text });
+    yield* this.place({ line: this.line, text, isUnended });
   }
 
   private *place(logical: Logical): Generator<Logical | Refused> {
@@ -164,7 +172,7 @@ class LineJoiner {
       const text = isInside ? this.open.map((one) => one.text).join('\n') : first.text;
       this.open = [];
       this.openSize = 0;
-      yield { line: first.line, text };
+      yield { line: first.line, text, isUnended: logical.isUnended ?? false };
     } else if (quotes === 'odd' || this.open.length >= MAX_LINES || this.openSize > MAX_RECORD) {
       yield* this.giveUp();
     }
@@ -176,7 +184,11 @@ class LineJoiner {
     this.open = [];
     this.openSize = 0;
     if (first === undefined) return;
-    yield { line: first.line, reason: 'a quote on this line is not closed (is the file cut off?)' };
+    yield {
+      line: first.line,
+      reason: 'a quote on this line is not closed (is the file cut off?)',
+      isUnended: this.isAtEnd,
+    };
     for (const logical of others) yield* this.place(logical);
   }
 }

@@ -9,7 +9,7 @@ import { TimeOrders } from '../columns-of-times.ts';
 import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
 import { RecordReader } from '../mapping.ts';
 import type { FormatName, Mapping } from '../mapping.ts';
-import type { FeedLine, RefusedLine } from '../record.ts';
+import type { FeedLine } from '../record.ts';
 import { Columns, ObjectRow, TableRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { needsOrder } from '../times.ts';
@@ -49,6 +49,8 @@ export class FeedFile {
   /** What the records are, for people; of JSON the first one's. */
   readonly what: string;
   readonly notes: DecodeNotes = { encoding: 'ascii', replaced: false };
+  /** The file ends in the middle of a record or of a list: it is not all that its writer had. Known once all lines are read. */
+  isCutOff = false;
   private readonly options: FeedFileOptions;
   private readonly kind: FileKind;
   private readonly mappings: readonly Mapping[];
@@ -82,7 +84,9 @@ export class FeedFile {
     const order = (name: string): DayOrder | null => this.options.order ?? this.orders.order(name);
     for await (const row of this.rows()) {
       if ('reason' in row) {
-        yield row;
+        const { line, reason, isCutOff } = row;
+        this.isCutOff ||= isCutOff;
+        yield { type: 'refused', line, reason };
         continue;
       }
       const mapping = this.mappingFor(row);
@@ -114,10 +118,18 @@ export class FeedFile {
     return bestMapping(row, this.mappings) ?? matches(row, this.mappings)[0]?.mapping ?? null;
   }
 
-  private rows(): AsyncGenerator<Row | RefusedLine> {
+  private rows(): AsyncGenerator<Row | Unread> {
     const text = decode(createReadStream(this.options.path, { highWaterMark: PIECE }), this.notes);
     return this.kind.container === 'table' ? tableRows(text, this.kind) : objectRows(text, this.kind);
   }
+}
+
+/** A record that is not read. */
+interface Unread {
+  readonly line: number;
+  readonly reason: string;
+  /** The file ends in the middle of it, or what is behind it is not read. */
+  readonly isCutOff: boolean;
 }
 
 interface Head {
@@ -168,13 +180,13 @@ async function formatOfObjects(options: FeedFileOptions, kind: FileKind): Promis
 async function* tableRows(
   text: AsyncIterable<string>,
   kind: FileKind & { readonly container: 'table' },
-): AsyncGenerator<Row | RefusedLine> {
+): AsyncGenerator<Row | Unread> {
   let columns: Columns | null = null;
   let header: readonly string[] = [];
-  for await (const { line, cells, reason } of csvRecords(text, kind)) {
+  for await (const { line, cells, reason, isUnended: isCutOff = false } of csvRecords(text, kind)) {
     if (line < kind.headerLine) continue;
     if (cells === null) {
-      yield { type: 'refused', line, reason };
+      yield { line, reason, isCutOff };
       continue;
     }
     // Exports that were put into one file: each begins with its type and header again.
@@ -187,9 +199,9 @@ async function* tableRows(
     } else if (cells.length > 1 || cells[0]?.trim() !== '') {
       const end = cells.length < columns.count ? ' (is the file cut off?)' : '';
       yield {
-        type: 'refused',
         line,
         reason: `the row has ${cells.length} cells, the header ${columns.count}${end}`,
+        isCutOff: isCutOff && end !== '',
       };
     }
   }
@@ -203,15 +215,15 @@ function hasEmptyRest(cells: readonly string[], count: number): boolean {
 async function* objectRows(
   text: AsyncIterable<string>,
   { container }: FileKind,
-): AsyncGenerator<ObjectRow | RefusedLine> {
+): AsyncGenerator<ObjectRow | Unread> {
   if (container === 'clixml' || container === 'xml') {
     for await (const one of container === 'xml' ? xmlRecords(text) : clixmlRecords(text))
-      yield 'reason' in one ? { type: 'refused', ...one } : new ObjectRow(one.line, one.record);
+      yield 'reason' in one ? one : new ObjectRow(one.line, one.record);
     return;
   }
   for await (const one of container === 'lines' ? jsonLines(text) : jsonTexts(text)) {
     if (one.text === null) {
-      yield { type: 'refused', line: one.line, reason: one.reason };
+      yield { line: one.line, reason: one.reason, isCutOff: one.isCutOff ?? false };
       continue;
     }
     let value: unknown;
@@ -219,11 +231,15 @@ async function* objectRows(
       value = JSON.parse(one.text);
     } catch {
       // The parser's message quotes the record, which may hold a secret.
-      yield { type: 'refused', line: one.line, reason: 'the record is not JSON (RFC 8259)' };
+      yield {
+        line: one.line,
+        reason: 'the record is not JSON (RFC 8259)',
+        isCutOff: one.isCutOff ?? false,
+      };
       continue;
     }
     for (const { record, context } of recordsIn(value, one.context)) {
-      if (record === null) yield { type: 'refused', line: one.line, reason: 'not an object' };
+      if (record === null) yield { line: one.line, reason: 'not an object', isCutOff: false };
       else yield new ObjectRow(one.line, record, context);
     }
   }

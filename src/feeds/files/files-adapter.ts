@@ -64,7 +64,14 @@ export class FilesAdapter implements FeedAdapter {
   private async *linesOf(path: string): AsyncGenerator<FeedLine> {
     const { source, format, zone, order } = this.options;
     try {
-      yield* (await FeedFile.open({ path, format, source, zone, order })).lines();
+      const file = await FeedFile.open({ path, format, source, zone, order });
+      yield* file.lines();
+      // What is missing would be removed.
+      if (file.isCutOff)
+        throw new FeedError(
+          'EASGATE_FEED_ANSWER',
+          `${path} is cut off in the middle of a record or a list: nothing of it is used`,
+        );
     } catch (cause) {
       if (cause instanceof FeedError) throw cause;
       const message = cause instanceof Error ? cause.message : String(cause);

@@ -11,6 +11,8 @@ export interface JsonText {
   readonly text: string | null;
   /** Why there is no text; '' otherwise. */
   readonly reason: string;
+  /** The file ends in the middle of it; of a text that is not JSON: no line end follows it. */
+  readonly isCutOff?: boolean;
   /** Values of the document around it, as the type of an event; those in front of it, where the document is large. */
   readonly context: Readonly<Record<string, unknown>>;
 }
@@ -41,15 +43,16 @@ export async function* jsonLines(text: AsyncIterable<string>): AsyncGenerator<Js
   let line = 0;
   let rest = '';
   let isTooLong = false;
-  const one = (written: string): JsonText | null => {
+  const one = (written: string, isCutOff = false): JsonText | null => {
     line++;
     if (isTooLong) {
       isTooLong = false;
-      return { line, text: null, reason: `the line is longer than ${MAX_WHOLE} characters`, context: {} };
+      const reason = `the line is longer than ${MAX_WHOLE} characters`;
+      return { line, text: null, reason, isCutOff, context: {} };
     }
     // RFC 7464: a record separator may stand in front.
     const record = written.replace(/^\u001e/, '').trim();
-    return record === '' ? null : { line, text: record, reason: '', context: {} };
+    return record === '' ? null : { line, text: record, reason: '', isCutOff, context: {} };
   };
   for await (const piece of text) {
     const lines = (rest + piece).split('\n');
@@ -64,7 +67,7 @@ export async function* jsonLines(text: AsyncIterable<string>): AsyncGenerator<Js
     }
   }
   if (rest !== '' || isTooLong) {
-    const record = one(rest);
+    const record = one(rest, true);
     if (record !== null) yield record;
   }
 }
@@ -118,12 +121,20 @@ class JsonSplitter {
   }
 
   end(): void {
-    if (!this.isReading) return;
-    if (this.depth === 0 && !this.inString) this.finish();
-    else if (this.opened.length === 0 && looksLikePage(this.text)) {
+    if (!this.isReading) this.endOfOpened();
+    else if (this.depth === 0 && !this.inString) {
+      this.finish();
+      this.endOfOpened();
+    } else if (this.opened.length === 0 && looksLikePage(this.text)) {
       this.openDocument(null, {});
       this.end();
-    } else this.refuse(this.startLine, 'the record is not complete (is the file cut off?)');
+    } else this.refuse(this.startLine, 'the record is not complete (is the file cut off?)', true);
+  }
+
+  /** A file may end between two records of a list. */
+  private endOfOpened(): void {
+    if (this.opened.length > 0)
+      this.refuse(this.line, 'the list is not complete (is the file cut off?)', true);
   }
 
   /** Outside of values: separators, and the brackets of opened containers. */
@@ -291,10 +302,10 @@ class JsonSplitter {
     if (this.refusedLine !== this.line) this.refuse(this.line, `"${text}" does not belong here`);
   }
 
-  private refuse(line: number, reason: string): void {
+  private refuse(line: number, reason: string, isCutOff = false): void {
     this.isReading = false;
     this.refusedLine = this.line;
-    this.found.push({ line, text: null, reason, context: {} });
+    this.found.push({ line, text: null, reason, isCutOff, context: {} });
   }
 }
 

@@ -96,6 +96,10 @@ class XmlReader {
 
   private fail(reason: string): void {
     this.isBroken = true;
-    this.found.push({ line: this.open.length > 0 ? this.line : this.parser.line + 1, reason });
+    this.found.push({
+      line: this.open.length > 0 ? this.line : this.parser.line + 1,
+      reason,
+      isCutOff: true,
+    });
   }
 }
