@@ -86,6 +86,7 @@ class Control {
   private leadership: Leadership | null = null;
   private feeds: RunningFeeds | null = null;
   private groups: GroupWatch | null = null;
+  private ending: Promise<unknown> = Promise.resolve();
   private closed = false;
 
   constructor({ source }: ControlStartMessage) {
@@ -139,8 +140,9 @@ class Control {
   async close(): Promise<void> {
     this.closed = true;
     this.groups?.close();
+    // Runs that are under way write with the lease: they end before it is given back, and before the store is closed.
+    await this.endFeeds();
     await this.leadership?.close();
-    await this.feeds?.close();
     await this.store?.close();
     await this.model.close();
     this.log.flush();
@@ -163,8 +165,7 @@ class Control {
 
   /** The leader runs the feeds; another process ends its own. */
   private leadFeeds(store: DirectoryStore, fence: number | null): void {
-    void this.feeds?.close();
-    this.feeds = null;
+    void this.endFeeds();
     if (fence === null || this.closed || this.config.feeds.length === 0) return;
     const { logger } = this.log;
     const events: FeedEvents = {
@@ -212,6 +213,14 @@ class Control {
       for (const warning of warnings) logger.warn({ code: 'EASGATE_POLICY_GROUPS' }, warning);
     });
     void this.groups.start();
+  }
+
+  /** Resolves when all runs have ended, those of an earlier leadership too. */
+  private async endFeeds(): Promise<void> {
+    const { feeds } = this;
+    this.feeds = null;
+    if (feeds !== null) this.ending = Promise.all([this.ending, feeds.close()]);
+    await this.ending;
   }
 
   /** Null = it was closed meanwhile. The read model's thread says what is wrong with the store. */

@@ -1,7 +1,11 @@
 // Owns the promises of the control process: it runs beside the workers, and nothing that happens to it reaches a phone.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { askStatus } from '../../src/cli/status.ts';
 import type { ControlState } from '../../src/supervisor/control-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -111,6 +115,34 @@ describe('the control process', () => {
       (control) => leads(control) && control.pid !== pid,
     );
     expect(next.status?.leader.fence).toBeGreaterThan(status?.leader.fence ?? Infinity);
+  });
+
+  it('ends the runs of feeds whose source does not answer before it ends itself, and leaves no file of them', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'easgate-scratch-'));
+    vi.stubEnv('TMPDIR', scratch);
+    const sockets = new Set<Socket>();
+    const silent = createServer((socket) => {
+      sockets.add(socket.on('error', () => undefined));
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+      rmSync(scratch, { recursive: true });
+    });
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const feeds = Array.from(
+      { length: 40 },
+      (_, index) =>
+        `  - { name: people${index}, kind: ldap, urls: ['ldap://127.0.0.1:${port}'], security: none, bindDn: cn=a, password: x, baseDn: dc=a }`,
+    );
+    const gateway = await start(`${ENABLED}\nfeeds:\n${feeds.join('\n')}\n`);
+    const spools = (): string[] => readdirSync(scratch).filter((name) => name.startsWith('easgate-lines-'));
+    await until(() => sockets.size === feeds.length, 'all feeds to ask');
+    expect(spools()).toHaveLength(2 * feeds.length);
+    expect(await gateway.stop()).toBe(0);
+    expect(spools()).toEqual([]);
   });
 
   it('does not run where the configuration wants none, and starts and ends with a reload', async () => {
