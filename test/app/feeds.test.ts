@@ -1,5 +1,5 @@
 // Owns the promises of feeds: cursors, failures, held runs, schedules, and what is remembered.
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -178,6 +178,13 @@ describe('what is remembered', () => {
     await run(feed);
     expect(cursors).toEqual([null, null]);
   });
+});
+
+it('leaves no draft behind where it cannot be written', async () => {
+  mkdirSync(join(folder, 'feeds', 'mdm.json'), { recursive: true });
+  const { feed } = scripted([fleet(1)]);
+  await expect(run(feed)).rejects.toMatchObject({ code: 'EISDIR' });
+  expect(readdirSync(join(folder, 'feeds'))).toEqual(['mdm.json']);
 });
 
 describe('schedules', () => {

@@ -1,6 +1,6 @@
 // Owns what is remembered of a feed between runs: one small file for each feed, beside the directory's data.
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -71,8 +71,14 @@ export class FeedStates {
   async write(name: string, state: FeedState): Promise<void> {
     await mkdir(this.folder, { recursive: true });
     const draft = `${this.path(name)}.${randomUUID()}`;
-    await writeFile(draft, `${JSON.stringify(state)}\n`, { mode: 0o600, flush: true });
-    await rename(draft, this.path(name));
+    try {
+      await writeFile(draft, `${JSON.stringify(state)}\n`, { mode: 0o600, flush: true });
+      await rename(draft, this.path(name));
+    } catch (error) {
+      // A full disk must not get a draft with every run.
+      await rm(draft, { force: true });
+      throw error;
+    }
   }
 
   private path(name: string): string {
