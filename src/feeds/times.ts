@@ -104,7 +104,8 @@ function readEpoch(text: string): ReadTime | null {
   const [, ticks] = /^\\?\/Date\((-?\d{1,15})(?:[+-]\d{4})?\)\\?\/$/.exec(text) ?? [];
   if (ticks !== undefined) {
     const at = Number(ticks);
-    return at < EARLIEST ? 'never' : { at };
+    if (at < EARLIEST || isNever(new Date(at).getUTCFullYear())) return 'never';
+    return at > LATEST ? 'unreadable' : { at };
   }
   if (!/^-?\d+(?:\.\d+)?$/.test(text)) return null;
   const [whole = ''] = text.split('.');
