@@ -31,7 +31,7 @@ export interface FeedPart {
 
 /** How one kind of source is read. */
 export interface FeedAdapter {
-  /** The `kind` of the configuration: `files`, `http`, `graph`, `ldap`. */
+  /** The `kind` of the configuration: `files`, `graph`, `ldap`. */
   readonly kind: string;
   /**
    * Of which kinds a full run yields the whole set: what it does not bring is removed, within the brakes. Kinds that are not

@@ -194,6 +194,9 @@ export interface DeviceFacts {
   readonly observedAt?: string | null;
 }
 
+/** Ids of the mail apps of one device: each becomes a device of the directory, with all that the record says. */
+const MAX_IDS = 32;
+
 /** A device line; a refused one where the record names no device. */
 export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine | RefusedLine {
   const read = facts.easIds.map((written) => easId(written));
@@ -212,6 +215,8 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
   const sourceId = facts.sourceId ?? null;
   if (first === undefined && (serialNumber ?? udid ?? imei ?? sourceId) === null)
     return reader.refused(wrong ?? 'the record names no device: no device id, serial number, UDID or IMEI');
+  if (ids.length > MAX_IDS)
+    return reader.refused(`the record has ${ids.length} device ids; a device has ${MAX_IDS} at most`);
   if (wrong !== undefined && reader.problems.length < MAX_PROBLEMS) reader.problems.push(wrong);
   const platform = facts.platform ?? firstOf(facts.systems, platformOf);
   const owners = distinct((facts.owners ?? []).map(userName));

@@ -3,8 +3,10 @@
 // Rule: a file orders no wipe, its allows are not applied, only known words are compliance, and ids are taken as they are or refused.
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { clixmlRecords } from '../../src/feeds/files/clixml.ts';
 import { jsonTexts } from '../../src/feeds/files/json.ts';
 import { recordsIn } from '../../src/feeds/files/pages.ts';
+import { xmlRecords } from '../../src/feeds/files/xml-records.ts';
 import { onlyDevice, readContent, readJson } from '../feeds/read-lines.ts';
 
 const HEAD = 'DeviceId,DeviceAccessState,DeviceAccessStateReason,UserPrincipalName,DeviceModel';
@@ -108,4 +110,36 @@ describe('a small file', () => {
     expect(names.length).toBe(2);
     expect(Math.max(...names)).toBeLessThanOrEqual(100);
   });
+
+  it('has no record that becomes very many devices', async () => {
+    const otherIds = Array.from({ length: 10_000 }, (_, index) => `A${index}`);
+    const { devices, refused } = await readContent(
+      `${JSON.stringify({ type: 'device', id: 'ApplX', managed: true, otherIds })}\n${JSON.stringify({ type: 'device', id: 'ApplY', managed: true })}\n`,
+    );
+    expect([devices.map(({ id }) => id), refused.length]).toEqual([['apply'], 1]);
+  });
+
+  it.each([
+    [
+      'XML',
+      '<mobile_devices><mobile_device><id>1</id>',
+      (at: number, text: string) => `<n${at}>${text}</n${at}>`,
+    ],
+    [
+      'CliXml',
+      '<Objs xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj><MS><S N="DeviceId">ApplX</S><S N="DeviceAccessState">Allowed</S>',
+      (at: number, text: string) => `<Obj N="n${at}"><MS><S N="t">${text}</S></MS></Obj>`,
+    ],
+  ] as const)('of %s has no record longer than memory', async (_, start, member) => {
+    const members = Array.from({ length: 40 }, (_member, at) => member(at, 'x'.repeat(60_000)));
+    const found = [];
+    const read = start.startsWith('<Objs') ? clixmlRecords : xmlRecords;
+    for await (const one of read(Readable.from([start, ...members]))) found.push(one);
+    expect(found).toEqual([expect.objectContaining({ reason: 'the record is too large', isCutOff: true })]);
+  });
+});
+
+it('a group with spaces in its name gives nobody the groups of its words', async () => {
+  const { users } = await readContent('type,id,groups,enabled\nuser,a@example.com,Not VIP;Sales,true\n');
+  expect(users.map(({ groups }) => groups)).toEqual([['Not VIP', 'Sales']]);
 });

@@ -11,6 +11,7 @@ export type ClixmlRecord =
 const MAX_DEPTH = 24;
 const MAX_MEMBERS = 1_000;
 const MAX_TEXT = 65_536;
+const MAX_RECORD = 1_048_576;
 
 type Value = string | boolean | null | Value[] | { [name: string]: Value };
 
@@ -46,6 +47,8 @@ class ClixmlReader {
   private readonly parser = sax.parser(true, { position: true });
   private readonly frames: Frame[] = [];
   private text = '';
+  /** Characters of the record so far. */
+  private size = 0;
   private name: string | null = null;
   private isBroken = false;
 
@@ -56,7 +59,10 @@ class ClixmlReader {
           this.fail(`not CliXml: ${error.message.split('\n')[0] ?? ''} (is the file cut off?)`);
       },
       ontext: (piece: string): void => {
-        if (this.text.length < MAX_TEXT) this.text += piece;
+        if (this.text.length >= MAX_TEXT || this.isBroken) return;
+        this.text += piece;
+        this.size += piece.length;
+        if (this.size > MAX_RECORD) this.fail('the record is too large');
       },
       onopentag: (tag: sax.Tag): void => this.open(tag.name, tag.attributes),
       onclosetag: (name: string): void => this.close(name),
@@ -106,6 +112,9 @@ class ClixmlReader {
 
   private closeObject(frame: Frame): void {
     this.frames.pop();
+    // A record of its own, or one of a list at the top.
+    if (this.frames.length === 0 || (this.frames.length === 1 && this.frames[0]?.isList === true))
+      this.size = 0;
     if (this.frames.length === 0) {
       if (frame.isList) for (const one of frame.list) this.add(frame.line, one);
       else this.add(frame.line, frame.members);

@@ -10,6 +10,7 @@ const RECORDS: ReadonlySet<string> = new Set(names('mobile_device computer'));
 const MAX_DEPTH = 16;
 const MAX_ELEMENTS = 20_000;
 const MAX_TEXT = 65_536;
+const MAX_RECORD = 1_048_576;
 
 interface Node {
   [name: string]: string | Node;
@@ -45,6 +46,8 @@ class XmlReader {
   private readonly open: Open[] = [];
   private line = 1;
   private elements = 0;
+  /** Characters of the record. */
+  private size = 0;
   private isBroken = false;
 
   constructor() {
@@ -70,7 +73,10 @@ class XmlReader {
 
   private addText(piece: string): void {
     const element = this.open.at(-1);
-    if (element !== undefined && element.text.length < MAX_TEXT) element.text += piece;
+    if (element === undefined || element.text.length >= MAX_TEXT || this.isBroken) return;
+    element.text += piece;
+    this.size += piece.length;
+    if (this.size > MAX_RECORD) this.fail('the record is too large');
   }
 
   private openTag(name: string): void {
@@ -78,6 +84,7 @@ class XmlReader {
     if (this.open.length === 0) {
       this.line = this.parser.line + 1;
       this.elements = 0;
+      this.size = 0;
     }
     const outer = this.open.at(-1);
     if (outer !== undefined) outer.hasMembers = true;

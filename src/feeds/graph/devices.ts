@@ -42,7 +42,7 @@ const SELECT = [
 
 /** How many devices a full run keeps, to compare the window with. */
 const PROBES = 50;
-/** The clock of a device or of Graph may be ahead. */
+/** Graph writes ISO 8601 in UTC: no order of day and month is needed. */
 const READ_OPTIONS = { zone: 'UTC', order: () => null } as const;
 
 /** A device that checked in lately. */

@@ -81,17 +81,17 @@ function mapDevice(reader: RecordReader): FeedLine {
     ownership: reader.text('ownership', 'ownertype'),
     owners: [reader.text(...OWNERS), ...reader.list('ownernames')],
     lastCheckIn: reader.time('lastcheckin', 'lastcontact', 'lastseen', 'lastsync', 'lastsuccesssync'),
-    unmetRequirements: requirements(reader),
+    unmetRequirements: phrases(reader, 'unmetrequirements'),
     attributes: attributesOf(reader),
     observedAt: reader.time('observedat'),
   });
 }
 
-/** In a table: separated by `;`, so that a requirement may have spaces. */
-function requirements(reader: RecordReader): string[] {
-  const value: unknown = reader.row.get('unmetrequirements');
-  if (Array.isArray(value)) return reader.list('unmetrequirements');
-  const text = reader.text('unmetrequirements');
+/** In a table: separated by `;`, since requirements and groups may have spaces and commas. */
+function phrases(reader: RecordReader, name: string): string[] {
+  const value: unknown = reader.row.get(name);
+  if (Array.isArray(value)) return reader.list(name);
+  const text = reader.text(name);
   return text === null
     ? []
     : text
@@ -123,7 +123,7 @@ function mapUser(reader: RecordReader): FeedLine {
     source: reader.options.source,
     id,
     aliases,
-    groups: reader.has('groups') ? reader.list('groups') : null,
+    groups: reader.has('groups') ? phrases(reader, 'groups') : null,
     enabled: reader.flag('enabled', 'accountenabled'),
     sourceId: reader.text('sourceid'),
     attributes: attributesOf(reader),

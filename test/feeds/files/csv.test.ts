@@ -76,6 +76,14 @@ describe('a quote that is not closed', () => {
     ]);
   });
 
+  it('that is too long and has no end is refused too', async () => {
+    const found = await records(`a,b\n${'x'.repeat(MAX_RECORD + 1)}`);
+    expect(found.map(({ line, cells: read }) => [line, read === null])).toEqual([
+      [1, false],
+      [2, true],
+    ]);
+  });
+
   it('is given up after many lines, which are then read by themselves', async () => {
     const rows = Array.from({ length: 1_000 }, (_, index) => `${index},x`);
     const found = await records(['a,b', '"open,1', ...rows].join('\n'));
