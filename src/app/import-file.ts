@@ -10,7 +10,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { FeedPart } from '../feeds/contract.ts';
 import { FeedFile } from '../feeds/files/feed-file.ts';
 import type { DecodeNotes } from '../feeds/files/decode.ts';
-import type { FormatName } from '../feeds/mapping.ts';
+import type { FormatName } from '../feeds/format-names.ts';
 import type { FeedLine } from '../feeds/record.ts';
 import { isTimeZone } from '../feeds/times.ts';
 import type { DayOrder } from '../feeds/times.ts';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { applyImport, printImport } from '../app/import-file.ts';
 import type { ImportOutcome, ImportRequest, ImportSummary, Recognized } from '../app/import-file.ts';
 import { ProgramError } from '../errors.ts';
-import type { FormatName } from '../feeds/mapping.ts';
+import type { FormatName } from '../feeds/format-names.ts';
 import { sayOutcome } from './apply-text.ts';
 import { withStore } from './context.ts';
 import { Progress } from './progress.ts';

@@ -1,5 +1,6 @@
 // Owns the list of formats, and which one the names in a record belong to. Pure.
-import type { FormatName, Mapping } from './mapping.ts';
+import type { FormatName } from './format-names.ts';
+import type { Mapping } from './mapping.ts';
 import { exchangeDevices, exchangeMailboxes } from './mappings/exchange.ts';
 import { graphEntraDevices, graphGroups, graphManagedDevices, graphUsers } from './mappings/graph.ts';
 import { intuneDevices } from './mappings/intune.ts';

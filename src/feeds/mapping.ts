@@ -18,25 +18,11 @@ import {
 import type { Compliance } from './values.ts';
 import { distinct, easId, idFromSerial, isSpreadsheetNumber, userName } from './identities.ts';
 import { plain } from '../plain-text.ts';
+import type { FormatName } from './format-names.ts';
 import { isoTime, readTime } from './times.ts';
 import type { DayOrder } from './times.ts';
 import type { Attributes, DecisionLine, DeviceLine, FeedLine, RefusedLine } from './record.ts';
 import type { Row } from './row.ts';
-
-/** What `--format` takes, but for `auto`. */
-export const FORMATS = [
-  'intune',
-  'graph',
-  'exchange',
-  'jamf',
-  'workspace-one',
-  'ivanti',
-  'micromdm',
-  'csv',
-  'ndjson',
-] as const;
-
-export type FormatName = (typeof FORMATS)[number];
 
 /** How records of one kind become lines. */
 export interface Mapping {

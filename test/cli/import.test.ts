@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { IMPORT_FORMATS } from '../../src/cli/commands/import.ts';
-import { FORMATS } from '../../src/feeds/mapping.ts';
+import { FORMATS } from '../../src/feeds/format-names.ts';
 import { fixture } from '../feeds/read-lines.ts';
 import { runInProcess } from './run-in-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';

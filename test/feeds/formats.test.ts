@@ -1,7 +1,7 @@
 // Owns the promises about recognizing formats: by names, whatever their order and case, and not where they are not certain.
 import { describe, expect, it } from 'vitest';
 import { MAPPINGS, bestMapping } from '../../src/feeds/formats.ts';
-import { FORMATS } from '../../src/feeds/mapping.ts';
+import { FORMATS } from '../../src/feeds/format-names.ts';
 import { Columns, fieldName } from '../../src/feeds/row.ts';
 import { readContent } from './read-lines.ts';
 

@@ -1,13 +1,12 @@
 // Owns the definition of `easgate import`.
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { FORMATS } from '../../feeds/format-names.ts';
 import type { ImportOptions } from '../import.ts';
 import { addExamples } from './options.ts';
 
-/** As in src/feeds/mapping.ts, which is loaded when the command runs; a test compares them. */
-export const IMPORT_FORMATS = [
-  'auto', 'intune', 'graph', 'exchange', 'jamf', 'workspace-one', 'ivanti', 'micromdm', 'csv', 'ndjson',
-]; // prettier-ignore
+/** What `--format` takes. */
+export const IMPORT_FORMATS = ['auto', ...FORMATS];
 
 /** Registers `import`. */
 export function registerImport(program: Command): void {

@@ -1,16 +1,10 @@
 // Owns the `feeds` section: where compliance data comes from, in order of precedence.
 import { z } from 'zod';
+import { FORMATS } from '../../feeds/format-names.ts';
 import { graphFields, hasOneSignIn, ONE_SIGN_IN } from '../../feeds/graph/settings.ts';
 import { ldapFields } from '../../feeds/ldap/settings.ts';
+import { isTimeZone } from '../../feeds/times.ts';
 import { count, secret } from './fields.ts';
-
-function isTimeZone(text: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
 
 /** What every feed has, whatever its kind. */
 const feedFields = {
@@ -49,18 +43,7 @@ const files = z.strictObject({
   kind: z.literal('files').describe('a file, or a folder of files that together are the whole set'),
   path: z.string().min(1).describe('path of the file or folder'),
   format: z
-    .enum([
-      'auto',
-      'intune',
-      'graph',
-      'exchange',
-      'jamf',
-      'workspace-one',
-      'ivanti',
-      'micromdm',
-      'csv',
-      'ndjson',
-    ])
+    .enum(['auto', ...FORMATS])
     .default('auto')
     .describe('what the files are; auto = by their content'),
   timeZone: z

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileTrouble } from '../../file-words.ts';
 import { FeedError } from '../contract.ts';
 import type { FeedAdapter, FeedPart } from '../contract.ts';
-import type { FormatName } from '../mapping.ts';
+import type { FormatName } from '../format-names.ts';
 import type { FeedLine } from '../record.ts';
 import type { DayOrder } from '../times.ts';
 import { FeedFile } from './feed-file.ts';

@@ -3,7 +3,8 @@
 import { ProgramError } from '../../errors.ts';
 import { plain } from '../../plain-text.ts';
 import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
-import type { FormatName, Mapping } from '../mapping.ts';
+import type { FormatName } from '../format-names.ts';
+import type { Mapping } from '../mapping.ts';
 import { Columns } from '../row.ts';
 import { csvHead } from './csv.ts';
 import { hasXmlRecords } from './xml-records.ts';

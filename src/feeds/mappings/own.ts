@@ -2,7 +2,8 @@
 // people give the same things in tables of their own. Pure.
 import { distinct, userName } from '../identities.ts';
 import { decisionLine, deviceLine } from '../mapping.ts';
-import type { FormatName, Mapping, RecordReader } from '../mapping.ts';
+import type { FormatName } from '../format-names.ts';
+import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { names } from '../names.ts';
