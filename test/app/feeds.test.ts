@@ -180,11 +180,17 @@ describe('what is remembered', () => {
   });
 });
 
-it('leaves no draft behind where it cannot be written', async () => {
+it('what is remembered leaves no draft behind where it cannot be written', async () => {
   mkdirSync(join(folder, 'feeds', 'mdm.json'), { recursive: true });
   const { feed } = scripted([fleet(1)]);
   await expect(run(feed)).rejects.toMatchObject({ code: 'EISDIR' });
   expect(readdirSync(join(folder, 'feeds'))).toEqual(['mdm.json']);
+});
+
+it('what is remembered and cannot be written hides no failure of the source', async () => {
+  mkdirSync(join(folder, 'feeds', 'mdm.json'), { recursive: true });
+  const { feed } = scripted(new FeedError('EASGATE_FEED_SOURCE', 'wait', { retryAfter: 90_000 }));
+  await expect(run(feed)).rejects.toMatchObject({ code: 'EASGATE_FEED_SOURCE', retryAfter: 90_000 });
 });
 
 describe('schedules', () => {

@@ -57,7 +57,9 @@ export async function runFeed(
     await remember(stateAfter(made, startedAt));
     return made.outcome;
   } catch (error) {
-    if (!options.signal.aborted) await remember({ failures: before.failures + 1, error: failure(error) });
+    // Where that cannot be written, the failure itself is still what is reported, with the wait that the source asked for.
+    if (!options.signal.aborted)
+      await remember({ failures: before.failures + 1, error: failure(error) }).catch(() => undefined);
     throw error;
   }
 }
