@@ -84,10 +84,15 @@ export async function addVersion(
     lists: texts.lists,
   };
   const { version: number, ...rest } = version;
-  const state = { ...known.state, latest: number, [place]: number };
+  const state = place === 'live' ? withLive(known.state, number) : { ...known.state, shadow: number };
   const added = { version: number, text: JSON.stringify(rest) };
   const operation = place === 'live' ? 'policy_publish' : 'policy_shadow';
-  await replace(store, known, state, { author, audit, operation, version, added });
+  await replace(
+    store,
+    known,
+    { ...state, latest: number },
+    { author, audit, operation, version, comment, added },
+  );
   return version;
 }
 
@@ -100,21 +105,40 @@ export interface AddVersion {
   readonly place: PolicyPlace;
 }
 
-/** Makes another version live: the given one, else the latest before the live one. Returns it. @throws ProgramError */
+/** Most earlier versions that a rollback can go back along. */
+const MAX_EARLIER = 100;
+
+/** The state with another live version. One that was live before is gone back to: those after it are forgotten. */
+function withLive(state: PolicyState, live: number): PolicyState {
+  const { earlier, live: before } = state;
+  const place = earlier.lastIndexOf(live);
+  if (place >= 0) return { ...state, live, earlier: earlier.slice(0, place) };
+  const kept = before === null || before === live ? earlier : [...earlier, before].slice(-MAX_EARLIER);
+  return { ...state, live, earlier: kept };
+}
+
+/**
+ * Makes another version live: the given one, else the one that was live before. A version that was only in the shadow, or that
+ * was rolled back, is none of these. `comment`: why, for the audit. Returns the version. @throws ProgramError
+ */
 export async function rollBack(
   store: DirectoryStore,
   to: number | null,
+  comment: string | null,
   author: PolicyAuthor,
   audit: AuditSink,
 ): Promise<PolicyVersion> {
   const known = await readPolicies(store);
-  const { live } = known.state;
-  const wanted = to ?? (live === null ? null : live - 1);
-  if (wanted === null || wanted < 1)
-    throw new ProgramError('EASGATE_NOT_FOUND', 'no version was published before the one that is live');
+  const wanted = to ?? known.state.earlier.at(-1) ?? null;
+  if (wanted === null)
+    throw new ProgramError(
+      'EASGATE_NOT_FOUND',
+      'no version was live before this one: name one of those that `easgate policy history` lists',
+    );
   const version = await versionOf(store, wanted);
   const operation = 'policy_rollback';
-  await replace(store, known, { ...known.state, live: wanted }, { author, audit, operation, version });
+  const state = withLive(known.state, wanted);
+  await replace(store, known, state, { author, audit, operation, version, comment });
   return version;
 }
 
@@ -132,25 +156,29 @@ export async function endShadow(
       store,
       known,
       { ...known.state, shadow: null },
-      { author, audit, operation, version: null },
+      { author, audit, operation, version: null, comment: null },
     );
   return shadow;
 }
 
-/** Makes the version in the shadow live. Returns it. @throws ProgramError when there is none */
+/**
+ * Makes the version in the shadow live. `known`: as it was looked at; `comment`: why, for the audit. Returns the version.
+ * @throws ProgramError when there is none, or another one meanwhile
+ */
 export async function promote(
   store: DirectoryStore,
+  known: KnownPolicies,
+  comment: string | null,
   author: PolicyAuthor,
   audit: AuditSink,
 ): Promise<PolicyVersion> {
-  const known = await readPolicies(store);
   const { shadow } = known.state;
   if (shadow === null)
     throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow: easgate policy shadow FILE');
   const version = await versionOf(store, shadow);
   const operation = 'policy_promote';
-  const state = { ...known.state, live: shadow, shadow: null };
-  await replace(store, known, state, { author, audit, operation, version });
+  const state = { ...withLive(known.state, shadow), shadow: null };
+  await replace(store, known, state, { author, audit, operation, version, comment });
   return version;
 }
 
@@ -177,6 +205,8 @@ interface Change {
   readonly operation: AuditOperation;
   /** The version that the change is about; null = none. */
   readonly version: PolicyVersion | null;
+  /** Why, in the words of the author. */
+  readonly comment: string | null;
   readonly added?: { readonly version: number; readonly text: string };
 }
 
@@ -184,7 +214,7 @@ async function replace(
   store: DirectoryStore,
   { stored, state: before }: KnownPolicies,
   state: PolicyState,
-  { author, audit, operation, version, added }: Change,
+  { author, audit, operation, version, comment, added }: Change,
 ): Promise<void> {
   const { by, at } = author;
   const text = JSON.stringify({ ...state, changedAt: at, changedBy: by });
@@ -200,6 +230,6 @@ async function replace(
       shadow: state.shadow,
       ...(version !== null && { name: version.name, hash: version.hash }),
     },
-    comment: version?.comment ?? null,
+    comment,
   });
 }

@@ -42,7 +42,7 @@ export interface DiffOptions {
   readonly limit?: string;
 }
 
-/** Options of `publish` and `shadow`. */
+/** Options of `publish`, `shadow`, `promote` and `rollback`. */
 export interface PublishOptions {
   readonly comment?: string;
   readonly owner?: string;
@@ -152,13 +152,14 @@ const SHADOW: readonly Column<ShadowDifference>[] = [
 export function promoteShadow(options: PublishOptions, command: Command): Promise<void> {
   return withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
-    const { state } = await readPolicies(store);
-    if (state.shadow !== null && !options.json) {
-      const next = await policyNamed(store, config, 'shadow');
+    const known = await readPolicies(store);
+    const { shadow: number } = known.state;
+    if (number !== null && !options.json) {
+      const next = compiledVersion(await versionOf(store, number));
       print(countsText(await compare(store, await policyNamed(store, config, 'live'), next)));
     }
     await confirm(options, 'Make the policy in the shadow the live one?');
-    const { version } = await promote(store, authorOf(options), audit);
+    const { version } = await promote(store, known, options.comment ?? null, authorOf(options), audit);
     if (options.json) printJson({ version });
     else print(`version ${version} is live\n`);
   });
@@ -169,7 +170,8 @@ export function rollback(to: string | undefined, options: PublishOptions, comman
   return withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
     const number = to === undefined ? null : numberOf(to);
-    const { version, comment } = await rollBack(store, number, authorOf(options), audit);
+    const { comment: why = null } = options;
+    const { version, comment } = await rollBack(store, number, why, authorOf(options), audit);
     if (options.json) printJson({ version });
     else print(`version ${version} is live again${comment === null ? '' : ` (${printable(comment)})`}\n`);
   });

@@ -24,6 +24,10 @@ export const policyStateSchema = z.object({
   latest: z.number().describe('The highest number of a version; 0 = there is none'),
   live: number('The version that decides; null = the policy of the configuration does'),
   shadow: number('The version that is evaluated beside it, without effect; null = none'),
+  earlier: z.array(z.number()).meta({
+    description: 'The versions that were live before it, the latest last: a rollback goes back along them',
+    default: [],
+  }),
   changedAt: z.number().describe('When this was last changed, milliseconds since the epoch; 0 = never'),
   changedBy: textOr('', 'Who changed it'),
 });
@@ -40,6 +44,7 @@ export const NO_POLICIES: PolicyState = Object.freeze({
   latest: 0,
   live: null,
   shadow: null,
+  earlier: [],
   changedAt: 0,
   changedBy: '',
 });

@@ -96,13 +96,44 @@ describe.each(STORES)('versions of the policy in the %s store', (_kind, open) =>
       BY,
       UNAUDITED,
     );
-    expect((await promote(store, BY, UNAUDITED)).version).toBe(2);
+    expect((await promote(store, await readPolicies(store), null, BY, UNAUDITED)).version).toBe(2);
     expect((await readPolicies(store)).state).toMatchObject({ live: 2, shadow: null });
-    expect((await rollBack(store, null, BY, UNAUDITED)).version).toBe(1);
+    expect((await rollBack(store, null, null, BY, UNAUDITED)).version).toBe(1);
     expect((await readPolicies(store)).state).toMatchObject({ live: 1, latest: 2 });
-    await expect(rollBack(store, null, BY, UNAUDITED)).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
-    await expect(promote(store, BY, UNAUDITED)).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
+    const nothing = { code: 'EASGATE_NOT_FOUND' };
+    await expect(rollBack(store, null, null, BY, UNAUDITED)).rejects.toMatchObject(nothing);
+    const known = await readPolicies(store);
+    await expect(promote(store, known, null, BY, UNAUDITED)).rejects.toMatchObject(nothing);
     expect(await endShadow(store, BY, UNAUDITED)).toBeNull();
+  });
+
+  it('that were only in the shadow, or rolled back, are passed over by a rollback', async () => {
+    const [store] = await open();
+    const add = async (name: string, place: 'live' | 'shadow') =>
+      addVersion(store, await readPolicies(store), { ...document(name), place }, BY, UNAUDITED);
+    const back = async (to: number | null = null) => (await rollBack(store, to, null, BY, UNAUDITED)).version;
+    await add('one', 'live');
+    await add('tried', 'shadow');
+    await add('bad', 'live');
+    expect(await back()).toBe(1);
+    await add('four', 'live');
+    await add('five', 'live');
+    expect([await back(), await back()]).toEqual([4, 1]);
+    await expect(back()).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
+    expect([await back(5), await back()]).toEqual([5, 1]);
+  });
+
+  it('are promoted only as they were looked at', async () => {
+    const [store, other] = await open();
+    const add = async (name: string) =>
+      addVersion(other, await readPolicies(other), { ...document(name), place: 'shadow' }, BY, UNAUDITED);
+    await add('one');
+    const seen = await readPolicies(store);
+    await add('two');
+    await expect(promote(store, seen, null, BY, UNAUDITED)).rejects.toMatchObject({
+      code: 'EASGATE_CHANGED',
+    });
+    expect((await readPolicies(store)).state).toMatchObject({ live: null, shadow: 2 });
   });
 
   it('are announced in the change log when those in use change', async () => {

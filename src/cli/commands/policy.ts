@@ -104,14 +104,15 @@ function registerVersions(policy: Command): void {
   addExamples(
     policy
       .command('rollback')
-      .argument('[version]', 'which one; default: the one before the live one')
+      .argument('[version]', 'which one; default: the one that was live before')
       .description('make an earlier version live again')
+      .option('--comment <text>', 'why, for the audit')
       .option('--owner <name>', 'who does it; default: the login name')
       .option('--json', 'one JSON document')
       .action(async (version: string | undefined, options: PublishOptions, command: Command) =>
         (await import('../policy-versions.ts')).rollback(version, options, command),
       ),
-    ['policy rollback', 'undo the last publish'],
+    ['policy rollback', 'undo the last publish or promote'],
     ['policy rollback 3', ''],
   );
   addExamples(
@@ -150,7 +151,7 @@ export function addDiffOptions(command: Command): Command {
 
 function addPublishOptions(command: Command): Command {
   return command
-    .option('--comment <text>', 'why, for the history')
+    .option('--comment <text>', 'why, for the history and the audit')
     .option('--owner <name>', 'who does it; default: the login name')
     .option('--yes', 'do not ask')
     .option('--json', 'one JSON document');
