@@ -233,8 +233,12 @@ class Run {
 
   private async putDecisions(changes: readonly ImportedChange[]): Promise<void> {
     if (this.options.dryRun) return;
-    for (const batch of batches(changes))
+    for (const batch of batches(changes)) {
+      this.options.signal?.throwIfAborted();
       await this.store.putImported(this.options.source, batch, this.options.fence);
+      this.written += batch.length;
+      this.options.progress?.('written', this.written);
+    }
   }
 }
 

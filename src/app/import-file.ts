@@ -17,6 +17,8 @@ import type { DayOrder } from '../feeds/times.ts';
 import { applyLines } from './apply-lines.ts';
 import type { ApplyOptions } from './apply-lines.ts';
 import type { ApplyOutcome } from './apply-outcome.ts';
+import { auditedRun } from './audited-run.ts';
+import type { Operator } from './audited-run.ts';
 import { DEFAULT_BRAKES } from './brakes.ts';
 
 /** What to read, and how. */
@@ -65,7 +67,7 @@ export function printImport(
 /** How the records of a file are applied; what it does not say is as in apply-lines.ts. */
 export interface ImportOptions extends Pick<
   ApplyOptions,
-  'now' | 'dryRun' | 'beyondBrakes' | 'allowDecisions' | 'progress'
+  'now' | 'dryRun' | 'beyondBrakes' | 'allowDecisions' | 'progress' | 'signal'
 > {
   /** The file has all devices, users and groups of its source: others of this source are removed. */
   readonly replace: boolean;
@@ -77,7 +79,7 @@ export interface ImportOutcome extends ApplyOutcome, Recognized {
 }
 
 /**
- * Reads a file and brings its records into the directory.
+ * Reads a file and brings its records into the directory, with an entry in the audit.
  * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_USAGE
  */
 export function applyImport(
@@ -85,20 +87,28 @@ export function applyImport(
   request: ImportRequest,
   recognized: (file: Recognized) => void,
   { replace, ...options }: ImportOptions,
+  operator: Operator,
 ): Promise<ImportOutcome> {
-  return withFile(request, recognized, async (file, writtenAt) => ({
-    format: file.format,
-    what: file.what,
-    ...(await applyLines(store, fileParts(file, replace), {
-      ...options,
-      source: request.source ?? file.format,
-      // A record of yesterday's file is as old as the file.
-      readAt: Math.min(writtenAt ?? options.now, options.now),
-      whole: replace ? ['device', 'user', 'group'] : [],
-      brakes: DEFAULT_BRAKES,
-    })),
-    notes: file.notes,
-  }));
+  const { now, dryRun, progress, signal } = options;
+  const apply = async (file: FeedFile, writtenAt: number | null): Promise<ImportOutcome> => {
+    const source = request.source ?? file.format;
+    const outcome = await auditedRun(
+      operator,
+      { operation: 'import', source, dryRun, progress },
+      (onProgress) =>
+        applyLines(store, fileParts(file, replace), {
+          ...options,
+          progress: onProgress,
+          source,
+          // A record of yesterday's file is as old as the file.
+          readAt: Math.min(writtenAt ?? now, now),
+          whole: replace ? ['device', 'user', 'group'] : [],
+          brakes: DEFAULT_BRAKES,
+        }),
+    );
+    return { format: file.format, what: file.what, ...outcome, notes: file.notes };
+  };
+  return withFile(request, recognized, apply, signal);
 }
 
 const PART = 1_000;
@@ -125,6 +135,7 @@ async function withFile<Result>(
   request: ImportRequest,
   recognized: (file: Recognized) => void,
   work: (file: FeedFile, writtenAt: number | null) => Promise<Result>,
+  signal?: AbortSignal,
 ): Promise<Result> {
   check(request);
   const { input, format, source, zone, order } = request;
@@ -141,8 +152,14 @@ async function withFile<Result>(
   try {
     const path = join(folder, 'input');
     const stream = typeof input === 'string' ? createReadStream(input) : input;
-    await pipeline(stream, createWriteStream(path, { mode: 0o600 }));
+    await pipeline(stream, createWriteStream(path, { mode: 0o600 }), {
+      ...(signal !== undefined && { signal }),
+    });
     return await work(await openFile(path), null);
+  } catch (error) {
+    // Its reason says more than the error of the stream.
+    signal?.throwIfAborted();
+    throw error;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,8 +1,7 @@
 // Owns the work of `easgate feeds`: their health, one run, a file as a feed reads it, and the confirmation of a held run.
 import type { Command } from 'commander';
-import type { ApplyOutcome } from '../app/apply-outcome.ts';
 import { configuredFeeds, feedNamed, feedStates, fileReading } from '../app/feed-runs/configured-feeds.ts';
-import { runFeed } from '../app/feed-runs/run-feed.ts';
+import { runFeedByHand } from '../app/feed-runs/run-feed.ts';
 import type { RunOptions } from '../app/feed-runs/run-feed.ts';
 import { healthOf } from '../app/feed-runs/schedule.ts';
 import type { FeedHealth } from '../app/feed-runs/schedule.ts';
@@ -11,11 +10,11 @@ import type { Config } from '../config/schema.ts';
 import { ProgramError } from '../errors.ts';
 import { sayOutcome } from './apply-text.ts';
 import { configPath } from './config-path.ts';
-import { withStore } from './context.ts';
+import { loginName, withStore } from './context.ts';
 import { printLines } from './import.ts';
 import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
-import { Progress } from './progress.ts';
+import { withProgress } from './run-progress.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 import { isoTime, relativeTime } from './times.ts';
@@ -113,10 +112,11 @@ async function runOnce(
   how: Pick<RunOptions, 'confirmed' | 'dryRun'>,
   command: Command,
 ): Promise<void> {
-  const outcome = await withStore(command, (store, config) => {
+  const outcome = await withStore(command, (store, config, audit) => {
     const feed = feedNamed(configuredFeeds(config), name);
+    const operator = { by: loginName(), via: 'cli', at: Date.now(), audit };
     return withProgress((progress, signal) =>
-      runFeed(store, feedStates(config), feed, { ...how, progress, signal }),
+      runFeedByHand(store, feedStates(config), feed, { ...how, progress, signal }, operator),
     );
   });
   if (json) printJson(outcome);
@@ -126,20 +126,6 @@ async function runOnce(
       'EASGATE_HELD',
       `nothing was written: ${outcome.held.join('; ')}. Look at the source; easgate feeds confirm ${name} writes it all the same`,
     );
-}
-
-function withProgress(
-  work: (progress: NonNullable<RunOptions['progress']>, signal: AbortSignal) => Promise<ApplyOutcome>,
-): Promise<ApplyOutcome> {
-  const bars = { read: new Progress('records read'), written: new Progress('records written') };
-  const stopping = new AbortController();
-  const stop = (): void => stopping.abort();
-  process.once('SIGINT', stop);
-  return work((phase, count) => bars[phase].show(count), stopping.signal).finally(() => {
-    process.off('SIGINT', stop);
-    bars.read.end();
-    bars.written.end();
-  });
 }
 
 /** `feeds test`: each record of a file as the feed reads it, or why it does not. */

@@ -5,9 +5,9 @@ import type { ImportOutcome, ImportRequest, ImportSummary, Recognized } from '..
 import { ProgramError } from '../errors.ts';
 import type { FormatName } from '../feeds/format-names.ts';
 import { sayOutcome } from './apply-text.ts';
-import { withStore } from './context.ts';
-import { Progress } from './progress.ts';
+import { loginName, withStore } from './context.ts';
 import { outputWriter, printJson, remark, warn } from './output.ts';
+import { withProgress } from './run-progress.ts';
 
 /** Options of `import`; commander has checked the choices. */
 export interface ImportOptions {
@@ -37,19 +37,25 @@ export async function importFile(file: string, options: ImportOptions, command: 
     await printLines(request);
     return;
   }
-  const outcome = await withStore(command, (store) => {
-    const bars = { read: new Progress('records read'), written: new Progress('records written') };
-    return applyImport(store, request, (found) => sayFormat(found, format), {
-      now: Date.now(),
+  const outcome = await withStore(command, (store, _config, audit) => {
+    const now = Date.now();
+    const how = {
+      now,
       dryRun: options.dryRun ?? false,
       beyondBrakes: options.yes ?? false,
       allowDecisions: options.allowDecisions ?? false,
       replace: options.replace ?? false,
-      progress: (phase, count) => bars[phase].show(count),
-    }).finally(() => {
-      bars.read.end();
-      bars.written.end();
-    });
+    };
+    const operator = { by: loginName(), via: 'cli', at: now, audit };
+    return withProgress((progress, signal) =>
+      applyImport(
+        store,
+        request,
+        (found) => sayFormat(found, format),
+        { ...how, progress, signal },
+        operator,
+      ),
+    );
   });
   if (options.json) printJson(outcome);
   else sayImport(outcome);

@@ -212,6 +212,7 @@ describe('schedules', () => {
   it('say that a feed is stale once it missed its runs', async () => {
     const { feed } = scripted([fleet(1)]);
     const never = healthOf(feed, await states.read('mdm'), at);
+    expect(never.remembered).not.toHaveProperty('cursor');
     expect([never.state, never.lagMs]).toEqual(['never run', null]);
     const remembered = { ...(await states.read('mdm')), lastSuccessAt: at };
     const stateAt = (minutes: number): string => healthOf(feed, remembered, at + minutes * 60_000).state;

@@ -1,8 +1,8 @@
 // Owns the promises of `easgate journal` and `easgate audit`: what they show, and what commands leave in the audit.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -178,6 +178,27 @@ describe('the audit', () => {
     expect(out.split('\n')[1]).toMatch(/ report_user +alice, cli +- +groups=\["staff"\] +-$/);
     await run('devices', 'set', 'PHONE1', '--compliant', 'false');
     expect((await run('audit', 'query')).out).toMatch(/ phone1, cli +- +compliant=false lastCheckIn=\S+Z /);
+  });
+
+  it('has imports and runs of feeds by hand, with their counts, unless they write nothing', async () => {
+    const file = join(folder, 'devices.csv');
+    writeFileSync(file, 'id,managed,compliant\nPHONE1,true,true\nPHONE2,true,true\n');
+    await run('import', file, '--source', 'mdm', '--dry-run');
+    await run('import', file, '--source', 'mdm');
+    writeFileSync(
+      join(folder, 'easgate.yaml'),
+      `${readFileSync(join(folder, 'easgate.yaml'), 'utf8')}\nfeeds: [{ name: daily, kind: files, path: ${file}, format: csv }]\n`,
+    );
+    await run('feeds', 'run', 'daily', '--dry-run');
+    await run('feeds', 'run', 'daily');
+    await run('feeds', 'confirm', 'daily');
+    const found = (await changes()).toReversed();
+    expect(found.map(({ operation, subject, via }) => [operation, subject, via])).toEqual([
+      ['import', 'mdm', 'cli'],
+      ['feed_run', 'daily', 'cli'],
+      ['feed_confirm', 'daily', 'cli'],
+    ]);
+    expect(found[0]).toMatchObject({ by: userInfo().username, after: { devices: { accepted: 2 } } });
   });
 
   it('has the life of the policy', async () => {

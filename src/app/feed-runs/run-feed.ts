@@ -4,6 +4,8 @@ import { FeedError } from '../../feeds/contract.ts';
 import type { FeedAdapter, FeedPart } from '../../feeds/contract.ts';
 import { applyLines } from '../apply-lines.ts';
 import type { ApplyOutcome } from '../apply-outcome.ts';
+import { auditedRun } from '../audited-run.ts';
+import type { Operator } from '../audited-run.ts';
 import type { Brakes } from '../brakes.ts';
 import type { FeedState, FeedStates } from './feed-state.ts';
 
@@ -62,6 +64,21 @@ export async function runFeed(
       await remember({ failures: before.failures + 1, error: failure(error) }).catch(() => undefined);
     throw error;
   }
+}
+
+/** Runs a feed once for an operator, with an entry in the audit. @throws like {@link runFeed} */
+export function runFeedByHand(
+  store: DirectoryStore,
+  states: FeedStates,
+  feed: Feed,
+  options: RunOptions,
+  operator: Operator,
+): Promise<ApplyOutcome> {
+  const { confirmed = false, dryRun = false, progress } = options;
+  const operation = confirmed ? 'feed_confirm' : 'feed_run';
+  return auditedRun(operator, { operation, source: feed.name, dryRun, progress }, (onProgress) =>
+    runFeed(store, states, feed, { ...options, progress: onProgress }),
+  );
 }
 
 interface Made {

@@ -27,7 +27,7 @@ export function backOff(failures: number, retryAfter: number | null, random = Ma
   return Math.max(longest * (0.5 + random() / 2), Math.min(retryAfter ?? 0, LONGEST_WAIT_MS));
 }
 
-/** How a feed is, for lists, metrics and warnings. */
+/** How a feed is, for lists, metrics and warnings. A cursor may hold a token of the source, and is none of it. */
 export interface FeedHealth {
   readonly name: string;
   readonly kind: string;
