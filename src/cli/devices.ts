@@ -12,7 +12,7 @@ import type { AccessDecision } from '../model/decision.ts';
 import { isWipe } from '../model/wipe.ts';
 import { loginName, withStore } from './context.ts';
 import { clearedText, decidedText, doubtText } from './decision-text.ts';
-import { print, printJson, warn } from './output.ts';
+import { print, printJson, printable, printableLines, warn } from './output.ts';
 import { parseMomentToCome, withIsoTimes } from './times.ts';
 
 /** Options of `allow`, `block` and `quarantine`. */
@@ -33,7 +33,7 @@ export function show(id: string, { json }: { readonly json?: true }, command: Co
   });
 }
 
-/** As YAML, which is readable and escapes control characters; unknown values are omitted. */
+/** As YAML, which is readable; unknown values are omitted. */
 function detailsText(details: DeviceDetails): string {
   const { key, decision, partnerships } = details;
   const wipes = [
@@ -42,12 +42,15 @@ function detailsText(details: DeviceDetails): string {
   ].flatMap(({ user, decision }) =>
     isWipe(decision) ? [`wipe: ${target(key, user)}: ${describeDecision(decision)}\n`] : [],
   );
-  return wipes.join('') + yamlText(details);
+  return printableLines(wipes.join('')) + yamlText(details);
 }
 
-/** A document for people: YAML with ISO times, without unknown values. */
-export function yamlText(document: object): string {
-  return stringify(withIsoTimes(document), (_key, value: unknown) => value ?? undefined, { lineWidth: 0 });
+/** A document for people: YAML with ISO times, without unknown values. YAML leaves some control characters as they are. */
+function yamlText(document: object): string {
+  const text = stringify(withIsoTimes(document), (_key, value: unknown) => value ?? undefined, {
+    lineWidth: 0,
+  });
+  return printableLines(text);
 }
 
 /** `devices allow`, `block` and `quarantine`. */
@@ -64,9 +67,9 @@ export function decideByHand(
     const decision = { action, owner, reason, decidedAt, expiresAt };
     const origin = { by: owner, via: 'cli', at: decidedAt };
     const result = await decide(store, { device, user }, decision, origin, audit);
-    for (const doubt of result.warnings) warn(doubtText(doubt));
+    for (const doubt of result.warnings) warn(printable(doubtText(doubt)));
     if (options.json) printJson(result);
-    else print(decidedText(result));
+    else print(printableLines(decidedText(result)));
   });
 }
 
@@ -80,7 +83,7 @@ export function clear(
     const origin = { by: loginName(), via: 'cli', at: Date.now() };
     const result = await clearDecision(store, { device, user }, { ...origin, force: force === true }, audit);
     if (json) printJson(result);
-    else print(clearedText(result));
+    else print(printableLines(clearedText(result)));
   });
 }
 

@@ -3,11 +3,11 @@ import { ProgramError } from '../errors.ts';
 import { parseSort } from '../app/listing.ts';
 import type { Listing, ListOrder } from '../app/listing.ts';
 import type { ExportLine } from '../app/export-lines.ts';
-import { csvText } from './csv.ts';
-import { print, printJson, remark } from './output.ts';
+import { csvHeader, csvRows } from './csv.ts';
+import { print, printJsonRows, remark } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
-import { isoTime, parseMomentPast, relativeTime } from './times.ts';
+import { isoTime, parseMomentPast, relativeTime, safeJson } from './times.ts';
 
 /** Options of every list. */
 export interface ListOptions {
@@ -76,15 +76,16 @@ export function printList<Row>(
 ): void {
   if (options.format === 'csv') {
     const titled = columns.map(({ title, cell }) => [title, (row: Row) => csvCell(cell(row))] as const);
-    print(csvText(titled, rows));
+    print(csvHeader(titled));
+    for (let at = 0; at < rows.length; at += CSV_ROWS) print(csvRows(titled, rows.slice(at, at + CSV_ROWS)));
     return;
   }
   if (options.format === 'ndjson') {
-    for (const line of lines(rows)) print(`${JSON.stringify(line)}\n`);
+    for (const line of lines(rows)) print(`${safeJson(line)}\n`);
     return;
   }
   if (options.json) {
-    printJson(rows);
+    printJsonRows(rows);
     return;
   }
   if (rows.length === 0) {
@@ -96,6 +97,9 @@ export function printList<Row>(
   if (rows.length < total) remark(`${rows.length} of ${total}`);
   if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
 }
+
+/** Rows that are written at once. */
+const CSV_ROWS = 1_000;
 
 /** A dash stands for nothing in a table. */
 function csvCell(cell: Cell): string | null {

@@ -1,6 +1,6 @@
 // Owns the output of commands: text and JSON, warnings, and colour, which is used only on a terminal (NO_COLOR turns it off).
 import { styleText } from 'node:util';
-import { jsonText } from './times.ts';
+import { jsonParts, jsonText } from './times.ts';
 
 /** The meaning of a coloured word. */
 export type Tone = 'good' | 'warning' | 'bad' | 'quiet' | 'heading';
@@ -28,6 +28,11 @@ export function printJson(document: unknown): void {
   process.stdout.write(jsonText(document));
 }
 
+/** Likewise, for a list, or (`head`) a document with a list as its last field: however many rows there are. */
+export function printJsonRows(rows: Iterable<unknown>, head: object | null = null, name = 'rows'): void {
+  for (const part of jsonParts(head, name, rows)) process.stdout.write(part);
+}
+
 /** Writes a warning to standard error; the command continues. */
 export function warn(text: string): void {
   const head = toned('warning', 'warning:', process.stderr);
@@ -42,6 +47,14 @@ export function remark(text: string): void {
 /** Replaces control characters: a phone chooses its names, which must not change what the terminal shows. */
 export function printable(text: string | null, missing = '?'): string {
   return text === null ? missing : text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+}
+
+/** Likewise, of a text of several lines. */
+export function printableLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => printable(line))
+    .join('\n');
 }
 
 /** A word for a shell: unchanged, or in quotes if necessary. */

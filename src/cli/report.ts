@@ -8,10 +8,11 @@ import type { Duplicate, NearMiss } from '../directory/read-model/model-pairs.ts
 import type { NamedCount, SeenCounts } from '../directory/read-model/model-reader.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { withStore } from './context.ts';
-import { csvText } from './csv.ts';
+import { csvHeader, csvRows } from './csv.ts';
+import type { CsvColumn } from './csv.ts';
 import { stateCell } from './inventory.ts';
 import { count, momentOf } from './list-options.ts';
-import { print, printJson, printable, remark } from './output.ts';
+import { print, printJsonRows, printable, remark } from './output.ts';
 import { Progress } from './progress.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
@@ -63,7 +64,7 @@ export function report(name: string, options: ReportOptions, command: Command): 
   });
 }
 
-type Csv<Row> = readonly (readonly [title: string, cell: (row: Row) => string | null])[];
+type Csv<Row> = readonly CsvColumn<Row>[];
 
 function printReport<Row>(
   { name, counts, rows }: Report<Row>,
@@ -76,7 +77,7 @@ function printReport<Row>(
     return;
   }
   if (json) {
-    printJson({ name, ...counts, rows: [...rows] });
+    printJsonRows(rows, { name, ...counts });
     return;
   }
   const most = limit === undefined ? DEFAULT_ROWS : count(limit, '--limit');
@@ -112,19 +113,15 @@ function countCells({ all, lastDay, lastWeek, lastMonth }: SeenCounts): string[]
 }
 
 function printCsv<Row>(columns: Csv<Row>, rows: Iterable<Row>): void {
+  print(csvHeader(columns));
   let part: Row[] = [];
-  let isFirst = true;
-  const write = (): void => {
-    const text = csvText(columns, part);
-    print(isFirst ? text : text.slice(text.indexOf('\n') + 1));
-    isFirst = false;
-    part = [];
-  };
   for (const row of rows) {
     part.push(row);
-    if (part.length === CSV_ROWS) write();
+    if (part.length < CSV_ROWS) continue;
+    print(csvRows(columns, part));
+    part = [];
   }
-  if (isFirst || part.length > 0) write();
+  print(csvRows(columns, part));
 }
 
 const seenText = (at: number | null): string => (at === null ? 'never' : relativeTime(at));
@@ -150,16 +147,29 @@ const PHONES: readonly Column<ModelRow>[] = [
 const EXCEPTION: readonly Column<ModelRow>[] = [
   {
     title: 'LET PASS',
-    cell: ({ decision }) => (decision === 'allow' ? 'this phone' : 'the user'),
+    cell: (row) => (passesByItself(row) ? 'this phone' : 'the user'),
   },
   {
     title: 'UNTIL',
     cell: (row) => {
-      const until = row.decision === 'allow' ? row.decisionExpiresAt : row.userDecisionExpiresAt;
+      const until = passesByItself(row) ? row.decisionExpiresAt : row.userDecisionExpiresAt;
       return until === null ? 'cleared' : isoTime(until);
     },
   },
 ];
+
+/** Whether the decision on the phone lets it pass, and not (any longer than that) the one on its user. */
+function passesByItself({
+  decision,
+  decisionExpiresAt,
+  userDecision,
+  userDecisionExpiresAt,
+}: ModelRow): boolean {
+  return (
+    decision === 'allow' &&
+    (userDecision !== 'allow' || (decisionExpiresAt ?? Infinity) >= (userDecisionExpiresAt ?? Infinity))
+  );
+}
 
 const PHONE_CSV: Csv<ModelRow> = [
   ['user', ({ user }) => user],

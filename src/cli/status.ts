@@ -37,14 +37,14 @@ export async function status({ watch, json }: StatusOptions, command: Command): 
   const client = clientOf(pidFile);
   try {
     if (json && !watch) {
-      printJson(await look(client, pidFile));
+      printJson(documentOf(await look(client, pidFile)));
       return;
     }
     let before = await look(client, pidFile);
     do {
       await pause(watch ? WATCH_MS : RATE_MS);
       const now = await look(client, pidFile);
-      if (json) printJson(now);
+      if (json) printJson(documentOf(now));
       else print((watch && process.stdout.isTTY ? CLEAR : '') + statusText(now, before));
       before = now;
     } while (watch);
@@ -74,6 +74,11 @@ function clientOf(pidFile: string): Client {
 
 /** A report, and its monotonic time in milliseconds. */
 type Look = GatewayStatus & { readonly takenAt: number };
+
+/** The monotonic time means nothing outside this process. */
+function documentOf({ takenAt: _takenAt, ...status }: Look): GatewayStatus {
+  return status;
+}
 
 async function look(client: Client, pidFile: string): Promise<Look> {
   try {

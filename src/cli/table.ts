@@ -36,7 +36,7 @@ export function fitTable<Row>(
 ): FittedTable {
   const cells = columns.map(({ cell }) => rows.map((row) => cell(row)));
   const natural = columns.map(({ title }, index) =>
-    Math.max(widthOf(title), ...(cells[index] ?? []).map((cell) => widthOf(textOf(cell)))),
+    (cells[index] ?? []).reduce((most, cell) => Math.max(most, widthOf(textOf(cell))), widthOf(title)),
   );
   const { shown, widths } = fit(columns, natural, width ?? Infinity);
   const line = (cellOf: (index: number) => Cell): string =>

@@ -71,7 +71,43 @@ export function withIsoTimes(document: unknown, name = ''): unknown {
   return Object.fromEntries(Object.entries(document).map(([key, value]) => [key, withIsoTimes(value, key)]));
 }
 
+/** Characters that JSON may hold as they are, and that change what a terminal shows: C1 controls, format characters, separators. */
+const UNSHOWN = /[\u007f-\u009f\u2028\u2029\p{Cf}]/gu;
+
+/** JSON in which every control character is escaped, since phones and feeds choose the texts in it. Absent texts stay absent. */
+export function safeJson(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replaceAll(UNSHOWN, (sign) =>
+    Array.from({ length: sign.length }, (_, at) => escaped(sign.charCodeAt(at))).join(''),
+  );
+}
+
+function escaped(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`;
+}
+
 /** The output of `--json`. */
 export function jsonText(document: unknown): string {
-  return `${JSON.stringify(withIsoTimes(document), null, 2)}\n`;
+  return `${safeJson(withIsoTimes(document), 2)}\n`;
 }
+
+/** Likewise, with a list as its last field, in parts: as one text, the rows of a large directory are longer than a text can be. */
+export function* jsonParts(head: object | null, name: string, rows: Iterable<unknown>): Generator<string> {
+  const [opening, closing, margin] =
+    head === null
+      ? ['[', ']\n', '  ']
+      : [safeJson(withIsoTimes({ ...head, [name]: [] }), 2).slice(0, -END_LENGTH), '  ]\n}\n', '    '];
+  let [text, isEmpty] = [opening, true];
+  for (const row of rows) {
+    text += `${isEmpty ? '' : ','}\n${margin}${safeJson(withIsoTimes(row), 2).replaceAll('\n', `\n${margin}`)}`;
+    isEmpty = false;
+    if (text.length < PART) continue;
+    yield text;
+    text = '';
+  }
+  yield text + (isEmpty ? closing.trimStart() : `\n${closing}`);
+}
+
+/** Of `]` and `}`, on two lines, at the end of a document. */
+const END_LENGTH = 3;
+/** Characters that are written at once. */
+const PART = 65_536;

@@ -15,7 +15,7 @@ import type { DecideOptions } from './devices.ts';
 import { stateCell } from './inventory.ts';
 import { count, momentOf, orderOf, printList, timeWriter } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
-import { print, printJson, printable, warn } from './output.ts';
+import { print, printJson, printable, printableLines, warn } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
 import { isoTime, parseMomentToCome } from './times.ts';
@@ -127,9 +127,9 @@ export function decideByHand(
     const decision = { action, owner, reason, decidedAt, expiresAt };
     const result = await decideUser(store, name, decision, { by: owner, via: 'cli', at: decidedAt }, audit);
     if (result.isUnknown)
-      warn(`no feed reports ${result.user} and nobody signed in with that name: is it right?`);
+      warn(`no feed reports ${printable(result.user)} and nobody signed in with that name: is it right?`);
     if (options.json) printJson(result);
-    else print(decidedUserText(result));
+    else print(printableLines(decidedUserText(result)));
   });
 }
 

@@ -8,7 +8,7 @@ import type { WipePlan } from '../app/wipe.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import { loginName, withStore } from './context.ts';
-import { print, printJson, printable } from './output.ts';
+import { print, printJson, printable, printableLines } from './output.ts';
 import { table } from './table.ts';
 import { isoTime } from './times.ts';
 
@@ -34,11 +34,11 @@ export function wipe(device: string, options: WipeOptions, command: Command): Pr
       accountOnly: accountOnly === true,
       allUsers: allUsers === true,
     });
-    if (!options.json) print(planText(plan));
+    if (!options.json) print(printableLines(planText(plan)));
     const confirmation = options.confirm ?? (await askForDevice(plan.device, options.json === true));
     const decision = await orderWipe(store, plan, { owner, via: 'cli', confirmation }, audit);
     if (options.json) printJson({ device: plan.device, user: plan.user, decision, replaced: plan.replaces });
-    else print(`${describeDecision(decision)}: ${target(plan.device, plan.user)}\n`);
+    else print(printableLines(`${describeDecision(decision)}: ${target(plan.device, plan.user)}\n`));
   });
 }
 

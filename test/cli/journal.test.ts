@@ -247,5 +247,16 @@ describe('the audit', () => {
     const { out } = await run('audit', 'query');
     expect(out).toContain('=HYPERLINK');
     expect(out).not.toContain('\u001b');
+    // CSI as one character (ECMA-48 8.3.16), and a change of the direction of text.
+    await run('devices', 'set', 'PHONE1', '--model', 'a\u009b2Jb\u202ec');
+    await run('devices', 'block', 'PHONE1', '--reason', 'a\u009b2Jb');
+    for (const words of [
+      ['devices', 'show', 'PHONE1'],
+      ['devices', 'show', 'PHONE1', '--json'],
+      ['devices', 'list', '--json'],
+      ['devices', 'allow', 'PHONE1'],
+      ['audit', 'export'],
+    ])
+      expect((await run(...words)).out).not.toMatch(/[\u0080-\u009f\u202e]/);
   });
 });

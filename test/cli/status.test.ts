@@ -52,6 +52,7 @@ describe('easgate status', () => {
     await until(async () => requests((found = await statusOf(config))) === 1, 'the request to be counted');
     expect(found).toMatchObject({ phase: 'serving', policy: { name: 'Contoso mail' } });
     expect(found.policy.hash).toMatch(/^[0-9a-f]{16}$/);
+    expect(found).not.toHaveProperty('takenAt');
     expect(found.warnings.join()).toContain('only reports');
     expect(found.workers.map((worker) => worker?.health)).toEqual([
       { store: true, mailServer: true },

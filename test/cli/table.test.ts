@@ -28,6 +28,11 @@ describe('a table', () => {
     });
   });
 
+  it('takes more rows than a function has arguments', () => {
+    const rows = Array.from({ length: 200_000 }, () => ({ id: 'a1', text: 'short', note: '-' }));
+    expect(fitTable(COLUMNS, rows, null).text.length).toBeGreaterThan(rows.length * 10);
+  });
+
   it('cuts the widest texts first, and never an id', () => {
     const { text, hidden } = fitTable(COLUMNS, ROWS, 30);
     expect(text).toBe('ID  TEXT          NOTE\na1  a text that…  a note that…\na2  short         -\n');

@@ -1,7 +1,14 @@
 // Owns the promises of times in commands: which forms are accepted, and that ISO is printed.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isoTime, parseMomentPast, parseMomentToCome, withIsoTimes } from '../../src/cli/times.ts';
+import {
+  isoTime,
+  jsonParts,
+  jsonText,
+  parseMomentPast,
+  parseMomentToCome,
+  withIsoTimes,
+} from '../../src/cli/times.ts';
 
 const NOW = Date.parse('2026-12-01T10:00:00Z');
 const DAY_MS = 86_400_000;
@@ -97,5 +104,30 @@ describe('times', () => {
       agentChanges: ['1970-01-01T00:00:00.001Z'],
       stateSince: null,
     });
+  });
+});
+
+describe('JSON', () => {
+  const rows = [{ seenAt: 0, names: ['a', 'b'], none: {} }, { seenAt: 86_400_000 }];
+
+  it.each([[[]], [rows.slice(0, 1)], [rows]])('in parts is the text of the whole document', (some) => {
+    const head = { name: 'blocked', total: { all: some.length } };
+    expect([...jsonParts(head, 'rows', some)].join('')).toBe(jsonText({ ...head, rows: some }));
+    expect([...jsonParts(null, '', some)].join('')).toBe(jsonText(some));
+  });
+
+  it('has parts of bounded length, however many rows there are', () => {
+    const many = Array.from({ length: 10_000 }, (_, index) => ({ index, text: 'x'.repeat(100) }));
+    const parts = [...jsonParts({}, 'rows', many)];
+    expect(Math.max(...parts.map(({ length }) => length))).toBeLessThan(70_000);
+    expect(JSON.parse(parts.join(''))).toEqual({ rows: many });
+  });
+
+  it('holds nothing that repaints a terminal', () => {
+    const text = '\u001b[2J \u009b2J \u202eabc \u{e0041} \u2028 plain äö 😀';
+    const written = jsonText({ text });
+    expect(written).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\u2028\u2029]/u);
+    expect(written).toContain('plain äö 😀');
+    expect(JSON.parse(written)).toEqual({ text });
   });
 });
