@@ -85,7 +85,7 @@ const ORDERS: Readonly<Record<PhoneReportName, ModelOrder>> = {
   inventory: { field: 'user', descending: false },
   blocked: { field: 'lastSeen', descending: true },
   stale: { field: 'lastSeen', descending: false },
-  exceptions: { field: 'decisionExpiresAt', descending: false },
+  exceptions: { field: 'exceptionExpiresAt', descending: false },
 };
 
 function filterOf(name: PhoneReportName, { now, unseenSince }: ReportQuestion): ModelFilter {

@@ -51,6 +51,13 @@ async function run(words: readonly string[], input = ''): Promise<Ended> {
   return { code, out, error };
 }
 
+describe('simulate', { timeout: 90_000 }, () => {
+  it('refuses a rank that is no number', async () => {
+    const words = ['simulate', '--policy', 'policy.yaml', '--rank', 'first'];
+    expect(await run(words)).toMatchObject({ code: 2, out: '', error: expect.stringContaining('--rank') });
+  });
+});
+
 describe('policy evaluate', { timeout: 90_000 }, () => {
   it('prints one verdict per line, and an error for a line that is not valid input', async () => {
     const lines = [

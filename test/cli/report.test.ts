@@ -109,6 +109,27 @@ describe('a report', () => {
     expect((await json('exceptions')).rows).toMatchObject([{ device: 'quiet4', decision: 'allow' }]);
   });
 
+  it('on exceptions has those that end first at the top, whether of a phone or of a user', async () => {
+    const store = new EmbeddedStore(join(folder, 'directory.db'));
+    const now = Date.now();
+    await store.decide(
+      { user: 'alice' as UserKey, device: null },
+      { ...decision('allow'), expiresAt: now + 3_600_000 },
+      BY_TEST,
+    );
+    await store.decide(
+      { user: null, device: 'applabc123' as DeviceKey },
+      { ...decision('allow'), expiresAt: null },
+      BY_TEST,
+    );
+    await store.close();
+    const devices = (await json('exceptions')).rows.map(({ device }) => device);
+    expect(new Set(devices.slice(0, 2))).toEqual(new Set(['before2', 'good1']));
+    expect(devices.slice(2)).toEqual(['quiet4', 'applabc123']);
+    // Its own decision has ended; that on alice has not.
+    expect((await run('exceptions')).out).toMatch(/before2 .* the user /);
+  });
+
   it('is a table with numbers before the rows', async () => {
     const { out, error } = await run('blocked', '--limit', '1');
     expect(out).toContain('blocked  2');

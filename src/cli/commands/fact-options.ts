@@ -56,3 +56,9 @@ export function yesOrNo(text: string): boolean | null {
   if (text === 'unknown') return null;
   throw new InvalidArgumentError('yes, no or unknown');
 }
+
+/** Reads a number from 1. @throws InvalidArgumentError */
+export function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('a number from 1');
+  return Number(text);
+}

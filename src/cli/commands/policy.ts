@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { CheckOptions } from '../policy.ts';
 import type { DiffOptions, PublishOptions } from '../policy-versions.ts';
-import { FACT_OPTIONS, yesOrNo } from './fact-options.ts';
+import { FACT_OPTIONS, wholeNumber, yesOrNo } from './fact-options.ts';
 import { addExamples } from './options.ts';
 
 /** Registers `policy` with its verbs, and `simulate`. */
@@ -170,7 +170,7 @@ function registerSimulate(program: Command): void {
     .option('--json', 'one JSON document');
   for (const { flag, text, kind } of FACT_OPTIONS) {
     if (kind === 'flag') simulate.option(flag, text, yesOrNo);
-    else if (kind === 'number') simulate.option(flag, text, Number);
+    else if (kind === 'number') simulate.option(flag, text, wholeNumber);
     else simulate.option(flag, text);
   }
   simulate.action(async (options: Record<string, unknown>) =>

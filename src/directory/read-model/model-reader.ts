@@ -28,6 +28,7 @@ export const MODEL_FIELDS = {
   lastCheckIn: 'last_check_in',
   stateSince: 'state_since',
   decisionExpiresAt: 'decision_expires',
+  exceptionExpiresAt: 'exception_expires',
 } as const;
 
 /** A field that rows can be ordered by. */

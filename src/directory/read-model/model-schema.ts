@@ -7,7 +7,7 @@ import { localOf } from './model-row.ts';
 import type { FreshRow, ModelRow } from './model-row.ts';
 
 /** `PRAGMA user_version` of a file with these tables. */
-export const MODEL_VERSION = 1;
+export const MODEL_VERSION = 2;
 
 /** Columns in the order of {@link valuesOf}. */
 export const COLUMNS = [
@@ -42,11 +42,16 @@ export const COLUMNS = [
 ] as const;
 
 /**
- * Tables and what a build needs of indices. `complete`: the file was built to its end. `words` are the different values of
+ * Tables and what a build needs of indices. `exception_expires`: when the decision ends that lets the phone pass, of two the
+ * later one; null = never. `complete`: the file was built to its end. `words` are the different values of
  * some columns: filters look for those that match.
  */
 export const TABLES = `
-  CREATE TABLE phones (id INTEGER PRIMARY KEY, ${COLUMNS.join(', ')}, state_since);
+  CREATE TABLE phones (id INTEGER PRIMARY KEY, ${COLUMNS.join(', ')}, state_since,
+    exception_expires GENERATED ALWAYS AS (CASE
+      WHEN decision = 'allow' AND user_decision = 'allow' THEN max(decision_expires, user_decision_expires)
+      WHEN decision = 'allow' THEN decision_expires
+      WHEN user_decision = 'allow' THEN user_decision_expires END));
   CREATE INDEX phones_by_device ON phones (device, user);
   CREATE TABLE users (id INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE, user_groups, decision, decision_expires);
   CREATE TABLE aliases (id INTEGER PRIMARY KEY, alias TEXT NOT NULL UNIQUE, user TEXT NOT NULL);
