@@ -4,7 +4,6 @@ import { ProgramError } from '../errors.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin, ManualDecision } from '../model/decision.ts';
-import { allDevices } from './entries.ts';
 import { parseUser } from './names.ts';
 
 /** A decision that was written. */
@@ -97,6 +96,8 @@ async function replace(
 }
 
 async function namesSeen(store: DirectoryStore): Promise<UserKey[]> {
-  const entries = await allDevices(store);
-  return [...new Set(entries.flatMap(({ partnerships }) => partnerships.map(({ user }) => user)))];
+  const names = new Set<UserKey>();
+  for await (const part of store.scanDevices())
+    for (const { partnerships } of part) for (const { user } of partnerships) names.add(user);
+  return [...names];
 }

@@ -20,8 +20,6 @@ export interface DeviceRun {
 
 /** Devices of one run. */
 export class RunDevices {
-  /** Records of devices that were read. */
-  read = 0;
   joined = 0;
   notJoined = 0;
   readonly firstNotJoined: NotJoined[] = [];
@@ -59,7 +57,6 @@ export class RunDevices {
   }
 
   async add(line: DeviceLine): Promise<void> {
-    this.read++;
     if (line.id === null) await this.nameless.add(line);
     else for (const key of [line.id, ...line.otherIds]) await this.put(line, key as DeviceKey);
   }

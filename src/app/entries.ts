@@ -64,7 +64,8 @@ export function storedDecisions(entries: readonly DeviceEntry[]): StoredDecision
 
 /** Every decision, also those on users. */
 export async function everyDecision(store: DirectoryStore): Promise<StoredDecision[]> {
-  const found = storedDecisions(await allDevices(store));
+  const found: StoredDecision[] = [];
+  for await (const part of store.scanDevices()) found.push(...storedDecisions(part));
   for await (const part of store.scanUsers())
     for (const { key, decided } of part)
       if (decided.decision !== null) found.push({ device: null, user: key, decision: decided.decision });

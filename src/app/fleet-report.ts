@@ -11,16 +11,10 @@ import type {
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { groupsIn } from '../directory/read-model/model-schema.ts';
 import { everyPhone } from './phone-list.ts';
+import { NamedCounts, addSeen, newCounts } from './seen-counts.ts';
 
-/** Reports that list phones. */
-export const PHONE_REPORTS = ['inventory', 'blocked', 'stale', 'exceptions'] as const;
-/** Reports that list pairs of devices. */
-export const PAIR_REPORTS = ['duplicates', 'near-misses'] as const;
-
-/** A report that lists phones. */
-export type PhoneReportName = (typeof PHONE_REPORTS)[number];
-/** A report that lists pairs. */
-export type PairReportName = (typeof PAIR_REPORTS)[number];
+/** A report that lists phones; others list pairs of devices. */
+export type PhoneReportName = 'inventory' | 'blocked' | 'stale' | 'exceptions';
 
 /** Numbers of a report: 100 of each kind at most, the most first. */
 export interface ReportCounts {
@@ -40,7 +34,6 @@ export interface Report<Row> {
 
 /** Most pairs of one report. */
 const MAX_PAIRS = 100_000;
-const DAY_MS = 86_400_000;
 
 /** What a report is asked for. Times: milliseconds since the epoch. */
 export interface ReportQuestion {
@@ -102,52 +95,17 @@ interface Pair {
   readonly lastSeen: number | null;
 }
 
-interface Counted {
-  all: number;
-  lastDay: number;
-  lastWeek: number;
-  lastMonth: number;
-}
-
 function countPairs(rows: readonly Pair[], now: number): ReportCounts {
-  const total: Counted = newCounts();
-  const reasons = new Map<string | null, Counted>();
-  const groups = new Map<string | null, Counted>();
-  const models = new Map<string | null, Counted>();
-  for (const row of rows) {
-    const named = groupsIn(row.groups) ?? [];
-    const counters = [
-      total,
-      countOf(reasons, row.reason),
-      countOf(models, row.model),
-      ...(named.length === 0 ? [null] : named).map((group) => countOf(groups, group)),
-    ];
-    for (const counter of counters) add(counter, row.lastSeen, now);
+  const total = newCounts();
+  const reasons = new NamedCounts<string | null>();
+  const groups = new NamedCounts<string | null>();
+  const models = new NamedCounts<string | null>();
+  for (const { reason, model, groups: stored, lastSeen } of rows) {
+    const named = groupsIn(stored) ?? [];
+    addSeen(total, lastSeen, now);
+    reasons.add(reason, lastSeen, now);
+    models.add(model, lastSeen, now);
+    for (const group of named.length === 0 ? [null] : named) groups.add(group, lastSeen, now);
   }
-  return { total, byReason: listed(reasons), byGroup: listed(groups), byModel: listed(models) };
-}
-
-function newCounts(): Counted {
-  return { all: 0, lastDay: 0, lastWeek: 0, lastMonth: 0 };
-}
-
-function countOf(counts: Map<string | null, Counted>, name: string | null): Counted {
-  let count = counts.get(name);
-  if (count === undefined) counts.set(name, (count = newCounts()));
-  return count;
-}
-
-function add(count: Counted, lastSeen: number | null, now: number): void {
-  const age = lastSeen === null ? Infinity : now - lastSeen;
-  count.all++;
-  if (age <= DAY_MS) count.lastDay++;
-  if (age <= 7 * DAY_MS) count.lastWeek++;
-  if (age <= 30 * DAY_MS) count.lastMonth++;
-}
-
-function listed(counts: ReadonlyMap<string | null, Counted>): NamedCount[] {
-  return [...counts]
-    .map(([name, phones]) => ({ name, phones }))
-    .sort((a, b) => b.phones.all - a.phones.all || ((a.name ?? '') < (b.name ?? '') ? -1 : 1))
-    .slice(0, 100);
+  return { total, byReason: reasons.listed(), byGroup: groups.listed(), byModel: models.listed() };
 }

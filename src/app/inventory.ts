@@ -82,7 +82,7 @@ export async function listInventory(
 }
 
 /** All rows, in the order of device and user; `user` null = all users, else every name that may be this user. */
-export async function collect(store: DirectoryStore, user: UserKey | null): Promise<InventoryRow[]> {
+async function collect(store: DirectoryStore, user: UserKey | null): Promise<InventoryRow[]> {
   const rows = (await allDevices(store)).flatMap((entry) => rowsOf(store, entry, user));
   return rows.sort((a, b) => compare(a.device, b.device) || compare(a.user ?? '', b.user ?? ''));
 }
@@ -254,6 +254,9 @@ export async function showDevice(store: DirectoryStore, id: string): Promise<Dev
 
 /** The error for an unknown device, with suggestions. */
 export async function deviceNotFound(store: DirectoryStore, key: DeviceKey): Promise<ProgramError> {
-  const known = new Set((await collect(store, null)).map(({ device }) => device));
+  const known = new Set<DeviceKey>();
+  for await (const part of store.scanDevices())
+    for (const entry of part)
+      if (entry.partnerships.length > 0 || deviceListing(entry) !== null) known.add(entry.key);
   return new ProgramError('EASGATE_NOT_FOUND', `no device ${key}${nearText(key, key.slice(0, 6), known)}`);
 }

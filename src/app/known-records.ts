@@ -18,13 +18,9 @@ export interface KnownDevice {
   readonly effective: string | null;
 }
 
-/** How a record without an id was joined. */
-export type JoinedBy = 'serial' | 'udid' | 'imei' | 'owner and model';
-
 /** The device of a record; `isClaim`: the join rests on what the phone says of itself. */
 export interface Join {
   readonly key: DeviceKey;
-  readonly by: JoinedBy;
   readonly isClaim: boolean;
 }
 
@@ -85,14 +81,14 @@ export class KnownRecords {
   joinOf(line: DeviceLine): Join | null {
     const { idFromSerial, serialNumber, udid, imei, model } = line;
     if (idFromSerial !== null && this.devices.has(idFromSerial as DeviceKey))
-      return { key: idFromSerial as DeviceKey, by: 'serial', isClaim: false };
+      return { key: idFromSerial as DeviceKey, isClaim: false };
     const bySerial = one(this.bySerial, serialNumber);
-    if (bySerial !== null) return { key: bySerial, by: 'serial', isClaim: false };
+    if (bySerial !== null) return { key: bySerial, isClaim: false };
     const byUdid = one(this.byUdid, udid);
-    if (byUdid !== null) return { key: byUdid, by: 'udid', isClaim: false };
+    if (byUdid !== null) return { key: byUdid, isClaim: false };
     if (!refuses(line)) return null;
     const byImei = one(this.byImei, imei);
-    if (byImei !== null) return { key: byImei, by: 'imei', isClaim: true };
+    if (byImei !== null) return { key: byImei, isClaim: true };
     if (model === null) return null;
     const found = new Set(
       line.ownerNames
@@ -100,9 +96,7 @@ export class KnownRecords {
         .filter((key) => key !== undefined),
     );
     const [key] = found;
-    return found.size === 1 && key !== undefined && key !== SEVERAL
-      ? { key, by: 'owner and model', isClaim: true }
-      : null;
+    return found.size === 1 && key !== undefined && key !== SEVERAL ? { key, isClaim: true } : null;
   }
 
   /** Devices that a line could belong to: of its owner, or with one of its names. */

@@ -4,8 +4,10 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
 import { decideAccess } from '../policy/access.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import type { SeenCounts } from '../directory/read-model/model-reader.ts';
 import { fleet } from './fleet.ts';
 import type { FleetMember, OnProgress } from './fleet.ts';
+import { NamedCounts, addSeen, newCounts } from './seen-counts.ts';
 
 /** One phone that the two policies decide differently on. */
 export interface ChangedPhone {
@@ -27,53 +29,34 @@ export interface Decided {
   readonly rule: string;
 }
 
-/** Phones by how lately they were seen. */
-export interface ActiveCounts {
-  readonly all: number;
-  readonly lastDay: number;
-  readonly lastWeek: number;
-  readonly lastMonth: number;
-}
-
 /** A group of changed phones. */
 export interface DiffCount {
   readonly name: string;
-  readonly phones: ActiveCounts;
+  readonly phones: SeenCounts;
 }
 
 /** What a change of the policy would do. */
 export interface PolicyDiff {
   readonly compared: number;
   /** Phones that pass now and would not. */
-  readonly keptOut: ActiveCounts;
+  readonly keptOut: SeenCounts;
   /** Phones that do not pass now and would. */
-  readonly letIn: ActiveCounts;
+  readonly letIn: SeenCounts;
   /** Phones that are kept out by both, in another way. */
-  readonly otherwise: ActiveCounts;
-  /** Of the phones that are kept out newly: by reason, by group, by model; the most first, {@link MAX_COUNTS} at most. */
+  readonly otherwise: SeenCounts;
+  /** Of the phones that are kept out newly: by reason, by group, by model; the most first, 100 of each at most. */
   readonly byReason: readonly DiffCount[];
   readonly byGroup: readonly DiffCount[];
   readonly byModel: readonly DiffCount[];
-  /** The phones that change, the last seen first; {@link MAX_ROWS} at most. */
+  /** The phones that change, the last seen first; of more than {@link MAX_ROWS} those that were compared first. */
   readonly phones: readonly ChangedPhone[];
   /** There are more than are listed. */
   readonly isCut: boolean;
 }
 
-const MAX_COUNTS = 100;
 const MAX_ROWS = 100_000;
-const DAY_MS = 86_400_000;
 
-interface Count {
-  all: number;
-  lastDay: number;
-  lastWeek: number;
-  lastMonth: number;
-}
-
-const newCount = (): Count => ({ all: 0, lastDay: 0, lastWeek: 0, lastMonth: 0 });
-
-/** Compares two policies on every partnership at `now`, milliseconds since the epoch. `enforced`: the documents as if they did not only report. */
+/** Compares two policies on every partnership at `now`, milliseconds since the epoch. */
 export async function diffPolicies(
   store: DirectoryStore,
   before: CompiledPolicy,
@@ -88,16 +71,16 @@ export async function diffPolicies(
   return diff.result();
 }
 
-/** What a policy would keep out, if it were enforced: the comparison with one that lets everybody pass is not made. */
+/** The numbers and phones of one comparison. */
 class Diff {
   private readonly now: number;
   private compared = 0;
-  private readonly keptOut = newCount();
-  private readonly letIn = newCount();
-  private readonly otherwise = newCount();
-  private readonly byReason = new Map<string, Count>();
-  private readonly byGroup = new Map<string, Count>();
-  private readonly byModel = new Map<string, Count>();
+  private readonly keptOut = newCounts();
+  private readonly letIn = newCounts();
+  private readonly otherwise = newCounts();
+  private readonly byReason = new NamedCounts<string>();
+  private readonly byGroup = new NamedCounts<string>();
+  private readonly byModel = new NamedCounts<string>();
   private readonly phones: ChangedPhone[] = [];
   private isCut = false;
 
@@ -111,13 +94,14 @@ class Diff {
     const { lastSeen } = member.partnership;
     const [passes, passed] = [after.action === 'allow', before.action === 'allow'];
     if (passes && passed) return;
-    this.count(passed ? this.keptOut : passes ? this.letIn : this.otherwise, lastSeen);
+    const { now } = this;
+    addSeen(passed ? this.keptOut : passes ? this.letIn : this.otherwise, lastSeen, now);
     const phone = phoneOf(member, before, after);
     if (passed && !passes) {
-      this.count(counted(this.byReason, after.reason), lastSeen);
-      this.count(counted(this.byModel, phone.model ?? 'unknown'), lastSeen);
+      this.byReason.add(after.reason, lastSeen, now);
+      this.byModel.add(phone.model ?? 'unknown', lastSeen, now);
       for (const group of phone.groups.length === 0 ? ['none'] : phone.groups)
-        this.count(counted(this.byGroup, group), lastSeen);
+        this.byGroup.add(group, lastSeen, now);
     }
     if (this.phones.length < MAX_ROWS) this.phones.push(phone);
     else this.isCut = true;
@@ -130,20 +114,12 @@ class Diff {
       keptOut,
       letIn,
       otherwise,
-      byReason: listed(this.byReason),
-      byGroup: listed(this.byGroup),
-      byModel: listed(this.byModel),
+      byReason: this.byReason.listed(),
+      byGroup: this.byGroup.listed(),
+      byModel: this.byModel.listed(),
       phones: this.phones.sort((a, b) => b.lastSeen - a.lastSeen),
       isCut,
     };
-  }
-
-  private count(into: Count, lastSeen: number): void {
-    const age = this.now - lastSeen;
-    into.all++;
-    if (age <= DAY_MS) into.lastDay++;
-    if (age <= 7 * DAY_MS) into.lastWeek++;
-    if (age <= 30 * DAY_MS) into.lastMonth++;
   }
 }
 
@@ -162,17 +138,4 @@ function phoneOf(member: FleetMember, before: Verdict, after: Verdict): ChangedP
 
 function decidedOf({ action, reason, rule }: Verdict): Decided {
   return { action, reason, rule };
-}
-
-function counted(counts: Map<string, Count>, name: string): Count {
-  let count = counts.get(name);
-  if (count === undefined) counts.set(name, (count = newCount()));
-  return count;
-}
-
-function listed(counts: ReadonlyMap<string, Count>): DiffCount[] {
-  return [...counts]
-    .map(([name, phones]) => ({ name, phones }))
-    .sort((a, b) => b.phones.all - a.phones.all || (a.name < b.name ? -1 : 1))
-    .slice(0, MAX_COUNTS);
 }

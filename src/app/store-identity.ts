@@ -9,7 +9,7 @@ import { readMemory, writeMemory } from '../directory/store-memory.ts';
 import type { StoreMemory } from '../directory/store-memory.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import { ProgramError } from '../errors.ts';
-import { allDevices, storedDecisions } from './entries.ts';
+import { everyDecision } from './entries.ts';
 import { isOpenWipe, isStandingWipe } from '../model/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { DecisionOrigin } from '../model/decision.ts';
@@ -135,7 +135,7 @@ async function replace({ keeper, found, memory }: StoreLook, identity: StoreIden
 export async function suspendedWipes(
   store: DirectoryStore,
 ): Promise<readonly { readonly device: DeviceKey; readonly user: UserKey | null }[]> {
-  return storedDecisions(await allDevices(store))
+  return (await everyDecision(store))
     .filter(({ decision }) => isOpenWipe(decision) && !isStandingWipe(decision))
     .flatMap(({ device, user }) => (device === null ? [] : [{ device, user }]));
 }

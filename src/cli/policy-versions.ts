@@ -1,7 +1,7 @@
 // Owns the work of `easgate policy diff`, `publish`, `history`, `rollback`, `shadow` and `promote`, and of `report would-block`.
 import type { Command } from 'commander';
 import { diffPolicies } from '../app/policy-diff.ts';
-import type { ActiveCounts, ChangedPhone, DiffCount, PolicyDiff } from '../app/policy-diff.ts';
+import type { ChangedPhone, DiffCount, PolicyDiff } from '../app/policy-diff.ts';
 import {
   addVersion,
   compiledVersion,
@@ -30,6 +30,7 @@ import { print, printJson, printable, warn } from './output.ts';
 import { openPolicy } from './policy-file.ts';
 import { Progress } from './progress.ts';
 import { askStatus } from './status.ts';
+import { SEEN_TITLES, countCells } from './report.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 import { isoTime, relativeTime } from './times.ts';
@@ -325,7 +326,7 @@ function countsText({ compared, keptOut, letIn, otherwise }: PolicyDiff): string
   return (
     `${compared} phones compared\n\n` +
     table(
-      ['', 'ALL', 'SEEN 1D', 'SEEN 7D', 'SEEN 30D'],
+      ['', ...SEEN_TITLES],
       [
         ['kept out newly', ...countCells(keptOut)],
         ['let in newly', ...countCells(letIn)],
@@ -336,16 +337,12 @@ function countsText({ compared, keptOut, letIn, otherwise }: PolicyDiff): string
   );
 }
 
-function countCells({ all, lastDay, lastWeek, lastMonth }: ActiveCounts): string[] {
-  return [all, lastDay, lastWeek, lastMonth].map(String);
-}
-
 function diffText(found: PolicyDiff, limit: number): string {
   const group = (title: string, counts: readonly DiffCount[]): string =>
     counts.length === 0
       ? ''
       : `${table(
-          [title, 'ALL', 'SEEN 1D', 'SEEN 7D', 'SEEN 30D'],
+          [title, ...SEEN_TITLES],
           counts.slice(0, limit).map(({ name, phones }) => [printable(name), ...countCells(phones)]),
         )}\n`;
   const shown = found.phones.slice(0, limit);

@@ -90,12 +90,12 @@ function printReport<Row>(
     named.length === 0
       ? ''
       : `${table(
-          [title, ...SEEN],
+          [title, ...SEEN_TITLES],
           named.slice(0, most).map(({ name: of, phones }) => [printable(of, 'none'), ...countCells(phones)]),
         )}\n`;
   const { total } = counts;
   print(
-    `${table(['', ...SEEN], [[name, ...countCells(total)]])}\n` +
+    `${table(['', ...SEEN_TITLES], [[name, ...countCells(total)]])}\n` +
       (total.all === 0
         ? ''
         : group('BY REASON', counts.byReason) +
@@ -106,9 +106,11 @@ function printReport<Row>(
   if (total.all > shown.length) remark(`${shown.length} of ${total.all}: --limit, --csv or --json`);
 }
 
-const SEEN = ['ALL', 'SEEN 1D', 'SEEN 7D', 'SEEN 30D'];
+/** Titles of {@link countCells}. */
+export const SEEN_TITLES = ['ALL', 'SEEN 1D', 'SEEN 7D', 'SEEN 30D'];
 
-function countCells({ all, lastDay, lastWeek, lastMonth }: SeenCounts): string[] {
+/** Numbers of phones by how lately they were seen. */
+export function countCells({ all, lastDay, lastWeek, lastMonth }: SeenCounts): string[] {
   return [all, lastDay, lastWeek, lastMonth].map(String);
 }
 

@@ -1,5 +1,6 @@
 // Owns the definitions of `easgate journal` and `easgate audit`.
 import type { Command } from 'commander';
+import type { StreamName } from '../../journal/journal-store.ts';
 import { EVENT_MEANINGS, OPERATION_MEANINGS } from '../../model/event-names.ts';
 import type { JournalOptions } from '../journal.ts';
 import { addExamples, words } from './options.ts';
@@ -10,14 +11,7 @@ export function registerJournal(program: Command): void {
     .command('journal')
     .description('what happened to phones: refusals, changed verdicts, wipes, loops, odd clients');
   addExamples(
-    addJournalFilters(journal.command('query').description('the newest events'))
-      .option('--limit <number>', 'at most so many rows', '50')
-      .option('--relative', 'times as lengths from now, 3d ago')
-      .option('--json', 'one JSON document, with ISO times')
-      .option('--csv', 'CSV')
-      .action(async (options: JournalOptions, command: Command) =>
-        (await import('../journal.ts')).query('journal', options, command),
-      ),
+    addQuery('journal', addJournalFilters(journal.command('query').description('the newest events'))),
     ['journal query --device OLDPHONE2', 'the history of one phone'],
     ['journal query --user alice --since 7d', ''],
     ['journal query --kind device_shared,device_respelled --since 1d', 'who may be somebody else'],
@@ -32,14 +26,12 @@ export function registerJournal(program: Command): void {
     ['journal follow --kind wipe_told,wipe_acknowledged,wipe_failed', 'what wipes come to'],
   );
   addExamples(
-    addJournalFilters(
-      journal.command('export').description('all events, the newest first, one JSON object a line'),
-    )
-      .option('--limit <number>', 'at most so many')
-      .option('--csv', 'CSV instead')
-      .action(async (options: JournalOptions, command: Command) =>
-        (await import('../journal.ts')).exportEntries('journal', options, command),
+    addExport(
+      'journal',
+      addJournalFilters(
+        journal.command('export').description('all events, the newest first, one JSON object a line'),
       ),
+    ),
     ['journal export --since 2026-11-01 --until 2026-12-01 --csv > november.csv', ''],
   );
   addExamples(journal, ['journal query --user alice', ''], ['journal follow', '']);
@@ -49,30 +41,44 @@ export function registerJournal(program: Command): void {
 function registerAudit(program: Command): void {
   const audit = program.command('audit').description('who changed what: decisions, policy, directory');
   addExamples(
-    addAuditFilters(audit.command('query').description('the newest changes, with before and after'))
-      .option('--limit <number>', 'at most so many rows', '50')
-      .option('--relative', 'times as lengths from now, 3d ago')
-      .option('--json', 'one JSON document, with ISO times')
-      .option('--csv', 'CSV')
-      .action(async (options: JournalOptions, command: Command) =>
-        (await import('../journal.ts')).query('audit', options, command),
-      ),
+    addQuery(
+      'audit',
+      addAuditFilters(audit.command('query').description('the newest changes, with before and after')),
+    ),
     ['audit query --since 1d', 'what was changed today'],
     ['audit query --device OLDPHONE2 --json', 'who decided on a phone'],
     ['audit query --operation policy_publish,policy_rollback', 'the life of the policy'],
   );
   addExamples(
-    addAuditFilters(
-      audit.command('export').description('all changes, the newest first, one JSON object a line'),
-    )
-      .option('--limit <number>', 'at most so many')
-      .option('--csv', 'CSV instead')
-      .action(async (options: JournalOptions, command: Command) =>
-        (await import('../journal.ts')).exportEntries('audit', options, command),
+    addExport(
+      'audit',
+      addAuditFilters(
+        audit.command('export').description('all changes, the newest first, one JSON object a line'),
       ),
+    ),
     ['audit export > audit.ndjson', ''],
   );
   addExamples(audit, ['audit query --by carol', '']);
+}
+
+function addQuery(stream: StreamName, command: Command): Command {
+  return command
+    .option('--limit <number>', 'at most so many rows', '50')
+    .option('--relative', 'times as lengths from now, 3d ago')
+    .option('--json', 'one JSON document, with ISO times')
+    .option('--csv', 'CSV')
+    .action(async (options: JournalOptions, verb: Command) =>
+      (await import('../journal.ts')).query(stream, options, verb),
+    );
+}
+
+function addExport(stream: StreamName, command: Command): Command {
+  return command
+    .option('--limit <number>', 'at most so many')
+    .option('--csv', 'CSV instead')
+    .action(async (options: JournalOptions, verb: Command) =>
+      (await import('../journal.ts')).exportEntries(stream, options, verb),
+    );
 }
 
 function addJournalFilters(command: Command): Command {
