@@ -251,9 +251,12 @@ class Primary {
 
   private async replaceWorkers(config: Config, source: ConfigSource): Promise<void> {
     const health = await this.openHealth(config);
+    const { policy } = this;
     try {
       await this.supervisor?.reload(this.plan(config, source));
     } catch (error) {
+      // The workers decide by the old one.
+      this.policy = policy;
       await health?.close();
       throw error;
     }

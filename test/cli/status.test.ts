@@ -1,5 +1,8 @@
 // Owns the promises of `easgate status`: what is shown of a running gateway, and what when none runs.
+import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -72,6 +75,30 @@ describe('easgate status', () => {
     const { code, error } = await runInProcess('status', '--config', elsewhere);
     expect(code).toBe(1);
     expect(error).toContain('EASGATE_NOT_RUNNING');
+  });
+});
+
+describe('easgate status after a reload that failed', () => {
+  it('shows the policy that the workers still decide by', async () => {
+    const running = await startGatewayProcess(CONFIG, {
+      'policy.yaml': POLICY,
+      'other.yaml': 'name: another\n',
+    });
+    onTestFinished(async () => {
+      await running.stop();
+    });
+    const taken = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    running.configure(CONFIG.replace('port: 0', `port: ${port}`).replace('policy.yaml', 'other.yaml'));
+    running.child.kill('SIGHUP');
+    await until(() => running.out().includes('EASGATE_RELOAD_FAILED'), 'the refusal');
+    const { policy } = await statusOf(join(running.folder, 'easgate.yaml'));
+    expect(policy).toMatchObject({
+      name: 'Contoso mail',
+      file: expect.stringMatching(/\/policy\.yaml$/),
+    });
   });
 });
 
