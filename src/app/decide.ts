@@ -43,16 +43,17 @@ export async function decide(
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
   const seen = await acquaintanceOf(store, device);
-  const { replaced, replicated } = await write(store, device, user, decision, origin);
-  await audit.record({
-    ...origin,
-    operation: 'decide',
-    device,
-    user,
-    before: decidedBefore(replaced),
-    after: decision,
-    comment: decision.reason,
-  });
+  const { replaced, replicated } = await write(store, device, user, decision, origin, (before) =>
+    audit.record({
+      ...origin,
+      operation: 'decide',
+      device,
+      user,
+      before: decidedBefore(before),
+      after: decision,
+      comment: decision.reason,
+    }),
+  );
   return {
     device,
     user,
@@ -84,8 +85,12 @@ export async function clearDecision(
 ): Promise<ClearResult> {
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
-  const cleared = await clear(store, device, user, force, origin);
-  if (cleared.length > 0)
-    await audit.record({ ...origin, operation: 'clear', device, user, before: decidedBefore(cleared) });
+  const cleared: Decided[] = [];
+  try {
+    await clear(store, device, user, force, origin, (one) => cleared.push(one));
+  } finally {
+    if (cleared.length > 0)
+      await audit.record({ ...origin, operation: 'clear', device, user, before: decidedBefore(cleared) });
+  }
   return { device, user, cleared, left: await decidedOn(store, device) };
 }

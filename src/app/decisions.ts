@@ -85,10 +85,15 @@ export async function write(
   user: UserKey | null,
   decision: AccessDecision,
   origin: DecisionOrigin,
+  onWritten: OnWritten,
 ): Promise<Overwritten> {
   await refuseOverWipe(store, device, user);
-  return overwrite(store, device, user, await storedDecisions(store, device, user), decision, origin);
+  const before = await storedDecisions(store, device, user);
+  return overwrite(store, device, user, before, decision, origin, onWritten);
 }
+
+/** Called once a decision stands, with those that it takes the place of, which may fail to be taken away. */
+export type OnWritten = (replaced: readonly Decided[]) => Promise<void>;
 
 /** Like {@link write}, for decisions that were read before. */
 export async function overwrite(
@@ -98,16 +103,18 @@ export async function overwrite(
   before: readonly Decided[],
   decision: ManualDecision,
   origin: DecisionOrigin,
+  onWritten: OnWritten,
 ): Promise<Overwritten> {
   const own = before.find((stored) => stored.user === user)?.decision ?? null;
   const replicated = await replace(store, device, user, own, decision, origin);
+  await onWritten(before);
   for (const other of before)
     if (other.user !== user) await replace(store, device, other.user, other.decision, null, origin);
   return { replaced: before, replicated };
 }
 
 /**
- * Clears decisions and returns them; none = there were none. A wipe that the device acknowledged is cleared only with `force`.
+ * Clears decisions; `onCleared` is called with each. A wipe that the device acknowledged is cleared only with `force`.
  * @throws ProgramError
  */
 export async function clear(
@@ -116,13 +123,16 @@ export async function clear(
   user: UserKey | null,
   force: boolean,
   origin: DecisionOrigin,
-): Promise<readonly Decided[]> {
+  onCleared: (decided: Decided) => void,
+): Promise<void> {
   const before = await storedDecisions(store, device, user);
   for (const { user: name, decision } of before)
     if (!force && isWipe(decision) && !isOpenWipe(decision))
       throw new WipeInTheWay(device, { user: name, decision });
-  for (const { user: name, decision } of before) await replace(store, device, name, decision, null, origin);
-  return before;
+  for (const one of before) {
+    await replace(store, device, one.user, one.decision, null, origin);
+    onCleared(one);
+  }
 }
 
 /**

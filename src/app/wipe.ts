@@ -118,16 +118,17 @@ export async function orderWipe(
     },
   };
   const origin = { by: owner, via, at: now };
-  await overwrite(store, device, user, replaces, decision, origin);
-  await audit.record({
-    ...origin,
-    operation: 'wipe',
-    device,
-    user,
-    before: decidedBefore(replaces),
-    after: decision,
-    comment: reason,
-  });
+  await overwrite(store, device, user, replaces, decision, origin, (before) =>
+    audit.record({
+      ...origin,
+      operation: 'wipe',
+      device,
+      user,
+      before: decidedBefore(before),
+      after: decision,
+      comment: reason,
+    }),
+  );
   return decision;
 }
 

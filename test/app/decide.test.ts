@@ -5,9 +5,11 @@ import { WipeInTheWay } from '../../src/app/decisions.ts';
 import { explainAccess } from '../../src/app/explain.ts';
 import { orderWipe, planWipe } from '../../src/app/wipe.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { UserKey } from '../../src/identity/keys.ts';
+import type { AuditedChange } from '../../src/journal/audit-log.ts';
 import { NOW, openOffice } from './office.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
-import { BY_TEST, UNAUDITED, decision } from '../support/servers/directory-records.ts';
+import { BY_TEST, UNAUDITED, decision, userReport } from '../support/servers/directory-records.ts';
 
 let store: DirectoryStore;
 beforeEach(async () => {
@@ -15,7 +17,43 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
+/** Writes decisions on two names that then turn out to be one user. */
+async function decideOnTwoNames(): Promise<void> {
+  const [alice, smith] = ['alice@contoso.com', 'a.smith@contoso.com'] as UserKey[];
+  for (const user of [alice, smith])
+    await decide(store, { device: 'good1', user }, decision('block'), BY_TEST, UNAUDITED);
+  await store.putUsers([userReport(alice as UserKey, { aliases: [smith as UserKey] })]);
+}
+
+/** The store, as if the second decision to be replaced had been changed meanwhile. */
+function withChangeAtSecond(): DirectoryStore {
+  const refusing = Object.create(store) as DirectoryStore;
+  let calls = 0;
+  refusing.replaceDecision = async (...words) => (++calls === 1 ? store.replaceDecision(...words) : null);
+  return refusing;
+}
+
 describe('a decision by hand', () => {
+  it('is in the audit also where a decision on another name of the user was changed meanwhile', async () => {
+    const changes: AuditedChange[] = [];
+    const audit = {
+      record: async (change: AuditedChange) => {
+        changes.push(change);
+      },
+    };
+    const subject = { device: 'good1', user: 'alice@contoso.com' };
+    const meanwhile = { code: 'EASGATE_CHANGED' };
+    await decideOnTwoNames();
+    await expect(
+      decide(withChangeAtSecond(), subject, decision('allow'), BY_TEST, audit),
+    ).rejects.toMatchObject(meanwhile);
+    await expect(
+      clearDecision(withChangeAtSecond(), subject, { ...BY_TEST, force: false }, audit),
+    ).rejects.toMatchObject(meanwhile);
+    expect(changes.map(({ operation }) => operation)).toEqual(['decide', 'clear']);
+    expect(changes[1]?.before).toHaveLength(1);
+  });
+
   it('says what it replaced and that it holds for every user of the device', async () => {
     const result = await decide(store, { device: 'LOST3' }, decision('quarantine'), BY_TEST, UNAUDITED);
     expect(result).toMatchObject({

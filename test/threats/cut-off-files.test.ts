@@ -8,6 +8,7 @@ import { applyImport } from '../../src/app/import-file.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { FilesAdapter } from '../../src/feeds/files/files-adapter.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { BY_TEST, UNAUDITED } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -78,7 +79,8 @@ describe.each(FILES)('%s', (_, whole, end) => {
     try {
       const request = { input: path(), format: null, source: 'mdm', zone: 'UTC', order: null };
       const options = { now: Date.now(), dryRun: false, beyondBrakes: true, allowDecisions: false };
-      const replacing = applyImport(store, request, () => undefined, { ...options, replace: true });
+      const operator = { ...BY_TEST, audit: UNAUDITED };
+      const replacing = applyImport(store, request, () => undefined, { ...options, replace: true }, operator);
       await expect(replacing).rejects.toMatchObject({ code: 'EASGATE_FILE' });
       let devices = 0;
       for await (const part of store.scanDevices()) devices += part.length;
