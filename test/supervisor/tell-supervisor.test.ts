@@ -2,6 +2,9 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const MODULE = new URL('../../src/supervisor/tell-supervisor.ts', import.meta.url).href;
 
