@@ -1,0 +1,115 @@
+// Owns the answers about the gateway as a whole: the overview, its status, the stream of counters.
+import { z } from 'zod';
+import { maybeText, maybeTime, time } from './common.ts';
+import { accessState } from './devices.ts';
+
+/** A line for small charts: one value for each step of the time before now, the newest last; null = not measured. */
+const trend = z.array(z.number().nullable());
+
+/** A number with its line. */
+export const tile = z.object({
+  count: z.number(),
+  trend: trend.describe('over the last 24 hours, by half hours'),
+  changed: z.number().nullable().describe('against 24 hours ago; null = not known'),
+});
+
+/** How a part is. */
+export const health = z.object({
+  state: z.enum(['good', 'degraded', 'bad', 'off']),
+  text: z.string().describe('in words, such as "3 of 4 mail servers are healthy"'),
+});
+
+/** `showOverview`. */
+export const overview = z
+  .object({
+    gateway: z.string(),
+    asOf: maybeTime.describe('of the lists; null = they are not there'),
+    tiles: z.object({
+      allowed: tile,
+      quarantined: tile,
+      blocked: tile,
+      unknown: tile.describe('devices that no feed reports; they are counted in the others too'),
+      wiping: tile,
+      exceptions: tile.describe('exceptions that end within 7 days'),
+    }),
+    unknownSplit: z.object({ allowed: z.number(), quarantined: z.number(), blocked: z.number() }),
+    reasons: z
+      .array(z.object({ state: accessState, reason: maybeText, phones: z.number() }))
+      .describe('of refused phones, the most first'),
+    refusals: z
+      .array(
+        z.object({
+          at: time,
+          user: maybeText,
+          device: maybeText,
+          state: z.enum(['quarantined', 'blocked', 'wiping']),
+          reason: maybeText,
+          rule: maybeText,
+          model: maybeText,
+          os: maybeText,
+          count: z.number(),
+        }),
+      )
+      .describe('the newest'),
+    traffic: z.object({
+      requestsPerSecond: z.number().nullable(),
+      heldPolls: z.number().nullable(),
+      requests: trend.describe('requests per second over the last 60 minutes, by minutes'),
+      verdicts: z
+        .array(z.object({ at: time, allowed: z.number(), quarantined: z.number(), blocked: z.number() }))
+        .describe('answers by verdict, by half hours, the newest last'),
+    }),
+    health: z.object({
+      gateway: health,
+      directory: health,
+      mailServers: health,
+      feeds: health,
+      certificates: health,
+    }),
+    warnings: z.array(
+      z.object({
+        code: z.string(),
+        text: z.string(),
+        since: maybeTime,
+        page: maybeText.describe('of the dashboard, where one can do something about it'),
+      }),
+    ),
+    stateAgeMs: z.number().nullable().describe('age of the state that the workers decide with'),
+  })
+  .meta({ id: 'Overview' });
+
+/** `showStatus`; a part that does not answer is null. */
+export const status = z
+  .object({
+    gateway: z.string(),
+    version: z.string(),
+    startedAt: maybeTime,
+    phase: z.string(),
+    policy: z.looseObject({ name: maybeText, file: maybeText }).nullable(),
+    warnings: z.array(z.string()),
+    workers: z.array(z.looseObject({ pid: z.number(), uptimeSeconds: z.number() }).nullable()),
+    control: z.looseObject({
+      pid: z.number(),
+      uptimeSeconds: z.number(),
+      memoryBytes: z.number(),
+      readModel: z.looseObject({ phase: z.string(), rows: z.number(), ageMs: z.number().nullable() }),
+      leader: z.looseObject({ isLeader: z.boolean(), holder: maybeText }),
+      warnings: z.array(z.string()),
+    }),
+  })
+  .meta({ id: 'Status' });
+
+/** Data of each event of `followCounters`. */
+export const counters = z.object({
+  at: time,
+  requestsPerSecond: z.number().nullable(),
+  heldPolls: z.number().nullable(),
+  stateAgeMs: z.number().nullable(),
+  tiles: z.object({
+    allowed: z.number(),
+    quarantined: z.number(),
+    blocked: z.number(),
+    unknown: z.number(),
+    wiping: z.number(),
+  }),
+});
