@@ -9,7 +9,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
 import { isOpenWipe, isWipe } from '../model/wipe.ts';
 import { quoted } from './output.ts';
-import { isoTime } from './times.ts';
+import { isoTime } from '../app/times.ts';
 
 /** Most names listed per kind. */
 const MAX_NAMES = 5;

@@ -13,7 +13,7 @@ import { isWipe } from '../model/wipe.ts';
 import { loginName, withStore } from './context.ts';
 import { clearedText, decidedText, doubtText } from './decision-text.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';
-import { parseMomentToCome, withIsoTimes } from './times.ts';
+import { parseMomentToCome, withIsoTimes } from '../app/times.ts';
 
 /** Options of `allow`, `block` and `quarantine`. */
 export interface DecideOptions {

@@ -8,7 +8,7 @@ import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
 import { stepsTable } from './policy-walk.ts';
 import { table } from './table.ts';
-import { isoTime, relativeTime } from './times.ts';
+import { isoTime, relativeTime } from '../app/times.ts';
 import type { KnownFact } from '../app/explain.ts';
 
 const TONES: Readonly<Record<string, Tone>> = { allow: 'good', quarantine: 'warning' };

@@ -17,7 +17,7 @@ import type { Tone } from './output.ts';
 import { withProgress } from './run-progress.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
-import { isoTime, relativeTime } from './times.ts';
+import { isoTime, relativeTime } from '../app/times.ts';
 
 const TONES: Readonly<Record<FeedHealth['state'], Tone>> = {
   ok: 'good',

@@ -13,7 +13,7 @@ import type { ListOptions } from './list-options.ts';
 import { printable } from './output.ts';
 import type { Tone } from './output.ts';
 import type { Cell, Column } from './table.ts';
-import { parseMomentToCome } from './times.ts';
+import { parseMomentToCome } from '../app/times.ts';
 
 /** Options of `devices list` and `partnerships list`. */
 export interface InventoryOptions extends ListOptions {

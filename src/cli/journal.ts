@@ -17,7 +17,7 @@ import { count, momentOf } from './list-options.ts';
 import { outputWriter, print, printJson, printable, remark, warn } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
-import { isoTime, relativeTime, safeJson, withIsoTimes } from './times.ts';
+import { isoTime, relativeTime, safeJson, withIsoTimes } from '../app/times.ts';
 
 /** Options of `query`, `export` and `follow`. */
 export interface JournalOptions {

@@ -7,7 +7,7 @@ import { csvHeader, csvRows } from './csv.ts';
 import { print, printJsonRows, remark } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
-import { isoTime, parseMomentPast, relativeTime, safeJson } from './times.ts';
+import { isoTime, parseMomentPast, relativeTime, safeJson } from '../app/times.ts';
 
 /** Options of every list. */
 export interface ListOptions {

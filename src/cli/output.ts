@@ -1,6 +1,6 @@
 // Owns the output of commands: text and JSON, warnings, and colour, which is used only on a terminal (NO_COLOR turns it off).
 import { styleText } from 'node:util';
-import { jsonParts, jsonText } from './times.ts';
+import { jsonParts, jsonText } from '../app/times.ts';
 
 /** The meaning of a coloured word. */
 export type Tone = 'good' | 'warning' | 'bad' | 'quiet' | 'heading';

@@ -33,7 +33,7 @@ import { askStatus } from './status.ts';
 import { SEEN_TITLES, countCells } from './report.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
-import { isoTime, relativeTime } from './times.ts';
+import { isoTime, relativeTime } from '../app/times.ts';
 import { ask } from './wipe.ts';
 
 /** How a comparison is printed. */

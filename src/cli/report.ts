@@ -16,7 +16,7 @@ import { print, printJsonRows, printable, remark } from './output.ts';
 import { Progress } from './progress.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
-import { isoTime, relativeTime } from './times.ts';
+import { isoTime, relativeTime } from '../app/times.ts';
 
 /** Options of every report. */
 export interface ReportOptions {

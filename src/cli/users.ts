@@ -18,7 +18,7 @@ import type { ListOptions } from './list-options.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
-import { isoTime, parseMomentToCome } from './times.ts';
+import { isoTime, parseMomentToCome } from '../app/times.ts';
 import type { Tone } from './output.ts';
 
 /** Options of `users list`. */

@@ -10,7 +10,7 @@ import type { DeviceKey } from '../identity/keys.ts';
 import { loginName, withStore } from './context.ts';
 import { print, printJson, printable, printableLines } from './output.ts';
 import { table } from './table.ts';
-import { isoTime } from './times.ts';
+import { isoTime } from '../app/times.ts';
 
 /** Options of `wipe`. */
 export interface WipeOptions {

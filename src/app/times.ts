@@ -1,4 +1,4 @@
-// Owns times in commands: durations and ISO dates as input, ISO as output.
+// Owns times as operators write and read them: durations and ISO dates as input, ISO as output.
 import { ProgramError } from '../errors.ts';
 import { parseLength, parseTime } from '../policy/document/times.ts';
 

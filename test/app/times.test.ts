@@ -8,7 +8,7 @@ import {
   parseMomentPast,
   parseMomentToCome,
   withIsoTimes,
-} from '../../src/cli/times.ts';
+} from '../../src/app/times.ts';
 
 const NOW = Date.parse('2026-12-01T10:00:00Z');
 const DAY_MS = 86_400_000;
