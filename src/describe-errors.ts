@@ -1,5 +1,5 @@
 // Owns the document generated from the tables of errors (docs/reference/errors.md). Pure.
-import { ERRORS, PROGRAM_ERRORS } from './errors.ts';
+import { API_ERRORS, ERRORS, PROGRAM_ERRORS } from './errors.ts';
 import type { ErrorSource, ProgramPart } from './errors.ts';
 
 const BLAMED: Readonly<Record<ErrorSource, string>> = {
@@ -42,6 +42,14 @@ export function errorsTable(): string {
     ...Object.entries(PROGRAM_ERRORS).map(
       ([code, { part, help }]) => `| \`${code}\` | ${ENDS[part]} | ${help} |`,
     ),
+    '',
+    '## Of the admin API',
+    '',
+    'As `code` in application/problem+json (RFC 9457), beside the codes of commands.',
+    '',
+    '| code | status | meaning |',
+    '| --- | --- | --- |',
+    ...Object.entries(API_ERRORS).map(([code, { status, help }]) => `| \`${code}\` | ${status} | ${help} |`),
     '',
   ].join('\n');
 }

@@ -296,6 +296,18 @@ export const PROGRAM_ERRORS = {
   ),
   EASGATE_CONFIRM: command('the change was not confirmed; nothing was changed'),
   EASGATE_POLICY_FACTS: command('the facts are not one JSON object per line'),
+  EASGATE_ADMIN_FILE: command(
+    '`admin.file` cannot be opened or written; the message says why. Phones are not affected',
+  ),
+  EASGATE_ADMIN_LIMIT: command(
+    'there are as many tokens as there may be; revoke some that are no longer used',
+  ),
+  EASGATE_ADMIN_EXISTS: command(
+    'somebody is an admin already, so that no set-up link is made: that person creates tokens for others',
+  ),
+  EASGATE_NO_READ_MODEL: command(
+    'the read model is not there yet: the control process is building it, or waits for the directory; `easgate status` shows it',
+  ),
   EASGATE_WBXML: command('the input is not WBXML of Exchange ActiveSync, or not its XML form'),
   EASGATE_WBXML_HEADER: command('the document does not begin as WBXML 03 01 6A 00 (MS-ASWBXML 2.1)'),
   EASGATE_WBXML_LIMIT: command('the document exceeds the limits on size or depth'),
@@ -368,6 +380,57 @@ export const PROGRAM_ERRORS = {
 
 /** A code of {@link PROGRAM_ERRORS}. */
 export type ProgramErrorCode = keyof typeof PROGRAM_ERRORS;
+
+const api = (status: number, help: string): { readonly status: number; readonly help: string } => ({
+  status,
+  help,
+});
+
+/** Every way the admin API refuses a request; answers of use cases carry codes of {@link PROGRAM_ERRORS}. Codes are stable. */
+export const API_ERRORS = {
+  EASGATE_API_UNAUTHENTICATED: api(
+    401,
+    'no token or session, or one that ended or was revoked: sign in again',
+  ),
+  EASGATE_API_FORBIDDEN: api(403, 'the role does not allow the operation; an admin can give another one'),
+  EASGATE_API_ORIGIN: api(
+    403,
+    'a change with the cookie of a session came from another site, or without Origin; scripts use a token',
+  ),
+  EASGATE_API_HOST: api(
+    421,
+    'Host is not a name of this gateway: set `admin.publicUrl` or `admin.hosts` (protection against DNS rebinding)',
+  ),
+  EASGATE_API_INVALID: api(400, 'the request is not as the API describes it; `problems` says which field'),
+  EASGATE_API_NOT_FOUND: api(404, 'there is no such path, or what it names does not exist'),
+  EASGATE_API_PRECONDITION: api(
+    412,
+    'it was changed since it was read (If-Match): read it again, then decide again',
+  ),
+  EASGATE_API_KEY_REUSED: api(422, 'the Idempotency-Key was used for another request'),
+  EASGATE_API_KEY_BUSY: api(409, 'the request with this Idempotency-Key is still under way'),
+  EASGATE_API_TOO_MANY: api(
+    429,
+    'more requests a minute than `admin.requestsPerMinute`; Retry-After says when',
+  ),
+  EASGATE_API_SIGN_IN_LIMIT: api(
+    429,
+    'too many wrong tokens from this address; Retry-After says when the next one is looked at',
+  ),
+  EASGATE_API_TOO_LARGE: api(413, 'the body is larger than the operation takes'),
+  EASGATE_API_MEDIA_TYPE: api(
+    415,
+    'the body is not of a type that the operation takes, such as application/json',
+  ),
+  EASGATE_API_UNAVAILABLE: api(
+    503,
+    'a part that the operation needs is not there yet, or does not answer; phones are served without it',
+  ),
+  EASGATE_API_FAILED: api(500, 'a bug of easgate: please report it with the log line of the request id'),
+} as const satisfies Record<string, { readonly status: number; readonly help: string }>;
+
+/** A code of {@link API_ERRORS}. */
+export type ApiErrorCode = keyof typeof API_ERRORS;
 
 /** A failure that a person can fix: it has a code and needs no stack trace. */
 export class ProgramError extends Error {

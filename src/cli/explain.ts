@@ -1,14 +1,14 @@
 // Owns the work of `easgate explain`: the verdict on a device of a user, step by step.
 import type { Command } from 'commander';
 import { explainAccess } from '../app/explain.ts';
-import { stepDocument } from '../app/policy-explain.ts';
+import { explainedDocument, shownValue } from '../app/explained-document.ts';
 import { policyInUse } from '../app/policy-versions.ts';
 import { withStore } from './context.ts';
 import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
 import { stepsTable } from './policy-walk.ts';
 import { table } from './table.ts';
-import { isoTime, relativeTime } from '../app/times.ts';
+import { relativeTime } from '../app/times.ts';
 import type { KnownFact } from '../app/explain.ts';
 
 const TONES: Readonly<Record<string, Tone>> = { allow: 'good', quarantine: 'warning' };
@@ -25,15 +25,7 @@ export function explain(
     const found = await explainAccess(store, policy, { user, device }, Date.now());
     const { verdict, steps } = found;
     if (json) {
-      const validUntil = Number.isFinite(verdict.validUntil) ? verdict.validUntil : null;
-      printJson({
-        user: found.user,
-        device: found.device,
-        aliases: found.aliases,
-        known: found.known.map((fact) => ({ ...fact, value: jsonValue(fact) })),
-        verdict: { ...verdict, validUntil },
-        steps: steps.map(stepDocument),
-      });
+      printJson(explainedDocument(found));
       return;
     }
     const names = found.aliases.length === 0 ? '' : `${found.user} is also ${found.aliases.join(', ')}\n`;
@@ -47,21 +39,12 @@ export function explain(
   });
 }
 
-/** Times are numbers in the records. */
-function jsonValue({ field, value }: KnownFact): unknown {
-  return typeof value === 'number' && isTime(field) ? isoTime(value) : value;
-}
-
-function isTime(field: string): boolean {
-  return /(?:Since|CheckIn|Until|At)$/.test(field);
-}
-
 function knownTable(known: readonly KnownFact[]): string {
   const now = Date.now();
   const rows = known.map((fact) => [
     fact.about,
     fact.field,
-    printable(textOf(jsonValue(fact))),
+    printable(textOf(shownValue(fact))),
     printable(fact.source),
     relativeTime(fact.observedAt, now),
   ]);

@@ -29,7 +29,7 @@ import { csvText } from './csv.ts';
 import { print, printJson, printable, warn } from './output.ts';
 import { openPolicy } from './policy-file.ts';
 import { Progress } from './progress.ts';
-import { askStatus } from './status.ts';
+import { askStatus } from '../supervisor/ask-status.ts';
 import { SEEN_TITLES, countCells } from './report.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';

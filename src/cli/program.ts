@@ -14,7 +14,7 @@ import { registerStore } from './commands/store.ts';
 import { registerTools } from './commands/tools.ts';
 import { defaultConfig } from './config-path.ts';
 import { toned } from './output.ts';
-import { readVersion } from './version.ts';
+import { readVersion } from '../program-version.ts';
 
 const USAGE = 2;
 

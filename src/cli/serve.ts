@@ -33,7 +33,7 @@ import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
 import { announcement } from './announcement.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
-import { readVersion } from './version.ts';
+import { readVersion } from '../program-version.ts';
 
 /** Runs the gateway with a configuration file; resolves once it serves. Rejects when it cannot start. */
 export async function serve(path: string): Promise<void> {
@@ -142,8 +142,9 @@ class Primary {
   }
 
   /** Nothing waits for it. */
-  private useControl({ control, feeds }: Config, source: ConfigSource): void {
-    void this.control.use(control.enabled || feeds.length > 0 ? source : null);
+  private useControl({ admin, control, feeds }: Config, source: ConfigSource): void {
+    const isWanted = control.enabled || feeds.length > 0 || admin.listen !== undefined;
+    void this.control.use(isWanted ? source : null);
   }
 
   private announce(): void {

@@ -1,12 +1,10 @@
 // Owns the work of `easgate status`: shows the running gateway on this host, its workers, and standing warnings.
 import type { Command } from 'commander';
-import { Client } from 'undici';
 import { loadConfig } from '../config/load.ts';
-import { ProgramError } from '../errors.ts';
 import type { ModelStatus } from '../supervisor/control-messages.ts';
 import type { ControlState } from '../supervisor/control-process.ts';
 import type { WorkerStatus } from '../supervisor/messages.ts';
-import { statusSocket } from '../supervisor/status-server.ts';
+import { StatusClient } from '../supervisor/ask-status.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { configPath } from './config-path.ts';
 import { print, printJson, printable, toned } from './output.ts';
@@ -20,9 +18,6 @@ export interface StatusOptions {
   readonly json?: true;
 }
 
-const TIMEOUT_MS = 5_000;
-/** Of 256 workers, each with its phones on which a policy in the shadow differs. */
-const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 /** Interval between two reports: long enough for a rate, short enough for a person to wait. */
 const RATE_MS = 1_000;
 const WATCH_MS = 2_000;
@@ -34,16 +29,16 @@ const CLEAR = '\u001b[H\u001b[J';
 /** `status`. */
 export async function status({ watch, json }: StatusOptions, command: Command): Promise<void> {
   const { pidFile } = loadConfig(configPath(command)).workers;
-  const client = clientOf(pidFile);
+  const client = new StatusClient(pidFile);
   try {
     if (json && !watch) {
-      printJson(documentOf(await look(client, pidFile)));
+      printJson(documentOf(await look(client)));
       return;
     }
-    let before = await look(client, pidFile);
+    let before = await look(client);
     do {
       await pause(watch ? WATCH_MS : RATE_MS);
-      const now = await look(client, pidFile);
+      const now = await look(client);
       if (json) printJson(documentOf(now));
       else print((watch && process.stdout.isTTY ? CLEAR : '') + statusText(now, before));
       before = now;
@@ -51,25 +46,6 @@ export async function status({ watch, json }: StatusOptions, command: Command): 
   } finally {
     await client.close();
   }
-}
-
-/** The status of the gateway of a pid file. @throws ProgramError when none answers */
-export async function askStatus(pidFile: string): Promise<GatewayStatus> {
-  const client = clientOf(pidFile);
-  try {
-    return await look(client, pidFile);
-  } finally {
-    await client.close();
-  }
-}
-
-function clientOf(pidFile: string): Client {
-  return new Client('http://localhost', {
-    socketPath: statusSocket(pidFile),
-    headersTimeout: TIMEOUT_MS,
-    bodyTimeout: TIMEOUT_MS,
-    maxResponseSize: MAX_RESPONSE_BYTES,
-  });
 }
 
 /** A report, and its monotonic time in milliseconds. */
@@ -80,18 +56,9 @@ function documentOf({ takenAt: _takenAt, ...status }: Look): GatewayStatus {
   return status;
 }
 
-async function look(client: Client, pidFile: string): Promise<Look> {
-  try {
-    const { statusCode, body } = await client.request({ method: 'GET', path: '/status' });
-    if (statusCode !== 200) throw new Error(`status ${statusCode}`);
-    return { ...((await body.json()) as GatewayStatus), takenAt: performance.now() };
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new ProgramError(
-      'EASGATE_NOT_RUNNING',
-      `no gateway answers for ${pidFile}: check that it runs on this host, and run this command as its user (${cause})`,
-    );
-  }
+async function look(client: StatusClient): Promise<Look> {
+  const { status, takenAt } = await client.ask();
+  return { ...status, takenAt };
 }
 
 function pause(milliseconds: number): Promise<void> {

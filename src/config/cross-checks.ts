@@ -21,6 +21,7 @@ export function crossChecks(config: Config, has: (place: string) => boolean, rep
   const health = parseEndpoint(config.health.listen ?? '');
   if (health !== null && health.port !== 0 && health.port === config.listen.port)
     report('error', 'health.listen', `has the port of listen (${health.port}): it needs one of its own`);
+  adminAddress(config, report);
   const { pollWindowSeconds, drainSeconds } = config.workers;
   if (pollWindowSeconds > drainSeconds)
     report(
@@ -28,6 +29,24 @@ export function crossChecks(config: Config, has: (place: string) => boolean, rep
       'workers.pollWindowSeconds',
       `is longer than workers.drainSeconds (${drainSeconds}), which cuts it`,
     );
+}
+
+/** Passwords of the admin API must not cross a network in plain text. */
+function adminAddress({ admin, listen, health }: Config, report: Report): void {
+  const own = parseEndpoint(admin.listen ?? '');
+  if (own === null) return;
+  const isLoopback = own.address === 'localhost' || own.address === '::1' || own.address.startsWith('127.');
+  if (!isLoopback && admin.tls === undefined && admin.publicUrl?.startsWith('https:') !== true)
+    report(
+      'error',
+      'admin.listen',
+      'is no loopback address: set admin.tls, or admin.publicUrl with https of the proxy in front of it',
+    );
+  if (own.port === 0) return;
+  if (own.port === listen.port)
+    report('error', 'admin.listen', `has the port of listen (${own.port}): it needs one of its own`);
+  if (own.port === parseEndpoint(health.listen ?? '')?.port)
+    report('error', 'admin.listen', `has the port of health.listen (${own.port}): it needs one of its own`);
 }
 
 function mailServers({ upstream }: Config, has: (place: string) => boolean, report: Report): void {

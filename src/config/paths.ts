@@ -29,6 +29,7 @@ export function withPaths(config: Config, folder: string): Config {
     },
     store,
     control: { ...config.control, readModel: modelPath(config, store, at) },
+    admin: adminPaths(config, store, at),
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),
@@ -81,6 +82,16 @@ function feedPaths(feed: FeedSettings, folder: string): FeedSettings {
 /** Default place of the read model: beside the identity file. */
 function modelPath({ control }: Config, { identityFile }: Config['store'], at: ResolvePath): string {
   return at(control.readModel ?? join(dirname(identityFile ?? ''), 'read-model.db'));
+}
+
+/** Default place of the tokens and sessions: beside the identity file. */
+function adminPaths({ admin }: Config, { identityFile }: Config['store'], at: ResolvePath): Config['admin'] {
+  const { tls } = admin;
+  return {
+    ...admin,
+    file: at(admin.file ?? join(dirname(identityFile ?? ''), 'admin.db')),
+    ...(tls !== undefined && { tls: filePaths(tls, at) }),
+  };
 }
 
 type ResolvePath = (path: string) => string;

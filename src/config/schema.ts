@@ -1,5 +1,6 @@
 // Owns the configuration as a whole. Each section is a file of schema/ with every field's meaning, unit and default.
 import { z } from 'zod';
+import { adminSection } from './schema/admin.ts';
 import { autodiscoverSection } from './schema/autodiscover.ts';
 import { cacheSection } from './schema/cache.ts';
 import { controlSection } from './schema/control.ts';
@@ -47,6 +48,7 @@ export const configSchema = z.strictObject({
     .describe('other paths that are forwarded to the mail server; absent = none'),
   workers: workersSection.prefault({}).describe('worker processes'),
   control: controlSection.prefault({}).describe('the control process: lists and reports'),
+  admin: adminSection.prefault({}).describe('admin API and dashboard'),
   health: healthSection.prefault({}).describe('probes for load balancers and container engines'),
   upstream: upstreamSection.prefault({}).describe('the mail servers'),
   store: storeSection.prefault({ kind: 'embedded' }).describe('storage of the directory'),

@@ -26,6 +26,7 @@ import type {
 import { tellSupervisor } from '../supervisor/tell-supervisor.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
+import { AdminServer } from './admin-server.ts';
 import { GroupWatch } from './group-watch.ts';
 import { Leadership } from './leadership.ts';
 
@@ -86,6 +87,7 @@ class Control {
   private leadership: Leadership | null = null;
   private feeds: RunningFeeds | null = null;
   private groups: GroupWatch | null = null;
+  private readonly admin: AdminServer | null;
   private ending: Promise<unknown> = Promise.resolve();
   private closed = false;
 
@@ -107,6 +109,7 @@ class Control {
         process.exit(1);
       },
     );
+    this.admin = this.config.admin.listen === undefined ? null : this.startAdmin();
     void this.lead();
   }
 
@@ -122,6 +125,7 @@ class Control {
         fence: this.leadership?.leader?.fence ?? null,
       },
       warnings: this.groups?.warnings ?? [],
+      admin: this.admin === null ? null : { url: this.admin.url, trouble: this.admin.trouble },
     };
   }
 
@@ -140,12 +144,23 @@ class Control {
   async close(): Promise<void> {
     this.closed = true;
     this.groups?.close();
+    await this.admin?.close();
     // Runs that are under way write with the lease: they end before it is given back, and before the store is closed.
     await this.endFeeds();
     await this.leadership?.close();
     await this.store?.close();
     await this.model.close();
     this.log.flush();
+  }
+
+  private startAdmin(): AdminServer {
+    const server = new AdminServer(this.config, {
+      log: this.log,
+      store: () => this.store,
+      status: () => this.status(),
+    });
+    server.start();
+    return server;
   }
 
   /** Tries to lead the control processes of the directory, as soon as the directory can be opened. */

@@ -42,4 +42,8 @@ export const OPERATION_MEANINGS = {
   store_init: 'the directory was made',
   store_accept: 'the directory was accepted as it is',
   store_migrate: 'the directory was brought to the current layout',
+  sign_in: 'somebody signed in to the dashboard',
+  session_end: 'an admin ended the session of somebody',
+  token_create: 'a token of the admin API was made',
+  token_revoke: 'a token of the admin API was revoked',
 } as const;

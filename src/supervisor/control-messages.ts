@@ -50,6 +50,12 @@ export interface ControlStatus {
   readonly leader: LeaderStatus;
   /** Groups that the policy names and no user is in, one line each. */
   readonly warnings: readonly string[];
+  /** The admin API; null = it is not configured. */
+  readonly admin: {
+    /** Null = it does not listen; `trouble` says why. */
+    readonly url: string | null;
+    readonly trouble: string | null;
+  } | null;
 }
 
 /** From the control process. */

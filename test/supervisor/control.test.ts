@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { askStatus } from '../../src/cli/status.ts';
+import { askStatus } from '../../src/supervisor/ask-status.ts';
 import type { ControlState } from '../../src/supervisor/control-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';

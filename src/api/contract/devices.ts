@@ -158,6 +158,34 @@ export const deviceDetails = z
   })
   .meta({ id: 'DeviceDetails' });
 
+/** `explainAccess`. */
+export const explainQuery = z.strictObject({ user: z.string().min(1).max(256) });
+
+/** The answer to it. */
+export const explanation = z
+  .object({
+    user: z.string(),
+    device: z.string(),
+    aliases: z.array(z.string()).describe('other names of the user'),
+    known: z.array(
+      z.object({
+        about: z.enum(['device', 'user']),
+        field: z.string(),
+        value: z.unknown(),
+        source: z.string(),
+        observedAt: maybeTime,
+      }),
+    ),
+    verdict: z.looseObject({
+      action: z.string(),
+      reason: maybeText,
+      rule: maybeText,
+      requirement: maybeText.optional(),
+    }),
+    steps: z.array(z.looseObject({ step: z.string().optional() })),
+  })
+  .meta({ id: 'Explanation' });
+
 /** `decide`. */
 export const decideBody = z.strictObject({
   ...decisionBody,

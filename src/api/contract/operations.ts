@@ -35,6 +35,7 @@ export const SCHEMAS = {
   listDevices: { query: devices.listDevicesQuery, answer: devices.devicePage },
   countDevices: { query: devices.countDevicesQuery, answer: devices.deviceCounts },
   showDevice: { params: device, answer: devices.deviceDetails },
+  explainAccess: { params: device, query: devices.explainQuery, answer: devices.explanation },
   decide: { params: device, body: devices.decideBody, answer: devices.decideResult, changes: true },
   clearDecision: { params: device, query: devices.clearQuery, answer: devices.clearResult, changes: true },
   planWipe: { params: device, query: devices.planWipeQuery, answer: devices.wipePlan },

@@ -23,6 +23,7 @@ export const WALLS: readonly Wall[] = [
   { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
   { name: 'file-words.ts', holds: 'why a file cannot be used, in words', may: [] },
+  { name: 'program-version.ts', holds: 'the version of the program', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
   { name: 'compile-cache.ts', holds: 'where Node.js keeps the compiled program', may: [] },
   { name: 'describe-errors.ts', holds: 'docs/reference/errors.md', may: ['errors.ts'], pure: [] },
@@ -117,7 +118,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'supervisor',
     holds: 'the primary: workers, control process, sockets, reload',
-    may: ['clock.ts', 'config', 'model'],
+    may: ['errors.ts', 'clock.ts', 'config', 'model'],
   },
   {
     name: 'worker',
@@ -183,6 +184,8 @@ export const WALLS: readonly Wall[] = [
     name: 'control',
     holds: 'the control process: read model, leader, feeds, admin API',
     may: [
+      'errors.ts',
+      'program-version.ts',
       'clock.ts',
       'file-words.ts',
       'identity',
@@ -201,6 +204,7 @@ export const WALLS: readonly Wall[] = [
     holds: 'one file per subcommand: parse, use case, print',
     may: [
       ...PROTOCOLS,
+      'program-version.ts',
       'clock.ts',
       'file-words.ts',
       'describe-errors.ts',

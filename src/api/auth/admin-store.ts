@@ -1,0 +1,253 @@
+// Owns the file of the admin API: tokens, sessions, set-up links, answers to requests with an Idempotency-Key. It belongs to one
+// gateway; nothing that phones need is in it.
+import { closeSync, fchmodSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
+import { fileTrouble } from '../../file-words.ts';
+import { ProgramError } from '../../errors.ts';
+import type { Role } from '../contract/paths.ts';
+
+/** A stored token. Times: milliseconds since the epoch. */
+export interface StoredToken {
+  readonly id: string;
+  readonly hash: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly createdBy: string;
+  readonly createdAt: number;
+  /** Null = it does not end. */
+  readonly expiresAt: number | null;
+  readonly lastUsedAt: number | null;
+}
+
+/** A stored session. Times: milliseconds since the epoch. */
+export interface StoredSession {
+  readonly id: string;
+  readonly hash: string;
+  /** Who is signed in. */
+  readonly name: string;
+  readonly role: Role;
+  readonly by: 'token' | 'setUp' | 'provider';
+  /** The token that it was started with, whose end is its end; null = another way. */
+  readonly token: string | null;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+  readonly expiresAt: number;
+}
+
+/** The answer to a request with an Idempotency-Key. */
+export interface StoredAnswer {
+  /** Of method, path and body. */
+  readonly request: string;
+  /** Null = the request is still under way. */
+  readonly status: number | null;
+  readonly body: string | null;
+}
+
+const MODE = 0o600;
+const BUSY_MS = 2_000;
+const MAX_TOKENS = 1_000;
+const MAX_SESSIONS = 10_000;
+const MAX_ANSWERS = 10_000;
+const ANSWER_MS = 86_400_000;
+
+/** Each brings the file from the version before to its own; new ones are added at the end. */
+const MIGRATIONS = [
+  `CREATE TABLE tokens (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, name TEXT NOT NULL, role TEXT NOT NULL,
+     createdBy TEXT NOT NULL, createdAt INTEGER NOT NULL, expiresAt INTEGER, lastUsedAt INTEGER) STRICT;
+   CREATE TABLE sessions (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, name TEXT NOT NULL, role TEXT NOT NULL, by TEXT NOT NULL,
+     token TEXT REFERENCES tokens(id) ON DELETE CASCADE, createdAt INTEGER NOT NULL, lastUsedAt INTEGER NOT NULL,
+     expiresAt INTEGER NOT NULL) STRICT;
+   CREATE TABLE setUps (hash TEXT PRIMARY KEY, expiresAt INTEGER NOT NULL) STRICT;
+   CREATE TABLE answers (who TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER, body TEXT, at INTEGER NOT NULL,
+     PRIMARY KEY (who, key)) STRICT;
+   CREATE INDEX answersAt ON answers (at);`,
+];
+
+/** The open file. All calls are short and synchronous. */
+export class AdminStore {
+  private readonly database: DatabaseSync;
+
+  private constructor(database: DatabaseSync) {
+    this.database = database;
+  }
+
+  /** Opens the file, which is created where it is missing. @throws ProgramError EASGATE_ADMIN_FILE */
+  static open(path: string): AdminStore {
+    let database: DatabaseSync | null = null;
+    try {
+      // Created with its mode: nobody else may read it, not even for a moment.
+      if (path !== ':memory:') {
+        const file = openSync(path, 'a', MODE);
+        fchmodSync(file, MODE);
+        closeSync(file);
+      }
+      database = new DatabaseSync(path, { timeout: BUSY_MS });
+      database.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON');
+      migrate(database);
+      return new AdminStore(database);
+    } catch (error) {
+      database?.close();
+      throw error instanceof ProgramError
+        ? error
+        : new ProgramError('EASGATE_ADMIN_FILE', fileTrouble(error, path));
+    }
+  }
+
+  addToken(token: StoredToken): void {
+    const [row] = this.all('SELECT count(*) AS number FROM tokens');
+    if (Number(row?.['number']) >= MAX_TOKENS)
+      throw new ProgramError('EASGATE_ADMIN_LIMIT', `there are ${MAX_TOKENS} tokens: revoke some first`);
+    this.run(
+      'INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      token.id,
+      token.hash,
+      token.name,
+      token.role,
+      token.createdBy,
+      token.createdAt,
+      token.expiresAt,
+      token.lastUsedAt,
+    );
+  }
+
+  /** The token of a hash, also one that ended; null = none. */
+  token(hash: string): StoredToken | null {
+    return (this.all('SELECT * FROM tokens WHERE hash = ?', hash)[0] as StoredToken | undefined) ?? null;
+  }
+
+  /** Null = none. */
+  tokenById(id: string): StoredToken | null {
+    return (this.all('SELECT * FROM tokens WHERE id = ?', id)[0] as StoredToken | undefined) ?? null;
+  }
+
+  /** The newest first. */
+  tokens(): StoredToken[] {
+    return this.all('SELECT * FROM tokens ORDER BY createdAt DESC, id') as unknown as StoredToken[];
+  }
+
+  useToken(id: string, at: number): void {
+    this.run('UPDATE tokens SET lastUsedAt = ? WHERE id = ?', at, id);
+  }
+
+  /** Removes a token with its sessions. Null = there is none. */
+  removeToken(id: string): StoredToken | null {
+    const [row] = this.all('DELETE FROM tokens WHERE id = ? RETURNING *', id);
+    return (row as StoredToken | undefined) ?? null;
+  }
+
+  /** Whether a token or session of an admin is in force. */
+  hasAdmin(now: number): boolean {
+    const sql =
+      "SELECT 1 FROM tokens WHERE role = 'admin' AND (expiresAt IS NULL OR expiresAt > ?) " +
+      "UNION SELECT 1 FROM sessions WHERE role = 'admin' AND expiresAt > ? LIMIT 1";
+    return this.all(sql, now, now).length > 0;
+  }
+
+  addSession(session: StoredSession): void {
+    this.run('DELETE FROM sessions WHERE expiresAt <= ?', session.createdAt);
+    // The oldest ones go: whoever signs in most cannot keep others out.
+    this.run(
+      'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions ORDER BY lastUsedAt DESC LIMIT -1 OFFSET ?)',
+      MAX_SESSIONS - 1,
+    );
+    this.run(
+      'INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      session.id,
+      session.hash,
+      session.name,
+      session.role,
+      session.by,
+      session.token,
+      session.createdAt,
+      session.lastUsedAt,
+      session.expiresAt,
+    );
+  }
+
+  /** The session of a hash, also one that ended; null = none. */
+  session(hash: string): StoredSession | null {
+    return (this.all('SELECT * FROM sessions WHERE hash = ?', hash)[0] as StoredSession | undefined) ?? null;
+  }
+
+  /** Those in force at `now`, the newest first. */
+  sessions(now: number): StoredSession[] {
+    const sql = 'SELECT * FROM sessions WHERE expiresAt > ? ORDER BY createdAt DESC, id';
+    return this.all(sql, now) as unknown as StoredSession[];
+  }
+
+  useSession(id: string, at: number): void {
+    this.run('UPDATE sessions SET lastUsedAt = ? WHERE id = ?', at, id);
+  }
+
+  /** False = there is none. */
+  removeSession(id: string): boolean {
+    return this.run('DELETE FROM sessions WHERE id = ?', id) > 0;
+  }
+
+  /** Stores a set-up link in place of all others. */
+  addSetUp(hash: string, expiresAt: number): void {
+    this.run('DELETE FROM setUps');
+    this.run('INSERT INTO setUps VALUES (?, ?)', hash, expiresAt);
+  }
+
+  /** Uses a set-up link up. False = there is none that is in force, or somebody used it. */
+  takeSetUp(hash: string, now: number): boolean {
+    return this.run('DELETE FROM setUps WHERE hash = ? AND expiresAt > ?', hash, now) > 0;
+  }
+
+  /** Claims a key for a request. Null = it is new, and claimed now; else what is stored under it. */
+  claim(who: string, key: string, request: string, now: number): StoredAnswer | null {
+    this.run('DELETE FROM answers WHERE at < ?', now - ANSWER_MS);
+    this.run(
+      'DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers ORDER BY at DESC LIMIT -1 OFFSET ?)',
+      MAX_ANSWERS,
+    );
+    const claimed = this.run(
+      'INSERT INTO answers VALUES (?, ?, ?, NULL, NULL, ?) ON CONFLICT DO NOTHING',
+      who,
+      key,
+      request,
+      now,
+    );
+    if (claimed > 0) return null;
+    const [row] = this.all('SELECT request, status, body FROM answers WHERE who = ? AND key = ?', who, key);
+    return (row as StoredAnswer | undefined) ?? null;
+  }
+
+  /** Stores the answer to a claimed request. */
+  answer(who: string, key: string, status: number, body: string | null): void {
+    this.run('UPDATE answers SET status = ?, body = ? WHERE who = ? AND key = ?', status, body, who, key);
+  }
+
+  /** Gives a claim back: the request failed, and may be tried again. */
+  unclaim(who: string, key: string): void {
+    this.run('DELETE FROM answers WHERE who = ? AND key = ? AND status IS NULL', who, key);
+  }
+
+  /** Requests that were under way when the process ended are no longer. */
+  forgetUnanswered(): void {
+    this.run('DELETE FROM answers WHERE status IS NULL');
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  private all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
+    return this.database.prepare(sql).all(...values);
+  }
+
+  private run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.database.prepare(sql).run(...values).changes);
+  }
+}
+
+function migrate(database: DatabaseSync): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+  if (version > MIGRATIONS.length)
+    throw new ProgramError('EASGATE_ADMIN_FILE', 'the file of admin.file is of a later version of easgate');
+  for (const [index, sql] of MIGRATIONS.entries())
+    if (index >= version)
+      database.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${index + 1}; COMMIT`);
+}

@@ -1,0 +1,134 @@
+// Owns who is let in to the admin API: the names in Host, tokens and session cookies, other sites (CSRF), roles.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../../config/schema.ts';
+import type { Role } from '../contract/paths.ts';
+import { ApiError } from '../problems.ts';
+import { NOBODY } from '../routes/route.ts';
+import { hasRole } from './principal.ts';
+import type { Principal } from './principal.ts';
+import type { SignIn } from './sign-in.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Least role; null = nobody needs to be signed in. Absent = it is no operation of the API. */
+    readonly role?: Role | null;
+  }
+}
+
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** The guard of one server. */
+export class Guard {
+  /** `__Host-`: only over HTTPS, for this host and all paths (RFC 6265bis 4.1.3.2). Browsers refuse it on plain loopback. */
+  readonly cookieName: string;
+  private readonly signIn: SignIn;
+  private readonly isSecure: boolean;
+  private readonly publicOrigin: string | null;
+  private readonly hosts: ReadonlySet<string>;
+  private readonly scheme: string;
+  private readonly callers = new WeakMap<FastifyRequest, Principal>();
+
+  constructor(admin: Config['admin'], signIn: SignIn) {
+    const { publicUrl, tls, hosts } = admin;
+    this.signIn = signIn;
+    this.isSecure = publicUrl?.startsWith('https:') ?? tls !== undefined;
+    this.cookieName = this.isSecure ? '__Host-easgate' : 'easgate';
+    this.publicOrigin = publicUrl ?? null;
+    this.scheme = tls === undefined ? 'http' : 'https';
+    const isLoopback = publicUrl === undefined || LOOPBACK_NAMES.includes(new URL(publicUrl).hostname);
+    this.hosts = new Set([
+      ...hosts,
+      ...(publicUrl === undefined ? [] : [new URL(publicUrl).hostname]),
+      ...(isLoopback ? LOOPBACK_NAMES : []),
+    ]);
+  }
+
+  /** Looks at a request before anything else does. @throws ApiError */
+  admit(request: FastifyRequest): void {
+    this.checkHost(request);
+    const { role } = request.routeOptions.config;
+    if (role === undefined) return;
+    const principal = this.authenticate(request);
+    if (principal !== null) this.callers.set(request, principal);
+    if (role === null) {
+      // Signing in from another site would sign somebody in as the attacker.
+      if (!SAFE_METHODS.has(request.method))
+        this.checkOrigin(request, request.headers.authorization === undefined);
+      return;
+    }
+    if (principal === null)
+      throw new ApiError(
+        'EASGATE_API_UNAUTHENTICATED',
+        'sign in, or send a token: Authorization: Bearer TOKEN',
+      );
+    if (!hasRole(principal.role, role))
+      throw new ApiError(
+        'EASGATE_API_FORBIDDEN',
+        `this needs the role ${role}; ${principal.name} has ${principal.role}`,
+      );
+  }
+
+  /** Null = nobody is signed in. */
+  principalOf(request: FastifyRequest): Principal | null {
+    return this.callers.get(request) ?? null;
+  }
+
+  /** Whoever makes the request. */
+  callerOf(request: FastifyRequest): Principal {
+    return this.callers.get(request) ?? NOBODY;
+  }
+
+  /** Sets the cookie of a session; null = takes it away. */
+  setCookie(reply: FastifyReply, secret: string | null): void {
+    const options = { path: '/', httpOnly: true, sameSite: 'strict', secure: this.isSecure } as const;
+    if (secret === null) reply.clearCookie(this.cookieName, options);
+    else reply.setCookie(this.cookieName, secret, options);
+  }
+
+  /** A site whose name was made to lead here has its own name in Host (DNS rebinding). */
+  private checkHost({ headers }: FastifyRequest): void {
+    const host = (headers.host ?? '').toLowerCase().replace(/:\d{1,5}$/, '');
+    if (!this.hosts.has(host))
+      throw new ApiError(
+        'EASGATE_API_HOST',
+        'Host is not a name of this gateway: see admin.publicUrl and admin.hosts',
+      );
+  }
+
+  private authenticate(request: FastifyRequest): Principal | null {
+    const now = Date.now();
+    const { authorization } = request.headers;
+    if (authorization !== undefined) {
+      const [, secret = ''] = /^Bearer ([!-~]{1,200})$/i.exec(authorization) ?? [];
+      const wait = this.signIn.waitOf(request.ip, now);
+      const principal = this.signIn.bearer(secret, request.ip, now);
+      if (principal !== null) return principal;
+      if (wait > 0) throw tooManyTries(wait);
+      throw new ApiError('EASGATE_API_UNAUTHENTICATED', 'the token is wrong, ended, or was revoked');
+    }
+    const secret = request.cookies[this.cookieName];
+    const principal = secret === undefined ? null : this.signIn.session(secret, now);
+    // A cookie comes with requests of other sites too (RFC 6265bis 8.8.2): what changes something must come from here.
+    if (principal !== null && !SAFE_METHODS.has(request.method)) this.checkOrigin(request, true);
+    return principal;
+  }
+
+  /** `needed`: a request without Origin is refused; browsers send it with every POST, PUT and DELETE (Fetch 3.2). @throws ApiError */
+  private checkOrigin({ headers }: FastifyRequest, needed: boolean): void {
+    const { origin } = headers;
+    if (origin === undefined ? !needed : this.isOwn(origin, headers.host ?? '')) return;
+    throw new ApiError('EASGATE_API_ORIGIN', 'the request comes from another site, or says no Origin');
+  }
+
+  private isOwn(origin: string, host: string): boolean {
+    if (this.publicOrigin !== null) return origin === this.publicOrigin;
+    return origin === `${this.scheme}://${host}`;
+  }
+}
+
+/** The refusal of a wrong secret after too many. */
+export function tooManyTries(waitMs: number): ApiError {
+  const seconds = Math.ceil(waitMs / 1_000);
+  return new ApiError('EASGATE_API_SIGN_IN_LIMIT', 'too many wrong tokens from this address: wait', seconds);
+}

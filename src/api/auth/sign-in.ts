@@ -1,0 +1,151 @@
+// Owns signing in and out: which secret is whose, how long a session lasts, and the limit on wrong tries.
+import type { Role } from '../contract/paths.ts';
+import type { AdminStore, StoredSession, StoredToken } from './admin-store.ts';
+import { lowerRole } from './principal.ts';
+import type { Principal } from './principal.ts';
+import { hashOf, newId, newSecret } from './secrets.ts';
+import { TryLimiter } from './try-limiter.ts';
+
+/** How long sessions last, milliseconds. */
+export interface SessionLimits {
+  readonly idleMs: number;
+  readonly longestMs: number;
+}
+
+/** A session that was started; the secret is for the cookie. */
+export interface Started {
+  readonly secret: string;
+  readonly principal: Principal;
+}
+
+/** Set-up links hold so long. */
+export const SET_UP_MS = 15 * 60_000;
+/** Uses are written down at most so often. */
+const NOTED_MS = 60_000;
+
+/** Who is who. Times: milliseconds since the epoch. */
+export class SignIn {
+  private readonly store: AdminStore;
+  private readonly limits: SessionLimits;
+  private readonly tries = new TryLimiter();
+
+  constructor(store: AdminStore, limits: SessionLimits) {
+    this.store = store;
+    this.limits = limits;
+  }
+
+  /** How long wrong secrets of an address are refused without a look, milliseconds; 0 = not. Right ones never wait: they cannot be guessed. */
+  waitOf(address: string, now: number): number {
+    return this.tries.waitOf(address, now);
+  }
+
+  /** The owner of a token in a request; null = there is no such token, or it ended. */
+  bearer(secret: string, address: string, now: number): Principal | null {
+    const token = this.tokenOf(secret, now);
+    if (token === null) {
+      this.tries.failed(address, now);
+      return null;
+    }
+    if (now - (token.lastUsedAt ?? 0) > NOTED_MS) this.store.useToken(token.id, now);
+    const { name, role, expiresAt } = token;
+    return { name, role, by: 'bearer', session: null, expiresAt, idleUntil: null };
+  }
+
+  /** The owner of a session; null = it ended, or its token did. */
+  session(secret: string, now: number): Principal | null {
+    const hash = hashOf('session', secret);
+    const session = hash === null ? null : this.store.session(hash);
+    if (session === null || session.expiresAt <= now) return null;
+    // A clock that was set back ends nothing early, and lets nothing live longer than from its start.
+    if (now - session.lastUsedAt > this.limits.idleMs || now < session.createdAt - NOTED_MS) return null;
+    const token = session.token === null ? null : this.store.tokenById(session.token);
+    if (session.token !== null && (token === null || !isInForce(token, now))) return null;
+    if (Math.abs(now - session.lastUsedAt) > NOTED_MS) this.store.useSession(session.id, now);
+    const role = token === null ? session.role : lowerRole(session.role, token.role);
+    return this.principalOf({ ...session, role }, now);
+  }
+
+  /** Starts a session with a token. Null = wrong. */
+  withToken(secret: string, address: string, now: number): Started | null {
+    const token = this.tokenOf(secret, now);
+    if (token === null) {
+      this.tries.failed(address, now);
+      return null;
+    }
+    const expiresAt = Math.min(now + this.limits.longestMs, token.expiresAt ?? Infinity);
+    return this.start({ name: token.name, role: token.role, by: 'token', token: token.id, expiresAt }, now);
+  }
+
+  /** Starts the session of the first admin with a set-up link. Null = wrong, used, or there is an admin. */
+  withSetUp(secret: string, address: string, now: number): Started | null {
+    const hash = hashOf('setUp', secret);
+    if (hash === null || this.store.hasAdmin(now) || !this.store.takeSetUp(hash, now)) {
+      this.tries.failed(address, now);
+      return null;
+    }
+    const expiresAt = now + this.limits.longestMs;
+    return this.start({ name: 'set-up', role: 'admin', by: 'setUp', token: null, expiresAt }, now);
+  }
+
+  /** Starts the session of somebody whom an OpenID provider knows. */
+  withProvider(name: string, role: Role, now: number): Started {
+    const expiresAt = now + this.limits.longestMs;
+    return this.start({ name, role, by: 'provider', token: null, expiresAt }, now);
+  }
+
+  private start(
+    who: Pick<StoredSession, 'name' | 'role' | 'by' | 'token' | 'expiresAt'>,
+    now: number,
+  ): Started {
+    const secret = newSecret('session');
+    const hash = hashOf('session', secret) ?? '';
+    const session: StoredSession = { ...who, id: newId(), hash, createdAt: now, lastUsedAt: now };
+    this.store.addSession(session);
+    return { secret, principal: this.principalOf(session, now) };
+  }
+
+  private tokenOf(secret: string, now: number): StoredToken | null {
+    const hash = hashOf('token', secret);
+    const token = hash === null ? null : this.store.token(hash);
+    return token !== null && isInForce(token, now) ? token : null;
+  }
+
+  private principalOf({ id, name, role, by, expiresAt }: StoredSession, now: number): Principal {
+    const idleUntil = Math.min(expiresAt, now + this.limits.idleMs);
+    return { name, role, by, session: id, expiresAt, idleUntil };
+  }
+}
+
+function isInForce({ expiresAt }: StoredToken, now: number): boolean {
+  return expiresAt === null || expiresAt > now;
+}
+
+/** Makes the secret of a set-up link. Null = there is an admin. */
+export function makeSetUp(store: AdminStore, now: number): string | null {
+  if (store.hasAdmin(now)) return null;
+  const secret = newSecret('setUp');
+  store.addSetUp(hashOf('setUp', secret) ?? '', now + SET_UP_MS);
+  return secret;
+}
+
+/** A token to make. */
+export interface TokenRequest {
+  readonly name: string;
+  readonly role: Role;
+  readonly createdBy: string;
+  /** Milliseconds since the epoch; null = it does not end. */
+  readonly expiresAt: number | null;
+}
+
+/** Makes a token; its secret is nowhere else afterwards. @throws ProgramError EASGATE_ADMIN_LIMIT */
+export function makeToken(
+  store: AdminStore,
+  request: TokenRequest,
+  now: number,
+): { readonly token: StoredToken; readonly secret: string } {
+  const secret = newSecret('token');
+  const hash = hashOf('token', secret) ?? '';
+  const token: StoredToken = { ...request, id: newId(), hash, createdAt: now, lastUsedAt: null };
+  store.addToken(token);
+  return { token, secret };
+}

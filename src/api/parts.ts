@@ -1,0 +1,29 @@
+// Owns what the routes of the admin API stand on: the directory, the read model, the journal, the gateway's status.
+import type { Config } from '../config/schema.ts';
+import type { ModelReader } from '../directory/read-model/model-reader.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
+import type { JournalStore } from '../journal/journal-store.ts';
+import type { ControlStatus } from '../supervisor/control-messages.ts';
+import type { GatewayStatus } from '../supervisor/status-server.ts';
+import type { AdminStore } from './auth/admin-store.ts';
+
+/** The parts. Those that may not be there yet throw a ProgramError or ApiError, which becomes 503. */
+export interface ApiParts {
+  readonly config: Config;
+  /** Name of the gateway, for people. */
+  readonly name: string;
+  readonly version: string;
+  readonly admin: AdminStore;
+  readonly audit: AuditSink;
+  /** @throws ApiError EASGATE_API_UNAVAILABLE while it is not open */
+  store(): DirectoryStore;
+  /** The read model, which lists and reports read. @throws ProgramError EASGATE_NO_READ_MODEL */
+  model(): ModelReader;
+  /** The journal and the audit. */
+  journal(): Promise<JournalStore>;
+  /** Of this process. */
+  control(): ControlStatus;
+  /** Of the whole gateway; null = the primary does not answer. */
+  gateway(): Promise<GatewayStatus | null>;
+}

@@ -1,0 +1,160 @@
+// Owns the routes of devices: lists, details, decisions by hand, wipes.
+import { createHash } from 'node:crypto';
+import { clearDecision, decide } from '../../app/decide.ts';
+import { decidedOn } from '../../app/decisions.ts';
+import { explainAccess } from '../../app/explain.ts';
+import { explainedDocument } from '../../app/explained-document.ts';
+import { showDevice } from '../../app/inventory.ts';
+import type { InventoryFilter } from '../../app/inventory.ts';
+import { parseSort } from '../../app/listing.ts';
+import { parseDevice } from '../../app/names.ts';
+import { listPhones, modelFilter, SEEN_LAST } from '../../app/phone-list.ts';
+import { policyInUse } from '../../app/policy-versions.ts';
+import { parseMomentPast } from '../../app/times.ts';
+import { orderWipe, planWipe } from '../../app/wipe.ts';
+import type { WipePlan } from '../../app/wipe.ts';
+import type { DirectoryStore } from '../../directory/store.ts';
+import { ProgramError } from '../../errors.ts';
+import type { InputOf } from '../contract/operations.ts';
+import type { ApiParts } from '../parts.ts';
+import { route } from './route.ts';
+import type { Call, Route } from './route.ts';
+
+/** The routes. */
+export function deviceRoutes(parts: ApiParts): Route[] {
+  return [
+    route('listDevices', async ({ query }, { now }) => {
+      const { sort, limit, after, ...filter } = query;
+      const [order = SEEN_LAST] = parseSort(sort);
+      const model = parts.model();
+      const { rows, cursor } = listPhones(model, filterOf(filter, now), order, limit, after ?? null);
+      return { rows, next: cursor, asOf: timeText(model.state().confirmedAt) };
+    }),
+    route('countDevices', async ({ query }, { now }) => {
+      const model = parts.model();
+      const filter = modelFilter(filterOf(query, now));
+      return {
+        total: model.count(filter, now),
+        byReason: model.countBy('reason', filter, now),
+        byModel: model.countBy('model', filter, now),
+        byGroup: model.countBy('groups', filter, now),
+      };
+    }),
+    route('showDevice', async ({ params }, { tag }) => {
+      const store = parts.store();
+      const details = await showDevice(store, params.device);
+      tag(await decisionTag(store, params.device));
+      return details;
+    }),
+    route('explainAccess', async ({ params, query }, { now }) => {
+      const store = parts.store();
+      const policy = await policyInUse(store, parts.config);
+      return explainedDocument(
+        await explainAccess(store, policy, { device: params.device, user: query.user }, now),
+      );
+    }),
+    route('decide', async ({ params, body }, call) => {
+      const store = parts.store();
+      await mustMatch(store, params.device, call);
+      const { action, reason, user, expiresAt } = body;
+      const { origin, now } = call;
+      const decision = {
+        action,
+        owner: origin.by,
+        reason,
+        decidedAt: now,
+        expiresAt: momentToCome(expiresAt, now),
+      };
+      const result = await decide(store, { device: params.device, user }, decision, origin, parts.audit);
+      call.tag(await decisionTag(store, params.device));
+      return result;
+    }),
+    route('clearDecision', async ({ params, query }, call) => {
+      const store = parts.store();
+      await mustMatch(store, params.device, call);
+      const { user, force = false } = query;
+      const subject = { device: params.device, user };
+      const result = await clearDecision(store, subject, { ...call.origin, force }, parts.audit);
+      call.tag(await decisionTag(store, params.device));
+      return result;
+    }),
+    route('planWipe', async ({ params, query }) => {
+      const { user, allUsers = false, accountOnly = false } = query;
+      const request = { device: params.device, user, allUsers, accountOnly, reason: 'preview' };
+      return planView(await planWipe(parts.store(), request));
+    }),
+    route('orderWipe', async ({ params, body }, call) => {
+      const store = parts.store();
+      await mustMatch(store, params.device, call);
+      const { confirm, ...request } = body;
+      const plan = await planWipe(store, { ...request, device: params.device });
+      const by = { owner: call.principal.name, via: 'api', confirmation: confirm };
+      return { user: plan.user, decision: await orderWipe(store, plan, by, parts.audit) };
+    }),
+  ];
+}
+
+/** What a wipe would do. */
+function planView({ device, user, accountOnly, named, replaces, hasOutlookMobile }: WipePlan): object {
+  return {
+    device,
+    user,
+    accountOnly,
+    users: named.map(({ record }) => record.user),
+    replaces,
+    hasOutlookMobile,
+  };
+}
+
+/** The filter of a query. @throws ProgramError for a time that is none */
+export function filterOf(query: InputOf<'countDevices'>['query'], now: number): InventoryFilter {
+  const { user, device, type, model, os, search, managed, compliant } = query;
+  return {
+    user,
+    device,
+    type,
+    model,
+    os,
+    search,
+    states: words(query.state),
+    reasons: words(query.reason),
+    decisions: words(query.decision),
+    seenSince: query.seen === undefined ? undefined : parseMomentPast(query.seen, 'seen', now),
+    unseenSince: query.notSeen === undefined ? undefined : parseMomentPast(query.notSeen, 'notSeen', now),
+    managed: yesNoUnknown(managed),
+    compliant: yesNoUnknown(compliant),
+  };
+}
+
+function words(text: string | undefined): string[] | undefined {
+  return text?.split(',').map((word) => word.trim());
+}
+
+function yesNoUnknown(word: 'yes' | 'no' | 'unknown' | undefined): boolean | null | undefined {
+  if (word === undefined) return undefined;
+  return word === 'unknown' ? null : word === 'yes';
+}
+
+/** Milliseconds of an ISO time in the future; null = none. @throws ProgramError */
+export function momentToCome(text: string | null, now: number): number | null {
+  if (text === null) return null;
+  const at = Date.parse(text);
+  if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || !Number.isFinite(at) || at <= now)
+    throw new ProgramError('EASGATE_EXPIRY', 'expiresAt is not an ISO time in the future');
+  return at;
+}
+
+/** ETag of the decisions on a device: it is another one after each change of them (RFC 9110 8.8.3). */
+async function decisionTag(store: DirectoryStore, device: string): Promise<string> {
+  const decided = await decidedOn(store, parseDevice(device));
+  const hash = createHash('sha256').update(JSON.stringify(decided)).digest('base64url');
+  return `"${hash.slice(0, 22)}"`;
+}
+
+async function mustMatch(store: DirectoryStore, device: string, call: Call): Promise<void> {
+  call.mustMatch(await decisionTag(store, device));
+}
+
+function timeText(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,80 @@
+// Owns the routes of signing in and out, and of the sessions there are.
+import { ApiError } from '../problems.ts';
+import { tooManyTries } from '../auth/guard.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { SignIn } from '../auth/sign-in.ts';
+import type { ApiParts } from '../parts.ts';
+import { route } from './route.ts';
+import type { Route } from './route.ts';
+
+/** The routes. */
+export function sessionRoutes(parts: ApiParts, signIn: SignIn): Route[] {
+  const { admin, audit, name: gateway, version } = parts;
+  const sessionOf = ({ name, role, by, expiresAt, idleUntil }: Principal): object => ({
+    name,
+    role,
+    by,
+    expiresAt,
+    idleUntil,
+    gateway,
+    version,
+  });
+  return [
+    route('signInWays', async (_input, { now }) => ({
+      gateway,
+      version,
+      token: true,
+      provider: null,
+      needsSetUp: !admin.hasAdmin(now),
+    })),
+    route('signIn', async ({ body }, { address, now, setCookie }) => {
+      const wait = signIn.waitOf(address, now);
+      const started =
+        'token' in body
+          ? signIn.withToken(body.token, address, now)
+          : signIn.withSetUp(body.setUp, address, now);
+      if (started === null) {
+        if (wait > 0) throw tooManyTries(wait);
+        throw new ApiError(
+          'EASGATE_API_UNAUTHENTICATED',
+          'token' in body
+            ? 'the token is wrong, ended, or was revoked: ask an admin for a new one'
+            : 'the set-up link is wrong, was used, ended after 15 minutes, or somebody is an admin already',
+        );
+      }
+      setCookie(started.secret);
+      await audit.record({
+        by: started.principal.name,
+        via: 'api',
+        at: now,
+        operation: 'sign_in',
+        subject: started.principal.role,
+      });
+      return sessionOf(started.principal);
+    }),
+    route('showSession', async (_input, { principal }) => sessionOf(principal)),
+    route('signOut', async (_input, { principal, setCookie }) => {
+      if (principal.session !== null) admin.removeSession(principal.session);
+      setCookie(null);
+      return null;
+    }),
+    route('listSessions', async (_input, { principal, now }) => ({
+      rows: admin.sessions(now).map(({ id, name, role, by, createdAt, lastUsedAt, expiresAt }) => ({
+        id,
+        name,
+        role,
+        by,
+        createdAt,
+        lastUsedAt,
+        expiresAt,
+        isOwn: id === principal.session,
+      })),
+    })),
+    route('endSession', async ({ params }, { origin }) => {
+      if (!admin.removeSession(params.session))
+        throw new ApiError('EASGATE_API_NOT_FOUND', 'there is no such session: it may have ended');
+      await audit.record({ ...origin, operation: 'session_end', subject: params.session });
+      return null;
+    }),
+  ];
+}

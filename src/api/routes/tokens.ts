@@ -1,0 +1,34 @@
+// Owns the routes of tokens.
+import { makeToken } from '../auth/sign-in.ts';
+import type { StoredToken } from '../auth/admin-store.ts';
+import type { ApiParts } from '../parts.ts';
+import { ApiError } from '../problems.ts';
+import { route } from './route.ts';
+import type { Route } from './route.ts';
+
+const DAY_MS = 86_400_000;
+
+/** The routes. */
+export function tokenRoutes({ admin, audit }: ApiParts): Route[] {
+  return [
+    route('listTokens', async () => ({ rows: admin.tokens().map(tokenView) })),
+    route('createToken', async ({ body }, { principal, origin, now }) => {
+      const { name, role, expiresInDays } = body;
+      const expiresAt = expiresInDays === null ? null : now + expiresInDays * DAY_MS;
+      const { token, secret } = makeToken(admin, { name, role, createdBy: principal.name, expiresAt }, now);
+      await audit.record({ ...origin, operation: 'token_create', subject: name, after: { role, expiresAt } });
+      return { ...tokenView(token), secret };
+    }),
+    route('revokeToken', async ({ params }, { origin }) => {
+      const removed = admin.removeToken(params.token);
+      if (removed === null) throw new ApiError('EASGATE_API_NOT_FOUND', 'there is no such token');
+      const { name, role } = removed;
+      await audit.record({ ...origin, operation: 'token_revoke', subject: name, before: { role } });
+      return null;
+    }),
+  ];
+}
+
+function tokenView({ hash: _hash, ...shown }: StoredToken): object {
+  return shown;
+}

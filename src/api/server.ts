@@ -1,0 +1,247 @@
+// Owns the HTTP server of the admin API: limits, headers, sign-in, roles, problems, OpenAPI, and the dashboard's files.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import cookie from '@fastify/cookie';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import Fastify from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { withIsoTimes } from '../app/times.ts';
+import { parseEndpoint } from '../config/endpoint.ts';
+import type { ProcessLog } from '../telemetry/logger.ts';
+import { Guard } from './auth/guard.ts';
+import { SignIn } from './auth/sign-in.ts';
+import { problem } from './contract/common.ts';
+import { SCHEMAS } from './contract/operations.ts';
+import type { OperationSchemas } from './contract/operations.ts';
+import { BASE, OPERATIONS } from './contract/paths.ts';
+import type { OperationPath } from './contract/paths.ts';
+import { answerOnce } from './idempotency.ts';
+import type { ApiParts } from './parts.ts';
+import { ApiError, problemOf } from './problems.ts';
+import { registerDashboard } from './routes/dashboard-files.ts';
+import { deviceRoutes } from './routes/devices.ts';
+import { checkMatch } from './routes/route.ts';
+import type { Call, Route } from './routes/route.ts';
+import { sessionRoutes } from './routes/session.ts';
+import { statusRoutes } from './routes/status.ts';
+import { tokenRoutes } from './routes/tokens.ts';
+
+const BODY_LIMIT = 1_048_576;
+const MAX_CONNECTIONS = 1_000;
+const TIMEOUT_MS = 30_000;
+const MINUTE_MS = 60_000;
+const PROBLEM = 'application/problem+json';
+
+/** A server that listens. */
+export interface RunningApi {
+  /** `http://127.0.0.1:8781`. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Starts the admin API. Rejects when the address cannot be listened on. */
+export async function startApi(parts: ApiParts, log: ProcessLog): Promise<RunningApi> {
+  const { admin } = parts.config;
+  const endpoint = parseEndpoint(admin.listen ?? '');
+  if (endpoint === null) throw new ApiError('EASGATE_API_FAILED', 'admin.listen is missing');
+  const server = await buildServer(parts, log);
+  await server.listen({ host: endpoint.address, port: endpoint.port });
+  const { port } = server.server.address() as AddressInfo;
+  const host = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;
+  return {
+    url: admin.publicUrl ?? `${admin.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    async close() {
+      await server.close();
+    },
+  };
+}
+
+/** The server with all its routes, not yet listening. */
+export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<FastifyInstance> {
+  const { admin: settings } = parts.config;
+  const { tls } = settings;
+  const server = Fastify({
+    ...(tls !== undefined && {
+      https: { cert: readFileSync(tls.certificate), key: readFileSync(tls.key), minVersion: 'TLSv1.2' },
+    }),
+    bodyLimit: BODY_LIMIT,
+    connectionTimeout: TIMEOUT_MS,
+    requestTimeout: TIMEOUT_MS,
+    keepAliveTimeout: TIMEOUT_MS,
+    // Streams end with the server; the others are answered.
+    forceCloseConnections: true,
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
+    // Never from the client: it would be in the log.
+    requestIdHeader: false,
+    genReqId: () => createRequestId(),
+  }) as unknown as FastifyInstance;
+  server.server.maxConnections = MAX_CONNECTIONS;
+  server.setValidatorCompiler(validatorCompiler);
+  server.setSerializerCompiler(serializerCompiler);
+  server.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log));
+  server.setNotFoundHandler((request) => {
+    throw new ApiError(
+      'EASGATE_API_NOT_FOUND',
+      `no operation ${request.method} ${request.url.split('?', 1)[0]?.slice(0, 200)}`,
+    );
+  });
+  await server.register(cookie);
+  await server.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+        objectSrc: ["'none'"],
+      },
+    },
+    strictTransportSecurity: tls !== undefined || settings.publicUrl?.startsWith('https:') === true,
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+  const limits = {
+    idleMs: settings.idleMinutes * MINUTE_MS,
+    longestMs: settings.sessionHours * 60 * MINUTE_MS,
+  };
+  const signIn = new SignIn(parts.admin, limits);
+  const guard = new Guard(settings, signIn);
+  server.addHook('onRequest', async (request) => guard.admit(request));
+  await server.register(rateLimit, {
+    max: settings.requestsPerMinute,
+    timeWindow: MINUTE_MS,
+    hook: 'preHandler',
+    cache: 10_000,
+    keyGenerator: (request) => guard.principalOf(request)?.name ?? request.ip,
+    errorResponseBuilder: (_request, { ttl }) =>
+      new ApiError(
+        'EASGATE_API_TOO_MANY',
+        'more requests than admin.requestsPerMinute',
+        Math.ceil(ttl / 1_000),
+      ),
+  });
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'easgate', version: parts.version, description: 'Admin API of the easgate gateway' },
+      components: {
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer' },
+          session: { type: 'apiKey', in: 'cookie', name: guard.cookieName },
+        },
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  await server.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: true });
+  await server.register(async (api) => {
+    const routes = [
+      ...sessionRoutes(parts, signIn),
+      ...tokenRoutes(parts),
+      ...statusRoutes(parts),
+      ...deviceRoutes(parts),
+    ];
+    for (const one of routes) register(api, one, guard, parts);
+    api.get(`${BASE}/openapi.json`, { schema: { hide: true } }, async () => server.swagger());
+  });
+  await registerDashboard(server);
+  return server;
+}
+
+let requests = 0;
+const RUN = createHash('sha256').update(`${process.pid}:${Date.now()}`).digest('base64url').slice(0, 6);
+
+function createRequestId(): string {
+  requests += 1;
+  return `${RUN}-${requests.toString(36)}`;
+}
+
+function register(api: FastifyInstance, { name, handle }: Route, guard: Guard, parts: ApiParts): void {
+  const { method, path, role, summary }: OperationPath = OPERATIONS[name];
+  const { params, query, body, answer, status, changes }: OperationSchemas = SCHEMAS[name];
+  const success = status ?? (answer === null ? 204 : 200);
+  const headers = z.object({
+    'if-match': z.string().max(500).optional(),
+    'idempotency-key': z.string().min(1).max(100).optional(),
+  });
+  api.route({
+    method,
+    url: BASE + path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    config: { role },
+    schema: {
+      operationId: name,
+      summary,
+      description: role === null ? 'Without being signed in.' : `Role: ${role}.`,
+      tags: [path.split('/')[1] ?? ''],
+      security: role === null ? [] : [{ token: [] }, { session: [] }],
+      ...(params !== undefined && { params }),
+      ...(query !== undefined && { querystring: query }),
+      ...(body !== undefined && { body }),
+      ...(changes === true && { headers }),
+      response: {
+        [success]: answer ?? z.null().describe('no body'),
+        default: { description: 'An error', content: { [PROBLEM]: { schema: problem } } },
+      },
+    },
+    handler: async (request, reply) => {
+      const call = callOf(request, reply, guard);
+      const input = { params: request.params, query: request.query, body: request.body } as never;
+      const work = async (): Promise<object | null> => {
+        const result = await handle(input, call);
+        return result === null ? null : (withIsoTimes(result) as object);
+      };
+      const result =
+        changes === true ? await answerOnce(parts.admin, call, request, success, work) : await work();
+      reply.code(success);
+      return result ?? reply.send();
+    },
+  });
+}
+
+function callOf(request: FastifyRequest, reply: FastifyReply, guard: Guard): Call {
+  const principal = guard.callerOf(request);
+  const now = Date.now();
+  return {
+    principal,
+    now,
+    address: request.ip,
+    origin: { by: principal.name, via: 'api', at: now },
+    mustMatch: (tag) => checkMatch(request.headers['if-match'], tag),
+    tag: (tag) => void reply.header('etag', tag),
+    setCookie: (secret) => guard.setCookie(reply, secret),
+  };
+}
+
+function sendProblem(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { logger }: ProcessLog,
+): FastifyReply {
+  const answer = problemOf(error, request.id);
+  if (answer.status >= 500)
+    logger.error(
+      {
+        code: answer.code,
+        requestId: request.id,
+        cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      },
+      'a request of the admin API failed',
+    );
+  if (error instanceof ApiError && error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
+  if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="easgate"');
+  return reply.code(answer.status).type(PROBLEM).serializer(JSON.stringify).send(answer);
+}

@@ -1,0 +1,26 @@
+// Owns the JSON document of an explained access, the same for the command line and the API.
+import type { ExplainedAccess, KnownFact } from './explain.ts';
+import { stepDocument } from './policy-explain.ts';
+import { isoTime } from './times.ts';
+
+/** The document; its times are milliseconds where the fields of {@link withIsoTimes} have them. */
+export function explainedDocument({ user, device, aliases, known, verdict, steps }: ExplainedAccess): object {
+  const validUntil = Number.isFinite(verdict.validUntil) ? verdict.validUntil : null;
+  return {
+    user,
+    device,
+    aliases,
+    known: known.map((fact) => ({ ...fact, value: shownValue(fact) })),
+    verdict: { ...verdict, validUntil },
+    steps: steps.map(stepDocument),
+  };
+}
+
+/** A value for people: times are numbers in the records. */
+export function shownValue({ field, value }: KnownFact): unknown {
+  return typeof value === 'number' && isTime(field) ? isoTime(value) : value;
+}
+
+function isTime(field: string): boolean {
+  return /(?:Since|CheckIn|Until|At)$/.test(field);
+}

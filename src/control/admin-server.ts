@@ -1,0 +1,153 @@
+// Owns the admin API within the control process: it is tried again until its address can be listened on, and closed with the process.
+import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AdminStore } from '../api/auth/admin-store.ts';
+import type { ApiParts } from '../api/parts.ts';
+import { ApiError } from '../api/problems.ts';
+import { startApi } from '../api/server.ts';
+import type { RunningApi } from '../api/server.ts';
+import { journalOptions } from '../config/journal-settings.ts';
+import { messageOf } from '../config/problems.ts';
+import type { Config } from '../config/schema.ts';
+import { ModelReader } from '../directory/read-model/model-reader.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { ProgramError } from '../errors.ts';
+import { AuditLog } from '../journal/audit-log.ts';
+import type { JournalStore } from '../journal/journal-store.ts';
+import { openJournalStore } from '../journal/open-journal.ts';
+import { askStatus } from '../supervisor/ask-status.ts';
+import type { ControlStatus } from '../supervisor/control-messages.ts';
+import type { ProcessLog } from '../telemetry/logger.ts';
+import { readVersion } from '../program-version.ts';
+
+const RETRY_MS = 5_000;
+
+/** What the control process has of its own. */
+export interface OfControl {
+  readonly log: ProcessLog;
+  /** Null = it is not open yet. */
+  readonly store: () => DirectoryStore | null;
+  readonly status: () => ControlStatus;
+}
+
+/** The admin API of one control process. */
+export class AdminServer {
+  private readonly config: Config;
+  private readonly own: OfControl;
+  private readonly audit: AuditLog;
+  private api: RunningApi | null = null;
+  private admin: AdminStore | null = null;
+  private model: ModelReader | null = null;
+  private journal: Promise<JournalStore> | null = null;
+  private failure: string | null = null;
+  private readonly stop = new AbortController();
+  private starting: Promise<void> = Promise.resolve();
+
+  constructor(config: Config, own: OfControl) {
+    this.config = config;
+    this.own = own;
+    this.audit = new AuditLog(
+      () => openJournalStore(journalOptions(config)),
+      (error) =>
+        own.log.logger.error(
+          { code: 'EASGATE_AUDIT', cause: error.message },
+          'a change was made, but the audit does not know of it',
+        ),
+    );
+  }
+
+  start(): void {
+    this.starting = this.keepTrying();
+  }
+
+  /** Where it listens; null = it does not, see {@link trouble}. */
+  get url(): string | null {
+    return this.api?.url ?? null;
+  }
+
+  /** Why it does not listen; null = it does, or has not tried yet. */
+  get trouble(): string | null {
+    return this.failure;
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort();
+    await this.starting;
+    await this.api?.close();
+    await this.audit.close();
+    await (await this.journal?.catch(() => null))?.close();
+    this.model?.close();
+    this.admin?.close();
+  }
+
+  private async keepTrying(): Promise<void> {
+    const { logger } = this.own.log;
+    while (!this.stop.signal.aborted) {
+      try {
+        if (this.admin === null) {
+          this.admin = AdminStore.open(this.config.admin.file ?? '');
+          this.admin.forgetUnanswered();
+        }
+        this.api = await startApi(this.partsWith(this.admin), this.own.log);
+        this.failure = null;
+        logger.info(
+          { code: 'EASGATE_ADMIN', url: this.api.url },
+          'the admin API and the dashboard are served',
+        );
+        return;
+      } catch (error) {
+        const cause = messageOf(error);
+        if (cause !== this.failure)
+          logger.error(
+            { code: 'EASGATE_ADMIN_FAILED', address: this.config.admin.listen, cause },
+            'the admin API is not served: it is tried again; phones are served without it',
+          );
+        this.failure = cause;
+        await pause(RETRY_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  private partsWith(admin: AdminStore): ApiParts {
+    const { config, own, audit } = this;
+    return {
+      config,
+      name: config.admin.name ?? hostname(),
+      version: readVersion(),
+      admin,
+      audit,
+      store: () => this.openStore(),
+      model: () => this.openModel(),
+      journal: () => this.openJournal(),
+      control: () => own.status(),
+      gateway: () => askStatus(config.workers.pidFile).catch(() => null),
+    };
+  }
+
+  private openStore(): DirectoryStore {
+    const store = this.own.store();
+    if (store === null)
+      throw new ApiError(
+        'EASGATE_API_UNAVAILABLE',
+        'the directory does not answer: phones are decided by what the workers remember; see the status',
+      );
+    return store;
+  }
+
+  /** The one that is open, as long as its file is the same. */
+  private openModel(): ModelReader {
+    if (this.model?.isSame() === true) return this.model;
+    this.model?.close();
+    this.model = ModelReader.open(this.config.control.readModel ?? '', this.openStore().names);
+    if (this.model !== null) return this.model;
+    throw new ProgramError(
+      'EASGATE_NO_READ_MODEL',
+      'lists are not ready yet: the read model is being built; the status says how far it is',
+    );
+  }
+
+  private openJournal(): Promise<JournalStore> {
+    this.journal ??= openJournalStore(journalOptions(this.config));
+    return this.journal;
+  }
+}

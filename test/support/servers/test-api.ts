@@ -1,0 +1,147 @@
+// Owns an admin API for tests: a server on a free port, with a directory and a read model in memory.
+import { onTestFinished } from 'vitest';
+import { AdminStore } from '../../../src/api/auth/admin-store.ts';
+import { makeToken } from '../../../src/api/auth/sign-in.ts';
+import type { Role } from '../../../src/api/contract/paths.ts';
+import type { ApiParts } from '../../../src/api/parts.ts';
+import { buildServer } from '../../../src/api/server.ts';
+import { ProgramError } from '../../../src/errors.ts';
+import { configSchema } from '../../../src/config/schema.ts';
+import type { Config } from '../../../src/config/schema.ts';
+import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
+import { IN_MEMORY, ModelFile } from '../../../src/directory/read-model/model-file.ts';
+import { ModelKeeper } from '../../../src/directory/read-model/model-keeper.ts';
+import { ModelReader } from '../../../src/directory/read-model/model-reader.ts';
+import type { DirectoryStore } from '../../../src/directory/store.ts';
+import type { AuditedChange } from '../../../src/journal/audit-log.ts';
+import { openJournalStore } from '../../../src/journal/open-journal.ts';
+import { openLog } from '../../../src/telemetry/logger.ts';
+
+/** What a test may choose. */
+export interface TestApiOptions {
+  /** The directory; absent = an empty one. It is closed with the API. */
+  readonly store?: DirectoryStore;
+  /** Fields of the section `admin`. */
+  readonly admin?: Partial<Config['admin']>;
+  readonly parts?: Partial<ApiParts>;
+}
+
+/** A request to the API. */
+export interface ApiRequest {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An answer of the API. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The JSON document; null = no body. */
+  readonly json: unknown;
+  readonly text: string;
+}
+
+/** A running API. */
+export interface TestApi {
+  readonly url: string;
+  readonly store: DirectoryStore;
+  readonly admin: AdminStore;
+  /** What was written to the audit. */
+  readonly audited: AuditedChange[];
+  /** A new token with a role. */
+  token(role: Role): string;
+  /** Sends a request; `as` = with a new token of that role, or a token, or (null) nobody. */
+  send(as: string | null, path: string, request?: ApiRequest): Promise<ApiAnswer>;
+  /** Brings the read model up to the directory. */
+  refresh(): Promise<void>;
+}
+
+const ROLES = ['viewer', 'helpdesk', 'operator', 'admin'];
+
+/** Starts an API, which is closed when the test ends. */
+export async function openTestApi({
+  store = new EmbeddedStore(':memory:'),
+  admin,
+  parts,
+}: TestApiOptions = {}): Promise<TestApi> {
+  const config = configSchema.parse({
+    admin: { listen: '127.0.0.1:0', file: ':memory:', ...admin },
+    store: { kind: 'embedded', path: ':memory:' },
+  });
+  const file = AdminStore.open(':memory:');
+  const audited: AuditedChange[] = [];
+  const model = ModelFile.open(IN_MEMORY, { store: '', epoch: 0 });
+  const reader = new ModelReader(model.database, store.names);
+  const journal = await openJournalStore({
+    kind: 'embedded',
+    path: ':memory:',
+    retention: { journal: { maxAgeMs: 1e12, maxEntries: 1e6 }, audit: { maxAgeMs: 1e12, maxEntries: 1e6 } },
+  });
+  const server = await buildServer(
+    {
+      config,
+      name: 'gateway.test',
+      version: '1.2.3',
+      admin: file,
+      audit: {
+        record: async (change) => {
+          audited.push(change);
+        },
+      },
+      store: () => store,
+      model: () => reader,
+      journal: async () => journal,
+      control: () => {
+        throw new ProgramError('EASGATE_NOT_RUNNING', 'there is no control process in this test');
+      },
+      gateway: async () => null,
+      ...parts,
+    },
+    openLog('silent', 'stdout'),
+  );
+  onTestFinished(async () => {
+    await server.close();
+    await journal.close();
+    model.close();
+    file.close();
+    await store.close();
+  });
+  const url = await server.listen({ host: '127.0.0.1', port: 0 });
+  const refresh = async (): Promise<void> => {
+    await new ModelKeeper(store, model).build();
+  };
+  await refresh();
+  const token = (role: Role): string =>
+    makeToken(file, { name: `the ${role}`, role, createdBy: 'test', expiresAt: null }, Date.now()).secret;
+  return {
+    url,
+    store,
+    admin: file,
+    audited,
+    token,
+    refresh,
+    async send(as, path, { method = 'GET', body, headers = {} } = {}) {
+      const secret = as !== null && ROLES.includes(as) ? token(as as Role) : as;
+      const response = await fetch(url + path, {
+        method,
+        redirect: 'manual',
+        headers: {
+          ...(secret !== null && { authorization: `Bearer ${secret}` }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          connection: 'close',
+          ...headers,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      const isJson = response.headers.get('content-type')?.includes('json') === true;
+      return {
+        status: response.status,
+        headers: response.headers,
+        json: isJson ? (JSON.parse(text) as unknown) : null,
+        text,
+      };
+    },
+  };
+}
