@@ -4,9 +4,9 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # Without install scripts: the one there is (that of the npm package `node`) would download a second Node.js.
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json vite.config.ts ./
 COPY src ./src
-RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json
+RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json && node node_modules/vite/bin/vite.js build
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:26-slim

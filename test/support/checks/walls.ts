@@ -181,6 +181,11 @@ export const WALLS: readonly Wall[] = [
     ],
   },
   {
+    name: 'web',
+    holds: 'the dashboard, built by Vite for browsers; of api/ only the contract',
+    may: ['api'],
+  },
+  {
     name: 'control',
     holds: 'the control process: read model, leader, feeds, admin API',
     may: [
@@ -271,6 +276,11 @@ function override({ name, may, pure }: Wall): Override {
     patterns.push({
       group: [...PACKAGES, '@*/*', ...pure.map((open) => `!${open}`)],
       message: `src/${name} is pure: no I/O (docs/architecture.md, who may import whom)`,
+    });
+  if (name === 'web')
+    patterns.push({
+      regex: '/api/(?!contract/)|^node:',
+      message: 'src/web runs in browsers: of src/api it may import only the contract',
     });
   return {
     files: [name.endsWith('.ts') ? `src/${name}` : `src/${name}/**`],

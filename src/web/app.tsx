@@ -1,0 +1,94 @@
+// Owns what is shown: the page of the address in its frame, or sign-in, or set-up.
+import { Component, useEffect, useState } from 'react';
+import type { ReactElement, ReactNode } from 'react';
+import { Route, Switch, useLocation } from 'wouter';
+import { ApiError, networkError } from './client/problem.ts';
+import { readSession } from './client/session.ts';
+import { signedIn } from './client/signed-in.ts';
+import { useValue } from './client/value.ts';
+import { Frame } from './frame/frame.tsx';
+import { PAGES } from './pages.ts';
+import { NotFoundPage } from './pages/not-found.tsx';
+import { SetUpPage } from './pages/set-up.tsx';
+import { SignInPage } from './pages/sign-in.tsx';
+import { Blank, LoadTrouble } from './parts/trouble.tsx';
+import { t } from './texts/texts.ts';
+
+/** A page that throws must not take the frame with it. Another address is another fence, by its key. */
+class Fence extends Component<{ readonly children: ReactNode }, { readonly failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError(): { failed: boolean } {
+    return { failed: true };
+  }
+
+  override render(): ReactNode {
+    if (!this.state.failed) return this.props.children;
+    return (
+      <section className="panel">
+        <Blank
+          icon="warn"
+          title={t.trouble.crashTitle}
+          actions={
+            <button className="btn" type="button" onClick={() => window.location.reload()}>
+              {t.trouble.reload}
+            </button>
+          }
+        >
+          {t.trouble.crashText}
+        </Blank>
+      </section>
+    );
+  }
+}
+
+function SignedInPages(): ReactElement {
+  const [location] = useLocation();
+  return (
+    <Frame>
+      <Fence key={location}>
+        <Switch>
+          {PAGES.map(({ path, View }) => (
+            <Route key={path} path={path}>
+              <View />
+            </Route>
+          ))}
+          <Route>
+            <NotFoundPage />
+          </Route>
+        </Switch>
+      </Fence>
+    </Frame>
+  );
+}
+
+/** Everything. */
+export function App(): ReactElement | null {
+  const session = useValue(signedIn);
+  const [location] = useLocation();
+  const [error, setError] = useState<ApiError | null>(null);
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    let stale = false;
+    setError(null);
+    readSession().catch((thrown: unknown) => {
+      if (!stale) setError(thrown instanceof ApiError ? thrown : networkError());
+    });
+    return () => {
+      stale = true;
+    };
+  }, [turn]);
+
+  if (location === '/setup') return <SetUpPage />;
+  if (session === 'unknown')
+    return error === null ? null : (
+      <div className="solo">
+        <main id="main">
+          <div className="card">
+            <LoadTrouble error={error} operation="showSession" retry={() => setTurn(turn + 1)} />
+          </div>
+        </main>
+      </div>
+    );
+  return typeof session === 'string' ? <SignInPage ended={session === 'ended'} /> : <SignedInPages />;
+}

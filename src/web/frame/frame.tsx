@@ -1,0 +1,120 @@
+// Owns the frame around every page: side bar, state of the data, account, list of keys.
+import { Suspense, useEffect, useRef, useState } from 'react';
+import type { ReactElement, ReactNode } from 'react';
+import { Link, useLocation } from 'wouter';
+import { silentSince } from '../client/connection.ts';
+import { useSession } from '../client/signed-in.ts';
+import { signOut } from '../client/session.ts';
+import { useQuery } from '../client/use-query.ts';
+import { useValue } from '../client/value.ts';
+import { Icon, Mark } from '../parts/icon.tsx';
+import { Menu, MenuItem } from '../parts/menu.tsx';
+import { Modal } from '../parts/modal.tsx';
+import { SilentNote, Skeleton } from '../parts/trouble.tsx';
+import { length } from '../texts/format.ts';
+import { t } from '../texts/texts.ts';
+import { Find } from './find.tsx';
+import { useKeys } from './keys.ts';
+import { Nav } from './nav.tsx';
+import { ThemeButton } from './theme-button.tsx';
+
+/** Older than this, the state that decides is shown as stale. */
+const STALE_MS = 60_000;
+
+function Fresh(): ReactElement | null {
+  const silent = useValue(silentSince) !== null;
+  const { data } = useQuery('showOverview', {}, { everyMs: 15_000 });
+  if (silent)
+    return (
+      <div className="fresh stale" title={t.trouble.silentText}>
+        <Icon name="cloudoff" />
+        <span>{t.frame.notAnswering}</span>
+      </div>
+    );
+  const ms = data?.stateAgeMs ?? null;
+  if (ms === null) return null;
+  return (
+    <div className={ms > STALE_MS ? 'fresh stale' : 'fresh'} title={t.frame.stateAgeLong(length(ms))}>
+      <Icon name={ms > STALE_MS ? 'warn' : 'check'} />
+      <span>{t.frame.stateAge(length(ms))}</span>
+    </div>
+  );
+}
+
+function Account(): ReactElement | null {
+  const session = useSession();
+  if (session === null) return null;
+  return (
+    <div className="who">
+      <div>
+        <b className="clip">{session.name}</b>
+        <br />
+        <span className="t3 sm">{session.role}</span>
+      </div>
+      <ThemeButton />
+      <Menu className="btn ghost sq" label={t.frame.account} button={<Icon name="dots" />}>
+        <MenuItem onPick={() => void signOut()}>{t.frame.signOut}</MenuItem>
+      </Menu>
+    </div>
+  );
+}
+
+function KeyList({ close }: { close: () => void }): ReactElement {
+  return (
+    <Modal title={t.frame.keysTitle} open onClose={close}>
+      <dl className="kv">
+        {t.keys.map(([key, text]) => (
+          <div className="pair" key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </Modal>
+  );
+}
+
+/** The frame, with a page in it. */
+export function Frame({ children }: { children: ReactNode }): ReactElement {
+  const [keys, setKeys] = useState(false);
+  const [location] = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  useKeys({ '?': () => setKeys(true) });
+  useEffect(() => {
+    // Another page begins at its top, for readers too.
+    if (first.current) first.current = false;
+    else {
+      window.scrollTo(0, 0);
+      main.current?.focus({ preventScroll: true });
+    }
+  }, [location]);
+  return (
+    <>
+      <a className="skip" href="#main">
+        {t.frame.skip}
+      </a>
+      <div className="app">
+        <header className="side">
+          <Link className="brand" href="/" aria-label="easgate">
+            <Mark />
+            <span>easgate</span>
+          </Link>
+          <Find />
+          <Nav />
+          <div className="side-foot">
+            <Fresh />
+            <Account />
+          </div>
+        </header>
+        <main id="main" tabIndex={-1} ref={main}>
+          <SilentNote />
+          <Suspense fallback={<Skeleton />}>{children}</Suspense>
+        </main>
+      </div>
+      {keys ? <KeyList close={() => setKeys(false)} /> : null}
+    </>
+  );
+}

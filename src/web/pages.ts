@@ -1,0 +1,44 @@
+// Owns the list of pages: address, place in the navigation, the file that is loaded when one goes there.
+import { lazy } from 'react';
+import type { ComponentType } from 'react';
+import type { OperationName } from '../api/contract/paths.ts';
+import type { IconName } from './parts/icon.tsx';
+import { t } from './texts/texts.ts';
+
+/** A page within the frame. */
+export interface Page {
+  /** As wouter writes it: `/devices/:device`. */
+  readonly path: string;
+  readonly title: string;
+  readonly View: ComponentType;
+  /** Absent = not in the navigation. */
+  readonly nav?: {
+    readonly icon: IconName;
+    readonly group: 'top' | 'rules' | 'operation';
+    /** Under More on phones. */
+    readonly rare?: true;
+    /** Shown to roles that may use it. */
+    readonly needs: OperationName;
+  };
+}
+
+/** In the order of the navigation. */
+export const PAGES: readonly Page[] = [
+  {
+    path: '/',
+    title: t.pages.overview,
+    View: lazy(async () => ({ default: (await import('./pages/overview.tsx')).OverviewPage })),
+    nav: { icon: 'overview', group: 'top', needs: 'showOverview' },
+  },
+  {
+    path: '/devices',
+    title: t.pages.devices,
+    View: lazy(async () => ({ default: (await import('./pages/devices.tsx')).DevicesPage })),
+    nav: { icon: 'phone', group: 'top', needs: 'listDevices' },
+  },
+  {
+    path: '/devices/:device',
+    title: t.pages.device,
+    View: lazy(async () => ({ default: (await import('./pages/device.tsx')).DevicePage })),
+  },
+];

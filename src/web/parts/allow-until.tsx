@@ -1,0 +1,134 @@
+// Owns the split button of an exception: left allows until the evening at once and turns into Undo, right opens the form.
+import { useCallback, useState } from 'react';
+import type { ReactElement } from 'react';
+import { moment } from '../texts/format.ts';
+import { t } from '../texts/texts.ts';
+import { Field } from './field.tsx';
+import { Icon } from './icon.tsx';
+import { FormPop } from './menu.tsx';
+import { useTicking } from './time.tsx';
+import { ChangeTrouble } from './trouble.tsx';
+import { FIRST_UNTIL, UntilField, endOf, usualEnd } from './until.tsx';
+import type { Until } from './until.tsx';
+import type { Decide, Target } from './use-decide.ts';
+
+function AllowForm({
+  target,
+  decide,
+  close,
+}: {
+  target: Target;
+  decide: Decide;
+  close: () => void;
+}): ReactElement {
+  const [until, setUntil] = useState<Until>(FIRST_UNTIL);
+  const [reason, setReason] = useState('');
+  const now = Date.now();
+  const end = endOf(until, now);
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (end === undefined) return;
+        void decide
+          .decide(target, {
+            action: 'allow',
+            expiresAt: end,
+            reason: reason.trim() === '' ? null : reason.trim(),
+          })
+          .then((written) => {
+            if (written) close();
+          });
+      }}
+    >
+      <UntilField value={until} onChange={setUntil} />
+      <Field label={t.change.reason}>
+        <input
+          className="input"
+          placeholder={t.change.reasonHint}
+          value={reason}
+          maxLength={500}
+          onChange={(event) => setReason(event.target.value)}
+        />
+      </Field>
+      <p className="hint">{end === null ? t.until.hintForEver : t.until.hint}</p>
+      <ChangeTrouble error={decide.error} />
+      <button className="btn primary" type="submit" disabled={end === undefined || decide.isBusy}>
+        {end === null
+          ? t.until.allowForEver
+          : end === undefined
+            ? t.until.date
+            : t.until.allow(moment(end, now))}
+      </button>
+    </form>
+  );
+}
+
+/** The text of the usual exception, as the hours pass. */
+function useUsual(): string {
+  return useTicking(useCallback((now: number) => t.until.allow(moment(usualEnd(now), now)), []));
+}
+
+/** `name` is for readers: which device of whom. */
+export function AllowUntil({
+  target,
+  name,
+  title,
+  decide,
+  className = 'btn small',
+  blocked,
+}: {
+  target: Target;
+  name: string;
+  /** Of the form. */
+  title: string;
+  decide: Decide;
+  className?: string;
+  /** Why the role may not; null = it may. */
+  blocked: string | null;
+}): ReactElement {
+  const [open, setOpen] = useState(false);
+  const usual = useUsual();
+  const done = decide.doneFor(target);
+  if (done !== null && !done.isUndone)
+    return (
+      <button
+        className={className}
+        type="button"
+        disabled={decide.isBusy}
+        onClick={() => void decide.undo(target)}
+      >
+        {t.change.undo}
+      </button>
+    );
+  return (
+    <span className="split" title={blocked ?? undefined}>
+      <button
+        className={className}
+        type="button"
+        aria-label={`${usual}: ${name}`}
+        disabled={decide.isBusy || blocked !== null}
+        onClick={() =>
+          void decide.decide(target, { action: 'allow', expiresAt: usualEnd(Date.now()), reason: null })
+        }
+      >
+        {usual}
+      </button>
+      <FormPop
+        className={className}
+        label={`${t.until.another}: ${name}`}
+        title={title}
+        button={<Icon name="down" small />}
+        open={open}
+        disabled={blocked !== null}
+        onOpen={(next) => {
+          decide.forgetError();
+          setOpen(next);
+        }}
+      >
+        <AllowForm target={target} decide={decide} close={() => setOpen(false)} />
+      </FormPop>
+    </span>
+  );
+}

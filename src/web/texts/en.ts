@@ -1,0 +1,22 @@
+// Owns the English catalogue: one part for each page, and one for what all share.
+import { common } from './en/common.ts';
+import { decide } from './en/decide.ts';
+import { device } from './en/device.ts';
+import { devices } from './en/devices.ts';
+import { health, healthTitle } from './en/health.ts';
+import { overview } from './en/overview.ts';
+import { signIn } from './en/sign-in.ts';
+import { reasons, states } from './en/vocabulary.ts';
+
+export const EN = {
+  ...common,
+  states,
+  reasons,
+  decide,
+  health,
+  healthTitle,
+  overview,
+  devices,
+  device,
+  signIn,
+};

@@ -1,0 +1,78 @@
+// Owns the English texts of decisions by hand and of wipes.
+
+export const decide = {
+  everyUser: 'For every user of this device',
+  allow: {
+    title: (name: string) => `Allow ${name}`,
+    lead: 'An exception: mail flows, whatever the policy says.',
+    button: 'Allow without an end',
+    until: (moment: string) => `Allow until ${moment}`,
+    menu: 'Allow until…',
+  },
+  quarantine: {
+    title: (name: string) => `Quarantine ${name}`,
+    lead: 'The phone shows one message that says why. Mail waits on the server.',
+    button: 'Quarantine',
+    until: (moment: string) => `Quarantine until ${moment}`,
+    menu: 'Quarantine…',
+  },
+  block: {
+    title: (name: string) => `Block ${name}`,
+    lead: 'The phone gets no mail, and no message that says why.',
+    button: 'Block',
+    until: (moment: string) => `Block until ${moment}`,
+    menu: 'Block…',
+  },
+  clear: 'Clear decision',
+  cleared: 'Decision cleared, by you',
+  done: {
+    allow: (until: string | null) => (until === null ? 'without an end, by you' : `until ${until}, by you`),
+    quarantine: (until: string | null) => (until === null ? 'by you' : `until ${until}, by you`),
+    block: (until: string | null) => (until === null ? 'by you' : `until ${until}, by you`),
+  },
+  many: {
+    allow: 'Allow until…',
+    quarantine: 'Quarantine',
+    block: 'Block',
+    clear: 'Clear decision',
+    all: (shown: string) => `All ${shown} that match`,
+    onlyTicked: 'Only those that are ticked',
+    preview: {
+      allow: (until: string | null) =>
+        until === null ? 'Preview: allow without an end' : `Preview: allow until ${until}`,
+      quarantine: () => 'Preview: quarantine',
+      block: () => 'Preview: block',
+      clear: () => 'Preview: clear the decisions by hand',
+    },
+    counting: 'Counting…',
+    become: (shown: string, state: string) => `${shown} now ${state.toLowerCase()}`,
+    changes: (devices: string) => `${devices} would get another decision`,
+    nothing: 'Nothing would change.',
+    refused: (devices: string) => `${devices} cannot be decided`,
+    button: {
+      allow: (devices: string) => `Allow ${devices}`,
+      quarantine: (devices: string) => `Quarantine ${devices}`,
+      block: (devices: string) => `Block ${devices}`,
+      clear: (devices: string) => `Clear for ${devices}`,
+    },
+    done: (devices: string) => `Done for ${devices}.`,
+  },
+  wipe: {
+    menu: 'Wipe…',
+    title: (name: string) => `Wipe ${name}`,
+    account: (user: string) => `The mail account of ${user}`,
+    accountText:
+      'Mail, contacts and calendar of this account. Phones that speak 16.1 obey; others are kept out instead.',
+    device: 'The whole device',
+    deviceText: 'Everything, private photos too. Back to the state of the factory.',
+    what: 'What to erase',
+    warningTitle: 'It cannot be undone once the phone has fetched it.',
+    warning: 'Until then you can take it back by clearing the decision.',
+    concerns: (users: string) => `It concerns ${users}.`,
+    allUsers: 'Order it for every user of this device',
+    reason: 'Reason',
+    buttonDevice: 'Wipe the whole device',
+    buttonAccount: 'Wipe the mail account',
+    choose: 'Choose what to erase',
+  },
+};

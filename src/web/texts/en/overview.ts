@@ -1,0 +1,5 @@
+// Owns the English texts of the overview.
+
+export const overview = {
+  placeholder: '',
+};
