@@ -81,14 +81,16 @@ export const VIEWS: readonly View[] = [
   { key: 'notSeen', values: { notSeen: '30d' } },
 ];
 
+function sortedText(values: Readonly<Record<string, string>>): string {
+  return JSON.stringify(
+    Object.keys(values)
+      .sort()
+      .map((key) => [key, values[key]]),
+  );
+}
+
 /** The view that these filters are; null = a choice of one's own. */
 export function viewOf(values: Readonly<Record<string, string>>): View['key'] | null {
   const { search: _, ...own } = values;
-  const text = (of: Readonly<Record<string, string>>): string =>
-    JSON.stringify(
-      Object.keys(of)
-        .sort()
-        .map((key) => [key, of[key]]),
-    );
-  return VIEWS.find((view) => text(view.values) === text(own))?.key ?? null;
+  return VIEWS.find((view) => sortedText(view.values) === sortedText(own))?.key ?? null;
 }

@@ -75,26 +75,26 @@ export function WipeModal({
   );
   const missing = missingText(typed, device);
   const isReady = scope !== null && missing === null && reason.trim() !== '' && plan.data !== null;
+  const order = async (): Promise<void> => {
+    if (!isReady) return;
+    const body = {
+      confirm: typed.trim(),
+      reason: reason.trim(),
+      accountOnly: scope === 'account',
+      ...(user === null ? { allUsers: true } : { user }),
+    };
+    const written = await change.send({ params: { device }, body });
+    if (written === null) return;
+    done();
+    close();
+  };
   return (
     <Modal
       title={t.decide.wipe.title(name)}
       lead={<span className="mono">{device}</span>}
       open
       onClose={close}
-      onSubmit={() => {
-        if (!isReady) return;
-        const body = {
-          confirm: typed.trim(),
-          reason: reason.trim(),
-          accountOnly: scope === 'account',
-          ...(user === null ? { allUsers: true } : { user }),
-        };
-        void change.send({ params: { device }, body }).then((written) => {
-          if (written === null) return;
-          done();
-          close();
-        });
-      }}
+      onSubmit={() => void order()}
       button={
         <button className="btn danger" type="submit" disabled={!isReady || change.busy}>
           {scope === null
