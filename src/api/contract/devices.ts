@@ -1,7 +1,6 @@
-// Owns the requests and responses about devices, users and decisions.
+// Owns the requests and responses about devices: lists, details, decisions on one device, wipes.
 import { z } from 'zod';
 import {
-  accessAction,
   decisionAction,
   decisionBody,
   decisionView,
@@ -14,8 +13,10 @@ import {
   time,
 } from './common.ts';
 
-const maybeFlag = z.boolean().nullable();
-const words = z.string().max(500).describe('one or several, with commas');
+/** True, false, or not known. */
+export const maybeFlag = z.boolean().nullable();
+/** Words of a filter. */
+export const words = z.string().max(500).describe('one or several, with commas');
 
 /** State of a phone by the last verdict. */
 export const accessState = z.enum(['allowed', 'quarantined', 'blocked', 'wiping', 'unseen']);
@@ -31,6 +32,7 @@ export const deviceFilter = {
   type: z.string().max(128).optional(),
   model: z.string().max(128).optional(),
   os: z.string().max(128).optional(),
+  group: z.string().max(256).optional().describe('of the user'),
   managed: z.enum(['yes', 'no', 'unknown']).optional(),
   compliant: z.enum(['yes', 'no', 'unknown']).optional(),
   decision: words.optional(),
@@ -239,86 +241,3 @@ export const planWipeQuery = z.strictObject({
 
 /** The answer to it. */
 export const wipePlan = z.looseObject({ device: z.string(), users: z.array(z.string()) });
-
-/** `decideMany`: for the devices named, or for all that match a filter. */
-export const decideManyBody = z.strictObject({
-  ...decisionBody,
-  action: z.enum([...accessAction.options, 'clear']),
-  devices: z.array(z.string().max(128)).max(1_000).optional(),
-  filter: z.strictObject(deviceFilter).optional(),
-  dryRun: z.boolean().describe('count only'),
-  expected: z
-    .number()
-    .int()
-    .optional()
-    .describe('of the preview: with another number now, nothing is written'),
-});
-
-/** The answer to it. */
-export const decideManyResult = z.object({
-  matched: z.number(),
-  changed: z.number(),
-  byState: z.record(z.string(), z.number()).describe('of those that match, before the change'),
-  refused: z.array(z.object({ device: z.string(), code: z.string(), message: z.string() })),
-});
-
-/** `listDecisions`. */
-export const listDecisionsQuery = z.strictObject({
-  device: z.string().max(128).optional(),
-  user: z.string().max(256).optional(),
-  action: words.optional(),
-  state: words.optional(),
-  by: z.string().max(100).optional(),
-  endsWithin: z.string().max(40).optional().describe('so long: 12h, 7d'),
-  search: z.string().max(128).optional(),
-  sort: z.string().max(40).default('-decidedAt'),
-  ...pageQuery,
-});
-
-/** One decision. */
-export const decisionRow = z
-  .object({
-    device: maybeText.describe('null = every device of the user'),
-    user: maybeText.describe('null = every user of the device'),
-    state: z.string(),
-    source: maybeText.describe('of an imported decision; null = an operator made it'),
-    decision: decisionView,
-  })
-  .meta({ id: 'DecisionRow' });
-
-/** The answer to `listDecisions`. */
-export const decisionPage = pageOf(decisionRow);
-
-/** `listUsers`. */
-export const listUsersQuery = z.strictObject({
-  user: z.string().max(256).optional().describe('every name that may be this user; or with * and ?'),
-  group: z.string().max(256).optional(),
-  search: z.string().max(128).optional(),
-  sort: z.string().max(40).default('user'),
-  ...pageQuery,
-});
-
-/** A user in a list. */
-export const userRow = z
-  .looseObject({
-    user: z.string(),
-    devices: z.number(),
-    enabled: maybeFlag.optional(),
-    groups: z.array(z.string()).nullable(),
-    lastSeen: maybeTime,
-    decision: decisionAction.nullable(),
-  })
-  .meta({ id: 'UserRow' });
-
-/** The answer to `listUsers`. */
-export const userPage = pageOf(userRow);
-
-/** `showUser`. */
-export const userDetails = z.looseObject({
-  key: z.string(),
-  decision: decisionView.nullable(),
-  devices: z.array(z.looseObject({ device: z.string() })),
-});
-
-/** `decideUser`. */
-export const decideUserBody = z.strictObject(decisionBody);

@@ -1,9 +1,15 @@
 // Owns the schemas of each operation: parameters of the path and of the query, body, answer.
 import { z } from 'zod';
+import * as decisions from './decisions.ts';
 import * as devices from './devices.ts';
+import * as feeds from './feeds.ts';
+import * as journal from './journal.ts';
 import * as overview from './overview.ts';
 import type { OperationName } from './paths.ts';
+import * as policy from './policy.ts';
+import * as reports from './reports.ts';
 import * as session from './session.ts';
+import * as users from './users.ts';
 
 /** Schemas of one operation; what is absent is not taken. */
 export interface OperationSchemas {
@@ -16,10 +22,26 @@ export interface OperationSchemas {
   readonly status?: 201;
   /** Takes the headers If-Match and Idempotency-Key. */
   readonly changes?: true;
+  /** The body is a file of any type, which is read as it comes in. */
+  readonly file?: true;
+  /** Types of files that it answers with instead, where the query asks for one. */
+  readonly files?: readonly string[];
+}
+
+/** Schemas of an operation that answers with a stream or a file. */
+export interface StreamSchemas {
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  /** Types of the answer. */
+  readonly types: readonly string[];
+  /** Of the data of each event; absent = it is a file. */
+  readonly event?: z.ZodType;
 }
 
 const device = z.object({ device: z.string().min(1).max(128) });
 const user = z.object({ user: z.string().min(1).max(256) });
+const version = z.object({ version: z.coerce.number().int().min(1).max(1_000_000_000) });
+const feed = z.object({ feed: z.string().min(1).max(64) });
 const nothing = null;
 
 /** The schemas, by operation. */
@@ -40,13 +62,41 @@ export const SCHEMAS = {
   clearDecision: { params: device, query: devices.clearQuery, answer: devices.clearResult, changes: true },
   planWipe: { params: device, query: devices.planWipeQuery, answer: devices.wipePlan },
   orderWipe: { params: device, body: devices.wipeBody, answer: devices.decidedOne, changes: true },
-  decideMany: { body: devices.decideManyBody, answer: devices.decideManyResult, changes: true },
-  listDecisions: { query: devices.listDecisionsQuery, answer: devices.decisionPage },
+  decideMany: { body: decisions.decideManyBody, answer: decisions.decideManyResult, changes: true },
+  listDecisions: { query: decisions.listDecisionsQuery, answer: decisions.decisionPage },
 
-  listUsers: { query: devices.listUsersQuery, answer: devices.userPage },
-  showUser: { params: user, answer: devices.userDetails },
-  decideUser: { params: user, body: devices.decideUserBody, answer: devices.decideResult, changes: true },
-  clearUserDecision: { params: user, answer: devices.clearResult, changes: true },
+  listUsers: { query: users.listUsersQuery, answer: users.userPage },
+  showUser: { params: user, answer: users.userDetails },
+  decideUser: { params: user, body: users.decideUserBody, answer: users.decideUserResult, changes: true },
+  clearUserDecision: { params: user, answer: users.clearUserResult, changes: true },
+
+  showPolicy: { answer: policy.policyInUse },
+  listPolicyVersions: { query: policy.policyVersionsQuery, answer: policy.policyVersions },
+  showPolicyVersion: { params: version, answer: policy.policyVersion },
+  checkPolicy: { body: policy.policyText, answer: policy.policyCheck },
+  diffPolicy: { body: policy.diffPolicyBody, answer: policy.diffRun },
+  showPolicyDiff: { params: z.object({ diff: z.string().max(40) }), answer: policy.diffRun },
+  publishPolicy: { body: policy.publishBody, answer: policy.publishedVersion, changes: true },
+  shadowPolicy: { body: policy.shadowBody, answer: policy.publishedVersion, changes: true },
+  endShadow: { answer: policy.endedShadow, changes: true },
+  promoteShadow: { body: policy.promoteBody, answer: policy.versionInUse, changes: true },
+  rollBackPolicy: { body: policy.rollBackBody, answer: policy.versionInUse, changes: true },
+  simulate: { body: policy.simulateBody, answer: policy.simulation },
+
+  listFeeds: { answer: feeds.feedList },
+  runFeed: { params: feed, body: feeds.runFeedBody, answer: feeds.startedRun, changes: true },
+  confirmFeed: { params: feed, answer: feeds.startedRun, changes: true },
+
+  queryJournal: { query: journal.journalQuery, answer: journal.journalPage },
+  queryAudit: { query: journal.auditQuery, answer: journal.auditPage },
+
+  showReport: {
+    params: reports.reportParams,
+    query: reports.reportQuery,
+    answer: reports.report,
+    files: ['text/csv'],
+  },
+  importFile: { query: reports.importQuery, answer: reports.importOutcome, file: true },
 
   listTokens: { answer: z.object({ rows: z.array(session.tokenRow) }) },
   createToken: { body: session.tokenBody, answer: session.newToken, status: 201, changes: true },
@@ -55,8 +105,29 @@ export const SCHEMAS = {
   endSession: { params: z.object({ session: z.string().max(40) }), answer: nothing, changes: true },
 } as const satisfies Partial<Record<OperationName, OperationSchemas>>;
 
-/** An operation that has schemas; the others answer with something else than one JSON document. */
+/** An operation that answers with one JSON document. */
 export type JsonOperation = keyof typeof SCHEMAS;
+
+const events = ['text/event-stream'];
+
+/** The schemas of the others. */
+export const STREAMS = {
+  followCounters: { types: events, event: overview.counters },
+  followJournal: { query: journal.followJournalQuery, types: events, event: journal.journalRow },
+  exportRows: {
+    params: reports.exportParams,
+    query: reports.exportQuery,
+    types: ['text/csv', 'application/x-ndjson'],
+  },
+} as const satisfies Partial<Record<OperationName, StreamSchemas>>;
+
+/** An operation that answers with a stream or a file. */
+export type StreamOperation = keyof typeof STREAMS;
+
+/** The data of an event of a stream. */
+export type EventOf<Name extends 'followCounters' | 'followJournal'> = z.output<
+  (typeof STREAMS)[Name]['event']
+>;
 
 type Field<Name extends JsonOperation, Key extends string> =
   (typeof SCHEMAS)[Name] extends Readonly<Record<Key, infer Schema extends z.ZodType>> ? Schema : never;

@@ -106,7 +106,12 @@ export const OPERATIONS = {
   listPolicyVersions: get('/policy/versions', 'viewer', 'the latest versions, the newest first'),
   showPolicyVersion: get('/policy/versions/{version}', 'viewer', 'one version with its text'),
   checkPolicy: post('/policy/check', 'viewer', 'problems and warnings of a document, with line and column'),
-  diffPolicy: post('/policy/diff', 'viewer', 'who would be decided otherwise by a document'),
+  diffPolicy: post(
+    '/policy/diff',
+    'viewer',
+    'who would be decided otherwise by a document; it goes on by itself',
+  ),
+  showPolicyDiff: get('/policy/diff/{diff}', 'viewer', 'how far a comparison is, and what it found'),
   publishPolicy: post('/policy/publish', 'admin', 'put a document in use'),
   shadowPolicy: post('/policy/shadow', 'operator', 'count on real traffic what a document would decide'),
   endShadow: remove('/policy/shadow', 'operator', 'end the shadow'),
@@ -125,7 +130,7 @@ export const OPERATIONS = {
   showReport: get(
     '/reports/{report}',
     'viewer',
-    'inventory, blocked, stale, duplicates, near misses, exceptions',
+    'inventory, blocked, stale, exceptions, duplicates, near-misses, would-block; as JSON or CSV',
   ),
   importFile: post('/import', 'operator', 'bring the records of a file into the directory'),
   exportRows: get('/export/{what}', 'viewer', 'exactly what a list shows, as CSV or NDJSON'),
