@@ -70,9 +70,11 @@ export function init({ json }: { readonly json?: true }, command: Command): Prom
   return lookAndChange(command, async (seen, change) => {
     const made = await initStore(seen, change);
     const { place } = seen.keeper;
-    if (json) printJson({ place, made: made !== null, store: made ?? seen.found });
+    const advice = (await seen.keeper.advice?.()) ?? [];
+    if (json) printJson({ place, made: made !== null, store: made ?? seen.found, advice });
     else if (made === null) print(`${place} is store ${seen.found?.id} already\n`);
     else print(`created store ${made.id}: ${place}\n`);
+    if (!json) for (const line of advice) print(`${toned('warning', 'advice')}: ${line}\n`);
   });
 }
 

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 
 /** Version of the record layout that this easgate reads and writes. */
-export const STORE_SCHEMA = 2;
+export const STORE_SCHEMA = 3;
 
 /** The identity in a store. */
 export interface StoreIdentity {

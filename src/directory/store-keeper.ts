@@ -19,5 +19,7 @@ export interface StoreKeeper {
   replace(before: StoreIdentity | null, after: StoreIdentity): Promise<boolean>;
   /** Brings records of an earlier layout over, and raises the epoch. Absent = the store does it when it is opened. */
   migrate?(): Promise<Migration>;
+  /** Settings of the server that should be changed, in words. Absent = there are none to look at. */
+  advice?(): Promise<readonly string[]>;
   close(): Promise<void>;
 }

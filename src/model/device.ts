@@ -4,7 +4,7 @@ import type { DeviceKey } from '../identity/keys.ts';
 import { attributes, deviceKey, flag, number, numberOr, text, textOr, texts, word } from './fields.ts';
 import type { Absentable, Immutable } from './fields.ts';
 import { boundAttributes, boundRequirements } from './report-bounds.ts';
-import { storedForm } from './stored-array.ts';
+import { lineForm } from './stored-line.ts';
 
 const unmet = (what: string) =>
   number(
@@ -87,7 +87,13 @@ export interface DeviceRecord extends DeviceValues {
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
 }
 
-const form = storedForm(deviceReportSchema, ['key', 'source']);
+/** Short forms of words in the stored form. They are public: none gets another meaning. */
+export const deviceReportWords = {
+  platform: { i: 'ios', a: 'android', w: 'windows', m: 'macos' },
+  ownership: { c: 'company', p: 'personal' },
+} as const;
+
+const form = lineForm(deviceReportSchema, ['key', 'source'], { words: deviceReportWords });
 
 /** Reads what `source` reported. @throws CorruptRecordError */
 export function readDeviceReport(key: DeviceKey, source: string, stored: string): DeviceReport {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { deviceKey, number, numberOr, text, textOr, userKey } from './fields.ts';
 import type { Immutable } from './fields.ts';
-import { storedForm } from './stored-array.ts';
+import { lineForm } from './stored-line.ts';
 
 /** Most spellings per record; a device id has fewer. */
 export const MAX_SPELLINGS = 8;
@@ -45,7 +45,27 @@ export function joinSpellings(before: readonly string[], now: readonly string[])
   return [...new Set([...before, ...now])].slice(0, MAX_SPELLINGS);
 }
 
-const form = storedForm(partnershipSchema, ['user', 'device']);
+/** Short forms of words in the stored form. They are public: none gets another meaning. */
+export const partnershipWords = {
+  lastVerdict: { a: 'allow', b: 'block', q: 'quarantine', w: 'wipe', c: 'accountWipe' },
+  lastReason: {
+    c: 'compliant',
+    d: 'deviceRule',
+    e: 'notEnrolled',
+    g: 'inGracePeriod',
+    i: 'individualRule',
+    n: 'notCompliant',
+    r: 'reportOnly',
+    t: 'notTargeted',
+    u: 'unknownDevice',
+  },
+} as const;
+
+/** Most phones spell their id in capitals. */
+const form = lineForm(partnershipSchema, ['user', 'device'], {
+  words: partnershipWords,
+  standing: { spellings: ({ device }) => (device as DeviceKey).toUpperCase() },
+});
 
 /** Reads a stored partnership. @throws CorruptRecordError */
 export function readPartnership(user: UserKey, device: DeviceKey, stored: string): PartnershipRecord {

@@ -1,9 +1,10 @@
 // Owns the user: what one feed reports of a user, and the record put together from the reports of all feeds.
 import { z } from 'zod';
 import type { UserKey } from '../identity/keys.ts';
+import { localPart } from '../identity/user-names.ts';
 import { attributes, flag, numberOr, text, textOr, userKey } from './fields.ts';
 import type { Absentable, Immutable } from './fields.ts';
-import { storedForm } from './stored-array.ts';
+import { lineForm } from './stored-line.ts';
 
 /** What one feed reports of a user. New fields are added at the end: the order is the order of the stored values. */
 export const userReportSchema = z.object({
@@ -49,7 +50,10 @@ export interface UserRecord {
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
 }
 
-const form = storedForm(userReportSchema, ['key', 'source']);
+/** Most aliases repeat the local part of the user. */
+const form = lineForm(userReportSchema, ['key', 'source'], {
+  standing: { aliases: ({ key }) => localPart(key as UserKey) },
+});
 
 /** Reads what `source` reported. @throws CorruptRecordError */
 export function readUserReport(key: UserKey, source: string, stored: string): UserReport {

@@ -83,8 +83,10 @@ describe('easgate store with Redis', () => {
     });
     expect(run('store', 'init')).toMatchObject({
       code: 0,
-      text: expect.stringMatching(/^created store /) as string,
+      text: expect.stringMatching(/^created store .*\nadvice: hash-max-listpack-value is 64: /) as string,
     });
+    await client.config('SET', 'hash-max-listpack-value', '1024');
+    expect(run('store', 'init').text).not.toContain('advice');
     expect(run('store', 'init')).toMatchObject({
       code: 0,
       text: expect.stringContaining('already') as string,

@@ -2,9 +2,10 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RedisKeeper } from '../../src/directory/redis/redis-keeper.ts';
-import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
+import { PARTITIONS, RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { RedisMigration } from '../../src/directory/redis/redis-migration.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import { STORE_SCHEMA } from '../../src/directory/store-identity.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
@@ -81,6 +82,74 @@ async function opened<T>(work: (store: RedisStore) => Promise<T>): Promise<T> {
     await store.close();
   }
 }
+
+describe('a directory whose records are JSON', () => {
+  const JSON_STORE = JSON.stringify({ ...IDENTITY, version: 2 });
+  const keys = new RedisKeys('easgate:');
+  const device = keys.device(TEXT);
+  const users = keys.users('alice');
+  const REPORT = '[10,0,true,false,null,null,"ios","17.4",null,"Alice",9]';
+  const SEEN = '[3,9,"iPhone",null,"16.1","allow","compliant",null,null,null,["APPL1","6170706c31"],9]';
+
+  beforeEach(async () => {
+    await client.mset('easgate:schema', JSON_STORE);
+    await client.mset(PARTITIONS.flatMap((partition) => [keys.schemaCopy(partition), JSON_STORE]));
+    await client.hset(
+      device,
+      'r:mdm',
+      REPORT,
+      'r:broken',
+      '[1,2,"yes"]',
+      'm',
+      '[{"action":"block"}]',
+      'p:alice',
+      SEEN,
+    );
+    await client.hset(device, 'x:later', '[1]');
+    await client.hset(users, 'r:ad:~', '[10,0,["east\\\\alice"],["staff"],true]', 'd:~', '[["appl1",3,9]]');
+  });
+
+  it('gets lines for records, and keeps decisions and what is not understood', async () => {
+    expect(await migrate()).toMatchObject({
+      kind: 'migrated',
+      records: { devices: 1, users: 1 },
+      identity: { schema: STORE_SCHEMA, epoch: 5 },
+    });
+    expect(await client.hgetall(device)).toEqual({
+      'r:mdm': '|a||1|0|||i|17.4||Alice|9',
+      'r:broken': '[1,2,"yes"]',
+      m: '[{"action":"block"}]',
+      'p:alice': '|3|9|iPhone||16.1|a|c||||~,6170706c31|=',
+      'x:later': '[1]',
+    });
+    expect(await client.hgetall(users)).toEqual({
+      'r:ad:~': '|a||east\\~|staff|1',
+      'd:~': '|appl1,3,9',
+    });
+    expect(await migrate()).toEqual({ kind: 'done' });
+  });
+
+  it('says the same before and after', async () => {
+    const read = async () => (await opened((store) => store.lookup(alice, TEXT))) as object;
+    await migrate();
+    const after = await read();
+    await client.hset(device, 'r:mdm', REPORT, 'p:alice', SEEN);
+    await client.hset(users, 'r:ad:~', '[10,0,["east\\\\alice"],["staff"],true]', 'd:~', '[["appl1",3,9]]');
+    expect(await read()).toEqual(after);
+    expect(after).toMatchObject({
+      partnership: { spellings: ['APPL1', HEX] },
+      userRecord: { groups: ['staff'] },
+    });
+  });
+
+  it('is not touched while a gateway runs', async () => {
+    const beat = new RedisMigration(client, keys).run(async () =>
+      client.set('easgate:beat', '6000 1764000000000'),
+    );
+    expect(await beat).toEqual({ kind: 'inUse' });
+    expect(await client.hget(device, 'r:mdm')).toBe(REPORT);
+  });
+});
 
 describe('a directory of the earlier layout', () => {
   it('is refused by a gateway: the error names the command', async () => {
@@ -218,7 +287,7 @@ describe('a directory of this layout', () => {
     await migrate();
     const keeper = await RedisKeeper.open(options());
     expect(await keeper.migrate()).toEqual({ kind: 'done' });
-    expect(await keeper.read()).toMatchObject({ id: IDENTITY.id, epoch: 5, schema: 2 });
+    expect(await keeper.read()).toMatchObject({ id: IDENTITY.id, epoch: 5, schema: STORE_SCHEMA });
     await keeper.close();
   });
 });

@@ -23,7 +23,10 @@ interface Step {
 
 const STEPS: readonly Step[] = [{ to: 3, run: toReports }];
 
-/** Migrates the file from `version` to {@link SCHEMA_VERSION}, in the caller's transaction. */
+/**
+ * Migrates the file from `version` to {@link SCHEMA_VERSION}, in the caller's transaction. Records in JSON, of versions before 4, are read as
+ * they are, and become lines (model/stored-line.ts) when they are next written.
+ */
 export function migrate(database: DatabaseSync, version: number, epoch: number): void {
   for (const { to, run } of STEPS) if (version < to) run(database, epoch);
   if (version < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);

@@ -1,7 +1,7 @@
 // Owns the tables of the SQLite file. They are public: docs/reference/directory-schema.md is made from them.
 
 /** `PRAGMA user_version` of a file with these tables, whose records are as src/model reads them. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** `device` of a decision on a user with every device, and `user` of one on a device with every user. */
 export const EVERY = '';

@@ -1,4 +1,5 @@
-// Owns `easgate store migrate` for Redis: brings the layout with one key for each record into the one with a hash for each device.
+// Owns `easgate store migrate` for Redis: brings the layout with one key for each record (version 1) into the one with a hash for
+// each device, and JSON records (version 2) into lines (record-rewrite.ts).
 // Nothing is taken away before all is written, each step can be repeated, and the store gets its new identity last: a run that was
 // interrupted is continued by the next.
 import type { Redis } from 'ioredis';
@@ -25,6 +26,7 @@ import { unpackHashes } from './packed-reply.ts';
 import { identityText, readIdentity, replaceIdentity } from './redis-identity.ts';
 import {
   PARTITIONS,
+  decodeName,
   deviceField,
   encodeUser,
   partitionOfDevice,
@@ -32,11 +34,15 @@ import {
   userField,
 } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
+import { rewriteDevices, rewriteUsers } from './record-rewrite.ts';
 import { COMMIT, READ } from './redis-scripts.ts';
 import { runScript } from './run-script.ts';
+import { keysOf, nameIn } from './scan.ts';
 import { userDevicesIn, userDevicesText } from './stored-hashes.ts';
 
 const SCAN_COUNT = 1_000;
+/** The version since which devices are hashes. */
+const HASHES_SINCE = 2;
 /** A gateway of the earlier layout beats once a second. */
 const QUIET_MS = 2_500;
 
@@ -79,6 +85,12 @@ export class RedisMigration {
     if ((await client.get(keys.beat)) !== beat) return { kind: 'inUse' };
     const next = { ...identity, schema: STORE_SCHEMA, epoch: identity.epoch + 1 };
     this.epoch = identity.epoch;
+    if (identity.schema >= HASHES_SINCE) {
+      this.known = text;
+      const records = await this.rewriteAll();
+      const isReplaced = await replaceIdentity(client, keys, text, next);
+      return isReplaced ? { kind: 'migrated', records, identity: next } : { kind: 'changed' };
+    }
     this.known = identityText(next);
     await client.mset(PARTITIONS.flatMap((partition) => [keys.schemaCopy(partition), this.known]));
     const migrated = { device: 0, decision: 0, partnership: 0, user: 0, alias: 0 };
@@ -90,6 +102,24 @@ export class RedisMigration {
     if (!(await replaceIdentity(client, keys, text, next))) return { kind: 'changed' };
     await this.removeEarlier();
     return { kind: 'migrated', records: migrated, identity: next };
+  }
+
+  /** Returns how many hashes there are. */
+  private async rewriteAll(): Promise<{ readonly devices: number; readonly users: number }> {
+    const count = { devices: 0, users: 0 };
+    for await (const found of keysOf(this.client, this.keys, 'd')) {
+      const devices = found.map((key) => ({ key, device: nameIn(key) as DeviceKey }));
+      const parts = byPartition(devices, ({ device }) => partitionOfDevice(device));
+      await inParallel(parts, ({ items }) => rewriteDevices(this.access, items));
+      count.devices += found.length;
+    }
+    for await (const found of keysOf(this.client, this.keys, 'u')) {
+      const users = found.map((key) => ({ key, local: decodeName(nameIn(key)) ?? nameIn(key) }));
+      const parts = byPartition(users, ({ local }) => partitionOfUsers(local));
+      await inParallel(parts, ({ items }) => rewriteUsers(this.access, items));
+      count.users += found.length;
+    }
+    return count;
   }
 
   private async bringOver(kind: (typeof KINDS)[number], batch: readonly Earlier[]): Promise<void> {

@@ -42,7 +42,7 @@ export async function* scanUsers(
 }
 
 /** The name in a key of a partition. */
-function nameIn(key: string): string {
+export function nameIn(key: string): string {
   return key.slice(key.indexOf('}:') + 4);
 }
 
@@ -53,7 +53,12 @@ async function readAll(read: Read, keys: readonly string[]): Promise<Awaited<Ret
   return hashes;
 }
 
-async function* keysOf(client: Redis, { prefix }: RedisKeys, kind: 'd' | 'u'): AsyncGenerator<string[]> {
+/** The keys of hashes of devices (`d`) or users (`u`). */
+export async function* keysOf(
+  client: Redis,
+  { prefix }: RedisKeys,
+  kind: 'd' | 'u',
+): AsyncGenerator<string[]> {
   const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}{*}:${kind}:*`;
   let cursor = '0';
   do {

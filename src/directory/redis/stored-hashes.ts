@@ -1,5 +1,7 @@
 // Owns the understanding of the hashes in Redis: which record each field holds.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { decodedNumber, decodedText, encodedItem, encodedNumber } from '../../model/line-values.ts';
+import { isLine } from '../../model/stored-line.ts';
 import type { UserDevice } from '../store.ts';
 import type { SourceText, StoredDevice, StoredUserDevice, StoredUsers } from '../stored-records.ts';
 import { decodeName, decodeUser } from './redis-keys.ts';
@@ -82,6 +84,21 @@ function fieldsOf(values: Values): Field[] {
 
 /** The devices of a user, as {@link userDevicesText} wrote them. What is malformed is left out: it is no more than a count. */
 export function userDevicesIn(text: string): UserDevice[] {
+  if (!isLine(text)) return devicesInJson(text);
+  const devices: UserDevice[] = [];
+  for (const one of text.slice(1).split('|')) {
+    const [name = '', first = '', last] = one.split(',');
+    const device = decodedText(name);
+    const firstSeen = decodedNumber(first);
+    if (device === undefined || device === '' || firstSeen === undefined) continue;
+    const lastAllowed = last === undefined ? null : (decodedNumber(last) ?? null);
+    devices.push({ device: device as DeviceKey, firstSeen, lastAllowed });
+  }
+  return devices;
+}
+
+/** Earlier versions wrote a list of lists. */
+function devicesInJson(text: string): UserDevice[] {
   const devices: UserDevice[] = [];
   for (const one of listIn(text)) {
     const [device, firstSeen, lastAllowed = null] = Array.isArray(one) ? (one as unknown[]) : [];
@@ -104,11 +121,12 @@ function listIn(text: string): unknown[] {
   }
 }
 
-/** The stored form: a list with device, first seen and last allowed of each, in milliseconds since the epoch. */
+/** The stored form: of each `|DEVICE,FIRST SEEN,LAST ALLOWED`, in milliseconds since the epoch, base 36; the last may be missing. */
 export function userDevicesText(devices: readonly UserDevice[]): string {
-  return JSON.stringify(
-    devices.map(({ device, firstSeen, lastAllowed }) =>
-      lastAllowed === null ? [device, firstSeen] : [device, firstSeen, lastAllowed],
-    ),
-  );
+  let text = '';
+  for (const { device, firstSeen, lastAllowed } of devices) {
+    text += `|${encodedItem(device, null)},${encodedNumber(firstSeen)}`;
+    if (lastAllowed !== null) text += `,${encodedNumber(lastAllowed)}`;
+  }
+  return text === '' ? '|' : text;
 }

@@ -8,9 +8,11 @@ import { RedisKeys, deviceField, userField } from '../../../src/directory/redis/
 import { STORE_SCHEMA } from '../../../src/directory/store-identity.ts';
 import { foldedLocalPart } from '../../../src/identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
-import { deviceReportSchema } from '../../../src/model/device.ts';
-import { partnershipSchema } from '../../../src/model/partnership.ts';
+import { deviceReportSchema, deviceReportWords } from '../../../src/model/device.ts';
+import { encodedNumber } from '../../../src/model/line-values.ts';
+import { partnershipSchema, partnershipWords } from '../../../src/model/partnership.ts';
 import { storedFields } from '../../../src/model/stored-array.ts';
+import { kindIn } from '../../../src/model/stored-line.ts';
 import { userReportSchema } from '../../../src/model/user.ts';
 import type { Page } from './records-page.ts';
 
@@ -35,18 +37,46 @@ and the identity of the store are easgate's. The command line and the feeds chec
 
 ## Texts
 
-A report or a partnership is a JSON array with one value for each position. Values at the end that are as if missing may be left
-out. A JSON object with the names of the fields is read too, so a tool may write \`{"managed":true,"observedAt":1790000000000}\`;
-easgate writes arrays, which are half as long. New fields are added at the end: leave positions that you do not know as they are.
+A report or a partnership is a line: one value for each position, each behind a \`|\`. Values at the end that are as if missing may be
+left out. New fields are added at the end: leave positions that you do not know as they are.
+
+| kind | in a line |
+| --- | --- |
+| missing | nothing |
+| flag | \`1\` true, \`0\` false |
+| number | an integer in base 36, in lower case: \`${encodedNumber(1_790_000_000_000)}\` is 1790000000000; \`=\` the number before it in the line; another number behind \`%\`, in decimal form |
+| text | \`%\` and two hex digits in capitals for \`%\`, \`|\` and control characters; \`%\` alone is the empty text |
+| list | texts or numbers separated by \`,\`; in texts \`,\`, \`~\` and \`[\` have escapes too; \`[]\` is a list with nothing in it |
+| map | a JSON object, with the escapes of a text |
+
+Some words have short forms, in the tables below: a text that is the same as a short form has its first character escaped. In
+\`spellings\`, \`~\` stands for the device key in capitals; in \`aliases\`, for the local part of the user's key.
+
+JSON is read as well: an array with the same positions, or an object with the names of the fields. So a tool may write
+\`[1790000000000,0,true]\` or \`{"managed":true,"observedAt":1790000000000}\`; easgate writes lines, which are a third shorter.
 `;
 
-function positions(title: string, schema: z.ZodObject, keys: readonly string[]): string[] {
+type Words = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+function positions(title: string, schema: z.ZodObject, keys: readonly string[], words: Words = {}): string[] {
   const rows = storedFields(schema, keys).map((name, at) => {
     const preset: unknown = (schema.shape[name] as z.ZodType).meta()?.['default'];
-    return `| ${at} | \`${name}\` | \`${JSON.stringify(preset ?? null)}\` |`;
+    const shorts = Object.entries(words[name] ?? {}).map(([short, long]) => `\`${short}\` ${long}`);
+    const kind = [kindIn(schema, name), shorts.join(', ')].filter((part) => part !== '').join(': ');
+    return `| ${at} | \`${name}\` | ${kind} | \`${JSON.stringify(preset ?? null)}\` |`;
   });
-  return [`### ${title}`, '', '| position | field | if missing |', '| --- | --- | --- |', ...rows, ''];
+  return [
+    `### ${title}`,
+    '',
+    '| position | field | kind | if missing |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ];
 }
+
+/** Seen, managed and compliant, reported since. */
+const SAMPLE = `|${encodedNumber(1_790_000_000_000)}||1|1||||||||||=`;
 
 const REPORTS = `A tool that writes a report on a device also writes what the store would keep: \`reportedSince\`, and for each value
 that is not the good one (managed, compliant, encrypted, managedMailProfile: true; compromised: false) the time since when it is
@@ -74,7 +104,7 @@ A report, in one transaction with its change:
 
 \`\`\`sql
 BEGIN IMMEDIATE;
-INSERT INTO device_reports VALUES ('appldnphg6nvdt9v', 'my-mdm', '[1790000000000,0,true,true]')
+INSERT INTO device_reports VALUES ('appldnphg6nvdt9v', 'my-mdm', '${SAMPLE}')
   ON CONFLICT DO UPDATE SET record = excluded.record;
 INSERT INTO changes (device, user) VALUES ('appldnphg6nvdt9v', NULL);
 COMMIT;
@@ -128,14 +158,17 @@ plus 16. \`${sample}\` is \`${keys.device(sample)}\`, users named \`alice\` are 
       [userField.alias('L', alice), 'the key of the user that the name stands for'],
       [userField.decision('L', alice), 'decision on the user'],
       [userField.imported('L', 'S', alice), 'imported decision on the user'],
-      [userField.devices('L', alice), 'devices: a JSON array of `[device, first seen, last allowed]`'],
+      [
+        userField.devices('L', alice),
+        'devices: a line with `DEVICE,FIRST SEEN,LAST ALLOWED` behind each `|`, of which the last may be missing',
+      ],
     ]),
     `Entries of \`changes\` have one field: \`d\` with devices, or partnerships as \`D:U\`, separated by spaces; \`u\` with encoded names of users; or
 \`y\` when the policy changed. Write a record and its entry in one transaction:
 
 \`\`\`
 MULTI
-HSET ${keys.device(sample)} ${deviceField.report('my-mdm')} [1790000000000,0,true,true]
+HSET ${keys.device(sample)} ${deviceField.report('my-mdm')} "${SAMPLE}"
 XADD ${partition(keys.changes(0)).replace('{P}', /\{\d+\}/.exec(keys.device(sample))?.[0] ?? '')} MAXLEN ~ 2000 * d ${sample}
 EXEC
 \`\`\`
@@ -149,10 +182,10 @@ A record that is written without an entry takes effect when \`cache.lifetimeSeco
 export function directorySchemaPage(): Page {
   const parts = [
     HEAD,
-    ...positions('Report on a device', deviceReportSchema, ['key', 'source']),
+    ...positions('Report on a device', deviceReportSchema, ['key', 'source'], deviceReportWords),
     REPORTS,
     ...positions('Report on a user', userReportSchema, ['key', 'source']),
-    ...positions('Partnership', partnershipSchema, ['user', 'device']),
+    ...positions('Partnership', partnershipSchema, ['user', 'device'], partnershipWords),
     DECISIONS,
     SQLITE,
     ...redis(),

@@ -1,0 +1,104 @@
+// Owns the values within the lines of stored records (stored-line.ts): numbers in base 36, texts and lists with percent escapes.
+
+/** What has a meaning in a line, and control characters. */
+const RESERVED = /[%|\u0000-\u001f\u007f]/g;
+const RESERVED_IN_ITEMS = /[%|,~[\u0000-\u001f\u007f]/g;
+const PLAIN = /^[^%|\u0000-\u001f\u007f\ud800-\udfff]+$/;
+/** The empty text: an empty place is a value that is missing. */
+const EMPTY = '%';
+const ESCAPE = /%(?:([0-9A-F]{2})|)/g;
+const STANDING = '~';
+
+/** Longest number in base 36: that of `Number.MAX_SAFE_INTEGER`. */
+const MAX_DIGITS = 11;
+const [DIGIT_0, DIGIT_9, LETTER_A, LETTER_Z, MINUS] = [0x30, 0x39, 0x61, 0x7a, 0x2d];
+
+/** An integer in base 36, `mi1x2y3z`; other numbers in decimal form behind `%`. */
+export function encodedNumber(value: number): string {
+  return Number.isSafeInteger(value) ? value.toString(36) : `%${value}`;
+}
+
+/** Undefined = malformed. */
+export function decodedNumber(place: string): number | undefined {
+  if (place.startsWith('%')) {
+    const other = place.length === 1 ? NaN : Number(place.slice(1));
+    return Number.isFinite(other) ? other : undefined;
+  }
+  const first = place.charCodeAt(0) === MINUS ? 1 : 0;
+  if (place.length === first || place.length > MAX_DIGITS + first) return undefined;
+  let value = 0;
+  for (let at = first; at < place.length; at += 1) {
+    const code = place.charCodeAt(at);
+    if (code >= DIGIT_0 && code <= DIGIT_9) value = value * 36 + (code - DIGIT_0);
+    else if (code >= LETTER_A && code <= LETTER_Z) value = value * 36 + (code - LETTER_A + 10);
+    else return undefined;
+  }
+  return first === 1 ? -value : value;
+}
+
+/** `shorts`: forms that mean something else here; a text that is the same as one gets an escape. */
+export function encodedText(text: string, shorts: ReadonlyMap<string, string> | null): string {
+  if (text === '') return EMPTY;
+  if (shorts !== null && shorts.has(text))
+    return escaped(text.charAt(0)) + escapedIn(text.slice(1), RESERVED);
+  return PLAIN.test(text) ? text : escapedIn(text, RESERVED);
+}
+
+/** Undefined = malformed. */
+export function decodedText(place: string): string | undefined {
+  if (place === EMPTY) return '';
+  return place.includes('%') ? unescaped(place) : place;
+}
+
+/** Items separated by `,`. Where an item contains `standing`, `~` stands for that. */
+export function encodedItems(items: readonly string[], standing: string | null): string {
+  return items.map((item) => encodedItem(item, standing)).join(',');
+}
+
+/** One item of such a list. */
+export function encodedItem(item: string, standing: string | null): string {
+  if (item === '') return EMPTY;
+  const at = standing === null || standing === '' ? -1 : item.indexOf(standing);
+  if (at === -1) return escapedIn(item, RESERVED_IN_ITEMS);
+  const behind = item.slice(at + (standing?.length ?? 0));
+  return escapedIn(item.slice(0, at), RESERVED_IN_ITEMS) + STANDING + escapedIn(behind, RESERVED_IN_ITEMS);
+}
+
+/** Undefined = malformed. */
+export function decodedItems(place: string, standing: string | null): string[] | undefined {
+  const items: string[] = [];
+  for (const encoded of place.split(',')) {
+    const at = encoded.indexOf(STANDING);
+    const item =
+      at === -1
+        ? decodedText(encoded)
+        : joined(unescaped(encoded.slice(0, at)), standing, unescaped(encoded.slice(at + 1)));
+    if (item === undefined || encoded === '') return undefined;
+    items.push(item);
+  }
+  return items;
+}
+
+function joined(before: string | undefined, standing: string | null, behind: string | undefined) {
+  return before === undefined || standing === null || behind === undefined
+    ? undefined
+    : before + standing + behind;
+}
+
+/** A text that is not well-formed has no UTF-8. */
+function escapedIn(text: string, reserved: RegExp): string {
+  return text.toWellFormed().replaceAll(reserved, escaped);
+}
+
+function escaped(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+function unescaped(text: string): string | undefined {
+  let isGood = true;
+  const result = text.replaceAll(ESCAPE, (_escape, hex: string | undefined) => {
+    isGood &&= hex !== undefined;
+    return String.fromCharCode(Number.parseInt(hex ?? '', 16));
+  });
+  return isGood ? result : undefined;
+}
