@@ -4,7 +4,8 @@ import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { CachedAccess } from './cached-access.ts';
 
-type Entries = LRUCache<DeviceKey, CachedAccess[]>;
+/** The first entry of each device; the others follow by `next`. Nearly all have one: lists would take more memory. */
+type Entries = LRUCache<DeviceKey, CachedAccess>;
 
 /** Users remembered per device; one is the rule. */
 const MAX_USERS_PER_DEVICE = 8;
@@ -28,11 +29,9 @@ export class AccessEntries {
   keep(entry: CachedAccess): void {
     const { user, device } = entry;
     const [cache, other] = entry.isUnknown ? [this.unknown, this.known] : [this.known, this.unknown];
-    cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
+    put(cache, device, bounded([entry, ...withoutUser(cache.get(device), user)]));
     // The other cache may hold verdicts of other users.
-    const left = withoutUser(other.get(device), user);
-    if (left.length === 0) other.delete(device);
-    else other.set(device, left);
+    put(other, device, withoutUser(other.get(device), user));
   }
 
   clear(): void {
@@ -55,19 +54,22 @@ export class AccessEntries {
 }
 
 function findIn(cache: Entries, user: UserKey, device: DeviceKey): CachedAccess | undefined {
-  const entries = cache.get(device);
-  if (entries === undefined) return undefined;
-  for (let index = 0; index < entries.length; index++) {
-    const entry = entries[index];
-    if (entry !== undefined && entry.user === user) return entry;
-  }
-  return undefined;
+  let entry = cache.get(device);
+  while (entry !== undefined && entry.user !== user) entry = entry.next;
+  return entry;
+}
+
+function put(cache: Entries, device: DeviceKey, entries: readonly CachedAccess[]): void {
+  for (const [index, entry] of entries.entries()) entry.next = entries[index + 1];
+  const [first] = entries;
+  if (first === undefined) cache.delete(device);
+  else cache.set(device, first);
 }
 
 /** Users change rarely, and a worker's cache is walked in milliseconds: no index is kept for them. */
 function dropUsersIn(cache: Entries, users: Set<string>): void {
-  for (const [device, entries] of cache.entries()) {
-    for (const { user, canonical } of entries) {
+  for (const [device, first] of cache.entries()) {
+    for (const { user, canonical } of listOf(first)) {
       if (!users.has(foldedLocalPart(user)) && !users.has(foldedLocalPart(canonical))) continue;
       users.add(foldedLocalPart(user));
       cache.delete(device);
@@ -75,8 +77,14 @@ function dropUsersIn(cache: Entries, users: Set<string>): void {
   }
 }
 
-function withoutUser(entries: readonly CachedAccess[] | undefined, user: UserKey): CachedAccess[] {
-  return entries === undefined ? [] : entries.filter((entry) => entry.user !== user);
+function withoutUser(first: CachedAccess | undefined, user: UserKey): CachedAccess[] {
+  return listOf(first).filter((entry) => entry.user !== user);
+}
+
+function listOf(first: CachedAccess | undefined): CachedAccess[] {
+  const entries: CachedAccess[] = [];
+  for (let entry = first; entry !== undefined; entry = entry.next) entries.push(entry);
+  return entries;
 }
 
 /** Anybody can name a device: beyond the bound goes the oldest user who was never seen with it, else the oldest. */

@@ -9,7 +9,7 @@ import { readAccess } from '../policy/access-facts.ts';
 import type { Access } from '../policy/access-facts.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
-import { packRecords, unpackRecords } from './packed-access.ts';
+import { packRecords, sharedText, unpackRecords } from './packed-access.ts';
 import type { ShadowComparison } from './shadow-comparison.ts';
 
 /** A verdict for one set of conditions on requests that hold. */
@@ -43,6 +43,8 @@ export class CachedAccess {
   readonly hasOpenWipe: boolean;
   /** When the facts were read, monotonic; {@link wallAt} is the same moment on the wall clock. */
   readonly readAt: number;
+  /** The next entry of the same device, of another user (access-entries.ts). */
+  next: CachedAccess | undefined = undefined;
   /** Until when the facts serve without another look-up; monotonic. */
   expiresAt = 0;
   private readonly wallAt: number;
@@ -52,10 +54,9 @@ export class CachedAccess {
   private fresh: Access | null;
   /** Of a policy that looks at requests; the latest last. */
   private decided: readonly Decided[] = NONE;
-  /** Of one that does not; its policy, and until when. */
+  /** Of one that does not; and its policy. */
   private verdict: Verdict | null = null;
   private verdictBy: CompiledPolicy | null = null;
-  private verdictUntil = 0;
 
   constructor(
     access: Access,
@@ -71,7 +72,7 @@ export class CachedAccess {
     this.user = names.user;
     this.canonical = names.canonical === names.user ? names.user : names.canonical;
     this.device = names.device;
-    this.deviceType = names.deviceType;
+    this.deviceType = names.deviceType === null ? null : sharedText(names.deviceType);
     this.seen = (records.partnership ?? null) !== null;
     this.isUnknown = (facts.device?.managed ?? null) === null && facts.decisions.length === 0;
     this.hasOpenWipe = facts.decisions.some(
@@ -79,13 +80,14 @@ export class CachedAccess {
     );
     this.readAt = readAt;
     this.wallAt = access.readAt;
-    this.packed = packRecords(records, names.device);
+    this.packed = packRecords(records, this);
     this.fresh = access;
   }
 
   /** The verdict of a policy that does not look at requests, if it still stands. Allocates nothing. */
   standing(policy: CompiledPolicy, now: number): Verdict | null {
-    return this.verdictBy === policy && now < this.verdictUntil ? this.verdict : null;
+    if (this.verdictBy !== policy || now >= this.expiresAt) return null;
+    return now < lapse(this.verdict) ? this.verdict : null;
   }
 
   /** The verdict at `now`, monotonic. A verdict that says the same as before stays the same object. */
@@ -103,7 +105,6 @@ export class CachedAccess {
     if (shadow !== null) this.compare(shadow, verdict, wall, request);
     this.verdict = verdict;
     this.verdictBy = policy;
-    this.verdictUntil = Math.min(this.expiresAt, lapse(verdict));
     this.fresh = null;
     return verdict;
   }
@@ -166,7 +167,7 @@ export class CachedAccess {
     const known = this.fresh ?? readLately.get(this);
     if (known !== undefined) return known;
     const { user, device, deviceType, wallAt } = this;
-    const access = readAccess(unpackRecords(this.packed, device), { user, device, deviceType }, wallAt);
+    const access = readAccess(unpackRecords(this.packed, this), { user, device, deviceType }, wallAt);
     readLately.set(this, access);
     return access;
   }

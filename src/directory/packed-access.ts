@@ -1,5 +1,7 @@
-// Owns the form in which the verdict cache keeps the records behind a verdict: one text of short lists. A hundred thousand of
-// them are kept, and few are read again; as objects they would take ten times the memory.
+// Owns the form in which the verdict cache keeps the records behind a verdict: one line of short values; texts, lists and maps that
+// many devices have alike are kept once. A hundred thousand of them are kept, and few are read again; as objects they would take ten
+// times the memory.
+import { decodedNumber, decodedText, encodedItem, encodedNumber, encodedText } from '../model/line-values.ts';
 import type {
   AccessRecords,
   DeviceState,
@@ -9,49 +11,53 @@ import type {
   SeenState,
   UserState,
 } from '../policy/model.ts';
+import { SharedValues } from './shared-values.ts';
 
+type Kind = 'flag' | 'number' | 'shared' | 'json';
+type Fields<T> = readonly (readonly [name: keyof T & string, kind: Kind])[];
+
+/** `managed` comes first: an empty place there means that there is no record. Likewise below. */
 const DEVICE_FIELDS = [
-  'managed',
-  'compliant',
-  'encrypted',
-  'compromised',
-  'platform',
-  'osVersion',
-  'model',
-  'ownership',
-  'os',
-  'lastCheckIn',
-  'reportedSince',
-  'manufacturer',
-  'managedMailProfile',
-  'graceUntil',
-  'unmetRequirements',
-  'managedUnmetSince',
-  'compliantUnmetSince',
-  'encryptedUnmetSince',
-  'compromisedUnmetSince',
-  'mailProfileUnmetSince',
-  'attributes',
-] as const satisfies readonly (keyof DeviceState)[];
+  ['managed', 'flag'],
+  ['compliant', 'flag'],
+  ['encrypted', 'flag'],
+  ['compromised', 'flag'],
+  ['managedMailProfile', 'flag'],
+  ['platform', 'shared'],
+  ['osVersion', 'shared'],
+  ['model', 'shared'],
+  ['ownership', 'shared'],
+  ['os', 'shared'],
+  ['manufacturer', 'shared'],
+  ['lastCheckIn', 'number'],
+  ['reportedSince', 'number'],
+  ['attributes', 'json'],
+  ['unmetRequirements', 'json'],
+  ['graceUntil', 'number'],
+  ['managedUnmetSince', 'number'],
+  ['compliantUnmetSince', 'number'],
+  ['encryptedUnmetSince', 'number'],
+  ['compromisedUnmetSince', 'number'],
+  ['mailProfileUnmetSince', 'number'],
+] as const satisfies Fields<DeviceState>;
 
 const SEEN_FIELDS = [
-  'firstSeen',
-  'lastSeen',
-  'lastAllowed',
-  'deviceType',
-  'lastVerdict',
-  'lastReason',
-  'model',
-  'os',
-  'agentChanges',
-] as const satisfies readonly (keyof SeenState)[];
+  ['firstSeen', 'number'],
+  ['lastSeen', 'number'],
+  ['lastAllowed', 'number'],
+  ['deviceType', 'shared'],
+  ['lastVerdict', 'shared'],
+  ['lastReason', 'shared'],
+  ['model', 'shared'],
+  ['os', 'shared'],
+  ['agentChanges', 'json'],
+] as const satisfies Fields<SeenState>;
 
 const USER_FIELDS = [
-  'aliases',
-  'groups',
-  'enabled',
-  'attributes',
-] as const satisfies readonly (keyof UserState)[];
+  ['enabled', 'flag'],
+  ['groups', 'json'],
+  ['attributes', 'json'],
+] as const satisfies Fields<UserState>;
 
 /** What few devices have: decisions, and records that are not understood. */
 type Rare = Pick<
@@ -69,47 +75,191 @@ type Rare = Pick<
   | 'unreadable'
 >;
 
-type Packed = [
-  user: string | undefined,
-  device: unknown[] | null,
-  partnership: unknown[] | null,
-  userRecord: unknown[] | null,
-  userDevices: (string | number | null)[] | null,
-  usersOnDevice: number | null,
-  rare?: Rare,
-];
+const SEPARATOR = '|';
+/** Nothing in a place means that a value is missing, so there is no record only where this stands. */
+const NO_RECORD = '-';
+/** A number like the one before it; a name that the look-up itself has. */
+const SAME = '=';
+/** Before a text, list or map that is not shared. */
+const OWN = '.';
+/** Before what few devices have, in JSON. Lines have no control characters. */
+const RARE = '\n';
 
-/** The records as one text. `device`: the device of the look-up. */
-export function packRecords(records: AccessRecords, device: string): string {
-  const { user, userDevices, usersOnDevice } = records;
-  const packed: Packed = [
-    user,
-    valuesOf(records.device, DEVICE_FIELDS),
-    valuesOf(records.partnership ?? null, SEEN_FIELDS),
-    valuesOf(records.userRecord ?? null, USER_FIELDS),
-    userDevices === undefined ? null : packDevices(userDevices, device),
-    usersOnDevice ?? null,
-  ];
-  const rare = rareOf(records);
-  if (rare !== null) packed.push(rare);
-  return JSON.stringify(packed);
+const shared = new SharedValues();
+
+/** The same text, as other records have it. */
+export function sharedText(text: string): string {
+  const number = shared.ofText(text);
+  return number === null ? text : (shared.at(number) as string);
 }
 
-/** Reverses {@link packRecords}. */
-export function unpackRecords(text: string, device: string): AccessRecords {
-  const [user, deviceState, seen, userRecord, devices, usersOnDevice, rare = NOTHING_RARE] = JSON.parse(
-    text,
-  ) as Packed;
+/** The look-up that the records answer. */
+export interface LookedUp {
+  readonly user: string;
+  readonly device: string;
+}
+
+/** The records as one text. */
+export function packRecords(records: AccessRecords, { user: login, device }: LookedUp): string {
+  const { user, userRecord, userDevices, usersOnDevice } = records;
+  const packer = new Packer();
+  packer.places.push(user === undefined ? '' : user === login ? SAME : encodedText(user, SAME_IS_TAKEN));
+  packer.record(records.device, DEVICE_FIELDS);
+  packer.record(records.partnership ?? null, SEEN_FIELDS);
+  packer.record(userRecord ?? null, USER_FIELDS);
+  packer.places.push((userRecord?.aliases ?? []).map((alias) => encodedItem(alias, null)).join(','));
+  packer.places.push(usersOnDevice === undefined ? '' : encodedNumber(usersOnDevice));
+  if (userDevices !== undefined) packer.devices(userDevices, device);
+  const rare = rareOf(records);
+  // One flat text: a chain of parts would take more memory than the parts.
+  const line = packer.places.join(SEPARATOR);
+  return rare === null ? line : [line, JSON.stringify(rare)].join(RARE);
+}
+
+/** A user named so has its first character escaped. */
+const SAME_IS_TAKEN: ReadonlyMap<string, string> = new Map([[SAME, '']]);
+
+/** Reverses {@link packRecords}. Shared lists and maps in it are frozen. */
+export function unpackRecords(text: string, { user: login, device }: LookedUp): AccessRecords {
+  const end = text.indexOf(RARE);
+  const rare = end === -1 ? NOTHING_RARE : (JSON.parse(text.slice(end + 1)) as Rare);
+  const reader = new Unpacker(end === -1 ? text : text.slice(0, end));
+  const user = reader.next();
+  const deviceState = reader.record(DEVICE_FIELDS) as DeviceState | null;
+  const partnership = reader.record(SEEN_FIELDS) as SeenState | null;
+  const userValues = reader.record(USER_FIELDS) as Omit<UserState, 'aliases'> | null;
+  const aliases = reader.next();
+  const usersOnDevice = reader.next();
   return {
     ...rare,
-    ...(typeof user === 'string' && { user }),
-    device: objectOf(deviceState, DEVICE_FIELDS) as DeviceState | null,
-    partnership: objectOf(seen, SEEN_FIELDS) as SeenState | null,
-    userRecord: objectOf(userRecord, USER_FIELDS) as UserState | null,
-    ...(devices !== null && { userDevices: unpackDevices(devices, device) }),
-    ...(usersOnDevice !== null && { usersOnDevice }),
+    ...(user !== '' && { user: user === SAME ? login : (decodedText(user) ?? '') }),
+    device: deviceState,
+    partnership,
+    userRecord: userValues === null ? null : { ...userValues, aliases: itemsIn(aliases) },
+    ...(reader.hasMore() && { userDevices: reader.devices(device) }),
+    ...(usersOnDevice !== '' && { usersOnDevice: decodedNumber(usersOnDevice) ?? 0 }),
   };
 }
+
+function itemsIn(place: string): string[] {
+  return place === '' ? [] : place.split(',').map((item) => decodedText(item) ?? '');
+}
+
+/** Writes values one after the other. */
+class Packer {
+  readonly places: string[] = [];
+  private last: number | null = null;
+
+  record<T extends object>(record: T | null, fields: Fields<T>): void {
+    if (record === null) {
+      this.places.push(NO_RECORD);
+      return;
+    }
+    for (const [name, kind] of fields) {
+      const value = record[name] ?? null;
+      this.places.push(value === null || isEmpty(name, value) ? '' : this.placeOf(value, kind));
+    }
+  }
+
+  /** Each as its id (nothing = the device of the look-up), first seen and last allowed. */
+  devices(devices: readonly OwnDevice[], own: string): void {
+    const { places } = this;
+    places.push(String(devices.length));
+    for (const { device, firstSeen, lastAllowed } of devices) {
+      places.push(device === own ? '' : encodedText(device, null), this.number(firstSeen));
+      places.push(lastAllowed === null ? '' : this.number(lastAllowed));
+    }
+  }
+
+  private placeOf(value: unknown, kind: Kind): string {
+    if (kind === 'flag') return value === true ? '1' : '0';
+    if (kind === 'number') return this.number(value as number);
+    const text = kind === 'json' ? JSON.stringify(value) : (value as string);
+    const number = kind === 'json' ? shared.ofJson(text) : shared.ofText(text);
+    return number === null ? OWN + encodedText(text, null) : encodedNumber(number);
+  }
+
+  private number(value: number): string {
+    const place = value === this.last ? SAME : encodedNumber(value);
+    this.last = value;
+    return place;
+  }
+}
+
+/** Reads what {@link Packer} wrote. */
+class Unpacker {
+  private readonly places: readonly string[];
+  private at = 0;
+  private last = 0;
+
+  constructor(line: string) {
+    this.places = line.split(SEPARATOR);
+  }
+
+  next(): string {
+    return this.places[this.at++] ?? '';
+  }
+
+  hasMore(): boolean {
+    return this.at < this.places.length;
+  }
+
+  record(fields: Fields<never>): object | null {
+    if (this.places[this.at] === NO_RECORD) {
+      this.at += 1;
+      return null;
+    }
+    const record: Record<string, unknown> = {};
+    for (const [name, kind] of fields as readonly (readonly [string, Kind])[]) {
+      const place = this.next();
+      record[name] = place === '' ? (EMPTY[name] ?? null) : this.valueIn(place, kind);
+    }
+    return record;
+  }
+
+  devices(own: string): OwnDevice[] {
+    const devices: OwnDevice[] = [];
+    for (let left = Number(this.next()); left > 0; left -= 1) {
+      const [device, firstSeen, lastAllowed] = [this.next(), this.number(this.next()), this.next()];
+      devices.push({
+        device: device === '' ? own : (decodedText(device) ?? ''),
+        firstSeen,
+        lastAllowed: lastAllowed === '' ? null : this.number(lastAllowed),
+      });
+    }
+    return devices;
+  }
+
+  private valueIn(place: string, kind: Kind): unknown {
+    if (kind === 'flag') return place === '1';
+    if (kind === 'number') return this.number(place);
+    if (!place.startsWith(OWN)) return shared.at(decodedNumber(place) ?? -1);
+    const text = decodedText(place.slice(OWN.length)) ?? '';
+    return kind === 'json' ? JSON.parse(text) : text;
+  }
+
+  private number(place: string): number {
+    if (place !== SAME) this.last = decodedNumber(place) ?? 0;
+    return this.last;
+  }
+}
+
+/** Whether reading gives the same when the value is left out. An empty list of groups is not: no groups are not unknown ones. */
+function isEmpty(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean' || typeof value === 'number' || !(name in EMPTY)) return false;
+  if (typeof value === 'string') return value === '';
+  return Array.isArray(value) ? value.length === 0 : Object.keys(value as object).length === 0;
+}
+
+/** Fields that are never null, and what they are when there is nothing in them. */
+const EMPTY: Readonly<Record<string, unknown>> = {
+  agentChanges: Object.freeze([]),
+  unmetRequirements: Object.freeze([]),
+  attributes: Object.freeze({}),
+  deviceType: '',
+  lastVerdict: '',
+  lastReason: '',
+};
 
 const NOTHING_RARE: Rare = { deviceDecision: null, partnershipDecision: null, namesakeDecisions: [] };
 
@@ -140,65 +290,4 @@ function rareOf(records: AccessRecords): Rare | null {
     ...(partnershipWipe !== undefined && { partnershipWipe }),
     ...(unreadable !== undefined && { unreadable }),
   };
-}
-
-function valuesOf<T extends object>(record: T | null, fields: readonly (keyof T)[]): unknown[] | null {
-  if (record === null) return null;
-  const values: unknown[] = [];
-  let used = 0;
-  for (const field of fields) {
-    const value = isNothing(field as string, record[field]) ? null : record[field];
-    values.push(value);
-    if (value !== null) used = values.length;
-  }
-  values.length = used;
-  return values;
-}
-
-/** Whether reading gives the same when the value is left out. An empty list of groups is not: no groups are not unknown ones. */
-function isNothing(field: string, value: unknown): boolean {
-  if (value === null || value === undefined) return true;
-  if (typeof value === 'boolean' || typeof value === 'number' || !(field in EMPTY)) return false;
-  if (typeof value === 'string') return value === '';
-  return Array.isArray(value) ? value.length === 0 : Object.keys(value).length === 0;
-}
-
-/** Fields that are never null, and what they are when there is nothing in them. */
-const EMPTY: Readonly<Record<string, unknown>> = {
-  aliases: [],
-  agentChanges: [],
-  unmetRequirements: [],
-  attributes: {},
-  deviceType: '',
-  lastVerdict: '',
-  lastReason: '',
-};
-
-function objectOf(values: unknown[] | null, fields: readonly string[]): object | null {
-  if (values === null) return null;
-  const record: Record<string, unknown> = {};
-  for (const [at, field] of fields.entries()) record[field] = values[at] ?? EMPTY[field] ?? null;
-  return record;
-}
-
-/** Each device as its id (0 = the one that was looked up), first seen, last allowed. */
-function packDevices(devices: readonly OwnDevice[], own: string): (string | number | null)[] {
-  return devices.flatMap(({ device, firstSeen, lastAllowed }) => [
-    device === own ? 0 : device,
-    firstSeen,
-    lastAllowed,
-  ]);
-}
-
-function unpackDevices(packed: readonly (string | number | null)[], own: string): OwnDevice[] {
-  const devices: OwnDevice[] = [];
-  for (let at = 0; at + 2 < packed.length; at += 3) {
-    const [device, firstSeen, lastAllowed] = packed.slice(at, at + 3);
-    devices.push({
-      device: device === 0 ? own : String(device),
-      firstSeen: Number(firstSeen),
-      lastAllowed: lastAllowed === null || lastAllowed === undefined ? null : Number(lastAllowed),
-    });
-  }
-  return devices;
 }

