@@ -2,7 +2,7 @@
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { AccessDecision, DecisionOrigin, ManualDecision } from '../model/decision.ts';
+import type { AccessDecision, DecisionOrigin, ManualDecision, WipeProgress } from '../model/decision.ts';
 import { describeWipe } from '../policy/wipe.ts';
 import { isOpenWipe, isWipe } from '../model/wipe.ts';
 import { storedDecisions as storedIn } from './entries.ts';
@@ -165,7 +165,10 @@ export async function refuseOverWipe(
 
 /** The action, as text; for a wipe with its progress. */
 export function describeDecision(decision: ManualDecision): string {
-  return isWipe(decision)
-    ? `${decision.action === 'wipe' ? 'wipe' : 'account-only wipe'} ${describeWipe(decision.wipe)}`
-    : decision.action;
+  return isWipe(decision) ? wipeText(decision.action, decision.wipe) : decision.action;
+}
+
+/** A wipe and its progress, as text. */
+export function wipeText(action: ManualDecision['action'], wipe: WipeProgress): string {
+  return `${action === 'wipe' ? 'wipe' : 'account-only wipe'} ${describeWipe(wipe)}`;
 }

@@ -1,11 +1,9 @@
-// Owns the order and limit of all lists. Pure.
+// Owns the order and the pages of all lists: fields to sort by, and cursors that name the next page.
+import type { PageCursor } from '../directory/read-model/model-page.ts';
 import { ProgramError } from '../errors.ts';
 
-/** A value to sort by; null = unknown, at the end in both directions. */
-export type SortValue = string | number | null;
-
-/** The fields by which a list can be sorted, and functions that read them. */
-export type SortFields<Row> = Readonly<Record<string, (row: Row) => SortValue>>;
+/** Most rows of one page. */
+export const MAX_PAGE = 1_000;
 
 /** One field of an order. */
 export interface SortKey {
@@ -13,58 +11,31 @@ export interface SortKey {
   readonly descending: boolean;
 }
 
-/** Order and limit of a list. */
-export interface ListOrder {
+/** A field that a list has. */
+export interface FieldOrder<Field extends string> {
+  readonly field: Field;
+  readonly descending: boolean;
+}
+
+/** Which page of a list, in which order. */
+export interface PageRequest {
   /** The first is the most significant; none = the list's own order. */
   readonly sort: readonly SortKey[];
-  /** Maximum number of rows; null = all. */
-  readonly limit: number | null;
+  /** Most rows; a page has {@link MAX_PAGE} at most. */
+  readonly limit: number;
+  /** `next` of the page before; null = the first page. It goes with the order that it came from. */
+  readonly after: string | null;
 }
 
-/** Rows of a list, and their number without the limit. */
-export interface Listing<Row> {
+/** A page of a list. */
+export interface Page<Row> {
   readonly rows: readonly Row[];
-  readonly total: number;
+  /** For `after` of the next page; null = this is the last one. */
+  readonly next: string | null;
 }
 
-/** All rows, in their own order. */
-export const UNORDERED: ListOrder = { sort: [], limit: null };
-
-/** Sorts and limits. @throws ProgramError for an unknown field */
-export function order<Row>(
-  rows: readonly Row[],
-  fields: SortFields<Row>,
-  { sort, limit }: ListOrder,
-): Listing<Row> {
-  const keys = sort.map(({ field, descending }) => ({ read: fieldOf(fields, field), descending }));
-  const sorted = keys.length === 0 ? rows : rows.toSorted((a, b) => compareRows(a, b, keys));
-  return { rows: limit === null ? sorted : sorted.slice(0, limit), total: rows.length };
-}
-
-function fieldOf<Row>(fields: SortFields<Row>, name: string): (row: Row) => SortValue {
-  const read = Object.hasOwn(fields, name) ? fields[name] : undefined;
-  if (read === undefined)
-    throw new ProgramError(
-      'EASGATE_FILTER',
-      `cannot sort by ${name}; possible fields: ${Object.keys(fields).join(', ')}`,
-    );
-  return read;
-}
-
-function compareRows<Row>(
-  a: Row,
-  b: Row,
-  keys: readonly { readonly read: (row: Row) => SortValue; readonly descending: boolean }[],
-): number {
-  for (const { read, descending } of keys) {
-    const [left, right] = [read(a), read(b)];
-    if (left === right) continue;
-    if (left === null) return 1;
-    if (right === null) return -1;
-    return left < right === descending ? 1 : -1;
-  }
-  return 0;
-}
+/** The first page, in the list's own order. */
+export const FIRST_PAGE: PageRequest = { sort: [], limit: MAX_PAGE, after: null };
 
 /** Parses `-lastSeen,user`: fields, each with an optional `-` for descending order. */
 export function parseSort(text: string): SortKey[] {
@@ -72,4 +43,84 @@ export function parseSort(text: string): SortKey[] {
     .split(',')
     .map((part) => part.trim())
     .map((part) => ({ field: part.replace(/^[-+]/, ''), descending: part.startsWith('-') }));
+}
+
+/** Reads one page of a list whose fields are the keys of `fields`; `own` is its own order. @throws ProgramError */
+export function pageOf<Row, Field extends string>(
+  { sort, limit, after }: PageRequest,
+  fields: Readonly<Record<Field, string>>,
+  own: readonly FieldOrder<Field>[],
+  read: (
+    order: readonly FieldOrder<Field>[],
+    limit: number,
+    after: PageCursor | null,
+  ) => { readonly rows: readonly Row[]; readonly next: PageCursor | null },
+): Page<Row> {
+  const order = sort.length === 0 ? own : sort.map((key) => fieldOf(key, fields));
+  const from = after === null ? null : readCursor(after, order);
+  const { rows, next } = read(order, Math.min(limit, MAX_PAGE), from);
+  return { rows, next: next === null ? null : cursorText(next, order) };
+}
+
+/** Every row of a list, page by page, up to a limit; null = all. */
+export function* everyRow<Row>(
+  { sort, after }: Omit<PageRequest, 'limit'>,
+  limit: number | null,
+  read: (request: PageRequest) => Page<Row>,
+): Iterable<Row> {
+  let left = limit ?? Infinity;
+  let cursor = after;
+  do {
+    const page = read({ sort, limit: Math.min(left, MAX_PAGE), after: cursor });
+    yield* page.rows;
+    left -= page.rows.length;
+    cursor = page.next;
+  } while (cursor !== null && left > 0);
+}
+
+function fieldOf<Field extends string>(
+  { field, descending }: SortKey,
+  fields: Readonly<Record<Field, string>>,
+): FieldOrder<Field> {
+  if (!Object.hasOwn(fields, field))
+    throw new ProgramError(
+      'EASGATE_FILTER',
+      `cannot sort by ${field}; possible fields: ${Object.keys(fields).join(', ')}`,
+    );
+  return { field: field as Field, descending };
+}
+
+function orderName(order: readonly SortKey[]): string {
+  return order.map(({ field, descending }) => `${descending ? '-' : ''}${field}`).join(',');
+}
+
+function cursorText({ values, id }: PageCursor, order: readonly SortKey[]): string {
+  return Buffer.from(JSON.stringify([orderName(order), values, id])).toString('base64url');
+}
+
+/** @throws ProgramError for a text that is none, or of another order */
+function readCursor(text: string, order: readonly SortKey[]): PageCursor {
+  let stored: unknown = null;
+  try {
+    stored = JSON.parse(Buffer.from(text, 'base64url').toString());
+  } catch {
+    // Said below.
+  }
+  const [of, values, id] = Array.isArray(stored) ? (stored as unknown[]) : [];
+  if (
+    of === orderName(order) &&
+    Array.isArray(values) &&
+    values.length === order.length &&
+    values.every(isValue) &&
+    (typeof id === 'string' || (typeof id === 'number' && Number.isSafeInteger(id)))
+  )
+    return { values, id };
+  throw new ProgramError(
+    'EASGATE_FILTER',
+    'the cursor is not one of this list and order: begin at the first page',
+  );
+}
+
+function isValue(value: unknown): value is string | number | null {
+  return value === null || typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value));
 }

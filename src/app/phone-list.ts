@@ -1,66 +1,105 @@
-// Owns lists of phones with pages, from the read model: the filters of the inventory, an order, a cursor.
+// Owns the lists of devices and partnerships, from the read model: filters, order, pages, counts.
+import { MODEL_FIELDS } from '../directory/read-model/model-fields.ts';
 import type { ModelFilter } from '../directory/read-model/model-filter.ts';
-import { MODEL_FIELDS } from '../directory/read-model/model-reader.ts';
+import type { PageCursor } from '../directory/read-model/model-page.ts';
 import type {
-  ModelCursor,
-  ModelField,
   ModelOrder,
   ModelReader,
+  NamedCount,
+  SeenCounts,
 } from '../directory/read-model/model-reader.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
-import { ProgramError } from '../errors.ts';
 import { ACCESS_STATES, STATES_OF_ACTIONS } from '../model/access-state.ts';
 import { isGlob } from '../policy/compile/glob.ts';
-import { DECISION_WORDS } from './inventory.ts';
-import type { InventoryFilter } from './inventory.ts';
-import type { SortKey } from './listing.ts';
+import { MAX_PAGE, pageOf } from './listing.ts';
+import type { Page, PageRequest } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';
 import { among, matching } from './text-filter.ts';
 
-/** Most rows of one page. */
-export const MAX_PAGE = 1_000;
-
-/** A page of phones. */
-export interface PhonePage {
-  readonly rows: readonly ModelRow[];
-  /** Names the next page; null = this is the last one. */
-  readonly cursor: string | null;
+/** A filter; all given conditions must hold. Texts compare without case and may have `*` and `?`. */
+export interface DeviceFilter {
+  /** Every name that may be this user. */
+  readonly user?: string | undefined;
+  readonly device?: string | undefined;
+  /** Any of them. */
+  readonly states?: readonly string[] | undefined;
+  /** Reason of the last verdict: any of these. */
+  readonly reasons?: readonly string[] | undefined;
+  /** Seen at or after this time, milliseconds since the epoch. */
+  readonly seenSince?: number | undefined;
+  /** Not seen since this time, milliseconds since the epoch; includes devices never seen. */
+  readonly unseenSince?: number | undefined;
+  readonly type?: string | undefined;
+  readonly model?: string | undefined;
+  readonly os?: string | undefined;
+  /** A group of the user, without case. */
+  readonly group?: string | undefined;
+  /** Null = never reported. */
+  readonly managed?: boolean | null | undefined;
+  readonly compliant?: boolean | null | undefined;
+  /** Action of the decision in force: any of these; `none` = no decision. */
+  readonly decisions?: readonly string[] | undefined;
+  /** Part of any id, name, type, model, system or app. */
+  readonly search?: string | undefined;
 }
 
-/** The order of lists that name none: seen last, first. */
-export const SEEN_LAST: SortKey = { field: 'lastSeen', descending: true };
+/** Accepted values for a decision in filters. */
+export const DECISION_WORDS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
 
-/** One page; `cursor` null = the first one. A cursor goes with the order that it came from. @throws ProgramError */
-export function listPhones(
+const BY_DEVICE: readonly ModelOrder[] = [{ field: 'device', descending: false }];
+
+/** Devices with their users, and devices that nobody was seen with. @throws ProgramError */
+export function listDevices(reader: ModelReader, filter: DeviceFilter, request: PageRequest): Page<ModelRow> {
+  return pageOfRows(reader, modelFilter(filter), request);
+}
+
+/** Users on devices. @throws ProgramError */
+export function listPartnerships(
   reader: ModelReader,
-  filter: InventoryFilter,
-  sort: SortKey,
-  limit: number,
-  cursor: string | null,
-): PhonePage {
-  const order = orderOf(sort);
-  const after = cursor === null ? null : readCursor(cursor, order);
-  const { rows, next } = reader.page(modelFilter(filter), order, Math.min(limit, MAX_PAGE), after);
-  return { rows, cursor: next === null ? null : cursorText(next, order) };
+  filter: DeviceFilter,
+  request: PageRequest,
+): Page<ModelRow> {
+  return pageOfRows(reader, { ...modelFilter(filter), onlyPartnerships: true }, request);
+}
+
+function pageOfRows(reader: ModelReader, filter: ModelFilter, request: PageRequest): Page<ModelRow> {
+  return pageOf(request, MODEL_FIELDS, BY_DEVICE, (order, limit, after) =>
+    reader.page(filter, order, limit, after),
+  );
+}
+
+/** How many match, by how lately they were seen. `now`: milliseconds since the epoch. @throws ProgramError */
+export function countDevices(reader: ModelReader, filter: DeviceFilter, now: number): SeenCounts {
+  return reader.count(modelFilter(filter), now);
+}
+
+/** How many match by reason, model or group, the most first; 100 at most. @throws ProgramError */
+export function countBy(
+  reader: ModelReader,
+  kind: 'reason' | 'model' | 'groups',
+  filter: DeviceFilter,
+  now: number,
+): readonly NamedCount[] {
+  return reader.countBy(kind, modelFilter(filter), now);
 }
 
 /** Every row, page by page. */
 export function* everyPhone(reader: ModelReader, filter: ModelFilter, order: ModelOrder): Iterable<ModelRow> {
-  let cursor: ModelCursor | null = null;
+  let cursor: PageCursor | null = null;
   do {
-    const page = reader.page(filter, order, MAX_PAGE, cursor);
+    const page = reader.page(filter, [order], MAX_PAGE, cursor);
     yield* page.rows;
     cursor = page.next;
   } while (cursor !== null);
 }
 
-/** The filter of the inventory for the read model. @throws ProgramError for words that are not known */
-export function modelFilter(filter: InventoryFilter): ModelFilter {
+/** The filter for the read model. @throws ProgramError for words that are not known */
+export function modelFilter(filter: DeviceFilter): ModelFilter {
   const { user, device, states, reasons, type, model, os, decisions } = filter;
   const patterns = reasons?.map((reason) => matching(reason));
   return {
     user: user === undefined ? undefined : parseUser(user),
-    device: device === undefined || isGlob(device) ? device?.toLowerCase() : parseDevice(device),
+    device: device === undefined ? undefined : devicePattern(device),
     states:
       states === undefined
         ? undefined
@@ -74,37 +113,12 @@ export function modelFilter(filter: InventoryFilter): ModelFilter {
     managed: filter.managed,
     compliant: filter.compliant,
     decisions: decisions === undefined ? undefined : DECISION_WORDS.filter(among(decisions, DECISION_WORDS)),
+    group: filter.group,
     search: filter.search,
   };
 }
 
-function orderOf({ field, descending }: SortKey): ModelOrder {
-  if (!Object.hasOwn(MODEL_FIELDS, field))
-    throw new ProgramError(
-      'EASGATE_FILTER',
-      `${field}: no field to sort by; there are ${Object.keys(MODEL_FIELDS).join(', ')}`,
-    );
-  return { field: field as ModelField, descending };
-}
-
-function cursorText({ value, id }: ModelCursor, { field, descending }: ModelOrder): string {
-  return Buffer.from(JSON.stringify([field, descending, value, id])).toString('base64url');
-}
-
-/** @throws ProgramError for a text that is none, or of another order */
-function readCursor(text: string, { field, descending }: ModelOrder): ModelCursor {
-  let stored: unknown = null;
-  try {
-    stored = JSON.parse(Buffer.from(text, 'base64url').toString());
-  } catch {
-    // Said below.
-  }
-  const [of, down, value, id] = Array.isArray(stored) ? (stored as unknown[]) : [];
-  const isValue = value === null || typeof value === 'string' || typeof value === 'number';
-  if (of === field && down === descending && isValue && typeof id === 'number' && Number.isSafeInteger(id))
-    return { value, id };
-  throw new ProgramError(
-    'EASGATE_FILTER',
-    'the cursor is not one of this list and order: begin at the first page',
-  );
+/** The key of an id, or a pattern of keys. @throws ProgramError */
+export function devicePattern(device: string): string {
+  return isGlob(device) ? device.toLowerCase() : parseDevice(device);
 }

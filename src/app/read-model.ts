@@ -5,6 +5,7 @@ import { ModelKeeper } from '../directory/read-model/model-keeper.ts';
 import type { OnRows } from '../directory/read-model/model-keeper.ts';
 import { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
+import { UserNames } from '../identity/user-names.ts';
 
 /** A model that nobody confirmed for this long is not kept any more. */
 const KEPT_MS = 10_000;
@@ -12,6 +13,8 @@ const KEPT_MS = 10_000;
 /** An open model. Times: milliseconds since the epoch. */
 export interface OpenModel {
   readonly reader: ModelReader;
+  /** A control process keeps it; else it was built from the directory for this use. */
+  readonly isKept: boolean;
   /** Changes up to this moment are in it. */
   readonly confirmedAt: number;
   /** What the gateway saw, such as last seen, is as it was at this moment. */
@@ -19,20 +22,24 @@ export interface OpenModel {
   close(): void;
 }
 
-/** Opens the model that a control process keeps, or builds one in memory: `onRows` is called with the rows so far. */
-export async function openReadModel(
+/** Opens the model that a control process keeps. Null = none is kept, or it is not up to date. */
+export function openKeptModel({ control, identity }: Config, now: number): OpenModel | null {
+  if (control.readModel === undefined) return null;
+  const reader = ModelReader.open(control.readModel, new UserNames(identity.domains));
+  if (reader === null) return null;
+  const { confirmedAt, sweptAt } = reader.state();
+  if (Math.abs(now - confirmedAt) < KEPT_MS)
+    return { reader, isKept: true, confirmedAt, sweptAt, close: () => reader.close() };
+  reader.close();
+  return null;
+}
+
+/** Builds a model in memory: `onRows` is called with the rows so far. */
+export async function buildModel(
   store: DirectoryStore,
-  { control }: Config,
   now: number,
   onRows: OnRows = () => undefined,
 ): Promise<OpenModel> {
-  const kept = control.readModel === undefined ? null : ModelReader.open(control.readModel, store.names);
-  if (kept !== null) {
-    const { confirmedAt, sweptAt } = kept.state();
-    if (Math.abs(now - confirmedAt) < KEPT_MS)
-      return { reader: kept, confirmedAt, sweptAt, close: () => kept.close() };
-    kept.close();
-  }
   const file = ModelFile.open(IN_MEMORY, { store: '', epoch: 0 });
   try {
     await new ModelKeeper(store, file).build(onRows);
@@ -41,5 +48,15 @@ export async function openReadModel(
     throw error;
   }
   const reader = new ModelReader(file.database, store.names);
-  return { reader, confirmedAt: now, sweptAt: now, close: () => file.close() };
+  return { reader, isKept: false, confirmedAt: now, sweptAt: now, close: () => file.close() };
+}
+
+/** Opens the model that a control process keeps, or builds one in memory. */
+export async function openReadModel(
+  store: DirectoryStore,
+  config: Config,
+  now: number,
+  onRows: OnRows = () => undefined,
+): Promise<OpenModel> {
+  return openKeptModel(config, now) ?? (await buildModel(store, now, onRows));
 }

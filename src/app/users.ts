@@ -1,30 +1,22 @@
-// Owns what the directory knows of users: everybody who was seen with a device, and one user in full.
+// Owns what is known of users: the list, from the read model, and one user in full, from the directory.
+import { USER_FIELDS } from '../directory/read-model/model-fields.ts';
+import type { ModelReader } from '../directory/read-model/model-reader.ts';
+import { countUsers as countRows, userPage } from '../directory/read-model/model-users.ts';
+import type { ModelUser, ModelUserFilter } from '../directory/read-model/model-users.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
 import { allDevices, partnershipListings, storedDecisions } from './entries.ts';
 import type { PartnershipListing } from './entries.ts';
-import { stateOf } from './inventory.ts';
-import { order } from './listing.ts';
-import type { Listing, ListOrder, SortFields } from './listing.ts';
+import { pageOf } from './listing.ts';
+import type { Page, PageRequest } from './listing.ts';
 import { ACCESS_STATES } from '../model/access-state.ts';
-import type { AccessState } from '../model/access-state.ts';
 import type { DecisionChange, ManualDecision } from '../model/decision.ts';
 import type { UserRecord, UserReport } from '../model/user.ts';
 import { parseUser } from './names.ts';
-import { among, matching, nearText } from './text-filter.ts';
-
-/** One user name, with its devices. */
-export interface UserRow {
-  readonly user: UserKey;
-  readonly devices: number;
-  /** Number of devices in each state. */
-  readonly states: Readonly<Record<AccessState, number>>;
-  /** Milliseconds since the epoch. */
-  readonly firstSeen: number;
-  readonly lastSeen: number;
-}
+import { isGlob } from '../policy/compile/glob.ts';
+import { among, nearText } from './text-filter.ts';
 
 /** A filter; all given conditions must hold. */
 export interface UserFilter {
@@ -34,69 +26,39 @@ export interface UserFilter {
   readonly states?: readonly string[] | undefined;
   /** Seen at or after this time, milliseconds since the epoch. */
   readonly seenSince?: number | undefined;
-  /** Not seen since this time, milliseconds since the epoch. */
+  /** Not seen since this time, milliseconds since the epoch; includes users never seen. */
   readonly unseenSince?: number | undefined;
+  /** Without case. */
+  readonly group?: string | undefined;
+  /** Part of a name of the user. */
+  readonly search?: string | undefined;
   /** Minimum number of devices. */
   readonly minDevices?: number | undefined;
 }
 
-/** Fields by which users can be sorted. */
-export const USER_FIELDS: SortFields<UserRow> = {
-  user: ({ user }) => user,
-  devices: ({ devices }) => devices,
-  allowed: ({ states }) => states.allowed,
-  quarantined: ({ states }) => states.quarantined,
-  blocked: ({ states }) => states.blocked,
-  firstSeen: ({ firstSeen }) => firstSeen,
-  lastSeen: ({ lastSeen }) => lastSeen,
-};
+const BY_NAME = [{ field: 'user', descending: false }] as const;
 
-/** Users by name. @throws ProgramError */
-export async function listUsers(
-  store: DirectoryStore,
-  filter: UserFilter,
-  listOrder: ListOrder,
-): Promise<Listing<UserRow>> {
-  const partnerships = (await allDevices(store)).flatMap(partnershipListings);
-  const byUser = Map.groupBy(partnerships, ({ record }) => record.user);
-  const rows = [...byUser].map(([user, partnerships]) => userRow(user, partnerships));
-  const { seenSince = -Infinity, unseenSince = Infinity, minDevices = 0 } = filter;
-  const isState = filter.states === undefined ? null : among(filter.states, ACCESS_STATES);
-  const isUser = filter.user === undefined ? null : userMatcher(store, filter.user);
-  const kept = rows.filter(
-    (row) =>
-      row.lastSeen >= seenSince &&
-      row.lastSeen < unseenSince &&
-      row.devices >= minDevices &&
-      (isUser === null || isUser(row.user)) &&
-      (isState === null || ACCESS_STATES.some((state) => row.states[state] > 0 && isState(state))),
+/** Users who were seen, and those that feeds report. @throws ProgramError */
+export function listUsers(reader: ModelReader, filter: UserFilter, request: PageRequest): Page<ModelUser> {
+  const wanted = modelFilter(filter);
+  return pageOf(request, USER_FIELDS, BY_NAME, (order, limit, after) =>
+    userPage(reader, wanted, order, limit, after),
   );
-  kept.sort((a, b) => (a.user < b.user ? -1 : 1));
-  return order(kept, USER_FIELDS, listOrder);
 }
 
-/** Whether a name may be a user; with `*` or `?` the name is a pattern. @throws ProgramError */
-export function userMatcher(store: DirectoryStore, name: string): (user: UserKey) => boolean {
-  if (/[*?]/.test(name)) return matching(name);
-  const key = parseUser(name);
-  return (user) => store.names.meets(user, key);
+/** How many users match. @throws ProgramError */
+export function countUsers(reader: ModelReader, filter: UserFilter): number {
+  return countRows(reader, modelFilter(filter));
 }
 
-function userRow(user: UserKey, partnerships: readonly PartnershipListing[]): UserRow {
-  const states: Record<AccessState, number> = {
-    allowed: 0,
-    quarantined: 0,
-    blocked: 0,
-    wiping: 0,
-    unseen: 0,
+function modelFilter({ user, states, ...filter }: UserFilter): ModelUserFilter {
+  const isPattern = user !== undefined && isGlob(user);
+  return {
+    ...filter,
+    user: user === undefined || isPattern ? undefined : parseUser(user),
+    pattern: isPattern ? user.toLowerCase() : undefined,
+    states: states === undefined ? undefined : ACCESS_STATES.filter(among(states, ACCESS_STATES)),
   };
-  let [firstSeen, lastSeen] = [Infinity, -Infinity];
-  for (const partnership of partnerships) {
-    states[stateOf(partnership)]++;
-    firstSeen = Math.min(firstSeen, partnership.record.firstSeen);
-    lastSeen = Math.max(lastSeen, partnership.record.lastSeen);
-  }
-  return { user, devices: partnerships.length, states, firstSeen, lastSeen };
 }
 
 /** A device of one user. */

@@ -1,14 +1,19 @@
 // Owns the work of `easgate devices list`, `partnerships list` and `decisions list`: filters, columns.
 import type { Command } from 'commander';
-import { listDecisions } from '../app/decision-list.ts';
+import { countDecisions, listDecisions } from '../app/decision-list.ts';
 import type { DecisionRow, DecisionState } from '../app/decision-list.ts';
+import { wipeText } from '../app/decisions.ts';
+import { hintsFor } from '../app/list-hints.ts';
+import {
+  countDevices,
+  listDevices as pageOfDevices,
+  listPartnerships as pageOfPartnerships,
+} from '../app/phone-list.ts';
+import type { DeviceFilter } from '../app/phone-list.ts';
+import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { decisionLines, deviceLines } from '../app/export-lines.ts';
-import { describeDecision } from '../app/decisions.ts';
-import { decisionOf, listInventory, modelOf, systemOf, unreadableOf } from '../app/inventory.ts';
-import type { InventoryFilter, InventoryRow } from '../app/inventory.ts';
 import type { AccessState } from '../model/access-state.ts';
-import { withStore } from './context.ts';
-import { momentOf, orderOf, printList, timeWriter, yesNoUnknown } from './list-options.ts';
+import { momentOf, printList, shownRows, timeWriter, withList, yesNoUnknown } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
 import { printable } from './output.ts';
 import type { Tone } from './output.ts';
@@ -26,20 +31,22 @@ export interface InventoryOptions extends ListOptions {
   readonly type?: string;
   readonly model?: string;
   readonly os?: string;
+  readonly group?: string;
   readonly managed?: string;
   readonly compliant?: string;
   readonly decision?: readonly string[];
   readonly search?: string;
 }
 
-function filterOf(options: InventoryOptions): InventoryFilter {
-  const { user, device, type, model, os, search } = options;
+function filterOf(options: InventoryOptions): DeviceFilter {
+  const { user, device, type, model, os, group, search } = options;
   return {
     user,
     device,
     type,
     model,
     os,
+    group,
     search,
     states: options.state,
     reasons: options.reason,
@@ -66,121 +73,113 @@ export function stateCell(state: AccessState): Cell {
 
 type Times = (at: number | null | undefined) => string;
 
+/** Verdicts by the state that they put a phone into. */
+const VERDICTS: Readonly<Record<AccessState, string>> = {
+  allowed: 'allow',
+  quarantined: 'quarantine',
+  blocked: 'block',
+  wiping: 'wipe',
+  unseen: '-',
+};
+
 /** The verdict that the gateway last gave, in the colour of its state. */
-function verdictCell({ partnership, state }: InventoryRow): Cell {
-  if (partnership === null) return '-';
-  const { lastVerdict, lastReason } = partnership.record;
-  return { text: printable(`${lastVerdict} (${lastReason})`), tone: STATE_TONES[state] };
+function verdictCell({ state, reason }: ModelRow): Cell {
+  if (state === 'unseen') return '-';
+  return { text: printable(`${VERDICTS[state]} (${reason ?? '?'})`), tone: STATE_TONES[state] };
 }
 
-function deviceColumns(time: Times): Column<InventoryRow>[] {
+function deviceColumns(time: Times): Column<ModelRow>[] {
   const now = Date.now();
   return [
     { title: 'DEVICE', cell: ({ device }) => device },
     { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 18 },
-    {
-      title: 'TYPE',
-      cell: ({ partnership }) => printable(partnership?.record.deviceType ?? null, '-'),
-      min: 8,
-      spare: 4,
-    },
-    {
-      title: 'MODEL',
-      cell: ({ listing, partnership }) => printable(modelOf(listing, partnership), '-'),
-      min: 8,
-      spare: 3,
-    },
-    { title: 'MANAGED', cell: ({ listing }) => yesNo(listing?.record?.managed), spare: 6 },
-    { title: 'COMPLIANT', cell: ({ listing }) => yesNo(listing?.record?.compliant), spare: 5 },
+    { title: 'TYPE', cell: ({ deviceType }) => printable(deviceType, '-'), min: 8, spare: 4 },
+    { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 3 },
+    { title: 'MANAGED', cell: ({ managed }) => yesNo(managed), spare: 6 },
+    { title: 'COMPLIANT', cell: ({ compliant }) => yesNo(compliant), spare: 5 },
     { title: 'LAST VERDICT', cell: verdictCell, min: 20 },
-    { title: 'LAST SEEN', cell: ({ partnership }) => time(partnership?.record.lastSeen), spare: 1 },
-    { title: 'DECISION', cell: (row) => decisionText(row), min: 10 },
+    { title: 'LAST SEEN', cell: ({ lastSeen }) => time(lastSeen), spare: 1 },
+    { title: 'DECISION', cell: decisionText, min: 10 },
     { title: 'UNTIL', cell: (row) => until(row, time, now), spare: 2 },
-    { title: 'BY', cell: (row) => printable(decisionOf(row)?.owner ?? null, '-'), min: 6, spare: 7 },
-    { title: 'REASON', cell: (row) => printable(decisionOf(row)?.reason ?? null, '-'), min: 12, spare: 8 },
+    { title: 'BY', cell: ({ decisionBy }) => printable(decisionBy, '-'), min: 6, spare: 7 },
+    { title: 'REASON', cell: ({ decisionReason }) => printable(decisionReason, '-'), min: 12, spare: 8 },
   ];
 }
 
-function decisionText(row: InventoryRow): Cell {
-  const unreadable = unreadableOf(row);
-  if (unreadable.length > 0) return { text: `malformed: ${printable(unreadable.join(', '))}`, tone: 'bad' };
-  const decision = decisionOf(row);
-  return decision === null ? '-' : describeDecision(decision);
+function decisionText({ unreadableRecords, decision, decisionSource, wipe }: ModelRow): Cell {
+  if (unreadableRecords.length > 0)
+    return { text: `malformed: ${printable(unreadableRecords.join(', '))}`, tone: 'bad' };
+  if (decision === null) return '-';
+  if (wipe !== null) return wipeText(decision, wipe);
+  return decisionSource === null ? decision : `${decision} (${printable(decisionSource)})`;
 }
 
-function until(row: InventoryRow, time: Times, now: number): string {
-  const expiresAt = decisionOf(row)?.expiresAt ?? null;
+function until({ decisionExpiresAt: expiresAt }: ModelRow, time: Times, now: number): string {
   if (expiresAt === null) return '-';
   return time(expiresAt) + (expiresAt <= now ? ' (over)' : '');
 }
 
-function yesNo(value: boolean | null | undefined): Cell {
-  if (value === null || value === undefined) return { text: '?', tone: 'quiet' };
+function yesNo(value: boolean | null): Cell {
+  if (value === null) return { text: '?', tone: 'quiet' };
   return value ? 'yes' : { text: 'no', tone: 'bad' };
 }
 
-function partnershipColumns(time: Times): Column<InventoryRow>[] {
+function partnershipColumns(time: Times): Column<ModelRow>[] {
   return [
     { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 18 },
     { title: 'DEVICE', cell: ({ device }) => device },
-    {
-      title: 'TYPE',
-      cell: ({ partnership }) => printable(partnership?.record.deviceType ?? null, '-'),
-      min: 8,
-      spare: 3,
-    },
-    {
-      title: 'MODEL',
-      cell: ({ listing, partnership }) => printable(modelOf(listing, partnership), '-'),
-      min: 8,
-      spare: 4,
-    },
-    {
-      title: 'SYSTEM',
-      cell: ({ listing, partnership }) => printable(systemOf(listing, partnership), '-'),
-      min: 8,
-      spare: 6,
-    },
-    {
-      title: 'VERSION',
-      cell: ({ partnership }) => printable(partnership?.record.protocolVersion ?? null, '-'),
-      spare: 5,
-    },
-    {
-      title: 'CLIENT',
-      cell: ({ partnership }) => printable(partnership?.record.userAgent ?? null, '-'),
-      min: 12,
-      spare: 7,
-    },
+    { title: 'TYPE', cell: ({ deviceType }) => printable(deviceType, '-'), min: 8, spare: 3 },
+    { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 4 },
+    { title: 'SYSTEM', cell: ({ os }) => printable(os, '-'), min: 8, spare: 6 },
+    { title: 'VERSION', cell: ({ protocolVersion }) => printable(protocolVersion, '-'), spare: 5 },
+    { title: 'CLIENT', cell: ({ userAgent }) => printable(userAgent, '-'), min: 12, spare: 7 },
     { title: 'LAST VERDICT', cell: verdictCell, min: 20 },
-    { title: 'FIRST SEEN', cell: ({ partnership }) => time(partnership?.record.firstSeen), spare: 2 },
-    { title: 'LAST SEEN', cell: ({ partnership }) => time(partnership?.record.lastSeen), spare: 1 },
+    { title: 'FIRST SEEN', cell: ({ firstSeen }) => time(firstSeen), spare: 2 },
+    { title: 'LAST SEEN', cell: ({ lastSeen }) => time(lastSeen), spare: 1 },
   ];
+}
+
+/** Whether whole records are needed, which only the directory has. */
+function needsRecords({ format }: ListOptions): boolean {
+  return format === 'ndjson';
 }
 
 /** `devices list`. */
 export function listDevices(options: InventoryOptions, command: Command): Promise<void> {
-  return withStore(command, async (store) => {
-    const listing = await listInventory(store, filterOf(options), orderOf(options));
-    printList(listing, options, {
-      columns: deviceColumns(timeWriter(options)),
-      none: 'no devices',
-      lines: deviceLines,
-    });
-  });
+  return listRows(options, command, pageOfDevices, deviceColumns(timeWriter(options)), 'no devices');
 }
 
 /** `partnerships list`. */
 export function listPartnerships(options: InventoryOptions, command: Command): Promise<void> {
-  return withStore(command, async (store) => {
-    const only = { onlyPartnerships: true };
-    const listing = await listInventory(store, filterOf(options), orderOf(options), only);
-    printList(listing, options, {
-      columns: partnershipColumns(timeWriter(options)),
-      none: 'no partnerships',
-      lines: deviceLines,
-    });
-  });
+  const columns = partnershipColumns(timeWriter(options));
+  return listRows(options, command, pageOfPartnerships, columns, 'no partnerships');
+}
+
+function listRows(
+  options: InventoryOptions,
+  command: Command,
+  read: typeof pageOfDevices,
+  columns: readonly Column<ModelRow>[],
+  none: string,
+): Promise<void> {
+  const filter = filterOf(options);
+  return withList(
+    command,
+    ({ reader, store, origin }) =>
+      printList(
+        shownRows(options, (request) => read(reader, filter, request)),
+        options,
+        origin,
+        {
+          columns,
+          none,
+          lines: (rows) => (store === null ? [] : deviceLines(store, rows)),
+          total: () => countDevices(reader, filter, Date.now()).all,
+          hints: () => hintsFor(reader, filter),
+        },
+      ),
+    needsRecords(options),
+  );
 }
 
 /** Options of `decisions list`. */
@@ -189,6 +188,7 @@ export interface DecisionOptions extends ListOptions {
   readonly user?: string;
   readonly action?: readonly string[];
   readonly state?: readonly string[];
+  readonly source?: string;
   readonly by?: string;
   readonly decided?: string;
   readonly ends?: string;
@@ -206,12 +206,13 @@ const DECISION_TONES: Readonly<Record<DecisionState, Tone>> = {
 
 /** `decisions list`. */
 export function listAllDecisions(options: DecisionOptions, command: Command): Promise<void> {
-  const { device, user, by, search, ends } = options;
+  const { device, user, source, by, search, ends } = options;
   const time = timeWriter(options);
   const columns: Column<DecisionRow>[] = [
     { title: 'DEVICE', cell: (row) => row.device ?? 'every device' },
     { title: 'USER', cell: (row) => printable(row.user, 'every user'), min: 18 },
     { title: 'DECISION', cell: ({ decision }) => decision.action },
+    { title: 'FROM', cell: ({ source: feed }) => printable(feed, 'operator'), spare: 5 },
     { title: 'STATE', cell: ({ state }) => ({ text: state, tone: DECISION_TONES[state] }) },
     { title: 'DECIDED', cell: ({ decision }) => time(decision.decidedAt), spare: 2 },
     { title: 'UNTIL', cell: ({ decision }) => time(decision.expiresAt), spare: 1 },
@@ -221,6 +222,7 @@ export function listAllDecisions(options: DecisionOptions, command: Command): Pr
   const filter = {
     device,
     user,
+    source,
     by,
     search,
     actions: options.action,
@@ -228,8 +230,18 @@ export function listAllDecisions(options: DecisionOptions, command: Command): Pr
     decidedSince: momentOf(options.decided, '--decided'),
     endsBefore: ends === undefined ? undefined : parseMomentToCome(ends, '--ends'),
   };
-  return withStore(command, async (store) => {
-    const listing = await listDecisions(store, filter, orderOf(options), Date.now());
-    printList(listing, options, { columns, none: 'no decisions', lines: decisionLines });
-  });
+  return withList(command, ({ reader, origin }) =>
+    printList(
+      shownRows(options, (request) => listDecisions(reader, filter, request, Date.now())),
+      options,
+      origin,
+      {
+        columns,
+        none: 'no decisions',
+        lines: decisionLines,
+        total: () => countDecisions(reader, filter, Date.now()),
+        hints: () => hintsFor(reader, filter),
+      },
+    ),
+  );
 }

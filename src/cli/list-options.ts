@@ -1,10 +1,19 @@
 // Owns the options and output of all lists: order, limit, times, JSON, and a table that fits the terminal.
+import type { Command } from 'commander';
 import { ProgramError } from '../errors.ts';
-import { parseSort } from '../app/listing.ts';
-import type { Listing, ListOrder } from '../app/listing.ts';
 import type { ExportLine } from '../app/export-lines.ts';
+import { MAX_PAGE, parseSort } from '../app/listing.ts';
+import type { Page, PageRequest } from '../app/listing.ts';
+import { buildModel, openKeptModel } from '../app/read-model.ts';
+import type { OpenModel } from '../app/read-model.ts';
+import { loadConfig } from '../config/load.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import type { ModelReader } from '../directory/read-model/model-reader.ts';
+import { configPath } from './config-path.ts';
+import { withStore } from './context.ts';
 import { csvHeader, csvRows } from './csv.ts';
-import { print, printJsonRows, remark } from './output.ts';
+import { print, printJsonRows, printable, remark } from './output.ts';
+import { Progress } from './progress.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
 import { isoTime, parseMomentPast, relativeTime, safeJson } from '../app/times.ts';
@@ -13,6 +22,8 @@ import { isoTime, parseMomentPast, relativeTime, safeJson } from '../app/times.t
 export interface ListOptions {
   readonly sort?: string;
   readonly limit?: string;
+  /** The cursor that the page before named. */
+  readonly after?: string;
   readonly relative?: true;
   readonly json?: true;
   /** Of `export`: the list as a file. */
@@ -22,12 +33,29 @@ export interface ListOptions {
 /** Formats of an export. */
 export type ExportFormat = 'csv' | 'ndjson';
 
-/** Reads `--sort` and `--limit`. @throws ProgramError */
-export function orderOf({ sort, limit }: ListOptions): ListOrder {
-  return {
-    sort: sort === undefined ? [] : parseSort(sort),
-    limit: limit === undefined ? null : count(limit, '--limit'),
-  };
+/** The rows that a command shows: all, or (`--limit`) one page. */
+export interface Shown<Row> {
+  readonly rows: readonly Row[];
+  /** For `--after`; null = there are no more. */
+  readonly next: string | null;
+}
+
+/** Reads the rows that `--sort`, `--limit` and `--after` ask for. @throws ProgramError */
+export function shownRows<Row>(
+  { sort, limit, after }: ListOptions,
+  read: (request: PageRequest) => Page<Row>,
+): Shown<Row> {
+  const order = sort === undefined ? [] : parseSort(sort);
+  const rows: Row[] = [];
+  let left = limit === undefined ? Infinity : count(limit, '--limit');
+  let cursor: string | null = after ?? null;
+  do {
+    const page = read({ sort: order, limit: Math.min(left, MAX_PAGE), after: cursor });
+    for (const row of page.rows) rows.push(row);
+    left -= page.rows.length;
+    cursor = page.next;
+  } while (cursor !== null && left > 0);
+  return { rows, next: cursor };
 }
 
 /** A number of rows, from 1. @throws ProgramError */
@@ -59,21 +87,73 @@ export function timeWriter({ relative }: ListOptions): (at: number | null | unde
   };
 }
 
+/** What a list command works with. */
+export interface ListSource {
+  readonly reader: ModelReader;
+  /** Null = the control process keeps the read model: the directory is not asked. */
+  readonly store: DirectoryStore | null;
+  /** Where rows are from, and how old they are. */
+  readonly origin: string;
+}
+
+/**
+ * Opens the read model that the control process keeps; else, and (`withRecords`) for work that needs whole records, the directory,
+ * which is read once.
+ */
+export function withList(
+  command: Command,
+  work: (source: ListSource) => Promise<void> | void,
+  withRecords = false,
+): Promise<void> {
+  const now = Date.now();
+  const kept = withRecords ? null : openKeptModel(loadConfig(configPath(command)), now);
+  if (kept !== null) return finish(kept, () => work({ ...kept, store: null, origin: ageText(kept, now) }));
+  return withStore(command, async (store) => {
+    const progress = new Progress('phones read');
+    let model: OpenModel;
+    try {
+      model = await buildModel(store, now, (rows) => progress.show(rows));
+    } finally {
+      progress.end();
+    }
+    await finish(model, () =>
+      work({ reader: model.reader, store, origin: 'read from the directory just now' }),
+    );
+  });
+}
+
+async function finish(model: OpenModel, work: () => Promise<void> | void): Promise<void> {
+  try {
+    await work();
+  } finally {
+    model.close();
+  }
+}
+
+function ageText({ confirmedAt, sweptAt }: OpenModel, now: number): string {
+  const age = Math.max(0, now - confirmedAt) / 1_000;
+  return `from the read model of the control process, ${age.toFixed(1)} s old; last seen as of ${relativeTime(sweptAt, now)}`;
+}
+
+/** How a list is printed. */
+export interface ListForm<Row> {
+  readonly columns: readonly Column<Row>[];
+  readonly none: string;
+  /** The rows as JSON lines. */
+  readonly lines: (rows: readonly Row[]) => AsyncIterable<ExportLine> | Iterable<ExportLine>;
+  /** How many rows there are on all pages. */
+  readonly total: () => number;
+  /** Why a list may be empty. */
+  readonly hints: () => readonly string[];
+}
+
 /** Prints a list: as a file, as JSON, or as a table with remarks on what it does not show. */
-export function printList<Row>(
-  { rows, total }: Listing<Row>,
+export async function printList<Row>(
+  { rows, next }: Shown<Row>,
   options: ListOptions,
-  {
-    columns,
-    none,
-    lines,
-  }: {
-    readonly columns: readonly Column<Row>[];
-    readonly none: string;
-    /** The rows as JSON lines. */
-    readonly lines: (rows: readonly Row[]) => Iterable<ExportLine>;
-  },
-): void {
+  origin: string,
+  { columns, none, lines, total, hints }: ListForm<Row>,
+): Promise<void> {
   if (options.format === 'csv') {
     const titled = columns.map(({ title, cell }) => [title, (row: Row) => csvCell(cell(row))] as const);
     print(csvHeader(titled));
@@ -81,21 +161,22 @@ export function printList<Row>(
     return;
   }
   if (options.format === 'ndjson') {
-    for (const line of lines(rows)) print(`${safeJson(line)}\n`);
+    for await (const line of lines(rows)) print(`${safeJson(line)}\n`);
     return;
   }
-  if (options.json) {
-    printJsonRows(rows);
-    return;
+  let hidden: readonly string[] = [];
+  if (options.json) printJsonRows(rows);
+  else if (rows.length === 0) print(`${none}\n`);
+  else {
+    const table = fitTable(columns, rows, terminalWidth());
+    ({ hidden } = table);
+    print(table.text);
   }
-  if (rows.length === 0) {
-    print(`${none}\n`);
-    return;
-  }
-  const { text, hidden } = fitTable(columns, rows, terminalWidth());
-  print(text);
-  if (rows.length < total) remark(`${rows.length} of ${total}`);
+  if (rows.length === 0) for (const hint of hints()) remark(printable(hint));
+  if (next !== null) remark(`${rows.length} of ${total()}; the next page: --after ${next}`);
+  else if (options.after !== undefined) remark('the last page');
   if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
+  remark(origin);
 }
 
 /** Rows that are written at once. */

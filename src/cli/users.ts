@@ -5,15 +5,17 @@ import { stateOf } from '../app/inventory.ts';
 import { clearUser, decideUser } from '../app/decide-user.ts';
 import { reportUser } from '../app/report-user.ts';
 import { userLines } from '../app/export-lines.ts';
-import { listUsers, showUser } from '../app/users.ts';
-import type { UserDetails, UserRow } from '../app/users.ts';
+import { hintsFor } from '../app/list-hints.ts';
+import { countUsers, listUsers, showUser } from '../app/users.ts';
+import type { UserDetails } from '../app/users.ts';
+import type { ModelUser } from '../directory/read-model/model-users.ts';
 import type { AccessDecision } from '../model/decision.ts';
 import { loginName, withStore } from './context.ts';
 import { decidedUserText } from './decision-text.ts';
 import { parseFlag } from './devices.ts';
 import type { DecideOptions } from './devices.ts';
 import { stateCell } from './inventory.ts';
-import { count, momentOf, orderOf, printList, timeWriter } from './list-options.ts';
+import { count, momentOf, printList, shownRows, timeWriter, withList } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
@@ -28,6 +30,8 @@ export interface UserOptions extends ListOptions {
   readonly seen?: string;
   readonly notSeen?: string;
   readonly minDevices?: string;
+  readonly group?: string;
+  readonly search?: string;
 }
 
 function number(value: number, tone: Tone): Cell {
@@ -37,27 +41,42 @@ function number(value: number, tone: Tone): Cell {
 /** `users list`. */
 export function list(options: UserOptions, command: Command): Promise<void> {
   const time = timeWriter(options);
-  const columns: Column<UserRow>[] = [
+  const columns: Column<ModelUser>[] = [
     { title: 'USER', cell: ({ user }) => printable(user), min: 18 },
-    { title: 'DEVICES', cell: ({ devices }) => String(devices) },
+    { title: 'DEVICES', cell: ({ devices }) => (devices === 0 ? '-' : String(devices)) },
     { title: 'ALLOWED', cell: ({ states }) => number(states.allowed, 'good') },
     { title: 'QUARANTINED', cell: ({ states }) => number(states.quarantined, 'warning') },
     { title: 'BLOCKED', cell: ({ states }) => number(states.blocked + states.wiping, 'bad') },
     { title: 'FIRST SEEN', cell: ({ firstSeen }) => time(firstSeen), spare: 1 },
     { title: 'LAST SEEN', cell: ({ lastSeen }) => time(lastSeen) },
+    { title: 'GROUPS', cell: ({ groups }) => printable(groups?.join(' ') ?? null, '-'), min: 8, spare: 2 },
   ];
   const filter = {
     user: options.user,
+    group: options.group,
+    search: options.search,
     states: options.state,
     seenSince: momentOf(options.seen, '--seen'),
     unseenSince: momentOf(options.notSeen, '--not-seen'),
     minDevices: options.minDevices === undefined ? undefined : count(options.minDevices, '--min-devices'),
   };
-  return withStore(command, async (store) => {
-    const listing = await listUsers(store, filter, orderOf(options));
-    const records = options.format === 'ndjson' ? await userLines(store, listing.rows, filter) : [];
-    printList(listing, options, { columns, none: 'no users', lines: () => records });
-  });
+  return withList(
+    command,
+    ({ reader, store, origin }) =>
+      printList(
+        shownRows(options, (request) => listUsers(reader, filter, request)),
+        options,
+        origin,
+        {
+          columns,
+          none: 'no users',
+          lines: (rows) => (store === null ? [] : userLines(store, rows)),
+          total: () => countUsers(reader, filter),
+          hints: () => hintsFor(reader, filter),
+        },
+      ),
+    options.format === 'ndjson',
+  );
 }
 
 /** `users show`. */

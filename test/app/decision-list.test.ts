@@ -1,12 +1,14 @@
 // Owns the promises of the list of decisions.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listDecisions } from '../../src/app/decision-list.ts';
-import type { DecisionFilter } from '../../src/app/decision-list.ts';
-import { UNORDERED, parseSort } from '../../src/app/listing.ts';
+import type { DecisionFilter, DecisionRow } from '../../src/app/decision-list.ts';
+import { FIRST_PAGE, parseSort } from '../../src/app/listing.ts';
+import type { Page, PageRequest } from '../../src/app/listing.ts';
+import { buildModel } from '../../src/app/read-model.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
-import type { DeviceKey } from '../../src/identity/keys.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { DAY_MS, NOW, openOffice } from './office.ts';
-import { BY_TEST, wipeDecision } from '../support/servers/directory-records.ts';
+import { BY_TEST, decision, wipeDecision } from '../support/servers/directory-records.ts';
 
 let store: DirectoryStore;
 beforeEach(async () => {
@@ -14,12 +16,21 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
+async function list(filter: DecisionFilter, request: PageRequest = FIRST_PAGE): Promise<Page<DecisionRow>> {
+  const model = await buildModel(store, NOW);
+  try {
+    return listDecisions(model.reader, filter, request, NOW);
+  } finally {
+    model.close();
+  }
+}
+
 const devices = async (filter: DecisionFilter): Promise<(string | null)[]> =>
-  (await listDecisions(store, filter, UNORDERED, NOW)).rows.map(({ device }) => device);
+  (await list(filter)).rows.map(({ device }) => device);
 
 describe('the list of decisions', () => {
   it('has every decision, also on devices and users never seen, and says whether it is in force', async () => {
-    const { rows } = await listDecisions(store, {}, UNORDERED, NOW);
+    const { rows } = await list({});
     expect(rows.map(({ device, user, state }) => [device, user, state])).toEqual([
       ['lost3', null, 'active'],
       ['never5', 'eve@contoso.com', 'active'],
@@ -48,13 +59,25 @@ describe('the list of decisions', () => {
       { ...rest, wipe: { ...wipe, suspended: true } },
       BY_TEST,
     );
-    const { rows } = await listDecisions(store, { device: 'spare4' }, UNORDERED, NOW);
+    const { rows } = await list({ device: 'spare4' });
     expect(rows.map(({ state }) => state)).toEqual(['suspended']);
   });
 
+  it('has the decisions of feeds, on devices and users, with their source', async () => {
+    const imported = decision('block');
+    await store.putImported('exchange', [
+      { device: 'lost3' as DeviceKey, user: null, decision: imported },
+      { device: null, user: 'dan@contoso.com' as UserKey, decision: imported },
+    ]);
+    const { rows } = await list({ source: 'exch*' });
+    expect(rows.map(({ device, user, source }) => [device, user, source])).toEqual([
+      ['lost3', null, 'exchange'],
+      [null, 'dan@contoso.com', 'exchange'],
+    ]);
+  });
+
   it('can be sorted by any field', async () => {
-    const order = { sort: parseSort('-decidedAt'), limit: 1 };
-    const { rows } = await listDecisions(store, {}, order, NOW);
+    const { rows } = await list({}, { sort: parseSort('-decidedAt'), limit: 1, after: null });
     expect(rows.map(({ device }) => device)).toEqual(['lost3']);
   });
 });

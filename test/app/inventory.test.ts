@@ -1,30 +1,41 @@
 // Owns the promises of the inventory: what filters keep, how it is ordered, where it is cut.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { listInventory, showDevice } from '../../src/app/inventory.ts';
-import type { InventoryFilter } from '../../src/app/inventory.ts';
-import { UNORDERED, parseSort } from '../../src/app/listing.ts';
+import { showDevice } from '../../src/app/inventory.ts';
+import { FIRST_PAGE, parseSort } from '../../src/app/listing.ts';
+import { hintsFor } from '../../src/app/list-hints.ts';
+import { countBy, countDevices, listDevices, listPartnerships } from '../../src/app/phone-list.ts';
+import type { DeviceFilter } from '../../src/app/phone-list.ts';
+import { buildModel } from '../../src/app/read-model.ts';
+import type { OpenModel } from '../../src/app/read-model.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { decision, userReport } from '../support/servers/directory-records.ts';
 import { DAY_MS, NOW, openOffice } from './office.ts';
 
 let store: DirectoryStore;
+let model: OpenModel;
 beforeEach(async () => {
   store = await openOffice();
+  model = await buildModel(store, NOW);
 });
-afterEach(() => store.close());
+afterEach(async () => {
+  model.close();
+  await store.close();
+});
 
-async function devices(filter: InventoryFilter, sort = '', limit: number | null = null): Promise<string[]> {
-  const order = { sort: sort === '' ? [] : parseSort(sort), limit };
-  return (await listInventory(store, filter, order)).rows.map(({ device }) => device);
+function devices(filter: DeviceFilter, sort = ''): string[] {
+  const request = { ...FIRST_PAGE, sort: sort === '' ? [] : parseSort(sort) };
+  return listDevices(model.reader, filter, request).rows.map(({ device }) => device);
 }
 
 describe('the inventory', () => {
-  it('has every partnership, and devices without one', async () => {
-    expect(await devices({})).toEqual(['good1', 'lost3', 'old2', 'spare4']);
-    const only = await listInventory(store, {}, UNORDERED, { onlyPartnerships: true });
+  it('has every partnership, and devices without one', () => {
+    expect(devices({})).toEqual(['good1', 'lost3', 'old2', 'spare4']);
+    const only = listPartnerships(model.reader, {}, FIRST_PAGE);
     expect(only.rows.map(({ device }) => device)).toEqual(['good1', 'lost3', 'old2']);
   });
 
-  it.each<[string, InventoryFilter, string[]]>([
+  it.each<[string, DeviceFilter, string[]]>([
     ['the states', { states: ['blocked', 'quarantined'] }, ['lost3', 'old2']],
     ['a state as a verdict is called', { states: ['Block'] }, ['lost3']],
     ['devices that nobody was seen with', { states: ['unseen'] }, ['spare4']],
@@ -49,32 +60,96 @@ describe('the inventory', () => {
     ['a part of any name', { search: 'PIXEL' }, ['lost3']],
     ['all conditions at once', { user: 'bob', states: ['allowed'] }, []],
     ['all conditions that hold', { user: 'alice@contoso.com', states: ['allowed'] }, ['good1']],
-  ])('keeps %s', async (_what, filter, expected) => {
-    expect(await devices(filter)).toEqual(expected);
+  ])('keeps %s', (_what, filter, expected) => {
+    expect(devices(filter)).toEqual(expected);
   });
 
-  it.each<[string, InventoryFilter]>([
+  it.each<[string, DeviceFilter]>([
     ['a state', { states: ['bloked'] }],
     ['a decision', { decisions: ['ban'] }],
-  ])('refuses %s that there is not, and names those there are', async (_what, filter) => {
-    await expect(devices(filter)).rejects.toMatchObject({
-      code: 'EASGATE_FILTER',
-      message: expect.stringMatching(/block/) as string,
-    });
+  ])('refuses %s that there is not, and names those there are', (_what, filter) => {
+    expect(() => devices(filter)).toThrow(
+      expect.objectContaining({
+        code: 'EASGATE_FILTER',
+        message: expect.stringMatching(/block/) as string,
+      }) as Error,
+    );
   });
 
-  it('can be sorted by any field, descending with a minus; unknown values come last either way', async () => {
-    expect(await devices({}, 'lastSeen')).toEqual(['old2', 'lost3', 'good1', 'spare4']);
-    expect(await devices({}, '-lastSeen')).toEqual(['good1', 'lost3', 'old2', 'spare4']);
-    expect(await devices({}, 'user,-device')).toEqual(['old2', 'good1', 'lost3', 'spare4']);
-    await expect(devices({}, 'nope')).rejects.toMatchObject({ code: 'EASGATE_FILTER' });
-    await expect(devices({}, 'constructor')).rejects.toMatchObject({ code: 'EASGATE_FILTER' });
+  it('can be sorted by any field, descending with a minus; unknown values come last either way', () => {
+    expect(devices({}, 'lastSeen')).toEqual(['old2', 'lost3', 'good1', 'spare4']);
+    expect(devices({}, '-lastSeen')).toEqual(['good1', 'lost3', 'old2', 'spare4']);
+    expect(devices({}, 'user,-device')).toEqual(['old2', 'good1', 'lost3', 'spare4']);
+    expect(() => devices({}, 'nope')).toThrow('cannot sort by nope; possible fields: device');
+    expect(() => devices({}, 'constructor')).toThrow('cannot sort by constructor');
   });
 
-  it('is cut at the limit and gives the total number', async () => {
-    const order = { sort: parseSort('-lastSeen'), limit: 2 };
-    const { rows, total } = await listInventory(store, {}, order);
-    expect([rows.map(({ device }) => device), total]).toEqual([['good1', 'lost3'], 4]);
+  it.each(['-lastSeen', 'lastSeen', 'user,-device', '-model,device'])(
+    'has the same rows page by page in the order %s',
+    (sort) => {
+      const found: string[] = [];
+      let after: string | null = null;
+      do {
+        const page: ReturnType<typeof listDevices> = listDevices(
+          model.reader,
+          {},
+          { sort: parseSort(sort), limit: 1, after },
+        );
+        found.push(...page.rows.map(({ device }) => device));
+        after = page.next;
+      } while (after !== null);
+      expect(found).toEqual(devices({}, sort));
+    },
+  );
+
+  it('refuses a cursor of another order, and a text that is none', () => {
+    const page = listDevices(model.reader, {}, { sort: parseSort('-lastSeen'), limit: 1, after: null });
+    for (const after of [page.next, 'nonsense', ''])
+      expect(() => listDevices(model.reader, {}, { ...FIRST_PAGE, after })).toThrow(
+        'the cursor is not one of this list and order',
+      );
+  });
+
+  it('is counted by last activity, by reason and by group', async () => {
+    await store.putUsers([userReport('alice@contoso.com' as UserKey, { groups: ['staff'] })]);
+    const fresh = await buildModel(store, NOW);
+    expect(countDevices(fresh.reader, {}, NOW)).toEqual({ all: 4, lastDay: 1, lastWeek: 2, lastMonth: 3 });
+    const reasons = countBy(fresh.reader, 'reason', { states: ['blocked'] }, NOW);
+    expect(reasons).toMatchObject([{ name: 'individualRule', phones: { all: 1 } }]);
+    const groups = countBy(fresh.reader, 'groups', { group: 'STAFF' }, NOW);
+    expect(groups).toMatchObject([{ name: 'staff', phones: { all: 2 } }]);
+    fresh.close();
+  });
+
+  it('shows an imported decision with its feed, unless an operator decided', async () => {
+    const imported = { ...decision('quarantine'), owner: 'exchange' };
+    await store.putImported('exchange', [
+      { device: 'good1' as DeviceKey, user: null, decision: imported },
+      { device: 'lost3' as DeviceKey, user: null, decision: imported },
+    ]);
+    const fresh = await buildModel(store, NOW);
+    const { rows } = listDevices(fresh.reader, { decisions: ['quarantine', 'block'] }, FIRST_PAGE);
+    expect(rows.map((row) => [row.device, row.decision, row.decisionSource])).toEqual([
+      ['good1', 'quarantine', 'exchange'],
+      ['lost3', 'block', null],
+    ]);
+    fresh.close();
+  });
+
+  it.each<[DeviceFilter, RegExp]>([
+    [{ reasons: ['notComplaint'] }, /^no reason here is notComplaint; near: notCompliant$/],
+    [{ type: 'Nokia' }, /^no type here is Nokia; there are .*iPhone/],
+    [{ user: 'alicia@contoso.com' }, /^no user alicia@contoso.com is known; near: alice@contoso.com$/],
+    [{ device: 'good12' }, /^no device good12 is known; near: good1$/],
+    [{ group: 'staff' }, /^no group here is staff$/],
+  ])('that is empty for %o has a hint', (filter, hint) => {
+    expect(devices(filter)).toEqual([]);
+    expect(hintsFor(model.reader, filter)).toEqual([expect.stringMatching(hint)]);
+  });
+
+  it('that is empty although every value is known has none', () => {
+    const filter = { user: 'bob', reasons: ['compliant'] };
+    expect([devices(filter), hintsFor(model.reader, filter)]).toEqual([[], []]);
   });
 });
 

@@ -1,10 +1,12 @@
 // Owns the promises of the list of users and of one user's record.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UNORDERED, parseSort } from '../../src/app/listing.ts';
+import { FIRST_PAGE, parseSort } from '../../src/app/listing.ts';
+import { buildModel } from '../../src/app/read-model.ts';
 import { reportUser } from '../../src/app/report-user.ts';
-import { listUsers, showUser } from '../../src/app/users.ts';
+import { countUsers, listUsers, showUser } from '../../src/app/users.ts';
 import type { UserFilter } from '../../src/app/users.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { ModelReader } from '../../src/directory/read-model/model-reader.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { DAY_MS, NOW, openOffice } from './office.ts';
 import { userReport } from '../support/servers/directory-records.ts';
@@ -15,22 +17,55 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
-const users = async (filter: UserFilter): Promise<string[]> =>
-  (await listUsers(store, filter, UNORDERED)).rows.map(({ user }) => user);
+async function reading<T>(work: (reader: ModelReader) => T): Promise<T> {
+  const model = await buildModel(store, NOW);
+  try {
+    return work(model.reader);
+  } finally {
+    model.close();
+  }
+}
+
+const users = (filter: UserFilter): Promise<string[]> =>
+  reading((reader) => listUsers(reader, filter, FIRST_PAGE).rows.map(({ user }) => user));
 
 describe('the list of users', () => {
   it('counts the devices of each in each state, from first to last seen', async () => {
-    const { rows, total } = await listUsers(store, {}, { sort: parseSort('-devices'), limit: 1 });
-    expect(total).toBe(2);
-    expect(rows).toEqual([
+    const request = { sort: parseSort('-devices'), limit: 1, after: null };
+    const { page, total } = await reading((reader) => ({
+      page: listUsers(reader, {}, request),
+      total: countUsers(reader, {}),
+    }));
+    expect([total, page.next !== null]).toEqual([2, true]);
+    expect(page.rows).toEqual([
       {
         user: 'alice@contoso.com',
         devices: 2,
         states: { allowed: 1, quarantined: 1, blocked: 0, wiping: 0, unseen: 0 },
+        reported: false,
+        enabled: null,
+        groups: null,
+        decision: null,
+        decisionExpiresAt: null,
         firstSeen: NOW - 100 * DAY_MS,
         lastSeen: NOW - DAY_MS,
       },
     ]);
+  });
+
+  it('has users whom only a feed knows, and nobody twice', async () => {
+    await store.putUsers([
+      userReport('carol@contoso.com' as UserKey, { groups: ['staff'], enabled: false }),
+      userReport('robert@contoso.com' as UserKey, { aliases: ['contoso\\bob'], groups: ['it'] }),
+    ]);
+    const { rows } = await reading((reader) => listUsers(reader, {}, FIRST_PAGE));
+    expect(rows.map(({ user, devices, reported, enabled }) => [user, devices, reported, enabled])).toEqual([
+      ['alice@contoso.com', 2, false, null],
+      ['carol@contoso.com', 0, true, false],
+      ['contoso\\bob', 1, true, true],
+    ]);
+    expect(await users({ group: 'Staff' })).toEqual(['carol@contoso.com']);
+    expect(await users({ search: 'ROBERT' })).toEqual([]);
   });
 
   it.each<[string, UserFilter, string[]]>([

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { ModelFile } from '../../src/directory/read-model/model-file.ts';
+import { ModelKeeper } from '../../src/directory/read-model/model-keeper.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { seen } from '../app/office.ts';
 import { runInProcess } from './run-in-process.ts';
@@ -53,7 +55,11 @@ describe('a list', () => {
     expect(firstCells((await run('devices', 'list', '--sort', '-lastSeen')).out)).toEqual(['good1', 'bad2']);
     const { out, error } = await run('devices', 'list', '--sort', '-lastSeen', '--limit', '1');
     expect(firstCells(out)).toEqual(['good1']);
-    expect(error).toBe('1 of 2\n');
+    expect(error).toMatch(/^1 of 2; the next page: --after (\S+)\nread from the directory just now\n$/);
+    const next = /--after (\S+)/.exec(error)?.[1] ?? '';
+    const second = await run('devices', 'list', '--sort', '-lastSeen', '--limit', '1', '--after', next);
+    expect(firstCells(second.out)).toEqual(['bad2']);
+    expect(second.error).toMatch(/^the last page\n/);
   });
 
   it('accepts several values separated by commas, and repeated options', async () => {
@@ -86,8 +92,9 @@ describe('a list', () => {
   it.each(['devices', 'partnerships', 'users', 'decisions'])(
     'of %s says so when it is empty',
     async (noun) => {
-      const { out } = await run(noun, 'list', '--user', 'nobody');
+      const { out, error } = await run(noun, 'list', '--user', 'nobody');
       expect(out).toBe(`no ${noun}\n`);
+      expect(error).toMatch(/^no user nobody is known\n/);
       expect((await run(noun, 'list', '--user', 'nobody', '--json')).out).toBe('[]\n');
     },
   );
@@ -108,6 +115,29 @@ describe('a list', () => {
 
   it('never prints control characters from stored data', async () => {
     for (const noun of ['devices', 'decisions']) expect((await run(noun, 'list')).out).toContain('x?[2Jy');
+  });
+});
+
+describe('a list beside a control process', () => {
+  it('is read from its read model while that is up to date, and says how old it is', async () => {
+    const path = join(folder, 'directory.db');
+    const store = new EmbeddedStore(path);
+    const file = ModelFile.open(join(folder, 'read-model.db'), { store: 'one', epoch: 1 });
+    const now = Date.now();
+    await new ModelKeeper(store, file).build();
+    file.write(() => file.setState({ confirmedAt: now }));
+    await store.recordSeen([seen('carol', 'new3', 0)]);
+    const { out, error } = await run('devices', 'list');
+    expect(firstCells(out)).toEqual(['bad2', 'good1']);
+    expect(error).toMatch(/^from the read model of the control process, \d+\.\d s old; last seen as of \S+/);
+    expect((await run('users', 'list')).out).not.toContain('carol');
+    expect((await run('decisions', 'list')).error).toContain('from the read model');
+    file.write(() => file.setState({ confirmedAt: now - 60_000 }));
+    const stale = await run('devices', 'list');
+    expect(firstCells(stale.out)).toEqual(['bad2', 'good1', 'new3']);
+    expect(stale.error).toBe('read from the directory just now\n');
+    file.close();
+    await store.close();
   });
 });
 

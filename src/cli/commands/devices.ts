@@ -1,7 +1,7 @@
 // Owns the definitions of `easgate devices`: lists, manual decisions, wipes.
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { INVENTORY_FIELDS } from '../../app/inventory.ts';
+import { MODEL_FIELDS } from '../../directory/read-model/model-fields.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions, SetOptions } from '../devices.ts';
@@ -46,16 +46,17 @@ export function addInventoryFilters(command: Command): Command {
     .option('--type <type>', 'device type, e.g. iPhone or Android*')
     .option('--model <model>', 'model, e.g. iPhone15*')
     .option('--os <system>', 'operating system, e.g. "iOS 17*"')
+    .option('--group <name>', 'a group of the user')
     .addOption(new Option('--managed <yes>', 'a feed reports it as managed').choices(YES_NO))
     .addOption(new Option('--compliant <yes>', 'a feed reports it as compliant').choices(YES_NO))
     .addOption(words('--decision <actions>', 'manual decision on the device or partnership', DECISIONS))
-    .option('--search <text>', 'part of any id, name, type, model, system or client');
+    .option('--search <text>', 'part of any id, name, type, model, system or app');
   return command;
 }
 
 /** Adds those filters, and the options of every list. */
 export function addInventoryOptions(command: Command): Command {
-  return addListOptions(addInventoryFilters(command), Object.keys(INVENTORY_FIELDS));
+  return addListOptions(addInventoryFilters(command), Object.keys(MODEL_FIELDS));
 }
 
 function registerLooks(devices: Command): void {

@@ -1,9 +1,9 @@
 // Owns the definitions of `easgate users`, `partnerships` and `decisions`, and of `explain`.
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { DECISION_ACTIONS, DECISION_FIELDS, DECISION_STATES } from '../../app/decision-list.ts';
+import { DECISION_ACTIONS, DECISION_STATES } from '../../app/decision-list.ts';
+import { DECISION_FIELDS, USER_FIELDS } from '../../directory/read-model/model-fields.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
-import { USER_FIELDS } from '../../app/users.ts';
 import type { DecisionOptions, InventoryOptions } from '../inventory.ts';
 import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions } from '../devices.ts';
@@ -76,6 +76,8 @@ export function addUserFilters(command: Command): Command {
     .addOption(words('--state <states>', 'has a device in this state', ACCESS_STATES))
     .option('--seen <time>', 'seen in the last 30m, 12h, 7d, or since a date')
     .option('--not-seen <time>', 'not seen in the last 30m, 12h, 7d, or since a date')
+    .option('--group <name>', 'is in this group')
+    .option('--search <text>', 'part of a name of the user')
     .option('--min-devices <number>', 'has at least this number of devices');
 }
 
@@ -151,7 +153,9 @@ function registerDecisions(program: Command): void {
     '(easgate devices allow, block, quarantine and wipe make decisions; easgate devices clear removes them)',
   );
   const list = addDecisionFilters(
-    decisions.command('list').description('all decisions, also on devices that were never seen'),
+    decisions
+      .command('list')
+      .description('all decisions of operators and feeds, also on devices that were never seen'),
   ).action(async (options: DecisionOptions, command: Command) =>
     (await import('../inventory.ts')).listAllDecisions(options, command),
   );
@@ -176,6 +180,7 @@ export function addDecisionFilters(command: Command): Command {
     .option('--user <user>', 'every name that may be this user')
     .addOption(words('--action <actions>', 'action of the decision', DECISION_ACTIONS))
     .addOption(words('--state <states>', 'whether it is in force; for a wipe its progress', DECISION_STATES))
+    .option('--source <feed>', 'imported by this feed, may have * and ?')
     .option('--by <name>', 'author, may have * and ?')
     .option('--decided <time>', 'made in the last 30m, 12h, 7d, or since a date')
     .option('--ends <time>', 'ends within 30m, 12h, 7d, or before a date; includes expired ones')

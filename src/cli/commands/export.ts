@@ -1,9 +1,7 @@
 // Owns the definition of `easgate export`.
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { DECISION_FIELDS } from '../../app/decision-list.ts';
-import { INVENTORY_FIELDS } from '../../app/inventory.ts';
-import { USER_FIELDS } from '../../app/users.ts';
+import { DECISION_FIELDS, MODEL_FIELDS, USER_FIELDS } from '../../directory/read-model/model-fields.ts';
 import type { DecisionOptions, InventoryOptions } from '../inventory.ts';
 import type { UserOptions } from '../users.ts';
 import { addInventoryFilters } from './devices.ts';
@@ -21,7 +19,7 @@ export function registerExport(program: Command): void {
         async (options: InventoryOptions, command: Command) =>
           (await import('../inventory.ts')).listDevices(options, command),
       ),
-      Object.keys(INVENTORY_FIELDS),
+      Object.keys(MODEL_FIELDS),
     ),
     ['export devices --state blocked > blocked.csv', 'for a spreadsheet'],
     ['export devices --format ndjson > devices.ndjson', '`easgate import devices.ndjson` reads it again'],

@@ -16,6 +16,10 @@ export function words(flags: string, description: string, choices?: readonly str
 /** Adds the options of every list. `fields`: by which it can be sorted. */
 export function addListOptions(command: Command, fields: readonly string[]): Command {
   return addOrder(command, fields)
+    .option(
+      '--after <cursor>',
+      'the next page, with the same filters and order: a list with --limit names it',
+    )
     .option('--relative', 'times relative to now, e.g. 3d ago')
     .option('--json', 'one JSON document, with ISO times');
 }

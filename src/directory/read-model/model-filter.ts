@@ -4,6 +4,7 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessState } from '../../model/access-state.ts';
+import type { Condition } from './model-page.ts';
 import type { Value } from './model-schema.ts';
 
 /** Whether a word of a column is meant. */
@@ -30,15 +31,11 @@ export interface ModelFilter {
   readonly decisions?: readonly string[] | undefined;
   /** Decisions, those on users too, that let pass and are in force at this moment. */
   readonly exceptionsAt?: number | undefined;
-  /** Part of the name of user, device or model, without case. */
+  /** Users who are in this group, without case. */
+  readonly group?: string | undefined;
+  /** Part of the name of user, device or model, or of type, system or app; without case. */
   readonly search?: string | undefined;
   readonly onlyPartnerships?: boolean | undefined;
-}
-
-/** A condition and the values of its placeholders. */
-export interface Condition {
-  readonly sql: string;
-  readonly values: readonly Value[];
 }
 
 /** What conditions need of the database. */
@@ -94,6 +91,7 @@ export function conditionsOf(filter: ModelFilter, source: FilterSource): Conditi
   if (exceptionsAt !== undefined) {
     add(`(${allows('decision')} OR ${allows('user_decision')})`, exceptionsAt, exceptionsAt);
   }
+  if (filter.group !== undefined) found.push(inGroup(filter.group));
   if (filter.search !== undefined && filter.search !== '') found.push(searching(filter.search, source));
   if (filter.onlyPartnerships === true) add('user IS NOT NULL');
   return found;
@@ -108,8 +106,25 @@ function placeOf(state: AccessState): number {
   return ACCESS_STATES.indexOf(state);
 }
 
-/** One value is compared by itself: then rows come from the index in their order. */
-function among(column: string, values: readonly (string | number)[]): Condition {
+/** Rows of users in a group. */
+export function inGroup(group: string): Condition {
+  return {
+    sql: "EXISTS (SELECT 1 FROM json_each(ifnull(user_groups, '[]')) AS one WHERE lower(one.value) = lower(?))",
+    values: [group],
+  };
+}
+
+/** A column contains a text, without case. */
+export function contains(columns: readonly string[], text: string): Condition {
+  const part = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  return {
+    sql: `(${columns.map((name) => `${name} LIKE ? ESCAPE '\\'`).join(' OR ')})`,
+    values: columns.map(() => part),
+  };
+}
+
+/** A column has one of these values. One value is compared by itself: then rows come from the index in their order. */
+export function among(column: string, values: readonly (string | number)[]): Condition {
   const [first] = values;
   if (first === undefined) return { sql: 'FALSE', values: [] };
   if (values.length === 1) return { sql: `${column} = ?`, values: [first] };
@@ -119,11 +134,24 @@ function among(column: string, values: readonly (string | number)[]): Condition 
   };
 }
 
+/** Columns with few different values: the words are compared, not the rows. */
+const FEW_VALUES = ['type', 'os', 'agent'] as const;
+
 function searching(text: string, source: FilterSource): Condition {
-  const part = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
   const pattern = `"${text.replaceAll('"', '""')}"`;
-  if (Array.from(text).length >= TRIGRAM && !source.hasHits(pattern, MANY_HITS))
-    return { sql: 'id IN (SELECT rowid FROM search WHERE search MATCH ?)', values: [pattern] };
-  const columns = ['user', 'device', 'model'].map((name) => `${name} LIKE ? ESCAPE '\\'`);
-  return { sql: `(${columns.join(' OR ')})`, values: [part, part, part] };
+  const byIndex = Array.from(text).length >= TRIGRAM && !source.hasHits(pattern, MANY_HITS);
+  const found = [
+    byIndex
+      ? { sql: 'id IN (SELECT rowid FROM search WHERE search MATCH ?)', values: [pattern] }
+      : contains(['user', 'device', 'model', 'owner', 'imei'], text),
+  ];
+  const lower = text.toLowerCase();
+  for (const kind of FEW_VALUES) {
+    const words = source.words(kind).filter((word) => word.toLowerCase().includes(lower));
+    if (words.length > 0) found.push(among(kind, words));
+  }
+  return {
+    sql: `(${found.map(({ sql }) => sql).join(' OR ')})`,
+    values: found.flatMap(({ values }) => values),
+  };
 }

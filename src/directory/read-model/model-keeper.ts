@@ -16,6 +16,9 @@ const CONFIRM_MS = 1_000;
 /** More changed devices than this during one walk are read after it. */
 const MAX_OVERTAKEN = 50_000;
 
+/** Decisions on a user with every device. */
+const USERS_OWN = 'device IS NULL';
+
 /** Called during a build with the number of rows so far. */
 export type OnRows = (rows: number) => void;
 
@@ -38,7 +41,7 @@ export class ModelKeeper {
   constructor(store: DirectoryStore, file: ModelFile, now: () => number = Date.now) {
     this.store = store;
     this.file = file;
-    this.writer = new ModelWriter(file, store.names);
+    this.writer = new ModelWriter(file, store.names, now);
     this.now = now;
     const { position, complete, sweptAt } = file.state();
     this.position = position;
@@ -73,20 +76,25 @@ export class ModelKeeper {
   private async sweepUsers(): Promise<void> {
     const users = new IdSet(this.lastId('users'));
     const aliases = new IdSet(this.lastId('aliases'));
+    const decisions = new IdSet(this.lastId('decisions'));
     for await (const part of this.store.scanUsers()) {
       const ids = await this.putUsers(part.filter(({ key }) => this.overtaken?.has(key) !== true));
       for (const id of ids.users) users.add(id);
       for (const id of ids.aliases) aliases.add(id);
+      for (const id of ids.decisions) decisions.add(id);
       await this.takeNews();
     }
     // What changed meanwhile was read anew, and may be gone under its id or there under another one.
     const names = [...users.missing()].flatMap((id) => this.nameAt<UserKey>('users', 'user', id));
     names.push(...[...aliases.missing()].flatMap((id) => this.nameAt<UserKey>('aliases', 'alias', id)));
+    for (const id of decisions.missing())
+      names.push(...this.nameAt<UserKey>('decisions', 'user', id, USERS_OWN));
     await this.readUsers(new Set(names));
   }
 
   private async sweepDevices(onRows: OnRows): Promise<void> {
     const found = new IdSet(this.lastId('phones'));
+    const decisions = new IdSet(this.lastId('decisions'));
     let rows = 0;
     for await (const part of this.store.scanDevices()) {
       const since = this.since();
@@ -95,14 +103,17 @@ export class ModelKeeper {
           // It was read later than this part, because the log named it.
           if (this.overtaken?.has(entry.key) === true) continue;
           const ids = this.writer.putDevice(entry.key, entry, since);
-          for (const id of ids) found.add(id);
-          rows += ids.length;
+          for (const id of ids.phones) found.add(id);
+          for (const id of ids.decisions) decisions.add(id);
+          rows += ids.phones.length;
         }
       });
       onRows(rows);
       await this.takeNews();
     }
     const gone = [...found.missing()].flatMap((id) => this.nameAt<DeviceKey>('phones', 'device', id));
+    for (const id of decisions.missing())
+      gone.push(...this.nameAt<DeviceKey>('decisions', 'device', id, 'device IS NOT NULL'));
     await this.readDevices([...new Set(gone)]);
   }
 
@@ -110,8 +121,10 @@ export class ModelKeeper {
     return Number(this.file.statement(`SELECT max(id) AS id FROM ${table}`).get()?.['id'] ?? 0);
   }
 
-  private nameAt<Name extends string>(table: string, column: string, id: number): Name[] {
-    const row = this.file.statement(`SELECT ${column} AS name FROM ${table} WHERE id = ?`).get(id);
+  private nameAt<Name extends string>(table: string, column: string, id: number, only = 'TRUE'): Name[] {
+    const row = this.file
+      .statement(`SELECT ${column} AS name FROM ${table} WHERE id = ? AND ${only}`)
+      .get(id);
     return row === undefined ? [] : [String(row['name']) as Name];
   }
 
@@ -196,12 +209,14 @@ export class ModelKeeper {
   private async putUsers(
     entries: readonly UserEntry[],
     touched?: Set<UserKey>,
-  ): Promise<{ readonly users: number[]; readonly aliases: number[] }> {
-    const ids = { users: [] as number[], aliases: [] as number[] };
+  ): Promise<{ readonly users: number[]; readonly aliases: number[]; readonly decisions: number[] }> {
+    const ids = { users: [] as number[], aliases: [] as number[], decisions: [] as number[] };
     const disputed: UserKey[] = [];
     this.file.write(() => {
       for (const entry of entries) {
-        ids.users.push(this.writer.putUser(entry) ?? 0);
+        const { user, decisions } = this.writer.putUser(entry);
+        ids.users.push(user ?? 0);
+        ids.decisions.push(...decisions);
         touched?.add(entry.key);
         for (const alias of entry.record?.aliases ?? []) {
           touched?.add(alias);

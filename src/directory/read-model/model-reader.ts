@@ -4,32 +4,17 @@ import type { StatementSync } from 'node:sqlite';
 import type { UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import type { AccessState } from '../../model/access-state.ts';
+import { MODEL_FIELDS } from './model-fields.ts';
 import { FileWatch, inodeOf, release } from '../embedded/store-file.ts';
 import { readState } from './model-file.ts';
 import type { ModelState } from './model-file.ts';
 import { conditionsOf } from './model-filter.ts';
-import type { Condition, FilterSource, ModelFilter } from './model-filter.ts';
+import type { FilterSource, ModelFilter } from './model-filter.ts';
+import { readPage, where } from './model-page.ts';
+import type { PageCursor } from './model-page.ts';
 import type { ModelRow } from './model-row.ts';
 import { MODEL_VERSION, modelRow, stateAt, groupsIn } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
-
-/** Fields that rows can be ordered by, and their columns. */
-export const MODEL_FIELDS = {
-  device: 'device',
-  user: 'user',
-  state: 'state',
-  reason: 'reason',
-  type: 'type',
-  model: 'model',
-  os: 'os',
-  firstSeen: 'first_seen',
-  lastSeen: 'last_seen',
-  lastAllowed: 'last_allowed',
-  lastCheckIn: 'last_check_in',
-  stateSince: 'state_since',
-  decisionExpiresAt: 'decision_expires',
-  exceptionExpiresAt: 'exception_expires',
-} as const;
 
 /** A field that rows can be ordered by. */
 export type ModelField = keyof typeof MODEL_FIELDS;
@@ -40,17 +25,11 @@ export interface ModelOrder {
   readonly descending: boolean;
 }
 
-/** Where a page ended: value and id of its last row. The value null stands behind all others, either way. */
-export interface ModelCursor {
-  readonly value: Value;
-  readonly id: number;
-}
-
 /** A page of rows. */
 export interface ModelPage {
   readonly rows: readonly ModelRow[];
   /** For the next page; null = this is the last one. */
-  readonly next: ModelCursor | null;
+  readonly next: PageCursor | null;
 }
 
 /** How many phones are in a state for a reason. */
@@ -87,7 +66,8 @@ export class ModelReader {
   private readonly database: DatabaseSync;
   private readonly watch: FileWatch | null;
   private readonly statements = new Map<string, StatementSync>();
-  private readonly source: FilterSource;
+  /** What filters need of the database. */
+  readonly source: FilterSource;
 
   /** `database`: with the tables of a model, which may be the writer's own one. */
   constructor(database: DatabaseSync, names: UserNames, watch: FileWatch | null = null) {
@@ -132,34 +112,21 @@ export class ModelReader {
     return readState(this.database);
   }
 
-  /** A page of at most `limit` rows behind a cursor; null = from the start. */
-  page(filter: ModelFilter, order: ModelOrder, limit: number, after: ModelCursor | null = null): ModelPage {
-    const conditions = conditionsOf(filter, this.source);
-    const column = MODEL_FIELDS[order.field];
-    const [than, direction] = order.descending ? ['<', 'DESC'] : ['>', 'ASC'];
-    const rows: StoredRow[] = [];
-    // Rows with a value first; then those without, by their ids alone.
-    if (after === null || after.value !== null) {
-      const from: Condition[] =
-        after === null ? [] : [{ sql: `(${column}, id) ${than} (?, ?)`, values: [after.value, after.id] }];
-      const known = { sql: `${column} IS NOT NULL`, values: [] };
-      rows.push(
-        ...this.select([...conditions, known, ...from], `${column} ${direction}, id ${direction}`, limit + 1),
-      );
-    }
-    if (rows.length <= limit) {
-      const from: Condition[] =
-        after === null || after.value !== null ? [] : [{ sql: `id ${than} ?`, values: [after.id] }];
-      const missing = { sql: `${column} IS NULL`, values: [] };
-      rows.push(
-        ...this.select([...conditions, missing, ...from], `id ${direction}`, limit + 1 - rows.length),
-      );
-    }
-    const last = rows.length > limit ? rows[limit - 1] : undefined;
-    return {
-      rows: rows.slice(0, limit).map(modelRow),
-      next: last === undefined ? null : { value: last[column] as Value, id: Number(last['id']) },
-    };
+  /** A page of at most `limit` rows behind a cursor; null = from the start. `order`: at least one field. */
+  page(
+    filter: ModelFilter,
+    order: readonly ModelOrder[],
+    limit: number,
+    after: PageCursor | null = null,
+  ): ModelPage {
+    const { rows, next } = readPage((sql, values) => this.all(sql, values), {
+      from: 'phones',
+      conditions: conditionsOf(filter, this.source),
+      keys: order.map(({ field, descending }) => ({ column: MODEL_FIELDS[field], descending })),
+      limit,
+      after,
+    });
+    return { rows: rows.map(modelRow), next };
   }
 
   /** How many rows match, by how lately they were seen. `now`: milliseconds since the epoch. */
@@ -219,11 +186,6 @@ export class ModelReader {
   close(): void {
     release(this.database, this.watch);
   }
-
-  private select(conditions: readonly Condition[], orderBy: string, limit: number): StoredRow[] {
-    const { sql, values } = where(conditions);
-    return this.all(`SELECT * FROM phones${sql} ORDER BY ${orderBy} LIMIT ?`, [...values, limit]);
-  }
 }
 
 /** Different queries that are kept prepared. */
@@ -242,13 +204,5 @@ function countsIn(row: StoredRow): SeenCounts {
     lastDay: Number(row['day'] ?? 0),
     lastWeek: Number(row['week'] ?? 0),
     lastMonth: Number(row['month'] ?? 0),
-  };
-}
-
-function where(conditions: readonly Condition[]): Condition {
-  if (conditions.length === 0) return { sql: '', values: [] };
-  return {
-    sql: ` WHERE ${conditions.map(({ sql }) => sql).join(' AND ')}`,
-    values: conditions.flatMap(({ values }) => values),
   };
 }

@@ -4,9 +4,10 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { stateOfAction } from '../../model/access-state.ts';
 import type { AccessState } from '../../model/access-state.ts';
-import type { ManualDecision } from '../../model/decision.ts';
+import type { UserNames } from '../../identity/user-names.ts';
+import type { ImportedDecision, ManualDecision, WipeProgress } from '../../model/decision.ts';
 import type { PartnershipRecord } from '../../model/partnership.ts';
-import { decisive } from '../../model/wipe.ts';
+import { decisive, isWipe } from '../../model/wipe.ts';
 import type { DeviceEntry } from '../store.ts';
 
 /** A user on a device, or (`user` null) a device that nobody was seen with. Times: milliseconds since the epoch. */
@@ -39,15 +40,52 @@ export interface ModelRow {
   readonly firstSeen: number | null;
   readonly lastSeen: number | null;
   readonly lastAllowed: number | null;
+  /** What the phone's app says of itself; null = nobody was seen with the device. Likewise `protocolVersion`. */
+  readonly userAgent: string | null;
+  readonly protocolVersion: string | null;
   /** Action of the decision on the partnership, else on the device; null = there is none. */
   readonly decision: ManualDecision['action'] | null;
+  /** The feed that imported the decision; null = an operator made it, or there is none. */
+  readonly decisionSource: string | null;
+  readonly decisionBy: string | null;
+  readonly decisionReason: string | null;
+  /** The progress of a wipe; null = the decision is none. */
+  readonly wipe: WipeProgress | null;
   /** Null = it does not end. */
   readonly decisionExpiresAt: number | null;
   /** Of the decision on the user with every device. */
   readonly userDecision: ManualDecision['action'] | null;
   readonly userDecisionExpiresAt: number | null;
-  /** It has records that are not understood. */
+  /** It has records that are not understood; their names. */
   readonly unreadable: boolean;
+  readonly unreadableRecords: readonly string[];
+}
+
+/** A decision, and the feed that imported it; `source` null = an operator made it. */
+export interface SourcedDecision {
+  readonly decision: ManualDecision;
+  readonly source: string | null;
+}
+
+/** Which of equally narrow imported decisions counts. */
+const STRICTNESS = { allow: 0, quarantine: 1, block: 2 } as const;
+
+/** The decision that a row shows: an operator's own; an imported one where that has ended or there is none. */
+export function shownDecision(
+  own: ManualDecision | null,
+  imported: readonly ImportedDecision[],
+  now: number,
+): SourcedDecision | null {
+  const holds = ({ expiresAt }: ManualDecision): boolean => expiresAt === null || expiresAt > now;
+  if (own !== null && holds(own)) return { decision: own, source: null };
+  let found: ImportedDecision | null = null;
+  for (const one of imported)
+    if (
+      holds(one.decision) &&
+      (found === null || STRICTNESS[one.decision.action] > STRICTNESS[found.decision.action])
+    )
+      found = one;
+  return found ?? (own === null ? null : { decision: own, source: null });
 }
 
 /** What rows hold of a user. */
@@ -68,24 +106,34 @@ export const UNKNOWN_USER: UserFacts = Object.freeze({
 export type FreshRow = Omit<ModelRow, 'stateSince'>;
 
 /** The rows of a device; none where nothing but decisions on partnerships that were never seen is stored. */
-export function rowsOfDevice(entry: DeviceEntry, factsOf: (user: UserKey) => UserFacts): FreshRow[] {
-  const { record, decided, unreadable, partnerships, decidedByUser } = entry;
+export function rowsOfDevice(
+  entry: DeviceEntry,
+  factsOf: (user: UserKey) => UserFacts,
+  names: UserNames,
+  now: number,
+): FreshRow[] {
+  const { record, decided, unreadable, partnerships, decidedByUser, imported } = entry;
+  const onDevice = imported.filter(({ user }) => user === null);
   if (partnerships.length > 0)
     return partnerships.map((partnership) => {
       const { user } = partnership;
-      const decision = decisive(decidedByUser.get(user)?.decision ?? null, decided.decision);
-      return rowOf(entry, partnership, decision, factsOf(user));
+      const own = decisive(decidedByUser.get(user)?.decision ?? null, decided.decision);
+      const onUser = imported.filter((one) => one.user !== null && names.meets(user, one.user));
+      const shown = shownDecision(own, [...onUser, ...onDevice], now);
+      return rowOf(entry, partnership, shown, factsOf(user));
     });
-  if (record === null && decided.decision === null && unreadable === undefined) return [];
-  return [rowOf(entry, null, decisive(null, decided.decision), UNKNOWN_USER)];
+  const shown = shownDecision(decided.decision, onDevice, now);
+  if (record === null && shown === null && unreadable === undefined) return [];
+  return [rowOf(entry, null, shown, UNKNOWN_USER)];
 }
 
 function rowOf(
   { key, record, unreadable }: DeviceEntry,
   seen: PartnershipRecord | null,
-  decision: ManualDecision | null,
+  shown: SourcedDecision | null,
   facts: UserFacts,
 ): FreshRow {
+  const decision = shown?.decision ?? null;
   return {
     device: key,
     user: seen?.user ?? null,
@@ -108,15 +156,22 @@ function rowOf(
     firstSeen: seen?.firstSeen ?? null,
     lastSeen: seen?.lastSeen ?? null,
     lastAllowed: seen?.lastAllowed ?? null,
+    userAgent: textOf(seen?.userAgent),
+    protocolVersion: textOf(seen?.protocolVersion),
     decision: decision?.action ?? null,
+    decisionSource: shown?.source ?? null,
+    decisionBy: decision?.owner ?? null,
+    decisionReason: decision?.reason ?? null,
+    wipe: isWipe(decision) ? decision.wipe : null,
     decisionExpiresAt: decision?.expiresAt ?? null,
     userDecision: facts.decision,
     userDecisionExpiresAt: facts.decisionExpiresAt,
     unreadable: unreadable !== undefined,
+    unreadableRecords: unreadable ?? [],
   };
 }
 
-function textOf(text: string | undefined): string | null {
+function textOf(text: string | null | undefined): string | null {
   return text === undefined || text === '' ? null : text;
 }
 

@@ -2,12 +2,12 @@
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessState } from '../../model/access-state.ts';
-import type { ManualDecision } from '../../model/decision.ts';
+import type { ManualDecision, WipeProgress } from '../../model/decision.ts';
 import { localOf } from './model-row.ts';
 import type { FreshRow, ModelRow } from './model-row.ts';
 
 /** `PRAGMA user_version` of a file with these tables. */
-export const MODEL_VERSION = 2;
+export const MODEL_VERSION = 3;
 
 /** Columns in the order of {@link valuesOf}. */
 export const COLUMNS = [
@@ -34,7 +34,13 @@ export const COLUMNS = [
   'first_seen',
   'last_seen',
   'last_allowed',
+  'agent',
+  'protocol',
   'decision',
+  'decision_source',
+  'decision_by',
+  'decision_reason',
+  'wipe',
   'decision_expires',
   'user_decision',
   'user_decision_expires',
@@ -53,7 +59,12 @@ export const TABLES = `
       WHEN decision = 'allow' THEN decision_expires
       WHEN user_decision = 'allow' THEN user_decision_expires END));
   CREATE INDEX phones_by_device ON phones (device, user);
-  CREATE TABLE users (id INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE, user_groups, decision, decision_expires);
+  CREATE TABLE users (id INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE, local TEXT NOT NULL, reported, enabled,
+    user_groups, decision, decision_expires);
+  CREATE TABLE decisions (id INTEGER PRIMARY KEY, subject TEXT NOT NULL UNIQUE, device, user, local, source, action,
+    wipe, owner, reason, decided_at, expires_at, document TEXT NOT NULL);
+  CREATE INDEX decisions_by_device ON decisions (device);
+  CREATE INDEX decisions_by_user ON decisions (local);
   CREATE TABLE aliases (id INTEGER PRIMARY KEY, alias TEXT NOT NULL UNIQUE, user TEXT NOT NULL);
   CREATE INDEX aliases_by_user ON aliases (user);
   CREATE TABLE words (kind TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (kind, word)) WITHOUT ROWID;
@@ -81,24 +92,27 @@ export const INDICES = `
   CREATE INDEX phones_by_owner ON phones (owner_local) WHERE owner_local IS NOT NULL AND user IS NULL;
   CREATE INDEX phones_decided ON phones (decision) WHERE decision IS NOT NULL;
   CREATE INDEX phones_user_decided ON phones (user_decision) WHERE user_decision IS NOT NULL;
-  CREATE VIRTUAL TABLE search USING fts5(user, device, model, content = 'phones', content_rowid = 'id',
+  CREATE VIRTUAL TABLE search USING fts5(user, device, model, owner, imei, content = 'phones', content_rowid = 'id',
     tokenize = 'trigram');
   INSERT INTO search (search) VALUES ('rebuild');
   INSERT INTO tiles SELECT state, ifnull(reason, ''), count(*) FROM phones GROUP BY 1, 2;
   CREATE TRIGGER phone_added AFTER INSERT ON phones BEGIN
-    INSERT INTO search (rowid, user, device, model) VALUES (new.id, new.user, new.device, new.model);
+    INSERT INTO search (rowid, user, device, model, owner, imei)
+      VALUES (new.id, new.user, new.device, new.model, new.owner, new.imei);
     INSERT INTO tiles VALUES (new.state, ifnull(new.reason, ''), 1)
       ON CONFLICT DO UPDATE SET phones = phones + 1;
   END;
   CREATE TRIGGER phone_removed AFTER DELETE ON phones BEGIN
-    INSERT INTO search (search, rowid, user, device, model)
-      VALUES ('delete', old.id, old.user, old.device, old.model);
+    INSERT INTO search (search, rowid, user, device, model, owner, imei)
+      VALUES ('delete', old.id, old.user, old.device, old.model, old.owner, old.imei);
     UPDATE tiles SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
   END;
-  CREATE TRIGGER phone_renamed AFTER UPDATE ON phones WHEN old.model IS NOT new.model BEGIN
-    INSERT INTO search (search, rowid, user, device, model)
-      VALUES ('delete', old.id, old.user, old.device, old.model);
-    INSERT INTO search (rowid, user, device, model) VALUES (new.id, new.user, new.device, new.model);
+  CREATE TRIGGER phone_renamed AFTER UPDATE ON phones 
+    WHEN old.model IS NOT new.model OR old.owner IS NOT new.owner OR old.imei IS NOT new.imei BEGIN
+    INSERT INTO search (search, rowid, user, device, model, owner, imei)
+      VALUES ('delete', old.id, old.user, old.device, old.model, old.owner, old.imei);
+    INSERT INTO search (rowid, user, device, model, owner, imei)
+      VALUES (new.id, new.user, new.device, new.model, new.owner, new.imei);
   END;
   CREATE TRIGGER phone_decided AFTER UPDATE ON phones
     WHEN old.state IS NOT new.state OR old.reason IS NOT new.reason BEGIN
@@ -140,11 +154,17 @@ export function valuesOf(row: FreshRow): Value[] {
     row.firstSeen,
     row.lastSeen,
     row.lastAllowed,
+    row.userAgent,
+    row.protocolVersion,
     row.decision,
+    row.decisionSource,
+    row.decisionBy,
+    row.decisionReason,
+    row.wipe === null ? null : JSON.stringify(row.wipe),
     row.decisionExpiresAt,
     row.userDecision,
     row.userDecisionExpiresAt,
-    Number(row.unreadable),
+    row.unreadable ? JSON.stringify(row.unreadableRecords) : null,
   ];
 }
 
@@ -189,12 +209,24 @@ export function modelRow(stored: StoredRow): ModelRow {
     firstSeen: number('first_seen'),
     lastSeen: number('last_seen'),
     lastAllowed: number('last_allowed'),
+    userAgent: text('agent'),
+    protocolVersion: text('protocol'),
     decision: text('decision') as ManualDecision['action'] | null,
+    decisionSource: text('decision_source'),
+    decisionBy: text('decision_by'),
+    decisionReason: text('decision_reason'),
+    wipe: wipeIn(text('wipe')),
     decisionExpiresAt: number('decision_expires'),
     userDecision: text('user_decision') as ManualDecision['action'] | null,
     userDecisionExpiresAt: number('user_decision_expires'),
-    unreadable: truth('unreadable') === true,
+    unreadable: text('unreadable') !== null,
+    unreadableRecords: groupsIn(text('unreadable')) ?? [],
   };
+}
+
+/** The model wrote the progress itself. */
+function wipeIn(text: string | null): WipeProgress | null {
+  return text === null ? null : (JSON.parse(text) as WipeProgress);
 }
 
 /** The groups of a stored list. */

@@ -5,8 +5,14 @@ import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import type { ManualDecision } from '../../model/decision.ts';
 import type { DeviceEntry, UserEntry } from '../store.ts';
+import {
+  decisionsOfDevice,
+  decisionsOfUser,
+  putDeviceDecisions,
+  putUserDecisions,
+} from './model-decisions.ts';
 import type { ModelFile } from './model-file.ts';
-import { UNKNOWN_USER, rowsOfDevice } from './model-row.ts';
+import { UNKNOWN_USER, rowsOfDevice, shownDecision } from './model-row.ts';
 import type { UserFacts } from './model-row.ts';
 import { COLUMNS, groupsIn, valuesOf } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
@@ -16,10 +22,12 @@ const INSERT = `INSERT INTO phones (${COLUMNS.join(', ')}, state_since) VALUES (
 const UPDATE = `UPDATE phones SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`;
 const STATE = COLUMNS.indexOf('state');
 /** Columns that filters compare as words. */
-const WORDS = (['type', 'model', 'os', 'reason'] as const).map((kind) => ({
+const WORDS = (['type', 'model', 'os', 'reason', 'agent'] as const).map((kind) => ({
   kind,
   at: COLUMNS.indexOf(kind),
 }));
+/** What is known of a user. */
+const USER_COLUMNS = ['reported', 'enabled', 'user_groups', 'decision', 'decision_expires'] as const;
 /** Words that are known to be written: most rows have the same few. */
 const MAX_REMEMBERED = 10_000;
 
@@ -29,22 +37,30 @@ export class ModelWriter {
   private readonly names: UserNames;
   private remembered = new Set<string>();
   private readonly factsOf: (user: UserKey) => UserFacts;
+  private readonly now: () => number;
 
-  constructor(file: ModelFile, names: UserNames) {
+  /** `now`: milliseconds since the epoch. */
+  constructor(file: ModelFile, names: UserNames, now: () => number) {
     this.file = file;
     this.names = names;
+    this.now = now;
     this.factsOf = (user) => this.readFacts(user);
   }
 
   /**
-   * Writes the rows of a device; `entry` null = nothing is stored of it. Returns their ids. `since`: of a state that is news,
-   * milliseconds since the epoch; null = since when is not known.
+   * Writes the rows of a device; `entry` null = nothing is stored of it. Returns their ids, and those of its decisions. `since`: of
+   * a state that is news, milliseconds since the epoch; null = since when is not known.
    */
-  putDevice(device: DeviceKey, entry: DeviceEntry | null, since: number | null): number[] {
+  putDevice(
+    device: DeviceKey,
+    entry: DeviceEntry | null,
+    since: number | null,
+  ): { readonly phones: readonly number[]; readonly decisions: readonly number[] } {
     const stored = new Map<Value, StoredRow>();
     for (const row of this.file.statement(SELECT).all(device)) stored.set(row['user'] as Value, row);
     const ids: number[] = [];
-    for (const row of entry === null ? [] : rowsOfDevice(entry, this.factsOf)) {
+    const rows = entry === null ? [] : rowsOfDevice(entry, this.factsOf, this.names, this.now());
+    for (const row of rows) {
       const values = valuesOf(row);
       const before = stored.get(row.user);
       if (before === undefined) {
@@ -62,41 +78,46 @@ export class ModelWriter {
         this.file.statement('UPDATE phones SET state_since = ? WHERE id = ?').run(since, id);
       this.note(values);
     }
-    for (const row of stored.values()) this.remove(Number(row['id']));
-    return ids;
-  }
-
-  /** Removes a row that the store no longer has. */
-  remove(id: number): void {
-    this.file.statement('DELETE FROM phones WHERE id = ?').run(id);
+    for (const row of stored.values())
+      this.file.statement('DELETE FROM phones WHERE id = ?').run(Number(row['id']));
+    const decisions = entry === null ? [] : decisionsOfDevice(entry);
+    return { phones: ids, decisions: putDeviceDecisions(this.file, device, decisions) };
   }
 
   /** Writes what is known of a user, but for aliases. Returns the id of its row; null = nothing is. */
-  putUser({ key, record, decided }: UserEntry): number | null {
-    const { decision } = decided;
-    const groups =
-      record?.groups === undefined || record.groups === null ? null : JSON.stringify(record.groups);
-    if (groups === null && decision === null) {
-      this.dropUser(key);
-      return null;
+  putUser(entry: UserEntry): { readonly user: number | null; readonly decisions: readonly number[] } {
+    const { key, record, decided, imported } = entry;
+    const decisions = putUserDecisions(this.file, key, decisionsOfUser(entry));
+    const { decision } = shownDecision(decided.decision, imported, this.now()) ?? { decision: null };
+    if (record === null && decision === null) {
+      this.file.statement('DELETE FROM users WHERE user = ?').run(key);
+      return { user: null, decisions };
     }
-    const values = [groups, decision?.action ?? null, decision?.expiresAt ?? null];
+    const values = [
+      record === null ? null : 1,
+      record?.enabled === false ? 0 : record === null ? null : 1,
+      record === null || record.groups === null ? null : JSON.stringify(record.groups),
+      decision?.action ?? null,
+      decision?.expiresAt ?? null,
+    ];
     const row = this.file.statement('SELECT * FROM users WHERE user = ?').get(key);
     if (row === undefined) {
-      const insert = 'INSERT INTO users (user, user_groups, decision, decision_expires) VALUES (?, ?, ?, ?)';
-      return Number(this.file.statement(insert).run(key, ...values).lastInsertRowid);
+      const insert = `INSERT INTO users (user, local, ${USER_COLUMNS.join(', ')}) VALUES (?, ?, ?, ?, ?, ?, ?)`;
+      const { lastInsertRowid } = this.file.statement(insert).run(key, foldedLocalPart(key), ...values);
+      return { user: Number(lastInsertRowid), decisions };
     }
     const id = Number(row['id']);
-    const before = [row['user_groups'], row['decision'], row['decision_expires']];
-    if (values.some((value, index) => value !== before[index]))
+    if (USER_COLUMNS.some((name, index) => row[name] !== values[index]))
       this.file
-        .statement('UPDATE users SET user_groups = ?, decision = ?, decision_expires = ? WHERE id = ?')
+        .statement(`UPDATE users SET ${USER_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`)
         .run(...values, id);
-    return id;
+    return { user: id, decisions };
   }
 
+  /** Removes a user of whom the store no longer has anything. */
   dropUser(key: UserKey): void {
     this.file.statement('DELETE FROM users WHERE user = ?').run(key);
+    putUserDecisions(this.file, key, []);
   }
 
   /** The user that a name is known to be an alias of; null = of none. */

@@ -54,7 +54,7 @@ function folder(): string {
 const BY_DEVICE: ModelOrder = { field: 'device', descending: false };
 
 function rowsOf(reader: ModelReader, filter: ModelFilter = {}, order = BY_DEVICE): readonly ModelRow[] {
-  return reader.page(filter, order, 10_000).rows;
+  return reader.page(filter, [order], 10_000).rows;
 }
 
 /** Without what only a kept model knows. */
@@ -235,11 +235,11 @@ describe('pages', () => {
       const { reader } = await office();
       for (const descending of [true, false]) {
         const order = { field, descending };
-        const whole = reader.page({}, order, 100).rows;
+        const whole = reader.page({}, [order], 100).rows;
         const parts: ModelRow[] = [];
         let cursor = null;
         do {
-          const page = reader.page({}, order, 1, cursor);
+          const page = reader.page({}, [order], 1, cursor);
           parts.push(...page.rows);
           cursor = page.next;
         } while (cursor !== null);
