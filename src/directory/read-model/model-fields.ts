@@ -35,9 +35,9 @@ export const DECISION_FIELDS = {
   expiresAt: 'expires_at',
 } as const;
 
-/** Of users. */
+/** Of users, whose name is their id. */
 export const USER_FIELDS = {
-  user: 'user',
+  user: 'id',
   devices: 'devices',
   allowed: 'allowed',
   quarantined: 'quarantined',

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from '../embedded/store-file.ts';
-import { INDICES, MODEL_VERSION, TABLES } from './model-schema.ts';
+import { INDICES, ADD_UNSEEN, MODEL_VERSION, TABLES } from './model-schema.ts';
 
 /** SQLite's name of a database without a file: a command builds one for itself. */
 export const IN_MEMORY = ':memory:';
@@ -33,6 +33,7 @@ export class ModelFile {
   /** Nothing was read from the store into it yet. */
   readonly isNew: boolean;
   private readonly watch: FileWatch | null;
+  private completed = false;
   private readonly statements = new Map<string, StatementSync>();
 
   private constructor(database: DatabaseSync, watch: FileWatch | null, isNew: boolean) {
@@ -103,13 +104,20 @@ export class ModelFile {
     );
   }
 
-  /** Makes indices, search and tiles, once all rows are there. */
+  /** Makes indices, search and tiles, once all rows are there. Needs the function `meets`. */
   complete(): void {
-    if (this.state().complete) return;
+    if (this.isComplete()) return;
     this.write(() => {
       this.database.exec(INDICES);
+      this.database.exec(ADD_UNSEEN);
       this.setState({ complete: true });
     });
+    this.completed = true;
+  }
+
+  /** Whether it was built to its end. */
+  isComplete(): boolean {
+    return (this.completed ||= this.state().complete);
   }
 
   close(): void {

@@ -61,6 +61,11 @@ export function readPage(read: ReadRows, question: PageQuestion): RawPage {
 function alongIndex(read: ReadRows, { from, conditions, keys, limit, after }: PageQuestion): StoredRow[] {
   const [{ column, descending } = { column: 'id', descending: false }] = keys;
   const [than, direction] = descending ? ['<', 'DESC'] : ['>', 'ASC'];
+  if (column === 'id') {
+    const start = after === null ? [] : [{ sql: `id ${than} ?`, values: [after.id] }];
+    const { sql, values } = where([...conditions, ...start]);
+    return read(`SELECT * FROM ${from}${sql} ORDER BY id ${direction} LIMIT ?`, [...values, limit + 1]);
+  }
   const [value = null] = after?.values ?? [];
   const rows: StoredRow[] = [];
   const select = (more: readonly Condition[], orderBy: string): void => {

@@ -1,7 +1,6 @@
 // Owns reading the read model: pages of filtered, sorted rows that go on from a cursor, tiles, counts.
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
-import type { UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import type { AccessState } from '../../model/access-state.ts';
 import { MODEL_FIELDS } from './model-fields.ts';
@@ -15,6 +14,7 @@ import type { PageCursor } from './model-page.ts';
 import type { ModelRow } from './model-row.ts';
 import { MODEL_VERSION, modelRow, stateAt, groupsIn } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
+import { addMeets } from './model-meets.ts';
 
 /** A field that rows can be ordered by. */
 export type ModelField = keyof typeof MODEL_FIELDS;
@@ -73,9 +73,7 @@ export class ModelReader {
   constructor(database: DatabaseSync, names: UserNames, watch: FileWatch | null = null) {
     this.database = database;
     this.watch = watch;
-    database.function('meets', { deterministic: true }, (user, wanted) =>
-      typeof user === 'string' && names.meets(user as UserKey, wanted as UserKey) ? 1 : 0,
-    );
+    addMeets(database, names);
     this.source = {
       words: (kind) =>
         this.all('SELECT word FROM words WHERE kind = ?', [kind]).map((row) => String(row['word'])),

@@ -47,10 +47,36 @@ export const COLUMNS = [
   'unreadable',
 ] as const;
 
+/** Of a user, in the order of {@link PEOPLE_OF}. */
+const PEOPLE_COLUMNS = [
+  'local',
+  'devices',
+  ...ACCESS_STATES,
+  'user_groups',
+  'decision',
+  'decision_expires',
+  'first_seen',
+  'last_seen',
+];
+/** What `people` holds of the phones of a user. */
+const PEOPLE_OF = `SELECT user, min(local), count(*),
+    ${ACCESS_STATES.map((_, place) => `sum(state = ${place})`).join(', ')},
+    max(user_groups), max(user_decision), max(user_decision_expires), min(first_seen), max(last_seen) FROM phones`;
+
+/**
+ * Adds the users whom nobody was seen as: under no name that may be theirs, and under no other name that feeds give them. Needs
+ * the function `meets`. More conditions may follow.
+ */
+export const ADD_UNSEEN = `INSERT OR IGNORE INTO people SELECT user, local, 0, ${ACCESS_STATES.map(() => '0').join(', ')},
+    user_groups, decision, decision_expires, NULL, NULL FROM users
+  WHERE NOT EXISTS (SELECT 1 FROM phones WHERE phones.local = users.local AND meets(phones.user, users.user))
+    AND NOT EXISTS (SELECT 1 FROM aliases JOIN phones ON phones.user = aliases.alias WHERE aliases.user = users.user)`;
+
 /**
  * Tables and what a build needs of indices. `exception_expires`: when the decision ends that lets the phone pass, of two the
  * later one; null = never. `complete`: the file was built to its end. `words` are the different values of
- * some columns: filters look for those that match.
+ * some columns: filters look for those that match. `people` are the users: those with
+ * devices by the names they sign in with, the others as feeds name them.
  */
 export const TABLES = `
   CREATE TABLE phones (id INTEGER PRIMARY KEY, ${COLUMNS.join(', ')}, state_since,
@@ -61,6 +87,7 @@ export const TABLES = `
   CREATE INDEX phones_by_device ON phones (device, user);
   CREATE TABLE users (id INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE, local TEXT NOT NULL, reported, enabled,
     user_groups, decision, decision_expires);
+  CREATE TABLE people (user TEXT PRIMARY KEY, ${PEOPLE_COLUMNS.join(', ')}) WITHOUT ROWID;
   CREATE TABLE decisions (id INTEGER PRIMARY KEY, subject TEXT NOT NULL UNIQUE, device, user, local, source, action,
     wipe, owner, reason, decided_at, expires_at, document TEXT NOT NULL);
   CREATE INDEX decisions_by_device ON decisions (device);
@@ -88,6 +115,11 @@ export const INDICES = `
   CREATE INDEX phones_by_reason ON phones (state, reason, last_seen);
   CREATE INDEX phones_by_model ON phones (model, last_seen);
   CREATE INDEX phones_by_state_since ON phones (state, state_since);
+  CREATE INDEX users_by_local ON users (local);
+  INSERT INTO people ${PEOPLE_OF} WHERE user IS NOT NULL GROUP BY user;
+  CREATE INDEX people_by_local ON people (local);
+  CREATE INDEX people_by_devices ON people (devices);
+  CREATE INDEX people_by_seen ON people (last_seen);
   CREATE INDEX phones_by_imei ON phones (imei) WHERE imei IS NOT NULL;
   CREATE INDEX phones_by_owner ON phones (owner_local) WHERE owner_local IS NOT NULL AND user IS NULL;
   CREATE INDEX phones_decided ON phones (decision) WHERE decision IS NOT NULL;
@@ -106,6 +138,20 @@ export const INDICES = `
     INSERT INTO search (search, rowid, user, device, model, owner, imei)
       VALUES ('delete', old.id, old.user, old.device, old.model, old.owner, old.imei);
     UPDATE tiles SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
+  END;
+  CREATE TRIGGER person_added AFTER INSERT ON phones WHEN new.user IS NOT NULL BEGIN
+    INSERT OR REPLACE INTO people ${PEOPLE_OF} WHERE user = new.user GROUP BY user;
+  END;
+  CREATE TRIGGER person_removed AFTER DELETE ON phones WHEN old.user IS NOT NULL BEGIN
+    DELETE FROM people WHERE user = old.user;
+    INSERT INTO people ${PEOPLE_OF} WHERE user = old.user GROUP BY user;
+  END;
+  CREATE TRIGGER person_changed
+    AFTER UPDATE OF state, user_groups, user_decision, user_decision_expires, first_seen, last_seen ON phones
+    WHEN new.user IS NOT NULL AND (old.state IS NOT new.state OR old.user_groups IS NOT new.user_groups
+      OR old.user_decision IS NOT new.user_decision OR old.user_decision_expires IS NOT new.user_decision_expires
+      OR old.first_seen IS NOT new.first_seen OR old.last_seen IS NOT new.last_seen) BEGIN
+    INSERT OR REPLACE INTO people ${PEOPLE_OF} WHERE user = new.user GROUP BY user;
   END;
   CREATE TRIGGER phone_renamed AFTER UPDATE ON phones 
     WHEN old.model IS NOT new.model OR old.owner IS NOT new.owner OR old.imei IS NOT new.imei BEGIN

@@ -52,18 +52,7 @@ export interface ModelUserFilter {
 /** A field that users can be ordered by. */
 export type UserField = keyof typeof USER_FIELDS;
 
-const STATE_COUNTS = ACCESS_STATES.map((state, place) => `sum(state = ${place}) AS ${state}`).join(', ');
-const NO_COUNTS = ACCESS_STATES.map(() => '0').join(', ');
-
-/** A user who is reported under a name that phones sign in with, or under another name of theirs, is not listed twice. */
-const SEEN = `SELECT user AS id, user, min(local) AS local, count(*) AS devices, ${STATE_COUNTS},
-    max(user_groups) AS user_groups, max(user_decision) AS decision, max(user_decision_expires) AS decision_expires,
-    min(first_seen) AS first_seen, max(last_seen) AS last_seen FROM phones WHERE user IS NOT NULL GROUP BY user`;
-const UNSEEN = `SELECT user AS id, user, local, 0 AS devices, ${NO_COUNTS}, user_groups, decision, decision_expires,
-    NULL AS first_seen, NULL AS last_seen FROM users AS known
-  WHERE NOT EXISTS (SELECT 1 FROM phones WHERE phones.local = known.local AND meets(phones.user, known.user))
-    AND NOT EXISTS (SELECT 1 FROM aliases JOIN phones ON phones.user = aliases.alias WHERE aliases.user = known.user)`;
-const PEOPLE = `(${SEEN} UNION ALL ${UNSEEN}) AS people`;
+const PEOPLE = '(SELECT *, user AS id FROM people)';
 
 /** A page of users. */
 export function userPage(

@@ -12,9 +12,10 @@ import {
   putUserDecisions,
 } from './model-decisions.ts';
 import type { ModelFile } from './model-file.ts';
+import { addMeets } from './model-meets.ts';
 import { UNKNOWN_USER, rowsOfDevice, shownDecision } from './model-row.ts';
 import type { UserFacts } from './model-row.ts';
-import { COLUMNS, groupsIn, valuesOf } from './model-schema.ts';
+import { COLUMNS, ADD_UNSEEN, groupsIn, valuesOf } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
 
 const SELECT = `SELECT id, ${COLUMNS.join(', ')} FROM phones WHERE device = ?`;
@@ -44,6 +45,7 @@ export class ModelWriter {
     this.file = file;
     this.names = names;
     this.now = now;
+    addMeets(file.database, names);
     this.factsOf = (user) => this.readFacts(user);
   }
 
@@ -67,6 +69,7 @@ export class ModelWriter {
         const { lastInsertRowid } = this.file.statement(INSERT).run(...values, since);
         ids.push(Number(lastInsertRowid));
         this.note(values);
+        this.listUnseen(row.user);
         continue;
       }
       stored.delete(row.user);
@@ -78,8 +81,10 @@ export class ModelWriter {
         this.file.statement('UPDATE phones SET state_since = ? WHERE id = ?').run(since, id);
       this.note(values);
     }
-    for (const row of stored.values())
+    for (const row of stored.values()) {
       this.file.statement('DELETE FROM phones WHERE id = ?').run(Number(row['id']));
+      this.listUnseen(row['user'] as UserKey | null);
+    }
     const decisions = entry === null ? [] : decisionsOfDevice(entry);
     return { phones: ids, decisions: putDeviceDecisions(this.file, device, decisions) };
   }
@@ -87,12 +92,12 @@ export class ModelWriter {
   /** Writes what is known of a user, but for aliases. Returns the id of its row; null = nothing is. */
   putUser(entry: UserEntry): { readonly user: number | null; readonly decisions: readonly number[] } {
     const { key, record, decided, imported } = entry;
-    const decisions = putUserDecisions(this.file, key, decisionsOfUser(entry));
     const { decision } = shownDecision(decided.decision, imported, this.now()) ?? { decision: null };
     if (record === null && decision === null) {
-      this.file.statement('DELETE FROM users WHERE user = ?').run(key);
-      return { user: null, decisions };
+      this.dropUser(key);
+      return { user: null, decisions: putUserDecisions(this.file, key, decisionsOfUser(entry)) };
     }
+    const decisions = putUserDecisions(this.file, key, decisionsOfUser(entry));
     const values = [
       record === null ? null : 1,
       record?.enabled === false ? 0 : record === null ? null : 1,
@@ -104,19 +109,23 @@ export class ModelWriter {
     if (row === undefined) {
       const insert = `INSERT INTO users (user, local, ${USER_COLUMNS.join(', ')}) VALUES (?, ?, ?, ?, ?, ?, ?)`;
       const { lastInsertRowid } = this.file.statement(insert).run(key, foldedLocalPart(key), ...values);
+      this.listUnseen(key);
       return { user: Number(lastInsertRowid), decisions };
     }
     const id = Number(row['id']);
-    if (USER_COLUMNS.some((name, index) => row[name] !== values[index]))
+    if (USER_COLUMNS.some((name, index) => row[name] !== values[index])) {
       this.file
         .statement(`UPDATE users SET ${USER_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`)
         .run(...values, id);
+      this.listUnseen(key);
+    }
     return { user: id, decisions };
   }
 
   /** Removes a user of whom the store no longer has anything. */
   dropUser(key: UserKey): void {
-    this.file.statement('DELETE FROM users WHERE user = ?').run(key);
+    const { changes } = this.file.statement('DELETE FROM users WHERE user = ?').run(key);
+    if (changes > 0) this.listUnseen(key);
     putUserDecisions(this.file, key, []);
   }
 
@@ -132,12 +141,15 @@ export class ModelWriter {
     if (row === undefined) {
       if (user === null) return null;
       const insert = this.file.statement('INSERT INTO aliases (alias, user) VALUES (?, ?)');
-      return Number(insert.run(alias, user).lastInsertRowid);
+      const id = Number(insert.run(alias, user).lastInsertRowid);
+      this.listUnseen(user);
+      return id;
     }
     const id = Number(row['id']);
+    if (user === row['user']) return id;
     if (user === null) this.file.statement('DELETE FROM aliases WHERE id = ?').run(id);
-    else if (user !== row['user'])
-      this.file.statement('UPDATE aliases SET user = ? WHERE id = ?').run(user, id);
+    else this.file.statement('UPDATE aliases SET user = ? WHERE id = ?').run(user, id);
+    for (const one of [row['user'] as UserKey, user]) this.listUnseen(one);
     return id;
   }
 
@@ -170,6 +182,19 @@ export class ModelWriter {
           .run(groups, facts.decision, facts.decisionExpiresAt, Number(row['id']));
       }
     }
+  }
+
+  /** After a change of what is known of a user: nobody is listed twice. All are written when the file is complete. */
+  private listUnseen(name: UserKey | null): void {
+    if (name === null || !this.file.isComplete()) return;
+    this.listUnseenWhere('local', foldedLocalPart(name));
+    const user = this.aliasTarget(name);
+    if (user !== null) this.listUnseenWhere('user', user);
+  }
+
+  private listUnseenWhere(column: 'local' | 'user', value: string): void {
+    this.file.statement(`DELETE FROM people WHERE ${column} = ? AND devices = 0`).run(value);
+    this.file.statement(`${ADD_UNSEEN} AND ${column} = ?`).run(value);
   }
 
   private readFacts(name: UserKey): UserFacts {

@@ -7,6 +7,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
 import { IN_MEMORY, ModelFile } from '../../../src/directory/read-model/model-file.ts';
 import { ModelKeeper } from '../../../src/directory/read-model/model-keeper.ts';
+import { decisionPage } from '../../../src/directory/read-model/model-decisions.ts';
+import { userPage } from '../../../src/directory/read-model/model-users.ts';
 import { findDuplicates, findNearMisses } from '../../../src/directory/read-model/model-pairs.ts';
 import { ModelReader } from '../../../src/directory/read-model/model-reader.ts';
 import type { ModelOrder } from '../../../src/directory/read-model/model-reader.ts';
@@ -63,6 +65,21 @@ function comparable(rows: readonly ModelRow[]): unknown[] {
     .map((row) => ({ ...row, stateSince: null }))
     .sort((a, b) => (`${a.device} ${a.user}` < `${b.device} ${b.user}` ? -1 : 1));
 }
+
+const usersOf = (reader: ModelReader): readonly unknown[] =>
+  userPage(reader, {}, [{ field: 'user', descending: false }], 10_000, null).rows;
+const decisionsOf = (reader: ModelReader): readonly unknown[] =>
+  decisionPage(
+    reader,
+    {},
+    [
+      { field: 'device', descending: false },
+      { field: 'user', descending: false },
+    ],
+    10_000,
+    null,
+    NOW,
+  ).rows;
 
 const device = (name: string): DeviceKey => name as DeviceKey;
 const user = (name: string): UserKey => name as UserKey;
@@ -178,6 +195,8 @@ describe('the rows', () => {
             comparable(rowsOf(other as ModelReader)),
           );
           expect(one?.tiles()).toStrictEqual(other?.tiles());
+          for (const list of [usersOf, decisionsOf])
+            expect(list(one as ModelReader)).toStrictEqual(list(other as ModelReader));
           kept.close();
           fresh.close();
           await store.close();
