@@ -5,10 +5,10 @@ import { decidedOn } from '../../app/decisions.ts';
 import { explainAccess } from '../../app/explain.ts';
 import { explainedDocument } from '../../app/explained-document.ts';
 import { showDevice } from '../../app/inventory.ts';
-import type { InventoryFilter } from '../../app/inventory.ts';
 import { parseSort } from '../../app/listing.ts';
 import { parseDevice } from '../../app/names.ts';
-import { listPhones, modelFilter, SEEN_LAST } from '../../app/phone-list.ts';
+import { countBy, countDevices, listDevices } from '../../app/phone-list.ts';
+import type { DeviceFilter } from '../../app/phone-list.ts';
 import { policyInUse } from '../../app/policy-versions.ts';
 import { parseMomentPast } from '../../app/times.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';
@@ -25,19 +25,19 @@ export function deviceRoutes(parts: ApiParts): Route[] {
   return [
     route('listDevices', async ({ query }, { now }) => {
       const { sort, limit, after, ...filter } = query;
-      const [order = SEEN_LAST] = parseSort(sort);
       const model = parts.model();
-      const { rows, cursor } = listPhones(model, filterOf(filter, now), order, limit, after ?? null);
-      return { rows, next: cursor, asOf: timeText(model.state().confirmedAt) };
+      const request = { sort: parseSort(sort), limit, after: after ?? null };
+      const { rows, next } = listDevices(model, filterOf(filter, now), request);
+      return { rows, next, asOf: timeText(model.state().confirmedAt) };
     }),
     route('countDevices', async ({ query }, { now }) => {
       const model = parts.model();
-      const filter = modelFilter(filterOf(query, now));
+      const filter = filterOf(query, now);
       return {
-        total: model.count(filter, now),
-        byReason: model.countBy('reason', filter, now),
-        byModel: model.countBy('model', filter, now),
-        byGroup: model.countBy('groups', filter, now),
+        total: countDevices(model, filter, now),
+        byReason: countBy(model, 'reason', filter, now),
+        byModel: countBy(model, 'model', filter, now),
+        byGroup: countBy(model, 'groups', filter, now),
       };
     }),
     route('showDevice', async ({ params }, { tag }) => {
@@ -107,14 +107,15 @@ function planView({ device, user, accountOnly, named, replaces, hasOutlookMobile
 }
 
 /** The filter of a query. @throws ProgramError for a time that is none */
-export function filterOf(query: InputOf<'countDevices'>['query'], now: number): InventoryFilter {
-  const { user, device, type, model, os, search, managed, compliant } = query;
+export function filterOf(query: InputOf<'countDevices'>['query'], now: number): DeviceFilter {
+  const { user, device, type, model, os, group, search, managed, compliant } = query;
   return {
     user,
     device,
     type,
     model,
     os,
+    group,
     search,
     states: words(query.state),
     reasons: words(query.reason),
