@@ -45,6 +45,13 @@ export interface FeedAdapter {
    * @throws FeedError
    */
   run(cursor: string | null, signal: AbortSignal): AsyncIterable<FeedPart>;
+  /** Its cursor never grows too old, and a full run reads nothing more: one is made only where there is no cursor. */
+  readonly keepsCursor?: boolean;
+  /**
+   * Called after a run was written, with the cursor that is kept: not after a dry run, nor where a brake held it. It does not
+   * throw: what it could not do it tries again after the next run.
+   */
+  applied?(cursor: string | null): Promise<void>;
 }
 
 /** Why a run failed. */

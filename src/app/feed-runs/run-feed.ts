@@ -46,10 +46,7 @@ export async function runFeed(
 ): Promise<ApplyOutcome> {
   const before = await states.read(feed.name);
   const startedAt = Date.now();
-  const isFullDue = before.lastFullAt === null || startedAt - before.lastFullAt >= feed.fullEveryMs;
-  // A clock that was set back must not put a full run off.
-  const isAhead = before.lastFullAt !== null && before.lastFullAt > startedAt;
-  const cursor = isFullDue || isAhead ? null : before.cursor;
+  const cursor = isFullDue(feed, before.lastFullAt, startedAt) ? null : before.cursor;
   const remember = async (state: Partial<FeedState>): Promise<void> => {
     if (options.dryRun !== true)
       await states.write(feed.name, { ...before, lastTriedAt: startedAt, ...state });
@@ -57,6 +54,7 @@ export async function runFeed(
   try {
     const made = await attempt(store, feed, cursor, startedAt, options);
     await remember(stateAfter(made, startedAt));
+    if (options.dryRun !== true && made.outcome.held.length === 0) await feed.adapter.applied?.(made.cursor);
     return made.outcome;
   } catch (error) {
     // Where that cannot be written, the failure itself is still what is reported, with the wait that the source asked for.
@@ -64,6 +62,12 @@ export async function runFeed(
       await remember({ failures: before.failures + 1, error: failure(error) }).catch(() => undefined);
     throw error;
   }
+}
+
+function isFullDue({ adapter, fullEveryMs }: Feed, lastFullAt: number | null, now: number): boolean {
+  if (adapter.keepsCursor === true) return false;
+  // A clock that was set back must not put a full run off.
+  return lastFullAt === null || now - lastFullAt >= fullEveryMs || lastFullAt > now;
 }
 
 /** Runs a feed once for an operator, with an entry in the audit. @throws like {@link runFeed} */

@@ -72,7 +72,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'feeds',
     holds: 'compliance data from device managements and directories: formats, mappings, records',
-    may: [...PROTOCOLS, 'file-words.ts', 'identity', 'model'],
+    may: [...PROTOCOLS, 'file-words.ts', 'suggest.ts', 'identity', 'model'],
   },
   { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts', 'plain-text.ts'] },
   {
