@@ -69,6 +69,8 @@ class Run {
   private readonly read = { device: 0, user: 0, group: 0, decision: 0, refused: 0 };
   private readonly stated: Partial<Record<RecordKind, number>> = {};
   private readonly refusals: Refusal[] = [];
+  private withProblems = 0;
+  private readonly problems: Refusal[] = [];
   private written = 0;
 
   constructor(store: DirectoryStore, options: ApplyOptions, known: KnownRecords, devices: RunDevices) {
@@ -111,6 +113,7 @@ class Run {
       joined,
       notJoined: { count: notJoined, first: firstNotJoined },
       refused: { count: this.read.refused, first: this.refusals },
+      withProblems: { count: this.withProblems, first: this.problems },
       held,
       notRemoved,
     };
@@ -131,6 +134,11 @@ class Run {
   private async add(line: FeedLine): Promise<void> {
     this.read[line.type]++;
     const { source } = this.options;
+    if (line.type !== 'refused' && line.problems.length > 0) {
+      this.withProblems++;
+      if (this.problems.length < MAX_LISTED)
+        this.problems.push({ line: line.line, reason: line.problems.join('; ') });
+    }
     if (line.type === 'refused') {
       if (this.refusals.length < MAX_LISTED) this.refusals.push({ line: line.line, reason: line.reason });
     } else if (line.type === 'device') await this.devices.add({ ...line, source });

@@ -51,6 +51,8 @@ export interface ApplyOutcome {
   readonly joined: number;
   readonly notJoined: { readonly count: number; readonly first: readonly NotJoined[] };
   readonly refused: { readonly count: number; readonly first: readonly Refusal[] };
+  /** Records of which a value was not understood, or an expression had none: it counts as unknown. */
+  readonly withProblems: { readonly count: number; readonly first: readonly Refusal[] };
   /** Why nothing was written: one text for each brake. Empty = it was not held. */
   readonly held: readonly string[];
   /** Kinds of which nothing was removed, since the source counts differently or returned nothing, for people. */

@@ -11,6 +11,7 @@ import type { FeedPart } from '../feeds/contract.ts';
 import { FeedFile } from '../feeds/files/feed-file.ts';
 import type { DecodeNotes } from '../feeds/files/decode.ts';
 import type { FormatName } from '../feeds/format-names.ts';
+import type { Mapping } from '../feeds/mapping.ts';
 import type { FeedLine } from '../feeds/record.ts';
 import { isTimeZone } from '../feeds/times.ts';
 import type { DayOrder } from '../feeds/times.ts';
@@ -27,6 +28,8 @@ export interface ImportRequest {
   readonly input: string | Readable;
   /** null = by the content. */
   readonly format: FormatName | null;
+  /** A mapping of the operator, in place of those of the formats. */
+  readonly mapping?: Mapping | null | undefined;
   /** null = the name of the format. */
   readonly source: string | null;
   /** The IANA time zone of times that name none. */
@@ -138,9 +141,9 @@ async function withFile<Result>(
   signal?: AbortSignal,
 ): Promise<Result> {
   check(request);
-  const { input, format, source, zone, order } = request;
+  const { input, format, mapping, source, zone, order } = request;
   const openFile = async (path: string): Promise<FeedFile> => {
-    const file = await FeedFile.open({ path, format, source, zone, order });
+    const file = await FeedFile.open({ path, format, mapping, source, zone, order });
     recognized(file);
     return file;
   };

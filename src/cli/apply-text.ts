@@ -8,7 +8,7 @@ const SHOWN = 10;
 
 /** Prints what was written, and what was not and why. */
 export function sayOutcome(outcome: ApplyOutcome): void {
-  const { read, devices, users, decisions, joined, notJoined, refused } = outcome;
+  const { read, devices, users, decisions, joined, notJoined, refused, withProblems } = outcome;
   const isHeld = outcome.held.length > 0;
   const rows = [
     ['devices', read.device, devices.accepted, devices.unchanged, devices.older, devices.removed],
@@ -39,6 +39,11 @@ export function sayOutcome(outcome: ApplyOutcome): void {
   sayList(
     refused,
     ['record was refused', 'records were refused'],
+    ({ line, reason }) => `line ${line}: ${printable(reason)}`,
+  );
+  sayList(
+    withProblems,
+    ['record has a value that was not understood', 'records have a value that was not understood'],
     ({ line, reason }) => `line ${line}: ${printable(reason)}`,
   );
   for (const why of outcome.notRemoved) remark(why);

@@ -77,7 +77,9 @@ function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: 
         `  ${kindOfRecord}: ${accepted} accepted, ${unchanged} unchanged, ${older} older, ${removed} removed`,
       );
     }
-    lines.push(`  ${run.refused} refused, ${run.notJoined} not joined, in ${run.tookMs} ms`);
+    lines.push(
+      `  ${run.refused} refused, ${run.withProblems} with a value that was not understood, ${run.notJoined} not joined, in ${run.tookMs} ms`,
+    );
     for (const why of run.notRemoved) lines.push(`  ${printable(why)}`);
   }
   if (error !== null)

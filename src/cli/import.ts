@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { applyImport, printImport } from '../app/import-file.ts';
 import type { ImportOutcome, ImportRequest, ImportSummary, Recognized } from '../app/import-file.ts';
+import { mappingOfFile } from '../config/feed-mapping.ts';
 import { ProgramError } from '../errors.ts';
 import type { FormatName } from '../feeds/format-names.ts';
 import { sayOutcome } from './apply-text.ts';
@@ -12,6 +13,7 @@ import { withProgress } from './run-progress.ts';
 /** Options of `import`; commander has checked the choices. */
 export interface ImportOptions {
   readonly format: FormatName | 'auto';
+  readonly mapping?: string;
   readonly source?: string;
   readonly print?: true;
   readonly dryRun?: true;
@@ -26,9 +28,16 @@ export interface ImportOptions {
 /** `import FILE`. */
 export async function importFile(file: string, options: ImportOptions, command: Command): Promise<void> {
   const { format, source, dates, timeZone } = options;
+  const mapping = options.mapping === undefined ? null : mappingOfFile(options.mapping);
+  if (mapping !== null && source === undefined && !options.print)
+    throw new ProgramError(
+      'EASGATE_USAGE',
+      '--mapping needs --source, the name under which the records are stored',
+    );
   const request: ImportRequest = {
     input: file === '-' ? process.stdin : file,
     format: format === 'auto' ? null : format,
+    mapping,
     source: source ?? null,
     zone: timeZone,
     order: dates === undefined ? null : dates === 'day-first' ? 'dayFirst' : 'monthFirst',
@@ -51,7 +60,7 @@ export async function importFile(file: string, options: ImportOptions, command: 
       applyImport(
         store,
         request,
-        (found) => sayFormat(found, format),
+        (found) => sayFormat(found, request),
         { ...how, progress, signal },
         operator,
       ),
@@ -68,8 +77,7 @@ export async function importFile(file: string, options: ImportOptions, command: 
 
 /** Prints what each record of a file becomes. */
 export async function printLines(request: ImportRequest): Promise<void> {
-  const asked = request.format ?? 'auto';
-  saySummary(await printImport(request, (found) => sayFormat(found, asked), outputWriter()));
+  saySummary(await printImport(request, (found) => sayFormat(found, request), outputWriter()));
 }
 
 function sayImport(outcome: ImportOutcome): void {
@@ -77,8 +85,9 @@ function sayImport(outcome: ImportOutcome): void {
   sayReplaced(outcome.notes);
 }
 
-function sayFormat({ format, what }: Recognized, asked: string): void {
-  remark(`format: ${format} (${what})${asked === 'auto' ? ', by its content' : ''}`);
+function sayFormat({ format, what }: Recognized, asked: ImportRequest): void {
+  if (asked.mapping) remark(what);
+  else remark(`format: ${format} (${what})${asked.format === null ? ', by its content' : ''}`);
 }
 
 function saySummary({ counts, withProblems, notes }: ImportSummary): void {

@@ -12,6 +12,7 @@ import { healthEndpoint } from './health.ts';
 import { schemaAt } from './json-schema.ts';
 import { noticeSettings } from './notice-settings.ts';
 import { servedPolicy } from './served-policy.ts';
+import { feedMapping } from './feed-mapping.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { pathOf, readConfigText } from './read-text.ts';
@@ -104,6 +105,8 @@ function checkFiles(config: Config, findings: Findings): void {
   findings.attempt('messages.templatesDir', () => noticeSettings(config));
   config.feeds.forEach((feed, index) => {
     const place = `feeds.${index}`;
+    if ('mapping' in feed)
+      findings.attempt(`${place}.mapping`, () => feedMapping(feed.mapping, `${place}.mapping`));
     if (feed.kind === 'files') return;
     const secret = feed.kind === 'ldap' ? feed.password : feed.clientSecret;
     if (secret !== undefined) findings.attempt(place, () => readSecret(secret, place));

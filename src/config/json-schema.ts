@@ -19,6 +19,8 @@ export interface JsonSchema {
   readonly maxItems?: number;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
+  /** The values of a map with names of the operator. */
+  readonly additionalProperties?: JsonSchema | boolean;
   readonly items?: JsonSchema;
   readonly oneOf?: readonly JsonSchema[];
   readonly anyOf?: readonly JsonSchema[];
@@ -41,7 +43,8 @@ export function schemaAt(path: readonly PropertyKey[]): JsonSchema | null {
 
 function below(schema: JsonSchema, step: PropertyKey): JsonSchema | null {
   if (typeof step === 'number') return schema.items ?? firstOf(schema, (one) => below(one, step));
-  return schema.properties?.[String(step)] ?? firstOf(schema, (one) => below(one, step));
+  const values = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : null;
+  return schema.properties?.[String(step)] ?? values ?? firstOf(schema, (one) => below(one, step));
 }
 
 function firstOf(schema: JsonSchema, find: (one: JsonSchema) => JsonSchema | null): JsonSchema | null {

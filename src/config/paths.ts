@@ -1,5 +1,6 @@
 // Owns the paths of a configuration: which fields are paths, and how relative paths are resolved.
 import { dirname, join, resolve } from 'node:path';
+import type { MappingSection } from '../feeds/cel/document.ts';
 import type { Config } from './schema.ts';
 import type { Secret } from './schema/fields.ts';
 
@@ -65,7 +66,7 @@ type FeedSettings = Config['feeds'][number];
 
 function feedPaths(feed: FeedSettings, folder: string): FeedSettings {
   const at: ResolvePath = (path) => absolute(path, folder);
-  if (feed.kind === 'files') return { ...feed, path: at(feed.path) };
+  if (feed.kind === 'files') return { ...feed, ...mappingPath(feed, at), path: at(feed.path) };
   const ca = feed.ca === undefined ? {} : { ca: at(feed.ca) };
   if (feed.kind === 'ldap') return { ...feed, ...ca, password: secretPath(feed.password, folder) };
   const { clientSecret, certificate } = feed;
@@ -77,6 +78,12 @@ function feedPaths(feed: FeedSettings, folder: string): FeedSettings {
       certificate: { certificate: at(certificate.certificate), key: at(certificate.key) },
     }),
   };
+}
+
+/** The file that a mapping names. */
+function mappingPath({ mapping }: { readonly mapping?: MappingSection | undefined }, at: ResolvePath) {
+  if (mapping?.file === undefined) return {};
+  return { mapping: { ...mapping, file: at(mapping.file) } };
 }
 
 /** Default place of the read model: beside the identity file. */

@@ -49,8 +49,9 @@ export function readConfigText(text: string, path: string): ConfigText {
     text: string,
     atName = false,
     anyway = false,
+    offset = 0,
   ): Problem => {
-    const span = source.find(at, atName);
+    const span = source.findInside(at, atName, offset);
     const where = span === null ? { line: null, column: null, excerpt: '' } : excerpts.at(span);
     return { severity, place: at.join('.'), text, aboutCertificate: anyway, ...where };
   };
@@ -78,12 +79,18 @@ export function readConfigText(text: string, path: string): ConfigText {
     if (round === 0) {
       for (const issue of issues)
         for (const { path: at, text, atName } of describeIssue(issue, valueAt(raw, issue.path)))
-          problems.push(problem('error', at, text, atName));
+          problems.push(problem('error', at, text, atName, false, offsetOf(issue)));
       problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
     }
     raw = withoutFaults(raw, issues, kept);
   }
   return result(null, raw);
+}
+
+/** Where in a text the problem is, in characters. */
+function offsetOf(issue: z.core.$ZodIssue): number {
+  const offset: unknown = issue.code === 'custom' ? issue.params?.['offset'] : 0;
+  return typeof offset === 'number' ? offset : 0;
 }
 
 /** Maps list entries to their original indexes while other entries are removed. */

@@ -84,6 +84,14 @@ export class YamlSource {
     return atKey ? name : (value ?? name);
   }
 
+  /** Like {@link find}; `offset`: so many characters into a text, if the source contains it unchanged. */
+  findInside(path: readonly PropertyKey[], atKey: boolean, offset: number): Span | null {
+    const span = this.find(path, atKey);
+    if (span === null || offset === 0) return span;
+    const from = this.inside(path, span, offset);
+    return { from, to: Math.max(from + 1, span.to) };
+  }
+
   /** The line and column for a problem: see {@link find}. Null = the document is empty. */
   placeOf(path: readonly PropertyKey[], { atKey = false, offset }: PlaceOptions = {}): Place | null {
     const span = this.find(path, atKey) ?? spanOf(this.document.contents);

@@ -92,3 +92,8 @@ const OWN_OTHERS = ['aliases', 'groups', 'enabled', 'user', 'action'];
 export function mappingsOf(format: FormatName): Mapping[] {
   return MAPPINGS.filter((mapping) => mapping.format === format);
 }
+
+/** Which of the mappings reads a record: the one that its names belong to, else the one that knows most of them; null = none knows any. */
+export function mappingFor(row: Names, mappings: readonly Mapping[]): Mapping | null {
+  return bestMapping(row, mappings) ?? matches(row, mappings)[0]?.mapping ?? null;
+}

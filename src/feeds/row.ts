@@ -9,6 +9,10 @@ export interface Row {
   get(name: string): unknown;
   /** Whether the record has the name, with a value or without. */
   has(name: string): boolean;
+  /** The record as it was written, with its own names. */
+  readonly record: Readonly<Record<string, unknown>>;
+  /** Values of the document around the record. */
+  readonly around: Readonly<Record<string, unknown>>;
 }
 
 /** The form in which names of fields compare; kept, because a file repeats its names in each record. */
@@ -51,9 +55,11 @@ function letters(written: string): string {
 /** The columns of a table. */
 export class Columns {
   readonly names: readonly string[];
+  readonly written: readonly string[];
   private readonly places = new Map<string, number>();
 
   constructor(written: readonly string[]) {
+    this.written = written;
     this.names = written.map(fieldName);
     // Of two columns of one name the first counts.
     for (const [place, name] of this.names.entries())
@@ -74,9 +80,12 @@ export class Columns {
   }
 }
 
+const NOTHING: Readonly<Record<string, unknown>> = {};
+
 /** A row of a table. */
 export class TableRow implements Row {
   readonly line: number;
+  readonly around = NOTHING;
   private readonly columns: Columns;
   private readonly cells: readonly string[];
 
@@ -94,6 +103,14 @@ export class TableRow implements Row {
   has(name: string): boolean {
     return this.columns.has(name);
   }
+
+  get record(): Readonly<Record<string, unknown>> {
+    const { written } = this.columns;
+    const entries = this.cells
+      .slice(0, written.length)
+      .map((cell, place): [string, string] => [written[place]?.trim() ?? '', cell]);
+    return Object.fromEntries(entries.reverse());
+  }
 }
 
 const MAX_DEPTH = 6;
@@ -102,11 +119,15 @@ const MAX_FIELDS = 2_000;
 /** A JSON object; the path of a nested value is its name. */
 export class ObjectRow implements Row {
   readonly line: number;
+  readonly record: Readonly<Record<string, unknown>>;
+  readonly around: Readonly<Record<string, unknown>>;
   private readonly values = new Map<string, unknown>();
 
   /** `context`: values of the document around the record, such as the type of an event; the record's own come first. */
   constructor(line: number, record: object, context: object = {}) {
     this.line = line;
+    this.record = record as Readonly<Record<string, unknown>>;
+    this.around = context as Readonly<Record<string, unknown>>;
     this.add(record, '', 0);
     this.add(context, '', 0);
   }

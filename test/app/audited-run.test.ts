@@ -15,6 +15,7 @@ const OUTCOME: ApplyOutcome = {
   joined: 0,
   notJoined: { count: 0, first: [] },
   refused: { count: 0, first: [] },
+  withProblems: { count: 0, first: [] },
   held: [],
   notRemoved: [],
 };

@@ -1,6 +1,7 @@
 // Owns how the configuration becomes feeds.
 import { dirname, join } from 'node:path';
 import { NO_SCHEDULE, isSchedule } from '../../config/feed-schedule.ts';
+import { feedMapping } from '../../config/feed-mapping.ts';
 import { readSecret } from '../../config/load.ts';
 import { ConfigError } from '../../config/problems.ts';
 import type { Config } from '../../config/schema.ts';
@@ -70,10 +71,11 @@ function readingOf(settings: FeedSettings): Reading {
   const { name: source } = settings;
   // What another kind of source was saved as.
   if (settings.kind !== 'files') return { source, format: null, zone: 'UTC', order: null };
-  const { format, timeZone: zone, dates } = settings;
+  const { format, mapping, timeZone: zone, dates } = settings;
   return {
     source,
     format: format === 'auto' ? null : format,
+    mapping: feedMapping(mapping, `feeds: ${source}: mapping`),
     zone,
     order: dates === undefined ? null : dates === 'day-first' ? 'dayFirst' : 'monthFirst',
   };

@@ -20,6 +20,7 @@ const runSchema = z.object({
   devices: counts,
   users: counts,
   refused: z.number(),
+  withProblems: z.number().default(0),
   joined: z.number(),
   notJoined: z.number(),
   notRemoved: z.array(z.string()),

@@ -131,7 +131,7 @@ function stateAfter({ outcome, isFull, cursor }: Made, startedAt: number): Parti
   // What was held was not applied: the next run begins where this one did.
   if (outcome.held.length > 0)
     return { held: { at: startedAt, reasons: [...outcome.held] }, failures: 0, error: null };
-  const { devices, users, refused, joined, notJoined, notRemoved } = outcome;
+  const { devices, users, refused, withProblems, joined, notJoined, notRemoved } = outcome;
   return {
     cursor,
     ...(isFull && { lastFullAt: startedAt }),
@@ -145,6 +145,7 @@ function stateAfter({ outcome, isFull, cursor }: Made, startedAt: number): Parti
       devices,
       users,
       refused: refused.count,
+      withProblems: withProblems.count,
       joined,
       notJoined: notJoined.count,
       notRemoved: [...notRemoved],

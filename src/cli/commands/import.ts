@@ -16,6 +16,12 @@ export function registerImport(program: Command): void {
       .argument('<file>', 'exported file, or - for standard input')
       .description('bring what a device management, a directory or Exchange exported into the directory')
       .addOption(new Option('--format <format>', 'what the file is').choices(IMPORT_FORMATS).default('auto'))
+      .addOption(
+        new Option(
+          '--mapping <file>',
+          'file with an expression for each field, in place of a format (docs/guide/mappings.md)',
+        ).conflicts('format'),
+      )
       .option('--source <name>', 'name of the source; default: the format')
       .addOption(
         new Option('--print', 'print one JSON line for each record; the directory stays as it is').conflicts([
@@ -40,6 +46,7 @@ export function registerImport(program: Command): void {
     ['import devices.csv --dry-run', 'what it would change'],
     ['import devices.csv --source intune --replace', 'what the file does not have is removed'],
     ['import devices.csv --print', 'the records, as they are understood'],
+    ['import devices.json --mapping config/feeds/jamf.yaml --print', ''],
     [
       'import DevicesWithInventory.csv --format intune --print | grep refused',
       'refused records, with line and reason',

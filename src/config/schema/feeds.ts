@@ -1,5 +1,6 @@
 // Owns the `feeds` section: where compliance data comes from, in order of precedence.
 import { z } from 'zod';
+import { mappingSection } from '../../feeds/cel/document.ts';
 import { FORMATS } from '../../feeds/format-names.ts';
 import { graphFields, hasOneSignIn, ONE_SIGN_IN } from '../../feeds/graph/settings.ts';
 import { ldapFields } from '../../feeds/ldap/settings.ts';
@@ -46,6 +47,7 @@ const files = z.strictObject({
     .enum(['auto', ...FORMATS])
     .default('auto')
     .describe('what the files are; auto = by their content'),
+  mapping: mappingSection.optional(),
   timeZone: z
     .string()
     .refine(isTimeZone, 'must be a time zone, such as Europe/Berlin or UTC')

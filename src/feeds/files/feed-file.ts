@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { ProgramError } from '../../errors.ts';
 import { fileTrouble } from '../../file-words.ts';
 import { TimeOrders } from '../columns-of-times.ts';
-import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
+import { MAPPINGS, bestMapping, mappingFor, mappingsOf, matches } from '../formats.ts';
 import { RecordReader } from '../mapping.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
@@ -31,6 +31,8 @@ export interface FeedFileOptions {
   readonly path: string;
   /** null = by its content. */
   readonly format: FormatName | null;
+  /** A mapping of the operator: every record is read by it. */
+  readonly mapping?: Mapping | null | undefined;
   /** null = the name of the format. */
   readonly source: string | null;
   /** The IANA time zone of times that name none. */
@@ -63,7 +65,7 @@ export class FeedFile {
     this.kind = kind;
     this.format = first.format;
     this.what = first.kind;
-    this.mappings = mappingsOf(first.format);
+    this.mappings = options.mapping ? [options.mapping] : mappingsOf(first.format);
   }
 
   /**
@@ -73,7 +75,9 @@ export class FeedFile {
   static async open(options: FeedFileOptions): Promise<FeedFile> {
     const head = await readHead(options.path);
     if (head.text.trim() === '') throw new ProgramError('EASGATE_FILE', 'the file is empty');
-    const kind = sniff(head.text, head.isWhole, options.format);
+    const { mapping = null } = options;
+    const kind = sniff(head.text, head.isWhole, options.format, mapping);
+    if (mapping !== null) return new FeedFile(options, kind, mapping);
     if (kind.container === 'table') return new FeedFile(options, kind, kind.mapping);
     return new FeedFile(options, kind, await formatOfObjects(options, kind));
   }
@@ -116,7 +120,7 @@ export class FeedFile {
 
   private mappingFor(row: Row): Mapping | null {
     if (this.kind.container === 'table') return this.kind.mapping;
-    return bestMapping(row, this.mappings) ?? matches(row, this.mappings)[0]?.mapping ?? null;
+    return this.options.mapping ?? mappingFor(row, this.mappings);
   }
 
   private rows(): AsyncGenerator<Row | Unread> {

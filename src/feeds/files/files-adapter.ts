@@ -5,6 +5,7 @@ import { fileTrouble } from '../../file-words.ts';
 import { FeedError } from '../contract.ts';
 import type { FeedAdapter, FeedPart } from '../contract.ts';
 import type { FormatName } from '../format-names.ts';
+import type { Mapping } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import type { DayOrder } from '../times.ts';
 import { FeedFile } from './feed-file.ts';
@@ -15,6 +16,8 @@ export interface FilesOptions {
   readonly source: string;
   /** null = by their content. */
   readonly format: FormatName | null;
+  /** A mapping of the operator, in place of those of the formats. */
+  readonly mapping?: Mapping | null | undefined;
   /** The IANA time zone of times that name none. */
   readonly zone: string;
   /** The order of day and month; null = by the values of each column. */
@@ -62,9 +65,9 @@ export class FilesAdapter implements FeedAdapter {
   }
 
   private async *linesOf(path: string): AsyncGenerator<FeedLine> {
-    const { source, format, zone, order } = this.options;
+    const { source, format, mapping, zone, order } = this.options;
     try {
-      const file = await FeedFile.open({ path, format, source, zone, order });
+      const file = await FeedFile.open({ path, format, mapping, source, zone, order });
       yield* file.lines();
       // What is missing would be removed.
       if (file.isCutOff)

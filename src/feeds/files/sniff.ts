@@ -20,15 +20,20 @@ export type FileKind =
   | { readonly container: 'json' | 'lines' | 'clixml' | 'xml' };
 
 /**
- * Recognizes a file.
+ * Recognizes a file. `mapping`: of the operator; then the names in the file need belong to no format.
  * @throws ProgramError EASGATE_IMPORT_FORMAT where the columns of a table belong to no format for certain, EASGATE_FILE for XML and HTML
  */
-export function sniff(head: string, isWhole: boolean, format: FormatName | null): FileKind {
+export function sniff(
+  head: string,
+  isWhole: boolean,
+  format: FormatName | null,
+  mapping: Mapping | null = null,
+): FileKind {
   const start = head.trimStart();
   if (start.startsWith('<')) return sniffMarkup(start);
   if (/^[[{\u001e]/.test(start)) return { container: isLines(head, isWhole, format) ? 'lines' : 'json' };
   if (format === 'ndjson') return { container: 'lines' };
-  return sniffTable(head, format);
+  return sniffTable(head, format, mapping);
 }
 
 function sniffMarkup(start: string): FileKind {
@@ -75,9 +80,8 @@ interface Header {
   readonly score: number;
 }
 
-function sniffTable(head: string, format: FormatName | null): FileKind {
-  const among =
-    format === null ? MAPPINGS.filter((mapping) => mapping.format !== 'ndjson') : mappingsOf(format);
+function sniffTable(head: string, format: FormatName | null, given: Mapping | null): FileKind {
+  const among = given === null ? tableMappings(format) : [given];
   // Excel: the first line may name the delimiter.
   const [, named] = /^\s*"?sep=(.)"?\r?\n/.exec(head) ?? [];
   const headers = (named === undefined ? DELIMITERS : [named]).flatMap((delimiter) =>
@@ -87,7 +91,7 @@ function sniffTable(head: string, format: FormatName | null): FileKind {
     (one, other) => other.score - one.score || other.columns.count - one.columns.count,
   );
   if (best === undefined) throw new ProgramError('EASGATE_FILE', 'the file has no rows');
-  const mapping = bestMapping(best.columns, among);
+  const mapping = given ?? bestMapping(best.columns, among);
   const nearest =
     matches(
       best.columns,
@@ -105,6 +109,10 @@ function sniffTable(head: string, format: FormatName | null): FileKind {
       nearest,
     );
   return { container: 'table', delimiter: best.delimiter, headerLine: best.line, mapping: taken };
+}
+
+function tableMappings(format: FormatName | null): readonly Mapping[] {
+  return format === null ? MAPPINGS.filter((mapping) => mapping.format !== 'ndjson') : mappingsOf(format);
 }
 
 function headersIn(head: string, delimiter: string, among: readonly Mapping[]): Header[] {

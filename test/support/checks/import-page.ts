@@ -90,6 +90,8 @@ const BASES: readonly Readonly<Record<string, unknown>>[] = [
 
 class ProbeRow implements Row {
   readonly line = 1;
+  readonly record = {};
+  readonly around = {};
   readonly asked = new Set<string>();
   private readonly values: Readonly<Record<string, unknown>>;
 

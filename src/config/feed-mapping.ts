@@ -1,0 +1,69 @@
+// Owns reading the mapping of a feed: its own expressions, and those of the file that it names.
+import { readFileSync } from 'node:fs';
+import { celMapping } from '../feeds/cel/cel-mapping.ts';
+import { mappingFileSchema } from '../feeds/cel/document.ts';
+import type { MappingDocument, MappingSection } from '../feeds/cel/document.ts';
+import type { Mapping } from '../feeds/mapping.ts';
+import { fileTrouble } from '../file-words.ts';
+import { didYouMean } from '../suggest.ts';
+import { ConfigError } from './problems.ts';
+import { readYaml } from './yaml-source.ts';
+import type { Place } from './yaml-source.ts';
+
+/** The mapping of a section; null = there is none. `name`: the field, for errors. @throws ConfigError */
+export function feedMapping(section: MappingSection | undefined, name: string): Mapping | null {
+  if (section === undefined) return null;
+  const { file, ...own } = section;
+  if (file === undefined) return celMapping(own);
+  const whole = { ...readMappingFile(file), ...defined(own) };
+  const parsed = mappingFileSchema.safeParse(whole);
+  if (parsed.success) return celMapping(parsed.data);
+  throw new ConfigError(
+    name,
+    parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim()),
+  );
+}
+
+/** The mapping of a file. @throws ConfigError with every problem and its place */
+export function mappingOfFile(path: string): Mapping {
+  return celMapping(readMappingFile(path));
+}
+
+function readMappingFile(path: string): MappingDocument {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(path, [`cannot be read: ${fileTrouble(error, path)}`]);
+  }
+  const { value, errors, source } = readYaml(text);
+  if (errors.length > 0)
+    throw new ConfigError(
+      path,
+      errors.map(({ message, place }) => at(place, message)),
+    );
+  const parsed = mappingFileSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(
+    path,
+    parsed.error.issues.flatMap((issue) => {
+      if (issue.code === 'unrecognized_keys')
+        return issue.keys.map((key) => {
+          const names = issue.path.length === 0 ? Object.keys(mappingFileSchema.shape) : ['type', 'value'];
+          const place = source.placeOf([...issue.path, key], { atKey: true });
+          return at(place, `there is no field ${key}${didYouMean(key, names)}`);
+        });
+      const offset: unknown = issue.code === 'custom' ? issue.params?.['offset'] : undefined;
+      const place = source.placeOf(issue.path, typeof offset === 'number' ? { offset } : {});
+      return [at(place, `${issue.path.join('.')} ${issue.message}`.trim())];
+    }),
+  );
+}
+
+function at(place: Place | null, text: string): string {
+  return place === null ? text : `line ${place.line}, column ${place.column}: ${text}`;
+}
+
+function defined<Values extends object>(values: Values): Values {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Values;
+}

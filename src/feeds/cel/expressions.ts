@@ -1,0 +1,230 @@
+// Owns the expressions of mappings: CEL over one record of a source, checked before its first use, with bounded cost. Pure.
+// Threat: an expression, or a record of a hostile source, that keeps the process busy. There is no function whose time is more than
+// linear in the record (`matches` is left out), loops cannot be nested, and a record is bounded (files/json.ts).
+import { Environment } from '@marcbachmann/cel-js';
+import { didYouMean } from '../../suggest.ts';
+import { fieldName, wordOf } from '../row.ts';
+import type { Row } from '../row.ts';
+import { textOf } from '../values.ts';
+import type { FieldKind } from './fields.ts';
+
+/** A compiled expression. */
+export interface MappingExpression {
+  readonly text: string;
+  /** Names of the record that it reads, as row.ts compares them. */
+  readonly names: readonly string[];
+  /** Its value for a record. @throws Error with a text for people where it cannot be evaluated */
+  readonly value: (row: Row) => unknown;
+}
+
+/** Why an expression cannot be used. */
+export interface ExpressionProblem {
+  readonly message: string;
+  /** Position in the expression, in characters. */
+  readonly offset: number;
+}
+
+const TIME = 'google.protobuf.Timestamp';
+
+/** Types that an expression of a field may have. `dyn` is a value of the record: it is read when it is there. */
+const TYPES: Readonly<Record<FieldKind, readonly string[]>> = {
+  text: ['string', 'int', 'uint', 'double', 'bool', 'dyn', 'null'],
+  texts: ['string', 'int', 'uint', 'double', 'list', 'dyn', 'null'],
+  flag: ['bool', 'string', 'dyn', 'null'],
+  time: ['string', 'int', 'double', TIME, 'dyn', 'null'],
+  condition: ['bool', 'dyn'],
+};
+
+const WANTED: Readonly<Record<FieldKind, string>> = {
+  text: 'a text',
+  texts: 'a text or a list of texts',
+  flag: 'true, false, or a word for it',
+  time: 'a time',
+  condition: 'true or false',
+};
+
+/** Allowed functions: each takes time linear in its input. */
+const FUNCTIONS: ReadonlySet<string> = new Set([
+  'has',
+  'dyn',
+  'size',
+  'startsWith',
+  'endsWith',
+  'contains',
+  'lowerAscii',
+  'upperAscii',
+  'trim',
+  'split',
+  'join',
+  'substring',
+  'exists',
+  'all',
+  'exists_one',
+  'filter',
+  'map',
+  'string',
+  'int',
+  'double',
+  'bool',
+  'timestamp',
+  'duration',
+  'pick',
+  'word',
+]);
+const LOOPS: ReadonlySet<string> = new Set(['exists', 'all', 'exists_one', 'filter', 'map']);
+const VARIABLES = ['record', 'around'];
+
+/** The record of the current evaluation: the library passes no context to functions. Evaluation is synchronous and never nested. */
+let current: Row | null = null;
+
+/** The first of the names that has a value in the record; null = none. Names compare as those of a table's columns. */
+function pick(names: readonly string[]): unknown {
+  for (const name of names) {
+    const value = current?.get(fieldName(name));
+    if (value === undefined || value === null) continue;
+    if (typeof value === 'object' || textOf(value) !== null) return value;
+  }
+  return null;
+}
+
+const environment = new Environment({
+  limits: { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
+})
+  .registerVariable('record', 'map<string, dyn>')
+  .registerVariable('around', 'map<string, dyn>')
+  .registerFunction('pick(string): dyn', (name: string) => pick([name]))
+  .registerFunction('pick(list<string>): dyn', pick)
+  .registerFunction('word(dyn): string', (value: unknown) => wordOf(textOf(value) ?? ''));
+
+/** Longest expression, in characters. */
+export const MAX_EXPRESSION = 2_000;
+
+/** Compiles the expression of a field; returns the problem where it cannot be used. */
+export function compileExpression(text: string, kind: FieldKind): MappingExpression | ExpressionProblem {
+  if (text.length > MAX_EXPRESSION)
+    return { message: `is longer than ${MAX_EXPRESSION} characters`, offset: 0 };
+  let parsed: ReturnType<typeof environment.parse>;
+  try {
+    parsed = environment.parse(text);
+  } catch (error) {
+    return problemOf(error);
+  }
+  const uses = usesOf(parsed.ast);
+  if ('message' in uses) return uses;
+  const checked = parsed.check();
+  if (!checked.valid) return problemOf(checked.error);
+  const type = checked.type ?? '';
+  if (!TYPES[kind].includes(type.replace(/<.*$/, '')))
+    return {
+      message: `returns ${type === '' ? 'nothing' : type}, and should return ${WANTED[kind]}`,
+      offset: 0,
+    };
+  return {
+    text,
+    names: [...uses.names],
+    value: (row) => {
+      current = row;
+      try {
+        return parsed({ record: row.record, around: row.around }) as unknown;
+      } catch (error) {
+        throw new Error(reasonOf(error), { cause: error });
+      } finally {
+        current = null;
+      }
+    },
+  };
+}
+
+interface LibraryError {
+  readonly summary?: string;
+  readonly message?: string;
+  readonly range?: { readonly start: number };
+}
+
+function problemOf(error: unknown): ExpressionProblem {
+  const { summary, message, range } = error as LibraryError;
+  const text = (summary ?? message ?? 'cannot be understood').split('\n')[0] ?? '';
+  return { message: `${text}${hintFor(text)}`, offset: range?.start ?? 0 };
+}
+
+function hintFor(text: string): string {
+  const [, variable] = /^Unknown variable: (\S+)/.exec(text) ?? [];
+  if (variable !== undefined) {
+    const meant = didYouMean(variable, VARIABLES);
+    return meant === '' ? `; the values of the record are in record: record.${variable}` : meant;
+  }
+  return text.startsWith('Ternary branches') ? '; write both as dyn(…)' : '';
+}
+
+/** Why an expression has no value for a record. The library's message quotes types, never values. */
+function reasonOf(error: unknown): string {
+  const { summary, message } = error as LibraryError;
+  const text = (summary ?? message ?? '').split('\n')[0] ?? '';
+  const [, key] = /^No such key: (.*)$/.exec(text) ?? [];
+  return key === undefined ? text : `there is no ${key}; pick("${key}") is null then`;
+}
+
+/** The relevant part of the library's syntax tree. */
+interface Node {
+  readonly op: string;
+  readonly args: unknown;
+  readonly start?: number;
+}
+
+interface Uses {
+  readonly names: ReadonlySet<string>;
+}
+
+/** The names of the record that an expression reads; a problem where it calls a function that there is not. */
+function usesOf(ast: unknown): Uses | ExpressionProblem {
+  const names = new Set<string>();
+  let problem: ExpressionProblem | null = null;
+  const visit = (value: unknown, loops: number): void => {
+    if (Array.isArray(value)) {
+      for (const one of value) visit(one, loops);
+      return;
+    }
+    if (!isNode(value)) return;
+    const args = Array.isArray(value.args) ? (value.args as unknown[]) : [value.args];
+    const path = pathOf(value);
+    if (path !== null) names.add(fieldName(path));
+    let inside = loops;
+    if (value.op === 'call' || value.op === 'rcall') {
+      const called = String(args[0]);
+      if (!FUNCTIONS.has(called)) {
+        const hint =
+          called === 'matches' ? '; use contains(), startsWith() or word()' : didYouMean(called, FUNCTIONS);
+        problem ??= { message: `there is no function ${called}()${hint}`, offset: value.start ?? 0 };
+      }
+      if (called === 'pick') for (const name of literals(args[1])) names.add(fieldName(name));
+      if (LOOPS.has(called)) inside++;
+      if (inside > 1) problem ??= { message: 'loops cannot be nested', offset: value.start ?? 0 };
+    }
+    for (const one of args) visit(one, inside);
+  };
+  visit(ast, 0);
+  return problem ?? { names };
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'op' in value;
+}
+
+/** `general.serial` of `record.general["serial"]`; null = it is no value of the record. */
+function pathOf(node: Node): string | null {
+  if ((node.op !== '.' && node.op !== '[]') || !Array.isArray(node.args)) return null;
+  const [from, step] = node.args as unknown[];
+  const name = isNode(step) && step.op === 'value' ? step.args : step;
+  if (!isNode(from) || typeof name !== 'string') return null;
+  if (from.op === 'id') return from.args === 'record' ? name : null;
+  const before = pathOf(from);
+  return before === null ? null : `${before}.${name}`;
+}
+
+/** The texts in the arguments of a call. */
+function literals(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(literals);
+  if (!isNode(value)) return [];
+  if (value.op === 'value') return typeof value.args === 'string' ? [value.args] : [];
+  return value.op === 'list' ? literals(value.args) : [];
+}
