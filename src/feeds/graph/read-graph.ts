@@ -6,8 +6,9 @@ import { readCursor, settingsDigest } from './graph-cursor.ts';
 import type { GraphCursor } from './graph-cursor.ts';
 import { group, users } from './people.ts';
 import { PolicyStates } from './policy-states.ts';
-import { GraphRequests, SYSTEM_CLOCK } from './requests.ts';
-import type { Clock } from './requests.ts';
+import { SYSTEM_CLOCK } from '../waiting.ts';
+import type { Clock } from '../waiting.ts';
+import { GraphRequests } from './requests.ts';
 import type { GraphSettings } from './settings.ts';
 
 /**

@@ -1,32 +1,15 @@
 // Owns requests to Graph: token, throttling, errors, and lists page by page. The token goes to Graph's own address only.
 // undici's retry handler is not used: it has no jitter, no new token after 401, and does not retry a body that ends early.
 import { readFileSync } from 'node:fs';
-import { setTimeout as later } from 'node:timers/promises';
 import { Agent, fetch, request } from 'undici';
 import { z } from 'zod';
 import { FeedError } from '../contract.ts';
 import { plain } from '../../plain-text.ts';
+import { PASSING, pauseAfter, retryAfterOf } from '../waiting.ts';
+import type { Clock } from '../waiting.ts';
 import { GraphSignIn } from './sign-in.ts';
 import { CLOUDS } from './settings.ts';
 import type { GraphSettings } from './settings.ts';
-
-/** What tests replace. */
-export interface Clock {
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** Waits; rejects when the signal aborts. */
-  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** From 0 to 1. */
-  readonly random: () => number;
-}
-
-export const SYSTEM_CLOCK: Clock = {
-  now: () => Date.now(),
-  wait: async (ms, signal) => {
-    await later(ms, undefined, { signal });
-  },
-  random: () => Math.random(),
-};
 
 const pageSchema = z.object({
   value: z.array(z.record(z.string(), z.unknown())),
@@ -45,10 +28,6 @@ export interface Page {
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 60_000;
-/** Answers that may pass: throttling and errors of the server. */
-const PASSING = new Set([408, 429, 500, 502, 503, 504, 509]);
 
 /** A connection to Graph for one run. */
 export class GraphRequests {
@@ -166,16 +145,10 @@ export class GraphRequests {
       }
       const error = failure(url, answer);
       if (answer.status !== null && !PASSING.has(answer.status)) throw error;
-      const pause = answer.retryAfterMs ?? this.backOff(attempt);
+      const pause = answer.retryAfterMs ?? pauseAfter(attempt, this.clock);
       if (attempt >= tries || pause > maxWaitSeconds * 1_000) throw error;
       await this.clock.wait(pause, this.signal);
     }
-  }
-
-  /** Exponential, with jitter: many gateways must not come back at the same moment. */
-  private backOff(attempt: number): number {
-    const most = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
-    return most / 2 + (most / 2) * this.clock.random();
   }
 
   private async attempt(url: URL, headers: Readonly<Record<string, string>>): Promise<Answer> {
@@ -190,21 +163,13 @@ export class GraphRequests {
       const text = await answer.body.text();
       const status = answer.statusCode;
       if (status === 200) return { status, body: JSON.parse(text), retryAfterMs: null, reason: '' };
-      const retryAfterMs = this.retryAfter(answer.headers['retry-after']);
+      const retryAfterMs = retryAfterOf(answer.headers['retry-after'], this.clock);
       return { status, body: null, retryAfterMs, reason: graphCode(text) };
     } catch (error) {
       this.signal.throwIfAborted();
       if (error instanceof FeedError && error.code === 'EASGATE_FEED_CREDENTIALS') throw error;
       return { status: null, body: null, retryAfterMs: null, reason: reasonOf(error) };
     }
-  }
-
-  /** Seconds or a date (RFC 9110 10.2.3); null = none. */
-  private retryAfter(header: string | string[] | undefined): number | null {
-    if (typeof header !== 'string') return null;
-    if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
-    const date = Date.parse(header);
-    return Number.isNaN(date) ? null : Math.max(date - this.clock.now(), 0);
   }
 
   private deadline(): AbortSignal {

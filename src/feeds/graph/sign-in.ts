@@ -1,60 +1,38 @@
 // Owns the access token for Graph: client credentials by secret or certificate, kept until shortly before it ends.
 import { X509Certificate, createHash, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import {
-  ClientError,
-  ClientSecretPost,
-  Configuration,
-  PrivateKeyJwt,
-  ResponseBodyError,
-  clientCredentialsGrant,
-  customFetch,
-  modifyAssertion,
-} from 'openid-client';
+import { ClientSecretPost, Configuration, PrivateKeyJwt, customFetch, modifyAssertion } from 'openid-client';
 import type { ClientAuth, CustomFetch } from 'openid-client';
+import { ClientCredentials } from '../client-credentials.ts';
 import { FeedError } from '../contract.ts';
 import { CLOUDS } from './settings.ts';
 import type { GraphSettings } from './settings.ts';
 
-/** A token is renewed so long before its end, in milliseconds. */
-const EARLY_MS = 300_000;
-const DEFAULT_LIFE_SECONDS = 3_599;
-
 /** The sign-in of one app registration. */
 export class GraphSignIn {
   private readonly settings: GraphSettings;
-  private readonly scope: string;
   private readonly fetch: CustomFetch;
-  private readonly now: () => number;
-  private configuration: Configuration | null = null;
-  private token = '';
-  private end = 0;
+  private readonly credentials: ClientCredentials;
 
   constructor(settings: GraphSettings, fetch: CustomFetch, now: () => number) {
     this.settings = settings;
-    this.scope = `${CLOUDS[settings.cloud].graph}/.default`;
     this.fetch = fetch;
-    this.now = now;
+    this.credentials = new ClientCredentials({
+      configure: () => this.configure(),
+      parameters: { scope: `${CLOUDS[settings.cloud].graph}/.default` },
+      hint: 'tenant, clientId and the secret or certificate, which may have expired',
+      now,
+    });
   }
 
   /** Forgets the token: the server refuses it. */
   forget(): void {
-    this.end = 0;
+    this.credentials.forget();
   }
 
   /** A valid token. @throws FeedError */
-  async accessToken(): Promise<string> {
-    if (this.now() < this.end - EARLY_MS) return this.token;
-    this.configuration ??= await this.configure();
-    try {
-      const answer = await clientCredentialsGrant(this.configuration, { scope: this.scope });
-      this.token = answer.access_token;
-      this.end = this.now() + Math.max(answer.expires_in ?? DEFAULT_LIFE_SECONDS, 0) * 1_000;
-      // A life shorter than the margin still serves the requests of the moment.
-      return this.token;
-    } catch (error) {
-      throw signInError(error);
-    }
+  accessToken(): Promise<string> {
+    return this.credentials.accessToken();
   }
 
   private async configure(): Promise<Configuration> {
@@ -95,20 +73,4 @@ async function clientAuth(settings: GraphSettings, audience: string): Promise<Cl
       `the certificate or its key cannot be read: ${files.certificate}, ${files.key} (PEM, RSA, not encrypted)`,
     );
   }
-}
-
-/** An error without the request: it holds the secret. */
-function signInError(error: unknown): FeedError {
-  if (error instanceof FeedError) return error;
-  if (error instanceof ResponseBodyError) {
-    // AADSTS codes tell the cause; the description names ids only, but it is long.
-    const [code] = /AADSTS\d{3,9}/.exec(error.error_description ?? '') ?? [];
-    const passing = error.status >= 500 || error.status === 429;
-    return new FeedError(
-      passing ? 'EASGATE_FEED_SOURCE' : 'EASGATE_FEED_CREDENTIALS',
-      `the sign-in was refused: ${[error.error, code].filter((text) => text !== undefined).join(', ')}; check tenant, clientId and the secret or certificate, which may have expired`,
-    );
-  }
-  const what = error instanceof ClientError ? (error.code ?? 'answer not understood') : 'no answer';
-  return new FeedError('EASGATE_FEED_SOURCE', `the sign-in failed: ${what.slice(0, 100)}`);
 }

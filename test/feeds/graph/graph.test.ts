@@ -9,7 +9,7 @@ import 'reflect-metadata';
 import { X509CertificateGenerator, cryptoProvider } from '@peculiar/x509';
 import type { FeedAdapter, FeedPart, GoneRecord } from '../../../src/feeds/contract.ts';
 import { graphFeed } from '../../../src/feeds/graph/read-graph.ts';
-import type { Clock } from '../../../src/feeds/graph/requests.ts';
+import type { Clock } from '../../../src/feeds/waiting.ts';
 import { ONE_SIGN_IN, graphFields, hasOneSignIn } from '../../../src/feeds/graph/settings.ts';
 import type { DeviceLine, FeedLine, GroupLine, UserLine } from '../../../src/feeds/record.ts';
 import { SERVER_CERTIFICATE } from '../../fixtures/tls.ts';
