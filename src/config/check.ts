@@ -1,5 +1,6 @@
 // Owns the whole check of a configuration: text, schema, rules between fields, files, secrets and certificates, all at once.
 import type { Config } from './schema.ts';
+import type { Secret } from './schema/fields.ts';
 import { certificateRemarks } from './certificate-checks.ts';
 import { crossChecks } from './cross-checks.ts';
 import { gatewaySettings } from './gateway-settings.ts';
@@ -108,8 +109,8 @@ function checkFiles(config: Config, findings: Findings): void {
     if ('mapping' in feed)
       findings.attempt(`${place}.mapping`, () => feedMapping(feed.mapping, `${place}.mapping`));
     if (feed.kind === 'files') return;
-    const secret = feed.kind === 'ldap' ? feed.password : feed.clientSecret;
-    if (secret !== undefined) findings.attempt(place, () => readSecret(secret, place));
+    for (const [field, secret] of secretsOf(feed))
+      findings.attempt(`${place}.${field}`, () => readSecret(secret, `${place}.${field}`));
     const certificate = feed.kind === 'graph' ? feed.certificate : undefined;
     for (const file of [feed.ca, certificate?.certificate, certificate?.key])
       if (file !== undefined) findings.attempt(place, () => readPem(file, place));
@@ -118,6 +119,23 @@ function checkFiles(config: Config, findings: Findings): void {
     const place = `sample.users.${index}.password`;
     findings.attempt(place, () => readSecret(password, place));
   });
+}
+
+/** The secrets of a feed, with their fields. */
+function secretsOf(feed: Config['feeds'][number]): [field: string, secret: Secret][] {
+  if (feed.kind === 'ldap') return [['password', feed.password]];
+  if (feed.kind === 'graph')
+    return feed.clientSecret === undefined ? [] : [['clientSecret', feed.clientSecret]];
+  if (feed.kind !== 'http') return [];
+  const { auth, headers } = feed;
+  const found = Object.entries(headers).map(([name, secret]): [string, Secret] => [
+    `headers.${name}`,
+    secret,
+  ]);
+  if (auth?.type === 'bearer') found.push(['auth.token', auth.token]);
+  if (auth?.type === 'basic') found.push(['auth.password', auth.password]);
+  if (auth?.type === 'oauth') found.push(['auth.clientSecret', auth.clientSecret]);
+  return found;
 }
 
 /** Collects problems, each once. */

@@ -68,6 +68,16 @@ function feedPaths(feed: FeedSettings, folder: string): FeedSettings {
   const at: ResolvePath = (path) => absolute(path, folder);
   if (feed.kind === 'files') return { ...feed, ...mappingPath(feed, at), path: at(feed.path) };
   const ca = feed.ca === undefined ? {} : { ca: at(feed.ca) };
+  if (feed.kind === 'http')
+    return {
+      ...feed,
+      ...ca,
+      ...mappingPath(feed, at),
+      headers: Object.fromEntries(
+        Object.entries(feed.headers).map(([name, value]) => [name, secretPath(value, folder)]),
+      ),
+      ...(feed.auth !== undefined && { auth: signInPaths(feed.auth, folder) }),
+    };
   if (feed.kind === 'ldap') return { ...feed, ...ca, password: secretPath(feed.password, folder) };
   const { clientSecret, certificate } = feed;
   return {
@@ -78,6 +88,14 @@ function feedPaths(feed: FeedSettings, folder: string): FeedSettings {
       certificate: { certificate: at(certificate.certificate), key: at(certificate.key) },
     }),
   };
+}
+
+type SignIn = NonNullable<Extract<FeedSettings, { kind: 'http' }>['auth']>;
+
+function signInPaths(auth: SignIn, folder: string): SignIn {
+  if (auth.type === 'bearer') return { ...auth, token: secretPath(auth.token, folder) };
+  if (auth.type === 'basic') return { ...auth, password: secretPath(auth.password, folder) };
+  return { ...auth, clientSecret: secretPath(auth.clientSecret, folder) };
 }
 
 /** The file that a mapping names. */

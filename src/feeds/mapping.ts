@@ -35,6 +35,8 @@ export interface Mapping {
   readonly typical: readonly string[];
   /** Names whose values are times. */
   readonly times: readonly string[];
+  /** Of a mapping of the operator: another text where it reads records otherwise. */
+  readonly version?: string;
   map(reader: RecordReader): FeedLine[];
 }
 

@@ -231,8 +231,25 @@ messages: { templatesDir: gone }
 `;
     const problems = lines(`${REAL}\n${feed}`).filter((line) => line.includes('feeds.0'));
     expect(problems).toEqual([
-      expect.stringMatching(/^error .*missing.*/),
       expect.stringMatching(/^error .*missing\.pem.*/),
+      expect.stringMatching(/^error .*feeds\.0\.password.*missing.*/),
+    ]);
+  });
+
+  it('finds secrets and mappings of an API that cannot be read', () => {
+    const feed = `feeds:
+  - name: mdm
+    kind: http
+    url: https://mdm.example.com/devices
+    auth: { type: bearer, token: { file: missing-token } }
+    headers: { X-Tenant: { file: missing-tenant } }
+    mapping: { file: missing.yaml }
+`;
+    const problems = lines(`${REAL}\n${feed}`).filter((line) => line.includes('feeds.0'));
+    expect(problems).toEqual([
+      expect.stringContaining('missing-token'),
+      expect.stringContaining('missing-tenant'),
+      expect.stringContaining('missing.yaml'),
     ]);
   });
 

@@ -10,6 +10,9 @@ import type { FeedAdapter } from '../../feeds/contract.ts';
 import { FilesAdapter } from '../../feeds/files/files-adapter.ts';
 import type { FilesOptions } from '../../feeds/files/files-adapter.ts';
 import { graphFeed } from '../../feeds/graph/read-graph.ts';
+import { httpFeed } from '../../feeds/json-api/read-http.ts';
+import type { HttpReading } from '../../feeds/json-api/read-http.ts';
+import type { HttpSettings } from '../../feeds/json-api/settings.ts';
 import { ldapFeed } from '../../feeds/ldap/read-ldap.ts';
 import { FeedStates } from './feed-state.ts';
 import type { Feed } from './run-feed.ts';
@@ -55,6 +58,7 @@ function adapterOf(settings: FeedSettings): FeedAdapter {
       ...settings,
       password: readSecret(settings.password, `feeds: ${name}: password`),
     });
+  if (settings.kind === 'http') return httpFeed(httpReading(settings));
   const { clientSecret, ...others } = settings;
   return graphFeed(name, {
     ...others,
@@ -64,12 +68,45 @@ function adapterOf(settings: FeedSettings): FeedAdapter {
   });
 }
 
+function httpReading(settings: Extract<FeedSettings, { kind: 'http' }>): HttpReading {
+  const { name: source, mapping, headers, auth, ...others } = settings;
+  const place = `feeds: ${source}`;
+  return {
+    source,
+    mapping: feedMapping(mapping, `${place}: mapping`),
+    settings: {
+      ...others,
+      headers: Object.fromEntries(
+        Object.entries(headers).map(([name, value]) => [name, readSecret(value, `${place}: headers`)]),
+      ),
+      auth: auth === undefined ? undefined : signInOf(auth, place),
+    },
+  };
+}
+
+type SignIn = Extract<FeedSettings, { kind: 'http' }>['auth'];
+
+function signInOf(auth: NonNullable<SignIn>, place: string): HttpSettings['auth'] {
+  if (auth.type === 'bearer') return { ...auth, token: readSecret(auth.token, `${place}: auth.token`) };
+  if (auth.type === 'basic')
+    return { ...auth, password: readSecret(auth.password, `${place}: auth.password`) };
+  return { ...auth, clientSecret: readSecret(auth.clientSecret, `${place}: auth.clientSecret`) };
+}
+
 /** How the files of a feed are read. */
 type Reading = Omit<FilesOptions, 'path'>;
 
 function readingOf(settings: FeedSettings): Reading {
   const { name: source } = settings;
   // What another kind of source was saved as.
+  if (settings.kind === 'http')
+    return {
+      source,
+      format: settings.format ?? null,
+      mapping: feedMapping(settings.mapping, `feeds: ${source}: mapping`),
+      zone: 'UTC',
+      order: null,
+    };
   if (settings.kind !== 'files') return { source, format: null, zone: 'UTC', order: null };
   const { format, mapping, timeZone: zone, dates } = settings;
   return {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { mappingSection } from '../../feeds/cel/document.ts';
 import { FORMATS } from '../../feeds/format-names.ts';
 import { graphFields, hasOneSignIn, ONE_SIGN_IN } from '../../feeds/graph/settings.ts';
+import { httpFields } from '../../feeds/json-api/settings.ts';
 import { ldapFields } from '../../feeds/ldap/settings.ts';
 import { isTimeZone } from '../../feeds/times.ts';
 import { count, secret } from './fields.ts';
@@ -73,9 +74,21 @@ const ldap = z.strictObject({
   ...ldapFields(secret),
 });
 
+const http = z
+  .strictObject({
+    ...feedFields,
+    kind: z.literal('http').describe('a JSON API that is polled'),
+    ...httpFields(secret),
+    mapping: mappingSection.optional(),
+  })
+  .refine(({ format, mapping }) => (format === undefined) !== (mapping === undefined), {
+    error: 'must be there, or else format: one of both says what the records are',
+    path: ['mapping'],
+  });
+
 /** `feeds:` of the configuration file. */
 export const feedsSection = z
-  .array(z.discriminatedUnion('kind', [files, graph, ldap]))
+  .array(z.discriminatedUnion('kind', [files, graph, ldap, http]))
   .max(50)
   .superRefine((feeds, context) => {
     for (const [index, { name }] of feeds.entries())

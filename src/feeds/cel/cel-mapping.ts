@@ -25,6 +25,7 @@ export function celMapping(document: MappingDocument): Mapping {
     sure: [],
     typical: compiled.names,
     times: compiled.timeNames,
+    version: JSON.stringify(document),
     map: (reader) => compiled.map(reader),
   };
 }
