@@ -4,14 +4,12 @@ import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
 import { fileTrouble } from '../file-words.ts';
 import { healthEndpoint } from '../config/health.ts';
-import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { workerCount } from '../config/worker-count.ts';
 import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.ts';
 import type { ServedPolicy } from '../config/served-policy.ts';
-import { storeOptions } from '../config/store-settings.ts';
 import { ControlProcess } from '../supervisor/control-process.ts';
 import { FileWatch } from '../supervisor/file-watch.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
@@ -25,14 +23,11 @@ import type { ProcessIdentity } from '../supervisor/process-identity.ts';
 import type { OnEvent } from '../supervisor/slot.ts';
 import { startSupervisor } from '../supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../supervisor/supervisor.ts';
-import { openStore } from '../directory/open-store.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
-import { seedDirectory } from '../sample/seed.ts';
-import { startSampleServer } from '../sample/server.ts';
-import type { SampleServer } from '../sample/server.ts';
 import { announcement } from './announcement.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
+import { SampleWorld } from './sample-world.ts';
 import { readVersion } from '../program-version.ts';
 
 /** Runs the gateway with a configuration file; resolves once it serves. Rejects when it cannot start. */
@@ -48,7 +43,7 @@ class Primary {
   private readonly loaded: UsableConfig;
   private config: Config;
   private readonly log: ProcessLog;
-  private sample: SampleServer | null = null;
+  private sample: SampleWorld | null = null;
   private supervisor: Supervisor | null = null;
   private readonly certificates: CertificateKeeper;
   private policyWatch: FileWatch | null = null;
@@ -118,7 +113,7 @@ class Primary {
     this.warn(this.loaded);
     const orphans = await killStopped(this.writePid(config.workers.pidFile), this.onEvent);
     this.health = (await this.openHealth(config)) ?? null;
-    this.sample = await startSample(config);
+    this.sample = await SampleWorld.start(config);
     const plan = this.plan(config, source);
     this.supervisor = await startBeside(orphans, this.onEvent, () =>
       startSupervisor({
@@ -135,6 +130,7 @@ class Primary {
     );
     if (this.rotated) this.supervisor.reopenLogs();
     this.phase = 'serving';
+    this.sample?.startPhones(this.supervisor.port);
     this.useControl(config, source);
     await this.openStatus(config);
     this.certificates.follow(this.config);
@@ -149,7 +145,7 @@ class Primary {
 
   private announce(): void {
     const { config, path } = this;
-    const sampleUrl = this.sample?.url ?? null;
+    const sampleUrl = this.sample?.server.url ?? null;
     const facts = { path, port: this.supervisor?.port ?? 0, workers: workerCount(config), sampleUrl };
     process.stdout.write(announcement(config, facts));
   }
@@ -189,7 +185,7 @@ class Primary {
       source,
       policy: policy.source,
       count: workerCount(config),
-      sampleUrl: this.sample?.url ?? null,
+      sampleUrl: this.sample?.server.url ?? null,
     };
   }
 
@@ -201,7 +197,7 @@ class Primary {
     try {
       const loaded = loadUsable(this.path);
       const { config, source } = loaded;
-      this.sample ??= await startSample(config);
+      this.sample ??= await SampleWorld.start(config);
       // Another gateway may run with the new file.
       this.writePid(config.workers.pidFile);
       await this.replaceWorkers(config, source).catch((error: unknown) => {
@@ -385,6 +381,8 @@ class Primary {
     await this.reloading;
     this.certificates.close();
     this.policyWatch?.close();
+    // Their polls would keep the drain waiting.
+    await this.sample?.stopPhones();
     await Promise.all([this.control.stop(), this.supervisor?.stop()]);
     removePidFile(this.config.workers.pidFile);
     this.supervisor = null;
@@ -400,21 +398,4 @@ class Primary {
 function causeOf(error: unknown): { readonly cause: string; readonly problems?: readonly string[] } {
   if (!(error instanceof ConfigError)) return { cause: String(error) };
   return { cause: 'the configuration cannot be used', problems: error.problems };
-}
-
-/** The built-in mail server with its devices in the directory; null when the configuration names a real one. */
-async function startSample(config: Config): Promise<SampleServer | null> {
-  const { url, servers } = config.upstream;
-  if (servers.length > 0 ? servers.every((server) => server.url !== 'sample') : url !== 'sample') return null;
-  const users = config.sample.users.map(({ name, password }) => ({
-    name,
-    password: readSecret(password, `sample.users ${name}`),
-  }));
-  const store = await openStore(storeOptions(config));
-  try {
-    await seedDirectory(store, config.sample.devices);
-  } finally {
-    await store.close();
-  }
-  return startSampleServer({ users, address: '127.0.0.1', port: 0 });
 }

@@ -37,6 +37,7 @@ export function withPaths(config: Config, folder: string): Config {
     },
     sample: {
       ...sample,
+      ...(sample.policy !== undefined && { policy: at(sample.policy) }),
       users: sample.users.map((user) => ({ ...user, password: secretPath(user.password, folder) })),
     },
   };

@@ -1,9 +1,19 @@
-// Owns writing the sample devices of the configuration into the directory, once.
+// Owns writing the sample users and devices of the configuration into the directory, once.
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { isUserError, userKey } from '../identity/user.ts';
+
+/** Writes the groups of users that the directory does not know; later changes are kept. */
+export async function seedUsers(store: DirectoryStore, users: Config['sample']['users']): Promise<void> {
+  for (const { name, groups } of users) {
+    const key = keyOf(name);
+    if (groups === undefined || (await store.getUser(key))?.record) continue;
+    const now = Date.now();
+    await store.putUsers([{ key, source: 'sample', observedAt: now, version: now, groups, enabled: true }]);
+  }
+}
 
 /** Writes devices that the directory does not know; later changes are kept. */
 export async function seedDirectory(
@@ -30,6 +40,6 @@ export async function seedDirectory(
 
 function keyOf(user: string): UserKey {
   const key = userKey(user);
-  if (isUserError(key)) throw new Error(`sample.devices: ${user} is no user name`);
+  if (isUserError(key)) throw new Error(`sample: ${user} is no user name`);
   return key;
 }

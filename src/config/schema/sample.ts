@@ -9,6 +9,7 @@ export const sampleSection = z.strictObject({
       z.strictObject({
         name: z.string().min(1).describe('login name'),
         password: secret.describe('password for Basic authentication'),
+        groups: z.array(z.string().min(1)).optional().describe('groups of the user in the directory'),
       }),
     )
     .default([])
@@ -30,4 +31,23 @@ export const sampleSection = z.strictObject({
     )
     .default([])
     .describe('devices written to the directory at start when upstream.url is "sample"'),
+  phones: z
+    .array(
+      z.strictObject({
+        user: z.string().min(1).describe('one of sample.users'),
+        device: z
+          .string()
+          .regex(/^[A-Za-z0-9]{1,32}$/, 'must be 1 to 32 letters and digits')
+          .describe('device id'),
+        app: z.enum(['ios', 'android', 'outlook']).default('ios').describe('the mail app'),
+      }),
+    )
+    .max(200)
+    .default([])
+    .describe('phones that fetch mail through the gateway while upstream.url is "sample"'),
+  policy: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('policy document that is published in the directory at start where there is none yet'),
 });

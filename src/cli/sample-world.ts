@@ -1,0 +1,96 @@
+// Owns what `easgate serve` starts where the configuration names the sample mail server: that server, its users, devices and policy in
+// the directory, and its phones.
+import { addVersion, readPolicies } from '../app/policy-versions.ts';
+import { readSecret } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { readDocument } from '../config/stored-policy.ts';
+import { storeOptions } from '../config/store-settings.ts';
+import { openStore } from '../directory/open-store.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { ProgramError } from '../errors.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
+import { SamplePhones } from '../sample/sample-phones.ts';
+import { seedDirectory, seedUsers } from '../sample/seed.ts';
+import { startSampleServer } from '../sample/server.ts';
+import type { SampleServer } from '../sample/server.ts';
+import { withAudit } from './context.ts';
+
+/** The running sample. */
+export class SampleWorld {
+  readonly server: SampleServer;
+  private readonly config: Config;
+  private phones: SamplePhones | null = null;
+
+  private constructor(server: SampleServer, config: Config) {
+    this.server = server;
+    this.config = config;
+  }
+
+  /** Null = the configuration names a real mail server. */
+  static async start(config: Config): Promise<SampleWorld | null> {
+    const { url, servers } = config.upstream;
+    const isSample =
+      servers.length > 0 ? servers.some((server) => server.url === 'sample') : url === 'sample';
+    if (!isSample) return null;
+    const users = config.sample.users.map(({ name, password }) => ({
+      name,
+      password: readSecret(password, `sample.users ${name}`),
+    }));
+    const store = await openStore(storeOptions(config));
+    try {
+      await seedUsers(store, config.sample.users);
+      await seedDirectory(store, config.sample.devices);
+      if (config.sample.policy !== undefined && config.policy.file === undefined)
+        await withAudit(config, (audit) => seedPolicy(store, config.sample.policy ?? '', audit));
+    } finally {
+      await store.close();
+    }
+    return new SampleWorld(await startSampleServer({ users, address: '127.0.0.1', port: 0 }), config);
+  }
+
+  /** Starts the phones, which use the gateway at a port of this host. */
+  startPhones(port: number): void {
+    const { listen, sample } = this.config;
+    if (sample.phones.length === 0 || listen.tls !== undefined || this.phones !== null) return;
+    const passwords = new Map(
+      sample.users.map(({ name, password }) => [name, readSecret(password, `sample.users ${name}`)]),
+    );
+    const phones = sample.phones.map(({ user, device, app }) => ({
+      user,
+      app,
+      deviceId: device,
+      password: passwords.get(user) ?? '',
+    }));
+    const host = listen.address === '0.0.0.0' || listen.address === '::' ? '127.0.0.1' : listen.address;
+    this.phones = new SamplePhones(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, phones);
+  }
+
+  async stopPhones(): Promise<void> {
+    await this.phones?.close();
+    this.phones = null;
+  }
+
+  async close(): Promise<void> {
+    await this.stopPhones();
+    await this.server.close();
+  }
+}
+
+/** Publishes a document where the directory has no version yet. */
+async function seedPolicy(store: DirectoryStore, path: string, audit: AuditSink): Promise<void> {
+  const known = await readPolicies(store);
+  if (known.state.latest > 0) return;
+  const { texts, loaded } = readDocument(path);
+  if (loaded.policy === null)
+    throw new ProgramError(
+      'EASGATE_POLICY',
+      `sample.policy: ${path} has errors: easgate policy check ${path}`,
+    );
+  await addVersion(
+    store,
+    known,
+    { texts, name: loaded.policy.name, comment: 'sample data', place: 'live' },
+    { by: 'sample', via: 'sample', at: Date.now() },
+    audit,
+  );
+}
