@@ -408,6 +408,10 @@ export const API_ERRORS = {
     'it was changed since it was read (If-Match): read it again, then decide again',
   ),
   EASGATE_API_KEY_REUSED: api(422, 'the Idempotency-Key was used for another request'),
+  EASGATE_API_ANSWER_GONE: api(
+    409,
+    'the request with this Idempotency-Key was carried out, but its answer is not kept: it has a secret, or is very long',
+  ),
   EASGATE_API_KEY_BUSY: api(409, 'the request with this Idempotency-Key is still under way'),
   EASGATE_API_TOO_MANY: api(
     429,

@@ -3,8 +3,8 @@ import type { FastifyError } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { ConfigError } from '../config/problems.ts';
 import { PolicyError } from '../config/served-policy.ts';
-import { API_ERRORS, ERRORS, PROGRAM_ERRORS, ProgramError } from '../errors.ts';
-import type { ApiErrorCode } from '../errors.ts';
+import { API_ERRORS, ERRORS, PROGRAM_ERRORS } from '../errors.ts';
+import type { ApiErrorCode, ProgramErrorCode } from '../errors.ts';
 
 /** A refusal by the API itself. */
 export class ApiError extends Error {
@@ -56,7 +56,7 @@ const STATUSES: Readonly<Record<string, number>> = {
 };
 
 /** Codes of Fastify's own refusals. */
-const OF_FASTIFY: Readonly<Record<string, ApiErrorCode>> = {
+const OF_FASTIFY: Readonly<Partial<Record<string, ApiErrorCode>>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'EASGATE_API_TOO_LARGE',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'EASGATE_API_MEDIA_TYPE',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'EASGATE_API_INVALID',
@@ -71,15 +71,36 @@ export function problemOf(error: unknown, requestId: string): Problem {
     return write(error.code, API_ERRORS[error.code].status, error.message, requestId);
   if (error instanceof PolicyError || error instanceof ConfigError)
     return write('EASGATE_POLICY', 422, error.message, requestId);
-  if (error instanceof ProgramError) return write(error.code, statusOf(error.code), error.message, requestId);
   const code = codeOf(error);
-  const ofFastify = OF_FASTIFY[code];
-  if (ofFastify !== undefined)
+  const ofFastify = OF_FASTIFY[code] ?? refusalOf(error);
+  if (ofFastify !== null)
     return write(ofFastify, API_ERRORS[ofFastify].status, API_ERRORS[ofFastify].help, requestId);
-  // Of the stores: they reject with an Error with a code.
-  if (code in PROGRAM_ERRORS || code in ERRORS)
-    return write(code, statusOf(code), error instanceof Error ? error.message : code, requestId);
+  // Of use cases, and of the stores, which reject with an Error with a code.
+  const help = helpOf(code);
+  if (help !== null) {
+    const status = statusOf(code);
+    // What the gateway cannot do is in its log: messages of the system have paths, hosts and addresses.
+    const detail = status >= 500 ? help : error instanceof Error ? error.message : help;
+    return write(code, status, detail, requestId);
+  }
   return write('EASGATE_API_FAILED', 500, API_ERRORS.EASGATE_API_FAILED.help, requestId);
+}
+
+/** Null = no code of a command, or of the gateway. */
+function helpOf(code: string): string | null {
+  if (Object.hasOwn(PROGRAM_ERRORS, code)) return PROGRAM_ERRORS[code as ProgramErrorCode].help;
+  return Object.hasOwn(ERRORS, code) ? ERRORS[code as keyof typeof ERRORS].help : null;
+}
+
+/** Other refusals of Fastify and its plugins have a status of their own; null = it is no refusal. */
+function refusalOf(error: unknown): ApiErrorCode | null {
+  if (!(error instanceof Error) || !('statusCode' in error)) return null;
+  const { statusCode } = error;
+  if (statusCode === 404) return 'EASGATE_API_NOT_FOUND';
+  if (statusCode === 503) return 'EASGATE_API_UNAVAILABLE';
+  return typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500
+    ? 'EASGATE_API_INVALID'
+    : null;
 }
 
 function statusOf(code: string): number {

@@ -20,7 +20,10 @@ import { withIsoTimes } from '../app/times.ts';
 import { parseEndpoint } from '../config/endpoint.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Guard } from './auth/guard.ts';
+import { refusedSignIns } from './auth/refused-sign-ins.ts';
 import { SignIn } from './auth/sign-in.ts';
+import { prefixOf } from './auth/try-limiter.ts';
+import { boundedJson } from './bounded-json.ts';
 import { problem } from './contract/common.ts';
 import { SCHEMAS } from './contract/operations.ts';
 import type { OperationSchemas } from './contract/operations.ts';
@@ -41,6 +44,9 @@ const BODY_LIMIT = 1_048_576;
 const MAX_CONNECTIONS = 1_000;
 const TIMEOUT_MS = 30_000;
 const MINUTE_MS = 60_000;
+const SIGN_IN_PATH = BASE + OPERATIONS.signIn.path;
+/** Heads come at once from browsers and scripts. */
+const SLOW_HEADS = { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 };
 const PROBLEM = 'application/problem+json';
 
 /** A server that listens. */
@@ -56,7 +62,12 @@ export async function startApi(parts: ApiParts, log: ProcessLog): Promise<Runnin
   const endpoint = parseEndpoint(admin.listen ?? '');
   if (endpoint === null) throw new ApiError('EASGATE_API_FAILED', 'admin.listen is missing');
   const server = await buildServer(parts, log);
-  await server.listen({ host: endpoint.address, port: endpoint.port });
+  try {
+    await server.listen({ host: endpoint.address, port: endpoint.port });
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
   const { port } = server.server.address() as AddressInfo;
   const host = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;
   return {
@@ -73,12 +84,19 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   const { tls } = settings;
   const server = Fastify({
     ...(tls !== undefined && {
-      https: { cert: readFileSync(tls.certificate), key: readFileSync(tls.key), minVersion: 'TLSv1.2' },
+      https: {
+        ...SLOW_HEADS,
+        cert: readFileSync(tls.certificate),
+        key: readFileSync(tls.key),
+        minVersion: 'TLSv1.2',
+      },
     }),
     bodyLimit: BODY_LIMIT,
     connectionTimeout: TIMEOUT_MS,
     requestTimeout: TIMEOUT_MS,
     keepAliveTimeout: TIMEOUT_MS,
+    http: SLOW_HEADS,
+    trustProxy: settings.trustedProxies,
     // Streams end with the server; the others are answered.
     forceCloseConnections: true,
     return503OnClosing: true,
@@ -86,6 +104,8 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     // Never from the client: it would be in the log.
     requestIdHeader: false,
     genReqId: () => createRequestId(),
+    // Of a target that is not percent-encoded well, which no route sees.
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log),
   }) as unknown as FastifyInstance;
   server.server.maxConnections = MAX_CONNECTIONS;
   server.setValidatorCompiler(validatorCompiler);
@@ -97,7 +117,11 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
       `no operation ${request.method} ${request.url.split('?', 1)[0]?.slice(0, 200)}`,
     );
   });
-  await server.register(cookie);
+  // JSON alone: text/plain and forms can be sent by pages of other sites without asking (Fetch 4.9).
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, boundedJson(server));
+  // It only sets cookies: the guard reads its own.
+  await server.register(cookie, { hook: false });
   await server.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -116,15 +140,21 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     idleMs: settings.idleMinutes * MINUTE_MS,
     longestMs: settings.sessionHours * 60 * MINUTE_MS,
   };
-  const signIn = new SignIn(parts.admin, limits);
+  const signIn = new SignIn(parts.admin, limits, refusedSignIns(parts.audit, log));
   const guard = new Guard(settings, signIn);
-  server.addHook('onRequest', async (request) => guard.admit(request));
+  server.addHook('onRequest', async (request, reply) => {
+    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
+    guard.admit(request);
+  });
   await server.register(rateLimit, {
     max: settings.requestsPerMinute,
     timeWindow: MINUTE_MS,
-    hook: 'preHandler',
+    hook: 'onRequest',
     cache: 10_000,
-    keyGenerator: (request) => guard.principalOf(request)?.name ?? request.ip,
+    keyGenerator: (request) => guard.principalOf(request)?.id ?? prefixOf(request.ip),
+    // Files cost little, and wrong sign-ins have a limit of their own: others of the address must not keep anybody out.
+    allowList: ({ routeOptions: { config, url, method } }) =>
+      config.role === undefined || (method === OPERATIONS.signIn.method && url === SIGN_IN_PATH),
     errorResponseBuilder: (_request, { ttl }) =>
       new ApiError(
         'EASGATE_API_TOO_MANY',
@@ -171,7 +201,7 @@ function createRequestId(): string {
 
 function register(api: FastifyInstance, { name, handle }: Route, guard: Guard, parts: ApiParts): void {
   const { method, path, role, summary }: OperationPath = OPERATIONS[name];
-  const { params, query, body, answer, status, changes }: OperationSchemas = SCHEMAS[name];
+  const { params, query, body, answer, status, changes, secret }: OperationSchemas = SCHEMAS[name];
   const success = status ?? (answer === null ? 204 : 200);
   const headers = z.object({
     'if-match': z.string().max(500).optional(),
@@ -204,7 +234,9 @@ function register(api: FastifyInstance, { name, handle }: Route, guard: Guard, p
         return result === null ? null : (withIsoTimes(result) as object);
       };
       const result =
-        changes === true ? await answerOnce(parts.admin, call, request, success, work) : await work();
+        changes === true
+          ? await answerOnce(parts.admin, call, request, { status: success, isSecret: secret === true }, work)
+          : await work();
       reply.code(success);
       return result ?? reply.send();
     },

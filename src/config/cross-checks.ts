@@ -42,11 +42,21 @@ function adminAddress({ admin, listen, health }: Config, report: Report): void {
       'admin.listen',
       'is no loopback address: set admin.tls, or admin.publicUrl with https of the proxy in front of it',
     );
+  adminUrl(admin, report);
   if (own.port === 0) return;
   if (own.port === listen.port)
     report('error', 'admin.listen', `has the port of listen (${own.port}): it needs one of its own`);
   if (own.port === parseEndpoint(health.listen ?? '')?.port)
     report('error', 'admin.listen', `has the port of health.listen (${own.port}): it needs one of its own`);
+}
+
+/** Cookies are only safe over HTTPS, or within this host. */
+function adminUrl({ publicUrl, tls }: Config['admin'], report: Report): void {
+  if (publicUrl?.startsWith('http:') !== true) return;
+  if (tls !== undefined) report('error', 'admin.publicUrl', 'must be https, because admin.tls is set');
+  const { hostname } = new URL(publicUrl);
+  if (hostname !== 'localhost' && hostname !== '[::1]' && !hostname.startsWith('127.'))
+    report('error', 'admin.publicUrl', 'must be https: the host is no loopback address');
 }
 
 function mailServers({ upstream }: Config, has: (place: string) => boolean, report: Report): void {

@@ -43,7 +43,10 @@ export const OPERATION_MEANINGS = {
   store_accept: 'the directory was accepted as it is',
   store_migrate: 'the directory was brought to the current layout',
   sign_in: 'somebody signed in to the dashboard',
+  sign_in_refused: 'a token, link or account was refused; at most 100 of them in an hour are recorded',
+  sign_out: 'somebody signed out of the dashboard',
   session_end: 'an admin ended the session of somebody',
   token_create: 'a token of the admin API was made',
   token_revoke: 'a token of the admin API was revoked',
+  admin_setup: 'a one-time link for the first admin was made',
 } as const;

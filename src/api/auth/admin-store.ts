@@ -1,6 +1,6 @@
 // Owns the file of the admin API: tokens, sessions, set-up links, answers to requests with an Idempotency-Key. It belongs to one
 // gateway; nothing that phones need is in it.
-import { closeSync, fchmodSync, openSync } from 'node:fs';
+import { closeSync, fchmodSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue } from 'node:sqlite';
 import { fileTrouble } from '../../file-words.ts';
@@ -24,6 +24,8 @@ export interface StoredToken {
 export interface StoredSession {
   readonly id: string;
   readonly hash: string;
+  /** Whose it is, for limits and keys: names are not unique. */
+  readonly principal: string;
   /** Who is signed in. */
   readonly name: string;
   readonly role: Role;
@@ -41,22 +43,31 @@ export interface StoredAnswer {
   readonly request: string;
   /** Null = the request is still under way. */
   readonly status: number | null;
+  /** Null = there was none, or it was not kept. */
   readonly body: string | null;
 }
 
+const IN_MEMORY = ':memory:';
 const MODE = 0o600;
 const BUSY_MS = 2_000;
 const MAX_TOKENS = 1_000;
 const MAX_SESSIONS = 10_000;
-const MAX_ANSWERS = 10_000;
+/** Sessions and answers of one principal: whoever has most cannot push out those of others. */
+const MAX_OWN_SESSIONS = 50;
+const MAX_OWN_ANSWERS = 1_000;
+const MAX_ANSWERS = 100_000;
 const ANSWER_MS = 86_400_000;
+/** Longer answers are not kept. */
+const MAX_ANSWER_LENGTH = 65_536;
+/** A set-up link cannot hold longer, also after the clock was set back. */
+const LONGEST_SET_UP_MS = 16 * 60_000;
 
 /** Each brings the file from the version before to its own; new ones are added at the end. */
 const MIGRATIONS = [
   `CREATE TABLE tokens (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, name TEXT NOT NULL, role TEXT NOT NULL,
      createdBy TEXT NOT NULL, createdAt INTEGER NOT NULL, expiresAt INTEGER, lastUsedAt INTEGER) STRICT;
-   CREATE TABLE sessions (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, name TEXT NOT NULL, role TEXT NOT NULL, by TEXT NOT NULL,
-     token TEXT REFERENCES tokens(id) ON DELETE CASCADE, createdAt INTEGER NOT NULL, lastUsedAt INTEGER NOT NULL,
+   CREATE TABLE sessions (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, principal TEXT NOT NULL, name TEXT NOT NULL,
+     role TEXT NOT NULL, by TEXT NOT NULL, token TEXT REFERENCES tokens(id) ON DELETE CASCADE, createdAt INTEGER NOT NULL, lastUsedAt INTEGER NOT NULL,
      expiresAt INTEGER NOT NULL) STRICT;
    CREATE TABLE setUps (hash TEXT PRIMARY KEY, expiresAt INTEGER NOT NULL) STRICT;
    CREATE TABLE answers (who TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER, body TEXT, at INTEGER NOT NULL,
@@ -64,34 +75,22 @@ const MIGRATIONS = [
    CREATE INDEX answersAt ON answers (at);`,
 ];
 
-/** The open file. All calls are short and synchronous. */
+/** The open file. All calls are short and synchronous, and throw ProgramError EASGATE_ADMIN_FILE where the file cannot be used. */
 export class AdminStore {
-  private readonly database: DatabaseSync;
+  private readonly path: string;
+  private database: DatabaseSync;
+  /** Device and inode; null = in memory. */
+  private identity: string | null;
 
-  private constructor(database: DatabaseSync) {
-    this.database = database;
+  private constructor(path: string) {
+    this.path = path;
+    this.database = openDatabase(path);
+    this.identity = identityOf(path);
   }
 
   /** Opens the file, which is created where it is missing. @throws ProgramError EASGATE_ADMIN_FILE */
   static open(path: string): AdminStore {
-    let database: DatabaseSync | null = null;
-    try {
-      // Created with its mode: nobody else may read it, not even for a moment.
-      if (path !== ':memory:') {
-        const file = openSync(path, 'a', MODE);
-        fchmodSync(file, MODE);
-        closeSync(file);
-      }
-      database = new DatabaseSync(path, { timeout: BUSY_MS });
-      database.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON');
-      migrate(database);
-      return new AdminStore(database);
-    } catch (error) {
-      database?.close();
-      throw error instanceof ProgramError
-        ? error
-        : new ProgramError('EASGATE_ADMIN_FILE', fileTrouble(error, path));
-    }
+    return new AdminStore(path);
   }
 
   addToken(token: StoredToken): void {
@@ -147,14 +146,16 @@ export class AdminStore {
   addSession(session: StoredSession): void {
     this.run('DELETE FROM sessions WHERE expiresAt <= ?', session.createdAt);
     // The oldest ones go: whoever signs in most cannot keep others out.
+    const oldest =
+      'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE principal = coalesce(?, principal) ' +
+      'ORDER BY lastUsedAt DESC, createdAt DESC LIMIT -1 OFFSET ?)';
+    this.run(oldest, session.principal, MAX_OWN_SESSIONS - 1);
+    this.run(oldest, null, MAX_SESSIONS - 1);
     this.run(
-      'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions ORDER BY lastUsedAt DESC LIMIT -1 OFFSET ?)',
-      MAX_SESSIONS - 1,
-    );
-    this.run(
-      'INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       session.id,
       session.hash,
+      session.principal,
       session.name,
       session.role,
       session.by,
@@ -193,16 +194,18 @@ export class AdminStore {
 
   /** Uses a set-up link up. False = there is none that is in force, or somebody used it. */
   takeSetUp(hash: string, now: number): boolean {
-    return this.run('DELETE FROM setUps WHERE hash = ? AND expiresAt > ?', hash, now) > 0;
+    const sql = 'DELETE FROM setUps WHERE hash = ? AND expiresAt > ? AND expiresAt < ?';
+    return this.run(sql, hash, now, now + LONGEST_SET_UP_MS) > 0;
   }
 
   /** Claims a key for a request. Null = it is new, and claimed now; else what is stored under it. */
   claim(who: string, key: string, request: string, now: number): StoredAnswer | null {
     this.run('DELETE FROM answers WHERE at < ?', now - ANSWER_MS);
-    this.run(
-      'DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers ORDER BY at DESC LIMIT -1 OFFSET ?)',
-      MAX_ANSWERS,
-    );
+    const oldest =
+      'DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE who = coalesce(?, who) ORDER BY at DESC LIMIT -1 OFFSET ?)';
+    this.run(oldest, who, MAX_OWN_ANSWERS - 1);
+    const [row] = this.all('SELECT count(*) AS number FROM answers');
+    if (Number(row?.['number']) >= MAX_ANSWERS) this.run(oldest, null, MAX_ANSWERS - 1);
     const claimed = this.run(
       'INSERT INTO answers VALUES (?, ?, ?, NULL, NULL, ?) ON CONFLICT DO NOTHING',
       who,
@@ -211,13 +214,14 @@ export class AdminStore {
       now,
     );
     if (claimed > 0) return null;
-    const [row] = this.all('SELECT request, status, body FROM answers WHERE who = ? AND key = ?', who, key);
-    return (row as StoredAnswer | undefined) ?? null;
+    const sql = 'SELECT request, status, body FROM answers WHERE who = ? AND key = ?';
+    return (this.all(sql, who, key)[0] as StoredAnswer | undefined) ?? null;
   }
 
-  /** Stores the answer to a claimed request. */
+  /** Stores the answer to a claimed request; a very long one is not kept. */
   answer(who: string, key: string, status: number, body: string | null): void {
-    this.run('UPDATE answers SET status = ?, body = ? WHERE who = ? AND key = ?', status, body, who, key);
+    const kept = body !== null && body.length <= MAX_ANSWER_LENGTH ? body : null;
+    this.run('UPDATE answers SET status = ?, body = ? WHERE who = ? AND key = ?', status, kept, who, key);
   }
 
   /** Gives a claim back: the request failed, and may be tried again. */
@@ -231,16 +235,64 @@ export class AdminStore {
   }
 
   close(): void {
-    this.database.close();
+    if (this.database.isOpen) this.database.close();
   }
 
   private all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
-    return this.database.prepare(sql).all(...values);
+    return this.use((database) => database.prepare(sql).all(...values));
   }
 
   private run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.database.prepare(sql).run(...values).changes);
+    return this.use((database) => Number(database.prepare(sql).run(...values).changes));
   }
+
+  /** A file that was deleted or replaced is opened anew: else tokens revoked in the new one would hold on in the old one. */
+  private use<T>(work: (database: DatabaseSync) => T): T {
+    try {
+      if (this.identity !== identityOf(this.path)) {
+        // First, because closing removes the log files of that name.
+        if (this.database.isOpen) this.database.close();
+        this.database = openDatabase(this.path);
+        this.identity = identityOf(this.path);
+      }
+      return work(this.database);
+    } catch (error) {
+      throw troubleOf(error, this.path);
+    }
+  }
+}
+
+/** @throws ProgramError EASGATE_ADMIN_FILE */
+function openDatabase(path: string): DatabaseSync {
+  let database: DatabaseSync | null = null;
+  try {
+    // Created with its mode: nobody else may read it, not even for a moment.
+    if (path !== IN_MEMORY) {
+      const file = openSync(path, 'a', MODE);
+      fchmodSync(file, MODE);
+      closeSync(file);
+    }
+    database = new DatabaseSync(path, { timeout: BUSY_MS });
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON');
+    migrate(database);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw troubleOf(error, path);
+  }
+}
+
+function troubleOf(error: unknown, path: string): ProgramError {
+  return error instanceof ProgramError
+    ? error
+    : new ProgramError('EASGATE_ADMIN_FILE', fileTrouble(error, path));
+}
+
+/** Null = there is no such file, or it is in memory. */
+function identityOf(path: string): string | null {
+  if (path === IN_MEMORY) return null;
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? null : `${stat.dev}:${stat.ino}`;
 }
 
 function migrate(database: DatabaseSync): void {

@@ -1,5 +1,6 @@
 // Owns who is let in to the admin API: the names in Host, tokens and session cookies, other sites (CSRF), roles.
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { parseEndpoint } from '../../config/endpoint.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Role } from '../contract/paths.ts';
 import { ApiError } from '../problems.ts';
@@ -15,6 +16,8 @@ declare module 'fastify' {
   }
 }
 
+/** Fields that decide who is let in: a server in front may have read the other one of two. */
+const SINGLE_FIELDS = new Set(['host', 'origin', 'authorization', 'cookie', 'sec-fetch-site']);
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -30,7 +33,7 @@ export class Guard {
   private readonly callers = new WeakMap<FastifyRequest, Principal>();
 
   constructor(admin: Config['admin'], signIn: SignIn) {
-    const { publicUrl, tls, hosts } = admin;
+    const { publicUrl, tls, hosts, listen } = admin;
     this.signIn = signIn;
     this.isSecure = publicUrl?.startsWith('https:') ?? tls !== undefined;
     this.cookieName = this.isSecure ? '__Host-easgate' : 'easgate';
@@ -41,11 +44,13 @@ export class Guard {
       ...hosts,
       ...(publicUrl === undefined ? [] : [new URL(publicUrl).hostname]),
       ...(isLoopback ? LOOPBACK_NAMES : []),
+      ...ownAddress(listen),
     ]);
   }
 
   /** Looks at a request before anything else does. @throws ApiError */
   admit(request: FastifyRequest): void {
+    checkForm(request);
     this.checkHost(request);
     const { role } = request.routeOptions.config;
     if (role === undefined) return;
@@ -67,6 +72,20 @@ export class Guard {
         'EASGATE_API_FORBIDDEN',
         `this needs the role ${role}; ${principal.name} has ${principal.role}`,
       );
+  }
+
+  /** Whether whoever made the request may still do it: streams outlive tokens and sessions. */
+  stillAdmits(request: FastifyRequest): boolean {
+    const before = this.callers.get(request);
+    const { role } = request.routeOptions.config;
+    if (before === undefined || role === undefined || role === null) return false;
+    try {
+      const now = this.principalIn(request);
+      return now !== null && now.id === before.id && hasRole(now.role, role);
+    } catch {
+      // The file of tokens cannot be read.
+      return false;
+    }
   }
 
   /** Null = nobody is signed in. */
@@ -97,21 +116,41 @@ export class Guard {
   }
 
   private authenticate(request: FastifyRequest): Principal | null {
-    const now = Date.now();
     const { authorization } = request.headers;
+    const principal = this.principalIn(request);
+    if (authorization === undefined) {
+      // A cookie comes with requests of other sites too (RFC 6265bis 8.8.2): what changes something must come from here.
+      if (principal !== null) this.checkSite(request);
+      return principal;
+    }
+    if (principal !== null) return principal;
+    if (!/^Bearer /i.test(authorization))
+      throw new ApiError('EASGATE_API_UNAUTHENTICATED', 'Authorization is not: Bearer TOKEN');
+    const now = Date.now();
+    const wait = this.signIn.waitOf(request.ip, now);
+    this.signIn.failed(request.ip, now);
+    if (wait > 0) throw tooManyTries(wait);
+    throw new ApiError('EASGATE_API_UNAUTHENTICATED', 'the token is wrong, ended, or was revoked');
+  }
+
+  /** Whom the token or the cookie belongs to; null = nobody. */
+  private principalIn({ headers }: FastifyRequest): Principal | null {
+    const now = Date.now();
+    const { authorization } = headers;
     if (authorization !== undefined) {
       const [, secret = ''] = /^Bearer ([!-~]{1,200})$/i.exec(authorization) ?? [];
-      const wait = this.signIn.waitOf(request.ip, now);
-      const principal = this.signIn.bearer(secret, request.ip, now);
-      if (principal !== null) return principal;
-      if (wait > 0) throw tooManyTries(wait);
-      throw new ApiError('EASGATE_API_UNAUTHENTICATED', 'the token is wrong, ended, or was revoked');
+      return this.signIn.bearer(secret, now);
     }
-    const secret = request.cookies[this.cookieName];
-    const principal = secret === undefined ? null : this.signIn.session(secret, now);
-    // A cookie comes with requests of other sites too (RFC 6265bis 8.8.2): what changes something must come from here.
-    if (principal !== null && !SAFE_METHODS.has(request.method)) this.checkOrigin(request, true);
-    return principal;
+    const secret = onlyCookie(headers.cookie ?? '', this.cookieName);
+    return secret === null ? null : this.signIn.session(secret, now);
+  }
+
+  private checkSite(request: FastifyRequest): void {
+    if (!SAFE_METHODS.has(request.method)) this.checkOrigin(request, true);
+    // Of a page of another port or subdomain (Fetch Metadata 2.3), which SameSite lets pass. `none`: typed by the user.
+    const site = request.headers['sec-fetch-site'];
+    if (site !== undefined && site !== 'same-origin' && site !== 'none')
+      throw new ApiError('EASGATE_API_ORIGIN', 'the request comes from another site');
   }
 
   /** `needed`: a request without Origin is refused; browsers send it with every POST, PUT and DELETE (Fetch 3.2). @throws ApiError */
@@ -131,4 +170,41 @@ export class Guard {
 export function tooManyTries(waitMs: number): ApiError {
   const seconds = Math.ceil(waitMs / 1_000);
   return new ApiError('EASGATE_API_SIGN_IN_LIMIT', 'too many wrong tokens from this address: wait', seconds);
+}
+
+/**
+ * Requests that a server in front could read otherwise: another authority in the target than in Host (RFC 9112 3.2.2), a repeated
+ * field. @throws ApiError
+ */
+function checkForm({ raw }: FastifyRequest): void {
+  if (raw.url?.startsWith('/') !== true)
+    throw new ApiError('EASGATE_API_INVALID', 'the target of the request is no path');
+  const seen = new Set<string>();
+  for (let index = 0; index < raw.rawHeaders.length; index += 2) {
+    const name = raw.rawHeaders[index]?.toLowerCase() ?? '';
+    if (!SINGLE_FIELDS.has(name)) continue;
+    if (seen.has(name)) throw new ApiError('EASGATE_API_INVALID', `the header ${name} is repeated`);
+    seen.add(name);
+  }
+}
+
+/**
+ * The value of the cookie; null = there is none, or several: another one was set from a subdomain or another port (cookie
+ * tossing). Only SP and HTAB are removed around names: a name that begins with another white space does not have the protection
+ * of `__Host-` (RFC 6265bis 5.6).
+ */
+export function onlyCookie(header: string, name: string): string | null {
+  const values = header
+    .split(';')
+    .map((pair) => pair.replace(/^[ \t]+/, ''))
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1).replace(/[ \t]+$/, ''));
+  return values.length === 1 ? (values[0] ?? null) : null;
+}
+
+/** The address that is listened on: nobody's name leads there without being it. */
+function ownAddress(listen: string | undefined): string[] {
+  const address = parseEndpoint(listen ?? '')?.address;
+  if (address === undefined || address === '0.0.0.0' || address === '::') return [];
+  return [address.includes(':') ? `[${address}]` : address];
 }

@@ -4,6 +4,8 @@ import type { Role } from '../contract/paths.ts';
 
 /** Who makes a request. Times: milliseconds since the epoch. */
 export interface Principal {
+  /** Unlike names, unique: the token, or the account at the provider. Limits and Idempotency-Keys are by it. */
+  readonly id: string;
   readonly name: string;
   readonly role: Role;
   /** `bearer`: the token is in each request. Else a session, and how it began. */

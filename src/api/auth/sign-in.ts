@@ -18,37 +18,44 @@ export interface Started {
   readonly principal: Principal;
 }
 
+/** Called with each refused secret; `tries`: of that address within the last minutes. */
+export type OnRefused = (address: string, tries: number, now: number) => void;
+
 /** Set-up links hold so long. */
 export const SET_UP_MS = 15 * 60_000;
 /** Uses are written down at most so often. */
 const NOTED_MS = 60_000;
+/** A clock may be set back by so much. */
+const CLOCK_MS = 60_000;
 
 /** Who is who. Times: milliseconds since the epoch. */
 export class SignIn {
   private readonly store: AdminStore;
   private readonly limits: SessionLimits;
   private readonly tries = new TryLimiter();
+  private readonly onRefused: OnRefused;
 
-  constructor(store: AdminStore, limits: SessionLimits) {
+  constructor(store: AdminStore, limits: SessionLimits, onRefused: OnRefused) {
     this.store = store;
     this.limits = limits;
+    this.onRefused = onRefused;
   }
 
-  /** How long wrong secrets of an address are refused without a look, milliseconds; 0 = not. Right ones never wait: they cannot be guessed. */
+  /**
+   * How long an address that sent too many wrong secrets must wait, milliseconds; 0 = not at all. Right ones never wait: they
+   * cannot be guessed.
+   */
   waitOf(address: string, now: number): number {
     return this.tries.waitOf(address, now);
   }
 
   /** The owner of a token in a request; null = there is no such token, or it ended. */
-  bearer(secret: string, address: string, now: number): Principal | null {
+  bearer(secret: string, now: number): Principal | null {
     const token = this.tokenOf(secret, now);
-    if (token === null) {
-      this.tries.failed(address, now);
-      return null;
-    }
-    if (now - (token.lastUsedAt ?? 0) > NOTED_MS) this.store.useToken(token.id, now);
-    const { name, role, expiresAt } = token;
-    return { name, role, by: 'bearer', session: null, expiresAt, idleUntil: null };
+    if (token === null) return null;
+    const { id, name, role, expiresAt, lastUsedAt } = token;
+    if (Math.abs(now - (lastUsedAt ?? 0)) > NOTED_MS) this.note(() => this.store.useToken(id, now));
+    return { id: ofToken(id), name, role, by: 'bearer', session: null, expiresAt, idleUntil: null };
   }
 
   /** The owner of a session; null = it ended, or its token did. */
@@ -57,10 +64,12 @@ export class SignIn {
     const session = hash === null ? null : this.store.session(hash);
     if (session === null || session.expiresAt <= now) return null;
     // A clock that was set back ends nothing early, and lets nothing live longer than from its start.
-    if (now - session.lastUsedAt > this.limits.idleMs || now < session.createdAt - NOTED_MS) return null;
+    if (now - session.lastUsedAt > this.limits.idleMs || now < session.createdAt - CLOCK_MS) return null;
     const token = session.token === null ? null : this.store.tokenById(session.token);
     if (session.token !== null && (token === null || !isInForce(token, now))) return null;
-    if (Math.abs(now - session.lastUsedAt) > NOTED_MS) this.store.useSession(session.id, now);
+    // Often enough that a session in use does not seem idle.
+    const notedMs = Math.min(NOTED_MS, this.limits.idleMs / 4);
+    if (Math.abs(now - session.lastUsedAt) > notedMs) this.note(() => this.store.useSession(session.id, now));
     const role = token === null ? session.role : lowerRole(session.role, token.role);
     return this.principalOf({ ...session, role }, now);
   }
@@ -69,32 +78,49 @@ export class SignIn {
   withToken(secret: string, address: string, now: number): Started | null {
     const token = this.tokenOf(secret, now);
     if (token === null) {
-      this.tries.failed(address, now);
+      this.failed(address, now);
       return null;
     }
     const expiresAt = Math.min(now + this.limits.longestMs, token.expiresAt ?? Infinity);
-    return this.start({ name: token.name, role: token.role, by: 'token', token: token.id, expiresAt }, now);
+    const { id, name, role } = token;
+    return this.start({ principal: ofToken(id), name, role, by: 'token', token: id, expiresAt }, now);
   }
 
   /** Starts the session of the first admin with a set-up link. Null = wrong, used, or there is an admin. */
   withSetUp(secret: string, address: string, now: number): Started | null {
     const hash = hashOf('setUp', secret);
     if (hash === null || this.store.hasAdmin(now) || !this.store.takeSetUp(hash, now)) {
-      this.tries.failed(address, now);
+      this.failed(address, now);
       return null;
     }
     const expiresAt = now + this.limits.longestMs;
-    return this.start({ name: 'set-up', role: 'admin', by: 'setUp', token: null, expiresAt }, now);
+    const principal = 'setUp';
+    return this.start({ principal, name: 'set-up', role: 'admin', by: 'setUp', token: null, expiresAt }, now);
   }
 
-  /** Starts the session of somebody whom an OpenID provider knows. */
-  withProvider(name: string, role: Role, now: number): Started {
+  /** Starts the session of somebody whom an OpenID provider knows; `subject` is unique there. */
+  withProvider(subject: string, name: string, role: Role, now: number): Started {
     const expiresAt = now + this.limits.longestMs;
-    return this.start({ name, role, by: 'provider', token: null, expiresAt }, now);
+    const principal = `provider:${subject}`;
+    return this.start({ principal, name, role, by: 'provider', token: null, expiresAt }, now);
+  }
+
+  /** Counts a refused sign-in. */
+  failed(address: string, now: number): void {
+    this.onRefused(address, this.tries.failed(address, now), now);
+  }
+
+  /** A full disk must not keep anybody out. */
+  private note(write: () => void): void {
+    try {
+      write();
+    } catch {
+      // The time of the last use stays the one before; a change that matters reports the trouble.
+    }
   }
 
   private start(
-    who: Pick<StoredSession, 'name' | 'role' | 'by' | 'token' | 'expiresAt'>,
+    who: Pick<StoredSession, 'principal' | 'name' | 'role' | 'by' | 'token' | 'expiresAt'>,
     now: number,
   ): Started {
     const secret = newSecret('session');
@@ -110,10 +136,15 @@ export class SignIn {
     return token !== null && isInForce(token, now) ? token : null;
   }
 
-  private principalOf({ id, name, role, by, expiresAt }: StoredSession, now: number): Principal {
+  private principalOf({ id, principal, name, role, by, expiresAt }: StoredSession, now: number): Principal {
     const idleUntil = Math.min(expiresAt, now + this.limits.idleMs);
-    return { name, role, by, session: id, expiresAt, idleUntil };
+    return { id: principal, name, role, by, session: id, expiresAt, idleUntil };
   }
+}
+
+/** The principal of a token and of its sessions. */
+function ofToken(id: string): string {
+  return `token:${id}`;
 }
 
 function isInForce({ expiresAt }: StoredToken, now: number): boolean {

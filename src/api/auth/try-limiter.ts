@@ -1,4 +1,6 @@
 // Owns the limit on wrong secrets: after five in ten minutes an address waits, until ten minutes after the first of them.
+import { parseAddress } from '../../ip-address.ts';
+
 const MAX_TRIES = 5;
 const WINDOW_MS = 600_000;
 /** Addresses that are remembered; beyond them the oldest is forgotten. */
@@ -15,19 +17,22 @@ export class TryLimiter {
 
   /** How long the address must wait, milliseconds; 0 = not at all. */
   waitOf(address: string, now: number): number {
-    const known = this.current(address, now);
+    const known = this.current(prefixOf(address), now);
     return known === null || known.count < MAX_TRIES ? 0 : Math.max(0, known.since + WINDOW_MS - now);
   }
 
-  failed(address: string, now: number): void {
-    const known = this.current(address, now);
+  /** The number of tries, with this one. */
+  failed(address: string, now: number): number {
+    const prefix = prefixOf(address);
+    const known = this.current(prefix, now);
     if (known !== null) {
       known.count += 1;
-      return;
+      return known.count;
     }
     const [oldest] = this.tries.keys();
     if (this.tries.size >= MAX_ADDRESSES && oldest !== undefined) this.tries.delete(oldest);
-    this.tries.set(address, { count: 1, since: now });
+    this.tries.set(prefix, { count: 1, since: now });
+    return 1;
   }
 
   /** Null = no try within the window. Tries "in the future" count as none: the clock was set back. */
@@ -38,4 +43,11 @@ export class TryLimiter {
     this.tries.delete(address);
     return null;
   }
+}
+
+/** One host has a whole /64 of IPv6 (RFC 4291 2.5.4): its addresses count as one. */
+export function prefixOf(address: string): string {
+  const words = parseAddress(address);
+  if (words === null || words.length === 1) return words === null ? address : `4:${words[0]}`;
+  return `6:${words[0]}:${words[1]}`;
 }

@@ -22,6 +22,8 @@ export interface OperationSchemas {
   readonly status?: 201;
   /** Takes the headers If-Match and Idempotency-Key. */
   readonly changes?: true;
+  /** The answer has a secret, which is nowhere stored. */
+  readonly secret?: true;
   /** The body is a file of any type, which is read as it comes in. */
   readonly file?: true;
   /** Types of files that it answers with instead, where the query asks for one. */
@@ -99,7 +101,13 @@ export const SCHEMAS = {
   importFile: { query: reports.importQuery, answer: reports.importOutcome, file: true },
 
   listTokens: { answer: z.object({ rows: z.array(session.tokenRow) }) },
-  createToken: { body: session.tokenBody, answer: session.newToken, status: 201, changes: true },
+  createToken: {
+    body: session.tokenBody,
+    answer: session.newToken,
+    status: 201,
+    changes: true,
+    secret: true,
+  },
   revokeToken: { params: z.object({ token: z.string().max(40) }), answer: nothing, changes: true },
   listSessions: { answer: z.object({ rows: z.array(session.sessionRow) }) },
   endSession: { params: z.object({ session: z.string().max(40) }), answer: nothing, changes: true },

@@ -41,6 +41,7 @@ export function route<Name extends JsonOperation>(name: Name, handle: Handler<Na
 
 /** The principal of an operation that nobody needs to be signed in for. */
 export const NOBODY: Principal = {
+  id: '',
   name: '',
   role: 'viewer',
   by: 'bearer',

@@ -27,7 +27,7 @@ export function sessionRoutes(parts: ApiParts, signIn: SignIn): Route[] {
       provider: null,
       needsSetUp: !admin.hasAdmin(now),
     })),
-    route('signIn', async ({ body }, { address, now, setCookie }) => {
+    route('signIn', async ({ body }, { principal: before, address, now, setCookie }) => {
       const wait = signIn.waitOf(address, now);
       const started =
         'token' in body
@@ -42,6 +42,8 @@ export function sessionRoutes(parts: ApiParts, signIn: SignIn): Route[] {
             : 'the set-up link is wrong, was used, ended after 15 minutes, or somebody is an admin already',
         );
       }
+      // The browser forgets the one before.
+      if (before.session !== null) admin.removeSession(before.session);
       setCookie(started.secret);
       await audit.record({
         by: started.principal.name,
@@ -49,12 +51,14 @@ export function sessionRoutes(parts: ApiParts, signIn: SignIn): Route[] {
         at: now,
         operation: 'sign_in',
         subject: started.principal.role,
+        comment: 'token' in body ? 'with a token' : 'with the set-up link',
       });
       return sessionOf(started.principal);
     }),
     route('showSession', async (_input, { principal }) => sessionOf(principal)),
-    route('signOut', async (_input, { principal, setCookie }) => {
-      if (principal.session !== null) admin.removeSession(principal.session);
+    route('signOut', async (_input, { principal, origin, setCookie }) => {
+      if (principal.session !== null && admin.removeSession(principal.session))
+        await audit.record({ ...origin, operation: 'sign_out', subject: principal.role });
       setCookie(null);
       return null;
     }),

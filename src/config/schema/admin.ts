@@ -1,7 +1,7 @@
 // Owns the `admin` section: the admin API and the dashboard.
 import { z } from 'zod';
 import { parseEndpoint } from '../endpoint.ts';
-import { count, file } from './fields.ts';
+import { count, file, ranges } from './fields.ts';
 
 const ORIGIN = 'must be https://HOST or https://HOST:PORT, or http:// for a loopback address';
 
@@ -31,7 +31,15 @@ export const adminSection = z.strictObject({
       'how browsers reach it, such as https://easgate.example.com; absent = `admin.listen` with the scheme of `admin.tls`',
     ),
   hosts: z
-    .array(z.string().min(1).toLowerCase())
+    .array(
+      z
+        .string()
+        .toLowerCase()
+        .regex(
+          /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])$/,
+          'must be a host name, without scheme and port',
+        ),
+    )
     .max(50)
     .default([])
     .describe(
@@ -57,6 +65,12 @@ export const adminSection = z.strictObject({
     .max(100)
     .optional()
     .describe('name of the gateway in the dashboard; absent = the name of the host'),
+  trustedProxies: ranges
+    .max(100)
+    .default([])
+    .describe(
+      'addresses of reverse proxies whose X-Forwarded-For names the client, for limits by address; absent = the address of the connection',
+    ),
   idleMinutes: count(60, 'minutes without a request after which a session ends'),
   sessionHours: count(12, 'hours after which a session ends in any case'),
   requestsPerMinute: count(600, 'most requests a minute of one session, token or address'),

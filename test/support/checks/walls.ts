@@ -167,6 +167,7 @@ export const WALLS: readonly Wall[] = [
     holds: 'the admin API: contract, routes, sign-in, roles',
     may: [
       ...PROTOCOLS,
+      'ip-address.ts',
       'clock.ts',
       'file-words.ts',
       'identity',

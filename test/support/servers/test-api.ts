@@ -1,4 +1,6 @@
 // Owns an admin API for tests: a server on a free port, with a directory and a read model in memory.
+import { connect } from 'node:net';
+import type { HTTPMethods } from 'fastify';
 import { onTestFinished } from 'vitest';
 import { AdminStore } from '../../../src/api/auth/admin-store.ts';
 import { makeToken } from '../../../src/api/auth/sign-in.ts';
@@ -49,10 +51,14 @@ export interface TestApi {
   readonly admin: AdminStore;
   /** What was written to the audit. */
   readonly audited: AuditedChange[];
+  /** Whether an operation has a route. */
+  hasRoute(method: HTTPMethods, url: string): boolean;
   /** A new token with a role. */
   token(role: Role): string;
   /** Sends a request; `as` = with a new token of that role, or a token, or (null) nobody. */
   send(as: string | null, path: string, request?: ApiRequest): Promise<ApiAnswer>;
+  /** Sends bytes as they are on a connection of their own; what came back until the API closed it, or `until` is in it. */
+  raw(text: string, until?: string): Promise<string>;
   /** Brings the read model up to the directory. */
   refresh(): Promise<void>;
 }
@@ -121,6 +127,8 @@ export async function openTestApi({
     audited,
     token,
     refresh,
+    hasRoute: (method, url) => server.hasRoute({ method, url }),
+    raw: (text, until) => exchange(Number(new URL(url).port), text, until),
     async send(as, path, { method = 'GET', body, headers = {} } = {}) {
       const secret = as !== null && ROLES.includes(as) ? token(as as Role) : as;
       const response = await fetch(url + path, {
@@ -144,4 +152,20 @@ export async function openTestApi({
       };
     },
   };
+}
+
+function exchange(port: number, text: string, until: string | undefined): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let received = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text, 'latin1'));
+    socket.setEncoding('latin1');
+    socket.on('data', (part: string) => {
+      received += part;
+      if (until !== undefined && received.includes(until)) socket.destroy();
+    });
+    socket.on('close', () => resolve(received));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') reject(error);
+    });
+  });
 }
