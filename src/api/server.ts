@@ -143,7 +143,8 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   const signIn = new SignIn(parts.admin, limits, refusedSignIns(parts.audit, log));
   const guard = new Guard(settings, signIn);
   server.addHook('onRequest', async (request, reply) => {
-    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
+    // Files of the dashboard have another one.
+    reply.header('cache-control', 'no-store');
     guard.admit(request);
   });
   await server.register(rateLimit, {

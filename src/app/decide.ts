@@ -6,8 +6,8 @@ import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import { acquaintanceOf, coverage, doubts } from './coverage.ts';
 import type { CoverageNote, Doubt } from './coverage.ts';
-import { clear, decidedBefore, decidedOn, write } from './decisions.ts';
-import type { Decided } from './decisions.ts';
+import { always, clear, decidedBefore, decidedOn, write } from './decisions.ts';
+import type { BeforeChange, Decided } from './decisions.ts';
 import { canonicalUser, parseDevice } from './names.ts';
 
 /** The subject of a decision, as typed by a person. */
@@ -39,11 +39,12 @@ export async function decide(
   decision: AccessDecision,
   origin: DecisionOrigin,
   audit: AuditSink,
+  check: BeforeChange = always,
 ): Promise<DecideResult> {
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
   const seen = await acquaintanceOf(store, device);
-  const { replaced, replicated } = await write(store, device, user, decision, origin, (before) =>
+  const record = (before: readonly Decided[]): Promise<void> =>
     audit.record({
       ...origin,
       operation: 'decide',
@@ -52,8 +53,8 @@ export async function decide(
       before: decidedBefore(before),
       after: decision,
       comment: decision.reason,
-    }),
-  );
+    });
+  const { replaced, replicated } = await write(store, device, user, decision, origin, record, check);
   return {
     device,
     user,
@@ -82,12 +83,13 @@ export async function clearDecision(
   subject: Subject,
   { force, ...origin }: DecisionOrigin & { readonly force: boolean },
   audit: AuditSink,
+  check: BeforeChange = always,
 ): Promise<ClearResult> {
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
   const cleared: Decided[] = [];
   try {
-    await clear(store, device, user, force, origin, (one) => cleared.push(one));
+    await clear(store, device, user, force, origin, (one) => cleared.push(one), check);
   } finally {
     if (cleared.length > 0)
       await audit.record({ ...origin, operation: 'clear', device, user, before: decidedBefore(cleared) });

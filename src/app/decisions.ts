@@ -86,10 +86,23 @@ export async function write(
   decision: AccessDecision,
   origin: DecisionOrigin,
   onWritten: OnWritten,
+  check: BeforeChange = always,
 ): Promise<Overwritten> {
   await refuseOverWipe(store, device, user);
   const before = await storedDecisions(store, device, user);
+  await check();
   return overwrite(store, device, user, before, decision, origin, onWritten);
+}
+
+/**
+ * Rejects where the state is not the one that the caller decided on. It is called once the decisions to be replaced were read: what
+ * changes afterwards is EASGATE_CHANGED.
+ */
+export type BeforeChange = () => Promise<void>;
+
+/** The {@link BeforeChange} of callers that decide on any state. */
+export async function always(): Promise<void> {
+  // nothing to compare
 }
 
 /** Called once a decision stands, with those that it takes the place of, which may fail to be taken away. */
@@ -124,8 +137,10 @@ export async function clear(
   force: boolean,
   origin: DecisionOrigin,
   onCleared: (decided: Decided) => void,
+  check: BeforeChange = always,
 ): Promise<void> {
   const before = await storedDecisions(store, device, user);
+  await check();
   for (const { user: name, decision } of before)
     if (!force && isWipe(decision) && !isOpenWipe(decision))
       throw new WipeInTheWay(device, { user: name, decision });

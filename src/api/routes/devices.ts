@@ -55,7 +55,6 @@ export function deviceRoutes(parts: ApiParts): Route[] {
     }),
     route('decide', async ({ params, body }, call) => {
       const store = parts.store();
-      await mustMatch(store, params.device, call);
       const { action, reason, user, expiresAt } = body;
       const { origin, now } = call;
       const decision = {
@@ -65,16 +64,19 @@ export function deviceRoutes(parts: ApiParts): Route[] {
         decidedAt: now,
         expiresAt: momentToCome(expiresAt, now),
       };
-      const result = await decide(store, { device: params.device, user }, decision, origin, parts.audit);
+      const result = await decide(store, { device: params.device, user }, decision, origin, parts.audit, () =>
+        mustMatch(store, params.device, call),
+      );
       call.tag(await decisionTag(store, params.device));
       return result;
     }),
     route('clearDecision', async ({ params, query }, call) => {
       const store = parts.store();
-      await mustMatch(store, params.device, call);
       const { user, force = false } = query;
       const subject = { device: params.device, user };
-      const result = await clearDecision(store, subject, { ...call.origin, force }, parts.audit);
+      const result = await clearDecision(store, subject, { ...call.origin, force }, parts.audit, () =>
+        mustMatch(store, params.device, call),
+      );
       call.tag(await decisionTag(store, params.device));
       return result;
     }),
@@ -85,9 +87,10 @@ export function deviceRoutes(parts: ApiParts): Route[] {
     }),
     route('orderWipe', async ({ params, body }, call) => {
       const store = parts.store();
-      await mustMatch(store, params.device, call);
       const { confirm, ...request } = body;
       const plan = await planWipe(store, { ...request, device: params.device });
+      // Behind the plan: what changes after it is EASGATE_CHANGED.
+      await mustMatch(store, params.device, call);
       const by = { owner: call.principal.name, via: 'api', confirmation: confirm };
       return { user: plan.user, decision: await orderWipe(store, plan, by, parts.audit) };
     }),

@@ -147,7 +147,7 @@ export async function openTestApi({
       return {
         status: response.status,
         headers: response.headers,
-        json: isJson ? (JSON.parse(text) as unknown) : null,
+        json: isJson && text !== '' ? (JSON.parse(text) as unknown) : null,
         text,
       };
     },
