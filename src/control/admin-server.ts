@@ -147,7 +147,13 @@ export class AdminServer {
   }
 
   private openJournal(): Promise<JournalStore> {
-    this.journal ??= openJournalStore(journalOptions(this.config));
-    return this.journal;
+    if (this.journal !== null) return this.journal;
+    const opening = openJournalStore(journalOptions(this.config));
+    this.journal = opening;
+    // One that could not be opened is opened anew with the next request.
+    opening.catch(() => {
+      if (this.journal === opening) this.journal = null;
+    });
+    return opening;
   }
 }

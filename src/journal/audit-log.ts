@@ -34,12 +34,22 @@ export class AuditLog implements AuditSink {
       comment = null,
     } = change;
     try {
-      this.store ??= this.open();
-      const store = await this.store;
+      const store = await this.opened();
       await store.appendAudit({ ...change, user, device, subject, before, after, comment });
     } catch (error) {
       this.onFailure(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** One that could not be opened is opened anew with the next entry. */
+  private opened(): Promise<JournalStore> {
+    if (this.store !== null) return this.store;
+    const opening = this.open();
+    this.store = opening;
+    opening.catch(() => {
+      if (this.store === opening) this.store = null;
+    });
+    return opening;
   }
 
   async close(): Promise<void> {
