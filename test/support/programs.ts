@@ -40,6 +40,14 @@ export const LDAPMODIFY: NeededProgram = {
 export const ZSH: NeededProgram = { program: 'zsh', probe: '--version', debian: 'zsh', required: false };
 export const FISH: NeededProgram = { program: 'fish', probe: '--version', debian: 'fish', required: false };
 
+/** The browser that the dashboard is tested with. */
+export const CHROMIUM: NeededProgram = {
+  program: 'chromium',
+  probe: '--version',
+  debian: 'chromium',
+  required: true,
+};
+
 /** Runs tests in their own network namespace, where the system allows it. */
 export const IP: NeededProgram = { program: 'ip', probe: '-V', debian: 'iproute2', required: false };
 

@@ -1,6 +1,7 @@
 // Owns the installation of programs that tests need beyond npm, from Debian packages if this process may install them.
 import { spawnSync } from 'node:child_process';
 import {
+  CHROMIUM,
   IP,
   LDAPMODIFY,
   NGINX,
@@ -22,7 +23,7 @@ function run(program: string, words: string[]): boolean {
 /** Waits for the lock of another installation. */
 const PATIENT = ['-o', 'DPkg::Lock::Timeout=300'];
 
-const missing = [REDIS, NGINX, WBXML2XML, IP, SLAPD, LDAPMODIFY, ZSH, FISH].filter(
+const missing = [REDIS, NGINX, WBXML2XML, IP, SLAPD, LDAPMODIFY, ZSH, FISH, CHROMIUM].filter(
   (needed) => !isInstalled(needed),
 );
 if (missing.length > 0 && process.getuid?.() === 0) {

@@ -1,6 +1,6 @@
-// Owns which test files belong to which group (npm run test:unit, test:socket, test:hostile, test:process).
+// Owns which test files belong to which group (npm run test:unit, test:socket, test:hostile, test:process, test:web).
 
-export type Group = 'unit' | 'socket' | 'hostile' | 'process';
+export type Group = 'unit' | 'socket' | 'hostile' | 'process' | 'web';
 
 /** Globs for vitest. */
 interface Files {
@@ -21,10 +21,14 @@ const PROCESS = [
   'test/threats/{crashes-and-reloads,killed-primary}.test.ts',
 ];
 
+/** Tests of the dashboard in a browser. */
+const WEB = ['test/web/**/*.test.ts'];
+
 /** Every file is in one group: files without another group open sockets. */
 export const GROUPS: Readonly<Record<Group, Files>> = {
   unit: { include: UNIT, exclude: [] },
   hostile: { include: HOSTILE, exclude: [] },
   process: { include: PROCESS, exclude: [] },
-  socket: { include: ['test/**/*.test.ts'], exclude: [...UNIT, ...HOSTILE, ...PROCESS] },
+  web: { include: WEB, exclude: [] },
+  socket: { include: ['test/**/*.test.ts'], exclude: [...UNIT, ...HOSTILE, ...PROCESS, ...WEB] },
 };

@@ -1,0 +1,29 @@
+// Owns the pictures of the dashboard in docs/images/dashboard: `npm run screenshots`. Skipped otherwise.
+import { mkdirSync } from 'node:fs';
+import { describe, it } from 'vitest';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { openPage, useBrowser } from './support/browser.ts';
+import type { PageOptions } from './support/browser.ts';
+import { openDashboard } from './support/dashboard.ts';
+
+const FOLDER = process.env['EASGATE_SCREENSHOTS'];
+
+/** Name, address, what is there when the page is complete, how it is opened. */
+const PICTURES: readonly (readonly [string, string, string, PageOptions])[] = [
+  ['devices-light', '/devices', 'clara@example.com', { theme: 'light' }],
+  ['devices-dark', '/devices', 'clara@example.com', { theme: 'dark' }],
+  ['devices-phone', '/devices', 'clara@example.com', { width: 390, height: 844 }],
+];
+
+describe.skipIf(FOLDER === undefined)('pictures', () => {
+  checkLeaks();
+  useBrowser();
+
+  it.each(PICTURES)('%s', async (name, path, text, options) => {
+    const { page } = await openPage(await openDashboard(400), path, options);
+    await page.getByText(text).first().waitFor();
+    await page.waitForLoadState('networkidle');
+    mkdirSync(FOLDER ?? '', { recursive: true });
+    await page.screenshot({ path: `${FOLDER}/${name}.png` });
+  });
+});

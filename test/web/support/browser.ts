@@ -1,0 +1,102 @@
+// Owns the browser of the dashboard's tests: Debian's Chromium, a signed-in page, what it complained about, axe.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import type { Role } from '../../../src/api/contract/paths.ts';
+import type { TestApi } from '../../support/servers/test-api.ts';
+import { overviewAnswer } from './overview-answer.ts';
+
+/** How a page is opened. */
+export interface PageOptions {
+  /** Signed in with this role; null = nobody. Default: operator. */
+  readonly role?: Role | null;
+  readonly theme?: 'light' | 'dark';
+  /** In pixels; below 720 = like a phone. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** A page, and what it complained about. */
+export interface OpenedPage {
+  readonly page: Page;
+  /** Errors of the console and of scripts; violations of the content security policy are among them. */
+  readonly complaints: string[];
+}
+
+let browser: Browser | null = null;
+
+/** Starts the browser before the tests of a file, and ends it after them. */
+export function useBrowser(): void {
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      // Root has no sandbox; no test opens a page of somebody else.
+      args: ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none'],
+    });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    browser = null;
+  });
+}
+
+/** Opens a page of the dashboard. The page is closed when the test ends. */
+export async function openPage(api: TestApi, path: string, options: PageOptions = {}): Promise<OpenedPage> {
+  if (browser === null) throw new Error('call useBrowser() at the top of the file');
+  const { role = 'operator', theme = 'light', width = 1_440, height = 900 } = options;
+  const context = await browser.newContext({
+    colorScheme: theme,
+    viewport: { width, height },
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+    reducedMotion: 'reduce',
+    hasTouch: width < 720,
+  });
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    // A refused request is logged by the browser; the tests that provoke one look at the page.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text());
+  });
+  if (role !== null) {
+    const answer = await context.request.post(`${api.url}/api/v1/session`, {
+      data: { token: api.token(role) },
+      headers: { origin: api.url },
+    });
+    if (!answer.ok()) throw new Error(`signing in failed: ${await answer.text()}`);
+  }
+  await page.route('**/api/v1/overview', (route) => route.fulfill({ json: overviewAnswer() }));
+  await page.goto(`${api.url}${path}`);
+  return { page, complaints };
+}
+
+const require = createRequire(import.meta.url);
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+interface AxeResult {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly nodes: readonly { readonly html: string }[];
+  }[];
+}
+
+/** What axe finds wrong, one line each. It is put in as an expression: the policy of the page stops script elements. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate<AxeResult>(
+    "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })",
+  );
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
+}
+
+/** Whether anything makes the page wider than its window. */
+export async function isTooWide(page: Page): Promise<boolean> {
+  return page.evaluate<boolean>(
+    'document.documentElement.scrollWidth > document.documentElement.clientWidth',
+  );
+}
