@@ -12,6 +12,19 @@ const FOLDER = process.env['EASGATE_SCREENSHOTS'];
 const PICTURES: readonly (readonly [string, string, string, PageOptions])[] = [
   ['devices-light', '/devices', 'clara@example.com', { theme: 'light' }],
   ['devices-dark', '/devices', 'clara@example.com', { theme: 'dark' }],
+  [
+    'device-light',
+    '/devices/androidc1462783?user=clara@example.com',
+    'decides: quarantine',
+    { theme: 'light', height: 2_000 },
+  ],
+  ['device-dark', '/devices/sec1a9c07e4b2f31?user=greta@example.com', 'decides: block', { theme: 'dark' }],
+  [
+    'device-phone',
+    '/devices/androidc1462783?user=clara@example.com',
+    'decides: quarantine',
+    { width: 390, height: 2_400 },
+  ],
   ['devices-phone', '/devices', 'clara@example.com', { width: 390, height: 844 }],
 ];
 

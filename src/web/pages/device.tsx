@@ -1,9 +1,286 @@
-// Owns the device.
+// Owns the page of one device: why it gets mail or not, what is known of it, what was decided.
 import type { ReactElement } from 'react';
-import { PageHead } from '../parts/page-head.tsx';
+import { Link, useParams, useSearchParams } from 'wouter';
+import type { AnswerOf } from '../../api/contract/operations.ts';
+import { useMay, roleFor } from '../client/signed-in.ts';
+import { useQuery } from '../client/use-query.ts';
+import { AllowUntil } from '../parts/allow-until.tsx';
+import { Copy } from '../parts/copy.tsx';
+import { DeviceChange } from '../parts/device-change.tsx';
+import { deviceHref, doneText } from '../parts/device-columns.tsx';
+import { DeviceDecisions, decisionCount, hasDecision } from '../parts/device-decisions.tsx';
+import { DeviceMenu } from '../parts/device-menu.tsx';
+import { FactsTable } from '../parts/facts-table.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { useTitle } from '../parts/page-head.tsx';
+import { Panel } from '../parts/panel.tsx';
+import { Spellings } from '../parts/spellings.tsx';
+import { Pill, lookOf, reasonSentence } from '../parts/state.tsx';
+import { Time } from '../parts/time.tsx';
+import { ChangeTrouble, LoadTrouble, Skeleton } from '../parts/trouble.tsx';
+import { useDecide } from '../parts/use-decide.ts';
+import type { Decide, Target } from '../parts/use-decide.ts';
+import { Walk } from '../parts/walk.tsx';
+import { stagesOf } from '../parts/walk-steps.ts';
+import { moment, number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
+
+type Details = AnswerOf<'showDevice'>;
+type Explanation = AnswerOf<'explainAccess'>;
+type Partnership = Details['partnerships'][number];
+
+/** As often as the page is read again. */
+const EVERY_MS = 10_000;
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function nameOf({ record, key }: Details, partnership: Partnership | null): string {
+  const what = record?.model ?? textOf(partnership?.record['model']) ?? partnership?.record.deviceType ?? key;
+  return partnership === null ? what : t.of(what, partnership.record.user);
+}
+
+function Because({
+  explanation,
+  decide,
+  target,
+}: {
+  explanation: Explanation;
+  decide: Decide;
+  target: Target;
+}): ReactElement {
+  const { verdict } = explanation;
+  const done = decide.doneFor(target);
+  const since = textOf(verdict['since']);
+  const wouldBe = verdict['wouldBe'] as { readonly action: string } | null | undefined;
+  return (
+    <div className="because">
+      <Pill state={verdict.action} big />
+      <span>
+        <b>{reasonSentence(verdict.reason)}</b>
+      </span>
+      <span className="t2">
+        {[
+          verdict.rule === null || verdict.rule === undefined ? '' : t.device.decidedBy(verdict.rule),
+          verdict.requirement === null || verdict.requirement === undefined ? '' : verdict.requirement,
+        ]
+          .filter((part) => part !== '')
+          .join(', ')}
+        {since === null ? null : (
+          <>
+            {' '}
+            {t.device.since} <Time iso={since} form={moment} />
+          </>
+        )}
+      </span>
+      {wouldBe === null || wouldBe === undefined ? null : (
+        <span className="t2">
+          <Icon name="eye" /> {t.device.wouldBe(wouldBe.action)}
+        </span>
+      )}
+      {done === null ? null : (
+        <span className="t2" role="status">
+          {doneText(done)}
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Head({
+  details,
+  partnership,
+  explanation,
+  decide,
+  changed,
+}: {
+  details: Details;
+  partnership: Partnership | null;
+  explanation: Explanation | null;
+  decide: Decide;
+  changed: () => void;
+}): ReactElement {
+  const may = useMay('decide');
+  const target: Target = { device: details.key, user: partnership?.record.user ?? null };
+  const name = nameOf(details, partnership);
+  useTitle(name);
+  const system = details.record?.os ?? textOf(partnership?.record['os']);
+  const protocol = textOf(partnership?.record['protocolVersion']);
+  return (
+    <section className="panel" aria-label={t.pages.device}>
+      <div className="ident">
+        <div>
+          <h1>{name}</h1>
+          <div className="sumline">
+            <Copy text={details.key} />
+            {system === null ? null : <span>{system}</span>}
+            {details.record?.ownership === null || details.record === null ? null : (
+              <span>{t.device.ownership[details.record.ownership] ?? details.record.ownership}</span>
+            )}
+            {protocol === null ? null : <span>{t.device.protocol(protocol)}</span>}
+            {partnership === null ? (
+              <span>{t.device.noUser}</span>
+            ) : (
+              <span>
+                {t.device.seen} <Time iso={partnership.record.lastSeen} ago />
+              </span>
+            )}
+          </div>
+        </div>
+        <div className="row">
+          <AllowUntil
+            target={target}
+            name={name}
+            title={t.decide.allow.title(name)}
+            decide={decide}
+            className="btn primary"
+            blocked={may ? null : t.trouble.needsRole(roleFor('decide'))}
+          />
+          <DeviceMenu
+            target={target}
+            name={name}
+            decide={decide}
+            className="btn"
+            button={
+              <>
+                {t.device.more}
+                <Icon name="down" small />
+              </>
+            }
+            changed={changed}
+          />
+        </div>
+      </div>
+      <ChangeTrouble error={decide.error} />
+      {explanation === null ? null : <Because explanation={explanation} decide={decide} target={target} />}
+    </section>
+  );
+}
+
+function UserChoice({ details, current }: { details: Details; current: string | null }): ReactElement | null {
+  if (details.partnerships.length < 2) return null;
+  return (
+    <nav className="seg mb" aria-label={t.device.users}>
+      {details.partnerships.map(({ record }) => (
+        <Link
+          key={record.user}
+          href={deviceHref(details.key, record.user)}
+          aria-current={record.user === current ? 'true' : undefined}
+        >
+          {record.user}
+        </Link>
+      ))}
+    </nav>
+  );
+}
 
 /** The page. */
 export function DevicePage(): ReactElement {
-  return <PageHead title={t.pages.device} />;
+  const { device } = useParams<{ device: string }>();
+  const [search] = useSearchParams();
+  const shown = useQuery('showDevice', { params: { device } }, { everyMs: EVERY_MS });
+  const details = shown.data;
+  const wanted = search.get('user');
+  const partnership =
+    details?.partnerships.find(({ record }) => record.user === wanted) ?? details?.partnerships[0] ?? null;
+  const user = partnership?.record.user ?? '';
+  const explained = useQuery(
+    'explainAccess',
+    { params: { device }, query: { user } },
+    { everyMs: EVERY_MS, enabled: user !== '' },
+  );
+  const reload = (): void => {
+    shown.reload();
+    explained.reload();
+  };
+  const decide = useDecide(reload);
+
+  if (details === null)
+    return (
+      <section className="panel">
+        {shown.error === null ? (
+          <Skeleton />
+        ) : (
+          <LoadTrouble error={shown.error} operation="showDevice" retry={reload} />
+        )}
+      </section>
+    );
+  const explanation = user === '' ? null : explained.data;
+  const stages = explanation === null ? [] : stagesOf(explanation);
+  const count = decisionCount(details);
+  return (
+    <>
+      <p className="sm crumb no-print">
+        <Link className="inline" href="/devices">
+          {t.device.back}
+        </Link>{' '}
+        <span className="t3">/</span> <span className="t2">{details.key}</span>
+      </p>
+      <UserChoice details={details} current={user} />
+      <Head
+        details={details}
+        partnership={partnership}
+        explanation={explanation}
+        decide={decide}
+        changed={reload}
+      />
+      <nav className="tabs" aria-label={t.device.sections}>
+        <a href="#why">{t.device.tabs.why}</a>
+        <a href="#facts">{t.device.tabs.facts}</a>
+        <a href="#decisions">
+          {t.device.tabs.decisions} <span className="n">{number(count)}</span>
+        </a>
+        <a href="#spellings">{t.device.tabs.spellings}</a>
+      </nav>
+      <div className="cols c-85">
+        <div className="stack">
+          <Panel id="why" title={t.walk.title}>
+            {explanation === null ? (
+              explained.error === null ? (
+                user === '' ? (
+                  <p className="body t2">{t.device.noUser}</p>
+                ) : (
+                  <Skeleton />
+                )
+              ) : (
+                <LoadTrouble error={explained.error} operation="explainAccess" retry={reload} />
+              )
+            ) : (
+              <Walk stages={stages} look={lookOf(explanation.verdict.action)} />
+            )}
+          </Panel>
+          <Panel id="facts" title={t.device.facts.title}>
+            {details.reports.length === 0 ? <p className="body t2">{t.device.facts.none}</p> : null}
+            <FactsTable details={details} />
+          </Panel>
+          <Panel
+            id="decisions"
+            title={t.device.decisions.title}
+            mark={
+              <span className="age">
+                {hasDecision(details, Date.now())
+                  ? t.device.decisions.inForce
+                  : t.device.decisions.noneInForce}
+              </span>
+            }
+          >
+            <DeviceDecisions details={details} />
+          </Panel>
+        </div>
+        <div className="stack">
+          {explanation === null ? null : (
+            <DeviceChange
+              explanation={explanation}
+              stages={stages}
+              target={{ device: details.key, user }}
+              name={nameOf(details, partnership)}
+              decide={decide}
+            />
+          )}
+          <Spellings details={details} partnership={partnership} aliases={explanation?.aliases ?? []} />
+        </div>
+      </div>
+    </>
+  );
 }

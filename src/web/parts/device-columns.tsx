@@ -33,6 +33,8 @@ export function deviceHref(device: string, user: string | null): string {
 /** "Allow until 18:00" in words; null = no decision. */
 export function decidedText(action: string | null, expiresAt: string | null): string | null {
   if (action === null) return null;
+  // One that ended stays stored until the next change; it counts no more.
+  if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) return null;
   const words = t.devices.decided as Readonly<Record<string, (until: string | null) => string>>;
   return words[action]?.(expiresAt === null ? null : moment(Date.parse(expiresAt), Date.now())) ?? action;
 }

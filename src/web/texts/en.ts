@@ -6,6 +6,7 @@ import { devices } from './en/devices.ts';
 import { health, healthTitle } from './en/health.ts';
 import { overview } from './en/overview.ts';
 import { signIn } from './en/sign-in.ts';
+import { walk } from './en/walk.ts';
 import { reasons, states } from './en/vocabulary.ts';
 
 export const EN = {
@@ -18,5 +19,6 @@ export const EN = {
   overview,
   devices,
   device,
+  walk,
   signIn,
 };

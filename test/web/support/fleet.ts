@@ -49,7 +49,7 @@ function partnership(phone: Phone, now: number): PartnershipRecord {
     spellings: [device, device.toUpperCase()],
     lastAllowed: now - 3 * DAY,
     agentChanges: [],
-  } as PartnershipRecord;
+  };
 }
 
 function report([, device, , model, os, , reason]: Phone, now: number): DeviceObservation {
