@@ -10,6 +10,11 @@ const FOLDER = process.env['EASGATE_SCREENSHOTS'];
 
 /** Name, address, what is there when the page is complete, how it is opened. */
 const PICTURES: readonly (readonly [string, string, string, PageOptions])[] = [
+  ['overview-light', '/', 'clara@example.com', { theme: 'light', height: 1_200 }],
+  ['overview-dark', '/', 'clara@example.com', { theme: 'dark' }],
+  ['overview-phone', '/', 'clara@example.com', { width: 390, height: 844 }],
+  ['sign-in-light', '/devices', 'Access token', { role: null }],
+  ['set-up-light', '/setup#eg-setup', 'Become the admin', { role: null }],
   ['devices-light', '/devices', 'clara@example.com', { theme: 'light' }],
   ['devices-dark', '/devices', 'clara@example.com', { theme: 'dark' }],
   [

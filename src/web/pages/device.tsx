@@ -250,6 +250,15 @@ export function DevicePage(): ReactElement {
               <Walk stages={stages} look={lookOf(explanation.verdict.action)} />
             )}
           </Panel>
+          {explanation === null ? null : (
+            <DeviceChange
+              explanation={explanation}
+              stages={stages}
+              target={{ device: details.key, user }}
+              name={nameOf(details, partnership)}
+              decide={decide}
+            />
+          )}
           <Panel id="facts" title={t.device.facts.title}>
             {details.reports.length === 0 ? <p className="body t2">{t.device.facts.none}</p> : null}
             <FactsTable details={details} />
@@ -269,15 +278,6 @@ export function DevicePage(): ReactElement {
           </Panel>
         </div>
         <div className="stack">
-          {explanation === null ? null : (
-            <DeviceChange
-              explanation={explanation}
-              stages={stages}
-              target={{ device: details.key, user }}
-              name={nameOf(details, partnership)}
-              decide={decide}
-            />
-          )}
           <Spellings details={details} partnership={partnership} aliases={explanation?.aliases ?? []} />
         </div>
       </div>

@@ -1,9 +1,101 @@
-// Owns the overview.
+// Owns the overview: what is wrong, how many, what to decide, how it runs.
+import { useState } from 'react';
 import type { ReactElement } from 'react';
+import type { AnswerOf } from '../../api/contract/operations.ts';
+import { useQuery } from '../client/use-query.ts';
+import { useStream } from '../client/use-stream.ts';
+import type { StreamData } from '../client/use-stream.ts';
+import { Health } from '../parts/health.tsx';
 import { PageHead } from '../parts/page-head.tsx';
+import { Panel } from '../parts/panel.tsx';
+import { ReasonBars } from '../parts/reason-bars.tsx';
+import { Refusals } from '../parts/refusals.tsx';
+import { Spark } from '../parts/spark.tsx';
+import { Tiles } from '../parts/tiles.tsx';
+import { LoadTrouble, Skeleton } from '../parts/trouble.tsx';
+import { VerdictChart } from '../parts/verdict-chart.tsx';
+import { Warnings } from '../parts/warnings.tsx';
+import { length, number, rounded } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
+
+type Overview = AnswerOf<'showOverview'>;
+type Counters = StreamData['followCounters'];
+
+const EVERY_MS = 10_000;
+
+function Traffic({ overview, counters }: { overview: Overview; counters: Counters | null }): ReactElement {
+  const texts = t.overview.traffic;
+  const { traffic } = overview;
+  const held = counters?.heldPolls ?? traffic.heldPolls;
+  const rate = counters?.requestsPerSecond ?? traffic.requestsPerSecond;
+  const age = counters?.stateAgeMs ?? overview.stateAgeMs;
+  const shown = (value: number | null, form: (value: number) => string): string =>
+    value === null ? texts.notKnown : form(value);
+  return (
+    <Panel title={texts.title} mark={<span className="age">{texts.mark}</span>}>
+      <ul className="metrics">
+        <li>
+          <span className="t2">{texts.held}</span>
+          <p className="v">{shown(held, number)}</p>
+        </li>
+        <li>
+          <span className="t2">{texts.requests}</span>
+          <p className="v">{shown(rate, rounded)}</p>
+          <Spark values={traffic.requests} tall />
+        </li>
+        <li>
+          <span className="t2">{texts.age}</span>
+          <p className="v">{shown(age, length)}</p>
+          <p className="hint">{texts.ageText}</p>
+        </li>
+      </ul>
+    </Panel>
+  );
+}
 
 /** The page. */
 export function OverviewPage(): ReactElement {
-  return <PageHead title={t.pages.overview} />;
+  const { data, error, reload } = useQuery('showOverview', {}, { everyMs: EVERY_MS });
+  const [counters, setCounters] = useState<Counters | null>(null);
+  const stream = useStream('followCounters', {}, setCounters);
+  if (data === null)
+    return (
+      <>
+        <PageHead title={t.pages.overview} />
+        <section className="panel">
+          {error === null ? (
+            <Skeleton />
+          ) : (
+            <LoadTrouble error={error} operation="showOverview" retry={reload} />
+          )}
+        </section>
+      </>
+    );
+  const live = stream === 'open' ? counters : null;
+  return (
+    <>
+      <PageHead title={t.pages.overview}>{t.overview.lead(data.gateway)}</PageHead>
+      <div className="stack">
+        <Health health={data.health} />
+        <Tiles overview={data} live={live?.tiles ?? {}} />
+        <Warnings warnings={data.warnings} />
+        <div className="cols c-21 even">
+          <Refusals overview={data} isLive={live !== null} changed={reload} />
+          <VerdictChart steps={data.traffic.verdicts} />
+        </div>
+        <div className="cols c-11">
+          <Panel title={t.overview.reasons.title}>
+            <div className="body">
+              {data.reasons.length === 0 ? (
+                <p className="t2">{t.overview.reasons.none}</p>
+              ) : (
+                <ReasonBars reasons={data.reasons} />
+              )}
+            </div>
+          </Panel>
+          <Traffic overview={data} counters={live} />
+        </div>
+      </div>
+    </>
+  );
 }

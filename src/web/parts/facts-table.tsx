@@ -41,11 +41,12 @@ function isThere(value: unknown): boolean {
   return value !== null && value !== undefined && value !== '';
 }
 
-function Value({ field, value }: { field: string; value: unknown }): ReactElement {
+/** `isOwn` = of one source: what is bad is red only where it is in effect. */
+function Value({ field, value, isOwn }: { field: string; value: unknown; isOwn?: boolean }): ReactElement {
   if (!isThere(value)) return <Dash />;
   if (TIMES.has(field) && typeof value === 'string') return <Time iso={value} ago />;
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return BAD[field] === value ? <span className="c-block">{text}</span> : <>{text}</>;
+  return isOwn !== true && BAD[field] === value ? <span className="c-block">{text}</span> : <>{text}</>;
 }
 
 /** The table; nothing where nobody reported anything. */

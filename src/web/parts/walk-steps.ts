@@ -96,8 +96,7 @@ const texts = t.walk;
 export function foundText(found: unknown): string {
   if (found === null || found === undefined) return texts.unknown;
   if (Array.isArray(found)) return found.length === 0 ? texts.none : found.map(foundText).join(' ');
-  if (typeof found === 'object') return JSON.stringify(found);
-  return String(found as string | number | boolean);
+  return typeof found === 'string' ? found : JSON.stringify(found);
 }
 
 function conditionText({ field, wanted, found, holds }: Condition): string {

@@ -71,6 +71,9 @@ export async function openPage(api: TestApi, path: string, options: PageOptions 
     if (!answer.ok()) throw new Error(`signing in failed: ${await answer.text()}`);
   }
   await page.route('**/api/v1/overview', (route) => route.fulfill({ json: overviewAnswer() }));
+  await page.route('**/api/v1/status/stream', (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: 'retry: 600000\n\n' }),
+  );
   await page.goto(`${api.url}${path}`);
   return { page, complaints };
 }
