@@ -28,6 +28,8 @@ export interface ApplyOptions {
   /** Kinds of which the run brings the whole set: what it does not bring is removed. */
   readonly whole: readonly RecordKind[];
   readonly brakes: Brakes;
+  /** Second names by which records without an id are joined (known-records.ts); absent = as a source of any kind is. */
+  readonly joinBy?: readonly string[] | undefined;
   /** Somebody looked at the outcome: the brakes do not hold. The source's own count and an empty answer still do. */
   readonly beyondBrakes: boolean;
   /** Whether an allow of the source takes effect. */
@@ -50,7 +52,7 @@ export async function applyLines(
   options: ApplyOptions,
 ): Promise<ApplyOutcome> {
   const { source, now, signal } = options;
-  const known = await KnownRecords.read(store, source, now, signal);
+  const known = await KnownRecords.read(store, { source, now, joinBy: options.joinBy ?? null }, signal);
   const devices = await RunDevices.open(known, options);
   try {
     return await new Run(store, options, known, devices).apply(parts);
@@ -90,20 +92,28 @@ class Run {
     const removesUsers = this.removes('user', this.presentUsers(), notRemoved);
     const removesGroups = this.removes('group', this.presentGroups(), notRemoved);
     const { source, readAt } = this.options;
-    const users = this.users.changes({ source, readAt, removesUsers, removesGroups });
+    const changes = this.users.changes({ source, readAt, removesUsers, removesGroups });
     // A list of decisions is whole where the list of devices is.
     const decisions = this.decisions.changes(removesDevices);
-    const touched = [this.devices.touched(removesDevices), ...users.touched, decisions.touched];
+    const touched = [this.devices.touched(removesDevices), ...changes.touched, decisions.touched];
     const held = this.options.beyondBrakes ? [] : heldBy(touched, this.options.brakes);
     const counts = { devices: noneWritten(), users: noneWritten() };
     if (held.length === 0) {
-      for await (const batch of this.devices.observations(removesDevices))
-        await this.write(batch, counts.devices, (some) => this.putDevices(some));
-      for (const batch of batches(users.observations))
-        await this.write(batch, counts.users, (some) => this.putUsers(some));
-      await this.putDecisions(decisions.changes);
+      // A run that ends in the middle, or is spread over time, has blocked everybody before it frees anybody.
+      const isRestriction = ({ removed, enabled }: UserObservation): boolean =>
+        removed === true || enabled === false;
+      const users = {
+        restrictions: changes.observations.filter(isRestriction),
+        releases: changes.observations.filter((one) => !isRestriction(one)),
+      };
+      await this.writeDevices(this.devices.restrictions(removesDevices), counts.devices);
+      await this.writeUsers(users.restrictions, counts.users);
+      await this.putDecisions(decisions.restrictions);
+      await this.writeDevices(this.devices.releases(), counts.devices);
+      await this.writeUsers(users.releases, counts.users);
+      await this.putDecisions(decisions.releases);
     }
-    const { joined, notJoined, firstNotJoined } = this.devices;
+    const { joined, notJoined, nearMisses, firstNotJoined } = this.devices;
     return {
       source,
       dryRun: this.options.dryRun,
@@ -111,7 +121,7 @@ class Run {
       ...counts,
       decisions: held.length === 0 ? decisions.counts : { ...decisions.counts, applied: 0, removed: 0 },
       joined,
-      notJoined: { count: notJoined, first: firstNotJoined },
+      notJoined: { count: notJoined, nearMisses, first: firstNotJoined },
       refused: { count: this.read.refused, first: this.refusals },
       withProblems: { count: this.withProblems, first: this.problems },
       held,
@@ -194,6 +204,17 @@ class Run {
     const groups = new Set<string>();
     for (const user of this.known.users.values()) for (const group of user.groups ?? []) groups.add(group);
     return groups.size;
+  }
+
+  private async writeDevices(
+    batches: AsyncIterable<readonly DeviceObservation[]>,
+    counts: WrittenCounts,
+  ): Promise<void> {
+    for await (const batch of batches) await this.write(batch, counts, (some) => this.putDevices(some));
+  }
+
+  private async writeUsers(observations: readonly UserObservation[], counts: WrittenCounts): Promise<void> {
+    for (const batch of batches(observations)) await this.write(batch, counts, (some) => this.putUsers(some));
   }
 
   private async write<Observation extends { readonly removed?: boolean | null | undefined }>(

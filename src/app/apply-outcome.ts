@@ -49,7 +49,12 @@ export interface ApplyOutcome {
   readonly decisions: Readonly<DecisionCounts>;
   /** Records without an Exchange ActiveSync id that were joined by another name. */
   readonly joined: number;
-  readonly notJoined: { readonly count: number; readonly first: readonly NotJoined[] };
+  /** `nearMisses`: how many of them could belong to a device that is known. */
+  readonly notJoined: {
+    readonly count: number;
+    readonly nearMisses: number;
+    readonly first: readonly NotJoined[];
+  };
   readonly refused: { readonly count: number; readonly first: readonly Refusal[] };
   /** Records of which a value was not understood, or an expression had none: it counts as unknown. */
   readonly withProblems: { readonly count: number; readonly first: readonly Refusal[] };

@@ -11,7 +11,9 @@ import { accessDecision, decisionSubject } from './line-observations.ts';
 
 /** What the decisions of a run become. */
 export interface DecisionChanges {
-  readonly changes: readonly ImportedChange[];
+  /** What makes it harder for a phone: blocks, and allows that end. */
+  readonly restrictions: readonly ImportedChange[];
+  readonly releases: readonly ImportedChange[];
   readonly touched: Touched;
   readonly counts: Readonly<DecisionCounts>;
 }
@@ -52,23 +54,25 @@ export class RunDecisions {
 
   /** `isWhole`: the run has all decisions of the source. Where it has none, none is removed. */
   changes(isWhole: boolean): DecisionChanges {
-    const changes: ImportedChange[] = [];
+    const restrictions: ImportedChange[] = [];
+    const releases: ImportedChange[] = [];
     let changed = 0;
     let removed = 0;
     for (const [text, one] of this.decided) {
-      changes.push(one);
+      (one.decision.action === 'allow' ? releases : restrictions).push(one);
       const isKnown = this.known.devices.has(one.device);
       if (isKnown && this.known.decisions.get(text)?.action !== one.decision.action) changed++;
     }
     if (isWhole && this.decided.size > 0)
-      for (const [text, { device, user }] of this.known.decisions) {
+      for (const [text, { device, user, action }] of this.known.decisions) {
         if (this.decided.has(text)) continue;
-        changes.push({ device, user, decision: null });
+        (action === 'allow' ? restrictions : releases).push({ device, user, decision: null });
         removed++;
       }
     const before = Math.max(this.known.devices.size, this.known.decisions.size);
     return {
-      changes,
+      restrictions,
+      releases,
       touched: { what: 'devices with decisions of the source', before, removed, changed },
       counts: { applied: this.decided.size, listed: this.listed, removed },
     };

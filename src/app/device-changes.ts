@@ -7,7 +7,7 @@ import { MAX_LISTED } from './apply-outcome.ts';
 import type { NotJoined } from './apply-outcome.ts';
 import type { Touched } from './brakes.ts';
 import type { KnownRecords } from './known-records.ts';
-import { deviceObservation, deviceState, millis, onlyRefusals } from './line-observations.ts';
+import { deviceObservation, deviceState, millis, onlyRefusals, restricts } from './line-observations.ts';
 import { LineSpool } from './line-spool.ts';
 
 /** How the lines of a run are to be understood. */
@@ -22,6 +22,8 @@ export interface DeviceRun {
 export class RunDevices {
   joined = 0;
   notJoined = 0;
+  /** Of those, records that could belong to a device that is known. */
+  nearMisses = 0;
   readonly firstNotJoined: NotJoined[] = [];
   /** Devices that the source says it deleted. */
   readonly gone = new Set<DeviceKey>();
@@ -32,6 +34,8 @@ export class RunDevices {
   private readonly brought = new Set<DeviceKey>();
   private readonly changed = new Set<DeviceKey>();
   private readonly retired = new Set<DeviceKey>();
+  /** Devices for which the run makes it harder: they are written first. */
+  private readonly restricted = new Set<DeviceKey>();
   /** Devices of the run that only other sources reported before. */
   private foreign = 0;
 
@@ -102,9 +106,9 @@ export class RunDevices {
     return { what: 'devices', before, removed, changed: this.changed.size };
   }
 
-  /** What is to be written, in batches. */
-  async *observations(removesAbsent: boolean): AsyncGenerator<readonly DeviceObservation[]> {
-    yield* this.named.batches(BATCH);
+  /** Restrictions to be written, in batches: what refuses, and what is removed. */
+  async *restrictions(removesAbsent: boolean): AsyncGenerator<readonly DeviceObservation[]> {
+    yield* this.written((key) => this.restricted.has(key));
     const { source, readAt } = this.run;
     let batch: DeviceObservation[] = [];
     for (const [key, { isPresent, observedAt }] of this.known.devices) {
@@ -115,6 +119,25 @@ export class RunDevices {
       batch = [];
     }
     if (batch.length > 0) yield batch;
+  }
+
+  /** Everything else to be written, in batches. */
+  releases(): AsyncGenerator<readonly DeviceObservation[]> {
+    return this.written((key) => !this.restricted.has(key));
+  }
+
+  /** Records of the devices that are wanted. All of one device stay together, in their order: the last one counts. */
+  private async *written(
+    isWanted: (key: DeviceKey) => boolean,
+  ): AsyncGenerator<readonly DeviceObservation[]> {
+    let wanted: DeviceObservation[] = [];
+    for await (const batch of this.named.batches(BATCH)) {
+      wanted.push(...batch.filter(({ key }) => isWanted(key)));
+      if (wanted.length < BATCH) continue;
+      yield wanted;
+      wanted = [];
+    }
+    if (wanted.length > 0) yield wanted;
   }
 
   async close(): Promise<void> {
@@ -129,10 +152,12 @@ export class RunDevices {
 
   private keepAside(record: DeviceLine): void {
     this.notJoined++;
+    const near = this.known.nearMisses(record);
+    if (near.length > 0) this.nearMisses++;
     if (this.firstNotJoined.length === MAX_LISTED) return;
     const { line, sourceId, serialNumber, udid, imei, owner } = record;
     const name = serialNumber ?? udid ?? imei ?? sourceId ?? owner ?? '';
-    this.firstNotJoined.push({ line, name, near: this.known.nearMisses(record) });
+    this.firstNotJoined.push({ line, name, near });
   }
 
   private async put(line: DeviceLine, key: DeviceKey): Promise<void> {
@@ -143,6 +168,8 @@ export class RunDevices {
 
   private count(line: DeviceLine, key: DeviceKey): void {
     const before = this.known.devices.get(key);
+    const after = deviceState({ ...line, graceUntil: millis(line.graceUntil) }, this.run.now);
+    if (restricts(line, before?.own ?? null, after)) this.restricted.add(key);
     if (before === undefined) return;
     const { own, isPresent, observedAt, effective } = before;
     if (own !== null && (millis(line.observedAt) ?? this.run.readAt) < observedAt) return;
@@ -153,7 +180,6 @@ export class RunDevices {
       return;
     }
     if (own !== null && !isPresent) this.changed.add(key);
-    const after = deviceState({ ...line, graceUntil: millis(line.graceUntil) }, this.run.now);
     const earlier = own ?? effective;
     if (earlier !== null && (own === null ? contradicts(earlier, after) : earlier !== after))
       this.changed.add(key);

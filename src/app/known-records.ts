@@ -32,6 +32,24 @@ const SEVERAL = Symbol('several');
 
 type ByName = Map<string, DeviceKey | typeof SEVERAL>;
 
+/** Before `NAME` of an attribute in `joinBy`. */
+const ATTRIBUTE = 'attributes.';
+const DEFAULT_JOINS = ['serialNumber', 'udid', 'imei', 'ownerAndModel'];
+/** What phones say of themselves. */
+const CLAIMS: ReadonlySet<string> = new Set(['imei', 'ownerAndModel']);
+
+/** The run that is going to be applied. */
+export interface KnownFor {
+  readonly source: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /**
+   * Second names by which records are joined, each with all that it says: serialNumber, udid, imei, ownerAndModel, attributes.NAME. null =
+   * serialNumber and udid, and imei and ownerAndModel for values that refuse.
+   */
+  readonly joinBy: readonly string[] | null;
+}
+
 /** The directory as it was before a run of `source`. */
 export class KnownRecords {
   readonly devices = new Map<DeviceKey, KnownDevice>();
@@ -44,23 +62,24 @@ export class KnownRecords {
   private readonly byUdid: ByName = new Map();
   private readonly byImei: ByName = new Map();
   private readonly byModel: ByName = new Map();
+  private readonly byAttribute = new Map<string, ByName>();
   private readonly byOwner = new Map<string, DeviceKey[]>();
   private readonly source: string;
   private readonly now: number;
+  private readonly joinBy: readonly string[] | null;
 
-  private constructor(source: string, now: number) {
+  private constructor({ source, now, joinBy }: KnownFor) {
     this.source = source;
     this.now = now;
+    this.joinBy = joinBy;
+    for (const name of joinBy ?? [])
+      if (name.startsWith(ATTRIBUTE)) this.byAttribute.set(name.slice(ATTRIBUTE.length), new Map());
   }
 
-  /** Reads the whole directory once. `now`: milliseconds since the epoch. */
-  static async read(
-    store: DirectoryStore,
-    source: string,
-    now: number,
-    signal?: AbortSignal,
-  ): Promise<KnownRecords> {
-    const known = new KnownRecords(source, now);
+  /** Reads the whole directory once. */
+  static async read(store: DirectoryStore, run: KnownFor, signal?: AbortSignal): Promise<KnownRecords> {
+    const { source } = run;
+    const known = new KnownRecords(run);
     for await (const part of store.scanDevices()) {
       signal?.throwIfAborted();
       for (const entry of part) known.addDevice(entry);
@@ -79,24 +98,39 @@ export class KnownRecords {
 
   /** The device that a line without an id belongs to; null = none, or not exactly one. */
   joinOf(line: DeviceLine): Join | null {
-    const { idFromSerial, serialNumber, udid, imei, model } = line;
-    if (idFromSerial !== null && this.devices.has(idFromSerial as DeviceKey))
-      return { key: idFromSerial as DeviceKey, isClaim: false };
-    const bySerial = one(this.bySerial, serialNumber);
-    if (bySerial !== null) return { key: bySerial, isClaim: false };
-    const byUdid = one(this.byUdid, udid);
-    if (byUdid !== null) return { key: byUdid, isClaim: false };
-    if (!refuses(line)) return null;
-    const byImei = one(this.byImei, imei);
-    if (byImei !== null) return { key: byImei, isClaim: true };
+    for (const name of this.joinBy ?? DEFAULT_JOINS) {
+      // What a phone says of itself lets nobody in, unless the operator trusts it.
+      const isClaim = this.joinBy === null && CLAIMS.has(name);
+      if (isClaim && !refuses(line)) continue;
+      const key = this.deviceBy(name, line);
+      if (key !== null) return { key, isClaim };
+    }
+    return null;
+  }
+
+  private deviceBy(name: string, line: DeviceLine): DeviceKey | null {
+    if (name === 'serialNumber') {
+      const fromSerial = line.idFromSerial as DeviceKey | null;
+      return fromSerial !== null && this.devices.has(fromSerial)
+        ? fromSerial
+        : one(this.bySerial, line.serialNumber);
+    }
+    if (name === 'udid') return one(this.byUdid, line.udid);
+    if (name === 'imei') return one(this.byImei, line.imei);
+    if (name === 'ownerAndModel') return this.deviceByModel(line);
+    const attribute = name.slice(ATTRIBUTE.length);
+    const value = line.attributes[attribute];
+    const devices = this.byAttribute.get(attribute);
+    return value === undefined || devices === undefined ? null : one(devices, String(value));
+  }
+
+  private deviceByModel({ model, ownerNames }: DeviceLine): DeviceKey | null {
     if (model === null) return null;
     const found = new Set(
-      line.ownerNames
-        .map((owner) => this.byModel.get(modelName(owner, model)))
-        .filter((key) => key !== undefined),
+      ownerNames.map((owner) => this.byModel.get(modelName(owner, model))).filter((key) => key !== undefined),
     );
     const [key] = found;
-    return found.size === 1 && key !== undefined && key !== SEVERAL ? { key, isClaim: true } : null;
+    return found.size === 1 && key !== undefined && key !== SEVERAL ? key : null;
   }
 
   /** Devices that a line could belong to: of its owner, or with one of its names. */
@@ -123,6 +157,10 @@ export class KnownRecords {
       note(this.bySerial, report.serialNumber, key);
       note(this.byUdid, report.udid, key);
       note(this.byImei, report.imei, key);
+      for (const [name, devices] of this.byAttribute) {
+        const value = report.attributes?.[name];
+        if (value !== undefined) note(devices, String(value), key);
+      }
     }
     for (const { user, model, imei } of partnerships) {
       note(this.byImei, imei, key);

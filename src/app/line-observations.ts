@@ -109,6 +109,26 @@ export function deviceState(
   return `${flags.join('')}${report.platform ?? ''}`;
 }
 
+/**
+ * Whether a line makes it harder for a phone: it refuses, or no longer says a good value that its source said before. `before`,
+ * `after`: {@link deviceState} of the source; before null = it never reported the device.
+ */
+export function restricts(line: DeviceLine, before: string | null, after: string): boolean {
+  if (refuses(line)) return true;
+  return (
+    before !== null &&
+    STATE.some((name, place) => before[place] === GOOD[name] && after[place] !== GOOD[name])
+  );
+}
+
+const GOOD = {
+  managed: '1',
+  compliant: '1',
+  encrypted: '1',
+  compromised: '0',
+  managedMailProfile: '1',
+} as const;
+
 const STATE = ['managed', 'compliant', 'encrypted', 'compromised', 'managedMailProfile'] as const;
 
 /** A decision of the source; null = an allow, which takes effect only where the source may allow. */

@@ -36,6 +36,10 @@ export function sayOutcome(outcome: ApplyOutcome): void {
       return `line ${line}: ${printable(name)}${could}`;
     },
   );
+  if (notJoined.nearMisses > 0)
+    remark(
+      `${counted(notJoined.nearMisses, 'of them could be a device that is known', 'of them could be devices that are known')} (joinBy of the feed)`,
+    );
   sayList(
     refused,
     ['record was refused', 'records were refused'],

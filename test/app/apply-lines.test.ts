@@ -379,6 +379,141 @@ describe('records without an id', () => {
   });
 });
 
+describe('joinBy', () => {
+  const IMEI = '490154203237518';
+
+  it('trusts a name that phones tell, where it names it', async () => {
+    await store.recordSeen([seen('alice', deviceKey('PIXEL1'), 1, { imei: IMEI })]);
+    const line = device(null, { imei: IMEI, compliant: true });
+    expect((await apply([line])).joined).toBe(0);
+    expect((await apply([line], { joinBy: ['imei'] })).joined).toBe(1);
+    expect(await record('PIXEL1')).toMatchObject({ compliant: true });
+  });
+
+  it('joins by no other name, and by the first that fits', async () => {
+    await apply(
+      [
+        device('PHONE0', { serialNumber: 'S1', compliant: null }),
+        device('PHONE1', { udid: 'U1', compliant: null }),
+      ],
+      {
+        source: 'exchange',
+      },
+    );
+    const line = device(null, { serialNumber: 'S1', udid: 'U1', compliant: false });
+    expect((await apply([line], { joinBy: [] })).joined).toBe(0);
+    await apply([line], { joinBy: ['udid', 'serialNumber'] });
+    expect(await record('PHONE1')).toMatchObject({ compliant: false });
+    expect(await record('PHONE0')).toMatchObject({ compliant: null });
+  });
+
+  it('joins by an attribute that another source reports', async () => {
+    await apply([device('PHONE0', { attributes: { assetTag: 'A-17' }, compliant: null })], {
+      source: 'exchange',
+    });
+    const line = device(null, { attributes: { assetTag: 'a-17' }, serialNumber: 'S1', compliant: false });
+    expect((await apply([line], { joinBy: ['attributes.other'] })).joined).toBe(0);
+    expect((await apply([line], { joinBy: ['attributes.assetTag'] })).joined).toBe(1);
+    expect(await record('PHONE0')).toMatchObject({ compliant: false });
+  });
+
+  it('names no device where two have the name; what is near is counted', async () => {
+    await apply(
+      [
+        device('PHONE0', { attributes: { tag: 'x' }, serialNumber: 'S1' }),
+        device('PHONE1', { attributes: { tag: 'x' } }),
+      ],
+      { source: 'exchange' },
+    );
+    const lines = [
+      device(null, { attributes: { tag: 'x' }, serialNumber: 'S1' }),
+      device(null, { attributes: { tag: 'y' }, serialNumber: 'S2' }),
+    ];
+    expect((await apply(lines, { joinBy: ['attributes.tag'] })).notJoined).toMatchObject({
+      count: 2,
+      nearMisses: 1,
+      first: [{ near: [deviceKey('PHONE0')] }, { near: [] }],
+    });
+  });
+});
+
+describe('the order of what is written', () => {
+  /** The keys in the order in which a run writes them; the store fails after `most` writes. */
+  async function order(lines: readonly FeedLine[], more: Parameters<typeof apply>[1] = {}, most = Infinity) {
+    const written: string[] = [];
+    const note = (keys: readonly string[]): void => {
+      if (written.length >= most) throw new Error('the store is away');
+      written.push(...keys);
+    };
+    const { putDevices, putUsers, putImported } = store;
+    Object.assign(store, {
+      putDevices: (batch: Parameters<typeof putDevices>[0]) => {
+        note(batch.map(({ key }) => key));
+        return putDevices.call(store, batch);
+      },
+      putUsers: (batch: Parameters<typeof putUsers>[0]) => {
+        note(batch.map(({ key }) => key));
+        return putUsers.call(store, batch);
+      },
+      putImported: (...[source, batch]: Parameters<typeof putImported>) => {
+        note(batch.map(({ device: key, decision: made }) => `${made?.action ?? 'end'} ${key ?? ''}`));
+        return putImported.call(store, source, batch);
+      },
+    });
+    await apply(lines, { ...more, beyondBrakes: true }).catch(() => undefined);
+    return written;
+  }
+
+  it('is restrictions first, of devices, users and decisions, then releases', async () => {
+    await apply([
+      device('FREED', { compliant: false }),
+      device('BLOCKED'),
+      device('UNKNOWN'),
+      device('GONE'),
+      user('on@contoso.com', { enabled: false }),
+      user('off@contoso.com'),
+      decision('D1', 'block'),
+    ]);
+    const written = await order(
+      [
+        device('FREED'),
+        device('NEW'),
+        device('UNKNOWN', { compliant: null }),
+        device('BLOCKED', { compliant: false }),
+        user('on@contoso.com'),
+        user('off@contoso.com', { enabled: false }),
+        decision('D2', 'block'),
+      ],
+      WHOLE,
+    );
+    expect(written).toEqual([
+      'unknown',
+      'blocked',
+      'gone',
+      'off@contoso.com',
+      'block d2',
+      'freed',
+      'new',
+      'on@contoso.com',
+      'end d1',
+    ]);
+  });
+
+  it('keeps several records of one device in their order, so that the last one counts', async () => {
+    await apply([device('PHONE0'), device('PHONE1')]);
+    const lines = [device('PHONE0', { compliant: false }), device('PHONE1'), device('PHONE0')];
+    expect(await order(lines)).toEqual(['phone0', 'phone0', 'phone1']);
+    expect(await record('PHONE0')).toMatchObject({ compliant: true });
+  });
+
+  it('blocks everybody before a run that ends in the middle frees anybody', async () => {
+    await apply([...many(600, { compliant: false }), device('LAST')]);
+    await order([...many(600), device('LAST', { compliant: false })], {}, 1);
+    expect(await record('LAST')).toMatchObject({ compliant: false });
+    expect(await record('PHONE0')).toMatchObject({ compliant: false });
+  });
+});
+
 describe('decisions of a source', () => {
   const imported = async (id: string): Promise<(string | number | null)[][]> =>
     ((await store.getDevice(deviceKey(id)))?.imported ?? []).map(({ source, decision: made }) => [

@@ -48,8 +48,10 @@ export const feedRow = z
           devices: counts,
           users: counts,
           refused: z.number(),
+          withProblems: z.number().describe('records with a value that was not understood'),
           joined: z.number(),
           notJoined: z.number(),
+          nearMisses: z.number().describe('of those not joined: could be a device that is known'),
           notRemoved: z.array(z.string()),
         })
         .nullable(),

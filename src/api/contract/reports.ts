@@ -142,10 +142,15 @@ export const applyOutcome = z
     joined: z.number().describe('records without a device id that were joined by another name'),
     notJoined: z.object({
       count: z.number(),
+      nearMisses: z.number().describe('of them: could be a device that is known'),
       first: z.array(z.object({ line: z.number(), name: z.string(), near: z.array(z.string()) })),
     }),
     refused: z.object({
       count: z.number(),
+      first: z.array(z.object({ line: z.number(), reason: z.string() })),
+    }),
+    withProblems: z.object({
+      count: z.number().describe('records with a value that was not understood'),
       first: z.array(z.object({ line: z.number(), reason: z.string() })),
     }),
     held: z.array(z.string()).describe('why nothing was written; empty = it was'),

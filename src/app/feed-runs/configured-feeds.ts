@@ -22,7 +22,8 @@ const HOUR_MS = 3_600_000;
 /** The configured feeds, in order of precedence. @throws ConfigError for a schedule or a secret */
 export function configuredFeeds({ feeds }: Config): Feed[] {
   return feeds.map((settings) => {
-    const { name, schedule, fullEveryHours, staleAfter, maxRemoved, maxChanged, allowDecisions } = settings;
+    const { name, schedule, fullEveryHours, staleAfter, maxRemoved, maxChanged, joinBy, allowDecisions } =
+      settings;
     if (!isSchedule(schedule)) throw new ConfigError(`feeds: ${name}: schedule`, [NO_SCHEDULE]);
     return {
       name,
@@ -30,6 +31,7 @@ export function configuredFeeds({ feeds }: Config): Feed[] {
       fullEveryMs: fullEveryHours * HOUR_MS,
       staleAfter,
       brakes: { maxRemoved, maxChanged },
+      joinBy,
       allowDecisions,
       adapter: adapterOf(settings),
     };

@@ -18,6 +18,7 @@ export interface Feed {
   /** Missed runs after which it is stale. */
   readonly staleAfter: number;
   readonly brakes: Brakes;
+  readonly joinBy?: readonly string[] | undefined;
   readonly allowDecisions: boolean;
   readonly adapter: FeedAdapter;
 }
@@ -112,6 +113,7 @@ async function attempt(
       now: startedAt,
       whole: cursor === null ? feed.adapter.complete : [],
       brakes: feed.brakes,
+      joinBy: feed.joinBy,
       beyondBrakes: options.confirmed ?? false,
       allowDecisions: feed.allowDecisions,
       dryRun: options.dryRun ?? false,
@@ -148,6 +150,7 @@ function stateAfter({ outcome, isFull, cursor }: Made, startedAt: number): Parti
       withProblems: withProblems.count,
       joined,
       notJoined: notJoined.count,
+      nearMisses: notJoined.nearMisses,
       notRemoved: [...notRemoved],
     },
   };

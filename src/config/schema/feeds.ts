@@ -34,6 +34,20 @@ const feedFields = {
     .max(1)
     .default(0.1)
     .describe('part of the devices, users and members of a group that one run may turn; at least 20'),
+  joinBy: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(?:serialNumber|udid|imei|ownerAndModel|attributes\.[^\s].{0,63})$/,
+          'must be serialNumber, udid, imei, ownerAndModel or attributes.NAME',
+        ),
+    )
+    .max(8)
+    .optional()
+    .describe(
+      'second names by which a record without a device id is joined to a device, the first match counts; absent = serialNumber, udid, and for values that refuse imei and ownerAndModel',
+    ),
   allowDecisions: z
     .boolean()
     .default(false)
