@@ -45,6 +45,11 @@ export interface ApplyOptions {
 
 const BATCH = 500;
 
+/** What makes it harder for a user's phones. */
+function isRestriction({ removed, enabled }: UserObservation): boolean {
+  return removed === true || enabled === false;
+}
+
 /** Applies a run. @throws what the source throws: then nothing was written; or what the store throws */
 export async function applyLines(
   store: DirectoryStore,
@@ -100,8 +105,6 @@ class Run {
     const counts = { devices: noneWritten(), users: noneWritten() };
     if (held.length === 0) {
       // A run that ends in the middle, or is spread over time, has blocked everybody before it frees anybody.
-      const isRestriction = ({ removed, enabled }: UserObservation): boolean =>
-        removed === true || enabled === false;
       const users = {
         restrictions: changes.observations.filter(isRestriction),
         releases: changes.observations.filter((one) => !isRestriction(one)),

@@ -445,19 +445,21 @@ describe('the order of what is written', () => {
       if (written.length >= most) throw new Error('the store is away');
       written.push(...keys);
     };
-    const { putDevices, putUsers, putImported } = store;
+    const putDevices = store.putDevices.bind(store);
+    const putUsers = store.putUsers.bind(store);
+    const putImported = store.putImported.bind(store);
     Object.assign(store, {
       putDevices: (batch: Parameters<typeof putDevices>[0]) => {
         note(batch.map(({ key }) => key));
-        return putDevices.call(store, batch);
+        return putDevices(batch);
       },
       putUsers: (batch: Parameters<typeof putUsers>[0]) => {
         note(batch.map(({ key }) => key));
-        return putUsers.call(store, batch);
+        return putUsers(batch);
       },
       putImported: (...[source, batch]: Parameters<typeof putImported>) => {
         note(batch.map(({ device: key, decision: made }) => `${made?.action ?? 'end'} ${key ?? ''}`));
-        return putImported.call(store, source, batch);
+        return putImported(source, batch);
       },
     });
     await apply(lines, { ...more, beyondBrakes: true }).catch(() => undefined);
