@@ -50,7 +50,14 @@ const FILES = [
 ] as const;
 
 async function feedDevices(path: string): Promise<number> {
-  const adapter = new FilesAdapter({ path, source: 'mdm', format: null, zone: 'UTC', order: null });
+  const adapter = new FilesAdapter({
+    path,
+    source: 'mdm',
+    format: null,
+    newest: null,
+    zone: 'UTC',
+    order: null,
+  });
   let devices = 0;
   for await (const { lines } of adapter.run(null, new AbortController().signal))
     devices += lines.filter(({ type }) => type === 'device').length;

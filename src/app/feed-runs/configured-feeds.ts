@@ -7,8 +7,9 @@ import { ConfigError } from '../../config/problems.ts';
 import type { Config } from '../../config/schema.ts';
 import { ProgramError } from '../../errors.ts';
 import type { FeedAdapter } from '../../feeds/contract.ts';
-import { FilesAdapter } from '../../feeds/files/files-adapter.ts';
+import { FilesAdapter, fileLines } from '../../feeds/files/files-adapter.ts';
 import type { FilesOptions } from '../../feeds/files/files-adapter.ts';
+import { watchedFolder } from '../../feeds/files/watched-folder.ts';
 import { graphFeed } from '../../feeds/graph/read-graph.ts';
 import { httpFeed } from '../../feeds/json-api/read-http.ts';
 import type { HttpReading } from '../../feeds/json-api/read-http.ts';
@@ -54,7 +55,7 @@ type FeedSettings = Config['feeds'][number];
 
 function adapterOf(settings: FeedSettings): FeedAdapter {
   const { name } = settings;
-  if (settings.kind === 'files') return new FilesAdapter({ ...readingOf(settings), path: settings.path });
+  if (settings.kind === 'files') return filesFeed(settings);
   if (settings.kind === 'ldap')
     return ldapFeed(name, {
       ...settings,
@@ -68,6 +69,15 @@ function adapterOf(settings: FeedSettings): FeedAdapter {
       clientSecret: readSecret(clientSecret, `feeds: ${name}: clientSecret`),
     }),
   });
+}
+
+function filesFeed(settings: Extract<FeedSettings, { kind: 'files' }>): FeedAdapter {
+  const { path, read, settleSeconds, moveRead: moves } = settings;
+  const options = { ...readingOf(settings), path };
+  const settleMs = settleSeconds * 1_000;
+  if (read !== 'each')
+    return new FilesAdapter({ ...options, newest: read === 'newest' ? { settleMs } : null });
+  return watchedFolder({ path, settleMs, moves, linesOf: (file) => fileLines(options, file) });
 }
 
 function httpReading(settings: Extract<FeedSettings, { kind: 'http' }>): HttpReading {
@@ -96,7 +106,7 @@ function signInOf(auth: NonNullable<SignIn>, place: string): HttpSettings['auth'
 }
 
 /** How the files of a feed are read. */
-type Reading = Omit<FilesOptions, 'path'>;
+type Reading = Omit<FilesOptions, 'path' | 'newest'>;
 
 function readingOf(settings: FeedSettings): Reading {
   const { name: source } = settings;

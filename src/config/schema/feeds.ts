@@ -56,8 +56,26 @@ const feedFields = {
 
 const files = z.strictObject({
   ...feedFields,
-  kind: z.literal('files').describe('a file, or a folder of files that together are the whole set'),
+  kind: z.literal('files').describe('a file, or a folder of files'),
   path: z.string().min(1).describe('path of the file or folder'),
+  read: z
+    .enum(['all', 'newest', 'each'])
+    .default('all')
+    .describe(
+      'of a folder: all = its files together are the whole set; newest = the newest file is; each = each new or changed file is read once, and removes nothing',
+    ),
+  settleSeconds: z
+    .number()
+    .min(0)
+    .max(600)
+    .default(5)
+    .describe('for newest and each: a file that did not change for so long is complete, in seconds'),
+  moveRead: z
+    .boolean()
+    .default(false)
+    .describe(
+      'for each: files that were read are moved to the folders done and failed in the folder; else they stay',
+    ),
   format: z
     .enum(['auto', ...FORMATS])
     .default('auto')

@@ -1,14 +1,17 @@
 // Owns the feed of kind `files`: a file, or a folder whose files together are the whole set.
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileTrouble } from '../../file-words.ts';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { FeedError } from '../contract.ts';
 import type { FeedAdapter, FeedPart } from '../contract.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import type { DayOrder } from '../times.ts';
+import { SYSTEM_CLOCK } from '../waiting.ts';
+import type { Clock } from '../waiting.ts';
 import { FeedFile } from './feed-file.ts';
+import { filesIn, isFolder, readable, settled } from './folder.ts';
+import type { FolderFile } from './folder.ts';
 
 /** How the files are read. */
 export interface FilesOptions {
@@ -18,15 +21,18 @@ export interface FilesOptions {
   readonly format: FormatName | null;
   /** A mapping of the operator, in place of those of the formats. */
   readonly mapping?: Mapping | null | undefined;
+  /** Only the newest file of the folder counts, once it did not change for so long; null = all files are one set. */
+  readonly newest: { readonly settleMs: number } | null;
   /** The IANA time zone of times that name none. */
   readonly zone: string;
   /** The order of day and month; null = by the values of each column. */
   readonly order: DayOrder | null;
+  readonly clock?: Clock;
 }
 
 const PART = 1_000;
 
-/** Reads files. Every run is a full one. */
+/** Reads a file, or a folder as one set. Every run is a full one. */
 export class FilesAdapter implements FeedAdapter {
   readonly kind = 'files';
   readonly complete = ['device', 'user', 'group'] as const;
@@ -37,15 +43,11 @@ export class FilesAdapter implements FeedAdapter {
   }
 
   async *run(_cursor: string | null, signal: AbortSignal): AsyncGenerator<FeedPart> {
-    for (const path of await this.paths()) {
-      const writtenAt = (await readable(path, stat(path))).mtime.toISOString();
+    for (const file of await this.files(signal)) {
       let lines: FeedLine[] = [];
-      for await (const line of this.linesOf(path)) {
+      for await (const line of fileLines(this.options, file)) {
         signal.throwIfAborted();
-        // A file that was put back from a backup is as old as it says.
-        lines.push(
-          'observedAt' in line && line.observedAt === null ? { ...line, observedAt: writtenAt } : line,
-        );
+        lines.push(line);
         if (lines.length < PART) continue;
         yield { lines };
         lines = [];
@@ -54,40 +56,54 @@ export class FilesAdapter implements FeedAdapter {
     }
   }
 
-  /** Files whose names begin with a dot are still being written, or are none. */
-  private async paths(): Promise<string[]> {
-    const { path } = this.options;
-    if (!(await readable(path, stat(path))).isDirectory()) return [path];
-    const found = await readable(path, readdir(path, { withFileTypes: true }));
-    const files = found.filter((one) => one.isFile() && !one.name.startsWith('.'));
-    if (files.length === 0) throw new FeedError('EASGATE_FEED_SOURCE', `${path} has no files`);
-    return files.map(({ name }) => join(path, name)).sort();
-  }
-
-  private async *linesOf(path: string): AsyncGenerator<FeedLine> {
-    const { source, format, mapping, zone, order } = this.options;
-    try {
-      const file = await FeedFile.open({ path, format, mapping, source, zone, order });
-      yield* file.lines();
-      // What is missing would be removed.
-      if (file.isCutOff)
-        throw new FeedError(
-          'EASGATE_FEED_ANSWER',
-          `${path} is cut off in the middle of a record or a list: nothing of it is used`,
-        );
-    } catch (cause) {
-      if (cause instanceof FeedError) throw cause;
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new FeedError('EASGATE_FEED_ANSWER', `${path}: ${message}`, { cause });
+  private async files(signal: AbortSignal): Promise<readonly FolderFile[]> {
+    const { path, newest, clock = SYSTEM_CLOCK } = this.options;
+    if (!(await isFolder(path))) {
+      const found = await readable(path, stat(path));
+      return [{ name: basename(path), path, size: found.size, writtenAt: Math.floor(found.mtimeMs) }];
     }
+    const files = await filesIn(path);
+    if (files.length === 0) throw new FeedError('EASGATE_FEED_SOURCE', `${path} has no files`);
+    if (newest === null) return files.sort((one, other) => (one.name < other.name ? -1 : 1));
+    const complete = await settled(path, files, newest.settleMs, clock, signal);
+    const last = complete.at(-1);
+    if (last === undefined)
+      throw new FeedError('EASGATE_FEED_SOURCE', `every file of ${path} is still being written`);
+    return [last];
   }
 }
 
-/** @throws FeedError that says why the file or folder cannot be read */
-async function readable<T>(path: string, reading: Promise<T>): Promise<T> {
+/** The records of a file. @throws FeedError where it is not read as a whole, or changed meanwhile */
+export async function* fileLines(
+  options: Omit<FilesOptions, 'newest'>,
+  file: FolderFile,
+): AsyncGenerator<FeedLine> {
+  const writtenAt = new Date(file.writtenAt).toISOString();
+  for await (const line of linesOf(options, file.path))
+    // A file that was put back from a backup is as old as it says.
+    yield 'observedAt' in line && line.observedAt === null ? { ...line, observedAt: writtenAt } : line;
+  const { size, mtimeMs } = await readable(file.path, stat(file.path));
+  if (size !== file.size || Math.floor(mtimeMs) !== file.writtenAt)
+    throw new FeedError(
+      'EASGATE_FEED_ANSWER',
+      `${file.path} changed while it was read: nothing of it is used`,
+    );
+}
+
+async function* linesOf(options: Omit<FilesOptions, 'newest'>, path: string): AsyncGenerator<FeedLine> {
+  const { source, format, mapping, zone, order } = options;
   try {
-    return await reading;
+    const file = await FeedFile.open({ path, format, mapping, source, zone, order });
+    yield* file.lines();
+    // What is missing would be removed.
+    if (file.isCutOff)
+      throw new FeedError(
+        'EASGATE_FEED_ANSWER',
+        `${path} is cut off in the middle of a record or a list: nothing of it is used`,
+      );
   } catch (cause) {
-    throw new FeedError('EASGATE_FEED_SOURCE', fileTrouble(cause, path), { cause });
+    if (cause instanceof FeedError) throw cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new FeedError('EASGATE_FEED_ANSWER', `${path}: ${message}`, { cause });
   }
 }
