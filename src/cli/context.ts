@@ -8,7 +8,6 @@ import { storeOptions } from '../config/store-settings.ts';
 import { openStore } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { AuditLog } from '../journal/audit-log.ts';
-import type { AuditSink } from '../journal/audit-log.ts';
 import { openJournalStore } from '../journal/open-journal.ts';
 import { configPath } from './config-path.ts';
 import { warn } from './output.ts';
@@ -16,7 +15,7 @@ import { warn } from './output.ts';
 /** Opens the configured store for `work`, and closes it afterwards. Changes by `work` go to the audit. */
 export async function withStore<T>(
   command: Command,
-  work: (store: DirectoryStore, config: Config, audit: AuditSink) => Promise<T>,
+  work: (store: DirectoryStore, config: Config, audit: AuditLog) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig(configPath(command));
   const store = await openStore(storeOptions(config));
@@ -28,7 +27,7 @@ export async function withStore<T>(
 }
 
 /** Opens the audit for one piece of work. What was changed stands also where the audit cannot be written; the command says so. */
-export async function withAudit<T>(config: Config, work: (audit: AuditSink) => Promise<T>): Promise<T> {
+export async function withAudit<T>(config: Config, work: (audit: AuditLog) => Promise<T>): Promise<T> {
   const audit = new AuditLog(
     () => openJournalStore(journalOptions(config)),
     (error) => warn(`it is done, but the audit does not know of it: ${error.message}`),

@@ -6,6 +6,9 @@ import { describeDecision } from '../app/decisions.ts';
 import { showDevice } from '../app/inventory.ts';
 import type { DeviceDetails } from '../app/inventory.ts';
 import { target } from '../app/names.ts';
+import { acceptSuccessor, successionOf } from '../app/successors.ts';
+import type { AcceptResult, CopiedDecision, Succession } from '../app/successors.ts';
+import type { DeviceKey } from '../identity/keys.ts';
 import { reportDevice } from '../app/report-device.ts';
 import { ProgramError } from '../errors.ts';
 import type { AccessDecision } from '../model/decision.ts';
@@ -13,7 +16,7 @@ import { isWipe } from '../model/wipe.ts';
 import { loginName, withStore } from './context.ts';
 import { clearedText, decidedText, doubtText } from './decision-text.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';
-import { parseMomentToCome, withIsoTimes } from '../app/times.ts';
+import { isoTime, parseMomentToCome, withIsoTimes } from '../app/times.ts';
 
 /** Options of `allow`, `block` and `quarantine`. */
 export interface DecideOptions {
@@ -28,9 +31,62 @@ export interface DecideOptions {
 export function show(id: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
   return withStore(command, async (store) => {
     const details = await showDevice(store, id);
-    if (json) printJson(details);
-    else print(detailsText(details));
+    const entry = await store.getDevice(details.key);
+    const succession = entry === null ? NO_RELATIVES : await successionOf(store, entry);
+    if (json) printJson({ ...details, ...succession });
+    else print(successionText(details.key, succession) + detailsText(details));
   });
+}
+
+const NO_RELATIVES: Succession = { predecessors: [], successors: [] };
+
+/** Devices that look like this phone before or after a reset, and how their decisions are taken over. */
+function successionText(device: DeviceKey, { predecessors, successors }: Succession): string {
+  const lines = [
+    ...predecessors.map(
+      (one) =>
+        `before a reset it may have been ${one.device} (${one.user}, ${one.model ?? '?'}, last seen ${isoTime(one.lastSeen)}); to take over ` +
+        `its decisions: easgate decisions accept ${device}${predecessors.length > 1 ? ` --from ${one.device}` : ''}`,
+    ),
+    ...successors.map(
+      (one) =>
+        `after a reset it may be ${one.device} (${one.user}, ${one.model ?? '?'}, first seen ${isoTime(one.firstSeen)}); for it to take over ` +
+        `the decisions: easgate decisions accept ${one.device}`,
+    ),
+  ];
+  return printableLines(lines.map((line) => `${line}\n`).join(''));
+}
+
+/** `decisions accept`. */
+export function accept(
+  id: string,
+  {
+    from,
+    owner = loginName(),
+    dryRun,
+    json,
+  }: { readonly from?: string; readonly owner?: string; readonly dryRun?: true; readonly json?: true },
+  command: Command,
+): Promise<void> {
+  return withStore(command, async (store, _config, audit) => {
+    const origin = { by: owner, via: 'cli', at: Date.now(), dryRun: dryRun === true };
+    const result = await acceptSuccessor(store, id, from ?? null, origin, { audit, events: audit });
+    if (json) printJson({ ...result, dryRun: origin.dryRun });
+    else print(printableLines(acceptedText(result, origin.dryRun)));
+  });
+}
+
+function acceptedText({ device, from, copied, kept }: AcceptResult, dryRun: boolean): string {
+  const lineOf = (verb: string, { user, decision }: CopiedDecision): string =>
+    `${verb}: ${describeDecision(decision)} on ${target(device, user)}`;
+  const until = ({ decision: { expiresAt } }: CopiedDecision): string =>
+    expiresAt === null ? '' : ` until ${isoTime(expiresAt)}`;
+  const lines = [
+    ...copied.map((one) => lineOf(dryRun ? 'would copy' : 'copied', one) + until(one)),
+    ...kept.map((one) => `${lineOf('not copied', one)}: there is another decision already`),
+  ];
+  if (lines.length === 0) return `nothing to copy: no decision in force on ${from}\n`;
+  return `${from} was this phone before a reset\n${lines.join('\n')}\n`;
 }
 
 /** As YAML, which is readable; unknown values are omitted. */

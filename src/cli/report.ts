@@ -45,9 +45,12 @@ export function report(name: string, options: ReportOptions, command: Command): 
       progress.end();
     }
     try {
-      if (name === 'duplicates')
-        printReport(duplicateReport(model.reader, now), options, DUPLICATES, DUPLICATE_CSV);
-      else if (name === 'near-misses')
+      if (name === 'duplicates') {
+        const found = duplicateReport(model.reader, now);
+        printReport(found, options, DUPLICATES, DUPLICATE_CSV);
+        if (!options.csv && !options.json && [...found.rows].some(({ isSuccessor }) => isSuccessor))
+          remark('to copy the decisions of an older device: easgate decisions accept DEVICE');
+      } else if (name === 'near-misses')
         printReport(nearMissReport(model.reader, now), options, NEAR_MISSES, NEAR_MISS_CSV);
       else
         printReport(
@@ -204,6 +207,7 @@ const DUPLICATES: readonly Column<Duplicate>[] = [
   { title: 'OLDER', cell: ({ other }) => other },
   { title: 'SEEN', cell: ({ otherLastSeen }) => seenText(otherLastSeen) },
   { title: 'STATE', cell: ({ otherState }) => stateCell(otherState), spare: 2 },
+  { title: 'AFTER A RESET', cell: ({ isSuccessor }) => (isSuccessor ? 'likely' : '-') },
   { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 1 },
 ];
 
@@ -214,6 +218,7 @@ const DUPLICATE_CSV: Csv<Duplicate> = [
   ['older', ({ other }) => other],
   ['olderLastSeen', ({ otherLastSeen }) => timeText(otherLastSeen)],
   ['olderState', ({ otherState }) => otherState],
+  ['afterReset', ({ isSuccessor }) => (isSuccessor ? 'likely' : null)],
   ['deviceType', ({ deviceType }) => deviceType],
   ['model', ({ model }) => model],
 ];

@@ -1,5 +1,8 @@
-// Owns the audit of changes by operators: an entry after each change. A change stands even where its entry cannot be written.
+// Owns the audit of changes by operators: an entry after each change, and events that it causes. A change stands even where its
+// entry cannot be written.
+import { hostname } from 'node:os';
 import type { AuditEntry } from '../model/journal.ts';
+import type { CausedEvent, EventSink } from './event-sink.ts';
 import type { JournalStore } from './journal-store.ts';
 
 /** A change to record; what is absent is null. */
@@ -13,7 +16,7 @@ export interface AuditSink {
 }
 
 /** Writes the audit into the store of the journal, which is opened with the first entry. */
-export class AuditLog implements AuditSink {
+export class AuditLog implements AuditSink, EventSink {
   private readonly open: () => Promise<JournalStore>;
   private readonly onFailure: (error: Error) => void;
   private store: Promise<JournalStore> | null = null;
@@ -33,9 +36,27 @@ export class AuditLog implements AuditSink {
       after = null,
       comment = null,
     } = change;
+    await this.write((store) =>
+      store.appendAudit({ ...change, user, device, subject, before, after, comment }),
+    );
+  }
+
+  async happened({
+    user = null,
+    device = null,
+    reason = null,
+    facts = {},
+    ...event
+  }: CausedEvent): Promise<void> {
+    const entry = { ...event, user, device, reason, facts };
+    await this.write((store) =>
+      store.append([{ ...entry, action: null, rule: null, count: 1, gateway: hostname(), seconds: null }]),
+    );
+  }
+
+  private async write(work: (store: JournalStore) => Promise<void>): Promise<void> {
     try {
-      const store = await this.opened();
-      await store.appendAudit({ ...change, user, device, subject, before, after, comment });
+      await work(await this.opened());
     } catch (error) {
       this.onFailure(error instanceof Error ? error : new Error(String(error)));
     }

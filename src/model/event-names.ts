@@ -18,6 +18,7 @@ export const EVENT_MEANINGS = {
   agent_changed:
     'the User-Agent of a known phone changed three times or more within a day: two clients use one id',
   many_devices: 'a user with ten devices or more came with another one',
+  successor_accepted: 'decisions on a phone before its reset were copied to the device it is now',
   feed_run: 'a feed was read',
   outage: 'the directory did not answer for a while',
   policy_changed: 'a worker took another version of the policy, as the live one or in the shadow',
@@ -28,6 +29,7 @@ export const EVENT_MEANINGS = {
 /** Names of what operators change; stable likewise. */
 export const OPERATION_MEANINGS = {
   decide: 'a decision by hand on a device, a user, or a user on a device',
+  decision_accept: 'a decision on a phone before its reset was copied to the device it is now',
   clear: 'a decision by hand was taken back',
   wipe: 'a wipe was ordered',
   report_device: 'a report on a device was written by hand',

@@ -12,5 +12,8 @@ export type JournalEvent = z.infer<typeof journalEventSchema>;
 /** Events of the gateway as a whole: they concern no phone, and are not counted by device. */
 export type GatewayEvent = 'feed_run' | 'outage' | 'policy_changed' | 'journal_overflow';
 
+/** Events that an operator caused: each is written by itself. */
+export type OperatorEvent = 'successor_accepted';
+
 /** Events of a phone or a user. */
-export type DeviceEvent = Exclude<JournalEvent, GatewayEvent>;
+export type DeviceEvent = Exclude<JournalEvent, GatewayEvent | OperatorEvent>;

@@ -166,6 +166,27 @@ function registerDecisions(program: Command): void {
     ['decisions list --decided 1d --sort -decidedAt', 'the decisions of today'],
   );
   addExamples(
+    decisions
+      .command('accept')
+      .argument('<device>', 'id of the device as it is now, in any spelling')
+      .description(
+        'copy the decisions in force on a phone before its reset to the device it is now: same user, type and model',
+      )
+      .option('--from <device>', 'the device before the reset, where several may be it')
+      .option('--owner <name>', 'who decides; default: the login name')
+      .option('--dry-run', 'only show what would be copied')
+      .option('--json', 'one JSON document: what was copied, what was left')
+      .action(
+        async (
+          id: string,
+          options: { from?: string; owner?: string; dryRun?: true; json?: true },
+          command: Command,
+        ) => (await import('../devices.ts')).accept(id, options, command),
+      ),
+    ['decisions accept NEWPHONE', 'devices show NEWPHONE proposes it'],
+    ['decisions accept NEWPHONE --from OLDPHONE --dry-run', ''],
+  );
+  addExamples(
     decisions,
     ['decisions list', ''],
     ['devices block PHONE1 --reason "stolen"', 'makes a decision'],

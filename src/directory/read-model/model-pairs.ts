@@ -20,6 +20,8 @@ export interface Duplicate {
   readonly lastSeen: number | null;
   readonly otherLastSeen: number | null;
   readonly otherState: AccessState;
+  /** The older one was not seen since the other one was first seen: it may be the same phone before a reset. */
+  readonly isSuccessor: boolean;
 }
 
 /** A device that a feed reports and nobody was seen with, and a phone that was seen and no feed reports. */
@@ -47,7 +49,7 @@ export function findDuplicates(reader: ModelReader, limit: number): Duplicate[] 
          WINDOW same AS (PARTITION BY user, type, model ORDER BY last_seen DESC, id DESC)
        )
        SELECT a.user, a.device, b.device AS other, a.type, a.model, a.reason, a.user_groups, a.last_seen,
-         b.last_seen AS other_seen, b.state AS other_state
+         b.last_seen AS other_seen, b.state AS other_state, b.last_seen < a.first_seen AS successor
        FROM ranked JOIN phones AS b ON b.id = ranked.id JOIN phones AS a ON a.id = ranked.newest
        WHERE alike > 1 AND ranked.id <> newest ORDER BY a.last_seen DESC, b.last_seen DESC LIMIT ?`,
       [limit],
@@ -63,6 +65,7 @@ export function findDuplicates(reader: ModelReader, limit: number): Duplicate[] 
       lastSeen: number(row, 'last_seen'),
       otherLastSeen: number(row, 'other_seen'),
       otherState: stateAt(number(row, 'other_state')),
+      isSuccessor: row['successor'] === 1,
     }));
 }
 
