@@ -294,6 +294,7 @@ export const PROGRAM_ERRORS = {
   EASGATE_POLICY_FILE: command(
     'the configuration names a policy file, so that no policy is published in the directory',
   ),
+  EASGATE_NO_SHADOW: command('no policy runs in the shadow'),
   EASGATE_CONFIRM: command('the change was not confirmed; nothing was changed'),
   EASGATE_POLICY_FACTS: command('the facts are not one JSON object per line'),
   EASGATE_ADMIN_FILE: command(

@@ -40,8 +40,12 @@ export interface PolicyDiff {
   readonly compared: number;
   /** Phones that pass now and would not. */
   readonly keptOut: SeenCounts;
+  /** Phones that pass now, and would pass for a time: in a grace period, or because they were in use before. */
+  readonly keptOutLater: SeenCounts;
   /** Phones that do not pass now and would. */
   readonly letIn: SeenCounts;
+  /** Phones that do not pass now, and would for a time. */
+  readonly letInForNow: SeenCounts;
   /** Phones that are kept out by both, in another way. */
   readonly otherwise: SeenCounts;
   /** Of the phones that are kept out newly: by reason, by group, by model; the most first, 100 of each at most. */
@@ -55,6 +59,21 @@ export interface PolicyDiff {
 }
 
 const MAX_ROWS = 100_000;
+/** Reasons of phones that pass until a time comes. */
+const FOR_NOW: ReadonlySet<string> = new Set(['inGracePeriod', 'grandfathered']);
+
+/**
+ * The phones that a policy lets in only because they were in use before it: they are kept out newly without its grandfathering.
+ * `now`: milliseconds since the epoch.
+ */
+export function grandfatheredPhones(
+  store: DirectoryStore,
+  policy: CompiledPolicy,
+  now: number,
+  onProgress: OnProgress = () => undefined,
+): Promise<PolicyDiff> {
+  return diffPolicies(store, policy, { ...policy, grandfather: null }, now, onProgress);
+}
 
 /** Compares two policies on every partnership at `now`, milliseconds since the epoch. */
 export async function diffPolicies(
@@ -76,7 +95,9 @@ class Diff {
   private readonly now: number;
   private compared = 0;
   private readonly keptOut = newCounts();
+  private readonly keptOutLater = newCounts();
   private readonly letIn = newCounts();
+  private readonly letInForNow = newCounts();
   private readonly otherwise = newCounts();
   private readonly byReason = new NamedCounts<string>();
   private readonly byGroup = new NamedCounts<string>();
@@ -93,9 +114,10 @@ class Diff {
     if (before.action === after.action && before.reason === after.reason) return;
     const { lastSeen } = member.partnership;
     const [passes, passed] = [after.action === 'allow', before.action === 'allow'];
-    if (passes && passed) return;
+    const forNow = passes && FOR_NOW.has(after.reason);
+    if (passes && passed && (!forNow || FOR_NOW.has(before.reason))) return;
     const { now } = this;
-    addSeen(passed ? this.keptOut : passes ? this.letIn : this.otherwise, lastSeen, now);
+    addSeen(this.countsOf(passed, passes, forNow), lastSeen, now);
     const phone = phoneOf(member, before, after);
     if (passed && !passes) {
       this.byReason.add(after.reason, lastSeen, now);
@@ -107,12 +129,20 @@ class Diff {
     else this.isCut = true;
   }
 
+  private countsOf(passed: boolean, passes: boolean, forNow: boolean): ReturnType<typeof newCounts> {
+    if (!passes) return passed ? this.keptOut : this.otherwise;
+    if (passed) return this.keptOutLater;
+    return forNow ? this.letInForNow : this.letIn;
+  }
+
   result(): PolicyDiff {
-    const { compared, keptOut, letIn, otherwise, isCut } = this;
+    const { compared, keptOut, keptOutLater, letIn, letInForNow, otherwise, isCut } = this;
     return {
       compared,
       keptOut,
+      keptOutLater,
       letIn,
+      letInForNow,
       otherwise,
       byReason: this.byReason.listed(),
       byGroup: this.byGroup.listed(),

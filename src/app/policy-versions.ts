@@ -117,9 +117,25 @@ function withLive(state: PolicyState, live: number): PolicyState {
   return { ...state, live, earlier: kept };
 }
 
+/** The version that a rollback goes back to: the given one, else the one that was live before. @throws ProgramError */
+export async function earlierVersion(
+  store: DirectoryStore,
+  { state }: KnownPolicies,
+  to: number | null,
+): Promise<PolicyVersion> {
+  const wanted = to ?? state.earlier.at(-1) ?? null;
+  if (wanted === null)
+    throw new ProgramError(
+      'EASGATE_NOT_FOUND',
+      'no version was live before this one: name one of those that `easgate policy history` lists',
+    );
+  return versionOf(store, wanted);
+}
+
 /**
  * Makes another version live: the given one, else the one that was live before. A version that was only in the shadow, or that
- * was rolled back, is none of these. `comment`: why, for the audit. Returns the version. @throws ProgramError
+ * was rolled back, is none of these. `comment`: why, for the audit; `known`: as it was looked at. Returns the version.
+ * @throws ProgramError
  */
 export async function rollBack(
   store: DirectoryStore,
@@ -127,19 +143,23 @@ export async function rollBack(
   comment: string | null,
   author: PolicyAuthor,
   audit: AuditSink,
+  known?: KnownPolicies,
 ): Promise<PolicyVersion> {
-  const known = await readPolicies(store);
-  const wanted = to ?? known.state.earlier.at(-1) ?? null;
-  if (wanted === null)
-    throw new ProgramError(
-      'EASGATE_NOT_FOUND',
-      'no version was live before this one: name one of those that `easgate policy history` lists',
-    );
-  const version = await versionOf(store, wanted);
-  const operation = 'policy_rollback';
-  const state = withLive(known.state, wanted);
-  await replace(store, known, state, { author, audit, operation, version, comment });
+  const before = known ?? (await readPolicies(store));
+  const version = await earlierVersion(store, before, to);
+  const state = withLive(before.state, version.version);
+  await replace(store, before, state, { author, audit, operation: 'policy_rollback', version, comment });
   return version;
+}
+
+/** The version in the shadow. @throws ProgramError when there is none */
+export async function shadowVersion(store: DirectoryStore, { state }: KnownPolicies): Promise<PolicyVersion> {
+  if (state.shadow === null)
+    throw new ProgramError(
+      'EASGATE_NO_SHADOW',
+      'no policy runs in the shadow; to begin: easgate policy shadow FILE',
+    );
+  return versionOf(store, state.shadow);
 }
 
 /** Ends the shadow. Returns the version that was in it; null = there was none. */
@@ -172,12 +192,9 @@ export async function promote(
   author: PolicyAuthor,
   audit: AuditSink,
 ): Promise<PolicyVersion> {
-  const { shadow } = known.state;
-  if (shadow === null)
-    throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow: easgate policy shadow FILE');
-  const version = await versionOf(store, shadow);
+  const version = await shadowVersion(store, known);
   const operation = 'policy_promote';
-  const state = { ...withLive(known.state, shadow), shadow: null };
+  const state = { ...withLive(known.state, version.version), shadow: null };
   await replace(store, known, state, { author, audit, operation, version, comment });
   return version;
 }

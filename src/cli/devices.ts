@@ -76,11 +76,13 @@ export function accept(
   });
 }
 
+function until({ decision: { expiresAt } }: CopiedDecision): string {
+  return expiresAt === null ? '' : ` until ${isoTime(expiresAt)}`;
+}
+
 function acceptedText({ device, from, copied, kept }: AcceptResult, dryRun: boolean): string {
   const lineOf = (verb: string, { user, decision }: CopiedDecision): string =>
     `${verb}: ${describeDecision(decision)} on ${target(device, user)}`;
-  const until = ({ decision: { expiresAt } }: CopiedDecision): string =>
-    expiresAt === null ? '' : ` until ${isoTime(expiresAt)}`;
   const lines = [
     ...copied.map((one) => lineOf(dryRun ? 'would copy' : 'copied', one) + until(one)),
     ...kept.map((one) => `${lineOf('not copied', one)}: there is another decision already`),

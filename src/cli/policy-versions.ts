@@ -1,16 +1,18 @@
 // Owns the work of `easgate policy diff`, `publish`, `history`, `rollback`, `shadow` and `promote`, and of `report would-block`.
 import type { Command } from 'commander';
-import { diffPolicies } from '../app/policy-diff.ts';
+import { diffPolicies, grandfatheredPhones } from '../app/policy-diff.ts';
 import type { ChangedPhone, DiffCount, PolicyDiff } from '../app/policy-diff.ts';
 import {
   addVersion,
   compiledVersion,
+  earlierVersion,
   endShadow,
   policyHistory,
   policyInUse,
   promote,
   readPolicies,
   rollBack,
+  shadowVersion,
   versionOf,
 } from '../app/policy-versions.ts';
 import type { KnownPolicies, PolicyAuthor, PolicyHistoryEntry } from '../app/policy-versions.ts';
@@ -72,6 +74,28 @@ export function wouldBlock(
     const live = await policyNamed(store, config, 'live');
     const enforced = await policyNamed(store, config, policy, true);
     printDiff(await compare(store, live, enforced), options);
+  });
+}
+
+/** `report grandfathered`. */
+export function grandfathered(options: DiffOptions, command: Command): Promise<void> {
+  return withStore(command, async (store, config) => {
+    const live = await policyNamed(store, config, 'live');
+    const now = Date.now();
+    const { grandfather } = live;
+    const found = await withProgress((onProgress) => grandfatheredPhones(store, live, now, onProgress));
+    if (options.json || options.csv) {
+      printDiff(found, options);
+      return;
+    }
+    if (grandfather === null) print('the policy has no `grandfather`: nobody is let in because of it\n');
+    else
+      print(
+        `in use before ${isoTime(grandfather.firstSeenBefore)}, let in until ${isoTime(grandfather.until)}` +
+          `${grandfather.until <= now ? ', which is over' : ''}\n\n` +
+          table(['', ...SEEN_TITLES], [['let in only because of that', ...countCells(found.keptOut)]]) +
+          `\n${listText(found, limitOf(options))}`,
+      );
   });
 }
 
@@ -154,11 +178,9 @@ export function promoteShadow(options: PublishOptions, command: Command): Promis
   return withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
     const known = await readPolicies(store);
-    const { shadow: number } = known.state;
-    if (number !== null && !options.json) {
-      const next = compiledVersion(await versionOf(store, number));
+    const next = compiledVersion(await shadowVersion(store, known));
+    if (!options.json)
       print(countsText(await compare(store, await policyNamed(store, config, 'live'), next)));
-    }
     await confirm(options, 'Make the policy in the shadow the live one?');
     const { version } = await promote(store, known, options.comment ?? null, authorOf(options), audit);
     if (options.json) printJson({ version });
@@ -170,11 +192,18 @@ export function promoteShadow(options: PublishOptions, command: Command): Promis
 export function rollback(to: string | undefined, options: PublishOptions, command: Command): Promise<void> {
   return withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
-    const number = to === undefined ? null : numberOf(to);
-    const { comment: why = null } = options;
-    const { version, comment } = await rollBack(store, number, why, authorOf(options), audit);
-    if (options.json) printJson({ version });
-    else print(`version ${version} is live again${comment === null ? '' : ` (${printable(comment)})`}\n`);
+    const known = await readPolicies(store);
+    const wanted = await earlierVersion(store, known, to === undefined ? null : numberOf(to));
+    const { version, comment: said } = wanted;
+    const change = await compare(store, await policyNamed(store, config, 'live'), compiledVersion(wanted));
+    if (!options.json) print(countsText(change));
+    await confirm(
+      options,
+      `Make version ${version}${said === null ? '' : ` (${printable(said)})`} live again?`,
+    );
+    await rollBack(store, version, options.comment ?? null, authorOf(options), audit, known);
+    if (options.json) printJson({ version, change: { ...change, phones: undefined } });
+    else print(`version ${version} is live again${said === null ? '' : ` (${printable(said)})`}\n`);
   });
 }
 
@@ -211,9 +240,13 @@ async function compare(
   before: CompiledPolicy,
   after: CompiledPolicy,
 ): Promise<PolicyDiff> {
+  return withProgress((onProgress) => diffPolicies(store, before, after, Date.now(), onProgress));
+}
+
+async function withProgress<T>(work: (onProgress: (done: number) => void) => Promise<T>): Promise<T> {
   const progress = new Progress('phones compared');
   try {
-    return await diffPolicies(store, before, after, Date.now(), (done) => progress.show(done));
+    return await work((done) => progress.show(done));
   } finally {
     progress.end();
   }
@@ -235,9 +268,7 @@ async function named(store: DirectoryStore, config: Config, name: string): Promi
   if (name === 'live') return policyInUse(store, config);
   if (/^\d+$/.test(name)) return compiledVersion(await versionOf(store, Number(name)));
   if (name !== 'shadow') return openPolicy(name);
-  const { shadow } = (await readPolicies(store)).state;
-  if (shadow === null) throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow');
-  return compiledVersion(await versionOf(store, shadow));
+  return compiledVersion(await shadowVersion(store, await readPolicies(store)));
 }
 
 /** A file that the configuration names comes before what is published. @throws ProgramError */
@@ -306,7 +337,11 @@ function numberOf(text: string): number {
 function printDiff(found: PolicyDiff, { json, csv, limit }: DiffOptions): void {
   if (json) printJson(found);
   else if (csv) print(csvText(CSV, found.phones));
-  else print(diffText(found, limit === undefined ? DEFAULT_ROWS : numberOf(limit)));
+  else print(countsText(found) + listText(found, limitOf({ limit })));
+}
+
+function limitOf({ limit }: { readonly limit?: string | undefined }): number {
+  return limit === undefined ? DEFAULT_ROWS : numberOf(limit);
 }
 
 const CSV: readonly (readonly [string, (phone: ChangedPhone) => string | null])[] = [
@@ -322,22 +357,24 @@ const CSV: readonly (readonly [string, (phone: ChangedPhone) => string | null])[
   ['afterRule', ({ after }) => after.rule],
 ];
 
-function countsText({ compared, keptOut, letIn, otherwise }: PolicyDiff): string {
+function countsText({ compared, keptOut, keptOutLater, letIn, letInForNow, otherwise }: PolicyDiff): string {
   return (
     `${compared} phones compared\n\n` +
     table(
       ['', ...SEEN_TITLES],
       [
         ['kept out newly', ...countCells(keptOut)],
+        ['kept out later (in grace, or in use before)', ...countCells(keptOutLater)],
         ['let in newly', ...countCells(letIn)],
-        ['kept out otherwise', ...countCells(otherwise)],
+        ['let in for a time (in grace, or in use before)', ...countCells(letInForNow)],
+        ['kept out by both, for another reason or in another way', ...countCells(otherwise)],
       ],
     ) +
     '\n'
   );
 }
 
-function diffText(found: PolicyDiff, limit: number): string {
+function listText(found: PolicyDiff, limit: number): string {
   const group = (title: string, counts: readonly DiffCount[]): string =>
     counts.length === 0
       ? ''
@@ -348,7 +385,6 @@ function diffText(found: PolicyDiff, limit: number): string {
   const shown = found.phones.slice(0, limit);
   const rest = found.phones.length - shown.length;
   return (
-    countsText(found) +
     group('KEPT OUT BY REASON', found.byReason) +
     group('BY GROUP', found.byGroup) +
     group('BY MODEL', found.byModel) +

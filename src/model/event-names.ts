@@ -21,7 +21,7 @@ export const EVENT_MEANINGS = {
   successor_accepted: 'decisions on a phone before its reset were copied to the device it is now',
   feed_run: 'a feed was read',
   outage: 'the directory did not answer for a while',
-  policy_changed: 'a worker took another version of the policy, as the live one or in the shadow',
+  policy_changed: 'a gateway took another version of the policy, as the live one or in the shadow',
   journal_overflow:
     'events are missing: there were too many, or the journal could not be written for too long',
 } as const;

@@ -15,6 +15,8 @@ export interface StartMessage {
   readonly sampleUrl: string | null;
   /** The open, bound socket to listen on. */
   readonly fd: number;
+  /** Of all workers this one writes what concerns the whole gateway into the journal. */
+  readonly speaks: boolean;
 }
 
 /** Finish the current work and exit. */

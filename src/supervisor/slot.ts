@@ -18,8 +18,8 @@ export interface RestartTimes extends BackoffSettings {
 export interface SlotOwner<Plan> {
   readonly times: RestartTimes;
   readonly onEvent: OnEvent;
-  /** Starts a worker and waits until it serves. */
-  launch(socket: BoundSocket, plan: Plan): Promise<ChildProcess>;
+  /** Starts the worker of a slot and waits until it serves. */
+  launch(socket: BoundSocket, plan: Plan, isFirst: boolean): Promise<ChildProcess>;
   /** Lets a worker finish its current work and exit. */
   drain(worker: ChildProcess): void;
 }
@@ -32,6 +32,8 @@ export class Slot<Plan> {
   plan: Plan;
   private readonly listenPort: ListenPort;
   private readonly owner: SlotOwner<Plan>;
+  /** Of all slots this is the first one. */
+  private readonly isFirst: boolean;
   private readonly backoff: Backoff;
   /** Null = closed during a long pause. */
   private socket: BoundSocket | null;
@@ -39,9 +41,10 @@ export class Slot<Plan> {
   private retired = false;
 
   /** Throws when no socket can be bound. */
-  constructor(listenPort: ListenPort, owner: SlotOwner<Plan>, plan: Plan) {
+  constructor(listenPort: ListenPort, owner: SlotOwner<Plan>, plan: Plan, isFirst: boolean) {
     this.listenPort = listenPort;
     this.owner = owner;
+    this.isFirst = isFirst;
     this.plan = plan;
     this.backoff = new Backoff(owner.times);
     this.socket = listenPort.open();
@@ -79,7 +82,7 @@ export class Slot<Plan> {
   private async launch(plan: Plan): Promise<ChildProcess> {
     this.socket ??= this.listenPort.open();
     const startedAt = performance.now();
-    const worker = await this.owner.launch(this.socket, plan);
+    const worker = await this.owner.launch(this.socket, plan, this.isFirst);
     worker.once('exit', (code, signal) => {
       if (this.worker !== worker) return;
       this.worker = null;

@@ -225,10 +225,14 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     while (this.leaving.size > 0) await Promise.all([...this.leaving].map((worker) => exited(worker)));
   }
 
-  async launch(socket: BoundSocket, { source, policy = null, sampleUrl }: WorkerPlan): Promise<ChildProcess> {
+  async launch(
+    socket: BoundSocket,
+    { source, policy = null, sampleUrl }: WorkerPlan,
+    speaks: boolean,
+  ): Promise<ChildProcess> {
     const { entry, args } = this.options;
     const { certificates, policies, reopened } = this;
-    const message = { type: 'start', source, policy, sampleUrl, fd: LISTEN_FD } as const;
+    const message = { type: 'start', source, policy, sampleUrl, fd: LISTEN_FD, speaks } as const;
     const worker = await launchWorker(entry, args, socket, message, (spawned) => this.track(spawned));
     // It may have read or opened the files just before they changed.
     if (certificates !== this.certificates) tell(worker, { type: 'certificates' });
@@ -276,7 +280,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   }
 
   private async addSlot(): Promise<void> {
-    const slot = new Slot(this.listenPort, this, this.plan);
+    const slot = new Slot(this.listenPort, this, this.plan, this.slots.length === 0);
     this.slots.push(slot);
     await slot.replace(slot.plan);
   }

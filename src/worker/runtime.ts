@@ -36,6 +36,8 @@ export interface ServingOptions {
   readonly fd: number | null;
   /** The policy document that was checked with the configuration; null or absent = read the file now. */
   readonly policy?: PolicySource | null;
+  /** Of several workers this one writes what concerns the whole gateway into the journal; absent = true. */
+  readonly speaks?: boolean;
   /** Monotonic milliseconds, in place of the system's clock. */
   readonly clock?: () => number;
   /** The directory has another shared secret than this process uses: another store was accepted. */
@@ -80,14 +82,15 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onStoreState: storeState.listen,
     };
     const configured = atOnce(workerPolicy(config, options.policy ?? null));
-    const stored = followPolicy(config, store, log, ({ live, shadow }) => {
-      journal.happened('policy_changed', {
-        version: live?.version.version,
-        name: live?.version.name ?? undefined,
-        by: live?.version.author,
-        shadow: shadow?.version.version,
-      });
-      verdicts.usePolicy(live?.policy ?? configured);
+    const stored = followPolicy(config, store, log, ({ live, shadow }, isLiveChanged) => {
+      if (options.speaks ?? true)
+        journal.happened('policy_changed', {
+          version: live?.version.version,
+          name: live?.version.name ?? undefined,
+          by: live?.version.author,
+          shadow: shadow?.version.version,
+        });
+      if (isLiveChanged) verdicts.usePolicy(live?.policy ?? configured);
       verdicts.useShadow(shadow?.policy ?? null);
     });
     undo.push(() => stored?.close());
@@ -172,24 +175,27 @@ function followPolicy(
   { policy: { file } }: Config,
   { policies }: DirectoryStore,
   { logger }: ProcessLog,
-  onChange: (policies: PoliciesInUse) => void,
+  onChange: (policies: PoliciesInUse, isLiveChanged: boolean) => void,
 ): StoredPolicy | null {
   if (file !== undefined) return null;
   return new StoredPolicy(policies, {
-    onChange: (inUse) => {
-      onChange(inUse);
-      logger.info(
-        {
-          code: 'EASGATE_POLICY',
-          version: inUse.live?.version.version,
-          shadow: inUse.shadow?.version.version,
-        },
-        'another version of the policy is in use',
-      );
+    onChange: (inUse, before) => {
+      const isLiveChanged = inUse.live !== before.live;
+      onChange(inUse, isLiveChanged);
+      const version = inUse.live?.version.version;
+      const shadow = inUse.shadow?.version.version;
+      logger.info({ code: 'EASGATE_POLICY', version, shadow }, changeText(isLiveChanged, shadow));
     },
     onError: (error) =>
       logger.error({ code: 'EASGATE_POLICY_REJECTED', cause: String(error) }, 'the policy in use stays'),
   });
+}
+
+function changeText(isLiveChanged: boolean, shadow: number | undefined): string {
+  if (isLiveChanged) return 'another version of the policy is in use';
+  return shadow === undefined
+    ? 'no version of the policy runs in the shadow any more'
+    : 'another version of the policy runs in the shadow; the one in use stays';
 }
 
 /** Opens the journal and sweeps it regularly; its end is added to `undo`. A gateway starts and serves without its store. */

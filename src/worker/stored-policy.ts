@@ -21,7 +21,7 @@ export interface PoliciesInUse {
 
 /** Called after each change, and with an error when the directory, or what it holds, cannot be read: the versions in use stay. */
 export interface PolicyListener {
-  readonly onChange: (policies: PoliciesInUse) => void;
+  readonly onChange: (policies: PoliciesInUse, before: PoliciesInUse) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -75,10 +75,10 @@ export class StoredPolicy {
   private async follow(): Promise<void> {
     try {
       const found = await this.read();
-      const { live, shadow } = this.inUse;
-      if (found.live === live && found.shadow === shadow) return;
+      const before = this.inUse;
+      if (found.live === before.live && found.shadow === before.shadow) return;
       this.inUse = found;
-      if (!this.closed) this.listener.onChange(found);
+      if (!this.closed) this.listener.onChange(found, before);
     } catch (error) {
       if (this.closed) return;
       this.listener.onError(error);

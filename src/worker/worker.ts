@@ -88,9 +88,9 @@ function onOutdated(): void {
   tell({ type: 'outdated' });
 }
 
-async function start({ source, policy, sampleUrl, fd }: StartMessage): Promise<Running> {
+async function start({ source, policy, sampleUrl, fd, speaks }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
-  return { config, serving: await startServing(config, { sampleUrl, fd, policy, onOutdated }) };
+  return { config, serving: await startServing(config, { sampleUrl, fd, policy, speaks, onOutdated }) };
 }
 
 function reopenLog({ config, serving }: Running): void {

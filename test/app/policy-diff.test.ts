@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fleet } from '../../src/app/fleet.ts';
-import { diffPolicies } from '../../src/app/policy-diff.ts';
+import { diffPolicies, grandfatheredPhones } from '../../src/app/policy-diff.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { UserNames } from '../../src/identity/user-names.ts';
@@ -62,6 +62,38 @@ describe('the comparison of two policies', () => {
       byModel: [{ name: 'iPhone15C2', phones: { all: 1 } }],
     });
     expect(found.phones.map((phone) => phone.device)).toEqual(['d1', 'd3']);
+  });
+
+  it('counts phones that pass for a time apart, and lists whom a policy lets in because they were there before', async () => {
+    const store = open();
+    await store.putDevices([
+      deviceReport(device('d1'), { compliant: false }),
+      deviceReport(device('d2'), { compliant: false }),
+      deviceReport(device('d3')),
+    ]);
+    await store.recordSeen(
+      ['d1', 'd2', 'd3'].map((name, at) => ({
+        ...seenPartnership(user(`u${at}`), device(name), NOW),
+        firstSeen: name === 'd2' ? NOW - DAY : NOW - 50 * DAY,
+        lastAllowed: NOW - DAY,
+      })),
+    );
+    const strict = compiled({});
+    const lenient = compiled({
+      grandfather: {
+        firstSeenBefore: new Date(NOW - 10 * DAY).toISOString(),
+        activeWithin: '30d',
+        until: new Date(NOW + 30 * DAY).toISOString(),
+      },
+    });
+    const open1 = compiled({ compliance: [], noCompliancePolicy: { action: 'allow' } });
+    const loosened = await diffPolicies(store, strict, lenient, NOW);
+    expect(loosened).toMatchObject({ letIn: { all: 0 }, letInForNow: { all: 1 }, keptOut: { all: 0 } });
+    const tightened = await diffPolicies(store, open1, lenient, NOW);
+    expect(tightened).toMatchObject({ keptOut: { all: 1 }, keptOutLater: { all: 1 }, otherwise: { all: 0 } });
+    const found = await grandfatheredPhones(store, lenient, NOW);
+    expect(found.phones.map((phone) => [phone.device, phone.after.reason])).toEqual([['d1', 'notCompliant']]);
+    expect(found).toMatchObject({ keptOut: { all: 1 }, byReason: [{ name: 'notCompliant' }] });
   });
 
   it('finds nothing between a policy and itself', async () => {

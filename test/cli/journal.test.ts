@@ -208,7 +208,7 @@ describe('the audit', () => {
     writeFileSync(file, 'name: two\nmode: reportOnly\n');
     await run('policy', 'shadow', file);
     await run('policy', 'promote', '--yes');
-    await run('policy', 'rollback');
+    await run('policy', 'rollback', '--yes');
     await run('policy', 'shadow', file);
     await run('policy', 'shadow', '--off');
     const found = (await changes()).toReversed();

@@ -14,9 +14,13 @@ async function setUp() {
   const store = new EmbeddedStore(':memory:');
   onTestFinished(() => store.close());
   const taken: PoliciesInUse[] = [];
+  const liveChanged: boolean[] = [];
   const errors: unknown[] = [];
   const follow = new StoredPolicy(store.policies, {
-    onChange: (policies) => taken.push(policies),
+    onChange: (policies, before) => {
+      taken.push(policies);
+      liveChanged.push(policies.live !== before.live);
+    },
     onError: (error) => errors.push(error),
   });
   onTestFinished(() => follow.close());
@@ -28,7 +32,7 @@ async function setUp() {
       BY,
       UNAUDITED,
     );
-  return { store, follow, taken, errors, publish };
+  return { store, follow, taken, liveChanged, errors, publish };
 }
 
 describe('the policy of the directory', () => {
@@ -45,6 +49,16 @@ describe('the policy of the directory', () => {
     follow.check();
     await until(() => taken.length === 1, 'the version to be taken');
     expect(taken[0]?.live).toMatchObject({ version: { version: 2 }, policy: { reportOnly: false } });
+  });
+
+  it('is the same one when only the shadow changes', async () => {
+    const { follow, taken, liveChanged, publish } = await setUp();
+    await publish('mode: reportOnly', { mode: 'reportOnly' });
+    await follow.start();
+    await publish('mode: enforce', { mode: 'enforce' }, 'shadow');
+    follow.check();
+    await until(() => taken.length === 1, 'the shadow to be taken');
+    expect(liveChanged).toEqual([false]);
   });
 
   it('stays when what is published cannot be used, which is reported', async () => {

@@ -102,18 +102,16 @@ function registerVersions(policy: Command): void {
     ['policy history', ''],
   );
   addExamples(
-    policy
-      .command('rollback')
-      .argument('[version]', 'which one; default: the one that was live before')
-      .description('make an earlier version live again')
-      .option('--comment <text>', 'why, for the audit')
-      .option('--owner <name>', 'who does it; default: the login name')
-      .option('--json', 'one JSON document')
-      .action(async (version: string | undefined, options: PublishOptions, command: Command) =>
-        (await import('../policy-versions.ts')).rollback(version, options, command),
-      ),
+    addPublishOptions(
+      policy
+        .command('rollback')
+        .argument('[version]', 'which one; default: the one that was live before')
+        .description('make an earlier version live again; says whom it concerns, and asks'),
+    ).action(async (version: string | undefined, options: PublishOptions, command: Command) =>
+      (await import('../policy-versions.ts')).rollback(version, options, command),
+    ),
     ['policy rollback', 'undo the last publish or promote'],
-    ['policy rollback 3', ''],
+    ['policy rollback 3 --yes', 'without a question'],
   );
   addExamples(
     addPublishOptions(

@@ -29,6 +29,19 @@ export function registerReports(program: Command): void {
     ['report would-block --policy new.yaml', ''],
     ['report would-block --policy shadow --csv > blocked.csv', 'every phone, for a spreadsheet'],
   );
+  addExamples(
+    addDiffOptions(
+      report
+        .command('grandfathered')
+        .description(
+          'phones that the live policy lets in only because they were in use before it, and for what it would keep them out',
+        ),
+    ).action(async (options: DiffOptions, command: Command) =>
+      (await import('../policy-versions.ts')).grandfathered(options, command),
+    ),
+    ['report grandfathered', ''],
+    ['report grandfathered --csv > grandfathered.csv', 'every phone, for a spreadsheet'],
+  );
   add(
     report,
     'stale',
