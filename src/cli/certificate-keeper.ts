@@ -1,5 +1,6 @@
 // Owns the certificates of a running gateway: taken from disk when they change, and checked each day.
-import { certificateRemarks } from '../config/certificate-checks.ts';
+import { certificateEnds, certificateRemarks } from '../config/certificate-checks.ts';
+import type { CertificateEnds } from '../config/certificate-checks.ts';
 import { readCertificates, readClientCa } from '../config/tls-files.ts';
 import type { Config } from '../config/schema.ts';
 import { FileWatch } from '../supervisor/file-watch.ts';
@@ -15,6 +16,8 @@ export class CertificateKeeper {
   private readonly onRenewed: () => void;
   private watch: FileWatch | null = null;
   private daily: NodeJS.Timeout | null = null;
+  /** When certificates end, as of the last check. */
+  ends: CertificateEnds = new Map();
 
   /** `onRenewed` makes the workers read the certificates again. */
   constructor(config: Config, onEvent: OnEvent, onRenewed: () => void) {
@@ -63,6 +66,7 @@ export class CertificateKeeper {
   }
 
   private warn(): void {
+    this.ends = certificateEnds(this.config);
     for (const { place, text, ended } of certificateRemarks(this.config))
       this.onEvent(
         ended ? 'error' : 'warn',

@@ -4,6 +4,7 @@ import { checkConfig } from '../config/check.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
 import { answersTable } from '../gateway/access/describe-local-replies.ts';
 import { errorsTable } from '../describe-errors.ts';
+import { metricsTable } from '../metrics/describe.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { readConfigSource } from '../config/load.ts';
 import { ConfigFileError, report, summary } from '../config/problems.ts';
@@ -18,6 +19,7 @@ export interface CheckOptions {
   readonly fields?: true;
   readonly answers?: true;
   readonly errors?: true;
+  readonly metrics?: true;
   readonly commands?: true;
   readonly store?: true;
   readonly strict?: true;
@@ -31,6 +33,7 @@ export async function check(
   command: Command,
 ): Promise<void> {
   if (options.answers || options.errors) print(options.answers ? answersTable() : errorsTable());
+  else if (options.metrics) print(metricsTable());
   else if (options.schema || options.fields)
     print(options.schema ? configurationSchema() : configurationTable());
   else {

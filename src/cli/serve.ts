@@ -4,6 +4,8 @@ import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
 import { fileTrouble } from '../file-words.ts';
 import { healthEndpoint } from '../config/health.ts';
+import { metricsEndpoint } from '../config/metrics.ts';
+import type { MetricsEndpoint } from '../config/metrics.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
@@ -12,7 +14,9 @@ import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.t
 import type { ServedPolicy } from '../config/served-policy.ts';
 import { ControlProcess } from '../supervisor/control-process.ts';
 import { FileWatch } from '../supervisor/file-watch.ts';
+import { GatewayMetrics } from '../supervisor/gateway-metrics.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
+import { MetricsServer } from '../supervisor/metrics-server.ts';
 import type { GatewayState } from '../supervisor/health-server.ts';
 import { StatusServer, statusSocket } from '../supervisor/status-server.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
@@ -49,6 +53,8 @@ class Primary {
   private policyWatch: FileWatch | null = null;
   private policy: ServedPolicy | null = null;
   private health: HealthServer | null = null;
+  private readonly metrics: GatewayMetrics;
+  private metricsServer: MetricsServer | null = null;
   private status: StatusServer | null = null;
   private readonly startedAt = Date.now();
   private readonly version = readVersion();
@@ -70,6 +76,12 @@ class Primary {
     this.loaded = loadUsable(path);
     this.config = this.loaded.config;
     this.log = openLog(this.config.log.level, this.config.log.destination);
+    this.metrics = new GatewayMetrics(this.version, this.startedAt, () => ({
+      supervisor: this.supervisor,
+      control: this.control,
+      certificates: this.certificates.ends,
+      linesDropped: this.log.dropped(),
+    }));
     this.control = new ControlProcess({
       entry: process.argv[1] ?? '',
       args: ['control'],
@@ -113,6 +125,7 @@ class Primary {
     this.warn(this.loaded);
     const orphans = await killStopped(this.writePid(config.workers.pidFile), this.onEvent);
     this.health = (await this.openHealth(config)) ?? null;
+    this.metricsServer = (await this.openMetrics(metricsEndpoint(config))) ?? null;
     this.sample = await SampleWorld.start(config);
     const plan = this.plan(config, source);
     this.supervisor = await startBeside(orphans, this.onEvent, () =>
@@ -150,7 +163,10 @@ class Primary {
     process.stdout.write(announcement(config, facts));
   }
 
-  private readonly onEvent: OnEvent = (level, facts, text) => this.log.logger[level](facts, text);
+  private readonly onEvent: OnEvent = (level, facts, text) => {
+    if ('code' in facts) this.metrics.noteEvent(String(facts.code));
+    this.log.logger[level](facts, text);
+  };
 
   /** Returns orphaned workers of an earlier gateway. @throws PidFileHeldError when another gateway uses the file */
   private writePid(pidFile: string): readonly ProcessIdentity[] {
@@ -217,8 +233,10 @@ class Primary {
       this.certificates.follow(config);
       this.watchPolicy();
       this.warn(loaded);
+      this.metrics.noteReload(true, Date.now());
       logger.info({ code: 'EASGATE_RELOADED' }, 'the configuration was reloaded: all workers are replaced');
     } catch (error) {
+      this.metrics.noteReload(false, Date.now());
       logger.error(
         { code: 'EASGATE_RELOAD_FAILED', ...causeOf(error) },
         'the old configuration is still used: correct the file and reload again',
@@ -247,19 +265,37 @@ class Primary {
   }
 
   private async replaceWorkers(config: Config, source: ConfigSource): Promise<void> {
+    const metricsAt = metricsEndpoint(config);
     const health = await this.openHealth(config);
+    let metrics: MetricsServer | null | undefined;
     const { policy } = this;
     try {
+      metrics = await this.openMetrics(metricsAt);
       await this.supervisor?.reload(this.plan(config, source));
     } catch (error) {
       // The workers decide by the old one.
       this.policy = policy;
       await health?.close();
+      await metrics?.close();
       throw error;
     }
-    if (health === undefined) return;
-    await this.health?.close();
-    this.health = health;
+    if (health !== undefined) {
+      await this.health?.close();
+      this.health = health;
+    }
+    if (metrics === undefined) {
+      this.metricsServer?.useToken(metricsAt?.token ?? null);
+      return;
+    }
+    await this.metricsServer?.close();
+    this.metricsServer = metrics;
+  }
+
+  /** Opens the metrics; undefined = their address is the same. @throws ListenError */
+  private async openMetrics(wanted: MetricsEndpoint | null): Promise<MetricsServer | null | undefined> {
+    const before = this.metricsServer?.endpoint ?? null;
+    if (wanted?.address === before?.address && wanted?.port === before?.port) return undefined;
+    return wanted === null ? null : MetricsServer.open(wanted, () => this.metrics.text());
   }
 
   /** Opens the probes if configured; undefined = unchanged. @throws ListenError */
@@ -278,7 +314,11 @@ class Primary {
   private async openStatus({ workers: { pidFile } }: Config): Promise<void> {
     const path = statusSocket(pidFile);
     try {
-      this.status = await StatusServer.open(path, () => this.lookAtStatus());
+      this.status = await StatusServer.open(
+        path,
+        () => this.lookAtStatus(),
+        () => this.metrics.text(),
+      );
     } catch (error) {
       this.log.logger.warn(
         { code: 'EASGATE_STATUS_SOCKET', path, cause: String(error) },
@@ -390,6 +430,8 @@ class Primary {
     this.sample = null;
     await this.status?.close();
     await this.health?.close();
+    await this.metricsServer?.close();
+    this.metrics.close();
     this.log.flush();
   }
 }

@@ -49,6 +49,26 @@ function dateOf(from: number, to: number, now: number): { text: string; ended: b
   return { text: `ends on ${dayOf(to)}, in ${days(to - now)}: renew it in time`, ended: false };
 }
 
+/** When the first certificate of each use ends, milliseconds since the epoch. */
+export type CertificateEnds = ReadonlyMap<string, number>;
+
+/** The ends, by use (metrics/definitions.ts); unreadable files are reported elsewhere. */
+export function certificateEnds({ listen: { tls }, upstream }: Config): CertificateEnds {
+  const files: [string, string | undefined][] = [
+    ...(tls?.certificates ?? []).map(({ certificate }): [string, string] => ['listener', certificate]),
+    ['client_ca', tls?.clientCertificate?.ca],
+    ['upstream_ca', upstream.tls.ca],
+    ['upstream_client', upstream.tls.certificate],
+  ];
+  const ends = new Map<string, number>();
+  for (const [use, file] of files) {
+    if (file === undefined) continue;
+    for (const { validToDate } of read(file))
+      ends.set(use, Math.min(ends.get(use) ?? Infinity, validToDate.getTime()));
+  }
+  return ends;
+}
+
 /** Public host names that no certificate of the listener covers. */
 function namesNotCovered({ listen, publicUrl, publicHosts }: Config): CertificateRemark[] {
   if (listen.tls === undefined) return [];

@@ -10,6 +10,7 @@ import { readAuthorities, readCertificate, readPem } from './tls-files.ts';
 import { allServers } from './upstream-servers.ts';
 import type { ConfigSource } from './load.ts';
 import { healthEndpoint } from './health.ts';
+import { metricsEndpoint } from './metrics.ts';
 import { schemaAt } from './json-schema.ts';
 import { noticeSettings } from './notice-settings.ts';
 import { servedPolicy } from './served-policy.ts';
@@ -76,6 +77,7 @@ function checkFiles(config: Config, findings: Findings): void {
   const { listen, upstream, sample } = config;
   findings.attempt('store', () => storeOptions(config));
   findings.attempt('health.listen', () => healthEndpoint(config));
+  findings.attempt('metrics.token', () => metricsEndpoint(config));
   findings.attempt('listen.tls', () => {
     const { certificates = [], clientCertificate, ticketSecret } = listen.tls ?? {};
     certificates.forEach((pair, index) => {

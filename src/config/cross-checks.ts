@@ -22,6 +22,7 @@ export function crossChecks(config: Config, has: (place: string) => boolean, rep
   if (health !== null && health.port !== 0 && health.port === config.listen.port)
     report('error', 'health.listen', `has the port of listen (${health.port}): it needs one of its own`);
   adminAddress(config, report);
+  metricsAddress(config, has, report);
   const { pollWindowSeconds, drainSeconds } = config.workers;
   if (pollWindowSeconds > drainSeconds)
     report(
@@ -57,6 +58,35 @@ function adminUrl({ publicUrl, tls }: Config['admin'], report: Report): void {
   const { hostname } = new URL(publicUrl);
   if (hostname !== 'localhost' && hostname !== '[::1]' && !hostname.startsWith('127.'))
     report('error', 'admin.publicUrl', 'must be https: the host is no loopback address');
+}
+
+function metricsAddress(
+  { metrics, listen, health }: Config,
+  has: (place: string) => boolean,
+  report: Report,
+): void {
+  const endpoint = parseEndpoint(metrics.listen ?? '');
+  if (endpoint === null) {
+    if (has('metrics.token') || has('metrics.open'))
+      report('warning', 'metrics', 'has no effect without metrics.listen: no metrics are served');
+    return;
+  }
+  if (endpoint.port !== 0 && endpoint.port === listen.port)
+    report('error', 'metrics.listen', `has the port of listen (${endpoint.port}): it needs one of its own`);
+  if (endpoint.port !== 0 && endpoint.port === parseEndpoint(health.listen ?? '')?.port)
+    report(
+      'error',
+      'metrics.listen',
+      `has the port of health.listen (${endpoint.port}): it needs one of its own`,
+    );
+  if (metrics.open && metrics.token !== undefined)
+    report('error', 'metrics.open', 'conflicts with metrics.token: remove one of them');
+  if (!metrics.open && metrics.token === undefined)
+    report(
+      'error',
+      'metrics.listen',
+      'needs metrics.token, or `metrics.open: true` to serve without a token',
+    );
 }
 
 function mailServers({ upstream }: Config, has: (place: string) => boolean, report: Report): void {

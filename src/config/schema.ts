@@ -11,6 +11,7 @@ import { journalSection } from './schema/journal.ts';
 import { limitsSection } from './schema/limits.ts';
 import { listenSection } from './schema/listen.ts';
 import { logSection } from './schema/log.ts';
+import { metricsSection } from './schema/metrics.ts';
 import { messagesSection } from './schema/messages.ts';
 import { outageSection } from './schema/outage.ts';
 import { passThroughSection } from './schema/pass-through.ts';
@@ -50,6 +51,7 @@ export const configSchema = z.strictObject({
   control: controlSection.prefault({}).describe('the control process: lists and reports'),
   admin: adminSection.prefault({}).describe('admin API and dashboard'),
   health: healthSection.prefault({}).describe('probes for load balancers and container engines'),
+  metrics: metricsSection.prefault({}).describe('numbers for Prometheus (reference/metrics.md)'),
   upstream: upstreamSection.prefault({}).describe('the mail servers'),
   store: storeSection.prefault({ kind: 'embedded' }).describe('storage of the directory'),
   feeds: feedsSection.describe(

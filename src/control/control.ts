@@ -17,16 +17,22 @@ import { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { ModelReport } from '../directory/read-model/model-worker.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type {
+  ControlMetrics,
   ControlStartMessage,
   ControlStatus,
   FromControl,
   ModelStatus,
   ToControl,
 } from '../supervisor/control-messages.ts';
+import type { QuestionMessage } from '../supervisor/messages.ts';
 import { tellSupervisor } from '../supervisor/tell-supervisor.ts';
+import { Counts, packCells } from '../metrics/counts.ts';
+import { METRICS } from '../metrics/definitions.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { AdminServer } from './admin-server.ts';
+import { ProcessCounts } from '../telemetry/process-counts.ts';
+import { feedSamples } from './feed-samples.ts';
 import { GroupWatch } from './group-watch.ts';
 import { Leadership } from './leadership.ts';
 
@@ -60,13 +66,17 @@ export function runControl(): void {
         running?.reopenLog();
         break;
       case 'question':
-        if (running !== null) tell({ type: 'answer', id: message.id, answer: running.status() });
+        if (running !== null) void answer(running, message);
         break;
     }
   });
   process.on('disconnect', () => void stop());
   // The supervisor decides when it ends; Ctrl-C reaches the whole process group.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, ignore);
+}
+
+async function answer(running: Control, { id, question }: QuestionMessage): Promise<void> {
+  tell({ type: 'answer', id, answer: question === 'metrics' ? await running.metrics() : running.status() });
 }
 
 function ignore(): void {
@@ -82,6 +92,8 @@ class Control {
   private readonly log: ProcessLog;
   private readonly path: string;
   private readonly model: ModelThread;
+  private readonly counts = new Counts();
+  private readonly own = new ProcessCounts(this.counts, 'control');
   private trouble: string | null = null;
   private store: DirectoryStore | null = null;
   private leadership: Leadership | null = null;
@@ -129,6 +141,18 @@ class Control {
     };
   }
 
+  async metrics(): Promise<ControlMetrics> {
+    const { counts, own, log, config } = this;
+    own.take(log.dropped());
+    const { readModel, leader } = this.status();
+    counts.set(METRICS.leader, Number(leader.isLeader));
+    counts.set(METRICS.modelFollowing, Number(readModel.phase === 'following' && readModel.trouble === null));
+    counts.set(METRICS.modelAge, readModel.ageMs === null ? NaN : readModel.ageMs / 1_000);
+    counts.set(METRICS.modelRows, readModel.rows);
+    const feeds = leader.isLeader ? await feedSamples(config, Date.now()) : [];
+    return { cells: packCells(counts.cells), feeds };
+  }
+
   reopenLog(): void {
     const { level, destination } = this.config.log;
     try {
@@ -143,6 +167,7 @@ class Control {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.own.close();
     this.groups?.close();
     await this.admin?.close();
     // Runs that are under way write with the lease: they end before it is given back, and before the store is closed.

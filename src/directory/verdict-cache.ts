@@ -41,6 +41,8 @@ export interface VerdictCacheOptions {
   readonly onPolicyChange?: () => void;
   /** Called when the store becomes unavailable, even without traffic, and when it is available again. */
   readonly onStoreState?: StoreStateListener;
+  /** Called at the end of every look-up with its time, milliseconds, and whether it failed. */
+  readonly onLookup?: (ms: number, failed: boolean) => void;
 }
 
 /** A verdict and its source; null = the store is unavailable and no usable verdict is known. */
@@ -101,6 +103,9 @@ function isWipe({ action }: Verdict): boolean {
 export class VerdictCache {
   hits = 0;
   misses = 0;
+  /** Questions that were answered with what was last known, and those without an answer. */
+  stale = 0;
+  unavailable = 0;
   private readonly store: DirectoryStore;
   private policy: CompiledPolicy;
   private shadow: ShadowComparison | null = null;
@@ -174,6 +179,11 @@ export class VerdictCache {
     return this.shadow?.counts() ?? null;
   }
 
+  /** Whether the policy as a whole only reports. */
+  get isReportOnly(): boolean {
+    return this.policy.reportOnly;
+  }
+
   /** Whether verdicts depend on facts of the request: only then need they be handed in. */
   get readsRequests(): boolean {
     const { policy, shadow } = this;
@@ -215,13 +225,19 @@ export class VerdictCache {
   ): Promise<Decision> {
     // Changes are applied in a turn of the event loop of their own: none comes between the look-up's end and here.
     const { known, source } = await this.found(user, device, asker);
-    if (known === null) return { verdict: null, source: 'none' };
+    if (known === null) return this.nothing();
     const verdict = known.verdictFor(this.policy, this.now(), request, this.shadow);
     if (source === 'store') return { verdict, source };
     const { staleAllowedMs, staleBlockedMs } = this.options;
     const limit = verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
-    if (this.now() - known.readAt > limit) return { verdict: null, source: 'none' };
+    if (this.now() - known.readAt > limit) return this.nothing();
+    this.stale++;
     return { verdict: isWipe(verdict) ? WIPE_UNCONFIRMED : verdict, source };
+  }
+
+  private nothing(): Decision {
+    this.unavailable++;
+    return { verdict: null, source: 'none' };
   }
 
   private found(user: UserKey, device: DeviceKey, asker: Asker): Promise<Found> {
@@ -248,14 +264,22 @@ export class VerdictCache {
   /** What was last known where there is no place in time, or no answer. */
   private async lookUpInTurn(flight: Flight, places: LookupPlaces, holder: string): Promise<Found> {
     const { user, device } = flight;
+    const began = this.now();
     const entered = places.enter(holder);
-    if (!(typeof entered === 'boolean' ? entered : await entered)) return this.stale(user, device);
+    let failed = true;
+    if (!(typeof entered === 'boolean' ? entered : await entered)) {
+      this.options.onLookup?.(this.now() - began, failed);
+      return this.lastKnown(user, device);
+    }
     try {
-      return await this.lookupDeadline.limit(this.lookUp(flight));
+      const found = await this.lookupDeadline.limit(this.lookUp(flight));
+      failed = false;
+      return found;
     } catch (error) {
       this.options.onLookupError(error);
-      return this.stale(user, device);
+      return this.lastKnown(user, device);
     } finally {
+      this.options.onLookup?.(this.now() - began, failed);
       flight.over = true;
       places.leave(holder);
     }
@@ -361,7 +385,7 @@ export class VerdictCache {
   }
 
   /** What was last known; {@link decide} says how long it may serve. */
-  private stale(user: UserKey, device: DeviceKey): Found {
+  private lastKnown(user: UserKey, device: DeviceKey): Found {
     const known = this.entries.find(user, device);
     return known === undefined ? { known: null, source: 'none' } : { known, source: 'stale' };
   }

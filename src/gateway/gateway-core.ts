@@ -1,11 +1,13 @@
 // Owns the parts that all connections of one worker share: settings, pools, verdicts, clock, counters, logs.
-import { ERRORS } from '../errors.ts';
 import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
+import { monotonicNow } from '../clock.ts';
+import { Counts } from '../metrics/counts.ts';
+import { METRICS } from '../metrics/definitions.ts';
 import { plain } from '../plain-text.ts';
 import { inRanges } from '../identity/client-address.ts';
 import { addressRange } from '../ip-address.ts';
-import type { Verdict, VerdictAction, WipeOrder } from '../model/verdict.ts';
+import type { Verdict, WipeOrder } from '../model/verdict.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
@@ -31,6 +33,7 @@ import { VIA_PSEUDONYM } from '../http/via.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { OnTrouble } from './trouble.ts';
 import { MAX_USER_AGENT } from './fixed-limits.ts';
+import { countRequest } from './request-counts.ts';
 import type { FinishedPassage } from '../telemetry/finished-request.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
@@ -41,36 +44,6 @@ const MAX_QUESTIONS = 3;
 const RELEASE_RATE = 200;
 /** A question may end this much later than its limit. */
 const SWEEP_MARGIN_MS = 1_000;
-
-/** Plain numbers, cheap to count; read by metrics. */
-export interface GatewayCounters {
-  requests: number;
-  /** Requests by the verdict on them. */
-  allowed: number;
-  quarantined: number;
-  blocked: number;
-  wiping: number;
-  refused: number;
-  failed: number;
-  retries: number;
-  cut: number;
-  /** Paused by the battery guard. */
-  throttled: number;
-  /** Held polls ended by a newer one of the same device. */
-  superseded: number;
-  /** Held polls refused for lack of memory. */
-  shed: number;
-  /** Connections rejected before their first request (rejected-connections.ts). */
-  turnedAway: number;
-}
-
-const COUNTED_AS = {
-  allow: 'allowed',
-  quarantine: 'quarantined',
-  block: 'blocked',
-  wipe: 'wiping',
-  accountWipe: 'wiping',
-} as const satisfies Record<VerdictAction, keyof GatewayCounters>;
 
 /** The data plane's view of the verdict cache. */
 export interface VerdictSource {
@@ -102,7 +75,8 @@ export interface SeenRecorder {
 
 /** The data plane's view of the access log: never delays, never throws. */
 export interface RequestLog {
-  record(exchange: Exchange, address: string): void;
+  /** `at`: when the request ended, monotonic milliseconds. */
+  record(exchange: Exchange, address: string, at: number): void;
   recordPassage(line: FinishedPassage): void;
 }
 
@@ -129,6 +103,8 @@ export interface GatewayParts {
   /** Lane for other paths than EAS; null = none. */
   readonly lane: PassThroughLane | null;
   readonly onTrouble: OnTrouble;
+  /** Absent = counts of its own. */
+  readonly counts?: Counts;
 }
 
 /** Shared by reference with every connection. */
@@ -139,21 +115,7 @@ export class GatewayCore {
   readonly deadlines: Deadlines;
   readonly throttle: Throttle;
   readonly lane: PassThroughLane | null;
-  readonly counters: GatewayCounters = {
-    requests: 0,
-    allowed: 0,
-    quarantined: 0,
-    blocked: 0,
-    wiping: 0,
-    refused: 0,
-    failed: 0,
-    retries: 0,
-    cut: 0,
-    throttled: 0,
-    superseded: 0,
-    shed: 0,
-    turnedAway: 0,
-  };
+  readonly counts: Counts;
   /** The gateway's own challenge, used when the mail server sends none. */
   readonly ownChallenge: LocalAnswer = Object.freeze({
     status: 401,
@@ -185,6 +147,7 @@ export class GatewayCore {
 
   constructor(parts: GatewayParts) {
     this.settings = parts.settings;
+    this.counts = parts.counts ?? new Counts();
     this.releases = new Releases(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
@@ -245,7 +208,9 @@ export class GatewayCore {
 
   /** Whether a phone may show a message with another reason; the answer is no from then on. */
   isNews(verdict: Verdict, user: UserKey, device: DeviceKey): boolean {
-    return this.rendered?.isNews(verdict, user, device) ?? false;
+    if (this.rendered?.isNews(verdict, user, device) !== true) return false;
+    this.counts.add(METRICS.quarantineMessages);
+    return true;
   }
 
   /** Records a quarantined phone's device information for its message. */
@@ -327,17 +292,9 @@ export class GatewayCore {
 
   onFinished(exchange: Exchange, address: string): void {
     exchange.authorization = null;
-    this.counters.requests++;
-    if (exchange.verdict !== null) this.counters[COUNTED_AS[exchange.verdict.action]]++;
-    if (exchange.error !== null) {
-      if (exchange.error === 'EASGATE_DECISION_CHANGED') this.counters.cut++;
-      else if (exchange.error === 'EASGATE_SUPERSEDED') this.counters.superseded++;
-      else if (exchange.error === 'EASGATE_OVERLOADED') this.counters.shed++;
-      else if (ERRORS[exchange.error].source === 'policy') this.counters.throttled++;
-      else if (exchange.status >= 500) this.counters.failed++;
-      else this.counters.refused++;
-    }
+    const now = monotonicNow();
+    countRequest(this.counts, exchange, now);
     if (exchange.error !== null || exchange.wipe !== null) this.journal?.finished(exchange, address);
-    this.accessLog?.record(exchange, address);
+    this.accessLog?.record(exchange, address, now);
   }
 }

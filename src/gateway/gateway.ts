@@ -8,17 +8,16 @@ import type { Revalidated } from './access/revalidation.ts';
 import { ClientConnection } from './connection/client-connection.ts';
 import { Deadlines } from './io/deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
-import type {
-  EventJournal,
-  GatewayCounters,
-  RequestLog,
-  SeenRecorder,
-  VerdictSource,
-} from './gateway-core.ts';
+import type { EventJournal, RequestLog, SeenRecorder, VerdictSource } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener/listener.ts';
 import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import type { OnTrouble } from './trouble.ts';
+import { Counts } from '../metrics/counts.ts';
+import { METRICS } from '../metrics/definitions.ts';
+import { totalsOf } from '../metrics/totals.ts';
+import type { Totals } from '../metrics/totals.ts';
+import { statusClass } from './request-counts.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
 import { HealthChecks } from './upstream/health-checks.ts';
@@ -32,6 +31,8 @@ export interface GatewayOptions {
   /** Absent = no journal. */
   readonly journal?: EventJournal;
   readonly onTrouble?: OnTrouble;
+  /** Where it counts; absent = counts of its own. */
+  readonly counts?: Counts;
   /** Monotonic milliseconds, in place of the system's clock. */
   readonly clock?: () => number;
   /** Milliseconds since the epoch, in place of the system's time of day. */
@@ -41,7 +42,8 @@ export interface GatewayOptions {
 /** A running data plane. */
 export interface Gateway {
   readonly port: number;
-  readonly counters: GatewayCounters;
+  /** What was counted so far. */
+  readonly counters: Totals;
   /** Open client connections. */
   connections(): number;
   /** Bytes in memory that phones have not read. */
@@ -50,6 +52,10 @@ export interface Gateway {
   upstreamConnections(): number;
   /** Whether a mail server is in use: excluded neither by failures nor by its health check. */
   hasMailServer(): boolean;
+  /** Mail servers, and those of them that are in use. */
+  mailServers(): { readonly all: number; readonly usable: number };
+  /** It uses more memory than allowed. */
+  overloaded(): boolean;
   /** Polls held by mail servers or by the gateway. */
   heldPolls(): number;
   /**
@@ -72,6 +78,7 @@ const MEMORY_INTERVAL_MS = 1_000;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { settings, verdicts } = options;
   const onTrouble = options.onTrouble ?? (() => undefined);
+  const counts = options.counts ?? new Counts();
   let drained: (() => void) | null = null;
   let memoryAt = 0;
   const revalidations = new RevalidationQueue();
@@ -111,14 +118,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       : new PassThroughLane(
           passThrough,
           own === null ? upstreams : balance({ ...settings.upstream, servers: [own] }),
-          (line) => accessLog?.recordPassage(line),
+          (line) => {
+            counts.add(METRICS.passages, statusClass(line.status));
+            accessLog?.recordPassage(line);
+          },
         );
-  const core = new GatewayCore({ ...options, upstreams, deadlines, lane, onTrouble });
+  const core = new GatewayCore({ ...options, upstreams, deadlines, lane, onTrouble, counts });
   const onPhone = (socket: Socket, endpoint: ConstructorParameters<typeof ClientConnection>[2]): void => {
     // The connection is kept alive by its socket, which refers to it.
     void new ClientConnection(socket, core, endpoint);
   };
-  const listener: Listener = new Listener(settings, deadlines, core.counters, onPhone, onTrouble);
+  const listener: Listener = new Listener(settings, deadlines, counts, onPhone, onTrouble);
   const massChange = new MassChange(revalidations, core.releases);
   const stopListening = verdicts.onChange((changed) => {
     if (changed.policy === true) massChange.begin(openRequests(deadlines));
@@ -143,11 +153,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   return {
     port,
-    counters: core.counters,
+    get counters() {
+      return totalsOf(counts.cells);
+    },
     connections: () => listener.connections,
     unsentBytes: () => listener.unsentBytes,
     upstreamConnections: () => upstreams.open,
     hasMailServer: () => upstreams.servers.some(({ usable }) => usable),
+    mailServers: () => ({
+      all: upstreams.servers.length,
+      usable: upstreams.servers.filter(({ usable }) => usable).length,
+    }),
+    overloaded: () => core.overloaded,
     heldPolls: () => countPolls(deadlines),
     reloadCertificates: (certificates, clientCa = null) => listener.tls?.reload(certificates, clientCa),
     drain: async (timeoutMs, pollWindowMs = 0) => {

@@ -1,5 +1,6 @@
 // Owns the messages between the supervisor and the control process.
 import type { ConfigSource } from '../config/load.ts';
+import type { FeedSample } from '../metrics/text.ts';
 import type { QuestionMessage, ReopenMessage } from './messages.ts';
 
 /** The configuration, as the checked text. */
@@ -58,8 +59,16 @@ export interface ControlStatus {
   } | null;
 }
 
+/** The metrics of the control process. */
+export interface ControlMetrics {
+  /** Packed cells (metrics/counts.ts). */
+  readonly cells: string;
+  /** Empty unless it leads. */
+  readonly feeds: readonly FeedSample[];
+}
+
 /** From the control process. */
 export type FromControl =
   | { readonly type: 'ready' }
-  | { readonly type: 'answer'; readonly id: number; readonly answer: ControlStatus }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: ControlStatus | ControlMetrics }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };

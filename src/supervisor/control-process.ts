@@ -7,7 +7,9 @@ import { Backoff } from './backoff.ts';
 import type { BackoffSettings } from './backoff.ts';
 import type { ControlStatus } from './control-messages.ts';
 import type { OnEvent } from './slot.ts';
-import { askControl } from './worker-questions.ts';
+import type { FeedSample } from '../metrics/text.ts';
+import { FleetCounts } from './fleet-counts.ts';
+import { askControl, askControlMetrics } from './worker-questions.ts';
 import { exited, serving, tell } from './worker-process.ts';
 
 /** Options of {@link ControlProcess}. */
@@ -31,6 +33,13 @@ export interface ControlState {
   readonly status: ControlStatus | null;
 }
 
+/** What its metrics say beside the numbers. */
+export interface ControlSample {
+  /** It answered. */
+  readonly up: boolean;
+  readonly feeds: readonly FeedSample[];
+}
+
 const TIMES: BackoffSettings = { firstMs: 200, maxMs: 30_000, steadyMs: 10_000 };
 /** Longest wait for its answer. */
 const ANSWER_MS = 1_500;
@@ -44,6 +53,7 @@ export class ControlProcess {
   /** Null = the configuration wants none. */
   private source: ConfigSource | null = null;
   private child: ChildProcess | null = null;
+  private readonly counts = new FleetCounts();
   private ready = false;
   private timer: NodeJS.Timeout | null = null;
   /** Starts and stops, one after the other. */
@@ -76,6 +86,16 @@ export class ControlProcess {
     return { state: status === null ? 'silent' : 'running', pid, status };
   }
 
+  /** Adds its metrics to `sum`; null = the configuration wants none. */
+  async addMetrics(sum: Float64Array): Promise<ControlSample | null> {
+    const { child } = this;
+    if (this.source === null) return null;
+    const answer = child === null || !this.ready ? null : await askControlMetrics(child, ANSWER_MS);
+    const cells = answer === null || child === null ? null : this.counts.note(child, answer.cells);
+    this.counts.addTo(sum, cells === null ? [] : [cells]);
+    return { up: cells !== null, feeds: answer?.feeds ?? [] };
+  }
+
   stop(): Promise<void> {
     return this.use(null);
   }
@@ -101,6 +121,7 @@ export class ControlProcess {
     const child = fork(entry, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.child = child;
     this.ready = false;
+    child.once('disconnect', () => this.counts.end(child));
     onPid?.(child.pid ?? null);
     const end = (cause: string): void => {
       onPid?.(null);

@@ -45,7 +45,7 @@ export interface ReopenMessage {
 /** A question; the answer carries the same id. */
 export interface QuestionMessage {
   readonly type: 'question';
-  readonly question: 'health' | 'status';
+  readonly question: 'health' | 'status' | 'metrics';
   readonly id: number;
 }
 
@@ -99,11 +99,15 @@ export type ToWorker =
   | ReopenMessage
   | QuestionMessage;
 
-/** Messages from a worker: it serves, could not start, or must be replaced because the directory has another secret. */
+/**
+ * Messages from a worker: it serves, could not start, or must be replaced because the directory has another secret; its metrics
+ * before it ends.
+ */
 export type FromWorker =
   | { readonly type: 'ready' }
   | { readonly type: 'outdated' }
-  | { readonly type: 'answer'; readonly id: number; readonly answer: WorkerHealth | WorkerStatus }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: WorkerHealth | WorkerStatus | string }
+  | { readonly type: 'metrics'; readonly cells: string }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
 
 /** Descriptor of the listening socket in a worker, after the standard streams and the message channel. */

@@ -1,7 +1,9 @@
-// Owns the status of the running gateway, served on a Unix socket beside the pid file, for `easgate status`.
+// Owns the status and the metrics of the running gateway, served on a Unix socket beside the pid file: `easgate status` reads
+// /status, other processes of the gateway's user may read /metrics.
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
+import { METRICS_TYPE } from '../metrics/text.ts';
 import type { ControlState } from './control-process.ts';
 import type { GatewayState } from './health-server.ts';
 import type { WorkerStatus } from './messages.ts';
@@ -43,20 +45,34 @@ export class StatusServer {
   private readonly server: Server;
   private readonly path: string;
 
-  private constructor(path: string, look: () => Promise<GatewayStatus>) {
+  private constructor(path: string, look: () => Promise<GatewayStatus>, metrics: () => Promise<string>) {
     this.path = path;
-    this.server = createServer({ headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS }, (_, response) => {
-      look().then(
-        (status) => response.setHeader('Content-Type', 'application/json').end(JSON.stringify(status)),
-        () => response.writeHead(503).end(),
-      );
-    });
+    this.server = createServer(
+      { headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS },
+      (request, response) => {
+        if (request.url === '/metrics') {
+          metrics().then(
+            (text) => response.setHeader('Content-Type', METRICS_TYPE).end(text),
+            () => response.writeHead(503).end(),
+          );
+          return;
+        }
+        look().then(
+          (status) => response.setHeader('Content-Type', 'application/json').end(JSON.stringify(status)),
+          () => response.writeHead(503).end(),
+        );
+      },
+    );
     this.server.maxConnections = MAX_CONNECTIONS;
   }
 
   /** Replaces a socket that an earlier gateway left: no other gateway uses it, since this one holds the pid file. Rejects on failure. */
-  static async open(path: string, look: () => Promise<GatewayStatus>): Promise<StatusServer> {
-    const status = new StatusServer(path, look);
+  static async open(
+    path: string,
+    look: () => Promise<GatewayStatus>,
+    metrics: () => Promise<string>,
+  ): Promise<StatusServer> {
+    const status = new StatusServer(path, look, metrics);
     rmSync(path, { force: true });
     await new Promise<void>((resolve, reject) => {
       status.server.once('error', reject);

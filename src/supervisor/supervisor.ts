@@ -4,6 +4,7 @@ import type { BoundSocket } from 'node:net';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { PolicySource } from '../config/served-policy.ts';
+import { FleetCounts } from './fleet-counts.ts';
 import { ListenPort, SYSTEM_SHARES_PORT } from './listen-port.ts';
 import { LISTEN_FD } from './messages.ts';
 import type { FromWorker, WorkerHealth, WorkerStatus } from './messages.ts';
@@ -38,6 +39,15 @@ export interface SupervisorOptions {
   readonly times?: RestartTimes;
 }
 
+/** Numbers of workers by state. */
+export interface WorkerNumbers {
+  readonly serving: number;
+  readonly draining: number;
+  /** Serving workers that did not answer; `serving` is without them. */
+  readonly silent: number;
+  readonly configured: number;
+}
+
 /** Running workers. */
 export interface Supervisor {
   readonly port: number;
@@ -58,6 +68,8 @@ export interface Supervisor {
   health(): Promise<(WorkerHealth | null)[]>;
   /** Likewise, with counters. */
   status(): Promise<(WorkerStatus | null)[]>;
+  /** Adds the metrics of all workers, including draining and ended ones, to `sum`. */
+  addMetrics(sum: Float64Array): Promise<WorkerNumbers>;
   /** Makes all workers, including draining ones, reopen their log files. */
   reopenLogs(): void;
   /** Drains and stops everything. */
@@ -67,6 +79,8 @@ export interface Supervisor {
 const TIMES: RestartTimes = { firstMs: 100, maxMs: 30_000, steadyMs: 10_000, keepSocketMs: 1_000 };
 /** Longest wait for the answer of a worker. */
 const ANSWER_MS = 2_000;
+/** Longest wait for metrics: the last ones of a worker count until it answers. */
+const METRICS_MS = 1_000;
 /** A worker that exceeds its drain time by this much is killed. */
 const KILL_GRACE_MS = 3_000;
 
@@ -98,6 +112,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   private reopened = 0;
   private readonly leaving = new Set<ChildProcess>();
   private readonly alive = new Set<ChildProcess>();
+  private readonly counts = new FleetCounts();
 
   constructor(options: SupervisorOptions) {
     this.options = options;
@@ -209,6 +224,26 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     return Promise.all(this.serving().map((worker) => askWorker(worker, 'status', ANSWER_MS)));
   }
 
+  async addMetrics(sum: Float64Array): Promise<WorkerNumbers> {
+    const serving = this.serving();
+    const draining = [...this.leaving];
+    const answers = await Promise.all(
+      [...serving, ...draining].map(async (worker) => {
+        const answer = await askWorker(worker, 'metrics', METRICS_MS);
+        return answer === null ? null : this.counts.note(worker, answer);
+      }),
+    );
+    const answered = answers.filter((cells) => cells !== null);
+    this.counts.addTo(sum, answered);
+    const silent = answers.slice(0, serving.length).filter((cells) => cells === null).length;
+    return {
+      serving: serving.length - silent,
+      draining: draining.length,
+      silent,
+      configured: this.plan.count,
+    };
+  }
+
   private serving(): ChildProcess[] {
     return this.slots.flatMap(({ worker }) => (worker === null ? [] : [worker]));
   }
@@ -259,10 +294,14 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
 
   private track(worker: ChildProcess): void {
     if (worker.pid === undefined) return;
-    worker.on('message', ({ type }: FromWorker) => {
+    worker.on('message', (message: FromWorker) => {
+      const { type } = message;
+      if (type === 'metrics') this.counts.note(worker, message.cells);
       // One that drains is being replaced.
       if (type === 'outdated' && !this.leaving.has(worker)) this.options.onOutdated?.();
     });
+    // After its last message.
+    worker.once('disconnect', () => this.counts.end(worker));
     this.alive.add(worker);
     const tellPids = (): void =>
       this.options.onWorkers?.([...this.alive].flatMap(({ pid }) => (pid === undefined ? [] : [pid])));

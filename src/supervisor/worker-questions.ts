@@ -1,6 +1,6 @@
 // Owns the questions that the supervisor asks its processes: health and status of workers, status of the control process.
 import type { ChildProcess } from 'node:child_process';
-import type { ControlStatus, FromControl } from './control-messages.ts';
+import type { ControlMetrics, ControlStatus, FromControl } from './control-messages.ts';
 import type { FromWorker, QuestionMessage, WorkerHealth, WorkerStatus } from './messages.ts';
 import { tell } from './worker-process.ts';
 
@@ -8,6 +8,8 @@ import { tell } from './worker-process.ts';
 interface Answers {
   readonly health: WorkerHealth;
   readonly status: WorkerStatus;
+  /** Packed cells (metrics/counts.ts). */
+  readonly metrics: string;
 }
 
 let lastId = 0;
@@ -24,6 +26,11 @@ export function askWorker<Q extends keyof Answers>(
 /** The status of the control process, likewise. */
 export function askControl(control: ChildProcess, timeoutMs: number): Promise<ControlStatus | null> {
   return ask<ControlStatus>(control, 'status', timeoutMs);
+}
+
+/** Its metrics, likewise. */
+export function askControlMetrics(control: ChildProcess, timeoutMs: number): Promise<ControlMetrics | null> {
+  return ask<ControlMetrics>(control, 'metrics', timeoutMs);
 }
 
 function ask<Answer>(

@@ -24,12 +24,13 @@ export class AccessLog {
     this.identities = identities;
   }
 
-  record(exchange: FinishedRequest, address: string): void {
+  /** `at`: when the request ended, monotonic milliseconds. */
+  record(exchange: FinishedRequest, address: string, at: number): void {
     if (this.queue.length >= MAX_QUEUED) {
       this.dropped++;
       return;
     }
-    this.queue.push({ exchange, address, at: monotonicNow() });
+    this.queue.push({ exchange, address, at });
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => this.flush());

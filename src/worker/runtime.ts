@@ -17,6 +17,10 @@ import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { Counts, packCells } from '../metrics/counts.ts';
+import { METRICS } from '../metrics/definitions.ts';
+import { ProcessCounts } from '../telemetry/process-counts.ts';
+import { takeWorker } from './worker-counts.ts';
 import { AccessLog } from '../telemetry/access-log.ts';
 import { Journal } from '../journal/journal.ts';
 import { JournalWriter } from '../journal/journal-writer.ts';
@@ -50,6 +54,8 @@ export interface Serving {
   readonly store: DirectoryStore;
   readonly verdicts: VerdictCache;
   readonly log: ProcessLog;
+  /** All metrics of this process, packed (metrics/counts.ts). */
+  metrics(): string;
   health(): WorkerHealth;
   /** Never rejects. */
   status(): Promise<WorkerStatus>;
@@ -74,12 +80,19 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onEvent: (level, facts, text) => log.logger[level](facts, text),
     });
     undo.push(() => store.close());
+    const counts = new Counts();
+    const own = new ProcessCounts(counts, 'worker');
+    undo.push(() => own.close());
     const { journal, writer } = await openJournal(config, log, undo);
     const storeState = watchStore(log, journal);
     const lookups = {
       ...cacheOptions(config),
       onLookupError: warnOf(log, config.log.identities),
       onStoreState: storeState.listen,
+      onLookup: (ms: number, failed: boolean): void => {
+        counts.observe(METRICS.lookups, ms / 1_000);
+        if (failed) counts.add(METRICS.lookupFailures);
+      },
     };
     const configured = atOnce(workerPolicy(config, options.policy ?? null));
     const stored = followPolicy(config, store, log, ({ live, shadow }, isLiveChanged) => {
@@ -121,17 +134,29 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       recorder,
       accessLog,
       journal,
+      counts,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       onTrouble: (code, facts) => log.logger.warn({ code, ...named(facts, config.log.identities) }),
     });
-    const counts = (): Record<string, number> =>
-      countersOf(gateway, log.dropped() + (accessLog?.dropped ?? 0), writer.dropped);
-    const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, counts);
+    const linesDropped = (): number => log.dropped() + (accessLog?.dropped ?? 0);
+    const totals = (): Record<string, number> => countersOf(gateway, linesDropped(), writer.dropped);
+    const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, totals);
     undo.push(() => summary.close());
     const health = (): WorkerHealth => ({ store: !storeState.away, mailServer: gateway.hasMailServer() });
     const status = (): Promise<WorkerStatus> =>
-      statusOf({ store, verdicts }, health(), counts(), stored?.current ?? NO_VERSIONS);
-    return { gateway, store, verdicts, log, health, status, close };
+      statusOf({ store, verdicts }, health(), totals(), stored?.current ?? NO_VERSIONS);
+    const metrics = (): string => {
+      own.take(linesDropped());
+      takeWorker(counts, {
+        gateway,
+        verdicts,
+        storeUp: !storeState.away,
+        journalDropped: writer.dropped,
+        policies: stored?.current ?? NO_VERSIONS,
+      });
+      return packCells(counts.cells);
+    };
+    return { gateway, store, verdicts, log, metrics, health, status, close };
   } catch (error) {
     await close();
     throw error;

@@ -28,6 +28,7 @@ export function runWorker(): void {
     stopping = true;
     if (running !== null) {
       await running.serving.gateway.drain(timeoutMs, pollWindowMs);
+      await tellMetrics(running.serving);
       await running.serving.close();
     }
     process.exit(0);
@@ -73,7 +74,18 @@ export function runWorker(): void {
 }
 
 async function answer({ serving }: Running, { id, question }: QuestionMessage): Promise<void> {
-  tell({ type: 'answer', id, answer: question === 'health' ? serving.health() : await serving.status() });
+  if (question === 'metrics') tell({ type: 'answer', id, answer: serving.metrics() });
+  else
+    tell({ type: 'answer', id, answer: question === 'health' ? serving.health() : await serving.status() });
+}
+
+/** The counters of an ended worker still count. Resolves when they were handed over, or cannot be. */
+function tellMetrics(serving: Serving): Promise<void> {
+  return new Promise((resolve) => {
+    const message: FromWorker = { type: 'metrics', cells: serving.metrics() };
+    if (!process.connected || process.send === undefined) resolve();
+    else process.send(message, undefined, {}, () => resolve());
+  });
 }
 
 function ignore(): void {

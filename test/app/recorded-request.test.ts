@@ -24,7 +24,7 @@ function logged(change: (exchange: Exchange) => void, identities = true): string
   exchange.user = 'alice@contoso.com' as never;
   exchange.device = deviceKey('ApplDNPHG6NVDT9V');
   change(exchange);
-  log.record(exchange, '10.1.2.3');
+  log.record(exchange, '10.1.2.3', Date.now());
   log.flush();
   return lines[0] ?? '';
 }

@@ -48,6 +48,14 @@ export const CHROMIUM: NeededProgram = {
   required: true,
 };
 
+/** Checks metrics, and runs tests of alert rules. */
+export const PROMTOOL: NeededProgram = {
+  program: 'promtool',
+  probe: '--version',
+  debian: 'prometheus',
+  required: false,
+};
+
 /** Runs tests in their own network namespace, where the system allows it. */
 export const IP: NeededProgram = { program: 'ip', probe: '-V', debian: 'iproute2', required: false };
 

@@ -6,6 +6,7 @@ import {
   LDAPMODIFY,
   NGINX,
   NOTHING_SKIPPED,
+  PROMTOOL,
   REDIS,
   SLAPD,
   WBXML2XML,
@@ -23,7 +24,7 @@ function run(program: string, words: string[]): boolean {
 /** Waits for the lock of another installation. */
 const PATIENT = ['-o', 'DPkg::Lock::Timeout=300'];
 
-const missing = [REDIS, NGINX, WBXML2XML, IP, SLAPD, LDAPMODIFY, ZSH, FISH, CHROMIUM].filter(
+const missing = [REDIS, NGINX, WBXML2XML, IP, SLAPD, LDAPMODIFY, ZSH, FISH, CHROMIUM, PROMTOOL].filter(
   (needed) => !isInstalled(needed),
 );
 if (missing.length > 0 && process.getuid?.() === 0) {

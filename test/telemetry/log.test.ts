@@ -51,7 +51,7 @@ const passage = {
 async function written(identities: boolean): Promise<void> {
   const log = openLog('info', file.path);
   const access = new AccessLog(log.logger, identities);
-  access.record(fullExchange(), '192.0.2.1');
+  access.record(fullExchange(), '192.0.2.1', Date.now());
   access.recordPassage(passage);
   access.flush();
   await until(() => {
@@ -66,7 +66,7 @@ describe('the access log', () => {
     const access = new AccessLog(log.logger, true);
     const exchange = fullExchange();
     exchange.userAgent = 'Apple'.repeat(1_000);
-    access.record(exchange, '192.0.2.1');
+    access.record(exchange, '192.0.2.1', Date.now());
     access.flush();
     access.recordPassage({ ...passage, path: '/owa/'.repeat(1_000) });
     await until(() => {
@@ -84,7 +84,7 @@ describe('the access log', () => {
     const exchange = fullExchange();
     exchange.userAgent = 'Apple\u009b2J\u007f-iPhone';
     exchange.deviceType = 'i\u202ePh\u2028one';
-    access.record(exchange, '192.0.2.1');
+    access.record(exchange, '192.0.2.1', Date.now());
     access.flush();
     await until(() => {
       log.flush();
@@ -112,7 +112,7 @@ describe('the access log', () => {
   it('drops and counts lines instead of buffering without bound', async () => {
     const log = openLog('info', file.path);
     const access = new AccessLog(log.logger, true);
-    for (let index = 0; index < 10_003; index++) access.record(fullExchange(), '192.0.2.1');
+    for (let index = 0; index < 10_003; index++) access.record(fullExchange(), '192.0.2.1', Date.now());
     expect(access.dropped).toBe(3);
     await until(() => {
       log.flush();

@@ -26,6 +26,7 @@ export function registerGateway(program: Command): void {
       .option('--fields', 'print all fields as Markdown instead')
       .option('--answers', 'print the answers to refused phones as Markdown instead')
       .option('--errors', 'print all errors as Markdown instead')
+      .option('--metrics', 'print all metrics as Markdown instead')
       .option('--commands', 'print all commands as Markdown instead')
       .option('--store', 'also read every record of the directory, and list malformed ones')
       .action(async (file: string | undefined, options: CheckOptions, command: Command) => {

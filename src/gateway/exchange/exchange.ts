@@ -110,6 +110,8 @@ export class Exchange {
   upstreamHead: string | null = null;
   /** The whole request, while it waits for a connection or may be retried. */
   replay: string | Buffer | null = null;
+  /** Monotonic milliseconds at which it was given to an upstream connection; 0 = not yet, or a response began. */
+  sentAt = 0;
   /** Number of servers tried. */
   attempts = 0;
   /** Leg of a handshake that authenticates the connection; it needs a pinned connection. */

@@ -4,6 +4,8 @@ import { isRepeatable } from '../../eas/commands.ts';
 import { withHeaders } from '../../http/header-lines.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
+import { monotonicNow } from '../../clock.ts';
+import { METRICS } from '../../metrics/definitions.ts';
 import type { Downstream } from '../connection/downstream.ts';
 import { writeText } from '../io/direct-writes.ts';
 import type { Clearance } from '../exchange/clearance.ts';
@@ -213,6 +215,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   private send(exchange: Exchange, upstream: UpstreamConnection, data: string | Buffer): void {
     exchange.upstream = upstream;
     exchange.upstreamReused = upstream.served > 0;
+    exchange.sentAt = monotonicNow();
     upstream.user = this;
     let waits = false;
     if (!upstream.connected) {
@@ -243,6 +246,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   onUpstreamConnected(): void {
     const exchange = this.downstream.exchange;
     if (exchange === null || exchange.phase !== 'forwarded') return;
+    this.core.counts.observe(METRICS.connects, (monotonicNow() - exchange.sentAt) / 1_000);
     const waited = exchange.replay !== null;
     exchange.replay = null;
     if (exchange.requestComplete) {
@@ -262,7 +266,14 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       return;
     }
     exchange.replay = null;
+    if (exchange.sentAt > 0) this.noteFirstByte(exchange);
     if (this.relay.take(exchange, bytes, length)) this.complete(exchange);
+  }
+
+  private noteFirstByte(exchange: Exchange): void {
+    if (!exchange.held)
+      this.core.counts.observe(METRICS.firstBytes, (monotonicNow() - exchange.sentAt) / 1_000);
+    exchange.sentAt = 0;
   }
 
   onUpstreamDrain(): void {
@@ -357,14 +368,14 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       const upstream =
         server.settings.proxyProtocol === null ? server.pool.connect(null) : this.connect(server);
       if (upstream === null) return false;
-      this.core.counters.retries++;
+      this.core.counts.add(METRICS.retries);
       exchange.attempts = MAX_ATTEMPTS;
       this.send(exchange, upstream, data);
       return true;
     }
     const other = this.core.upstreams.pick(exchange.device ?? this.downstream.address, server);
     if (other === null || other.settings.hostHeader !== server.settings.hostHeader) return false;
-    this.core.counters.retries++;
+    this.core.counts.add(METRICS.retries);
     exchange.server = other;
     this.expectNext(exchange);
     this.dispatch(exchange, other, data);

@@ -10,7 +10,7 @@ import type { UserKey } from '../../identity/keys.ts';
 import type { PhoneEndpoint } from '../connection/client-connection.ts';
 import type { Deadlines, Timed } from '../io/deadlines.ts';
 import type { Scheme } from '../upstream/client-origin.ts';
-import type { GatewayCounters } from '../gateway-core.ts';
+import type { Counts } from '../../metrics/counts.ts';
 import type { OnTrouble } from '../trouble.ts';
 import { certificateUser } from './client-certificate.ts';
 import type { GatewaySettings } from '../settings.ts';
@@ -76,13 +76,13 @@ export class Listener {
   constructor(
     settings: GatewaySettings,
     deadlines: Deadlines,
-    counters: GatewayCounters,
+    counts: Counts,
     onPhone: OnPhone,
     onTrouble: OnTrouble,
   ) {
     this.settings = settings;
     this.deadlines = deadlines;
-    this.rejected = new RejectedConnections(counters, onTrouble);
+    this.rejected = new RejectedConnections(counts, onTrouble);
     this.onPhone = onPhone;
     const { tls, proxyProtocolFrom } = settings.listen;
     this.tls = tls === null ? null : new TlsTerminator(tls);

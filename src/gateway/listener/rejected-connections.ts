@@ -1,5 +1,6 @@
 // Owns the log lines about rejected connections: one line per cause and interval, with the number of connections.
-import type { GatewayCounters } from '../gateway-core.ts';
+import type { Counts } from '../../metrics/counts.ts';
+import { METRICS, REJECTION_CAUSES } from '../../metrics/definitions.ts';
 import type { OnTrouble } from '../trouble.ts';
 
 /** Why a connection was rejected before its first request; each is a code in the log. */
@@ -25,19 +26,19 @@ interface Tally {
 
 /** The counters of one worker. */
 export class RejectedConnections {
-  private readonly counters: GatewayCounters;
+  private readonly counts: Counts;
   private readonly onTrouble: OnTrouble;
   /** At most one entry per cause. */
   private readonly tallies = new Map<RefusalCause, Tally>();
 
-  constructor(counters: GatewayCounters, onTrouble: OnTrouble) {
-    this.counters = counters;
+  constructor(counts: Counts, onTrouble: OnTrouble) {
+    this.counts = counts;
     this.onTrouble = onTrouble;
   }
 
   /** `client` is the address, as far as it is known. */
   count(cause: RefusalCause, client: string, now: number): void {
-    this.counters.turnedAway++;
+    this.counts.add(METRICS.rejected, REJECTION_CAUSES.values.indexOf(cause));
     let tally = this.tallies.get(cause);
     if (tally === undefined) {
       tally = { toldAt: -Infinity, connections: 0, client };

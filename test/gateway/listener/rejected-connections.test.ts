@@ -1,7 +1,8 @@
 // Owns the promises about rejected connections: a few log lines with cause and number.
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { GatewayCounters } from '../../../src/gateway/gateway-core.ts';
+import { Counts } from '../../../src/metrics/counts.ts';
+import { totalsOf } from '../../../src/metrics/totals.ts';
 import { RejectedConnections } from '../../../src/gateway/listener/rejected-connections.ts';
 import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
@@ -82,16 +83,16 @@ describe('rejected connections', () => {
 
 describe('the log lines about rejected connections', () => {
   const start = () => {
-    const counters = { turnedAway: 0 } as GatewayCounters;
+    const counts = new Counts();
     const lines: unknown[] = [];
-    const turnedAway = new RejectedConnections(counters, (code, facts) =>
+    const turnedAway = new RejectedConnections(counts, (code, facts) =>
       lines.push([code, facts['connections']]),
     );
-    return { counters, lines, turnedAway };
+    return { counts, lines, turnedAway };
   };
 
   it('are written for the first connection, then every ten seconds with the number since', () => {
-    const { counters, lines, turnedAway } = start();
+    const { counts, lines, turnedAway } = start();
     for (let now = 0; now < 25_000; now += 1) turnedAway.count('EASGATE_MAX_CONNECTIONS', '192.0.2.1', now);
     turnedAway.sweep(30_000);
     expect(lines).toEqual([
@@ -100,7 +101,7 @@ describe('the log lines about rejected connections', () => {
       ['EASGATE_MAX_CONNECTIONS', 10_000],
       ['EASGATE_MAX_CONNECTIONS', 4_999],
     ]);
-    expect(counters.turnedAway).toBe(25_000);
+    expect(totalsOf(counts.cells).turnedAway).toBe(25_000);
   });
 
   it('end when no more connections are rejected', () => {

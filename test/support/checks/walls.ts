@@ -53,6 +53,12 @@ export const WALLS: readonly Wall[] = [
     pure: ['zod', '@marcbachmann/cel-js'],
   },
   {
+    name: 'metrics',
+    holds: 'what is counted: definitions, cells, text form',
+    may: ['errors.ts', 'eas', 'model'],
+    pure: [],
+  },
+  {
     name: 'notices',
     holds: 'messages to phone users: texts, languages, MIME',
     may: [],
@@ -74,7 +80,11 @@ export const WALLS: readonly Wall[] = [
     holds: 'compliance data from device managements and directories: formats, mappings, records',
     may: [...PROTOCOLS, 'file-words.ts', 'suggest.ts', 'identity', 'model'],
   },
-  { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts', 'plain-text.ts'] },
+  {
+    name: 'telemetry',
+    holds: 'access log, log sink, counters',
+    may: ['clock.ts', 'plain-text.ts', 'metrics'],
+  },
   {
     name: 'journal',
     holds: 'what happened: events; who changed what: audit',
@@ -96,6 +106,7 @@ export const WALLS: readonly Wall[] = [
       'quarantine',
       'directory',
       'telemetry',
+      'metrics',
     ],
   },
   {
@@ -118,7 +129,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'supervisor',
     holds: 'the primary: workers, control process, sockets, reload',
-    may: ['errors.ts', 'clock.ts', 'config', 'model'],
+    may: ['errors.ts', 'clock.ts', 'config', 'model', 'metrics', 'telemetry'],
   },
   {
     name: 'worker',
@@ -135,6 +146,7 @@ export const WALLS: readonly Wall[] = [
       'telemetry',
       'journal',
       'supervisor',
+      'metrics',
     ],
   },
   {
@@ -179,6 +191,7 @@ export const WALLS: readonly Wall[] = [
       'telemetry',
       'supervisor',
       'app',
+      'metrics',
     ],
   },
   {
@@ -203,6 +216,7 @@ export const WALLS: readonly Wall[] = [
       'app',
       'journal',
       'api',
+      'metrics',
     ],
   },
   {
@@ -230,6 +244,7 @@ export const WALLS: readonly Wall[] = [
       'control',
       'sample',
       'app',
+      'metrics',
     ],
   },
   {

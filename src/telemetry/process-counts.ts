@@ -1,0 +1,41 @@
+// Owns the metrics of a process itself: CPU time, memory, and how late its event loop is.
+import { METRICS, PROCESSES } from '../metrics/definitions.ts';
+import type { Counts } from '../metrics/counts.ts';
+
+/** The kinds of processes. */
+export type ProcessKind = 'primary' | 'worker' | 'control';
+
+/** Often enough for an average over minutes, and rare enough to cost an idle process nothing. */
+const LOOK_MS = 500;
+
+/** Measures one process until closed. */
+export class ProcessCounts {
+  private readonly counts: Counts;
+  private readonly kind: number;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(counts: Counts, kind: ProcessKind) {
+    this.counts = counts;
+    this.kind = PROCESSES.values.indexOf(kind);
+    let due = performance.now() + LOOK_MS;
+    this.timer = setInterval(() => {
+      const now = performance.now();
+      counts.observe(METRICS.lag, Math.max(0, now - due) / 1_000, this.kind);
+      due = now + LOOK_MS;
+    }, LOOK_MS);
+    this.timer.unref();
+  }
+
+  /** Sets what is measured when it is asked for; `linesDropped` of its log. */
+  take(linesDropped: number): void {
+    const { counts, kind } = this;
+    const { user, system } = process.cpuUsage();
+    counts.set(METRICS.cpu, (user + system) / 1e6, kind);
+    counts.set(METRICS.memory, process.memoryUsage.rss(), kind);
+    counts.set(METRICS.linesDropped, linesDropped, kind);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+}
