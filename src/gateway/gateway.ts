@@ -43,7 +43,7 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly port: number;
   /** What was counted so far. */
-  readonly counters: Totals;
+  counters(): Totals;
   /** Open client connections. */
   connections(): number;
   /** Bytes in memory that phones have not read. */
@@ -153,9 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   return {
     port,
-    get counters() {
-      return totalsOf(counts.cells);
-    },
+    counters: () => totalsOf(counts.cells),
     connections: () => listener.connections,
     unsentBytes: () => listener.unsentBytes,
     upstreamConnections: () => upstreams.open,

@@ -258,7 +258,7 @@ function countersOf(
   journalEntriesDropped: number,
 ): Record<string, number> {
   return {
-    ...gateway.counters,
+    ...gateway.counters(),
     connections: gateway.connections(),
     heldPolls: gateway.heldPolls(),
     upstreamConnections: gateway.upstreamConnections(),

@@ -292,7 +292,7 @@ describe('connections', () => {
       client.send(request('SendMail', Buffer.from('03016a0000154501', 'hex')));
       expect((await client.response()).status).toBe(200);
     }
-    expect(gateway.counters.failed).toBe(0);
+    expect(gateway.counters().failed).toBe(0);
   });
 
   it('with unsolicited bytes are never reused', async () => {

@@ -19,7 +19,7 @@ async function ring(gateway: TestGateway, count: number, turnedAway: number, byt
     onTestFinished(() => void socket.destroy());
     if (bytes !== '') socket.write(bytes, 'latin1');
   }
-  await until(() => gateway.counters.turnedAway >= turnedAway, 'the connections to be turned away');
+  await until(() => gateway.counters().turnedAway >= turnedAway, 'the connections to be turned away');
 }
 
 async function tls(maxHandshakesPerSecond: number): Promise<SettingsOverrides> {

@@ -43,7 +43,7 @@ describe('a source address without a free port', () => {
     phone.send(ASK);
     expect((await phone.response()).status).toBe(200);
     expect(sourcesOf(backend)).toEqual(['127.0.0.2']);
-    expect(gateway.counters.retries).toBe(0);
+    expect(gateway.counters().retries).toBe(0);
     expect(gateway.finished[0]?.error).toBeNull();
     phone.destroy();
   });
