@@ -418,6 +418,15 @@ export const API_ERRORS = {
     429,
     'more requests a minute than `admin.requestsPerMinute`; Retry-After says when',
   ),
+  EASGATE_API_STREAMS: api(429, 'too many open streams of server-sent events: close some'),
+  EASGATE_API_NOT_LEADER: api(
+    503,
+    'another gateway runs the feeds, or none does yet: ask the leader, which `listFeeds` names',
+  ),
+  EASGATE_API_BUSY: api(
+    409,
+    'the same is under way already, or too much of its kind: wait; Retry-After says how long',
+  ),
   EASGATE_API_SIGN_IN_LIMIT: api(
     429,
     'too many wrong tokens from this address; Retry-After says when the next one is looked at',

@@ -7,6 +7,7 @@ import type { JournalStore } from '../journal/journal-store.ts';
 import type { ControlStatus } from '../supervisor/control-messages.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import type { AdminStore } from './auth/admin-store.ts';
+import type { StreamTimes } from './event-streams.ts';
 
 /** The parts. Those that may not be there yet throw a ProgramError or ApiError, which becomes 503. */
 export interface ApiParts {
@@ -24,6 +25,8 @@ export interface ApiParts {
   journal(): Promise<JournalStore>;
   /** Of this process. */
   control(): ControlStatus;
+  /** Of streams of events; absent = the usual ones. */
+  readonly streamTimes?: StreamTimes;
   /** Of the whole gateway; null = the primary does not answer. */
   gateway(): Promise<GatewayStatus | null>;
 }

@@ -6,6 +6,9 @@ import { PolicyError } from '../config/served-policy.ts';
 import { API_ERRORS, ERRORS, PROGRAM_ERRORS } from '../errors.ts';
 import type { ApiErrorCode, ProgramErrorCode } from '../errors.ts';
 
+/** Media type of errors (RFC 9457 6.1). */
+export const PROBLEM = 'application/problem+json';
+
 /** A refusal by the API itself. */
 export class ApiError extends Error {
   readonly code: ApiErrorCode;

@@ -15,8 +15,6 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
-import { z } from 'zod';
-import { withIsoTimes } from '../app/times.ts';
 import { parseEndpoint } from '../config/endpoint.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Guard } from './auth/guard.ts';
@@ -24,21 +22,14 @@ import { refusedSignIns } from './auth/refused-sign-ins.ts';
 import { SignIn } from './auth/sign-in.ts';
 import { prefixOf } from './auth/try-limiter.ts';
 import { boundedJson } from './bounded-json.ts';
-import { problem } from './contract/common.ts';
-import { SCHEMAS } from './contract/operations.ts';
-import type { OperationSchemas } from './contract/operations.ts';
 import { BASE, OPERATIONS } from './contract/paths.ts';
-import type { OperationPath } from './contract/paths.ts';
-import { answerOnce } from './idempotency.ts';
+import { EventStreams } from './event-streams.ts';
+import { Overview } from './overview/overview.ts';
 import type { ApiParts } from './parts.ts';
-import { ApiError, problemOf } from './problems.ts';
+import { ApiError, PROBLEM, problemOf } from './problems.ts';
+import { register, registerStream } from './register.ts';
+import { routesOf, streamRoutesOf } from './routes/all.ts';
 import { registerDashboard } from './routes/dashboard-files.ts';
-import { deviceRoutes } from './routes/devices.ts';
-import { checkMatch } from './routes/route.ts';
-import type { Call, Route } from './routes/route.ts';
-import { sessionRoutes } from './routes/session.ts';
-import { statusRoutes } from './routes/status.ts';
-import { tokenRoutes } from './routes/tokens.ts';
 
 const BODY_LIMIT = 1_048_576;
 const MAX_CONNECTIONS = 1_000;
@@ -47,7 +38,6 @@ const MINUTE_MS = 60_000;
 const SIGN_IN_PATH = BASE + OPERATIONS.signIn.path;
 /** Heads come at once from browsers and scripts. */
 const SLOW_HEADS = { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 };
-const PROBLEM = 'application/problem+json';
 
 /** A server that listens. */
 export interface RunningApi {
@@ -178,14 +168,14 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     transformObject: jsonSchemaTransformObject,
   });
   await server.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: true });
+  const overview = new Overview(parts);
+  server.addHook('onListen', async () => overview.start());
+  server.addHook('onClose', async () => overview.close());
   await server.register(async (api) => {
-    const routes = [
-      ...sessionRoutes(parts, signIn),
-      ...tokenRoutes(parts),
-      ...statusRoutes(parts),
-      ...deviceRoutes(parts),
-    ];
-    for (const one of routes) register(api, one, guard, parts);
+    const shared = { signIn, overview };
+    for (const one of routesOf(parts, shared)) register(api, one, guard, parts);
+    const streams = new EventStreams((request) => guard.stillAdmits(request), parts.streamTimes);
+    for (const one of streamRoutesOf(parts, shared)) registerStream(api, one, guard, streams);
     api.get(`${BASE}/openapi.json`, { schema: { hide: true } }, async () => server.swagger());
   });
   await registerDashboard(server);
@@ -198,64 +188,6 @@ const RUN = createHash('sha256').update(`${process.pid}:${Date.now()}`).digest('
 function createRequestId(): string {
   requests += 1;
   return `${RUN}-${requests.toString(36)}`;
-}
-
-function register(api: FastifyInstance, { name, handle }: Route, guard: Guard, parts: ApiParts): void {
-  const { method, path, role, summary }: OperationPath = OPERATIONS[name];
-  const { params, query, body, answer, status, changes, secret }: OperationSchemas = SCHEMAS[name];
-  const success = status ?? (answer === null ? 204 : 200);
-  const headers = z.object({
-    'if-match': z.string().max(500).optional(),
-    'idempotency-key': z.string().min(1).max(100).optional(),
-  });
-  api.route({
-    method,
-    url: BASE + path.replaceAll(/\{(\w+)\}/g, ':$1'),
-    config: { role },
-    schema: {
-      operationId: name,
-      summary,
-      description: role === null ? 'Without being signed in.' : `Role: ${role}.`,
-      tags: [path.split('/')[1] ?? ''],
-      security: role === null ? [] : [{ token: [] }, { session: [] }],
-      ...(params !== undefined && { params }),
-      ...(query !== undefined && { querystring: query }),
-      ...(body !== undefined && { body }),
-      ...(changes === true && { headers }),
-      response: {
-        [success]: answer ?? z.null().describe('no body'),
-        default: { description: 'An error', content: { [PROBLEM]: { schema: problem } } },
-      },
-    },
-    handler: async (request, reply) => {
-      const call = callOf(request, reply, guard);
-      const input = { params: request.params, query: request.query, body: request.body } as never;
-      const work = async (): Promise<object | null> => {
-        const result = await handle(input, call);
-        return result === null ? null : (withIsoTimes(result) as object);
-      };
-      const result =
-        changes === true
-          ? await answerOnce(parts.admin, call, request, { status: success, isSecret: secret === true }, work)
-          : await work();
-      reply.code(success);
-      return result ?? reply.send();
-    },
-  });
-}
-
-function callOf(request: FastifyRequest, reply: FastifyReply, guard: Guard): Call {
-  const principal = guard.callerOf(request);
-  const now = Date.now();
-  return {
-    principal,
-    now,
-    address: request.ip,
-    origin: { by: principal.name, via: 'api', at: now },
-    mustMatch: (tag) => checkMatch(request.headers['if-match'], tag),
-    tag: (tag) => void reply.header('etag', tag),
-    setCookie: (secret) => guard.setCookie(reply, secret),
-  };
 }
 
 function sendProblem(

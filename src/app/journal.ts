@@ -4,7 +4,14 @@ import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import type { UserKey } from '../identity/keys.ts';
-import type { JournalFilter, JournalStore, StreamEntries, StreamName } from '../journal/journal-store.ts';
+import type {
+  JournalFilter,
+  JournalStore,
+  PlacedEntry,
+  StreamEntries,
+  StreamName,
+} from '../journal/journal-store.ts';
+import { placeToGoOn } from '../journal/places.ts';
 import { STREAM_FORMS, isWanted } from '../journal/stream-forms.ts';
 import type { StreamForm } from '../journal/stream-forms.ts';
 import { journalEventSchema } from '../model/event.ts';
@@ -100,19 +107,22 @@ export interface FollowOptions {
   readonly names: UserNames;
   /** Ends it. */
   readonly signal: AbortSignal;
+  /** Entries after this place come first; absent = from now on. A place that is none of the journal is now. */
+  readonly after?: string | null;
   /** Called when the journal cannot be read, and with null when it can be again. */
   readonly onTrouble: (error: Error | null) => void;
 }
 
-/** The wanted entries that are written from now on, in their order, until the signal. */
+/** The wanted entries that are written from now on, in their order, with their places, until the signal. */
 export async function* followEntries<S extends StreamName>(
   store: JournalStore,
   stream: S,
   filter: JournalFilter,
-  { names, signal, onTrouble }: FollowOptions,
-): AsyncIterable<StreamEntries[S]> {
+  { names, signal, onTrouble, after: from = null }: FollowOptions,
+): AsyncIterable<PlacedEntry<StreamEntries[S]>> {
   const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
-  let after = await store.end(stream);
+  const last = await store.end(stream);
+  let after = from === null ? last : placeToGoOn(from, last);
   let isAway = false;
   while (!signal.aborted) {
     let isMore = false;
@@ -122,7 +132,7 @@ export async function* followEntries<S extends StreamName>(
       after = end;
       if (isAway) onTrouble(null);
       isAway = false;
-      for (const { entry } of entries) if (isWanted(form.marks(entry), filter, names)) yield entry;
+      for (const placed of entries) if (isWanted(form.marks(placed.entry), filter, names)) yield placed;
     } catch (error) {
       if (!isAway) onTrouble(error instanceof Error ? error : new Error(String(error)));
       isAway = true;

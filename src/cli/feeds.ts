@@ -3,10 +3,9 @@ import type { Command } from 'commander';
 import { configuredFeeds, feedNamed, feedStates, fileReading } from '../app/feed-runs/configured-feeds.ts';
 import { runFeedByHand } from '../app/feed-runs/run-feed.ts';
 import type { RunOptions } from '../app/feed-runs/run-feed.ts';
-import { healthOf } from '../app/feed-runs/schedule.ts';
+import { feedHealth } from '../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../app/feed-runs/schedule.ts';
 import { loadConfig } from '../config/load.ts';
-import type { Config } from '../config/schema.ts';
 import { ProgramError } from '../errors.ts';
 import { sayOutcome } from './apply-text.ts';
 import { configPath } from './config-path.ts';
@@ -29,17 +28,10 @@ const TONES: Readonly<Record<FeedHealth['state'], Tone>> = {
 
 const NONE = 'no feeds: the configuration lists none under `feeds` (docs/guide/feeds.md)\n';
 
-async function allHealth(config: Config, now: number): Promise<FeedHealth[]> {
-  const states = feedStates(config);
-  return Promise.all(
-    configuredFeeds(config).map(async (feed) => healthOf(feed, await states.read(feed.name), now)),
-  );
-}
-
 /** `feeds list`. */
 export async function list({ json }: { readonly json?: true }, command: Command): Promise<void> {
   const now = Date.now();
-  const feeds = await allHealth(loadConfig(configPath(command)), now);
+  const feeds = await feedHealth(loadConfig(configPath(command)), now);
   const columns: Column<FeedHealth>[] = [
     { title: 'NAME', cell: ({ name }) => name },
     { title: 'KIND', cell: ({ kind }) => kind },
@@ -58,7 +50,7 @@ function moment(at: number | null, now: number): string {
 /** `feeds status`; the exit code is 1 when a feed is held, failing or stale. */
 export async function status({ json }: { readonly json?: true }, command: Command): Promise<void> {
   const now = Date.now();
-  const feeds = await allHealth(loadConfig(configPath(command)), now);
+  const feeds = await feedHealth(loadConfig(configPath(command)), now);
   if (feeds.some(({ state }) => state !== 'ok' && state !== 'never run')) process.exitCode = 1;
   if (json) printJson(feeds);
   else print(feeds.length === 0 ? NONE : feeds.map((feed) => healthText(feed, now)).join('\n'));

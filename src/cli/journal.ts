@@ -11,13 +11,14 @@ import { openJournalStore } from '../journal/open-journal.ts';
 import type { AuditEntry, JournalEntry } from '../model/journal.ts';
 import { configPath } from './config-path.ts';
 import { withStore } from './context.ts';
-import { csvHeader, csvRows } from './csv.ts';
-import type { CsvColumn } from './csv.ts';
+import { csvHeader, csvRows } from '../app/csv.ts';
+import type { CsvColumn } from '../app/csv.ts';
 import { count, momentOf } from './list-options.ts';
 import { outputWriter, print, printJson, printable, remark, warn } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
-import { isoTime, relativeTime, safeJson, withIsoTimes } from '../app/times.ts';
+import { isoTime, relativeTime, withIsoTimes } from '../app/times.ts';
+import { ENTRY_COLUMNS, entryDocument, entryLine } from '../app/journal-lines.ts';
 
 /** Options of `query`, `export` and `follow`. */
 export interface JournalOptions {
@@ -43,8 +44,14 @@ export function query(stream: StreamName, options: JournalOptions, command: Comm
     const filter = await filterOf(stream, options, command);
     const limit = options.limit === undefined ? DEFAULT_ROWS : count(options.limit, '--limit');
     await (stream === 'journal'
-      ? printNewest(store, stream, { filter, limit, options }, columnsOfJournal(options), CSV_OF_JOURNAL)
-      : printNewest(store, stream, { filter, limit, options }, columnsOfAudit(options), CSV_OF_AUDIT));
+      ? printNewest(
+          store,
+          stream,
+          { filter, limit, options },
+          columnsOfJournal(options),
+          ENTRY_COLUMNS.journal,
+        )
+      : printNewest(store, stream, { filter, limit, options }, columnsOfAudit(options), ENTRY_COLUMNS.audit));
   });
 }
 
@@ -54,8 +61,8 @@ export function exportEntries(stream: StreamName, options: JournalOptions, comma
     const filter = await filterOf(stream, options, command);
     const limit = options.limit === undefined ? Infinity : count(options.limit, '--limit');
     await (stream === 'journal'
-      ? writeAll(store, stream, { filter, limit, options }, CSV_OF_JOURNAL)
-      : writeAll(store, stream, { filter, limit, options }, CSV_OF_AUDIT));
+      ? writeAll(store, stream, { filter, limit, options }, ENTRY_COLUMNS.journal)
+      : writeAll(store, stream, { filter, limit, options }, ENTRY_COLUMNS.audit));
   });
 }
 
@@ -66,12 +73,12 @@ export function follow(options: JournalOptions, command: Command): Promise<void>
     const names = new UserNames(config.identity.domains);
     const { signal } = new AbortController();
     const write = outputWriter();
-    for await (const entry of followEntries(store, 'journal', filter, {
+    for await (const { entry } of followEntries(store, 'journal', filter, {
       names,
       signal,
       onTrouble: tellTrouble,
     }))
-      if (!(await write(options.json ? jsonLine(entry) : `${lineOf(entry)}\n`))) return;
+      if (!(await write(options.json ? entryLine(entry) : `${lineOf(entry)}\n`))) return;
   });
 }
 
@@ -128,7 +135,7 @@ async function printNewest<S extends StreamName>(
     found.push(...page.entries);
     unreadable += page.unreadable;
   }
-  if (options.json) printJson(found.map(viewOf));
+  if (options.json) printJson(found.map(entryDocument));
   else if (options.csv) print(csvHeader(csv) + csvRows(csv, found));
   else if (found.length === 0) print('no entries\n');
   else {
@@ -151,7 +158,7 @@ async function writeAll<S extends StreamName>(
   let unreadable = 0;
   for await (const page of newestEntries(store, stream, filter, limit)) {
     unreadable += page.unreadable;
-    const text = options.csv ? csvRows(csv, page.entries) : page.entries.map(jsonLine).join('');
+    const text = options.csv ? csvRows(csv, page.entries) : page.entries.map(entryLine).join('');
     if (!(await write(text))) return;
   }
   tellUnreadable(unreadable);
@@ -159,19 +166,6 @@ async function writeAll<S extends StreamName>(
 
 function tellUnreadable(number: number): void {
   if (number > 0) warn(`left out, as this version does not understand them: ${number} entries`);
-}
-
-function viewOf(entry: JournalEntry | AuditEntry): object {
-  return { ...(withIsoTimes(entry) as object), at: millisecondTime(entry.at) };
-}
-
-function jsonLine(entry: JournalEntry | AuditEntry): string {
-  return `${safeJson(viewOf(entry))}\n`;
-}
-
-function millisecondTime(at: number): string {
-  const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? String(at) : date.toISOString();
 }
 
 function timeOf({ relative }: JournalOptions): (entry: { readonly at: number }) => string {
@@ -246,35 +240,4 @@ function stateText(state: unknown): string {
 
 function valueText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-const CSV_OF_JOURNAL: readonly CsvColumn<JournalEntry>[] = [
-  ['at', ({ at }) => millisecondTime(at)],
-  ['kind', ({ kind }) => kind],
-  ['user', ({ user }) => user],
-  ['device', ({ device }) => device],
-  ['action', ({ action }) => action],
-  ['reason', ({ reason }) => reason],
-  ['rule', ({ rule }) => rule],
-  ['count', (entry) => String(entry.count)],
-  ['seconds', ({ seconds }) => (seconds === null ? null : String(seconds))],
-  ['gateway', ({ gateway }) => gateway],
-  ['facts', ({ facts }) => jsonCell(facts)],
-];
-
-const CSV_OF_AUDIT: readonly CsvColumn<AuditEntry>[] = [
-  ['at', ({ at }) => millisecondTime(at)],
-  ['by', ({ by }) => by],
-  ['via', ({ via }) => via],
-  ['operation', ({ operation }) => operation],
-  ['user', ({ user }) => user],
-  ['device', ({ device }) => device],
-  ['subject', ({ subject }) => subject],
-  ['before', ({ before }) => jsonCell(before)],
-  ['after', ({ after }) => jsonCell(after)],
-  ['comment', ({ comment }) => comment],
-];
-
-function jsonCell(value: unknown): string | null {
-  return value === null ? null : JSON.stringify(withIsoTimes(value));
 }

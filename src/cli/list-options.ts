@@ -11,7 +11,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import { configPath } from './config-path.ts';
 import { withStore } from './context.ts';
-import { csvHeader, csvRows } from './csv.ts';
+import { csvHeader, csvRows } from '../app/csv.ts';
 import { print, printJsonRows, printable, remark } from './output.ts';
 import { Progress } from './progress.ts';
 import { fitTable, terminalWidth } from './table.ts';

@@ -27,7 +27,7 @@ import type { AuditSink } from '../journal/audit-log.ts';
 import type { ShadowDifference } from '../model/shadow.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { loginName, withStore } from './context.ts';
-import { csvText } from './csv.ts';
+import { csvText } from '../app/csv.ts';
 import { print, printJson, printable, warn } from './output.ts';
 import { openPolicy } from './policy-file.ts';
 import { Progress } from './progress.ts';

@@ -8,8 +8,8 @@ import type { Duplicate, NearMiss } from '../directory/read-model/model-pairs.ts
 import type { NamedCount, SeenCounts } from '../directory/read-model/model-reader.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { withStore } from './context.ts';
-import { csvHeader, csvRows } from './csv.ts';
-import type { CsvColumn } from './csv.ts';
+import { csvHeader, csvRows } from '../app/csv.ts';
+import type { CsvColumn } from '../app/csv.ts';
 import { stateCell } from './inventory.ts';
 import { count, momentOf } from './list-options.ts';
 import { print, printJsonRows, printable, remark } from './output.ts';

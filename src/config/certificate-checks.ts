@@ -19,6 +19,31 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** Checks every certificate that the configuration names; unreadable files are reported elsewhere. */
 export function certificateRemarks(config: Config, now = Date.now()): CertificateRemark[] {
+  return [
+    ...filesOf(config).flatMap(([place, file]) => datesOf(place, read(file), now)),
+    ...namesNotCovered(config),
+  ];
+}
+
+/** When a certificate ends, milliseconds since the epoch. */
+export interface CertificateEnd {
+  readonly place: string;
+  readonly name: string;
+  readonly endsAt: number;
+}
+
+/** The ends of all certificates that the configuration names, the next one first. */
+export function certificateEnds(config: Config): CertificateEnd[] {
+  const { tls } = config.admin;
+  const files = tls === undefined ? [] : [['admin.tls.certificate', tls.certificate] as const];
+  return [...filesOf(config), ...files]
+    .flatMap(([place, file]) =>
+      read(file).map((one) => ({ place, name: nameOf(one), endsAt: one.validToDate.getTime() })),
+    )
+    .sort((a, b) => a.endsAt - b.endsAt);
+}
+
+function filesOf(config: Config): [string, string][] {
   const { tls } = config.listen;
   const files: [string, string][] = (tls?.certificates ?? []).map(({ certificate }, index) => [
     `listen.tls.certificates.${index}.certificate`,
@@ -29,7 +54,7 @@ export function certificateRemarks(config: Config, now = Date.now()): Certificat
   if (config.upstream.tls.ca !== undefined) files.push(['upstream.tls.ca', config.upstream.tls.ca]);
   if (config.upstream.tls.certificate !== undefined)
     files.push(['upstream.tls.certificate', config.upstream.tls.certificate]);
-  return [...files.flatMap(([place, file]) => datesOf(place, read(file), now)), ...namesNotCovered(config)];
+  return files;
 }
 
 function datesOf(place: string, certificates: readonly X509Certificate[], now: number): CertificateRemark[] {

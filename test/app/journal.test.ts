@@ -19,7 +19,7 @@ function setUp(filter: JournalFilter = {}) {
       signal: stop.signal,
       onTrouble: (error: Error | null) => troubles.push(error?.message ?? null),
     };
-    for await (const { at } of followEntries(store, 'journal', filter, options)) seen.push(at);
+    for await (const { entry } of followEntries(store, 'journal', filter, options)) seen.push(entry.at);
   })();
   onTestFinished(async () => {
     stop.abort();

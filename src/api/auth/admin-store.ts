@@ -73,6 +73,7 @@ const MIGRATIONS = [
    CREATE TABLE answers (who TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER, body TEXT, at INTEGER NOT NULL,
      PRIMARY KEY (who, key)) STRICT;
    CREATE INDEX answersAt ON answers (at);`,
+  `CREATE TABLE trends (kind TEXT NOT NULL, slot INTEGER NOT NULL, sample TEXT NOT NULL, PRIMARY KEY (kind, slot)) STRICT, WITHOUT ROWID;`,
 ];
 
 /** The open file. All calls are short and synchronous, and throw ProgramError EASGATE_ADMIN_FILE where the file cannot be used. */
@@ -232,6 +233,23 @@ export class AdminStore {
   /** Requests that were under way when the process ended are no longer. */
   forgetUnanswered(): void {
     this.run('DELETE FROM answers WHERE status IS NULL');
+  }
+
+  /** Stores a sample of a trend in place of the one before, and forgets those of slots before `from`. */
+  putSample(kind: string, slot: number, sample: string, from: number): void {
+    this.run(
+      'INSERT INTO trends VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sample = excluded.sample',
+      kind,
+      slot,
+      sample,
+    );
+    this.run('DELETE FROM trends WHERE kind = ? AND (slot < ? OR slot > ?)', kind, from, slot);
+  }
+
+  /** The samples of a trend from a slot on, in their order. */
+  samples(kind: string, from: number): { readonly slot: number; readonly sample: string }[] {
+    const sql = 'SELECT slot, sample FROM trends WHERE kind = ? AND slot >= ? ORDER BY slot';
+    return this.all(sql, kind, from) as { slot: number; sample: string }[];
   }
 
   close(): void {

@@ -13,6 +13,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Least role; null = nobody needs to be signed in. Absent = it is no operation of the API. */
     readonly role?: Role | null;
+    /** The body is a file, which may take its time. */
+    readonly isFile?: true;
   }
 }
 
@@ -91,6 +93,18 @@ export class Guard {
   /** Null = nobody is signed in. */
   principalOf(request: FastifyRequest): Principal | null {
     return this.callers.get(request) ?? null;
+  }
+
+  /** Whether whoever made the request may still do it: streams outlive tokens and sessions. */
+  stillAdmits(request: FastifyRequest): boolean {
+    const { role } = request.routeOptions.config;
+    if (role === undefined || role === null) return false;
+    try {
+      const now = this.authenticate(request);
+      return now !== null && hasRole(now.role, role);
+    } catch {
+      return false;
+    }
   }
 
   /** Whoever makes the request. */

@@ -152,3 +152,12 @@ export interface InputOf<Name extends JsonOperation> {
   readonly query: z.output<Field<Name, 'query'>>;
   readonly body: z.output<Field<Name, 'body'>>;
 }
+
+type StreamField<Name extends StreamOperation, Key extends string> =
+  (typeof STREAMS)[Name] extends Readonly<Record<Key, infer Schema extends z.ZodType>> ? Schema : never;
+
+/** Parameters and query of a stream or file as the handler gets them. */
+export interface StreamInputOf<Name extends StreamOperation> {
+  readonly params: z.output<StreamField<Name, 'params'>>;
+  readonly query: z.output<StreamField<Name, 'query'>>;
+}

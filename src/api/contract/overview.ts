@@ -29,8 +29,8 @@ export const overview = z
       quarantined: tile,
       blocked: tile,
       unknown: tile.describe('devices that no feed reports; they are counted in the others too'),
-      wiping: tile,
-      exceptions: tile.describe('exceptions that end within 7 days'),
+      wiping: tile.describe('wipes that no phone acknowledged yet'),
+      exceptions: tile.describe('decisions to let pass that end within 7 days'),
     }),
     unknownSplit: z.object({ allowed: z.number(), quarantined: z.number(), blocked: z.number() }),
     reasons: z

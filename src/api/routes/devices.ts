@@ -8,15 +8,13 @@ import { showDevice } from '../../app/inventory.ts';
 import { parseSort } from '../../app/listing.ts';
 import { parseDevice } from '../../app/names.ts';
 import { countBy, countDevices, listDevices } from '../../app/phone-list.ts';
-import type { DeviceFilter } from '../../app/phone-list.ts';
 import { policyInUse } from '../../app/policy-versions.ts';
-import { parseMomentPast } from '../../app/times.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';
 import type { WipePlan } from '../../app/wipe.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
 import { ProgramError } from '../../errors.ts';
-import type { InputOf } from '../contract/operations.ts';
 import type { ApiParts } from '../parts.ts';
+import { filterOf } from './filters.ts';
 import { route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
@@ -109,36 +107,6 @@ function planView({ device, user, accountOnly, named, replaces, hasOutlookMobile
   };
 }
 
-/** The filter of a query. @throws ProgramError for a time that is none */
-export function filterOf(query: InputOf<'countDevices'>['query'], now: number): DeviceFilter {
-  const { user, device, type, model, os, group, search, managed, compliant } = query;
-  return {
-    user,
-    device,
-    type,
-    model,
-    os,
-    group,
-    search,
-    states: words(query.state),
-    reasons: words(query.reason),
-    decisions: words(query.decision),
-    seenSince: query.seen === undefined ? undefined : parseMomentPast(query.seen, 'seen', now),
-    unseenSince: query.notSeen === undefined ? undefined : parseMomentPast(query.notSeen, 'notSeen', now),
-    managed: yesNoUnknown(managed),
-    compliant: yesNoUnknown(compliant),
-  };
-}
-
-function words(text: string | undefined): string[] | undefined {
-  return text?.split(',').map((word) => word.trim());
-}
-
-function yesNoUnknown(word: 'yes' | 'no' | 'unknown' | undefined): boolean | null | undefined {
-  if (word === undefined) return undefined;
-  return word === 'unknown' ? null : word === 'yes';
-}
-
 /** Milliseconds of an ISO time in the future; null = none. @throws ProgramError */
 export function momentToCome(text: string | null, now: number): number | null {
   if (text === null) return null;
@@ -159,6 +127,7 @@ async function mustMatch(store: DirectoryStore, device: string, call: Call): Pro
   call.mustMatch(await decisionTag(store, device));
 }
 
-function timeText(at: number): string {
+/** An ISO time. */
+export function timeText(at: number): string {
   return new Date(at).toISOString();
 }

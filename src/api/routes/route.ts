@@ -1,8 +1,10 @@
 // Owns one route of the admin API: an operation of the contract and its handler.
+import { Readable } from 'node:stream';
 import type { DecisionOrigin } from '../../model/decision.ts';
 import type { Principal } from '../auth/principal.ts';
-import type { InputOf, JsonOperation } from '../contract/operations.ts';
-import type { OperationName } from '../contract/paths.ts';
+import type { FastifyReply } from 'fastify';
+import type { InputOf, JsonOperation, StreamInputOf, StreamOperation } from '../contract/operations.ts';
+import type { Follow } from '../event-streams.ts';
 import { ApiError } from '../problems.ts';
 
 /** One call of an operation. */
@@ -16,6 +18,8 @@ export interface Call {
   readonly origin: DecisionOrigin;
   /** @throws ApiError EASGATE_API_PRECONDITION where If-Match names another state than `tag` */
   readonly mustMatch: (tag: string) => void;
+  /** `Last-Event-ID` of a stream that goes on; null = it begins. */
+  readonly lastEventId: string | null;
   /** Sends an ETag with the answer. */
   readonly tag: (tag: string) => void;
   /** Sets the cookie of a session; null = takes it away. */
@@ -61,5 +65,44 @@ export function checkMatch(ifMatch: string | undefined, tag: string): void {
     );
 }
 
-/** Operations that are no JSON: streams, files. */
-export type OtherOperation = Exclude<OperationName, JsonOperation>;
+/** An answer that is a file. */
+export class FileAnswer {
+  private readonly type: string;
+  private readonly name: string;
+  private readonly content: Iterable<string> | AsyncIterable<string>;
+
+  /** `name`: of the file, as browsers store it. `content` is read as fast as the client takes it. */
+  constructor(type: string, name: string, content: Iterable<string> | AsyncIterable<string>) {
+    this.type = type;
+    this.name = name;
+    this.content = content;
+  }
+
+  send(reply: FastifyReply): FastifyReply {
+    return reply
+      .header('content-disposition', `attachment; filename="${this.name}"`)
+      .type(this.type)
+      .send(Readable.from(this.content, { objectMode: false, encoding: 'utf8' }));
+  }
+}
+
+/** A route that answers with a file, or with events. */
+export type StreamRoute =
+  | { readonly name: StreamOperation; readonly file: (input: never, call: Call) => Promise<FileAnswer> }
+  | { readonly name: StreamOperation; readonly follow: (input: never, call: Call) => Promise<Follow> };
+
+/** A route of a file. */
+export function fileRoute<Name extends StreamOperation>(
+  name: Name,
+  file: (input: StreamInputOf<Name>, call: Call) => Promise<FileAnswer>,
+): StreamRoute {
+  return { name, file };
+}
+
+/** A route of events. What is wrong with the question is thrown before the first one. */
+export function eventRoute<Name extends StreamOperation>(
+  name: Name,
+  follow: (input: StreamInputOf<Name>, call: Call) => Promise<Follow>,
+): StreamRoute {
+  return { name, follow };
+}

@@ -1,11 +1,13 @@
 // Owns the routes of the gateway as a whole.
 import type { ApiParts } from '../parts.ts';
-import { route } from './route.ts';
-import type { Route } from './route.ts';
+import type { Overview } from '../overview/overview.ts';
+import { eventRoute, route } from './route.ts';
+import type { Route, StreamRoute } from './route.ts';
 
 /** The routes. */
-export function statusRoutes(parts: ApiParts): Route[] {
+export function statusRoutes(parts: ApiParts, overview: Overview): Route[] {
   return [
+    route('showOverview', (_input, { now }) => overview.show(now)),
     route('showStatus', async () => {
       const gateway = await parts.gateway();
       return {
@@ -20,4 +22,9 @@ export function statusRoutes(parts: ApiParts): Route[] {
       };
     }),
   ];
+}
+
+/** The stream of counters. */
+export function counterStream(overview: Overview): StreamRoute {
+  return eventRoute('followCounters', async () => (signal) => overview.follow(signal));
 }

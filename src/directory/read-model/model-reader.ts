@@ -171,6 +171,13 @@ export class ModelReader {
     );
   }
 
+  /** Phones that no feed reports, by state. */
+  unreported(): ReadonlyMap<AccessState, number> {
+    const sql =
+      'SELECT state, count(*) AS number FROM phones WHERE reported = 0 AND user IS NOT NULL GROUP BY state';
+    return new Map(this.all(sql).map((row) => [stateAt(Number(row['state'])), Number(row['number'])]));
+  }
+
   /** Rows of a query of this folder's own. */
   all(sql: string, values: readonly Value[] = []): StoredRow[] {
     let statement = this.statements.get(sql);

@@ -7,7 +7,7 @@ import { localOf } from './model-row.ts';
 import type { FreshRow, ModelRow } from './model-row.ts';
 
 /** `PRAGMA user_version` of a file with these tables. */
-export const MODEL_VERSION = 3;
+export const MODEL_VERSION = 4;
 
 /** Columns in the order of {@link valuesOf}. */
 export const COLUMNS = [
@@ -122,6 +122,7 @@ export const INDICES = `
   CREATE INDEX people_by_seen ON people (last_seen);
   CREATE INDEX phones_by_imei ON phones (imei) WHERE imei IS NOT NULL;
   CREATE INDEX phones_by_owner ON phones (owner_local) WHERE owner_local IS NOT NULL AND user IS NULL;
+  CREATE INDEX phones_unreported ON phones (state) WHERE reported = 0 AND user IS NOT NULL;
   CREATE INDEX phones_decided ON phones (decision) WHERE decision IS NOT NULL;
   CREATE INDEX phones_user_decided ON phones (user_decision) WHERE user_decision IS NOT NULL;
   CREATE VIRTUAL TABLE search USING fts5(user, device, model, owner, imei, content = 'phones', content_rowid = 'id',

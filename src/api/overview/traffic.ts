@@ -1,0 +1,97 @@
+// Owns what the workers of the gateway count: asked at most once a second, whoever wants to know; rates and differences.
+import { monotonicNow } from '../../clock.ts';
+import type { WorkerStatus } from '../../supervisor/messages.ts';
+import type { GatewayStatus } from '../../supervisor/status-server.ts';
+
+/** What the workers count now. */
+export interface TrafficNow {
+  /** Null = the primary does not answer. */
+  readonly status: GatewayStatus | null;
+  /** Null = not known yet. */
+  readonly requestsPerSecond: number | null;
+  readonly heldPolls: number | null;
+  /** Age of the state of the worker with the oldest one. */
+  readonly stateAgeMs: number | null;
+}
+
+/** Names of counters that are compared. */
+export const COUNTED = ['requests', 'allowed', 'quarantined', 'blocked'] as const;
+
+/** How much counters grew. */
+export type Growth = Readonly<Record<(typeof COUNTED)[number], number>>;
+
+const AGAIN_MS = 1_000;
+/** A rate over a longer time says nothing about now. */
+const LONGEST_MS = 30_000;
+
+/** Asks the primary. */
+export class Traffic {
+  private readonly ask: () => Promise<GatewayStatus | null>;
+  private readonly clock: () => number;
+  private before: { readonly at: number; readonly status: GatewayStatus | null } | null = null;
+  private latest: TrafficNow | null = null;
+  private asking: Promise<TrafficNow> | null = null;
+
+  /** `clock`: monotonic, milliseconds. */
+  constructor(ask: () => Promise<GatewayStatus | null>, clock: () => number = monotonicNow) {
+    this.ask = ask;
+    this.clock = clock;
+  }
+
+  /** Never rejects. */
+  async look(): Promise<TrafficNow> {
+    if (this.latest !== null && this.before !== null && this.clock() - this.before.at < AGAIN_MS)
+      return this.latest;
+    this.asking ??= this.read().finally(() => (this.asking = null));
+    return this.asking;
+  }
+
+  private async read(): Promise<TrafficNow> {
+    const status = await this.ask().catch(() => null);
+    const at = this.clock();
+    const { before } = this;
+    const isRecent = before !== null && before.status !== null && at - before.at <= LONGEST_MS;
+    const requestsPerSecond =
+      status !== null && isRecent
+        ? (growthOf(status, before.status).requests * 1_000) / Math.max(1, at - before.at)
+        : null;
+    this.before = { at, status };
+    this.latest = {
+      status,
+      requestsPerSecond: requestsPerSecond === null ? null : Math.round(requestsPerSecond * 10) / 10,
+      heldPolls: status === null ? null : sum(status, 'heldPolls'),
+      stateAgeMs: status === null ? null : oldestState(status),
+    };
+    return this.latest;
+  }
+}
+
+/** How much the counters grew between two answers; a worker that is new began at 0. */
+export function growthOf(now: GatewayStatus, before: GatewayStatus | null): Growth {
+  const earlier = new Map(workersOf(before).map((worker) => [worker.pid, worker]));
+  const grown = (name: string): number =>
+    workersOf(now).reduce((total, { pid, counters }) => {
+      const count = counters[name] ?? 0;
+      const had = earlier.get(pid)?.counters[name] ?? 0;
+      return total + (count >= had ? count - had : count);
+    }, 0);
+  return {
+    requests: grown('requests'),
+    allowed: grown('allowed'),
+    quarantined: grown('quarantined'),
+    blocked: grown('blocked'),
+  };
+}
+
+function workersOf(status: GatewayStatus | null): WorkerStatus[] {
+  return (status?.workers ?? []).filter((worker) => worker !== null);
+}
+
+function sum(status: GatewayStatus, name: string): number {
+  return workersOf(status).reduce((total, { counters }) => total + (counters[name] ?? 0), 0);
+}
+
+function oldestState(status: GatewayStatus): number | null {
+  const ages = workersOf(status).map(({ stateAgeMs }) => stateAgeMs);
+  return ages.length === 0 ? null : Math.max(...ages);
+}

@@ -1,0 +1,32 @@
+// Owns the list of all routes.
+import type { SignIn } from '../auth/sign-in.ts';
+import type { Overview } from '../overview/overview.ts';
+import type { ApiParts } from '../parts.ts';
+import { deviceRoutes } from './devices.ts';
+import { journalRoutes, journalStream } from './journal.ts';
+import type { Route, StreamRoute } from './route.ts';
+import { sessionRoutes } from './session.ts';
+import { counterStream, statusRoutes } from './status.ts';
+import { tokenRoutes } from './tokens.ts';
+
+/** What routes share beyond the parts of the gateway. */
+export interface Shared {
+  readonly signIn: SignIn;
+  readonly overview: Overview;
+}
+
+/** Operations that answer with JSON. */
+export function routesOf(parts: ApiParts, { signIn, overview }: Shared): Route[] {
+  return [
+    ...sessionRoutes(parts, signIn),
+    ...tokenRoutes(parts),
+    ...statusRoutes(parts, overview),
+    ...deviceRoutes(parts),
+    ...journalRoutes(parts),
+  ];
+}
+
+/** Operations that answer with events or files. */
+export function streamRoutesOf(parts: ApiParts, { overview }: Shared): StreamRoute[] {
+  return [counterStream(overview), journalStream(parts)];
+}

@@ -1,0 +1,13 @@
+// Owns the health of all feeds of a configuration.
+import type { Config } from '../../config/schema.ts';
+import { configuredFeeds, feedStates } from './configured-feeds.ts';
+import { healthOf } from './schedule.ts';
+import type { FeedHealth } from './schedule.ts';
+
+/** How each feed is at `now`, in order of precedence. @throws ConfigError for a schedule or a secret */
+export function feedHealth(config: Config, now: number): Promise<FeedHealth[]> {
+  const states = feedStates(config);
+  return Promise.all(
+    configuredFeeds(config).map(async (feed) => healthOf(feed, await states.read(feed.name), now)),
+  );
+}

@@ -1,0 +1,21 @@
+// Owns where a reader goes on in a stream that it read before.
+
+/** Of SQLite a number, of Redis a time and a number. */
+const PLACE = /^(\d{1,20})(?:-(\d{1,20}))?$/;
+
+/**
+ * The place to read on after: `place`, if it can be one of the stream. Else the end: another journal may have taken the place of
+ * the one that it is from, and would be silent until it is as long.
+ */
+export function placeToGoOn(place: string, end: string | null): string | null {
+  const [wanted, last] = [PLACE.exec(place), PLACE.exec(end ?? '')];
+  if (wanted === null || last === null) return end;
+  if ((wanted[2] === undefined) !== (last[2] === undefined)) return end;
+  const [major, minor] = [compare(wanted[1], last[1]), compare(wanted[2], last[2])];
+  return major < 0 || (major === 0 && minor <= 0) ? place : end;
+}
+
+function compare(one = '0', other = '0'): number {
+  const difference = BigInt(one) - BigInt(other);
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
