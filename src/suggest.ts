@@ -26,6 +26,11 @@ export function didYouMean(name: string, known: Iterable<string>): string {
   return found === null ? '' : ` (did you mean "${found}"?)`;
 }
 
+/** The name in a text that {@link didYouMean} ends; null = there is none. */
+export function suggestedIn(text: string): string | null {
+  return / \(did you mean "([^"]+)"\?\)/.exec(text)?.[1] ?? null;
+}
+
 /** Number of letters to insert, delete, replace or swap with their neighbour (optimal string alignment distance). */
 function errorsBetween(a: string, b: string): number {
   let before: number[] = [];

@@ -52,10 +52,10 @@ export class EventStreams {
   async serve(
     request: FastifyRequest,
     reply: FastifyReply,
-    { name }: Principal,
+    { id, name }: Principal,
     follow: Follow,
   ): Promise<FastifyReply> {
-    const own = this.open.get(name) ?? 0;
+    const own = this.open.get(id) ?? 0;
     if (own >= MOST_OF_ONE || this.count >= MOST)
       throw new ApiError(
         'EASGATE_API_STREAMS',
@@ -64,15 +64,15 @@ export class EventStreams {
           : 'too many streams are open: try again later',
         10,
       );
-    this.open.set(name, own + 1);
+    this.open.set(id, own + 1);
     this.count++;
     try {
       await this.run(request, reply, follow);
     } finally {
       this.count--;
-      const left = (this.open.get(name) ?? 1) - 1;
-      if (left === 0) this.open.delete(name);
-      else this.open.set(name, left);
+      const left = (this.open.get(id) ?? 1) - 1;
+      if (left === 0) this.open.delete(id);
+      else this.open.set(id, left);
     }
     return reply;
   }

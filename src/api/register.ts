@@ -19,7 +19,17 @@ const ERRORS = { description: 'An error', content: { [PROBLEM]: { schema: proble
 
 /** Registers an operation that answers with one JSON document, or with a file where the query asks for one. */
 export function register(api: FastifyInstance, { name, handle }: Route, guard: Guard, parts: ApiParts): void {
-  const { params, query, body, answer, status, changes, secret, file, files = [] }: OperationSchemas = SCHEMAS[name];
+  const {
+    params,
+    query,
+    body,
+    answer,
+    status,
+    changes,
+    secret,
+    file,
+    files = [],
+  }: OperationSchemas = SCHEMAS[name];
   const success = status ?? (answer === null ? 204 : 200);
   const headers = z.object({
     'if-match': z.string().max(500).optional(),

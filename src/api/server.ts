@@ -26,6 +26,7 @@ import { BASE, OPERATIONS } from './contract/paths.ts';
 import { EventStreams } from './event-streams.ts';
 import { Overview } from './overview/overview.ts';
 import type { ApiParts } from './parts.ts';
+import { PolicyDiffs } from './policy-diffs.ts';
 import { ApiError, PROBLEM, problemOf } from './problems.ts';
 import { register, registerStream } from './register.ts';
 import { routesOf, streamRoutesOf } from './routes/all.ts';
@@ -169,10 +170,14 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   });
   await server.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: true });
   const overview = new Overview(parts);
+  const diffs = new PolicyDiffs();
   server.addHook('onListen', async () => overview.start());
-  server.addHook('onClose', async () => overview.close());
+  server.addHook('onClose', async () => {
+    overview.close();
+    await diffs.close();
+  });
   await server.register(async (api) => {
-    const shared = { signIn, overview };
+    const shared = { signIn, overview, diffs };
     for (const one of routesOf(parts, shared)) register(api, one, guard, parts);
     const streams = new EventStreams((request) => guard.stillAdmits(request), parts.streamTimes);
     for (const one of streamRoutesOf(parts, shared)) registerStream(api, one, guard, streams);

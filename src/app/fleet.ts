@@ -1,5 +1,6 @@
 // Owns the walk over every partnership of the directory with the records that decide on it: for questions about the whole fleet,
 // such as whom another policy would keep out.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DeviceEntry, DirectoryStore, UserDevice, UserEntry } from '../directory/store.ts';
 import { joinUserDevices } from '../directory/user-devices.ts';
 import { foldedLocalPart } from '../identity/folded-name.ts';
@@ -22,6 +23,8 @@ export interface FleetMember {
 /** How far a walk is: partnerships so far. */
 export type OnProgress = (done: number) => void;
 
+/** Users that are put together at once: about ten milliseconds. */
+const USERS_AT_ONCE = 10_000;
 /** Look-ups under way at once. */
 const MAX_LOOKUPS = 64;
 
@@ -86,17 +89,23 @@ async function readUsers(store: DirectoryStore): Promise<Users> {
     }
   }
   // Whose an alias is, only the store knows: another user may have claimed it, and given it back.
-  for (const [name] of seen) {
+  for (const [index, [name]] of seen.entries()) {
     const user = canonical({ store, aliases }, name);
     if (user !== name) for (const one of [name, user]) special.add(foldedLocalPart(one));
+    if (index % USERS_AT_ONCE === 0) await nextTurn();
   }
   const users = { store, records, aliases, special: withRelated(special, records) };
   const devices = new Map<UserKey, UserDevice[]>();
-  for (const [name, own] of seen) {
+  for (const [index, [name, own]] of seen.entries()) {
     const user = canonical(users, name);
     devices.set(user, [...(devices.get(user) ?? []), ...own]);
+    if (index % USERS_AT_ONCE === 0) await nextTurn();
   }
-  for (const [user, own] of devices) devices.set(user, [...joinUserDevices(own)]);
+  let joined = 0;
+  for (const [user, own] of devices) {
+    devices.set(user, [...joinUserDevices(own)]);
+    if (++joined % USERS_AT_ONCE === 0) await nextTurn();
+  }
   return { ...users, devices };
 }
 

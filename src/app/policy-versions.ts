@@ -204,16 +204,35 @@ export type PolicyHistoryEntry = Omit<PolicyVersion, 'document' | 'parsed' | 'li
   readonly place: PolicyPlace | null;
 };
 
-/** The latest versions, the latest first. */
-export async function policyHistory(store: DirectoryStore, limit: number): Promise<PolicyHistoryEntry[]> {
+/** The latest versions, the latest first; `before`: those with lower numbers. */
+export async function policyHistory(
+  store: DirectoryStore,
+  limit: number,
+  before = Infinity,
+): Promise<PolicyHistoryEntry[]> {
   const { state } = await readPolicies(store);
   const entries: PolicyHistoryEntry[] = [];
-  for (let number = state.latest; number > 0 && entries.length < limit; number--) {
-    const { document: _document, parsed: _parsed, lists: _lists, ...rest } = await versionOf(store, number);
-    const place = number === state.live ? 'live' : number === state.shadow ? 'shadow' : null;
-    entries.push({ ...rest, place });
-  }
+  for (let number = Math.min(state.latest, before - 1); number > 0 && entries.length < limit; number--)
+    entries.push(historyEntry(await versionOf(store, number), state));
   return entries;
+}
+
+/** A version without its texts, and where it is in use. */
+export function historyEntry(version: PolicyVersion, state: PolicyState): PolicyHistoryEntry {
+  const { document: _document, parsed: _parsed, lists: _lists, ...rest } = version;
+  const { version: number } = rest;
+  const place = number === state.live ? 'live' : number === state.shadow ? 'shadow' : null;
+  return { ...rest, place };
+}
+
+/** A file that the configuration names comes before what is published. @throws ProgramError */
+export function refuseWithFile({ policy: { file } }: Parameters<typeof servedPolicy>[0]): void {
+  if (file !== undefined)
+    throw new ProgramError(
+      'EASGATE_POLICY_FILE',
+      `the configuration names policy.file ${file}: gateways decide by that file, and take it when it changes; remove it from the ` +
+        'configuration to keep the policy in the directory',
+    );
 }
 
 interface Change {

@@ -11,6 +11,7 @@ import {
   policyInUse,
   promote,
   readPolicies,
+  refuseWithFile,
   rollBack,
   shadowVersion,
   versionOf,
@@ -269,16 +270,6 @@ async function named(store: DirectoryStore, config: Config, name: string): Promi
   if (/^\d+$/.test(name)) return compiledVersion(await versionOf(store, Number(name)));
   if (name !== 'shadow') return openPolicy(name);
   return compiledVersion(await shadowVersion(store, await readPolicies(store)));
-}
-
-/** A file that the configuration names comes before what is published. @throws ProgramError */
-function refuseWithFile({ policy: { file } }: Config): void {
-  if (file !== undefined)
-    throw new ProgramError(
-      'EASGATE_POLICY_FILE',
-      `the configuration names policy.file ${file}: gateways decide by that file, and take it when it changes; remove it from the ` +
-        'configuration to keep the policy in the directory',
-    );
 }
 
 function readChecked(file: string): ReadDocument {

@@ -1,6 +1,6 @@
 // Owns the work of `easgate simulate`: the verdict of a policy on given facts and recorded requests, step by step.
 import { factsOfLogLine, factsOfRequest } from '../app/recorded-request.ts';
-import type { RecordedFacts } from '../app/recorded-request.ts';
+import { addFacts, objectIn } from '../app/simulate.ts';
 import { readText } from '../config/policy-file.ts';
 import { ProgramError } from '../errors.ts';
 import { FACT_OPTIONS } from './commands/fact-options.ts';
@@ -40,8 +40,8 @@ async function givenFacts({ facts: file, logLine, request }: Json): Promise<Json
   try {
     const facts = typeof file === 'string' ? objectOf(file, await read(file)) : {};
     if (typeof logLine === 'string')
-      add(facts, factsOfLogLine(logLine === '-' ? (await readStdin()).toString('utf8') : logLine));
-    if (typeof request === 'string') add(facts, factsOfRequest(await read(request)));
+      addFacts(facts, factsOfLogLine(logLine === '-' ? (await readStdin()).toString('utf8') : logLine));
+    if (typeof request === 'string') addFacts(facts, factsOfRequest(await read(request)));
     return facts;
   } catch (error) {
     throw new ProgramError('EASGATE_POLICY_FACTS', error instanceof Error ? error.message : String(error));
@@ -57,21 +57,6 @@ function objectOf(file: string, bytes: Buffer): Json {
   const facts: unknown = JSON.parse(bytes.toString('utf8'));
   if (typeof facts === 'object' && facts !== null && !Array.isArray(facts)) return facts as Json;
   throw new Error(`${file} is not one JSON object`);
-}
-
-function add(facts: Json, recorded: RecordedFacts): void {
-  for (const [name, part] of Object.entries(recorded)) {
-    if (typeof part === 'object') Object.assign(objectIn(facts, name), part);
-    else facts[name] = part;
-  }
-}
-
-function objectIn(parent: Json, name: string): Json {
-  const found = parent[name];
-  if (typeof found === 'object' && found !== null && !Array.isArray(found)) return found as Json;
-  const made: Json = {};
-  parent[name] = made;
-  return made;
 }
 
 /** Commander stores `--os-version <version>` as `osVersion`. */

@@ -95,18 +95,6 @@ export class Guard {
     return this.callers.get(request) ?? null;
   }
 
-  /** Whether whoever made the request may still do it: streams outlive tokens and sessions. */
-  stillAdmits(request: FastifyRequest): boolean {
-    const { role } = request.routeOptions.config;
-    if (role === undefined || role === null) return false;
-    try {
-      const now = this.authenticate(request);
-      return now !== null && hasRole(now.role, role);
-    } catch {
-      return false;
-    }
-  }
-
   /** Whoever makes the request. */
   callerOf(request: FastifyRequest): Principal {
     return this.callers.get(request) ?? NOBODY;

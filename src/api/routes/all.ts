@@ -3,6 +3,8 @@ import type { SignIn } from '../auth/sign-in.ts';
 import type { Overview } from '../overview/overview.ts';
 import type { ApiParts } from '../parts.ts';
 import { deviceRoutes } from './devices.ts';
+import type { PolicyDiffs } from '../policy-diffs.ts';
+import { policyRoutes } from './policy.ts';
 import { journalRoutes, journalStream } from './journal.ts';
 import type { Route, StreamRoute } from './route.ts';
 import { sessionRoutes } from './session.ts';
@@ -13,16 +15,18 @@ import { tokenRoutes } from './tokens.ts';
 export interface Shared {
   readonly signIn: SignIn;
   readonly overview: Overview;
+  readonly diffs: PolicyDiffs;
 }
 
 /** Operations that answer with JSON. */
-export function routesOf(parts: ApiParts, { signIn, overview }: Shared): Route[] {
+export function routesOf(parts: ApiParts, { signIn, overview, diffs }: Shared): Route[] {
   return [
     ...sessionRoutes(parts, signIn),
     ...tokenRoutes(parts),
     ...statusRoutes(parts, overview),
     ...deviceRoutes(parts),
     ...journalRoutes(parts),
+    ...policyRoutes(parts, diffs),
   ];
 }
 

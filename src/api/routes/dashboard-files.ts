@@ -34,7 +34,10 @@ export async function registerDashboard(server: FastifyInstance): Promise<void> 
       throw new ApiError('EASGATE_API_NOT_FOUND', 'there is no such operation: see /api/docs');
     // A page that was open over an upgrade asks for files of the version before: an HTML page in their place would hide that.
     if (path.startsWith('/assets/'))
-      throw new ApiError('EASGATE_API_NOT_FOUND', 'there is no such file in this version: load the page anew');
+      throw new ApiError(
+        'EASGATE_API_NOT_FOUND',
+        'there is no such file in this version: load the page anew',
+      );
     if (root === null)
       return reply
         .type('text/plain; charset=utf-8')

@@ -180,6 +180,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       ...PROTOCOLS,
       'ip-address.ts',
+      'suggest.ts',
       'clock.ts',
       'file-words.ts',
       'identity',

@@ -1,0 +1,117 @@
+// Owns comparisons of policies over the whole inventory: they go on by themselves, a few at a time, and are kept for a while.
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { diffPolicies } from '../app/policy-diff.ts';
+import type { PolicyDiff } from '../app/policy-diff.ts';
+import { messageOf } from '../config/problems.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { ApiError } from './problems.ts';
+
+const MOST_AT_ONCE = 2;
+const MOST_KEPT = 20;
+const KEPT_MS = 15 * 60_000;
+
+/** A comparison. Times: milliseconds since the epoch. */
+export interface DiffRun {
+  readonly id: string;
+  state: 'running' | 'done' | 'failed';
+  compared: number;
+  readonly total: number | null;
+  readonly startedAt: number;
+  diff: PolicyDiff | null;
+  error: { readonly code: string; readonly message: string } | null;
+}
+
+/** What is compared; runs with the same `key` are one. */
+export interface DiffQuestion {
+  readonly key: string;
+  readonly before: CompiledPolicy;
+  readonly after: CompiledPolicy;
+  /** Phones of the directory; null = not known. */
+  readonly total: number | null;
+}
+
+/** The comparisons of one process. */
+export class PolicyDiffs {
+  private readonly runs = new Map<
+    string,
+    DiffRun & { readonly key: string; readonly ended: Promise<void> }
+  >();
+  private readonly ending = new AbortController();
+
+  /** Starts a comparison, or joins one of the same that is under way. @throws ApiError EASGATE_API_BUSY */
+  start(store: DirectoryStore, { key, before, after, total }: DiffQuestion, now: number): DiffRun {
+    this.forget(now);
+    const all = [...this.runs.values()];
+    const same = all.find((run) => run.key === key && run.state === 'running');
+    if (same !== undefined) return same;
+    if (all.filter(({ state }) => state === 'running').length >= MOST_AT_ONCE)
+      throw new ApiError(
+        'EASGATE_API_BUSY',
+        `${MOST_AT_ONCE} comparisons are under way: try again later`,
+        10,
+      );
+    const run = {
+      id: randomBytes(9).toString('base64url'),
+      key,
+      state: 'running' as DiffRun['state'],
+      compared: 0,
+      total,
+      startedAt: now,
+      diff: null as DiffRun['diff'],
+      error: null as DiffRun['error'],
+      ended: Promise.resolve(),
+    };
+    const { signal } = this.ending;
+    run.ended = diffPolicies(store, before, after, now, (done) => {
+      signal.throwIfAborted();
+      run.compared = done;
+    }).then(
+      (diff) => {
+        run.diff = diff;
+        run.compared = diff.compared;
+        run.state = 'done';
+      },
+      (error: unknown) => {
+        const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
+        run.error = { code, message: messageOf(error) };
+        run.state = 'failed';
+      },
+    );
+    this.runs.set(run.id, run);
+    return run;
+  }
+
+  /** @throws ApiError where there is none of this id, or no longer */
+  get(id: string, now: number): DiffRun {
+    this.forget(now);
+    const run = this.runs.get(id);
+    if (run === undefined)
+      throw new ApiError(
+        'EASGATE_API_NOT_FOUND',
+        'there is no such comparison, or it was forgotten: start it again',
+      );
+    return run;
+  }
+
+  /** Waits for the end of a comparison, for so long at most, milliseconds. */
+  async waitFor({ id }: DiffRun, milliseconds: number): Promise<void> {
+    const timer = new AbortController();
+    const late = pause(milliseconds, undefined, { signal: timer.signal }).catch(() => undefined);
+    await Promise.race([this.runs.get(id)?.ended, late]);
+    timer.abort();
+  }
+
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    this.ending.abort();
+    await Promise.all([...this.runs.values()].map(({ ended }) => ended));
+  }
+
+  private forget(now: number): void {
+    const ended = [...this.runs.values()].filter(({ state }) => state !== 'running');
+    for (const [index, { id, startedAt }] of ended.toReversed().entries())
+      if (index >= MOST_KEPT - 1 || Math.abs(now - startedAt) > KEPT_MS) this.runs.delete(id);
+  }
+}

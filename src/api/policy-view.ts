@@ -1,0 +1,108 @@
+// Owns how the policy looks in answers: what is in use, versions, problems with their places.
+import { historyEntry, versionOf } from '../app/policy-versions.ts';
+import type { KnownPolicies } from '../app/policy-versions.ts';
+import { warningsOf } from '../app/policy-texts.ts';
+import { policyHash, servedPolicy } from '../config/served-policy.ts';
+import { loadVersion, readDocument } from '../config/stored-policy.ts';
+import type { LoadedPolicy, PlacedProblem } from '../config/policy-file.ts';
+import type { PolicyState, PolicyVersion } from '../model/policy-version.ts';
+import type { ShadowCounts } from '../model/shadow.ts';
+import { suggestedIn } from '../suggest.ts';
+import type { ApiParts } from './parts.ts';
+
+const SHADOW_PHONES = 500;
+
+/** A problem of a document. */
+export function shownProblem({ severity, path, message, place }: PlacedProblem): object {
+  return {
+    severity,
+    path,
+    message,
+    line: place?.line ?? null,
+    column: place?.column ?? null,
+    suggestion: suggestedIn(message),
+  };
+}
+
+/** A version with its texts. */
+export function shownVersion(version: PolicyVersion, state: PolicyState): object {
+  const { document, lists } = version;
+  return { ...historyEntry(version, state), document, lists, mode: modeOf(loadVersion(version)) };
+}
+
+/** The policy that gateways with this configuration decide by. */
+export async function shownPolicy(parts: ApiParts, { state }: KnownPolicies): Promise<object> {
+  const store = parts.store();
+  const rowOf = async (number: number | null): Promise<object | null> =>
+    number === null ? null : historyEntry(await versionOf(store, number), state);
+  const shadow = await rowOf(state.shadow);
+  return {
+    ...(await textInUse(parts, state)),
+    live: await rowOf(state.live),
+    shadow: shadow === null ? null : { ...shadow, counts: await shadowCounts(parts) },
+    earlier: state.earlier,
+    latest: state.latest,
+    changedAt: state.changedAt === 0 ? null : state.changedAt,
+    changedBy: state.changedAt === 0 ? null : state.changedBy,
+  };
+}
+
+async function textInUse(parts: ApiParts, { live }: PolicyState): Promise<object> {
+  const { config } = parts;
+  const { file = null } = config.policy;
+  if (file !== null) {
+    const { texts, loaded } = readDocument(file);
+    const { source } = servedPolicy(config);
+    return {
+      source: 'file',
+      file,
+      name: loaded.policy?.name ?? null,
+      mode: modeOf(loaded),
+      hash: source === null ? null : policyHash(source),
+      document: texts.document,
+      lists: texts.lists,
+      warnings: warningsOf(loaded).map(shownProblem),
+    };
+  }
+  if (live === null)
+    return {
+      source: 'configuration',
+      file: null,
+      name: null,
+      mode: 'enforce',
+      hash: null,
+      document: null,
+      lists: {},
+      warnings: [],
+    };
+  const version = await versionOf(parts.store(), live);
+  const loaded = loadVersion(version);
+  const { name, hash, document, lists } = version;
+  return {
+    source: 'directory',
+    file: null,
+    name,
+    mode: modeOf(loaded),
+    hash,
+    document,
+    lists,
+    warnings: warningsOf(loaded).map(shownProblem),
+  };
+}
+
+function modeOf({ policy }: LoadedPolicy): string {
+  return policy?.reportOnly === true ? 'reportOnly' : 'enforce';
+}
+
+/** Of the workers of this gateway; null = none answers. */
+async function shadowCounts(parts: ApiParts): Promise<ShadowCounts | null> {
+  const gateway = await parts.gateway();
+  if (gateway === null) return null;
+  const counts = gateway.workers.flatMap((worker) => worker?.shadow ?? []);
+  const sum = (name: 'compared' | 'different'): number => counts.reduce((total, one) => total + one[name], 0);
+  return {
+    compared: sum('compared'),
+    different: sum('different'),
+    phones: counts.flatMap(({ phones }) => phones).slice(0, SHADOW_PHONES),
+  };
+}

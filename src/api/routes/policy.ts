@@ -1,0 +1,168 @@
+// Owns the routes of the policy: what is in use, versions, checks, comparisons, publishing, the shadow, simulation.
+import { createHash } from 'node:crypto';
+import {
+  endShadow,
+  historyEntry,
+  policyHistory,
+  promote,
+  readPolicies,
+  refuseWithFile,
+  rollBack,
+  versionOf,
+} from '../../app/policy-versions.ts';
+import type { KnownPolicies } from '../../app/policy-versions.ts';
+import { checkText, policyOf, publishText } from '../../app/policy-texts.ts';
+import type { PolicyRef, PublishedText } from '../../app/policy-texts.ts';
+import { simulate } from '../../app/simulate.ts';
+import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
+import type { ApiParts } from '../parts.ts';
+import type { DiffRun, PolicyDiffs } from '../policy-diffs.ts';
+import { route } from './route.ts';
+import type { Call, Route } from './route.ts';
+
+/** A short comparison is answered at once. */
+const WAIT_MS = 2_000;
+const PHONES = 500;
+
+/** The routes. */
+export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
+  const { config, audit } = parts;
+  const publish = async (text: PublishedText, call: Call): Promise<object> => {
+    const store = parts.store();
+    const known = await knownPolicies(parts, call);
+    const { version, warnings } = await publishText(store, config, known, text, call.origin, audit);
+    const after = await readPolicies(store);
+    call.tag(tagOf(after));
+    return { version: historyEntry(version, after.state), warnings: warnings.map(shownProblem) };
+  };
+  return [
+    route('showPolicy', async (_input, { tag }) => {
+      const known = await readPolicies(parts.store());
+      tag(tagOf(known));
+      return shownPolicy(parts, known);
+    }),
+    route('listPolicyVersions', async ({ query }) => {
+      const { limit, after } = query;
+      const rows = await policyHistory(parts.store(), limit, after);
+      const last = rows.at(-1)?.version ?? 1;
+      return { rows, next: rows.length < limit || last === 1 ? null : last };
+    }),
+    route('showPolicyVersion', async ({ params }) => {
+      const store = parts.store();
+      const { state } = await readPolicies(store);
+      return shownVersion(await versionOf(store, params.version), state);
+    }),
+    route('checkPolicy', async ({ body }) => {
+      const { loaded } = await checkText(parts.store(), config, body);
+      const { policy, problems } = loaded;
+      return {
+        isValid: policy !== null,
+        name: policy?.name ?? null,
+        mode: policy === null ? null : policy.reportOnly ? 'reportOnly' : 'enforce',
+        problems: problems.map(shownProblem),
+      };
+    }),
+    route('diffPolicy', async ({ body }, { now }) => {
+      const run = await startDiff(parts, diffs, body, now);
+      await diffs.waitFor(run, WAIT_MS);
+      return shownRun(run);
+    }),
+    route('showPolicyDiff', async ({ params }, { now }) => shownRun(diffs.get(params.diff, now))),
+    route('publishPolicy', ({ body }, call) => publish({ ...body, place: 'live' }, call)),
+    route('shadowPolicy', ({ body }, call) => publish({ ...body, place: 'shadow' }, call)),
+    route('endShadow', async (_input, call) => {
+      refuseWithFile(config);
+      await knownPolicies(parts, call);
+      return { ended: await endShadow(parts.store(), call.origin, audit) };
+    }),
+    route('promoteShadow', async ({ body }, call) => {
+      refuseWithFile(config);
+      const store = parts.store();
+      const known = await knownPolicies(parts, call);
+      const version = await promote(store, known, body.comment, call.origin, audit);
+      return inUse(parts, version.version, call);
+    }),
+    route('rollBackPolicy', async ({ body }, call) => {
+      refuseWithFile(config);
+      const store = parts.store();
+      await knownPolicies(parts, call);
+      const version = await rollBack(store, body.version, body.comment, call.origin, audit);
+      return inUse(parts, version.version, call);
+    }),
+    route('simulate', async ({ body }, { now }) => {
+      const { policy: ref, ...simulation } = body;
+      return simulate(await policyOf(parts.store(), config, ref), simulation, now);
+    }),
+  ];
+}
+
+/** What to compare. */
+export interface AskedDiff {
+  readonly before: PolicyRef;
+  readonly after: PolicyRef;
+  /** As if `after` did not only report. */
+  readonly enforced: boolean;
+}
+
+/** Starts a comparison. @throws ProgramError, ApiError */
+export async function startDiff(
+  parts: ApiParts,
+  diffs: PolicyDiffs,
+  asked: AskedDiff,
+  now: number,
+): Promise<DiffRun> {
+  const store = parts.store();
+  const { config } = parts;
+  const before = await policyOf(store, config, asked.before);
+  const after = await policyOf(store, config, asked.after, asked.enforced);
+  const { stored } = await readPolicies(store);
+  const key = createHash('sha256')
+    .update(JSON.stringify([asked, stored]))
+    .digest('hex');
+  return diffs.start(store, { key, before, after, total: phonesIn(parts) }, now);
+}
+
+function phonesIn(parts: ApiParts): number | null {
+  try {
+    return parts
+      .model()
+      .tiles()
+      .reduce((total, { state, phones }) => total + (state === 'unseen' ? 0 : phones), 0);
+  } catch {
+    return null;
+  }
+}
+
+function shownRun({ id, state, compared, total, startedAt, diff, error }: DiffRun): object {
+  return {
+    id,
+    state,
+    compared,
+    total,
+    startedAt,
+    error,
+    diff:
+      diff === null
+        ? null
+        : { ...diff, phones: diff.phones.slice(0, PHONES), isCut: diff.isCut || diff.phones.length > PHONES },
+  };
+}
+
+/** What is in use now, if it is what If-Match names. @throws ApiError */
+async function knownPolicies(parts: ApiParts, { mustMatch }: Call): Promise<KnownPolicies> {
+  const known = await readPolicies(parts.store());
+  mustMatch(tagOf(known));
+  return known;
+}
+
+async function inUse(parts: ApiParts, number: number, { tag }: Call): Promise<object> {
+  const store = parts.store();
+  const known = await readPolicies(store);
+  tag(tagOf(known));
+  return { version: historyEntry(await versionOf(store, number), known.state) };
+}
+
+/** ETag of which versions are in use: another one after each change (RFC 9110 8.8.3). */
+function tagOf({ state: { latest, live, shadow, changedAt } }: KnownPolicies): string {
+  return `"${latest}.${live ?? 0}.${shadow ?? 0}.${changedAt}"`;
+}
