@@ -1,5 +1,5 @@
 // Owns the certificates of a running gateway: taken from disk when they change, and checked each day.
-import { certificateEnds, certificateRemarks } from '../config/certificate-checks.ts';
+import { certificateEndsByUse, certificateRemarks } from '../config/certificate-checks.ts';
 import type { CertificateEnds } from '../config/certificate-checks.ts';
 import { readCertificates, readClientCa } from '../config/tls-files.ts';
 import type { Config } from '../config/schema.ts';
@@ -66,7 +66,7 @@ export class CertificateKeeper {
   }
 
   private warn(): void {
-    this.ends = certificateEnds(this.config);
+    this.ends = certificateEndsByUse(this.config);
     for (const { place, text, ended } of certificateRemarks(this.config))
       this.onEvent(
         ended ? 'error' : 'warn',

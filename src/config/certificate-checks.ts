@@ -78,7 +78,7 @@ function dateOf(from: number, to: number, now: number): { text: string; ended: b
 export type CertificateEnds = ReadonlyMap<string, number>;
 
 /** The ends, by use (metrics/definitions.ts); unreadable files are reported elsewhere. */
-export function certificateEnds({ listen: { tls }, upstream }: Config): CertificateEnds {
+export function certificateEndsByUse({ listen: { tls }, upstream }: Config): CertificateEnds {
   const files: [string, string | undefined][] = [
     ...(tls?.certificates ?? []).map(({ certificate }): [string, string] => ['listener', certificate]),
     ['client_ca', tls?.clientCertificate?.ca],
