@@ -11,6 +11,7 @@ const BLAMED: Readonly<Record<ErrorSource, string>> = {
 
 const ENDS: Readonly<Record<ProgramPart, string>> = {
   command: 'the command',
+  delivery: 'a delivery to a feed',
   start: 'the start of the gateway, or of a command that needs the same',
 };
 
@@ -33,9 +34,10 @@ export function errorsTable(): string {
       ([code, { status, source, help }]) => `| \`${code}\` | ${status} | ${BLAMED[source]} | ${help} |`,
     ),
     '',
-    '## Of commands and starts',
+    '## Of commands, deliveries and starts',
     '',
     'On standard error, `easgate: CODE: text`; the exit code is 1. Wrong usage (an unknown option, a missing argument) ends with 2.',
+    'Senders of deliveries get the code in an application/problem+json (RFC 9457).',
     '',
     '| code | ends | meaning |',
     '| --- | --- | --- |',

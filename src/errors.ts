@@ -223,17 +223,18 @@ export const ERRORS = {
 export type HttpErrorCode = keyof typeof ERRORS;
 
 /** What failed; a column of docs/reference/errors.md. */
-export type ProgramPart = 'command' | 'start';
+export type ProgramPart = 'command' | 'delivery' | 'start';
 
 /** One row of the second table. */
 export interface ProgramErrorInfo {
-  /** `command`: a command was not carried out. `start`: the gateway or a command could not start. */
+  /** `command`: a command was not carried out. `delivery`: one to a feed was not. `start`: the gateway or a command could not start. */
   readonly part: ProgramPart;
   /** Meaning and remedy. */
   readonly help: string;
 }
 
 const command = (help: string): ProgramErrorInfo => ({ part: 'command', help });
+const delivery = (help: string): ProgramErrorInfo => ({ part: 'delivery', help });
 const start = (help: string): ProgramErrorInfo => ({ part: 'start', help });
 
 /** Every way a command or a start fails. Codes are stable: scripts may rely on them. */
@@ -289,6 +290,29 @@ export const PROGRAM_ERRORS = {
   ),
   EASGATE_FEED_CURSOR: command(
     'the source of a feed no longer takes the place where the last run ended: a full run follows',
+  ),
+  EASGATE_DELIVERY_PROOF: delivery(
+    'the token or the signature of a delivery is missing or wrong, or the token belongs to another feed (401, 403)',
+  ),
+  EASGATE_DELIVERY_TIME: delivery(
+    'the signed time of a delivery is missing, or further from now than `signature.windowSeconds`: compare the clocks (400)',
+  ),
+  EASGATE_DELIVERY_CONTENT: delivery(
+    'a delivery is not understood: its path, its media type or its content; nothing was written (400, 404, 405, 409, 415, 422)',
+  ),
+  EASGATE_DELIVERY_SIZE: delivery(
+    'a delivery is larger than allowed, also unpacked; nothing was written (413)',
+  ),
+  EASGATE_DELIVERY_SLOW: delivery('the body of a delivery came too slowly; nothing was written (408)'),
+  EASGATE_DELIVERY_RATE: delivery('a feed gets more deliveries than `maxPerMinute`; come again later (429)'),
+  EASGATE_DELIVERY_BUSY: delivery(
+    'too many deliveries wait, or the same one is under way; come again later (503)',
+  ),
+  EASGATE_DELIVERY_STANDBY: delivery(
+    'another gateway of the fleet takes deliveries, or none yet; come again later, or ask a load balancer to follow `GET /receive` (503)',
+  ),
+  EASGATE_DELIVERY_STORE: delivery(
+    'the directory cannot be written at the moment; nothing, or a part, was written: send the delivery again (503)',
   ),
   EASGATE_POLICY: command('the policy document has errors; each is listed with line and column'),
   EASGATE_POLICY_FILE: command(

@@ -15,6 +15,7 @@ import type { Brakes } from './brakes.ts';
 import { RunDecisions } from './decision-changes.ts';
 import { RunDevices } from './device-changes.ts';
 import { KnownRecords } from './known-records.ts';
+import type { TouchedWindow } from './touched-window.ts';
 import { RunUsers } from './user-changes.ts';
 
 /** How a run is applied. */
@@ -34,6 +35,12 @@ export interface ApplyOptions {
   readonly beyondBrakes: boolean;
   /** Whether an allow of the source takes effect. */
   readonly allowDecisions: boolean;
+  /** Where records were refused, none is removed: what was refused may be what seems to be missing. */
+  readonly removesOnlyUnrefused?: boolean;
+  /** What the directory knows, read shortly before; absent = it is read now. */
+  readonly known?: KnownRecords;
+  /** What earlier runs of the source touched counts too, for the brakes. */
+  readonly window?: TouchedWindow;
   /** Everything is computed, nothing is written. */
   readonly dryRun: boolean;
   /** Of the leader that writes (directory/lease.ts); absent = an operator writes. */
@@ -41,6 +48,10 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called now and then: how many records were read, or written. */
   readonly progress?: ((phase: 'read' | 'written', count: number) => void) | undefined;
+  /** Called for each device and user that was written, by its key. */
+  readonly onOutcome?: ((kind: 'device' | 'user', key: string, outcome: ReportOutcome) => void) | undefined;
+  /** Called for each record that belongs to no device that is known, with its line. */
+  readonly onNotJoined?: ((line: number) => void) | undefined;
 }
 
 const BATCH = 500;
@@ -57,7 +68,9 @@ export async function applyLines(
   options: ApplyOptions,
 ): Promise<ApplyOutcome> {
   const { source, now, signal } = options;
-  const known = await KnownRecords.read(store, { source, now, joinBy: options.joinBy ?? null }, signal);
+  const known =
+    options.known ??
+    (await KnownRecords.read(store, { source, now, joinBy: options.joinBy ?? null }, signal));
   const devices = await RunDevices.open(known, options);
   try {
     return await new Run(store, options, known, devices).apply(parts);
@@ -93,17 +106,19 @@ class Run {
     await this.readAll(parts);
     await this.devices.joinNameless();
     const notRemoved: string[] = [];
-    const removesDevices = this.removes('device', this.presentDevices(), notRemoved);
-    const removesUsers = this.removes('user', this.presentUsers(), notRemoved);
-    const removesGroups = this.removes('group', this.presentGroups(), notRemoved);
+    const removesDevices = this.removes('device', () => this.known.presentDevices, notRemoved);
+    const removesUsers = this.removes('user', () => this.presentUsers(), notRemoved);
+    const removesGroups = this.removes('group', () => this.presentGroups(), notRemoved);
     const { source, readAt } = this.options;
     const changes = this.users.changes({ source, readAt, removesUsers, removesGroups });
     // A list of decisions is whole where the list of devices is.
     const decisions = this.decisions.changes(removesDevices);
     const touched = [this.devices.touched(removesDevices), ...changes.touched, decisions.touched];
-    const held = this.options.beyondBrakes ? [] : heldBy(touched, this.options.brakes);
+    const { window, brakes } = this.options;
+    const held = this.options.beyondBrakes ? [] : heldBy(window?.with(touched) ?? touched, brakes);
     const counts = { devices: noneWritten(), users: noneWritten() };
     if (held.length === 0) {
+      if (!this.options.dryRun) window?.add(touched);
       // A run that ends in the middle, or is spread over time, has blocked everybody before it frees anybody.
       const users = {
         restrictions: changes.observations.filter(isRestriction),
@@ -182,19 +197,22 @@ class Run {
     if (key !== undefined) this.users.gone.add(key);
   }
 
-  private removes(kind: RecordKind, before: number, notRemoved: string[]): boolean {
+  private removes(kind: RecordKind, before: () => number, notRemoved: string[]): boolean {
     if (!this.options.whole.includes(kind)) return false;
     const stated = this.stated[kind];
+    if (this.options.removesOnlyUnrefused === true && this.read.refused > 0) {
+      notRemoved.push(`${this.read.refused} records were refused: no ${kind} is removed`);
+      return false;
+    }
     // A record that was refused is one of the source's all the same, and may be any of those that seem to be missing.
-    const why = whyNotRemoved(kind, { read: this.read[kind], refused: this.read.refused, before, stated });
+    const why = whyNotRemoved(kind, {
+      read: this.read[kind],
+      refused: this.read.refused,
+      before: before(),
+      stated,
+    });
     if (why !== null) notRemoved.push(why);
     return why === null;
-  }
-
-  private presentDevices(): number {
-    let count = 0;
-    for (const { isPresent } of this.known.devices.values()) if (isPresent) count++;
-    return count;
   }
 
   private presentUsers(): number {
@@ -213,22 +231,28 @@ class Run {
     batches: AsyncIterable<readonly DeviceObservation[]>,
     counts: WrittenCounts,
   ): Promise<void> {
-    for await (const batch of batches) await this.write(batch, counts, (some) => this.putDevices(some));
+    for await (const batch of batches)
+      await this.write(batch, counts, 'device', (some) => this.putDevices(some));
   }
 
   private async writeUsers(observations: readonly UserObservation[], counts: WrittenCounts): Promise<void> {
-    for (const batch of batches(observations)) await this.write(batch, counts, (some) => this.putUsers(some));
+    for (const batch of batches(observations))
+      await this.write(batch, counts, 'user', (some) => this.putUsers(some));
   }
 
-  private async write<Observation extends { readonly removed?: boolean | null | undefined }>(
+  private async write<
+    Observation extends { readonly key: string; readonly removed?: boolean | null | undefined },
+  >(
     batch: readonly Observation[],
     counts: WrittenCounts,
+    kind: 'device' | 'user',
     put: (batch: readonly Observation[]) => Promise<readonly ReportOutcome[]>,
   ): Promise<void> {
     this.options.signal?.throwIfAborted();
     const outcomes = await put(batch);
     for (const [index, outcome] of outcomes.entries()) {
       const isRemoval = batch[index]?.removed === true;
+      this.options.onOutcome?.(kind, batch[index]?.key ?? '', outcome);
       if (outcome === 'older') counts.older++;
       else if (outcome === 'stored') counts.unchanged++;
       else if (isRemoval) counts.removed++;

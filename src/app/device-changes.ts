@@ -8,6 +8,7 @@ import type { NotJoined } from './apply-outcome.ts';
 import type { Touched } from './brakes.ts';
 import type { KnownRecords } from './known-records.ts';
 import { deviceObservation, deviceState, millis, onlyRefusals, restricts } from './line-observations.ts';
+import type { Partly } from './line-observations.ts';
 import { LineSpool } from './line-spool.ts';
 
 /** How the lines of a run are to be understood. */
@@ -16,6 +17,8 @@ export interface DeviceRun {
   /** When the source was read, milliseconds since the epoch. */
   readonly readAt: number;
   readonly now: number;
+  /** Called for each record that belongs to no device that is known, with its line. */
+  readonly onNotJoined?: ((line: number) => void) | undefined;
 }
 
 /** Devices of one run. */
@@ -96,12 +99,12 @@ export class RunDevices {
 
   /** What the run changes. `removesAbsent`: devices that the run did not bring are removed. */
   touched(removesAbsent: boolean): Touched {
-    let before = this.foreign;
+    const before = this.foreign + this.known.presentDevices;
+    if (!this.mayRemove(removesAbsent))
+      return { what: 'devices', before, removed: this.retired.size, changed: this.changed.size };
     let removed = this.retired.size;
     for (const [key, { isPresent, observedAt }] of this.known.devices) {
-      if (!isPresent) continue;
-      before++;
-      if (this.isRemoved(key, observedAt, removesAbsent)) removed++;
+      if (isPresent && this.isRemoved(key, observedAt, removesAbsent)) removed++;
     }
     return { what: 'devices', before, removed, changed: this.changed.size };
   }
@@ -109,6 +112,7 @@ export class RunDevices {
   /** Restrictions to be written, in batches: what refuses, and what is removed. */
   async *restrictions(removesAbsent: boolean): AsyncGenerator<readonly DeviceObservation[]> {
     yield* this.written((key) => this.restricted.has(key));
+    if (!this.mayRemove(removesAbsent)) return;
     const { source, readAt } = this.run;
     let batch: DeviceObservation[] = [];
     for (const [key, { isPresent, observedAt }] of this.known.devices) {
@@ -145,6 +149,11 @@ export class RunDevices {
     await this.nameless.close();
   }
 
+  /** Whether all devices need to be looked at for those that are missing. */
+  private mayRemove(removesAbsent: boolean): boolean {
+    return removesAbsent || this.gone.size > 0;
+  }
+
   /** What an old file does not have may have come since. */
   private isRemoved(key: DeviceKey, observedAt: number, removesAbsent: boolean): boolean {
     return !this.brought.has(key) && observedAt <= this.run.readAt && (removesAbsent || this.gone.has(key));
@@ -154,6 +163,7 @@ export class RunDevices {
     this.notJoined++;
     const near = this.known.nearMisses(record);
     if (near.length > 0) this.nearMisses++;
+    this.run.onNotJoined?.(record.line);
     if (this.firstNotJoined.length === MAX_LISTED) return;
     const { line, sourceId, serialNumber, udid, imei, owner } = record;
     const name = serialNumber ?? udid ?? imei ?? sourceId ?? owner ?? '';
@@ -166,7 +176,7 @@ export class RunDevices {
     await this.named.add(deviceObservation(line, key, this.run.readAt));
   }
 
-  private count(line: DeviceLine, key: DeviceKey): void {
+  private count(line: Partly<DeviceLine>, key: DeviceKey): void {
     const before = this.known.devices.get(key);
     const after = deviceState({ ...line, graceUntil: millis(line.graceUntil) }, this.run.now);
     if (restricts(line, before?.own ?? null, after)) this.restricted.add(key);
@@ -181,7 +191,8 @@ export class RunDevices {
     }
     if (own !== null && !isPresent) this.changed.add(key);
     const earlier = own ?? effective;
-    if (earlier !== null && (own === null ? contradicts(earlier, after) : earlier !== after))
+    const isPartly = own === null || line.unsaid !== undefined;
+    if (earlier !== null && (isPartly ? contradicts(earlier, after) : earlier !== after))
       this.changed.add(key);
   }
 }

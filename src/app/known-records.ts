@@ -53,6 +53,8 @@ export interface KnownFor {
 /** The directory as it was before a run of `source`. */
 export class KnownRecords {
   readonly devices = new Map<DeviceKey, KnownDevice>();
+  /** Devices that the source of the run reported, and did not remove. */
+  presentDevices = 0;
   readonly users = new Map<UserKey, UserReport>();
   /** Decisions that the source imported before, by {@link subjectText}. */
   readonly decisions = new Map<string, { device: DeviceKey; user: UserKey | null; action: string }>();
@@ -144,11 +146,18 @@ export class KnownRecords {
     return [...new Set(near.filter((key) => key !== null))].slice(0, MAX_NEAR);
   }
 
+  /** Takes a device as it is now. Names that it no longer has still lead to it. */
+  update(entry: DeviceEntry): void {
+    this.addDevice(entry);
+  }
+
   private addDevice({ key, reports, record, partnerships, imported }: DeviceEntry): void {
     const own = reports.find(({ source }) => source === this.source);
+    const isPresent = own !== undefined && own.removed !== true;
+    this.presentDevices += Number(isPresent) - Number(this.devices.get(key)?.isPresent ?? false);
     this.devices.set(key, {
       own: own === undefined ? null : this.stateText(deviceState(own, this.now)),
-      isPresent: own !== undefined && own.removed !== true,
+      isPresent,
       observedAt: own?.observedAt ?? 0,
       effective: record === null ? null : this.stateText(deviceState(record, this.now)),
     });

@@ -14,12 +14,29 @@ export function millis(time: string | null): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
+/** A line that says only a part: the fields in `unsaid` stay as its source reported them before. */
+export type Partly<Line> = Line & { readonly unsaid?: readonly string[] };
+
+/** The observation without what its line does not say. */
+export function withoutUnsaid<Observation extends object>(
+  observation: Observation,
+  unsaid: readonly string[] | undefined,
+): Observation {
+  if (unsaid === undefined) return observation;
+  const said = Object.entries(observation).filter(([name]) => !unsaid.includes(name));
+  return Object.fromEntries(said) as Observation;
+}
+
 /**
  * What a line says of a device. What the source did not say is unknown from now on: a compliance that it once reported does not
  * outlive it. `readAt`: when the source was read, milliseconds since the epoch.
  */
-export function deviceObservation(line: DeviceLine, key: DeviceKey, readAt: number): DeviceObservation {
-  return {
+export function deviceObservation(
+  line: Partly<DeviceLine>,
+  key: DeviceKey,
+  readAt: number,
+): DeviceObservation {
+  const observation: DeviceObservation = {
     key,
     source: line.source,
     observedAt: millis(line.observedAt) ?? readAt,
@@ -46,6 +63,7 @@ export function deviceObservation(line: DeviceLine, key: DeviceKey, readAt: numb
     attributes: line.attributes,
     removed: line.removed,
   };
+  return withoutUnsaid(observation, line.unsaid);
 }
 
 /** Whether a line has a value that can refuse a device. */

@@ -4,7 +4,8 @@ import type { UserKey } from '../identity/keys.ts';
 import type { GroupLine, UserLine } from '../feeds/record.ts';
 import type { UserObservation, UserReport } from '../model/user.ts';
 import type { Touched } from './brakes.ts';
-import { millis } from './line-observations.ts';
+import { millis, withoutUnsaid } from './line-observations.ts';
+import type { Partly } from './line-observations.ts';
 
 /** What the users of a run become. */
 export interface UserChanges {
@@ -25,17 +26,17 @@ export interface UserRun {
 
 /** Users and groups of one run. */
 export class RunUsers {
-  readonly users = new Map<UserKey, UserLine>();
+  readonly users = new Map<UserKey, Partly<UserLine>>();
   readonly groups = new Map<string, Set<string>>();
   /** Users that the source says it deleted. */
   readonly gone = new Set<UserKey>();
   private readonly known: ReadonlyMap<UserKey, UserReport>;
-  private readonly idOf = new Map<string, UserKey>();
+  /** Null = not needed so far: there may be very many users. */
+  private idOf: Map<string, UserKey> | null = null;
 
   /** `known`: what the source reported before. */
   constructor(known: ReadonlyMap<UserKey, UserReport>) {
     this.known = known;
-    for (const [key, { aliases }] of known) for (const alias of aliases ?? []) this.idOf.set(alias, key);
   }
 
   addUser(line: UserLine): void {
@@ -43,7 +44,14 @@ export class RunUsers {
     this.users.set(key, line);
     // Deleted, and restored later in the same run.
     this.gone.delete(key);
-    for (const alias of line.aliases) this.idOf.set(alias, key);
+    for (const alias of line.aliases) this.names().set(alias, key);
+  }
+
+  private names(): Map<string, UserKey> {
+    if (this.idOf !== null) return this.idOf;
+    this.idOf = new Map();
+    for (const [key, { aliases }] of this.known) for (const alias of aliases ?? []) this.idOf.set(alias, key);
+    return this.idOf;
   }
 
   /** A group may come in several lines. */
@@ -55,6 +63,8 @@ export class RunUsers {
 
   /** What is to be written, and what it changes. */
   changes(run: UserRun): UserChanges {
+    const isAbout = this.users.size + this.groups.size + this.gone.size > 0;
+    if (!isAbout && !run.removesUsers && !run.removesGroups) return { observations: [], touched: [] };
     const groupsOf = this.membersByUser();
     const keys = new Set<UserKey>([...this.users.keys(), ...groupsOf.keys(), ...this.gone]);
     if (run.removesUsers || run.removesGroups || this.groups.size > 0)
@@ -90,7 +100,7 @@ export class RunUsers {
   private memberKey(member: UserKey): UserKey {
     const known = this.known.get(member);
     const isUser = this.users.has(member) || (known !== undefined && known.removed !== true);
-    return isUser ? member : (this.idOf.get(member) ?? member);
+    return isUser ? member : (this.names().get(member) ?? member);
   }
 
   private observationOf(key: UserKey, groups: readonly string[], run: UserRun): UserObservation | null {
@@ -108,7 +118,7 @@ export class RunUsers {
       if (isSame || (before?.removed === true && isAbsent)) return null;
       return { key, source, observedAt: readAt, version: readAt, groups: next };
     }
-    return {
+    const observation: UserObservation = {
       key,
       source,
       observedAt: millis(line.observedAt) ?? readAt,
@@ -120,6 +130,7 @@ export class RunUsers {
       attributes: line.attributes,
       removed: false,
     };
+    return withoutUnsaid(observation, line.unsaid);
   }
 
   private groupsAfter(
@@ -163,8 +174,14 @@ class Tally {
   count(before: UserReport | null, after: UserObservation): void {
     const earlier = before === null || before.removed === true ? [] : (before.groups ?? []);
     const later = after.removed === true ? [] : (after.groups ?? []);
+    const staying = after.groups === undefined && after.removed !== true;
+    if (staying) return this.countAccount(before, after);
     for (const group of earlier) if (!later.includes(group)) increment(this.lost, group);
     for (const group of later) if (!earlier.includes(group)) increment(this.gained, group);
+    this.countAccount(before, after);
+  }
+
+  private countAccount(before: UserReport | null, after: UserObservation): void {
     if (before === null) return;
     if (after.removed === true) this.removed++;
     else if (before.removed === true || (after.enabled !== undefined && after.enabled !== before.enabled))

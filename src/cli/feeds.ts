@@ -1,17 +1,26 @@
 // Owns the work of `easgate feeds`: their health, one run, a file as a feed reads it, and the confirmation of a held run.
 import type { Command } from 'commander';
-import { configuredFeeds, feedNamed, feedStates, fileReading } from '../app/feed-runs/configured-feeds.ts';
+import {
+  allFeeds,
+  configuredFeeds,
+  feedNamed,
+  feedStates,
+  fileReading,
+} from '../app/feed-runs/configured-feeds.ts';
+import { confirmDelivery } from '../app/received/confirm.ts';
+import { isReceived } from '../app/received/received-feeds.ts';
 import { runFeedByHand } from '../app/feed-runs/run-feed.ts';
 import type { RunOptions } from '../app/feed-runs/run-feed.ts';
 import { feedHealth } from '../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../app/feed-runs/schedule.ts';
 import { loadConfig } from '../config/load.ts';
 import { ProgramError } from '../errors.ts';
+import { pushLines } from '../feeds/push/push-lines.ts';
 import { sayOutcome } from './apply-text.ts';
 import { configPath } from './config-path.ts';
-import { loginName, withStore } from './context.ts';
+import { loginName, withAudit, withStore } from './context.ts';
 import { printLines } from './import.ts';
-import { print, printJson, printable, toned } from './output.ts';
+import { outputWriter, print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
 import { withProgress } from './run-progress.ts';
 import { fitTable, terminalWidth } from './table.ts';
@@ -80,7 +89,11 @@ function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: 
     );
   for (const why of held?.reasons ?? []) lines.push(`  held: ${printable(why)}`);
   if (held !== null)
-    lines.push(`  easgate feeds run ${name} --dry-run shows it, easgate feeds confirm ${name} applies it`);
+    lines.push(
+      kind === 'webhook' || kind === 'push'
+        ? `  easgate feeds confirm ${name} lets the next delivery through`
+        : `  easgate feeds run ${name} --dry-run shows it, easgate feeds confirm ${name} applies it`,
+    );
   return `${lines.join('\n')}\n`;
 }
 
@@ -96,8 +109,21 @@ export function run(name: string, options: RunCommandOptions, command: Command):
 }
 
 /** `feeds confirm`: reads the source again, since what it says now is what is applied. */
-export function confirm(name: string, options: { readonly json?: true }, command: Command): Promise<void> {
-  return runOnce(name, options, { confirmed: true }, command);
+export async function confirm(
+  name: string,
+  options: { readonly json?: true },
+  command: Command,
+): Promise<void> {
+  const config = loadConfig(configPath(command));
+  if (!isReceived(feedNamed(config.feeds, name))) return runOnce(name, options, { confirmed: true }, command);
+  await withAudit(config, (audit) =>
+    confirmDelivery(feedStates(config), name, { by: loginName(), via: 'cli', at: Date.now(), audit }),
+  );
+  if (options.json) printJson({ confirmed: name });
+  else
+    print(
+      `the next delivery to ${name} is written, if it comes within an hour; its sender has to send it again\n`,
+    );
 }
 
 async function runOnce(
@@ -107,6 +133,12 @@ async function runOnce(
   command: Command,
 ): Promise<void> {
   const outcome = await withStore(command, (store, config, audit) => {
+    const { kind } = feedNamed(config.feeds, name);
+    if (kind === 'webhook' || kind === 'push')
+      throw new ProgramError(
+        'EASGATE_USAGE',
+        `${name} is of kind ${kind}: it is sent its records, there is nothing to run`,
+      );
     const feed = feedNamed(configuredFeeds(config), name);
     const operator = { by: loginName(), via: 'cli', at: Date.now(), audit };
     return withProgress((progress, signal) =>
@@ -125,5 +157,11 @@ async function runOnce(
 /** `feeds test`: each record of a file as the feed reads it, or why it does not. */
 export async function test(name: string, file: string, command: Command): Promise<void> {
   const config = loadConfig(configPath(command));
+  if (feedNamed(config.feeds, name).kind === 'push') {
+    const write = outputWriter();
+    for await (const line of pushLines(file === '-' ? '/dev/stdin' : file, { source: name, isDelta: true }))
+      if (!(await write(`${JSON.stringify(line)}\n`))) return;
+    return;
+  }
   await printLines({ ...fileReading(config, name), input: file === '-' ? process.stdin : file });
 }

@@ -6,7 +6,8 @@ import { crossChecks } from './cross-checks.ts';
 import { gatewaySettings } from './gateway-settings.ts';
 import { listenerTls, ticketKeyMaterial } from './listener-tls.ts';
 import { readConfigSource, readLongSecret, readSecret } from './load.ts';
-import { readAuthorities, readCertificate, readPem } from './tls-files.ts';
+import { readProofs } from './received-proofs.ts';
+import { readAuthorities, readCertificate, readPair, readPem } from './tls-files.ts';
 import { allServers } from './upstream-servers.ts';
 import type { ConfigSource } from './load.ts';
 import { healthEndpoint } from './health.ts';
@@ -106,11 +107,17 @@ function checkFiles(config: Config, findings: Findings): void {
     for (const text of servedPolicy(config).warnings) findings.report('warning', 'policy.file', text);
   });
   findings.attempt('messages.templatesDir', () => noticeSettings(config));
+  const { tls } = config.receive;
+  if (tls !== undefined) findings.attempt('receive.tls', () => readPair(tls, 'receive.tls'));
   config.feeds.forEach((feed, index) => {
     const place = `feeds.${index}`;
     if ('mapping' in feed)
       findings.attempt(`${place}.mapping`, () => feedMapping(feed.mapping, `${place}.mapping`));
     if (feed.kind === 'files') return;
+    if (feed.kind === 'webhook' || feed.kind === 'push') {
+      findings.attempt(place, () => readProofs(feed));
+      return;
+    }
     for (const [field, secret] of secretsOf(feed))
       findings.attempt(`${place}.${field}`, () => readSecret(secret, `${place}.${field}`));
     const certificate = feed.kind === 'graph' ? feed.certificate : undefined;

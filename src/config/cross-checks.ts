@@ -15,8 +15,10 @@ export function crossChecks(config: Config, has: (place: string) => boolean, rep
     for (const name of ['unknownDevice', 'notEnrolled', 'notCompliant'])
       if (has(`policy.${name}`))
         report('error', `policy.${name}`, 'has no effect beside policy.file: set it in that document');
-  for (const [index, { schedule }] of config.feeds.entries())
-    if (!isSchedule(schedule)) report('error', `feeds.${index}.schedule`, NO_SCHEDULE);
+  for (const [index, feed] of config.feeds.entries())
+    if ('schedule' in feed && !isSchedule(feed.schedule))
+      report('error', `feeds.${index}.schedule`, NO_SCHEDULE);
+  receivers(config, has, report);
   sampleInPublic(config, report);
   const health = parseEndpoint(config.health.listen ?? '');
   if (health !== null && health.port !== 0 && health.port === config.listen.port)
@@ -86,6 +88,41 @@ function metricsAddress(
       'error',
       'metrics.listen',
       'needs metrics.token, or `metrics.open: true` to serve without a token',
+    );
+}
+
+/** Feeds that are sent their records, and the listener for them. */
+function receivers(
+  { feeds, receive, listen, health, admin, metrics }: Config,
+  has: (place: string) => boolean,
+  report: Report,
+): void {
+  for (const [index, feed] of feeds.entries()) {
+    if (feed.kind !== 'webhook' || feed.trigger === undefined) continue;
+    const other = feeds.find(({ name }) => name === feed.trigger);
+    if (other === undefined || other.kind === 'webhook' || other.kind === 'push')
+      report(
+        'error',
+        `feeds.${index}.trigger`,
+        'must be the name of another feed, one that reads its source',
+      );
+  }
+  const received = feeds.some(({ kind }) => kind === 'webhook' || kind === 'push');
+  if (!received) {
+    if (has('receive.listen'))
+      report('warning', 'receive.listen', 'has no effect: no feed is of kind webhook or push');
+    return;
+  }
+  const endpoint = parseEndpoint(receive.listen);
+  if (endpoint === null) return;
+  const others = [health.listen, admin.listen, metrics.listen].map((text) => parseEndpoint(text ?? '')?.port);
+  if (endpoint.port !== 0 && [listen.port, ...others].includes(endpoint.port))
+    report('error', 'receive.listen', `has a port (${endpoint.port}) that easgate uses for something else`);
+  if (receive.tls === undefined && !isLoopback(endpoint.address))
+    report(
+      'warning',
+      'receive.listen',
+      'takes deliveries without TLS from other hosts: whoever can read the network gets the tokens; set receive.tls, or put a TLS proxy in front',
     );
 }
 

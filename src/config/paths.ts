@@ -24,6 +24,12 @@ export function withPaths(config: Config, folder: string): Config {
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: filePaths(config.upstream.tls, at) },
     feeds: config.feeds.map((feed) => feedPaths(feed, folder)),
+    receive: {
+      ...config.receive,
+      ...(config.receive.tls !== undefined && {
+        tls: { certificate: at(config.receive.tls.certificate), key: at(config.receive.tls.key) },
+      }),
+    },
     journal: {
       ...config.journal,
       ...(config.journal.path !== undefined && { path: at(config.journal.path) }),
@@ -68,6 +74,22 @@ type FeedSettings = Config['feeds'][number];
 function feedPaths(feed: FeedSettings, folder: string): FeedSettings {
   const at: ResolvePath = (path) => absolute(path, folder);
   if (feed.kind === 'files') return { ...feed, ...mappingPath(feed, at), path: at(feed.path) };
+  if (feed.kind === 'push')
+    return {
+      ...feed,
+      tokens: feed.tokens.map((token) =>
+        typeof token === 'object' && 'sha256' in token ? token : secretPath(token, folder),
+      ),
+    };
+  if (feed.kind === 'webhook') {
+    const { secrets, tokens } = feed;
+    return {
+      ...feed,
+      ...mappingPath(feed, at),
+      ...(secrets !== undefined && { secrets: secrets.map((one) => secretPath(one, folder)) }),
+      ...(tokens !== undefined && { tokens: tokens.map((one) => secretPath(one, folder)) }),
+    };
+  }
   const ca = feed.ca === undefined ? {} : { ca: at(feed.ca) };
   if (feed.kind === 'http')
     return {

@@ -17,6 +17,7 @@ import { outageSection } from './schema/outage.ts';
 import { passThroughSection } from './schema/pass-through.ts';
 import { policySection } from './schema/policy.ts';
 import { quarantineSection } from './schema/quarantine.ts';
+import { receiveSection } from './schema/receive.ts';
 import { sampleSection } from './schema/sample.ts';
 import { storeSection } from './schema/store.ts';
 import { throttleSection } from './schema/throttle.ts';
@@ -57,6 +58,7 @@ export const configSchema = z.strictObject({
   feeds: feedsSection.describe(
     'where compliance data comes from; of two feeds that report a value, the first one counts',
   ),
+  receive: receiveSection.prefault({}).describe('listener for webhooks and pushed records'),
   policy: policySection.prefault({}).describe('which phones get mail, and the actions for the others'),
   cache: cacheSection.prefault({}).describe('cache of verdicts'),
   outage: outageSection.prefault({}).describe('behaviour while the directory is unavailable'),

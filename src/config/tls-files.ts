@@ -40,7 +40,14 @@ export function readCertificate(
   { certificate, key }: { readonly certificate: string; readonly key: string },
   index: number,
 ): CertificateSettings {
-  const place = `listen.tls.certificates.${index}`;
+  return readPair({ certificate, key }, `listen.tls.certificates.${index}`);
+}
+
+/** Likewise, for any place of the configuration. @throws ConfigError */
+export function readPair(
+  { certificate, key }: { readonly certificate: string; readonly key: string },
+  place: string,
+): CertificateSettings {
   const pem = {
     certificate: readPem(certificate, `${place}.certificate`),
     key: readPem(key, `${place}.key`),

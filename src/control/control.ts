@@ -5,6 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { configuredFeeds, feedStates } from '../app/feed-runs/configured-feeds.ts';
 import { startFeeds } from '../app/feed-runs/start-feeds.ts';
 import type { FeedEvents, RunningFeeds } from '../app/feed-runs/start-feeds.ts';
+import { isReceived } from '../app/received/received-feeds.ts';
+import { missedTriggers } from '../app/received/missed-triggers.ts';
 import { fileTrouble } from '../file-words.ts';
 import { unknownGroupWarnings } from '../app/unknown-groups.ts';
 import { parseConfig } from '../config/load.ts';
@@ -35,6 +37,9 @@ import { ProcessCounts } from '../telemetry/process-counts.ts';
 import { feedSamples } from './feed-samples.ts';
 import { GroupWatch } from './group-watch.ts';
 import { Leadership } from './leadership.ts';
+import { openReceiver } from './receive/open-receiver.ts';
+import type { ReceiveListener } from './receive/listener.ts';
+import { Reception } from './receive/reception.ts';
 
 /** Behind the workers: where the machine is busy, phones go first (setpriority(2)). */
 const NICENESS = 10;
@@ -98,6 +103,8 @@ class Control {
   private store: DirectoryStore | null = null;
   private leadership: Leadership | null = null;
   private feeds: RunningFeeds | null = null;
+  private readonly listener: ReceiveListener | null;
+  private reception: Reception | null = null;
   private groups: GroupWatch | null = null;
   private readonly admin: AdminServer | null;
   private ending: Promise<unknown> = Promise.resolve();
@@ -122,6 +129,7 @@ class Control {
       },
     );
     this.admin = this.config.admin.listen === undefined ? null : this.startAdmin();
+    this.listener = openReceiver(this.config, this.log.logger, () => this.reception);
     void this.lead();
   }
 
@@ -170,6 +178,7 @@ class Control {
     this.own.close();
     this.groups?.close();
     await this.admin?.close();
+    await this.listener?.close();
     // Runs that are under way write with the lease: they end before it is given back, and before the store is closed.
     await this.endFeeds();
     await this.leadership?.close();
@@ -224,7 +233,13 @@ class Control {
         ),
     };
     try {
-      this.feeds = startFeeds(store, feedStates(this.config), configuredFeeds(this.config), events, fence);
+      const states = feedStates(this.config);
+      const feeds = startFeeds(store, states, configuredFeeds(this.config), events, fence);
+      this.feeds = feeds;
+      if (!this.config.feeds.some(isReceived)) return;
+      const trigger = (name: string): void => feeds.runNow(name);
+      this.reception = new Reception(store, states, this.config, { fence, trigger });
+      void missedTriggers(this.config, states).then((missed) => missed.forEach(trigger));
     } catch (error) {
       logger.error(
         { code: 'EASGATE_FEED_FAILED', cause: messageOf(error) },
@@ -257,9 +272,10 @@ class Control {
 
   /** Resolves when all runs have ended, those of an earlier leadership too. */
   private async endFeeds(): Promise<void> {
-    const { feeds } = this;
+    const { feeds, reception } = this;
     this.feeds = null;
-    if (feeds !== null) this.ending = Promise.all([this.ending, feeds.close()]);
+    this.reception = null;
+    if (feeds !== null) this.ending = Promise.all([this.ending, feeds.close(), reception?.close()]);
     await this.ending;
   }
 

@@ -15,18 +15,22 @@ import { httpFeed } from '../../feeds/json-api/read-http.ts';
 import type { HttpReading } from '../../feeds/json-api/read-http.ts';
 import type { HttpSettings } from '../../feeds/json-api/settings.ts';
 import { ldapFeed } from '../../feeds/ldap/read-ldap.ts';
+import type { ReceivedSettings } from '../../config/received-proofs.ts';
+import { isReceived, receivedFeed } from '../received/received-feeds.ts';
+import type { ReceivedFeed } from '../received/received-feeds.ts';
 import { FeedStates } from './feed-state.ts';
 import type { Feed } from './run-feed.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** The configured feeds, in order of precedence. @throws ConfigError for a schedule or a secret */
+/** The configured feeds that read their source, in order of precedence. @throws ConfigError for a schedule or a secret */
 export function configuredFeeds({ feeds }: Config): Feed[] {
-  return feeds.map((settings) => {
+  return feeds.flatMap((settings) => {
+    if (isReceived(settings)) return [];
     const { name, schedule, fullEveryHours, staleAfter, maxRemoved, maxChanged, joinBy, allowDecisions } =
       settings;
     if (!isSchedule(schedule)) throw new ConfigError(`feeds: ${name}: schedule`, [NO_SCHEDULE]);
-    return {
+    const feed: Feed = {
       name,
       schedule,
       fullEveryMs: fullEveryHours * HOUR_MS,
@@ -36,6 +40,16 @@ export function configuredFeeds({ feeds }: Config): Feed[] {
       allowDecisions,
       adapter: adapterOf(settings),
     };
+    return [feed];
+  });
+}
+
+/** All configured feeds, also those that are sent their records, in order of precedence. @throws like {@link configuredFeeds} */
+export function allFeeds(config: Config): (Feed | ReceivedFeed)[] {
+  const reading = new Map(configuredFeeds(config).map((feed) => [feed.name, feed]));
+  return config.feeds.flatMap((settings) => {
+    const feed = isReceived(settings) ? receivedFeed(settings) : reading.get(settings.name);
+    return feed === undefined ? [] : [feed];
   });
 }
 
@@ -53,7 +67,7 @@ export function feedNamed<Named extends { readonly name: string }>(
 
 type FeedSettings = Config['feeds'][number];
 
-function adapterOf(settings: FeedSettings): FeedAdapter {
+function adapterOf(settings: Exclude<FeedSettings, ReceivedSettings>): FeedAdapter {
   const { name } = settings;
   if (settings.kind === 'files') return filesFeed(settings);
   if (settings.kind === 'ldap')
@@ -73,7 +87,7 @@ function adapterOf(settings: FeedSettings): FeedAdapter {
 
 function filesFeed(settings: Extract<FeedSettings, { kind: 'files' }>): FeedAdapter {
   const { path, read, settleSeconds, moveRead: moves } = settings;
-  const options = { ...readingOf(settings), path };
+  const options = { ...fileReadingOf(settings), path };
   const settleMs = settleSeconds * 1_000;
   if (read !== 'each')
     return new FilesAdapter({ ...options, newest: read === 'newest' ? { settleMs } : null });
@@ -108,7 +122,8 @@ function signInOf(auth: NonNullable<SignIn>, place: string): HttpSettings['auth'
 /** How the files of a feed are read. */
 type Reading = Omit<FilesOptions, 'path' | 'newest'>;
 
-function readingOf(settings: FeedSettings): Reading {
+/** How files and bodies of a feed are read. */
+export function fileReadingOf(settings: FeedSettings): Reading {
   const { name: source } = settings;
   // What another kind of source was saved as.
   if (settings.kind === 'http')
@@ -119,7 +134,8 @@ function readingOf(settings: FeedSettings): Reading {
       zone: 'UTC',
       order: null,
     };
-  if (settings.kind !== 'files') return { source, format: null, zone: 'UTC', order: null };
+  if (settings.kind !== 'files' && settings.kind !== 'webhook')
+    return { source, format: settings.kind === 'push' ? 'ndjson' : null, zone: 'UTC', order: null };
   const { format, mapping, timeZone: zone, dates } = settings;
   return {
     source,
@@ -132,7 +148,7 @@ function readingOf(settings: FeedSettings): Reading {
 
 /** How a file of the feed with this name is read. @throws ProgramError EASGATE_NOT_FOUND */
 export function fileReading({ feeds }: Config, name: string): Reading {
-  return readingOf(feedNamed(feeds, name));
+  return fileReadingOf(feedNamed(feeds, name));
 }
 
 /** What is remembered of the feeds of this directory: a folder beside its data. */

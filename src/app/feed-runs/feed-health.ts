@@ -1,6 +1,6 @@
 // Owns the health of all feeds of a configuration.
 import type { Config } from '../../config/schema.ts';
-import { configuredFeeds, feedStates } from './configured-feeds.ts';
+import { allFeeds, feedStates } from './configured-feeds.ts';
 import { healthOf } from './schedule.ts';
 import type { FeedHealth } from './schedule.ts';
 
@@ -8,6 +8,6 @@ import type { FeedHealth } from './schedule.ts';
 export function feedHealth(config: Config, now: number): Promise<FeedHealth[]> {
   const states = feedStates(config);
   return Promise.all(
-    configuredFeeds(config).map(async (feed) => healthOf(feed, await states.read(feed.name), now)),
+    allFeeds(config).map(async (feed) => healthOf(feed, await states.read(feed.name), now)),
   );
 }

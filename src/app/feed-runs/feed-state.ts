@@ -43,6 +43,7 @@ const stateSchema = z.object({
     .nullable()
     .default(null)
     .describe('The last run was held by a brake'),
+  confirmedAt: time('When somebody last confirmed what a brake holds, of a feed that is sent its records'),
   run: runSchema.nullable().default(null).describe('The last run that was applied'),
 });
 

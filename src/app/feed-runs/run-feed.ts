@@ -158,7 +158,8 @@ function stateAfter({ outcome, isFull, cursor }: Made, startedAt: number): Parti
 
 const MAX_MESSAGE = 500;
 
-function failure(error: unknown): NonNullable<FeedState['error']> {
+/** What is remembered of a failure. */
+export function failure(error: unknown): NonNullable<FeedState['error']> {
   const known = error instanceof Error ? error : new Error(String(error));
   const code = 'code' in known && typeof known.code === 'string' ? known.code : 'EASGATE_FEED_SOURCE';
   return { at: Date.now(), code, message: known.message.slice(0, MAX_MESSAGE) };

@@ -1,6 +1,7 @@
 // Owns when feeds run: schedules, waits after failures, and the moment a feed is stale. Pure, but for `random`.
 import { Cron } from 'croner';
 import type { FeedState } from './feed-state.ts';
+import type { ReceivedFeed } from '../received/received-feeds.ts';
 import type { Feed } from './run-feed.ts';
 
 const FIRST_WAIT_MS = 30_000;
@@ -40,13 +41,19 @@ export interface FeedHealth {
   readonly remembered: Omit<FeedState, 'cursor'>;
 }
 
-/** The health of a feed at `now`. */
-export function healthOf(feed: Feed, remembered: FeedState, now: number): FeedHealth {
+/** The health of a feed at `now`. Of one that is sent its records a delivery is a run. */
+export function healthOf(feed: Feed | ReceivedFeed, remembered: FeedState, now: number): FeedHealth {
   const { cursor: _cursor, ...shown } = remembered;
   const { lastSuccessAt, held, error } = shown;
   // Of a last run in the future nobody knows how long ago it was: the clock was set back.
   const isAhead = (lastSuccessAt ?? 0) > now + CLOCK_STEP_MS;
-  const missed = lastSuccessAt === null ? null : runAfter(feed, lastSuccessAt);
+  const isSent = 'expectedMs' in feed;
+  const missed =
+    lastSuccessAt === null
+      ? null
+      : isSent
+        ? deliveryBefore(feed, lastSuccessAt)
+        : runAfter(feed, lastSuccessAt);
   const isStale = isAhead || (missed !== null && missed < now);
   const state = isStale
     ? 'stale'
@@ -59,12 +66,17 @@ export function healthOf(feed: Feed, remembered: FeedState, now: number): FeedHe
           : 'ok';
   return {
     name: feed.name,
-    kind: feed.adapter.kind,
+    kind: isSent ? feed.kind : feed.adapter.kind,
     state,
     lagMs: lastSuccessAt === null ? null : Math.max(0, now - lastSuccessAt),
-    nextAt: nextRun(feed.schedule, now),
+    nextAt: isSent ? null : nextRun(feed.schedule, now),
     remembered: shown,
   };
+}
+
+/** When the next delivery is expected at the latest; null = at any time. */
+function deliveryBefore({ expectedMs }: ReceivedFeed, at: number): number | null {
+  return expectedMs === null ? null : at + expectedMs;
 }
 
 /** The run that makes a feed stale if it is missed too. */

@@ -19,6 +19,30 @@ export interface FeedEvents {
 export interface RunningFeeds {
   /** Ends runs that are under way, which then have written nothing more, and resolves when all have ended. */
   close(): Promise<void>;
+  /** Runs a feed now. While it runs or waits already, any number of calls is one more run. A feed that fails keeps its pauses. */
+  runNow(name: string): void;
+}
+
+/** Between two runs of a feed that were asked for, milliseconds. */
+const ASKED_GAP_MS = 30_000;
+
+/** Runs that are asked for between those of the schedule. */
+class AskedRuns {
+  private asked = new AbortController();
+
+  /** Aborted while a run is asked for. */
+  get signal(): AbortSignal {
+    return this.asked.signal;
+  }
+
+  ask(): void {
+    this.asked.abort();
+  }
+
+  /** A run begins: what is asked for from now on is another one. */
+  begin(): void {
+    if (this.asked.signal.aborted) this.asked = new AbortController();
+  }
 }
 
 /** A timer takes no more than 2^31 ms; the clock may be set meanwhile. */
@@ -33,8 +57,16 @@ export function startFeeds(
   fence: number,
 ): RunningFeeds {
   const closing = new AbortController();
-  const loops = feeds.map((feed) => loop(store, states, feed, events, { signal: closing.signal, fence }));
+  const asked = new Map(feeds.map(({ name }) => [name, new AskedRuns()]));
+  const loops = feeds.map((feed) =>
+    loop(store, states, feed, events, {
+      signal: closing.signal,
+      fence,
+      asked: asked.get(feed.name) ?? new AskedRuns(),
+    }),
+  );
   return {
+    runNow: (name) => asked.get(name)?.ask(),
     close: async () => {
       closing.abort();
       await Promise.all(loops);
@@ -47,16 +79,23 @@ async function loop(
   states: FeedStates,
   feed: Feed,
   events: FeedEvents,
-  leading: Pick<RunOptions, 'signal'> & { readonly fence: number },
+  { asked, ...leading }: Pick<RunOptions, 'signal'> & { readonly fence: number; readonly asked: AskedRuns },
 ): Promise<void> {
   const { signal } = leading;
   let dueAt = runAfterLast(feed.schedule, (await states.read(feed.name)).lastSuccessAt, Date.now());
   let failures = 0;
-  while (dueAt !== null && (await sleepUntil(dueAt, signal))) {
+  let endedAt = -Infinity;
+  while (dueAt !== null) {
+    if (!(await sleepUntil(dueAt, signal, failures === 0 ? asked.signal : signal))) return;
+    const isEarly = asked.signal.aborted && Date.now() < dueAt;
+    const gap = isEarly ? endedAt + ASKED_GAP_MS - monotonicNow() : 0;
+    if (gap > 0 && !(await sleepUntil(Date.now() + gap, signal, signal))) return;
+    asked.begin();
     try {
       events.onRun(feed, await runFeed(store, states, feed, leading));
       failures = 0;
       dueAt = nextRun(feed.schedule, Date.now());
+      endedAt = monotonicNow();
     } catch (error) {
       if (signal.aborted) return;
       events.onFailure(feed, error);
@@ -66,15 +105,16 @@ async function loop(
   }
 }
 
-/** False = it was closed. A clock that is set back does not prolong the sleep. */
-async function sleepUntil(at: number, signal: AbortSignal): Promise<boolean> {
+/** False = it was closed. `early` ends the sleep too. A clock that is set back does not prolong it. */
+async function sleepUntil(at: number, signal: AbortSignal, early: AbortSignal): Promise<boolean> {
   const end = monotonicAt(at, monotonicNow(), Date.now());
   const left = (): number => Math.min(at - Date.now(), end - monotonicNow());
   try {
-    for (let ms = left(); !signal.aborted && ms > 0; ms = left())
-      await setTimeout(Math.min(ms, LONGEST_SLEEP_MS), undefined, { signal });
+    const either = AbortSignal.any([signal, early]);
+    for (let ms = left(); !either.aborted && ms > 0; ms = left())
+      await setTimeout(Math.min(ms, LONGEST_SLEEP_MS), undefined, { signal: either });
   } catch {
-    return false;
+    // One of the signals ended it.
   }
   return !signal.aborted;
 }

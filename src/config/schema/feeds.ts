@@ -6,22 +6,18 @@ import { graphFields, hasOneSignIn, ONE_SIGN_IN } from '../../feeds/graph/settin
 import { httpFields } from '../../feeds/json-api/settings.ts';
 import { ldapFields } from '../../feeds/ldap/settings.ts';
 import { isTimeZone } from '../../feeds/times.ts';
+import { ONE_PROOF, hasOneProof, webhookFields } from '../../feeds/webhook/settings.ts';
 import { count, secret } from './fields.ts';
 
-/** What every feed has, whatever its kind. */
-const feedFields = {
+const nameField = {
   name: z
     .string()
     .regex(/^[A-Za-z0-9][\w.-]{0,63}$/, 'must be a name: letters, digits, ".", "_" and "-", 64 at most')
     .describe('name of the feed; its records are stored under it'),
-  schedule: z
-    .string()
-    .min(1)
-    .max(100)
-    .default('*/15 * * * *')
-    .describe('when it runs: minute, hour, day, month, weekday (cron); of several gateways one runs it'),
-  fullEveryHours: count(24, 'hours after which a feed that reads changes reads everything again'),
-  staleAfter: count(4, 'missed runs after which the feed counts as stale'),
+};
+
+/** How the records of a feed are brought into the directory. */
+const applyFields = {
   maxRemoved: z
     .number()
     .min(0)
@@ -48,10 +44,42 @@ const feedFields = {
     .describe(
       'second names by which a record without a device id is joined to a device, the first match counts; absent = serialNumber, udid, and for values that refuse imei and ownerAndModel',
     ),
+};
+
+/** What every feed has that reads its source. */
+const feedFields = {
+  ...nameField,
+  schedule: z
+    .string()
+    .min(1)
+    .max(100)
+    .default('*/15 * * * *')
+    .describe('when it runs: minute, hour, day, month, weekday (cron); of several gateways one runs it'),
+  fullEveryHours: count(24, 'hours after which a feed that reads changes reads everything again'),
+  staleAfter: count(4, 'missed runs after which the feed counts as stale'),
+  ...applyFields,
   allowDecisions: z
     .boolean()
     .default(false)
     .describe('whether allows of the source, such as personal lists of Exchange, take effect, for 30 days'),
+};
+
+/** How files and bodies of an exporter are read. */
+const readingFields = {
+  format: z
+    .enum(['auto', ...FORMATS])
+    .default('auto')
+    .describe('what the files are; auto = by their content'),
+  mapping: mappingSection.optional(),
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'must be a time zone, such as Europe/Berlin or UTC')
+    .default('UTC')
+    .describe('zone of times that name none, such as Europe/Berlin'),
+  dates: z
+    .enum(['day-first', 'month-first'])
+    .optional()
+    .describe('order in dates such as 3/2/2026; absent = by all dates of the column'),
 };
 
 const files = z.strictObject({
@@ -76,20 +104,47 @@ const files = z.strictObject({
     .describe(
       'for each: files that were read are moved to the folders done and failed in the folder; else they stay',
     ),
-  format: z
-    .enum(['auto', ...FORMATS])
-    .default('auto')
-    .describe('what the files are; auto = by their content'),
-  mapping: mappingSection.optional(),
-  timeZone: z
-    .string()
-    .refine(isTimeZone, 'must be a time zone, such as Europe/Berlin or UTC')
-    .default('UTC')
-    .describe('zone of times that name none, such as Europe/Berlin'),
-  dates: z
-    .enum(['day-first', 'month-first'])
+  ...readingFields,
+});
+
+/** What every feed has that is sent its records. */
+const receivedFields = {
+  ...nameField,
+  ...applyFields,
+  expectedHours: z
+    .number()
+    .positive()
+    .max(8_760)
     .optional()
-    .describe('order in dates such as 3/2/2026; absent = by all dates of the column'),
+    .describe('hours without a delivery after which the feed counts as stale; absent = never'),
+  maxPerMinute: count(600, 'most deliveries a minute; more are answered 429'),
+};
+
+const webhook = z
+  .strictObject({
+    ...receivedFields,
+    kind: z.literal('webhook').describe('events that a device management sends to `receive.listen`'),
+    ...webhookFields(secret),
+    ...readingFields,
+  })
+  .refine(hasOneProof, ONE_PROOF);
+
+const push = z.strictObject({
+  ...receivedFields,
+  kind: z.literal('push').describe('records of easgate that a program of yours sends to `receive.listen`'),
+  tokens: z
+    .array(
+      z.union([
+        z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/i, 'must be 64 hexadecimal digits') }),
+        secret,
+      ]),
+    )
+    .min(1)
+    .max(5)
+    .describe(
+      'tokens that may write this feed: { sha256: HEX } of the token, or a secret; several while one replaces another',
+    ),
+  maxMegabytes: count(512, 'longest body of a bulk, unpacked, in megabytes'),
 });
 
 const graph = z
@@ -120,7 +175,7 @@ const http = z
 
 /** `feeds:` of the configuration file. */
 export const feedsSection = z
-  .array(z.discriminatedUnion('kind', [files, graph, ldap, http]))
+  .array(z.discriminatedUnion('kind', [files, graph, ldap, http, webhook, push]))
   .max(50)
   .superRefine((feeds, context) => {
     for (const [index, { name }] of feeds.entries())

@@ -202,7 +202,7 @@ export const WALLS: readonly Wall[] = [
   },
   {
     name: 'control',
-    holds: 'the control process: read model, leader, feeds, admin API',
+    holds: 'the control process: read model, leader, feeds, receivers of deliveries, admin API',
     may: [
       'errors.ts',
       'program-version.ts',

@@ -1,0 +1,192 @@
+// Owns what pushed records do: a delta, with a result for each record, or a bulk, the whole set with its count. A repeated idempotency
+// key does nothing again.
+import { LRUCache } from 'lru-cache';
+import { ProgramError } from '../../errors.ts';
+import type { Proofs, ReceivedSettings } from '../../config/received-proofs.ts';
+import { pushLines } from '../../feeds/push/push-lines.ts';
+import type { PushLine } from '../../feeds/push/push-lines.ts';
+import type { FeedPart } from '../../feeds/contract.ts';
+import type { ApplyOutcome } from '../apply-outcome.ts';
+import { hasToken } from './proof.ts';
+import { PushResults } from './push-results.ts';
+import type { PushResult } from './push-results.ts';
+import type { Receiver, Writing } from './receiver.ts';
+import { DeliveryError } from './refusals.ts';
+
+/** A push feed in the configuration. */
+export type PushSettings = Extract<ReceivedSettings, { kind: 'push' }>;
+
+/** A body that waits in a file. */
+export interface PushBody {
+  readonly path: string;
+  /** Of the body and of what the request asks for. */
+  readonly digest: string;
+}
+
+/** What a request asks for. */
+export interface PushRequest {
+  /** Of a bulk: how many records of each kind it has, which are all of its source. Null = a delta. */
+  readonly counts: Readonly<{ device?: number; user?: number }> | null;
+  readonly dryRun: boolean;
+  /** Null = none was given. */
+  readonly idempotencyKey: string | null;
+}
+
+/** What a push did, for its sender. */
+export interface PushAnswer extends Omit<ApplyOutcome, 'source' | 'held' | 'decisions' | 'joined'> {
+  /** The same idempotency key came before: nothing was done again. */
+  readonly repeated?: true;
+  /** Of a delta: one for each record. */
+  readonly results?: readonly PushResult[];
+}
+
+/** Records of one delta. */
+export const MOST_RECORDS = 10_000;
+const PART = 1_000;
+const KEPT_ANSWERS = 1_000;
+const KEPT_MS = 86_400_000;
+
+/** Carries out the pushes to one feed. */
+export class Pushes {
+  readonly settings: PushSettings;
+  private readonly receiver: Receiver;
+  private readonly proofs: Proofs;
+  private readonly answers = new LRUCache<string, { readonly digest: string; readonly answer: PushAnswer }>({
+    max: KEPT_ANSWERS,
+    ttl: KEPT_MS,
+  });
+  private readonly underWay = new Set<string>();
+  private hasBulk = false;
+
+  constructor(settings: PushSettings, receiver: Receiver, proofs: Proofs) {
+    this.settings = settings;
+    this.receiver = receiver;
+    this.proofs = proofs;
+  }
+
+  /** Whether the header has a token of this feed. @throws DeliveryError */
+  checkToken(authorization: string | undefined): void {
+    if (!hasToken(this.proofs.tokens, authorization))
+      throw new DeliveryError('EASGATE_DELIVERY_PROOF', 'the token is missing, wrong, or of another feed');
+  }
+
+  /** Makes room for a bulk: of a feed one at a time. Returns what gives it back. @throws DeliveryError */
+  beginBulk(): () => void {
+    if (this.hasBulk) throw new DeliveryError('EASGATE_DELIVERY_BUSY', 'another bulk is under way', 30);
+    this.hasBulk = true;
+    return () => {
+      this.hasBulk = false;
+    };
+  }
+
+  /** Carries a push out, once for each idempotency key. @throws DeliveryError, or an error of the store */
+  async accept(request: PushRequest, body: PushBody, writing: Writing): Promise<PushAnswer> {
+    const { idempotencyKey: key } = request;
+    if (key === null) return this.carryOut(request, body, writing);
+    const before = this.answers.get(key);
+    if (before !== undefined && before.digest !== body.digest)
+      throw new DeliveryError('EASGATE_DELIVERY_CONTENT', 'the idempotency key was used for another request');
+    if (before !== undefined) return { ...before.answer, repeated: true };
+    if (this.underWay.has(key))
+      throw new DeliveryError(
+        'EASGATE_DELIVERY_BUSY',
+        'the request with this idempotency key is under way',
+        1,
+      );
+    this.underWay.add(key);
+    try {
+      const answer = await this.carryOut(request, body, writing);
+      const { results: _results, ...kept } = answer;
+      this.answers.set(key, { digest: body.digest, answer: kept });
+      return answer;
+    } finally {
+      this.underWay.delete(key);
+    }
+  }
+
+  private async carryOut(request: PushRequest, body: PushBody, writing: Writing): Promise<PushAnswer> {
+    try {
+      return request.counts === null
+        ? await this.delta(request, body, writing)
+        : await this.bulk(request, request.counts, body, writing);
+    } catch (error) {
+      // The body, or a part of it, is not UTF-8.
+      if (error instanceof ProgramError && error.code === 'EASGATE_FILE')
+        throw new DeliveryError('EASGATE_DELIVERY_CONTENT', error.message);
+      throw error;
+    }
+  }
+
+  private async delta({ dryRun }: PushRequest, { path }: PushBody, writing: Writing): Promise<PushAnswer> {
+    const lines: PushLine[] = [];
+    for await (const line of pushLines(path, { source: this.settings.name, isDelta: true })) {
+      if (lines.length === MOST_RECORDS)
+        throw new DeliveryError(
+          'EASGATE_DELIVERY_SIZE',
+          `a delta has ${MOST_RECORDS} records at most: send several, or a bulk`,
+        );
+      lines.push(line);
+    }
+    const results = new PushResults(lines);
+    const outcome = await this.receiver.apply(
+      {
+        lines,
+        readAt: Date.now(),
+        dryRun,
+        onOutcome: (kind, key, result) => results.written(kind, key, result),
+        onNotJoined: (line) => results.notJoined(line),
+      },
+      writing,
+    );
+    return { ...answerOf(outcome), results: results.all() };
+  }
+
+  private async bulk(
+    { dryRun }: PushRequest,
+    counts: NonNullable<PushRequest['counts']>,
+    { path }: PushBody,
+    writing: Writing,
+  ): Promise<PushAnswer> {
+    const { name: source } = this.settings;
+    const parts = (): AsyncGenerator<Pick<FeedPart, 'lines'>> =>
+      counted(pushLines(path, { source, isDelta: false }), counts);
+    return answerOf(
+      await this.receiver.apply({ lines: null, parts, counts, readAt: Date.now(), dryRun }, writing),
+    );
+  }
+}
+
+function answerOf({
+  source: _source,
+  held: _held,
+  decisions: _d,
+  joined: _j,
+  ...shown
+}: ApplyOutcome): PushAnswer {
+  return shown;
+}
+
+/** The lines in parts. @throws DeliveryError where there are more or fewer than the sender says: what is missing would be removed */
+async function* counted(
+  lines: AsyncIterable<PushLine>,
+  counts: NonNullable<PushRequest['counts']>,
+): AsyncGenerator<Pick<FeedPart, 'lines'>> {
+  const read = { device: 0, user: 0, group: 0, decision: 0, refused: 0 };
+  let part: PushLine[] = [];
+  for await (const line of lines) {
+    read[line.type]++;
+    part.push(line);
+    if (part.length < PART) continue;
+    yield { lines: part };
+    part = [];
+  }
+  yield { lines: part };
+  for (const kind of ['device', 'user'] as const) {
+    const stated = counts[kind] ?? read[kind];
+    if (stated < read[kind] || stated > read[kind] + read.refused)
+      throw new DeliveryError(
+        'EASGATE_DELIVERY_CONTENT',
+        `the request says ${stated} ${kind}s, the body has ${read[kind]}: nothing was written`,
+      );
+  }
+}

@@ -1,0 +1,208 @@
+// Owns what a webhook delivery does: its proof, its time, repeated ones, and its records, or the start of another feed.
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ProgramError } from '../../errors.ts';
+import type { Proofs, ReceivedSettings } from '../../config/received-proofs.ts';
+import { FeedFile } from '../../feeds/files/feed-file.ts';
+import type { FeedFileOptions } from '../../feeds/files/feed-file.ts';
+import type { FeedLine } from '../../feeds/record.ts';
+import { repeatedName } from '../../feeds/repeated-names.ts';
+import { eventLine } from '../../feeds/webhook/event-lines.ts';
+import { Repeats } from '../../feeds/webhook/repeats.ts';
+import { isSigned, isWithin, readSignedHead, signedTime } from '../../feeds/webhook/signature.ts';
+import type { HeaderReader, SignatureSettings, SignedHead } from '../../feeds/webhook/signature.ts';
+import { hasToken } from './proof.ts';
+import type { Receiver, Writing } from './receiver.ts';
+import { DeliveryError } from './refusals.ts';
+
+/** A webhook feed in the configuration. */
+export type WebhookSettings = Extract<ReceivedSettings, { kind: 'webhook' }>;
+
+/** A head that was checked; null = the token is good, and nothing is signed. */
+export type CheckedHead = SignedHead | null;
+
+/** What a delivery did, for its sender. */
+export interface WebhookAnswer {
+  readonly status: 'accepted' | 'repeated' | 'triggered';
+  readonly accepted?: number;
+  readonly unchanged?: number;
+  readonly notJoined?: number;
+  readonly refused?: readonly { readonly line: number; readonly reason: string }[];
+}
+
+/** Starts a run of another feed. */
+export type Trigger = (name: string) => void;
+
+const MAX_REASONS = 20;
+
+/** Carries out the deliveries of one webhook feed. */
+export class Webhooks {
+  readonly settings: WebhookSettings;
+  private readonly receiver: Receiver;
+  private readonly proofs: Proofs;
+  private readonly signature: SignatureSettings;
+  private readonly reading: Omit<FeedFileOptions, 'path'>;
+  private readonly repeats = new Repeats();
+  private readonly underWay = new Set<string>();
+
+  constructor(
+    settings: WebhookSettings,
+    receiver: Receiver,
+    proofs: Proofs,
+    reading: Omit<FeedFileOptions, 'path'>,
+  ) {
+    const { timestampHeader = null, idHeader = null, windowSeconds, ...signature } = settings.signature;
+    this.settings = settings;
+    this.receiver = receiver;
+    this.proofs = proofs;
+    this.reading = reading;
+    this.signature = { ...signature, timestampHeader, idHeader, windowMs: windowSeconds * 1_000 };
+  }
+
+  /** Checks what can be checked before the body is read. @throws DeliveryError */
+  checkHead(header: HeaderReader): CheckedHead {
+    if (this.proofs.tokens.length > 0) {
+      if (!hasToken(this.proofs.tokens, header('authorization')))
+        throw new DeliveryError('EASGATE_DELIVERY_PROOF', 'the token is missing or wrong');
+      return null;
+    }
+    const head = readSignedHead(this.signature, header, Date.now());
+    if (head === 'signature')
+      throw new DeliveryError('EASGATE_DELIVERY_PROOF', 'the signature is missing or wrong');
+    if (head === 'time') throw this.wrongTime();
+    return head;
+  }
+
+  /** Checks the signature of a body. @throws DeliveryError */
+  checkBody(head: CheckedHead, body: Buffer): void {
+    if (head !== null && !isSigned(this.signature, this.proofs.keys, head, body))
+      throw new DeliveryError('EASGATE_DELIVERY_PROOF', 'the signature is missing or wrong');
+  }
+
+  /**
+   * Carries a delivery out whose head and body were checked.
+   * @throws DeliveryError, or an error of the store
+   */
+  async accept(head: CheckedHead, body: Buffer, writing: Writing, trigger: Trigger): Promise<WebhookAnswer> {
+    const document = jsonOf(body);
+    const signedAt = this.signedAt(head, document);
+    const name = head === null ? null : nameOf(head, body);
+    const now = Date.now();
+    if (name !== null && this.repeats.has(name, now)) return { status: 'repeated' };
+    if (name !== null && this.underWay.has(name))
+      throw new DeliveryError('EASGATE_DELIVERY_BUSY', 'the same delivery is under way', 1);
+    if (name !== null) this.underWay.add(name);
+    try {
+      const answer = await this.carryOut(body, signedAt, writing, trigger);
+      const { windowMs } = this.signature;
+      if (name !== null) this.repeats.add(name, Math.max(signedAt ?? now, now) + windowMs, now);
+      return answer;
+    } finally {
+      if (name !== null) this.underWay.delete(name);
+    }
+  }
+
+  private async carryOut(
+    body: Buffer,
+    signedAt: number | null,
+    writing: Writing,
+    trigger: Trigger,
+  ): Promise<WebhookAnswer> {
+    const { trigger: other } = this.settings;
+    if (other !== undefined) {
+      // It is known after a restart too, before its sender is told.
+      await this.receiver.noteTrigger();
+      trigger(other);
+      return { status: 'triggered' };
+    }
+    const lines = (await this.linesOf(body)).map((line) => eventLine(line, signedAt));
+    if (lines.every(({ type }) => type === 'refused'))
+      throw new DeliveryError(
+        'EASGATE_DELIVERY_CONTENT',
+        lines.length === 0 ? 'the body has no records' : `no record is used: ${reasonsOf(lines).join('; ')}`,
+      );
+    const readAt = signedAt ?? Date.now();
+    const { devices, decisions, notJoined, refused } = await this.receiver.apply({ lines, readAt }, writing);
+    return {
+      status: 'accepted',
+      accepted: devices.accepted + devices.removed + decisions.applied,
+      unchanged: devices.unchanged + devices.older,
+      notJoined: notJoined.count,
+      refused: refused.first.slice(0, MAX_REASONS),
+    };
+  }
+
+  private signedAt(head: CheckedHead, document: unknown): number | null {
+    const { timestampField } = this.settings.signature;
+    if (head === null) return null;
+    if (timestampField === undefined) return head.signedAt;
+    const value = valueAt(document, timestampField);
+    const at = typeof value === 'string' || typeof value === 'number' ? signedTime(String(value)) : null;
+    if (at === null || !isWithin(at, this.signature.windowMs, Date.now())) throw this.wrongTime();
+    return at;
+  }
+
+  private wrongTime(): DeliveryError {
+    const { windowSeconds } = this.settings.signature;
+    return new DeliveryError(
+      'EASGATE_DELIVERY_TIME',
+      `the time of the delivery is missing, or further from now than ${windowSeconds} seconds`,
+    );
+  }
+
+  /** Read as a file, since a file of the same content is what `easgate feeds test` reads. */
+  private async linesOf(body: Buffer): Promise<FeedLine[]> {
+    const folder = await mkdtemp(join(tmpdir(), 'easgate-webhook-'));
+    try {
+      const path = join(folder, 'body');
+      await writeFile(path, body, { mode: 0o600 });
+      const file = await FeedFile.open({ ...this.reading, path });
+      return await Array.fromAsync(file.lines());
+    } catch (error) {
+      if (!(error instanceof ProgramError)) throw error;
+      this.receiver.noteRefusal(error);
+      throw new DeliveryError('EASGATE_DELIVERY_CONTENT', 'the format of the body is not known');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+/** RFC 8259: JSON in UTF-8, each name once. */
+function jsonOf(body: Buffer): unknown {
+  let document: unknown;
+  let text = '';
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    document = JSON.parse(text);
+  } catch {
+    throw new DeliveryError(
+      'EASGATE_DELIVERY_CONTENT',
+      'the body is not one JSON document in UTF-8 (RFC 8259)',
+    );
+  }
+  if (repeatedName(text) !== null)
+    throw new DeliveryError('EASGATE_DELIVERY_CONTENT', 'a name stands twice in one object of the body');
+  return document;
+}
+
+/** Deliveries with the same name are the same one. */
+function nameOf({ id, timestamp }: SignedHead, body: Buffer): string {
+  return id ?? createHash('sha256').update(`${timestamp}\n`).update(body).digest('base64');
+}
+
+function valueAt(document: unknown, path: string): unknown {
+  let value = document;
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Readonly<Record<string, unknown>>)[name];
+  }
+  return value;
+}
+
+function reasonsOf(lines: readonly FeedLine[]): string[] {
+  const reasons = lines.flatMap((line) => (line.type === 'refused' ? [line.reason] : []));
+  return [...new Set(reasons)].slice(0, 3);
+}

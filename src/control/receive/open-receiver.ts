@@ -1,0 +1,57 @@
+// Owns the listener for deliveries of a control process, as the configuration says, and its lines in the log.
+import { isReceived } from '../../app/received/received-feeds.ts';
+import { monotonicNow } from '../../clock.ts';
+import { parseEndpoint } from '../../config/endpoint.ts';
+import { ConfigError, messageOf } from '../../config/problems.ts';
+import type { Config } from '../../config/schema.ts';
+import { readPair } from '../../config/tls-files.ts';
+import type { ProcessLog } from '../../telemetry/logger.ts';
+import { ReceiveListener } from './listener.ts';
+import type { Reception } from './reception.ts';
+import { receiveHandler } from './routes.ts';
+
+/** Refusals of one kind are logged once in this time: strangers can cause them. */
+const LOG_MS = 60_000;
+
+/** Null = no feed is sent its records. @throws ConfigError */
+export function openReceiver(
+  config: Config,
+  logger: ProcessLog['logger'],
+  current: () => Reception | null,
+): ReceiveListener | null {
+  if (!config.feeds.some(isReceived)) return null;
+  const { listen, tls, maxConnections } = config.receive;
+  const endpoint = parseEndpoint(listen);
+  if (endpoint === null) throw new ConfigError('receive.listen', ['must be ADDRESS:PORT']);
+  const pair = tls === undefined ? null : readPair(tls, 'receive.tls');
+  const refused = new Map<string, { readonly at: number; count: number }>();
+  const handler = receiveHandler(current, {
+    onDelivery: (feed, facts) =>
+      logger.info({ code: 'EASGATE_FEED', feed, ...facts }, 'the feed got a delivery'),
+    onRefused: (feed, code, text) => {
+      const kind = `${feed ?? ''} ${code}`;
+      const before = refused.get(kind);
+      const now = monotonicNow();
+      if (before !== undefined && now - before.at < LOG_MS) {
+        before.count++;
+        return;
+      }
+      refused.set(kind, { at: now, count: 0 });
+      logger.warn({ code, feed, cause: text, others: before?.count ?? 0 }, 'a delivery was refused');
+    },
+    onFailure: (feed, error) =>
+      logger.warn({ code: 'EASGATE_FEED_FAILED', feed, cause: messageOf(error) }, 'a delivery failed'),
+  });
+  const listener = new ReceiveListener({ endpoint, tls: pair, maxConnections }, handler, (error) =>
+    logger.warn(
+      { code: 'EASGATE_RECEIVE', listen, cause: messageOf(error) },
+      'the listener for deliveries is tried again',
+    ),
+  );
+  void listener
+    .ready()
+    .then(() =>
+      logger.info({ code: 'EASGATE_RECEIVE', listen, port: listener.port }, 'deliveries are taken here'),
+    );
+  return listener;
+}

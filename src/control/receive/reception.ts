@@ -1,0 +1,67 @@
+// Owns the receivers of all feeds in this process, and whether it takes deliveries: only the leader does, with its fence.
+import { fileReadingOf } from '../../app/feed-runs/configured-feeds.ts';
+import type { FeedStates } from '../../app/feed-runs/feed-state.ts';
+import { proofsOf, receivedFeeds } from '../../app/received/received-feeds.ts';
+import { Pushes } from '../../app/received/pushes.ts';
+import { Receiver } from '../../app/received/receiver.ts';
+import type { Writing } from '../../app/received/receiver.ts';
+import { Webhooks } from '../../app/received/webhooks.ts';
+import type { Trigger } from '../../app/received/webhooks.ts';
+import type { Config } from '../../config/schema.ts';
+import type { DirectoryStore } from '../../directory/store.ts';
+import { Rate } from './rate.ts';
+
+/** A feed that takes deliveries. */
+export type Reached =
+  | { readonly kind: 'webhook'; readonly webhooks: Webhooks; readonly rate: Rate }
+  | { readonly kind: 'push'; readonly pushes: Pushes; readonly rate: Rate };
+
+/** Receivers of one leadership. */
+export class Reception {
+  readonly writing: Writing;
+  readonly trigger: Trigger;
+  private readonly closing = new AbortController();
+  private readonly receivers: readonly Receiver[];
+  private readonly reached: ReadonlyMap<string, Reached>;
+
+  /** @throws ConfigError for a secret that is missing */
+  constructor(
+    store: DirectoryStore,
+    states: FeedStates,
+    config: Config,
+    { fence, trigger }: { readonly fence: number; readonly trigger: Trigger },
+  ) {
+    const feeds = receivedFeeds(config);
+    const proofs = proofsOf(feeds);
+    const receivers: Receiver[] = [];
+    const reached = new Map<string, Reached>();
+    for (const feed of feeds) {
+      const { name, settings, maxPerMinute } = feed;
+      const receiver = new Receiver(store, states, feed);
+      const proof = proofs.get(name) ?? { keys: [], tokens: [] };
+      const rate = new Rate(maxPerMinute);
+      receivers.push(receiver);
+      if (settings.kind === 'push')
+        reached.set(name, { kind: 'push', pushes: new Pushes(settings, receiver, proof), rate });
+      else {
+        const webhooks = new Webhooks(settings, receiver, proof, fileReadingOf(settings));
+        reached.set(name, { kind: 'webhook', webhooks, rate });
+      }
+    }
+    this.receivers = receivers;
+    this.reached = reached;
+    this.trigger = trigger;
+    this.writing = { fence, signal: this.closing.signal };
+  }
+
+  /** The feed with a name; null = none of that name takes deliveries. */
+  feed(name: string): Reached | null {
+    return this.reached.get(name) ?? null;
+  }
+
+  /** Ends deliveries that are under way, which then write nothing more, and resolves when all have ended. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    await Promise.all(this.receivers.map((receiver) => receiver.close()));
+  }
+}

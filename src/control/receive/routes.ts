@@ -1,0 +1,268 @@
+// Owns the requests of senders: `GET /receive`, `POST /receive/NAME` for a webhook, `POST /receive/NAME/delta` and `/bulk` for pushed
+// records. The handler needs no server of its own: any other HTTP server can give it requests.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FencedError } from '../../directory/lease.ts';
+import { DeliveryError } from '../../app/received/refusals.ts';
+import type { PushRequest, Pushes } from '../../app/received/pushes.ts';
+import type { Webhooks } from '../../app/received/webhooks.ts';
+import { RouteError, answer, refuse } from './answers.ts';
+import { ClientGoneError, bodyFile, readBody } from './body.ts';
+import type { Pace } from './body.ts';
+import type { Reached, Reception } from './reception.ts';
+import type { Rate } from './rate.ts';
+
+/** What the handler reports. Text of strangers is in none of it. */
+export interface ReceiveEvents {
+  /** `name` null = no feed was reached. */
+  onRefused(name: string | null, code: string, text: string): void;
+  /** The directory cannot be written, or there is a bug. */
+  onFailure(name: string, error: unknown): void;
+  onDelivery(name: string, facts: object): void;
+}
+
+/** Handles one request; never rejects. */
+export type ReceiveHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** The path below which everything lies. */
+export const RECEIVE = '/receive';
+
+const KILO = 1_024;
+const MEGA = 1_048_576;
+/** A delta has at most so many bytes. */
+const MAX_DELTA = 32 * MEGA;
+const WEBHOOK_PACE: Pace = { totalMs: 15_000, leastBytes: 1, everyMs: 5_000 };
+const PUSH_PACE: Pace = { totalMs: 1_800_000, leastBytes: 10 * KILO, everyMs: 10_000 };
+/** Bodies that are read at the same time. */
+const MOST_BODIES = 64;
+const STORE_RETRY_SECONDS = 10;
+const STANDBY_RETRY_SECONDS = 5;
+const MAX_KEY = 200;
+
+/** `current`: the receivers while this process leads, else null. `paces`: for tests. */
+export function receiveHandler(
+  current: () => Reception | null,
+  events: ReceiveEvents,
+  paces: { readonly webhook: Pace; readonly push: Pace } = { webhook: WEBHOOK_PACE, push: PUSH_PACE },
+): ReceiveHandler {
+  let bodies = 0;
+
+  async function withBody<T>(work: () => Promise<T>): Promise<T> {
+    if (bodies >= MOST_BODIES)
+      throw new DeliveryError('EASGATE_DELIVERY_BUSY', 'too many deliveries at once', 5);
+    bodies++;
+    try {
+      return await work();
+    } finally {
+      bodies--;
+    }
+  }
+
+  async function webhook(exchange: Exchange, { webhooks, rate }: WebhookTarget): Promise<void> {
+    const { request, response, reception } = exchange;
+    mediaType(request, /^application\/(?:[a-z0-9.+-]+\+)?json$/, 'application/json');
+    if (isPacked(request, false)) return;
+    const head = webhooks.checkHead((name) => headerOf(request, name));
+    const body = await withBody(() => {
+      askForBody(request, response);
+      return readBody(request, { maxBytes: webhooks.settings.maxKilobytes * KILO, pace: paces.webhook });
+    });
+    webhooks.checkBody(head, body);
+    taken(rate);
+    const done = await webhooks.accept(head, body, reception.writing, reception.trigger);
+    answer(response, 202, done);
+    const { refused, ...counts } = done;
+    events.onDelivery(exchange.name, { ...counts, refused: refused?.length ?? 0 });
+  }
+
+  async function push(exchange: Exchange, { pushes, rate }: PushTarget): Promise<void> {
+    const { request, response, reception, verb, query } = exchange;
+    pushes.checkToken(headerOf(request, 'authorization'));
+    mediaType(request, /^application\/(?:x-)?ndjson$/, 'application/x-ndjson');
+    const wanted = pushRequest(request, verb, query);
+    const packed = isPacked(request, true);
+    taken(rate);
+    const maxBytes = wanted.counts === null ? MAX_DELTA : pushes.settings.maxMegabytes * MEGA;
+    const endBulk = wanted.counts === null ? null : pushes.beginBulk();
+    try {
+      const body = await withBody(() => {
+        askForBody(request, response);
+        const salt = `${verb}\n${JSON.stringify(wanted)}\n`;
+        return bodyFile(request, { maxBytes, pace: paces.push }, { isPacked: packed, salt });
+      });
+      try {
+        const done = await pushes.accept(wanted, body, reception.writing);
+        answer(response, 200, done);
+        const { devices, users, refused, notJoined } = done;
+        events.onDelivery(exchange.name, {
+          verb,
+          devices,
+          users,
+          refused: refused.count,
+          notJoined: notJoined.count,
+        });
+      } finally {
+        await body.close();
+      }
+    } finally {
+      endBulk?.();
+    }
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { name, verb, query } = pathOf(request);
+    let reached: Reached | null = null;
+    try {
+      const reception = current();
+      if (name === '') return ready(request, response, reception);
+      if (reception === null)
+        throw new DeliveryError(
+          'EASGATE_DELIVERY_STANDBY',
+          'this gateway does not take deliveries at the moment',
+          STANDBY_RETRY_SECONDS,
+        );
+      reached = name === null ? null : reception.feed(name);
+      const isRight = reached?.kind === 'push' ? verb === 'delta' || verb === 'bulk' : verb === '';
+      if (name === null || reached === null || !isRight)
+        throw new RouteError(404, 'nothing is received here');
+      if (request.method !== 'POST') throw new RouteError(405, 'send it by POST', { Allow: 'POST' });
+      const exchange: Exchange = { request, response, reception, name, verb, query };
+      await (reached.kind === 'push' ? push(exchange, reached) : webhook(exchange, reached));
+    } catch (error) {
+      failed(request, response, { error, name, reached });
+    }
+  }
+
+  function failed(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { error, name, reached }: Failed,
+  ): void {
+    if (error instanceof ClientGoneError || response.destroyed) return;
+    const isToken =
+      reached?.kind === 'push' ||
+      (reached?.kind === 'webhook' && reached.webhooks.settings.tokens !== undefined);
+    const known = error instanceof DeliveryError ? error : storeError(error);
+    refuse(request, response, known, isToken);
+    const feed = reached === null ? null : name;
+    if (error instanceof DeliveryError) events.onRefused(feed, known.code, known.message);
+    else events.onFailure(name ?? '', error);
+  }
+
+  return (request, response) => void handle(request, response);
+}
+
+type WebhookTarget = { readonly webhooks: Webhooks; readonly rate: Rate };
+type PushTarget = { readonly pushes: Pushes; readonly rate: Rate };
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly reception: Reception;
+  readonly name: string;
+  readonly verb: string;
+  readonly query: URLSearchParams;
+}
+
+interface Failed {
+  readonly error: unknown;
+  readonly name: string | null;
+  readonly reached: Reached | null;
+}
+
+interface Path {
+  /** '' = no feed, as a load balancer asks; null = another path. */
+  readonly name: string | null;
+  readonly verb: string;
+  readonly query: URLSearchParams;
+}
+
+/** Only the plain form of a path is known: nothing is decoded. */
+function pathOf({ url = '' }: IncomingMessage): Path {
+  const [path = '', query = ''] = url.split('?', 2);
+  const [, name = '', verb = ''] =
+    /^\/receive(?:\/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})(?:\/([a-z]{1,10}))?)?$/.exec(path) ?? [];
+  return { name: name !== '' || path === RECEIVE ? name : null, verb, query: new URLSearchParams(query) };
+}
+
+/** For load balancers, which should send deliveries to the leader. */
+function ready(request: IncomingMessage, response: ServerResponse, reception: Reception | null): void {
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    throw new RouteError(405, 'ask by GET', { Allow: 'GET, HEAD' });
+  answer(response, reception === null ? 503 : 200, { takesDeliveries: reception !== null });
+}
+
+/** A header that stands there once: of several, another program may read another one. */
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const values = request.headersDistinct[name];
+  return values?.length === 1 ? values[0] : undefined;
+}
+
+function mediaType(request: IncomingMessage, known: RegExp, name: string): void {
+  const [type = ''] = (headerOf(request, 'content-type') ?? '').split(';', 1);
+  if (!known.test(type.trim().toLowerCase()))
+    throw new RouteError(415, `the body must be ${name}`, { Accept: name });
+}
+
+/** RFC 9110 8.4: whether the body is packed by gzip; no other coding is known. */
+function isPacked(request: IncomingMessage, mayBe: boolean): boolean {
+  const coding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  if (coding === 'identity') return false;
+  if (mayBe && (coding === 'gzip' || coding === 'x-gzip')) return true;
+  throw new RouteError(415, mayBe ? 'the body may be packed by gzip only' : 'the body must not be packed', {
+    'Accept-Encoding': mayBe ? 'gzip' : 'identity',
+  });
+}
+
+/** RFC 9110 10.1.1: a sender that waits for it is refused before it sends the body. */
+function askForBody(request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
+}
+
+function taken(rate: Rate): void {
+  const wait = rate.take();
+  if (wait !== null)
+    throw new DeliveryError('EASGATE_DELIVERY_RATE', 'too many deliveries in a minute', wait);
+}
+
+function pushRequest(request: IncomingMessage, verb: string, query: URLSearchParams): PushRequest {
+  for (const name of query.keys())
+    if (!['devices', 'users', 'dryRun'].includes(name) || query.getAll(name).length > 1)
+      throw new RouteError(400, `the query knows devices, users and dryRun, each once`);
+  const counts = { device: countIn(query, 'devices'), user: countIn(query, 'users') };
+  const hasCount = counts.device !== undefined || counts.user !== undefined;
+  if (verb === 'bulk' && !hasCount)
+    throw new RouteError(400, 'a bulk says how many records it has: ?devices=N, ?users=N, or both');
+  if (verb === 'delta' && hasCount) throw new RouteError(400, 'a delta has no count');
+  const key = headerOf(request, 'idempotency-key') ?? null;
+  if (key !== null && !isKey(key))
+    throw new RouteError(400, `an idempotency key is 1 to ${MAX_KEY} visible characters`);
+  const dryRun = query.get('dryRun') ?? 'false';
+  if (dryRun !== 'true' && dryRun !== 'false') throw new RouteError(400, 'dryRun is true or false');
+  const given = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== undefined));
+  return { counts: verb === 'bulk' ? given : null, dryRun: dryRun === 'true', idempotencyKey: key };
+}
+
+function isKey(text: string): boolean {
+  return text.length <= MAX_KEY && /^[!-~]+$/.test(text);
+}
+
+function countIn(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new RouteError(400, `${name} is a whole number`);
+  return Number(text);
+}
+
+function storeError(error: unknown): DeliveryError {
+  return error instanceof FencedError
+    ? new DeliveryError(
+        'EASGATE_DELIVERY_STANDBY',
+        'another gateway takes deliveries by now',
+        STANDBY_RETRY_SECONDS,
+      )
+    : new DeliveryError(
+        'EASGATE_DELIVERY_STORE',
+        'the directory cannot be written at the moment: send it again later',
+        STORE_RETRY_SECONDS,
+      );
+}
