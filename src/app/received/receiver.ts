@@ -52,7 +52,7 @@ export class Receiver {
   private turn: Promise<unknown> = Promise.resolve();
   private waiting = 0;
   /** What is not written yet. */
-  private changed: Partial<FeedState> | null = null;
+  private changed: Partial<FeedState> = {};
   private writing: Promise<void> | null = null;
   /** When the last delivery was held; null = it was not, undefined = not known since the start. */
   private heldAt: number | null | undefined;
@@ -198,9 +198,9 @@ export class Receiver {
   /** What cannot be written is written with the next change. */
   private async flush(): Promise<void> {
     const { changed } = this;
-    this.changed = null;
+    this.changed = {};
     this.writing = null;
-    if (changed === null) return;
+    if (Object.keys(changed).length === 0) return;
     try {
       const before = await this.states.read(this.feed.name);
       await this.states.write(this.feed.name, { ...before, ...changed });
