@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FencedError } from '../../directory/lease.ts';
 import { DeliveryError } from '../../app/received/refusals.ts';
-import type { PushRequest, Pushes } from '../../app/received/pushes.ts';
+import type { PushAnswer, PushRequest, Pushes } from '../../app/received/pushes.ts';
 import type { Webhooks } from '../../app/received/webhooks.ts';
 import { RouteError, answer, refuse } from './answers.ts';
 import { ClientGoneError, bodyFile, readBody } from './body.ts';
@@ -82,24 +82,34 @@ export function receiveHandler(
     const packed = isPacked(request, true);
     taken(rate);
     const maxBytes = wanted.counts === null ? MAX_DELTA : pushes.settings.maxMegabytes * MEGA;
+    // It has made room for the next one when its sender gets the answer.
+    const done = await carriedOut(exchange, pushes, wanted, { maxBytes, isPacked: packed });
+    answer(response, 200, done);
+    const { devices, users, refused, notJoined } = done;
+    events.onDelivery(exchange.name, {
+      verb,
+      devices,
+      users,
+      refused: refused.count,
+      notJoined: notJoined.count,
+    });
+  }
+
+  async function carriedOut(
+    { request, response, reception, verb }: Exchange,
+    pushes: Pushes,
+    wanted: PushRequest,
+    { maxBytes, isPacked }: { readonly maxBytes: number; readonly isPacked: boolean },
+  ): Promise<PushAnswer> {
     const endBulk = wanted.counts === null ? null : pushes.beginBulk();
     try {
       const body = await withBody(() => {
         askForBody(request, response);
         const salt = `${verb}\n${JSON.stringify(wanted)}\n`;
-        return bodyFile(request, { maxBytes, pace: paces.push }, { isPacked: packed, salt });
+        return bodyFile(request, { maxBytes, pace: paces.push }, { isPacked, salt });
       });
       try {
-        const done = await pushes.accept(wanted, body, reception.writing);
-        answer(response, 200, done);
-        const { devices, users, refused, notJoined } = done;
-        events.onDelivery(exchange.name, {
-          verb,
-          devices,
-          users,
-          refused: refused.count,
-          notJoined: notJoined.count,
-        });
+        return await pushes.accept(wanted, body, reception.writing);
       } finally {
         await body.close();
       }

@@ -64,7 +64,7 @@ it('takes the time from a field of the signed body', async () => {
   };
   expect((await sendAt(Date.now() - 3_600_000)).status).toBe(400);
   expect((await sendAt(Date.now())).status).toBe(202);
-  expect(await device('ApplDNPHG6NVDT9V')).toBeDefined();
+  expect(await device('A1B2C3D4E5F6G7H8I9J0K1L2M3')).toMatchObject({ managed: true, osVersion: '26.1' });
 });
 
 it('takes a token as Bearer, and as the password of Basic', async () => {
