@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Endpoint } from '../../config/endpoint.ts';
 import type { ReceiveHandler } from './routes.ts';
 
@@ -74,7 +75,7 @@ export class ReceiveListener {
     this.server.on('checkContinue', handler);
     this.server.on('connection', (socket: Socket) => this.admit(socket));
     this.server.on('error', (error) => this.again(error));
-    this.server.on('clientError', (_error, socket) => socket.destroy());
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => endOf(error, socket));
     this.listen();
   }
 
@@ -127,4 +128,19 @@ export class ReceiveListener {
     this.timer = setTimeout(() => this.listen(), AGAIN_MS);
     this.timer.unref();
   }
+}
+
+/** A request that is not HTTP, or whose head does not come: an answer without anything of it. */
+function endOf({ code }: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status =
+    code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? '408 Request Timeout'
+      : code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }

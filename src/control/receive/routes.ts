@@ -75,7 +75,7 @@ export function receiveHandler(
   }
 
   async function push(exchange: Exchange, { pushes, rate }: PushTarget): Promise<void> {
-    const { request, response, reception, verb, query } = exchange;
+    const { request, response, verb, query } = exchange;
     pushes.checkToken(headerOf(request, 'authorization'));
     mediaType(request, /^application\/(?:x-)?ndjson$/, 'application/x-ndjson');
     const wanted = pushRequest(request, verb, query);

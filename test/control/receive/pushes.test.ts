@@ -73,7 +73,13 @@ describe('a delta', () => {
   it('keeps groups and names of a user that it does not mention', async () => {
     const { send, store } = await receiverOf(FEEDS);
     for (const record of [
-      { type: 'user', id: 'alice@contoso.com', groups: ['staff'], aliases: ['al@contoso.com'], enabled: true },
+      {
+        type: 'user',
+        id: 'alice@contoso.com',
+        groups: ['staff'],
+        aliases: ['al@contoso.com'],
+        enabled: true,
+      },
       { type: 'user', id: 'alice@contoso.com', enabled: false },
     ])
       await send('/receive/mdm/delta', { headers: pushed(), body: ndjson(record) });

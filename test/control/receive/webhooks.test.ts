@@ -46,7 +46,8 @@ it('takes a signature by any of several secrets, and any of several signatures',
   for (const secret of ['the-next-secret-0123456789', SECRET])
     expect((await send('/receive/timed', { headers: signed(body, { secret }), body })).status).toBe(202);
   const headers = signed(body);
-  headers['webhook-signature'] = `v1,${Buffer.alloc(32).toString('base64')} v2,x ${headers['webhook-signature']}`;
+  headers['webhook-signature'] =
+    `v1,${Buffer.alloc(32).toString('base64')} v2,x ${headers['webhook-signature']}`;
   expect((await send('/receive/timed', { headers, body })).status).toBe(202);
 });
 
@@ -55,7 +56,10 @@ it('takes the time from a field of the signed body', async () => {
     `  - { name: nano, kind: webhook, secrets: [${SECRET}], signature: { header: X-Hmac-Signature, prefix: "", encoding: base64, timestampField: created_at } }`,
   );
   const event = JSON.parse(
-    readFileSync(new URL('../../fixtures/feeds/micromdm-webhook-deviceinformation.json', import.meta.url), 'utf8'),
+    readFileSync(
+      new URL('../../fixtures/feeds/micromdm-webhook-deviceinformation.json', import.meta.url),
+      'utf8',
+    ),
   ) as object;
   const sendAt = (at: number): Promise<{ status: number }> => {
     const body = JSON.stringify({ ...event, created_at: new Date(at).toISOString() });

@@ -46,9 +46,9 @@ export interface TestReceiver {
   /** Errors that were no refusals. */
   readonly failures: unknown[];
   /** Whether this process leads; at first it does. */
-  leads(does: boolean): void;
-  send(path: string, sent?: Sent): Promise<Answered>;
-  device(id: string): Promise<DeviceRecord | null>;
+  readonly leads: (does: boolean) => void;
+  readonly send: (path: string, sent?: Sent) => Promise<Answered>;
+  readonly device: (id: string) => Promise<DeviceRecord | null>;
 }
 
 /** Starts it with these feeds. `storeOf`: puts something in front of the directory. */
@@ -121,7 +121,14 @@ export function send(
 ): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(
-      { host: '127.0.0.1', port, path, method, headers: { 'Content-Type': 'application/json', ...headers }, agent: false },
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        method,
+        headers: { 'Content-Type': 'application/json', ...headers },
+        agent: false,
+      },
       (response) => {
         const pieces: Buffer[] = [];
         response.on('data', (piece: Buffer) => pieces.push(piece));

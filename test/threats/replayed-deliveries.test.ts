@@ -1,0 +1,96 @@
+// Threat: a genuine delivery that somebody recorded, and sends again later, to the same gateway or to another one: an old "is
+// compliant" after the phone was lost (https://www.standardwebhooks.com, "replay attacks").
+import { expect, it } from 'vitest';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { FEEDS, receiverOf, signed } from '../support/servers/receiver.ts';
+import { Reception } from '../../src/control/receive/reception.ts';
+import { ReceiveListener } from '../../src/control/receive/listener.ts';
+import { receiveHandler } from '../../src/control/receive/routes.ts';
+import { closeAtEnd } from '../support/checks/leaks.ts';
+import { send as sendTo } from '../support/servers/receiver.ts';
+import type { TestReceiver } from '../support/servers/receiver.ts';
+
+checkLeaks();
+
+const record = (more: object): string => JSON.stringify({ id: 'PHONE1', managed: true, ...more });
+
+it('a time outside of the window, before or after, is refused, and so is none', async () => {
+  const { send, device } = await receiverOf(FEEDS);
+  const body = record({ compliant: true });
+  for (const at of [Date.now() - 301_000, Date.now() + 302_000, 0, 1e15]) {
+    const { status, body: answer } = await send('/receive/timed', { headers: signed(body, { at }), body });
+    expect([status, answer['code']]).toEqual([400, 'EASGATE_DELIVERY_TIME']);
+  }
+  const { 'webhook-timestamp': _time, ...none } = signed(body);
+  expect((await send('/receive/timed', { headers: none, body })).status).toBe(400);
+  expect(await device('PHONE1')).toBeNull();
+});
+
+it('an allow that is sent again does not undo the refusal after it', async () => {
+  const { send, device } = await receiverOf(FEEDS);
+  const allow = record({ compliant: true });
+  const recorded = signed(allow, { at: Date.now() - 60_000 });
+  await send('/receive/timed', { headers: recorded, body: allow });
+  const refusal = record({ compliant: false });
+  await send('/receive/timed', { headers: signed(refusal), body: refusal });
+  expect((await send('/receive/timed', { headers: recorded, body: allow })).body).toEqual({
+    status: 'repeated',
+  });
+  expect(await device('PHONE1')).toMatchObject({ compliant: false });
+});
+
+/** The next leader: it knows nothing of the deliveries before it. */
+async function nextLeader({ store, states, config }: TestReceiver): Promise<number> {
+  const reception = closeAtEnd(new Reception(store, states, config, { fence: 0, trigger: () => undefined }));
+  const events = { onRefused: () => undefined, onDelivery: () => undefined, onFailure: () => undefined };
+  const listener = closeAtEnd(
+    new ReceiveListener(
+      { endpoint: { address: '127.0.0.1', port: 0 }, tls: null, maxConnections: 20 },
+      receiveHandler(() => reception, events),
+    ),
+  );
+  await listener.ready();
+  return listener.port ?? 0;
+}
+
+it('nor does it after a restart, or at another gateway, which do not know the delivery', async () => {
+  const receiver = await receiverOf(FEEDS);
+  const allow = record({ compliant: true, observedAt: '2031-01-01T00:00:00Z' });
+  const recorded = signed(allow, { at: Date.now() - 60_000 });
+  await receiver.send('/receive/timed', { headers: recorded, body: allow });
+  const refusal = record({ compliant: false });
+  await receiver.send('/receive/timed', {
+    headers: signed(refusal, { at: Date.now() - 30_000 }),
+    body: refusal,
+  });
+  const port = await nextLeader(receiver);
+  const again = await sendTo(port, '/receive/timed', { headers: recorded, body: allow });
+  expect([again.status, again.body]).toMatchObject([202, { accepted: 0, unchanged: 1 }]);
+  expect(await receiver.device('PHONE1')).toMatchObject({ compliant: false });
+});
+
+it('a delivery that could not be carried out may come again', async () => {
+  let isAway = true;
+  const receiver = await receiverOf(FEEDS, {
+    storeOf: (store) =>
+      new Proxy(store, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name);
+          if (name === 'putDevices' && isAway)
+            return () => Promise.reject(new Error('connect ECONNREFUSED redis-7.internal:6379'));
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+      }),
+  });
+  const body = record({ compliant: true });
+  const headers = signed(body);
+  const away = await receiver.send('/receive/timed', { headers, body });
+  expect([away.status, away.headers['retry-after'], away.body['code']]).toEqual([
+    503,
+    '10',
+    'EASGATE_DELIVERY_STORE',
+  ]);
+  expect(away.text).not.toContain('redis');
+  isAway = false;
+  expect((await receiver.send('/receive/timed', { headers, body })).body).toMatchObject({ accepted: 1 });
+});
