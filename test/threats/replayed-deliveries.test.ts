@@ -1,8 +1,9 @@
 // Threat: a genuine delivery that somebody recorded, and sends again later, to the same gateway or to another one: an old "is
 // compliant" after the phone was lost (https://www.standardwebhooks.com, "replay attacks").
+import { createHmac } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { FEEDS, receiverOf, signed } from '../support/servers/receiver.ts';
+import { FEEDS, SECRET, receiverOf, signed } from '../support/servers/receiver.ts';
 import { Reception } from '../../src/control/receive/reception.ts';
 import { ReceiveListener } from '../../src/control/receive/listener.ts';
 import { receiveHandler } from '../../src/control/receive/routes.ts';
@@ -37,6 +38,24 @@ it('an allow that is sent again does not undo the refusal after it', async () =>
     status: 'repeated',
   });
   expect(await device('PHONE1')).toMatchObject({ compliant: false });
+});
+
+it('of a sender without ids a refusal that comes twice within its second counts again, an allow does not', async () => {
+  const receiver = await receiverOf(
+    `  - { name: hook, kind: webhook, format: ndjson, secrets: [${SECRET}], signature: { content: "{timestamp}.{body}", timestampHeader: x-time } }`,
+  );
+  const time = String(Math.floor(Date.now() / 1_000));
+  const deliver = async (isSo: boolean): Promise<boolean | null | undefined> => {
+    const body = record({ compliant: isSo });
+    const signature = createHmac('sha256', SECRET).update(`${time}.${body}`).digest('hex');
+    const headers = { 'X-Time': time, 'X-Hub-Signature-256': `sha256=${signature}` };
+    expect((await receiver.send('/receive/hook', { headers, body })).status).toBe(202);
+    return (await receiver.device('PHONE1'))?.compliant;
+  };
+  expect(await deliver(false)).toBe(false);
+  expect(await deliver(true)).toBe(true);
+  expect(await deliver(false)).toBe(false);
+  expect(await deliver(true)).toBe(false);
 });
 
 /** The next leader: it knows nothing of the deliveries before it. */

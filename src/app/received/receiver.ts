@@ -141,7 +141,7 @@ export class Receiver {
       await this.flush().catch(() => undefined);
       throw new DeliveryError(
         'EASGATE_HELD',
-        `nothing was written: ${held.join('; ')}`,
+        `nothing was written: ${held.join('; ')} (the deliveries of an hour count together)`,
         feed.kind === 'webhook' ? 300 : null,
       );
     }

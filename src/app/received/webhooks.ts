@@ -90,7 +90,7 @@ export class Webhooks {
     const signedAt = this.signedAt(head, document);
     const name = head === null ? null : nameOf(head, body);
     const now = Date.now();
-    if (name !== null && this.repeats.has(name, now)) return { status: 'repeated' };
+    if (name !== null && this.repeats.has(name, now)) return this.repeated(head, body, signedAt, writing);
     if (name !== null && this.underWay.has(name))
       throw new DeliveryError('EASGATE_DELIVERY_BUSY', 'the same delivery is under way', 1);
     if (name !== null) this.underWay.add(name);
@@ -102,6 +102,23 @@ export class Webhooks {
     } finally {
       if (name !== null) this.underWay.delete(name);
     }
+  }
+
+  /**
+   * A sender without ids may mean the same words twice within a second: what refuses counts again, what allows does not.
+   */
+  private async repeated(
+    head: CheckedHead,
+    body: Buffer,
+    signedAt: number | null,
+    writing: Writing,
+  ): Promise<WebhookAnswer> {
+    if (head === null || head.id !== null || this.settings.trigger !== undefined)
+      return { status: 'repeated' };
+    const lines = (await this.linesOf(body)).map((line) => eventLine(line, null));
+    if (lines.some(({ type }) => type !== 'refused'))
+      await this.receiver.apply({ lines, readAt: signedAt ?? Date.now() }, writing);
+    return { status: 'repeated' };
   }
 
   private async carryOut(
