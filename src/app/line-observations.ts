@@ -17,13 +17,16 @@ export function millis(time: string | null): number | null {
 /** A line that says only a part: the fields in `unsaid` stay as its source reported them before. */
 export type Partly<Line> = Line & { readonly unsaid?: readonly string[] };
 
+/** What every observation has: when it was made is the time of the run where the line does not say it. */
+const ALWAYS: ReadonlySet<string> = new Set(['key', 'source', 'observedAt', 'version']);
+
 /** The observation without what its line does not say. */
 export function withoutUnsaid<Observation extends object>(
   observation: Observation,
   unsaid: readonly string[] | undefined,
 ): Observation {
   if (unsaid === undefined) return observation;
-  const said = Object.entries(observation).filter(([name]) => !unsaid.includes(name));
+  const said = Object.entries(observation).filter(([name]) => ALWAYS.has(name) || !unsaid.includes(name));
   return Object.fromEntries(said) as Observation;
 }
 

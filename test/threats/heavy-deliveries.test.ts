@@ -1,16 +1,28 @@
 // Threat: deliveries that cost much: too large, packed bombs (RFC 1952), heads and bodies that come byte by byte (slowloris), very many
 // at once, and one address that holds all connections.
 import { createHmac, randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createGzip, gzipSync } from 'node:zlib';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import { FEEDS, SECRET, TOKEN, ndjson, pushed, receiverOf, signed } from '../support/servers/receiver.ts';
 
 checkLeaks();
+
+// Bodies of other tests are in another folder.
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-heavy-'));
+  vi.stubEnv('TMPDIR', folder);
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
 
 const PACE = { totalMs: 60_000, leastBytes: 1_000, everyMs: 50 };
 const spools = (): string[] => readdirSync(tmpdir()).filter((name) => /^easgate-(push|webhook)-/.test(name));

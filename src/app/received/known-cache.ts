@@ -5,6 +5,7 @@ import type { DirectoryStore } from '../../directory/store.ts';
 import type { DeviceKey } from '../../identity/keys.ts';
 import type { FeedLine } from '../../feeds/record.ts';
 import { KnownRecords } from '../known-records.ts';
+import type { KnownFor } from '../known-records.ts';
 
 /** What other sources changed since is not known for so long at most, milliseconds. Names of new phones are: see {@link KnownCache.for}. */
 const OLDEST_MS = 600_000;
@@ -18,13 +19,13 @@ const MOST_UPDATES = 2_000;
 /** The directory as one source needs it. */
 export class KnownCache {
   private readonly store: DirectoryStore;
-  private readonly source: string;
+  private readonly run: Omit<KnownFor, 'now'>;
   private kept: { readonly known: KnownRecords; readonly readAt: number } | null = null;
   private timer: NodeJS.Timeout | null = null;
 
-  constructor(store: DirectoryStore, source: string) {
+  constructor(store: DirectoryStore, run: Omit<KnownFor, 'now'>) {
     this.store = store;
-    this.source = source;
+    this.run = run;
   }
 
   /** For these lines; null = for more than fit into memory: then it is read anew. */
@@ -39,7 +40,7 @@ export class KnownCache {
     }
     this.kept = null;
     const readAt = monotonicNow();
-    const known = await KnownRecords.read(this.store, this.source, Date.now(), signal);
+    const known = await KnownRecords.read(this.store, { ...this.run, now: Date.now() }, signal);
     this.kept = { known, readAt };
     return known;
   }

@@ -62,7 +62,7 @@ export class Receiver {
     this.store = store;
     this.states = states;
     this.feed = feed;
-    this.known = new KnownCache(store, feed.name);
+    this.known = new KnownCache(store, { source: feed.name, joinBy: feed.joinBy });
   }
 
   /**
@@ -153,7 +153,7 @@ export class Receiver {
   }
 
   private noteSuccess(outcome: ApplyOutcome, startedAt: number, isFull: boolean): void {
-    const { devices, users, refused, joined, notJoined, notRemoved } = outcome;
+    const { devices, users, refused, joined, notJoined, notRemoved, withProblems } = outcome;
     this.failures = 0;
     this.heldAt = null;
     this.remember({
@@ -171,6 +171,8 @@ export class Receiver {
         refused: refused.count,
         joined,
         notJoined: notJoined.count,
+        nearMisses: notJoined.nearMisses,
+        withProblems: withProblems.count,
         notRemoved: [...notRemoved],
       },
     });
