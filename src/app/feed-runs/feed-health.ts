@@ -7,7 +7,5 @@ import type { FeedHealth } from './schedule.ts';
 /** How each feed is at `now`, in order of precedence. @throws ConfigError for a schedule or a secret */
 export function feedHealth(config: Config, now: number): Promise<FeedHealth[]> {
   const states = feedStates(config);
-  return Promise.all(
-    allFeeds(config).map(async (feed) => healthOf(feed, await states.read(feed.name), now)),
-  );
+  return Promise.all(allFeeds(config).map(async (feed) => healthOf(feed, await states.read(feed.name), now)));
 }
