@@ -21,7 +21,8 @@ import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 import { isoTime, relativeTime } from '../app/times.ts';
 
-const TONES: Readonly<Record<FeedHealth['state'], Tone>> = {
+/** How the states of feeds look. */
+export const FEED_TONES: Readonly<Record<FeedHealth['state'], Tone>> = {
   ok: 'good',
   held: 'warning',
   failing: 'bad',
@@ -38,7 +39,7 @@ export async function list({ json }: { readonly json?: true }, command: Command)
   const columns: Column<FeedHealth>[] = [
     { title: 'NAME', cell: ({ name }) => name },
     { title: 'KIND', cell: ({ kind }) => kind },
-    { title: 'STATE', cell: ({ state }) => ({ text: state, tone: TONES[state] }) },
+    { title: 'STATE', cell: ({ state }) => ({ text: state, tone: FEED_TONES[state] }) },
     { title: 'LAST RUN', cell: ({ remembered }) => moment(remembered.lastSuccessAt, now) },
     { title: 'NEXT RUN', cell: ({ nextAt }) => (nextAt === null ? '-' : isoTime(nextAt)) },
   ];
@@ -62,7 +63,7 @@ export async function status({ json }: { readonly json?: true }, command: Comman
 function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: number): string {
   const { lastSuccessAt, lastFullAt, run, error, failures, held } = remembered;
   const lines = [
-    `${name} (${kind}): ${toned(TONES[state], state)}`,
+    `${name} (${kind}): ${toned(FEED_TONES[state], state)}`,
     `  last run ${moment(lastSuccessAt, now)}, last full run ${moment(lastFullAt, now)}, next ${nextAt === null ? 'never' : isoTime(nextAt)}`,
   ];
   if (run !== null) {

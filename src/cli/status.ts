@@ -1,12 +1,17 @@
 // Owns the work of `easgate status`: shows the running gateway on this host, its workers, and standing warnings.
 import type { Command } from 'commander';
+import { feedHealth } from '../app/feed-runs/feed-health.ts';
+import type { FeedHealth } from '../app/feed-runs/schedule.ts';
+import { relativeTime } from '../app/times.ts';
 import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
 import type { ModelStatus } from '../supervisor/control-messages.ts';
 import type { ControlState } from '../supervisor/control-process.ts';
 import type { WorkerStatus } from '../supervisor/messages.ts';
 import { StatusClient } from '../supervisor/ask-status.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { configPath } from './config-path.ts';
+import { FEED_TONES } from './feeds.ts';
 import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
@@ -28,17 +33,17 @@ const CLEAR = '\u001b[H\u001b[J';
 
 /** `status`. */
 export async function status({ watch, json }: StatusOptions, command: Command): Promise<void> {
-  const { pidFile } = loadConfig(configPath(command)).workers;
-  const client = new StatusClient(pidFile);
+  const config = loadConfig(configPath(command));
+  const client = new StatusClient(config.workers.pidFile);
   try {
     if (json && !watch) {
-      printJson(documentOf(await look(client)));
+      printJson(documentOf(await look(client, config)));
       return;
     }
-    let before = await look(client);
+    let before = await look(client, config);
     do {
       await pause(watch ? WATCH_MS : RATE_MS);
-      const now = await look(client);
+      const now = await look(client, config);
       if (json) printJson(documentOf(now));
       else print((watch && process.stdout.isTTY ? CLEAR : '') + statusText(now, before));
       before = now;
@@ -48,17 +53,17 @@ export async function status({ watch, json }: StatusOptions, command: Command): 
   }
 }
 
-/** A report, and its monotonic time in milliseconds. */
-type Look = GatewayStatus & { readonly takenAt: number };
+/** A report, and its monotonic time in milliseconds. `feeds`: what this host remembers of them. */
+type Look = GatewayStatus & { readonly takenAt: number; readonly feeds: readonly FeedHealth[] };
 
 /** The monotonic time means nothing outside this process. */
-function documentOf({ takenAt: _takenAt, ...status }: Look): GatewayStatus {
+function documentOf({ takenAt: _takenAt, ...status }: Look): Omit<Look, 'takenAt'> {
   return status;
 }
 
-async function look(client: StatusClient): Promise<Look> {
+async function look(client: StatusClient, config: Config): Promise<Look> {
   const { status, takenAt } = await client.ask();
-  return { ...status, takenAt };
+  return { ...status, takenAt, feeds: await feedHealth(config, Date.now()) };
 }
 
 function pause(milliseconds: number): Promise<void> {
@@ -86,6 +91,7 @@ export function statusText(now: Look, before: Look): string {
     ['policy', policyText(now.policy, workers)],
     ['directory', directoryText(workers)],
     ...controlLines(now.control),
+    ...feedLines(now),
     [
       'traffic',
       `${number(rate)} requests/s, ${number(sum('requests'))} in all; ${number(sum('heldPolls'))} held polls, ` +
@@ -151,6 +157,24 @@ function controlLines(control: GatewayStatus['control']): (readonly [string, str
     ],
     ['read model', modelText(own.readModel)],
   ];
+}
+
+/** None where the configuration lists no feeds. Each gateway of a fleet remembers the runs that it made itself. */
+function feedLines({ feeds, control }: Look): (readonly [string, string])[] {
+  if (feeds.length === 0) return [];
+  const leader = control?.status?.leader;
+  if (leader !== undefined && !leader.isLeader)
+    return [
+      ['feeds', `${feeds.length} are run by the leader, ${printable(leader.holder, 'which there is not')}`],
+    ];
+  const now = Date.now();
+  return feeds.map(({ name, state, remembered }, index) => {
+    const { lastSuccessAt, error, held } = remembered;
+    const last = lastSuccessAt === null ? 'never applied' : `applied ${relativeTime(lastSuccessAt, now)}`;
+    const why = held?.reasons.join('; ') ?? error?.message ?? '';
+    const text = `${name} ${toned(FEED_TONES[state], state)}, ${last}${why === '' ? '' : `: ${printable(why)}`}`;
+    return [index === 0 ? 'feeds' : '', text];
+  });
 }
 
 const CONTROL_STATES: Readonly<Record<ControlState['state'], readonly [Tone, string]>> = {

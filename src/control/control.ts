@@ -9,10 +9,12 @@ import { isReceived } from '../app/received/received-feeds.ts';
 import { missedTriggers } from '../app/received/missed-triggers.ts';
 import { fileTrouble } from '../file-words.ts';
 import { unknownGroupWarnings } from '../app/unknown-groups.ts';
+import { journalOptions } from '../config/journal-settings.ts';
 import { parseConfig } from '../config/load.ts';
 import { messageOf } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';
+import { openJournalAppender } from '../journal/open-journal.ts';
 import { openStore } from '../directory/open-store.ts';
 import { ModelThread } from '../directory/read-model/model-thread.ts';
 import { ModelReader } from '../directory/read-model/model-reader.ts';
@@ -35,6 +37,7 @@ import type { ProcessLog } from '../telemetry/logger.ts';
 import { AdminServer } from './admin-server.ts';
 import { ProcessCounts } from '../telemetry/process-counts.ts';
 import { feedSamples } from './feed-samples.ts';
+import { FeedJournal } from './feed-journal.ts';
 import { GroupWatch } from './group-watch.ts';
 import { Leadership } from './leadership.ts';
 import { openReceiver } from './receive/open-receiver.ts';
@@ -105,6 +108,7 @@ class Control {
   private feeds: RunningFeeds | null = null;
   private readonly listener: ReceiveListener | null;
   private reception: Reception | null = null;
+  private feedJournal: FeedJournal | null = null;
   private groups: GroupWatch | null = null;
   private readonly admin: AdminServer | null;
   private ending: Promise<unknown> = Promise.resolve();
@@ -181,6 +185,7 @@ class Control {
     await this.listener?.close();
     // Runs that are under way write with the lease: they end before it is given back, and before the store is closed.
     await this.endFeeds();
+    await this.feedJournal?.close();
     await this.leadership?.close();
     await this.store?.close();
     await this.model.close();
@@ -202,6 +207,14 @@ class Control {
     const store = await this.openStore();
     if (store === null) return;
     this.store = store;
+    if (this.config.feeds.length > 0) {
+      const journal = await openJournalAppender(journalOptions(this.config));
+      this.feedJournal = new FeedJournal(journal, this.log.logger);
+      if (this.closed) {
+        await this.feedJournal.close();
+        return;
+      }
+    }
     this.watchGroups();
     this.leadership = new Leadership(store.leases, (fence) => {
       this.leadFeeds(store, fence);
@@ -218,7 +231,9 @@ class Control {
     if (fence === null || this.closed || this.config.feeds.length === 0) return;
     const { logger } = this.log;
     const events: FeedEvents = {
-      onRun: ({ name }, { held, devices, users }) => {
+      onRun: ({ name }, outcome, tookMs) => {
+        const { held, devices, users } = outcome;
+        this.feedJournal?.ran(name, outcome, tookMs);
         if (held.length > 0)
           logger.warn(
             { code: 'EASGATE_FEED_HELD', feed: name, reasons: held },
@@ -226,11 +241,13 @@ class Control {
           );
         else logger.info({ code: 'EASGATE_FEED', feed: name, devices, users }, 'the feed was read');
       },
-      onFailure: ({ name }, error) =>
+      onFailure: ({ name }, error, tookMs) => {
+        this.feedJournal?.failed(name, error, tookMs);
         logger.warn(
           { code: 'EASGATE_FEED_FAILED', feed: name, cause: messageOf(error) },
           'the feed is tried again later',
-        ),
+        );
+      },
     };
     try {
       const states = feedStates(this.config);

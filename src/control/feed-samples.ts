@@ -1,15 +1,15 @@
 // Owns what the metrics say about feeds.
-import { configuredFeeds, feedStates } from '../app/feed-runs/configured-feeds.ts';
+import { feedStates, scheduledFeeds } from '../app/feed-runs/configured-feeds.ts';
 import { healthOf } from '../app/feed-runs/schedule.ts';
 import type { Config } from '../config/schema.ts';
 import type { FeedSample } from '../metrics/text.ts';
 
-/** The feeds at `now`; empty where a schedule or a secret cannot be used, which is logged when the feeds are started. */
+/** The feeds at `now`; empty where a schedule cannot be used, which is logged when the feeds are started. */
 export async function feedSamples(config: Config, now: number): Promise<FeedSample[]> {
   try {
     const states = feedStates(config);
     return await Promise.all(
-      configuredFeeds(config).map(async (feed) => {
+      scheduledFeeds(config).map(async (feed) => {
         const { name, state, remembered } = healthOf(feed, await states.read(feed.name), now);
         const { lastSuccessAt, failures, held } = remembered;
         return { name, lastSuccessAt, stale: state === 'stale', failures, held: held !== null };

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { statusText } from '../../src/cli/status.ts';
+import type { JournalEntry } from '../../src/model/journal.ts';
 import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
@@ -43,6 +44,48 @@ async function statusOf(config: string): Promise<GatewayStatus> {
 }
 
 describe('easgate status', () => {
+  it('shows the feeds, and the journal has their runs', async () => {
+    const feeds = `feeds: [ { name: mdm, kind: files, path: devices.csv }, { name: none, kind: files, path: missing.csv } ]\n`;
+    const running = await startGatewayProcess(CONFIG + feeds, {
+      'policy.yaml': POLICY,
+      'devices.csv': 'id,managed,compliant\nPHONE1,true,true\nPHONE2,true,false\n',
+    });
+    onTestFinished(async () => {
+      await running.stop();
+    });
+    const config = join(running.folder, 'easgate.yaml');
+    const states = async (): Promise<unknown> => {
+      const { feeds: found } = (await statusOf(config)) as GatewayStatus & {
+        feeds: { name: string; state: string }[];
+      };
+      return found.map(({ name, state }) => `${name} ${state}`).join(', ');
+    };
+    await until(async () => (await states()) === 'mdm ok, none failing', 'both feeds to have run');
+    const runs = async (): Promise<JournalEntry[]> => {
+      const { out } = await runInProcess('journal', 'export', '--kind', 'feed_run', '--config', config);
+      return out
+        .split('\n')
+        .filter((text) => text !== '')
+        .map((text) => JSON.parse(text) as JournalEntry);
+    };
+    // A feed that fails is tried again: there may be more entries by now.
+    const reasons = async (): Promise<Set<string | null>> =>
+      new Set((await runs()).map(({ reason }) => reason));
+    await until(async () => (await reasons()).size === 2, 'the journal to have runs of both');
+    expect(await runs()).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          reason: 'EASGATE_FEED_SOURCE',
+          facts: expect.objectContaining({ feed: 'none', error: expect.stringContaining('missing.csv') }),
+        }),
+        expect.objectContaining({
+          reason: 'applied',
+          facts: expect.objectContaining({ feed: 'mdm', devices: 2, devicesRemoved: 0, refused: 0 }),
+        }),
+      ]),
+    );
+  });
+
   it('shows workers, counters, the policy with its hash, and standing warnings', async () => {
     const { config, port } = await gateway();
     await request(`http://127.0.0.1:${port}/Microsoft-Server-ActiveSync`, {
@@ -126,6 +169,7 @@ describe('the text of a status', () => {
     warnings: ['noCompliancePolicy: allow lets in everybody'],
     workers: [worker, null],
     control: null,
+    feeds: [],
   };
 
   it('shows the traffic since the look before, and a worker that does not answer', () => {
@@ -136,6 +180,41 @@ describe('the text of a status', () => {
     expect(text).toContain('no answer');
     expect(text).toContain('away');
     expect(text).toContain('noCompliancePolicy: allow');
+  });
+
+  it('shows how each feed is, and why', () => {
+    const remembered = {
+      lastFullAt: null,
+      lastSuccessAt: Date.now() - 3_600_000,
+      lastTriedAt: null,
+      failures: 0,
+      error: null,
+      held: null,
+      confirmedAt: null,
+      run: null,
+    };
+    const ok = {
+      name: 'mdm',
+      kind: 'files',
+      state: 'ok' as const,
+      lagMs: 3_600_000,
+      nextAt: null,
+      remembered,
+    };
+    const held = { at: 0, reasons: ['300 of 400 devices would be removed'] };
+    const feeds = [
+      ok,
+      {
+        ...ok,
+        name: 'intune',
+        state: 'held' as const,
+        remembered: { ...remembered, lastSuccessAt: null, held },
+      },
+    ];
+    const look = { ...status, feeds, takenAt: 0 };
+    expect(statusText(look, look)).toMatch(
+      /feeds +mdm ok, applied 1h ago\n +intune held, never applied: 300 of 400 devices would be removed\n/,
+    );
   });
 
   it('counts no traffic backwards when a worker was replaced', () => {

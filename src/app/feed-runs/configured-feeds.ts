@@ -20,6 +20,7 @@ import { isReceived, receivedFeed } from '../received/received-feeds.ts';
 import type { ReceivedFeed } from '../received/received-feeds.ts';
 import { FeedStates } from './feed-state.ts';
 import type { Feed } from './run-feed.ts';
+import type { ScheduledFeed } from './schedule.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -29,7 +30,7 @@ export function configuredFeeds({ feeds }: Config): Feed[] {
     if (isReceived(settings)) return [];
     const { name, schedule, fullEveryHours, staleAfter, maxRemoved, maxChanged, joinBy, allowDecisions } =
       settings;
-    if (!isSchedule(schedule)) throw new ConfigError(`feeds: ${name}: schedule`, [NO_SCHEDULE]);
+    mustBeSchedule(settings);
     const feed: Feed = {
       name,
       schedule,
@@ -44,13 +45,21 @@ export function configuredFeeds({ feeds }: Config): Feed[] {
   });
 }
 
-/** All configured feeds, also those that are sent their records, in order of precedence. @throws like {@link configuredFeeds} */
-export function allFeeds(config: Config): (Feed | ReceivedFeed)[] {
-  const reading = new Map(configuredFeeds(config).map((feed) => [feed.name, feed]));
-  return config.feeds.flatMap((settings) => {
-    const feed = isReceived(settings) ? receivedFeed(settings) : reading.get(settings.name);
-    return feed === undefined ? [] : [feed];
+/**
+ * All configured feeds, also those that are sent their records, with what their health depends on: no secret and no file is read.
+ * In order of precedence. @throws ConfigError for a schedule
+ */
+export function scheduledFeeds({ feeds }: Config): (ScheduledFeed | ReceivedFeed)[] {
+  return feeds.map((settings) => {
+    if (isReceived(settings)) return receivedFeed(settings);
+    mustBeSchedule(settings);
+    const { name, kind, schedule, staleAfter } = settings;
+    return { name, schedule, staleAfter, adapter: { kind } };
   });
+}
+
+function mustBeSchedule({ name, schedule }: { readonly name: string; readonly schedule: string }): void {
+  if (!isSchedule(schedule)) throw new ConfigError(`feeds: ${name}: schedule`, [NO_SCHEDULE]);
 }
 
 /** The feed with a name, configured or ready to run. @throws ProgramError EASGATE_NOT_FOUND */

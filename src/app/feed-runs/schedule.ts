@@ -41,8 +41,13 @@ export interface FeedHealth {
   readonly remembered: Omit<FeedState, 'cursor'>;
 }
 
+/** What of a feed its health depends on. */
+export interface ScheduledFeed extends Pick<Feed, 'name' | 'schedule' | 'staleAfter'> {
+  readonly adapter: { readonly kind: string };
+}
+
 /** The health of a feed at `now`. Of one that is sent its records a delivery is a run. */
-export function healthOf(feed: Feed | ReceivedFeed, remembered: FeedState, now: number): FeedHealth {
+export function healthOf(feed: ScheduledFeed | ReceivedFeed, remembered: FeedState, now: number): FeedHealth {
   const { cursor: _cursor, ...shown } = remembered;
   const { lastSuccessAt, held, error } = shown;
   // Of a last run in the future nobody knows how long ago it was: the clock was set back.
@@ -80,6 +85,6 @@ function deliveryBefore({ expectedMs }: ReceivedFeed, at: number): number | null
 }
 
 /** The run that makes a feed stale if it is missed too. */
-function runAfter({ schedule, staleAfter }: Feed, at: number): number | null {
+function runAfter({ schedule, staleAfter }: ScheduledFeed, at: number): number | null {
   return new Cron(schedule).nextRuns(staleAfter, new Date(at)).at(-1)?.getTime() ?? null;
 }

@@ -11,8 +11,8 @@ import { backOff, nextRun, runAfterLast } from './schedule.ts';
 
 /** Notifications about running feeds. */
 export interface FeedEvents {
-  onRun(feed: Feed, outcome: ApplyOutcome): void;
-  onFailure(feed: Feed, error: unknown): void;
+  onRun(feed: Feed, outcome: ApplyOutcome, tookMs: number): void;
+  onFailure(feed: Feed, error: unknown, tookMs: number): void;
 }
 
 /** Running feeds. */
@@ -91,14 +91,16 @@ async function loop(
     const gap = isEarly ? endedAt + ASKED_GAP_MS - monotonicNow() : 0;
     if (gap > 0 && !(await sleepUntil(Date.now() + gap, signal, signal))) return;
     asked.begin();
+    const startedAt = monotonicNow();
     try {
-      events.onRun(feed, await runFeed(store, states, feed, leading));
+      const outcome = await runFeed(store, states, feed, leading);
+      events.onRun(feed, outcome, monotonicNow() - startedAt);
       failures = 0;
       dueAt = nextRun(feed.schedule, Date.now());
       endedAt = monotonicNow();
     } catch (error) {
       if (signal.aborted) return;
-      events.onFailure(feed, error);
+      events.onFailure(feed, error, monotonicNow() - startedAt);
       failures++;
       dueAt = Date.now() + backOff(failures, error instanceof FeedError ? error.retryAfter : null);
     }

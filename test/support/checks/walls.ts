@@ -207,6 +207,7 @@ export const WALLS: readonly Wall[] = [
       'errors.ts',
       'program-version.ts',
       'clock.ts',
+      'plain-text.ts',
       'file-words.ts',
       'identity',
       'model',

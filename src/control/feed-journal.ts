@@ -1,0 +1,77 @@
+// Owns the entries of the journal about feeds: one for each run of the leader, with its counts, or why it failed or was held.
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { ApplyOutcome } from '../app/apply-outcome.ts';
+import type { JournalAppender } from '../journal/journal-store.ts';
+import { JournalWriter } from '../journal/journal-writer.ts';
+import { plain } from '../plain-text.ts';
+
+const MAX_TEXT = 256;
+
+/** Writes entries about feeds in the background. */
+export class FeedJournal {
+  private readonly store: JournalAppender;
+  private readonly writer: JournalWriter;
+  private readonly gateway = hostname();
+
+  constructor(store: JournalAppender, logger: Pick<Logger, 'warn' | 'info'>) {
+    this.store = store;
+    this.writer = new JournalWriter(store, this.gateway, (error) => {
+      if (error === null) logger.info({ code: 'EASGATE_JOURNAL_BACK' }, 'the journal is written again');
+      else
+        logger.warn(
+          { code: 'EASGATE_JOURNAL_AWAY', cause: String(error) },
+          'the journal cannot be written; feeds do not notice, and the latest runs wait',
+        );
+    });
+  }
+
+  /** A run that was applied, or held by a brake. */
+  ran(feed: string, outcome: ApplyOutcome, tookMs: number): void {
+    const { devices, users, decisions, refused, withProblems, notJoined, held } = outcome;
+    this.note(held.length > 0 ? 'held' : 'applied', tookMs, {
+      feed,
+      ...(held.length === 0
+        ? {
+            devices: devices.accepted,
+            devicesRemoved: devices.removed,
+            users: users.accepted,
+            usersRemoved: users.removed,
+            decisions: decisions.applied,
+          }
+        : { held: plain(held.join('; '), MAX_TEXT) }),
+      refused: refused.count,
+      withProblems: withProblems.count,
+      notJoined: notJoined.count,
+    });
+  }
+
+  /** A run that failed: nothing of it was written, or the store went away in the middle. */
+  failed(feed: string, error: unknown, tookMs: number): void {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FEED_SOURCE';
+    const message = error instanceof Error ? error.message : String(error);
+    this.note(plain(code, MAX_TEXT), tookMs, { feed, error: plain(message, MAX_TEXT) });
+  }
+
+  /** Writes what waits, and not for long. */
+  async close(): Promise<void> {
+    await this.writer.close();
+    await this.store.close();
+  }
+
+  private note(reason: string, tookMs: number, facts: Readonly<Record<string, string | number>>): void {
+    this.writer.note({
+      at: Date.now(),
+      kind: 'feed_run',
+      user: null,
+      device: null,
+      action: null,
+      reason,
+      rule: null,
+      count: 1,
+      gateway: this.gateway,
+      seconds: tookMs / 1_000,
+      facts,
+    });
+  }
+}
