@@ -1,10 +1,15 @@
 // Owns the promises of `easgate feeds` on the command line.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { SERVER_CERTIFICATE } from '../fixtures/tls.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { startJsonApi } from '../support/servers/json-api.ts';
 import { runInProcess } from './run-in-process.ts';
 import type { Ended } from './run-in-process.ts';
+
+checkLeaks();
 
 let folder = '';
 beforeEach(() => {
@@ -143,4 +148,70 @@ feeds:
   expect([code, error]).toEqual([1, expect.stringContaining('EASGATE_FEED_SOURCE')]);
   expect(error).not.toContain('secret');
   expect((await run('feeds', 'list')).out).toMatch(/ad +ldap +failing/);
+});
+
+it('feeds run reads a JSON API by its mapping, and removes nothing where the count disagrees', async () => {
+  const api = await startJsonApi();
+  onTestFinished(() => api.close());
+  writeFileSync(join(folder, 'ca.pem'), SERVER_CERTIFICATE);
+  writeFileSync(join(folder, 'key'), 'the-key\n');
+  writeFileSync(join(folder, 'mapping.yaml'), 'id: record.eas\nmanaged: record.state == "in"\n');
+  writeFileSync(
+    join(folder, 'easgate.yaml'),
+    `store: { kind: embedded, path: directory.db }
+feeds:
+  - name: api
+    kind: http
+    url: ${api.url}/devices
+    headers: { X-Api-Key: { file: key } }
+    ca: ca.pem
+    count: total
+    mapping: { file: mapping.yaml, compliant: record.ok }
+`,
+  );
+  const phones = ['A1', 'B2', 'C3'].map((eas) => ({ eas, state: 'in', ok: true }));
+  api.answer = () => ({ body: { total: 3, items: phones } });
+  expect((await run('feeds', 'run', 'api')).code).toBe(0);
+  expect(api.asked[0]?.headers['x-api-key']).toBe('the-key');
+  expect(await devices('--compliant', 'yes')).toBe(3);
+  api.answer = () => ({ body: { total: 3, items: phones.slice(0, 2) } });
+  expect((await run('feeds', 'run', 'api')).error).toContain('says that it has 3 devices, and returned 2');
+  expect(await devices('--managed', 'yes')).toBe(3);
+  api.answer = () => ({ body: { total: 2, items: phones.slice(0, 2) } });
+  await run('feeds', 'run', 'api');
+  expect(await devices('--managed', 'yes')).toBe(2);
+  writeFileSync(join(folder, 'page.json'), JSON.stringify([{ eas: 'D4', state: 'out' }, {}]));
+  const { out } = await run('feeds', 'test', 'api', join(folder, 'page.json'));
+  expect(
+    out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toMatchObject([
+    {
+      type: 'device',
+      id: 'd4',
+      managed: false,
+      compliant: null,
+      problems: [expect.stringContaining('there is no ok')],
+    },
+    { type: 'refused', reason: expect.stringContaining('names no device') },
+  ]);
+});
+
+it('feeds run reads each file of a watched folder once, and moves it', async () => {
+  writeFileSync(
+    join(folder, 'easgate.yaml'),
+    `store: { kind: embedded, path: directory.db }
+feeds: [ { name: drops, kind: files, path: in, read: each, settleSeconds: 0, moveRead: true } ]
+`,
+  );
+  table(3, true, 'a.csv');
+  await run('feeds', 'run', 'drops', '--dry-run');
+  expect(readdirSync(join(folder, 'in'))).toEqual(['a.csv']);
+  await run('feeds', 'run', 'drops');
+  table(2, true, 'b.csv');
+  await run('feeds', 'run', 'drops');
+  expect(readdirSync(join(folder, 'in', 'done'))).toEqual(['a.csv', 'b.csv']);
+  expect(await devices('--managed', 'yes')).toBe(5);
 });

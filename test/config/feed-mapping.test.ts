@@ -1,7 +1,8 @@
 // Owns the promises of mappings in the configuration: every problem with its place, and files that they name.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { feedMapping } from '../../src/config/feed-mapping.ts';
 import { readConfigText } from '../../src/config/read-text.ts';
@@ -71,4 +72,32 @@ it('problems in the file of a mapping have its lines and columns', () => {
     /line 3, column 20: compliant is no expression .*did you mean "record"\?[\s\S]*line 2, column 1: there is no field managd \(did you mean "managed"\?\)/,
   );
   expect(() => feedMapping({ file: `${path}.missing` }, 'feeds.0.mapping')).toThrow('cannot be read');
+});
+
+it('the examples of config/feeds.example.yaml can be used', () => {
+  const path = fileURLToPath(new URL('../../config/feeds.example.yaml', import.meta.url));
+  const { config, problems } = readConfigText(readFileSync(path, 'utf8'), path);
+  expect(problems).toEqual([]);
+  expect(config?.feeds.map(({ kind }) => kind)).toEqual(['graph', 'ldap', 'http', 'http', 'files', 'files']);
+  for (const feed of config?.feeds ?? [])
+    if ('mapping' in feed) expect(() => feedMapping(feed.mapping, feed.name)).not.toThrow();
+});
+
+it('a mapping beside a format, and moving files that are read again, are problems', () => {
+  const { problems } = readConfigText(
+    `upstream: { url: "https://mail.example.com" }
+feeds:
+  - { name: a, kind: files, path: in, format: jamf, mapping: { id: record.id } }
+  - { name: b, kind: files, path: in, moveRead: true }
+  - { name: c, kind: http, url: "https://mdm.example.com/", format: jamf, mapping: { id: record.id } }
+  - { name: d, kind: http, url: "https://mdm.example.com/" }
+`,
+    '/etc/easgate.yaml',
+  );
+  expect(problems.map(({ line, place }) => [line, place])).toEqual([
+    [3, 'feeds.0.mapping'],
+    [4, 'feeds.1.moveRead'],
+    [5, 'feeds.2.mapping'],
+    [6, 'feeds.3.mapping'],
+  ]);
 });

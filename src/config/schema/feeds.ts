@@ -82,30 +82,39 @@ const readingFields = {
     .describe('order in dates such as 3/2/2026; absent = by all dates of the column'),
 };
 
-const files = z.strictObject({
-  ...feedFields,
-  kind: z.literal('files').describe('a file, or a folder of files'),
-  path: z.string().min(1).describe('path of the file or folder'),
-  read: z
-    .enum(['all', 'newest', 'each'])
-    .default('all')
-    .describe(
-      'of a folder: all = its files together are the whole set; newest = the newest file is; each = each new or changed file is read once, and removes nothing',
-    ),
-  settleSeconds: z
-    .number()
-    .min(0)
-    .max(600)
-    .default(5)
-    .describe('for newest and each: a file that did not change for so long is complete, in seconds'),
-  moveRead: z
-    .boolean()
-    .default(false)
-    .describe(
-      'for each: files that were read are moved to the folders done and failed in the folder; else they stay',
-    ),
-  ...readingFields,
-});
+const files = z
+  .strictObject({
+    ...feedFields,
+    kind: z.literal('files').describe('a file, or a folder of files'),
+    path: z.string().min(1).describe('path of the file or folder'),
+    read: z
+      .enum(['all', 'newest', 'each'])
+      .default('all')
+      .describe(
+        'of a folder: all = its files together are the whole set; newest = the newest file is; each = each new or changed file is read once, and removes nothing',
+      ),
+    settleSeconds: z
+      .number()
+      .min(0)
+      .max(600)
+      .default(5)
+      .describe('for newest and each: a file that did not change for so long is complete, in seconds'),
+    moveRead: z
+      .boolean()
+      .default(false)
+      .describe(
+        'for each: files that were read are moved to the folders done and failed in the folder; else they stay',
+      ),
+    ...readingFields,
+  })
+  .refine(({ format, mapping }) => format === 'auto' || mapping === undefined, {
+    error: 'must be there without format: one of both says what the records are',
+    path: ['mapping'],
+  })
+  .refine(({ read, moveRead }) => !moveRead || read === 'each', {
+    error: 'must be false where read is not each: the files are read again in each run',
+    path: ['moveRead'],
+  });
 
 /** What every feed has that is sent its records. */
 const receivedFields = {
