@@ -41,6 +41,13 @@ function nameOf({ record, key }: Details, partnership: Partnership | null): stri
   return partnership === null ? what : t.of(what, partnership.record.user);
 }
 
+/** What decided, in words; with the reason that an operator gave. */
+function ruleText({ rule, requirement, reason }: Explanation['verdict']): string {
+  if (rule === null || rule === undefined) return '';
+  if (reason !== 'individualRule') return t.device.decidedBy(rule);
+  return t.device.byHand(rule, requirement ?? null);
+}
+
 function Because({
   explanation,
   decide,
@@ -61,12 +68,7 @@ function Because({
         <b>{reasonSentence(verdict.reason)}</b>
       </span>
       <span className="t2">
-        {[
-          verdict.rule === null || verdict.rule === undefined ? '' : t.device.decidedBy(verdict.rule),
-          verdict.requirement === null || verdict.requirement === undefined ? '' : verdict.requirement,
-        ]
-          .filter((part) => part !== '')
-          .join(', ')}
+        {ruleText(verdict)}
         {since === null ? null : (
           <>
             {' '}

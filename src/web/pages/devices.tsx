@@ -22,6 +22,7 @@ import { DEVICE_FILTERS, DEVICE_FILTER_KEYS, VIEWS, viewOf } from '../parts/devi
 import type { View } from '../parts/device-filters.ts';
 import { DeviceMenu } from '../parts/device-menu.tsx';
 import { FilterChips, useFilters } from '../parts/filters.tsx';
+import { SortChip } from '../parts/sort-chip.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { ListFoot, NewRows } from '../parts/list-foot.tsx';
 import { MenuItem } from '../parts/menu.tsx';
@@ -149,7 +150,9 @@ export function DevicesPage(): ReactElement {
           placeholder={t.devices.searchHint}
           onSearch={(text) => filters.set('search', text)}
         />
-        <FilterChips filters={filters} of={DEVICE_FILTERS} />
+        <FilterChips filters={filters} of={DEVICE_FILTERS}>
+          <SortChip columns={shown} sort={sort} onSort={setSort} />
+        </FilterChips>
       </div>
       <section className="panel bleed fill" aria-label={t.devices.caption}>
         <NewRows count={pages.newer} show={pages.reload} />

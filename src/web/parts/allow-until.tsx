@@ -1,7 +1,7 @@
 // Owns the split button of an exception: left allows until the evening at once and turns into Undo, right opens the form.
 import { useCallback, useState } from 'react';
 import type { ReactElement } from 'react';
-import { moment } from '../texts/format.ts';
+import { moment, shortMoment } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Field } from './field.tsx';
 import { Icon } from './icon.tsx';
@@ -65,9 +65,18 @@ function AllowForm({
   );
 }
 
-/** The text of the usual exception, as the hours pass. */
-function useUsual(): string {
-  return useTicking(useCallback((now: number) => t.until.allow(moment(usualEnd(now), now)), []));
+/** The text of the usual exception, as the hours pass; short in tables, where the end is not today. */
+function useUsual(isShort: boolean): string {
+  return useTicking(
+    useCallback(
+      (now: number) => {
+        const end = usualEnd(now);
+        const text = shortMoment(end, now);
+        return isShort && text.includes(' ') ? t.until.allowShort(text) : t.until.allow(text);
+      },
+      [isShort],
+    ),
+  );
 }
 
 /** `name` is for readers: which device of whom. */
@@ -89,7 +98,7 @@ export function AllowUntil({
   blocked: string | null;
 }): ReactElement {
   const [open, setOpen] = useState(false);
-  const usual = useUsual();
+  const usual = useUsual(className.includes('small'));
   const done = decide.doneFor(target);
   if (done !== null && !done.isUndone)
     return (

@@ -103,7 +103,7 @@ export function FactsTable({ details }: { details: Details }): ReactElement {
                       data-l={source}
                       className={`${wins ? '' : 'lose'}${isThere(own) ? '' : ' none'}`}
                     >
-                      <Value field="" value={own} />
+                      <Value field={field} value={own} isOwn />
                     </td>
                   );
                 })}

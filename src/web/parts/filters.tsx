@@ -1,6 +1,6 @@
 // Owns filters as chips. Every filter is in the address of the page, so that a list can be sent to somebody else.
 import { useCallback, useMemo, useState } from 'react';
-import type { ReactElement } from 'react';
+import type { ReactElement, ReactNode } from 'react';
 import { useSearchParams } from 'wouter';
 import { t } from '../texts/texts.ts';
 import { Field } from './field.tsx';
@@ -174,7 +174,16 @@ function Chip({ filter, value, set }: { filter: Filter; value: string; set: Filt
 }
 
 /** The chips of the filters that are on, and a button for others. */
-export function FilterChips({ filters, of }: { filters: Filters; of: readonly Filter[] }): ReactElement {
+export function FilterChips({
+  filters,
+  of,
+  children,
+}: {
+  filters: Filters;
+  of: readonly Filter[];
+  /** Further chips. */
+  children?: ReactNode;
+}): ReactElement {
   const [adding, setAdding] = useState<Filter | null>(null);
   const on = of.filter(({ key }) => filters.values[key] !== undefined);
   const off = of.filter(({ key }) => filters.values[key] === undefined);
@@ -183,6 +192,7 @@ export function FilterChips({ filters, of }: { filters: Filters; of: readonly Fi
       {on.map((filter) => (
         <Chip key={filter.key} filter={filter} value={filters.values[filter.key] ?? ''} set={filters.set} />
       ))}
+      {children}
       {off.length === 0 ? null : (
         <span className="chip add">
           <Menu

@@ -27,12 +27,12 @@ export function ReasonBars({ reasons }: { reasons: readonly ReasonCount[] }): Re
             </Link>
           </span>
           <span className="b">
-            <svg className="bar thin" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-              <rect className="f-track" width="100" height="8" />
+            <svg className="bar thin" aria-hidden="true">
+              <rect className="f-track" width="100%" height="100%" />
               <rect
                 {...(lookOf(state) === 'block' ? { fill: 'url(#hatch)' } : { className: 'f-hold' })}
-                width={(phones / top) * 100}
-                height="8"
+                width={`${(phones / top) * 100}%`}
+                height="100%"
               />
             </svg>
           </span>

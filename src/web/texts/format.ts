@@ -11,6 +11,7 @@ const decimal = new Intl.NumberFormat(t.locale, { maximumFractionDigits: 1 });
 const dayMonth = new Intl.DateTimeFormat(t.locale, { day: 'numeric', month: 'short' });
 const dayMonthYear = new Intl.DateTimeFormat(t.locale, { day: 'numeric', month: 'short', year: 'numeric' });
 const longDay = new Intl.DateTimeFormat(t.locale, { day: 'numeric', month: 'long', year: 'numeric' });
+const weekday = new Intl.DateTimeFormat(t.locale, { weekday: 'short' });
 const clock = new Intl.DateTimeFormat(t.locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const clockSeconds = new Intl.DateTimeFormat(t.locale, { timeStyle: 'medium', hourCycle: 'h23' });
 const full = new Intl.DateTimeFormat(t.locale, { dateStyle: 'medium', timeStyle: 'long', hourCycle: 'h23' });
@@ -71,6 +72,14 @@ export function day(at: number, now: number): string {
 /** The date in full words, for headings. */
 export function longDate(at: number): string {
   return longDay.format(at);
+}
+
+/** 18:00 of today, else with the day of the week: for ends within a week, where there is little room. */
+export function shortMoment(at: number, now: number): string {
+  const hour = clock.format(at);
+  return new Date(at).toDateString() === new Date(now).toDateString()
+    ? hour
+    : `${weekday.format(at)} ${hour}`;
 }
 
 /** 18:00 of today, tomorrow 18:00, else the date and the hour. */

@@ -142,6 +142,7 @@ export const common = {
     never: 'without an end',
     dateLabel: 'Date and hour',
     allow: (moment: string) => `Allow until ${moment}`,
+    allowShort: (moment: string) => `Until ${moment}`,
     allowForEver: 'Allow without an end',
     another: 'Allow until another time',
     hint: 'Ends by itself. The journal keeps your name, the reason and what it replaced.',

@@ -11,7 +11,8 @@ export const device = {
   sections: 'On this page',
   tabs: { why: 'Why', facts: 'Facts', decisions: 'Decisions', spellings: 'Spellings' },
   decidedBy: (rule: string) => `Decided by ${rule}`,
-  requirement: (name: string) => `requirement ${name}`,
+  byHand: (rule: string, reason: string | null) =>
+    `${rule.charAt(0).toUpperCase()}${rule.slice(1)}${reason === null ? '' : `: “${reason}”`},`,
   since: 'since',
   until: 'until',
   wouldBe: (action: string) => `Report only: without it, the answer would be ${action}.`,

@@ -45,7 +45,7 @@ export const overview = {
     title: 'Traffic',
     mark: 'of this gateway',
     held: 'Held polls',
-    requests: 'Requests a second, 60 min',
+    requests: 'Requests a second',
     age: 'Age of the state',
     ageText: 'that the workers decide with',
     notKnown: 'not known',

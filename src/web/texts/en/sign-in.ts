@@ -16,7 +16,7 @@ export const signIn = {
   needsSetUpText: 'Run this on the gateway; it prints a link that works once, for 15 minutes:',
   setUp: {
     title: 'Set-up',
-    lead: 'The one-time link makes this browser an admin. No phone is refused before you publish a policy.',
+    lead: 'Four steps, about five minutes. Phones are served meanwhile.',
     failedTitle: 'The link does not work',
     again: 'Print a new one on the gateway:',
     toSignIn: 'Sign in with a token',
@@ -37,7 +37,7 @@ export const signIn = {
       serverText: 'What the gateway says about the mail servers of its configuration.',
       policy: 'First policy',
       policyText:
-        'Without a policy, nothing is refused. With mode reportOnly you see who would be, before anybody is.',
+        'Until you publish one, phones that no feed knows are quarantined, and so are those that are not compliant. A policy with mode reportOnly shows who would be refused, and refuses nobody.',
       finish: 'Go to the overview',
     },
   },

@@ -1,0 +1,82 @@
+// Owns the promises of the frame: find, keys, colours, pages that are not there, a gateway that does not answer.
+import { describe, expect, it } from 'vitest';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
+import { openDashboard } from './support/dashboard.ts';
+
+checkLeaks();
+useBrowser();
+
+describe('the frame', () => {
+  it('finds a device by a part of its user, with Ctrl K', async () => {
+    const { page } = await openPage(await openDashboard(), '/');
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox').fill('clar');
+    await page.getByRole('option', { name: /^clara@example.com/ }).waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Pixel 8 of clara@example.com' }).waitFor();
+  });
+
+  it('moves through rows with j and k, selects with x, opens with Enter', async () => {
+    const { page } = await openPage(await openDashboard(), '/devices');
+    await page.getByText('clara@example.com').waitFor();
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    await page.keyboard.press('k');
+    await page.keyboard.press('x');
+    expect(await page.getByLabel('Select Pixel 8 of clara@example.com').isChecked()).toBe(true);
+    await page.getByText('1 selected').waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Pixel 8 of clara@example.com' }).waitFor();
+  });
+
+  it('keeps the colours that were chosen', async () => {
+    const { page } = await openPage(await openDashboard(), '/devices', { theme: 'light' });
+    await page.getByRole('button', { name: 'Colours: as the system' }).click();
+    await page.getByRole('button', { name: 'Colours: light' }).click();
+    await page.reload();
+    await page.getByRole('button', { name: 'Colours: dark' }).waitFor();
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+  });
+
+  it('says that there is no such page', async () => {
+    const { page } = await openPage(await openDashboard(), '/nowhere');
+    await page.getByText('There is no such page').waitFor();
+  });
+
+  it('says that the gateway does not answer, and shows what it knew', async () => {
+    const { page } = await openPage(await openDashboard(), '/devices');
+    await page.getByText('clara@example.com').waitFor();
+    await page.route('**/api/v1/**', (route) => route.abort());
+    await page.getByRole('button', { name: 'Seen' }).click();
+    await page.getByText('The gateway does not answer').first().waitFor();
+    await page.unroute('**/api/v1/**');
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByText('clara@example.com').waitFor();
+    await page.getByText('The gateway does not answer').first().waitFor({ state: 'detached' });
+  });
+
+  it('shows the keys there are', async () => {
+    const { page } = await openPage(await openDashboard(), '/');
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+  });
+});
+
+describe('the overview', () => {
+  it.each([
+    ['light', 1_440],
+    ['dark', 1_000],
+    ['light', 360],
+  ] as const)('has no accessibility problem, %s, %i px wide', async (theme, width) => {
+    const { page, complaints } = await openPage(await openDashboard(), '/', { theme, width });
+    await page.getByText('clara@example.com').waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    expect(await isTooWide(page)).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+});
