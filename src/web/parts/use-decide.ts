@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import type { AnswerOf, BodyOf } from '../../api/contract/operations.ts';
 import { call } from '../client/call.ts';
 import { ApiError, networkError } from '../client/problem.ts';
+import { readTime } from './time.tsx';
 
 /** What a row is about. */
 export interface Target {
@@ -88,13 +89,14 @@ export function useDecide(changed: () => void): Decide {
     setError(null);
     try {
       await work();
-      after.current();
       return true;
     } catch (thrown) {
       setError(thrown instanceof ApiError ? thrown : networkError());
       return false;
     } finally {
       setBusy(false);
+      // Also after a failure: a part of it may be written.
+      after.current();
     }
   }, []);
 
@@ -141,20 +143,14 @@ export function useDecide(changed: () => void): Decide {
       await attempt(async () => {
         if (entry.done.action !== 'clear')
           await call('clearDecision', { params: { device: target.device }, query: queryOf(target) });
-        // What it replaced stands again, each under its own name. A wipe is never ordered by an undo.
-        for (const { user, decision } of entry.replaced)
-          if (decision.action === 'allow' || decision.action === 'block' || decision.action === 'quarantine')
-            await send(
-              { device: target.device, user },
-              {
-                action: decision.action,
-                reason: decision.reason,
-                expiresAt:
-                  decision.expiresAt === null || decision.expiresAt === undefined
-                    ? null
-                    : Date.parse(decision.expiresAt),
-              },
-            );
+        // What it replaced stands again, each under its own name, unless it ended meanwhile. A wipe is never ordered by an undo.
+        for (const { user, decision } of entry.replaced) {
+          const { action, reason } = decision;
+          const expiresAt = readTime(decision.expiresAt);
+          const isOver = expiresAt !== null && expiresAt <= Date.now();
+          if (!isOver && (action === 'allow' || action === 'block' || action === 'quarantine'))
+            await send({ device: target.device, user }, { action, reason, expiresAt });
+        }
         put(target, { done: { ...entry.done, isUndone: true }, replaced: [] });
       });
     },
