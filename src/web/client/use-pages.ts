@@ -6,14 +6,15 @@ import { ApiError, networkError } from './problem.ts';
 import { useQuery } from './use-query.ts';
 
 /** Operations that answer with pages. */
-export type ListName = 'listDevices' | 'listUsers' | 'listDecisions';
+export type ListName = 'listDevices' | 'listUsers' | 'listDecisions' | 'queryJournal' | 'queryAudit';
 /** A row of such a list. */
 export type RowOf<Name extends ListName> = AnswerOf<Name> extends { rows: (infer Row)[] } ? Row : never;
 
 interface Page<Row> {
   readonly rows: readonly Row[];
   readonly next: string | null;
-  readonly asOf: string | null;
+  /** Lists of the read model have it. */
+  readonly asOf?: string | null;
 }
 
 /** A list that grows. */
@@ -74,7 +75,7 @@ export function usePages<Name extends ListName>(
       if (before === null || before.address !== address || fresh.current) {
         fresh.current = false;
         setNewer(0);
-        return { address, rows, next: page.next, asOf: page.asOf };
+        return { address, rows, next: page.next, asOf: page.asOf ?? null };
       }
       const byKey = new Map(rows.map((row) => [keyOf(row), row]));
       const shown = before.rows.map((row) => {
@@ -85,7 +86,7 @@ export function usePages<Name extends ListName>(
       });
       // A list that is not full shows what is new at once below: there is no page after it.
       setNewer(byKey.size);
-      return { ...before, rows: shown, asOf: page.asOf };
+      return { ...before, rows: shown, asOf: page.asOf ?? null };
     });
   }, [page, address, keyOf]);
 

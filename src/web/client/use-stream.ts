@@ -1,22 +1,19 @@
 // Owns server-sent events in components: open while the page is visible, opened again by the browser after a break.
 import { useEffect, useRef, useState } from 'react';
-import type { z } from 'zod';
-import type { counters } from '../../api/contract/overview.ts';
+import type { EventOf } from '../../api/contract/operations.ts';
 import { addressOf } from './call.ts';
 
-/** Streams, and the data of their events. */
-export interface StreamData {
-  readonly followCounters: z.infer<typeof counters>;
-}
+/** Streams of events. */
+export type StreamName = 'followCounters' | 'followJournal';
 
 /** Whether events come in. */
 export type StreamState = 'open' | 'connecting' | 'closed';
 
 /** Listens to the events of a stream; each has JSON as its data. */
-export function useStream<Name extends keyof StreamData>(
+export function useStream<Name extends StreamName>(
   name: Name,
   query: object,
-  onEvent: (data: StreamData[Name]) => void,
+  onEvent: (data: EventOf<Name>) => void,
   enabled = true,
 ): StreamState {
   const [state, setState] = useState<StreamState>('connecting');
@@ -45,7 +42,7 @@ export function useStream<Name extends keyof StreamData>(
       );
       source.addEventListener('message', (event: MessageEvent<string>) => {
         try {
-          handler.current(JSON.parse(event.data) as StreamData[Name]);
+          handler.current(JSON.parse(event.data) as EventOf<Name>);
         } catch {
           // Not JSON: a proxy put it there.
         }

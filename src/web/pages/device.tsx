@@ -17,6 +17,7 @@ import { Panel } from '../parts/panel.tsx';
 import { Spellings } from '../parts/spellings.tsx';
 import { Pill, lookOf, reasonSentence } from '../parts/state.tsx';
 import { Time } from '../parts/time.tsx';
+import { Timeline } from '../parts/timeline.tsx';
 import { ChangeTrouble, LoadTrouble, Skeleton } from '../parts/trouble.tsx';
 import { useDecide } from '../parts/use-decide.ts';
 import type { Decide, Target } from '../parts/use-decide.ts';
@@ -233,6 +234,7 @@ export function DevicePage(): ReactElement {
         <a href="#decisions">
           {t.device.tabs.decisions} <span className="n">{number(count)}</span>
         </a>
+        <a href="#timeline">{t.device.tabs.timeline}</a>
         <a href="#spellings">{t.device.tabs.spellings}</a>
       </nav>
       <div className="cols c-85">
@@ -280,6 +282,7 @@ export function DevicePage(): ReactElement {
           </Panel>
         </div>
         <div className="stack">
+          <Timeline device={details.key} />
           <Spellings details={details} partnership={partnership} aliases={explanation?.aliases ?? []} />
         </div>
       </div>

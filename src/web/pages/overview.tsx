@@ -1,10 +1,9 @@
 // Owns the overview: what is wrong, how many, what to decide, how it runs.
 import { useState } from 'react';
 import type { ReactElement } from 'react';
-import type { AnswerOf } from '../../api/contract/operations.ts';
+import type { AnswerOf, EventOf } from '../../api/contract/operations.ts';
 import { useQuery } from '../client/use-query.ts';
 import { useStream } from '../client/use-stream.ts';
-import type { StreamData } from '../client/use-stream.ts';
 import { Health } from '../parts/health.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
@@ -19,7 +18,7 @@ import { length, number, rounded } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 
 type Overview = AnswerOf<'showOverview'>;
-type Counters = StreamData['followCounters'];
+type Counters = EventOf<'followCounters'>;
 
 const EVERY_MS = 10_000;
 

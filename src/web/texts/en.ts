@@ -3,6 +3,7 @@ import { common } from './en/common.ts';
 import { decide } from './en/decide.ts';
 import { device } from './en/device.ts';
 import { devices } from './en/devices.ts';
+import { events } from './en/events.ts';
 import { health, healthTitle } from './en/health.ts';
 import { overview } from './en/overview.ts';
 import { signIn } from './en/sign-in.ts';
@@ -20,5 +21,6 @@ export const EN = {
   devices,
   device,
   walk,
+  events,
   signIn,
 };

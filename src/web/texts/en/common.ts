@@ -14,6 +14,7 @@ export const counted = {
 export const common = {
   locale: 'en-GB',
   counted,
+  times: (shown: string) => `${shown} times`,
   of: (what: string, whose: string) => `${what} of ${whose}`,
   units: {
     now: 'now',

@@ -9,7 +9,7 @@ export const device = {
   users: 'Users of this device',
   more: 'More',
   sections: 'On this page',
-  tabs: { why: 'Why', facts: 'Facts', decisions: 'Decisions', spellings: 'Spellings' },
+  tabs: { why: 'Why', facts: 'Facts', decisions: 'Decisions', timeline: 'Timeline', spellings: 'Spellings' },
   decidedBy: (rule: string) => `Decided by ${rule}`,
   byHand: (rule: string, reason: string | null) =>
     `${rule.charAt(0).toUpperCase()}${rule.slice(1)}${reason === null ? '' : `: “${reason}”`},`,
@@ -69,6 +69,7 @@ export const device = {
       until: 'Until',
     },
   },
+  timeline: { title: 'Timeline', none: 'The journal has no event of this device.' },
   spellings: {
     title: 'Spellings',
     mark: 'a decision covers all of them',
