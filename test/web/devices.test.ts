@@ -1,6 +1,9 @@
 // Owns the promises of the list of devices in a browser.
 import { describe, expect, it } from 'vitest';
+import { seen } from './support/fleet.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
+import { openTestApi } from '../support/servers/test-api.ts';
 import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
 import { openDashboard } from './support/dashboard.ts';
 
@@ -24,6 +27,71 @@ describe('the list of devices', () => {
     await page.getByRole('button', { name: 'Remove filter State' }).click();
     await page.getByText('clara@example.com').waitFor();
     expect(new URL(page.url()).search).toBe('');
+  });
+
+  it('loads further rows while one scrolls, and draws only those in view', async () => {
+    const { page } = await openPage(await openDashboard(400), '/devices?sort=user');
+    await page.getByText('clara@example.com').waitFor();
+    const frame = page.locator('.tw.rows');
+    const last = page.getByText('user00399@example.com').first();
+    await until(async () => {
+      await frame.evaluate('(node) => node.scrollTo(0, node.scrollHeight)');
+      return (await last.count()) > 0;
+    }, 'the last row');
+    await page.getByText('413 of 413').waitFor();
+    expect(await page.locator('tbody tr').count()).toBeLessThan(100);
+    expect(Number(await page.locator('table').getAttribute('aria-rowcount'))).toBe(414);
+  });
+
+  it('keeps newer rows behind a button, so that nothing moves', async () => {
+    const api = await openDashboard();
+    const { page } = await openPage(api, '/devices');
+    await page.getByText('clara@example.com').waitFor();
+    await api.store.recordSeen([seen('zoe@example.com', 'applnew', Date.now())]);
+    await api.refresh();
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+    await page.getByRole('button', { name: '1 row newer' }).waitFor();
+    expect(await page.getByText('zoe@example.com').count()).toBe(0);
+    await page.getByRole('button', { name: '1 row newer' }).click();
+    await page.getByText('zoe@example.com').waitFor();
+  });
+
+  it('sorts by a click on a head, and keeps the order in the address', async () => {
+    const { page } = await openPage(await openDashboard(), '/devices');
+    await page.getByText('clara@example.com').waitFor();
+    await page.getByRole('button', { name: 'User' }).click();
+    await page.locator('tbody tr[data-index="0"]').getByText('pavel@example.com').waitFor();
+    expect(new URL(page.url()).searchParams.get('sort')).toBe('-user');
+    expect(await page.getByRole('columnheader', { name: 'User' }).getAttribute('aria-sort')).toBe(
+      'descending',
+    );
+  });
+
+  it('keeps the columns that were chosen', async () => {
+    const { page } = await openPage(await openDashboard(), '/devices');
+    await page.getByText('clara@example.com').waitFor();
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('menuitemcheckbox', { name: 'System' }).click();
+    await page.reload();
+    await page.getByText('clara@example.com').waitFor();
+    expect(await page.getByRole('columnheader', { name: 'System' }).count()).toBe(0);
+    expect(await page.getByRole('columnheader', { name: 'Model' }).count()).toBe(1);
+  });
+
+  it('says that nothing matches, and leads back', async () => {
+    const { page } = await openPage(await openDashboard(), '/devices');
+    await page.getByText('clara@example.com').waitFor();
+    await page.getByRole('searchbox').fill('nobody-here');
+    await page.getByText('No device matches').waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Show all devices' }).click();
+    await page.getByText('clara@example.com').waitFor();
+    expect(await page.getByRole('searchbox').inputValue()).toBe('');
+  });
+
+  it('says how to begin where there is no device', async () => {
+    const { page } = await openPage(await openTestApi(), '/devices');
+    await page.getByText('No phone has asked for mail yet').waitFor();
   });
 
   it.each([

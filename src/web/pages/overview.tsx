@@ -82,7 +82,7 @@ export function OverviewPage(): ReactElement {
           <Refusals overview={data} isLive={live !== null} changed={reload} />
           <VerdictChart steps={data.traffic.verdicts} />
         </div>
-        <div className="cols c-11">
+        <div className="cols c-11 even">
           <Panel title={t.overview.reasons.title}>
             <div className="body">
               {data.reasons.length === 0 ? (

@@ -147,7 +147,7 @@ function Chip({ filter, value, set }: { filter: Filter; value: string; set: Filt
   return (
     <span className="chip on">
       {filter.choices === undefined ? (
-        <FormPop className="" title={filter.title} button={button} open={open} onOpen={setOpen}>
+        <FormPop className="" title={t.list.filterBy} button={button} open={open} onOpen={setOpen}>
           <TextForm
             filter={filter}
             value={value}
@@ -239,7 +239,7 @@ function AddFilter({ filter, done }: { filter: Filter; done: (value: string | nu
       {filter.choices === undefined ? (
         <FormPop
           className="btn small"
-          title={filter.title}
+          title={t.list.filterBy}
           button={filter.title}
           open
           onOpen={(open) => {
