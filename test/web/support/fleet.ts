@@ -52,21 +52,6 @@ function partnership(phone: Phone, now: number): PartnershipRecord {
   };
 }
 
-/** A compliant phone that was seen at a time. */
-export function seen(user: string, device: string, at: number): PartnershipRecord {
-  const phone: Phone = [
-    user.split('@')[0] ?? user,
-    device,
-    'iPhone',
-    'iPhone 15',
-    'iOS 18.1',
-    'allow',
-    'compliant',
-    0,
-  ];
-  return partnership(phone, at);
-}
-
 function report([, device, , model, os, , reason]: Phone, now: number): DeviceObservation {
   return {
     key: device as DeviceKey,
