@@ -46,8 +46,12 @@ function usePreview(body: Body | null): {
   return known?.text === text ? known : { preview: null, error: null };
 }
 
+/** Devices that would be decided: the preview itself decides none. */
+const decidable = ({ matched, refusedCount }: Preview): number => Math.max(0, matched - refusedCount);
+
 function Counts({ preview }: { preview: Preview }): ReactElement {
-  const { byState, refused, changed } = preview;
+  const { byState, refused, refusedCount } = preview;
+  const changed = decidable(preview);
   return (
     <ul>
       {Object.entries(byState)
@@ -64,10 +68,10 @@ function Counts({ preview }: { preview: Preview }): ReactElement {
           ? t.decide.many.nothing
           : t.decide.many.changes(t.counted.devices(changed, number(changed)))}
       </li>
-      {refused.length === 0 ? null : (
+      {refusedCount === 0 ? null : (
         <li title={refused.map(({ device, message }) => `${device}: ${message}`).join('\n')}>
           <Icon name="warn" />
-          {t.decide.many.refused(t.counted.devices(refused.length, number(refused.length)))}
+          {t.decide.many.refused(t.counted.devices(refusedCount, number(refusedCount)))}
         </li>
       )}
     </ul>
@@ -101,6 +105,8 @@ export function BulkBar({
   // The preview asks with the end left out: only the sending needs it, and it moves with the clock.
   const body: Body | null = action === null ? null : { ...chosen, action, dryRun: true };
   const { preview, error: previewError } = usePreview(body);
+
+  const devices = preview === null ? null : decidable(preview);
 
   const send = async (): Promise<void> => {
     if (action === null || preview === null || end === undefined) return;
@@ -173,12 +179,10 @@ export function BulkBar({
             <button
               className={action === 'block' ? 'btn danger' : 'btn primary'}
               type="button"
-              disabled={busy || preview === null || preview.changed === 0 || end === undefined}
+              disabled={busy || preview === null || devices === 0 || end === undefined}
               onClick={() => void send()}
             >
-              {t.decide.many.button[action](
-                t.counted.devices(preview?.changed ?? count, number(preview?.changed ?? count)),
-              )}
+              {t.decide.many.button[action](t.counted.devices(devices ?? count, number(devices ?? count)))}
             </button>
           </div>
         </div>

@@ -46,7 +46,7 @@ export const decide = {
     },
     counting: 'Counting…',
     become: (shown: string, state: string) => `${shown} now ${state.toLowerCase()}`,
-    changes: (devices: string) => `${devices} would get another decision`,
+    changes: (devices: string) => `${devices} would be decided`,
     nothing: 'Nothing would change.',
     refused: (devices: string) => `${devices} cannot be decided`,
     button: {
