@@ -41,4 +41,10 @@ export const PAGES: readonly Page[] = [
     title: t.pages.device,
     View: lazy(async () => ({ default: (await import('./pages/device.tsx')).DevicePage })),
   },
+  {
+    path: '/access',
+    title: t.pages.access,
+    View: lazy(async () => ({ default: (await import('./pages/access.tsx')).AccessPage })),
+    nav: { icon: 'access', group: 'operation', rare: true, needs: 'listTokens' },
+  },
 ];

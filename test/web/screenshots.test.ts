@@ -13,6 +13,7 @@ const PICTURES: readonly (readonly [string, string, string, PageOptions])[] = [
   ['overview-light', '/', 'clara@example.com', { theme: 'light', height: 1_200 }],
   ['overview-dark', '/', 'clara@example.com', { theme: 'dark' }],
   ['overview-phone', '/', 'clara@example.com', { width: 390, height: 844 }],
+  ['access-light', '/access', 'this one', { role: 'admin' }],
   ['sign-in-light', '/devices', 'Access token', { role: null }],
   ['set-up-light', '/setup#eg-setup', 'Become the admin', { role: null }],
   ['devices-light', '/devices', 'clara@example.com', { theme: 'light' }],

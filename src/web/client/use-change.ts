@@ -9,7 +9,7 @@ import { ApiError, networkError } from './problem.ts';
 export interface Change<Name extends JsonOperation> {
   readonly busy: boolean;
   readonly error: ApiError | null;
-  /** Sends it; null when it failed, see `error`. */
+  /** Sends it; null when it failed, see `error`. An operation without an answer gives undefined. */
   readonly send: (input: Omit<Input<Name>, 'signal'>) => Promise<AnswerOf<Name> | null>;
   readonly clear: () => void;
 }

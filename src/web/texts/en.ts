@@ -1,4 +1,5 @@
 // Owns the English catalogue: one part for each page, and one for what all share.
+import { access } from './en/access.ts';
 import { common } from './en/common.ts';
 import { decide } from './en/decide.ts';
 import { device } from './en/device.ts';
@@ -22,5 +23,6 @@ export const EN = {
   device,
   walk,
   events,
+  access,
   signIn,
 };
