@@ -14,6 +14,8 @@ export interface Page {
   /** Absent = not in the navigation. */
   readonly nav?: {
     readonly icon: IconName;
+    /** Absent = the path. */
+    readonly href?: string;
     readonly group: 'top' | 'rules' | 'operation';
     /** Under More on phones. */
     readonly rare?: true;
@@ -40,6 +42,12 @@ export const PAGES: readonly Page[] = [
     path: '/devices/:device',
     title: t.pages.device,
     View: lazy(async () => ({ default: (await import('./pages/device.tsx')).DevicePage })),
+  },
+  {
+    path: '/journal/*?',
+    title: t.pages.journal,
+    View: lazy(async () => ({ default: (await import('./pages/journal.tsx')).JournalPage })),
+    nav: { icon: 'journal', group: 'operation', href: '/journal', needs: 'queryJournal' },
   },
   {
     path: '/access',

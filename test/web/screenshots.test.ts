@@ -13,6 +13,8 @@ const PICTURES: readonly (readonly [string, string, string, PageOptions])[] = [
   ['overview-light', '/', 'clara@example.com', { theme: 'light', height: 1_200 }],
   ['overview-dark', '/', 'clara@example.com', { theme: 'dark' }],
   ['overview-phone', '/', 'clara@example.com', { width: 390, height: 844 }],
+  ['journal-dark', '/journal', 'Refused: Storage not encrypted (14 times)', { theme: 'dark' }],
+  ['journal-phone', '/journal', 'Refused: Storage not encrypted (14 times)', { width: 390, height: 844 }],
   ['access-light', '/access', 'this one', { role: 'admin' }],
   ['sign-in-light', '/devices', 'Access token', { role: null }],
   ['set-up-light', '/setup#eg-setup', 'Become the admin', { role: null }],

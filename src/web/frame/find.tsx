@@ -9,7 +9,7 @@ import type { IconName } from '../parts/icon.tsx';
 import { StateIcon } from '../parts/state.tsx';
 import { t } from '../texts/texts.ts';
 import { useFindKey } from './keys.ts';
-import { usePages } from './nav.tsx';
+import { hrefOf, usePages } from './nav.tsx';
 
 interface Hit {
   readonly href: string;
@@ -31,7 +31,7 @@ function useHits(text: string): readonly Hit[] {
   );
   const hits: Hit[] = pages
     .filter(({ title }) => search === '' || title.toLowerCase().includes(search.toLowerCase()))
-    .map(({ path, title, nav }) => ({ href: path, title, sub: '', icon: nav.icon, state: null }));
+    .map((page) => ({ href: hrefOf(page), title: page.title, sub: '', icon: page.nav.icon, state: null }));
   if (search.length < 2) return hits;
   for (const row of data?.rows ?? [])
     hits.push({

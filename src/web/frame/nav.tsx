@@ -8,18 +8,24 @@ import { PAGES } from '../pages.ts';
 import type { Page } from '../pages.ts';
 import { t } from '../texts/texts.ts';
 
-type Shown = Page & { readonly nav: NonNullable<Page['nav']> };
+/** A page of the navigation. */
+export type ShownPage = Page & { readonly nav: NonNullable<Page['nav']> };
 
 const isCurrent = (path: string, location: string): boolean =>
   path === '/' ? location === '/' : location === path || location.startsWith(`${path}/`);
 
-function Entry({ page, location }: { page: Shown; location: string }): ReactElement {
+/** Where an entry leads. */
+export function hrefOf({ path, nav }: ShownPage): string {
+  return nav.href ?? path;
+}
+
+function Entry({ page, location }: { page: ShownPage; location: string }): ReactElement {
   return (
     <li className={page.nav.rare === true ? 'rare' : undefined}>
       <Link
-        href={page.path}
+        href={hrefOf(page)}
         title={page.title}
-        aria-current={isCurrent(page.path, location) ? 'page' : undefined}
+        aria-current={isCurrent(hrefOf(page), location) ? 'page' : undefined}
       >
         <Icon name={page.nav.icon} />
         <span>{page.title}</span>
@@ -29,10 +35,10 @@ function Entry({ page, location }: { page: Shown; location: string }): ReactElem
 }
 
 /** The pages that the role may use. */
-export function usePages(): readonly Shown[] {
+export function usePages(): readonly ShownPage[] {
   const session = useSession();
   return PAGES.filter(
-    (page): page is Shown =>
+    (page): page is ShownPage =>
       page.nav !== undefined && session !== null && roleMay(session.role, page.nav.needs),
   );
 }
@@ -41,10 +47,10 @@ export function usePages(): readonly Shown[] {
 export function Nav(): ReactElement {
   const [location, go] = useLocation();
   const pages = usePages();
-  const group = (name: Shown['nav']['group']): readonly Shown[] =>
+  const group = (name: ShownPage['nav']['group']): readonly ShownPage[] =>
     pages.filter(({ nav }) => nav.group === name);
   const rare = pages.filter(({ nav }) => nav.rare === true);
-  const entries = (of: readonly Shown[]): ReactElement[] =>
+  const entries = (of: readonly ShownPage[]): ReactElement[] =>
     of.map((page) => <Entry key={page.path} page={page} location={location} />);
   return (
     <nav className="nav" aria-label={t.frame.main}>
@@ -72,10 +78,10 @@ export function Nav(): ReactElement {
               </>
             }
           >
-            {rare.map(({ path, title, nav }) => (
-              <MenuItem key={path} onPick={() => go(path)}>
-                <Icon name={nav.icon} />
-                {title}
+            {rare.map((page) => (
+              <MenuItem key={page.path} onPick={() => go(hrefOf(page))}>
+                <Icon name={page.nav.icon} />
+                {page.title}
               </MenuItem>
             ))}
           </Menu>

@@ -6,6 +6,7 @@ import { device } from './en/device.ts';
 import { devices } from './en/devices.ts';
 import { events } from './en/events.ts';
 import { health, healthTitle } from './en/health.ts';
+import { journal } from './en/journal.ts';
 import { overview } from './en/overview.ts';
 import { signIn } from './en/sign-in.ts';
 import { walk } from './en/walk.ts';
@@ -23,6 +24,7 @@ export const EN = {
   device,
   walk,
   events,
+  journal,
   access,
   signIn,
 };

@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import type { Role } from '../../../src/api/contract/paths.ts';
 import type { TestApi } from '../../support/servers/test-api.ts';
+import { auditAnswer, journalAnswer } from './journal-answers.ts';
 import { overviewAnswer } from './overview-answer.ts';
 
 /** How a page is opened. */
@@ -74,6 +75,8 @@ export async function openPage(api: TestApi, path: string, options: PageOptions 
   await page.route('**/api/v1/status/stream', (route) =>
     route.fulfill({ contentType: 'text/event-stream', body: 'retry: 600000\n\n' }),
   );
+  await page.route('**/api/v1/journal?*', (route) => route.fulfill({ json: journalAnswer() }));
+  await page.route('**/api/v1/audit?*', (route) => route.fulfill({ json: auditAnswer() }));
   await page.goto(`${api.url}${path}`);
   return { page, complaints };
 }
