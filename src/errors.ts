@@ -327,6 +327,11 @@ export const PROGRAM_ERRORS = {
   EASGATE_ADMIN_LIMIT: command(
     'there are as many tokens as there may be; revoke some that are no longer used',
   ),
+  EASGATE_ADMIN_OFF: command(
+    '`admin.listen` is not set, so that there is neither an admin API nor a dashboard',
+  ),
+  EASGATE_ADMIN_NAME: command('the name of a token is empty, too long, or has control characters'),
+  EASGATE_ADMIN_TOKEN: command('no token of the admin API has this id; `easgate tokens list` shows them'),
   EASGATE_ADMIN_EXISTS: command(
     'somebody is an admin already, so that no set-up link is made: that person creates tokens for others',
   ),

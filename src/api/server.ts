@@ -15,6 +15,7 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { adminUrl } from '../config/admin-url.ts';
 import { parseEndpoint } from '../config/endpoint.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Guard } from './auth/guard.ts';
@@ -60,9 +61,8 @@ export async function startApi(parts: ApiParts, log: ProcessLog): Promise<Runnin
     throw error;
   }
   const { port } = server.server.address() as AddressInfo;
-  const host = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;
   return {
-    url: admin.publicUrl ?? `${admin.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    url: adminUrl(admin, port) ?? '',
     async close() {
       await server.close();
     },

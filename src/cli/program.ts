@@ -1,6 +1,7 @@
 // Owns the easgate command: its definition, help and version, and the exit code of a failure.
 import { Command, CommanderError } from 'commander';
 import type { Option } from 'commander';
+import { registerAdmin } from './commands/admin.ts';
 import { registerDevices } from './commands/devices.ts';
 import { registerDirectory } from './commands/directory.ts';
 import { registerFeeds } from './commands/feeds.ts';
@@ -56,6 +57,7 @@ export function defineProgram(): Command {
   registerExport(program);
   registerFeeds(program);
   registerStore(program);
+  registerAdmin(program);
   program.commandsGroup('Tools:');
   registerTools(program);
   for (const noun of program.commands) noun.helpCommand(false);

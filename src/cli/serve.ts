@@ -29,6 +29,10 @@ import { startSupervisor } from '../supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../supervisor/supervisor.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
+import { AdminStore } from '../api/auth/admin-store.ts';
+import { makeSetUp } from '../api/auth/sign-in.ts';
+import { adminUrl } from '../config/admin-url.ts';
+import { setUpLink } from './admin.ts';
 import { announcement } from './announcement.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
 import { SampleWorld } from './sample-world.ts';
@@ -159,7 +163,13 @@ class Primary {
   private announce(): void {
     const { config, path } = this;
     const sampleUrl = this.sample?.server.url ?? null;
-    const facts = { path, port: this.supervisor?.port ?? 0, workers: workerCount(config), sampleUrl };
+    const facts = {
+      path,
+      port: this.supervisor?.port ?? 0,
+      workers: workerCount(config),
+      sampleUrl,
+      dashboard: dashboardText(config, sampleUrl !== null),
+    };
     process.stdout.write(announcement(config, facts));
   }
 
@@ -433,6 +443,27 @@ class Primary {
     await this.metricsServer?.close();
     this.metrics.close();
     this.log.flush();
+  }
+}
+
+/**
+ * Where the dashboard is. With the sample mail server, for trying, it is the link that signs the first admin in; with a real one
+ * never: standard output may be a log that others read.
+ */
+function dashboardText({ admin }: Config, isSample: boolean): string | null {
+  const url = adminUrl(admin);
+  if (url === null || !isSample) return url;
+  try {
+    const store = AdminStore.open(admin.file ?? '');
+    try {
+      const secret = makeSetUp(store, Date.now());
+      return secret === null ? url : `${setUpLink(url, secret)} (signs you in, once, within 15 minutes)`;
+    } finally {
+      store.close();
+    }
+  } catch {
+    // The control process logs why the file cannot be used.
+    return url;
   }
 }
 

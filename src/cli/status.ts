@@ -5,7 +5,7 @@ import type { FeedHealth } from '../app/feed-runs/schedule.ts';
 import { relativeTime } from '../app/times.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import type { ModelStatus } from '../supervisor/control-messages.ts';
+import type { ControlStatus, ModelStatus } from '../supervisor/control-messages.ts';
 import type { ControlState } from '../supervisor/control-process.ts';
 import type { WorkerStatus } from '../supervisor/messages.ts';
 import { StatusClient } from '../supervisor/ask-status.ts';
@@ -156,6 +156,7 @@ function controlLines(control: GatewayStatus['control']): (readonly [string, str
         `${(own.memoryBytes / 1e6).toFixed(0)} MB`,
     ],
     ['read model', modelText(own.readModel)],
+    ...(own.admin === null ? [] : [['dashboard', dashboardText(own.admin)] as const]),
   ];
 }
 
@@ -183,6 +184,13 @@ const CONTROL_STATES: Readonly<Record<ControlState['state'], readonly [Tone, str
   silent: ['bad', 'does not answer'],
   down: ['bad', 'ended, starts again'],
 };
+
+function dashboardText({ url, trouble }: NonNullable<ControlStatus['admin']>): string {
+  if (url !== null) return url;
+  return trouble === null
+    ? toned('warning', 'starts')
+    : `${toned('bad', 'is not served')}: ${printable(trouble)}`;
+}
 
 function modelText({ phase, rows, ageMs, seenAgeMs, trouble }: ModelStatus): string {
   if (trouble !== null) return `${toned('bad', 'is not kept')}: ${printable(trouble)}`;

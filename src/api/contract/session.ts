@@ -63,7 +63,13 @@ export const tokenRow = z
 
 /** `createToken`. */
 export const tokenBody = z.strictObject({
-  name: z.string().trim().min(1).max(100).describe('what it is for'),
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^[^\p{Cc}\p{Cf}\u2028\u2029]*$/u, 'has characters that cannot be shown')
+    .describe('what it is for'),
   role,
   expiresInDays: z.number().int().min(1).max(3_650).nullable().default(90).describe('null = it does not end'),
 });

@@ -1,0 +1,167 @@
+// Owns the work of `easgate admin` and `easgate tokens`, on `admin.file` of this machine.
+import type { Command } from 'commander';
+import { AdminStore } from '../api/auth/admin-store.ts';
+import type { StoredToken } from '../api/auth/admin-store.ts';
+import { makeSetUp, makeToken, SET_UP_MS } from '../api/auth/sign-in.ts';
+import type { Role } from '../api/contract/paths.ts';
+import { isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
+import { adminUrl } from '../config/admin-url.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { ProgramError } from '../errors.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
+import { plain } from '../plain-text.ts';
+import { configPath } from './config-path.ts';
+import { loginName, withAudit } from './context.ts';
+import { print, printJson, printable, remark } from './output.ts';
+import { fitTable, terminalWidth } from './table.ts';
+import type { Column } from './table.ts';
+
+/** Options of `tokens create`. */
+export interface TokenOptions {
+  readonly role: Role;
+  readonly expires: string;
+  readonly json?: true;
+}
+
+interface JsonOption {
+  readonly json?: true;
+}
+
+const MAX_NAME = 100;
+
+/** The link that signs the first admin in. The secret is in the fragment, which browsers send to no server (RFC 9110 4.2.4). */
+export function setUpLink(url: string, secret: string): string {
+  return `${url}/#set-up=${secret}`;
+}
+
+/** `admin setup`. */
+export function setUp({ json }: JsonOption, command: Command): Promise<void> {
+  return withAdmin(command, async (store, config, audit) => {
+    const url = adminUrl(config.admin);
+    if (url === null)
+      throw new ProgramError(
+        'EASGATE_ADMIN_OFF',
+        'admin.listen is not set: there is no dashboard to sign in to',
+      );
+    const now = Date.now();
+    const secret = makeSetUp(store, now);
+    if (secret === null)
+      throw new ProgramError(
+        'EASGATE_ADMIN_EXISTS',
+        'somebody is an admin already, who can create a token for you; so can this machine: easgate tokens create NAME --role admin',
+      );
+    const expiresAt = now + SET_UP_MS;
+    await audit.record({
+      by: loginName(),
+      via: 'cli',
+      at: now,
+      operation: 'admin_setup',
+      after: { expiresAt },
+    });
+    const link = setUpLink(url, secret);
+    if (json) printJson({ link, expiresAt });
+    else {
+      print(`${link}\n`);
+      remark('It signs you in as an admin, once, within 15 minutes. Then create a token for yourself.');
+    }
+  });
+}
+
+/** `tokens create`. */
+export function createToken(
+  text: string,
+  { role, expires, json }: TokenOptions,
+  command: Command,
+): Promise<void> {
+  return withAdmin(command, async (store, _config, audit) => {
+    const name = text.trim();
+    if (name === '' || name.length > MAX_NAME || plain(name, MAX_NAME) !== name)
+      throw new ProgramError('EASGATE_ADMIN_NAME', `the name needs 1 to ${MAX_NAME} printable characters`);
+    const now = Date.now();
+    const expiresAt = expires === 'never' ? null : parseMomentToCome(expires, '--expires', now);
+    const by = loginName();
+    const { token, secret } = makeToken(store, { name, role, createdBy: by, expiresAt }, now);
+    await audit.record({
+      by,
+      via: 'cli',
+      at: now,
+      operation: 'token_create',
+      subject: name,
+      after: { id: token.id, role, expiresAt },
+    });
+    if (json) printJson({ ...shown(token), secret });
+    else {
+      print(`${secret}\n`);
+      remark(
+        `token ${token.id} of ${printable(name)}, ${role}, ${endText(expiresAt)}; the secret is shown only now`,
+      );
+    }
+  });
+}
+
+/** `tokens list`. */
+export function listTokens({ json }: JsonOption, command: Command): Promise<void> {
+  return withAdmin(command, async (store) => {
+    const tokens = store.tokens();
+    if (json) printJson({ rows: tokens.map(shown) });
+    else if (tokens.length === 0) remark('no tokens: easgate tokens create NAME --role ROLE');
+    else print(fitTable(COLUMNS, tokens, terminalWidth()).text);
+  });
+}
+
+/** `tokens revoke`. */
+export function revokeToken(id: string, { json }: JsonOption, command: Command): Promise<void> {
+  return withAdmin(command, async (store, _config, audit) => {
+    const removed = store.removeToken(id);
+    if (removed === null)
+      throw new ProgramError(
+        'EASGATE_ADMIN_TOKEN',
+        `there is no token with the id ${printable(id)}: easgate tokens list`,
+      );
+    const { name, role } = removed;
+    await audit.record({
+      by: loginName(),
+      via: 'cli',
+      at: Date.now(),
+      operation: 'token_revoke',
+      subject: name,
+      before: { id, role },
+    });
+    if (json) printJson(shown(removed));
+    else print(`revoked: ${printable(name)} (${role}); its sessions ended with it\n`);
+  });
+}
+
+const COLUMNS: readonly Column<StoredToken>[] = [
+  { title: 'ID', cell: ({ id }) => id },
+  { title: 'NAME', cell: ({ name }) => printable(name) },
+  { title: 'ROLE', cell: ({ role }) => role },
+  { title: 'ENDS', cell: ({ expiresAt }) => (expiresAt === null ? 'never' : relativeTime(expiresAt)) },
+  {
+    title: 'LAST USED',
+    cell: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : relativeTime(lastUsedAt)),
+  },
+  { title: 'CREATED BY', cell: ({ createdBy }) => printable(createdBy), spare: 1 },
+];
+
+function shown({ hash: _hash, ...token }: StoredToken): object {
+  return token;
+}
+
+function endText(expiresAt: number | null): string {
+  return expiresAt === null ? 'without an end' : `until ${isoTime(expiresAt)}`;
+}
+
+async function withAdmin(
+  command: Command,
+  work: (store: AdminStore, config: Config, audit: AuditSink) => Promise<void>,
+): Promise<void> {
+  const config = loadConfig(configPath(command));
+  const store = AdminStore.open(config.admin.file ?? '');
+  try {
+    await withAudit(config, (audit) => work(store, config, audit));
+  } finally {
+    store.close();
+  }
+}

@@ -1,0 +1,139 @@
+// Owns the promises of the admin API of a running gateway: the link that a start prints, and what happens when its process is killed,
+// its address is taken, or its file cannot be used.
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { askStatus } from '../../src/supervisor/ask-status.ts';
+import type { ControlStatus } from '../../src/supervisor/control-messages.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
+import { freePort } from '../support/servers/free-port.ts';
+import { startGatewayProcess } from '../support/servers/gateway-process.ts';
+import type { GatewayProcess } from '../support/servers/gateway-process.ts';
+
+checkLeaks();
+
+const config = (port: number, more = ''): string => `
+listen: { address: 127.0.0.1, port: 0 }
+workers: { count: 1, pidFile: easgate.pid }
+store: { kind: embedded, path: directory.db }
+admin: { listen: "127.0.0.1:${port}" }
+sample:
+  users: [{ name: alice, password: secret }]
+${more}`;
+
+async function start(text: string, files: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
+  const gateway = await startGatewayProcess(text, files);
+  onTestFinished(async () => {
+    await gateway.stop();
+  });
+  return gateway;
+}
+
+async function adminOf({ folder }: GatewayProcess): Promise<ControlStatus['admin']> {
+  return (await askStatus(join(folder, 'easgate.pid'))).control?.status?.admin ?? null;
+}
+
+async function ask(
+  port: number,
+  path: string,
+  {
+    method = 'GET',
+    headers = {},
+    body = '',
+  }: { method?: 'GET' | 'POST'; headers?: Record<string, string>; body?: string } = {},
+): Promise<{ status: number; json: unknown }> {
+  const answer = await request(`http://127.0.0.1:${port}${path}`, {
+    method,
+    headers,
+    reset: true,
+    ...(body !== '' && { body }),
+  });
+  return { status: answer.statusCode, json: await answer.body.json().catch(() => null) };
+}
+
+async function served(gateway: GatewayProcess): Promise<void> {
+  await until(
+    async () => (await adminOf(gateway))?.url !== undefined && (await adminOf(gateway))?.url !== null,
+    'the admin API',
+  );
+}
+
+const linkIn = (gateway: GatewayProcess): string =>
+  /^dashboard: \S+\/#set-up=(\S+) /m.exec(gateway.out())?.[1] ?? '';
+
+describe('the admin API of a running gateway', () => {
+  it('prints a link with the sample mail server, which signs in once', async () => {
+    const port = await freePort();
+    const gateway = await start(config(port));
+    await served(gateway);
+    const signIn = (): Promise<{ status: number; json: unknown }> =>
+      ask(port, '/api/v1/session', {
+        method: 'POST',
+        headers: { origin: `http://127.0.0.1:${port}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ setUp: linkIn(gateway) }),
+      });
+    await until(async () => linkIn(gateway) !== '', 'the link');
+    expect(await signIn()).toMatchObject({ status: 200, json: { role: 'admin', by: 'setUp' } });
+    expect((await signIn()).status).toBe(401);
+  });
+
+  it('prints no link with a real mail server, where the output may be a log', async () => {
+    const port = await freePort();
+    const gateway = await start(config(port, 'upstream: { url: "http://127.0.0.1:9" }'));
+    await until(async () => gateway.out().includes('dashboard: '), 'the announcement');
+    expect(gateway.out()).toContain(`dashboard: http://127.0.0.1:${port}\n`);
+    expect(gateway.out()).not.toContain('set-up');
+  });
+
+  it('is there again after its process was killed', async () => {
+    const port = await freePort();
+    const gateway = await start(config(port));
+    await served(gateway);
+    const pid = (await askStatus(join(gateway.folder, 'easgate.pid'))).control?.pid ?? 0;
+    const under = ask(port, '/api/v1/sign-in').catch(() => null);
+    process.kill(pid, 'SIGKILL');
+    await under;
+    await until(
+      async () => (await ask(port, '/api/v1/sign-in').catch(() => null))?.status === 200,
+      'the admin API to be back',
+    );
+  });
+
+  it('waits for its address while another process has it, says so, and phones are served', async () => {
+    const port = await freePort();
+    const other = createServer().listen(port, '127.0.0.1');
+    const gateway = await start(config(port));
+    await until(
+      async () =>
+        (await adminOf(gateway))?.trouble !== undefined && (await adminOf(gateway))?.trouble !== null,
+      'the trouble',
+    );
+    expect((await adminOf(gateway))?.trouble).toContain('EADDRINUSE');
+    const phone = await request(`http://127.0.0.1:${gateway.port}/Microsoft-Server-ActiveSync`, {
+      method: 'OPTIONS',
+      reset: true,
+    });
+    await phone.body.dump();
+    expect(phone.statusCode).toBe(401);
+    await new Promise((resolve) => other.close(resolve));
+    await served(gateway);
+  }, 60_000);
+
+  it('says that its file cannot be used, and phones are served', async () => {
+    const port = await freePort();
+    const gateway = await startGatewayProcess(config(port), {}, undefined, async (_child, folder) => {
+      mkdirSync(join(folder, 'admin.db'), { recursive: true });
+    });
+    onTestFinished(async () => {
+      await gateway.stop();
+    });
+    await until(
+      async () => (await adminOf(gateway))?.trouble !== null && (await adminOf(gateway)) !== null,
+      'the trouble',
+    );
+    expect((await adminOf(gateway))?.trouble).toContain('is a folder');
+  });
+});
