@@ -460,6 +460,22 @@ export const API_ERRORS = {
     429,
     'too many wrong tokens from this address; Retry-After says when the next one is looked at',
   ),
+  EASGATE_API_PROVIDER: api(
+    502,
+    'the OpenID provider (`admin.provider`) does not answer, or not as one; signing in with a token works without it',
+  ),
+  EASGATE_API_PROVIDER_REFUSED: api(
+    403,
+    'the sign-in at the OpenID provider failed, was cancelled, took too long, or was not begun in this browser',
+  ),
+  EASGATE_API_PROVIDER_ROLE: api(
+    403,
+    'the provider knows the person, but none of the groups has a role in `admin.provider.roles`',
+  ),
+  EASGATE_API_PROVIDER_SETUP: api(
+    500,
+    'the secret or the certificate of `admin.provider` cannot be read; `easgate check` says why',
+  ),
   EASGATE_API_TOO_LARGE: api(413, 'the body is larger than the operation takes'),
   EASGATE_API_MEDIA_TYPE: api(
     415,

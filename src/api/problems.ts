@@ -14,8 +14,13 @@ export class ApiError extends Error {
   readonly code: ApiErrorCode;
   /** Seconds, for Retry-After; null = none. */
   readonly retryAfter: number | null;
-  constructor(code: ApiErrorCode, message: string, retryAfter: number | null = null) {
-    super(message);
+  constructor(
+    code: ApiErrorCode,
+    message: string,
+    retryAfter: number | null = null,
+    options: { readonly cause?: unknown } = {},
+  ) {
+    super(message, options);
     this.code = code;
     this.retryAfter = retryAfter;
   }

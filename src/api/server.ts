@@ -20,6 +20,7 @@ import { parseEndpoint } from '../config/endpoint.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Guard } from './auth/guard.ts';
 import { refusedSignIns } from './auth/refused-sign-ins.ts';
+import { OpenIdProvider } from './auth/provider.ts';
 import { SignIn } from './auth/sign-in.ts';
 import { prefixOf } from './auth/try-limiter.ts';
 import { boundedJson } from './bounded-json.ts';
@@ -31,6 +32,7 @@ import { PolicyDiffs } from './policy-diffs.ts';
 import { ApiError, PROBLEM, problemOf } from './problems.ts';
 import { register, registerStream } from './register.ts';
 import { routesOf, streamRoutesOf } from './routes/all.ts';
+import { PROVIDER_CALLBACK, PROVIDER_START, registerProvider, sendPage } from './routes/provider.ts';
 import { registerDashboard } from './routes/dashboard-files.ts';
 
 const BODY_LIMIT = 1_048_576;
@@ -131,7 +133,9 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     idleMs: settings.idleMinutes * MINUTE_MS,
     longestMs: settings.sessionHours * 60 * MINUTE_MS,
   };
-  const signIn = new SignIn(parts.admin, limits, refusedSignIns(parts.audit, log));
+  const provider = settings.provider === undefined ? null : new OpenIdProvider(settings.provider);
+  const refused = refusedSignIns(parts.audit, log);
+  const signIn = new SignIn(parts.admin, limits, refused, provider?.realm ?? null);
   const guard = new Guard(settings, signIn);
   server.addHook('onRequest', async (request, reply) => {
     // Files of the dashboard have another one.
@@ -177,10 +181,11 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     await diffs.close();
   });
   await server.register(async (api) => {
-    const shared = { signIn, overview, diffs };
+    const shared = { signIn, provider, overview, diffs };
     for (const one of routesOf(parts, shared)) register(api, one, guard, parts);
     const streams = new EventStreams((request) => guard.stillAdmits(request), parts.streamTimes);
     for (const one of streamRoutesOf(parts, shared)) registerStream(api, one, guard, streams);
+    if (provider !== null) registerProvider(api, provider, { guard, signIn, parts });
     api.get(`${BASE}/openapi.json`, { schema: { hide: true } }, async () => server.swagger());
   });
   await registerDashboard(server);
@@ -207,11 +212,26 @@ function sendProblem(
       {
         code: answer.code,
         requestId: request.id,
-        cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        cause: causeOf(error),
       },
       'a request of the admin API failed',
     );
+  // Only the log says why, for whoever set the provider up.
+  if (answer.status < 500 && answer.code.startsWith('EASGATE_API_PROVIDER'))
+    logger.warn(
+      { code: answer.code, requestId: request.id, cause: causeOf(error) },
+      'a sign-in with the provider was refused',
+    );
+  const isPage = request.headers.accept?.includes('text/html') === true;
+  if (isPage && [PROVIDER_START, PROVIDER_CALLBACK].some((path) => request.url.startsWith(path)))
+    return sendPage(reply, answer.status, answer.detail, answer.code);
   if (error instanceof ApiError && error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="easgate"');
   return reply.code(answer.status).type(PROBLEM).serializer(JSON.stringify).send(answer);
+}
+
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const text = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${text}; ${causeOf(error.cause)}` : text;
 }

@@ -73,6 +73,22 @@ function checkAll(config: Config, read: ConfigText, findings: Findings, now: num
     findings.report(ended ? 'error' : 'warning', place, text, true);
 }
 
+function checkAdmin({ admin: { tls, provider } }: Config, findings: Findings): void {
+  for (const field of ['certificate', 'key'] as const)
+    if (tls !== undefined)
+      findings.attempt(`admin.tls.${field}`, () => readPem(tls[field], `admin.tls.${field}`));
+  if (provider === undefined) return;
+  const place = 'admin.provider';
+  const { clientSecret, certificate } = provider;
+  if (clientSecret !== undefined)
+    findings.attempt(`${place}.clientSecret`, () => readSecret(clientSecret, `${place}.clientSecret`));
+  for (const field of ['certificate', 'key'] as const)
+    if (certificate !== undefined)
+      findings.attempt(`${place}.certificate`, () =>
+        readPem(certificate[field], `${place}.certificate.${field}`),
+      );
+}
+
 /** Checks every file, secret and certificate on its own. */
 function checkFiles(config: Config, findings: Findings): void {
   const { listen, upstream, sample } = config;
@@ -100,6 +116,7 @@ function checkFiles(config: Config, findings: Findings): void {
     findings.attempt('upstream.tls', () => readPem(certificate, 'upstream.tls.certificate'));
   if (key !== undefined) findings.attempt('upstream.tls', () => readPem(key, 'upstream.tls.key'));
   if (!findings.hasErrors('upstream')) findings.attempt('upstream', () => allServers(config, null));
+  checkAdmin(config, findings);
   const { keySecret } = config.quarantine;
   if (keySecret !== undefined)
     findings.attempt('quarantine', () => readLongSecret(keySecret, 'quarantine.keySecret'));

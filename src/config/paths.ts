@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from 'node:path';
 import type { MappingSection } from '../feeds/cel/document.ts';
 import type { Config } from './schema.ts';
+import type { ProviderSettings } from './schema/admin-provider.ts';
 import type { Secret } from './schema/fields.ts';
 
 /** Makes every path absolute; relative paths start at the folder of the file. */
@@ -36,7 +37,7 @@ export function withPaths(config: Config, folder: string): Config {
     },
     store,
     control: { ...config.control, readModel: modelPath(config, store, at) },
-    admin: adminPaths(config, store, at),
+    admin: adminPaths(config, store, folder),
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),
@@ -133,12 +134,25 @@ function modelPath({ control }: Config, { identityFile }: Config['store'], at: R
 }
 
 /** Default place of the tokens and sessions: beside the identity file. */
-function adminPaths({ admin }: Config, { identityFile }: Config['store'], at: ResolvePath): Config['admin'] {
-  const { tls } = admin;
+function adminPaths({ admin }: Config, { identityFile }: Config['store'], folder: string): Config['admin'] {
+  const at: ResolvePath = (path) => absolute(path, folder);
+  const { tls, provider } = admin;
   return {
     ...admin,
     file: at(admin.file ?? join(dirname(identityFile ?? ''), 'admin.db')),
     ...(tls !== undefined && { tls: filePaths(tls, at) }),
+    ...(provider !== undefined && { provider: providerPaths(provider, folder) }),
+  };
+}
+
+function providerPaths(provider: ProviderSettings, folder: string): ProviderSettings {
+  const { clientSecret, certificate } = provider;
+  return {
+    ...provider,
+    ...(clientSecret !== undefined && { clientSecret: secretPath(clientSecret, folder) }),
+    ...(certificate !== undefined && {
+      certificate: filePaths(certificate, (path) => absolute(path, folder)),
+    }),
   };
 }
 

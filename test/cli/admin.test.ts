@@ -13,8 +13,8 @@ import type { Ended } from './run-in-process.ts';
 checkLeaks();
 
 interface Machine {
-  run(...words: string[]): Promise<Ended>;
-  open(): { readonly store: AdminStore; readonly signIn: SignIn };
+  readonly run: (...words: string[]) => Promise<Ended>;
+  readonly open: () => { readonly store: AdminStore; readonly signIn: SignIn };
 }
 
 function machine(admin = '{ listen: "127.0.0.1:8781" }'): Machine {

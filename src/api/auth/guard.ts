@@ -21,6 +21,7 @@ declare module 'fastify' {
 /** Fields that decide who is let in: a server in front may have read the other one of two. */
 const SINGLE_FIELDS = new Set(['host', 'origin', 'authorization', 'cookie', 'sec-fetch-site']);
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
+const ATTEMPT_SECONDS = 600;
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** The guard of one server. */
@@ -58,6 +59,9 @@ export class Guard {
     if (role === undefined) return;
     const principal = this.authenticate(request);
     if (principal !== null) this.callers.set(request, principal);
+    // A cookie comes with requests of other sites too (RFC 6265bis 8.8.2). The way back from a provider begins there.
+    const bySession = principal !== null && request.headers.authorization === undefined;
+    if (bySession && (role !== null || !SAFE_METHODS.has(request.method))) this.checkSite(request);
     if (role === null) {
       // Signing in from another site would sign somebody in as the attacker.
       if (!SAFE_METHODS.has(request.method))
@@ -107,6 +111,18 @@ export class Guard {
     else reply.setCookie(this.cookieName, secret, options);
   }
 
+  /** Sets the cookie of a sign-in at a provider; null = takes it away. `Lax`: the way back begins at another site. */
+  setAttempt(reply: FastifyReply, name: string, value: string | null): void {
+    const options = { path: '/', httpOnly: true, sameSite: 'lax', secure: this.isSecure } as const;
+    if (value === null) reply.clearCookie(name, options);
+    else reply.setCookie(name, value, { ...options, maxAge: ATTEMPT_SECONDS });
+  }
+
+  /** The origin by which browsers reach this gateway. `host`: of the request. */
+  originFor(host: string): string {
+    return this.publicOrigin ?? `${this.scheme}://${host}`;
+  }
+
   /** A site whose name was made to lead here has its own name in Host (DNS rebinding). */
   private checkHost({ headers }: FastifyRequest): void {
     const host = (headers.host ?? '').toLowerCase().replace(/:\d{1,5}$/, '');
@@ -120,11 +136,7 @@ export class Guard {
   private authenticate(request: FastifyRequest): Principal | null {
     const { authorization } = request.headers;
     const principal = this.principalIn(request);
-    if (authorization === undefined) {
-      // A cookie comes with requests of other sites too (RFC 6265bis 8.8.2): what changes something must come from here.
-      if (principal !== null) this.checkSite(request);
-      return principal;
-    }
+    if (authorization === undefined) return principal;
     if (principal !== null) return principal;
     if (!/^Bearer /i.test(authorization))
       throw new ApiError('EASGATE_API_UNAUTHENTICATED', 'Authorization is not: Bearer TOKEN');
@@ -163,8 +175,7 @@ export class Guard {
   }
 
   private isOwn(origin: string, host: string): boolean {
-    if (this.publicOrigin !== null) return origin === this.publicOrigin;
-    return origin === `${this.scheme}://${host}`;
+    return origin === this.originFor(host);
   }
 }
 

@@ -34,10 +34,13 @@ export class SignIn {
   private readonly limits: SessionLimits;
   private readonly tries = new TryLimiter();
   private readonly onRefused: OnRefused;
+  /** Begins the subjects of the provider that is configured; null = there is none. */
+  private readonly realm: string | null;
 
-  constructor(store: AdminStore, limits: SessionLimits, onRefused: OnRefused) {
+  constructor(store: AdminStore, limits: SessionLimits, onRefused: OnRefused, realm: string | null = null) {
     this.store = store;
     this.limits = limits;
+    this.realm = realm;
     this.onRefused = onRefused;
   }
 
@@ -65,6 +68,8 @@ export class SignIn {
     if (session === null || session.expiresAt <= now) return null;
     // A clock that was set back ends nothing early, and lets nothing live longer than from its start.
     if (now - session.lastUsedAt > this.limits.idleMs || now < session.createdAt - CLOCK_MS) return null;
+    // Of a provider that is no longer trusted.
+    if (session.by === 'provider' && !session.principal.startsWith(`provider:${this.realm}:`)) return null;
     const token = session.token === null ? null : this.store.tokenById(session.token);
     if (session.token !== null && (token === null || !isInForce(token, now))) return null;
     // Often enough that a session in use does not seem idle.

@@ -1,4 +1,5 @@
 // Owns the list of all routes.
+import type { OpenIdProvider } from '../auth/provider.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import type { Overview } from '../overview/overview.ts';
 import type { ApiParts } from '../parts.ts';
@@ -14,14 +15,16 @@ import { tokenRoutes } from './tokens.ts';
 /** What routes share beyond the parts of the gateway. */
 export interface Shared {
   readonly signIn: SignIn;
+  /** Null = people sign in with tokens alone. */
+  readonly provider: OpenIdProvider | null;
   readonly overview: Overview;
   readonly diffs: PolicyDiffs;
 }
 
 /** Operations that answer with JSON. */
-export function routesOf(parts: ApiParts, { signIn, overview, diffs }: Shared): Route[] {
+export function routesOf(parts: ApiParts, { signIn, provider, overview, diffs }: Shared): Route[] {
   return [
-    ...sessionRoutes(parts, signIn),
+    ...sessionRoutes(parts, signIn, provider),
     ...tokenRoutes(parts),
     ...statusRoutes(parts, overview),
     ...deviceRoutes(parts),

@@ -1,14 +1,16 @@
 // Owns the routes of signing in and out, and of the sessions there are.
 import { ApiError } from '../problems.ts';
 import { tooManyTries } from '../auth/guard.ts';
+import type { OpenIdProvider } from '../auth/provider.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import type { ApiParts } from '../parts.ts';
+import { PROVIDER_START } from './provider.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
 
 /** The routes. */
-export function sessionRoutes(parts: ApiParts, signIn: SignIn): Route[] {
+export function sessionRoutes(parts: ApiParts, signIn: SignIn, provider: OpenIdProvider | null): Route[] {
   const { admin, audit, name: gateway, version } = parts;
   const sessionOf = ({ name, role, by, expiresAt, idleUntil }: Principal): object => ({
     name,
@@ -24,8 +26,8 @@ export function sessionRoutes(parts: ApiParts, signIn: SignIn): Route[] {
       gateway,
       version,
       token: true,
-      provider: null,
-      needsSetUp: !admin.hasAdmin(now),
+      provider: provider === null ? null : { name: provider.name, url: PROVIDER_START },
+      needsSetUp: !admin.hasAdmin(now) && provider?.hasAdmins !== true,
     })),
     route('signIn', async ({ body }, { principal: before, address, now, setCookie }) => {
       const wait = signIn.waitOf(address, now);

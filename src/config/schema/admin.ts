@@ -1,6 +1,7 @@
 // Owns the `admin` section: the admin API and the dashboard.
 import { z } from 'zod';
 import { parseEndpoint } from '../endpoint.ts';
+import { adminProvider } from './admin-provider.ts';
 import { count, file, ranges } from './fields.ts';
 
 const ORIGIN = 'must be https://HOST or https://HOST:PORT, or http:// for a loopback address';
@@ -59,6 +60,9 @@ export const adminSection = z.strictObject({
     .describe(
       'SQLite file of tokens and sessions, of this gateway alone; absent = admin.db beside store.identityFile',
     ),
+  provider: adminProvider
+    .optional()
+    .describe('signing in with OpenID Connect; absent = with tokens alone. See docs/guide/signing-in.md'),
   name: z
     .string()
     .min(1)

@@ -1,0 +1,81 @@
+// Owns the two addresses that a browser visits to sign in with an OpenID provider: the way there, and the way back. Nothing in them
+// says where to go afterwards: it is always the dashboard.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Guard } from '../auth/guard.ts';
+import { onlyCookie } from '../auth/guard.ts';
+import type { OpenIdProvider } from '../auth/provider.ts';
+import type { SignIn } from '../auth/sign-in.ts';
+import { BASE } from '../contract/paths.ts';
+import type { ApiParts } from '../parts.ts';
+
+/** Leads to the provider. */
+export const PROVIDER_START = `${BASE}/sign-in/provider`;
+/** The redirect URI, as registered at the provider. */
+export const PROVIDER_CALLBACK = `${BASE}/session/provider`;
+
+/** Registers both. */
+export function registerProvider(
+  api: FastifyInstance,
+  provider: OpenIdProvider,
+  { guard, signIn, parts }: { readonly guard: Guard; readonly signIn: SignIn; readonly parts: ApiParts },
+): void {
+  const options = { config: { role: null }, schema: { hide: true } };
+  const cookieName = `${guard.cookieName}-provider`;
+  api.get(PROVIDER_START, options, async (request, reply) => {
+    const { url, cookie } = await provider.begin(redirectUri(guard, request), Date.now());
+    guard.setAttempt(reply, cookieName, cookie);
+    return reply.redirect(url, 303);
+  });
+  api.get(PROVIDER_CALLBACK, options, async (request, reply) => {
+    const now = Date.now();
+    const cookie = onlyCookie(request.headers.cookie ?? '', cookieName);
+    // It is for one attempt, however that ends.
+    guard.setAttempt(reply, cookieName, null);
+    const query = request.url.split('?').slice(1).join('?');
+    try {
+      const person = await provider.complete(redirectUri(guard, request), query, cookie, now);
+      const started = signIn.withProvider(person.subject, person.name, person.role, now);
+      endBefore(request, guard, parts);
+      guard.setCookie(reply, started.secret);
+      await parts.audit.record({
+        by: person.name,
+        via: 'api',
+        at: now,
+        operation: 'sign_in',
+        subject: person.role,
+        comment: `with ${provider.name}`,
+      });
+    } catch (error) {
+      signIn.failed(request.ip, now);
+      throw error;
+    }
+    return reply.redirect('/', 303);
+  });
+}
+
+/** The browser forgets the session before. */
+function endBefore(request: FastifyRequest, guard: Guard, { admin }: ApiParts): void {
+  const session = guard.principalOf(request)?.session;
+  if (session !== undefined && session !== null) admin.removeSession(session);
+}
+
+/** Host is one of the names of this gateway; the provider knows which of them are registered. */
+function redirectUri(guard: Guard, { headers }: FastifyRequest): string {
+  return guard.originFor(headers.host ?? '') + PROVIDER_CALLBACK;
+}
+
+/** A refusal for a person whose browser came from the provider. */
+export function sendPage(reply: FastifyReply, status: number, detail: string, code: string): FastifyReply {
+  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign-in</title>
+<h1>You are not signed in</h1><p>${escaped(detail)}</p><p><small>${escaped(code)}</small></p><p><a href="/">Back to the sign-in page</a></p></html>
+`;
+  return reply.code(status).type('text/html; charset=utf-8').serializer(String).send(page);
+}
+
+function escaped(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
