@@ -1,8 +1,13 @@
 // Owns the promises of signing in with OpenID Connect: who is let in with which role, and what is refused (RFC 9700, OpenID Connect
 // Core 3.1.3.7).
-import { describe, expect, it } from 'vitest';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { hasGroupsElsewhere, nameIn, roleIn } from '../../src/api/auth/provider-claims.ts';
 import { adminProvider } from '../../src/config/schema/admin-provider.ts';
+import { createSelfSigned } from '../support/servers/certificates.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { Browser, openProvider } from '../support/servers/openid-provider.ts';
 import type { TestProvider, Visit } from '../support/servers/openid-provider.ts';
@@ -100,6 +105,28 @@ describe('signing in with a provider', () => {
     const { api } = await open();
     const { status, json } = await api.send(null, `${CALLBACK}?code=x&state=y`);
     expect({ status, json }).toMatchObject({ status: 403, json: { code: 'EASGATE_API_PROVIDER_REFUSED' } });
+  });
+});
+
+describe('a certificate in place of the secret', () => {
+  it('signs for the gateway at the provider', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'easgate-provider-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') };
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    writeFileSync(files.key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    writeFileSync(files.certificate, (await createSelfSigned([])).certificate);
+    const { api, provider, signIn } = await open({ clientSecret: undefined, certificate: files });
+    provider.registerKey({ ...publicKey.export({ format: 'jwk' }), use: 'sig' });
+    expect((await signIn()).url).toBe(`${api.url}/`);
+  });
+
+  it('that cannot be read is an error of the set-up, without its path', async () => {
+    const files = { certificate: '/nowhere/a.pem', key: '/nowhere/b.pem' };
+    const { signIn } = await open({ clientSecret: undefined, certificate: files });
+    const last = await signIn();
+    expect([last.status, last.text]).toEqual([500, expect.stringContaining('EASGATE_API_PROVIDER_SETUP')]);
+    expect(last.text).not.toContain('nowhere');
   });
 });
 

@@ -22,6 +22,8 @@ export interface TestProvider {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly visitor: Visitor;
+  /** Takes a signature with this key (private_key_jwt) in place of the secret. */
+  registerKey(jwk: object): void;
   /** Lets people go back to this address. */
   register(redirectUri: string): void;
   /** Signs with another key from now on; the one before is no longer published. */
@@ -42,8 +44,13 @@ export async function openProvider(): Promise<TestProvider> {
   });
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   let redirectUri = 'http://127.0.0.1/';
+  let clientKey: object | null = null;
   const rotateKeys = (): void => {
-    handle = handlerOf(issuer, redirectUri, visitor);
+    handle = handlerOf(issuer, configurationOf(redirectUri, visitor, clientKey), visitor);
+  };
+  const registerKey = (jwk: object): void => {
+    clientKey = jwk;
+    rotateKeys();
   };
   const register = (uri: string): void => {
     redirectUri = uri;
@@ -51,15 +58,15 @@ export async function openProvider(): Promise<TestProvider> {
   };
   const stop = (): Promise<void> => closed(server);
   onTestFinished(stop);
-  return { issuer, ...CLIENT, visitor, register, rotateKeys, stop };
+  return { issuer, ...CLIENT, visitor, register, registerKey, rotateKeys, stop };
 }
 
 function handlerOf(
   issuer: string,
-  redirectUri: string,
+  configuration: Configuration,
   visitor: Visitor,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const provider = new Provider(issuer, configurationOf(redirectUri, visitor));
+  const provider = new Provider(issuer, configuration);
   const answer = provider.callback();
   return (request, response) => {
     response.setHeader('connection', 'close');
@@ -69,14 +76,16 @@ function handlerOf(
   };
 }
 
-function configurationOf(redirectUri: string, visitor: Visitor): Configuration {
+function configurationOf(redirectUri: string, visitor: Visitor, clientKey: object | null): Configuration {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const key = { ...privateKey.export({ format: 'jwk' }), use: 'sig', kid: `${Date.now()}-${Math.random()}` };
   return {
     clients: [
       {
         client_id: CLIENT.clientId,
-        client_secret: CLIENT.clientSecret,
+        ...(clientKey === null
+          ? { client_secret: CLIENT.clientSecret }
+          : { token_endpoint_auth_method: 'private_key_jwt' as const, jwks: { keys: [clientKey] } }),
         redirect_uris: [redirectUri],
         response_types: ['code'],
         grant_types: ['authorization_code'],
