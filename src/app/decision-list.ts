@@ -48,8 +48,8 @@ export interface DecisionFilter {
   readonly actions?: readonly string[] | undefined;
   /** Any of them. */
   readonly states?: readonly string[] | undefined;
-  /** Feed that imported it. */
-  readonly source?: string | undefined;
+  /** Feed that imported it; null = an operator made it. */
+  readonly source?: string | null | undefined;
   /** Who decided. */
   readonly by?: string | undefined;
   /** Decided at or after this time, milliseconds since the epoch. */
@@ -93,7 +93,7 @@ function modelFilter(filter: DecisionFilter): ModelDecisionFilter {
     user: user === undefined ? undefined : parseUser(user),
     actions: actions === undefined ? undefined : DECISION_ACTIONS.filter(among(actions, DECISION_ACTIONS)),
     states: states === undefined ? undefined : DECISION_STATES.filter(among(states, DECISION_STATES)),
-    source: source === undefined ? undefined : matching(source),
+    source: source === undefined || source === null ? source : matching(source),
     owner: by === undefined ? undefined : matching(by),
     decidedSince: filter.decidedSince,
     endsBefore: filter.endsBefore,

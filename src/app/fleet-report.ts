@@ -40,6 +40,8 @@ export interface ReportQuestion {
   readonly now: number;
   /** For `stale`: not seen since then. */
   readonly unseenSince: number;
+  /** For `exceptions`: that end before this moment; null = all of them. */
+  readonly endsBefore: number | null;
 }
 
 /** A report over phones; rows are read while they are taken. */
@@ -81,10 +83,10 @@ const ORDERS: Readonly<Record<PhoneReportName, ModelOrder>> = {
   exceptions: { field: 'exceptionExpiresAt', descending: false },
 };
 
-function filterOf(name: PhoneReportName, { now, unseenSince }: ReportQuestion): ModelFilter {
+function filterOf(name: PhoneReportName, { now, unseenSince, endsBefore }: ReportQuestion): ModelFilter {
   if (name === 'blocked') return { states: ['quarantined', 'blocked'] };
   if (name === 'stale') return { unseenSince };
-  if (name === 'exceptions') return { exceptionsAt: now };
+  if (name === 'exceptions') return { exceptionsAt: now, exceptionsEndBefore: endsBefore ?? undefined };
   return {};
 }
 

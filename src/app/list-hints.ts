@@ -30,7 +30,7 @@ export function hintsFor(
   for (const reason of filter.reasons ?? [])
     hints.push(...wordHint('reason', reason, reader.source.words('reason')));
   if (filter.by !== undefined) hints.push(...wordHint('author', filter.by, wordsOf(reader, 'owner')));
-  if (filter.source !== undefined)
+  if (filter.source !== undefined && filter.source !== null)
     hints.push(...wordHint('source', filter.source, wordsOf(reader, 'source')));
   if (filter.device !== undefined && !isGlob(filter.device)) hints.push(...deviceHint(reader, filter.device));
   if (user !== undefined && !isGlob(user)) hints.push(...userHint(reader, user));

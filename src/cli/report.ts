@@ -16,7 +16,7 @@ import { print, printJsonRows, printable, remark } from './output.ts';
 import { Progress } from './progress.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
-import { isoTime, relativeTime } from '../app/times.ts';
+import { isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
 
 /** Options of every report. */
 export interface ReportOptions {
@@ -24,6 +24,7 @@ export interface ReportOptions {
   readonly csv?: true;
   readonly json?: true;
   readonly notSeen?: string;
+  readonly ends?: string;
 }
 
 const DEFAULT_ROWS = 20;
@@ -37,6 +38,7 @@ export function report(name: string, options: ReportOptions, command: Command): 
   return withStore(command, async (store, config) => {
     const now = Date.now();
     const unseenSince = momentOf(options.notSeen ?? STALE, '--not-seen') ?? now;
+    const endsBefore = options.ends === undefined ? null : parseMomentToCome(options.ends, '--ends');
     const progress = new Progress('phones read');
     let model: OpenModel;
     try {
@@ -54,7 +56,7 @@ export function report(name: string, options: ReportOptions, command: Command): 
         printReport(nearMissReport(model.reader, now), options, NEAR_MISSES, NEAR_MISS_CSV);
       else
         printReport(
-          phoneReport(model.reader, name as PhoneReportName, { now, unseenSince }),
+          phoneReport(model.reader, name as PhoneReportName, { now, unseenSince, endsBefore }),
           options,
           name === 'exceptions' ? [...PHONES, ...EXCEPTION] : PHONES,
           PHONE_CSV,

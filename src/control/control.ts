@@ -8,6 +8,7 @@ import type { FeedEvents, RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import { isReceived } from '../app/received/received-feeds.ts';
 import { missedTriggers } from '../app/received/missed-triggers.ts';
 import { fileTrouble } from '../file-words.ts';
+import { endingExceptionWarnings } from '../app/ending-exceptions.ts';
 import { unknownGroupWarnings } from '../app/unknown-groups.ts';
 import { journalOptions } from '../config/journal-settings.ts';
 import { parseConfig } from '../config/load.ts';
@@ -38,11 +39,11 @@ import { AdminServer } from './admin-server.ts';
 import { ProcessCounts } from '../telemetry/process-counts.ts';
 import { feedSamples } from './feed-samples.ts';
 import { FeedJournal } from './feed-journal.ts';
-import { GroupWatch } from './group-watch.ts';
 import { Leadership } from './leadership.ts';
 import { openReceiver } from './receive/open-receiver.ts';
 import type { ReceiveListener } from './receive/listener.ts';
 import { Reception } from './receive/reception.ts';
+import { WarningWatch } from './warning-watch.ts';
 
 /** Behind the workers: where the machine is busy, phones go first (setpriority(2)). */
 const NICENESS = 10;
@@ -109,7 +110,8 @@ class Control {
   private readonly listener: ReceiveListener | null;
   private reception: Reception | null = null;
   private feedJournal: FeedJournal | null = null;
-  private groups: GroupWatch | null = null;
+  private groups: WarningWatch | null = null;
+  private exceptions: WarningWatch | null = null;
   private readonly admin: AdminServer | null;
   private ending: Promise<unknown> = Promise.resolve();
   private closed = false;
@@ -148,7 +150,7 @@ class Control {
         holder: this.leadership?.leader?.holder ?? null,
         fence: this.leadership?.leader?.fence ?? null,
       },
-      warnings: this.groups?.warnings ?? [],
+      warnings: [...(this.groups?.warnings ?? []), ...(this.exceptions?.warnings ?? [])],
       admin: this.admin === null ? null : { url: this.admin.url, trouble: this.admin.trouble },
     };
   }
@@ -181,6 +183,7 @@ class Control {
     this.closed = true;
     this.own.close();
     this.groups?.close();
+    this.exceptions?.close();
     await this.admin?.close();
     await this.listener?.close();
     // Runs that are under way write with the lease: they end before it is given back, and before the store is closed.
@@ -269,17 +272,26 @@ class Control {
   private watchGroups(): void {
     const { store, config, path } = this;
     if (store === null || this.groups !== null || this.model.report?.phase !== 'following') return;
-    const compare = async (): Promise<readonly string[]> => {
+    const reading = async (
+      work: (reader: ModelReader) => Promise<readonly string[]> | readonly string[],
+    ): Promise<readonly string[]> => {
       const reader = ModelReader.open(path, store.names);
       if (reader === null) throw new Error('the read model is not whole');
       try {
-        return await unknownGroupWarnings(store, config, reader);
+        return await work(reader);
       } finally {
         reader.close();
       }
     };
+    const compare = (): Promise<readonly string[]> =>
+      reading((reader) => unknownGroupWarnings(store, config, reader));
+    const look = (): Promise<readonly string[]> =>
+      reading((reader) => endingExceptionWarnings(reader, Date.now()));
+    // `easgate status` shows them: a line in the log for each change of their number helps nobody.
+    this.exceptions = new WarningWatch(look, () => undefined);
+    void this.exceptions.start();
     const { logger } = this.log;
-    this.groups = new GroupWatch(compare, (warnings) => {
+    this.groups = new WarningWatch(compare, (warnings) => {
       if (warnings.length === 0)
         logger.info({ code: 'EASGATE_POLICY_GROUPS' }, 'every group that the policy names has users');
       for (const warning of warnings) logger.warn({ code: 'EASGATE_POLICY_GROUPS' }, warning);

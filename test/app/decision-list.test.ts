@@ -1,5 +1,6 @@
 // Owns the promises of the list of decisions.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { endingExceptionWarnings } from '../../src/app/ending-exceptions.ts';
 import { listDecisions } from '../../src/app/decision-list.ts';
 import type { DecisionFilter, DecisionRow } from '../../src/app/decision-list.ts';
 import { FIRST_PAGE, parseSort } from '../../src/app/listing.ts';
@@ -74,6 +75,24 @@ describe('the list of decisions', () => {
       ['lost3', null, 'exchange'],
       [null, 'dan@contoso.com', 'exchange'],
     ]);
+  });
+
+  it('is looked through for exceptions of operators that end within a week', async () => {
+    const exception = (expiresAt: number) => ({ ...decision('allow'), expiresAt });
+    const warnings = async (): Promise<readonly string[]> => {
+      const model = await buildModel(store, NOW);
+      try {
+        return endingExceptionWarnings(model.reader, NOW);
+      } finally {
+        model.close();
+      }
+    };
+    expect(await warnings()).toEqual([expect.stringMatching(/^1 exception ends within 7 days/)]);
+    const on = (device: string) => ({ device: device as DeviceKey, user: null });
+    await store.decide(on('good1'), exception(NOW + 6 * DAY_MS), BY_TEST);
+    await store.decide(on('old2'), exception(NOW + 8 * DAY_MS), BY_TEST);
+    await store.putImported('exchange', [{ ...on('new6'), decision: exception(NOW + DAY_MS) }]);
+    expect(await warnings()).toEqual([expect.stringMatching(/^2 exceptions end within 7 days/)]);
   });
 
   it('can be sorted by any field', async () => {

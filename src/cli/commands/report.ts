@@ -64,8 +64,8 @@ export function registerReports(program: Command): void {
     report,
     'exceptions',
     'phones that a decision lets pass, the decision that ends first at the top',
-    'report exceptions',
-  );
+    'report exceptions --ends 7d',
+  ).option('--ends <time>', 'only those that end within 30m, 12h, 7d, or before a date');
   addExamples(
     report,
     ['report blocked', 'numbers by reason, group, model and last activity, then the phones'],

@@ -128,8 +128,8 @@ export interface ModelDecisionFilter {
   readonly user?: UserKey | undefined;
   readonly actions?: readonly string[] | undefined;
   readonly states?: readonly string[] | undefined;
-  /** Name of the feed. */
-  readonly source?: Matches | undefined;
+  /** Name of the feed; null = operators. */
+  readonly source?: Matches | null | undefined;
   readonly owner?: Matches | undefined;
   readonly decidedSince?: number | undefined;
   readonly endsBefore?: number | undefined;
@@ -197,7 +197,8 @@ function conditionsOf(reader: ModelReader, filter: ModelDecisionFilter): Conditi
     ['source', source],
     ['owner', owner],
   ] as const)
-    if (matches !== undefined) found.push(among(column, wordsOf(reader, column).filter(matches)));
+    if (matches === null) found.push({ sql: `${column} IS NULL`, values: [] });
+    else if (matches !== undefined) found.push(among(column, wordsOf(reader, column).filter(matches)));
   if (decidedSince !== undefined) found.push({ sql: 'decided_at >= ?', values: [decidedSince] });
   if (endsBefore !== undefined) found.push({ sql: 'expires_at < ?', values: [endsBefore] });
   if (endsAfter !== undefined) found.push({ sql: 'expires_at > ?', values: [endsAfter] });

@@ -31,6 +31,8 @@ export interface ModelFilter {
   readonly decisions?: readonly string[] | undefined;
   /** Decisions, those on users too, that let pass and are in force at this moment. */
   readonly exceptionsAt?: number | undefined;
+  /** The decision that lets pass ends before this moment. */
+  readonly exceptionsEndBefore?: number | undefined;
   /** Users who are in this group, without case. */
   readonly group?: string | undefined;
   /** Part of the name of user, device or model, or of type, system or app; without case. */
@@ -91,6 +93,7 @@ export function conditionsOf(filter: ModelFilter, source: FilterSource): Conditi
   if (exceptionsAt !== undefined) {
     add(`(${allows('decision')} OR ${allows('user_decision')})`, exceptionsAt, exceptionsAt);
   }
+  if (filter.exceptionsEndBefore !== undefined) add('exception_expires < ?', filter.exceptionsEndBefore);
   if (filter.group !== undefined) found.push(inGroup(filter.group));
   if (filter.search !== undefined && filter.search !== '') found.push(searching(filter.search, source));
   if (filter.onlyPartnerships === true) add('user IS NOT NULL');

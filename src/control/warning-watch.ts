@@ -1,27 +1,27 @@
-// Owns the regular comparison of the groups that the policy names with those that users are in.
+// Owns warnings that are found by a regular look at the read model: groups of the policy that nobody is in, exceptions that end soon.
 
-/** Between two comparisons, milliseconds. */
+/** Between two looks, milliseconds. */
 const CHECK_MS = 60_000;
 
-/** Compares once a minute until closed. */
-export class GroupWatch {
-  /** As of the last comparison that succeeded. */
+/** Looks once a minute until closed. */
+export class WarningWatch {
+  /** As of the last look that succeeded. */
   warnings: readonly string[] = [];
-  private readonly compare: () => Promise<readonly string[]>;
+  private readonly look: () => Promise<readonly string[]>;
   private readonly onChange: (warnings: readonly string[]) => void;
   private timer: NodeJS.Timeout | null = null;
   private closed = false;
 
-  /** `compare` may reject: the last warnings stay. `onChange` is called when there are other ones, also none. */
-  constructor(compare: () => Promise<readonly string[]>, onChange: (warnings: readonly string[]) => void) {
-    this.compare = compare;
+  /** `look` may reject: the last warnings stay. `onChange` is called when there are other ones, also none. */
+  constructor(look: () => Promise<readonly string[]>, onChange: (warnings: readonly string[]) => void) {
+    this.look = look;
     this.onChange = onChange;
   }
 
-  /** Compares now, and goes on. Never rejects. */
+  /** Looks now, and goes on. Never rejects. */
   async start(): Promise<void> {
     try {
-      const warnings = await this.compare();
+      const warnings = await this.look();
       if (!this.closed && warnings.join('\n') !== this.warnings.join('\n')) {
         this.warnings = warnings;
         this.onChange(warnings);
