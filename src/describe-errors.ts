@@ -10,6 +10,7 @@ const BLAMED: Readonly<Record<ErrorSource, string>> = {
 };
 
 const ENDS: Readonly<Record<ProgramPart, string>> = {
+  argument: 'the command, with exit code 2',
   command: 'the command',
   delivery: 'a delivery to a feed',
   start: 'the start of the gateway, or of a command that needs the same',
@@ -36,8 +37,8 @@ export function errorsTable(): string {
     '',
     '## Of commands, deliveries and starts',
     '',
-    'On standard error, `easgate: CODE: text`; the exit code is 1. Wrong usage (an unknown option, a missing argument) ends with 2.',
-    'Senders of deliveries get the code in an application/problem+json (RFC 9457).',
+    'On standard error, `easgate: CODE: text`. The exit code is 1 when a command failed, and 2 for wrong usage: an unknown option, a missing',
+    'argument, a value that is not valid. Senders of deliveries get the code in an application/problem+json (RFC 9457).',
     '',
     '| code | ends | meaning |',
     '| --- | --- | --- |',

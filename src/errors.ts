@@ -223,42 +223,45 @@ export const ERRORS = {
 export type HttpErrorCode = keyof typeof ERRORS;
 
 /** What failed; a column of docs/reference/errors.md. */
-export type ProgramPart = 'command' | 'delivery' | 'start';
+export type ProgramPart = 'argument' | 'command' | 'delivery' | 'start';
 
 /** One row of the second table. */
 export interface ProgramErrorInfo {
-  /** `command`: a command was not carried out. `delivery`: one to a feed was not. `start`: the gateway or a command could not start. */
+  /**
+   * `argument`: a value on the command line is not valid (exit code 2). `command`: a command was not carried out. `delivery`: one to
+   * a feed was not. `start`: the gateway or a command could not start.
+   */
   readonly part: ProgramPart;
   /** Meaning and remedy. */
   readonly help: string;
 }
 
+const argument = (help: string): ProgramErrorInfo => ({ part: 'argument', help });
 const command = (help: string): ProgramErrorInfo => ({ part: 'command', help });
 const delivery = (help: string): ProgramErrorInfo => ({ part: 'delivery', help });
 const start = (help: string): ProgramErrorInfo => ({ part: 'start', help });
 
 /** Every way a command or a start fails. Codes are stable: scripts may rely on them. */
 export const PROGRAM_ERRORS = {
-  EASGATE_USAGE: command(
-    'there is no such command or option, an argument is missing (exit code 2), or arguments contradict each other; `--help` after the command shows examples',
+  EASGATE_USAGE: argument(
+    'there is no such command or option, an argument is missing or not valid, or arguments contradict each other; `--help` after the command shows examples',
   ),
-  EASGATE_DEVICE_ID: command('the argument is not a device id: 1 to 64 letters and digits'),
-  EASGATE_EXPIRY: command(
+  EASGATE_DEVICE_ID: argument('the argument is not a device id: 1 to 64 letters and digits'),
+  EASGATE_EXPIRY: argument(
     'the argument is not a future time: write a duration (30m, 12h, 7d, 1w) or an ISO date',
   ),
-  EASGATE_TIME: command('the argument is not a time: write a duration (30m, 12h, 7d, 1w) or an ISO date'),
-  EASGATE_FLAG: command('the argument is not true or false'),
-  EASGATE_FILTER: command(
+  EASGATE_TIME: argument('the argument is not a time: write a duration (30m, 12h, 7d, 1w) or an ISO date'),
+  EASGATE_FILTER: argument(
     'the value of a filter, of `--sort` or of `--limit` is not valid; the message lists the valid ones',
   ),
-  EASGATE_FORMAT: command('the format is unknown, or the input is neither hex nor base64'),
+  EASGATE_FORMAT: command('the input is neither hex nor base64, or empty'),
   EASGATE_NOT_FOUND: command(
     'the directory does not know the device or user; the message suggests similar names',
   ),
   EASGATE_CHANGED: command(
     'the decision was changed meanwhile by an operator or by the device; check it and repeat',
   ),
-  EASGATE_REASON: command('the reason of a wipe is blank; give one with `--reason`'),
+  EASGATE_REASON: argument('the reason of a wipe is blank; give one with `--reason`'),
   EASGATE_WIPE_CONFIRM: command(
     'the wipe was not confirmed, or there is no terminal to ask (use `--confirm`); nothing was done',
   ),

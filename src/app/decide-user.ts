@@ -22,26 +22,27 @@ export interface UserDecideResult {
   readonly isUnknown: boolean;
 }
 
-/** Writes a decision on a user. @throws ProgramError when it changed meanwhile */
+/** Writes a decision on a user; with `dryRun` it only finds what that would do. @throws ProgramError when it changed meanwhile */
 export async function decideUser(
   store: DirectoryStore,
   name: string,
   decision: AccessDecision,
-  origin: DecisionOrigin,
+  { dryRun = false, ...origin }: DecisionOrigin & { readonly dryRun?: boolean },
   audit: AuditSink,
 ): Promise<UserDecideResult> {
   const entry = await store.getUser(parseUser(name));
   const user = entry?.key ?? parseUser(name);
   const replaced = entry?.decided.decision ?? null;
-  const replicated = await replace(store, user, replaced, decision, origin);
-  await audit.record({
-    ...origin,
-    operation: 'decide',
-    user,
-    before: replaced,
-    after: decision,
-    comment: decision.reason,
-  });
+  const replicated = dryRun ? null : await replace(store, user, replaced, decision, origin);
+  if (!dryRun)
+    await audit.record({
+      ...origin,
+      operation: 'decide',
+      user,
+      before: replaced,
+      after: decision,
+      comment: decision.reason,
+    });
   const seen = await namesSeen(store);
   const own = [user, ...(entry?.record?.aliases ?? [])];
   const isSame = (other: UserKey): boolean => own.some((one) => store.names.same(one, other));

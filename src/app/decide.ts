@@ -6,7 +6,7 @@ import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import { acquaintanceOf, coverage, doubts } from './coverage.ts';
 import type { CoverageNote, Doubt } from './coverage.ts';
-import { always, clear, decidedBefore, decidedOn, write } from './decisions.ts';
+import { always, clear, decidedBefore, decidedOn, overwritten, write } from './decisions.ts';
 import type { BeforeChange, Decided } from './decisions.ts';
 import { canonicalUser, parseDevice } from './names.ts';
 
@@ -32,12 +32,12 @@ export interface DecideResult {
   readonly warnings: readonly Doubt[];
 }
 
-/** Writes a decision. @throws ProgramError when a wipe is in place, or the stored decision changed meanwhile */
+/** Writes a decision; with `dryRun` it only finds what that would do. @throws ProgramError when a wipe is in place, or the stored decision changed meanwhile */
 export async function decide(
   store: DirectoryStore,
   subject: Subject,
   decision: AccessDecision,
-  origin: DecisionOrigin,
+  { dryRun = false, ...origin }: DecisionOrigin & { readonly dryRun?: boolean },
   audit: AuditSink,
   check: BeforeChange = always,
 ): Promise<DecideResult> {
@@ -54,7 +54,9 @@ export async function decide(
       after: decision,
       comment: decision.reason,
     });
-  const { replaced, replicated } = await write(store, device, user, decision, origin, record, check);
+  const { replaced, replicated } = dryRun
+    ? await overwritten(store, device, user)
+    : await write(store, device, user, decision, origin, record, check);
   return {
     device,
     user,

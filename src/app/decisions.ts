@@ -105,6 +105,16 @@ export async function always(): Promise<void> {
   // nothing to compare
 }
 
+/** What {@link write} would replace. @throws ProgramError over a wipe */
+export async function overwritten(
+  store: DirectoryStore,
+  device: DeviceKey,
+  user: UserKey | null,
+): Promise<Overwritten> {
+  await refuseOverWipe(store, device, user);
+  return { replaced: await storedDecisions(store, device, user), replicated: null };
+}
+
 /** Called once a decision stands, with those that it takes the place of, which may fail to be taken away. */
 export type OnWritten = (replaced: readonly Decided[]) => Promise<void>;
 

@@ -10,7 +10,6 @@ import { acceptSuccessor, successionOf } from '../app/successors.ts';
 import type { AcceptResult, CopiedDecision, Succession } from '../app/successors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import { reportDevice } from '../app/report-device.ts';
-import { ProgramError } from '../errors.ts';
 import type { AccessDecision } from '../model/decision.ts';
 import { isWipe } from '../model/wipe.ts';
 import { loginName, withStore } from './context.ts';
@@ -24,6 +23,7 @@ export interface DecideOptions {
   readonly reason?: string;
   readonly owner?: string;
   readonly expires?: string;
+  readonly dryRun?: true;
   readonly json?: true;
 }
 
@@ -111,6 +111,9 @@ function yamlText(document: object): string {
   return printableLines(text);
 }
 
+/** Above what a command would have done. */
+export const DRY_RUN = 'dry run, nothing is written:\n';
+
 /** `devices allow`, `block` and `quarantine`. */
 export function decideByHand(
   action: AccessDecision['action'],
@@ -123,11 +126,12 @@ export function decideByHand(
     const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
     const decidedAt = Date.now();
     const decision = { action, owner, reason, decidedAt, expiresAt };
-    const origin = { by: owner, via: 'cli', at: decidedAt };
+    const dryRun = options.dryRun === true;
+    const origin = { by: owner, via: 'cli', at: decidedAt, dryRun };
     const result = await decide(store, { device, user }, decision, origin, audit);
     for (const doubt of result.warnings) warn(printable(doubtText(doubt)));
-    if (options.json) printJson(result);
-    else print(printableLines(decidedText(result)));
+    if (options.json) printJson({ ...result, ...(dryRun && { dryRun }) });
+    else print(printableLines((dryRun ? DRY_RUN : '') + decidedText(result)));
   });
 }
 
@@ -147,10 +151,10 @@ export function clear(
 
 /** Options of `set`. */
 export interface SetOptions {
-  readonly managed?: string;
-  readonly compliant?: string;
-  readonly encrypted?: string;
-  readonly compromised?: string;
+  readonly managed?: boolean;
+  readonly compliant?: boolean;
+  readonly encrypted?: boolean;
+  readonly compromised?: boolean;
   readonly platform?: string;
   readonly osVersion?: string;
   readonly model?: string;
@@ -166,10 +170,10 @@ export interface SetOptions {
 /** `devices set`. */
 export function set(id: string, options: SetOptions, command: Command): Promise<void> {
   const values = {
-    managed: parseFlag(options.managed, '--managed'),
-    compliant: parseFlag(options.compliant, '--compliant'),
-    encrypted: parseFlag(options.encrypted, '--encrypted'),
-    compromised: parseFlag(options.compromised, '--compromised'),
+    managed: options.managed,
+    compliant: options.compliant,
+    encrypted: options.encrypted,
+    compromised: options.compromised,
     platform: options.platform?.toLowerCase(),
     osVersion: options.osVersion,
     model: options.model,
@@ -185,12 +189,4 @@ export function set(id: string, options: SetOptions, command: Command): Promise<
     if (options.json) printJson((await showDevice(store, id)).record);
     else print(`set: ${key}\n`);
   });
-}
-
-/** `true` or `false` of an option; absent stays absent. @throws ProgramError */
-export function parseFlag(text: string | undefined, name: string): boolean | undefined {
-  if (text === undefined) return undefined;
-  if (text !== 'true' && text !== 'false')
-    throw new ProgramError('EASGATE_FLAG', `${name} takes true or false`);
-  return text === 'true';
 }

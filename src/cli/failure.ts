@@ -1,6 +1,9 @@
-// Owns the text of a failure: code, message, and the command that helps.
+// Owns the text of a failure (code, message, and the command that helps) and its exit code.
 import { WipeInTheWay } from '../app/decisions.ts';
 import { WipeUserError } from '../app/wipe.ts';
+import { PROGRAM_ERRORS, ProgramError } from '../errors.ts';
+import type { ProgramErrorCode } from '../errors.ts';
+import { isUserError } from '../identity/user.ts';
 import { isOpenWipe } from '../model/wipe.ts';
 import { clearCommand } from './decision-text.ts';
 
@@ -8,6 +11,21 @@ import { clearCommand } from './decision-text.ts';
 export function failureText(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
   return `${code}: ${error instanceof Error ? error.message : String(error)}${hint(error)}`;
+}
+
+const FAILED = 1;
+/** Like a command or an option that there is not. */
+const USAGE = 2;
+
+/** 2 = a value on the command line is not valid, 1 = the command failed. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof ProgramError)) return FAILED;
+  const { code } = error;
+  // A user name is read by the same rules as that of a request.
+  if (isUserError(code)) return USAGE;
+  return Object.hasOwn(PROGRAM_ERRORS, code) && PROGRAM_ERRORS[code as ProgramErrorCode].part === 'argument'
+    ? USAGE
+    : FAILED;
 }
 
 function hint(error: unknown): string {

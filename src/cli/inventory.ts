@@ -13,7 +13,7 @@ import type { DeviceFilter } from '../app/phone-list.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { decisionLines, deviceLines } from '../app/export-lines.ts';
 import type { AccessState } from '../model/access-state.ts';
-import { momentOf, printList, shownRows, timeWriter, withList, yesNoUnknown } from './list-options.ts';
+import { momentOf, printList, shownRows, timeWriter, withList } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
 import { printable } from './output.ts';
 import type { Tone } from './output.ts';
@@ -32,8 +32,8 @@ export interface InventoryOptions extends ListOptions {
   readonly model?: string;
   readonly os?: string;
   readonly group?: string;
-  readonly managed?: string;
-  readonly compliant?: string;
+  readonly managed?: boolean | null;
+  readonly compliant?: boolean | null;
   readonly decision?: readonly string[];
   readonly search?: string;
 }
@@ -53,8 +53,8 @@ function filterOf(options: InventoryOptions): DeviceFilter {
     decisions: options.decision,
     seenSince: momentOf(options.seen, '--seen'),
     unseenSince: momentOf(options.notSeen, '--not-seen'),
-    managed: yesNoUnknown(options.managed, '--managed'),
-    compliant: yesNoUnknown(options.compliant, '--compliant'),
+    managed: options.managed,
+    compliant: options.compliant,
   };
 }
 

@@ -199,10 +199,16 @@ function verdictText({ action, reason }: JournalEntry): string {
 }
 
 function moreText({ rule, facts, seconds }: JournalEntry): string {
-  const parts = Object.entries(facts ?? {}).map(([name, value]) => `${name}=${String(value)}`);
+  const parts = Object.entries(facts ?? {}).map(([name, value]) => `${name}=${factText(value)}`);
   if (rule !== null) parts.unshift(rule);
   if (seconds !== null) parts.push(`in ${seconds} s`);
   return parts.length === 0 ? '-' : printable(parts.join(' '));
+}
+
+/** In quotes where it would run into the next one. */
+function factText(value: unknown): string {
+  const text = String(value);
+  return text === '' || /[\s"=]/.test(text) ? JSON.stringify(text) : text;
 }
 
 function columnsOfAudit(options: JournalOptions): readonly Column<AuditEntry>[] {

@@ -70,14 +70,6 @@ export function momentOf(text: string | undefined, option: string): number | und
   return text === undefined ? undefined : parseMomentPast(text, option);
 }
 
-/** Reads `yes`, `no` or `unknown` (null); absent stays absent. @throws ProgramError */
-export function yesNoUnknown(text: string | undefined, option: string): boolean | null | undefined {
-  if (text === undefined) return undefined;
-  const value = { yes: true, true: true, no: false, false: false, unknown: null }[text.toLowerCase()];
-  if (value === undefined) throw new ProgramError('EASGATE_FILTER', `${option} ${text}: yes, no or unknown`);
-  return value;
-}
-
 /** The function that formats times of a list. */
 export function timeWriter({ relative }: ListOptions): (at: number | null | undefined) => string {
   const now = Date.now();
@@ -92,8 +84,8 @@ export interface ListSource {
   readonly reader: ModelReader;
   /** Null = the control process keeps the read model: the directory is not asked. */
   readonly store: DirectoryStore | null;
-  /** Where rows are from, and how old they are. */
-  readonly origin: string;
+  /** Where rows are from, and how old they are; null = the directory itself, and there is nothing else. */
+  readonly origin: string | null;
 }
 
 /**
@@ -108,7 +100,7 @@ export function withList(
   const now = Date.now();
   const kept = withRecords ? null : openKeptModel(loadConfig(configPath(command)), now);
   if (kept !== null) return finish(kept, () => work({ ...kept, store: null, origin: ageText(kept, now) }));
-  return withStore(command, async (store) => {
+  return withStore(command, async (store, config) => {
     const progress = new Progress('phones read');
     let model: OpenModel;
     try {
@@ -117,10 +109,12 @@ export function withList(
       progress.end();
     }
     await finish(model, () =>
-      work({ reader: model.reader, store, origin: 'read from the directory just now' }),
+      work({ reader: model.reader, store, origin: config.control.enabled ? NOT_KEPT : null }),
     );
   });
 }
+
+const NOT_KEPT = 'read from the directory just now: the read model of the control process is not up to date';
 
 async function finish(model: OpenModel, work: () => Promise<void> | void): Promise<void> {
   try {
@@ -151,7 +145,7 @@ export interface ListForm<Row> {
 export async function printList<Row>(
   { rows, next }: Shown<Row>,
   options: ListOptions,
-  origin: string,
+  origin: string | null,
   { columns, none, lines, total, hints }: ListForm<Row>,
 ): Promise<void> {
   if (options.format === 'csv') {
@@ -176,7 +170,7 @@ export async function printList<Row>(
   if (next !== null) remark(`${rows.length} of ${total()}; the next page: --after ${next}`);
   else if (options.after !== undefined) remark('the last page');
   if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
-  remark(origin);
+  if (origin !== null) remark(origin);
 }
 
 /** Rows that are written at once. */

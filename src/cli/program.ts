@@ -122,11 +122,11 @@ export async function runProgram(arguments_: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : USAGE;
       return;
     }
-    const { failureText } = await import('./failure.ts');
+    const { exitCodeOf, failureText } = await import('./failure.ts');
     process.stderr.write(`easgate: ${failureText(error)}\n`);
     // A failed start may leave sockets and a store open, which would keep the process running. Output to pipes and files is already
     // written (it is synchronous on POSIX).
-    process.exit(1);
+    process.exit(exitCodeOf(error));
   }
 }
 

@@ -133,7 +133,7 @@ function directoryText(workers: readonly WorkerStatus[]): string {
     return toned('bad', `${first.store}: does not answer to ${away} of ${workers.length} workers`);
   const oldest = Math.max(...workers.map(({ stateAgeMs }) => stateAgeMs));
   const age = `${(oldest / 1_000).toFixed(1)} s`;
-  return `${first.store}, change log at ${first.position ?? '?'}, state ${oldest > OLD_STATE_MS ? toned('bad', age) : age} old`;
+  return `${first.store}; decisions and reports reach the workers, last confirmed ${oldest > OLD_STATE_MS ? toned('bad', age) : age} ago (change number ${first.position ?? '?'})`;
 }
 
 /** A read model that is older than this is shown in red. */

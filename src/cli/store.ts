@@ -52,15 +52,17 @@ function statusText({ keeper, known, found, finding, memory }: StoreLook): strin
     `store: ${keeper.place}`,
     found === null
       ? 'no directory'
-      : `id ${found.id}, epoch ${found.epoch}, beat ${seconds(found.beat)}, schema ${found.schema}`,
+      : `it is directory ${found.id} in epoch ${found.epoch} (layout ${found.schema}), in use for ${seconds(found.beat)} in all`,
     known === null
-      ? 'this gateway knows no store yet'
-      : `this gateway knows id ${known.id}, epoch ${known.epoch}, beat ${seconds(known.beat)} (${memory?.path})`,
+      ? 'this gateway has worked with no directory yet'
+      : `this gateway last worked with directory ${known.id} in epoch ${known.epoch}, then in use for ${seconds(known.beat)} ` +
+        `(noted in ${memory?.path})`,
     trouble === null ? toned('good', 'ok') : `${toned('bad', trouble.code)}: ${trouble.message}`,
   ];
   return `${lines.join('\n')}\n`;
 }
 
+/** The leader counts the time in which the directory is in use: a restored copy is behind. */
 function seconds(beat: number): string {
   return `${Math.round(beat / 1_000)} s`;
 }

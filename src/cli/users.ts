@@ -12,7 +12,7 @@ import type { ModelUser } from '../directory/read-model/model-users.ts';
 import type { AccessDecision } from '../model/decision.ts';
 import { loginName, withStore } from './context.ts';
 import { decidedUserText } from './decision-text.ts';
-import { parseFlag } from './devices.ts';
+import { DRY_RUN } from './devices.ts';
 import type { DecideOptions } from './devices.ts';
 import { stateCell } from './inventory.ts';
 import { count, momentOf, printList, shownRows, timeWriter, withList } from './list-options.ts';
@@ -144,11 +144,13 @@ export function decideByHand(
     const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
     const decidedAt = Date.now();
     const decision = { action, owner, reason, decidedAt, expiresAt };
-    const result = await decideUser(store, name, decision, { by: owner, via: 'cli', at: decidedAt }, audit);
+    const dryRun = options.dryRun === true;
+    const origin = { by: owner, via: 'cli', at: decidedAt, dryRun };
+    const result = await decideUser(store, name, decision, origin, audit);
     if (result.isUnknown)
       warn(`no feed reports ${printable(result.user)} and nobody signed in with that name: is it right?`);
-    if (options.json) printJson(result);
-    else print(printableLines(decidedUserText(result)));
+    if (options.json) printJson({ ...result, ...(dryRun && { dryRun }) });
+    else print(printableLines((dryRun ? DRY_RUN : '') + decidedUserText(result)));
   });
 }
 
@@ -169,7 +171,7 @@ export function clear(name: string, { json }: { readonly json?: true }, command:
 export interface SetOptions {
   readonly group?: readonly string[];
   readonly alias?: readonly string[];
-  readonly enabled?: string;
+  readonly enabled?: boolean;
   readonly removed?: true;
   readonly source: string;
   readonly json?: true;
@@ -180,7 +182,7 @@ export function set(name: string, options: SetOptions, command: Command): Promis
   const values = {
     groups: options.group,
     aliases: options.alias,
-    enabled: parseFlag(options.enabled, '--enabled'),
+    enabled: options.enabled,
     removed: options.removed,
   };
   return withStore(command, async (store, _config, audit) => {

@@ -24,6 +24,11 @@ export interface EncodeOptions {
 /** `wbxml decode`. */
 export async function decode({ lines, unknown }: DecodeOptions): Promise<void> {
   const input = await readStdin();
+  if (input.toString('latin1').trim() === '')
+    throw new ProgramError(
+      'EASGATE_FORMAT',
+      'the input is empty: give WBXML as bytes, hex or base64 on standard input',
+    );
   const read = (bytes: Buffer): string =>
     toXml(decodeWbxml(bytes, { ...DEFAULT_LIMITS, keepUnknown: unknown === true }));
   if (lines) byLine(input, (line) => read(fromText(line)));
@@ -33,7 +38,7 @@ export async function decode({ lines, unknown }: DecodeOptions): Promise<void> {
 /** `wbxml encode`. */
 export async function encode({ lines, format }: EncodeOptions): Promise<void> {
   if (!isFormat(format) || (lines && format === 'binary'))
-    throw new ProgramError('EASGATE_FORMAT', `--format ${format}: hex, base64 or (without --lines) binary`);
+    throw new ProgramError('EASGATE_USAGE', `--format ${format}: hex, base64 or (without --lines) binary`);
   const input = (await readStdin()).toString('utf8');
   if (lines) {
     byLine(Buffer.from(input), (line) =>

@@ -8,6 +8,7 @@ import type { WipePlan } from '../app/wipe.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import { loginName, withStore } from './context.ts';
+import { DRY_RUN } from './devices.ts';
 import { print, printJson, printable, printableLines } from './output.ts';
 import { table } from './table.ts';
 import { isoTime } from '../app/times.ts';
@@ -20,6 +21,7 @@ export interface WipeOptions {
   readonly accountOnly?: true;
   readonly allUsers?: true;
   readonly confirm?: string;
+  readonly dryRun?: true;
   readonly json?: true;
 }
 
@@ -34,6 +36,14 @@ export function wipe(device: string, options: WipeOptions, command: Command): Pr
       accountOnly: accountOnly === true,
       allUsers: allUsers === true,
     });
+    if (options.dryRun) {
+      const { device: key, user: name, named, replaces, accountOnly: onlyAccount } = plan;
+      const users = named.map(({ record }) => record.user);
+      if (options.json)
+        printJson({ device: key, user: name, users, accountOnly: onlyAccount, replaces, dryRun: true });
+      else print(printableLines(`${DRY_RUN}${planText(plan)}`));
+      return;
+    }
     if (!options.json) print(printableLines(planText(plan)));
     const confirmation = options.confirm ?? (await askForDevice(plan.device, options.json === true));
     const decision = await orderWipe(store, plan, { owner, via: 'cli', confirmation }, audit);

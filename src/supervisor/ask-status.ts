@@ -36,11 +36,7 @@ export class StatusClient {
       if (statusCode !== 200) throw new Error(`status ${statusCode}`);
       return { status: (await body.json()) as GatewayStatus, takenAt: performance.now() };
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      throw new ProgramError(
-        'EASGATE_NOT_RUNNING',
-        `no gateway answers for ${this.pidFile}: check that it runs on this host, and run this command as its user (${cause})`,
-      );
+      throw new ProgramError('EASGATE_NOT_RUNNING', notRunningText(this.pidFile, error));
     }
   }
 
@@ -57,4 +53,19 @@ export async function askStatus(pidFile: string): Promise<GatewayStatus> {
   } finally {
     await client.close();
   }
+}
+
+/** What to do, by the way in which the gateway's socket cannot be used. */
+function notRunningText(pidFile: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const socket = statusSocket(pidFile);
+  if (code === 'ENOENT' || code === 'ECONNREFUSED')
+    return (
+      `no gateway runs here with workers.pidFile ${pidFile}: start it (easgate serve, or its service), or name the configuration ` +
+      'that it runs with (--config)'
+    );
+  if (code === 'EACCES' || code === 'EPERM')
+    return `the gateway of ${pidFile} does not let this user ask: run the command as the user of the gateway (socket ${socket})`;
+  const cause = error instanceof Error ? error.message : String(error);
+  return `the gateway of ${pidFile} does not answer on ${socket}: look at its log, or try again (${cause})`;
 }

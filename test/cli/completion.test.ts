@@ -86,7 +86,11 @@ describe('completion in bash', () => {
   it('offers the values of an option, also the next of several', () => {
     expect(inBash('devices', 'list', '--state', 'b')).toEqual(['blocked']);
     expect(inBash('devices', 'list', '--state', 'blocked,q')).toEqual(['blocked,quarantined']);
-    expect(inBash('devices', 'list', '--sort', '-last')).toEqual(['-lastSeen', '-lastCheckIn']);
+    expect(inBash('devices', 'list', '--sort', '-last')).toEqual([
+      '-lastSeen',
+      '-lastAllowed',
+      '-lastCheckIn',
+    ]);
     expect(inBash('completion', '')).toEqual(['bash', 'zsh', 'fish']);
   });
 

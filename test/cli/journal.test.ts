@@ -92,8 +92,8 @@ describe('the journal on the command line', () => {
 
   it('refuses words that mean nothing, with those that do', async () => {
     const { code, error } = await run('journal', 'query', '--kind', 'device_refuse');
-    expect([code, error]).toEqual([1, expect.stringContaining('device_refuse: none of device_throttled')]);
-    expect((await run('audit', 'query', '--operation', 'x')).code).toBe(1);
+    expect([code, error]).toEqual([2, expect.stringContaining('device_refuse: none of device_throttled')]);
+    expect((await run('audit', 'query', '--operation', 'x')).code).toBe(2);
     expect((await run('journal', 'query', '--device', 'not an id')).error).toContain('EASGATE_DEVICE_ID');
   });
 

@@ -55,7 +55,7 @@ describe('a list', () => {
     expect(firstCells((await run('devices', 'list', '--sort', '-lastSeen')).out)).toEqual(['good1', 'bad2']);
     const { out, error } = await run('devices', 'list', '--sort', '-lastSeen', '--limit', '1');
     expect(firstCells(out)).toEqual(['good1']);
-    expect(error).toMatch(/^1 of 2; the next page: --after (\S+)\nread from the directory just now\n$/);
+    expect(error).toMatch(/^1 of 2; the next page: --after (\S+)\n$/);
     const next = /--after (\S+)/.exec(error)?.[1] ?? '';
     const second = await run('devices', 'list', '--sort', '-lastSeen', '--limit', '1', '--after', next);
     expect(firstCells(second.out)).toEqual(['bad2']);
@@ -113,8 +113,47 @@ describe('a list', () => {
     expect(error).toContain(code);
   });
 
+  it.each([
+    [['devices', 'list', '--limit', '0']],
+    [['devices', 'list', '--after', 'x']],
+    [['devices', 'list', '--seen', 'yesterday']],
+    [['devices', 'list', '--managed', 'perhaps']],
+    [['devices', 'set', 'good1', '--managed', 'unknown']],
+    [['devices', 'block', 'not an id']],
+    [['devices', 'block', 'good1', '--expires', 'yesterday']],
+    [['users', 'block', 'a\u0000b']],
+    [['journal', 'query', '--kind', 'nothing']],
+    [['policy', 'rollback', 'first']],
+    [['wbxml', 'encode', '--format', 'xml']],
+  ])('with exit code 2 refuses the value in %j', async (words) => {
+    expect((await run(...words)).code).toBe(2);
+  });
+
+  it('takes yes and no, and true and false, alike', async () => {
+    for (const word of ['yes', 'true', 'YES']) {
+      expect(firstCells((await run('devices', 'list', '--managed', word)).out)).toEqual(['good1']);
+      expect((await run('devices', 'set', 'good1', '--compliant', word)).code).toBe(0);
+    }
+  });
+
   it('never prints control characters from stored data', async () => {
     for (const noun of ['devices', 'decisions']) expect((await run(noun, 'list')).out).toContain('x?[2Jy');
+  });
+});
+
+describe('--dry-run', () => {
+  it.each([
+    [['devices', 'allow', 'bad2']],
+    [['users', 'block', 'alice']],
+    [['devices', 'wipe', 'good1', '--reason', 'x']],
+  ])('of %j shows what it would do, and writes nothing', async (words) => {
+    const before = (await run('decisions', 'list', '--json')).out;
+    const { code, out } = await run(...words, '--dry-run');
+    expect([code, out]).toEqual([0, expect.stringMatching(/^dry run, nothing is written:\n/)]);
+    const json = JSON.parse((await run(...words, '--dry-run', '--json')).out) as object;
+    expect(json).toMatchObject({ dryRun: true });
+    expect((await run('decisions', 'list', '--json')).out).toBe(before);
+    expect((await run('audit', 'query')).out).toBe('no entries\n');
   });
 });
 
@@ -135,7 +174,9 @@ describe('a list beside a control process', () => {
     file.write(() => file.setState({ confirmedAt: now - 60_000 }));
     const stale = await run('devices', 'list');
     expect(firstCells(stale.out)).toEqual(['bad2', 'good1', 'new3']);
-    expect(stale.error).toBe('read from the directory just now\n');
+    expect(stale.error).toBe('');
+    writeFileSync(join(folder, 'easgate.yaml'), `store: { kind: embedded, path: ${path} }\ncontrol: { enabled: true }\n`);
+    expect((await run('devices', 'list')).error).toMatch(/^read from the directory just now: the read model/);
     file.close();
     await store.close();
   });

@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { vi } from 'vitest';
-import { failureText } from '../../src/cli/failure.ts';
+import { exitCodeOf, failureText } from '../../src/cli/failure.ts';
 import { defineProgram } from '../../src/cli/program.ts';
 
 /** What a command did. */
@@ -30,7 +30,7 @@ export async function runInProcess(...words: string[]): Promise<Ended> {
     return { code: 0, out, error };
   } catch (failure) {
     if (failure instanceof CommanderError) return { code: failure.exitCode === 0 ? 0 : 2, out, error };
-    return { code: 1, out, error: `${error}${failureText(failure)}\n` };
+    return { code: exitCodeOf(failure), out, error: `${error}${failureText(failure)}\n` };
   } finally {
     printed.mockRestore();
     warned.mockRestore();

@@ -7,10 +7,9 @@ import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions, SetOptions } from '../devices.ts';
 import type { InventoryOptions } from '../inventory.ts';
 import type { WipeOptions } from '../wipe.ts';
-import { addExamples, addListOptions, words } from './options.ts';
+import { addExamples, addListOptions, words, yesNo, yesNoUnknown } from './options.ts';
 
 const DECISIONS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
-const YES_NO = ['yes', 'no', 'unknown'];
 /** What `--expires` takes. */
 export const EXPIRES = 'so long (30m, 12h, 7d, 1w), or until a date (2026-12-31, 2026-12-31T18:00Z)';
 
@@ -47,8 +46,8 @@ export function addInventoryFilters(command: Command): Command {
     .option('--model <model>', 'model, e.g. iPhone15*')
     .option('--os <system>', 'operating system, e.g. "iOS 17*"')
     .option('--group <name>', 'a group of the user')
-    .addOption(new Option('--managed <yes>', 'a feed reports it as managed').choices(YES_NO))
-    .addOption(new Option('--compliant <yes>', 'a feed reports it as compliant').choices(YES_NO))
+    .addOption(yesNoUnknown('--managed <yes>', 'a feed reports it as managed'))
+    .addOption(yesNoUnknown('--compliant <yes>', 'a feed reports it as compliant'))
     .addOption(words('--decision <actions>', 'manual decision on the device or partnership', DECISIONS))
     .option('--search <text>', 'part of any id, name, type, model, system or app');
   return command;
@@ -104,6 +103,7 @@ function registerDecisions(devices: Command): void {
         .option('--reason <text>', 'why')
         .option('--owner <name>', 'author of the decision; default: the login name')
         .option('--expires <when>', EXPIRES)
+        .option('--dry-run', 'only show what it would do')
         .option('--json', 'one JSON document: the decision, what it replaced, whom it covers, warnings')
         .action(async (id: string, options: DecideOptions, command: Command) =>
           (await import('../devices.ts')).decideByHand(action, id, options, command),
@@ -138,6 +138,7 @@ function registerWipe(devices: Command): void {
       .option('--all-users', 'for a device with several users: send the order to each of them')
       .option('--account-only', 'erase only the mail account of one user (protocol version 16.1)')
       .option('--owner <name>', 'author of the decision; default: the login name')
+      .option('--dry-run', 'only show the plan')
       .option('--confirm <device>', 'the device id again, for scripts; without it the command asks for it')
       .option('--json', 'one JSON document: the order, and what it replaced; needs --confirm')
       .action(async (id: string, options: WipeOptions, command: Command) =>
@@ -151,16 +152,15 @@ function registerWipe(devices: Command): void {
 }
 
 function registerSet(devices: Command): void {
-  const flags = ['true', 'false'];
   addExamples(
     devices
       .command('set')
       .argument('<device>', 'device id, in any spelling')
       .description('write a device report manually, in place of a feed')
-      .addOption(withChoices(new Option('--managed <yes>', 'true or false'), flags))
-      .addOption(withChoices(new Option('--compliant <yes>', 'true or false'), flags))
-      .addOption(withChoices(new Option('--encrypted <yes>', 'true or false'), flags))
-      .addOption(withChoices(new Option('--compromised <yes>', 'true or false'), flags))
+      .addOption(yesNo('--managed <yes>', 'it is managed'))
+      .addOption(yesNo('--compliant <yes>', 'it meets the compliance policies of the feed'))
+      .addOption(yesNo('--encrypted <yes>', 'its storage is encrypted'))
+      .addOption(yesNo('--compromised <yes>', 'it is jailbroken, rooted or otherwise compromised'))
       .option('--platform <name>', 'ios, android, windows, macos or another one')
       .option('--os-version <version>', 'version of the operating system, as 17.4.1')
       .option('--model <text>', 'model')
@@ -177,13 +177,7 @@ function registerSet(devices: Command): void {
       .action(async (id: string, options: SetOptions, command: Command) =>
         (await import('../devices.ts')).set(id, options, command),
       ),
-    ['devices set NEWPHONE --managed true --compliant true', ''],
-    ['devices set OLDPHONE2 --compliant false --requirement encryption minimumOs', ''],
+    ['devices set NEWPHONE --managed yes --compliant yes', ''],
+    ['devices set OLDPHONE2 --compliant no --requirement encryption minimumOs', ''],
   );
-}
-
-/** Choices for completion alone: the description names them, and the work refuses others with a code. */
-export function withChoices(option: Option, choices: string[]): Option {
-  option.argChoices = choices;
-  return option;
 }

@@ -1,5 +1,4 @@
 // Owns the definitions of `easgate users`, `partnerships` and `decisions`, and of `explain`.
-import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DECISION_ACTIONS, DECISION_STATES } from '../../app/decision-list.ts';
 import { DECISION_FIELDS, USER_FIELDS } from '../../directory/read-model/model-fields.ts';
@@ -8,8 +7,8 @@ import type { DecisionOptions, InventoryOptions } from '../inventory.ts';
 import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions } from '../devices.ts';
 import type { SetOptions, UserOptions } from '../users.ts';
-import { EXPIRES, addInventoryOptions, withChoices } from './devices.ts';
-import { addExamples, addListOptions, words } from './options.ts';
+import { EXPIRES, addInventoryOptions } from './devices.ts';
+import { addExamples, addListOptions, words, yesNo } from './options.ts';
 
 /** Registers `users`, `partnerships`, `decisions` and `explain`. */
 export function registerDirectory(program: Command): void {
@@ -91,6 +90,7 @@ function registerUserDecisions(users: Command): void {
         .option('--reason <text>', 'why')
         .option('--owner <name>', 'who decides; default: the login name')
         .option('--expires <when>', EXPIRES)
+        .option('--dry-run', 'only show what it would do')
         .option('--json', 'one JSON document: the decision, what it replaced, whom it holds for')
         .action(async (name: string, options: DecideOptions, command: Command) =>
           (await import('../users.ts')).decideByHand(action, name, options, command),
@@ -115,7 +115,7 @@ function registerUserDecisions(users: Command): void {
       .description('write what a feed would report of a user')
       .option('--group <name...>', 'groups the user is a member of; all of them')
       .option('--alias <name...>', 'other names of the same user; all of them')
-      .addOption(withChoices(new Option('--enabled <yes>', 'true or false'), ['true', 'false']))
+      .addOption(yesNo('--enabled <yes>', 'the account is enabled'))
       .option('--removed', 'the feed no longer has the user: the account counts as disabled')
       .option('--source <name>', 'name of the feed', 'cli')
       .option('--json', 'one JSON document: the user as all feeds report it')

@@ -49,14 +49,6 @@ export const FACT_OPTIONS: readonly FactOption[] = [
   row('text', '--now <time>', 'at this time, e.g. 2026-12-01T10:00:00Z', 'now'),
 ];
 
-/** Reads a flag that may be unknown. @throws InvalidArgumentError */
-export function yesOrNo(text: string): boolean | null {
-  if (text === 'yes' || text === 'true') return true;
-  if (text === 'no' || text === 'false') return false;
-  if (text === 'unknown') return null;
-  throw new InvalidArgumentError('yes, no or unknown');
-}
-
 /** Reads a number from 1. @throws InvalidArgumentError */
 export function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('a number from 1');

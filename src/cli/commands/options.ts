@@ -1,5 +1,5 @@
 // Owns options that several commands share, and the examples below their help.
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
 /** An option with several values: `blocked,quarantined`, or the option repeated. */
@@ -12,6 +12,50 @@ export function words(flags: string, description: string, choices?: readonly str
     ...text.split(',').map((word) => word.trim()),
   ]);
 }
+
+/** An option that takes yes or no; true and false mean the same. */
+export function yesNo(flags: string, description: string): Option {
+  return flagOption(flags, description, ['yes', 'no'], readYesNo);
+}
+
+/** Likewise, or unknown (null): nobody said. */
+export function yesNoUnknown(flags: string, description: string): Option {
+  return flagOption(flags, description, ['yes', 'no', 'unknown'], readYesNoUnknown);
+}
+
+/** The choices are for help and completion. */
+function flagOption(
+  flags: string,
+  description: string,
+  choices: string[],
+  read: (text: string) => boolean | null,
+): Option {
+  const option = new Option(flags, description).argParser(read);
+  option.argChoices = choices;
+  return option;
+}
+
+/** @throws InvalidArgumentError */
+function readYesNo(text: string): boolean {
+  const value = YES_NO[text.toLowerCase()];
+  if (value === undefined) throw new InvalidArgumentError('Write yes or no.');
+  return value;
+}
+
+/** Reads yes, no or unknown. @throws InvalidArgumentError */
+function readYesNoUnknown(text: string): boolean | null {
+  if (text.toLowerCase() === 'unknown') return null;
+  const value = YES_NO[text.toLowerCase()];
+  if (value === undefined) throw new InvalidArgumentError('Write yes, no or unknown.');
+  return value;
+}
+
+const YES_NO: Readonly<Record<string, boolean | undefined>> = {
+  yes: true,
+  true: true,
+  no: false,
+  false: false,
+};
 
 /** Adds the options of every list. `fields`: by which it can be sorted. */
 export function addListOptions(command: Command, fields: readonly string[]): Command {

@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import type { CheckOptions } from '../policy.ts';
 import type { DiffOptions, PublishOptions } from '../policy-versions.ts';
-import { FACT_OPTIONS, wholeNumber, yesOrNo } from './fact-options.ts';
-import { addExamples } from './options.ts';
+import { FACT_OPTIONS, wholeNumber } from './fact-options.ts';
+import { addExamples, yesNoUnknown } from './options.ts';
 
 /** Registers `policy` with its verbs, and `simulate`. */
 export function registerPolicy(program: Command): void {
@@ -167,7 +167,7 @@ function registerSimulate(program: Command): void {
     .option('--request <file>', 'facts of a recorded request: its raw head; - = standard input')
     .option('--json', 'one JSON document');
   for (const { flag, text, kind } of FACT_OPTIONS) {
-    if (kind === 'flag') simulate.option(flag, text, yesOrNo);
+    if (kind === 'flag') simulate.addOption(yesNoUnknown(flag, text));
     else if (kind === 'number') simulate.option(flag, text, wholeNumber);
     else simulate.option(flag, text);
   }
