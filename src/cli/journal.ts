@@ -40,29 +40,33 @@ const DEFAULT_ROWS = 50;
 
 /** `journal query` and `audit query`. */
 export function query(stream: StreamName, options: JournalOptions, command: Command): Promise<void> {
-  return withJournal(command, async (store) => {
-    const filter = await filterOf(stream, options, command);
-    const limit = options.limit === undefined ? DEFAULT_ROWS : count(options.limit, '--limit');
-    await (stream === 'journal'
-      ? printNewest(
-          store,
-          stream,
-          { filter, limit, options },
-          columnsOfJournal(options),
-          ENTRY_COLUMNS.journal,
-        )
-      : printNewest(store, stream, { filter, limit, options }, columnsOfAudit(options), ENTRY_COLUMNS.audit));
+  return withQuestion(stream, options, command, DEFAULT_ROWS, async (store, wanted) => {
+    if (stream === 'journal')
+      await printNewest(store, stream, wanted, columnsOfJournal(options), ENTRY_COLUMNS.journal);
+    else await printNewest(store, stream, wanted, columnsOfAudit(options), ENTRY_COLUMNS.audit);
   });
 }
 
 /** `journal export` and `audit export`: one JSON object a line, or CSV. */
 export function exportEntries(stream: StreamName, options: JournalOptions, command: Command): Promise<void> {
+  return withQuestion(stream, options, command, Infinity, async (store, wanted) => {
+    if (stream === 'journal') await writeAll(store, stream, wanted, ENTRY_COLUMNS.journal);
+    else await writeAll(store, stream, wanted, ENTRY_COLUMNS.audit);
+  });
+}
+
+/** Opens the journal for what the options ask; `rows`: without `--limit`. */
+function withQuestion(
+  stream: StreamName,
+  options: JournalOptions,
+  command: Command,
+  rows: number,
+  work: (store: JournalStore, wanted: Wanted) => Promise<void>,
+): Promise<void> {
   return withJournal(command, async (store) => {
     const filter = await filterOf(stream, options, command);
-    const limit = options.limit === undefined ? Infinity : count(options.limit, '--limit');
-    await (stream === 'journal'
-      ? writeAll(store, stream, { filter, limit, options }, ENTRY_COLUMNS.journal)
-      : writeAll(store, stream, { filter, limit, options }, ENTRY_COLUMNS.audit));
+    const limit = options.limit === undefined ? rows : count(options.limit, '--limit');
+    await work(store, { filter, limit, options });
   });
 }
 

@@ -1,4 +1,5 @@
 // Owns the whole check of a configuration: text, schema, rules between fields, files, secrets and certificates, all at once.
+import { existsSync } from 'node:fs';
 import type { Config } from './schema.ts';
 import type { Secret } from './schema/fields.ts';
 import { certificateRemarks } from './certificate-checks.ts';
@@ -130,9 +131,18 @@ function checkFiles(config: Config, findings: Findings): void {
     const place = `feeds.${index}`;
     if ('mapping' in feed)
       findings.attempt(`${place}.mapping`, () => feedMapping(feed.mapping, `${place}.mapping`));
-    if (feed.kind === 'files') return;
     if (feed.kind === 'webhook' || feed.kind === 'push') {
       findings.attempt(place, () => readProofs(feed));
+      return;
+    }
+    if (feed.kind === 'files') {
+      // A gateway starts without it: another program may write the file later.
+      if (!existsSync(feed.path))
+        findings.report(
+          'warning',
+          `${place}.path`,
+          `${feed.path} does not exist yet: the feed reads nothing`,
+        );
       return;
     }
     for (const [field, secret] of secretsOf(feed))

@@ -236,6 +236,16 @@ messages: { templatesDir: gone }
     ]);
   });
 
+  it('warns of a feed whose file does not exist', () => {
+    const feed = (path: string): string =>
+      `${REAL}\nfeeds:\n  - { name: mdm, kind: files, path: ${path} }\n`;
+    expect(lines(feed('missing.csv')).filter((line) => line.includes('feeds'))).toEqual([
+      expect.stringMatching(/^warning 3:\S+ feeds\.0\.path: .*missing\.csv does not exist yet/),
+    ]);
+    writeFileSync(join(folder, 'there.csv'), '');
+    expect(lines(feed('there.csv')).filter((line) => line.includes('feeds'))).toEqual([]);
+  });
+
   it('finds secrets and mappings of an API that cannot be read', () => {
     const feed = `feeds:
   - name: mdm

@@ -1,17 +1,22 @@
 // Owns the promises of policy documents on the request path, in a gateway as a worker starts it.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { addVersion, readPolicies } from '../../src/app/policy-versions.ts';
+import { journalOptions } from '../../src/config/journal-settings.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { servedPolicy } from '../../src/config/served-policy.ts';
+import { openJournalStore } from '../../src/journal/open-journal.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
 import { startServing } from '../../src/worker/runtime.ts';
 import type { Serving } from '../../src/worker/runtime.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
 import { LONG_PING } from '../support/phones/held-polls.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import { ok, startRawBackend } from '../support/servers/raw-backend.ts';
+import { UNAUDITED } from '../support/servers/directory-records.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 
 checkLeaks();
@@ -147,5 +152,61 @@ describe('the three actions of a configuration', () => {
       text: 'upstream: { url: "http://mail" }\npolicy: { file: p.yaml, notCompliant: block }\n',
     });
     expect(problems).toMatchObject([{ severity: 'error', place: 'policy.notCompliant', line: 2 }]);
+  });
+});
+
+describe('another version of the policy in the directory', () => {
+  /** What two workers of one gateway write into the journal, and log, after a change. */
+  async function changed(place: 'live' | 'shadow'): Promise<{ entries: number; messages: string[] }> {
+    const path = join(folder, 'shared.db');
+    const logged = join(folder, 'gateway.log');
+    const text = `
+listen: { address: 127.0.0.1, port: 0 }
+upstream: { url: "${await mail()}" }
+store: { kind: embedded, path: ${path} }
+log: { level: info, destination: ${logged} }
+`;
+    const config = parseConfig(text, join(folder, 'shared.yaml'));
+    const workers: Serving[] = [];
+    for (const speaks of [true, false])
+      workers.push(await startServing(config, { sampleUrl: null, fd: null, speaks }));
+    const { store } = workers[0] as Serving;
+    const texts = { document: 'name: next', parsed: { name: 'next' }, lists: {} };
+    await addVersion(
+      store,
+      await readPolicies(store),
+      { texts, name: 'next', comment: null, place },
+      { by: 'carol', via: 'test', at: 1 },
+      UNAUDITED,
+    );
+    const versionOf = async (worker: Serving): Promise<unknown> => (await worker.status()).policies[place];
+    for (const worker of workers)
+      await until(async () => (await versionOf(worker)) !== null, 'the version to be taken');
+    for (const worker of workers) {
+      await worker.gateway.close();
+      await worker.close();
+    }
+    const journal = await openJournalStore(journalOptions(config));
+    const { entries } = await journal.query('journal', { kinds: ['policy_changed'] }, null, 10);
+    await journal.close();
+    const messages = readFileSync(logged, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('"EASGATE_POLICY"'))
+      .map((line) => (JSON.parse(line) as { msg: string }).msg);
+    return { entries: entries.length, messages };
+  }
+
+  it('is in the journal once for a gateway with two workers', async () => {
+    expect(await changed('live')).toEqual({
+      entries: 1,
+      messages: Array(2).fill('another version of the policy is in use'),
+    });
+  });
+
+  it('is not logged as the one in use where only the shadow changed', async () => {
+    expect(await changed('shadow')).toEqual({
+      entries: 1,
+      messages: Array(2).fill('another version of the policy runs in the shadow; the one in use stays'),
+    });
   });
 });
