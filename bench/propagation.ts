@@ -128,11 +128,13 @@ async function rounds(
     const releasedAt = await change(true);
     released.push((await allowed(port, device)) - releasedAt);
   }
-  const shown = (times: readonly number[]): string =>
-    `median ${Math.round(median(times))} ms, longest ${Math.round(Math.max(...times))} ms`;
   process.stdout.write(
     `${name}: the held Ping ends after ${shown(blocked)}; mail again after ${shown(released)}\n`,
   );
+}
+
+function shown(times: readonly number[]): string {
+  return `median ${Math.round(median(times))} ms, longest ${Math.round(Math.max(...times))} ms`;
 }
 
 /** When the phone gets its folders from the mail server again. */

@@ -215,3 +215,30 @@ feeds: [ { name: drops, kind: files, path: in, read: each, settleSeconds: 0, mov
   expect(readdirSync(join(folder, 'in', 'done'))).toEqual(['a.csv', 'b.csv']);
   expect(await devices('--managed', 'yes')).toBe(5);
 });
+
+it('a feed that is sent its records is listed, has nothing to run, and nothing to confirm', async () => {
+  writeFileSync(
+    join(folder, 'easgate.yaml'),
+    `store: { kind: embedded, path: directory.db }
+feeds:
+  - { name: own, kind: push, tokens: [token-0123456789-0123456789-0123456789] }
+`,
+  );
+  expect(JSON.parse((await run('feeds', 'list', '--json')).out)).toMatchObject([
+    { name: 'own', kind: 'push', state: 'never run', nextAt: null },
+  ]);
+  for (const [verb, why] of [
+    ['run', 'there is nothing to run'],
+    ['confirm', 'no delivery to own is held'],
+  ] as const) {
+    const ended = await run('feeds', verb, 'own');
+    expect([ended.code, ended.error]).toEqual([1, expect.stringContaining(why)]);
+  }
+  writeFileSync(
+    join(folder, 'records.ndjson'),
+    '{"id":"PHONE1","managed":true}\n{"id":"PHONE2","maneged":true}\n',
+  );
+  const { out } = await run('feeds', 'test', 'own', join(folder, 'records.ndjson'));
+  expect(out).toContain('"id":"phone1"');
+  expect(out).toContain('did you mean');
+});

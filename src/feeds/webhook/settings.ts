@@ -44,16 +44,17 @@ const signature = z
   .superRefine(({ content, timestampHeader, timestampField, idHeader }, context) => {
     const issue = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], message });
-    if ((timestampHeader !== undefined) !== content.includes('{timestamp}'))
+    if (timestampHeader !== undefined && !content.includes('{timestamp}'))
       issue(
-        'content',
-        'must have {timestamp} where timestampHeader is set, and only there: a time that is not signed proves nothing',
+        'timestampHeader',
+        'must be signed, as {timestamp} in content: a time that is not signed proves nothing',
       );
-    if ((idHeader !== undefined) !== content.includes('{id}'))
-      issue(
-        'content',
-        'must have {id} where idHeader is set, and only there: an id that is not signed proves nothing',
-      );
+    if (idHeader !== undefined && !content.includes('{id}'))
+      issue('idHeader', 'must be signed, as {id} in content: an id that is not signed proves nothing');
+    if (timestampHeader === undefined && content.includes('{timestamp}'))
+      issue('content', 'must not have {timestamp} without timestampHeader');
+    if (idHeader === undefined && content.includes('{id}'))
+      issue('content', 'must not have {id} without idHeader');
     if (timestampHeader !== undefined && timestampField !== undefined)
       issue('timestampField', 'conflicts with timestampHeader: remove one of them');
   });
@@ -93,4 +94,7 @@ export function hasOneProof({ secrets, tokens }: { secrets?: unknown; tokens?: u
 }
 
 /** What is wrong where {@link hasOneProof} is false. */
-export const ONE_PROOF = 'needs either secrets, for signed deliveries, or tokens';
+export const ONE_PROOF = {
+  error: 'must be there, or else tokens: one of both proves a delivery',
+  path: ['secrets'],
+};
