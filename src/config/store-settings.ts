@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import type { StoreOptions } from '../directory/open-store.ts';
+import type { RedisAddress } from '../directory/redis/redis-cluster.ts';
 import type { RedisTls, SentinelOptions } from '../directory/redis/redis-connection.ts';
 import { fileTrouble } from '../file-words.ts';
 import { readSecret } from './load.ts';
@@ -23,6 +24,7 @@ export function storeOptions(config: Config): StoreOptions {
   if (store.kind === 'embedded') return { kind: store.kind, path: store.path, domains, known, sources };
   const { kind, keyPrefix, commandTimeoutMs } = store;
   const sentinel = sentinelOptions(store);
+  const cluster = store.cluster?.map((text, index) => addressIn(text, `store.cluster.${index}`, 6379));
   const tls = tlsFiles(store);
   return {
     kind,
@@ -33,19 +35,25 @@ export function storeOptions(config: Config): StoreOptions {
     known,
     sources,
     ...(sentinel !== null && { sentinel }),
+    ...(cluster !== undefined && { cluster }),
     ...(tls !== null && { tls }),
   };
 }
 
 type RedisConfig = Extract<Config['store'], { kind: 'redis' }>;
 
-/** Scheme, user, password, host and database; with Sentinel the host does not matter. */
-function redisUrl({ url: stored, sentinels, name, tls, username, password, database }: RedisConfig): string {
-  if ((stored === undefined) === (sentinels === undefined))
-    throw new ConfigError('store', ['needs either url, or sentinels with the name of the primary']);
+/** Scheme, user, password, host and database; with Sentinel and on a Cluster the host does not matter. */
+function redisUrl(store: RedisConfig): string {
+  const { url: stored, sentinels, cluster, name, tls, username, password, database } = store;
+  if ([stored, sentinels, cluster].filter((one) => one !== undefined).length !== 1)
+    throw new ConfigError('store', [
+      'needs one of url, sentinels with the name of the primary, and cluster with some of its nodes',
+    ]);
+  if (cluster !== undefined && (database ?? 0) !== 0)
+    throw new ConfigError('store.database', ['must be 0: a Redis Cluster has no other database']);
   const text =
     stored === undefined
-      ? `${tls === undefined ? 'redis' : 'rediss'}://${encodeURIComponent(name ?? '')}/0`
+      ? `${tls === undefined ? 'redis' : 'rediss'}://${encodeURIComponent(name ?? 'cluster')}/0`
       : readSecret(stored, 'store.url');
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase() ?? null;
   if (scheme !== 'redis' && scheme !== 'rediss')
@@ -69,11 +77,7 @@ function sentinelOptions(store: RedisConfig): SentinelOptions | null {
   if (name === undefined)
     throw new ConfigError('store.name', ['is missing: what Sentinel calls the primary']);
   const nodes = sentinels.map((text, index) => {
-    const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
-    const host = bracketed ?? plain;
-    if (host === undefined || Number(port) > 65_535)
-      throw new ConfigError(`store.sentinels.${index}`, ['must be host:port, such as sentinel1:26379']);
-    return { host, port: Number(port) };
+    return addressIn(text, `store.sentinels.${index}`, 26379);
   });
   return {
     nodes,
@@ -83,6 +87,15 @@ function sentinelOptions(store: RedisConfig): SentinelOptions | null {
       password: readSecret(sentinelPassword, 'store.sentinelPassword'),
     }),
   };
+}
+
+/** `usual`: the port in the example. */
+function addressIn(text: string, path: string, usual: number): RedisAddress {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535)
+    throw new ConfigError(path, [`must be host:port, such as redis1:${usual}`]);
+  return { host, port: Number(port) };
 }
 
 function tlsFiles({ tls }: RedisConfig): RedisTls | null {

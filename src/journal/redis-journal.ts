@@ -1,5 +1,5 @@
 // Owns the journal and the audit in Redis: two capped streams. They hold no record of the directory: losing them changes nothing.
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../directory/redis/redis-cluster.ts';
 import { connect, ready } from '../directory/redis/redis-connection.ts';
 import type { RedisStoreOptions } from '../directory/redis/redis-connection.ts';
 import { NO_GROUPS } from '../identity/user-names.ts';
@@ -31,7 +31,7 @@ const ABOUT = '~';
 
 /** Connects at once, in the background. */
 export class RedisJournal implements JournalStore {
-  private readonly client: Redis;
+  private readonly client: RedisClient;
   private readonly options: RedisStoreOptions;
   private readonly retention: Retention;
   private readonly names: UserNames;

@@ -119,7 +119,9 @@ describe('checkConfig', () => {
     [
       'a Redis directory without a server',
       'store:\n  kind: redis\n',
-      ['error 2:3 store: needs either url, or sentinels with the name of the primary'],
+      [
+        'error 2:3 store: needs one of url, sentinels with the name of the primary, and cluster with some of its nodes',
+      ],
     ],
     [
       'a name that occurs twice',

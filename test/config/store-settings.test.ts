@@ -52,6 +52,19 @@ describe('store', () => {
     });
   });
 
+  it('is a Redis Cluster, of which some nodes are named', () => {
+    expect(
+      settings({ cluster: ['one:6379', '[::1]:6380'], username: 'easgate', password: 'p', tls: {} }),
+    ).toMatchObject({
+      url: 'rediss://easgate:p@cluster/0',
+      cluster: [
+        { host: 'one', port: 6_379 },
+        { host: '::1', port: 6_380 },
+      ],
+      tls: {},
+    });
+  });
+
   it('reads certificates from files, relative to the configuration', () => {
     writeFileSync(join(folder, 'ca.pem'), 'authorities');
     expect(settings({ url: 'rediss://host', tls: { ca: 'ca.pem' } })).toMatchObject({
@@ -60,8 +73,11 @@ describe('store', () => {
   });
 
   it.each([
-    [{}, /either url, or sentinels/],
-    [{ url: 'redis://h', sentinels: ['h:1'], name: 'n' }, /either url, or sentinels/],
+    [{}, /one of url, sentinels/],
+    [{ url: 'redis://h', sentinels: ['h:1'], name: 'n' }, /one of url, sentinels/],
+    [{ url: 'redis://h', cluster: ['h:1'] }, /one of url, sentinels/],
+    [{ cluster: ['h'] }, /store\.cluster\.0/],
+    [{ cluster: ['h:1'], database: 1 }, /store\.database/],
     [{ sentinels: ['h:1'] }, /store\.name/],
     [{ sentinels: ['h'], name: 'n' }, /store\.sentinels\.0/],
     [{ sentinels: ['h:99999'], name: 'n' }, /store\.sentinels\.0/],

@@ -1,15 +1,9 @@
 // Owns the tests of the Redis store: the contract of all stores on a real server, and its behaviour during an outage.
 import type { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { foldedLocalPart } from '../../src/identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
-import {
-  RedisKeys,
-  deviceField,
-  partitionOfDevice,
-  userField,
-} from '../../src/directory/redis/redis-keys.ts';
+import { RedisKeys, partitionOfDevice } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
@@ -27,6 +21,7 @@ import {
   wipeDecision,
 } from '../support/servers/directory-records.ts';
 import type { OpenOptions, StoredRecord } from './contract/fixture.ts';
+import { redisPlaceOf } from './contract/redis-place.ts';
 import { storeContract } from './store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
@@ -50,28 +45,10 @@ const fixture = {
     ),
   reset: () => redis.clear(),
   writeText: async (record: StoredRecord, text: string): Promise<void> => {
-    const [key, field] = placeOf(record);
+    const [key, field] = redisPlaceOf(record);
     await client.hset(key, field, text);
   },
 };
-
-/** Key and field of a record. */
-function placeOf(record: StoredRecord): [string, string] {
-  if (record.kind === 'deviceReport') return [keys.device(record.device), deviceField.report(record.source)];
-  if (record.kind === 'partnership')
-    return [keys.device(record.device), deviceField.partnership(record.user)];
-  if (record.kind !== 'userReport' && record.device !== null) {
-    const { device, user } = record;
-    const field =
-      record.kind === 'decision' ? deviceField.decision(user) : deviceField.imported(record.source, user);
-    return [keys.device(device), field];
-  }
-  const user = record.user ?? ('' as UserKey);
-  const local = foldedLocalPart(user);
-  if (record.kind === 'userReport') return [keys.users(local), userField.report(local, record.source, user)];
-  if (record.kind === 'decision') return [keys.users(local), userField.decision(local, user)];
-  return [keys.users(local), userField.imported(local, record.source, user)];
-}
 
 const onDevice = { device: phone, user: null };
 

@@ -36,7 +36,7 @@ export const storeSection = z.discriminatedUnion('kind', [
     url: secret
       .optional()
       .describe(
-        'redis://[user:password@]host:port/database, or rediss:// for TLS; the value, or { env: NAME } or { file: PATH }. Required without sentinels',
+        'redis://[user:password@]host:port/database, or rediss:// for TLS; the value, or { env: NAME } or { file: PATH }. Required without sentinels and cluster',
       ),
     sentinels: z
       .array(z.string().min(1))
@@ -46,6 +46,11 @@ export const storeSection = z.discriminatedUnion('kind', [
     name: z.string().min(1).optional().describe('what Sentinel calls the primary; required with sentinels'),
     sentinelUsername: z.string().min(1).optional().describe('user (ACL) of the Sentinels'),
     sentinelPassword: secret.optional().describe('password of the Sentinels'),
+    cluster: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe('host:port of some nodes of a Redis Cluster, which name the others; in place of url'),
     username: z.string().min(1).optional().describe('user (ACL) of Redis; absent = the one in url'),
     password: secret.optional().describe('password of Redis; absent = the one in url'),
     database: z.int().min(0).optional().describe('number of the database; absent = the one in url'),
@@ -56,7 +61,7 @@ export const storeSection = z.discriminatedUnion('kind', [
         key: file('PEM file of the private key').optional(),
       })
       .optional()
-      .describe('TLS to Redis and Sentinel; with url it must begin with rediss://'),
+      .describe('TLS to Redis, its Cluster and Sentinel; with url it must begin with rediss://'),
     keyPrefix: z
       .string()
       .regex(/^[^{}]*$/, 'must have no braces, which have a meaning in Redis Cluster')

@@ -1,11 +1,12 @@
 // Owns reading the change log in Redis: one stream for each partition, read together from a vector of positions.
-import type { Redis } from 'ioredis';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { monotonicNow } from '../../clock.ts';
 import { POLICY_CHANGE } from '../store.ts';
 import type { Change, ChangeBatch, LogPosition } from '../store.ts';
 import { BEFORE_FIRST, isEarlierId, positionOf, vectorOf } from './log-position.ts';
 import type { Vector } from './log-position.ts';
+import { isCluster } from './redis-cluster.ts';
+import type { RedisClient } from './redis-cluster.ts';
 import { PARTITIONS, decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { ENDS } from './redis-scripts.ts';
@@ -15,6 +16,8 @@ import { runScript } from './run-script.ts';
 export const MAX_CHANGES = 2_000;
 /** Longest wait of one XREAD. */
 const BLOCK_MS = 2_000;
+/** How often the streams of a Cluster are read. */
+const POLL_MS = 100;
 /** Entries of each stream that are read at once. */
 const READ_COUNT = 100;
 /** How often all streams are compared with the position, also those that bring nothing. */
@@ -28,6 +31,8 @@ export interface LogBatch extends ChangeBatch {
 
 type Entries = readonly (readonly [id: string, fields: readonly string[]])[];
 
+type NewEntries = readonly (readonly [stream: string, entries: Entries])[];
+
 /** What a comparison of a position with the streams shows. */
 interface Gap {
   readonly trimmed: boolean;
@@ -38,13 +43,14 @@ const NO_GAP: Gap = { trimmed: false, lost: false };
 
 /** The log of one directory. */
 export class ChangeLog {
-  private readonly client: Redis;
+  private readonly client: RedisClient;
   /** XREAD blocks its connection, so it has its own one. */
-  private readonly reader: Redis;
+  private readonly reader: RedisClient;
   private readonly keys: RedisKeys;
   private checkedAt = -Infinity;
+  private wake: (() => void) | null = null;
 
-  constructor(client: Redis, reader: Redis, keys: RedisKeys) {
+  constructor(client: RedisClient, reader: RedisClient, keys: RedisKeys) {
     this.client = client;
     this.reader = reader;
     this.keys = keys;
@@ -60,19 +66,11 @@ export class ChangeLog {
     const before = vectorOf(position);
     const ids = PARTITIONS.map((partition) => before.get(partition) ?? BEFORE_FIRST);
     const streams = PARTITIONS.map((partition) => this.keys.changes(partition));
-    const reply = await this.reader.xread(
-      'COUNT',
-      READ_COUNT,
-      'BLOCK',
-      BLOCK_MS,
-      'STREAMS',
-      ...streams,
-      ...ids,
-    );
+    const reply = await this.newEntries(streams, ids);
     const after = new Map(PARTITIONS.map((partition, index) => [partition, ids[index] ?? BEFORE_FIRST]));
     const changes: Change[] = [];
     const read: number[] = [];
-    for (const [name, entries] of (reply ?? []) as readonly [string, Entries][]) {
+    for (const [name, entries] of reply) {
       const partition = streams.indexOf(name);
       const last = entries.at(-1)?.[0];
       if (partition === -1 || last === undefined) continue;
@@ -93,9 +91,50 @@ export class ChangeLog {
       : { changes, position: positionOf(after), trimmed, lost };
   }
 
+  /** Ends a wait for changes. */
+  hurry(): void {
+    this.wake?.();
+  }
+
+  /** What stands behind these ids; resolves when there is something, or after a short wait. */
+  private async newEntries(streams: readonly string[], ids: readonly string[]): Promise<NewEntries> {
+    const { reader } = this;
+    if (!isCluster(reader))
+      return (
+        (await reader.xread('COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', ...streams, ...ids)) ?? []
+      );
+    // Each stream is in a slot of its own, and one command reads one slot.
+    const until = monotonicNow() + BLOCK_MS;
+    for (;;) {
+      const replies = await Promise.all(
+        streams.map((stream, index) =>
+          reader.xread('COUNT', READ_COUNT, 'STREAMS', stream, ids[index] ?? BEFORE_FIRST),
+        ),
+      );
+      const found = replies.flatMap((reply) => (reply ?? []) as NewEntries);
+      if (found.length > 0 || monotonicNow() >= until || !(await this.pause())) return found;
+    }
+  }
+
+  /** False = it was cut short. */
+  private pause(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(true), POLL_MS);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve(false);
+      };
+    });
+  }
+
   private async ends(): Promise<Vector> {
     const streams = PARTITIONS.map((partition) => this.keys.changes(partition));
-    const ends = (await runScript(this.client, ENDS, streams, [])) as string[];
+    const { client } = this;
+    const ends = isCluster(client)
+      ? await Promise.all(
+          streams.map(async (stream) => lastIn(await client.xrevrange(stream, '+', '-', 'COUNT', 1))),
+        )
+      : ((await runScript(client, ENDS, streams, [])) as string[]);
     return new Map(PARTITIONS.map((partition, index) => [partition, ends[index] ?? BEFORE_FIRST]));
   }
 
@@ -105,34 +144,25 @@ export class ChangeLog {
    */
   private async gapAt(position: Vector, partitions: readonly number[]): Promise<Gap> {
     if (partitions.length === 0) return NO_GAP;
-    const pipeline = this.client.pipeline();
-    for (const partition of partitions) {
-      const id = position.get(partition) ?? BEFORE_FIRST;
-      const stream = this.keys.changes(partition);
-      if (id === BEFORE_FIRST) pipeline.xlen(stream);
-      else pipeline.xrange(stream, id, id).xrange(stream, '-', '+', 'COUNT', 1);
-    }
-    const replies = (await pipeline.exec()) ?? [];
-    let gap = NO_GAP;
-    let at = 0;
-    const next = (): unknown => {
-      const [error, reply] = replies[at++] ?? [null, null];
-      if (error !== null) throw error;
-      return reply;
-    };
-    for (const partition of partitions) {
-      const id = position.get(partition) ?? BEFORE_FIRST;
-      if (id === BEFORE_FIRST) {
-        // A stream that may have been trimmed since it was empty.
-        if (Number(next()) >= MAX_CHANGES) gap = { trimmed: true, lost: gap.lost };
-        continue;
-      }
-      const [here, first] = [next() as Entries, next() as Entries];
-      if (here.length > 0) continue;
-      const start = first[0]?.[0];
-      gap = { trimmed: true, lost: gap.lost || (start !== undefined && isEarlierId(start, id)) };
-    }
-    return gap;
+    const gaps = await Promise.all(
+      partitions.map((partition) =>
+        this.gapIn(this.keys.changes(partition), position.get(partition) ?? BEFORE_FIRST),
+      ),
+    );
+    return { trimmed: gaps.some(({ trimmed }) => trimmed), lost: gaps.some(({ lost }) => lost) };
+  }
+
+  private async gapIn(stream: string, id: string): Promise<Gap> {
+    const { client } = this;
+    // A stream that may have been trimmed since it was empty.
+    if (id === BEFORE_FIRST) return { trimmed: (await client.xlen(stream)) >= MAX_CHANGES, lost: false };
+    const [here, first] = await Promise.all([
+      client.xrange(stream, id, id),
+      client.xrange(stream, '-', '+', 'COUNT', 1),
+    ]);
+    if (here.length > 0) return NO_GAP;
+    const start = first[0]?.[0];
+    return { trimmed: true, lost: start !== undefined && isEarlierId(start, id) };
   }
 
   /** Whether some stream ends before a position. */
@@ -144,6 +174,10 @@ export class ChangeLog {
     }
     return gap;
   }
+}
+
+function lastIn(entries: readonly (readonly [string, unknown])[]): string {
+  return entries[0]?.[0] ?? BEFORE_FIRST;
 }
 
 /**

@@ -26,13 +26,16 @@ const MAX_HASHES_PER_CALL = 32;
 /** Reads that wait for the end of this turn. The verdict cache bounds their number. */
 export class LookupBatch {
   private readonly run: RunRead;
+  /** Hashes with different tags are read by different calls: on a Cluster they are on different servers. Null = one call for all. */
+  private readonly tagOf: ((key: string) => string) | null;
   private waiting: Waiting[] = [];
 
-  constructor(run: RunRead) {
+  constructor(run: RunRead, tagOf: ((key: string) => string) | null = null) {
     this.run = run;
+    this.tagOf = tagOf;
   }
 
-  /** The hashes in the order of `wanted`, which are read at one moment. Rejects when Redis does not answer. */
+  /** The hashes in the order of `wanted`, which are read at one moment, on a Cluster at one for each tag. Rejects when Redis does not answer. */
   read(wanted: readonly WantedHash[]): Promise<readonly ReadHash[]> {
     return new Promise((resolve, reject) => {
       if (this.waiting.length === 0) setImmediate(() => this.flush());
@@ -41,8 +44,13 @@ export class LookupBatch {
   }
 
   private flush(): void {
-    const { waiting } = this;
+    const { waiting, tagOf } = this;
     this.waiting = [];
+    if (tagOf === null) this.callInParts(waiting);
+    else for (const part of byTag(waiting, tagOf).values()) this.callInParts(part);
+  }
+
+  private callInParts(waiting: readonly Waiting[]): void {
     let first = 0;
     let hashes = 0;
     for (const [index, { wanted }] of waiting.entries()) {
@@ -72,6 +80,32 @@ export class LookupBatch {
       for (const { reject } of batch) reject(error);
     }
   }
+}
+
+/** Each part resolves for itself: what one server does not answer does not concern reads of another one. */
+function byTag(waiting: readonly Waiting[], tagOf: (key: string) => string): Map<string, Waiting[]> {
+  const parts = new Map<string, Waiting[]>();
+  for (const { wanted, resolve, reject } of waiting) {
+    const hashes: ReadHash[] = [];
+    const places = Map.groupBy(wanted.keys(), (at) => tagOf(wanted[at]?.key ?? ''));
+    let open = places.size;
+    if (open === 0) resolve(hashes);
+    for (const [tag, at] of places) {
+      const part: Waiting = {
+        wanted: at.flatMap((index) => wanted[index] ?? []),
+        resolve: (found) => {
+          for (const [index, hash] of found.entries()) hashes[at[index] ?? 0] = hash;
+          open -= 1;
+          if (open === 0) resolve(hashes);
+        },
+        reject,
+      };
+      const others = parts.get(tag);
+      if (others === undefined) parts.set(tag, [part]);
+      else others.push(part);
+    }
+  }
+  return parts;
 }
 
 /** The arguments of the script READ for one hash. */

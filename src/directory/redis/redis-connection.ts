@@ -2,13 +2,9 @@
 import { Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
-import { mayPass, redisTrouble, speaksPlainRedis } from './redis-trouble.ts';
-
-/** A host and its port. */
-export interface RedisAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import { connectCluster } from './redis-cluster.ts';
+import type { RedisAddress, RedisClient } from './redis-cluster.ts';
+import { ON_CLUSTER, mayPass, redisTrouble, speaksPlainRedis } from './redis-trouble.ts';
 
 /** How Sentinel is asked for the primary. */
 export interface SentinelOptions {
@@ -35,8 +31,10 @@ export interface RedisStoreOptions {
   readonly keyPrefix: string;
   /** Longest wait for one command, milliseconds. */
   readonly commandTimeoutMs: number;
-  /** Absent = `url` is the server. */
+  /** Absent = `url` is the server, or `cluster` has its nodes. */
   readonly sentinel?: SentinelOptions;
+  /** Some nodes of a Redis Cluster, which name the others; of `url`, scheme, user and password count. */
+  readonly cluster?: readonly RedisAddress[];
   /** For `rediss:`. */
   readonly tls?: RedisTls;
 }
@@ -54,7 +52,7 @@ const CONNECT_MS = 2_000;
  * Fails fast and bounded, unlike the defaults of ioredis: no offline queue, no resend, no retries; reconnects with
  * back-off and jitter.
  */
-export function connect(options: RedisStoreOptions, commandTimeout: number | undefined): Redis {
+export function connect(options: RedisStoreOptions, commandTimeout: number | undefined): RedisClient {
   const common = {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -67,10 +65,7 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
     ...(commandTimeout === undefined ? {} : { commandTimeout }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
   } satisfies RedisOptions;
-  const client =
-    options.sentinel === undefined
-      ? new Redis(options.url, common)
-      : new Redis({ ...common, ...behindSentinel(options.url, options.sentinel, options.tls) });
+  const client = clientOf(options, common);
   // Without a listener the library prints errors; the commands reject with them anyway.
   client.on('error', () => {
     // ioredis handles one error of a socket; TLS may report a second one, which would end the process.
@@ -78,6 +73,29 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
     if (socket instanceof Socket && !socket.listeners('error').includes(ignore)) socket.on('error', ignore);
   });
   return client;
+}
+
+function clientOf(options: RedisStoreOptions, common: Omit<RedisOptions, 'replyMapping'>): RedisClient {
+  const { url, sentinel, cluster, tls } = options;
+  if (cluster !== undefined) {
+    const { enableOfflineQueue: _queue, retryStrategy: _retry, ...ofNodes } = common;
+    return connectCluster(cluster, { ...ofNodes, ...accountIn(url), ...tlsOf(url, tls) }, pauseBefore);
+  }
+  return sentinel === undefined
+    ? new Redis(url, common)
+    : new Redis({ ...common, ...behindSentinel(url, sentinel, tls) });
+}
+
+function accountIn(url: string): { readonly username?: string; readonly password?: string } {
+  const { username, password } = new URL(url);
+  return {
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+  };
+}
+
+function tlsOf(url: string, certificates: RedisTls = {}): { readonly tls?: RedisTls } {
+  return url.startsWith('rediss:') ? { tls: certificates } : {};
 }
 
 /** Milliseconds before an attempt to connect. */
@@ -91,7 +109,7 @@ function behindSentinel(
   { nodes, name, username, password }: SentinelOptions,
   certificates: RedisTls = {},
 ) {
-  const { protocol, username: user, password: secret, pathname } = new URL(url);
+  const { protocol, pathname } = new URL(url);
   const tls =
     protocol === 'rediss:'
       ? { tls: certificates, sentinelTLS: certificates, enableTLSForSentinelMode: true }
@@ -102,8 +120,7 @@ function behindSentinel(
     role: 'master' as const,
     sentinelRetryStrategy: pauseBefore,
     sentinelCommandTimeout: CONNECT_MS,
-    ...(user === '' ? {} : { username: decodeURIComponent(user) }),
-    ...(secret === '' ? {} : { password: decodeURIComponent(secret) }),
+    ...accountIn(url),
     db: Number(pathname.slice(1)),
     ...(username === undefined ? {} : { sentinelUsername: username }),
     ...(password === undefined ? {} : { sentinelPassword: password }),
@@ -112,7 +129,11 @@ function behindSentinel(
 }
 
 /** Address of the directory for messages, without the password. */
-export function placeOf({ url, keyPrefix, sentinel }: RedisStoreOptions): string {
+export function placeOf({ url, keyPrefix, sentinel, cluster }: RedisStoreOptions): string {
+  if (cluster !== undefined) {
+    const nodes = cluster.map(({ host, port }) => `${host}:${port}`).join(', ');
+    return `Redis Cluster ${nodes} (prefix ${keyPrefix})`;
+  }
   if (sentinel !== undefined) return `Redis ${sentinel.name} behind Sentinel (prefix ${keyPrefix})`;
   const { host, pathname } = URL.canParse(url) ? new URL(url) : { host: 'redis', pathname: '' };
   return `Redis ${host}${pathname} (prefix ${keyPrefix})`;
@@ -128,7 +149,7 @@ const READY_MS = 5_000;
 const PLAIN_CHECK_MS = 300;
 
 /** Rejects with the reason as soon as it is known, or when the connection is not ready within a few seconds. */
-export function ready(client: Redis, { url, sentinel }: RedisStoreOptions): Promise<void> {
+export function ready(client: RedisClient, { url, sentinel, cluster }: RedisStoreOptions): Promise<void> {
   if (client.status === 'ready') return Promise.resolve();
   return new Promise((resolve, reject) => {
     let last: unknown = Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
@@ -137,16 +158,18 @@ export function ready(client: Redis, { url, sentinel }: RedisStoreOptions): Prom
       client.off('ready', onReady);
       client.off('error', onError);
       if (error === null) resolve();
-      else reject(redisTrouble(error, url, sentinel?.name));
+      else reject(redisTrouble(error, url, cluster === undefined ? sentinel?.name : ON_CLUSTER));
     };
     const onReady = (): void => finish(null);
     const onError = (error: Error): void => {
-      last = error;
-      if (!mayPass(error)) finish(error);
+      // Of a Cluster, the reason why its last node could not be used.
+      const cause: unknown = Reflect.get(error, 'lastNodeError');
+      last = cause instanceof Error ? cause : error;
+      if (!mayPass(last)) finish(last);
     };
     const deadline = setTimeout(() => finish(last), READY_MS);
     const plainCheck = setTimeout(() => {
-      if (!url.startsWith('rediss:') || sentinel !== undefined) return;
+      if (!url.startsWith('rediss:') || sentinel !== undefined || cluster !== undefined) return;
       void speaksPlainRedis(url, READY_MS).then((plain) => {
         if (plain && client.status !== 'ready') finish(Object.assign(new Error('no TLS'), { code: 'PLAIN' }));
       });

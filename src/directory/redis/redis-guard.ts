@@ -1,6 +1,5 @@
 // Ensures that all reads and writes go to the known store: scripts compare its identity, lost connections
 // cause a check, and gateways write the beat.
-import type { Redis } from 'ioredis';
 import { monotonicNow } from '../../clock.ts';
 import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
@@ -8,6 +7,8 @@ import { StoreOutageError } from '../store-identity.ts';
 import type { StoreIdentity } from '../store-identity.ts';
 import { Freshness, pulse, readIdentity, replaceIdentity } from './redis-identity.ts';
 import type { Pulse, StoredIdentity } from './redis-identity.ts';
+import { isCluster, replicationInfo } from './redis-cluster.ts';
+import type { RedisClient } from './redis-cluster.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { STORE_CHANGED } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
@@ -26,7 +27,7 @@ export class RedisGuard {
   readonly guard: StoreGuard;
   /** Called when everything read before is invalid. */
   onNewEpoch: () => void = () => undefined;
-  private readonly client: Redis;
+  private readonly client: RedisClient;
   private readonly keys: RedisKeys;
   private readonly freshness: Freshness;
   private readonly timer: NodeJS.Timeout | null;
@@ -36,7 +37,7 @@ export class RedisGuard {
   private doubted = true;
   private checking: Promise<void> | null = null;
 
-  constructor(client: Redis, keys: RedisKeys, place: string, options: GuardOptions) {
+  constructor(client: RedisClient, keys: RedisKeys, place: string, options: GuardOptions) {
     this.client = client;
     this.keys = keys;
     this.guard = new StoreGuard(place, options);
@@ -77,18 +78,21 @@ export class RedisGuard {
     script: Script,
     keys: readonly string[],
     values: readonly string[],
-    on: Redis = this.client,
+    on: RedisClient = this.client,
   ): Promise<unknown> {
     await this.verified();
+    const { known } = this;
+    // On a Cluster all keys that a script uses are named, so that none is missing while its slot is moved.
+    const names = isCluster(on) && script.usesSupport ? [...keys, ...this.keys.support(keys[0] ?? '')] : keys;
     try {
-      return await runScript(on, script, keys, [this.known, ...values]);
+      return await runScript(on, script, names, [known, ...values]);
     } catch (error) {
       if (!isReply(error)) throw error;
       if (!error.message.startsWith(STORE_CHANGED)) throw refusal(error);
     }
     await this.check();
     try {
-      return await runScript(on, script, keys, [this.known, ...values]);
+      return await runScript(on, script, names, [this.known, ...values]);
     } catch (error) {
       if (isReply(error) && error.message.startsWith(STORE_CHANGED)) this.guard.fail(this.torn());
       throw isReply(error) ? refusal(error) : error;
@@ -130,7 +134,7 @@ export class RedisGuard {
   }
 
   private async takeFresh(found: Pulse): Promise<void> {
-    const info = (): Promise<string> => this.client.info('replication');
+    const info = (): Promise<string> => replicationInfo(this.client, this.keys.beat);
     const stale = await this.freshness.judge(found, this.guard.known, info);
     if (stale !== null) this.guard.fail(stale);
     await this.take(found);

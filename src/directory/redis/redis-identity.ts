@@ -1,8 +1,11 @@
 // Owns the store's identity in Redis: its two keys, the beat that gateways write, and the freshness of a server.
-import type { Redis } from 'ioredis';
+import { setTimeout } from 'node:timers/promises';
+import type { Cluster } from 'ioredis';
 import { STORE_SCHEMA, StoreOutageError } from '../store-identity.ts';
 import type { KnownStore, StoreIdentity } from '../store-identity.ts';
-import { PARTITIONS } from './redis-keys.ts';
+import { isCluster } from './redis-cluster.ts';
+import type { RedisClient } from './redis-cluster.ts';
+import { IDENTITY_PARTITION, PARTITIONS } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { PULSE, REPLACE_SCHEMA } from './redis-scripts.ts';
 import { runScript } from './run-script.ts';
@@ -19,7 +22,13 @@ export interface Pulse extends StoredIdentity {
 }
 
 /** Reads it at one moment. A malformed identity counts as none, and so does one that a part of the directory does not have. */
-export async function readIdentity(client: Redis, keys: RedisKeys): Promise<StoredIdentity> {
+export async function readIdentity(client: RedisClient, keys: RedisKeys): Promise<StoredIdentity> {
+  if (isCluster(client)) {
+    return whenWhole(async () => {
+      const [schema, beat] = await client.mget(keys.schema, keys.beat);
+      return identityOf(schema ?? '', beat ?? '', await areCopies(client, keys, schema ?? ''));
+    });
+  }
   const [schema, beat, ...copies] = await client.mget(keys.schema, keys.beat, ...copiesIn(keys));
   return identityOf(
     schema ?? '',
@@ -29,31 +38,73 @@ export async function readIdentity(client: Redis, keys: RedisKeys): Promise<Stor
 }
 
 /** Advances the beat if this is the known store and the beat is due. */
-export async function pulse(client: Redis, keys: RedisKeys, known: string, beat: number): Promise<Pulse> {
-  const names = [keys.schema, keys.beat, ...copiesIn(keys)];
-  const reply = await runScript(client, PULSE, names, [known, String(beat)]);
+export async function pulse(
+  client: RedisClient,
+  keys: RedisKeys,
+  known: string,
+  beat: number,
+): Promise<Pulse> {
+  if (!isCluster(client)) return pulseOf(client, keys, known, beat, copiesIn(keys));
+  return whenWhole(async () => {
+    const found = await pulseOf(client, keys, known, beat, [keys.schemaCopy(IDENTITY_PARTITION)]);
+    return (await areCopies(client, keys, found.text)) ? found : { ...found, identity: null };
+  });
+}
+
+async function pulseOf(
+  client: RedisClient,
+  keys: RedisKeys,
+  known: string,
+  beat: number,
+  copies: readonly string[],
+): Promise<Pulse> {
+  const reply = await runScript(client, PULSE, [keys.schema, keys.beat, ...copies], [known, String(beat)]);
   const [schema, stored, refusal, whole] = reply as [string, string, string, number];
   return { ...identityOf(schema, stored, whole === 1), refusal: refusal === '' ? null : refusal };
+}
+
+/** On a Cluster the copies are written one after the other: another gateway may be at it. */
+async function whenWhole<Found extends StoredIdentity>(read: () => Promise<Found>): Promise<Found> {
+  let found = await read();
+  for (let attempt = 1; attempt < MAX_READS && found.identity === null && found.text !== ''; attempt += 1) {
+    await setTimeout(READ_AGAIN_MS);
+    found = await read();
+  }
+  return found;
+}
+
+const MAX_READS = 5;
+const READ_AGAIN_MS = 50;
+
+async function areCopies(client: Cluster, keys: RedisKeys, text: string): Promise<boolean> {
+  const copies = await Promise.all(copiesIn(keys).map((copy) => client.get(copy)));
+  return copies.every((copy) => copy === text);
 }
 
 function copiesIn(keys: RedisKeys): string[] {
   return PARTITIONS.map((partition) => keys.schemaCopy(partition));
 }
 
-/** Replaces the identity with the text `before` ('' = none), in all partitions. False when it is another one. */
+/**
+ * Replaces the identity with the text `before` ('' = none), in all partitions. False when it is another one. On a Cluster, one that
+ * is interrupted leaves a store that counts as missing until an operator accepts it.
+ */
 export async function replaceIdentity(
-  client: Redis,
+  client: RedisClient,
   keys: RedisKeys,
   before: string,
   identity: StoreIdentity,
 ): Promise<boolean> {
   const { beat } = identity;
   const text = identityText(identity);
-  const copies = copiesIn(keys);
-  const texts = [text, `${beat} 0`, ...copies.map(() => text)];
-  return (
-    (await runScript(client, REPLACE_SCHEMA, [keys.schema, keys.beat, ...copies], [before, ...texts])) === 1
-  );
+  const all = copiesIn(keys);
+  const together = isCluster(client) ? [keys.schemaCopy(IDENTITY_PARTITION)] : all;
+  const texts = [text, `${beat} 0`, ...together.map(() => text)];
+  const isReplaced =
+    (await runScript(client, REPLACE_SCHEMA, [keys.schema, keys.beat, ...together], [before, ...texts])) ===
+    1;
+  if (isReplaced && isCluster(client)) await Promise.all(all.map((copy) => client.set(copy, text)));
+  return isReplaced;
 }
 
 /** The stored form of an identity, without its beat. */

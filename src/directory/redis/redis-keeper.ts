@@ -1,8 +1,8 @@
 // Owns the identity of a directory in Redis for `easgate store`: read and written without the checks of a gateway.
 import { setTimeout } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import type { StoreIdentity } from '../store-identity.ts';
 import type { Migration, StoreKeeper } from '../store-keeper.ts';
+import type { RedisClient } from './redis-cluster.ts';
 import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { readIdentity, replaceIdentity } from './redis-identity.ts';
@@ -15,13 +15,13 @@ const LISTPACK_BYTES = 1_024;
 
 export class RedisKeeper implements StoreKeeper {
   readonly place: string;
-  private readonly client: Redis;
+  private readonly client: RedisClient;
   private readonly keys: RedisKeys;
 
   private constructor(options: RedisStoreOptions) {
     this.place = placeOf(options);
     this.client = connect(options, options.commandTimeoutMs);
-    this.keys = new RedisKeys(options.keyPrefix);
+    this.keys = new RedisKeys(options.keyPrefix, options.cluster !== undefined);
   }
 
   /** Connects; rejects as soon as the reason for a failure is known. */

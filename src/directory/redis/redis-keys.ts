@@ -86,6 +86,8 @@ export const userField = {
 
 /** The partition whose log says that the policy changed. */
 const POLICY_PARTITION = 0;
+/** The partition of the identity on a Cluster. */
+export const IDENTITY_PARTITION = 0;
 /** The partition of the lease. */
 const LEASE_PARTITION = 0;
 
@@ -98,10 +100,12 @@ export class RedisKeys {
   /** What the names of the keys in each partition begin with. */
   private readonly bases: readonly string[];
 
-  constructor(prefix: string) {
+  /** On a Cluster, what is written together must be in one slot: there the identity is in that of the first partition. */
+  constructor(prefix: string, onCluster = false) {
     this.prefix = prefix;
-    this.schema = `${prefix}schema`;
-    this.beat = `${prefix}beat`;
+    const identity = onCluster ? `${prefix}{${IDENTITY_PARTITION}}:store:` : prefix;
+    this.schema = `${identity}schema`;
+    this.beat = `${identity}beat`;
     // The braces keep a partition in one slot of a Redis Cluster (Redis Cluster specification, hash tags).
     this.bases = PARTITIONS.map((partition) => `${prefix}{${partition}}:`);
   }
@@ -127,6 +131,12 @@ export class RedisKeys {
   /** The users whose names have this local part, folded. */
   users(local: string, partition = partitionOfUsers(local)): string {
     return `${this.base(partition)}u:${encodeName(local)}`;
+  }
+
+  /** Keys of a partition that scripts use besides those they are called with. */
+  support(key: string): readonly string[] {
+    const base = key.slice(0, key.indexOf('}:') + 2);
+    return [`${base}schema`, `${base}changes`];
   }
 
   /** The versions of the policy. */

@@ -2,7 +2,6 @@
 // each device, and JSON records (version 2) into lines (record-rewrite.ts).
 // Nothing is taken away before all is written, each step can be repeated, and the store gets its new identity last: a run that was
 // interrupted is continued by the next.
-import type { Redis } from 'ioredis';
 import { deviceKey } from '../../identity/device.ts';
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
@@ -23,6 +22,8 @@ import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { HashAccess, HashUpdate } from './hash-writer.ts';
 import { readValues } from './lookup-batch.ts';
 import { unpackHashes } from './packed-reply.ts';
+import { isCluster } from './redis-cluster.ts';
+import type { RedisClient } from './redis-cluster.ts';
 import { identityText, readIdentity, replaceIdentity } from './redis-identity.ts';
 import {
   PARTITIONS,
@@ -59,14 +60,14 @@ interface Earlier {
 
 /** One run. */
 export class RedisMigration {
-  private readonly client: Redis;
+  private readonly client: RedisClient;
   private readonly keys: RedisKeys;
   /** The epoch before; its wipes are suspended in the new one. */
   private epoch = 0;
   /** The text of the identity to be. */
   private known = '';
 
-  constructor(client: Redis, keys: RedisKeys) {
+  constructor(client: RedisClient, keys: RedisKeys) {
     this.client = client;
     this.keys = keys;
   }
@@ -219,8 +220,10 @@ export class RedisMigration {
     }
   }
 
+  /** The earlier layout was never on a Cluster. */
   private async *scan(pattern: string): AsyncGenerator<readonly string[]> {
     const match = `${this.keys.prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}${pattern}`;
+    if (isCluster(this.client)) return;
     let cursor = '0';
     do {
       const [next, found] = await this.client.scan(cursor, 'MATCH', match, 'COUNT', SCAN_COUNT);
@@ -234,14 +237,19 @@ export class RedisMigration {
       for await (const found of this.scan(pattern)) await this.client.unlink(...found);
   }
 
+  /** On a Cluster with all keys that the scripts use (RedisGuard.script). */
+  private named(names: readonly string[]): readonly string[] {
+    return isCluster(this.client) ? [...names, ...this.keys.support(names[0] ?? '')] : names;
+  }
+
   private readonly access: HashAccess = {
     read: async (wanted) => {
       const values = wanted.flatMap(readValues);
-      const names = wanted.map(({ key }) => key);
+      const names = this.named(wanted.map(({ key }) => key));
       return unpackHashes(await runScript(this.client, READ, names, [this.known, ...values]));
     },
     commit: async (names, values) =>
-      (await runScript(this.client, COMMIT, names, [this.known, ...values])) as number[],
+      (await runScript(this.client, COMMIT, this.named(names), [this.known, ...values])) as number[],
   };
 }
 

@@ -7,10 +7,13 @@ export interface Script {
   readonly sha: string;
   /** It returns one text, to be read as bytes (packed-reply.ts). */
   readonly packed: boolean;
+  /** It uses keys of the partition that it is not called with (RedisKeys.support). */
+  readonly usesSupport: boolean;
 }
 
 function named(text: string, packed = false): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex'), packed };
+  const usesSupport = text.includes("partition .. '") || text.includes('foreign(');
+  return { text, sha: createHash('sha1').update(text).digest('hex'), packed, usesSupport };
 }
 
 /** Prefix of the error when the store is not the one that the caller knows. */
@@ -33,7 +36,7 @@ end
 `;
 
 /**
- * KEYS: hashes. ARGV: text of the known schema, then per key: number of fields, fields; 0 = all; -1 = those whose names begin with
+ * KEYS: hashes; on a Cluster behind them other keys of their partition. ARGV: text of the known schema, then per hash: number of fields, fields; 0 = all; -1 = those whose names begin with
  * the next value.
  * Returns one text: a line of numbers, then the values they measure, in bytes. Per key: length of the id of the last entry in
  * the log of its partition, number of values, length of each value (names and values in turn, unless the fields were
@@ -49,6 +52,7 @@ local function put(value)
 end
 local at = 2
 for _, key in ipairs(KEYS) do
+  if at > #ARGV then break end
   local partition = base(key)
   local last = ends[partition]
   if not last then
@@ -89,7 +93,7 @@ return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
 );
 
 /**
- * KEYS: hashes of one partition. ARGV: text of the known schema, length of the log, field of the log ('d', 'u' or 'y', and behind it
+ * KEYS: hashes of one partition; on a Cluster behind them other keys of it. ARGV: text of the known schema, length of the log, field of the log ('d', 'u' or 'y', and behind it
  * the fence of the leader that writes), then per key:
  * what the log says of it ('' = no news, '=' = the name in the key), number of fields, with '!' before it if the key must not exist, per field: name, expected text, new text; '' = none.
  * A key is written only if all of its fields are as expected; the others are written all the same. One entry of the log names
@@ -121,6 +125,7 @@ end
 local news, failed, writes = {}, {}, {}
 local at = 4
 for index, key in ipairs(KEYS) do
+  if at > #ARGV then break end
   local new, number = string.match(ARGV[at + 1], '^(!?)(%d+)$')
   local count, first = tonumber(number), at + 2
   local same, other, put, dropped = true, false, { 'HSET', key }, { 'HDEL', key }

@@ -1,6 +1,5 @@
 // Owns the directory in Redis: shared by any number of gateways; one hash for each device, one for the users with one local part.
 import { isDeepStrictEqual } from 'node:util';
-import type { Redis } from 'ioredis';
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { NO_GROUPS } from '../../identity/user-names.ts';
@@ -48,6 +47,8 @@ import { isEarlier, isEarlierId, positionOf, vectorOf } from './log-position.ts'
 import { LookupBatch } from './lookup-batch.ts';
 import type { WantedHash } from './lookup-batch.ts';
 import type { ReadHash } from './packed-reply.ts';
+import { hashTag, isCluster } from './redis-cluster.ts';
+import type { RedisClient } from './redis-cluster.ts';
 import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
@@ -69,15 +70,16 @@ import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
 import { putUsers } from './user-writes.ts';
 
-/** The directory in Redis. Single server or replicas behind Sentinel. */
+/** The directory in Redis: a single server, replicas behind Sentinel, or a Cluster. */
 export class RedisStore implements DirectoryStore {
   readonly kind = 'redis';
   readonly names: UserNames;
   readonly sources: SourceOrder;
   readonly policies: RedisPolicies;
   readonly leases: RedisLease;
-  private readonly client: Redis;
-  private readonly reader: Redis;
+  private readonly client: RedisClient;
+  /** Waits for changes; on a Cluster nothing waits in Redis, and it is `client`. */
+  private readonly reader: RedisClient;
   private readonly keys: RedisKeys;
   private readonly guard: RedisGuard;
   private readonly log: ChangeLog;
@@ -100,11 +102,14 @@ export class RedisStore implements DirectoryStore {
     this.sources = sources;
     this.client = connect(options, options.commandTimeoutMs);
     // Without a command time-out: XREAD waits.
-    this.reader = connect(options, undefined);
-    this.keys = new RedisKeys(options.keyPrefix);
+    this.reader = isCluster(this.client) ? this.client : connect(options, undefined);
+    this.keys = new RedisKeys(options.keyPrefix, isCluster(this.client));
     this.guard = new RedisGuard(this.client, this.keys, placeOf(options), guard);
     this.log = new ChangeLog(this.client, this.reader, this.keys);
-    this.reads = new LookupBatch((keys, values) => this.guard.script(READ, keys, values));
+    this.reads = new LookupBatch(
+      (keys, values) => this.guard.script(READ, keys, values),
+      isCluster(this.client) ? hashTag : null,
+    );
     this.access = {
       read: (wanted) => this.reads.read(wanted),
       commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
@@ -137,7 +142,8 @@ export class RedisStore implements DirectoryStore {
       // The first beat shows whether the server accepts writes.
       if (guard.serves) await store.guard.check();
       // Disconnects, because a reader would keep waiting on the old log.
-      store.guard.onNewEpoch = () => store.reader.disconnect(true);
+      const { reader } = store;
+      store.guard.onNewEpoch = () => (isCluster(reader) ? store.log.hurry() : reader.disconnect(true));
       store.announced = store.guard.guard.generation;
     } catch (error) {
       await store.close();
@@ -216,7 +222,7 @@ export class RedisStore implements DirectoryStore {
     decision: ManualDecision | null,
     origin: DecisionOrigin,
   ): Promise<Written> {
-    return this.replication.write((connection) =>
+    return this.replication.write(this.decisionField(subject).key, (connection) =>
       this.change(subject, true, (before) => changedDecision(before, decision, origin), connection),
     );
   }
@@ -228,7 +234,7 @@ export class RedisStore implements DirectoryStore {
     origin: DecisionOrigin,
   ): Promise<Written | null> {
     let isExpected = false;
-    const written = await this.replication.write((connection) =>
+    const written = await this.replication.write(this.decisionField(subject).key, (connection) =>
       this.change(
         subject,
         true,
@@ -305,6 +311,7 @@ export class RedisStore implements DirectoryStore {
     if (this.closed) return;
     this.closed = true;
     this.guard.close();
+    this.log.hurry();
     this.client.disconnect();
     this.reader.disconnect();
     this.replication.close();
@@ -327,8 +334,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   private followPrimary(): void {
-    followPrimary(this.client);
-    followPrimary(this.reader);
+    for (const client of [this.client, this.reader]) if (!isCluster(client)) followPrimary(client);
     this.replication.followPrimary();
   }
 
@@ -337,7 +343,7 @@ export class RedisStore implements DirectoryStore {
     subject: DecisionSubject,
     isNews: boolean,
     work: (before: DecisionRecord) => DecisionRecord | null,
-    on: Redis = this.client,
+    on: RedisClient = this.client,
   ): Promise<void> {
     const { device, user } = subject;
     const wanted = this.decisionField(subject);

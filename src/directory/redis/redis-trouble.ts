@@ -1,6 +1,9 @@
 // Owns the diagnosis of why Redis cannot be used: no answer, wrong password, TLS mismatch, not Redis.
 import { connect } from 'node:net';
 
+/** In place of a name of a primary. */
+export const ON_CLUSTER = 'Redis Cluster';
+
 /** Redis cannot be used. The message has the URL without its password. */
 export class RedisError extends Error {
   readonly code = 'EASGATE_REDIS';
@@ -8,11 +11,11 @@ export class RedisError extends Error {
 
 /**
  * The cause and the remedy; `error` is that of the connection or of its first command. `behindSentinel`: the name of the primary
- * there.
+ * there, or {@link ON_CLUSTER}.
  */
 export function redisTrouble(error: unknown, url: string, behindSentinel?: string): RedisError {
-  const place =
-    behindSentinel === undefined ? `${bare(url)} (store.url)` : `${behindSentinel} (store.sentinels)`;
+  const setting = behindSentinel === ON_CLUSTER ? 'store.cluster' : 'store.sentinels';
+  const place = behindSentinel === undefined ? `${bare(url)} (store.url)` : `${behindSentinel} (${setting})`;
   return new RedisError(`${place}: ${reason(error, url)}`, { cause: error });
 }
 

@@ -1,10 +1,10 @@
 // Owns running scripts in Redis.
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-cluster.ts';
 import type { Script } from './redis-scripts.ts';
 
 /** Runs a script by its hash, or by its text if Redis does not have it; in that case nothing had been executed. */
 export async function runScript(
-  client: Redis,
+  client: RedisClient,
   { sha, text, packed }: Script,
   keys: readonly string[],
   values: readonly string[],

@@ -1,8 +1,10 @@
 // Owns walking over the whole directory in Redis, in parts: memory does not grow with it.
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { DeviceKey } from '../../identity/keys.ts';
 import type { StoredDevice, StoredUsers } from '../stored-records.ts';
 import type { HashAccess } from './hash-writer.ts';
+import { isCluster } from './redis-cluster.ts';
+import type { RedisClient } from './redis-cluster.ts';
 import { decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
@@ -14,9 +16,9 @@ const BATCH = 32;
 
 type Read = HashAccess['read'];
 
-/** All devices; one may come twice, while Redis resizes its table (redis.io, SCAN guarantees). */
+/** All devices; one may come twice, while Redis resizes its table (redis.io, SCAN guarantees) or moves slots. */
 export async function* scanDevices(
-  client: Redis,
+  client: RedisClient,
   keys: RedisKeys,
   read: Read,
 ): AsyncGenerator<readonly StoredDevice[]> {
@@ -28,7 +30,7 @@ export async function* scanDevices(
 
 /** All users, likewise. */
 export async function* scanUsers(
-  client: Redis,
+  client: RedisClient,
   keys: RedisKeys,
   read: Read,
 ): AsyncGenerator<readonly StoredUsers[]> {
@@ -55,14 +57,44 @@ async function readAll(read: Read, keys: readonly string[]): Promise<Awaited<Ret
 
 /** The keys of hashes of devices (`d`) or users (`u`). */
 export async function* keysOf(
-  client: Redis,
+  client: RedisClient,
   { prefix }: RedisKeys,
   kind: 'd' | 'u',
 ): AsyncGenerator<string[]> {
   const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}{*}:${kind}:*`;
+  if (!isCluster(client)) {
+    yield* keysOn(client, pattern);
+    return;
+  }
+  // A slot may be moved to a node that was walked over already: then all are walked over again.
+  let before = await slotsOf(client);
+  for (let walk = 1; walk <= MAX_WALKS; walk += 1) {
+    for (const node of client.nodes('master')) yield* keysOn(node, pattern);
+    const after = await slotsOf(client);
+    if (after === before && !after.includes(BEING_MOVED)) return;
+    before = after;
+  }
+}
+
+/** Most walks over a Cluster whose slots are being moved. */
+const MAX_WALKS = 3;
+/** In what a node says of a slot that is being moved: `[93-<-NODE]` (redis.io, CLUSTER NODES). */
+const BEING_MOVED = '[';
+
+/** Which slots the nodes have, each by itself. */
+async function slotsOf(cluster: Cluster): Promise<string> {
+  const known = await Promise.all(cluster.nodes('master').map((node) => node.cluster('NODES')));
+  const own = known.map((text) => {
+    const [id = '', , , , , , , , ...slots] = /^.*myself.*$/m.exec(String(text))?.[0].split(' ') ?? [];
+    return `${id} ${slots.join(' ')}`;
+  });
+  return own.sort().join('\n');
+}
+
+async function* keysOn(server: Redis, pattern: string): AsyncGenerator<string[]> {
   let cursor = '0';
   do {
-    const [next, found] = await client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
+    const [next, found] = await server.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
     cursor = next;
     if (found.length > 0) yield [...new Set(found)];
   } while (cursor !== '0');

@@ -116,6 +116,7 @@ name, before and after, into \`changes\`.
 
 function redis(): string[] {
   const keys = new RedisKeys('easgate:');
+  const onCluster = new RedisKeys('easgate:', true);
   const [device, alice] = ['D' as DeviceKey, 'U' as UserKey];
   const sample = 'appldnphg6nvdt9v' as DeviceKey;
   const rows = (list: readonly (readonly [string, string])[]): string[] => [
@@ -137,7 +138,10 @@ plus 16. \`${sample}\` is \`${keys.device(sample)}\`, users named \`alice\` are 
 `,
     ...rows([
       [keys.schema, `identity of the store; each partition has a copy, \`${partition(keys.schemaCopy(0))}\``],
-      [keys.beat, 'the beat, and the time of the server at it'],
+      [
+        keys.beat,
+        `the beat, and the time of the server at it; on a Cluster these two are \`${onCluster.schema}\` and \`${onCluster.beat}\``,
+      ],
       [partition(keys.device(device, 0)), 'hash of a device, fields below'],
       [partition(keys.users('L', 16)), 'hash of the users with this local part, fields below'],
       [partition(keys.changes(0)), 'stream of changes of the partition'],

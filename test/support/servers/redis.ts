@@ -34,8 +34,8 @@ export interface TestRedis {
 export const SAVES_EVERY_WRITE = ['--appendonly', 'yes', '--appendfsync', 'always'] as const;
 
 /** Every key that says which store it is. */
-export function identityKeys(keyPrefix: string): string[] {
-  const keys = new RedisKeys(keyPrefix);
+export function identityKeys(keyPrefix: string, onCluster = false): string[] {
+  const keys = new RedisKeys(keyPrefix, onCluster);
   return [keys.schema, keys.beat, ...PARTITIONS.map((partition) => keys.schemaCopy(partition))];
 }
 

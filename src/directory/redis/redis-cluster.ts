@@ -1,0 +1,92 @@
+// Owns what differs on a Redis Cluster: the connection, and commands that concern one node. Keys in one slot share a hash tag
+// (Redis Cluster specification, hash tags). The library follows MOVED, ASK and TRYAGAIN.
+import { Cluster } from 'ioredis';
+import type { ClusterOptions, Redis } from 'ioredis';
+
+/** A host and its port. */
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A connection to one server, or to all nodes of a Cluster. */
+export type RedisClient = Redis | Cluster;
+
+/** Whether a connection is to a Cluster. */
+export function isCluster(client: RedisClient): client is Cluster {
+  return client.isCluster;
+}
+
+/** A slot that is being moved answers TRYAGAIN until the keys of a script are together; a failover, CLUSTERDOWN. */
+const TRY_AGAIN_MS = 25;
+/** How often the nodes are asked which slots they have; MOVED says so, too. */
+const REFRESH_MS = 5_000;
+/** Longest wait for that answer. */
+const REFRESH_TIMEOUT_MS = 2_000;
+/** Redirections and repetitions of one command; its time-out ends it as well. */
+const MAX_REDIRECTIONS = 16;
+
+/**
+ * Without a node that answers, commands fail at once: the queue of the library has no bound in time. Those to a node that is just
+ * being connected wait there, no longer than a command may take.
+ */
+class FailFastCluster extends Cluster {
+  override sendCommand(command: Command, stream?: WriteableStream, node?: unknown): unknown {
+    if (this.status === 'ready' || command.name === 'cluster')
+      return super.sendCommand(command, stream, node);
+    command.reject(new Error('no node of the Redis Cluster answers'));
+    return command.promise;
+  }
+}
+
+type Command = Parameters<Cluster['sendCommand']>[0];
+type WriteableStream = Parameters<Cluster['sendCommand']>[1];
+
+/** Options of the connection to each node. */
+export type NodeOptions = Omit<NonNullable<ClusterOptions['redisOptions']>, 'replyMapping'>;
+
+/** Connects to the nodes that the named ones know. A command whose connection ends is not repeated: it may have been executed. */
+export function connectCluster(
+  nodes: readonly RedisAddress[],
+  options: NodeOptions,
+  pauseBefore: (attempt: number) => number,
+): Cluster {
+  return new FailFastCluster([...nodes], {
+    clusterRetryStrategy: pauseBefore,
+    maxRedirections: MAX_REDIRECTIONS,
+    retryDelayOnFailover: 0,
+    retryDelayOnTryAgain: TRY_AGAIN_MS,
+    retryDelayOnClusterDown: TRY_AGAIN_MS,
+    slotsRefreshTimeout: REFRESH_TIMEOUT_MS,
+    slotsRefreshInterval: REFRESH_MS,
+    // Certificates name hosts: an address from a look-up would not be the name.
+    ...(options.tls !== undefined && {
+      dnsLookup: (host: string, found: (error: null, address: string) => void) => found(null, host),
+    }),
+    redisOptions: options,
+  });
+}
+
+/** `INFO replication` of the server that has a key. */
+export async function replicationInfo(client: RedisClient, key: string): Promise<string> {
+  if (!isCluster(client)) return client.info('replication');
+  // Commands of one pipeline go to one node: that of the key.
+  return textOf((await client.pipeline().exists(key).info('replication').exec())?.[1]);
+}
+
+/** Waits until a replica of the server that has a key has all that was written over this connection. Returns their number. */
+export async function waitForReplica(client: RedisClient, key: string, waitMs: number): Promise<number> {
+  if (!isCluster(client)) return client.wait(1, waitMs);
+  return Number(textOf((await client.pipeline().exists(key).wait(1, waitMs).exec())?.[1]));
+}
+
+function textOf(reply: readonly [Error | null, unknown] | undefined): string {
+  const [error = null, value = ''] = reply ?? [];
+  if (error !== null) throw error;
+  return String(value);
+}
+
+/** The hash tag in a key: keys with the same one are in one slot. '' = none. */
+export function hashTag(key: string): string {
+  return /\{([^}]+)\}/.exec(key)?.[1] ?? '';
+}
