@@ -45,6 +45,7 @@ export class DeviceWriter {
     }
     const parts = byPartition(devices.values(), ({ device }) => partitionOfDevice(device));
     await inParallel(parts, async ({ partition, items }) => {
+      await access.turn?.(items.length);
       let known = 0;
       const updates = items.map(({ device, observations: of }) => {
         const join = joinOf(of, outcomes);
@@ -155,7 +156,8 @@ function partitionOf({ partition }: ImportedInto): number {
   return partition;
 }
 
-function write(access: HashAccess, part: readonly ImportedInto[], log: LogField): Promise<void> {
+async function write(access: HashAccess, part: readonly ImportedInto[], log: LogField): Promise<void> {
+  await access.turn?.(part.length);
   const updates = part.map(({ key, fields }): HashUpdate => ({
     wanted: { key, fields: fields.map(({ name }) => name) },
     join: (stored) => {
@@ -171,5 +173,5 @@ function write(access: HashAccess, part: readonly ImportedInto[], log: LogField)
       return { fields: changed, news: news.join(' ') };
     },
   }));
-  return updateHashes(access, updates, log);
+  await updateHashes(access, updates, log);
 }

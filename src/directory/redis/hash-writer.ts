@@ -36,6 +36,8 @@ export type LogField = 'd' | 'u';
 /** Access to Redis. */
 export interface HashAccess {
   readonly read: (wanted: readonly WantedHash[]) => Promise<readonly ReadHash[]>;
+  /** Resolves when so many records may be written; absent = at once. */
+  readonly turn?: (records: number) => Promise<void>;
   /** Runs the script COMMIT. Returns the numbers of the keys that were not written, from 1. */
   readonly commit: (keys: readonly string[], values: readonly string[]) => Promise<readonly number[]>;
 }

@@ -69,6 +69,7 @@ import { recordSeen } from './seen-writes.ts';
 import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
 import { putUsers } from './user-writes.ts';
+import { WritePace } from './write-pace.ts';
 
 /** The directory in Redis: a single server, replicas behind Sentinel, or a Cluster. */
 export class RedisStore implements DirectoryStore {
@@ -88,6 +89,8 @@ export class RedisStore implements DirectoryStore {
   private announced = 0;
   private readonly reads: LookupBatch;
   private readonly access: HashAccess;
+  /** Likewise, for writes in bulk. */
+  private readonly paced: HashAccess;
   private readonly devices: DeviceWriter;
   private readonly watch: SentinelWatch | null;
   private closed = false;
@@ -114,6 +117,8 @@ export class RedisStore implements DirectoryStore {
       read: (wanted) => this.reads.read(wanted),
       commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
     };
+    const pace = new WritePace();
+    this.paced = { ...this.access, turn: (records) => pace.turn(records) };
     this.policies = new RedisPolicies(this.access, this.keys);
     this.leases = new RedisLease(
       (script, keys, values) => this.guard.script(script, keys, values),
@@ -318,11 +323,11 @@ export class RedisStore implements DirectoryStore {
     this.watch?.close();
   }
 
-  /** Writes of a leader carry its fence behind the field of the log. */
+  /** Writes in bulk. Those of a leader carry its fence behind the field of the log. */
   private accessOf(fence: number | undefined): HashAccess {
-    if (fence === undefined) return this.access;
+    if (fence === undefined) return this.paced;
     return {
-      ...this.access,
+      ...this.paced,
       commit: async (keys, [length = '', log = '', ...values]) => {
         try {
           return await this.access.commit(keys, [length, `${log}${fence}`, ...values]);

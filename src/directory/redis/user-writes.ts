@@ -52,6 +52,7 @@ export async function putUsers(
   }
   const parts = byPartition(locals.values(), ({ local }) => partitionOfUsers(local));
   await inParallel(parts, async ({ partition, items }) => {
+    await access.turn?.(items.length);
     const wanted = items.map(({ local }) => ({ key: keys.users(local, partition) }));
     const seen = await access.read(wanted);
     const plans = items.map((observed, index) => planOf(observed, seen[index]?.values ?? null));

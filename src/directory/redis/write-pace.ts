@@ -1,0 +1,32 @@
+// Owns the pace of writes in bulk: reports and imports must not delay the look-ups that phones wait for.
+import { setTimeout } from 'node:timers/promises';
+import { monotonicNow } from '../../clock.ts';
+
+/**
+ * Most records a second of one process. Redis runs one script after the other, and takes 200,000 records a second where nothing
+ * else is asked of it: a quarter leaves the slowest hundredth of look-ups under 8 ms. A fleet of a million is written in 20 seconds.
+ */
+export const RECORDS_PER_SECOND = 50_000;
+/** Records that never wait: a report by hand, a page of a feed. */
+const BURST = 500;
+
+/** A pace of its own for each store. */
+export class WritePace {
+  private readonly now: () => number;
+  private readonly wait: (ms: number) => Promise<unknown>;
+  /** When the records that were let through so far are due; monotonic. */
+  private due = 0;
+
+  constructor(now: () => number = monotonicNow, wait: (ms: number) => Promise<unknown> = setTimeout) {
+    this.now = now;
+    this.wait = wait;
+  }
+
+  /** Resolves when so many records may be written. */
+  async turn(records: number): Promise<void> {
+    const now = this.now();
+    const ahead = Math.max(this.due, now) - now;
+    this.due = now + ahead + (records * 1_000) / RECORDS_PER_SECOND;
+    if (ahead > (BURST * 1_000) / RECORDS_PER_SECOND) await this.wait(ahead);
+  }
+}
