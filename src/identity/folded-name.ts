@@ -1,6 +1,7 @@
 // Owns the folding of the local part of user names: names that a directory may take for one have the same folded part
 // (lookAlike in user-names.ts). Stores keep what is known of users by it. Pure.
 // Threat: a decision on `strasse` that a login as `straße` does not meet, because the two are stored apart.
+import { FOLDED } from './folding-table.ts';
 import { localPart } from './user-names.ts';
 
 const BASE_LETTERS = new Intl.Collator('und', { sensitivity: 'base' });
@@ -17,6 +18,7 @@ const OTHERS =
   '一丁中人仁佐健光北南原口吉和国大天太安宮小山島崎川平広建張彦志恵愛成文新明春木本李村東松林森橋正武永江池沢浩清渡王田由真石福秀秋純美義藤西谷趙郎野金鈴長陳雄高黃';
 
 /**
+ * For what is not in the table (folding-table.ts): its order may change with a later version of Node.js, decisions/0072.
  * A ladder of texts in the order of the collation. A character folds to the text that it equals, else to its place on the
  * ladder: characters that are equal have the same place. The pairs are for characters that equal two letters (`ß`, `æ`).
  */
@@ -60,6 +62,8 @@ function folded(text: string): string {
 }
 
 function foldedCharacter(character: string): string {
+  const fixed = FOLDED.get(character);
+  if (fixed !== undefined) return fixed;
   if (BASE_LETTERS.compare(character, '') === 0) return '';
   const place = placeOf(character);
   const below = LADDER[place - 1];

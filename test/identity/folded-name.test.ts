@@ -1,7 +1,9 @@
 // Owns the promise that names which a directory takes for one are stored together.
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
+import { FOLDED } from '../../src/identity/folding-table.ts';
 import { NO_GROUPS, lookAlike } from '../../src/identity/user-names.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 
@@ -85,5 +87,31 @@ describe('the folded local part', () => {
       }),
       { numRuns: 5_000 },
     );
+  });
+});
+
+/** Users are stored by what their names fold to. When one of these fails, stores must be brought over: decisions/0072. */
+describe('what a name is stored by stays as it is', () => {
+  const digest = (folded: Iterable<string>): string =>
+    createHash('sha256')
+      .update([...folded].join('\n'))
+      .digest('hex')
+      .slice(0, 16);
+
+  it('in European and Middle Eastern scripts, with any version of Node.js', () => {
+    expect(digest([...FOLDED].map((pair) => pair.join(' ')))).toBe('b0ad0fe8de6e661d');
+  });
+
+  it.each([
+    ['Thai, Lao', 0xe00, 0xeff, 'dcca307158a1d887'],
+    ['kana', 0x3040, 0x30ff, 'c13d82bbc0f4abf2'],
+    ['Han', 0x4e00, 0x9fff, 'c3f76f9d2f10b441'],
+    ['Hangul', 0xac00, 0xd7a3, '8cdcdf7e8d0bca51'],
+  ])('in %s, with this version', (_script, first, last, expected) => {
+    const letters = Array.from({ length: last - first + 1 }, (_, index) =>
+      String.fromCodePoint(first + index),
+    );
+    const assigned = letters.filter((letter) => !/\p{Cn}/u.test(letter));
+    expect(digest(assigned.map(foldedLocalPart))).toBe(expected);
   });
 });

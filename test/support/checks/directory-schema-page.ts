@@ -33,7 +33,8 @@ and the identity of the store are easgate's. The command line and the feeds chec
 * **User key**: the login name in lower case, as \`name\`, \`domain\\name\` or \`name@domain\`.
 * **Local part**: the name without its domain. Users are stored by their *folded* local part, so that names which a directory takes
   for one are read together. Of printable ASCII it is the local part itself. Other characters fold to what they equal in the root
-  collation at primary strength: ${['Dàve', 'straße', 'ｄａｖｅ'].map((name) => `\`${name}\` to \`${foldedLocalPart(name)}\``).join(', ')} (src/identity/folded-name.ts).
+  collation at primary strength: ${['Dàve', 'straße', 'ｄａｖｅ'].map((name) => `\`${name}\` to \`${foldedLocalPart(name)}\``).join(', ')} (src/identity/folded-name.ts). Most
+  letters have fixed foldings (folding-table.ts), which do not depend on the version of Node.js.
 
 ## Texts
 
