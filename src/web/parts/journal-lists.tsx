@@ -57,7 +57,7 @@ const EVENT_COLUMNS: readonly Column<Event>[] = [
     className: 'mono t2 off-phone c3 w-id',
     cell: (row) => row.device ?? <Dash />,
   },
-  { key: 'rule', title: column.rule, className: 't2 off-phone c1', cell: (row) => row.rule ?? <Dash /> },
+  { key: 'rule', title: column.rule, className: 't2 off-phone c4', cell: (row) => row.rule ?? <Dash /> },
 ];
 
 function valueText(value: unknown): string {
@@ -86,21 +86,21 @@ const CHANGE_COLUMNS: readonly Column<Change>[] = [
   {
     key: 'before',
     title: column.before,
-    className: 'off-phone c1 w-id',
+    className: 'off-phone c4 w-id',
     hover: (row) => valueText(row.before),
     cell: (row) => (row.before === null ? <Dash /> : valueText(row.before)),
   },
   {
     key: 'after',
     title: column.after,
-    className: 'off-phone c1 w-id',
+    className: 'off-phone c4 w-id',
     hover: (row) => valueText(row.after),
     cell: (row) => (row.after === null ? <Dash /> : valueText(row.after)),
   },
   {
     key: 'comment',
     title: column.comment,
-    className: 'off-phone c2',
+    className: 'off-phone c4',
     cell: (row) => row.comment ?? <Dash />,
   },
 ];
@@ -139,7 +139,7 @@ function List<Row extends Event | Change>({
       ) : (
         <DataTable
           caption={caption}
-          className="devices"
+          className="devices jr"
           columns={columns}
           rows={pages.rows}
           total={null}
