@@ -1,6 +1,6 @@
 // Owns the promises of the list of devices in a browser.
 import { describe, expect, it } from 'vitest';
-import type { AnswerOf } from '../../src/api/contract/operations.ts';
+import type { AnswerOf, BodyOf } from '../../src/api/contract/operations.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
@@ -80,6 +80,34 @@ describe('the list of devices', () => {
     await page.getByText('clara@example.com').waitFor();
     expect(await page.getByRole('columnheader', { name: 'System' }).count()).toBe(0);
     expect(await page.getByRole('columnheader', { name: 'Model' }).count()).toBe(1);
+  });
+
+  it('shows what a decision about many would do, and sends it with the number that was shown', async () => {
+    const { page, complaints } = await openPage(await openDashboard(), '/devices?state=quarantined');
+    const sent: BodyOf<'decideMany'>[] = [];
+    await page.route('**/api/v1/decisions', (route) => {
+      sent.push(route.request().postDataJSON() as BodyOf<'decideMany'>);
+      const answer: AnswerOf<'decideMany'> = {
+        matched: 7,
+        changed: 0,
+        byState: { quarantined: 7 },
+        refused: [],
+        refusedCount: 0,
+      };
+      return route.fulfill({ json: answer });
+    });
+    await page.getByLabel('Select Pixel 8 of clara@example.com').check();
+    await page.getByRole('button', { name: /^All \d+ that match$/ }).click();
+    await page.getByRole('button', { name: 'Quarantine', exact: true }).click();
+    await page.getByText('7 now quarantined').waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Quarantine 7 devices' }).click();
+    await page.getByRole('region', { name: 'Selection' }).waitFor({ state: 'detached' });
+    expect(sent).toMatchObject([
+      { action: 'quarantine', filter: { state: 'quarantined' }, dryRun: true },
+      { action: 'quarantine', filter: { state: 'quarantined' }, dryRun: false, expected: 7 },
+    ]);
+    expect(complaints).toEqual([]);
   });
 
   it('says that nothing matches, and leads back', async () => {

@@ -75,7 +75,9 @@ export async function openPage(api: TestApi, path: string, options: PageOptions 
   await page.route('**/api/v1/status/stream', (route) =>
     route.fulfill({ contentType: 'text/event-stream', body: 'retry: 600000\n\n' }),
   );
-  await page.route('**/api/v1/journal?*', (route) => route.fulfill({ json: journalAnswer() }));
+  await page.route('**/api/v1/journal?*', (route) =>
+    route.fulfill({ json: journalAnswer(new URL(route.request().url()).searchParams.get('device')) }),
+  );
   await page.route('**/api/v1/audit?*', (route) => route.fulfill({ json: auditAnswer() }));
   await page.goto(`${api.url}${path}`);
   return { page, complaints };

@@ -28,8 +28,8 @@ function event(
   };
 }
 
-/** A day of events. */
-export function journalAnswer(): AnswerOf<'queryJournal'> {
+/** A day of events; of one device, or (null) all. */
+export function journalAnswer(device: string | null): AnswerOf<'queryJournal'> {
   const rows = [
     event(1, 'device_refused', 'clara', 'androidc1462783', {
       action: 'quarantine',
@@ -54,7 +54,8 @@ export function journalAnswer(): AnswerOf<'queryJournal'> {
     event(200, 'policy_changed', null, null, { facts: { version: 14 } }),
     event(2_880, 'wipe_told', 'jana', 'androidb902fe1140'),
   ];
-  return { rows, next: null, unreadable: 0 };
+  const shown = rows.filter((row) => device === null || row.device === device);
+  return { rows: shown, next: null, unreadable: 0 };
 }
 
 /** A few changes. */
