@@ -79,7 +79,7 @@ class Primary {
     // Includes every file that the configuration names, so that errors are reported before anything starts.
     this.loaded = loadUsable(path);
     this.config = this.loaded.config;
-    this.log = openLog(this.config.log.level, this.config.log.destination);
+    this.log = openLog(this.config.log.level, this.config.log.destination, this.config.log.format);
     this.metrics = new GatewayMetrics(this.version, this.startedAt, () => ({
       supervisor: this.supervisor,
       control: this.control,

@@ -25,6 +25,7 @@ export function crossChecks(config: Config, has: (place: string) => boolean, rep
     report('error', 'health.listen', `has the port of listen (${health.port}): it needs one of its own`);
   adminAddress(config, report);
   metricsAddress(config, has, report);
+  accessLines(config, report);
   const { pollWindowSeconds, drainSeconds } = config.workers;
   if (pollWindowSeconds > drainSeconds)
     report(
@@ -60,6 +61,16 @@ function adminUrl({ publicUrl, tls }: Config['admin'], report: Report): void {
   const { hostname } = new URL(publicUrl);
   if (hostname !== 'localhost' && hostname !== '[::1]' && !hostname.startsWith('127.'))
     report('error', 'admin.publicUrl', 'must be https: the host is no loopback address');
+}
+
+function accessLines({ log }: Config, report: Report): void {
+  const { access, accessFormat, accessDestination, destination } = log;
+  if (accessFormat === 'w3c' && accessDestination === undefined)
+    report('error', 'log.accessFormat', 'needs log.accessDestination: a file of W3C lines has no others');
+  if (accessDestination !== undefined && accessDestination === destination)
+    report('error', 'log.accessDestination', 'is log.destination: name another file, or leave it out');
+  if (!access && accessDestination !== undefined)
+    report('warning', 'log.accessDestination', 'has no effect with `log.access: false`');
 }
 
 function metricsAddress(

@@ -8,7 +8,7 @@ import type { Secret } from './schema/fields.ts';
 /** Makes every path absolute; relative paths start at the folder of the file. */
 export function withPaths(config: Config, folder: string): Config {
   const { sample } = config;
-  const { destination } = config.log;
+  const { destination, accessDestination } = config.log;
   const at = (path: string): string => absolute(path, folder);
   const store = storePaths(config, folder);
   return {
@@ -41,6 +41,7 @@ export function withPaths(config: Config, folder: string): Config {
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),
+      ...(accessDestination !== undefined && { accessDestination: at(accessDestination) }),
     },
     sample: {
       ...sample,

@@ -120,7 +120,7 @@ class Control {
     this.config = parseConfig(source.text, source.path);
     const { log, control } = this.config;
     this.path = control.readModel ?? '';
-    this.log = openLog(log.level, log.destination);
+    this.log = openLog(log.level, log.destination, log.format);
     lowerPriority();
     this.model = new ModelThread(
       { path: this.path, store: storeOptions(this.config) },

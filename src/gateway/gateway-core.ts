@@ -77,7 +77,7 @@ export interface SeenRecorder {
 export interface RequestLog {
   /** `at`: when the request ended, monotonic milliseconds. */
   record(exchange: Exchange, address: string, at: number): void;
-  recordPassage(line: FinishedPassage): void;
+  recordPassage(line: FinishedPassage, at: number): void;
 }
 
 /** The data plane's view of the journal: never delays, never throws. */

@@ -1,5 +1,6 @@
 // Owns the life of one worker's data plane: start, react to changed decisions, drain, stop.
 import type { Socket } from 'node:net';
+import { monotonicNow } from '../clock.ts';
 import { MassChange } from './access/mass-change.ts';
 import type { Concerned } from './access/mass-change.ts';
 import { FEW_PHONES } from './access/releases.ts';
@@ -120,7 +121,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
           own === null ? upstreams : balance({ ...settings.upstream, servers: [own] }),
           (line) => {
             counts.add(METRICS.passages, statusClass(line.status));
-            accessLog?.recordPassage(line);
+            accessLog?.recordPassage(line, monotonicNow());
           },
         );
   const core = new GatewayCore({ ...options, upstreams, deadlines, lane, onTrouble, counts });

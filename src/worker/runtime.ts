@@ -21,7 +21,7 @@ import { Counts, packCells } from '../metrics/counts.ts';
 import { METRICS } from '../metrics/definitions.ts';
 import { ProcessCounts } from '../telemetry/process-counts.ts';
 import { takeWorker } from './worker-counts.ts';
-import { AccessLog } from '../telemetry/access-log.ts';
+import { openAccessLog } from './open-access-log.ts';
 import { Journal } from '../journal/journal.ts';
 import { JournalWriter } from '../journal/journal-writer.ts';
 import { openJournalAppender } from '../journal/open-journal.ts';
@@ -56,6 +56,8 @@ export interface Serving {
   readonly log: ProcessLog;
   /** All metrics of this process, packed (metrics/counts.ts). */
   metrics(): string;
+  /** Reopens all log files, as after a rotation. Throws when one cannot be opened; it is still the old one then. */
+  reopenLogs(): void;
   health(): WorkerHealth;
   /** Never rejects. */
   status(): Promise<WorkerStatus>;
@@ -68,7 +70,7 @@ const JOURNAL_SWEEP_MS = 5_000;
 
 /** Rejects, with nothing left open, when a part cannot start. */
 export async function startServing(config: Config, options: ServingOptions): Promise<Serving> {
-  const log = openLog(config.log.level, config.log.destination);
+  const log = openLog(config.log.level, config.log.destination, config.log.format);
   /** Undone in reverse order. */
   const undo: (() => Promise<void> | void)[] = [() => log.flush()];
   const close = async (): Promise<void> => {
@@ -122,8 +124,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       journal.signalled(signal),
     );
     undo.push(() => recorder.close());
-    const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
-    undo.push(() => accessLog?.flush());
+    const access = openAccessLog(config.log, log);
+    undo.push(() => access?.flush());
     const { sampleUrl, fd } = options;
     const secret = await store.sharedSecret();
     const settings = gatewaySettings(config, sampleUrl, secret);
@@ -132,13 +134,13 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       settings: { ...settings, listen: { ...settings.listen, fd } },
       verdicts,
       recorder,
-      accessLog,
+      accessLog: access?.log ?? null,
       journal,
       counts,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       onTrouble: (code, facts) => log.logger.warn({ code, ...named(facts, config.log.identities) }),
     });
-    const linesDropped = (): number => log.dropped() + (accessLog?.dropped ?? 0);
+    const linesDropped = (): number => log.dropped() + (access?.dropped() ?? 0);
     const totals = (): Record<string, number> => countersOf(gateway, linesDropped(), writer.dropped);
     const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, totals);
     undo.push(() => summary.close());
@@ -156,7 +158,11 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       });
       return packCells(counts.cells);
     };
-    return { gateway, store, verdicts, log, metrics, health, status, close };
+    const reopenLogs = (): void => {
+      log.reopen(config.log.level, config.log.destination);
+      access?.reopen();
+    };
+    return { gateway, store, verdicts, log, metrics, reopenLogs, health, status, close };
   } catch (error) {
     await close();
     throw error;

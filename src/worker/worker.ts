@@ -106,15 +106,20 @@ async function start({ source, policy, sampleUrl, fd, speaks }: StartMessage): P
 }
 
 function reopenLog({ config, serving }: Running): void {
-  const { level, destination } = config.log;
+  const { destination } = config.log;
   try {
-    serving.log.reopen(level, destination);
+    serving.reopenLogs();
   } catch (error) {
     serving.log.logger.error(
-      { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
+      { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, pathIn(error) ?? destination) },
       'the log file could not be reopened: the old one is still used',
     );
   }
+}
+
+/** The file that an error of the file system names. */
+function pathIn(error: unknown): string | null {
+  return error instanceof Error && 'path' in error ? String(error.path) : null;
 }
 
 /** The policies that arrived are compiled one after the other: the last one holds in the end. */

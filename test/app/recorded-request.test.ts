@@ -1,20 +1,15 @@
 // Owns the promises of facts from recordings: lines of the gateway's own access log, and raw heads of requests.
-import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { factsOfLogLine, factsOfRequest } from '../../src/app/recorded-request.ts';
 import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import { deviceKey } from '../../src/identity/device.ts';
-import { AccessLog } from '../../src/telemetry/access-log.ts';
+import { JsonLines } from '../../src/telemetry/access-json.ts';
 
 const PASSWORD = 'Tr0ub4dor-and-3';
 const BASIC = `Basic ${Buffer.from(`alice@contoso.com:${PASSWORD}`).toString('base64')}`;
 
 /** The line that the access log writes. */
 function logged(change: (exchange: Exchange) => void, identities = true): string {
-  const lines: string[] = [];
-  const timestamp = (): string => ',"time":"2026-12-01T10:00:00.000Z"';
-  const logger = pino({ base: null, timestamp }, { write: (line: string) => lines.push(line) });
-  const log = new AccessLog(logger, identities);
   const exchange = new Exchange(Date.now());
   exchange.method = 'POST';
   exchange.command = 'Sync';
@@ -24,9 +19,7 @@ function logged(change: (exchange: Exchange) => void, identities = true): string
   exchange.user = 'alice@contoso.com' as never;
   exchange.device = deviceKey('ApplDNPHG6NVDT9V');
   change(exchange);
-  log.record(exchange, '10.1.2.3', Date.now());
-  log.flush();
-  return lines[0] ?? '';
+  return new JsonLines(identities).request(exchange, '10.1.2.3', 12, Date.UTC(2026, 11, 1, 10));
 }
 
 describe('a line of the access log', () => {

@@ -62,6 +62,25 @@ describe('a log file that was rotated', () => {
       expect(gateway.out()).not.toMatch(/Debugger|inspector/);
     },
   );
+
+  it('is left by the control process and for the lines of requests too', async () => {
+    const gateway = await start(
+      `${CONFIG}control: { enabled: true }\nlog: { destination: easgate.log, accessFormat: w3c, accessDestination: access.log }\n`,
+    );
+    const [log, access] = [join(gateway.folder, 'easgate.log'), join(gateway.folder, 'access.log')];
+    const open = (): string[] =>
+      [gateway.child.pid ?? 0, ...gateway.workers()].map((pid) => logsOf(pid).sort().join());
+    // The primary, two workers, the control process.
+    const all = [log, `${access},${log}`, `${access},${log}`, log];
+    await until(() => open().sort().join(';') === all.toSorted().join(';'), 'all processes to log');
+    for (const file of [log, access]) renameSync(file, `${file}.1`);
+    gateway.child.kill('SIGUSR1');
+    await until(
+      () => open().sort().join(';') === all.toSorted().join(';'),
+      'every process to write into new files',
+    );
+    await until(() => /^#Software: easgate\n/.test(readFileSync(access, 'utf8')), 'the header of the new file');
+  });
 });
 
 describe('certificates that ended', () => {

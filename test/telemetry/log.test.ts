@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import { deviceKey } from '../../src/identity/device.ts';
+import { JsonLines } from '../../src/telemetry/access-json.ts';
 import { AccessLog } from '../../src/telemetry/access-log.ts';
 import { openLog } from '../../src/telemetry/logger.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -50,9 +51,9 @@ const passage = {
 
 async function written(identities: boolean): Promise<void> {
   const log = openLog('info', file.path);
-  const access = new AccessLog(log.logger, identities);
+  const access = new AccessLog(log, new JsonLines(identities));
   access.record(fullExchange(), '192.0.2.1', Date.now());
-  access.recordPassage(passage);
+  access.recordPassage(passage, Date.now());
   access.flush();
   await until(() => {
     log.flush();
@@ -63,12 +64,12 @@ async function written(identities: boolean): Promise<void> {
 describe('the access log', () => {
   it('truncates values that a client can make as long as a request head', async () => {
     const log = openLog('info', file.path);
-    const access = new AccessLog(log.logger, true);
+    const access = new AccessLog(log, new JsonLines(true));
     const exchange = fullExchange();
     exchange.userAgent = 'Apple'.repeat(1_000);
     access.record(exchange, '192.0.2.1', Date.now());
     access.flush();
-    access.recordPassage({ ...passage, path: '/owa/'.repeat(1_000) });
+    access.recordPassage({ ...passage, path: '/owa/'.repeat(1_000) }, Date.now());
     await until(() => {
       log.flush();
       return file.text().split('\n').length > 2;
@@ -80,7 +81,7 @@ describe('the access log', () => {
 
   it('has no terminal control characters, whatever name a phone reports', async () => {
     const log = openLog('info', file.path);
-    const access = new AccessLog(log.logger, true);
+    const access = new AccessLog(log, new JsonLines(true));
     const exchange = fullExchange();
     exchange.userAgent = 'Apple\u009b2J\u007f-iPhone';
     exchange.deviceType = 'i\u202ePh\u2028one';
@@ -111,7 +112,7 @@ describe('the access log', () => {
 
   it('drops and counts lines instead of buffering without bound', async () => {
     const log = openLog('info', file.path);
-    const access = new AccessLog(log.logger, true);
+    const access = new AccessLog(log, new JsonLines(true));
     for (let index = 0; index < 10_003; index++) access.record(fullExchange(), '192.0.2.1', Date.now());
     expect(access.dropped).toBe(3);
     await until(() => {

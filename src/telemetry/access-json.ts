@@ -1,0 +1,93 @@
+// Owns the JSON form of the access log. Lines are put together by hand: JSON.stringify of an object costs several times as much.
+import { plain } from '../plain-text.ts';
+import type { LineFormat } from './access-log.ts';
+import type { FinishedPassage, FinishedRequest } from './finished-request.ts';
+
+/** Most characters logged of a User-Agent, a device name or a path: each may be as long as a request head. */
+const MAX_TEXT = 256;
+const MAX_PATH = 1_024;
+/** Most rules whose names are kept. */
+const MAX_RULES = 1_000;
+/** What JSON does not allow in a string, or a terminal obeys. */
+const SPECIAL = /["\\\u0000-\u001f\u007f-\uffff]/;
+
+/** One JSON object per line; keys: docs/guide/operations.md. */
+export class JsonLines implements LineFormat {
+  private readonly identities: boolean;
+  /** The first fields of lines of one moment. */
+  private prefix = '';
+  private prefixAt = NaN;
+  /** Names of rules, mostly with quotes, as JSON. */
+  private readonly rules = new Map<string, string>();
+
+  /** `identities` false = lines without user, device and client address. */
+  constructor(identities: boolean) {
+    this.identities = identities;
+  }
+
+  request(exchange: FinishedRequest, address: string, durationMs: number, time: number): string {
+    const { verdict, error, autodiscover } = exchange;
+    return (
+      this.begin(address, time) +
+      (this.identities ? `"user":${nullable(exchange.user)},"device":${nullable(exchange.device)},` : '') +
+      `"method":${text(exchange.method)},"command":${nullable(exchange.command)},` +
+      (autodiscover === null ? '' : `"autodiscover":${text(autodiscover.form)},`) +
+      `"protocol_version":${nullable(exchange.protocolVersion)},"device_type":${shown(exchange.deviceType)},` +
+      `"user_agent":${shown(exchange.userAgent)},"status":${exchange.status},` +
+      (verdict === null
+        ? ''
+        : `"action":"${verdict.action}","reason":"${verdict.reason}","rule":${this.rule(verdict.rule)},`) +
+      (error === null ? '' : `"error":"${error}",`) +
+      (exchange.held ? '"held":true,' : '') +
+      (exchange.attempts > 0 && exchange.server !== null
+        ? `"upstream":${text(exchange.server.settings.name)},`
+        : '') +
+      `"upstream_reused":${exchange.upstreamReused},"bytes_in":${exchange.bytesIn},"bytes_out":${exchange.bytesOut},"duration_ms":${durationMs}}\n`
+    );
+  }
+
+  passage(line: FinishedPassage, durationMs: number, time: number): string {
+    const { method, path, status, error, upstream, bytesOut } = line;
+    return (
+      this.begin(line.address, time) +
+      `"method":${text(method)},"path":${text(path.slice(0, MAX_PATH))},"status":${status},` +
+      (error === null ? '' : `"error":"${error}",`) +
+      (upstream === null ? '' : `"upstream":${text(upstream)},`) +
+      `"bytes_out":${bytesOut},"duration_ms":${durationMs}}\n`
+    );
+  }
+
+  private rule(name: string | null): string {
+    if (name === null) return 'null';
+    let json = this.rules.get(name);
+    if (json === undefined) {
+      json = text(name);
+      if (this.rules.size >= MAX_RULES) this.rules.clear();
+      this.rules.set(name, json);
+    }
+    return json;
+  }
+
+  private begin(address: string, time: number): string {
+    if (time !== this.prefixAt) {
+      this.prefixAt = time;
+      this.prefix = `{"level":30,"time":"${new Date(time).toISOString()}",`;
+    }
+    return this.identities ? `${this.prefix}"client":${text(address)},` : this.prefix;
+  }
+}
+
+function text(value: string): string {
+  return SPECIAL.test(value) ? JSON.stringify(value) : `"${value}"`;
+}
+
+function nullable(value: string | null): string {
+  return value === null ? 'null' : text(value);
+}
+
+/** Cuts a text and removes control characters: JSON does not escape those above ASCII (RFC 8259 7), and a terminal obeys them. */
+function shown(value: string | null): string {
+  if (value === null) return 'null';
+  const cut = value.slice(0, MAX_TEXT);
+  return SPECIAL.test(cut) ? JSON.stringify(plain(value, MAX_TEXT)) : `"${cut}"`;
+}
