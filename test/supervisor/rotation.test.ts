@@ -79,7 +79,10 @@ describe('a log file that was rotated', () => {
       () => open().sort().join(';') === all.toSorted().join(';'),
       'every process to write into new files',
     );
-    await until(() => /^#Software: easgate\n/.test(readFileSync(access, 'utf8')), 'the header of the new file');
+    await until(
+      () => readFileSync(access, 'utf8').startsWith('#Software: easgate\n'),
+      'the header of the new file',
+    );
   });
 });
 
