@@ -35,6 +35,11 @@ interface Rules {
   }[];
 }
 
+interface Manifest {
+  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly spec: { readonly ports?: readonly { readonly name: string }[] };
+}
+
 interface Panel {
   readonly title: string;
   readonly type: string;
@@ -106,18 +111,18 @@ describe('the alert rules', () => {
 describe('the ServiceMonitor', () => {
   it('selects the Service, its port and its token', () => {
     const [secret, service, monitor] = parseAllDocuments(read('kubernetes/service-monitor.yaml')).map(
-      (document) => document.toJS() as Record<string, never>,
+      (document) => document.toJS() as Manifest,
     );
     expect(monitor).toMatchObject({
       kind: 'ServiceMonitor',
       spec: {
         jobLabel: 'app.kubernetes.io/name',
-        selector: { matchLabels: service?.['metadata']['labels'] },
+        selector: { matchLabels: service?.metadata.labels },
         endpoints: [
           {
-            port: service?.['spec']['ports'][0]['name'],
+            port: service?.spec.ports?.[0]?.name,
             path: '/metrics',
-            authorization: { credentials: { name: secret?.['metadata']['name'], key: 'token' } },
+            authorization: { credentials: { name: secret?.metadata.name, key: 'token' } },
           },
         ],
       },
