@@ -74,7 +74,7 @@ function accessLines({ log }: Config, report: Report): void {
 }
 
 function metricsAddress(
-  { metrics, listen, health }: Config,
+  { metrics, listen, health, admin }: Config,
   has: (place: string) => boolean,
   report: Report,
 ): void {
@@ -84,14 +84,15 @@ function metricsAddress(
       report('warning', 'metrics', 'has no effect without metrics.listen: no metrics are served');
     return;
   }
-  if (endpoint.port !== 0 && endpoint.port === listen.port)
-    report('error', 'metrics.listen', `has the port of listen (${endpoint.port}): it needs one of its own`);
-  if (endpoint.port !== 0 && endpoint.port === parseEndpoint(health.listen ?? '')?.port)
-    report(
-      'error',
-      'metrics.listen',
-      `has the port of health.listen (${endpoint.port}): it needs one of its own`,
-    );
+  const { port } = endpoint;
+  const others = [
+    ['listen', listen.port],
+    ['health.listen', parseEndpoint(health.listen ?? '')?.port],
+    ['admin.listen', parseEndpoint(admin.listen ?? '')?.port],
+  ] as const;
+  for (const [place, taken] of others)
+    if (port !== 0 && port === taken)
+      report('error', 'metrics.listen', `has the port of ${place} (${port}): it needs one of its own`);
   if (metrics.open && metrics.token !== undefined)
     report('error', 'metrics.open', 'conflicts with metrics.token: remove one of them');
   if (!metrics.open && metrics.token === undefined)

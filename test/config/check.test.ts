@@ -325,6 +325,52 @@ messages: { templatesDir: gone }
   });
 });
 
+describe('the metrics', () => {
+  it.each([
+    ["metrics: { listen: '127.0.0.1:1' }", 'metrics.listen', 'needs metrics.token, or `metrics.open: true`'],
+    [
+      "metrics: { listen: '127.0.0.1:1', open: true, token: a-token-of-24-characters }",
+      'metrics.open',
+      'conflicts',
+    ],
+    ["metrics: { listen: '127.0.0.1:1', token: short }", 'metrics.token', 'at least 16 characters'],
+    ["metrics: { listen: '127.0.0.1:1', token: 'a token with spaces' }", 'metrics.token', 'without spaces'],
+    [
+      "metrics: { listen: '127.0.0.1:1', token: { env: EASGATE_TEST_NOT_SET } }",
+      'metrics.token',
+      'is not set',
+    ],
+    [
+      "listen: { port: 8443 }\nmetrics: { listen: '127.0.0.1:8443', open: true }",
+      'metrics.listen',
+      'port of listen',
+    ],
+    [
+      "health: { listen: '127.0.0.1:1' }\nmetrics: { listen: '127.0.0.1:1', open: true }",
+      'metrics.listen',
+      'port of health.listen',
+    ],
+    ['metrics: { open: true }', 'metrics', 'has no effect without metrics.listen'],
+  ])('%s', (text, place, problem) => {
+    expect(found(`${REAL}\n${text}`)).toMatchObject([{ place, text: expect.stringContaining(problem) }]);
+  });
+
+  it('may be served with a token, or openly', () => {
+    for (const how of ['open: true', 'token: a-token-of-24-characters'])
+      expect(found(`${REAL}\nmetrics: { listen: '127.0.0.1:1', ${how} }`)).toEqual([]);
+  });
+});
+
+describe('the lines of requests', () => {
+  it.each([
+    ['log: { accessFormat: w3c }', 'log.accessFormat', 'needs log.accessDestination'],
+    ['log: { destination: a.log, accessDestination: a.log }', 'log.accessDestination', 'is log.destination'],
+    ['log: { access: false, accessDestination: a.log }', 'log.accessDestination', 'has no effect'],
+  ])('%s', (text, place, problem) => {
+    expect(found(`${REAL}\n${text}`)).toMatchObject([{ place, text: expect.stringContaining(problem) }]);
+  });
+});
+
 describe('certificates', () => {
   const DAY_MS = 86_400_000;
   const text = (more = '') => `
