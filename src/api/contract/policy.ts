@@ -142,6 +142,10 @@ export const policyDiff = z
   .object({
     compared: z.number(),
     keptOut: seenCounts.describe('phones that pass now and would not'),
+    keptOutLater: seenCounts.describe(
+      'phones that pass now, and would pass for a time: in a grace period, or because they were in use before',
+    ),
+    letInForNow: seenCounts.describe('phones that do not pass now, and would for a time'),
     letIn: seenCounts.describe('phones that do not pass now and would'),
     otherwise: seenCounts.describe('phones that are kept out by both, in another way'),
     byReason: diffCounts.describe('of the phones kept out newly; likewise byGroup and byModel'),
