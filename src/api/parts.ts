@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
+import type { EventSink } from '../journal/event-sink.ts';
 import type { JournalStore } from '../journal/journal-store.ts';
 import type { ControlStatus } from '../supervisor/control-messages.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
@@ -17,6 +18,8 @@ export interface ApiParts {
   readonly version: string;
   readonly admin: AdminStore;
   readonly audit: AuditSink;
+  /** The journal takes what a change causes. */
+  readonly events: EventSink;
   /** @throws ApiError EASGATE_API_UNAVAILABLE while it is not open */
   store(): DirectoryStore;
   /** The read model, which lists and reports read. @throws ProgramError EASGATE_NO_READ_MODEL */

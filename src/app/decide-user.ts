@@ -4,6 +4,8 @@ import { ProgramError } from '../errors.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin, ManualDecision } from '../model/decision.ts';
+import { usersInStore } from './known-users.ts';
+import type { KnownUsers } from './known-users.ts';
 import { parseUser } from './names.ts';
 
 /** A decision that was written. */
@@ -29,6 +31,7 @@ export async function decideUser(
   decision: AccessDecision,
   { dryRun = false, ...origin }: DecisionOrigin & { readonly dryRun?: boolean },
   audit: AuditSink,
+  users: KnownUsers = usersInStore(store),
 ): Promise<UserDecideResult> {
   const entry = await store.getUser(parseUser(name));
   const user = entry?.key ?? parseUser(name);
@@ -43,8 +46,8 @@ export async function decideUser(
       after: decision,
       comment: decision.reason,
     });
-  const seen = await namesSeen(store);
   const own = [user, ...(entry?.record?.aliases ?? [])];
+  const seen = await users.namesLike(own);
   const isSame = (other: UserKey): boolean => own.some((one) => store.names.same(one, other));
   const meets = (other: UserKey): boolean => own.some((one) => store.names.meets(one, other));
   const alike = seen.filter((other) => other !== user && (isSame(other) || meets(other)));
@@ -94,11 +97,4 @@ async function replace(
   const written = await store.replaceDecision({ device: null, user }, before, decision, origin);
   if (written !== null) return written.replicated;
   throw new ProgramError('EASGATE_CHANGED', `${user}: decided anew meanwhile; look, and repeat`);
-}
-
-async function namesSeen(store: DirectoryStore): Promise<UserKey[]> {
-  const names = new Set<UserKey>();
-  for await (const part of store.scanDevices())
-    for (const { partnerships } of part) for (const { user } of partnerships) names.add(user);
-  return [...names];
 }

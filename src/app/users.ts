@@ -7,8 +7,10 @@ import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
-import { allDevices, partnershipListings, storedDecisions } from './entries.ts';
+import { partnershipListings, storedDecisions } from './entries.ts';
 import type { PartnershipListing } from './entries.ts';
+import { usersInStore } from './known-users.ts';
+import type { KnownUsers } from './known-users.ts';
 import { pageOf } from './listing.ts';
 import type { Page, PageRequest } from './listing.ts';
 import { ACCESS_STATES } from '../model/access-state.ts';
@@ -90,18 +92,22 @@ export interface UserDetails {
 }
 
 /** Reads one user, under every name that may be this user. @throws ProgramError when the name is unknown */
-export async function showUser(store: DirectoryStore, name: string): Promise<UserDetails> {
+export async function showUser(
+  store: DirectoryStore,
+  name: string,
+  users: KnownUsers = usersInStore(store),
+): Promise<UserDetails> {
   const user = parseUser(name);
   const entry = await store.getUser(user);
   const record = entry?.record ?? null;
-  const entries = await allDevices(store);
+  const known = [user, ...(record?.aliases ?? [])];
+  const entries = await users.devicesOf(known);
   const all = entries.flatMap((device) =>
     partnershipListings(device).map((seen) => ({
       ...seen,
       model: seen.record.model ?? device.record?.model ?? null,
     })),
   );
-  const known = [user, ...(record?.aliases ?? [])];
   const isUser = (other: UserKey): boolean => known.some((one) => store.names.meets(other, one));
   const partnerships = all.filter((partnership) => isUser(partnership.record.user));
   const decisions = storedDecisions(entries).flatMap((stored) =>

@@ -116,6 +116,7 @@ export class AdminServer {
       version: readVersion(),
       admin,
       audit,
+      events: audit,
       store: () => this.openStore(),
       model: () => this.openModel(),
       journal: () => this.openJournal(),

@@ -4,7 +4,7 @@ import { accessAction, decisionBody, decisionView, maybeText, pageOf, pageQuery 
 import { deviceFilter, words } from './devices.ts';
 
 /** Most devices that one `decideMany` decides. */
-export const MAX_DECIDED = 5_000;
+export const MAX_DECIDED = 2_000;
 
 /** `decideMany`: for the devices named, or for all that match a filter. */
 export const decideManyBody = z.strictObject({
@@ -72,3 +72,24 @@ export const decisionRow = z
 
 /** The answer to `listDecisions`. */
 export const decisionPage = pageOf(decisionRow);
+
+/** `acceptSuccessor`. */
+export const acceptBody = z.strictObject({
+  from: z
+    .string()
+    .max(128)
+    .nullable()
+    .default(null)
+    .describe('the device before the reset; null = the only one that looks like it'),
+  dryRun: z.boolean().default(false).describe('only show what would be copied'),
+});
+
+const copied = z.array(z.object({ user: maybeText, decision: decisionView }));
+
+/** The answer to it. */
+export const acceptResult = z.object({
+  device: z.string(),
+  from: z.string(),
+  copied,
+  kept: copied.describe('left as they are: the newer device has a decision of its own there'),
+});

@@ -64,6 +64,12 @@ export const SCHEMAS = {
   clearDecision: { params: device, query: devices.clearQuery, answer: devices.clearResult, changes: true },
   planWipe: { params: device, query: devices.planWipeQuery, answer: devices.wipePlan },
   orderWipe: { params: device, body: devices.wipeBody, answer: devices.decidedOne, changes: true },
+  acceptSuccessor: {
+    params: device,
+    body: decisions.acceptBody,
+    answer: decisions.acceptResult,
+    changes: true,
+  },
   decideMany: { body: decisions.decideManyBody, answer: decisions.decideManyResult, changes: true },
   listDecisions: { query: decisions.listDecisionsQuery, answer: decisions.decisionPage },
 

@@ -3,6 +3,8 @@ import type { OpenIdProvider } from '../auth/provider.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import type { Overview } from '../overview/overview.ts';
 import type { ApiParts } from '../parts.ts';
+import { decisionRoutes } from './decisions.ts';
+import { userRoutes } from './users.ts';
 import { deviceRoutes } from './devices.ts';
 import type { PolicyDiffs } from '../policy-diffs.ts';
 import { policyRoutes } from './policy.ts';
@@ -28,6 +30,8 @@ export function routesOf(parts: ApiParts, { signIn, provider, overview, diffs }:
     ...tokenRoutes(parts),
     ...statusRoutes(parts, overview),
     ...deviceRoutes(parts),
+    ...decisionRoutes(parts),
+    ...userRoutes(parts),
     ...journalRoutes(parts),
     ...policyRoutes(parts, diffs),
   ];

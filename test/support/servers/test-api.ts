@@ -95,6 +95,7 @@ export async function openTestApi({
           audited.push(change);
         },
       },
+      events: { happened: async () => undefined },
       store: () => store,
       model: () => reader,
       journal: async () => journal,

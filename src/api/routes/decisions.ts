@@ -1,0 +1,62 @@
+// Owns the routes of decisions: their list, many at once, and those of a phone before its reset.
+import { MAX_DECIDED, decideMany, matchedDevices } from '../../app/decide-many.ts';
+import { listDecisions } from '../../app/decision-list.ts';
+import { parseSort } from '../../app/listing.ts';
+import { acceptSuccessor } from '../../app/successors.ts';
+import { ProgramError } from '../../errors.ts';
+import type { ApiParts } from '../parts.ts';
+import { ApiError } from '../problems.ts';
+import { momentToCome, timeText } from './devices.ts';
+import { decisionFilterOf, filterOf } from './filters.ts';
+import { route } from './route.ts';
+import type { Route } from './route.ts';
+
+const REFUSED = 100;
+
+/** The routes. */
+export function decisionRoutes(parts: ApiParts): Route[] {
+  return [
+    route('listDecisions', async ({ query }, { now }) => {
+      const { sort, limit, after, ...filter } = query;
+      const model = parts.model();
+      const request = { sort: parseSort(sort), limit, after: after ?? null };
+      const { rows, next } = listDecisions(model, decisionFilterOf(filter, now), request, now);
+      return {
+        rows: rows.map(({ device, user, state, source, decision }) => ({
+          device,
+          user,
+          state,
+          source,
+          decision,
+        })),
+        next,
+        asOf: timeText(model.state().confirmedAt),
+      };
+    }),
+    route('decideMany', async ({ body }, { now, origin }) => {
+      const { action, reason, expiresAt, devices, filter, dryRun, expected } = body;
+      if ((devices === undefined) === (filter === undefined))
+        throw new ApiError('EASGATE_API_INVALID', 'send either `devices` or `filter`');
+      const many = devices === undefined ? { filter: filterOf(filter ?? {}, now) } : { devices };
+      const { keys, byState } = matchedDevices(parts.model(), many);
+      const end = momentToCome(expiresAt, now);
+      const found = { matched: keys.length, byState };
+      if (dryRun) return { ...found, changed: 0, refused: [], refusedCount: 0 };
+      if (expected !== undefined && expected !== keys.length)
+        throw new ProgramError(
+          'EASGATE_CHANGED',
+          `${keys.length > MAX_DECIDED ? `more than ${MAX_DECIDED}` : keys.length} devices match now, not ${expected}: ` +
+            'nothing was written; look at the preview again',
+        );
+      const decision =
+        action === 'clear' ? null : { action, owner: origin.by, reason, decidedAt: now, expiresAt: end };
+      const { changed, refused } = await decideMany(parts.store(), keys, decision, origin, parts.audit);
+      return { ...found, changed, refused: refused.slice(0, REFUSED), refusedCount: refused.length };
+    }),
+    route('acceptSuccessor', async ({ params, body }, { origin }) => {
+      const { from, dryRun } = body;
+      const { audit, events } = parts;
+      return acceptSuccessor(parts.store(), params.device, from, { ...origin, dryRun }, { audit, events });
+    }),
+  ];
+}

@@ -1,0 +1,38 @@
+// Owns the routes of users: their list, one in full, decisions on a user with every device.
+import { clearUser, decideUser } from '../../app/decide-user.ts';
+import type { KnownUsers } from '../../app/known-users.ts';
+import { parseSort } from '../../app/listing.ts';
+import { listUsers, showUser } from '../../app/users.ts';
+import { usersInModel } from '../../app/users-in-model.ts';
+import type { ApiParts } from '../parts.ts';
+import { momentToCome, timeText } from './devices.ts';
+import { userFilterOf } from './filters.ts';
+import { route } from './route.ts';
+import type { Route } from './route.ts';
+
+/** The routes. */
+export function userRoutes(parts: ApiParts): Route[] {
+  return [
+    route('listUsers', async ({ query }, { now }) => {
+      const { sort, limit, after, ...filter } = query;
+      const model = parts.model();
+      const request = { sort: parseSort(sort), limit, after: after ?? null };
+      const { rows, next } = listUsers(model, userFilterOf(filter, now), request);
+      return { rows, next, asOf: timeText(model.state().confirmedAt) };
+    }),
+    route('showUser', ({ params }) => showUser(parts.store(), params.user, known(parts))),
+    route('decideUser', async ({ params, body }, { origin, now }) => {
+      const { action, reason, expiresAt } = body;
+      const end = momentToCome(expiresAt, now);
+      const decision = { action, owner: origin.by, reason, decidedAt: now, expiresAt: end };
+      return decideUser(parts.store(), params.user, decision, origin, parts.audit, known(parts));
+    }),
+    route('clearUserDecision', ({ params }, { origin }) =>
+      clearUser(parts.store(), params.user, origin, parts.audit),
+    ),
+  ];
+}
+
+function known(parts: ApiParts): KnownUsers {
+  return usersInModel(parts.store(), parts.model());
+}

@@ -1,0 +1,25 @@
+// Owns the names and devices of users that questions about one user are answered from: here by reading the whole directory.
+import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
+import type { UserKey } from '../identity/keys.ts';
+import { allDevices } from './entries.ts';
+
+/** Where names and devices of users come from. They may be more than those of the user. */
+export interface KnownUsers {
+  /** Names that were seen with devices and may be this user. */
+  namesLike(names: readonly UserKey[]): Promise<readonly UserKey[]>;
+  /** Devices that a user with one of these names was seen with, or has a decision on. */
+  devicesOf(names: readonly UserKey[]): Promise<readonly DeviceEntry[]>;
+}
+
+/** Reads the whole directory. */
+export function usersInStore(store: DirectoryStore): KnownUsers {
+  return {
+    namesLike: async () => {
+      const names = new Set<UserKey>();
+      for await (const part of store.scanDevices())
+        for (const { partnerships } of part) for (const { user } of partnerships) names.add(user);
+      return [...names];
+    },
+    devicesOf: () => allDevices(store),
+  };
+}
