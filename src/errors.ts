@@ -281,6 +281,7 @@ export const PROGRAM_ERRORS = {
   EASGATE_IMPORT_FORMAT: command(
     'the format of the file to import is not known for certain; the message says what it looks like, and `--format` says what it is',
   ),
+  EASGATE_FEED_BUSY: command('the feed runs just now; wait for its end'),
   EASGATE_HELD: command(
     'a brake holds the records: more of them than usual would be removed or change (10 %, at least 20); nothing was written. Look at the source; `import --yes` or `feeds confirm` writes them',
   ),

@@ -1,4 +1,5 @@
 // Owns what the routes of the admin API stand on: the directory, the read model, the journal, the gateway's status.
+import type { RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import type { Config } from '../config/schema.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -26,6 +27,8 @@ export interface ApiParts {
   model(): ModelReader;
   /** The journal and the audit. */
   journal(): Promise<JournalStore>;
+  /** The feeds that this process runs; null = another one leads. */
+  feeds(): RunningFeeds | null;
   /** Of this process. */
   control(): ControlStatus;
   /** Of streams of events; absent = the usual ones. */

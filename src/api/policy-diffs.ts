@@ -10,6 +10,8 @@ import { ApiError } from './problems.ts';
 
 const MOST_AT_ONCE = 2;
 const MOST_KEPT = 20;
+/** A comparison that began so lately is answered again. */
+const FRESH_MS = 60_000;
 const KEPT_MS = 15 * 60_000;
 
 /** A comparison. Times: milliseconds since the epoch. */
@@ -40,11 +42,15 @@ export class PolicyDiffs {
   >();
   private readonly ending = new AbortController();
 
-  /** Starts a comparison, or joins one of the same that is under way. @throws ApiError EASGATE_API_BUSY */
+  /** Starts a comparison, or joins one of the same that is under way or ended just now. @throws ApiError EASGATE_API_BUSY */
   start(store: DirectoryStore, { key, before, after, total }: DiffQuestion, now: number): DiffRun {
     this.forget(now);
     const all = [...this.runs.values()];
-    const same = all.find((run) => run.key === key && run.state === 'running');
+    const same = all.find(
+      (run) =>
+        run.key === key &&
+        (run.state === 'running' || (run.state === 'done' && Math.abs(now - run.startedAt) < FRESH_MS)),
+    );
     if (same !== undefined) return same;
     if (all.filter(({ state }) => state === 'running').length >= MOST_AT_ONCE)
       throw new ApiError(

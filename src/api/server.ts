@@ -27,6 +27,7 @@ import { boundedJson } from './bounded-json.ts';
 import { BASE, OPERATIONS } from './contract/paths.ts';
 import { EventStreams } from './event-streams.ts';
 import { Overview } from './overview/overview.ts';
+import { HandRuns } from './hand-runs.ts';
 import type { ApiParts } from './parts.ts';
 import { PolicyDiffs } from './policy-diffs.ts';
 import { ApiError, PROBLEM, problemOf } from './problems.ts';
@@ -34,11 +35,22 @@ import { register, registerStream } from './register.ts';
 import { routesOf, streamRoutesOf } from './routes/all.ts';
 import { PROVIDER_CALLBACK, PROVIDER_START, registerProvider, sendPage } from './routes/provider.ts';
 import { registerDashboard } from './routes/dashboard-files.ts';
+import { importRoutes } from './routes/import.ts';
 
 const BODY_LIMIT = 1_048_576;
 const MAX_CONNECTIONS = 1_000;
 const TIMEOUT_MS = 30_000;
 const MINUTE_MS = 60_000;
+/** Of a file; other bodies have {@link TIMEOUT_MS}. */
+const FILE_TIMEOUT_MS = 10 * MINUTE_MS;
+const FILE_TYPES = [
+  'application/octet-stream',
+  'application/json',
+  'application/x-ndjson',
+  'application/xml',
+  'text/csv',
+  'text/xml',
+];
 const SIGN_IN_PATH = BASE + OPERATIONS.signIn.path;
 /** Heads come at once from browsers and scripts. */
 const SLOW_HEADS = { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 };
@@ -86,7 +98,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     }),
     bodyLimit: BODY_LIMIT,
     connectionTimeout: TIMEOUT_MS,
-    requestTimeout: TIMEOUT_MS,
+    requestTimeout: FILE_TIMEOUT_MS,
     keepAliveTimeout: TIMEOUT_MS,
     http: SLOW_HEADS,
     trustProxy: settings.trustedProxies,
@@ -141,6 +153,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     // Files of the dashboard have another one.
     reply.header('cache-control', 'no-store');
     guard.admit(request);
+    limitBody(request);
   });
   await server.register(rateLimit, {
     max: settings.requestsPerMinute,
@@ -175,21 +188,44 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   await server.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: true });
   const overview = new Overview(parts);
   const diffs = new PolicyDiffs();
+  const hands = new HandRuns();
   server.addHook('onListen', async () => overview.start());
   server.addHook('onClose', async () => {
     overview.close();
     await diffs.close();
   });
   await server.register(async (api) => {
-    const shared = { signIn, provider, overview, diffs };
+    const shared = { signIn, provider, overview, diffs, hands };
     for (const one of routesOf(parts, shared)) register(api, one, guard, parts);
     const streams = new EventStreams((request) => guard.stillAdmits(request), parts.streamTimes);
     for (const one of streamRoutesOf(parts, shared)) registerStream(api, one, guard, streams);
     if (provider !== null) registerProvider(api, provider, { guard, signIn, parts });
     api.get(`${BASE}/openapi.json`, { schema: { hide: true } }, async () => server.swagger());
   });
+  await server.register(async (files) => {
+    files.removeAllContentTypeParsers();
+    // None that a page of another site can send without asking (Fetch 4.9).
+    files.addContentTypeParser(FILE_TYPES, (_request, body, done) => done(null, body));
+    for (const one of importRoutes(parts)) register(files, one, guard, parts);
+  });
   await registerDashboard(server);
   return server;
+}
+
+/** A body comes in at once, unless it is a file. */
+function limitBody({ raw, routeOptions }: FastifyRequest): void {
+  if (routeOptions.config.isFile === true) {
+    raw.socket.setTimeout(FILE_TIMEOUT_MS);
+    return;
+  }
+  if (
+    raw.complete ||
+    (raw.headers['content-length'] === undefined && raw.headers['transfer-encoding'] === undefined)
+  )
+    return;
+  const timer = setTimeout(() => raw.destroy(), TIMEOUT_MS);
+  raw.once('end', () => clearTimeout(timer));
+  raw.once('close', () => clearTimeout(timer));
 }
 
 let requests = 0;

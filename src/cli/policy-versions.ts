@@ -29,6 +29,7 @@ import type { ShadowDifference } from '../model/shadow.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { loginName, withStore } from './context.ts';
 import { csvText } from '../app/csv.ts';
+import { CHANGED_CSV } from '../app/csv-columns.ts';
 import { print, printJson, printable, warn } from './output.ts';
 import { openPolicy } from './policy-file.ts';
 import { Progress } from './progress.ts';
@@ -327,26 +328,13 @@ function numberOf(text: string): number {
 
 function printDiff(found: PolicyDiff, { json, csv, limit }: DiffOptions): void {
   if (json) printJson(found);
-  else if (csv) print(csvText(CSV, found.phones));
+  else if (csv) print(csvText(CHANGED_CSV, found.phones));
   else print(countsText(found) + listText(found, limitOf({ limit })));
 }
 
 function limitOf({ limit }: { readonly limit?: string | undefined }): number {
   return limit === undefined ? DEFAULT_ROWS : numberOf(limit);
 }
-
-const CSV: readonly (readonly [string, (phone: ChangedPhone) => string | null])[] = [
-  ['user', ({ user }) => user],
-  ['device', ({ device }) => device],
-  ['model', ({ model }) => model],
-  ['groups', ({ groups }) => groups.join(' ')],
-  ['lastSeen', ({ lastSeen }) => isoTime(lastSeen)],
-  ['before', ({ before }) => before.action],
-  ['beforeReason', ({ before }) => before.reason],
-  ['after', ({ after }) => after.action],
-  ['afterReason', ({ after }) => after.reason],
-  ['afterRule', ({ after }) => after.rule],
-];
 
 function countsText({ compared, keptOut, keptOutLater, letIn, letInForNow, otherwise }: PolicyDiff): string {
   return (

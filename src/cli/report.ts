@@ -9,6 +9,7 @@ import type { NamedCount, SeenCounts } from '../directory/read-model/model-reade
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { withStore } from './context.ts';
 import { csvHeader, csvRows } from '../app/csv.ts';
+import { DUPLICATE_CSV, NEAR_MISS_CSV, PHONE_CSV } from '../app/csv-columns.ts';
 import type { CsvColumn } from '../app/csv.ts';
 import { stateCell } from './inventory.ts';
 import { count, momentOf } from './list-options.ts';
@@ -132,8 +133,6 @@ function printCsv<Row>(columns: Csv<Row>, rows: Iterable<Row>): void {
 }
 
 const seenText = (at: number | null): string => (at === null ? 'never' : relativeTime(at));
-const timeText = (at: number | null): string | null => (at === null ? null : isoTime(at));
-const yesNo = (value: boolean | null): string | null => (value === null ? null : value ? 'yes' : 'no');
 
 const PHONES: readonly Column<ModelRow>[] = [
   { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 18 },
@@ -178,30 +177,6 @@ function passesByItself({
   );
 }
 
-const PHONE_CSV: Csv<ModelRow> = [
-  ['user', ({ user }) => user],
-  ['device', ({ device }) => device],
-  ['state', ({ state }) => state],
-  ['reason', ({ reason }) => reason],
-  ['deviceType', ({ deviceType }) => deviceType],
-  ['model', ({ model }) => model],
-  ['os', ({ os }) => os],
-  ['osVersion', ({ osVersion }) => osVersion],
-  ['managed', ({ managed }) => yesNo(managed)],
-  ['compliant', ({ compliant }) => yesNo(compliant)],
-  ['encrypted', ({ encrypted }) => yesNo(encrypted)],
-  ['ownership', ({ ownership }) => ownership],
-  ['owner', ({ owner }) => owner],
-  ['groups', ({ groups }) => groups?.join(' ') ?? null],
-  ['firstSeen', ({ firstSeen }) => timeText(firstSeen)],
-  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
-  ['lastAllowed', ({ lastAllowed }) => timeText(lastAllowed)],
-  ['decision', ({ decision }) => decision],
-  ['decisionExpiresAt', ({ decisionExpiresAt }) => timeText(decisionExpiresAt)],
-  ['userDecision', ({ userDecision }) => userDecision],
-  ['userDecisionExpiresAt', ({ userDecisionExpiresAt }) => timeText(userDecisionExpiresAt)],
-];
-
 const DUPLICATES: readonly Column<Duplicate>[] = [
   { title: 'USER', cell: ({ user }) => printable(user), min: 18 },
   { title: 'DEVICE', cell: ({ device }) => device },
@@ -213,18 +188,6 @@ const DUPLICATES: readonly Column<Duplicate>[] = [
   { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 1 },
 ];
 
-const DUPLICATE_CSV: Csv<Duplicate> = [
-  ['user', ({ user }) => user],
-  ['device', ({ device }) => device],
-  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
-  ['older', ({ other }) => other],
-  ['olderLastSeen', ({ otherLastSeen }) => timeText(otherLastSeen)],
-  ['olderState', ({ otherState }) => otherState],
-  ['afterReset', ({ isSuccessor }) => (isSuccessor ? 'likely' : null)],
-  ['deviceType', ({ deviceType }) => deviceType],
-  ['model', ({ model }) => model],
-];
-
 const NEAR_MISSES: readonly Column<NearMiss>[] = [
   { title: 'REPORTED', cell: ({ reported }) => reported },
   { title: 'OWNER', cell: ({ owner }) => printable(owner, '-'), min: 12, spare: 2 },
@@ -233,14 +196,4 @@ const NEAR_MISSES: readonly Column<NearMiss>[] = [
   { title: 'SEEN', cell: ({ lastSeen }) => seenText(lastSeen) },
   { title: 'BY', cell: ({ by }) => by },
   { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 1 },
-];
-
-const NEAR_MISS_CSV: Csv<NearMiss> = [
-  ['reported', ({ reported }) => reported],
-  ['owner', ({ owner }) => owner],
-  ['device', ({ device }) => device],
-  ['user', ({ user }) => user],
-  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
-  ['by', ({ by }) => by],
-  ['model', ({ model }) => model],
 ];

@@ -6,6 +6,7 @@ import type { ApiParts } from '../api/parts.ts';
 import { ApiError } from '../api/problems.ts';
 import { startApi } from '../api/server.ts';
 import type { RunningApi } from '../api/server.ts';
+import type { RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import { journalOptions } from '../config/journal-settings.ts';
 import { messageOf } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
@@ -28,6 +29,8 @@ export interface OfControl {
   /** Null = it is not open yet. */
   readonly store: () => DirectoryStore | null;
   readonly status: () => ControlStatus;
+  /** Null = another process leads. */
+  readonly feeds: () => RunningFeeds | null;
 }
 
 /** The admin API of one control process. */
@@ -120,6 +123,7 @@ export class AdminServer {
       store: () => this.openStore(),
       model: () => this.openModel(),
       journal: () => this.openJournal(),
+      feeds: () => own.feeds(),
       control: () => own.status(),
       gateway: () => askStatus(config.workers.pidFile).catch(() => null),
     };

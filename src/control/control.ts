@@ -200,6 +200,7 @@ class Control {
       log: this.log,
       store: () => this.store,
       status: () => this.status(),
+      feeds: () => this.feeds,
     });
     server.start();
     return server;

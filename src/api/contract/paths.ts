@@ -130,7 +130,7 @@ export const OPERATIONS = {
   showReport: get(
     '/reports/{report}',
     'viewer',
-    'inventory, blocked, stale, exceptions, duplicates, near-misses, would-block; as JSON or CSV',
+    'inventory, blocked, stale, exceptions, duplicates, near-misses, would-block, grandfathered; as JSON or CSV',
   ),
   importFile: post('/import', 'operator', 'bring the records of a file into the directory'),
   exportRows: get('/export/{what}', 'viewer', 'exactly what a list shows, as CSV or NDJSON'),

@@ -13,6 +13,7 @@ export const REPORTS = [
   'duplicates',
   'near-misses',
   'would-block',
+  'grandfathered',
 ] as const;
 
 /** `showReport`. */
@@ -70,7 +71,9 @@ export const report = z
     changes: z
       .array(changedPhone)
       .nullable()
-      .describe('of would-block: phones that pass now, and would not if all of the policy were enforced'),
+      .describe(
+        'of would-block: phones that pass now, and would not if all of the policy were enforced; of grandfathered: phones let in only because they were in use before',
+      ),
     isCut: z.boolean().describe('there are more rows: `format=csv` has all'),
   })
   .meta({ id: 'Report' });

@@ -9,6 +9,10 @@ import { deviceRoutes } from './devices.ts';
 import type { PolicyDiffs } from '../policy-diffs.ts';
 import { policyRoutes } from './policy.ts';
 import { journalRoutes, journalStream } from './journal.ts';
+import type { HandRuns } from '../hand-runs.ts';
+import { exportRoute } from './export.ts';
+import { feedRoutes } from './feeds.ts';
+import { reportRoutes } from './reports.ts';
 import type { Route, StreamRoute } from './route.ts';
 import { sessionRoutes } from './session.ts';
 import { counterStream, statusRoutes } from './status.ts';
@@ -21,10 +25,11 @@ export interface Shared {
   readonly provider: OpenIdProvider | null;
   readonly overview: Overview;
   readonly diffs: PolicyDiffs;
+  readonly hands: HandRuns;
 }
 
 /** Operations that answer with JSON. */
-export function routesOf(parts: ApiParts, { signIn, provider, overview, diffs }: Shared): Route[] {
+export function routesOf(parts: ApiParts, { signIn, provider, overview, diffs, hands }: Shared): Route[] {
   return [
     ...sessionRoutes(parts, signIn, provider),
     ...tokenRoutes(parts),
@@ -34,10 +39,12 @@ export function routesOf(parts: ApiParts, { signIn, provider, overview, diffs }:
     ...userRoutes(parts),
     ...journalRoutes(parts),
     ...policyRoutes(parts, diffs),
+    ...reportRoutes(parts, diffs),
+    ...feedRoutes(parts, hands),
   ];
 }
 
 /** Operations that answer with events or files. */
 export function streamRoutesOf(parts: ApiParts, { overview }: Shared): StreamRoute[] {
-  return [counterStream(overview), journalStream(parts)];
+  return [counterStream(overview), journalStream(parts), exportRoute(parts)];
 }

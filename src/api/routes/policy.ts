@@ -115,11 +115,25 @@ export async function startDiff(
   const { config } = parts;
   const before = await policyOf(store, config, asked.before);
   const after = await policyOf(store, config, asked.after, asked.enforced);
-  const { stored } = await readPolicies(store);
-  const key = createHash('sha256')
+  const key = await keyOf(parts, asked);
+  return diffs.start(store, { key, before, after, total: phonesIn(parts) }, now);
+}
+
+/** Starts the comparison of the live policy with itself, but without its grandfathering. @throws ProgramError, ApiError */
+export async function startGrandfathered(parts: ApiParts, diffs: PolicyDiffs, now: number): Promise<DiffRun> {
+  const store = parts.store();
+  const before = await policyOf(store, parts.config, { place: 'live' });
+  const key = await keyOf(parts, 'grandfathered');
+  const question = { key, before, after: { ...before, grandfather: null }, total: phonesIn(parts) };
+  return diffs.start(store, question, now);
+}
+
+/** Comparisons with one key are the same: of the same policies. */
+async function keyOf(parts: ApiParts, asked: AskedDiff | string): Promise<string> {
+  const { stored } = await readPolicies(parts.store());
+  return createHash('sha256')
     .update(JSON.stringify([asked, stored]))
     .digest('hex');
-  return diffs.start(store, { key, before, after, total: phonesIn(parts) }, now);
 }
 
 function phonesIn(parts: ApiParts): number | null {

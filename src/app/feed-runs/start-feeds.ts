@@ -2,10 +2,13 @@
 import { setTimeout } from 'node:timers/promises';
 import { monotonicAt, monotonicNow } from '../../clock.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
+import { ProgramError } from '../../errors.ts';
 import { FeedError } from '../../feeds/contract.ts';
 import type { ApplyOutcome } from '../apply-outcome.ts';
 import type { FeedStates } from './feed-state.ts';
-import { runFeed } from './run-feed.ts';
+import type { Operator } from '../audited-run.ts';
+import { feedNamed } from './configured-feeds.ts';
+import { runFeed, runFeedByHand } from './run-feed.ts';
 import type { Feed, RunOptions } from './run-feed.ts';
 import { backOff, nextRun, runAfterLast } from './schedule.ts';
 
@@ -15,8 +18,16 @@ export interface FeedEvents {
   onFailure(feed: Feed, error: unknown, tookMs: number): void;
 }
 
+/** How an operator starts a run. */
+export type HandRunOptions = Pick<RunOptions, 'confirmed' | 'dryRun' | 'progress'>;
+
 /** Running feeds. */
 export interface RunningFeeds {
+  /**
+   * Runs a feed now, for an operator. It is no use of the schedule.
+   * @throws ProgramError EASGATE_NOT_FOUND, EASGATE_FEED_BUSY; FeedError, or an error of the store
+   */
+  run(name: string, options: HandRunOptions, operator: Operator): Promise<ApplyOutcome>;
   /** Ends runs that are under way, which then have written nothing more, and resolves when all have ended. */
   close(): Promise<void>;
   /** Runs a feed now. While it runs or waits already, any number of calls is one more run. A feed that fails keeps its pauses. */
@@ -57,21 +68,68 @@ export function startFeeds(
   fence: number,
 ): RunningFeeds {
   const closing = new AbortController();
+  const leading = { signal: closing.signal, fence };
   const asked = new Map(feeds.map(({ name }) => [name, new AskedRuns()]));
+  const places = new Map(feeds.map(({ name }) => [name, new RunPlace()]));
+  const placeOf = (name: string): RunPlace => places.get(name) ?? new RunPlace();
   const loops = feeds.map((feed) =>
     loop(store, states, feed, events, {
-      signal: closing.signal,
-      fence,
+      ...leading,
       asked: asked.get(feed.name) ?? new AskedRuns(),
+      place: placeOf(feed.name),
     }),
   );
   return {
     runNow: (name) => asked.get(name)?.ask(),
+    run: async (name, options, operator) => {
+      const feed = feedNamed(feeds, name);
+      return placeOf(name).runNow(() =>
+        runFeedByHand(store, states, feed, { ...options, ...leading }, operator),
+      );
+    },
     close: async () => {
       closing.abort();
-      await Promise.all(loops);
+      await Promise.all([...loops, ...[...places.values()].map((place) => place.idle())]);
     },
   };
+}
+
+/** One run of a feed at a time: two would write what they remember over each other. */
+class RunPlace {
+  private under: Promise<unknown> | null = null;
+
+  /** Waits for the run before. */
+  async runAfter<Result>(work: () => Promise<Result>): Promise<Result> {
+    await this.idle();
+    return this.take(work);
+  }
+
+  /** @throws ProgramError EASGATE_FEED_BUSY */
+  async runNow<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.under !== null)
+      throw new ProgramError('EASGATE_FEED_BUSY', 'the feed runs just now: wait for its end, then look');
+    return this.take(work);
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.under !== null) await this.under;
+  }
+
+  private async take<Result>(work: () => Promise<Result>): Promise<Result> {
+    const running = work();
+    const ended = running.then(nothing, nothing);
+    this.under = ended;
+    try {
+      return await running;
+    } finally {
+      if (this.under === ended) this.under = null;
+    }
+  }
+}
+
+function nothing(): void {
+  // whoever started the run hears of its end
 }
 
 async function loop(
@@ -79,7 +137,15 @@ async function loop(
   states: FeedStates,
   feed: Feed,
   events: FeedEvents,
-  { asked, ...leading }: Pick<RunOptions, 'signal'> & { readonly fence: number; readonly asked: AskedRuns },
+  {
+    asked,
+    place,
+    ...leading
+  }: Pick<RunOptions, 'signal'> & {
+    readonly fence: number;
+    readonly asked: AskedRuns;
+    readonly place: RunPlace;
+  },
 ): Promise<void> {
   const { signal } = leading;
   let dueAt = runAfterLast(feed.schedule, (await states.read(feed.name)).lastSuccessAt, Date.now());
@@ -93,7 +159,7 @@ async function loop(
     asked.begin();
     const startedAt = monotonicNow();
     try {
-      const outcome = await runFeed(store, states, feed, leading);
+      const outcome = await place.runAfter(() => runFeed(store, states, feed, leading));
       events.onRun(feed, outcome, monotonicNow() - startedAt);
       failures = 0;
       dueAt = nextRun(feed.schedule, Date.now());

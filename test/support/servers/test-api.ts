@@ -99,6 +99,7 @@ export async function openTestApi({
       store: () => store,
       model: () => reader,
       journal: async () => journal,
+      feeds: () => null,
       control: () => {
         throw new ProgramError('EASGATE_NOT_RUNNING', 'there is no control process in this test');
       },
@@ -144,7 +145,7 @@ export async function openTestApi({
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      const isJson = response.headers.get('content-type')?.includes('json') === true;
+      const isJson = /^application\/(?:problem\+)?json/.test(response.headers.get('content-type') ?? '');
       return {
         status: response.status,
         headers: response.headers,

@@ -1,0 +1,154 @@
+// Owns lists as files: exactly the rows that a list shows with the same filters, as CSV or as lines of JSON.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
+import { csvHeader, csvRows } from '../../app/csv.ts';
+import type { CsvColumn } from '../../app/csv.ts';
+import { DECISION_CSV, PHONE_CSV, USER_CSV } from '../../app/csv-columns.ts';
+import { listDecisions } from '../../app/decision-list.ts';
+import { decisionLines, deviceLines, userLines } from '../../app/export-lines.ts';
+import type { ExportLine } from '../../app/export-lines.ts';
+import { ENTRY_COLUMNS, entryLine } from '../../app/journal-lines.ts';
+import { newestEntries } from '../../app/journal.ts';
+import { MAX_PAGE, parseSort } from '../../app/listing.ts';
+import type { Page, SortKey } from '../../app/listing.ts';
+import { listDevices } from '../../app/phone-list.ts';
+import { safeJson } from '../../app/times.ts';
+import { listUsers } from '../../app/users.ts';
+import type { StreamEntries, StreamName } from '../../journal/journal-store.ts';
+import { hasRole } from '../auth/principal.ts';
+import { decisionFilter } from '../contract/decisions.ts';
+import { deviceFilter } from '../contract/devices.ts';
+import { auditQuery, journalQuery } from '../contract/journal.ts';
+import { userFilter } from '../contract/users.ts';
+import type { ApiParts } from '../parts.ts';
+import { ApiError } from '../problems.ts';
+import { decisionFilterOf, filterOf, userFilterOf } from './filters.ts';
+import { filterOf as journalFilterOf } from './journal.ts';
+import { CSV_TYPE } from './reports.ts';
+import { FileAnswer, fileRoute } from './route.ts';
+import type { Call, StreamRoute } from './route.ts';
+
+const NDJSON_TYPE = 'application/x-ndjson; charset=utf-8';
+const FORMAT = { format: z.enum(['csv', 'ndjson']).default('csv') };
+const SORT = { sort: z.string().max(100).optional() };
+
+const QUERIES = {
+  devices: z.strictObject({ ...FORMAT, ...SORT, ...deviceFilter }),
+  users: z.strictObject({ ...FORMAT, ...SORT, ...userFilter }),
+  decisions: z.strictObject({ ...FORMAT, ...SORT, ...decisionFilter }),
+  journal: journalQuery.omit({ limit: true, after: true }).extend(FORMAT),
+  audit: auditQuery.omit({ limit: true, after: true }).extend(FORMAT),
+};
+
+/** The route. */
+export function exportRoute(parts: ApiParts): StreamRoute {
+  return fileRoute('exportRows', async ({ params, query }, call) => {
+    const { what } = params;
+    if (what === 'journal')
+      return entries(parts, what, read(QUERIES.journal, query), call, ENTRY_COLUMNS.journal);
+    if (what === 'audit') {
+      if (!hasRole(call.principal.role, 'operator'))
+        throw new ApiError('EASGATE_API_FORBIDDEN', 'the audit needs the role operator');
+      return entries(parts, what, read(QUERIES.audit, query), call, ENTRY_COLUMNS.audit);
+    }
+    const { now } = call;
+    const model = parts.model();
+    if (what === 'devices') {
+      const { format, sort, ...asked } = read(QUERIES.devices, query);
+      const filter = filterOf(asked, now);
+      return file(what, format, {
+        page: (after) => listDevices(model, filter, request(sort, '-lastSeen', after)),
+        columns: PHONE_CSV,
+        lines: (rows) => deviceLines(parts.store(), rows),
+      });
+    }
+    if (what === 'users') {
+      const { format, sort, ...asked } = read(QUERIES.users, query);
+      const filter = userFilterOf(asked, now);
+      return file(what, format, {
+        page: (after) => listUsers(model, filter, request(sort, 'user', after)),
+        columns: USER_CSV,
+        lines: (rows) => userLines(parts.store(), rows),
+      });
+    }
+    const { format, sort, ...asked } = read(QUERIES.decisions, query);
+    const filter = decisionFilterOf(asked, now);
+    return file(what, format, {
+      page: (after) => listDecisions(model, filter, request(sort, '-decidedAt', after), now),
+      columns: DECISION_CSV,
+      lines: decisionLines,
+    });
+  });
+}
+
+/** The query of a list. @throws ApiError where it has a field that the list has not */
+function read<Query>(schema: z.ZodType<Query>, query: object): Query {
+  const parsed = schema.safeParse(query);
+  if (parsed.success) return parsed.data;
+  const detail = parsed.error.issues.map(({ path, message }) => `query/${path.join('/')}: ${message}`);
+  throw new ApiError('EASGATE_API_INVALID', detail.join('; ').slice(0, 2_000));
+}
+
+function request(
+  sort: string | undefined,
+  own: string,
+  after: string | null,
+): { readonly sort: readonly SortKey[]; readonly limit: number; readonly after: string | null } {
+  return { sort: parseSort(sort ?? own), limit: MAX_PAGE, after };
+}
+
+interface Exported<Row> {
+  readonly page: (after: string | null) => Page<Row>;
+  readonly columns: readonly CsvColumn<Row>[];
+  readonly lines: (rows: readonly Row[]) => Iterable<ExportLine> | AsyncIterable<ExportLine>;
+}
+
+function file<Row>(what: string, format: 'csv' | 'ndjson', exported: Exported<Row>): FileAnswer {
+  // What is wrong with the question is said before the file begins.
+  const first = exported.page(null);
+  return new FileAnswer(
+    format === 'csv' ? CSV_TYPE : NDJSON_TYPE,
+    `${what}.${format}`,
+    format === 'csv' ? csvOf(exported, first) : linesOf(exported, first),
+  );
+}
+
+async function* pages<Row>({ page }: Exported<Row>, first: Page<Row>): AsyncGenerator<readonly Row[]> {
+  let found = first;
+  for (;;) {
+    yield found.rows;
+    if (found.next === null) return;
+    await nextTurn();
+    found = page(found.next);
+  }
+}
+
+async function* csvOf<Row>(exported: Exported<Row>, first: Page<Row>): AsyncGenerator<string> {
+  const { columns } = exported;
+  yield csvHeader(columns);
+  for await (const rows of pages(exported, first)) yield csvRows(columns, rows);
+}
+
+async function* linesOf<Row>(exported: Exported<Row>, first: Page<Row>): AsyncGenerator<string> {
+  for await (const rows of pages(exported, first))
+    for await (const line of exported.lines(rows)) yield `${safeJson(line)}\n`;
+}
+
+async function entries<S extends StreamName>(
+  parts: ApiParts,
+  stream: S,
+  { format, ...question }: { readonly format: 'csv' | 'ndjson' },
+  { now }: Call,
+  columns: readonly CsvColumn<StreamEntries[S]>[],
+): Promise<FileAnswer> {
+  const journal = await parts.journal();
+  const filter = await journalFilterOf(parts, stream, question, now);
+  async function* content(): AsyncGenerator<string> {
+    if (format === 'csv') yield csvHeader(columns);
+    for await (const page of newestEntries(journal, stream, filter, Infinity)) {
+      yield format === 'csv' ? csvRows(columns, page.entries) : page.entries.map(entryLine).join('');
+      await nextTurn();
+    }
+  }
+  return new FileAnswer(format === 'csv' ? CSV_TYPE : NDJSON_TYPE, `${stream}.${format}`, content());
+}
