@@ -33,7 +33,7 @@ export const feedRow = z
     state: z.enum(['ok', 'held', 'failing', 'stale', 'never run']),
     lagMs: z.number().nullable().describe('since the last run that was applied'),
     nextAt: maybeTime,
-    schedule: z.string().describe('as cron has it'),
+    schedule: maybeText.describe('as cron has it; null = it is sent to'),
     remembered: z.object({
       lastFullAt: maybeTime,
       lastSuccessAt: maybeTime,

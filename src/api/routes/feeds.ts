@@ -1,5 +1,5 @@
 // Owns the routes of feeds: how they are, and runs by hand. The leader of a fleet runs feeds; the others say who it is.
-import { configuredFeeds, feedNamed } from '../../app/feed-runs/configured-feeds.ts';
+import { feedNamed } from '../../app/feed-runs/configured-feeds.ts';
 import { feedHealth } from '../../app/feed-runs/feed-health.ts';
 import type { HandRunOptions } from '../../app/feed-runs/start-feeds.ts';
 import type { LeaderStatus } from '../../supervisor/control-messages.ts';
@@ -28,12 +28,14 @@ export function feedRoutes(parts: ApiParts, hands: HandRuns): Route[] {
   };
   return [
     route('listFeeds', async (_input, { now }) => {
-      const schedules = new Map(configuredFeeds(config).map(({ name, schedule }) => [name, schedule]));
+      const schedules = new Map(
+        config.feeds.map((feed) => [feed.name, 'schedule' in feed ? feed.schedule : null]),
+      );
       const rows = await feedHealth(config, now);
       return {
         rows: rows.map((feed) => ({
           ...feed,
-          schedule: schedules.get(feed.name) ?? '',
+          schedule: schedules.get(feed.name) ?? null,
           byHand: hands.of(feed.name),
         })),
         runsHere: parts.feeds() !== null,
