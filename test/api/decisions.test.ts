@@ -1,6 +1,8 @@
 // Owns the promises of the API on decisions on many devices, on users, and their lists.
 import { describe, expect, it } from 'vitest';
-import { openOffice } from '../app/office.ts';
+import { BY_TEST, decision } from '../support/servers/directory-records.ts';
+import { DAY_MS, NOW, openOffice, seen } from '../app/office.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { ApiAnswer, TestApi } from '../support/servers/test-api.ts';
@@ -106,6 +108,27 @@ describe('a decision on many devices', () => {
     const { status, json } = await many(api, body);
     expect(status).toBe(400);
     expect(json).toMatchObject({ code });
+  });
+});
+
+describe('the decisions of a phone before its reset', () => {
+  it('are copied to the device that it is now; a preview writes nothing', async () => {
+    const store = await openOffice();
+    await store.recordSeen([
+      seen('carol@contoso.com', 'before1', 30, { model: 'iPhone 13' }),
+      seen('carol@contoso.com', 'after1', 1, { model: 'iPhone 13', firstSeen: NOW - 20 * DAY_MS }),
+    ]);
+    await store.decide({ user: null, device: 'before1' as DeviceKey }, decision('allow'), BY_TEST);
+    const api = await openTestApi({ store });
+    const path = '/api/v1/devices/AFTER1/successor';
+    const preview = await api.send('operator', path, { method: 'POST', body: { dryRun: true } });
+    expect(preview.json).toMatchObject({ from: 'before1', copied: [{ user: null }], kept: [] });
+    expect(api.audited).toEqual([]);
+    const { json } = await api.send('operator', path, { method: 'POST', body: {} });
+    expect(json).toMatchObject({ device: 'after1', copied: [{ decision: { action: 'allow' } }] });
+    expect(api.audited).toMatchObject([
+      { operation: 'decision_accept', device: 'after1', by: 'the operator' },
+    ]);
   });
 });
 

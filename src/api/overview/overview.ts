@@ -1,5 +1,6 @@
 // Owns the overview: tiles with their lines, newest refusals, traffic, health, standing warnings; and the stream of counters.
 import { setTimeout as pause } from 'node:timers/promises';
+import { monotonicNow } from '../../clock.ts';
 import { feedHealth } from '../../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import { newestEntries } from '../../app/journal.ts';
@@ -10,6 +11,7 @@ import { stateOfAction } from '../../model/access-state.ts';
 import type { JournalEntry } from '../../model/journal.ts';
 import type { StreamEvent } from '../event-streams.ts';
 import type { ApiParts } from '../parts.ts';
+import { SlowAnswers } from '../slow-answers.ts';
 import {
   certificateHealth,
   directoryHealth,
@@ -46,6 +48,7 @@ export class Overview {
   private readonly traffic: Traffic;
   private readonly trends: Trends;
   private readonly warnings = new Warnings();
+  private readonly counted = new SlowAnswers<TilesNow>(monotonicNow);
   private files: Files | null = null;
 
   constructor(parts: ApiParts) {
@@ -137,7 +140,7 @@ export class Overview {
   /** Null = the lists are not there. */
   private tiles(now: number): TilesNow | null {
     const model = this.model();
-    return model === null ? null : tilesNow(model, now);
+    return model === null ? null : this.counted.answer('tiles', () => tilesNow(model, now));
   }
 
   private model(): ModelReader | null {

@@ -1,5 +1,6 @@
 // Owns the routes of devices: lists, details, decisions by hand, wipes.
 import { createHash } from 'node:crypto';
+import { monotonicNow } from '../../clock.ts';
 import { clearDecision, decide } from '../../app/decide.ts';
 import { decidedOn } from '../../app/decisions.ts';
 import { explainAccess } from '../../app/explain.ts';
@@ -14,12 +15,14 @@ import type { WipePlan } from '../../app/wipe.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
 import { ProgramError } from '../../errors.ts';
 import type { ApiParts } from '../parts.ts';
+import { SlowAnswers } from '../slow-answers.ts';
 import { filterOf } from './filters.ts';
 import { route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
 /** The routes. */
 export function deviceRoutes(parts: ApiParts): Route[] {
+  const counted = new SlowAnswers<object>(monotonicNow);
   return [
     route('listDevices', async ({ query }, { now }) => {
       const { sort, limit, after, ...filter } = query;
@@ -31,12 +34,12 @@ export function deviceRoutes(parts: ApiParts): Route[] {
     route('countDevices', async ({ query }, { now }) => {
       const model = parts.model();
       const filter = filterOf(query, now);
-      return {
+      return counted.answer(JSON.stringify(query), () => ({
         total: countDevices(model, filter, now),
         byReason: countBy(model, 'reason', filter, now),
         byModel: countBy(model, 'model', filter, now),
         byGroup: countBy(model, 'groups', filter, now),
-      };
+      }));
     }),
     route('showDevice', async ({ params }, { tag }) => {
       const store = parts.store();
