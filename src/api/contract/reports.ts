@@ -24,6 +24,11 @@ export const reportQuery = z.strictObject({
   format: z.enum(['json', 'csv']).default('json').describe('csv has all rows'),
   limit: z.coerce.number().int().min(0).max(1_000).default(100).describe('rows, of json'),
   notSeen: z.string().max(40).default('90d').describe('of `stale`: not seen since'),
+  endsWithin: z
+    .string()
+    .max(40)
+    .optional()
+    .describe('of `exceptions`: end in so long at most: 12h, 7d; or before a date'),
 });
 
 const named = z.array(z.object({ name: maybeText, phones: seenCounts }));

@@ -6,7 +6,7 @@ import { CHANGED_CSV, DUPLICATE_CSV, NEAR_MISS_CSV, PHONE_CSV } from '../../app/
 import { duplicateReport, nearMissReport, phoneReport } from '../../app/fleet-report.ts';
 import type { PhoneReportName, ReportCounts } from '../../app/fleet-report.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
-import { parseMomentPast } from '../../app/times.ts';
+import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
 import type { InputOf } from '../contract/operations.ts';
 import type { ApiParts } from '../parts.ts';
 import type { PolicyDiffs } from '../policy-diffs.ts';
@@ -43,7 +43,10 @@ export function reportRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
         return answer({ name, asOf, counts, rows, columns: NEAR_MISS_CSV, field: 'nearMisses' }, query);
       }
       const unseenSince = parseMomentPast(query.notSeen, 'notSeen', now);
-      const { counts, rows } = phoneReport(model, name satisfies PhoneReportName, { now, unseenSince });
+      const { endsWithin } = query;
+      const endsBefore = endsWithin === undefined ? null : parseMomentToCome(endsWithin, 'endsWithin', now);
+      const question = { now, unseenSince, endsBefore };
+      const { counts, rows } = phoneReport(model, name satisfies PhoneReportName, question);
       return answer({ name, asOf, counts, rows, columns: PHONE_CSV, field: 'phones' }, query);
     }),
   ];
