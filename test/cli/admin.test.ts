@@ -41,14 +41,14 @@ describe('easgate admin setup', () => {
   it('prints a link that signs the first admin in', async () => {
     const here = machine();
     const { out } = await here.run('admin', 'setup');
-    const [, secret = ''] = /^http:\/\/127\.0\.0\.1:8781\/#set-up=(easgate_u_[\w-]{43})\n$/.exec(out) ?? [];
+    const [, secret = ''] = /^http:\/\/127\.0\.0\.1:8781\/setup#(easgate_u_[\w-]{43})\n$/.exec(out) ?? [];
     const { signIn } = here.open();
     expect(signIn.withSetUp(secret, '192.0.2.1', Date.now())?.principal.role).toBe('admin');
   });
 
   it('uses the public address', async () => {
     const { run } = machine('{ listen: "127.0.0.1:8781", publicUrl: "https://easgate.example.com" }');
-    expect((await run('admin', 'setup')).out).toMatch(/^https:\/\/easgate\.example\.com\/#set-up=/);
+    expect((await run('admin', 'setup')).out).toMatch(/^https:\/\/easgate\.example\.com\/setup#/);
   });
 
   it('makes no link once somebody is an admin, and none without a dashboard', async () => {

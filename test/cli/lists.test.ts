@@ -175,7 +175,10 @@ describe('a list beside a control process', () => {
     const stale = await run('devices', 'list');
     expect(firstCells(stale.out)).toEqual(['bad2', 'good1', 'new3']);
     expect(stale.error).toBe('');
-    writeFileSync(join(folder, 'easgate.yaml'), `store: { kind: embedded, path: ${path} }\ncontrol: { enabled: true }\n`);
+    writeFileSync(
+      join(folder, 'easgate.yaml'),
+      `store: { kind: embedded, path: ${path} }\ncontrol: { enabled: true }\n`,
+    );
     expect((await run('devices', 'list')).error).toMatch(/^read from the directory just now: the read model/);
     file.close();
     await store.close();

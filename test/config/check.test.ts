@@ -239,8 +239,7 @@ messages: { templatesDir: gone }
   });
 
   it('warns of a feed whose file does not exist', () => {
-    const feed = (path: string): string =>
-      `${REAL}\nfeeds:\n  - { name: mdm, kind: files, path: ${path} }\n`;
+    const feed = (path: string): string => `${REAL}\nfeeds:\n  - { name: mdm, kind: files, path: ${path} }\n`;
     expect(lines(feed('missing.csv')).filter((line) => line.includes('feeds'))).toEqual([
       expect.stringMatching(/^warning 3:\S+ feeds\.0\.path: .*missing\.csv does not exist yet/),
     ]);

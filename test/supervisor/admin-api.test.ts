@@ -62,7 +62,7 @@ async function served(gateway: GatewayProcess): Promise<void> {
 }
 
 const linkIn = (gateway: GatewayProcess): string =>
-  /^dashboard: \S+\/#set-up=(\S+) /m.exec(gateway.out())?.[1] ?? '';
+  /^dashboard: \S+\/setup#(\S+) /m.exec(gateway.out())?.[1] ?? '';
 
 describe('the admin API of a running gateway', () => {
   it('prints a link with the sample mail server, which signs in once', async () => {
