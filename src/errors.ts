@@ -331,6 +331,15 @@ export const PROGRAM_ERRORS = {
   EASGATE_ADMIN_LIMIT: command(
     'there are as many tokens as there may be; revoke some that are no longer used',
   ),
+  EASGATE_CONTEXT: command(
+    '`--context` is unknown, has no token, or its file cannot be used or can be read by others; the message says which',
+  ),
+  EASGATE_CONTEXT_AWAY: command(
+    'the admin API of `--context` does not answer, or something else answers there',
+  ),
+  EASGATE_CONTEXT_COMMAND: command(
+    'the command works on the machine of the gateway only, not with `--context`; docs/guide/admin.md lists those that do',
+  ),
   EASGATE_ADMIN_OFF: command(
     '`admin.listen` is not set, so that there is neither an admin API nor a dashboard',
   ),

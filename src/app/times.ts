@@ -13,6 +13,7 @@ const UNITS: Readonly<Record<string, number>> = {
 const LENGTH = /^(?:[1-9]\d{0,5}[smhdw]){1,5}$/;
 /** Furthest time of a Date (ECMA-262 21.4.1.1). */
 const MAX_TIME = 8.64e15;
+const ISO_TIME = /^[+-]?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 /** Names of fields that hold milliseconds since the epoch. */
 const TIME_FIELD = /^(?:at|since|agentChanges)$|(?:At|Since|Seen|Allowed|CheckIn|Until)$/;
 
@@ -69,6 +70,15 @@ export function withIsoTimes(document: unknown, name = ''): unknown {
   if (Array.isArray(document)) return document.map((entry) => withIsoTimes(entry, name));
   if (typeof document !== 'object' || document === null) return document;
   return Object.fromEntries(Object.entries(document).map(([key, value]) => [key, withIsoTimes(value, key)]));
+}
+
+/** The inverse of {@link withIsoTimes}. */
+export function fromIsoTimes(document: unknown, name = ''): unknown {
+  if (typeof document === 'string' && TIME_FIELD.test(name) && ISO_TIME.test(document))
+    return Date.parse(document);
+  if (Array.isArray(document)) return document.map((entry) => fromIsoTimes(entry, name));
+  if (typeof document !== 'object' || document === null) return document;
+  return Object.fromEntries(Object.entries(document).map(([key, value]) => [key, fromIsoTimes(value, key)]));
 }
 
 /** Characters that JSON may hold as they are, and that change what a terminal shows: C1 controls, format characters, separators. */

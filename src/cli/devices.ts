@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import type { Command } from 'commander';
 import { decide, clearDecision } from '../app/decide.ts';
+import type { ClearResult, DecideResult } from '../app/decide.ts';
 import { describeDecision } from '../app/decisions.ts';
 import { showDevice } from '../app/inventory.ts';
 import type { DeviceDetails } from '../app/inventory.ts';
@@ -15,6 +16,8 @@ import { isWipe } from '../model/wipe.ts';
 import { loginName, withStore } from './context.ts';
 import { clearedText, decidedText, doubtText } from './decision-text.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';
+import { ask } from './remote/client.ts';
+import { contextOf } from './remote/contexts.ts';
 import { isoTime, parseMomentToCome, withIsoTimes } from '../app/times.ts';
 
 /** Options of `allow`, `block` and `quarantine`. */
@@ -28,8 +31,15 @@ export interface DecideOptions {
 }
 
 /** `devices show`. */
-export function show(id: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
-  return withStore(command, async (store) => {
+export async function show(id: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
+  const context = contextOf(command);
+  if (context !== null) {
+    const details = await ask(context, 'showDevice', { params: { device: id } });
+    if (json) printJson(details);
+    else print(detailsText(details as DeviceDetails));
+    return;
+  }
+  await withStore(command, async (store) => {
     const details = await showDevice(store, id);
     const entry = await store.getDevice(details.key);
     const succession = entry === null ? NO_RELATIVES : await successionOf(store, entry);
@@ -115,37 +125,62 @@ function yamlText(document: object): string {
 export const DRY_RUN = 'dry run, nothing is written:\n';
 
 /** `devices allow`, `block` and `quarantine`. */
-export function decideByHand(
+export async function decideByHand(
   action: AccessDecision['action'],
   device: string,
   options: DecideOptions,
   command: Command,
 ): Promise<void> {
-  return withStore(command, async (store, _config, audit) => {
-    const { user, reason = null, owner = loginName(), expires } = options;
-    const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
-    const decidedAt = Date.now();
-    const decision = { action, owner, reason, decidedAt, expiresAt };
-    const dryRun = options.dryRun === true;
-    const origin = { by: owner, via: 'cli', at: decidedAt, dryRun };
-    const result = await decide(store, { device, user }, decision, origin, audit);
+  const { user, reason = null, expires } = options;
+  const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
+  const dryRun = options.dryRun === true;
+  const printResult = (result: DecideResult): void => {
     for (const doubt of result.warnings) warn(printable(doubtText(doubt)));
     if (options.json) printJson({ ...result, ...(dryRun && { dryRun }) });
     else print(printableLines((dryRun ? DRY_RUN : '') + decidedText(result)));
+  };
+  const context = contextOf(command);
+  if (context !== null) {
+    // The API takes the owner from the token, and has no dry run of one decision.
+    if (options.owner !== undefined || dryRun)
+      throw new ProgramError(
+        'EASGATE_CONTEXT_COMMAND',
+        '--owner and --dry-run do not work with --context: the token says who decides',
+      );
+    const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
+    const body = { action, reason, expiresAt: end, ...(user !== undefined && { user }) };
+    printResult((await ask(context, 'decide', { params: { device }, body })) as DecideResult);
+    return;
+  }
+  await withStore(command, async (store, _config, audit) => {
+    const { owner = loginName() } = options;
+    const decidedAt = Date.now();
+    const decision = { action, owner, reason, decidedAt, expiresAt };
+    const origin = { by: owner, via: 'cli', at: decidedAt, dryRun };
+    const result = await decide(store, { device, user }, decision, origin, audit);
+    printResult(result);
   });
 }
 
 /** `devices clear`. */
-export function clear(
+export async function clear(
   device: string,
   { user, force, json }: { readonly user?: string; readonly force?: true; readonly json?: true },
   command: Command,
 ): Promise<void> {
-  return withStore(command, async (store, _config, audit) => {
-    const origin = { by: loginName(), via: 'cli', at: Date.now() };
-    const result = await clearDecision(store, { device, user }, { ...origin, force: force === true }, audit);
+  const printResult = (result: ClearResult): void => {
     if (json) printJson(result);
     else print(printableLines(clearedText(result)));
+  };
+  const context = contextOf(command);
+  if (context !== null) {
+    const query = { ...(user !== undefined && { user }), ...(force && { force: 'true' as const }) };
+    printResult((await ask(context, 'clearDecision', { params: { device }, query })) as ClearResult);
+    return;
+  }
+  await withStore(command, async (store, _config, audit) => {
+    const origin = { by: loginName(), via: 'cli', at: Date.now() };
+    printResult(await clearDecision(store, { device, user }, { ...origin, force: force === true }, audit));
   });
 }
 

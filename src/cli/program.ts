@@ -13,6 +13,7 @@ import { registerPolicy } from './commands/policy.ts';
 import { registerReports } from './commands/report.ts';
 import { registerStore } from './commands/store.ts';
 import { registerTools } from './commands/tools.ts';
+import { ProgramError } from '../errors.ts';
 import { defaultConfig } from './config-path.ts';
 import { toned } from './output.ts';
 import { readVersion } from '../program-version.ts';
@@ -30,6 +31,11 @@ export function defineProgram(): Command {
     .usage('NOUN VERB [options]')
     .version(readVersion(), '--version', 'print the version')
     .option('--config <file>', `configuration file (default: ${defaultConfig()})`)
+    .option(
+      '--context <context>',
+      'name of a context, or https://HOST of an admin API, with the token of EASGATE_TOKEN',
+    )
+    .hook('preAction', (_program, command) => refuseRemote(command))
     .helpOption('-h, --help', 'show help; examples too')
     .addHelpCommand(helpCommand())
     .configureHelp({
@@ -85,7 +91,24 @@ function helpCommand(): Command {
 
 /** Whether the option is accepted after every command. */
 function isGlobal(option: Option): boolean {
-  return option.long === '--config';
+  return option.long === '--config' || option.long === '--context';
+}
+
+/** Commands that work through the API. */
+const REMOTE = new Set([
+  'devices show',
+  'devices allow',
+  'devices block',
+  'devices quarantine',
+  'devices clear',
+]);
+
+/** Another command would silently work on this machine. @throws ProgramError */
+function refuseRemote(command: Command): void {
+  if (command.optsWithGlobals<{ context?: string }>().context === undefined) return;
+  const name = `${command.parent?.name() ?? ''} ${command.name()}`;
+  if (REMOTE.has(name)) return;
+  throw new ProgramError('EASGATE_CONTEXT_COMMAND', `--context works with: ${[...REMOTE].join(', ')}`);
 }
 
 /** ` (list, show, …)`, appended to the description of a noun. */

@@ -86,7 +86,7 @@ describe('easgate tokens', () => {
     [['x'], 2, '--role'],
     [['  ', '--role', 'viewer'], 1, 'EASGATE_ADMIN_NAME'],
     [['a\u001b[2J', '--role', 'viewer'], 1, 'EASGATE_ADMIN_NAME'],
-    [['x', '--role', 'viewer', '--expires', '2020-01-01'], 1, 'EASGATE_EXPIRY'],
+    [['x', '--role', 'viewer', '--expires', '2020-01-01'], 2, 'EASGATE_EXPIRY'],
   ])('refuses %j', async (words, code, text) => {
     const ended = await machine().run('tokens', 'create', ...words);
     expect([ended.code, ended.error]).toEqual([code, expect.stringContaining(text)]);
