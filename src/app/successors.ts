@@ -32,6 +32,12 @@ export interface Succession {
   readonly successors: readonly Relative[];
 }
 
+/** The relatives of a device by its key; none where it is not known. */
+export async function successionAt(store: DirectoryStore, device: DeviceKey): Promise<Succession> {
+  const entry = await store.getDevice(device);
+  return entry === null ? { predecessors: [], successors: [] } : successionOf(store, entry);
+}
+
 /** The relatives of a device: same user, type and model, one not seen since the other was first seen. */
 export async function successionOf(store: DirectoryStore, entry: DeviceEntry): Promise<Succession> {
   const [predecessors, successors]: [Relative[], Relative[]] = [[], []];

@@ -7,7 +7,7 @@ import { describeDecision } from '../app/decisions.ts';
 import { showDevice } from '../app/inventory.ts';
 import type { DeviceDetails } from '../app/inventory.ts';
 import { target } from '../app/names.ts';
-import { acceptSuccessor, successionOf } from '../app/successors.ts';
+import { acceptSuccessor, successionAt } from '../app/successors.ts';
 import type { AcceptResult, CopiedDecision, Succession } from '../app/successors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import { reportDevice } from '../app/report-device.ts';
@@ -34,21 +34,21 @@ export interface DecideOptions {
 export async function show(id: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
   const context = contextOf(command);
   if (context !== null) {
-    const details = await ask(context, 'showDevice', { params: { device: id } });
-    if (json) printJson(details);
-    else print(detailsText(details as DeviceDetails));
+    const { predecessors, successors, ...details } = (await ask(context, 'showDevice', {
+      params: { device: id },
+    })) as DeviceDetails & Succession;
+    const succession = { predecessors, successors };
+    if (json) printJson({ ...details, ...succession });
+    else print(successionText(details.key, succession) + detailsText(details));
     return;
   }
   await withStore(command, async (store) => {
     const details = await showDevice(store, id);
-    const entry = await store.getDevice(details.key);
-    const succession = entry === null ? NO_RELATIVES : await successionOf(store, entry);
+    const succession = await successionAt(store, details.key);
     if (json) printJson({ ...details, ...succession });
     else print(successionText(details.key, succession) + detailsText(details));
   });
 }
-
-const NO_RELATIVES: Succession = { predecessors: [], successors: [] };
 
 /** Devices that look like this phone before or after a reset, and how their decisions are taken over. */
 function successionText(device: DeviceKey, { predecessors, successors }: Succession): string {

@@ -145,6 +145,16 @@ export const deviceReport = z.looseObject({
   observedAt: maybeTime.optional(),
 });
 
+/** Another device of a user that may be the same phone. */
+const relative = z.object({
+  device: z.string(),
+  user: z.string(),
+  deviceType: z.string(),
+  model: maybeText,
+  firstSeen: time,
+  lastSeen: time,
+});
+
 /** `showDevice`. */
 export const deviceDetails = z
   .object({
@@ -157,6 +167,10 @@ export const deviceDetails = z
     history: z.array(decisionChange),
     imported: z.array(importedDecision),
     partnerships: z.array(partnershipView),
+    predecessors: z
+      .array(relative)
+      .describe('what the phone may have been before a reset; the one seen last is first'),
+    successors: z.array(relative).describe('what it may be after one; the one seen first is first'),
   })
   .meta({ id: 'DeviceDetails' });
 

@@ -12,6 +12,7 @@ import { countBy, countDevices, listDevices } from '../../app/phone-list.ts';
 import { policyInUse } from '../../app/policy-versions.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';
 import type { WipePlan } from '../../app/wipe.ts';
+import { successionAt } from '../../app/successors.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
 import { ProgramError } from '../../errors.ts';
 import type { ApiParts } from '../parts.ts';
@@ -45,7 +46,7 @@ export function deviceRoutes(parts: ApiParts): Route[] {
       const store = parts.store();
       const details = await showDevice(store, params.device);
       tag(await decisionTag(store, params.device));
-      return details;
+      return { ...details, ...(await successionAt(store, details.key)) };
     }),
     route('explainAccess', async ({ params, query }, { now }) => {
       const store = parts.store();

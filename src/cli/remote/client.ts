@@ -38,7 +38,7 @@ export async function ask<Name extends JsonOperation>(
     url + BASE + path.replaceAll(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(params[key] ?? '')),
   );
   for (const [key, value] of Object.entries(query ?? {}))
-    if (value !== undefined) target.searchParams.set(key, `${value}`);
+    if (typeof value === 'string' || typeof value === 'number') target.searchParams.set(key, String(value));
   const dispatcher = new Agent({
     connect: ca === null ? {} : { ca },
     headersTimeout: TIMEOUT_MS,
