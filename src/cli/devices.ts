@@ -9,6 +9,7 @@ import type { DeviceDetails } from '../app/inventory.ts';
 import { target } from '../app/names.ts';
 import { acceptSuccessor, successionAt } from '../app/successors.ts';
 import type { AcceptResult, CopiedDecision, Succession } from '../app/successors.ts';
+import { ProgramError } from '../errors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import { reportDevice } from '../app/report-device.ts';
 import type { AccessDecision } from '../model/decision.ts';
