@@ -31,6 +31,8 @@ export interface ApiParts {
   feeds(): RunningFeeds | null;
   /** Of this process. */
   control(): ControlStatus;
+  /** Within which the body of a request that is no file must be there; absent = 30 seconds. */
+  readonly bodyTimeoutMs?: number;
   /** Of streams of events; absent = the usual ones. */
   readonly streamTimes?: StreamTimes;
   /** Of the whole gateway; null = the primary does not answer. */

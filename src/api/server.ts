@@ -152,8 +152,14 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   server.addHook('onRequest', async (request, reply) => {
     // Files of the dashboard have another one.
     reply.header('cache-control', 'no-store');
+    const { raw, routeOptions } = request;
+    const hasBody =
+      raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined;
+    const unlimited = hasBody ? limitBody(request, parts.bodyTimeoutMs ?? TIMEOUT_MS) : null;
     guard.admit(request);
-    limitBody(request);
+    if (routeOptions.config.isFile !== true) return;
+    unlimited?.();
+    raw.socket.setTimeout(FILE_TIMEOUT_MS);
   });
   await server.register(rateLimit, {
     max: settings.requestsPerMinute,
@@ -212,20 +218,14 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   return server;
 }
 
-/** A body comes in at once, unless it is a file. */
-function limitBody({ raw, routeOptions }: FastifyRequest): void {
-  if (routeOptions.config.isFile === true) {
-    raw.socket.setTimeout(FILE_TIMEOUT_MS);
-    return;
-  }
-  if (
-    raw.complete ||
-    (raw.headers['content-length'] === undefined && raw.headers['transfer-encoding'] === undefined)
-  )
-    return;
-  const timer = setTimeout(() => raw.destroy(), TIMEOUT_MS);
-  raw.once('end', () => clearTimeout(timer));
-  raw.once('close', () => clearTimeout(timer));
+/** A body comes in at once; only somebody who was let in may take longer, with a file. Returns what ends the limit. */
+function limitBody({ raw }: FastifyRequest, milliseconds: number): () => void {
+  const timer = setTimeout(() => raw.destroy(), milliseconds);
+  timer.unref();
+  const end = (): void => clearTimeout(timer);
+  raw.once('end', end);
+  raw.once('close', end);
+  return end;
 }
 
 let requests = 0;
