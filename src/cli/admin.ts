@@ -35,6 +35,27 @@ export function setUpLink(url: string, secret: string): string {
   return `${url}/setup#${secret}`;
 }
 
+/**
+ * Where the dashboard is. With the sample mail server, for trying, it is the link that signs the first admin in; with a real one
+ * never: standard output may be a log that others read.
+ */
+export function dashboardText({ admin }: Config, isSample: boolean): string | null {
+  const url = adminUrl(admin);
+  if (url === null || !isSample) return url;
+  try {
+    const store = AdminStore.open(admin.file ?? '');
+    try {
+      const secret = makeSetUp(store, Date.now());
+      return secret === null ? url : `${setUpLink(url, secret)} (signs you in, once, within 15 minutes)`;
+    } finally {
+      store.close();
+    }
+  } catch {
+    // The control process logs why the file cannot be used.
+    return url;
+  }
+}
+
 /** `admin setup`. */
 export function setUp({ json }: JsonOption, command: Command): Promise<void> {
   return withAdmin(command, async (store, config, audit) => {

@@ -10,10 +10,7 @@ import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { workerCount } from '../config/worker-count.ts';
-import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.ts';
-import type { ServedPolicy } from '../config/served-policy.ts';
 import { ControlProcess } from '../supervisor/control-process.ts';
-import { FileWatch } from '../supervisor/file-watch.ts';
 import { GatewayMetrics } from '../supervisor/gateway-metrics.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
 import { MetricsServer } from '../supervisor/metrics-server.ts';
@@ -21,20 +18,17 @@ import type { GatewayState } from '../supervisor/health-server.ts';
 import { StatusServer, statusSocket } from '../supervisor/status-server.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { killStopped, startBeside } from '../supervisor/orphans.ts';
-import { PidFileHeldError, recordWorkers, removePidFile, writePidFile } from '../supervisor/pid-file.ts';
-import { identityOf } from '../supervisor/process-identity.ts';
-import type { ProcessIdentity } from '../supervisor/process-identity.ts';
+import { removePidFile } from '../supervisor/pid-file.ts';
 import type { OnEvent } from '../supervisor/slot.ts';
 import { startSupervisor } from '../supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../supervisor/supervisor.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
-import { AdminStore } from '../api/auth/admin-store.ts';
-import { makeSetUp } from '../api/auth/sign-in.ts';
-import { adminUrl } from '../config/admin-url.ts';
-import { setUpLink } from './admin.ts';
+import { dashboardText } from './admin.ts';
 import { announcement } from './announcement.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
+import { PolicyKeeper } from './policy-keeper.ts';
+import { ProcessRecord } from './process-record.ts';
 import { SampleWorld } from './sample-world.ts';
 import { readVersion } from '../program-version.ts';
 
@@ -42,9 +36,6 @@ import { readVersion } from '../program-version.ts';
 export async function serve(path: string): Promise<void> {
   await new Primary(path).run();
 }
-
-/** A policy document is read once it is unchanged for this time. */
-const POLICY_SETTLE_MS = 150;
 
 class Primary {
   private readonly path: string;
@@ -54,8 +45,7 @@ class Primary {
   private sample: SampleWorld | null = null;
   private supervisor: Supervisor | null = null;
   private readonly certificates: CertificateKeeper;
-  private policyWatch: FileWatch | null = null;
-  private policy: ServedPolicy | null = null;
+  private readonly policy: PolicyKeeper;
   private health: HealthServer | null = null;
   private readonly metrics: GatewayMetrics;
   private metricsServer: MetricsServer | null = null;
@@ -65,9 +55,7 @@ class Primary {
   private configWarnings: readonly string[] = [];
   private phase: GatewayState['phase'] = 'starting';
   private reloading: Promise<void> = Promise.resolve();
-  private workers: readonly ProcessIdentity[] = [];
-  private workerPids: readonly number[] = [];
-  private controlPid: number | null = null;
+  private readonly processes: ProcessRecord;
   private readonly control: ControlProcess;
   private stopping = false;
   private renewing = false;
@@ -90,11 +78,15 @@ class Primary {
       entry: process.argv[1] ?? '',
       args: ['control'],
       onEvent: this.onEvent,
-      onPid: (pid) => {
-        this.controlPid = pid;
-        this.recordProcesses();
-      },
+      onPid: (pid) => this.processes.setControl(pid),
     });
+    this.processes = new ProcessRecord(this.config.workers.pidFile, this.onEvent);
+    this.policy = new PolicyKeeper(
+      this.config,
+      this.onEvent,
+      (policy) => this.supervisor?.usePolicy(policy),
+      (work) => void (this.reloading = this.reloading.then(work)),
+    );
     this.certificates = new CertificateKeeper(this.config, this.onEvent, () =>
       this.supervisor?.reloadCertificates(),
     );
@@ -127,7 +119,7 @@ class Primary {
   private async start(): Promise<void> {
     const { config, source } = this.loaded;
     this.warn(this.loaded);
-    const orphans = await killStopped(this.writePid(config.workers.pidFile), this.onEvent);
+    const orphans = await killStopped(this.processes.claim(config.workers.pidFile), this.onEvent);
     this.health = (await this.openHealth(config)) ?? null;
     this.metricsServer = (await this.openMetrics(metricsEndpoint(config))) ?? null;
     this.sample = await SampleWorld.start(config);
@@ -138,10 +130,7 @@ class Primary {
         entry: process.argv[1] ?? '',
         args: ['worker'],
         onEvent: this.onEvent,
-        onWorkers: (pids) => {
-          this.workerPids = pids;
-          this.recordProcesses();
-        },
+        onWorkers: (pids) => this.processes.setWorkers(pids),
         onOutdated: () => this.renew(),
       }),
     );
@@ -151,7 +140,7 @@ class Primary {
     this.useControl(config, source);
     await this.openStatus(config);
     this.certificates.follow(this.config);
-    this.watchPolicy();
+    this.policy.follow(this.config);
   }
 
   /** Nothing waits for it. */
@@ -178,38 +167,11 @@ class Primary {
     this.log.logger[level](facts, text);
   };
 
-  /** Returns orphaned workers of an earlier gateway. @throws PidFileHeldError when another gateway uses the file */
-  private writePid(pidFile: string): readonly ProcessIdentity[] {
-    try {
-      return writePidFile(pidFile);
-    } catch (error) {
-      if (error instanceof PidFileHeldError) throw error;
-      this.log.logger.warn(
-        { code: 'EASGATE_PID_FILE', path: pidFile, cause: String(error) },
-        '`easgate reload` will not find this gateway: send SIGHUP instead, or set workers.pidFile',
-      );
-      return [];
-    }
-  }
-
-  /** Records the processes, so that the next gateway finds them if this one is killed. */
-  private recordProcesses(): void {
-    const pids = this.controlPid === null ? this.workerPids : [...this.workerPids, this.controlPid];
-    this.workers = pids.map((pid) => this.workers.find((known) => known.pid === pid) ?? identityOf(pid));
-    try {
-      recordWorkers(this.config.workers.pidFile, this.workers);
-    } catch {
-      // The pid file could not be written either, which was logged.
-    }
-  }
-
   private plan(config: Config, source: ConfigSource): WorkerPlan {
-    const policy = servedPolicy(config);
-    this.policy = policy;
     return {
       config,
       source,
-      policy: policy.source,
+      policy: this.policy.read(config).source,
       count: workerCount(config),
       sampleUrl: this.sample?.server.url ?? null,
     };
@@ -225,7 +187,7 @@ class Primary {
       const { config, source } = loaded;
       this.sample ??= await SampleWorld.start(config);
       // Another gateway may run with the new file.
-      this.writePid(config.workers.pidFile);
+      this.processes.claim(config.workers.pidFile);
       await this.replaceWorkers(config, source).catch((error: unknown) => {
         if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(config.workers.pidFile);
         throw error;
@@ -236,12 +198,12 @@ class Primary {
         await this.openStatus(config);
       }
       this.config = config;
-      this.recordProcesses();
+      this.processes.moveTo(config.workers.pidFile);
       this.useControl(config, source);
       // New workers have already opened it.
       this.reopenOwnLog();
       this.certificates.follow(config);
-      this.watchPolicy();
+      this.policy.follow(config);
       this.warn(loaded);
       this.metrics.noteReload(true, Date.now());
       logger.info({ code: 'EASGATE_RELOADED' }, 'the configuration was reloaded: all workers are replaced');
@@ -278,13 +240,13 @@ class Primary {
     const metricsAt = metricsEndpoint(config);
     const health = await this.openHealth(config);
     let metrics: MetricsServer | null | undefined;
-    const { policy } = this;
+    const { served } = this.policy;
     try {
       metrics = await this.openMetrics(metricsAt);
       await this.supervisor?.reload(this.plan(config, source));
     } catch (error) {
       // The workers decide by the old one.
-      this.policy = policy;
+      this.policy.restore(served);
       await health?.close();
       await metrics?.close();
       throw error;
@@ -338,17 +300,13 @@ class Primary {
   }
 
   private async lookAtStatus(): Promise<GatewayStatus> {
-    const { policy, source, warnings } = this.policy ?? servedPolicy(this.config);
+    const { policy, warnings } = this.policy.look();
     return {
       version: this.version,
       pid: process.pid,
       startedAt: this.startedAt,
       phase: this.phase,
-      policy: {
-        name: policy.name,
-        file: this.config.policy.file ?? null,
-        hash: source === null ? null : policyHash(source),
-      },
+      policy,
       warnings: [...warnings, ...this.configWarnings],
       workers: (await this.supervisor?.status()) ?? [],
       control: await this.control.state(),
@@ -383,54 +341,12 @@ class Primary {
     this.certificates.check(this.config);
   }
 
-  private watchPolicy(more: readonly string[] = []): void {
-    this.policyWatch?.close();
-    const { file } = this.config.policy;
-    this.policyWatch = null;
-    if (file === undefined || this.stopping) return;
-    const files = new Set([file, ...Object.keys(this.policy?.source?.texts ?? {}), ...more]);
-    const onChange = (): void => {
-      // Not in the middle of a reload, which reads the policy too.
-      this.reloading = this.reloading.then(() => this.onPolicy());
-    };
-    this.policyWatch = new FileWatch([...files], onChange, POLICY_SETTLE_MS);
-  }
-
-  /** Applies the changed policy; an invalid document changes nothing. */
-  private onPolicy(): void {
-    if (this.stopping) return;
-    const { logger } = this.log;
-    try {
-      const policy = servedPolicy(this.config);
-      this.policy = policy;
-      if (policy.source !== null) this.supervisor?.usePolicy(policy.source);
-      logger.info(
-        { code: 'EASGATE_POLICY', policy: policy.policy.name ?? undefined },
-        'a new policy is in use',
-      );
-      this.warnOfPolicy(policy);
-      this.watchPolicy();
-    } catch (error) {
-      const problems = error instanceof ConfigError ? error.problems : [String(error)];
-      logger.error(
-        { code: 'EASGATE_POLICY_REJECTED', problems },
-        'the old policy is still used: correct the document, which is then read again automatically',
-      );
-      // A missing list file may be created later.
-      this.watchPolicy(error instanceof PolicyError ? error.files : []);
-    }
-  }
-
-  private warnOfPolicy({ warnings }: ServedPolicy): void {
-    for (const problem of warnings) this.log.logger.warn({ code: 'EASGATE_POLICY_WARNING', problem });
-  }
-
   private async stop(): Promise<void> {
     this.stopping = true;
     this.phase = 'draining';
     await this.reloading;
     this.certificates.close();
-    this.policyWatch?.close();
+    this.policy.close();
     // Their polls would keep the drain waiting.
     await this.sample?.stopPhones();
     await Promise.all([this.control.stop(), this.supervisor?.stop()]);
@@ -443,27 +359,6 @@ class Primary {
     await this.metricsServer?.close();
     this.metrics.close();
     this.log.flush();
-  }
-}
-
-/**
- * Where the dashboard is. With the sample mail server, for trying, it is the link that signs the first admin in; with a real one
- * never: standard output may be a log that others read.
- */
-function dashboardText({ admin }: Config, isSample: boolean): string | null {
-  const url = adminUrl(admin);
-  if (url === null || !isSample) return url;
-  try {
-    const store = AdminStore.open(admin.file ?? '');
-    try {
-      const secret = makeSetUp(store, Date.now());
-      return secret === null ? url : `${setUpLink(url, secret)} (signs you in, once, within 15 minutes)`;
-    } finally {
-      store.close();
-    }
-  } catch {
-    // The control process logs why the file cannot be used.
-    return url;
   }
 }
 
