@@ -3,33 +3,13 @@ import { countDecisions as countRows, decisionPage } from '../directory/read-mod
 import type { ModelDecisionFilter, ModelDecisionRow } from '../directory/read-model/model-decisions.ts';
 import { DECISION_FIELDS } from '../directory/read-model/model-fields.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
-import type { ManualDecision } from '../model/decision.ts';
+import { DECISION_ACTIONS, DECISION_STATES } from './decision-words.ts';
+import type { DecisionState } from './decision-words.ts';
 import { pageOf } from './listing.ts';
 import type { Page, PageRequest } from './listing.ts';
 import { parseUser } from './names.ts';
 import { devicePattern } from './phone-list.ts';
 import { among, matching } from './text-filter.ts';
-
-/** `active` or `expired`; for a wipe its progress (`suspended`: the directory was restored after the order). */
-export type DecisionState = 'active' | 'expired' | 'pending' | 'failed' | 'suspended' | 'acknowledged';
-
-/** All of {@link DecisionState}. */
-export const DECISION_STATES: readonly DecisionState[] = [
-  'active',
-  'expired',
-  'pending',
-  'failed',
-  'suspended',
-  'acknowledged',
-];
-/** Every action of a decision. */
-export const DECISION_ACTIONS: readonly ManualDecision['action'][] = [
-  'allow',
-  'block',
-  'quarantine',
-  'wipe',
-  'accountWipe',
-];
 
 /**
  * One decision and its state. `device` null = every device of the user, `user` null = every user of the device, `source` null =

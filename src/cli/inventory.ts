@@ -1,7 +1,8 @@
 // Owns the work of `easgate devices list`, `partnerships list` and `decisions list`: filters, columns.
 import type { Command } from 'commander';
 import { countDecisions, listDecisions } from '../app/decision-list.ts';
-import type { DecisionRow, DecisionState } from '../app/decision-list.ts';
+import type { DecisionRow } from '../app/decision-list.ts';
+import type { DecisionState } from '../app/decision-words.ts';
 import { wipeText } from '../app/decisions.ts';
 import { hintsFor } from '../app/list-hints.ts';
 import {

@@ -1,6 +1,8 @@
 // Owns the progress of long work on a terminal: one line on standard error, rewritten a few times a second.
 
 const EVERY_MS = 100;
+/** Work that ends sooner shows nothing. */
+const SOON_MS = 300;
 /** Moves to the start of the line and clears it (ECMA-48 EL). */
 const CLEAR_LINE = '\r\u001b[K';
 const BAR_WIDTH = 30;
@@ -10,6 +12,7 @@ export class Progress {
   private readonly what: string;
   private readonly total: number | null;
   private readonly isShown = process.stderr.isTTY;
+  private readonly startedAt = performance.now();
   private shownAt = 0;
 
   /** `what` is counted, as `phones compared`; `total` null = not known. */
@@ -19,8 +22,9 @@ export class Progress {
   }
 
   show(done: number): void {
-    if (!this.isShown || performance.now() - this.shownAt < EVERY_MS) return;
-    this.shownAt = performance.now();
+    const now = performance.now();
+    if (!this.isShown || now - this.startedAt < SOON_MS || now - this.shownAt < EVERY_MS) return;
+    this.shownAt = now;
     process.stderr.write(`${CLEAR_LINE}${this.bar(done)}${done.toLocaleString('en')} ${this.what}`);
   }
 

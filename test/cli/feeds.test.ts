@@ -232,7 +232,7 @@ feeds:
     ['confirm', 'no delivery to own is held'],
   ] as const) {
     const ended = await run('feeds', verb, 'own');
-    expect([ended.code, ended.error]).toEqual([1, expect.stringContaining(why)]);
+    expect([ended.code, ended.error]).toEqual([2, expect.stringContaining(why)]);
   }
   writeFileSync(
     join(folder, 'records.ndjson'),

@@ -69,10 +69,10 @@ describe('import', () => {
       1,
       'EASGATE_IMPORT_FORMAT',
     ],
-    [['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--source', 'a b'], 1, 'EASGATE_USAGE'],
+    [['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--source', 'a b'], 2, 'EASGATE_USAGE'],
     [
       ['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--time-zone', 'Nowhere'],
-      1,
+      2,
       'EASGATE_USAGE',
     ],
     [['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--dry-run'], 2, '--dry-run'],

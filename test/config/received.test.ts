@@ -1,5 +1,5 @@
 // Owns the promises of the configuration of webhooks and pushed records.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -10,6 +10,7 @@ const TOKEN = 'token-0123456789-0123456789-0123456789';
 function problems(text: string): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-received-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'in'));
   const source = { path: join(folder, 'easgate.yaml'), text: `upstream: { url: sample }\n${text}` };
   return checkConfig(source).problems.map(({ place, text: what }) => `${place}: ${what}`);
 }

@@ -1,6 +1,9 @@
 // Owns the promises of the pace of writes in bulk.
 import { expect, it } from 'vitest';
 import { RECORDS_PER_SECOND, WritePace } from '../../src/directory/redis/write-pace.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 /** A pace on a clock that only waiting moves. */
 function paced(): { readonly pace: WritePace; readonly clock: { now: number } } {

@@ -8,6 +8,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { LAYOUT, NAMED_METRICS } from '../../src/metrics/definitions.ts';
 import { PROMTOOL, mayUse } from '../support/programs.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const root = new URL('../../config/', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');

@@ -9,6 +9,9 @@ import type { DeviceReport } from '../../src/model/device.ts';
 import { partnershipText, readPartnership } from '../../src/model/partnership.ts';
 import { isLine } from '../../src/model/stored-line.ts';
 import { readUserReport, userReportText } from '../../src/model/user.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const phone = 'appl1' as DeviceKey;
 const read = (stored: string): DeviceReport => readDeviceReport(phone, 'mdm', stored);

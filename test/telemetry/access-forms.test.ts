@@ -10,6 +10,9 @@ import { humanLines } from '../../src/telemetry/human-lines.ts';
 import { openLineFile } from '../../src/telemetry/logger.ts';
 import { openLogFile } from '../support/checks/log-file.ts';
 import { verdict } from '../support/servers/test-gateway.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const TIME = Date.UTC(2026, 10, 28, 9, 8, 7, 65);
 

@@ -6,6 +6,8 @@ import { openPage, useBrowser } from './support/browser.ts';
 import type { PageOptions } from './support/browser.ts';
 import { openDashboard } from './support/dashboard.ts';
 
+checkLeaks();
+
 const FOLDER = process.env['EASGATE_SCREENSHOTS'];
 
 /** Name, address, what is there when the page is complete, how it is opened. */
@@ -37,7 +39,6 @@ const PICTURES: readonly (readonly [string, string, string, PageOptions])[] = [
 ];
 
 describe.skipIf(FOLDER === undefined)('pictures', () => {
-  checkLeaks();
   useBrowser();
 
   it.each(PICTURES)('%s', async (name, path, text, options) => {

@@ -61,10 +61,10 @@ function warningsOf({ status, control, feeds, remarks }: WarningSources): Standi
           )(`the lists are not kept up to date: ${control.readModel.trouble}`),
         ]),
     ...feeds.flatMap(feedWarning),
-    ...remarks.map(({ place, text }) => of('EASGATE_CERTIFICATE', 'system')(`${place}: ${text}`)),
+    ...remarks.map(({ place, text }) => of('EASGATE_CERTIFICATE_CHECK', 'system')(`${place}: ${text}`)),
     ...[...policies].map(of('EASGATE_POLICY_WARNING', 'policy')),
     ...(control?.warnings ?? []).map(of('EASGATE_POLICY_GROUPS', 'policy')),
-    ...(status?.warnings ?? []).map(of('EASGATE_GATEWAY_WARNING', 'system')),
+    ...(status?.warnings ?? []).map(of('EASGATE_CONFIG_WARNING', 'system')),
   ];
 }
 

@@ -1,6 +1,6 @@
 // Owns the definitions of `easgate users`, `partnerships` and `decisions`, and of `explain`.
 import type { Command } from 'commander';
-import { DECISION_ACTIONS, DECISION_STATES } from '../../app/decision-list.ts';
+import { DECISION_ACTIONS, DECISION_STATES } from '../../app/decision-words.ts';
 import { DECISION_FIELDS, USER_FIELDS } from '../../directory/read-model/model-fields.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { DecisionOptions, InventoryOptions } from '../inventory.ts';

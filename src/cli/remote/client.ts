@@ -1,6 +1,5 @@
 // Owns requests of the command line to an admin API.
 import { randomUUID } from 'node:crypto';
-import { Agent, request } from 'undici';
 import { BASE, OPERATIONS } from '../../api/contract/paths.ts';
 import type { OperationPath } from '../../api/contract/paths.ts';
 import type { BodyOf, JsonOperation, QueryOf } from '../../api/contract/operations.ts';
@@ -39,6 +38,8 @@ export async function ask<Name extends JsonOperation>(
   );
   for (const [key, value] of Object.entries(query ?? {}))
     if (typeof value === 'string' || typeof value === 'number') target.searchParams.set(key, String(value));
+  // Loaded on demand: most commands ask no API.
+  const { Agent, request } = await import('undici');
   const dispatcher = new Agent({
     connect: ca === null ? {} : { ca },
     headersTimeout: TIMEOUT_MS,

@@ -1,7 +1,8 @@
 // Owns the expressions of mappings: CEL over one record of a source, checked before its first use, with bounded cost. Pure.
 // Threat: an expression, or a record of a hostile source, that keeps the process busy. There is no function whose time is more than
 // linear in the record (`matches` is left out), loops cannot be nested, and a record is bounded (files/json.ts).
-import { Environment } from '@marcbachmann/cel-js';
+import { createRequire } from 'node:module';
+import type { Environment } from '@marcbachmann/cel-js';
 import { didYouMean } from '../../suggest.ts';
 import { fieldName, wordOf } from '../row.ts';
 import type { Row } from '../row.ts';
@@ -87,14 +88,24 @@ function pick(names: readonly string[]): unknown {
   return null;
 }
 
-const environment = new Environment({
-  limits: { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
-})
-  .registerVariable('record', 'map<string, dyn>')
-  .registerVariable('around', 'map<string, dyn>')
-  .registerFunction('pick(string): dyn', (name: string) => pick([name]))
-  .registerFunction('pick(list<string>): dyn', pick)
-  .registerFunction('word(dyn): string', (value: unknown) => wordOf(textOf(value) ?? ''));
+let loaded: Environment | null = null;
+
+/** Loaded with the first expression: most configurations have none, and every command reads one. */
+function environment(): Environment {
+  if (loaded !== null) return loaded;
+  const library = createRequire(import.meta.url)(
+    '@marcbachmann/cel-js',
+  ) as typeof import('@marcbachmann/cel-js');
+  loaded = new library.Environment({
+    limits: { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
+  })
+    .registerVariable('record', 'map<string, dyn>')
+    .registerVariable('around', 'map<string, dyn>')
+    .registerFunction('pick(string): dyn', (name: string) => pick([name]))
+    .registerFunction('pick(list<string>): dyn', pick)
+    .registerFunction('word(dyn): string', (value: unknown) => wordOf(textOf(value) ?? ''));
+  return loaded;
+}
 
 /** Longest expression, in characters. */
 export const MAX_EXPRESSION = 2_000;
@@ -103,9 +114,9 @@ export const MAX_EXPRESSION = 2_000;
 export function compileExpression(text: string, kind: FieldKind): MappingExpression | ExpressionProblem {
   if (text.length > MAX_EXPRESSION)
     return { message: `is longer than ${MAX_EXPRESSION} characters`, offset: 0 };
-  let parsed: ReturnType<typeof environment.parse>;
+  let parsed: ReturnType<Environment['parse']>;
   try {
-    parsed = environment.parse(text);
+    parsed = environment().parse(text);
   } catch (error) {
     return problemOf(error);
   }
