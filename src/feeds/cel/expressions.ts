@@ -2,7 +2,7 @@
 // Threat: an expression, or a record of a hostile source, that keeps the process busy. There is no function whose time is more than
 // linear in the record (`matches` is left out), loops cannot be nested, and a record is bounded (files/json.ts).
 import { createRequire } from 'node:module';
-import type { Environment } from '@marcbachmann/cel-js';
+import type * as Cel from '@marcbachmann/cel-js';
 import { didYouMean } from '../../suggest.ts';
 import { fieldName, wordOf } from '../row.ts';
 import type { Row } from '../row.ts';
@@ -88,14 +88,12 @@ function pick(names: readonly string[]): unknown {
   return null;
 }
 
-let loaded: Environment | null = null;
+let loaded: Cel.Environment | null = null;
 
 /** Loaded with the first expression: most configurations have none, and every command reads one. */
-function environment(): Environment {
+function environment(): Cel.Environment {
   if (loaded !== null) return loaded;
-  const library = createRequire(import.meta.url)(
-    '@marcbachmann/cel-js',
-  ) as typeof import('@marcbachmann/cel-js');
+  const library = createRequire(import.meta.url)('@marcbachmann/cel-js') as typeof Cel;
   loaded = new library.Environment({
     limits: { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
   })
@@ -114,7 +112,7 @@ export const MAX_EXPRESSION = 2_000;
 export function compileExpression(text: string, kind: FieldKind): MappingExpression | ExpressionProblem {
   if (text.length > MAX_EXPRESSION)
     return { message: `is longer than ${MAX_EXPRESSION} characters`, offset: 0 };
-  let parsed: ReturnType<Environment['parse']>;
+  let parsed: ReturnType<Cel.Environment['parse']>;
   try {
     parsed = environment().parse(text);
   } catch (error) {
