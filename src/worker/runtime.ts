@@ -269,6 +269,7 @@ function countersOf(
     heldPolls: gateway.heldPolls(),
     upstreamConnections: gateway.upstreamConnections(),
     unsentBytes: gateway.unsentBytes(),
+    mailServersUsable: gateway.mailServers().usable,
     logLinesDropped,
     journalEntriesDropped,
   };

@@ -17,7 +17,7 @@ checkLeaks();
 const LINE = '{"type":"device","id":"NEW7","managed":true,"compliant":true}\n';
 
 /** A configuration with a feed that reads a file, and never by itself. */
-function configWithFeed(): Config {
+function configWithFeed(more?: object): Config {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-api-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'devices.ndjson');
@@ -25,7 +25,10 @@ function configWithFeed(): Config {
   return configSchema.parse({
     admin: { listen: '127.0.0.1:0', file: ':memory:' },
     store: { kind: 'embedded', path: ':memory:', identityFile: join(folder, 'store.json') },
-    feeds: [{ name: 'mdm', kind: 'files', path, format: 'ndjson', schedule: '0 0 29 2 *' }],
+    feeds: [
+      { name: 'mdm', kind: 'files', path, format: 'ndjson', schedule: '0 0 29 2 *' },
+      ...(more === undefined ? [] : [more]),
+    ],
   });
 }
 
@@ -91,6 +94,19 @@ describe('feeds', () => {
     const api = await openLeader();
     await api.send('operator', '/api/v1/feeds/mdm/confirm', { method: 'POST' });
     expect(api.audited).toMatchObject([{ operation: 'feed_confirm', subject: 'mdm' }]);
+  });
+
+  it('that are sent their records are confirmed for the next delivery', async () => {
+    const config = configWithFeed({ name: 'intune', kind: 'webhook', tokens: ['0123456789abcdef'] });
+    const states = feedStates(config);
+    const state = await states.read('intune');
+    await states.write('intune', { ...state, held: { at: 1_000, reasons: ['removes 90 of 100'] } });
+    const api = await openTestApi({ parts: { config } });
+    const { status, json } = await api.send('operator', '/api/v1/feeds/intune/confirm', { method: 'POST' });
+    expect(status).toBe(200);
+    expect(json).toEqual({ feed: 'intune', run: null });
+    expect((await states.read('intune')).confirmedAt).toBeGreaterThan(1_000);
+    expect(api.audited).toMatchObject([{ operation: 'feed_confirm', subject: 'intune' }]);
   });
 
   it('run once at a time', async () => {

@@ -71,4 +71,7 @@ export const feedList = z.object({
 export const runFeedBody = z.strictObject({ dryRun: z.boolean().default(false) });
 
 /** The answer to `runFeed` and `confirmFeed`: after 10 seconds, even if the run is still under way; `listFeeds` shows its end. */
-export const startedRun = z.object({ feed: z.string(), run: handRun });
+export const startedRun = z.object({
+  feed: z.string(),
+  run: handRun.nullable().describe('null = the next delivery to the feed is written, whatever a brake says'),
+});

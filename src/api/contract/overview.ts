@@ -78,6 +78,18 @@ export const overview = z
   })
   .meta({ id: 'Overview' });
 
+/** One worker. */
+export const workerStatus = z.looseObject({
+  pid: z.number(),
+  uptimeSeconds: z.number(),
+  health: z.looseObject({ store: z.boolean(), mailServer: z.boolean() }),
+  store: z.string(),
+  position: maybeText.describe('in the change log; null = the directory does not answer'),
+  stateAgeMs: z.number(),
+  memoryBytes: z.number(),
+  counters: z.record(z.string(), z.number()),
+});
+
 /** `showStatus`; a part that does not answer is null. */
 export const status = z
   .object({
@@ -87,15 +99,28 @@ export const status = z
     phase: z.string(),
     policy: z.looseObject({ name: maybeText, file: maybeText }).nullable(),
     warnings: z.array(z.string()),
-    workers: z.array(z.looseObject({ pid: z.number(), uptimeSeconds: z.number() }).nullable()),
+    workers: z.array(workerStatus.nullable()),
     control: z.looseObject({
       pid: z.number(),
       uptimeSeconds: z.number(),
       memoryBytes: z.number(),
-      readModel: z.looseObject({ phase: z.string(), rows: z.number(), ageMs: z.number().nullable() }),
-      leader: z.looseObject({ isLeader: z.boolean(), holder: maybeText }),
+      readModel: z.looseObject({
+        phase: z.string(),
+        rows: z.number(),
+        position: maybeText.describe('in the change log; null = none was reached yet'),
+        ageMs: z.number().nullable(),
+        seenAgeMs: z.number().nullable().describe('of when phones were last seen'),
+        trouble: maybeText,
+        bytes: z.number().nullable().describe('its file with what is not merged yet; null = not known'),
+      }),
+      leader: z.looseObject({ isLeader: z.boolean(), holder: maybeText, fence: z.number().nullable() }),
       warnings: z.array(z.string()),
     }),
+    mailServers: z.array(z.string()).describe('of the configuration'),
+    certificates: z
+      .array(z.object({ place: z.string(), name: z.string(), endsAt: time }))
+      .describe('that the configuration names, the next to end first'),
+    metrics: maybeText.describe('where the metrics are; null = nowhere'),
   })
   .meta({ id: 'Status' });
 

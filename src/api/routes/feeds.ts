@@ -1,7 +1,9 @@
 // Owns the routes of feeds: how they are, and runs by hand. The leader of a fleet runs feeds; the others say who it is.
-import { feedNamed } from '../../app/feed-runs/configured-feeds.ts';
+import { feedNamed, feedStates } from '../../app/feed-runs/configured-feeds.ts';
 import { feedHealth } from '../../app/feed-runs/feed-health.ts';
 import type { HandRunOptions } from '../../app/feed-runs/start-feeds.ts';
+import { confirmDelivery } from '../../app/received/confirm.ts';
+import { isReceived } from '../../app/received/received-feeds.ts';
 import type { LeaderStatus } from '../../supervisor/control-messages.ts';
 import type { HandRuns } from '../hand-runs.ts';
 import type { ApiParts } from '../parts.ts';
@@ -43,7 +45,11 @@ export function feedRoutes(parts: ApiParts, hands: HandRuns): Route[] {
       };
     }),
     route('runFeed', ({ params, body }, call) => run(params.feed, { dryRun: body.dryRun }, call)),
-    route('confirmFeed', ({ params }, call) => run(params.feed, { confirmed: true }, call)),
+    route('confirmFeed', async ({ params: { feed } }, call) => {
+      if (!isReceived(feedNamed(config.feeds, feed))) return run(feed, { confirmed: true }, call);
+      await confirmDelivery(feedStates(config), feed, { ...call.origin, audit: parts.audit });
+      return { feed, run: null };
+    }),
   ];
 }
 
