@@ -282,7 +282,7 @@ export function DevicePage(): ReactElement {
           </Panel>
         </div>
         <div className="stack">
-          <Timeline device={details.key} />
+          <Timeline of={{ device: details.key }} />
           <Spellings details={details} partnership={partnership} aliases={explanation?.aliases ?? []} />
         </div>
       </div>

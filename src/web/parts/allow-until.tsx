@@ -10,15 +10,15 @@ import { useTicking } from './time.tsx';
 import { ChangeTrouble } from './trouble.tsx';
 import { FIRST_UNTIL, UntilField, endOf, usualEnd } from './until.tsx';
 import type { Until } from './until.tsx';
-import type { Decide, Target } from './use-decide.ts';
+import type { Decide } from './use-decide.ts';
 
-function AllowForm({
+function AllowForm<On>({
   target,
   decide,
   close,
 }: {
-  target: Target;
-  decide: Decide;
+  target: On;
+  decide: Decide<On>;
   close: () => void;
 }): ReactElement {
   const [until, setUntil] = useState<Until>(FIRST_UNTIL);
@@ -79,8 +79,8 @@ function useUsual(isShort: boolean): string {
   );
 }
 
-/** `name` is for readers: which device of whom. */
-export function AllowUntil({
+/** `name` is for readers: which device of whom, or which user. */
+export function AllowUntil<On>({
   target,
   name,
   title,
@@ -88,11 +88,11 @@ export function AllowUntil({
   className = 'btn small',
   blocked,
 }: {
-  target: Target;
+  target: On;
   name: string;
   /** Of the form. */
   title: string;
-  decide: Decide;
+  decide: Decide<On>;
   className?: string;
   /** Why the role may not; null = it may. */
   blocked: string | null;

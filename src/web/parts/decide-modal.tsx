@@ -8,30 +8,32 @@ import { Modal } from './modal.tsx';
 import { ChangeTrouble } from './trouble.tsx';
 import { FIRST_UNTIL, UntilField, endOf } from './until.tsx';
 import type { Until } from './until.tsx';
-import type { Decide, Target } from './use-decide.ts';
+import type { Decide } from './use-decide.ts';
 
 /** What is about to be decided. */
-export interface Proposal {
+export interface Proposal<On> {
   readonly action: 'allow' | 'quarantine' | 'block';
-  readonly target: Target;
+  readonly target: On;
+  /** The same device for every user; null = there is nothing wider. */
+  readonly wider: On | null;
   /** "Pixel 8 of clara@example.com". */
   readonly name: string;
 }
 
 /** Asks for the rest, and sends it. */
-export function DecideModal({
+export function DecideModal<On>({
   proposal,
   decide,
   close,
 }: {
-  proposal: Proposal;
-  decide: Decide;
+  proposal: Proposal<On>;
+  decide: Decide<On>;
   close: () => void;
 }): ReactElement {
-  const { action, target, name } = proposal;
+  const { action, target, wider, name } = proposal;
   const [until, setUntil] = useState<Until>(action === 'allow' ? FIRST_UNTIL : { choice: 'never', date: '' });
   const [reason, setReason] = useState('');
-  const [isForAll, setForAll] = useState(target.user === null);
+  const [isForAll, setForAll] = useState(false);
   const now = Date.now();
   const end = endOf(until, now);
   const words = t.decide[action];
@@ -45,7 +47,7 @@ export function DecideModal({
       onSubmit={() => {
         if (end === undefined) return;
         void decide
-          .decide(isForAll ? { device: target.device, user: null } : target, {
+          .decide(isForAll && wider !== null ? wider : target, {
             action,
             expiresAt: end,
             reason: reason.trim() === '' ? null : reason.trim(),
@@ -74,7 +76,7 @@ export function DecideModal({
           onChange={(event) => setReason(event.target.value)}
         />
       </Field>
-      {target.user === null ? null : (
+      {wider === null ? null : (
         <label className="check">
           <input type="checkbox" checked={isForAll} onChange={(event) => setForAll(event.target.checked)} />
           {t.decide.everyUser}

@@ -33,11 +33,16 @@ export function DeviceMenu({
 }): ReactElement {
   const mayDecide = useMay('decide');
   const mayWipe = useMay('orderWipe');
-  const [proposal, setProposal] = useState<Proposal | null>(null);
+  const [proposal, setProposal] = useState<Proposal<Target> | null>(null);
   const [isWiping, setWiping] = useState(false);
-  const propose = (action: Proposal['action']): void => {
+  const propose = (action: Proposal<Target>['action']): void => {
     decide.forgetError();
-    setProposal({ action, target, name });
+    setProposal({
+      action,
+      target,
+      wider: target.user === null ? null : { device: target.device, user: null },
+      name,
+    });
   };
   return (
     <>

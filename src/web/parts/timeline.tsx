@@ -1,4 +1,4 @@
-// Owns the timeline of a device: what happened, by days, the newest first.
+// Owns the timeline of a device or a user: what happened, by days, the newest first.
 import type { ReactElement } from 'react';
 import type { ApiError } from '../client/problem.ts';
 import { useQuery } from '../client/use-query.ts';
@@ -53,10 +53,14 @@ function Trouble({ error, retry }: { error: ApiError; retry: () => void }): Reac
 }
 
 /** The panel. */
-export function Timeline({ device }: { device: string }): ReactElement {
+export function Timeline({
+  of,
+}: {
+  of: { readonly device: string } | { readonly user: string };
+}): ReactElement {
   const { data, error, reload } = useQuery(
     'queryJournal',
-    { query: { device, limit: MOST_EVENTS } },
+    { query: { ...of, limit: MOST_EVENTS } },
     { everyMs: 15_000 },
   );
   return (

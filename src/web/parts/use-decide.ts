@@ -5,11 +5,16 @@ import { call } from '../client/call.ts';
 import { ApiError, networkError } from '../client/problem.ts';
 import { readTime } from './time.tsx';
 
-/** What a row is about. */
+/** What a row about a device is about. */
 export interface Target {
   readonly device: string;
   /** Null = every user of the device. */
   readonly user: string | null;
+}
+
+/** A user with every device. */
+export interface UserTarget {
+  readonly user: string;
 }
 
 type Action = BodyOf<'decide'>['action'];
@@ -19,7 +24,6 @@ export interface Done {
   readonly action: Action | 'clear';
   /** ISO; null = without an end. */
   readonly expiresAt: string | null;
-  readonly warnings: AnswerOf<'decide'>['warnings'];
   readonly isUndone: boolean;
 }
 
@@ -31,32 +35,79 @@ export interface Wish {
 }
 
 /** Decisions that were just taken, by target. */
-export interface Decide {
-  readonly doneFor: (target: Target) => Done | null;
+export interface Decide<On = Target> {
+  readonly doneFor: (target: On) => Done | null;
   readonly isBusy: boolean;
   readonly error: ApiError | null;
   /** True = it is written. */
-  readonly decide: (target: Target, wish: Wish) => Promise<boolean>;
-  readonly clear: (target: Target) => Promise<boolean>;
-  readonly undo: (target: Target) => Promise<void>;
+  readonly decide: (target: On, wish: Wish) => Promise<boolean>;
+  readonly clear: (target: On) => Promise<boolean>;
+  readonly undo: (target: On) => Promise<void>;
   readonly forgetError: () => void;
 }
 
-const UNDO_MS = 10_000;
-
-const keyOf = ({ device, user }: Target): string => `${device}\n${user ?? ''}`;
-const queryOf = ({ user }: Target): { user?: string } => (user === null ? {} : { user });
-
-type Replaced = AnswerOf<'decide'>['replaced'];
-
-interface Kept {
-  readonly done: Done;
-  readonly replaced: Replaced;
+/** A decision that gave way to another one, under the name that it had. */
+interface Replaced<On> {
+  readonly target: On;
+  readonly decision: AnswerOf<'decide'>['decision'];
 }
 
-/** Decisions of one page. `changed` is called after each, to read again. */
+/** How decisions on one kind of target are sent; both answer with what gave way. */
+interface Ways<On> {
+  readonly keyOf: (target: On) => string;
+  readonly send: (target: On, wish: BodyOf<'decideUser'>) => Promise<readonly Replaced<On>[]>;
+  readonly clear: (target: On) => Promise<readonly Replaced<On>[]>;
+}
+
+const queryOf = ({ user }: Target): { user?: string } => (user === null ? {} : { user });
+
+const ON_DEVICES: Ways<Target> = {
+  keyOf: ({ device, user }) => `${device}\n${user ?? ''}`,
+  send: async (target, body) => {
+    const { device } = target;
+    const { replaced } = await call('decide', { params: { device }, body: { ...body, ...queryOf(target) } });
+    return replaced.map(({ user, decision }) => ({ target: { device, user }, decision }));
+  },
+  clear: async (target) => {
+    const { device } = target;
+    const { cleared } = await call('clearDecision', { params: { device }, query: queryOf(target) });
+    return cleared.map(({ user, decision }) => ({ target: { device, user }, decision }));
+  },
+};
+
+const ON_USERS: Ways<UserTarget> = {
+  keyOf: ({ user }) => user,
+  send: async (target, body) => {
+    const { replaced } = await call('decideUser', { params: { user: target.user }, body });
+    return replaced === null ? [] : [{ target, decision: replaced }];
+  },
+  clear: async (target) => {
+    const { cleared } = await call('clearUserDecision', { params: { user: target.user } });
+    return cleared === null ? [] : [{ target, decision: cleared }];
+  },
+};
+
+const UNDO_MS = 10_000;
+
+interface Kept<On> {
+  readonly done: Done;
+  readonly replaced: readonly Replaced<On>[];
+}
+
+const isoOf = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** Decisions on devices of one page. `changed` is called after each, to read again. */
 export function useDecide(changed: () => void): Decide {
-  const [kept, setKept] = useState<ReadonlyMap<string, Kept>>(new Map());
+  return useDecisions(ON_DEVICES, changed);
+}
+
+/** Decisions on users with every device, likewise. */
+export function useDecideUser(changed: () => void): Decide<UserTarget> {
+  return useDecisions(ON_USERS, changed);
+}
+
+function useDecisions<On>(ways: Ways<On>, changed: () => void): Decide<On> {
+  const [kept, setKept] = useState<ReadonlyMap<string, Kept<On>>>(new Map());
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const timers = useRef(new Set<number>());
@@ -69,20 +120,23 @@ export function useDecide(changed: () => void): Decide {
     };
   }, []);
 
-  const put = useCallback((target: Target, entry: Kept) => {
-    const key = keyOf(target);
-    setKept((before) => new Map(before).set(key, entry));
-    const timer = window.setTimeout(() => {
-      timers.current.delete(timer);
-      setKept((before) => {
-        if (before.get(key) !== entry) return before;
-        const next = new Map(before);
-        next.delete(key);
-        return next;
-      });
-    }, UNDO_MS);
-    timers.current.add(timer);
-  }, []);
+  const put = useCallback(
+    (target: On, entry: Kept<On>) => {
+      const key = ways.keyOf(target);
+      setKept((before) => new Map(before).set(key, entry));
+      const timer = window.setTimeout(() => {
+        timers.current.delete(timer);
+        setKept((before) => {
+          if (before.get(key) !== entry) return before;
+          const next = new Map(before);
+          next.delete(key);
+          return next;
+        });
+      }, UNDO_MS);
+      timers.current.add(timer);
+    },
+    [ways],
+  );
 
   const attempt = useCallback(async (work: () => Promise<void>): Promise<boolean> => {
     setBusy(true);
@@ -100,64 +154,46 @@ export function useDecide(changed: () => void): Decide {
     }
   }, []);
 
-  const send = useCallback(async (target: Target, { action, expiresAt, reason }: Wish) => {
-    const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
-    const answer = await call('decide', {
-      params: { device: target.device },
-      body: { action, expiresAt: end, reason, ...queryOf(target) },
-    });
-    return { answer, end };
-  }, []);
-
   const decide = useCallback(
-    (target: Target, wish: Wish) =>
+    (target: On, { action, expiresAt: end, reason }: Wish) =>
       attempt(async () => {
-        const { answer, end } = await send(target, wish);
-        put(target, {
-          done: { action: wish.action, expiresAt: end, warnings: answer.warnings, isUndone: false },
-          replaced: answer.replaced,
-        });
+        const expiresAt = isoOf(end);
+        const replaced = await ways.send(target, { action, expiresAt, reason });
+        put(target, { done: { action, expiresAt, isUndone: false }, replaced });
       }),
-    [attempt, send, put],
+    [attempt, ways, put],
   );
 
   const clear = useCallback(
-    (target: Target) =>
+    (target: On) =>
       attempt(async () => {
-        const answer = await call('clearDecision', {
-          params: { device: target.device },
-          query: queryOf(target),
-        });
-        put(target, {
-          done: { action: 'clear', expiresAt: null, warnings: [], isUndone: false },
-          replaced: answer.cleared,
-        });
+        const replaced = await ways.clear(target);
+        put(target, { done: { action: 'clear', expiresAt: null, isUndone: false }, replaced });
       }),
-    [attempt, put],
+    [attempt, ways, put],
   );
 
   const undo = useCallback(
-    async (target: Target) => {
-      const entry = kept.get(keyOf(target));
+    async (target: On) => {
+      const entry = kept.get(ways.keyOf(target));
       if (entry === undefined) return;
       await attempt(async () => {
-        if (entry.done.action !== 'clear')
-          await call('clearDecision', { params: { device: target.device }, query: queryOf(target) });
+        if (entry.done.action !== 'clear') await ways.clear(target);
         // What it replaced stands again, each under its own name, unless it ended meanwhile. A wipe is never ordered by an undo.
-        for (const { user, decision } of entry.replaced) {
+        for (const { target: own, decision } of entry.replaced) {
           const { action, reason } = decision;
           const expiresAt = readTime(decision.expiresAt);
           const isOver = expiresAt !== null && expiresAt <= Date.now();
           if (!isOver && (action === 'allow' || action === 'block' || action === 'quarantine'))
-            await send({ device: target.device, user }, { action, reason, expiresAt });
+            await ways.send(own, { action, reason, expiresAt: isoOf(expiresAt) });
         }
         put(target, { done: { ...entry.done, isUndone: true }, replaced: [] });
       });
     },
-    [kept, attempt, send, put],
+    [kept, attempt, ways, put],
   );
 
-  const doneFor = useCallback((target: Target) => kept.get(keyOf(target))?.done ?? null, [kept]);
+  const doneFor = useCallback((target: On) => kept.get(ways.keyOf(target))?.done ?? null, [kept, ways]);
   const forgetError = useCallback(() => setError(null), []);
   return { doneFor, isBusy, error, decide, clear, undo, forgetError };
 }

@@ -69,7 +69,7 @@ export const device = {
       until: 'Until',
     },
   },
-  timeline: { title: 'Timeline', none: 'The journal has no event of this device.' },
+  timeline: { title: 'Timeline', none: 'The journal has no such event.' },
   spellings: {
     title: 'Spellings',
     mark: 'a decision covers all of them',
