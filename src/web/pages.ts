@@ -44,10 +44,33 @@ export const PAGES: readonly Page[] = [
     View: lazy(async () => ({ default: (await import('./pages/device.tsx')).DevicePage })),
   },
   {
+    path: '/users',
+    title: t.pages.users,
+    View: lazy(async () => ({ default: (await import('./pages/users.tsx')).UsersPage })),
+    nav: { icon: 'users', group: 'top', rare: true, needs: 'listUsers' },
+  },
+  {
+    path: '/users/:user',
+    title: t.pages.user,
+    View: lazy(async () => ({ default: (await import('./pages/user.tsx')).UserPage })),
+  },
+  {
+    path: '/feeds/*?',
+    title: t.pages.feeds,
+    View: lazy(async () => ({ default: (await import('./pages/feeds.tsx')).FeedsPage })),
+    nav: { icon: 'feed', group: 'operation', href: '/feeds', rare: true, needs: 'listFeeds' },
+  },
+  {
     path: '/journal/*?',
     title: t.pages.journal,
     View: lazy(async () => ({ default: (await import('./pages/journal.tsx')).JournalPage })),
     nav: { icon: 'journal', group: 'operation', href: '/journal', needs: 'queryJournal' },
+  },
+  {
+    path: '/system',
+    title: t.pages.system,
+    View: lazy(async () => ({ default: (await import('./pages/system.tsx')).SystemPage })),
+    nav: { icon: 'system', group: 'operation', rare: true, needs: 'showStatus' },
   },
   {
     path: '/access',

@@ -12,11 +12,15 @@ export interface Input<Name extends JsonOperation> {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: QueryOf<Name>;
   readonly body?: BodyOf<Name>;
+  /** The body is a file. */
+  readonly file?: Blob;
   readonly signal?: AbortSignal;
 }
 
 /** Without an answer in this time, a request has failed. */
 const DEADLINE_MS = 30_000;
+/** With a file: as long as the gateway reads it. */
+const FILE_DEADLINE_MS = 15 * 60_000;
 
 /** The address of an operation. */
 export function addressOf(
@@ -51,7 +55,8 @@ export async function call<Name extends JsonOperation>(
   const headers: Record<string, string> = { accept: 'application/json' };
   if (method !== 'GET' && path !== '/session') headers['idempotency-key'] = newKey();
   if (input.body !== undefined) headers['content-type'] = 'application/json';
-  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  if (input.file !== undefined) headers['content-type'] = 'application/octet-stream';
+  const deadline = AbortSignal.timeout(input.file === undefined ? DEADLINE_MS : FILE_DEADLINE_MS);
   let response: Response;
   try {
     response = await fetch(addressOf(name, input.params, input.query as object | undefined), {
@@ -61,6 +66,7 @@ export async function call<Name extends JsonOperation>(
       redirect: 'error',
       signal: input.signal === undefined ? deadline : AbortSignal.any([input.signal, deadline]),
       ...(input.body === undefined ? {} : { body: JSON.stringify(input.body) }),
+      ...(input.file === undefined ? {} : { body: input.file }),
     });
   } catch (error) {
     if (input.signal?.aborted === true) throw error;

@@ -1,7 +1,8 @@
 // Owns the page of one device: why it gets mail or not, what is known of it, what was decided.
 import type { ReactElement } from 'react';
-import { Link, useParams, useSearchParams } from 'wouter';
+import { Link, useSearchParams } from 'wouter';
 import type { AnswerOf } from '../../api/contract/operations.ts';
+import { usePathPart } from '../client/path-part.ts';
 import { useMay, roleFor } from '../client/signed-in.ts';
 import { useQuery } from '../client/use-query.ts';
 import { AllowUntil } from '../parts/allow-until.tsx';
@@ -180,7 +181,7 @@ function UserChoice({ details, current }: { details: Details; current: string | 
 
 /** The page. */
 export function DevicePage(): ReactElement {
-  const { device } = useParams<{ device: string }>();
+  const device = usePathPart(1);
   const [search] = useSearchParams();
   const shown = useQuery('showDevice', { params: { device } }, { everyMs: EVERY_MS });
   const details = shown.data;

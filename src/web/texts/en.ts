@@ -5,10 +5,13 @@ import { decide } from './en/decide.ts';
 import { device } from './en/device.ts';
 import { devices } from './en/devices.ts';
 import { events } from './en/events.ts';
+import { feeds } from './en/feeds.ts';
 import { health, healthTitle } from './en/health.ts';
 import { journal } from './en/journal.ts';
 import { overview } from './en/overview.ts';
 import { signIn } from './en/sign-in.ts';
+import { system } from './en/system.ts';
+import { user, users } from './en/users.ts';
 import { walk } from './en/walk.ts';
 import { reasons, states } from './en/vocabulary.ts';
 
@@ -27,4 +30,8 @@ export const EN = {
   journal,
   access,
   signIn,
+  users,
+  user,
+  feeds,
+  system,
 };

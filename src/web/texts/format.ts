@@ -102,3 +102,10 @@ export function clockTime(at: number): string {
 export function absolute(at: number): string {
   return `${full.format(at)}\n${fullUtc.format(at)} UTC`;
 }
+
+/** A size: 38 KB, 1.2 MB, 3.4 GB. */
+export function size(bytes: number): string {
+  const { kilo, mega, giga } = t.system.bytes;
+  if (bytes < 1e6) return kilo(String(Math.ceil(bytes / 1e3)));
+  return bytes < 1e9 ? mega(decimal.format(bytes / 1e6)) : giga(decimal.format(bytes / 1e9));
+}

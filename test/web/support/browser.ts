@@ -6,8 +6,10 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import type { Role } from '../../../src/api/contract/paths.ts';
 import type { TestApi } from '../../support/servers/test-api.ts';
+import { feedsAnswer } from './feeds-answer.ts';
 import { auditAnswer, journalAnswer } from './journal-answers.ts';
 import { overviewAnswer } from './overview-answer.ts';
+import { statusAnswer } from './status-answer.ts';
 
 /** How a page is opened. */
 export interface PageOptions {
@@ -17,6 +19,8 @@ export interface PageOptions {
   /** In pixels; below 720 = like a phone. */
   readonly width?: number;
   readonly height?: number;
+  /** Feeds and status come from the API; absent = made-up ones. */
+  readonly real?: boolean;
 }
 
 /** A page, and what it complained about. */
@@ -79,6 +83,10 @@ export async function openPage(api: TestApi, path: string, options: PageOptions 
     route.fulfill({ json: journalAnswer(new URL(route.request().url()).searchParams.get('device')) }),
   );
   await page.route('**/api/v1/audit?*', (route) => route.fulfill({ json: auditAnswer() }));
+  if (options.real !== true) {
+    await page.route('**/api/v1/feeds', (route) => route.fulfill({ json: feedsAnswer() }));
+    await page.route('**/api/v1/status', (route) => route.fulfill({ json: statusAnswer() }));
+  }
   await page.goto(`${api.url}${path}`);
   return { page, complaints };
 }

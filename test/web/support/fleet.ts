@@ -4,6 +4,7 @@ import type { DirectoryStore } from '../../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
 import type { DeviceObservation } from '../../../src/model/device.ts';
 import type { PartnershipRecord } from '../../../src/model/partnership.ts';
+import type { UserObservation } from '../../../src/model/user.ts';
 import { wipeDecision } from '../../support/servers/directory-records.ts';
 
 const MINUTE = 60_000;
@@ -72,6 +73,25 @@ function report([, device, , model, os, , reason]: Phone, now: number): DeviceOb
   };
 }
 
+function person(
+  name: string,
+  groups: readonly string[],
+  aliases: readonly string[],
+  enabled: boolean,
+  now: number,
+): UserObservation {
+  return {
+    key: `${name}@example.com` as UserKey,
+    source: 'directory',
+    observedAt: now - 192 * MINUTE,
+    version: 1,
+    aliases: aliases as UserKey[],
+    groups,
+    enabled,
+    attributes: name === 'clara' ? { department: 'Engineering' } : {},
+  };
+}
+
 /** The directory; `more` = further compliant phones. */
 export async function openFleet(more = 0, now = Date.now()): Promise<DirectoryStore> {
   const store = new EmbeddedStore(':memory:');
@@ -83,6 +103,11 @@ export async function openFleet(more = 0, now = Date.now()): Promise<DirectorySt
   await store.putDevices(
     phones.filter(([, , , , , , reason]) => reason !== 'unknownDevice').map((one) => report(one, now)),
   );
+  await store.putUsers([
+    person('clara', ['engineering', 'everyone'], ['c.berg@example.com'], true, now),
+    person('ben', ['sales', 'everyone'], [], true, now),
+    person('pavel', ['everyone'], [], false, now),
+  ]);
   await store.recordSeen(phones.map((one) => partnership(one, now)));
   const decide = async (
     user: string | null,

@@ -1,0 +1,160 @@
+// Owns the promises of the page of feeds: states in words, runs by hand, brakes, import and export of files.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { configuredFeeds, feedStates } from '../../src/app/feed-runs/configured-feeds.ts';
+import { startFeeds } from '../../src/app/feed-runs/start-feeds.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { openTestApi } from '../support/servers/test-api.ts';
+import type { TestApi } from '../support/servers/test-api.ts';
+import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
+import { openDashboard } from './support/dashboard.ts';
+import { feedsAnswer } from './support/feeds-answer.ts';
+import { openFleet } from './support/fleet.ts';
+
+checkLeaks();
+useBrowser();
+
+const line = (id: string): string => `{"type":"device","id":"${id}","managed":true,"compliant":true}\n`;
+
+/** An API of a gateway that runs one feed: a file with all its devices. */
+async function openLeader(): Promise<{ readonly api: TestApi; readonly path: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-web-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'devices.ndjson');
+  writeFileSync(path, Array.from({ length: 40 }, (_, place) => line(`NEW${place}`)).join(''));
+  const config = configSchema.parse({
+    admin: { listen: '127.0.0.1:0', file: ':memory:', requestsPerMinute: 10_000 },
+    store: { kind: 'embedded', path: ':memory:', identityFile: join(folder, 'store.json') },
+    feeds: [{ name: 'exports', kind: 'files', path, format: 'ndjson', schedule: '0 0 29 2 *' }],
+  });
+  const store = await openFleet();
+  const states = feedStates(config);
+  // The first scheduled run was not missed.
+  await states.write('exports', { ...(await states.read('exports')), lastSuccessAt: Date.now() });
+  const lease = await store.leases.take('test', 'test', 60_000);
+  const events = { onRun: () => undefined, onFailure: () => undefined };
+  const feeds = startFeeds(store, states, configuredFeeds(config), events, lease?.fence ?? 0);
+  const api = await openTestApi({ store, parts: { config, feeds: () => feeds } });
+  onTestFinished(() => feeds.close());
+  return { api, path };
+}
+
+describe('the page of feeds', () => {
+  it('says in words how each feed is, and why', async () => {
+    const { page, complaints } = await openPage(await openDashboard(), '/feeds');
+    await page.getByText('1,204 of 3,010 devices would be removed').waitFor();
+    for (const words of ['Fresh', 'Held by a brake', 'Failing', 'Stale', 'Not run yet'])
+      await page.locator('.feed .pill').getByText(words, { exact: true }).first().waitFor();
+    await page.getByText('17, 5 could be a known device').waitFor();
+    await page.getByText('when the source sends it').first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('runs a feed now, and a dry run of it', async () => {
+    const { api } = await openLeader();
+    const { page, complaints } = await openPage(api, '/feeds', { real: true });
+    await page.getByRole('button', { name: 'Dry run of exports' }).click();
+    await page.getByText('Dry run by the operator; nothing was written').waitFor();
+    expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(404);
+    await page.getByRole('button', { name: 'Run exports now' }).click();
+    await page.getByText('Run by the operator').waitFor();
+    await page.getByText('40 changed').first().waitFor();
+    expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(200);
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows what a brake holds with its counts before it is confirmed', async () => {
+    const { api, path } = await openLeader();
+    await api.send('operator', '/api/v1/feeds/exports/run', { method: 'POST', body: {} });
+    writeFileSync(path, line('NEW0'));
+    const { page } = await openPage(api, '/feeds', { real: true });
+    await page.getByRole('button', { name: 'Run exports now' }).click();
+    await page.getByRole('button', { name: 'Look at what the brake holds of exports' }).click();
+    const dialog = page.getByRole('dialog');
+    const button = dialog.getByRole('button', { name: /^Write .* 39 removals$/ });
+    await button.waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(200);
+    await button.click();
+    await dialog.waitFor({ state: 'detached' });
+    expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(404);
+    await page.getByText('Fresh').waitFor();
+  });
+
+  it('shows a viewer everything, and which role a run needs', async () => {
+    const { page } = await openPage(await openDashboard(), '/feeds', { role: 'viewer' });
+    await page.getByText('Needs the role operator').first().waitFor();
+    expect(await page.getByRole('button', { name: 'Run intune now' }).isDisabled()).toBe(true);
+  });
+
+  it('says which gateway runs the feeds', async () => {
+    const { page } = await openPage(await openDashboard(), '/');
+    await page.route('**/api/v1/feeds', (route) =>
+      route.fulfill({ json: { ...feedsAnswer(), runsHere: false, leader: 'gw2' } }),
+    );
+    await page.getByRole('link', { name: 'Feeds' }).click();
+    await page.getByText('The feeds are run by gw2').waitFor();
+    expect(await page.getByRole('button', { name: 'Run intune now' }).isDisabled()).toBe(true);
+  });
+
+  it('says how to begin where there is no feed', async () => {
+    const { page } = await openPage(await openDashboard(), '/feeds', { real: true });
+    await page.getByText('No feed is configured').waitFor();
+    await page.getByRole('link', { name: 'Import a file' }).click();
+    await page.getByLabel('File').waitFor();
+  });
+
+  it.each([
+    ['/feeds', 'light', 1_440],
+    ['/feeds', 'dark', 1_440],
+    ['/feeds', 'light', 390],
+    ['/feeds/files', 'dark', 1_440],
+    ['/feeds/files', 'light', 390],
+  ] as const)('has no accessibility problem, %s, %s, %i px wide', async (path, theme, width) => {
+    const { page, complaints } = await openPage(await openDashboard(), path, { theme, width });
+    await page.getByText(path === '/feeds' ? 'Held by a brake' : 'a dry run first').waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    expect(await isTooWide(page)).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe('an import', () => {
+  it('counts first, shows refused lines, and writes only then', async () => {
+    const api = await openDashboard();
+    const { page, complaints } = await openPage(api, '/feeds/files');
+    expect(await page.getByRole('button', { name: 'Dry run' }).isDisabled()).toBe(true);
+    const content = `${line('IMP1')}${line('IMP2')}{"type":"device"}\n`;
+    await page.getByLabel('File').setInputFiles({
+      name: 'devices.ndjson',
+      mimeType: 'application/x-ndjson',
+      buffer: Buffer.from(content),
+    });
+    await page.getByLabel('Format').selectOption('ndjson');
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByText('Nothing was written.').waitFor();
+    await page.getByText('Refused lines (1)').waitFor();
+    await page.getByText('line 3').waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    expect((await api.send('viewer', '/api/v1/devices/IMP1')).status).toBe(404);
+    await page.getByRole('button', { name: 'Import: 2 changes, 0 removals' }).click();
+    await page.getByText('Written from').waitFor();
+    expect((await api.send('viewer', '/api/v1/devices/IMP1')).status).toBe(200);
+    await page.getByRole('button', { name: 'Another file' }).click();
+    expect(await page.getByRole('button', { name: 'Dry run' }).isDisabled()).toBe(true);
+    expect(complaints).toEqual([]);
+  });
+
+  it('needs the role operator', async () => {
+    const { page } = await openPage(await openDashboard(), '/feeds/files', { role: 'helpdesk' });
+    await page.getByText('Needs the role operator').waitFor();
+    expect(await page.getByLabel('File').isDisabled()).toBe(true);
+    expect(await page.getByRole('link', { name: 'Audit as CSV' }).count()).toBe(0);
+    expect(await page.getByRole('link', { name: 'Users as CSV' }).getAttribute('href')).toBe(
+      '/api/v1/export/users?format=csv',
+    );
+  });
+});
