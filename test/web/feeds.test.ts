@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { configuredFeeds, feedStates } from '../../src/app/feed-runs/configured-feeds.ts';
 import { startFeeds } from '../../src/app/feed-runs/start-feeds.ts';
+import type { AnswerOf } from '../../src/api/contract/operations.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
@@ -42,6 +43,12 @@ async function openLeader(): Promise<{ readonly api: TestApi; readonly path: str
   return { api, path };
 }
 
+/** Whether a feed says that the device is managed. */
+async function isReported(api: TestApi, device: string): Promise<boolean> {
+  const { json } = await api.send('viewer', `/api/v1/devices/${device}`);
+  return (json as AnswerOf<'showDevice'>).record?.managed === true;
+}
+
 describe('the page of feeds', () => {
   it('says in words how each feed is, and why', async () => {
     const { page, complaints } = await openPage(await openDashboard(), '/feeds');
@@ -56,11 +63,11 @@ describe('the page of feeds', () => {
   it('runs a feed now, and a dry run of it', async () => {
     const { api } = await openLeader();
     const { page, complaints } = await openPage(api, '/feeds', { real: true });
-    await page.getByRole('button', { name: 'Dry run of exports' }).click();
+    await page.getByRole('button', { name: 'Dry run: exports' }).click();
     await page.getByText('Dry run by the operator; nothing was written').waitFor();
     expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(404);
-    await page.getByRole('button', { name: 'Run exports now' }).click();
-    await page.getByText('Run by the operator').waitFor();
+    await page.getByRole('button', { name: 'Run now: exports' }).click();
+    await page.getByText('Run by the operator', { exact: true }).waitFor();
     await page.getByText('40 changed').first().waitFor();
     expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(200);
     expect(complaints).toEqual([]);
@@ -71,8 +78,8 @@ describe('the page of feeds', () => {
     await api.send('operator', '/api/v1/feeds/exports/run', { method: 'POST', body: {} });
     writeFileSync(path, line('NEW0'));
     const { page } = await openPage(api, '/feeds', { real: true });
-    await page.getByRole('button', { name: 'Run exports now' }).click();
-    await page.getByRole('button', { name: 'Look at what the brake holds of exports' }).click();
+    await page.getByRole('button', { name: 'Run now: exports' }).click();
+    await page.getByRole('button', { name: 'Look and confirm…: exports' }).click();
     const dialog = page.getByRole('dialog');
     const button = dialog.getByRole('button', { name: /^Write .* 39 removals$/ });
     await button.waitFor();
@@ -80,14 +87,15 @@ describe('the page of feeds', () => {
     expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(200);
     await button.click();
     await dialog.waitFor({ state: 'detached' });
-    expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(404);
+    await page.getByText('39 removed').first().waitFor();
+    expect(await isReported(api, 'NEW7')).toBe(false);
     await page.getByText('Fresh').waitFor();
   });
 
   it('shows a viewer everything, and which role a run needs', async () => {
     const { page } = await openPage(await openDashboard(), '/feeds', { role: 'viewer' });
     await page.getByText('Needs the role operator').first().waitFor();
-    expect(await page.getByRole('button', { name: 'Run intune now' }).isDisabled()).toBe(true);
+    expect(await page.getByRole('button', { name: 'Run now: intune' }).isDisabled()).toBe(true);
   });
 
   it('says which gateway runs the feeds', async () => {
@@ -97,14 +105,14 @@ describe('the page of feeds', () => {
     );
     await page.getByRole('link', { name: 'Feeds' }).click();
     await page.getByText('The feeds are run by gw2').waitFor();
-    expect(await page.getByRole('button', { name: 'Run intune now' }).isDisabled()).toBe(true);
+    expect(await page.getByRole('button', { name: 'Run now: intune' }).isDisabled()).toBe(true);
   });
 
   it('says how to begin where there is no feed', async () => {
     const { page } = await openPage(await openDashboard(), '/feeds', { real: true });
     await page.getByText('No feed is configured').waitFor();
     await page.getByRole('link', { name: 'Import a file' }).click();
-    await page.getByLabel('File').waitFor();
+    await page.getByLabel('File', { exact: true }).waitFor();
   });
 
   it.each([
@@ -128,7 +136,7 @@ describe('an import', () => {
     const { page, complaints } = await openPage(api, '/feeds/files');
     expect(await page.getByRole('button', { name: 'Dry run' }).isDisabled()).toBe(true);
     const content = `${line('IMP1')}${line('IMP2')}{"type":"device"}\n`;
-    await page.getByLabel('File').setInputFiles({
+    await page.getByLabel('File', { exact: true }).setInputFiles({
       name: 'devices.ndjson',
       mimeType: 'application/x-ndjson',
       buffer: Buffer.from(content),
@@ -148,10 +156,38 @@ describe('an import', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('shows what a brake holds with its counts, and writes it only when that is ticked', async () => {
+    const api = await openDashboard();
+    const lines = Array.from({ length: 40 }, (_, place) => line(`IMP${place}`));
+    const headers = { 'content-type': 'application/x-ndjson' };
+    await fetch(`${api.url}/api/v1/import?format=ndjson&source=mine`, {
+      method: 'POST',
+      headers: { ...headers, authorization: `Bearer ${api.token('operator')}`, connection: 'close' },
+      body: lines.join(''),
+    });
+    const { page } = await openPage(api, '/feeds/files');
+    await page.getByLabel('File', { exact: true }).setInputFiles({
+      name: 'devices.ndjson',
+      mimeType: 'application/x-ndjson',
+      buffer: Buffer.from(lines.slice(0, 2).join('')),
+    });
+    await page.getByLabel('Format').selectOption('ndjson');
+    await page.getByLabel('Source', { exact: true }).fill('mine');
+    await page.getByLabel('The file is complete').check();
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByText('38 of 40 devices would be removed').waitFor();
+    const button = page.getByRole('button', { name: /^Import beyond the brake: .* 38 removals$/ });
+    expect(await button.isDisabled()).toBe(true);
+    await page.getByLabel('I have looked at it').check();
+    await button.click();
+    await page.getByText('Written from').waitFor();
+    expect(await isReported(api, 'IMP7')).toBe(false);
+  });
+
   it('needs the role operator', async () => {
     const { page } = await openPage(await openDashboard(), '/feeds/files', { role: 'helpdesk' });
-    await page.getByText('Needs the role operator').waitFor();
-    expect(await page.getByLabel('File').isDisabled()).toBe(true);
+    await page.getByText('Needs the role operator', { exact: true }).waitFor();
+    expect(await page.getByLabel('File', { exact: true }).isDisabled()).toBe(true);
     expect(await page.getByRole('link', { name: 'Audit as CSV' }).count()).toBe(0);
     expect(await page.getByRole('link', { name: 'Users as CSV' }).getAttribute('href')).toBe(
       '/api/v1/export/users?format=csv',

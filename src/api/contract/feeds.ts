@@ -68,7 +68,18 @@ export const feedList = z.object({
 });
 
 /** `runFeed`. */
-export const runFeedBody = z.strictObject({ dryRun: z.boolean().default(false) });
+export const runFeedBody = z
+  .strictObject({
+    dryRun: z.boolean().default(false),
+    beyondBrakes: z
+      .boolean()
+      .default(false)
+      .describe('of a dry run: counts also what a brake would hold; confirmFeed writes that'),
+  })
+  .refine(({ dryRun, beyondBrakes }) => dryRun || !beyondBrakes, {
+    path: ['beyondBrakes'],
+    message: 'only with dryRun; confirmFeed writes what a brake holds',
+  });
 
 /** The answer to `runFeed` and `confirmFeed`: after 10 seconds, even if the run is still under way; `listFeeds` shows its end. */
 export const startedRun = z.object({

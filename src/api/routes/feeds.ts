@@ -44,7 +44,9 @@ export function feedRoutes(parts: ApiParts, hands: HandRuns): Route[] {
         leader: leaderOf(parts)?.holder ?? null,
       };
     }),
-    route('runFeed', ({ params, body }, call) => run(params.feed, { dryRun: body.dryRun }, call)),
+    route('runFeed', ({ params, body }, call) =>
+      run(params.feed, { dryRun: body.dryRun, confirmed: body.beyondBrakes }, call),
+    ),
     route('confirmFeed', async ({ params: { feed } }, call) => {
       if (!isReceived(feedNamed(config.feeds, feed))) return run(feed, { confirmed: true }, call);
       await confirmDelivery(feedStates(config), feed, { ...call.origin, audit: parts.audit });

@@ -1,7 +1,6 @@
 // Owns the dialog that confirms what a brake holds: a dry run shows the counts, the button repeats them.
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import type { ReactElement } from 'react';
-import { useState } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';
 import { useChange } from '../client/use-change.ts';
 import { number } from '../texts/format.ts';
@@ -33,7 +32,7 @@ export function ConfirmFeed({
   useEffect(() => {
     if (isSent) return undefined;
     let isGone = false;
-    void look({ params: { feed: name }, body: { dryRun: true } }).then((answer) => {
+    void look({ params: { feed: name }, body: { dryRun: true, beyondBrakes: true } }).then((answer) => {
       if (!isGone) setCounts(answer?.run?.outcome ?? null);
     });
     return () => {
@@ -85,7 +84,6 @@ export function ConfirmFeed({
         ) : null
       ) : (
         <>
-          {counts.held.length === 0 ? <p className="sm">{texts.nowFine}</p> : null}
           <OutcomeTable outcome={counts} />
           <OutcomeTroubles outcome={counts} />
         </>

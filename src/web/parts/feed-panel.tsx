@@ -170,7 +170,7 @@ export function FeedPanel({
     <button
       className="btn small"
       type="button"
-      aria-label={dryRun ? texts.dryRunFor(feed.name) : texts.runFor(feed.name)}
+      aria-label={`${dryRun ? texts.dryRun : texts.run}: ${feed.name}`}
       disabled={!may || !runsHere || isRunning}
       title={blocked ?? undefined}
       onClick={() => void run(dryRun)}
@@ -220,7 +220,7 @@ export function FeedPanel({
               <button
                 className="btn small mt8"
                 type="button"
-                aria-label={texts.confirmFor(feed.name)}
+                aria-label={`${texts.confirm}: ${feed.name}`}
                 disabled={!may || (!runsHere && !isSent(feed))}
                 title={blocked ?? undefined}
                 onClick={() => setConfirming(true)}

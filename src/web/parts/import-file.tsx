@@ -138,16 +138,26 @@ export function ImportFile(): ReactElement {
     setBeyond(false);
     change.clear();
   };
-  const send = async (dryRun: boolean): Promise<void> => {
+  const look = async (): Promise<void> => {
+    if (file === null) return;
+    const query: Query = { ...queryOf(options), dryRun: 'true' };
+    const first = await change.send({ query, file });
+    // What is held is not counted: it is read again beyond the brake, so that one sees what a confirmation would do.
+    const counted =
+      first === null || first.held.length === 0
+        ? first
+        : await change.send({ query: { ...query, confirm: 'true' }, file });
+    setResult(counted === null || first === null ? null : { ...counted, held: first.held });
+    setBeyond(false);
+  };
+  const write = async (): Promise<void> => {
     if (file === null) return;
     const answer = await change.send({
-      query: {
-        ...queryOf(options),
-        ...(dryRun ? { dryRun: 'true' } : isBeyond ? { confirm: 'true' } : {}),
-      },
+      query: { ...queryOf(options), ...(isBeyond ? { confirm: 'true' } : {}) },
       file,
     });
-    setResult(answer);
+    // After an error the dry run stays: one may try again.
+    if (answer !== null) setResult(answer);
     setBeyond(false);
   };
   const isDone = result !== null && !result.dryRun && result.held.length === 0;
@@ -163,7 +173,7 @@ export function ImportFile(): ReactElement {
         className="body stack"
         onSubmit={(event) => {
           event.preventDefault();
-          void send(true);
+          void look();
         }}
       >
         {may ? null : <p className="sm t2">{t.trouble.needsRole(roleFor('importFile'))}</p>}
@@ -227,7 +237,7 @@ export function ImportFile(): ReactElement {
                     effect === null ||
                     effect.changed + effect.removed === 0
                   }
-                  onClick={() => void send(false)}
+                  onClick={() => void write()}
                 >
                   {applyText()}
                 </button>

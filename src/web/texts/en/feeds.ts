@@ -56,11 +56,8 @@ export const feeds = {
   heldTitle: 'A brake holds what the source says. The directory is as it was.',
   runs: 'Runs and deliveries of all feeds, in the journal',
   run: 'Run now',
-  runFor: (name: string) => `Run ${name} now`,
   dryRun: 'Dry run',
-  dryRunFor: (name: string) => `Dry run of ${name}`,
   confirm: 'Look and confirm…',
-  confirmFor: (name: string) => `Look at what the brake holds of ${name}, and confirm`,
   hand: {
     running: (who: string, records: string) => `Running, started by ${who}: ${records} records so far`,
     done: (who: string) => `Run by ${who}`,
@@ -79,7 +76,6 @@ export const feeds = {
     buttonSent: 'Let the next delivery through',
     confirmed: 'The next delivery is written.',
     still: 'The brake held when the feed ran:',
-    nowFine: 'The brake does not hold any more: a normal run would write this.',
   },
   import: {
     title: 'Import a file',
