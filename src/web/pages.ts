@@ -61,6 +61,18 @@ export const PAGES: readonly Page[] = [
     nav: { icon: 'feed', group: 'operation', href: '/feeds', rare: true, needs: 'listFeeds' },
   },
   {
+    path: '/policy',
+    title: t.pages.policy,
+    View: lazy(async () => ({ default: (await import('./pages/policy.tsx')).PolicyPage })),
+    nav: { icon: 'policy', group: 'rules', needs: 'showPolicy' },
+  },
+  {
+    path: '/reports/*?',
+    title: t.pages.reports,
+    View: lazy(async () => ({ default: (await import('./pages/reports.tsx')).ReportsPage })),
+    nav: { icon: 'report', group: 'rules', href: '/reports', rare: true, needs: 'showReport' },
+  },
+  {
     path: '/journal/*?',
     title: t.pages.journal,
     View: lazy(async () => ({ default: (await import('./pages/journal.tsx')).JournalPage })),

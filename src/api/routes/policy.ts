@@ -73,7 +73,10 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
     route('endShadow', async (_input, call) => {
       refuseWithFile(config);
       await knownPolicies(parts, call);
-      return { ended: await endShadow(parts.store(), call.origin, audit) };
+      const store = parts.store();
+      const ended = await endShadow(store, call.origin, audit);
+      call.tag(tagOf(await readPolicies(store)));
+      return { ended };
     }),
     route('promoteShadow', async ({ body }, call) => {
       refuseWithFile(config);

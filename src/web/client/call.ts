@@ -14,6 +14,8 @@ export interface Input<Name extends JsonOperation> {
   readonly body?: BodyOf<Name>;
   /** The body is a file. */
   readonly file?: Blob;
+  /** The ETag of what was looked at: another one by now is refused with 412. */
+  readonly ifMatch?: string | null;
   readonly signal?: AbortSignal;
 }
 
@@ -21,6 +23,13 @@ export interface Input<Name extends JsonOperation> {
 const DEADLINE_MS = 30_000;
 /** With a file: as long as the gateway reads it. */
 const FILE_DEADLINE_MS = 15 * 60_000;
+
+const tags = new WeakMap<object, string>();
+
+/** The ETag that came with an answer (RFC 9110 8.8.3); null = none did. */
+export function tagOf(answer: object | null): string | null {
+  return answer === null ? null : (tags.get(answer) ?? null);
+}
 
 /** The address of an operation. */
 export function addressOf(
@@ -56,6 +65,7 @@ export async function call<Name extends JsonOperation>(
   if (method !== 'GET' && path !== '/session') headers['idempotency-key'] = newKey();
   if (input.body !== undefined) headers['content-type'] = 'application/json';
   if (input.file !== undefined) headers['content-type'] = 'application/octet-stream';
+  if (input.ifMatch !== undefined && input.ifMatch !== null) headers['if-match'] = input.ifMatch;
   const deadline = AbortSignal.timeout(input.file === undefined ? DEADLINE_MS : FILE_DEADLINE_MS);
   let response: Response;
   try {
@@ -78,7 +88,10 @@ export async function call<Name extends JsonOperation>(
   if (!response.ok) throw await statusError(response);
   if (response.status === 204) return undefined as AnswerOf<Name>;
   try {
-    return (await response.json()) as AnswerOf<Name>;
+    const answer = (await response.json()) as AnswerOf<Name>;
+    const tag = response.headers.get('etag');
+    if (tag !== null && typeof answer === 'object' && answer !== null) tags.set(answer, tag);
+    return answer;
   } catch {
     if (input.signal?.aborted === true) throw new DOMException('The request was ended.', 'AbortError');
     throw networkError();

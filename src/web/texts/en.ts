@@ -9,6 +9,8 @@ import { feeds } from './en/feeds.ts';
 import { health, healthTitle } from './en/health.ts';
 import { journal } from './en/journal.ts';
 import { overview } from './en/overview.ts';
+import { policy } from './en/policy.ts';
+import { reports } from './en/reports.ts';
 import { signIn } from './en/sign-in.ts';
 import { system } from './en/system.ts';
 import { user, users } from './en/users.ts';
@@ -29,6 +31,8 @@ export const EN = {
   events,
   journal,
   access,
+  policy,
+  reports,
   signIn,
   users,
   user,
