@@ -44,16 +44,16 @@ describe('the page of the policy', () => {
   it('marks a problem as one types, and puts the suggestion in its place', async () => {
     const { page } = await openPage(await openPublished(), '/policy', { role: 'admin' });
     const area = document(page);
-    await area.fill((await area.inputValue()).replace('android:', 'andriod:'));
+    await area.fill((await area.inputValue()).replace('compliant:', 'complaint:'));
     await page.getByText('1 problem: fix it to publish').waitFor();
-    expect(await page.locator('.editor mark').innerText()).toBe('andriod');
+    expect(await page.locator('.editor mark').innerText()).toBe('complaint');
     expect(await page.getByRole('button', { name: 'Publish…' }).isDisabled()).toBe(true);
     expect(await accessibilityProblems(page)).toEqual([]);
-    await page.getByRole('button', { name: 'Line 15, column' }).click();
-    await page.getByText('Ln 15, Col').waitFor();
-    await page.getByRole('button', { name: 'Use “android”' }).click();
+    await page.getByRole('button', { name: 'Line 12, column' }).click();
+    await page.getByText('Ln 12, Col').waitFor();
+    await page.getByRole('button', { name: 'Use “compliant”' }).click();
     await page.getByText('1 problem: fix it to publish').waitFor({ state: 'detached' });
-    expect(await area.inputValue()).toContain('android:');
+    expect(await area.inputValue()).toContain('compliant: true');
   });
 
   it('counts what a change would do, and keeps the numbers of the last good text beside a problem', async () => {
@@ -164,7 +164,7 @@ describe('the page of the policy', () => {
     await page.getByLabel('After').selectOption({ label: 'Version 1' });
     await page.getByText('The texts are the same.').waitFor();
     await page.getByRole('button', { name: 'Edit this text' }).click();
-    await page.getByText('Draft, not published.').waitFor();
+    await page.getByText('Draft in this tab').waitFor();
   });
 
   it('keeps the draft when one goes to another page and back', async () => {

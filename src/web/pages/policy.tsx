@@ -30,7 +30,7 @@ import { Time } from '../parts/time.tsx';
 import { ChangeTrouble, LoadTrouble, Skeleton } from '../parts/trouble.tsx';
 import { useDraft } from '../parts/use-draft.ts';
 import type { DraftState } from '../parts/use-draft.ts';
-import { length, moment, number } from '../texts/format.ts';
+import { moment, number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 
 type PolicyInUse = AnswerOf<'showPolicy'>;
@@ -113,7 +113,7 @@ function Document({
         <>
           <Caret area={area} />
           <span className="sm t3">
-            {check.text === text ? editor.checked(length(check.tookMs)) : editor.checking}
+            {check.text === text ? editor.checked(number(Math.round(check.tookMs))) : editor.checking}
           </span>
           {draft.isChanged && policy.document !== null && !isFile ? (
             <button className="btn small ghost" type="button" onClick={draft.discard}>

@@ -215,23 +215,25 @@ function WouldBlock(): ReactElement {
   const rows = impact === null ? [] : keptOut(impact);
   const tools = (
     <>
-      <div className="seg" role="group" aria-label={texts.ofLabel}>
-        {places.map((place) => (
-          <button
-            key={place}
-            type="button"
-            aria-pressed={of === place}
-            onClick={() => setSearch(place === 'live' ? {} : { of: place })}
-          >
-            {texts.of[place]}
-          </button>
-        ))}
-        {PLACES.some((place) => place === of) ? null : (
-          <button type="button" aria-pressed>
-            {texts.of.version(of)}
-          </button>
-        )}
-      </div>
+      {places.length === 1 && of === 'live' ? null : (
+        <div className="seg" role="group" aria-label={texts.ofLabel}>
+          {places.map((place) => (
+            <button
+              key={place}
+              type="button"
+              aria-pressed={of === place}
+              onClick={() => setSearch(place === 'live' ? {} : { of: place })}
+            >
+              {texts.of[place]}
+            </button>
+          ))}
+          {PLACES.some((place) => place === of) ? null : (
+            <button type="button" aria-pressed>
+              {texts.of.version(of)}
+            </button>
+          )}
+        </div>
+      )}
       {of === 'live' ? (
         <CsvLink
           href={addressOf('showReport', { report: 'would-block' }, { format: 'csv' })}

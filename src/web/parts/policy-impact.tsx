@@ -9,7 +9,7 @@ import { CountTable } from './count-table.tsx';
 import { deviceHref } from './device-columns.tsx';
 import { Icon } from './icon.tsx';
 import { Panel } from './panel.tsx';
-import { Pill, StateIcon, shortReason } from './state.tsx';
+import { StateIcon, shortReason, wordOf } from './state.tsx';
 import { Time, readTime } from './time.tsx';
 import { ChangeTrouble, Skeleton } from './trouble.tsx';
 
@@ -97,12 +97,11 @@ function Phones({ impact }: { impact: Impact }): ReactElement {
   const shown = impact.phones.slice(0, FIRST_PHONES);
   return (
     <div className="tw">
-      <table className="devices cards">
+      <table className="plain firsts">
         <caption className="vh">{texts.firstCaption}</caption>
         <thead>
           <tr>
-            <th scope="col">{t.reports.column.user}</th>
-            <th scope="col">{t.reports.column.wouldBe}</th>
+            <th scope="col">{texts.first}</th>
             <th scope="col">{t.reports.column.reason}</th>
             <th scope="col" className="num">
               {t.reports.column.seen}
@@ -112,18 +111,17 @@ function Phones({ impact }: { impact: Impact }): ReactElement {
         <tbody>
           {shown.map(({ user, device, after, lastSeen }) => (
             <tr key={`${device} ${user}`}>
-              <th scope="row" className="p-who over">
-                <Link className="name clip" href={deviceHref(device, user)}>
-                  {user}
-                </Link>
+              <th scope="row">
+                <span className="row tight">
+                  <StateIcon state={after.action} />
+                  <span className="vh">{wordOf(after.action)}</span>
+                  <Link className="clip" href={deviceHref(device, user)}>
+                    {user}
+                  </Link>
+                </span>
               </th>
-              <td className="p-st">
-                <Pill state={after.action} />
-              </td>
-              <td className="p-why" title={after.rule}>
-                {shortReason(after.reason)}
-              </td>
-              <td className="num t2 p-ago">
+              <td title={after.rule}>{shortReason(after.reason)}</td>
+              <td className="num t2">
                 <Time iso={lastSeen} />
               </td>
             </tr>

@@ -80,9 +80,11 @@ export function piecesOf(line: string, problems: readonly Problem[]): Piece[] {
   });
 }
 
-/** The sentence of a problem, without its suggestion. */
+/** The sentence of a problem, without its suggestion. A field that it begins with keeps its spelling. */
 export function sentenceOf({ message, suggestion }: Problem): string {
-  return suggestion === null ? message : message.replace(` (did you mean "${suggestion}"?)`, '');
+  const bare = suggestion === null ? message : message.replace(` (did you mean "${suggestion}"?)`, '');
+  const sentence = /^[a-z]+ /.test(bare) ? bare.charAt(0).toUpperCase() + bare.slice(1) : bare;
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
 }
 
 /** The text with the suggestion in the place of what was misspelt; null = that place is not known. */

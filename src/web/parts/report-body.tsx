@@ -101,32 +101,32 @@ export function ReportBody({
     );
   return (
     <div className="stack">
-      <div className="cols c-21">
-        <div className="stack">
-          <Panel title={texts.byReason(t.counted.devices(all, number(all)))}>
-            <CountTable
-              caption={texts.byReason(t.counted.devices(all, number(all)))}
-              title={t.policy.impact.column.reason}
-              rows={counts.byReason}
-              total={counts.total}
-              label={(name) => nameText('reason', name) || t.states.unseen}
-            />
-          </Panel>
-          {KINDS.map(([kind, field]) => (
-            <Panel key={kind} title={kind === 'group' ? texts.byGroup : texts.byModel}>
-              <CountTable
-                caption={kind === 'group' ? texts.byGroup : texts.byModel}
-                title={t.policy.impact.column[kind]}
-                rows={counts[field].slice(0, MOST_NAMES)}
-                total={null}
-                label={(name) => nameText(kind, name)}
-              />
-            </Panel>
-          ))}
-        </div>
+      <div className="cols c-21 even">
+        <Panel title={texts.byReason(t.counted.devices(all, number(all)))}>
+          <CountTable
+            caption={texts.byReason(t.counted.devices(all, number(all)))}
+            title={t.policy.impact.column.reason}
+            rows={counts.byReason}
+            total={counts.total}
+            label={(name) => nameText('reason', name) || t.states.unseen}
+          />
+        </Panel>
         <Short counts={counts} more={more}>
           {side === undefined ? null : <div className="row no-print">{side}</div>}
         </Short>
+      </div>
+      <div className="cols c-11">
+        {KINDS.map(([kind, field]) => (
+          <Panel key={kind} title={kind === 'group' ? texts.byGroup : texts.byModel}>
+            <CountTable
+              caption={kind === 'group' ? texts.byGroup : texts.byModel}
+              title={t.policy.impact.column[kind]}
+              rows={counts[field].slice(0, MOST_NAMES)}
+              total={null}
+              label={(name) => nameText(kind, name)}
+            />
+          </Panel>
+        ))}
       </div>
       <Panel
         title={isPairs ? texts.pairs(number(shown)) : texts.rows(number(Math.max(shown, all)))}

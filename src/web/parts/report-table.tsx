@@ -34,7 +34,7 @@ const PHONES: readonly Column<DeviceRow>[] = [
   {
     key: 'groups',
     title: column.groups,
-    className: 't2 c2 off-phone w-id',
+    className: 't2 c4 off-phone w-id',
     cell: (row) => groupsText(row.groups),
   },
   { key: 'device', title: column.device, className: 'mono t2 off-phone c3 w-id', cell: (row) => row.device },
@@ -74,7 +74,7 @@ const CHANGES: readonly Column<ChangedRow>[] = [
   {
     key: 'groups',
     title: column.groups,
-    className: 't2 c2 off-phone w-id',
+    className: 't2 c4 off-phone w-id',
     cell: (row) => groupsText(row.groups),
   },
   { key: 'device', title: column.device, className: 'mono t2 off-phone c3 w-id', cell: (row) => row.device },
