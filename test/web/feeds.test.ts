@@ -62,7 +62,7 @@ describe('the page of feeds', () => {
 
   it('runs a feed now, and a dry run of it', async () => {
     const { api } = await openLeader();
-    const { page, complaints } = await openPage(api, '/feeds', { real: true });
+    const { page, complaints } = await openPage(api, '/feeds', { hasRealFeeds: true });
     await page.getByRole('button', { name: 'Dry run: exports' }).click();
     await page.getByText('Dry run by the operator; nothing was written').waitFor();
     expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(404);
@@ -77,7 +77,7 @@ describe('the page of feeds', () => {
     const { api, path } = await openLeader();
     await api.send('operator', '/api/v1/feeds/exports/run', { method: 'POST', body: {} });
     writeFileSync(path, line('NEW0'));
-    const { page } = await openPage(api, '/feeds', { real: true });
+    const { page } = await openPage(api, '/feeds', { hasRealFeeds: true });
     await page.getByRole('button', { name: 'Run now: exports' }).click();
     await page.getByRole('button', { name: 'Look and confirm…: exports' }).click();
     const dialog = page.getByRole('dialog');
@@ -109,7 +109,7 @@ describe('the page of feeds', () => {
   });
 
   it('says how to begin where there is no feed', async () => {
-    const { page } = await openPage(await openDashboard(), '/feeds', { real: true });
+    const { page } = await openPage(await openDashboard(), '/feeds', { hasRealFeeds: true });
     await page.getByText('No feed is configured').waitFor();
     await page.getByRole('link', { name: 'Import a file' }).click();
     await page.getByLabel('File', { exact: true }).waitFor();

@@ -20,7 +20,9 @@ export interface PageOptions {
   readonly width?: number;
   readonly height?: number;
   /** Feeds and status come from the API; absent = made-up ones. */
-  readonly real?: boolean;
+  readonly hasRealFeeds?: boolean;
+  /** Nothing is made up: everything comes from the gateway. */
+  readonly isReal?: boolean;
 }
 
 /** A page, and what it complained about. */
@@ -48,9 +50,13 @@ export function useBrowser(): void {
 }
 
 /** Opens a page of the dashboard. The page is closed when the test ends. */
-export async function openPage(api: TestApi, path: string, options: PageOptions = {}): Promise<OpenedPage> {
+export async function openPage(
+  api: Pick<TestApi, 'url' | 'token'>,
+  path: string,
+  options: PageOptions = {},
+): Promise<OpenedPage> {
   if (browser === null) throw new Error('call useBrowser() at the top of the file');
-  const { role = 'operator', theme = 'light', width = 1_440, height = 900 } = options;
+  const { role = 'operator', theme = 'light', width = 1_440, height = 900, isReal = false } = options;
   const context = await browser.newContext({
     colorScheme: theme,
     viewport: { width, height },
@@ -75,6 +81,13 @@ export async function openPage(api: TestApi, path: string, options: PageOptions 
     });
     if (!answer.ok()) throw new Error(`signing in failed: ${await answer.text()}`);
   }
+  if (!isReal) await makeUp(page, options.hasRealFeeds === true);
+  await page.goto(`${api.url}${path}`);
+  return { page, complaints };
+}
+
+/** Answers that need hours of a running gateway. */
+async function makeUp(page: Page, hasRealFeeds: boolean): Promise<void> {
   await page.route('**/api/v1/overview', (route) => route.fulfill({ json: overviewAnswer() }));
   await page.route('**/api/v1/status/stream', (route) =>
     route.fulfill({ contentType: 'text/event-stream', body: 'retry: 600000\n\n' }),
@@ -83,12 +96,9 @@ export async function openPage(api: TestApi, path: string, options: PageOptions 
     route.fulfill({ json: journalAnswer(new URL(route.request().url()).searchParams.get('device')) }),
   );
   await page.route('**/api/v1/audit?*', (route) => route.fulfill({ json: auditAnswer() }));
-  if (options.real !== true) {
-    await page.route('**/api/v1/feeds', (route) => route.fulfill({ json: feedsAnswer() }));
-    await page.route('**/api/v1/status', (route) => route.fulfill({ json: statusAnswer() }));
-  }
-  await page.goto(`${api.url}${path}`);
-  return { page, complaints };
+  if (hasRealFeeds) return;
+  await page.route('**/api/v1/feeds', (route) => route.fulfill({ json: feedsAnswer() }));
+  await page.route('**/api/v1/status', (route) => route.fulfill({ json: statusAnswer() }));
 }
 
 const require = createRequire(import.meta.url);
