@@ -28,13 +28,14 @@ export function explain(
       printJson(explainedDocument(found));
       return;
     }
-    const names = found.aliases.length === 0 ? '' : `${found.user} is also ${found.aliases.join(', ')}\n`;
+    const names =
+      found.aliases.length === 0 ? '' : `${printable(`${found.user} is also ${found.aliases.join(', ')}`)}\n`;
     const known =
       found.known.length === 0 ? 'no feed reports the device or the user\n' : knownTable(found.known);
     const action = toned(TONES[verdict.action] ?? 'bad', verdict.action);
     const requirement = verdict.requirement === undefined ? '' : `: ${verdict.requirement}`;
     print(
-      `${found.user} on ${found.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\n\n${stepsTable(steps)}\n${printable(names)}${known}`,
+      `${found.user} on ${found.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\n\n${stepsTable(steps)}\n${names}${known}`,
     );
   });
 }

@@ -3,6 +3,7 @@ import { ConfigError } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.ts';
 import type { PolicySource, ServedPolicy } from '../config/served-policy.ts';
+import { simpleActions } from '../policy/compile/simple-policy.ts';
 import { FileWatch } from '../supervisor/file-watch.ts';
 import type { OnEvent } from '../supervisor/slot.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
@@ -57,6 +58,7 @@ export class PolicyKeeper {
         name: policy.name,
         file: this.config.policy.file ?? null,
         hash: source === null ? null : policyHash(source),
+        ...(source === null && { actions: simpleActions(this.config.policy) }),
       },
       warnings,
     };

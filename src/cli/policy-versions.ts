@@ -25,7 +25,7 @@ import { problemLine } from '../config/policy-file.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
-import type { ShadowDifference } from '../model/shadow.ts';
+import type { ShadowCounts, ShadowDifference } from '../model/shadow.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { loginName, withStore } from './context.ts';
 import { csvText } from '../app/csv.ts';
@@ -54,6 +54,8 @@ export interface PublishOptions {
   readonly yes?: true;
   readonly off?: true;
   readonly json?: true;
+  /** Rows of the list of `shadow`. */
+  readonly limit?: string;
 }
 
 const DEFAULT_ROWS = 20;
@@ -145,7 +147,7 @@ export function shadow(file: string | undefined, options: PublishOptions, comman
 }
 
 /** What the workers on this host counted since the shadow began. */
-async function showShadow(config: Config, { json }: PublishOptions): Promise<void> {
+async function showShadow(config: Config, { json, limit }: PublishOptions): Promise<void> {
   const { workers } = await askStatus(config.workers.pidFile);
   const counts = workers.flatMap((worker) => worker?.shadow ?? []);
   const version = workers.find((worker) => worker?.policies.shadow)?.policies.shadow?.version ?? null;
@@ -156,11 +158,25 @@ async function showShadow(config: Config, { json }: PublishOptions): Promise<voi
   const phones = counts.flatMap((one) => one.phones);
   if (json) printJson({ version, compared, different, phones });
   else if (version === null) print('no policy runs in the shadow\n');
-  else
-    print(
-      `version ${version} in the shadow: ${compared} decisions compared, ${different} different\n` +
-        (phones.length === 0 ? '' : `\n${fitTable(SHADOW, phones, terminalWidth()).text}`),
-    );
+  else print(shadowText(version, { compared, different, phones }, limitOf({ limit })));
+}
+
+/** A comparison, with at most so many of its phones. */
+export function shadowText(
+  version: number,
+  { compared, different, phones }: ShadowCounts,
+  limit: number,
+): string {
+  const list = fitTable(SHADOW, phones.slice(0, limit), terminalWidth()).text;
+  return (
+    `version ${version} in the shadow: ${compared} decisions compared, ${different} different\n` +
+    (phones.length === 0 ? '' : `\n${list}${othersText(phones.length - limit, '--limit or --json')}`)
+  );
+}
+
+/** Names the rows of a list that are left out. */
+function othersText(others: number, ways: string, isCut = false): string {
+  return others <= 0 ? '' : `and ${others}${isCut ? ' or more' : ''} others: ${ways}\n`;
 }
 
 function sum(numbers: readonly number[]): number {
@@ -368,7 +384,7 @@ function listText(found: PolicyDiff, limit: number): string {
     group('BY GROUP', found.byGroup) +
     group('BY MODEL', found.byModel) +
     (shown.length === 0 ? '' : fitTable(PHONES, shown, terminalWidth()).text) +
-    (rest === 0 ? '' : `and ${rest}${found.isCut ? ' or more' : ''} others: --limit, --csv or --json\n`)
+    othersText(rest, '--limit, --csv or --json', found.isCut)
   );
 }
 

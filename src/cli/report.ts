@@ -63,7 +63,7 @@ export function report(name: string, options: ReportOptions, command: Command): 
           PHONE_CSV,
         );
       if (!options.csv && !options.json && model.sweptAt < now)
-        remark(`times of last seen are as of ${relativeTime(model.sweptAt, now)}`);
+        remark(`new phones and times of last seen are as of ${relativeTime(model.sweptAt, now)}`);
     } finally {
       model.close();
     }

@@ -112,16 +112,23 @@ export function statusText(now: Look, before: Look): string {
   return `${text}\n${fitTable(COLUMNS, rows, terminalWidth()).text}${warnings.length === 0 ? '' : '\n'}${warnings.join('')}`;
 }
 
-function policyText({ name, file, hash }: GatewayStatus['policy'], workers: readonly WorkerStatus[]): string {
-  if (file === null) return storedText(workers);
+function policyText(
+  { name, file, hash, actions }: GatewayStatus['policy'],
+  workers: readonly WorkerStatus[],
+): string {
+  if (file === null) return storedText(workers, actions ?? {});
   return `${printable(name, 'without a name')} (${file}, ${hash ?? 'not read'})`;
 }
 
 /** The versions that the directory keeps; workers may differ for a second after a change. */
-function storedText(workers: readonly WorkerStatus[]): string {
+function storedText(workers: readonly WorkerStatus[], actions: Readonly<Record<string, string>>): string {
   const { live = null, shadow = null } = workers[0]?.policies ?? {};
   const inShadow = shadow === null ? '' : `; version ${shadow.version} in the shadow`;
-  if (live === null) return `the actions under \`policy\` of the configuration${inShadow}`;
+  if (live === null) {
+    const listed = Object.entries(actions).map(([name, action]) => `${name} ${action}`);
+    const all = listed.length === 0 ? '' : `: ${listed.join(', ')}`;
+    return `the actions under \`policy\` of the configuration${all}${inShadow}`;
+  }
   return `version ${live.version} of the directory, ${printable(live.name, 'without a name')} (${live.hash})${inShadow}`;
 }
 

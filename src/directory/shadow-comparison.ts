@@ -33,7 +33,8 @@ export class ShadowComparison {
 
   counts(): ShadowCounts {
     const { compared, different } = this;
-    return { compared, different, phones: [...this.phones.values()].reverse() };
+    // The cache yields the most recently used entry first.
+    return { compared, different, phones: [...this.phones.values()] };
   }
 }
 

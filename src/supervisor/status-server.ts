@@ -21,6 +21,8 @@ export interface GatewayStatus {
     readonly name: string | null;
     readonly file: string | null;
     readonly hash: string | null;
+    /** The three actions of the configuration. Absent = there is a file, or the primary is of an older version. */
+    readonly actions?: Readonly<Record<string, string>>;
   };
   /** Conditions that need the operator's attention, as long as they last. */
   readonly warnings: readonly string[];

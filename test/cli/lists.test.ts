@@ -168,7 +168,9 @@ describe('a list beside a control process', () => {
     await store.recordSeen([seen('carol', 'new3', 0)]);
     const { out, error } = await run('devices', 'list');
     expect(firstCells(out)).toEqual(['bad2', 'good1']);
-    expect(error).toMatch(/^from the read model of the control process, \d+\.\d s old; last seen as of \S+/);
+    expect(error).toMatch(
+      /^from the read model of the control process, \d+\.\d s old; new phones and last seen as of \S+/,
+    );
     expect((await run('users', 'list')).out).not.toContain('carol');
     expect((await run('decisions', 'list')).error).toContain('from the read model');
     file.write(() => file.setState({ confirmedAt: now - 60_000 }));

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import type { DeviceKey } from '../../src/identity/keys.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { shadowText } from '../../src/cli/policy-versions.ts';
 import { seen } from '../app/office.ts';
-import { deviceReport } from '../support/servers/directory-records.ts';
+import { deviceReport, userReport } from '../support/servers/directory-records.ts';
 import { runInProcess } from './run-in-process.ts';
 import type { Ended } from './run-in-process.ts';
 
@@ -64,6 +65,31 @@ it('policy promote without a policy in the shadow says so before it asks', async
     'EASGATE_NO_SHADOW: no policy runs in the shadow; to begin: easgate policy shadow FILE\n',
   );
   expect((await run('policy', 'diff', 'live', 'shadow')).error).toContain('EASGATE_NO_SHADOW');
+});
+
+it('policy shadow lists as many phones as --limit says, and counts the others', () => {
+  const [live, shadow] = [
+    { action: 'allow', reason: 'reportOnly', rule: 'policy.mode' },
+    { action: 'block', reason: 'notCompliant', rule: 'policy.notCompliant' },
+  ] as const;
+  const phones = ['one', 'two', 'three'].map((id) => ({
+    user: 'alice' as UserKey,
+    device: id as DeviceKey,
+    live,
+    shadow,
+  }));
+  const counts = { compared: 9, different: 3, phones };
+  expect(shadowText(2, counts, 2)).toMatch(
+    /^version 2 in the shadow: 9 decisions compared, 3 different\n\nUSER.*\n.* one .*\n.* two .*\nand 1 others: --limit or --json\n$/,
+  );
+  expect(shadowText(2, counts, 3)).toMatch(/ three .*\n$/);
+});
+
+it('explain names the other names of a user on a line of their own', async () => {
+  const store = new EmbeddedStore(join(folder, 'directory.db'));
+  await store.putUsers([userReport('alice@example.com' as UserKey, { aliases: ['alice'] })]);
+  await store.close();
+  expect((await run('explain', 'alice@example.com', 'good1')).out).toMatch(/\n\n.* is also .*\nOF /);
 });
 
 describe('report grandfathered', () => {

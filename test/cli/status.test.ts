@@ -182,6 +182,14 @@ describe('the text of a status', () => {
     expect(text).toContain('noCompliancePolicy: allow');
   });
 
+  it('names the actions of the configuration while nothing is published', () => {
+    const actions = { unknownDevice: 'quarantine', notEnrolled: 'block', notCompliant: 'allow' };
+    const look = { ...status, policy: { ...status.policy, actions }, takenAt: 0 };
+    expect(statusText(look, look)).toContain(
+      'of the configuration: unknownDevice quarantine, notEnrolled block, notCompliant allow\n',
+    );
+  });
+
   it('shows how each feed is, and why', () => {
     const remembered = {
       lastFullAt: null,

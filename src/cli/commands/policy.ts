@@ -119,7 +119,8 @@ function registerVersions(policy: Command): void {
         .command('shadow')
         .argument('[file]', 'policy document')
         .description('evaluate a document on real traffic beside the live policy, without effect')
-        .option('--off', 'end it'),
+        .option('--off', 'end it')
+        .option('--limit <number>', 'so many rows of the comparison; default 20'),
     ).action(async (file: string | undefined, options: PublishOptions, command: Command) =>
       (await import('../policy-versions.ts')).shadow(file, options, command),
     ),

@@ -13,12 +13,18 @@ export interface SimplePolicy {
   readonly notCompliant?: Action | undefined;
 }
 
-/** The equivalent policy document: one compliance policy, named `default`. */
-export function simpleDocument({
+/** The three actions, with the defaults of those that are absent. */
+export function simpleActions({
   unknownDevice = 'quarantine',
   notEnrolled = 'quarantine',
   notCompliant = 'quarantine',
-}: SimplePolicy): object {
+}: SimplePolicy): { readonly [Name in keyof SimplePolicy]-?: Action } {
+  return { unknownDevice, notEnrolled, notCompliant };
+}
+
+/** The equivalent policy document: one compliance policy, named `default`. */
+export function simpleDocument(actions: SimplePolicy): object {
+  const { unknownDevice, notEnrolled, notCompliant } = simpleActions(actions);
   const due =
     notCompliant === 'allow' ? { steps: [{ after: '0d', action: 'warn' }] } : { action: notCompliant };
   return {
