@@ -487,7 +487,7 @@ export const API_ERRORS = {
   ),
   EASGATE_API_PROVIDER_SETUP: api(
     500,
-    'the secret or the certificate of `admin.provider` cannot be read; `easgate check` says why',
+    'the secret or the certificate of `admin.provider` cannot be read, or its issuer stands for every tenant; `easgate check` says why',
   ),
   EASGATE_API_TOO_LARGE: api(413, 'the body is larger than the operation takes'),
   EASGATE_API_MEDIA_TYPE: api(

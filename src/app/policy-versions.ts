@@ -162,20 +162,21 @@ export async function shadowVersion(store: DirectoryStore, { state }: KnownPolic
   return versionOf(store, state.shadow);
 }
 
-/** Ends the shadow. Returns the version that was in it; null = there was none. */
+/** Ends the shadow. `known`: as it was looked at. Returns the version that was in it; null = there was none. @throws ProgramError */
 export async function endShadow(
   store: DirectoryStore,
   author: PolicyAuthor,
   audit: AuditSink,
+  known?: KnownPolicies,
 ): Promise<number | null> {
-  const known = await readPolicies(store);
-  const { shadow } = known.state;
+  const before = known ?? (await readPolicies(store));
+  const { shadow } = before.state;
   const operation = 'policy_shadow';
   if (shadow !== null)
     await replace(
       store,
-      known,
-      { ...known.state, shadow: null },
+      before,
+      { ...before.state, shadow: null },
       { author, audit, operation, version: null, comment: null },
     );
   return shadow;

@@ -136,6 +136,35 @@ describe('changes at the same moment', () => {
   });
 });
 
+describe('a policy that is published while a request looks at the one before', () => {
+  it.each([
+    ['is not rolled back', 'POST', 'rollback', { version: null, comment: null }],
+    ['keeps its shadow', 'DELETE', 'shadow', undefined],
+  ])('%s', async (_name, method, path, body) => {
+    const store = await openOffice();
+    const api = await openTestApi({ store });
+    const publish = async (place: string): Promise<ApiAnswer> =>
+      api.send('admin', `/api/v1/policy/${place}`, {
+        method: 'POST',
+        body: { document: `name: ${place}\n`, comment: null },
+      });
+    await publish('publish');
+    await publish('publish');
+    const tag = (await publish('shadow')).headers.get('etag') ?? '';
+    const before = await store.policies.state();
+    const read = store.policies.state.bind(store.policies);
+    // The first look is that before the other change.
+    store.policies.state = async () => {
+      store.policies.state = read;
+      await publish('shadow');
+      return before;
+    };
+    const options = { method, headers: { 'if-match': tag }, ...(body !== undefined && { body }) };
+    const { status } = await api.send('admin', `/api/v1/policy/${path}`, options);
+    expect([409, 412]).toContain(status);
+  });
+});
+
 describe('the file of tokens', () => {
   it('is readable by its owner alone', () => {
     const path = fileOf();

@@ -21,6 +21,8 @@ export function nameIn(claims: Claims, { nameClaim }: ProviderSettings): string 
 
 /** The highest role of somebody's groups; null = none. */
 export function roleIn(claims: Claims, { rolesClaim, roles }: ProviderSettings): Role | null {
+  // An address that the provider did not check may be that of somebody else (OpenID Connect Core 5.7).
+  if (rolesClaim === 'email' && claims['email_verified'] !== true) return null;
   const value = claimOf(claims, rolesClaim);
   const groups = new Set(Array.isArray(value) ? value : [value]);
   return ROLES.findLast((role) => roles[role].some((group) => groups.has(group))) ?? null;

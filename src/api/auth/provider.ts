@@ -166,11 +166,18 @@ export class OpenIdProvider {
   private async discover(): Promise<Configuration> {
     const { issuer, clientId } = this.settings;
     const isPlain = issuer.startsWith('http:');
-    return discovery(new URL(issuer), clientId, undefined, await clientAuth(this.settings), {
+    const found = await discovery(new URL(issuer), clientId, undefined, await clientAuth(this.settings), {
       timeout: TIMEOUT_SECONDS,
       // The signature is checked also though the token comes straight from the provider (OpenID Connect Core 3.1.3.7, 6).
       execute: [enableNonRepudiationChecks, ...(isPlain ? [allowInsecureRequests] : [])],
     });
+    // Microsoft Entra, where the address is that of every tenant: the issuer of a token would be whatever the token says.
+    if (found.serverMetadata().issuer.includes('{'))
+      throw new ApiError(
+        'EASGATE_API_PROVIDER_SETUP',
+        'admin.provider.issuer stands for every tenant: name your own',
+      );
+    return found;
   }
 }
 

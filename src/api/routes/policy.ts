@@ -72,9 +72,9 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
     route('shadowPolicy', ({ body }, call) => publish({ ...body, place: 'shadow' }, call)),
     route('endShadow', async (_input, call) => {
       refuseWithFile(config);
-      await knownPolicies(parts, call);
+      const known = await knownPolicies(parts, call);
       const store = parts.store();
-      const ended = await endShadow(store, call.origin, audit);
+      const ended = await endShadow(store, call.origin, audit, known);
       call.tag(tagOf(await readPolicies(store)));
       return { ended };
     }),
@@ -88,8 +88,8 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
     route('rollBackPolicy', async ({ body }, call) => {
       refuseWithFile(config);
       const store = parts.store();
-      await knownPolicies(parts, call);
-      const version = await rollBack(store, body.version, body.comment, call.origin, audit);
+      const known = await knownPolicies(parts, call);
+      const version = await rollBack(store, body.version, body.comment, call.origin, audit, known);
       return inUse(parts, version.version, call);
     }),
     route('simulate', async ({ body }, { now }) => {

@@ -17,6 +17,9 @@ function isIssuer(text: string): boolean {
   );
 }
 
+/** Issuers of Microsoft Entra that stand for every tenant: whoever has one could give himself any role. */
+const EVERY_TENANT = /^https:\/\/login\.microsoftonline\.com\/(?:common|organizations|consumers)(?:\/|$)/i;
+
 /** `admin.provider`. */
 export const adminProvider = z
   .strictObject({
@@ -29,6 +32,10 @@ export const adminProvider = z
     issuer: z
       .string()
       .refine(isIssuer, 'must be an https URL')
+      .refine(
+        (text) => !EVERY_TENANT.test(text),
+        'lets in accounts of every tenant: name your own, as https://login.microsoftonline.com/TENANT/v2.0',
+      )
       .describe(
         'issuer of the provider, exactly as its /.well-known/openid-configuration says, such as https://login.microsoftonline.com/TENANT/v2.0',
       ),
