@@ -3,10 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { diffPolicies } from '../app/policy-diff.ts';
 import type { PolicyDiff } from '../app/policy-diff.ts';
-import { messageOf } from '../config/problems.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
-import { ApiError } from './problems.ts';
+import { ApiError, problemOf } from './problems.ts';
 
 const MOST_AT_ONCE = 2;
 const MOST_KEPT = 20;
@@ -80,8 +79,9 @@ export class PolicyDiffs {
         run.state = 'done';
       },
       (error: unknown) => {
-        const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
-        run.error = { code, message: messageOf(error) };
+        // As the answer to a request would say it: without paths and hosts.
+        const { code, detail } = problemOf(error, '');
+        run.error = { code, message: detail };
         run.state = 'failed';
       },
     );

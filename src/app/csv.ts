@@ -1,7 +1,10 @@
 // Owns CSV for people and spreadsheets: quoted where needed (RFC 4180), and no cell that a spreadsheet takes for a formula.
 
-/** What spreadsheets take for the beginning of a formula (OWASP, CSV injection). */
-const FORMULA = /^[=+\-@\t\r]/;
+/**
+ * What spreadsheets take for the beginning of a formula (OWASP, CSV injection): also behind spaces, in full width, and behind a `;`,
+ * which separates cells where a comma is the decimal sign. Quotes do not help there: they are not at the beginning of the cell.
+ */
+const FORMULA = /(^|;)(?=["' ]*[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
 
 /** One column: its title, and the cell of a row; null = an empty one. */
 export type CsvColumn<Row> = readonly [title: string, cell: (row: Row) => string | null];
@@ -27,6 +30,6 @@ function csvLine(cells: readonly (string | null)[]): string {
 
 function cellText(value: string | null): string {
   const text = (value ?? '').replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ');
-  const safe = FORMULA.test(text) ? `'${text}` : text;
+  const safe = text.replaceAll(FORMULA, "$1'");
   return /[",]/.test(safe) || safe !== text ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

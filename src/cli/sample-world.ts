@@ -19,39 +19,38 @@ import { withAudit } from './context.ts';
 export class SampleWorld {
   readonly server: SampleServer;
   private readonly config: Config;
+  private readonly hasPhones: boolean;
   private phones: SamplePhones | null = null;
 
-  private constructor(server: SampleServer, config: Config) {
+  private constructor(server: SampleServer, config: Config, hasPhones: boolean) {
     this.server = server;
     this.config = config;
+    this.hasPhones = hasPhones;
   }
 
   /** Null = the configuration names a real mail server. */
   static async start(config: Config): Promise<SampleWorld | null> {
     const { url, servers } = config.upstream;
-    const isSample =
-      servers.length > 0 ? servers.some((server) => server.url === 'sample') : url === 'sample';
-    if (!isSample) return null;
+    const urls = servers.length > 0 ? servers.map((server) => server.url) : [url];
+    if (!urls.includes('sample')) return null;
+    // Beside a real mail server, the directory is a real one, and the phones would sign in there with published passwords.
+    const isAlone = urls.every((one) => one === 'sample');
     const users = config.sample.users.map(({ name, password }) => ({
       name,
       password: readSecret(password, `sample.users ${name}`),
     }));
-    const store = await openStore(storeOptions(config));
-    try {
-      await seedUsers(store, config.sample.users);
-      await seedDirectory(store, config.sample.devices);
-      if (config.sample.policy !== undefined && config.policy.file === undefined)
-        await withAudit(config, (audit) => seedPolicy(store, config.sample.policy ?? '', audit));
-    } finally {
-      await store.close();
-    }
-    return new SampleWorld(await startSampleServer({ users, address: '127.0.0.1', port: 0 }), config);
+    if (isAlone) await seed(config);
+    return new SampleWorld(
+      await startSampleServer({ users, address: '127.0.0.1', port: 0 }),
+      config,
+      isAlone && config.listen.tls === undefined,
+    );
   }
 
   /** Starts the phones, which use the gateway at a port of this host. */
   startPhones(port: number): void {
     const { listen, sample } = this.config;
-    if (sample.phones.length === 0 || listen.tls !== undefined || this.phones !== null) return;
+    if (sample.phones.length === 0 || !this.hasPhones || this.phones !== null) return;
     const passwords = new Map(
       sample.users.map(({ name, password }) => [name, readSecret(password, `sample.users ${name}`)]),
     );
@@ -73,6 +72,20 @@ export class SampleWorld {
   async close(): Promise<void> {
     await this.stopPhones();
     await this.server.close();
+  }
+}
+
+/** Writes the sample's users, devices and policy into the directory. */
+async function seed(config: Config): Promise<void> {
+  const { users, devices, policy } = config.sample;
+  const store = await openStore(storeOptions(config));
+  try {
+    await seedUsers(store, users);
+    await seedDirectory(store, devices);
+    if (policy !== undefined && config.policy.file === undefined)
+      await withAudit(config, (audit) => seedPolicy(store, policy, audit));
+  } finally {
+    await store.close();
   }
 }
 

@@ -10,6 +10,8 @@ const MAX_PATH = 1_024;
 const MAX_RULES = 1_000;
 /** What JSON does not allow in a string, or a terminal obeys. */
 const SPECIAL = /["\\\u0000-\u001f\u007f-\uffff]/;
+/** What JSON allows in a string, and a terminal obeys: C1 controls, line separators, marks of direction. */
+const UNSHOWN = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** One JSON object per line; keys: docs/guide/operations.md. */
 export class JsonLines implements LineFormat {
@@ -78,7 +80,11 @@ export class JsonLines implements LineFormat {
 }
 
 function text(value: string): string {
-  return SPECIAL.test(value) ? JSON.stringify(value) : `"${value}"`;
+  return SPECIAL.test(value) ? JSON.stringify(value).replaceAll(UNSHOWN, escaped) : `"${value}"`;
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function nullable(value: string | null): string {

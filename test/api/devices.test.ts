@@ -89,6 +89,18 @@ describe('a decision', () => {
 });
 
 describe('a wipe', () => {
+  it.each(['PUT', 'DELETE'])('is not taken back by the help desk: %s', async (method) => {
+    const api = await open();
+    const order = { user: 'alice@contoso.com', reason: 'stolen', confirm: 'GOOD1' };
+    await api.send('operator', '/api/v1/devices/GOOD1/wipe', { method: 'POST', body: order });
+    const request = { method, ...(method === 'PUT' && { body: { action: 'allow' } }) };
+    const { status } = await api.send('helpdesk', DECISION, request);
+    expect([403, 409]).toContain(status);
+    const { json } = await api.send('viewer', '/api/v1/devices/GOOD1');
+    expect(JSON.stringify(json)).toContain('"wipe"');
+    if (method === 'DELETE') expect((await api.send('operator', DECISION, { method })).status).toBe(200);
+  });
+
   it('needs the id of the device again', async () => {
     const api = await open();
     const body = { confirm: 'OTHER', reason: 'lost', allUsers: true };

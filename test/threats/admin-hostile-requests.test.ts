@@ -225,6 +225,17 @@ describe('answers', () => {
 });
 
 describe('time', () => {
+  it.each(['', 'Authorization: Bearer easgate_t_wrong\r\n'])(
+    'is bounded for the body of a request that is refused: %j',
+    async (field) => {
+      const api = await openTestApi({ parts: { bodyTimeoutMs: 100 } });
+      const head = `POST /api/v1/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n${field}`;
+      // The connection would be kept for the rest of the body.
+      const answer = await api.raw(`${head}Content-Length: 1000000\r\n\r\nx`);
+      expect(statusOf(answer)).toBe(401);
+    },
+  );
+
   it('is bounded for a head that comes slowly', async () => {
     const api = await openTestApi();
     const answer = await api.raw('GET / HTTP/1.1\r\nHost: localhost\r\n');

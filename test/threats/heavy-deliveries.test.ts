@@ -169,6 +169,20 @@ it('one address cannot hold all connections', async () => {
   for (const client of clients) client.destroy();
 });
 
+it('one address without a proof cannot hold the room for all bodies', async () => {
+  const { port, send } = await receiverOf(FEEDS);
+  const clients = await Promise.all(Array.from({ length: 70 }, () => RawClient.open(port)));
+  const head = `POST /receive/untimed HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nX-Hub-Signature-256: sha256=${'a'.repeat(64)}\r\nContent-Length: 1000\r\n\r\n{`;
+  for (const client of clients) client.send(head);
+  const answered = (status: number): RawClient[] =>
+    clients.filter(({ received }) => received.startsWith(`HTTP/1.1 ${status} `));
+  // Those beyond the room are answered at once; all others wait for their body.
+  await until(() => answered(503).length >= 38, 'the refusals');
+  const line = ndjson({ id: 'PHONE1', managed: true, compliant: true });
+  expect((await send('/receive/mdm/delta', { headers: pushed(), body: line })).status).toBe(200);
+  for (const client of clients) client.destroy();
+});
+
 it('memory does not grow with a body', async () => {
   const { send } = await receiverOf(FEEDS);
   const packed = createGzip();

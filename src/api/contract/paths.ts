@@ -78,7 +78,11 @@ export const OPERATIONS = {
     'helpdesk',
     'allow, quarantine or block the device, or one user on it',
   ),
-  clearDecision: remove('/devices/{device}/decision', 'helpdesk', 'take a decision back, or cancel a wipe'),
+  clearDecision: remove(
+    '/devices/{device}/decision',
+    'helpdesk',
+    'take a decision back; to cancel a wipe needs the role operator',
+  ),
   planWipe: get(
     '/devices/{device}/wipe',
     'operator',

@@ -15,7 +15,11 @@ import type { WipePlan } from '../../app/wipe.ts';
 import { successionAt } from '../../app/successors.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
 import { ProgramError } from '../../errors.ts';
+import { isWipe } from '../../model/wipe.ts';
+import { hasRole } from '../auth/principal.ts';
+import { OPERATIONS } from '../contract/paths.ts';
 import type { ApiParts } from '../parts.ts';
+import { ApiError } from '../problems.ts';
 import { SlowAnswers } from '../slow-answers.ts';
 import { filterOf } from './filters.ts';
 import { route } from './route.ts';
@@ -67,7 +71,7 @@ export function deviceRoutes(parts: ApiParts): Route[] {
         expiresAt: momentToCome(expiresAt, now),
       };
       const result = await decide(store, { device: params.device, user }, decision, origin, parts.audit, () =>
-        mustMatch(store, params.device, call),
+        mayChange(store, params.device, call),
       );
       call.tag(await decisionTag(store, params.device));
       return result;
@@ -77,7 +81,7 @@ export function deviceRoutes(parts: ApiParts): Route[] {
       const { user, force = false } = query;
       const subject = { device: params.device, user };
       const result = await clearDecision(store, subject, { ...call.origin, force }, parts.audit, () =>
-        mustMatch(store, params.device, call),
+        mayChange(store, params.device, call),
       );
       call.tag(await decisionTag(store, params.device));
       return result;
@@ -125,6 +129,19 @@ async function decisionTag(store: DirectoryStore, device: string): Promise<strin
   const decided = await decidedOn(store, parseDevice(device));
   const hash = createHash('sha256').update(JSON.stringify(decided)).digest('base64url');
   return `"${hash.slice(0, 22)}"`;
+}
+
+/** A wipe is taken back by those who may order one. @throws ApiError */
+async function mayChange(store: DirectoryStore, device: string, call: Call): Promise<void> {
+  await mustMatch(store, device, call);
+  const role = OPERATIONS.orderWipe.role ?? 'admin';
+  if (hasRole(call.principal.role, role)) return;
+  const decided = await decidedOn(store, parseDevice(device));
+  if (decided.some(({ decision }) => isWipe(decision)))
+    throw new ApiError(
+      'EASGATE_API_FORBIDDEN',
+      `a wipe of the device was ordered: to take it back needs the role ${role}`,
+    );
 }
 
 async function mustMatch(store: DirectoryStore, device: string, call: Call): Promise<void> {

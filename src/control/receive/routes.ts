@@ -34,6 +34,8 @@ const WEBHOOK_PACE: Pace = { totalMs: 15_000, leastBytes: 1, everyMs: 5_000 };
 const PUSH_PACE: Pace = { totalMs: 1_800_000, leastBytes: 10 * KILO, everyMs: 10_000 };
 /** Bodies that are read at the same time. */
 const MOST_BODIES = 64;
+/** Of these from one address without a proof so far: a signature is checked behind the body. */
+const MOST_OF_STRANGER = MOST_BODIES / 2;
 const STORE_RETRY_SECONDS = 10;
 const STANDBY_RETRY_SECONDS = 5;
 const MAX_KEY = 200;
@@ -45,16 +47,28 @@ export function receiveHandler(
   paces: { readonly webhook: Pace; readonly push: Pace } = { webhook: WEBHOOK_PACE, push: PUSH_PACE },
 ): ReceiveHandler {
   let bodies = 0;
+  /** Bodies of senders without a proof, by address. */
+  const strangers = new Map<string, number>();
 
-  async function withBody<T>(work: () => Promise<T>): Promise<T> {
-    if (bodies >= MOST_BODIES)
+  /** `stranger`: address of a sender that has not proved itself; null = it has. */
+  async function withBody<T>(stranger: string | null, work: () => Promise<T>): Promise<T> {
+    const same = stranger === null ? 0 : (strangers.get(stranger) ?? 0);
+    if (bodies >= MOST_BODIES || same >= MOST_OF_STRANGER)
       throw new DeliveryError('EASGATE_DELIVERY_BUSY', 'too many deliveries at once', 5);
     bodies++;
+    if (stranger !== null) strangers.set(stranger, same + 1);
     try {
       return await work();
     } finally {
       bodies--;
+      if (stranger !== null) leave(stranger);
     }
+  }
+
+  function leave(stranger: string): void {
+    const left = (strangers.get(stranger) ?? 1) - 1;
+    if (left === 0) strangers.delete(stranger);
+    else strangers.set(stranger, left);
   }
 
   async function webhook(exchange: Exchange, { webhooks, rate }: WebhookTarget): Promise<void> {
@@ -62,7 +76,8 @@ export function receiveHandler(
     mediaType(request, /^application\/(?:[a-z0-9.+-]+\+)?json$/, 'application/json');
     if (isPacked(request, false)) return;
     const head = webhooks.checkHead((name) => headerOf(request, name));
-    const body = await withBody(() => {
+    const stranger = head === null ? null : (request.socket.remoteAddress ?? '');
+    const body = await withBody(stranger, () => {
       askForBody(request, response);
       return readBody(request, { maxBytes: webhooks.settings.maxKilobytes * KILO, pace: paces.webhook });
     });
@@ -103,7 +118,7 @@ export function receiveHandler(
   ): Promise<PushAnswer> {
     const endBulk = wanted.counts === null ? null : pushes.beginBulk();
     try {
-      const body = await withBody(() => {
+      const body = await withBody(null, () => {
         askForBody(request, response);
         const salt = `${verb}\n${JSON.stringify(wanted)}\n`;
         return bodyFile(request, { maxBytes, pace: paces.push }, { isPacked, salt });
