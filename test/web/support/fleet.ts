@@ -85,7 +85,7 @@ function person(
     source: 'directory',
     observedAt: now - 192 * MINUTE,
     version: 1,
-    aliases: aliases as UserKey[],
+    aliases,
     groups,
     enabled,
     attributes: name === 'clara' ? { department: 'Engineering' } : {},
