@@ -72,6 +72,22 @@ describe('the page of the policy', () => {
     expect(await figure.innerText()).toBe(before);
   });
 
+  it('waits for its turn where other comparisons are under way', async () => {
+    const { page } = await openPage(await openPublished(), '/policy', { role: 'viewer' });
+    let refused = 0;
+    await page.route('**/api/v1/policy/diff', async (route) => {
+      if (refused++ > 0) return route.fallback();
+      return route.fulfill({
+        status: 429,
+        contentType: 'application/problem+json',
+        headers: { 'retry-after': '0' },
+        json: { code: 'EASGATE_API_BUSY', detail: 'try again later', status: 429 },
+      });
+    });
+    await forbidPhones(page);
+    expect(refused).toBeGreaterThan(1);
+  });
+
   it('publishes after the consequences and a comment', async () => {
     const api = await openPublished(20);
     const { page, complaints } = await openPage(api, '/policy', { role: 'admin' });

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openPage, useBrowser } from './support/browser.ts';
 import type { PageOptions } from './support/browser.ts';
-import { openDashboard } from './support/dashboard.ts';
+import { openPublished } from './support/dashboard.ts';
 
 checkLeaks();
 
@@ -37,6 +37,10 @@ const PICTURES: readonly (readonly [string, string, string, PageOptions])[] = [
   ['access-dark', '/access', 'this one', { role: 'admin', theme: 'dark' }],
   ['sign-in-dark', '/devices', 'Access token', { role: null, theme: 'dark' }],
   ['set-up-dark', '/setup#eg-setup', 'Become the admin', { role: null, theme: 'dark' }],
+  ['policy-light', '/policy', 'was live', { role: 'admin', height: 1_100 }],
+  ['policy-phone', '/policy', 'was live', { role: 'admin', width: 390, height: 1_600 }],
+  ['reports-light', '/reports/blocked', 'clara@example.com', { height: 1_300 }],
+  ['reports-dark', '/reports/blocked', 'clara@example.com', { theme: 'dark', height: 1_300 }],
   ['sign-in-light', '/devices', 'Access token', { role: null }],
   ['set-up-light', '/setup#eg-setup', 'Become the admin', { role: null }],
   ['devices-light', '/devices', 'clara@example.com', { theme: 'light' }],
@@ -61,7 +65,7 @@ describe.skipIf(FOLDER === undefined)('pictures', () => {
   useBrowser();
 
   it.each(PICTURES)('%s', async (name, path, text, options) => {
-    const { page } = await openPage(await openDashboard(400), path, options);
+    const { page } = await openPage(await openPublished(400), path, options);
     await page.getByText(text).first().waitFor();
     await page.waitForLoadState('networkidle');
     mkdirSync(FOLDER ?? '', { recursive: true });

@@ -8,12 +8,14 @@ import type { AnswerOf } from '../../src/api/contract/operations.ts';
 import type { Role } from '../../src/api/contract/paths.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
 import { askStatus } from '../../src/supervisor/ask-status.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
 import { PATIENCE_MS, until } from '../support/checks/until.ts';
 import { freePort } from '../support/servers/free-port.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
 import { accessibilityProblems, openPage, useBrowser } from './support/browser.ts';
 
+checkLeaks();
 useBrowser();
 
 const config = (port: number): string => `

@@ -32,6 +32,7 @@ interface Known {
 
 const POLL_MS = 1_000;
 const PAUSE_MS = 500;
+const LONGEST_WAIT_S = 30;
 
 const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -57,7 +58,7 @@ export function useDiff(question: DiffQuestion | null): Diff {
     setFailed(null);
     const follow = async (): Promise<void> => {
       await pause(PAUSE_MS, signal);
-      let run = await call('diffPolicy', { body: JSON.parse(key) as DiffQuestion, signal });
+      let run = await begin(JSON.parse(key) as DiffQuestion, signal);
       while (run.state === 'running') {
         setProgress({ compared: run.compared, total: run.total });
         await pause(POLL_MS, signal);
@@ -84,6 +85,18 @@ export function useDiff(question: DiffQuestion | null): Diff {
     error: failed?.key === key ? failed.error : null,
     again,
   };
+}
+
+/** Starts a comparison. Others may be under way, such as those of texts that were typed before: then it waits for its turn. */
+async function begin(question: DiffQuestion, signal: AbortSignal): Promise<AnswerOf<'diffPolicy'>> {
+  for (;;) {
+    try {
+      return await call('diffPolicy', { body: question, signal });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.retryAfterSeconds === null) throw error;
+      await pause(Math.min(error.retryAfterSeconds, LONGEST_WAIT_S) * 1_000, signal);
+    }
+  }
 }
 
 function problemOf({ error }: AnswerOf<'diffPolicy'>): ApiError['problem'] {
