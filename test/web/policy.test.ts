@@ -176,6 +176,7 @@ describe('the page of the policy', () => {
     await compared.waitFor();
     expect(await compared.locator('.removed').innerText()).toContain('action: block');
     expect(await compared.locator('.added').innerText()).toContain('action: quarantine');
+    expect(await compared.locator('.added').getAttribute('data-line')).toBe('7');
     expect(await accessibilityProblems(page)).toEqual([]);
     await page.getByLabel('After').selectOption({ label: 'Version 1' });
     await page.getByText('The texts are the same.').waitFor();
@@ -214,7 +215,7 @@ describe('the page of the policy', () => {
     const { page } = await openPage(await openPublished(), '/policy', { role: 'viewer' });
     await forbidPhones(page);
     expect(await page.getByRole('button', { name: 'Publish…' }).isDisabled()).toBe(true);
-    await page.getByText('Needs the role admin').first().waitFor();
+    await page.getByText('Publishing needs the role admin').waitFor();
   });
 
   it('keeps the text while the gateway does not answer', async () => {

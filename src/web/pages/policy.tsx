@@ -276,8 +276,8 @@ function Loaded({ policy, reload }: { policy: PolicyInUse; reload: () => void })
     <>
       <PageHead title={t.pages.policy} tools={tools}>
         <Lead policy={policy} draft={draft} />
-        {publishWhy === undefined || publishWhy === t.policy.publish.nothing || isFile ? null : (
-          <span className="t3">. {publishWhy}</span>
+        {mayPublish || isFile ? null : (
+          <span className="t3">. {t.policy.publish.needs(roleFor('publishPolicy'))}</span>
         )}
       </PageHead>
       <Notes policy={policy} draft={draft} />

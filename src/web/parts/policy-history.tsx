@@ -76,7 +76,7 @@ function Versions({
                   >
                     {texts.compare}
                   </button>
-                  {row.place === 'live' ? null : (
+                  {row.place !== null ? null : (
                     <button
                       className="btn small"
                       type="button"
@@ -197,11 +197,7 @@ export function PolicyHistory({
   const [compared, setCompared] = useState<{ readonly first: number; readonly second: number } | null>(null);
   const may = useMay('rollBackPolicy');
   const why =
-    policy.source === 'file'
-      ? t.policy.file.short
-      : may
-        ? null
-        : t.trouble.needsRole(roleFor('rollBackPolicy'));
+    policy.source === 'file' ? t.policy.file.short : may ? null : texts.needs(roleFor('rollBackPolicy'));
   const rows = list.data?.rows ?? [];
   const compare = (version: number): void => {
     const live = policy.live?.version ?? version;

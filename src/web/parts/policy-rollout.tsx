@@ -127,7 +127,9 @@ export function RollOut({
     ? t.policy.file.short
     : mayPromote
       ? null
-      : t.trouble.needsRole(roleFor(mayEnd ? 'promoteShadow' : 'endShadow'));
+      : mayEnd
+        ? texts.needs(roleFor('promoteShadow'))
+        : t.trouble.needsRole(roleFor('endShadow'));
   return (
     <Panel
       title={texts.panel}

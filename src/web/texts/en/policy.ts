@@ -94,6 +94,7 @@ export const policy = {
     lead: 'Every gateway decides by it within seconds.',
     button: (refused: string) => `Publish: ${refused} refused`,
     buttonNone: 'Publish',
+    needs: (role: string) => `Publishing needs the role ${role}`,
     nothing: 'The text is what is in use',
     counting: 'What it does is being counted…',
     uncounted: 'What it does could not be counted.',
@@ -119,6 +120,7 @@ export const policy = {
     promoteLead: 'The policy in the shadow becomes the live one.',
     promoteButton: (refused: string) => `Promote: ${refused} refused`,
     promoteButtonNone: 'Promote',
+    needs: (role: string) => `Promoting needs the role ${role}`,
     end: 'End the shadow',
     stages: {
       draft: ['Draft', 'checked as you type'],
@@ -147,6 +149,7 @@ export const policy = {
     compareFor: (version: string) => `Compare version ${version}`,
     rollBack: 'Roll back…',
     rollBackFor: (version: string) => `Roll back to version ${version}`,
+    needs: (role: string) => `Rolling back needs the role ${role}`,
     older: 'Older',
     compareTitle: 'Compare two versions',
     before: 'Before',
