@@ -2,6 +2,7 @@
 import { Component, useEffect, useState } from 'react';
 import type { ReactElement, ReactNode } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
+import { PageLoadError } from './client/lazy-page.ts';
 import { ApiError, networkError } from './client/problem.ts';
 import { readSession } from './client/session.ts';
 import { signedIn } from './client/signed-in.ts';
@@ -15,27 +16,29 @@ import { Blank, LoadTrouble } from './parts/trouble.tsx';
 import { t } from './texts/texts.ts';
 
 /** A page that throws must not take the frame with it. Another address is another fence, by its key. */
-class Fence extends Component<{ readonly children: ReactNode }, { readonly failed: boolean }> {
-  override state = { failed: false };
+class Fence extends Component<{ readonly children: ReactNode }, { readonly failed: 'page' | 'file' | null }> {
+  override state = { failed: null };
 
-  static getDerivedStateFromError(): { failed: boolean } {
-    return { failed: true };
+  static getDerivedStateFromError(error: unknown): { failed: 'page' | 'file' } {
+    return { failed: error instanceof PageLoadError ? 'file' : 'page' };
   }
 
   override render(): ReactNode {
-    if (!this.state.failed) return this.props.children;
+    const { failed } = this.state;
+    if (failed === null) return this.props.children;
+    const isGone = failed === 'file';
     return (
       <section className="panel">
         <Blank
           icon="warn"
-          title={t.trouble.crashTitle}
+          title={isGone ? t.trouble.goneTitle : t.trouble.crashTitle}
           actions={
             <button className="btn" type="button" onClick={() => window.location.reload()}>
               {t.trouble.reload}
             </button>
           }
         >
-          {t.trouble.crashText}
+          {isGone ? t.trouble.goneText : t.trouble.crashText}
         </Blank>
       </section>
     );

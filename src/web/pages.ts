@@ -1,7 +1,7 @@
 // Owns the list of pages: address, place in the navigation, the file that is loaded when one goes there.
-import { lazy } from 'react';
 import type { ComponentType } from 'react';
 import type { OperationName } from '../api/contract/paths.ts';
+import { lazyPage as lazy } from './client/lazy-page.ts';
 import type { IconName } from './parts/icon.tsx';
 import { t } from './texts/texts.ts';
 

@@ -89,7 +89,7 @@ describe('the page of feeds', () => {
     await dialog.waitFor({ state: 'detached' });
     await page.getByText('39 removed').first().waitFor();
     expect(await isReported(api, 'NEW7')).toBe(false);
-    await page.getByText('Fresh').waitFor();
+    await page.getByText('Fresh', { exact: true }).waitFor();
   });
 
   it('shows a viewer everything, and which role a run needs', async () => {
@@ -103,7 +103,7 @@ describe('the page of feeds', () => {
     await page.route('**/api/v1/feeds', (route) =>
       route.fulfill({ json: { ...feedsAnswer(), runsHere: false, leader: 'gw2' } }),
     );
-    await page.getByRole('link', { name: 'Feeds' }).click();
+    await page.getByRole('link', { name: 'Feeds', exact: true }).click();
     await page.getByText('The feeds are run by gw2').waitFor();
     expect(await page.getByRole('button', { name: 'Run now: intune' }).isDisabled()).toBe(true);
   });

@@ -58,6 +58,52 @@ describe('the frame', () => {
     await page.getByText('The gateway does not answer').first().waitFor({ state: 'detached' });
   });
 
+  it('says that the lists are being built, and shows them as soon as they are there', async () => {
+    const api = await openDashboard();
+    const { page, complaints } = await openPage(api, '/');
+    await page.route('**/api/v1/users?*', (route) =>
+      route.fulfill({
+        status: 503,
+        headers: { 'retry-after': '1' },
+        contentType: 'application/problem+json',
+        body: JSON.stringify({
+          type: '',
+          title: '',
+          status: 503,
+          code: 'EASGATE_NO_READ_MODEL',
+          detail: 'lists are not ready yet',
+        }),
+      }),
+    );
+    await page.getByRole('link', { name: 'Users', exact: true }).click();
+    await page.getByText('The lists are being built').waitFor();
+    expect(await page.getByRole('link', { name: 'See how far it is' }).getAttribute('href')).toBe('/system');
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.unroute('**/api/v1/users?*');
+    await page.getByText('clara@example.com').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('asks to reload a page that was open over an upgrade, whose files are gone', async () => {
+    const { page } = await openPage(await openDashboard(), '/');
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await page.route('**/assets/users-*.js', (route) => route.fulfill({ status: 404, json: {} }));
+    await page.getByRole('link', { name: 'Users', exact: true }).click();
+    await page.getByText('The dashboard was updated').waitFor();
+    await page.unroute('**/assets/users-*.js');
+    await page.getByRole('button', { name: 'Reload' }).click();
+    await page.getByText('clara@example.com').waitFor();
+  });
+
+  it('finds a user by a part of the name, with Ctrl K', async () => {
+    const { page } = await openPage(await openDashboard(), '/');
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox').fill('clar');
+    await page.getByRole('option', { name: 'User clara@example.com' }).click();
+    await page.getByRole('heading', { name: 'clara@example.com' }).waitFor();
+  });
+
   it('shows the keys there are', async () => {
     const { page } = await openPage(await openDashboard(), '/');
     await page.getByRole('heading', { name: 'Overview' }).waitFor();

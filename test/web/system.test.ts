@@ -39,7 +39,7 @@ describe('the page of the system', () => {
         },
       }),
     );
-    await page.getByRole('link', { name: 'System' }).click();
+    await page.getByRole('link', { name: 'System', exact: true }).click();
     await page
       .getByRole('row', { name: /^Worker 2/ })
       .getByText('does not answer')

@@ -1,4 +1,4 @@
-// Owns Find (Ctrl K): devices that match, and pages.
+// Owns Find (Ctrl K): devices and users that match, and pages.
 import { Dialog } from '@base-ui/react/dialog';
 import { useDeferredValue, useEffect, useId, useState } from 'react';
 import type { KeyboardEvent, ReactElement } from 'react';
@@ -9,6 +9,7 @@ import type { IconName } from '../parts/icon.tsx';
 import { StateIcon } from '../parts/state.tsx';
 import { t } from '../texts/texts.ts';
 import { useFindKey } from './keys.ts';
+import { userHref } from '../parts/user-href.ts';
 import { hrefOf, usePages } from './nav.tsx';
 
 interface Hit {
@@ -20,6 +21,7 @@ interface Hit {
 }
 
 const MOST_DEVICES = 8;
+const MOST_USERS = 4;
 
 function useHits(text: string): readonly Hit[] {
   const search = text.trim();
@@ -29,6 +31,11 @@ function useHits(text: string): readonly Hit[] {
     { query: { search, limit: MOST_DEVICES } },
     { enabled: search.length > 1 },
   );
+  const users = useQuery(
+    'listUsers',
+    { query: { search, limit: MOST_USERS } },
+    { enabled: search.length > 1 },
+  ).data;
   const hits: Hit[] = pages
     .filter(({ title }) => search === '' || title.toLowerCase().includes(search.toLowerCase()))
     .map((page) => ({ href: hrefOf(page), title: page.title, sub: '', icon: page.nav.icon, state: null }));
@@ -43,13 +50,19 @@ function useHits(text: string): readonly Hit[] {
       icon: null,
       state: row.state,
     });
-  hits.push({
-    href: `/devices?search=${encodeURIComponent(search)}`,
-    title: t.frame.findDevices(search),
-    sub: '',
-    icon: 'search',
-    state: null,
-  });
+  for (const { user } of users?.rows ?? [])
+    hits.push({ href: userHref(user), title: t.frame.findUser(user), sub: '', icon: 'users', state: null });
+  for (const [list, title] of [
+    ['devices', t.frame.findDevices(search)],
+    ['users', t.frame.findUsers(search)],
+  ] as const)
+    hits.push({
+      href: `/${list}?search=${encodeURIComponent(search)}`,
+      title,
+      sub: '',
+      icon: 'search',
+      state: null,
+    });
   return hits;
 }
 

@@ -15,8 +15,9 @@ import { SearchBox } from '../parts/search-box.tsx';
 import { SortChip } from '../parts/sort-chip.tsx';
 import { Blank, ChangeTrouble, LoadTrouble, Skeleton } from '../parts/trouble.tsx';
 import { useDecideUser } from '../parts/use-decide.ts';
-import { USER_FILTERS, USER_FILTER_KEYS, userColumns, userHref, userRowKey } from '../parts/user-columns.tsx';
+import { USER_FILTERS, USER_FILTER_KEYS, userColumns, userRowKey } from '../parts/user-columns.tsx';
 import type { UserRow } from '../parts/user-columns.tsx';
+import { userHref } from '../parts/user-href.ts';
 import { UserMenu } from '../parts/user-menu.tsx';
 import { t } from '../texts/texts.ts';
 

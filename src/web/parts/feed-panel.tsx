@@ -236,7 +236,7 @@ export function FeedPanel({
             <div className="break">
               {error.message}{' '}
               <span className="nowrap">
-                {failures > 1 ? `${texts.failures(number(failures))}, ` : ''}
+                {failures > 1 ? `${texts.failures(number(failures))} ` : ''}
                 {texts.errorAt} <Time iso={error.at} ago />
               </span>
             </div>

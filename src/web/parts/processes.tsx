@@ -125,7 +125,7 @@ export function Processes({ status }: { status: Status }): ReactElement {
               <td className="num" data-l={column.up}>
                 {up === null ? <Dash /> : length(up * 1_000)}
               </td>
-              <td className="num" data-l={column.memory}>
+              <td className={memory === null ? 'num off-phone' : 'num'} data-l={column.memory}>
                 {memory === null ? <Dash /> : size(memory)}
               </td>
               <td className={worker === null ? 'num off-phone' : 'num'} data-l={column.age}>

@@ -1,6 +1,7 @@
 // Owns the states in which a page has nothing to show: what, why, one way on.
 import type { ReactElement, ReactNode } from 'react';
 import { useEffect, useState } from 'react';
+import { Link } from 'wouter';
 import { silentSince } from '../client/connection.ts';
 import type { ApiError } from '../client/problem.ts';
 import { roleFor, useSession } from '../client/signed-in.ts';
@@ -53,6 +54,23 @@ export function LoadTrouble({
     return (
       <Blank icon="cloudoff" title={t.trouble.silentTitle} actions={again}>
         {t.trouble.silentText}
+      </Blank>
+    );
+  if (error.code === 'EASGATE_NO_READ_MODEL')
+    return (
+      <Blank
+        icon="sync"
+        title={t.trouble.buildingTitle}
+        actions={
+          <>
+            {again}
+            <Link className="btn" href="/system">
+              {t.trouble.buildingSee}
+            </Link>
+          </>
+        }
+      >
+        {t.trouble.buildingText}
       </Blank>
     );
   if (error.status === 403)

@@ -10,17 +10,13 @@ import type { Filter } from './filters.tsx';
 import { Pill, wordOf } from './state.tsx';
 import { Dash, Time } from './time.tsx';
 import type { Done } from './use-decide.ts';
+import { userHref } from './user-href.ts';
 
 /** A user in the list. */
 export type UserRow = RowOf<'listUsers'>;
 
 /** The key of a row. */
 export const userRowKey = ({ user }: UserRow): string => user;
-
-/** The address of the page of a user. */
-export function userHref(user: string): string {
-  return `/users/${encodeURIComponent(user)}`;
-}
 
 /** What deviates, the worst first. */
 const DEVIATIONS = ['wiping', 'blocked', 'quarantined', 'unseen'] as const;
@@ -94,7 +90,7 @@ export function userColumns(doneFor: (row: UserRow) => Done | null): readonly Co
       key: 'firstSeen',
       title: column.firstSeen,
       sort: 'firstSeen',
-      className: 'off-phone num t2 c2',
+      className: 'off-phone num t2 c4',
       cell: (row) => <Time iso={row.firstSeen} form={day} />,
     },
     {

@@ -56,7 +56,7 @@ export function UserDevices({ user }: { user: string }): ReactElement {
         <p className="body t2">{texts.none}</p>
       ) : (
         <div className="tw">
-          <table className="devices cards">
+          <table className="devices own cards">
             <caption className="vh">{texts.caption}</caption>
             <thead>
               <tr>

@@ -37,7 +37,7 @@ export function Warnings({ warnings }: { warnings: readonly Warning[] }): ReactE
               <Content warning={warning} />
             </div>
           ) : (
-            <Link className="note" href={warning.page}>
+            <Link className="note" href={`/${warning.page.replace(/^\//, '')}`}>
               <Content warning={warning} />
               <span className="act">{t.overview.see}</span>
               <Icon name="right" small />

@@ -32,6 +32,8 @@ export const common = {
     findHint: 'Device id, user or page',
     findNothing: 'Nothing found',
     findDevices: (text: string) => `Devices that match “${text}”`,
+    findUser: (name: string) => `User ${name}`,
+    findUsers: (text: string) => `Users that match “${text}”`,
     main: 'Main',
     rules: 'Rules',
     operation: 'Operation',
@@ -85,6 +87,13 @@ export const common = {
     needsRole: (needed: string) => `Needs the role ${needed}`,
     notThereTitle: 'Not found',
     changedMeanwhile: 'Somebody changed this meanwhile. Reload and decide again.',
+    buildingTitle: 'The lists are being built',
+    buildingText:
+      'The gateway reads the directory once after its start. Phones are served meanwhile. The page shows the list as soon as it is there.',
+    buildingSee: 'See how far it is',
+    goneTitle: 'The dashboard was updated',
+    goneText:
+      'This page is of another version than the gateway, or the gateway does not answer. Reload to get the present one.',
     crashTitle: 'This page has failed',
     crashText: 'Reload it. If it fails again, tell the maintainers what the console of the browser shows.',
     reload: 'Reload',

@@ -57,7 +57,7 @@ export const system = {
     leader: 'Leader',
     isLeader: 'this gateway',
     noLeader: 'none is known',
-    fence: (shown: string) => `the ${shown}. of this directory`,
+    fence: (shown: string) => `number ${shown} of this directory`,
   },
   mail: {
     title: 'Mail servers',
