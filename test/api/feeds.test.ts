@@ -90,6 +90,16 @@ describe('feeds', () => {
     expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(404);
   });
 
+  it('count beyond a brake only in a dry run', async () => {
+    const api = await openLeader();
+    const run = (body: object) => api.send('operator', '/api/v1/feeds/mdm/run', { method: 'POST', body });
+    const { json } = await run({ dryRun: true, beyondBrakes: true });
+    expect(json).toMatchObject({ run: { dryRun: true, outcome: { devices: { accepted: 1 } } } });
+    expect(api.audited).toEqual([]);
+    const { status } = await run({ beyondBrakes: true });
+    expect(status).toBe(400);
+  });
+
   it('are confirmed by hand', async () => {
     const api = await openLeader();
     await api.send('operator', '/api/v1/feeds/mdm/confirm', { method: 'POST' });

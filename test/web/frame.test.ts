@@ -58,6 +58,21 @@ describe('the frame', () => {
     await page.getByText('The gateway does not answer').first().waitFor({ state: 'detached' });
   });
 
+  it.each([
+    ['Users', '**/api/v1/users?*'],
+    ['Feeds', '**/api/v1/feeds'],
+    ['System', '**/api/v1/status'],
+  ])('says on the page %s that the gateway does not answer, and tries again', async (name, address) => {
+    const { page } = await openPage(await openDashboard(), '/');
+    await page.route(address, (route) => route.abort());
+    await page.getByRole('link', { name, exact: true }).click();
+    await page.getByRole('heading', { name: 'The gateway does not answer' }).waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.unroute(address);
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByRole('heading', { name: 'The gateway does not answer' }).waitFor({ state: 'detached' });
+  });
+
   it('says that the lists are being built, and shows them as soon as they are there', async () => {
     const api = await openDashboard();
     const { page, complaints } = await openPage(api, '/');

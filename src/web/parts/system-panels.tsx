@@ -123,15 +123,16 @@ export function MailPanel({ status }: { status: Status }): ReactElement {
         <dl className="kv">
           {status.workers.map((worker, place) => {
             const usable = worker?.counters['mailServersUsable'] ?? null;
-            const isBad = worker === null || !worker.health.mailServer;
+            const isBad =
+              worker === null ||
+              !worker.health.mailServer ||
+              (usable !== null && usable < mailServers.length);
             return (
               <Pair
                 key={worker?.pid ?? `silent ${place}`}
                 title={t.system.processes.worker(number(place + 1))}
               >
-                <span
-                  className={isBad || (usable ?? mailServers.length) < mailServers.length ? 'age stale' : ''}
-                >
+                <span className={isBad ? 'age stale' : undefined}>
                   {isBad ? <Icon name="warn" /> : null}
                   {worker === null
                     ? t.system.processes.silent
