@@ -5,6 +5,7 @@ import type { AnswerOf } from '../../api/contract/operations.ts';
 import { useChange } from '../client/use-change.ts';
 import { number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
+import { Icon } from './icon.tsx';
 import { Modal } from './modal.tsx';
 import { HeldReasons, OutcomeTable, OutcomeTroubles, effectOf } from './outcome.tsx';
 import type { Outcome } from './outcome.tsx';
@@ -68,7 +69,7 @@ export function ConfirmFeed({
     >
       {remembered.held === null ? null : (
         <div className="callout hold">
-          <span />
+          <Icon name="pause" />
           <div>
             <b>{texts.still}</b>
             <HeldReasons reasons={remembered.held.reasons} />

@@ -108,8 +108,9 @@ function ByHand({ run }: { run: HandRun }): ReactElement {
   const { outcome, error } = run;
   if (run.endedAt === null)
     return (
-      <p className="sm" role="status">
-        <Icon name="sync" /> {texts.hand.running(run.by, number(run.read))}
+      <p className="sm row tight" role="status">
+        <Icon name="sync" />
+        <span>{texts.hand.running(run.by, number(run.read))}</span>
       </p>
     );
   if (error !== null)

@@ -40,9 +40,9 @@ function queryOf({ format, source, dates, replace, decisions }: Options): Query 
 function Result({ result }: { result: Result }): ReactElement {
   return (
     <div className="stack" role="status">
-      <p className="sm">
-        <Icon name={result.dryRun ? 'eye' : 'check'} />{' '}
-        {result.dryRun ? texts.dryDone(result.what) : texts.done(result.what)}
+      <p className="sm row tight">
+        <Icon name={result.dryRun ? 'eye' : 'check'} />
+        <span>{result.dryRun ? texts.dryDone(result.what) : texts.done(result.what)}</span>
       </p>
       {result.notes.replaced ? <p className="sm">{texts.replacedBytes(result.notes.encoding)}</p> : null}
       {result.held.length === 0 ? null : (

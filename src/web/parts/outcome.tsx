@@ -32,6 +32,7 @@ export function effectOf({ devices, users, decisions }: Outcome): {
 
 const texts = t.feeds.import;
 
+const isEmpty = (counts: Counts): boolean => NAMES.every((name) => counts[name] === 0);
 const cell = (value: number): ReactElement => (value === 0 ? <Dash /> : <>{number(value)}</>);
 
 /** The counts as a table. */
@@ -76,7 +77,9 @@ export function OutcomeTable({ outcome }: { outcome: Outcome }): ReactElement {
         </thead>
         <tbody>
           {line(rows.device, read.device ?? 0, devices)}
-          {line(rows.user, (read.user ?? 0) + (read.group ?? 0), users)}
+          {isEmpty(users) && (read.user ?? 0) + (read.group ?? 0) === 0
+            ? null
+            : line(rows.user, (read.user ?? 0) + (read.group ?? 0), users)}
           {(read.decision ?? 0) + decisions.removed === 0
             ? null
             : line(rows.decision, read.decision ?? 0, {
