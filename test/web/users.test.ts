@@ -97,6 +97,17 @@ describe('the page of a user', () => {
     await page.getByText('Cleared').first().waitFor();
   });
 
+  it('names other names that an allow does not hold for', async () => {
+    const { page } = await openPage(await openDashboard(), CLARA);
+    await page.route('**/api/v1/users/*/decision', async (route) => {
+      const response = await route.fetch();
+      const answer = (await response.json()) as AnswerOf<'decideUser'>;
+      await route.fulfill({ response, json: { ...answer, notFor: ['clara@example.org'] } });
+    });
+    await page.getByRole('button', { name: /^Allow until (?!another)/ }).click();
+    await page.getByText('It does not hold for clara@example.org').waitFor();
+  });
+
   it('shows a viewer which role a decision needs', async () => {
     const { page } = await openPage(await openDashboard(), CLARA, { role: 'viewer' });
     await page.getByText('Needs the role helpdesk').waitFor();

@@ -78,6 +78,7 @@ function Because({ details, decide }: { details: Details; decide: Decide<UserTar
       {done === null ? null : (
         <span className="t2" role="status">
           {doneText(done)}
+          {done.notFor.length === 0 || done.isUndone ? null : <>. {t.user.notFor(done.notFor.join(', '))}</>}
         </span>
       )}
     </div>

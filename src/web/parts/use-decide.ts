@@ -25,6 +25,8 @@ export interface Done {
   /** ISO; null = without an end. */
   readonly expiresAt: string | null;
   readonly isUndone: boolean;
+  /** Names alike that it does not hold for. */
+  readonly notFor: readonly string[];
 }
 
 /** What is to be decided. */
@@ -52,10 +54,15 @@ interface Replaced<On> {
   readonly decision: AnswerOf<'decide'>['decision'];
 }
 
+interface Sent<On> {
+  readonly replaced: readonly Replaced<On>[];
+  readonly notFor: readonly string[];
+}
+
 /** How decisions on one kind of target are sent; both answer with what gave way. */
 interface Ways<On> {
   readonly keyOf: (target: On) => string;
-  readonly send: (target: On, wish: BodyOf<'decideUser'>) => Promise<readonly Replaced<On>[]>;
+  readonly send: (target: On, wish: BodyOf<'decideUser'>) => Promise<Sent<On>>;
   readonly clear: (target: On) => Promise<readonly Replaced<On>[]>;
 }
 
@@ -66,7 +73,10 @@ const ON_DEVICES: Ways<Target> = {
   send: async (target, body) => {
     const { device } = target;
     const { replaced } = await call('decide', { params: { device }, body: { ...body, ...queryOf(target) } });
-    return replaced.map(({ user, decision }) => ({ target: { device, user }, decision }));
+    return {
+      replaced: replaced.map(({ user, decision }) => ({ target: { device, user }, decision })),
+      notFor: [],
+    };
   },
   clear: async (target) => {
     const { device } = target;
@@ -78,8 +88,8 @@ const ON_DEVICES: Ways<Target> = {
 const ON_USERS: Ways<UserTarget> = {
   keyOf: ({ user }) => user,
   send: async (target, body) => {
-    const { replaced } = await call('decideUser', { params: { user: target.user }, body });
-    return replaced === null ? [] : [{ target, decision: replaced }];
+    const { replaced, notFor } = await call('decideUser', { params: { user: target.user }, body });
+    return { replaced: replaced === null ? [] : [{ target, decision: replaced }], notFor };
   },
   clear: async (target) => {
     const { cleared } = await call('clearUserDecision', { params: { user: target.user } });
@@ -158,8 +168,8 @@ function useDecisions<On>(ways: Ways<On>, changed: () => void): Decide<On> {
     (target: On, { action, expiresAt: end, reason }: Wish) =>
       attempt(async () => {
         const expiresAt = isoOf(end);
-        const replaced = await ways.send(target, { action, expiresAt, reason });
-        put(target, { done: { action, expiresAt, isUndone: false }, replaced });
+        const { replaced, notFor } = await ways.send(target, { action, expiresAt, reason });
+        put(target, { done: { action, expiresAt, isUndone: false, notFor }, replaced });
       }),
     [attempt, ways, put],
   );
@@ -168,7 +178,7 @@ function useDecisions<On>(ways: Ways<On>, changed: () => void): Decide<On> {
     (target: On) =>
       attempt(async () => {
         const replaced = await ways.clear(target);
-        put(target, { done: { action: 'clear', expiresAt: null, isUndone: false }, replaced });
+        put(target, { done: { action: 'clear', expiresAt: null, isUndone: false, notFor: [] }, replaced });
       }),
     [attempt, ways, put],
   );

@@ -48,6 +48,8 @@ export const user = {
   disabled: 'account disabled',
   unreported: 'no feed reports this user',
   decided: (who: string) => `Decided by ${who} for every device`,
+  notFor: (names: string) =>
+    `It does not hold for ${names}: no feed says that this is the same user. Decide about that name too, if it is.`,
   undecided: 'No decision on the user. Each device is decided by itself.',
   until: 'until',
   tabs: {
