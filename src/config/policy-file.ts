@@ -29,6 +29,8 @@ export interface LoadedPolicy {
 
 /** Largest document and largest list file, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024;
+/** Problems of one document that are shown. */
+const MAX_PROBLEMS = 200;
 
 /** Known names that do not depend on the directory. */
 const COMMANDS: Known = { commands: new Set(allCommands().map(({ name }) => name.toLowerCase())) };
@@ -72,13 +74,23 @@ export function loadPolicyText(
     known: { ...COMMANDS, ...known },
     ...(folder !== null && { readList: (file: string) => listOf(read(resolve(folder, file))) }),
   });
-  const placed = problems.map((problem): PlacedProblem => ({
+  const placed = shownOf(problems).map((problem): PlacedProblem => ({
     severity: problem.severity,
     path: problem.path.map(String).join('.'),
     message: problem.message,
     place: source.placeOf(problem.path, placeOptions(problem)),
   }));
   return { policy, problems: placed.sort(byPlace), document };
+}
+
+/** Finding the place of a problem takes longer in a longer document: a text of nothing but errors must not take minutes. */
+function shownOf(problems: readonly Problem[]): readonly Problem[] {
+  if (problems.length <= MAX_PROBLEMS) return problems;
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  const others = problems.filter(({ severity }) => severity !== 'error');
+  const shown = [...errors, ...others].slice(0, MAX_PROBLEMS);
+  const message = `${problems.length - MAX_PROBLEMS} further problems are not shown`;
+  return [...shown, { severity: errors.length > 0 ? 'error' : 'warning', path: [], message }];
 }
 
 /** Compiles a document that was checked before, part by part; `read` gives the texts of its lists. */

@@ -1,5 +1,15 @@
 // Owns reading YAML with positions: the value, and where any part of it is in the text.
-import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
+import {
+  LineCounter,
+  YAMLParseError,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Document } from 'yaml';
 import { messageOf } from './problems.ts';
 
@@ -39,11 +49,13 @@ export class YamlSource {
   constructor(text: string, merge = false) {
     this.text = text;
     this.document = parseDocument(text, {
-      uniqueKeys: true,
+      // The library compares each key with all before it: a map of many keys would take minutes.
+      uniqueKeys: false,
       merge,
       lineCounter: this.lines,
       prettyErrors: false,
     });
+    findRepeatedKeys(this.document);
   }
 
   /** The value, with bounded aliases. Throws when there are more. */
@@ -106,6 +118,22 @@ export class YamlSource {
     const found = this.text.slice(from, to).indexOf(value);
     return found === -1 ? from : from + found + offset;
   }
+}
+
+/** Adds an error for each key that stands twice in one map (YAML 1.2.2 3.2.1.3). */
+function findRepeatedKeys(document: Document): void {
+  visit(document, {
+    Map(_key, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        const value = isScalar(key) ? key.value : key;
+        const at = spanOf(key)?.from ?? 0;
+        if (seen.has(value))
+          document.errors.push(new YAMLParseError([at, at + 1], 'DUPLICATE_KEY', 'Map keys must be unique'));
+        seen.add(value);
+      }
+    },
+  });
 }
 
 /** A YAML text that was read. */

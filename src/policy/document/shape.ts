@@ -7,6 +7,9 @@ import { didYouMean } from '../../suggest.ts';
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
+/** Unknown fields of one place that are compared with the known ones. */
+const HINTS = 100;
+
 /** The issues of the schema as problems. */
 export function shapeProblems(issues: readonly Issue[], value: unknown): Problem[] {
   return issues.flatMap((issue) => problemsOf(issue, [], value));
@@ -21,11 +24,13 @@ function problemsOf(issue: Issue, below: Path, value: unknown): Problem[] {
         ? [error(path, describeUnion(issue, at(value, path)))]
         : branch.flatMap((inner) => problemsOf(inner, path, value));
     }
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => ({
-        ...error([...path, key], `unknown field "${key}"${didYouMean(key, keysAt(path))}`),
+    case 'unrecognized_keys': {
+      const known = keysAt(path);
+      return issue.keys.map((key, index) => ({
+        ...error([...path, key], `unknown field "${key}"${index < HINTS ? didYouMean(key, known) : ''}`),
         atKey: true,
       }));
+    }
     case 'invalid_key':
       return [{ ...error(path, 'is not a name that is allowed here'), atKey: true }];
     case 'invalid_type':
