@@ -6,7 +6,7 @@ import type { ModelFile } from './model-file.ts';
 import { ModelWriter, localsOf } from './model-writer.ts';
 
 /** Shortest time between two walks. */
-const SWEEP_MS = 60_000;
+const SWEEP_MS = 10_000;
 /** A walk is followed by a pause of this many times its length: it takes a twentieth of a core, and of a store. */
 const SWEEP_SHARE = 20;
 /** Records re-read from the store at once. */

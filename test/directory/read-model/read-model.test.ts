@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
 import { IN_MEMORY, ModelFile } from '../../../src/directory/read-model/model-file.ts';
 import { ModelKeeper } from '../../../src/directory/read-model/model-keeper.ts';
@@ -104,6 +104,30 @@ describe('the rows', () => {
     expect(rowsOf(reader, { device: 'old2' })).toMatchObject([
       { model: 'SM-G991B', compliant: false, managed: true, groups: ['it', 'staff'], decision: 'allow' },
     ]);
+  });
+
+  test('have a new phone ten seconds after a walk that took no time', async () => {
+    const store = await openOffice();
+    closers.push(() => store.close());
+    const file = ModelFile.open(IN_MEMORY, STORE);
+    closers.push(() => file.close());
+    let now = NOW;
+    const keeper = new ModelKeeper(store, file, () => now);
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+    closers.push(() => clock.mockRestore());
+    await keeper.build();
+    clock.mockRestore();
+    await store.recordSeen([seen('carol', 'good1', 0)]);
+    const reader = new ModelReader(file.database, store.names);
+    const found: number[] = [];
+    for (const later of [9_999, 1]) {
+      now += later;
+      // A change of another device: the step does not wait for one.
+      await store.putDevices([deviceReport(device(`other${later}`))]);
+      await keeper.step();
+      found.push(rowsOf(reader, { user: user('carol') }).length);
+    }
+    expect(found).toEqual([0, 1]);
   });
 
   test('equal those of a new model after any changes', async () => {
