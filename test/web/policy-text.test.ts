@@ -1,6 +1,8 @@
-// Owns the promises of the editor's texts: marks, suggestions, the mode, places, lines that differ.
+// Owns the promises of texts that the browser makes: marks of the editor, suggestions, the mode, lines that differ, CSV.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { csvText } from '../../src/app/csv.ts';
+import { csvOf } from '../../src/web/client/save-csv.ts';
 import { changedLines, lineDiff, nearChanges } from '../../src/web/parts/line-diff.ts';
 import {
   offsetOf,
@@ -144,5 +146,45 @@ describe('lines that differ', () => {
     const many = Array.from({ length: 20 }, (_, line) => String(line));
     const shown = nearChanges(lineDiff(many.join('\n'), many.with(10, 'x').join('\n')), 2);
     expect(shown.map((line) => line?.text ?? null)).toEqual([null, '8', '9', '10', 'x', '11', '12', null]);
+  });
+});
+
+describe('CSV of the browser', () => {
+  it('is that of the API, with the same guard against formulas', () => {
+    const letters = fc.constantFrom(
+      '=',
+      '+',
+      '-',
+      '@',
+      ';',
+      '"',
+      "'",
+      ',',
+      ' ',
+      '\t',
+      '\n',
+      'a',
+      '\u2028',
+      '\uff1d',
+    );
+    const cell = fc.string({ unit: letters, maxLength: 8 });
+    fc.assert(
+      fc.property(cell, cell, (one, other) => {
+        const api = csvText<readonly string[]>(
+          [
+            ['A', ([first]) => first ?? ''],
+            ['B', ([, second]) => second ?? ''],
+          ],
+          [[one, other]],
+        );
+        expect(
+          csvOf([
+            ['A', 'B'],
+            [one, other],
+          ]),
+        ).toBe(api);
+      }),
+    );
+    expect(csvOf([['=1+1;=2']])).toBe(`"'=1+1;'=2"\r\n`);
   });
 });
