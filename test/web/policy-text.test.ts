@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { csvText } from '../../src/app/csv.ts';
-import { csvOf } from '../../src/web/client/save-csv.ts';
+import { csvOf } from '../../src/web/client/csv.ts';
 import { changedLines, lineDiff, nearChanges } from '../../src/web/parts/line-diff.ts';
 import {
   offsetOf,
