@@ -469,6 +469,10 @@ export const API_ERRORS = {
     409,
     'the same is under way already, or too much of its kind: wait; Retry-After says how long',
   ),
+  EASGATE_API_LISTS_BUSY: api(
+    503,
+    'too many lists, counts or reports are asked for at the same time, or one takes too long; Retry-After says when to try again',
+  ),
   EASGATE_API_SIGN_IN_LIMIT: api(
     429,
     'too many wrong tokens from this address; Retry-After says when the next one is looked at',

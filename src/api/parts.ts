@@ -1,7 +1,6 @@
 // Owns what the routes of the admin API stand on: the directory, the read model, the journal, the gateway's status.
 import type { RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import type { Config } from '../config/schema.ts';
-import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { EventSink } from '../journal/event-sink.ts';
@@ -10,6 +9,7 @@ import type { ControlStatus } from '../supervisor/control-messages.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import type { AdminStore } from './auth/admin-store.ts';
 import type { StreamTimes } from './event-streams.ts';
+import type { ModelQuestions } from './questions/model-questions.ts';
 
 /** The parts. Those that may not be there yet throw a ProgramError or ApiError, which becomes 503. */
 export interface ApiParts {
@@ -23,8 +23,8 @@ export interface ApiParts {
   readonly events: EventSink;
   /** @throws ApiError EASGATE_API_UNAVAILABLE while it is not open */
   store(): DirectoryStore;
-  /** The read model, which lists and reports read. @throws ProgramError EASGATE_NO_READ_MODEL */
-  model(): ModelReader;
+  /** The read model, which lists and reports read. @throws ApiError EASGATE_API_UNAVAILABLE while the directory is not open */
+  model(): ModelQuestions;
   /** The journal and the audit. */
   journal(): Promise<JournalStore>;
   /** The feeds that this process runs; null = another one leads. */

@@ -134,6 +134,8 @@ function withFiles(answer: z.ZodType, types: readonly string[]): unknown {
 function callOf(request: FastifyRequest, reply: FastifyReply, guard: Guard): Call {
   const principal = guard.callerOf(request);
   const now = Date.now();
+  const leaving = new AbortController();
+  reply.raw.once('close', () => leaving.abort());
   return {
     principal,
     now,
@@ -141,6 +143,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply, guard: Guard): Cal
     origin: { by: principal.name, via: 'api', at: now },
     mustMatch: (tag) => checkMatch(request.headers['if-match'], tag),
     lastEventId: lastEventIdOf(request),
+    signal: leaving.signal,
     tag: (tag) => void reply.header('etag', tag),
     setCookie: (secret) => guard.setCookie(reply, secret),
   };

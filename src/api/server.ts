@@ -243,7 +243,8 @@ function sendProblem(
   { logger }: ProcessLog,
 ): FastifyReply {
   const answer = problemOf(error, request.id);
-  if (answer.status >= 500)
+  // Nobody takes the answer of a client that left, and what it asked for was ended.
+  if (answer.status >= 500 && !reply.raw.destroyed)
     logger.error(
       {
         code: answer.code,

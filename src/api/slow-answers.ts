@@ -1,14 +1,17 @@
-// Owns numbers that take long to count: they are answered again for a time that grows with what they cost, so that they take a
-// twentieth of this process at most.
+// Owns numbers that take long to count: they are answered again for a time that grows with what they cost, and counted once for
+// everybody who asks meanwhile.
 
 /** Longer answers are not counted anew more often than this, milliseconds. */
 const LEAST_MS = 2_000;
+/** An answer is not older than this, milliseconds: part of what it took was the wait for a thread. */
+const MOST_MS = 60_000;
 const SHARE = 20;
 const MOST_KEPT = 50;
 
 interface Kept<Value> {
-  readonly value: Value;
-  readonly until: number;
+  readonly value: Promise<Value>;
+  /** Infinity = it is being counted. */
+  until: number;
 }
 
 /** Answers of one kind, by their questions. */
@@ -21,17 +24,25 @@ export class SlowAnswers<Value> {
     this.clock = clock;
   }
 
-  /** The kept answer, else a new one. @throws what the work throws */
-  answer(question: string, work: () => Value): Value {
+  /** The kept answer, else a new one. Rejects as the work does, which begins anew with the next call. */
+  answer(question: string, work: () => Promise<Value>): Promise<Value> {
     const before = this.kept.get(question);
     const startedAt = this.clock();
     if (before !== undefined && startedAt < before.until) return before.value;
-    const value = work();
-    const endedAt = this.clock();
+    const kept: Kept<Value> = { value: work(), until: Infinity };
     this.kept.delete(question);
-    this.kept.set(question, { value, until: endedAt + Math.max(LEAST_MS, (endedAt - startedAt) * SHARE) });
+    this.kept.set(question, kept);
     const [oldest] = this.kept.keys();
     if (this.kept.size > MOST_KEPT && oldest !== undefined) this.kept.delete(oldest);
-    return value;
+    kept.value.then(
+      () => {
+        const endedAt = this.clock();
+        kept.until = endedAt + Math.min(MOST_MS, Math.max(LEAST_MS, (endedAt - startedAt) * SHARE));
+      },
+      () => {
+        if (this.kept.get(question) === kept) this.kept.delete(question);
+      },
+    );
+    return kept.value;
   }
 }

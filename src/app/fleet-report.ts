@@ -4,6 +4,7 @@ import type { Duplicate, NearMiss } from '../directory/read-model/model-pairs.ts
 import type { ModelFilter } from '../directory/read-model/model-filter.ts';
 import type {
   ModelOrder,
+  ModelPage,
   ModelReader,
   NamedCount,
   SeenCounts,
@@ -11,6 +12,7 @@ import type {
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { groupsIn } from '../directory/read-model/model-schema.ts';
 import { everyPhone } from './phone-list.ts';
+import type { PageCursor } from '../directory/read-model/model-page.ts';
 import { NamedCounts, addSeen, newCounts } from './seen-counts.ts';
 
 /** A report that lists phones; others list pairs of devices. */
@@ -26,10 +28,10 @@ export interface ReportCounts {
 }
 
 /** A report. */
-export interface Report<Row> {
+export interface Report<Row, Rows extends Iterable<Row> = Iterable<Row>> {
   readonly name: string;
   readonly counts: ReportCounts;
-  readonly rows: Iterable<Row>;
+  readonly rows: Rows;
 }
 
 /** Most pairs of one report. */
@@ -50,28 +52,48 @@ export function phoneReport(
   name: PhoneReportName,
   question: ReportQuestion,
 ): Report<ModelRow> {
-  const filter = filterOf(name, question);
-  const { now } = question;
   return {
     name,
-    counts: {
-      total: reader.count(filter, now),
-      byReason: reader.countBy('reason', filter, now),
-      byGroup: reader.countBy('groups', filter, now),
-      byModel: reader.countBy('model', filter, now),
-    },
-    rows: everyPhone(reader, filter, ORDERS[name]),
+    counts: phoneCounts(reader, name, question),
+    rows: everyPhone(reader, filterOf(name, question), ORDERS[name]),
   };
 }
 
+/** The numbers of a report over phones. */
+export function phoneCounts(
+  reader: ModelReader,
+  name: PhoneReportName,
+  question: ReportQuestion,
+): ReportCounts {
+  const filter = filterOf(name, question);
+  const { now } = question;
+  return {
+    total: reader.count(filter, now),
+    byReason: reader.countBy('reason', filter, now),
+    byGroup: reader.countBy('groups', filter, now),
+    byModel: reader.countBy('model', filter, now),
+  };
+}
+
+/** One page of the phones of a report; `after` null = the first one. */
+export function phoneRows(
+  reader: ModelReader,
+  name: PhoneReportName,
+  question: ReportQuestion,
+  limit: number,
+  after: PageCursor | null,
+): ModelPage {
+  return reader.page(filterOf(name, question), [ORDERS[name]], limit, after);
+}
+
 /** What looks like one phone twice. */
-export function duplicateReport(reader: ModelReader, now: number): Report<Duplicate> {
+export function duplicateReport(reader: ModelReader, now: number): Report<Duplicate, readonly Duplicate[]> {
   const rows = findDuplicates(reader, MAX_PAIRS);
   return { name: 'duplicates', counts: countPairs(rows, now), rows };
 }
 
 /** Reported devices that may be phones which no feed reports. */
-export function nearMissReport(reader: ModelReader, now: number): Report<NearMiss> {
+export function nearMissReport(reader: ModelReader, now: number): Report<NearMiss, readonly NearMiss[]> {
   const rows = findNearMisses(reader, MAX_PAIRS);
   return { name: 'near-misses', counts: countPairs(rows, now), rows };
 }

@@ -10,26 +10,50 @@ import type { KnownUsers } from './known-users.ts';
 const MAX_DEVICES = 1_000;
 const READS = 64;
 
-/** Users as the read model knows them. */
-export function usersInModel(store: DirectoryStore, reader: ModelReader): KnownUsers {
-  const select = (table: string, column: string, names: readonly UserKey[]): string[] =>
-    names.flatMap((name) =>
-      reader
-        .all(
-          `SELECT DISTINCT ${column} AS found FROM ${table}
+/** How the read model is asked: at once, or in a thread. */
+export interface UsersModel {
+  namesLike(names: readonly UserKey[]): Promise<readonly UserKey[]>;
+  /** {@link devicesInModel} */
+  devicesOf(names: readonly UserKey[]): Promise<readonly DeviceKey[]>;
+}
+
+/** Names that were seen with devices and may be one of these. */
+export function namesInModel(reader: ModelReader, names: readonly UserKey[]): readonly UserKey[] {
+  return [...new Set(select(reader, 'phones', 'user', names))] as UserKey[];
+}
+
+/** Devices that users with these names were seen with, or have a decision on; {@link MAX_DEVICES} at most. */
+export function devicesInModel(reader: ModelReader, names: readonly UserKey[]): readonly DeviceKey[] {
+  const keys = new Set([
+    ...select(reader, 'phones', 'device', names),
+    ...select(reader, 'decisions', 'device', names),
+  ] as DeviceKey[]);
+  return [...keys].sort().slice(0, MAX_DEVICES);
+}
+
+function select(
+  reader: ModelReader,
+  table: 'phones' | 'decisions',
+  column: 'user' | 'device',
+  names: readonly UserKey[],
+): string[] {
+  return names.flatMap((name) =>
+    reader
+      .all(
+        `SELECT DISTINCT ${column} AS found FROM ${table}
              WHERE local = ? AND meets(user, ?) AND ${column} IS NOT NULL LIMIT ?`,
-          [foldedLocalPart(name), name, MAX_DEVICES],
-        )
-        .map((row) => String(row['found'])),
-    );
+        [foldedLocalPart(name), name, MAX_DEVICES],
+      )
+      .map((row) => String(row['found'])),
+  );
+}
+
+/** Users as the read model knows them. */
+export function usersInModel(store: DirectoryStore, model: UsersModel): KnownUsers {
   return {
-    namesLike: async (names) => [...new Set(select('phones', 'user', names))] as UserKey[],
+    namesLike: (names) => model.namesLike(names),
     devicesOf: async (names) => {
-      const keys = new Set([
-        ...select('phones', 'device', names),
-        ...select('decisions', 'device', names),
-      ] as DeviceKey[]);
-      const wanted = [...keys].sort().slice(0, MAX_DEVICES);
+      const wanted = await model.devicesOf(names);
       const entries: DeviceEntry[] = [];
       for (let at = 0; at < wanted.length; at += READS) {
         const part = await Promise.all(wanted.slice(at, at + READS).map((key) => store.getDevice(key)));

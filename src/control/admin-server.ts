@@ -4,15 +4,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AdminStore } from '../api/auth/admin-store.ts';
 import type { ApiParts } from '../api/parts.ts';
 import { ApiError } from '../api/problems.ts';
+import { ThreadedQuestions } from '../api/questions/threaded-questions.ts';
 import { startApi } from '../api/server.ts';
 import type { RunningApi } from '../api/server.ts';
 import type { RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import { journalOptions } from '../config/journal-settings.ts';
 import { messageOf } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
-import { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
 import { AuditLog } from '../journal/audit-log.ts';
 import type { JournalStore } from '../journal/journal-store.ts';
 import { openJournalStore } from '../journal/open-journal.ts';
@@ -40,7 +39,7 @@ export class AdminServer {
   private readonly audit: AuditLog;
   private api: RunningApi | null = null;
   private admin: AdminStore | null = null;
-  private model: ModelReader | null = null;
+  private readonly questions: ThreadedQuestions;
   private journal: Promise<JournalStore> | null = null;
   private failure: string | null = null;
   private readonly stop = new AbortController();
@@ -49,6 +48,8 @@ export class AdminServer {
   constructor(config: Config, own: OfControl) {
     this.config = config;
     this.own = own;
+    const { control, identity } = config;
+    this.questions = new ThreadedQuestions({ path: control.readModel ?? '', domains: identity.domains });
     this.audit = new AuditLog(
       () => openJournalStore(journalOptions(config)),
       (error) =>
@@ -76,10 +77,10 @@ export class AdminServer {
   async close(): Promise<void> {
     this.stop.abort();
     await this.starting;
-    await this.api?.close();
+    // What waits for a list is answered: the API can close.
+    await Promise.all([this.questions.close(), this.api?.close()]);
     await this.audit.close();
     await (await this.journal?.catch(() => null))?.close();
-    this.model?.close();
     this.admin?.close();
   }
 
@@ -121,7 +122,10 @@ export class AdminServer {
       audit,
       events: audit,
       store: () => this.openStore(),
-      model: () => this.openModel(),
+      model: () => {
+        this.openStore();
+        return this.questions;
+      },
       journal: () => this.openJournal(),
       feeds: () => own.feeds(),
       control: () => own.status(),
@@ -137,18 +141,6 @@ export class AdminServer {
         'the directory does not answer: phones are decided by what the workers remember; see the status',
       );
     return store;
-  }
-
-  /** The one that is open, as long as its file is the same. */
-  private openModel(): ModelReader {
-    if (this.model?.isSame() === true) return this.model;
-    this.model?.close();
-    this.model = ModelReader.open(this.config.control.readModel ?? '', this.openStore().names);
-    if (this.model !== null) return this.model;
-    throw new ProgramError(
-      'EASGATE_NO_READ_MODEL',
-      'lists are not ready yet: the read model is being built; the status says how far it is',
-    );
   }
 
   private openJournal(): Promise<JournalStore> {

@@ -54,7 +54,7 @@ function openTrends(store: AdminStore, counters: Record<string, number>, tiles =
     async () => statusWith({ ...counters }),
     () => (clock += 10_000),
   );
-  return new Trends(store, traffic, () => tiles);
+  return new Trends(store, traffic, async () => tiles);
 }
 
 function openFile(): AdminStore {

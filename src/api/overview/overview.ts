@@ -6,11 +6,12 @@ import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import { newestEntries } from '../../app/journal.ts';
 import { certificateEnds, certificateRemarks } from '../../config/certificate-checks.ts';
 import type { CertificateEnd, CertificateRemark } from '../../config/certificate-checks.ts';
-import type { ModelReader } from '../../directory/read-model/model-reader.ts';
 import { stateOfAction } from '../../model/access-state.ts';
 import type { JournalEntry } from '../../model/journal.ts';
 import type { StreamEvent } from '../event-streams.ts';
 import type { ApiParts } from '../parts.ts';
+import { ApiError } from '../problems.ts';
+import type { PhoneKind } from '../questions/model-questions.ts';
 import { SlowAnswers } from '../slow-answers.ts';
 import {
   certificateHealth,
@@ -19,7 +20,6 @@ import {
   gatewayHealth,
   mailServerHealth,
 } from './health.ts';
-import { tilesNow } from './tiles.ts';
 import type { TileName, TilesNow } from './tiles.ts';
 import { Traffic } from './traffic.ts';
 import type { TrafficNow } from './traffic.ts';
@@ -33,6 +33,8 @@ const REASONS = 20;
 const FILES_MS = 10_000;
 /** Between two counters of the stream. */
 const COUNTERS_MS = 2_000;
+/** Numbers that take longer to count are those before, this time. */
+const COUNT_MS = 1_000;
 
 interface Files {
   readonly readAt: number;
@@ -49,12 +51,18 @@ export class Overview {
   private readonly trends: Trends;
   private readonly warnings = new Warnings();
   private readonly counted = new SlowAnswers<TilesNow>(monotonicNow);
+  /** Counted last; null = not yet, or the lists are not there. */
+  private before: TilesNow | null = null;
   private files: Files | null = null;
 
   constructor(parts: ApiParts) {
     this.parts = parts;
     this.traffic = new Traffic(() => parts.gateway());
-    this.trends = new Trends(parts.admin, this.traffic, () => this.tiles(Date.now())?.counts ?? null);
+    this.trends = new Trends(
+      parts.admin,
+      this.traffic,
+      async () => (await this.tiles(Date.now()))?.counts ?? null,
+    );
   }
 
   start(): void {
@@ -67,13 +75,13 @@ export class Overview {
 
   /** The answer to `showOverview`. `now`: milliseconds since the epoch. */
   async show(now: number): Promise<object> {
-    const [traffic, files, refusals] = await Promise.all([
+    const [traffic, files, refusals, tiles, asOf] = await Promise.all([
       this.traffic.look(),
       this.readFiles(now),
       this.refusals(now),
+      this.tiles(now),
+      this.confirmedAt(),
     ]);
-    const tiles = this.tiles(now);
-    const asOf = this.model()?.state().confirmedAt;
     const lines = this.trends.lines(now, tiles?.counts ?? null);
     const { status, stateAgeMs, requestsPerSecond, heldPolls } = traffic;
     const tile = (name: TileName): object => {
@@ -83,7 +91,7 @@ export class Overview {
     };
     return {
       gateway: this.parts.name,
-      asOf: asOf === undefined ? null : new Date(asOf).toISOString(),
+      asOf: asOf === null ? null : new Date(asOf).toISOString(),
       tiles: {
         allowed: tile('allowed'),
         quarantined: tile('quarantined'),
@@ -115,13 +123,16 @@ export class Overview {
   async *follow(signal: AbortSignal): AsyncIterable<StreamEvent> {
     while (!signal.aborted) {
       const now = Date.now();
-      yield { data: this.countersOf(await this.traffic.look(), now) };
+      yield { data: await this.countersOf(await this.traffic.look(), now) };
       await pause(COUNTERS_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  private countersOf({ requestsPerSecond, heldPolls, stateAgeMs }: TrafficNow, now: number): object {
-    const counts = this.tiles(now)?.counts;
+  private async countersOf(
+    { requestsPerSecond, heldPolls, stateAgeMs }: TrafficNow,
+    now: number,
+  ): Promise<object> {
+    const counts = (await this.tiles(now))?.counts;
     return {
       at: new Date(now).toISOString(),
       requestsPerSecond,
@@ -138,14 +149,26 @@ export class Overview {
   }
 
   /** Null = the lists are not there. */
-  private tiles(now: number): TilesNow | null {
-    const model = this.model();
-    return model === null ? null : this.counted.answer('tiles', () => tilesNow(model, now));
+  private async tiles(now: number): Promise<TilesNow | null> {
+    const { before } = this;
+    const counted = this.count(now);
+    if (before === null) return counted;
+    return Promise.race([counted, pause(COUNT_MS, before, { ref: false })]);
   }
 
-  private model(): ModelReader | null {
+  private async count(now: number): Promise<TilesNow | null> {
     try {
-      return this.parts.model();
+      this.before = await this.counted.answer('tiles', async () => this.parts.model().ask('tiles', { now }));
+    } catch (error) {
+      // Reports are in front of it: the numbers before are still there.
+      if (!(error instanceof ApiError && error.code === 'EASGATE_API_LISTS_BUSY')) this.before = null;
+    }
+    return this.before;
+  }
+
+  private async confirmedAt(): Promise<number | null> {
+    try {
+      return await this.parts.model().ask('confirmedAt', null);
     } catch {
       return null;
     }
@@ -187,21 +210,25 @@ export class Overview {
     } catch {
       return [];
     }
-    const model = this.model();
-    return [...found.values()].map((entry) => refusalOf(entry, model));
+    const entries = [...found.values()];
+    const kinds = await this.kindsOf(entries);
+    return entries.map((entry, index) => refusalOf(entry, kinds[index] ?? null));
+  }
+
+  /** The phone of each entry; none where the lists are not there. */
+  private async kindsOf(entries: readonly JournalEntry[]): Promise<readonly (PhoneKind | null)[]> {
+    try {
+      return await this.parts.model().ask(
+        'phoneKinds',
+        entries.map(({ device, user }) => ({ device, user })),
+      );
+    } catch {
+      return [];
+    }
   }
 }
 
-function refusalOf(
-  { at, user, device, action, reason, rule, count }: JournalEntry,
-  model: ModelReader | null,
-) {
-  const row =
-    device === null
-      ? undefined
-      : model
-          ?.page({ device }, [{ field: 'lastSeen', descending: true }], 10)
-          .rows.find((one) => user === null || one.user === user);
+function refusalOf({ at, user, device, action, reason, rule, count }: JournalEntry, kind: PhoneKind | null) {
   return {
     at,
     user,
@@ -214,8 +241,8 @@ function refusalOf(
           : 'blocked',
     reason,
     rule,
-    model: row?.model ?? null,
-    os: row?.os ?? null,
+    model: kind?.model ?? null,
+    os: kind?.os ?? null,
     count,
   };
 }

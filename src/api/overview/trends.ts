@@ -48,13 +48,13 @@ export interface TrendLines {
 export class Trends {
   private readonly store: AdminStore;
   private readonly traffic: Traffic;
-  private readonly tiles: () => TileCounts | null;
+  private readonly tiles: () => Promise<TileCounts | null>;
   private before: { readonly at: number; readonly status: GatewayStatus } | null = null;
   private timer: NodeJS.Timeout | null = null;
   private closed = false;
 
   /** `tiles`: the present numbers; null = not known. */
-  constructor(store: AdminStore, traffic: Traffic, tiles: () => TileCounts | null) {
+  constructor(store: AdminStore, traffic: Traffic, tiles: () => Promise<TileCounts | null>) {
     this.store = store;
     this.traffic = traffic;
     this.tiles = tiles;
@@ -77,7 +77,7 @@ export class Trends {
 
   /** `now`: milliseconds since the epoch, shortly after the minute that is sampled. */
   async sample(now: number): Promise<void> {
-    const { status } = await this.traffic.look();
+    const [{ status }, tiles] = await Promise.all([this.traffic.look(), this.tiles()]);
     if (this.closed) return;
     const { before } = this;
     const at = monotonicNow();
@@ -93,7 +93,7 @@ export class Trends {
     const slot = Math.floor(measured / HALF_HOUR_MS);
     const had = this.halfHours(slot).get(slot);
     const halfHour: HalfHour = {
-      tiles: this.tiles() ?? had?.tiles ?? null,
+      tiles: tiles ?? had?.tiles ?? null,
       allowed: (had?.allowed ?? 0) + (growth?.allowed ?? 0),
       quarantined: (had?.quarantined ?? 0) + (growth?.quarantined ?? 0),
       blocked: (had?.blocked ?? 0) + (growth?.blocked ?? 0),

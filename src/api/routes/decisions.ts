@@ -1,6 +1,5 @@
 // Owns the routes of decisions: their list, many at once, and those of a phone before its reset.
-import { MAX_DECIDED, decideMany, matchedDevices } from '../../app/decide-many.ts';
-import { listDecisions } from '../../app/decision-list.ts';
+import { MAX_DECIDED, decideMany } from '../../app/decide-many.ts';
 import { parseSort } from '../../app/listing.ts';
 import { acceptSuccessor } from '../../app/successors.ts';
 import { ProgramError } from '../../errors.ts';
@@ -16,11 +15,12 @@ const REFUSED = 100;
 /** The routes. */
 export function decisionRoutes(parts: ApiParts): Route[] {
   return [
-    route('listDecisions', async ({ query }, { now }) => {
+    route('listDecisions', async ({ query }, { now, signal }) => {
       const { sort, limit, after, ...filter } = query;
-      const model = parts.model();
       const request = { sort: parseSort(sort), limit, after: after ?? null };
-      const { rows, next } = listDecisions(model, decisionFilterOf(filter, now), request, now);
+      const { rows, next, confirmedAt } = await parts
+        .model()
+        .ask('decisions', { filter: decisionFilterOf(filter, now), request, now }, signal);
       return {
         rows: rows.map(({ device, user, state, source, decision }) => ({
           device,
@@ -30,15 +30,15 @@ export function decisionRoutes(parts: ApiParts): Route[] {
           decision,
         })),
         next,
-        asOf: timeText(model.state().confirmedAt),
+        asOf: timeText(confirmedAt),
       };
     }),
-    route('decideMany', async ({ body }, { now, origin }) => {
+    route('decideMany', async ({ body }, { now, origin, signal }) => {
       const { action, reason, expiresAt, devices, filter, dryRun, expected } = body;
       if ((devices === undefined) === (filter === undefined))
         throw new ApiError('EASGATE_API_INVALID', 'send either `devices` or `filter`');
       const many = devices === undefined ? { filter: filterOf(filter ?? {}, now) } : { devices };
-      const { keys, byState } = matchedDevices(parts.model(), many);
+      const { keys, byState } = await parts.model().ask('matchedDevices', many, signal);
       const end = momentToCome(expiresAt, now);
       const found = { matched: keys.length, byState };
       if (dryRun) return { ...found, changed: 0, refused: [], refusedCount: 0 };

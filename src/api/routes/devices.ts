@@ -8,7 +8,6 @@ import { explainedDocument } from '../../app/explained-document.ts';
 import { showDevice } from '../../app/inventory.ts';
 import { parseSort } from '../../app/listing.ts';
 import { parseDevice } from '../../app/names.ts';
-import { countBy, countDevices, listDevices } from '../../app/phone-list.ts';
 import { policyInUse } from '../../app/policy-versions.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';
 import type { WipePlan } from '../../app/wipe.ts';
@@ -29,22 +28,18 @@ import type { Call, Route } from './route.ts';
 export function deviceRoutes(parts: ApiParts): Route[] {
   const counted = new SlowAnswers<object>(monotonicNow);
   return [
-    route('listDevices', async ({ query }, { now }) => {
+    route('listDevices', async ({ query }, { now, signal }) => {
       const { sort, limit, after, ...filter } = query;
-      const model = parts.model();
       const request = { sort: parseSort(sort), limit, after: after ?? null };
-      const { rows, next } = listDevices(model, filterOf(filter, now), request);
-      return { rows, next, asOf: timeText(model.state().confirmedAt) };
+      const { rows, next, confirmedAt } = await parts
+        .model()
+        .ask('devices', { filter: filterOf(filter, now), request }, signal);
+      return { rows, next, asOf: timeText(confirmedAt) };
     }),
     route('countDevices', async ({ query }, { now }) => {
       const model = parts.model();
       const filter = filterOf(query, now);
-      return counted.answer(JSON.stringify(query), () => ({
-        total: countDevices(model, filter, now),
-        byReason: countBy(model, 'reason', filter, now),
-        byModel: countBy(model, 'model', filter, now),
-        byGroup: countBy(model, 'groups', filter, now),
-      }));
+      return counted.answer(JSON.stringify(query), () => model.ask('deviceCounts', { filter, now }));
     }),
     route('showDevice', async ({ params }, { tag }) => {
       const store = parts.store();

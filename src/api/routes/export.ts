@@ -4,16 +4,13 @@ import { z } from 'zod';
 import { csvHeader, csvRows } from '../../app/csv.ts';
 import type { CsvColumn } from '../../app/csv.ts';
 import { DECISION_CSV, PHONE_CSV, USER_CSV } from '../../app/csv-columns.ts';
-import { listDecisions } from '../../app/decision-list.ts';
 import { decisionLines, deviceLines, userLines } from '../../app/export-lines.ts';
 import type { ExportLine } from '../../app/export-lines.ts';
 import { ENTRY_COLUMNS, entryLine } from '../../app/journal-lines.ts';
 import { newestEntries } from '../../app/journal.ts';
 import { MAX_PAGE, parseSort } from '../../app/listing.ts';
 import type { Page, SortKey } from '../../app/listing.ts';
-import { listDevices } from '../../app/phone-list.ts';
 import { safeJson } from '../../app/times.ts';
-import { listUsers } from '../../app/users.ts';
 import type { StreamEntries, StreamName } from '../../journal/journal-store.ts';
 import { hasRole } from '../auth/principal.ts';
 import { decisionFilter } from '../contract/decisions.ts';
@@ -51,13 +48,13 @@ export function exportRoute(parts: ApiParts): StreamRoute {
         throw new ApiError('EASGATE_API_FORBIDDEN', 'the audit needs the role operator');
       return entries(parts, what, read(QUERIES.audit, query), call, ENTRY_COLUMNS.audit);
     }
-    const { now } = call;
+    const { now, signal } = call;
     const model = parts.model();
     if (what === 'devices') {
       const { format, sort, ...asked } = read(QUERIES.devices, query);
       const filter = filterOf(asked, now);
       return file(what, format, {
-        page: (after) => listDevices(model, filter, request(sort, '-lastSeen', after)),
+        page: (after) => model.ask('devices', { filter, request: request(sort, '-lastSeen', after) }, signal),
         columns: PHONE_CSV,
         lines: (rows) => deviceLines(parts.store(), rows),
       });
@@ -66,7 +63,7 @@ export function exportRoute(parts: ApiParts): StreamRoute {
       const { format, sort, ...asked } = read(QUERIES.users, query);
       const filter = userFilterOf(asked, now);
       return file(what, format, {
-        page: (after) => listUsers(model, filter, request(sort, 'user', after)),
+        page: (after) => model.ask('users', { filter, request: request(sort, 'user', after) }, signal),
         columns: USER_CSV,
         lines: (rows) => userLines(parts.store(), rows),
       });
@@ -74,7 +71,8 @@ export function exportRoute(parts: ApiParts): StreamRoute {
     const { format, sort, ...asked } = read(QUERIES.decisions, query);
     const filter = decisionFilterOf(asked, now);
     return file(what, format, {
-      page: (after) => listDecisions(model, filter, request(sort, '-decidedAt', after), now),
+      page: (after) =>
+        model.ask('decisions', { filter, request: request(sort, '-decidedAt', after), now }, signal),
       columns: DECISION_CSV,
       lines: decisionLines,
     });
@@ -98,14 +96,18 @@ function request(
 }
 
 interface Exported<Row> {
-  readonly page: (after: string | null) => Page<Row>;
+  readonly page: (after: string | null) => Promise<Page<Row>>;
   readonly columns: readonly CsvColumn<Row>[];
   readonly lines: (rows: readonly Row[]) => Iterable<ExportLine> | AsyncIterable<ExportLine>;
 }
 
-function file<Row>(what: string, format: 'csv' | 'ndjson', exported: Exported<Row>): FileAnswer {
+async function file<Row>(
+  what: string,
+  format: 'csv' | 'ndjson',
+  exported: Exported<Row>,
+): Promise<FileAnswer> {
   // What is wrong with the question is said before the file begins.
-  const first = exported.page(null);
+  const first = await exported.page(null);
   return new FileAnswer(
     format === 'csv' ? CSV_TYPE : NDJSON_TYPE,
     `${what}.${format}`,
@@ -118,8 +120,7 @@ async function* pages<Row>({ page }: Exported<Row>, first: Page<Row>): AsyncGene
   for (;;) {
     yield found.rows;
     if (found.next === null) return;
-    await nextTurn();
-    found = page(found.next);
+    found = await page(found.next);
   }
 }
 

@@ -119,7 +119,7 @@ export async function startDiff(
   const before = await policyOf(store, config, asked.before);
   const after = await policyOf(store, config, asked.after, asked.enforced);
   const key = await keyOf(parts, asked);
-  return diffs.start(store, { key, before, after, total: phonesIn(parts) }, now);
+  return diffs.start(store, { key, before, after, total: await phonesIn(parts) }, now);
 }
 
 /** Starts the comparison of the live policy with itself, but without its grandfathering. @throws ProgramError, ApiError */
@@ -127,7 +127,8 @@ export async function startGrandfathered(parts: ApiParts, diffs: PolicyDiffs, no
   const store = parts.store();
   const before = await policyOf(store, parts.config, { place: 'live' });
   const key = await keyOf(parts, 'grandfathered');
-  const question = { key, before, after: { ...before, grandfather: null }, total: phonesIn(parts) };
+  const total = await phonesIn(parts);
+  const question = { key, before, after: { ...before, grandfather: null }, total };
   return diffs.start(store, question, now);
 }
 
@@ -139,12 +140,9 @@ async function keyOf(parts: ApiParts, asked: AskedDiff | string): Promise<string
     .digest('hex');
 }
 
-function phonesIn(parts: ApiParts): number | null {
+async function phonesIn(parts: ApiParts): Promise<number | null> {
   try {
-    return parts
-      .model()
-      .tiles()
-      .reduce((total, { state, phones }) => total + (state === 'unseen' ? 0 : phones), 0);
+    return await parts.model().ask('seenPhones', null);
   } catch {
     return null;
   }

@@ -2,15 +2,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { csvHeader, csvRows } from '../../app/csv.ts';
 import type { CsvColumn } from '../../app/csv.ts';
-import { CHANGED_CSV, DUPLICATE_CSV, NEAR_MISS_CSV, PHONE_CSV } from '../../app/csv-columns.ts';
-import { duplicateReport, nearMissReport, phoneReport } from '../../app/fleet-report.ts';
-import type { PhoneReportName, ReportCounts } from '../../app/fleet-report.ts';
+import { CHANGED_CSV, PHONE_CSV } from '../../app/csv-columns.ts';
+import { MAX_PAGE } from '../../app/listing.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
+import type { ModelPage } from '../../directory/read-model/model-reader.ts';
 import type { InputOf } from '../contract/operations.ts';
 import type { ApiParts } from '../parts.ts';
 import type { PolicyDiffs } from '../policy-diffs.ts';
 import { ApiError } from '../problems.ts';
+import type { ModelQuestions, PairReportName, QuestionOf } from '../questions/model-questions.ts';
 import { startDiff, startGrandfathered } from './policy.ts';
 import { timeText } from './devices.ts';
 import { FileAnswer, route } from './route.ts';
@@ -28,81 +29,99 @@ type Question = InputOf<'showReport'>['query'];
 /** The routes. */
 export function reportRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
   return [
-    route('showReport', async ({ params, query }, { now }) => {
+    route('showReport', async ({ params, query }, { now, signal }) => {
       const { report: name } = params;
       if (name === 'would-block' || name === 'grandfathered')
         return changeReport(name, await compared(parts, diffs, name, now), query, now);
       const model = parts.model();
-      const asOf = timeText(model.state().confirmedAt);
-      if (name === 'duplicates') {
-        const { counts, rows } = duplicateReport(model, now);
-        return answer({ name, asOf, counts, rows, columns: DUPLICATE_CSV, field: 'duplicates' }, query);
-      }
-      if (name === 'near-misses') {
-        const { counts, rows } = nearMissReport(model, now);
-        return answer({ name, asOf, counts, rows, columns: NEAR_MISS_CSV, field: 'nearMisses' }, query);
-      }
+      if (name === 'duplicates' || name === 'near-misses') return pairReport(model, name, query, now, signal);
       const unseenSince = parseMomentPast(query.notSeen, 'notSeen', now);
       const { endsWithin } = query;
       const endsBefore = endsWithin === undefined ? null : parseMomentToCome(endsWithin, 'endsWithin', now);
-      const question = { now, unseenSince, endsBefore };
-      const { counts, rows } = phoneReport(model, name satisfies PhoneReportName, question);
-      return answer({ name, asOf, counts, rows, columns: PHONE_CSV, field: 'phones' }, query);
+      return phoneReport(model, { name, asked: { now, unseenSince, endsBefore } }, query, signal);
     }),
   ];
 }
 
-interface Answered<Row> {
-  readonly name: string;
-  readonly asOf: string;
-  readonly counts: ReportCounts;
-  readonly rows: Iterable<Row>;
-  readonly columns: readonly CsvColumn<Row>[];
-  readonly field: 'phones' | 'duplicates' | 'nearMisses' | 'changes';
+/** What a report in JSON has no rows of. */
+const NONE = { phones: null, duplicates: null, nearMisses: null, changes: null };
+
+async function phoneReport(
+  model: ModelQuestions,
+  question: QuestionOf<'reportCounts'>,
+  { format, limit }: Question,
+  signal: AbortSignal,
+): Promise<object> {
+  const { name } = question;
+  if (format === 'csv') {
+    // What is wrong with the question is said before the file begins.
+    const first = await model.ask('reportRows', { ...question, limit: MAX_PAGE, after: null }, signal);
+    return new FileAnswer(CSV_TYPE, `${name}.csv`, phoneTexts(model, question, first, signal));
+  }
+  const asOf = timeText(await model.ask('confirmedAt', null, signal));
+  const counts = await model.ask('reportCounts', question, signal);
+  const { rows, next } = await model.ask('reportRows', { ...question, limit, after: null }, signal);
+  return { name, asOf, counts, ...NONE, phones: rows, isCut: next !== null };
 }
 
-function answer<Row>(
-  { name, asOf, counts, rows, columns, field }: Answered<Row>,
-  { format, limit }: Question,
-): object {
-  if (format === 'csv') return new FileAnswer(CSV_TYPE, `${name}.csv`, csvParts(columns, rows));
-  const shown: Row[] = [];
-  let isCut = false;
-  for (const row of rows) {
-    isCut = shown.length === limit;
-    if (isCut) break;
-    shown.push(row);
+async function* phoneTexts(
+  model: ModelQuestions,
+  question: QuestionOf<'reportCounts'>,
+  first: ModelPage,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  yield csvHeader(PHONE_CSV);
+  for (let page = first; ;) {
+    yield csvRows(PHONE_CSV, page.rows);
+    if (page.next === null) return;
+    page = await model.ask('reportRows', { ...question, limit: MAX_PAGE, after: page.next }, signal);
   }
-  const none = { phones: null, duplicates: null, nearMisses: null, changes: null };
-  return { name, asOf, counts, ...none, [field]: shown, isCut };
+}
+
+async function pairReport(
+  model: ModelQuestions,
+  name: PairReportName,
+  { format, limit }: Question,
+  now: number,
+  signal: AbortSignal,
+): Promise<object> {
+  if (format === 'csv')
+    return new FileAnswer(CSV_TYPE, `${name}.csv`, await model.ask('pairFile', { name, now }, signal));
+  const asOf = timeText(await model.ask('confirmedAt', null, signal));
+  const { counts, rows, isCut } = await model.ask('pairReport', { name, now, limit }, signal);
+  const field = name === 'duplicates' ? 'duplicates' : 'nearMisses';
+  return { name, asOf, counts, ...NONE, [field]: rows, isCut };
 }
 
 /** Rows as CSV, in parts, so that others are answered between two of them. */
-export async function* csvParts<Row>(
+async function* csvParts<Row>(
   columns: readonly CsvColumn<Row>[],
-  rows: Iterable<Row>,
+  rows: readonly Row[],
 ): AsyncGenerator<string> {
   yield csvHeader(columns);
-  let part: Row[] = [];
-  for (const row of rows) {
-    part.push(row);
-    if (part.length < AT_ONCE) continue;
-    yield csvRows(columns, part);
-    part = [];
+  for (let at = 0; at < rows.length; at += AT_ONCE) {
+    yield csvRows(columns, rows.slice(at, at + AT_ONCE));
     await nextTurn();
   }
-  if (part.length > 0) yield csvRows(columns, part);
 }
 
 function changeReport(
   name: 'would-block' | 'grandfathered',
   { keptOut, byReason, byGroup, byModel, phones }: PolicyDiff,
-  query: Question,
+  { format, limit }: Question,
   now: number,
 ): object {
   const rows = phones.filter(({ before, after }) => before.action === 'allow' && after.action !== 'allow');
   const counts = { total: keptOut, byReason, byGroup, byModel };
-  return answer({ name, asOf: timeText(now), counts, rows, columns: CHANGED_CSV, field: 'changes' }, query);
+  if (format === 'csv') return new FileAnswer(CSV_TYPE, `${name}.csv`, csvParts(CHANGED_CSV, rows));
+  return {
+    name,
+    asOf: timeText(now),
+    counts,
+    ...NONE,
+    changes: rows.slice(0, limit),
+    isCut: rows.length > limit,
+  };
 }
 
 /** @throws ApiError EASGATE_API_BUSY while it is under way */

@@ -20,6 +20,8 @@ export interface Call {
   readonly mustMatch: (tag: string) => void;
   /** `Last-Event-ID` of a stream that goes on; null = it begins. */
   readonly lastEventId: string | null;
+  /** Aborted when the answer is sent, or the client left. */
+  readonly signal: AbortSignal;
   /** Sends an ETag with the answer. */
   readonly tag: (tag: string) => void;
   /** Sets the cookie of a session; null = takes it away. */

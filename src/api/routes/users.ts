@@ -2,7 +2,7 @@
 import { clearUser, decideUser } from '../../app/decide-user.ts';
 import type { KnownUsers } from '../../app/known-users.ts';
 import { parseSort } from '../../app/listing.ts';
-import { listUsers, showUser } from '../../app/users.ts';
+import { showUser } from '../../app/users.ts';
 import { usersInModel } from '../../app/users-in-model.ts';
 import type { ApiParts } from '../parts.ts';
 import { momentToCome, timeText } from './devices.ts';
@@ -13,12 +13,13 @@ import type { Route } from './route.ts';
 /** The routes. */
 export function userRoutes(parts: ApiParts): Route[] {
   return [
-    route('listUsers', async ({ query }, { now }) => {
+    route('listUsers', async ({ query }, { now, signal }) => {
       const { sort, limit, after, ...filter } = query;
-      const model = parts.model();
       const request = { sort: parseSort(sort), limit, after: after ?? null };
-      const { rows, next } = listUsers(model, userFilterOf(filter, now), request);
-      return { rows, next, asOf: timeText(model.state().confirmedAt) };
+      const { rows, next, confirmedAt } = await parts
+        .model()
+        .ask('users', { filter: userFilterOf(filter, now), request }, signal);
+      return { rows, next, asOf: timeText(confirmedAt) };
     }),
     route('showUser', ({ params }) => showUser(parts.store(), params.user, known(parts))),
     route('decideUser', async ({ params, body }, { origin, now }) => {
@@ -34,5 +35,9 @@ export function userRoutes(parts: ApiParts): Route[] {
 }
 
 function known(parts: ApiParts): KnownUsers {
-  return usersInModel(parts.store(), parts.model());
+  const model = parts.model();
+  return usersInModel(parts.store(), {
+    namesLike: (names) => model.ask('namesLike', names),
+    devicesOf: (names) => model.ask('devicesOf', names),
+  });
 }

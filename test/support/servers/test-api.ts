@@ -6,6 +6,7 @@ import { AdminStore } from '../../../src/api/auth/admin-store.ts';
 import { makeToken } from '../../../src/api/auth/sign-in.ts';
 import type { Role } from '../../../src/api/contract/paths.ts';
 import type { ApiParts } from '../../../src/api/parts.ts';
+import { DirectQuestions } from '../../../src/api/questions/model-questions.ts';
 import { buildServer } from '../../../src/api/server.ts';
 import { ProgramError } from '../../../src/errors.ts';
 import { configSchema } from '../../../src/config/schema.ts';
@@ -78,7 +79,7 @@ export async function openTestApi({
   const file = AdminStore.open(':memory:');
   const audited: AuditedChange[] = [];
   const model = ModelFile.open(IN_MEMORY, { store: '', epoch: 0 });
-  const reader = new ModelReader(model.database, store.names);
+  const questions = new DirectQuestions(new ModelReader(model.database, store.names));
   const journal = await openJournalStore({
     kind: 'embedded',
     path: ':memory:',
@@ -97,7 +98,7 @@ export async function openTestApi({
       },
       events: { happened: async () => undefined },
       store: () => store,
-      model: () => reader,
+      model: () => questions,
       journal: async () => journal,
       feeds: () => null,
       control: () => {

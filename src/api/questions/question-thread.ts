@@ -1,0 +1,54 @@
+// Owns a thread that answers questions of the admin API to the read model, one after the other: a long query keeps nothing else
+// waiting in the control process.
+import { parentPort, workerData } from 'node:worker_threads';
+import { ModelReader } from '../../directory/read-model/model-reader.ts';
+import { ProgramError } from '../../errors.ts';
+import { UserNames } from '../../identity/user-names.ts';
+import { answerQuestion } from './model-questions.ts';
+import type { QuestionName, QuestionOf } from './model-questions.ts';
+
+/** What the thread is started with. */
+export interface QuestionThreadData {
+  /** File of the read model. */
+  readonly path: string;
+  /** `identity.domains`. */
+  readonly domains: readonly (readonly string[])[];
+}
+
+/** A question; the next one is sent after the answer. */
+export interface QuestionMessage {
+  readonly name: QuestionName;
+  readonly question: QuestionOf<QuestionName>;
+}
+
+/** The answer, or why there is none; `code` null = a defect. */
+export type AnswerMessage =
+  | { readonly isAnswer: true; readonly answer: unknown }
+  | { readonly isAnswer: false; readonly code: string | null; readonly message: string };
+
+if (parentPort !== null) serve(parentPort, workerData as QuestionThreadData);
+
+function serve(port: NonNullable<typeof parentPort>, { path, domains }: QuestionThreadData): void {
+  const names = new UserNames(domains);
+  let reader: ModelReader | null = null;
+  /** The one that is open, as long as its file is the same. */
+  const openReader = (): ModelReader => {
+    if (reader?.isSame() === true) return reader;
+    reader?.close();
+    reader = ModelReader.open(path, names);
+    if (reader !== null) return reader;
+    throw new ProgramError(
+      'EASGATE_NO_READ_MODEL',
+      'lists are not ready yet: the read model is being built; the status says how far it is',
+    );
+  };
+  const answer = ({ name, question }: QuestionMessage): AnswerMessage => {
+    try {
+      return { isAnswer: true, answer: answerQuestion(openReader(), name, question) };
+    } catch (error) {
+      const code = error instanceof ProgramError ? error.code : null;
+      return { isAnswer: false, code, message: error instanceof Error ? error.message : String(error) };
+    }
+  };
+  port.on('message', (message: QuestionMessage) => port.postMessage(answer(message)));
+}
