@@ -15,6 +15,9 @@ import { PROBLEM } from './problems.ts';
 import { FileAnswer, checkMatch } from './routes/route.ts';
 import type { Call, Route, StreamRoute } from './routes/route.ts';
 
+/** A connection may be silent for so long while an answer is made: counts of a large directory take a while. */
+const ANSWER_TIMEOUT_MS = 120_000;
+
 const ERRORS = { description: 'An error', content: { [PROBLEM]: { schema: problem } } };
 
 /** Registers an operation that answers with one JSON document, or with a file where the query asks for one. */
@@ -51,6 +54,7 @@ export function register(api: FastifyInstance, { name, handle }: Route, guard: G
       },
     },
     handler: async (request, reply) => {
+      if (file !== true) request.raw.socket.setTimeout(ANSWER_TIMEOUT_MS);
       const call = callOf(request, reply, guard);
       const input = { params: request.params, query: request.query, body: request.body } as never;
       const work = async (): Promise<object | null> => {

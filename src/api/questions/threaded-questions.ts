@@ -28,10 +28,9 @@ export interface QuestionLimits {
   readonly slow: LaneLimits;
 }
 
-/** Within the time that a connection of the API may be silent. */
 const LIMITS: QuestionLimits = {
   quick: { waiting: 100, deadlineMs: 10_000 },
-  slow: { waiting: 10, deadlineMs: 25_000 },
+  slow: { waiting: 10, deadlineMs: 100_000 },
 };
 /** Of Retry-After, seconds. */
 const RETRY_AFTER = { quick: 1, slow: 5 };

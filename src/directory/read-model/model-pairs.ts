@@ -40,18 +40,18 @@ export interface NearMiss {
 
 /** The newest first. */
 export function findDuplicates(reader: ModelReader, limit: number): Duplicate[] {
-  // Of each user, type and model the device that was seen last, with each of the others.
+  // Of each user, type and model the device that was seen last, with each of the others. Most users have one device alone.
   return reader
     .all(
       `WITH ranked AS (
-         SELECT id, first_value(id) OVER same AS newest, count(*) OVER (PARTITION BY user, type, model) AS alike
-         FROM phones WHERE user IS NOT NULL AND model IS NOT NULL
+         SELECT id, first_value(id) OVER same AS newest
+         FROM phones WHERE user IN (SELECT user FROM people WHERE devices > 1) AND model IS NOT NULL
          WINDOW same AS (PARTITION BY user, type, model ORDER BY last_seen DESC, id DESC)
        )
        SELECT a.user, a.device, b.device AS other, a.type, a.model, a.reason, a.user_groups, a.last_seen,
          b.last_seen AS other_seen, b.state AS other_state, b.last_seen < a.first_seen AS successor
        FROM ranked JOIN phones AS b ON b.id = ranked.id JOIN phones AS a ON a.id = ranked.newest
-       WHERE alike > 1 AND ranked.id <> newest ORDER BY a.last_seen DESC, b.last_seen DESC LIMIT ?`,
+       WHERE ranked.id <> newest ORDER BY a.last_seen DESC, b.last_seen DESC LIMIT ?`,
       [limit],
     )
     .map((row) => ({
