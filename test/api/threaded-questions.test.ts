@@ -1,4 +1,5 @@
 // Owns the promises of the threads that answer questions to the read model: the same answers, two lanes, limits, a new file.
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -226,5 +227,61 @@ describe('threads that stand in a long query', () => {
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(answer.json).toMatchObject({ code: 'EASGATE_API_LISTS_BUSY' });
+  });
+});
+
+describe('a client that leaves', () => {
+  it.each(['/api/v1/devices', '/api/v1/export/devices', '/api/v1/reports/duplicates'])(
+    'ends what it asked for: %s',
+    async (path) => {
+      const asked = Promise.withResolvers<AbortSignal | undefined>();
+      const still: ModelQuestions = {
+        ask: (_name, _question, signal) => {
+          asked.resolve(signal);
+          return new Promise((_resolve, reject) =>
+            signal?.addEventListener('abort', () => reject(signal.reason)),
+          );
+        },
+      };
+      const api = await openTestApi({ parts: { model: () => still } });
+      const leaving = new AbortController();
+      const answer = fetch(api.url + path, {
+        headers: { authorization: `Bearer ${api.token('viewer')}` },
+        signal: leaving.signal,
+      });
+      const signal = await asked.promise;
+      const left = once(signal ?? leaving.signal, 'abort');
+      expect(signal?.aborted).toBe(false);
+      leaving.abort();
+      await expect(answer).rejects.toThrow('aborted');
+      await left;
+    },
+  );
+
+  it('ends the pages of its file', async () => {
+    const asked = Promise.withResolvers<AbortSignal | undefined>();
+    let pages = 0;
+    const endless: ModelQuestions = {
+      ask: async (_name, _question, signal) => {
+        pages++;
+        if (pages === 1) return { rows: [], next: 'more', confirmedAt: NOW } as never;
+        asked.resolve(signal);
+        return new Promise((_resolve, reject) =>
+          signal?.addEventListener('abort', () => reject(signal.reason)),
+        );
+      },
+    };
+    const api = await openTestApi({ parts: { model: () => endless } });
+    const leaving = new AbortController();
+    const answer = await fetch(`${api.url}/api/v1/export/devices`, {
+      headers: { authorization: `Bearer ${api.token('viewer')}` },
+      signal: leaving.signal,
+    });
+    const signal = await asked.promise;
+    const left = once(signal ?? leaving.signal, 'abort');
+    leaving.abort();
+    await expect(answer.text()).rejects.toThrow('aborted');
+    await left;
+    expect(pages).toBe(2);
   });
 });

@@ -1,6 +1,5 @@
 // Owns the overview: tiles with their lines, newest refusals, traffic, health, standing warnings; and the stream of counters.
 import { setTimeout as pause } from 'node:timers/promises';
-import { monotonicNow } from '../../clock.ts';
 import { feedHealth } from '../../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import { newestEntries } from '../../app/journal.ts';
@@ -10,9 +9,7 @@ import { stateOfAction } from '../../model/access-state.ts';
 import type { JournalEntry } from '../../model/journal.ts';
 import type { StreamEvent } from '../event-streams.ts';
 import type { ApiParts } from '../parts.ts';
-import { ApiError } from '../problems.ts';
 import type { PhoneKind } from '../questions/model-questions.ts';
-import { SlowAnswers } from '../slow-answers.ts';
 import {
   certificateHealth,
   directoryHealth,
@@ -20,7 +17,8 @@ import {
   gatewayHealth,
   mailServerHealth,
 } from './health.ts';
-import type { TileName, TilesNow } from './tiles.ts';
+import { TileCounter } from './tile-counter.ts';
+import type { TileName } from './tiles.ts';
 import { Traffic } from './traffic.ts';
 import type { TrafficNow } from './traffic.ts';
 import { Trends } from './trends.ts';
@@ -33,8 +31,6 @@ const REASONS = 20;
 const FILES_MS = 10_000;
 /** Between two counters of the stream. */
 const COUNTERS_MS = 2_000;
-/** Numbers that take longer to count are those before, this time. */
-const COUNT_MS = 1_000;
 
 interface Files {
   readonly readAt: number;
@@ -50,18 +46,17 @@ export class Overview {
   private readonly traffic: Traffic;
   private readonly trends: Trends;
   private readonly warnings = new Warnings();
-  private readonly counted = new SlowAnswers<TilesNow>(monotonicNow);
-  /** Counted last; null = not yet, or the lists are not there. */
-  private before: TilesNow | null = null;
+  private readonly counter: TileCounter;
   private files: Files | null = null;
 
   constructor(parts: ApiParts) {
     this.parts = parts;
+    this.counter = new TileCounter(async (now) => parts.model().ask('tiles', { now }));
     this.traffic = new Traffic(() => parts.gateway());
     this.trends = new Trends(
       parts.admin,
       this.traffic,
-      async () => (await this.tiles(Date.now()))?.counts ?? null,
+      async () => (await this.counter.tiles(Date.now()))?.counts ?? null,
     );
   }
 
@@ -79,7 +74,7 @@ export class Overview {
       this.traffic.look(),
       this.readFiles(now),
       this.refusals(now),
-      this.tiles(now),
+      this.counter.tiles(now),
       this.confirmedAt(),
     ]);
     const lines = this.trends.lines(now, tiles?.counts ?? null);
@@ -132,7 +127,7 @@ export class Overview {
     { requestsPerSecond, heldPolls, stateAgeMs }: TrafficNow,
     now: number,
   ): Promise<object> {
-    const counts = (await this.tiles(now))?.counts;
+    const counts = (await this.counter.tiles(now))?.counts;
     return {
       at: new Date(now).toISOString(),
       requestsPerSecond,
@@ -146,24 +141,6 @@ export class Overview {
         wiping: counts?.wiping ?? 0,
       },
     };
-  }
-
-  /** Null = the lists are not there. */
-  private async tiles(now: number): Promise<TilesNow | null> {
-    const { before } = this;
-    const counted = this.count(now);
-    if (before === null) return counted;
-    return Promise.race([counted, pause(COUNT_MS, before, { ref: false })]);
-  }
-
-  private async count(now: number): Promise<TilesNow | null> {
-    try {
-      this.before = await this.counted.answer('tiles', async () => this.parts.model().ask('tiles', { now }));
-    } catch (error) {
-      // Reports are in front of it: the numbers before are still there.
-      if (!(error instanceof ApiError && error.code === 'EASGATE_API_LISTS_BUSY')) this.before = null;
-    }
-    return this.before;
   }
 
   private async confirmedAt(): Promise<number | null> {

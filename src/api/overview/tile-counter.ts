@@ -1,0 +1,48 @@
+// Owns the counting of the overview's tiles: rarely, and with the numbers before while it takes long.
+import { setTimeout as pause } from 'node:timers/promises';
+import { monotonicNow } from '../../clock.ts';
+import { ApiError } from '../problems.ts';
+import { SlowAnswers } from '../slow-answers.ts';
+import type { TilesNow } from './tiles.ts';
+
+/** Numbers that take longer to count are those before, this time. */
+const PATIENCE_MS = 1_000;
+
+/** Counts the tiles of one gateway. */
+export class TileCounter {
+  private readonly ask: (now: number) => Promise<TilesNow>;
+  private readonly counted: SlowAnswers<TilesNow>;
+  private readonly patienceMs: number;
+  /** Counted last; null = not yet, or the lists are not there. */
+  private before: TilesNow | null = null;
+
+  /** `ask`: of the read model. `clock`: monotonic, milliseconds. */
+  constructor(
+    ask: (now: number) => Promise<TilesNow>,
+    clock: () => number = monotonicNow,
+    patienceMs = PATIENCE_MS,
+  ) {
+    this.ask = ask;
+    this.counted = new SlowAnswers(clock);
+    this.patienceMs = patienceMs;
+  }
+
+  /** Null = the lists are not there. `now`: milliseconds since the epoch. */
+  tiles(now: number): Promise<TilesNow | null> {
+    const { before } = this;
+    const counted = this.count(now);
+    return before === null
+      ? counted
+      : Promise.race([counted, pause(this.patienceMs, before, { ref: false })]);
+  }
+
+  private async count(now: number): Promise<TilesNow | null> {
+    try {
+      this.before = await this.counted.answer('', () => this.ask(now));
+    } catch (error) {
+      // Reports are in front of it: the numbers before are still there.
+      if (!(error instanceof ApiError && error.code === 'EASGATE_API_LISTS_BUSY')) this.before = null;
+    }
+    return this.before;
+  }
+}
