@@ -5,6 +5,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { AdminStore } from '../../src/api/auth/admin-store.ts';
+import { makeToken } from '../../src/api/auth/sign-in.ts';
 import { askStatus } from '../../src/supervisor/ask-status.ts';
 import type { ControlStatus } from '../../src/supervisor/control-messages.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -100,6 +102,30 @@ describe('the admin API of a running gateway', () => {
       async () => (await ask(port, '/api/v1/sign-in').catch(() => null))?.status === 200,
       'the admin API to be back',
     );
+  });
+
+  it('answers lists and counts from the read model that its process keeps', async () => {
+    const port = await freePort();
+    const gateway = await start(config(port));
+    await served(gateway);
+    const file = AdminStore.open(join(gateway.folder, 'admin.db'));
+    const token = { name: 'test', role: 'viewer', createdBy: 'test', expiresAt: null } as const;
+    const { secret } = makeToken(file, token, Date.now());
+    file.close();
+    const headers = { authorization: `Bearer ${secret}` };
+    await until(
+      async () => (await ask(port, '/api/v1/devices', { headers })).status === 200,
+      'the lists to be there',
+    );
+    expect(await ask(port, '/api/v1/devices', { headers })).toMatchObject({ json: { rows: [], next: null } });
+    expect(await ask(port, '/api/v1/devices/counts', { headers })).toMatchObject({
+      status: 200,
+      json: { total: { all: 0 } },
+    });
+    expect(await ask(port, '/api/v1/devices?sort=nothing', { headers })).toMatchObject({
+      status: 400,
+      json: { code: 'EASGATE_FILTER' },
+    });
   });
 
   it('waits for its address while another process has it, says so, and phones are served', async () => {
