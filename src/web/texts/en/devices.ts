@@ -73,5 +73,5 @@ export const devices = {
   noneButton: 'Show all devices',
   emptyTitle: 'No phone has asked for mail yet',
   emptyText: (gateway: string) =>
-    `Point a phone at ${gateway}. It appears here within a second, with its state and the reason.`,
+    `Point a phone at ${gateway}. It appears here after about ten seconds, with its state and the reason.`,
 };
