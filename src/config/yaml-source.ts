@@ -143,10 +143,33 @@ export interface ReadYaml {
   readonly source: YamlSource;
 }
 
+/** Nothing that is read here is deeper than twenty; the library takes seconds for a text of nothing but brackets. */
+const MAX_DEPTH = 500;
+const MAX_ERRORS = 200;
+
+/** Counts brackets, also those within texts, and the marks of lists and keys at the beginning of a line. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let marks = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at] ?? '';
+    if (character === '[' || character === '{') depth++;
+    else if (character === ']' || character === '}') depth = Math.max(0, depth - 1);
+    if (character === '\n') marks = 0;
+    else if ('-?:'.includes(character) && ' \t'.includes(text[at + 1] ?? 'x')) marks++;
+    if (depth > MAX_DEPTH || marks > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
 /** Reads a text; never throws. */
 export function readYaml(text: string): ReadYaml {
+  if (isTooDeep(text)) {
+    const message = `is nested deeper than ${MAX_DEPTH}`;
+    return { value: undefined, errors: [{ message, place: null }], source: new YamlSource('') };
+  }
   const source = new YamlSource(text, true);
-  const errors: YamlError[] = source.document.errors.map((error) => ({
+  const errors: YamlError[] = source.document.errors.slice(0, MAX_ERRORS).map((error) => ({
     message: error.message.split('\n')[0] ?? error.message,
     place: source.placeAt(error.pos[0]),
   }));
