@@ -39,7 +39,8 @@ export const common = {
     operation: 'Operation',
     more: 'More',
     stateAge: (age: string) => `State ${age} old`,
-    stateAgeLong: (age: string) => `The gateway decides with a state that is ${age} old. Lists follow the phones about ten seconds later`,
+    stateAgeLong: (age: string) =>
+      `The gateway decides with a state that is ${age} old. Lists follow the phones about ten seconds later`,
     notAnswering: 'No connection',
     theme: { system: 'Colours: as the system', light: 'Colours: light', dark: 'Colours: dark' },
     account: 'Account',
