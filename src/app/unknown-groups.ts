@@ -29,7 +29,7 @@ export async function unknownGroupWarnings(
   if (load === null) return [];
   const groups = await groupsOfUsers(reader);
   if (groups === null) return [];
-  // The other warnings of the document are told elsewhere.
+  // The check of the document reports its other warnings.
   const others = new Set(warningLines(load.name, load.compile({})));
   const lines = warningLines(load.name, load.compile({ groups })).filter((line) => !others.has(line));
   if (lines.length <= MAX_WARNINGS) return lines;

@@ -7,7 +7,7 @@ import { until } from '../support/checks/until.ts';
 
 checkLeaks();
 
-it('sample phones hold a poll each, and stop when they are told', async () => {
+it('sample phones hold a poll each, and end it when they are closed', async () => {
   const users = [{ name: 'alice', password: 'alice-pw' }];
   const server = await startSampleServer({ users, address: '127.0.0.1', port: 0 });
   onTestFinished(() => server.close());

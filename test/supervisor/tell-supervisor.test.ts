@@ -29,7 +29,7 @@ const SUPERVISOR = `
   child.on('message', () => process.kill(process.pid, 'SIGKILL'));
 `;
 
-it('a message to a supervisor that has ended is lost, and the process goes on until it is told to stop', async () => {
+it('a message to a supervisor that has ended is lost, and the process runs until it gets a signal to stop', async () => {
   const supervisor = spawn(process.execPath, ['-e', SUPERVISOR, CHILD], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -125,7 +125,7 @@ it('a sender that leaves in the middle of its body writes nothing, and leaves no
   expect((await send('/receive/mdm/bulk?devices=1', { headers: pushed(), body: line })).status).toBe(200);
 });
 
-it('of very many at once each is carried out, or is told when to come again', async () => {
+it('of very many at once each is carried out or refused, and none is stored without its answer', async () => {
   const { send, store } = await receiverOf(FEEDS);
   const deliveries = Array.from({ length: 150 }, async (_, index) => {
     const body = JSON.stringify({ id: `PHONE${index}`, managed: true, compliant: true });
@@ -133,10 +133,10 @@ it('of very many at once each is carried out, or is told when to come again', as
       status: 0,
       headers: {} as Record<string, string>,
     }));
-    return { status, isTold: status === 202 || status === 0 || headers['retry-after'] !== undefined };
+    return { status, isAnswered: status === 202 || status === 0 || headers['retry-after'] !== undefined };
   });
   const answers = await Promise.all(deliveries);
-  expect(answers.every(({ isTold }) => isTold)).toBe(true);
+  expect(answers.every(({ isAnswered }) => isAnswered)).toBe(true);
   const accepted = answers.filter(({ status }) => status === 202).length;
   expect(accepted).toBeGreaterThan(0);
   let stored = 0;

@@ -129,7 +129,7 @@ export class Webhooks {
   ): Promise<WebhookAnswer> {
     const { trigger: other } = this.settings;
     if (other !== undefined) {
-      // It is known after a restart too, before its sender is told.
+      // Stored before the sender gets its answer, so that a restart does not lose it.
       await this.receiver.noteTrigger();
       trigger(other);
       return { status: 'triggered' };

@@ -136,7 +136,7 @@ it('holds what turns too many devices within an hour, however small its pieces a
   expect((await states.read('timed')).run).not.toBeNull();
 });
 
-it('answers 503 with Retry-After where it does not lead, and says so to load balancers', async () => {
+it('answers 503 with Retry-After where it does not lead, to load balancers too', async () => {
   const { send, leads } = await receiverOf(FEEDS);
   expect((await send('/receive', { method: 'GET' })).status).toBe(200);
   leads(false);
