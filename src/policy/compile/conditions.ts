@@ -150,7 +150,7 @@ function compileField(
     const match = textsMatch(value, unknownMatchesNot);
     return {
       holds: (scene) => match(read(scene), scene) === 1,
-      found: (scene) => read(scene)?.map(({ as }) => as) ?? null,
+      found: field === 'groups' ? groupNames : (scene) => read(scene)?.map(({ as }) => as) ?? null,
     };
   }
   // A field without a way to read it must not be compared with the address of the client.
@@ -160,6 +160,10 @@ function compileField(
     holds: (scene) => match(addressOf(scene), scene) === 1,
     found: ({ facts }) => facts.request.addressText,
   };
+}
+
+function groupNames(scene: Scene): readonly string[] | null {
+  return scene.groupNames;
 }
 
 type Read<Fact> = (scene: Scene) => Fact | null;

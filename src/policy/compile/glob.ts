@@ -30,7 +30,8 @@ function withWideCharacters(pattern: string): (text: string) => boolean {
     if (!standIns.has(wide)) standIns.set(wide, String.fromCharCode(FIRST_STAND_IN + standIns.size));
   const narrow = (text: string): string => text.replace(WIDE, (wide) => standIns.get(wide) ?? OTHER);
   const matches = compileUnits(narrow(pattern));
-  return (text) => matches(hasWide(text) ? narrow(text) : text);
+  const start = pattern.slice(0, pattern.search(/[*?]/));
+  return (text) => text.startsWith(start) && matches(hasWide(text) ? narrow(text) : text);
 }
 
 /** Nearly no text has one: a loop finds that out sooner than a regular expression. */

@@ -38,8 +38,8 @@ function combine<Fact>(value: Value, unknownMatchesNot: boolean, leaf: Leaf<Fact
       if (parts.length === 1) return parts[0] as Match<Fact>;
       return (fact, clock) => {
         let answer: Answer = fact === null ? -1 : 0;
-        for (const part of parts) {
-          const one = part(fact, clock);
+        for (let index = 0; index < parts.length; index++) {
+          const one = (parts[index] as Match<Fact>)(fact, clock);
           if (one === 1) return 1;
           if (one === -1) answer = -1;
         }

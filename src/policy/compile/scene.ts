@@ -13,6 +13,7 @@ export class Scene implements Clock {
   recheckAt = Infinity;
   readonly #isTargeted: IsTargeted;
   #targeted: boolean | null = null;
+  #groupNames: readonly string[] | null = null;
   /** The variables of CEL expressions, made when the first one is evaluated. */
   variables: object | null = null;
 
@@ -36,6 +37,12 @@ export class Scene implements Clock {
   get targeted(): boolean {
     this.#targeted ??= this.#isTargeted(this);
     return this.#targeted;
+  }
+
+  /** The user's groups as written, for explanations; null = unknown. */
+  get groupNames(): readonly string[] | null {
+    this.#groupNames ??= this.facts.user.groups?.map(({ as }) => as) ?? null;
+    return this.#groupNames;
   }
 
   /** Compliant as reported; false after the grace period. */

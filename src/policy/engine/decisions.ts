@@ -44,7 +44,7 @@ export function decideByHand(
     if (wiped !== null) return verdictOf(wiped, 'block', 'wiped');
   }
   const disabled = user.enabled === false && policy.blocksDisabledUsers;
-  tracer?.add({
+  tracer?.steps.push({
     step: 'disabledUser',
     outcome: disabled ? 'decides' : 'goesOn',
     enabled: user.enabled,
@@ -151,7 +151,7 @@ function trace(
     ...(decision.progress !== undefined && { progress: decision.progress }),
     state: stateOf(decision, scene),
   }));
-  tracer.add({ step, outcome, decisions });
+  tracer.steps.push({ step, outcome, decisions });
 }
 
 function stateOf(decision: DecisionFacts, scene: Scene): DecisionTrace['state'] {

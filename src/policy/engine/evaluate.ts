@@ -22,7 +22,7 @@ export function evaluate(policy: CompiledPolicy, facts: Facts): Verdict {
 export function explain(policy: CompiledPolicy, facts: Facts): Explanation {
   const steps: TraceNode[] = [];
   const scene = new Scene(facts, policy.isTargeted);
-  const verdict = new Walk(policy, facts, { scene, add: (node) => void steps.push(node) }).run();
+  const verdict = new Walk(policy, facts, { scene, steps }).run();
   return { verdict, steps };
 }
 
@@ -57,7 +57,7 @@ class Walk {
     if (!this.#policy.reportOnly || decided.action === 'allow') return this.#verdict(decided);
     const wouldBe = { action: decided.action as Action, reason: decided.reason, rule: decided.rule };
     this.#wouldBe = wouldBe;
-    this.#tracer?.add({ step: 'documentReportOnly', outcome: 'decides', wouldBe });
+    this.#tracer?.steps.push({ step: 'documentReportOnly', outcome: 'decides', wouldBe });
     return this.#verdict(standing('allow', 'reportOnly'));
   }
 
@@ -86,7 +86,8 @@ class Walk {
       const last = (decided as CompiledRule | null)?.index ?? rules.length - 1;
       for (; traced <= last; traced++) {
         const rule = rules[traced];
-        if (rule !== undefined) this.#tracer.add(traceRule(rule, this.#tracer.scene, rule === decided));
+        if (rule !== undefined)
+          this.#tracer.steps.push(traceRule(rule, this.#tracer.scene, rule === decided));
       }
     }
     const rule = decided as CompiledRule | null;
@@ -102,7 +103,7 @@ class Walk {
     const refusesNot = untargeted.action === 'allow' || !untargeted.reportOnly;
     const decides = !targeted && refusesNot;
     if (!targeted && !refusesNot) this.#report(untargeted.action, 'notTargeted', null);
-    this.#tracer?.add({
+    this.#tracer?.steps.push({
       step: 'untargeted',
       outcome: decides ? 'decides' : targeted ? 'goesOn' : 'reported',
       targeted,
@@ -123,7 +124,7 @@ class Walk {
     const { device, partnership } = this.#scene.facts;
     const reported = device !== null && device.managed !== null;
     if (reported) {
-      this.#tracer?.add({ step: 'unknownDevice', outcome: 'goesOn', reported, held: null });
+      this.#tracer?.steps.push({ step: 'unknownDevice', outcome: 'goesOn', reported, held: null });
       return null;
     }
     const { unknownDevice } = this.#policy;
@@ -138,7 +139,7 @@ class Walk {
       since,
     };
     const decided = this.#stand(unknownDevice, refusal, 'unknownDevice');
-    this.#tracer?.add({
+    this.#tracer?.steps.push({
       step: 'unknownDevice',
       outcome: this.#outcome(unknownDevice, decided),
       reported,
@@ -159,7 +160,7 @@ class Walk {
   #notEnrolled(): Decided | null {
     const managed = this.#scene.facts.device?.managed ?? null;
     if (managed !== false) {
-      this.#tracer?.add({ step: 'notEnrolled', outcome: 'goesOn', managed });
+      this.#tracer?.steps.push({ step: 'notEnrolled', outcome: 'goesOn', managed });
       return null;
     }
     const { notEnrolled } = this.#policy;
@@ -169,7 +170,7 @@ class Walk {
       { ...standing(notEnrolled.action, 'notEnrolled'), since },
       'notEnrolled',
     );
-    this.#tracer?.add({ step: 'notEnrolled', outcome: this.#outcome(notEnrolled, decided), managed });
+    this.#tracer?.steps.push({ step: 'notEnrolled', outcome: this.#outcome(notEnrolled, decided), managed });
     return decided;
   }
 
@@ -193,7 +194,8 @@ class Walk {
     const scene = this.#scene;
     const outcome = checkCompliance(this.#policy, scene);
     if (this.#tracer !== null)
-      for (const node of traceCompliance(this.#policy, this.#tracer.scene, outcome)) this.#tracer.add(node);
+      for (const node of traceCompliance(this.#policy, this.#tracer.scene, outcome))
+        this.#tracer.steps.push(node);
     if (outcome.deployed === 0 && scene.targeted) return this.#noCompliancePolicy();
     const { refusal, grace, reported } = outcome;
     if (reported !== null && this.#grandfathered(unmetVerdict(reported)) === null)
@@ -211,7 +213,7 @@ class Walk {
     const { action, reportOnly } = noCompliancePolicy;
     const reported = reportOnly && action !== 'allow';
     if (reported) this.#report(action, 'noCompliancePolicy', null);
-    this.#tracer?.add({
+    this.#tracer?.steps.push({
       step: 'noCompliancePolicy',
       outcome: reported ? 'reported' : 'decides',
       deployed: 0,
@@ -230,7 +232,7 @@ class Walk {
       firstSeen !== null &&
       firstSeen < firstSeenBefore &&
       (allowedSince === null || (lastAllowed !== null && lastAllowed >= allowedSince));
-    this.#tracer?.add({
+    this.#tracer?.steps.push({
       step: 'grandfather',
       outcome: passes ? 'decides' : 'goesOn',
       firstSeen,
@@ -250,7 +252,7 @@ class Walk {
     const refuses = rank > limits.devicesPerUser && limits.action !== 'allow';
     const decides = refuses && !limits.reportOnly;
     if (refuses && limits.reportOnly) this.#report(limits.action, 'tooManyDevices', null);
-    this.#tracer?.add({
+    this.#tracer?.steps.push({
       step: 'deviceLimit',
       outcome: decides ? 'decides' : refuses ? 'reported' : 'goesOn',
       rank,
@@ -261,7 +263,7 @@ class Walk {
 
   /** Step 12. */
   #allow(access: Decided): Decided {
-    this.#tracer?.add({ step: 'allow', outcome: 'decides', reason: access.reason });
+    this.#tracer?.steps.push({ step: 'allow', outcome: 'decides', reason: access.reason });
     return access;
   }
 

@@ -11,10 +11,20 @@ import type { AlternativesTrace, ConditionTrace, Outcome, RequirementTrace, Trac
 /** The trace of a rule, up to the first part that fails. */
 export function traceRule(rule: CompiledRule, scene: Scene, decides: boolean): TraceNode {
   const match = traceAlternatives(rule.match, scene);
-  const matches = someHolds(match);
-  const except = matches ? traceAlternatives(rule.except, scene) : NOTHING;
-  const holds = matches && rule.when !== null ? rule.when.holds(scene) : null;
-  const state = stateOfRule(rule, scene, matches, someHolds(except), holds);
+  if (!someHolds(match))
+    return {
+      step: 'rule',
+      outcome: 'goesOn',
+      rule: rule.name,
+      index: rule.index,
+      state: isOver(rule, scene) ? 'over' : 'doesNotMatch',
+      match,
+      except: NOTHING,
+      when: null,
+    };
+  const except = traceAlternatives(rule.except, scene);
+  const holds = rule.when === null ? null : rule.when.holds(scene);
+  const state = stateOfMatch(rule, scene, someHolds(except), holds);
   const reported = (state === 'notYet' || state === 'reportOnly') && rule.action !== 'allow';
   return {
     step: 'rule',
@@ -24,28 +34,34 @@ export function traceRule(rule: CompiledRule, scene: Scene, decides: boolean): T
     state,
     match,
     except,
-    when: matches && rule.when !== null ? { expression: rule.when.text, holds } : null,
+    when: rule.when === null ? null : { expression: rule.when.text, holds },
   };
 }
 
-function stateOfRule(
+/** The state of a rule whose `match` holds. */
+function stateOfMatch(
   rule: CompiledRule,
   scene: Scene,
-  matches: boolean,
   excepted: boolean,
   whenHolds: boolean | null,
 ): Extract<TraceNode, { step: 'rule' }>['state'] {
-  if (rule.until !== null && rule.until <= scene.now) return 'over';
-  if (!matches) return 'doesNotMatch';
+  if (isOver(rule, scene)) return 'over';
   if (excepted) return 'excepted';
   if (rule.when !== null && !(whenHolds ?? rule.action !== 'allow')) return 'doesNotMatch';
   if (rule.from !== null && rule.from > scene.now) return 'notYet';
   return rule.reportOnly ? 'reportOnly' : 'matches';
 }
 
+function isOver({ until }: CompiledRule, { now }: Scene): boolean {
+  return until !== null && until <= now;
+}
+
 /** Whether one of the maps holds; the trace of each ends with the failing condition. */
 function someHolds(maps: AlternativesTrace): boolean {
-  for (const conditions of maps) if (conditions.at(-1)?.holds !== false) return true;
+  for (let index = 0; index < maps.length; index++) {
+    const conditions = maps[index] as readonly ConditionTrace[];
+    if (conditions.length === 0 || conditions[conditions.length - 1]?.holds === true) return true;
+  }
   return false;
 }
 
@@ -120,17 +136,20 @@ function traceRequirement(
 
 /** Each map up to its failing condition. Most fail at the first one, so the arrays start with one entry. */
 function traceAlternatives(maps: readonly (readonly Condition[])[], scene: Scene): AlternativesTrace {
-  const [only] = maps;
+  const only = maps[0];
   if (only === undefined) return NOTHING;
   return maps.length === 1 ? [traceMap(only, scene)] : maps.map((conditions) => traceMap(conditions, scene));
 }
 
 function traceMap(conditions: readonly Condition[], scene: Scene): readonly ConditionTrace[] {
-  const [first] = conditions;
+  const first = conditions[0];
   if (first === undefined) return NOTHING;
-  const trace = [traceCondition(first, scene)];
-  for (let index = 1; index < conditions.length && trace[index - 1]?.holds === true; index++)
-    trace.push(traceCondition(conditions[index] as Condition, scene));
+  let last = traceCondition(first, scene);
+  const trace = [last];
+  for (let index = 1; index < conditions.length && last.holds; index++) {
+    last = traceCondition(conditions[index] as Condition, scene);
+    trace.push(last);
+  }
   return trace;
 }
 

@@ -92,11 +92,11 @@ export type TraceNode =
   | (StepTrace<'allow'> & { readonly reason: Reason })
   | (StepTrace<'documentReportOnly'> & { readonly wouldBe: WouldBe });
 
-/** Receives the steps of an evaluation. */
+/** Collects the steps of an evaluation. */
 export interface Tracer {
   /** A second scene: facts read only for the trace must not affect the verdict. */
   readonly scene: Scene;
-  readonly add: (node: TraceNode) => void;
+  readonly steps: TraceNode[];
 }
 
 /** A verdict with its steps. */
