@@ -101,8 +101,9 @@ export class CachedAccess {
     const wall = this.wallAt + (now - this.readAt);
     if (policy.requestConditions.length > 0) return this.forRequest(policy, now, wall, request, shadow);
     if (this.verdictBy === policy && now < lapse(this.verdict)) return this.verdict as Verdict;
-    const verdict = this.evaluate(policy, now, wall, request, this.verdict);
-    if (shadow !== null) this.compare(shadow, verdict, wall, request);
+    const access = this.access();
+    const verdict = evaluated(policy, access, now, wall, request, this.verdict);
+    if (shadow !== null) this.compare(shadow, access, verdict, wall, request);
     this.verdict = verdict;
     this.verdictBy = policy;
     this.fresh = null;
@@ -123,14 +124,17 @@ export class CachedAccess {
     request: RequestFacts,
     shadow: ShadowComparison | null,
   ): Verdict {
-    if (this.fresh !== null) readLately.set(this, this.fresh);
+    const access = this.access();
+    // The first request after a look-up or a change of policy keeps nothing: most phones are silent for minutes then, and what
+    // is kept of a hundred thousand of them would live just long enough to be costly to collect.
+    if (isAnyBy(this.decided, policy)) readLately.set(this, access);
     this.fresh = null;
-    const key = policy.requestKey(factsOf(policy, this.access(), wall, request));
+    const key = policy.requestKey(factsOf(policy, access, wall, request));
     const at = this.decided.findIndex((one) => one.key === key);
     const before = this.decided[at];
     if (before !== undefined && before.policy === policy && now < before.lapsesAt) return before.verdict;
-    const verdict = this.evaluate(policy, now, wall, request, before?.verdict ?? null);
-    if (shadow !== null) this.compare(shadow, verdict, wall, request);
+    const verdict = evaluated(policy, access, now, wall, request, before?.verdict ?? null);
+    if (shadow !== null) this.compare(shadow, access, verdict, wall, request);
     const decided = [...this.decided];
     const one = { key, policy, verdict, lapsesAt: lapse(verdict) };
     if (at !== -1) decided[at] = one;
@@ -140,23 +144,17 @@ export class CachedAccess {
     return verdict;
   }
 
-  /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
-  private evaluate(
-    policy: CompiledPolicy,
-    now: number,
+  /** The policy in the shadow decides nothing: an error in it must not reach a phone. What it fails to decide is not counted. */
+  private compare(
+    shadow: ShadowComparison,
+    access: Access,
+    live: Verdict,
     wall: number,
     request: RequestFacts,
-    before: Verdict | null,
-  ): Verdict {
-    const found = lapsing(decideAccess(policy, this.access(), wall, request), now, wall);
-    return before !== null && isSame(before, found) ? before : found;
-  }
-
-  /** The policy in the shadow decides nothing: an error in it must not reach a phone. What it fails to decide is not counted. */
-  private compare(shadow: ShadowComparison, live: Verdict, wall: number, request: RequestFacts): void {
+  ): void {
     let verdict: Verdict;
     try {
-      verdict = decideAccess(shadow.policy, this.access(), wall, request);
+      verdict = decideAccess(shadow.policy, access, wall, request);
     } catch {
       return;
     }
@@ -167,10 +165,26 @@ export class CachedAccess {
     const known = this.fresh ?? readLately.get(this);
     if (known !== undefined) return known;
     const { user, device, deviceType, wallAt } = this;
-    const access = readAccess(unpackRecords(this.packed, this), { user, device, deviceType }, wallAt);
-    readLately.set(this, access);
-    return access;
+    return readAccess(unpackRecords(this.packed, this), { user, device, deviceType }, wallAt);
   }
+}
+
+function isAnyBy(decided: readonly Decided[], policy: CompiledPolicy): boolean {
+  for (const one of decided) if (one.policy === policy) return true;
+  return false;
+}
+
+/** Decides. A verdict that says the same as before stays the same object. */
+function evaluated(
+  policy: CompiledPolicy,
+  access: Access,
+  now: number,
+  wall: number,
+  request: RequestFacts,
+  before: Verdict | null,
+): Verdict {
+  const found = lapsing(decideAccess(policy, access, wall, request), now, wall);
+  return before !== null && isSame(before, found) ? before : found;
 }
 
 /** Adds to a verdict when it lapses on the monotonic clock, where it lapses at all. */
