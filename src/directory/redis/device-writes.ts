@@ -19,7 +19,8 @@ interface Observed {
   readonly observations: { readonly at: number; readonly observation: DeviceObservation }[];
 }
 
-const NOTHING: ReadHash = { end: '', values: [] };
+/** What is assumed of a device before its hash was read: the write is refused if there is one. */
+const ASSUMED_NEW: ReadHash = { end: '', values: [] };
 
 /** Writes reports of devices. */
 export class DeviceWriter {
@@ -57,7 +58,7 @@ export class DeviceWriter {
           },
         };
       });
-      const seen = this.mostlyNew ? items.map(() => NOTHING) : undefined;
+      const seen = this.mostlyNew ? items.map(() => ASSUMED_NEW) : undefined;
       await updateHashes(access, updates, 'd', seen);
       this.mostlyNew = known < items.length / 2;
     });
@@ -95,7 +96,8 @@ function joinOf(
     for (const { source, text } of before)
       if (!reports.some((one) => one.source === source))
         fields.push({ field: deviceField.report(source), expected: text, next: null });
-    return { fields, news: isNews ? '=' : '', isNew: stored?.length === 0 };
+    // A hash that was read without reports may have decisions or partnerships: each field is then compared by itself.
+    return { fields, news: isNews ? '=' : '', isNew: stored === ASSUMED_NEW.values };
   };
 }
 

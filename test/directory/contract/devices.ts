@@ -1,6 +1,7 @@
 // Owns what every store promises of reports on devices.
 import { expect, it } from 'vitest';
 import type { DeviceRecord, DeviceObservation } from '../../../src/model/device.ts';
+import type { DirectoryStore } from '../../../src/directory/store.ts';
 import type { DeviceKey } from '../../../src/identity/keys.ts';
 import {
   alice,
@@ -65,6 +66,43 @@ export function deviceContract(fixture: StoreFixture): void {
     expect(entry?.reports).toEqual([expect.objectContaining({ ...said, version: 3, reportedSince: 500 })]);
     expect(await allDevices(handles.other)).toEqual([entry]);
   });
+
+  it.each([
+    ['a phone was seen', (store) => store.recordSeen([seenPartnership(alice, phone, 10)])],
+    [
+      'a decision was made',
+      (store) => store.decide({ device: phone, user: null }, decision('block'), BY_TEST),
+    ],
+    [
+      'a decision on its partnership was made',
+      (store) => store.decide({ device: phone, user: alice }, decision('allow'), BY_TEST),
+    ],
+    [
+      'a decision was imported',
+      (store) => store.putImported('list', [{ device: phone, user: null, decision: decision('allow') }]),
+    ],
+  ] satisfies readonly (readonly [string, (store: DirectoryStore) => Promise<unknown>])[])(
+    'are written also where %s before, by two sources, and nothing of it is lost',
+    async (_, before) => {
+      await before(handles.store);
+      const first = await handles.other.lookup(alice, phone);
+      // The second batch comes after one of known devices, and after one of new devices.
+      for (const source of ['mdm', 'jamf', 'list']) {
+        expect(await report({ source, observedAt: 50 })).not.toBe('older');
+        await handles.store.putDevices([deviceReport(`other${source}` as DeviceKey, { observedAt: 50 })]);
+      }
+      const {
+        device: now,
+        position: _at,
+        usersOnDevice: _n,
+        ...rest
+      } = await handles.other.lookup(alice, phone);
+      expect(now).toMatchObject({ managed: true, compliant: true });
+      const { device: none, position: _before, usersOnDevice: _m, ...kept } = first;
+      expect(none).toBeNull();
+      expect(rest).toEqual(kept);
+    },
+  );
 
   it('keep a field that an observation does not name, and forget one that it calls unknown', async () => {
     await report({ observedAt: 10, encrypted: true, osVersion: '17.4' });
