@@ -290,15 +290,18 @@ export class EmbeddedStore implements DirectoryStore {
     return results;
   }
 
+  /** The decision as it is stored; null = none. */
+  private storedDecision({ device, user }: DecisionSubject): string | null {
+    const sql = 'SELECT record FROM decisions WHERE device = ? AND user = ?';
+    const row = this.get(sql, device ?? EVERY, user ?? EVERY);
+    return row === undefined ? null : String(row['record']);
+  }
+
   /** A malformed record counts as none: it is overwritten. */
   private decided(subject: DecisionSubject): DecisionRecord {
-    const device = subject.device ?? EVERY;
-    const user = subject.user ?? EVERY;
-    const row = this.get('SELECT record FROM decisions WHERE device = ? AND user = ?', device, user);
-    if (row === undefined) return UNDECIDED;
     const what = recordNames.decision(subject.device, subject.user);
     return (
-      new TolerantReader().read(String(row['record']), (text) =>
+      new TolerantReader().read(this.storedDecision(subject), (text) =>
         readDecisionRecord(text, what, this.epoch),
       ) ?? UNDECIDED
     );
@@ -310,6 +313,8 @@ export class EmbeddedStore implements DirectoryStore {
     decision: ManualDecision | null,
     origin: DecisionOrigin,
   ): Written {
+    // Nothing is taken back where nothing is stored.
+    if (decision === null && this.storedDecision(subject) === null) return NOT_REPLICATED;
     this.put(subject, changedDecision(before, decision, origin));
     this.writer.appendSubject(subject);
     return NOT_REPLICATED;

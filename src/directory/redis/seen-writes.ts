@@ -126,7 +126,13 @@ function devicesUpdate(
         const known = userDevicesIn(before.get(field) ?? '[]');
         // The latest last: the others go first.
         after.delete(field);
-        const joined = joinUserDevices([...known, ...devices]);
+        // As for the partnership, what is written last counts, not the later time.
+        const allowed = new Map(devices.map(({ device, lastAllowed }) => [device, lastAllowed]));
+        const earlier = known.map((one) => ({
+          ...one,
+          lastAllowed: allowed.get(one.device) ?? one.lastAllowed,
+        }));
+        const joined = joinUserDevices([...earlier, ...devices]);
         after.set(field, userDevicesText(joined));
         const fresh = devices.findLast(({ device }) => !known.some((one) => one.device === device));
         if (fresh !== undefined) found.push(...signalsOfDevices(user, fresh.device, joined.length));
