@@ -9,7 +9,7 @@ import { stricterDecision } from '../../src/directory/earlier-records.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { readDecisionRecord } from '../../src/model/decision.ts';
-import { BY_TEST, deviceReport, seenPartnership } from '../support/servers/directory-records.ts';
+import { BY_TEST, decision, deviceReport, seenPartnership } from '../support/servers/directory-records.ts';
 import { allDevices, allUsers } from './contract/handles.ts';
 
 const TEXT = 'appl1' as DeviceKey;
@@ -151,7 +151,7 @@ describe('a file of version 2', () => {
   it('goes on with its change log', async () => {
     await opened(write(2, { devices: [[TEXT, report(true, 1)]] }), async (store) => {
       expect(await store.position()).toBe('1');
-      await store.decide({ device: TEXT, user: null }, null, BY_TEST);
+      await store.decide({ device: TEXT, user: null }, decision('block'), BY_TEST);
       expect(await store.changesAfter('1')).toMatchObject({ changes: [{ device: TEXT }], trimmed: false });
     });
   });
