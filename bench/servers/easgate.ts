@@ -23,7 +23,9 @@ async function seedEasgate(config: string, cold: boolean): Promise<void> {
   const { storeOptions } = await import('../../src/config/store-settings.ts');
   const { loadConfig } = await import('../../src/config/load.ts');
   const { seedDirectory } = await import('../../src/sample/seed.ts');
-  const options = storeOptions(loadConfig(config));
+  const configured = storeOptions(loadConfig(config));
+  // Records are written while other servers start: no write of so many may fail because of it.
+  const options = configured.kind === 'redis' ? { ...configured, commandTimeoutMs: 10_000 } : configured;
   const keeper = await openKeeper(options);
   if ((await keeper.read()) === null) await keeper.replace(null, newIdentity());
   await keeper.close();
