@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { diffPolicies } from '../app/policy-diff.ts';
 import type { PolicyDiff } from '../app/policy-diff.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import type { ActivePolicies } from '../policy/active-policies.ts';
 import { ApiError, problemOf } from './problems.ts';
 
 const MOST_AT_ONCE = 2;
@@ -27,8 +27,8 @@ export interface DiffRun {
 /** What is compared; runs with the same `key` are one. */
 export interface DiffQuestion {
   readonly key: string;
-  readonly before: CompiledPolicy;
-  readonly after: CompiledPolicy;
+  readonly before: ActivePolicies;
+  readonly after: ActivePolicies;
   /** Phones of the directory; null = not known. */
   readonly total: number | null;
 }

@@ -1,11 +1,12 @@
 // Owns how the policy looks in answers: what is in use, versions, problems with their places.
-import { historyEntry, versionOf } from '../app/policy-versions.ts';
+import { historyEntry } from '../app/policy-history.ts';
+import { versionOf } from '../app/policy-versions.ts';
 import type { KnownPolicies } from '../app/policy-versions.ts';
 import { warningsOf } from '../app/policy-texts.ts';
 import { policyHash, servedPolicy } from '../config/served-policy.ts';
 import { loadVersion, readDocument } from '../config/stored-policy.ts';
 import type { LoadedPolicy, PlacedProblem } from '../config/policy-file.ts';
-import type { PolicyState, PolicyVersion } from '../model/policy-version.ts';
+import type { PolicyState, PolicyVersion, StoredRollout } from '../model/policy-version.ts';
 import type { ShadowCounts } from '../model/shadow.ts';
 import { suggestedIn } from '../suggest.ts';
 import type { ApiParts } from './parts.ts';
@@ -36,15 +37,22 @@ export async function shownPolicy(parts: ApiParts, { state }: KnownPolicies): Pr
   const rowOf = async (number: number | null): Promise<object | null> =>
     number === null ? null : historyEntry(await versionOf(store, number), state);
   const shadow = await rowOf(state.shadow);
+  const rolledOut = await rowOf(state.rollout?.version ?? null);
   return {
     ...(await textInUse(parts, state)),
     live: await rowOf(state.live),
     shadow: shadow === null ? null : { ...shadow, counts: await shadowCounts(parts) },
+    rollout:
+      state.rollout === null || rolledOut === null ? null : { ...rolledOut, ...shownRollout(state.rollout) },
     earlier: state.earlier,
     latest: state.latest,
     changedAt: state.changedAt === 0 ? null : state.changedAt,
     changedBy: state.changedAt === 0 ? null : state.changedBy,
   };
+}
+
+function shownRollout({ groups, share, since, changedAt, by }: StoredRollout): object {
+  return { extent: { groups, share }, since, changedAt, by };
 }
 
 async function textInUse(parts: ApiParts, { live }: PolicyState): Promise<object> {

@@ -3,10 +3,12 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { DeviceReport } from '../model/device.ts';
 import type { UserReport } from '../model/user.ts';
-import { explainRecords } from '../policy/access.ts';
-import type { ExplainedVerdict } from '../policy/access.ts';
 import { readAccess } from '../policy/access-facts.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { explainActive } from '../policy/active-policies.ts';
+import type { ActivePolicies } from '../policy/active-policies.ts';
+import type { ExplainedVerdict } from '../policy/access.ts';
+import { decidedBy } from './decided-by.ts';
+import type { DecidedBy } from './decided-by.ts';
 import { parseDevice, parseUser } from './names.ts';
 
 /** Subject, verdict and steps. */
@@ -18,6 +20,8 @@ export interface ExplainedAccess extends ExplainedVerdict {
   readonly aliases: readonly string[];
   /** What is known of device and user, by whom and since when. */
   readonly known: readonly KnownFact[];
+  /** The policy that the verdict comes from, and why it decides for this user. */
+  readonly decidedBy: DecidedBy;
 }
 
 /** One value that decisions see, and where it comes from. */
@@ -85,7 +89,7 @@ function isNothing(value: unknown): boolean {
  */
 export async function explainAccess(
   store: DirectoryStore,
-  policy: CompiledPolicy,
+  active: ActivePolicies,
   subject: { readonly user: string; readonly device: string },
   now: number,
 ): Promise<ExplainedAccess> {
@@ -94,6 +98,7 @@ export async function explainAccess(
   const found = await store.lookup(user, device);
   const access = readAccess(found, { user, device, deviceType: null }, now);
   const [deviceEntry, userEntry] = await Promise.all([store.getDevice(device), store.getUser(found.user)]);
+  const { verdict, steps, ...chosen } = explainActive(active, access, now);
   return {
     user: found.user,
     device,
@@ -102,6 +107,8 @@ export async function explainAccess(
       ...knownFacts('device', deviceEntry?.reports ?? [], deviceEntry?.record ?? null),
       ...knownFacts('user', userEntry?.reports ?? [], userEntry?.record ?? null),
     ],
-    ...explainRecords(policy, access, now),
+    verdict,
+    steps,
+    decidedBy: decidedBy(active, chosen),
   };
 }

@@ -4,13 +4,22 @@ import { stepDocument } from './policy-explain.ts';
 import { isoTime } from './times.ts';
 
 /** The document; its times are milliseconds where the fields of {@link withIsoTimes} have them. */
-export function explainedDocument({ user, device, aliases, known, verdict, steps }: ExplainedAccess): object {
+export function explainedDocument({
+  user,
+  device,
+  aliases,
+  known,
+  decidedBy,
+  verdict,
+  steps,
+}: ExplainedAccess): object {
   const validUntil = Number.isFinite(verdict.validUntil) ? verdict.validUntil : null;
   return {
     user,
     device,
     aliases,
     known: known.map((fact) => ({ ...fact, value: shownValue(fact) })),
+    decidedBy,
     verdict: { ...verdict, validUntil },
     steps: steps.map(stepDocument),
   };

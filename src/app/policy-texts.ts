@@ -9,17 +9,20 @@ import { YamlSource, readYaml } from '../config/yaml-source.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
-import type { PolicyVersion } from '../model/policy-version.ts';
+import type { PolicyVersion, RolloutExtent } from '../model/policy-version.ts';
+import { forEverybody, withRollout } from '../policy/active-policies.ts';
+import type { ActivePolicies, NumberedPolicy } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import {
   addVersion,
   compiledVersion,
-  policyInUse,
+  policiesInUse,
   readPolicies,
   refuseWithFile,
   versionOf,
 } from './policy-versions.ts';
-import type { KnownPolicies, PolicyAuthor, PolicyPlace } from './policy-versions.ts';
+import type { KnownPolicies, PolicyAuthor, PolicyPlace, ToPlace } from './policy-versions.ts';
+import { checkedExtent } from './rollout-extent.ts';
 
 /** A document; `lists` absent = those of the policy in use. */
 export interface GivenText {
@@ -27,11 +30,14 @@ export interface GivenText {
   readonly lists?: Readonly<Record<string, string>> | undefined;
 }
 
-/** A policy: a text, the number of a version, or the one in a place; `configured`: what the configuration says. */
+/**
+ * A policy: a text, the number of a version, or the one in a place; `configured`: what the configuration says; `inUse`: those that
+ * decide now, the live one and the one that is rolled out.
+ */
 export type PolicyRef =
   | GivenText
   | { readonly version: number }
-  | { readonly place: PolicyPlace | 'configured' };
+  | { readonly place: PolicyPlace | 'configured' | 'inUse' };
 
 type WithPolicy = Pick<Config, 'policy'>;
 
@@ -60,25 +66,79 @@ async function listsInUse(store: DirectoryStore, config: WithPolicy): Promise<Po
   return live === null ? {} : (await versionOf(store, live)).lists;
 }
 
-/** The compiled policy. `enforced`: as if it did not only report. @throws ProgramError */
-export async function policyOf(
+/** How a policy is looked at. */
+export interface PolicyView {
+  /** As if it did not only report. */
+  readonly enforced?: boolean;
+  /** As if it decided for these users only, and the live one for the others; null = for everybody. */
+  readonly rollout?: RolloutExtent | null;
+}
+
+/** The policies that decide where this one is in use. @throws ProgramError */
+export async function policiesOf(
   store: DirectoryStore,
   config: WithPolicy,
   ref: PolicyRef,
-  enforced = false,
-): Promise<CompiledPolicy> {
-  const policy = await referred(store, config, ref);
-  return enforced && policy.reportOnly ? { ...policy, reportOnly: false } : policy;
+  { enforced = false, rollout = null }: PolicyView = {},
+): Promise<ActivePolicies> {
+  const active =
+    'place' in ref && ref.place === 'inUse'
+      ? await policiesInUse(store, config)
+      : await everybodyBy(store, config, ref);
+  const viewed = enforced ? asEnforced(active) : active;
+  if (rollout === null) return viewed;
+  return withRollout(
+    await everybodyBy(store, config, { place: 'live' }),
+    viewed.live,
+    checkedExtent(rollout),
+  );
 }
 
-async function referred(store: DirectoryStore, config: WithPolicy, ref: PolicyRef): Promise<CompiledPolicy> {
-  if ('document' in ref) return usable(await checkText(store, config, ref));
-  if ('version' in ref) return compiledVersion(await versionOf(store, ref.version));
-  if (ref.place === 'configured') return servedPolicy(config).policy;
-  if (ref.place === 'live') return policyInUse(store, config);
-  const { shadow } = (await readPolicies(store)).state;
-  if (shadow === null) throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow');
-  return compiledVersion(await versionOf(store, shadow));
+async function everybodyBy(
+  store: DirectoryStore,
+  config: WithPolicy,
+  ref: PolicyRef,
+): Promise<ActivePolicies> {
+  const { policy, version } = await referred(store, config, ref);
+  return forEverybody(policy, version);
+}
+
+/** As if the policies did not only report. */
+export function asEnforced(active: ActivePolicies): ActivePolicies {
+  const { live, rollout } = active;
+  const everybody = forEverybody(enforcedOf(live.policy), live.version);
+  if (rollout === null) return everybody;
+  return withRollout(everybody, { ...rollout, policy: enforcedOf(rollout.policy) }, rollout);
+}
+
+function enforcedOf(policy: CompiledPolicy): CompiledPolicy {
+  return policy.reportOnly ? { ...policy, reportOnly: false } : policy;
+}
+
+async function referred(store: DirectoryStore, config: WithPolicy, ref: PolicyRef): Promise<NumberedPolicy> {
+  if ('document' in ref) return { policy: usable(await checkText(store, config, ref)), version: null };
+  if ('version' in ref) return numbered(store, ref.version);
+  if (ref.place === 'configured') return { policy: servedPolicy(config).policy, version: null };
+  if (ref.place === 'inUse') return (await policiesInUse(store, config)).live;
+  const { state } = await readPolicies(store);
+  if (ref.place === 'live') {
+    if (state.live === null || config.policy.file !== undefined)
+      return { policy: servedPolicy(config).policy, version: null };
+    return numbered(store, state.live);
+  }
+  const version = ref.place === 'shadow' ? state.shadow : (state.rollout?.version ?? null);
+  if (version === null)
+    throw new ProgramError(
+      'EASGATE_NOT_FOUND',
+      ref.place === 'shadow'
+        ? 'no policy runs in the shadow'
+        : 'no version is rolled out to a part of the users',
+    );
+  return numbered(store, version);
+}
+
+async function numbered(store: DirectoryStore, version: number): Promise<NumberedPolicy> {
+  return { policy: compiledVersion(await versionOf(store, version)), version };
 }
 
 /** @throws ProgramError that lists every problem */
@@ -89,19 +149,19 @@ function usable({ loaded: { policy, problems } }: CheckedText): CompiledPolicy {
 }
 
 /** A document to put in use. */
-export interface PublishedText extends GivenText {
-  /** Written into the document; absent = as it says. */
-  readonly mode?: PolicyMode | undefined;
-  readonly comment: string | null;
-  readonly place: PolicyPlace;
-}
+export type PublishedText = GivenText &
+  ToPlace & {
+    /** Written into the document; absent = as it says. */
+    readonly mode?: PolicyMode | undefined;
+    readonly comment: string | null;
+  };
 
-/** Adds a document as a version, live or in the shadow. `known`: as it was looked at. @throws ProgramError */
+/** Adds a document as a version: live, for some users, or in the shadow. `known`: as it was looked at. @throws ProgramError */
 export async function publishText(
   store: DirectoryStore,
   config: WithPolicy,
   known: KnownPolicies,
-  { document, lists, mode, comment, place }: PublishedText,
+  { document, lists, mode, comment, ...place }: PublishedText,
   author: PolicyAuthor,
   audit: AuditSink,
 ): Promise<{ readonly version: PolicyVersion; readonly warnings: readonly PlacedProblem[] }> {
@@ -110,7 +170,13 @@ export async function publishText(
   const checked = await checkText(store, config, { document: text, lists });
   const policy = usable(checked);
   const { texts, loaded } = checked;
-  const version = await addVersion(store, known, { texts, name: policy.name, comment, place }, author, audit);
+  const version = await addVersion(
+    store,
+    known,
+    { ...place, texts, name: policy.name, comment },
+    author,
+    audit,
+  );
   return { version, warnings: warningsOf(loaded) };
 }
 

@@ -6,8 +6,10 @@ import type { Config } from '../config/schema.ts';
 import { loadVersion } from '../config/stored-policy.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
+import type { StoredRollout } from '../model/policy-version.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import { foldCase } from '../policy/document/case.ts';
+import { didYouMean } from '../suggest.ts';
 import { readPolicies, versionOf } from './policy-versions.ts';
 
 /** Users that are read at once: about ten milliseconds. */
@@ -25,13 +27,16 @@ export async function unknownGroupWarnings(
   config: Pick<Config, 'policy'>,
   reader: ModelReader,
 ): Promise<readonly string[]> {
-  const load = await policyLoader(store, config);
-  if (load === null) return [];
+  const { loaders, rollout } = await policyLoaders(store, config);
+  if (loaders.length === 0) return [];
   const groups = await groupsOfUsers(reader);
   if (groups === null) return [];
-  // The check of the document reports its other warnings.
-  const others = new Set(warningLines(load.name, load.compile({})));
-  const lines = warningLines(load.name, load.compile({ groups })).filter((line) => !others.has(line));
+  const lines = loaders.flatMap(({ name, compile }) => {
+    // The check of the document reports its other warnings.
+    const others = new Set(warningLines(name, compile({})));
+    return warningLines(name, compile({ groups })).filter((line) => !others.has(line));
+  });
+  if (rollout !== null) lines.push(...rolloutLines(rollout, groups));
   if (lines.length <= MAX_WARNINGS) return lines;
   return [...lines.slice(0, MAX_WARNINGS), `${lines.length - MAX_WARNINGS} more groups have no users`];
 }
@@ -42,16 +47,31 @@ interface PolicyLoader {
   readonly compile: (known: Known) => LoadedPolicy;
 }
 
-/** Null = the three actions of the configuration decide: they name no groups. */
-async function policyLoader(
+/** None where the three actions of the configuration decide: they name no groups. */
+async function policyLoaders(
   store: DirectoryStore,
   { policy: { file } }: Pick<Config, 'policy'>,
-): Promise<PolicyLoader | null> {
-  if (file !== undefined) return { name: file, compile: (known) => loadPolicyFile(file, known) };
-  const { live } = (await readPolicies(store)).state;
-  if (live === null) return null;
-  const version = await versionOf(store, live);
-  return { name: `version ${live}`, compile: (known) => loadVersion(version, known) };
+): Promise<{ readonly loaders: readonly PolicyLoader[]; readonly rollout: StoredRollout | null }> {
+  if (file !== undefined)
+    return { loaders: [{ name: file, compile: (known) => loadPolicyFile(file, known) }], rollout: null };
+  const { live, rollout } = (await readPolicies(store)).state;
+  const loaders: PolicyLoader[] = [];
+  for (const number of [live, rollout?.version ?? null]) {
+    if (number === null) continue;
+    const version = await versionOf(store, number);
+    loaders.push({ name: `version ${number}`, compile: (known) => loadVersion(version, known) });
+  }
+  return { loaders, rollout };
+}
+
+/** Groups that a version is rolled out to, and that nobody is in. */
+function rolloutLines({ version, groups }: StoredRollout, known: ReadonlySet<string>): string[] {
+  return groups
+    .filter((group) => !known.has(foldCase(group)))
+    .map(
+      (group) =>
+        `version ${version} is rolled out to group ${group}, in which no user is${didYouMean(foldCase(group), known)}`,
+    );
 }
 
 function warningLines(name: string, { problems }: LoadedPolicy): string[] {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { explainAccess } from '../app/explain.ts';
 import { explainedDocument, shownValue } from '../app/explained-document.ts';
-import { policyInUse } from '../app/policy-versions.ts';
+import { policiesInUse } from '../app/policy-versions.ts';
 import { withStore } from './context.ts';
 import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
@@ -21,8 +21,8 @@ export function explain(
   command: Command,
 ): Promise<void> {
   return withStore(command, async (store, config) => {
-    const policy = await policyInUse(store, config);
-    const found = await explainAccess(store, policy, { user, device }, Date.now());
+    const active = await policiesInUse(store, config);
+    const found = await explainAccess(store, active, { user, device }, Date.now());
     const { verdict, steps } = found;
     if (json) {
       printJson(explainedDocument(found));
@@ -35,7 +35,7 @@ export function explain(
     const action = toned(TONES[verdict.action] ?? 'bad', verdict.action);
     const requirement = verdict.requirement === undefined ? '' : `: ${verdict.requirement}`;
     print(
-      `${found.user} on ${found.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\n\n${stepsTable(steps)}\n${names}${known}`,
+      `${found.user} on ${found.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\nby ${printable(found.decidedBy.text)}\n\n${stepsTable(steps)}\n${names}${known}`,
     );
   });
 }

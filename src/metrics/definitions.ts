@@ -40,7 +40,7 @@ export const WORKER_STATES = label('state', ['serving', 'draining', 'silent']);
 export const RELOAD_RESULTS = label('result', ['success', 'failure']);
 /** What a certificate is for. */
 export const CERTIFICATE_USES = label('use', ['listener', 'client_ca', 'upstream_ca', 'upstream_client']);
-export const POLICY_ROLES = label('role', ['live', 'shadow']);
+export const POLICY_ROLES = label('role', ['live', 'shadow', 'rollout']);
 
 /** Seconds. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -157,6 +157,11 @@ export const METRICS = {
     'Version of the policy of the directory; absent = none (a file, or the actions of the configuration).',
     'min',
     POLICY_ROLES,
+  ),
+  rolloutStart: gauge(
+    'easgate_policy_rollout_start_time_seconds',
+    'When the roll-out of a version to a part of the users began, Unix time; absent = none.',
+    'min',
   ),
   policyReportOnly: gauge(
     'easgate_policy_report_only',

@@ -8,10 +8,14 @@ import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
-import type { PolicyInUse, WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
+import type { PolicyInUse, PolicyRolloutInUse, WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
+import { extentText, rolloutWarnings } from '../model/rollout-words.ts';
+import { forEverybody, withRollout } from '../policy/active-policies.ts';
+import type { ActivePolicies } from '../policy/active-policies.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { StoreOutageError } from '../directory/store-identity.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';
@@ -29,8 +33,8 @@ import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
 import { atOnce } from './in-turns.ts';
-import { StoredPolicy } from './stored-policy.ts';
-import type { PoliciesInUse, VersionInUse } from './stored-policy.ts';
+import { NO_VERSIONS, StoredPolicy } from './stored-policy.ts';
+import type { PoliciesInUse, RolloutInUse, VersionInUse } from './stored-policy.ts';
 
 /** Options that depend on the process, not on the configuration. */
 export interface ServingOptions {
@@ -97,25 +101,27 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       },
     };
     const configured = atOnce(workerPolicy(config, options.policy ?? null));
-    const stored = followPolicy(config, store, log, ({ live, shadow }, isLiveChanged) => {
+    const stored = followPolicy(config, store, log, (policies, isDecided) => {
+      const { live, shadow, rollout } = policies;
       if (options.speaks ?? true)
         journal.happened('policy_changed', {
           version: live?.version.version,
           name: live?.version.name ?? undefined,
           by: live?.version.author,
           shadow: shadow?.version.version,
+          rollout: rollout?.version.version,
         });
-      if (isLiveChanged) verdicts.usePolicy(live?.policy ?? configured);
+      if (isDecided) verdicts.usePolicies(activeOf(policies, configured));
       verdicts.useShadow(shadow?.policy ?? null);
     });
     undo.push(() => stored?.close());
-    const inUse = await stored?.start();
-    const policy = inUse?.live?.policy ?? configured;
-    const verdicts = new VerdictCache(store, policy, {
+    const inUse = (await stored?.start()) ?? NO_VERSIONS;
+    const verdicts = new VerdictCache(store, configured, {
       ...lookups,
       onPolicyChange: () => stored?.check(),
     });
-    verdicts.useShadow(inUse?.shadow?.policy ?? null);
+    verdicts.usePolicies(activeOf(inUse, configured));
+    verdicts.useShadow(inUse.shadow?.policy ?? null);
     await verdicts.start();
     // A version may have been published after the versions were read, and before changes are followed.
     stored?.check();
@@ -174,7 +180,7 @@ async function statusOf(
   { store, verdicts }: Pick<Serving, 'store' | 'verdicts'>,
   health: WorkerHealth,
   counters: Readonly<Record<string, number>>,
-  { live, shadow }: PoliciesInUse,
+  { live, shadow, rollout }: PoliciesInUse,
 ): Promise<WorkerStatus> {
   const { user, system } = process.cpuUsage();
   return {
@@ -184,7 +190,7 @@ async function statusOf(
     counters,
     verdicts: { hits: verdicts.hits, misses: verdicts.misses },
     store: store.kind,
-    policies: { live: described(live), shadow: described(shadow) },
+    policies: { live: described(live), shadow: described(shadow), rollout: describedRollout(rollout) },
     position: health.store ? await store.position().catch(() => null) : null,
     shadow: verdicts.shadowCounts(),
     stateAgeMs: Math.round(verdicts.stateAgeMs()),
@@ -193,7 +199,14 @@ async function statusOf(
   };
 }
 
-const NO_VERSIONS: PoliciesInUse = { live: null, shadow: null };
+/** The policies that decide. */
+function activeOf({ live, rollout }: PoliciesInUse, configured: CompiledPolicy): ActivePolicies {
+  const everybody =
+    live === null ? forEverybody(configured) : forEverybody(live.policy, live.version.version);
+  if (rollout === null) return everybody;
+  const { policy, version, rollout: extent } = rollout;
+  return withRollout(everybody, { policy, version: version.version }, extent);
+}
 
 function described(inUse: VersionInUse | null): PolicyInUse | null {
   if (inUse === null) return null;
@@ -201,29 +214,49 @@ function described(inUse: VersionInUse | null): PolicyInUse | null {
   return { version, name, hash, warnings: standingWarnings(inUse.policy) };
 }
 
+function describedRollout(inUse: RolloutInUse | null): PolicyRolloutInUse | null {
+  const version = described(inUse);
+  if (inUse === null || version === null) return null;
+  const { groups, share, since } = inUse.rollout;
+  const warnings = [...rolloutWarnings(inUse.rollout, Date.now()), ...version.warnings];
+  return { ...version, warnings, groups, share, since };
+}
+
 /** A document that the configuration names comes before the versions of the directory: then these are not followed. */
 function followPolicy(
   { policy: { file } }: Config,
   { policies }: DirectoryStore,
   { logger }: ProcessLog,
-  onChange: (policies: PoliciesInUse, isLiveChanged: boolean) => void,
+  onChange: (policies: PoliciesInUse, isDecided: boolean) => void,
 ): StoredPolicy | null {
   if (file !== undefined) return null;
   return new StoredPolicy(policies, {
     onChange: (inUse, before) => {
       const isLiveChanged = inUse.live !== before.live;
-      onChange(inUse, isLiveChanged);
+      const isRolloutChanged = inUse.rollout !== before.rollout;
+      onChange(inUse, isLiveChanged || isRolloutChanged);
       const version = inUse.live?.version.version;
       const shadow = inUse.shadow?.version.version;
-      logger.info({ code: 'EASGATE_POLICY', version, shadow }, changeText(isLiveChanged, shadow));
+      const rollout = inUse.rollout?.version.version;
+      const text = isLiveChanged
+        ? 'another version of the policy is in use'
+        : isRolloutChanged
+          ? rolloutText(inUse.rollout)
+          : shadowText(shadow);
+      logger.info({ code: 'EASGATE_POLICY', version, shadow, rollout }, text);
     },
     onError: (error) =>
       logger.error({ code: 'EASGATE_POLICY_REJECTED', cause: String(error) }, 'the policy in use stays'),
   });
 }
 
-function changeText(isLiveChanged: boolean, shadow: number | undefined): string {
-  if (isLiveChanged) return 'another version of the policy is in use';
+function rolloutText(rollout: RolloutInUse | null): string {
+  return rollout === null
+    ? 'no version of the policy is rolled out to a part of the users any more'
+    : `a version of the policy is rolled out to ${extentText(rollout.rollout)}`;
+}
+
+function shadowText(shadow: number | undefined): string {
   return shadow === undefined
     ? 'no version of the policy runs in the shadow any more'
     : 'another version of the policy runs in the shadow; the one in use stays';

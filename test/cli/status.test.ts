@@ -153,7 +153,7 @@ describe('the text of a status', () => {
     counters: { requests: 1_200, heldPolls: 9_000, connections: 9_100, allowed: 1_000, blocked: 5 },
     verdicts: { hits: 99, misses: 1 },
     store: 'redis' as const,
-    policies: { live: null, shadow: null },
+    policies: { live: null, shadow: null, rollout: null },
     position: '17-0',
     shadow: null,
     stateAgeMs: 400,

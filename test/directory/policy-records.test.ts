@@ -6,14 +6,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
-import {
-  addVersion,
-  endShadow,
-  policyHistory,
-  promote,
-  readPolicies,
-  rollBack,
-} from '../../src/app/policy-versions.ts';
+import { addVersion, endShadow, promote, readPolicies, rollBack } from '../../src/app/policy-versions.ts';
+import { policyHistory } from '../../src/app/policy-history.ts';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import { UNAUDITED } from '../support/servers/directory-records.ts';

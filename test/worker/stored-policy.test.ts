@@ -38,7 +38,7 @@ async function setUp() {
 describe('the policy of the directory', () => {
   it('is none until one is published', async () => {
     const { follow } = await setUp();
-    expect(await follow.start()).toEqual({ live: null, shadow: null });
+    expect(await follow.start()).toEqual({ live: null, shadow: null, rollout: null });
   });
 
   it('is taken at the start, and each time that another version is live', async () => {

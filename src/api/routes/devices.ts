@@ -8,7 +8,7 @@ import { explainedDocument } from '../../app/explained-document.ts';
 import { showDevice } from '../../app/inventory.ts';
 import { parseSort } from '../../app/listing.ts';
 import { parseDevice } from '../../app/names.ts';
-import { policyInUse } from '../../app/policy-versions.ts';
+import { policiesInUse } from '../../app/policy-versions.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';
 import type { WipePlan } from '../../app/wipe.ts';
 import { successionAt } from '../../app/successors.ts';
@@ -49,9 +49,9 @@ export function deviceRoutes(parts: ApiParts): Route[] {
     }),
     route('explainAccess', async ({ params, query }, { now }) => {
       const store = parts.store();
-      const policy = await policyInUse(store, parts.config);
+      const active = await policiesInUse(store, parts.config);
       return explainedDocument(
-        await explainAccess(store, policy, { device: params.device, user: query.user }, now),
+        await explainAccess(store, active, { device: params.device, user: query.user }, now),
       );
     }),
     route('decide', async ({ params, body }, call) => {

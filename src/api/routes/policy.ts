@@ -1,18 +1,21 @@
-// Owns the routes of the policy: what is in use, versions, checks, comparisons, publishing, the shadow, simulation.
+// Owns the routes of the policy: what is in use, versions, checks, comparisons, publishing, the roll-out, the shadow, simulation.
 import { createHash } from 'node:crypto';
+import { withoutGrandfathering } from '../../app/policy-diff.ts';
+import { historyEntry, policyHistory } from '../../app/policy-history.ts';
+import { abandonRollout, finishRollout, widenRollout } from '../../app/policy-rollout.ts';
+import type { RolloutChange } from '../../app/policy-rollout.ts';
 import {
   endShadow,
-  historyEntry,
-  policyHistory,
   promote,
   readPolicies,
   refuseWithFile,
   rollBack,
   versionOf,
 } from '../../app/policy-versions.ts';
-import type { KnownPolicies } from '../../app/policy-versions.ts';
-import { checkText, policyOf, publishText } from '../../app/policy-texts.ts';
+import type { KnownPolicies, ToPlace } from '../../app/policy-versions.ts';
+import { checkText, policiesOf, publishText } from '../../app/policy-texts.ts';
 import type { PolicyRef, PublishedText } from '../../app/policy-texts.ts';
+import type { PolicyVersion, RolloutExtent } from '../../model/policy-version.ts';
 import { simulate } from '../../app/simulate.ts';
 import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
 import type { ApiParts } from '../parts.ts';
@@ -34,6 +37,16 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
     const after = await readPolicies(store);
     call.tag(tagOf(after));
     return { version: historyEntry(version, after.state), warnings: warnings.map(shownProblem) };
+  };
+  const changeRollout = async (
+    call: Call,
+    comment: string | null,
+    work: (change: RolloutChange) => Promise<PolicyVersion>,
+  ): Promise<object> => {
+    refuseWithFile(config);
+    const known = await knownPolicies(parts, call);
+    const version = await work({ known, comment, author: call.origin, audit });
+    return inUse(parts, version.version, call);
   };
   return [
     route('showPolicy', async (_input, { tag }) => {
@@ -68,7 +81,9 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
       return shownRun(run);
     }),
     route('showPolicyDiff', async ({ params }, { now }) => shownRun(diffs.get(params.diff, now))),
-    route('publishPolicy', ({ body }, call) => publish({ ...body, place: 'live' }, call)),
+    route('publishPolicy', ({ body: { rollout, ...text } }, call) =>
+      publish({ ...text, ...toPlace(rollout) }, call),
+    ),
     route('shadowPolicy', ({ body }, call) => publish({ ...body, place: 'shadow' }, call)),
     route('endShadow', async (_input, call) => {
       refuseWithFile(config);
@@ -82,9 +97,18 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
       refuseWithFile(config);
       const store = parts.store();
       const known = await knownPolicies(parts, call);
-      const version = await promote(store, known, body.comment, call.origin, audit);
+      const version = await promote(store, known, body.comment, call.origin, audit, body.rollout);
       return inUse(parts, version.version, call);
     }),
+    route('widenRollout', ({ body: { comment, ...more } }, call) =>
+      changeRollout(call, comment, (change) => widenRollout(parts.store(), more, change)),
+    ),
+    route('finishRollout', ({ body }, call) =>
+      changeRollout(call, body.comment, (change) => finishRollout(parts.store(), change)),
+    ),
+    route('abandonRollout', ({ body }, call) =>
+      changeRollout(call, body.comment, (change) => abandonRollout(parts.store(), change)),
+    ),
     route('rollBackPolicy', async ({ body }, call) => {
       refuseWithFile(config);
       const store = parts.store();
@@ -94,15 +118,21 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
     }),
     route('simulate', async ({ body }, { now }) => {
       const { policy: ref, ...simulation } = body;
-      return simulate(await policyOf(parts.store(), config, ref), simulation, now);
+      return simulate(await policiesOf(parts.store(), config, ref), simulation, now);
     }),
   ];
+}
+
+function toPlace(rollout: RolloutExtent | null): ToPlace {
+  return rollout === null ? { place: 'live' } : { place: 'rollout', rollout };
 }
 
 /** What to compare. */
 export interface AskedDiff {
   readonly before: PolicyRef;
   readonly after: PolicyRef;
+  /** As if `after` decided for these users only; null = for everybody. */
+  readonly rollout: RolloutExtent | null;
   /** As if `after` did not only report. */
   readonly enforced: boolean;
 }
@@ -116,19 +146,19 @@ export async function startDiff(
 ): Promise<DiffRun> {
   const store = parts.store();
   const { config } = parts;
-  const before = await policyOf(store, config, asked.before);
-  const after = await policyOf(store, config, asked.after, asked.enforced);
+  const before = await policiesOf(store, config, asked.before);
+  const after = await policiesOf(store, config, asked.after, asked);
   const key = await keyOf(parts, asked);
   return diffs.start(store, { key, before, after, total: await phonesIn(parts) }, now);
 }
 
-/** Starts the comparison of the live policy with itself, but without its grandfathering. @throws ProgramError, ApiError */
+/** Starts the comparison of the policies in use with themselves, but without their grandfathering. @throws ProgramError, ApiError */
 export async function startGrandfathered(parts: ApiParts, diffs: PolicyDiffs, now: number): Promise<DiffRun> {
   const store = parts.store();
-  const before = await policyOf(store, parts.config, { place: 'live' });
+  const before = await policiesOf(store, parts.config, { place: 'inUse' });
   const key = await keyOf(parts, 'grandfathered');
   const total = await phonesIn(parts);
-  const question = { key, before, after: { ...before, grandfather: null }, total };
+  const question = { key, before, after: withoutGrandfathering(before), total };
   return diffs.start(store, question, now);
 }
 
@@ -178,6 +208,7 @@ async function inUse(parts: ApiParts, number: number, { tag }: Call): Promise<ob
 }
 
 /** ETag of which versions are in use: another one after each change (RFC 9110 8.8.3). */
-function tagOf({ state: { latest, live, shadow, changedAt } }: KnownPolicies): string {
-  return `"${latest}.${live ?? 0}.${shadow ?? 0}.${changedAt}"`;
+function tagOf({ state: { latest, live, shadow, rollout, changedAt } }: KnownPolicies): string {
+  const extent = rollout === null ? '0' : `${rollout.version}-${rollout.groups.length}-${rollout.share}`;
+  return `"${latest}.${live ?? 0}.${shadow ?? 0}.${extent}.${changedAt}"`;
 }

@@ -32,7 +32,7 @@ export function reportRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
     route('showReport', async ({ params, query }, { now, signal }) => {
       const { report: name } = params;
       if (name === 'would-block' || name === 'grandfathered')
-        return changeReport(name, await compared(parts, diffs, name, now), query, now);
+        return changeReport(name, await compared(parts, diffs, name, query, now), query, now);
       const model = parts.model();
       if (name === 'duplicates' || name === 'near-misses') return pairReport(model, name, query, now, signal);
       const unseenSince = parseMomentPast(query.notSeen, 'notSeen', now);
@@ -129,13 +129,17 @@ async function compared(
   parts: ApiParts,
   diffs: PolicyDiffs,
   name: 'would-block' | 'grandfathered',
+  { version, groups: named = '', share }: Question,
   now: number,
 ): Promise<PolicyDiff> {
-  const live = { place: 'live' } as const;
+  const before = { place: 'inUse' } as const;
+  const after = version === undefined ? before : { version };
+  const groups = named.split(',').filter((group) => group.trim() !== '');
+  const rollout = groups.length === 0 && share === 0 ? null : { groups, share };
   const run =
     name === 'grandfathered'
       ? await startGrandfathered(parts, diffs, now)
-      : await startDiff(parts, diffs, { before: live, after: live, enforced: true }, now);
+      : await startDiff(parts, diffs, { before, after, rollout, enforced: true }, now);
   await diffs.waitFor(run, WAIT_MS);
   if (run.diff !== null) return run.diff;
   if (run.error !== null)

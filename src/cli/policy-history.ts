@@ -1,0 +1,54 @@
+// Owns the work of `easgate policy history`.
+import type { Command } from 'commander';
+import { policyHistory } from '../app/policy-history.ts';
+import type { PolicyHistoryEntry } from '../app/policy-history.ts';
+import { isoTime } from '../app/times.ts';
+import { extentText } from '../model/rollout-words.ts';
+import { withStore } from './context.ts';
+import { print, printJson, printable, warn } from './output.ts';
+import { numberOf } from './policy-change.ts';
+import { fitTable, terminalWidth } from './table.ts';
+import type { Column } from './table.ts';
+
+const DEFAULT_ROWS = 20;
+
+/** `policy history`. */
+export function history(
+  { limit, json }: { readonly limit?: string; readonly json?: true },
+  command: Command,
+): Promise<void> {
+  return withStore(command, async (store, config) => {
+    if (config.policy.file !== undefined)
+      warn(`gateways with this configuration decide by ${config.policy.file}, not by these versions`);
+    const entries = await policyHistory(store, limit === undefined ? DEFAULT_ROWS : numberOf(limit));
+    if (json) printJson(entries);
+    else if (entries.length === 0) print('nothing was published: the policy of the configuration decides\n');
+    else print(fitTable(HISTORY, entries, terminalWidth()).text);
+  });
+}
+
+const HISTORY: readonly Column<PolicyHistoryEntry>[] = [
+  { title: 'VERSION', cell: ({ version }) => String(version) },
+  {
+    title: '',
+    cell: ({ place }) => (place === null ? '' : { text: place, tone: place === 'live' ? 'good' : 'warning' }),
+  },
+  { title: 'SHADOW', cell: ({ shadowAt }) => timeText(shadowAt), spare: 2 },
+  { title: 'ROLLED OUT', cell: ({ rolledOutAt }) => timeText(rolledOutAt) },
+  { title: 'TO', cell: reachText, min: 12 },
+  { title: 'PUBLISHED', cell: ({ publishedAt }) => timeText(publishedAt) },
+  { title: 'BY', cell: ({ author }) => printable(author) },
+  { title: 'NAME', cell: ({ name }) => printable(name, '-'), min: 12 },
+  { title: 'COMMENT', cell: ({ comment }) => printable(comment, '-'), min: 12 },
+  { title: 'HASH', cell: ({ hash }) => hash, spare: 1 },
+];
+
+function timeText(at: number | null): string {
+  return at === null ? '-' : isoTime(at);
+}
+
+function reachText({ rolledOutTo, abandonedAt }: PolicyHistoryEntry): string {
+  if (rolledOutTo === null) return '-';
+  const abandoned = abandonedAt === null ? '' : `, abandoned ${isoTime(abandonedAt)}`;
+  return printable(`${extentText(rolledOutTo)}${abandoned}`);
+}
