@@ -121,6 +121,11 @@ export function changeText(found: PolicyDiff): string {
   return countsText(found) + reachText(found);
 }
 
+/** Reasons, groups and models of those that change, and the first of them. */
+export function changedList(found: PolicyDiff): string {
+  return listText(found, DEFAULT_ROWS);
+}
+
 function reachText({ compared, reach }: PolicyDiff): string {
   if (reach === null) return '';
   const { inside, groupsUnknown } = reach;

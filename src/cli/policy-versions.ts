@@ -32,7 +32,7 @@ import { withStore } from './context.ts';
 import { print, printJson, printable, warn } from './output.ts';
 import { authorOf, confirm, extentIn, numberOf } from './policy-change.ts';
 import type { ChangeOptions, ExtentOptions } from './policy-change.ts';
-import { changeText, compare, limitOf, othersText, warnOfGroups } from './policy-comparison.ts';
+import { changeText, changedList, compare, limitOf, othersText, warnOfGroups } from './policy-comparison.ts';
 import { openPolicy } from './policy-file.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
@@ -90,7 +90,7 @@ function publishedText(version: number, rollout: RolloutExtent | null): string {
 }
 
 /**
- * Says what a change would do, and asks. Returns the counts, without the phones; null = it was only a dry run.
+ * Says what a change would do, and asks; a dry run lists the phones instead. Returns the counts, without the phones; null = dry run.
  * @throws ProgramError unless the operator agrees
  */
 export async function announced(
@@ -102,10 +102,13 @@ export async function announced(
 ): Promise<object | null> {
   const found = await compare(store, before, after);
   warnOfGroups(found);
+  if (options.dryRun) {
+    if (options.json) printJson({ version: null, change: found });
+    else print(changeText(found) + changedList(found));
+    return null;
+  }
   const change = { ...found, phones: undefined };
-  if (options.dryRun && options.json) printJson({ version: null, change });
-  else if (!options.json) print(changeText(found));
-  if (options.dryRun) return null;
+  if (!options.json) print(changeText(found));
   await confirm(options, question);
   return change;
 }
