@@ -240,7 +240,15 @@ export function DevicePage(): ReactElement {
       </nav>
       <div className="cols c-85">
         <div className="stack">
-          <Panel id="why" title={t.walk.title}>
+          <Panel
+            id="why"
+            title={t.walk.title}
+            mark={
+              explanation === null || explanation.decidedBy.why === 'everybody' ? undefined : (
+                <span className="age">{t.walk.by(explanation.decidedBy.text)}</span>
+              )
+            }
+          >
             {explanation === null ? (
               explained.error === null ? (
                 user === '' ? (

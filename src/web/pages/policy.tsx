@@ -16,8 +16,8 @@ import { changedLines, lineDiff } from '../parts/line-diff.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { Caret, PolicyEditor } from '../parts/policy-editor.tsx';
+import type { PolicyChange, PolicyDone } from '../parts/policy-change.ts';
 import { PolicyForm } from '../parts/policy-forms.tsx';
-import type { PolicyChange, PolicyDone } from '../parts/policy-forms.tsx';
 import { PolicyHistory } from '../parts/policy-history.tsx';
 import { ImpactPanel } from '../parts/policy-impact.tsx';
 import { PolicyProblems, ProblemCount } from '../parts/policy-problems.tsx';
@@ -218,18 +218,21 @@ function Loaded({ policy, reload }: { policy: PolicyInUse; reload: () => void })
   const isSame = !draft.isChanged && !asEnforced;
   const diff = useDiff(isValid && !isSame ? { after: { document: text }, enforced: asEnforced } : null);
   const canSend = isValid && draft.isChanged && !isFile;
+  const { rollout } = policy;
   const why = (role: 'publishPolicy' | 'shadowPolicy', may: boolean): string | undefined =>
     isFile
       ? t.policy.file.short
       : !may
         ? t.trouble.needsRole(roleFor(role))
-        : draft.isChanged
-          ? undefined
-          : t.policy.publish.nothing;
+        : role === 'publishPolicy' && rollout !== null
+          ? t.policy.rollout.under(number(rollout.version))
+          : draft.isChanged
+            ? undefined
+            : t.policy.publish.nothing;
   const finished = ({ kind, text: words, tag }: PolicyDone): void => {
     setDone(words);
     // What was published is no draft any more; beside a shadow, the draft stays.
-    if (kind === 'publish' || kind === 'rollBack' || kind === 'promote') draft.discard();
+    if (kind === 'publish' || kind === 'rollBack' || kind === 'promote' || kind === 'finish') draft.discard();
     else draft.goOn(tag);
     reload();
   };
@@ -263,7 +266,7 @@ function Loaded({ policy, reload }: { policy: PolicyInUse; reload: () => void })
       <button
         className="btn primary"
         type="button"
-        disabled={!canSend || !mayPublish}
+        disabled={!canSend || !mayPublish || rollout !== null}
         title={publishWhy}
         aria-describedby={WHY}
         onClick={() => setChange({ kind: 'publish', document: text, reportsOnly: isReporting })}
@@ -324,7 +327,7 @@ function Loaded({ policy, reload }: { policy: PolicyInUse; reload: () => void })
           <RollOut
             policy={policy}
             tag={tagOf(policy)}
-            onPromote={(version) => setChange({ kind: 'promote', version })}
+            onChange={setChange}
             onEnded={(tag) => {
               draft.goOn(tag);
               setDone(t.policy.done.ended);
