@@ -41,6 +41,7 @@ export async function shownPolicy(parts: ApiParts, { state }: KnownPolicies): Pr
   return {
     ...(await textInUse(parts, state)),
     live: await rowOf(state.live),
+    ...liveStep(state),
     shadow: shadow === null ? null : { ...shadow, counts: await shadowCounts(parts) },
     rollout:
       state.rollout === null || rolledOut === null ? null : { ...rolledOut, ...shownRollout(state.rollout) },
@@ -49,6 +50,14 @@ export async function shownPolicy(parts: ApiParts, { state }: KnownPolicies): Pr
     changedAt: state.changedAt === 0 ? null : state.changedAt,
     changedBy: state.changedAt === 0 ? null : state.changedBy,
   };
+}
+
+/** Since when the live version is the live one, and by whom. */
+function liveStep({ live, steps }: PolicyState): object {
+  const last = steps.findLast(
+    ({ version, step }) => version === live && (step === 'live' || step === 'rollback'),
+  );
+  return { liveSince: last?.at ?? null, liveBy: last?.by ?? null };
 }
 
 function shownRollout({ groups, share, since, changedAt, by }: StoredRollout): object {

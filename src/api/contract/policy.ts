@@ -99,6 +99,8 @@ export const policyInUse = z
     document: maybeText.describe('null = the three actions of the configuration decide'),
     lists,
     live: policyVersionRow.nullable(),
+    liveSince: maybeTime.describe('since when it is the live one; null = none is, or not known'),
+    liveBy: maybeText.describe('who made it so'),
     shadow: policyVersionRow.extend({ counts: shadowCounts.nullable() }).nullable(),
     rollout: policyVersionRow
       .extend({

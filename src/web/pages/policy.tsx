@@ -50,8 +50,9 @@ function Lead({ policy, draft }: { policy: PolicyInUse; draft: DraftState }): Re
       {policy.source === 'configuration' ? lead.configuration : null}
       {policy.live === null || policy.source === 'file' ? null : (
         <>
-          {lead.live(number(policy.live.version))} <Time iso={policy.changedAt} form={moment} />
-          {policy.changedBy === null ? null : ` ${lead.by(policy.changedBy)}`}
+          {lead.live(number(policy.live.version))}{' '}
+          <Time iso={policy.liveSince ?? policy.changedAt} form={moment} />
+          {policy.liveBy === null ? null : ` ${lead.by(policy.liveBy)}`}
         </>
       )}
     </>

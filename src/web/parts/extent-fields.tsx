@@ -17,6 +17,7 @@ export interface ExtentDraft {
 
 const texts = t.policy.rollout;
 const STEP = 5;
+const TICKS = [0, 25, 50, 75, 100];
 
 /** The names in the field. */
 export function groupsIn({ groups }: ExtentDraft): string[] {
@@ -66,6 +67,11 @@ export function ExtentFields({
           onChange={(event) => onChange({ ...draft, share: Math.max(least, Number(event.target.value)) })}
         />
       </Field>
+      <div className="ticks" aria-hidden="true">
+        {TICKS.map((percent) => (
+          <span key={percent}>{`${percent} %`}</span>
+        ))}
+      </div>
     </>
   );
 }

@@ -84,7 +84,7 @@ function Versions({
               <td className="nowrap end t2" data-l={column.at}>
                 {row.publishedAt === null ? <Dash /> : <Time iso={row.publishedAt} form={moment} />}
               </td>
-              <td className="full t2 sm">
+              <td className="full t2 sm" data-l={column.before}>
                 <Before row={row} />
               </td>
               <td data-l={column.by} className="break">
