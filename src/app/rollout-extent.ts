@@ -10,8 +10,10 @@ const MAX_GROUP_NAME = 256;
 export function checkedExtent({ groups, share }: RolloutExtent): RolloutExtent {
   const named = new Map<string, string>();
   for (const group of groups.map((name) => name.trim())) {
-    if (group === '' || group.length > MAX_GROUP_NAME)
-      throw usage(`the name of a group has 1 to ${MAX_GROUP_NAME} characters`);
+    if (group === '' || group.length > MAX_GROUP_NAME || /\p{Cc}/u.test(group))
+      throw usage(
+        `the name of a group has 1 to ${MAX_GROUP_NAME} characters, none of which is a control character`,
+      );
     if (!named.has(foldCase(group))) named.set(foldCase(group), group);
   }
   if (named.size > MAX_ROLLOUT_GROUPS) throw usage(`a roll-out names ${MAX_ROLLOUT_GROUPS} groups at most`);

@@ -49,7 +49,7 @@ export function wouldBlock(
 ): Promise<void> {
   return withStore(command, async (store, config) => {
     const extent = extentIn({ ...(group && { group }), ...(share !== undefined && { share }) });
-    const before = await policiesInUse(store, config);
+    const before = await policyNamed(store, config, 'live');
     const enforced = asEnforced(await policyNamed(store, config, policy));
     const after = extent === null ? enforced : withRollout(before, enforced.live, extent);
     const found = await compare(store, before, after);

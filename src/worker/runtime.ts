@@ -12,7 +12,7 @@ import type { PolicyInUse, PolicyRolloutInUse, WorkerHealth, WorkerStatus } from
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
-import { extentText, rolloutWarnings } from '../model/rollout-words.ts';
+import { rolloutWarnings } from '../model/rollout-words.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
@@ -238,22 +238,23 @@ function followPolicy(
       const version = inUse.live?.version.version;
       const shadow = inUse.shadow?.version.version;
       const rollout = inUse.rollout?.version.version;
+      const { groups, share } = inUse.rollout?.rollout ?? {};
       const text = isLiveChanged
         ? 'another version of the policy is in use'
         : isRolloutChanged
-          ? rolloutText(inUse.rollout)
+          ? rolloutText(rollout)
           : shadowText(shadow);
-      logger.info({ code: 'EASGATE_POLICY', version, shadow, rollout }, text);
+      logger.info({ code: 'EASGATE_POLICY', version, shadow, rollout, groups, share }, text);
     },
     onError: (error) =>
       logger.error({ code: 'EASGATE_POLICY_REJECTED', cause: String(error) }, 'the policy in use stays'),
   });
 }
 
-function rolloutText(rollout: RolloutInUse | null): string {
-  return rollout === null
+function rolloutText(rollout: number | undefined): string {
+  return rollout === undefined
     ? 'no version of the policy is rolled out to a part of the users any more'
-    : `a version of the policy is rolled out to ${extentText(rollout.rollout)}`;
+    : 'a version of the policy is rolled out to a part of the users';
 }
 
 function shadowText(shadow: number | undefined): string {

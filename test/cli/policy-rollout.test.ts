@@ -185,5 +185,7 @@ describe('report would-block', () => {
     expect(await devices()).toEqual(['one1', 'three3', 'two2']);
     expect(await devices('--group', 'Staff')).toEqual(['three3', 'two2']);
     expect(await devices('--share', '100')).toEqual(['one1', 'three3', 'two2']);
+    await rollOut();
+    expect(await devices('--group', 'Pilot')).toEqual(['one1', 'three3']);
   });
 });

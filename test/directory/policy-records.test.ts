@@ -211,6 +211,7 @@ describe.each(STORES)('versions of the policy in the %s store', (_kind, open) =>
   it.each([
     ['no one', { groups: [], share: 0 }],
     ['a group without a name', { groups: [' '], share: 0 }],
+    ['a group with a control character in its name', { groups: ['a\u001b[2J'], share: 0 }],
     ['a part of a percent', { groups: [], share: 1.5 }],
     ['more than everybody', { groups: [], share: 101 }],
     ['too many groups', { groups: Array.from({ length: 51 }, (_, index) => `group ${index}`), share: 0 }],

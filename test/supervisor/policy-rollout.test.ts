@@ -80,7 +80,7 @@ describe('a roll-out', { timeout: 240_000 }, () => {
     const gateway = await start();
     await policy(gateway, 'publish', join(gateway.folder, 'old.yaml'));
     await policy(gateway, 'publish', join(gateway.folder, 'new.yaml'), '--group', 'Pilot');
-    await until(() => gateway.out().includes('is rolled out to group Pilot'), 'the roll-out in the log');
+    await until(() => gateway.out().includes('"groups":["Pilot"]'), 'the roll-out in the log');
     expect(await askAll(gateway)).toEqual(['passes']);
     const poll = await hold(gateway);
     const ended = poll.response();

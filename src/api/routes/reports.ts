@@ -132,7 +132,8 @@ async function compared(
   { version, groups: named = '', share }: Question,
   now: number,
 ): Promise<PolicyDiff> {
-  const before = { place: 'inUse' } as const;
+  // What is rolled out already to these users is counted too.
+  const before = { place: version === undefined ? 'inUse' : 'live' } as const;
   const after = version === undefined ? before : { version };
   const groups = named.split(',').filter((group) => group.trim() !== '');
   const rollout = groups.length === 0 && share === 0 ? null : { groups, share };

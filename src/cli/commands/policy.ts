@@ -208,6 +208,13 @@ function registerRollout(policy: Command): void {
     ),
     ['policy rollout abandon --comment "blocks tablets"', ''],
   );
+  rollout.helpCommand(false);
+  addExamples(
+    rollout,
+    ['policy publish policy.yaml --group Pilot', 'begins one'],
+    ['policy rollout widen --share 25', ''],
+    ['policy rollout finish', ''],
+  );
 }
 
 /** How a comparison is printed. */

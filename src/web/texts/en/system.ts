@@ -41,6 +41,7 @@ export const system = {
     policy: 'Policy',
     policyFile: (name: string, file: string) => `${name}, from the file ${file}`,
     policyStored: (version: string, name: string) => `version ${version}, ${name}`,
+    policyRollout: (version: string, extent: string) => `version ${version} for ${extent}`,
     policyNone: 'the actions of the configuration',
     noName: 'without a name',
     model: 'Lists (read model)',
