@@ -5,7 +5,7 @@ import type { PolicyHistoryEntry } from '../app/policy-history.ts';
 import { isoTime } from '../app/times.ts';
 import { extentText } from '../model/rollout-words.ts';
 import { withStore } from './context.ts';
-import { print, printJson, printable, warn } from './output.ts';
+import { print, printJson, printable, remark, warn } from './output.ts';
 import { numberOf } from './policy-change.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
@@ -23,7 +23,11 @@ export function history(
     const entries = await policyHistory(store, limit === undefined ? DEFAULT_ROWS : numberOf(limit));
     if (json) printJson(entries);
     else if (entries.length === 0) print('nothing was published: the policy of the configuration decides\n');
-    else print(fitTable(HISTORY, entries, terminalWidth()).text);
+    else {
+      const { text, hidden } = fitTable(HISTORY, entries, terminalWidth());
+      print(text);
+      if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
+    }
   });
 }
 
@@ -33,14 +37,14 @@ const HISTORY: readonly Column<PolicyHistoryEntry>[] = [
     title: '',
     cell: ({ place }) => (place === null ? '' : { text: place, tone: place === 'live' ? 'good' : 'warning' }),
   },
-  { title: 'SHADOW', cell: ({ shadowAt }) => timeText(shadowAt), spare: 2 },
+  { title: 'SHADOW', cell: ({ shadowAt }) => timeText(shadowAt), spare: 4 },
   { title: 'ROLLED OUT', cell: ({ rolledOutAt }) => timeText(rolledOutAt) },
-  { title: 'TO', cell: reachText, min: 12 },
+  { title: 'TO', cell: reachText, min: 12, spare: 2 },
   { title: 'PUBLISHED', cell: ({ publishedAt }) => timeText(publishedAt) },
   { title: 'BY', cell: ({ author }) => printable(author) },
-  { title: 'NAME', cell: ({ name }) => printable(name, '-'), min: 12 },
-  { title: 'COMMENT', cell: ({ comment }) => printable(comment, '-'), min: 12 },
-  { title: 'HASH', cell: ({ hash }) => hash, spare: 1 },
+  { title: 'NAME', cell: ({ name }) => printable(name, '-'), min: 12, spare: 3 },
+  { title: 'COMMENT', cell: ({ comment }) => printable(comment, '-'), min: 12, spare: 1 },
+  { title: 'HASH', cell: ({ hash }) => hash, spare: 5 },
 ];
 
 function timeText(at: number | null): string {
