@@ -3,19 +3,15 @@ import { hostname } from 'node:os';
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
 import { journalOptions } from '../config/journal-settings.ts';
-import { standingWarnings, workerPolicy } from '../config/served-policy.ts';
+import { workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
-import type { PolicyInUse, PolicyRolloutInUse, WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
+import type { WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
-import { rolloutWarnings } from '../model/rollout-words.ts';
-import { forEverybody, withRollout } from '../policy/active-policies.ts';
-import type { ActivePolicies } from '../policy/active-policies.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { StoreOutageError } from '../directory/store-identity.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';
@@ -33,8 +29,9 @@ import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
 import { atOnce } from './in-turns.ts';
-import { NO_VERSIONS, StoredPolicy } from './stored-policy.ts';
-import type { PoliciesInUse, RolloutInUse, VersionInUse } from './stored-policy.ts';
+import { activeOf, describedPolicies, followPolicy } from './policy-follower.ts';
+import { NO_VERSIONS } from './stored-policy.ts';
+import type { PoliciesInUse } from './stored-policy.ts';
 
 /** Options that depend on the process, not on the configuration. */
 export interface ServingOptions {
@@ -180,7 +177,7 @@ async function statusOf(
   { store, verdicts }: Pick<Serving, 'store' | 'verdicts'>,
   health: WorkerHealth,
   counters: Readonly<Record<string, number>>,
-  { live, shadow, rollout }: PoliciesInUse,
+  policies: PoliciesInUse,
 ): Promise<WorkerStatus> {
   const { user, system } = process.cpuUsage();
   return {
@@ -190,77 +187,13 @@ async function statusOf(
     counters,
     verdicts: { hits: verdicts.hits, misses: verdicts.misses },
     store: store.kind,
-    policies: { live: described(live), shadow: described(shadow), rollout: describedRollout(rollout) },
+    policies: describedPolicies(policies),
     position: health.store ? await store.position().catch(() => null) : null,
     shadow: verdicts.shadowCounts(),
     stateAgeMs: Math.round(verdicts.stateAgeMs()),
     cpuSeconds: (user + system) / 1e6,
     memoryBytes: process.memoryUsage.rss(),
   };
-}
-
-/** The policies that decide. */
-function activeOf({ live, rollout }: PoliciesInUse, configured: CompiledPolicy): ActivePolicies {
-  const everybody =
-    live === null ? forEverybody(configured) : forEverybody(live.policy, live.version.version);
-  if (rollout === null) return everybody;
-  const { policy, version, rollout: extent } = rollout;
-  return withRollout(everybody, { policy, version: version.version }, extent);
-}
-
-function described(inUse: VersionInUse | null): PolicyInUse | null {
-  if (inUse === null) return null;
-  const { version, name, hash } = inUse.version;
-  return { version, name, hash, warnings: standingWarnings(inUse.policy) };
-}
-
-function describedRollout(inUse: RolloutInUse | null): PolicyRolloutInUse | null {
-  const version = described(inUse);
-  if (inUse === null || version === null) return null;
-  const { groups, share, since } = inUse.rollout;
-  const warnings = [...rolloutWarnings(inUse.rollout, Date.now()), ...version.warnings];
-  return { ...version, warnings, groups, share, since };
-}
-
-/** A document that the configuration names comes before the versions of the directory: then these are not followed. */
-function followPolicy(
-  { policy: { file } }: Config,
-  { policies }: DirectoryStore,
-  { logger }: ProcessLog,
-  onChange: (policies: PoliciesInUse, isDecided: boolean) => void,
-): StoredPolicy | null {
-  if (file !== undefined) return null;
-  return new StoredPolicy(policies, {
-    onChange: (inUse, before) => {
-      const isLiveChanged = inUse.live !== before.live;
-      const isRolloutChanged = inUse.rollout !== before.rollout;
-      onChange(inUse, isLiveChanged || isRolloutChanged);
-      const version = inUse.live?.version.version;
-      const shadow = inUse.shadow?.version.version;
-      const rollout = inUse.rollout?.version.version;
-      const { groups, share } = inUse.rollout?.rollout ?? {};
-      const text = isLiveChanged
-        ? 'another version of the policy is in use'
-        : isRolloutChanged
-          ? rolloutText(rollout)
-          : shadowText(shadow);
-      logger.info({ code: 'EASGATE_POLICY', version, shadow, rollout, groups, share }, text);
-    },
-    onError: (error) =>
-      logger.error({ code: 'EASGATE_POLICY_REJECTED', cause: String(error) }, 'the policy in use stays'),
-  });
-}
-
-function rolloutText(rollout: number | undefined): string {
-  return rollout === undefined
-    ? 'no version of the policy is rolled out to a part of the users any more'
-    : 'a version of the policy is rolled out to a part of the users';
-}
-
-function shadowText(shadow: number | undefined): string {
-  return shadow === undefined
-    ? 'no version of the policy runs in the shadow any more'
-    : 'another version of the policy runs in the shadow; the one in use stays';
 }
 
 /** Opens the journal and sweeps it regularly; its end is added to `undo`. A gateway starts and serves without its store. */
