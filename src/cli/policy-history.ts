@@ -40,12 +40,18 @@ const HISTORY: readonly Column<PolicyHistoryEntry>[] = [
   { title: 'SHADOW', cell: ({ shadowAt }) => timeText(shadowAt), spare: 4 },
   { title: 'ROLLED OUT', cell: ({ rolledOutAt }) => timeText(rolledOutAt) },
   { title: 'TO', cell: reachText, min: 12, spare: 2 },
-  { title: 'PUBLISHED', cell: ({ publishedAt }) => timeText(publishedAt) },
+  { title: 'PUBLISHED', cell: publishedText },
   { title: 'BY', cell: ({ author }) => printable(author) },
   { title: 'NAME', cell: ({ name }) => printable(name, '-'), min: 12, spare: 3 },
   { title: 'COMMENT', cell: ({ comment }) => printable(comment, '-'), min: 12, spare: 1 },
   { title: 'HASH', cell: ({ hash }) => hash, spare: 5 },
 ];
+
+/** Of a version from before its steps were kept, only the time at which it was added is known. */
+function publishedText({ at, shadowAt, rolledOutAt, publishedAt }: PolicyHistoryEntry): string {
+  const isUnknown = shadowAt === null && rolledOutAt === null && publishedAt === null;
+  return isUnknown ? `added ${isoTime(at)}` : timeText(publishedAt);
+}
 
 function timeText(at: number | null): string {
   return at === null ? '-' : isoTime(at);

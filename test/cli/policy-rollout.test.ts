@@ -175,6 +175,19 @@ it('policy history says when a version was in the shadow, rolled out to whom, an
   expect(entries[0]).toMatchObject({ version: 2, rolledOutTo: { groups: ['Pilot'], share: 10 } });
 });
 
+it('policy history says when a version was added where its steps were not kept yet', async () => {
+  const store = new EmbeddedStore(join(folder, 'directory.db'));
+  const stored = await store.policies.state();
+  const {
+    steps: _steps,
+    rollout: _rollout,
+    ...earlier
+  } = JSON.parse(stored ?? '') as Record<string, unknown>;
+  await store.policies.replace(stored, JSON.stringify(earlier), null);
+  await store.close();
+  expect((await policy('history')).out).toMatch(/\n1 +live +- +- +- +added \d{4}-\S+Z /);
+});
+
 describe('report would-block', () => {
   it('is about the users of a roll-out alone', async () => {
     const words = ['report', 'would-block', '--policy', join(folder, 'strict.yaml'), '--csv'];

@@ -42,6 +42,7 @@ const MODES = ['enforce', 'reportOnly'] as const;
 
 function Lead({ policy, draft }: { policy: PolicyInUse; draft: DraftState }): ReactElement {
   const { lead } = t.policy;
+  const by = policy.liveSince === null ? policy.changedBy : policy.liveBy;
   const isDraft = draft.isChanged && policy.source !== 'file';
   return (
     <>
@@ -52,7 +53,7 @@ function Lead({ policy, draft }: { policy: PolicyInUse; draft: DraftState }): Re
         <>
           {lead.live(number(policy.live.version))}{' '}
           <Time iso={policy.liveSince ?? policy.changedAt} form={moment} />
-          {policy.liveBy === null ? null : ` ${lead.by(policy.liveBy)}`}
+          {by === null ? null : ` ${lead.by(by)}`}
         </>
       )}
     </>

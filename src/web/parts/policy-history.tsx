@@ -26,6 +26,18 @@ function Place({ row, policy }: { row: Row; policy: PolicyInUse }): ReactElement
   return policy.earlier.includes(row.version) ? <span className="tag">{texts.wasLive}</span> : null;
 }
 
+/** Of a version from before its steps were kept, only the time at which it was added is known. */
+function Published({ row }: { row: Row }): ReactElement {
+  const { at, shadowAt, rolledOutAt, publishedAt } = row;
+  if (publishedAt !== null) return <Time iso={publishedAt} form={moment} />;
+  if (shadowAt !== null || rolledOutAt !== null) return <Dash />;
+  return (
+    <>
+      {texts.added} <Time iso={at} form={moment} />
+    </>
+  );
+}
+
 /** When it was in the shadow, and rolled out to whom. */
 function Before({ row: { shadowAt, rolledOutAt, rolledOutTo } }: { row: Row }): ReactElement {
   if (shadowAt === null && rolledOutAt === null) return <Dash />;
@@ -82,7 +94,7 @@ function Versions({
                 <b>{number(row.version)}</b> <Place row={row} policy={policy} />
               </th>
               <td className="nowrap end t2" data-l={column.at}>
-                {row.publishedAt === null ? <Dash /> : <Time iso={row.publishedAt} form={moment} />}
+                <Published row={row} />
               </td>
               <td className="full t2 sm" data-l={column.before}>
                 <Before row={row} />

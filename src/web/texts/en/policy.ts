@@ -196,6 +196,7 @@ export const policy = {
     shadow: 'shadow',
     rollout: 'roll-out',
     abandoned: 'abandoned',
+    added: 'added',
     shadowAt: 'In the shadow',
     rolledOutAt: (extent: string) => `Rolled out to ${extent}`,
     wasLive: 'was live',
