@@ -135,7 +135,12 @@ class Control {
       },
     );
     this.admin = this.config.admin.listen === undefined ? null : this.startAdmin();
-    this.listener = openReceiver(this.config, this.log.logger, () => this.reception);
+    this.listener = openReceiver(
+      this.config,
+      this.log.logger,
+      () => this.reception,
+      () => this.feedJournal?.deliveries ?? null,
+    );
     void this.lead();
   }
 

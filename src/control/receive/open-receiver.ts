@@ -6,6 +6,7 @@ import { ConfigError, messageOf } from '../../config/problems.ts';
 import type { Config } from '../../config/schema.ts';
 import { readPair } from '../../config/tls-files.ts';
 import type { ProcessLog } from '../../telemetry/logger.ts';
+import type { DeliverySummaries } from '../delivery-summaries.ts';
 import { ReceiveListener } from './listener.ts';
 import type { Reception } from './reception.ts';
 import { receiveHandler } from './routes.ts';
@@ -13,11 +14,12 @@ import { receiveHandler } from './routes.ts';
 /** Refusals of one kind are logged once in this time: strangers can cause them. */
 const LOG_MS = 60_000;
 
-/** Null = no feed is sent its records. @throws ConfigError */
+/** Null = no feed is sent its records. `summaries`: where deliveries are summed up; null = not yet. @throws ConfigError */
 export function openReceiver(
   config: Config,
   logger: ProcessLog['logger'],
   current: () => Reception | null,
+  summaries: () => DeliverySummaries | null,
 ): ReceiveListener | null {
   if (!config.feeds.some(isReceived)) return null;
   const { listen, tls, maxConnections } = config.receive;
@@ -26,9 +28,13 @@ export function openReceiver(
   const pair = tls === undefined ? null : readPair(tls, 'receive.tls');
   const refused = new Map<string, { readonly at: number; count: number }>();
   const handler = receiveHandler(current, {
-    onDelivery: (feed, facts) =>
-      logger.info({ code: 'EASGATE_FEED', feed, ...facts }, 'the feed got a delivery'),
+    onDelivery: (feed, outcome, sums) => {
+      // A dry run writes nothing, the journal neither.
+      if (outcome !== 'dryRun') summaries()?.done(feed, outcome, sums);
+      logger.info({ code: 'EASGATE_FEED', feed, outcome, ...sums }, 'the feed got a delivery');
+    },
     onRefused: (feed, code, text) => {
+      if (feed !== null) summaries()?.refused(feed, code === 'EASGATE_HELD' ? 'held' : code, text);
       const kind = `${feed ?? ''} ${code}`;
       const before = refused.get(kind);
       const now = monotonicNow();
@@ -39,8 +45,10 @@ export function openReceiver(
       refused.set(kind, { at: now, count: 0 });
       logger.warn({ code, feed, cause: text, others: before?.count ?? 0 }, 'a delivery was refused');
     },
-    onFailure: (feed, error) =>
-      logger.warn({ code: 'EASGATE_FEED_FAILED', feed, cause: messageOf(error) }, 'a delivery failed'),
+    onFailure: (feed, error, code) => {
+      summaries()?.refused(feed, code, messageOf(error));
+      logger.warn({ code: 'EASGATE_FEED_FAILED', feed, cause: messageOf(error) }, 'a delivery failed');
+    },
   });
   const listener = new ReceiveListener({ endpoint, tls: pair, maxConnections }, handler, (error) =>
     logger.warn(

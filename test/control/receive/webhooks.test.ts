@@ -150,3 +150,20 @@ it('answers 503 with Retry-After where it does not lead, to load balancers too',
   const probe = await send('/receive', { method: 'GET' });
   expect([probe.status, probe.body]).toEqual([503, { takesDeliveries: false }]);
 });
+
+it('reports each delivery with its sums, and each refusal with its code', async () => {
+  const { send, deliveries } = await receiverOf(FEEDS);
+  const body = compliant(true);
+  const headers = signed(body);
+  await send('/receive/timed', { headers, body });
+  await send('/receive/timed', { headers, body });
+  await send('/receive/token', { headers: { Authorization: 'Bearer x' }, body });
+  await send('/receive/nobody', { body });
+  const none = { accepted: 0, unchanged: 0, refused: 0, notJoined: 0 };
+  expect(deliveries).toEqual([
+    ['timed', 'applied', { ...none, accepted: 1 }],
+    ['timed', 'repeated', none],
+    ['token', 'EASGATE_DELIVERY_PROOF', expect.any(String)],
+    [null, 'EASGATE_DELIVERY_CONTENT', expect.any(String)],
+  ]);
+});
