@@ -5,6 +5,7 @@ import { decisionContract } from './contract/decisions.ts';
 import { deviceContract } from './contract/devices.ts';
 import type { StoreFixture } from './contract/fixture.ts';
 import { leaseContract } from './contract/leases.ts';
+import { lockContract } from './contract/locks.ts';
 import { partnershipContract } from './contract/partnerships.ts';
 import { unreadableContract } from './contract/unreadable.ts';
 import { userContract } from './contract/users.ts';
@@ -31,6 +32,9 @@ export function storeContract(fixture: StoreFixture): void {
   });
   describe('the lease of the leader', () => {
     leaseContract(fixture);
+  });
+  describe('locks', () => {
+    lockContract(fixture);
   });
   describe('records that are not understood', () => {
     unreadableContract(fixture);

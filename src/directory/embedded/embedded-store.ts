@@ -44,6 +44,7 @@ import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
 import { LeaseTable } from './lease-table.ts';
+import { LockTable } from './lock-table.ts';
 import { LogWatch } from './log-watch.ts';
 import { PolicyTable } from './policy-table.ts';
 import { RecordWriter } from './record-writer.ts';
@@ -67,6 +68,7 @@ export class EmbeddedStore implements DirectoryStore {
   readonly sources: SourceOrder;
   readonly policies: PolicyTable;
   readonly leases: LeaseTable;
+  readonly locks: LockTable;
   private readonly database: GuardedDatabase;
   private readonly rows: StoredRows;
   private readonly log: ChangeLog;
@@ -88,6 +90,7 @@ export class EmbeddedStore implements DirectoryStore {
     this.log = new ChangeLog(this.database, () => this.watch.note());
     this.policies = new PolicyTable(this.database, this.log);
     this.leases = new LeaseTable(this.database);
+    this.locks = new LockTable(this.database);
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
   }
 

@@ -88,7 +88,7 @@ export const userField = {
 const POLICY_PARTITION = 0;
 /** The partition of the identity on a Cluster. */
 export const IDENTITY_PARTITION = 0;
-/** The partition of the lease. */
+/** The partition of the lease and of the locks. */
 const LEASE_PARTITION = 0;
 
 /** All keys under one prefix. */
@@ -151,6 +151,11 @@ export class RedisKeys {
 
   get leaseCount(): string {
     return `${this.base(LEASE_PARTITION)}leases`;
+  }
+
+  /** A lock by name. */
+  lock(name: string): string {
+    return `${this.base(LEASE_PARTITION)}lock:${encodeName(name)}`;
   }
 
   /** Writes of earlier leaders than this one are refused in a partition. */

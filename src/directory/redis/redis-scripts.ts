@@ -246,7 +246,20 @@ redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. string.format('%.0f', fence) .. ' '
 return fence
 `);
 
-/** KEYS: lease, count of leaders. ARGV: text of the known schema, token. Returns 1 if the lease was given back. */
+/** KEYS: lock. ARGV: text of the known schema, token, milliseconds, holder. Returns 0, or the holder where another one has it. */
+export const TAKE_LOCK = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+local held = redis.call('GET', KEYS[1])
+if held then
+  local token, holder = string.match(held, '^(%S+) (.*)$')
+  if token ~= ARGV[2] then return holder or '' end
+end
+redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[4], 'PX', ARGV[3])
+return 0
+`);
+
+/** KEYS: lease and count of leaders, or lock. ARGV: text of the known schema, token. Returns 1 if it was given back. */
 export const RELEASE_LEASE = named(`
 local held = redis.call('GET', KEYS[1])
 if held and string.match(held, '^(%S+) ') == ARGV[2] then return redis.call('DEL', KEYS[1]) end
