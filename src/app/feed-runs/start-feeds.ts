@@ -80,6 +80,7 @@ export function startFeeds(
       place: placeOf(feed.name),
     }),
   );
+  for (const { name, adapter } of feeds) adapter.watch?.(() => asked.get(name)?.ask(), closing.signal);
   return {
     runNow: (name) => asked.get(name)?.ask(),
     run: async (name, options, operator) => {
