@@ -41,7 +41,7 @@ import { feedSamples } from './feed-samples.ts';
 import { FeedJournal } from './feed-journal.ts';
 import { Leadership } from './leadership.ts';
 import { openReceiver } from './receive/open-receiver.ts';
-import type { ReceiveListener } from './receive/listener.ts';
+import type { OpenReceiver } from './receive/open-receiver.ts';
 import { Reception } from './receive/reception.ts';
 import { WarningWatch } from './warning-watch.ts';
 
@@ -107,7 +107,7 @@ class Control {
   private store: DirectoryStore | null = null;
   private leadership: Leadership | null = null;
   private feeds: RunningFeeds | null = null;
-  private readonly listener: ReceiveListener | null;
+  private readonly listener: OpenReceiver | null;
   private reception: Reception | null = null;
   private feedJournal: FeedJournal | null = null;
   private groups: WarningWatch | null = null;

@@ -17,7 +17,7 @@ export interface RunLockOptions {
   readonly lockMs?: number;
 }
 
-const LOCK_MS = 30_000;
+const LOCK_MS = 15_000;
 /** How often somebody who waits asks. */
 const AGAIN_MS = 1_000;
 

@@ -7,9 +7,20 @@ import type { Config } from '../../config/schema.ts';
 import { readPair } from '../../config/tls-files.ts';
 import type { ProcessLog } from '../../telemetry/logger.ts';
 import type { DeliverySummaries } from '../delivery-summaries.ts';
+import { FileWatch } from '../../supervisor/file-watch.ts';
 import { ReceiveListener } from './listener.ts';
+import type { Pair } from './listener.ts';
 import type { Reception } from './reception.ts';
 import { receiveHandler } from './routes.ts';
+
+const PLACE = 'receive.tls';
+
+/** A listener for deliveries. */
+export interface OpenReceiver {
+  /** Null = it does not listen yet. */
+  readonly port: number | null;
+  close(): Promise<void>;
+}
 
 /** Refusals of one kind are logged once in this time: strangers can cause them. */
 const LOG_MS = 60_000;
@@ -20,12 +31,12 @@ export function openReceiver(
   logger: ProcessLog['logger'],
   current: () => Reception | null,
   summaries: () => DeliverySummaries | null,
-): ReceiveListener | null {
+): OpenReceiver | null {
   if (!config.feeds.some(isReceived)) return null;
   const { listen, tls, maxConnections } = config.receive;
   const endpoint = parseEndpoint(listen);
   if (endpoint === null) throw new ConfigError('receive.listen', ['must be ADDRESS:PORT']);
-  const pair = tls === undefined ? null : readPair(tls, 'receive.tls');
+  const pair = tls === undefined ? null : readPair(tls, PLACE);
   const refused = new Map<string, { readonly at: number; count: number }>();
   const handler = receiveHandler(current, {
     onDelivery: (feed, outcome, sums) => {
@@ -61,5 +72,29 @@ export function openReceiver(
     .then(() =>
       logger.info({ code: 'EASGATE_RECEIVE', listen, port: listener.port }, 'deliveries are taken here'),
     );
-  return listener;
+  const watch = tls === undefined ? null : watchPair(tls, listener, logger);
+  return {
+    get port() {
+      return listener.port;
+    },
+    close: () => {
+      watch?.close();
+      return listener.close();
+    },
+  };
+}
+
+/** Certificates are renewed without a reload. */
+function watchPair(tls: Pair, listener: ReceiveListener, logger: ProcessLog['logger']): FileWatch {
+  return new FileWatch([tls.certificate, tls.key], () => {
+    try {
+      listener.renew(readPair(tls, PLACE));
+      logger.info({ code: 'EASGATE_CERTIFICATES' }, 'a new certificate for senders was loaded from disk');
+    } catch (error) {
+      logger.error(
+        { code: 'EASGATE_CERTIFICATES', cause: messageOf(error) },
+        'the certificate for senders could not be loaded: the old one is still used',
+      );
+    }
+  });
 }

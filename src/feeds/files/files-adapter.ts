@@ -10,7 +10,7 @@ import type { DayOrder } from '../times.ts';
 import { SYSTEM_CLOCK } from '../waiting.ts';
 import type { Clock } from '../waiting.ts';
 import { FeedFile } from './feed-file.ts';
-import { watchFiles } from './file-watch.ts';
+import { watchFiles } from './watch-files.ts';
 import { filesIn, isFolder, readable, settled } from './folder.ts';
 import type { FolderFile } from './folder.ts';
 

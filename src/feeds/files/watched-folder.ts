@@ -8,7 +8,7 @@ import type { FeedAdapter, FeedPart } from '../contract.ts';
 import type { FeedLine } from '../record.ts';
 import { SYSTEM_CLOCK } from '../waiting.ts';
 import type { Clock } from '../waiting.ts';
-import { watchFiles } from './file-watch.ts';
+import { watchFiles } from './watch-files.ts';
 import { fileAt, filesIn, isFolder, isSame, settled } from './folder.ts';
 import type { FolderFile } from './folder.ts';
 

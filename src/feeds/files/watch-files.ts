@@ -9,7 +9,7 @@ import type { Clock } from '../waiting.ts';
 import { fileAt, filesIn } from './folder.ts';
 
 /** What is watched. */
-export interface FileWatch {
+export interface WatchedFiles {
   readonly path: string;
   /** A file that did not change for so long is complete, milliseconds. */
   readonly settleMs: number;
@@ -27,12 +27,12 @@ const AGAIN_MS = 60_000;
 type Seen = ReadonlyMap<string, string>;
 
 /** Calls `onChange` when files changed and are complete, until the signal aborts. It reports no error: the run does. */
-export function watchFiles(options: FileWatch, onChange: () => void, signal: AbortSignal): void {
+export function watchFiles(options: WatchedFiles, onChange: () => void, signal: AbortSignal): void {
   void new Watcher(options, onChange, signal).keepOn();
 }
 
 class Watcher {
-  private readonly options: FileWatch;
+  private readonly options: WatchedFiles;
   private readonly clock: Clock;
   private readonly onChange: () => void;
   private readonly signal: AbortSignal;
@@ -41,7 +41,7 @@ class Watcher {
   /** Something happened since the last look. */
   private isStirred = false;
 
-  constructor(options: FileWatch, onChange: () => void, signal: AbortSignal) {
+  constructor(options: WatchedFiles, onChange: () => void, signal: AbortSignal) {
     this.options = options;
     this.clock = options.clock ?? SYSTEM_CLOCK;
     this.onChange = onChange;

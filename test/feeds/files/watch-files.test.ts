@@ -3,14 +3,14 @@ import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { watchFiles } from '../../../src/feeds/files/file-watch.ts';
-import type { FileWatch } from '../../../src/feeds/files/file-watch.ts';
+import { watchFiles } from '../../../src/feeds/files/watch-files.ts';
+import type { WatchedFiles } from '../../../src/feeds/files/watch-files.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
 
-/** Waits of {@link FileWatch.settleMs} end when the test says so; longer ones with the signal. */
+/** Waits of {@link WatchedFiles.settleMs} end when the test says so; longer ones with the signal. */
 const SETTLE_MS = 5_000;
 
 let folder = '';
@@ -40,7 +40,7 @@ const clock = {
 };
 
 /** Resolves once it is watched. */
-async function watching(more: Partial<FileWatch> = {}): Promise<void> {
+async function watching(more: Partial<WatchedFiles> = {}): Promise<void> {
   watchFiles(
     { path: folder, settleMs: SETTLE_MS, noticesRemovals: false, clock, ...more },
     () => asked++,
