@@ -16,6 +16,7 @@ import type { PartnershipSignal } from '../model/signal.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from './device-reports.ts';
+import type { DeliveryMemory } from './delivery-memory.ts';
 import type { LeaseRecords } from './lease.ts';
 import type { LockRecords } from './locks.ts';
 import type { PolicyRecords } from './policy-records.ts';
@@ -162,6 +163,8 @@ export interface DirectoryStore {
   readonly leases: LeaseRecords;
   /** Work that one process does at a time. */
   readonly locks: LockRecords;
+  /** Deliveries to feeds that were carried out. */
+  readonly deliveries: DeliveryMemory;
   /** One round trip, one or two more where the user has names with other local parts. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
 

@@ -2,6 +2,7 @@
 import { describe } from 'vitest';
 import { logContract } from './contract/change-log.ts';
 import { decisionContract } from './contract/decisions.ts';
+import { deliveryContract } from './contract/deliveries.ts';
 import { deviceContract } from './contract/devices.ts';
 import type { StoreFixture } from './contract/fixture.ts';
 import { leaseContract } from './contract/leases.ts';
@@ -32,6 +33,9 @@ export function storeContract(fixture: StoreFixture): void {
   });
   describe('the lease of the leader', () => {
     leaseContract(fixture);
+  });
+  describe('deliveries that were carried out', () => {
+    deliveryContract(fixture);
   });
   describe('locks', () => {
     lockContract(fixture);

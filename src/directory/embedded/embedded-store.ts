@@ -43,6 +43,7 @@ import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
+import { DeliveryTable } from './delivery-table.ts';
 import { LeaseTable } from './lease-table.ts';
 import { LockTable } from './lock-table.ts';
 import { LogWatch } from './log-watch.ts';
@@ -69,6 +70,7 @@ export class EmbeddedStore implements DirectoryStore {
   readonly policies: PolicyTable;
   readonly leases: LeaseTable;
   readonly locks: LockTable;
+  readonly deliveries: DeliveryTable;
   private readonly database: GuardedDatabase;
   private readonly rows: StoredRows;
   private readonly log: ChangeLog;
@@ -91,6 +93,7 @@ export class EmbeddedStore implements DirectoryStore {
     this.policies = new PolicyTable(this.database, this.log);
     this.leases = new LeaseTable(this.database);
     this.locks = new LockTable(this.database);
+    this.deliveries = new DeliveryTable(this.database);
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
   }
 

@@ -274,6 +274,26 @@ local fence, name = string.match(held, '^%S+ (%d+) (.*)$')
 return { name or false, fence or false }
 `);
 
+/** KEYS: deliveries of a feed. ARGV: text of the known schema, name, end, now, how many are kept, longest memory in milliseconds. */
+export const REMEMBER_DELIVERY = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[4])
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[5]))
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+return 1
+`);
+
+/** KEYS: deliveries of a feed. ARGV: text of the known schema, name, now. Returns 1 if it is remembered. */
+export const KNOWN_DELIVERY = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+local ends = redis.call('ZSCORE', KEYS[1], ARGV[2])
+if ends and tonumber(ends) > tonumber(ARGV[3]) then return 1 end
+return 0
+`);
+
 /** KEYS: fence of a partition. ARGV: text of the known schema, fence. It never falls. */
 export const RAISE_FENCE = named(`${SAME_STORE}
 local refusal = foreign(base(KEYS[1]))
