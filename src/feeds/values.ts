@@ -178,7 +178,7 @@ const SPREADSHEET_DATE = /^\d{1,2}\.\d{1,2}\.(?:19|20)\d\d$/;
 
 /** The version in a field that has nothing else; `undefined` = it is no version, as `17. Apr` or `2017-04-01` of a spreadsheet. */
 export function osVersionOf(text: string | null): string | null | undefined {
-  if (text === null) return null;
+  if (text === null || UNSURE.has(wordOf(text))) return null;
   const version = VERSION.exec(text.slice(0, MAX_TEXT))?.[1];
   return version === undefined || SPREADSHEET_DATE.test(version) ? undefined : version;
 }

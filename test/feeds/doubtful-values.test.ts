@@ -100,10 +100,17 @@ it.each(['on', 'enabled', 'Aktiviert'])('"%s" says nothing of compliance', async
   expect([device.compliant, device.problems.length]).toEqual([null, 1]);
 });
 
+it('an OS version that is not known is no problem', async () => {
+  const device = await onlyDevice(readContent('id,managed,osVersion\nApplX,true,Unknown\n'));
+  expect([device.osVersion, device.problems]).toEqual([null, []]);
+});
+
 it.each([
   ['17.4.1', '17.4.1'],
   ['17.4.1 (21E236)', '17.4.1'],
   ['Android 14', '14'],
+  ['10.0.22631.2861', '10.0.22631.2861'],
+  ['Ubuntu 22.04.3 LTS', '22.04.3'],
   // What a spreadsheet makes of 17.4 and 17.4.1.
   ['17. Apr', null],
   ['17.04.2001', null],
@@ -116,6 +123,11 @@ it.each([
 it('a header with a delimiter at its end has rows without one', async () => {
   const { devices, refused } = await readContent(`${INTUNE},\nx,ApplX,Compliant,Intune\ny,ApplY,Compliant,Intune,\nz,ApplZ,Compliant\n`); // prettier-ignore
   expect([devices.map(({ id }) => id), refused.map(({ line }) => line)]).toEqual([['applx', 'apply'], [4]]);
+});
+
+it('empty rows of a spreadsheet are no records', async () => {
+  const { lines } = await readContent('id;managed;compliant\n;;\nApplX;true;true\n ; ; \n;;;;\nApplY;true\n');
+  expect(lines.map(({ type, line }) => [type, line])).toEqual([['device', 3], ['refused', 6]]); // prettier-ignore
 });
 
 it('a line of a hundred thousand brackets refuses itself alone', async () => {

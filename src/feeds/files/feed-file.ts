@@ -193,6 +193,8 @@ async function* tableRows(
       yield { line, reason, isCutOff };
       continue;
     }
+    // Spreadsheets write empty rows as delimiters alone.
+    if (cells.every((cell) => cell.trim() === '')) continue;
     // Exports that were put into one file: each begins with its type and header again.
     if (cells[0]?.startsWith('#TYPE') === true) columns = null;
     else if (columns === null) {
@@ -200,7 +202,7 @@ async function* tableRows(
       header = cells;
     } else if (isWhole(cells, columns)) {
       if (!cells.every((cell, index) => cell === header[index])) yield new TableRow(line, columns, cells);
-    } else if (cells.length > 1 || cells[0]?.trim() !== '') {
+    } else {
       const end = cells.length < columns.count ? ' (is the file cut off?)' : '';
       yield {
         line,
