@@ -211,10 +211,12 @@ function dashboardText({ url, trouble }: NonNullable<ControlStatus['admin']>): s
 
 function modelText({ phase, rows, ageMs, seenAgeMs, trouble }: ModelStatus): string {
   if (trouble !== null) return `${toned('bad', 'is not kept')}: ${printable(trouble)}`;
-  if (phase !== 'following') return toned('warning', `is being built, ${number(rows)} rows so far`);
+  const isWhole = phase === 'following' || phase === 'rebuilding';
+  if (!isWhole) return toned('warning', `is being built, ${number(rows)} rows so far`);
   const age = ageMs === null ? '?' : `${(ageMs / 1_000).toFixed(1)} s`;
   const shown = ageMs === null || ageMs > OLD_MODEL_MS ? toned('bad', age) : age;
-  return `${number(rows)} ${rows === 1 ? 'row' : 'rows'}, state ${shown} old, last seen ${seenAgeMs === null ? '?' : span(seenAgeMs)} old`;
+  const anew = phase === 'rebuilding' ? toned('warning', 'is built anew, ') : '';
+  return `${anew}${number(rows)} ${rows === 1 ? 'row' : 'rows'}, state ${shown} old, last seen ${seenAgeMs === null ? '?' : span(seenAgeMs)} old`;
 }
 
 interface Row {

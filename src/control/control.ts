@@ -165,7 +165,8 @@ class Control {
     own.take(log.dropped());
     const { readModel, leader } = this.status();
     counts.set(METRICS.leader, Number(leader.isLeader));
-    counts.set(METRICS.modelFollowing, Number(readModel.phase === 'following' && readModel.trouble === null));
+    const isWhole = readModel.phase === 'following' || readModel.phase === 'rebuilding';
+    counts.set(METRICS.modelFollowing, Number(isWhole && readModel.trouble === null));
     counts.set(METRICS.modelAge, readModel.ageMs === null ? NaN : readModel.ageMs / 1_000);
     counts.set(METRICS.modelRows, readModel.rows);
     const feeds = leader.isLeader ? await feedSamples(config, Date.now()) : [];

@@ -6,6 +6,7 @@ import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessState } from '../../model/access-state.ts';
 import type { Condition } from './model-page.ts';
 import type { Value } from './model-schema.ts';
+import { foldedGroup } from './model-words.ts';
 
 /** Whether a word of a column is meant. */
 export type Matches = (word: string) => boolean;
@@ -44,33 +45,46 @@ export interface ModelFilter {
 export interface FilterSource {
   /** The different values of a column. */
   words(kind: string): readonly string[];
-  /** Whether more rows than this match a search of at least three letters. */
-  hasHits(pattern: string, count: number): boolean;
+  /** Whether more rows of a table than this match a condition. */
+  hasMore(table: string, condition: Condition, count: number): boolean;
 }
 
-/** Of a search that finds more, rows are looked at in their order: enough of them match soon. */
-const MANY_HITS = 5_000;
-/** Letters of one entry of the search index. */
+/**
+ * Of a condition that more rows match, rows are looked at in the order of the list: enough of them match soon. Of one that fewer
+ * match, these are found by the index of the condition, and sorted.
+ */
+const MANY_ROWS = 5_000;
+/** Letters of one entry of the search index, and most entries that one search compares. */
 const TRIGRAM = 3;
+const MAX_TRIGRAMS = 12;
 
-/** The conditions of a filter; all must hold. */
-export function conditionsOf(filter: ModelFilter, source: FilterSource): Condition[] {
+/** The conditions of a filter; all must hold. `order`: the column that the rows are sorted by; null = none, or several. */
+export function conditionsOf(
+  filter: ModelFilter,
+  source: FilterSource,
+  order: string | null = null,
+): Condition[] {
   const found: Condition[] = [];
   const add = (sql: string, ...values: Value[]): void => {
     found.push({ sql, values });
   };
   const { user, device, states, seenSince, unseenSince, decisions, exceptionsAt } = filter;
+  const either = (column: string, values: readonly (string | number)[]): Condition => {
+    // The index of the column is in the order of the list.
+    if (values.length === 1 && order === 'last_seen') return among(column, values);
+    return byIndexIfFew(column, (name) => among(name, values), source);
+  };
   if (user !== undefined) add('local = ? AND meets(user, ?)', foldedLocalPart(user), user);
   if (device !== undefined) {
     if (/[*?]/.test(device)) add('device GLOB ?', device.replaceAll('[', '[[]'));
     else add('device = ?', device);
   }
-  if (states !== undefined) found.push(among('state', states.map(placeOf)));
+  if (states !== undefined) found.push(either('state', states.map(placeOf)));
   for (const kind of ['reason', 'type', 'model', 'os'] as const) {
     const matches = filter[kind];
     if (matches === undefined) continue;
     // Rows without a value count as the empty text.
-    const condition = among(kind, source.words(kind).filter(matches));
+    const condition = either(kind, source.words(kind).filter(matches));
     found.push(matches('') ? { ...condition, sql: `(${condition.sql} OR ${kind} IS NULL)` } : condition);
   }
   if (seenSince !== undefined) add('last_seen >= ?', seenSince);
@@ -94,10 +108,21 @@ export function conditionsOf(filter: ModelFilter, source: FilterSource): Conditi
     add(`(${allows('decision')} OR ${allows('user_decision')})`, exceptionsAt, exceptionsAt);
   }
   if (filter.exceptionsEndBefore !== undefined) add('exception_expires < ?', filter.exceptionsEndBefore);
-  if (filter.group !== undefined) found.push(inGroup(filter.group));
+  if (filter.group !== undefined) found.push(inGroup(filter.group, 'phones', source));
   if (filter.search !== undefined && filter.search !== '') found.push(searching(filter.search, source));
   if (filter.onlyPartnerships === true) add('user IS NOT NULL');
   return found;
+}
+
+/** A condition on a column that is found by its index where few rows match. `+`: SQLite does not use the index. */
+function byIndexIfFew(
+  column: string,
+  conditionOn: (name: string) => Condition,
+  source: FilterSource,
+  table = 'phones',
+): Condition {
+  const condition = conditionOn(column);
+  return source.hasMore(table, condition, MANY_ROWS) ? conditionOn(`+${column}`) : condition;
 }
 
 /** It lets pass, and does not end before a moment. */
@@ -109,17 +134,28 @@ function placeOf(state: AccessState): number {
   return ACCESS_STATES.indexOf(state);
 }
 
-/** Rows of users in a group. The text of all groups is searched first: reading it as JSON takes five times as long. */
-export function inGroup(group: string): Condition {
-  const { sql, values } = contains(['user_groups'], JSON.stringify(group));
-  return {
-    sql: `(${sql} AND EXISTS (SELECT 1 FROM json_each(user_groups) AS one WHERE lower(one.value) = lower(?)))`,
-    values: [...values, group],
-  };
+/** Rows of users in a group, of phones or people: those with one of the lists that name the group. */
+export function inGroup(group: string, table: 'phones' | 'people', source: FilterSource): Condition {
+  const named = 'IN (SELECT list FROM group_lists WHERE name = ?)';
+  return byIndexIfFew(
+    'user_groups',
+    (name) => ({ sql: `${name} ${named}`, values: [foldedGroup(group)] }),
+    source,
+    table,
+  );
 }
 
-/** A column contains a text, without case. */
+const ASCII = /^[\0-\x7f]*$/;
+
+/** A column contains a text, without case. LIKE knows the case of ASCII only. */
 export function contains(columns: readonly string[], text: string): Condition {
+  if (!ASCII.test(text)) {
+    const lower = text.toLowerCase();
+    return {
+      sql: `(${columns.map((name) => `holds(${name}, ?)`).join(' OR ')})`,
+      values: columns.map(() => lower),
+    };
+  }
   const part = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
   return {
     sql: `(${columns.map((name) => `${name} LIKE ? ESCAPE '\\'`).join(' OR ')})`,
@@ -141,21 +177,39 @@ export function among(column: string, values: readonly (string | number)[]): Con
 /** Columns with few different values: the words are compared, not the rows. */
 const FEW_VALUES = ['type', 'os', 'agent'] as const;
 
+/** What the search index holds. A row with all trigrams of a text may still not contain the text. */
+const SEARCHED = ['user', 'device', 'model', 'owner', 'imei'] as const;
+
 function searching(text: string, source: FilterSource): Condition {
-  const pattern = `"${text.replaceAll('"', '""')}"`;
-  const byIndex = Array.from(text).length >= TRIGRAM && !source.hasHits(pattern, MANY_HITS);
+  const pattern = trigramsOf(text);
+  const compared = contains(SEARCHED, text);
+  const matched = { sql: 'search MATCH ?', values: [pattern] };
+  const isIndexed = pattern !== null && !source.hasMore('search', matched, MANY_ROWS);
+  const inIndex = `id IN (SELECT rowid FROM search WHERE ${matched.sql})`;
   const found = [
-    byIndex
-      ? { sql: 'id IN (SELECT rowid FROM search WHERE search MATCH ?)', values: [pattern] }
-      : contains(['user', 'device', 'model', 'owner', 'imei'], text),
+    isIndexed
+      ? { sql: `(${inIndex} AND ${compared.sql})`, values: [...matched.values, ...compared.values] }
+      : compared,
   ];
   const lower = text.toLowerCase();
   for (const kind of FEW_VALUES) {
     const words = source.words(kind).filter((word) => word.toLowerCase().includes(lower));
     if (words.length > 0) found.push(among(kind, words));
   }
-  return {
-    sql: `(${found.map(({ sql }) => sql).join(' OR ')})`,
-    values: found.flatMap(({ values }) => values),
-  };
+  const sql = `(${found.map((one) => one.sql).join(' OR ')})`;
+  const all = { sql, values: found.flatMap(({ values }) => values) };
+  const isByWords = isIndexed && found.length > 1;
+  return isByWords && source.hasMore('phones', all, MANY_ROWS) ? { ...all, sql: `+${sql}` } : all;
+}
+
+/** The search for rows with all trigrams of a text, or of a long one with some of them; null = it is too short. */
+function trigramsOf(text: string): string | null {
+  const letters = Array.from(text);
+  const count = letters.length - TRIGRAM + 1;
+  if (count < 1) return null;
+  const step = Math.ceil(count / MAX_TRIGRAMS);
+  const found: string[] = [];
+  for (let at = 0; at < count; at += step)
+    found.push(`"${letters.slice(at, at + TRIGRAM).join('').replaceAll('"', '""')}"`);
+  return found.join(' AND ');
 }

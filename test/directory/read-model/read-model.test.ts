@@ -112,7 +112,7 @@ describe('the rows', () => {
     const file = ModelFile.open(IN_MEMORY, STORE);
     closers.push(() => file.close());
     let now = NOW;
-    const keeper = new ModelKeeper(store, file, () => now);
+    const keeper = new ModelKeeper(store, file, { now: () => now });
     const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
     closers.push(() => clock.mockRestore());
     await keeper.build();

@@ -48,6 +48,7 @@ export const system = {
     phases: {
       starting: 'starting',
       building: 'being built',
+      rebuilding: 'being built anew',
       following: 'follow the directory',
       waiting: 'waiting',
     } as Readonly<Record<string, string>>,

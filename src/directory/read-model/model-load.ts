@@ -1,0 +1,147 @@
+// Owns the rows of a read model that is built: written many at a time, without a look for earlier ones.
+import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { UserNames } from '../../identity/user-names.ts';
+import type { DeviceEntry, UserEntry } from '../store.ts';
+import { decisionsOfDevice, decisionsOfUser, insertDecision } from './model-decisions.ts';
+import type { ModelFile } from './model-file.ts';
+import { rowsOfDevice } from './model-row.ts';
+import type { UserFacts } from './model-row.ts';
+import { COLUMNS, valuesOf } from './model-schema.ts';
+import type { StoredRow, Value } from './model-schema.ts';
+import { UserRows, userValues } from './model-user-rows.ts';
+import { ModelWords } from './model-words.ts';
+
+const STATE = COLUMNS.indexOf('state');
+/** Rows of one statement. */
+const ROWS = 40;
+
+/** Loads one file that is not complete, within one transaction of the caller. */
+export class ModelLoad {
+  /** Aliases that two users are reported with: the store knows whose they are. */
+  readonly disputed = new Set<UserKey>();
+  private readonly file: ModelFile;
+  private readonly before: ModelFile | null;
+  private readonly names: UserNames;
+  private readonly now: () => number;
+  private readonly words: ModelWords;
+  private readonly users: UserRows;
+  private readonly factsOf: (user: UserKey) => UserFacts;
+  private readonly phones: RowBatch;
+  private readonly userRows: RowBatch;
+  private lastId = 0;
+
+  /** `before`: the complete model that is replaced; null = there is none, and since when a state is, is not known. */
+  constructor(file: ModelFile, before: ModelFile | null, names: UserNames, now: () => number) {
+    this.file = file;
+    this.before = before;
+    this.names = names;
+    this.now = now;
+    this.words = new ModelWords(file);
+    this.users = new UserRows(file, names);
+    this.factsOf = (user) => this.users.factsOf(user);
+    this.phones = new RowBatch(file, 'INSERT INTO phones', ['id', ...COLUMNS, 'state_since']);
+    this.userRows = new RowBatch(file, 'INSERT OR REPLACE INTO users', UserRows.COLUMNS);
+  }
+
+  /** All users come before all devices. */
+  addUsers(entries: readonly UserEntry[]): void {
+    for (const entry of entries) {
+      const { key, record } = entry;
+      const values = userValues(entry, this.now());
+      if (values !== null) this.userRows.add([key, foldedLocalPart(key), ...values.columns]);
+      this.words.noteGroups(values?.groups ?? null);
+      for (const decision of decisionsOfUser(entry)) insertDecision(this.file, decision);
+      for (const alias of record?.aliases ?? []) this.addAlias(alias as UserKey, key);
+    }
+    this.userRows.flush();
+  }
+
+  /** Returns the number of rows. */
+  addDevices(entries: readonly DeviceEntry[]): number {
+    // A gap between two parts: rows of a device that came twice are then not one behind the other.
+    const first = ++this.lastId;
+    for (const entry of entries) {
+      const known = this.before === null ? null : knownStates(this.before, entry.key);
+      for (const row of rowsOfDevice(entry, this.factsOf, this.names, this.now())) {
+        const values = valuesOf(row);
+        this.words.note(values);
+        this.phones.add([++this.lastId, ...values, this.sinceOf(known, row.user, values[STATE] ?? null)]);
+      }
+      for (const decision of decisionsOfDevice(entry)) insertDecision(this.file, decision);
+    }
+    this.phones.flush();
+    return this.lastId - first;
+  }
+
+  /** Whose a disputed alias is; null = nobody's. */
+  settleAlias(alias: UserKey, user: UserKey | null): void {
+    if (user === null) this.file.statement('DELETE FROM aliases WHERE alias = ?').run(alias);
+    else this.file.statement('UPDATE aliases SET user = ? WHERE alias = ?').run(user, alias);
+  }
+
+  /** Devices that the store returned twice, once the indices are there. */
+  twice(): DeviceKey[] {
+    const sql = 'SELECT device FROM phones GROUP BY device HAVING max(id) - min(id) >= count(*)';
+    return this.file
+      .statement(sql)
+      .all()
+      .map((row) => String(row['device']) as DeviceKey);
+  }
+
+  /** A state that the model before did not have is news. */
+  private sinceOf(
+    known: ReadonlyMap<string | null, StoredRow> | null,
+    user: UserKey | null,
+    state: Value,
+  ): number | null {
+    if (known === null) return null;
+    const row = known.get(user);
+    return row !== undefined && row['state'] === state ? (row['state_since'] as number | null) : this.now();
+  }
+
+  private addAlias(alias: UserKey, user: UserKey): void {
+    const { changes } = this.file
+      .statement('INSERT OR IGNORE INTO aliases (alias, user) VALUES (?, ?)')
+      .run(alias, user);
+    if (changes === 0 && this.users.aliasTarget(alias) !== user) this.disputed.add(alias);
+  }
+}
+
+function knownStates(before: ModelFile, device: DeviceKey): ReadonlyMap<string | null, StoredRow> {
+  const rows = before.statement('SELECT user, state, state_since FROM phones WHERE device = ?').all(device);
+  return new Map(rows.map((row) => [row['user'] as string | null, row]));
+}
+
+/** Writes rows by statements of many rows. */
+class RowBatch {
+  private readonly file: ModelFile;
+  private readonly one: string;
+  private readonly many: string;
+  private values: Value[] = [];
+  private rows = 0;
+
+  constructor(file: ModelFile, verb: string, columns: readonly string[]) {
+    this.file = file;
+    const places = `(${columns.map(() => '?').join(', ')})`;
+    const start = `${verb} (${columns.join(', ')}) VALUES `;
+    this.one = start + places;
+    this.many = start + Array.from({ length: ROWS }, () => places).join(', ');
+  }
+
+  add(values: readonly Value[]): void {
+    for (const value of values) this.values.push(value);
+    if (++this.rows < ROWS) return;
+    this.file.statement(this.many).run(...this.values);
+    this.values = [];
+    this.rows = 0;
+  }
+
+  flush(): void {
+    const width = this.values.length / this.rows;
+    for (let at = 0; at < this.values.length; at += width)
+      this.file.statement(this.one).run(...this.values.slice(at, at + width));
+    this.values = [];
+    this.rows = 0;
+  }
+}
