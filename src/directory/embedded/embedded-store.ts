@@ -140,9 +140,9 @@ export class EmbeddedStore implements DirectoryStore {
     let after: string | null = null;
     while (true) {
       const stored = this.usersAfter(after);
-      if (stored.length === 0) return;
-      after = stored.at(-1)?.part ?? null;
-      yield stored.flatMap(({ users }) => userEntries(users, this.sources, this.epoch));
+      if (stored.size === 0) return;
+      after = [...stored.keys()].at(-1) ?? null;
+      yield [...stored.values()].flatMap((users) => userEntries(users, this.sources, this.epoch));
       await turn();
     }
   }
@@ -256,12 +256,8 @@ export class EmbeddedStore implements DirectoryStore {
     return this.database.guard.epoch;
   }
 
-  private usersAfter(after: string | null): { readonly part: string; readonly users: StoredUsers }[] {
-    return this.database.read(() =>
-      this.rows
-        .localPartsAfter(after, SCAN_BATCH)
-        .map((part) => ({ part, users: this.rows.allOfUsers(part) })),
-    );
+  private usersAfter(after: string | null): ReadonlyMap<string, StoredUsers> {
+    return this.database.read(() => this.rows.manyUsers(this.rows.localPartsAfter(after, SCAN_BATCH)));
   }
 
   /** Neighbours are in the same pages of the index: a transaction that writes them together writes fewer pages. */

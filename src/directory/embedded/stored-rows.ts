@@ -16,14 +16,19 @@ const ofDevices = (device: string, condition: string): string => `
 const DEVICE = ofDevices('', 'device = ?1');
 const DEVICES = ofDevices(', device', 'device > ?1 AND device <= ?2');
 
-/** Kind of row, user, source or device, record or the user of an alias, and times. */
-const USERS = `
-  SELECT 0, user, source, record, NULL, NULL FROM user_reports WHERE local = ?1
-  UNION ALL SELECT 1, alias, NULL, user, NULL, NULL FROM aliases WHERE local = ?1
-  UNION ALL SELECT 2, user, NULL, record, NULL, NULL FROM decisions WHERE device = '${EVERY}' AND local = ?1
-  UNION ALL SELECT 3, user, source, record, NULL, NULL FROM imported_decisions WHERE device = '${EVERY}' AND local = ?1
-  UNION ALL SELECT * FROM (SELECT 4, user, device, NULL, first_seen, last_allowed FROM partnerships WHERE local = ?1
-    ORDER BY last_allowed DESC LIMIT ?2)`;
+/** Kind of row, user, source or device, record or the user of an alias, times, and the folded local part. */
+const ofUsers = (condition: string, devices: string): string => `
+  SELECT 0, user, source, record, NULL, NULL, local FROM user_reports WHERE ${condition}
+  UNION ALL SELECT 1, alias, NULL, user, NULL, NULL, local FROM aliases WHERE ${condition}
+  UNION ALL SELECT 2, user, NULL, record, NULL, NULL, local FROM decisions INDEXED BY decisions_on_users
+    WHERE device = '${EVERY}' AND ${condition}
+  UNION ALL SELECT 3, user, source, record, NULL, NULL, local FROM imported_decisions INDEXED BY imported_on_users
+    WHERE device = '${EVERY}' AND ${condition}
+  UNION ALL SELECT * FROM (SELECT 4, user, device, NULL, first_seen, last_allowed, local FROM partnerships
+    WHERE ${condition} ${devices})`;
+const USERS = ofUsers('local = ?1', 'ORDER BY last_allowed DESC LIMIT ?2');
+/** Of many local parts. */
+const MANY_USERS = ofUsers('local >= ?1 AND local <= ?2', 'ORDER BY local, last_allowed DESC');
 
 /**
  * Most devices of users of one local part that a look-up reads, those that were allowed last: most servers ignore a NetBIOS domain,
@@ -32,6 +37,8 @@ const USERS = `
 const MAX_DEVICES = 1_024;
 /** SQLite reads all. */
 const NO_LIMIT = -1;
+/** Place of the folded local part in a row of users. */
+const LOCAL = 6;
 
 /** Each part is in the order of its index: SQLite merges them and stops at the limit. */
 const KEYS_AFTER = `
@@ -90,6 +97,15 @@ export class StoredRows {
     const rows = new UserRows();
     for (const row of this.all(USERS, local, limit)) rows.add(row);
     return rows;
+  }
+
+  /** Everything stored about the users of each of these folded local parts, which stand one behind the other in the store. */
+  manyUsers(locals: readonly string[]): ReadonlyMap<string, StoredUsers> {
+    const [first, last] = [locals[0], locals.at(-1)];
+    if (first === undefined || last === undefined) return new Map();
+    const users = new Map(locals.map((local) => [local, new UserRows()]));
+    for (const row of this.all(MANY_USERS, first, last)) users.get(String(row[LOCAL]))?.add(row);
+    return users;
   }
 
   /** Up to `count` devices behind `after`, in the order of their keys. */

@@ -5,6 +5,7 @@ import type { UserKey } from '../../identity/keys.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessState } from '../../model/access-state.ts';
 import type { Condition } from './model-page.ts';
+import { SEARCHED } from './model-schema.ts';
 import type { Value } from './model-schema.ts';
 import { foldedGroup } from './model-words.ts';
 
@@ -177,9 +178,6 @@ export function among(column: string, values: readonly (string | number)[]): Con
 /** Columns with few different values: the words are compared, not the rows. */
 const FEW_VALUES = ['type', 'os', 'agent'] as const;
 
-/** What the search index holds. A row with all trigrams of a text may still not contain the text. */
-const SEARCHED = ['user', 'device', 'model', 'owner', 'imei'] as const;
-
 function searching(text: string, source: FilterSource): Condition {
   const pattern = trigramsOf(text);
   const compared = contains(SEARCHED, text);
@@ -187,6 +185,7 @@ function searching(text: string, source: FilterSource): Condition {
   const isIndexed = pattern !== null && !source.hasMore('search', matched, MANY_ROWS);
   const inIndex = `id IN (SELECT rowid FROM search WHERE ${matched.sql})`;
   const found = [
+    // A row with all trigrams of a text may still not contain the text.
     isIndexed
       ? { sql: `(${inIndex} AND ${compared.sql})`, values: [...matched.values, ...compared.values] }
       : compared,

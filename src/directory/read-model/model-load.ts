@@ -5,11 +5,12 @@ import type { UserNames } from '../../identity/user-names.ts';
 import type { DeviceEntry, UserEntry } from '../store.ts';
 import { decisionsOfDevice, decisionsOfUser, insertDecision } from './model-decisions.ts';
 import type { ModelFile } from './model-file.ts';
-import { rowsOfDevice } from './model-row.ts';
+import { UNKNOWN_USER, rowsOfDevice } from './model-row.ts';
 import type { UserFacts } from './model-row.ts';
 import { COLUMNS, valuesOf } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
-import { UserRows, userValues } from './model-user-rows.ts';
+import { UserRows, factsIn, userValues } from './model-user-rows.ts';
+import type { UserValues } from './model-user-rows.ts';
 import { ModelWords } from './model-words.ts';
 
 const STATE = COLUMNS.indexOf('state');
@@ -26,6 +27,7 @@ export class ModelLoad {
   private readonly now: () => number;
   private readonly words: ModelWords;
   private readonly users: UserRows;
+  private readonly known: KnownFacts;
   private readonly factsOf: (user: UserKey) => UserFacts;
   private readonly phones: RowBatch;
   private readonly userRows: RowBatch;
@@ -39,7 +41,8 @@ export class ModelLoad {
     this.now = now;
     this.words = new ModelWords(file);
     this.users = new UserRows(file, names);
-    this.factsOf = (user) => this.users.factsOf(user);
+    this.known = new KnownFacts(names);
+    this.factsOf = (user) => this.known.factsOf(user) ?? this.users.factsOf(user);
     this.phones = new RowBatch(file, 'INSERT INTO phones', ['id', ...COLUMNS, 'state_since']);
     this.userRows = new RowBatch(file, 'INSERT OR REPLACE INTO users', UserRows.COLUMNS);
   }
@@ -49,8 +52,11 @@ export class ModelLoad {
     for (const entry of entries) {
       const { key, record } = entry;
       const values = userValues(entry, this.now());
-      if (values !== null) this.userRows.add([key, foldedLocalPart(key), ...values.columns]);
-      this.words.noteGroups(values?.groups ?? null);
+      if (values !== null) {
+        this.userRows.add([key, foldedLocalPart(key), ...values.columns]);
+        this.words.noteGroups(values.groups);
+        this.known.add(key, values);
+      }
       for (const decision of decisionsOfUser(entry)) insertDecision(this.file, decision);
       for (const alias of record?.aliases ?? []) this.addAlias(alias as UserKey, key);
     }
@@ -76,6 +82,7 @@ export class ModelLoad {
 
   /** Whose a disputed alias is; null = nobody's. */
   settleAlias(alias: UserKey, user: UserKey | null): void {
+    this.known.addAlias(alias, user);
     if (user === null) this.file.statement('DELETE FROM aliases WHERE alias = ?').run(alias);
     else this.file.statement('UPDATE aliases SET user = ? WHERE alias = ?').run(user, alias);
   }
@@ -104,9 +111,61 @@ export class ModelLoad {
     const { changes } = this.file
       .statement('INSERT OR IGNORE INTO aliases (alias, user) VALUES (?, ?)')
       .run(alias, user);
+    this.known.addAlias(alias, user);
     if (changes === 0 && this.users.aliasTarget(alias) !== user) this.disputed.add(alias);
   }
 }
+
+/** Most names that are kept in memory: of more users, the facts are read from the file. */
+const MAX_NAMES = 1_000_000;
+
+/** What rows hold of users, while they are loaded: most users share the same few lists of groups, and have no decision. */
+class KnownFacts {
+  private readonly names: UserNames;
+  private readonly facts = new Map<UserKey, UserFacts>();
+  private readonly aliases = new Map<UserKey, UserKey | null>();
+  private readonly shared = new Map<string, UserFacts>();
+  private isWhole = true;
+
+  constructor(names: UserNames) {
+    this.names = names;
+  }
+
+  add(user: UserKey, { columns, groups }: UserValues): void {
+    if (!this.hasRoom()) return;
+    const [, , , action, expiresAt] = columns;
+    const key = JSON.stringify([groups, action, expiresAt]);
+    let facts = this.shared.get(key);
+    if (facts === undefined) {
+      facts = factsIn(groups, action ?? null, expiresAt ?? null);
+      if (this.shared.size < MAX_SHARED) this.shared.set(key, facts);
+    }
+    this.facts.set(user, facts);
+  }
+
+  /** `user` null = the name is no alias. */
+  addAlias(alias: UserKey, user: UserKey | null): void {
+    if (this.hasRoom()) this.aliases.set(alias, user);
+  }
+
+  /** Null = not all users are in memory. */
+  factsOf(name: UserKey): UserFacts | null {
+    if (!this.isWhole) return null;
+    const grouped = this.names.canonical(name);
+    const user = this.aliases.get(name) ?? this.aliases.get(grouped) ?? grouped;
+    return this.facts.get(user) ?? UNKNOWN_USER;
+  }
+
+  private hasRoom(): boolean {
+    if (this.isWhole && this.facts.size + this.aliases.size < MAX_NAMES) return true;
+    this.isWhole = false;
+    this.facts.clear();
+    this.aliases.clear();
+    return false;
+  }
+}
+
+const MAX_SHARED = 50_000;
 
 function knownStates(before: ModelFile, device: DeviceKey): ReadonlyMap<string | null, StoredRow> {
   const rows = before.statement('SELECT user, state, state_since FROM phones WHERE device = ?').all(device);

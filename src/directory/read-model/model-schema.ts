@@ -103,6 +103,21 @@ export const TABLES = `
   PRAGMA user_version = ${MODEL_VERSION};
 `;
 
+/** Columns of the search index. */
+export const SEARCHED = ['user', 'device', 'model', 'owner', 'imei'] as const;
+/** Most owners have the name of the user: one of the two is enough. */
+const TEXTS = SEARCHED.map((name) =>
+  name === 'owner' ? 'CASE WHEN owner IS NOT user THEN owner END AS owner' : name,
+);
+const textsOf = (row: 'old' | 'new'): string =>
+  SEARCHED.map((name) =>
+    name === 'owner'
+      ? `CASE WHEN ${row}.owner IS NOT ${row}.user THEN ${row}.owner END`
+      : `${row}.${name}`,
+  ).join(', ');
+const ADD_TEXTS = `INSERT INTO search (rowid, ${SEARCHED.join(', ')}) VALUES (new.id, ${textsOf('new')});`;
+const REMOVE_TEXTS = `INSERT INTO search (search, rowid, ${SEARCHED.join(', ')}) VALUES ('delete', old.id, ${textsOf('old')});`;
+
 /**
  * What is made once all rows are there, one after the other: many rows are written several times faster without. Indices end with the
  * row's id, so that a page goes on from any row. The search index has no positions: those who find a row by it compare its texts.
@@ -132,23 +147,25 @@ export const INDICES: readonly string[] = [
   'CREATE INDEX phones_unreported ON phones (state) WHERE reported = 0 AND user IS NOT NULL',
   'CREATE INDEX phones_decided ON phones (decision) WHERE decision IS NOT NULL',
   'CREATE INDEX phones_user_decided ON phones (user_decision) WHERE user_decision IS NOT NULL',
-  `CREATE VIRTUAL TABLE search USING fts5(user, device, model, owner, imei, content = 'phones', content_rowid = 'id',
-    tokenize = 'trigram', detail = 'none')`,
+  `CREATE VIEW texts AS SELECT id, ${TEXTS.join(', ')} FROM phones`,
+  `CREATE VIRTUAL TABLE search USING fts5(${SEARCHED.join(', ')}, content = 'texts', content_rowid = 'id',
+    tokenize = 'trigram', detail = 'none', columnsize = 0)`,
+  // Parts of the index are merged when it is written to, not while it is built.
+  "INSERT INTO search (search, rank) VALUES ('automerge', 0)",
   "INSERT INTO search (search) VALUES ('rebuild')",
+  "INSERT INTO search (search, rank) VALUES ('automerge', 4)",
   "INSERT INTO tiles SELECT state, ifnull(reason, ''), count(*) FROM phones GROUP BY 1, 2",
 ];
 
 /** What keeps search, tiles and people up to date with each row that is written, once the indices are there. */
 export const TRIGGERS = `
   CREATE TRIGGER phone_added AFTER INSERT ON phones BEGIN
-    INSERT INTO search (rowid, user, device, model, owner, imei)
-      VALUES (new.id, new.user, new.device, new.model, new.owner, new.imei);
+    ${ADD_TEXTS}
     INSERT INTO tiles VALUES (new.state, ifnull(new.reason, ''), 1)
       ON CONFLICT DO UPDATE SET phones = phones + 1;
   END;
   CREATE TRIGGER phone_removed AFTER DELETE ON phones BEGIN
-    INSERT INTO search (search, rowid, user, device, model, owner, imei)
-      VALUES ('delete', old.id, old.user, old.device, old.model, old.owner, old.imei);
+    ${REMOVE_TEXTS}
     UPDATE tiles SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
   END;
   CREATE TRIGGER person_added AFTER INSERT ON phones WHEN new.user IS NOT NULL BEGIN
@@ -167,10 +184,8 @@ export const TRIGGERS = `
   END;
   CREATE TRIGGER phone_renamed AFTER UPDATE ON phones
     WHEN old.model IS NOT new.model OR old.owner IS NOT new.owner OR old.imei IS NOT new.imei BEGIN
-    INSERT INTO search (search, rowid, user, device, model, owner, imei)
-      VALUES ('delete', old.id, old.user, old.device, old.model, old.owner, old.imei);
-    INSERT INTO search (rowid, user, device, model, owner, imei)
-      VALUES (new.id, new.user, new.device, new.model, new.owner, new.imei);
+    ${REMOVE_TEXTS}
+    ${ADD_TEXTS}
   END;
   CREATE TRIGGER phone_decided AFTER UPDATE ON phones
     WHEN old.state IS NOT new.state OR old.reason IS NOT new.reason BEGIN

@@ -15,8 +15,6 @@ export const USER_COLUMNS = ['reported', 'enabled', 'user_groups', 'decision', '
 /** An alias of the name, else one of its name in its group of domains, else that name. */
 const FACTS = `SELECT user_groups, decision, decision_expires FROM users WHERE user = coalesce(
   (SELECT user FROM aliases WHERE alias = ?1), (SELECT user FROM aliases WHERE alias = ?2), ?2)`;
-/** Lists of groups that are kept as they were read: many users have the same ones. */
-const MAX_LISTS = 10_000;
 
 /** The values of a user's row. */
 export interface UserValues {
@@ -49,7 +47,6 @@ export class UserRows {
   static readonly COLUMNS: readonly string[] = ['user', 'local', ...USER_COLUMNS];
   private readonly file: ModelFile;
   private readonly names: UserNames;
-  private readonly lists = new Map<string, readonly string[] | null>();
 
   constructor(file: ModelFile, names: UserNames) {
     this.file = file;
@@ -60,11 +57,11 @@ export class UserRows {
   factsOf(name: UserKey): UserFacts {
     const row = this.file.statement(FACTS).get(name, this.names.canonical(name));
     if (row === undefined) return UNKNOWN_USER;
-    return {
-      groups: this.groupsOf(row['user_groups'] as string | null),
-      decision: row['decision'] as ManualDecision['action'] | null,
-      decisionExpiresAt: row['decision_expires'] as number | null,
-    };
+    return factsIn(
+      row['user_groups'] as string | null,
+      row['decision'] as Value,
+      row['decision_expires'] as Value,
+    );
   }
 
   /** The user that a name is known to be an alias of; null = of none. */
@@ -72,14 +69,13 @@ export class UserRows {
     const row = this.file.statement('SELECT user FROM aliases WHERE alias = ?').get(alias);
     return row === undefined ? null : (String(row['user']) as UserKey);
   }
+}
 
-  private groupsOf(list: string | null): readonly string[] | null {
-    if (list === null) return null;
-    const known = this.lists.get(list);
-    if (known !== undefined) return known;
-    if (this.lists.size >= MAX_LISTS) this.lists.clear();
-    const groups = groupsIn(list);
-    this.lists.set(list, groups);
-    return groups;
-  }
+/** Stored values as rows hold them. */
+export function factsIn(groups: string | null, decision: Value, expiresAt: Value): UserFacts {
+  return {
+    groups: groupsIn(groups),
+    decision: decision as ManualDecision['action'] | null,
+    decisionExpiresAt: expiresAt as number | null,
+  };
 }
