@@ -15,6 +15,7 @@ import { parseConfig } from '../config/load.ts';
 import { messageOf } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';
+import { JournalIndexKeeper } from '../journal/journal-index-keeper.ts';
 import { openJournalAppender } from '../journal/open-journal.ts';
 import { openStore } from '../directory/open-store.ts';
 import { ModelThread } from '../directory/read-model/model-thread.ts';
@@ -101,6 +102,7 @@ class Control {
   private readonly log: ProcessLog;
   private readonly path: string;
   private readonly model: ModelThread;
+  private readonly journalIndex: JournalIndexKeeper | null;
   private readonly counts = new Counts();
   private readonly own = new ProcessCounts(this.counts, 'control');
   private trouble: string | null = null;
@@ -134,6 +136,7 @@ class Control {
         process.exit(1);
       },
     );
+    this.journalIndex = this.indexJournal();
     this.admin = this.config.admin.listen === undefined ? null : this.startAdmin();
     this.listener = openReceiver(
       this.config,
@@ -197,8 +200,24 @@ class Control {
     await this.feedJournal?.close();
     await this.leadership?.close();
     await this.store?.close();
-    await this.model.close();
+    await Promise.all([this.model.close(), this.journalIndex?.close()]);
     this.log.flush();
+  }
+
+  /** A journal in Redis is indexed here; one in a file has indices of its own. */
+  private indexJournal(): JournalIndexKeeper | null {
+    const options = journalOptions(this.config);
+    if (options.kind === 'embedded' || options.index === undefined) return null;
+    const { kind: _kind, index: path, retention, domains: _domains, ...redis } = options;
+    const { logger } = this.log;
+    return new JournalIndexKeeper({ path, redis, retention }, ({ trouble }) => {
+      if (trouble === null) logger.info({ code: 'EASGATE_JOURNAL_INDEX_BACK', path }, 'the journal is indexed');
+      else
+        logger.warn(
+          { code: 'EASGATE_JOURNAL_INDEX', path, cause: trouble },
+          'the index of the journal is not kept: queries of the journal read it from Redis, which takes longer',
+        );
+    });
   }
 
   private startAdmin(): AdminServer {

@@ -71,17 +71,45 @@ export class JournalIndex {
 
   /** Opens the file to write it; makes it anew where it is broken or of another version. @throws when it cannot be written */
   static open(path: string): JournalIndex {
-    return openFile(path, false) ?? makeFile(path);
+    return JournalIndex.openFile(path, false) ?? JournalIndex.makeFile(path);
   }
 
   /** Opens the file to read it. Null = there is none of this version. */
   static openToRead(path: string): JournalIndex | null {
-    return openFile(path, true);
+    return JournalIndex.openFile(path, true);
   }
 
-  /** @internal for the functions of this file */
-  static of(database: DatabaseSync, watch: FileWatch, isReader: boolean): JournalIndex {
-    return new JournalIndex(database, watch, isReader);
+  /** Null = there is none, or none that can be used. */
+  private static openFile(path: string, readOnly: boolean): JournalIndex | null {
+    const inode = inodeOf(path);
+    if (inode === null) return null;
+    let database: DatabaseSync | null = null;
+    try {
+      database = new DatabaseSync(path, { timeout: BUSY_MS, readOnly });
+      if (database.prepare('PRAGMA user_version').get()?.['user_version'] === VERSION) {
+        if (!readOnly) database.exec(PRAGMAS);
+        return new JournalIndex(database, new FileWatch(path, inode), readOnly);
+      }
+    } catch {
+      // Broken, or being made.
+    }
+    database?.close();
+    return null;
+  }
+
+  private static makeFile(path: string): JournalIndex {
+    for (const name of [path, `${path}-wal`, `${path}-shm`]) rmSync(name, { force: true });
+    createPrivately(path);
+    const database = new DatabaseSync(path, { timeout: BUSY_MS });
+    try {
+      database.exec(PRAGMAS);
+      database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    narrow(path);
+    return new JournalIndex(database, new FileWatch(path, inodeOf(path) ?? ''), false);
   }
 
   /** Whether the path still leads to this file. */
@@ -257,36 +285,3 @@ export class JournalIndex {
 
 const MAX_WORDS = 1_000;
 const MAX_STATEMENTS = 100;
-
-/** Null = there is none, or none that can be used. */
-function openFile(path: string, readOnly: boolean): JournalIndex | null {
-  const inode = inodeOf(path);
-  if (inode === null) return null;
-  let database: DatabaseSync | null = null;
-  try {
-    database = new DatabaseSync(path, { timeout: BUSY_MS, readOnly });
-    if (database.prepare('PRAGMA user_version').get()?.['user_version'] === VERSION) {
-      if (!readOnly) database.exec(PRAGMAS);
-      return JournalIndex.of(database, new FileWatch(path, inode), readOnly);
-    }
-  } catch {
-    // Broken, or being made.
-  }
-  database?.close();
-  return null;
-}
-
-function makeFile(path: string): JournalIndex {
-  for (const name of [path, `${path}-wal`, `${path}-shm`]) rmSync(name, { force: true });
-  createPrivately(path);
-  const database = new DatabaseSync(path, { timeout: BUSY_MS });
-  try {
-    database.exec(PRAGMAS);
-    database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-  narrow(path);
-  return JournalIndex.of(database, new FileWatch(path, inodeOf(path) ?? ''), false);
-}
