@@ -29,7 +29,7 @@ import { EventStreams } from './event-streams.ts';
 import { Overview } from './overview/overview.ts';
 import { HandRuns } from './hand-runs.ts';
 import type { ApiParts } from './parts.ts';
-import { PolicyDiffs } from './policy-diffs.ts';
+import { PolicyDiffs } from './comparisons/policy-diffs.ts';
 import { ApiError, PROBLEM, problemOf } from './problems.ts';
 import { register, registerStream } from './register.ts';
 import { routesOf, streamRoutesOf } from './routes/all.ts';

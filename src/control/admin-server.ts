@@ -3,12 +3,14 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AdminStore } from '../api/auth/admin-store.ts';
 import type { ApiParts } from '../api/parts.ts';
+import { threadedComparison } from '../api/comparisons/threaded-comparison.ts';
 import { ApiError } from '../api/problems.ts';
 import { ThreadedQuestions } from '../api/questions/threaded-questions.ts';
 import { startApi } from '../api/server.ts';
 import type { RunningApi } from '../api/server.ts';
 import type { RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import { journalOptions } from '../config/journal-settings.ts';
+import { storeOptions } from '../config/store-settings.ts';
 import { messageOf } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -126,6 +128,7 @@ export class AdminServer {
         this.openStore();
         return this.questions;
       },
+      compare: threadedComparison({ store: storeOptions(config), settings: { policy: config.policy } }),
       journal: () => this.openJournal(),
       feeds: () => own.feeds(),
       control: () => own.status(),

@@ -179,7 +179,7 @@ describe('the index', () => {
     await appended(10);
     await until(async () => (await indexed(OLD)) === 10, 'the first entries to be indexed');
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    await client.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await appended(10);
     await until(async () => (await indexed(OLD)) === 20, 'the later entries to be indexed');
     expect(troubles.at(-1) ?? null).toBeNull();

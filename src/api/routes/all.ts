@@ -6,7 +6,7 @@ import type { ApiParts } from '../parts.ts';
 import { decisionRoutes } from './decisions.ts';
 import { userRoutes } from './users.ts';
 import { deviceRoutes } from './devices.ts';
-import type { PolicyDiffs } from '../policy-diffs.ts';
+import type { PolicyDiffs } from '../comparisons/policy-diffs.ts';
 import { policyRoutes } from './policy.ts';
 import { journalRoutes, journalStream } from './journal.ts';
 import type { HandRuns } from '../hand-runs.ts';

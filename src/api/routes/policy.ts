@@ -1,6 +1,5 @@
 // Owns the routes of the policy: what is in use, versions, checks, comparisons, publishing, the roll-out, the shadow, simulation.
 import { createHash } from 'node:crypto';
-import { withoutGrandfathering } from '../../app/policy-diff.ts';
 import { historyEntry, policyHistory } from '../../app/policy-history.ts';
 import { abandonRollout, finishRollout, widenRollout } from '../../app/policy-rollout.ts';
 import type { RolloutChange } from '../../app/policy-rollout.ts';
@@ -13,13 +12,15 @@ import {
   versionOf,
 } from '../../app/policy-versions.ts';
 import type { KnownPolicies, ToPlace } from '../../app/policy-versions.ts';
+import { comparedPolicies } from '../../app/policy-comparison.ts';
+import type { PolicyComparison } from '../../app/policy-comparison.ts';
 import { checkText, policiesOf, publishText } from '../../app/policy-texts.ts';
 import type { PolicyRef, PublishedText } from '../../app/policy-texts.ts';
 import type { PolicyVersion, RolloutExtent } from '../../model/policy-version.ts';
 import { simulate } from '../../app/simulate.ts';
 import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
 import type { ApiParts } from '../parts.ts';
-import type { DiffRun, PolicyDiffs } from '../policy-diffs.ts';
+import type { DiffRun, PolicyDiffs } from '../comparisons/policy-diffs.ts';
 import { route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
@@ -141,29 +142,35 @@ export interface AskedDiff {
 export async function startDiff(
   parts: ApiParts,
   diffs: PolicyDiffs,
-  asked: AskedDiff,
+  { before, after, rollout, enforced }: AskedDiff,
   now: number,
 ): Promise<DiffRun> {
-  const store = parts.store();
-  const { config } = parts;
-  const before = await policiesOf(store, config, asked.before);
-  const after = await policiesOf(store, config, asked.after, asked);
-  const key = await keyOf(parts, asked);
-  return diffs.start(store, { key, before, after, total: await phonesIn(parts) }, now);
+  return start(parts, diffs, { before: { ref: before }, after: { ref: after, rollout, enforced } }, now);
 }
 
 /** Starts the comparison of the policies in use with themselves, but without their grandfathering. @throws ProgramError, ApiError */
 export async function startGrandfathered(parts: ApiParts, diffs: PolicyDiffs, now: number): Promise<DiffRun> {
+  const ref = { place: 'inUse' } as const;
+  return start(parts, diffs, { before: { ref }, after: { ref, withoutGrandfathering: true } }, now);
+}
+
+async function start(
+  parts: ApiParts,
+  diffs: PolicyDiffs,
+  compared: Omit<PolicyComparison, 'now'>,
+  now: number,
+): Promise<DiffRun> {
   const store = parts.store();
-  const before = await policiesOf(store, parts.config, { place: 'inUse' });
-  const key = await keyOf(parts, 'grandfathered');
+  // What is wrong with one of them is said at once.
+  for (const policies of [compared.before, compared.after])
+    await comparedPolicies(store, parts.config, policies);
+  const key = await keyOf(parts, compared);
   const total = await phonesIn(parts);
-  const question = { key, before, after: withoutGrandfathering(before), total };
-  return diffs.start(store, question, now);
+  return diffs.start(parts.compare, { key, compared, total }, now);
 }
 
 /** Comparisons with one key are the same: of the same policies. */
-async function keyOf(parts: ApiParts, asked: AskedDiff | string): Promise<string> {
+async function keyOf(parts: ApiParts, asked: Omit<PolicyComparison, 'now'>): Promise<string> {
   const { stored } = await readPolicies(parts.store());
   return createHash('sha256')
     .update(JSON.stringify([asked, stored]))

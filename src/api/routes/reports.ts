@@ -9,7 +9,7 @@ import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
 import type { ModelPage } from '../../directory/read-model/model-reader.ts';
 import type { InputOf } from '../contract/operations.ts';
 import type { ApiParts } from '../parts.ts';
-import type { PolicyDiffs } from '../policy-diffs.ts';
+import type { PolicyDiffs } from '../comparisons/policy-diffs.ts';
 import { ApiError } from '../problems.ts';
 import type { ModelQuestions, PairReportName, QuestionOf } from '../questions/model-questions.ts';
 import { startDiff, startGrandfathered } from './policy.ts';
