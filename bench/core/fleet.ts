@@ -78,7 +78,14 @@ function deviceAt(index: number, now: number, compliant: boolean): DeviceObserva
 function userAt(index: number, now: number): UserObservation {
   const groups = ['staff', `site-${pick(index, 40)}`, `department-${pick(index + 7, 60)}`];
   if (index < 100) groups.push(RARE_GROUP);
-  return { key: userName(index), source: 'entra', observedAt: now, enabled: true, groups, aliases: [`u${index}`] };
+  return {
+    key: userName(index),
+    source: 'entra',
+    observedAt: now,
+    enabled: true,
+    groups,
+    aliases: [`u${index}`],
+  };
 }
 
 function seenAt(index: number, now: number): PartnershipRecord {
@@ -91,7 +98,9 @@ function seenAt(index: number, now: number): PartnershipRecord {
     firstSeen: lastSeen - pick(index, 400) * DAY_MS,
     lastSeen,
     deviceType: isApple ? 'iPhone' : 'Android',
-    userAgent: isApple ? `Apple-iPhone15C2/2105.${pick(index, 200)}` : `Android-Mail/2024.${pick(index, 80)}.1`,
+    userAgent: isApple
+      ? `Apple-iPhone15C2/2105.${pick(index, 200)}`
+      : `Android-Mail/2024.${pick(index, 80)}.1`,
     protocolVersion: isApple ? '16.1' : '14.1',
     lastVerdict,
     lastReason,
@@ -107,9 +116,17 @@ function seenAt(index: number, now: number): PartnershipRecord {
 /** Writes a fleet of so many devices into an empty directory. */
 export async function writeFleet(store: DirectoryStore, devices: number, now: number): Promise<void> {
   const users = userOf(devices - 1) + 1;
-  await inParts(users, (index) => userAt(index, now), (part) => store.putUsers(part));
+  await inParts(
+    users,
+    (index) => userAt(index, now),
+    (part) => store.putUsers(part),
+  );
   await reportFleet(store, devices, now, true);
-  await inParts(devices, (index) => seenAt(index, now), (part) => store.recordSeen(part));
+  await inParts(
+    devices,
+    (index) => seenAt(index, now),
+    (part) => store.recordSeen(part),
+  );
 }
 
 /** Reports all devices of a fleet, as a whole run of a feed does. */

@@ -95,15 +95,16 @@ async function readUsers(store: DirectoryStore): Promise<Users> {
     if (index % USERS_AT_ONCE === 0) await nextTurn();
   }
   const users = { store, records, aliases, special: withRelated(special, records) };
-  const devices = new Map<UserKey, UserDevice[]>();
+  const devices = new Map<UserKey, readonly UserDevice[]>();
   for (const [index, [name, own]] of seen.entries()) {
     const user = canonical(users, name);
-    devices.set(user, [...(devices.get(user) ?? []), ...own]);
+    const before = devices.get(user);
+    devices.set(user, before === undefined ? own : [...before, ...own]);
     if (index % USERS_AT_ONCE === 0) await nextTurn();
   }
   let joined = 0;
   for (const [user, own] of devices) {
-    devices.set(user, [...joinUserDevices(own)]);
+    if (own.length > 1) devices.set(user, joinUserDevices(own));
     if (++joined % USERS_AT_ONCE === 0) await nextTurn();
   }
   return { ...users, devices };
@@ -145,6 +146,7 @@ function isPlain(entry: DeviceEntry, { user }: PartnershipRecord, users: Users):
   for (const { decision } of entry.decidedByUser.values()) if (decision !== null) return false;
   // Several partnerships of one device may be one user's, under several names.
   if (entry.partnerships.length > 1) return false;
+  if (users.special.size === 0) return true;
   const target = canonical(users, user);
   const names = [user, target, ...(users.records.get(target)?.aliases ?? [])];
   return !names.some((name) => users.special.has(foldedLocalPart(name)));

@@ -76,7 +76,7 @@ export class KnownRecords {
       signal?.throwIfAborted();
       for (const entry of part) known.addDevice(entry);
     }
-    for await (const part of store.scanUsers()) {
+    for await (const part of store.scanUsers(false)) {
       signal?.throwIfAborted();
       for (const { key, reports } of part) {
         const own = reports.find((report) => report.source === source);

@@ -173,8 +173,11 @@ export interface DirectoryStore {
   getUser(name: UserKey): Promise<UserEntry | null>;
   /** Every device of which anything is stored, in parts of limited size, in no order; memory does not grow with the store. */
   scanDevices(): AsyncIterable<readonly DeviceEntry[]>;
-  /** Every user of whom anything is stored, likewise. */
-  scanUsers(): AsyncIterable<readonly UserEntry[]>;
+  /**
+   * Every user of whom anything is stored, likewise. `withDevices` false = `devices` may be empty, and users of whom nothing else is
+   * stored may be missing: where the reader does not need them, they are not read.
+   */
+  scanUsers(withDevices?: boolean): AsyncIterable<readonly UserEntry[]>;
 
   /**
    * Joins each observation with what its source said before (device-reports.ts). Reports without news are stored, but not

@@ -173,7 +173,7 @@ describe('a list beside a control process', () => {
     );
     expect((await run('users', 'list')).out).not.toContain('carol');
     expect((await run('decisions', 'list')).error).toContain('from the read model');
-    file.write(() => file.setState({ confirmedAt: now - 60_000 }));
+    file.write(() => file.setState({ keptUntil: now - 1 }));
     const stale = await run('devices', 'list');
     expect(firstCells(stale.out)).toEqual(['bad2', 'good1', 'new3']);
     expect(stale.error).toBe('');

@@ -155,7 +155,7 @@ describe('a report', () => {
     // Not in the kept model yet: the log does not tell what was seen.
     file.write(() => file.setState({ confirmedAt: Date.now() }));
     expect((await json('blocked')).rows).toHaveLength(2);
-    file.write(() => file.setState({ confirmedAt: Date.now() - 60_000 }));
+    file.write(() => file.setState({ keptUntil: Date.now() - 1 }));
     expect((await json('blocked')).rows).toHaveLength(3);
     file.close();
     await store.close();

@@ -61,6 +61,8 @@ if (parentPort !== null)
     await compare(workerData as ComparisonTask);
   } catch (error) {
     const code =
-      error instanceof ProgramError || (error instanceof Error && 'code' in error) ? String(error.code) : null;
+      error instanceof ProgramError || (error instanceof Error && 'code' in error)
+        ? String(error.code)
+        : null;
     post({ kind: 'failed', code, message: error instanceof Error ? error.message : String(error) });
   }

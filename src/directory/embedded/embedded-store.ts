@@ -136,10 +136,10 @@ export class EmbeddedStore implements DirectoryStore {
     }
   }
 
-  async *scanUsers(): AsyncIterable<readonly UserEntry[]> {
+  async *scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {
     let after: string | null = null;
     while (true) {
-      const stored = this.usersAfter(after);
+      const stored = this.usersAfter(after, withDevices);
       if (stored.size === 0) return;
       after = [...stored.keys()].at(-1) ?? null;
       yield [...stored.values()].flatMap((users) => userEntries(users, this.sources, this.epoch));
@@ -256,8 +256,10 @@ export class EmbeddedStore implements DirectoryStore {
     return this.database.guard.epoch;
   }
 
-  private usersAfter(after: string | null): ReadonlyMap<string, StoredUsers> {
-    return this.database.read(() => this.rows.manyUsers(this.rows.localPartsAfter(after, SCAN_BATCH)));
+  private usersAfter(after: string | null, withDevices: boolean): ReadonlyMap<string, StoredUsers> {
+    return this.database.read(() =>
+      this.rows.manyUsers(this.rows.localPartsAfter(after, SCAN_BATCH, withDevices), withDevices),
+    );
   }
 
   /** Neighbours are in the same pages of the index: a transaction that writes them together writes fewer pages. */

@@ -1,5 +1,5 @@
 // Owns building a read model anew: the whole store is read into an empty file, whose indices are made at the end.
-import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { UserKey } from '../../identity/keys.ts';
 import type { DirectoryStore } from '../store.ts';
 import type { ModelFile } from './model-file.ts';
 import { ModelLoad } from './model-load.ts';
@@ -19,16 +19,13 @@ export interface Build {
   readonly now: () => number;
 }
 
-/** Builds the file to its end. Returns devices that have to be read again. */
-export async function buildFile(
-  { store, file, before, now }: Build,
-  onBuild: OnBuild,
-): Promise<readonly DeviceKey[]> {
+/** Builds the file to its end. */
+export async function buildFile({ store, file, before, now }: Build, onBuild: OnBuild): Promise<void> {
   const load = new ModelLoad(file, before, store.names, now);
   addMeets(file.database, store.names);
   let rows = 0;
   file.database.exec('BEGIN IMMEDIATE');
-  for await (const part of store.scanUsers()) {
+  for await (const part of store.scanUsers(false)) {
     load.addUsers(part);
     await onBuild(rows);
   }
@@ -39,7 +36,7 @@ export async function buildFile(
   }
   file.database.exec('COMMIT');
   for (const _ of file.complete()) await onBuild(rows);
-  return load.twice();
+  file.write(() => load.dropEarlier());
 }
 
 /** Two users are reported with one name: the store knows whose it is. */

@@ -209,6 +209,11 @@ function trigramsOf(text: string): string | null {
   const step = Math.ceil(count / MAX_TRIGRAMS);
   const found: string[] = [];
   for (let at = 0; at < count; at += step)
-    found.push(`"${letters.slice(at, at + TRIGRAM).join('').replaceAll('"', '""')}"`);
+    found.push(
+      `"${letters
+        .slice(at, at + TRIGRAM)
+        .join('')
+        .replaceAll('"', '""')}"`,
+    );
   return found.join(' AND ');
 }

@@ -43,6 +43,8 @@ export interface KeeperOptions {
   readonly now?: () => number;
   /** See {@link MANY_ROWS}. */
   readonly manyRows?: number;
+  /** See {@link SETTLE_MS}. */
+  readonly settleMs?: number;
 }
 
 /** Keeps one file. One method at a time. */
@@ -51,6 +53,7 @@ export class ModelKeeper {
   private readonly file: ModelFile;
   private writer: ModelWriter;
   private readonly manyRows: number;
+  private readonly settleMs: number;
   private readonly now: () => number;
   private position: LogPosition;
   /** What the file says. */
@@ -67,12 +70,13 @@ export class ModelKeeper {
   constructor(
     store: DirectoryStore,
     file: ModelFile,
-    { now = Date.now, manyRows = MANY_ROWS }: KeeperOptions = {},
+    { now = Date.now, manyRows = MANY_ROWS, settleMs = SETTLE_MS }: KeeperOptions = {},
   ) {
     this.store = store;
     this.file = file;
     this.writer = new ModelWriter(file, store.names, now);
     this.manyRows = manyRows;
+    this.settleMs = settleMs;
     this.now = now;
     const { position, complete, sweptAt } = file.state();
     this.position = position;
@@ -134,15 +138,15 @@ export class ModelKeeper {
     const next = file.path === IN_MEMORY ? file : file.makeNext();
     const before = file.isComplete() ? file : null;
     let newsAt = began;
-    let again: readonly DeviceKey[];
     try {
-      again = await buildFile({ store, file: next, before, now }, async (rows) => {
+      await buildFile({ store, file: next, before, now }, async (rows) => {
         if (performance.now() - newsAt < CONFIRM_MS) return;
         newsAt = performance.now();
         onRows(rows);
         this.keep(BUILD_KEPT_MS);
         await news.take();
       });
+      await news.take();
     } catch (error) {
       if (next !== file) next.close();
       throw error;
@@ -156,7 +160,7 @@ export class ModelKeeper {
     this.isLost = news.isLost;
     this.keep(BUILD_KEPT_MS);
     await this.readUsers(news.users);
-    await this.readDevices([...new Set([...news.devices, ...again])]);
+    await this.readDevices([...news.devices]);
     this.sweepDueAt = now() + Math.max(SWEEP_MS, (performance.now() - began) * SWEEP_SHARE);
     this.confirmedAt = 0;
     if (!this.isLost) this.confirm(this.position);
@@ -168,7 +172,7 @@ export class ModelKeeper {
     while (performance.now() < end) {
       this.keep(BUILD_KEPT_MS);
       const position = await this.store.position();
-      await pause(SETTLE_MS);
+      await pause(this.settleMs);
       if (!this.store.isBefore(position, await this.store.position())) return;
       const { changes, trimmed } = await this.store.changesAfter(position);
       if (!trimmed && changes.length < BUSY_CHANGES) return;
@@ -187,7 +191,7 @@ export class ModelKeeper {
     const users = new IdSet(this.lastId('users'));
     const aliases = new IdSet(this.lastId('aliases'));
     const decisions = new IdSet(this.lastId('decisions'));
-    for await (const part of this.store.scanUsers()) {
+    for await (const part of this.store.scanUsers(false)) {
       const ids = await this.putUsers(part.filter(({ key }) => this.overtaken?.has(key) !== true));
       for (const id of ids.users) users.add(id);
       for (const id of ids.aliases) aliases.add(id);

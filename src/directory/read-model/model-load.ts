@@ -58,7 +58,7 @@ export class ModelLoad {
         this.known.add(key, values);
       }
       for (const decision of decisionsOfUser(entry)) insertDecision(this.file, decision);
-      for (const alias of record?.aliases ?? []) this.addAlias(alias as UserKey, key);
+      for (const alias of record?.aliases ?? []) this.addAlias(alias, key);
     }
     this.userRows.flush();
   }
@@ -87,13 +87,22 @@ export class ModelLoad {
     else this.file.statement('UPDATE aliases SET user = ? WHERE alias = ?').run(user, alias);
   }
 
-  /** Devices that the store returned twice, once the indices are there. */
-  twice(): DeviceKey[] {
-    const sql = 'SELECT device FROM phones GROUP BY device HAVING max(id) - min(id) >= count(*)';
-    return this.file
-      .statement(sql)
-      .all()
-      .map((row) => String(row['device']) as DeviceKey);
+  /** Removes the earlier rows of devices that the store returned twice, once the indices are there. */
+  dropEarlier(): void {
+    const twice = this.file
+      .statement('SELECT device FROM phones GROUP BY device HAVING max(id) - min(id) >= count(*)')
+      .all();
+    for (const { device } of twice) {
+      const ids = this.file
+        .statement('SELECT id FROM phones WHERE device = ? ORDER BY id')
+        .all(String(device));
+      let earlier = -1;
+      for (let at = 1; at < ids.length; at += 1)
+        if (Number(ids[at]?.['id']) - Number(ids[at - 1]?.['id']) > 1) earlier = at - 1;
+      this.file
+        .statement('DELETE FROM phones WHERE device = ? AND id <= ?')
+        .run(String(device), Number(ids[earlier]?.['id'] ?? 0));
+    }
   }
 
   /** A state that the model before did not have is news. */

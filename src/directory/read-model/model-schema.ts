@@ -111,9 +111,7 @@ const TEXTS = SEARCHED.map((name) =>
 );
 const textsOf = (row: 'old' | 'new'): string =>
   SEARCHED.map((name) =>
-    name === 'owner'
-      ? `CASE WHEN ${row}.owner IS NOT ${row}.user THEN ${row}.owner END`
-      : `${row}.${name}`,
+    name === 'owner' ? `CASE WHEN ${row}.owner IS NOT ${row}.user THEN ${row}.owner END` : `${row}.${name}`,
   ).join(', ');
 const ADD_TEXTS = `INSERT INTO search (rowid, ${SEARCHED.join(', ')}) VALUES (new.id, ${textsOf('new')});`;
 const REMOVE_TEXTS = `INSERT INTO search (search, rowid, ${SEARCHED.join(', ')}) VALUES ('delete', old.id, ${textsOf('old')});`;
