@@ -8,6 +8,8 @@ import { ADD_UNSEEN, INDICES, MODEL_VERSION, TABLES, TRIGGERS } from './model-sc
 
 /** SQLite's name of a database without a file: a command builds one for itself. */
 export const IN_MEMORY = ':memory:';
+/** Different statements that are kept prepared. */
+const MAX_STATEMENTS = 500;
 /** Longest wait for a lock of another process. */
 const BUSY_MS = 5_000;
 /** A cache: after a crash of the machine it may be broken, and is built anew. */
@@ -107,7 +109,10 @@ export class ModelFile {
 
   statement(sql: string): StatementSync {
     let statement = this.statements.get(sql);
-    if (statement === undefined) this.statements.set(sql, (statement = this.database.prepare(sql)));
+    if (statement === undefined) {
+      if (this.statements.size >= MAX_STATEMENTS) this.statements.clear();
+      this.statements.set(sql, (statement = this.database.prepare(sql)));
+    }
     return statement;
   }
 

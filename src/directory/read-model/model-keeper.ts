@@ -19,9 +19,9 @@ const READS = 64;
 const CONFIRM_MS = 1_000;
 /** More changed devices than this during one walk are read after it. */
 const MAX_OVERTAKEN = 50_000;
-/** A walk that writes more rows than this, and than a twentieth of all, ends: a build takes less time than the rest of it. */
-const MANY_ROWS = 20_000;
-const MANY_SHARE = 20;
+/** A walk that writes more rows than this, and than a fiftieth of all, ends: a build takes less time than the rest of it. */
+const MANY_ROWS = 5_000;
+const MANY_SHARE = 50;
 /** How long a reader takes the model for kept, without another sign of its keeper: while it follows, and in a step of a build. */
 const KEPT_MS = 10_000;
 const BUILD_KEPT_MS = 120_000;

@@ -21,7 +21,6 @@ import { ModelWords } from './model-words.ts';
 
 const SELECT = `SELECT id, ${COLUMNS.join(', ')} FROM phones WHERE device = ?`;
 const INSERT = `INSERT INTO phones (${COLUMNS.join(', ')}, state_since) VALUES (${COLUMNS.map(() => '?').join(', ')}, ?)`;
-const UPDATE = `UPDATE phones SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`;
 const STATE = COLUMNS.indexOf('state');
 /** Use within {@link ModelFile.write}. */
 export class ModelWriter {
@@ -72,8 +71,7 @@ export class ModelWriter {
       stored.delete(row.user);
       const id = Number(before['id']);
       ids.push(id);
-      if (COLUMNS.every((name, index) => before[name] === values[index])) continue;
-      this.file.statement(UPDATE).run(...values, id);
+      if (!this.update(id, before, values)) continue;
       this.written++;
       if (before['state'] !== values[STATE])
         this.file.statement('UPDATE phones SET state_since = ? WHERE id = ?').run(since, id);
@@ -85,6 +83,21 @@ export class ModelWriter {
     }
     const decisions = entry === null ? [] : decisionsOfDevice(entry);
     return { phones: ids, decisions: putDeviceDecisions(this.file, device, decisions) };
+  }
+
+  /** Writes the columns that changed: SQLite writes the indices of all that are named. Returns whether there are any. */
+  private update(id: number, before: StoredRow, values: readonly Value[]): boolean {
+    const changed: Value[] = [];
+    let set = '';
+    for (const [index, name] of COLUMNS.entries()) {
+      const value = values[index] ?? null;
+      if (before[name] === value) continue;
+      set += `${set === '' ? '' : ', '}${name} = ?`;
+      changed.push(value);
+    }
+    if (set === '') return false;
+    this.file.statement(`UPDATE phones SET ${set} WHERE id = ?`).run(...changed, id);
+    return true;
   }
 
   /** Writes what is known of a user, but for aliases. Returns the id of its row; null = nothing is. */
