@@ -5,7 +5,7 @@ import type { UserKey } from '../../identity/keys.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessState } from '../../model/access-state.ts';
 import type { Condition } from './model-page.ts';
-import { SEARCHED } from './model-schema.ts';
+import { FEW_PHONES, SEARCHED } from './model-schema.ts';
 import type { Value } from './model-schema.ts';
 import { foldedGroup } from './model-words.ts';
 
@@ -48,6 +48,8 @@ export interface FilterSource {
   words(kind: string): readonly string[];
   /** Whether more rows of a table than this match a condition. */
   hasMore(table: string, condition: Condition, count: number): boolean;
+  /** In how many phones each of these trigrams about is; those that few have are missing. */
+  phonesWith(trigrams: readonly string[]): ReadonlyMap<string, number>;
 }
 
 /**
@@ -55,9 +57,15 @@ export interface FilterSource {
  * match, these are found by the index of the condition, and sorted.
  */
 const MANY_ROWS = 5_000;
-/** Letters of one entry of the search index, and most entries that one search compares. */
+/** Letters of one entry of the search index. */
 const TRIGRAM = 3;
+/** A search joins so many rare trigrams at first, none of which is so many times more frequent than the rarest one: that costs more than it saves. */
+const MAX_RARE = 4;
+const MORE_FREQUENT = 20;
+/** Most trigrams of a search. */
 const MAX_TRIGRAMS = 12;
+/** Of a longer text the beginning is searched, and all of it compared. */
+const MAX_LETTERS = 64;
 
 /** The conditions of a filter; all must hold. `order`: the column that the rows are sorted by; null = none, or several. */
 export function conditionsOf(
@@ -179,16 +187,20 @@ export function among(column: string, values: readonly (string | number)[]): Con
 const FEW_VALUES = ['type', 'os', 'agent'] as const;
 
 function searching(text: string, source: FilterSource): Condition {
-  const pattern = trigramsOf(text);
   const compared = contains(SEARCHED, text);
-  const matched = { sql: 'search MATCH ?', values: [pattern] };
-  const isIndexed = pattern !== null && !source.hasMore('search', matched, MANY_ROWS);
-  const inIndex = `id IN (SELECT rowid FROM search WHERE ${matched.sql})`;
+  const matching = (pattern: string): Condition => ({ sql: 'search MATCH ?', values: [pattern] });
+  // All trigrams are joined where the rarest ones leave too many rows.
+  const matched = patternsOf(text, source)
+    .map(matching)
+    .find((condition) => !source.hasMore('search', condition, MANY_ROWS));
   const found = [
     // A row with all trigrams of a text may still not contain the text.
-    isIndexed
-      ? { sql: `(${inIndex} AND ${compared.sql})`, values: [...matched.values, ...compared.values] }
-      : compared,
+    matched === undefined
+      ? compared
+      : {
+          sql: `(id IN (SELECT rowid FROM search WHERE ${matched.sql}) AND ${compared.sql})`,
+          values: [...matched.values, ...compared.values],
+        },
   ];
   const lower = text.toLowerCase();
   for (const kind of FEW_VALUES) {
@@ -197,23 +209,24 @@ function searching(text: string, source: FilterSource): Condition {
   }
   const sql = `(${found.map((one) => one.sql).join(' OR ')})`;
   const all = { sql, values: found.flatMap(({ values }) => values) };
-  const isByWords = isIndexed && found.length > 1;
+  const isByWords = matched !== undefined && found.length > 1;
   return isByWords && source.hasMore('phones', all, MANY_ROWS) ? { ...all, sql: `+${sql}` } : all;
 }
 
-/** The search for rows with all trigrams of a text, or of a long one with some of them; null = it is too short. */
-function trigramsOf(text: string): string | null {
-  const letters = Array.from(text);
-  const count = letters.length - TRIGRAM + 1;
-  if (count < 1) return null;
-  const step = Math.ceil(count / MAX_TRIGRAMS);
-  const found: string[] = [];
-  for (let at = 0; at < count; at += step)
-    found.push(
-      `"${letters
-        .slice(at, at + TRIGRAM)
-        .join('')
-        .replaceAll('"', '""')}"`,
-    );
-  return found.join(' AND ');
+/** Searches for rows with the rarest trigrams of a text, and with all of them; none where it is too short. */
+function patternsOf(text: string, source: FilterSource): string[] {
+  const letters = Array.from(text.toLowerCase()).slice(0, MAX_LETTERS);
+  const found = new Set<string>();
+  for (let at = 0; at + TRIGRAM <= letters.length; at += 1)
+    found.add(letters.slice(at, at + TRIGRAM).join(''));
+  const frequent = source.phonesWith([...found]);
+  const counted = [...found].map((trigram) => ({ trigram, phones: frequent.get(trigram) ?? FEW_PHONES }));
+  counted.sort((a, b) => a.phones - b.phones);
+  const [rarest] = counted;
+  if (rarest === undefined) return [];
+  const rare = counted.filter(({ phones }) => phones <= rarest.phones * MORE_FREQUENT).slice(0, MAX_RARE);
+  const patternOf = (some: typeof counted): string =>
+    some.map(({ trigram }) => `"${trigram.replaceAll('"', '""')}"`).join(' AND ');
+  const all = counted.slice(0, MAX_TRIGRAMS);
+  return rare.length === all.length ? [patternOf(all)] : [patternOf(rare), patternOf(all)];
 }

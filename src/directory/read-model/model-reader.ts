@@ -81,6 +81,12 @@ export class ModelReader {
         this.all('SELECT word FROM words WHERE kind = ?', [kind]).map((row) => String(row['word'])),
       hasMore: (table, { sql, values: of }, count) =>
         this.all(`SELECT 1 FROM ${table} WHERE ${sql} LIMIT 1 OFFSET ?`, [...of, count]).length > 0,
+      phonesWith: (trigrams) =>
+        new Map(
+          this.all('SELECT trigram, phones FROM trigrams WHERE trigram IN (SELECT value FROM json_each(?))', [
+            JSON.stringify(trigrams),
+          ]).map((row) => [String(row['trigram']), Number(row['phones'])]),
+        ),
     };
   }
 

@@ -76,7 +76,8 @@ export const ADD_UNSEEN = `INSERT OR IGNORE INTO people SELECT user, local, 0, $
  * Tables and what a build needs of indices. `exception_expires`: when the decision ends that lets the phone pass, of two the
  * later one; null = never. `complete`: the file was built to its end. `words` are the different values of
  * some columns: filters look for those that match. `group_lists` has for each group, in lower case, the lists of groups that it is in.
- * `people` are the users: those with devices by the names they sign in with, the others as feeds name them.
+ * `trigrams`: in how many phones a frequent one was when the file was built. `people` are the users: those with devices by the names they
+ * sign in with, the others as feeds name them.
  */
 export const TABLES = `
   CREATE TABLE phones (id INTEGER PRIMARY KEY, ${COLUMNS.join(', ')}, state_since,
@@ -95,6 +96,7 @@ export const TABLES = `
   CREATE INDEX aliases_by_user ON aliases (user);
   CREATE TABLE words (kind TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (kind, word)) WITHOUT ROWID;
   CREATE TABLE group_lists (name TEXT NOT NULL, list TEXT NOT NULL, PRIMARY KEY (name, list)) WITHOUT ROWID;
+  CREATE TABLE trigrams (trigram TEXT PRIMARY KEY, phones INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE tiles (state INTEGER NOT NULL, reason TEXT NOT NULL, phones INTEGER NOT NULL,
     PRIMARY KEY (state, reason)) WITHOUT ROWID;
   CREATE TABLE model (one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL, epoch INTEGER NOT NULL,
@@ -102,6 +104,9 @@ export const TABLES = `
     kept_until INTEGER NOT NULL);
   PRAGMA user_version = ${MODEL_VERSION};
 `;
+
+/** A trigram that no more phones have is not counted. */
+export const FEW_PHONES = 1_000;
 
 /** Columns of the search index. */
 export const SEARCHED = ['user', 'device', 'model', 'owner', 'imei'] as const;
@@ -152,6 +157,9 @@ export const INDICES: readonly string[] = [
   "INSERT INTO search (search, rank) VALUES ('automerge', 0)",
   "INSERT INTO search (search) VALUES ('rebuild')",
   "INSERT INTO search (search, rank) VALUES ('automerge', 4)",
+  "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(search, 'row')",
+  `INSERT INTO trigrams SELECT term, doc FROM vocabulary WHERE doc > ${FEW_PHONES}`,
+  'DROP TABLE vocabulary',
   "INSERT INTO tiles SELECT state, ifnull(reason, ''), count(*) FROM phones GROUP BY 1, 2",
 ];
 
