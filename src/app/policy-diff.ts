@@ -97,7 +97,8 @@ export async function diffPolicies(
   onProgress: OnProgress = () => undefined,
 ): Promise<PolicyDiff> {
   const diff = new Diff(now, after.rollout);
-  for await (const part of fleet(store, now, onProgress))
+  const withDevices = [before, after].some(countsDevices);
+  for await (const part of fleet(store, now, withDevices, onProgress))
     for (const member of part) {
       const { access } = member;
       const choice = choiceOf(after, access);
@@ -109,6 +110,14 @@ export async function diffPolicies(
       );
     }
   return diff.result();
+}
+
+/** Whether policies ask how many devices a user has, or which place one has among them. A text that only looks so does no harm. */
+function countsDevices({ live, rollout }: ActivePolicies): boolean {
+  return [live, ...(rollout === null ? [] : [rollout])].some(
+    ({ policy: { limits, document } }) =>
+      limits !== null || /devicesOfUser|rank/.test(JSON.stringify(document)),
+  );
 }
 
 /** The numbers and phones of one comparison. */

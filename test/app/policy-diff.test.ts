@@ -134,19 +134,25 @@ describe('the comparison of two policies', () => {
         action,
       }),
     );
-    const everybody = compiled({
+    const withoutLimits = {
       targets: { include: { groups: ['staff'] } },
-      limits: { devicesPerUser: 1 },
-      rules: [{ match: { usersOnDevice: '> 1' }, action: 'quarantine' }],
-    });
+      rules: [{ match: { usersOnDevice: '> 1' }, action: 'quarantine' as const }],
+    };
     const version = compiled({ rules: [{ name: 'new', action: 'block' }] }).live;
-    const rolledOut = [
-      everybody,
-      withRollout(everybody, version, { groups: ['Staff'], share: 0 }),
-      withRollout(everybody, version, { groups: ['other'], share: 50 }),
-    ];
+    const [counting, others] = [{ ...withoutLimits, limits: { devicesPerUser: 1 } }, withoutLimits].map(
+      (document) => {
+        const everybody = compiled(document);
+        return [
+          everybody,
+          withRollout(everybody, version, { groups: ['Staff'], share: 0 }),
+          withRollout(everybody, version, { groups: ['other'], share: 50 }),
+        ];
+      },
+    );
+    const booleans = [fc.boolean(), fc.boolean()] as const;
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.boolean(), async (steps, grouped) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), ...booleans, async (steps, grouped, counts) => {
+        const rolledOut = (counts ? counting : others) ?? [];
         const store = new EmbeddedStore(
           ':memory:',
           new UserNames(grouped ? [['contoso.com', 'contoso']] : []),
@@ -171,7 +177,7 @@ describe('the comparison of two policies', () => {
             else if (one.user !== null || one.device !== null)
               await store.decide({ user: one.user, device: one.device }, decision(one.action), BY_TEST);
           }
-          for await (const part of fleet(store, NOW))
+          for await (const part of fleet(store, NOW, counts))
             for (const member of part) {
               const found = await store.lookup(member.user, member.device);
               const login = { user: member.user, device: member.device, deviceType: 'iPhone' };
