@@ -21,6 +21,8 @@ export interface IndexReport {
   readonly trouble: string | null;
 }
 
+/** Longest wait for an answer of Redis: nobody waits for the index. */
+const PATIENCE_MS = 15_000;
 /** Between two looks at streams that brought nothing. */
 const POLL_MS = 500;
 /** First and longest pause after a failure. */
@@ -37,7 +39,7 @@ async function keep({ path, redis: options, retention }: IndexTask): Promise<nev
     parentPort?.postMessage({ trouble } satisfies IndexReport, []);
   };
   while (true) {
-    const redis = new RedisJournal(options, retention);
+    const redis = new RedisJournal({ ...options, commandTimeoutMs: PATIENCE_MS }, retention);
     let index: JournalIndex | null = null;
     try {
       index = JournalIndex.open(path);
