@@ -3,7 +3,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { EmbeddedJournal } from '../../src/journal/embedded-journal.ts';
 import { IndexedJournal } from '../../src/journal/indexed-journal.ts';
@@ -30,10 +29,10 @@ const RETENTION = { journal: KEEP, audit: KEEP };
 const RARE_KIND = 'wipe_told';
 
 const FILTERS: Readonly<Record<string, (round: number) => JournalFilter>> = {
-  device: (round) => ({ device: deviceName(round * 97) as DeviceKey }),
-  user: (round) => ({ users: [userName(round * 89) as UserKey] }),
+  device: (round) => ({ device: deviceName(round * 97) }),
+  user: (round) => ({ users: [userName(round * 89)] }),
   kind: () => ({ kinds: [RARE_KIND] }),
-  'device-and-kind': (round) => ({ device: deviceName(round * 83) as DeviceKey, kinds: ['verdict_changed'] }),
+  'device-and-kind': (round) => ({ device: deviceName(round * 83), kinds: ['verdict_changed'] }),
 };
 
 function entryAt(index: number, now: number): JournalEntry {

@@ -211,7 +211,8 @@ class Control {
     const { kind: _kind, index: path, retention, domains: _domains, ...redis } = options;
     const { logger } = this.log;
     return new JournalIndexKeeper({ path, redis, retention }, ({ trouble }) => {
-      if (trouble === null) logger.info({ code: 'EASGATE_JOURNAL_INDEX_BACK', path }, 'the journal is indexed');
+      if (trouble === null)
+        logger.info({ code: 'EASGATE_JOURNAL_INDEX_BACK', path }, 'the journal is indexed');
       else
         logger.warn(
           { code: 'EASGATE_JOURNAL_INDEX', path, cause: trouble },

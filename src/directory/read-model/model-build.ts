@@ -17,11 +17,16 @@ export interface Build {
   readonly before: ModelFile | null;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Names of users in memory, for tests. */
+  readonly maxNames?: number | undefined;
 }
 
 /** Builds the file to its end. */
-export async function buildFile({ store, file, before, now }: Build, onBuild: OnBuild): Promise<void> {
-  const load = new ModelLoad(file, before, store.names, now);
+export async function buildFile(
+  { store, file, before, now, maxNames }: Build,
+  onBuild: OnBuild,
+): Promise<void> {
+  const load = new ModelLoad(file, before, store.names, now, maxNames);
   addMeets(file.database, store.names);
   let rows = 0;
   file.database.exec('BEGIN IMMEDIATE');

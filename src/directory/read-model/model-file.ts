@@ -90,6 +90,12 @@ export class ModelFile {
     this.completed = false;
   }
 
+  /** Closes and removes a file that did not become complete. */
+  discard(): void {
+    this.close();
+    removeModel(this.path);
+  }
+
   /** On the disk as a whole, without a log beside it. */
   private seal(): void {
     this.database.exec('PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = WAL;');

@@ -188,7 +188,6 @@ const FEW_VALUES = ['type', 'os', 'agent'] as const;
 
 function searching(text: string, source: FilterSource): Condition {
   const compared = contains(SEARCHED, text);
-  const matching = (pattern: string): Condition => ({ sql: 'search MATCH ?', values: [pattern] });
   // All trigrams are joined where the rarest ones leave too many rows.
   const matched = patternsOf(text, source)
     .map(matching)
@@ -211,6 +210,10 @@ function searching(text: string, source: FilterSource): Condition {
   const all = { sql, values: found.flatMap(({ values }) => values) };
   const isByWords = matched !== undefined && found.length > 1;
   return isByWords && source.hasMore('phones', all, MANY_ROWS) ? { ...all, sql: `+${sql}` } : all;
+}
+
+function matching(pattern: string): Condition {
+  return { sql: 'search MATCH ?', values: [pattern] };
 }
 
 /** Searches for rows with the rarest trigrams of a text, and with all of them; none where it is too short. */

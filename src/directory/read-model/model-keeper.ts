@@ -45,6 +45,8 @@ export interface KeeperOptions {
   readonly manyRows?: number;
   /** See {@link SETTLE_MS}. */
   readonly settleMs?: number;
+  /** Most names of users that a build keeps in memory. */
+  readonly maxNames?: number;
 }
 
 /** Keeps one file. One method at a time. */
@@ -54,6 +56,7 @@ export class ModelKeeper {
   private writer: ModelWriter;
   private readonly manyRows: number;
   private readonly settleMs: number;
+  private readonly maxNames: number | undefined;
   private readonly now: () => number;
   private position: LogPosition;
   /** What the file says. */
@@ -70,13 +73,14 @@ export class ModelKeeper {
   constructor(
     store: DirectoryStore,
     file: ModelFile,
-    { now = Date.now, manyRows = MANY_ROWS, settleMs = SETTLE_MS }: KeeperOptions = {},
+    { now = Date.now, manyRows = MANY_ROWS, settleMs = SETTLE_MS, maxNames }: KeeperOptions = {},
   ) {
     this.store = store;
     this.file = file;
     this.writer = new ModelWriter(file, store.names, now);
     this.manyRows = manyRows;
     this.settleMs = settleMs;
+    this.maxNames = maxNames;
     this.now = now;
     const { position, complete, sweptAt } = file.state();
     this.position = position;
@@ -139,7 +143,7 @@ export class ModelKeeper {
     const before = file.isComplete() ? file : null;
     let newsAt = began;
     try {
-      await buildFile({ store, file: next, before, now }, async (rows) => {
+      await buildFile({ store, file: next, before, now, maxNames: this.maxNames }, async (rows) => {
         if (performance.now() - newsAt < CONFIRM_MS) return;
         newsAt = performance.now();
         onRows(rows);
@@ -148,7 +152,7 @@ export class ModelKeeper {
       });
       await news.take();
     } catch (error) {
-      if (next !== file) next.close();
+      if (next !== file) next.discard();
       throw error;
     }
     next.write(() =>

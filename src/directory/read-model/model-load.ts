@@ -31,20 +31,31 @@ export class ModelLoad {
   private readonly factsOf: (user: UserKey) => UserFacts;
   private readonly phones: RowBatch;
   private readonly userRows: RowBatch;
+  private readonly aliasRows: RowBatch;
   private lastId = 0;
 
-  /** `before`: the complete model that is replaced; null = there is none, and since when a state is, is not known. */
-  constructor(file: ModelFile, before: ModelFile | null, names: UserNames, now: () => number) {
+  /**
+   * `before`: the complete model that is replaced; null = there is none, and since when a state is, is not known. `maxNames`: see
+   * {@link MAX_NAMES}.
+   */
+  constructor(
+    file: ModelFile,
+    before: ModelFile | null,
+    names: UserNames,
+    now: () => number,
+    maxNames = MAX_NAMES,
+  ) {
     this.file = file;
     this.before = before;
     this.names = names;
     this.now = now;
     this.words = new ModelWords(file);
     this.users = new UserRows(file, names);
-    this.known = new KnownFacts(names);
+    this.known = new KnownFacts(names, maxNames);
     this.factsOf = (user) => this.known.factsOf(user) ?? this.users.factsOf(user);
     this.phones = new RowBatch(file, 'INSERT INTO phones', ['id', ...COLUMNS, 'state_since']);
     this.userRows = new RowBatch(file, 'INSERT OR REPLACE INTO users', UserRows.COLUMNS);
+    this.aliasRows = new RowBatch(file, 'INSERT OR IGNORE INTO aliases', ['alias', 'user']);
   }
 
   /** All users come before all devices. */
@@ -61,6 +72,7 @@ export class ModelLoad {
       for (const alias of record?.aliases ?? []) this.addAlias(alias, key);
     }
     this.userRows.flush();
+    this.aliasRows.flush();
   }
 
   /** Returns the number of rows. */
@@ -117,11 +129,15 @@ export class ModelLoad {
   }
 
   private addAlias(alias: UserKey, user: UserKey): void {
-    const { changes } = this.file
-      .statement('INSERT OR IGNORE INTO aliases (alias, user) VALUES (?, ?)')
-      .run(alias, user);
+    const owner = this.known.ownerOf(alias);
+    if (owner === undefined) {
+      // Not all names are in memory: the file knows whether another user has it.
+      this.aliasRows.flush();
+      const target = this.users.aliasTarget(alias);
+      if (target !== null && target !== user) this.disputed.add(alias);
+    } else if (owner !== null && owner !== user) this.disputed.add(alias);
+    this.aliasRows.add([alias, user]);
     this.known.addAlias(alias, user);
-    if (changes === 0 && this.users.aliasTarget(alias) !== user) this.disputed.add(alias);
   }
 }
 
@@ -131,13 +147,15 @@ const MAX_NAMES = 1_000_000;
 /** What rows hold of users, while they are loaded: most users share the same few lists of groups, and have no decision. */
 class KnownFacts {
   private readonly names: UserNames;
+  private readonly maxNames: number;
   private readonly facts = new Map<UserKey, UserFacts>();
   private readonly aliases = new Map<UserKey, UserKey | null>();
   private readonly shared = new Map<string, UserFacts>();
   private isWhole = true;
 
-  constructor(names: UserNames) {
+  constructor(names: UserNames, maxNames: number) {
     this.names = names;
+    this.maxNames = maxNames;
   }
 
   add(user: UserKey, { columns, groups }: UserValues): void {
@@ -157,6 +175,11 @@ class KnownFacts {
     if (this.hasRoom()) this.aliases.set(alias, user);
   }
 
+  /** Whose an alias is; null = nobody's yet, undefined = not all names are in memory. */
+  ownerOf(alias: UserKey): UserKey | null | undefined {
+    return this.isWhole ? (this.aliases.get(alias) ?? null) : undefined;
+  }
+
   /** Null = not all users are in memory. */
   factsOf(name: UserKey): UserFacts | null {
     if (!this.isWhole) return null;
@@ -166,7 +189,7 @@ class KnownFacts {
   }
 
   private hasRoom(): boolean {
-    if (this.isWhole && this.facts.size + this.aliases.size < MAX_NAMES) return true;
+    if (this.isWhole && this.facts.size + this.aliases.size < this.maxNames) return true;
     this.isWhole = false;
     this.facts.clear();
     this.aliases.clear();

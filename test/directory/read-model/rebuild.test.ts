@@ -1,5 +1,5 @@
 // Owns the promises about a read model that is built anew: when it is, what is read meanwhile, and what stays of the one before.
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -194,6 +194,7 @@ describe('the file of a read model that was built anew', () => {
     });
     await expect(keeper.sweep()).rejects.toThrow('the store is away');
     failing.mockRestore();
+    expect(existsSync(`${path}.new`)).toBe(false);
     expect(devicesOf(openReader())).toEqual(expect.arrayContaining(before));
     await keeper.sweep();
     expect(devicesOf(openReader())).toContain('new5');
@@ -211,18 +212,21 @@ it('a device that the store returns twice has its rows once', async () => {
   expect(devicesOf(openReader())).toStrictEqual(['good1', 'lost3', 'old2', 'spare4']);
 });
 
-it('an alias that two users are reported with has the groups of the one that the store gives it to', async () => {
-  const other = new EmbeddedStore(':memory:');
-  onTestFinished(() => other.close());
-  for (const [name, group] of [
-    ['zoe', 'first'],
-    ['anna', 'second'],
-  ] as const)
-    await other.putUsers([
-      { key: name as UserKey, source: name, observedAt: 1, groups: [group], aliases: ['shared'] },
-    ]);
-  await other.recordSeen([seen('shared', 'phone1', 0)]);
-  const owner = await other.getUser('shared' as UserKey);
-  await keep({}, other);
-  expect(rowsOf(openReader())).toMatchObject([{ device: 'phone1', groups: owner?.record?.groups }]);
-});
+it.each([1_000, 0])(
+  'an alias that two users have is that of the store, with %s names in memory',
+  async (maxNames) => {
+    const other = new EmbeddedStore(':memory:');
+    onTestFinished(() => other.close());
+    for (const [name, group] of [
+      ['zoe', 'first'],
+      ['anna', 'second'],
+    ] as const)
+      await other.putUsers([
+        { key: name as UserKey, source: name, observedAt: 1, groups: [group], aliases: ['shared'] },
+      ]);
+    await other.recordSeen([seen('shared', 'phone1', 0)]);
+    const owner = await other.getUser('shared' as UserKey);
+    await keep({ maxNames }, other);
+    expect(rowsOf(openReader())).toMatchObject([{ device: 'phone1', groups: owner?.record?.groups }]);
+  },
+);
