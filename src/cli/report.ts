@@ -29,6 +29,8 @@ export interface ReportOptions {
 }
 
 const DEFAULT_ROWS = 20;
+/** A model that follows the directory is younger. */
+const OLD_MS = 10_000;
 /** `stale` without `--not-seen`. */
 const STALE = '90d';
 /** Rows of CSV that are written at once. */
@@ -62,7 +64,11 @@ export function report(name: string, options: ReportOptions, command: Command): 
           name === 'exceptions' ? [...PHONES, ...EXCEPTION] : PHONES,
           PHONE_CSV,
         );
-      if (!options.csv && !options.json && model.sweptAt < now)
+      if (options.csv || options.json) return;
+      // A model that is built anew meanwhile.
+      if (now - model.confirmedAt > OLD_MS)
+        remark(`from a read model that is being built anew: as of ${relativeTime(model.confirmedAt, now)}`);
+      else if (model.sweptAt < now)
         remark(`new phones and times of last seen are as of ${relativeTime(model.sweptAt, now)}`);
     } finally {
       model.close();
