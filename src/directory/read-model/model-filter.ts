@@ -67,11 +67,14 @@ const MAX_TRIGRAMS = 12;
 /** Of a longer text the beginning is searched, and all of it compared. */
 const MAX_LETTERS = 64;
 
-/** The conditions of a filter; all must hold. `order`: the column that the rows are sorted by; null = none, or several. */
+/**
+ * The conditions of a filter; all must hold. `order`: the column that the rows of a page are sorted by, null = several; absent = rows are
+ * counted, in no order.
+ */
 export function conditionsOf(
   filter: ModelFilter,
   source: FilterSource,
-  order: string | null = null,
+  order?: string | null,
 ): Condition[] {
   const found: Condition[] = [];
   const add = (sql: string, ...values: Value[]): void => {
@@ -79,8 +82,8 @@ export function conditionsOf(
   };
   const { user, device, states, seenSince, unseenSince, decisions, exceptionsAt } = filter;
   const either = (column: string, values: readonly (string | number)[]): Condition => {
-    // The index of the column is in the order of the list.
-    if (values.length === 1 && order === 'last_seen') return among(column, values);
+    // To count, the index alone is read; and of one value it is in the order of the list.
+    if (order === undefined || (values.length === 1 && order === 'last_seen')) return among(column, values);
     return byIndexIfFew(column, (name) => among(name, values), source);
   };
   if (user !== undefined) add('local = ? AND meets(user, ?)', foldedLocalPart(user), user);

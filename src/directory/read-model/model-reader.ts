@@ -12,7 +12,7 @@ import type { FilterSource, ModelFilter } from './model-filter.ts';
 import { readPage, where } from './model-page.ts';
 import type { PageCursor } from './model-page.ts';
 import type { ModelRow } from './model-row.ts';
-import { MODEL_VERSION, modelRow, stateAt, groupsIn } from './model-schema.ts';
+import { MODEL_VERSION, modelRow, stateAt } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
 import { addMeets } from './model-meets.ts';
 
@@ -156,14 +156,19 @@ export class ModelReader {
     }));
   }
 
-  /** The groups of up to `count` users behind `after`, by their numbers in the model; 0 = from the first. */
-  groupsAfter(after: number, count: number): { readonly id: number; readonly names: readonly string[] }[] {
-    const sql =
-      'SELECT id, user_groups FROM users WHERE id > ? AND user_groups IS NOT NULL ORDER BY id LIMIT ?';
-    return this.all(sql, [after, count]).map((row) => ({
-      id: Number(row['id']),
-      names: groupsIn(String(row['user_groups'])) ?? [],
-    }));
+  /** Up to `count` groups that users are in, in lower case, behind `after` in their order; '' = from the first. */
+  groupsAfter(after: string, count: number): string[] {
+    const groups: string[] = [];
+    let last: unknown = after;
+    while (groups.length < count) {
+      last = this.all('SELECT min(name) AS name FROM group_lists WHERE name > ?', [String(last)])[0]?.[
+        'name'
+      ];
+      if (typeof last !== 'string') break;
+      const sql = 'SELECT 1 FROM group_lists JOIN people ON user_groups = list WHERE name = ? LIMIT 1';
+      if (this.all(sql, [last]).length > 0) groups.push(last);
+    }
+    return groups;
   }
 
   /** Phones by state and reason. */

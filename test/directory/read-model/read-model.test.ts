@@ -309,6 +309,17 @@ describe('filters', () => {
         ]).toStrictEqual([name, found]);
   });
 
+  test('know the groups that users are in, and not one that its last user left', async () => {
+    const { store, keeper, reader } = await fullOffice();
+    expect(reader.groupsAfter('', 10)).toStrictEqual(['board', 'it', 'staff']);
+    expect(reader.groupsAfter('board', 1)).toStrictEqual(['it']);
+    await store.putUsers([
+      { key: user('contoso\\bob'), source: 'ad', observedAt: NOW + 1, groups: ['Ångström'] },
+    ]);
+    await keeper.step();
+    expect(reader.groupsAfter('', 10)).toStrictEqual(['it', 'staff', 'ångström']);
+  });
+
   test('by a group find users too, those who were never seen among them', async () => {
     const { store, keeper, reader } = await fullOffice();
     await store.putUsers([{ key: user('eve'), source: 'ad', observedAt: NOW, groups: ['Board'] }]);
