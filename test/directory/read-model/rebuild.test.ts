@@ -32,8 +32,10 @@ afterEach(async () => {
 
 const device = (name: string): DeviceKey => name as DeviceKey;
 
+let file: ModelFile;
+
 async function keep(options: KeeperOptions = {}, of: DirectoryStore = store): Promise<ModelKeeper> {
-  const file = ModelFile.open(path, { store: 'one', epoch: 1 });
+  file = ModelFile.open(path, { store: 'one', epoch: 1 });
   onTestFinished(() => file.close());
   const keeper = new ModelKeeper(of, file, { settleMs: 1, ...options });
   await keeper.build();
@@ -161,6 +163,7 @@ describe('the file of a read model that was built anew', () => {
     await store.recordSeen(Array.from({ length: 4 }, (_, index) => seen('carol', `new${index}`, 0)));
     await keeper.sweep();
     expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(file.isSame()).toBe(true);
     expect(readdirSync(folder).sort()).toStrictEqual([
       'read-model.db',
       'read-model.db-shm',
