@@ -77,6 +77,14 @@ export const AIMS: readonly Aim[] = [
     values: (result) => samplesOf(result, 'easgate', 'pauseMs'),
   },
   ...['embedded', 'redis', 'rebuilt'].map((variant) => atMost('model-build', variant, 'seconds', 60, 's')),
+  {
+    scenario: 'model-build-beside',
+    text: 'p99 at most 3 ms above that without a build',
+    limit: 3,
+    atMost: true,
+    digits: 1,
+    values: (result) => paired(result, 'easgate', 'p99Ms', 'easgate', 'p99MsBefore', (a, b) => a - b),
+  },
   ...['newest', 'state', 'state-and-model', 'type', 'rare-group', 'empty-group', 'large-group'].map(
     (variant) => atMost('list-page', variant, 'p99Ms', 10, 'ms'),
   ),

@@ -15,15 +15,17 @@ import { ModelKeeper } from '../../src/directory/read-model/model-keeper.ts';
 import { newIdentity } from '../../src/directory/store-identity.ts';
 import { RARE_GROUP, deviceName, reportFleet, userName, writeFleet } from '../core/fleet.ts';
 import { withPauses } from '../core/loop-pauses.ts';
-import { stop } from '../core/processes.ts';
+import { ALL_CORES, line, start, stop } from '../core/processes.ts';
 import { startRedis } from '../core/redis-server.ts';
 import type { Sample } from '../core/report.ts';
-import { PLAIN } from './scenario.ts';
-import type { Effort, Scenario } from './scenario.ts';
+import { PLAIN, trickle } from './scenario.ts';
+import type { Effort, Running, Scenario } from './scenario.ts';
 
 /** `EASGATE_BENCH_FLEET`: another number, for a short try. */
 const DEVICES = Number(process.env['EASGATE_BENCH_FLEET'] ?? 1_000_000);
 const PAGES = 200;
+/** Requests a second. */
+const RATE = 3_000;
 
 interface Fleet {
   readonly folder: string;
@@ -147,6 +149,24 @@ async function measureLists(lists: typeof LISTS, { rounds }: Effort): Promise<Re
   });
 }
 
+/** Requests without a build, and beside one that never ends. */
+async function measureBeside(runs: readonly Running[], { rounds, seconds }: Effort): Promise<void> {
+  await onFleet('embedded', async ({ folder, store }) => {
+    if (store.kind !== 'embedded') return;
+    for (let round = 0; round <= rounds; round++)
+      for (const running of runs) {
+        const without = await trickle(running, seconds, RATE);
+        const words = ['bench/core/build-model.ts', store.path, join(folder, 'beside.db')];
+        const builder = start(ALL_CORES, process.execPath, words);
+        await line(builder, /building/);
+        const beside = await trickle(running, seconds, RATE);
+        await stop(builder);
+        const sample = { ...beside, p99MsBefore: without.p99Ms ?? 0 };
+        if (round > 0) running.samples.push(told(running.rival.name, sample));
+      }
+  });
+}
+
 async function measureReports({ rounds }: Effort): Promise<Record<string, Sample[]>> {
   const { policy } = configSchema.parse({ store: { kind: 'embedded', path: ':memory:' } });
   const document =
@@ -187,6 +207,14 @@ export const READ_MODEL_SCENARIOS: readonly Scenario[] = [
     text: 'the read model of 1,000,000 devices with 400,000 users is built, and built anew after all devices changed',
     figure: 'seconds',
     alone: measureBuilds,
+  },
+  {
+    ...PLAIN,
+    name: 'model-build-beside',
+    text: '3,000 requests/s beside the build of the read model of 1,000,000 devices, against the same without',
+    figure: 'p99Ms',
+    rivals: ['easgate'],
+    measure: measureBeside,
   },
   {
     ...ALONE,
