@@ -1,7 +1,7 @@
 // Owns the promises of the API on a roll-out: begun by publishing or promoting, widened, finished, abandoned; with If-Match, keys and audit;
 // and who would change.
 import { describe, expect, it } from 'vitest';
-import type { DiffRun } from '../../src/api/policy-diffs.ts';
+import type { DiffRun } from '../../src/api/comparisons/policy-diffs.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { openOffice, seen } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
