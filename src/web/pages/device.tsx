@@ -240,15 +240,10 @@ export function DevicePage(): ReactElement {
       </nav>
       <div className="cols c-85">
         <div className="stack">
-          <Panel
-            id="why"
-            title={t.walk.title}
-            mark={
-              explanation === null || explanation.decidedBy.why === 'everybody' ? undefined : (
-                <span className="age">{t.walk.by(explanation.decidedBy.text)}</span>
-              )
-            }
-          >
+          <Panel id="why" title={t.walk.title}>
+            {explanation === null || explanation.decidedBy.why === 'everybody' ? null : (
+              <p className="body t2 sm break">{t.walk.by(explanation.decidedBy.text)}</p>
+            )}
             {explanation === null ? (
               explained.error === null ? (
                 user === '' ? (
