@@ -71,11 +71,7 @@ const MAX_LETTERS = 64;
  * The conditions of a filter; all must hold. `order`: the column that the rows of a page are sorted by, null = several; absent = rows are
  * counted, in no order.
  */
-export function conditionsOf(
-  filter: ModelFilter,
-  source: FilterSource,
-  order?: string | null,
-): Condition[] {
+export function conditionsOf(filter: ModelFilter, source: FilterSource, order?: string | null): Condition[] {
   const found: Condition[] = [];
   const add = (sql: string, ...values: Value[]): void => {
     found.push({ sql, values });
