@@ -1,6 +1,6 @@
 // Owns how the policy looks in answers: what is in use, versions, problems with their places.
 import { historyEntry } from '../app/policy-history.ts';
-import { versionOf } from '../app/policy-versions.ts';
+import { versionOrNumber } from '../app/policy-versions.ts';
 import type { KnownPolicies } from '../app/policy-versions.ts';
 import { warningsOf } from '../app/policy-texts.ts';
 import { policyHash, servedPolicy } from '../config/served-policy.ts';
@@ -35,7 +35,7 @@ export function shownVersion(version: PolicyVersion, state: PolicyState): object
 export async function shownPolicy(parts: ApiParts, { state }: KnownPolicies): Promise<object> {
   const store = parts.store();
   const rowOf = async (number: number | null): Promise<object | null> =>
-    number === null ? null : historyEntry(await versionOf(store, number), state);
+    number === null ? null : historyEntry(await versionOrNumber(store, number), state);
   const shadow = await rowOf(state.shadow);
   const rolledOut = await rowOf(state.rollout?.version ?? null);
   return {
@@ -92,7 +92,7 @@ async function textInUse(parts: ApiParts, { live }: PolicyState): Promise<object
       lists: {},
       warnings: [],
     };
-  const version = await versionOf(parts.store(), live);
+  const version = await versionOrNumber(parts.store(), live);
   const loaded = loadVersion(version);
   const { name, hash, document, lists } = version;
   return {

@@ -32,7 +32,15 @@ import { withStore } from './context.ts';
 import { print, printJson, printable, warn } from './output.ts';
 import { authorOf, confirm, extentIn, numberOf } from './policy-change.ts';
 import type { ChangeOptions, ExtentOptions } from './policy-change.ts';
-import { changeText, changedList, compare, limitOf, othersText, warnOfGroups } from './policy-comparison.ts';
+import {
+  changeText,
+  changedList,
+  compare,
+  comparedWith,
+  limitOf,
+  othersText,
+  warnOfGroups,
+} from './policy-comparison.ts';
 import { openPolicy } from './policy-file.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
@@ -56,8 +64,9 @@ export function publish(
     const read = readChecked(file);
     const known = await readPolicies(store);
     refuseDuringRollout(known.state);
-    const before = await policiesInUse(store, config);
-    const after = replaced(before, compiledOf(file, read), rollout);
+    const next = compiledOf(file, read);
+    const before = rollout === null ? await comparedWith(store, config) : await policiesInUse(store, config);
+    const after = before === null ? null : replaced(before, next, rollout);
     const question =
       rollout === null
         ? `Make ${file} the policy of all gateways?`
@@ -91,24 +100,25 @@ function publishedText(version: number, rollout: RolloutExtent | null): string {
 
 /**
  * Says what a change would do, and asks; a dry run lists the phones instead. Returns the counts, without the phones; null = dry run.
+ * `before` or `after` null = nobody knows what it would do.
  * @throws ProgramError unless the operator agrees
  */
 export async function announced(
   store: DirectoryStore,
-  before: ActivePolicies,
-  after: ActivePolicies,
+  before: ActivePolicies | null,
+  after: ActivePolicies | null,
   options: ChangeOptions,
   question: string,
 ): Promise<object | null> {
-  const found = await compare(store, before, after);
-  warnOfGroups(found);
+  const found = before === null || after === null ? null : await compare(store, before, after);
+  if (found !== null) warnOfGroups(found);
   if (options.dryRun) {
     if (options.json) printJson({ version: null, change: found });
-    else print(changeText(found) + changedList(found));
+    else if (found !== null) print(changeText(found) + changedList(found));
     return null;
   }
   const change = { ...found, phones: undefined };
-  if (!options.json) print(changeText(found));
+  if (!options.json && found !== null) print(changeText(found));
   await confirm(options, question);
   return change;
 }
@@ -212,7 +222,7 @@ export function rollback(to: string | undefined, options: ChangeOptions, command
     refuseDuringRollout(known.state);
     const wanted = await earlierVersion(store, known, to === undefined ? null : numberOf(to));
     const { version, comment: said } = wanted;
-    const before = await policiesInUse(store, config);
+    const before = await comparedWith(store, config);
     const words = said === null ? '' : ` (${printable(said)})`;
     const change = await announced(
       store,
