@@ -9,7 +9,7 @@ import { GROUPS } from './test/support/checks/groups.ts';
 import type { Group } from './test/support/checks/groups.ts';
 
 /** The groups with the longest files first: a long file that begins last leaves the other workers without work. */
-const ORDER: readonly string[] = ['process', 'web', 'socket', 'hostile', 'unit'] satisfies Group[];
+const ORDER: readonly string[] = ['process', 'web', 'socket', 'memory', 'hostile', 'unit'] satisfies Group[];
 
 const place = ({ project }: TestSpecification): number => ORDER.indexOf(project.name);
 
@@ -20,7 +20,10 @@ class GroupAfterGroup extends BaseSequencer {
   }
 }
 
-function project(name: Group, globalSetup: string[] = []): TestProjectConfiguration {
+function project(
+  name: Group,
+  { isolate = false, globalSetup = [] as string[] } = {},
+): TestProjectConfiguration {
   return {
     test: {
       name,
@@ -28,7 +31,7 @@ function project(name: Group, globalSetup: string[] = []): TestProjectConfigurat
       ...GROUPS[name],
       pool: 'forks',
       // Files share processes: most of the time of a short file is its imports.
-      isolate: false,
+      isolate,
       // Half of the time of a test is waiting: for sockets, clocks, processes and the browser.
       maxWorkers: Math.ceil(availableParallelism() * 1.5),
       testTimeout: 600_000,
@@ -45,9 +48,10 @@ export default defineConfig({
     projects: [
       project('unit'),
       project('socket'),
+      project('memory', { isolate: true }),
       project('hostile'),
       project('process'),
-      project('web', ['test/web/support/build.ts']),
+      project('web', { globalSetup: ['test/web/support/build.ts'] }),
     ],
   },
 });
