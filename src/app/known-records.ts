@@ -133,7 +133,8 @@ export class KnownRecords {
       this.one(this.bySerial, serialNumber),
       this.one(this.byUdid, udid),
       this.one(this.byImei, imei),
-      ...ownerNames.flatMap((owner) => this.devicesOf(owner)),
+      // A store returns devices in any order.
+      ...ownerNames.flatMap((owner) => this.devicesOf(owner).toSorted()),
     ];
     return [...new Set(near.filter((key) => key !== null))].slice(0, MAX_NEAR);
   }

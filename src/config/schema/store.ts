@@ -67,7 +67,10 @@ export const storeSection = z.discriminatedUnion('kind', [
       .regex(/^[^{}]*$/, 'must have no braces, which have a meaning in Redis Cluster')
       .default('easgate:')
       .describe('prefix of all keys, without braces'),
-    commandTimeoutMs: count(150, 'longest wait for one command, in milliseconds'),
+    commandTimeoutMs: count(
+      150,
+      'longest wait of a worker for one command, in milliseconds; the command line, the control process and the journal wait for 4000 at least',
+    ),
     ...knownStore,
   }),
 ]);
