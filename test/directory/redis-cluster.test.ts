@@ -134,6 +134,23 @@ describe('the store on a Redis Cluster', () => {
     }, 'the changes of the moved slot');
   });
 
+  it('asks each node one question a time while the change log does not grow', async () => {
+    const store = await opened();
+    const { position } = await store.changesAfter(await store.position());
+    await Promise.all(cluster.clients.map((client) => client.config('RESETSTAT')));
+    expect((await store.changesAfter(position)).changes).toEqual([]);
+    const used = await Promise.all(cluster.clients.map((client) => client.info('commandstats')));
+    expect(used.filter((text) => /^cmdstat_(xread|xrange):/m.test(text))).toEqual([]);
+  });
+
+  it('follows its change log while the nodes answer later than phones can wait', async () => {
+    const store = await RedisStore.open({ ...cluster.options, commandTimeoutMs: 300 });
+    onTestFinished(() => store.close());
+    const reading = store.changesAfter(await store.position());
+    await Promise.all(cluster.clients.map((client) => client.call('CLIENT', 'PAUSE', '900')));
+    await expect(reading).resolves.toMatchObject({ changes: [] });
+  });
+
   it('follows a slot that was moved before it knew', async () => {
     const store = await opened();
     await store.decide({ device: phone, user: null }, decision('block'), BY_TEST);

@@ -1,15 +1,16 @@
 // Owns reading the change log in Redis: one stream for each partition, read together from a vector of positions.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { Cluster } from 'ioredis';
 import { monotonicNow } from '../../clock.ts';
 import { POLICY_CHANGE } from '../store.ts';
 import type { Change, ChangeBatch, LogPosition } from '../store.ts';
 import { BEFORE_FIRST, isEarlierId, positionOf, vectorOf } from './log-position.ts';
 import type { Vector } from './log-position.ts';
-import { isCluster } from './redis-cluster.ts';
+import { isCluster, nodeOf, readTogether } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import { PARTITIONS, decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import { ENDS } from './redis-scripts.ts';
+import { ENDS, ENDS_ELSEWHERE } from './redis-scripts.ts';
 import { runScript } from './run-script.ts';
 
 /** Changes kept in the stream of a partition, approximately. */
@@ -44,14 +45,14 @@ const NO_GAP: Gap = { trimmed: false, lost: false };
 /** The log of one directory. */
 export class ChangeLog {
   private readonly client: RedisClient;
-  /** XREAD blocks its connection, so it has its own one. */
+  /** XREAD blocks its connection, so it has its own one; on a Cluster it reads with more patience. */
   private readonly reader: RedisClient;
   private readonly keys: RedisKeys;
   private checkedAt = -Infinity;
   private wake: (() => void) | null = null;
 
   constructor(client: RedisClient, reader: RedisClient, keys: RedisKeys) {
-    this.client = client;
+    this.client = isCluster(reader) ? reader : client;
     this.reader = reader;
     this.keys = keys;
   }
@@ -106,12 +107,7 @@ export class ChangeLog {
     // Each stream is in a slot of its own, and one command reads one slot.
     const until = monotonicNow() + BLOCK_MS;
     for (;;) {
-      const replies = await Promise.all(
-        streams.map((stream, index) =>
-          reader.xread('COUNT', READ_COUNT, 'STREAMS', stream, ids[index] ?? BEFORE_FIRST),
-        ),
-      );
-      const found = replies.flatMap((reply) => (reply ?? []) as NewEntries);
+      const found = (await endWith(reader, streams, ids)) ? [] : await readEach(reader, streams, ids);
       if (found.length > 0 || monotonicNow() >= until || !(await this.pause())) return found;
     }
   }
@@ -131,9 +127,12 @@ export class ChangeLog {
     const streams = PARTITIONS.map((partition) => this.keys.changes(partition));
     const { client } = this;
     const ends = isCluster(client)
-      ? await Promise.all(
-          streams.map(async (stream) => lastIn(await client.xrevrange(stream, '+', '-', 'COUNT', 1))),
-        )
+      ? (
+          await readTogether(
+            client,
+            streams.map((key) => ({ key, words: ['XREVRANGE', key, '+', '-', 'COUNT', '1'] })),
+          )
+        ).map((entries) => lastIn(entries as Entries))
       : ((await runScript(client, ENDS, streams, [])) as string[]);
     return new Map(PARTITIONS.map((partition, index) => [partition, ends[index] ?? BEFORE_FIRST]));
   }
@@ -174,6 +173,40 @@ export class ChangeLog {
     }
     return gap;
   }
+}
+
+/** Whether the streams of a Cluster end with these ids: one question to each node. False also when a node cannot say so. */
+async function endWith(
+  reader: Cluster,
+  streams: readonly string[],
+  ids: readonly string[],
+): Promise<boolean> {
+  const byNode = Map.groupBy(streams.entries(), ([, stream]) => nodeOf(reader, stream));
+  const answers = [...byNode.values()].map((some) => {
+    const values = some.flatMap(([index, stream]) => [stream, ids[index] ?? BEFORE_FIRST]);
+    return runScript(reader, ENDS_ELSEWHERE, values.slice(0, 1), values);
+  });
+  const settled = await Promise.allSettled(answers);
+  return settled.every((answer) => answer.status === 'fulfilled' && answer.value === 0);
+}
+
+/** What stands behind these ids now. */
+async function readEach(
+  reader: Cluster,
+  streams: readonly string[],
+  ids: readonly string[],
+): Promise<NewEntries> {
+  const replies = await readTogether(
+    reader,
+    streams.map((key, index) => {
+      const from = `(${ids[index] ?? BEFORE_FIRST}`;
+      return { key, words: ['XRANGE', key, from, '+', 'COUNT', String(READ_COUNT)] };
+    }),
+  );
+  return streams.flatMap((stream, index): NewEntries => {
+    const entries = replies[index] as Entries;
+    return entries.length === 0 ? [] : [[stream, entries]];
+  });
 }
 
 function lastIn(entries: readonly (readonly [string, unknown])[]): string {

@@ -2,6 +2,7 @@
 // (Redis Cluster specification, hash tags). The library follows MOVED, ASK and TRYAGAIN.
 import { Cluster } from 'ioredis';
 import type { ClusterOptions, Redis } from 'ioredis';
+import { crc16 } from './crc16.ts';
 
 /** A host and its port. */
 export interface RedisAddress {
@@ -19,8 +20,11 @@ export function isCluster(client: RedisClient): client is Cluster {
 
 /** A slot that is being moved answers TRYAGAIN until the keys of a script are together; a failover, CLUSTERDOWN. */
 const TRY_AGAIN_MS = 25;
-/** How often the nodes are asked which slots they have; MOVED says so, too. */
-const REFRESH_MS = 5_000;
+/**
+ * How often the nodes are asked which slots they have. The library makes a connection for it each time. MOVED says so, too, and a
+ * node that fails is a reason to ask at once.
+ */
+const REFRESH_MS = 30_000;
 /** Longest wait for that answer. */
 const REFRESH_TIMEOUT_MS = 2_000;
 /** Redirections and repetitions of one command; its time-out ends it as well. */
@@ -51,7 +55,7 @@ export function connectCluster(
   options: NodeOptions,
   pauseBefore: (attempt: number) => number,
 ): Cluster {
-  return new FailFastCluster([...nodes], {
+  const cluster = new FailFastCluster([...nodes], {
     clusterRetryStrategy: pauseBefore,
     maxRedirections: MAX_REDIRECTIONS,
     retryDelayOnFailover: 0,
@@ -65,6 +69,9 @@ export function connectCluster(
     }),
     redisOptions: options,
   });
+  // A failure to ask is one of the nodes, and reported as such.
+  cluster.on('node error', () => cluster.refreshSlotsCache(() => undefined));
+  return cluster;
 }
 
 /** `INFO replication` of the server that has a key. */
@@ -79,6 +86,46 @@ export async function waitForReplica(client: RedisClient, key: string, waitMs: n
   if (!isCluster(client)) return client.wait(1, waitMs);
   return Number(textOf((await client.pipeline().exists(key).wait(1, waitMs).exec())?.[1]));
 }
+
+/** A command that reads one key. */
+export interface KeyCommand {
+  readonly key: string;
+  readonly words: readonly [name: string, ...rest: string[]];
+}
+
+/**
+ * Sends commands that read, those to one node in one piece: alone, each would cost a write to a socket, and a record of TLS. Replies
+ * are in the order of the commands. Rejects with the error of one that failed alone, too, as while slots are moved.
+ */
+export async function readTogether(client: Cluster, commands: readonly KeyCommand[]): Promise<unknown[]> {
+  const byNode = Map.groupBy(commands.entries(), ([, { key }]) => nodeOf(client, key));
+  const replies: unknown[] = commands.map(() => null);
+  const read = async (some: readonly (readonly [index: number, command: KeyCommand])[]): Promise<void> => {
+    const pipeline = client.pipeline();
+    for (const [, { words }] of some) pipeline.call(...words);
+    // It is refused as a whole while no node is known, and when a slot was moved meanwhile.
+    const answers = (await pipeline.exec().catch(() => null)) ?? [];
+    for (const [place, [index, { words }]] of some.entries()) {
+      const answer = answers[place];
+      replies[index] = answer?.[0] === null ? answer[1] : await client.call(...words);
+    }
+  };
+  await Promise.all([...byNode.values()].map(read));
+  return replies;
+}
+
+/** The servers that have a key, as far as is known; '' = none. */
+export function nodeOf(client: Cluster, key: string): string {
+  return client.slots[slotOf(key)]?.join() ?? '';
+}
+
+/** The slot of a key (Redis Cluster specification, hash tags). */
+function slotOf(key: string): number {
+  const tag = hashTag(key);
+  return crc16(tag === '' ? key : tag) % SLOTS;
+}
+
+const SLOTS = 16_384;
 
 function textOf(reply: readonly [Error | null, unknown] | undefined): string {
   const [error = null, value = ''] = reply ?? [];

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Cluster } from 'ioredis';
 import { STORE_SCHEMA, StoreOutageError } from '../store-identity.ts';
 import type { KnownStore, StoreIdentity } from '../store-identity.ts';
-import { isCluster } from './redis-cluster.ts';
+import { isCluster, readTogether } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import { IDENTITY_PARTITION, PARTITIONS } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
@@ -77,7 +77,10 @@ const MAX_READS = 5;
 const READ_AGAIN_MS = 50;
 
 async function areCopies(client: Cluster, keys: RedisKeys, text: string): Promise<boolean> {
-  const copies = await Promise.all(copiesIn(keys).map((copy) => client.get(copy)));
+  const copies = await readTogether(
+    client,
+    copiesIn(keys).map((key) => ({ key, words: ['GET', key] })),
+  );
   return copies.every((copy) => copy === text);
 }
 

@@ -227,6 +227,18 @@ return ends
 `);
 
 /**
+ * KEYS: a stream of a node of a Cluster. ARGV: streams of that node, each with an id. Returns 1 when one of them does not end with its
+ * id, else 0. A script without a line `#!lua` may read keys of several slots of its node (Redis: Lua API, allow-cross-slot-keys).
+ */
+export const ENDS_ELSEWHERE = named(`
+for index = 1, #ARGV, 2 do
+  local entry = redis.call('XREVRANGE', ARGV[index], '+', '-', 'COUNT', 1)
+  if (entry[1] and entry[1][1] or '0-0') ~= ARGV[index + 1] then return 1 end
+end
+return 0
+`);
+
+/**
  * KEYS: lease, count of leaders. ARGV: text of the known schema, token, milliseconds, name of the holder. Returns the fence; 0 =
  * another one has the lease, whose text is token, fence and name.
  */

@@ -37,6 +37,7 @@ import type {
   Written,
 } from '../store.ts';
 import type { StoredUsers } from '../stored-records.ts';
+import { patient } from '../patience.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
 import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
@@ -109,8 +110,8 @@ export class RedisStore implements DirectoryStore {
     this.names = names;
     this.sources = sources;
     this.client = connect(options, options.commandTimeoutMs);
-    // Without a command time-out: XREAD waits.
-    this.reader = isCluster(this.client) ? this.client : connect(options, undefined);
+    // No phone waits for the log. XREAD waits at one server; the nodes of a Cluster are asked again and again.
+    this.reader = connect(options, isCluster(this.client) ? patient(options).commandTimeoutMs : undefined);
     this.keys = new RedisKeys(options.keyPrefix, isCluster(this.client));
     this.guard = new RedisGuard(this.client, this.keys, placeOf(options), guard);
     this.log = new ChangeLog(this.client, this.reader, this.keys);
