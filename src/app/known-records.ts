@@ -133,8 +133,7 @@ export class KnownRecords {
       this.one(this.bySerial, serialNumber),
       this.one(this.byUdid, udid),
       this.one(this.byImei, imei),
-      // A store returns devices in any order.
-      ...ownerNames.flatMap((owner) => this.devicesOf(owner).toSorted()),
+      ...ownerNames.flatMap((owner) => this.devicesOf(owner)),
     ];
     return [...new Set(near.filter((key) => key !== null))].slice(0, MAX_NEAR);
   }
@@ -144,8 +143,10 @@ export class KnownRecords {
     return this.devices.keyOf(this.bySourceId.get(sourceId));
   }
 
-  private devicesOf(owner: string): (DeviceKey | null)[] {
-    return PLACES.map((place) => this.devices.keyOf(this.byOwner.get(`${place} ${owner}`)) ?? null);
+  private devicesOf(owner: string): DeviceKey[] {
+    const found = PLACES.map((place) => this.devices.keyOf(this.byOwner.get(`${place} ${owner}`)) ?? null);
+    // A store returns devices in any order.
+    return found.filter((key) => key !== null).toSorted();
   }
 
   private one(names: NameIndex, name: string | null): DeviceKey | null {

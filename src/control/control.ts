@@ -246,10 +246,13 @@ class Control {
       }
     }
     this.watchGroups();
-    this.leadership = new Leadership(store.leases, (fence) => {
+    this.leadership = new Leadership(store.leases, (fence, refusal) => {
       this.leadFeeds(store, fence);
       if (fence === null)
-        this.log.logger.warn({ code: 'EASGATE_LEADER_LOST' }, 'this control process no longer leads');
+        this.log.logger.warn(
+          { code: 'EASGATE_LEADER_LOST', cause: refusal?.message },
+          'this control process no longer leads',
+        );
       else this.log.logger.info({ code: 'EASGATE_LEADER', fence }, 'this control process leads');
     });
     await this.leadership.start();

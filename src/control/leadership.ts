@@ -13,8 +13,11 @@ export interface LeaseTimes {
 
 const TIMES: LeaseTimes = { leaseMs: 15_000, renewMs: 5_000 };
 
-/** Called when this process begins to lead, with its fence, and when it no longer does, with null. */
-export type OnLeadership = (fence: number | null) => void;
+/**
+ * Called when this process begins to lead, with its fence, and when it no longer does, with null. `refusal`: why the store did not
+ * renew the lease; null = it did.
+ */
+export type OnLeadership = (fence: number | null, refusal: Error | null) => void;
 
 /** Tries to lead until closed. */
 export class Leadership {
@@ -84,17 +87,17 @@ export class Leadership {
       const begins = this.lease === null;
       this.lease = { fence: lease.fence, endsAt };
       this.leader = { holder: this.holder, fence: lease.fence };
-      if (begins) this.onChange(lease.fence);
-    } catch {
-      // The store is away: it leads as long as its lease holds.
-      if (this.fence === null) this.lose();
+      if (begins) this.onChange(lease.fence, null);
+    } catch (error) {
+      // The store is away, or takes no writes: it leads as long as its lease holds.
+      if (this.fence === null) this.lose(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
-  private lose(): void {
+  private lose(refusal: Error | null = null): void {
     if (this.lease === null) return;
     this.lease = null;
     this.leader = null;
-    this.onChange(null);
+    this.onChange(null, refusal);
   }
 }

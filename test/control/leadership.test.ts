@@ -100,13 +100,18 @@ describe('the leader', () => {
       release: (token) => store.leases.release(token),
       leader: () => store.leases.leader(),
     };
-    const changes: (number | null)[] = [];
-    const leader = new Leadership(records, (fence) => changes.push(fence), SHORT);
+    const changes: unknown[] = [];
+    const onChange = (fence: number | null, refusal: Error | null): void =>
+      void changes.push([fence, refusal?.message ?? null]);
+    const leader = new Leadership(records, onChange, SHORT);
     onTestFinished(() => leader.close());
     await leader.start();
     isAway = true;
     await until(() => leader.fence === null, 'the end of the lease');
     await until(() => changes.length === 2, 'the loss to be told');
-    expect(changes).toStrictEqual([1, null]);
+    expect(changes).toStrictEqual([
+      [1, null],
+      [null, 'away'],
+    ]);
   });
 });
