@@ -9,6 +9,7 @@ import type { ControlStatus } from '../supervisor/control-messages.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import type { AdminStore } from './auth/admin-store.ts';
 import type { StreamTimes } from './event-streams.ts';
+import type { PolicyChecks } from './policy-checks.ts';
 import type { ModelQuestions } from './questions/model-questions.ts';
 
 /** The parts. Those that may not be there yet throw a ProgramError or ApiError, which becomes 503. */
@@ -31,6 +32,8 @@ export interface ApiParts {
   feeds(): RunningFeeds | null;
   /** Of this process. */
   control(): ControlStatus;
+  /** Checks texts of policies; absent = a thread with the usual limits. It is closed with the API. */
+  readonly checks?: PolicyChecks;
   /** Within which the body of a request that is no file must be there; absent = 30 seconds. */
   readonly bodyTimeoutMs?: number;
   /** Of streams of events; absent = the usual ones. */

@@ -17,6 +17,7 @@ import {
 } from 'fastify-type-provider-zod';
 import { adminUrl } from '../config/admin-url.ts';
 import { parseEndpoint } from '../config/endpoint.ts';
+import { sharePlaces } from '../supervisor/shared-places.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Guard } from './auth/guard.ts';
 import { refusedSignIns } from './auth/refused-sign-ins.ts';
@@ -29,6 +30,7 @@ import { EventStreams } from './event-streams.ts';
 import { Overview } from './overview/overview.ts';
 import { HandRuns } from './hand-runs.ts';
 import type { ApiParts } from './parts.ts';
+import { PolicyChecks } from './policy-checks.ts';
 import { PolicyDiffs } from './policy-diffs.ts';
 import { ApiError, PROBLEM, problemOf } from './problems.ts';
 import { register, registerStream } from './register.ts';
@@ -112,7 +114,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     // Of a target that is not percent-encoded well, which no route sees.
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log),
   }) as unknown as FastifyInstance;
-  server.server.maxConnections = MAX_CONNECTIONS;
+  sharePlaces(server.server, MAX_CONNECTIONS);
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
   server.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log));
@@ -193,15 +195,15 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   });
   await server.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: true });
   const overview = new Overview(parts);
-  const diffs = new PolicyDiffs();
+  const policies = { checks: parts.checks ?? new PolicyChecks(), diffs: new PolicyDiffs() };
   const hands = new HandRuns();
   server.addHook('onListen', async () => overview.start());
   server.addHook('onClose', async () => {
     overview.close();
-    await diffs.close();
+    await Promise.all([policies.checks.close(), policies.diffs.close()]);
   });
   await server.register(async (api) => {
-    const shared = { signIn, provider, overview, diffs, hands };
+    const shared = { signIn, provider, overview, policies, hands };
     for (const one of routesOf(parts, shared)) register(api, one, guard, parts);
     const streams = new EventStreams((request) => guard.stillAdmits(request), parts.streamTimes);
     for (const one of streamRoutesOf(parts, shared)) registerStream(api, one, guard, streams);

@@ -1,4 +1,6 @@
 // Owns the comparison of two policies over the whole inventory: which phones another policy would let in or keep out, and why.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { monotonicNow } from '../clock.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
@@ -59,6 +61,8 @@ export interface PolicyDiff {
 }
 
 const MAX_ROWS = 100_000;
+/** Longest stretch without a turn of the event loop: a policy of very many rules takes long for one phone. */
+const TURN_MS = 20;
 /** Reasons of phones that pass until a time comes. */
 const FOR_NOW: ReadonlySet<string> = new Set(['inGracePeriod', 'grandfathered']);
 
@@ -84,9 +88,14 @@ export async function diffPolicies(
   onProgress: OnProgress = () => undefined,
 ): Promise<PolicyDiff> {
   const diff = new Diff(now);
+  let end = monotonicNow() + TURN_MS;
   for await (const part of fleet(store, now, onProgress))
-    for (const member of part)
+    for (const member of part) {
       diff.add(member, decideAccess(before, member.access, now), decideAccess(after, member.access, now));
+      if (monotonicNow() < end) continue;
+      await nextTurn();
+      end = monotonicNow() + TURN_MS;
+    }
   return diff.result();
 }
 

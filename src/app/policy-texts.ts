@@ -1,9 +1,9 @@
 // Owns documents of the policy as texts: checking one, what is in use now, and putting one in use.
-import { readDocument, loadVersion } from '../config/stored-policy.ts';
+import { loadVersion, readDocument } from '../config/stored-policy.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import type { LoadedPolicy, PlacedProblem } from '../config/policy-file.ts';
 import { problemLine } from '../config/policy-file.ts';
-import { servedPolicy, standingWarnings } from '../config/served-policy.ts';
+import { standingWarnings } from '../config/served-policy.ts';
 import type { Config } from '../config/schema.ts';
 import { YamlSource, readYaml } from '../config/yaml-source.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -11,14 +11,7 @@ import { ProgramError } from '../errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { PolicyVersion } from '../model/policy-version.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
-import {
-  addVersion,
-  compiledVersion,
-  policyInUse,
-  readPolicies,
-  refuseWithFile,
-  versionOf,
-} from './policy-versions.ts';
+import { addVersion, readPolicies, refuseWithFile, versionOf } from './policy-versions.ts';
 import type { KnownPolicies, PolicyAuthor, PolicyPlace } from './policy-versions.ts';
 
 /** A document; `lists` absent = those of the policy in use. */
@@ -35,21 +28,45 @@ export type PolicyRef =
 
 type WithPolicy = Pick<Config, 'policy'>;
 
-/** A document that was compiled. */
+/** A text that was checked: plain data, which another thread can send. */
 export interface CheckedText {
+  /** With the mode written into the document, and the document parsed. */
   readonly texts: PolicyTexts;
-  readonly loaded: LoadedPolicy;
+  /** No problem is an error. */
+  readonly isValid: boolean;
+  /** Null = it has none, or the document is not valid. */
+  readonly name: string | null;
+  readonly mode: PolicyMode;
+  readonly problems: readonly PlacedProblem[];
+  /** Those of the document, and what an operator should not forget as long as it is in use. */
+  readonly warnings: readonly PlacedProblem[];
 }
 
-/** Compiles a text, and says what is wrong with it. */
-export async function checkText(
+/** Checks texts, where a costly one keeps nothing else waiting. `mode`: is written into the document first. */
+export type CheckText = (texts: PolicyTexts, mode?: PolicyMode) => Promise<CheckedText>;
+
+/** Checks texts in the calling thread, which a hostile text may keep busy for minutes. @throws ProgramError as {@link withMode} */
+export function checkTexts({ document, lists }: PolicyTexts, mode?: PolicyMode): CheckedText {
+  const texts = { document: mode === undefined ? document : withMode(document, mode), lists };
+  const loaded = loadVersion(texts);
+  const { policy, problems } = loaded;
+  return {
+    texts: { ...texts, parsed: loaded.document },
+    isValid: policy !== null,
+    name: policy?.name ?? null,
+    mode: policy?.reportOnly === true ? 'reportOnly' : 'enforce',
+    problems,
+    warnings: warningsOf(loaded),
+  };
+}
+
+/** A given text with its lists. */
+export async function givenTexts(
   store: DirectoryStore,
   config: WithPolicy,
   { document, lists }: GivenText,
-): Promise<CheckedText> {
-  const texts = { document, lists: lists ?? (await listsInUse(store, config)) };
-  const loaded = loadVersion(texts);
-  return { texts: { ...texts, parsed: loaded.document }, loaded };
+): Promise<PolicyTexts> {
+  return { document, lists: lists ?? (await listsInUse(store, config)) };
 }
 
 /** The texts of the lists of the policy in use. */
@@ -60,32 +77,38 @@ async function listsInUse(store: DirectoryStore, config: WithPolicy): Promise<Po
   return live === null ? {} : (await versionOf(store, live)).lists;
 }
 
-/** The compiled policy. `enforced`: as if it did not only report. @throws ProgramError */
-export async function policyOf(
+/** The texts of a policy; null = the configuration decides, by its file or its three actions. @throws ProgramError */
+export async function textsOf(
   store: DirectoryStore,
   config: WithPolicy,
   ref: PolicyRef,
-  enforced = false,
-): Promise<CompiledPolicy> {
-  const policy = await referred(store, config, ref);
-  return enforced && policy.reportOnly ? { ...policy, reportOnly: false } : policy;
+): Promise<PolicyTexts | null> {
+  if ('document' in ref) return givenTexts(store, config, ref);
+  if ('version' in ref) return versionOf(store, ref.version);
+  if (ref.place === 'configured' || (ref.place === 'live' && config.policy.file !== undefined)) return null;
+  const { live, shadow } = (await readPolicies(store)).state;
+  const number = ref.place === 'live' ? live : shadow;
+  if (number !== null) return versionOf(store, number);
+  if (ref.place === 'live') return null;
+  throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow');
 }
 
-async function referred(store: DirectoryStore, config: WithPolicy, ref: PolicyRef): Promise<CompiledPolicy> {
-  if ('document' in ref) return usable(await checkText(store, config, ref));
-  if ('version' in ref) return compiledVersion(await versionOf(store, ref.version));
-  if (ref.place === 'configured') return servedPolicy(config).policy;
-  if (ref.place === 'live') return policyInUse(store, config);
-  const { shadow } = (await readPolicies(store)).state;
-  if (shadow === null) throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow');
-  return compiledVersion(await versionOf(store, shadow));
+/** Compiles texts in the calling thread. @throws ProgramError that lists every problem */
+export function compileTexts(texts: PolicyTexts): CompiledPolicy {
+  const { policy, problems } = loadVersion(texts);
+  if (policy === null) throw unusable(problems);
+  return policy;
 }
 
-/** @throws ProgramError that lists every problem */
-function usable({ loaded: { policy, problems } }: CheckedText): CompiledPolicy {
-  if (policy !== null) return policy;
+/** The text, where it has no errors. @throws ProgramError that lists every problem */
+export function usable(checked: CheckedText): CheckedText {
+  if (!checked.isValid) throw unusable(checked.problems);
+  return checked;
+}
+
+function unusable(problems: readonly PlacedProblem[]): ProgramError {
   const errors = problems.filter(({ severity }) => severity === 'error');
-  throw new ProgramError('EASGATE_POLICY', errors.map((one) => problemLine('policy', one)).join('\n'));
+  return new ProgramError('EASGATE_POLICY', errors.map((one) => problemLine('policy', one)).join('\n'));
 }
 
 /** A document to put in use. */
@@ -101,17 +124,15 @@ export async function publishText(
   store: DirectoryStore,
   config: WithPolicy,
   known: KnownPolicies,
-  { document, lists, mode, comment, place }: PublishedText,
+  { mode, comment, place, ...given }: PublishedText,
   author: PolicyAuthor,
   audit: AuditSink,
+  check: CheckText,
 ): Promise<{ readonly version: PolicyVersion; readonly warnings: readonly PlacedProblem[] }> {
   refuseWithFile(config);
-  const text = mode === undefined ? document : withMode(document, mode);
-  const checked = await checkText(store, config, { document: text, lists });
-  const policy = usable(checked);
-  const { texts, loaded } = checked;
-  const version = await addVersion(store, known, { texts, name: policy.name, comment, place }, author, audit);
-  return { version, warnings: warningsOf(loaded) };
+  const { texts, name, warnings } = usable(await check(await givenTexts(store, config, given), mode));
+  const version = await addVersion(store, known, { texts, name, comment, place }, author, audit);
+  return { version, warnings };
 }
 
 /** Warnings of the document, and what an operator should not forget as long as it is in use. */

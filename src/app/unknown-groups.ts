@@ -1,13 +1,14 @@
 // Owns the warnings about groups that the policy in use names and no user of the directory is in: such a name is probably misspelt.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
-import type { LoadedPolicy } from '../config/policy-file.ts';
+import type { PlacedProblem } from '../config/policy-file.ts';
 import type { Config } from '../config/schema.ts';
-import { loadVersion } from '../config/stored-policy.ts';
+import { versionProblems } from '../config/stored-policy.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import { foldCase } from '../policy/document/case.ts';
+import { inTurns } from './in-turns.ts';
 import { readPolicies, versionOf } from './policy-versions.ts';
 
 /** Users that are read at once: about ten milliseconds. */
@@ -30,8 +31,8 @@ export async function unknownGroupWarnings(
   const groups = await groupsOfUsers(reader);
   if (groups === null) return [];
   // The check of the document reports its other warnings.
-  const others = new Set(warningLines(load.name, load.compile({})));
-  const lines = warningLines(load.name, load.compile({ groups })).filter((line) => !others.has(line));
+  const others = new Set(warningLines(load.name, await load.problems({})));
+  const lines = warningLines(load.name, await load.problems({ groups })).filter((line) => !others.has(line));
   if (lines.length <= MAX_WARNINGS) return lines;
   return [...lines.slice(0, MAX_WARNINGS), `${lines.length - MAX_WARNINGS} more groups have no users`];
 }
@@ -39,7 +40,7 @@ export async function unknownGroupWarnings(
 interface PolicyLoader {
   /** Of the document, for people. */
   readonly name: string;
-  readonly compile: (known: Known) => LoadedPolicy;
+  readonly problems: (known: Known) => Promise<readonly PlacedProblem[]>;
 }
 
 /** Null = the three actions of the configuration decide: they name no groups. */
@@ -47,14 +48,15 @@ async function policyLoader(
   store: DirectoryStore,
   { policy: { file } }: Pick<Config, 'policy'>,
 ): Promise<PolicyLoader | null> {
-  if (file !== undefined) return { name: file, compile: (known) => loadPolicyFile(file, known) };
+  if (file !== undefined)
+    return { name: file, problems: async (known) => loadPolicyFile(file, known).problems };
   const { live } = (await readPolicies(store)).state;
   if (live === null) return null;
   const version = await versionOf(store, live);
-  return { name: `version ${live}`, compile: (known) => loadVersion(version, known) };
+  return { name: `version ${live}`, problems: (known) => inTurns(versionProblems(version, known)) };
 }
 
-function warningLines(name: string, { problems }: LoadedPolicy): string[] {
+function warningLines(name: string, problems: readonly PlacedProblem[]): string[] {
   return problems.filter(({ severity }) => severity === 'warning').map((one) => problemLine(name, one));
 }
 

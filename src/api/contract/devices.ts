@@ -36,6 +36,9 @@ export const deviceFilter = {
   managed: z.enum(['yes', 'no', 'unknown']).optional(),
   compliant: z.enum(['yes', 'no', 'unknown']).optional(),
   decision: words.optional(),
+  partnerships: flag
+    .optional()
+    .describe('true = only users on devices, not devices that nobody was seen with'),
   search: z.string().max(128).optional().describe('part of any id, name, type, model, system or client'),
 };
 
@@ -44,7 +47,7 @@ export const listDevicesQuery = z.strictObject({
   ...deviceFilter,
   sort: z
     .string()
-    .max(40)
+    .max(100)
     .default('-lastSeen')
     .describe('a field of the rows; `-` before it = the largest first'),
   ...pageQuery,
@@ -75,11 +78,18 @@ export const deviceRow = z
     firstSeen: maybeTime,
     lastSeen: maybeTime,
     lastAllowed: maybeTime,
+    userAgent: maybeText,
+    protocolVersion: maybeText,
     decision: decisionAction.nullable(),
+    decisionSource: maybeText.describe('the feed that imported it; null = an operator made it'),
+    decisionBy: maybeText,
+    decisionReason: maybeText,
+    wipe: z.looseObject({ state: z.string() }).nullable().describe('the progress of a wipe'),
     decisionExpiresAt: maybeTime,
     userDecision: decisionAction.nullable(),
     userDecisionExpiresAt: maybeTime,
     unreadable: z.boolean(),
+    unreadableRecords: z.array(z.string()),
   })
   .meta({ id: 'DeviceRow' });
 
@@ -206,6 +216,7 @@ export const explanation = z
 export const decideBody = z.strictObject({
   ...decisionBody,
   user: z.string().max(256).optional().describe('only for this user; absent = every user of the device'),
+  dryRun: z.boolean().default(false).describe('only says what it would do'),
 });
 
 /** Why a decision may not do what its author thinks. */
@@ -254,4 +265,8 @@ export const planWipeQuery = z.strictObject({
 });
 
 /** The answer to it. */
-export const wipePlan = z.looseObject({ device: z.string(), users: z.array(z.string()) });
+export const wipePlan = z.looseObject({
+  device: z.string(),
+  users: z.array(z.string()),
+  partnerships: z.array(partnershipView),
+});

@@ -6,8 +6,8 @@ import type { ApiParts } from '../parts.ts';
 import { decisionRoutes } from './decisions.ts';
 import { userRoutes } from './users.ts';
 import { deviceRoutes } from './devices.ts';
-import type { PolicyDiffs } from '../policy-diffs.ts';
 import { policyRoutes } from './policy.ts';
+import type { Policies } from './policy.ts';
 import { journalRoutes, journalStream } from './journal.ts';
 import type { HandRuns } from '../hand-runs.ts';
 import { exportRoute } from './export.ts';
@@ -24,22 +24,22 @@ export interface Shared {
   /** Null = people sign in with tokens alone. */
   readonly provider: OpenIdProvider | null;
   readonly overview: Overview;
-  readonly diffs: PolicyDiffs;
+  readonly policies: Policies;
   readonly hands: HandRuns;
 }
 
 /** Operations that answer with JSON. */
-export function routesOf(parts: ApiParts, { signIn, provider, overview, diffs, hands }: Shared): Route[] {
+export function routesOf(parts: ApiParts, { signIn, provider, overview, policies, hands }: Shared): Route[] {
   return [
     ...sessionRoutes(parts, signIn, provider),
     ...tokenRoutes(parts),
     ...statusRoutes(parts, overview),
-    ...deviceRoutes(parts),
+    ...deviceRoutes(parts, policies),
     ...decisionRoutes(parts),
     ...userRoutes(parts),
     ...journalRoutes(parts),
-    ...policyRoutes(parts, diffs),
-    ...reportRoutes(parts, diffs),
+    ...policyRoutes(parts, policies),
+    ...reportRoutes(parts, policies),
     ...feedRoutes(parts, hands),
   ];
 }

@@ -8,7 +8,6 @@ import { explainedDocument } from '../../app/explained-document.ts';
 import { showDevice } from '../../app/inventory.ts';
 import { parseSort } from '../../app/listing.ts';
 import { parseDevice } from '../../app/names.ts';
-import { policyInUse } from '../../app/policy-versions.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';
 import type { WipePlan } from '../../app/wipe.ts';
 import { successionAt } from '../../app/successors.ts';
@@ -21,11 +20,13 @@ import type { ApiParts } from '../parts.ts';
 import { ApiError } from '../problems.ts';
 import { SlowAnswers } from '../slow-answers.ts';
 import { filterOf } from './filters.ts';
+import { policyOf } from './policy.ts';
+import type { Policies } from './policy.ts';
 import { route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
 /** The routes. */
-export function deviceRoutes(parts: ApiParts): Route[] {
+export function deviceRoutes(parts: ApiParts, policies: Policies): Route[] {
   const counted = new SlowAnswers<object>(monotonicNow);
   return [
     route('listDevices', async ({ query }, { now, signal }) => {
@@ -47,17 +48,18 @@ export function deviceRoutes(parts: ApiParts): Route[] {
       tag(await decisionTag(store, params.device));
       return { ...details, ...(await successionAt(store, details.key)) };
     }),
-    route('explainAccess', async ({ params, query }, { now }) => {
+    route('explainAccess', async ({ params, query }, call) => {
       const store = parts.store();
-      const policy = await policyInUse(store, parts.config);
+      const policy = await policyOf(parts, policies, { place: 'live' }, call);
       return explainedDocument(
-        await explainAccess(store, policy, { device: params.device, user: query.user }, now),
+        await explainAccess(store, policy, { device: params.device, user: query.user }, call.now),
       );
     }),
     route('decide', async ({ params, body }, call) => {
       const store = parts.store();
-      const { action, reason, user, expiresAt } = body;
-      const { origin, now } = call;
+      const { action, reason, user, expiresAt, dryRun } = body;
+      const { now } = call;
+      const origin = { ...call.origin, dryRun };
       const decision = {
         action,
         owner: origin.by,
@@ -99,15 +101,8 @@ export function deviceRoutes(parts: ApiParts): Route[] {
 }
 
 /** What a wipe would do. */
-function planView({ device, user, accountOnly, named, replaces, hasOutlookMobile }: WipePlan): object {
-  return {
-    device,
-    user,
-    accountOnly,
-    users: named.map(({ record }) => record.user),
-    replaces,
-    hasOutlookMobile,
-  };
+function planView({ named, reason: _reason, ...plan }: WipePlan): object {
+  return { ...plan, users: named.map(({ record }) => record.user) };
 }
 
 /** Milliseconds of an ISO time in the future; null = none. @throws ProgramError */

@@ -11,11 +11,15 @@ import {
   versionOf,
 } from '../../app/policy-versions.ts';
 import type { KnownPolicies } from '../../app/policy-versions.ts';
-import { checkText, policyOf, publishText } from '../../app/policy-texts.ts';
-import type { PolicyRef, PublishedText } from '../../app/policy-texts.ts';
+import { givenTexts, publishText, textsOf } from '../../app/policy-texts.ts';
+import type { PolicyMode, PolicyRef, PublishedText } from '../../app/policy-texts.ts';
 import { simulate } from '../../app/simulate.ts';
+import { servedPolicy } from '../../config/served-policy.ts';
+import type { PolicyTexts } from '../../config/stored-policy.ts';
+import type { CompiledPolicy } from '../../policy/compile/compiled-policy.ts';
 import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
 import type { ApiParts } from '../parts.ts';
+import type { PolicyChecks } from '../policy-checks.ts';
 import type { DiffRun, PolicyDiffs } from '../policy-diffs.ts';
 import { route } from './route.ts';
 import type { Call, Route } from './route.ts';
@@ -25,21 +29,27 @@ const WAIT_MS = 2_000;
 const PHONES = 500;
 
 /** The routes. */
-export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
+export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
   const { config, audit } = parts;
+  const { checks, diffs } = policies;
+  const checkFor =
+    ({ principal: { id } }: Call) =>
+    (texts: PolicyTexts, mode?: PolicyMode) =>
+      checks.check(id, texts, mode);
   const publish = async (text: PublishedText, call: Call): Promise<object> => {
     const store = parts.store();
     const known = await knownPolicies(parts, call);
-    const { version, warnings } = await publishText(store, config, known, text, call.origin, audit);
+    const check = checkFor(call);
+    const { version, warnings } = await publishText(store, config, known, text, call.origin, audit, check);
     const after = await readPolicies(store);
     call.tag(tagOf(after));
     return { version: historyEntry(version, after.state), warnings: warnings.map(shownProblem) };
   };
   return [
-    route('showPolicy', async (_input, { tag }) => {
+    route('showPolicy', async (_input, call) => {
       const known = await readPolicies(parts.store());
-      tag(tagOf(known));
-      return shownPolicy(parts, known);
+      call.tag(tagOf(known));
+      return shownPolicy(parts, known, checkFor(call));
     }),
     route('listPolicyVersions', async ({ query }) => {
       const { limit, after } = query;
@@ -47,23 +57,18 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
       const last = rows.at(-1)?.version ?? 1;
       return { rows, next: rows.length < limit || last === 1 ? null : last };
     }),
-    route('showPolicyVersion', async ({ params }) => {
+    route('showPolicyVersion', async ({ params }, call) => {
       const store = parts.store();
       const { state } = await readPolicies(store);
-      return shownVersion(await versionOf(store, params.version), state);
+      return shownVersion(await versionOf(store, params.version), state, checkFor(call));
     }),
-    route('checkPolicy', async ({ body }) => {
-      const { loaded } = await checkText(parts.store(), config, body);
-      const { policy, problems } = loaded;
-      return {
-        isValid: policy !== null,
-        name: policy?.name ?? null,
-        mode: policy === null ? null : policy.reportOnly ? 'reportOnly' : 'enforce',
-        problems: problems.map(shownProblem),
-      };
+    route('checkPolicy', async ({ body }, call) => {
+      const texts = await givenTexts(parts.store(), config, body);
+      const { isValid, name, mode, problems } = await checkFor(call)(texts);
+      return { isValid, name, mode: isValid ? mode : null, problems: problems.map(shownProblem) };
     }),
-    route('diffPolicy', async ({ body }, { now }) => {
-      const run = await startDiff(parts, diffs, body, now);
+    route('diffPolicy', async ({ body }, call) => {
+      const run = await startDiff(parts, policies, body, call);
       await diffs.waitFor(run, WAIT_MS);
       return shownRun(run);
     }),
@@ -92,11 +97,20 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
       const version = await rollBack(store, body.version, body.comment, call.origin, audit, known);
       return inUse(parts, version.version, call);
     }),
-    route('simulate', async ({ body }, { now }) => {
+    route('simulate', async ({ body }, { now, principal }) => {
       const { policy: ref, ...simulation } = body;
-      return simulate(await policyOf(parts.store(), config, ref), simulation, now);
+      const texts = await textsOf(parts.store(), config, ref);
+      return texts === null
+        ? simulate(servedPolicy(config).policy, simulation, now)
+        : checks.simulate(principal.id, texts, simulation, now);
     }),
   ];
+}
+
+/** What is done with policies in one process. */
+export interface Policies {
+  readonly checks: PolicyChecks;
+  readonly diffs: PolicyDiffs;
 }
 
 /** What to compare. */
@@ -110,26 +124,35 @@ export interface AskedDiff {
 /** Starts a comparison. @throws ProgramError, ApiError */
 export async function startDiff(
   parts: ApiParts,
-  diffs: PolicyDiffs,
+  policies: Policies,
   asked: AskedDiff,
-  now: number,
+  call: Call,
 ): Promise<DiffRun> {
-  const store = parts.store();
-  const { config } = parts;
-  const before = await policyOf(store, config, asked.before);
-  const after = await policyOf(store, config, asked.after, asked.enforced);
-  const key = await keyOf(parts, asked);
-  return diffs.start(store, { key, before, after, total: await phonesIn(parts) }, now);
+  const before = await policyOf(parts, policies, asked.before, call);
+  const named = await policyOf(parts, policies, asked.after, call);
+  const after = asked.enforced && named.reportOnly ? { ...named, reportOnly: false } : named;
+  const question = { key: await keyOf(parts, asked), before, after, total: await phonesIn(parts) };
+  return policies.diffs.start(parts.store(), question, call.now);
 }
 
 /** Starts the comparison of the live policy with itself, but without its grandfathering. @throws ProgramError, ApiError */
-export async function startGrandfathered(parts: ApiParts, diffs: PolicyDiffs, now: number): Promise<DiffRun> {
-  const store = parts.store();
-  const before = await policyOf(store, parts.config, { place: 'live' });
+export async function startGrandfathered(parts: ApiParts, policies: Policies, call: Call): Promise<DiffRun> {
+  const before = await policyOf(parts, policies, { place: 'live' }, call);
   const key = await keyOf(parts, 'grandfathered');
   const total = await phonesIn(parts);
   const question = { key, before, after: { ...before, grandfather: null }, total };
-  return diffs.start(store, question, now);
+  return policies.diffs.start(parts.store(), question, call.now);
+}
+
+/** The compiled policy. @throws ProgramError, ApiError */
+export async function policyOf(
+  parts: ApiParts,
+  { checks }: Pick<Policies, 'checks'>,
+  ref: PolicyRef,
+  { principal }: Call,
+): Promise<CompiledPolicy> {
+  const texts = await textsOf(parts.store(), parts.config, ref);
+  return texts === null ? servedPolicy(parts.config).policy : checks.compile(principal.id, texts);
 }
 
 /** Comparisons with one key are the same: of the same policies. */

@@ -9,13 +9,13 @@ import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
 import type { ModelPage } from '../../directory/read-model/model-reader.ts';
 import type { InputOf } from '../contract/operations.ts';
 import type { ApiParts } from '../parts.ts';
-import type { PolicyDiffs } from '../policy-diffs.ts';
 import { ApiError } from '../problems.ts';
 import type { ModelQuestions, PairReportName, QuestionOf } from '../questions/model-questions.ts';
 import { startDiff, startGrandfathered } from './policy.ts';
+import type { Policies } from './policy.ts';
 import { timeText } from './devices.ts';
 import { FileAnswer, route } from './route.ts';
-import type { Route } from './route.ts';
+import type { Call, Route } from './route.ts';
 
 /** Media type of CSV with a header (RFC 4180 3). */
 export const CSV_TYPE = 'text/csv; charset=utf-8; header=present';
@@ -27,12 +27,13 @@ const WAIT_MS = 20_000;
 type Question = InputOf<'showReport'>['query'];
 
 /** The routes. */
-export function reportRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
+export function reportRoutes(parts: ApiParts, policies: Policies): Route[] {
   return [
-    route('showReport', async ({ params, query }, { now, signal }) => {
+    route('showReport', async ({ params, query }, call) => {
+      const { now, signal } = call;
       const { report: name } = params;
       if (name === 'would-block' || name === 'grandfathered')
-        return changeReport(name, await compared(parts, diffs, name, now), query, now);
+        return changeReport(name, await compared(parts, policies, name, call), query, now);
       const model = parts.model();
       if (name === 'duplicates' || name === 'near-misses') return pairReport(model, name, query, now, signal);
       const unseenSince = parseMomentPast(query.notSeen, 'notSeen', now);
@@ -127,16 +128,16 @@ function changeReport(
 /** @throws ApiError EASGATE_API_BUSY while it is under way */
 async function compared(
   parts: ApiParts,
-  diffs: PolicyDiffs,
+  policies: Policies,
   name: 'would-block' | 'grandfathered',
-  now: number,
+  call: Call,
 ): Promise<PolicyDiff> {
   const live = { place: 'live' } as const;
   const run =
     name === 'grandfathered'
-      ? await startGrandfathered(parts, diffs, now)
-      : await startDiff(parts, diffs, { before: live, after: live, enforced: true }, now);
-  await diffs.waitFor(run, WAIT_MS);
+      ? await startGrandfathered(parts, policies, call)
+      : await startDiff(parts, policies, { before: live, after: live, enforced: true }, call);
+  await policies.diffs.waitFor(run, WAIT_MS);
   if (run.diff !== null) return run.diff;
   if (run.error !== null)
     throw new ApiError('EASGATE_API_UNAVAILABLE', `the comparison failed: ${run.error.message}`);
