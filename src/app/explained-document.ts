@@ -3,15 +3,27 @@ import type { ExplainedAccess, KnownFact } from './explain.ts';
 import { stepDocument } from './policy-explain.ts';
 import { isoTime } from './times.ts';
 
+/** The document of an explained access. */
+export type ExplainedDocument = Omit<ExplainedAccess, 'steps' | 'verdict'> & {
+  readonly verdict: Omit<ExplainedAccess['verdict'], 'validUntil'> & { readonly validUntil: number | null };
+  readonly steps: readonly unknown[];
+};
+
 /** The document; its times are milliseconds where the fields of {@link withIsoTimes} have them. */
-export function explainedDocument({ user, device, aliases, known, verdict, steps }: ExplainedAccess): object {
-  const validUntil = Number.isFinite(verdict.validUntil) ? verdict.validUntil : null;
+export function explainedDocument({
+  user,
+  device,
+  aliases,
+  known,
+  verdict,
+  steps,
+}: ExplainedAccess): ExplainedDocument {
   return {
     user,
     device,
     aliases,
     known: known.map((fact) => ({ ...fact, value: shownValue(fact) })),
-    verdict: { ...verdict, validUntil },
+    verdict: { ...verdict, validUntil: Number.isFinite(verdict.validUntil) ? verdict.validUntil : null },
     steps: steps.map(stepDocument),
   };
 }

@@ -124,12 +124,16 @@ export async function earlierVersion(
   to: number | null,
 ): Promise<PolicyVersion> {
   const wanted = to ?? state.earlier.at(-1) ?? null;
-  if (wanted === null)
-    throw new ProgramError(
-      'EASGATE_NOT_FOUND',
-      'no version was live before this one: name one of those that `easgate policy history` lists',
-    );
+  if (wanted === null) throw nothingEarlier();
   return versionOf(store, wanted);
+}
+
+/** The error where there is nothing to go back to. */
+export function nothingEarlier(): ProgramError {
+  return new ProgramError(
+    'EASGATE_NOT_FOUND',
+    'no version was live before this one: name one of those that `easgate policy history` lists',
+  );
 }
 
 /**

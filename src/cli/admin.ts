@@ -14,6 +14,9 @@ import { plain } from '../plain-text.ts';
 import { configPath } from './config-path.ts';
 import { loginName, withAudit } from './context.ts';
 import { print, printJson, printable, remark } from './output.ts';
+import { ask } from './remote/client.ts';
+import { contextOf } from './remote/contexts.ts';
+import type { Context } from './remote/contexts.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 
@@ -90,71 +93,98 @@ export function setUp({ json }: JsonOption, command: Command): Promise<void> {
 }
 
 /** `tokens create`. */
-export function createToken(
+export async function createToken(
   text: string,
   { role, expires, json }: TokenOptions,
   command: Command,
 ): Promise<void> {
-  return withAdmin(command, async (store, _config, audit) => {
-    const name = text.trim();
-    if (name === '' || name.length > MAX_NAME || plain(name, MAX_NAME) !== name)
-      throw new ProgramError('EASGATE_ADMIN_NAME', `the name needs 1 to ${MAX_NAME} printable characters`);
-    const now = Date.now();
-    const expiresAt = expires === 'never' ? null : parseMomentToCome(expires, '--expires', now);
-    const by = loginName();
-    const { token, secret } = makeToken(store, { name, role, createdBy: by, expiresAt }, now);
-    await audit.record({
-      by,
-      via: 'cli',
-      at: now,
-      operation: 'token_create',
-      subject: name,
-      after: { id: token.id, role, expiresAt },
-    });
-    if (json) printJson({ ...shown(token), secret });
-    else {
-      print(`${secret}\n`);
-      remark(
-        `token ${token.id} of ${printable(name)}, ${role}, ${endText(expiresAt)}; the secret is shown only now`,
-      );
-    }
-  });
+  const name = text.trim();
+  if (name === '' || name.length > MAX_NAME || plain(name, MAX_NAME) !== name)
+    throw new ProgramError('EASGATE_ADMIN_NAME', `the name needs 1 to ${MAX_NAME} printable characters`);
+  const now = Date.now();
+  const expiresAt = expires === 'never' ? null : parseMomentToCome(expires, '--expires', now);
+  const { secret, ...token } = await withTokens<ShownToken & { readonly secret: string }>(
+    command,
+    (context) => {
+      const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
+      return ask(context, 'createToken', { body: { name, role, expiresAt: end } });
+    },
+    async (store, audit) => {
+      const by = loginName();
+      const made = makeToken(store, { name, role, createdBy: by, expiresAt }, now);
+      const after = { id: made.token.id, role, expiresAt };
+      await audit.record({ by, via: 'cli', at: now, operation: 'token_create', subject: name, after });
+      return { ...shown(made.token), secret: made.secret };
+    },
+  );
+  if (json) printJson({ ...token, secret });
+  else {
+    print(`${secret}\n`);
+    remark(
+      `token ${token.id} of ${printable(name)}, ${role}, ${endText(expiresAt)}; the secret is shown only now`,
+    );
+  }
 }
 
 /** `tokens list`. */
-export function listTokens({ json }: JsonOption, command: Command): Promise<void> {
-  return withAdmin(command, async (store) => {
-    const tokens = store.tokens();
-    if (json) printJson({ rows: tokens.map(shown) });
-    else if (tokens.length === 0) remark('no tokens: easgate tokens create NAME --role ROLE');
-    else print(fitTable(COLUMNS, tokens, terminalWidth()).text);
-  });
+export async function listTokens({ json }: JsonOption, command: Command): Promise<void> {
+  const { rows } = await withTokens<{ readonly rows: readonly ShownToken[] }>(
+    command,
+    (context) => ask(context, 'listTokens'),
+    async (store) => ({ rows: store.tokens().map(shown) }),
+  );
+  if (json) printJson({ rows });
+  else if (rows.length === 0) remark('no tokens: easgate tokens create NAME --role ROLE');
+  else print(fitTable(COLUMNS, rows, terminalWidth()).text);
 }
 
 /** `tokens revoke`. */
-export function revokeToken(id: string, { json }: JsonOption, command: Command): Promise<void> {
-  return withAdmin(command, async (store, _config, audit) => {
-    const removed = store.removeToken(id);
-    if (removed === null)
-      throw new ProgramError(
-        'EASGATE_ADMIN_TOKEN',
-        `there is no token with the id ${printable(id)}: easgate tokens list`,
-      );
-    const { name, role } = removed;
-    await audit.record({
-      by: loginName(),
-      via: 'cli',
-      at: Date.now(),
-      operation: 'token_revoke',
-      subject: name,
-      before: { id, role },
-    });
-    if (json) printJson(shown(removed));
-    else print(`revoked: ${printable(name)} (${role}); its sessions ended with it\n`);
-  });
+export async function revokeToken(id: string, { json }: JsonOption, command: Command): Promise<void> {
+  const removed = await withTokens<ShownToken>(
+    command,
+    async (context) => {
+      const { rows } = (await ask(context, 'listTokens')) as { readonly rows: readonly ShownToken[] };
+      const found = rows.find((token) => token.id === id);
+      if (found === undefined) throw noToken(id);
+      await ask(context, 'revokeToken', { params: { token: id } });
+      return found;
+    },
+    async (store, audit) => {
+      const token = store.removeToken(id);
+      if (token === null) throw noToken(id);
+      const { name, role } = token;
+      const before = { id, role };
+      const origin = { by: loginName(), via: 'cli', at: Date.now() };
+      await audit.record({ ...origin, operation: 'token_revoke', subject: name, before });
+      return shown(token);
+    },
+  );
+  if (json) printJson(removed);
+  else print(`revoked: ${printable(removed.name)} (${removed.role}); its sessions ended with it\n`);
 }
 
-const COLUMNS: readonly Column<StoredToken>[] = [
+function noToken(id: string): ProgramError {
+  return new ProgramError(
+    'EASGATE_ADMIN_TOKEN',
+    `there is no token with the id ${printable(id)}: easgate tokens list`,
+  );
+}
+
+/** Works through the API of the context, or on the tokens of this machine. */
+async function withTokens<T>(
+  command: Command,
+  there: (context: Context) => Promise<unknown>,
+  here: (store: AdminStore, audit: AuditSink) => Promise<T>,
+): Promise<T> {
+  const context = contextOf(command);
+  if (context !== null) return (await there(context)) as T;
+  return withAdmin(command, (store, _config, audit) => here(store, audit));
+}
+
+/** A token without its hash. */
+type ShownToken = Omit<StoredToken, 'hash'>;
+
+const COLUMNS: readonly Column<ShownToken>[] = [
   { title: 'ID', cell: ({ id }) => id },
   { title: 'NAME', cell: ({ name }) => printable(name) },
   { title: 'ROLE', cell: ({ role }) => role },
@@ -166,7 +196,7 @@ const COLUMNS: readonly Column<StoredToken>[] = [
   { title: 'CREATED BY', cell: ({ createdBy }) => printable(createdBy), spare: 1 },
 ];
 
-function shown({ hash: _hash, ...token }: StoredToken): object {
+function shown({ hash: _hash, ...token }: StoredToken): ShownToken {
   return token;
 }
 
@@ -174,14 +204,14 @@ function endText(expiresAt: number | null): string {
   return expiresAt === null ? 'without an end' : `until ${isoTime(expiresAt)}`;
 }
 
-async function withAdmin(
+async function withAdmin<T>(
   command: Command,
-  work: (store: AdminStore, config: Config, audit: AuditSink) => Promise<void>,
-): Promise<void> {
+  work: (store: AdminStore, config: Config, audit: AuditSink) => Promise<T>,
+): Promise<T> {
   const config = loadConfig(configPath(command));
   const store = AdminStore.open(config.admin.file ?? '');
   try {
-    await withAudit(config, (audit) => work(store, config, audit));
+    return await withAudit(config, (audit) => work(store, config, audit));
   } finally {
     store.close();
   }

@@ -2,6 +2,7 @@
 import { describeDecision } from '../app/decisions.ts';
 import { stateOf } from '../app/inventory.ts';
 import type { DeviceDetails } from '../app/inventory.ts';
+import { target } from '../app/names.ts';
 import { isoTime, relativeTime } from '../app/times.ts';
 import type { ManualDecision } from '../model/decision.ts';
 import type { DeviceReport } from '../model/device.ts';
@@ -41,10 +42,13 @@ const NEXT: Readonly<Record<string, string>> = {
 /** The text; relative times are as of `now`, milliseconds since the epoch. */
 export function deviceText(details: DeviceDetails, now = Date.now()): string {
   const { key, aliases, record, reports, unreadable = [], partnerships } = details;
-  const model = record?.model ?? partnerships.find(({ record: seen }) => seen.model !== null)?.record.model;
-  const os = record?.os ?? partnerships.find(({ record: seen }) => seen.os !== null)?.record.os;
+  const told = (field: 'model' | 'os' | 'imei'): string | null =>
+    partnerships.find(({ record: seen }) => seen[field] !== null)?.record[field] ?? record?.[field] ?? null;
+  const imei = told('imei');
   const lines = [
-    [key, model, os].filter((part) => part !== null && part !== undefined).join(', '),
+    [key, told('model'), told('os'), imei === null ? null : `IMEI ${imei}`]
+      .filter((part) => part !== null)
+      .join(', '),
     ...(aliases.length === 0 ? [] : [`other spellings: ${aliases.join(', ')}`]),
     ...(unreadable.length === 0
       ? []
@@ -66,7 +70,13 @@ function decisionLines({ key, decision, partnerships, imported }: DeviceDetails,
   ];
   return [
     ...own.flatMap(({ user, decision: one }) =>
-      one === null ? [] : [`decision${user === null ? '' : ` for ${user}`}: ${decisionText(one, now)}`],
+      one === null
+        ? []
+        : [
+            isWipe(one)
+              ? `wipe: ${target(key, user)}: ${describeDecision(one)}, ordered by ${one.owner} (${one.reason ?? 'no reason'})`
+              : `decision${user === null ? '' : ` for ${user}`}: ${decisionText(one, now)}`,
+          ],
     ),
     ...imported.map(
       ({ source, user, decision: one }) =>
@@ -79,8 +89,7 @@ function decisionLines({ key, decision, partnerships, imported }: DeviceDetails,
 }
 
 function decisionText(decision: ManualDecision, now: number): string {
-  const { owner, reason, decidedAt } = decision;
-  const { expiresAt = null } = decision as { readonly expiresAt?: number | null };
+  const { owner, reason, decidedAt, expiresAt } = decision;
   const end = expiresAt === null ? '' : expiresAt <= now ? ', over' : `, until ${isoTime(expiresAt)}`;
   return `${describeDecision(decision)} since ${isoTime(decidedAt)} by ${owner}${reason === null ? '' : ` (${reason})`}${end}`;
 }

@@ -223,7 +223,7 @@ export const decideBody = z.strictObject({
 export const doubt = z.looseObject({ kind: z.string() });
 
 /** A decision and the name it is stored under. */
-export const decidedOne = z.object({ user: maybeText, decision: decisionView });
+export const decidedOne = z.looseObject({ user: maybeText, decision: decisionView });
 
 /** The answer to `decide`. */
 export const decideResult = z.looseObject({

@@ -95,6 +95,7 @@ export const status = z
   .object({
     gateway: z.string(),
     version: z.string(),
+    pid: z.number().nullable().describe('of the primary process; null = it does not answer'),
     startedAt: maybeTime,
     phase: z.string(),
     policy: z.looseObject({ name: maybeText, file: maybeText }).nullable(),

@@ -119,6 +119,15 @@ export const diffPolicyBody = z.strictObject({
   before: policyRef.default({ place: 'live' }),
   after: policyRef,
   enforced: z.boolean().default(false).describe('as if `after` did not only report'),
+  grandfathered: z
+    .boolean()
+    .default(true)
+    .describe('false = as if `after` let no phone in because it was in use before'),
+});
+
+/** `showPolicyDiff`. */
+export const showDiffQuery = z.strictObject({
+  format: z.enum(['json', 'csv']).default('json').describe('csv = every phone of a comparison that is done'),
 });
 
 const decided = z.object({ action: z.string(), reason: z.string(), rule: z.string() });

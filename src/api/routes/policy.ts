@@ -11,6 +11,7 @@ import {
   versionOf,
 } from '../../app/policy-versions.ts';
 import type { KnownPolicies } from '../../app/policy-versions.ts';
+import { CHANGED_CSV } from '../../app/csv-columns.ts';
 import { givenTexts, publishText, textsOf } from '../../app/policy-texts.ts';
 import type { PolicyMode, PolicyRef, PublishedText } from '../../app/policy-texts.ts';
 import { simulate } from '../../app/simulate.ts';
@@ -19,9 +20,11 @@ import type { PolicyTexts } from '../../config/stored-policy.ts';
 import type { CompiledPolicy } from '../../policy/compile/compiled-policy.ts';
 import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
 import type { ApiParts } from '../parts.ts';
+import { ApiError } from '../problems.ts';
 import type { PolicyChecks } from '../policy-checks.ts';
 import type { DiffRun, PolicyDiffs } from '../policy-diffs.ts';
-import { route } from './route.ts';
+import { CSV_TYPE, csvParts } from './csv-parts.ts';
+import { FileAnswer, route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
 /** A short comparison is answered at once. */
@@ -72,7 +75,13 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
       await diffs.waitFor(run, WAIT_MS);
       return shownRun(run);
     }),
-    route('showPolicyDiff', async ({ params }, { now }) => shownRun(diffs.get(params.diff, now))),
+    route('showPolicyDiff', async ({ params, query }, { now }) => {
+      const run = diffs.get(params.diff, now);
+      if (query.format === 'json') return shownRun(run);
+      if (run.diff === null)
+        throw new ApiError('EASGATE_API_BUSY', 'the comparison is not done: ask again', 2);
+      return new FileAnswer(CSV_TYPE, 'changes.csv', csvParts(CHANGED_CSV, run.diff.phones));
+    }),
     route('publishPolicy', ({ body }, call) => publish({ ...body, place: 'live' }, call)),
     route('shadowPolicy', ({ body }, call) => publish({ ...body, place: 'shadow' }, call)),
     route('endShadow', async (_input, call) => {
@@ -119,6 +128,8 @@ export interface AskedDiff {
   readonly after: PolicyRef;
   /** As if `after` did not only report. */
   readonly enforced: boolean;
+  /** False = as if `after` let no phone in because it was in use before. */
+  readonly grandfathered: boolean;
 }
 
 /** Starts a comparison. @throws ProgramError, ApiError */
@@ -130,17 +141,12 @@ export async function startDiff(
 ): Promise<DiffRun> {
   const before = await policyOf(parts, policies, asked.before, call);
   const named = await policyOf(parts, policies, asked.after, call);
-  const after = asked.enforced && named.reportOnly ? { ...named, reportOnly: false } : named;
+  const after = {
+    ...named,
+    ...(asked.enforced && { reportOnly: false }),
+    ...(!asked.grandfathered && { grandfather: null }),
+  };
   const question = { key: await keyOf(parts, asked), before, after, total: await phonesIn(parts) };
-  return policies.diffs.start(parts.store(), question, call.now);
-}
-
-/** Starts the comparison of the live policy with itself, but without its grandfathering. @throws ProgramError, ApiError */
-export async function startGrandfathered(parts: ApiParts, policies: Policies, call: Call): Promise<DiffRun> {
-  const before = await policyOf(parts, policies, { place: 'live' }, call);
-  const key = await keyOf(parts, 'grandfathered');
-  const total = await phonesIn(parts);
-  const question = { key, before, after: { ...before, grandfather: null }, total };
   return policies.diffs.start(parts.store(), question, call.now);
 }
 
@@ -156,7 +162,7 @@ export async function policyOf(
 }
 
 /** Comparisons with one key are the same: of the same policies. */
-async function keyOf(parts: ApiParts, asked: AskedDiff | string): Promise<string> {
+async function keyOf(parts: ApiParts, asked: AskedDiff): Promise<string> {
   const { stored } = await readPolicies(parts.store());
   return createHash('sha256')
     .update(JSON.stringify([asked, stored]))

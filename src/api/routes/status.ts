@@ -19,6 +19,7 @@ export function statusRoutes(parts: ApiParts, overview: Overview): Route[] {
       return {
         gateway: parts.name,
         version: gateway?.version ?? parts.version,
+        pid: gateway?.pid ?? null,
         startedAt: gateway?.startedAt ?? null,
         phase: gateway?.phase ?? 'unknown',
         policy: gateway?.policy ?? null,

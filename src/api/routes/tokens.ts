@@ -3,6 +3,7 @@ import { makeToken } from '../auth/sign-in.ts';
 import type { StoredToken } from '../auth/admin-store.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiError } from '../problems.ts';
+import { momentToCome } from './devices.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
 
@@ -14,7 +15,8 @@ export function tokenRoutes({ admin, audit }: ApiParts): Route[] {
     route('listTokens', async () => ({ rows: admin.tokens().map(tokenView) })),
     route('createToken', async ({ body }, { principal, origin, now }) => {
       const { name, role, expiresInDays } = body;
-      const expiresAt = expiresInDays === null ? null : now + expiresInDays * DAY_MS;
+      const days = expiresInDays === null ? null : now + expiresInDays * DAY_MS;
+      const expiresAt = body.expiresAt === undefined ? days : momentToCome(body.expiresAt, now);
       const { token, secret } = makeToken(admin, { name, role, createdBy: principal.name, expiresAt }, now);
       await audit.record({ ...origin, operation: 'token_create', subject: name, after: { role, expiresAt } });
       return { ...tokenView(token), secret };

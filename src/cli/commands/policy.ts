@@ -1,7 +1,8 @@
 // Owns the definitions of `easgate policy` and `easgate simulate`.
 import type { Command } from 'commander';
 import type { CheckOptions } from '../policy.ts';
-import type { DiffOptions, PublishOptions } from '../policy-versions.ts';
+import type { DiffOptions } from '../policy-diff.ts';
+import type { PublishOptions } from '../policy-versions.ts';
 import { FACT_OPTIONS, wholeNumber } from './fact-options.ts';
 import { addExamples, yesNoUnknown } from './options.ts';
 
@@ -17,8 +18,8 @@ export function registerPolicy(program: Command): void {
       .option('--json', 'one JSON document')
       .option('--schema', 'print the JSON Schema of policy documents instead')
       .option('--fields', 'print all fields as Markdown instead')
-      .action(async (file: string | undefined, options: CheckOptions) =>
-        (await import('../policy.ts')).check(file, options),
+      .action(async (file: string | undefined, options: CheckOptions, command: Command) =>
+        (await import('../policy.ts')).check(file, options, command),
       ),
     ['policy check policy.yaml', ''],
     ['policy check --strict --json policy.yaml', 'for pipelines: warnings fail too'],
@@ -71,7 +72,7 @@ function registerVersions(policy: Command): void {
         .argument('<new>', POLICY_NAMES)
         .description('which phones of the directory two policies decide differently on'),
     ).action(async (before: string, after: string, options: DiffOptions, command: Command) =>
-      (await import('../policy-versions.ts')).diff(before, after, options, command),
+      (await import('../policy-diff.ts')).diff(before, after, options, command),
     ),
     ['policy diff live new.yaml', 'before it is published'],
     ['policy diff 3 4 --csv > changes.csv', 'what a version changed'],
@@ -162,7 +163,7 @@ function registerSimulate(program: Command): void {
     .description(
       'the verdict of a policy on given facts, a line of the access log or a recorded request; a fact that is not given is unknown',
     )
-    .requiredOption('--policy <file>', 'policy document')
+    .requiredOption('--policy <policy>', POLICY_NAMES)
     .option('--facts <file>', 'JSON file of facts to begin with; - = standard input')
     .option('--log-line <line>', 'facts of a line of the access log; - = standard input')
     .option('--request <file>', 'facts of a recorded request: its raw head; - = standard input')
@@ -172,8 +173,8 @@ function registerSimulate(program: Command): void {
     else if (kind === 'number') simulate.option(flag, text, wholeNumber);
     else simulate.option(flag, text);
   }
-  simulate.action(async (options: Record<string, unknown>) =>
-    (await import('../simulate.ts')).simulate(options),
+  simulate.action(async (options: Record<string, unknown>, command: Command) =>
+    (await import('../simulate.ts')).simulate(options, command),
   );
   addExamples(
     simulate,

@@ -1,6 +1,6 @@
 // Owns the definitions of `easgate report`.
 import type { Command } from 'commander';
-import type { DiffOptions } from '../policy-versions.ts';
+import type { DiffOptions } from '../policy-diff.ts';
 import type { ReportOptions } from '../report.ts';
 import { addExamples } from './options.ts';
 import { POLICY_NAMES, addDiffOptions } from './policy.ts';
@@ -24,7 +24,7 @@ export function registerReports(program: Command): void {
         )
         .requiredOption('--policy <policy>', POLICY_NAMES),
     ).action(async (options: DiffOptions & { policy: string }, command: Command) =>
-      (await import('../policy-versions.ts')).wouldBlock(options, command),
+      (await import('../policy-diff.ts')).wouldBlock(options, command),
     ),
     ['report would-block --policy new.yaml', ''],
     ['report would-block --policy shadow --csv > blocked.csv', 'every phone, for a spreadsheet'],
@@ -37,7 +37,7 @@ export function registerReports(program: Command): void {
           'phones that the live policy lets in only because they were in use before it, and for what it would keep them out',
         ),
     ).action(async (options: DiffOptions, command: Command) =>
-      (await import('../policy-versions.ts')).grandfathered(options, command),
+      (await import('../policy-diff.ts')).grandfathered(options, command),
     ),
     ['report grandfathered', ''],
     ['report grandfathered --csv > grandfathered.csv', 'every phone, for a spreadsheet'],

@@ -125,7 +125,7 @@ async function send<T>(
   const target = new URL(
     url + BASE + path.replaceAll(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(params[key] ?? '')),
   );
-  for (const [key, value] of Object.entries((query ?? {}) as object))
+  for (const [key, value] of Object.entries(query ?? {}))
     if (typeof value === 'string' || typeof value === 'number') target.searchParams.set(key, String(value));
   // Loaded on demand: most commands ask no API.
   const { Agent, request } = await import('undici');
