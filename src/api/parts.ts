@@ -8,6 +8,7 @@ import type { JournalStore } from '../journal/journal-store.ts';
 import type { ControlStatus } from '../supervisor/control-messages.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import type { AdminStore } from './auth/admin-store.ts';
+import type { FleetAccounts } from './auth/fleet-accounts.ts';
 import type { StreamTimes } from './event-streams.ts';
 import type { PolicyChecks } from './policy-checks.ts';
 import type { ModelQuestions } from './questions/model-questions.ts';
@@ -19,6 +20,8 @@ export interface ApiParts {
   readonly name: string;
   readonly version: string;
   readonly admin: AdminStore;
+  /** Those of the fleet; absent = the gateway is alone. Started and closed with the API. */
+  readonly accounts?: FleetAccounts;
   readonly audit: AuditSink;
   /** The journal takes what a change causes. */
   readonly events: EventSink;

@@ -19,6 +19,7 @@ import { adminUrl } from '../config/admin-url.ts';
 import { parseEndpoint } from '../config/endpoint.ts';
 import { sharePlaces } from '../supervisor/shared-places.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
+import { FleetAccounts } from './auth/fleet-accounts.ts';
 import { Guard } from './auth/guard.ts';
 import { refusedSignIns } from './auth/refused-sign-ins.ts';
 import { OpenIdProvider } from './auth/provider.ts';
@@ -149,7 +150,8 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   };
   const provider = settings.provider === undefined ? null : new OpenIdProvider(settings.provider);
   const refused = refusedSignIns(parts.audit, log);
-  const signIn = new SignIn(parts.admin, limits, refused, provider?.realm ?? null);
+  const accounts = parts.accounts ?? new FleetAccounts(parts.admin, null);
+  const signIn = new SignIn(parts.admin, limits, refused, provider?.realm ?? null, accounts);
   const guard = new Guard(settings, signIn);
   server.addHook('onRequest', async (request, reply) => {
     // Files of the dashboard have another one.
@@ -158,6 +160,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     const hasBody =
       raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined;
     const unlimited = hasBody ? limitBody(request, parts.bodyTimeoutMs ?? TIMEOUT_MS) : null;
+    if (guard.hasUnknownSecret(request)) await accounts.lookForNews();
     guard.admit(request);
     if (routeOptions.config.isFile !== true) return;
     unlimited?.();
@@ -197,17 +200,20 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   const overview = new Overview(parts);
   const policies = { checks: parts.checks ?? new PolicyChecks(), diffs: new PolicyDiffs() };
   const hands = new HandRuns();
-  server.addHook('onListen', async () => overview.start());
+  server.addHook('onListen', async () => {
+    accounts.start();
+    overview.start();
+  });
   server.addHook('onClose', async () => {
     overview.close();
-    await Promise.all([policies.checks.close(), policies.diffs.close()]);
+    await Promise.all([accounts.close(), policies.checks.close(), policies.diffs.close()]);
   });
   await server.register(async (api) => {
-    const shared = { signIn, provider, overview, policies, hands };
+    const shared = { signIn, accounts, provider, overview, policies, hands };
     for (const one of routesOf(parts, shared)) register(api, one, guard, parts);
     const streams = new EventStreams((request) => guard.stillAdmits(request), parts.streamTimes);
     for (const one of streamRoutesOf(parts, shared)) registerStream(api, one, guard, streams);
-    if (provider !== null) registerProvider(api, provider, { guard, signIn, parts });
+    if (provider !== null) registerProvider(api, provider, { guard, signIn, accounts, parts });
     api.get(`${BASE}/openapi.json`, { schema: { hide: true } }, async () => server.swagger());
   });
   await server.register(async (files) => {

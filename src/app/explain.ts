@@ -2,6 +2,7 @@
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { DeviceReport } from '../model/device.ts';
+import type { PartnershipRecord } from '../model/partnership.ts';
 import type { UserReport } from '../model/user.ts';
 import { explainRecords } from '../policy/access.ts';
 import type { ExplainedVerdict } from '../policy/access.ts';
@@ -18,6 +19,8 @@ export interface ExplainedAccess extends ExplainedVerdict {
   readonly aliases: readonly string[];
   /** What is known of device and user, by whom and since when. */
   readonly known: readonly KnownFact[];
+  /** The user with the device, as seen; null = never. */
+  readonly seen: PartnershipRecord | null;
 }
 
 /** One value that decisions see, and where it comes from. */
@@ -102,6 +105,7 @@ export async function explainAccess(
       ...knownFacts('device', deviceEntry?.reports ?? [], deviceEntry?.record ?? null),
       ...knownFacts('user', userEntry?.reports ?? [], userEntry?.record ?? null),
     ],
+    seen: deviceEntry?.partnerships.find((one) => one.user === found.user) ?? null,
     ...explainRecords(policy, access, now),
   };
 }

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { AdminStore } from '../api/auth/admin-store.ts';
 import type { StoredToken } from '../api/auth/admin-store.ts';
-import { makeSetUp, makeToken, SET_UP_MS } from '../api/auth/sign-in.ts';
+import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
+import { makeSetUp, newToken, SET_UP_MS } from '../api/auth/sign-in.ts';
 import type { Role } from '../api/contract/paths.ts';
 import { isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
 import { adminUrl } from '../config/admin-url.ts';
@@ -12,7 +13,7 @@ import { ProgramError } from '../errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import { plain } from '../plain-text.ts';
 import { configPath } from './config-path.ts';
-import { loginName, withAudit } from './context.ts';
+import { loginName, withAudit, withStore } from './context.ts';
 import { print, printJson, printable, remark } from './output.ts';
 import { ask } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
@@ -42,13 +43,15 @@ export function setUpLink(url: string, secret: string): string {
  * Where the dashboard is. With the sample mail server, for trying, it is the link that signs the first admin in; with a real one
  * never: standard output may be a log that others read.
  */
-export function dashboardText({ admin }: Config, isSample: boolean): string | null {
+export async function dashboardText(config: Config, isSample: boolean): Promise<string | null> {
+  const { admin, store: directory } = config;
   const url = adminUrl(admin);
-  if (url === null || !isSample) return url;
+  // The accounts of a fleet are in the directory, which the workers open.
+  if (url === null || !isSample || directory.kind === 'redis') return url;
   try {
     const store = AdminStore.open(admin.file ?? '');
     try {
-      const secret = makeSetUp(store, Date.now());
+      const secret = await makeSetUp(store, Date.now());
       return secret === null ? url : `${setUpLink(url, secret)} (signs you in, once, within 15 minutes)`;
     } finally {
       store.close();
@@ -61,7 +64,7 @@ export function dashboardText({ admin }: Config, isSample: boolean): string | nu
 
 /** `admin setup`. */
 export function setUp({ json }: JsonOption, command: Command): Promise<void> {
-  return withAdmin(command, async (store, config, audit) => {
+  return withAdmin(command, async ({ store, accounts, config, audit }) => {
     const url = adminUrl(config.admin);
     if (url === null)
       throw new ProgramError(
@@ -69,7 +72,7 @@ export function setUp({ json }: JsonOption, command: Command): Promise<void> {
         'admin.listen is not set: there is no dashboard to sign in to',
       );
     const now = Date.now();
-    const secret = makeSetUp(store, now);
+    const secret = await makeSetUp(store, now, accounts);
     if (secret === null)
       throw new ProgramError(
         'EASGATE_ADMIN_EXISTS',
@@ -109,9 +112,10 @@ export async function createToken(
       const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
       return ask(context, 'createToken', { body: { name, role, expiresAt: end } });
     },
-    async (store, audit) => {
+    async ({ accounts, audit }) => {
       const by = loginName();
-      const made = makeToken(store, { name, role, createdBy: by, expiresAt }, now);
+      const made = newToken({ name, role, createdBy: by, expiresAt }, now);
+      await accounts.addToken(made.token);
       const after = { id: made.token.id, role, expiresAt };
       await audit.record({ by, via: 'cli', at: now, operation: 'token_create', subject: name, after });
       return { ...shown(made.token), secret: made.secret };
@@ -131,7 +135,7 @@ export async function listTokens({ json }: JsonOption, command: Command): Promis
   const { rows } = await withTokens<{ readonly rows: readonly ShownToken[] }>(
     command,
     (context) => ask(context, 'listTokens'),
-    async (store) => ({ rows: store.tokens().map(shown) }),
+    async ({ store }) => ({ rows: store.tokens().map(shown) }),
   );
   if (json) printJson({ rows });
   else if (rows.length === 0) remark('no tokens: easgate tokens create NAME --role ROLE');
@@ -149,8 +153,8 @@ export async function revokeToken(id: string, { json }: JsonOption, command: Com
       await ask(context, 'revokeToken', { params: { token: id } });
       return found;
     },
-    async (store, audit) => {
-      const token = store.removeToken(id);
+    async ({ accounts, audit }) => {
+      const token = await accounts.removeToken(id);
       if (token === null) throw noToken(id);
       const { name, role } = token;
       const before = { id, role };
@@ -174,11 +178,11 @@ function noToken(id: string): ProgramError {
 async function withTokens<T>(
   command: Command,
   there: (context: Context) => Promise<unknown>,
-  here: (store: AdminStore, audit: AuditSink) => Promise<T>,
+  here: (work: AdminWork) => Promise<T>,
 ): Promise<T> {
   const context = contextOf(command);
   if (context !== null) return (await there(context)) as T;
-  return withAdmin(command, (store, _config, audit) => here(store, audit));
+  return withAdmin(command, here);
 }
 
 /** A token without its hash. */
@@ -204,14 +208,28 @@ function endText(expiresAt: number | null): string {
   return expiresAt === null ? 'without an end' : `until ${isoTime(expiresAt)}`;
 }
 
-async function withAdmin<T>(
-  command: Command,
-  work: (store: AdminStore, config: Config, audit: AuditSink) => Promise<T>,
-): Promise<T> {
+/** What a command on accounts works with. */
+interface AdminWork {
+  readonly store: AdminStore;
+  /** Of the fleet, where gateways share a directory. */
+  readonly accounts: FleetAccounts;
+  readonly config: Config;
+  readonly audit: AuditSink;
+}
+
+async function withAdmin<T>(command: Command, work: (what: AdminWork) => Promise<T>): Promise<T> {
   const config = loadConfig(configPath(command));
   const store = AdminStore.open(config.admin.file ?? '');
   try {
-    return await withAudit(config, (audit) => work(store, config, audit));
+    if (config.store.kind !== 'redis')
+      return await withAudit(config, (audit) =>
+        work({ store, accounts: new FleetAccounts(store, null), config, audit }),
+      );
+    return await withStore(command, async (directory, _config, audit) => {
+      const accounts = new FleetAccounts(store, () => recordsOf(directory));
+      await accounts.compare();
+      return work({ store, accounts, config, audit });
+    });
   } finally {
     store.close();
   }

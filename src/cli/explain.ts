@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { explainAccess } from '../app/explain.ts';
 import { explainedDocument } from '../app/explained-document.ts';
 import type { ExplainedDocument } from '../app/explained-document.ts';
+import type { PhoneReply } from '../app/phone-reply.ts';
 import { stepOfDocument } from '../app/policy-explain.ts';
 import { policyInUse } from '../app/policy-versions.ts';
 import { withStore } from './context.ts';
@@ -40,9 +41,29 @@ export async function explain(
   const action = toned(TONES[verdict.action] ?? 'bad', verdict.action);
   const requirement = verdict.requirement === undefined ? '' : `: ${verdict.requirement}`;
   print(
-    `${document.user} on ${document.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\n\n${stepsTable(steps)}\n${names}${known}`,
+    `${document.user} on ${document.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\n\n${stepsTable(steps)}\n${replyText(document.reply)}\n${names}${known}`,
   );
 }
+
+/** What the phone gets; the whole message is in `--json`. */
+function replyText({ kind, messages, answers }: PhoneReply): string {
+  const [message] = messages;
+  const more =
+    message === undefined ? '' : `: “${printable(message.subject)}” from ${printable(message.from)}`;
+  const lines = answers.map(
+    ({ command, http, status }) =>
+      `  ${command}: HTTP ${http}${status === null ? '' : `, status ${status} in the body`}\n`,
+  );
+  return `the phone gets ${REPLIES[kind]}${more}\n${lines.join('')}`;
+}
+
+const REPLIES: Readonly<Record<PhoneReply['kind'], string>> = {
+  mail: 'its mail',
+  mailbox: 'the quarantine mailbox, with one message',
+  wipe: 'the order to erase itself with its next Provision, and until then these answers',
+  comeAgain: 'answers that make it come again',
+  refusal: 'refusals',
+};
 
 /** The document of `--json`, and its steps with times in milliseconds. */
 async function found(
@@ -59,7 +80,7 @@ async function found(
   return withStore(command, async (store, config) => {
     const policy = await policyInUse(store, config);
     const access = await explainAccess(store, policy, { user, device }, Date.now());
-    return { document: explainedDocument(access), steps: access.steps };
+    return { document: explainedDocument(access, config), steps: access.steps };
   });
 }
 

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AdminStore } from '../api/auth/admin-store.ts';
+import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
 import type { ApiParts } from '../api/parts.ts';
 import { ApiError } from '../api/problems.ts';
 import { ThreadedQuestions } from '../api/questions/threaded-questions.ts';
@@ -119,6 +120,9 @@ export class AdminServer {
       name: config.admin.name ?? hostname(),
       version: readVersion(),
       admin,
+      ...(config.store.kind === 'redis' && {
+        accounts: new FleetAccounts(admin, () => recordsOf(this.openStore())),
+      }),
       audit,
       events: audit,
       store: () => this.openStore(),

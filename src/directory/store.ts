@@ -17,6 +17,7 @@ import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from './device-reports.ts';
 import type { LeaseRecords } from './lease.ts';
+import type { AccountRecords } from './account-records.ts';
 import type { PolicyRecords } from './policy-records.ts';
 
 /**
@@ -159,6 +160,8 @@ export interface DirectoryStore {
   readonly policies: PolicyRecords;
   /** Which control process leads. */
   readonly leases: LeaseRecords;
+  /** Accounts of the admin API; null = one gateway uses the store, and keeps them itself. */
+  readonly accounts: AccountRecords | null;
   /** One round trip, one or two more where the user has names with other local parts. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
 

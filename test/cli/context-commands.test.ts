@@ -222,7 +222,8 @@ const OWN = new Set([
 
 function same(value: unknown, name = ''): unknown {
   if (OWN.has(name)) return null;
-  if (typeof value === 'string') return value.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME');
+  if (typeof value === 'string')
+    return value.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME').replaceAll(/\d+[smhdw] ago| now$/gm, 'AGO');
   if (Array.isArray(value)) return value.map((one) => same(one, name));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, same(one, key)]));

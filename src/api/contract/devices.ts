@@ -209,6 +209,17 @@ export const explanation = z
       requirement: maybeText.optional(),
     }),
     steps: z.array(z.looseObject({ step: z.string().optional() })),
+    reply: z
+      .object({
+        kind: z.enum(['mail', 'mailbox', 'wipe', 'comeAgain', 'refusal']),
+        messages: z
+          .array(z.object({ language: z.string(), subject: z.string(), from: z.string(), text: z.string() }))
+          .describe('of the quarantine mailbox, the language of the configuration first; else empty'),
+        answers: z
+          .array(z.object({ command: z.string(), http: z.number(), status: maybeText }))
+          .describe('to commands that are refused; status = in the body'),
+      })
+      .describe('what the phone gets'),
   })
   .meta({ id: 'Explanation' });
 

@@ -1,5 +1,6 @@
 // Owns the list of all routes.
 import type { OpenIdProvider } from '../auth/provider.ts';
+import type { FleetAccounts } from '../auth/fleet-accounts.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import type { Overview } from '../overview/overview.ts';
 import type { ApiParts } from '../parts.ts';
@@ -21,6 +22,7 @@ import { tokenRoutes } from './tokens.ts';
 /** What routes share beyond the parts of the gateway. */
 export interface Shared {
   readonly signIn: SignIn;
+  readonly accounts: FleetAccounts;
   /** Null = people sign in with tokens alone. */
   readonly provider: OpenIdProvider | null;
   readonly overview: Overview;
@@ -29,10 +31,13 @@ export interface Shared {
 }
 
 /** Operations that answer with JSON. */
-export function routesOf(parts: ApiParts, { signIn, provider, overview, policies, hands }: Shared): Route[] {
+export function routesOf(
+  parts: ApiParts,
+  { signIn, accounts, provider, overview, policies, hands }: Shared,
+): Route[] {
   return [
-    ...sessionRoutes(parts, signIn, provider),
-    ...tokenRoutes(parts),
+    ...sessionRoutes(parts, { signIn, accounts }, provider),
+    ...tokenRoutes(parts, accounts),
     ...statusRoutes(parts, overview),
     ...deviceRoutes(parts, policies),
     ...decisionRoutes(parts),

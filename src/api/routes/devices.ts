@@ -53,6 +53,7 @@ export function deviceRoutes(parts: ApiParts, policies: Policies): Route[] {
       const policy = await policyOf(parts, policies, { place: 'live' }, call);
       return explainedDocument(
         await explainAccess(store, policy, { device: params.device, user: query.user }, call.now),
+        parts.config,
       );
     }),
     route('decide', async ({ params, body }, call) => {

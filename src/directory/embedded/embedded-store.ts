@@ -67,6 +67,8 @@ export class EmbeddedStore implements DirectoryStore {
   readonly sources: SourceOrder;
   readonly policies: PolicyTable;
   readonly leases: LeaseTable;
+  /** One gateway uses the file: its accounts are in a file of their own. */
+  readonly accounts = null;
   private readonly database: GuardedDatabase;
   private readonly rows: StoredRows;
   private readonly log: ChangeLog;

@@ -153,6 +153,11 @@ export class RedisKeys {
     return `${this.base(LEASE_PARTITION)}leases`;
   }
 
+  /** Tokens, sessions and set-up links of the admin API. */
+  get accounts(): string {
+    return `${this.base(LEASE_PARTITION)}accounts`;
+  }
+
   /** Writes of earlier leaders than this one are refused in a partition. */
   fence(partition: number): string {
     return `${this.base(partition)}fence`;

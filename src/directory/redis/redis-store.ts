@@ -62,6 +62,8 @@ import {
 } from './redis-keys.ts';
 import { RedisLease } from './redis-lease.ts';
 import { COMMIT, FENCED, READ } from './redis-scripts.ts';
+import type { Script } from './redis-scripts.ts';
+import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { Replication } from './replication.ts';
 import { scanDevices, scanUsers } from './scan.ts';
@@ -78,6 +80,7 @@ export class RedisStore implements DirectoryStore {
   readonly sources: SourceOrder;
   readonly policies: RedisPolicies;
   readonly leases: RedisLease;
+  readonly accounts: RedisAccounts;
   private readonly client: RedisClient;
   /** Waits for changes; on a Cluster nothing waits in Redis, and it is `client`. */
   private readonly reader: RedisClient;
@@ -120,10 +123,10 @@ export class RedisStore implements DirectoryStore {
     const pace = new WritePace();
     this.paced = { ...this.access, turn: (records) => pace.turn(records) };
     this.policies = new RedisPolicies(this.access, this.keys);
-    this.leases = new RedisLease(
-      (script, keys, values) => this.guard.script(script, keys, values),
-      this.keys,
-    );
+    const run = (script: Script, keys: readonly string[], values: readonly string[]): Promise<unknown> =>
+      this.guard.script(script, keys, values);
+    this.leases = new RedisLease(run, this.keys);
+    this.accounts = new RedisAccounts(run, this.keys.accounts);
     this.devices = new DeviceWriter(this.keys);
     this.replication = new Replication(options);
     this.watch =
