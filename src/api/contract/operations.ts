@@ -53,7 +53,7 @@ export const SCHEMAS = {
   showSession: { answer: session.session },
   signOut: { answer: nothing },
 
-  showOverview: { answer: overview.overview },
+  showOverview: { query: overview.overviewQuery, answer: overview.overview },
   showStatus: { answer: overview.status },
 
   listDevices: { query: devices.listDevicesQuery, answer: devices.devicePage },
