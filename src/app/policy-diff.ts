@@ -99,6 +99,12 @@ export async function diffPolicies(
   return diff.result();
 }
 
+/** How many phones the two policies decide differently on. */
+export function changedCount(diff: PolicyDiff): number {
+  const { keptOut, keptOutLater, letIn, letInForNow, otherwise } = diff;
+  return [keptOut, keptOutLater, letIn, letInForNow, otherwise].reduce((sum, { all }) => sum + all, 0);
+}
+
 /** The numbers and phones of one comparison. */
 class Diff {
   private readonly now: number;

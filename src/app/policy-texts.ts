@@ -119,7 +119,10 @@ export interface PublishedText extends GivenText {
   readonly place: PolicyPlace;
 }
 
-/** Adds a document as a version, live or in the shadow. `known`: as it was looked at. @throws ProgramError */
+/**
+ * Adds a document as a version, live or in the shadow. `known`: as it was looked at; `changedBy`: how many phones it changes, null = not
+ * counted. @throws ProgramError
+ */
 export async function publishText(
   store: DirectoryStore,
   config: WithPolicy,
@@ -128,10 +131,17 @@ export async function publishText(
   author: PolicyAuthor,
   audit: AuditSink,
   check: CheckText,
+  changedBy: (texts: PolicyTexts) => number | null = () => null,
 ): Promise<{ readonly version: PolicyVersion; readonly warnings: readonly PlacedProblem[] }> {
   refuseWithFile(config);
   const { texts, name, warnings } = usable(await check(await givenTexts(store, config, given), mode));
-  const version = await addVersion(store, known, { texts, name, comment, place }, author, audit);
+  const version = await addVersion(
+    store,
+    known,
+    { texts, name, comment, place, changed: changedBy(texts) },
+    author,
+    audit,
+  );
   return { version, warnings };
 }
 

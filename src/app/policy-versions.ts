@@ -67,7 +67,7 @@ export type PolicyPlace = 'live' | 'shadow';
 export async function addVersion(
   store: DirectoryStore,
   known: KnownPolicies,
-  { texts, name, comment, place }: AddVersion,
+  { texts, name, comment, place, changed = null }: AddVersion,
   author: PolicyAuthor,
   audit: AuditSink,
 ): Promise<PolicyVersion> {
@@ -82,6 +82,7 @@ export async function addVersion(
     parsed: texts.parsed ?? null,
     document: texts.document,
     lists: texts.lists,
+    changed,
   };
   const { version: number, ...rest } = version;
   const state = place === 'live' ? withLive(known.state, number) : { ...known.state, shadow: number };
@@ -103,6 +104,8 @@ export interface AddVersion {
   readonly name: string | null;
   readonly comment: string | null;
   readonly place: PolicyPlace;
+  /** Phones that it decides otherwise on than the live one; absent = not counted. */
+  readonly changed?: number | null;
 }
 
 /** Most earlier versions that a rollback can go back along. */

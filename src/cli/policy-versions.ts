@@ -1,5 +1,6 @@
 // Owns the work of `easgate policy publish`, `history`, `rollback`, `shadow` and `promote`.
 import type { Command } from 'commander';
+import { changedCount } from '../app/policy-diff.ts';
 import type { PolicyDiff } from '../app/policy-diff.ts';
 import {
   addVersion,
@@ -89,7 +90,7 @@ export async function publish(file: string, options: PublishOptions, command: Co
     const change = await compare(store, await policyNamed(store, config, 'live'), compiledOf(file, read));
     if (!options.json) print(countsText(change));
     await confirm(options, question);
-    done(await add(store, known, read, options, 'live', audit), change);
+    done(await add(store, known, read, options, 'live', audit, changedCount(change)), change);
   });
 }
 
@@ -330,6 +331,7 @@ const HISTORY: readonly Column<PolicyHistoryEntry>[] = [
   },
   { title: 'PUBLISHED', cell: ({ at }) => isoTime(at) },
   { title: 'BY', cell: ({ author }) => printable(author) },
+  { title: 'CHANGED', cell: ({ changed }) => (changed === null ? '-' : String(changed)), spare: 2 },
   { title: 'NAME', cell: ({ name }) => printable(name, '-'), min: 12 },
   { title: 'COMMENT', cell: ({ comment }) => printable(comment, '-'), min: 12 },
   { title: 'HASH', cell: ({ hash }) => hash, spare: 1 },
@@ -348,13 +350,14 @@ async function add(
   options: PublishOptions,
   place: 'live' | 'shadow',
   audit: AuditSink,
+  changed: number | null = null,
 ): Promise<number> {
   const name = loaded.policy?.name ?? null;
   const { comment = null } = options;
   const { version } = await addVersion(
     store,
     known,
-    { texts, name, comment, place },
+    { texts, name, comment, place, changed },
     authorOf(options),
     audit,
   );

@@ -36,6 +36,12 @@ export const policyVersionRow = z
     comment: maybeText,
     at: time,
     place: z.enum(['live', 'shadow']).nullable(),
+    changed: z
+      .number()
+      .nullable()
+      .describe(
+        'phones that it decided otherwise on than the live version, when it was published; null = not counted',
+      ),
   })
   .meta({ id: 'PolicyVersionRow' });
 

@@ -12,10 +12,12 @@ import {
 } from '../../app/policy-versions.ts';
 import type { KnownPolicies } from '../../app/policy-versions.ts';
 import { CHANGED_CSV } from '../../app/csv-columns.ts';
+import { changedCount } from '../../app/policy-diff.ts';
 import { givenTexts, publishText, textsOf } from '../../app/policy-texts.ts';
 import type { PolicyMode, PolicyRef, PublishedText } from '../../app/policy-texts.ts';
 import { simulate } from '../../app/simulate.ts';
 import { servedPolicy } from '../../config/served-policy.ts';
+import { hashOf } from '../../config/stored-policy.ts';
 import type { PolicyTexts } from '../../config/stored-policy.ts';
 import type { CompiledPolicy } from '../../policy/compile/compiled-policy.ts';
 import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
@@ -43,7 +45,21 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
     const store = parts.store();
     const known = await knownPolicies(parts, call);
     const check = checkFor(call);
-    const { version, warnings } = await publishText(store, config, known, text, call.origin, audit, check);
+    const changedBy = (texts: PolicyTexts): number | null => {
+      const diff = policies.diffs.found(ofLive(known, texts));
+      return diff === null ? null : changedCount(diff);
+    };
+    const { origin } = call;
+    const { version, warnings } = await publishText(
+      store,
+      config,
+      known,
+      text,
+      origin,
+      audit,
+      check,
+      changedBy,
+    );
     const after = await readPolicies(store);
     call.tag(tagOf(after));
     return { version: historyEntry(version, after.state), warnings: warnings.map(shownProblem) };
@@ -146,7 +162,13 @@ export async function startDiff(
     ...(asked.enforced && { reportOnly: false }),
     ...(!asked.grandfathered && { grandfather: null }),
   };
-  const question = { key: await keyOf(parts, asked), before, after, total: await phonesIn(parts) };
+  const question = {
+    key: await keyOf(parts, asked),
+    before,
+    after,
+    total: await phonesIn(parts),
+    ofLive: await liveKeyOf(parts, asked),
+  };
   return policies.diffs.start(parts.store(), question, call.now);
 }
 
@@ -159,6 +181,21 @@ export async function policyOf(
 ): Promise<CompiledPolicy> {
   const texts = await textsOf(parts.store(), parts.config, ref);
   return texts === null ? servedPolicy(parts.config).policy : checks.compile(principal.id, texts);
+}
+
+/** Names the comparison of the live policy with a text that could be published; null = it is another comparison. */
+async function liveKeyOf(
+  parts: ApiParts,
+  { before, after, enforced, grandfathered }: AskedDiff,
+): Promise<string | null> {
+  const isPlain = !enforced && grandfathered && 'place' in before && before.place === 'live';
+  if (!isPlain || !('document' in after)) return null;
+  const store = parts.store();
+  return ofLive(await readPolicies(store), await givenTexts(store, parts.config, after));
+}
+
+function ofLive({ stored }: KnownPolicies, texts: PolicyTexts): string {
+  return `${stored ?? ''} ${hashOf(texts)}`;
 }
 
 /** Comparisons with one key are the same: of the same policies. */

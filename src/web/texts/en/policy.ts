@@ -141,7 +141,7 @@ export const policy = {
   history: {
     title: 'History',
     none: 'Nothing was published yet.',
-    column: { version: 'Version', at: 'Added', by: 'By', comment: 'Comment' },
+    column: { version: 'Version', at: 'Added', by: 'By', comment: 'Comment', changed: 'Devices changed' },
     live: 'live',
     shadow: 'shadow',
     wasLive: 'was live',
