@@ -35,12 +35,12 @@ export function marksOf(overview: AnswerOf<'showOverview'> | null): NavMarks {
   };
 }
 
+/** The words are in the title of the link: its name stays that of the page. */
 function MarkOf({ text }: { text: string | undefined }): ReactElement | null {
   if (text === undefined) return null;
   return (
-    <span className="mark" title={text}>
+    <span className="mark" aria-hidden="true" title={text}>
       <Icon name="warn" />
-      <span className="vh">{text}</span>
     </span>
   );
 }
@@ -58,7 +58,7 @@ function Entry({
     <li className={page.nav.rare === true ? 'rare' : undefined}>
       <Link
         href={hrefOf(page)}
-        title={page.title}
+        title={mark === undefined ? page.title : `${page.title}: ${mark}`}
         aria-current={isCurrent(hrefOf(page), location) ? 'page' : undefined}
       >
         <Icon name={page.nav.icon} />
