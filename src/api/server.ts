@@ -17,6 +17,7 @@ import {
 } from 'fastify-type-provider-zod';
 import { adminUrl } from '../config/admin-url.ts';
 import { parseEndpoint } from '../config/endpoint.ts';
+import { listenTrouble } from '../supervisor/listen-trouble.ts';
 import { sharePlaces } from '../supervisor/shared-places.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { FleetAccounts } from './auth/fleet-accounts.ts';
@@ -75,7 +76,7 @@ export async function startApi(parts: ApiParts, log: ProcessLog): Promise<Runnin
     await server.listen({ host: endpoint.address, port: endpoint.port });
   } catch (error) {
     await server.close();
-    throw error;
+    throw listenTrouble(error, endpoint.address, endpoint.port, 'admin.listen');
   }
   const { port } = server.server.address() as AddressInfo;
   return {
