@@ -5,6 +5,7 @@ import { AdminStore } from '../api/auth/admin-store.ts';
 import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
 import type { ApiParts } from '../api/parts.ts';
 import { ApiError } from '../api/problems.ts';
+import { recordInterrupted } from '../api/interrupted.ts';
 import { ThreadedQuestions } from '../api/questions/threaded-questions.ts';
 import { startApi } from '../api/server.ts';
 import type { RunningApi } from '../api/server.ts';
@@ -92,6 +93,7 @@ export class AdminServer {
         if (this.admin === null) {
           this.admin = AdminStore.open(this.config.admin.file ?? '');
           this.admin.forgetUnanswered();
+          await recordInterrupted(this.admin, this.audit, Date.now());
         }
         this.api = await startApi(this.partsWith(this.admin), this.own.log);
         this.failure = null;

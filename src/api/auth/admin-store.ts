@@ -43,6 +43,17 @@ export interface StoredSetUp {
   readonly expiresAt: number;
 }
 
+/** A change that is under way; `at`: milliseconds since the epoch. */
+export interface BegunChange {
+  readonly id: number;
+  readonly at: number;
+  readonly by: string;
+  /** Of the API. */
+  readonly operation: string;
+  /** The path of the request. */
+  readonly target: string;
+}
+
 /** Everything that a fleet shares. */
 export interface Accounts {
   readonly tokens: readonly StoredToken[];
@@ -87,7 +98,8 @@ const MIGRATIONS = [
      PRIMARY KEY (who, key)) STRICT;
    CREATE INDEX answersAt ON answers (at);`,
   `CREATE TABLE trends (kind TEXT NOT NULL, slot INTEGER NOT NULL, sample TEXT NOT NULL, PRIMARY KEY (kind, slot)) STRICT, WITHOUT ROWID;`,
-  `CREATE TABLE fleet (version INTEGER NOT NULL) STRICT;`,
+  `CREATE TABLE fleet (version INTEGER NOT NULL) STRICT;
+   CREATE TABLE begun (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, operation TEXT NOT NULL, target TEXT NOT NULL) STRICT;`,
 ];
 
 /** The open file. All calls are short and synchronous, and throw ProgramError EASGATE_ADMIN_FILE where the file cannot be used. */
@@ -287,6 +299,21 @@ export class AdminStore {
   /** Requests that were under way when the process ended are no longer. */
   forgetUnanswered(): void {
     this.run('DELETE FROM answers WHERE status IS NULL');
+  }
+
+  /** Notes a change that begins. Returns its id. */
+  beginChange({ at, by, operation, target }: Omit<BegunChange, 'id'>): number {
+    const sql = 'INSERT INTO begun (at, by, operation, target) VALUES (?, ?, ?, ?) RETURNING id';
+    return Number(this.all(sql, at, by, operation, target)[0]?.['id']);
+  }
+
+  endChange(id: number): void {
+    this.run('DELETE FROM begun WHERE id = ?', id);
+  }
+
+  /** Changes that have not ended, the oldest first. */
+  begunChanges(): BegunChange[] {
+    return this.all('SELECT * FROM begun ORDER BY id') as unknown as BegunChange[];
   }
 
   /** Stores a sample of a trend in place of the one before, and forgets those of slots before `from`. */
