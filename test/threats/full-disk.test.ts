@@ -35,7 +35,7 @@ it('a decision on a full disk is refused and not half made; look-ups go on, and 
       body: { action: 'block', reason: LONG },
     });
   const limited = [databaseOf(store)];
-  disk.fill(limited);
+  disk.occupy(limited);
   const codes = new Set<string>();
   const kept: string[] = [];
   // The last free pages of the file take some of them.
@@ -62,7 +62,7 @@ it('a full disk keeps nobody out who has a token or a session, and makes no new 
   const api = await openTestApi({ parts: { admin } });
   const secret = api.token('admin');
   const limited = [databaseOf(admin)];
-  disk.fill(limited);
+  disk.occupy(limited);
   const make = (index: number) =>
     api.send(secret, '/api/v1/tokens', {
       method: 'POST',

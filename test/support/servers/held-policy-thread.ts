@@ -3,8 +3,19 @@ import { parentPort } from 'node:worker_threads';
 import type { AnswerMessage } from '../../../src/api/questions/asked-thread.ts';
 import type { PolicyQuestion } from '../../../src/api/policy-thread.ts';
 
-parentPort?.on('message', ({ texts }: PolicyQuestion) => {
-  for (; texts.document === 'hold';);
-  const answer = { texts, isValid: true, name: texts.document, mode: 'enforce', problems: [], warnings: [] };
-  parentPort?.postMessage({ isAnswer: true, answer } satisfies AnswerMessage);
-});
+if (parentPort !== null) serve(parentPort);
+
+function serve(port: NonNullable<typeof parentPort>): void {
+  port.on('message', ({ texts }: PolicyQuestion) => {
+    for (; texts.document === 'hold';);
+    const answer = {
+      texts,
+      isValid: true,
+      name: texts.document,
+      mode: 'enforce',
+      problems: [],
+      warnings: [],
+    };
+    port.postMessage({ isAnswer: true, answer } satisfies AnswerMessage);
+  });
+}

@@ -1,4 +1,4 @@
-// Owns a small disk for tests, which can be filled: a file system in memory where mounting is permitted, else a limit of SQLite.
+// Owns a small disk for tests, whose room can be taken: a file system in memory where mounting is permitted, else a limit of SQLite.
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const MOST_PAGES = 1_073_741_823;
 export interface SmallDisk {
   readonly folder: string;
   /** Takes all room. `databases`: those on it, which are limited where the disk cannot be. */
-  fill(databases: readonly DatabaseSync[]): void;
+  occupy(databases: readonly DatabaseSync[]): void;
   /** Gives the room back. */
   free(databases: readonly DatabaseSync[]): void;
 }
@@ -31,7 +31,7 @@ export function smallDisk(): SmallDisk {
   const filler = join(folder, FILLER);
   return {
     folder,
-    fill(databases) {
+    occupy(databases) {
       if (isMounted) fillUp(filler);
       // The pages that it has, and no more: SQLITE_FULL, as on a full disk.
       else for (const database of databases) database.exec('PRAGMA max_page_count = 1');
