@@ -17,6 +17,8 @@ WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
+# Ready mappings of device managements, e.g. for `easgate import --mapping config/feeds/jamf.yaml`.
+COPY config/feeds ./config/feeds
 # Writable: the folder of the embedded directory and of the process id; everything else may be read-only.
 RUN chmod +x dist/main.js && ln -s /app/dist/main.js /usr/local/bin/easgate \
  && mkdir -p /etc/easgate /var/lib/easgate && chown node:node /var/lib/easgate

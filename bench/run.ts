@@ -7,6 +7,7 @@ import { Agent, request } from 'undici';
 import { writeCertificate } from './core/certificate.ts';
 import type { CertificateFiles } from './core/certificate.ts';
 import { LOAD_CORE, freePort, line, start, stopAll } from './core/processes.ts';
+import { startRedis } from './core/redis-server.ts';
 import { chart, machine, summarise, tableOf, versions } from './core/report.ts';
 import type { BenchResult, Sample } from './core/report.ts';
 import { writeTables } from './core/published.ts';
@@ -55,7 +56,7 @@ async function run(scenario: Scenario): Promise<void> {
   const upstreamPort = await freePort();
   const backend = start(LOAD_CORE, process.execPath, ['bench/servers/backend.ts', String(upstreamPort)]);
   await line(backend, /ready/);
-  const redisPort = scenario.redis ? await startRedis(folder) : null;
+  const redisPort = scenario.redis ? (await startRedis(folder)).port : null;
   const tls = scenario.tls ? writeCertificate(folder) : null;
   const runs: Running[] = [];
   for (const rival of participants(scenario)) {
@@ -79,14 +80,6 @@ function publishSamples(
     versions: versions(),
     rivals: Object.fromEntries(Object.entries(samples).map(([rival, its]) => [rival, summarise(its)])),
   });
-}
-
-async function startRedis(folder: string): Promise<number> {
-  const port = await freePort();
-  const words = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
-  const server = start(LOAD_CORE, 'redis-server', words);
-  await line(server, /Ready to accept connections/);
-  return port;
 }
 
 function participants(scenario: Scenario): Rival[] {

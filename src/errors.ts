@@ -323,6 +323,13 @@ export const PROGRAM_ERRORS = {
     'the configuration names a policy file, so that no policy is published in the directory',
   ),
   EASGATE_NO_SHADOW: command('no policy runs in the shadow'),
+  EASGATE_ROLLOUT: command(
+    'a version of the policy is rolled out to a part of the users: finish or abandon the roll-out before the live policy is changed',
+  ),
+  EASGATE_NO_ROLLOUT: command('no version of the policy is rolled out to a part of the users'),
+  EASGATE_ROLLOUT_EXTENT: command(
+    'the groups and the share of a roll-out are not valid, or leave out users whom it reached before; the message says which',
+  ),
   EASGATE_CONFIRM: command('the change was not confirmed; nothing was changed'),
   EASGATE_POLICY_FACTS: command('the facts are not one JSON object per line'),
   EASGATE_ADMIN_FILE: command(

@@ -43,8 +43,12 @@ describe('the container image', () => {
     expect(sources.filter((source) => !existsSync(new URL(source, root)))).toEqual([]);
   });
 
-  it('contains no configuration', () => {
-    expect(of('COPY').filter((line) => /config|\.ya?ml/.test(line))).toEqual([]);
+  it('contains no configuration, but the mappings that its documentation names', () => {
+    expect(of('COPY').filter((line) => /config|\.ya?ml/.test(line))).toEqual(['config/feeds ./config/feeds']);
+    expect(of('WORKDIR')).toEqual(['/app']);
+    const [, named = ''] =
+      /`\/app\/(config\/feeds\/[a-z-]+\.yaml)`/.exec(read('docs/guide/mappings.md')) ?? [];
+    expect(named !== '' && existsSync(new URL(named, root))).toBe(true);
   });
 
   it('reads the configuration that the documentation mounts, in every command', () => {

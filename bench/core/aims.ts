@@ -76,6 +76,26 @@ export const AIMS: readonly Aim[] = [
     digits: 1,
     values: (result) => samplesOf(result, 'easgate', 'pauseMs'),
   },
+  ...['embedded', 'redis', 'rebuilt'].map((variant) => atMost('model-build', variant, 'seconds', 60, 's')),
+  {
+    scenario: 'model-build-beside',
+    text: 'p99 at most 3 ms above that without a build',
+    limit: 3,
+    atMost: true,
+    digits: 1,
+    values: (result) => paired(result, 'easgate', 'p99Ms', 'easgate', 'p99MsBefore', (a, b) => a - b),
+  },
+  ...['newest', 'state', 'state-and-model', 'type', 'rare-group', 'empty-group', 'large-group'].map(
+    (variant) => atMost('list-page', variant, 'p99Ms', 10, 'ms'),
+  ),
+  ...['one-user', 'one-device', 'a-hundred', 'everyone', 'nobody'].map((variant) =>
+    atMost('list-search', variant, 'p99Ms', 20, 'ms'),
+  ),
+  ...['embedded', 'redis'].flatMap((variant) => [
+    atMost('would-block', variant, 'seconds', 15, 's'),
+    atMost('would-block', variant, 'pausesP99Ms', 30, 'ms of pauses'),
+    atMost('journal-query', variant, 'p99Ms', 50, 'ms'),
+  ]),
 ];
 
 /** Rounds that differ by more than this factor prove nothing, whatever their median. */
@@ -138,6 +158,17 @@ function micros(scenario: string, variant: string, limit: number): Aim {
       (rivals[variant]?.samples ?? []).flatMap(({ cpuMicrosPerDecision }) =>
         cpuMicrosPerDecision === undefined ? [] : [cpuMicrosPerDecision],
       ),
+  };
+}
+
+function atMost(scenario: string, variant: string, measure: Measure, limit: number, unit: string): Aim {
+  return {
+    scenario,
+    text: `${variant}: at most ${limit} ${unit}`,
+    limit,
+    atMost: true,
+    digits: 1,
+    values: (result) => samplesOf(result, variant, measure),
   };
 }
 

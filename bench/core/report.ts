@@ -19,8 +19,12 @@ export const MEASURES = {
   p50Ms: { label: 'p50 ms', digits: 1, less: true },
   p99Ms: { label: 'p99 ms', digits: 1, less: true },
   p99MsWithout: { label: 'p99 ms without polls', digits: 1, less: true },
+  p99MsBefore: { label: 'p99 ms without a build', digits: 1, less: true },
   changeMs: { label: 'ms until all is decided', digits: 0, less: true },
   pauseMs: { label: 'longest pause, ms', digits: 1, less: true },
+  seconds: { label: 'seconds', digits: 1, less: true },
+  cpuSeconds: { label: 'CPU seconds', digits: 1, less: true },
+  pausesP99Ms: { label: 'p99 of the pauses of the event loop, ms', digits: 1, less: true },
   errors: { label: 'errors', digits: 0, less: true },
 } as const;
 

@@ -2,8 +2,10 @@
 import { COLD_SCENARIOS } from './cold.ts';
 import { HANDSHAKE_SCENARIOS } from './handshakes.ts';
 import { HELD_POLL_SCENARIOS } from './held-polls.ts';
+import { JOURNAL_SCENARIOS } from './journal.ts';
 import { POLICY_CHANGE_SCENARIOS } from './policy-change.ts';
 import { POLICY_SCENARIOS } from './policy.ts';
+import { READ_MODEL_SCENARIOS } from './read-model.ts';
 import { REQUEST_SCENARIOS } from './requests.ts';
 import type { Scenario } from './scenario.ts';
 import { TRANSFER_SCENARIOS } from './transfers.ts';
@@ -16,4 +18,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...COLD_SCENARIOS,
   ...POLICY_SCENARIOS,
   ...POLICY_CHANGE_SCENARIOS,
+  ...READ_MODEL_SCENARIOS,
+  ...JOURNAL_SCENARIOS,
 ];

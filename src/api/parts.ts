@@ -9,6 +9,7 @@ import type { ControlStatus } from '../supervisor/control-messages.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import type { AdminStore } from './auth/admin-store.ts';
 import type { FleetAccounts } from './auth/fleet-accounts.ts';
+import type { ComparePolicies } from './comparisons/threaded-comparison.ts';
 import type { StreamTimes } from './event-streams.ts';
 import type { PolicyChecks } from './policy-checks.ts';
 import type { ModelQuestions } from './questions/model-questions.ts';
@@ -29,6 +30,8 @@ export interface ApiParts {
   store(): DirectoryStore;
   /** The read model, which lists and reports read. @throws ApiError EASGATE_API_UNAVAILABLE while the directory is not open */
   model(): ModelQuestions;
+  /** Compares policies over the whole directory, away from the requests of this process. */
+  readonly compare: ComparePolicies;
   /** The journal and the audit. */
   journal(): Promise<JournalStore>;
   /** The feeds that this process runs; null = another one leads. */

@@ -1,12 +1,8 @@
 // Owns checks of policies' texts in a thread of their own: a bounded queue, a limit on time and memory, the latest results.
 import { createHash } from 'node:crypto';
-import { inTurns } from '../app/in-turns.ts';
-import { usable } from '../app/policy-texts.ts';
 import type { CheckedText, PolicyMode } from '../app/policy-texts.ts';
 import type { Simulation } from '../app/simulate.ts';
-import { versionPolicy } from '../config/stored-policy.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { PolicyQuestion } from './policy-thread.ts';
 import { ApiError } from './problems.ts';
 import { AskedThread, threadProgram } from './questions/asked-thread.ts';
@@ -41,7 +37,6 @@ export class PolicyChecks {
   private readonly thread: AskedThread<Open>;
   private timer: NodeJS.Timeout | null = null;
   private readonly kept = new Map<string, Promise<CheckedText>>();
-  private readonly compiled = new Map<string, Promise<CompiledPolicy>>();
   private closed = false;
 
   /** `program`: of the thread. */
@@ -60,17 +55,6 @@ export class PolicyChecks {
     return kept(this.kept, keyOf([document, lists, mode]), () => {
       return this.ask(caller, { name: 'check', texts, mode }) as Promise<CheckedText>;
     });
-  }
-
-  /**
-   * The policy of texts; those with a parsed document were checked when they were published. Rejects as {@link check}, and with
-   * ProgramError that lists every problem.
-   */
-  compile(caller: string, texts: PolicyTexts): Promise<CompiledPolicy> {
-    const { document, lists, parsed = null } = texts;
-    return kept(this.compiled, keyOf([document, lists]), async () =>
-      inTurns(versionPolicy(parsed === null ? usable(await this.check(caller, texts)).texts : texts)),
-    );
   }
 
   /** Decides made-up facts, as simulate does. Rejects as {@link check}, and as simulate does. */

@@ -5,6 +5,7 @@ import type { PolicyMode } from '../app/policy-texts.ts';
 import { simulate } from '../app/simulate.ts';
 import type { Simulation } from '../app/simulate.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
+import { forEverybody } from '../policy/active-policies.ts';
 import { answerMessage } from './questions/asked-thread.ts';
 
 /** A question about the texts of a policy; `now`: milliseconds since the epoch. */
@@ -25,5 +26,5 @@ function serve(port: NonNullable<typeof parentPort>): void {
 
 function answer(question: PolicyQuestion): object {
   if (question.name === 'check') return checkTexts(question.texts, question.mode);
-  return simulate(compileTexts(question.texts), question.simulation, question.now);
+  return simulate(forEverybody(compileTexts(question.texts)), question.simulation, question.now);
 }

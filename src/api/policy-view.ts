@@ -1,12 +1,13 @@
 // Owns how the policy looks in answers: what is in use, versions, problems with their places.
-import { historyEntry, versionOf } from '../app/policy-versions.ts';
+import { historyEntry } from '../app/policy-history.ts';
+import { versionOf } from '../app/policy-versions.ts';
 import type { KnownPolicies } from '../app/policy-versions.ts';
 import { warningsOf } from '../app/policy-texts.ts';
 import type { CheckText } from '../app/policy-texts.ts';
 import { policyHash, servedPolicy } from '../config/served-policy.ts';
 import { readDocument } from '../config/stored-policy.ts';
 import type { PlacedProblem } from '../config/policy-file.ts';
-import type { PolicyState, PolicyVersion } from '../model/policy-version.ts';
+import type { PolicyState, PolicyVersion, StoredRollout } from '../model/policy-version.ts';
 import type { ShadowCounts } from '../model/shadow.ts';
 import { suggestedIn } from '../suggest.ts';
 import type { ApiParts } from './parts.ts';
@@ -45,15 +46,31 @@ export async function shownPolicy(
   const rowOf = async (number: number | null): Promise<object | null> =>
     number === null ? null : historyEntry(await versionOf(store, number), state);
   const shadow = await rowOf(state.shadow);
+  const rolledOut = await rowOf(state.rollout?.version ?? null);
   return {
     ...(await textInUse(parts, state, check)),
     live: await rowOf(state.live),
+    ...liveStep(state),
     shadow: shadow === null ? null : { ...shadow, counts: await shadowCounts(parts) },
+    rollout:
+      state.rollout === null || rolledOut === null ? null : { ...rolledOut, ...shownRollout(state.rollout) },
     earlier: state.earlier,
     latest: state.latest,
     changedAt: state.changedAt === 0 ? null : state.changedAt,
     changedBy: state.changedAt === 0 ? null : state.changedBy,
   };
+}
+
+/** Since when the live version is the live one, and by whom. */
+function liveStep({ live, steps }: PolicyState): object {
+  const last = steps.findLast(
+    ({ version, step }) => version === live && (step === 'live' || step === 'rollback'),
+  );
+  return { liveSince: last?.at ?? null, liveBy: last?.by ?? null };
+}
+
+function shownRollout({ groups, share, since, changedAt, by }: StoredRollout): object {
+  return { extent: { groups, share }, since, changedAt, by };
 }
 
 async function textInUse(parts: ApiParts, { live }: PolicyState, check: CheckText): Promise<object> {

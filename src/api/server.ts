@@ -33,7 +33,7 @@ import { Overview } from './overview/overview.ts';
 import { HandRuns } from './hand-runs.ts';
 import type { ApiParts } from './parts.ts';
 import { PolicyChecks } from './policy-checks.ts';
-import { PolicyDiffs } from './policy-diffs.ts';
+import { PolicyDiffs } from './comparisons/policy-diffs.ts';
 import { ApiError, PROBLEM, problemOf } from './problems.ts';
 import { register, registerStream } from './register.ts';
 import { routesOf, streamRoutesOf } from './routes/all.ts';

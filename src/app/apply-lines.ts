@@ -189,7 +189,7 @@ class Run {
       return;
     }
     if (kind === 'device') {
-      const key = this.known.deviceOf.get(sourceId);
+      const key = this.known.deviceWithSourceId(sourceId);
       if (key !== undefined) this.devices.gone.add(key);
       return;
     }

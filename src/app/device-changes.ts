@@ -10,6 +10,7 @@ import type { KnownRecords } from './known-records.ts';
 import { deviceObservation, deviceState, millis, onlyRefusals, restricts } from './line-observations.ts';
 import type { Partly } from './line-observations.ts';
 import { LineSpool } from './line-spool.ts';
+import { NameSet } from './name-index.ts';
 
 /** How the lines of a run are to be understood. */
 export interface DeviceRun {
@@ -32,25 +33,27 @@ export class RunDevices {
   readonly gone = new Set<DeviceKey>();
   private readonly known: KnownRecords;
   private readonly run: DeviceRun;
-  private readonly named: LineSpool<DeviceObservation>;
+  private readonly observations: LineSpool<DeviceObservation>;
   private readonly nameless: LineSpool<DeviceLine>;
-  private readonly brought = new Set<DeviceKey>();
-  private readonly changed = new Set<DeviceKey>();
-  private readonly retired = new Set<DeviceKey>();
+  /** Devices that the run brought by their ids, and by other names. */
+  private readonly named = new NameSet();
+  private readonly joinedTo = new NameSet();
+  private readonly changed = new NameSet();
+  private readonly retired = new NameSet();
   /** Devices for which the run makes it harder: they are written first. */
-  private readonly restricted = new Set<DeviceKey>();
+  private readonly restricted = new NameSet();
   /** Devices of the run that only other sources reported before. */
   private foreign = 0;
 
   private constructor(
     known: KnownRecords,
     run: DeviceRun,
-    named: LineSpool<DeviceObservation>,
+    observations: LineSpool<DeviceObservation>,
     nameless: LineSpool<DeviceLine>,
   ) {
     this.known = known;
     this.run = run;
-    this.named = named;
+    this.observations = observations;
     this.nameless = nameless;
   }
 
@@ -65,12 +68,15 @@ export class RunDevices {
 
   async add(line: DeviceLine): Promise<void> {
     if (line.id === null) await this.nameless.add(line);
-    else for (const key of [line.id, ...line.otherIds]) await this.put(line, key as DeviceKey);
+    else
+      for (const key of [line.id, ...line.otherIds] as DeviceKey[]) {
+        await this.put(line, key);
+        this.named.add(key);
+      }
   }
 
   /** Joins the records without an id, once all others are known. */
   async joinNameless(): Promise<void> {
-    const byId = new Set(this.brought);
     const claims = new Map<DeviceKey, number>();
     const sure = new Map<DeviceKey, number>();
     for await (const batch of this.nameless.batches(BATCH))
@@ -86,7 +92,7 @@ export class RunDevices {
         // A record with the id, or with a surer name, speaks for the device already; of two equal ones none does.
         const isFree =
           join !== null &&
-          !byId.has(join.key) &&
+          !this.named.has(join.key) &&
           (join.isClaim ? claims.get(join.key) === 1 && !sure.has(join.key) : sure.get(join.key) === 1);
         if (!isFree) {
           this.keepAside(line);
@@ -94,6 +100,7 @@ export class RunDevices {
         }
         this.joined++;
         await this.put(join.isClaim ? onlyRefusals(line) : line, join.key);
+        this.joinedTo.add(join.key);
       }
   }
 
@@ -135,7 +142,7 @@ export class RunDevices {
     isWanted: (key: DeviceKey) => boolean,
   ): AsyncGenerator<readonly DeviceObservation[]> {
     let wanted: DeviceObservation[] = [];
-    for await (const batch of this.named.batches(BATCH)) {
+    for await (const batch of this.observations.batches(BATCH)) {
       wanted.push(...batch.filter(({ key }) => isWanted(key)));
       if (wanted.length < BATCH) continue;
       yield wanted;
@@ -145,7 +152,7 @@ export class RunDevices {
   }
 
   async close(): Promise<void> {
-    await this.named.close();
+    await this.observations.close();
     await this.nameless.close();
   }
 
@@ -156,7 +163,11 @@ export class RunDevices {
 
   /** What an old file does not have may have come since. */
   private isRemoved(key: DeviceKey, observedAt: number, removesAbsent: boolean): boolean {
-    return !this.brought.has(key) && observedAt <= this.run.readAt && (removesAbsent || this.gone.has(key));
+    return !this.isBrought(key) && observedAt <= this.run.readAt && (removesAbsent || this.gone.has(key));
+  }
+
+  private isBrought(key: DeviceKey): boolean {
+    return this.named.has(key) || this.joinedTo.has(key);
   }
 
   private keepAside(record: DeviceLine): void {
@@ -172,8 +183,7 @@ export class RunDevices {
 
   private async put(line: DeviceLine, key: DeviceKey): Promise<void> {
     this.count(line, key);
-    this.brought.add(key);
-    await this.named.add(deviceObservation(line, key, this.run.readAt));
+    await this.observations.add(deviceObservation(line, key, this.run.readAt));
   }
 
   private count(line: Partly<DeviceLine>, key: DeviceKey): void {
@@ -183,7 +193,7 @@ export class RunDevices {
     if (before === undefined) return;
     const { own, isPresent, observedAt, effective } = before;
     if (own !== null && (millis(line.observedAt) ?? this.run.readAt) < observedAt) return;
-    if (own === null && effective !== null && !this.brought.has(key)) this.foreign++;
+    if (own === null && effective !== null && !this.isBrought(key)) this.foreign++;
     if (line.removed) {
       if (isPresent) this.retired.add(key);
       else if (own === null && effective !== null) this.changed.add(key);

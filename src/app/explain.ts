@@ -4,10 +4,12 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { DeviceReport } from '../model/device.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import type { UserReport } from '../model/user.ts';
-import { explainRecords } from '../policy/access.ts';
-import type { ExplainedVerdict } from '../policy/access.ts';
 import { readAccess } from '../policy/access-facts.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { explainActive } from '../policy/active-policies.ts';
+import type { ActivePolicies } from '../policy/active-policies.ts';
+import type { ExplainedVerdict } from '../policy/access.ts';
+import { decidedBy } from './decided-by.ts';
+import type { DecidedBy } from './decided-by.ts';
 import { parseDevice, parseUser } from './names.ts';
 
 /** Subject, verdict and steps. */
@@ -21,6 +23,8 @@ export interface ExplainedAccess extends ExplainedVerdict {
   readonly known: readonly KnownFact[];
   /** The user with the device, as seen; null = never. */
   readonly seen: PartnershipRecord | null;
+  /** The policy that the verdict comes from, and why it decides for this user. */
+  readonly decidedBy: DecidedBy;
 }
 
 /** One value that decisions see, and where it comes from. */
@@ -88,7 +92,7 @@ function isNothing(value: unknown): boolean {
  */
 export async function explainAccess(
   store: DirectoryStore,
-  policy: CompiledPolicy,
+  active: ActivePolicies,
   subject: { readonly user: string; readonly device: string },
   now: number,
 ): Promise<ExplainedAccess> {
@@ -97,6 +101,7 @@ export async function explainAccess(
   const found = await store.lookup(user, device);
   const access = readAccess(found, { user, device, deviceType: null }, now);
   const [deviceEntry, userEntry] = await Promise.all([store.getDevice(device), store.getUser(found.user)]);
+  const { verdict, steps, ...chosen } = explainActive(active, access, now);
   return {
     user: found.user,
     device,
@@ -105,7 +110,9 @@ export async function explainAccess(
       ...knownFacts('device', deviceEntry?.reports ?? [], deviceEntry?.record ?? null),
       ...knownFacts('user', userEntry?.reports ?? [], userEntry?.record ?? null),
     ],
+    verdict,
+    steps,
+    decidedBy: decidedBy(active, chosen),
     seen: deviceEntry?.partnerships.find((one) => one.user === found.user) ?? null,
-    ...explainRecords(policy, access, now),
   };
 }

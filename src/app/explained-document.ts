@@ -15,15 +15,17 @@ export type ExplainedDocument = Omit<ExplainedAccess, 'steps' | 'verdict' | 'see
 
 /** The document; its times are milliseconds where the fields of {@link withIsoTimes} have them. */
 export function explainedDocument(
-  { user, device, aliases, known, verdict, steps, seen }: ExplainedAccess,
+  { user, device, aliases, known, decidedBy, verdict, steps, seen }: ExplainedAccess,
   config: Config,
 ): ExplainedDocument {
+  const validUntil = Number.isFinite(verdict.validUntil) ? verdict.validUntil : null;
   return {
     user,
     device,
     aliases,
     known: known.map((fact) => ({ ...fact, value: shownValue(fact) })),
-    verdict: { ...verdict, validUntil: Number.isFinite(verdict.validUntil) ? verdict.validUntil : null },
+    decidedBy,
+    verdict: { ...verdict, validUntil },
     steps: steps.map(stepDocument),
     reply: phoneReply(config, verdict, { user, device }, seen),
   };

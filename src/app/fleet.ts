@@ -28,13 +28,17 @@ const USERS_AT_ONCE = 10_000;
 /** Look-ups under way at once. */
 const MAX_LOOKUPS = 64;
 
-/** Every partnership, in parts of limited size. `now`: milliseconds since the epoch. */
+/**
+ * Every partnership, in parts of limited size. `now`: milliseconds since the epoch. `withDevices` false = nobody asks which devices a user
+ * has: then they are not read.
+ */
 export async function* fleet(
   store: DirectoryStore,
   now: number,
+  withDevices: boolean,
   onProgress: OnProgress = () => undefined,
 ): AsyncIterable<readonly FleetMember[]> {
-  const users = await readUsers(store);
+  const users = await readUsers(store, withDevices);
   let done = 0;
   for await (const part of store.scanDevices()) {
     const members: FleetMember[] = [];
@@ -67,24 +71,24 @@ interface Users {
   readonly store: DirectoryStore;
   readonly records: ReadonlyMap<UserKey, UserRecord>;
   readonly aliases: ReadonlyMap<UserKey, UserKey>;
-  /** Devices of each user, under all names. */
-  readonly devices: ReadonlyMap<UserKey, readonly UserDevice[]>;
+  /** Devices of each user, under all names; null = they were not read. */
+  readonly devices: ReadonlyMap<UserKey, readonly UserDevice[]> | null;
   /** Folded local parts of users with a decision, or a record that is not understood. */
   readonly special: ReadonlySet<string>;
 }
 
-async function readUsers(store: DirectoryStore): Promise<Users> {
+async function readUsers(store: DirectoryStore, withDevices: boolean): Promise<Users> {
   const records = new Map<UserKey, UserRecord>();
   const aliases = new Map<UserKey, UserKey>();
   const seen: (readonly [UserKey, readonly UserDevice[]])[] = [];
   const special = new Set<string>();
-  for await (const part of store.scanUsers()) {
+  for await (const part of store.scanUsers(withDevices)) {
     for (const { key, record, decided, imported, devices, unreadable } of part) {
       if (record !== null) records.set(key, record);
       for (const alias of record?.aliases ?? []) {
         aliases.set(alias, key);
       }
-      if (devices.length > 0) seen.push([key, devices]);
+      if (withDevices && devices.length > 0) seen.push([key, devices]);
       if (isSpecial({ decided, imported, unreadable })) special.add(foldedLocalPart(key));
     }
   }
@@ -95,15 +99,17 @@ async function readUsers(store: DirectoryStore): Promise<Users> {
     if (index % USERS_AT_ONCE === 0) await nextTurn();
   }
   const users = { store, records, aliases, special: withRelated(special, records) };
-  const devices = new Map<UserKey, UserDevice[]>();
+  if (!withDevices) return { ...users, devices: null };
+  const devices = new Map<UserKey, readonly UserDevice[]>();
   for (const [index, [name, own]] of seen.entries()) {
     const user = canonical(users, name);
-    devices.set(user, [...(devices.get(user) ?? []), ...own]);
+    const before = devices.get(user);
+    devices.set(user, before === undefined ? own : [...before, ...own]);
     if (index % USERS_AT_ONCE === 0) await nextTurn();
   }
   let joined = 0;
   for (const [user, own] of devices) {
-    devices.set(user, [...joinUserDevices(own)]);
+    if (own.length > 1) devices.set(user, joinUserDevices(own));
     if (++joined % USERS_AT_ONCE === 0) await nextTurn();
   }
   return { ...users, devices };
@@ -146,6 +152,8 @@ function isPlain(entry: DeviceEntry, { user }: PartnershipRecord, users: Users):
   // Several partnerships of one device may be one user's, under several names.
   if (entry.partnerships.length > 1) return false;
   const target = canonical(users, user);
+  if (users.devices === null && target !== user) return false;
+  if (users.special.size === 0) return true;
   const names = [user, target, ...(users.records.get(target)?.aliases ?? [])];
   return !names.some((name) => users.special.has(foldedLocalPart(name)));
 }
@@ -155,7 +163,7 @@ function plainRecords(entry: DeviceEntry, partnership: PartnershipRecord, users:
   return {
     user,
     userRecord: users.records.get(user) ?? null,
-    userDevices: users.devices.get(user) ?? [],
+    ...(users.devices !== null && { userDevices: users.devices.get(user) ?? [] }),
     usersOnDevice: 1,
     device: entry.record,
     deviceDecision: null,

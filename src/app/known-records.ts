@@ -1,22 +1,12 @@
 // Owns what the directory knows before a run: the devices and users that its source reported, and the second names by which a
-// record without an Exchange ActiveSync id is joined to a device. One short entry for each device and user.
+// record without an Exchange ActiveSync id is joined to a device. A few bytes for each device and name, one entry for each user.
 import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { DeviceLine } from '../feeds/record.ts';
 import type { UserReport } from '../model/user.ts';
+import { KnownDevices } from './known-devices.ts';
 import { deviceState, refuses } from './line-observations.ts';
-
-/** A device that the directory knows. */
-export interface KnownDevice {
-  /** What the source of the run said of it (line-observations.ts, deviceState); null = it never reported the device. */
-  readonly own: string | null;
-  /** The source of the run reported it, and did not remove it. */
-  readonly isPresent: boolean;
-  /** When the source of the run last reported it, milliseconds since the epoch. */
-  readonly observedAt: number;
-  /** What all sources together say; null = no source reported it. */
-  readonly effective: string | null;
-}
+import { NONE, NameIndex } from './name-index.ts';
 
 /** The device of a record; `isClaim`: the join rests on what the phone says of itself. */
 export interface Join {
@@ -26,11 +16,10 @@ export interface Join {
 
 /** Near misses that are shown of one record. */
 const MAX_NEAR = 3;
+const PLACES = Array.from({ length: MAX_NEAR }, (_, place) => place);
 
-/** A second name of several devices. */
-const SEVERAL = Symbol('several');
-
-type ByName = Map<string, DeviceKey | typeof SEVERAL>;
+/** In place of the number of a device: a second name of several. */
+const SEVERAL = -2;
 
 /** Before `NAME` of an attribute in `joinBy`. */
 const ATTRIBUTE = 'attributes.';
@@ -52,20 +41,21 @@ export interface KnownFor {
 
 /** The directory as it was before a run of `source`. */
 export class KnownRecords {
-  readonly devices = new Map<DeviceKey, KnownDevice>();
+  readonly devices = new KnownDevices();
   /** Devices that the source of the run reported, and did not remove. */
   presentDevices = 0;
   readonly users = new Map<UserKey, UserReport>();
   /** Decisions that the source imported before, by {@link subjectText}. */
   readonly decisions = new Map<string, { device: DeviceKey; user: UserKey | null; action: string }>();
-  readonly deviceOf = new Map<string, DeviceKey>();
   readonly userOf = new Map<string, UserKey>();
-  private readonly bySerial: ByName = new Map();
-  private readonly byUdid: ByName = new Map();
-  private readonly byImei: ByName = new Map();
-  private readonly byModel: ByName = new Map();
-  private readonly byAttribute = new Map<string, ByName>();
-  private readonly byOwner = new Map<string, DeviceKey[]>();
+  private readonly bySourceId = new NameIndex();
+  private readonly bySerial = new NameIndex();
+  private readonly byUdid = new NameIndex();
+  private readonly byImei = new NameIndex();
+  private readonly byModel = new NameIndex();
+  private readonly byAttribute = new Map<string, NameIndex>();
+  /** By `PLACE OWNER`: the first devices of each owner. */
+  private readonly byOwner = new NameIndex();
   private readonly source: string;
   private readonly now: number;
   private readonly joinBy: readonly string[] | null;
@@ -75,7 +65,7 @@ export class KnownRecords {
     this.now = now;
     this.joinBy = joinBy;
     for (const name of joinBy ?? [])
-      if (name.startsWith(ATTRIBUTE)) this.byAttribute.set(name.slice(ATTRIBUTE.length), new Map());
+      if (name.startsWith(ATTRIBUTE)) this.byAttribute.set(name.slice(ATTRIBUTE.length), new NameIndex());
   }
 
   /** Reads the whole directory once. */
@@ -86,7 +76,7 @@ export class KnownRecords {
       signal?.throwIfAborted();
       for (const entry of part) known.addDevice(entry);
     }
-    for await (const part of store.scanUsers()) {
+    for await (const part of store.scanUsers(false)) {
       signal?.throwIfAborted();
       for (const { key, reports } of part) {
         const own = reports.find((report) => report.source === source);
@@ -115,35 +105,50 @@ export class KnownRecords {
       const fromSerial = line.idFromSerial as DeviceKey | null;
       return fromSerial !== null && this.devices.has(fromSerial)
         ? fromSerial
-        : one(this.bySerial, line.serialNumber);
+        : this.one(this.bySerial, line.serialNumber);
     }
-    if (name === 'udid') return one(this.byUdid, line.udid);
-    if (name === 'imei') return one(this.byImei, line.imei);
+    if (name === 'udid') return this.one(this.byUdid, line.udid);
+    if (name === 'imei') return this.one(this.byImei, line.imei);
     if (name === 'ownerAndModel') return this.deviceByModel(line);
     const attribute = name.slice(ATTRIBUTE.length);
     const value = line.attributes[attribute];
     const devices = this.byAttribute.get(attribute);
-    return value === undefined || devices === undefined ? null : one(devices, String(value));
+    return value === undefined || devices === undefined ? null : this.one(devices, String(value));
   }
 
   private deviceByModel({ model, ownerNames }: DeviceLine): DeviceKey | null {
     if (model === null) return null;
     const found = new Set(
-      ownerNames.map((owner) => this.byModel.get(modelName(owner, model))).filter((key) => key !== undefined),
+      ownerNames
+        .map((owner) => this.byModel.get(modelName(owner, model)))
+        .filter((number) => number !== NONE),
     );
-    const [key] = found;
-    return found.size === 1 && key !== undefined && key !== SEVERAL ? key : null;
+    const [number = NONE] = found;
+    return found.size === 1 ? (this.devices.keyOf(number) ?? null) : null;
   }
 
   /** Devices that a line could belong to: of its owner, or with one of its names. */
   nearMisses({ ownerNames, serialNumber, udid, imei }: DeviceLine): DeviceKey[] {
     const near = [
-      one(this.bySerial, serialNumber),
-      one(this.byUdid, udid),
-      one(this.byImei, imei),
-      ...ownerNames.flatMap((owner) => this.byOwner.get(owner) ?? []),
+      this.one(this.bySerial, serialNumber),
+      this.one(this.byUdid, udid),
+      this.one(this.byImei, imei),
+      ...ownerNames.flatMap((owner) => this.devicesOf(owner)),
     ];
     return [...new Set(near.filter((key) => key !== null))].slice(0, MAX_NEAR);
+  }
+
+  /** The device whose record has this id at the source. */
+  deviceWithSourceId(sourceId: string): DeviceKey | undefined {
+    return this.devices.keyOf(this.bySourceId.get(sourceId));
+  }
+
+  private devicesOf(owner: string): (DeviceKey | null)[] {
+    return PLACES.map((place) => this.devices.keyOf(this.byOwner.get(`${place} ${owner}`)) ?? null);
+  }
+
+  private one(names: NameIndex, name: string | null): DeviceKey | null {
+    return name === null ? null : (this.devices.keyOf(names.get(name.toLowerCase())) ?? null);
   }
 
   /** Takes a device as it is now. Names that it no longer has still lead to it. */
@@ -155,43 +160,42 @@ export class KnownRecords {
     const own = reports.find(({ source }) => source === this.source);
     const isPresent = own !== undefined && own.removed !== true;
     this.presentDevices += Number(isPresent) - Number(this.devices.get(key)?.isPresent ?? false);
-    this.devices.set(key, {
-      own: own === undefined ? null : this.stateText(deviceState(own, this.now)),
+    const number = this.devices.set(key, {
+      own: own === undefined ? null : deviceState(own, this.now),
       isPresent,
       observedAt: own?.observedAt ?? 0,
-      effective: record === null ? null : this.stateText(deviceState(record, this.now)),
+      effective: record === null ? null : deviceState(record, this.now),
     });
-    if (own !== undefined && own.sourceId !== null) this.deviceOf.set(own.sourceId, key);
+    if (own !== undefined && own.sourceId !== null) this.bySourceId.set(own.sourceId, number);
     for (const report of reports) {
-      note(this.bySerial, report.serialNumber, key);
-      note(this.byUdid, report.udid, key);
-      note(this.byImei, report.imei, key);
+      note(this.bySerial, report.serialNumber, number);
+      note(this.byUdid, report.udid, number);
+      note(this.byImei, report.imei, number);
       for (const [name, devices] of this.byAttribute) {
         const value = report.attributes?.[name];
-        if (value !== undefined) note(devices, String(value), key);
+        if (value !== undefined) note(devices, String(value), number);
       }
     }
     for (const { user, model, imei } of partnerships) {
-      note(this.byImei, imei, key);
-      if (model !== null) note(this.byModel, modelName(user, model), key);
-      const devices = this.byOwner.get(user);
-      if (devices === undefined) this.byOwner.set(user, [key]);
-      else if (devices.length < MAX_NEAR) devices.push(key);
+      note(this.byImei, imei, number);
+      if (model !== null) note(this.byModel, modelName(user, model), number);
+      this.noteOwner(user, number);
     }
     for (const { source, device, user, decision } of imported)
       if (source === this.source && device !== null)
         this.decisions.set(subjectText(device, user), { device, user, action: decision.action });
   }
 
-  /** A few texts stand for all devices: each is kept once. */
-  private stateText(text: string): string {
-    const kept = this.texts.get(text);
-    if (kept !== undefined) return kept;
-    this.texts.set(text, text);
-    return text;
+  private noteOwner(owner: string, number: number): void {
+    for (const place of PLACES) {
+      const name = `${place} ${owner}`;
+      const before = this.byOwner.get(name);
+      if (before === number) return;
+      if (before !== NONE) continue;
+      this.byOwner.set(name, number);
+      return;
+    }
   }
-
-  private readonly texts = new Map<string, string>();
 }
 
 /** One text for what a decision is about. */
@@ -199,17 +203,11 @@ export function subjectText(device: DeviceKey, user: UserKey | null): string {
   return user === null ? device : `${device} ${user}`;
 }
 
-function note(names: ByName, name: string | null, key: DeviceKey): void {
+function note(names: NameIndex, name: string | null, number: number): void {
   if (name === null || name === '') return;
   const text = name.toLowerCase();
   const before = names.get(text);
-  if (before !== key) names.set(text, before === undefined ? key : SEVERAL);
-}
-
-function one(names: ByName, name: string | null): DeviceKey | null {
-  if (name === null) return null;
-  const key = names.get(name.toLowerCase());
-  return key === undefined || key === SEVERAL ? null : key;
+  if (before !== number) names.set(text, before === NONE ? number : SEVERAL);
 }
 
 function modelName(owner: string, model: string): string {

@@ -4,8 +4,16 @@ import { monotonicNow } from '../clock.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
-import { decideAccess } from '../policy/access.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { NO_REQUEST } from '../policy/access-facts.ts';
+import type { Access } from '../policy/access-facts.ts';
+import {
+  choiceOf,
+  decideActive,
+  decideChosen,
+  forEverybody,
+  withRollout,
+} from '../policy/active-policies.ts';
+import type { ActivePolicies, Choice } from '../policy/active-policies.ts';
 import type { SeenCounts } from '../directory/read-model/model-reader.ts';
 import { fleet } from './fleet.ts';
 import type { FleetMember, OnProgress } from './fleet.ts';
@@ -58,6 +66,17 @@ export interface PolicyDiff {
   readonly phones: readonly ChangedPhone[];
   /** There are more than are listed. */
   readonly isCut: boolean;
+  /** Phones that the roll-out in the policies after the change reaches; null = there is none. */
+  readonly reach: Reach | null;
+}
+
+/** Phones by the choice for their users. */
+export interface Reach {
+  readonly inside: number;
+  /** No feed knows the groups of the user: the stricter verdict of both counts. */
+  readonly groupsUnknown: number;
+  /** Groups of the roll-out that no user with a phone is in. */
+  readonly emptyGroups: readonly string[];
 }
 
 const MAX_ROWS = 100_000;
@@ -66,32 +85,34 @@ const TURN_MS = 20;
 /** Reasons of phones that pass until a time comes. */
 const FOR_NOW: ReadonlySet<string> = new Set(['inGracePeriod', 'grandfathered']);
 
-/**
- * The phones that a policy lets in only because they were in use before it: they are kept out newly without its grandfathering.
- * `now`: milliseconds since the epoch.
- */
-export function grandfatheredPhones(
-  store: DirectoryStore,
-  policy: CompiledPolicy,
-  now: number,
-  onProgress: OnProgress = () => undefined,
-): Promise<PolicyDiff> {
-  return diffPolicies(store, policy, { ...policy, grandfather: null }, now, onProgress);
+/** The policies without their grandfathering: phones that they let in only because they were in use before are kept out newly. */
+export function withoutGrandfathering({ live, rollout }: ActivePolicies): ActivePolicies {
+  const everybody = forEverybody({ ...live.policy, grandfather: null }, live.version);
+  if (rollout === null) return everybody;
+  return withRollout(everybody, { ...rollout, policy: { ...rollout.policy, grandfather: null } }, rollout);
 }
 
-/** Compares two policies on every partnership at `now`, milliseconds since the epoch. */
+/** Compares what policies decide on every partnership at `now`, milliseconds since the epoch. */
 export async function diffPolicies(
   store: DirectoryStore,
-  before: CompiledPolicy,
-  after: CompiledPolicy,
+  before: ActivePolicies,
+  after: ActivePolicies,
   now: number,
   onProgress: OnProgress = () => undefined,
 ): Promise<PolicyDiff> {
-  const diff = new Diff(now);
+  const diff = new Diff(now, after.rollout);
+  const withDevices = [before, after].some(countsDevices);
   let end = monotonicNow() + TURN_MS;
-  for await (const part of fleet(store, now, onProgress))
+  for await (const part of fleet(store, now, withDevices, onProgress))
     for (const member of part) {
-      diff.add(member, decideAccess(before, member.access, now), decideAccess(after, member.access, now));
+      const { access } = member;
+      const choice = choiceOf(after, access);
+      diff.reached(choice, access);
+      diff.add(
+        member,
+        decideActive(before, access, now),
+        decideChosen(after, choice, access, now, NO_REQUEST),
+      );
       if (monotonicNow() < end) continue;
       await nextTurn();
       end = monotonicNow() + TURN_MS;
@@ -100,9 +121,17 @@ export async function diffPolicies(
 }
 
 /** How many phones the two policies decide differently on. */
-export function changedCount(diff: PolicyDiff): number {
+export function changedCount(diff: Omit<PolicyDiff, 'phones'>): number {
   const { keptOut, keptOutLater, letIn, letInForNow, otherwise } = diff;
   return [keptOut, keptOutLater, letIn, letInForNow, otherwise].reduce((sum, { all }) => sum + all, 0);
+}
+
+/** Whether policies ask how many devices a user has, or which place one has among them. A text that only looks so does no harm. */
+function countsDevices({ live, rollout }: ActivePolicies): boolean {
+  return [live, ...(rollout === null ? [] : [rollout])].some(
+    ({ policy: { limits, document } }) =>
+      limits !== null || /devicesOfUser|rank/.test(JSON.stringify(document)),
+  );
 }
 
 /** The numbers and phones of one comparison. */
@@ -120,8 +149,22 @@ class Diff {
   private readonly phones: ChangedPhone[] = [];
   private isCut = false;
 
-  constructor(now: number) {
+  private inside = 0;
+  private groupsUnknown = 0;
+  /** Of the roll-out, as they are compared; those with a user are taken out. Null = there is no roll-out. */
+  private readonly emptyGroups: Map<string, string> | null;
+
+  constructor(now: number, rollout: ActivePolicies['rollout']) {
     this.now = now;
+    this.emptyGroups = rollout === null ? null : new Map(rollout.byGroup);
+  }
+
+  /** Whom the roll-out after the change reaches. */
+  reached({ why }: Choice, { facts }: Access): void {
+    if (why === 'group' || why === 'share') this.inside++;
+    else if (why === 'groupsUnknown') this.groupsUnknown++;
+    if (this.emptyGroups === null || this.emptyGroups.size === 0) return;
+    for (const { lower } of facts.user.groups ?? []) this.emptyGroups.delete(lower);
   }
 
   add(member: FleetMember, before: Verdict, after: Verdict): void {
@@ -152,6 +195,7 @@ class Diff {
 
   result(): PolicyDiff {
     const { compared, keptOut, keptOutLater, letIn, letInForNow, otherwise, isCut } = this;
+    const { inside, groupsUnknown, emptyGroups } = this;
     return {
       compared,
       keptOut,
@@ -164,6 +208,7 @@ class Diff {
       byModel: this.byModel.listed(),
       phones: this.phones.sort((a, b) => b.lastSeen - a.lastSeen),
       isCut,
+      reach: emptyGroups === null ? null : { inside, groupsUnknown, emptyGroups: [...emptyGroups.values()] },
     };
   }
 }

@@ -3,16 +3,26 @@ import { loadVersion, readDocument } from '../config/stored-policy.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import type { LoadedPolicy, PlacedProblem } from '../config/policy-file.ts';
 import { problemLine } from '../config/policy-file.ts';
-import { standingWarnings } from '../config/served-policy.ts';
+import { servedPolicy, standingWarnings } from '../config/served-policy.ts';
 import type { Config } from '../config/schema.ts';
 import { YamlSource, readYaml } from '../config/yaml-source.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
-import type { PolicyVersion } from '../model/policy-version.ts';
+import type { PolicyVersion, RolloutExtent } from '../model/policy-version.ts';
+import { forEverybody, withRollout } from '../policy/active-policies.ts';
+import type { ActivePolicies, NumberedPolicy } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
-import { addVersion, readPolicies, refuseWithFile, versionOf } from './policy-versions.ts';
-import type { KnownPolicies, PolicyAuthor, PolicyPlace } from './policy-versions.ts';
+import {
+  addVersion,
+  compiledVersion,
+  policiesInUse,
+  readPolicies,
+  refuseWithFile,
+  versionOf,
+} from './policy-versions.ts';
+import type { KnownPolicies, PolicyAuthor, PolicyPlace, ToPlace } from './policy-versions.ts';
+import { checkedExtent } from './rollout-extent.ts';
 
 /** A document; `lists` absent = those of the policy in use. */
 export interface GivenText {
@@ -20,11 +30,14 @@ export interface GivenText {
   readonly lists?: Readonly<Record<string, string>> | undefined;
 }
 
-/** A policy: a text, the number of a version, or the one in a place; `configured`: what the configuration says. */
+/**
+ * A policy: a text, the number of a version, or the one in a place; `configured`: what the configuration says; `inUse`: those that
+ * decide now, the live one and the one that is rolled out.
+ */
 export type PolicyRef =
   | GivenText
   | { readonly version: number }
-  | { readonly place: PolicyPlace | 'configured' };
+  | { readonly place: PolicyPlace | 'configured' | 'inUse' };
 
 type WithPolicy = Pick<Config, 'policy'>;
 
@@ -77,27 +90,86 @@ async function listsInUse(store: DirectoryStore, config: WithPolicy): Promise<Po
   return live === null ? {} : (await versionOf(store, live)).lists;
 }
 
-/** The texts of a policy; null = the configuration decides, by its file or its three actions. @throws ProgramError */
-export async function textsOf(
-  store: DirectoryStore,
-  config: WithPolicy,
-  ref: PolicyRef,
-): Promise<PolicyTexts | null> {
-  if ('document' in ref) return givenTexts(store, config, ref);
-  if ('version' in ref) return versionOf(store, ref.version);
-  if (ref.place === 'configured' || (ref.place === 'live' && config.policy.file !== undefined)) return null;
-  const { live, shadow } = (await readPolicies(store)).state;
-  const number = ref.place === 'live' ? live : shadow;
-  if (number !== null) return versionOf(store, number);
-  if (ref.place === 'live') return null;
-  throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow');
-}
-
 /** Compiles texts in the calling thread. @throws ProgramError that lists every problem */
 export function compileTexts(texts: PolicyTexts): CompiledPolicy {
   const { policy, problems } = loadVersion(texts);
   if (policy === null) throw unusable(problems);
   return policy;
+}
+
+/** How a policy is looked at. */
+export interface PolicyView {
+  /** As if it did not only report. */
+  readonly enforced?: boolean;
+  /** As if it decided for these users only, and the live one for the others; null = for everybody. */
+  readonly rollout?: RolloutExtent | null;
+}
+
+/** The policies that decide where this one is in use. @throws ProgramError */
+export async function policiesOf(
+  store: DirectoryStore,
+  config: WithPolicy,
+  ref: PolicyRef,
+  { enforced = false, rollout = null }: PolicyView = {},
+): Promise<ActivePolicies> {
+  const active =
+    'place' in ref && ref.place === 'inUse'
+      ? await policiesInUse(store, config)
+      : await everybodyBy(store, config, ref);
+  const viewed = enforced ? asEnforced(active) : active;
+  if (rollout === null) return viewed;
+  return withRollout(
+    await everybodyBy(store, config, { place: 'live' }),
+    viewed.live,
+    checkedExtent(rollout),
+  );
+}
+
+async function everybodyBy(
+  store: DirectoryStore,
+  config: WithPolicy,
+  ref: PolicyRef,
+): Promise<ActivePolicies> {
+  const { policy, version } = await referred(store, config, ref);
+  return forEverybody(policy, version);
+}
+
+/** As if the policies did not only report. */
+export function asEnforced(active: ActivePolicies): ActivePolicies {
+  const { live, rollout } = active;
+  const everybody = forEverybody(enforcedOf(live.policy), live.version);
+  if (rollout === null) return everybody;
+  return withRollout(everybody, { ...rollout, policy: enforcedOf(rollout.policy) }, rollout);
+}
+
+function enforcedOf(policy: CompiledPolicy): CompiledPolicy {
+  return policy.reportOnly ? { ...policy, reportOnly: false } : policy;
+}
+
+async function referred(store: DirectoryStore, config: WithPolicy, ref: PolicyRef): Promise<NumberedPolicy> {
+  if ('document' in ref) return { policy: compileTexts(await givenTexts(store, config, ref)), version: null };
+  if ('version' in ref) return numbered(store, ref.version);
+  if (ref.place === 'configured') return { policy: servedPolicy(config).policy, version: null };
+  if (ref.place === 'inUse') return (await policiesInUse(store, config)).live;
+  const { state } = await readPolicies(store);
+  if (ref.place === 'live') {
+    if (state.live === null || config.policy.file !== undefined)
+      return { policy: servedPolicy(config).policy, version: null };
+    return numbered(store, state.live);
+  }
+  const version = ref.place === 'shadow' ? state.shadow : (state.rollout?.version ?? null);
+  if (version === null)
+    throw new ProgramError(
+      'EASGATE_NOT_FOUND',
+      ref.place === 'shadow'
+        ? 'no policy runs in the shadow'
+        : 'no version is rolled out to a part of the users',
+    );
+  return numbered(store, version);
+}
+
+async function numbered(store: DirectoryStore, version: number): Promise<NumberedPolicy> {
+  return { policy: compiledVersion(await versionOf(store, version)), version };
 }
 
 /** The text, where it has no errors. @throws ProgramError that lists every problem */
@@ -112,36 +184,32 @@ function unusable(problems: readonly PlacedProblem[]): ProgramError {
 }
 
 /** A document to put in use. */
-export interface PublishedText extends GivenText {
-  /** Written into the document; absent = as it says. */
-  readonly mode?: PolicyMode | undefined;
-  readonly comment: string | null;
-  readonly place: PolicyPlace;
-}
+export type PublishedText = GivenText &
+  ToPlace & {
+    /** Written into the document; absent = as it says. */
+    readonly mode?: PolicyMode | undefined;
+    readonly comment: string | null;
+  };
 
 /**
- * Adds a document as a version, live or in the shadow. `known`: as it was looked at; `changedBy`: how many phones it changes, null = not
- * counted. @throws ProgramError
+ * Adds a document as a version: live, for some users, or in the shadow. `known`: as it was looked at; `changedBy`: how many phones it
+ * changes, null = not counted. @throws ProgramError
  */
 export async function publishText(
   store: DirectoryStore,
   config: WithPolicy,
   known: KnownPolicies,
-  { mode, comment, place, ...given }: PublishedText,
+  { document, lists, mode, comment, ...place }: PublishedText,
   author: PolicyAuthor,
   audit: AuditSink,
   check: CheckText,
   changedBy: (texts: PolicyTexts) => number | null = () => null,
 ): Promise<{ readonly version: PolicyVersion; readonly warnings: readonly PlacedProblem[] }> {
   refuseWithFile(config);
-  const { texts, name, warnings } = usable(await check(await givenTexts(store, config, given), mode));
-  const version = await addVersion(
-    store,
-    known,
-    { texts, name, comment, place, changed: changedBy(texts) },
-    author,
-    audit,
-  );
+  const given = await givenTexts(store, config, { document, lists });
+  const { texts, name, warnings } = usable(await check(given, mode));
+  const changed = place.place === 'live' ? changedBy(texts) : null;
+  const version = await addVersion(store, known, { ...place, texts, name, comment, changed }, author, audit);
   return { version, warnings };
 }
 

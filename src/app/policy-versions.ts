@@ -1,14 +1,18 @@
-// Owns the life of the policy that the directory keeps: publish, roll back, run one in the shadow and promote it, history.
+// Owns the life of the policy that the directory keeps: publish, roll back, run one in the shadow and promote it.
 import { servedPolicy } from '../config/served-policy.ts';
-import { hashOf, loadVersion } from '../config/stored-policy.ts';
+import { hashOf, versionPolicy } from '../config/stored-policy.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AuditOperation } from '../model/journal.ts';
 import { ProgramError } from '../errors.ts';
 import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
-import type { PolicyState, PolicyVersion } from '../model/policy-version.ts';
+import { MAX_POLICY_STEPS } from '../model/policy-version.ts';
+import type { PolicyState, PolicyStep, PolicyVersion, RolloutExtent } from '../model/policy-version.ts';
+import { forEverybody, withRollout } from '../policy/active-policies.ts';
+import type { ActivePolicies } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { checkedExtent, refuseDuringRollout, rolloutStep } from './rollout-extent.ts';
 
 /** Who changes the policy, from where, and when, milliseconds since the epoch. */
 export interface PolicyAuthor {
@@ -39,35 +43,46 @@ export async function versionOf(store: DirectoryStore, version: number): Promise
 
 /** The policy of a version. @throws ProgramError when it cannot be compiled, which only another program can have caused */
 export function compiledVersion(version: PolicyVersion): CompiledPolicy {
-  const { policy, problems } = loadVersion(version);
-  if (policy === null)
-    throw new ProgramError(
-      'EASGATE_POLICY',
-      `version ${version.version}: ${problems.map(({ message }) => message).join('; ')}`,
-    );
-  return policy;
+  // By its parsed document, where it has one: to read the text takes longer, of a hostile one much longer.
+  const parts = versionPolicy(version);
+  try {
+    for (;;) {
+      const part = parts.next();
+      if (part.done === true) return part.value;
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ProgramError('EASGATE_POLICY', `version ${version.version}: ${message}`);
+  }
 }
 
-/** The policy that gateways with this configuration decide by now. @throws ProgramError */
-export async function policyInUse(
+/** The policies that gateways with this configuration decide by now. @throws ProgramError */
+export async function policiesInUse(
   store: DirectoryStore,
   config: Parameters<typeof servedPolicy>[0],
-): Promise<CompiledPolicy> {
-  if (config.policy.file !== undefined) return servedPolicy(config).policy;
-  const { state } = await readPolicies(store);
-  return state.live === null
-    ? servedPolicy(config).policy
-    : compiledVersion(await versionOf(store, state.live));
+): Promise<ActivePolicies> {
+  if (config.policy.file !== undefined) return forEverybody(servedPolicy(config).policy);
+  const { live, rollout } = (await readPolicies(store)).state;
+  const compiled = async (version: number): Promise<CompiledPolicy> =>
+    compiledVersion(await versionOf(store, version));
+  const everybody =
+    live === null ? forEverybody(servedPolicy(config).policy) : forEverybody(await compiled(live), live);
+  if (rollout === null) return everybody;
+  const { version } = rollout;
+  return withRollout(everybody, { policy: await compiled(version), version }, rollout);
 }
 
-/** Where a version goes. */
-export type PolicyPlace = 'live' | 'shadow';
+/** Where a version goes: `rollout` = it decides for some users. */
+export type PolicyPlace = 'live' | 'shadow' | 'rollout';
 
-/** Adds a version and puts it into its place. `known`: as it was looked at. @throws ProgramError when it changed meanwhile */
+/**
+ * Adds a version and puts it into its place. `known`: as it was looked at. @throws ProgramError when it changed meanwhile, or while
+ * another version is rolled out
+ */
 export async function addVersion(
   store: DirectoryStore,
   known: KnownPolicies,
-  { texts, name, comment, place, changed = null }: AddVersion,
+  { texts, name, comment, changed = null, ...place }: AddVersion,
   author: PolicyAuthor,
   audit: AuditSink,
 ): Promise<PolicyVersion> {
@@ -85,34 +100,57 @@ export async function addVersion(
     changed,
   };
   const { version: number, ...rest } = version;
-  const state = place === 'live' ? withLive(known.state, number) : { ...known.state, shadow: number };
   const added = { version: number, text: JSON.stringify(rest) };
-  const operation = place === 'live' ? 'policy_publish' : 'policy_shadow';
+  const placed = placedAt(known.state, number, place, author);
   await replace(
     store,
     known,
-    { ...state, latest: number },
-    { author, audit, operation, version, comment, added },
+    { ...placed.state, latest: number },
+    { author, audit, ...placed, version, comment, added },
   );
   return version;
 }
 
+/** A state with a version in its place, and how the audit and the history call that. */
+interface Placed {
+  readonly state: PolicyState;
+  readonly operation: AuditOperation;
+  readonly step: Pick<PolicyStep, 'step'> & Partial<RolloutExtent>;
+}
+
+/** @throws ProgramError while another version is rolled out, unless it goes into the shadow */
+function placedAt(state: PolicyState, version: number, to: ToPlace, { by, at }: PolicyAuthor): Placed {
+  if (to.place === 'shadow')
+    return { state: { ...state, shadow: version }, operation: 'policy_shadow', step: { step: 'shadow' } };
+  refuseDuringRollout(state);
+  if (to.place === 'live')
+    return { state: withLive(state, version), operation: 'policy_publish', step: { step: 'live' } };
+  const extent = checkedExtent(to.rollout);
+  const rollout = { ...extent, version, since: at, changedAt: at, by };
+  return { state: { ...state, rollout }, operation: 'policy_rollout', step: rolloutStep(extent) };
+}
+
+/** A place, and whom a version there decides for. */
+export type ToPlace =
+  | { readonly place: 'live' }
+  | { readonly place: 'shadow' }
+  | { readonly place: 'rollout'; readonly rollout: RolloutExtent };
+
 /** A version to add. */
-export interface AddVersion {
+export type AddVersion = ToPlace & {
   readonly texts: PolicyTexts;
   /** The `name` of the document. */
   readonly name: string | null;
   readonly comment: string | null;
-  readonly place: PolicyPlace;
   /** Phones that it decides otherwise on than the live one; absent = not counted. */
   readonly changed?: number | null;
-}
+};
 
 /** Most earlier versions that a rollback can go back along. */
 const MAX_EARLIER = 100;
 
 /** The state with another live version. One that was live before is gone back to: those after it are forgotten. */
-function withLive(state: PolicyState, live: number): PolicyState {
+export function withLive(state: PolicyState, live: number): PolicyState {
   const { earlier, live: before } = state;
   const place = earlier.lastIndexOf(live);
   if (place >= 0) return { ...state, live, earlier: earlier.slice(0, place) };
@@ -153,9 +191,18 @@ export async function rollBack(
   known?: KnownPolicies,
 ): Promise<PolicyVersion> {
   const before = known ?? (await readPolicies(store));
+  refuseDuringRollout(before.state);
   const version = await earlierVersion(store, before, to);
   const state = withLive(before.state, version.version);
-  await replace(store, before, state, { author, audit, operation: 'policy_rollback', version, comment });
+  const step = { step: 'rollback' } as const;
+  await replace(store, before, state, {
+    author,
+    audit,
+    operation: 'policy_rollback',
+    step,
+    version,
+    comment,
+  });
   return version;
 }
 
@@ -184,14 +231,14 @@ export async function endShadow(
       store,
       before,
       { ...before.state, shadow: null },
-      { author, audit, operation, version: null, comment: null },
+      { author, audit, operation, step: null, version: null, comment: null },
     );
   return shadow;
 }
 
 /**
- * Makes the version in the shadow live. `known`: as it was looked at; `comment`: why, for the audit. Returns the version.
- * @throws ProgramError when there is none, or another one meanwhile
+ * Makes the version in the shadow live, or rolls it out to some users. `known`: as it was looked at; `comment`: why, for the audit.
+ * Returns the version. @throws ProgramError when there is none, another one meanwhile, or while another version is rolled out
  */
 export async function promote(
   store: DirectoryStore,
@@ -199,38 +246,15 @@ export async function promote(
   comment: string | null,
   author: PolicyAuthor,
   audit: AuditSink,
+  rollout: RolloutExtent | null = null,
 ): Promise<PolicyVersion> {
   const version = await shadowVersion(store, known);
-  const operation = 'policy_promote';
-  const state = { ...withLive(known.state, version.version), shadow: null };
-  await replace(store, known, state, { author, audit, operation, version, comment });
+  const to: ToPlace = rollout === null ? { place: 'live' } : { place: 'rollout', rollout };
+  const placed = placedAt(known.state, version.version, to, author);
+  const operation = rollout === null ? 'policy_promote' : placed.operation;
+  const state = { ...placed.state, shadow: null };
+  await replace(store, known, state, { author, audit, operation, step: placed.step, version, comment });
   return version;
-}
-
-/** A version in the history. */
-export type PolicyHistoryEntry = Omit<PolicyVersion, 'document' | 'parsed' | 'lists'> & {
-  readonly place: PolicyPlace | null;
-};
-
-/** The latest versions, the latest first; `before`: those with lower numbers. */
-export async function policyHistory(
-  store: DirectoryStore,
-  limit: number,
-  before = Infinity,
-): Promise<PolicyHistoryEntry[]> {
-  const { state } = await readPolicies(store);
-  const entries: PolicyHistoryEntry[] = [];
-  for (let number = Math.min(state.latest, before - 1); number > 0 && entries.length < limit; number--)
-    entries.push(historyEntry(await versionOf(store, number), state));
-  return entries;
-}
-
-/** A version without its texts, and where it is in use. */
-export function historyEntry(version: PolicyVersion, state: PolicyState): PolicyHistoryEntry {
-  const { document: _document, parsed: _parsed, lists: _lists, ...rest } = version;
-  const { version: number } = rest;
-  const place = number === state.live ? 'live' : number === state.shadow ? 'shadow' : null;
-  return { ...rest, place };
 }
 
 /** A file that the configuration names comes before what is published. @throws ProgramError */
@@ -243,10 +267,13 @@ export function refuseWithFile({ policy: { file } }: Parameters<typeof servedPol
     );
 }
 
-interface Change {
+/** A change of which versions are in use. */
+export interface PolicyStateChange {
   readonly author: PolicyAuthor;
   readonly audit: AuditSink;
   readonly operation: AuditOperation;
+  /** What happened to the version, for the history; null = nothing. */
+  readonly step: Placed['step'] | null;
   /** The version that the change is about; null = none. */
   readonly version: PolicyVersion | null;
   /** Why, in the words of the author. */
@@ -254,26 +281,37 @@ interface Change {
   readonly added?: { readonly version: number; readonly text: string };
 }
 
-async function replace(
+/** Writes which versions are in use, and records it. @throws ProgramError when they changed meanwhile */
+export async function replace(
   store: DirectoryStore,
   { stored, state: before }: KnownPolicies,
   state: PolicyState,
-  { author, audit, operation, version, comment, added }: Change,
+  { author, audit, operation, step, version, comment, added }: PolicyStateChange,
 ): Promise<void> {
   const { by, at } = author;
-  const text = JSON.stringify({ ...state, changedAt: at, changedBy: by });
-  if (!(await store.policies.replace(stored, text, added ?? null)))
+  const steps =
+    step === null || version === null
+      ? state.steps
+      : [...state.steps, { groups: [], share: 0, ...step, version: version.version, at, by }];
+  const next: PolicyState = { ...state, steps: steps.slice(-MAX_POLICY_STEPS), changedAt: at, changedBy: by };
+  if (!(await store.policies.replace(stored, JSON.stringify(next), added ?? null)))
     throw new ProgramError('EASGATE_CHANGED', 'the policy was changed meanwhile; look, and repeat');
   await audit.record({
     ...author,
     operation,
     subject: version === null ? null : `version ${version.version}`,
-    before: { live: before.live, shadow: before.shadow },
+    before: placesIn(before),
     after: {
-      live: state.live,
-      shadow: state.shadow,
+      ...placesIn(state),
       ...(version !== null && { name: version.name, hash: version.hash }),
     },
     comment,
   });
+}
+
+/** The versions in use, for the audit. */
+function placesIn({ live, shadow, rollout }: PolicyState): object {
+  if (rollout === null) return { live, shadow };
+  const { version, groups, share } = rollout;
+  return { live, shadow, rollout: { version, groups, share } };
 }

@@ -7,8 +7,8 @@ import { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { UserNames } from '../identity/user-names.ts';
 
-/** A model that nobody confirmed for this long is not kept any more. */
-const KEPT_MS = 10_000;
+/** Longest time that a keeper says it needs; one that says more has another clock. */
+const MAX_KEPT_MS = 300_000;
 
 /** An open model. Times: milliseconds since the epoch. */
 export interface OpenModel {
@@ -27,8 +27,8 @@ export function openKeptModel({ control, identity }: Config, now: number): OpenM
   if (control.readModel === undefined) return null;
   const reader = ModelReader.open(control.readModel, new UserNames(identity.domains));
   if (reader === null) return null;
-  const { confirmedAt, sweptAt } = reader.state();
-  if (Math.abs(now - confirmedAt) < KEPT_MS)
+  const { confirmedAt, sweptAt, keptUntil } = reader.state();
+  if (now < keptUntil && keptUntil - now < MAX_KEPT_MS)
     return { reader, isKept: true, confirmedAt, sweptAt, close: () => reader.close() };
   reader.close();
   return null;

@@ -1,8 +1,10 @@
 // Owns the use case that decides made-up facts, and those of a recorded request, step by step.
 import { ProgramError } from '../errors.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
-import { explain } from '../policy/engine/evaluate.ts';
+import { explainFacts } from '../policy/active-policies.ts';
+import type { ActivePolicies } from '../policy/active-policies.ts';
 import { readFacts } from '../policy/engine/read-facts.ts';
+import { decidedBy } from './decided-by.ts';
+import type { DecidedBy } from './decided-by.ts';
 import { explanationDocument } from './policy-explain.ts';
 import { factsOfLogLine, factsOfRequest } from './recorded-request.ts';
 import type { RecordedFacts } from './recorded-request.ts';
@@ -20,10 +22,10 @@ export interface Simulation {
 
 /** Decides at `now`, milliseconds since the epoch. @throws ProgramError for a recording that has no facts */
 export function simulate(
-  policy: CompiledPolicy,
+  active: ActivePolicies,
   { facts: given, request, logLine }: Simulation,
   now: number,
-): { readonly facts: Json } & object {
+): { readonly facts: Json; readonly decidedBy: DecidedBy } & object {
   const facts: Json = {};
   try {
     if (logLine !== undefined) addFacts(facts, factsOfLogLine(logLine));
@@ -32,7 +34,8 @@ export function simulate(
     throw new ProgramError('EASGATE_POLICY_FACTS', error instanceof Error ? error.message : String(error));
   }
   addFacts(facts, given);
-  return { facts, ...explanationDocument(explain(policy, readFacts(facts, now))) };
+  const explained = explainFacts(active, readFacts(facts, now));
+  return { facts, decidedBy: decidedBy(active, explained), ...explanationDocument(explained) };
 }
 
 /** Adds facts; each takes the place of one of the same name. */

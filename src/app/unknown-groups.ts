@@ -6,13 +6,15 @@ import type { Config } from '../config/schema.ts';
 import { versionProblems } from '../config/stored-policy.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
+import type { StoredRollout } from '../model/policy-version.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import { foldCase } from '../policy/document/case.ts';
 import { inTurns } from './in-turns.ts';
+import { didYouMean } from '../suggest.ts';
 import { readPolicies, versionOf } from './policy-versions.ts';
 
-/** Users that are read at once: about ten milliseconds. */
-const USERS_AT_ONCE = 10_000;
+/** Groups that are read at once: a few milliseconds. */
+const GROUPS_AT_ONCE = 200;
 /** With more groups than these, names are not compared. */
 const MAX_GROUPS = 100_000;
 const MAX_WARNINGS = 20;
@@ -26,13 +28,17 @@ export async function unknownGroupWarnings(
   config: Pick<Config, 'policy'>,
   reader: ModelReader,
 ): Promise<readonly string[]> {
-  const load = await policyLoader(store, config);
-  if (load === null) return [];
+  const { loaders, rollout } = await policyLoaders(store, config);
+  if (loaders.length === 0) return [];
   const groups = await groupsOfUsers(reader);
   if (groups === null) return [];
-  // The check of the document reports its other warnings.
-  const others = new Set(warningLines(load.name, await load.problems({})));
-  const lines = warningLines(load.name, await load.problems({ groups })).filter((line) => !others.has(line));
+  const lines: string[] = [];
+  for (const { name, problems } of loaders) {
+    // The check of the document reports its other warnings.
+    const others = new Set(warningLines(name, await problems({})));
+    lines.push(...warningLines(name, await problems({ groups })).filter((line) => !others.has(line)));
+  }
+  if (rollout !== null) lines.push(...rolloutLines(rollout, groups));
   if (lines.length <= MAX_WARNINGS) return lines;
   return [...lines.slice(0, MAX_WARNINGS), `${lines.length - MAX_WARNINGS} more groups have no users`];
 }
@@ -43,17 +49,36 @@ interface PolicyLoader {
   readonly problems: (known: Known) => Promise<readonly PlacedProblem[]>;
 }
 
-/** Null = the three actions of the configuration decide: they name no groups. */
-async function policyLoader(
+/** None where the three actions of the configuration decide: they name no groups. */
+async function policyLoaders(
   store: DirectoryStore,
   { policy: { file } }: Pick<Config, 'policy'>,
-): Promise<PolicyLoader | null> {
-  if (file !== undefined)
-    return { name: file, problems: async (known) => loadPolicyFile(file, known).problems };
-  const { live } = (await readPolicies(store)).state;
-  if (live === null) return null;
-  const version = await versionOf(store, live);
-  return { name: `version ${live}`, problems: (known) => inTurns(versionProblems(version, known)) };
+): Promise<{ readonly loaders: readonly PolicyLoader[]; readonly rollout: StoredRollout | null }> {
+  if (file !== undefined) {
+    const ofFile = { name: file, problems: async (known: Known) => loadPolicyFile(file, known).problems };
+    return { loaders: [ofFile], rollout: null };
+  }
+  const { live, rollout } = (await readPolicies(store)).state;
+  const loaders: PolicyLoader[] = [];
+  for (const number of [live, rollout?.version ?? null]) {
+    if (number === null) continue;
+    const version = await versionOf(store, number);
+    loaders.push({
+      name: `version ${number}`,
+      problems: (known) => inTurns(versionProblems(version, known)),
+    });
+  }
+  return { loaders, rollout };
+}
+
+/** Groups that a version is rolled out to, and that nobody is in. */
+function rolloutLines({ version, groups }: StoredRollout, known: ReadonlySet<string>): string[] {
+  return groups
+    .filter((group) => !known.has(foldCase(group)))
+    .map(
+      (group) =>
+        `version ${version} is rolled out to group ${group}, in which no user is${didYouMean(foldCase(group), known)}`,
+    );
 }
 
 function warningLines(name: string, problems: readonly PlacedProblem[]): string[] {
@@ -63,14 +88,14 @@ function warningLines(name: string, problems: readonly PlacedProblem[]): string[
 /** Every group that a user is in, as the policy compares them; null = too many. */
 async function groupsOfUsers(reader: ModelReader): Promise<ReadonlySet<string> | null> {
   const groups = new Set<string>();
-  let after = 0;
+  let after = '';
   for (;;) {
-    const users = reader.groupsAfter(after, USERS_AT_ONCE);
-    for (const { names } of users) for (const name of names) groups.add(foldCase(name));
-    const last = users.at(-1);
+    const found = reader.groupsAfter(after, GROUPS_AT_ONCE);
+    for (const name of found) groups.add(foldCase(name));
+    const last = found.at(-1);
     if (groups.size > MAX_GROUPS) return null;
     if (last === undefined) return groups;
-    after = last.id;
+    after = last;
     await nextTurn();
   }
 }

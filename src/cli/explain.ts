@@ -5,7 +5,7 @@ import { explainedDocument } from '../app/explained-document.ts';
 import type { ExplainedDocument } from '../app/explained-document.ts';
 import type { PhoneReply } from '../app/phone-reply.ts';
 import { stepOfDocument } from '../app/policy-explain.ts';
-import { policyInUse } from '../app/policy-versions.ts';
+import { policiesInUse } from '../app/policy-versions.ts';
 import { withStore } from './context.ts';
 import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
@@ -41,7 +41,7 @@ export async function explain(
   const action = toned(TONES[verdict.action] ?? 'bad', verdict.action);
   const requirement = verdict.requirement === undefined ? '' : `: ${verdict.requirement}`;
   print(
-    `${document.user} on ${document.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\n\n${stepsTable(steps)}\n${replyText(document.reply)}\n${names}${known}`,
+    `${document.user} on ${document.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\nby ${printable(document.decidedBy.text)}\n\n${stepsTable(steps)}\n${replyText(document.reply)}\n${names}${known}`,
   );
 }
 
@@ -78,8 +78,8 @@ async function found(
     return { document, steps: document.steps.map(stepOfDocument) };
   }
   return withStore(command, async (store, config) => {
-    const policy = await policyInUse(store, config);
-    const access = await explainAccess(store, policy, { user, device }, Date.now());
+    const active = await policiesInUse(store, config);
+    const access = await explainAccess(store, active, { user, device }, Date.now());
     return { document: explainedDocument(access, config), steps: access.steps };
   });
 }

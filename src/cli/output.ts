@@ -62,20 +62,32 @@ export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-const nothing = (): void => {};
+/** Whether the reader of standard output has gone; null = it is not watched yet. */
+let readerIsGone: boolean | null = null;
+
+/** Watches it once in a process: each further listener would stay. */
+function watchReader(): void {
+  if (readerIsGone !== null) return;
+  readerIsGone = false;
+  process.stdout.on('error', () => (readerIsGone = true));
+}
+
+/** Resolves when standard output has room, or its reader has gone. */
+async function room(): Promise<void> {
+  const { stdout } = process;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stdout.on('drain', resolve);
+  stdout.on('error', resolve);
+  await promise;
+  stdout.off('drain', resolve);
+  stdout.off('error', resolve);
+}
 
 /** Writes to standard output, and waits until there is room for more. False = whoever read it has gone (`| head`). */
 export function outputWriter(): (text: string) => Promise<boolean> {
-  const { stdout } = process;
-  let isGone = false;
-  let wake = nothing;
-  stdout.on('error', () => {
-    isGone = true;
-    wake();
-  });
-  stdout.on('drain', () => wake());
+  watchReader();
   return async (text) => {
-    if (!isGone && !stdout.write(text)) await new Promise<void>((resolve) => (wake = resolve));
-    return !isGone;
+    if (readerIsGone === false && !process.stdout.write(text)) await room();
+    return readerIsGone === false;
   };
 }

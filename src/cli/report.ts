@@ -35,6 +35,8 @@ export interface ReportOptions {
 }
 
 const DEFAULT_ROWS = 20;
+/** A model that follows the directory is younger. */
+const OLD_MS = 10_000;
 /** `stale` without `--not-seen`. */
 const STALE = '90d';
 /** Rows of CSV that are written at once. */
@@ -65,7 +67,7 @@ export async function report(name: string, options: ReportOptions, command: Comm
     } finally {
       progress.end();
     }
-    const { reader, sweptAt } = model;
+    const { reader, sweptAt, confirmedAt } = model;
     try {
       const found =
         name === 'duplicates'
@@ -74,7 +76,11 @@ export async function report(name: string, options: ReportOptions, command: Comm
             ? nearMissReport(reader, now)
             : phoneReport(reader, name as PhoneReportName, { now, unseenSince, endsBefore });
       sayReport(name, found, options);
-      if (!options.csv && !options.json && sweptAt < now)
+      if (options.csv || options.json) return;
+      // A model that is built anew meanwhile.
+      if (now - confirmedAt > OLD_MS)
+        remark(`from a read model that is being built anew: as of ${relativeTime(confirmedAt, now)}`);
+      else if (sweptAt < now)
         remark(`new phones and times of last seen are as of ${relativeTime(sweptAt, now)}`);
     } finally {
       model.close();

@@ -7,7 +7,7 @@ import { ProgramError } from '../errors.ts';
 import { FACT_OPTIONS } from './commands/fact-options.ts';
 import { readStdin, withStore } from './context.ts';
 import { print } from './output.ts';
-import { policyNamed } from './policy-diff.ts';
+import { policyNamed } from './policy-comparison.ts';
 import { explainFacts, explainedText, openPolicy } from './policy-file.ts';
 import type { ExplanationDocument } from './policy-file.ts';
 import { ask } from './remote/client.ts';
@@ -22,9 +22,12 @@ export async function simulate(options: Json, command: Command): Promise<void> {
   const json = options['json'] === true;
   const context = contextOf(command);
   if (context === null) {
-    const isKept = name === 'live' || name === 'shadow' || name === 'configured' || /^\d+$/.test(name);
+    const isKept = ['live', 'shadow', 'rollout', 'configured'].includes(name) || /^\d+$/.test(name);
     const policy = isKept
-      ? await withStore(command, (store, config) => policyNamed(store, config, name))
+      ? await withStore(
+          command,
+          async (store, config) => (await policyNamed(store, config, name)).live.policy,
+        )
       : openPolicy(name);
     print(explainFacts(policy, await factsOf(options), json));
     return;

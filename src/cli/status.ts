@@ -7,6 +7,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { ControlStatus, ModelStatus } from '../supervisor/control-messages.ts';
 import type { ControlState } from '../supervisor/control-process.ts';
+import { extentText } from '../model/rollout-words.ts';
 import type { WorkerStatus } from '../supervisor/messages.ts';
 import { StatusClient } from '../supervisor/ask-status.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
@@ -148,7 +149,12 @@ export function statusText(now: Look, before: Look): string {
   ];
   const text = lines.map(([name, value]) => `${name.padEnd(11)}${value}\n`).join('');
   const rows = now.workers.map((worker) => ({ worker }));
-  const standing = new Set(workers.flatMap(({ policies }) => policies.live?.warnings ?? []));
+  const standing = new Set(
+    workers.flatMap(({ policies: { live, rollout } }) => [
+      ...(live?.warnings ?? []),
+      ...(rollout?.warnings ?? []),
+    ]),
+  );
   const warnings = [...now.warnings, ...standing, ...(now.control?.status?.warnings ?? [])].map(
     (warning) => `${toned('warning', 'warning')}    ${printable(warning)}\n`,
   );
@@ -165,8 +171,12 @@ function policyText(
 
 /** The versions that the directory keeps; workers may differ for a second after a change. */
 function storedText(workers: readonly WorkerStatus[], actions: Readonly<Record<string, string>>): string {
-  const { live = null, shadow = null } = workers[0]?.policies ?? {};
-  const inShadow = shadow === null ? '' : `; version ${shadow.version} in the shadow`;
+  const { live = null, shadow = null, rollout = null } = workers[0]?.policies ?? {};
+  const rolledOut =
+    rollout === null
+      ? ''
+      : `; version ${rollout.version} for ${printable(extentText(rollout))}, since ${relativeTime(rollout.since)}`;
+  const inShadow = `${rolledOut}${shadow === null ? '' : `; version ${shadow.version} in the shadow`}`;
   if (live === null) {
     const listed = Object.entries(actions).map(([name, action]) => `${name} ${action}`);
     const all = listed.length === 0 ? '' : `: ${listed.join(', ')}`;
@@ -244,10 +254,12 @@ function dashboardText({ url, trouble }: NonNullable<ControlStatus['admin']>): s
 
 function modelText({ phase, rows, ageMs, seenAgeMs, trouble }: ModelStatus): string {
   if (trouble !== null) return `${toned('bad', 'is not kept')}: ${printable(trouble)}`;
-  if (phase !== 'following') return toned('warning', `is being built, ${number(rows)} rows so far`);
+  const isWhole = phase === 'following' || phase === 'rebuilding';
+  if (!isWhole) return toned('warning', `is being built, ${number(rows)} rows so far`);
   const age = ageMs === null ? '?' : `${(ageMs / 1_000).toFixed(1)} s`;
   const shown = ageMs === null || ageMs > OLD_MODEL_MS ? toned('bad', age) : age;
-  return `${number(rows)} ${rows === 1 ? 'row' : 'rows'}, state ${shown} old, last seen ${seenAgeMs === null ? '?' : span(seenAgeMs)} old`;
+  const anew = phase === 'rebuilding' ? toned('warning', 'is built anew, ') : '';
+  return `${anew}${number(rows)} ${rows === 1 ? 'row' : 'rows'}, state ${shown} old, last seen ${seenAgeMs === null ? '?' : span(seenAgeMs)} old`;
 }
 
 interface Row {

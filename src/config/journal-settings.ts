@@ -17,7 +17,11 @@ export function journalOptions(config: Config): JournalOptions {
     audit: { maxAgeMs: auditMaxAgeDays * DAY_MS, maxEntries: auditMaxEntries },
   };
   const { domains = [] } = store;
-  if (store.kind === 'redis') return { ...store, retention };
+  if (store.kind === 'redis') {
+    const { readModel } = config.control;
+    const index = readModel === undefined ? undefined : join(dirname(readModel), 'journal-index.db');
+    return { ...store, retention, ...(index !== undefined && { index }) };
+  }
   const beside = store.path === IN_MEMORY ? IN_MEMORY : join(dirname(store.path), 'journal.db');
   return { kind: store.kind, path: config.journal.path ?? beside, domains, retention };
 }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AdminStore } from '../api/auth/admin-store.ts';
 import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
 import type { ApiParts } from '../api/parts.ts';
+import { threadedComparison } from '../api/comparisons/threaded-comparison.ts';
 import { ApiError } from '../api/problems.ts';
 import { recordInterrupted } from '../api/interrupted.ts';
 import { ThreadedQuestions } from '../api/questions/threaded-questions.ts';
@@ -11,6 +12,7 @@ import { startApi } from '../api/server.ts';
 import type { RunningApi } from '../api/server.ts';
 import type { RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import { journalOptions } from '../config/journal-settings.ts';
+import { storeOptions } from '../config/store-settings.ts';
 import { messageOf } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -132,6 +134,7 @@ export class AdminServer {
         this.openStore();
         return this.questions;
       },
+      compare: threadedComparison({ store: storeOptions(config), settings: { policy: config.policy } }),
       journal: () => this.openJournal(),
       feeds: () => own.feeds(),
       control: () => own.status(),

@@ -15,6 +15,7 @@ import { parseConfig } from '../config/load.ts';
 import { messageOf } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';
+import { JournalIndexKeeper } from '../journal/journal-index-keeper.ts';
 import { openJournalAppender } from '../journal/open-journal.ts';
 import { openStore } from '../directory/open-store.ts';
 import { ModelThread } from '../directory/read-model/model-thread.ts';
@@ -41,7 +42,7 @@ import { feedSamples } from './feed-samples.ts';
 import { FeedJournal } from './feed-journal.ts';
 import { Leadership } from './leadership.ts';
 import { openReceiver } from './receive/open-receiver.ts';
-import type { ReceiveListener } from './receive/listener.ts';
+import type { OpenReceiver } from './receive/open-receiver.ts';
 import { Reception } from './receive/reception.ts';
 import { WarningWatch } from './warning-watch.ts';
 
@@ -101,13 +102,14 @@ class Control {
   private readonly log: ProcessLog;
   private readonly path: string;
   private readonly model: ModelThread;
+  private readonly journalIndex: JournalIndexKeeper | null;
   private readonly counts = new Counts();
   private readonly own = new ProcessCounts(this.counts, 'control');
   private trouble: string | null = null;
   private store: DirectoryStore | null = null;
   private leadership: Leadership | null = null;
   private feeds: RunningFeeds | null = null;
-  private readonly listener: ReceiveListener | null;
+  private readonly listener: OpenReceiver | null;
   private reception: Reception | null = null;
   private feedJournal: FeedJournal | null = null;
   private groups: WarningWatch | null = null;
@@ -134,8 +136,14 @@ class Control {
         process.exit(1);
       },
     );
+    this.journalIndex = this.indexJournal();
     this.admin = this.config.admin.listen === undefined ? null : this.startAdmin();
-    this.listener = openReceiver(this.config, this.log.logger, () => this.reception);
+    this.listener = openReceiver(
+      this.config,
+      this.log.logger,
+      () => this.reception,
+      () => this.feedJournal?.deliveries ?? null,
+    );
     void this.lead();
   }
 
@@ -160,7 +168,8 @@ class Control {
     own.take(log.dropped());
     const { readModel, leader } = this.status();
     counts.set(METRICS.leader, Number(leader.isLeader));
-    counts.set(METRICS.modelFollowing, Number(readModel.phase === 'following' && readModel.trouble === null));
+    const isWhole = readModel.phase === 'following' || readModel.phase === 'rebuilding';
+    counts.set(METRICS.modelFollowing, Number(isWhole && readModel.trouble === null));
     counts.set(METRICS.modelAge, readModel.ageMs === null ? NaN : readModel.ageMs / 1_000);
     counts.set(METRICS.modelRows, readModel.rows);
     const feeds = leader.isLeader ? await feedSamples(config, Date.now()) : [];
@@ -191,8 +200,25 @@ class Control {
     await this.feedJournal?.close();
     await this.leadership?.close();
     await this.store?.close();
-    await this.model.close();
+    await Promise.all([this.model.close(), this.journalIndex?.close()]);
     this.log.flush();
+  }
+
+  /** A journal in Redis is indexed here; one in a file has indices of its own. */
+  private indexJournal(): JournalIndexKeeper | null {
+    const options = journalOptions(this.config);
+    if (options.kind === 'embedded' || options.index === undefined) return null;
+    const { kind: _kind, index: path, retention, domains: _domains, ...redis } = options;
+    const { logger } = this.log;
+    return new JournalIndexKeeper({ path, redis, retention }, ({ trouble }) => {
+      if (trouble === null)
+        logger.info({ code: 'EASGATE_JOURNAL_INDEX_BACK', path }, 'the journal is indexed');
+      else
+        logger.warn(
+          { code: 'EASGATE_JOURNAL_INDEX', path, cause: trouble },
+          'the index of the journal is not kept: queries of the journal read it from Redis, which takes longer',
+        );
+    });
   }
 
   private startAdmin(): AdminServer {

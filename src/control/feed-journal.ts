@@ -1,15 +1,20 @@
-// Owns the entries of the journal about feeds: one for each run of the leader, with its counts, or why it failed or was held.
+// Owns the entries of the journal about feeds: one for each run of the leader, with its counts, or why it failed or was held; of deliveries
+// their sums (delivery-summaries.ts).
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { ApplyOutcome } from '../app/apply-outcome.ts';
 import type { JournalAppender } from '../journal/journal-store.ts';
 import { JournalWriter } from '../journal/journal-writer.ts';
 import { plain } from '../plain-text.ts';
+import { DeliverySummaries } from './delivery-summaries.ts';
+import type { DeliverySummary } from './delivery-summaries.ts';
 
 const MAX_TEXT = 256;
 
 /** Writes entries about feeds in the background. */
 export class FeedJournal {
+  /** Deliveries to the feeds. */
+  readonly deliveries = new DeliverySummaries((summary) => this.delivered(summary));
   private readonly store: JournalAppender;
   private readonly writer: JournalWriter;
   private readonly gateway = hostname();
@@ -55,11 +60,22 @@ export class FeedJournal {
 
   /** Writes what waits, and not for long. */
   async close(): Promise<void> {
+    this.deliveries.close();
     await this.writer.close();
     await this.store.close();
   }
 
-  private note(reason: string, tookMs: number, facts: Readonly<Record<string, string | number>>): void {
+  private delivered({ feed, outcome, deliveries, sums, text, withinMs }: DeliverySummary): void {
+    const why = text === null ? {} : { [outcome === 'held' ? 'held' : 'error']: plain(text, MAX_TEXT) };
+    this.note(plain(outcome, MAX_TEXT), withinMs, { feed, ...sums, ...why }, deliveries);
+  }
+
+  private note(
+    reason: string,
+    tookMs: number,
+    facts: Readonly<Record<string, string | number>>,
+    count = 1,
+  ): void {
     this.writer.note({
       at: Date.now(),
       kind: 'feed_run',
@@ -68,7 +84,7 @@ export class FeedJournal {
       action: null,
       reason,
       rule: null,
-      count: 1,
+      count,
       gateway: this.gateway,
       seconds: tookMs / 1_000,
       facts,

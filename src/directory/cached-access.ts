@@ -4,10 +4,11 @@ import { LRUCache } from 'lru-cache';
 import { monotonicAt } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../model/verdict.ts';
-import { decideAccess, factsOf } from '../policy/access.ts';
+import { decideAccess } from '../policy/access.ts';
 import { readAccess } from '../policy/access-facts.ts';
 import type { Access } from '../policy/access-facts.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { choiceOf, decideChosen, requestKeyOf } from '../policy/active-policies.ts';
+import type { ActivePolicies, Choice } from '../policy/active-policies.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import { packRecords, sharedText, unpackRecords } from './packed-access.ts';
 import type { ShadowComparison } from './shadow-comparison.ts';
@@ -16,7 +17,7 @@ import type { ShadowComparison } from './shadow-comparison.ts';
 interface Decided {
   /** Which conditions of the policy hold (CompiledPolicy.requestKey). */
   readonly key: number | string;
-  readonly policy: CompiledPolicy;
+  readonly by: ActivePolicies;
   readonly verdict: Verdict;
   /** When it must be decided anew, on the monotonic clock; `Infinity` = never. */
   readonly lapsesAt: number;
@@ -52,11 +53,11 @@ export class CachedAccess {
   private readonly packed: string;
   /** The records as they were read, until the first verdict: then they are garbage, and most of them die young. */
   private fresh: Access | null;
-  /** Of a policy that looks at requests; the latest last. */
+  /** Of policies that look at requests; the latest last. */
   private decided: readonly Decided[] = NONE;
-  /** Of one that does not; and its policy. */
+  /** Of those that do not; and the policies that it comes from. */
   private verdict: Verdict | null = null;
-  private verdictBy: CompiledPolicy | null = null;
+  private verdictBy: ActivePolicies | null = null;
 
   constructor(
     access: Access,
@@ -84,28 +85,30 @@ export class CachedAccess {
     this.fresh = access;
   }
 
-  /** The verdict of a policy that does not look at requests, if it still stands. Allocates nothing. */
-  standing(policy: CompiledPolicy, now: number): Verdict | null {
-    if (this.verdictBy !== policy || now >= this.expiresAt) return null;
+  /** The verdict of policies that do not look at requests, if it still stands. Allocates nothing. */
+  standing(active: ActivePolicies, now: number): Verdict | null {
+    if (this.verdictBy !== active || now >= this.expiresAt) return null;
     return now < lapse(this.verdict) ? this.verdict : null;
   }
 
   /** The verdict at `now`, monotonic. A verdict that says the same as before stays the same object. */
   verdictFor(
-    policy: CompiledPolicy,
+    active: ActivePolicies,
     now: number,
     request: RequestFacts,
     shadow: ShadowComparison | null = null,
   ): Verdict {
     // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
     const wall = this.wallAt + (now - this.readAt);
-    if (policy.requestConditions.length > 0) return this.forRequest(policy, now, wall, request, shadow);
-    if (this.verdictBy === policy && now < lapse(this.verdict)) return this.verdict as Verdict;
+    if (active.readsRequests) return this.forRequest(active, now, wall, request, shadow);
+    if (this.verdictBy === active && now < lapse(this.verdict)) return this.verdict as Verdict;
     const access = this.access();
-    const verdict = evaluated(policy, access, now, wall, request, this.verdict);
-    if (shadow !== null) this.compare(shadow, access, verdict, wall, request);
+    const choice = choiceOf(active, access);
+    const found = lapsing(decideChosen(active, choice, access, wall, request), now, wall);
+    const verdict = sameOr(this.verdict, found);
+    if (shadow !== null) this.compare(shadow, choice, verdict, access, wall, request);
     this.verdict = verdict;
-    this.verdictBy = policy;
+    this.verdictBy = active;
     this.fresh = null;
     return verdict;
   }
@@ -118,7 +121,7 @@ export class CachedAccess {
   }
 
   private forRequest(
-    policy: CompiledPolicy,
+    active: ActivePolicies,
     now: number,
     wall: number,
     request: RequestFacts,
@@ -127,16 +130,18 @@ export class CachedAccess {
     const access = this.access();
     // The first request after a look-up or a change of policy keeps nothing: most phones are silent for minutes then, and what
     // is kept of a hundred thousand of them would live just long enough to be costly to collect.
-    if (isAnyBy(this.decided, policy)) readLately.set(this, access);
+    if (isAnyBy(this.decided, active)) readLately.set(this, access);
     this.fresh = null;
-    const key = policy.requestKey(factsOf(policy, access, wall, request));
+    const choice = choiceOf(active, access);
+    const key = requestKeyOf(active, choice, access, wall, request);
     const at = this.decided.findIndex((one) => one.key === key);
     const before = this.decided[at];
-    if (before !== undefined && before.policy === policy && now < before.lapsesAt) return before.verdict;
-    const verdict = evaluated(policy, access, now, wall, request, before?.verdict ?? null);
-    if (shadow !== null) this.compare(shadow, access, verdict, wall, request);
+    if (before !== undefined && before.by === active && now < before.lapsesAt) return before.verdict;
+    const found = lapsing(decideChosen(active, choice, access, wall, request), now, wall);
+    const verdict = sameOr(before?.verdict ?? null, found);
+    if (shadow !== null) this.compare(shadow, choice, verdict, access, wall, request);
     const decided = [...this.decided];
-    const one = { key, policy, verdict, lapsesAt: lapse(verdict) };
+    const one = { key, by: active, verdict, lapsesAt: lapse(verdict) };
     if (at !== -1) decided[at] = one;
     else decided.push(one);
     if (decided.length > MAX_VERDICTS) decided.shift();
@@ -144,14 +149,19 @@ export class CachedAccess {
     return verdict;
   }
 
-  /** The policy in the shadow decides nothing: an error in it must not reach a phone. What it fails to decide is not counted. */
+  /**
+   * The policy in the shadow decides nothing: an error in it must not reach a phone. What it fails to decide is not counted, nor
+   * is a phone that the live policy does not decide on, because another version is rolled out to its user.
+   */
   private compare(
     shadow: ShadowComparison,
-    access: Access,
+    { why }: Choice,
     live: Verdict,
+    access: Access,
     wall: number,
     request: RequestFacts,
   ): void {
+    if (why !== 'everybody' && why !== 'outside') return;
     let verdict: Verdict;
     try {
       verdict = decideAccess(shadow.policy, access, wall, request);
@@ -169,25 +179,17 @@ export class CachedAccess {
   }
 }
 
-function isAnyBy(decided: readonly Decided[], policy: CompiledPolicy): boolean {
-  for (const one of decided) if (one.policy === policy) return true;
+function isAnyBy(decided: readonly Decided[], active: ActivePolicies): boolean {
+  for (const one of decided) if (one.by === active) return true;
   return false;
 }
 
-/** Decides. A verdict that says the same as before stays the same object. */
-function evaluated(
-  policy: CompiledPolicy,
-  access: Access,
-  now: number,
-  wall: number,
-  request: RequestFacts,
-  before: Verdict | null,
-): Verdict {
-  const found = lapsing(decideAccess(policy, access, wall, request), now, wall);
+/** The verdict before, where it says the same. */
+function sameOr(before: Verdict | null, found: Verdict): Verdict {
   return before !== null && isSame(before, found) ? before : found;
 }
 
-/** Adds to a verdict when it lapses on the monotonic clock, where it lapses at all. */
+/** Adds to a verdict when it lapses on the monotonic clock, where it lapses at all: converted once, when it is decided. */
 export function lapsing(verdict: Verdict, now: number, wall: number): Verdict {
   if (verdict.validUntil === Infinity) return verdict;
   return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, now, wall) });

@@ -16,8 +16,10 @@ import type { PartnershipSignal } from '../model/signal.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from './device-reports.ts';
+import type { DeliveryMemory } from './delivery-memory.ts';
 import type { LeaseRecords } from './lease.ts';
 import type { AccountRecords } from './account-records.ts';
+import type { LockRecords } from './locks.ts';
 import type { PolicyRecords } from './policy-records.ts';
 
 /**
@@ -162,6 +164,10 @@ export interface DirectoryStore {
   readonly leases: LeaseRecords;
   /** Accounts of the admin API; null = one gateway uses the store, and keeps them itself. */
   readonly accounts: AccountRecords | null;
+  /** Work that one process does at a time. */
+  readonly locks: LockRecords;
+  /** Deliveries to feeds that were carried out. */
+  readonly deliveries: DeliveryMemory;
   /** One round trip, one or two more where the user has names with other local parts. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
 
@@ -170,8 +176,11 @@ export interface DirectoryStore {
   getUser(name: UserKey): Promise<UserEntry | null>;
   /** Every device of which anything is stored, in parts of limited size, in no order; memory does not grow with the store. */
   scanDevices(): AsyncIterable<readonly DeviceEntry[]>;
-  /** Every user of whom anything is stored, likewise. */
-  scanUsers(): AsyncIterable<readonly UserEntry[]>;
+  /**
+   * Every user of whom anything is stored, likewise. `withDevices` false = `devices` may be empty, and users of whom nothing else is
+   * stored may be missing: where the reader does not need them, they are not read.
+   */
+  scanUsers(withDevices?: boolean): AsyncIterable<readonly UserEntry[]>;
 
   /**
    * Joins each observation with what its source said before (device-reports.ts). Reports without news are stored, but not

@@ -3,9 +3,10 @@
 import { monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { foldedLocalPart } from '../identity/folded-name.ts';
-import { decideAccess } from '../policy/access.ts';
 import { NO_REQUEST, readAccess } from '../policy/access-facts.ts';
 import type { Access } from '../policy/access-facts.ts';
+import { decideActive, forEverybody } from '../policy/active-policies.ts';
+import type { ActivePolicies } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import type { Verdict, WipeOrder } from '../model/verdict.ts';
@@ -107,7 +108,7 @@ export class VerdictCache {
   stale = 0;
   unavailable = 0;
   private readonly store: DirectoryStore;
-  private policy: CompiledPolicy;
+  private active: ActivePolicies;
   private shadow: ShadowComparison | null = null;
   private readonly options: VerdictCacheOptions;
   /** Monotonic. */
@@ -133,7 +134,7 @@ export class VerdictCache {
     wall: () => number = Date.now,
   ) {
     this.store = store;
-    this.policy = policy;
+    this.active = forEverybody(policy);
     this.options = options;
     this.now = now;
     this.wall = wall;
@@ -179,22 +180,25 @@ export class VerdictCache {
     return this.shadow?.counts() ?? null;
   }
 
-  /** Whether the policy as a whole only reports. */
+  /** Whether the live policy as a whole only reports. */
   get isReportOnly(): boolean {
-    return this.policy.reportOnly;
+    return this.active.live.policy.reportOnly;
   }
 
   /** Whether verdicts depend on facts of the request: only then need they be handed in. */
   get readsRequests(): boolean {
-    const { policy, shadow } = this;
-    return (
-      policy.requestConditions.length > 0 || (shadow !== null && shadow.policy.requestConditions.length > 0)
-    );
+    const { active, shadow } = this;
+    return active.readsRequests || (shadow !== null && shadow.policy.requestConditions.length > 0);
   }
 
-  /** Takes another policy: it decides everything from now on. Listeners revalidate the open requests. */
+  /** Takes another policy: it decides for everybody from now on. Listeners revalidate the open requests. */
   usePolicy(policy: CompiledPolicy): void {
-    this.policy = policy;
+    this.usePolicies(forEverybody(policy));
+  }
+
+  /** Takes other policies: they decide everything from now on. Listeners revalidate the open requests. */
+  usePolicies(active: ActivePolicies): void {
+    this.active = active;
     const changed: ChangedKeys = { devices: NOBODY, users: NOBODY, all: true, policy: true };
     for (const listener of this.listeners) listener(changed);
   }
@@ -207,10 +211,10 @@ export class VerdictCache {
     const found = this.entries.find(user, device);
     if (found === undefined) return undefined;
     const now = this.now();
-    const standing = found.standing(this.policy, now);
+    const standing = found.standing(this.active, now);
     if (standing === null && found.expiresAt <= now) return undefined;
     this.hits++;
-    return standing ?? found.verdictFor(this.policy, now, request, this.shadow);
+    return standing ?? found.verdictFor(this.active, now, request, this.shadow);
   }
 
   /**
@@ -226,7 +230,7 @@ export class VerdictCache {
     // Changes are applied in a turn of the event loop of their own: none comes between the look-up's end and here.
     const { known, source } = await this.found(user, device, asker);
     if (known === null) return this.nothing();
-    const verdict = known.verdictFor(this.policy, this.now(), request, this.shadow);
+    const verdict = known.verdictFor(this.active, this.now(), request, this.shadow);
     if (source === 'store') return { verdict, source };
     const { staleAllowedMs, staleBlockedMs } = this.options;
     const limit = verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
@@ -301,7 +305,7 @@ export class VerdictCache {
       const work = withDeadline(this.store.lookup(user, device), this.options.lookupTimeoutMs);
       const access = this.read(await work, user, device, null);
       const wall = this.wall();
-      return lapsing(decideAccess(this.policy, access, wall, request), this.now(), wall);
+      return lapsing(decideActive(this.active, access, wall, request), this.now(), wall);
     } catch (error) {
       this.options.onLookupError(error);
       return null;

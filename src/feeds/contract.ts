@@ -45,6 +45,11 @@ export interface FeedAdapter {
    * @throws FeedError
    */
   run(cursor: string | null, signal: AbortSignal): AsyncIterable<FeedPart>;
+  /**
+   * Calls `onChange` whenever the source may have changed, until the signal aborts; absent = nothing tells, and only the schedule
+   * counts. It does not throw, and notices may be missing.
+   */
+  watch?(onChange: () => void, signal: AbortSignal): void;
   /** Its cursor never grows too old, and a full run reads nothing more: one is made only where there is no cursor. */
   readonly keepsCursor?: boolean;
   /**

@@ -3,10 +3,13 @@ import {
   MAX_TEXT,
   complianceOf,
   compromisedOf,
+  encryptedOf,
   flagOf,
   imeiOf,
   isTypeName,
   listOf,
+  managedOf,
+  osVersionOf,
   ownershipOf,
   pick,
   platformOf,
@@ -15,7 +18,6 @@ import {
   udidOf,
   versionIn,
 } from './values.ts';
-import type { Compliance } from './values.ts';
 import { distinct, easId, idFromSerial, isSpreadsheetNumber, userName } from './identities.ts';
 import { plain } from '../plain-text.ts';
 import type { FormatName } from './format-names.ts';
@@ -23,6 +25,8 @@ import { isoTime, readTime } from './times.ts';
 import type { DayOrder } from './times.ts';
 import type { Attributes, DecisionLine, DeviceLine, FeedLine, RefusedLine } from './record.ts';
 import type { Row } from './row.ts';
+import { NO_COMPLIANCE } from './words.ts';
+import type { Compliance } from './words.ts';
 
 /** How records of one kind become lines. */
 export interface Mapping {
@@ -59,6 +63,9 @@ export class RecordReader {
   readonly row: Row;
   readonly options: ReadOptions;
   readonly problems: string[] = [];
+  /** The end of a grace period is there, and was not understood. */
+  isEndUnread = false;
+  private unreadTimes = 0;
 
   constructor(row: Row, options: ReadOptions) {
     this.row = row;
@@ -99,7 +106,23 @@ export class RecordReader {
   }
 
   compliance(...names: readonly string[]): Compliance {
-    return this.word(names, complianceOf) ?? { compliant: null, inGrace: false };
+    return this.word(names, complianceOf) ?? NO_COMPLIANCE;
+  }
+
+  encrypted(...names: readonly string[]): boolean | null {
+    return this.word(names, encryptedOf);
+  }
+
+  managed(...names: readonly string[]): boolean | null {
+    return this.word(names, managedOf);
+  }
+
+  /** The end of a grace period. One that is not understood ends nothing: then nobody knows how long the device complies. */
+  endOfGrace(...names: readonly string[]): string | null {
+    const before = this.unreadTimes;
+    const time = this.time(...names);
+    this.isEndUnread = this.unreadTimes > before;
+    return time;
   }
 
   /** A time of the first of the names that has one; null = none, never, or not understood. */
@@ -110,6 +133,7 @@ export class RecordReader {
       const time = readTime(text, { order: this.options.order(name), zone: this.options.zone });
       if (time === 'never') continue;
       if (typeof time === 'object') return isoTime(time.at);
+      this.unreadTimes++;
       this.problem(
         name,
         text,
@@ -209,8 +233,11 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
   const platform = facts.platform ?? firstOf(facts.systems, platformOf);
   const owners = distinct((facts.owners ?? []).map(userName));
   const hasLeft = facts.hasLeft === true;
-  const compliance = facts.compliance ?? { compliant: null, inGrace: false };
-  const compliant = hasLeft && compliance.compliant === true ? null : compliance.compliant;
+  const compliance = facts.compliance ?? NO_COMPLIANCE;
+  const isOutdated = hasLeft || (compliance.inGrace && reader.isEndUnread);
+  const compliant = isOutdated && compliance.compliant === true ? null : compliance.compliant;
+  const osVersion = osVersionOf(facts.osVersion ?? null);
+  if (osVersion === undefined) reader.problem('OS version', facts.osVersion ?? '', 'is no version');
   return {
     type: 'device',
     line: reader.row.line,
@@ -231,7 +258,7 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
     compromised: facts.compromised ?? null,
     managedMailProfile: facts.managedMailProfile ?? null,
     platform,
-    osVersion: facts.osVersion ?? firstOf([facts.os ?? null], versionIn),
+    osVersion: osVersion === null ? firstOf([facts.os ?? null], versionIn) : (osVersion ?? null),
     os: facts.os ?? null,
     model: facts.model ?? null,
     manufacturer: facts.manufacturer ?? null,

@@ -44,6 +44,35 @@ export function repeatedName(text: string, form: (name: string) => string = (nam
   return null;
 }
 
+/**
+ * Like {@link repeatedName}, for texts whose value was parsed already: most need not be searched. Each name of a text, a repeated one
+ * too, has `":` behind it; where there are as many of these as names in the value, none stands twice.
+ */
+export function repeatedNameOf(text: string, value: unknown): string | null {
+  if (typeof value !== 'object' || value === null) return null;
+  if (!/"\s+:/.test(text) && countOf(text, '":') === namesIn(value)) return null;
+  return repeatedName(text);
+}
+
+function countOf(text: string, part: string): number {
+  let count = 0;
+  for (let at = text.indexOf(part); at !== -1; at = text.indexOf(part, at + part.length)) count++;
+  return count;
+}
+
+/** Deeper values are searched by the text alone. */
+const MAX_DEPTH = 64;
+
+/** How many names the objects of a value have; NaN = it is nested too deep. */
+function namesIn(value: object, depth = 0): number {
+  if (depth > MAX_DEPTH) return Number.NaN;
+  let count = 0;
+  for (const inner of Array.isArray(value) ? (value as unknown[]) : Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null) count += namesIn(inner, depth + 1);
+  }
+  return Array.isArray(value) ? count : count + Object.keys(value).length;
+}
+
 /** The place of the quote that ends a string. */
 function endOfString(text: string, from: number): number {
   let at = from;

@@ -13,6 +13,8 @@ export interface Row {
   readonly record: Readonly<Record<string, unknown>>;
   /** Values of the document around the record. */
   readonly around: Readonly<Record<string, unknown>>;
+  /** Names that stand there twice with different values, as far as they were asked for: they have no value. */
+  readonly contradictions: ReadonlySet<string>;
 }
 
 /** The form in which names of fields compare; kept, because a file repeats its names in each record. */
@@ -57,18 +59,27 @@ export class Columns {
   readonly names: readonly string[];
   readonly written: readonly string[];
   private readonly places = new Map<string, number>();
+  /** Further columns of the same name. */
+  private readonly doubles = new Map<string, number[]>();
 
   constructor(written: readonly string[]) {
     this.written = written;
     this.names = written.map(fieldName);
-    // Of two columns of one name the first counts.
-    for (const [place, name] of this.names.entries())
-      if (name !== '' && !this.places.has(name)) this.places.set(name, place);
+    for (const [place, name] of this.names.entries()) {
+      if (name === '') continue;
+      if (!this.places.has(name)) this.places.set(name, place);
+      else this.doubles.set(name, [...(this.doubles.get(name) ?? []), place]);
+    }
   }
 
   /** How many columns there are. */
   get count(): number {
     return this.names.length;
+  }
+
+  /** How many there are up to the last one that has a name. */
+  get named(): number {
+    return this.names.findLastIndex((name) => name !== '') + 1;
   }
 
   has(name: string): boolean {
@@ -78,8 +89,14 @@ export class Columns {
   place(name: string): number | undefined {
     return this.places.get(name);
   }
+
+  /** Further places of a name that several columns have. */
+  others(name: string): readonly number[] | undefined {
+    return this.doubles.get(name);
+  }
 }
 
+const NONE: ReadonlySet<string> = new Set();
 const NOTHING: Readonly<Record<string, unknown>> = {};
 
 /** A row of a table. */
@@ -88,6 +105,7 @@ export class TableRow implements Row {
   readonly around = NOTHING;
   private readonly columns: Columns;
   private readonly cells: readonly string[];
+  private contradicted: Set<string> | null = null;
 
   constructor(line: number, columns: Columns, cells: readonly string[]) {
     this.line = line;
@@ -97,11 +115,27 @@ export class TableRow implements Row {
 
   get(name: string): unknown {
     const place = this.columns.place(name);
-    return place === undefined ? undefined : this.cells[place];
+    if (place === undefined) return undefined;
+    const others = this.columns.others(name);
+    return others === undefined ? this.cells[place] : this.agreed([place, ...others]);
   }
 
   has(name: string): boolean {
     return this.columns.has(name);
+  }
+
+  get contradictions(): ReadonlySet<string> {
+    return this.contradicted ?? NONE;
+  }
+
+  /** The value of several columns of one name, those without one left out; null = they differ. */
+  private agreed(places: readonly number[]): string | null {
+    const values = places.map((place) => this.cells[place]?.trim() ?? '').filter((cell) => cell !== '');
+    const [value = ''] = values;
+    if (values.every((other) => other.toLowerCase() === value.toLowerCase())) return value;
+    this.contradicted ??= new Set();
+    this.contradicted.add(this.columns.written[places[0] ?? 0]?.trim() ?? '');
+    return null;
   }
 
   get record(): Readonly<Record<string, unknown>> {
@@ -122,6 +156,8 @@ export class ObjectRow implements Row {
   readonly record: Readonly<Record<string, unknown>>;
   readonly around: Readonly<Record<string, unknown>>;
   private readonly values = new Map<string, unknown>();
+  private contradicted: Set<string> | null = null;
+  private isContext = false;
 
   /** `context`: values of the document around the record, such as the type of an event; the record's own come first. */
   constructor(line: number, record: object, context: object = {}) {
@@ -129,7 +165,12 @@ export class ObjectRow implements Row {
     this.record = record as Readonly<Record<string, unknown>>;
     this.around = context as Readonly<Record<string, unknown>>;
     this.add(record, '', 0);
+    this.isContext = true;
     this.add(context, '', 0);
+  }
+
+  get contradictions(): ReadonlySet<string> {
+    return this.contradicted ?? NONE;
   }
 
   get(name: string): unknown {
@@ -150,9 +191,27 @@ export class ObjectRow implements Row {
       if (this.values.size >= MAX_FIELDS) return;
       const name = path + fieldName(key);
       if (!this.values.has(name)) this.values.set(name, value);
+      else if (!this.isContext && differ(this.values.get(name), value)) this.contradict(name, key);
       const inner: unknown = value;
       if (depth < MAX_DEPTH && typeof inner === 'object' && inner !== null && !Array.isArray(inner))
         this.add(inner, name, depth + 1);
     }
   }
+
+  private contradict(name: string, written: string): void {
+    this.values.set(name, null);
+    this.contradicted ??= new Set();
+    this.contradicted.add(written);
+  }
+}
+
+/** Whether two values of one name are plain ones, and not the same: `device_id` and `deviceId` in one object. */
+function differ(one: unknown, other: unknown): boolean {
+  return isPlain(one) && isPlain(other) && String(one).toLowerCase() !== String(other).toLowerCase();
+}
+
+function isPlain(value: unknown): boolean {
+  return (
+    typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && value !== '')
+  );
 }

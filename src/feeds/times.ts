@@ -34,14 +34,17 @@ interface NumericDate {
   readonly rest: string;
 }
 
+/** Years of two digits from here on are none of this century's. */
+const OTHER_CALENDAR = 40;
+
 const NUMERIC = /^(\d{1,2})([./-]) ?(\d{1,2})\2 ?(\d{4}|\d{2})(?!\d)\.?(.*)$/s;
 
 function numericDate(text: string): NumericDate | null {
   const [, first, separator, second, year, rest] = NUMERIC.exec(text) ?? [];
   if (first === undefined || second === undefined || separator === undefined || year === undefined)
     return null;
-  // 20-11-26 could begin with the year.
-  if (year.length === 2 && separator === '-') return null;
+  // 20-11-26 could begin with the year; 29/05/48 is of another calendar (1448 of Umm al-Qura is 2026).
+  if (year.length === 2 && (separator === '-' || Number(year) >= OTHER_CALENDAR)) return null;
   return { first, second, separator, year: Number(year.length === 2 ? `20${year}` : year), rest: rest ?? '' };
 }
 
@@ -70,9 +73,12 @@ export function needsOrder(written: unknown): boolean {
   return date !== null && !isNever(date.year) && Number(date.first) !== Number(date.second);
 }
 
-/** Year 1 (.NET), 1601 (Active Directory), 1753 (SQL Server), 1899 and 1900 (Excel), 9999: no time at all. */
+/** .NET, Active Directory, SQL Server, Excel and the longest time of .NET: no time at all. */
+const NEVER: ReadonlySet<number> = new Set([0, 1, 1601, 1753, 1899, 1900, 9999]);
+
+/** Other years that are as far away belong to another calendar: they are not understood. */
 function isNever(year: number): boolean {
-  return year <= 1900 || year === 9999;
+  return NEVER.has(year);
 }
 
 /**
@@ -85,6 +91,7 @@ export function readTime(written: string, { order, zone }: TimeReading): ReadTim
     .slice(0, MAX_LENGTH + 1)
     .replaceAll(/[\u200e\u200f\u061c]/g, '')
     .replaceAll(/[\s\u00a0\u202f\u2009]+/g, ' ')
+    .replaceAll(/[\u0660-\u0669\u06f0-\u06f9]/g, (digit) => String(digit.charCodeAt(0) & 0x0f))
     .trim();
   if (text.length > MAX_LENGTH) return 'unreadable';
   if (text === '') return 'never';
@@ -141,9 +148,11 @@ function dayAndMonth(first: number, second: number, order: DayOrder): [month: nu
   return order === 'dayFirst' ? [second, first] : [first, second];
 }
 
-const MONTHS = names('jan feb mar apr may jun jul aug sep oct nov dec');
+const MONTHS = names(`
+  january february march april may june july august september october november december
+`);
 /** `Fri, 20 Nov 2026 …`, `20-Nov-2026 …`. */
-const DAY_MONTH = /^(?:[A-Za-z]{3,9},? )?(\d{1,2})[ -]([A-Za-z]{3,9})\.?,?[ -](\d{4})(?!\d),?(.*)$/s;
+const DAY_MONTH = /^(?:[A-Za-z]{3,10},? )?(\d{1,2})(?:\. |[ -])([A-Za-z]{3,9})\.?,?[ -](\d{4})(?!\d),?(.*)$/s;
 /** `Friday, November 20, 2026 …`, `Nov 20 2026 …`. */
 const MONTH_DAY = /^(?:[A-Za-z]{3,9},? )?([A-Za-z]{3,9})\.? (\d{1,2}),? (\d{4})(?!\d),?(.*)$/s;
 
@@ -157,8 +166,10 @@ function readWithMonthName(text: string, zone: string): ReadTime | null {
   return month === undefined ? null : moment(Number(year), monthOf(month), Number(day), rest, zone);
 }
 
+/** 0 = no month in English: `marraskuu` is November in Finnish, not March. */
 function monthOf(name: string): number {
-  return MONTHS.indexOf(name.slice(0, 3).toLowerCase()) + 1;
+  const word = name.toLowerCase();
+  return MONTHS.findIndex((month) => month.startsWith(word)) + 1;
 }
 
 /** A time of day behind a date, with AM and PM of several languages on either side, and an offset. */
@@ -174,7 +185,8 @@ interface Clock {
 }
 
 function clockIn(rest: string): Clock | null {
-  const text = rest.trim();
+  // Bulgarian puts `г.` (year) behind a date.
+  const text = rest.replace(/^ ?г\.?,?/u, '').trim();
   if (text === '') return { ms: 0, offset: null };
   if (/^(?:Z|UTC|GMT)$/i.test(text)) return { ms: 0, offset: 0 };
   const [whole, before, hour, minute, second = '0', fraction = '', after, offset] = CLOCK.exec(text) ?? [];
@@ -213,8 +225,12 @@ function offsetOf(text: string | undefined): number | null {
 
 const DAY = 86_400_000;
 
-function moment(year: number, month: number, day: number, rest: string, zone: string): ReadTime {
-  if (isNever(year)) return 'never';
+/** Years of the Buddhist calendar, which Thai cultures write, are 543 ahead. */
+const BUDDHIST = { from: 2533, to: 2700, ahead: 543 } as const;
+
+function moment(written: number, month: number, day: number, rest: string, zone: string): ReadTime {
+  if (isNever(written)) return 'never';
+  const year = written >= BUDDHIST.from && written <= BUDDHIST.to ? written - BUDDHIST.ahead : written;
   // 1970-01-01 is a zero that somebody formatted.
   if (year === 1970 && month === 1 && day === 1) return 'never';
   const clock = clockIn(rest);

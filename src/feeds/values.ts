@@ -1,10 +1,12 @@
-// Owns the words that sources use for the same value: yes and no, compliance, platform, ownership, serial numbers. Pure.
+// Owns what values of sources mean: texts, lists, yes and no, compliance, platform, versions, ownership, serial numbers. Pure.
 // Rule: what is not known for certain is null. Only listed words mean that a device is compliant or managed.
 import { plain } from '../plain-text.ts';
 import { wordOf } from './row.ts';
 import type { Row } from './row.ts';
 import type { Ownership } from './record.ts';
-import { meanings, names } from './names.ts';
+import { names } from './names.ts';
+import { COMPLIANCE, ENCRYPTION, MANAGEMENT, NO, NO_COMPLIANCE, SWITCHES, UNSURE, YES } from './words.ts';
+import type { Compliance } from './words.ts';
 
 /** Longest text that is kept of a value, UTF-16 units. */
 export const MAX_TEXT = 512;
@@ -96,25 +98,6 @@ export function listOf(value: unknown): string[] {
     .filter((text) => text !== null);
 }
 
-/** Excel writes these in its own language; PowerShell writes True and False in every language. */
-const YES = new Set(
-  names(`
-  true yes y 1 on enabled wahr ja vrai oui verdadero si sí vero waar prawda tak verdadeiro sim sand sant
-  истина да
-`),
-);
-const NO = new Set(
-  names(`
-  false no n 0 off disabled falsch nein faux non falso onwaar nee fałsz nie não nao falsk falskt ложь нет
-`),
-);
-const UNSURE = new Set(
-  names(`
-  unknown notavailable notapplicable none unbekannt inconnu desconocido notevaluated pending
-  notreported notcollected notsupported notdetermined
-`),
-);
-
 /** Yes, no, or not said; `undefined` = a word that means neither. */
 export function flagOf(text: string | null): boolean | null | undefined {
   if (text === null) return null;
@@ -126,61 +109,24 @@ export function flagOf(text: string | null): boolean | null | undefined {
   return UNSURE.has(word) || word === '' ? null : undefined;
 }
 
-/** What a compliance state means. */
-export interface Compliance {
-  readonly compliant: boolean | null;
-  /** It is in a grace period: compliant until its end. */
-  readonly inGrace: boolean;
-}
-
-const state = (compliant: boolean | null, inGrace = false): Compliance => ({ compliant, inGrace });
-
-/**
- * Words for compliance. Numbers are Graph's complianceState, which reports of Intune export without a language: 1 compliant, 2
- * noncompliant, 3 conflict, 4 error, 254 inGracePeriod, 255 configManager.
- * @see https://learn.microsoft.com/graph/api/resources/intune-devices-compliancestate
- */
-const COMPLIANCE = meanings<Compliance>(
-  [
-    state(true),
-    `
-  compliant true yes 1 konform kompatibel conforme conformé compatible 準拠 符合 합격 compatibel conform zgodne
-  zgodny соответствует
-`,
-  ],
-  [
-    state(false),
-    `
-  noncompliant notcompliant outofcompliance false no 2 nichtkonform nichtkompatibel nonconforme noconforme
-  nocompatible incompatible nietcompatibel nietconform niezgodne niezgodny nãocompatível nãoconforme 非準拠
-  不符合 несоответствует
-`,
-  ],
-  [
-    state(true, true),
-    `
-  ingraceperiod graceperiod 254 intoleranzperiode innerhalbdertoleranzperiode indertoleranzperiode
-  enpériodedegrâce dansledélaidegrâce enperíododegracia inrespijtperiode durantelapériodedegrâce
-  neicosiperiododitolleranza
-`,
-  ],
-  // Not evaluated, or contradictory: nobody may take it for compliant, and no other source is overruled by it.
-  [
-    state(null),
-    `
-  conflict 3 error 4 configmanager configmgr seeconfigmgr 255 unknown 0 notevaluated notavailable
-  notapplicable pendingcompliancecheck pending pendingcompliance none nichtausgewertet nichtbewertet
-  unbekannt nonévalué inconnu noevaluado desconocido fehler konflikt
-`,
-  ],
-);
-
 /** What a compliance state means; `undefined` = an unknown word. */
 export function complianceOf(text: string | null): Compliance | undefined {
-  if (text === null) return state(null);
-  const known = COMPLIANCE.get(wordOf(text));
-  const flag = known === undefined ? flagOf(text) : undefined;
-  return flag === undefined ? known : state(flag);
+  if (text === null) return NO_COMPLIANCE;
+  const word = wordOf(text);
+  const known = COMPLIANCE.get(word);
+  if (known !== undefined || SWITCHES.has(word)) return known;
+  const flag = flagOf(text);
+  return flag === undefined ? undefined : { compliant: flag, inGrace: false };
+}
+
+/** Whether storage is encrypted; `undefined` = an unknown word. */
+export function encryptedOf(text: string | null): boolean | null | undefined {
+  return ENCRYPTION.get(wordOf(text ?? '')) ?? flagOf(text);
+}
+
+/** Whether a device is in device management; `undefined` = an unknown word. */
+export function managedOf(text: string | null): boolean | null | undefined {
+  return MANAGEMENT.get(wordOf(text ?? '')) ?? flagOf(text);
 }
 
 /** Jailbroken or rooted; sources write a text. `undefined` = an unknown word. */
@@ -225,15 +171,29 @@ export function versionIn(text: string | null): string | null {
     : (/(?:^|[^\d.\w])(\d{1,9}(?:\.\d{1,9}){0,5})(?![\w.])/.exec(text)?.[1] ?? null);
 }
 
+/** A version, alone or behind a name, with anything in words behind it: `17.4.1 (21E236)`, `Android 14`. */
+const VERSION = /^(?:[\p{L}/ ]{1,40} )?v?(\d{1,9}(?:\.\d{1,9}){0,5})(?:$|[ (])/u;
+/** 17.4.1 that a spreadsheet took for a date: 17.04.2001. */
+const SPREADSHEET_DATE = /^\d{1,2}\.\d{1,2}\.(?:19|20)\d\d$/;
+
+/** The version in a field that has nothing else; `undefined` = it is no version, as `17. Apr` or `2017-04-01` of a spreadsheet. */
+export function osVersionOf(text: string | null): string | null | undefined {
+  if (text === null || UNSURE.has(wordOf(text))) return null;
+  const version = VERSION.exec(text.slice(0, MAX_TEXT))?.[1];
+  return version === undefined || SPREADSHEET_DATE.test(version) ? undefined : version;
+}
+
 const COMPANY = new Set(
   names(`
   company corporate c s companyowned corporateowned corporatededicated corporateshared shared dedicated
-  institutional organization firma unternehmen unternehmenseigen entreprise 1
+  institutional organization firma unternehmen unternehmenseigen entreprise 1 empresa corporativo corporativa
+  aziendale zakelijk bedrijf företag firmowe firmowy корпоративное 企業 会社 公司 회사
 `),
 );
 const PERSONAL = new Set(
   names(`
   personal employee e employeeowned personallyowned userowned byod private persönlich privat personnel 2
+  personale persoonlijk personlig osobiste osobisty pessoal личное 個人 个人 개인
 `),
 );
 

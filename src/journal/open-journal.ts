@@ -7,7 +7,11 @@ import type { JournalAppender, JournalStore, Retention } from './journal-store.t
 /** Where the journal is, and how long entries are kept. */
 export type JournalOptions = (
   | { readonly kind: 'embedded'; readonly path: string }
-  | ({ readonly kind: 'redis' } & RedisStoreOptions)
+  | ({
+      readonly kind: 'redis';
+      /** File of the index that a control process keeps (journal-index.ts); absent = queries read the streams. */
+      readonly index?: string;
+    } & RedisStoreOptions)
 ) & {
   readonly retention: Retention;
   /** Groups of domains (user-names.ts). */
@@ -27,7 +31,10 @@ export async function openJournalStore(options: JournalOptions): Promise<Journal
     return new EmbeddedJournal(options.path, { retention, names, busyMs: BUSY_MS });
   // Loaded on demand: the Redis client takes longer to load than a short command runs.
   const { RedisJournal } = await import('./redis-journal.ts');
-  return new RedisJournal(options, retention, names);
+  const journal = new RedisJournal(options, retention, names);
+  if (options.index === undefined) return journal;
+  const { IndexedJournal } = await import('./indexed-journal.ts');
+  return new IndexedJournal(journal, options.index, names);
 }
 
 /** Opens the journal for a worker, which only appends: nothing that happens to a file stops its requests. */

@@ -15,6 +15,7 @@ import type {
   StreamName,
   StreamPart,
 } from './journal-store.ts';
+import { partsOf } from './places.ts';
 import { STREAM_FORMS, isWanted } from './stream-forms.ts';
 import type { StreamForm } from './stream-forms.ts';
 
@@ -84,18 +85,30 @@ export class RedisJournal implements JournalStore {
   }
 
   /** In the order in which entries were written: those of several gateways may be out of time by seconds. */
-  async query<S extends StreamName>(
+  query<S extends StreamName>(
     stream: S,
     filter: JournalFilter,
     cursor: string | null,
     limit: number,
+  ): Promise<QueryPage<StreamEntries[S]>> {
+    return this.queryBehind(stream, filter, cursor, limit, null);
+  }
+
+  /** Likewise, but nothing at or before the place `end`; null = there is no such bound. */
+  async queryBehind<S extends StreamName>(
+    stream: S,
+    filter: JournalFilter,
+    cursor: string | null,
+    limit: number,
+    end: string | null,
   ): Promise<QueryPage<StreamEntries[S]>> {
     await ready(this.client, this.options);
     const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
     const entries: StreamEntries[S][] = [];
     let unreadable = 0;
     let next = isPlace(cursor) ? cursor : null;
-    const first = filter.since === undefined ? '-' : String(Math.max(0, Math.floor(filter.since - SKEW_MS)));
+    const since = writtenSince(filter);
+    const first = end !== null && partsOf(end)[0] >= since ? `(${end}` : since === 0 ? '-' : String(since);
     for (let examined = 0; examined < MAX_EXAMINED;) {
       const from = next === null ? '+' : `(${next}`;
       const rows = await this.client.xrevrange(this.key(stream), from, first, 'COUNT', CHUNK);
@@ -110,6 +123,30 @@ export class RedisJournal implements JournalStore {
       if (rows.length < CHUNK) return { entries, next: null, unreadable };
     }
     return { entries, next, unreadable };
+  }
+
+  /** The place of the first entry; null = there is none. */
+  async first(stream: StreamName): Promise<string | null> {
+    await ready(this.client, this.options);
+    const [first] = await this.client.xrange(this.key(stream), '-', '+', 'COUNT', 1);
+    return first?.[0] ?? null;
+  }
+
+  /** The entries at some places, in their order. `null` = it is gone; `undefined` = it is not understood. */
+  async entriesAt<S extends StreamName>(
+    stream: S,
+    places: readonly string[],
+  ): Promise<(StreamEntries[S] | null | undefined)[]> {
+    if (places.length === 0) return [];
+    await ready(this.client, this.options);
+    const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
+    const pipeline = this.client.pipeline();
+    for (const place of places) pipeline.xrange(this.key(stream), place, place);
+    return ((await pipeline.exec()) ?? []).map(([error, rows]) => {
+      if (error) throw error;
+      const [row] = rows as [string, string[]][];
+      return row === undefined ? null : (entryOf(form, row) ?? undefined);
+    });
   }
 
   async close(): Promise<void> {
@@ -141,7 +178,12 @@ function entryOf<Entry>({ read }: StreamForm<Entry>, [, fields]: [string, string
   }
 }
 
+/** Since when entries were written that happened within a filter's time, milliseconds since the epoch; 0 = at any time. */
+export function writtenSince({ since }: JournalFilter): number {
+  return since === undefined ? 0 : Math.max(0, Math.floor(since - SKEW_MS));
+}
+
 /** A cursor that is not one of this store is the beginning. */
-function isPlace(cursor: string | null): boolean {
+export function isPlace(cursor: string | null): cursor is string {
   return cursor !== null && /^\d{1,20}-\d{1,20}$/.test(cursor);
 }

@@ -40,7 +40,7 @@ export const WORKER_STATES = label('state', ['serving', 'draining', 'silent']);
 export const RELOAD_RESULTS = label('result', ['success', 'failure']);
 /** What a certificate is for. */
 export const CERTIFICATE_USES = label('use', ['listener', 'client_ca', 'upstream_ca', 'upstream_client']);
-export const POLICY_ROLES = label('role', ['live', 'shadow']);
+export const POLICY_ROLES = label('role', ['live', 'shadow', 'rollout']);
 
 /** Seconds. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -158,6 +158,11 @@ export const METRICS = {
     'min',
     POLICY_ROLES,
   ),
+  rolloutStart: gauge(
+    'easgate_policy_rollout_start_time_seconds',
+    'When the roll-out of a version to a part of the users began, Unix time; absent = none.',
+    'min',
+  ),
   policyReportOnly: gauge(
     'easgate_policy_report_only',
     '1 while the policy as a whole only reports and refuses no phone, else 0.',
@@ -179,7 +184,7 @@ export const METRICS = {
   leader: gauge('easgate_leader', '1 while the control process leads those of the directory, else 0.', 'max'),
   modelFollowing: gauge(
     'easgate_read_model_following',
-    '1 while the read model is whole and follows the directory, else 0.',
+    '1 while the read model is whole and follows the directory, or is built anew beside the one that is read; else 0.',
     'max',
   ),
   modelAge: gauge('easgate_read_model_age_seconds', 'Age of the read model.', 'max'),

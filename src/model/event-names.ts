@@ -21,7 +21,8 @@ export const EVENT_MEANINGS = {
   successor_accepted: 'decisions on a phone before its reset were copied to the device it is now',
   feed_run: 'a feed was read',
   outage: 'the directory did not answer for a while',
-  policy_changed: 'a gateway took another version of the policy, as the live one or in the shadow',
+  policy_changed:
+    'a gateway took another version of the policy, as the live one, for a part of the users, or in the shadow',
   journal_overflow:
     'events are missing: there were too many, or the journal could not be written for too long',
 } as const;
@@ -41,6 +42,10 @@ export const OPERATION_MEANINGS = {
   policy_rollback: 'another version of the policy is live',
   policy_shadow: 'the version of the policy in the shadow is another one, or none',
   policy_promote: 'the version of the policy in the shadow is live',
+  policy_rollout: 'a version of the policy was rolled out to some users, or to more of them',
+  policy_rollout_finish: 'the version of the policy that was rolled out is live',
+  policy_rollout_abandon:
+    'the roll-out of a version of the policy was abandoned: the live one decides for everybody',
   store_init: 'the directory was made',
   store_accept: 'the directory was accepted as it is',
   store_migrate: 'the directory was brought to the current layout',

@@ -19,8 +19,11 @@ export type ToControl = ControlStartMessage | ControlStopMessage | ReopenMessage
 
 /** The read model as the control process keeps it. */
 export interface ModelStatus {
-  /** `building`: lists read the directory meanwhile. `waiting`: for the store, the file or the disk; see `trouble`. */
-  readonly phase: 'starting' | 'building' | 'following' | 'waiting';
+  /**
+   * `building`: lists read the directory meanwhile. `rebuilding`: much changed at once, and lists are as old as `ageMs` until it is built
+   * anew. `waiting`: for the store, the file or the disk; see `trouble`.
+   */
+  readonly phase: 'starting' | 'building' | 'following' | 'rebuilding' | 'waiting';
   readonly path: string;
   readonly rows: number;
   /** In the change log; null = none was reached yet. */

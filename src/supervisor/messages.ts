@@ -1,6 +1,7 @@
 // Owns the messages between the supervisor and its workers.
 import type { ConfigSource } from '../config/load.ts';
 import type { PolicySource } from '../config/served-policy.ts';
+import type { RolloutExtent } from '../model/policy-version.ts';
 import type { ShadowCounts } from '../model/shadow.ts';
 
 /**
@@ -66,6 +67,12 @@ export interface PolicyInUse {
   readonly warnings: readonly string[];
 }
 
+/** A version of the policy that is rolled out to some users. */
+export interface PolicyRolloutInUse extends PolicyInUse, RolloutExtent {
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
 /** The status of a worker. */
 export interface WorkerStatus {
   readonly pid: number;
@@ -77,7 +84,11 @@ export interface WorkerStatus {
   readonly verdicts: { readonly hits: number; readonly misses: number };
   readonly store: 'embedded' | 'redis';
   /** Versions of the policy of the directory that it uses; null = none. */
-  readonly policies: { readonly live: PolicyInUse | null; readonly shadow: PolicyInUse | null };
+  readonly policies: {
+    readonly live: PolicyInUse | null;
+    readonly shadow: PolicyInUse | null;
+    readonly rollout: PolicyRolloutInUse | null;
+  };
   /** Position in the change log; null = the directory does not answer. */
   readonly position: string | null;
   /** How the policy in the shadow compares with the live one on its traffic; null = there is none. */

@@ -3,12 +3,12 @@ import { hostname } from 'node:os';
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
 import { journalOptions } from '../config/journal-settings.ts';
-import { standingWarnings, workerPolicy } from '../config/served-policy.ts';
+import { workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
-import type { PolicyInUse, WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
+import type { WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
@@ -29,8 +29,9 @@ import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
 import { atOnce } from './in-turns.ts';
-import { StoredPolicy } from './stored-policy.ts';
-import type { PoliciesInUse, VersionInUse } from './stored-policy.ts';
+import { activeOf, describedPolicies, followPolicy } from './policy-follower.ts';
+import { NO_VERSIONS } from './stored-policy.ts';
+import type { PoliciesInUse } from './stored-policy.ts';
 
 /** Options that depend on the process, not on the configuration. */
 export interface ServingOptions {
@@ -97,25 +98,27 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       },
     };
     const configured = atOnce(workerPolicy(config, options.policy ?? null));
-    const stored = followPolicy(config, store, log, ({ live, shadow }, isLiveChanged) => {
+    const stored = followPolicy(config, store, log, (policies, isDecided) => {
+      const { live, shadow, rollout } = policies;
       if (options.speaks ?? true)
         journal.happened('policy_changed', {
           version: live?.version.version,
           name: live?.version.name ?? undefined,
           by: live?.version.author,
           shadow: shadow?.version.version,
+          rollout: rollout?.version.version,
         });
-      if (isLiveChanged) verdicts.usePolicy(live?.policy ?? configured);
+      if (isDecided) verdicts.usePolicies(activeOf(policies, configured));
       verdicts.useShadow(shadow?.policy ?? null);
     });
     undo.push(() => stored?.close());
-    const inUse = await stored?.start();
-    const policy = inUse?.live?.policy ?? configured;
-    const verdicts = new VerdictCache(store, policy, {
+    const inUse = (await stored?.start()) ?? NO_VERSIONS;
+    const verdicts = new VerdictCache(store, configured, {
       ...lookups,
       onPolicyChange: () => stored?.check(),
     });
-    verdicts.useShadow(inUse?.shadow?.policy ?? null);
+    verdicts.usePolicies(activeOf(inUse, configured));
+    verdicts.useShadow(inUse.shadow?.policy ?? null);
     await verdicts.start();
     // A version may have been published after the versions were read, and before changes are followed.
     stored?.check();
@@ -174,7 +177,7 @@ async function statusOf(
   { store, verdicts }: Pick<Serving, 'store' | 'verdicts'>,
   health: WorkerHealth,
   counters: Readonly<Record<string, number>>,
-  { live, shadow }: PoliciesInUse,
+  policies: PoliciesInUse,
 ): Promise<WorkerStatus> {
   const { user, system } = process.cpuUsage();
   return {
@@ -184,49 +187,13 @@ async function statusOf(
     counters,
     verdicts: { hits: verdicts.hits, misses: verdicts.misses },
     store: store.kind,
-    policies: { live: described(live), shadow: described(shadow) },
+    policies: describedPolicies(policies),
     position: health.store ? await store.position().catch(() => null) : null,
     shadow: verdicts.shadowCounts(),
     stateAgeMs: Math.round(verdicts.stateAgeMs()),
     cpuSeconds: (user + system) / 1e6,
     memoryBytes: process.memoryUsage.rss(),
   };
-}
-
-const NO_VERSIONS: PoliciesInUse = { live: null, shadow: null };
-
-function described(inUse: VersionInUse | null): PolicyInUse | null {
-  if (inUse === null) return null;
-  const { version, name, hash } = inUse.version;
-  return { version, name, hash, warnings: standingWarnings(inUse.policy) };
-}
-
-/** A document that the configuration names comes before the versions of the directory: then these are not followed. */
-function followPolicy(
-  { policy: { file } }: Config,
-  { policies }: DirectoryStore,
-  { logger }: ProcessLog,
-  onChange: (policies: PoliciesInUse, isLiveChanged: boolean) => void,
-): StoredPolicy | null {
-  if (file !== undefined) return null;
-  return new StoredPolicy(policies, {
-    onChange: (inUse, before) => {
-      const isLiveChanged = inUse.live !== before.live;
-      onChange(inUse, isLiveChanged);
-      const version = inUse.live?.version.version;
-      const shadow = inUse.shadow?.version.version;
-      logger.info({ code: 'EASGATE_POLICY', version, shadow }, changeText(isLiveChanged, shadow));
-    },
-    onError: (error) =>
-      logger.error({ code: 'EASGATE_POLICY_REJECTED', cause: String(error) }, 'the policy in use stays'),
-  });
-}
-
-function changeText(isLiveChanged: boolean, shadow: number | undefined): string {
-  if (isLiveChanged) return 'another version of the policy is in use';
-  return shadow === undefined
-    ? 'no version of the policy runs in the shadow any more'
-    : 'another version of the policy runs in the shadow; the one in use stays';
 }
 
 /** Opens the journal and sweeps it regularly; its end is added to `undo`. A gateway starts and serves without its store. */

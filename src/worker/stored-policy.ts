@@ -1,9 +1,9 @@
-// Owns which policy of the directory a worker decides by: it follows the versions that are live and in the shadow.
+// Owns which policy of the directory a worker decides by: it follows the versions that are live, rolled out and in the shadow.
 import { isDeepStrictEqual } from 'node:util';
 import { versionPolicy } from '../config/stored-policy.ts';
 import type { PolicyRecords } from '../directory/policy-records.ts';
 import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
-import type { PolicyVersion } from '../model/policy-version.ts';
+import type { PolicyVersion, StoredRollout } from '../model/policy-version.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { inTurns } from './in-turns.ts';
 
@@ -13,11 +13,20 @@ export interface VersionInUse {
   readonly policy: CompiledPolicy;
 }
 
+/** A version that is rolled out to some users. */
+export interface RolloutInUse extends VersionInUse {
+  readonly rollout: StoredRollout;
+}
+
 /** The versions in use; null = none. */
 export interface PoliciesInUse {
   readonly live: VersionInUse | null;
   readonly shadow: VersionInUse | null;
+  readonly rollout: RolloutInUse | null;
 }
+
+/** Nothing of the directory is in use. */
+export const NO_VERSIONS: PoliciesInUse = { live: null, shadow: null, rollout: null };
 
 /** Called after each change, and with an error when the directory, or what it holds, cannot be read: the versions in use stay. */
 export interface PolicyListener {
@@ -32,7 +41,7 @@ const RETRY_MS = 1_000;
 export class StoredPolicy {
   private readonly records: PolicyRecords;
   private readonly listener: PolicyListener;
-  private inUse: PoliciesInUse = { live: null, shadow: null };
+  private inUse: PoliciesInUse = NO_VERSIONS;
   private reading: Promise<void> | null = null;
   /** The versions changed while they were read. */
   private again = false;
@@ -76,7 +85,8 @@ export class StoredPolicy {
     try {
       const found = await this.read();
       const before = this.inUse;
-      if (found.live === before.live && found.shadow === before.shadow) return;
+      if (found.live === before.live && found.shadow === before.shadow && found.rollout === before.rollout)
+        return;
       this.inUse = found;
       if (!this.closed) this.listener.onChange(found, before);
     } catch (error) {
@@ -89,8 +99,21 @@ export class StoredPolicy {
   }
 
   private async read(): Promise<PoliciesInUse> {
-    const { live, shadow } = readPolicyState(await this.records.state());
-    return { live: await this.compiled(live), shadow: await this.compiled(shadow) };
+    const { live, shadow, rollout } = readPolicyState(await this.records.state());
+    return {
+      live: await this.compiled(live),
+      shadow: await this.compiled(shadow),
+      rollout: await this.rolledOut(rollout),
+    };
+  }
+
+  /** A roll-out that is in use already stays the same object. */
+  private async rolledOut(rollout: StoredRollout | null): Promise<RolloutInUse | null> {
+    const compiled = await this.compiled(rollout?.version ?? null);
+    if (rollout === null || compiled === null) return null;
+    const { rollout: known } = this.inUse;
+    if (known?.policy === compiled.policy && isDeepStrictEqual(known.rollout, rollout)) return known;
+    return { ...compiled, rollout };
   }
 
   /**
@@ -102,7 +125,7 @@ export class StoredPolicy {
     const text = await this.records.version(number);
     if (text === null) throw new Error(`the directory has no version ${number} of the policy`);
     const version = readPolicyVersion(number, text);
-    const known = [this.inUse.live, this.inUse.shadow].find((one) =>
+    const known = Object.values(this.inUse).find((one: VersionInUse | null) =>
       isDeepStrictEqual(one?.version, version),
     );
     if (known !== undefined && known !== null) return known;

@@ -37,6 +37,8 @@ export function takeWorker(counts: Counts, parts: WorkerParts): void {
   counts.set(METRICS.policyReportOnly, Number(verdicts.isReportOnly));
   counts.set(METRICS.policyVersion, policies.live?.version.version ?? NaN, place(POLICY_ROLES, 'live'));
   counts.set(METRICS.policyVersion, policies.shadow?.version.version ?? NaN, place(POLICY_ROLES, 'shadow'));
+  counts.set(METRICS.policyVersion, policies.rollout?.version.version ?? NaN, place(POLICY_ROLES, 'rollout'));
+  counts.set(METRICS.rolloutStart, (policies.rollout?.rollout.since ?? NaN) / 1_000);
 }
 
 function place({ values }: Label, value: string): number {

@@ -36,7 +36,7 @@ function statusWith(counters: Readonly<Record<string, number>>, more: object = {
         counters,
         verdicts: { hits: 0, misses: 0 },
         store: 'embedded',
-        policies: { live: null, shadow: null },
+        policies: { live: null, shadow: null, rollout: null },
         position: '1',
         shadow: null,
         stateAgeMs: 5,

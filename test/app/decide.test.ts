@@ -8,6 +8,7 @@ import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import type { AuditedChange } from '../../src/journal/audit-log.ts';
 import { NOW, openOffice } from './office.ts';
+import { forEverybody } from '../../src/policy/active-policies.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import { BY_TEST, UNAUDITED, decision, userReport } from '../support/servers/directory-records.ts';
 
@@ -172,7 +173,7 @@ describe('a wipe', () => {
 });
 
 describe('an explanation', () => {
-  const policy = compileSimplePolicy({ notCompliant: 'block' });
+  const policy = forEverybody(compileSimplePolicy({ notCompliant: 'block' }));
 
   it('has the user, the device, the verdict and the steps', async () => {
     const subject = { user: 'Alice@contoso.com', device: 'OLD2' };

@@ -14,8 +14,14 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { FeedError } from '../../src/feeds/contract.ts';
 import type { FeedPart } from '../../src/feeds/contract.ts';
+import { fileLines } from '../../src/feeds/files/files-adapter.ts';
+import type { FolderFile } from '../../src/feeds/files/folder.ts';
+import { watchedFolder } from '../../src/feeds/files/watched-folder.ts';
+import type { FeedLine } from '../../src/feeds/record.ts';
+import { SYSTEM_CLOCK } from '../../src/feeds/waiting.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { deviceLine } from '../feeds/lines.ts';
+import { until } from '../support/checks/until.ts';
 
 let store: DirectoryStore;
 let states: FeedStates;
@@ -262,6 +268,39 @@ describe('running feeds', () => {
     );
     expect((await promise).devices.accepted).toBe(3);
     await running.close();
+  });
+
+  it('read a file that is dropped into their folder without waiting for the schedule', async () => {
+    const drops = join(folder, 'drops');
+    mkdirSync(drops);
+    const linesOf = (file: FolderFile): AsyncGenerator<FeedLine> =>
+      fileLines({ source: 'mdm', format: null, zone: 'UTC', order: null, path: drops }, file);
+    let isWatched = false;
+    const clock = {
+      ...SYSTEM_CLOCK,
+      wait: (ms: number, signal: AbortSignal) => {
+        // It looks once a minute whether the folder is still the same one.
+        isWatched ||= ms === 60_000;
+        return SYSTEM_CLOCK.wait(ms === 60_000 ? ms : 1, signal);
+      },
+    };
+    const adapter = watchedFolder({ path: drops, settleMs: 0, moves: true, linesOf }, clock);
+    const feed: Feed = { ...scripted().feed, schedule: '0 0 29 2 *', adapter };
+    await run(feed);
+    const outcomes: ApplyOutcome[] = [];
+    const events = {
+      onRun: (_feed: Feed, outcome: ApplyOutcome) => void outcomes.push(outcome),
+      onFailure: (_feed: Feed, error: unknown) => expect.unreachable(String(error)),
+    };
+    const running = startFeeds(store, states, [feed], events, FENCE);
+    try {
+      await until(() => isWatched, 'the watch');
+      writeFileSync(join(drops, 'a.csv'), 'id,managed\nPHONE1,true\n');
+      await until(() => outcomes.length > 0, 'a run');
+      expect(outcomes[0]?.devices.accepted).toBe(1);
+    } finally {
+      await running.close();
+    }
   });
 
   it('report a failure, and do not try again at once', async () => {

@@ -2,14 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fleet } from '../../src/app/fleet.ts';
-import { diffPolicies, grandfatheredPhones } from '../../src/app/policy-diff.ts';
+import { diffPolicies, withoutGrandfathering } from '../../src/app/policy-diff.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { UserNames } from '../../src/identity/user-names.ts';
-import { decideAccess } from '../../src/policy/access.ts';
 import { readAccess } from '../../src/policy/access-facts.ts';
+import { decideActive, forEverybody, withRollout } from '../../src/policy/active-policies.ts';
+import type { ActivePolicies } from '../../src/policy/active-policies.ts';
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
-import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import type { PolicyDocument } from '../../src/policy/document/schema.ts';
 import {
   BY_TEST,
@@ -24,10 +24,10 @@ const NOW = 100 * DAY;
 const user = (name: string): UserKey => name as UserKey;
 const device = (name: string): DeviceKey => name as DeviceKey;
 
-function compiled(document: PolicyDocument): CompiledPolicy {
+function compiled(document: PolicyDocument): ActivePolicies {
   const { policy, problems } = compilePolicy(document);
   if (policy === null) throw new Error(JSON.stringify(problems));
-  return policy;
+  return forEverybody(policy);
 }
 
 function open(names?: UserNames): EmbeddedStore {
@@ -91,7 +91,7 @@ describe('the comparison of two policies', () => {
     expect(loosened).toMatchObject({ letIn: { all: 0 }, letInForNow: { all: 1 }, keptOut: { all: 0 } });
     const tightened = await diffPolicies(store, open1, lenient, NOW);
     expect(tightened).toMatchObject({ keptOut: { all: 1 }, keptOutLater: { all: 1 }, otherwise: { all: 0 } });
-    const found = await grandfatheredPhones(store, lenient, NOW);
+    const found = await diffPolicies(store, lenient, withoutGrandfathering(lenient), NOW);
     expect(found.phones.map((phone) => [phone.device, phone.after.reason])).toEqual([['d1', 'notCompliant']]);
     expect(found).toMatchObject({ keptOut: { all: 1 }, byReason: [{ name: 'notCompliant' }] });
   });
@@ -134,13 +134,25 @@ describe('the comparison of two policies', () => {
         action,
       }),
     );
-    const policy = compiled({
+    const withoutLimits = {
       targets: { include: { groups: ['staff'] } },
-      limits: { devicesPerUser: 1 },
-      rules: [{ match: { usersOnDevice: '> 1' }, action: 'quarantine' }],
-    });
+      rules: [{ match: { usersOnDevice: '> 1' }, action: 'quarantine' as const }],
+    };
+    const version = compiled({ rules: [{ name: 'new', action: 'block' }] }).live;
+    const [counting, others] = [{ ...withoutLimits, limits: { devicesPerUser: 1 } }, withoutLimits].map(
+      (document) => {
+        const everybody = compiled(document);
+        return [
+          everybody,
+          withRollout(everybody, version, { groups: ['Staff'], share: 0 }),
+          withRollout(everybody, version, { groups: ['other'], share: 50 }),
+        ];
+      },
+    );
+    const booleans = [fc.boolean(), fc.boolean()] as const;
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.boolean(), async (steps, grouped) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), ...booleans, async (steps, grouped, counts) => {
+        const rolledOut = (counts ? counting : others) ?? [];
         const store = new EmbeddedStore(
           ':memory:',
           new UserNames(grouped ? [['contoso.com', 'contoso']] : []),
@@ -165,13 +177,14 @@ describe('the comparison of two policies', () => {
             else if (one.user !== null || one.device !== null)
               await store.decide({ user: one.user, device: one.device }, decision(one.action), BY_TEST);
           }
-          for await (const part of fleet(store, NOW))
+          for await (const part of fleet(store, NOW, counts))
             for (const member of part) {
               const found = await store.lookup(member.user, member.device);
               const login = { user: member.user, device: member.device, deviceType: 'iPhone' };
-              expect(decideAccess(policy, member.access, NOW)).toEqual(
-                decideAccess(policy, readAccess(found, login, NOW), NOW),
-              );
+              for (const policies of rolledOut)
+                expect(decideActive(policies, member.access, NOW)).toEqual(
+                  decideActive(policies, readAccess(found, login, NOW), NOW),
+                );
             }
         } finally {
           await store.close();

@@ -30,7 +30,15 @@ compliance:
 /** The warnings of a directory whose users are in these groups. */
 async function warningsOf(
   groups: readonly (readonly string[] | null)[],
-  { file = DOCUMENT, live = null }: { readonly file?: string | null; readonly live?: string | null } = {},
+  {
+    file = DOCUMENT,
+    live = null,
+    rolledOutTo = null,
+  }: {
+    readonly file?: string | null;
+    readonly live?: string | null;
+    readonly rolledOutTo?: readonly string[] | null;
+  } = {},
 ): Promise<readonly string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-groups-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -40,7 +48,11 @@ async function warningsOf(
   if (live !== null) {
     const texts = { document: live, parsed: null, lists: {} };
     const author = { by: 'carol', via: 'test', at: 1 };
-    const added = { texts, name: null, comment: null, place: 'live' } as const;
+    const to =
+      rolledOutTo === null
+        ? ({ place: 'live' } as const)
+        : ({ place: 'rollout', rollout: { groups: rolledOutTo, share: 0 } } as const);
+    const added = { texts, name: null, comment: null, ...to };
     await addVersion(store, await readPolicies(store), added, author, UNAUDITED);
   }
   const path = join(folder, 'easgate.yaml');
@@ -68,6 +80,16 @@ describe('groups of the policy without users', () => {
     const [first, second] = await warningsOf([['sales', 'Staff'], null, ['contractors']]);
     expect(first).toContain('no feed has a group "staf" (did you mean "staff"?)');
     expect(second).toContain('no feed has a group "pilot"');
+  });
+
+  it('are named for a version that is rolled out: those of its document, and those it is rolled out to', async () => {
+    const live = 'compliance: [{ name: pilot, groups: [boards], require: {} }]';
+    expect(
+      await warningsOf([['board', 'Pilot']], { file: null, live, rolledOutTo: ['PILOT', 'Bord'] }),
+    ).toEqual([
+      expect.stringMatching(/^version 1:.*no feed has a group "boards"/),
+      'version 1 is rolled out to group Bord, in which no user is (did you mean "board"?)',
+    ]);
   });
 
   it('are none when each has a user, in any case of letters; a pattern is not compared', async () => {

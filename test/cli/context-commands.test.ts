@@ -9,6 +9,7 @@ import { AdminStore } from '../../src/api/auth/admin-store.ts';
 import { makeToken } from '../../src/api/auth/sign-in.ts';
 import { DirectQuestions } from '../../src/api/questions/model-questions.ts';
 import { configuredFeeds, feedStates } from '../../src/app/feed-runs/configured-feeds.ts';
+import { comparePolicies } from '../../src/app/policy-comparison.ts';
 import { runFeedByHand } from '../../src/app/feed-runs/run-feed.ts';
 import { commandName, defineProgram } from '../../src/cli/program.ts';
 import { REMOTE_COMMANDS } from '../../src/cli/remote/commands.ts';
@@ -150,6 +151,7 @@ async function openApi(store: EmbeddedStore): Promise<void> {
       admin,
       audit,
       events: audit,
+      compare: (asked, onProgress) => comparePolicies(store, config, asked, onProgress),
       store: () => store,
       model: () => new DirectQuestions(new ModelReader(model.database, store.names)),
       journal: async () => journal,

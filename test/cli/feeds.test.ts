@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { SERVER_CERTIFICATE } from '../fixtures/tls.ts';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { startJsonApi } from '../support/servers/json-api.ts';
 import { runInProcess } from './run-in-process.ts';
@@ -56,6 +57,29 @@ it('feeds run --dry-run writes nothing', async () => {
   const { out } = await run('feeds', 'run', 'mdm', '--dry-run', '--json');
   expect(JSON.parse(out)).toMatchObject({ dryRun: true, devices: { accepted: 5 } });
   expect(await devices()).toBe(0);
+});
+
+it('feeds run is refused while another process runs the feed, with who runs it; nothing is read or written', async () => {
+  table(5, true);
+  await run('store', 'init');
+  const store = new EmbeddedStore(join(folder, 'directory.db'));
+  try {
+    await store.locks.take('feed:mdm', 'token', 'its schedule on gate2', 60_000);
+    for (const words of [
+      ['run', 'mdm'],
+      ['run', 'mdm', '--dry-run'],
+      ['confirm', 'mdm'],
+    ]) {
+      const refused = await run('feeds', ...words);
+      expect([refused.code, refused.error]).toEqual([1, expect.stringContaining('EASGATE_FEED_BUSY')]);
+      expect(refused.error).toContain('its schedule on gate2');
+    }
+    expect(await devices()).toBe(0);
+    await store.locks.release('feed:mdm', 'token');
+    expect((await run('feeds', 'run', 'mdm')).code).toBe(0);
+  } finally {
+    await store.close();
+  }
 });
 
 it('a held run waits for feeds confirm, and feeds status says so', async () => {

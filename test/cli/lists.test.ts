@@ -164,7 +164,7 @@ describe('a list beside a control process', () => {
     const file = ModelFile.open(join(folder, 'read-model.db'), { store: 'one', epoch: 1 });
     const now = Date.now();
     await new ModelKeeper(store, file).build();
-    file.write(() => file.setState({ confirmedAt: now }));
+    file.write(() => file.setState({ confirmedAt: now, keptUntil: now + 100_000 }));
     await store.recordSeen([seen('carol', 'new3', 0)]);
     const { out, error } = await run('devices', 'list');
     expect(firstCells(out)).toEqual(['bad2', 'good1']);
@@ -173,7 +173,12 @@ describe('a list beside a control process', () => {
     );
     expect((await run('users', 'list')).out).not.toContain('carol');
     expect((await run('decisions', 'list')).error).toContain('from the read model');
-    file.write(() => file.setState({ confirmedAt: now - 60_000 }));
+    // It is being built anew.
+    file.write(() => file.setState({ confirmedAt: now - 90_000 }));
+    const old = await run('devices', 'list');
+    expect(firstCells(old.out)).toEqual(['bad2', 'good1']);
+    expect(old.error).toMatch(/^from the read model of the control process, (?:9\d|\d{3})\.\d s old/);
+    file.write(() => file.setState({ keptUntil: now - 1 }));
     const stale = await run('devices', 'list');
     expect(firstCells(stale.out)).toEqual(['bad2', 'good1', 'new3']);
     expect(stale.error).toBe('');

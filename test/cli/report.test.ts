@@ -153,9 +153,12 @@ describe('a report', () => {
     await keeper.build();
     await store.recordSeen([{ ...seen('dave', 'new5', 0), lastVerdict: 'block' }]);
     // Not in the kept model yet: the log does not tell what was seen.
-    file.write(() => file.setState({ confirmedAt: Date.now() }));
+    const now = Date.now();
+    file.write(() => file.setState({ confirmedAt: now, keptUntil: now + 100_000 }));
     expect((await json('blocked')).rows).toHaveLength(2);
-    file.write(() => file.setState({ confirmedAt: Date.now() - 60_000 }));
+    file.write(() => file.setState({ confirmedAt: now - 90_000 }));
+    expect((await run('blocked')).error).toContain('being built anew: as of ');
+    file.write(() => file.setState({ keptUntil: Date.now() - 1 }));
     expect((await json('blocked')).rows).toHaveLength(3);
     file.close();
     await store.close();

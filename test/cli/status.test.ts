@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { rolloutWarnings } from '../../src/model/rollout-words.ts';
 import { statusText } from '../../src/cli/status.ts';
 import type { JournalEntry } from '../../src/model/journal.ts';
 import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
@@ -153,7 +154,7 @@ describe('the text of a status', () => {
     counters: { requests: 1_200, heldPolls: 9_000, connections: 9_100, allowed: 1_000, blocked: 5 },
     verdicts: { hits: 99, misses: 1 },
     store: 'redis' as const,
-    policies: { live: null, shadow: null },
+    policies: { live: null, shadow: null, rollout: null },
     position: '17-0',
     shadow: null,
     stateAgeMs: 400,
@@ -187,6 +188,29 @@ describe('the text of a status', () => {
     const look = { ...status, policy: { ...status.policy, actions }, takenAt: 0 };
     expect(statusText(look, look)).toContain(
       'of the configuration: unknownDevice quarantine, notEnrolled block, notCompliant allow\n',
+    );
+  });
+
+  it('says which version is rolled out to whom and since when, and its warnings', () => {
+    const version = { version: 4, name: 'old', hash: 'aaaa', warnings: [] };
+    const rollout = {
+      ...version,
+      version: 5,
+      warnings: rolloutWarnings(
+        { version: 5, groups: [], share: 5, since: 0, changedAt: 0, by: 'carol' },
+        31 * 86_400_000,
+      ),
+      groups: ['Pilot'],
+      share: 10,
+      since: Date.now() - 2 * 86_400_000,
+    };
+    const policies = { live: version, shadow: null, rollout };
+    const look = { ...status, workers: [{ ...worker, policies }], takenAt: 0 };
+    expect(statusText(look, look)).toMatch(
+      /policy +version 4 of the directory, old \(aaaa\); version 5 for group Pilot and 10 % of all users, since 2d ago\n/,
+    );
+    expect(statusText(look, look)).toContain(
+      'version 5 of the policy has been rolled out to a part of the users for 31 days: finish or abandon it',
     );
   });
 

@@ -50,7 +50,10 @@ describe('easgate store with Redis', () => {
   });
 
   it('brings a directory of an earlier version over, once', async () => {
-    const run = configured('earlier.yaml', `{ kind: redis, url: "${redis.url}", keyPrefix: "earlier:" }`);
+    const run = configured(
+      'earlier.yaml',
+      `{ kind: redis, url: "${redis.url}", keyPrefix: "earlier:", commandTimeoutMs: 30000 }`,
+    );
     const identity = { version: 1, id: '0123456789abcdef', epoch: 1, replaces: [] };
     const block = { action: 'block', owner: 'admin', reason: null, decidedAt: 5, expiresAt: null };
     await client.mset(
@@ -76,7 +79,7 @@ describe('easgate store with Redis', () => {
   });
 
   it('creates the directory once, reports a lost one, and uses the new one once the operator accepts it', async () => {
-    const run = configured('redis.yaml', `{ kind: redis, url: "${redis.url}" }`);
+    const run = configured('redis.yaml', `{ kind: redis, url: "${redis.url}", commandTimeoutMs: 30000 }`);
     expect(run('devices', 'list')).toMatchObject({
       code: 1,
       text: expect.stringMatching(/EASGATE_STORE_UNINITIALISED: .*easgate store init/) as string,

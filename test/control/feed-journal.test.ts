@@ -75,3 +75,22 @@ it('a run that failed has an entry with the code and the message, bounded', asyn
   expect(message.length).toBeLessThan(300);
   expect(message).not.toContain('\u001b');
 });
+
+it('deliveries have entries with how many they are, and what they did or why they were refused', async () => {
+  const entries = await entriesOf(({ deliveries }) => {
+    deliveries.done('mdm', 'applied', { accepted: 2, unchanged: 1, refused: 0, notJoined: 3 });
+    deliveries.refused('mdm', 'held', '300 of 400 devices would be removed');
+    deliveries.refused('mdm', 'EASGATE_DELIVERY_PROOF', `the token\u001b[31m ${'x'.repeat(5_000)}`);
+  });
+  expect(entries).toMatchObject([
+    {
+      kind: 'feed_run',
+      reason: 'applied',
+      count: 1,
+      facts: { feed: 'mdm', accepted: 2, unchanged: 1, notJoined: 3 },
+    },
+    { kind: 'feed_run', reason: 'held', facts: { feed: 'mdm', held: '300 of 400 devices would be removed' } },
+    { kind: 'feed_run', reason: 'EASGATE_DELIVERY_PROOF', facts: { feed: 'mdm' } },
+  ]);
+  expect(String(entries[2]?.facts?.['error']).length).toBeLessThan(300);
+});

@@ -2,9 +2,11 @@
 import { describe } from 'vitest';
 import { logContract } from './contract/change-log.ts';
 import { decisionContract } from './contract/decisions.ts';
+import { deliveryContract } from './contract/deliveries.ts';
 import { deviceContract } from './contract/devices.ts';
 import type { StoreFixture } from './contract/fixture.ts';
 import { leaseContract } from './contract/leases.ts';
+import { lockContract } from './contract/locks.ts';
 import { partnershipContract } from './contract/partnerships.ts';
 import { unreadableContract } from './contract/unreadable.ts';
 import { userContract } from './contract/users.ts';
@@ -31,6 +33,12 @@ export function storeContract(fixture: StoreFixture): void {
   });
   describe('the lease of the leader', () => {
     leaseContract(fixture);
+  });
+  describe('deliveries that were carried out', () => {
+    deliveryContract(fixture);
+  });
+  describe('locks', () => {
+    lockContract(fixture);
   });
   describe('records that are not understood', () => {
     unreadableContract(fixture);

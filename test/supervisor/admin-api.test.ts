@@ -57,10 +57,7 @@ async function ask(
 }
 
 async function served(gateway: GatewayProcess): Promise<void> {
-  await until(
-    async () => (await adminOf(gateway))?.url !== undefined && (await adminOf(gateway))?.url !== null,
-    'the admin API',
-  );
+  await until(async () => ((await adminOf(gateway))?.url ?? null) !== null, 'the admin API');
 }
 
 const linkIn = (gateway: GatewayProcess): string =>

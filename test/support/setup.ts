@@ -1,7 +1,7 @@
 // Owns the installation of programs that tests need beyond npm, from Debian packages if this process may install them.
 import { spawnSync } from 'node:child_process';
 import {
-  CHROMIUM,
+  BROWSER,
   IP,
   LDAPMODIFY,
   NGINX,
@@ -12,8 +12,10 @@ import {
   WBXML2XML,
   ZSH,
   FISH,
+  installedOf,
   isInstalled,
 } from './programs.ts';
+import type { NeededProgram } from './programs.ts';
 
 function run(program: string, words: string[]): boolean {
   process.stdout.write(`test set-up: ${program} ${words.join(' ')}\n`);
@@ -21,21 +23,31 @@ function run(program: string, words: string[]): boolean {
   return spawnSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
 }
 
-/** Waits for the lock of another installation. */
-const PATIENT = ['-o', 'DPkg::Lock::Timeout=300'];
+/** Waits for the lock of another installation, but not long for a package source. */
+const PATIENT = [
+  '-o',
+  'DPkg::Lock::Timeout=300',
+  '-o',
+  'Acquire::http::Timeout=20',
+  '-o',
+  'Acquire::Retries=1',
+];
 
-const missing = [REDIS, NGINX, WBXML2XML, IP, SLAPD, LDAPMODIFY, ZSH, FISH, CHROMIUM, PROMTOOL].filter(
+const missing = [REDIS, NGINX, WBXML2XML, IP, SLAPD, LDAPMODIFY, ZSH, FISH, BROWSER, PROMTOOL].filter(
   (needed) => !isInstalled(needed),
 );
 if (missing.length > 0 && process.getuid?.() === 0) {
   // An unreachable package source must not prevent packages of other sources.
   run('apt-get', [...PATIENT, 'update']);
   // One by one: an unavailable package must not prevent the others.
-  for (const { debian } of missing)
+  const install = ({ debian }: NeededProgram): boolean =>
     run('apt-get', [...PATIENT, 'install', '-y', '--no-install-recommends', debian]);
+  for (const needed of missing)
+    if (!install(needed) && needed.instead !== undefined && installedOf(needed) === null)
+      install(needed.instead);
 }
 for (const needed of missing) {
-  if (isInstalled(needed)) continue;
+  if (installedOf(needed) !== null) continue;
   const must = needed.required || NOTHING_SKIPPED;
   const need = must ? 'The tests need' : 'Some tests are skipped without';
   process.stderr.write(`${need} ${needed.program} (Debian: apt-get install ${needed.debian}).\n`);

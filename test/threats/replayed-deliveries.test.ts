@@ -58,9 +58,16 @@ it('of a sender without ids a refusal that comes twice within its second counts 
   expect(await deliver(true)).toBe(false);
 });
 
-/** The next leader: it knows nothing of the deliveries before it. */
-async function nextLeader({ store, states, config }: TestReceiver): Promise<number> {
-  const reception = closeAtEnd(new Reception(store, states, config, { fence: 0, trigger: () => undefined }));
+/** The next leader. `hasMemory` false: the directory does not know the deliveries before it. */
+async function nextLeader({ store, states, config }: TestReceiver, hasMemory = true): Promise<number> {
+  const deliveries = { remember: () => Promise.resolve(), isKnown: () => Promise.resolve(false) };
+  const seen = hasMemory ? store : new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = name === 'deliveries' ? deliveries : Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  }); // prettier-ignore
+  const reception = closeAtEnd(new Reception(seen, states, config, { fence: 0, trigger: () => undefined }));
   const events = { onRefused: () => undefined, onDelivery: () => undefined, onFailure: () => undefined };
   const listener = closeAtEnd(
     new ReceiveListener(
@@ -72,7 +79,20 @@ async function nextLeader({ store, states, config }: TestReceiver): Promise<numb
   return listener.port ?? 0;
 }
 
-it('nor does it after a restart, or at another gateway, which do not know the delivery', async () => {
+it('nor does it after a restart, or at another gateway, which know it from the directory: of one second too', async () => {
+  const receiver = await receiverOf(FEEDS);
+  const at = Date.now();
+  const [allow, refusal] = [true, false].map((compliant) => record({ compliant })) as [string, string];
+  const recorded = signed(allow, { at });
+  await receiver.send('/receive/timed', { headers: recorded, body: allow });
+  await receiver.send('/receive/timed', { headers: signed(refusal, { at }), body: refusal });
+  const port = await nextLeader(receiver);
+  const again = await sendTo(port, '/receive/timed', { headers: recorded, body: allow });
+  expect([again.status, again.body]).toEqual([202, { status: 'repeated' }]);
+  expect(await receiver.device('PHONE1')).toMatchObject({ compliant: false });
+});
+
+it('nor where the directory does not know it any more: an older time overwrites nothing newer', async () => {
   const receiver = await receiverOf(FEEDS);
   const allow = record({ compliant: true, observedAt: '2031-01-01T00:00:00Z' });
   const recorded = signed(allow, { at: Date.now() - 60_000 });
@@ -82,7 +102,7 @@ it('nor does it after a restart, or at another gateway, which do not know the de
     headers: signed(refusal, { at: Date.now() - 30_000 }),
     body: refusal,
   });
-  const port = await nextLeader(receiver);
+  const port = await nextLeader(receiver, false);
   const again = await sendTo(port, '/receive/timed', { headers: recorded, body: allow });
   expect([again.status, again.body]).toMatchObject([202, { accepted: 0, unchanged: 1 }]);
   expect(await receiver.device('PHONE1')).toMatchObject({ compliant: false });

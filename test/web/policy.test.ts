@@ -156,6 +156,47 @@ describe('the page of the policy', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('rolls a text out to a group, widens the share by the keyboard, and finishes', async () => {
+    const api = await openPublished();
+    const { page, complaints } = await openPage(api, '/policy', { role: 'admin' });
+    await forbidPhones(page);
+    await page.getByRole('button', { name: 'Publish…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Some users first' }).click();
+    expect(await dialog.getByRole('button', { name: /^Roll out/ }).isDisabled()).toBe(true);
+    await dialog.getByLabel('Groups').fill('Sales\nno such group');
+    await dialog.getByText('Nobody with a device is in: no such group').waitFor();
+    await dialog.getByLabel('Groups').fill('Sales');
+    await dialog.getByText(/^It decides for \d+ of \d+ devices\.$/).waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await dialog.getByRole('button', { name: /^Roll out/ }).click();
+    await page.getByText('Version 3 decides for a part of the users.').waitFor();
+    await page.getByText('It decides for group Sales. The live policy decides for the others.').waitFor();
+    expect(await page.locator('.stages [aria-current=step]').innerText()).toContain('Roll-out');
+    expect(await page.getByRole('button', { name: 'Publish…' }).isDisabled()).toBe(true);
+    expect(await accessibilityProblems(page)).toEqual([]);
+
+    await page.getByRole('button', { name: 'Widen…' }).press('Enter');
+    const share = dialog.getByRole('slider');
+    await share.focus();
+    for (let step = 0; step < 5; step++) await page.keyboard.press('ArrowRight');
+    expect(await share.getAttribute('aria-valuetext')).toBe('25 % of all users');
+    await dialog.getByRole('button', { name: /^Widen/ }).click();
+    await page.getByText('It decides for group Sales, 25 % of all users.').waitFor();
+    expect((await inUse(api)).rollout).toMatchObject({
+      version: 3,
+      extent: { groups: ['Sales'], share: 25 },
+    });
+
+    await page.getByRole('button', { name: 'Finish…' }).click();
+    await dialog.getByLabel('Comment').fill('No complaints');
+    await dialog.getByRole('button', { name: /^Finish/ }).click();
+    await page.getByText('Version 3 is live.').waitFor();
+    expect(await inUse(api)).toMatchObject({ live: { version: 3 }, rollout: null });
+    await page.getByRole('row', { name: /Rolled out to group Sales, 25 % of all users/ }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
   it('ends a shadow, and keeps the draft', async () => {
     const api = await openPublished();
     const { page } = await openPage(api, '/policy', { role: 'operator' });

@@ -146,7 +146,6 @@ describe('from the first policy to an exception', { timeout: 600_000 }, () => {
 
     // The admin writes a policy for a group, and looks who would be refused.
     const { page, complaints } = await openPage(story, '/policy', { role: 'admin', isReal: true });
-    page.setDefaultTimeout(PATIENCE_MS);
     const area = page.getByLabel('Policy document');
     await area.fill(POLICY);
     await page.getByText('2 of 3 devices change.').waitFor();
@@ -195,7 +194,6 @@ describe('from the first policy to an exception', { timeout: 600_000 }, () => {
 
     // The help desk makes an exception until tomorrow.
     const desk = await openPage(story, '/devices?state=quarantined', { role: 'helpdesk', isReal: true });
-    desk.page.setDefaultTimeout(PATIENCE_MS);
     await desk.page.getByRole('link', { name: 'alice' }).click();
     await desk.page.getByText('decides: quarantine').waitFor();
     await desk.page.getByRole('button', { name: 'More' }).first().click();

@@ -59,6 +59,8 @@ log: { destination: easgate.log, ${log} }
   for (const client of [phone, browser]) client.destroy();
   await gateway.close();
   await serving.close();
+  // A thread may still write lines from before the end.
+  await until(() => !process.getActiveResourcesInfo().includes('FSReqCallback'), 'the last write to end');
   const text = readFileSync(join(folder, 'easgate.log'), 'utf8');
   const lines = text
     .trim()

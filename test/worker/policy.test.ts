@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { addVersion, readPolicies } from '../../src/app/policy-versions.ts';
+import type { ToPlace } from '../../src/app/policy-versions.ts';
 import { journalOptions } from '../../src/config/journal-settings.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { servedPolicy } from '../../src/config/served-policy.ts';
@@ -157,7 +158,9 @@ describe('the three actions of a configuration', () => {
 
 describe('another version of the policy in the directory', () => {
   /** What two workers of one gateway write into the journal, and log, after a change. */
-  async function changed(place: 'live' | 'shadow'): Promise<{ entries: number; messages: string[] }> {
+  async function changed(
+    place: 'live' | 'shadow' | 'rollout',
+  ): Promise<{ entries: number; messages: string[] }> {
     const path = join(folder, 'shared.db');
     const logged = join(folder, 'gateway.log');
     const text = `
@@ -172,10 +175,12 @@ log: { level: info, destination: ${logged} }
       workers.push(await startServing(config, { sampleUrl: null, fd: null, speaks }));
     const { store } = workers[0] as Serving;
     const texts = { document: 'name: next', parsed: { name: 'next' }, lists: {} };
+    const rollout = { groups: ['Pilot'], share: 0 };
+    const to: ToPlace = place === 'rollout' ? { place, rollout } : { place };
     await addVersion(
       store,
       await readPolicies(store),
-      { texts, name: 'next', comment: null, place },
+      { texts, name: 'next', comment: null, ...to },
       { by: 'carol', via: 'test', at: 1 },
       UNAUDITED,
     );
@@ -207,6 +212,13 @@ log: { level: info, destination: ${logged} }
     expect(await changed('shadow')).toEqual({
       entries: 1,
       messages: Array(2).fill('another version of the policy runs in the shadow; the one in use stays'),
+    });
+  });
+
+  it('is in the journal once, and logged, where it is rolled out to a part of the users', async () => {
+    expect(await changed('rollout')).toEqual({
+      entries: 1,
+      messages: Array(2).fill('a version of the policy is rolled out to a part of the users'),
     });
   });
 });

@@ -12,6 +12,7 @@ import {
   seenCounts,
   time,
 } from './common.ts';
+import { decidedBy } from './policy.ts';
 
 /** True, false, or not known. */
 export const maybeFlag = z.boolean().nullable();
@@ -202,6 +203,7 @@ export const explanation = z
         observedAt: maybeTime,
       }),
     ),
+    decidedBy,
     verdict: z.looseObject({
       action: z.string(),
       reason: maybeText,

@@ -93,6 +93,9 @@ export const SCHEMAS = {
   shadowPolicy: { body: policy.shadowBody, answer: policy.publishedVersion, changes: true },
   endShadow: { answer: policy.endedShadow, changes: true },
   promoteShadow: { body: policy.promoteBody, answer: policy.versionInUse, changes: true },
+  widenRollout: { body: policy.widenBody, answer: policy.versionInUse, changes: true },
+  finishRollout: { body: policy.endRolloutBody, answer: policy.versionInUse, changes: true },
+  abandonRollout: { body: policy.endRolloutBody, answer: policy.versionInUse, changes: true },
   rollBackPolicy: { body: policy.rollBackBody, answer: policy.versionInUse, changes: true },
   simulate: { body: policy.simulateBody, answer: policy.simulation },
 

@@ -106,7 +106,11 @@ export const OPERATIONS = {
   ),
   clearUserDecision: remove('/users/{user}/decision', 'helpdesk', 'take the decision on a user back'),
 
-  showPolicy: get('/policy', 'viewer', 'the policy in use, and the one in the shadow'),
+  showPolicy: get(
+    '/policy',
+    'viewer',
+    'the policy in use, the one that is rolled out to a part of the users, and the one in the shadow',
+  ),
   listPolicyVersions: get('/policy/versions', 'viewer', 'the latest versions, the newest first'),
   showPolicyVersion: get('/policy/versions/{version}', 'viewer', 'one version with its text'),
   checkPolicy: post('/policy/check', 'viewer', 'problems and warnings of a document, with line and column'),
@@ -116,10 +120,29 @@ export const OPERATIONS = {
     'who would be decided otherwise by a document; it goes on by itself',
   ),
   showPolicyDiff: get('/policy/diff/{diff}', 'viewer', 'how far a comparison is, and what it found'),
-  publishPolicy: post('/policy/publish', 'admin', 'put a document in use'),
+  publishPolicy: post(
+    '/policy/publish',
+    'admin',
+    'put a document in use, for everybody or a part of the users',
+  ),
   shadowPolicy: post('/policy/shadow', 'operator', 'count on real traffic what a document would decide'),
   endShadow: remove('/policy/shadow', 'operator', 'end the shadow'),
-  promoteShadow: post('/policy/shadow/promote', 'admin', 'put the document in the shadow in use'),
+  promoteShadow: post(
+    '/policy/shadow/promote',
+    'admin',
+    'put the document in the shadow in use, for everybody or a part of the users',
+  ),
+  widenRollout: post('/policy/rollout/widen', 'admin', 'roll the version out to more users'),
+  finishRollout: post(
+    '/policy/rollout/finish',
+    'admin',
+    'put the version that is rolled out in use for everybody',
+  ),
+  abandonRollout: post(
+    '/policy/rollout/abandon',
+    'admin',
+    'end the roll-out: the live version decides for everybody again',
+  ),
   rollBackPolicy: post('/policy/rollback', 'admin', 'put the version before, or a given one, in use again'),
   simulate: post('/policy/simulate', 'viewer', 'decide made-up facts or a recorded request'),
 

@@ -12,6 +12,30 @@ const lists = z
 const comment = z.string().trim().max(500).nullable().default(null).describe('why; for history and audit');
 const mode = z.enum(['enforce', 'reportOnly']);
 
+/** Whom a version is rolled out to. */
+const extent = z.strictObject({
+  groups: z
+    .array(z.string().trim().min(1).max(256))
+    .max(50)
+    .default([])
+    .describe('names of groups; their members are decided by the version'),
+  share: z
+    .number()
+    .int()
+    .min(0)
+    .max(100)
+    .default(0)
+    .describe('percent of all users besides; the same users stay in as it grows'),
+});
+const extentShown = z.object({
+  groups: z.array(z.string()),
+  share: z.number().describe('percent of all users'),
+});
+const rollout = extent
+  .nullable()
+  .default(null)
+  .describe('only for these users at first; null = for everybody');
+
 /** Where something is in the text of a document; both count from 1. */
 const place = { line: z.number().nullable(), column: z.number().nullable() };
 
@@ -34,14 +58,19 @@ export const policyVersionRow = z
     hash: z.string(),
     author: z.string(),
     comment: maybeText,
-    at: time,
-    place: z.enum(['live', 'shadow']).nullable(),
+    at: time.describe('when it was added'),
+    place: z.enum(['live', 'shadow', 'rollout']).nullable(),
     changed: z
       .number()
       .nullable()
       .describe(
         'phones that it decided otherwise on than the live version, when it was published; null = not counted',
       ),
+    shadowAt: maybeTime.describe('when it last came into the shadow'),
+    rolledOutAt: maybeTime.describe('when it was first rolled out to a part of the users'),
+    rolledOutTo: extentShown.nullable().describe('to whom at last; null = it never was'),
+    abandonedAt: maybeTime.describe('when its roll-out was abandoned'),
+    publishedAt: maybeTime.describe('when it first became the live one'),
   })
   .meta({ id: 'PolicyVersionRow' });
 
@@ -76,7 +105,18 @@ export const policyInUse = z
     document: maybeText.describe('null = the three actions of the configuration decide'),
     lists,
     live: policyVersionRow.nullable(),
+    liveSince: maybeTime.describe('since when it is the live one; null = none is, or not known'),
+    liveBy: maybeText.describe('who made it so'),
     shadow: policyVersionRow.extend({ counts: shadowCounts.nullable() }).nullable(),
+    rollout: policyVersionRow
+      .extend({
+        extent: extentShown,
+        since: time,
+        changedAt: time.describe('when it was last widened'),
+        by: z.string().describe('who began it'),
+      })
+      .nullable()
+      .describe('decides for a part of the users in place of the live one; null = none'),
     earlier: z.array(z.number()).describe('versions that were live before, the latest last'),
     latest: z.number(),
     changedAt: maybeTime,
@@ -116,14 +156,22 @@ export const policyRef = z.union([
   policyText,
   z.strictObject({ version: z.number().int().min(1) }),
   z.strictObject({
-    place: z.enum(['live', 'shadow', 'configured']).describe('configured: what the configuration says'),
+    place: z
+      .enum(['inUse', 'live', 'shadow', 'rollout', 'configured'])
+      .describe(
+        'inUse: the live one, and for its users the one that is rolled out; configured: what the configuration says',
+      ),
   }),
 ]);
 
 /** `diffPolicy`. */
 export const diffPolicyBody = z.strictObject({
-  before: policyRef.default({ place: 'live' }),
+  before: policyRef.default({ place: 'inUse' }),
   after: policyRef,
+  rollout: extent
+    .nullable()
+    .default(null)
+    .describe('as if `after` decided for these users, and the live one for the others; null = for everybody'),
   enforced: z.boolean().default(false).describe('as if `after` did not only report'),
   grandfathered: z
     .boolean()
@@ -168,6 +216,16 @@ export const policyDiff = z
     byModel: diffCounts,
     phones: z.array(changedPhone).describe('the last seen first: 500 at most'),
     isCut: z.boolean().describe('there are more than are listed'),
+    reach: z
+      .object({
+        inside: z.number().describe('phones of users that it reaches'),
+        groupsUnknown: z
+          .number()
+          .describe('phones of users whose groups no feed knows: the stricter verdict of both counts'),
+        emptyGroups: z.array(z.string()).describe('groups that no user with a phone is in'),
+      })
+      .nullable()
+      .describe('whom the roll-out in `after` reaches; null = there is none'),
   })
   .meta({ id: 'PolicyDiff' });
 
@@ -189,6 +247,7 @@ export const publishBody = z.strictObject({
   document,
   lists: lists.optional().describe('absent = those of the policy in use'),
   mode: mode.optional().describe('written into the document; absent = as it says'),
+  rollout,
   comment,
 });
 
@@ -206,7 +265,21 @@ export const publishedVersion = z.object({
 });
 
 /** `promoteShadow`. */
-export const promoteBody = z.strictObject({ comment });
+export const promoteBody = z.strictObject({ rollout, comment });
+
+/** `widenRollout`. */
+export const widenBody = z.strictObject({
+  groups: extent.shape.groups.describe('groups to add'),
+  share: extent.shape.share
+    .unwrap()
+    .nullable()
+    .default(null)
+    .describe('percent of all users; null = as it is'),
+  comment,
+});
+
+/** `finishRollout` and `abandonRollout`. */
+export const endRolloutBody = z.strictObject({ comment });
 
 /** `rollBackPolicy`. */
 export const rollBackBody = z.strictObject({
@@ -214,7 +287,7 @@ export const rollBackBody = z.strictObject({
   comment,
 });
 
-/** The answer to `promoteShadow` and `rollBackPolicy`. */
+/** The answer to `promoteShadow`, `rollBackPolicy` and the changes of a roll-out. */
 export const versionInUse = z.object({ version: policyVersionRow });
 
 /** The answer to `endShadow`. */
@@ -222,9 +295,23 @@ export const endedShadow = z.object({
   ended: z.number().nullable().describe('the version that was in the shadow; null = none was'),
 });
 
+/** Which policy a verdict comes from. */
+export const decidedBy = z
+  .object({
+    version: z.number().nullable().describe('null = that of the configuration, or a text'),
+    name: maybeText,
+    why: z
+      .enum(['everybody', 'group', 'share', 'outside', 'groupsUnknown'])
+      .describe(
+        'everybody: none is rolled out; group, share: the user is in the roll-out; outside: the live one; groupsUnknown: the stricter of both',
+      ),
+    text: z.string().describe('in words'),
+  })
+  .meta({ id: 'DecidedBy' });
+
 /** `simulate`: facts, a recorded request, or both; what is in `facts` counts. */
 export const simulateBody = z.strictObject({
-  policy: policyRef.default({ place: 'live' }),
+  policy: policyRef.default({ place: 'inUse' }),
   facts: z
     .record(z.string(), z.unknown())
     .default({})
@@ -241,6 +328,7 @@ export const simulateBody = z.strictObject({
 export const simulation = z
   .object({
     facts: z.record(z.string(), z.unknown()).describe('those that decided'),
+    decidedBy,
     verdict: z.looseObject({
       action: z.string(),
       reason: z.string(),

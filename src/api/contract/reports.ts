@@ -30,6 +30,26 @@ export const reportQuery = z.strictObject({
     .optional()
     .describe('of `exceptions`: end in so long at most: 12h, 7d; or before a date'),
   after: z.string().max(2_000).optional().describe('of reports with phones: `next` of the page before'),
+  version: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('of `would-block`: this version; absent = what is in use'),
+  groups: z
+    .string()
+    .max(5_000)
+    .optional()
+    .describe(
+      'of `would-block`: as if the version decided for members of these groups only; names with commas between them (diffPolicy takes a list)',
+    ),
+  share: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(100)
+    .default(0)
+    .describe('of `would-block`: likewise for so many percent of all users'),
 });
 
 const named = z.array(z.object({ name: maybeText, phones: seenCounts }));

@@ -49,7 +49,12 @@ const of =
 
 function warningsOf({ status, control, feeds, remarks }: WarningSources): StandingWarning[] {
   const workers = (status?.workers ?? []).filter((worker) => worker !== null);
-  const policies = new Set(workers.flatMap(({ policies: { live } }) => live?.warnings ?? []));
+  const policies = new Set(
+    workers.flatMap(({ policies: { live, rollout } }) => [
+      ...(live?.warnings ?? []),
+      ...(rollout?.warnings ?? []),
+    ]),
+  );
   return [
     ...(status === null ? [of('EASGATE_NOT_RUNNING', 'system')('the primary process does not answer')] : []),
     ...(control?.readModel.trouble === null || control === null

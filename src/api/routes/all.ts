@@ -39,7 +39,7 @@ export function routesOf(
     ...sessionRoutes(parts, { signIn, accounts }, provider),
     ...tokenRoutes(parts, accounts),
     ...statusRoutes(parts, overview),
-    ...deviceRoutes(parts, policies),
+    ...deviceRoutes(parts),
     ...decisionRoutes(parts),
     ...userRoutes(parts),
     ...journalRoutes(parts),

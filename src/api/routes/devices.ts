@@ -8,6 +8,7 @@ import { explainedDocument } from '../../app/explained-document.ts';
 import { showDevice } from '../../app/inventory.ts';
 import { parseSort } from '../../app/listing.ts';
 import { parseDevice } from '../../app/names.ts';
+import { policiesInUse } from '../../app/policy-versions.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';
 import type { WipePlan } from '../../app/wipe.ts';
 import { successionAt } from '../../app/successors.ts';
@@ -20,13 +21,11 @@ import type { ApiParts } from '../parts.ts';
 import { ApiError } from '../problems.ts';
 import { SlowAnswers } from '../slow-answers.ts';
 import { filterOf } from './filters.ts';
-import { policyOf } from './policy.ts';
-import type { Policies } from './policy.ts';
 import { route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
 /** The routes. */
-export function deviceRoutes(parts: ApiParts, policies: Policies): Route[] {
+export function deviceRoutes(parts: ApiParts): Route[] {
   const counted = new SlowAnswers<object>(monotonicNow);
   return [
     route('listDevices', async ({ query }, { now, signal }) => {
@@ -48,11 +47,11 @@ export function deviceRoutes(parts: ApiParts, policies: Policies): Route[] {
       tag(await decisionTag(store, params.device));
       return { ...details, ...(await successionAt(store, details.key)) };
     }),
-    route('explainAccess', async ({ params, query }, call) => {
+    route('explainAccess', async ({ params, query }, { now }) => {
       const store = parts.store();
-      const policy = await policyOf(parts, policies, { place: 'live' }, call);
+      const active = await policiesInUse(store, parts.config);
       return explainedDocument(
-        await explainAccess(store, policy, { device: params.device, user: query.user }, call.now),
+        await explainAccess(store, active, { device: params.device, user: query.user }, now),
         parts.config,
       );
     }),

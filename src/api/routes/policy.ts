@@ -1,30 +1,31 @@
-// Owns the routes of the policy: what is in use, versions, checks, comparisons, publishing, the shadow, simulation.
+// Owns the routes of the policy: what is in use, versions, checks, comparisons, publishing, the roll-out, the shadow, simulation.
 import { createHash } from 'node:crypto';
+import { historyEntry, policyHistory } from '../../app/policy-history.ts';
+import { abandonRollout, finishRollout, widenRollout } from '../../app/policy-rollout.ts';
+import type { RolloutChange } from '../../app/policy-rollout.ts';
 import {
   endShadow,
-  historyEntry,
-  policyHistory,
   promote,
   readPolicies,
   refuseWithFile,
   rollBack,
   versionOf,
 } from '../../app/policy-versions.ts';
-import type { KnownPolicies } from '../../app/policy-versions.ts';
+import type { KnownPolicies, ToPlace } from '../../app/policy-versions.ts';
 import { CHANGED_CSV } from '../../app/csv-columns.ts';
+import type { PolicyComparison } from '../../app/policy-comparison.ts';
 import { changedCount } from '../../app/policy-diff.ts';
-import { givenTexts, publishText, textsOf } from '../../app/policy-texts.ts';
+import { givenTexts, policiesOf, publishText, usable } from '../../app/policy-texts.ts';
 import type { PolicyMode, PolicyRef, PublishedText } from '../../app/policy-texts.ts';
+import type { PolicyVersion, RolloutExtent } from '../../model/policy-version.ts';
 import { simulate } from '../../app/simulate.ts';
-import { servedPolicy } from '../../config/served-policy.ts';
 import { hashOf } from '../../config/stored-policy.ts';
 import type { PolicyTexts } from '../../config/stored-policy.ts';
-import type { CompiledPolicy } from '../../policy/compile/compiled-policy.ts';
 import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiError } from '../problems.ts';
 import type { PolicyChecks } from '../policy-checks.ts';
-import type { DiffRun, PolicyDiffs } from '../policy-diffs.ts';
+import type { DiffRun, PolicyDiffs } from '../comparisons/policy-diffs.ts';
 import { CSV_TYPE, csvParts } from './csv-parts.ts';
 import { FileAnswer, route } from './route.ts';
 import type { Call, Route } from './route.ts';
@@ -64,6 +65,16 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
     call.tag(tagOf(after));
     return { version: historyEntry(version, after.state), warnings: warnings.map(shownProblem) };
   };
+  const changeRollout = async (
+    call: Call,
+    comment: string | null,
+    work: (change: RolloutChange) => Promise<PolicyVersion>,
+  ): Promise<object> => {
+    refuseWithFile(config);
+    const known = await knownPolicies(parts, call);
+    const version = await work({ known, comment, author: call.origin, audit });
+    return inUse(parts, version.version, call);
+  };
   return [
     route('showPolicy', async (_input, call) => {
       const known = await readPolicies(parts.store());
@@ -98,7 +109,9 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
         throw new ApiError('EASGATE_API_BUSY', 'the comparison is not done: ask again', 2);
       return new FileAnswer(CSV_TYPE, 'changes.csv', csvParts(CHANGED_CSV, run.diff.phones));
     }),
-    route('publishPolicy', ({ body }, call) => publish({ ...body, place: 'live' }, call)),
+    route('publishPolicy', ({ body: { rollout, ...text } }, call) =>
+      publish({ ...text, ...toPlace(rollout) }, call),
+    ),
     route('shadowPolicy', ({ body }, call) => publish({ ...body, place: 'shadow' }, call)),
     route('endShadow', async (_input, call) => {
       refuseWithFile(config);
@@ -112,9 +125,18 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
       refuseWithFile(config);
       const store = parts.store();
       const known = await knownPolicies(parts, call);
-      const version = await promote(store, known, body.comment, call.origin, audit);
+      const version = await promote(store, known, body.comment, call.origin, audit, body.rollout);
       return inUse(parts, version.version, call);
     }),
+    route('widenRollout', ({ body: { comment, ...more } }, call) =>
+      changeRollout(call, comment, (change) => widenRollout(parts.store(), more, change)),
+    ),
+    route('finishRollout', ({ body }, call) =>
+      changeRollout(call, body.comment, (change) => finishRollout(parts.store(), change)),
+    ),
+    route('abandonRollout', ({ body }, call) =>
+      changeRollout(call, body.comment, (change) => abandonRollout(parts.store(), change)),
+    ),
     route('rollBackPolicy', async ({ body }, call) => {
       refuseWithFile(config);
       const store = parts.store();
@@ -124,10 +146,10 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
     }),
     route('simulate', async ({ body }, { now, principal }) => {
       const { policy: ref, ...simulation } = body;
-      const texts = await textsOf(parts.store(), config, ref);
-      return texts === null
-        ? simulate(servedPolicy(config).policy, simulation, now)
-        : checks.simulate(principal.id, texts, simulation, now);
+      const store = parts.store();
+      if (!('document' in ref)) return simulate(await policiesOf(store, config, ref), simulation, now);
+      const texts = await givenTexts(store, config, ref);
+      return checks.simulate(principal.id, texts, simulation, now);
     }),
   ];
 }
@@ -138,10 +160,16 @@ export interface Policies {
   readonly diffs: PolicyDiffs;
 }
 
+function toPlace(rollout: RolloutExtent | null): ToPlace {
+  return rollout === null ? { place: 'live' } : { place: 'rollout', rollout };
+}
+
 /** What to compare. */
 export interface AskedDiff {
   readonly before: PolicyRef;
   readonly after: PolicyRef;
+  /** As if `after` decided for these users only; null = for everybody. */
+  readonly rollout: RolloutExtent | null;
   /** As if `after` did not only report. */
   readonly enforced: boolean;
   /** False = as if `after` let no phone in because it was in use before. */
@@ -151,45 +179,32 @@ export interface AskedDiff {
 /** Starts a comparison. @throws ProgramError, ApiError */
 export async function startDiff(
   parts: ApiParts,
-  policies: Policies,
+  { checks, diffs }: Policies,
   asked: AskedDiff,
-  call: Call,
+  { principal, now }: Call,
 ): Promise<DiffRun> {
-  const before = await policyOf(parts, policies, asked.before, call);
-  const named = await policyOf(parts, policies, asked.after, call);
-  const after = {
-    ...named,
-    ...(asked.enforced && { reportOnly: false }),
-    ...(!asked.grandfathered && { grandfather: null }),
+  const { before, after, rollout, enforced, grandfathered } = asked;
+  const compared: Omit<PolicyComparison, 'now'> = {
+    before: { ref: before },
+    after: { ref: after, rollout, enforced, withoutGrandfathering: !grandfathered },
   };
-  const question = {
-    key: await keyOf(parts, asked),
-    before,
-    after,
-    total: await phonesIn(parts),
-    ofLive: await liveKeyOf(parts, asked),
-  };
-  return policies.diffs.start(parts.store(), question, call.now);
+  const store = parts.store();
+  // What is wrong with a text is said at once; the thread that compares reads it again.
+  for (const ref of [before, after])
+    if ('document' in ref)
+      usable(await checks.check(principal.id, await givenTexts(store, parts.config, ref)));
+  const key = await keyOf(parts, compared);
+  const question = { key, compared, total: await phonesIn(parts), ofLive: await liveKeyOf(parts, asked) };
+  return diffs.start(parts.compare, question, now);
 }
 
-/** The compiled policy. @throws ProgramError, ApiError */
-export async function policyOf(
-  parts: ApiParts,
-  { checks }: Pick<Policies, 'checks'>,
-  ref: PolicyRef,
-  { principal }: Call,
-): Promise<CompiledPolicy> {
-  const texts = await textsOf(parts.store(), parts.config, ref);
-  return texts === null ? servedPolicy(parts.config).policy : checks.compile(principal.id, texts);
-}
-
-/** Names the comparison of the live policy with a text that could be published; null = it is another comparison. */
+/** Names the comparison of what is in use with a text that could be published; null = it is another comparison. */
 async function liveKeyOf(
   parts: ApiParts,
-  { before, after, enforced, grandfathered }: AskedDiff,
+  { before, after, rollout, enforced, grandfathered }: AskedDiff,
 ): Promise<string | null> {
-  const isPlain = !enforced && grandfathered && 'place' in before && before.place === 'live';
-  if (!isPlain || !('document' in after)) return null;
+  const isInUse = 'place' in before && (before.place === 'live' || before.place === 'inUse');
+  if (!isInUse || enforced || !grandfathered || rollout !== null || !('document' in after)) return null;
   const store = parts.store();
   return ofLive(await readPolicies(store), await givenTexts(store, parts.config, after));
 }
@@ -199,7 +214,7 @@ function ofLive({ stored }: KnownPolicies, texts: PolicyTexts): string {
 }
 
 /** Comparisons with one key are the same: of the same policies. */
-async function keyOf(parts: ApiParts, asked: AskedDiff): Promise<string> {
+async function keyOf(parts: ApiParts, asked: Omit<PolicyComparison, 'now'>): Promise<string> {
   const { stored } = await readPolicies(parts.store());
   return createHash('sha256')
     .update(JSON.stringify([asked, stored]))
@@ -244,6 +259,7 @@ async function inUse(parts: ApiParts, number: number, { tag }: Call): Promise<ob
 }
 
 /** ETag of which versions are in use: another one after each change (RFC 9110 8.8.3). */
-function tagOf({ state: { latest, live, shadow, changedAt } }: KnownPolicies): string {
-  return `"${latest}.${live ?? 0}.${shadow ?? 0}.${changedAt}"`;
+function tagOf({ state: { latest, live, shadow, rollout, changedAt } }: KnownPolicies): string {
+  const extent = rollout === null ? '0' : `${rollout.version}-${rollout.groups.length}-${rollout.share}`;
+  return `"${latest}.${live ?? 0}.${shadow ?? 0}.${extent}.${changedAt}"`;
 }

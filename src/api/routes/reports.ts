@@ -29,7 +29,7 @@ export function reportRoutes(parts: ApiParts, policies: Policies): Route[] {
       const { now, signal } = call;
       const { report: name } = params;
       if (name === 'would-block' || name === 'grandfathered')
-        return changeReport(name, await compared(parts, policies, name, call), query, now);
+        return changeReport(name, await compared(parts, policies, name, query, call), query, now);
       const model = parts.model();
       if (name === 'duplicates' || name === 'near-misses') return pairReport(model, name, query, now, signal);
       const unseenSince = parseMomentPast(query.notSeen, 'notSeen', now);
@@ -116,14 +116,25 @@ async function compared(
   parts: ApiParts,
   policies: Policies,
   name: 'would-block' | 'grandfathered',
+  { version, groups: named = '', share }: Question,
   call: Call,
 ): Promise<PolicyDiff> {
-  const live = { place: 'live' } as const;
-  const how =
+  // What is rolled out already to these users is counted too.
+  const before = { place: version === undefined ? 'inUse' : 'live' } as const;
+  const after = version === undefined ? before : { version };
+  const groups = named.split(',').filter((group) => group.trim() !== '');
+  const rollout = groups.length === 0 && share === 0 ? null : { groups, share };
+  const asked =
     name === 'grandfathered'
-      ? { enforced: false, grandfathered: false }
-      : { enforced: true, grandfathered: true };
-  const run = await startDiff(parts, policies, { before: live, after: live, ...how }, call);
+      ? {
+          before: { place: 'inUse' } as const,
+          after: { place: 'inUse' } as const,
+          rollout: null,
+          enforced: false,
+          grandfathered: false,
+        }
+      : { before, after, rollout, enforced: true, grandfathered: true };
+  const run = await startDiff(parts, policies, asked, call);
   await policies.diffs.waitFor(run, WAIT_MS);
   if (run.diff !== null) return run.diff;
   if (run.error !== null)

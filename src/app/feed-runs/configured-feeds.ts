@@ -99,7 +99,7 @@ function filesFeed(settings: Extract<FeedSettings, { kind: 'files' }>): FeedAdap
   const options = { ...fileReadingOf(settings), path };
   const settleMs = settleSeconds * 1_000;
   if (read !== 'each')
-    return new FilesAdapter({ ...options, newest: read === 'newest' ? { settleMs } : null });
+    return new FilesAdapter({ ...options, settleMs, newest: read === 'newest' ? { settleMs } : null });
   return watchedFolder({ path, settleMs, moves, linesOf: (file) => fileLines(options, file) });
 }
 

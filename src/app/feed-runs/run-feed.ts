@@ -8,6 +8,7 @@ import { auditedRun } from '../audited-run.ts';
 import type { Operator } from '../audited-run.ts';
 import type { Brakes } from '../brakes.ts';
 import type { FeedState, FeedStates } from './feed-state.ts';
+import { withRunLock } from './run-lock.ts';
 
 /** A configured feed. */
 export interface Feed {
@@ -71,7 +72,10 @@ function isFullDue({ adapter, fullEveryMs }: Feed, lastFullAt: number | null, no
   return lastFullAt === null || now - lastFullAt >= fullEveryMs || lastFullAt > now;
 }
 
-/** Runs a feed once for an operator, with an entry in the audit. @throws like {@link runFeed} */
+/**
+ * Runs a feed once for an operator, with an entry in the audit.
+ * @throws ProgramError EASGATE_FEED_BUSY where it runs already, in this process or another; and like {@link runFeed}
+ */
 export function runFeedByHand(
   store: DirectoryStore,
   states: FeedStates,
@@ -81,8 +85,11 @@ export function runFeedByHand(
 ): Promise<ApplyOutcome> {
   const { confirmed = false, dryRun = false, progress } = options;
   const operation = confirmed ? 'feed_confirm' : 'feed_run';
-  return auditedRun(operator, { operation, source: feed.name, dryRun, progress }, (onProgress) =>
-    runFeed(store, states, feed, { ...options, progress: onProgress }),
+  const { by } = operator;
+  return withRunLock(store.locks, feed.name, { by, waits: false, signal: options.signal }, (signal) =>
+    auditedRun(operator, { operation, source: feed.name, dryRun, progress }, (onProgress) =>
+      runFeed(store, states, feed, { ...options, signal, progress: onProgress }),
+    ),
   );
 }
 

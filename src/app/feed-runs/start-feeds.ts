@@ -10,6 +10,7 @@ import type { Operator } from '../audited-run.ts';
 import { feedNamed } from './configured-feeds.ts';
 import { runFeed, runFeedByHand } from './run-feed.ts';
 import type { Feed, RunOptions } from './run-feed.ts';
+import { withRunLock } from './run-lock.ts';
 import { backOff, nextRun, runAfterLast } from './schedule.ts';
 
 /** Notifications about running feeds. */
@@ -79,6 +80,7 @@ export function startFeeds(
       place: placeOf(feed.name),
     }),
   );
+  for (const { name, adapter } of feeds) adapter.watch?.(() => asked.get(name)?.ask(), closing.signal);
   return {
     runNow: (name) => asked.get(name)?.ask(),
     run: async (name, options, operator) => {
@@ -94,7 +96,7 @@ export function startFeeds(
   };
 }
 
-/** One run of a feed at a time: two would write what they remember over each other. */
+/** One run of a feed at a time in this process; across processes see run-lock.ts. */
 class RunPlace {
   private under: Promise<unknown> | null = null;
 
@@ -157,9 +159,15 @@ async function loop(
     const gap = isEarly ? endedAt + ASKED_GAP_MS - monotonicNow() : 0;
     if (gap > 0 && !(await sleepUntil(Date.now() + gap, signal, signal))) return;
     asked.begin();
-    const startedAt = monotonicNow();
+    let startedAt = monotonicNow();
+    const run = (locked: AbortSignal): Promise<ApplyOutcome> => {
+      startedAt = monotonicNow();
+      return runFeed(store, states, feed, { ...leading, signal: locked });
+    };
     try {
-      const outcome = await place.runAfter(() => runFeed(store, states, feed, leading));
+      const outcome = await place.runAfter(() =>
+        withRunLock(store.locks, feed.name, { by: 'its schedule', waits: true, signal }, run),
+      );
       events.onRun(feed, outcome, monotonicNow() - startedAt);
       failures = 0;
       dueAt = nextRun(feed.schedule, Date.now());

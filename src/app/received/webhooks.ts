@@ -4,9 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProgramError } from '../../errors.ts';
+import { monotonicNow } from '../../clock.ts';
 import type { Proofs, ReceivedSettings } from '../../config/received-proofs.ts';
 import { FeedFile } from '../../feeds/files/feed-file.ts';
 import type { FeedFileOptions } from '../../feeds/files/feed-file.ts';
+import type { DeliveryMemory } from '../../directory/delivery-memory.ts';
 import type { FeedLine } from '../../feeds/record.ts';
 import { repeatedName } from '../../feeds/repeated-names.ts';
 import { eventLine } from '../../feeds/webhook/event-lines.ts';
@@ -45,6 +47,8 @@ export class Webhooks {
   private readonly signature: SignatureSettings;
   private readonly reading: Omit<FeedFileOptions, 'path'>;
   private readonly repeats = new Repeats();
+  private readonly memory: DeliveryMemory;
+  private readonly since = monotonicNow();
   private readonly underWay = new Set<string>();
 
   constructor(
@@ -52,12 +56,14 @@ export class Webhooks {
     receiver: Receiver,
     proofs: Proofs,
     reading: Omit<FeedFileOptions, 'path'>,
+    memory: DeliveryMemory,
   ) {
     const { timestampHeader = null, idHeader = null, windowSeconds, ...signature } = settings.signature;
     this.settings = settings;
     this.receiver = receiver;
     this.proofs = proofs;
     this.reading = reading;
+    this.memory = memory;
     this.signature = { ...signature, timestampHeader, idHeader, windowMs: windowSeconds * 1_000 };
   }
 
@@ -95,12 +101,29 @@ export class Webhooks {
       throw new DeliveryError('EASGATE_DELIVERY_BUSY', 'the same delivery is under way', 1);
     if (name !== null) this.underWay.add(name);
     try {
+      if (name !== null && (await this.wasCarriedOut(name, now)))
+        return await this.repeated(head, body, signedAt, writing);
       const answer = await this.carryOut(body, signedAt, writing, trigger);
-      const { windowMs } = this.signature;
-      if (name !== null) this.repeats.add(name, Math.max(signedAt ?? now, now) + windowMs, now);
+      if (name !== null)
+        await this.remember(name, Math.max(signedAt ?? now, now) + this.signature.windowMs, now);
       return answer;
     } finally {
       if (name !== null) this.underWay.delete(name);
+    }
+  }
+
+  /** By another process, which led before: later than twice the window after this one began, its time refuses it. */
+  private async wasCarriedOut(name: string, now: number): Promise<boolean> {
+    if (monotonicNow() - this.since > 2 * this.signature.windowMs) return false;
+    return this.memory.isKnown(this.settings.name, name, now);
+  }
+
+  private async remember(name: string, end: number, now: number): Promise<void> {
+    this.repeats.add(name, end, now);
+    try {
+      await this.memory.remember(this.settings.name, name, end, now);
+    } catch {
+      // It was carried out all the same, and this process knows it.
     }
   }
 

@@ -1,8 +1,9 @@
 // Owns the definitions of `easgate policy` and `easgate simulate`.
 import type { Command } from 'commander';
 import type { CheckOptions } from '../policy.ts';
-import type { DiffOptions } from '../policy-diff.ts';
-import type { PublishOptions } from '../policy-versions.ts';
+import type { ChangeOptions, ExtentOptions } from '../policy-change.ts';
+import type { DiffOptions } from '../policy-comparison.ts';
+import type { ShadowOptions } from '../policy-versions.ts';
 import { FACT_OPTIONS, wholeNumber } from './fact-options.ts';
 import { addExamples, yesNoUnknown } from './options.ts';
 
@@ -61,7 +62,7 @@ export function registerPolicy(program: Command): void {
 }
 
 /** What a policy is named by. */
-export const POLICY_NAMES = 'a file, the number of a version, live, shadow, or configured';
+export const POLICY_NAMES = 'a file, the number of a version, live, rollout, shadow, or configured';
 
 function registerVersions(policy: Command): void {
   addExamples(
@@ -72,57 +73,66 @@ function registerVersions(policy: Command): void {
         .argument('<new>', POLICY_NAMES)
         .description('which phones of the directory two policies decide differently on'),
     ).action(async (before: string, after: string, options: DiffOptions, command: Command) =>
-      (await import('../policy-diff.ts')).diff(before, after, options, command),
+      (await import('../policy-comparison.ts')).diff(before, after, options, command),
     ),
     ['policy diff live new.yaml', 'before it is published'],
     ['policy diff 3 4 --csv > changes.csv', 'what a version changed'],
   );
   addExamples(
-    addPublishOptions(
-      policy
-        .command('publish')
-        .argument('<file>', 'policy document')
-        .description(
-          'make a document the policy of all gateways of the directory; says whom it concerns, and asks',
-        ),
-    ).action(async (file: string, options: PublishOptions, command: Command) =>
+    addChangeOptions(
+      addExtentOptions(
+        policy
+          .command('publish')
+          .argument('<file>', 'policy document')
+          .description(
+            'make a document the policy of all gateways of the directory, for everybody or a part of the users; says whom it concerns, and asks',
+          ),
+      ),
+    ).action(async (file: string, options: ChangeOptions & ExtentOptions, command: Command) =>
       (await import('../policy-versions.ts')).publish(file, options, command),
     ),
     ['policy publish policy.yaml --comment "contractors too"', ''],
+    [
+      'policy publish policy.yaml --group Pilot Board --share 10',
+      'for two groups and a tenth of all users first',
+    ],
+    ['policy publish policy.yaml --group Pilot --dry-run', 'who would change'],
     ['policy publish policy.yaml --yes --json', 'for pipelines'],
   );
   addExamples(
     policy
       .command('history')
-      .description('the versions that were published, the latest first')
+      .description(
+        'the versions, the latest first: when each was in the shadow, rolled out to whom, and published',
+      )
       .option('--limit <number>', 'so many at most; default 20')
       .option('--json', 'one JSON document, with ISO times')
       .action(async (options: { limit?: string; json?: true }, command: Command) =>
-        (await import('../policy-versions.ts')).history(options, command),
+        (await import('../policy-history.ts')).history(options, command),
       ),
     ['policy history', ''],
   );
   addExamples(
-    addPublishOptions(
+    addChangeOptions(
       policy
         .command('rollback')
         .argument('[version]', 'which one; default: the one that was live before')
         .description('make an earlier version live again; says whom it concerns, and asks'),
-    ).action(async (version: string | undefined, options: PublishOptions, command: Command) =>
+    ).action(async (version: string | undefined, options: ChangeOptions, command: Command) =>
       (await import('../policy-versions.ts')).rollback(version, options, command),
     ),
     ['policy rollback', 'undo the last publish or promote'],
     ['policy rollback 3 --yes', 'without a question'],
   );
   addExamples(
-    addPublishOptions(
+    addReasonOptions(
       policy
         .command('shadow')
         .argument('[file]', 'policy document')
         .description('evaluate a document on real traffic beside the live policy, without effect')
         .option('--off', 'end it')
         .option('--limit <number>', 'so many rows of the comparison; default 20'),
-    ).action(async (file: string | undefined, options: PublishOptions, command: Command) =>
+    ).action(async (file: string | undefined, options: ShadowOptions, command: Command) =>
       (await import('../policy-versions.ts')).shadow(file, options, command),
     ),
     ['policy shadow new.yaml', ''],
@@ -130,14 +140,80 @@ function registerVersions(policy: Command): void {
     ['policy shadow --off', ''],
   );
   addExamples(
-    addPublishOptions(
-      policy
-        .command('promote')
-        .description('make the policy in the shadow the live one; says whom it concerns, and asks'),
-    ).action(async (options: PublishOptions, command: Command) =>
+    addChangeOptions(
+      addExtentOptions(
+        policy
+          .command('promote')
+          .description(
+            'make the policy in the shadow the live one, for everybody or a part of the users; says whom it concerns, and asks',
+          ),
+      ),
+    ).action(async (options: ChangeOptions & ExtentOptions, command: Command) =>
       (await import('../policy-versions.ts')).promoteShadow(options, command),
     ),
     ['policy promote', ''],
+    ['policy promote --group Pilot', 'for a group first'],
+  );
+  registerRollout(policy);
+}
+
+function registerRollout(policy: Command): void {
+  const rollout = policy
+    .command('rollout')
+    .description(
+      'the version that decides for a part of the users, while the live one decides for the others',
+    );
+  addExamples(
+    rollout
+      .command('show')
+      .description('which version is rolled out to whom, since when, and what it decides differently')
+      .option('--json', 'one JSON document, with ISO times')
+      .action(async (options: { json?: true }, command: Command) =>
+        (await import('../policy-rollout.ts')).show(options, command),
+      ),
+    ['policy rollout show', ''],
+  );
+  addExamples(
+    addChangeOptions(
+      addExtentOptions(
+        rollout
+          .command('widen')
+          .description('roll the version out to more users; says whom it concerns, and asks'),
+      ),
+    ).action(async (options: ChangeOptions & ExtentOptions, command: Command) =>
+      (await import('../policy-rollout.ts')).widen(options, command),
+    ),
+    ['policy rollout widen --group Sales', 'one more group'],
+    ['policy rollout widen --share 50', 'half of all users; those of the smaller share stay in'],
+  );
+  addExamples(
+    addChangeOptions(
+      rollout
+        .command('finish')
+        .description(
+          'make the version that is rolled out the live one, for everybody; says whom it concerns, and asks',
+        ),
+    ).action(async (options: ChangeOptions, command: Command) =>
+      (await import('../policy-rollout.ts')).finish(options, command),
+    ),
+    ['policy rollout finish', ''],
+  );
+  addExamples(
+    addChangeOptions(
+      rollout
+        .command('abandon')
+        .description('let the live version decide for everybody again; says whom it concerns, and asks'),
+    ).action(async (options: ChangeOptions, command: Command) =>
+      (await import('../policy-rollout.ts')).abandon(options, command),
+    ),
+    ['policy rollout abandon --comment "blocks tablets"', ''],
+  );
+  rollout.helpCommand(false);
+  addExamples(
+    rollout,
+    ['policy publish policy.yaml --group Pilot', 'begins one'],
+    ['policy rollout widen --share 25', ''],
+    ['policy rollout finish', ''],
   );
 }
 
@@ -149,7 +225,18 @@ export function addDiffOptions(command: Command): Command {
     .option('--json', 'one JSON document, with ISO times');
 }
 
-function addPublishOptions(command: Command): Command {
+/** Whom a version decides for. */
+export function addExtentOptions(command: Command): Command {
+  return command
+    .option('--group <name...>', 'only for members of these groups')
+    .option('--share <percent>', 'only for so many percent of all users, besides those of the groups');
+}
+
+function addChangeOptions(command: Command): Command {
+  return addReasonOptions(command).option('--dry-run', 'say whom it concerns, and change nothing');
+}
+
+function addReasonOptions(command: Command): Command {
   return command
     .option('--comment <text>', 'why, for the history and the audit')
     .option('--owner <name>', 'who does it; default: the login name')

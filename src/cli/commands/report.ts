@@ -1,9 +1,10 @@
 // Owns the definitions of `easgate report`.
 import type { Command } from 'commander';
-import type { DiffOptions } from '../policy-diff.ts';
+import type { ExtentOptions } from '../policy-change.ts';
+import type { DiffOptions } from '../policy-comparison.ts';
 import type { ReportOptions } from '../report.ts';
 import { addExamples } from './options.ts';
-import { POLICY_NAMES, addDiffOptions } from './policy.ts';
+import { POLICY_NAMES, addDiffOptions, addExtentOptions } from './policy.ts';
 
 /** Registers `report` and its reports. */
 export function registerReports(program: Command): void {
@@ -17,16 +18,19 @@ export function registerReports(program: Command): void {
   add(report, 'blocked', 'phones that are blocked or quarantined, the last seen first', 'report blocked');
   addExamples(
     addDiffOptions(
-      report
-        .command('would-block')
-        .description(
-          'whom a policy would keep out if it were enforced, by reason, group, model and last activity',
-        )
-        .requiredOption('--policy <policy>', POLICY_NAMES),
-    ).action(async (options: DiffOptions & { policy: string }, command: Command) =>
-      (await import('../policy-diff.ts')).wouldBlock(options, command),
+      addExtentOptions(
+        report
+          .command('would-block')
+          .description(
+            'whom a policy would keep out if it were enforced, by reason, group, model and last activity',
+          )
+          .requiredOption('--policy <policy>', POLICY_NAMES),
+      ),
+    ).action(async (options: DiffOptions & ExtentOptions & { policy: string }, command: Command) =>
+      (await import('../policy-comparison.ts')).wouldBlock(options, command),
     ),
     ['report would-block --policy new.yaml', ''],
+    ['report would-block --policy new.yaml --group Pilot', 'if it decided for one group only'],
     ['report would-block --policy shadow --csv > blocked.csv', 'every phone, for a spreadsheet'],
   );
   addExamples(
@@ -37,7 +41,7 @@ export function registerReports(program: Command): void {
           'phones that the live policy lets in only because they were in use before it, and for what it would keep them out',
         ),
     ).action(async (options: DiffOptions, command: Command) =>
-      (await import('../policy-diff.ts')).grandfathered(options, command),
+      (await import('../policy-comparison.ts')).grandfathered(options, command),
     ),
     ['report grandfathered', ''],
     ['report grandfathered --csv > grandfathered.csv', 'every phone, for a spreadsheet'],

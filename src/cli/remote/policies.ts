@@ -29,7 +29,8 @@ export function readChecked(file: string): ReadDocument {
 
 /** A policy by its name on the command line: a file, a version, live, shadow or configured. @throws ProgramError */
 export function remotePolicy(name: string): RemotePolicy {
-  if (name === 'live' || name === 'shadow' || name === 'configured') return { place: name };
+  if (name === 'live' || name === 'shadow' || name === 'rollout' || name === 'configured')
+    return { place: name };
   if (/^\d+$/.test(name)) return { version: Number(name) };
   const { document, lists } = readChecked(name).texts;
   return { document, lists };

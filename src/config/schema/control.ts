@@ -14,6 +14,6 @@ export const controlSection = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'SQLite file of the read model: a cache that may be deleted; absent = read-model.db beside store.identityFile',
+      'SQLite file of the read model: a cache that may be deleted; absent = read-model.db beside store.identityFile. The index of a journal in Redis is beside it, journal-index.db',
     ),
 });

@@ -98,7 +98,9 @@ const files = z
       .min(0)
       .max(600)
       .default(5)
-      .describe('for newest and each: a file that did not change for so long is complete, in seconds'),
+      .describe(
+        'a file that did not change for so long is complete, in seconds: for newest and each, and for every file that is read because it changed',
+      ),
     moveRead: z
       .boolean()
       .default(false)

@@ -1,7 +1,7 @@
 // Owns the listener for deliveries: limits of connections and heads, TLS, and the port, which an earlier process may still hold.
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { Server as TlsServer, createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Endpoint } from '../../config/endpoint.ts';
@@ -10,10 +10,18 @@ import type { ReceiveHandler } from './routes.ts';
 /** Where and how it listens. */
 export interface ReceiveSettings {
   readonly endpoint: Endpoint;
-  /** PEM; null = plain HTTP. */
-  readonly tls: { readonly certificate: string; readonly key: string } | null;
+  /** Null = plain HTTP. */
+  readonly tls: Pair | null;
   readonly maxConnections: number;
 }
+
+/** A certificate with its chain, and its key; PEM. */
+export interface Pair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+const MIN_TLS = 'TLSv1.2';
 
 /** Longest head, as node:http counts it. */
 const MAX_HEAD = 16_384;
@@ -63,7 +71,7 @@ export class ReceiveListener {
               ...options,
               cert: tls.certificate,
               key: tls.key,
-              minVersion: 'TLSv1.2',
+              minVersion: MIN_TLS,
               handshakeTimeout: headMs,
             },
             handler,
@@ -88,6 +96,12 @@ export class ReceiveListener {
   /** Resolves when it listens. */
   async ready(): Promise<void> {
     if (!this.server.listening) await new Promise((resolve) => this.server.once('listening', resolve));
+  }
+
+  /** From now on new connections get this certificate; open ones keep theirs. @throws where it cannot be used */
+  renew({ certificate, key }: Pair): void {
+    if (this.server instanceof TlsServer)
+      this.server.setSecureContext({ cert: certificate, key, minVersion: MIN_TLS });
   }
 
   /** Takes no more connections, and ends the idle ones; others end with their answers, or after a second. */

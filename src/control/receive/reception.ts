@@ -44,7 +44,7 @@ export class Reception {
       if (settings.kind === 'push')
         reached.set(name, { kind: 'push', pushes: new Pushes(settings, receiver, proof), rate });
       else {
-        const webhooks = new Webhooks(settings, receiver, proof, fileReadingOf(settings));
+        const webhooks = new Webhooks(settings, receiver, proof, fileReadingOf(settings), store.deliveries);
         reached.set(name, { kind: 'webhook', webhooks, rate });
       }
     }

@@ -5,6 +5,7 @@ import { FencedError } from '../../directory/lease.ts';
 import { DeliveryError } from '../../app/received/refusals.ts';
 import type { PushAnswer, PushRequest, Pushes } from '../../app/received/pushes.ts';
 import type { Webhooks } from '../../app/received/webhooks.ts';
+import type { DeliverySums } from '../delivery-summaries.ts';
 import { RouteError, answer, refuse } from './answers.ts';
 import { ClientGoneError, bodyFile, readBody } from './body.ts';
 import type { Pace } from './body.ts';
@@ -16,8 +17,9 @@ export interface ReceiveEvents {
   /** `name` null = no feed was reached. */
   onRefused(name: string | null, code: string, text: string): void;
   /** The directory cannot be written, or there is a bug. */
-  onFailure(name: string, error: unknown): void;
-  onDelivery(name: string, facts: object): void;
+  onFailure(name: string, error: unknown, code: string): void;
+  /** `outcome`: `applied`, `repeated`, `triggered`; `dryRun` = nothing was written. */
+  onDelivery(name: string, outcome: string, sums: Readonly<DeliverySums>): void;
 }
 
 /** Handles one request; never rejects. */
@@ -85,8 +87,9 @@ export function receiveHandler(
     taken(rate);
     const done = await webhooks.accept(head, body, reception.writing, reception.trigger);
     answer(response, 202, done);
-    const { refused, ...counts } = done;
-    events.onDelivery(exchange.name, { ...counts, refused: refused?.length ?? 0 });
+    const { status, accepted = 0, unchanged = 0, notJoined = 0, refused = [] } = done;
+    const outcome = status === 'accepted' ? 'applied' : status;
+    events.onDelivery(exchange.name, outcome, { accepted, unchanged, refused: refused.length, notJoined });
   }
 
   async function push(exchange: Exchange, { pushes, rate }: PushTarget): Promise<void> {
@@ -100,11 +103,12 @@ export function receiveHandler(
     // It has made room for the next one when its sender gets the answer.
     const done = await carriedOut(exchange, pushes, wanted, { maxBytes, isPacked: packed });
     answer(response, 200, done);
-    const { devices, users, refused, notJoined } = done;
-    events.onDelivery(exchange.name, {
-      verb,
-      devices,
-      users,
+    const { devices, users, refused, notJoined, dryRun, repeated } = done;
+    const outcome = repeated === true ? 'repeated' : dryRun ? 'dryRun' : 'applied';
+    const written = repeated === true ? [] : [devices, users];
+    events.onDelivery(exchange.name, outcome, {
+      accepted: sum(written, (one) => one.accepted + one.removed),
+      unchanged: sum(written, (one) => one.unchanged + one.older),
       refused: refused.count,
       notJoined: notJoined.count,
     });
@@ -170,10 +174,14 @@ export function receiveHandler(
     refuse(request, response, known, isToken);
     const feed = reached === null ? null : name;
     if (error instanceof DeliveryError) events.onRefused(feed, known.code, known.message);
-    else events.onFailure(name ?? '', error);
+    else events.onFailure(name ?? '', error, known.code);
   }
 
   return (request, response) => void handle(request, response);
+}
+
+function sum<One>(all: readonly One[], of: (one: One) => number): number {
+  return all.reduce((total, one) => total + of(one), 0);
 }
 
 type WebhookTarget = { readonly webhooks: Webhooks; readonly rate: Rate };

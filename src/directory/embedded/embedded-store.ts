@@ -43,7 +43,9 @@ import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
+import { DeliveryTable } from './delivery-table.ts';
 import { LeaseTable } from './lease-table.ts';
+import { LockTable } from './lock-table.ts';
 import { LogWatch } from './log-watch.ts';
 import { PolicyTable } from './policy-table.ts';
 import { RecordWriter } from './record-writer.ts';
@@ -69,6 +71,8 @@ export class EmbeddedStore implements DirectoryStore {
   readonly leases: LeaseTable;
   /** One gateway uses the file: its accounts are in a file of their own. */
   readonly accounts = null;
+  readonly locks: LockTable;
+  readonly deliveries: DeliveryTable;
   private readonly database: GuardedDatabase;
   private readonly rows: StoredRows;
   private readonly log: ChangeLog;
@@ -90,6 +94,8 @@ export class EmbeddedStore implements DirectoryStore {
     this.log = new ChangeLog(this.database, () => this.watch.note());
     this.policies = new PolicyTable(this.database, this.log);
     this.leases = new LeaseTable(this.database);
+    this.locks = new LockTable(this.database);
+    this.deliveries = new DeliveryTable(this.database);
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
   }
 
@@ -132,13 +138,13 @@ export class EmbeddedStore implements DirectoryStore {
     }
   }
 
-  async *scanUsers(): AsyncIterable<readonly UserEntry[]> {
+  async *scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {
     let after: string | null = null;
     while (true) {
-      const stored = this.usersAfter(after);
-      if (stored.length === 0) return;
-      after = stored.at(-1)?.part ?? null;
-      yield stored.flatMap(({ users }) => userEntries(users, this.sources, this.epoch));
+      const stored = this.usersAfter(after, withDevices);
+      if (stored.size === 0) return;
+      after = [...stored.keys()].at(-1) ?? null;
+      yield [...stored.values()].flatMap((users) => userEntries(users, this.sources, this.epoch));
       await turn();
     }
   }
@@ -252,11 +258,9 @@ export class EmbeddedStore implements DirectoryStore {
     return this.database.guard.epoch;
   }
 
-  private usersAfter(after: string | null): { readonly part: string; readonly users: StoredUsers }[] {
+  private usersAfter(after: string | null, withDevices: boolean): ReadonlyMap<string, StoredUsers> {
     return this.database.read(() =>
-      this.rows
-        .localPartsAfter(after, SCAN_BATCH)
-        .map((part) => ({ part, users: this.rows.allOfUsers(part) })),
+      this.rows.manyUsers(this.rows.localPartsAfter(after, SCAN_BATCH, withDevices), withDevices),
     );
   }
 

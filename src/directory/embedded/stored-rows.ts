@@ -16,14 +16,22 @@ const ofDevices = (device: string, condition: string): string => `
 const DEVICE = ofDevices('', 'device = ?1');
 const DEVICES = ofDevices(', device', 'device > ?1 AND device <= ?2');
 
-/** Kind of row, user, source or device, record or the user of an alias, and times. */
-const USERS = `
-  SELECT 0, user, source, record, NULL, NULL FROM user_reports WHERE local = ?1
-  UNION ALL SELECT 1, alias, NULL, user, NULL, NULL FROM aliases WHERE local = ?1
-  UNION ALL SELECT 2, user, NULL, record, NULL, NULL FROM decisions WHERE device = '${EVERY}' AND local = ?1
-  UNION ALL SELECT 3, user, source, record, NULL, NULL FROM imported_decisions WHERE device = '${EVERY}' AND local = ?1
-  UNION ALL SELECT * FROM (SELECT 4, user, device, NULL, first_seen, last_allowed FROM partnerships WHERE local = ?1
-    ORDER BY last_allowed DESC LIMIT ?2)`;
+/** Kind of row, user, source or device, record or the user of an alias, times, and the folded local part. */
+const ofUsers = (condition: string, devices: string | null): string => `
+  SELECT 0, user, source, record, NULL, NULL, local FROM user_reports WHERE ${condition}
+  UNION ALL SELECT 1, alias, NULL, user, NULL, NULL, local FROM aliases WHERE ${condition}
+  UNION ALL SELECT 2, user, NULL, record, NULL, NULL, local FROM decisions INDEXED BY decisions_on_users
+    WHERE device = '${EVERY}' AND ${condition}
+  UNION ALL SELECT 3, user, source, record, NULL, NULL, local FROM imported_decisions INDEXED BY imported_on_users
+    WHERE device = '${EVERY}' AND ${condition}${devices === null ? '' : ofUserDevices(condition, devices)}`;
+const ofUserDevices = (condition: string, order: string): string => `
+  UNION ALL SELECT * FROM (SELECT 4, user, device, NULL, first_seen, last_allowed, local FROM partnerships
+    WHERE ${condition} ${order})`;
+const USERS = ofUsers('local = ?1', 'ORDER BY last_allowed DESC LIMIT ?2');
+/** Of many local parts. */
+const MANY = 'local >= ?1 AND local <= ?2';
+const MANY_USERS = ofUsers(MANY, 'ORDER BY local, last_allowed DESC');
+const MANY_WITHOUT_DEVICES = ofUsers(MANY, null);
 
 /**
  * Most devices of users of one local part that a look-up reads, those that were allowed last: most servers ignore a NetBIOS domain,
@@ -32,19 +40,24 @@ const USERS = `
 const MAX_DEVICES = 1_024;
 /** SQLite reads all. */
 const NO_LIMIT = -1;
+/** Place of the folded local part in a row of users. */
+const LOCAL = 6;
 
 /** Each part is in the order of its index: SQLite merges them and stops at the limit. */
 const KEYS_AFTER = `
   SELECT device FROM device_reports WHERE device > ?1 UNION SELECT device FROM partnerships WHERE device > ?1
   UNION SELECT device FROM decisions WHERE device > ?1 UNION SELECT device FROM imported_decisions WHERE device > ?1
   ORDER BY device LIMIT ?2`;
-const LOCAL_PARTS = `
-  SELECT local FROM user_reports WHERE local > ?1 UNION SELECT local FROM partnerships WHERE local > ?1
+const localParts = (withDevices: boolean): string => `
+  SELECT local FROM user_reports WHERE local > ?1
+  ${withDevices ? 'UNION SELECT local FROM partnerships WHERE local > ?1' : ''}
   UNION SELECT local FROM decisions INDEXED BY decisions_on_users WHERE device = '${EVERY}' AND local > ?1
   UNION SELECT local FROM imported_decisions INDEXED BY imported_on_users WHERE device = '${EVERY}' AND local > ?1
   ORDER BY local LIMIT ?2`;
 /** The empty local part comes first: names such as `@contoso.com`. */
-const LOCAL_PARTS_FROM = LOCAL_PARTS.replaceAll('local > ', 'local >= ');
+const from = (sql: string): string => sql.replaceAll('local > ', 'local >= ');
+const LOCAL_PARTS = { with: localParts(true), without: localParts(false) };
+const LOCAL_PARTS_FROM = { with: from(LOCAL_PARTS.with), without: from(LOCAL_PARTS.without) };
 
 /** Use within a transaction of the database. */
 export class StoredRows {
@@ -92,6 +105,16 @@ export class StoredRows {
     return rows;
   }
 
+  /** Everything stored about the users of each of these folded local parts, which stand one behind the other in the store. */
+  manyUsers(locals: readonly string[], withDevices: boolean): ReadonlyMap<string, StoredUsers> {
+    const [first, last] = [locals[0], locals.at(-1)];
+    if (first === undefined || last === undefined) return new Map();
+    const users = new Map(locals.map((local) => [local, new UserRows()]));
+    const sql = withDevices ? MANY_USERS : MANY_WITHOUT_DEVICES;
+    for (const row of this.all(sql, first, last)) users.get(String(row[LOCAL]))?.add(row);
+    return users;
+  }
+
   /** Up to `count` devices behind `after`, in the order of their keys. */
   devicesAfter(after: string, count: number): readonly StoredDevice[] {
     const keys = this.all(KEYS_AFTER, after, count).map(([key]) => String(key) as DeviceKey);
@@ -103,8 +126,8 @@ export class StoredRows {
   }
 
   /** Up to `count` folded local parts of users behind `after`, in order; null = from the first. */
-  localPartsAfter(after: string | null, count: number): readonly string[] {
-    const sql = after === null ? LOCAL_PARTS_FROM : LOCAL_PARTS;
+  localPartsAfter(after: string | null, count: number, withDevices: boolean): readonly string[] {
+    const sql = (after === null ? LOCAL_PARTS_FROM : LOCAL_PARTS)[withDevices ? 'with' : 'without'];
     return this.all(sql, after ?? '', count).map(([local]) => String(local));
   }
 

@@ -58,6 +58,7 @@ const COLUMNS = [
   'document',
 ] as const;
 const INSERT = `INSERT INTO decisions (subject, ${COLUMNS.join(', ')}) VALUES (${['', ...COLUMNS].map(() => '?').join(', ')})`;
+const REPLACE = INSERT.replace('INSERT', 'INSERT OR REPLACE');
 const UPDATE = `UPDATE decisions SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`;
 
 /** Brings the decisions on a device up to date, and returns the ids of their rows. Use within {@link ModelFile.write}. */
@@ -82,7 +83,7 @@ function put(file: ModelFile, before: readonly StoredRow[], decisions: readonly 
   const stored = new Map(before.map((row) => [String(row['subject']), row]));
   const ids: number[] = [];
   for (const one of decisions) {
-    const subject = JSON.stringify([one.device, one.user, one.source]);
+    const subject = subjectOf(one);
     const values = valuesOf(one);
     const row = stored.get(subject);
     stored.delete(subject);
@@ -97,6 +98,16 @@ function put(file: ModelFile, before: readonly StoredRow[], decisions: readonly 
   for (const row of stored.values())
     file.statement('DELETE FROM decisions WHERE id = ?').run(Number(row['id']));
   return ids;
+}
+
+/** Writes a decision without a look for an earlier one, into a file that is loaded. */
+export function insertDecision(file: ModelFile, one: ModelDecision): void {
+  file.statement(REPLACE).run(subjectOf(one), ...valuesOf(one));
+}
+
+/** Names what is decided on, and by whom. */
+function subjectOf({ device, user, source }: ModelDecision): string {
+  return JSON.stringify([device, user, source]);
 }
 
 function valuesOf({ device, user, source, decision }: ModelDecision): Value[] {

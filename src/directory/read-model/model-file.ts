@@ -1,17 +1,23 @@
-// Owns the SQLite file of the read model: made privately, made anew when it is of another version, store or half built.
-import { rmSync } from 'node:fs';
+// Owns the SQLite file of the read model: made privately, made anew when it is of another version, store or half built, and replaced
+// by a file that was built beside it.
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from '../embedded/store-file.ts';
-import { INDICES, ADD_UNSEEN, MODEL_VERSION, TABLES } from './model-schema.ts';
+import { ADD_UNSEEN, INDICES, MODEL_VERSION, TABLES, TRIGGERS } from './model-schema.ts';
 
 /** SQLite's name of a database without a file: a command builds one for itself. */
 export const IN_MEMORY = ':memory:';
+/** Different statements that are kept prepared. */
+const MAX_STATEMENTS = 500;
 /** Longest wait for a lock of another process. */
 const BUSY_MS = 5_000;
 /** A cache: after a crash of the machine it may be broken, and is built anew. */
 const PRAGMAS =
   'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -65536;';
+/** Of a file that is being built: nobody reads it, and a crash makes it void. */
+const BUILDING =
+  'PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536; PRAGMA mmap_size = 2147483647;';
 
 /** What a model says of itself. Times: milliseconds since the epoch, 0 = never. */
 export interface ModelState {
@@ -23,54 +29,96 @@ export interface ModelState {
   readonly complete: boolean;
   /** When it was last known that there are no later changes. */
   readonly confirmedAt: number;
+  /** Until when its keeper will have been at work on it again: a later reader takes it for left behind. */
+  readonly keptUntil: number;
   /** Begin of the last full look at the store: what the log does not tell, such as last seen, is as it was then. */
   readonly sweptAt: number;
 }
 
+/** Id and epoch of a store. */
+type Shown = Pick<ModelState, 'store' | 'epoch'>;
+
 /** The file, open for writing. */
 export class ModelFile {
-  readonly database: DatabaseSync;
+  readonly path: string;
   /** Nothing was read from the store into it yet. */
   readonly isNew: boolean;
-  private readonly watch: FileWatch | null;
+  private open: { readonly database: DatabaseSync; readonly watch: FileWatch | null };
   private completed = false;
   private readonly statements = new Map<string, StatementSync>();
 
-  private constructor(database: DatabaseSync, watch: FileWatch | null, isNew: boolean) {
-    this.database = database;
-    this.watch = watch;
+  private constructor(path: string, database: DatabaseSync, isNew: boolean) {
+    this.path = path;
     this.isNew = isNew;
+    this.open = { database, watch: watchOf(path) };
+  }
+
+  get database(): DatabaseSync {
+    return this.open.database;
   }
 
   /** Opens the model of a store, or makes it anew. `store`: id and epoch. @throws when it cannot be written */
-  static open(path: string, store: Pick<ModelState, 'store' | 'epoch'>): ModelFile {
+  static open(path: string, store: Shown): ModelFile {
     const kept = path === IN_MEMORY ? null : openKept(path, store);
-    if (kept !== null) return new ModelFile(kept, new FileWatch(path, inodeOf(path) ?? ''), false);
+    removeModel(buildingPath(path));
+    if (kept !== null) return new ModelFile(path, kept, false);
+    return new ModelFile(path, makeNew(path, store, PRAGMAS), true);
+  }
+
+  /** Makes an empty file beside this one, to be built and then to take its place; in memory there is no other place. */
+  makeNext(): ModelFile {
+    const path = buildingPath(this.path);
     removeModel(path);
-    if (path !== IN_MEMORY) createPrivately(path);
-    const database = new DatabaseSync(path, { timeout: BUSY_MS });
+    return new ModelFile(path, makeNew(path, this.state(), BUILDING), true);
+  }
+
+  /**
+   * Takes the place of this file by a complete one, which is closed. Those who read this file go on reading it until they open the path
+   * anew.
+   */
+  replaceBy(next: ModelFile): void {
+    next.seal();
+    this.close();
+    // The file goes before its log: nobody opens it without. What others have open stays theirs.
+    removeModel(this.path);
+    renameSync(next.path, this.path);
+    const database = new DatabaseSync(this.path, { timeout: BUSY_MS });
+    this.open = { database, watch: null };
+    database.exec(PRAGMAS);
+    this.open = { database, watch: watchOf(this.path) };
+    this.statements.clear();
+    this.completed = false;
+  }
+
+  /** Closes and removes a file that did not become complete. */
+  discard(): void {
+    this.close();
+    removeModel(this.path);
+  }
+
+  /** On the disk as a whole, without a log beside it. */
+  private seal(): void {
+    this.database.exec('PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = WAL;');
+    this.database.close();
+    const file = openSync(this.path, 'r+');
     try {
-      database.exec(PRAGMAS);
-      database.exec(`BEGIN IMMEDIATE; ${TABLES}`);
-      database.prepare('INSERT INTO model VALUES (1, ?, ?, ?, 0, 0, 0)').run(store.store, store.epoch, '');
-      database.exec('COMMIT');
-    } catch (error) {
-      database.close();
-      throw error;
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
     }
-    if (path === IN_MEMORY) return new ModelFile(database, null, true);
-    narrow(path);
-    return new ModelFile(database, new FileWatch(path, inodeOf(path) ?? ''), true);
   }
 
   /** Whether the path still leads to this file. */
   isSame(): boolean {
-    return this.watch?.isSame() ?? true;
+    return this.open.watch?.isSame() ?? true;
   }
 
   statement(sql: string): StatementSync {
     let statement = this.statements.get(sql);
-    if (statement === undefined) this.statements.set(sql, (statement = this.database.prepare(sql)));
+    if (statement === undefined) {
+      if (this.statements.size >= MAX_STATEMENTS) this.statements.clear();
+      this.statements.set(sql, (statement = this.database.prepare(sql)));
+    }
     return statement;
   }
 
@@ -93,23 +141,30 @@ export class ModelFile {
 
   /** Use within {@link write}. */
   setState(state: Partial<ModelState>): void {
-    const { store, epoch, position, complete, confirmedAt, sweptAt } = { ...this.state(), ...state };
-    this.statement('INSERT OR REPLACE INTO model VALUES (1, ?, ?, ?, ?, ?, ?)').run(
+    const { store, epoch, position, complete, confirmedAt, sweptAt, keptUntil } = {
+      ...this.state(),
+      ...state,
+    };
+    this.statement('INSERT OR REPLACE INTO model VALUES (1, ?, ?, ?, ?, ?, ?, ?)').run(
       store,
       epoch,
       position,
       Number(complete),
       confirmedAt,
       sweptAt,
+      keptUntil,
     );
   }
 
-  /** Makes indices, search and tiles, once all rows are there. Needs the function `meets`. */
-  complete(): void {
+  /** Makes indices, search and tiles, once all rows are there, one after the other. Needs the function `meets`. */
+  *complete(): Generator<undefined> {
     if (this.isComplete()) return;
+    for (const sql of [...INDICES, ADD_UNSEEN]) {
+      this.write(() => this.database.exec(sql));
+      yield;
+    }
     this.write(() => {
-      this.database.exec(INDICES);
-      this.database.exec(ADD_UNSEEN);
+      this.database.exec(TRIGGERS);
       this.setState({ complete: true });
     });
     this.completed = true;
@@ -121,8 +176,34 @@ export class ModelFile {
   }
 
   close(): void {
-    release(this.database, this.watch);
+    release(this.open.database, this.open.watch);
   }
+}
+
+/** Where the file is built that takes the place of another one. */
+function buildingPath(path: string): string {
+  return path === IN_MEMORY ? IN_MEMORY : `${path}.new`;
+}
+
+function watchOf(path: string): FileWatch | null {
+  return path === IN_MEMORY ? null : new FileWatch(path, inodeOf(path) ?? '');
+}
+
+function makeNew(path: string, { store, epoch }: Shown, pragmas: string): DatabaseSync {
+  removeModel(path);
+  if (path !== IN_MEMORY) createPrivately(path);
+  const database = new DatabaseSync(path, { timeout: BUSY_MS });
+  try {
+    database.exec(pragmas);
+    database.exec(`BEGIN IMMEDIATE; ${TABLES}`);
+    database.prepare('INSERT INTO model VALUES (1, ?, ?, ?, 0, 0, 0, 0)').run(store, epoch, '');
+    database.exec('COMMIT');
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  if (path !== IN_MEMORY) narrow(path);
+  return database;
 }
 
 /** Reads what a model says of itself. */
@@ -136,11 +217,12 @@ export function readState(database: DatabaseSync): ModelState {
     complete: row['complete'] === 1,
     confirmedAt: Number(row['confirmed_at']),
     sweptAt: Number(row['swept_at']),
+    keptUntil: Number(row['kept_until']),
   };
 }
 
 /** Null = there is none that is whole, of this version and this store. */
-function openKept(path: string, store: Pick<ModelState, 'store' | 'epoch'>): DatabaseSync | null {
+function openKept(path: string, store: Shown): DatabaseSync | null {
   if (inodeOf(path) === null) return null;
   let database: DatabaseSync | null = null;
   try {

@@ -5,7 +5,9 @@ import type { UserKey } from '../../identity/keys.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessState } from '../../model/access-state.ts';
 import type { Condition } from './model-page.ts';
+import { FEW_PHONES, SEARCHED } from './model-schema.ts';
 import type { Value } from './model-schema.ts';
+import { foldedGroup } from './model-words.ts';
 
 /** Whether a word of a column is meant. */
 export type Matches = (word: string) => boolean;
@@ -44,33 +46,53 @@ export interface ModelFilter {
 export interface FilterSource {
   /** The different values of a column. */
   words(kind: string): readonly string[];
-  /** Whether more rows than this match a search of at least three letters. */
-  hasHits(pattern: string, count: number): boolean;
+  /** Whether more rows of a table than this match a condition. */
+  hasMore(table: string, condition: Condition, count: number): boolean;
+  /** In how many phones each of these trigrams about is; those that few have are missing. */
+  phonesWith(trigrams: readonly string[]): ReadonlyMap<string, number>;
 }
 
-/** Of a search that finds more, rows are looked at in their order: enough of them match soon. */
-const MANY_HITS = 5_000;
+/**
+ * Of a condition that more rows match, rows are looked at in the order of the list: enough of them match soon. Of one that fewer
+ * match, these are found by the index of the condition, and sorted.
+ */
+const MANY_ROWS = 5_000;
 /** Letters of one entry of the search index. */
 const TRIGRAM = 3;
+/** A search joins so many rare trigrams at first, none of which is so many times more frequent than the rarest one: that costs more than it saves. */
+const MAX_RARE = 4;
+const MORE_FREQUENT = 20;
+/** Most trigrams of a search. */
+const MAX_TRIGRAMS = 12;
+/** Of a longer text the beginning is searched, and all of it compared. */
+const MAX_LETTERS = 64;
 
-/** The conditions of a filter; all must hold. */
-export function conditionsOf(filter: ModelFilter, source: FilterSource): Condition[] {
+/**
+ * The conditions of a filter; all must hold. `order`: the column that the rows of a page are sorted by, null = several; absent = rows are
+ * counted, in no order.
+ */
+export function conditionsOf(filter: ModelFilter, source: FilterSource, order?: string | null): Condition[] {
   const found: Condition[] = [];
   const add = (sql: string, ...values: Value[]): void => {
     found.push({ sql, values });
   };
   const { user, device, states, seenSince, unseenSince, decisions, exceptionsAt } = filter;
+  const either = (column: string, values: readonly (string | number)[]): Condition => {
+    // To count, the index alone is read; and of one value it is in the order of the list.
+    if (order === undefined || (values.length === 1 && order === 'last_seen')) return among(column, values);
+    return byIndexIfFew(column, (name) => among(name, values), source);
+  };
   if (user !== undefined) add('local = ? AND meets(user, ?)', foldedLocalPart(user), user);
   if (device !== undefined) {
     if (/[*?]/.test(device)) add('device GLOB ?', device.replaceAll('[', '[[]'));
     else add('device = ?', device);
   }
-  if (states !== undefined) found.push(among('state', states.map(placeOf)));
+  if (states !== undefined) found.push(either('state', states.map(placeOf)));
   for (const kind of ['reason', 'type', 'model', 'os'] as const) {
     const matches = filter[kind];
     if (matches === undefined) continue;
     // Rows without a value count as the empty text.
-    const condition = among(kind, source.words(kind).filter(matches));
+    const condition = either(kind, source.words(kind).filter(matches));
     found.push(matches('') ? { ...condition, sql: `(${condition.sql} OR ${kind} IS NULL)` } : condition);
   }
   if (seenSince !== undefined) add('last_seen >= ?', seenSince);
@@ -94,10 +116,21 @@ export function conditionsOf(filter: ModelFilter, source: FilterSource): Conditi
     add(`(${allows('decision')} OR ${allows('user_decision')})`, exceptionsAt, exceptionsAt);
   }
   if (filter.exceptionsEndBefore !== undefined) add('exception_expires < ?', filter.exceptionsEndBefore);
-  if (filter.group !== undefined) found.push(inGroup(filter.group));
+  if (filter.group !== undefined) found.push(inGroup(filter.group, 'phones', source));
   if (filter.search !== undefined && filter.search !== '') found.push(searching(filter.search, source));
   if (filter.onlyPartnerships === true) add('user IS NOT NULL');
   return found;
+}
+
+/** A condition on a column that is found by its index where few rows match. `+`: SQLite does not use the index. */
+function byIndexIfFew(
+  column: string,
+  conditionOn: (name: string) => Condition,
+  source: FilterSource,
+  table = 'phones',
+): Condition {
+  const condition = conditionOn(column);
+  return source.hasMore(table, condition, MANY_ROWS) ? conditionOn(`+${column}`) : condition;
 }
 
 /** It lets pass, and does not end before a moment. */
@@ -109,17 +142,28 @@ function placeOf(state: AccessState): number {
   return ACCESS_STATES.indexOf(state);
 }
 
-/** Rows of users in a group. The text of all groups is searched first: reading it as JSON takes five times as long. */
-export function inGroup(group: string): Condition {
-  const { sql, values } = contains(['user_groups'], JSON.stringify(group));
-  return {
-    sql: `(${sql} AND EXISTS (SELECT 1 FROM json_each(user_groups) AS one WHERE lower(one.value) = lower(?)))`,
-    values: [...values, group],
-  };
+/** Rows of users in a group, of phones or people: those with one of the lists that name the group. */
+export function inGroup(group: string, table: 'phones' | 'people', source: FilterSource): Condition {
+  const named = 'IN (SELECT list FROM group_lists WHERE name = ?)';
+  return byIndexIfFew(
+    'user_groups',
+    (name) => ({ sql: `${name} ${named}`, values: [foldedGroup(group)] }),
+    source,
+    table,
+  );
 }
 
-/** A column contains a text, without case. */
+const ASCII = /^[\0-\x7f]*$/;
+
+/** A column contains a text, without case. LIKE knows the case of ASCII only. */
 export function contains(columns: readonly string[], text: string): Condition {
+  if (!ASCII.test(text)) {
+    const lower = text.toLowerCase();
+    return {
+      sql: `(${columns.map((name) => `holds(${name}, ?)`).join(' OR ')})`,
+      values: columns.map(() => lower),
+    };
+  }
   const part = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
   return {
     sql: `(${columns.map((name) => `${name} LIKE ? ESCAPE '\\'`).join(' OR ')})`,
@@ -142,20 +186,49 @@ export function among(column: string, values: readonly (string | number)[]): Con
 const FEW_VALUES = ['type', 'os', 'agent'] as const;
 
 function searching(text: string, source: FilterSource): Condition {
-  const pattern = `"${text.replaceAll('"', '""')}"`;
-  const byIndex = Array.from(text).length >= TRIGRAM && !source.hasHits(pattern, MANY_HITS);
+  const compared = contains(SEARCHED, text);
+  // All trigrams are joined where the rarest ones leave too many rows.
+  const matched = patternsOf(text, source)
+    .map(matching)
+    .find((condition) => !source.hasMore('search', condition, MANY_ROWS));
   const found = [
-    byIndex
-      ? { sql: 'id IN (SELECT rowid FROM search WHERE search MATCH ?)', values: [pattern] }
-      : contains(['user', 'device', 'model', 'owner', 'imei'], text),
+    // A row with all trigrams of a text may still not contain the text.
+    matched === undefined
+      ? compared
+      : {
+          sql: `(id IN (SELECT rowid FROM search WHERE ${matched.sql}) AND ${compared.sql})`,
+          values: [...matched.values, ...compared.values],
+        },
   ];
   const lower = text.toLowerCase();
   for (const kind of FEW_VALUES) {
     const words = source.words(kind).filter((word) => word.toLowerCase().includes(lower));
     if (words.length > 0) found.push(among(kind, words));
   }
-  return {
-    sql: `(${found.map(({ sql }) => sql).join(' OR ')})`,
-    values: found.flatMap(({ values }) => values),
-  };
+  const sql = `(${found.map((one) => one.sql).join(' OR ')})`;
+  const all = { sql, values: found.flatMap(({ values }) => values) };
+  const isByWords = matched !== undefined && found.length > 1;
+  return isByWords && source.hasMore('phones', all, MANY_ROWS) ? { ...all, sql: `+${sql}` } : all;
+}
+
+function matching(pattern: string): Condition {
+  return { sql: 'search MATCH ?', values: [pattern] };
+}
+
+/** Searches for rows with the rarest trigrams of a text, and with all of them; none where it is too short. */
+function patternsOf(text: string, source: FilterSource): string[] {
+  const letters = Array.from(text.toLowerCase()).slice(0, MAX_LETTERS);
+  const found = new Set<string>();
+  for (let at = 0; at + TRIGRAM <= letters.length; at += 1)
+    found.add(letters.slice(at, at + TRIGRAM).join(''));
+  const frequent = source.phonesWith([...found]);
+  const counted = [...found].map((trigram) => ({ trigram, phones: frequent.get(trigram) ?? FEW_PHONES }));
+  counted.sort((a, b) => a.phones - b.phones);
+  const [rarest] = counted;
+  if (rarest === undefined) return [];
+  const rare = counted.filter(({ phones }) => phones <= rarest.phones * MORE_FREQUENT).slice(0, MAX_RARE);
+  const patternOf = (some: typeof counted): string =>
+    some.map(({ trigram }) => `"${trigram.replaceAll('"', '""')}"`).join(' AND ');
+  const all = counted.slice(0, MAX_TRIGRAMS);
+  return rare.length === all.length ? [patternOf(all)] : [patternOf(rare), patternOf(all)];
 }

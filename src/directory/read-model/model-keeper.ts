@@ -1,7 +1,11 @@
-// Owns keeping a read model: built by a walk over the store, kept by its change log; another walk now and then brings what the
-// log does not tell, such as last seen.
+// Owns keeping a read model: built from the whole store, kept by its change log; a walk over the store now and then brings what the
+// log does not tell, such as last seen. Where much changed at once, the model is built anew beside the one that is read.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { DirectoryStore, LogPosition, UserEntry } from '../store.ts';
+import { LogNews } from './log-news.ts';
+import { buildFile } from './model-build.ts';
+import { IN_MEMORY } from './model-file.ts';
 import type { ModelFile } from './model-file.ts';
 import { ModelWriter, localsOf } from './model-writer.ts';
 
@@ -15,6 +19,17 @@ const READS = 64;
 const CONFIRM_MS = 1_000;
 /** More changed devices than this during one walk are read after it. */
 const MAX_OVERTAKEN = 50_000;
+/** A walk that writes more rows than this, and than a fiftieth of all, ends: a build takes less time than the rest of it. */
+const MANY_ROWS = 5_000;
+const MANY_SHARE = 50;
+/** How long a reader takes the model for kept, without another sign of its keeper: while it follows, and in a step of a build. */
+const KEPT_MS = 10_000;
+const BUILD_KEPT_MS = 120_000;
+/** Before a build that follows a loss of changes, writers are given so long to finish: what they write meanwhile would be lost too. */
+const MAX_SETTLE_MS = 60_000;
+const SETTLE_MS = 1_000;
+/** Changes of one {@link SETTLE_MS} that show a writer of many. */
+const BUSY_CHANGES = 2_000;
 
 /** Decisions on a user with every device. */
 const USERS_OWN = 'device IS NULL';
@@ -22,11 +37,26 @@ const USERS_OWN = 'device IS NULL';
 /** Called during a build with the number of rows so far. */
 export type OnRows = (rows: number) => void;
 
+/** What a keeper may be given, for tests. */
+export interface KeeperOptions {
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  /** See {@link MANY_ROWS}. */
+  readonly manyRows?: number;
+  /** See {@link SETTLE_MS}. */
+  readonly settleMs?: number;
+  /** Most names of users that a build keeps in memory. */
+  readonly maxNames?: number;
+}
+
 /** Keeps one file. One method at a time. */
 export class ModelKeeper {
   private readonly store: DirectoryStore;
   private readonly file: ModelFile;
-  private readonly writer: ModelWriter;
+  private writer: ModelWriter;
+  private readonly manyRows: number;
+  private readonly settleMs: number;
+  private readonly maxNames: number | undefined;
   private readonly now: () => number;
   private position: LogPosition;
   /** What the file says. */
@@ -34,14 +64,23 @@ export class ModelKeeper {
   private confirmedAt = 0;
   private sweepDueAt = 0;
   private newsAt = 0;
+  private keptAt = 0;
+  /** Changes were lost: the file is older than the log. */
+  private isLost = false;
   /** During a walk: devices and users that were read anew, as the log named them. */
   private overtaken: Set<string> | null = null;
 
-  /** `now`: milliseconds since the epoch. */
-  constructor(store: DirectoryStore, file: ModelFile, now: () => number = Date.now) {
+  constructor(
+    store: DirectoryStore,
+    file: ModelFile,
+    { now = Date.now, manyRows = MANY_ROWS, settleMs = SETTLE_MS, maxNames }: KeeperOptions = {},
+  ) {
     this.store = store;
     this.file = file;
     this.writer = new ModelWriter(file, store.names, now);
+    this.manyRows = manyRows;
+    this.settleMs = settleMs;
+    this.maxNames = maxNames;
     this.now = now;
     const { position, complete, sweptAt } = file.state();
     this.position = position;
@@ -50,34 +89,113 @@ export class ModelKeeper {
 
   /** Reads everything, where the file is new. */
   async build(onRows: OnRows = () => undefined): Promise<void> {
-    if (!this.file.state().complete) await this.sweep(onRows);
+    if (!this.file.state().complete) await this.rebuild(onRows);
   }
 
-  /** Follows the log for one step: waits for changes for a few seconds at most. Walks over the store where that is due. */
-  async step(): Promise<void> {
-    if (this.now() >= this.sweepDueAt) await this.sweep();
-    await this.takeChanges();
+  /**
+   * Follows the log for one step: waits for changes for a few seconds at most. Walks over the store where that is due, and builds the
+   * model anew where changes were lost.
+   */
+  async step(onRows: OnRows = () => undefined): Promise<void> {
+    if (this.isLost) {
+      await this.settle();
+      await this.rebuild(onRows);
+    } else if (this.now() >= this.sweepDueAt) await this.sweep(onRows);
+    if (!this.isLost) await this.takeChanges();
   }
 
   /** Brings everything up to date, and removes what the store no longer has. */
   async sweep(onRows: OnRows = () => undefined): Promise<void> {
     const startedAt = this.now();
     const began = performance.now();
-    if (this.position === '') this.position = await this.store.position();
+    const { written } = this.writer;
+    const most = written + Math.max(this.manyRows, this.lastId('phones') / MANY_SHARE);
     this.overtaken = new Set();
-    await this.sweepUsers();
-    await this.sweepDevices(onRows);
-    this.overtaken = null;
-    this.file.complete();
+    try {
+      await this.sweepUsers();
+      if (!(await this.sweepDevices(most)) || this.isLost) {
+        await this.rebuild(onRows);
+        return;
+      }
+    } finally {
+      this.overtaken = null;
+    }
     this.sweepDueAt = this.now() + Math.max(SWEEP_MS, (performance.now() - began) * SWEEP_SHARE);
     this.file.write(() => this.file.setState({ sweptAt: startedAt, position: this.position }));
+  }
+
+  /**
+   * Reads everything into a file beside this one, which then takes its place: until then the old one is read. In memory, where nobody
+   * else reads, only an empty one is built.
+   */
+  private async rebuild(onRows: OnRows): Promise<void> {
+    const { store, file, now } = this;
+    if (file.path === IN_MEMORY && file.isComplete()) {
+      this.isLost = false;
+      this.position = await store.position();
+      this.sweepDueAt = 0;
+      return;
+    }
+    const startedAt = now();
+    const began = performance.now();
+    const news = new LogNews(store, await store.position());
+    const next = file.path === IN_MEMORY ? file : file.makeNext();
+    const before = file.isComplete() ? file : null;
+    let newsAt = began;
+    try {
+      await buildFile({ store, file: next, before, now, maxNames: this.maxNames }, async (rows) => {
+        if (performance.now() - newsAt < CONFIRM_MS) return;
+        newsAt = performance.now();
+        onRows(rows);
+        this.keep(BUILD_KEPT_MS);
+        await news.take();
+      });
+      await news.take();
+    } catch (error) {
+      if (next !== file) next.discard();
+      throw error;
+    }
+    next.write(() =>
+      next.setState({ position: news.position, confirmedAt: startedAt, sweptAt: startedAt, keptUntil: 0 }),
+    );
+    if (next !== file) file.replaceBy(next);
+    this.writer = new ModelWriter(file, store.names, now);
+    this.position = news.position;
+    this.isLost = news.isLost;
+    this.keep(BUILD_KEPT_MS);
+    await this.readUsers(news.users);
+    await this.readDevices([...news.devices]);
+    this.sweepDueAt = now() + Math.max(SWEEP_MS, (performance.now() - began) * SWEEP_SHARE);
+    this.confirmedAt = 0;
+    if (!this.isLost) this.confirm(this.position);
+  }
+
+  /** Waits until nobody writes many changes, for so long at most. */
+  private async settle(): Promise<void> {
+    const end = performance.now() + MAX_SETTLE_MS;
+    while (performance.now() < end) {
+      this.keep(BUILD_KEPT_MS);
+      const position = await this.store.position();
+      await pause(this.settleMs);
+      if (!this.store.isBefore(position, await this.store.position())) return;
+      const { changes, trimmed } = await this.store.changesAfter(position);
+      if (!trimmed && changes.length < BUSY_CHANGES) return;
+    }
+  }
+
+  /** Tells readers now and then that the file is not left behind. */
+  private keep(forMs: number): void {
+    const now = this.now();
+    if (Math.abs(now - this.keptAt) < CONFIRM_MS) return;
+    this.keptAt = now;
+    this.file.write(() => this.file.setState({ keptUntil: now + forMs }));
   }
 
   private async sweepUsers(): Promise<void> {
     const users = new IdSet(this.lastId('users'));
     const aliases = new IdSet(this.lastId('aliases'));
     const decisions = new IdSet(this.lastId('decisions'));
-    for await (const part of this.store.scanUsers()) {
+    for await (const part of this.store.scanUsers(false)) {
       const ids = await this.putUsers(part.filter(({ key }) => this.overtaken?.has(key) !== true));
       for (const id of ids.users) users.add(id);
       for (const id of ids.aliases) aliases.add(id);
@@ -92,12 +210,12 @@ export class ModelKeeper {
     await this.readUsers(new Set(names));
   }
 
-  private async sweepDevices(onRows: OnRows): Promise<void> {
+  /** False = it ended early, as it wrote too many rows. */
+  private async sweepDevices(most: number): Promise<boolean> {
     const found = new IdSet(this.lastId('phones'));
     const decisions = new IdSet(this.lastId('decisions'));
-    let rows = 0;
+    const since = this.now();
     for await (const part of this.store.scanDevices()) {
-      const since = this.since();
       this.file.write(() => {
         for (const entry of part) {
           // It was read later than this part, because the log named it.
@@ -105,16 +223,16 @@ export class ModelKeeper {
           const ids = this.writer.putDevice(entry.key, entry, since);
           for (const id of ids.phones) found.add(id);
           for (const id of ids.decisions) decisions.add(id);
-          rows += ids.phones.length;
         }
       });
-      onRows(rows);
       await this.takeNews();
+      if (this.isLost || this.writer.written > most) return false;
     }
     const gone = [...found.missing()].flatMap((id) => this.nameAt<DeviceKey>('phones', 'device', id));
     for (const id of decisions.missing())
       gone.push(...this.nameAt<DeviceKey>('decisions', 'device', id, 'device IS NOT NULL'));
     await this.readDevices([...new Set(gone)]);
+    return true;
   }
 
   private lastId(table: string): number {
@@ -139,16 +257,18 @@ export class ModelKeeper {
 
   private async takeChanges(): Promise<void> {
     const { changes, position, trimmed } = await this.store.changesAfter(this.position);
-    // Everything may have changed; a walk that is under way began too early.
-    if (trimmed) this.sweepDueAt = 0;
+    // Everything may have changed: what follows in the log is not enough.
+    if (trimmed) {
+      this.isLost = true;
+      return;
+    }
     const users = changes.flatMap(({ user, device }) => (device === null && user !== null ? user : []));
     const devices = changes.flatMap(({ device }) => device ?? []);
     for (const name of [...users, ...devices]) this.overtaken?.add(name);
     await this.readUsers(new Set(users));
     await this.readDevices([...new Set(devices)]);
     this.position = position;
-    if (trimmed && this.overtaken === null) await this.sweep();
-    else this.confirm(position);
+    this.confirm(position);
   }
 
   private confirm(position: LogPosition): void {
@@ -156,23 +276,20 @@ export class ModelKeeper {
     if (position === this.written && now - this.confirmedAt < CONFIRM_MS) return;
     this.written = position;
     this.confirmedAt = now;
-    this.file.write(() => this.file.setState({ position, confirmedAt: now }));
-  }
-
-  /** Since when a state is that is news: of what was there before the model, that is not known. */
-  private since(): number | null {
-    return this.file.state().complete ? this.now() : null;
+    this.keptAt = now;
+    this.file.write(() => this.file.setState({ position, confirmedAt: now, keptUntil: now + KEPT_MS }));
   }
 
   private async readDevices(devices: readonly DeviceKey[]): Promise<void> {
     for (let at = 0; at < devices.length; at += READS) {
       const part = devices.slice(at, at + READS);
       const entries = await Promise.all(part.map((device) => this.store.getDevice(device)));
-      const since = this.since();
+      const since = this.now();
       this.file.write(() => {
         for (const [index, device] of part.entries())
           this.writer.putDevice(device, entries[index] ?? null, since);
       });
+      this.keep(KEPT_MS);
     }
   }
 

@@ -4,7 +4,7 @@ import type { StatementSync } from 'node:sqlite';
 import type { UserNames } from '../../identity/user-names.ts';
 import type { AccessState } from '../../model/access-state.ts';
 import { MODEL_FIELDS } from './model-fields.ts';
-import { FileWatch, inodeOf, release } from '../embedded/store-file.ts';
+import { FileWatch, inodeOf } from '../embedded/store-file.ts';
 import { readState } from './model-file.ts';
 import type { ModelState } from './model-file.ts';
 import { conditionsOf } from './model-filter.ts';
@@ -12,7 +12,7 @@ import type { FilterSource, ModelFilter } from './model-filter.ts';
 import { readPage, where } from './model-page.ts';
 import type { PageCursor } from './model-page.ts';
 import type { ModelRow } from './model-row.ts';
-import { MODEL_VERSION, modelRow, stateAt, groupsIn } from './model-schema.ts';
+import { MODEL_VERSION, modelRow, stateAt } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
 import { addMeets } from './model-meets.ts';
 
@@ -56,6 +56,8 @@ export interface NamedCount {
 }
 
 const BUSY_MS = 1_000;
+/** A file that is built anew takes the place of the one before. */
+const OPEN_TRIES = 3;
 const DAY_MS = 86_400_000;
 const MAX_COUNTS = 100;
 /** So much of the file is read through the memory of the system, without a call for each page: bytes. */
@@ -77,33 +79,35 @@ export class ModelReader {
     this.source = {
       words: (kind) =>
         this.all('SELECT word FROM words WHERE kind = ?', [kind]).map((row) => String(row['word'])),
-      hasHits: (pattern, count) =>
-        this.all('SELECT 1 FROM search WHERE search MATCH ? LIMIT 1 OFFSET ?', [pattern, count]).length > 0,
+      hasMore: (table, { sql, values: of }, count) =>
+        this.all(`SELECT 1 FROM ${table} WHERE ${sql} LIMIT 1 OFFSET ?`, [...of, count]).length > 0,
+      phonesWith: (trigrams) =>
+        new Map(
+          this.all('SELECT trigram, phones FROM trigrams WHERE trigram IN (SELECT value FROM json_each(?))', [
+            JSON.stringify(trigrams),
+          ]).map((row) => [String(row['trigram']), Number(row['phones'])]),
+        ),
     };
   }
 
   /** Opens the file that a control process keeps. Null = there is none that is whole and of this version. */
   static open(path: string, names: UserNames): ModelReader | null {
-    const inode = inodeOf(path);
-    if (inode === null) return null;
-    let database: DatabaseSync | null = null;
-    try {
-      database = new DatabaseSync(path, { timeout: BUSY_MS, readOnly: true });
-      const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
-      if (version === MODEL_VERSION && readState(database).complete) {
-        database.exec(`PRAGMA mmap_size = ${MAPPED}`);
-        return new ModelReader(database, names, new FileWatch(path, inode));
-      }
-    } catch {
-      // Broken, or being built.
+    for (let tries = 0; tries < OPEN_TRIES; tries++) {
+      const inode = inodeOf(path);
+      if (inode === null) return null;
+      const database = openWhole(path);
+      const watch = new FileWatch(path, inode);
+      if (database !== null && watch.hasFile()) return new ModelReader(database, names, watch);
+      database?.close();
+      // Another file took its place meanwhile: what was opened may be a part of both.
+      if (watch.hasFile()) return null;
     }
-    database?.close();
     return null;
   }
 
   /** Whether the path still leads to this file. */
   isSame(): boolean {
-    return this.watch?.isSame() ?? true;
+    return this.watch?.hasFile() ?? true;
   }
 
   state(): ModelState {
@@ -117,9 +121,11 @@ export class ModelReader {
     limit: number,
     after: PageCursor | null = null,
   ): ModelPage {
+    const [first] = order;
+    const orderColumn = order.length === 1 && first !== undefined ? MODEL_FIELDS[first.field] : null;
     const { rows, next } = readPage((sql, values) => this.all(sql, values), {
       from: 'phones',
-      conditions: conditionsOf(filter, this.source),
+      conditions: conditionsOf(filter, this.source, orderColumn),
       keys: order.map(({ field, descending }) => ({ column: MODEL_FIELDS[field], descending })),
       limit,
       after,
@@ -150,14 +156,19 @@ export class ModelReader {
     }));
   }
 
-  /** The groups of up to `count` users behind `after`, by their numbers in the model; 0 = from the first. */
-  groupsAfter(after: number, count: number): { readonly id: number; readonly names: readonly string[] }[] {
-    const sql =
-      'SELECT id, user_groups FROM users WHERE id > ? AND user_groups IS NOT NULL ORDER BY id LIMIT ?';
-    return this.all(sql, [after, count]).map((row) => ({
-      id: Number(row['id']),
-      names: groupsIn(String(row['user_groups'])) ?? [],
-    }));
+  /** Up to `count` groups that users are in, in lower case, behind `after` in their order; '' = from the first. */
+  groupsAfter(after: string, count: number): string[] {
+    const groups: string[] = [];
+    let last: unknown = after;
+    while (groups.length < count) {
+      last = this.all('SELECT min(name) AS name FROM group_lists WHERE name > ?', [String(last)])[0]?.[
+        'name'
+      ];
+      if (typeof last !== 'string') break;
+      const sql = 'SELECT 1 FROM group_lists JOIN people ON user_groups = list WHERE name = ? LIMIT 1';
+      if (this.all(sql, [last]).length > 0) groups.push(last);
+    }
+    return groups;
   }
 
   /** Phones by state and reason. */
@@ -188,9 +199,26 @@ export class ModelReader {
     return statement.all(...values);
   }
 
+  /** SQLite removes the log of the last connection that is closed, by its name; but not for one that only reads. */
   close(): void {
-    release(this.database, this.watch);
+    this.database.close();
   }
+}
+
+function openWhole(path: string): DatabaseSync | null {
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(path, { timeout: BUSY_MS, readOnly: true });
+    const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
+    if (version === MODEL_VERSION && readState(database).complete) {
+      database.exec(`PRAGMA mmap_size = ${MAPPED}`);
+      return database;
+    }
+  } catch {
+    // Broken, or being built.
+  }
+  database?.close();
+  return null;
 }
 
 /** Different queries that are kept prepared. */

@@ -7,7 +7,7 @@ import { localOf } from './model-row.ts';
 import type { FreshRow, ModelRow } from './model-row.ts';
 
 /** `PRAGMA user_version` of a file with these tables. */
-export const MODEL_VERSION = 4;
+export const MODEL_VERSION = 5;
 
 /** Columns in the order of {@link valuesOf}. */
 export const COLUMNS = [
@@ -75,8 +75,9 @@ export const ADD_UNSEEN = `INSERT OR IGNORE INTO people SELECT user, local, 0, $
 /**
  * Tables and what a build needs of indices. `exception_expires`: when the decision ends that lets the phone pass, of two the
  * later one; null = never. `complete`: the file was built to its end. `words` are the different values of
- * some columns: filters look for those that match. `people` are the users: those with
- * devices by the names they sign in with, the others as feeds name them.
+ * some columns: filters look for those that match. `group_lists` has for each group, in lower case, the lists of groups that it is in.
+ * `trigrams`: in how many phones a frequent one was when the file was built. `people` are the users: those with devices by the names they
+ * sign in with, the others as feeds name them.
  */
 export const TABLES = `
   CREATE TABLE phones (id INTEGER PRIMARY KEY, ${COLUMNS.join(', ')}, state_since,
@@ -84,7 +85,6 @@ export const TABLES = `
       WHEN decision = 'allow' AND user_decision = 'allow' THEN max(decision_expires, user_decision_expires)
       WHEN decision = 'allow' THEN decision_expires
       WHEN user_decision = 'allow' THEN user_decision_expires END));
-  CREATE INDEX phones_by_device ON phones (device, user);
   CREATE TABLE users (id INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE, local TEXT NOT NULL, reported, enabled,
     user_groups, decision, decision_expires);
   CREATE TABLE people (user TEXT PRIMARY KEY, ${PEOPLE_COLUMNS.join(', ')}) WITHOUT ROWID;
@@ -95,49 +95,83 @@ export const TABLES = `
   CREATE TABLE aliases (id INTEGER PRIMARY KEY, alias TEXT NOT NULL UNIQUE, user TEXT NOT NULL);
   CREATE INDEX aliases_by_user ON aliases (user);
   CREATE TABLE words (kind TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (kind, word)) WITHOUT ROWID;
+  CREATE TABLE group_lists (name TEXT NOT NULL, list TEXT NOT NULL, PRIMARY KEY (name, list)) WITHOUT ROWID;
+  CREATE TABLE trigrams (trigram TEXT PRIMARY KEY, phones INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE tiles (state INTEGER NOT NULL, reason TEXT NOT NULL, phones INTEGER NOT NULL,
     PRIMARY KEY (state, reason)) WITHOUT ROWID;
   CREATE TABLE model (one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL, epoch INTEGER NOT NULL,
-    position TEXT NOT NULL, complete INTEGER NOT NULL, confirmed_at INTEGER NOT NULL, swept_at INTEGER NOT NULL);
+    position TEXT NOT NULL, complete INTEGER NOT NULL, confirmed_at INTEGER NOT NULL, swept_at INTEGER NOT NULL,
+    kept_until INTEGER NOT NULL);
   PRAGMA user_version = ${MODEL_VERSION};
 `;
 
+/** A trigram that no more phones have is not counted. */
+export const FEW_PHONES = 1_000;
+
+/** Columns of the search index. */
+export const SEARCHED = ['user', 'device', 'model', 'owner', 'imei'] as const;
+/** Most owners have the name of the user: one of the two is enough. */
+const TEXTS = SEARCHED.map((name) =>
+  name === 'owner' ? 'CASE WHEN owner IS NOT user THEN owner END AS owner' : name,
+);
+const textsOf = (row: 'old' | 'new'): string =>
+  SEARCHED.map((name) =>
+    name === 'owner' ? `CASE WHEN ${row}.owner IS NOT ${row}.user THEN ${row}.owner END` : `${row}.${name}`,
+  ).join(', ');
+const ADD_TEXTS = `INSERT INTO search (rowid, ${SEARCHED.join(', ')}) VALUES (new.id, ${textsOf('new')});`;
+const REMOVE_TEXTS = `INSERT INTO search (search, rowid, ${SEARCHED.join(', ')}) VALUES ('delete', old.id, ${textsOf('old')});`;
+
 /**
- * What is made once all rows are there: many rows are written several times faster without. Indices end with the row's id,
- * so that a page goes on from any row.
+ * What is made once all rows are there, one after the other: many rows are written several times faster without. Indices end with the
+ * row's id, so that a page goes on from any row. The search index has no positions: those who find a row by it compare its texts.
  */
-export const INDICES = `
-  CREATE INDEX phones_by_local ON phones (local);
-  CREATE INDEX phones_by_user ON phones (user);
-  CREATE INDEX phones_by_first ON phones (first_seen);
-  CREATE INDEX phones_by_seen ON phones (last_seen);
-  CREATE INDEX phones_by_state ON phones (state, last_seen);
-  CREATE INDEX phones_by_reason ON phones (state, reason, last_seen);
-  CREATE INDEX phones_by_model ON phones (model, last_seen);
-  CREATE INDEX phones_by_state_since ON phones (state, state_since);
-  CREATE INDEX users_by_local ON users (local);
-  INSERT INTO people ${PEOPLE_OF} WHERE user IS NOT NULL GROUP BY user;
-  CREATE INDEX people_by_local ON people (local);
-  CREATE INDEX people_by_devices ON people (devices);
-  CREATE INDEX people_by_seen ON people (last_seen);
-  CREATE INDEX phones_by_imei ON phones (imei) WHERE imei IS NOT NULL;
-  CREATE INDEX phones_by_owner ON phones (owner_local) WHERE owner_local IS NOT NULL AND user IS NULL;
-  CREATE INDEX phones_unreported ON phones (state) WHERE reported = 0 AND user IS NOT NULL;
-  CREATE INDEX phones_decided ON phones (decision) WHERE decision IS NOT NULL;
-  CREATE INDEX phones_user_decided ON phones (user_decision) WHERE user_decision IS NOT NULL;
-  CREATE VIRTUAL TABLE search USING fts5(user, device, model, owner, imei, content = 'phones', content_rowid = 'id',
-    tokenize = 'trigram');
-  INSERT INTO search (search) VALUES ('rebuild');
-  INSERT INTO tiles SELECT state, ifnull(reason, ''), count(*) FROM phones GROUP BY 1, 2;
+export const INDICES: readonly string[] = [
+  'CREATE INDEX phones_by_device ON phones (device, user)',
+  'CREATE INDEX phones_by_local ON phones (local)',
+  'CREATE INDEX phones_by_user ON phones (user)',
+  'CREATE INDEX phones_by_first ON phones (first_seen)',
+  'CREATE INDEX phones_by_seen ON phones (last_seen)',
+  'CREATE INDEX phones_by_state ON phones (state, last_seen)',
+  'CREATE INDEX phones_by_reason ON phones (reason, last_seen)',
+  'CREATE INDEX phones_by_type ON phones (type, last_seen)',
+  'CREATE INDEX phones_by_model ON phones (model, last_seen)',
+  'CREATE INDEX phones_by_os ON phones (os, last_seen)',
+  'CREATE INDEX phones_by_agent ON phones (agent)',
+  'CREATE INDEX phones_by_groups ON phones (user_groups, last_seen) WHERE user_groups IS NOT NULL',
+  'CREATE INDEX phones_by_state_since ON phones (state, state_since)',
+  'CREATE INDEX users_by_local ON users (local)',
+  `INSERT INTO people ${PEOPLE_OF} WHERE user IS NOT NULL GROUP BY user`,
+  'CREATE INDEX people_by_local ON people (local)',
+  'CREATE INDEX people_by_devices ON people (devices)',
+  'CREATE INDEX people_by_seen ON people (last_seen)',
+  'CREATE INDEX people_by_groups ON people (user_groups) WHERE user_groups IS NOT NULL',
+  'CREATE INDEX phones_by_imei ON phones (imei) WHERE imei IS NOT NULL',
+  'CREATE INDEX phones_by_owner ON phones (owner_local) WHERE owner_local IS NOT NULL AND user IS NULL',
+  'CREATE INDEX phones_unreported ON phones (state) WHERE reported = 0 AND user IS NOT NULL',
+  'CREATE INDEX phones_decided ON phones (decision) WHERE decision IS NOT NULL',
+  'CREATE INDEX phones_user_decided ON phones (user_decision) WHERE user_decision IS NOT NULL',
+  `CREATE VIEW texts AS SELECT id, ${TEXTS.join(', ')} FROM phones`,
+  `CREATE VIRTUAL TABLE search USING fts5(${SEARCHED.join(', ')}, content = 'texts', content_rowid = 'id',
+    tokenize = 'trigram', detail = 'none', columnsize = 0)`,
+  // Parts of the index are merged when it is written to, not while it is built.
+  "INSERT INTO search (search, rank) VALUES ('automerge', 0)",
+  "INSERT INTO search (search) VALUES ('rebuild')",
+  "INSERT INTO search (search, rank) VALUES ('automerge', 4)",
+  "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(search, 'row')",
+  `INSERT INTO trigrams SELECT term, doc FROM vocabulary WHERE doc > ${FEW_PHONES}`,
+  'DROP TABLE vocabulary',
+  "INSERT INTO tiles SELECT state, ifnull(reason, ''), count(*) FROM phones GROUP BY 1, 2",
+];
+
+/** What keeps search, tiles and people up to date with each row that is written, once the indices are there. */
+export const TRIGGERS = `
   CREATE TRIGGER phone_added AFTER INSERT ON phones BEGIN
-    INSERT INTO search (rowid, user, device, model, owner, imei)
-      VALUES (new.id, new.user, new.device, new.model, new.owner, new.imei);
+    ${ADD_TEXTS}
     INSERT INTO tiles VALUES (new.state, ifnull(new.reason, ''), 1)
       ON CONFLICT DO UPDATE SET phones = phones + 1;
   END;
   CREATE TRIGGER phone_removed AFTER DELETE ON phones BEGIN
-    INSERT INTO search (search, rowid, user, device, model, owner, imei)
-      VALUES ('delete', old.id, old.user, old.device, old.model, old.owner, old.imei);
+    ${REMOVE_TEXTS}
     UPDATE tiles SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
   END;
   CREATE TRIGGER person_added AFTER INSERT ON phones WHEN new.user IS NOT NULL BEGIN
@@ -154,12 +188,10 @@ export const INDICES = `
       OR old.first_seen IS NOT new.first_seen OR old.last_seen IS NOT new.last_seen) BEGIN
     INSERT OR REPLACE INTO people ${PEOPLE_OF} WHERE user = new.user GROUP BY user;
   END;
-  CREATE TRIGGER phone_renamed AFTER UPDATE ON phones 
+  CREATE TRIGGER phone_renamed AFTER UPDATE ON phones
     WHEN old.model IS NOT new.model OR old.owner IS NOT new.owner OR old.imei IS NOT new.imei BEGIN
-    INSERT INTO search (search, rowid, user, device, model, owner, imei)
-      VALUES ('delete', old.id, old.user, old.device, old.model, old.owner, old.imei);
-    INSERT INTO search (rowid, user, device, model, owner, imei)
-      VALUES (new.id, new.user, new.device, new.model, new.owner, new.imei);
+    ${REMOVE_TEXTS}
+    ${ADD_TEXTS}
   END;
   CREATE TRIGGER phone_decided AFTER UPDATE ON phones
     WHEN old.state IS NOT new.state OR old.reason IS NOT new.reason BEGIN

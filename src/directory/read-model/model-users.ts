@@ -64,7 +64,7 @@ export function userPage(
 ): { readonly rows: readonly ModelUser[]; readonly next: PageCursor | null } {
   const { rows, next } = readPage((sql, values) => reader.all(sql, values), {
     from: PEOPLE,
-    conditions: conditionsOf(filter),
+    conditions: conditionsOf(filter, reader),
     keys: order.map(({ field, descending }) => ({ column: USER_FIELDS[field], descending })),
     limit,
     after,
@@ -74,12 +74,12 @@ export function userPage(
 
 /** How many users match. */
 export function countUsers(reader: ModelReader, filter: ModelUserFilter): number {
-  const { sql, values } = where(conditionsOf(filter));
+  const { sql, values } = where(conditionsOf(filter, reader));
   const [row] = reader.all(`SELECT count(*) AS number FROM ${PEOPLE}${sql}`, values);
   return Number(row?.['number'] ?? 0);
 }
 
-function conditionsOf(filter: ModelUserFilter): Condition[] {
+function conditionsOf(filter: ModelUserFilter, { source }: ModelReader): Condition[] {
   const found: Condition[] = [];
   const { user, pattern, states, seenSince, unseenSince, minDevices, group, search } = filter;
   if (user !== undefined)
@@ -95,7 +95,7 @@ function conditionsOf(filter: ModelUserFilter): Condition[] {
   if (unseenSince !== undefined)
     found.push({ sql: '(last_seen < ? OR last_seen IS NULL)', values: [unseenSince] });
   if (minDevices !== undefined) found.push({ sql: 'devices >= ?', values: [minDevices] });
-  if (group !== undefined) found.push(inGroup(group));
+  if (group !== undefined) found.push(inGroup(group, 'people', source));
   if (search !== undefined && search !== '') {
     const own = contains(['user'], search);
     const other = contains(['alias'], search);

@@ -15,8 +15,11 @@ export interface ModelTask {
 
 /** What the thread posts. Times: milliseconds since the epoch, null = never. */
 export interface ModelReport {
-  /** `building`: lists have to wait. `following`: it is kept. `waiting`: for the store, the file or the disk. */
-  readonly phase: 'building' | 'following' | 'waiting';
+  /**
+   * `building`: lists have to wait. `following`: it is kept. `rebuilding`: much changed at once; lists are as old as `confirmedAt` until
+   * it is built anew. `waiting`: for the store, the file or the disk.
+   */
+  readonly phase: 'building' | 'following' | 'rebuilding' | 'waiting';
   readonly rows: number;
   readonly position: string | null;
   readonly confirmedAt: number | null;
@@ -82,19 +85,27 @@ async function follow(store: DirectoryStore, file: ModelFile, onStep: () => void
     post({ ...NOTHING, phase: 'building', rows });
   });
   while (file.isSame()) {
-    const { position, confirmedAt, sweptAt } = file.state();
-    const rows = file.statement('SELECT sum(phones) AS rows FROM tiles').get()?.['rows'];
-    post({
-      phase: 'following',
-      rows: Number(rows ?? 0),
-      position,
-      confirmedAt: confirmedAt === 0 ? null : confirmedAt,
-      sweptAt: sweptAt === 0 ? null : sweptAt,
-      trouble: null,
+    const kept = reportOf(file);
+    post(kept);
+    await keeper.step(() => {
+      if (!file.isSame()) throw new Error('the file of the read model was removed');
+      post({ ...kept, phase: 'rebuilding' });
     });
-    await keeper.step();
     onStep();
   }
+}
+
+function reportOf(file: ModelFile): ModelReport {
+  const { position, confirmedAt, sweptAt } = file.state();
+  const rows = file.statement('SELECT sum(phones) AS rows FROM tiles').get()?.['rows'];
+  return {
+    phase: 'following',
+    rows: Number(rows ?? 0),
+    position,
+    confirmedAt: confirmedAt === 0 ? null : confirmedAt,
+    sweptAt: sweptAt === 0 ? null : sweptAt,
+    trouble: null,
+  };
 }
 
 function close(file: ModelFile | null): void {

@@ -3,7 +3,6 @@
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
-import type { ManualDecision } from '../../model/decision.ts';
 import type { DeviceEntry, UserEntry } from '../store.ts';
 import {
   decisionsOfDevice,
@@ -13,40 +12,36 @@ import {
 } from './model-decisions.ts';
 import type { ModelFile } from './model-file.ts';
 import { addMeets } from './model-meets.ts';
-import { UNKNOWN_USER, rowsOfDevice, shownDecision } from './model-row.ts';
+import { rowsOfDevice } from './model-row.ts';
 import type { UserFacts } from './model-row.ts';
-import { COLUMNS, ADD_UNSEEN, groupsIn, valuesOf } from './model-schema.ts';
+import { COLUMNS, ADD_UNSEEN, valuesOf } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
+import { USER_COLUMNS, UserRows, userValues } from './model-user-rows.ts';
+import { ModelWords } from './model-words.ts';
 
 const SELECT = `SELECT id, ${COLUMNS.join(', ')} FROM phones WHERE device = ?`;
 const INSERT = `INSERT INTO phones (${COLUMNS.join(', ')}, state_since) VALUES (${COLUMNS.map(() => '?').join(', ')}, ?)`;
-const UPDATE = `UPDATE phones SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`;
 const STATE = COLUMNS.indexOf('state');
-/** Columns that filters compare as words. */
-const WORDS = (['type', 'model', 'os', 'reason', 'agent'] as const).map((kind) => ({
-  kind,
-  at: COLUMNS.indexOf(kind),
-}));
-/** What is known of a user. */
-const USER_COLUMNS = ['reported', 'enabled', 'user_groups', 'decision', 'decision_expires'] as const;
-/** Words that are known to be written: most rows have the same few. */
-const MAX_REMEMBERED = 10_000;
-
 /** Use within {@link ModelFile.write}. */
 export class ModelWriter {
   private readonly file: ModelFile;
   private readonly names: UserNames;
-  private remembered = new Set<string>();
+  private readonly words: ModelWords;
+  private readonly users: UserRows;
   private readonly factsOf: (user: UserKey) => UserFacts;
   private readonly now: () => number;
+  /** Rows of phones that were written. */
+  written = 0;
 
   /** `now`: milliseconds since the epoch. */
   constructor(file: ModelFile, names: UserNames, now: () => number) {
     this.file = file;
     this.names = names;
     this.now = now;
+    this.words = new ModelWords(file);
+    this.users = new UserRows(file, names);
     addMeets(file.database, names);
-    this.factsOf = (user) => this.readFacts(user);
+    this.factsOf = (user) => this.users.factsOf(user);
   }
 
   /**
@@ -68,18 +63,19 @@ export class ModelWriter {
       if (before === undefined) {
         const { lastInsertRowid } = this.file.statement(INSERT).run(...values, since);
         ids.push(Number(lastInsertRowid));
-        this.note(values);
+        this.written++;
+        this.words.note(values);
         this.listUnseen(row.user);
         continue;
       }
       stored.delete(row.user);
       const id = Number(before['id']);
       ids.push(id);
-      if (COLUMNS.every((name, index) => before[name] === values[index])) continue;
-      this.file.statement(UPDATE).run(...values, id);
+      if (!this.update(id, before, values)) continue;
+      this.written++;
       if (before['state'] !== values[STATE])
         this.file.statement('UPDATE phones SET state_since = ? WHERE id = ?').run(since, id);
-      this.note(values);
+      this.words.note(values);
     }
     for (const row of stored.values()) {
       this.file.statement('DELETE FROM phones WHERE id = ?').run(Number(row['id']));
@@ -89,22 +85,32 @@ export class ModelWriter {
     return { phones: ids, decisions: putDeviceDecisions(this.file, device, decisions) };
   }
 
+  /** Writes the columns that changed: SQLite writes the indices of all that are named. Returns whether there are any. */
+  private update(id: number, before: StoredRow, values: readonly Value[]): boolean {
+    const changed: Value[] = [];
+    let set = '';
+    for (const [index, name] of COLUMNS.entries()) {
+      const value = values[index] ?? null;
+      if (before[name] === value) continue;
+      set += `${set === '' ? '' : ', '}${name} = ?`;
+      changed.push(value);
+    }
+    if (set === '') return false;
+    this.file.statement(`UPDATE phones SET ${set} WHERE id = ?`).run(...changed, id);
+    return true;
+  }
+
   /** Writes what is known of a user, but for aliases. Returns the id of its row; null = nothing is. */
   putUser(entry: UserEntry): { readonly user: number | null; readonly decisions: readonly number[] } {
-    const { key, record, decided, imported } = entry;
-    const { decision } = shownDecision(decided.decision, imported, this.now()) ?? { decision: null };
-    if (record === null && decision === null) {
+    const { key } = entry;
+    const known = userValues(entry, this.now());
+    if (known === null) {
       this.dropUser(key);
       return { user: null, decisions: putUserDecisions(this.file, key, decisionsOfUser(entry)) };
     }
+    const { columns: values, groups } = known;
     const decisions = putUserDecisions(this.file, key, decisionsOfUser(entry));
-    const values = [
-      record === null ? null : 1,
-      record?.enabled === false ? 0 : record === null ? null : 1,
-      record === null || record.groups === null ? null : JSON.stringify(record.groups),
-      decision?.action ?? null,
-      decision?.expiresAt ?? null,
-    ];
+    this.words.noteGroups(groups);
     const row = this.file.statement('SELECT * FROM users WHERE user = ?').get(key);
     if (row === undefined) {
       const insert = `INSERT INTO users (user, local, ${USER_COLUMNS.join(', ')}) VALUES (?, ?, ?, ?, ?, ?, ?)`;
@@ -131,8 +137,7 @@ export class ModelWriter {
 
   /** The user that a name is known to be an alias of; null = of none. */
   aliasTarget(alias: UserKey): UserKey | null {
-    const row = this.file.statement('SELECT user FROM aliases WHERE alias = ?').get(alias);
-    return row === undefined ? null : (String(row['user']) as UserKey);
+    return this.users.aliasTarget(alias);
   }
 
   /** `user` null = the name is no alias. Returns the id of its row. */
@@ -167,7 +172,7 @@ export class ModelWriter {
     );
     for (const local of locals) {
       for (const row of find.all(local)) {
-        const facts = this.readFacts(String(row['user']) as UserKey);
+        const facts = this.users.factsOf(String(row['user']) as UserKey);
         const groups = facts.groups === null ? null : JSON.stringify(facts.groups);
         if (
           row['user_groups'] === groups &&
@@ -195,30 +200,6 @@ export class ModelWriter {
   private listUnseenWhere(column: 'local' | 'user', value: string): void {
     this.file.statement(`DELETE FROM people WHERE ${column} = ? AND devices = 0`).run(value);
     this.file.statement(`${ADD_UNSEEN} AND ${column} = ?`).run(value);
-  }
-
-  private readFacts(name: UserKey): UserFacts {
-    const grouped = this.names.canonical(name);
-    const user = this.aliasTarget(name) ?? this.aliasTarget(grouped) ?? grouped;
-    const row = this.file.statement('SELECT * FROM users WHERE user = ?').get(user);
-    if (row === undefined) return UNKNOWN_USER;
-    return {
-      groups: groupsIn(row['user_groups'] as string | null),
-      decision: row['decision'] as ManualDecision['action'] | null,
-      decisionExpiresAt: row['decision_expires'] as number | null,
-    };
-  }
-
-  private note(values: readonly Value[]): void {
-    for (const { kind, at } of WORDS) {
-      const word = values[at];
-      if (typeof word !== 'string') continue;
-      const name = `${kind} ${word}`;
-      if (this.remembered.has(name)) continue;
-      if (this.remembered.size >= MAX_REMEMBERED) this.remembered = new Set();
-      this.remembered.add(name);
-      this.file.statement('INSERT OR IGNORE INTO words VALUES (?, ?)').run(kind, word);
-    }
   }
 }
 

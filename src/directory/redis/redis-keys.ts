@@ -88,7 +88,7 @@ export const userField = {
 const POLICY_PARTITION = 0;
 /** The partition of the identity on a Cluster. */
 export const IDENTITY_PARTITION = 0;
-/** The partition of the lease. */
+/** The partition of the lease, of the locks and of the deliveries. */
 const LEASE_PARTITION = 0;
 
 /** All keys under one prefix. */
@@ -156,6 +156,16 @@ export class RedisKeys {
   /** Tokens, sessions and set-up links of the admin API. */
   get accounts(): string {
     return `${this.base(LEASE_PARTITION)}accounts`;
+  }
+
+  /** A lock by name. */
+  lock(name: string): string {
+    return `${this.base(LEASE_PARTITION)}lock:${encodeName(name)}`;
+  }
+
+  /** Deliveries to a feed that were carried out. */
+  deliveries(feed: string): string {
+    return `${this.base(LEASE_PARTITION)}deliveries:${encodeName(feed)}`;
   }
 
   /** Writes of earlier leaders than this one are refused in a partition. */

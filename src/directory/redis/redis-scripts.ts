@@ -246,7 +246,20 @@ redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. string.format('%.0f', fence) .. ' '
 return fence
 `);
 
-/** KEYS: lease, count of leaders. ARGV: text of the known schema, token. Returns 1 if the lease was given back. */
+/** KEYS: lock. ARGV: text of the known schema, token, milliseconds, holder. Returns 0, or the holder where another one has it. */
+export const TAKE_LOCK = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+local held = redis.call('GET', KEYS[1])
+if held then
+  local token, holder = string.match(held, '^(%S+) (.*)$')
+  if token ~= ARGV[2] then return holder or '' end
+end
+redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[4], 'PX', ARGV[3])
+return 0
+`);
+
+/** KEYS: lease and count of leaders, or lock. ARGV: text of the known schema, token. Returns 1 if it was given back. */
 export const RELEASE_LEASE = named(`
 local held = redis.call('GET', KEYS[1])
 if held and string.match(held, '^(%S+) ') == ARGV[2] then return redis.call('DEL', KEYS[1]) end
@@ -296,6 +309,26 @@ if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'version', 1)
 return 1
+`);
+
+/** KEYS: deliveries of a feed. ARGV: text of the known schema, name, end, now, how many are kept, longest memory in milliseconds. */
+export const REMEMBER_DELIVERY = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[4])
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[5]))
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+return 1
+`);
+
+/** KEYS: deliveries of a feed. ARGV: text of the known schema, name, now. Returns 1 if it is remembered. */
+export const KNOWN_DELIVERY = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+local ends = redis.call('ZSCORE', KEYS[1], ARGV[2])
+if ends and tonumber(ends) > tonumber(ARGV[3]) then return 1 end
+return 0
 `);
 
 /** KEYS: fence of a partition. ARGV: text of the known schema, fence. It never falls. */

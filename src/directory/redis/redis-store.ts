@@ -60,7 +60,9 @@ import {
   partitionOfUsers,
   userField,
 } from './redis-keys.ts';
+import { RedisDeliveries } from './redis-deliveries.ts';
 import { RedisLease } from './redis-lease.ts';
+import { RedisLocks } from './redis-locks.ts';
 import { COMMIT, FENCED, READ } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
 import { RedisAccounts } from './redis-accounts.ts';
@@ -81,6 +83,8 @@ export class RedisStore implements DirectoryStore {
   readonly policies: RedisPolicies;
   readonly leases: RedisLease;
   readonly accounts: RedisAccounts;
+  readonly locks: RedisLocks;
+  readonly deliveries: RedisDeliveries;
   private readonly client: RedisClient;
   /** Waits for changes; on a Cluster nothing waits in Redis, and it is `client`. */
   private readonly reader: RedisClient;
@@ -127,6 +131,8 @@ export class RedisStore implements DirectoryStore {
       this.guard.script(script, keys, values);
     this.leases = new RedisLease(run, this.keys);
     this.accounts = new RedisAccounts(run, this.keys.accounts);
+    this.locks = new RedisLocks(run, this.keys);
+    this.deliveries = new RedisDeliveries(run, this.keys);
     this.devices = new DeviceWriter(this.keys);
     this.replication = new Replication(options);
     this.watch =

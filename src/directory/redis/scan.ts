@@ -48,10 +48,21 @@ export function nameIn(key: string): string {
   return key.slice(key.indexOf('}:') + 4);
 }
 
+/** While one batch is taken apart here, Redis reads the next one. */
 async function readAll(read: Read, keys: readonly string[]): Promise<Awaited<ReturnType<Read>>[number][]> {
+  const start = (at: number): ReturnType<Read> => {
+    const reading = read(keys.slice(at, at + BATCH).map((key) => ({ key })));
+    // It is awaited later, unless the batch before it fails.
+    reading.catch(() => undefined);
+    return reading;
+  };
   const hashes: Awaited<ReturnType<Read>>[number][] = [];
-  for (let at = 0; at < keys.length; at += BATCH)
-    hashes.push(...(await read(keys.slice(at, at + BATCH).map((key) => ({ key })))));
+  let next = start(0);
+  for (let at = 0; at < keys.length; at += BATCH) {
+    const reading = next;
+    if (at + BATCH < keys.length) next = start(at + BATCH);
+    hashes.push(...(await reading));
+  }
   return hashes;
 }
 

@@ -5,8 +5,9 @@ import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { isoTime, readTime } from '../times.ts';
-import { complianceOf, compromisedOf, flagOf, textOf } from '../values.ts';
-import type { Compliance } from '../values.ts';
+import { complianceOf, compromisedOf, encryptedOf, flagOf, managedOf, textOf } from '../values.ts';
+import { NO_COMPLIANCE } from '../words.ts';
+import type { Compliance } from '../words.ts';
 import type { MappingDocument } from './document.ts';
 import { compileExpression } from './expressions.ts';
 import type { MappingExpression } from './expressions.ts';
@@ -86,6 +87,7 @@ class CompiledMapping {
   private device(record: MappedRecord, reader: RecordReader): FeedLine {
     const compliance = record.compliance();
     const graceUntil = record.time('graceUntil');
+    reader.isEndUnread = record.hasUnreadTime;
     const platform = record.text('platform');
     const os = record.text('os');
     const model = record.text('model');
@@ -95,11 +97,11 @@ class CompiledMapping {
       serial: record.text('serialNumber'),
       udid: record.text('udid'),
       imei: record.text('imei'),
-      managed: record.flag('managed'),
+      managed: record.word('managed', managedOf),
       hasLeft: record.flag('removed') === true,
       compliance: { ...compliance, inGrace: compliance.inGrace || graceUntil !== null },
       graceUntil,
-      encrypted: record.flag('encrypted'),
+      encrypted: record.word('encrypted', encryptedOf),
       compromised: record.word('compromised', compromisedOf),
       managedMailProfile: record.flag('managedMailProfile'),
       systems: [platform, os, model],
@@ -154,6 +156,8 @@ class CompiledMapping {
 class MappedRecord {
   private readonly reader: RecordReader;
   private readonly fields: ReadonlyMap<string, MappingExpression>;
+  /** A time was there, and was not understood. */
+  hasUnreadTime = false;
 
   constructor(reader: RecordReader, fields: ReadonlyMap<string, MappingExpression>) {
     this.reader = reader;
@@ -184,7 +188,7 @@ class MappedRecord {
   }
 
   compliance(): Compliance {
-    return this.word('compliant', complianceOf) ?? { compliant: null, inGrace: false };
+    return this.word('compliant', complianceOf) ?? NO_COMPLIANCE;
   }
 
   /** A word of the source, or true and false. */
@@ -228,6 +232,7 @@ class MappedRecord {
       time === 'ambiguous'
         ? 'could be either of two days (give the order of dates)'
         : 'is not understood as a time';
+    this.hasUnreadTime = true;
     this.reader.problem(name, text, what);
     return null;
   }

@@ -26,7 +26,7 @@ const STRAY = 0.05;
  * @throws ProgramError EASGATE_FILE for archives and other files that are no text
  */
 export async function* decode(
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   notes: DecodeNotes = { encoding: 'ascii', replaced: false },
 ): AsyncGenerator<string> {
   let held: Uint8Array = new Uint8Array(0);
@@ -77,8 +77,11 @@ function note(text: string, notes: DecodeNotes): string {
 
 /** Files that are no text, by their first bytes, with what to do about them. */
 const OTHER_FILES: readonly (readonly [bytes: readonly number[], what: string])[] = [
-  [[0x50, 0x4b, 0x03, 0x04], 'a ZIP archive or an Excel workbook: unpack it, or save the sheet as CSV'],
-  [[0x1f, 0x8b], 'compressed by gzip: unpack it first'],
+  [
+    [0x50, 0x4b, 0x03, 0x04],
+    'a ZIP archive or an Excel workbook within an archive: unpack it, or save the sheet as CSV',
+  ],
+  [[0x1f, 0x8b], 'packed twice by gzip: unpack it first'],
   [[0xd0, 0xcf, 0x11, 0xe0], 'an old Excel workbook: save the sheet as CSV'],
   [[0x25, 0x50, 0x44, 0x46], 'a PDF document: export CSV or JSON'],
   [[0x62, 0x70, 0x6c, 0x69, 0x73, 0x74], 'a binary property list: convert it with plutil -convert xml1'],

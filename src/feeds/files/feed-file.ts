@@ -1,16 +1,14 @@
 // Owns a file of records: what kind of file it is, which format its records have, and their reading one after the other. A file
 // may be far larger than memory: nothing of it is kept.
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { ProgramError } from '../../errors.ts';
-import { fileTrouble } from '../../file-words.ts';
+import { plain } from '../../plain-text.ts';
 import { TimeOrders } from '../columns-of-times.ts';
 import { MAPPINGS, bestMapping, mappingFor, mappingsOf, matches } from '../formats.ts';
 import { RecordReader } from '../mapping.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
+import { repeatedNameOf } from '../repeated-names.ts';
 import { Columns, ObjectRow, TableRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { needsOrder } from '../times.ts';
@@ -21,6 +19,8 @@ import { csvRecords } from './csv.ts';
 import { decode } from './decode.ts';
 import type { DecodeNotes } from './decode.ts';
 import { jsonLines, jsonTexts } from './json.ts';
+import { contentOf } from './packed.ts';
+import type { Content } from './packed.ts';
 import { recordsIn } from './pages.ts';
 import { sniff, unknownFormat } from './sniff.ts';
 import type { FileKind } from './sniff.ts';
@@ -42,7 +42,6 @@ export interface FeedFileOptions {
 }
 
 const HEAD = 262_144;
-const PIECE = 262_144;
 /** Records that are looked at to find the format. */
 const LOOKED_AT = 200;
 
@@ -55,13 +54,15 @@ export class FeedFile {
   /** The file ends in the middle of a record or of a list: it is not all that its writer had. Known once all lines are read. */
   isCutOff = false;
   private readonly options: FeedFileOptions;
+  private readonly content: Content;
   private readonly kind: FileKind;
   private readonly mappings: readonly Mapping[];
   private readonly orders = new TimeOrders();
   private isSurveyed = false;
 
-  private constructor(options: FeedFileOptions, kind: FileKind, first: Mapping) {
+  private constructor(options: FeedFileOptions, content: Content, kind: FileKind, first: Mapping) {
     this.options = options;
+    this.content = content;
     this.kind = kind;
     this.format = first.format;
     this.what = first.kind;
@@ -73,13 +74,14 @@ export class FeedFile {
    * @throws ProgramError EASGATE_FILE where it cannot be read, EASGATE_IMPORT_FORMAT where its format is not known for certain
    */
   static async open(options: FeedFileOptions): Promise<FeedFile> {
-    const head = await readHead(options.path);
+    const content = await contentOf(options.path);
+    const head = await readHead(content);
     if (head.text.trim() === '') throw new ProgramError('EASGATE_FILE', 'the file is empty');
     const { mapping = null } = options;
     const kind = sniff(head.text, head.isWhole, options.format, mapping);
-    if (mapping !== null) return new FeedFile(options, kind, mapping);
-    if (kind.container === 'table') return new FeedFile(options, kind, kind.mapping);
-    return new FeedFile(options, kind, await formatOfObjects(options, kind));
+    if (mapping !== null) return new FeedFile(options, content, kind, mapping);
+    if (kind.container === 'table') return new FeedFile(options, content, kind, kind.mapping);
+    return new FeedFile(options, content, kind, await formatOfObjects(options, content, kind));
   }
 
   /** The lines of all records, in the order of the file. */
@@ -101,7 +103,8 @@ export class FeedFile {
       }
       if (!this.isSurveyed && mapping.times.some((name) => needsOrder(row.get(name)))) await this.survey();
       const reader = new RecordReader(row, { source, zone, order });
-      yield* mapping.map(reader);
+      const lines = mapping.map(reader);
+      yield* row.contradictions.size === 0 ? lines : withContradictions(lines, row, reader);
     }
   }
 
@@ -124,7 +127,7 @@ export class FeedFile {
   }
 
   private rows(): AsyncGenerator<Row | Unread> {
-    const text = decode(createReadStream(this.options.path, { highWaterMark: PIECE }), this.notes);
+    const text = decode(this.content(), this.notes);
     return this.kind.container === 'table' ? tableRows(text, this.kind) : objectRows(text, this.kind);
   }
 }
@@ -142,28 +145,24 @@ interface Head {
   readonly isWhole: boolean;
 }
 
-async function readHead(path: string): Promise<Head> {
-  try {
-    const file = await open(path);
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0);
-      let text = '';
-      for await (const piece of decode(Readable.from([buffer.subarray(0, bytesRead)]))) text += piece;
-      return { text, isWhole: bytesRead < HEAD };
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if (error instanceof ProgramError) throw error;
-    throw new ProgramError('EASGATE_FILE', fileTrouble(error, path));
+async function readHead(content: Content): Promise<Head> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of content()) {
+    pieces.push(piece);
+    size += piece.length;
+    if (size >= HEAD) break;
   }
+  let text = '';
+  for await (const piece of decode(pieces)) text += piece;
+  return { text, isWhole: size < HEAD };
 }
 
 /** The format of the first record that is known for certain. */
-async function formatOfObjects(options: FeedFileOptions, kind: FileKind): Promise<Mapping> {
+async function formatOfObjects(options: FeedFileOptions, content: Content, kind: FileKind): Promise<Mapping> {
   const among =
     options.format === null ? MAPPINGS.filter(({ format }) => format !== 'csv') : mappingsOf(options.format);
-  const text = decode(createReadStream(options.path, { highWaterMark: PIECE }));
+  const text = decode(content());
   let looked = 0;
   let nearest: Mapping | null = null;
   let names = '';
@@ -194,14 +193,16 @@ async function* tableRows(
       yield { line, reason, isCutOff };
       continue;
     }
+    // Spreadsheets write empty rows as delimiters alone.
+    if (cells.every((cell) => cell.trim() === '')) continue;
     // Exports that were put into one file: each begins with its type and header again.
     if (cells[0]?.startsWith('#TYPE') === true) columns = null;
     else if (columns === null) {
       columns = new Columns(cells);
       header = cells;
-    } else if (cells.length === columns.count || hasEmptyRest(cells, columns.count)) {
+    } else if (isWhole(cells, columns)) {
       if (!cells.every((cell, index) => cell === header[index])) yield new TableRow(line, columns, cells);
-    } else if (cells.length > 1 || cells[0]?.trim() !== '') {
+    } else {
       const end = cells.length < columns.count ? ' (is the file cut off?)' : '';
       yield {
         line,
@@ -212,9 +213,24 @@ async function* tableRows(
   }
 }
 
-/** Some programs end each row with a delimiter. */
-function hasEmptyRest(cells: readonly string[], count: number): boolean {
-  return cells.length > count && cells.slice(count).every((cell) => cell.trim() === '');
+/** Some programs end each row with a delimiter, others the header alone. */
+function isWhole(cells: readonly string[], { count, named }: Columns): boolean {
+  if (cells.length <= count) return cells.length >= named;
+  return cells.slice(count).every((cell) => cell.trim() === '');
+}
+
+/** A name that stands twice with different values says nothing; that is noted. */
+function withContradictions(
+  lines: readonly FeedLine[],
+  { contradictions }: Row,
+  reader: RecordReader,
+): readonly FeedLine[] {
+  const names = [...contradictions].join(', ');
+  const what = `stands there twice, with different values: ${plain(names, 120)}`;
+  reader.problems.push(what);
+  return lines.map((line) =>
+    line.type === 'refused' ? { ...line, reason: `${line.reason}; ${what}` } : line,
+  );
 }
 
 async function* objectRows(
@@ -241,6 +257,12 @@ async function* objectRows(
         reason: 'the record is not JSON (RFC 8259)',
         isCutOff: one.isCutOff ?? false,
       };
+      continue;
+    }
+    const repeated = repeatedNameOf(one.text, value);
+    if (repeated !== null) {
+      const reason = `the name "${plain(repeated, 60)}" stands twice in one object`;
+      yield { line: one.line, reason, isCutOff: false };
       continue;
     }
     for (const { record, context } of recordsIn(value, one.context)) {

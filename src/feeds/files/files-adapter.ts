@@ -10,6 +10,7 @@ import type { DayOrder } from '../times.ts';
 import { SYSTEM_CLOCK } from '../waiting.ts';
 import type { Clock } from '../waiting.ts';
 import { FeedFile } from './feed-file.ts';
+import { watchFiles } from './watch-files.ts';
 import { filesIn, isFolder, readable, settled } from './folder.ts';
 import type { FolderFile } from './folder.ts';
 
@@ -23,6 +24,8 @@ export interface FilesOptions {
   readonly mapping?: Mapping | null | undefined;
   /** Only the newest file of the folder counts, once it did not change for so long; null = all files are one set. */
   readonly newest: { readonly settleMs: number } | null;
+  /** Before files that changed are read without waiting for the schedule: so long they must not change, milliseconds; absent = 0. */
+  readonly settleMs?: number;
   /** The IANA time zone of times that name none. */
   readonly zone: string;
   /** The order of day and month; null = by the values of each column. */
@@ -54,6 +57,13 @@ export class FilesAdapter implements FeedAdapter {
       }
       yield { lines };
     }
+  }
+
+  watch(onChange: () => void, signal: AbortSignal): void {
+    const { path, newest, settleMs = 0, clock = SYSTEM_CLOCK } = this.options;
+    // Of the newest file the run itself waits until it is complete.
+    const settles = newest === null ? settleMs : 0;
+    watchFiles({ path, settleMs: settles, noticesRemovals: newest === null, clock }, onChange, signal);
   }
 
   private async files(signal: AbortSignal): Promise<readonly FolderFile[]> {

@@ -24,6 +24,8 @@ export interface Found {
 }
 
 const MAX_DEPTH = 6;
+/** Lists in lists, deeper than any page: a line of brackets must not fill the stack. */
+const MAX_LISTS = 16;
 /** An object around a record has little else: pages, counts, errors. */
 const MAX_AROUND = 8;
 
@@ -33,11 +35,11 @@ export function* recordsIn(
   context: Readonly<Record<string, unknown>> = {},
   depth = 0,
 ): Generator<Found> {
-  if (Array.isArray(value)) {
+  if (Array.isArray(value) && depth < MAX_LISTS) {
     for (const element of value as unknown[]) yield* recordsIn(element, context, depth + 1);
     return;
   }
-  if (typeof value !== 'object' || value === null) {
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) {
     yield { record: null, context };
     return;
   }
@@ -60,10 +62,14 @@ export function* recordsIn(
  * @see https://learn.microsoft.com/rest/api/loganalytics/query/get
  */
 function tableIn(object: object): Table | null {
-  const columns: unknown = Reflect.get(object, 'Schema') ?? Reflect.get(object, 'columns');
-  const rows: unknown = Reflect.get(object, 'Values') ?? Reflect.get(object, 'rows');
+  const columns: unknown = first(object, ['Schema', 'schema', 'columns']);
+  const rows: unknown = first(object, ['Values', 'values', 'rows']);
   if (!Array.isArray(columns) || !Array.isArray(rows) || !rows.every(Array.isArray)) return null;
   return { columns, rows };
+}
+
+function first(object: object, keys: readonly string[]): unknown {
+  return keys.map((key): unknown => Reflect.get(object, key)).find((value) => value !== undefined);
 }
 
 interface Table {
@@ -75,7 +81,7 @@ interface Table {
 function* recordsOf({ columns, rows }: Table): Generator<object> {
   const named = columns.map((column) =>
     typeof column === 'object' && column !== null
-      ? String(Reflect.get(column, 'Column') ?? Reflect.get(column, 'name'))
+      ? String(first(column, ['Column', 'column', 'name']))
       : String(column),
   );
   for (const row of rows)

@@ -8,6 +8,7 @@ import type { FeedAdapter, FeedPart } from '../contract.ts';
 import type { FeedLine } from '../record.ts';
 import { SYSTEM_CLOCK } from '../waiting.ts';
 import type { Clock } from '../waiting.ts';
+import { watchFiles } from './watch-files.ts';
 import { fileAt, filesIn, isFolder, isSame, settled } from './folder.ts';
 import type { FolderFile } from './folder.ts';
 
@@ -51,6 +52,9 @@ export function watchedFolder(folder: WatchedFolder, clock: Clock = SYSTEM_CLOCK
     complete: [],
     keepsCursor: true,
     run: (cursor, signal) => parts(folder, clock, cursor, signal),
+    watch: (onChange, signal) =>
+      // The run itself waits until a file is complete.
+      watchFiles({ path: folder.path, settleMs: 0, noticesRemovals: false, clock }, onChange, signal),
     applied: (cursor) => (folder.moves ? moveRead(folder, readCursor(cursor)) : Promise.resolve()),
   };
 }

@@ -46,7 +46,7 @@ export const exchangeMailboxes: Mapping = {
   emailaddresses userprincipalname ewsenabled legacyexchangedn servername
 `),
   times: [...LAST_SYNC, LAST_ATTEMPT, 'firstsynctime', 'whencreated'],
-  map: (reader) => (reader.text('deviceid') === null ? mapMailbox(reader) : mapDevice(reader)),
+  map: (reader) => (deviceIdOf(reader) === null ? mapMailbox(reader) : mapDevice(reader)),
 };
 
 /** DeviceAccessState, and its numbers as ConvertTo-Json writes enumerations. */
@@ -61,13 +61,29 @@ const STATES: Readonly<Record<string, 'allow' | 'block' | 'quarantine'>> = {
 /** DeviceAccessStateReason: somebody decided for this device of this user (2 = Individual). */
 const INDIVIDUAL = new Set(['individual', '2']);
 
+/** The id of the device of a row; null = none. */
+function deviceIdOf(reader: RecordReader): string | null {
+  const written = reader.text('deviceid', 'deviceidentity', 'easdeviceid');
+  return idInIdentity(written ?? reader.text('identity', 'identityrawidentity')) ?? written;
+}
+
+/**
+ * The id in the name of a device object, `contoso.com/Users/Alice/ExchangeActiveSyncDevices/iPhone§ApplXYZ`: scripts export the
+ * identity in place of the id. `§` is another character where an export lost it. Null = it is no such name.
+ */
+function idInIdentity(written: string | null): string | null {
+  const [, name] = written?.split(/[\\/]ExchangeActiveSyncDevices[\\/]/) ?? [];
+  return /[^A-Za-z0-9]([A-Za-z0-9]+)$/.exec(name ?? '')?.[1] ?? null;
+}
+
 function mapDevice(reader: RecordReader): FeedLine[] {
-  if (isMailbox(reader) && reader.text('deviceid') === null) return mapMailbox(reader);
+  const deviceId = deviceIdOf(reader);
+  if (isMailbox(reader) && deviceId === null) return mapMailbox(reader);
   const user = ownerOf(reader);
   const os = reader.text('deviceos', 'os');
   const lines: FeedLine[] = [
     deviceLine(reader, {
-      easIds: [reader.text('deviceid', 'deviceidentity', 'easdeviceid')],
+      easIds: [deviceId],
       sourceId: reader.text('guid', 'deviceguid'),
       imei: reader.text('deviceimei', 'imei'),
       // A device that was wiped, or is to be, counts as one that left: its order stays with Exchange.
@@ -98,7 +114,11 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   const [device] = lines;
   // A row without a usable device id is refused as a whole.
   if (device?.type !== 'device' || device.id === null)
-    return [reader.refused(device?.type === 'refused' ? device.reason : 'the row has no DeviceId')];
+    return [
+      reader.refused(
+        device?.type === 'refused' ? device.reason : 'the row has no DeviceId, and no Identity of a device',
+      ),
+    ];
   if (isMailbox(reader)) return [...lines, ...mapMailbox(reader)];
   return [...lines, ...individual(reader, user)];
 }
@@ -114,7 +134,7 @@ function wordOfNumber(text: string | null, words: readonly string[]): string | n
 /** The decision in the row of a device, if somebody took one. */
 function individual(reader: RecordReader, user: string | null): (DecisionLine | RefusedLine)[] {
   const action = STATES[wordOf(reader.text('deviceaccessstate') ?? '')];
-  const device = reader.text('deviceid', 'deviceidentity', 'easdeviceid');
+  const device = deviceIdOf(reader);
   if (action === undefined || device === null) return [];
   if (!INDIVIDUAL.has(wordOf(reader.text('deviceaccessstatereason') ?? ''))) return [];
   const line = decisionLine(reader, { device, action, user, reason: 'DeviceAccessState Individual' });
@@ -193,6 +213,7 @@ function ownerOf(reader: RecordReader): string | null {
   }
   return (
     addressOfIdentity(reader.text('identity', 'identityrawidentity')) ??
+    addressOfIdentity(reader.text('deviceid')) ??
     netbiosName(reader) ??
     userName(reader.text('samaccountname'))
   );

@@ -5,86 +5,76 @@ import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { compromisedOf, guidOf } from '../values.ts';
+import * as columns from './intune-columns.ts';
 import { exportedCompliance, localized, management, threatCompromised } from './microsoft.ts';
 import { names } from '../names.ts';
 
-const LAST_CHECK_IN = names(`
-  lastcheckin lastcontact lastcontactutc lastsyncdatetime lastcheckindate letztescheckin letztereinchecken
-  dernierarchivage dernièreconnexion
-`);
-const GRACE = names(`
-  compliancegraceperiodexpiration ingraceperioduntil ingraceperioduntilutc
-  compliancegraceperiodexpirationdatetime
-`);
-
 const THREAT = localized('devicehealththreatlevel', 'partnerreportedthreatstate');
-const JAILBROKEN = localized('jailbroken');
-const OWNERSHIP = localized('ownership', 'ownertype');
 const EXCHANGE_STATE = localized('easstatus', 'easaccessstate');
-const SYSTEM = [
-  ...localized('os', 'operatingsystem'),
-  'platform',
-  'osdescription',
-  ...localized('devicetype'),
-];
-const COMPLIANCE = ['compliance', 'compliantstate', 'compliancestate'];
+/** Names that other products have too. */
+const SHARED: ReadonlySet<string> = new Set(
+  names(`
+  easid easdeviceid upn userprincipalname benutzerprinzipalname nomdutilisateurprincipal nombreprincipaldeusuario
+  nomeentitàutente
+`),
+);
+const isOwn = (name: string): boolean => !SHARED.has(name);
 
 /** Columns of the reports. */
 export const intuneDevices: Mapping = {
   format: 'intune',
   kind: 'device report of Intune',
-  sure: names(`
-  easactivationid compliancegraceperiodexpiration ingraceperioduntil intuneregistered primaryuserupn
-  easaktivierungsid
-`),
+  sure: [
+    ...columns.EAS_ID.filter(isOwn),
+    ...columns.OWNER.filter(isOwn),
+    ...names('compliancegraceperiodexpiration ingraceperioduntil intuneregistered'),
+  ],
   typical: names(`
   deviceid devicename lastcheckin lastcontact compliance compliantstate compliancestate compliancestateloc
   managedby managementagent managementagents ownertype ownertypeloc devicestate managementstate easid
   easactivated enrollmentdate upn useremail primaryuserdisplayname microsoftentradeviceid azureaddeviceid
   aaddeviceid intunedeviceid devicehealththreatlevel osdescription skufamily jointype managementname
 `),
-  times: [...LAST_CHECK_IN, ...GRACE, 'enrollmentdate', 'createddate'],
+  times: [...columns.LAST_CHECK_IN, ...columns.GRACE, 'enrollmentdate', 'createddate'],
   map: mapDevice,
 };
 
 function mapDevice(reader: RecordReader): FeedLine[] {
-  const { managed, hasLeft } = management(reader);
-  const compliance = exportedCompliance(reader, COMPLIANCE);
+  const { managed, hasLeft } = management(reader, columns.MANAGEMENT);
+  const compliance = exportedCompliance(reader, columns.COMPLIANCE);
   const threat = reader.text(...THREAT);
-  const jailBroken = reader.word(JAILBROKEN, compromisedOf);
-  const system = reader.text(...SYSTEM);
+  const jailBroken = reader.word(columns.JAILBROKEN, compromisedOf);
+  const system = reader.text(...columns.SYSTEM);
+  const model = reader.text(...columns.MODEL);
   return [
     deviceLine(reader, {
-      easIds: [reader.text('easactivationid', 'easid', 'easdeviceid', 'easaktivierungsid')],
-      sourceId: guidOf(reader.text('intunedeviceid', 'deviceid', 'id', 'geräteid')),
-      serial: reader.text('serialnumber', 'seriennummer'),
+      easIds: [reader.text(...columns.EAS_ID)],
+      sourceId: guidOf(reader.text(...columns.DEVICE_ID)),
+      serial: reader.text(...columns.SERIAL_NUMBER),
       imei: reader.text('imei'),
       managed,
       hasLeft,
       ...(compliance === null ? {} : { compliance }),
-      graceUntil: reader.time(...GRACE),
-      encrypted: reader.flag('encrypted', 'isencrypted', 'encryptionstatusstring', 'encryptionstatus'),
+      graceUntil: reader.endOfGrace(...columns.GRACE),
+      encrypted: reader.encrypted(...columns.ENCRYPTED),
       compromised: threatCompromised(threat) ? true : jailBroken,
-      systems: [system, reader.text('osdescription'), reader.text('model', 'devicemodel')],
+      systems: [system, reader.text('osdescription'), model],
       os: system,
-      osVersion: reader.text('osversion'),
-      model: reader.text('model', 'devicemodel'),
-      manufacturer: reader.text('manufacturer'),
-      ownership: reader.text(...OWNERSHIP),
-      owners: [
-        reader.text('primaryuserupn', 'upn', 'userprincipalname'),
-        reader.text('primaryuseremailaddress', 'useremail', 'primaryuseremail', 'emailaddress'),
-      ],
-      lastCheckIn: reader.time(...LAST_CHECK_IN),
+      osVersion: reader.text(...columns.OS_VERSION),
+      model,
+      manufacturer: reader.text(...columns.MANUFACTURER),
+      ownership: reader.text(...columns.OWNERSHIP),
+      owners: [reader.text(...columns.OWNER), reader.text(...columns.OWNER_MAIL)],
+      lastCheckIn: reader.time(...columns.LAST_CHECK_IN),
       attributes: reader.attributes({
-        deviceName: reader.text('devicename', 'gerätename'),
+        deviceName: reader.text(...columns.DEVICE_NAME),
         entraDeviceId: guidOf(
           reader.text('microsoftentradeviceid', 'azureaddeviceid', 'referenceid', 'aaddeviceid'),
         ),
         threat,
         patchLevel: reader.text('securitypatchlevel', 'androidpatchlevel'),
         category: reader.text('category', 'categoryname'),
-        supervised: reader.flag('supervised', 'issupervised'),
+        supervised: reader.flag(...columns.SUPERVISED),
         exchangeState: reader.text(...EXCHANGE_STATE),
       }),
     }),

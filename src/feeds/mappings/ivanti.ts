@@ -59,6 +59,8 @@ function statusOf(reader: RecordReader, event: string): Pick<DeviceFacts, 'manag
   const isRetired = reader.flag('commonretired', 'retired') === true;
   const isEnding = /retire|wipe|delete|unregister|unenrol|removed/.test(event);
   if (status === 'out' || isRetired || isEnding) return { managed: false, hasLeft: true };
+  // Registered for its apps, or for signing in, but not in device management (Neurons for MDM).
+  if (reader.flag('mamonly') === true || reader.flag('authonly') === true) return { managed: false };
   return { managed: status === 'in' ? true : null };
 }
 
@@ -95,6 +97,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       easIds: [
         ...reader.list('easdeviceidentifiers'),
         ...reader.list('easdeviceids'),
+        ...reader.list('appeasidentifiers'),
         reader.text(...EAS_IDS),
       ],
       sourceId: guidOf(
@@ -111,7 +114,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       ),
       imei: reader.text('commonimei', 'imei'),
       compliance: quarantined === true ? { compliant: false, inGrace: false } : compliance,
-      encrypted: reader.flag(
+      encrypted: reader.encrypted(
         'commonencrypted',
         'encrypted',
         'isencrypted',

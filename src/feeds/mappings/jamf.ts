@@ -5,8 +5,6 @@
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
-import { wordOf } from '../row.ts';
-import { flagOf } from '../values.ts';
 import { names } from '../names.ts';
 
 const LAST_INVENTORY = names(`
@@ -46,18 +44,16 @@ export const jamfDevices: Mapping = {
   map: mapDevice,
 };
 
-/** Managed or Unmanaged in exports, true or false in the APIs. */
-function managedOf(text: string | null): boolean | null | undefined {
-  const word = wordOf(text ?? '');
-  if (word === 'managed') return true;
-  if (['unmanaged', 'notmanaged', 'removed', 'unenrolled'].includes(word)) return false;
-  return flagOf(text);
-}
-
 function mapDevice(reader: RecordReader): FeedLine[] {
   const text = (name: string): string | null =>
     reader.text(`general${name}`, `hardware${name}`, name, `ios${name}`);
-  const managed = reader.word(['generalmanaged', 'managed', 'managementstatus'], managedOf);
+  const managed = reader.managed(
+    'generalmanaged',
+    'generalismanaged',
+    'managed',
+    'ismanaged',
+    'managementstatus',
+  );
   const system = reader.text('generalostype', 'ostype', 'devicetype', 'type', 'platform', 'os');
   return [
     deviceLine(reader, {
@@ -68,9 +64,11 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       imei: reader.text('networkimei', 'iosnetworkimei', 'imei'),
       managed,
       hasLeft: managed === false,
-      encrypted: reader.flag(
+      encrypted: reader.encrypted(
+        'securitydataprotected',
         'securitydataprotection',
         'iossecuritydataprotected',
+        'dataprotected',
         'dataprotection',
         'dataprotectionenabled',
       ),

@@ -3,9 +3,10 @@
 // @see https://learn.microsoft.com/mem/intune/fundamentals/reports-export-graph-available-reports
 import { wordOf } from '../row.ts';
 import { complianceOf, textOf } from '../values.ts';
-import type { Compliance } from '../values.ts';
+import { NO_COMPLIANCE } from '../words.ts';
+import type { Compliance } from '../words.ts';
 import type { RecordReader } from '../mapping.ts';
-import { meanings } from '../names.ts';
+import { meanings, names } from '../names.ts';
 
 /**
  * managementAgentType, as Graph and the reports write it, and its numbers. `eas` alone is a mail account without management;
@@ -27,7 +28,13 @@ const AGENTS = meanings<boolean | null>(
 
 /** managementState: a device whose removal was ordered counts as removed, even while the order is under way. */
 const STATES = meanings<boolean | null>(
-  [true, 'managed wipecanceled retirecanceled verwaltet 0 9 10'],
+  [
+    true,
+    `
+  managed wipecanceled retirecanceled 0 9 10 verwaltet géré administrado gestionado gestito beheerd hanterad
+  zarządzane gerenciado gerido управляемое 管理対象 管理 托管 已托管 受管理 관리됨
+`,
+  ],
   [
     false,
     `
@@ -40,18 +47,23 @@ const STATES = meanings<boolean | null>(
 
 /** deviceRegistrationState, which the report calls "Intune registered". `registered` alone does not make a device managed. */
 const REGISTRATIONS = meanings<boolean | null>(
-  [true, 'registered true yes ja oui 2'],
+  [
+    true,
+    `
+  registered true yes ja oui sí sì si sim tak да はい 是 예 2 registriert inscrit enregistré registrado registrato
+  geregistreerd zarejestrowane registrerad 登録済み 已注册 등록됨
+`,
+  ],
   [
     false,
     `
-  notregistered false no nein non revoked approvalpending notregisteredpendingenrollment 0 3 5 7
+  notregistered false no nein non revoked approvalpending notregisteredpendingenrollment 0 3 5 7 nee não nie nej
+  нет いいえ 否 아니요 nichtregistriert noninscrit nonenregistré noregistrado nonregistrato nietgeregistreerd
+  niezarejestrowane ejregistrerad nãoregistrado 未登録 未注册 등록되지않음
 `,
   ],
   [null, 'keyconflict certificatereset unknown 4 6 8'],
 );
-
-const look = (words: ReadonlyMap<string, boolean | null>) => (text: string | null) =>
-  text === null ? null : words.get(wordOf(text));
 
 /** The result of all columns about management. */
 export interface Management {
@@ -60,20 +72,52 @@ export interface Management {
   readonly hasLeft: boolean;
 }
 
-/** Not managed if any of the three columns denies it; else managed if agent or state confirms it. */
-export function management(reader: RecordReader): Management {
-  const agent = reader.word(
-    ['managementagentloc', 'managementagent', 'managementagentsloc', 'managementagents', 'managedby'],
-    look(AGENTS),
+const AGENT = names('managementagentloc managementagent managementagentsloc managementagents managedby');
+const STATE = names('managementstateloc managementstate devicestate');
+const REGISTRATION = names('deviceregistrationstateloc deviceregistrationstate intuneregistered');
+
+/** Names of the columns in a report, where they have others. */
+interface ManagementNames {
+  readonly agent?: readonly string[];
+  readonly state?: readonly string[];
+  readonly registration?: readonly string[];
+}
+
+/**
+ * Not managed if any of the three columns denies it; else managed if agent or state confirms it. A word that is not understood may
+ * deny it: "retire pending" in a language that is not known.
+ */
+export function management(
+  reader: RecordReader,
+  { agent = AGENT, state = STATE, registration = REGISTRATION }: ManagementNames = {},
+): Management {
+  const agentSays = say(reader, agent, AGENTS);
+  const stateSays = say(reader, state, STATES);
+  const registrationSays = say(reader, registration, REGISTRATIONS);
+  if (stateSays === false) return { managed: false, hasLeft: true };
+  if (agentSays === false || registrationSays === false) return { managed: false, hasLeft: false };
+  const isUnclear = [agentSays, stateSays, registrationSays].includes(undefined);
+  const isConfirmed = agentSays === true || stateSays === true;
+  return { managed: isConfirmed && !isUnclear ? true : null, hasLeft: false };
+}
+
+/** What columns of one thing say: a number, and a text in the language of the export. `undefined` = none of them is understood. */
+function say(
+  reader: RecordReader,
+  columns: readonly string[],
+  words: ReadonlyMap<string, boolean | null>,
+): boolean | null | undefined {
+  const written = columns.flatMap((column) => reader.text(column) ?? []);
+  const said = written.map((text) => words.get(wordOf(text))).filter((meaning) => meaning !== undefined);
+  const [first = null] = said;
+  if (said.includes(false)) return false;
+  if (said.length > 0 || written.length === 0) return said.includes(true) ? true : first;
+  reader.problem(
+    columns.find((column) => reader.text(column) !== null) ?? '',
+    written[0] ?? '',
+    'is not understood',
   );
-  const state = reader.word(['managementstateloc', 'managementstate', 'devicestate'], look(STATES));
-  const registration = reader.word(
-    ['deviceregistrationstateloc', 'deviceregistrationstate', 'intuneregistered'],
-    look(REGISTRATIONS),
-  );
-  if (state === false) return { managed: false, hasLeft: true };
-  if (agent === false || registration === false) return { managed: false, hasLeft: false };
-  return { managed: agent === true || state === true ? true : null, hasLeft: false };
+  return undefined;
 }
 
 /** Whether the threat defence partner reports the device as compromised. */
@@ -101,7 +145,7 @@ export function exportedCompliance(reader: RecordReader, columns: readonly strin
     if (first === undefined) reader.problem(column, text ?? number ?? '', 'is not understood');
     else if (second === undefined || second.compliant === first.compliant) return first;
     else reader.problem(column, `${number ?? ''}, ${text ?? ''}`, 'contradict each other');
-    return { compliant: null, inGrace: false };
+    return NO_COMPLIANCE;
   }
   return null;
 }

@@ -53,7 +53,7 @@ function mapRecord(reader: RecordReader): FeedLine[] {
 function mapDevice(reader: RecordReader): FeedLine {
   const id = reader.text(...DEVICE_IDS);
   const isGuid = id !== null && GUID.test(id);
-  const managed = reader.flag('managed', 'ismanaged', 'enrolled');
+  const managed = reader.managed('managed', 'ismanaged', 'enrolled');
   return deviceLine(reader, {
     // The spelling is a fact; both have the same key.
     easIds: [
@@ -70,8 +70,8 @@ function mapDevice(reader: RecordReader): FeedLine {
       ...reader.compliance('compliant', 'compliance', 'iscompliant', 'compliancestate', 'compliancestatus'),
       inGrace: reader.text('graceuntil') !== null,
     },
-    graceUntil: reader.time('graceuntil'),
-    encrypted: reader.flag('encrypted', 'isencrypted'),
+    graceUntil: reader.endOfGrace('graceuntil'),
+    encrypted: reader.encrypted('encrypted', 'isencrypted'),
     compromised: reader.compromised('compromised', 'jailbroken', 'rooted', 'iscompromised'),
     managedMailProfile: reader.flag('managedmailprofile'),
     systems: [reader.text('platform'), reader.text('os', 'operatingsystem')],

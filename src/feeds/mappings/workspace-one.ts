@@ -121,7 +121,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       ...enrollmentOf(reader),
       easIds: [...ids, reader.text('easid', 'easdeviceid', 'easdeviceidentifier', 'exchangedeviceid')],
       sourceId: guidOf(reader.text('uuid', 'deviceuuid', 'idvalue', 'deviceid', 'id')),
-      encrypted: reader.flag(
+      encrypted: reader.encrypted(
         'dataencryptionyn',
         'isencrypted',
         'encrypted',

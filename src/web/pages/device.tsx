@@ -243,6 +243,9 @@ export function DevicePage(): ReactElement {
       <div className="cols c-85">
         <div className="stack">
           <Panel id="why" title={t.walk.title}>
+            {explanation === null || explanation.decidedBy.why === 'everybody' ? null : (
+              <p className="body t2 sm break">{t.walk.by(explanation.decidedBy.text)}</p>
+            )}
             {explanation === null ? (
               explained.error === null ? (
                 user === '' ? (

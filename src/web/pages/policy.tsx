@@ -16,8 +16,8 @@ import { changedLines, lineDiff } from '../parts/line-diff.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { Caret, PolicyEditor } from '../parts/policy-editor.tsx';
+import type { PolicyChange, PolicyDone } from '../parts/policy-change.ts';
 import { PolicyForm } from '../parts/policy-forms.tsx';
-import type { PolicyChange, PolicyDone } from '../parts/policy-forms.tsx';
 import { PolicyHistory } from '../parts/policy-history.tsx';
 import { ImpactPanel } from '../parts/policy-impact.tsx';
 import { PolicyProblems, ProblemCount } from '../parts/policy-problems.tsx';
@@ -42,6 +42,7 @@ const MODES = ['enforce', 'reportOnly'] as const;
 
 function Lead({ policy, draft }: { policy: PolicyInUse; draft: DraftState }): ReactElement {
   const { lead } = t.policy;
+  const by = policy.liveSince === null ? policy.changedBy : policy.liveBy;
   const isDraft = draft.isChanged && policy.source !== 'file';
   return (
     <>
@@ -50,8 +51,9 @@ function Lead({ policy, draft }: { policy: PolicyInUse; draft: DraftState }): Re
       {policy.source === 'configuration' ? lead.configuration : null}
       {policy.live === null || policy.source === 'file' ? null : (
         <>
-          {lead.live(number(policy.live.version))} <Time iso={policy.changedAt} form={moment} />
-          {policy.changedBy === null ? null : ` ${lead.by(policy.changedBy)}`}
+          {lead.live(number(policy.live.version))}{' '}
+          <Time iso={policy.liveSince ?? policy.changedAt} form={moment} />
+          {by === null ? null : ` ${lead.by(by)}`}
         </>
       )}
     </>
@@ -218,18 +220,21 @@ function Loaded({ policy, reload }: { policy: PolicyInUse; reload: () => void })
   const isSame = !draft.isChanged && !asEnforced;
   const diff = useDiff(isValid && !isSame ? { after: { document: text }, enforced: asEnforced } : null);
   const canSend = isValid && draft.isChanged && !isFile;
+  const { rollout } = policy;
   const why = (role: 'publishPolicy' | 'shadowPolicy', may: boolean): string | undefined =>
     isFile
       ? t.policy.file.short
       : !may
         ? t.trouble.needsRole(roleFor(role))
-        : draft.isChanged
-          ? undefined
-          : t.policy.publish.nothing;
+        : role === 'publishPolicy' && rollout !== null
+          ? t.policy.rollout.under(number(rollout.version))
+          : draft.isChanged
+            ? undefined
+            : t.policy.publish.nothing;
   const finished = ({ kind, text: words, tag }: PolicyDone): void => {
     setDone(words);
     // What was published is no draft any more; beside a shadow, the draft stays.
-    if (kind === 'publish' || kind === 'rollBack' || kind === 'promote') draft.discard();
+    if (kind === 'publish' || kind === 'rollBack' || kind === 'promote' || kind === 'finish') draft.discard();
     else draft.goOn(tag);
     reload();
   };
@@ -263,7 +268,7 @@ function Loaded({ policy, reload }: { policy: PolicyInUse; reload: () => void })
       <button
         className="btn primary"
         type="button"
-        disabled={!canSend || !mayPublish}
+        disabled={!canSend || !mayPublish || rollout !== null}
         title={publishWhy}
         aria-describedby={WHY}
         onClick={() => setChange({ kind: 'publish', document: text, reportsOnly: isReporting })}
@@ -324,7 +329,7 @@ function Loaded({ policy, reload }: { policy: PolicyInUse; reload: () => void })
           <RollOut
             policy={policy}
             tag={tagOf(policy)}
-            onPromote={(version) => setChange({ kind: 'promote', version })}
+            onChange={setChange}
             onEnded={(tag) => {
               draft.goOn(tag);
               setDone(t.policy.done.ended);

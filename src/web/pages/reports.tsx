@@ -27,7 +27,7 @@ const NAMES = Object.keys(texts.tabs) as Name[];
 const FIRST_ROWS = 100;
 const MOST_ROWS = 1_000;
 const NOT_SEEN = ['30', '90', '180', '365'];
-const PLACES = ['live', 'draft', 'shadow'] as const;
+const PLACES = ['live', 'draft', 'rollout', 'shadow'] as const;
 
 function hrefOf(name: Name): string {
   return name === 'would-block' ? '/reports' : `/reports/${name}`;
@@ -142,7 +142,7 @@ function StoredReport({ name }: { name: Exclude<Name, 'would-block'> }): ReactEl
   );
 }
 
-/** What is asked, by the address: the policy in use, the draft of this tab, the shadow, a version. Null = there is no draft. */
+/** What is asked, by the address: the policy in use, the draft of this tab, the roll-out, the shadow, a version. Null = there is no draft. */
 function questionOf(of: string): DiffQuestion | null {
   if (of === 'draft') {
     const draft = readDraft();
@@ -150,7 +150,8 @@ function questionOf(of: string): DiffQuestion | null {
   }
   const version = Number(of);
   if (Number.isInteger(version) && version > 0) return { after: { version }, enforced: true };
-  return { after: { place: of === 'shadow' ? 'shadow' : 'live' }, enforced: true };
+  if (of === 'shadow' || of === 'rollout') return { after: { place: of }, enforced: true };
+  return { after: { place: 'inUse' }, enforced: true };
 }
 
 const keptOut = ({ phones }: Impact): Impact['phones'] =>
@@ -209,7 +210,7 @@ function WouldBlock(): ReactElement {
     (place) =>
       place === 'live' ||
       place === of ||
-      (place === 'draft' ? draft !== null : policy.data !== null && policy.data.shadow !== null),
+      (place === 'draft' ? draft !== null : policy.data !== null && policy.data[place] !== null),
   );
   const impact = diff.isCurrent ? diff.impact : null;
   const rows = impact === null ? [] : keptOut(impact);

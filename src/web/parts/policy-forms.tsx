@@ -1,86 +1,36 @@
-// Owns the dialogs that change the policy: the consequences again, a comment, the button that repeats them.
+// Owns the dialogs that change the policy: whom it concerns, the consequences again, a comment, the button that repeats them.
 import { useState } from 'react';
 import type { ReactElement } from 'react';
-import { call, tagOf } from '../client/call.ts';
 import { ApiError, networkError } from '../client/problem.ts';
 import { useDiff } from '../client/use-diff.ts';
-import type { DiffQuestion } from '../client/use-diff.ts';
 import { number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
+import { ExtentFields } from './extent-fields.tsx';
+import type { ExtentDraft } from './extent-fields.tsx';
 import { Field } from './field.tsx';
 import { Icon } from './icon.tsx';
 import { Modal } from './modal.tsx';
-import { Consequences, Counting } from './policy-impact.tsx';
+import { extentOf, isWhole, leastShare, questionOf, send, wordsOf } from './policy-change.ts';
+import type { PolicyChange, PolicyDone } from './policy-change.ts';
+import { Consequences, Counting, Reach } from './policy-impact.tsx';
 import { ChangeTrouble } from './trouble.tsx';
 
-/** What is about to be done. */
-export type PolicyChange =
-  | { readonly kind: 'publish'; readonly document: string; readonly reportsOnly: boolean }
-  | { readonly kind: 'shadow'; readonly document: string }
-  | { readonly kind: 'promote'; readonly version: number }
-  | { readonly kind: 'rollBack'; readonly version: number };
-
-/** What was done, in words, and the ETag of what is in use since. */
-export interface PolicyDone {
-  readonly kind: PolicyChange['kind'];
-  readonly text: string;
-  readonly tag: string | null;
-}
-
-interface Words {
-  readonly title: string;
-  readonly lead: string;
-  readonly button: (refused: string) => string;
-  readonly plain: string;
-}
-
-function wordsOf(change: PolicyChange): Words {
-  const { publish, shadow, rollBack } = t.policy;
-  if (change.kind === 'publish')
-    return { title: publish.title, lead: publish.lead, button: publish.button, plain: publish.buttonNone };
-  if (change.kind === 'shadow')
-    return { title: shadow.title, lead: shadow.lead, button: () => shadow.button, plain: shadow.button };
-  const version = number(change.version);
-  if (change.kind === 'promote')
-    return {
-      title: shadow.promoteTitle(version),
-      lead: shadow.promoteLead,
-      button: shadow.promoteButton,
-      plain: shadow.promoteButtonNone,
-    };
-  return {
-    title: rollBack.title(version),
-    lead: rollBack.lead,
-    button: rollBack.button,
-    plain: rollBack.buttonNone,
-  };
-}
-
-function questionOf(change: PolicyChange): DiffQuestion {
-  if (change.kind === 'promote') return { after: { place: 'shadow' } };
-  return { after: change.kind === 'rollBack' ? { version: change.version } : { document: change.document } };
-}
-
-async function send(
-  change: PolicyChange,
-  comment: string | null,
-  ifMatch: string | null,
-): Promise<PolicyDone> {
-  const { done } = t.policy;
-  if (change.kind === 'publish') {
-    const answer = await call('publishPolicy', { body: { document: change.document, comment }, ifMatch });
-    return { kind: 'publish', text: done.published(number(answer.version.version)), tag: tagOf(answer) };
-  }
-  if (change.kind === 'shadow') {
-    const answer = await call('shadowPolicy', { body: { document: change.document, comment }, ifMatch });
-    return { kind: 'shadow', text: done.shadowed(number(answer.version.version)), tag: tagOf(answer) };
-  }
-  if (change.kind === 'promote') {
-    const answer = await call('promoteShadow', { body: { comment }, ifMatch });
-    return { kind: 'promote', text: done.promoted(number(answer.version.version)), tag: tagOf(answer) };
-  }
-  const answer = await call('rollBackPolicy', { body: { version: change.version, comment }, ifMatch });
-  return { kind: 'rollBack', text: done.rolledBack(number(answer.version.version)), tag: tagOf(answer) };
+/** Whether everybody gets the version at once. */
+function Scope({ isPart, onChange }: { isPart: boolean; onChange: (isPart: boolean) => void }): ReactElement {
+  return (
+    <div className="seg self" role="group" aria-label={t.policy.rollout.scope}>
+      {[false, true].map((each) => (
+        <button
+          key={String(each)}
+          type="button"
+          aria-pressed={isPart === each}
+          onClick={() => onChange(each)}
+        >
+          {each ? t.policy.rollout.some : t.policy.rollout.everybody}
+        </button>
+      ))}
+    </div>
+  );
 }
 
 /** `tag` = the policy that the person has looked at; `conflict` is called when another one is in use by then. */
@@ -97,19 +47,24 @@ export function PolicyForm({
   done: (done: PolicyDone) => void;
   conflict: () => void;
 }): ReactElement {
-  const [question] = useState(() => questionOf(change));
-  const diff = useDiff(question);
+  const least = leastShare(change);
+  const [isPart, setPart] = useState(change.kind === 'widen');
+  const [draft, setDraft] = useState<ExtentDraft>({ groups: '', share: least });
+  const extent = isPart ? extentOf(change, draft) : null;
+  const isReady = isWhole(change, extent);
+  const diff = useDiff(isReady ? questionOf(change, extent) : null);
+  const impact = isReady && diff.isCurrent ? diff.impact : null;
   const [comment, setComment] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
-  const words = wordsOf(change);
-  const refused = diff.impact?.keptOut.all ?? 0;
+  const words = wordsOf(change, isPart);
+  const refused = impact?.keptOut.all ?? 0;
   const isConflict = error?.status === 412;
   const submit = async (): Promise<void> => {
     setBusy(true);
     setError(null);
     try {
-      done(await send(change, comment.trim() === '' ? null : comment.trim(), tag));
+      done(await send(change, extent, comment.trim() === '' ? null : comment.trim(), tag));
       close();
     } catch (thrown) {
       const failed = thrown instanceof ApiError ? thrown : networkError();
@@ -130,15 +85,31 @@ export function PolicyForm({
           className="btn primary"
           type="submit"
           // Where the comparison fails, one may still act: a policy may have to be replaced at once.
-          disabled={busy || isConflict || (diff.impact === null && diff.error === null)}
+          disabled={busy || isConflict || !isReady || (impact === null && diff.error === null)}
         >
           {refused > 0 ? words.button(t.counted.devices(refused, number(refused))) : words.plain}
         </button>
       }
     >
-      {diff.impact === null ? null : <Consequences impact={diff.impact} />}
+      {change.kind === 'publish' || change.kind === 'promote' ? (
+        <Scope isPart={isPart} onChange={setPart} />
+      ) : null}
+      {isPart ? (
+        <ExtentFields
+          draft={draft}
+          least={least}
+          label={change.kind === 'widen' ? t.policy.rollout.moreGroups : t.policy.rollout.groups}
+          onChange={setDraft}
+        />
+      ) : null}
+      {impact === null ? null : (
+        <>
+          <Reach impact={impact} />
+          <Consequences impact={impact} />
+        </>
+      )}
       {diff.error === null ? null : <p className="t2">{t.policy.publish.uncounted}</p>}
-      <Counting diff={diff} />
+      {isReady ? <Counting diff={diff} /> : <p className="t3 sm">{t.policy.rollout.choose}</p>}
       {change.kind === 'publish' && change.reportsOnly ? (
         <p className="callout">
           <Icon name="eye" />

@@ -6,6 +6,7 @@ import { roleFor, useMay } from '../client/signed-in.ts';
 import { useQuery } from '../client/use-query.ts';
 import { moment, number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
+import { extentText } from './extent-fields.tsx';
 import { Field } from './field.tsx';
 import { Panel } from './panel.tsx';
 import { TextDiff } from './text-diff.tsx';
@@ -21,7 +22,39 @@ const MOST = 100;
 
 function Place({ row, policy }: { row: Row; policy: PolicyInUse }): ReactElement | null {
   if (row.place !== null) return <span className="tag">{texts[row.place]}</span>;
+  if (row.abandonedAt !== null) return <span className="tag">{texts.abandoned}</span>;
   return policy.earlier.includes(row.version) ? <span className="tag">{texts.wasLive}</span> : null;
+}
+
+/** Of a version from before its steps were kept, only the time at which it was added is known. */
+function Published({ row }: { row: Row }): ReactElement {
+  const { at, shadowAt, rolledOutAt, publishedAt } = row;
+  if (publishedAt !== null) return <Time iso={publishedAt} form={moment} />;
+  if (shadowAt !== null || rolledOutAt !== null) return <Dash />;
+  return (
+    <>
+      {texts.added} <Time iso={at} form={moment} />
+    </>
+  );
+}
+
+/** When it was in the shadow, and rolled out to whom. */
+function Before({ row: { shadowAt, rolledOutAt, rolledOutTo } }: { row: Row }): ReactElement {
+  if (shadowAt === null && rolledOutAt === null) return <Dash />;
+  return (
+    <>
+      {shadowAt === null ? null : (
+        <div>
+          {texts.shadowAt} <Time iso={shadowAt} form={moment} />
+        </div>
+      )}
+      {rolledOutAt === null || rolledOutTo === null ? null : (
+        <div className="break">
+          {texts.rolledOutAt(extentText(rolledOutTo))} <Time iso={rolledOutAt} form={moment} />
+        </div>
+      )}
+    </>
+  );
 }
 
 function Versions({
@@ -46,6 +79,7 @@ function Versions({
           <tr>
             <th scope="col">{column.version}</th>
             <th scope="col">{column.at}</th>
+            <th scope="col">{column.before}</th>
             <th scope="col">{column.by}</th>
             <th scope="col">{column.comment}</th>
             <th scope="col" className="num">
@@ -62,8 +96,11 @@ function Versions({
               <th scope="row" className="nowrap">
                 <b>{number(row.version)}</b> <Place row={row} policy={policy} />
               </th>
-              <td className="nowrap end t2">
-                <Time iso={row.at} form={moment} />
+              <td className="nowrap end t2" data-l={column.at}>
+                <Published row={row} />
+              </td>
+              <td className="full t2 sm" data-l={column.before}>
+                <Before row={row} />
               </td>
               <td data-l={column.by} className="break">
                 {row.author}
@@ -202,8 +239,9 @@ export function PolicyHistory({
   const list = useQuery('listPolicyVersions', { query: { limit } });
   const [compared, setCompared] = useState<{ readonly first: number; readonly second: number } | null>(null);
   const may = useMay('rollBackPolicy');
+  const rolledOut = policy.rollout === null ? null : t.policy.rollout.under(number(policy.rollout.version));
   const why =
-    policy.source === 'file' ? t.policy.file.short : may ? null : texts.needs(roleFor('rollBackPolicy'));
+    policy.source === 'file' ? t.policy.file.short : may ? rolledOut : texts.needs(roleFor('rollBackPolicy'));
   const rows = list.data?.rows ?? [];
   const compare = (version: number): void => {
     const live = policy.live?.version ?? version;

@@ -66,6 +66,26 @@ export function Consequences({ impact }: { impact: Impact }): ReactElement {
   );
 }
 
+/** Whom a roll-out reaches; nothing where there is none. */
+export function Reach({ impact: { compared, reach } }: { impact: Impact }): ReactElement | null {
+  if (reach === null) return null;
+  const { inside, groupsUnknown, emptyGroups } = reach;
+  return (
+    <>
+      <p className="t2">
+        <b>{t.policy.rollout.reaches(number(inside), devices(compared))}</b>{' '}
+        {groupsUnknown === 0 ? null : t.policy.rollout.unknown(devices(groupsUnknown))}
+      </p>
+      {emptyGroups.length === 0 ? null : (
+        <p className="callout hold">
+          <Icon name="warn" />
+          <span className="break">{t.policy.rollout.empty(emptyGroups.join(', '))}</span>
+        </p>
+      )}
+    </>
+  );
+}
+
 /** How far a comparison is, or why there is none. */
 export function Counting({ diff }: { diff: Diff }): ReactElement | null {
   if (diff.error !== null)

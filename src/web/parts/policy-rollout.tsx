@@ -1,30 +1,28 @@
-// Owns the roll-out of a policy: the stages, and what differs while one runs in the shadow.
+// Owns the roll-out of a policy: the stages, the version that decides for a part of the users, and the one in the shadow.
 import type { ReactElement } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../api/contract/operations.ts';
-import { tagOf } from '../client/call.ts';
 import { roleFor, useMay } from '../client/signed-in.ts';
-import { useChange } from '../client/use-change.ts';
 import { moment, number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
-import { deviceHref } from './device-columns.tsx';
+import { extentText } from './extent-fields.tsx';
 import { Icon } from './icon.tsx';
 import { Panel } from './panel.tsx';
-import { Pill, shortReason } from './state.tsx';
+import type { PolicyChange } from './policy-change.ts';
+import { ShadowPart, ShadowPhones } from './policy-shadow.tsx';
 import { Time } from './time.tsx';
-import { ChangeTrouble } from './trouble.tsx';
 
 type PolicyInUse = AnswerOf<'showPolicy'>;
-type Shadow = NonNullable<PolicyInUse['shadow']>;
+type Rollout = NonNullable<PolicyInUse['rollout']>;
 
-const texts = t.policy.shadow;
-const STAGES = ['draft', 'shadow', 'report', 'live'] as const;
-const MOST_PHONES = 20;
+const texts = t.policy.rollout;
+const STAGES = ['draft', 'shadow', 'rollout', 'live'] as const;
+const CHANGES = ['widen', 'finish', 'abandon'] as const;
 
-function stageOf({ shadow, mode, live, source }: PolicyInUse): (typeof STAGES)[number] {
+function stageOf({ shadow, rollout, live, source }: PolicyInUse): (typeof STAGES)[number] {
+  if (rollout !== null) return 'rollout';
   if (shadow !== null) return 'shadow';
-  if (live === null && source === 'configuration') return 'draft';
-  return mode === 'reportOnly' ? 'report' : 'live';
+  return live === null && source === 'configuration' ? 'draft' : 'live';
 }
 
 function Stages({ policy }: { policy: PolicyInUse }): ReactElement {
@@ -33,7 +31,9 @@ function Stages({ policy }: { policy: PolicyInUse }): ReactElement {
   return (
     <ol className="stages">
       {STAGES.map((stage, index) => {
-        const [title, text] = texts.stages[stage];
+        const [title, usual] = t.policy.shadow.stages[stage];
+        const isReporting = stage === 'live' && now === 'live' && policy.mode === 'reportOnly';
+        const text = isReporting ? t.policy.shadow.reportOnly : usual;
         return (
           <li
             key={stage}
@@ -52,133 +52,98 @@ function Stages({ policy }: { policy: PolicyInUse }): ReactElement {
   );
 }
 
-function Differences({ shadow }: { shadow: Shadow }): ReactElement {
-  const { counts } = shadow;
-  if (counts === null) return <p className="t2">{texts.noCounts}</p>;
+function RolloutPart({
+  rollout,
+  isFile,
+  onChange,
+}: {
+  rollout: Rollout;
+  isFile: boolean;
+  onChange: (change: PolicyChange) => void;
+}): ReactElement {
+  const may = useMay('widenRollout');
+  const { version, extent } = rollout;
+  const changeOf = (kind: (typeof CHANGES)[number]): PolicyChange =>
+    kind === 'widen' ? { kind, version, extent } : { kind, version };
+  const why = isFile ? t.policy.file.short : may ? null : texts.needs(roleFor('widenRollout'));
   return (
-    <p className="t2" role="status">
-      <b>{texts.counts(number(counts.different), number(counts.compared))}</b>{' '}
-      {counts.different === 0 ? texts.noneYet : null}
-    </p>
+    <>
+      <p className="sm t2 break">
+        <b>{t.policy.history.version(number(version))}</b> {t.policy.lead.by(rollout.by)}
+        {rollout.comment === null ? null : `: ${rollout.comment}`}
+      </p>
+      <p className="break">{texts.to(extentText(extent))}</p>
+      <div className="row">
+        {CHANGES.map((kind) => (
+          <button
+            key={kind}
+            className={kind === 'widen' ? 'btn primary' : 'btn'}
+            type="button"
+            disabled={!may || isFile}
+            title={why ?? undefined}
+            onClick={() => onChange(changeOf(kind))}
+          >
+            {texts[kind]}
+          </button>
+        ))}
+        <Link className="sm" href="/reports?of=rollout">
+          {t.policy.impact.who}
+        </Link>
+        {why === null ? null : <span className="t3 sm">{why}</span>}
+      </div>
+    </>
   );
 }
 
-function verdict({ action, reason }: { action: string; reason: string }): ReactElement {
+function Since({ shadow, rollout }: PolicyInUse): ReactElement | null {
+  if (rollout !== null)
+    return (
+      <span className="age">
+        {texts.since} <Time iso={rollout.since} form={moment} />
+      </span>
+    );
+  if (shadow === null) return null;
   return (
-    <span className="row tight">
-      <Pill state={action} />
-      <span className="t2">{shortReason(reason)}</span>
+    <span className="age">
+      {t.policy.shadow.since} <Time iso={shadow.shadowAt ?? shadow.at} form={moment} />
     </span>
   );
 }
 
-function Phones({ shadow }: { shadow: Shadow }): ReactElement | null {
-  const phones = shadow.counts?.phones ?? [];
-  if (phones.length === 0) return null;
-  return (
-    <div className="tw">
-      <table className="plain cards wrap">
-        <caption className="vh">{texts.caption}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{texts.column.user}</th>
-            <th scope="col">{texts.column.live}</th>
-            <th scope="col">{texts.column.shadow}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {phones.slice(0, MOST_PHONES).map(({ user, device, live, shadow: other }) => (
-            <tr key={`${device} ${user}`}>
-              <th scope="row" className="full break">
-                <Link href={deviceHref(device, user)}>{user}</Link>
-              </th>
-              <td data-l={texts.column.live}>{verdict(live)}</td>
-              <td data-l={texts.column.shadow}>{verdict(other)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-/** `tag` = what was looked at; `isFile` = nothing can be changed here. */
+/** `tag` = what was looked at. */
 export function RollOut({
   policy,
   tag,
-  onPromote,
+  onChange,
   onEnded,
 }: {
   policy: PolicyInUse;
   tag: string | null;
-  onPromote: (version: number) => void;
+  onChange: (change: PolicyChange) => void;
+  /** The shadow ended. */
   onEnded: (tag: string | null) => void;
 }): ReactElement {
-  const { shadow, source } = policy;
-  const mayPromote = useMay('promoteShadow');
-  const mayEnd = useMay('endShadow');
-  const change = useChange('endShadow');
+  const { shadow, rollout, source } = policy;
+  // Nothing can be changed here then.
   const isFile = source === 'file';
-  const end = async (): Promise<void> => {
-    const answer = await change.send({ ifMatch: tag });
-    if (answer !== null) onEnded(tagOf(answer));
-  };
-  const why = isFile
-    ? t.policy.file.short
-    : mayPromote
-      ? null
-      : mayEnd
-        ? texts.needs(roleFor('promoteShadow'))
-        : t.trouble.needsRole(roleFor('endShadow'));
   return (
-    <Panel
-      title={texts.panel}
-      mark={
-        shadow === null ? undefined : (
-          <span className="age">
-            {texts.since} <Time iso={shadow.at} form={moment} />
-          </span>
-        )
-      }
-    >
+    <Panel title={t.policy.shadow.panel} mark={<Since {...policy} />}>
       <div className="body stack">
         <Stages policy={policy} />
-        {shadow === null ? (
-          <p className="sm t2">{texts.groups}</p>
-        ) : (
-          <>
-            <p className="sm t2 break">
-              <b>{t.policy.history.version(number(shadow.version))}</b> {t.policy.lead.by(shadow.author)}
-              {shadow.comment === null ? null : `: ${shadow.comment}`}
-            </p>
-            <Differences shadow={shadow} />
-            <div className="row">
-              <button
-                className="btn primary"
-                type="button"
-                disabled={!mayPromote || isFile}
-                onClick={() => onPromote(shadow.version)}
-              >
-                {texts.promote}
-              </button>
-              <button
-                className="btn"
-                type="button"
-                disabled={!mayEnd || isFile || change.busy}
-                onClick={() => void end()}
-              >
-                {texts.end}
-              </button>
-              <Link className="sm" href="/reports?of=shadow">
-                {t.policy.impact.who}
-              </Link>
-              {why === null ? null : <span className="t3 sm">{why}</span>}
-            </div>
-            <ChangeTrouble error={change.error} />
-          </>
+        {rollout === null ? null : <RolloutPart rollout={rollout} isFile={isFile} onChange={onChange} />}
+        {shadow === null ? null : (
+          <ShadowPart
+            shadow={shadow}
+            tag={tag}
+            isFile={isFile}
+            under={rollout === null ? null : texts.under(number(rollout.version))}
+            onChange={onChange}
+            onEnded={onEnded}
+          />
         )}
+        {shadow === null && rollout === null ? <p className="sm t2">{t.policy.shadow.groups}</p> : null}
       </div>
-      {shadow === null ? null : <Phones shadow={shadow} />}
+      {shadow === null ? null : <ShadowPhones shadow={shadow} />}
     </Panel>
   );
 }

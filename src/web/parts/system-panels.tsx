@@ -3,6 +3,8 @@ import type { ReactElement, ReactNode } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';
 import { number, size } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
+import { extentText } from './extent-fields.tsx';
+import type { Extent } from './extent-fields.tsx';
 import { Icon } from './icon.tsx';
 import { Panel } from './panel.tsx';
 import { Age, Dash, Time } from './time.tsx';
@@ -52,11 +54,14 @@ function policyText(status: Status): string {
   const { policy } = status;
   if (policy !== null && policy.file !== null)
     return texts.policyFile(policy.name ?? texts.noName, policy.file);
-  const policies = there(status)[0]?.['policies'] as { readonly live: InUse | null } | undefined;
-  const live = policies?.live ?? null;
-  return live === null
-    ? texts.policyNone
-    : texts.policyStored(number(live.version), live.name ?? texts.noName);
+  const policies = there(status)[0]?.['policies'] as
+    | { readonly live: InUse | null; readonly rollout?: (InUse & Extent) | null }
+    | undefined;
+  const { live = null, rollout = null } = policies ?? {};
+  const everybody =
+    live === null ? texts.policyNone : texts.policyStored(number(live.version), live.name ?? texts.noName);
+  if (rollout === null) return everybody;
+  return `${everybody}; ${texts.policyRollout(number(rollout.version), extentText(rollout))}`;
 }
 
 /** Store, policy, lists, leader. */

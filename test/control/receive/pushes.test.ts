@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { confirmDelivery } from '../../../src/app/received/confirm.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { FEEDS, ndjson, pushed, receiverOf } from '../../support/servers/receiver.ts';
+import { FEEDS, TOKEN, ndjson, pushed, receiverOf } from '../../support/servers/receiver.ts';
 import type { Answered, TestReceiver } from '../../support/servers/receiver.ts';
 
 checkLeaks();
@@ -202,4 +202,19 @@ describe('an idempotency key', () => {
     ];
     for (const { status } of await Promise.all(others)) expect(status).toBe(422);
   });
+});
+
+it('reports each push with its sums: a dry run and a repeated one apart', async () => {
+  const { send, deliveries } = await receiverOf(FEEDS);
+  const body = ndjson({ id: 'PHONE1', managed: true }, { id: '', managed: true });
+  const headers = pushed(TOKEN, { 'Idempotency-Key': 'once' });
+  await send('/receive/mdm/delta?dryRun=true', { headers: pushed(), body });
+  await send('/receive/mdm/delta', { headers, body });
+  await send('/receive/mdm/delta', { headers, body });
+  const sums = { accepted: 1, unchanged: 0, refused: 1, notJoined: 0 };
+  expect(deliveries).toEqual([
+    ['mdm', 'dryRun', sums],
+    ['mdm', 'applied', sums],
+    ['mdm', 'repeated', { ...sums, accepted: 0 }],
+  ]);
 });

@@ -1,7 +1,7 @@
 // Owns the promises of webhooks: what a delivery writes, what it answers and when, and the runs that it starts.
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { FEEDS, SECRET, TOKEN, receiverOf, signed } from '../../support/servers/receiver.ts';
 
@@ -149,4 +149,65 @@ it('answers 503 with Retry-After where it does not lead, to load balancers too',
   ]);
   const probe = await send('/receive', { method: 'GET' });
   expect([probe.status, probe.body]).toEqual([503, { takesDeliveries: false }]);
+});
+
+it('reports each delivery with its sums, and each refusal with its code', async () => {
+  const { send, deliveries } = await receiverOf(FEEDS);
+  const body = compliant(true);
+  const headers = signed(body);
+  await send('/receive/timed', { headers, body });
+  await send('/receive/timed', { headers, body });
+  await send('/receive/token', { headers: { Authorization: 'Bearer x' }, body });
+  await send('/receive/nobody', { body });
+  const none = { accepted: 0, unchanged: 0, refused: 0, notJoined: 0 };
+  expect(deliveries).toEqual([
+    ['timed', 'applied', { ...none, accepted: 1 }],
+    ['timed', 'repeated', none],
+    ['token', 'EASGATE_DELIVERY_PROOF', expect.any(String)],
+    [null, 'EASGATE_DELIVERY_CONTENT', expect.any(String)],
+  ]);
+});
+
+describe('a webhook with a mapping', () => {
+  const signature = /signature: (\{ header: webhook-signature.*\})/.exec(FEEDS)?.[1] ?? '';
+  const mapping = `{ where: 'record.kind == "phone"', id: 'record.phone.eas', managed: 'record.state != "gone"', compliant: 'record.state == "ok"', owner: 'record.user.mail', attributes: { risk: { type: number, value: 'record.risk' } } }`;
+  const feeds = `
+  - { name: own, kind: webhook, secrets: [${SECRET}], signature: ${signature}, mapping: ${mapping} }
+  - { name: token, kind: webhook, tokens: [${TOKEN}], mapping: ${mapping} }
+`;
+  const event = (state: string, more: object = {}): string =>
+    JSON.stringify({ kind: 'phone', state, risk: 3, phone: { eas: 'PHONE1' }, user: { mail: 'Alice@contoso.com' }, ...more }); // prettier-ignore
+
+  it('has each field by its expression', async () => {
+    const { send, device } = await receiverOf(feeds);
+    for (const [state, managed, compliant] of [
+      ['ok', true, true],
+      ['bad', true, false],
+      ['gone', false, false],
+    ] as const) {
+      // prettier-ignore
+      const body = event(state);
+      expect((await send('/receive/own', { headers: signed(body), body })).status).toBe(202);
+      expect(await device('PHONE1')).toMatchObject({ managed, compliant, owner: 'alice@contoso.com', attributes: { risk: 3 } }); // prettier-ignore
+    }
+  });
+
+  it('takes lists of records, refuses those without an id by their line, and leaves out those that it does not want', async () => {
+    const { send, device } = await receiverOf(feeds);
+    const body = `[${event('ok')},\n${event('ok', { phone: {} })},\n${event('bad', { kind: 'desktop' })}]`;
+    const { status, body: answer } = await send('/receive/own', { headers: signed(body), body });
+    expect([status, answer]).toMatchObject([202, { accepted: 1, refused: [{ line: 2 }] }]);
+    expect(await device('PHONE1')).toMatchObject({ compliant: true });
+    const none = event('bad', { kind: 'desktop' });
+    expect((await send('/receive/own', { headers: signed(none), body: none })).status).toBe(422);
+  });
+
+  it('without a signed time only refuses', async () => {
+    const { send, device } = await receiverOf(feeds);
+    const headers = { Authorization: `Bearer ${TOKEN}` };
+    expect((await send('/receive/token', { headers, body: event('ok') })).status).toBe(422);
+    expect(await device('PHONE1')).toBeNull();
+    expect((await send('/receive/token', { headers, body: event('bad') })).status).toBe(202);
+    expect(await device('PHONE1')).toMatchObject({ compliant: false, managed: null });
+  });
 });

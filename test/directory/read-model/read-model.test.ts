@@ -109,10 +109,16 @@ describe('the rows', () => {
   test('have a new phone ten seconds after a walk that took no time', async () => {
     const store = await openOffice();
     closers.push(() => store.close());
+    const changesAfter = store.changesAfter.bind(store);
+    // A step does not wait for changes.
+    store.changesAfter = async (position) =>
+      store.isBefore(position, await store.position())
+        ? changesAfter(position)
+        : { changes: [], position, trimmed: false };
     const file = ModelFile.open(IN_MEMORY, STORE);
     closers.push(() => file.close());
     let now = NOW;
-    const keeper = new ModelKeeper(store, file, () => now);
+    const keeper = new ModelKeeper(store, file, { now: () => now });
     const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
     closers.push(() => clock.mockRestore());
     await keeper.build();
@@ -122,8 +128,6 @@ describe('the rows', () => {
     const found: number[] = [];
     for (const later of [9_999, 1]) {
       now += later;
-      // A change of another device: the step does not wait for one.
-      await store.putDevices([deviceReport(device(`other${later}`))]);
       await keeper.step();
       found.push(rowsOf(reader, { user: user('carol') }).length);
     }
@@ -252,22 +256,76 @@ describe('the rows', () => {
   });
 });
 
+const FILTERS: [string, ModelFilter, string[]][] = [
+  ['by user, under every name that may be this user', { user: user('bob') }, ['lost3']],
+  ['by states', { states: ['blocked', 'quarantined'] }, ['lost3', 'old2']],
+  ['by words', { model: (word) => word.startsWith('Pixel') }, ['lost3']],
+  ['by a part of a name', { search: 'ICE@con' }, ['good1', 'old2']],
+  ['by a part of two letters', { search: 'ob' }, ['lost3']],
+  ['by a part with a sign of SQL', { search: '%' }, []],
+  ['by last seen', { seenSince: NOW - 2 * DAY_MS }, ['good1']],
+  ['by not seen, never counts too', { unseenSince: NOW - 20 * DAY_MS }, ['old2', 'spare4']],
+  ['by reports', { managed: null }, ['lost3']],
+  ['by decisions', { decisions: ['block', 'none'] }, ['good1', 'lost3']],
+  ['by a pattern of ids', { device: '*d?' }, ['good1', 'old2']],
+  ['by a group, without case', { group: 'STAFF' }, ['good1', 'old2']],
+  ['by a group of others', { group: 'board' }, ['lost3']],
+  ['by a group that nobody is in', { group: 'staf' }, []],
+  ['by a text with letters that stand apart', { search: 'pixixel' }, []],
+  ['by a text beyond ASCII, without case', { search: 'ägid' }, ['spare4']],
+  ['by a part of the User-Agent', { search: '15c2/' }, ['good1', 'lost3', 'old2']],
+  ['by a text that stands in the id or in the system', { search: 'ios' }, ['good1']],
+  ['by several models', { model: (word) => /^[iP]/.test(word) }, ['good1', 'lost3', 'spare4']],
+];
+
+/** The office, with groups and an owner beyond ASCII. */
+async function fullOffice(): Promise<Model> {
+  const store = await openOffice();
+  closers.push(() => store.close());
+  await store.putUsers([
+    { key: user('alice@contoso.com'), source: 'ad', observedAt: NOW, groups: ['Staff', 'it'] },
+    { key: user('contoso\\bob'), source: 'ad', observedAt: NOW, groups: ['board'] },
+  ]);
+  await store.putDevices([deviceReport(device('spare4'), { owner: 'ÄGIDIUS@contoso.com', observedAt: NOW })]);
+  return modelOf(store);
+}
+
 describe('filters', () => {
-  test.each<[string, ModelFilter, string[]]>([
-    ['by user, under every name that may be this user', { user: user('bob') }, ['lost3']],
-    ['by states', { states: ['blocked', 'quarantined'] }, ['lost3', 'old2']],
-    ['by words', { model: (word) => word.startsWith('Pixel') }, ['lost3']],
-    ['by a part of a name', { search: 'ICE@con' }, ['good1', 'old2']],
-    ['by a part of two letters', { search: 'ob' }, ['lost3']],
-    ['by a part with a sign of SQL', { search: '%' }, []],
-    ['by last seen', { seenSince: NOW - 2 * DAY_MS }, ['good1']],
-    ['by not seen, never counts too', { unseenSince: NOW - 20 * DAY_MS }, ['old2', 'spare4']],
-    ['by reports', { managed: null }, ['lost3']],
-    ['by decisions', { decisions: ['block', 'none'] }, ['good1', 'lost3']],
-    ['by a pattern of ids', { device: '*d?' }, ['good1', 'old2']],
-  ])('find rows %s', async (_, filter, found) => {
-    const { reader } = await office();
+  test.each(FILTERS)('find rows %s', async (_, filter, found) => {
+    const { reader } = await fullOffice();
     expect(rowsOf(reader, filter).map((row) => row.device)).toStrictEqual(found);
+  });
+
+  test.each([true, false])('find the same rows however many there are: many %s', async (many) => {
+    const { reader } = await fullOffice();
+    vi.spyOn(reader.source, 'hasMore').mockReturnValue(many);
+    for (const [name, filter, found] of FILTERS)
+      for (const order of [BY_DEVICE, { field: 'lastSeen', descending: true } as const])
+        expect([
+          name,
+          rowsOf(reader, filter, order)
+            .map((row) => row.device)
+            .sort(),
+        ]).toStrictEqual([name, found]);
+  });
+
+  test('know the groups that users are in, and not one that its last user left', async () => {
+    const { store, keeper, reader } = await fullOffice();
+    expect(reader.groupsAfter('', 10)).toStrictEqual(['board', 'it', 'staff']);
+    expect(reader.groupsAfter('board', 1)).toStrictEqual(['it']);
+    await store.putUsers([
+      { key: user('contoso\\bob'), source: 'ad', observedAt: NOW + 1, groups: ['Ångström'] },
+    ]);
+    await keeper.step();
+    expect(reader.groupsAfter('', 10)).toStrictEqual(['it', 'staff', 'ångström']);
+  });
+
+  test('by a group find users too, those who were never seen among them', async () => {
+    const { store, keeper, reader } = await fullOffice();
+    await store.putUsers([{ key: user('eve'), source: 'ad', observedAt: NOW, groups: ['Board'] }]);
+    await keeper.step();
+    const found = userPage(reader, { group: 'board' }, [{ field: 'user', descending: false }], 10, null);
+    expect(found.rows.map((row) => row.user)).toStrictEqual(['contoso\\bob', 'eve']);
   });
 });
 

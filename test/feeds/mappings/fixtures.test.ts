@@ -5,6 +5,9 @@ import { fixture, readPath } from '../read-lines.ts';
 
 const FILES = [
   ['intune-devices-with-inventory.csv', 'intune', 3],
+  ['intune-export.zip', 'intune', 3],
+  ['intune-portal-german.csv', 'intune', 2],
+  ['intune-portal-french-utf16.csv', 'intune', 2],
   ['graph-manageddevices-page1.json', 'graph', 2],
   ['graph-manageddevices-page2.json', 'graph', 2],
   ['graph-entra-devices.json', 'graph', 2],
@@ -12,11 +15,14 @@ const FILES = [
   ['get-mobiledevice-export-csv-default-ascii.csv', 'exchange', 4],
   ['get-mobiledevicestatistics-notypeinfo.csv', 'exchange', 3],
   ['activesync-report-allowed-blocked-ids.csv', 'exchange', 7],
+  ['get-mobiledevice-identity.csv', 'exchange', 4],
   ['jamf-classic-mobiledevice.json', 'jamf', 1],
+  ['jamf-v2-mobile-devices-detail.json', 'jamf', 2],
   ['jamf-webhook-mobiledevice.json', 'jamf', 1],
   ['ws1-devices-search.json', 'workspace-one', 3],
   ['ws1-event-compliance.json', 'workspace-one', 1],
   ['ivanti-device-event-retired.json', 'ivanti', 1],
+  ['ivanti-neurons-devices.json', 'ivanti', 2],
   ['micromdm-webhook-deviceinformation.json', 'micromdm', 1],
 ] as const;
 
@@ -65,6 +71,44 @@ describe('Intune, DevicesWithInventory', () => {
       serialNumber: null,
       platform: 'windows',
     });
+  });
+});
+
+describe('Intune, in other languages and packed', () => {
+  it('gives the same from an archive as from the file in it', async () => {
+    const [packed, plain] = await Promise.all(
+      ['intune-export.zip', 'intune-devices-with-inventory.csv'].map((name) => readPath(fixture(name))),
+    );
+    expect(packed?.lines).toEqual(plain?.lines);
+  });
+
+  it('reads German columns and words; a state that is not understood leaves it open whether a device is managed', async () => {
+    const { devices } = await readPath(fixture('intune-portal-german.csv'));
+    expect(devices[0]).toMatchObject({
+      id: 'a1b2c3d4e5f6g7h8i9j0k1l2m3',
+      sourceId: 'aaa11111-1111-4aaa-8bbb-0000000000a1',
+      serialNumber: 'EXAMPLE0001',
+      managed: true,
+      compliant: true,
+      encrypted: true,
+      compromised: false,
+      platform: 'ios',
+      osVersion: '17.4',
+      ownership: 'company',
+      owner: 'j.mueller@example.com',
+      lastCheckIn: '2026-11-20T06:02:00Z',
+      problems: [],
+    });
+    expect(devices[1]).toMatchObject({ managed: null, encrypted: false, compromised: null });
+    expect(devices[1]?.problems).toEqual(['gerätestatus: "Außerbetriebnahme ausstehend" is not understood']);
+  });
+
+  it('reads French columns and words, in UTF-16', async () => {
+    const { devices } = await readPath(fixture('intune-portal-french-utf16.csv'));
+    expect(devices.map(({ id, managed, compliant, encrypted, lastCheckIn, problems }) => [id, managed, compliant, encrypted, lastCheckIn, problems])).toEqual([
+      ['a1b2c3d4e5f6g7h8i9j0k1l2m3', true, true, true, '2026-11-20T06:02:10Z', []],
+      ['sec0a1b2c3d4e5f6', true, false, false, '2026-02-03T06:02:10Z', []],
+    ]); // prettier-ignore
   });
 });
 
@@ -120,6 +164,16 @@ describe('Exchange', () => {
     ]);
   });
 
+  it('gives the id in the name of a device object, where no column has it alone', async () => {
+    const { devices, decisions, refused } = await readPath(fixture('get-mobiledevice-identity.csv'));
+    expect(devices.map(({ id, owner }) => [id, owner])).toEqual([
+      ['applab12cd34ef56', 'alice@example.com'],
+      ['sec0a1b2c3d4e5f6', null],
+    ]);
+    expect(decisions.map(({ device, action }) => [device, action])).toEqual([['sec0a1b2c3d4e5f6', 'block']]);
+    expect(refused.map(({ line }) => line)).toEqual([4]);
+  });
+
   it('gives personal lists as decisions: blocks are applied, allows are not', async () => {
     const { decisions, users } = await readPath(fixture('activesync-report-allowed-blocked-ids.csv'));
     expect(decisions.map(({ user, device, action, applied }) => [user, device, action, applied])).toEqual([
@@ -150,6 +204,24 @@ describe('the others', () => {
       imei: '350000000000001',
       observedAt: '2026-11-27T08:00:00Z',
     });
+  });
+
+  it('Jamf, API v2: protected data is encrypted storage; the whole set has its states', async () => {
+    const { devices } = await readPath(fixture('jamf-v2-mobile-devices-detail.json'));
+    expect(devices.map(({ id, managed, encrypted, compromised, imei }) => [id, managed, encrypted, compromised, imei])).toEqual([
+      ['a1b2c3d4e5f6g7h8i9j0k1l2m3', true, true, false, '350000000000001'],
+      [null, false, false, true, null],
+    ]); // prettier-ignore
+  });
+
+  it('Ivanti Neurons: a device that is registered for signing in only is not managed', async () => {
+    const { devices } = await readPath(fixture('ivanti-neurons-devices.json'));
+    expect(devices.map(({ id, otherIds, managed, compliant }) => [id, otherIds, managed, compliant])).toEqual(
+      [
+        ['a1b2c3d4e5f6g7h8i9j0k1l2m3', ['b1b2c3d4e5f6'], true, true],
+        [null, [], false, true],
+      ],
+    );
   });
 
   it('Workspace ONE: several EAS ids, pending checks are unknown, unenrolled is not managed', async () => {

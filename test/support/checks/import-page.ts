@@ -92,6 +92,7 @@ class ProbeRow implements Row {
   readonly line = 1;
   readonly record = {};
   readonly around = {};
+  readonly contradictions: ReadonlySet<string> = new Set();
   readonly asked = new Set<string>();
   private readonly values: Readonly<Record<string, unknown>>;
 

@@ -49,7 +49,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'policy',
     holds: 'the compliance policy: document, compiler, walk',
-    may: ['ip-address.ts', 'suggest.ts', 'model'],
+    may: ['ip-address.ts', 'suggest.ts', 'identity', 'model'],
     pure: ['zod', '@marcbachmann/cel-js'],
   },
   {

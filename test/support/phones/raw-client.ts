@@ -1,7 +1,13 @@
 // Owns a phone double on a raw socket: sends the given bytes and collects the answers.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { PATIENCE_MS, until } from '../checks/until.ts';
+import { PATIENCE_MS } from '../checks/until.ts';
+
+// Saved here, since tests replace timers.
+const { setTimeout: later, clearTimeout: cancel } = globalThis;
+
+/** Events of a socket after which a response may be complete. */
+const EVENTS = ['data', 'end', 'close'] as const;
 
 /** A response cut out of the stream. */
 export interface RawResponse {
@@ -42,17 +48,24 @@ export class RawClient {
     else this.socket.write(text);
   }
 
-  /** The next final response; 1xx are skipped into `informational`. */
+  /** The next final response; responses 1xx are skipped. */
   async response(timeoutMs = PATIENCE_MS): Promise<RawResponse> {
-    let found: { response: RawResponse; rest: string } | null = null;
-    await until(
-      () => (found = cut(this.received, this.ended || this.closed)) !== null,
-      'a response',
-      timeoutMs,
-    );
-    const { response, rest } = found as unknown as { response: RawResponse; rest: string };
-    this.received = rest;
-    return response;
+    const { promise, resolve, reject } = Promise.withResolvers<RawResponse>();
+    const look = (): void => {
+      const found = cut(this.received, this.ended || this.closed);
+      if (found === null) return;
+      this.received = found.rest;
+      resolve(found.response);
+    };
+    const end = later(() => reject(new Error('timed out waiting for: a response')), timeoutMs);
+    for (const event of EVENTS) this.socket.on(event, look);
+    look();
+    try {
+      return await promise;
+    } finally {
+      cancel(end);
+      for (const event of EVENTS) this.socket.off(event, look);
+    }
   }
 
   destroy(): void {

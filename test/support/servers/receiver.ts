@@ -43,6 +43,8 @@ export interface TestReceiver {
   readonly config: Config;
   /** Feeds that were started. */
   readonly triggered: string[];
+  /** Deliveries that were carried out or refused: feed, outcome or code, sums or text. */
+  readonly deliveries: (readonly [string | null, string, unknown])[];
   /** Errors that were no refusals. */
   readonly failures: unknown[];
   /** Whether this process leads; at first it does. */
@@ -75,12 +77,13 @@ export async function receiverOf(
   const store = storeOf(new EmbeddedStore(':memory:'));
   const triggered: string[] = [];
   const failures: unknown[] = [];
+  const deliveries: (readonly [string | null, string, unknown])[] = [];
   const trigger = (name: string): void => void triggered.push(name);
   const reception = new Reception(store, states, config, { fence: 0, trigger });
   let current: Reception | null = reception;
   const events = {
-    onRefused: () => undefined,
-    onDelivery: () => undefined,
+    onRefused: (name: string | null, code: string, text: string) => void deliveries.push([name, code, text]),
+    onDelivery: (name: string, outcome: string, sums: object) => void deliveries.push([name, outcome, sums]),
     onFailure: (_name: string, error: unknown) => void failures.push(error),
   };
   const handler = receiveHandler(
@@ -104,6 +107,7 @@ export async function receiverOf(
     states,
     config,
     triggered,
+    deliveries,
     failures,
     leads: (does) => {
       current = does ? reception : null;

@@ -8,6 +8,7 @@ import type { Role } from '../../../src/api/contract/paths.ts';
 import type { ApiParts } from '../../../src/api/parts.ts';
 import { DirectQuestions } from '../../../src/api/questions/model-questions.ts';
 import { buildServer } from '../../../src/api/server.ts';
+import { comparePolicies } from '../../../src/app/policy-comparison.ts';
 import { ProgramError } from '../../../src/errors.ts';
 import { configSchema } from '../../../src/config/schema.ts';
 import type { Config } from '../../../src/config/schema.ts';
@@ -99,6 +100,7 @@ export async function openTestApi({
       events: { happened: async () => undefined },
       store: () => store,
       model: () => questions,
+      compare: (asked, onProgress) => comparePolicies(store, config, asked, onProgress),
       journal: async () => journal,
       feeds: () => null,
       control: () => {

@@ -1,10 +1,12 @@
-// Owns the browser of the dashboard's tests: Debian's Chromium, a signed-in page, what it complained about, axe.
+// Owns the browser of the dashboard's tests: Chromium, a signed-in page, what it complained about, axe.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import type { Role } from '../../../src/api/contract/paths.ts';
+import { PATIENCE_MS } from '../../support/checks/until.ts';
+import { BROWSER, installedOf } from '../../support/programs.ts';
 import type { TestApi } from '../../support/servers/test-api.ts';
 import { feedsAnswer } from './feeds-answer.ts';
 import { auditAnswer, journalAnswer } from './journal-answers.ts';
@@ -38,9 +40,9 @@ let browser: Browser | null = null;
 export function useBrowser(): void {
   beforeAll(async () => {
     browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
+      executablePath: `/usr/bin/${installedOf(BROWSER)?.program ?? BROWSER.program}`,
       // Root has no sandbox; no test opens a page of somebody else.
-      args: ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none'],
+      args: ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none', '--renderer-process-limit=1'],
     });
   });
   afterAll(async () => {
@@ -66,6 +68,7 @@ export async function openPage(
     hasTouch: width < 720,
   });
   onTestFinished(() => context.close());
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));

@@ -14,7 +14,11 @@ export function statusAnswer(now = Date.now()): AnswerOf<'showStatus'> {
     stateAgeMs,
     memoryBytes: 212e6 + place * 7e6,
     counters: { heldPolls: 2_300 + place * 21, mailServersUsable, logLinesDropped, journalEntriesDropped: 0 },
-    policies: { live: { version: 14, name: 'baseline', hash: 'c0ffee', warnings: [] }, shadow: null },
+    policies: {
+      live: { version: 14, name: 'baseline', hash: 'c0ffee', warnings: [] },
+      shadow: null,
+      rollout: null,
+    },
   });
   return {
     gateway: 'eas.example.com',

@@ -26,6 +26,7 @@ export const reports = {
     live: 'In use',
     draft: 'Draft',
     shadow: 'Shadow',
+    rollout: 'Roll-out',
     version: (version: string) => `Version ${version}`,
   },
   noDraft: 'There is no draft in this tab.',

@@ -1,6 +1,7 @@
 // Owns the English texts of the walk.
 
 export const walk = {
+  by: (policy: string) => `Decided by ${policy}.`,
   title: 'Why: the walk, first match wins',
   stages: {
     wipe: 'Open wipe',

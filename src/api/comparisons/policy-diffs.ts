@@ -1,11 +1,10 @@
 // Owns comparisons of policies over the whole inventory: they go on by themselves, a few at a time, and are kept for a while.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { diffPolicies } from '../app/policy-diff.ts';
-import type { PolicyDiff } from '../app/policy-diff.ts';
-import type { DirectoryStore } from '../directory/store.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
-import { ApiError, problemOf } from './problems.ts';
+import type { PolicyComparison } from '../../app/policy-comparison.ts';
+import type { PolicyDiff } from '../../app/policy-diff.ts';
+import { ApiError, problemOf } from '../problems.ts';
+import type { ComparePolicies } from './threaded-comparison.ts';
 
 const MOST_AT_ONCE = 2;
 const MOST_KEPT = 20;
@@ -27,8 +26,7 @@ export interface DiffRun {
 /** What is compared; runs with the same `key` are one. */
 export interface DiffQuestion {
   readonly key: string;
-  readonly before: CompiledPolicy;
-  readonly after: CompiledPolicy;
+  readonly compared: Omit<PolicyComparison, 'now'>;
   /** Phones of the directory; null = not known. */
   readonly total: number | null;
   /** Names the texts that the live policy is compared with, as they are; null = the question is another one. */
@@ -44,7 +42,7 @@ export class PolicyDiffs {
   private readonly ending = new AbortController();
 
   /** Starts a comparison, or joins one of the same that is under way or ended just now. @throws ApiError EASGATE_API_BUSY */
-  start(store: DirectoryStore, { key, before, after, total, ofLive }: DiffQuestion, now: number): DiffRun {
+  start(compare: ComparePolicies, { key, compared, total, ofLive }: DiffQuestion, now: number): DiffRun {
     this.forget(now);
     const all = [...this.runs.values()];
     const same = all.find(
@@ -72,10 +70,10 @@ export class PolicyDiffs {
       ended: Promise.resolve(),
     };
     const { signal } = this.ending;
-    run.ended = diffPolicies(store, before, after, now, (done) => {
-      signal.throwIfAborted();
+    const onProgress = (done: number): void => {
       run.compared = done;
-    }).then(
+    };
+    run.ended = compare({ ...compared, now }, onProgress, signal).then(
       (diff) => {
         run.diff = diff;
         run.compared = diff.compared;

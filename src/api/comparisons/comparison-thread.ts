@@ -1,0 +1,68 @@
+// Owns a thread that compares two policies over the whole directory, once: the control process answers others meanwhile. Its rows are
+// sent in parts, each when the one before was taken.
+import { parentPort, workerData } from 'node:worker_threads';
+import { comparePolicies } from '../../app/policy-comparison.ts';
+import type { PolicyComparison, PolicySettings } from '../../app/policy-comparison.ts';
+import type { ChangedPhone, PolicyDiff } from '../../app/policy-diff.ts';
+import { openStore } from '../../directory/open-store.ts';
+import type { StoreOptions } from '../../directory/open-store.ts';
+import { ProgramError } from '../../errors.ts';
+
+/** What the thread is started with. */
+export interface ComparisonTask {
+  readonly store: StoreOptions;
+  readonly settings: PolicySettings;
+  readonly asked: PolicyComparison;
+}
+
+/** What the thread posts: how far it is, parts of the rows, and the rest of the answer; or why there is none, `code` null = a defect. */
+export type ComparisonMessage =
+  | { readonly kind: 'progress'; readonly done: number }
+  | { readonly kind: 'phones'; readonly phones: readonly ChangedPhone[] }
+  | { readonly kind: 'done'; readonly diff: Omit<PolicyDiff, 'phones'> }
+  | { readonly kind: 'failed'; readonly code: string | null; readonly message: string };
+
+/** Rows of one message: a millisecond for the one who takes it. */
+const PART = 250;
+/** Between two messages about the progress. */
+const PROGRESS_MS = 100;
+
+function post(message: ComparisonMessage): void {
+  parentPort?.postMessage(message, []);
+}
+
+/** Resolves with the next message, which asks for more. */
+function asked(): Promise<void> {
+  return new Promise((resolve) => parentPort?.once('message', () => resolve()));
+}
+
+async function compare({ store: options, settings, asked: comparison }: ComparisonTask): Promise<void> {
+  const store = await openStore(options);
+  try {
+    let postedAt = 0;
+    const { phones, ...diff } = await comparePolicies(store, settings, comparison, (done) => {
+      if (performance.now() - postedAt < PROGRESS_MS) return;
+      postedAt = performance.now();
+      post({ kind: 'progress', done });
+    });
+    for (let at = 0; at < phones.length; at += PART) {
+      const taken = asked();
+      post({ kind: 'phones', phones: phones.slice(at, at + PART) });
+      await taken;
+    }
+    post({ kind: 'done', diff });
+  } finally {
+    await store.close();
+  }
+}
+
+if (parentPort !== null)
+  try {
+    await compare(workerData as ComparisonTask);
+  } catch (error) {
+    const code =
+      error instanceof ProgramError || (error instanceof Error && 'code' in error)
+        ? String(error.code)
+        : null;
+    post({ kind: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+  }

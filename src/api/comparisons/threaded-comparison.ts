@@ -1,0 +1,54 @@
+// Owns a comparison of policies in a thread of its own, as the process that wants it sees it: progress, the answer, an early end.
+import { Worker } from 'node:worker_threads';
+import type { OnProgress } from '../../app/fleet.ts';
+import type { PolicyComparison } from '../../app/policy-comparison.ts';
+import type { ChangedPhone, PolicyDiff } from '../../app/policy-diff.ts';
+import type { ComparisonMessage, ComparisonTask } from './comparison-thread.ts';
+
+/** The source when it runs from source, else the compiled file. */
+const PROGRAM = new URL(
+  `./comparison-thread${/\.[jt]s$/.exec(import.meta.url)?.[0] ?? '.js'}`,
+  import.meta.url,
+);
+
+/** Compares two policies over the whole directory. Rejects with the signal's reason, and with errors that have a `code`. */
+export type ComparePolicies = (
+  asked: PolicyComparison,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+) => Promise<PolicyDiff>;
+
+/** Starts a thread for each comparison; their number is bounded by the caller. `task`: where the directory and the policy are. */
+export function threadedComparison(task: Omit<ComparisonTask, 'asked'>): ComparePolicies {
+  return async (asked, onProgress, signal) => {
+    signal.throwIfAborted();
+    const worker = new Worker(PROGRAM, {
+      workerData: { ...task, asked } satisfies ComparisonTask,
+      name: 'comparison',
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<PolicyDiff>();
+    const phones: ChangedPhone[] = [];
+    worker.on('message', (message: ComparisonMessage) => {
+      if (message.kind === 'progress') onProgress(message.done);
+      else if (message.kind === 'phones') {
+        phones.push(...message.phones);
+        worker.postMessage(null, []);
+      } else if (message.kind === 'done') resolve({ ...message.diff, phones });
+      else reject(errorOf(message));
+    });
+    worker.on('error', reject);
+    worker.on('exit', () => reject(new Error('the thread that compares policies ended')));
+    const leave = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', leave);
+    try {
+      return await promise;
+    } finally {
+      signal.removeEventListener('abort', leave);
+      await worker.terminate();
+    }
+  };
+}
+
+function errorOf({ code, message }: ComparisonMessage & { readonly kind: 'failed' }): Error {
+  return code === null ? new Error(message) : Object.assign(new Error(message), { code });
+}

@@ -1,0 +1,51 @@
+// Owns building a read model anew: the whole store is read into an empty file, whose indices are made at the end.
+import type { UserKey } from '../../identity/keys.ts';
+import type { DirectoryStore } from '../store.ts';
+import type { ModelFile } from './model-file.ts';
+import { ModelLoad } from './model-load.ts';
+import { addMeets } from './model-meets.ts';
+
+/** Called now and then during a build with the number of rows so far. */
+export type OnBuild = (rows: number) => Promise<void>;
+
+/** What is built, and from what. */
+export interface Build {
+  readonly store: DirectoryStore;
+  /** An empty one. */
+  readonly file: ModelFile;
+  /** The complete model that is replaced, which knows since when a phone is in its state; null = there is none. */
+  readonly before: ModelFile | null;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Names of users in memory, for tests. */
+  readonly maxNames?: number | undefined;
+}
+
+/** Builds the file to its end. */
+export async function buildFile(
+  { store, file, before, now, maxNames }: Build,
+  onBuild: OnBuild,
+): Promise<void> {
+  const load = new ModelLoad(file, before, store.names, now, maxNames);
+  addMeets(file.database, store.names);
+  let rows = 0;
+  file.database.exec('BEGIN IMMEDIATE');
+  for await (const part of store.scanUsers(false)) {
+    load.addUsers(part);
+    await onBuild(rows);
+  }
+  for (const alias of load.disputed) load.settleAlias(alias, await ownerOf(store, alias));
+  for await (const part of store.scanDevices()) {
+    rows += load.addDevices(part);
+    await onBuild(rows);
+  }
+  file.database.exec('COMMIT');
+  for (const _ of file.complete()) await onBuild(rows);
+  file.write(() => load.dropEarlier());
+}
+
+/** Two users are reported with one name: the store knows whose it is. */
+async function ownerOf(store: DirectoryStore, alias: UserKey): Promise<UserKey | null> {
+  const owner = await store.getUser(alias);
+  return owner === null || owner.key === alias ? null : owner.key;
+}

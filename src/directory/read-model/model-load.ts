@@ -1,0 +1,238 @@
+// Owns the rows of a read model that is built: written many at a time, without a look for earlier ones.
+import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { UserNames } from '../../identity/user-names.ts';
+import type { DeviceEntry, UserEntry } from '../store.ts';
+import { decisionsOfDevice, decisionsOfUser, insertDecision } from './model-decisions.ts';
+import type { ModelFile } from './model-file.ts';
+import { UNKNOWN_USER, rowsOfDevice } from './model-row.ts';
+import type { UserFacts } from './model-row.ts';
+import { COLUMNS, valuesOf } from './model-schema.ts';
+import type { StoredRow, Value } from './model-schema.ts';
+import { UserRows, factsIn, userValues } from './model-user-rows.ts';
+import type { UserValues } from './model-user-rows.ts';
+import { ModelWords } from './model-words.ts';
+
+const STATE = COLUMNS.indexOf('state');
+/** Rows of one statement. */
+const ROWS = 40;
+
+/** Loads one file that is not complete, within one transaction of the caller. */
+export class ModelLoad {
+  /** Aliases that two users are reported with: the store knows whose they are. */
+  readonly disputed = new Set<UserKey>();
+  private readonly file: ModelFile;
+  private readonly before: ModelFile | null;
+  private readonly names: UserNames;
+  private readonly now: () => number;
+  private readonly words: ModelWords;
+  private readonly users: UserRows;
+  private readonly known: KnownFacts;
+  private readonly factsOf: (user: UserKey) => UserFacts;
+  private readonly phones: RowBatch;
+  private readonly userRows: RowBatch;
+  private readonly aliasRows: RowBatch;
+  private lastId = 0;
+
+  /**
+   * `before`: the complete model that is replaced; null = there is none, and since when a state is, is not known. `maxNames`: see
+   * {@link MAX_NAMES}.
+   */
+  constructor(
+    file: ModelFile,
+    before: ModelFile | null,
+    names: UserNames,
+    now: () => number,
+    maxNames = MAX_NAMES,
+  ) {
+    this.file = file;
+    this.before = before;
+    this.names = names;
+    this.now = now;
+    this.words = new ModelWords(file);
+    this.users = new UserRows(file, names);
+    this.known = new KnownFacts(names, maxNames);
+    this.factsOf = (user) => this.known.factsOf(user) ?? this.users.factsOf(user);
+    this.phones = new RowBatch(file, 'INSERT INTO phones', ['id', ...COLUMNS, 'state_since']);
+    this.userRows = new RowBatch(file, 'INSERT OR REPLACE INTO users', UserRows.COLUMNS);
+    this.aliasRows = new RowBatch(file, 'INSERT OR IGNORE INTO aliases', ['alias', 'user']);
+  }
+
+  /** All users come before all devices. */
+  addUsers(entries: readonly UserEntry[]): void {
+    for (const entry of entries) {
+      const { key, record } = entry;
+      const values = userValues(entry, this.now());
+      if (values !== null) {
+        this.userRows.add([key, foldedLocalPart(key), ...values.columns]);
+        this.words.noteGroups(values.groups);
+        this.known.add(key, values);
+      }
+      for (const decision of decisionsOfUser(entry)) insertDecision(this.file, decision);
+      for (const alias of record?.aliases ?? []) this.addAlias(alias, key);
+    }
+    this.userRows.flush();
+    this.aliasRows.flush();
+  }
+
+  /** Returns the number of rows. */
+  addDevices(entries: readonly DeviceEntry[]): number {
+    // A gap between two parts: rows of a device that came twice are then not one behind the other.
+    const first = ++this.lastId;
+    for (const entry of entries) {
+      const known = this.before === null ? null : knownStates(this.before, entry.key);
+      for (const row of rowsOfDevice(entry, this.factsOf, this.names, this.now())) {
+        const values = valuesOf(row);
+        this.words.note(values);
+        this.phones.add([++this.lastId, ...values, this.sinceOf(known, row.user, values[STATE] ?? null)]);
+      }
+      for (const decision of decisionsOfDevice(entry)) insertDecision(this.file, decision);
+    }
+    this.phones.flush();
+    return this.lastId - first;
+  }
+
+  /** Whose a disputed alias is; null = nobody's. */
+  settleAlias(alias: UserKey, user: UserKey | null): void {
+    this.known.addAlias(alias, user);
+    if (user === null) this.file.statement('DELETE FROM aliases WHERE alias = ?').run(alias);
+    else this.file.statement('UPDATE aliases SET user = ? WHERE alias = ?').run(user, alias);
+  }
+
+  /** Removes the earlier rows of devices that the store returned twice, once the indices are there. */
+  dropEarlier(): void {
+    const twice = this.file
+      .statement('SELECT device FROM phones GROUP BY device HAVING max(id) - min(id) >= count(*)')
+      .all();
+    for (const { device } of twice) {
+      const ids = this.file
+        .statement('SELECT id FROM phones WHERE device = ? ORDER BY id')
+        .all(String(device));
+      let earlier = -1;
+      for (let at = 1; at < ids.length; at += 1)
+        if (Number(ids[at]?.['id']) - Number(ids[at - 1]?.['id']) > 1) earlier = at - 1;
+      this.file
+        .statement('DELETE FROM phones WHERE device = ? AND id <= ?')
+        .run(String(device), Number(ids[earlier]?.['id'] ?? 0));
+    }
+  }
+
+  /** A state that the model before did not have is news. */
+  private sinceOf(
+    known: ReadonlyMap<string | null, StoredRow> | null,
+    user: UserKey | null,
+    state: Value,
+  ): number | null {
+    if (known === null) return null;
+    const row = known.get(user);
+    return row !== undefined && row['state'] === state ? (row['state_since'] as number | null) : this.now();
+  }
+
+  private addAlias(alias: UserKey, user: UserKey): void {
+    const owner = this.known.ownerOf(alias);
+    if (owner === undefined) {
+      // Not all names are in memory: the file knows whether another user has it.
+      this.aliasRows.flush();
+      const target = this.users.aliasTarget(alias);
+      if (target !== null && target !== user) this.disputed.add(alias);
+    } else if (owner !== null && owner !== user) this.disputed.add(alias);
+    this.aliasRows.add([alias, user]);
+    this.known.addAlias(alias, user);
+  }
+}
+
+/** Most names that are kept in memory: of more users, the facts are read from the file. */
+const MAX_NAMES = 1_000_000;
+
+/** What rows hold of users, while they are loaded: most users share the same few lists of groups, and have no decision. */
+class KnownFacts {
+  private readonly names: UserNames;
+  private readonly maxNames: number;
+  private readonly facts = new Map<UserKey, UserFacts>();
+  private readonly aliases = new Map<UserKey, UserKey | null>();
+  private readonly shared = new Map<string, UserFacts>();
+  private isWhole = true;
+
+  constructor(names: UserNames, maxNames: number) {
+    this.names = names;
+    this.maxNames = maxNames;
+  }
+
+  add(user: UserKey, { columns, groups }: UserValues): void {
+    if (!this.hasRoom()) return;
+    const [, , , action, expiresAt] = columns;
+    const key = JSON.stringify([groups, action, expiresAt]);
+    let facts = this.shared.get(key);
+    if (facts === undefined) {
+      facts = factsIn(groups, action ?? null, expiresAt ?? null);
+      if (this.shared.size < MAX_SHARED) this.shared.set(key, facts);
+    }
+    this.facts.set(user, facts);
+  }
+
+  /** `user` null = the name is no alias. */
+  addAlias(alias: UserKey, user: UserKey | null): void {
+    if (this.hasRoom()) this.aliases.set(alias, user);
+  }
+
+  /** Whose an alias is; null = nobody's yet, undefined = not all names are in memory. */
+  ownerOf(alias: UserKey): UserKey | null | undefined {
+    return this.isWhole ? (this.aliases.get(alias) ?? null) : undefined;
+  }
+
+  /** Null = not all users are in memory. */
+  factsOf(name: UserKey): UserFacts | null {
+    if (!this.isWhole) return null;
+    const grouped = this.names.canonical(name);
+    const user = this.aliases.get(name) ?? this.aliases.get(grouped) ?? grouped;
+    return this.facts.get(user) ?? UNKNOWN_USER;
+  }
+
+  private hasRoom(): boolean {
+    if (this.isWhole && this.facts.size + this.aliases.size < this.maxNames) return true;
+    this.isWhole = false;
+    this.facts.clear();
+    this.aliases.clear();
+    return false;
+  }
+}
+
+const MAX_SHARED = 50_000;
+
+function knownStates(before: ModelFile, device: DeviceKey): ReadonlyMap<string | null, StoredRow> {
+  const rows = before.statement('SELECT user, state, state_since FROM phones WHERE device = ?').all(device);
+  return new Map(rows.map((row) => [row['user'] as string | null, row]));
+}
+
+/** Writes rows by statements of many rows. */
+class RowBatch {
+  private readonly file: ModelFile;
+  private readonly one: string;
+  private readonly many: string;
+  private values: Value[] = [];
+  private rows = 0;
+
+  constructor(file: ModelFile, verb: string, columns: readonly string[]) {
+    this.file = file;
+    const places = `(${columns.map(() => '?').join(', ')})`;
+    const start = `${verb} (${columns.join(', ')}) VALUES `;
+    this.one = start + places;
+    this.many = start + Array.from({ length: ROWS }, () => places).join(', ');
+  }
+
+  add(values: readonly Value[]): void {
+    for (const value of values) this.values.push(value);
+    if (++this.rows < ROWS) return;
+    this.file.statement(this.many).run(...this.values);
+    this.values = [];
+    this.rows = 0;
+  }
+
+  flush(): void {
+    const width = this.values.length / this.rows;
+    for (let at = 0; at < this.values.length; at += width)
+      this.file.statement(this.one).run(...this.values.slice(at, at + width));
+    this.values = [];
+    this.rows = 0;
+  }
+}

@@ -1,0 +1,192 @@
+// Owns the bytes of a file as they were before they were packed: exports of Intune come as a ZIP archive with one file, others by gzip.
+// A file is unpacked as it is read, each time anew: nothing of it is kept.
+// @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (4.3: local and central headers), RFC 1952 (gzip)
+// Threat: an archive of a few bytes that unpacks to more than a disk holds.
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path/posix';
+import { pipeline } from 'node:stream';
+import type { Transform } from 'node:stream';
+import { crc32, createGunzip, createInflateRaw } from 'node:zlib';
+import { ProgramError } from '../../errors.ts';
+import { fileTrouble } from '../../file-words.ts';
+import { plain } from '../../plain-text.ts';
+
+/** The bytes of a file; each call reads it from its beginning. */
+export type Content = () => AsyncIterable<Uint8Array>;
+
+const PIECE = 262_144;
+/** Tables and JSON pack to a tenth or a thirtieth; beyond this it is a bomb, once it is not small. */
+const MAX_RATIO = 200;
+const RATIO_COUNTS_FROM = 67_108_864;
+
+/** @throws ProgramError EASGATE_FILE where the file cannot be read, or is an archive that is not one file */
+export async function contentOf(path: string): Promise<Content> {
+  try {
+    const file = await open(path);
+    try {
+      const [a, b, c, d] = await bytesAt(file, 0, 4);
+      if (a === 0x1f && b === 0x8b) return packed(path, await gzipWhole(file));
+      // PK\3\4; an archive without files begins with its end, PK\5\6.
+      if (a === 0x50 && b === 0x4b && ((c === 3 && d === 4) || (c === 5 && d === 6)))
+        return packed(path, await onlyEntry(file));
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof ProgramError) throw error;
+    throw new ProgramError('EASGATE_FILE', fileTrouble(error, path));
+  }
+  return () => createReadStream(path, { highWaterMark: PIECE });
+}
+
+/** A packed part of a file. */
+interface Part {
+  readonly start: number;
+  /** Bytes in the file. */
+  readonly size: number;
+  readonly unpack: (() => Transform) | null;
+  /** What the archive says of the unpacked bytes; null = gzip checks it by itself. */
+  readonly stated: { readonly size: number; readonly crc: number } | null;
+}
+
+function packed(path: string, part: Part): Content {
+  return () => unpacked(path, part);
+}
+
+async function* unpacked(path: string, { start, size, unpack, stated }: Part): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  let crc = 0;
+  try {
+    for await (const piece of piecesOf(path, { start, size, unpack })) {
+      length += piece.length;
+      if (length > RATIO_COUNTS_FROM && length > size * MAX_RATIO)
+        throw new ProgramError(
+          'EASGATE_FILE',
+          `the archive unpacks to more than ${MAX_RATIO} times its size: is that right, unpack it yourself`,
+        );
+      if (stated !== null) crc = crc32(piece, crc);
+      yield piece;
+    }
+  } catch (error) {
+    const isZlib = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+    throw isZlib ? damaged() : error;
+  }
+  if (stated !== null && (stated.size !== length || stated.crc !== crc)) throw damaged();
+}
+
+function piecesOf(path: string, { start, size, unpack }: Omit<Part, 'stated'>): AsyncIterable<Uint8Array> {
+  if (size === 0) return nothing();
+  const source = createReadStream(path, { start, end: start + size - 1, highWaterMark: PIECE });
+  // Whoever reads the last stream sees the error of any of them.
+  return unpack === null ? source : pipeline(source, unpack(), () => undefined);
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  // a file without a byte
+}
+
+function damaged(): ProgramError {
+  return new ProgramError('EASGATE_FILE', 'the archive is damaged: was the download complete?');
+}
+
+async function gzipWhole(file: FileHandle): Promise<Part> {
+  const { size } = await file.stat();
+  return { start: 0, size, unpack: () => createGunzip({ chunkSize: PIECE }), stated: null };
+}
+
+const END_SIZE = 22;
+/** A comment may follow the end. */
+const MAX_COMMENT = 65_535;
+/** Names and places of the files; an export has one. */
+const MAX_DIRECTORY = 1_048_576;
+const CENTRAL_SIZE = 46;
+const LOCAL_SIZE = 30;
+const MARKS = { local: 0x0403_4b50, central: 0x0201_4b50, end: 0x0605_4b50 } as const;
+/** In place of a number that does not fit: the number is in a ZIP64 record. */
+const ELSEWHERE = 0xffff_ffff;
+const STORED = 0;
+const DEFLATED = 8;
+const ENCRYPTED = 1;
+
+interface Entry {
+  readonly name: string;
+  readonly flags: number;
+  readonly method: number;
+  readonly crc: number;
+  readonly packedSize: number;
+  readonly size: number;
+  readonly place: number;
+}
+
+/** The only file of an archive. Folders and files that systems add are none. */
+async function onlyEntry(file: FileHandle): Promise<Part> {
+  const entries = await entriesOf(file);
+  if (entries.some(({ name }) => name === '[Content_Types].xml'))
+    throw new ProgramError('EASGATE_FILE', 'the file is an Excel workbook: save the sheet as CSV');
+  const files = entries.filter(({ name }) => isContent(name));
+  const [entry] = files;
+  if (entry === undefined) throw new ProgramError('EASGATE_FILE', 'the ZIP archive has no file');
+  if (files.length > 1) {
+    const shown = files.slice(0, 4).map(({ name }) => plain(name, 60));
+    throw new ProgramError(
+      'EASGATE_FILE',
+      `the ZIP archive has ${files.length} files (${shown.join(', ')}${files.length > 4 ? ', …' : ''}): unpack it, and read each by itself`,
+    );
+  }
+  if ((entry.flags & ENCRYPTED) !== 0)
+    throw new ProgramError('EASGATE_FILE', 'the ZIP archive is encrypted: unpack it');
+  const { method, packedSize, size, place, crc } = entry;
+  if ((method !== STORED && method !== DEFLATED) || [packedSize, size, place].includes(ELSEWHERE))
+    throw new ProgramError('EASGATE_FILE', 'the ZIP archive is of a kind that is not read: unpack it');
+  const local = await bytesAt(file, place, LOCAL_SIZE);
+  if (local.length < LOCAL_SIZE || local.readUInt32LE(0) !== MARKS.local) throw damaged();
+  return {
+    start: place + LOCAL_SIZE + local.readUInt16LE(26) + local.readUInt16LE(28),
+    size: packedSize,
+    unpack: method === DEFLATED ? () => createInflateRaw({ chunkSize: PIECE }) : null,
+    stated: { size, crc },
+  };
+}
+
+/** A file, and none of those that macOS and Windows add. */
+function isContent(name: string): boolean {
+  return !name.endsWith('/') && !name.startsWith('__MACOSX/') && !/^(?:\.|Thumbs\.db$)/.test(basename(name));
+}
+
+async function entriesOf(file: FileHandle): Promise<Entry[]> {
+  const { size: whole } = await file.stat();
+  const tailSize = Math.min(whole, END_SIZE + MAX_COMMENT);
+  const tail = await bytesAt(file, whole - tailSize, tailSize);
+  let end = tail.length - END_SIZE;
+  while (end >= 0 && tail.readUInt32LE(end) !== MARKS.end) end--;
+  if (end < 0) throw damaged();
+  const size = tail.readUInt32LE(end + 12);
+  const place = tail.readUInt32LE(end + 16);
+  if (place === ELSEWHERE || size > MAX_DIRECTORY)
+    throw new ProgramError('EASGATE_FILE', 'the ZIP archive is of a kind that is not read: unpack it');
+  const directory = await bytesAt(file, place, size);
+  if (directory.length < size) throw damaged();
+  const entries: Entry[] = [];
+  for (let at = 0; at + CENTRAL_SIZE <= directory.length;) {
+    if (directory.readUInt32LE(at) !== MARKS.central) throw damaged();
+    const nameSize = directory.readUInt16LE(at + 28);
+    entries.push({
+      name: directory.toString('utf8', at + CENTRAL_SIZE, at + CENTRAL_SIZE + nameSize),
+      flags: directory.readUInt16LE(at + 8),
+      method: directory.readUInt16LE(at + 10),
+      crc: directory.readUInt32LE(at + 16),
+      packedSize: directory.readUInt32LE(at + 20),
+      size: directory.readUInt32LE(at + 24),
+      place: directory.readUInt32LE(at + 42),
+    });
+    at += CENTRAL_SIZE + nameSize + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
+  }
+  return entries;
+}
+
+async function bytesAt(file: FileHandle, place: number, size: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, place);
+  return buffer.subarray(0, bytesRead);
+}

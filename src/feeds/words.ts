@@ -1,0 +1,108 @@
+// Owns the words of all languages that sources use for yes and no, compliance, management and encryption, in the form in which words
+// compare (row.ts, wordOf). Pure.
+// Rule: what is not listed is not understood. A word that means yes in one language and no in another is not listed at all.
+import { meanings, names } from './names.ts';
+
+/**
+ * Excel writes TRUE and FALSE in its own language, as does the admin centre of Intune yes and no; PowerShell writes True and False in
+ * every language.
+ */
+export const YES: ReadonlySet<string> = new Set(
+  names(`
+  true yes y 1 on enabled wahr ja vrai oui verdadero si sí vero waar prawda tak verdadeiro sim sand sant
+  истина да sann tosi kyllä pravda ano áno igaz igen evet doğru adevărat ναι はい 是 예 真 참
+`),
+);
+export const NO: ReadonlySet<string> = new Set(
+  names(`
+  false no n 0 off disabled falsch nein faux non falso onwaar nee fałsz nie não nao falsk falskt ложь нет
+  nej nei usann epätosi ei nepravda ne hamis nem hayır yanlış fals nu όχι いいえ 否 아니요 아니오 偽 假 거짓
+`),
+);
+export const UNSURE: ReadonlySet<string> = new Set(
+  names(`
+  unknown notavailable notapplicable none unbekannt inconnu desconocido notevaluated pending
+  notreported notcollected notsupported notdetermined sconosciuto onbekend okänd ukjent ukendt nieznane nieznany
+  неизвестно desconhecido 不明 未知 알수없음
+`),
+);
+/** They say that something is switched on, which is not that a device complies. */
+export const SWITCHES: ReadonlySet<string> = new Set(names('on off enabled disabled'));
+
+/** What a compliance state means. */
+export interface Compliance {
+  readonly compliant: boolean | null;
+  /** It is in a grace period: compliant until its end. */
+  readonly inGrace: boolean;
+}
+
+const state = (compliant: boolean | null, inGrace = false): Compliance => ({ compliant, inGrace });
+/** Nothing is said. */
+export const NO_COMPLIANCE = state(null);
+
+/**
+ * Words for compliance. Numbers are Graph's complianceState, which reports of Intune export without a language: 1 compliant, 2
+ * noncompliant, 3 conflict, 4 error, 254 inGracePeriod, 255 configManager.
+ * @see https://learn.microsoft.com/graph/api/resources/intune-devices-compliancestate
+ */
+export const COMPLIANCE = meanings<Compliance>(
+  [
+    state(true),
+    `
+  compliant true yes 1 konform kompatibel conforme conformé compatible 準拠 符合 합격 compatibel conform zgodne
+  zgodny zgodna соответствует compatível compatibile emconformidade cumple incompliance 準拠している 合规 符合策略 준수
+  kompatibelt vyhovující uyumlu megfelelő
+`,
+  ],
+  [
+    state(false),
+    `
+  noncompliant notcompliant outofcompliance false no 2 nichtkonform nichtkompatibel nonconforme noconforme
+  nocompatible incompatible nietcompatibel nietconform niezgodne niezgodny niezgodna nãocompatível nãoconforme 非準拠
+  不符合 несоответствует noncompatible noncompatibile incompatível nãoestáemconformidade nocumple 準拠していない 不合规 비준수
+  미준수 inkompatibel intekompatibel ejkompatibel ikkekompatibel ikkekompatibelt nevyhovující uyumludeğil uyumsuz
+  nemmegfelelő notincompliance
+`,
+  ],
+  [
+    state(true, true),
+    `
+  ingraceperiod graceperiod 254 intoleranzperiode innerhalbdertoleranzperiode indertoleranzperiode
+  enpériodedegrâce dansledélaidegrâce enperíododegracia inrespijtperiode durantelapériodedegrâce
+  neicosiperiododitolleranza imkulanzzeitraum danslapériodedegrâce nelperiododitolleranza inperiododitolleranza
+  noperíododecortesia emperíododecortesia 猶予期間内 猶予期間中 在宽限期内 宽限期内 유예기간중 ianståndsperiod
+`,
+  ],
+  // Not evaluated, or contradictory: nobody may take it for compliant, and no other source is overruled by it.
+  [
+    NO_COMPLIANCE,
+    `
+  conflict 3 error 4 configmanager configmgr seeconfigmgr 255 unknown 0 notevaluated notavailable
+  notapplicable pendingcompliancecheck pending pendingcompliance none nichtausgewertet nichtbewertet
+  unbekannt nonévalué inconnu noevaluado desconocido fehler konflikt sinevaluar nonvalutato nietgeëvalueerd
+  inteutvärderad ikkeevalueret ikkeevaluert nieoceniono nãoavaliado неоценено 未評価 未评估 평가되지않음 erreur errore fout
+  gerätnichtsynchronisiert devicenotsynced
+`,
+  ],
+);
+
+/** Words for storage that is encrypted, besides yes and no. */
+export const ENCRYPTION = meanings<boolean>(
+  [
+    true,
+    'encrypted fullyencrypted fullencryption verschlüsselt chiffré cifrado crittografato versleuteld krypterad',
+  ],
+  [
+    false,
+    `
+  notencrypted unencrypted partiallyencrypted unsupported notcapable nichtverschlüsselt nonchiffré sincifrar
+  noncrittografato nietversleuteld ejkrypterad
+`,
+  ],
+);
+
+/** Words for a device that is in device management, besides yes and no. */
+export const MANAGEMENT = meanings<boolean>(
+  [true, 'managed enrolled'],
+  [false, 'unmanaged notmanaged removed unenrolled notenrolled retired wiped deleted notregistered'],
+);

@@ -1,0 +1,137 @@
+// Owns the promises about values that can be read in two ways: none is read in favour of the phone, and each is noted.
+import { describe, expect, it } from 'vitest';
+import { repeatedName, repeatedNameOf } from '../../src/feeds/repeated-names.ts';
+import { onlyDevice, readContent, readJson } from './read-lines.ts';
+
+const INTUNE = 'Device ID,EAS activation ID,Compliance,Managed by';
+
+describe('a column that stands there twice', () => {
+  it('has the value that both have, or the only one', async () => {
+    const text = `${INTUNE},Compliance\nx,ApplX,Compliant,Intune,compliant\ny,ApplY,Noncompliant,Intune,\n`;
+    const { devices } = await readContent(text);
+    expect(devices.map(({ compliant, problems }) => [compliant, problems])).toEqual([
+      [true, []],
+      [false, []],
+    ]);
+  });
+
+  it('with different values has none, and that is noted', async () => {
+    const device = await onlyDevice(
+      readContent(`${INTUNE},Compliance\nx,ApplX,Compliant,Intune,Noncompliant\n`),
+    );
+    expect(device.compliant).toBeNull();
+    expect(device.problems).toEqual(['stands there twice, with different values: Compliance']);
+  });
+
+  it('with different ids refuses the row', async () => {
+    const { refused } = await readContent(
+      'DeviceId,DeviceID,DeviceAccessState\nApplX,ApplY,Allowed\nApplX,applx,Allowed\n',
+    );
+    expect(refused.map(({ line, reason }) => [line, reason])).toEqual([
+      [2, expect.stringContaining('twice, with different values: DeviceId')],
+    ]);
+  });
+});
+
+describe('a name that stands twice in one JSON object', () => {
+  it('refuses the record, with its line', async () => {
+    const { devices, refused } = await readContent(
+      '{"id":"ApplX","compliant":false,"compliant":true}\n{"id":"ApplY","compliant":true}\n{"id":"ApplZ","compliant" :false,"compliant":true}\n',
+    );
+    expect(devices.map(({ id }) => id)).toEqual(['apply']);
+    expect(refused.map(({ line, reason }) => [line, reason])).toEqual([
+      [1, 'the name "compliant" stands twice in one object'],
+      [3, 'the name "compliant" stands twice in one object'],
+    ]);
+  });
+
+  it('in two spellings with different values has none', async () => {
+    const device = await onlyDevice(
+      readJson({ value: [{ easDeviceId: 'ApplX', managementAgent: 'mdm', complianceState: 'compliant', compliance_state: 'noncompliant' }] }), // prettier-ignore
+    );
+    expect([device.compliant, device.problems.length]).toEqual([null, 1]);
+  });
+
+  it.each([
+    '{"a":1,"b":{"a":2}}',
+    '{"a":"x\\":","b":[{"c":1},{"c":1}]}',
+    '{"a" :1}',
+    '[]',
+    '7',
+    '{"__proto__":1}',
+  ])('is not found in %s, by either way', (text) => {
+    expect([repeatedName(text), repeatedNameOf(text, JSON.parse(text))]).toEqual([null, null]);
+  });
+});
+
+describe('whether a device is managed', () => {
+  it.each([
+    [{ managementAgent: 'mdm', managementState: 'somethingNew' }, null],
+    [{ managementAgent: 'somethingNew', managementState: 'managed' }, null],
+    [{ managementAgent: 'mdm', deviceRegistrationState: 'somethingNew' }, null],
+    [{ managementAgent: 'mdm', managementState: 'unhealthy' }, true],
+    // The number beside a text in an unknown language.
+    [
+      {
+        managementAgent: 2,
+        managementAgent_loc: 'en annan',
+        managementState: 0,
+        managementState_loc: 'annat',
+      },
+      true,
+    ],
+    [{ managementAgent: 2, managementState: 1, managementState_loc: 'Managed' }, false],
+  ])('by %j is %s', async (fields, managed) => {
+    const device = await onlyDevice(readJson({ value: [{ easDeviceId: 'ApplX', complianceState: 'compliant', ...fields }] })); // prettier-ignore
+    expect(device.managed).toBe(managed);
+  });
+});
+
+it.each([
+  ['3/2/2027 8:00:00 AM', null],
+  ['2027-03-02T08:00:00Z', true],
+])('a grace period that ends at %s means compliant: %s', async (end, compliant) => {
+  const text = `${INTUNE},Compliance grace period expiration\nx,ApplX,In grace period,Intune,${end}\n`;
+  expect((await onlyDevice(readContent(text))).compliant).toBe(compliant);
+});
+
+it.each(['on', 'enabled', 'Aktiviert'])('"%s" says nothing of compliance', async (word) => {
+  const device = await onlyDevice(readContent(`id,managed,compliant\nApplX,true,${word}\n`));
+  expect([device.compliant, device.problems.length]).toEqual([null, 1]);
+});
+
+it('an OS version that is not known is no problem', async () => {
+  const device = await onlyDevice(readContent('id,managed,osVersion\nApplX,true,Unknown\n'));
+  expect([device.osVersion, device.problems]).toEqual([null, []]);
+});
+
+it.each([
+  ['17.4.1', '17.4.1'],
+  ['17.4.1 (21E236)', '17.4.1'],
+  ['Android 14', '14'],
+  ['10.0.22631.2861', '10.0.22631.2861'],
+  ['Ubuntu 22.04.3 LTS', '22.04.3'],
+  // What a spreadsheet makes of 17.4 and 17.4.1.
+  ['17. Apr', null],
+  ['17.04.2001', null],
+  ['2001-04-17', null],
+])('the OS version %s is %s', async (written, version) => {
+  const device = await onlyDevice(readContent(`id,managed,osVersion\nApplX,true,${written}\n`));
+  expect([device.osVersion, device.problems.length]).toEqual([version, version === null ? 1 : 0]);
+});
+
+it('a header with a delimiter at its end has rows without one', async () => {
+  const { devices, refused } = await readContent(`${INTUNE},\nx,ApplX,Compliant,Intune\ny,ApplY,Compliant,Intune,\nz,ApplZ,Compliant\n`); // prettier-ignore
+  expect([devices.map(({ id }) => id), refused.map(({ line }) => line)]).toEqual([['applx', 'apply'], [4]]);
+});
+
+it('empty rows of a spreadsheet are no records', async () => {
+  const { lines } = await readContent('id;managed;compliant\n;;\nApplX;true;true\n ; ; \n;;;;\nApplY;true\n');
+  expect(lines.map(({ type, line }) => [type, line])).toEqual([['device', 3], ['refused', 6]]); // prettier-ignore
+});
+
+it('a line of a hundred thousand brackets refuses itself alone', async () => {
+  const brackets = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  const { devices, refused } = await readContent(`{"id":"ApplX","managed":true}\n{"id":"ApplY","managed":true}\n${brackets}\n{"id":"ApplZ","managed":true}\n`); // prettier-ignore
+  expect([devices.map(({ line }) => line), refused.map(({ line }) => line)]).toEqual([[1, 2, 4], [3]]);
+});

@@ -1,0 +1,87 @@
+// Threat: a member of a group that a stricter version is rolled out to signs in under another name, or waits until no feed knows its
+// groups any more, to be decided by the laxer version; or somebody whom no feed knows gets what a laxer version allows its pilot group.
+import { expect, it, onTestFinished } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { VerdictCache } from '../../src/directory/verdict-cache.ts';
+import type { UserKey } from '../../src/identity/keys.ts';
+import { UserNames } from '../../src/identity/user-names.ts';
+import type { RolloutExtent } from '../../src/model/policy-version.ts';
+import { forEverybody, placeOf, withRollout } from '../../src/policy/active-policies.ts';
+import { compilePolicy } from '../../src/policy/compile/compile.ts';
+import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
+import { deviceReport, phone, userReport } from '../support/servers/directory-records.ts';
+
+function compiled(action: 'allow' | 'block'): CompiledPolicy {
+  const { policy } = compilePolicy({ rules: [{ name: action, action }] });
+  if (policy === null) throw new Error('the policy is broken');
+  return policy;
+}
+
+const user = (name: string): UserKey => name as UserKey;
+const [LAX, STRICT] = [compiled('allow'), compiled('block')];
+const alice = user('alice@contoso.com');
+
+/** What a user is decided while a version is rolled out to a group and a share. */
+async function decisions(
+  live: CompiledPolicy,
+  version: CompiledPolicy,
+  extent: RolloutExtent = { groups: ['pilot'], share: 0 },
+) {
+  const store = new EmbeddedStore(':memory:', new UserNames([['contoso.com', 'contoso']]));
+  onTestFinished(() => store.close());
+  await store.putDevices([deviceReport(phone)]);
+  await store.putUsers([
+    userReport(alice, { groups: ['Pilot'], aliases: ['asmith'] }),
+    userReport(user('bob@contoso.com'), { groups: ['Staff'] }),
+  ]);
+  const cache = new VerdictCache(store, live, {
+    maxEntries: 99,
+    maxUnknownEntries: 99,
+    lifetimeMs: 60_000,
+    unknownLifetimeMs: 60_000,
+    maxConcurrentLookups: 9,
+    lookupTimeoutMs: 30_000,
+    staleAllowedMs: 1,
+    staleBlockedMs: 1,
+    onLookupError: () => undefined,
+  });
+  onTestFinished(() => cache.stop());
+  cache.usePolicies(withRollout(forEverybody(live, 1), { policy: version, version: 2 }, extent));
+  const ask = async (name: string) => (await cache.decide(user(name), phone)).verdict?.action;
+  return { store, ask };
+}
+
+it.each(['alice@contoso.com', 'contoso\\alice', 'asmith'])(
+  'a member is decided by the stricter version as %s',
+  async (name) => {
+    const { ask } = await decisions(LAX, STRICT);
+    expect(await ask(name)).toBe('block');
+    expect(await ask('bob@contoso.com')).toBe('allow');
+  },
+);
+
+it('a name that no feed knows is decided by the stricter version, whichever that is', async () => {
+  for (const [live, version] of [
+    [LAX, STRICT],
+    [STRICT, LAX],
+  ] as const) {
+    const { ask } = await decisions(live, version);
+    for (const name of ['alice@elsewhere.example', 'east\\alice', 'nobody'])
+      expect(await ask(name)).toBe('block');
+  }
+});
+
+it('a member whose groups no feed knows any more does not get the laxer version', async () => {
+  const { store, ask } = await decisions(LAX, STRICT);
+  await store.putUsers([userReport(alice, { groups: null, observedAt: Date.now() })]);
+  expect(await ask('alice@contoso.com')).toBe('block');
+});
+
+it.each([
+  ['inside', Math.ceil(placeOf('bob')), 'block'],
+  ['outside', Math.floor(placeOf('bob')), 'allow'],
+])('every spelling of a name is %s a share with the name itself', async (_side, share, action) => {
+  const { ask } = await decisions(LAX, STRICT, { groups: [], share });
+  const names = ['bob@contoso.com', 'contoso\\bob', 'bob@elsewhere.example', 'east\\bob', 'bób@contoso.com'];
+  expect(await Promise.all(names.map(ask))).toEqual(names.map(() => action));
+});
