@@ -102,14 +102,16 @@ function refuseRemote(command: Command): void {
   if (Object.hasOwn(REMOTE_COMMANDS, name)) return;
   throw new ProgramError(
     'EASGATE_CONTEXT_COMMAND',
-    `${name} has no operation in the admin API: run it on the machine of the gateway, without --context`,
+    `${name} does not work with --context: run it on the machine of the gateway`,
   );
 }
 
 /** `devices list`: the words of a command without `easgate`. */
 export function commandName(command: Command): string {
   const { parent } = command;
-  return parent === null || parent.parent === null ? command.name() : `${parent.name()} ${command.name()}`;
+  return parent === null || parent.parent === null
+    ? command.name()
+    : `${commandName(parent)} ${command.name()}`;
 }
 
 /** ` (list, show, …)`, appended to the description of a noun. */

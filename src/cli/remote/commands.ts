@@ -1,7 +1,7 @@
 // Owns which commands work through the admin API (`--context`), and by which operations.
 import type { OperationName } from '../../api/contract/paths.ts';
 
-/** The operations of each command. A command that is not listed has none: it works on the machine of the gateway alone. */
+/** The operations of each command. A command that is not listed works on the machine of the gateway alone. */
 export const REMOTE_COMMANDS: Readonly<Record<string, readonly OperationName[]>> = {
   'devices list': ['listDevices'],
   'devices show': ['showDevice'],
