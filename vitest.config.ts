@@ -3,16 +3,26 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import type { TestProjectConfiguration } from 'vitest/config';
+import { BaseSequencer } from 'vitest/node';
+import type { TestSpecification } from 'vitest/node';
 import { GROUPS } from './test/support/checks/groups.ts';
 import type { Group } from './test/support/checks/groups.ts';
 
-const CORES = availableParallelism();
+/** The groups with the longest files first: a long file that begins last leaves the other workers without work. */
+const ORDER: readonly string[] = ['process', 'web', 'socket', 'memory', 'hostile', 'unit'] satisfies Group[];
+
+const place = ({ project }: TestSpecification): number => ORDER.indexOf(project.name);
+
+/** Begins the next group as soon as a worker is free. */
+class GroupAfterGroup extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return (await super.sort(files)).toSorted((one, other) => place(one) - place(other));
+  }
+}
 
 function project(
   name: Group,
-  order: number,
-  maxWorkers: number,
-  { isolate = true, globalSetup = [] as string[] } = {},
+  { isolate = false, globalSetup = [] as string[] } = {},
 ): TestProjectConfiguration {
   return {
     test: {
@@ -20,11 +30,12 @@ function project(
       globalSetup,
       ...GROUPS[name],
       pool: 'forks',
+      // Files share processes: most of the time of a short file is its imports.
       isolate,
-      maxWorkers,
+      // Half of the time of a test is waiting: for sockets, clocks, processes and the browser.
+      maxWorkers: Math.ceil(availableParallelism() * 1.5),
       testTimeout: 600_000,
       hookTimeout: 600_000,
-      sequence: { groupOrder: order },
       // Processes that tests start compile src/ once, not each time.
       env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/easgate', import.meta.url)) },
     },
@@ -33,16 +44,14 @@ function project(
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: GroupAfterGroup },
     projects: [
-      // Pure functions share a process: most of the time of such a file is its imports.
-      project('unit', 0, CORES, { isolate: false }),
-      // Mostly waiting for sockets and for the gateway's clock.
-      project('socket', 1, CORES * 2),
-      project('hostile', 2, CORES),
-      // Starts several processes of its own in each test.
-      project('process', 3, CORES),
-      // Each file has a browser of its own.
-      project('web', 4, CORES, { globalSetup: ['test/web/support/build.ts'] }),
+      project('unit'),
+      project('socket'),
+      project('memory', { isolate: true }),
+      project('hostile'),
+      project('process'),
+      project('web', { globalSetup: ['test/web/support/build.ts'] }),
     ],
   },
 });

@@ -1,6 +1,6 @@
 // Owns how the policy looks in answers: what is in use, versions, problems with their places.
 import { historyEntry } from '../app/policy-history.ts';
-import { versionOf } from '../app/policy-versions.ts';
+import { versionOrNumber } from '../app/policy-versions.ts';
 import type { KnownPolicies } from '../app/policy-versions.ts';
 import { warningsOf } from '../app/policy-texts.ts';
 import type { CheckText } from '../app/policy-texts.ts';
@@ -44,7 +44,7 @@ export async function shownPolicy(
 ): Promise<object> {
   const store = parts.store();
   const rowOf = async (number: number | null): Promise<object | null> =>
-    number === null ? null : historyEntry(await versionOf(store, number), state);
+    number === null ? null : historyEntry(await versionOrNumber(store, number), state);
   const shadow = await rowOf(state.shadow);
   const rolledOut = await rowOf(state.rollout?.version ?? null);
   return {
@@ -101,7 +101,7 @@ async function textInUse(parts: ApiParts, { live }: PolicyState, check: CheckTex
       lists: {},
       warnings: [],
     };
-  const version = await versionOf(parts.store(), live);
+  const version = await versionOrNumber(parts.store(), live);
   const { mode, warnings } = await check(version);
   const { name, hash, document, lists } = version;
   return {

@@ -120,10 +120,11 @@ export async function diffPolicies(
   return diff.result();
 }
 
-/** How many phones the two policies decide differently on. */
-export function changedCount(diff: Omit<PolicyDiff, 'phones'>): number {
+/** How many phones the two policies decide differently on; null = they were not compared. */
+export function changedCount(diff: Partial<PolicyDiff>): number | null {
   const { keptOut, keptOutLater, letIn, letInForNow, otherwise } = diff;
-  return [keptOut, keptOutLater, letIn, letInForNow, otherwise].reduce((sum, { all }) => sum + all, 0);
+  const counts = [keptOut, keptOutLater, letIn, letInForNow, otherwise].filter((one) => one !== undefined);
+  return counts.length === 0 ? null : counts.reduce((sum, { all }) => sum + all, 0);
 }
 
 /** Whether policies ask how many devices a user has, or which place one has among them. A text that only looks so does no harm. */

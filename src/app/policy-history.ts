@@ -1,7 +1,7 @@
 // Owns the history of the policy: its versions, and when each was published, in the shadow, and rolled out to whom.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { PolicyState, PolicyStep, PolicyVersion, RolloutExtent } from '../model/policy-version.ts';
-import { readPolicies, versionOf } from './policy-versions.ts';
+import { readPolicies, versionOrNumber } from './policy-versions.ts';
 import type { PolicyPlace } from './policy-versions.ts';
 
 /** A version in the history. Times: milliseconds since the epoch; null = never, or too long ago to be known. */
@@ -27,7 +27,7 @@ export async function policyHistory(
   const { state } = await readPolicies(store);
   const entries: PolicyHistoryEntry[] = [];
   for (let number = Math.min(state.latest, before - 1); number > 0 && entries.length < limit; number--)
-    entries.push(historyEntry(await versionOf(store, number), state));
+    entries.push(historyEntry(await versionOrNumber(store, number), state));
   return entries;
 }
 

@@ -3,7 +3,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import { ProgramError } from '../errors.ts';
 import type { PolicyVersion, StoredRollout } from '../model/policy-version.ts';
-import { replace, versionOf, withLive } from './policy-versions.ts';
+import { replace, versionOf, versionOrNumber, withLive } from './policy-versions.ts';
 import type { KnownPolicies, PolicyAuthor } from './policy-versions.ts';
 import { rolloutStep, widened } from './rollout-extent.ts';
 
@@ -53,12 +53,12 @@ export async function finishRollout(
   return version;
 }
 
-/** The live version decides for everybody again. @throws ProgramError */
+/** The live version decides for everybody again, also where the version that is rolled out cannot be read. @throws ProgramError */
 export async function abandonRollout(
   store: DirectoryStore,
   { known, ...change }: RolloutChange,
 ): Promise<PolicyVersion> {
-  const version = await versionOf(store, rolloutIn(known).version);
+  const version = await versionOrNumber(store, rolloutIn(known).version);
   const state = { ...known.state, rollout: null };
   const step = { step: 'abandoned' } as const;
   await replace(store, known, state, { ...change, operation: 'policy_rollout_abandon', step, version });

@@ -6,6 +6,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AuditOperation } from '../model/journal.ts';
 import { ProgramError } from '../errors.ts';
+import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
 import { MAX_POLICY_STEPS } from '../model/policy-version.ts';
 import type { PolicyState, PolicyStep, PolicyVersion, RolloutExtent } from '../model/policy-version.ts';
@@ -39,6 +40,18 @@ export async function versionOf(store: DirectoryStore, version: number): Promise
   if (text === null)
     throw new ProgramError('EASGATE_NOT_FOUND', `there is no version ${version} of the policy`);
   return readPolicyVersion(version, text);
+}
+
+/** A version, or no more than its number where its record is gone or malformed: lists, and the way back from it, must not depend on it. */
+export async function versionOrNumber(store: DirectoryStore, version: number): Promise<PolicyVersion> {
+  const text = await store.policies.version(version);
+  try {
+    if (text !== null) return readPolicyVersion(version, text);
+  } catch (error) {
+    if (!(error instanceof CorruptRecordError)) throw error;
+  }
+  const comment = 'the record of this version is gone or malformed';
+  return { version, name: null, hash: '', author: 'unknown', comment, at: 0, document: '', lists: {} };
 }
 
 /** The policy of a version. @throws ProgramError when it cannot be compiled, which only another program can have caused */

@@ -74,6 +74,26 @@ async function printRemoteDiff(
   else printDiff(found, options);
 }
 
+const UNUSABLE: ReadonlySet<unknown> = new Set([
+  'EASGATE_CORRUPT_RECORD',
+  'EASGATE_NOT_FOUND',
+  'EASGATE_POLICY',
+]);
+
+/**
+ * The policies in use, which a way back is compared with; null = one of them cannot be read or compiled, which is said. The change may
+ * be what mends it.
+ */
+export async function comparedWith(store: DirectoryStore, config: Config): Promise<ActivePolicies | null> {
+  try {
+    return await policiesInUse(store, config);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && UNUSABLE.has(error.code))) throw error;
+    warn(`whom this change concerns is not known, as a policy in use cannot be used: ${error.message}`);
+    return null;
+  }
+}
+
 /** `report would-block`. */
 export async function wouldBlock(
   { policy, group, share, ...options }: DiffOptions & ExtentOptions & { readonly policy: string },

@@ -15,7 +15,7 @@ import { withStore } from './context.ts';
 import { print, printJson, printable, warn } from './output.ts';
 import { authorOf, shareIn } from './policy-change.ts';
 import type { ChangeOptions, ExtentOptions } from './policy-change.ts';
-import { changeText, compare, warnOfGroups } from './policy-comparison.ts';
+import { changeText, compare, comparedWith, warnOfGroups } from './policy-comparison.ts';
 import { announced } from './policy-versions.ts';
 
 /** `policy rollout show`. */
@@ -93,8 +93,8 @@ export function abandon(options: ChangeOptions, command: Command): Promise<void>
     refuseWithFile(config);
     const known = await readPolicies(store);
     const { version } = rolloutIn(known);
-    const before = await policiesInUse(store, config);
-    const after = forEverybody(before.live.policy, before.live.version);
+    const before = await comparedWith(store, config);
+    const after = before === null ? null : forEverybody(before.live.policy, before.live.version);
     const question = `Abandon the roll-out of version ${version}?`;
     const change = await announced(store, before, after, options, question);
     if (change === null) return;

@@ -32,7 +32,15 @@ import { withStore } from './context.ts';
 import { print, printJson, printable, warn } from './output.ts';
 import { authorOf, confirm, extentIn, numberOf } from './policy-change.ts';
 import type { ChangeOptions, ExtentOptions } from './policy-change.ts';
-import { changeText, changedList, compare, limitOf, othersText, warnOfGroups } from './policy-comparison.ts';
+import {
+  changeText,
+  changedList,
+  compare,
+  comparedWith,
+  limitOf,
+  othersText,
+  warnOfGroups,
+} from './policy-comparison.ts';
 import { openPolicy } from './policy-file.ts';
 import { contextOf } from './remote/contexts.ts';
 import type { Context } from './remote/contexts.ts';
@@ -80,8 +88,9 @@ export async function publish(
     refuseWithFile(config);
     const known = await readPolicies(store);
     refuseDuringRollout(known.state);
-    const before = await policiesInUse(store, config);
-    const after = replaced(before, compiledOf(file, read), rollout);
+    const next = compiledOf(file, read);
+    const before = rollout === null ? await comparedWith(store, config) : await policiesInUse(store, config);
+    const after = before === null ? null : replaced(before, next, rollout);
     const change = await announced(store, before, after, options, question);
     if (change === null) return;
     const changed = rollout === null ? changedCount(change) : null;
@@ -112,24 +121,25 @@ function publishedText(version: number, rollout: RolloutExtent | null): string {
 
 /**
  * Says what a change would do, and asks; a dry run lists the phones instead. Returns the counts, without the phones; null = dry run.
+ * `before` or `after` null = nobody knows what it would do.
  * @throws ProgramError unless the operator agrees
  */
 export async function announced(
   store: DirectoryStore,
-  before: ActivePolicies,
-  after: ActivePolicies,
+  before: ActivePolicies | null,
+  after: ActivePolicies | null,
   options: ChangeOptions,
   question: string,
-): Promise<(Omit<PolicyDiff, 'phones'> & { readonly phones: undefined }) | null> {
-  const found = await compare(store, before, after);
-  warnOfGroups(found);
+): Promise<Partial<PolicyDiff> | null> {
+  const found = before === null || after === null ? null : await compare(store, before, after);
+  if (found !== null) warnOfGroups(found);
   if (options.dryRun) {
     if (options.json) printJson({ version: null, change: found });
-    else print(changeText(found) + changedList(found));
+    else if (found !== null) print(changeText(found) + changedList(found));
     return null;
   }
-  const change = { ...found, phones: undefined };
-  if (!options.json) print(changeText(found));
+  const { phones: _phones, ...change }: Partial<PolicyDiff> = found ?? {};
+  if (!options.json && found !== null) print(changeText(found));
   await confirm(options, question);
   return change;
 }
@@ -296,7 +306,7 @@ export async function rollback(
     refuseDuringRollout(known.state);
     const wanted = await earlierVersion(store, known, number);
     const { version, comment: said } = wanted;
-    const before = await policiesInUse(store, config);
+    const before = await comparedWith(store, config);
     const words = wordsOf(said);
     const change = await announced(
       store,

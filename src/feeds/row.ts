@@ -19,12 +19,15 @@ export interface Row {
 
 /** The form in which names of fields compare; kept, because a file repeats its names in each record. */
 export function fieldName(written: string): string {
-  return remembered(written, names, MAX_NAMES);
+  return remembered(written, names, MAX_NAMES, nameLetters);
 }
 
-/** A value in the form in which words compare: lower case, letters and digits only. Short ones are kept: they are few. */
+/**
+ * A value in the form in which words compare: lower case, without spaces, hyphens, quotes and brackets. A value with signs that may
+ * turn its meaning round keeps them, so that no table has it. Short ones are kept: they are few.
+ */
 export function wordOf(written: string): string {
-  return written.length > MAX_WORD ? letters(written) : remembered(written, words, MAX_WORDS);
+  return written.length > MAX_WORD ? word(written) : remembered(written, words, MAX_WORDS, word);
 }
 
 const MAX_NAME = 200;
@@ -34,24 +37,44 @@ const MAX_WORDS = 2_000;
 const names = new Map<string, string>();
 const words = new Map<string, string>();
 
-function remembered(written: string, known: Map<string, string>, most: number): string {
+function remembered(
+  written: string,
+  known: Map<string, string>,
+  most: number,
+  form: (written: string) => string,
+): string {
   const before = known.get(written);
   if (before !== undefined) return before;
-  const word = letters(written);
-  if (known.size < most && written.length <= MAX_NAME) known.set(written, word);
-  return word;
+  const formed = form(written);
+  if (known.size < most && written.length <= MAX_NAME) known.set(written, formed);
+  return formed;
 }
 
 /** Reports of Workspace ONE Intelligence put product and entity in front of a column. */
 const ENTITY = /^airwatch\.[a-z]+\./i;
 
+/** A long name is not cut: its end may say more than its beginning. */
+function nameLetters(written: string): string {
+  return letters(written.replace(ENTITY, ''));
+}
+
 function letters(written: string): string {
   return written
-    .slice(0, MAX_NAME)
-    .replace(ENTITY, '')
     .normalize('NFC')
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}]/gu, '');
+}
+
+/** Signs that deny, doubt or cut a word, such as `!`, `?`, `≠` and a stroke through its letters; and a dash in front of it. */
+const DOUBTFUL = /[!?%…\p{S}\u0334-\u0338\u20d2-\u20ee]|^\s*\p{Pd}/u;
+/** -1, 0.1 and 1.0 are other numbers than 1, 01 and 10. */
+const ONLY_DIGITS = /^\p{N}+$/u;
+
+function word(written: string): string {
+  const bare = letters(written);
+  const isDoubtful =
+    DOUBTFUL.test(written) || (ONLY_DIGITS.test(bare) && bare.length !== written.trim().length);
+  return isDoubtful && bare !== '' ? written : bare;
 }
 
 /** The columns of a table. */

@@ -19,7 +19,7 @@ export const EVENT_MEANINGS = {
     'the User-Agent of a known phone changed three times or more within a day: two clients use one id',
   many_devices: 'a user with ten devices or more came with another one',
   successor_accepted: 'decisions on a phone before its reset were copied to the device it is now',
-  feed_run: 'a feed was read',
+  feed_run: 'a feed was read, or got deliveries',
   outage: 'the directory did not answer for a while',
   policy_changed:
     'a gateway took another version of the policy, as the live one, for a part of the users, or in the shadow',

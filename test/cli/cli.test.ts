@@ -233,7 +233,7 @@ describe('easgate serve', () => {
   it('serves, follows decisions of another process, and ends with 0 on SIGTERM', async () => {
     const gateway = start('serve', '--config', config);
     try {
-      await until(() => gateway.out().includes('listens on'), 'the gateway', 20_000);
+      await until(() => gateway.out().includes('listens on'), 'the gateway');
       const port = Number(/listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(gateway.out())?.[1]);
       const phone = (device: string): EasClient =>
         new EasClient({ port, user: 'alice', password: 'alice-pw', device });
@@ -264,7 +264,7 @@ describe('easgate serve', () => {
 
   it('prints a working curl command, where its data lies and how to stop it', async () => {
     const gateway = start('serve', '--config', config);
-    await until(() => gateway.out().includes('Ctrl-C'), 'the gateway', 20_000);
+    await until(() => gateway.out().includes('Ctrl-C'), 'the gateway');
     const [, line = ''] = /^ {2}(curl .*)$/m.exec(gateway.out()) ?? [];
     const curl = spawn('sh', ['-c', `${line} -s`], { stdio: ['ignore', 'pipe', 'ignore'] });
     children.push(curl);
@@ -275,11 +275,11 @@ describe('easgate serve', () => {
     gateway.child.kill('SIGTERM');
     await gateway.ended;
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
-  }, 30_000);
+  });
 
   it('ends with 1 when the port is taken', async () => {
     const first = start('serve', '--config', config);
-    await until(() => first.out().includes('listens on'), 'the gateway', 20_000);
+    await until(() => first.out().includes('listens on'), 'the gateway');
     const port = /listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(first.out())?.[1];
     const taken = join(folder, 'taken.yaml');
     writeFileSync(

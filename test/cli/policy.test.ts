@@ -51,14 +51,14 @@ async function run(words: readonly string[], input = ''): Promise<Ended> {
   return { code, out, error };
 }
 
-describe('simulate', { timeout: 90_000 }, () => {
+describe('simulate', () => {
   it('refuses a rank that is no number', async () => {
     const words = ['simulate', '--policy', 'policy.yaml', '--rank', 'first'];
     expect(await run(words)).toMatchObject({ code: 2, out: '', error: expect.stringContaining('--rank') });
   });
 });
 
-describe('policy evaluate', { timeout: 90_000 }, () => {
+describe('policy evaluate', () => {
   it('prints one verdict per line, and an error for a line that is not valid input', async () => {
     const lines = [
       '{"device":{"managed":true,"compliant":true,"platform":"ios"}}',
@@ -100,7 +100,7 @@ describe('policy evaluate', { timeout: 90_000 }, () => {
   });
 });
 
-describe('policy check', { timeout: 90_000 }, () => {
+describe('policy check', () => {
   it('ends with 0 for a valid document, and with 1 for an invalid one or, with --strict, for warnings', async () => {
     expect(await run(['policy', 'check', 'policy.yaml'])).toEqual({
       code: 0,
@@ -119,7 +119,7 @@ describe('policy check', { timeout: 90_000 }, () => {
   });
 });
 
-describe('policy test', { timeout: 90_000 }, () => {
+describe('policy test', () => {
   it('shows how a verdict differs from the expected one, and fails', async () => {
     const { code, out } = await run(['policy', 'test', 'cases.yaml']);
     expect(code).toBe(1);
@@ -147,7 +147,7 @@ describe('policy test', { timeout: 90_000 }, () => {
   });
 });
 
-describe('explain and simulate', { timeout: 90_000 }, () => {
+describe('explain and simulate', () => {
   it('print the same steps with what each step found', async () => {
     const explained = await run(
       ['policy', 'explain', '--policy', 'policy.yaml'],

@@ -119,7 +119,7 @@ describe('easgate store with Redis', () => {
     });
     expect(run('store', 'accept').text).toContain('nothing to accept');
     expect(run('devices', 'block', 'PHONE2').code).toBe(0);
-  }, 120_000);
+  });
 });
 
 describe('easgate store with a file', () => {
@@ -143,7 +143,7 @@ describe('easgate store with a file', () => {
     expect(run('explain', 'alice', phone).text).toContain('block (storeUnavailable');
     expect(run('devices', 'wipe', phone, '--reason', 'still stolen', '--confirm', phone).code).toBe(0);
     expect(run('explain', 'alice', phone).text).toContain('wipe (wipeRequested');
-  }, 120_000);
+  });
 
   function identity(name: string): { id: string; epoch: number } {
     const database = new DatabaseSync(join(folder, name));
@@ -180,5 +180,5 @@ describe('easgate store with a file', () => {
       code: 0,
       text: expect.stringContaining('directory: ok') as string,
     });
-  }, 120_000);
+  });
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { cacheOptions, gatewaySettings } from '../../src/config/gateway-settings.ts';
 import { storeOptions } from '../../src/config/store-settings.ts';
 import { configurationSchema, configurationTable } from '../../src/config/describe.ts';
@@ -188,9 +188,9 @@ describe('parseConfig', () => {
     it('refuses a guessable ticketSecret from a file or a variable too', () => {
       writeFileSync(join(folder, 'short'), 'short\n');
       expect(() => listener('ticketSecret: { file: short }')).toThrow(/32 characters/);
+      onTestFinished(() => void vi.unstubAllEnvs());
       vi.stubEnv('EASGATE_TEST_SECRET', 'short');
       expect(() => listener('ticketSecret: { env: EASGATE_TEST_SECRET }')).toThrow(/32 characters/);
-      vi.unstubAllEnvs();
     });
   });
 
@@ -269,9 +269,9 @@ describe('loadConfig', () => {
 
 describe('readSecret', () => {
   it('reads an environment variable', () => {
+    onTestFinished(() => void vi.unstubAllEnvs());
     vi.stubEnv('EASGATE_TEST_SECRET', 'from-env');
     expect(readSecret({ env: 'EASGATE_TEST_SECRET' }, 'x')).toBe('from-env');
-    vi.unstubAllEnvs();
   });
 
   it('names the variable that is not set', () => {

@@ -73,7 +73,7 @@ async function hold(gateway: GatewayProcess): Promise<RawClient> {
   return client;
 }
 
-describe('a policy file', { timeout: 240_000 }, () => {
+describe('a policy file', () => {
   it('that changes applies in every worker without a reload, also to held polls', async () => {
     const gateway = await start({ 'policy.yaml': OPEN });
     expect(await askAll(gateway)).toEqual(new Set(['passes']));

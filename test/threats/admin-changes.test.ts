@@ -187,7 +187,7 @@ describe('the file of tokens', () => {
     expect(api.audited).toEqual([]);
     other.exec('ROLLBACK');
     expect((await put(api, token, { action: 'block' }, { 'idempotency-key': 'one' })).status).toBe(200);
-  }, 30_000);
+  });
 
   it('that is deleted ends all tokens; those of the new one hold', async () => {
     const path = fileOf();

@@ -26,7 +26,7 @@ it('a document of very many unknown fields costs not much more than reading its 
   const document = keys(5_000);
   const reading = cost(() => parseDocument(document, { uniqueKeys: false }));
   expect(cost(() => loadVersion({ document, lists: {} })) / reading).toBeLessThan(30);
-}, 120_000);
+});
 
 it('of very many problems the first ones are shown, and how many there are', () => {
   const { policy, problems } = loadVersion({ document: keys(1_000), lists: {} });

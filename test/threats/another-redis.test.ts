@@ -43,7 +43,7 @@ beforeEach(async () => {
   let applied = false;
   gateway.verdicts.onChange(({ devices }) => (applied ||= devices.has(phone)));
   await gateway.store.decide({ device: phone, user: null }, decision('block'), BY_TEST);
-  await until(() => applied, 'the gateway to apply the change', 20_000);
+  await until(() => applied, 'the gateway to apply the change');
 });
 afterEach(async () => {
   await gateway.close();
@@ -58,15 +58,7 @@ async function beat(): Promise<number> {
 
 async function beats(ms: number): Promise<void> {
   const before = await beat();
-  let now = before;
-  await until(
-    () => {
-      void beat().then((found) => (now = found));
-      return now >= before + ms;
-    },
-    'beats',
-    20_000,
-  );
+  await until(async () => (await beat()) >= before + ms, 'beats');
 }
 
 /** What `easgate store accept` does on this machine. */
@@ -92,7 +84,7 @@ describe('a Redis that lost everything', () => {
     async (_how, lose) => {
       expect((await gateway.ask(phone)).verdict?.action).toBe('block');
       await lose();
-      await until(() => gateway.codes().includes('EASGATE_STORE_MISSING'), 'the log to say so', 20_000);
+      await until(() => gateway.codes().includes('EASGATE_STORE_MISSING'), 'the log to say so');
       expect(await gateway.ask(phone)).toMatchObject({ source: 'stale', verdict: { action: 'block' } });
       expect(await gateway.ask('stranger')).toEqual({ source: 'none', verdict: null });
       await expect(gateway.store.decide({ device: phone, user: null }, null, BY_TEST)).rejects.toMatchObject({
@@ -116,7 +108,7 @@ describe('a Redis that lost everything', () => {
     let dropped = false;
     gateway.verdicts.onChange(({ all }) => (dropped ||= all));
     await client.flushall();
-    await until(() => gateway.codes().length > 0, 'the log to say so', 20_000);
+    await until(() => gateway.codes().length > 0, 'the log to say so');
     await expect(gateway.store.changesAfter('3:9000000000000-0')).rejects.toMatchObject({
       code: 'EASGATE_STORE_MISSING',
     });
@@ -131,7 +123,7 @@ describe('a Redis that lost everything', () => {
     gateway.verdicts.onChange(({ all }) => (dropped ||= all));
     await accept();
     await gateway.untilServed(phone, true);
-    await until(() => dropped, 'everything to be read anew', 20_000);
+    await until(() => dropped, 'everything to be read anew');
     expect((await gateway.ask(phone)).verdict?.action).toBe('allow');
     expect(gateway.codes()).toEqual([
       'EASGATE_STORE_MISSING',
@@ -187,7 +179,7 @@ describe('a Redis that is another store', () => {
   it('of an earlier epoch is an outage', async () => {
     const before = (await client.get('easgate:schema')) ?? '';
     await writeIdentity(client, JSON.stringify({ ...(JSON.parse(before) as object), epoch: 2 }));
-    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch', 20_000);
+    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch');
     await writeIdentity(client, before);
     await gateway.untilServed(phone, false);
     expect(gateway.codes()).toEqual(['EASGATE_STORE_EPOCH_RAISED', 'EASGATE_STORE_EPOCH']);
@@ -232,11 +224,11 @@ describe('a Redis that was restored from an old dump', () => {
         decision('block'),
         BY_TEST,
       );
-      await until(() => applied, 'the gateway to apply the change', 20_000);
+      await until(() => applied, 'the gateway to apply the change');
       await gateway.ask('stolen');
       await beats(1_000);
     });
-    await until(() => gateway.codes().includes('EASGATE_STORE_ROLLED_BACK'), 'the log to say so', 20_000);
+    await until(() => gateway.codes().includes('EASGATE_STORE_ROLLED_BACK'), 'the log to say so');
     expect(await gateway.ask('stolen')).toMatchObject({ source: 'stale', verdict: { action: 'block' } });
     expect((await gateway.ask('stranger')).verdict).toBeNull();
     await accept();
@@ -257,7 +249,7 @@ describe('a Redis that was restored from an old dump', () => {
       await gateway.store.decide({ device: phone, user: null }, null, BY_TEST);
       await beats(1_000);
     });
-    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch', 20_000);
+    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch');
     await gateway.untilServed(phone, true);
     expect(await gateway.ask(phone)).toMatchObject({
       verdict: { action: 'block', reason: 'storeUnavailable' },
@@ -277,7 +269,6 @@ describe('a Redis that was restored from an old dump', () => {
     await until(
       () => both.every((one) => one.codes().includes('EASGATE_STORE_EPOCH_RAISED')),
       'both to read everything anew',
-      20_000,
     );
     await other.close();
     expect(JSON.parse((await client.get('easgate:schema')) ?? '')).toMatchObject({ epoch: 2 });
@@ -286,15 +277,7 @@ describe('a Redis that was restored from an old dump', () => {
 
 /** Resolves when what a connection says meets the condition. */
 async function untilSays(what: string, ask: () => Promise<string>, condition: RegExp): Promise<void> {
-  let said = '';
-  await until(
-    () => {
-      void ask().then((text) => (said = text));
-      return condition.test(said);
-    },
-    what,
-    20_000,
-  );
+  await until(async () => condition.test(await ask()), what);
 }
 
 describe('a Redis that took over from a primary with later writes', () => {
@@ -304,11 +287,11 @@ describe('a Redis that took over from a primary with later writes', () => {
     gateway.verdicts.onChange(({ devices }) => (seen ||= devices.has(phone)));
     // Only the former primary has this entry.
     await gateway.store.decide({ device: phone, user: null }, wipeDecision(200), BY_TEST);
-    await until(() => seen, 'the gateway to read the log', 20_000);
+    await until(() => seen, 'the gateway to read the log');
     const stream = new RedisKeys('easgate:').changes(partitionOfDevice(phone));
     const [[last] = ['']] = await client.xrevrange(stream, '+', '-', 'COUNT', 1);
     await client.xdel(stream, last);
-    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch', 20_000);
+    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch');
     await gateway.untilServed(phone, true);
     expect(gateway.codes()).toContain('EASGATE_STORE_SET_BACK');
     expect((await gateway.verdicts.confirm(alice, phone))?.action).toBe('block');
@@ -320,7 +303,7 @@ describe('a Redis that took over from a primary with later writes', () => {
     gateway.verdicts.onChange(({ all }) => (dropped ||= all));
     for (const partition of PARTITIONS)
       await client.xtrim(new RedisKeys('easgate:').changes(partition), 'MAXLEN', 0);
-    await until(() => dropped, 'everything to be read anew', 20_000);
+    await until(() => dropped, 'everything to be read anew');
     expect(gateway.codes()).toEqual([]);
   });
 
@@ -328,7 +311,7 @@ describe('a Redis that took over from a primary with later writes', () => {
     await gateway.ask(phone);
     await client.del(new RedisKeys('easgate:').schemaCopy(partitionOfDevice(phone)));
     await gateway.untilServed(phone, false);
-    await until(() => gateway.codes().length > 0, 'the log to say so', 20_000);
+    await until(() => gateway.codes().length > 0, 'the log to say so');
     expect((await gateway.ask(phone)).verdict?.action).toBe('block');
     await accept();
     await gateway.untilServed(phone, true);

@@ -57,14 +57,10 @@ async function beats(ms: number): Promise<void> {
   const poll = async (): Promise<void> => {
     beat = (await keeper.read())?.beat ?? 0;
   };
-  await until(
-    () => {
-      void poll();
-      return beat >= before + ms;
-    },
-    'beats',
-    20_000,
-  );
+  await until(() => {
+    void poll();
+    return beat >= before + ms;
+  }, 'beats');
 }
 
 describe('a file that is removed while it is in use', () => {

@@ -10,6 +10,7 @@ import {
   refuseWithFile,
   rollBack,
   versionOf,
+  versionOrNumber,
 } from '../../app/policy-versions.ts';
 import type { KnownPolicies, ToPlace } from '../../app/policy-versions.ts';
 import { CHANGED_CSV } from '../../app/csv-columns.ts';
@@ -255,7 +256,7 @@ async function inUse(parts: ApiParts, number: number, { tag }: Call): Promise<ob
   const store = parts.store();
   const known = await readPolicies(store);
   tag(tagOf(known));
-  return { version: historyEntry(await versionOf(store, number), known.state) };
+  return { version: historyEntry(await versionOrNumber(store, number), known.state) };
 }
 
 /** ETag of which versions are in use: another one after each change (RFC 9110 8.8.3). */

@@ -24,7 +24,7 @@ const IN_MEMORY = ':memory:';
 const PRAGMAS = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384;';
 /** Most memory for pages of the file: of each worker, and of a command that may write a million records. */
 const SERVING_CACHE_KB = 16_384;
-const COMMAND_CACHE_KB = 262_144;
+const COMMAND_CACHE_KB = 65_536;
 const NOTHING_WRITTEN = '; nothing was written';
 
 /** A value of a row. */

@@ -108,8 +108,8 @@ export class ModelKeeper {
   async sweep(onRows: OnRows = () => undefined): Promise<void> {
     const startedAt = this.now();
     const began = performance.now();
-    const { written } = this.writer;
-    const most = written + Math.max(this.manyRows, this.lastId('phones') / MANY_SHARE);
+    const many = Math.max(this.manyRows, this.lastId('phones') / MANY_SHARE);
+    const most = this.file.path === IN_MEMORY ? Infinity : this.writer.written + many;
     this.overtaken = new Set();
     try {
       await this.sweepUsers();
@@ -138,7 +138,8 @@ export class ModelKeeper {
     }
     const startedAt = now();
     const began = performance.now();
-    const news = new LogNews(store, await store.position());
+    const start = await store.position();
+    const news = new LogNews(store, start);
     const next = file.path === IN_MEMORY ? file : file.makeNext();
     const before = file.isComplete() ? file : null;
     let newsAt = began;
@@ -156,13 +157,18 @@ export class ModelKeeper {
       throw error;
     }
     next.write(() =>
-      next.setState({ position: news.position, confirmedAt: startedAt, sweptAt: startedAt, keptUntil: 0 }),
+      next.setState({
+        // After a restart, the log says again that changes were lost.
+        position: news.isLost ? start : news.position,
+        confirmedAt: startedAt,
+        sweptAt: startedAt,
+        keptUntil: now() + BUILD_KEPT_MS,
+      }),
     );
     if (next !== file) file.replaceBy(next);
     this.writer = new ModelWriter(file, store.names, now);
     this.position = news.position;
     this.isLost = news.isLost;
-    this.keep(BUILD_KEPT_MS);
     await this.readUsers(news.users);
     await this.readDevices([...news.devices]);
     this.sweepDueAt = now() + Math.max(SWEEP_MS, (performance.now() - began) * SWEEP_SHARE);

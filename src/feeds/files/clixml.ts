@@ -12,6 +12,11 @@ const MAX_DEPTH = 24;
 const MAX_MEMBERS = 1_000;
 const MAX_TEXT = 65_536;
 const MAX_RECORD = 1_048_576;
+/** Objects that may be referred to: the newest ones, and short ones. */
+const MAX_REFERENCES = 5_000;
+const MAX_REFERRED = 4_096;
+/** In place of a value that an object refers to and that is not known any more: the name of a type, as Export-Csv writes it. */
+const LOST = 'System.Object';
 
 type Value = string | boolean | null | Value[] | { [name: string]: Value };
 
@@ -23,6 +28,8 @@ interface Frame {
   count: number;
   /** The text form; enumerations have it beside their number. */
   shown: string | null;
+  /** By which later objects refer to it; null = none. */
+  readonly reference: string | null;
   readonly line: number;
 }
 
@@ -50,6 +57,8 @@ class ClixmlReader {
   /** Characters of the record so far. */
   private size = 0;
   private name: string | null = null;
+  private reference: string | null = null;
+  private readonly referred = new Map<string, Value>();
   private isBroken = false;
 
   constructor() {
@@ -80,6 +89,7 @@ class ClixmlReader {
   private open(tag: string, attributes: Record<string, string>): void {
     this.text = '';
     this.name = attributes['N'] === undefined ? null : unescaped(attributes['N']);
+    this.reference = attributes['RefId'] ?? null;
     if (tag === 'Obj') {
       const line = this.parser.line + 1;
       this.frames.push({
@@ -89,6 +99,7 @@ class ClixmlReader {
         isList: false,
         count: 0,
         shown: null,
+        reference: this.reference,
         line,
       });
       if (this.frames.length > MAX_DEPTH) this.fail('objects are nested too deep');
@@ -103,7 +114,9 @@ class ClixmlReader {
     const frame = this.frames.at(-1);
     if (tag === 'ToString') {
       if (frame !== undefined) frame.shown = unescaped(this.text);
-    } else if (tag === 'Nil' || tag === 'Ref') this.put(this.name, null);
+    } else if (tag === 'Nil') this.put(this.name, null);
+    // An object that stood before: a list that several mailboxes share.
+    else if (tag === 'Ref') this.put(this.name, this.referred.get(this.reference ?? '') ?? LOST);
     else if (SCALARS.has(tag)) this.put(this.name, tag === 'B' ? this.text === 'true' : unescaped(this.text));
     else if (tag === 'Obj' && frame !== undefined) this.closeObject(frame);
     this.text = '';
@@ -121,12 +134,20 @@ class ClixmlReader {
       return;
     }
     const [outer] = this.frames;
-    if (this.frames.length === 1 && outer?.isList === true) this.add(frame.line, frame.members);
-    else if (frame.isList) this.put(frame.name, frame.list);
-    else if (frame.count === 0) this.put(frame.name, frame.shown);
-    // An address or an identity: its text is what Export-Csv would write.
-    else
-      this.put(frame.name, frame.shown === null ? frame.members : { ...frame.members, value: frame.shown });
+    if (this.frames.length === 1 && outer?.isList === true) {
+      this.add(frame.line, frame.members);
+      return;
+    }
+    const value = valueOf(frame);
+    this.put(frame.name, value);
+    if (frame.reference !== null && isShort(value)) this.keep(frame.reference, value);
+  }
+
+  private keep(reference: string, value: Value): void {
+    this.referred.set(reference, value);
+    if (this.referred.size <= MAX_REFERENCES) return;
+    const [oldest = ''] = this.referred.keys();
+    this.referred.delete(oldest);
   }
 
   private put(name: string | null, value: Value): void {
@@ -152,6 +173,22 @@ class ClixmlReader {
     this.isBroken = true;
     this.found.push({ line: this.frames[0]?.line ?? this.parser.line + 1, reason, isCutOff: true });
   }
+}
+
+/** A text, or a list of texts, that is kept for later references. */
+function isShort(value: Value): boolean {
+  if (typeof value === 'string') return value.length <= MAX_REFERRED;
+  if (!Array.isArray(value)) return value === null || typeof value === 'boolean';
+  let length = 0;
+  for (const one of value) length += typeof one === 'string' ? one.length + 1 : MAX_REFERRED;
+  return length <= MAX_REFERRED;
+}
+
+function valueOf({ isList, list, count, shown, members }: Frame): Value {
+  if (isList) return list;
+  if (count === 0) return shown;
+  // An address or an identity: its text is what Export-Csv would write.
+  return shown === null ? members : { ...members, value: shown };
 }
 
 /** `_x000A_` is a character that XML cannot have. */

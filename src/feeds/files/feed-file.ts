@@ -29,6 +29,8 @@ import { xmlRecords } from './xml-records.ts';
 /** How a file is to be read. */
 export interface FeedFileOptions {
   readonly path: string;
+  /** Absent = a link leads to the file. */
+  readonly followsLinks?: boolean | undefined;
   /** null = by its content. */
   readonly format: FormatName | null;
   /** A mapping of the operator: every record is read by it. */
@@ -74,7 +76,7 @@ export class FeedFile {
    * @throws ProgramError EASGATE_FILE where it cannot be read, EASGATE_IMPORT_FORMAT where its format is not known for certain
    */
   static async open(options: FeedFileOptions): Promise<FeedFile> {
-    const content = await contentOf(options.path);
+    const content = await contentOf(options.path, options.followsLinks);
     const head = await readHead(content);
     if (head.text.trim() === '') throw new ProgramError('EASGATE_FILE', 'the file is empty');
     const { mapping = null } = options;

@@ -70,7 +70,9 @@ export class FilesAdapter implements FeedAdapter {
     const { path, newest, clock = SYSTEM_CLOCK } = this.options;
     if (!(await isFolder(path))) {
       const found = await readable(path, stat(path));
-      return [{ name: basename(path), path, size: found.size, writtenAt: Math.floor(found.mtimeMs) }];
+      return [
+        { name: basename(path), path, size: found.size, writtenAt: Math.floor(found.mtimeMs), isNamed: true },
+      ];
     }
     const files = await filesIn(path);
     if (files.length === 0) throw new FeedError('EASGATE_FEED_SOURCE', `${path} has no files`);
@@ -89,7 +91,7 @@ export async function* fileLines(
   file: FolderFile,
 ): AsyncGenerator<FeedLine> {
   const writtenAt = new Date(file.writtenAt).toISOString();
-  for await (const line of linesOf(options, file.path))
+  for await (const line of linesOf(options, file))
     // A file that was put back from a backup is as old as it says.
     yield 'observedAt' in line && line.observedAt === null ? { ...line, observedAt: writtenAt } : line;
   const { size, mtimeMs } = await readable(file.path, stat(file.path));
@@ -100,10 +102,14 @@ export async function* fileLines(
     );
 }
 
-async function* linesOf(options: Omit<FilesOptions, 'newest'>, path: string): AsyncGenerator<FeedLine> {
+async function* linesOf(
+  options: Omit<FilesOptions, 'newest'>,
+  { path, isNamed }: FolderFile,
+): AsyncGenerator<FeedLine> {
   const { source, format, mapping, zone, order } = options;
+  const followsLinks = isNamed === true;
   try {
-    const file = await FeedFile.open({ path, format, mapping, source, zone, order });
+    const file = await FeedFile.open({ path, followsLinks, format, mapping, source, zone, order });
     yield* file.lines();
     // What is missing would be removed.
     if (file.isCutOff)

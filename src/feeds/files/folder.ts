@@ -13,6 +13,8 @@ export interface FolderFile {
   readonly size: number;
   /** When it was last written, milliseconds since the epoch. */
   readonly writtenAt: number;
+  /** The configuration names this file itself, which may be a link. */
+  readonly isNamed?: true;
 }
 
 /** Most files of a folder: a folder that nobody empties must not fill memory. */

@@ -1,8 +1,9 @@
 // Owns the bytes of a file as they were before they were packed: exports of Intune come as a ZIP archive with one file, others by gzip.
 // A file is unpacked as it is read, each time anew: nothing of it is kept.
 // @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (4.3: local and central headers), RFC 1952 (gzip)
-// Threat: an archive of a few bytes that unpacks to more than a disk holds.
-import { createReadStream } from 'node:fs';
+// Threats: an archive of a few bytes that unpacks to more than a disk holds; one that two readers unpack to different files; a file
+// that grows as fast as it is read; a pipe or a link that is put in the place of a file (CWE-367).
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path/posix';
@@ -21,16 +22,27 @@ const PIECE = 262_144;
 const MAX_RATIO = 200;
 const RATIO_COUNTS_FROM = 67_108_864;
 
-/** @throws ProgramError EASGATE_FILE where the file cannot be read, or is an archive that is not one file */
-export async function contentOf(path: string): Promise<Content> {
+/**
+ * The content of a file as long as it is now: what is written behind it meanwhile is not read. `followsLinks` false: a link is no file.
+ * @throws ProgramError EASGATE_FILE where the file cannot be read, or is an archive that is not one file
+ */
+export async function contentOf(path: string, followsLinks = true): Promise<Content> {
+  const place = { path, flags: READ | (followsLinks ? 0 : constants.O_NOFOLLOW) };
   try {
-    const file = await open(path);
+    const file = await open(path, place.flags);
     try {
+      const status = await file.stat();
+      if (!status.isFile() && !status.isDirectory())
+        throw new ProgramError('EASGATE_FILE', `${path} is a pipe or a device: write it into a file`);
       const [a, b, c, d] = await bytesAt(file, 0, 4);
-      if (a === 0x1f && b === 0x8b) return packed(path, await gzipWhole(file));
+      const { size } = status;
+      const whole = { start: 0, size, unpack: null, stated: null };
+      if (a === 0x1f && b === 0x8b)
+        return packed(place, { ...whole, unpack: () => createGunzip({ chunkSize: PIECE }) });
       // PK\3\4; an archive without files begins with its end, PK\5\6.
       if (a === 0x50 && b === 0x4b && ((c === 3 && d === 4) || (c === 5 && d === 6)))
-        return packed(path, await onlyEntry(file));
+        return packed(place, await onlyEntry(file));
+      return () => piecesOf(place, whole);
     } finally {
       await file.close();
     }
@@ -38,7 +50,15 @@ export async function contentOf(path: string): Promise<Content> {
     if (error instanceof ProgramError) throw error;
     throw new ProgramError('EASGATE_FILE', fileTrouble(error, path));
   }
-  return () => createReadStream(path, { highWaterMark: PIECE });
+}
+
+/** A pipe without a writer must not hold a thread until there is one. */
+const READ = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** Where a file is, and how it is opened. */
+interface Place {
+  readonly path: string;
+  readonly flags: number;
 }
 
 /** A packed part of a file. */
@@ -51,15 +71,15 @@ interface Part {
   readonly stated: { readonly size: number; readonly crc: number } | null;
 }
 
-function packed(path: string, part: Part): Content {
-  return () => unpacked(path, part);
+function packed(place: Place, part: Part): Content {
+  return () => unpacked(place, part);
 }
 
-async function* unpacked(path: string, { start, size, unpack, stated }: Part): AsyncGenerator<Uint8Array> {
+async function* unpacked(place: Place, { start, size, unpack, stated }: Part): AsyncGenerator<Uint8Array> {
   let length = 0;
   let crc = 0;
   try {
-    for await (const piece of piecesOf(path, { start, size, unpack })) {
+    for await (const piece of piecesOf(place, { start, size, unpack })) {
       length += piece.length;
       if (length > RATIO_COUNTS_FROM && length > size * MAX_RATIO)
         throw new ProgramError(
@@ -76,24 +96,19 @@ async function* unpacked(path: string, { start, size, unpack, stated }: Part): A
   if (stated !== null && (stated.size !== length || stated.crc !== crc)) throw damaged();
 }
 
-function piecesOf(path: string, { start, size, unpack }: Omit<Part, 'stated'>): AsyncIterable<Uint8Array> {
-  if (size === 0) return nothing();
-  const source = createReadStream(path, { start, end: start + size - 1, highWaterMark: PIECE });
+async function* piecesOf(
+  { path, flags }: Place,
+  { start, size, unpack }: Omit<Part, 'stated'>,
+): AsyncGenerator<Uint8Array> {
+  if (size === 0) return;
+  const file = await open(path, flags);
+  const source = file.createReadStream({ start, end: start + size - 1, highWaterMark: PIECE });
   // Whoever reads the last stream sees the error of any of them.
-  return unpack === null ? source : pipeline(source, unpack(), () => undefined);
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  // a file without a byte
+  yield* unpack === null ? source : pipeline(source, unpack(), () => undefined);
 }
 
 function damaged(): ProgramError {
   return new ProgramError('EASGATE_FILE', 'the archive is damaged: was the download complete?');
-}
-
-async function gzipWhole(file: FileHandle): Promise<Part> {
-  const { size } = await file.stat();
-  return { start: 0, size, unpack: () => createGunzip({ chunkSize: PIECE }), stated: null };
 }
 
 const END_SIZE = 22;
@@ -103,7 +118,8 @@ const MAX_COMMENT = 65_535;
 const MAX_DIRECTORY = 1_048_576;
 const CENTRAL_SIZE = 46;
 const LOCAL_SIZE = 30;
-const MARKS = { local: 0x0403_4b50, central: 0x0201_4b50, end: 0x0605_4b50 } as const;
+const MARKS = { local: 0x0403_4b50, central: 0x0201_4b50 } as const;
+const END_MARK = Buffer.from('PK\u0005\u0006', 'latin1');
 /** In place of a number that does not fit: the number is in a ZIP64 record. */
 const ELSEWHERE = 0xffff_ffff;
 const STORED = 0;
@@ -142,8 +158,12 @@ async function onlyEntry(file: FileHandle): Promise<Part> {
     throw new ProgramError('EASGATE_FILE', 'the ZIP archive is of a kind that is not read: unpack it');
   const local = await bytesAt(file, place, LOCAL_SIZE);
   if (local.length < LOCAL_SIZE || local.readUInt32LE(0) !== MARKS.local) throw damaged();
+  const nameSize = local.readUInt16LE(26);
+  // Some readers believe the file's own header, others the directory: both must say the same.
+  const name = (await bytesAt(file, place + LOCAL_SIZE, nameSize)).toString('utf8');
+  if (name !== entry.name || local.readUInt16LE(8) !== method) throw damaged();
   return {
-    start: place + LOCAL_SIZE + local.readUInt16LE(26) + local.readUInt16LE(28),
+    start: place + LOCAL_SIZE + nameSize + local.readUInt16LE(28),
     size: packedSize,
     unpack: method === DEFLATED ? () => createInflateRaw({ chunkSize: PIECE }) : null,
     stated: { size, crc },
@@ -159,9 +179,7 @@ async function entriesOf(file: FileHandle): Promise<Entry[]> {
   const { size: whole } = await file.stat();
   const tailSize = Math.min(whole, END_SIZE + MAX_COMMENT);
   const tail = await bytesAt(file, whole - tailSize, tailSize);
-  let end = tail.length - END_SIZE;
-  while (end >= 0 && tail.readUInt32LE(end) !== MARKS.end) end--;
-  if (end < 0) throw damaged();
+  const end = endIn(tail);
   const size = tail.readUInt32LE(end + 12);
   const place = tail.readUInt32LE(end + 16);
   if (place === ELSEWHERE || size > MAX_DIRECTORY)
@@ -183,7 +201,24 @@ async function entriesOf(file: FileHandle): Promise<Entry[]> {
     });
     at += CENTRAL_SIZE + nameSize + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
   }
+  if (entries.length !== tail.readUInt16LE(end + 10)) throw damaged();
   return entries;
+}
+
+/** The place of the end record: the only one whose comment ends with the file. A comment may hold a second one, of other files. */
+function endIn(tail: Buffer): number {
+  const ends: number[] = [];
+  for (
+    let at = tail.lastIndexOf(END_MARK);
+    at >= 0;
+    at = at === 0 ? -1 : tail.lastIndexOf(END_MARK, at - 1)
+  ) {
+    const hasRoom = at + END_SIZE <= tail.length;
+    if (hasRoom && at + END_SIZE + tail.readUInt16LE(at + 20) === tail.length) ends.push(at);
+  }
+  const [end] = ends;
+  if (end === undefined || ends.length > 1) throw damaged();
+  return end;
 }
 
 async function bytesAt(file: FileHandle, place: number, size: number): Promise<Buffer> {

@@ -10,7 +10,7 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { DecisionLine, FeedLine, RefusedLine, UserLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { pick, textOf } from '../values.ts';
-import { names } from '../names.ts';
+import { meanings, names } from '../names.ts';
 
 const LAST_SYNC = ['lastsuccesssync', 'lastsuccesssynctime', 'lastsync'];
 const LAST_ATTEMPT = 'lastsyncattempttime';
@@ -50,14 +50,11 @@ export const exchangeMailboxes: Mapping = {
 };
 
 /** DeviceAccessState, and its numbers as ConvertTo-Json writes enumerations. */
-const STATES: Readonly<Record<string, 'allow' | 'block' | 'quarantine'>> = {
-  allowed: 'allow',
-  '1': 'allow',
-  blocked: 'block',
-  '2': 'block',
-  quarantined: 'quarantine',
-  '3': 'quarantine',
-};
+const STATES = meanings<'allow' | 'block' | 'quarantine'>(
+  ['allow', 'allowed 1'],
+  ['block', 'blocked 2'],
+  ['quarantine', 'quarantined 3'],
+);
 /** DeviceAccessStateReason: somebody decided for this device of this user (2 = Individual). */
 const INDIVIDUAL = new Set(['individual', '2']);
 
@@ -133,7 +130,7 @@ function wordOfNumber(text: string | null, words: readonly string[]): string | n
 
 /** The decision in the row of a device, if somebody took one. */
 function individual(reader: RecordReader, user: string | null): (DecisionLine | RefusedLine)[] {
-  const action = STATES[wordOf(reader.text('deviceaccessstate') ?? '')];
+  const action = STATES.get(wordOf(reader.text('deviceaccessstate') ?? ''));
   const device = deviceIdOf(reader);
   if (action === undefined || device === null) return [];
   if (!INDIVIDUAL.has(wordOf(reader.text('deviceaccessstatereason') ?? ''))) return [];

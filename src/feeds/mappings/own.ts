@@ -6,7 +6,7 @@ import type { FormatName } from '../format-names.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
-import { names } from '../names.ts';
+import { meanings, names } from '../names.ts';
 
 const TIMES = names(`
   lastcheckin lastcontact lastseen lastsync lastsuccesssync graceuntil observedat decidedat expiresat
@@ -133,18 +133,15 @@ function mapUser(reader: RecordReader): FeedLine {
   };
 }
 
-const ACTIONS: Readonly<Record<string, 'allow' | 'block' | 'quarantine'>> = {
-  allow: 'allow',
-  allowed: 'allow',
-  block: 'block',
-  blocked: 'block',
-  quarantine: 'quarantine',
-  quarantined: 'quarantine',
-};
+const ACTIONS = meanings<'allow' | 'block' | 'quarantine'>(
+  ['allow', 'allow allowed'],
+  ['block', 'block blocked'],
+  ['quarantine', 'quarantine quarantined'],
+);
 
 function mapDecision(reader: RecordReader): FeedLine {
   const device = reader.text('spelling', 'device', 'deviceid', 'id');
-  const action = ACTIONS[wordOf(reader.text('action') ?? '')];
+  const action = ACTIONS.get(wordOf(reader.text('action') ?? ''));
   // A wipe is ordered by an operator, never by a file.
   if (action === undefined) return reader.refused('the action is none of allow, block, quarantine');
   if (device === null) return reader.refused('the record names no device');

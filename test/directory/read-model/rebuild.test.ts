@@ -134,6 +134,27 @@ describe('a read model whose log lost changes', () => {
   });
 });
 
+it('a read model that lost changes while it was built is used with its age, and built once more', async () => {
+  let loses = true;
+  const lossy = losing(async () => {
+    if (!loses) return;
+    await store.putDevices([deviceReport(device('new5'))]);
+    lossy.loses = true;
+  });
+  const keeper = await keep({}, lossy);
+  const first = openReader();
+  const { position, confirmedAt } = first.state();
+  expect(store.isBefore(position, await store.position())).toBe(true);
+  loses = false;
+  await store.putDevices([deviceReport(device('new6'))]);
+  await keeper.step();
+  expect(first.isSame()).toBe(false);
+  const second = openReader();
+  expect(second.state().confirmedAt).toBeGreaterThanOrEqual(confirmedAt);
+  expect(devicesOf(second)).toEqual(expect.arrayContaining(['new5', 'new6']));
+  expect(second.state().position).toBe(await store.position());
+});
+
 describe('a read model that a walk would write anew', () => {
   it('is built instead, and knows since when phones are in their states', async () => {
     const keeper = await keep({ manyRows: 2 });

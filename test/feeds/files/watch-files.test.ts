@@ -33,6 +33,11 @@ const clock = {
   now: () => Date.now(),
   wait: (ms: number, signal: AbortSignal) =>
     new Promise<void>((resolve, reject) => {
+      // The watch of the test before ends meanwhile.
+      if (signal.aborted) {
+        reject(signal.reason as Error);
+        return;
+      }
       (ms === SETTLE_MS ? looks : longWaits).push(resolve);
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     }),

@@ -170,6 +170,18 @@ it('Export-Clixml is read, in UTF-16', async () => {
   expect(decisions).toMatchObject([{ action: 'block' }]);
 });
 
+it('Export-Clixml refers to lists that stood before; one that is not there is noted, not taken for empty', async () => {
+  const mailbox = (place: number, list: string): string =>
+    `<Obj RefId="${place}"><Props><S N="PrimarySmtpAddress">user${place}@example.com</S><B N="ActiveSyncEnabled">true</B>${list}</Props></Obj>`;
+  const xml = `<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">${mailbox(0, '<Obj N="ActiveSyncBlockedDeviceIDs" RefId="9"><LST><S>ApplX</S></LST></Obj>')}${mailbox(1, '<Ref N="ActiveSyncBlockedDeviceIDs" RefId="9"/>')}${mailbox(2, '<Ref N="ActiveSyncBlockedDeviceIDs" RefId="77"/>')}</Objs>`;
+  const { decisions, users } = await readContent(xml);
+  expect(decisions.map(({ user, device }) => [user, device])).toEqual([
+    ['user0@example.com', 'applx'],
+    ['user1@example.com', 'applx'],
+  ]);
+  expect(users.map(({ problems }) => problems.length)).toEqual([0, 0, 1]);
+});
+
 it('numbers of ConvertTo-Json stand for their words', async () => {
   const { decisions, devices } = await readContent(
     String.raw`[{"DeviceId":"ApplQ","DeviceAccessState":2,"DeviceAccessStateReason":2,"LastSuccessSync":"\/Date(1795154530000)\/","Identity":"a@example.com\\ExchangeActiveSyncDevices\\iPhone§ApplQ"}]`,

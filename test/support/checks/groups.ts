@@ -1,6 +1,6 @@
 // Owns which test files belong to which group (npm run test:unit, test:socket, test:hostile, test:process, test:web).
 
-export type Group = 'unit' | 'socket' | 'hostile' | 'process' | 'web';
+export type Group = 'unit' | 'socket' | 'memory' | 'hostile' | 'process' | 'web';
 
 /** Globs for vitest. */
 interface Files {
@@ -24,11 +24,19 @@ const PROCESS = [
 /** Tests of the dashboard in a browser. */
 const WEB = ['test/web/**/*.test.ts'];
 
+/** Tests that measure the memory of their process: each file has a process of its own. `test:socket` runs them too. */
+const MEMORY = [
+  'test/feeds/memory.test.ts',
+  'test/gateway/connection/held-text.test.ts',
+  'test/threats/stranger-fills-directory.test.ts',
+];
+
 /** Every file is in one group: files without another group open sockets. */
 export const GROUPS: Readonly<Record<Group, Files>> = {
   unit: { include: UNIT, exclude: [] },
   hostile: { include: HOSTILE, exclude: [] },
+  memory: { include: MEMORY, exclude: [] },
   process: { include: PROCESS, exclude: [] },
   web: { include: WEB, exclude: [] },
-  socket: { include: ['test/**/*.test.ts'], exclude: [...UNIT, ...HOSTILE, ...PROCESS, ...WEB] },
+  socket: { include: ['test/**/*.test.ts'], exclude: [...UNIT, ...MEMORY, ...HOSTILE, ...PROCESS, ...WEB] },
 };

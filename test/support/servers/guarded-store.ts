@@ -67,7 +67,6 @@ export async function openGuarded(
           return (source === 'store') === served && source !== '';
         },
         `the store to be ${served ? 'used' : 'refused'}`,
-        20_000,
       );
     },
     close: async () => {

@@ -16,7 +16,7 @@ export const events: Readonly<Record<string, string>> = {
   agent_changed: 'The mail app changes often: two clients may use one id',
   many_devices: 'A user with many devices came with another one',
   successor_accepted: 'Decisions were copied to the device after its reset',
-  feed_run: 'A feed was read',
+  feed_run: 'A feed was read, or got deliveries',
   outage: 'The directory did not answer',
   policy_changed: 'A gateway took another version of the policy',
   journal_overflow: 'Events are missing',
