@@ -51,7 +51,17 @@ export async function versionOrNumber(store: DirectoryStore, version: number): P
     if (!(error instanceof CorruptRecordError)) throw error;
   }
   const comment = 'the record of this version is gone or malformed';
-  return { version, name: null, hash: '', author: 'unknown', comment, at: 0, document: '', lists: {} };
+  return {
+    version,
+    name: null,
+    hash: '',
+    author: 'unknown',
+    comment,
+    at: 0,
+    document: '',
+    lists: {},
+    changed: null,
+  };
 }
 
 /** The policy of a version. @throws ProgramError when it cannot be compiled, which only another program can have caused */
