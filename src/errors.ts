@@ -480,6 +480,10 @@ export const API_ERRORS = {
     503,
     'too many lists, counts or reports are asked for at the same time, or one takes too long; Retry-After says when to try again',
   ),
+  EASGATE_API_POLICY_COSTLY: api(
+    422,
+    'the text of the policy takes too long to check, or too much memory: write it shorter, with fewer levels and anchors',
+  ),
   EASGATE_API_SIGN_IN_LIMIT: api(
     429,
     'too many wrong tokens from this address; Retry-After says when the next one is looked at',

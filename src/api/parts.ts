@@ -8,8 +8,10 @@ import type { JournalStore } from '../journal/journal-store.ts';
 import type { ControlStatus } from '../supervisor/control-messages.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import type { AdminStore } from './auth/admin-store.ts';
+import type { FleetAccounts } from './auth/fleet-accounts.ts';
 import type { ComparePolicies } from './comparisons/threaded-comparison.ts';
 import type { StreamTimes } from './event-streams.ts';
+import type { PolicyChecks } from './policy-checks.ts';
 import type { ModelQuestions } from './questions/model-questions.ts';
 
 /** The parts. Those that may not be there yet throw a ProgramError or ApiError, which becomes 503. */
@@ -19,6 +21,8 @@ export interface ApiParts {
   readonly name: string;
   readonly version: string;
   readonly admin: AdminStore;
+  /** Those of the fleet; absent = the gateway is alone. Started and closed with the API. */
+  readonly accounts?: FleetAccounts;
   readonly audit: AuditSink;
   /** The journal takes what a change causes. */
   readonly events: EventSink;
@@ -34,6 +38,8 @@ export interface ApiParts {
   feeds(): RunningFeeds | null;
   /** Of this process. */
   control(): ControlStatus;
+  /** Checks texts of policies; absent = a thread with the usual limits. It is closed with the API. */
+  readonly checks?: PolicyChecks;
   /** Within which the body of a request that is no file must be there; absent = 30 seconds. */
   readonly bodyTimeoutMs?: number;
   /** Of streams of events; absent = the usual ones. */

@@ -3,9 +3,10 @@ import { historyEntry } from '../app/policy-history.ts';
 import { versionOrNumber } from '../app/policy-versions.ts';
 import type { KnownPolicies } from '../app/policy-versions.ts';
 import { warningsOf } from '../app/policy-texts.ts';
+import type { CheckText } from '../app/policy-texts.ts';
 import { policyHash, servedPolicy } from '../config/served-policy.ts';
-import { loadVersion, readDocument } from '../config/stored-policy.ts';
-import type { LoadedPolicy, PlacedProblem } from '../config/policy-file.ts';
+import { readDocument } from '../config/stored-policy.ts';
+import type { PlacedProblem } from '../config/policy-file.ts';
 import type { PolicyState, PolicyVersion, StoredRollout } from '../model/policy-version.ts';
 import type { ShadowCounts } from '../model/shadow.ts';
 import { suggestedIn } from '../suggest.ts';
@@ -26,20 +27,28 @@ export function shownProblem({ severity, path, message, place }: PlacedProblem):
 }
 
 /** A version with its texts. */
-export function shownVersion(version: PolicyVersion, state: PolicyState): object {
+export async function shownVersion(
+  version: PolicyVersion,
+  state: PolicyState,
+  check: CheckText,
+): Promise<object> {
   const { document, lists } = version;
-  return { ...historyEntry(version, state), document, lists, mode: modeOf(loadVersion(version)) };
+  return { ...historyEntry(version, state), document, lists, mode: (await check(version)).mode };
 }
 
 /** The policy that gateways with this configuration decide by. */
-export async function shownPolicy(parts: ApiParts, { state }: KnownPolicies): Promise<object> {
+export async function shownPolicy(
+  parts: ApiParts,
+  { state }: KnownPolicies,
+  check: CheckText,
+): Promise<object> {
   const store = parts.store();
   const rowOf = async (number: number | null): Promise<object | null> =>
     number === null ? null : historyEntry(await versionOrNumber(store, number), state);
   const shadow = await rowOf(state.shadow);
   const rolledOut = await rowOf(state.rollout?.version ?? null);
   return {
-    ...(await textInUse(parts, state)),
+    ...(await textInUse(parts, state, check)),
     live: await rowOf(state.live),
     ...liveStep(state),
     shadow: shadow === null ? null : { ...shadow, counts: await shadowCounts(parts) },
@@ -64,7 +73,7 @@ function shownRollout({ groups, share, since, changedAt, by }: StoredRollout): o
   return { extent: { groups, share }, since, changedAt, by };
 }
 
-async function textInUse(parts: ApiParts, { live }: PolicyState): Promise<object> {
+async function textInUse(parts: ApiParts, { live }: PolicyState, check: CheckText): Promise<object> {
   const { config } = parts;
   const { file = null } = config.policy;
   if (file !== null) {
@@ -74,7 +83,7 @@ async function textInUse(parts: ApiParts, { live }: PolicyState): Promise<object
       source: 'file',
       file,
       name: loaded.policy?.name ?? null,
-      mode: modeOf(loaded),
+      mode: loaded.policy?.reportOnly === true ? 'reportOnly' : 'enforce',
       hash: source === null ? null : policyHash(source),
       document: texts.document,
       lists: texts.lists,
@@ -93,22 +102,18 @@ async function textInUse(parts: ApiParts, { live }: PolicyState): Promise<object
       warnings: [],
     };
   const version = await versionOrNumber(parts.store(), live);
-  const loaded = loadVersion(version);
+  const { mode, warnings } = await check(version);
   const { name, hash, document, lists } = version;
   return {
     source: 'directory',
     file: null,
     name,
-    mode: modeOf(loaded),
+    mode,
     hash,
     document,
     lists,
-    warnings: warningsOf(loaded).map(shownProblem),
+    warnings: warnings.map(shownProblem),
   };
-}
-
-function modeOf({ policy }: LoadedPolicy): string {
-  return policy?.reportOnly === true ? 'reportOnly' : 'enforce';
 }
 
 /** Of the workers of this gateway; null = none answers. */

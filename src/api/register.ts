@@ -10,6 +10,7 @@ import { BASE, OPERATIONS } from './contract/paths.ts';
 import type { OperationName, OperationPath } from './contract/paths.ts';
 import type { EventStreams } from './event-streams.ts';
 import { answerOnce } from './idempotency.ts';
+import { noted } from './interrupted.ts';
 import type { ApiParts } from './parts.ts';
 import { PROBLEM } from './problems.ts';
 import { FileAnswer, checkMatch } from './routes/route.ts';
@@ -61,15 +62,28 @@ export function register(api: FastifyInstance, { name, handle }: Route, guard: G
         const result = await handle(input, call);
         return result === null || result instanceof FileAnswer ? result : (withIsoTimes(result) as object);
       };
+      const change = { at: call.now, by: call.origin.by, operation: name, target: targetOf(request) };
+      const notedWork = (): Promise<object | null> => noted(parts.admin, change, work);
       const result =
         changes === true
-          ? await answerOnce(parts.admin, call, request, { status: success, isSecret: secret === true }, work)
-          : await work();
+          ? await answerOnce(
+              parts.admin,
+              call,
+              request,
+              { status: success, isSecret: secret === true },
+              notedWork,
+            )
+          : await (file === true ? notedWork() : work());
       reply.code(success);
       if (result instanceof FileAnswer) return result.send(reply);
       return result ?? reply.send();
     },
   });
+}
+
+/** The path without its query, which may have a search text. */
+function targetOf({ url }: FastifyRequest): string {
+  return (url.split('?', 1)[0] ?? '').slice(0, 500);
 }
 
 /** Registers an operation that answers with a file or with server-sent events. */

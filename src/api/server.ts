@@ -17,7 +17,10 @@ import {
 } from 'fastify-type-provider-zod';
 import { adminUrl } from '../config/admin-url.ts';
 import { parseEndpoint } from '../config/endpoint.ts';
+import { listenTrouble } from '../supervisor/listen-trouble.ts';
+import { sharePlaces } from '../supervisor/shared-places.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
+import { FleetAccounts } from './auth/fleet-accounts.ts';
 import { Guard } from './auth/guard.ts';
 import { refusedSignIns } from './auth/refused-sign-ins.ts';
 import { OpenIdProvider } from './auth/provider.ts';
@@ -29,6 +32,7 @@ import { EventStreams } from './event-streams.ts';
 import { Overview } from './overview/overview.ts';
 import { HandRuns } from './hand-runs.ts';
 import type { ApiParts } from './parts.ts';
+import { PolicyChecks } from './policy-checks.ts';
 import { PolicyDiffs } from './comparisons/policy-diffs.ts';
 import { ApiError, PROBLEM, problemOf } from './problems.ts';
 import { register, registerStream } from './register.ts';
@@ -72,7 +76,7 @@ export async function startApi(parts: ApiParts, log: ProcessLog): Promise<Runnin
     await server.listen({ host: endpoint.address, port: endpoint.port });
   } catch (error) {
     await server.close();
-    throw error;
+    throw listenTrouble(error, endpoint.address, endpoint.port, 'admin.listen');
   }
   const { port } = server.server.address() as AddressInfo;
   return {
@@ -112,7 +116,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     // Of a target that is not percent-encoded well, which no route sees.
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log),
   }) as unknown as FastifyInstance;
-  server.server.maxConnections = MAX_CONNECTIONS;
+  sharePlaces(server.server, MAX_CONNECTIONS);
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
   server.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log));
@@ -147,7 +151,8 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   };
   const provider = settings.provider === undefined ? null : new OpenIdProvider(settings.provider);
   const refused = refusedSignIns(parts.audit, log);
-  const signIn = new SignIn(parts.admin, limits, refused, provider?.realm ?? null);
+  const accounts = parts.accounts ?? new FleetAccounts(parts.admin, null);
+  const signIn = new SignIn(parts.admin, limits, refused, provider?.realm ?? null, accounts);
   const guard = new Guard(settings, signIn);
   server.addHook('onRequest', async (request, reply) => {
     // Files of the dashboard have another one.
@@ -156,6 +161,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     const hasBody =
       raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined;
     const unlimited = hasBody ? limitBody(request, parts.bodyTimeoutMs ?? TIMEOUT_MS) : null;
+    if (guard.hasUnknownSecret(request)) await accounts.lookForNews();
     guard.admit(request);
     if (routeOptions.config.isFile !== true) return;
     unlimited?.();
@@ -193,19 +199,22 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   });
   await server.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: true });
   const overview = new Overview(parts);
-  const diffs = new PolicyDiffs();
+  const policies = { checks: parts.checks ?? new PolicyChecks(), diffs: new PolicyDiffs() };
   const hands = new HandRuns();
-  server.addHook('onListen', async () => overview.start());
+  server.addHook('onListen', async () => {
+    accounts.start();
+    overview.start();
+  });
   server.addHook('onClose', async () => {
     overview.close();
-    await diffs.close();
+    await Promise.all([accounts.close(), policies.checks.close(), policies.diffs.close()]);
   });
   await server.register(async (api) => {
-    const shared = { signIn, provider, overview, diffs, hands };
+    const shared = { signIn, accounts, provider, overview, policies, hands };
     for (const one of routesOf(parts, shared)) register(api, one, guard, parts);
     const streams = new EventStreams((request) => guard.stillAdmits(request), parts.streamTimes);
     for (const one of streamRoutesOf(parts, shared)) registerStream(api, one, guard, streams);
-    if (provider !== null) registerProvider(api, provider, { guard, signIn, parts });
+    if (provider !== null) registerProvider(api, provider, { guard, signIn, accounts, parts });
     api.get(`${BASE}/openapi.json`, { schema: { hide: true } }, async () => server.swagger());
   });
   await server.register(async (files) => {

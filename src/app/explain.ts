@@ -2,6 +2,7 @@
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { DeviceReport } from '../model/device.ts';
+import type { PartnershipRecord } from '../model/partnership.ts';
 import type { UserReport } from '../model/user.ts';
 import { readAccess } from '../policy/access-facts.ts';
 import { explainActive } from '../policy/active-policies.ts';
@@ -20,6 +21,8 @@ export interface ExplainedAccess extends ExplainedVerdict {
   readonly aliases: readonly string[];
   /** What is known of device and user, by whom and since when. */
   readonly known: readonly KnownFact[];
+  /** The user with the device, as seen; null = never. */
+  readonly seen: PartnershipRecord | null;
   /** The policy that the verdict comes from, and why it decides for this user. */
   readonly decidedBy: DecidedBy;
 }
@@ -110,5 +113,6 @@ export async function explainAccess(
     verdict,
     steps,
     decidedBy: decidedBy(active, chosen),
+    seen: deviceEntry?.partnerships.find((one) => one.user === found.user) ?? null,
   };
 }

@@ -1,18 +1,23 @@
 // Owns the JSON document of an explained access, the same for the command line and the API.
 import type { ExplainedAccess, KnownFact } from './explain.ts';
+import type { Config } from '../config/schema.ts';
+import { phoneReply } from './phone-reply.ts';
+import type { PhoneReply } from './phone-reply.ts';
 import { stepDocument } from './policy-explain.ts';
 import { isoTime } from './times.ts';
 
+/** The document of an explained access. */
+export type ExplainedDocument = Omit<ExplainedAccess, 'steps' | 'verdict' | 'seen'> & {
+  readonly verdict: Omit<ExplainedAccess['verdict'], 'validUntil'> & { readonly validUntil: number | null };
+  readonly steps: readonly unknown[];
+  readonly reply: PhoneReply;
+};
+
 /** The document; its times are milliseconds where the fields of {@link withIsoTimes} have them. */
-export function explainedDocument({
-  user,
-  device,
-  aliases,
-  known,
-  decidedBy,
-  verdict,
-  steps,
-}: ExplainedAccess): object {
+export function explainedDocument(
+  { user, device, aliases, known, decidedBy, verdict, steps, seen }: ExplainedAccess,
+  config: Config,
+): ExplainedDocument {
   const validUntil = Number.isFinite(verdict.validUntil) ? verdict.validUntil : null;
   return {
     user,
@@ -22,6 +27,7 @@ export function explainedDocument({
     decidedBy,
     verdict: { ...verdict, validUntil },
     steps: steps.map(stepDocument),
+    reply: phoneReply(config, verdict, { user, device }, seen),
   };
 }
 

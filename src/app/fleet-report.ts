@@ -98,6 +98,11 @@ export function nearMissReport(reader: ModelReader, now: number): Report<NearMis
   return { name: 'near-misses', counts: countPairs(rows, now), rows };
 }
 
+/** The order of a report over phones. */
+export function phoneOrder(name: PhoneReportName): ModelOrder {
+  return ORDERS[name];
+}
+
 const ORDERS: Readonly<Record<PhoneReportName, ModelOrder>> = {
   inventory: { field: 'user', descending: false },
   blocked: { field: 'lastSeen', descending: true },

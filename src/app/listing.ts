@@ -94,12 +94,13 @@ function orderName(order: readonly SortKey[]): string {
   return order.map(({ field, descending }) => `${descending ? '-' : ''}${field}`).join(',');
 }
 
-function cursorText({ values, id }: PageCursor, order: readonly SortKey[]): string {
+/** The cursor as a text for `after`. */
+export function cursorText({ values, id }: PageCursor, order: readonly SortKey[]): string {
   return Buffer.from(JSON.stringify([orderName(order), values, id])).toString('base64url');
 }
 
-/** @throws ProgramError for a text that is none, or of another order */
-function readCursor(text: string, order: readonly SortKey[]): PageCursor {
+/** Reads a cursor. @throws ProgramError for a text that is none, or of another order */
+export function readCursor(text: string, order: readonly SortKey[]): PageCursor {
   let stored: unknown = null;
   try {
     stored = JSON.parse(Buffer.from(text, 'base64url').toString());

@@ -41,6 +41,8 @@ export interface DeviceFilter {
   readonly decisions?: readonly string[] | undefined;
   /** Part of any id, name, type, model, system or app. */
   readonly search?: string | undefined;
+  /** Not devices that nobody was seen with. */
+  readonly onlyPartnerships?: boolean | undefined;
 }
 
 /** Accepted values for a decision in filters. */
@@ -59,7 +61,7 @@ export function listPartnerships(
   filter: DeviceFilter,
   request: PageRequest,
 ): Page<ModelRow> {
-  return pageOfRows(reader, { ...modelFilter(filter), onlyPartnerships: true }, request);
+  return pageOfRows(reader, modelFilter({ ...filter, onlyPartnerships: true }), request);
 }
 
 function pageOfRows(reader: ModelReader, filter: ModelFilter, request: PageRequest): Page<ModelRow> {
@@ -115,6 +117,7 @@ export function modelFilter(filter: DeviceFilter): ModelFilter {
     decisions: decisions === undefined ? undefined : DECISION_WORDS.filter(among(decisions, DECISION_WORDS)),
     group: filter.group,
     search: filter.search,
+    onlyPartnerships: filter.onlyPartnerships,
   };
 }
 

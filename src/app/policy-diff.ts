@@ -1,4 +1,6 @@
 // Owns the comparison of two policies over the whole inventory: which phones another policy would let in or keep out, and why.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { monotonicNow } from '../clock.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
@@ -78,6 +80,8 @@ export interface Reach {
 }
 
 const MAX_ROWS = 100_000;
+/** Longest stretch without a turn of the event loop: a policy of very many rules takes long for one phone. */
+const TURN_MS = 20;
 /** Reasons of phones that pass until a time comes. */
 const FOR_NOW: ReadonlySet<string> = new Set(['inGracePeriod', 'grandfathered']);
 
@@ -98,6 +102,7 @@ export async function diffPolicies(
 ): Promise<PolicyDiff> {
   const diff = new Diff(now, after.rollout);
   const withDevices = [before, after].some(countsDevices);
+  let end = monotonicNow() + TURN_MS;
   for await (const part of fleet(store, now, withDevices, onProgress))
     for (const member of part) {
       const { access } = member;
@@ -108,8 +113,18 @@ export async function diffPolicies(
         decideActive(before, access, now),
         decideChosen(after, choice, access, now, NO_REQUEST),
       );
+      if (monotonicNow() < end) continue;
+      await nextTurn();
+      end = monotonicNow() + TURN_MS;
     }
   return diff.result();
+}
+
+/** How many phones the two policies decide differently on; null = they were not compared. */
+export function changedCount(diff: Partial<PolicyDiff>): number | null {
+  const { keptOut, keptOutLater, letIn, letInForNow, otherwise } = diff;
+  const counts = [keptOut, keptOutLater, letIn, letInForNow, otherwise].filter((one) => one !== undefined);
+  return counts.length === 0 ? null : counts.reduce((sum, { all }) => sum + all, 0);
 }
 
 /** Whether policies ask how many devices a user has, or which place one has among them. A text that only looks so does no harm. */

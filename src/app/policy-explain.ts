@@ -27,6 +27,30 @@ export function explanationDocument({ verdict, steps }: Explanation): object {
   };
 }
 
+/** The verdict of a document as the evaluation made it. */
+export function verdictOfDocument(document: object): Explanation['verdict'] {
+  const { validUntil, since, recheckAt, ...rest } = document as Readonly<Record<string, string | null>>;
+  return {
+    ...rest,
+    validUntil: momentOf(validUntil),
+    since: momentOf(since),
+    recheckAt: momentOf(recheckAt) ?? Infinity,
+  } as unknown as Explanation['verdict'];
+}
+
+function momentOf(text: string | null | undefined): number | null {
+  return text === null || text === undefined ? null : Date.parse(text);
+}
+
+/** A step of a document as the evaluation made it: with times in milliseconds. */
+export function stepOfDocument(document: unknown): TraceNode {
+  return JSON.parse(
+    JSON.stringify(document, (key, value: unknown) =>
+      TIMES.has(key) && typeof value === 'string' ? Date.parse(value) : value,
+    ),
+  ) as TraceNode;
+}
+
 /** One step, with ISO times. */
 export function stepDocument(node: TraceNode): unknown {
   return JSON.parse(

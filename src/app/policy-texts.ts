@@ -1,5 +1,5 @@
 // Owns documents of the policy as texts: checking one, what is in use now, and putting one in use.
-import { readDocument, loadVersion } from '../config/stored-policy.ts';
+import { loadVersion, readDocument } from '../config/stored-policy.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import type { LoadedPolicy, PlacedProblem } from '../config/policy-file.ts';
 import { problemLine } from '../config/policy-file.ts';
@@ -41,21 +41,45 @@ export type PolicyRef =
 
 type WithPolicy = Pick<Config, 'policy'>;
 
-/** A document that was compiled. */
+/** A text that was checked: plain data, which another thread can send. */
 export interface CheckedText {
+  /** With the mode written into the document, and the document parsed. */
   readonly texts: PolicyTexts;
-  readonly loaded: LoadedPolicy;
+  /** No problem is an error. */
+  readonly isValid: boolean;
+  /** Null = it has none, or the document is not valid. */
+  readonly name: string | null;
+  readonly mode: PolicyMode;
+  readonly problems: readonly PlacedProblem[];
+  /** Those of the document, and what an operator should not forget as long as it is in use. */
+  readonly warnings: readonly PlacedProblem[];
 }
 
-/** Compiles a text, and says what is wrong with it. */
-export async function checkText(
+/** Checks texts, where a costly one keeps nothing else waiting. `mode`: is written into the document first. */
+export type CheckText = (texts: PolicyTexts, mode?: PolicyMode) => Promise<CheckedText>;
+
+/** Checks texts in the calling thread, which a hostile text may keep busy for minutes. @throws ProgramError as {@link withMode} */
+export function checkTexts({ document, lists }: PolicyTexts, mode?: PolicyMode): CheckedText {
+  const texts = { document: mode === undefined ? document : withMode(document, mode), lists };
+  const loaded = loadVersion(texts);
+  const { policy, problems } = loaded;
+  return {
+    texts: { ...texts, parsed: loaded.document },
+    isValid: policy !== null,
+    name: policy?.name ?? null,
+    mode: policy?.reportOnly === true ? 'reportOnly' : 'enforce',
+    problems,
+    warnings: warningsOf(loaded),
+  };
+}
+
+/** A given text with its lists. */
+export async function givenTexts(
   store: DirectoryStore,
   config: WithPolicy,
   { document, lists }: GivenText,
-): Promise<CheckedText> {
-  const texts = { document, lists: lists ?? (await listsInUse(store, config)) };
-  const loaded = loadVersion(texts);
-  return { texts: { ...texts, parsed: loaded.document }, loaded };
+): Promise<PolicyTexts> {
+  return { document, lists: lists ?? (await listsInUse(store, config)) };
 }
 
 /** The texts of the lists of the policy in use. */
@@ -64,6 +88,13 @@ async function listsInUse(store: DirectoryStore, config: WithPolicy): Promise<Po
   if (file !== undefined) return readDocument(file).texts.lists;
   const { live } = (await readPolicies(store)).state;
   return live === null ? {} : (await versionOf(store, live)).lists;
+}
+
+/** Compiles texts in the calling thread. @throws ProgramError that lists every problem */
+export function compileTexts(texts: PolicyTexts): CompiledPolicy {
+  const { policy, problems } = loadVersion(texts);
+  if (policy === null) throw unusable(problems);
+  return policy;
 }
 
 /** How a policy is looked at. */
@@ -116,7 +147,7 @@ function enforcedOf(policy: CompiledPolicy): CompiledPolicy {
 }
 
 async function referred(store: DirectoryStore, config: WithPolicy, ref: PolicyRef): Promise<NumberedPolicy> {
-  if ('document' in ref) return { policy: usable(await checkText(store, config, ref)), version: null };
+  if ('document' in ref) return { policy: compileTexts(await givenTexts(store, config, ref)), version: null };
   if ('version' in ref) return numbered(store, ref.version);
   if (ref.place === 'configured') return { policy: servedPolicy(config).policy, version: null };
   if (ref.place === 'inUse') return (await policiesInUse(store, config)).live;
@@ -141,11 +172,15 @@ async function numbered(store: DirectoryStore, version: number): Promise<Numbere
   return { policy: compiledVersion(await versionOf(store, version)), version };
 }
 
-/** @throws ProgramError that lists every problem */
-function usable({ loaded: { policy, problems } }: CheckedText): CompiledPolicy {
-  if (policy !== null) return policy;
+/** The text, where it has no errors. @throws ProgramError that lists every problem */
+export function usable(checked: CheckedText): CheckedText {
+  if (!checked.isValid) throw unusable(checked.problems);
+  return checked;
+}
+
+function unusable(problems: readonly PlacedProblem[]): ProgramError {
   const errors = problems.filter(({ severity }) => severity === 'error');
-  throw new ProgramError('EASGATE_POLICY', errors.map((one) => problemLine('policy', one)).join('\n'));
+  return new ProgramError('EASGATE_POLICY', errors.map((one) => problemLine('policy', one)).join('\n'));
 }
 
 /** A document to put in use. */
@@ -156,7 +191,10 @@ export type PublishedText = GivenText &
     readonly comment: string | null;
   };
 
-/** Adds a document as a version: live, for some users, or in the shadow. `known`: as it was looked at. @throws ProgramError */
+/**
+ * Adds a document as a version: live, for some users, or in the shadow. `known`: as it was looked at; `changedBy`: how many phones it
+ * changes, null = not counted. @throws ProgramError
+ */
 export async function publishText(
   store: DirectoryStore,
   config: WithPolicy,
@@ -164,20 +202,15 @@ export async function publishText(
   { document, lists, mode, comment, ...place }: PublishedText,
   author: PolicyAuthor,
   audit: AuditSink,
+  check: CheckText,
+  changedBy: (texts: PolicyTexts) => number | null = () => null,
 ): Promise<{ readonly version: PolicyVersion; readonly warnings: readonly PlacedProblem[] }> {
   refuseWithFile(config);
-  const text = mode === undefined ? document : withMode(document, mode);
-  const checked = await checkText(store, config, { document: text, lists });
-  const policy = usable(checked);
-  const { texts, loaded } = checked;
-  const version = await addVersion(
-    store,
-    known,
-    { ...place, texts, name: policy.name, comment },
-    author,
-    audit,
-  );
-  return { version, warnings: warningsOf(loaded) };
+  const given = await givenTexts(store, config, { document, lists });
+  const { texts, name, warnings } = usable(await check(given, mode));
+  const changed = place.place === 'live' ? changedBy(texts) : null;
+  const version = await addVersion(store, known, { ...place, texts, name, comment, changed }, author, audit);
+  return { version, warnings };
 }
 
 /** Warnings of the document, and what an operator should not forget as long as it is in use. */

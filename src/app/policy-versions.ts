@@ -1,6 +1,6 @@
 // Owns the life of the policy that the directory keeps: publish, roll back, run one in the shadow and promote it.
 import { servedPolicy } from '../config/served-policy.ts';
-import { hashOf, loadVersion } from '../config/stored-policy.ts';
+import { hashOf, versionPolicy } from '../config/stored-policy.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
@@ -51,18 +51,32 @@ export async function versionOrNumber(store: DirectoryStore, version: number): P
     if (!(error instanceof CorruptRecordError)) throw error;
   }
   const comment = 'the record of this version is gone or malformed';
-  return { version, name: null, hash: '', author: 'unknown', comment, at: 0, document: '', lists: {} };
+  return {
+    version,
+    name: null,
+    hash: '',
+    author: 'unknown',
+    comment,
+    at: 0,
+    document: '',
+    lists: {},
+    changed: null,
+  };
 }
 
 /** The policy of a version. @throws ProgramError when it cannot be compiled, which only another program can have caused */
 export function compiledVersion(version: PolicyVersion): CompiledPolicy {
-  const { policy, problems } = loadVersion(version);
-  if (policy === null)
-    throw new ProgramError(
-      'EASGATE_POLICY',
-      `version ${version.version}: ${problems.map(({ message }) => message).join('; ')}`,
-    );
-  return policy;
+  // By its parsed document, where it has one: to read the text takes longer, of a hostile one much longer.
+  const parts = versionPolicy(version);
+  try {
+    for (;;) {
+      const part = parts.next();
+      if (part.done === true) return part.value;
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ProgramError('EASGATE_POLICY', `version ${version.version}: ${message}`);
+  }
 }
 
 /** The policies that gateways with this configuration decide by now. @throws ProgramError */
@@ -91,7 +105,7 @@ export type PolicyPlace = 'live' | 'shadow' | 'rollout';
 export async function addVersion(
   store: DirectoryStore,
   known: KnownPolicies,
-  { texts, name, comment, ...place }: AddVersion,
+  { texts, name, comment, changed = null, ...place }: AddVersion,
   author: PolicyAuthor,
   audit: AuditSink,
 ): Promise<PolicyVersion> {
@@ -106,6 +120,7 @@ export async function addVersion(
     parsed: texts.parsed ?? null,
     document: texts.document,
     lists: texts.lists,
+    changed,
   };
   const { version: number, ...rest } = version;
   const added = { version: number, text: JSON.stringify(rest) };
@@ -150,6 +165,8 @@ export type AddVersion = ToPlace & {
   /** The `name` of the document. */
   readonly name: string | null;
   readonly comment: string | null;
+  /** Phones that it decides otherwise on than the live one; absent = not counted. */
+  readonly changed?: number | null;
 };
 
 /** Most earlier versions that a rollback can go back along. */
@@ -171,12 +188,16 @@ export async function earlierVersion(
   to: number | null,
 ): Promise<PolicyVersion> {
   const wanted = to ?? state.earlier.at(-1) ?? null;
-  if (wanted === null)
-    throw new ProgramError(
-      'EASGATE_NOT_FOUND',
-      'no version was live before this one: name one of those that `easgate policy history` lists',
-    );
+  if (wanted === null) throw nothingEarlier();
   return versionOf(store, wanted);
+}
+
+/** The error where there is nothing to go back to. */
+export function nothingEarlier(): ProgramError {
+  return new ProgramError(
+    'EASGATE_NOT_FOUND',
+    'no version was live before this one: name one of those that `easgate policy history` lists',
+  );
 }
 
 /**

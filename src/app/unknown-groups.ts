@@ -1,14 +1,15 @@
 // Owns the warnings about groups that the policy in use names and no user of the directory is in: such a name is probably misspelt.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
-import type { LoadedPolicy } from '../config/policy-file.ts';
+import type { PlacedProblem } from '../config/policy-file.ts';
 import type { Config } from '../config/schema.ts';
-import { loadVersion } from '../config/stored-policy.ts';
+import { versionProblems } from '../config/stored-policy.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { StoredRollout } from '../model/policy-version.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import { foldCase } from '../policy/document/case.ts';
+import { inTurns } from './in-turns.ts';
 import { didYouMean } from '../suggest.ts';
 import { readPolicies, versionOf } from './policy-versions.ts';
 
@@ -31,11 +32,12 @@ export async function unknownGroupWarnings(
   if (loaders.length === 0) return [];
   const groups = await groupsOfUsers(reader);
   if (groups === null) return [];
-  const lines = loaders.flatMap(({ name, compile }) => {
+  const lines: string[] = [];
+  for (const { name, problems } of loaders) {
     // The check of the document reports its other warnings.
-    const others = new Set(warningLines(name, compile({})));
-    return warningLines(name, compile({ groups })).filter((line) => !others.has(line));
-  });
+    const others = new Set(warningLines(name, await problems({})));
+    lines.push(...warningLines(name, await problems({ groups })).filter((line) => !others.has(line)));
+  }
   if (rollout !== null) lines.push(...rolloutLines(rollout, groups));
   if (lines.length <= MAX_WARNINGS) return lines;
   return [...lines.slice(0, MAX_WARNINGS), `${lines.length - MAX_WARNINGS} more groups have no users`];
@@ -44,7 +46,7 @@ export async function unknownGroupWarnings(
 interface PolicyLoader {
   /** Of the document, for people. */
   readonly name: string;
-  readonly compile: (known: Known) => LoadedPolicy;
+  readonly problems: (known: Known) => Promise<readonly PlacedProblem[]>;
 }
 
 /** None where the three actions of the configuration decide: they name no groups. */
@@ -52,14 +54,19 @@ async function policyLoaders(
   store: DirectoryStore,
   { policy: { file } }: Pick<Config, 'policy'>,
 ): Promise<{ readonly loaders: readonly PolicyLoader[]; readonly rollout: StoredRollout | null }> {
-  if (file !== undefined)
-    return { loaders: [{ name: file, compile: (known) => loadPolicyFile(file, known) }], rollout: null };
+  if (file !== undefined) {
+    const ofFile = { name: file, problems: async (known: Known) => loadPolicyFile(file, known).problems };
+    return { loaders: [ofFile], rollout: null };
+  }
   const { live, rollout } = (await readPolicies(store)).state;
   const loaders: PolicyLoader[] = [];
   for (const number of [live, rollout?.version ?? null]) {
     if (number === null) continue;
     const version = await versionOf(store, number);
-    loaders.push({ name: `version ${number}`, compile: (known) => loadVersion(version, known) });
+    loaders.push({
+      name: `version ${number}`,
+      problems: (known) => inTurns(versionProblems(version, known)),
+    });
   }
   return { loaders, rollout };
 }
@@ -74,7 +81,7 @@ function rolloutLines({ version, groups }: StoredRollout, known: ReadonlySet<str
     );
 }
 
-function warningLines(name: string, { problems }: LoadedPolicy): string[] {
+function warningLines(name: string, problems: readonly PlacedProblem[]): string[] {
   return problems.filter(({ severity }) => severity === 'warning').map((one) => problemLine(name, one));
 }
 

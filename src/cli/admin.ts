@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { AdminStore } from '../api/auth/admin-store.ts';
 import type { StoredToken } from '../api/auth/admin-store.ts';
-import { makeSetUp, makeToken, SET_UP_MS } from '../api/auth/sign-in.ts';
+import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
+import { makeSetUp, newToken, SET_UP_MS } from '../api/auth/sign-in.ts';
 import type { Role } from '../api/contract/paths.ts';
 import { isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
 import { adminUrl } from '../config/admin-url.ts';
@@ -12,8 +13,11 @@ import { ProgramError } from '../errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import { plain } from '../plain-text.ts';
 import { configPath } from './config-path.ts';
-import { loginName, withAudit } from './context.ts';
+import { loginName, withAudit, withStore } from './context.ts';
 import { print, printJson, printable, remark } from './output.ts';
+import { ask } from './remote/client.ts';
+import { contextOf } from './remote/contexts.ts';
+import type { Context } from './remote/contexts.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 
@@ -39,13 +43,15 @@ export function setUpLink(url: string, secret: string): string {
  * Where the dashboard is. With the sample mail server, for trying, it is the link that signs the first admin in; with a real one
  * never: standard output may be a log that others read.
  */
-export function dashboardText({ admin }: Config, isSample: boolean): string | null {
+export async function dashboardText(config: Config, isSample: boolean): Promise<string | null> {
+  const { admin, store: directory } = config;
   const url = adminUrl(admin);
-  if (url === null || !isSample) return url;
+  // The accounts of a fleet are in the directory, which the workers open.
+  if (url === null || !isSample || directory.kind === 'redis') return url;
   try {
     const store = AdminStore.open(admin.file ?? '');
     try {
-      const secret = makeSetUp(store, Date.now());
+      const secret = await makeSetUp(store, Date.now());
       return secret === null ? url : `${setUpLink(url, secret)} (signs you in, once, within 15 minutes)`;
     } finally {
       store.close();
@@ -58,7 +64,7 @@ export function dashboardText({ admin }: Config, isSample: boolean): string | nu
 
 /** `admin setup`. */
 export function setUp({ json }: JsonOption, command: Command): Promise<void> {
-  return withAdmin(command, async (store, config, audit) => {
+  return withAdmin(command, async ({ store, accounts, config, audit }) => {
     const url = adminUrl(config.admin);
     if (url === null)
       throw new ProgramError(
@@ -66,7 +72,7 @@ export function setUp({ json }: JsonOption, command: Command): Promise<void> {
         'admin.listen is not set: there is no dashboard to sign in to',
       );
     const now = Date.now();
-    const secret = makeSetUp(store, now);
+    const secret = await makeSetUp(store, now, accounts);
     if (secret === null)
       throw new ProgramError(
         'EASGATE_ADMIN_EXISTS',
@@ -90,71 +96,99 @@ export function setUp({ json }: JsonOption, command: Command): Promise<void> {
 }
 
 /** `tokens create`. */
-export function createToken(
+export async function createToken(
   text: string,
   { role, expires, json }: TokenOptions,
   command: Command,
 ): Promise<void> {
-  return withAdmin(command, async (store, _config, audit) => {
-    const name = text.trim();
-    if (name === '' || name.length > MAX_NAME || plain(name, MAX_NAME) !== name)
-      throw new ProgramError('EASGATE_ADMIN_NAME', `the name needs 1 to ${MAX_NAME} printable characters`);
-    const now = Date.now();
-    const expiresAt = expires === 'never' ? null : parseMomentToCome(expires, '--expires', now);
-    const by = loginName();
-    const { token, secret } = makeToken(store, { name, role, createdBy: by, expiresAt }, now);
-    await audit.record({
-      by,
-      via: 'cli',
-      at: now,
-      operation: 'token_create',
-      subject: name,
-      after: { id: token.id, role, expiresAt },
-    });
-    if (json) printJson({ ...shown(token), secret });
-    else {
-      print(`${secret}\n`);
-      remark(
-        `token ${token.id} of ${printable(name)}, ${role}, ${endText(expiresAt)}; the secret is shown only now`,
-      );
-    }
-  });
+  const name = text.trim();
+  if (name === '' || name.length > MAX_NAME || plain(name, MAX_NAME) !== name)
+    throw new ProgramError('EASGATE_ADMIN_NAME', `the name needs 1 to ${MAX_NAME} printable characters`);
+  const now = Date.now();
+  const expiresAt = expires === 'never' ? null : parseMomentToCome(expires, '--expires', now);
+  const { secret, ...token } = await withTokens<ShownToken & { readonly secret: string }>(
+    command,
+    (context) => {
+      const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
+      return ask(context, 'createToken', { body: { name, role, expiresAt: end } });
+    },
+    async ({ accounts, audit }) => {
+      const by = loginName();
+      const made = newToken({ name, role, createdBy: by, expiresAt }, now);
+      await accounts.addToken(made.token);
+      const after = { id: made.token.id, role, expiresAt };
+      await audit.record({ by, via: 'cli', at: now, operation: 'token_create', subject: name, after });
+      return { ...shown(made.token), secret: made.secret };
+    },
+  );
+  if (json) printJson({ ...token, secret });
+  else {
+    print(`${secret}\n`);
+    remark(
+      `token ${token.id} of ${printable(name)}, ${role}, ${endText(expiresAt)}; the secret is shown only now`,
+    );
+  }
 }
 
 /** `tokens list`. */
-export function listTokens({ json }: JsonOption, command: Command): Promise<void> {
-  return withAdmin(command, async (store) => {
-    const tokens = store.tokens();
-    if (json) printJson({ rows: tokens.map(shown) });
-    else if (tokens.length === 0) remark('no tokens: easgate tokens create NAME --role ROLE');
-    else print(fitTable(COLUMNS, tokens, terminalWidth()).text);
-  });
+export async function listTokens({ json }: JsonOption, command: Command): Promise<void> {
+  const { rows } = await withTokens<{ readonly rows: readonly ShownToken[] }>(
+    command,
+    (context) => ask(context, 'listTokens'),
+    async ({ store }) => ({ rows: store.tokens().map(shown) }),
+  );
+  if (json) printJson({ rows });
+  else if (rows.length === 0) remark('no tokens: easgate tokens create NAME --role ROLE');
+  else print(fitTable(COLUMNS, rows, terminalWidth()).text);
 }
 
 /** `tokens revoke`. */
-export function revokeToken(id: string, { json }: JsonOption, command: Command): Promise<void> {
-  return withAdmin(command, async (store, _config, audit) => {
-    const removed = store.removeToken(id);
-    if (removed === null)
-      throw new ProgramError(
-        'EASGATE_ADMIN_TOKEN',
-        `there is no token with the id ${printable(id)}: easgate tokens list`,
-      );
-    const { name, role } = removed;
-    await audit.record({
-      by: loginName(),
-      via: 'cli',
-      at: Date.now(),
-      operation: 'token_revoke',
-      subject: name,
-      before: { id, role },
-    });
-    if (json) printJson(shown(removed));
-    else print(`revoked: ${printable(name)} (${role}); its sessions ended with it\n`);
-  });
+export async function revokeToken(id: string, { json }: JsonOption, command: Command): Promise<void> {
+  const removed = await withTokens<ShownToken>(
+    command,
+    async (context) => {
+      const { rows } = (await ask(context, 'listTokens')) as { readonly rows: readonly ShownToken[] };
+      const found = rows.find((token) => token.id === id);
+      if (found === undefined) throw noToken(id);
+      await ask(context, 'revokeToken', { params: { token: id } });
+      return found;
+    },
+    async ({ accounts, audit }) => {
+      const token = await accounts.removeToken(id);
+      if (token === null) throw noToken(id);
+      const { name, role } = token;
+      const before = { id, role };
+      const origin = { by: loginName(), via: 'cli', at: Date.now() };
+      await audit.record({ ...origin, operation: 'token_revoke', subject: name, before });
+      return shown(token);
+    },
+  );
+  if (json) printJson(removed);
+  else print(`revoked: ${printable(removed.name)} (${removed.role}); its sessions ended with it\n`);
 }
 
-const COLUMNS: readonly Column<StoredToken>[] = [
+function noToken(id: string): ProgramError {
+  return new ProgramError(
+    'EASGATE_ADMIN_TOKEN',
+    `there is no token with the id ${printable(id)}: easgate tokens list`,
+  );
+}
+
+/** Works through the API of the context, or on the tokens of this machine. */
+async function withTokens<T>(
+  command: Command,
+  there: (context: Context) => Promise<unknown>,
+  here: (work: AdminWork) => Promise<T>,
+): Promise<T> {
+  const context = contextOf(command);
+  if (context !== null) return (await there(context)) as T;
+  return withAdmin(command, here);
+}
+
+/** A token without its hash. */
+type ShownToken = Omit<StoredToken, 'hash'>;
+
+const COLUMNS: readonly Column<ShownToken>[] = [
   { title: 'ID', cell: ({ id }) => id },
   { title: 'NAME', cell: ({ name }) => printable(name) },
   { title: 'ROLE', cell: ({ role }) => role },
@@ -166,7 +200,7 @@ const COLUMNS: readonly Column<StoredToken>[] = [
   { title: 'CREATED BY', cell: ({ createdBy }) => printable(createdBy), spare: 1 },
 ];
 
-function shown({ hash: _hash, ...token }: StoredToken): object {
+function shown({ hash: _hash, ...token }: StoredToken): ShownToken {
   return token;
 }
 
@@ -174,14 +208,28 @@ function endText(expiresAt: number | null): string {
   return expiresAt === null ? 'without an end' : `until ${isoTime(expiresAt)}`;
 }
 
-async function withAdmin(
-  command: Command,
-  work: (store: AdminStore, config: Config, audit: AuditSink) => Promise<void>,
-): Promise<void> {
+/** What a command on accounts works with. */
+interface AdminWork {
+  readonly store: AdminStore;
+  /** Of the fleet, where gateways share a directory. */
+  readonly accounts: FleetAccounts;
+  readonly config: Config;
+  readonly audit: AuditSink;
+}
+
+async function withAdmin<T>(command: Command, work: (what: AdminWork) => Promise<T>): Promise<T> {
   const config = loadConfig(configPath(command));
   const store = AdminStore.open(config.admin.file ?? '');
   try {
-    await withAudit(config, (audit) => work(store, config, audit));
+    if (config.store.kind !== 'redis')
+      return await withAudit(config, (audit) =>
+        work({ store, accounts: new FleetAccounts(store, null), config, audit }),
+      );
+    return await withStore(command, async (directory, _config, audit) => {
+      const accounts = new FleetAccounts(store, () => recordsOf(directory));
+      await accounts.compare();
+      return work({ store, accounts, config, audit });
+    });
   } finally {
     store.close();
   }

@@ -14,14 +14,12 @@ export interface ServingFacts {
   readonly workers: number;
   /** Address of the built-in mail server; null = a real one is configured. */
   readonly sampleUrl: string | null;
-  /** The dashboard, or the link that signs the first admin in; null = it is not served. */
-  readonly dashboard: string | null;
 }
 
 /** The text. `program` is the script that this process runs. */
 export function announcement(
   config: Config,
-  { path, port, workers, sampleUrl, dashboard }: ServingFacts,
+  { path, port, workers, sampleUrl }: ServingFacts,
   program = process.argv[1] ?? 'easgate',
 ): string {
   const scheme = config.listen.tls === undefined ? 'http' : 'https';
@@ -32,7 +30,6 @@ export function announcement(
     `mail server: ${sampleUrl === null ? servers : `built-in sample at ${sampleUrl}`}`,
     `directory: ${config.store.kind === 'redis' ? 'Redis' : config.store.path}`,
   ];
-  if (dashboard !== null) lines.push(`dashboard: ${dashboard}`);
   if (sampleUrl !== null) lines.push(...trial(config, url, commandLine(program, path)));
   return `${lines.join('\n')}\n`;
 }

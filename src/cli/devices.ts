@@ -1,5 +1,4 @@
 // Owns the work of `easgate devices`: reads the arguments, calls the use case, prints.
-import { stringify } from 'yaml';
 import type { Command } from 'commander';
 import { decide, clearDecision } from '../app/decide.ts';
 import type { ClearResult, DecideResult } from '../app/decide.ts';
@@ -9,17 +8,16 @@ import type { DeviceDetails } from '../app/inventory.ts';
 import { target } from '../app/names.ts';
 import { acceptSuccessor, successionAt } from '../app/successors.ts';
 import type { AcceptResult, CopiedDecision, Succession } from '../app/successors.ts';
-import { ProgramError } from '../errors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import { reportDevice } from '../app/report-device.ts';
 import type { AccessDecision } from '../model/decision.ts';
-import { isWipe } from '../model/wipe.ts';
 import { loginName, withStore } from './context.ts';
+import { deviceText } from './device-text.ts';
 import { clearedText, decidedText, doubtText } from './decision-text.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';
 import { ask } from './remote/client.ts';
-import { contextOf } from './remote/contexts.ts';
-import { isoTime, parseMomentToCome, withIsoTimes } from '../app/times.ts';
+import { fromEither, refuseOwner } from './remote/either.ts';
+import { isoTime, parseMomentToCome } from '../app/times.ts';
 
 /** Options of `allow`, `block` and `quarantine`. */
 export interface DecideOptions {
@@ -33,22 +31,16 @@ export interface DecideOptions {
 
 /** `devices show`. */
 export async function show(id: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
-  const context = contextOf(command);
-  if (context !== null) {
-    const { predecessors, successors, ...details } = (await ask(context, 'showDevice', {
-      params: { device: id },
-    })) as DeviceDetails & Succession;
-    const succession = { predecessors, successors };
-    if (json) printJson({ ...details, ...succession });
-    else print(successionText(details.key, succession) + detailsText(details));
-    return;
-  }
-  await withStore(command, async (store) => {
-    const details = await showDevice(store, id);
-    const succession = await successionAt(store, details.key);
-    if (json) printJson({ ...details, ...succession });
-    else print(successionText(details.key, succession) + detailsText(details));
-  });
+  const found: DeviceDetails & Succession = await fromEither(
+    command,
+    (context) => ask(context, 'showDevice', { params: { device: id } }),
+    async (store) => {
+      const details = await showDevice(store, id);
+      return { ...details, ...(await successionAt(store, details.key)) };
+    },
+  );
+  if (json) printJson(found);
+  else print(successionText(found.key, found) + deviceText(found));
 }
 
 /** Devices that look like this phone before or after a reset, and how their decisions are taken over. */
@@ -68,23 +60,32 @@ function successionText(device: DeviceKey, { predecessors, successors }: Success
   return printableLines(lines.map((line) => `${line}\n`).join(''));
 }
 
+/** Options of `decisions accept`. */
+export interface AcceptOptions {
+  readonly from?: string;
+  readonly owner?: string;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
 /** `decisions accept`. */
-export function accept(
-  id: string,
-  {
-    from,
-    owner = loginName(),
-    dryRun,
-    json,
-  }: { readonly from?: string; readonly owner?: string; readonly dryRun?: true; readonly json?: true },
-  command: Command,
-): Promise<void> {
-  return withStore(command, async (store, _config, audit) => {
-    const origin = { by: owner, via: 'cli', at: Date.now(), dryRun: dryRun === true };
-    const result = await acceptSuccessor(store, id, from ?? null, origin, { audit, events: audit });
-    if (json) printJson({ ...result, dryRun: origin.dryRun });
-    else print(printableLines(acceptedText(result, origin.dryRun)));
-  });
+export async function accept(id: string, options: AcceptOptions, command: Command): Promise<void> {
+  const { from = null, json } = options;
+  const dryRun = options.dryRun === true;
+  const result: AcceptResult = await fromEither(
+    command,
+    (context) => {
+      refuseOwner(options);
+      return ask(context, 'acceptSuccessor', { params: { device: id }, body: { from, dryRun } });
+    },
+    (store, _config, audit) => {
+      const { owner = loginName() } = options;
+      const origin = { by: owner, via: 'cli', at: Date.now(), dryRun };
+      return acceptSuccessor(store, id, from, origin, { audit, events: audit });
+    },
+  );
+  if (json) printJson({ ...result, dryRun });
+  else print(printableLines(acceptedText(result, dryRun)));
 }
 
 function until({ decision: { expiresAt } }: CopiedDecision): string {
@@ -102,26 +103,6 @@ function acceptedText({ device, from, copied, kept }: AcceptResult, dryRun: bool
   return `${from} was this phone before a reset\n${lines.join('\n')}\n`;
 }
 
-/** As YAML, which is readable; unknown values are omitted. */
-function detailsText(details: DeviceDetails): string {
-  const { key, decision, partnerships } = details;
-  const wipes = [
-    { user: null, decision },
-    ...partnerships.map(({ record, decision }) => ({ user: record.user, decision })),
-  ].flatMap(({ user, decision }) =>
-    isWipe(decision) ? [`wipe: ${target(key, user)}: ${describeDecision(decision)}\n`] : [],
-  );
-  return printableLines(wipes.join('')) + yamlText(details);
-}
-
-/** A document for people: YAML with ISO times, without unknown values. YAML leaves some control characters as they are. */
-function yamlText(document: object): string {
-  const text = stringify(withIsoTimes(document), (_key, value: unknown) => value ?? undefined, {
-    lineWidth: 0,
-  });
-  return printableLines(text);
-}
-
 /** Above what a command would have done. */
 export const DRY_RUN = 'dry run, nothing is written:\n';
 
@@ -135,32 +116,25 @@ export async function decideByHand(
   const { user, reason = null, expires } = options;
   const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
   const dryRun = options.dryRun === true;
-  const printResult = (result: DecideResult): void => {
-    for (const doubt of result.warnings) warn(printable(doubtText(doubt)));
-    if (options.json) printJson({ ...result, ...(dryRun && { dryRun }) });
-    else print(printableLines((dryRun ? DRY_RUN : '') + decidedText(result)));
-  };
-  const context = contextOf(command);
-  if (context !== null) {
-    // The API takes the owner from the token, and has no dry run of one decision.
-    if (options.owner !== undefined || dryRun)
-      throw new ProgramError(
-        'EASGATE_CONTEXT_COMMAND',
-        '--owner and --dry-run do not work with --context: the token says who decides',
-      );
-    const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
-    const body = { action, reason, expiresAt: end, ...(user !== undefined && { user }) };
-    printResult((await ask(context, 'decide', { params: { device }, body })) as DecideResult);
-    return;
-  }
-  await withStore(command, async (store, _config, audit) => {
-    const { owner = loginName() } = options;
-    const decidedAt = Date.now();
-    const decision = { action, owner, reason, decidedAt, expiresAt };
-    const origin = { by: owner, via: 'cli', at: decidedAt, dryRun };
-    const result = await decide(store, { device, user }, decision, origin, audit);
-    printResult(result);
-  });
+  const result: DecideResult = await fromEither(
+    command,
+    (context) => {
+      refuseOwner(options);
+      const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
+      const body = { action, reason, expiresAt: end, dryRun, ...(user !== undefined && { user }) };
+      return ask(context, 'decide', { params: { device }, body });
+    },
+    (store, _config, audit) => {
+      const { owner = loginName() } = options;
+      const decidedAt = Date.now();
+      const decision = { action, owner, reason, decidedAt, expiresAt };
+      const origin = { by: owner, via: 'cli', at: decidedAt, dryRun };
+      return decide(store, { device, user }, decision, origin, audit);
+    },
+  );
+  for (const doubt of result.warnings) warn(printable(doubtText(doubt)));
+  if (options.json) printJson({ ...result, ...(dryRun && { dryRun }) });
+  else print(printableLines((dryRun ? DRY_RUN : '') + decidedText(result)));
 }
 
 /** `devices clear`. */
@@ -169,20 +143,19 @@ export async function clear(
   { user, force, json }: { readonly user?: string; readonly force?: true; readonly json?: true },
   command: Command,
 ): Promise<void> {
-  const printResult = (result: ClearResult): void => {
-    if (json) printJson(result);
-    else print(printableLines(clearedText(result)));
-  };
-  const context = contextOf(command);
-  if (context !== null) {
-    const query = { ...(user !== undefined && { user }), ...(force && { force: 'true' as const }) };
-    printResult((await ask(context, 'clearDecision', { params: { device }, query })) as ClearResult);
-    return;
-  }
-  await withStore(command, async (store, _config, audit) => {
-    const origin = { by: loginName(), via: 'cli', at: Date.now() };
-    printResult(await clearDecision(store, { device, user }, { ...origin, force: force === true }, audit));
-  });
+  const result: ClearResult = await fromEither(
+    command,
+    (context) => {
+      const query = { ...(user !== undefined && { user }), ...(force && { force: 'true' as const }) };
+      return ask(context, 'clearDecision', { params: { device }, query });
+    },
+    (store, _config, audit) => {
+      const origin = { by: loginName(), via: 'cli', at: Date.now(), force: force === true };
+      return clearDecision(store, { device, user }, origin, audit);
+    },
+  );
+  if (json) printJson(result);
+  else print(printableLines(clearedText(result)));
 }
 
 /** Options of `set`. */

@@ -6,6 +6,7 @@ import type { ProgramErrorCode } from '../errors.ts';
 import { isUserError } from '../identity/user.ts';
 import { isOpenWipe } from '../model/wipe.ts';
 import { clearCommand } from './decision-text.ts';
+import { RemoteError } from './remote/client.ts';
 
 /** `CODE: message`, and the command to type next, if known. */
 export function failureText(error: unknown): string {
@@ -19,7 +20,7 @@ const USAGE = 2;
 
 /** 2 = a value on the command line is not valid, 1 = the command failed. */
 export function exitCodeOf(error: unknown): number {
-  if (!(error instanceof ProgramError)) return FAILED;
+  if (!(error instanceof ProgramError || error instanceof RemoteError)) return FAILED;
   const { code } = error;
   // A user name is read by the same rules as that of a request.
   if (isUserError(code)) return USAGE;

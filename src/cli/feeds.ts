@@ -12,10 +12,14 @@ import { ProgramError } from '../errors.ts';
 import { pushLines } from '../feeds/push/push-lines.ts';
 import { sayOutcome } from './apply-text.ts';
 import { configPath } from './config-path.ts';
-import { loginName, withAudit, withStore } from './context.ts';
+import type { ApplyOutcome } from '../app/apply-outcome.ts';
+import { loginName, withAudit } from './context.ts';
 import { printLines } from './import.ts';
 import { outputWriter, print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
+import { contextOf } from './remote/contexts.ts';
+import { fromEither } from './remote/either.ts';
+import { remoteFeeds, remoteRun } from './remote/feeds.ts';
 import { withProgress } from './run-progress.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
@@ -35,7 +39,7 @@ const NONE = 'no feeds: the configuration lists none under `feeds` (docs/guide/f
 /** `feeds list`. */
 export async function list({ json }: { readonly json?: true }, command: Command): Promise<void> {
   const now = Date.now();
-  const feeds = await feedHealth(loadConfig(configPath(command)), now);
+  const feeds = await healthOf(command, now);
   const columns: Column<FeedHealth>[] = [
     { title: 'NAME', cell: ({ name }) => name },
     { title: 'KIND', cell: ({ kind }) => kind },
@@ -47,6 +51,12 @@ export async function list({ json }: { readonly json?: true }, command: Command)
   else print(feeds.length === 0 ? NONE : fitTable(columns, feeds, terminalWidth()).text);
 }
 
+/** The feeds as this machine remembers them, or the gateway of the context. */
+async function healthOf(command: Command, now: number): Promise<readonly FeedHealth[]> {
+  const context = contextOf(command);
+  return context === null ? feedHealth(loadConfig(configPath(command)), now) : remoteFeeds(context);
+}
+
 function moment(at: number | null, now: number): string {
   return at === null ? 'never' : relativeTime(at, now);
 }
@@ -54,7 +64,7 @@ function moment(at: number | null, now: number): string {
 /** `feeds status`; the exit code is 1 when a feed is held, failing or stale. */
 export async function status({ json }: { readonly json?: true }, command: Command): Promise<void> {
   const now = Date.now();
-  const feeds = await feedHealth(loadConfig(configPath(command)), now);
+  const feeds = await healthOf(command, now);
   if (feeds.some(({ state }) => state !== 'ok' && state !== 'never run')) process.exitCode = 1;
   if (json) printJson(feeds);
   else print(feeds.length === 0 ? NONE : feeds.map((feed) => healthText(feed, now)).join('\n'));
@@ -109,12 +119,26 @@ export async function confirm(
   options: { readonly json?: true },
   command: Command,
 ): Promise<void> {
+  const context = contextOf(command);
+  if (context !== null) {
+    const outcome = await remoteRun(context, name, 'confirm');
+    if (outcome === null) sayConfirmed(name, options);
+    else sayRun(name, outcome, options);
+    return;
+  }
   const config = loadConfig(configPath(command));
-  if (!isReceived(feedNamed(config.feeds, name))) return runOnce(name, options, { confirmed: true }, command);
+  if (!isReceived(feedNamed(config.feeds, name))) {
+    await runOnce(name, options, { confirmed: true }, command);
+    return;
+  }
   await withAudit(config, (audit) =>
     confirmDelivery(feedStates(config), name, { by: loginName(), via: 'cli', at: Date.now(), audit }),
   );
-  if (options.json) printJson({ confirmed: name });
+  sayConfirmed(name, options);
+}
+
+function sayConfirmed(name: string, { json }: { readonly json?: true }): void {
+  if (json) printJson({ confirmed: name });
   else
     print(
       `the next delivery to ${name} is written, if it comes within an hour; its sender has to send it again\n`,
@@ -123,23 +147,32 @@ export async function confirm(
 
 async function runOnce(
   name: string,
-  { json }: { readonly json?: true },
+  options: { readonly json?: true },
   how: Pick<RunOptions, 'confirmed' | 'dryRun'>,
   command: Command,
 ): Promise<void> {
-  const outcome = await withStore(command, (store, config, audit) => {
-    const { kind } = feedNamed(config.feeds, name);
-    if (kind === 'webhook' || kind === 'push')
-      throw new ProgramError(
-        'EASGATE_USAGE',
-        `${name} is of kind ${kind}: it is sent its records, there is nothing to run`,
+  const outcome = await fromEither<ApplyOutcome>(
+    command,
+    (context) => remoteRun(context, name, how.dryRun === true ? 'dryRun' : 'run'),
+    (store, config, audit) => {
+      const { kind } = feedNamed(config.feeds, name);
+      if (kind === 'webhook' || kind === 'push')
+        throw new ProgramError(
+          'EASGATE_USAGE',
+          `${name} is of kind ${kind}: it is sent its records, there is nothing to run`,
+        );
+      const feed = feedNamed(configuredFeeds(config), name);
+      const operator = { by: loginName(), via: 'cli', at: Date.now(), audit };
+      return withProgress((progress, signal) =>
+        runFeedByHand(store, feedStates(config), feed, { ...how, progress, signal }, operator),
       );
-    const feed = feedNamed(configuredFeeds(config), name);
-    const operator = { by: loginName(), via: 'cli', at: Date.now(), audit };
-    return withProgress((progress, signal) =>
-      runFeedByHand(store, feedStates(config), feed, { ...how, progress, signal }, operator),
-    );
-  });
+    },
+  );
+  sayRun(name, outcome, options);
+}
+
+/** @throws ProgramError where a brake held it */
+function sayRun(name: string, outcome: ApplyOutcome, { json }: { readonly json?: true }): void {
   if (json) printJson(outcome);
   else sayOutcome(outcome);
   if (outcome.held.length > 0)

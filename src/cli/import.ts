@@ -1,13 +1,18 @@
 // Owns the work of `easgate import`.
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
+import type { QueryOf } from '../api/contract/operations.ts';
 import { applyImport, printImport } from '../app/import-file.ts';
 import type { ImportOutcome, ImportRequest, ImportSummary, Recognized } from '../app/import-file.ts';
 import { mappingOfFile } from '../config/feed-mapping.ts';
 import { ProgramError } from '../errors.ts';
 import type { FormatName } from '../feeds/format-names.ts';
 import { sayOutcome } from './apply-text.ts';
-import { loginName, withStore } from './context.ts';
+import { loginName } from './context.ts';
 import { outputWriter, printJson, remark, warn } from './output.ts';
+import { upload } from './remote/client.ts';
+import { fromEither, refuseOptions } from './remote/either.ts';
 import { withProgress } from './run-progress.ts';
 
 /** Options of `import`; commander has checked the choices. */
@@ -46,26 +51,36 @@ export async function importFile(file: string, options: ImportOptions, command: 
     await printLines(request);
     return;
   }
-  const outcome = await withStore(command, (store, _config, audit) => {
-    const now = Date.now();
-    const how = {
-      now,
-      dryRun: options.dryRun ?? false,
-      beyondBrakes: options.yes ?? false,
-      allowDecisions: options.allowDecisions ?? false,
-      replace: options.replace ?? false,
-    };
-    const operator = { by: loginName(), via: 'cli', at: now, audit };
-    return withProgress((progress, signal) =>
-      applyImport(
-        store,
-        request,
-        (found) => sayFormat(found, request),
-        { ...how, progress, signal },
-        operator,
-      ),
-    );
-  });
+  const outcome = await fromEither<ImportOutcome>(
+    command,
+    async (context) => {
+      refuseOptions({ '--mapping': options.mapping }, 'give the file a format, or import it at the gateway');
+      const answer = await upload(context, 'importFile', queryOf(options), inputOf(file));
+      const imported = answer as ImportOutcome;
+      sayFormat(imported, request);
+      return imported;
+    },
+    (store, _config, audit) => {
+      const now = Date.now();
+      const how = {
+        now,
+        dryRun: options.dryRun ?? false,
+        beyondBrakes: options.yes ?? false,
+        allowDecisions: options.allowDecisions ?? false,
+        replace: options.replace ?? false,
+      };
+      const operator = { by: loginName(), via: 'cli', at: now, audit };
+      return withProgress((progress, signal) =>
+        applyImport(
+          store,
+          request,
+          (found) => sayFormat(found, request),
+          { ...how, progress, signal },
+          operator,
+        ),
+      );
+    },
+  );
   if (options.json) printJson(outcome);
   else sayImport(outcome);
   if (outcome.held.length > 0)
@@ -73,6 +88,29 @@ export async function importFile(file: string, options: ImportOptions, command: 
       'EASGATE_HELD',
       `nothing was written: ${outcome.held.join('; ')}. Look at the file; --yes writes it all the same`,
     );
+}
+
+function inputOf(file: string): Readable {
+  return file === '-' ? process.stdin : createReadStream(file);
+}
+
+/** The options as the API takes them. */
+function queryOf(options: ImportOptions): QueryOf<'importFile'> {
+  const { format, source, dates, timeZone } = options;
+  return {
+    format,
+    source,
+    dates,
+    timeZone,
+    dryRun: flagWord(options.dryRun),
+    replace: flagWord(options.replace),
+    confirm: flagWord(options.yes),
+    allowDecisions: flagWord(options.allowDecisions),
+  };
+}
+
+function flagWord(value: true | undefined): 'true' | undefined {
+  return value ? 'true' : undefined;
 }
 
 /** Prints what each record of a file becomes. */

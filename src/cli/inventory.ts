@@ -14,9 +14,12 @@ import type { DeviceFilter } from '../app/phone-list.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { decisionLines, deviceLines } from '../app/export-lines.ts';
 import type { AccessState } from '../model/access-state.ts';
+import type { QueryOf } from '../api/contract/operations.ts';
 import { momentOf, printList, shownRows, timeWriter, withList } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
 import { printable } from './output.ts';
+import { contextOf } from './remote/contexts.ts';
+import { flagWord, momentText, printRemoteList, wordsText } from './remote/lists.ts';
 import type { Tone } from './output.ts';
 import type { Cell, Column } from './table.ts';
 import { parseMomentToCome } from '../app/times.ts';
@@ -156,6 +159,29 @@ export function listPartnerships(options: InventoryOptions, command: Command): P
   return listRows(options, command, pageOfPartnerships, columns, 'no partnerships');
 }
 
+/** The filter as the API takes it. */
+function deviceQuery(options: InventoryOptions, onlyPartnerships: boolean): QueryOf<'countDevices'> {
+  const { user, device, type, model, os, group, search } = options;
+  const { seenSince, unseenSince } = filterOf(options);
+  return {
+    user,
+    device,
+    type,
+    model,
+    os,
+    group,
+    search,
+    state: wordsText(options.state),
+    reason: wordsText(options.reason),
+    decision: wordsText(options.decision),
+    seen: momentText(seenSince),
+    notSeen: momentText(unseenSince),
+    managed: flagWord(options.managed),
+    compliant: flagWord(options.compliant),
+    ...(onlyPartnerships && { partnerships: 'true' as const }),
+  };
+}
+
 function listRows(
   options: InventoryOptions,
   command: Command,
@@ -164,21 +190,21 @@ function listRows(
   none: string,
 ): Promise<void> {
   const filter = filterOf(options);
+  const context = contextOf(command);
+  if (context !== null) {
+    const query = deviceQuery(options, read === pageOfPartnerships);
+    return printRemoteList(context, 'devices', query, options, { columns, none, order: 'device' });
+  }
   return withList(
     command,
-    ({ reader, store, origin }) =>
-      printList(
-        shownRows(options, (request) => read(reader, filter, request)),
-        options,
-        origin,
-        {
-          columns,
-          none,
-          lines: (rows) => (store === null ? [] : deviceLines(store, rows)),
-          total: () => countDevices(reader, filter, Date.now()).all,
-          hints: () => hintsFor(reader, filter),
-        },
-      ),
+    async ({ reader, store, origin }) =>
+      printList(await shownRows(options, (request) => read(reader, filter, request)), options, origin, {
+        columns,
+        none,
+        lines: (rows) => (store === null ? [] : deviceLines(store, rows)),
+        total: () => countDevices(reader, filter, Date.now()).all,
+        hints: () => hintsFor(reader, filter),
+      }),
     needsRecords(options),
   );
 }
@@ -231,9 +257,28 @@ export function listAllDecisions(options: DecisionOptions, command: Command): Pr
     decidedSince: momentOf(options.decided, '--decided'),
     endsBefore: ends === undefined ? undefined : parseMomentToCome(ends, '--ends'),
   };
-  return withList(command, ({ reader, origin }) =>
+  const context = contextOf(command);
+  if (context !== null) {
+    const query = {
+      device,
+      user,
+      source,
+      by,
+      search,
+      action: wordsText(options.action),
+      state: wordsText(options.state),
+      decided: momentText(filter.decidedSince),
+      endsWithin: momentText(filter.endsBefore),
+    };
+    return printRemoteList(context, 'decisions', query, options, {
+      columns,
+      none: 'no decisions',
+      order: 'device,user',
+    });
+  }
+  return withList(command, async ({ reader, origin }) =>
     printList(
-      shownRows(options, (request) => listDecisions(reader, filter, request, Date.now())),
+      await shownRows(options, (request) => listDecisions(reader, filter, request, Date.now())),
       options,
       origin,
       {

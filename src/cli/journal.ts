@@ -6,7 +6,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { UserNames } from '../identity/user-names.ts';
 import type { UserKey } from '../identity/keys.ts';
-import type { JournalFilter, JournalStore, StreamEntries, StreamName } from '../journal/journal-store.ts';
+import type { JournalFilter, JournalStore, StreamName } from '../journal/journal-store.ts';
 import { openJournalStore } from '../journal/open-journal.ts';
 import type { AuditEntry, JournalEntry } from '../model/journal.ts';
 import { configPath } from './config-path.ts';
@@ -15,6 +15,10 @@ import { csvHeader, csvRows } from '../app/csv.ts';
 import type { CsvColumn } from '../app/csv.ts';
 import { count, momentOf } from './list-options.ts';
 import { outputWriter, print, printJson, printable, remark, warn } from './output.ts';
+import { contextOf } from './remote/contexts.ts';
+import { followRemote, remoteEntries } from './remote/journal.ts';
+import type { JournalQuestion } from './remote/journal.ts';
+import { momentText, wordsText } from './remote/lists.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 import { isoTime, relativeTime, withIsoTimes } from '../app/times.ts';
@@ -40,49 +44,76 @@ const DEFAULT_ROWS = 50;
 
 /** `journal query` and `audit query`. */
 export function query(stream: StreamName, options: JournalOptions, command: Command): Promise<void> {
-  return withQuestion(stream, options, command, DEFAULT_ROWS, async (store, wanted) => {
+  return withPages(stream, options, command, DEFAULT_ROWS, async (pages, limit) => {
     if (stream === 'journal')
-      await printNewest(store, stream, wanted, columnsOfJournal(options), ENTRY_COLUMNS.journal);
-    else await printNewest(store, stream, wanted, columnsOfAudit(options), ENTRY_COLUMNS.audit);
+      await printNewest(pages, limit, options, columnsOfJournal(options), ENTRY_COLUMNS.journal);
+    else await printNewest(pages, limit, options, columnsOfAudit(options), ENTRY_COLUMNS.audit);
   });
 }
 
 /** `journal export` and `audit export`: one JSON object a line, or CSV. */
 export function exportEntries(stream: StreamName, options: JournalOptions, command: Command): Promise<void> {
-  return withQuestion(stream, options, command, Infinity, async (store, wanted) => {
-    if (stream === 'journal') await writeAll(store, stream, wanted, ENTRY_COLUMNS.journal);
-    else await writeAll(store, stream, wanted, ENTRY_COLUMNS.audit);
+  return withPages(stream, options, command, Infinity, async (pages) => {
+    if (stream === 'journal') await writeAll(pages, options, ENTRY_COLUMNS.journal);
+    else await writeAll(pages, options, ENTRY_COLUMNS.audit);
   });
 }
 
-/** Opens the journal for what the options ask; `rows`: without `--limit`. */
-function withQuestion(
+/** Pages of the entries that the options ask for. `Entry`: of the stream. */
+type Pages<Entry> = AsyncIterable<{ readonly entries: readonly Entry[]; readonly unreadable: number }>;
+// One stream at a time: the callers know which.
+type AnyPages = Pages<never>;
+
+/** Asks for what the options say, here or through the admin API; `rows`: without `--limit`. */
+async function withPages(
   stream: StreamName,
   options: JournalOptions,
   command: Command,
   rows: number,
-  work: (store: JournalStore, wanted: Wanted) => Promise<void>,
+  work: (pages: AnyPages, limit: number) => Promise<void>,
 ): Promise<void> {
-  return withJournal(command, async (store) => {
+  const limit = options.limit === undefined ? rows : count(options.limit, '--limit');
+  const context = contextOf(command);
+  if (context !== null) {
+    await work(remoteEntries(context, stream, questionOf(options), limit) as AnyPages, limit);
+    return;
+  }
+  await withJournal(command, async (store) => {
     const filter = await filterOf(stream, options, command);
-    const limit = options.limit === undefined ? rows : count(options.limit, '--limit');
-    await work(store, { filter, limit, options });
+    await work(newestEntries(store, stream, filter, limit) as AnyPages, limit);
   });
 }
 
+/** The options as the API takes them. */
+function questionOf(options: JournalOptions): JournalQuestion {
+  const { user, device, by } = options;
+  const [kind, operation] = [wordsText(options.kind), wordsText(options.operation)];
+  const reason = wordsText(options.reason);
+  const since = momentText(momentOf(options.since, '--since'));
+  const until = momentText(momentOf(options.until, '--until'));
+  return { user, device, by, kind, operation, reason, since, until };
+}
+
 /** `journal follow`: until it is interrupted. */
-export function follow(options: JournalOptions, command: Command): Promise<void> {
-  return withJournal(command, async (store, config) => {
+export async function follow(options: JournalOptions, command: Command): Promise<void> {
+  const write = outputWriter();
+  const show = (entry: JournalEntry): Promise<boolean> =>
+    write(options.json ? entryLine(entry) : `${lineOf(entry)}\n`);
+  const context = contextOf(command);
+  if (context !== null) {
+    await followRemote(context, questionOf(options), show);
+    return;
+  }
+  await withJournal(command, async (store, config) => {
     const filter = await filterOf('journal', options, command);
     const names = new UserNames(config.identity.domains);
     const { signal } = new AbortController();
-    const write = outputWriter();
     for await (const { entry } of followEntries(store, 'journal', filter, {
       names,
       signal,
       onTrouble: tellTrouble,
     }))
-      if (!(await write(options.json ? entryLine(entry) : `${lineOf(entry)}\n`))) return;
+      if (!(await show(entry))) return;
   });
 }
 
@@ -120,22 +151,16 @@ function filterOf(stream: StreamName, options: JournalOptions, command: Command)
   );
 }
 
-interface Wanted {
-  readonly filter: JournalFilter;
-  readonly limit: number;
-  readonly options: JournalOptions;
-}
-
-async function printNewest<S extends StreamName>(
-  store: JournalStore,
-  stream: S,
-  { filter, limit, options }: Wanted,
-  columns: readonly Column<StreamEntries[S]>[],
-  csv: readonly CsvColumn<StreamEntries[S]>[],
+async function printNewest<Entry extends JournalEntry | AuditEntry>(
+  pages: Pages<Entry>,
+  limit: number,
+  options: JournalOptions,
+  columns: readonly Column<Entry>[],
+  csv: readonly CsvColumn<Entry>[],
 ): Promise<void> {
-  const found: StreamEntries[S][] = [];
+  const found: Entry[] = [];
   let unreadable = 0;
-  for await (const page of newestEntries(store, stream, filter, limit)) {
+  for await (const page of pages) {
     found.push(...page.entries);
     unreadable += page.unreadable;
   }
@@ -151,16 +176,15 @@ async function printNewest<S extends StreamName>(
   tellUnreadable(unreadable);
 }
 
-async function writeAll<S extends StreamName>(
-  store: JournalStore,
-  stream: S,
-  { filter, limit, options }: Wanted,
-  csv: readonly CsvColumn<StreamEntries[S]>[],
+async function writeAll<Entry extends JournalEntry | AuditEntry>(
+  pages: Pages<Entry>,
+  options: JournalOptions,
+  csv: readonly CsvColumn<Entry>[],
 ): Promise<void> {
   const write = outputWriter();
   if (options.csv) await write(csvHeader(csv));
   let unreadable = 0;
-  for await (const page of newestEntries(store, stream, filter, limit)) {
+  for await (const page of pages) {
     unreadable += page.unreadable;
     const text = options.csv ? csvRows(csv, page.entries) : page.entries.map(entryLine).join('');
     if (!(await write(text))) return;

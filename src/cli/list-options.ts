@@ -41,16 +41,16 @@ export interface Shown<Row> {
 }
 
 /** Reads the rows that `--sort`, `--limit` and `--after` ask for. @throws ProgramError */
-export function shownRows<Row>(
+export async function shownRows<Row>(
   { sort, limit, after }: ListOptions,
-  read: (request: PageRequest) => Page<Row>,
-): Shown<Row> {
+  read: (request: PageRequest) => Page<Row> | Promise<Page<Row>>,
+): Promise<Shown<Row>> {
   const order = sort === undefined ? [] : parseSort(sort);
   const rows: Row[] = [];
   let left = limit === undefined ? Infinity : count(limit, '--limit');
   let cursor: string | null = after ?? null;
   do {
-    const page = read({ sort: order, limit: Math.min(left, MAX_PAGE), after: cursor });
+    const page = await read({ sort: order, limit: Math.min(left, MAX_PAGE), after: cursor });
     for (const row of page.rows) rows.push(row);
     left -= page.rows.length;
     cursor = page.next;
@@ -135,8 +135,8 @@ export interface ListForm<Row> {
   readonly none: string;
   /** The rows as JSON lines. */
   readonly lines: (rows: readonly Row[]) => AsyncIterable<ExportLine> | Iterable<ExportLine>;
-  /** How many rows there are on all pages. */
-  readonly total: () => number;
+  /** How many rows there are on all pages; null = not counted. */
+  readonly total: () => number | null;
   /** Why a list may be empty. */
   readonly hints: () => readonly string[];
 }
@@ -167,8 +167,11 @@ export async function printList<Row>(
     print(table.text);
   }
   if (rows.length === 0) for (const hint of hints()) remark(printable(hint));
-  if (next !== null) remark(`${rows.length} of ${total()}; the next page: --after ${next}`);
-  else if (options.after !== undefined) remark('the last page');
+  if (next !== null) {
+    const all = total();
+    remark(`${rows.length}${all === null ? '' : ` of ${all}`}; the next page: --after ${next}`);
+  }
+  if (next === null && options.after !== undefined) remark('the last page');
   if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
   if (origin !== null) remark(origin);
 }

@@ -4,7 +4,7 @@ import type { PolicyAuthor } from '../app/policy-versions.ts';
 import { checkedExtent } from '../app/rollout-extent.ts';
 import type { RolloutExtent } from '../model/policy-version.ts';
 import { loginName } from './context.ts';
-import { ask } from './wipe.ts';
+import { askPerson } from './wipe.ts';
 
 /** Options of every change. */
 export interface ChangeOptions {
@@ -46,7 +46,7 @@ export async function confirm({ yes, json }: ChangeOptions, question: string): P
   if (yes) return;
   if (!process.stdin.isTTY || json)
     throw new ProgramError('EASGATE_CONFIRM', 'nobody to ask here: add --yes');
-  const answer = await ask(`${question} [y/N] `, process.stdin, process.stdout);
+  const answer = await askPerson(`${question} [y/N] `, process.stdin, process.stdout);
   if (!/^y(?:es)?$/i.test(answer?.trim() ?? ''))
     throw new ProgramError('EASGATE_CONFIRM', 'not confirmed: nothing was changed');
 }

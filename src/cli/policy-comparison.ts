@@ -11,15 +11,25 @@ import { policiesInUse, readPolicies, shadowVersion } from '../app/policy-versio
 import { rolloutIn } from '../app/policy-rollout.ts';
 import { isoTime, relativeTime } from '../app/times.ts';
 import type { Config } from '../config/schema.ts';
+import { loadVersion } from '../config/stored-policy.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { withStore } from './context.ts';
 import { print, printJson, printable, warn } from './output.ts';
 import { extentIn, numberOf } from './policy-change.ts';
 import type { ExtentOptions } from './policy-change.ts';
 import { openPolicy } from './policy-file.ts';
 import { Progress } from './progress.ts';
+import { contextOf } from './remote/contexts.ts';
+import type { Context } from './remote/contexts.ts';
+import {
+  policiesInUse as policiesInUseThere,
+  remoteDiff,
+  remotePolicy,
+  writeDiff,
+} from './remote/policies.ts';
 import { SEEN_TITLES, countCells } from './report.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
@@ -34,12 +44,34 @@ export interface DiffOptions {
 const DEFAULT_ROWS = 20;
 
 /** `policy diff`: each of the two is a file, the number of a version, or one of {@link PLACES}. */
-export function diff(before: string, after: string, options: DiffOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config) => {
+export async function diff(
+  before: string,
+  after: string,
+  options: DiffOptions,
+  command: Command,
+): Promise<void> {
+  const context = contextOf(command);
+  if (context !== null) {
+    await printRemoteDiff(context, { before: remotePolicy(before), after: remotePolicy(after) }, options);
+    return;
+  }
+  await withStore(command, async (store, config) => {
     const old = await policyNamed(store, config, before);
     const next = await policyNamed(store, config, after);
     printDiff(await compare(store, old, next), options);
   });
+}
+
+/** Prints a comparison of the admin API. */
+async function printRemoteDiff(
+  context: Context,
+  body: Parameters<typeof remoteDiff>[1],
+  options: DiffOptions,
+): Promise<void> {
+  const { id, diff: found } = await remoteDiff(context, body);
+  warnOfGroups(found);
+  if (options.csv) await writeDiff(context, id);
+  else printDiff(found, options);
 }
 
 const UNUSABLE: ReadonlySet<unknown> = new Set([
@@ -63,12 +95,19 @@ export async function comparedWith(store: DirectoryStore, config: Config): Promi
 }
 
 /** `report would-block`. */
-export function wouldBlock(
+export async function wouldBlock(
   { policy, group, share, ...options }: DiffOptions & ExtentOptions & { readonly policy: string },
   command: Command,
 ): Promise<void> {
-  return withStore(command, async (store, config) => {
-    const extent = extentIn({ ...(group && { group }), ...(share !== undefined && { share }) });
+  const extent = extentIn({ ...(group && { group }), ...(share !== undefined && { share }) });
+  const context = contextOf(command);
+  if (context !== null) {
+    const rollout = extent === null ? null : { groups: [...extent.groups], share: extent.share };
+    const before = { place: 'live' } as const;
+    await printRemoteDiff(context, { before, after: remotePolicy(policy), enforced: true, rollout }, options);
+    return;
+  }
+  await withStore(command, async (store, config) => {
     const before = await policyNamed(store, config, 'live');
     const enforced = asEnforced(await policyNamed(store, config, policy));
     const after = extent === null ? enforced : withRollout(before, enforced.live, extent);
@@ -79,26 +118,46 @@ export function wouldBlock(
 }
 
 /** `report grandfathered`. */
-export function grandfathered(options: DiffOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config) => {
+export async function grandfathered(options: DiffOptions, command: Command): Promise<void> {
+  const context = contextOf(command);
+  if (context !== null) {
+    const place = { place: 'inUse' } as const;
+    const body = { before: place, after: place, grandfathered: false };
+    if (options.json === true || options.csv === true) {
+      await printRemoteDiff(context, body, options);
+      return;
+    }
+    const { document, lists } = (await policiesInUseThere(context)).policies;
+    const live = document === null ? null : loadVersion({ document, lists }).policy;
+    sayGrandfathered(live?.grandfather ?? null, (await remoteDiff(context, body)).diff, options);
+    return;
+  }
+  await withStore(command, async (store, config) => {
     const active = await policiesInUse(store, config);
     const found = await compare(store, active, withoutGrandfathering(active));
     if (options.json || options.csv) {
       printDiff(found, options);
       return;
     }
-    const now = Date.now();
     const { live, rollout } = active;
-    const grandfather = live.policy.grandfather ?? rollout?.policy.grandfather ?? null;
-    if (grandfather === null) print('the policy has no `grandfather`: nobody is let in because of it\n');
-    else
-      print(
-        `in use before ${isoTime(grandfather.firstSeenBefore)}, let in until ${isoTime(grandfather.until)}` +
-          `${grandfather.until <= now ? ', which is over' : ''}\n\n` +
-          table(['', ...SEEN_TITLES], [['let in only because of that', ...countCells(found.keptOut)]]) +
-          `\n${listText(found, limitOf(options))}`,
-      );
+    sayGrandfathered(live.policy.grandfather ?? rollout?.policy.grandfather ?? null, found, options);
   });
+}
+
+function sayGrandfathered(
+  grandfather: CompiledPolicy['grandfather'],
+  found: PolicyDiff,
+  options: DiffOptions,
+): void {
+  const now = Date.now();
+  if (grandfather === null) print('the policy has no `grandfather`: nobody is let in because of it\n');
+  else
+    print(
+      `in use before ${isoTime(grandfather.firstSeenBefore)}, let in until ${isoTime(grandfather.until)}` +
+        `${grandfather.until <= now ? ', which is over' : ''}\n\n` +
+        table(['', ...SEEN_TITLES], [['let in only because of that', ...countCells(found.keptOut)]]) +
+        `\n${listText(found, limitOf(options))}`,
+    );
 }
 
 /** Compares what policies decide on every phone, with a progress bar. */
@@ -126,7 +185,11 @@ const PLACES: Readonly<Record<string, PolicyRef>> = {
 };
 
 /** A policy, as if it decided for everybody. @throws ProgramError */
-async function policyNamed(store: DirectoryStore, config: Config, name: string): Promise<ActivePolicies> {
+export async function policyNamed(
+  store: DirectoryStore,
+  config: Config,
+  name: string,
+): Promise<ActivePolicies> {
   const place = Object.hasOwn(PLACES, name) ? PLACES[name] : undefined;
   if (place !== undefined) return policiesOf(store, config, place);
   if (/^\d+$/.test(name)) return policiesOf(store, config, { version: Number(name) });

@@ -1,5 +1,6 @@
 // Owns helpers of the policy commands: opening a document, and showing an explanation.
-import { explanationDocument } from '../app/policy-explain.ts';
+import { explanationDocument, stepOfDocument, verdictOfDocument } from '../app/policy-explain.ts';
+import { withIsoTimes } from '../app/times.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { LoadedPolicy } from '../config/policy-file.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
@@ -33,4 +34,20 @@ export function explainFacts(policy: CompiledPolicy, facts: unknown, json: boole
   return json
     ? JSON.stringify(explanationDocument(explanation), null, 2) + '\n'
     : explanationText(explanation);
+}
+
+/** An explanation as the API gives it: its times are ISO texts. */
+export interface ExplanationDocument {
+  readonly verdict: object;
+  readonly steps: readonly unknown[];
+}
+
+/** An explanation of the API, as {@link explainFacts} writes one. */
+export function explainedText({ verdict, steps }: ExplanationDocument, json: boolean): string {
+  const document = withIsoTimes({ verdict, steps }) as ExplanationDocument;
+  if (json) return `${JSON.stringify(document, null, 2)}\n`;
+  return explanationText({
+    verdict: verdictOfDocument(document.verdict),
+    steps: document.steps.map(stepOfDocument),
+  });
 }

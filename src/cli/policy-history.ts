@@ -4,7 +4,10 @@ import { policyHistory } from '../app/policy-history.ts';
 import type { PolicyHistoryEntry } from '../app/policy-history.ts';
 import { isoTime } from '../app/times.ts';
 import { extentText } from '../model/rollout-words.ts';
-import { withStore } from './context.ts';
+import type { AnswerOf } from '../api/contract/operations.ts';
+import { ask } from './remote/client.ts';
+import type { Context } from './remote/contexts.ts';
+import { fromEither } from './remote/either.ts';
 import { print, printJson, printable, remark, warn } from './output.ts';
 import { numberOf } from './policy-change.ts';
 import { fitTable, terminalWidth } from './table.ts';
@@ -13,22 +16,43 @@ import type { Column } from './table.ts';
 const DEFAULT_ROWS = 20;
 
 /** `policy history`. */
-export function history(
+export async function history(
   { limit, json }: { readonly limit?: string; readonly json?: true },
   command: Command,
 ): Promise<void> {
-  return withStore(command, async (store, config) => {
-    if (config.policy.file !== undefined)
-      warn(`gateways with this configuration decide by ${config.policy.file}, not by these versions`);
-    const entries = await policyHistory(store, limit === undefined ? DEFAULT_ROWS : numberOf(limit));
-    if (json) printJson(entries);
-    else if (entries.length === 0) print('nothing was published: the policy of the configuration decides\n');
-    else {
-      const { text, hidden } = fitTable(HISTORY, entries, terminalWidth());
-      print(text);
-      if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
-    }
-  });
+  const most = limit === undefined ? DEFAULT_ROWS : numberOf(limit);
+  const entries = await fromEither<readonly PolicyHistoryEntry[]>(
+    command,
+    (context) => historyThere(context, most),
+    async (store, config) => {
+      if (config.policy.file !== undefined)
+        warn(`gateways with this configuration decide by ${config.policy.file}, not by these versions`);
+      return policyHistory(store, most);
+    },
+  );
+  if (json) printJson(entries);
+  else if (entries.length === 0) print('nothing was published: the policy of the configuration decides\n');
+  else {
+    const { text, hidden } = fitTable(HISTORY, entries, terminalWidth());
+    print(text);
+    if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
+  }
+}
+
+/** Most versions that the API lists at once. */
+const VERSIONS_AT_ONCE = 100;
+
+async function historyThere(context: Context, most: number): Promise<unknown[]> {
+  const entries: unknown[] = [];
+  let after: number | null = null;
+  do {
+    const limit = Math.min(most - entries.length, VERSIONS_AT_ONCE);
+    const query = { limit, ...(after !== null && { after }) };
+    const page = (await ask(context, 'listPolicyVersions', { query })) as AnswerOf<'listPolicyVersions'>;
+    entries.push(...page.rows);
+    after = page.next;
+  } while (after !== null && entries.length < most);
+  return entries;
 }
 
 const HISTORY: readonly Column<PolicyHistoryEntry>[] = [

@@ -1,5 +1,7 @@
 // Owns the work of `easgate policy publish`, `rollback`, `shadow` and `promote`.
 import type { Command } from 'commander';
+import { changedCount } from '../app/policy-diff.ts';
+import type { PolicyDiff } from '../app/policy-diff.ts';
 import {
   addVersion,
   compiledVersion,
@@ -14,12 +16,10 @@ import {
 } from '../app/policy-versions.ts';
 import type { KnownPolicies, ToPlace } from '../app/policy-versions.ts';
 import { refuseDuringRollout } from '../app/rollout-extent.ts';
-import { readDocument } from '../config/stored-policy.ts';
 import type { ReadDocument } from '../config/stored-policy.ts';
 import type { Config } from '../config/schema.ts';
 import { problemLine } from '../config/policy-file.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { RolloutExtent } from '../model/policy-version.ts';
 import { extentText } from '../model/rollout-words.ts';
@@ -42,6 +42,16 @@ import {
   warnOfGroups,
 } from './policy-comparison.ts';
 import { openPolicy } from './policy-file.ts';
+import { contextOf } from './remote/contexts.ts';
+import type { Context } from './remote/contexts.ts';
+import { readChecked } from './remote/policies.ts';
+import {
+  promoteThere,
+  publishThere,
+  rollBackThere,
+  shadowCountsThere,
+  shadowThere,
+} from './remote/policy-changes.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 
@@ -53,27 +63,38 @@ export interface ShadowOptions extends ChangeOptions {
 }
 
 /** `policy publish`. */
-export function publish(
+export async function publish(
   file: string,
   options: ChangeOptions & ExtentOptions,
   command: Command,
 ): Promise<void> {
-  return withStore(command, async (store, config, audit) => {
+  const rollout = extentIn(options);
+  const read = readChecked(file);
+  const question =
+    rollout === null
+      ? `Make ${file} the policy of all gateways?`
+      : `Roll ${file} out to ${printable(extentText(rollout))}?`;
+  const context = contextOf(command);
+  if (context !== null) {
+    compiledOf(file, read);
+    const { document, lists } = read.texts;
+    const done = await publishThere(context, { document, lists }, rollout, options, question);
+    if (done === null) return;
+    if (options.json) printJson(done);
+    else print(publishedText(done.version, rollout));
+    return;
+  }
+  await withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
-    const rollout = extentIn(options);
-    const read = readChecked(file);
     const known = await readPolicies(store);
     refuseDuringRollout(known.state);
     const next = compiledOf(file, read);
     const before = rollout === null ? await comparedWith(store, config) : await policiesInUse(store, config);
     const after = before === null ? null : replaced(before, next, rollout);
-    const question =
-      rollout === null
-        ? `Make ${file} the policy of all gateways?`
-        : `Roll ${file} out to ${printable(extentText(rollout))}?`;
     const change = await announced(store, before, after, options, question);
     if (change === null) return;
-    const version = await add(store, known, read, options, toPlace(rollout), audit);
+    const changed = rollout === null ? changedCount(change) : null;
+    const version = await add(store, known, read, options, toPlace(rollout), audit, changed);
     if (options.json) printJson({ version, change });
     else print(publishedText(version, rollout));
   });
@@ -109,7 +130,7 @@ export async function announced(
   after: ActivePolicies | null,
   options: ChangeOptions,
   question: string,
-): Promise<object | null> {
+): Promise<Partial<PolicyDiff> | null> {
   const found = before === null || after === null ? null : await compare(store, before, after);
   if (found !== null) warnOfGroups(found);
   if (options.dryRun) {
@@ -117,25 +138,27 @@ export async function announced(
     else if (found !== null) print(changeText(found) + changedList(found));
     return null;
   }
-  const change = { ...found, phones: undefined };
+  const { phones: _phones, ...change }: Partial<PolicyDiff> = found ?? {};
   if (!options.json && found !== null) print(changeText(found));
   await confirm(options, question);
   return change;
 }
 
 /** `policy shadow`. */
-export function shadow(file: string | undefined, options: ShadowOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config, audit) => {
+export async function shadow(
+  file: string | undefined,
+  options: ShadowOptions,
+  command: Command,
+): Promise<void> {
+  const context = contextOf(command);
+  if (context !== null) {
+    await shadowByContext(context, file, options);
+    return;
+  }
+  await withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
     if (options.off) {
-      const ended = await endShadow(store, authorOf(options), audit);
-      if (options.json) printJson({ ended });
-      else
-        print(
-          ended === null
-            ? 'no policy ran in the shadow\n'
-            : `version ${ended} no longer runs in the shadow\n`,
-        );
+      sayEnded(await endShadow(store, authorOf(options), audit), options);
       return;
     }
     if (file === undefined) {
@@ -145,14 +168,40 @@ export function shadow(file: string | undefined, options: ShadowOptions, command
     const read = readChecked(file);
     compiledOf(file, read);
     const version = await add(store, await readPolicies(store), read, options, { place: 'shadow' }, audit);
-    if (options.json) printJson({ version });
-    else
-      print(`version ${version} runs in the shadow: it is evaluated on real traffic and decides nothing\n`);
+    sayBegun(version, options);
   });
 }
 
+async function shadowByContext(
+  context: Context,
+  file: string | undefined,
+  options: ShadowOptions,
+): Promise<void> {
+  if (options.off) sayEnded(await shadowThere(context, null, options), options);
+  else if (file === undefined) sayShadow(await shadowCountsThere(context), options);
+  else {
+    const read = readChecked(file);
+    compiledOf(file, read);
+    const { document, lists } = read.texts;
+    sayBegun((await shadowThere(context, { document, lists }, options)) ?? 0, options);
+  }
+}
+
+function sayEnded(ended: number | null, { json }: ShadowOptions): void {
+  if (json) printJson({ ended });
+  else
+    print(
+      ended === null ? 'no policy ran in the shadow\n' : `version ${ended} no longer runs in the shadow\n`,
+    );
+}
+
+function sayBegun(version: number, { json }: ShadowOptions): void {
+  if (json) printJson({ version });
+  else print(`version ${version} runs in the shadow: it is evaluated on real traffic and decides nothing\n`);
+}
+
 /** What the workers on this host counted since the shadow began. */
-async function showShadow(config: Config, { json, limit }: ShadowOptions): Promise<void> {
+async function showShadow(config: Config, options: ShadowOptions): Promise<void> {
   const { workers } = await askStatus(config.workers.pidFile);
   const counts = workers.flatMap((worker) => worker?.shadow ?? []);
   const version = workers.find((worker) => worker?.policies.shadow)?.policies.shadow?.version ?? null;
@@ -160,7 +209,13 @@ async function showShadow(config: Config, { json, limit }: ShadowOptions): Promi
     sum(counts.map((one) => one.compared)),
     sum(counts.map((one) => one.different)),
   ];
-  const phones = counts.flatMap((one) => one.phones);
+  sayShadow({ version, compared, different, phones: counts.flatMap((one) => one.phones) }, options);
+}
+
+function sayShadow(
+  { version, compared, different, phones }: ShadowCounts & { readonly version: number | null },
+  { json, limit }: ShadowOptions,
+): void {
   if (json) printJson({ version, compared, different, phones });
   else if (version === null) print('no policy runs in the shadow\n');
   else print(shadowText(version, { compared, different, phones }, limitOf({ limit })));
@@ -192,38 +247,67 @@ const SHADOW: readonly Column<ShadowDifference>[] = [
 ];
 
 /** `policy promote`. */
-export function promoteShadow(options: ChangeOptions & ExtentOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config, audit) => {
+export async function promoteShadow(options: ChangeOptions & ExtentOptions, command: Command): Promise<void> {
+  const rollout = extentIn(options);
+  const question =
+    rollout === null
+      ? 'Make the policy in the shadow the live one?'
+      : `Roll the policy in the shadow out to ${printable(extentText(rollout))}?`;
+  const sayPromoted = (version: number): void => {
+    if (options.json) printJson({ version });
+    else if (rollout === null) print(`version ${version} is live\n`);
+    else print(publishedText(version, rollout));
+  };
+  const context = contextOf(command);
+  if (context !== null) {
+    const done = await promoteThere(context, rollout, options, question);
+    if (done !== null) sayPromoted(done.version);
+    return;
+  }
+  await withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
-    const rollout = extentIn(options);
     const known = await readPolicies(store);
     const next = compiledVersion(await shadowVersion(store, known));
     refuseDuringRollout(known.state);
     const before = await policiesInUse(store, config);
-    const question =
-      rollout === null
-        ? 'Make the policy in the shadow the live one?'
-        : `Roll the policy in the shadow out to ${printable(extentText(rollout))}?`;
     const change = await announced(store, before, replaced(before, next, rollout), options, question);
     if (change === null) return;
     const { comment = null } = options;
     const { version } = await promote(store, known, comment, authorOf(options), audit, rollout);
-    if (options.json) printJson({ version });
-    else if (rollout === null) print(`version ${version} is live\n`);
-    else print(publishedText(version, rollout));
+    sayPromoted(version);
   });
 }
 
 /** `policy rollback`. */
-export function rollback(to: string | undefined, options: ChangeOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config, audit) => {
+export async function rollback(
+  to: string | undefined,
+  options: ChangeOptions,
+  command: Command,
+): Promise<void> {
+  const number = to === undefined ? null : numberOf(to);
+  const wordsOf = (said: string | null): string => (said === null ? '' : ` (${printable(said)})`);
+  const context = contextOf(command);
+  if (context !== null) {
+    const done = await rollBackThere(
+      context,
+      number,
+      options,
+      (version, said) => `Make version ${version}${wordsOf(said)} live again?`,
+    );
+    if (done === null) return;
+    const { version, change, said } = done;
+    if (options.json) printJson({ version, change });
+    else print(`version ${version} is live again${wordsOf(said)}\n`);
+    return;
+  }
+  await withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
     const known = await readPolicies(store);
     refuseDuringRollout(known.state);
-    const wanted = await earlierVersion(store, known, to === undefined ? null : numberOf(to));
+    const wanted = await earlierVersion(store, known, number);
     const { version, comment: said } = wanted;
     const before = await comparedWith(store, config);
-    const words = said === null ? '' : ` (${printable(said)})`;
+    const words = wordsOf(said);
     const change = await announced(
       store,
       before,
@@ -236,14 +320,6 @@ export function rollback(to: string | undefined, options: ChangeOptions, command
     if (options.json) printJson({ version, change });
     else print(`version ${version} is live again${words}\n`);
   });
-}
-
-function readChecked(file: string): ReadDocument {
-  try {
-    return readDocument(file);
-  } catch (error) {
-    throw new ProgramError('EASGATE_POLICY', error instanceof Error ? error.message : String(error));
-  }
 }
 
 /** @throws ProgramError that lists every problem */
@@ -259,9 +335,10 @@ async function add(
   options: ChangeOptions,
   place: ToPlace,
   audit: AuditSink,
+  changed: number | null = null,
 ): Promise<number> {
   const name = loaded.policy?.name ?? null;
   const { comment = null } = options;
-  const added = { ...place, texts, name, comment };
+  const added = { ...place, texts, name, comment, changed };
   return (await addVersion(store, known, added, authorOf(options), audit)).version;
 }

@@ -1,4 +1,6 @@
 // Owns the work of `easgate policy`: check, test, evaluate and explain a policy document.
+import type { Command } from 'commander';
+import type { AnswerOf } from '../api/contract/operations.ts';
 import { loadPolicyCases, runPolicyCases } from '../app/policy-cases.ts';
 import { MAX_LINE, evaluateLine } from '../app/policy-evaluate.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
@@ -10,6 +12,9 @@ import { inputLines } from './input-lines.ts';
 import { print } from './output.ts';
 import { casesText } from './policy-cases.ts';
 import { explainFacts, openPolicy } from './policy-file.ts';
+import { ask } from './remote/client.ts';
+import { contextOf } from './remote/contexts.ts';
+import { readChecked } from './remote/policies.ts';
 
 /** Options of `policy check`. */
 export interface CheckOptions {
@@ -20,10 +25,27 @@ export interface CheckOptions {
 }
 
 /** `policy check`. */
-export function check(file: string | undefined, options: CheckOptions): void {
+export async function check(
+  file: string | undefined,
+  options: CheckOptions,
+  command: Command,
+): Promise<void> {
+  const context = contextOf(command);
   if (options.schema || options.fields) print(options.schema ? policySchemaText() : policyReference());
   else if (file === undefined) throw new ProgramError('EASGATE_USAGE', 'policy check needs a file');
-  else checkFile(file, options);
+  else if (context === null) showProblems(file, read(() => loadPolicyFile(file)).problems, options);
+  else {
+    const { document, lists } = readChecked(file).texts;
+    const answer = await ask(context, 'checkPolicy', { body: { document, lists } });
+    const { problems } = answer as AnswerOf<'checkPolicy'>;
+    showProblems(file, problems.map(placedProblem), options);
+  }
+}
+
+/** A problem as the API gives it. */
+function placedProblem(problem: AnswerOf<'checkPolicy'>['problems'][number]): PlacedProblem {
+  const { severity, path, message, line, column } = problem;
+  return { severity, path, message, place: line === null || column === null ? null : { line, column } };
 }
 
 /** `policy test`. */
@@ -71,8 +93,11 @@ export async function explain({
   print(explainFacts(compiled, facts, json === true));
 }
 
-function checkFile(file: string, { json, strict }: CheckOptions): void {
-  const { problems } = read(() => loadPolicyFile(file));
+function showProblems(
+  file: string,
+  problems: readonly PlacedProblem[],
+  { json, strict }: CheckOptions,
+): void {
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   if (json) print(`${JSON.stringify(problems, null, 2)}\n`);
   else {

@@ -16,6 +16,7 @@ import { registerTools } from './commands/tools.ts';
 import { ProgramError } from '../errors.ts';
 import { defaultConfig } from './config-path.ts';
 import { toned } from './output.ts';
+import { REMOTE_COMMANDS } from './remote/commands.ts';
 import { readVersion } from '../program-version.ts';
 
 const USAGE = 2;
@@ -94,21 +95,23 @@ function isGlobal(option: Option): boolean {
   return option.long === '--config' || option.long === '--context';
 }
 
-/** Commands that work through the API. */
-const REMOTE = new Set([
-  'devices show',
-  'devices allow',
-  'devices block',
-  'devices quarantine',
-  'devices clear',
-]);
-
 /** Another command would silently work on this machine. @throws ProgramError */
 function refuseRemote(command: Command): void {
   if (command.optsWithGlobals<{ context?: string }>().context === undefined) return;
-  const name = `${command.parent?.name() ?? ''} ${command.name()}`;
-  if (REMOTE.has(name)) return;
-  throw new ProgramError('EASGATE_CONTEXT_COMMAND', `--context works with: ${[...REMOTE].join(', ')}`);
+  const name = commandName(command);
+  if (Object.hasOwn(REMOTE_COMMANDS, name)) return;
+  throw new ProgramError(
+    'EASGATE_CONTEXT_COMMAND',
+    `${name} does not work with --context: run it on the machine of the gateway`,
+  );
+}
+
+/** `devices list`: the words of a command without `easgate`. */
+export function commandName(command: Command): string {
+  const { parent } = command;
+  return parent === null || parent.parent === null
+    ? command.name()
+    : `${commandName(parent)} ${command.name()}`;
 }
 
 /** ` (list, show, …)`, appended to the description of a noun. */

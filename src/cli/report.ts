@@ -12,9 +12,15 @@ import { csvHeader, csvRows } from '../app/csv.ts';
 import { DUPLICATE_CSV, NEAR_MISS_CSV, PHONE_CSV } from '../app/csv-columns.ts';
 import type { CsvColumn } from '../app/csv.ts';
 import { stateCell } from './inventory.ts';
+import type { AnswerOf, QueryOf } from '../api/contract/operations.ts';
+import { MAX_PAGE } from '../app/listing.ts';
 import { count, momentOf } from './list-options.ts';
 import { print, printJsonRows, printable, remark } from './output.ts';
 import { Progress } from './progress.ts';
+import { ask, download } from './remote/client.ts';
+import { contextOf } from './remote/contexts.ts';
+import type { Context } from './remote/contexts.ts';
+import { momentText, writeParts } from './remote/lists.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 import { isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
@@ -37,11 +43,23 @@ const STALE = '90d';
 const CSV_ROWS = 1_000;
 
 /** `report NAME`. */
-export function report(name: string, options: ReportOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config) => {
-    const now = Date.now();
-    const unseenSince = momentOf(options.notSeen ?? STALE, '--not-seen') ?? now;
-    const endsBefore = options.ends === undefined ? null : parseMomentToCome(options.ends, '--ends');
+export async function report(name: string, options: ReportOptions, command: Command): Promise<void> {
+  const now = Date.now();
+  const unseenSince = momentOf(options.notSeen ?? STALE, '--not-seen') ?? now;
+  const endsBefore = options.ends === undefined ? null : parseMomentToCome(options.ends, '--ends');
+  const context = contextOf(command);
+  if (context !== null) {
+    const query = {
+      notSeen: momentText(unseenSince),
+      ...(endsBefore !== null && { endsWithin: momentText(endsBefore) }),
+    };
+    if (options.csv) {
+      const csv = { params: { report: name }, query: { ...query, format: 'csv' } };
+      await download(context, 'showReport', csv, writeParts);
+    } else sayReport(name, await remoteReport(context, name, query, rowsOf(options)), options);
+    return;
+  }
+  await withStore(command, async (store, config) => {
     const progress = new Progress('phones read');
     let model: OpenModel;
     try {
@@ -49,31 +67,75 @@ export function report(name: string, options: ReportOptions, command: Command): 
     } finally {
       progress.end();
     }
+    const { reader, sweptAt, confirmedAt } = model;
     try {
-      if (name === 'duplicates') {
-        const found = duplicateReport(model.reader, now);
-        printReport(found, options, DUPLICATES, DUPLICATE_CSV);
-        if (!options.csv && !options.json && [...found.rows].some(({ isSuccessor }) => isSuccessor))
-          remark('to copy the decisions of an older device: easgate decisions accept DEVICE');
-      } else if (name === 'near-misses')
-        printReport(nearMissReport(model.reader, now), options, NEAR_MISSES, NEAR_MISS_CSV);
-      else
-        printReport(
-          phoneReport(model.reader, name as PhoneReportName, { now, unseenSince, endsBefore }),
-          options,
-          name === 'exceptions' ? [...PHONES, ...EXCEPTION] : PHONES,
-          PHONE_CSV,
-        );
+      const found =
+        name === 'duplicates'
+          ? duplicateReport(reader, now)
+          : name === 'near-misses'
+            ? nearMissReport(reader, now)
+            : phoneReport(reader, name as PhoneReportName, { now, unseenSince, endsBefore });
+      sayReport(name, found, options);
       if (options.csv || options.json) return;
       // A model that is built anew meanwhile.
-      if (now - model.confirmedAt > OLD_MS)
-        remark(`from a read model that is being built anew: as of ${relativeTime(model.confirmedAt, now)}`);
-      else if (model.sweptAt < now)
-        remark(`new phones and times of last seen are as of ${relativeTime(model.sweptAt, now)}`);
+      if (now - confirmedAt > OLD_MS)
+        remark(`from a read model that is being built anew: as of ${relativeTime(confirmedAt, now)}`);
+      else if (sweptAt < now)
+        remark(`new phones and times of last seen are as of ${relativeTime(sweptAt, now)}`);
     } finally {
       model.close();
     }
   });
+}
+
+/** Rows that an answer needs: `--json` has every one. */
+function rowsOf({ json, limit }: ReportOptions): number {
+  if (json) return Infinity;
+  return limit === undefined ? DEFAULT_ROWS : count(limit, '--limit');
+}
+
+/** Prints a report of the form that its name has. */
+function sayReport(name: string, found: Report<unknown>, options: ReportOptions): void {
+  if (name === 'duplicates') {
+    const { rows, ...rest } = found as Report<Duplicate>;
+    const all = [...rows];
+    printReport({ ...rest, rows: all }, options, DUPLICATES, DUPLICATE_CSV);
+    if (!options.csv && !options.json && all.some(({ isSuccessor }) => isSuccessor))
+      remark('to copy the decisions of an older device: easgate decisions accept DEVICE');
+  } else if (name === 'near-misses')
+    printReport(found as Report<NearMiss>, options, NEAR_MISSES, NEAR_MISS_CSV);
+  else
+    printReport(
+      found as Report<ModelRow>,
+      options,
+      name === 'exceptions' ? [...PHONES, ...EXCEPTION] : PHONES,
+      PHONE_CSV,
+    );
+}
+
+/** A report of the admin API, with at most so many rows. @throws RemoteError */
+async function remoteReport(
+  context: Context,
+  name: string,
+  query: Pick<QueryOf<'showReport'>, 'notSeen' | 'endsWithin'>,
+  most: number,
+): Promise<Report<unknown>> {
+  const rows: unknown[] = [];
+  let after: string | null = null;
+  for (;;) {
+    const limit = Math.min(most - rows.length, MAX_PAGE);
+    const page = (await ask(context, 'showReport', {
+      params: { report: name },
+      query: { ...query, limit, ...(after !== null && { after }) },
+    })) as AnswerOf<'showReport'>;
+    rows.push(...(page.phones ?? page.duplicates ?? page.nearMisses ?? []));
+    after = page.next;
+    if (after === null || rows.length >= most) {
+      if (page.isCut && after === null && most === Infinity)
+        remark(`the first ${rows.length} rows: --csv has all of them`);
+      return { name, counts: page.counts, rows };
+    }
+  }
 }
 
 type Csv<Row> = readonly CsvColumn<Row>[];

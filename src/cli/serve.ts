@@ -24,7 +24,7 @@ import { startSupervisor } from '../supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../supervisor/supervisor.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
-import { dashboardText } from './admin.ts';
+import { dashboardLine } from './dashboard-announcement.ts';
 import { announcement } from './announcement.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
 import { PolicyKeeper } from './policy-keeper.ts';
@@ -152,14 +152,14 @@ class Primary {
   private announce(): void {
     const { config, path } = this;
     const sampleUrl = this.sample?.server.url ?? null;
-    const facts = {
-      path,
-      port: this.supervisor?.port ?? 0,
-      workers: workerCount(config),
-      sampleUrl,
-      dashboard: dashboardText(config, sampleUrl !== null),
-    };
+    const facts = { path, port: this.supervisor?.port ?? 0, workers: workerCount(config), sampleUrl };
     process.stdout.write(announcement(config, facts));
+    void dashboardLine({
+      config,
+      isSample: sampleUrl !== null,
+      state: () => this.control.state(),
+      isOver: () => this.stopping,
+    }).then((line) => line !== null && process.stdout.write(line));
   }
 
   private readonly onEvent: OnEvent = (level, facts, text) => {

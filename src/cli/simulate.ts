@@ -1,19 +1,39 @@
 // Owns the work of `easgate simulate`: the verdict of a policy on given facts and recorded requests, step by step.
+import type { Command } from 'commander';
 import { factsOfLogLine, factsOfRequest } from '../app/recorded-request.ts';
 import { addFacts, objectIn } from '../app/simulate.ts';
 import { readText } from '../config/policy-file.ts';
 import { ProgramError } from '../errors.ts';
 import { FACT_OPTIONS } from './commands/fact-options.ts';
-import { readStdin } from './context.ts';
+import { readStdin, withStore } from './context.ts';
 import { print } from './output.ts';
-import { explainFacts, openPolicy } from './policy-file.ts';
+import { policyNamed } from './policy-comparison.ts';
+import { explainFacts, explainedText, openPolicy } from './policy-file.ts';
+import type { ExplanationDocument } from './policy-file.ts';
+import { ask } from './remote/client.ts';
+import { contextOf } from './remote/contexts.ts';
+import { remotePolicy } from './remote/policies.ts';
 
 type Json = Record<string, unknown>;
 
 /** `simulate`, with one option per fact. */
-export async function simulate(options: Json): Promise<void> {
-  const policy = openPolicy(String(options['policy']));
-  print(explainFacts(policy, await factsOf(options), options['json'] === true));
+export async function simulate(options: Json, command: Command): Promise<void> {
+  const name = String(options['policy']);
+  const json = options['json'] === true;
+  const context = contextOf(command);
+  if (context === null) {
+    const isKept = ['live', 'shadow', 'rollout', 'configured'].includes(name) || /^\d+$/.test(name);
+    const policy = isKept
+      ? await withStore(
+          command,
+          async (store, config) => (await policyNamed(store, config, name)).live.policy,
+        )
+      : openPolicy(name);
+    print(explainFacts(policy, await factsOf(options), json));
+    return;
+  }
+  const body = { policy: remotePolicy(name), facts: await factsOf(options) };
+  print(explainedText((await ask(context, 'simulate', { body })) as ExplanationDocument, json));
 }
 
 /** The facts of a file, of a recording, and of options: what comes later counts. */

@@ -12,9 +12,15 @@ import type { WorkerStatus } from '../supervisor/messages.ts';
 import { StatusClient } from '../supervisor/ask-status.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { configPath } from './config-path.ts';
+import type { AnswerOf } from '../api/contract/operations.ts';
+import { monotonicNow } from '../clock.ts';
 import { FEED_TONES } from './feeds.ts';
 import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
+import { RemoteError, ask } from './remote/client.ts';
+import { contextOf } from './remote/contexts.ts';
+import type { Context } from './remote/contexts.ts';
+import { remoteFeeds } from './remote/feeds.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
 
@@ -34,27 +40,39 @@ const CLEAR = '\u001b[H\u001b[J';
 
 /** `status`. */
 export async function status({ watch, json }: StatusOptions, command: Command): Promise<void> {
+  const context = contextOf(command);
+  if (context !== null) {
+    await showLooks(() => lookThere(context), { watch, json });
+    return;
+  }
   const config = loadConfig(configPath(command));
   const client = new StatusClient(config.workers.pidFile);
   try {
-    if (json && !watch) {
-      printJson(documentOf(await look(client, config)));
-      return;
-    }
-    let before = await look(client, config);
-    do {
-      await pause(watch ? WATCH_MS : RATE_MS);
-      const now = await look(client, config);
-      if (json) printJson(documentOf(now));
-      else print((watch && process.stdout.isTTY ? CLEAR : '') + statusText(now, before));
-      before = now;
-    } while (watch);
+    await showLooks(() => look(client, config), { watch, json });
   } finally {
     await client.close();
   }
 }
 
-/** A report, and its monotonic time in milliseconds. `feeds`: what this host remembers of them. */
+async function showLooks(
+  take: () => Promise<Look>,
+  { watch, json }: { readonly watch: true | undefined; readonly json: true | undefined },
+): Promise<void> {
+  if (json && !watch) {
+    printJson(documentOf(await take()));
+    return;
+  }
+  let before = await take();
+  do {
+    await pause(watch ? WATCH_MS : RATE_MS);
+    const now = await take();
+    if (json) printJson(documentOf(now));
+    else print((watch && process.stdout.isTTY ? CLEAR : '') + statusText(now, before));
+    before = now;
+  } while (watch);
+}
+
+/** A report, and its monotonic time in milliseconds. `feeds`: what the gateway's host remembers of them. */
 type Look = GatewayStatus & { readonly takenAt: number; readonly feeds: readonly FeedHealth[] };
 
 /** The monotonic time means nothing outside this process. */
@@ -65,6 +83,31 @@ function documentOf({ takenAt: _takenAt, ...status }: Look): Omit<Look, 'takenAt
 async function look(client: StatusClient, config: Config): Promise<Look> {
   const { status, takenAt } = await client.ask();
   return { ...status, takenAt, feeds: await feedHealth(config, Date.now()) };
+}
+
+/** The report of the gateway of a context. Its control process answers, so it runs. */
+async function lookThere(context: Context): Promise<Look> {
+  const answer = (await ask(context, 'showStatus')) as AnswerOf<'showStatus'>;
+  const { version, pid, startedAt, phase, policy, warnings, workers, control } = answer;
+  if (pid === null)
+    throw new RemoteError('EASGATE_NOT_RUNNING', 'the primary process of the gateway does not answer');
+  const { bytes: _bytes, ...readModel } = control.readModel;
+  const own = { ...control, readModel };
+  const shown = {
+    version,
+    pid,
+    startedAt,
+    phase,
+    policy,
+    warnings,
+    workers,
+    control: { state: 'running', pid: control.pid, status: own },
+  };
+  return {
+    ...(shown as unknown as GatewayStatus),
+    takenAt: monotonicNow(),
+    feeds: await remoteFeeds(context),
+  };
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { describeDecision } from '../app/decisions.ts';
 import { stateOf } from '../app/inventory.ts';
 import { clearUser, decideUser } from '../app/decide-user.ts';
+import type { UserDecideResult } from '../app/decide-user.ts';
 import { reportUser } from '../app/report-user.ts';
 import { userLines } from '../app/export-lines.ts';
 import { hintsFor } from '../app/list-hints.ts';
@@ -18,6 +19,10 @@ import { stateCell } from './inventory.ts';
 import { count, momentOf, printList, shownRows, timeWriter, withList } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';
+import { ask } from './remote/client.ts';
+import { contextOf } from './remote/contexts.ts';
+import { fromEither, refuseOwner } from './remote/either.ts';
+import { momentText, printRemoteList, wordsText } from './remote/lists.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
 import { isoTime, parseMomentToCome } from '../app/times.ts';
@@ -60,32 +65,46 @@ export function list(options: UserOptions, command: Command): Promise<void> {
     unseenSince: momentOf(options.notSeen, '--not-seen'),
     minDevices: options.minDevices === undefined ? undefined : count(options.minDevices, '--min-devices'),
   };
+  const context = contextOf(command);
+  if (context !== null) {
+    const query = {
+      user: options.user,
+      group: options.group,
+      search: options.search,
+      state: wordsText(options.state),
+      seen: momentText(filter.seenSince),
+      notSeen: momentText(filter.unseenSince),
+      minDevices: filter.minDevices,
+    };
+    return printRemoteList(context, 'users', query, options, { columns, none: 'no users', order: 'user' });
+  }
   return withList(
     command,
-    ({ reader, store, origin }) =>
-      printList(
-        shownRows(options, (request) => listUsers(reader, filter, request)),
-        options,
-        origin,
-        {
-          columns,
-          none: 'no users',
-          lines: (rows) => (store === null ? [] : userLines(store, rows)),
-          total: () => countUsers(reader, filter),
-          hints: () => hintsFor(reader, filter),
-        },
-      ),
+    async ({ reader, store, origin }) =>
+      printList(await shownRows(options, (request) => listUsers(reader, filter, request)), options, origin, {
+        columns,
+        none: 'no users',
+        lines: (rows) => (store === null ? [] : userLines(store, rows)),
+        total: () => countUsers(reader, filter),
+        hints: () => hintsFor(reader, filter),
+      }),
     options.format === 'ndjson',
   );
 }
 
 /** `users show`. */
-export function show(name: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
-  return withStore(command, async (store) => {
-    const details = await showUser(store, name);
-    if (json) printJson(details);
-    else print(detailsText(details));
-  });
+export async function show(
+  name: string,
+  { json }: { readonly json?: true },
+  command: Command,
+): Promise<void> {
+  const details: UserDetails = await fromEither(
+    command,
+    (context) => ask(context, 'showUser', { params: { user: name } }),
+    (store) => showUser(store, name),
+  );
+  if (json) printJson(details);
+  else print(detailsText(details));
 }
 
 function detailsText({ user, names, partnerships, decisions, ...details }: UserDetails): string {
@@ -133,38 +152,51 @@ function listed(texts: readonly string[]): string {
 }
 
 /** `users allow`, `block` and `quarantine`. */
-export function decideByHand(
+export async function decideByHand(
   action: AccessDecision['action'],
   name: string,
   options: DecideOptions,
   command: Command,
 ): Promise<void> {
-  return withStore(command, async (store, _config, audit) => {
-    const { reason = null, owner = loginName(), expires } = options;
-    const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
-    const decidedAt = Date.now();
-    const decision = { action, owner, reason, decidedAt, expiresAt };
-    const dryRun = options.dryRun === true;
-    const origin = { by: owner, via: 'cli', at: decidedAt, dryRun };
-    const result = await decideUser(store, name, decision, origin, audit);
-    if (result.isUnknown)
-      warn(`no feed reports ${printable(result.user)} and nobody signed in with that name: is it right?`);
-    if (options.json) printJson({ ...result, ...(dryRun && { dryRun }) });
-    else print(printableLines((dryRun ? DRY_RUN : '') + decidedUserText(result)));
-  });
+  const { reason = null, expires } = options;
+  const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
+  const dryRun = options.dryRun === true;
+  const result: UserDecideResult = await fromEither(
+    command,
+    (context) => {
+      refuseOwner(options);
+      const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
+      const body = { action, reason, expiresAt: end, dryRun };
+      return ask(context, 'decideUser', { params: { user: name }, body });
+    },
+    (store, _config, audit) => {
+      const { owner = loginName() } = options;
+      const decidedAt = Date.now();
+      const decision = { action, owner, reason, decidedAt, expiresAt };
+      return decideUser(store, name, decision, { by: owner, via: 'cli', at: decidedAt, dryRun }, audit);
+    },
+  );
+  if (result.isUnknown)
+    warn(`no feed reports ${printable(result.user)} and nobody signed in with that name: is it right?`);
+  if (options.json) printJson({ ...result, ...(dryRun && { dryRun }) });
+  else print(printableLines((dryRun ? DRY_RUN : '') + decidedUserText(result)));
 }
 
 /** `users clear`. */
-export function clear(name: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
-  return withStore(command, async (store, _config, audit) => {
-    const origin = { by: loginName(), via: 'cli', at: Date.now() };
-    const result = await clearUser(store, name, origin, audit);
-    const { user, cleared } = result;
-    if (json) printJson(result);
-    else if (cleared === null)
-      print(`nothing to clear: no decision on ${printable(user)} with every device\n`);
-    else print(`cleared: ${printable(user)} (was: ${describeDecision(cleared)})\n`);
-  });
+export async function clear(
+  name: string,
+  { json }: { readonly json?: true },
+  command: Command,
+): Promise<void> {
+  const result: Awaited<ReturnType<typeof clearUser>> = await fromEither(
+    command,
+    (context) => ask(context, 'clearUserDecision', { params: { user: name } }),
+    (store, _config, audit) => clearUser(store, name, { by: loginName(), via: 'cli', at: Date.now() }, audit),
+  );
+  const { user, cleared } = result;
+  if (json) printJson(result);
+  else if (cleared === null) print(`nothing to clear: no decision on ${printable(user)} with every device\n`);
+  else print(`cleared: ${printable(user)} (was: ${describeDecision(cleared)})\n`);
 }
 
 /** Options of `users set`. */

@@ -7,9 +7,14 @@ import { ACCOUNT_ONLY_VERSION, orderWipe, planWipe } from '../app/wipe.ts';
 import type { WipePlan } from '../app/wipe.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
+import type { Decided } from '../app/decisions.ts';
+import type { ManualDecision } from '../model/decision.ts';
 import { loginName, withStore } from './context.ts';
 import { DRY_RUN } from './devices.ts';
 import { print, printJson, printable, printableLines } from './output.ts';
+import { ask } from './remote/client.ts';
+import { contextOf } from './remote/contexts.ts';
+import { refuseOwner } from './remote/either.ts';
 import { table } from './table.ts';
 import { isoTime } from '../app/times.ts';
 
@@ -26,30 +31,62 @@ export interface WipeOptions {
 }
 
 /** `devices wipe`. */
-export function wipe(device: string, options: WipeOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, _config, audit) => {
-    const { user, reason, accountOnly, allUsers, owner = loginName() } = options;
-    const plan = await planWipe(store, {
-      device,
-      user,
-      reason,
-      accountOnly: accountOnly === true,
-      allUsers: allUsers === true,
+export async function wipe(device: string, options: WipeOptions, command: Command): Promise<void> {
+  const { user, reason } = options;
+  const accountOnly = options.accountOnly === true;
+  const allUsers = options.allUsers === true;
+  const context = contextOf(command);
+  if (context !== null) {
+    refuseOwner(options);
+    const params = { device };
+    const flags = { allUsers: flagText(allUsers), accountOnly: flagText(accountOnly) };
+    const answer = await ask(context, 'planWipe', { params, query: { ...flags, user } });
+    const plan = planOf(answer as RemotePlan, reason);
+    await carryOut(plan, options, async (confirm) => {
+      const body = { confirm, reason, user, allUsers, accountOnly };
+      return ((await ask(context, 'orderWipe', { params, body })) as Decided).decision;
     });
-    if (options.dryRun) {
-      const { device: key, user: name, named, replaces, accountOnly: onlyAccount } = plan;
-      const users = named.map(({ record }) => record.user);
-      if (options.json)
-        printJson({ device: key, user: name, users, accountOnly: onlyAccount, replaces, dryRun: true });
-      else print(printableLines(`${DRY_RUN}${planText(plan)}`));
-      return;
-    }
-    if (!options.json) print(printableLines(planText(plan)));
-    const confirmation = options.confirm ?? (await askForDevice(plan.device, options.json === true));
-    const decision = await orderWipe(store, plan, { owner, via: 'cli', confirmation }, audit);
-    if (options.json) printJson({ device: plan.device, user: plan.user, decision, replaced: plan.replaces });
-    else print(printableLines(`${describeDecision(decision)}: ${target(plan.device, plan.user)}\n`));
+    return;
+  }
+  await withStore(command, async (store, _config, audit) => {
+    const plan = await planWipe(store, { device, user, reason, accountOnly, allUsers });
+    await carryOut(plan, options, (confirmation) => {
+      const { owner = loginName() } = options;
+      return orderWipe(store, plan, { owner, via: 'cli', confirmation }, audit);
+    });
   });
+}
+
+/** Shows the plan, asks, and orders the wipe. */
+async function carryOut(
+  plan: WipePlan,
+  options: WipeOptions,
+  order: (confirmation: string) => Promise<ManualDecision>,
+): Promise<void> {
+  if (options.dryRun) {
+    const { device, user, named, replaces, accountOnly } = plan;
+    const users = named.map(({ record }) => record.user);
+    if (options.json) printJson({ device, user, users, accountOnly, replaces, dryRun: true });
+    else print(printableLines(`${DRY_RUN}${planText(plan)}`));
+    return;
+  }
+  if (!options.json) print(printableLines(planText(plan)));
+  const confirmation = options.confirm ?? (await askForDevice(plan.device, options.json === true));
+  const decision = await order(confirmation);
+  if (options.json) printJson({ device: plan.device, user: plan.user, decision, replaced: plan.replaces });
+  else print(printableLines(`${describeDecision(decision)}: ${target(plan.device, plan.user)}\n`));
+}
+
+/** The plan as the API gives it. */
+type RemotePlan = Omit<WipePlan, 'named' | 'reason'> & { readonly users: readonly string[] };
+
+function planOf({ users, ...plan }: RemotePlan, reason: string): WipePlan {
+  const named = plan.partnerships.filter(({ record }) => users.includes(record.user));
+  return { ...plan, reason, named };
+}
+
+function flagText(value: boolean): 'true' | 'false' {
+  return value ? 'true' : 'false';
 }
 
 function planText({ device, user, accountOnly, listing, partnerships, named, ...plan }: WipePlan): string {
@@ -103,11 +140,11 @@ async function askForDevice(device: DeviceKey, json: boolean): Promise<string> {
       'EASGATE_WIPE_CONFIRM',
       `there is no terminal to ask for confirmation: add --confirm ${device}`,
     );
-  return (await ask('Type the device id to wipe it: ', process.stdin, process.stdout)) ?? '';
+  return (await askPerson('Type the device id to wipe it: ', process.stdin, process.stdout)) ?? '';
 }
 
 /** Asks a question; returns one line of input, or null when the input ends before it. */
-export function ask(
+export function askPerson(
   question: string,
   input: NodeJS.ReadableStream,
   output: NodeJS.WritableStream,

@@ -29,6 +29,8 @@ export interface LoadedPolicy {
 
 /** Largest document and largest list file, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024;
+/** A document may be so large, in characters of JSON, and more only where its text is half as long: aliases repeat parts of it. */
+const MAX_REPEATED = 4 * 1024 * 1024;
 /** Problems of one document that are shown. */
 const MAX_PROBLEMS = 200;
 
@@ -59,8 +61,11 @@ export function loadPolicyText(
   }: { readonly folder?: string | null; readonly known?: Known; readonly read?: ReadFile },
 ): LoadedPolicy {
   const { value, errors, source } = readYaml(text);
-  if (errors.length > 0) {
-    const problems = errors.map(({ message, place }): PlacedProblem => ({
+  // An empty file is an empty document: every default.
+  const document: unknown = value ?? {};
+  const refusals = errors.length > 0 || !isRepetitive(document, text) ? errors : [REPETITIVE];
+  if (refusals.length > 0) {
+    const problems = refusals.map(({ message, place }): PlacedProblem => ({
       severity: 'error',
       path: '',
       message,
@@ -68,8 +73,6 @@ export function loadPolicyText(
     }));
     return { policy: null, problems, document: null };
   }
-  // An empty file is an empty document: every default.
-  const document: unknown = value ?? {};
   const { policy, problems } = compilePolicy(document, {
     known: { ...COMMANDS, ...known },
     ...(folder !== null && { readList: (file: string) => listOf(read(resolve(folder, file))) }),
@@ -81,6 +84,18 @@ export function loadPolicyText(
     place: source.placeOf(problem.path, placeOptions(problem)),
   }));
   return { policy, problems: placed.sort(byPlace), document };
+}
+
+const REPETITIVE = { message: 'its aliases (*name) repeat too much: write fewer of them', place: null };
+
+/** Versions are kept with their parsed document: a short text must not become a large one. */
+function isRepetitive(document: unknown, text: string): boolean {
+  try {
+    return JSON.stringify(document).length > Math.max(MAX_REPEATED, 2 * text.length);
+  } catch {
+    // An alias within what it names has no end.
+    return true;
+  }
 }
 
 /** Finding the place of a problem takes longer in a longer document: a text of nothing but errors must not take minutes. */
@@ -102,6 +117,24 @@ export function* compileChecked(
   const folder = dirname(resolve(path));
   const readList = (file: string): string[] => listOf(read(resolve(folder, file)));
   return (yield* compileInParts(document, { warns: false, readList })).policy;
+}
+
+/** The problems of a document that was checked before, part by part, without places in its text. */
+export function* problemsOfChecked(
+  document: unknown,
+  path: string,
+  known: Known,
+  read: ReadFile,
+): Generator<undefined, readonly PlacedProblem[]> {
+  const folder = dirname(resolve(path));
+  const readList = (file: string): string[] => listOf(read(resolve(folder, file)));
+  const { problems } = yield* compileInParts(document, { known: { ...COMMANDS, ...known }, readList });
+  return shownOf(problems).map(({ severity, path: place, message }) => ({
+    severity,
+    path: place.map(String).join('.'),
+    message,
+    place: null,
+  }));
 }
 
 function placeOptions({ atKey, offset }: Problem): { atKey?: boolean; offset?: number } {

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { dirname, relative, resolve } from 'node:path';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { Known } from '../policy/compile/warnings.ts';
-import { compileChecked, loadPolicyText, readText } from './policy-file.ts';
-import type { LoadedPolicy, ReadFile } from './policy-file.ts';
+import { compileChecked, loadPolicyText, problemsOfChecked, readText } from './policy-file.ts';
+import type { LoadedPolicy, PlacedProblem, ReadFile } from './policy-file.ts';
 
 /** The texts of a version (model/policy-version.ts). */
 export interface PolicyTexts {
@@ -23,6 +23,7 @@ export interface ReadDocument {
 
 /** Versions have no folder: lists are found by their names in the document. */
 const NOWHERE = '/';
+const NAME = `${NOWHERE}policy.yaml`;
 
 /** Compiles a version, and says what is wrong with it. */
 export function loadVersion({ document, lists }: PolicyTexts, known: Known = {}): LoadedPolicy {
@@ -33,11 +34,21 @@ export function loadVersion({ document, lists }: PolicyTexts, known: Known = {})
 export function* versionPolicy(texts: PolicyTexts): Generator<undefined, CompiledPolicy> {
   const { parsed, lists } = texts;
   const compiled =
-    parsed === undefined ? null : yield* compileChecked(parsed, `${NOWHERE}policy.yaml`, reader(lists));
+    parsed === undefined || parsed === null ? null : yield* compileChecked(parsed, NAME, reader(lists));
   if (compiled !== null) return compiled;
   const { policy, problems } = loadVersion(texts);
   if (policy === null) throw new Error(problems.map(({ message }) => message).join('; '));
   return policy;
+}
+
+/** The problems of a version that was checked when it was published, part by part; of an older record with places in its text. */
+export function* versionProblems(
+  texts: PolicyTexts,
+  known: Known,
+): Generator<undefined, readonly PlacedProblem[]> {
+  const { parsed, lists } = texts;
+  if (parsed === undefined || parsed === null) return loadVersion(texts, known).problems;
+  return yield* problemsOfChecked(parsed, NAME, known, reader(lists));
 }
 
 function reader(lists: PolicyTexts['lists']): ReadFile {

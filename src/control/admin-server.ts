@@ -2,9 +2,11 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AdminStore } from '../api/auth/admin-store.ts';
+import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
 import type { ApiParts } from '../api/parts.ts';
 import { threadedComparison } from '../api/comparisons/threaded-comparison.ts';
 import { ApiError } from '../api/problems.ts';
+import { recordInterrupted } from '../api/interrupted.ts';
 import { ThreadedQuestions } from '../api/questions/threaded-questions.ts';
 import { startApi } from '../api/server.ts';
 import type { RunningApi } from '../api/server.ts';
@@ -93,6 +95,7 @@ export class AdminServer {
         if (this.admin === null) {
           this.admin = AdminStore.open(this.config.admin.file ?? '');
           this.admin.forgetUnanswered();
+          await recordInterrupted(this.admin, this.audit, Date.now());
         }
         this.api = await startApi(this.partsWith(this.admin), this.own.log);
         this.failure = null;
@@ -121,6 +124,9 @@ export class AdminServer {
       name: config.admin.name ?? hostname(),
       version: readVersion(),
       admin,
+      ...(config.store.kind === 'redis' && {
+        accounts: new FleetAccounts(admin, () => recordsOf(this.openStore())),
+      }),
       audit,
       events: audit,
       store: () => this.openStore(),

@@ -18,6 +18,7 @@ import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from './device-reports.ts';
 import type { DeliveryMemory } from './delivery-memory.ts';
 import type { LeaseRecords } from './lease.ts';
+import type { AccountRecords } from './account-records.ts';
 import type { LockRecords } from './locks.ts';
 import type { PolicyRecords } from './policy-records.ts';
 
@@ -161,6 +162,8 @@ export interface DirectoryStore {
   readonly policies: PolicyRecords;
   /** Which control process leads. */
   readonly leases: LeaseRecords;
+  /** Accounts of the admin API; null = one gateway uses the store, and keeps them itself. */
+  readonly accounts: AccountRecords | null;
   /** Work that one process does at a time. */
   readonly locks: LockRecords;
   /** Deliveries to feeds that were carried out. */

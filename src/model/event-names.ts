@@ -56,4 +56,6 @@ export const OPERATION_MEANINGS = {
   token_create: 'a token of the admin API was made',
   token_revoke: 'a token of the admin API was revoked',
   admin_setup: 'a one-time link for the first admin was made',
+  change_interrupted:
+    'a change through the admin API was under way when its process ended: it was made or not',
 } as const;

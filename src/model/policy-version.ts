@@ -17,6 +17,9 @@ export const policyVersionSchema = z.object({
   lists: z
     .record(z.string(), z.string())
     .describe('The texts of the files that its lists name, by their names in the document'),
+  changed: number(
+    'Phones of the directory that it decided otherwise on than the live version, when it was published; null = not counted',
+  ),
 });
 
 /** Most groups of a roll-out, and of steps in the state. */

@@ -4,6 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { listenTrouble } from './listen-trouble.ts';
 import type { WorkerHealth } from './messages.ts';
+import { sharePlaces } from './shared-places.ts';
 
 /** The state of the whole gateway. */
 export interface GatewayState {
@@ -14,7 +15,11 @@ export interface GatewayState {
 }
 
 const MAX_CONNECTIONS = 64;
-const TIMEOUT_MS = 5_000;
+/** Heads of probes and scrapes come in one piece. The check of the limit is every thirty seconds by default. */
+const HEAD_MS = 2_000;
+const CHECK_MS = 1_000;
+const KEEP_ALIVE_MS = 5_000;
+const IDLE_MS = 10_000;
 
 /** Why the gateway is not healthy; null = healthy. A draining gateway is healthy. */
 export function deadBecause({ phase, workers }: GatewayState): string | null {
@@ -46,14 +51,17 @@ export class HealthServer {
     this.look = look;
     this.server = createServer(
       {
-        headersTimeout: TIMEOUT_MS,
-        requestTimeout: TIMEOUT_MS,
-        keepAliveTimeout: TIMEOUT_MS,
+        headersTimeout: HEAD_MS,
+        requestTimeout: HEAD_MS,
+        connectionsCheckingInterval: CHECK_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
         maxHeaderSize: 8_192,
       },
       (request, response) => void this.serve(request, response),
     );
-    this.server.maxConnections = MAX_CONNECTIONS;
+    sharePlaces(this.server, MAX_CONNECTIONS);
+    // Of an answer that nobody reads.
+    this.server.setTimeout(IDLE_MS);
   }
 
   /** Rejects with advice for the operator when the address cannot be listened on. */

@@ -6,9 +6,14 @@ import type { AddressInfo } from 'node:net';
 import type { MetricsEndpoint } from '../config/metrics.ts';
 import { METRICS_TYPE } from '../metrics/text.ts';
 import { listenTrouble } from './listen-trouble.ts';
+import { sharePlaces } from './shared-places.ts';
 
 const MAX_CONNECTIONS = 16;
-const TIMEOUT_MS = 5_000;
+/** Heads of probes and scrapes come in one piece. The check of the limit is every thirty seconds by default. */
+const HEAD_MS = 2_000;
+const CHECK_MS = 1_000;
+const KEEP_ALIVE_MS = 5_000;
+const IDLE_MS = 10_000;
 
 /** Serves until closed. */
 export class MetricsServer {
@@ -27,14 +32,17 @@ export class MetricsServer {
     this.text = text;
     this.server = createServer(
       {
-        headersTimeout: TIMEOUT_MS,
-        requestTimeout: TIMEOUT_MS,
-        keepAliveTimeout: TIMEOUT_MS,
+        headersTimeout: HEAD_MS,
+        requestTimeout: HEAD_MS,
+        connectionsCheckingInterval: CHECK_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
         maxHeaderSize: 8_192,
       },
       (request, response) => void this.serve(request, response),
     );
-    this.server.maxConnections = MAX_CONNECTIONS;
+    sharePlaces(this.server, MAX_CONNECTIONS);
+    // Of an answer that nobody reads.
+    this.server.setTimeout(IDLE_MS);
   }
 
   /** Rejects with advice for the operator when the address cannot be listened on. */

@@ -1,7 +1,8 @@
 // Owns a thread for tests in place of that of the read model: it stands still in a question, as in a long query, until the test
 // lets it go on.
 import { parentPort, workerData } from 'node:worker_threads';
-import type { AnswerMessage, QuestionMessage } from '../../src/api/questions/question-thread.ts';
+import type { AnswerMessage } from '../../src/api/questions/asked-thread.ts';
+import type { QuestionMessage } from '../../src/api/questions/question-thread.ts';
 
 /** Numbers that the test and the threads share. */
 export interface HeldThreadData {

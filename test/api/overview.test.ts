@@ -142,8 +142,8 @@ describe('the lines of the overview', () => {
     const trends = openTrends(openFile(), {});
     await trends.sample(IN_SLOT);
     const later = IN_SLOT + 48 * HALF_HOUR_MS;
-    const lines = trends.lines(later, { ...COUNTS, allowed: 12 });
-    expect(lines.yesterday?.allowed).toBe(10);
+    const lines = trends.lines(later, { ...COUNTS, allowed: 12 }, '24h');
+    expect(lines.before?.allowed).toBe(10);
     expect(lines.tiles.allowed).toHaveLength(48);
     expect(lines.tiles.allowed.at(-1)).toBe(12);
     expect(lines.tiles.allowed.at(-2)).toBeNull();
@@ -152,7 +152,7 @@ describe('the lines of the overview', () => {
   it('outlive a restart', async () => {
     const store = openFile();
     await openTrends(store, {}).sample(IN_SLOT);
-    const lines = openTrends(store, {}).lines(NOW + HALF_HOUR_MS, null);
+    const lines = openTrends(store, {}).lines(NOW + HALF_HOUR_MS, null, '24h');
     expect(lines.tiles.allowed.filter((count) => count !== null)).toEqual([10]);
   });
 
@@ -163,15 +163,44 @@ describe('the lines of the overview', () => {
     await trends.sample(minute);
     Object.assign(counters, { requests: 700, allowed: 600, blocked: 4 });
     await trends.sample(minute + 60_000);
-    const lines = trends.lines(minute + 61_000, null);
+    const lines = trends.lines(minute + 61_000, null, '24h');
     expect(lines.requests.at(-1)).toBeGreaterThan(0);
     expect(lines.verdicts).toMatchObject([{ allowed: 510, quarantined: 0, blocked: 4 }]);
+  });
+
+  it('are over an hour, by minutes, until there are two half hours', async () => {
+    const counters = { requests: 0, allowed: 0, quarantined: 0, blocked: 0 };
+    const trends = openTrends(openFile(), counters);
+    for (let minute = 0; minute < 3; minute++) {
+      await trends.sample(IN_SLOT + minute * 60_000);
+      counters.allowed += 5;
+    }
+    const early = trends.lines(IN_SLOT + 180_000, COUNTS);
+    expect([early.range, early.tiles.allowed.length]).toEqual(['1h', 60]);
+    expect(early.tiles.allowed.filter((count) => count !== null).length).toBeGreaterThan(2);
+    expect(early.verdicts.map(({ allowed }) => allowed)).toEqual([0, 5, 5]);
+    await trends.sample(IN_SLOT + HALF_HOUR_MS);
+    expect(trends.lines(IN_SLOT + HALF_HOUR_MS + 1_000, COUNTS).range).toBe('24h');
+  });
+
+  it('are over a week by three hours, with the answers of each added up', async () => {
+    const counters = { requests: 0, allowed: 0, quarantined: 0, blocked: 0 };
+    const trends = openTrends(openFile(), counters);
+    const from = NOW - (NOW % (6 * HALF_HOUR_MS)) + 90_000;
+    for (let slot = 0; slot < 6; slot++) {
+      await trends.sample(from + slot * HALF_HOUR_MS);
+      counters.blocked += 2;
+    }
+    const { range, tiles, verdicts } = trends.lines(from + 5 * HALF_HOUR_MS, null, '7d');
+    expect([range, tiles.allowed.length]).toEqual(['7d', 56]);
+    expect(verdicts).toMatchObject([{ blocked: 10 }]);
+    expect(tiles.allowed.at(-1)).toBe(10);
   });
 
   it('forget what is older than they show', async () => {
     const store = openFile();
     const trends = openTrends(store, {});
-    for (const at of [NOW, NOW + 100 * HALF_HOUR_MS]) await trends.sample(at);
+    for (const at of [NOW, NOW + 400 * HALF_HOUR_MS]) await trends.sample(at);
     expect(store.samples('halfHour', 0)).toHaveLength(1);
   });
 });

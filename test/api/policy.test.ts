@@ -56,6 +56,18 @@ describe('the policy', () => {
     expect(typo.json).toMatchObject({ problems: [{ line: 1, column: 1, suggestion: 'compliance' }] });
   });
 
+  it('says in its history how many phones a version changed that was compared before it was published', async () => {
+    const api = await open();
+    await until(async () => {
+      const { json } = await post(api, 'diff', { after: { document: LOOSE } });
+      return (json as { state: string }).state === 'done';
+    });
+    await post(api, 'publish', { document: LOOSE });
+    await post(api, 'publish', { document: STRICT });
+    const { json } = await api.send('viewer', '/api/v1/policy/versions');
+    expect(json).toMatchObject({ rows: [{ changed: null }, { changed: expect.any(Number) as number }] });
+  });
+
   it('is published, unless another version is in use than the one that was read', async () => {
     const api = await open();
     const tag = (await api.send('viewer', '/api/v1/policy')).headers.get('etag') ?? '';

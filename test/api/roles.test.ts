@@ -33,7 +33,9 @@ async function ask(
 }
 
 /** What each kind of caller sends. */
-function callers(api: TestApi): Record<string, { headers: Record<string, string>; role: Role | null }> {
+async function callers(
+  api: TestApi,
+): Promise<Record<string, { headers: Record<string, string>; role: Role | null }>> {
   const now = Date.now();
   const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
   const made = (expiresAt: number | null): { id: string; secret: string } => {
@@ -45,16 +47,19 @@ function callers(api: TestApi): Record<string, { headers: Record<string, string>
     return { id: token.id, secret };
   };
   const signIn = new SignIn(api.admin, { idleMs: 3_600_000, longestMs: 7_200_000 }, () => undefined);
-  const session = (token: string, at: number): { id: string; cookie: Record<string, string> } => {
-    const started = signIn.withToken(token, '192.0.2.1', at);
+  const session = async (
+    token: string,
+    at: number,
+  ): Promise<{ id: string; cookie: Record<string, string> }> => {
+    const started = await signIn.withToken(token, '192.0.2.1', at);
     return {
       id: started?.principal.session ?? '',
       cookie: { Cookie: `easgate=${started?.secret ?? 'none'}` },
     };
   };
   const revoked = made(null);
-  const ended = session(api.token('admin'), now);
-  const ofRevoked = session(revoked.secret, now);
+  const ended = await session(api.token('admin'), now);
+  const ofRevoked = await session(revoked.secret, now);
   api.admin.removeToken(revoked.id);
   api.admin.removeSession(ended.id);
   return {
@@ -64,16 +69,27 @@ function callers(api: TestApi): Record<string, { headers: Record<string, string>
     'a token that never was': { headers: bearer('easgate_t_guess'), role: null },
     'a session that was ended': { headers: ended.cookie, role: null },
     'a session of a revoked token': { headers: ofRevoked.cookie, role: null },
-    'a session that was idle': { headers: session(api.token('admin'), now - 3_700_000).cookie, role: null },
-    'a session beyond its end': { headers: session(api.token('admin'), now - 7_200_001).cookie, role: null },
+    'a session that was idle': {
+      headers: (await session(api.token('admin'), now - 3_700_000)).cookie,
+      role: null,
+    },
+    'a session beyond its end': {
+      headers: (await session(api.token('admin'), now - 7_200_001)).cookie,
+      role: null,
+    },
     'the secret of a session as a token': {
-      headers: bearer(session(api.token('admin'), now).cookie['Cookie']?.slice(8) ?? ''),
+      headers: bearer((await session(api.token('admin'), now)).cookie['Cookie']?.slice(8) ?? ''),
       role: null,
     },
     'a token as a session': { headers: { Cookie: `easgate=${api.token('admin')}` }, role: null },
     ...Object.fromEntries(ROLES.map((role) => [role, { headers: bearer(api.token(role)), role }])),
     ...Object.fromEntries(
-      ROLES.map((role) => [`${role} by session`, { headers: session(api.token(role), now).cookie, role }]),
+      await Promise.all(
+        ROLES.map(async (role) => [
+          `${role} by session`,
+          { headers: (await session(api.token(role), now)).cookie, role },
+        ]),
+      ),
     ),
   };
 }
@@ -93,7 +109,7 @@ describe.each(names)('%s', (name) => {
   it(`is for ${operation.role ?? 'everybody'}`, async () => {
     const api = await openTestApi({ admin: { requestsPerMinute: 10_000 } });
     const hasRoute = api.hasRoute(operation.method, urlOf(operation));
-    for (const [who, { headers, role }] of Object.entries(callers(api))) {
+    for (const [who, { headers, role }] of Object.entries(await callers(api))) {
       const status = await ask(api, operation, headers);
       const outcome = status === 401 || status === 403 || status === 429 ? String(status) : 'let in';
       // The sixth wrong secret of an address gets 429 in place of 401.

@@ -43,7 +43,7 @@ describe('easgate admin setup', () => {
     const { out } = await here.run('admin', 'setup');
     const [, secret = ''] = /^http:\/\/127\.0\.0\.1:8781\/setup#(easgate_u_[\w-]{43})\n$/.exec(out) ?? [];
     const { signIn } = here.open();
-    expect(signIn.withSetUp(secret, '192.0.2.1', Date.now())?.principal.role).toBe('admin');
+    expect((await signIn.withSetUp(secret, '192.0.2.1', Date.now()))?.principal.role).toBe('admin');
   });
 
   it('uses the public address', async () => {

@@ -9,7 +9,7 @@ const sample = (password: string, address = '127.0.0.1'): string =>
 function printed(text: string, program = '/x/src/main.ts', path = 'config/easgate.yaml'): string {
   const config = parseConfig(text, '/etc/easgate.yaml');
   const sampleUrl = config.upstream.url === 'sample' ? 'http://127.0.0.1:1' : null;
-  return announcement(config, { path, port: 8780, workers: 2, sampleUrl, dashboard: null }, program);
+  return announcement(config, { path, port: 8780, workers: 2, sampleUrl }, program);
 }
 
 describe('announcement', () => {

@@ -88,21 +88,10 @@ describe('--context', () => {
     const { api, there } = await open();
     await there('devices', 'block', 'GOOD1');
     expect(api.audited).toMatchObject([{ operation: 'decide', by: 'the operator', via: 'api' }]);
-    for (const more of [['--owner', 'somebody'], ['--dry-run']]) {
-      const { code, error } = await there('devices', 'block', 'GOOD1', ...more);
-      expect([code, error]).toEqual([1, expect.stringContaining('EASGATE_CONTEXT_COMMAND')]);
-    }
+    const { code, error } = await there('devices', 'block', 'GOOD1', '--owner', 'somebody');
+    expect([code, error]).toEqual([1, expect.stringContaining('EASGATE_CONTEXT_COMMAND')]);
     expect(api.audited).toHaveLength(1);
   });
-
-  it.each([['devices', 'list'], ['store', 'init'], ['devices', 'wipe', 'GOOD1', '--reason', 'x'], ['check']])(
-    'is refused where a command would work on this machine: %s %s',
-    async (...words) => {
-      const { there } = await open();
-      const { code, error } = await there(...words);
-      expect([code, error]).toEqual([1, expect.stringContaining('EASGATE_CONTEXT_COMMAND')]);
-    },
-  );
 
   it('shows refusals of the API with their code', async () => {
     const { api, write, there } = await open();

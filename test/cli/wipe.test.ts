@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { ask } from '../../src/cli/wipe.ts';
+import { askPerson } from '../../src/cli/wipe.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -311,7 +311,7 @@ describe('a wipe in place', () => {
 describe('the question', () => {
   it('reads one line as its answer', async () => {
     const [input, output] = [new PassThrough(), new PassThrough()];
-    const answer = ask('Sure? ', input, output);
+    const answer = askPerson('Sure? ', input, output);
     input.write('PHONE1\nmore\n');
     expect(await answer).toBe('PHONE1');
     expect(String(output.read())).toContain('Sure? ');
@@ -319,7 +319,7 @@ describe('the question', () => {
 
   it('ends when the input ends', async () => {
     const input = new PassThrough();
-    const answer = ask('Sure? ', input, new PassThrough());
+    const answer = askPerson('Sure? ', input, new PassThrough());
     input.end();
     expect(await answer).toBeNull();
   });

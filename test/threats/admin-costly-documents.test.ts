@@ -1,7 +1,13 @@
 // Threat: a document of a policy that takes a process minutes to check. Whoever may look may send one; the control process leads feeds.
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { parseDocument } from 'yaml';
+import { PolicyChecks } from '../../src/api/policy-checks.ts';
+import { ApiError } from '../../src/api/problems.ts';
 import { loadVersion } from '../../src/config/stored-policy.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { openTestApi } from '../support/servers/test-api.ts';
+
+checkLeaks();
 
 const keys = (count: number): string =>
   Array.from({ length: count }, (_, index) => `k${index}: 1`).join('\n');
@@ -51,4 +57,81 @@ it.each(['a: 1\nb: 2\na: 3\n', '{ a: 1, "a": 2 }', 'rules:\n  - { name: x, name:
       { message: 'Map keys must be unique', place: { line: expect.any(Number) as number } },
     ]);
   },
+);
+
+/** Checks by a thread that stands still in documents named `hold`, as the parser does in hostile ones. */
+function heldChecks(workMs: number): PolicyChecks {
+  const program = new URL('../support/servers/held-policy-thread.ts', import.meta.url);
+  const checks = new PolicyChecks({ waiting: 3, waitingOfOne: 2, workMs }, program);
+  onTestFinished(() => checks.close());
+  return checks;
+}
+
+it('a text that takes too long is refused, and the thread is replaced: the next text is checked', async () => {
+  const checks = heldChecks(2_000);
+  const held = checks.check('mallory', { document: 'hold', lists: {} });
+  const next = checks.check('carol', { document: 'name: next', lists: {} });
+  await expect(held).rejects.toMatchObject({ code: 'EASGATE_API_POLICY_COSTLY' });
+  expect(await next).toMatchObject({ name: 'name: next' });
+});
+
+it('one caller cannot fill the queue of texts', async () => {
+  const checks = heldChecks(1e8);
+  const ask = (who: string, document: string): Promise<unknown> => {
+    const checked = checks.check(who, { document, lists: {} });
+    // All are failed at the end.
+    checked.catch(() => undefined);
+    return checked;
+  };
+  void ask('mallory', 'hold');
+  void ask('mallory', 'a');
+  void ask('mallory', 'b');
+  await expect(ask('mallory', 'c')).rejects.toMatchObject({ code: 'EASGATE_API_BUSY' });
+  void ask('carol', 'd');
+  await expect(ask('carol', 'e')).rejects.toMatchObject({ code: 'EASGATE_API_BUSY' });
+  await checks.close();
+});
+
+it.each([
+  ['policy/check', { document: ':' }],
+  ['policy/diff', { after: { document: ':' } }],
+  ['policy/diff', { before: { document: ':' }, after: { place: 'live' } }],
+  ['policy/publish', { document: ':' }],
+  ['policy/shadow', { document: ':' }],
+  ['policy/simulate', { policy: { document: ':' } }],
+  ['policy/publish', { document: ':', mode: 'reportOnly' }],
+])('a text for /%s is read in the thread alone: %j', async (path, body) => {
+  const costly = async (): Promise<never> => {
+    throw new ApiError('EASGATE_API_POLICY_COSTLY', 'too long');
+  };
+  const checks = Object.assign(new PolicyChecks(), { check: costly, compile: costly, simulate: costly });
+  const api = await openTestApi({ parts: { checks } });
+  const { status, json } = await api.send('admin', `/api/v1/${path}`, { method: 'POST', body });
+  expect([status, json]).toMatchObject([422, { code: 'EASGATE_API_POLICY_COSTLY' }]);
+});
+
+it.each(['', '/versions/1'])('a published text is read in the thread alone: /policy%s', async (path) => {
+  const checks = new PolicyChecks();
+  const api = await openTestApi({ parts: { checks } });
+  const body = { document: 'name: first' };
+  await api.send('admin', '/api/v1/policy/publish', { method: 'POST', body });
+  Object.assign(checks, {
+    check: async () => {
+      throw new ApiError('EASGATE_API_POLICY_COSTLY', 'too long');
+    },
+  });
+  expect((await api.send('viewer', `/api/v1/policy${path}`)).status).toBe(422);
+});
+
+it.each([
+  ['that names itself', 'a: &a [*a]'],
+  ['of many aliases', `a: &a [${'x,'.repeat(400_000)}]\nb: [${'*a,'.repeat(50)}]`],
+])(
+  'a short text %s does not become a long document',
+  (_name, document) => {
+    const { policy, problems } = loadVersion({ document, lists: {} });
+    expect(policy).toBeNull();
+    expect(problems).toMatchObject([{ message: 'its aliases (*name) repeat too much: write fewer of them' }]);
+  },
+  60_000,
 );

@@ -139,26 +139,26 @@ describe('the set-up link', () => {
     return { store, signIn: new SignIn(store, { idleMs: 60_000, longestMs: 3_600_000 }, () => undefined) };
   };
 
-  it('works once, for 15 minutes, and not after the clock was set back to before it was made', () => {
+  it('works once, for 15 minutes, and not after the clock was set back to before it was made', async () => {
     const { store, signIn: who } = open();
-    const link = (at: number): string => makeSetUp(store, at) ?? '';
-    const old = link(1_000_000);
+    const link = async (at: number): Promise<string> => (await makeSetUp(store, at)) ?? '';
+    const old = await link(1_000_000);
     const now = 10_000_000;
-    expect(who.withSetUp(link(now), 'a', now + SET_UP_MS)).toBeNull();
-    expect(who.withSetUp(link(now), 'a', now - 120_000)).toBeNull();
-    const good = link(now);
-    expect(who.withSetUp(old, 'a', now)).toBeNull();
-    expect(who.withSetUp(good, 'a', now)?.principal.role).toBe('admin');
-    expect(who.withSetUp(good, 'a', now)).toBeNull();
+    expect(await who.withSetUp(await link(now), 'a', now + SET_UP_MS)).toBeNull();
+    expect(await who.withSetUp(await link(now), 'a', now - 120_000)).toBeNull();
+    const good = await link(now);
+    expect(await who.withSetUp(old, 'a', now)).toBeNull();
+    expect((await who.withSetUp(good, 'a', now))?.principal.role).toBe('admin');
+    expect(await who.withSetUp(good, 'a', now)).toBeNull();
     store.close();
   });
 
-  it('is of no use once somebody is an admin', () => {
+  it('is of no use once somebody is an admin', async () => {
     const { store, signIn: who } = open();
-    const link = makeSetUp(store, 1_000) ?? '';
+    const link = (await makeSetUp(store, 1_000)) ?? '';
     makeToken(store, { name: 'a', role: 'admin', createdBy: 'test', expiresAt: null }, 1_000);
-    expect(who.withSetUp(link, 'a', 1_001)).toBeNull();
-    expect(makeSetUp(store, 1_001)).toBeNull();
+    expect(await who.withSetUp(link, 'a', 1_001)).toBeNull();
+    expect(await makeSetUp(store, 1_001)).toBeNull();
     store.close();
   });
 });
@@ -168,14 +168,14 @@ describe('sessions', () => {
     const api = await openTestApi();
     const who = new SignIn(api.admin, { idleMs: 3_600_000, longestMs: 7_200_000 }, () => undefined);
     const now = Date.now();
-    const admins = who.withToken(api.token('admin'), 'a', now)?.secret ?? '';
+    const admins = (await who.withToken(api.token('admin'), 'a', now))?.secret ?? '';
     const viewer = api.token('viewer');
-    for (let index = 0; index < 60; index++) who.withToken(viewer, 'a', now + index);
+    for (let index = 0; index < 60; index++) await who.withToken(viewer, 'a', now + index);
     expect(api.admin.sessions(now)).toHaveLength(51);
     expect(who.session(admins, now + 100)?.role).toBe('admin');
   });
 
-  it('in use do not end as idle', () => {
+  it('in use do not end as idle', async () => {
     const store = AdminStore.open(':memory:');
     const who = new SignIn(store, { idleMs: 60_000, longestMs: 3_600_000 }, () => undefined);
     const { secret: token } = makeToken(
@@ -183,13 +183,13 @@ describe('sessions', () => {
       { name: 'a', role: 'viewer', createdBy: 'test', expiresAt: null },
       0,
     );
-    const secret = who.withToken(token, 'a', 0)?.secret ?? '';
+    const secret = (await who.withToken(token, 'a', 0))?.secret ?? '';
     for (let now = 0; now <= 600_000; now += 50_000) expect(who.session(secret, now)).not.toBeNull();
     expect(who.session(secret, 661_000)).toBeNull();
     store.close();
   });
 
-  it('do not come to life again when the clock is set back', () => {
+  it('do not come to life again when the clock is set back', async () => {
     const store = AdminStore.open(':memory:');
     const who = new SignIn(store, { idleMs: 60_000, longestMs: 3_600_000 }, () => undefined);
     const { secret: token } = makeToken(
@@ -197,7 +197,7 @@ describe('sessions', () => {
       { name: 'a', role: 'viewer', createdBy: 'test', expiresAt: null },
       0,
     );
-    const secret = who.withToken(token, 'a', 10_000_000)?.secret ?? '';
+    const secret = (await who.withToken(token, 'a', 10_000_000))?.secret ?? '';
     expect(who.session(secret, 10_000_000 - 120_000)).toBeNull();
     store.close();
   });

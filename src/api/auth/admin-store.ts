@@ -1,5 +1,5 @@
 // Owns the file of the admin API: tokens, sessions, set-up links, answers to requests with an Idempotency-Key. It belongs to one
-// gateway; nothing that phones need is in it.
+// gateway; in a fleet the first three are copies of what the directory keeps (fleet-accounts.ts). Nothing that phones need is in it.
 import { closeSync, fchmodSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue } from 'node:sqlite';
@@ -35,6 +35,30 @@ export interface StoredSession {
   readonly createdAt: number;
   readonly lastUsedAt: number;
   readonly expiresAt: number;
+}
+
+/** A stored set-up link; `expiresAt`: milliseconds since the epoch. */
+export interface StoredSetUp {
+  readonly hash: string;
+  readonly expiresAt: number;
+}
+
+/** A change that is under way; `at`: milliseconds since the epoch. */
+export interface BegunChange {
+  readonly id: number;
+  readonly at: number;
+  readonly by: string;
+  /** Of the API. */
+  readonly operation: string;
+  /** The path of the request. */
+  readonly target: string;
+}
+
+/** Everything that a fleet shares. */
+export interface Accounts {
+  readonly tokens: readonly StoredToken[];
+  readonly sessions: readonly StoredSession[];
+  readonly setUps: readonly StoredSetUp[];
 }
 
 /** The answer to a request with an Idempotency-Key. */
@@ -74,6 +98,8 @@ const MIGRATIONS = [
      PRIMARY KEY (who, key)) STRICT;
    CREATE INDEX answersAt ON answers (at);`,
   `CREATE TABLE trends (kind TEXT NOT NULL, slot INTEGER NOT NULL, sample TEXT NOT NULL, PRIMARY KEY (kind, slot)) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE fleet (version INTEGER NOT NULL) STRICT;
+   CREATE TABLE begun (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, operation TEXT NOT NULL, target TEXT NOT NULL) STRICT;`,
 ];
 
 /** The open file. All calls are short and synchronous, and throw ProgramError EASGATE_ADMIN_FILE where the file cannot be used. */
@@ -94,10 +120,15 @@ export class AdminStore {
     return new AdminStore(path);
   }
 
-  addToken(token: StoredToken): void {
+  /** @throws ProgramError EASGATE_ADMIN_LIMIT where there is no room for another token */
+  checkRoom(): void {
     const [row] = this.all('SELECT count(*) AS number FROM tokens');
     if (Number(row?.['number']) >= MAX_TOKENS)
       throw new ProgramError('EASGATE_ADMIN_LIMIT', `there are ${MAX_TOKENS} tokens: revoke some first`);
+  }
+
+  addToken(token: StoredToken): void {
+    this.checkRoom();
     this.run(
       'INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       token.id,
@@ -144,14 +175,17 @@ export class AdminStore {
     return this.all(sql, now, now).length > 0;
   }
 
-  addSession(session: StoredSession): void {
-    this.run('DELETE FROM sessions WHERE expiresAt <= ?', session.createdAt);
-    // The oldest ones go: whoever signs in most cannot keep others out.
+  /** Returns the ids of those that go for it: ended ones, and the oldest ones of too many. */
+  addSession(session: StoredSession): string[] {
+    // Whoever signs in most cannot keep others out.
     const oldest =
       'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE principal = coalesce(?, principal) ' +
-      'ORDER BY lastUsedAt DESC, createdAt DESC LIMIT -1 OFFSET ?)';
-    this.run(oldest, session.principal, MAX_OWN_SESSIONS - 1);
-    this.run(oldest, null, MAX_SESSIONS - 1);
+      'ORDER BY lastUsedAt DESC, createdAt DESC LIMIT -1 OFFSET ?) RETURNING id';
+    const gone = [
+      ...this.all('DELETE FROM sessions WHERE expiresAt <= ? RETURNING id', session.createdAt),
+      ...this.all(oldest, session.principal, MAX_OWN_SESSIONS - 1),
+      ...this.all(oldest, null, MAX_SESSIONS - 1),
+    ];
     this.run(
       'INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       session.id,
@@ -165,6 +199,7 @@ export class AdminStore {
       session.lastUsedAt,
       session.expiresAt,
     );
+    return gone.map(({ id }) => String(id));
   }
 
   /** The session of a hash, also one that ended; null = none. */
@@ -197,6 +232,37 @@ export class AdminStore {
   takeSetUp(hash: string, now: number): boolean {
     const sql = 'DELETE FROM setUps WHERE hash = ? AND expiresAt > ? AND expiresAt < ?';
     return this.run(sql, hash, now, now + LONGEST_SET_UP_MS) > 0;
+  }
+
+  /** Everything that a fleet shares. */
+  accounts(): Accounts {
+    const rows = <Row>(table: string): Row[] => this.all(`SELECT * FROM ${table}`) as Row[];
+    return { tokens: rows('tokens'), sessions: rows('sessions'), setUps: rows('setUps') };
+  }
+
+  /** The version of the fleet's accounts that the file has; null = it has its own alone. */
+  fleetVersion(): number | null {
+    const [row] = this.all('SELECT version FROM fleet');
+    return row === undefined ? null : Number(row['version']);
+  }
+
+  /** Puts the accounts of the fleet in place of all that are here. */
+  takeAccounts({ tokens, sessions, setUps }: Accounts, version: number): void {
+    this.use((database) => {
+      database.exec('BEGIN IMMEDIATE');
+      try {
+        database.exec('DELETE FROM sessions; DELETE FROM tokens; DELETE FROM setUps; DELETE FROM fleet');
+        for (const token of tokens) insert(database, 'tokens', token);
+        const known = new Set<string | null>([null, ...tokens.map(({ id }) => id)]);
+        for (const session of sessions) if (known.has(session.token)) insert(database, 'sessions', session);
+        for (const setUp of setUps) insert(database, 'setUps', setUp);
+        insert(database, 'fleet', { version });
+        database.exec('COMMIT');
+      } catch (error) {
+        database.exec('ROLLBACK');
+        throw error;
+      }
+    });
   }
 
   /** Claims a key for a request. Null = it is new, and claimed now; else what is stored under it. */
@@ -233,6 +299,21 @@ export class AdminStore {
   /** Requests that were under way when the process ended are no longer. */
   forgetUnanswered(): void {
     this.run('DELETE FROM answers WHERE status IS NULL');
+  }
+
+  /** Notes a change that begins. Returns its id. */
+  beginChange({ at, by, operation, target }: Omit<BegunChange, 'id'>): number {
+    const sql = 'INSERT INTO begun (at, by, operation, target) VALUES (?, ?, ?, ?) RETURNING id';
+    return Number(this.all(sql, at, by, operation, target)[0]?.['id']);
+  }
+
+  endChange(id: number): void {
+    this.run('DELETE FROM begun WHERE id = ?', id);
+  }
+
+  /** Changes that have not ended, the oldest first. */
+  begunChanges(): BegunChange[] {
+    return this.all('SELECT * FROM begun ORDER BY id') as unknown as BegunChange[];
   }
 
   /** Stores a sample of a trend in place of the one before, and forgets those of slots before `from`. */
@@ -278,6 +359,16 @@ export class AdminStore {
       throw troubleOf(error, this.path);
     }
   }
+}
+
+/** Inserts a row by the names of its columns. */
+function insert(database: DatabaseSync, table: string, row: object): void {
+  const names = Object.keys(row);
+  database
+    .prepare(
+      `INSERT OR REPLACE INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+    )
+    .run(...(Object.values(row) as SQLInputValue[]));
 }
 
 /** @throws ProgramError EASGATE_ADMIN_FILE */

@@ -51,6 +51,14 @@ export class Guard {
     ]);
   }
 
+  /** Whether the request has a secret that nobody here has: another gateway of the fleet may know it. */
+  hasUnknownSecret(request: FastifyRequest): boolean {
+    const { role } = request.routeOptions.config;
+    const { authorization, cookie } = request.headers;
+    if (role === undefined || (authorization === undefined && cookie === undefined)) return false;
+    return this.principalIn(request) === null;
+  }
+
   /** Looks at a request before anything else does. @throws ApiError */
   admit(request: FastifyRequest): void {
     checkForm(request);

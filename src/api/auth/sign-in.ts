@@ -1,6 +1,7 @@
 // Owns signing in and out: which secret is whose, how long a session lasts, and the limit on wrong tries.
 import type { Role } from '../contract/paths.ts';
 import type { AdminStore, StoredSession, StoredToken } from './admin-store.ts';
+import { FleetAccounts } from './fleet-accounts.ts';
 import { lowerRole } from './principal.ts';
 import type { Principal } from './principal.ts';
 import { hashOf, newId, newSecret } from './secrets.ts';
@@ -31,14 +32,23 @@ const CLOCK_MS = 60_000;
 /** Who is who. Times: milliseconds since the epoch. */
 export class SignIn {
   private readonly store: AdminStore;
+  private readonly accounts: FleetAccounts;
   private readonly limits: SessionLimits;
   private readonly tries = new TryLimiter();
   private readonly onRefused: OnRefused;
   /** Begins the subjects of the provider that is configured; null = there is none. */
   private readonly realm: string | null;
 
-  constructor(store: AdminStore, limits: SessionLimits, onRefused: OnRefused, realm: string | null = null) {
+  /** `accounts`: of the fleet; absent = the gateway is alone. */
+  constructor(
+    store: AdminStore,
+    limits: SessionLimits,
+    onRefused: OnRefused,
+    realm: string | null = null,
+    accounts: FleetAccounts = new FleetAccounts(store, null),
+  ) {
     this.store = store;
+    this.accounts = accounts;
     this.limits = limits;
     this.realm = realm;
     this.onRefused = onRefused;
@@ -57,7 +67,7 @@ export class SignIn {
     const token = this.tokenOf(secret, now);
     if (token === null) return null;
     const { id, name, role, expiresAt, lastUsedAt } = token;
-    if (Math.abs(now - (lastUsedAt ?? 0)) > NOTED_MS) this.note(() => this.store.useToken(id, now));
+    if (Math.abs(now - (lastUsedAt ?? 0)) > NOTED_MS) this.note(() => this.accounts.useToken(token, now));
     return { id: ofToken(id), name, role, by: 'bearer', session: null, expiresAt, idleUntil: null };
   }
 
@@ -74,13 +84,15 @@ export class SignIn {
     if (session.token !== null && (token === null || !isInForce(token, now))) return null;
     // Often enough that a session in use does not seem idle.
     const notedMs = Math.min(NOTED_MS, this.limits.idleMs / 4);
-    if (Math.abs(now - session.lastUsedAt) > notedMs) this.note(() => this.store.useSession(session.id, now));
+    if (Math.abs(now - session.lastUsedAt) > notedMs) this.note(() => this.accounts.useSession(session, now));
     const role = token === null ? session.role : lowerRole(session.role, token.role);
     return this.principalOf({ ...session, role }, now);
   }
 
   /** Starts a session with a token. Null = wrong. */
-  withToken(secret: string, address: string, now: number): Started | null {
+  async withToken(secret: string, address: string, now: number): Promise<Started | null> {
+    // It may be new at another gateway.
+    if (this.tokenOf(secret, now) === null) await this.accounts.lookForNews();
     const token = this.tokenOf(secret, now);
     if (token === null) {
       this.failed(address, now);
@@ -92,9 +104,10 @@ export class SignIn {
   }
 
   /** Starts the session of the first admin with a set-up link. Null = wrong, used, or there is an admin. */
-  withSetUp(secret: string, address: string, now: number): Started | null {
+  async withSetUp(secret: string, address: string, now: number): Promise<Started | null> {
     const hash = hashOf('setUp', secret);
-    if (hash === null || this.store.hasAdmin(now) || !this.store.takeSetUp(hash, now)) {
+    await this.accounts.lookForNews();
+    if (hash === null || this.store.hasAdmin(now) || !(await this.accounts.takeSetUp(hash, now))) {
       this.failed(address, now);
       return null;
     }
@@ -104,7 +117,7 @@ export class SignIn {
   }
 
   /** Starts the session of somebody whom an OpenID provider knows; `subject` is unique there. */
-  withProvider(subject: string, name: string, role: Role, now: number): Started {
+  withProvider(subject: string, name: string, role: Role, now: number): Promise<Started> {
     const expiresAt = now + this.limits.longestMs;
     const principal = `provider:${subject}`;
     return this.start({ principal, name, role, by: 'provider', token: null, expiresAt }, now);
@@ -124,14 +137,14 @@ export class SignIn {
     }
   }
 
-  private start(
+  private async start(
     who: Pick<StoredSession, 'principal' | 'name' | 'role' | 'by' | 'token' | 'expiresAt'>,
     now: number,
-  ): Started {
+  ): Promise<Started> {
     const secret = newSecret('session');
     const hash = hashOf('session', secret) ?? '';
     const session: StoredSession = { ...who, id: newId(), hash, createdAt: now, lastUsedAt: now };
-    this.store.addSession(session);
+    await this.accounts.addSession(session);
     return { secret, principal: this.principalOf(session, now) };
   }
 
@@ -156,11 +169,15 @@ function isInForce({ expiresAt }: StoredToken, now: number): boolean {
   return expiresAt === null || expiresAt > now;
 }
 
-/** Makes the secret of a set-up link. Null = there is an admin. */
-export function makeSetUp(store: AdminStore, now: number): string | null {
+/** Makes the secret of a set-up link. Null = there is an admin. Rejects while the directory of a fleet does not answer. */
+export async function makeSetUp(
+  store: AdminStore,
+  now: number,
+  accounts: FleetAccounts = new FleetAccounts(store, null),
+): Promise<string | null> {
   if (store.hasAdmin(now)) return null;
   const secret = newSecret('setUp');
-  store.addSetUp(hashOf('setUp', secret) ?? '', now + SET_UP_MS);
+  await accounts.addSetUp(hashOf('setUp', secret) ?? '', now + SET_UP_MS);
   return secret;
 }
 
@@ -173,15 +190,22 @@ export interface TokenRequest {
   readonly expiresAt: number | null;
 }
 
-/** Makes a token; its secret is nowhere else afterwards. @throws ProgramError EASGATE_ADMIN_LIMIT */
-export function makeToken(
-  store: AdminStore,
-  request: TokenRequest,
-  now: number,
-): { readonly token: StoredToken; readonly secret: string } {
+/** A token, and its secret, which is nowhere else. */
+export interface MadeToken {
+  readonly token: StoredToken;
+  readonly secret: string;
+}
+
+/** Makes a token that is not stored yet. */
+export function newToken(request: TokenRequest, now: number): MadeToken {
   const secret = newSecret('token');
   const hash = hashOf('token', secret) ?? '';
-  const token: StoredToken = { ...request, id: newId(), hash, createdAt: now, lastUsedAt: null };
-  store.addToken(token);
-  return { token, secret };
+  return { token: { ...request, id: newId(), hash, createdAt: now, lastUsedAt: null }, secret };
+}
+
+/** Makes a token of one gateway alone. @throws ProgramError EASGATE_ADMIN_LIMIT */
+export function makeToken(store: AdminStore, request: TokenRequest, now: number): MadeToken {
+  const made = newToken(request, now);
+  store.addToken(made.token);
+  return made;
 }

@@ -29,18 +29,20 @@ export interface DiffQuestion {
   readonly compared: Omit<PolicyComparison, 'now'>;
   /** Phones of the directory; null = not known. */
   readonly total: number | null;
+  /** Names the texts that the live policy is compared with, as they are; null = the question is another one. */
+  readonly ofLive: string | null;
 }
 
 /** The comparisons of one process. */
 export class PolicyDiffs {
   private readonly runs = new Map<
     string,
-    DiffRun & { readonly key: string; readonly ended: Promise<void> }
+    DiffRun & { readonly key: string; readonly ofLive: string | null; readonly ended: Promise<void> }
   >();
   private readonly ending = new AbortController();
 
   /** Starts a comparison, or joins one of the same that is under way or ended just now. @throws ApiError EASGATE_API_BUSY */
-  start(compare: ComparePolicies, { key, compared, total }: DiffQuestion, now: number): DiffRun {
+  start(compare: ComparePolicies, { key, compared, total, ofLive }: DiffQuestion, now: number): DiffRun {
     this.forget(now);
     const all = [...this.runs.values()];
     const same = all.find(
@@ -58,6 +60,7 @@ export class PolicyDiffs {
     const run = {
       id: randomBytes(9).toString('base64url'),
       key,
+      ofLive,
       state: 'running' as DiffRun['state'],
       compared: 0,
       total,
@@ -85,6 +88,11 @@ export class PolicyDiffs {
     );
     this.runs.set(run.id, run);
     return run;
+  }
+
+  /** What the comparison of the live policy with the texts of this name found; null = there was none. */
+  found(ofLive: string): PolicyDiff | null {
+    return [...this.runs.values()].findLast((run) => run.ofLive === ofLive)?.diff ?? null;
   }
 
   /** @throws ApiError where there is none of this id, or no longer */

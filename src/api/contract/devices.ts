@@ -37,6 +37,9 @@ export const deviceFilter = {
   managed: z.enum(['yes', 'no', 'unknown']).optional(),
   compliant: z.enum(['yes', 'no', 'unknown']).optional(),
   decision: words.optional(),
+  partnerships: flag
+    .optional()
+    .describe('true = only users on devices, not devices that nobody was seen with'),
   search: z.string().max(128).optional().describe('part of any id, name, type, model, system or client'),
 };
 
@@ -45,7 +48,7 @@ export const listDevicesQuery = z.strictObject({
   ...deviceFilter,
   sort: z
     .string()
-    .max(40)
+    .max(100)
     .default('-lastSeen')
     .describe('a field of the rows; `-` before it = the largest first'),
   ...pageQuery,
@@ -76,11 +79,18 @@ export const deviceRow = z
     firstSeen: maybeTime,
     lastSeen: maybeTime,
     lastAllowed: maybeTime,
+    userAgent: maybeText,
+    protocolVersion: maybeText,
     decision: decisionAction.nullable(),
+    decisionSource: maybeText.describe('the feed that imported it; null = an operator made it'),
+    decisionBy: maybeText,
+    decisionReason: maybeText,
+    wipe: z.looseObject({ state: z.string() }).nullable().describe('the progress of a wipe'),
     decisionExpiresAt: maybeTime,
     userDecision: decisionAction.nullable(),
     userDecisionExpiresAt: maybeTime,
     unreadable: z.boolean(),
+    unreadableRecords: z.array(z.string()),
   })
   .meta({ id: 'DeviceRow' });
 
@@ -201,6 +211,17 @@ export const explanation = z
       requirement: maybeText.optional(),
     }),
     steps: z.array(z.looseObject({ step: z.string().optional() })),
+    reply: z
+      .object({
+        kind: z.enum(['mail', 'mailbox', 'wipe', 'comeAgain', 'refusal']),
+        messages: z
+          .array(z.object({ language: z.string(), subject: z.string(), from: z.string(), text: z.string() }))
+          .describe('of the quarantine mailbox, the language of the configuration first; else empty'),
+        answers: z
+          .array(z.object({ command: z.string(), http: z.number(), status: maybeText }))
+          .describe('to commands that are refused; status = in the body'),
+      })
+      .describe('what the phone gets'),
   })
   .meta({ id: 'Explanation' });
 
@@ -208,13 +229,14 @@ export const explanation = z
 export const decideBody = z.strictObject({
   ...decisionBody,
   user: z.string().max(256).optional().describe('only for this user; absent = every user of the device'),
+  dryRun: z.boolean().default(false).describe('only says what it would do'),
 });
 
 /** Why a decision may not do what its author thinks. */
 export const doubt = z.looseObject({ kind: z.string() });
 
 /** A decision and the name it is stored under. */
-export const decidedOne = z.object({ user: maybeText, decision: decisionView });
+export const decidedOne = z.looseObject({ user: maybeText, decision: decisionView });
 
 /** The answer to `decide`. */
 export const decideResult = z.looseObject({
@@ -256,4 +278,8 @@ export const planWipeQuery = z.strictObject({
 });
 
 /** The answer to it. */
-export const wipePlan = z.looseObject({ device: z.string(), users: z.array(z.string()) });
+export const wipePlan = z.looseObject({
+  device: z.string(),
+  users: z.array(z.string()),
+  partnerships: z.array(partnershipView),
+});

@@ -41,6 +41,7 @@ export const feedRow = z
       failures: z.number().describe('in a row'),
       error: z.object({ at: time, code: z.string(), message: z.string() }).nullable(),
       held: z.object({ at: time, reasons: z.array(z.string()) }).nullable(),
+      confirmedAt: maybeTime.optional().describe('of a confirmation that waits for the next delivery'),
       run: z
         .object({
           isFull: z.boolean(),

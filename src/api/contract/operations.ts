@@ -53,7 +53,7 @@ export const SCHEMAS = {
   showSession: { answer: session.session },
   signOut: { answer: nothing },
 
-  showOverview: { answer: overview.overview },
+  showOverview: { query: overview.overviewQuery, answer: overview.overview },
   showStatus: { answer: overview.status },
 
   listDevices: { query: devices.listDevicesQuery, answer: devices.devicePage },
@@ -83,7 +83,12 @@ export const SCHEMAS = {
   showPolicyVersion: { params: version, answer: policy.policyVersion },
   checkPolicy: { body: policy.policyText, answer: policy.policyCheck },
   diffPolicy: { body: policy.diffPolicyBody, answer: policy.diffRun },
-  showPolicyDiff: { params: z.object({ diff: z.string().max(40) }), answer: policy.diffRun },
+  showPolicyDiff: {
+    params: z.object({ diff: z.string().max(40) }),
+    query: policy.showDiffQuery,
+    answer: policy.diffRun,
+    files: ['text/csv'],
+  },
   publishPolicy: { body: policy.publishBody, answer: policy.publishedVersion, changes: true },
   shadowPolicy: { body: policy.shadowBody, answer: policy.publishedVersion, changes: true },
   endShadow: { answer: policy.endedShadow, changes: true },

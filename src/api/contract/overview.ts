@@ -9,8 +9,8 @@ const trend = z.array(z.number().nullable());
 /** A number with its line. */
 export const tile = z.object({
   count: z.number(),
-  trend: trend.describe('over the last 24 hours, by half hours'),
-  changed: z.number().nullable().describe('against 24 hours ago; null = not known'),
+  trend: trend.describe('over the range: by minutes, half hours, or three hours'),
+  changed: z.number().nullable().describe('against the beginning of the range; null = not known'),
 });
 
 /** How a part is. */
@@ -19,10 +19,18 @@ export const health = z.object({
   text: z.string().describe('in words, such as "3 of 4 mail servers are healthy"'),
 });
 
+const range = z.enum(['1h', '24h', '7d']);
+
 /** `showOverview`. */
+export const overviewQuery = z.strictObject({
+  range: range.optional().describe('of the lines; absent = 24h, or 1h as long as there is less than an hour'),
+});
+
+/** The answer to it. */
 export const overview = z
   .object({
     gateway: z.string(),
+    range: range.describe('of the lines'),
     asOf: maybeTime.describe('of the lists; null = they are not there'),
     tiles: z.object({
       allowed: tile,
@@ -57,7 +65,7 @@ export const overview = z
       requests: trend.describe('requests per second over the last 60 minutes, by minutes'),
       verdicts: z
         .array(z.object({ at: time, allowed: z.number(), quarantined: z.number(), blocked: z.number() }))
-        .describe('answers by verdict, by half hours, the newest last'),
+        .describe('answers by verdict, over the range, the newest last'),
     }),
     health: z.object({
       gateway: health,
@@ -95,6 +103,7 @@ export const status = z
   .object({
     gateway: z.string(),
     version: z.string(),
+    pid: z.number().nullable().describe('of the primary process; null = it does not answer'),
     startedAt: maybeTime,
     phase: z.string(),
     policy: z.looseObject({ name: maybeText, file: maybeText }).nullable(),

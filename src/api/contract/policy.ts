@@ -60,6 +60,12 @@ export const policyVersionRow = z
     comment: maybeText,
     at: time.describe('when it was added'),
     place: z.enum(['live', 'shadow', 'rollout']).nullable(),
+    changed: z
+      .number()
+      .nullable()
+      .describe(
+        'phones that it decided otherwise on than the live version, when it was published; null = not counted',
+      ),
     shadowAt: maybeTime.describe('when it last came into the shadow'),
     rolledOutAt: maybeTime.describe('when it was first rolled out to a part of the users'),
     rolledOutTo: extentShown.nullable().describe('to whom at last; null = it never was'),
@@ -167,6 +173,15 @@ export const diffPolicyBody = z.strictObject({
     .default(null)
     .describe('as if `after` decided for these users, and the live one for the others; null = for everybody'),
   enforced: z.boolean().default(false).describe('as if `after` did not only report'),
+  grandfathered: z
+    .boolean()
+    .default(true)
+    .describe('false = as if `after` let no phone in because it was in use before'),
+});
+
+/** `showPolicyDiff`. */
+export const showDiffQuery = z.strictObject({
+  format: z.enum(['json', 'csv']).default('json').describe('csv = every phone of a comparison that is done'),
 });
 
 const decided = z.object({ action: z.string(), reason: z.string(), rule: z.string() });

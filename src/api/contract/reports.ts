@@ -29,6 +29,7 @@ export const reportQuery = z.strictObject({
     .max(40)
     .optional()
     .describe('of `exceptions`: end in so long at most: 12h, 7d; or before a date'),
+  after: z.string().max(2_000).optional().describe('of reports with phones: `next` of the page before'),
   version: z.coerce
     .number()
     .int()
@@ -100,6 +101,9 @@ export const report = z
         'of would-block: phones that pass now, and would not if all of the policy were enforced; of grandfathered: phones let in only because they were in use before',
       ),
     isCut: z.boolean().describe('there are more rows: `format=csv` has all'),
+    next: maybeText.describe(
+      'for `after` of the next page; null = this is the last one, or the report has no pages',
+    ),
   })
   .meta({ id: 'Report' });
 

@@ -72,6 +72,7 @@ export const tokenBody = z.strictObject({
     .describe('what it is for'),
   role,
   expiresInDays: z.number().int().min(1).max(3_650).nullable().default(90).describe('null = it does not end'),
+  expiresAt: maybeTime.optional().describe('counts before expiresInDays; null = it does not end'),
 });
 
 /** The answer to it. */

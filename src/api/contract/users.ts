@@ -81,7 +81,10 @@ export const userDetails = z
   .meta({ id: 'UserDetails' });
 
 /** `decideUser`. */
-export const decideUserBody = z.strictObject(decisionBody);
+export const decideUserBody = z.strictObject({
+  ...decisionBody,
+  dryRun: z.boolean().default(false).describe('only says what it would do'),
+});
 
 /** The answer to it. */
 export const decideUserResult = z.object({

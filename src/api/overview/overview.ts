@@ -22,6 +22,7 @@ import type { TileName } from './tiles.ts';
 import { Traffic } from './traffic.ts';
 import type { TrafficNow } from './traffic.ts';
 import { Trends } from './trends.ts';
+import type { TrendRange } from './trends.ts';
 import { Warnings } from './warnings.ts';
 
 const DAY_MS = 86_400_000;
@@ -68,8 +69,8 @@ export class Overview {
     this.trends.close();
   }
 
-  /** The answer to `showOverview`. `now`: milliseconds since the epoch. */
-  async show(now: number): Promise<object> {
+  /** The answer to `showOverview`. `now`: milliseconds since the epoch; `range`: of the lines, null = what is there. */
+  async show(now: number, range: TrendRange | null = null): Promise<object> {
     const [traffic, files, refusals, tiles, asOf] = await Promise.all([
       this.traffic.look(),
       this.readFiles(now),
@@ -77,15 +78,16 @@ export class Overview {
       this.counter.tiles(now),
       this.confirmedAt(),
     ]);
-    const lines = this.trends.lines(now, tiles?.counts ?? null);
+    const lines = this.trends.lines(now, tiles?.counts ?? null, range);
     const { status, stateAgeMs, requestsPerSecond, heldPolls } = traffic;
     const tile = (name: TileName): object => {
       const count = tiles?.counts[name] ?? 0;
-      const before = lines.yesterday?.[name];
+      const before = lines.before?.[name];
       return { count, trend: lines.tiles[name], changed: before === undefined ? null : count - before };
     };
     return {
       gateway: this.parts.name,
+      range: lines.range,
       asOf: asOf === null ? null : new Date(asOf).toISOString(),
       tiles: {
         allowed: tile('allowed'),

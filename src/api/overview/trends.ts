@@ -1,4 +1,4 @@
-// Owns the lines of the overview: tiles by half hours over a day, requests by minutes over an hour. They are kept in the file of
+// Owns the lines of the overview: tiles and answers over an hour, a day or a week, requests by minutes over an hour. They are kept in the file of
 // the admin API, so that they outlive a restart.
 import { z } from 'zod';
 import { monotonicNow } from '../../clock.ts';
@@ -10,22 +10,33 @@ import { growthOf } from './traffic.ts';
 import type { Traffic } from './traffic.ts';
 
 const MINUTE_MS = 60_000;
-/** Of one point of a tile's line. */
+/** Of one point of a tile's line over a day. */
 export const HALF_HOUR_MS = 1_800_000;
-/** A day; the last one is the present half hour. */
-const TILE_POINTS = 48;
 const MINUTE_POINTS = 60;
 
-const minuteSample = z.object({ requestsPerSecond: z.number() });
-const halfHourSample = z.object({
-  tiles: z.record(z.enum(TILES), z.number()).nullable(),
-  allowed: z.number(),
-  quarantined: z.number(),
-  blocked: z.number(),
-});
-type HalfHour = z.infer<typeof halfHourSample>;
+/** How a range is drawn: points of so many samples each. The last point is the present. */
+const RANGES = {
+  '1h': { kind: 'minute', slotMs: MINUTE_MS, points: MINUTE_POINTS, samples: 1 },
+  '24h': { kind: 'halfHour', slotMs: HALF_HOUR_MS, points: 48, samples: 1 },
+  '7d': { kind: 'halfHour', slotMs: HALF_HOUR_MS, points: 56, samples: 6 },
+} as const;
+/** Half hours that are kept: those of the longest range, and the one before. */
+const HALF_HOURS = RANGES['7d'].points * RANGES['7d'].samples;
 
-/** Answers by verdict within a half hour; `at`: its beginning, milliseconds since the epoch. */
+/** What the lines of the overview are over. */
+export type TrendRange = keyof typeof RANGES;
+
+const counted = {
+  tiles: z.record(z.enum(TILES), z.number()).nullable().default(null),
+  allowed: z.number().default(0),
+  quarantined: z.number().default(0),
+  blocked: z.number().default(0),
+};
+const minuteSample = z.object({ requestsPerSecond: z.number().nullable().default(null), ...counted });
+const halfHourSample = z.object(counted);
+type Sample = z.infer<typeof halfHourSample>;
+
+/** Answers by verdict within a point; `at`: its beginning, milliseconds since the epoch. */
 export interface VerdictPoint {
   readonly at: number;
   readonly allowed: number;
@@ -35,10 +46,11 @@ export interface VerdictPoint {
 
 /** The lines. */
 export interface TrendLines {
-  /** By half hours, the present one last; null = not measured. */
+  readonly range: TrendRange;
+  /** By points of the range, the present one last; null = not measured. */
   readonly tiles: Readonly<Record<TileName, readonly (number | null)[]>>;
-  /** A day ago; null = not known. */
-  readonly yesterday: TileCounts | null;
+  /** At the beginning of the range; null = not known. */
+  readonly before: TileCounts | null;
   /** Requests per second by minutes, the last whole one last. */
   readonly requests: readonly (number | null)[];
   readonly verdicts: readonly VerdictPoint[];
@@ -84,35 +96,49 @@ export class Trends {
     this.before = status === null ? null : { at, status };
     const measured = now - MINUTE_MS / 2;
     const growth = status === null || before === null ? null : growthOf(status, before.status);
-    if (growth !== null && before !== null) {
-      const requestsPerSecond = (growth.requests * 1_000) / Math.max(1, at - before.at);
-      const minute = Math.floor(measured / MINUTE_MS);
-      const sample = JSON.stringify({ requestsPerSecond: Math.round(requestsPerSecond * 10) / 10 });
-      this.store.putSample('minute', minute, sample, minute - MINUTE_POINTS);
-    }
-    const slot = Math.floor(measured / HALF_HOUR_MS);
-    const had = this.halfHours(slot).get(slot);
-    const halfHour: HalfHour = {
-      tiles: tiles ?? had?.tiles ?? null,
-      allowed: (had?.allowed ?? 0) + (growth?.allowed ?? 0),
-      quarantined: (had?.quarantined ?? 0) + (growth?.quarantined ?? 0),
-      blocked: (had?.blocked ?? 0) + (growth?.blocked ?? 0),
+    const perSecond =
+      growth === null || before === null ? null : (growth.requests * 1_000) / Math.max(1, at - before.at);
+    const taken: Sample = {
+      tiles,
+      allowed: growth?.allowed ?? 0,
+      quarantined: growth?.quarantined ?? 0,
+      blocked: growth?.blocked ?? 0,
     };
-    this.store.putSample('halfHour', slot, JSON.stringify(halfHour), slot - TILE_POINTS);
+    const minute = Math.floor(measured / MINUTE_MS);
+    const requestsPerSecond = perSecond === null ? null : Math.round(perSecond * 10) / 10;
+    const ofMinute = JSON.stringify({ requestsPerSecond, ...taken });
+    this.store.putSample('minute', minute, ofMinute, minute - MINUTE_POINTS);
+    const slot = Math.floor(measured / HALF_HOUR_MS);
+    const had = this.read('halfHour', halfHourSample, slot).get(slot);
+    const halfHour = JSON.stringify(had === undefined ? taken : sumOf([had, taken]));
+    this.store.putSample('halfHour', slot, halfHour, slot - HALF_HOURS);
   }
 
-  /** The lines at `now`; `present`: the numbers of the last point; null = not known. */
-  lines(now: number, present: TileCounts | null): TrendLines {
-    const last = Math.floor(now / HALF_HOUR_MS);
-    const halfHours = this.halfHours(last - TILE_POINTS);
-    const slots = Array.from({ length: TILE_POINTS }, (_, index) => last - TILE_POINTS + 1 + index);
-    const lineOf = (name: TileName): (number | null)[] =>
-      slots.map((slot) =>
-        slot === last && present !== null ? present[name] : (halfHours.get(slot)?.tiles?.[name] ?? null),
-      );
+  /**
+   * The lines at `now`; `present`: the numbers of the last point, null = not known; `range` null = a day, or an hour as long as a day
+   * would be one point.
+   */
+  lines(now: number, present: TileCounts | null, range: TrendRange | null = null): TrendLines {
     const minutes = this.read('minute', minuteSample, 0);
+    const halfHours = this.read('halfHour', halfHourSample, 0);
+    const wanted = range ?? (halfHours.size < 2 && minutes.size > 1 ? '1h' : '24h');
+    const { slotMs, points, samples } = RANGES[wanted];
+    const stored: ReadonlyMap<number, Sample> = wanted === '1h' ? minutes : halfHours;
+    const last = Math.floor(now / slotMs);
+    const first = last - points * samples + 1;
+    const groups = Array.from({ length: points }, (_, point) => {
+      const from = first + point * samples;
+      const found = Array.from({ length: samples }, (_none, index) => stored.get(from + index));
+      const known = found.filter((one) => one !== undefined);
+      return { at: from * slotMs, sum: known.length === 0 ? null : sumOf(known) };
+    });
+    const lineOf = (name: TileName): (number | null)[] =>
+      groups.map(({ sum }, point) =>
+        point === points - 1 && present !== null ? present[name] : (sum?.tiles?.[name] ?? null),
+      );
     const lastMinute = Math.floor(now / MINUTE_MS) - 1;
     return {
+      range: wanted,
       tiles: {
         allowed: lineOf('allowed'),
         quarantined: lineOf('quarantined'),
@@ -121,17 +147,16 @@ export class Trends {
         wiping: lineOf('wiping'),
         exceptions: lineOf('exceptions'),
       },
-      yesterday: halfHours.get(last - TILE_POINTS)?.tiles ?? null,
+      before: stored.get(first - 1)?.tiles ?? null,
       requests: Array.from(
         { length: MINUTE_POINTS },
         (_, index) => minutes.get(lastMinute - MINUTE_POINTS + 1 + index)?.requestsPerSecond ?? null,
       ),
-      verdicts: slots.flatMap((slot) => {
-        const found = halfHours.get(slot);
-        if (found === undefined) return [];
-        const { allowed, quarantined, blocked } = found;
-        return [{ at: slot * HALF_HOUR_MS, allowed, quarantined, blocked }];
-      }),
+      verdicts: groups.flatMap(({ at, sum }) =>
+        sum === null
+          ? []
+          : [{ at, allowed: sum.allowed, quarantined: sum.quarantined, blocked: sum.blocked }],
+      ),
     };
   }
 
@@ -140,16 +165,24 @@ export class Trends {
     if (this.timer !== null) clearTimeout(this.timer);
   }
 
-  private halfHours(from: number): Map<number, HalfHour> {
-    return this.read('halfHour', halfHourSample, from);
-  }
-
-  private read<Sample>(kind: string, schema: z.ZodType<Sample>, from: number): Map<number, Sample> {
-    const found = new Map<number, Sample>();
+  private read<One>(kind: string, schema: z.ZodType<One>, from: number): Map<number, One> {
+    const found = new Map<number, One>();
     for (const { slot, sample } of this.store.samples(kind, from)) {
       const parsed = schema.safeParse(JSON.parse(sample));
       if (parsed.success) found.set(slot, parsed.data);
     }
     return found;
   }
+}
+
+/** Answers are added up; of tiles the latest known numbers count. */
+function sumOf(samples: readonly Sample[]): Sample {
+  const sum = (name: 'allowed' | 'quarantined' | 'blocked'): number =>
+    samples.reduce((total, one) => total + one[name], 0);
+  return {
+    tiles: samples.findLast(({ tiles }) => tiles !== null)?.tiles ?? null,
+    allowed: sum('allowed'),
+    quarantined: sum('quarantined'),
+    blocked: sum('blocked'),
+  };
 }

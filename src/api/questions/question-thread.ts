@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { ModelReader } from '../../directory/read-model/model-reader.ts';
 import { ProgramError } from '../../errors.ts';
 import { UserNames } from '../../identity/user-names.ts';
+import { answerMessage } from './asked-thread.ts';
 import { answerQuestion } from './model-questions.ts';
 import type { QuestionName, QuestionOf } from './model-questions.ts';
 
@@ -21,11 +22,6 @@ export interface QuestionMessage {
   readonly question: QuestionOf<QuestionName>;
 }
 
-/** The answer, or why there is none; `code` null = a defect. */
-export type AnswerMessage =
-  | { readonly isAnswer: true; readonly answer: unknown }
-  | { readonly isAnswer: false; readonly code: string | null; readonly message: string };
-
 if (parentPort !== null) serve(parentPort, workerData as QuestionThreadData);
 
 function serve(port: NonNullable<typeof parentPort>, { path, domains }: QuestionThreadData): void {
@@ -42,13 +38,7 @@ function serve(port: NonNullable<typeof parentPort>, { path, domains }: Question
       'lists are not ready yet: the read model is being built; the status says how far it is',
     );
   };
-  const answer = ({ name, question }: QuestionMessage): AnswerMessage => {
-    try {
-      return { isAnswer: true, answer: answerQuestion(openReader(), name, question) };
-    } catch (error) {
-      const code = error instanceof ProgramError ? error.code : null;
-      return { isAnswer: false, code, message: error instanceof Error ? error.message : String(error) };
-    }
-  };
-  port.on('message', (message: QuestionMessage) => port.postMessage(answer(message)));
+  port.on('message', ({ name, question }: QuestionMessage) =>
+    port.postMessage(answerMessage(() => answerQuestion(openReader(), name, question))),
+  );
 }

@@ -1,18 +1,13 @@
 // Owns the threads that answer the admin API's questions to the read model: two lanes, bounded queues, deadlines. A page of a list
 // does not wait for a report.
-import { Worker } from 'node:worker_threads';
-import { PROGRAM_ERRORS, ProgramError } from '../../errors.ts';
-import type { ProgramErrorCode } from '../../errors.ts';
 import { ApiError } from '../problems.ts';
+import { AskedThread, threadProgram } from './asked-thread.ts';
+import type { OpenQuestion } from './asked-thread.ts';
 import { isSlow } from './model-questions.ts';
 import type { AnswerOf, ModelQuestions, QuestionName, QuestionOf } from './model-questions.ts';
-import type { AnswerMessage, QuestionMessage, QuestionThreadData } from './question-thread.ts';
+import type { QuestionMessage, QuestionThreadData } from './question-thread.ts';
 
-/** The source when it runs from source, else the compiled file. */
-const PROGRAM = new URL(
-  `./question-thread${/\.[jt]s$/.exec(import.meta.url)?.[0] ?? '.js'}`,
-  import.meta.url,
-);
+const PROGRAM = threadProgram('./question-thread', import.meta.url);
 
 /** Limits of one lane. */
 export interface LaneLimits {
@@ -37,12 +32,9 @@ const RETRY_AFTER = { quick: 1, slow: 5 };
 
 type Lane = 'quick' | 'slow';
 
-/** A question that has no answer yet. */
-interface Open {
+interface Open extends OpenQuestion {
   readonly lane: Lane;
   readonly message: QuestionMessage;
-  /** Answers it, once. */
-  readonly settle: (outcome: { readonly answer: unknown } | { readonly error: Error }) => void;
 }
 
 /**
@@ -52,16 +44,20 @@ interface Open {
 export class ThreadedQuestions implements ModelQuestions {
   private readonly limits: QuestionLimits;
   private readonly waiting: Readonly<Record<Lane, Open[]>> = { quick: [], slow: [] };
-  private readonly threads: readonly { readonly takes: readonly Lane[]; readonly thread: QuestionThread }[];
+  private readonly threads: readonly {
+    readonly takes: readonly Lane[];
+    readonly thread: AskedThread<Open>;
+  }[];
   private closed = false;
 
   /** `program`: of the threads. */
   constructor(data: QuestionThreadData, limits: QuestionLimits = LIMITS, program: URL = PROGRAM) {
     this.limits = limits;
     const next = (): void => this.startNext();
+    const options = { workerData: data, name: 'questions' };
     this.threads = [
-      { takes: ['quick'], thread: new QuestionThread(program, data, next) },
-      { takes: ['slow', 'quick'], thread: new QuestionThread(program, data, next) },
+      { takes: ['quick'], thread: new AskedThread(program, options, ended, next) },
+      { takes: ['slow', 'quick'], thread: new AskedThread(program, options, ended, next) },
     ];
   }
 
@@ -129,66 +125,6 @@ export class ThreadedQuestions implements ModelQuestions {
   }
 }
 
-/** One thread, with one question at a time. */
-class QuestionThread {
-  /** The question that it has; null = none. */
-  open: Open | null = null;
-  private readonly program: URL;
-  private readonly data: QuestionThreadData;
-  private readonly onFree: () => void;
-  private worker: Worker | null = null;
-  private ending: Promise<unknown> | null = null;
-
-  constructor(program: URL, data: QuestionThreadData, onFree: () => void) {
-    this.program = program;
-    this.data = data;
-    this.onFree = onFree;
-  }
-
-  get isFree(): boolean {
-    return this.open === null && this.ending === null;
-  }
-
-  start(open: Open): void {
-    this.open = open;
-    this.worker ??= this.startWorker();
-    this.worker.postMessage(open.message, []);
-  }
-
-  /** Ends the worker as soon as its query has ended; until then it is not free, so that there is never a second one. */
-  async end(): Promise<void> {
-    const { worker } = this;
-    if (worker === null) return;
-    this.ending ??= worker.terminate();
-    await this.ending;
-  }
-
-  private startWorker(): Worker {
-    const worker = new Worker(this.program, { workerData: this.data, name: 'questions' });
-    worker.unref();
-    worker.on('message', (message: AnswerMessage) =>
-      this.finish(message.isAnswer ? { answer: message.answer } : { error: errorOf(message) }),
-    );
-    let cause: unknown = null;
-    worker.on('error', (error) => {
-      cause = error;
-    });
-    worker.on('exit', () => {
-      this.worker = null;
-      this.ending = null;
-      this.finish({ error: ended(cause) });
-    });
-    return worker;
-  }
-
-  private finish(outcome: Parameters<Open['settle']>[0]): void {
-    const { open } = this;
-    this.open = null;
-    open?.settle(outcome);
-    this.onFree();
-  }
-}
-
 function busy(lane: Lane): ApiError {
   return new ApiError(
     'EASGATE_API_LISTS_BUSY',
@@ -203,10 +139,4 @@ function ended(cause: unknown = null): ApiError {
   return new ApiError('EASGATE_API_UNAVAILABLE', 'the thread that reads the lists ended: try again', 1, {
     cause,
   });
-}
-
-function errorOf({ code, message }: AnswerMessage & { readonly isAnswer: false }): Error {
-  return code !== null && Object.hasOwn(PROGRAM_ERRORS, code)
-    ? new ProgramError(code as ProgramErrorCode, message)
-    : new Error(message);
 }

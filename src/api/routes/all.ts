@@ -1,13 +1,14 @@
 // Owns the list of all routes.
 import type { OpenIdProvider } from '../auth/provider.ts';
+import type { FleetAccounts } from '../auth/fleet-accounts.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import type { Overview } from '../overview/overview.ts';
 import type { ApiParts } from '../parts.ts';
 import { decisionRoutes } from './decisions.ts';
 import { userRoutes } from './users.ts';
 import { deviceRoutes } from './devices.ts';
-import type { PolicyDiffs } from '../comparisons/policy-diffs.ts';
 import { policyRoutes } from './policy.ts';
+import type { Policies } from './policy.ts';
 import { journalRoutes, journalStream } from './journal.ts';
 import type { HandRuns } from '../hand-runs.ts';
 import { exportRoute } from './export.ts';
@@ -21,25 +22,29 @@ import { tokenRoutes } from './tokens.ts';
 /** What routes share beyond the parts of the gateway. */
 export interface Shared {
   readonly signIn: SignIn;
+  readonly accounts: FleetAccounts;
   /** Null = people sign in with tokens alone. */
   readonly provider: OpenIdProvider | null;
   readonly overview: Overview;
-  readonly diffs: PolicyDiffs;
+  readonly policies: Policies;
   readonly hands: HandRuns;
 }
 
 /** Operations that answer with JSON. */
-export function routesOf(parts: ApiParts, { signIn, provider, overview, diffs, hands }: Shared): Route[] {
+export function routesOf(
+  parts: ApiParts,
+  { signIn, accounts, provider, overview, policies, hands }: Shared,
+): Route[] {
   return [
-    ...sessionRoutes(parts, signIn, provider),
-    ...tokenRoutes(parts),
+    ...sessionRoutes(parts, { signIn, accounts }, provider),
+    ...tokenRoutes(parts, accounts),
     ...statusRoutes(parts, overview),
     ...deviceRoutes(parts),
     ...decisionRoutes(parts),
     ...userRoutes(parts),
     ...journalRoutes(parts),
-    ...policyRoutes(parts, diffs),
-    ...reportRoutes(parts, diffs),
+    ...policyRoutes(parts, policies),
+    ...reportRoutes(parts, policies),
     ...feedRoutes(parts, hands),
   ];
 }

@@ -52,12 +52,14 @@ export function deviceRoutes(parts: ApiParts): Route[] {
       const active = await policiesInUse(store, parts.config);
       return explainedDocument(
         await explainAccess(store, active, { device: params.device, user: query.user }, now),
+        parts.config,
       );
     }),
     route('decide', async ({ params, body }, call) => {
       const store = parts.store();
-      const { action, reason, user, expiresAt } = body;
-      const { origin, now } = call;
+      const { action, reason, user, expiresAt, dryRun } = body;
+      const { now } = call;
+      const origin = { ...call.origin, dryRun };
       const decision = {
         action,
         owner: origin.by,
@@ -99,15 +101,8 @@ export function deviceRoutes(parts: ApiParts): Route[] {
 }
 
 /** What a wipe would do. */
-function planView({ device, user, accountOnly, named, replaces, hasOutlookMobile }: WipePlan): object {
-  return {
-    device,
-    user,
-    accountOnly,
-    users: named.map(({ record }) => record.user),
-    replaces,
-    hasOutlookMobile,
-  };
+function planView({ named, reason: _reason, ...plan }: WipePlan): object {
+  return { ...plan, users: named.map(({ record }) => record.user) };
 }
 
 /** Milliseconds of an ISO time in the future; null = none. @throws ProgramError */

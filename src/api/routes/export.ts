@@ -21,20 +21,21 @@ import type { ApiParts } from '../parts.ts';
 import { ApiError } from '../problems.ts';
 import { decisionFilterOf, filterOf, userFilterOf } from './filters.ts';
 import { filterOf as journalFilterOf } from './journal.ts';
-import { CSV_TYPE } from './reports.ts';
+import { CSV_TYPE } from './csv-parts.ts';
 import { FileAnswer, fileRoute } from './route.ts';
 import type { Call, StreamRoute } from './route.ts';
 
 const NDJSON_TYPE = 'application/x-ndjson; charset=utf-8';
 const FORMAT = { format: z.enum(['csv', 'ndjson']).default('csv') };
-const SORT = { sort: z.string().max(100).optional() };
+const LIMIT = { limit: z.coerce.number().int().min(1).max(1_000_000_000).default(Infinity) };
+const LIST = { ...FORMAT, ...LIMIT, sort: z.string().max(100).optional() };
 
 const QUERIES = {
-  devices: z.strictObject({ ...FORMAT, ...SORT, ...deviceFilter }),
-  users: z.strictObject({ ...FORMAT, ...SORT, ...userFilter }),
-  decisions: z.strictObject({ ...FORMAT, ...SORT, ...decisionFilter }),
-  journal: journalQuery.omit({ limit: true, after: true }).extend(FORMAT),
-  audit: auditQuery.omit({ limit: true, after: true }).extend(FORMAT),
+  devices: z.strictObject({ ...LIST, ...deviceFilter }),
+  users: z.strictObject({ ...LIST, ...userFilter }),
+  decisions: z.strictObject({ ...LIST, ...decisionFilter }),
+  journal: journalQuery.omit({ after: true }).extend({ ...FORMAT, ...LIMIT }),
+  audit: auditQuery.omit({ after: true }).extend({ ...FORMAT, ...LIMIT }),
 };
 
 /** The route. */
@@ -51,26 +52,26 @@ export function exportRoute(parts: ApiParts): StreamRoute {
     const { now, signal } = call;
     const model = parts.model();
     if (what === 'devices') {
-      const { format, sort, ...asked } = read(QUERIES.devices, query);
+      const { format, sort, limit, ...asked } = read(QUERIES.devices, query);
       const filter = filterOf(asked, now);
-      return file(what, format, {
+      return file(what, format, limit, {
         page: (after) => model.ask('devices', { filter, request: request(sort, '-lastSeen', after) }, signal),
         columns: PHONE_CSV,
         lines: (rows) => deviceLines(parts.store(), rows),
       });
     }
     if (what === 'users') {
-      const { format, sort, ...asked } = read(QUERIES.users, query);
+      const { format, sort, limit, ...asked } = read(QUERIES.users, query);
       const filter = userFilterOf(asked, now);
-      return file(what, format, {
+      return file(what, format, limit, {
         page: (after) => model.ask('users', { filter, request: request(sort, 'user', after) }, signal),
         columns: USER_CSV,
         lines: (rows) => userLines(parts.store(), rows),
       });
     }
-    const { format, sort, ...asked } = read(QUERIES.decisions, query);
+    const { format, sort, limit, ...asked } = read(QUERIES.decisions, query);
     const filter = decisionFilterOf(asked, now);
-    return file(what, format, {
+    return file(what, format, limit, {
       page: (after) =>
         model.ask('decisions', { filter, request: request(sort, '-decidedAt', after), now }, signal),
       columns: DECISION_CSV,
@@ -104,6 +105,7 @@ interface Exported<Row> {
 async function file<Row>(
   what: string,
   format: 'csv' | 'ndjson',
+  limit: number,
   exported: Exported<Row>,
 ): Promise<FileAnswer> {
   // What is wrong with the question is said before the file begins.
@@ -111,34 +113,44 @@ async function file<Row>(
   return new FileAnswer(
     format === 'csv' ? CSV_TYPE : NDJSON_TYPE,
     `${what}.${format}`,
-    format === 'csv' ? csvOf(exported, first) : linesOf(exported, first),
+    format === 'csv' ? csvOf(exported, first, limit) : linesOf(exported, first, limit),
   );
 }
 
-async function* pages<Row>({ page }: Exported<Row>, first: Page<Row>): AsyncGenerator<readonly Row[]> {
+async function* pages<Row>(
+  { page }: Exported<Row>,
+  first: Page<Row>,
+  limit: number,
+): AsyncGenerator<readonly Row[]> {
   let found = first;
+  let left = limit;
   for (;;) {
-    yield found.rows;
-    if (found.next === null) return;
+    yield found.rows.slice(0, left);
+    left -= found.rows.length;
+    if (found.next === null || left <= 0) return;
     found = await page(found.next);
   }
 }
 
-async function* csvOf<Row>(exported: Exported<Row>, first: Page<Row>): AsyncGenerator<string> {
+async function* csvOf<Row>(exported: Exported<Row>, first: Page<Row>, limit: number): AsyncGenerator<string> {
   const { columns } = exported;
   yield csvHeader(columns);
-  for await (const rows of pages(exported, first)) yield csvRows(columns, rows);
+  for await (const rows of pages(exported, first, limit)) yield csvRows(columns, rows);
 }
 
-async function* linesOf<Row>(exported: Exported<Row>, first: Page<Row>): AsyncGenerator<string> {
-  for await (const rows of pages(exported, first))
+async function* linesOf<Row>(
+  exported: Exported<Row>,
+  first: Page<Row>,
+  limit: number,
+): AsyncGenerator<string> {
+  for await (const rows of pages(exported, first, limit))
     for await (const line of exported.lines(rows)) yield `${safeJson(line)}\n`;
 }
 
 async function entries<S extends StreamName>(
   parts: ApiParts,
   stream: S,
-  { format, ...question }: { readonly format: 'csv' | 'ndjson' },
+  { format, limit, ...question }: { readonly format: 'csv' | 'ndjson'; readonly limit: number },
   { now }: Call,
   columns: readonly CsvColumn<StreamEntries[S]>[],
 ): Promise<FileAnswer> {
@@ -146,7 +158,7 @@ async function entries<S extends StreamName>(
   const filter = await journalFilterOf(parts, stream, question, now);
   async function* content(): AsyncGenerator<string> {
     if (format === 'csv') yield csvHeader(columns);
-    for await (const page of newestEntries(journal, stream, filter, Infinity)) {
+    for await (const page of newestEntries(journal, stream, filter, limit)) {
       yield format === 'csv' ? csvRows(columns, page.entries) : page.entries.map(entryLine).join('');
       await nextTurn();
     }

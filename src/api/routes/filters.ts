@@ -25,6 +25,7 @@ export function filterOf(query: InputOf<'countDevices'>['query'], now: number): 
     unseenSince: query.notSeen === undefined ? undefined : parseMomentPast(query.notSeen, 'notSeen', now),
     managed: yesNoUnknown(managed),
     compliant: yesNoUnknown(compliant),
+    onlyPartnerships: query.partnerships,
   };
 }
 

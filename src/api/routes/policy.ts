@@ -13,16 +13,22 @@ import {
   versionOrNumber,
 } from '../../app/policy-versions.ts';
 import type { KnownPolicies, ToPlace } from '../../app/policy-versions.ts';
-import { comparedPolicies } from '../../app/policy-comparison.ts';
+import { CHANGED_CSV } from '../../app/csv-columns.ts';
 import type { PolicyComparison } from '../../app/policy-comparison.ts';
-import { checkText, policiesOf, publishText } from '../../app/policy-texts.ts';
-import type { PolicyRef, PublishedText } from '../../app/policy-texts.ts';
+import { changedCount } from '../../app/policy-diff.ts';
+import { givenTexts, policiesOf, publishText, usable } from '../../app/policy-texts.ts';
+import type { PolicyMode, PolicyRef, PublishedText } from '../../app/policy-texts.ts';
 import type { PolicyVersion, RolloutExtent } from '../../model/policy-version.ts';
 import { simulate } from '../../app/simulate.ts';
+import { hashOf } from '../../config/stored-policy.ts';
+import type { PolicyTexts } from '../../config/stored-policy.ts';
 import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
 import type { ApiParts } from '../parts.ts';
+import { ApiError } from '../problems.ts';
+import type { PolicyChecks } from '../policy-checks.ts';
 import type { DiffRun, PolicyDiffs } from '../comparisons/policy-diffs.ts';
-import { route } from './route.ts';
+import { CSV_TYPE, csvParts } from './csv-parts.ts';
+import { FileAnswer, route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
 /** A short comparison is answered at once. */
@@ -30,12 +36,32 @@ const WAIT_MS = 2_000;
 const PHONES = 500;
 
 /** The routes. */
-export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
+export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
   const { config, audit } = parts;
+  const { checks, diffs } = policies;
+  const checkFor =
+    ({ principal: { id } }: Call) =>
+    (texts: PolicyTexts, mode?: PolicyMode) =>
+      checks.check(id, texts, mode);
   const publish = async (text: PublishedText, call: Call): Promise<object> => {
     const store = parts.store();
     const known = await knownPolicies(parts, call);
-    const { version, warnings } = await publishText(store, config, known, text, call.origin, audit);
+    const check = checkFor(call);
+    const changedBy = (texts: PolicyTexts): number | null => {
+      const diff = policies.diffs.found(ofLive(known, texts));
+      return diff === null ? null : changedCount(diff);
+    };
+    const { origin } = call;
+    const { version, warnings } = await publishText(
+      store,
+      config,
+      known,
+      text,
+      origin,
+      audit,
+      check,
+      changedBy,
+    );
     const after = await readPolicies(store);
     call.tag(tagOf(after));
     return { version: historyEntry(version, after.state), warnings: warnings.map(shownProblem) };
@@ -51,10 +77,10 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
     return inUse(parts, version.version, call);
   };
   return [
-    route('showPolicy', async (_input, { tag }) => {
+    route('showPolicy', async (_input, call) => {
       const known = await readPolicies(parts.store());
-      tag(tagOf(known));
-      return shownPolicy(parts, known);
+      call.tag(tagOf(known));
+      return shownPolicy(parts, known, checkFor(call));
     }),
     route('listPolicyVersions', async ({ query }) => {
       const { limit, after } = query;
@@ -62,27 +88,28 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
       const last = rows.at(-1)?.version ?? 1;
       return { rows, next: rows.length < limit || last === 1 ? null : last };
     }),
-    route('showPolicyVersion', async ({ params }) => {
+    route('showPolicyVersion', async ({ params }, call) => {
       const store = parts.store();
       const { state } = await readPolicies(store);
-      return shownVersion(await versionOf(store, params.version), state);
+      return shownVersion(await versionOf(store, params.version), state, checkFor(call));
     }),
-    route('checkPolicy', async ({ body }) => {
-      const { loaded } = await checkText(parts.store(), config, body);
-      const { policy, problems } = loaded;
-      return {
-        isValid: policy !== null,
-        name: policy?.name ?? null,
-        mode: policy === null ? null : policy.reportOnly ? 'reportOnly' : 'enforce',
-        problems: problems.map(shownProblem),
-      };
+    route('checkPolicy', async ({ body }, call) => {
+      const texts = await givenTexts(parts.store(), config, body);
+      const { isValid, name, mode, problems } = await checkFor(call)(texts);
+      return { isValid, name, mode: isValid ? mode : null, problems: problems.map(shownProblem) };
     }),
-    route('diffPolicy', async ({ body }, { now }) => {
-      const run = await startDiff(parts, diffs, body, now);
+    route('diffPolicy', async ({ body }, call) => {
+      const run = await startDiff(parts, policies, body, call);
       await diffs.waitFor(run, WAIT_MS);
       return shownRun(run);
     }),
-    route('showPolicyDiff', async ({ params }, { now }) => shownRun(diffs.get(params.diff, now))),
+    route('showPolicyDiff', async ({ params, query }, { now }) => {
+      const run = diffs.get(params.diff, now);
+      if (query.format === 'json') return shownRun(run);
+      if (run.diff === null)
+        throw new ApiError('EASGATE_API_BUSY', 'the comparison is not done: ask again', 2);
+      return new FileAnswer(CSV_TYPE, 'changes.csv', csvParts(CHANGED_CSV, run.diff.phones));
+    }),
     route('publishPolicy', ({ body: { rollout, ...text } }, call) =>
       publish({ ...text, ...toPlace(rollout) }, call),
     ),
@@ -118,11 +145,20 @@ export function policyRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
       const version = await rollBack(store, body.version, body.comment, call.origin, audit, known);
       return inUse(parts, version.version, call);
     }),
-    route('simulate', async ({ body }, { now }) => {
+    route('simulate', async ({ body }, { now, principal }) => {
       const { policy: ref, ...simulation } = body;
-      return simulate(await policiesOf(parts.store(), config, ref), simulation, now);
+      const store = parts.store();
+      if (!('document' in ref)) return simulate(await policiesOf(store, config, ref), simulation, now);
+      const texts = await givenTexts(store, config, ref);
+      return checks.simulate(principal.id, texts, simulation, now);
     }),
   ];
+}
+
+/** What is done with policies in one process. */
+export interface Policies {
+  readonly checks: PolicyChecks;
+  readonly diffs: PolicyDiffs;
 }
 
 function toPlace(rollout: RolloutExtent | null): ToPlace {
@@ -137,37 +173,45 @@ export interface AskedDiff {
   readonly rollout: RolloutExtent | null;
   /** As if `after` did not only report. */
   readonly enforced: boolean;
+  /** False = as if `after` let no phone in because it was in use before. */
+  readonly grandfathered: boolean;
 }
 
 /** Starts a comparison. @throws ProgramError, ApiError */
 export async function startDiff(
   parts: ApiParts,
-  diffs: PolicyDiffs,
-  { before, after, rollout, enforced }: AskedDiff,
-  now: number,
+  { checks, diffs }: Policies,
+  asked: AskedDiff,
+  { principal, now }: Call,
 ): Promise<DiffRun> {
-  return start(parts, diffs, { before: { ref: before }, after: { ref: after, rollout, enforced } }, now);
-}
-
-/** Starts the comparison of the policies in use with themselves, but without their grandfathering. @throws ProgramError, ApiError */
-export async function startGrandfathered(parts: ApiParts, diffs: PolicyDiffs, now: number): Promise<DiffRun> {
-  const ref = { place: 'inUse' } as const;
-  return start(parts, diffs, { before: { ref }, after: { ref, withoutGrandfathering: true } }, now);
-}
-
-async function start(
-  parts: ApiParts,
-  diffs: PolicyDiffs,
-  compared: Omit<PolicyComparison, 'now'>,
-  now: number,
-): Promise<DiffRun> {
+  const { before, after, rollout, enforced, grandfathered } = asked;
+  const compared: Omit<PolicyComparison, 'now'> = {
+    before: { ref: before },
+    after: { ref: after, rollout, enforced, withoutGrandfathering: !grandfathered },
+  };
   const store = parts.store();
-  // What is wrong with one of them is said at once.
-  for (const policies of [compared.before, compared.after])
-    await comparedPolicies(store, parts.config, policies);
+  // What is wrong with a text is said at once; the thread that compares reads it again.
+  for (const ref of [before, after])
+    if ('document' in ref)
+      usable(await checks.check(principal.id, await givenTexts(store, parts.config, ref)));
   const key = await keyOf(parts, compared);
-  const total = await phonesIn(parts);
-  return diffs.start(parts.compare, { key, compared, total }, now);
+  const question = { key, compared, total: await phonesIn(parts), ofLive: await liveKeyOf(parts, asked) };
+  return diffs.start(parts.compare, question, now);
+}
+
+/** Names the comparison of what is in use with a text that could be published; null = it is another comparison. */
+async function liveKeyOf(
+  parts: ApiParts,
+  { before, after, rollout, enforced, grandfathered }: AskedDiff,
+): Promise<string | null> {
+  const isInUse = 'place' in before && (before.place === 'live' || before.place === 'inUse');
+  if (!isInUse || enforced || !grandfathered || rollout !== null || !('document' in after)) return null;
+  const store = parts.store();
+  return ofLive(await readPolicies(store), await givenTexts(store, parts.config, after));
+}
+
+function ofLive({ stored }: KnownPolicies, texts: PolicyTexts): string {
+  return `${stored ?? ''} ${hashOf(texts)}`;
 }
 
 /** Comparisons with one key are the same: of the same policies. */

@@ -1,6 +1,7 @@
 // Owns the two addresses that a browser visits to sign in with an OpenID provider: the way there, and the way back. Nothing in them
 // says where to go afterwards: it is always the dashboard.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FleetAccounts } from '../auth/fleet-accounts.ts';
 import type { Guard } from '../auth/guard.ts';
 import { onlyCookie } from '../auth/guard.ts';
 import type { OpenIdProvider } from '../auth/provider.ts';
@@ -13,11 +14,19 @@ export const PROVIDER_START = `${BASE}/sign-in/provider`;
 /** The redirect URI, as registered at the provider. */
 export const PROVIDER_CALLBACK = `${BASE}/session/provider`;
 
+/** What they work with. */
+export interface ProviderParts {
+  readonly guard: Guard;
+  readonly signIn: SignIn;
+  readonly accounts: FleetAccounts;
+  readonly parts: ApiParts;
+}
+
 /** Registers both. */
 export function registerProvider(
   api: FastifyInstance,
   provider: OpenIdProvider,
-  { guard, signIn, parts }: { readonly guard: Guard; readonly signIn: SignIn; readonly parts: ApiParts },
+  { guard, signIn, accounts, parts }: ProviderParts,
 ): void {
   const options = { config: { role: null }, schema: { hide: true } };
   const cookieName = `${guard.cookieName}-provider`;
@@ -34,8 +43,8 @@ export function registerProvider(
     const query = request.url.split('?').slice(1).join('?');
     try {
       const person = await provider.complete(redirectUri(guard, request), query, cookie, now);
-      const started = signIn.withProvider(person.subject, person.name, person.role, now);
-      endBefore(request, guard, parts);
+      const started = await signIn.withProvider(person.subject, person.name, person.role, now);
+      await endBefore(request, guard, accounts);
       guard.setCookie(reply, started.secret);
       await parts.audit.record({
         by: person.name,
@@ -54,9 +63,9 @@ export function registerProvider(
 }
 
 /** The browser forgets the session before. */
-function endBefore(request: FastifyRequest, guard: Guard, { admin }: ApiParts): void {
+async function endBefore(request: FastifyRequest, guard: Guard, accounts: FleetAccounts): Promise<void> {
   const session = guard.principalOf(request)?.session;
-  if (session !== undefined && session !== null) admin.removeSession(session);
+  if (session !== undefined && session !== null) await accounts.leaveSession(session);
 }
 
 /** Host is one of the names of this gateway; the provider knows which of them are registered. */

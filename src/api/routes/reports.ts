@@ -1,38 +1,35 @@
 // Owns the routes of reports, and of lists as files.
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { csvHeader, csvRows } from '../../app/csv.ts';
-import type { CsvColumn } from '../../app/csv.ts';
 import { CHANGED_CSV, PHONE_CSV } from '../../app/csv-columns.ts';
-import { MAX_PAGE } from '../../app/listing.ts';
+import { phoneOrder } from '../../app/fleet-report.ts';
+import { MAX_PAGE, cursorText, readCursor } from '../../app/listing.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
 import type { ModelPage } from '../../directory/read-model/model-reader.ts';
 import type { InputOf } from '../contract/operations.ts';
 import type { ApiParts } from '../parts.ts';
-import type { PolicyDiffs } from '../comparisons/policy-diffs.ts';
 import { ApiError } from '../problems.ts';
 import type { ModelQuestions, PairReportName, QuestionOf } from '../questions/model-questions.ts';
-import { startDiff, startGrandfathered } from './policy.ts';
+import { startDiff } from './policy.ts';
+import type { Policies } from './policy.ts';
+import { CSV_TYPE, csvParts } from './csv-parts.ts';
 import { timeText } from './devices.ts';
 import { FileAnswer, route } from './route.ts';
-import type { Route } from './route.ts';
+import type { Call, Route } from './route.ts';
 
-/** Media type of CSV with a header (RFC 4180 3). */
-export const CSV_TYPE = 'text/csv; charset=utf-8; header=present';
-/** Rows that are written at once. */
-const AT_ONCE = 500;
 /** A comparison of policies is waited for so long. */
 const WAIT_MS = 20_000;
 
 type Question = InputOf<'showReport'>['query'];
 
 /** The routes. */
-export function reportRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
+export function reportRoutes(parts: ApiParts, policies: Policies): Route[] {
   return [
-    route('showReport', async ({ params, query }, { now, signal }) => {
+    route('showReport', async ({ params, query }, call) => {
+      const { now, signal } = call;
       const { report: name } = params;
       if (name === 'would-block' || name === 'grandfathered')
-        return changeReport(name, await compared(parts, diffs, name, query, now), query, now);
+        return changeReport(name, await compared(parts, policies, name, query, call), query, now);
       const model = parts.model();
       if (name === 'duplicates' || name === 'near-misses') return pairReport(model, name, query, now, signal);
       const unseenSince = parseMomentPast(query.notSeen, 'notSeen', now);
@@ -44,12 +41,12 @@ export function reportRoutes(parts: ApiParts, diffs: PolicyDiffs): Route[] {
 }
 
 /** What a report in JSON has no rows of. */
-const NONE = { phones: null, duplicates: null, nearMisses: null, changes: null };
+const NONE = { phones: null, duplicates: null, nearMisses: null, changes: null, next: null };
 
 async function phoneReport(
   model: ModelQuestions,
   question: QuestionOf<'reportCounts'>,
-  { format, limit }: Question,
+  { format, limit, after }: Question,
   signal: AbortSignal,
 ): Promise<object> {
   const { name } = question;
@@ -60,8 +57,10 @@ async function phoneReport(
   }
   const asOf = timeText(await model.ask('confirmedAt', null, signal));
   const counts = await model.ask('reportCounts', question, signal);
-  const { rows, next } = await model.ask('reportRows', { ...question, limit, after: null }, signal);
-  return { name, asOf, counts, ...NONE, phones: rows, isCut: next !== null };
+  const from = after === undefined ? null : readCursor(after, [phoneOrder(name)]);
+  const { rows, next } = await model.ask('reportRows', { ...question, limit, after: from }, signal);
+  const more = next === null ? null : cursorText(next, [phoneOrder(name)]);
+  return { name, asOf, counts, ...NONE, phones: rows, isCut: next !== null, next: more };
 }
 
 async function* phoneTexts(
@@ -93,18 +92,6 @@ async function pairReport(
   return { name, asOf, counts, ...NONE, [field]: rows, isCut };
 }
 
-/** Rows as CSV, in parts, so that others are answered between two of them. */
-async function* csvParts<Row>(
-  columns: readonly CsvColumn<Row>[],
-  rows: readonly Row[],
-): AsyncGenerator<string> {
-  yield csvHeader(columns);
-  for (let at = 0; at < rows.length; at += AT_ONCE) {
-    yield csvRows(columns, rows.slice(at, at + AT_ONCE));
-    await nextTurn();
-  }
-}
-
 function changeReport(
   name: 'would-block' | 'grandfathered',
   { keptOut, byReason, byGroup, byModel, phones }: PolicyDiff,
@@ -127,21 +114,28 @@ function changeReport(
 /** @throws ApiError EASGATE_API_BUSY while it is under way */
 async function compared(
   parts: ApiParts,
-  diffs: PolicyDiffs,
+  policies: Policies,
   name: 'would-block' | 'grandfathered',
   { version, groups: named = '', share }: Question,
-  now: number,
+  call: Call,
 ): Promise<PolicyDiff> {
   // What is rolled out already to these users is counted too.
   const before = { place: version === undefined ? 'inUse' : 'live' } as const;
   const after = version === undefined ? before : { version };
   const groups = named.split(',').filter((group) => group.trim() !== '');
   const rollout = groups.length === 0 && share === 0 ? null : { groups, share };
-  const run =
+  const asked =
     name === 'grandfathered'
-      ? await startGrandfathered(parts, diffs, now)
-      : await startDiff(parts, diffs, { before, after, rollout, enforced: true }, now);
-  await diffs.waitFor(run, WAIT_MS);
+      ? {
+          before: { place: 'inUse' } as const,
+          after: { place: 'inUse' } as const,
+          rollout: null,
+          enforced: false,
+          grandfathered: false,
+        }
+      : { before, after, rollout, enforced: true, grandfathered: true };
+  const run = await startDiff(parts, policies, asked, call);
+  await policies.diffs.waitFor(run, WAIT_MS);
   if (run.diff !== null) return run.diff;
   if (run.error !== null)
     throw new ApiError('EASGATE_API_UNAVAILABLE', `the comparison failed: ${run.error.message}`);

@@ -3,6 +3,7 @@ import { ApiError } from '../problems.ts';
 import { tooManyTries } from '../auth/guard.ts';
 import type { OpenIdProvider } from '../auth/provider.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { FleetAccounts } from '../auth/fleet-accounts.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import type { ApiParts } from '../parts.ts';
 import { PROVIDER_START } from './provider.ts';
@@ -10,7 +11,11 @@ import { route } from './route.ts';
 import type { Route } from './route.ts';
 
 /** The routes. */
-export function sessionRoutes(parts: ApiParts, signIn: SignIn, provider: OpenIdProvider | null): Route[] {
+export function sessionRoutes(
+  parts: ApiParts,
+  { signIn, accounts }: { readonly signIn: SignIn; readonly accounts: FleetAccounts },
+  provider: OpenIdProvider | null,
+): Route[] {
   const { admin, audit, name: gateway, version } = parts;
   const sessionOf = ({ name, role, by, expiresAt, idleUntil }: Principal): object => ({
     name,
@@ -33,8 +38,8 @@ export function sessionRoutes(parts: ApiParts, signIn: SignIn, provider: OpenIdP
       const wait = signIn.waitOf(address, now);
       const started =
         'token' in body
-          ? signIn.withToken(body.token, address, now)
-          : signIn.withSetUp(body.setUp, address, now);
+          ? await signIn.withToken(body.token, address, now)
+          : await signIn.withSetUp(body.setUp, address, now);
       if (started === null) {
         if (wait > 0) throw tooManyTries(wait);
         throw new ApiError(
@@ -45,7 +50,7 @@ export function sessionRoutes(parts: ApiParts, signIn: SignIn, provider: OpenIdP
         );
       }
       // The browser forgets the one before.
-      if (before.session !== null) admin.removeSession(before.session);
+      if (before.session !== null) await accounts.leaveSession(before.session);
       setCookie(started.secret);
       await audit.record({
         by: started.principal.name,
@@ -59,7 +64,7 @@ export function sessionRoutes(parts: ApiParts, signIn: SignIn, provider: OpenIdP
     }),
     route('showSession', async (_input, { principal }) => sessionOf(principal)),
     route('signOut', async (_input, { principal, origin, setCookie }) => {
-      if (principal.session !== null && admin.removeSession(principal.session))
+      if (principal.session !== null && (await accounts.leaveSession(principal.session)))
         await audit.record({ ...origin, operation: 'sign_out', subject: principal.role });
       setCookie(null);
       return null;
@@ -77,7 +82,7 @@ export function sessionRoutes(parts: ApiParts, signIn: SignIn, provider: OpenIdP
       })),
     })),
     route('endSession', async ({ params }, { origin }) => {
-      if (!admin.removeSession(params.session))
+      if (!(await accounts.removeSession(params.session)))
         throw new ApiError('EASGATE_API_NOT_FOUND', 'there is no such session: it may have ended');
       await audit.record({ ...origin, operation: 'session_end', subject: params.session });
       return null;

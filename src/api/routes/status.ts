@@ -10,7 +10,7 @@ import type { Route, StreamRoute } from './route.ts';
 /** The routes. */
 export function statusRoutes(parts: ApiParts, overview: Overview): Route[] {
   return [
-    route('showOverview', (_input, { now }) => overview.show(now)),
+    route('showOverview', ({ query }, { now }) => overview.show(now, query.range ?? null)),
     route('showStatus', async () => {
       const { config } = parts;
       const gateway = await parts.gateway();
@@ -19,6 +19,7 @@ export function statusRoutes(parts: ApiParts, overview: Overview): Route[] {
       return {
         gateway: parts.name,
         version: gateway?.version ?? parts.version,
+        pid: gateway?.pid ?? null,
         startedAt: gateway?.startedAt ?? null,
         phase: gateway?.phase ?? 'unknown',
         policy: gateway?.policy ?? null,

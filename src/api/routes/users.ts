@@ -23,10 +23,17 @@ export function userRoutes(parts: ApiParts): Route[] {
     }),
     route('showUser', ({ params }) => showUser(parts.store(), params.user, known(parts))),
     route('decideUser', async ({ params, body }, { origin, now }) => {
-      const { action, reason, expiresAt } = body;
+      const { action, reason, expiresAt, dryRun } = body;
       const end = momentToCome(expiresAt, now);
       const decision = { action, owner: origin.by, reason, decidedAt: now, expiresAt: end };
-      return decideUser(parts.store(), params.user, decision, origin, parts.audit, known(parts));
+      return decideUser(
+        parts.store(),
+        params.user,
+        decision,
+        { ...origin, dryRun },
+        parts.audit,
+        known(parts),
+      );
     }),
     route('clearUserDecision', ({ params }, { origin }) =>
       clearUser(parts.store(), params.user, origin, parts.audit),

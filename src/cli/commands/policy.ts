@@ -19,8 +19,8 @@ export function registerPolicy(program: Command): void {
       .option('--json', 'one JSON document')
       .option('--schema', 'print the JSON Schema of policy documents instead')
       .option('--fields', 'print all fields as Markdown instead')
-      .action(async (file: string | undefined, options: CheckOptions) =>
-        (await import('../policy.ts')).check(file, options),
+      .action(async (file: string | undefined, options: CheckOptions, command: Command) =>
+        (await import('../policy.ts')).check(file, options, command),
       ),
     ['policy check policy.yaml', ''],
     ['policy check --strict --json policy.yaml', 'for pipelines: warnings fail too'],
@@ -250,7 +250,7 @@ function registerSimulate(program: Command): void {
     .description(
       'the verdict of a policy on given facts, a line of the access log or a recorded request; a fact that is not given is unknown',
     )
-    .requiredOption('--policy <file>', 'policy document')
+    .requiredOption('--policy <policy>', POLICY_NAMES)
     .option('--facts <file>', 'JSON file of facts to begin with; - = standard input')
     .option('--log-line <line>', 'facts of a line of the access log; - = standard input')
     .option('--request <file>', 'facts of a recorded request: its raw head; - = standard input')
@@ -260,8 +260,8 @@ function registerSimulate(program: Command): void {
     else if (kind === 'number') simulate.option(flag, text, wholeNumber);
     else simulate.option(flag, text);
   }
-  simulate.action(async (options: Record<string, unknown>) =>
-    (await import('../simulate.ts')).simulate(options),
+  simulate.action(async (options: Record<string, unknown>, command: Command) =>
+    (await import('../simulate.ts')).simulate(options, command),
   );
   addExamples(
     simulate,

@@ -1,8 +1,9 @@
 // Owns requests of the command line to an admin API.
 import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { BASE, OPERATIONS } from '../../api/contract/paths.ts';
-import type { OperationPath } from '../../api/contract/paths.ts';
-import type { BodyOf, JsonOperation, QueryOf } from '../../api/contract/operations.ts';
+import type { OperationName, OperationPath } from '../../api/contract/paths.ts';
+import type { BodyOf, JsonOperation, QueryOf, StreamOperation } from '../../api/contract/operations.ts';
 import { fromIsoTimes } from '../../app/times.ts';
 import { ProgramError } from '../../errors.ts';
 import type { Context } from './contexts.ts';
@@ -16,7 +17,8 @@ export class RemoteError extends Error {
   }
 }
 
-const TIMEOUT_MS = 30_000;
+/** Counts of a large directory, and imports, take their time. */
+const ANSWER_MS = 130_000;
 const MAX_BYTES = 64 * 1_048_576;
 
 /** What an operation gets. */
@@ -24,14 +26,101 @@ export interface RemoteInput<Name extends JsonOperation> {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: QueryOf<Name>;
   readonly body?: BodyOf<Name>;
+  /** If-Match: the ETag of what the change is based on. */
+  readonly match?: string | null;
+}
+
+/** An answer, and its ETag; null = it has none. */
+export interface TaggedAnswer {
+  readonly document: unknown;
+  readonly tag: string | null;
 }
 
 /** Asks for an operation; the document has times in milliseconds, as that of the use case on this machine. @throws RemoteError */
 export async function ask<Name extends JsonOperation>(
-  { url, token, ca }: Context,
+  context: Context,
   name: Name,
-  { params = {}, query, body }: RemoteInput<Name>,
+  input: RemoteInput<Name> = {},
 ): Promise<unknown> {
+  return (await askTagged(context, name, input)).document;
+}
+
+/** Likewise, with the ETag. @throws RemoteError */
+export async function askTagged<Name extends JsonOperation>(
+  context: Context,
+  name: Name,
+  { params = {}, query, body, match = null }: RemoteInput<Name> = {},
+): Promise<TaggedAnswer> {
+  const headers = match === null ? {} : { 'if-match': match };
+  return send(context, name, { params, query, headers, body: jsonBody(body) }, async (answer) => {
+    const text = await answer.body.text();
+    if (answer.statusCode >= 300) throw refusal(answer.statusCode, text);
+    const { etag } = answer.headers;
+    const document = text === '' ? null : fromIsoTimes(JSON.parse(text));
+    return { document, tag: typeof etag === 'string' ? etag : null };
+  });
+}
+
+/** Sends a file, and returns the answer. @throws RemoteError */
+export async function upload(
+  context: Context,
+  name: JsonOperation,
+  query: object,
+  file: Readable,
+): Promise<unknown> {
+  const body = { type: 'application/octet-stream', content: file };
+  return send(context, name, { params: {}, query, headers: {}, body }, async (answer) => {
+    const text = await answer.body.text();
+    if (answer.statusCode >= 300) throw refusal(answer.statusCode, text);
+    return fromIsoTimes(JSON.parse(text));
+  });
+}
+
+/** The text of an operation that answers with a file or a stream, as it comes in; `work` takes it. @throws RemoteError */
+export async function download(
+  context: Context,
+  name: StreamOperation | JsonOperation,
+  {
+    params = {},
+    query = {},
+  }: { readonly params?: Readonly<Record<string, string>>; readonly query?: object },
+  work: (parts: AsyncIterable<string>) => Promise<void>,
+): Promise<void> {
+  await send(
+    context,
+    name,
+    { params, query, headers: { accept: '*/*' }, body: null },
+    async ({ statusCode, body }) => {
+      if (statusCode >= 300) throw refusal(statusCode, await body.text());
+      body.setEncoding('utf8');
+      await work(body as AsyncIterable<string>);
+    },
+    true,
+  );
+}
+
+/** What is sent. */
+interface Sent {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Null = none. */
+  readonly body: { readonly type: string; readonly content: string | Readable } | null;
+}
+
+interface Answer {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Readable & { text: () => Promise<string> };
+}
+
+async function send<T>(
+  { url, token, ca }: Context,
+  name: OperationName,
+  { params, query, headers, body }: Sent,
+  work: (answer: Answer) => Promise<T>,
+  isFile = false,
+): Promise<T> {
   const { method, path }: OperationPath = OPERATIONS[name];
   const target = new URL(
     url + BASE + path.replaceAll(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(params[key] ?? '')),
@@ -42,9 +131,9 @@ export async function ask<Name extends JsonOperation>(
   const { Agent, request } = await import('undici');
   const dispatcher = new Agent({
     connect: ca === null ? {} : { ca },
-    headersTimeout: TIMEOUT_MS,
-    bodyTimeout: TIMEOUT_MS,
-    maxResponseSize: MAX_BYTES,
+    headersTimeout: ANSWER_MS,
+    bodyTimeout: ANSWER_MS,
+    ...(!isFile && { maxResponseSize: MAX_BYTES }),
   });
   try {
     const answer = await request(target, {
@@ -53,20 +142,23 @@ export async function ask<Name extends JsonOperation>(
       headers: {
         authorization: `Bearer ${token}`,
         accept: 'application/json',
-        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(body !== null && { 'content-type': body.type }),
         ...(method !== 'GET' && { 'idempotency-key': randomUUID() }),
+        ...headers,
       },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== null && { body: body.content }),
     });
-    const text = await answer.body.text();
-    if (answer.statusCode < 300) return text === '' ? null : fromIsoTimes(JSON.parse(text));
-    throw refusal(answer.statusCode, text);
+    return await work(answer);
   } catch (error) {
-    if (error instanceof RemoteError) throw error;
+    if (error instanceof RemoteError || error instanceof ProgramError) throw error;
     throw new ProgramError('EASGATE_CONTEXT_AWAY', `${url} does not answer: ${causeOf(error)}`);
   } finally {
     await dispatcher.destroy();
   }
+}
+
+function jsonBody(body: unknown): Sent['body'] {
+  return body === undefined ? null : { type: 'application/json', content: JSON.stringify(body) };
 }
 
 function refusal(status: number, text: string): RemoteError {

@@ -69,6 +69,8 @@ export class EmbeddedStore implements DirectoryStore {
   readonly sources: SourceOrder;
   readonly policies: PolicyTable;
   readonly leases: LeaseTable;
+  /** One gateway uses the file: its accounts are in a file of their own. */
+  readonly accounts = null;
   readonly locks: LockTable;
   readonly deliveries: DeliveryTable;
   private readonly database: GuardedDatabase;

@@ -153,6 +153,11 @@ export class RedisKeys {
     return `${this.base(LEASE_PARTITION)}leases`;
   }
 
+  /** Tokens, sessions and set-up links of the admin API. */
+  get accounts(): string {
+    return `${this.base(LEASE_PARTITION)}accounts`;
+  }
+
   /** A lock by name. */
   lock(name: string): string {
     return `${this.base(LEASE_PARTITION)}lock:${encodeName(name)}`;

@@ -286,6 +286,43 @@ local fence, name = string.match(held, '^%S+ (%d+) (.*)$')
 return { name or false, fence or false }
 `);
 
+/** KEYS: accounts. Returns the count of their changes; missing = nothing was ever written. */
+export const READ_ACCOUNTS_VERSION = named(`return redis.call('HGET', KEYS[1], 'version')`);
+
+/** KEYS: accounts. Returns names and values in turn. */
+export const READ_ACCOUNTS = named(`return redis.call('HGETALL', KEYS[1])`);
+
+/**
+ * KEYS: accounts. ARGV: text of the known schema; the version that it must become higher than, in place of all that is there, or ''
+ * for a change; number of fields to remove, these fields; fields and values in turn. Returns the version, and how many of the fields to
+ * remove were there.
+ */
+export const CHANGE_ACCOUNTS = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+local version = tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0
+if ARGV[2] ~= '' then
+  redis.call('DEL', KEYS[1])
+  version = math.max(version, tonumber(ARGV[2]))
+end
+local removed = 0
+local put = 4 + tonumber(ARGV[3])
+for at = 4, put - 1 do removed = removed + redis.call('HDEL', KEYS[1], ARGV[at]) end
+for at = put, #ARGV - 1, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+redis.call('HSET', KEYS[1], 'version', string.format('%.0f', version + 1))
+return { version + 1, removed }
+`);
+
+/** KEYS: accounts. ARGV: text of the known schema, field, value. Writes the field if it is there. */
+export const NOTE_ACCOUNT = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+redis.call('HINCRBY', KEYS[1], 'version', 1)
+return 1
+`);
+
 /** KEYS: deliveries of a feed. ARGV: text of the known schema, name, end, now, how many are kept, longest memory in milliseconds. */
 export const REMEMBER_DELIVERY = named(`${SAME_STORE}
 local refusal = foreign(base(KEYS[1]))

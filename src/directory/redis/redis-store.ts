@@ -66,6 +66,7 @@ import { RedisLease } from './redis-lease.ts';
 import { RedisLocks } from './redis-locks.ts';
 import { COMMIT, FENCED, READ } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
+import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { Replication } from './replication.ts';
 import { scanDevices, scanUsers } from './scan.ts';
@@ -82,6 +83,7 @@ export class RedisStore implements DirectoryStore {
   readonly sources: SourceOrder;
   readonly policies: RedisPolicies;
   readonly leases: RedisLease;
+  readonly accounts: RedisAccounts;
   readonly locks: RedisLocks;
   readonly deliveries: RedisDeliveries;
   private readonly client: RedisClient;
@@ -129,6 +131,7 @@ export class RedisStore implements DirectoryStore {
     const run = (script: Script, keys: readonly string[], values: readonly string[]): Promise<unknown> =>
       this.guard.script(script, keys, values);
     this.leases = new RedisLease(run, this.keys);
+    this.accounts = new RedisAccounts(run, this.keys.accounts);
     this.locks = new RedisLocks(run, this.keys);
     this.deliveries = new RedisDeliveries(run, this.keys);
     this.devices = new DeviceWriter(this.keys);

@@ -7,7 +7,7 @@ import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '..
 import { encodeWbxml } from '../../eas/wbxml/encode.ts';
 import type { FinalAnswer } from '../../quarantine/model.ts';
 import { answerReply, emptyReply, textReply, wbxmlReply } from '../../http/reply.ts';
-import type { VerdictAction } from '../../model/verdict.ts';
+import type { Verdict, VerdictAction } from '../../model/verdict.ts';
 import type { VerdictReason } from '../../model/reason.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
@@ -170,8 +170,15 @@ export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | 
 };
 
 function refusalOf({ verdict, protocolVersion }: Exchange): Refusal {
-  if (verdict === null || verdict.action === 'allow') return 'deviceBlocked';
-  const { action, reason } = verdict;
+  return verdict === null ? 'deviceBlocked' : refusalFor(verdict, protocolVersion);
+}
+
+/** The refusal of a verdict, for a phone of this protocol version. */
+export function refusalFor(
+  { action, reason }: Pick<Verdict, 'action' | 'reason'>,
+  protocolVersion: string | null,
+): Refusal {
+  if (action === 'allow') return 'deviceBlocked';
   const byReason = action === 'block' || action === 'quarantine' ? REFUSAL_BY_REASON[reason] : null;
   const { refusal, otherwise } = byReason ?? REFUSAL_BY_ACTION[action];
   return otherwise === null || protocolVersion === otherwise.version ? refusal : otherwise.refusal;

@@ -1,6 +1,6 @@
 // Owns the warnings about valid but doubtful documents.
 import type { Problems } from '../document/problem.ts';
-import { didYouMean, nearest } from '../../suggest.ts';
+import { didYouMean } from '../../suggest.ts';
 import { namesUnknown, someValue } from '../document/value.ts';
 import type { Value } from '../document/value.ts';
 import { AUTH_METHODS } from '../document/vocabulary.ts';
@@ -23,7 +23,19 @@ export interface Known {
 }
 
 /** Platforms that feeds and phones name; others may exist. */
-const PLATFORMS = ['ios', 'ipados', 'android', 'windows', 'macos', 'windowsphone', 'blackberry', 'tizen'];
+const PLATFORMS = [
+  'ios',
+  'ipados',
+  'android',
+  'windows',
+  'macos',
+  'linux',
+  'chromeos',
+  'visionos',
+  'windowsphone',
+  'blackberry',
+  'tizen',
+];
 
 type Path = readonly PropertyKey[];
 type Maps = readonly (readonly Condition[])[];
@@ -159,8 +171,10 @@ function checkWords(
 function checkPlatform(written: string, at: Path, problems: Problems): void {
   const platform = written.toLowerCase();
   if (isGlob(platform) || PLATFORMS.includes(platform)) return;
-  const meant = nearest(platform, PLATFORMS);
-  if (meant !== null) problems.warning(at, `platform "${written}" is unusual (did you mean "${meant}"?)`);
+  problems.warning(
+    at,
+    `platform "${written}" is unusual: devices of other names are not concerned${didYouMean(platform, PLATFORMS)}`,
+  );
 }
 
 /** A comparison never matches an unknown value, so a phone that reports none passes the refusal. */

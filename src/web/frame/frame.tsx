@@ -15,15 +15,14 @@ import { length } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Find } from './find.tsx';
 import { useKeys } from './keys.ts';
-import { Nav } from './nav.tsx';
+import { Nav, marksOf } from './nav.tsx';
 import { ThemeButton } from './theme-button.tsx';
 
 /** Older than this, the state that decides is shown as stale. */
 const STALE_MS = 60_000;
 
-function Fresh(): ReactElement | null {
+function Fresh({ ageMs: ms }: { ageMs: number | null }): ReactElement | null {
   const silent = useValue(silentSince) !== null;
-  const { data } = useQuery('showOverview', {}, { everyMs: 15_000 });
   if (silent)
     return (
       <div className="fresh stale" title={t.trouble.silentText}>
@@ -31,7 +30,6 @@ function Fresh(): ReactElement | null {
         <span>{t.frame.notAnswering}</span>
       </div>
     );
-  const ms = data?.stateAgeMs ?? null;
   if (ms === null) return null;
   return (
     <div className={ms > STALE_MS ? 'fresh stale' : 'fresh'} title={t.frame.stateAgeLong(length(ms))}>
@@ -80,6 +78,7 @@ function KeyList({ close }: { close: () => void }): ReactElement {
 export function Frame({ children }: { children: ReactNode }): ReactElement {
   const [keys, setKeys] = useState(false);
   const [location] = useLocation();
+  const overview = useQuery('showOverview', {}, { everyMs: 15_000 }).data;
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   useKeys({ '?': () => setKeys(true) });
@@ -103,9 +102,9 @@ export function Frame({ children }: { children: ReactNode }): ReactElement {
             <span>easgate</span>
           </Link>
           <Find />
-          <Nav />
+          <Nav marks={marksOf(overview)} />
           <div className="side-foot">
-            <Fresh />
+            <Fresh ageMs={overview?.stateAgeMs ?? null} />
             <Account />
           </div>
         </header>

@@ -15,6 +15,7 @@ import { FactsTable } from '../parts/facts-table.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { useTitle } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
+import { PhoneReply } from '../parts/phone-reply.tsx';
 import { Spellings } from '../parts/spellings.tsx';
 import { Pill, lookOf, reasonSentence } from '../parts/state.tsx';
 import { Time } from '../parts/time.tsx';
@@ -235,6 +236,7 @@ export function DevicePage(): ReactElement {
         <a href="#decisions">
           {t.device.tabs.decisions} <span className="n">{number(count)}</span>
         </a>
+        <a href="#reply">{t.device.tabs.reply}</a>
         <a href="#timeline">{t.device.tabs.timeline}</a>
         <a href="#spellings">{t.device.tabs.spellings}</a>
       </nav>
@@ -286,6 +288,7 @@ export function DevicePage(): ReactElement {
           </Panel>
         </div>
         <div className="stack">
+          {explanation === null ? null : <PhoneReply reply={explanation.reply} />}
           <Timeline of={{ device: details.key }} />
           <Spellings details={details} partnership={partnership} aliases={explanation?.aliases ?? []} />
         </div>

@@ -1,6 +1,7 @@
 // Owns the overview: what is wrong, how many, what to decide, how it runs.
 import { useState } from 'react';
 import type { ReactElement } from 'react';
+import { useSearchParams } from 'wouter';
 import type { AnswerOf, EventOf } from '../../api/contract/operations.ts';
 import { useQuery } from '../client/use-query.ts';
 import { useStream } from '../client/use-stream.ts';
@@ -21,6 +22,8 @@ type Overview = AnswerOf<'showOverview'>;
 type Counters = EventOf<'followCounters'>;
 
 const EVERY_MS = 10_000;
+/** What the lines are over; the first time what there is. */
+const RANGES = ['1h', '24h', '7d'] as const;
 
 function Traffic({ overview, counters }: { overview: Overview; counters: Counters | null }): ReactElement {
   const texts = t.overview.traffic;
@@ -54,7 +57,10 @@ function Traffic({ overview, counters }: { overview: Overview; counters: Counter
 
 /** The page. */
 export function OverviewPage(): ReactElement {
-  const { data, error, reload } = useQuery('showOverview', {}, { everyMs: EVERY_MS });
+  const [search, setSearch] = useSearchParams();
+  const asked = RANGES.find((range) => range === search.get('range'));
+  const query = asked === undefined ? {} : { range: asked };
+  const { data, error, reload } = useQuery('showOverview', { query }, { everyMs: EVERY_MS });
   const [counters, setCounters] = useState<Counters | null>(null);
   const stream = useStream('followCounters', {}, setCounters);
   if (data === null)
@@ -73,14 +79,32 @@ export function OverviewPage(): ReactElement {
   const live = stream === 'open' ? counters : null;
   return (
     <>
-      <PageHead title={t.pages.overview}>{t.overview.lead(data.gateway)}</PageHead>
+      <PageHead
+        title={t.pages.overview}
+        tools={
+          <div className="seg" role="group" aria-label={t.overview.range.label}>
+            {RANGES.map((range) => (
+              <button
+                key={range}
+                type="button"
+                aria-pressed={range === data.range}
+                onClick={() => setSearch({ range }, { replace: true })}
+              >
+                {t.overview.range.names[range]}
+              </button>
+            ))}
+          </div>
+        }
+      >
+        {t.overview.lead(data.gateway)}
+      </PageHead>
       <div className="stack">
         <Health health={data.health} />
         <Tiles overview={data} live={live?.tiles ?? {}} />
         <Warnings warnings={data.warnings} />
         <div className="cols c-21 even">
           <Refusals overview={data} isLive={live !== null} changed={reload} />
-          <VerdictChart steps={data.traffic.verdicts} />
+          <VerdictChart steps={data.traffic.verdicts} range={data.range} />
         </div>
         <div className="cols c-11 even">
           <Panel title={t.overview.reasons.title}>

@@ -145,6 +145,22 @@ function Servers(): ReactElement {
   );
 }
 
+/** Which policy decides now: a sample, or another admin, may have published one. */
+function PolicyInUse(): ReactElement | null {
+  const { data } = useQuery('showPolicy', {});
+  if (data === null) return null;
+  const { source, name, file, live } = data;
+  return (
+    <p className="t2">
+      {source === 'directory' && live !== null
+        ? texts.steps.policyPublished(name, live.version)
+        : source === 'file'
+          ? texts.steps.policyFile(file ?? '')
+          : texts.steps.policyText}
+    </p>
+  );
+}
+
 /** The page behind the link of `easgate admin setup`. */
 export function SetUpPage(): ReactElement {
   const [secret] = useState(takeSecret);
@@ -174,7 +190,7 @@ export function SetUpPage(): ReactElement {
             {isIn && isTokenDone ? <Servers /> : null}
           </Step>
           <Step number={4} state={isIn && isTokenDone ? 'now' : 'later'} title={texts.steps.policy}>
-            <p className="t2">{texts.steps.policyText}</p>
+            {isIn && isTokenDone ? <PolicyInUse /> : null}
             {isIn && isTokenDone ? (
               <div className="row">
                 <Link className="btn primary" href="/">

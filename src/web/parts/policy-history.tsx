@@ -82,6 +82,9 @@ function Versions({
             <th scope="col">{column.before}</th>
             <th scope="col">{column.by}</th>
             <th scope="col">{column.comment}</th>
+            <th scope="col" className="num">
+              {column.changed}
+            </th>
             <th scope="col">
               <span className="vh">{t.list.actions}</span>
             </th>
@@ -103,6 +106,9 @@ function Versions({
                 {row.author}
               </td>
               <td className="full break">{row.comment ?? <Dash />}</td>
+              <td className="num" data-l={column.changed}>
+                {row.changed === null ? <Dash /> : number(row.changed)}
+              </td>
               <td className="act full">
                 <span className="row tight ends">
                   <button

@@ -1,4 +1,4 @@
-// Owns the tiles of the overview: a number, where it came from in 24 hours, and the list behind it.
+// Owns the tiles of the overview: a number, where it came from over the range, and the list behind it.
 import type { ReactElement } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../api/contract/operations.ts';
@@ -21,7 +21,7 @@ const TILES: readonly (readonly [Name, string])[] = [
   ['exceptions', '/devices?decision=allow'],
 ];
 
-function noteOf(name: Name, { tiles, unknownSplit }: Overview): string {
+function noteOf(name: Name, { tiles, unknownSplit, range }: Overview): string {
   if (name === 'unknown')
     return t.overview.split(
       number(unknownSplit.quarantined + unknownSplit.blocked),
@@ -29,7 +29,9 @@ function noteOf(name: Name, { tiles, unknownSplit }: Overview): string {
     );
   if (name === 'exceptions') return t.overview.soon;
   const { changed } = tiles[name];
-  return changed === null ? t.overview.noChange : t.overview.changed(signed(changed));
+  return changed === null
+    ? t.overview.noChange
+    : t.overview.changed(signed(changed), t.overview.range.names[range]);
 }
 
 /** `live` = counts that are newer than the overview. */

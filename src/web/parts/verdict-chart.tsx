@@ -1,4 +1,4 @@
-// Owns the chart of answers by verdict over a day: allowed as a line, refused as bars (blocked hatched). The same as a table below.
+// Owns the chart of answers by verdict over the range of the overview: allowed as a line, refused as bars (blocked hatched). The same as a table below.
 import type { ReactElement } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';
 import { moment, number } from '../texts/format.ts';
@@ -8,6 +8,7 @@ import { StateIcon } from './state.tsx';
 import { Time } from './time.tsx';
 
 type Steps = AnswerOf<'showOverview'>['traffic']['verdicts'];
+type Range = AnswerOf<'showOverview'>['range'];
 
 const texts = t.overview.verdicts;
 const WIDTH = 480;
@@ -117,9 +118,9 @@ function Table({ steps }: { steps: Steps }): ReactElement {
 }
 
 /** The panel. */
-export function VerdictChart({ steps }: { steps: Steps }): ReactElement {
+export function VerdictChart({ steps, range }: { steps: Steps; range: Range }): ReactElement {
   return (
-    <Panel title={texts.title} mark={<span className="age">{texts.mark}</span>}>
+    <Panel title={texts.title} mark={<span className="age">{texts.marks[range]}</span>}>
       <div className="body">
         {steps.length < 2 ? (
           <p className="t2">{texts.none}</p>
@@ -128,8 +129,8 @@ export function VerdictChart({ steps }: { steps: Steps }): ReactElement {
             <Allowed steps={steps} />
             <Refused steps={steps} />
             <div className="xa" aria-hidden="true">
-              <span>{texts.ago}</span>
-              <span>{texts.half}</span>
+              <Time iso={steps[0]?.at ?? null} ago />
+              <Time iso={steps[Math.floor(steps.length / 2)]?.at ?? null} ago />
               <span>{texts.nowLabel}</span>
             </div>
             <Table steps={steps} />

@@ -163,7 +163,7 @@ noCompliancePolicy: { action: allow }
     const expected = [
       'targets.include.groups: no feed has a group "stuff" (did you mean "staff"?)',
       'lists.spare: is not used',
-      'rules.0.match.platform: platform "andriod" is unusual (did you mean "android"?)',
+      'rules.0.match.platform: platform "andriod" is unusual: devices of other names are not concerned (did you mean "android"?)',
       'rules.1: is never reached: rule "all androids" matches first',
       'rules.1.match.osVersion: osVersion compares, so a phone whose value is unknown does not match',
       'rules.2.action: phones of every user that match are allowed without a look at compliance',

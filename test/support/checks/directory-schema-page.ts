@@ -147,6 +147,10 @@ plus 16. \`${sample}\` is \`${keys.device(sample)}\`, users named \`alice\` are 
       [partition(keys.users('L', 16)), 'hash of the users with this local part, fields below'],
       [partition(keys.changes(0)), 'stream of changes of the partition'],
       [keys.policies, 'versions of the policy'],
+      [
+        keys.accounts,
+        'tokens, sessions and set-up links of the admin API, as hashes of their secrets; `version` counts changes',
+      ],
     ]),
     'Fields of a device:\n',
     ...rows([

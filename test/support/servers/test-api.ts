@@ -77,7 +77,7 @@ export async function openTestApi({
     admin: { listen: '127.0.0.1:0', file: ':memory:', ...admin },
     store: { kind: 'embedded', path: ':memory:' },
   });
-  const file = AdminStore.open(':memory:');
+  const file = parts?.admin ?? AdminStore.open(':memory:');
   const audited: AuditedChange[] = [];
   const model = ModelFile.open(IN_MEMORY, { store: '', epoch: 0 });
   const questions = new DirectQuestions(new ModelReader(model.database, store.names));

@@ -36,6 +36,7 @@ export function overviewAnswer(now = Date.now()): AnswerOf<'showOverview'> {
   });
   return {
     gateway: 'eas.example.com',
+    range: '24h',
     asOf: iso(0),
     tiles: {
       allowed: tile(12_189, 31, 300),

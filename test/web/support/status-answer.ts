@@ -23,6 +23,7 @@ export function statusAnswer(now = Date.now()): AnswerOf<'showStatus'> {
   return {
     gateway: 'eas.example.com',
     version: '1.0.0',
+    pid: 4_000,
     startedAt: new Date(now - 9 * DAY).toISOString(),
     phase: 'serving',
     policy: { name: null, file: null },

@@ -9,7 +9,14 @@ export const device = {
   users: 'Users of this device',
   more: 'More',
   sections: 'On this page',
-  tabs: { why: 'Why', facts: 'Facts', decisions: 'Decisions', timeline: 'Timeline', spellings: 'Spellings' },
+  tabs: {
+    why: 'Why',
+    facts: 'Facts',
+    decisions: 'Decisions',
+    reply: 'What the phone gets',
+    timeline: 'Timeline',
+    spellings: 'Spellings',
+  },
   decidedBy: (rule: string) => `Decided by ${rule}`,
   byHand: (rule: string, reason: string | null) =>
     `${rule.charAt(0).toUpperCase()}${rule.slice(1)}${reason === null ? '' : `: “${reason}”`},`,
@@ -41,6 +48,22 @@ export const device = {
     requirementText: 'Mail is back within a minute of the report.',
     unknownDevice: 'A feed reports the device',
     notEnrolled: 'The device is enrolled in device management',
+  },
+  reply: {
+    title: 'What the phone gets',
+    language: 'Language of the message',
+    asShown: 'The message as the phone shows it',
+    inbox: 'Inbox',
+    oneMessage: '1 message',
+    kinds: {
+      mail: 'Its mail: every request goes to the mail server.',
+      mailbox: 'A mailbox with this one message. Its mail waits on the server.',
+      wipe: 'The order to erase itself, with its next Provision. Until then these answers make it ask for it:',
+      comeAgain: 'These answers make it come again: a feed may still report it.',
+      refusal: 'These answers:',
+    } as Readonly<Record<string, string>>,
+    answer: (http: number, status: string | null) =>
+      status === null ? `HTTP ${http}` : `HTTP ${http}, status ${status} in the body`,
   },
   facts: {
     title: 'Facts by source and age',

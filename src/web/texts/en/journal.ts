@@ -57,5 +57,6 @@ export const journal = {
     token_create: 'Token made',
     token_revoke: 'Token revoked',
     admin_setup: 'One-time link made',
+    change_interrupted: 'Change interrupted',
   } as Readonly<Record<string, string>>,
 };

@@ -191,7 +191,14 @@ export const policy = {
   history: {
     title: 'History',
     none: 'Nothing was published yet.',
-    column: { version: 'Version', at: 'Published', before: 'Before', by: 'By', comment: 'Comment' },
+    column: {
+      version: 'Version',
+      at: 'Published',
+      before: 'Before',
+      by: 'By',
+      comment: 'Comment',
+      changed: 'Devices changed',
+    },
     live: 'live',
     shadow: 'shadow',
     rollout: 'roll-out',

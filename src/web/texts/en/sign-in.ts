@@ -38,6 +38,9 @@ export const signIn = {
       policy: 'First policy',
       policyText:
         'Until you publish one, phones that no feed knows are quarantined, and so are those that are not compliant. A policy with mode reportOnly shows who would be refused, and refuses nobody.',
+      policyPublished: (name: string | null, version: number) =>
+        `Version ${version}${name === null ? '' : ` (${name})`} decides. The page of the policy shows it, and what a change would do.`,
+      policyFile: (file: string) => `The file ${file} decides; gateways take it when it changes.`,
       finish: 'Go to the overview',
     },
   },

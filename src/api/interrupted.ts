@@ -1,0 +1,46 @@
+// Owns changes that were under way when the process ended: the audit names each of them, so that none is made without an entry.
+import type { AuditSink } from '../journal/audit-log.ts';
+import type { AdminStore, BegunChange } from './auth/admin-store.ts';
+
+/** Notes a change until its work ends, whatever it comes to. A file that cannot be written keeps no change from being made. */
+export async function noted<T>(
+  store: AdminStore,
+  change: Omit<BegunChange, 'id'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  let id: number | null = null;
+  try {
+    id = store.beginChange(change);
+  } catch {
+    // A full disk: the change itself says whether it could be made.
+  }
+  try {
+    return await work();
+  } finally {
+    if (id !== null) endQuietly(store, id);
+  }
+}
+
+function endQuietly(store: AdminStore, id: number): void {
+  try {
+    store.endChange(id);
+  } catch {
+    // The audit names it once more after the next start.
+  }
+}
+
+/** Writes the changes that an earlier process began and did not end to the audit. `now`: milliseconds since the epoch. */
+export async function recordInterrupted(store: AdminStore, audit: AuditSink, now: number): Promise<void> {
+  for (const { id, at, by, operation, target } of store.begunChanges()) {
+    await audit.record({
+      at: now,
+      by,
+      via: 'api',
+      operation: 'change_interrupted',
+      subject: `${operation} ${target}`,
+      before: { at },
+      comment: 'the process ended meanwhile: the change was made or not; look, and repeat it',
+    });
+    store.endChange(id);
+  }
+}

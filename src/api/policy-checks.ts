@@ -1,0 +1,145 @@
+// Owns checks of policies' texts in a thread of their own: a bounded queue, a limit on time and memory, the latest results.
+import { createHash } from 'node:crypto';
+import type { CheckedText, PolicyMode } from '../app/policy-texts.ts';
+import type { Simulation } from '../app/simulate.ts';
+import type { PolicyTexts } from '../config/stored-policy.ts';
+import type { PolicyQuestion } from './policy-thread.ts';
+import { ApiError } from './problems.ts';
+import { AskedThread, threadProgram } from './questions/asked-thread.ts';
+import type { OpenQuestion, Outcome } from './questions/asked-thread.ts';
+
+/** Limits on what callers can cause. */
+export interface CheckLimits {
+  /** Most questions that wait for the thread, of all callers and of one. */
+  readonly waiting: number;
+  readonly waitingOfOne: number;
+  /** From the start of a question to its answer, milliseconds. */
+  readonly workMs: number;
+}
+
+const LIMITS: CheckLimits = { waiting: 8, waitingOfOne: 3, workMs: 10_000 };
+/** Of the thread: the largest document takes about a tenth. */
+const MEMORY_MB = 512;
+/** Results that are kept: a text is checked, compared and published one after the other. */
+const KEPT = 8;
+const RETRY_AFTER = 5;
+const PROGRAM = threadProgram('./policy-thread', import.meta.url);
+
+interface Open extends OpenQuestion {
+  readonly message: PolicyQuestion;
+  readonly caller: string;
+}
+
+/** The checks of one process. The thread is started with the first one. */
+export class PolicyChecks {
+  private readonly limits: CheckLimits;
+  private readonly waiting: Open[] = [];
+  private readonly thread: AskedThread<Open>;
+  private timer: NodeJS.Timeout | null = null;
+  private readonly kept = new Map<string, Promise<CheckedText>>();
+  private closed = false;
+
+  /** `program`: of the thread. */
+  constructor(limits: CheckLimits = LIMITS, program: URL = PROGRAM) {
+    this.limits = limits;
+    const options = { name: 'policies', resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB } };
+    this.thread = new AskedThread(program, options, failed, () => this.startNext());
+  }
+
+  /**
+   * Checks texts, as checkTexts does. `caller`: whom the limits are about. Rejects with ApiError EASGATE_API_POLICY_COSTLY,
+   * EASGATE_API_BUSY, and as checkTexts does.
+   */
+  check(caller: string, { document, lists }: PolicyTexts, mode?: PolicyMode): Promise<CheckedText> {
+    const texts = { document, lists };
+    return kept(this.kept, keyOf([document, lists, mode]), () => {
+      return this.ask(caller, { name: 'check', texts, mode }) as Promise<CheckedText>;
+    });
+  }
+
+  /** Decides made-up facts, as simulate does. Rejects as {@link check}, and as simulate does. */
+  simulate(caller: string, texts: PolicyTexts, simulation: Simulation, now: number): Promise<object> {
+    return this.ask(caller, { name: 'simulate', texts, simulation, now }) as Promise<object>;
+  }
+
+  /** Fails what has no answer, and ends the thread. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const { settle } of this.waiting.splice(0)) settle({ error: failed(null) });
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.thread.end();
+  }
+
+  private ask(caller: string, message: PolicyQuestion): Promise<unknown> {
+    if (this.closed) return Promise.reject(failed(null));
+    const { waiting, waitingOfOne } = this.limits;
+    const own = this.waiting.filter((open) => open.caller === caller).length;
+    if (this.waiting.length >= waiting || own >= waitingOfOne) return Promise.reject(busy());
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const settle = (outcome: Outcome): void => {
+      if ('answer' in outcome) resolve(outcome.answer);
+      else reject(outcome.error);
+    };
+    this.waiting.push({ message, caller, settle });
+    this.startNext();
+    return promise;
+  }
+
+  private startNext(): void {
+    if (!this.thread.isFree) return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    const open = this.waiting.shift();
+    if (open === undefined) return;
+    this.thread.start(open);
+    this.timer = setTimeout(() => {
+      open.settle({ error: costly() });
+      void this.thread.end();
+    }, this.limits.workMs);
+  }
+}
+
+function keyOf(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+}
+
+/** The kept result of a key, else that of the work; a failure is not kept. */
+function kept<Value>(
+  results: Map<string, Promise<Value>>,
+  key: string,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  const before = results.get(key);
+  if (before !== undefined) return before;
+  const result = work();
+  results.set(key, result);
+  result.catch(() => results.delete(key));
+  const [oldest] = results.keys();
+  if (results.size > KEPT && oldest !== undefined) results.delete(oldest);
+  return result;
+}
+
+function busy(): ApiError {
+  return new ApiError(
+    'EASGATE_API_BUSY',
+    'too many texts of policies are checked at the same time: try again later',
+    RETRY_AFTER,
+  );
+}
+
+function costly(cause: unknown = null): ApiError {
+  return new ApiError(
+    'EASGATE_API_POLICY_COSTLY',
+    'the text takes too long to check, or too much memory: write it shorter, with fewer levels and anchors',
+    null,
+    { cause },
+  );
+}
+
+/** The error of a question whose thread ended. */
+function failed(cause: unknown): ApiError {
+  if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return costly(cause);
+  const message = 'the thread that checks policies ended: try again';
+  return new ApiError('EASGATE_API_UNAVAILABLE', message, 1, { cause });
+}

@@ -1,0 +1,30 @@
+// Owns the thread that checks and tries texts of policies: whoever may look may send one, and none may keep the control process busy.
+import { parentPort } from 'node:worker_threads';
+import { checkTexts, compileTexts } from '../app/policy-texts.ts';
+import type { PolicyMode } from '../app/policy-texts.ts';
+import { simulate } from '../app/simulate.ts';
+import type { Simulation } from '../app/simulate.ts';
+import type { PolicyTexts } from '../config/stored-policy.ts';
+import { forEverybody } from '../policy/active-policies.ts';
+import { answerMessage } from './questions/asked-thread.ts';
+
+/** A question about the texts of a policy; `now`: milliseconds since the epoch. */
+export type PolicyQuestion =
+  | { readonly name: 'check'; readonly texts: PolicyTexts; readonly mode: PolicyMode | undefined }
+  | {
+      readonly name: 'simulate';
+      readonly texts: PolicyTexts;
+      readonly simulation: Simulation;
+      readonly now: number;
+    };
+
+if (parentPort !== null) serve(parentPort);
+
+function serve(port: NonNullable<typeof parentPort>): void {
+  port.on('message', (question: PolicyQuestion) => port.postMessage(answerMessage(() => answer(question))));
+}
+
+function answer(question: PolicyQuestion): object {
+  if (question.name === 'check') return checkTexts(question.texts, question.mode);
+  return simulate(forEverybody(compileTexts(question.texts)), question.simulation, question.now);
+}

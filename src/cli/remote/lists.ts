@@ -1,0 +1,68 @@
+// Owns lists and exports of the command line that come from an admin API.
+import type { QueryOf } from '../../api/contract/operations.ts';
+import type { Page } from '../../app/listing.ts';
+import type { ListOptions } from '../list-options.ts';
+import { count, printList, shownRows } from '../list-options.ts';
+import { outputWriter } from '../output.ts';
+import type { Column } from '../table.ts';
+import { ask, download } from './client.ts';
+import type { Context } from './contexts.ts';
+
+const LISTS = { devices: 'listDevices', users: 'listUsers', decisions: 'listDecisions' } as const;
+
+type ListName = keyof typeof LISTS;
+type Filter<Name extends ListName> = Omit<QueryOf<(typeof LISTS)[Name]>, 'sort' | 'limit' | 'after'>;
+
+/** How a list looks. */
+export interface RemoteList<Row> {
+  readonly columns: readonly Column<Row>[];
+  readonly none: string;
+  /** The order without `--sort`, as that of the use case. */
+  readonly order: string;
+}
+
+/** Prints a list, or (`format`) writes it as a file. @throws RemoteError */
+export async function printRemoteList<Name extends ListName, Row>(
+  context: Context,
+  name: Name,
+  filter: Filter<Name>,
+  options: ListOptions,
+  { columns, none, order }: RemoteList<Row>,
+): Promise<void> {
+  const { sort = order, limit, format } = options;
+  if (format === 'ndjson') {
+    const most = limit === undefined ? {} : { limit: count(limit, '--limit') };
+    const query = { ...filter, sort, format, ...most };
+    await download(context, 'exportRows', { params: { what: name }, query }, writeParts);
+    return;
+  }
+  const shown = await shownRows(options, async (request) => {
+    const { limit: rows, after } = request;
+    const query = { ...filter, sort, limit: rows, ...(after !== null && { after }) };
+    return (await ask(context, LISTS[name], { query: query as never })) as Page<Row>;
+  });
+  const form = { columns, none, lines: () => [], total: () => null, hints: () => [] };
+  await printList(shown, options, null, form);
+}
+
+/** Writes what comes in to standard output. */
+export async function writeParts(parts: AsyncIterable<string>): Promise<void> {
+  const write = outputWriter();
+  for await (const part of parts) if (!(await write(part))) return;
+}
+
+/** Words of a filter, as queries have them. */
+export function wordsText(words: readonly string[] | undefined): string | undefined {
+  return words?.join(',');
+}
+
+/** A moment of a filter as ISO text: the clock of this machine counts, as in a command without a context. */
+export function momentText(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+/** A flag of a filter. */
+export function flagWord(value: boolean | null | undefined): 'yes' | 'no' | 'unknown' | undefined {
+  if (value === undefined) return undefined;
+  return value === null ? 'unknown' : value ? 'yes' : 'no';
+}

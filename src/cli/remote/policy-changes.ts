@@ -1,0 +1,120 @@
+// Owns changes of the policy through an admin API: publish, shadow, promote, roll back. They say whom they concern, and ask, as here.
+import type { AnswerOf, BodyOf } from '../../api/contract/operations.ts';
+import { nothingEarlier } from '../../app/policy-versions.ts';
+import type { RolloutExtent } from '../../model/policy-version.ts';
+import type { ShadowCounts } from '../../model/shadow.ts';
+import { print, printJson } from '../output.ts';
+import { confirm } from '../policy-change.ts';
+import type { ChangeOptions } from '../policy-change.ts';
+import { changeText, changedList, warnOfGroups } from '../policy-comparison.ts';
+import { ask } from './client.ts';
+import type { Context } from './contexts.ts';
+import { refuseOwner } from './either.ts';
+import { policiesInUse, remoteDiff } from './policies.ts';
+
+type Texts = Pick<BodyOf<'publishPolicy'>, 'document' | 'lists'>;
+
+/** The extent as the API takes it. */
+function extentBody(extent: RolloutExtent | null): { groups: string[]; share: number } | null {
+  return extent === null ? null : { groups: [...extent.groups], share: extent.share };
+}
+
+/** What a change would do; a dry run ends with it. Null = dry run. @throws ProgramError unless the operator agrees */
+async function announcedThere(
+  context: Context,
+  body: BodyOf<'diffPolicy'>,
+  options: ChangeOptions,
+  question: string,
+): Promise<object | null> {
+  refuseOwner(options);
+  const { diff: found } = await remoteDiff(context, body);
+  warnOfGroups(found);
+  if (options.dryRun) {
+    if (options.json) printJson({ version: null, change: found });
+    else print(changeText(found) + changedList(found));
+    return null;
+  }
+  if (!options.json) print(changeText(found));
+  await confirm(options, question);
+  return { ...found, phones: undefined };
+}
+
+/** A version that a change made, and what it changes; null = dry run. */
+export interface ChangedThere {
+  readonly version: number;
+  readonly change: object;
+}
+
+/** Publishes texts. @throws RemoteError */
+export async function publishThere(
+  context: Context,
+  texts: Texts,
+  extent: RolloutExtent | null,
+  options: ChangeOptions,
+  question: string,
+): Promise<ChangedThere | null> {
+  const { tag } = await policiesInUse(context);
+  const rollout = extentBody(extent);
+  const change = await announcedThere(context, { after: texts, rollout }, options, question);
+  if (change === null) return null;
+  const body = { ...texts, rollout, comment: options.comment ?? null };
+  const answer = await ask(context, 'publishPolicy', { body, match: tag });
+  return { version: (answer as AnswerOf<'publishPolicy'>).version.version, change };
+}
+
+/** Promotes the shadow. @throws RemoteError */
+export async function promoteThere(
+  context: Context,
+  extent: RolloutExtent | null,
+  options: ChangeOptions,
+  question: string,
+): Promise<ChangedThere | null> {
+  const { tag } = await policiesInUse(context);
+  const rollout = extentBody(extent);
+  const after = { place: 'shadow' } as const;
+  const change = await announcedThere(context, { after, rollout }, options, question);
+  if (change === null) return null;
+  const body = { rollout, comment: options.comment ?? null };
+  const answer = await ask(context, 'promoteShadow', { body, match: tag });
+  return { version: (answer as AnswerOf<'promoteShadow'>).version.version, change };
+}
+
+/** Rolls back to a version; null = the one before. `question`: with its comment. @throws RemoteError */
+export async function rollBackThere(
+  context: Context,
+  wanted: number | null,
+  options: ChangeOptions,
+  question: (version: number, said: string | null) => string,
+): Promise<(ChangedThere & { readonly said: string | null }) | null> {
+  const { policies, tag } = await policiesInUse(context);
+  const version = wanted ?? policies.earlier.at(-1) ?? null;
+  if (version === null) throw nothingEarlier();
+  const params = { version: String(version) };
+  const found = (await ask(context, 'showPolicyVersion', { params })) as AnswerOf<'showPolicyVersion'>;
+  const said = found.comment;
+  const change = await announcedThere(context, { after: { version } }, options, question(version, said));
+  if (change === null) return null;
+  await ask(context, 'rollBackPolicy', { body: { version, comment: options.comment ?? null }, match: tag });
+  return { version, change, said };
+}
+
+/** Puts texts into the shadow; null = ends it. Returns the version, or the one that ended. @throws RemoteError */
+export async function shadowThere(
+  context: Context,
+  texts: Texts | null,
+  options: ChangeOptions,
+): Promise<number | null> {
+  refuseOwner(options);
+  if (texts === null) return ((await ask(context, 'endShadow')) as AnswerOf<'endShadow'>).ended;
+  const body = { ...texts, comment: options.comment ?? null };
+  return ((await ask(context, 'shadowPolicy', { body })) as AnswerOf<'shadowPolicy'>).version.version;
+}
+
+/** The shadow, and what the workers of the gateway counted. @throws RemoteError */
+export async function shadowCountsThere(
+  context: Context,
+): Promise<ShadowCounts & { readonly version: number | null }> {
+  const { shadow } = (await policiesInUse(context)).policies;
+  const counts = (shadow?.counts ?? { compared: 0, different: 0, phones: [] }) as unknown as ShadowCounts;
+  return { version: shadow?.version ?? null, ...counts };
+}

@@ -1,0 +1,80 @@
+// Threat: a disk that is full, by a log or a backup of somebody else, makes a change half done, keeps administrators out, or takes the
+// decisions with it (CWE-400). What cannot be written is said, nothing is half written, and all goes on once there is room.
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { expect, it, onTestFinished } from 'vitest';
+import { AdminStore } from '../../src/api/auth/admin-store.ts';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { deviceReport } from '../support/servers/directory-records.ts';
+import { smallDisk } from '../support/servers/small-disk.ts';
+import { openTestApi } from '../support/servers/test-api.ts';
+
+checkLeaks();
+
+/** A reason that needs pages of its own. */
+const LONG = 'x'.repeat(450);
+
+/** The database within a store. */
+function databaseOf(store: object): DatabaseSync {
+  const own = Reflect.get(store, 'database') as DatabaseSync | { file: { database: DatabaseSync } };
+  return 'file' in own ? own.file.database : own;
+}
+
+it('a decision on a full disk is refused and not half made; look-ups go on, and later changes work', async () => {
+  const disk = smallDisk();
+  const store = new EmbeddedStore(join(disk.folder, 'easgate.db'));
+  await store.putDevices([deviceReport('good1' as DeviceKey)]);
+  const admin = AdminStore.open(':memory:');
+  onTestFinished(() => admin.close());
+  const api = await openTestApi({ store, parts: { admin } });
+  const decide = (device: string) =>
+    api.send('operator', `/api/v1/devices/${device}/decision`, {
+      method: 'PUT',
+      body: { action: 'block', reason: LONG },
+    });
+  const limited = [databaseOf(store)];
+  disk.occupy(limited);
+  const codes = new Set<string>();
+  const kept: string[] = [];
+  // The last free pages of the file take some of them.
+  for (let index = 0; index < 40; index++) {
+    const { status, json } = await decide(`phone${index}`);
+    if (status === 200) kept.push(`phone${index}`);
+    else codes.add(`${status} ${(json as { code: string }).code}`);
+  }
+  expect([...codes]).toEqual(['503 EASGATE_STORE_FULL']);
+  expect(api.audited).toHaveLength(kept.length);
+  expect((await api.send('viewer', '/api/v1/devices/good1')).status).toBe(200);
+  disk.free(limited);
+  expect((await decide('phone999')).status).toBe(200);
+  for (const device of kept)
+    expect((await api.send('viewer', `/api/v1/devices/${device}`)).json).toMatchObject({
+      decision: { action: 'block', reason: LONG },
+    });
+});
+
+it('a full disk keeps nobody out who has a token or a session, and makes no new one', async () => {
+  const disk = smallDisk();
+  const admin = AdminStore.open(join(disk.folder, 'admin.db'));
+  onTestFinished(() => admin.close());
+  const api = await openTestApi({ parts: { admin } });
+  const secret = api.token('admin');
+  const limited = [databaseOf(admin)];
+  disk.occupy(limited);
+  const make = (index: number) =>
+    api.send(secret, '/api/v1/tokens', {
+      method: 'POST',
+      body: { name: `${index} ${LONG.slice(0, 90)}`, role: 'viewer' },
+    });
+  const answers = new Set<string>();
+  for (let index = 0; index < 40; index++) {
+    const { status, json } = await make(index);
+    if (status !== 201) answers.add(`${status} ${(json as { code: string }).code}`);
+  }
+  expect([...answers]).toEqual(['503 EASGATE_ADMIN_FILE']);
+  expect((await api.send(secret, '/api/v1/devices')).status).toBe(200);
+  disk.free(limited);
+  expect((await make(999)).status).toBe(201);
+});
