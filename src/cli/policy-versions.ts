@@ -278,6 +278,10 @@ export async function promoteShadow(options: ChangeOptions & ExtentOptions, comm
   });
 }
 
+function wordsOf(said: string | null): string {
+  return said === null ? '' : ` (${printable(said)})`;
+}
+
 /** `policy rollback`. */
 export async function rollback(
   to: string | undefined,
@@ -285,7 +289,6 @@ export async function rollback(
   command: Command,
 ): Promise<void> {
   const number = to === undefined ? null : numberOf(to);
-  const wordsOf = (said: string | null): string => (said === null ? '' : ` (${printable(said)})`);
   const context = contextOf(command);
   if (context !== null) {
     const done = await rollBackThere(
