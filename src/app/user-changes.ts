@@ -3,6 +3,7 @@
 import type { UserKey } from '../identity/keys.ts';
 import type { GroupLine, UserLine } from '../feeds/record.ts';
 import type { UserObservation, UserReport } from '../model/user.ts';
+import { MORE_GROUPS } from '../model/report-bounds.ts';
 import type { Touched } from './brakes.ts';
 import { millis, withoutUnsaid } from './line-observations.ts';
 import type { Partly } from './line-observations.ts';
@@ -152,6 +153,11 @@ function sameGroups(one: readonly string[] | null, other: readonly string[] | nu
   return one.length === other.length && one.every((group) => other.includes(group));
 }
 
+/** Without what stands for groups that did not fit. */
+function named(groups: readonly string[] | null | undefined): readonly string[] {
+  return (groups ?? []).filter((group) => group !== MORE_GROUPS);
+}
+
 /** Counts what changes, of accounts and of the members of each group. */
 class Tally {
   private readonly before: number;
@@ -166,14 +172,14 @@ class Tally {
     for (const { removed, groups } of known.values()) {
       if (removed === true) continue;
       before++;
-      for (const group of groups ?? []) increment(this.members, group);
+      for (const group of named(groups)) increment(this.members, group);
     }
     this.before = before;
   }
 
   count(before: UserReport | null, after: UserObservation): void {
-    const earlier = before === null || before.removed === true ? [] : (before.groups ?? []);
-    const later = after.removed === true ? [] : (after.groups ?? []);
+    const earlier = before === null || before.removed === true ? [] : named(before.groups);
+    const later = after.removed === true ? [] : named(after.groups);
     const staying = after.groups === undefined && after.removed !== true;
     if (staying) return this.countAccount(before, after);
     for (const group of earlier) if (!later.includes(group)) increment(this.lost, group);

@@ -3,11 +3,12 @@
 import type { UserKey } from '../identity/keys.ts';
 import {
   MAX_ALIASES,
-  MAX_GROUPS,
   boundAttributes,
+  boundGroups,
   boundNames,
   boundTexts,
   receivedAt,
+  wholeGroups,
 } from '../model/report-bounds.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
 import { decidesRemoval, inOrder, isAlike, isOlder, takeOver } from './device-reports.ts';
@@ -47,7 +48,7 @@ export function joinUserReport(
       report.aliases.filter((alias) => alias !== observation.key),
       MAX_ALIASES,
     );
-  if (report.groups !== null) report.groups = boundNames(report.groups, MAX_GROUPS);
+  if (report.groups !== null) report.groups = boundGroups(report.groups);
   report.attributes = boundAttributes(report.attributes);
   return { report, isNews: before === null || !sameFacts(before, report) || decidesRemoval(report, others) };
 }
@@ -85,7 +86,7 @@ export function effectiveUser(
   return {
     key,
     aliases: [...aliases] as UserKey[],
-    groups: present.find((report) => report.groups !== null)?.groups ?? null,
+    groups: wholeGroups(present.find((report) => report.groups !== null)?.groups ?? null),
     enabled,
     attributes: Object.assign({}, ...ordered.map((report) => report.attributes ?? {}).toReversed()),
   };

@@ -10,7 +10,7 @@ const MAX_TEXT = 256;
 /** Most other names of one user. */
 export const MAX_ALIASES = 64;
 /** Most groups of one user. */
-export const MAX_GROUPS = 1_024;
+const MAX_GROUPS = 1_024;
 /** How far ahead of this machine's clock an observation may be. */
 const MAX_AHEAD_MS = 300_000;
 /** Invisible or misleading characters: control characters, line ends, direction marks. */
@@ -64,6 +64,25 @@ export function boundTexts<Name extends string>(
 export function boundNames(said: readonly string[], max: number): string[] {
   const short = said.filter((name) => name.length <= MAX_TEXT && name.isWellFormed());
   return [...new Set(short)].sort().slice(0, max);
+}
+
+/**
+ * Stands in the groups of a user for those that did not fit. It goes with the next list that the source sends as a whole.
+ * Threat: somebody who makes so many groups that one does not fit in which a stricter policy applies (decisions/0105).
+ */
+export const MORE_GROUPS = '…';
+
+/** Groups as they are kept. */
+export function boundGroups(said: readonly string[]): string[] {
+  const groups = boundNames(said, Infinity);
+  if (groups.length <= MAX_GROUPS) return groups;
+  const others = groups.filter((group) => group !== MORE_GROUPS);
+  return [...others.slice(0, MAX_GROUPS - 1), MORE_GROUPS];
+}
+
+/** Groups as far as they are known: null = nobody knows which ones there are besides. */
+export function wholeGroups(kept: readonly string[] | null): readonly string[] | null {
+  return kept?.includes(MORE_GROUPS) === true ? null : kept;
 }
 
 /** A time of observation that is too far ahead counts as the time of receipt; one that is not a number, as the earliest. */

@@ -4,6 +4,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
+import { RunUsers } from '../../src/app/user-changes.ts';
+import type { GroupLine } from '../../src/feeds/record.ts';
 import { UserNames } from '../../src/identity/user-names.ts';
 import type { RolloutExtent } from '../../src/model/policy-version.ts';
 import { forEverybody, placeOf, withRollout } from '../../src/policy/active-policies.ts';
@@ -75,6 +77,29 @@ it('a member whose groups no feed knows any more does not get the laxer version'
   const { store, ask } = await decisions(LAX, STRICT);
   await store.putUsers([userReport(alice, { groups: null, observedAt: Date.now() })]);
   expect(await ask('alice@contoso.com')).toBe('block');
+});
+
+it('a member who is in so many other groups that this one does not fit does not get the laxer version', async () => {
+  const { store, ask } = await decisions(LAX, STRICT);
+  const own = Array.from({ length: 1_100 }, (_, number) => `! made by alice ${number}`);
+  const now = Date.now();
+  const report = (groups: readonly string[], observedAt: number) => userReport(alice, { groups, observedAt });
+  const group = (id: string, members: string[]): GroupLine => ({ type: 'group', line: 1, source: '', id, sourceId: null, members, problems: [] }); // prettier-ignore
+  await store.putUsers([report(['Pilot', ...own], now - 3_000)]);
+  expect(await ask('alice@contoso.com')).toBe('block');
+  // A run that brings single groups, as by a cursor, does not know the others: leaving some makes no whole list of those that are kept.
+  const [known] = (await store.getUser(alice))?.reports ?? [];
+  const users = new RunUsers(new Map(known === undefined ? [] : [[alice, known]]));
+  for (const id of own.slice(0, 200)) users.addGroup(group(id, []));
+  users.addGroup(group('Board', [alice]));
+  const run = { source: known?.source ?? '', readAt: now - 2_000, removesUsers: false, removesGroups: false };
+  const { observations, touched } = users.changes(run);
+  expect(observations).toHaveLength(1);
+  expect(touched.map(({ what }) => what)).not.toContain('members of the group …');
+  await store.putUsers(observations);
+  expect(await ask('alice@contoso.com')).toBe('block');
+  await store.putUsers([report(['Staff'], now - 1_000)]);
+  expect(await ask('alice@contoso.com')).toBe('allow');
 });
 
 it.each([
