@@ -179,7 +179,8 @@ export class ObjectRow implements Row {
   readonly record: Readonly<Record<string, unknown>>;
   readonly around: Readonly<Record<string, unknown>>;
   private readonly values = new Map<string, unknown>();
-  private contradicted: Set<string> | null = null;
+  /** Names that contradict themselves, and how one of each is written. */
+  private contradicted: Map<string, string> | null = null;
   private isContext = false;
 
   /** `context`: values of the document around the record, such as the type of an event; the record's own come first. */
@@ -193,7 +194,7 @@ export class ObjectRow implements Row {
   }
 
   get contradictions(): ReadonlySet<string> {
-    return this.contradicted ?? NONE;
+    return this.contradicted === null ? NONE : new Set(this.contradicted.values());
   }
 
   get(name: string): unknown {
@@ -214,27 +215,31 @@ export class ObjectRow implements Row {
       if (this.values.size >= MAX_FIELDS) return;
       const name = path + fieldName(key);
       if (!this.values.has(name)) this.values.set(name, value);
-      else if (!this.isContext && differ(this.values.get(name), value)) this.contradict(name, key);
+      else if (!this.isContext && this.contradicted?.has(name) !== true) this.addAgain(name, key, value);
       const inner: unknown = value;
       if (depth < MAX_DEPTH && typeof inner === 'object' && inner !== null && !Array.isArray(inner))
         this.add(inner, name, depth + 1);
     }
   }
 
-  private contradict(name: string, written: string): void {
+  /** Another spelling of a name that is there already: `device_id` and `deviceId` in one object. */
+  private addAgain(name: string, written: string, value: unknown): void {
+    const [before, now] = [plainOf(this.values.get(name)), plainOf(value)];
+    if (now === null || now === before) return;
+    if (before === '') this.values.set(name, value);
+    if (before === null || before === '' || now === '') return;
     this.values.set(name, null);
-    this.contradicted ??= new Set();
-    this.contradicted.add(written);
+    this.contradicted ??= new Map();
+    this.contradicted.set(name, written);
   }
 }
 
-/** Whether two values of one name are plain ones, and not the same: `device_id` and `deviceId` in one object. */
-function differ(one: unknown, other: unknown): boolean {
-  return isPlain(one) && isPlain(other) && String(one).toLowerCase() !== String(other).toLowerCase();
-}
-
-function isPlain(value: unknown): boolean {
-  return (
-    typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && value !== '')
-  );
+/** What a field with this value says, as `textOf` (values.ts) reads it; '' = nothing, null = an object or a list. */
+function plainOf(value: unknown): string | null {
+  if (value === null || value === undefined) return '';
+  if (typeof value !== 'object') return String(value).trim().toLowerCase();
+  const inner: unknown = Array.isArray(value)
+    ? (value as unknown[]).find((_one, _place, all) => all.length === 1)
+    : (Reflect.get(value, 'value') ?? Reflect.get(value, 'Value'));
+  return typeof inner === 'object' || inner === undefined ? null : plainOf(inner);
 }

@@ -2,7 +2,8 @@
 // number that reads as another one; an action or a column name that is none.
 import { expect, it } from 'vitest';
 import { complianceOf, encryptedOf, flagOf, managedOf } from '../../src/feeds/values.ts';
-import { onlyDevice, readContent } from '../feeds/read-lines.ts';
+import { ObjectRow } from '../../src/feeds/row.ts';
+import { onlyDevice, readContent, readJson } from '../feeds/read-lines.ts';
 
 const HEADER = 'Device ID,EAS activation ID,Compliance,Managed by';
 const FAR = ' '.repeat(250);
@@ -67,4 +68,29 @@ it('a name that every object of JavaScript has is no action', async () => {
     'DeviceId,DeviceAccessState,DeviceAccessStateReason,UserDisplayName\nApplX,Constructor,Individual,x\nApplY,Blocked,Individual,x\n',
   );
   expect(states.decisions.map(({ action }) => action)).toEqual(['block']);
+});
+
+it.each([
+  { complianceState: ['compliant'], compliance_state: 'noncompliant' },
+  { complianceState: { value: 'compliant' }, compliance_state: 'noncompliant' },
+  { complianceState: 'compliant', compliance_state: ['noncompliant'] },
+  { complianceState: 'noncompliant', compliance_state: 'compliant', ComplianceState: 'compliant' },
+])('two spellings of one name with different values have none: %j', async (state) => {
+  const device = await onlyDevice(
+    readJson({ value: [{ easDeviceId: 'ApplX', managementAgent: 'mdm', ...state }] }),
+  );
+  expect([device.compliant, device.problems.length]).toEqual([null, 1]);
+});
+
+it.each([null, ''])('a spelling with %j leaves the value of another one', async (nothing) => {
+  const row = new ObjectRow(1, { compromised: nothing, Compromised: true, COMPROMISED: nothing });
+  expect([row.get('compromised'), row.contradictions.size]).toEqual([true, 0]);
+});
+
+it('two columns of one name in a table as JSON, with different values, have none', async () => {
+  const Schema = ['DeviceId', 'EASDeviceId', 'ManagementAgents', 'ComplianceState', 'ComplianceState'].map((Column) => ({ Column })); // prettier-ignore
+  const read = (...states: number[]) =>
+    onlyDevice(readJson({ TotalRowCount: 1, Schema, Values: [['x', 'ApplX', 2, ...states]] }));
+  expect((await read(2, 1)).compliant).toBeNull();
+  expect((await read(1, 1)).compliant).toBe(true);
 });

@@ -77,6 +77,9 @@ interface Table {
   readonly rows: readonly (readonly unknown[])[];
 }
 
+/** A record has no more fields (row.ts). */
+const MAX_COLUMNS = 2_000;
+
 /** An object for each row, with the cells that the row has: a small document with many columns and rows must not grow. */
 function* recordsOf({ columns, rows }: Table): Generator<object> {
   const named = columns.map((column) =>
@@ -84,8 +87,19 @@ function* recordsOf({ columns, rows }: Table): Generator<object> {
       ? String(first(column, ['Column', 'column', 'name']))
       : String(column),
   );
+  const keys = apart(named);
   for (const row of rows)
-    yield Object.fromEntries(row.slice(0, named.length).map((cell, place) => [named[place], cell]));
+    yield Object.fromEntries(row.slice(0, keys.length).map((cell, place) => [keys[place], cell]));
+}
+
+/** Columns of one name in spellings of their own, so that a record (row.ts) sees whether they contradict each other. */
+function apart(named: readonly string[]): string[] {
+  const times = new Map<string, number>();
+  return named.slice(0, MAX_COLUMNS).map((name) => {
+    const before = times.get(name) ?? 0;
+    times.set(name, before + 1);
+    return name + ' '.repeat(before);
+  });
 }
 
 /** Names of a document that its records are given. */
