@@ -236,8 +236,9 @@ export class ObjectRow implements Row {
 
 /** What a field with this value says, as `textOf` (values.ts) reads it; '' = nothing, null = an object or a list. */
 function plainOf(value: unknown): string | null {
-  if (value === null || value === undefined) return '';
-  if (typeof value !== 'object') return String(value).trim().toLowerCase();
+  if (typeof value === 'string') return value.trim().toLowerCase();
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value !== 'object' || value === null) return '';
   const inner: unknown = Array.isArray(value)
     ? (value as unknown[]).find((_one, _place, all) => all.length === 1)
     : (Reflect.get(value, 'value') ?? Reflect.get(value, 'Value'));
