@@ -58,6 +58,9 @@ export class CachedAccess {
   /** Of those that do not; and the policies that it comes from. */
   private verdict: Verdict | null = null;
   private verdictBy: ActivePolicies | null = null;
+  /** Of policies that look at requests: which of them decide for the user; and the policies that it was chosen among. */
+  private choice: Choice | null = null;
+  private choiceBy: ActivePolicies | null = null;
 
   constructor(
     access: Access,
@@ -132,7 +135,7 @@ export class CachedAccess {
     // is kept of a hundred thousand of them would live just long enough to be costly to collect.
     if (isAnyBy(this.decided, active)) readLately.set(this, access);
     this.fresh = null;
-    const choice = choiceOf(active, access);
+    const choice = this.chosen(active, access);
     const key = requestKeyOf(active, choice, access, wall, request);
     const at = this.decided.findIndex((one) => one.key === key);
     const before = this.decided[at];
@@ -169,6 +172,14 @@ export class CachedAccess {
       return;
     }
     shadow.note(this.user, this.device, live, verdict);
+  }
+
+  /** A user may be in a thousand groups, which are not searched for every request. */
+  private chosen(active: ActivePolicies, access: Access): Choice {
+    if (this.choice !== null && this.choiceBy === active) return this.choice;
+    this.choice = choiceOf(active, access);
+    this.choiceBy = active;
+    return this.choice;
   }
 
   private access(): Access {
