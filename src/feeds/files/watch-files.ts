@@ -95,19 +95,26 @@ class Watcher {
     });
   }
 
-  /** Waits until two looks are the same, and nothing happened between them. */
+  /**
+   * Waits until two looks are the same, and nothing happened between them. Files that are no set do not wait for each other.
+   * Threat: a file that grows without end, which holds up those of others.
+   */
   private async settle(): Promise<void> {
     let before: Seen | null = null;
     while (!this.signal.aborted) {
       this.isStirred = false;
       const now = await this.look();
       if (before !== null && !this.isStirred && isSame(before, now)) break;
+      if (before !== null && !this.options.noticesRemovals) this.notice(inBoth(before, now));
       before = now;
       await this.pause(Math.max(this.options.settleMs, LOOK_MS));
     }
-    if (this.signal.aborted || before === null) return;
-    const isNews = this.seen === null || this.differs(this.seen, before);
-    this.seen = before;
+    if (!this.signal.aborted && before !== null) this.notice(before);
+  }
+
+  private notice(complete: Seen): void {
+    const isNews = this.seen === null || this.differs(this.seen, complete);
+    this.seen = complete;
     if (isNews) this.onChange();
   }
 
@@ -136,6 +143,11 @@ class Watcher {
       // It was closed.
     }
   }
+}
+
+/** The files that did not change. */
+function inBoth(before: Seen, now: Seen): Seen {
+  return new Map([...now].filter(([name, state]) => before.get(name) === state));
 }
 
 function isSame(one: Seen, other: Seen): boolean {

@@ -87,6 +87,25 @@ describe('a folder that is watched', () => {
     expect(looks).toEqual([]);
   });
 
+  it.each([
+    [false, 1],
+    [true, 0],
+  ])(
+    'a file that grows without end does not hold up another one, unless they are a whole set: %s',
+    async (noticesRemovals, runs) => {
+      await watching({ noticesRemovals });
+      writeFileSync(at('endless.csv'), 'id\n');
+      writeFileSync(at('whole.csv'), 'id\n');
+      for (let piece = 0; piece < 4; piece++) {
+        await until(() => looks.length > 0, 'a look');
+        appendFileSync(at('endless.csv'), `piece${piece}\n`);
+        await look();
+      }
+      await until(() => looks.length > 0, 'a look');
+      expect(asked).toBe(runs);
+    },
+  );
+
   it('asks for a file that gets its name when it is complete, and not for the one with a dot before', async () => {
     await watching();
     writeFileSync(at('.a.csv'), 'id\n');
