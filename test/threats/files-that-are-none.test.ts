@@ -96,6 +96,8 @@ interface Archived {
   readonly method?: number;
   readonly files?: number;
   readonly comment?: Buffer;
+  /** Of the unpacked file, as the archive says. */
+  readonly size?: number;
   /** Bytes in front of it. */
   readonly before?: number;
 }
@@ -105,7 +107,7 @@ const NAME = 'a.csv';
 /** An archive with one stored file (APPNOTE 4.3). */
 function archive(
   content: string,
-  { localName = NAME, method = 0, files = 1, comment = Buffer.alloc(0), before = 0 }: Archived = {},
+  { localName = NAME, method = 0, files = 1, comment = Buffer.alloc(0), before = 0, size }: Archived = {},
 ): Buffer {
   const bytes = Buffer.from(content);
   const header = (written: string, itsMethod: number): Buffer => {
@@ -114,7 +116,7 @@ function archive(
     fields.writeUInt16LE(itsMethod, 4);
     fields.writeUInt32LE(crc32(bytes), 10);
     fields.writeUInt32LE(bytes.length, 14);
-    fields.writeUInt32LE(bytes.length, 18);
+    fields.writeUInt32LE(size ?? bytes.length, 18);
     fields.writeUInt16LE(written.length, 22);
     return fields;
   };
@@ -154,4 +156,15 @@ describe('an archive that two readers unpack differently', () => {
   ])('by %s is refused', async (_what, bytes) => {
     await expect(unpacked(bytes())).rejects.toMatchObject({ code: 'EASGATE_FILE' });
   });
+});
+
+it('an archive is not unpacked further than it says', async () => {
+  const path = written('drop.zip', archive(TABLE.repeat(100_000), { size: TABLE.length }));
+  const content = await contentOf(path);
+  let read = 0;
+  const unpacked = async (): Promise<void> => {
+    for await (const piece of content()) read += piece.length;
+  };
+  await expect(unpacked()).rejects.toMatchObject({ code: 'EASGATE_FILE' });
+  expect(read).toBe(0);
 });

@@ -86,6 +86,8 @@ async function* unpacked(place: Place, { start, size, unpack, stated }: Part): A
           'EASGATE_FILE',
           `the archive unpacks to more than ${MAX_RATIO} times its size: is that right, unpack it yourself`,
         );
+      // An archive is never unpacked further than it says.
+      if (stated !== null && length > stated.size) throw damaged();
       if (stated !== null) crc = crc32(piece, crc);
       yield piece;
     }
