@@ -102,7 +102,7 @@ export class StoredPolicy {
     const { live, shadow, rollout } = readPolicyState(await this.records.state());
     return {
       live: await this.compiled(live),
-      shadow: await this.compiled(shadow),
+      shadow: await this.compiledShadow(shadow),
       rollout: await this.rolledOut(rollout),
     };
   }
@@ -121,8 +121,22 @@ export class StoredPolicy {
    * number of a lost one to another.
    */
   private async compiled(number: number | null): Promise<VersionInUse | null> {
+    return number === null ? null : this.compiledText(number, await this.records.version(number));
+  }
+
+  /** The shadow decides nothing: one that cannot be used must not keep the others from being taken. It is reported. */
+  private async compiledShadow(number: number | null): Promise<VersionInUse | null> {
     if (number === null) return null;
     const text = await this.records.version(number);
+    try {
+      return await this.compiledText(number, text);
+    } catch (error) {
+      this.listener.onError(error);
+      return null;
+    }
+  }
+
+  private async compiledText(number: number, text: string | null): Promise<VersionInUse> {
     if (text === null) throw new Error(`the directory has no version ${number} of the policy`);
     const version = readPolicyVersion(number, text);
     const known = Object.values(this.inUse).find((one: VersionInUse | null) =>

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { StoredPolicy } from '../../src/worker/stored-policy.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { ApiAnswer } from '../support/servers/test-api.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -120,5 +121,25 @@ it.each(DAMAGES.slice(0, 2))(
     expect((await shown('/versions')).json).toMatchObject({
       rows: [{ version: 3 }, { version: 2 }, { version: 1, place: 'live' }],
     });
+  },
+);
+
+it.each(DAMAGES)(
+  'a version in the shadow that is %s keeps no gateway from the others',
+  async (_what, text) => {
+    const { path, policy, damage } = directory();
+    await policy('publish', 'loose.yaml', '--yes');
+    await policy('shadow', 'strict.yaml');
+    damage(2, text);
+    const store = new EmbeddedStore(path);
+    onTestFinished(() => store.close());
+    const errors: unknown[] = [];
+    const stored = new StoredPolicy(store.policies, {
+      onChange: () => undefined,
+      onError: (error) => errors.push(error),
+    });
+    onTestFinished(() => stored.close());
+    expect(await stored.start()).toMatchObject({ live: { version: { version: 1 } }, shadow: null });
+    expect(errors).toHaveLength(1);
   },
 );
