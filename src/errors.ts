@@ -256,10 +256,10 @@ export const PROGRAM_ERRORS = {
   ),
   EASGATE_FORMAT: command('the input is neither hex nor base64, or empty'),
   EASGATE_NOT_FOUND: command(
-    'the directory does not know the device or user; the message suggests similar names',
+    'the directory does not know the device or user, or there is no such feed or version of the policy; the message suggests similar names',
   ),
   EASGATE_CHANGED: command(
-    'the decision was changed meanwhile by an operator or by the device; check it and repeat',
+    'the decision, the policy or the store was changed meanwhile, by an operator or by the device; check it and repeat',
   ),
   EASGATE_REASON: argument('the reason of a wipe is blank; give one with `--reason`'),
   EASGATE_WIPE_CONFIRM: command(
@@ -331,7 +331,9 @@ export const PROGRAM_ERRORS = {
     'the groups and the share of a roll-out are not valid, or leave out users whom it reached before; the message says which',
   ),
   EASGATE_CONFIRM: command('the change was not confirmed; nothing was changed'),
-  EASGATE_POLICY_FACTS: command('the facts are not one JSON object per line'),
+  EASGATE_POLICY_FACTS: command(
+    'the facts are not one JSON object per line, or a recorded request has none; the message says why',
+  ),
   EASGATE_ADMIN_FILE: command(
     '`admin.file` cannot be opened or written; the message says why. Phones are not affected',
   ),
@@ -486,7 +488,7 @@ export const API_ERRORS = {
   ),
   EASGATE_API_SIGN_IN_LIMIT: api(
     429,
-    'too many wrong tokens from this address; Retry-After says when the next one is looked at',
+    'too many wrong tokens from this address; Retry-After says until when wrong ones get 429. A right one is accepted at once',
   ),
   EASGATE_API_PROVIDER: api(
     502,

@@ -1,4 +1,4 @@
-// Owns the parser of JSON bodies: without keys of prototypes, and of a depth that later steps can walk.
+// Owns the parser of JSON bodies: it refuses keys such as `__proto__`, and nesting deeper than later steps can follow.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from './problems.ts';
 
@@ -20,7 +20,7 @@ export function boundedJson(
   };
 }
 
-/** Looks at the brackets outside of texts. */
+/** Counts the brackets outside of strings. */
 function isTooDeep(json: string): boolean {
   let depth = 0;
   for (let index = 0; index < json.length; index++) {

@@ -23,7 +23,7 @@ const HEARTBEAT_MS = 15_000;
 const CHECK_MS = 5_000;
 /** A reader that takes nothing for so long is cut off. */
 const SLOW_MS = 30_000;
-/** After a break the client waits so long. */
+/** How long a client waits before it connects again. */
 const RETRY_MS = 3_000;
 
 /** Timing of streams, for tests; milliseconds. */
@@ -48,7 +48,7 @@ export class EventStreams {
     this.times = times;
   }
 
-  /** Serves a stream to its end: of the client, the session, or the events. @throws ApiError when there are too many */
+  /** Serves a stream until the client, the session or the events end. @throws ApiError when there are too many */
   async serve(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -108,7 +108,7 @@ export class EventStreams {
         if (!raw.write(eventText(event)) && !(await drained(raw, signal, this.times.slowMs))) break;
       }
     } catch {
-      // What it follows went away: the client comes again.
+      // The source of the events failed: the client connects again.
     } finally {
       for (const timer of timers) clearInterval(timer);
       ending.abort();

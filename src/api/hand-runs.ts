@@ -28,7 +28,7 @@ export class HandRuns {
     return this.runs.get(feed) ?? null;
   }
 
-  /** Starts a run, and waits for its end for `waitMs` at most. What ends before it began is thrown. */
+  /** Starts a run, and waits for its end for `waitMs` at most. Rejects with the error of a run that failed within this time. */
   async start(
     feed: string,
     by: string,

@@ -2,7 +2,7 @@
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AdminStore, BegunChange } from './auth/admin-store.ts';
 
-/** Notes a change until its work ends, whatever it comes to. A file that cannot be written keeps no change from being made. */
+/** Notes a change until its work succeeds or fails. Where the file cannot be written, the change is made all the same. */
 export async function noted<T>(
   store: AdminStore,
   change: Omit<BegunChange, 'id'>,

@@ -1,4 +1,4 @@
-// Owns the thread that checks and tries texts of policies: whoever may look may send one, and none may keep the control process busy.
+// Owns the thread that checks and tries texts of policies: every role may send one, and none may keep the control process busy.
 import { parentPort } from 'node:worker_threads';
 import { checkTexts, compileTexts } from '../app/policy-texts.ts';
 import type { PolicyMode } from '../app/policy-texts.ts';

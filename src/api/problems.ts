@@ -91,7 +91,7 @@ export function problemOf(error: unknown, requestId: string): Problem {
   const help = helpOf(code);
   if (help !== null) {
     const status = statusOf(code);
-    // What the gateway cannot do is in its log: messages of the system have paths, hosts and addresses.
+    // The message of a 5xx is in the log only: those of the system have paths, hosts and addresses.
     const detail = status >= 500 ? help : error instanceof Error ? error.message : help;
     return write(code, status, detail, requestId);
   }

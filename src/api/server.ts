@@ -56,7 +56,7 @@ const FILE_TYPES = [
   'text/xml',
 ];
 const SIGN_IN_PATH = BASE + OPERATIONS.signIn.path;
-/** Heads come at once from browsers and scripts. */
+/** Limits of slow heads: browsers and scripts send a head at once. */
 const SLOW_HEADS = { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 };
 
 /** A server that listens. */
@@ -113,7 +113,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     // Never from the client: it would be in the log.
     requestIdHeader: false,
     genReqId: () => createRequestId(),
-    // Of a target that is not percent-encoded well, which no route sees.
+    // Errors before routing, such as a broken percent-encoding of the target.
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log),
   }) as unknown as FastifyInstance;
   sharePlaces(server.server, MAX_CONNECTIONS);
@@ -126,10 +126,10 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
       `no operation ${request.method} ${request.url.split('?', 1)[0]?.slice(0, 200)}`,
     );
   });
-  // JSON alone: text/plain and forms can be sent by pages of other sites without asking (Fetch 4.9).
+  // JSON alone: text/plain and forms can be sent by pages of other sites without a preflight (Fetch 4.9).
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'string' }, boundedJson(server));
-  // It only sets cookies: the guard reads its own.
+  // It only sets cookies: the guard reads the header itself.
   await server.register(cookie, { hook: false });
   await server.register(helmet, {
     contentSecurityPolicy: {
@@ -155,7 +155,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   const signIn = new SignIn(parts.admin, limits, refused, provider?.realm ?? null, accounts);
   const guard = new Guard(settings, signIn);
   server.addHook('onRequest', async (request, reply) => {
-    // Files of the dashboard have another one.
+    // Files of the dashboard set another value.
     reply.header('cache-control', 'no-store');
     const { raw, routeOptions } = request;
     const hasBody =
@@ -219,7 +219,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   });
   await server.register(async (files) => {
     files.removeAllContentTypeParsers();
-    // None that a page of another site can send without asking (Fetch 4.9).
+    // No page of another site can send one of these without a preflight (Fetch 4.9).
     files.addContentTypeParser(FILE_TYPES, (_request, body, done) => done(null, body));
     for (const one of importRoutes(parts)) register(files, one, guard, parts);
   });
@@ -252,7 +252,7 @@ function sendProblem(
   { logger }: ProcessLog,
 ): FastifyReply {
   const answer = problemOf(error, request.id);
-  // Nobody takes the answer of a client that left, and what it asked for was ended.
+  // Not logged for a client that left: its work was ended on purpose.
   if (answer.status >= 500 && !reply.raw.destroyed)
     logger.error(
       {
@@ -262,7 +262,7 @@ function sendProblem(
       },
       'a request of the admin API failed',
     );
-  // Only the log says why, for whoever set the provider up.
+  // The cause is for the operator: only the log has it.
   if (answer.status < 500 && answer.code.startsWith('EASGATE_API_PROVIDER'))
     logger.warn(
       { code: answer.code, requestId: request.id, cause: causeOf(error) },

@@ -1,10 +1,11 @@
-// Owns numbers that take long to count: they are answered again for a time that grows with what they cost, and counted once for
+// Owns the cache of numbers that take long to count: an answer is kept for a multiple of what it took, and counted once for
 // everybody who asks meanwhile.
 
-/** Longer answers are not counted anew more often than this, milliseconds. */
+/** An answer is kept for at least this long, milliseconds. */
 const LEAST_MS = 2_000;
-/** An answer is not older than this, milliseconds: part of what it took was the wait for a thread. */
+/** An answer is kept for at most this long, milliseconds: part of what it took was the wait for a thread. */
 const MOST_MS = 60_000;
+/** An answer is kept for this many times what it took. */
 const SHARE = 20;
 const MOST_KEPT = 50;
 

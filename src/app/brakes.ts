@@ -10,7 +10,7 @@ export interface Brakes {
 
 export const DEFAULT_BRAKES: Brakes = { maxRemoved: 0.1, maxChanged: 0.1 };
 
-/** So many are never too many. */
+/** Up to this many may always be touched. */
 const AT_LEAST = 20;
 
 /** How many of one kind a run touches. */

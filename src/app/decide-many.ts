@@ -63,8 +63,8 @@ export interface ManyOutcome {
 }
 
 /**
- * Decides each device for every user, or (null) takes its decision back, with an entry in the audit for each. Devices that refuse,
- * as over a wipe, keep nobody else waiting. @throws ProgramError for more than {@link MAX_DECIDED}
+ * Decides each device for every user, or (null) takes its decision back, with an entry in the audit for each. A device that
+ * refuses, as over a wipe, does not stop the others. @throws ProgramError for more than {@link MAX_DECIDED}
  */
 export async function decideMany(
   store: DirectoryStore,

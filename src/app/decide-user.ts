@@ -20,7 +20,7 @@ export interface UserDecideResult {
   /** Other names that were seen and that it holds for, and names alike that it does not hold for. */
   readonly holdsFor: readonly UserKey[];
   readonly notFor: readonly UserKey[];
-  /** No feed reports the user, and nobody signed in with the name: it may be a slip of the pen. */
+  /** No feed reports the user, and nobody signed in with the name: it may be a typing error. */
   readonly isUnknown: boolean;
 }
 
@@ -96,5 +96,8 @@ async function replace(
 ): Promise<boolean | null> {
   const written = await store.replaceDecision({ device: null, user }, before, decision, origin);
   if (written !== null) return written.replicated;
-  throw new ProgramError('EASGATE_CHANGED', `${user}: decided anew meanwhile; look, and repeat`);
+  throw new ProgramError(
+    'EASGATE_CHANGED',
+    `${user}: the decision was changed meanwhile: look at it, then repeat`,
+  );
 }

@@ -71,7 +71,7 @@ async function replace(
   if (written !== null) return written.replicated;
   throw new ProgramError(
     'EASGATE_CHANGED',
-    `${target(device, user)}: the decision was changed meanwhile: look at it, then repeat the command`,
+    `${target(device, user)}: the decision was changed meanwhile: look at it, then repeat`,
   );
 }
 

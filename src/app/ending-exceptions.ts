@@ -1,4 +1,4 @@
-// Owns the warning of exceptions that end soon: phones that pass by a decision are kept out by the policy from then on.
+// Owns the warning of exceptions that end soon: from then on the policy decides on these phones.
 import { countDecisions } from './decision-list.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 

@@ -29,8 +29,8 @@ const USERS_AT_ONCE = 10_000;
 const MAX_LOOKUPS = 64;
 
 /**
- * Every partnership, in parts of limited size. `now`: milliseconds since the epoch. `withDevices` false = nobody asks which devices a user
- * has: then they are not read.
+ * Every partnership, in parts of limited size. `now`: milliseconds since the epoch. `withDevices` false = the devices of users are
+ * not read.
  */
 export async function* fleet(
   store: DirectoryStore,

@@ -1,5 +1,5 @@
-// Owns the devices that the directory knows before a run, one row of typed arrays for each: what decides about a phone is one of a few
-// texts, which are kept once.
+// Owns the devices that the directory knows before a run, one row of typed arrays for each. States and reports
+// of most devices are the same few texts: each text is kept once.
 import type { DeviceKey } from '../identity/keys.ts';
 import { NONE, NameIndex } from './name-index.ts';
 

@@ -1,4 +1,4 @@
-// Owns the names and devices of users that questions about one user are answered from: here by reading the whole directory.
+// Owns where questions about one user get names and devices from; here by reading the whole directory.
 import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { allDevices } from './entries.ts';

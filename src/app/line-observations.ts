@@ -31,8 +31,8 @@ export function withoutUnsaid<Observation extends object>(
 }
 
 /**
- * What a line says of a device. What the source did not say is unknown from now on: a compliance that it once reported does not
- * outlive it. `readAt`: when the source was read, milliseconds since the epoch.
+ * What a line says of a device. What the source did not say is unknown from now on, also a compliance that it reported
+ * before. `readAt`: when the source was read, milliseconds since the epoch.
  */
 export function deviceObservation(
   line: Partly<DeviceLine>,

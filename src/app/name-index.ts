@@ -1,7 +1,7 @@
 // Owns compact tables of names: a name's 64-bit hash and a number, 12 bytes in typed arrays, in place of some hundred bytes of text and
 // map. A directory of half a million devices has three million names.
-// Threat: a phone that tells a name with the hash of another one. The hash begins with secrets of this process, and nobody sees a hash: that
-// two names of a directory meet is as unlikely as one in ten million for a million names.
+// Threat: a phone that reports a name with the hash of another one. The hash is seeded with secrets of this process, and nobody sees a hash.
+// A collision among a million names has a probability of one in ten million.
 import { randomBytes } from 'node:crypto';
 
 /** The name is not there. */
@@ -9,7 +9,7 @@ export const NONE = -1;
 
 const SEEDS = new Uint32Array(new Uint8Array(randomBytes(8)).buffer);
 const FIRST_SIZE = 1_024;
-/** Entries of a table up to which it stays as it is, of ten. */
+/** A table grows when more than so many tenths of its places are taken. */
 const FULL = 7;
 
 /** Numbers by name. The numbers are not below -2. */

@@ -34,7 +34,7 @@ export interface DeviceFilter {
   readonly os?: string | undefined;
   /** A group of the user, without case. */
   readonly group?: string | undefined;
-  /** Null = never reported. */
+  /** Null = no feed says. */
   readonly managed?: boolean | null | undefined;
   readonly compliant?: boolean | null | undefined;
   /** Action of the decision in force: any of these; `none` = no decision. */

@@ -127,7 +127,7 @@ export function changedCount(diff: Partial<PolicyDiff>): number | null {
   return counts.length === 0 ? null : counts.reduce((sum, { all }) => sum + all, 0);
 }
 
-/** Whether policies ask how many devices a user has, or which place one has among them. A text that only looks so does no harm. */
+/** Whether policies ask how many devices a user has, or which place one has among them. A false yes only costs time. */
 function countsDevices({ live, rollout }: ActivePolicies): boolean {
   return [live, ...(rollout === null ? [] : [rollout])].some(
     ({ policy: { limits, document } }) =>

@@ -9,7 +9,7 @@ export type PolicyHistoryEntry = Omit<PolicyVersion, 'document' | 'parsed' | 'li
   readonly place: PolicyPlace | null;
   /** When it last came into the shadow. */
   readonly shadowAt: number | null;
-  /** When it was first rolled out to some users; and to whom at last. */
+  /** When it was first rolled out to some users, and to whom in the end. */
   readonly rolledOutAt: number | null;
   readonly rolledOutTo: RolloutExtent | null;
   /** When its roll-out was abandoned. */

@@ -172,7 +172,7 @@ export type AddVersion = ToPlace & {
 /** Most earlier versions that a rollback can go back along. */
 const MAX_EARLIER = 100;
 
-/** The state with another live version. One that was live before is gone back to: those after it are forgotten. */
+/** The state with another live version. Where that was live before, `earlier` ends in front of it: it is gone back to. */
 export function withLive(state: PolicyState, live: number): PolicyState {
   const { earlier, live: before } = state;
   const place = earlier.lastIndexOf(live);
@@ -201,8 +201,8 @@ export function nothingEarlier(): ProgramError {
 }
 
 /**
- * Makes another version live: the given one, else the one that was live before. A version that was only in the shadow, or that
- * was rolled back, is none of these. `comment`: why, for the audit; `known`: as it was looked at. Returns the version.
+ * Makes another version live: the given one, else the one that was live before. Versions that were only in the shadow, or
+ * were rolled back, are passed over. `comment`: why, for the audit; `known`: as it was looked at. Returns the version.
  * @throws ProgramError
  */
 export async function rollBack(
@@ -318,7 +318,7 @@ export async function replace(
       : [...state.steps, { groups: [], share: 0, ...step, version: version.version, at, by }];
   const next: PolicyState = { ...state, steps: steps.slice(-MAX_POLICY_STEPS), changedAt: at, changedBy: by };
   if (!(await store.policies.replace(stored, JSON.stringify(next), added ?? null)))
-    throw new ProgramError('EASGATE_CHANGED', 'the policy was changed meanwhile; look, and repeat');
+    throw new ProgramError('EASGATE_CHANGED', 'the policy was changed meanwhile: look at it, then repeat');
   await audit.record({
     ...author,
     operation,

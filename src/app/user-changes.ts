@@ -153,7 +153,7 @@ function sameGroups(one: readonly string[] | null, other: readonly string[] | nu
   return one.length === other.length && one.every((group) => other.includes(group));
 }
 
-/** Without what stands for groups that did not fit. */
+/** The names of groups, without {@link MORE_GROUPS}. */
 function named(groups: readonly string[] | null | undefined): readonly string[] {
   return (groups ?? []).filter((group) => group !== MORE_GROUPS);
 }

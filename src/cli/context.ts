@@ -30,7 +30,7 @@ export async function withStore<T>(
 export async function withAudit<T>(config: Config, work: (audit: AuditLog) => Promise<T>): Promise<T> {
   const audit = new AuditLog(
     () => openJournalStore(journalOptions(config)),
-    (error) => warn(`it is done, but the audit does not know of it: ${error.message}`),
+    (error) => warn(`the change was made, but its entry in the audit could not be written: ${error.message}`),
   );
   try {
     return await work(audit);

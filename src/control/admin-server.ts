@@ -59,7 +59,7 @@ export class AdminServer {
       (error) =>
         own.log.logger.error(
           { code: 'EASGATE_AUDIT', cause: error.message },
-          'a change was made, but the audit does not know of it',
+          'a change was made, but its entry in the audit could not be written',
         ),
     );
   }
@@ -81,7 +81,7 @@ export class AdminServer {
   async close(): Promise<void> {
     this.stop.abort();
     await this.starting;
-    // What waits for a list is answered: the API can close.
+    // Requests that wait for the read model fail first, so that the API can close.
     await Promise.all([this.questions.close(), this.api?.close()]);
     await this.audit.close();
     await (await this.journal?.catch(() => null))?.close();
@@ -156,7 +156,7 @@ export class AdminServer {
     if (this.journal !== null) return this.journal;
     const opening = openJournalStore(journalOptions(this.config));
     this.journal = opening;
-    // One that could not be opened is opened anew with the next request.
+    // After a failure the next request opens it again.
     opening.catch(() => {
       if (this.journal === opening) this.journal = null;
     });

@@ -46,7 +46,7 @@ import type { OpenReceiver } from './receive/open-receiver.ts';
 import { Reception } from './receive/reception.ts';
 import { WarningWatch } from './warning-watch.ts';
 
-/** Behind the workers: where the machine is busy, phones go first (setpriority(2)). */
+/** Below the workers: on a busy machine requests of phones come first (setpriority(2)). */
 const NICENESS = 10;
 /** Before the store is opened again. */
 const RETRY_MS = 2_000;
@@ -258,7 +258,7 @@ class Control {
     await this.leadership.start();
   }
 
-  /** The leader runs the feeds; another process ends its own. */
+  /** Starts the feeds when this process begins to lead, and ends them when it no longer does. */
   private leadFeeds(store: DirectoryStore, fence: number | null): void {
     void this.endFeeds();
     if (fence === null || this.closed || this.config.feeds.length === 0) return;
@@ -298,7 +298,7 @@ class Control {
     }
   }
 
-  /** As soon as both the directory and the read model can be read. */
+  /** Starts the checks for warnings once the directory and the read model can be read. */
   private watchGroups(): void {
     const { store, config, path } = this;
     if (store === null || this.groups !== null || this.model.report?.phase !== 'following') return;
@@ -317,7 +317,7 @@ class Control {
       reading((reader) => unknownGroupWarnings(store, config, reader));
     const look = (): Promise<readonly string[]> =>
       reading((reader) => endingExceptionWarnings(reader, Date.now()));
-    // `easgate status` shows them: a line in the log for each change of their number helps nobody.
+    // Not logged: their number changes often, and `easgate status` shows them.
     this.exceptions = new WarningWatch(look, () => undefined);
     void this.exceptions.start();
     const { logger } = this.log;

@@ -1,5 +1,5 @@
 // Owns the entries of the journal about deliveries to feeds: at most two a minute for each feed and outcome, with the sums of the others.
-// Threat: a sender of thousands of deliveries, or a stranger, fills the journal: there is room for few feeds and outcomes.
+// Threat: a sender of thousands of deliveries, or an unauthenticated one, fills the journal: there is room for few feeds and outcomes.
 import { monotonicNow } from '../clock.ts';
 
 /** What deliveries did: all of one outcome, and of one feed. */
@@ -60,7 +60,7 @@ export class DeliverySummaries {
     this.add(feed, outcome, null, text);
   }
 
-  /** Writes what waits. */
+  /** Writes the entries of sums that wait for their minute to end. */
   flush(): void {
     const now = this.now();
     for (const [key, waiting] of this.pending) {

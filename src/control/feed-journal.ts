@@ -26,7 +26,7 @@ export class FeedJournal {
       else
         logger.warn(
           { code: 'EASGATE_JOURNAL_AWAY', cause: String(error) },
-          'the journal cannot be written; feeds do not notice, and the latest runs wait',
+          'the journal cannot be written; feeds run on, and the entries of their latest runs wait',
         );
     });
   }
@@ -58,7 +58,7 @@ export class FeedJournal {
     this.note(plain(code, MAX_TEXT), tookMs, { feed, error: plain(message, MAX_TEXT) });
   }
 
-  /** Writes what waits, and not for long. */
+  /** Writes the entries that wait, within bounded time. */
   async close(): Promise<void> {
     this.deliveries.close();
     await this.writer.close();

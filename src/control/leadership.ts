@@ -68,12 +68,12 @@ export class Leadership {
     try {
       await this.records.release(this.token);
     } catch {
-      // It runs out by itself.
+      // The lease runs out by itself.
     }
   }
 
   private async renew(): Promise<void> {
-    // Counted from before the question: the store counts from later.
+    // Counted from before the request: the store counts from later, so it never ends the lease earlier.
     const endsAt = monotonicNow() + this.times.leaseMs;
     try {
       const lease = await this.records.take(this.token, this.holder, this.times.leaseMs);

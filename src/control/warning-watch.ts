@@ -12,7 +12,7 @@ export class WarningWatch {
   private timer: NodeJS.Timeout | null = null;
   private closed = false;
 
-  /** `look` may reject: the last warnings stay. `onChange` is called when there are other ones, also none. */
+  /** `look` may reject: the last warnings stay. `onChange` is called when they changed, also when none are left. */
   constructor(look: () => Promise<readonly string[]>, onChange: (warnings: readonly string[]) => void) {
     this.look = look;
     this.onChange = onChange;

@@ -1,7 +1,7 @@
 // Owns which deliveries to feeds were carried out: the newest ones of each feed, until a repeated one is refused by its time. Apart from
 // the memory of one process, so that the next leader knows them too.
 
-/** So many of each feed are remembered at least: those that end last. */
+/** So many deliveries of each feed are remembered at least: those whose memory ends last. */
 export const MOST_DELIVERIES = 10_000;
 /** A delivery is remembered for so long at most, milliseconds: twice the longest window of a signed time. */
 export const LONGEST_MEMORY_MS = 7_200_000;

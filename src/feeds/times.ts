@@ -73,7 +73,7 @@ export function needsOrder(written: unknown): boolean {
   return date !== null && !isNever(date.year) && Number(date.first) !== Number(date.second);
 }
 
-/** .NET, Active Directory, SQL Server, Excel and the longest time of .NET: no time at all. */
+/** Years that mean "no time": the first ones of .NET, Active Directory, SQL Server and Excel, and the last one of .NET. */
 const NEVER: ReadonlySet<number> = new Set([0, 1, 1601, 1753, 1899, 1900, 9999]);
 
 /** Other years that are as far away belong to another calendar: they are not understood. */

@@ -37,7 +37,7 @@ export interface Compliance {
 }
 
 const state = (compliant: boolean | null, inGrace = false): Compliance => ({ compliant, inGrace });
-/** Nothing is said. */
+/** The source says nothing about compliance. */
 export const NO_COMPLIANCE = state(null);
 
 /**

@@ -62,7 +62,7 @@ export class AuditLog implements AuditSink, EventSink {
     }
   }
 
-  /** One that could not be opened is opened anew with the next entry. */
+  /** After a failure the next entry opens it again. */
   private opened(): Promise<JournalStore> {
     if (this.store !== null) return this.store;
     const opening = this.open();

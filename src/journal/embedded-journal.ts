@@ -26,7 +26,7 @@ const SCHEMA_VERSION = 1;
 const PRAGMAS =
   'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096;';
 
-/** Ids are never used again: they are places. */
+/** AUTOINCREMENT: an id is never used again, because it is the place of an entry. */
 function tableOf(name: StreamName): string {
   return `
     CREATE TABLE ${name} (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,

@@ -67,13 +67,13 @@ export class EventSeries {
     this.tell(event, one, undefined);
   }
 
-  /** Called every few seconds: tells the counts of finished windows. */
+  /** Called every few seconds: reports the counts of finished windows. */
   sweep(): void {
     for (const event of this.series.keys()) this.sweepEvent(event, this.rules[event].windowMs);
     this.tellUncounted();
   }
 
-  /** Tells all counts. */
+  /** Reports all counts. */
   close(): void {
     for (const event of this.series.keys()) this.sweepEvent(event, 0);
     this.tellUncounted();

@@ -1,5 +1,5 @@
-// Owns queries of the journal in Redis by an index that a control process keeps (journal-index.ts): which entries are wanted stands
-// in a file, the entries are read from Redis. What is newer than the index is read from the stream, and so is everything without one.
+// Owns queries of the journal in Redis by an index that a control process keeps (journal-index.ts): the index
+// says which entries match, and they are read from Redis. What is newer than the index is read from the stream; without one, everything.
 import type { UserNames } from '../identity/user-names.ts';
 import type { AuditEntry, JournalEntry } from '../model/journal.ts';
 import { JournalIndex } from './journal-index.ts';

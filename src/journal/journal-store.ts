@@ -35,7 +35,7 @@ export interface JournalFilter {
   readonly by?: string;
 }
 
-/** An entry, and its place in the stream. Places are compared by nobody but the store. */
+/** An entry, and its place in the stream. Only the store compares places. */
 export interface PlacedEntry<Entry> {
   readonly place: string;
   readonly entry: Entry;

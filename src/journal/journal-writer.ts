@@ -1,4 +1,4 @@
-// Owns the way of entries into the store of the journal: a bounded queue, written about once a second. What cannot be written
+// Owns the queue of entries for the store of the journal: bounded, and written about once a second. What cannot be written
 // is tried again, and dropped when it is too much; requests never wait for it.
 import { setImmediate as turn } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
@@ -27,7 +27,7 @@ export class JournalWriter implements JournalSink {
   private readonly onState: (error: Error | null) => void;
   private readonly wall: () => number;
   private waiting: JournalEntry[] = [];
-  /** Of {@link dropped}, those that the journal does not know of yet. */
+  /** Of {@link dropped}, those without an entry `journal_overflow` so far. */
   private untold = 0;
   private isAway = false;
   private flushing: Promise<void> | null = null;
@@ -64,7 +64,7 @@ export class JournalWriter implements JournalSink {
     await this.flushing;
   }
 
-  /** Writes what waits, and not for long; what a store that is away did not take is lost. Does not close the store. */
+  /** Writes the entries that wait, within bounded time; those that the store does not take are lost. Does not close the store. */
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.flushing;

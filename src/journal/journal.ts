@@ -62,7 +62,7 @@ export interface JournalSettings {
   readonly wall?: () => number;
 }
 
-/** Counts events and tells them, outside the request path. */
+/** Counts events and reports them, outside the request path. */
 export class Journal {
   private readonly log: Logger;
   private readonly sink: JournalSink | null;
@@ -177,13 +177,13 @@ export class Journal {
     this.note(event, rest, 1, typeof seconds === 'number' ? seconds : undefined);
   }
 
-  /** Called every few seconds: tells the counts of finished windows. */
+  /** Called every few seconds: reports the counts of finished windows. */
   sweep(): void {
     this.named.sweep();
     this.nameless?.sweep();
   }
 
-  /** Tells all counts. */
+  /** Reports all counts. */
   close(): void {
     this.named.close();
     this.nameless?.close();

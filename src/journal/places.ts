@@ -4,8 +4,8 @@
 const PLACE = /^(\d{1,20})(?:-(\d{1,20}))?$/;
 
 /**
- * The place to read on after: `place`, if it can be one of the stream. Else the end: another journal may have taken the place of
- * the one that it is from, and would be silent until it is as long.
+ * The place to read on after: `place`, if it can be one of the stream. Else the end: the place may be from an earlier, longer
+ * journal, and reading after it would find nothing until this one is as long.
  */
 export function placeToGoOn(place: string, end: string | null): string | null {
   const [wanted, last] = [PLACE.exec(place), PLACE.exec(end ?? '')];

@@ -12,7 +12,7 @@ export interface Totals {
   readonly quarantined: number;
   readonly blocked: number;
   readonly wiping: number;
-  /** Ended with an error: caused by the client, or by the mail server or this gateway. */
+  /** Ended with an error: `refused` = caused by the client, `failed` = by the mail server or this gateway. No verdict is counted. */
   readonly refused: number;
   readonly failed: number;
   readonly retries: number;

@@ -52,7 +52,7 @@ export interface ControlStatus {
   readonly memoryBytes: number;
   readonly readModel: ModelStatus;
   readonly leader: LeaderStatus;
-  /** Groups that the policy names and no user is in, one line each. */
+  /** One line each: groups of the policy that no user is in, and exceptions that end soon. */
   readonly warnings: readonly string[];
   /** The admin API; null = it is not configured. */
   readonly admin: {

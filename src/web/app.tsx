@@ -15,7 +15,7 @@ import { SignInPage } from './pages/sign-in.tsx';
 import { Blank, LoadTrouble } from './parts/trouble.tsx';
 import { t } from './texts/texts.ts';
 
-/** A page that throws must not take the frame with it. Another address is another fence, by its key. */
+/** Keeps the frame when a page throws. Its key is the address: another page gets a new one. */
 class Fence extends Component<{ readonly children: ReactNode }, { readonly failed: 'page' | 'file' | null }> {
   override state = { failed: null };
 
@@ -65,7 +65,7 @@ function SignedInPages(): ReactElement {
   );
 }
 
-/** Everything. */
+/** The whole dashboard. */
 export function App(): ReactElement | null {
   const session = useValue(signedIn);
   const [location] = useLocation();

@@ -210,7 +210,7 @@ async function openJournal(
     else
       logger.warn(
         { code: 'EASGATE_JOURNAL_AWAY', cause: String(error) },
-        'the journal cannot be written; phones do not notice, and the latest events wait',
+        'the journal cannot be written; phones are not affected, and the latest events wait',
       );
   });
   undo.push(() => writer.close());

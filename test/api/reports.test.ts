@@ -135,7 +135,7 @@ describe('an import', () => {
     expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(404);
   });
 
-  it('says what the file is not', async () => {
+  it('refuses a file whose format is not known', async () => {
     const api = await open();
     const { status, json } = await importText(api, 'hello', 'format=auto');
     expect(status).toBe(400);

@@ -550,7 +550,7 @@ it('lists refused records with line and reason', async () => {
   expect(refused).toEqual({ count: 1, first: [{ line: 7, reason: 'not an object' }] });
 });
 
-it('takes a device for one, whatever its id is spelled as', async () => {
+it('takes all spellings of an id for one device', async () => {
   await apply([device('PHONE0')]);
   const hex = Buffer.from('PHONE0').toString('hex');
   await apply([device(hex, { compliant: false })]);

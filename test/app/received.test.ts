@@ -70,7 +70,7 @@ it('a feed that is started runs at once, and any number of starts during a run i
   expect(ended).toEqual(['run']);
 });
 
-it('a start that was asked for while nobody led is made up for, once', async () => {
+it('a start that was asked for while no process led happens once one leads, a single time', async () => {
   const { config, states } = setUp();
   expect(await missedTriggers(config, states)).toEqual([]);
   await states.write('hook', { ...(await states.read('hook')), lastSuccessAt: 2_000 });

@@ -105,7 +105,7 @@ describe('easgate decisions accept', () => {
     expect(await accept('after2')).toMatchObject({ copied: [], kept: [] });
   });
 
-  it('refuses a device without a predecessor, and names the other way round', async () => {
+  it('refuses a device without a predecessor, and names its successor', async () => {
     await expect(accept('good1')).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
     await expect(accept('before1')).rejects.toThrow('easgate decisions accept after2');
   });

@@ -229,7 +229,7 @@ describe('the audit', () => {
     writeFileSync(join(folder, 'journal.db'), 'no database, and no head of one either: '.repeat(20));
     const { code, out, error } = await run('devices', 'block', 'PHONE1');
     expect([code, out]).toEqual([0, expect.stringContaining('block: phone1')]);
-    expect(error).toContain('the audit does not know of it');
+    expect(error).toContain('its entry in the audit could not be written');
     expect((await run('decisions', 'list')).out).toContain('phone1');
   });
 

@@ -175,7 +175,7 @@ export class AdminStore {
     return this.all(sql, now, now).length > 0;
   }
 
-  /** Returns the ids of those that go for it: ended ones, and the oldest ones of too many. */
+  /** Returns the ids of the sessions that are removed for it: ended ones, and the oldest ones where there are too many. */
   addSession(session: StoredSession): string[] {
     // Whoever signs in most cannot keep others out.
     const oldest =
@@ -228,7 +228,7 @@ export class AdminStore {
     this.run('INSERT INTO setUps VALUES (?, ?)', hash, expiresAt);
   }
 
-  /** Uses a set-up link up. False = there is none that is in force, or somebody used it. */
+  /** Redeems a set-up link. False = there is none that is in force, or somebody used it. */
   takeSetUp(hash: string, now: number): boolean {
     const sql = 'DELETE FROM setUps WHERE hash = ? AND expiresAt > ? AND expiresAt < ?';
     return this.run(sql, hash, now, now + LONGEST_SET_UP_MS) > 0;

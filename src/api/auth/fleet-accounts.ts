@@ -154,7 +154,7 @@ export class FleetAccounts {
     this.file.addSetUp(hash, expiresAt);
   }
 
-  /** Uses a set-up link up: one gateway of the fleet takes it. False = there is none that is in force, or somebody used it. */
+  /** Redeems a set-up link: one gateway of the fleet takes it. False = there is none that is in force, or somebody used it. */
   async takeSetUp(hash: string, now: number): Promise<boolean> {
     if (!this.file.takeSetUp(hash, now)) return false;
     const removed = await (await this.shared())?.change(new Map(), [fieldOf.setUp({ hash })]);

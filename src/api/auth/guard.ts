@@ -67,7 +67,7 @@ export class Guard {
     if (role === undefined) return;
     const principal = this.authenticate(request);
     if (principal !== null) this.callers.set(request, principal);
-    // A cookie comes with requests of other sites too (RFC 6265bis 8.8.2). The way back from a provider begins there.
+    // A cookie comes with requests of other sites too (RFC 6265bis 8.8.2). The redirect back from a provider begins there.
     const bySession = principal !== null && request.headers.authorization === undefined;
     if (bySession && (role !== null || !SAFE_METHODS.has(request.method))) this.checkSite(request);
     if (role === null) {
@@ -223,7 +223,7 @@ export function onlyCookie(header: string, name: string): string | null {
   return values.length === 1 ? (values[0] ?? null) : null;
 }
 
-/** The address that is listened on: nobody's name leads there without being it. */
+/** The address of `admin.listen`, as it stands in Host. No page of another name can have it there. */
 function ownAddress(listen: string | undefined): string[] {
   const address = parseEndpoint(listen ?? '')?.address;
   if (address === undefined || address === '0.0.0.0' || address === '::') return [];

@@ -1,4 +1,4 @@
-// Owns the conversation with an OpenID provider: authorization code with PKCE, state and nonce (RFC 6749 4.1, RFC 7636, OpenID Connect
+// Owns the requests to an OpenID provider: authorization code with PKCE, state and nonce (RFC 6749 4.1, RFC 7636, OpenID Connect
 // Core 3.1, RFC 9700). The provider is asked for its addresses with the first sign-in: it may be away when the gateway starts.
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ const TIMEOUT_SECONDS = 10;
 const KEPT_MS = 3_600_000;
 /** A person needs this long at most. */
 const ATTEMPT_MS = 600_000;
-/** Longest value of a state, nonce or verifier that this gateway makes. */
+/** State, nonce, verifier and time, as {@link OpenIdProvider.begin} writes them into the cookie. */
 const ATTEMPT_PATTERN = /^([\w-]{43})\.([\w-]{43})\.([\w-]{43})\.(\d{1,15})$/;
 
 /** A sign-in that was begun: where the browser goes, and what its cookie keeps. */
@@ -59,12 +59,12 @@ export class OpenIdProvider {
     this.name = settings.name;
   }
 
-  /** Begins the subject of everybody of this provider. */
+  /** Prefix of the subjects of this provider: a short hash of its issuer. */
   get realm(): string {
     return createHash('sha256').update(this.settings.issuer).digest('base64url').slice(0, 12);
   }
 
-  /** Whether somebody may become an admin by it. */
+  /** Whether a sign-in with it can give the role admin. */
   get hasAdmins(): boolean {
     return this.settings.roles.admin.length > 0;
   }
@@ -137,7 +137,7 @@ export class OpenIdProvider {
   private troubleOf(error: unknown): ApiError {
     const code = codeOf(error);
     if (AWAY.has(code)) return away(error);
-    // Its keys or addresses may be others by now: they are read anew with the next sign-in.
+    // Its keys or addresses may have changed: the next sign-in reads them again.
     if (!OF_THE_BROWSER.has(code)) this.known = null;
     const denied = error instanceof Error && 'error' in error && error.error === 'access_denied';
     return new ApiError(
@@ -171,7 +171,7 @@ export class OpenIdProvider {
       // The signature is checked also though the token comes straight from the provider (OpenID Connect Core 3.1.3.7, 6).
       execute: [enableNonRepudiationChecks, ...(isPlain ? [allowInsecureRequests] : [])],
     });
-    // Microsoft Entra, where the address is that of every tenant: the issuer of a token would be whatever the token says.
+    // `common` and `organizations` of Microsoft Entra: the issuer has a placeholder, so that tokens of every tenant would be accepted.
     if (found.serverMetadata().issuer.includes('{'))
       throw new ApiError(
         'EASGATE_API_PROVIDER_SETUP',
@@ -215,7 +215,7 @@ function away(cause: unknown): ApiError {
   );
 }
 
-/** How this application proves itself to the provider. @throws ApiError EASGATE_API_PROVIDER_SETUP */
+/** How the gateway authenticates to the provider. @throws ApiError EASGATE_API_PROVIDER_SETUP */
 async function clientAuth({ clientSecret, certificate: files }: ProviderSettings): Promise<ClientAuth> {
   try {
     if (files === undefined) {

@@ -18,7 +18,7 @@ export function newSecret(kind: SecretKind): string {
   return BEGINNINGS[kind] + randomBytes(BYTES).toString('base64url');
 }
 
-/** A new name for what a secret belongs to. */
+/** A random id for a token or a session. */
 export function newId(): string {
   return randomBytes(9).toString('base64url');
 }

@@ -24,19 +24,19 @@ export type OnRefused = (address: string, tries: number, now: number) => void;
 
 /** Set-up links hold so long. */
 export const SET_UP_MS = 15 * 60_000;
-/** Uses are written down at most so often. */
+/** The time of the last use is stored at most this often. */
 const NOTED_MS = 60_000;
-/** A clock may be set back by so much. */
+/** A clock may be set back by this much. */
 const CLOCK_MS = 60_000;
 
-/** Who is who. Times: milliseconds since the epoch. */
+/** Checks secrets, and starts sessions. Times: milliseconds since the epoch. */
 export class SignIn {
   private readonly store: AdminStore;
   private readonly accounts: FleetAccounts;
   private readonly limits: SessionLimits;
   private readonly tries = new TryLimiter();
   private readonly onRefused: OnRefused;
-  /** Begins the subjects of the provider that is configured; null = there is none. */
+  /** Prefix of the subjects of the configured provider; null = there is none. */
   private readonly realm: string | null;
 
   /** `accounts`: of the fleet; absent = the gateway is alone. */
@@ -76,9 +76,9 @@ export class SignIn {
     const hash = hashOf('session', secret);
     const session = hash === null ? null : this.store.session(hash);
     if (session === null || session.expiresAt <= now) return null;
-    // A clock that was set back ends nothing early, and lets nothing live longer than from its start.
+    // A clock that was set back by more than a minute ends sessions that would begin in the future: none lasts longer than allowed.
     if (now - session.lastUsedAt > this.limits.idleMs || now < session.createdAt - CLOCK_MS) return null;
-    // Of a provider that is no longer trusted.
+    // It began with a provider that is no longer configured.
     if (session.by === 'provider' && !session.principal.startsWith(`provider:${this.realm}:`)) return null;
     const token = session.token === null ? null : this.store.tokenById(session.token);
     if (session.token !== null && (token === null || !isInForce(token, now))) return null;
@@ -190,7 +190,7 @@ export interface TokenRequest {
   readonly expiresAt: number | null;
 }
 
-/** A token, and its secret, which is nowhere else. */
+/** A token, and its secret, of which only the hash is stored. */
 export interface MadeToken {
   readonly token: StoredToken;
   readonly secret: string;

@@ -1,4 +1,4 @@
-// Owns the limit on wrong secrets: after five in ten minutes an address waits, until ten minutes after the first of them.
+// Owns the limit on wrong secrets: after five in ten minutes an address gets 429 for further ones, until ten minutes after the first.
 import { parseAddress } from '../../ip-address.ts';
 
 const MAX_TRIES = 5;

@@ -22,7 +22,7 @@ export type ComparisonMessage =
   | { readonly kind: 'done'; readonly diff: Omit<PolicyDiff, 'phones'> }
   | { readonly kind: 'failed'; readonly code: string | null; readonly message: string };
 
-/** Rows of one message: a millisecond for the one who takes it. */
+/** Rows of one message: its receiver is busy for a millisecond. */
 const PART = 250;
 /** Between two messages about the progress. */
 const PROGRESS_MS = 100;

@@ -8,7 +8,7 @@ import type { ComparePolicies } from './threaded-comparison.ts';
 
 const MOST_AT_ONCE = 2;
 const MOST_KEPT = 20;
-/** A comparison that began so lately is answered again. */
+/** A comparison that began less than this ago is used again. */
 const FRESH_MS = 60_000;
 const KEPT_MS = 15 * 60_000;
 

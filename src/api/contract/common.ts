@@ -59,7 +59,7 @@ export const seenCounts = z.object({
 /** An error, as application/problem+json (RFC 9457). */
 export const problem = z
   .object({
-    type: z.string().describe('a page about the code'),
+    type: z.string().describe('urn:easgate:error: and the code'),
     title: z.string(),
     status: z.number(),
     code: z.string().describe('stable; see docs/reference/errors.md'),

@@ -232,7 +232,7 @@ export const decideBody = z.strictObject({
   dryRun: z.boolean().default(false).describe('only says what it would do'),
 });
 
-/** Why a decision may not do what its author thinks. */
+/** A warning about a decision, such as an id that was never seen. */
 export const doubt = z.looseObject({ kind: z.string() });
 
 /** A decision and the name it is stored under. */

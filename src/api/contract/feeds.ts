@@ -33,7 +33,7 @@ export const feedRow = z
     state: z.enum(['ok', 'held', 'failing', 'stale', 'never run']),
     lagMs: z.number().nullable().describe('since the last run that was applied'),
     nextAt: maybeTime,
-    schedule: maybeText.describe('as cron has it; null = it is sent to'),
+    schedule: maybeText.describe('in the syntax of cron; null = the source sends its records'),
     remembered: z.object({
       lastFullAt: maybeTime,
       lastSuccessAt: maybeTime,

@@ -31,7 +31,7 @@ export const overview = z
   .object({
     gateway: z.string(),
     range: range.describe('of the lines'),
-    asOf: maybeTime.describe('of the lists; null = they are not there'),
+    asOf: maybeTime.describe('of the read model; null = it is not available'),
     tiles: z.object({
       allowed: tile,
       quarantined: tile,

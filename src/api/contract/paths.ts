@@ -55,7 +55,7 @@ export const OPERATIONS = {
     'sign in with a token or the one-time set-up link; sets the cookie of a session',
   ),
   showSession: get('/session', 'viewer', 'who is signed in, with which role, until when'),
-  signOut: remove('/session', 'viewer', 'end the own session'),
+  signOut: remove('/session', 'viewer', 'end your own session'),
 
   showOverview: get('/overview', 'viewer', 'tiles with their trend, newest refusals, warnings, health'),
   showStatus: get(
@@ -117,7 +117,7 @@ export const OPERATIONS = {
   diffPolicy: post(
     '/policy/diff',
     'viewer',
-    'who would be decided otherwise by a document; it goes on by itself',
+    'which phones a document would decide otherwise; it runs in the background',
   ),
   showPolicyDiff: get('/policy/diff/{diff}', 'viewer', 'how far a comparison is, and what it found'),
   publishPolicy: post(
@@ -125,7 +125,11 @@ export const OPERATIONS = {
     'admin',
     'put a document in use, for everybody or a part of the users',
   ),
-  shadowPolicy: post('/policy/shadow', 'operator', 'count on real traffic what a document would decide'),
+  shadowPolicy: post(
+    '/policy/shadow',
+    'operator',
+    'evaluate a document on real traffic, beside the live policy',
+  ),
   endShadow: remove('/policy/shadow', 'operator', 'end the shadow'),
   promoteShadow: post(
     '/policy/shadow/promote',
@@ -151,7 +155,7 @@ export const OPERATIONS = {
   confirmFeed: post('/feeds/{feed}/confirm', 'operator', 'write what a brake holds'),
 
   queryJournal: get('/journal', 'viewer', 'what happened, the newest first'),
-  followJournal: get('/journal/stream', 'viewer', 'what happens, as server-sent events'),
+  followJournal: get('/journal/stream', 'viewer', 'new events, as server-sent events'),
   queryAudit: get('/audit', 'operator', 'who changed what, the newest first'),
 
   showReport: get(
@@ -159,7 +163,7 @@ export const OPERATIONS = {
     'viewer',
     'inventory, blocked, stale, exceptions, duplicates, near-misses, would-block, grandfathered; as JSON or CSV',
   ),
-  importFile: post('/import', 'operator', 'bring the records of a file into the directory'),
+  importFile: post('/import', 'operator', 'import the records of a file into the directory'),
   exportRows: get('/export/{what}', 'viewer', 'exactly what a list shows, as CSV or NDJSON'),
 
   listTokens: get('/tokens', 'admin', 'tokens, without their secrets'),

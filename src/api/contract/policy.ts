@@ -68,7 +68,7 @@ export const policyVersionRow = z
       ),
     shadowAt: maybeTime.describe('when it last came into the shadow'),
     rolledOutAt: maybeTime.describe('when it was first rolled out to a part of the users'),
-    rolledOutTo: extentShown.nullable().describe('to whom at last; null = it never was'),
+    rolledOutTo: extentShown.nullable().describe('to whom it was rolled out in the end; null = it never was'),
     abandonedAt: maybeTime.describe('when its roll-out was abandoned'),
     publishedAt: maybeTime.describe('when it first became the live one'),
   })

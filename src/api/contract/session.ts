@@ -29,8 +29,8 @@ export const session = z
     name: z.string().describe('who is signed in'),
     role,
     by: z.enum(['token', 'setUp', 'provider', 'bearer']).describe('how'),
-    expiresAt: maybeTime.describe('the end, whatever happens; null = of a token without an end'),
-    idleUntil: maybeTime.describe('the end without a request; null = a request with a token has no session'),
+    expiresAt: maybeTime.describe('the latest end; null = a token without an end'),
+    idleUntil: maybeTime.describe('the end unless it is used; null = a request with a token has no session'),
     gateway: z.string(),
     version: z.string(),
   })
@@ -72,7 +72,7 @@ export const tokenBody = z.strictObject({
     .describe('what it is for'),
   role,
   expiresInDays: z.number().int().min(1).max(3_650).nullable().default(90).describe('null = it does not end'),
-  expiresAt: maybeTime.optional().describe('counts before expiresInDays; null = it does not end'),
+  expiresAt: maybeTime.optional().describe('takes precedence over expiresInDays; null = it does not end'),
 });
 
 /** The answer to it. */

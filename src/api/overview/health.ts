@@ -1,4 +1,4 @@
-// Owns how the parts of a gateway are, in words: the weakest member of a part decides.
+// Owns the health of the parts of a gateway, in words: the worst member of a part decides.
 import type { CertificateEnd } from '../../config/certificate-checks.ts';
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import type { GatewayStatus } from '../../supervisor/status-server.ts';

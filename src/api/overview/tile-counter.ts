@@ -1,11 +1,11 @@
-// Owns the counting of the overview's tiles: rarely, and with the numbers before while it takes long.
+// Owns the counting of the overview's tiles: rarely, and with the previous numbers while a count takes long.
 import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicNow } from '../../clock.ts';
 import { ApiError } from '../problems.ts';
 import { SlowAnswers } from '../slow-answers.ts';
 import type { TilesNow } from './tiles.ts';
 
-/** Numbers that take longer to count are those before, this time. */
+/** A count that takes longer is answered with the previous numbers. */
 const PATIENCE_MS = 1_000;
 
 /** Counts the tiles of one gateway. */
@@ -40,7 +40,7 @@ export class TileCounter {
     try {
       this.before = await this.counted.answer('', () => this.ask(now));
     } catch (error) {
-      // Reports are in front of it: the numbers before are still there.
+      // The queue is full of reports: the previous numbers are kept.
       if (!(error instanceof ApiError && error.code === 'EASGATE_API_LISTS_BUSY')) this.before = null;
     }
     return this.before;

@@ -30,7 +30,7 @@ export class Warnings {
 
   list(sources: WarningSources, now: number): StandingWarning[] {
     const found = [...new Map(warningsOf(sources).map((one) => [one.text, one])).values()].slice(0, MOST);
-    // What was there at the first look began before.
+    // Those of the first call began before it: since when is not known.
     const isFirst = this.since.size === 0;
     const since = new Map(
       found.map(({ text }) => [text, this.since.get(text) ?? (isFirst ? Number.NaN : now)]),

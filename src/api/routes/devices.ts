@@ -92,7 +92,7 @@ export function deviceRoutes(parts: ApiParts): Route[] {
       const store = parts.store();
       const { confirm, ...request } = body;
       const plan = await planWipe(store, { ...request, device: params.device });
-      // Behind the plan: what changes after it is EASGATE_CHANGED.
+      // After the plan: a decision that changes later is EASGATE_CHANGED.
       await mustMatch(store, params.device, call);
       const by = { owner: call.principal.name, via: 'api', confirmation: confirm };
       return { user: plan.user, decision: await orderWipe(store, plan, by, parts.audit) };

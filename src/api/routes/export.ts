@@ -108,7 +108,7 @@ async function file<Row>(
   limit: number,
   exported: Exported<Row>,
 ): Promise<FileAnswer> {
-  // What is wrong with the question is said before the file begins.
+  // A query that is not valid fails before the file begins.
   const first = await exported.page(null);
   return new FileAnswer(
     format === 'csv' ? CSV_TYPE : NDJSON_TYPE,

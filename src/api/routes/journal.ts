@@ -42,7 +42,7 @@ export function journalStream(parts: ApiParts): StreamRoute {
         names,
         after: lastEventId,
         signal: AbortSignal.any([signal, ending.signal]),
-        // The client comes again, and goes on where it was.
+        // The client connects again, and goes on where it was.
         onTrouble: (error: Error | null) => {
           if (error !== null) ending.abort();
         },
@@ -53,7 +53,7 @@ export function journalStream(parts: ApiParts): StreamRoute {
   });
 }
 
-/** The filter of a query. A directory that is away does not keep anybody from asking the journal. @throws ProgramError */
+/** The filter of a query. The journal answers while the directory is away. @throws ProgramError */
 export async function filterOf(
   parts: ApiParts,
   stream: StreamName,

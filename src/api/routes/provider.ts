@@ -14,7 +14,7 @@ export const PROVIDER_START = `${BASE}/sign-in/provider`;
 /** The redirect URI, as registered at the provider. */
 export const PROVIDER_CALLBACK = `${BASE}/session/provider`;
 
-/** What they work with. */
+/** What the routes work with. */
 export interface ProviderParts {
   readonly guard: Guard;
   readonly signIn: SignIn;
@@ -62,7 +62,7 @@ export function registerProvider(
   });
 }
 
-/** The browser forgets the session before. */
+/** Ends the session that the browser had before. */
 async function endBefore(request: FastifyRequest, guard: Guard, accounts: FleetAccounts): Promise<void> {
   const session = guard.principalOf(request)?.session;
   if (session !== undefined && session !== null) await accounts.leaveSession(session);

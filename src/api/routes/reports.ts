@@ -1,4 +1,4 @@
-// Owns the routes of reports, and of lists as files.
+// Owns the routes of reports, as JSON and as CSV.
 import { csvHeader, csvRows } from '../../app/csv.ts';
 import { CHANGED_CSV, PHONE_CSV } from '../../app/csv-columns.ts';
 import { phoneOrder } from '../../app/fleet-report.ts';
@@ -40,7 +40,7 @@ export function reportRoutes(parts: ApiParts, policies: Policies): Route[] {
   ];
 }
 
-/** What a report in JSON has no rows of. */
+/** The rows of a report in JSON, before it sets those of its kind: null = it has none. */
 const NONE = { phones: null, duplicates: null, nearMisses: null, changes: null, next: null };
 
 async function phoneReport(
@@ -51,7 +51,7 @@ async function phoneReport(
 ): Promise<object> {
   const { name } = question;
   if (format === 'csv') {
-    // What is wrong with the question is said before the file begins.
+    // A query that is not valid fails before the file begins.
     const first = await model.ask('reportRows', { ...question, limit: MAX_PAGE, after: null }, signal);
     return new FileAnswer(CSV_TYPE, `${name}.csv`, phoneTexts(model, question, first, signal));
   }

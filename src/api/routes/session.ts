@@ -49,7 +49,7 @@ export function sessionRoutes(
             : 'the set-up link is wrong, was used, ended after 15 minutes, or somebody is an admin already',
         );
       }
-      // The browser forgets the one before.
+      // The session that the browser had before ends.
       if (before.session !== null) await accounts.leaveSession(before.session);
       setCookie(started.secret);
       await audit.record({

@@ -18,7 +18,7 @@ export interface RunLockOptions {
 }
 
 const LOCK_MS = 15_000;
-/** How often somebody who waits asks. */
+/** Between two tries of a run that waits for the lock. */
 const AGAIN_MS = 1_000;
 
 /**
@@ -61,7 +61,7 @@ export async function withRunLock<Result>(
     return await work(AbortSignal.any([signal, lost.signal]));
   } finally {
     clearInterval(timer);
-    // A renewal behind the release would take the lock again.
+    // A renewal after the release would take the lock again.
     await renewing;
     await locks.release(name, token).catch(() => undefined);
   }

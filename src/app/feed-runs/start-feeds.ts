@@ -25,13 +25,13 @@ export type HandRunOptions = Pick<RunOptions, 'confirmed' | 'dryRun' | 'progress
 /** Running feeds. */
 export interface RunningFeeds {
   /**
-   * Runs a feed now, for an operator. It is no use of the schedule.
+   * Runs a feed now, for an operator. The schedule is not affected.
    * @throws ProgramError EASGATE_NOT_FOUND, EASGATE_FEED_BUSY; FeedError, or an error of the store
    */
   run(name: string, options: HandRunOptions, operator: Operator): Promise<ApplyOutcome>;
   /** Ends runs that are under way, which then have written nothing more, and resolves when all have ended. */
   close(): Promise<void>;
-  /** Runs a feed now. While it runs or waits already, any number of calls is one more run. A feed that fails keeps its pauses. */
+  /** Runs a feed now. Calls while it runs or waits make one more run together. A feed that fails keeps its pauses. */
   runNow(name: string): void;
 }
 

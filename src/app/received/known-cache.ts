@@ -7,7 +7,7 @@ import type { FeedLine } from '../../feeds/record.ts';
 import { KnownRecords } from '../known-records.ts';
 import type { KnownFor } from '../known-records.ts';
 
-/** What other sources changed since is not known for so long at most, milliseconds. Names of new phones are: see {@link KnownCache.for}. */
+/** Longest age, milliseconds: changes by other sources are not seen until then. Names of new phones are: see {@link KnownCache.for}. */
 const OLDEST_MS = 600_000;
 /** Where a name is not known, the directory is read again, but not more often. */
 const AGAIN_MS = 10_000;

@@ -1,4 +1,4 @@
-// Owns the feeds that a webhook should have started while no process led: they are started late, not never.
+// Owns the feeds that a webhook should have started while no process led: the next leader starts them.
 import type { Config } from '../../config/schema.ts';
 import type { FeedStates } from '../feed-runs/feed-state.ts';
 

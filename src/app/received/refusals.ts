@@ -1,4 +1,4 @@
-// Owns why a delivery is not carried out: a code, and how long its sender should wait before it comes again.
+// Owns the error of a refused delivery: its code, its text, and how long the sender should wait before it tries again.
 import type { ProgramErrorCode } from '../../errors.ts';
 
 /** Codes of refused deliveries. */

@@ -128,7 +128,8 @@ export class Webhooks {
   }
 
   /**
-   * A sender without ids may mean the same words twice within a second: what refuses counts again, what allows does not.
+   * An equal delivery of a sender without ids may be a new event of the same second: what refuses in it is applied again, what allows
+   * is not.
    */
   private async repeated(
     head: CheckedHead,

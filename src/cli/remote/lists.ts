@@ -13,7 +13,7 @@ const LISTS = { devices: 'listDevices', users: 'listUsers', decisions: 'listDeci
 type ListName = keyof typeof LISTS;
 type Filter<Name extends ListName> = Omit<QueryOf<(typeof LISTS)[Name]>, 'sort' | 'limit' | 'after'>;
 
-/** How a list looks. */
+/** How the rows of a list are printed and sorted. */
 export interface RemoteList<Row> {
   readonly columns: readonly Column<Row>[];
   readonly none: string;

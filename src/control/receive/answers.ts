@@ -29,7 +29,7 @@ const TITLE: Readonly<Record<DeliveryCode, string>> = {
   EASGATE_HELD: 'held',
 };
 
-/** So long what a sender still sends is read and thrown away, milliseconds: else it may not see the answer (RFC 9112 9.6). */
+/** For this long, milliseconds, what a sender still sends is read and dropped: otherwise it may not see the answer (RFC 9112 9.6). */
 const LINGER_MS = 2_000;
 
 /** A request that is refused before its feed is looked at: another status than that of its code. */

@@ -14,7 +14,7 @@ import { createGunzip } from 'node:zlib';
 import { monotonicNow } from '../../clock.ts';
 import { DeliveryError } from '../../app/received/refusals.ts';
 
-/** How slowly a body may come. */
+/** The least pace of a body. */
 export interface Pace {
   /** Longest time for the whole body, milliseconds. */
   readonly totalMs: number;
@@ -39,7 +39,7 @@ export interface BodyFile {
   close(): Promise<void>;
 }
 
-/** Text of records packs to about a tenth; beyond this it is a bomb, once it is not small. */
+/** Text of records packs to about a tenth. A body that unpacks to more than this is refused, once it is not small. */
 const MAX_RATIO = 200;
 const RATIO_COUNTS_FROM = 8_388_608;
 
@@ -121,7 +121,7 @@ function bounded(maxBytes: number, packed: () => number, look?: (piece: Buffer) 
   });
 }
 
-/** Reads the request into the streams. It is not destroyed by a failure: its sender is still to be answered. */
+/** Reads the request into the streams. A failure does not destroy it: its sender still gets an answer. */
 async function transfer(
   request: IncomingMessage,
   { pace }: BodyLimits,
@@ -134,7 +134,7 @@ async function transfer(
   const timer = setInterval(
     () => {
       const now = monotonicNow();
-      // What waits for the disk is not the sender's fault.
+      // A sender that waits for the disk of this machine is not slow.
       const isWaiting = inlet.writableNeedDrain;
       const isSlow = now - spanBegan >= pace.everyMs && inSpan < pace.leastBytes && !isWaiting;
       if (isSlow || now - begun > pace.totalMs)

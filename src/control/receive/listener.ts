@@ -42,7 +42,7 @@ export class ReceiveListener {
   private hasFailed = false;
   private readonly onTrouble: (error: Error) => void;
 
-  /** `onTrouble`: the port cannot be had; it is tried again. `headMs`: longest time for a head. */
+  /** `onTrouble`: the port cannot be opened; it is tried again. `headMs`: longest time for a head. */
   constructor(
     settings: ReceiveSettings,
     handler: ReceiveHandler,
@@ -79,7 +79,7 @@ export class ReceiveListener {
     this.server.maxHeadersCount = MAX_HEADERS;
     this.server.maxRequestsPerSocket = REQUESTS_PER_SOCKET;
     this.server.maxConnections = settings.maxConnections;
-    // The body is asked for once the proof is seen.
+    // `100 Continue` is sent once the head was checked.
     this.server.on('checkContinue', handler);
     this.server.on('connection', (socket: Socket) => this.admit(socket));
     this.server.on('error', (error) => this.again(error));
@@ -144,7 +144,7 @@ export class ReceiveListener {
   }
 }
 
-/** A request that is not HTTP, or whose head does not come: an answer without anything of it. */
+/** Answers a request that is not HTTP, or whose head is late, and repeats nothing of it. */
 function endOf({ code }: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || code === 'ECONNRESET') {
     socket.destroy();

@@ -22,7 +22,7 @@ export interface OpenReceiver {
   close(): Promise<void>;
 }
 
-/** Refusals of one kind are logged once in this time: strangers can cause them. */
+/** Refusals of one kind are logged once in this time: anybody can cause them. */
 const LOG_MS = 60_000;
 
 /** Null = no feed is sent its records. `summaries`: where deliveries are summed up; null = not yet. @throws ConfigError */
@@ -64,7 +64,7 @@ export function openReceiver(
   const listener = new ReceiveListener({ endpoint, tls: pair, maxConnections }, handler, (error) =>
     logger.warn(
       { code: 'EASGATE_RECEIVE', listen, cause: messageOf(error) },
-      'the listener for deliveries is tried again',
+      'the listener for deliveries could not be opened: it is tried again',
     ),
   );
   void listener

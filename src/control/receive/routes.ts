@@ -12,7 +12,7 @@ import type { Pace } from './body.ts';
 import type { Reached, Reception } from './reception.ts';
 import type { Rate } from './rate.ts';
 
-/** What the handler reports. Text of strangers is in none of it. */
+/** What the handler reports. None of it has text of a sender. */
 export interface ReceiveEvents {
   /** `name` null = no feed was reached. */
   onRefused(name: string | null, code: string, text: string): void;
@@ -36,7 +36,7 @@ const WEBHOOK_PACE: Pace = { totalMs: 15_000, leastBytes: 1, everyMs: 5_000 };
 const PUSH_PACE: Pace = { totalMs: 1_800_000, leastBytes: 10 * KILO, everyMs: 10_000 };
 /** Bodies that are read at the same time. */
 const MOST_BODIES = 64;
-/** Of these from one address without a proof so far: a signature is checked behind the body. */
+/** Of these, bodies of one address whose sender is not authenticated yet: a signature is checked after the body. */
 const MOST_OF_STRANGER = MOST_BODIES / 2;
 const STORE_RETRY_SECONDS = 10;
 const STANDBY_RETRY_SECONDS = 5;
@@ -49,10 +49,10 @@ export function receiveHandler(
   paces: { readonly webhook: Pace; readonly push: Pace } = { webhook: WEBHOOK_PACE, push: PUSH_PACE },
 ): ReceiveHandler {
   let bodies = 0;
-  /** Bodies of senders without a proof, by address. */
+  /** Bodies of senders that are not authenticated yet, by address. */
   const strangers = new Map<string, number>();
 
-  /** `stranger`: address of a sender that has not proved itself; null = it has. */
+  /** `stranger`: address of a sender that is not authenticated yet; null = it is. */
   async function withBody<T>(stranger: string | null, work: () => Promise<T>): Promise<T> {
     const same = stranger === null ? 0 : (strangers.get(stranger) ?? 0);
     if (bodies >= MOST_BODIES || same >= MOST_OF_STRANGER)
@@ -100,7 +100,7 @@ export function receiveHandler(
     const packed = isPacked(request, true);
     taken(rate);
     const maxBytes = wanted.counts === null ? MAX_DELTA : pushes.settings.maxMegabytes * MEGA;
-    // It has made room for the next one when its sender gets the answer.
+    // The place of a bulk is free again before its sender gets the answer.
     const done = await carriedOut(exchange, pushes, wanted, { maxBytes, isPacked: packed });
     answer(response, 200, done);
     const { devices, users, refused, notJoined, dryRun, repeated } = done;
@@ -152,7 +152,7 @@ export function receiveHandler(
       reached = name === null ? null : reception.feed(name);
       const isRight = reached?.kind === 'push' ? verb === 'delta' || verb === 'bulk' : verb === '';
       if (name === null || reached === null || !isRight)
-        throw new RouteError(404, 'nothing is received here');
+        throw new RouteError(404, 'no feed takes deliveries at this path');
       if (request.method !== 'POST') throw new RouteError(405, 'send it by POST', { Allow: 'POST' });
       const exchange: Exchange = { request, response, reception, name, verb, query };
       await (reached.kind === 'push' ? push(exchange, reached) : webhook(exchange, reached));
@@ -209,7 +209,7 @@ interface Path {
   readonly query: URLSearchParams;
 }
 
-/** Only the plain form of a path is known: nothing is decoded. */
+/** Only the plain form of a path matches: percent-encoding is not decoded. */
 function pathOf({ url = '' }: IncomingMessage): Path {
   const [path = '', query = ''] = url.split('?', 2);
   const [, name = '', verb = ''] =
@@ -224,7 +224,7 @@ function ready(request: IncomingMessage, response: ServerResponse, reception: Re
   answer(response, reception === null ? 503 : 200, { takesDeliveries: reception !== null });
 }
 
-/** A header that stands there once: of several, another program may read another one. */
+/** The value of a header that occurs once. Of repeated ones another program may read another value. */
 function headerOf(request: IncomingMessage, name: string): string | undefined {
   const values = request.headersDistinct[name];
   return values?.length === 1 ? values[0] : undefined;

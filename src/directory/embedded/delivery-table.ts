@@ -3,7 +3,7 @@ import { LONGEST_MEMORY_MS, MOST_DELIVERIES } from '../delivery-memory.ts';
 import type { DeliveryMemory } from '../delivery-memory.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 
-/** Rows are counted once in so many writes. */
+/** Rows are counted once every so many writes. */
 const COUNT_EVERY = 256;
 
 export class DeliveryTable implements DeliveryMemory {

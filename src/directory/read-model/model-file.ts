@@ -29,9 +29,9 @@ export interface ModelState {
   readonly complete: boolean;
   /** When it was last known that there are no later changes. */
   readonly confirmedAt: number;
-  /** Until when its keeper will have been at work on it again: a later reader takes it for left behind. */
+  /** The time by which its keeper writes here again: a later reader takes the file for abandoned. */
   readonly keptUntil: number;
-  /** Begin of the last full look at the store: what the log does not tell, such as last seen, is as it was then. */
+  /** Begin of the last walk over the store: what the change log does not have, such as last seen, is of that time. */
   readonly sweptAt: number;
 }
 
@@ -79,7 +79,7 @@ export class ModelFile {
   replaceBy(next: ModelFile): void {
     next.seal();
     this.close();
-    // The file goes before its log: nobody opens it without. What others have open stays theirs.
+    // The file is removed before its log: nobody can open the one without the other. Those who have it open go on reading it.
     removeModel(this.path);
     renameSync(next.path, this.path);
     const database = new DatabaseSync(this.path, { timeout: BUSY_MS });

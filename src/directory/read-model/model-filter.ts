@@ -1,5 +1,4 @@
-// Owns which rows of the read model a list shows: filters as SQL conditions over its indices, the same as those of lists that
-// read the store (app/inventory.ts).
+// Owns which rows of the read model a list shows: filters as SQL conditions over its indices.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
@@ -26,7 +25,7 @@ export interface ModelFilter {
   readonly seenSince?: number | undefined;
   /** Never seen counts too. */
   readonly unseenSince?: number | undefined;
-  /** null = never reported. */
+  /** null = no feed says. */
   readonly managed?: boolean | null | undefined;
   readonly compliant?: boolean | null | undefined;
   /** Of the decision on the partnership or device; `none` = there is none. */
@@ -48,19 +47,20 @@ export interface FilterSource {
   words(kind: string): readonly string[];
   /** Whether more rows of a table than this match a condition. */
   hasMore(table: string, condition: Condition, count: number): boolean;
-  /** In how many phones each of these trigrams about is; those that few have are missing. */
+  /** About how many phones have each of these trigrams; rare ones are missing. */
   phonesWith(trigrams: readonly string[]): ReadonlyMap<string, number>;
 }
 
 /**
- * Of a condition that more rows match, rows are looked at in the order of the list: enough of them match soon. Of one that fewer
- * match, these are found by the index of the condition, and sorted.
+ * A condition that more rows match is compared row by row in the order of the list: a page of matches is found soon. Where fewer
+ * match, they are found by the index of the condition, and sorted.
  */
 const MANY_ROWS = 5_000;
 /** Letters of one entry of the search index. */
 const TRIGRAM = 3;
-/** A search joins so many rare trigrams at first, none of which is so many times more frequent than the rarest one: that costs more than it saves. */
+/** Trigrams that a search joins at first: the rarest ones. */
 const MAX_RARE = 4;
+/** A trigram that is so many times more frequent than the rarest one is not among them: it costs more than it saves. */
 const MORE_FREQUENT = 20;
 /** Most trigrams of a search. */
 const MAX_TRIGRAMS = 12;

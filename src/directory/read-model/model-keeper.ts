@@ -19,16 +19,16 @@ const READS = 64;
 const CONFIRM_MS = 1_000;
 /** More changed devices than this during one walk are read after it. */
 const MAX_OVERTAKEN = 50_000;
-/** A walk that writes more rows than this, and than a fiftieth of all, ends: a build takes less time than the rest of it. */
+/** A walk ends early when it writes more rows than this, and more than a fiftieth of all: a build takes less time than its rest. */
 const MANY_ROWS = 5_000;
 const MANY_SHARE = 50;
-/** How long a reader takes the model for kept, without another sign of its keeper: while it follows, and in a step of a build. */
+/** How long a reader trusts the model without another sign of its keeper: while it follows the log, and in a step of a build. */
 const KEPT_MS = 10_000;
 const BUILD_KEPT_MS = 120_000;
 /** Before a build that follows a loss of changes, writers are given so long to finish: what they write meanwhile would be lost too. */
 const MAX_SETTLE_MS = 60_000;
 const SETTLE_MS = 1_000;
-/** Changes of one {@link SETTLE_MS} that show a writer of many. */
+/** With so many changes in one {@link SETTLE_MS}, somebody is writing many. */
 const BUSY_CHANGES = 2_000;
 
 /** Decisions on a user with every device. */
@@ -59,7 +59,7 @@ export class ModelKeeper {
   private readonly maxNames: number | undefined;
   private readonly now: () => number;
   private position: LogPosition;
-  /** What the file says. */
+  /** The position that the file has. */
   private written: LogPosition = '';
   private confirmedAt = 0;
   private sweepDueAt = 0;
@@ -104,7 +104,7 @@ export class ModelKeeper {
     if (!this.isLost) await this.takeChanges();
   }
 
-  /** Brings everything up to date, and removes what the store no longer has. */
+  /** Walks over the store: brings every row up to date, and removes what the store no longer has. */
   async sweep(onRows: OnRows = () => undefined): Promise<void> {
     const startedAt = this.now();
     const began = performance.now();
@@ -208,7 +208,7 @@ export class ModelKeeper {
       for (const id of ids.decisions) decisions.add(id);
       await this.takeNews();
     }
-    // What changed meanwhile was read anew, and may be gone under its id or there under another one.
+    // Rows that changed during the walk were read again: their ids may be gone, or new.
     const names = [...users.missing()].flatMap((id) => this.nameAt<UserKey>('users', 'user', id));
     names.push(...[...aliases.missing()].flatMap((id) => this.nameAt<UserKey>('aliases', 'alias', id)));
     for (const id of decisions.missing())

@@ -77,7 +77,7 @@ export class ModelLoad {
 
   /** Returns the number of rows. */
   addDevices(entries: readonly DeviceEntry[]): number {
-    // A gap between two parts: rows of a device that came twice are then not one behind the other.
+    // A gap in the ids between two parts: rows of a device that came in both then do not have consecutive ids.
     const first = ++this.lastId;
     for (const entry of entries) {
       const known = this.before === null ? null : knownStates(this.before, entry.key);
@@ -117,7 +117,7 @@ export class ModelLoad {
     }
   }
 
-  /** A state that the model before did not have is news. */
+  /** Since when a phone is in its state: as in the model before; a state that it did not have begins now. */
   private sinceOf(
     known: ReadonlyMap<string | null, StoredRow> | null,
     user: UserKey | null,

@@ -13,7 +13,7 @@ export interface PageKey {
   readonly descending: boolean;
 }
 
-/** Where a page ended: the values and the id of its last row. The value null stands behind all others, either way. */
+/** Where a page ended: the values and the id of its last row. The value null is last in both directions. */
 export interface PageCursor {
   readonly values: readonly Value[];
   readonly id: number | string;

@@ -32,7 +32,7 @@ export interface ModelPage {
   readonly next: PageCursor | null;
 }
 
-/** How many phones are in a state for a reason. */
+/** How many phones are in a state for a reason. Some tiles of the overview are sums of these. */
 export interface Tile {
   readonly state: AccessState;
   /** Null = no verdict was given. */

@@ -45,8 +45,8 @@ export class ModelWriter {
   }
 
   /**
-   * Writes the rows of a device; `entry` null = nothing is stored of it. Returns their ids, and those of its decisions. `since`: of
-   * a state that is news, milliseconds since the epoch; null = since when is not known.
+   * Writes the rows of a device; `entry` null = nothing is stored of it. Returns their ids, and those of its decisions. `since`: when
+   * a changed state began, milliseconds since the epoch; null = not known.
    */
   putDevice(
     device: DeviceKey,
@@ -189,7 +189,7 @@ export class ModelWriter {
     }
   }
 
-  /** After a change of what is known of a user: nobody is listed twice. All are written when the file is complete. */
+  /** Lists a user without devices, or no longer, after a change. {@link ModelFile.complete} lists all of them before. */
   private listUnseen(name: UserKey | null): void {
     if (name === null || !this.file.isComplete()) return;
     this.listUnseenWhere('local', foldedLocalPart(name));

@@ -49,7 +49,7 @@ interface Loaded<Row> {
 
 /**
  * Reads a list. Every `everyMs` the first page is read again: rows that are shown get their new values in place, and rows
- * that are not shown are counted, so that nothing moves under the pointer.
+ * that are not shown are counted, so that no shown row moves.
  */
 export function usePages<Name extends ListName>(
   name: Name,

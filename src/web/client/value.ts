@@ -8,7 +8,7 @@ export interface Value<T> {
   readonly listen: (listener: () => void) => () => void;
 }
 
-/** A new one. Setting an equal value tells nobody. */
+/** A new one. Setting an equal value calls no listener. */
 export function newValue<T>(first: T): Value<T> {
   let current = first;
   const listeners = new Set<() => void>();

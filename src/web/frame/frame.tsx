@@ -83,7 +83,7 @@ export function Frame({ children }: { children: ReactNode }): ReactElement {
   const first = useRef(true);
   useKeys({ '?': () => setKeys(true) });
   useEffect(() => {
-    // Another page begins at its top, for readers too.
+    // Another page begins at its top, for screen readers too.
     if (first.current) first.current = false;
     else {
       window.scrollTo(0, 0);

@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import { Blank } from '../parts/trouble.tsx';
 import { t } from '../texts/texts.ts';
 
-/** One way on: the overview. */
+/** The page, with a link to the overview. */
 export function NotFoundPage(): ReactElement {
   return (
     <section className="panel">

@@ -1,4 +1,4 @@
-// Owns the overview: what is wrong, how many, what to decide, how it runs.
+// Owns the overview: warnings, tiles, newest refusals, traffic, health.
 import { useState } from 'react';
 import type { ReactElement } from 'react';
 import { useSearchParams } from 'wouter';

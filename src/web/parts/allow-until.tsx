@@ -79,7 +79,7 @@ function useUsual(isShort: boolean): string {
   );
 }
 
-/** `name` is for readers: which device of whom, or which user. */
+/** `name` is for screen readers: which device of whom, or which user. */
 export function AllowUntil<On>({
   target,
   name,

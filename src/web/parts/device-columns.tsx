@@ -18,7 +18,7 @@ export type DeviceRow = RowOf<'listDevices'>;
 /** The key of a row. */
 export const deviceRowKey = ({ device, user }: DeviceRow): string => `${device}\n${user ?? ''}`;
 
-/** "Pixel 8 of clara@example.com", for titles and readers. */
+/** "Pixel 8 of clara@example.com", for titles and screen readers. */
 export function deviceRowName({ device, user, model, deviceType }: DeviceRow): string {
   const what = model ?? deviceType ?? device;
   return user === null ? what : t.of(what, user);

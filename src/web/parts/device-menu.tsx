@@ -1,4 +1,4 @@
-// Owns the actions of one device: in the row of a list, and under More on its page. What destroys stands last, apart.
+// Owns the actions of one device: in the row of a list, and under More on its page. The wipe is last, below a line.
 import { useState } from 'react';
 import type { ReactElement, ReactNode } from 'react';
 import { useMay } from '../client/signed-in.ts';

@@ -36,7 +36,7 @@ export function ListFoot<Row>({ pages, total }: { pages: Pages<Row>; total: numb
   );
 }
 
-/** New rows wait here; nothing moves under the pointer. */
+/** The button that shows newer rows: until it is pressed, the rows keep their places. */
 export function NewRows({ count, show }: { count: number; show: () => void }): ReactElement | null {
   if (count === 0) return null;
   return (

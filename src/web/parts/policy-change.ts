@@ -6,7 +6,7 @@ import { t } from '../texts/texts.ts';
 import { groupsIn } from './extent-fields.tsx';
 import type { Extent, ExtentDraft } from './extent-fields.tsx';
 
-/** What is about to be done. */
+/** A change before it is carried out. */
 export type PolicyChange =
   | { readonly kind: 'publish'; readonly document: string; readonly reportsOnly: boolean }
   | { readonly kind: 'shadow'; readonly document: string }

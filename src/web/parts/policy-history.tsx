@@ -1,4 +1,4 @@
-// Owns the history of the policy: versions, two of them compared, the way back.
+// Owns the history of the policy: versions, two of them compared, rollback.
 import { useState } from 'react';
 import type { ReactElement } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';

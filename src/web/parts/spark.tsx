@@ -1,4 +1,4 @@
-// Owns small lines: shapes stretch, there are no letters in them. The number beside them says the value.
+// Owns the small line of a trend. It stretches with its place, so it has no text: the number beside it says the value.
 import type { ReactElement } from 'react';
 
 const WIDTH = 64;

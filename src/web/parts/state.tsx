@@ -1,4 +1,4 @@
-// Owns how a state looks: icon, word and colour together. An allowed device is quiet: no tint.
+// Owns how a state looks: icon, word and colour together. An allowed device has no tint.
 import type { ReactElement } from 'react';
 import { t } from '../texts/texts.ts';
 

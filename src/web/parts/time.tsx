@@ -1,4 +1,4 @@
-// Owns times on pages: relative, absolute on hover, growing older by themselves.
+// Owns times on pages: relative, absolute on hover, updated while they are shown.
 import { useCallback, useSyncExternalStore } from 'react';
 import type { ReactElement } from 'react';
 import { absolute, age, length } from '../texts/format.ts';
@@ -35,7 +35,7 @@ export function readTime(iso: string | null | undefined): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
-/** An absent value: a dash for eyes, a word for readers. */
+/** An absent value: a dash, and a word for screen readers. */
 export function Dash(): ReactElement {
   return (
     <span className="t3">

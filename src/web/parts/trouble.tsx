@@ -1,4 +1,4 @@
-// Owns the states in which a page has nothing to show: what, why, one way on.
+// Owns the states in which a page has nothing to show: what happened, why, and one action.
 import type { ReactElement, ReactNode } from 'react';
 import { useEffect, useState } from 'react';
 import { Link } from 'wouter';

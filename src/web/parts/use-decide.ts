@@ -1,4 +1,4 @@
-// Owns decisions by hand: sending one, and taking it back for ten seconds. The row says what is now; nothing floats.
+// Owns decisions by hand: sending one, and taking it back for ten seconds. The row shows the result; there are no floating messages.
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { AnswerOf, BodyOf } from '../../api/contract/operations.ts';
 import { call } from '../client/call.ts';
@@ -48,7 +48,7 @@ export interface Decide<On = Target> {
   readonly forgetError: () => void;
 }
 
-/** A decision that gave way to another one, under the name that it had. */
+/** A decision that was replaced, under the name that it had. */
 interface Replaced<On> {
   readonly target: On;
   readonly decision: AnswerOf<'decide'>['decision'];
@@ -59,7 +59,7 @@ interface Sent<On> {
   readonly notFor: readonly string[];
 }
 
-/** How decisions on one kind of target are sent; both answer with what gave way. */
+/** How decisions on one kind of target are sent; both answer with the decision that was replaced. */
 interface Ways<On> {
   readonly keyOf: (target: On) => string;
   readonly send: (target: On, wish: BodyOf<'decideUser'>) => Promise<Sent<On>>;

@@ -1,4 +1,4 @@
-// Owns the walk as a list of stages: the steps that the gateway explains, and those it did not reach.
+// Owns the walk (the steps of a decision) as a list of stages: the steps that the gateway explains, and those it did not reach.
 import type { AnswerOf } from '../../api/contract/operations.ts';
 import { absolute, moment } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';

@@ -1,4 +1,4 @@
-// Owns the picture of the walk: passed = ring, decided = filled and boxed with its requirements, not reached = dashed.
+// Owns the display of the walk: passed = ring, decided = filled and boxed with its requirements, not reached = dashed.
 import type { ReactElement } from 'react';
 import { day, moment } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';

@@ -1,4 +1,4 @@
-// The read model: rows as the directory has them, kept by changes, found by filters, in pages.
+// Owns the promises of the read model: rows as the directory has them, kept by changes, found by filters, in pages.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

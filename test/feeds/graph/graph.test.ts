@@ -1,4 +1,4 @@
-// Promises of the Graph feed, against a double that fails as the documentation and its issues say.
+// Owns the promises of the Graph feed, against a double that fails as the documentation and its issues say.
 import { createPublicKey, generateKeyPairSync, verify, constants } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// Promises of the feed that polls a JSON API, against a double that fails in the ways such servers do.
+// Owns the promises of the feed that polls a JSON API, against a double that fails in the ways such servers do.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Promises of the LDAP feed about what Active Directory does and OpenLDAP does not, against a small double.
+// Owns the promises of the LDAP feed about what Active Directory does and OpenLDAP does not, against a small double.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { FeedPart, GoneRecord } from '../../../src/feeds/contract.ts';

@@ -1,4 +1,4 @@
-// Promises of the LDAP feed against a real OpenLDAP server.
+// Owns the promises of the LDAP feed against a real OpenLDAP server.
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

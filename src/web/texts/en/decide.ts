@@ -62,9 +62,9 @@ export const decide = {
     title: (name: string) => `Wipe ${name}`,
     account: (user: string) => `The mail account of ${user}`,
     accountText:
-      'Mail, contacts and calendar of this account. Phones that speak 16.1 obey; others are kept out instead.',
+      'Mail, contacts and calendar of this account. Clients of protocol 16.1 erase it; others are blocked instead.',
     device: 'The whole device',
-    deviceText: 'Everything, private photos too. Back to the state of the factory.',
+    deviceText: 'Everything, private photos too: a reset to factory settings.',
     what: 'What to erase',
     warningTitle: 'It cannot be undone once the phone has fetched it.',
     warning: 'Until then you can take it back by clearing the decision.',

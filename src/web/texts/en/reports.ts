@@ -18,7 +18,7 @@ export const reports = {
     stale: 'Devices that did not ask for mail for long',
     duplicates: 'One phone under two ids: after a reset, or with another client',
     'near-misses': 'Reported devices that may be a phone which no feed reports',
-    exceptions: 'Devices with a decision by hand in force',
+    exceptions: 'Devices let in by a decision, of an operator or a feed',
     grandfathered: 'Devices let in only because they were in use before the policy',
   },
   ofLabel: 'Policy',
@@ -84,7 +84,7 @@ export const reports = {
     stale: 'Every device asked for mail in this time.',
     duplicates: 'No phone was seen under two ids.',
     'near-misses': 'No reported device looks like a phone that no feed reports.',
-    exceptions: 'No decision by hand is in force.',
+    exceptions: 'No device is let in by a decision.',
     grandfathered: 'No device is let in only because it was in use before.',
   },
   foot: (who: string, gateway: string) =>

@@ -1,4 +1,4 @@
-// Owns the English texts of the walk.
+// Owns the English texts of the walk: the steps of a decision.
 
 export const walk = {
   by: (policy: string) => `Decided by ${policy}.`,
