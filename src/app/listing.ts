@@ -62,22 +62,6 @@ export function pageOf<Row, Field extends string>(
   return { rows, next: next === null ? null : cursorText(next, order) };
 }
 
-/** Every row of a list, page by page, up to a limit; null = all. */
-export function* everyRow<Row>(
-  { sort, after }: Omit<PageRequest, 'limit'>,
-  limit: number | null,
-  read: (request: PageRequest) => Page<Row>,
-): Iterable<Row> {
-  let left = limit ?? Infinity;
-  let cursor = after;
-  do {
-    const page = read({ sort, limit: Math.min(left, MAX_PAGE), after: cursor });
-    yield* page.rows;
-    left -= page.rows.length;
-    cursor = page.next;
-  } while (cursor !== null && left > 0);
-}
-
 function fieldOf<Field extends string>(
   { field, descending }: SortKey,
   fields: Readonly<Record<Field, string>>,

@@ -39,12 +39,6 @@ export function among(
   return (word) => wanted.has(word);
 }
 
-/** Matches if any of the names contains the text, ignoring case. */
-export function containing(text: string): (names: readonly (string | null | undefined)[]) => boolean {
-  const part = text.toLowerCase();
-  return (names) => names.some((name) => name?.toLowerCase().includes(part) === true);
-}
-
 /** `; near: …`: the most similar known name, and names with the same beginning; empty = none. */
 export function nearText(name: string, beginning: string, known: ReadonlySet<string>): string {
   const slip = nearest(name, known);

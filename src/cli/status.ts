@@ -155,9 +155,13 @@ export function statusText(now: Look, before: Look): string {
       ...(rollout?.warnings ?? []),
     ]),
   );
-  const warnings = [...now.warnings, ...standing, ...(now.control?.status?.warnings ?? [])].map(
-    (warning) => `${toned('warning', 'warning')}    ${printable(warning)}\n`,
-  );
+  const control = now.control?.status;
+  const warnings = [
+    ...now.warnings,
+    ...standing,
+    ...(control?.warnings ?? []),
+    ...(control?.endingExceptions ?? []),
+  ].map((warning) => `${toned('warning', 'warning')}    ${printable(warning)}\n`);
   return `${text}\n${fitTable(COLUMNS, rows, terminalWidth()).text}${warnings.length === 0 ? '' : '\n'}${warnings.join('')}`;
 }
 

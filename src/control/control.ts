@@ -158,7 +158,8 @@ class Control {
         holder: this.leadership?.leader?.holder ?? null,
         fence: this.leadership?.leader?.fence ?? null,
       },
-      warnings: [...(this.groups?.warnings ?? []), ...(this.exceptions?.warnings ?? [])],
+      warnings: this.groups?.warnings ?? [],
+      endingExceptions: this.exceptions?.warnings ?? [],
       admin: this.admin === null ? null : { url: this.admin.url, trouble: this.admin.trouble },
     };
   }

@@ -52,8 +52,10 @@ export interface ControlStatus {
   readonly memoryBytes: number;
   readonly readModel: ModelStatus;
   readonly leader: LeaderStatus;
-  /** One line each: groups of the policy that no user is in, and exceptions that end soon. */
+  /** One line for each group of the policy that no user is in. */
   readonly warnings: readonly string[];
+  /** One line where exceptions end soon. */
+  readonly endingExceptions: readonly string[];
   /** The admin API; null = it is not configured. */
   readonly admin: {
     /** Null = it does not listen; `trouble` says why. */

@@ -22,6 +22,7 @@ const CONTROL: ControlStatus = {
   },
   leader: { isLeader: true, holder: 'gw1', fence: 2 },
   warnings: [],
+  endingExceptions: [],
   admin: null,
 };
 

@@ -169,5 +169,3 @@ export function httpFields<Secret extends z.ZodType>(secret: Secret) {
 
 /** Settings whose secrets are read. */
 export type HttpSettings = z.infer<z.ZodObject<ReturnType<typeof httpFields<z.ZodString>>>>;
-/** How the next page is asked for. */
-export type Paging = HttpSettings['paging'];

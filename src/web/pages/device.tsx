@@ -223,6 +223,14 @@ export function DevicePage(): ReactElement {
         <span className="t3">/</span> <span className="t2">{details.key}</span>
       </p>
       <UserChoice details={details} current={user} />
+      {details.unreadable === undefined ? null : (
+        <div className="callout hold mb" role="status">
+          <Icon name="warn" />
+          <div>
+            <b>{t.device.unreadable}:</b> {details.unreadable.join(', ')}. {t.device.unreadableText}
+          </div>
+        </div>
+      )}
       <Head
         details={details}
         partnership={partnership}

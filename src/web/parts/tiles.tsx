@@ -18,7 +18,7 @@ const TILES: readonly (readonly [Name, string])[] = [
   ['blocked', '/devices?state=blocked'],
   ['unknown', '/devices?managed=unknown'],
   ['wiping', '/devices?state=wiping'],
-  ['exceptions', '/devices?decision=allow'],
+  ['exceptions', '/reports/exceptions'],
 ];
 
 function noteOf(name: Name, { tiles, unknownSplit, range }: Overview): string {

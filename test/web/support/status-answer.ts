@@ -44,6 +44,7 @@ export function statusAnswer(now = Date.now()): AnswerOf<'showStatus'> {
       },
       leader: { isLeader: true, holder: 'gw1', fence: 3 },
       warnings: [],
+      endingExceptions: [],
     },
     mailServers: ['mail1.example.com:443', 'mail2.example.com:443'],
     certificates: [

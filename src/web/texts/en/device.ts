@@ -25,7 +25,8 @@ export const device = {
   wouldBe: (action: string) => `Report only: without it, the answer would be ${action}.`,
   explainFailed: 'The decision cannot be explained',
   unreadable: 'Records of this device cannot be read',
-  unreadableText: 'They count as if the store were away. Clear or write them anew: easgate check --store.',
+  unreadableText:
+    'They count against the phone. A new report or decision replaces them; easgate check --store names all of them.',
   change: {
     title: 'What would change it',
     exception: 'An exception for this user on this device',
