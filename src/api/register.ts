@@ -12,7 +12,7 @@ import type { EventStreams } from './event-streams.ts';
 import { answerOnce } from './idempotency.ts';
 import { noted } from './interrupted.ts';
 import type { ApiParts } from './parts.ts';
-import { PROBLEM } from './problems.ts';
+import { ApiError, PROBLEM } from './problems.ts';
 import { FileAnswer, checkMatch } from './routes/route.ts';
 import type { Call, Route, StreamRoute } from './routes/route.ts';
 
@@ -30,13 +30,14 @@ export function register(api: FastifyInstance, { name, handle }: Route, guard: G
     answer,
     status,
     changes,
+    matches,
     secret,
     file,
     files = [],
   }: OperationSchemas = SCHEMAS[name];
   const success = status ?? (answer === null ? 204 : 200);
   const headers = z.object({
-    'if-match': z.string().max(500).optional(),
+    ...(matches === true && { 'if-match': z.string().max(500).optional() }),
     'idempotency-key': z.string().min(1).max(100).optional(),
   });
   api.route({
@@ -56,6 +57,8 @@ export function register(api: FastifyInstance, { name, handle }: Route, guard: G
     },
     handler: async (request, reply) => {
       if (file !== true) request.raw.socket.setTimeout(ANSWER_TIMEOUT_MS);
+      if (changes === true && matches !== true && request.headers['if-match'] !== undefined)
+        throw new ApiError('EASGATE_API_INVALID', 'this operation does not compare If-Match: leave it out');
       const call = callOf(request, reply, guard);
       const input = { params: request.params, query: request.query, body: request.body } as never;
       const work = async (): Promise<object | null> => {

@@ -60,6 +60,20 @@ describe('a decision', () => {
     expect(again.json).toMatchObject({ code: 'EASGATE_API_PRECONDITION' });
   });
 
+  it('on a user is refused with If-Match, which it does not compare', async () => {
+    const api = await open();
+    const headers = { 'if-match': '"old"' };
+    const path = '/api/v1/users/alice@contoso.com/decision';
+    const { status, json } = await api.send('helpdesk', path, {
+      method: 'PUT',
+      body: { action: 'block' },
+      headers,
+    });
+    expect(status).toBe(400);
+    expect(json).toMatchObject({ code: 'EASGATE_API_INVALID' });
+    expect(api.audited).toHaveLength(0);
+  });
+
   it('is made once for an Idempotency-Key', async () => {
     const api = await open();
     const token = api.token('helpdesk');

@@ -20,8 +20,10 @@ export interface OperationSchemas {
   readonly answer: z.ZodType | null;
   /** Absent = 200, or 204 without a body. */
   readonly status?: 201;
-  /** Takes the headers If-Match and Idempotency-Key. */
+  /** Takes the header Idempotency-Key. */
   readonly changes?: true;
+  /** Takes the header If-Match, and compares it (RFC 9110 13.1.1). Others refuse it. */
+  readonly matches?: true;
   /** The answer has a secret, which is nowhere stored. */
   readonly secret?: true;
   /** The body is a file of any type, which is read as it comes in. */
@@ -60,10 +62,28 @@ export const SCHEMAS = {
   countDevices: { query: devices.countDevicesQuery, answer: devices.deviceCounts },
   showDevice: { params: device, answer: devices.deviceDetails },
   explainAccess: { params: device, query: devices.explainQuery, answer: devices.explanation },
-  decide: { params: device, body: devices.decideBody, answer: devices.decideResult, changes: true },
-  clearDecision: { params: device, query: devices.clearQuery, answer: devices.clearResult, changes: true },
+  decide: {
+    params: device,
+    body: devices.decideBody,
+    answer: devices.decideResult,
+    changes: true,
+    matches: true,
+  },
+  clearDecision: {
+    params: device,
+    query: devices.clearQuery,
+    answer: devices.clearResult,
+    changes: true,
+    matches: true,
+  },
   planWipe: { params: device, query: devices.planWipeQuery, answer: devices.wipePlan },
-  orderWipe: { params: device, body: devices.wipeBody, answer: devices.decidedOne, changes: true },
+  orderWipe: {
+    params: device,
+    body: devices.wipeBody,
+    answer: devices.decidedOne,
+    changes: true,
+    matches: true,
+  },
   acceptSuccessor: {
     params: device,
     body: decisions.acceptBody,
@@ -89,14 +109,14 @@ export const SCHEMAS = {
     answer: policy.diffRun,
     files: ['text/csv'],
   },
-  publishPolicy: { body: policy.publishBody, answer: policy.publishedVersion, changes: true },
-  shadowPolicy: { body: policy.shadowBody, answer: policy.publishedVersion, changes: true },
-  endShadow: { answer: policy.endedShadow, changes: true },
-  promoteShadow: { body: policy.promoteBody, answer: policy.versionInUse, changes: true },
-  widenRollout: { body: policy.widenBody, answer: policy.versionInUse, changes: true },
-  finishRollout: { body: policy.endRolloutBody, answer: policy.versionInUse, changes: true },
-  abandonRollout: { body: policy.endRolloutBody, answer: policy.versionInUse, changes: true },
-  rollBackPolicy: { body: policy.rollBackBody, answer: policy.versionInUse, changes: true },
+  publishPolicy: { body: policy.publishBody, answer: policy.publishedVersion, changes: true, matches: true },
+  shadowPolicy: { body: policy.shadowBody, answer: policy.publishedVersion, changes: true, matches: true },
+  endShadow: { answer: policy.endedShadow, changes: true, matches: true },
+  promoteShadow: { body: policy.promoteBody, answer: policy.versionInUse, changes: true, matches: true },
+  widenRollout: { body: policy.widenBody, answer: policy.versionInUse, changes: true, matches: true },
+  finishRollout: { body: policy.endRolloutBody, answer: policy.versionInUse, changes: true, matches: true },
+  abandonRollout: { body: policy.endRolloutBody, answer: policy.versionInUse, changes: true, matches: true },
+  rollBackPolicy: { body: policy.rollBackBody, answer: policy.versionInUse, changes: true, matches: true },
   simulate: { body: policy.simulateBody, answer: policy.simulation },
 
   listFeeds: { answer: feeds.feedList },
