@@ -94,7 +94,7 @@ describe('a connection of a trusted proxy', () => {
     expect(client.received).toBe('');
     expect(backend.requests).toHaveLength(0);
     expect(gateway.counters().turnedAway).toBe(1);
-    expect(gateway.connections()).toBe(0);
+    await until(() => gateway.connections() === 0, 'the end at the gateway');
   });
 
   it('is closed when its header is late', async () => {
@@ -105,7 +105,7 @@ describe('a connection of a trusted proxy', () => {
     await gateway.time.advance(5_001);
     await until(() => client.ended, 'the end of the connection');
     expect(client.received).toBe('');
-    expect(gateway.connections()).toBe(0);
+    await until(() => gateway.connections() === 0, 'the end at the gateway');
   });
 
   it('may have only one header: a second one is refused as a malformed request', async () => {
