@@ -1,6 +1,9 @@
 // Owns the document generated from the tables of errors (docs/reference/errors.md). Pure.
-import { API_ERRORS, ERRORS, PROGRAM_ERRORS } from './errors.ts';
-import type { ErrorSource, ProgramPart } from './errors.ts';
+import { API_ERRORS } from './errors/api-errors.ts';
+import { PROGRAM_ERRORS } from './errors/program-errors.ts';
+import { ERRORS } from './errors/request-errors.ts';
+import type { ProgramPart } from './errors/program-errors.ts';
+import type { ErrorSource } from './errors/request-errors.ts';
 
 const BLAMED: Readonly<Record<ErrorSource, string>> = {
   client: 'the client',
@@ -21,7 +24,7 @@ export function errorsTable(): string {
   return [
     '# Errors',
     '',
-    'This page is generated from the tables in src/errors.ts (`easgate check --errors`). Log lines about the gateway itself:',
+    'This page is generated from the tables in src/errors/ (`easgate check --errors`). Log lines about the gateway itself:',
     'docs/guide/operations.md.',
     '',
     '## Of requests',

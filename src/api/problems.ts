@@ -3,8 +3,11 @@ import type { FastifyError } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { ConfigError } from '../config/problems.ts';
 import { PolicyError } from '../config/served-policy.ts';
-import { API_ERRORS, ERRORS, PROGRAM_ERRORS } from '../errors.ts';
-import type { ApiErrorCode, ProgramErrorCode } from '../errors.ts';
+import { API_ERRORS } from '../errors/api-errors.ts';
+import { PROGRAM_ERRORS } from '../errors/program-errors.ts';
+import { ERRORS } from '../errors/request-errors.ts';
+import type { ApiErrorCode } from '../errors/api-errors.ts';
+import type { ProgramErrorCode } from '../errors/program-errors.ts';
 
 /** Media type of errors (RFC 9457 6.1). */
 export const PROBLEM = 'application/problem+json';

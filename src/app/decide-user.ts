@@ -1,6 +1,6 @@
 // Owns the use cases of decisions by hand on a user with every device: allow, block or quarantine, and take that back.
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin, ManualDecision } from '../model/decision.ts';

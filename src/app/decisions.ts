@@ -1,6 +1,6 @@
 // Owns writing and clearing manual decisions: never in place of a wipe, and only if the stored decision has not changed meanwhile.
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AccessDecision, DecisionOrigin, ManualDecision, WipeProgress } from '../model/decision.ts';
 import { describeWipe } from '../policy/wipe.ts';

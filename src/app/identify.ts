@@ -4,8 +4,8 @@ import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/proto
 import { hasTextId } from '../eas/query-base64.ts';
 import { queryParameters } from '../eas/query-parser.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
-import { ERRORS } from '../errors.ts';
-import type { HttpErrorCode } from '../errors.ts';
+import { ERRORS } from '../errors/request-errors.ts';
+import type { HttpErrorCode } from '../errors/request-errors.ts';
 import { deviceKey, deviceSpelling, otherSpellings } from '../identity/device.ts';
 import { claimAgrees } from '../identity/user-claim.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { FeedPart } from '../feeds/contract.ts';
 import { FeedFile } from '../feeds/files/feed-file.ts';

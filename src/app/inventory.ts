@@ -2,7 +2,7 @@
 import { otherSpellings } from '../identity/device.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { stateOfAction } from '../model/access-state.ts';
 import type { AccessState } from '../model/access-state.ts';
 import type { DecisionChange, ImportedDecision, ManualDecision } from '../model/decision.ts';

@@ -1,7 +1,7 @@
 // Owns the use cases of the journal and the audit: what is asked for, the newest entries, and those that come.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type {

@@ -1,6 +1,6 @@
 // Owns the order and the pages of all lists: fields to sort by, and cursors that name the next page.
 import type { PageCursor } from '../directory/read-model/model-page.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 
 /** Most rows of one page. */
 export const MAX_PAGE = 1_000;

@@ -1,5 +1,5 @@
 // Owns the reading of device ids and user names typed by a person, and the text for the subject of a decision.
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';

@@ -1,7 +1,7 @@
 // Owns the roll-out of a version to some users: widening it, and its end for everybody or for nobody.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { PolicyVersion, StoredRollout } from '../model/policy-version.ts';
 import { replace, versionOf, versionOrNumber, withLive } from './policy-versions.ts';
 import type { KnownPolicies, PolicyAuthor } from './policy-versions.ts';

@@ -7,7 +7,7 @@ import { servedPolicy, standingWarnings } from '../config/served-policy.ts';
 import type { Config } from '../config/schema.ts';
 import { YamlSource, readYaml } from '../config/yaml-source.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { PolicyVersion, RolloutExtent } from '../model/policy-version.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';

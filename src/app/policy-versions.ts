@@ -5,7 +5,7 @@ import type { PolicyTexts } from '../config/stored-policy.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AuditOperation } from '../model/journal.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
 import { MAX_POLICY_STEPS } from '../model/policy-version.ts';

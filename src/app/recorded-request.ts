@@ -1,5 +1,5 @@
 // Owns the facts that a recorded request gives a policy: a line of the access log, or the raw head of a request.
-import { ERRORS } from '../errors.ts';
+import { ERRORS } from '../errors/request-errors.ts';
 import { authMethodOf } from '../gateway/access/request-facts.ts';
 import { parseRequestHead } from '../http/request-head.ts';
 import type { HeadLimits } from '../http/request-head.ts';

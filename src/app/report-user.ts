@@ -1,6 +1,6 @@
 // Owns the use case that writes by hand what a feed would report of a user.
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { UserObservation } from '../model/user.ts';

@@ -1,5 +1,5 @@
 // Owns the rules about whom a version is rolled out to: what is a valid extent, and that it only grows.
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { MAX_ROLLOUT_GROUPS } from '../model/policy-version.ts';
 import type { PolicyState, PolicyStep, RolloutExtent } from '../model/policy-version.ts';
 import { foldCase } from '../policy/document/case.ts';

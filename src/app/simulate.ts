@@ -1,5 +1,5 @@
 // Owns the use case that decides made-up facts, and those of a recorded request, step by step.
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { explainFacts } from '../policy/active-policies.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
 import { readFacts } from '../policy/engine/read-facts.ts';

@@ -8,7 +8,7 @@ import type { Migration, StoreKeeper } from '../directory/store-keeper.ts';
 import { readMemory, writeMemory } from '../directory/store-memory.ts';
 import type { StoreMemory } from '../directory/store-memory.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { everyDecision } from './entries.ts';
 import { isOpenWipe, isStandingWipe } from '../model/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';

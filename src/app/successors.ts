@@ -1,6 +1,6 @@
 // Owns the devices that look like one phone before and after a reset, and the copying of decisions from the older to the newer.
 import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { EventSink } from '../journal/event-sink.ts';

@@ -1,5 +1,5 @@
 // Owns text comparison of filters (patterns, known words, parts of names), and suggestions for misspelt names. Pure.
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { compileGlob, isGlob } from '../policy/compile/glob.ts';
 import { nearest } from '../suggest.ts';
 

@@ -1,5 +1,5 @@
 // Owns times as operators write and read them: durations and ISO dates as input, ISO as output.
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { parseLength, parseTime } from '../policy/document/times.ts';
 
 const UNITS: Readonly<Record<string, number>> = {

@@ -4,7 +4,7 @@ import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import { countUsers as countRows, userPage } from '../directory/read-model/model-users.ts';
 import type { ModelUser, ModelUserFilter } from '../directory/read-model/model-users.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
 import { partnershipListings, storedDecisions } from './entries.ts';

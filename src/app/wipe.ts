@@ -6,7 +6,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import { deviceListing, partnershipListings } from './entries.ts';
 import type { DeviceListing, PartnershipListing } from './entries.ts';
 import { clientFamily } from '../eas/refusals.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';

@@ -9,7 +9,7 @@ import { isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
 import { adminUrl } from '../config/admin-url.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import { plain } from '../plain-text.ts';
 import { configPath } from './config-path.ts';

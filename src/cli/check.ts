@@ -8,7 +8,7 @@ import { metricsTable } from '../metrics/describe.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { readConfigSource } from '../config/load.ts';
 import { ConfigFileError, report, summary } from '../config/problems.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { configPath } from './config-path.ts';
 import { withStore } from './context.ts';
 import { print, printJson, printable } from './output.ts';

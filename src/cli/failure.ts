@@ -1,8 +1,8 @@
 // Owns the text of a failure (code, message, and the command that helps) and its exit code.
 import { WipeInTheWay } from '../app/decisions.ts';
 import { WipeUserError } from '../app/wipe.ts';
-import { PROGRAM_ERRORS, ProgramError } from '../errors.ts';
-import type { ProgramErrorCode } from '../errors.ts';
+import { PROGRAM_ERRORS, ProgramError } from '../errors/program-errors.ts';
+import type { ProgramErrorCode } from '../errors/program-errors.ts';
 import { isUserError } from '../identity/user.ts';
 import { isOpenWipe } from '../model/wipe.ts';
 import { clearCommand } from './decision-text.ts';

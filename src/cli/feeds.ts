@@ -8,7 +8,7 @@ import type { RunOptions } from '../app/feed-runs/run-feed.ts';
 import { feedHealth } from '../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../app/feed-runs/schedule.ts';
 import { loadConfig } from '../config/load.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { pushLines } from '../feeds/push/push-lines.ts';
 import { sayOutcome } from './apply-text.ts';
 import { configPath } from './config-path.ts';

@@ -5,7 +5,7 @@ import { healthEndpoint } from '../config/health.ts';
 import { endpointText } from '../config/endpoint.ts';
 import type { Endpoint } from '../config/endpoint.ts';
 import { loadConfig } from '../config/load.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { configPath } from './config-path.ts';
 import { print } from './output.ts';
 

@@ -6,7 +6,7 @@ import type { QueryOf } from '../api/contract/operations.ts';
 import { applyImport, printImport } from '../app/import-file.ts';
 import type { ImportOutcome, ImportRequest, ImportSummary, Recognized } from '../app/import-file.ts';
 import { mappingOfFile } from '../config/feed-mapping.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { FormatName } from '../feeds/format-names.ts';
 import { sayOutcome } from './apply-text.ts';
 import { loginName } from './context.ts';

@@ -1,6 +1,6 @@
 // Owns the options and output of all lists: order, limit, times, JSON, and a table that fits the terminal.
 import type { Command } from 'commander';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { ExportLine } from '../app/export-lines.ts';
 import { MAX_PAGE, parseSort } from '../app/listing.ts';
 import type { Page, PageRequest } from '../app/listing.ts';

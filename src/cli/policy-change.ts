@@ -1,5 +1,5 @@
 // Owns what every change of the policy on the command line has: who does it and why, the question, its options.
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { PolicyAuthor } from '../app/policy-versions.ts';
 import { checkedExtent } from '../app/rollout-extent.ts';
 import type { RolloutExtent } from '../model/policy-version.ts';

@@ -6,7 +6,7 @@ import type { LoadedPolicy } from '../config/policy-file.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { explain } from '../policy/engine/evaluate.ts';
 import { readFacts } from '../policy/engine/read-facts.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { explanationText } from './policy-walk.ts';
 
 /** Reads a valid policy. @throws ProgramError that lists every problem */

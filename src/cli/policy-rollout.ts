@@ -5,7 +5,7 @@ import { policiesInUse, readPolicies, refuseWithFile } from '../app/policy-versi
 import type { KnownPolicies } from '../app/policy-versions.ts';
 import { isoTime, relativeTime } from '../app/times.ts';
 import { widened } from '../app/rollout-extent.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { StoredRollout } from '../model/policy-version.ts';
 import { extentText, rolloutWarnings } from '../model/rollout-words.ts';

@@ -6,7 +6,7 @@ import { MAX_LINE, evaluateLine } from '../app/policy-evaluate.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { PlacedProblem } from '../config/policy-file.ts';
 import { policyReference, policySchemaText } from '../app/policy-reference.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { readStdin } from './context.ts';
 import { inputLines } from './input-lines.ts';
 import { print } from './output.ts';

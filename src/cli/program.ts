@@ -13,7 +13,7 @@ import { registerPolicy } from './commands/policy.ts';
 import { registerReports } from './commands/report.ts';
 import { registerStore } from './commands/store.ts';
 import { registerTools } from './commands/tools.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { defaultConfig } from './config-path.ts';
 import { toned } from './output.ts';
 import { REMOTE_COMMANDS } from './remote/commands.ts';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { loadUsable } from '../config/check.ts';
 import { report } from '../config/problems.ts';
 import { mayBeGateway, readPidFile } from '../supervisor/pid-file.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { configPath } from './config-path.ts';
 import { print, printJson } from './output.ts';
 

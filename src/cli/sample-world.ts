@@ -7,7 +7,7 @@ import { readDocument } from '../config/stored-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { openStore } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import { SamplePhones } from '../sample/sample-phones.ts';
 import { seedDirectory, seedUsers } from '../sample/seed.ts';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { factsOfLogLine, factsOfRequest } from '../app/recorded-request.ts';
 import { addFacts, objectIn } from '../app/simulate.ts';
 import { readText } from '../config/policy-file.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { FACT_OPTIONS } from './commands/fact-options.ts';
 import { readStdin, withStore } from './context.ts';
 import { print } from './output.ts';

@@ -3,7 +3,7 @@ import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import { DEFAULT_LIMITS } from '../eas/wbxml/limits.ts';
 import { fromXml, toXml } from '../eas/wbxml/xml.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { readStdin } from './context.ts';
 import { print } from './output.ts';
 

@@ -5,7 +5,7 @@ import { describeDecision } from '../app/decisions.ts';
 import { target } from '../app/names.ts';
 import { ACCOUNT_ONLY_VERSION, orderWipe, planWipe } from '../app/wipe.ts';
 import type { WipePlan } from '../app/wipe.ts';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import type { Decided } from '../app/decisions.ts';
 import type { ManualDecision } from '../model/decision.ts';

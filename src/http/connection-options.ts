@@ -1,5 +1,5 @@
 // Owns reading the Connection header of a request (RFC 9110 7.6.1). Pure; hot path.
-import type { HttpErrorCode } from '../errors.ts';
+import type { HttpErrorCode } from '../errors/request-errors.ts';
 import { BYTE_CLASS, NAME_STRICT } from './characters.ts';
 
 const MAX_OPTIONS = 16;

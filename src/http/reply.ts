@@ -1,6 +1,6 @@
 // Owns the bytes of the responses that the gateway writes itself. Pure.
-import { ERRORS } from '../errors.ts';
-import type { HttpErrorCode } from '../errors.ts';
+import { ERRORS } from '../errors/request-errors.ts';
+import type { HttpErrorCode } from '../errors/request-errors.ts';
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',

@@ -9,7 +9,7 @@ import {
   isDroppedFamily,
   withoutDroppedCookies,
 } from './dropped-headers.ts';
-import type { HttpErrorCode } from '../errors.ts';
+import type { HttpErrorCode } from '../errors/request-errors.ts';
 import { ForwardedLines } from './forwarded-lines.ts';
 import { withoutHeaders } from './header-lines.ts';
 import { findHeader, hashByte, headerTable } from './header-table.ts';

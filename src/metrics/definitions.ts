@@ -1,6 +1,6 @@
 // Owns the list of metrics: names, meanings, labels. docs/reference/metrics.md is generated from it. Pure.
 import { allCommands } from '../eas/commands.ts';
-import { ERRORS } from '../errors.ts';
+import { ERRORS } from '../errors/request-errors.ts';
 import { verdictActionSchema } from '../model/verdict.ts';
 import { REASONS } from '../model/reason.ts';
 import { Layout } from './layout.ts';

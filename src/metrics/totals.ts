@@ -1,6 +1,6 @@
 // Owns the totals of `easgate status` and of the log lines with counters, worked out from the cells of a worker. Pure.
-import { ERRORS } from '../errors.ts';
-import type { HttpErrorCode } from '../errors.ts';
+import { ERRORS } from '../errors/request-errors.ts';
+import type { HttpErrorCode } from '../errors/request-errors.ts';
 import { ERROR_CODES, METRICS, STATUSES, VERDICTS } from './definitions.ts';
 import type { Metric } from './layout.ts';
 

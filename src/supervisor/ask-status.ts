@@ -1,6 +1,6 @@
 // Owns asking the primary of this host for its status, over the Unix socket beside its pid file.
 import { Client } from 'undici';
-import { ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { statusSocket } from './status-server.ts';
 import type { GatewayStatus } from './status-server.ts';
 

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { TileCounter } from '../../src/api/overview/tile-counter.ts';
 import type { TilesNow } from '../../src/api/overview/tiles.ts';
 import { ApiError } from '../../src/api/problems.ts';
-import { ProgramError } from '../../src/errors.ts';
+import { ProgramError } from '../../src/errors/program-errors.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();

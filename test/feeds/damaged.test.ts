@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ProgramError } from '../../src/errors.ts';
+import { ProgramError } from '../../src/errors/program-errors.ts';
 import { LINE_SCHEMAS } from '../../src/feeds/record.ts';
 import { fixture, readContent } from './read-lines.ts';
 

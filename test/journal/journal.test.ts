@@ -1,7 +1,7 @@
 // Owns the promises of the decision journal: its log lines, written by a complete gateway with the real log.
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Exchange } from '../../src/gateway/exchange/exchange.ts';
-import type { HttpErrorCode } from '../../src/errors.ts';
+import type { HttpErrorCode } from '../../src/errors/request-errors.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import { openLog } from '../../src/telemetry/logger.ts';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { TestApi } from '../support/servers/test-api.ts';
-import { ProgramError } from '../../src/errors.ts';
+import { ProgramError } from '../../src/errors/program-errors.ts';
 
 checkLeaks();
 

@@ -4,7 +4,7 @@ import { closeSync, fchmodSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue } from 'node:sqlite';
 import { fileTrouble } from '../../file-words.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import type { Role } from '../contract/paths.ts';
 
 /** A stored token. Times: milliseconds since the epoch. */

@@ -6,7 +6,7 @@ import type { PolicyComparison, PolicySettings } from '../../app/policy-comparis
 import type { ChangedPhone, PolicyDiff } from '../../app/policy-diff.ts';
 import { openStore } from '../../directory/open-store.ts';
 import type { StoreOptions } from '../../directory/open-store.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 
 /** What the thread is started with. */
 export interface ComparisonTask {

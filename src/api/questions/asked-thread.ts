@@ -1,8 +1,8 @@
 // Owns one thread that answers questions, one at a time: it is started with the first one, and a question that takes too long ends it.
 import { Worker } from 'node:worker_threads';
 import type { WorkerOptions } from 'node:worker_threads';
-import { PROGRAM_ERRORS, ProgramError } from '../../errors.ts';
-import type { ProgramErrorCode } from '../../errors.ts';
+import { PROGRAM_ERRORS, ProgramError } from '../../errors/program-errors.ts';
+import type { ProgramErrorCode } from '../../errors/program-errors.ts';
 
 /** What a thread sends: the answer, or why there is none; `code` null = a defect. */
 export type AnswerMessage =

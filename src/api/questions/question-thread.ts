@@ -2,7 +2,7 @@
 // waiting in the control process.
 import { parentPort, workerData } from 'node:worker_threads';
 import { ModelReader } from '../../directory/read-model/model-reader.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { UserNames } from '../../identity/user-names.ts';
 import { answerMessage } from './asked-thread.ts';
 import { answerQuestion } from './model-questions.ts';

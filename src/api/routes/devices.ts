@@ -13,7 +13,7 @@ import { orderWipe, planWipe } from '../../app/wipe.ts';
 import type { WipePlan } from '../../app/wipe.ts';
 import { successionAt } from '../../app/successors.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { isWipe } from '../../model/wipe.ts';
 import { hasRole } from '../auth/principal.ts';
 import { OPERATIONS } from '../contract/paths.ts';

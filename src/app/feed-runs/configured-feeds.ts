@@ -5,7 +5,7 @@ import { feedMapping } from '../../config/feed-mapping.ts';
 import { readSecret } from '../../config/load.ts';
 import { ConfigError } from '../../config/problems.ts';
 import type { Config } from '../../config/schema.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import type { FeedAdapter } from '../../feeds/contract.ts';
 import { FilesAdapter, fileLines } from '../../feeds/files/files-adapter.ts';
 import type { FilesOptions } from '../../feeds/files/files-adapter.ts';

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LockRecords } from '../../directory/locks.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 
 /** How the lock is taken. */
 export interface RunLockOptions {

@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { monotonicAt, monotonicNow } from '../../clock.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { FeedError } from '../../feeds/contract.ts';
 import type { ApplyOutcome } from '../apply-outcome.ts';
 import type { FeedStates } from './feed-state.ts';

@@ -1,5 +1,5 @@
 // Owns the confirmation of what a brake holds, of a feed that is sent its records: the next delivery is written all the same.
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import type { Operator } from '../audited-run.ts';
 import type { FeedStates } from '../feed-runs/feed-state.ts';
 

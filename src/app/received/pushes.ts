@@ -1,7 +1,7 @@
 // Owns what pushed records do: a delta, with a result for each record, or a bulk, the whole set with its count. A repeated idempotency
 // key does nothing again.
 import { LRUCache } from 'lru-cache';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import type { Proofs, ReceivedSettings } from '../../config/received-proofs.ts';
 import { pushLines } from '../../feeds/push/push-lines.ts';
 import type { PushLine } from '../../feeds/push/push-lines.ts';

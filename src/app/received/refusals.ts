@@ -1,5 +1,5 @@
 // Owns the error of a refused delivery: its code, its text, and how long the sender should wait before it tries again.
-import type { ProgramErrorCode } from '../../errors.ts';
+import type { ProgramErrorCode } from '../../errors/program-errors.ts';
 
 /** Codes of refused deliveries. */
 export type DeliveryCode = Extract<ProgramErrorCode, `EASGATE_DELIVERY_${string}` | 'EASGATE_HELD'>;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { monotonicNow } from '../../clock.ts';
 import type { Proofs, ReceivedSettings } from '../../config/received-proofs.ts';
 import { FeedFile } from '../../feeds/files/feed-file.ts';

@@ -5,7 +5,7 @@ import { BASE, OPERATIONS } from '../../api/contract/paths.ts';
 import type { OperationName, OperationPath } from '../../api/contract/paths.ts';
 import type { BodyOf, JsonOperation, QueryOf, StreamOperation } from '../../api/contract/operations.ts';
 import { fromIsoTimes } from '../../app/times.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import type { Context } from './contexts.ts';
 
 /** A refusal by the API, with its code. */

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { readSecret } from '../../config/load.ts';
 import { secret } from '../../config/schema/fields.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { fileTrouble } from '../../file-words.ts';
 
 /** Where a command goes. */

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config/schema.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import type { AuditLog } from '../../journal/audit-log.ts';
 import { withStore } from '../context.ts';
 import { contextOf } from './contexts.ts';

@@ -4,7 +4,7 @@ import type { AnswerOf, BodyOf } from '../../api/contract/operations.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import { readDocument } from '../../config/stored-policy.ts';
 import type { ReadDocument } from '../../config/stored-policy.ts';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { Progress } from '../progress.ts';
 import { RemoteError, ask, askTagged, download } from './client.ts';
 import type { Context } from './contexts.ts';

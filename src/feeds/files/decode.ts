@@ -3,7 +3,7 @@
 // `?` for lost letters, or UTF-8 with a mark; PowerShell 7 writes UTF-8 without one.
 // @see https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_character_encoding
 import { isAscii } from 'node:buffer';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 
 /** An encoding that files are read in. */
 export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';

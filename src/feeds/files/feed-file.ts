@@ -1,6 +1,6 @@
 // Owns a file of records: what kind of file it is, which format its records have, and their reading one after the other. A file
 // may be far larger than memory: nothing of it is kept.
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { plain } from '../../plain-text.ts';
 import { TimeOrders } from '../columns-of-times.ts';
 import { MAPPINGS, bestMapping, mappingFor, mappingsOf, matches } from '../formats.ts';

@@ -10,7 +10,7 @@ import { basename } from 'node:path/posix';
 import { pipeline } from 'node:stream';
 import type { Transform } from 'node:stream';
 import { crc32, createGunzip, createInflateRaw } from 'node:zlib';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { fileTrouble } from '../../file-words.ts';
 import { plain } from '../../plain-text.ts';
 

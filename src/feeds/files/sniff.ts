@@ -1,6 +1,6 @@
 // Owns the recognition of a file by its beginning: table, JSON, JSON lines or CliXml; delimiter and header of a table. Names of files
 // are not looked at. Pure.
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { plain } from '../../plain-text.ts';
 import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
 import type { FormatName } from '../format-names.ts';

@@ -1,7 +1,7 @@
 // Owns the reading of pushed records: our own records, one JSON object a line (https://github.com/ndjson/ndjson-spec), read strictly. What is not fully
 // understood is refused with its line. A delta keeps apart what a record leaves out (it stays) and what it says is unknown (null).
 import { createReadStream } from 'node:fs';
-import { ProgramError } from '../../errors.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { plain } from '../../plain-text.ts';
 import { didYouMean } from '../../suggest.ts';
 import { jsonLines } from '../files/json.ts';

@@ -2,7 +2,7 @@
 // requires.
 import { OutlineReader } from '../../quarantine/outline.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { treeOf } from './body-tree.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { RequestBody } from '../connection/request-body.ts';

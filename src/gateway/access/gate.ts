@@ -8,7 +8,7 @@ import { hasTextId } from '../../eas/query-base64.ts';
 import type { EasQuery } from '../../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../../eas/request-target.ts';
 import type { TargetErrorCode } from '../../eas/request-target.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { isPublicHost } from '../../http/host.ts';
 import { cameThroughHere } from '../../http/via.ts';
 import { withoutHeaders } from '../../http/header-lines.ts';

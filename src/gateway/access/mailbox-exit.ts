@@ -12,7 +12,7 @@ import {
   sendAll,
 } from '../../quarantine/transition.ts';
 import { queryParameters } from '../../eas/query-parser.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { beginningOf, plainBytes, treeOf } from './body-tree.ts';
 import type { Exchange } from '../exchange/exchange.ts';

@@ -9,7 +9,7 @@ import {
   writeRequest,
   writeSettings,
 } from '../../eas/autodiscover/pox.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { Claim } from '../credentials/credential-question.ts';
 import type { CredentialCheck } from '../credentials/credential-check.ts';
 import type { Exchange } from '../exchange/exchange.ts';

@@ -1,6 +1,6 @@
 // Owns the accounting of one connection's phone: its requests for the battery guard, and its partnership.
 import type { DeviceInformation } from '../../quarantine/provision.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { headerValue } from '../../http/header-lines.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';

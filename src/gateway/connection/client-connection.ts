@@ -3,8 +3,8 @@
 // access/.
 import type { Socket } from 'node:net';
 import { monotonicNow } from '../../clock.ts';
-import { ERRORS } from '../../errors.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import { ERRORS } from '../../errors/request-errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { errorReply } from '../../http/reply.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';

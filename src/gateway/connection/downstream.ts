@@ -1,6 +1,6 @@
 // Owns the interface of the client connection for the parts that serve an exchange.
 import type { Socket } from 'node:net';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { RequestOrigin } from '../access/request-facts.ts';
 import type { Exchange } from '../exchange/exchange.ts';

@@ -1,6 +1,6 @@
 // Owns performing the steps of the current exchange (exchange/steps.ts).
 import { SYNC_SERVER_ERROR } from '../../eas/replies.ts';
-import { ERRORS } from '../../errors.ts';
+import { ERRORS } from '../../errors/request-errors.ts';
 import { CONTINUE } from '../../http/reply.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import type { Verdict } from '../../model/verdict.ts';

@@ -1,5 +1,5 @@
 // Owns the mapping of an expired deadline to an error and an action, by the phase of the exchange.
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { Forwarder } from '../forward/forwarder.ts';

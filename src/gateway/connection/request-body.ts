@@ -1,7 +1,7 @@
 // Owns reading a request body from a client connection: counted or chunked, buffered until it is forwarded.
 import { ChunkScanner } from '../../http/chunked.ts';
 import type { BodyFraming } from '../../http/request-head.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 
 /** Trailers of requests are dropped (RFC 9110 6.5.1); this limits their size. */
 const MAX_TRAILER_BYTES = 4096;

@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { withoutConnectionOffers } from '../../http/challenges.ts';
 import { DROPPED_RESPONSE_HEADERS } from '../../http/response-head.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { LocalAnswer } from '../../http/reply.ts';
 import { clientBlock } from '../../identity/client-address.ts';
 import { showsAcceptance } from './credential-proof.ts';

@@ -2,7 +2,7 @@
 import { checkBodyStart } from '../../eas/body-gate.ts';
 import { heartbeatOf } from '../../eas/heartbeat.ts';
 import { deviceInformationOf } from '../../quarantine/provision.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { treeOf } from '../access/body-tree.ts';
 import type { RequestBody } from '../connection/request-body.ts';
 import type { Exchange } from './exchange.ts';

@@ -8,7 +8,7 @@ import type { DeviceInformation } from '../../quarantine/provision.ts';
 import type { EasQuery } from '../../eas/query.ts';
 import type { WipeAnswer } from '../../eas/wipe-provision.ts';
 import type { BodyFraming } from '../../http/request-head.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { ResponseFraming } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { Verdict } from '../../model/verdict.ts';

@@ -2,7 +2,7 @@
 import type { Refusal } from '../../eas/refusals.ts';
 import { sendsMail } from '../../eas/commands.ts';
 import type { FinalAnswer } from '../../quarantine/model.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { LocalAnswer } from '../../http/reply.ts';
 import { Clearance } from './clearance.ts';
 import type { Exchange } from './exchange.ts';

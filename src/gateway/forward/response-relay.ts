@@ -3,7 +3,7 @@
 import { ChunkScanner } from '../../http/chunked.ts';
 import { parseResponseHead } from '../../http/response-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { writeCopy } from '../io/buffer-pool.ts';
 import { writeText } from '../io/direct-writes.ts';
 import type { Exchange } from '../exchange/exchange.ts';

@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { monotonicNow } from '../../clock.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { Peer } from '../upstream/client-origin.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 import type { ServerAgent } from './server-agent.ts';

@@ -4,7 +4,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import httpProxy from 'http-proxy';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { proxyHeader } from '../../http/proxy-protocol.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';

@@ -1,7 +1,7 @@
 // Owns the messages of the pass-through lane: the strict head check behind node:http, and the forwarded headers. Pure.
 import { STATUS_CODES } from 'node:http';
-import { ERRORS } from '../../errors.ts';
-import type { HttpErrorCode } from '../../errors.ts';
+import { ERRORS } from '../../errors/request-errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { isPublicHost } from '../../http/host.ts';

@@ -1,6 +1,6 @@
 // Owns the gateway's own requests to mail servers, with bounded connections, time and size.
 import { Pool } from 'undici';
-import type { HttpErrorCode } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { VIA_PSEUDONYM } from '../../http/via.ts';
 import { undiciOptions, undiciOrigin } from './undici-options.ts';
 import type { UpstreamServer } from './upstream-server.ts';

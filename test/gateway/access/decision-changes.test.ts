@@ -1,6 +1,6 @@
 // Owns the promises about requests whose decision changes while they are processed: the answer and the code in the log.
 import { describe, expect, it } from 'vitest';
-import { ERRORS } from '../../../src/errors.ts';
+import { ERRORS } from '../../../src/errors/request-errors.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { OFFER, ok } from '../../support/servers/raw-backend.ts';
 import type { RawClient } from '../../support/phones/raw-client.ts';

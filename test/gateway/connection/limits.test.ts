@@ -1,7 +1,7 @@
 // Owns the promises about limits towards clients: sizes, counts and memory. Real sockets.
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ERRORS } from '../../../src/errors.ts';
-import type { HttpErrorCode } from '../../../src/errors.ts';
+import { ERRORS } from '../../../src/errors/request-errors.ts';
+import type { HttpErrorCode } from '../../../src/errors/request-errors.ts';
 import { errorReply } from '../../../src/http/reply.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import type { RawClient } from '../../support/phones/raw-client.ts';

@@ -13,11 +13,11 @@ export interface Wall {
   readonly pure?: readonly string[];
 }
 
-const PROTOCOLS = ['errors.ts', 'plain-text.ts'];
+const PROTOCOLS = ['errors', 'plain-text.ts'];
 
 /** From the lowest layer to the highest. */
 export const WALLS: readonly Wall[] = [
-  { name: 'errors.ts', holds: 'the table of errors: code, status, what to do', may: [], pure: [] },
+  { name: 'errors', holds: 'the tables of errors: code, status, what to do', may: [], pure: [] },
   { name: 'plain-text.ts', holds: 'texts of phones, bounded, without control characters', may: [], pure: [] },
   { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
   { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
@@ -26,7 +26,7 @@ export const WALLS: readonly Wall[] = [
   { name: 'program-version.ts', holds: 'the version of the program', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
   { name: 'compile-cache.ts', holds: 'where Node.js keeps the compiled program', may: [] },
-  { name: 'describe-errors.ts', holds: 'docs/reference/errors.md', may: ['errors.ts'], pure: [] },
+  { name: 'describe-errors.ts', holds: 'docs/reference/errors.md', may: ['errors'], pure: [] },
   { name: 'http', holds: 'HTTP/1.1 heads, framing, replies', may: PROTOCOLS, pure: [] },
   {
     name: 'eas',
@@ -55,7 +55,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'metrics',
     holds: 'what is counted: definitions, cells, text form',
-    may: ['errors.ts', 'eas', 'model'],
+    may: ['errors', 'eas', 'model'],
     pure: [],
   },
   {
@@ -129,7 +129,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'supervisor',
     holds: 'the primary: workers, control process, sockets, reload',
-    may: ['errors.ts', 'clock.ts', 'config', 'model', 'metrics', 'telemetry'],
+    may: ['errors', 'clock.ts', 'config', 'model', 'metrics', 'telemetry'],
   },
   {
     name: 'worker',
@@ -158,7 +158,7 @@ export const WALLS: readonly Wall[] = [
     name: 'app',
     holds: 'use cases: no printing, no HTTP',
     may: [
-      'errors.ts',
+      'errors',
       'plain-text.ts',
       'suggest.ts',
       'clock.ts',
@@ -204,7 +204,7 @@ export const WALLS: readonly Wall[] = [
     name: 'control',
     holds: 'the control process: read model, leader, feeds, receivers of deliveries, admin API',
     may: [
-      'errors.ts',
+      'errors',
       'program-version.ts',
       'clock.ts',
       'plain-text.ts',

@@ -9,7 +9,7 @@ import type { ApiParts } from '../../../src/api/parts.ts';
 import { DirectQuestions } from '../../../src/api/questions/model-questions.ts';
 import { buildServer } from '../../../src/api/server.ts';
 import { comparePolicies } from '../../../src/app/policy-comparison.ts';
-import { ProgramError } from '../../../src/errors.ts';
+import { ProgramError } from '../../../src/errors/program-errors.ts';
 import { configSchema } from '../../../src/config/schema.ts';
 import type { Config } from '../../../src/config/schema.ts';
 import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
