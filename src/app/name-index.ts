@@ -1,6 +1,6 @@
 // Owns compact tables of names: a name's 64-bit hash and a number, 12 bytes in typed arrays, in place of some hundred bytes of text and
 // map. A directory of half a million devices has three million names.
-// Threat: a phone that reports a name with the hash of another one. The hash is seeded with secrets of this process, and nobody sees a hash.
+// Threat: a phone reports a name whose hash equals that of another one. The hash is seeded with secrets of this process, and no hash leaves it.
 // A collision among a million names has a probability of one in ten million.
 import { randomBytes } from 'node:crypto';
 

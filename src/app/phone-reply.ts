@@ -32,7 +32,7 @@ export interface ShownAnswer {
 
 /** What a phone gets. */
 export interface PhoneReply {
-  /** `comeAgain`: it is told to try later; `wipe`: the order, with its next Provision. */
+  /** `comeAgain`: 503 with Retry-After; `wipe`: the wipe order, in the answer to its next Provision. */
   readonly kind: 'mail' | 'mailbox' | 'wipe' | 'comeAgain' | 'refusal';
   /** Of the quarantine mailbox, the language of the configuration first; else empty. */
   readonly messages: readonly ShownMessage[];

@@ -55,7 +55,7 @@ export interface CheckedText {
   readonly warnings: readonly PlacedProblem[];
 }
 
-/** Checks texts, where a costly one keeps nothing else waiting. `mode`: is written into the document first. */
+/** Checks texts, in a thread, so that a costly text delays no other request. `mode`: is written into the document first. */
 export type CheckText = (texts: PolicyTexts, mode?: PolicyMode) => Promise<CheckedText>;
 
 /** Checks texts in the calling thread, which a hostile text may keep busy for minutes. @throws ProgramError as {@link withMode} */

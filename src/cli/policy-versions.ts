@@ -121,7 +121,7 @@ function publishedText(version: number, rollout: RolloutExtent | null): string {
 
 /**
  * Says what a change would do, and asks; a dry run lists the phones instead. Returns the counts, without the phones; null = dry run.
- * `before` or `after` null = nobody knows what it would do.
+ * `before` or `after` null = that verdict is unknown.
  * @throws ProgramError unless the operator agrees
  */
 export async function announced(

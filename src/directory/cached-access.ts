@@ -131,7 +131,7 @@ export class CachedAccess {
     shadow: ShadowComparison | null,
   ): Verdict {
     const access = this.access();
-    // The first request after a look-up or a change of policy keeps nothing: most phones are silent for minutes then, and what
+    // The records are not kept at the first request after a look-up or a change of policy: most phones are silent for minutes then, and what
     // is kept of a hundred thousand of them would live just long enough to be costly to collect.
     if (isAnyBy(this.decided, active)) readLately.set(this, access);
     this.fresh = null;

@@ -19,7 +19,7 @@ export const MAX_LEASE_MS = 60_000;
 /** The lease, in the directory itself. All methods reject when the store is unavailable. */
 export interface LeaseRecords {
   /**
-   * Takes the lease for a time, or renews it: it is renewed with the token that it was taken with, which nobody else has.
+   * Takes the lease for a time, or renews it: it is renewed with the secret token that it was taken with.
    * `holder` is its name for people. Null = another one has it. From the moment a new lease is returned, writes with the
    * fence of an earlier one are refused.
    */

@@ -7,7 +7,7 @@ export const MAX_LOCK_MS = 60_000;
 /** The locks, in the directory itself. All methods reject when the store is unavailable. */
 export interface LockRecords {
   /**
-   * Takes a lock for a time, or renews it: it is renewed with the token that it was taken with, which nobody else has. `holder` says
+   * Takes a lock for a time, or renews it: it is renewed with the secret token that it was taken with. `holder` says
    * for people who has it. Null = it is taken; else the holder that has it.
    */
   take(name: string, token: string, holder: string, milliseconds: number): Promise<string | null>;

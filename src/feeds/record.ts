@@ -143,7 +143,7 @@ export type GroupLine = z.infer<typeof groupLineSchema>;
 export type DecisionLine = z.infer<typeof decisionLineSchema>;
 export type RefusedLine = z.infer<typeof refusedLineSchema>;
 
-/** What a mapping makes of one record. */
+/** The result of a mapping for one record. */
 export type FeedLine = DeviceLine | UserLine | GroupLine | DecisionLine | RefusedLine;
 
 /** The value types of `attributes`. */

@@ -21,7 +21,7 @@ export interface IndexReport {
   readonly trouble: string | null;
 }
 
-/** Longest wait for an answer of Redis: nobody waits for the index. */
+/** Longest wait for an answer of Redis. Queries do not wait for the index: they read what it lacks from the stream. */
 const PATIENCE_MS = 15_000;
 /** Between two looks at streams that brought nothing. */
 const POLL_MS = 500;

@@ -80,7 +80,7 @@ export function boundGroups(said: readonly string[]): string[] {
   return [...others.slice(0, MAX_GROUPS - 1), MORE_GROUPS];
 }
 
-/** Groups as far as they are known: null = nobody knows which ones there are besides. */
+/** Groups as far as they are known; null = there may be others. */
 export function wholeGroups(kept: readonly string[] | null): readonly string[] | null {
   return kept?.includes(MORE_GROUPS) === true ? null : kept;
 }

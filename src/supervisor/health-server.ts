@@ -60,7 +60,7 @@ export class HealthServer {
       (request, response) => void this.serve(request, response),
     );
     sharePlaces(this.server, MAX_CONNECTIONS);
-    // Of an answer that nobody reads.
+    // Ends connections whose client does not read the answer.
     this.server.setTimeout(IDLE_MS);
   }
 

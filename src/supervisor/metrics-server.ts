@@ -41,7 +41,7 @@ export class MetricsServer {
       (request, response) => void this.serve(request, response),
     );
     sharePlaces(this.server, MAX_CONNECTIONS);
-    // Of an answer that nobody reads.
+    // Ends connections whose client does not read the answer.
     this.server.setTimeout(IDLE_MS);
   }
 

@@ -1,4 +1,4 @@
-// Owns what a worker makes of the versions of the policy: which policies decide, what the log says of a change, and the status.
+// Owns the policies in use of a worker: it applies each stored version, logs the change, and reports it in the status.
 import { standingWarnings } from '../config/served-policy.ts';
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';

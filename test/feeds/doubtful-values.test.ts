@@ -111,7 +111,7 @@ it.each([
   ['Android 14', '14'],
   ['10.0.22631.2861', '10.0.22631.2861'],
   ['Ubuntu 22.04.3 LTS', '22.04.3'],
-  // What a spreadsheet makes of 17.4 and 17.4.1.
+  // A spreadsheet turns 17.4 and 17.4.1 into dates.
   ['17. Apr', null],
   ['17.04.2001', null],
   ['2001-04-17', null],

@@ -196,7 +196,7 @@ export class FleetAccounts {
     const records = this.records();
     const known = this.file.fleetVersion();
     const version = await records.version();
-    // A directory that lost changes must not bring revoked tokens back: what this gateway knows counts.
+    // The directory was restored from an older state: the accounts of this gateway are written to it, so that revoked tokens stay revoked.
     if (version !== null && known !== null && version < known) await records.replace(this.ownFields(), known);
     // An empty one, or a gateway that had accounts of its own before.
     else if (version === null || known === null) await records.change(this.ownFields());

@@ -1,4 +1,4 @@
-// Owns a thread that answers questions of the admin API to the read model, one after the other: a long query keeps nothing else
+// Owns a thread that answers questions of the admin API to the read model, one after the other: a long query delays nothing else
 // waiting in the control process.
 import { parentPort, workerData } from 'node:worker_threads';
 import { ModelReader } from '../../directory/read-model/model-reader.ts';

@@ -87,7 +87,7 @@ export class ThreadedQuestions implements ModelQuestions {
       if (this.forget(open)) return;
       for (const { thread } of this.threads) if (thread.open === open) void thread.end();
     }, deadlineMs);
-    // A query that runs cannot be stopped: it ends by itself, and nobody takes its answer.
+    // SQLite in Node.js cannot stop a query that runs: it ends by itself, and its answer is dropped.
     const leave = (): void => {
       this.forget(open);
       open.settle({ error: signal?.reason as Error });

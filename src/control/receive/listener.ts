@@ -144,7 +144,7 @@ export class ReceiveListener {
   }
 }
 
-/** Answers a request that is not HTTP, or whose head is late, and repeats nothing of it. */
+/** Answers a request that is not HTTP, or whose head is late. The answer has no bytes of the request. */
 function endOf({ code }: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || code === 'ECONNRESET') {
     socket.destroy();

@@ -44,7 +44,7 @@ export async function buildFile(
   file.write(() => load.dropEarlier());
 }
 
-/** Two users are reported with one name: the store knows whose it is. */
+/** Two users are reported with one name: the store has the owner of each alias. */
 async function ownerOf(store: DirectoryStore, alias: UserKey): Promise<UserKey | null> {
   const owner = await store.getUser(alias);
   return owner === null || owner.key === alias ? null : owner.key;

@@ -19,7 +19,7 @@ const ROWS = 40;
 
 /** Loads one file that is not complete, within one transaction of the caller. */
 export class ModelLoad {
-  /** Aliases that two users are reported with: the store knows whose they are. */
+  /** Aliases that two users are reported with: the store has their owners. */
   readonly disputed = new Set<UserKey>();
   private readonly file: ModelFile;
   private readonly before: ModelFile | null;
@@ -92,7 +92,7 @@ export class ModelLoad {
     return this.lastId - first;
   }
 
-  /** Whose a disputed alias is; null = nobody's. */
+  /** The owner of an alias that two users are reported with; null = none. */
   settleAlias(alias: UserKey, user: UserKey | null): void {
     this.known.addAlias(alias, user);
     if (user === null) this.file.statement('DELETE FROM aliases WHERE alias = ?').run(alias);
@@ -175,7 +175,7 @@ class KnownFacts {
     if (this.hasRoom()) this.aliases.set(alias, user);
   }
 
-  /** Whose an alias is; null = nobody's yet, undefined = not all names are in memory. */
+  /** The owner of an alias; null = none yet, undefined = not all names are in memory. */
   ownerOf(alias: UserKey): UserKey | null | undefined {
     return this.isWhole ? (this.aliases.get(alias) ?? null) : undefined;
   }
