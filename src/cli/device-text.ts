@@ -59,7 +59,7 @@ export function deviceText(details: DeviceDetails, now = Date.now()): string {
     `${lines.map((line) => printable(line)).join('\n')}\n`,
     partnerships.length === 0 ? 'nobody was seen with it\n' : phonesText(partnerships, now),
     ...(reports.length === 0 ? ['no feed reports it\n'] : reports.map((report) => reportText(report, now))),
-    ...nextLines(details).map((line) => `next: ${printable(line)}\n`),
+    nextText(nextLines(details)),
   ].join('\n');
 }
 
@@ -127,6 +127,11 @@ function reportText(report: DeviceReport, now: number): string {
 }
 
 /** What to do about each refused user, and where the steps are. */
+/** The first line has the heading, the others stand below its text. */
+function nextText(lines: readonly string[]): string {
+  return lines.map((line, index) => `${index === 0 ? 'next: ' : '      '}${printable(line)}\n`).join('');
+}
+
 function nextLines({ key, decision, partnerships }: DeviceDetails): string[] {
   const refused = partnerships.filter((one) => !['allowed', 'unseen'].includes(stateOf(one)));
   const advice = new Set(refused.flatMap(({ record }) => NEXT[record.lastReason] ?? []));

@@ -1,4 +1,5 @@
 // Owns the work of `easgate serve`, the primary process: reads the configuration, starts the workers, reloads, stops.
+import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
@@ -31,6 +32,9 @@ import { PolicyKeeper } from './policy-keeper.ts';
 import { ProcessRecord } from './process-record.ts';
 import { SampleWorld } from './sample-world.ts';
 import { readVersion } from '../program-version.ts';
+
+/** The sample phones wait so long at most for the line that says where the dashboard is. */
+const MAX_QUIET_MS = 10_000;
 
 /** Runs the gateway with a configuration file; resolves once it serves. Rejects when it cannot start. */
 export async function serve(path: string): Promise<void> {
@@ -136,7 +140,6 @@ class Primary {
     );
     if (this.rotated) this.supervisor.reopenLogs();
     this.phase = 'serving';
-    this.sample?.startPhones(this.supervisor.port);
     this.useControl(config, source);
     await this.openStatus(config);
     this.certificates.follow(this.config);
@@ -154,12 +157,16 @@ class Primary {
     const sampleUrl = this.sample?.server.url ?? null;
     const facts = { path, port: this.supervisor?.port ?? 0, workers: workerCount(config), sampleUrl };
     process.stdout.write(announcement(config, facts));
-    void dashboardLine({
+    const said = dashboardLine({
       config,
       isSample: sampleUrl !== null,
       state: () => this.control.state(),
       isOver: () => this.stopping,
     }).then((line) => line !== null && process.stdout.write(line));
+    // The requests of the sample phones are logged: the link would scroll away before it is read.
+    void Promise.race([said, pause(MAX_QUIET_MS, undefined, { ref: false })]).then(() => {
+      if (!this.stopping) this.sample?.startPhones(this.supervisor?.port ?? 0);
+    });
   }
 
   private readonly onEvent: OnEvent = (level, facts, text) => {

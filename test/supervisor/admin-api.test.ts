@@ -88,6 +88,16 @@ describe('the admin API of a running gateway', () => {
     expect((await signIn()).status).toBe(401);
   });
 
+  it('prints the link before the requests of the sample phones fill the log', async () => {
+    const port = await freePort();
+    const phones = '  phones: [{ user: alice, device: PHONE1 }]\n';
+    const gateway = await start(config(port, phones));
+    const requests = (): number => gateway.out().indexOf('"command":"Provision"');
+    await until(async () => requests() !== -1, 'a request of a sample phone');
+    expect(linkIn(gateway)).not.toBe('');
+    expect(gateway.out().indexOf('dashboard: ')).toBeLessThan(requests());
+  });
+
   it('prints no link with a real mail server, where the output may be a log', async () => {
     const port = await freePort();
     const gateway = await start(config(port, 'upstream: { url: "http://127.0.0.1:9" }'));
