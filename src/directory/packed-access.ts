@@ -59,6 +59,30 @@ const USER_FIELDS = [
   ['attributes', 'json'],
 ] as const satisfies Fields<UserState>;
 
+/** Fields that are never null, and what they are when there is nothing in them. */
+const EMPTY: Readonly<Record<string, unknown>> = {
+  agentChanges: Object.freeze([]),
+  unmetRequirements: Object.freeze([]),
+  attributes: Object.freeze({}),
+  deviceType: '',
+  lastVerdict: '',
+  lastReason: '',
+};
+
+/** The fields of a record, and the record in which all places are empty. */
+interface Layout {
+  readonly fields: readonly (readonly [name: string, kind: Kind])[];
+  readonly empty: Readonly<Record<string, unknown>>;
+}
+
+function layoutOf(fields: Layout['fields']): Layout {
+  return { fields, empty: Object.fromEntries(fields.map(([name]) => [name, EMPTY[name] ?? null])) };
+}
+
+const DEVICE_LAYOUT = layoutOf(DEVICE_FIELDS);
+const SEEN_LAYOUT = layoutOf(SEEN_FIELDS);
+const USER_LAYOUT = layoutOf(USER_FIELDS);
+
 /** What few devices have: decisions, and records that are not understood. */
 type Rare = Pick<
   AccessRecords,
@@ -76,6 +100,7 @@ type Rare = Pick<
 >;
 
 const SEPARATOR = '|';
+const SEPARATOR_CODE = 0x7c;
 /** Nothing in a place means that a value is missing, so there is no record only where this stands. */
 const NO_RECORD = '-';
 /** A number like the one before it; a name that the look-up itself has. */
@@ -125,9 +150,9 @@ export function unpackRecords(text: string, { user: login, device }: LookedUp): 
   const rare = end === -1 ? NOTHING_RARE : (JSON.parse(text.slice(end + 1)) as Rare);
   const reader = new Unpacker(end === -1 ? text : text.slice(0, end));
   const user = reader.next();
-  const deviceState = reader.record(DEVICE_FIELDS) as DeviceState | null;
-  const partnership = reader.record(SEEN_FIELDS) as SeenState | null;
-  const userValues = reader.record(USER_FIELDS) as Omit<UserState, 'aliases'> | null;
+  const deviceState = reader.record(DEVICE_LAYOUT) as DeviceState | null;
+  const partnership = reader.record(SEEN_LAYOUT) as SeenState | null;
+  const userValues = reader.record(USER_LAYOUT) as Omit<UserState, 'aliases'> | null;
   const aliases = reader.next();
   const usersOnDevice = reader.next();
   return {
@@ -188,31 +213,41 @@ class Packer {
 
 /** Reads what {@link Packer} wrote. */
 class Unpacker {
-  private readonly places: readonly string[];
+  private readonly line: string;
+  /** Where the next place begins; behind the line = there is none. */
   private at = 0;
   private last = 0;
 
   constructor(line: string) {
-    this.places = line.split(SEPARATOR);
+    this.line = line;
   }
 
+  /** Most places are empty: these cost no search. */
   next(): string {
-    return this.places[this.at++] ?? '';
+    const { line, at } = this;
+    if (line.charCodeAt(at) === SEPARATOR_CODE) {
+      this.at = at + 1;
+      return '';
+    }
+    const end = line.indexOf(SEPARATOR, at);
+    this.at = (end === -1 ? line.length : end) + 1;
+    return end === -1 ? line.slice(at) : line.slice(at, end);
   }
 
   hasMore(): boolean {
-    return this.at < this.places.length;
+    return this.at <= this.line.length;
   }
 
-  record(fields: Fields<never>): object | null {
-    if (this.places[this.at] === NO_RECORD) {
-      this.at += 1;
-      return null;
-    }
-    const record: Record<string, unknown> = {};
-    for (const [name, kind] of fields as readonly (readonly [string, Kind])[]) {
-      const place = this.next();
-      record[name] = place === '' ? (EMPTY[name] ?? null) : this.valueIn(place, kind);
+  /** A copy of the empty record, in which most values stay. */
+  record({ fields, empty }: Layout): object | null {
+    const first = this.next();
+    if (first === NO_RECORD) return null;
+    const record: Record<string, unknown> = { ...empty };
+    for (let index = 0; index < fields.length; index += 1) {
+      const place = index === 0 ? first : this.next();
+      if (place === '') continue;
+      const [name, kind] = fields[index] as readonly [string, Kind];
+      record[name] = this.valueIn(place, kind);
     }
     return record;
   }
@@ -250,16 +285,6 @@ function isEmpty(name: string, value: unknown): boolean {
   if (typeof value === 'string') return value === '';
   return Array.isArray(value) ? value.length === 0 : Object.keys(value as object).length === 0;
 }
-
-/** Fields that are never null, and what they are when there is nothing in them. */
-const EMPTY: Readonly<Record<string, unknown>> = {
-  agentChanges: Object.freeze([]),
-  unmetRequirements: Object.freeze([]),
-  attributes: Object.freeze({}),
-  deviceType: '',
-  lastVerdict: '',
-  lastReason: '',
-};
 
 const NOTHING_RARE: Rare = { deviceDecision: null, partnershipDecision: null, namesakeDecisions: [] };
 
