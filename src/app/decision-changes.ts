@@ -8,6 +8,7 @@ import type { Touched } from './brakes.ts';
 import { subjectText } from './known-records.ts';
 import type { KnownRecords } from './known-records.ts';
 import { accessDecision, decisionSubject } from './line-observations.ts';
+import { STRICTNESS } from '../policy/strictness.ts';
 
 /** What the decisions of a run become. */
 export interface DecisionChanges {
@@ -23,8 +24,6 @@ interface Decided {
   readonly user: UserKey | null;
   readonly decision: AccessDecision;
 }
-
-const STRICTNESS = { block: 2, quarantine: 1, allow: 0 } as const;
 
 /** Decisions of one run. */
 export class RunDecisions {

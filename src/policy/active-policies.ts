@@ -12,6 +12,7 @@ import { foldCase } from './document/case.ts';
 import { explain } from './engine/evaluate.ts';
 import type { Facts, RequestFacts, UserFacts } from './engine/facts.ts';
 import type { Explanation } from './engine/trace.ts';
+import { STRICTNESS } from './strictness.ts';
 
 /** A policy, and its number as a version of the directory; null = it is none, such as that of a file. */
 export interface NumberedPolicy {
@@ -186,14 +187,6 @@ function chosenOf<T extends { readonly verdict: { readonly action: VerdictAction
     ? { found, other, by: rollout }
     : { found: other, other: found, by: live };
 }
-
-const STRICTNESS: Readonly<Record<VerdictAction, number>> = {
-  allow: 0,
-  quarantine: 1,
-  block: 2,
-  accountWipe: 3,
-  wipe: 4,
-};
 
 /** Whether an action is stricter than another one. */
 function isStricter(

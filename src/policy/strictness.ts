@@ -1,6 +1,9 @@
-// Owns the comparison of two decisions by strictness. Pure.
+// Owns the order of actions by strictness, and the comparison of two decisions by it. Pure.
 import type { ManualDecision } from '../model/decision.ts';
 import { isOpenWipe, isWipe } from '../model/wipe.ts';
+
+/** The higher, the stricter; a warning of a compliance policy lets the phone pass. */
+export const STRICTNESS = { allow: 0, warn: 0, quarantine: 1, block: 2, accountWipe: 3, wipe: 4 } as const;
 
 /** Wipe, block, quarantine, allow; an expired decision counts as none. */
 function rank(decision: ManualDecision | null, now: number): number {

@@ -9,6 +9,7 @@ import type { ImportedDecision, ManualDecision, WipeProgress } from '../../model
 import type { PartnershipRecord } from '../../model/partnership.ts';
 import { decisive, isWipe } from '../../model/wipe.ts';
 import type { DeviceEntry } from '../store.ts';
+import { STRICTNESS } from '../../policy/strictness.ts';
 
 /** A user on a device, or (`user` null) a device that nobody was seen with. Times: milliseconds since the epoch. */
 export interface ModelRow {
@@ -66,9 +67,6 @@ export interface SourcedDecision {
   readonly decision: ManualDecision;
   readonly source: string | null;
 }
-
-/** Which of equally narrow imported decisions counts. */
-const STRICTNESS = { allow: 0, quarantine: 1, block: 2 } as const;
 
 /** The decision that a row shows: an operator's own; an imported one where that has ended or there is none. */
 export function shownDecision(

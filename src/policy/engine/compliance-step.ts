@@ -6,6 +6,7 @@ import type { CompiledPolicy } from '../compile/compiled-policy.ts';
 import type { Condition } from '../compile/conditions.ts';
 import type { Scene } from '../compile/scene.ts';
 import type { StepAction } from '../document/vocabulary.ts';
+import { STRICTNESS } from '../strictness.ts';
 
 /** An unmet requirement and its schedule. Times are milliseconds since the epoch. */
 export interface Unmet {
@@ -28,8 +29,6 @@ export interface ComplianceOutcome {
   /** The strictest of those in report-only mode. */
   readonly reported: Unmet | null;
 }
-
-const STRICTNESS: Readonly<Record<StepAction, number>> = { warn: 0, quarantine: 1, block: 2 };
 
 /** Checks every policy that applies to the user and device. */
 export function checkCompliance(policy: CompiledPolicy, scene: Scene): ComplianceOutcome {

@@ -1,10 +1,11 @@
 // Owns steps 1 to 5 of the evaluation: wipes, disabled users, and decisions by operators.
 import type { CompiledPolicy } from '../compile/compiled-policy.ts';
 import type { Scene } from '../compile/scene.ts';
-import type { DecisionAction, DecisionFacts, DecisionScope } from './facts.ts';
+import type { DecisionFacts, DecisionScope } from './facts.ts';
 import type { DecisionTrace, Outcome, Tracer } from './trace.ts';
 import type { VerdictAction } from './verdict.ts';
 import type { Reason } from '../document/vocabulary.ts';
+import { STRICTNESS } from '../strictness.ts';
 
 /** The verdict of a decision by an operator. */
 export interface HandVerdict {
@@ -15,14 +16,6 @@ export interface HandVerdict {
   /** The decision; null = the user is disabled. */
   readonly decision: DecisionFacts | null;
 }
-
-const STRICTNESS: Readonly<Record<DecisionAction, number>> = {
-  allow: 0,
-  quarantine: 1,
-  block: 2,
-  accountWipe: 3,
-  wipe: 4,
-};
 
 const WIPE_SCOPES = ['device', 'partnership'] as const;
 const BLOCK_SCOPES = ['user', 'device', 'partnership'] as const;
