@@ -14,6 +14,7 @@ import type { PolicyDocument } from '../../src/policy/document/schema.ts';
 import { readFacts } from '../../src/policy/engine/read-facts.ts';
 import { until } from '../support/checks/until.ts';
 import { alice, deviceReport, phone, userReport } from '../support/servers/directory-records.ts';
+import { ROOMY } from '../support/servers/cache-options.ts';
 
 function compiled(document: PolicyDocument): CompiledPolicy {
   const { policy } = compilePolicy(document);
@@ -45,17 +46,7 @@ async function setUp() {
   onTestFinished(() => store.close());
   await store.putDevices([deviceReport(phone)]);
   await store.putUsers([userReport(alice, { groups: ['Pilot'] }), userReport(bob, { groups: ['Staff'] })]);
-  const cache = new VerdictCache(store, OPEN, {
-    maxEntries: 99,
-    maxUnknownEntries: 99,
-    lifetimeMs: 60_000,
-    unknownLifetimeMs: 60_000,
-    maxConcurrentLookups: 9,
-    lookupTimeoutMs: 30_000,
-    staleAllowedMs: 1,
-    staleBlockedMs: 1,
-    onLookupError: () => undefined,
-  });
+  const cache = new VerdictCache(store, OPEN, ROOMY);
   onTestFinished(() => cache.stop());
   cache.usePolicies(EVERYBODY);
   return { store, cache };
@@ -137,22 +128,11 @@ describe('the verdict cache', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 20 }), async (steps) => {
         const store = new EmbeddedStore(':memory:');
-        const options = {
-          maxEntries: 99,
-          maxUnknownEntries: 99,
-          lifetimeMs: 60_000,
-          unknownLifetimeMs: 60_000,
-          maxConcurrentLookups: 9,
-          lookupTimeoutMs: 30_000,
-          staleAllowedMs: 1,
-          staleBlockedMs: 1,
-          onLookupError: () => undefined,
-        };
         const device = 'phone1' as DeviceKey;
         let active = EVERYBODY;
         let observedAt = 0;
         const known = new Map<UserKey, string>();
-        const cache = new VerdictCache(store, OPEN, options);
+        const cache = new VerdictCache(store, OPEN, ROOMY);
         try {
           await cache.start();
           cache.usePolicies(active);
@@ -173,7 +153,7 @@ describe('the verdict cache', () => {
               const { request } = readFacts({ request: { address: each.from } }, 0);
               const remembered = cache.peek(each.ask, device, request);
               const found = remembered ?? (await cache.decide(each.ask, device, undefined, request)).verdict;
-              const fresh = new VerdictCache(store, OPEN, options);
+              const fresh = new VerdictCache(store, OPEN, ROOMY);
               fresh.usePolicies(active);
               expect(found).toEqual((await fresh.decide(each.ask, device, undefined, request)).verdict);
               await fresh.stop();

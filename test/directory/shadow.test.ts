@@ -7,6 +7,7 @@ import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import type { PolicyDocument } from '../../src/policy/document/schema.ts';
 import { alice, deviceReport, phone } from '../support/servers/directory-records.ts';
+import { ROOMY } from '../support/servers/cache-options.ts';
 
 function compiled(document: PolicyDocument): CompiledPolicy {
   const { policy } = compilePolicy(document);
@@ -21,17 +22,7 @@ async function setUp() {
   const store = new EmbeddedStore(':memory:');
   onTestFinished(() => store.close());
   await store.putDevices([deviceReport(phone, { compliant: false })]);
-  const cache = new VerdictCache(store, OPEN, {
-    maxEntries: 9,
-    maxUnknownEntries: 9,
-    lifetimeMs: 60_000,
-    unknownLifetimeMs: 60_000,
-    maxConcurrentLookups: 9,
-    lookupTimeoutMs: 30_000,
-    staleAllowedMs: 1,
-    staleBlockedMs: 1,
-    onLookupError: () => undefined,
-  });
+  const cache = new VerdictCache(store, OPEN, ROOMY);
   onTestFinished(() => cache.stop());
   return cache;
 }

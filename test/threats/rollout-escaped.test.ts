@@ -12,6 +12,7 @@ import { forEverybody, placeOf, withRollout } from '../../src/policy/active-poli
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import { deviceReport, phone, userReport } from '../support/servers/directory-records.ts';
+import { ROOMY } from '../support/servers/cache-options.ts';
 
 function compiled(action: 'allow' | 'block'): CompiledPolicy {
   const { policy } = compilePolicy({ rules: [{ name: action, action }] });
@@ -36,17 +37,7 @@ async function decisions(
     userReport(alice, { groups: ['Pilot'], aliases: ['asmith'] }),
     userReport(user('bob@contoso.com'), { groups: ['Staff'] }),
   ]);
-  const cache = new VerdictCache(store, live, {
-    maxEntries: 99,
-    maxUnknownEntries: 99,
-    lifetimeMs: 60_000,
-    unknownLifetimeMs: 60_000,
-    maxConcurrentLookups: 9,
-    lookupTimeoutMs: 30_000,
-    staleAllowedMs: 1,
-    staleBlockedMs: 1,
-    onLookupError: () => undefined,
-  });
+  const cache = new VerdictCache(store, live, ROOMY);
   onTestFinished(() => cache.stop());
   cache.usePolicies(withRollout(forEverybody(live, 1), { policy: version, version: 2 }, extent));
   const ask = async (name: string) => (await cache.decide(user(name), phone)).verdict?.action;
