@@ -3,7 +3,7 @@ import type { LanguageSource } from './source.ts';
 
 const returns =
   'Sobald das erledigt ist, kommen Ihre E-Mails innerhalb einer Minute von selbst zurück. Sie müssen das Konto nicht entfernen.';
-const contact = 'Fragen? Ihr Helpdesk hilft Ihnen gern{{#helpContact}}: {{helpContact}}{{/helpContact}}';
+const contact = 'Fragen? Ihr Helpdesk hilft Ihnen gern.{{#helpContact}} {{helpContact}}{{/helpContact}}';
 const of = '{{#organisation}} von {{organisation}}{{/organisation}}';
 const enrol = 'Dieses Gerät registrieren';
 const manage = 'Geräteverwaltung öffnen';

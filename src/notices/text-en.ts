@@ -3,7 +3,7 @@ import type { LanguageSource } from './source.ts';
 
 const returns =
   'As soon as this is done, your mail comes back by itself within a minute. You need not remove the account.';
-const contact = 'Questions? Your help desk is glad to help{{#helpContact}}: {{helpContact}}{{/helpContact}}';
+const contact = 'Questions? Your help desk is glad to help.{{#helpContact}} {{helpContact}}{{/helpContact}}';
 const of = '{{#organisation}} of {{organisation}}{{/organisation}}';
 const enrol = 'Enrol this device';
 const manage = 'Open device management';

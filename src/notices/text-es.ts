@@ -4,7 +4,7 @@ import type { LanguageSource } from './source.ts';
 const returns =
   'En cuanto esté hecho, su correo volverá por sí solo en menos de un minuto. No es necesario quitar la cuenta.';
 const contact =
-  '¿Tiene preguntas? Su servicio de asistencia le ayudará con gusto{{#helpContact}}: {{helpContact}}{{/helpContact}}';
+  '¿Tiene preguntas? Su servicio de asistencia le ayudará con gusto.{{#helpContact}} {{helpContact}}{{/helpContact}}';
 const of = '{{#organisation}} de {{organisation}}{{/organisation}}';
 const enrol = 'Inscribir este dispositivo';
 const manage = 'Abrir la gestión de dispositivos';

@@ -4,7 +4,7 @@ import type { LanguageSource } from './source.ts';
 const returns =
   'Dès que c’est fait, vos messages reviennent d’eux-mêmes en moins d’une minute. Il n’est pas nécessaire de supprimer le compte.';
 const contact =
-  'Des questions ? Votre service d’assistance est là pour vous aider{{#helpContact}} : {{helpContact}}{{/helpContact}}';
+  'Des questions ? Votre service d’assistance est là pour vous aider.{{#helpContact}} {{helpContact}}{{/helpContact}}';
 const by = '{{#organisation}} ({{organisation}}){{/organisation}}';
 const enrol = 'Inscrire cet appareil';
 const manage = 'Ouvrir la gestion des appareils';

@@ -3,7 +3,7 @@ import type { LanguageSource } from './source.ts';
 
 const returns = '完了すると、1 分以内にメールが自動的に再開されます。アカウントを削除する必要はありません。';
 const contact =
-  'ご不明な点はヘルプデスクにお問い合わせください{{#helpContact}}：{{helpContact}}{{/helpContact}}';
+  'ご不明な点はヘルプデスクにお問い合わせください。{{#helpContact}}{{helpContact}}{{/helpContact}}';
 const of = '{{#organisation}}{{organisation}} の{{/organisation}}';
 const enrol = 'このデバイスを登録する';
 const manage = 'デバイス管理を開く';
