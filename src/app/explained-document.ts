@@ -4,12 +4,13 @@ import type { Config } from '../config/schema.ts';
 import { phoneReply } from './phone-reply.ts';
 import type { PhoneReply } from './phone-reply.ts';
 import { stepDocument } from './policy-explain.ts';
+import type { StepDocument } from './policy-explain.ts';
 import { isoTime } from './times.ts';
 
 /** The document of an explained access. */
 export type ExplainedDocument = Omit<ExplainedAccess, 'steps' | 'verdict' | 'seen'> & {
   readonly verdict: Omit<ExplainedAccess['verdict'], 'validUntil'> & { readonly validUntil: number | null };
-  readonly steps: readonly unknown[];
+  readonly steps: readonly StepDocument[];
   readonly reply: PhoneReply;
 };
 

@@ -14,6 +14,9 @@ const TIMES: ReadonlySet<string> = new Set([
   'until',
 ]);
 
+/** What every step has. */
+export type StepDocument = Pick<TraceNode, 'step' | 'outcome'>;
+
 /** The document. */
 export function explanationDocument({ verdict, steps }: Explanation): object {
   return {
@@ -51,11 +54,11 @@ export function stepOfDocument(document: unknown): TraceNode {
   ) as TraceNode;
 }
 
-/** One step, with ISO times. */
-export function stepDocument(node: TraceNode): unknown {
+/** One step, with ISO times. Each kind has more fields. */
+export function stepDocument(node: TraceNode): StepDocument {
   return JSON.parse(
     JSON.stringify(node, (key, value: unknown) =>
       TIMES.has(key) && typeof value === 'number' ? formatTime(value) : value,
     ),
-  );
+  ) as StepDocument;
 }

@@ -72,6 +72,25 @@ export function withIsoTimes(document: unknown, name = ''): unknown {
   return Object.fromEntries(Object.entries(document).map(([key, value]) => [key, withIsoTimes(value, key)]));
 }
 
+/** Names that {@link TIME_FIELD} matches. */
+type TimeField =
+  'at' | 'since' | 'agentChanges' | `${string}${'At' | 'Since' | 'Seen' | 'Allowed' | 'CheckIn' | 'Until'}`;
+
+/** A document as {@link fromIsoTimes} returns it. A field of any name and type, which a document may have besides, is absent. */
+export type FromIsoTimes<T, Name = ''> = T extends string
+  ? Name extends TimeField
+    ? number
+    : T
+  : T extends readonly (infer Entry)[]
+    ? readonly FromIsoTimes<Entry, Name>[]
+    : T extends object
+      ? {
+          readonly [Key in keyof T as IsOpen<T, Key> extends true ? never : Key]: FromIsoTimes<T[Key], Key>;
+        }
+      : T;
+
+type IsOpen<T, Key extends keyof T> = string extends Key ? (unknown extends T[Key] ? true : false) : false;
+
 /** The inverse of {@link withIsoTimes}. */
 export function fromIsoTimes(document: unknown, name = ''): unknown {
   if (typeof document === 'string' && TIME_FIELD.test(name) && ISO_TIME.test(document))

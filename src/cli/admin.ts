@@ -18,6 +18,7 @@ import { print, printJson, printable, remark } from './output.ts';
 import { ask } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
 import type { Context } from './remote/contexts.ts';
+import type { ShownToken } from './remote/documents.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 
@@ -147,7 +148,7 @@ export async function revokeToken(id: string, { json }: JsonOption, command: Com
   const removed = await withTokens<ShownToken>(
     command,
     async (context) => {
-      const { rows } = (await ask(context, 'listTokens')) as { readonly rows: readonly ShownToken[] };
+      const { rows } = await ask(context, 'listTokens');
       const found = rows.find((token) => token.id === id);
       if (found === undefined) throw noToken(id);
       await ask(context, 'revokeToken', { params: { token: id } });
@@ -177,16 +178,12 @@ function noToken(id: string): ProgramError {
 /** Works through the API of the context, or on the tokens of this machine. */
 async function withTokens<T>(
   command: Command,
-  there: (context: Context) => Promise<unknown>,
+  there: (context: Context) => Promise<T>,
   here: (work: AdminWork) => Promise<T>,
 ): Promise<T> {
   const context = contextOf(command);
-  if (context !== null) return (await there(context)) as T;
-  return withAdmin(command, here);
+  return context === null ? withAdmin(command, here) : there(context);
 }
-
-/** A token without its hash. */
-type ShownToken = Omit<StoredToken, 'hash'>;
 
 const COLUMNS: readonly Column<ShownToken>[] = [
   { title: 'ID', cell: ({ id }) => id },

@@ -73,8 +73,7 @@ async function found(
 ): Promise<{ readonly document: ExplainedDocument; readonly steps: readonly TraceNode[] }> {
   const context = contextOf(command);
   if (context !== null) {
-    const answer = await ask(context, 'explainAccess', { params: { device }, query: { user } });
-    const document = answer as ExplainedDocument;
+    const document = await ask(context, 'explainAccess', { params: { device }, query: { user } });
     return { document, steps: document.steps.map(stepOfDocument) };
   }
   return withStore(command, async (store, config) => {

@@ -18,6 +18,7 @@ import { printLines } from './import.ts';
 import { outputWriter, print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
 import { contextOf } from './remote/contexts.ts';
+import { RemoteError } from './remote/client.ts';
 import { fromEither } from './remote/either.ts';
 import { remoteFeeds, remoteRun } from './remote/feeds.ts';
 import { withProgress } from './run-progress.ts';
@@ -153,7 +154,11 @@ async function runOnce(
 ): Promise<void> {
   const outcome = await fromEither<ApplyOutcome>(
     command,
-    (context) => remoteRun(context, name, how.dryRun === true ? 'dryRun' : 'run'),
+    async (context) => {
+      const outcome = await remoteRun(context, name, how.dryRun === true ? 'dryRun' : 'run');
+      if (outcome === null) throw new RemoteError('EASGATE_FAILED', 'the gateway started no run');
+      return outcome;
+    },
     (store, config, audit) => {
       const { kind } = feedNamed(config.feeds, name);
       if (kind === 'webhook' || kind === 'push')

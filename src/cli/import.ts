@@ -55,8 +55,7 @@ export async function importFile(file: string, options: ImportOptions, command: 
     command,
     async (context) => {
       refuseOptions({ '--mapping': options.mapping }, 'give the file a format, or import it at the gateway');
-      const answer = await upload(context, 'importFile', queryOf(options), inputOf(file));
-      const imported = answer as ImportOutcome;
+      const imported = await upload(context, 'importFile', queryOf(options), inputOf(file));
       sayFormat(imported, request);
       return imported;
     },

@@ -18,6 +18,7 @@ import type { QueryOf } from '../api/contract/operations.ts';
 import { momentOf, printList, shownRows, timeWriter, withList } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
 import { printable } from './output.ts';
+import { ask } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
 import { flagWord, momentText, printRemoteList, wordsText } from './remote/lists.ts';
 import type { Tone } from './output.ts';
@@ -193,7 +194,12 @@ function listRows(
   const context = contextOf(command);
   if (context !== null) {
     const query = deviceQuery(options, read === pageOfPartnerships);
-    return printRemoteList(context, 'devices', query, options, { columns, none, order: 'device' });
+    return printRemoteList(context, 'devices', query, options, {
+      read: (page) => ask(context, 'listDevices', { query: { ...query, ...page } }),
+      columns,
+      none,
+      order: 'device',
+    });
   }
   return withList(
     command,
@@ -271,6 +277,7 @@ export function listAllDecisions(options: DecisionOptions, command: Command): Pr
       endsWithin: momentText(filter.endsBefore),
     };
     return printRemoteList(context, 'decisions', query, options, {
+      read: (page) => ask(context, 'listDecisions', { query: { ...query, ...page } }),
       columns,
       none: 'no decisions',
       order: 'device,user',

@@ -4,9 +4,9 @@ import { policyHistory } from '../app/policy-history.ts';
 import type { PolicyHistoryEntry } from '../app/policy-history.ts';
 import { isoTime } from '../app/times.ts';
 import { extentText } from '../model/rollout-words.ts';
-import type { AnswerOf } from '../api/contract/operations.ts';
 import { ask } from './remote/client.ts';
 import type { Context } from './remote/contexts.ts';
+import type { DocumentOf } from './remote/documents.ts';
 import { fromEither } from './remote/either.ts';
 import { print, printJson, printable, remark, warn } from './output.ts';
 import { numberOf } from './policy-change.ts';
@@ -42,13 +42,13 @@ export async function history(
 /** Most versions that the API lists at once. */
 const VERSIONS_AT_ONCE = 100;
 
-async function historyThere(context: Context, most: number): Promise<unknown[]> {
-  const entries: unknown[] = [];
+async function historyThere(context: Context, most: number): Promise<PolicyHistoryEntry[]> {
+  const entries: PolicyHistoryEntry[] = [];
   let after: number | null = null;
   do {
     const limit = Math.min(most - entries.length, VERSIONS_AT_ONCE);
     const query = { limit, ...(after !== null && { after }) };
-    const page = (await ask(context, 'listPolicyVersions', { query })) as AnswerOf<'listPolicyVersions'>;
+    const page: DocumentOf<'listPolicyVersions'> = await ask(context, 'listPolicyVersions', { query });
     entries.push(...page.rows);
     after = page.next;
   } while (after !== null && entries.length < most);

@@ -36,8 +36,7 @@ export async function check(
   else if (context === null) showProblems(file, read(() => loadPolicyFile(file)).problems, options);
   else {
     const { document, lists } = readChecked(file).texts;
-    const answer = await ask(context, 'checkPolicy', { body: { document, lists } });
-    const { problems } = answer as AnswerOf<'checkPolicy'>;
+    const { problems } = await ask(context, 'checkPolicy', { body: { document, lists } });
     showProblems(file, problems.map(placedProblem), options);
   }
 }

@@ -12,7 +12,7 @@ import { csvHeader, csvRows } from '../app/csv.ts';
 import { DUPLICATE_CSV, NEAR_MISS_CSV, PHONE_CSV } from '../app/csv-columns.ts';
 import type { CsvColumn } from '../app/csv.ts';
 import { stateCell } from './inventory.ts';
-import type { AnswerOf, QueryOf } from '../api/contract/operations.ts';
+import type { QueryOf } from '../api/contract/operations.ts';
 import { MAX_PAGE } from '../app/listing.ts';
 import { count, momentOf } from './list-options.ts';
 import { print, printJsonRows, printable, remark } from './output.ts';
@@ -20,6 +20,7 @@ import { Progress } from './progress.ts';
 import { ask, download } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
 import type { Context } from './remote/contexts.ts';
+import type { DocumentOf } from './remote/documents.ts';
 import { momentText, writeParts } from './remote/lists.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
@@ -124,10 +125,10 @@ async function remoteReport(
   let after: string | null = null;
   for (;;) {
     const limit = Math.min(most - rows.length, MAX_PAGE);
-    const page = (await ask(context, 'showReport', {
+    const page: DocumentOf<'showReport'> = await ask(context, 'showReport', {
       params: { report: name },
       query: { ...query, limit, ...(after !== null && { after }) },
-    })) as AnswerOf<'showReport'>;
+    });
     rows.push(...(page.phones ?? page.duplicates ?? page.nearMisses ?? []));
     after = page.next;
     if (after === null || rows.length >= most) {

@@ -9,7 +9,6 @@ import { readStdin, withStore } from './context.ts';
 import { print } from './output.ts';
 import { policyNamed } from './policy-comparison.ts';
 import { explainFacts, explainedText, openPolicy } from './policy-file.ts';
-import type { ExplanationDocument } from './policy-file.ts';
 import { ask } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
 import { remotePolicy } from './remote/policies.ts';
@@ -33,7 +32,7 @@ export async function simulate(options: Json, command: Command): Promise<void> {
     return;
   }
   const body = { policy: remotePolicy(name), facts: await factsOf(options) };
-  print(explainedText((await ask(context, 'simulate', { body })) as ExplanationDocument, json));
+  print(explainedText(await ask(context, 'simulate', { body }), json));
 }
 
 /** The facts of a file, of a recording, and of options: what comes later counts. */

@@ -12,7 +12,6 @@ import type { WorkerStatus } from '../supervisor/messages.ts';
 import { StatusClient } from '../supervisor/ask-status.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { configPath } from './config-path.ts';
-import type { AnswerOf } from '../api/contract/operations.ts';
 import { monotonicNow } from '../clock.ts';
 import { FEED_TONES } from './feeds.ts';
 import { print, printJson, printable, toned } from './output.ts';
@@ -87,13 +86,12 @@ async function look(client: StatusClient, config: Config): Promise<Look> {
 
 /** The report of the gateway of a context. Its control process answers, so it runs. */
 async function lookThere(context: Context): Promise<Look> {
-  const answer = (await ask(context, 'showStatus')) as AnswerOf<'showStatus'>;
+  const answer = await ask(context, 'showStatus');
   const { version, pid, startedAt, phase, policy, warnings, workers, control } = answer;
-  if (pid === null)
+  if (pid === null || startedAt === null || policy === null || phase === 'unknown')
     throw new RemoteError('EASGATE_NOT_RUNNING', 'the primary process of the gateway does not answer');
   const { bytes: _bytes, ...readModel } = control.readModel;
-  const own = { ...control, readModel };
-  const shown = {
+  return {
     version,
     pid,
     startedAt,
@@ -101,10 +99,7 @@ async function lookThere(context: Context): Promise<Look> {
     policy,
     warnings,
     workers,
-    control: { state: 'running', pid: control.pid, status: own },
-  };
-  return {
-    ...(shown as unknown as GatewayStatus),
+    control: { state: 'running', pid: control.pid, status: { ...control, readModel } },
     takenAt: monotonicNow(),
     feeds: await remoteFeeds(context),
   };

@@ -76,7 +76,12 @@ export function list(options: UserOptions, command: Command): Promise<void> {
       notSeen: momentText(filter.unseenSince),
       minDevices: filter.minDevices,
     };
-    return printRemoteList(context, 'users', query, options, { columns, none: 'no users', order: 'user' });
+    return printRemoteList(context, 'users', query, options, {
+      read: (page) => ask(context, 'listUsers', { query: { ...query, ...page } }),
+      columns,
+      none: 'no users',
+      order: 'user',
+    });
   }
   return withList(
     command,

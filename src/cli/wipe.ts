@@ -7,13 +7,13 @@ import { ACCOUNT_ONLY_VERSION, orderWipe, planWipe } from '../app/wipe.ts';
 import type { WipePlan } from '../app/wipe.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
-import type { Decided } from '../app/decisions.ts';
 import type { ManualDecision } from '../model/decision.ts';
 import { loginName, withStore } from './context.ts';
 import { DRY_RUN } from './devices.ts';
 import { print, printJson, printable, printableLines } from './output.ts';
 import { ask } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
+import type { DocumentOf } from './remote/documents.ts';
 import { refuseOwner } from './remote/either.ts';
 import { table } from './table.ts';
 import { isoTime } from '../app/times.ts';
@@ -40,11 +40,10 @@ export async function wipe(device: string, options: WipeOptions, command: Comman
     refuseOwner(options);
     const params = { device };
     const flags = { allUsers: flagText(allUsers), accountOnly: flagText(accountOnly) };
-    const answer = await ask(context, 'planWipe', { params, query: { ...flags, user } });
-    const plan = planOf(answer as RemotePlan, reason);
+    const plan = planOf(await ask(context, 'planWipe', { params, query: { ...flags, user } }), reason);
     await carryOut(plan, options, async (confirm) => {
       const body = { confirm, reason, user, allUsers, accountOnly };
-      return ((await ask(context, 'orderWipe', { params, body })) as Decided).decision;
+      return (await ask(context, 'orderWipe', { params, body })).decision;
     });
     return;
   }
@@ -77,10 +76,8 @@ async function carryOut(
   else print(printableLines(`${describeDecision(decision)}: ${target(plan.device, plan.user)}\n`));
 }
 
-/** The plan as the API gives it. */
-type RemotePlan = Omit<WipePlan, 'named' | 'reason'> & { readonly users: readonly string[] };
-
-function planOf({ users, ...plan }: RemotePlan, reason: string): WipePlan {
+/** The plan of the API, which gives names. */
+function planOf({ users, ...plan }: DocumentOf<'planWipe'>, reason: string): WipePlan {
   const named = plan.partnerships.filter(({ record }) => users.includes(record.user));
   return { ...plan, reason, named };
 }

@@ -124,6 +124,7 @@ export const status = z
       }),
       leader: z.looseObject({ isLeader: z.boolean(), holder: maybeText, fence: z.number().nullable() }),
       warnings: z.array(z.string()),
+      endingExceptions: z.array(z.string()).describe('one text where exceptions end soon; else empty'),
     }),
     mailServers: z.array(z.string()).describe('of the configuration'),
     certificates: z

@@ -8,6 +8,7 @@ import {
   maybeTime,
   pageOf,
   pageQuery,
+  time,
 } from './common.ts';
 import { accessState, decisionChange, maybeFlag, words } from './devices.ts';
 
@@ -48,21 +49,29 @@ export const userRow = z
 /** The answer to `listUsers`. */
 export const userPage = pageOf(userRow);
 
-/** What one feed reports of a user, or all of them together. */
-export const userReport = z.looseObject({
-  source: z.string().optional(),
+/** What all feeds together report of a user. */
+export const userRecord = z.looseObject({
   aliases: z.array(z.string()),
   groups: z.array(z.string()).nullable(),
   enabled: maybeFlag,
   attributes: z.record(z.string(), z.unknown()),
-  observedAt: maybeTime.optional(),
+});
+
+/** What one feed reports. Null = it did not say. */
+export const userReport = z.looseObject({
+  source: z.string(),
+  aliases: z.array(z.string()).nullable(),
+  groups: z.array(z.string()).nullable(),
+  enabled: maybeFlag,
+  attributes: z.record(z.string(), z.unknown()).nullable(),
+  observedAt: time,
 });
 
 /** `showUser`. */
 export const userDetails = z
   .object({
     user: z.string(),
-    record: userReport.nullable().describe('of all feeds together; null = no feed reports the user'),
+    record: userRecord.nullable().describe('of all feeds together; null = no feed reports the user'),
     reports: z.array(userReport),
     decision: decisionView.nullable().describe('on the user with every device'),
     history: z.array(decisionChange),

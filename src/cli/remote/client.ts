@@ -1,12 +1,14 @@
 // Owns requests of the command line to an admin API.
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import type { z } from 'zod';
 import { BASE, OPERATIONS } from '../../api/contract/paths.ts';
 import type { OperationName, OperationPath } from '../../api/contract/paths.ts';
-import type { BodyOf, JsonOperation, QueryOf, StreamOperation } from '../../api/contract/operations.ts';
+import type { BodyOf, JsonOperation, OperationSchemas, QueryOf, StreamOperation } from '../../api/contract/operations.ts';
 import { fromIsoTimes } from '../../app/times.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { Context } from './contexts.ts';
+import type { DocumentOf, JournalEvent } from './documents.ts';
 
 /** A refusal by the API, with its code. */
 export class RemoteError extends Error {
@@ -31,8 +33,8 @@ export interface RemoteInput<Name extends JsonOperation> {
 }
 
 /** An answer, and its ETag; null = it has none. */
-export interface TaggedAnswer {
-  readonly document: unknown;
+export interface TaggedAnswer<Document> {
+  readonly document: Document;
   readonly tag: string | null;
 }
 
@@ -41,7 +43,7 @@ export async function ask<Name extends JsonOperation>(
   context: Context,
   name: Name,
   input: RemoteInput<Name> = {},
-): Promise<unknown> {
+): Promise<DocumentOf<Name>> {
   return (await askTagged(context, name, input)).document;
 }
 
@@ -50,29 +52,29 @@ export async function askTagged<Name extends JsonOperation>(
   context: Context,
   name: Name,
   { params = {}, query, body, match = null }: RemoteInput<Name> = {},
-): Promise<TaggedAnswer> {
+): Promise<TaggedAnswer<DocumentOf<Name>>> {
   const headers = match === null ? {} : { 'if-match': match };
   return send(context, name, { params, query, headers, body: jsonBody(body) }, async (answer) => {
     const text = await answer.body.text();
     if (answer.statusCode >= 300) throw refusal(answer.statusCode, text);
     const { etag } = answer.headers;
-    const document = text === '' ? null : fromIsoTimes(JSON.parse(text));
+    const document = await documentOf(name, text);
     return { document, tag: typeof etag === 'string' ? etag : null };
   });
 }
 
 /** Sends a file, and returns the answer. @throws RemoteError */
-export async function upload(
+export async function upload<Name extends JsonOperation>(
   context: Context,
-  name: JsonOperation,
-  query: object,
+  name: Name,
+  query: QueryOf<Name>,
   file: Readable,
-): Promise<unknown> {
+): Promise<DocumentOf<Name>> {
   const body = { type: 'application/octet-stream', content: file };
   return send(context, name, { params: {}, query, headers: {}, body }, async (answer) => {
     const text = await answer.body.text();
     if (answer.statusCode >= 300) throw refusal(answer.statusCode, text);
-    return fromIsoTimes(JSON.parse(text));
+    return documentOf(name, text);
   });
 }
 
@@ -96,6 +98,37 @@ export async function download(
       await work(body as AsyncIterable<string>);
     },
     true,
+  );
+}
+
+/** Reads an answer, and checks it. @throws RemoteError where it is not as the contract of this version says */
+async function documentOf<Name extends JsonOperation>(name: Name, text: string): Promise<DocumentOf<Name>> {
+  const { SCHEMAS } = await import('../../api/contract/operations.ts');
+  const { answer }: OperationSchemas = SCHEMAS[name];
+  const document = text === '' ? null : checked(text, answer, name);
+  // The schema was checked; documents.ts has the types that it gives, with those of the use cases.
+  return document as DocumentOf<Name>;
+}
+
+/** Reads the data of an event of `followJournal`, and checks it. @throws RemoteError */
+export async function journalEventOf(text: string): Promise<JournalEvent> {
+  const { STREAMS } = await import('../../api/contract/operations.ts');
+  return checked(text, STREAMS.followJournal.event, 'followJournal') as JournalEvent;
+}
+
+/** A document with times in milliseconds. @throws RemoteError unless it is as the schema says */
+function checked(text: string, schema: z.ZodType | null, name: OperationName): unknown {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    throw new RemoteError('EASGATE_CONTEXT_AWAY', `the answer to ${name} is not JSON`);
+  }
+  const issue = schema?.safeParse(document).error?.issues[0];
+  if (issue === undefined) return fromIsoTimes(document);
+  throw new RemoteError(
+    'EASGATE_CONTEXT_AWAY',
+    `the answer to ${name} is of another version of easgate (${issue.path.join('.')}: ${issue.message}): use the version of the gateway`,
   );
 }
 

@@ -11,11 +11,11 @@ import type { Context } from './contexts.ts';
 /** The document of a command. The API gives the same one as the use case here. */
 export async function fromEither<T>(
   command: Command,
-  there: (context: Context) => Promise<unknown>,
+  there: (context: Context) => Promise<T>,
   here: (store: DirectoryStore, config: Config, audit: AuditLog) => Promise<T>,
 ): Promise<T> {
   const context = contextOf(command);
-  return context === null ? withStore(command, here) : ((await there(context)) as T);
+  return context === null ? withStore(command, here) : there(context);
 }
 
 /** Refuses options that the API cannot take. `given`: their values, undefined = absent. @throws ProgramError */

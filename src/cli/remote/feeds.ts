@@ -1,26 +1,22 @@
 // Owns feeds and their runs that come from an admin API.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AnswerOf } from '../../api/contract/operations.ts';
 import type { ApplyOutcome } from '../../app/apply-outcome.ts';
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import { Progress } from '../progress.ts';
 import { RemoteError, ask } from './client.ts';
 import type { Context } from './contexts.ts';
+import type { RemoteFeed } from './documents.ts';
 
 /** Between two questions about a run that is under way. */
 const AGAIN_MS = 1_000;
 
-type FeedRow = AnswerOf<'listFeeds'>['rows'][number];
-
 /** The feeds of a gateway, in the order of precedence. @throws RemoteError */
 export async function remoteFeeds(context: Context): Promise<readonly FeedHealth[]> {
-  return (await rowsOf(context)).map(
-    ({ schedule: _schedule, byHand: _byHand, ...health }) => health as unknown as FeedHealth,
-  );
+  return (await rowsOf(context)).map(({ schedule: _schedule, byHand: _byHand, ...health }) => health);
 }
 
-async function rowsOf(context: Context): Promise<readonly FeedRow[]> {
-  return ((await ask(context, 'listFeeds')) as AnswerOf<'listFeeds'>).rows;
+async function rowsOf(context: Context): Promise<readonly RemoteFeed[]> {
+  return (await ask(context, 'listFeeds')).rows;
 }
 
 /**
@@ -37,7 +33,7 @@ export async function remoteRun(
     how === 'confirm'
       ? await ask(context, 'confirmFeed', { params })
       : await ask(context, 'runFeed', { params, body: { dryRun: how === 'dryRun' } });
-  let { run } = answer as AnswerOf<'runFeed'>;
+  let { run } = answer;
   if (run === null) return null;
   const { startedAt } = run;
   const progress = new Progress('records read');
@@ -45,7 +41,8 @@ export async function remoteRun(
     while (run.endedAt === null) {
       progress.show(run.read);
       await pause(AGAIN_MS);
-      const now: FeedRow['byHand'] = (await rowsOf(context)).find((one) => one.name === name)?.byHand ?? null;
+      const rows = await rowsOf(context);
+      const now = rows.find((one) => one.name === name)?.byHand ?? null;
       if (now === null || now.startedAt !== startedAt)
         throw new RemoteError('EASGATE_NOT_FOUND', 'the run is not known any more: look at `feeds status`');
       run = now;
@@ -53,6 +50,6 @@ export async function remoteRun(
   } finally {
     progress.end();
   }
-  if (run.outcome !== null) return run.outcome as unknown as ApplyOutcome;
+  if (run.outcome !== null) return run.outcome;
   throw new RemoteError(run.error?.code ?? 'EASGATE_FAILED', run.error?.message ?? 'the run failed');
 }

@@ -1,9 +1,8 @@
 // Owns entries of the journal and the audit that come from an admin API.
-import type { AnswerOf, QueryOf } from '../../api/contract/operations.ts';
-import { fromIsoTimes } from '../../app/times.ts';
+import type { QueryOf } from '../../api/contract/operations.ts';
 import type { StreamEntries, StreamName } from '../../journal/journal-store.ts';
 import type { JournalEntry } from '../../model/journal.ts';
-import { ask, download } from './client.ts';
+import { ask, download, journalEventOf } from './client.ts';
 import type { Context } from './contexts.ts';
 
 /** A query of either stream, without pages. */
@@ -11,11 +10,25 @@ export type JournalQuestion = Omit<QueryOf<'queryJournal'> & QueryOf<'queryAudit
 
 /** A page of entries. */
 export interface RemotePage<S extends StreamName> {
-  readonly entries: StreamEntries[S][];
+  readonly entries: readonly StreamEntries[S][];
   readonly unreadable: number;
 }
 
 const MAX_PAGE = 1_000;
+
+/** A query of a page. */
+type PageQuestion = JournalQuestion & { readonly limit: number; readonly after?: string };
+/** A page of the answer. */
+interface AnsweredPage<S extends StreamName> {
+  readonly rows: readonly StreamEntries[S][];
+  readonly next: string | null;
+  readonly unreadable: number;
+}
+
+const READ: { readonly [S in StreamName]: (context: Context, query: PageQuestion) => Promise<AnsweredPage<S>> } = {
+  journal: (context, query) => ask(context, 'queryJournal', { query }),
+  audit: (context, query) => ask(context, 'queryAudit', { query }),
+};
 
 /** The newest entries, page by page, up to a limit. @throws RemoteError */
 export async function* remoteEntries<S extends StreamName>(
@@ -24,15 +37,14 @@ export async function* remoteEntries<S extends StreamName>(
   question: JournalQuestion,
   limit: number,
 ): AsyncGenerator<RemotePage<S>> {
-  const name = stream === 'journal' ? 'queryJournal' : 'queryAudit';
   let left = limit;
   let after: string | null = null;
   do {
-    const query = { ...question, limit: Math.min(left, MAX_PAGE), ...(after !== null && { after }) };
-    const page = (await ask(context, name, { query: query as never })) as AnswerOf<'queryJournal'>;
-    yield { entries: page.rows as unknown as StreamEntries[S][], unreadable: page.unreadable };
-    left -= page.rows.length;
-    after = page.next;
+    const query: PageQuestion = { ...question, limit: Math.min(left, MAX_PAGE), ...(after !== null && { after }) };
+    const { rows, next, unreadable }: AnsweredPage<S> = await READ[stream](context, query);
+    yield { entries: rows, unreadable };
+    left -= rows.length;
+    after = next;
   } while (after !== null && left > 0);
 }
 
@@ -55,7 +67,7 @@ export async function followRemote(
         const data = dataOf(text.slice(0, end));
         text = text.slice(end + 2);
         if (data === '') continue;
-        if (!(await work(fromIsoTimes(JSON.parse(data)) as JournalEntry))) return;
+        if (!(await work(await journalEventOf(data)))) return;
       }
     }
   });

@@ -1,20 +1,22 @@
 // Owns lists and exports of the command line that come from an admin API.
-import type { QueryOf } from '../../api/contract/operations.ts';
 import type { Page } from '../../app/listing.ts';
 import type { ListOptions } from '../list-options.ts';
 import { count, printList, shownRows } from '../list-options.ts';
 import { outputWriter } from '../output.ts';
 import type { Column } from '../table.ts';
-import { ask, download } from './client.ts';
+import { download } from './client.ts';
 import type { Context } from './contexts.ts';
 
-const LISTS = { devices: 'listDevices', users: 'listUsers', decisions: 'listDecisions' } as const;
+/** The part of a query that says which page is read. */
+export interface PageQuery {
+  readonly sort: string;
+  readonly limit: number;
+  readonly after?: string;
+}
 
-type ListName = keyof typeof LISTS;
-type Filter<Name extends ListName> = Omit<QueryOf<(typeof LISTS)[Name]>, 'sort' | 'limit' | 'after'>;
-
-/** How the rows of a list are printed and sorted. */
+/** How the rows of a list are read, printed and sorted. */
 export interface RemoteList<Row> {
+  readonly read: (page: PageQuery) => Promise<Page<Row>>;
   readonly columns: readonly Column<Row>[];
   readonly none: string;
   /** The order without `--sort`, as that of the use case. */
@@ -22,12 +24,12 @@ export interface RemoteList<Row> {
 }
 
 /** Prints a list, or (`format`) writes it as a file. @throws RemoteError */
-export async function printRemoteList<Name extends ListName, Row>(
+export async function printRemoteList<Row>(
   context: Context,
-  name: Name,
-  filter: Filter<Name>,
+  name: 'devices' | 'users' | 'decisions',
+  filter: object,
   options: ListOptions,
-  { columns, none, order }: RemoteList<Row>,
+  { read, columns, none, order }: RemoteList<Row>,
 ): Promise<void> {
   const { sort = order, limit, format } = options;
   if (format === 'ndjson') {
@@ -36,11 +38,9 @@ export async function printRemoteList<Name extends ListName, Row>(
     await download(context, 'exportRows', { params: { what: name }, query }, writeParts);
     return;
   }
-  const shown = await shownRows(options, async (request) => {
-    const { limit: rows, after } = request;
-    const query = { ...filter, sort, limit: rows, ...(after !== null && { after }) };
-    return (await ask(context, LISTS[name], { query: query as never })) as Page<Row>;
-  });
+  const shown = await shownRows(options, ({ limit: rows, after }) =>
+    read({ sort, limit: rows, ...(after !== null && { after }) }),
+  );
   const form = { columns, none, lines: () => [], total: () => null, hints: () => [] };
   await printList(shown, options, null, form);
 }

@@ -1,6 +1,6 @@
 // Owns what `easgate policy` and the reports on policies ask an admin API for.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AnswerOf, BodyOf } from '../../api/contract/operations.ts';
+import type { BodyOf } from '../../api/contract/operations.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import { readDocument } from '../../config/stored-policy.ts';
 import type { ReadDocument } from '../../config/stored-policy.ts';
@@ -8,12 +8,13 @@ import { ProgramError } from '../../errors/program-errors.ts';
 import { Progress } from '../progress.ts';
 import { RemoteError, ask, askTagged, download } from './client.ts';
 import type { Context } from './contexts.ts';
+import type { DocumentOf } from './documents.ts';
 import { writeParts } from './lists.ts';
 
 /** A policy, as the API takes it. */
 export type RemotePolicy = BodyOf<'diffPolicy'>['after'];
 /** The policies in use, with times in milliseconds. */
-export type RemotePolicies = AnswerOf<'showPolicy'>;
+export type RemotePolicies = DocumentOf<'showPolicy'>;
 
 /** Between two questions about a comparison that is under way. */
 const AGAIN_MS = 500;
@@ -41,7 +42,7 @@ export async function policiesInUse(
   context: Context,
 ): Promise<{ readonly policies: RemotePolicies; readonly tag: string | null }> {
   const { document, tag } = await askTagged(context, 'showPolicy');
-  return { policies: document as RemotePolicies, tag };
+  return { policies: document, tag };
 }
 
 /** Compares policies, and waits for the end. @throws RemoteError */
@@ -51,14 +52,14 @@ export async function remoteDiff(
 ): Promise<{ readonly id: string; readonly diff: PolicyDiff }> {
   const progress = new Progress('phones compared');
   try {
-    let run = (await ask(context, 'diffPolicy', { body })) as AnswerOf<'diffPolicy'>;
+    let run = await ask(context, 'diffPolicy', { body });
     const { id } = run;
     while (run.state === 'running') {
       progress.show(run.compared);
       await pause(AGAIN_MS);
-      run = (await ask(context, 'showPolicyDiff', { params: { diff: id } })) as AnswerOf<'diffPolicy'>;
+      run = await ask(context, 'showPolicyDiff', { params: { diff: id } });
     }
-    if (run.diff !== null) return { id, diff: run.diff as unknown as PolicyDiff };
+    if (run.diff !== null) return { id, diff: run.diff };
     throw new RemoteError(run.error?.code ?? 'EASGATE_FAILED', run.error?.message ?? 'the comparison failed');
   } finally {
     progress.end();

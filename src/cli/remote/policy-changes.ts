@@ -1,5 +1,5 @@
 // Owns changes of the policy through an admin API: publish, shadow, promote, roll back. They say whom they concern, and ask, as here.
-import type { AnswerOf, BodyOf } from '../../api/contract/operations.ts';
+import type { BodyOf } from '../../api/contract/operations.ts';
 import { nothingEarlier } from '../../app/policy-versions.ts';
 import type { RolloutExtent } from '../../model/policy-version.ts';
 import type { ShadowCounts } from '../../model/shadow.ts';
@@ -58,8 +58,8 @@ export async function publishThere(
   const change = await announcedThere(context, { after: texts, rollout }, options, question);
   if (change === null) return null;
   const body = { ...texts, rollout, comment: options.comment ?? null };
-  const answer = await ask(context, 'publishPolicy', { body, match: tag });
-  return { version: (answer as AnswerOf<'publishPolicy'>).version.version, change };
+  const { version } = await ask(context, 'publishPolicy', { body, match: tag });
+  return { version: version.version, change };
 }
 
 /** Promotes the shadow. @throws RemoteError */
@@ -75,8 +75,8 @@ export async function promoteThere(
   const change = await announcedThere(context, { after, rollout }, options, question);
   if (change === null) return null;
   const body = { rollout, comment: options.comment ?? null };
-  const answer = await ask(context, 'promoteShadow', { body, match: tag });
-  return { version: (answer as AnswerOf<'promoteShadow'>).version.version, change };
+  const { version } = await ask(context, 'promoteShadow', { body, match: tag });
+  return { version: version.version, change };
 }
 
 /** Rolls back to a version; null = the one before. `question`: with its comment. @throws RemoteError */
@@ -90,8 +90,7 @@ export async function rollBackThere(
   const version = wanted ?? policies.earlier.at(-1) ?? null;
   if (version === null) throw nothingEarlier();
   const params = { version: String(version) };
-  const found = (await ask(context, 'showPolicyVersion', { params })) as AnswerOf<'showPolicyVersion'>;
-  const said = found.comment;
+  const { comment: said } = await ask(context, 'showPolicyVersion', { params });
   const change = await announcedThere(context, { after: { version } }, options, question(version, said));
   if (change === null) return null;
   await ask(context, 'rollBackPolicy', { body: { version, comment: options.comment ?? null }, match: tag });
@@ -105,9 +104,9 @@ export async function shadowThere(
   options: ChangeOptions,
 ): Promise<number | null> {
   refuseOwner(options);
-  if (texts === null) return ((await ask(context, 'endShadow')) as AnswerOf<'endShadow'>).ended;
+  if (texts === null) return (await ask(context, 'endShadow')).ended;
   const body = { ...texts, comment: options.comment ?? null };
-  return ((await ask(context, 'shadowPolicy', { body })) as AnswerOf<'shadowPolicy'>).version.version;
+  return (await ask(context, 'shadowPolicy', { body })).version.version;
 }
 
 /** The shadow, and what the workers of the gateway counted. @throws RemoteError */
@@ -115,6 +114,6 @@ export async function shadowCountsThere(
   context: Context,
 ): Promise<ShadowCounts & { readonly version: number | null }> {
   const { shadow } = (await policiesInUse(context)).policies;
-  const counts = (shadow?.counts ?? { compared: 0, different: 0, phones: [] }) as unknown as ShadowCounts;
+  const counts = shadow?.counts ?? { compared: 0, different: 0, phones: [] };
   return { version: shadow?.version ?? null, ...counts };
 }
