@@ -1,7 +1,8 @@
 // Owns requests with an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): repeated, they get the first answer.
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import type { AdminStore, StoredAnswer } from './auth/admin-store.ts';
+import type { StoredAnswer } from './auth/admin-rows.ts';
+import type { AdminStore } from './auth/admin-store.ts';
 import { ApiError } from './problems.ts';
 import type { Call } from './routes/route.ts';
 

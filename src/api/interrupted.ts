@@ -1,6 +1,7 @@
 // Owns changes that were under way when the process ended: the audit names each of them, so that none is made without an entry.
 import type { AuditSink } from '../journal/audit-log.ts';
-import type { AdminStore, BegunChange } from './auth/admin-store.ts';
+import type { BegunChange } from './auth/admin-rows.ts';
+import type { AdminStore } from './auth/admin-store.ts';
 
 /** Notes a change until its work succeeds or fails. Where the file cannot be written, the change is made all the same. */
 export async function noted<T>(

@@ -2,6 +2,7 @@
 import { formatTime } from '../policy/document/times.ts';
 import type { Explanation, TraceNode } from '../policy/engine/trace.ts';
 import { verdictDocument } from '../policy/engine/verdict.ts';
+import type { Verdict } from '../policy/engine/verdict.ts';
 
 /** Fields of steps that are times. */
 const TIMES: ReadonlySet<string> = new Set([
@@ -30,19 +31,35 @@ export function explanationDocument({ verdict, steps }: Explanation): object {
   };
 }
 
-/** The verdict of a document as the evaluation made it. */
-export function verdictOfDocument(document: object): Explanation['verdict'] {
-  const { validUntil, since, recheckAt, ...rest } = document as Readonly<Record<string, string | null>>;
+/** The verdict of a document. Times: ISO texts, or milliseconds since the epoch; of `recheckAt` null = never. */
+export interface VerdictDocument extends Pick<
+  Verdict,
+  'action' | 'reason' | 'rule' | 'requirement' | 'wouldBe' | 'message'
+> {
+  readonly validUntil: string | number | null;
+  readonly since: string | number | null;
+  readonly recheckAt: string | number | null;
+}
+
+/** The verdict of a document as the evaluation made it, without the decision, which no document has. */
+export function verdictOfDocument(document: VerdictDocument): Verdict {
+  const { action, reason, rule, requirement, wouldBe, validUntil, since, recheckAt, message } = document;
   return {
-    ...rest,
+    action,
+    reason,
+    rule,
+    requirement,
+    wouldBe,
     validUntil: momentOf(validUntil),
     since: momentOf(since),
     recheckAt: momentOf(recheckAt) ?? Infinity,
-  } as unknown as Explanation['verdict'];
+    decision: null,
+    message,
+  };
 }
 
-function momentOf(text: string | null | undefined): number | null {
-  return text === null || text === undefined ? null : Date.parse(text);
+function momentOf(time: string | number | null): number | null {
+  return typeof time === 'string' ? Date.parse(time) : time;
 }
 
 /** A step of a document as the evaluation made it: with times in milliseconds. */

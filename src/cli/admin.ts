@@ -1,7 +1,7 @@
 // Owns the work of `easgate admin` and `easgate tokens`, on `admin.file` of this machine.
 import type { Command } from 'commander';
 import { AdminStore } from '../api/auth/admin-store.ts';
-import type { StoredToken } from '../api/auth/admin-store.ts';
+import type { StoredToken } from '../api/auth/admin-rows.ts';
 import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
 import { makeSetUp, newToken, SET_UP_MS } from '../api/auth/sign-in.ts';
 import type { Role } from '../api/contract/paths.ts';

@@ -1,6 +1,7 @@
 // Owns helpers of the policy commands: opening a document, and showing an explanation.
 import { explanationDocument, stepOfDocument, verdictOfDocument } from '../app/policy-explain.ts';
 import { withIsoTimes } from '../app/times.ts';
+import type { StepDocument, VerdictDocument } from '../app/policy-explain.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { LoadedPolicy } from '../config/policy-file.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
@@ -36,18 +37,14 @@ export function explainFacts(policy: CompiledPolicy, facts: unknown, json: boole
     : explanationText(explanation);
 }
 
-/** An explanation as the API gives it: its times are ISO texts. */
+/** An explanation as the API gives it. */
 export interface ExplanationDocument {
-  readonly verdict: object;
-  readonly steps: readonly unknown[];
+  readonly verdict: VerdictDocument;
+  readonly steps: readonly StepDocument[];
 }
 
 /** An explanation of the API, as {@link explainFacts} writes one. */
 export function explainedText({ verdict, steps }: ExplanationDocument, json: boolean): string {
-  const document = withIsoTimes({ verdict, steps }) as ExplanationDocument;
-  if (json) return `${JSON.stringify(document, null, 2)}\n`;
-  return explanationText({
-    verdict: verdictOfDocument(document.verdict),
-    steps: document.steps.map(stepOfDocument),
-  });
+  if (json) return `${JSON.stringify(withIsoTimes({ verdict, steps }), null, 2)}\n`;
+  return explanationText({ verdict: verdictOfDocument(verdict), steps: steps.map(stepOfDocument) });
 }

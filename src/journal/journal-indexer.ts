@@ -2,9 +2,10 @@
 // reads from Redis, a part at a time: those who write entries never wait for it.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { JournalIndex } from './journal-index.ts';
-import type { StreamName } from './journal-store.ts';
+import type { StreamEntries, StreamName } from './journal-store.ts';
 import type { RedisJournal } from './redis-journal.ts';
 import { STREAM_FORMS } from './stream-forms.ts';
+import type { StreamForm } from './stream-forms.ts';
 
 /** Entries read at once. */
 const PART = 1_000;
@@ -30,14 +31,15 @@ export class JournalIndexer {
     return isDone;
   }
 
-  private async take(stream: StreamName, maxParts: number): Promise<boolean> {
+  private async take<S extends StreamName>(stream: S, maxParts: number): Promise<boolean> {
+    const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
     for (let parts = 0; parts < maxParts; parts++) {
       const after = this.index.end(stream);
       const { entries, end } = await this.redis.read(stream, after, PART);
       if (end === null || end === after) return true;
       const marked = entries.map(({ place, entry }) => ({
         place,
-        marks: STREAM_FORMS[stream].marks(entry as never),
+        marks: form.marks(entry),
       }));
       this.index.append(stream, marked, end);
     }

@@ -3,72 +3,26 @@
 import { closeSync, fchmodSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue } from 'node:sqlite';
+import type { z } from 'zod';
 import { fileTrouble } from '../../file-words.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
-import type { Role } from '../contract/paths.ts';
-
-/** A stored token. Times: milliseconds since the epoch. */
-export interface StoredToken {
-  readonly id: string;
-  readonly hash: string;
-  readonly name: string;
-  readonly role: Role;
-  readonly createdBy: string;
-  readonly createdAt: number;
-  /** Null = it does not end. */
-  readonly expiresAt: number | null;
-  readonly lastUsedAt: number | null;
-}
-
-/** A stored session. Times: milliseconds since the epoch. */
-export interface StoredSession {
-  readonly id: string;
-  readonly hash: string;
-  /** Whose it is, for limits and keys: names are not unique. */
-  readonly principal: string;
-  /** Who is signed in. */
-  readonly name: string;
-  readonly role: Role;
-  readonly by: 'token' | 'setUp' | 'provider';
-  /** The token that it was started with, whose end is its end; null = another way. */
-  readonly token: string | null;
-  readonly createdAt: number;
-  readonly lastUsedAt: number;
-  readonly expiresAt: number;
-}
-
-/** A stored set-up link; `expiresAt`: milliseconds since the epoch. */
-export interface StoredSetUp {
-  readonly hash: string;
-  readonly expiresAt: number;
-}
-
-/** A change that is under way; `at`: milliseconds since the epoch. */
-export interface BegunChange {
-  readonly id: number;
-  readonly at: number;
-  readonly by: string;
-  /** Of the API. */
-  readonly operation: string;
-  /** The path of the request. */
-  readonly target: string;
-}
+import {
+  begunChangeRow,
+  idRow,
+  numberRow,
+  sampleRow,
+  sessionRow,
+  setUpRow,
+  storedAnswerRow,
+  tokenRow,
+} from './admin-rows.ts';
+import type { BegunChange, StoredAnswer, StoredSession, StoredSetUp, StoredToken } from './admin-rows.ts';
 
 /** Everything that a fleet shares. */
 export interface Accounts {
   readonly tokens: readonly StoredToken[];
   readonly sessions: readonly StoredSession[];
   readonly setUps: readonly StoredSetUp[];
-}
-
-/** The answer to a request with an Idempotency-Key. */
-export interface StoredAnswer {
-  /** Of method, path and body. */
-  readonly request: string;
-  /** Null = the request is still under way. */
-  readonly status: number | null;
-  /** Null = there was none, or it was not kept. */
-  readonly body: string | null;
 }
 
 const IN_MEMORY = ':memory:';
@@ -122,8 +76,7 @@ export class AdminStore {
 
   /** @throws ProgramError EASGATE_ADMIN_LIMIT where there is no room for another token */
   checkRoom(): void {
-    const [row] = this.all('SELECT count(*) AS number FROM tokens');
-    if (Number(row?.['number']) >= MAX_TOKENS)
+    if (this.number('SELECT count(*) AS number FROM tokens') >= MAX_TOKENS)
       throw new ProgramError('EASGATE_ADMIN_LIMIT', `there are ${MAX_TOKENS} tokens: revoke some first`);
   }
 
@@ -144,17 +97,17 @@ export class AdminStore {
 
   /** The token of a hash, also one that ended; null = none. */
   token(hash: string): StoredToken | null {
-    return (this.all('SELECT * FROM tokens WHERE hash = ?', hash)[0] as StoredToken | undefined) ?? null;
+    return this.all(tokenRow, 'SELECT * FROM tokens WHERE hash = ?', hash)[0] ?? null;
   }
 
   /** Null = none. */
   tokenById(id: string): StoredToken | null {
-    return (this.all('SELECT * FROM tokens WHERE id = ?', id)[0] as StoredToken | undefined) ?? null;
+    return this.all(tokenRow, 'SELECT * FROM tokens WHERE id = ?', id)[0] ?? null;
   }
 
   /** The newest first. */
   tokens(): StoredToken[] {
-    return this.all('SELECT * FROM tokens ORDER BY createdAt DESC, id') as unknown as StoredToken[];
+    return this.all(tokenRow, 'SELECT * FROM tokens ORDER BY createdAt DESC, id');
   }
 
   useToken(id: string, at: number): void {
@@ -163,16 +116,15 @@ export class AdminStore {
 
   /** Removes a token with its sessions. Null = there is none. */
   removeToken(id: string): StoredToken | null {
-    const [row] = this.all('DELETE FROM tokens WHERE id = ? RETURNING *', id);
-    return (row as StoredToken | undefined) ?? null;
+    return this.all(tokenRow, 'DELETE FROM tokens WHERE id = ? RETURNING *', id)[0] ?? null;
   }
 
   /** Whether a token or session of an admin is in force. */
   hasAdmin(now: number): boolean {
     const sql =
-      "SELECT 1 FROM tokens WHERE role = 'admin' AND (expiresAt IS NULL OR expiresAt > ?) " +
+      "SELECT 1 AS number FROM tokens WHERE role = 'admin' AND (expiresAt IS NULL OR expiresAt > ?) " +
       "UNION SELECT 1 FROM sessions WHERE role = 'admin' AND expiresAt > ? LIMIT 1";
-    return this.all(sql, now, now).length > 0;
+    return this.number(sql, now, now) > 0;
   }
 
   /** Returns the ids of the sessions that are removed for it: ended ones, and the oldest ones where there are too many. */
@@ -182,9 +134,9 @@ export class AdminStore {
       'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE principal = coalesce(?, principal) ' +
       'ORDER BY lastUsedAt DESC, createdAt DESC LIMIT -1 OFFSET ?) RETURNING id';
     const gone = [
-      ...this.all('DELETE FROM sessions WHERE expiresAt <= ? RETURNING id', session.createdAt),
-      ...this.all(oldest, session.principal, MAX_OWN_SESSIONS - 1),
-      ...this.all(oldest, null, MAX_SESSIONS - 1),
+      ...this.all(idRow, 'DELETE FROM sessions WHERE expiresAt <= ? RETURNING id', session.createdAt),
+      ...this.all(idRow, oldest, session.principal, MAX_OWN_SESSIONS - 1),
+      ...this.all(idRow, oldest, null, MAX_SESSIONS - 1),
     ];
     this.run(
       'INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -199,18 +151,18 @@ export class AdminStore {
       session.lastUsedAt,
       session.expiresAt,
     );
-    return gone.map(({ id }) => String(id));
+    return gone.map(({ id }) => id);
   }
 
   /** The session of a hash, also one that ended; null = none. */
   session(hash: string): StoredSession | null {
-    return (this.all('SELECT * FROM sessions WHERE hash = ?', hash)[0] as StoredSession | undefined) ?? null;
+    return this.all(sessionRow, 'SELECT * FROM sessions WHERE hash = ?', hash)[0] ?? null;
   }
 
   /** Those in force at `now`, the newest first. */
   sessions(now: number): StoredSession[] {
     const sql = 'SELECT * FROM sessions WHERE expiresAt > ? ORDER BY createdAt DESC, id';
-    return this.all(sql, now) as unknown as StoredSession[];
+    return this.all(sessionRow, sql, now);
   }
 
   useSession(id: string, at: number): void {
@@ -236,14 +188,16 @@ export class AdminStore {
 
   /** Everything that a fleet shares. */
   accounts(): Accounts {
-    const rows = <Row>(table: string): Row[] => this.all(`SELECT * FROM ${table}`) as Row[];
-    return { tokens: rows('tokens'), sessions: rows('sessions'), setUps: rows('setUps') };
+    return {
+      tokens: this.all(tokenRow, 'SELECT * FROM tokens'),
+      sessions: this.all(sessionRow, 'SELECT * FROM sessions'),
+      setUps: this.all(setUpRow, 'SELECT * FROM setUps'),
+    };
   }
 
   /** The version of the fleet's accounts that the file has; null = it has its own alone. */
   fleetVersion(): number | null {
-    const [row] = this.all('SELECT version FROM fleet');
-    return row === undefined ? null : Number(row['version']);
+    return this.all(numberRow, 'SELECT version AS number FROM fleet')[0]?.number ?? null;
   }
 
   /** Puts the accounts of the fleet in place of all that are here. */
@@ -271,8 +225,7 @@ export class AdminStore {
     const oldest =
       'DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE who = coalesce(?, who) ORDER BY at DESC LIMIT -1 OFFSET ?)';
     this.run(oldest, who, MAX_OWN_ANSWERS - 1);
-    const [row] = this.all('SELECT count(*) AS number FROM answers');
-    if (Number(row?.['number']) >= MAX_ANSWERS) this.run(oldest, null, MAX_ANSWERS - 1);
+    if (this.number('SELECT count(*) AS number FROM answers') >= MAX_ANSWERS) this.run(oldest, null, MAX_ANSWERS - 1);
     const claimed = this.run(
       'INSERT INTO answers VALUES (?, ?, ?, NULL, NULL, ?) ON CONFLICT DO NOTHING',
       who,
@@ -282,7 +235,7 @@ export class AdminStore {
     );
     if (claimed > 0) return null;
     const sql = 'SELECT request, status, body FROM answers WHERE who = ? AND key = ?';
-    return (this.all(sql, who, key)[0] as StoredAnswer | undefined) ?? null;
+    return this.all(storedAnswerRow, sql, who, key)[0] ?? null;
   }
 
   /** Stores the answer to a claimed request; a very long one is not kept. */
@@ -303,8 +256,8 @@ export class AdminStore {
 
   /** Notes a change that begins. Returns its id. */
   beginChange({ at, by, operation, target }: Omit<BegunChange, 'id'>): number {
-    const sql = 'INSERT INTO begun (at, by, operation, target) VALUES (?, ?, ?, ?) RETURNING id';
-    return Number(this.all(sql, at, by, operation, target)[0]?.['id']);
+    const sql = 'INSERT INTO begun (at, by, operation, target) VALUES (?, ?, ?, ?) RETURNING id AS number';
+    return this.number(sql, at, by, operation, target);
   }
 
   endChange(id: number): void {
@@ -313,7 +266,7 @@ export class AdminStore {
 
   /** Changes that have not ended, the oldest first. */
   begunChanges(): BegunChange[] {
-    return this.all('SELECT * FROM begun ORDER BY id') as unknown as BegunChange[];
+    return this.all(begunChangeRow, 'SELECT * FROM begun ORDER BY id');
   }
 
   /** Stores a sample of a trend in place of the one before, and forgets those of slots before `from`. */
@@ -330,15 +283,31 @@ export class AdminStore {
   /** The samples of a trend from a slot on, in their order. */
   samples(kind: string, from: number): { readonly slot: number; readonly sample: string }[] {
     const sql = 'SELECT slot, sample FROM trends WHERE kind = ? AND slot >= ? ORDER BY slot';
-    return this.all(sql, kind, from) as { slot: number; sample: string }[];
+    return this.all(sampleRow, sql, kind, from);
   }
 
   close(): void {
     if (this.database.isOpen) this.database.close();
   }
 
-  private all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
-    return this.use((database) => database.prepare(sql).all(...values));
+  /** Rows of a form. @throws ProgramError where the file has others */
+  private all<Row>(form: z.ZodType<Row>, sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.use((database) =>
+      database
+        .prepare(sql)
+        .all(...values)
+        .map((row) => {
+          const { data } = form.safeParse(row);
+          if (data === undefined)
+            throw new ProgramError('EASGATE_ADMIN_FILE', `${this.path} has a row that easgate does not write`);
+          return data;
+        }),
+    );
+  }
+
+  /** The `number` of the one row; 0 = there is none. */
+  private number(sql: string, ...values: SQLInputValue[]): number {
+    return this.all(numberRow, sql, ...values)[0]?.number ?? 0;
   }
 
   private run(sql: string, ...values: SQLInputValue[]): number {

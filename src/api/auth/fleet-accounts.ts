@@ -1,11 +1,12 @@
 // Owns the accounts of the admin API across a fleet: the directory keeps them, the file of each gateway has a copy, so that requests
 // are let in without a question, also while the directory does not answer. Without a shared directory the file is all there is.
-import { z } from 'zod';
+import type { z } from 'zod';
 import { monotonicNow } from '../../clock.ts';
 import type { AccountRecords, StoredAccounts } from '../../directory/account-records.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
-import { ROLES } from '../contract/paths.ts';
-import type { Accounts, AdminStore, StoredSession, StoredSetUp, StoredToken } from './admin-store.ts';
+import { sessionRow, setUpRow, tokenRow } from './admin-rows.ts';
+import type { StoredSession, StoredSetUp, StoredToken } from './admin-rows.ts';
+import type { Accounts, AdminStore } from './admin-store.ts';
 
 /** How often the copy is compared with the directory: a revoked token ends everywhere within a second. */
 const COMPARE_MS = 400;
@@ -13,32 +14,6 @@ const COMPARE_MS = 400;
 const LEAST_MS = 100;
 /** Sessions that began while the directory did not answer. */
 const MAX_PENDING = 100;
-
-const role = z.enum(ROLES);
-const at = z.number();
-const tokenSchema = z.strictObject({
-  id: z.string(),
-  hash: z.string(),
-  name: z.string(),
-  role,
-  createdBy: z.string(),
-  createdAt: at,
-  expiresAt: at.nullable(),
-  lastUsedAt: at.nullable(),
-});
-const sessionSchema = z.strictObject({
-  id: z.string(),
-  hash: z.string(),
-  principal: z.string(),
-  name: z.string(),
-  role,
-  by: z.enum(['token', 'setUp', 'provider']),
-  token: z.string().nullable(),
-  createdAt: at,
-  lastUsedAt: at,
-  expiresAt: at,
-});
-const setUpSchema = z.strictObject({ hash: z.string(), expiresAt: at });
 
 const fieldOf = {
   token: ({ id }: Pick<StoredToken, 'id'>): string => `t:${id}`,
@@ -232,9 +207,9 @@ function accountsIn({ fields }: StoredAccounts): Accounts {
   const sessions: StoredSession[] = [];
   const setUps: StoredSetUp[] = [];
   for (const [field, text] of fields) {
-    if (field.startsWith('t:')) pushRead(tokens, tokenSchema, text);
-    else if (field.startsWith('s:')) pushRead(sessions, sessionSchema, text);
-    else if (field.startsWith('u:')) pushRead(setUps, setUpSchema, text);
+    if (field.startsWith('t:')) pushRead(tokens, tokenRow, text);
+    else if (field.startsWith('s:')) pushRead(sessions, sessionRow, text);
+    else if (field.startsWith('u:')) pushRead(setUps, setUpRow, text);
   }
   return { tokens, sessions, setUps };
 }

@@ -1,6 +1,7 @@
 // Owns signing in and out: which secret is whose, how long a session lasts, and the limit on wrong tries.
 import type { Role } from '../contract/paths.ts';
-import type { AdminStore, StoredSession, StoredToken } from './admin-store.ts';
+import type { StoredSession, StoredToken } from './admin-rows.ts';
+import type { AdminStore } from './admin-store.ts';
 import { FleetAccounts } from './fleet-accounts.ts';
 import { lowerRole } from './principal.ts';
 import type { Principal } from './principal.ts';

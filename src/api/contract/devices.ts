@@ -185,6 +185,69 @@ export const deviceDetails = z
   })
   .meta({ id: 'DeviceDetails' });
 
+const condition = z.object({
+  field: z.string(),
+  wanted: z.unknown(),
+  found: z.unknown().describe('null = not known'),
+  holds: z.boolean(),
+});
+/** Maps of conditions of which one must hold, each up to the condition that fails. */
+const alternatives = z.array(z.array(condition)).optional();
+
+/** A step of an evaluation. Each kind has some of these fields, and may have more. */
+export const explanationStep = z
+  .looseObject({
+    step: z.string(),
+    outcome: z.enum(['decides', 'goesOn', 'reported']),
+    decisions: z
+      .array(
+        z.looseObject({
+          scope: z.string(),
+          action: z.string(),
+          by: maybeText,
+          source: maybeText,
+          expiresAt: maybeTime,
+          reason: maybeText,
+          state: z.string(),
+        }),
+      )
+      .optional(),
+    records: z.array(z.string()).optional().describe('that cannot be read'),
+    enabled: maybeFlag.optional(),
+    rule: maybeText.optional(),
+    policy: maybeText.optional(),
+    index: z.number().optional().describe('in the document, from 0'),
+    state: z.string().optional(),
+    match: alternatives,
+    except: alternatives,
+    when: z.object({ expression: z.string(), holds: maybeFlag }).nullable().optional(),
+    targeted: z.boolean().optional(),
+    groupsKnown: z.boolean().optional(),
+    reported: z.boolean().optional(),
+    held: maybeTime.optional(),
+    managed: maybeFlag.optional(),
+    requirements: z
+      .array(
+        z.object({
+          requirement: z.string(),
+          wanted: z.string(),
+          found: z.unknown().describe('null = not known'),
+          state: z.string(),
+          since: maybeTime.describe('unmet since; null = since always, or met'),
+          due: maybeText.describe('the step that is due; null = none yet, or met'),
+          next: maybeTime.describe('when the next step is due'),
+        }),
+      )
+      .optional(),
+    rank: z.number().optional(),
+    limit: z.number().optional(),
+    firstSeen: maybeTime.optional(),
+    lastAllowed: maybeTime.optional(),
+    until: maybeTime.optional(),
+    wouldBe: z.looseObject({ action: z.string() }).optional(),
+  })
+  .meta({ id: 'ExplanationStep' });
+
 /** `explainAccess`. */
 export const explainQuery = z.strictObject({ user: z.string().min(1).max(256) });
 
@@ -210,7 +273,7 @@ export const explanation = z
       rule: maybeText,
       requirement: maybeText.optional(),
     }),
-    steps: z.array(z.looseObject({ step: z.string().optional() })),
+    steps: z.array(explanationStep),
     reply: z
       .object({
         kind: z.enum(['mail', 'mailbox', 'wipe', 'comeAgain', 'refusal']),

@@ -339,6 +339,6 @@ export const simulation = z
       since: maybeTime,
       recheckAt: maybeText,
     }),
-    steps: z.array(z.looseObject({ step: z.string(), outcome: z.string() })),
+    steps: z.array(z.looseObject({ step: z.string(), outcome: z.enum(['decides', 'goesOn', 'reported']) })),
   })
   .meta({ id: 'Simulation' });

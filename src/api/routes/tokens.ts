@@ -1,7 +1,7 @@
 // Owns the routes of tokens.
 import type { FleetAccounts } from '../auth/fleet-accounts.ts';
 import { newToken } from '../auth/sign-in.ts';
-import type { StoredToken } from '../auth/admin-store.ts';
+import type { StoredToken } from '../auth/admin-rows.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiError } from '../problems.ts';
 import { momentToCome } from './devices.ts';

@@ -1,6 +1,6 @@
 // Owns the types of the answers of the admin API on the command line: the documents of the use cases, with times in milliseconds.
 import type { AnswerOf, EventOf, JsonOperation } from '../../api/contract/operations.ts';
-import type { StoredToken } from '../../api/auth/admin-store.ts';
+import type { StoredToken } from '../../api/auth/admin-rows.ts';
 import type { ApplyOutcome } from '../../app/apply-outcome.ts';
 import type { DecisionRow } from '../../app/decision-list.ts';
 import type { ClearResult, DecideResult } from '../../app/decide.ts';
@@ -11,6 +11,7 @@ import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import type { ImportOutcome } from '../../app/import-file.ts';
 import type { DeviceDetails } from '../../app/inventory.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
+import type { StepDocument, VerdictDocument } from '../../app/policy-explain.ts';
 import type { PolicyHistoryEntry } from '../../app/policy-history.ts';
 import type { AcceptResult, Succession } from '../../app/successors.ts';
 import type { FromIsoTimes } from '../../app/times.ts';
@@ -48,6 +49,10 @@ type RemoteShadow = With<
   NonNullable<Described<'showPolicy'>['shadow']>,
   { readonly counts: ShadowCounts | null }
 >;
+interface Simulated {
+  readonly verdict: VerdictDocument & Record<'validUntil' | 'since' | 'recheckAt', number | null>;
+  readonly steps: readonly StepDocument[];
+}
 type PageOf<Name extends JsonOperation, Row> = With<Described<Name>, { readonly rows: readonly Row[] }>;
 
 /**
@@ -77,6 +82,7 @@ type Documents = Fulfilling<{
   confirmFeed: StartedRun;
   queryJournal: PageOf<'queryJournal', JournalEntry>;
   queryAudit: PageOf<'queryAudit', AuditEntry>;
+  simulate: With<Described<'simulate'>, Simulated>;
   importFile: ImportOutcome;
   listTokens: { readonly rows: readonly ShownToken[] };
   createToken: ShownToken & { readonly secret: string };

@@ -34,12 +34,15 @@ const TYPES = ['device', 'user', 'decision'] as const;
 type PushType = (typeof TYPES)[number];
 
 /** Fields of each type, as they are compared and as they are written. */
-const FIELDS = Object.fromEntries(
-  TYPES.map((type) => [
-    type,
-    new Map(Object.keys(LINE_SCHEMAS[type].shape).map((name) => [fieldName(name), name])),
-  ]),
-) as unknown as Readonly<Record<PushType, ReadonlyMap<string, string>>>;
+const FIELDS: Readonly<Record<PushType, ReadonlyMap<string, string>>> = {
+  device: fieldsOf('device'),
+  user: fieldsOf('user'),
+  decision: fieldsOf('decision'),
+};
+
+function fieldsOf(type: PushType): ReadonlyMap<string, string> {
+  return new Map(Object.keys(LINE_SCHEMAS[type].shape).map((name) => [fieldName(name), name]));
+}
 
 /** What a record without `compliant` does not say either, and one with it always says. */
 const OF_COMPLIANCE = ['graceUntil', 'unmetRequirements'];

@@ -5,7 +5,8 @@ import { t } from '../texts/texts.ts';
 import { Dash, Time } from './time.tsx';
 
 type Details = AnswerOf<'showUser'>;
-type Report = Details['reports'][number];
+/** Of one feed, or of all together. */
+type Report = Pick<Details['reports'][number], 'aliases' | 'groups' | 'enabled' | 'attributes'>;
 
 const texts = t.user.facts;
 
@@ -21,16 +22,16 @@ interface Fact {
 
 function factsOf({ record, reports }: Details): readonly Fact[] {
   const attributes = new Set(
-    [...(record === null ? [] : [record]), ...reports].flatMap((report) => Object.keys(report.attributes)),
+    [...(record === null ? [] : [record]), ...reports].flatMap((report) => Object.keys(report.attributes ?? {})),
   );
   return [
     { name: texts.account, textOf: accountText, isBad: ({ enabled }) => enabled === false },
     { name: texts.groups, textOf: ({ groups }) => groups?.join(', ') ?? '' },
-    { name: texts.names, textOf: ({ aliases }) => aliases.join(', ') },
+    { name: texts.names, textOf: ({ aliases }) => aliases?.join(', ') ?? '' },
     ...[...attributes].map((name) => ({
       name,
       textOf: ({ attributes: own }: Report): string => {
-        const value = own[name];
+        const value = own?.[name];
         return value === null || value === undefined
           ? ''
           : typeof value === 'string'
@@ -53,8 +54,8 @@ export function UserFacts({ details }: { details: Details }): ReactElement {
             <tr>
               <th scope="col">{texts.fact}</th>
               <th scope="col">{texts.inEffect}</th>
-              {reports.map((report, place) => (
-                <th scope="col" key={report.source ?? place}>
+              {reports.map((report) => (
+                <th scope="col" key={report.source}>
                   {report.source} <Time className="age" iso={report.observedAt} />
                 </th>
               ))}
@@ -71,9 +72,9 @@ export function UserFacts({ details }: { details: Details }): ReactElement {
                     <span className={isBad?.(record) === true ? 'c-block' : ''}>{textOf(record)}</span>
                   )}
                 </td>
-                {reports.map((report, place) => (
+                {reports.map((report) => (
                   <td
-                    key={report.source ?? place}
+                    key={report.source}
                     data-l={report.source}
                     className={`break ${textOf(report) === textOf(record) ? '' : 'lose'}${textOf(report) === '' ? ' none' : ''}`}
                   >

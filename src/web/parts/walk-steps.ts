@@ -3,61 +3,12 @@ import type { AnswerOf } from '../../api/contract/operations.ts';
 import { absolute, moment } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 
-/** A condition that was looked at. */
-interface Condition {
-  readonly field: string;
-  readonly wanted: unknown;
-  readonly found: unknown;
-  readonly holds: boolean;
-}
-
+/** A step as the API sends it: each kind has some of its fields. */
+type Step = AnswerOf<'explainAccess'>['steps'][number];
 /** A requirement of a compliance policy. */
-export interface Requirement {
-  readonly requirement: string;
-  readonly wanted: string;
-  readonly found: unknown;
-  readonly state: string;
-  readonly since: string | null;
-  readonly due: string | null;
-  readonly next: string | null;
-}
-
-interface HandDecision {
-  readonly scope: string;
-  readonly action: string;
-  readonly by: string | null;
-  readonly source: string | null;
-  readonly expiresAt: string | null;
-  readonly reason: string | null;
-  readonly state: string;
-}
-
-/** A step as the API sends it: each kind has some of these. */
-interface Step {
-  readonly step: string;
-  readonly outcome: string;
-  readonly decisions?: readonly HandDecision[];
-  readonly enabled?: boolean | null;
-  readonly rule?: string | null;
-  readonly policy?: string | null;
-  readonly index?: number;
-  readonly state?: string;
-  readonly match?: readonly (readonly Condition[])[];
-  readonly except?: readonly (readonly Condition[])[];
-  readonly when?: { readonly expression: string; readonly holds: boolean | null } | null;
-  readonly targeted?: boolean;
-  readonly groupsKnown?: boolean;
-  readonly reported?: boolean;
-  readonly held?: string | null;
-  readonly managed?: boolean | null;
-  readonly requirements?: readonly Requirement[];
-  readonly rank?: number;
-  readonly limit?: number;
-  readonly firstSeen?: string | null;
-  readonly until?: string;
-  readonly records?: readonly string[];
-  readonly wouldBe?: { readonly action: string };
-}
+export type Requirement = NonNullable<Step['requirements']>[number];
+type Condition = NonNullable<Step['match']>[number][number];
+type HandDecision = NonNullable<Step['decisions']>[number];
 
 /** One stage of the walk. */
 export interface Stage {
@@ -211,8 +162,7 @@ function absoluteText(iso: string | null | undefined): string {
 
 /** The walk. Stages without a step before the deciding one had nothing to look at. */
 export function stagesOf({ steps, verdict }: AnswerOf<'explainAccess'>): readonly Stage[] {
-  const all = steps as unknown as readonly Step[];
-  const kinds = (names: readonly string[]): readonly Step[] => all.filter(({ step }) => names.includes(step));
+  const kinds = (names: readonly string[]): readonly Step[] => steps.filter(({ step }) => names.includes(step));
   const hit = STAGES.findIndex(([, names]) => kinds(names).some(({ outcome }) => outcome === 'decides'));
   const last = hit === -1 ? STAGES.length : hit;
   return STAGES.map(([key, names], place) => {
