@@ -60,6 +60,7 @@ export function register(api: FastifyInstance, { name, handle }: Route, guard: G
       if (changes === true && matches !== true && request.headers['if-match'] !== undefined)
         throw new ApiError('EASGATE_API_INVALID', 'this operation does not compare If-Match: leave it out');
       const call = callOf(request, reply, guard);
+      // Fastify checked it with the schemas above, and the types of a route and its name are tied in route.ts.
       const input = { params: request.params, query: request.query, body: request.body } as never;
       const work = async (): Promise<object | null> => {
         const result = await handle(input, call);
@@ -115,6 +116,7 @@ export function registerStream(
     },
     handler: async (request, reply) => {
       const call = callOf(request, reply, guard);
+      // Likewise.
       const input = { params: request.params, query: request.query } as never;
       if ('file' in route) return (await route.file(input, call)).send(reply);
       const follow = await route.follow(input, call);

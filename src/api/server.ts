@@ -115,6 +115,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     genReqId: () => createRequestId(),
     // Errors before routing, such as a broken percent-encoding of the target.
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log),
+    // With `https` Fastify's type is another one, of the server of node:https; the routes need neither.
   }) as unknown as FastifyInstance;
   sharePlaces(server.server, MAX_CONNECTIONS);
   server.setValidatorCompiler(validatorCompiler);

@@ -45,6 +45,17 @@ export interface DeviceFilter {
   readonly onlyPartnerships?: boolean | undefined;
 }
 
+/** Texts that options of commands, queries of the API and filters have under the same names. */
+export type FilterTexts = Pick<
+  DeviceFilter,
+  'user' | 'device' | 'type' | 'model' | 'os' | 'group' | 'search'
+>;
+
+/** These texts alone. */
+export function filterTexts({ user, device, type, model, os, group, search }: FilterTexts): FilterTexts {
+  return { user, device, type, model, os, group, search };
+}
+
 /** Accepted values for a decision in filters. */
 export const DECISION_WORDS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
 

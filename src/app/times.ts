@@ -74,7 +74,10 @@ export function withIsoTimes(document: unknown, name = ''): unknown {
 
 /** Names that {@link TIME_FIELD} matches. */
 type TimeField =
-  'at' | 'since' | 'agentChanges' | `${string}${'At' | 'Since' | 'Seen' | 'Allowed' | 'CheckIn' | 'Until'}`;
+  | 'at'
+  | 'since'
+  | 'agentChanges'
+  | `${string}${'At' | 'Since' | 'Seen' | 'Allowed' | 'CheckIn' | 'Until'}`;
 
 /** A document as {@link fromIsoTimes} returns it. A field of any name and type, which a document may have besides, is absent. */
 export type FromIsoTimes<T, Name = ''> = T extends string

@@ -7,6 +7,7 @@ import { wipeText } from '../app/decisions.ts';
 import { hintsFor } from '../app/list-hints.ts';
 import {
   countDevices,
+  filterTexts,
   listDevices as pageOfDevices,
   listPartnerships as pageOfPartnerships,
 } from '../app/phone-list.ts';
@@ -44,15 +45,8 @@ export interface InventoryOptions extends ListOptions {
 }
 
 function filterOf(options: InventoryOptions): DeviceFilter {
-  const { user, device, type, model, os, group, search } = options;
   return {
-    user,
-    device,
-    type,
-    model,
-    os,
-    group,
-    search,
+    ...filterTexts(options),
     states: options.state,
     reasons: options.reason,
     decisions: options.decision,
@@ -162,16 +156,9 @@ export function listPartnerships(options: InventoryOptions, command: Command): P
 
 /** The filter as the API takes it. */
 function deviceQuery(options: InventoryOptions, onlyPartnerships: boolean): QueryOf<'countDevices'> {
-  const { user, device, type, model, os, group, search } = options;
   const { seenSince, unseenSince } = filterOf(options);
   return {
-    user,
-    device,
-    type,
-    model,
-    os,
-    group,
-    search,
+    ...filterTexts(options),
     state: wordsText(options.state),
     reason: wordsText(options.reason),
     decision: wordsText(options.decision),

@@ -6,7 +6,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { UserNames } from '../identity/user-names.ts';
 import type { UserKey } from '../identity/keys.ts';
-import type { JournalFilter, JournalStore, StreamName } from '../journal/journal-store.ts';
+import type { JournalFilter, JournalStore, StreamEntries, StreamName } from '../journal/journal-store.ts';
 import { openJournalStore } from '../journal/open-journal.ts';
 import type { AuditEntry, JournalEntry } from '../model/journal.ts';
 import { configPath } from './config-path.ts';
@@ -44,43 +44,58 @@ const DEFAULT_ROWS = 50;
 
 /** `journal query` and `audit query`. */
 export function query(stream: StreamName, options: JournalOptions, command: Command): Promise<void> {
-  return withPages(stream, options, command, DEFAULT_ROWS, async (pages, limit) => {
-    if (stream === 'journal')
-      await printNewest(pages, limit, options, columnsOfJournal(options), ENTRY_COLUMNS.journal);
-    else await printNewest(pages, limit, options, columnsOfAudit(options), ENTRY_COLUMNS.audit);
-  });
+  return stream === 'journal'
+    ? queryStream(stream, columnsOfJournal(options), options, command)
+    : queryStream(stream, columnsOfAudit(options), options, command);
+}
+
+function queryStream<S extends StreamName>(
+  stream: S,
+  columns: readonly Column<StreamEntries[S]>[],
+  options: JournalOptions,
+  command: Command,
+): Promise<void> {
+  return withPages(stream, options, command, DEFAULT_ROWS, (pages, limit) =>
+    printNewest(pages, limit, options, columns, ENTRY_COLUMNS[stream]),
+  );
 }
 
 /** `journal export` and `audit export`: one JSON object a line, or CSV. */
 export function exportEntries(stream: StreamName, options: JournalOptions, command: Command): Promise<void> {
-  return withPages(stream, options, command, Infinity, async (pages) => {
-    if (stream === 'journal') await writeAll(pages, options, ENTRY_COLUMNS.journal);
-    else await writeAll(pages, options, ENTRY_COLUMNS.audit);
-  });
+  return stream === 'journal'
+    ? exportStream(stream, ENTRY_COLUMNS.journal, options, command)
+    : exportStream(stream, ENTRY_COLUMNS.audit, options, command);
+}
+
+function exportStream<S extends StreamName>(
+  stream: S,
+  csv: readonly CsvColumn<StreamEntries[S]>[],
+  options: JournalOptions,
+  command: Command,
+): Promise<void> {
+  return withPages(stream, options, command, Infinity, (pages) => writeAll(pages, options, csv));
 }
 
 /** Pages of the entries that the options ask for. `Entry`: of the stream. */
 type Pages<Entry> = AsyncIterable<{ readonly entries: readonly Entry[]; readonly unreadable: number }>;
-// One stream at a time: the callers know which.
-type AnyPages = Pages<never>;
 
 /** Asks for what the options say, here or through the admin API; `rows`: without `--limit`. */
-async function withPages(
-  stream: StreamName,
+async function withPages<S extends StreamName>(
+  stream: S,
   options: JournalOptions,
   command: Command,
   rows: number,
-  work: (pages: AnyPages, limit: number) => Promise<void>,
+  work: (pages: Pages<StreamEntries[S]>, limit: number) => Promise<void>,
 ): Promise<void> {
   const limit = options.limit === undefined ? rows : count(options.limit, '--limit');
   const context = contextOf(command);
   if (context !== null) {
-    await work(remoteEntries(context, stream, questionOf(options), limit) as AnyPages, limit);
+    await work(remoteEntries(context, stream, questionOf(options), limit), limit);
     return;
   }
   await withJournal(command, async (store) => {
     const filter = await filterOf(stream, options, command);
-    await work(newestEntries(store, stream, filter, limit) as AnyPages, limit);
+    await work(newestEntries(store, stream, filter, limit), limit);
   });
 }
 

@@ -9,7 +9,6 @@ import type { StreamForm } from './stream-forms.ts';
 
 /** Entries read at once. */
 const PART = 1_000;
-const STREAMS: readonly StreamName[] = ['journal', 'audit'];
 
 /** Keeps one index. */
 export class JournalIndexer {
@@ -23,16 +22,17 @@ export class JournalIndexer {
 
   /** Brings the index up to the streams, for so many parts at most. Returns whether it is. Rejects while Redis is away. */
   async step(maxParts = 10): Promise<boolean> {
-    let isDone = true;
-    for (const stream of STREAMS) {
-      await this.forgetOld(stream);
-      isDone = (await this.take(stream, maxParts)) && isDone;
-    }
-    return isDone;
+    const hasJournal = await this.take('journal', STREAM_FORMS.journal, maxParts);
+    const hasAudit = await this.take('audit', STREAM_FORMS.audit, maxParts);
+    return hasJournal && hasAudit;
   }
 
-  private async take<S extends StreamName>(stream: S, maxParts: number): Promise<boolean> {
-    const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
+  private async take<S extends StreamName>(
+    stream: S,
+    form: StreamForm<StreamEntries[S]>,
+    maxParts: number,
+  ): Promise<boolean> {
+    await this.forgetOld(stream);
     for (let parts = 0; parts < maxParts; parts++) {
       const after = this.index.end(stream);
       const { entries, end } = await this.redis.read(stream, after, PART);

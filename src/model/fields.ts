@@ -30,7 +30,8 @@ export const texts = (description: string) => z.array(z.string()).meta({ descrip
 export const word = <const T extends Readonly<Record<string, string>>>(meanings: T, description: string) =>
   z.enum(Object.keys(meanings) as (keyof T & string)[]).meta({ description, meanings });
 
-// Stored keys are canonical, so reading checks only that they are texts.
+// Stored keys are canonical, so reading checks only that they are texts. A schema cannot say so: the type of its values is cast, since a
+// transformation would hide the text from the forms of records.
 export const userKey = (description: string) =>
   z.string().meta({ description }) as unknown as z.ZodType<UserKey>;
 

@@ -1,8 +1,8 @@
 // Owns the promises of the API on decisions on many devices, on users, and their lists.
 import { describe, expect, it } from 'vitest';
-import { BY_TEST, decision } from '../support/servers/directory-records.ts';
+import { BY_TEST, decision, userReport } from '../support/servers/directory-records.ts';
 import { DAY_MS, NOW, openOffice, seen } from '../app/office.ts';
-import type { DeviceKey } from '../../src/identity/keys.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { ApiAnswer, TestApi } from '../support/servers/test-api.ts';
@@ -154,6 +154,17 @@ describe('users', () => {
     expect(eve.json).toMatchObject({ decisions: [{ device: 'never5' }] });
     const nobody = await api.send('viewer', '/api/v1/users/nobody');
     expect(nobody.json).toMatchObject({ status: 404, code: 'EASGATE_NOT_FOUND' });
+  });
+
+  it('are shown where a feed says nothing of their other names and attributes', async () => {
+    const store = await openOffice();
+    await store.putUsers([userReport('frank@contoso.com' as UserKey, { groups: ['staff'] })]);
+    const api = await openTestApi({ store });
+    const { status, json } = await api.send('viewer', '/api/v1/users/frank%40contoso.com');
+    expect([status, json]).toMatchObject([
+      200,
+      { record: { aliases: [] }, reports: [{ groups: ['staff'], aliases: null, attributes: null }] },
+    ]);
   });
 
   it('are decided with every device, and that is taken back', async () => {

@@ -22,7 +22,7 @@ const CONTROL: ControlStatus = {
   },
   leader: { isLeader: true, holder: 'gw1', fence: 2 },
   warnings: [],
-  endingExceptions: [],
+  endingExceptions: ['2 exceptions end within 7 days'],
   admin: null,
 };
 
@@ -42,7 +42,11 @@ describe('the status', () => {
       phase: 'unknown',
       warnings: ['the primary process does not answer'],
       workers: [],
-      control: { readModel: { rows: 12, bytes: null }, leader: { isLeader: true, holder: 'gw1', fence: 2 } },
+      control: {
+        readModel: { rows: 12, bytes: null },
+        leader: { isLeader: true, holder: 'gw1', fence: 2 },
+        endingExceptions: ['2 exceptions end within 7 days'],
+      },
       mailServers: ['mail1.example.com', 'mail2.example.com:8080'],
       certificates: [],
       metrics: '127.0.0.1:9782',

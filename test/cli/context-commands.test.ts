@@ -135,7 +135,7 @@ async function openApi(store: EmbeddedStore): Promise<void> {
     },
     leader: { isLeader: true, holder: 'here', fence: 1 },
     warnings: [],
-    endingExceptions: [],
+    endingExceptions: ['1 exception ends tomorrow'],
     admin: { url: null, trouble: null },
   };
   const gateway: GatewayStatus = { ...status, control: { state: 'running', pid: 8, status: control } };

@@ -225,7 +225,8 @@ export class AdminStore {
     const oldest =
       'DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE who = coalesce(?, who) ORDER BY at DESC LIMIT -1 OFFSET ?)';
     this.run(oldest, who, MAX_OWN_ANSWERS - 1);
-    if (this.number('SELECT count(*) AS number FROM answers') >= MAX_ANSWERS) this.run(oldest, null, MAX_ANSWERS - 1);
+    if (this.number('SELECT count(*) AS number FROM answers') >= MAX_ANSWERS)
+      this.run(oldest, null, MAX_ANSWERS - 1);
     const claimed = this.run(
       'INSERT INTO answers VALUES (?, ?, ?, NULL, NULL, ?) ON CONFLICT DO NOTHING',
       who,
@@ -299,7 +300,10 @@ export class AdminStore {
         .map((row) => {
           const { data } = form.safeParse(row);
           if (data === undefined)
-            throw new ProgramError('EASGATE_ADMIN_FILE', `${this.path} has a row that easgate does not write`);
+            throw new ProgramError(
+              'EASGATE_ADMIN_FILE',
+              `${this.path} has a row that easgate does not write`,
+            );
           return data;
         }),
     );

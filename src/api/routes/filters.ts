@@ -1,5 +1,6 @@
 // Owns how the queries of lists become filters of use cases. Times are ISO, or so long ago.
 import type { DecisionFilter } from '../../app/decision-list.ts';
+import { filterTexts } from '../../app/phone-list.ts';
 import type { DeviceFilter } from '../../app/phone-list.ts';
 import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
 import type { UserFilter } from '../../app/users.ts';
@@ -9,22 +10,15 @@ type Without<Query> = Omit<Query, 'sort' | 'limit' | 'after'>;
 
 /** The filter of a query. @throws ProgramError for a time that is none */
 export function filterOf(query: InputOf<'countDevices'>['query'], now: number): DeviceFilter {
-  const { user, device, type, model, os, group, search, managed, compliant } = query;
   return {
-    user,
-    device,
-    type,
-    model,
-    os,
-    group,
-    search,
+    ...filterTexts(query),
     states: wordsOf(query.state),
     reasons: wordsOf(query.reason),
     decisions: wordsOf(query.decision),
     seenSince: query.seen === undefined ? undefined : parseMomentPast(query.seen, 'seen', now),
     unseenSince: query.notSeen === undefined ? undefined : parseMomentPast(query.notSeen, 'notSeen', now),
-    managed: yesNoUnknown(managed),
-    compliant: yesNoUnknown(compliant),
+    managed: yesNoUnknown(query.managed),
+    compliant: yesNoUnknown(query.compliant),
     onlyPartnerships: query.partnerships,
   };
 }

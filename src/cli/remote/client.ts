@@ -4,7 +4,13 @@ import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import { BASE, OPERATIONS } from '../../api/contract/paths.ts';
 import type { OperationName, OperationPath } from '../../api/contract/paths.ts';
-import type { BodyOf, JsonOperation, OperationSchemas, QueryOf, StreamOperation } from '../../api/contract/operations.ts';
+import type {
+  BodyOf,
+  JsonOperation,
+  OperationSchemas,
+  QueryOf,
+  StreamOperation,
+} from '../../api/contract/operations.ts';
 import { fromIsoTimes } from '../../app/times.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { Context } from './contexts.ts';

@@ -92,7 +92,9 @@ type Documents = Fulfilling<{
       readonly phase: GatewayStatus['phase'] | 'unknown';
       readonly policy: GatewayStatus['policy'] | null;
       readonly workers: GatewayStatus['workers'];
-      readonly control: ControlStatus & { readonly readModel: ModelStatus & { readonly bytes: number | null } };
+      readonly control: ControlStatus & {
+        readonly readModel: ModelStatus & { readonly bytes: number | null };
+      };
     }
   >;
 }>;

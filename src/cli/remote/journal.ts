@@ -25,7 +25,9 @@ interface AnsweredPage<S extends StreamName> {
   readonly unreadable: number;
 }
 
-const READ: { readonly [S in StreamName]: (context: Context, query: PageQuestion) => Promise<AnsweredPage<S>> } = {
+const READ: {
+  readonly [S in StreamName]: (context: Context, query: PageQuestion) => Promise<AnsweredPage<S>>;
+} = {
   journal: (context, query) => ask(context, 'queryJournal', { query }),
   audit: (context, query) => ask(context, 'queryAudit', { query }),
 };
@@ -40,7 +42,11 @@ export async function* remoteEntries<S extends StreamName>(
   let left = limit;
   let after: string | null = null;
   do {
-    const query: PageQuestion = { ...question, limit: Math.min(left, MAX_PAGE), ...(after !== null && { after }) };
+    const query: PageQuestion = {
+      ...question,
+      limit: Math.min(left, MAX_PAGE),
+      ...(after !== null && { after }),
+    };
     const { rows, next, unreadable }: AnsweredPage<S> = await READ[stream](context, query);
     yield { entries: rows, unreadable };
     left -= rows.length;

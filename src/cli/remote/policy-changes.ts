@@ -45,38 +45,49 @@ export interface ChangedThere {
   readonly change: object;
 }
 
+/** Puts a version in use, for everybody or some users. `put`: asks the API for it. */
+async function putInUse(
+  context: Context,
+  after: BodyOf<'diffPolicy'>['after'],
+  extent: RolloutExtent | null,
+  options: ChangeOptions,
+  question: string,
+  put: (
+    body: BodyOf<'promoteShadow'>,
+    match: string | null,
+  ) => Promise<{ readonly version: { readonly version: number } }>,
+): Promise<ChangedThere | null> {
+  const { tag } = await policiesInUse(context);
+  const rollout = extentBody(extent);
+  const change = await announcedThere(context, { after, rollout }, options, question);
+  if (change === null) return null;
+  const { version } = await put({ rollout, comment: options.comment ?? null }, tag);
+  return { version: version.version, change };
+}
+
 /** Publishes texts. @throws RemoteError */
-export async function publishThere(
+export function publishThere(
   context: Context,
   texts: Texts,
   extent: RolloutExtent | null,
   options: ChangeOptions,
   question: string,
 ): Promise<ChangedThere | null> {
-  const { tag } = await policiesInUse(context);
-  const rollout = extentBody(extent);
-  const change = await announcedThere(context, { after: texts, rollout }, options, question);
-  if (change === null) return null;
-  const body = { ...texts, rollout, comment: options.comment ?? null };
-  const { version } = await ask(context, 'publishPolicy', { body, match: tag });
-  return { version: version.version, change };
+  return putInUse(context, texts, extent, options, question, (body, match) =>
+    ask(context, 'publishPolicy', { body: { ...texts, ...body }, match }),
+  );
 }
 
 /** Promotes the shadow. @throws RemoteError */
-export async function promoteThere(
+export function promoteThere(
   context: Context,
   extent: RolloutExtent | null,
   options: ChangeOptions,
   question: string,
 ): Promise<ChangedThere | null> {
-  const { tag } = await policiesInUse(context);
-  const rollout = extentBody(extent);
-  const after = { place: 'shadow' } as const;
-  const change = await announcedThere(context, { after, rollout }, options, question);
-  if (change === null) return null;
-  const body = { rollout, comment: options.comment ?? null };
-  const { version } = await ask(context, 'promoteShadow', { body, match: tag });
-  return { version: version.version, change };
+  return putInUse(context, { place: 'shadow' }, extent, options, question, (body, match) =>
+    ask(context, 'promoteShadow', { body, match }),
+  );
 }
 
 /** Rolls back to a version; null = the one before. `question`: with its comment. @throws RemoteError */

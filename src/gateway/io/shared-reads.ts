@@ -27,6 +27,7 @@ function onRead(this: unknown, length: number): boolean {
 
 const onread: OnReadOpts = { buffer, callback: onRead };
 
+/** What the types of Node.js lack. */
 interface WithHandle {
   _handle: unknown;
 }

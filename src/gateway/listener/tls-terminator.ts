@@ -84,6 +84,7 @@ export class TlsTerminator {
       // Then OpenSSL sends the phone an alert with the reason.
       rejectUnauthorized: clientCertificate?.required ?? false,
     });
+    // The context of a TLS server for clients without SNI, which the types of Node.js lack.
     this.tickets.attach((server as unknown as { readonly _sharedCreds: SecureContext })._sharedCreds);
     server.on('secureConnection', (socket) => this.onSecure(socket));
     server.on('tlsClientError', (_error, socket) => socket.destroy());

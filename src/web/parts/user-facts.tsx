@@ -22,7 +22,9 @@ interface Fact {
 
 function factsOf({ record, reports }: Details): readonly Fact[] {
   const attributes = new Set(
-    [...(record === null ? [] : [record]), ...reports].flatMap((report) => Object.keys(report.attributes ?? {})),
+    [...(record === null ? [] : [record]), ...reports].flatMap((report) =>
+      Object.keys(report.attributes ?? {}),
+    ),
   );
   return [
     { name: texts.account, textOf: accountText, isBad: ({ enabled }) => enabled === false },

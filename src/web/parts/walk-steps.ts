@@ -162,7 +162,8 @@ function absoluteText(iso: string | null | undefined): string {
 
 /** The walk. Stages without a step before the deciding one had nothing to look at. */
 export function stagesOf({ steps, verdict }: AnswerOf<'explainAccess'>): readonly Stage[] {
-  const kinds = (names: readonly string[]): readonly Step[] => steps.filter(({ step }) => names.includes(step));
+  const kinds = (names: readonly string[]): readonly Step[] =>
+    steps.filter(({ step }) => names.includes(step));
   const hit = STAGES.findIndex(([, names]) => kinds(names).some(({ outcome }) => outcome === 'decides'));
   const last = hit === -1 ? STAGES.length : hit;
   return STAGES.map(([key, names], place) => {
