@@ -123,7 +123,7 @@ export const PROGRAM_ERRORS = {
     '`--context` is unknown, has no token, or its file cannot be used or can be read by others; the message says which',
   ),
   EASGATE_CONTEXT_AWAY: command(
-    'the admin API of `--context` does not answer, or something else answers there',
+    'the admin API of `--context` does not answer, something else answers there, or a gateway whose version has other answers: use its version of easgate',
   ),
   EASGATE_CONTEXT_COMMAND: command(
     'the command works on the machine of the gateway only, not with `--context`; docs/guide/admin.md lists those that do',

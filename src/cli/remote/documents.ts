@@ -28,9 +28,33 @@ import type { GatewayStatus } from '../../supervisor/status-server.ts';
 type Described<Name extends JsonOperation> = FromIsoTimes<AnswerOf<Name>>;
 /** A document in which some fields are those of a use case. */
 type With<Document, Fields> = Omit<Document, keyof Fields> & Fields;
-/** Does not compile where a document lacks something that the contract describes. */
-type Fulfilling<Documents extends { readonly [Name in keyof Documents]: Described<Name & JsonOperation> }> =
-  Documents;
+type Scalar = string | number | boolean | null | undefined;
+
+/** Names of fields of a document that the contract neither describes nor leaves open: the API leaves them out. */
+type Undescribed<Document, Answer> = Document extends Scalar
+  ? never
+  : Document extends readonly (infer Entry)[]
+    ? Exclude<Answer, Scalar> extends readonly (infer Shown)[]
+      ? Undescribed<Entry, Shown>
+      : never
+    : string extends keyof Exclude<Answer, Scalar>
+      ? never
+      : {
+          [Key in keyof Document]-?: Key extends keyof Exclude<Answer, Scalar>
+            ? Undescribed<Document[Key], Exclude<Answer, Scalar>[Key]>
+            : Key;
+        }[keyof Document];
+
+/** Does not compile where a document lacks something that the contract describes, or has something that the API leaves out. */
+type Fulfilling<
+  Documents extends {
+    readonly [Name in keyof Documents]: [
+      Undescribed<Documents[Name], AnswerOf<Name & JsonOperation>>,
+    ] extends [never]
+      ? Described<Name & JsonOperation>
+      : never;
+  },
+> = Documents;
 
 /** A token without its hash. */
 export type ShownToken = Omit<StoredToken, 'hash'>;
