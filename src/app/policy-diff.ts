@@ -9,6 +9,7 @@ import type { Access } from '../policy/access-facts.ts';
 import {
   choiceOf,
   decideActive,
+  chosenFacts,
   decideChosen,
   forEverybody,
   withRollout,
@@ -111,7 +112,7 @@ export async function diffPolicies(
       diff.add(
         member,
         decideActive(before, access, now),
-        decideChosen(after, choice, access, now, NO_REQUEST),
+        decideChosen(after, choice, access, chosenFacts(after, choice, access, now, NO_REQUEST)),
       );
       if (monotonicNow() < end) continue;
       await nextTurn();

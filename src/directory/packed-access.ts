@@ -222,13 +222,16 @@ class Unpacker {
     this.line = line;
   }
 
-  /** Most places are empty: these cost no search. */
+  /** Most places are empty: these cost no search. True = it was one. */
+  private skipEmpty(): boolean {
+    const isEmpty = this.line.charCodeAt(this.at) === SEPARATOR_CODE;
+    if (isEmpty) this.at += 1;
+    return isEmpty;
+  }
+
   next(): string {
+    if (this.skipEmpty()) return '';
     const { line, at } = this;
-    if (line.charCodeAt(at) === SEPARATOR_CODE) {
-      this.at = at + 1;
-      return '';
-    }
     const end = line.indexOf(SEPARATOR, at);
     this.at = (end === -1 ? line.length : end) + 1;
     return end === -1 ? line.slice(at) : line.slice(at, end);
@@ -244,6 +247,7 @@ class Unpacker {
     if (first === NO_RECORD) return null;
     const record: Record<string, unknown> = { ...empty };
     for (let index = 0; index < fields.length; index += 1) {
+      if (index > 0 && this.skipEmpty()) continue;
       const place = index === 0 ? first : this.next();
       if (place === '') continue;
       const [name, kind] = fields[index] as readonly [string, Kind];

@@ -12,7 +12,8 @@ import type {
   UserFacts,
   VersionText,
 } from './engine/facts.ts';
-import { attributesOf, textOf, versionOf } from './engine/read-facts.ts';
+import { attributesOf, folded, textOf } from './engine/read-facts.ts';
+import { Repeated, repeatedText, repeatedVersion } from './engine/repeated-texts.ts';
 import { isWipe } from '../model/wipe.ts';
 import type { ManualDecision } from '../model/decision.ts';
 import type { AccessRecords, DeviceState, NamedDecision } from './model.ts';
@@ -60,8 +61,7 @@ export const NO_REQUEST: RequestFacts = Object.freeze({
 
 /** Reads the records of one look-up. */
 export function readAccess(records: AccessRecords, login: Login, readAt: number): Access {
-  const origins = new Map<DecisionFacts, DecisionOrigin>();
-  for (const [scope, origin] of decisionsOf(records)) origins.set(decisionFacts(scope, origin), origin);
+  const origins = hasDecisions(records) ? originsOf(records) : NO_ORIGINS;
   return {
     records,
     facts: {
@@ -78,13 +78,37 @@ export function readAccess(records: AccessRecords, login: Login, readAt: number)
 
 /** Names that the user has: as it signed in, as the directory calls it, and its aliases. */
 function userFacts({ user, userRecord }: AccessRecords, login: string): UserFacts {
-  const names = new Set([login, user ?? login, ...(userRecord?.aliases ?? [])]);
+  const aliases = userRecord?.aliases ?? [];
+  const isOneName = (user ?? login) === login && aliases.length === 0;
+  const names = isOneName ? [login] : [...new Set([login, user ?? login, ...aliases])];
   return {
-    names: [...names].flatMap((name) => textOf(name) ?? []),
-    groups: userRecord?.groups?.flatMap((group) => textOf(group) ?? []) ?? null,
+    names: names.map(folded),
+    groups: userRecord?.groups?.map((group) => repeatedText(group)) ?? null,
     enabled: userRecord?.enabled ?? null,
     attributes: attributesOf(userRecord?.attributes ?? null),
   };
+}
+
+const NO_ORIGINS: ReadonlyMap<DecisionFacts, DecisionOrigin> = new Map();
+
+/** Most phones have none. */
+function hasDecisions(records: AccessRecords): boolean {
+  const { deviceDecision, partnershipDecision, exactDecisions, namesakeDecisions } = records;
+  const { userDecisions, namesakeUserDecisions } = records;
+  return (
+    deviceDecision !== null ||
+    partnershipDecision !== null ||
+    namesakeDecisions.length > 0 ||
+    (exactDecisions?.length ?? 0) > 0 ||
+    (userDecisions?.length ?? 0) > 0 ||
+    (namesakeUserDecisions?.length ?? 0) > 0
+  );
+}
+
+function originsOf(records: AccessRecords): ReadonlyMap<DecisionFacts, DecisionOrigin> {
+  const origins = new Map<DecisionFacts, DecisionOrigin>();
+  for (const [scope, origin] of decisionsOf(records)) origins.set(decisionFacts(scope, origin), origin);
+  return origins;
 }
 
 function decisionsOf(records: AccessRecords): (readonly [DecisionScope, DecisionOrigin])[] {
@@ -150,7 +174,6 @@ function importedFacts({ importedDecisions = [] }: AccessRecords): DecisionFacts
 }
 
 function deviceFacts(device: DeviceState): DeviceFacts {
-  const os = textOf(device.os);
   const system = systemFacts(device.os ?? null);
   return {
     managed: device.managed,
@@ -158,12 +181,12 @@ function deviceFacts(device: DeviceState): DeviceFacts {
     encrypted: device.encrypted ?? null,
     compromised: device.compromised ?? null,
     managedMailProfile: device.managedMailProfile ?? null,
-    os,
-    platform: textOf(device.platform) ?? system.platform,
-    osVersion: versionOf(device.osVersion) ?? system.osVersion,
-    model: textOf(device.model),
-    manufacturer: textOf(device.manufacturer),
-    ownership: textOf(device.ownership),
+    os: system.os,
+    platform: repeatedText(device.platform) ?? system.platform,
+    osVersion: repeatedVersion(device.osVersion) ?? system.osVersion,
+    model: repeatedText(device.model),
+    manufacturer: repeatedText(device.manufacturer),
+    ownership: repeatedText(device.ownership),
     lastCheckIn: device.lastCheckIn ?? null,
     graceUntil: device.graceUntil ?? null,
     // Of a device that is not managed, the engine says since when it is so.
@@ -185,8 +208,8 @@ function partnershipFacts(records: AccessRecords, { device, deviceType }: Login)
   const { usersOnDevice = null } = records;
   return {
     deviceId: textOf(device),
-    deviceType: textOf(seen?.deviceType ?? deviceType),
-    told: { ...systemFacts(seen?.os ?? null), model: textOf(seen?.model), manufacturer: null },
+    deviceType: repeatedText(seen?.deviceType ?? deviceType),
+    told: { ...systemFacts(seen?.os ?? null), model: repeatedText(seen?.model), manufacturer: null },
     firstSeen: seen?.firstSeen ?? null,
     lastAllowed: seen?.lastAllowed ?? null,
     rank: null,
@@ -237,10 +260,18 @@ const PLATFORMS: readonly (readonly [beginning: string, platform: string])[] = [
   ['mac os', 'macos'],
 ];
 
+type SystemFacts = Pick<ToldFacts, 'os' | 'osVersion' | 'platform'>;
+
+const NO_SYSTEM: SystemFacts = { os: null, osVersion: null, platform: null };
+const systems = new Repeated(readSystem);
+
 /** Platform and version from a text such as `iOS 17.4.1 21E236`. */
-function systemFacts(written: string | null): Pick<ToldFacts, 'os' | 'osVersion' | 'platform'> {
-  const os = textOf(written);
-  if (os === null) return { os, osVersion: null, platform: null };
+function systemFacts(written: string | null): SystemFacts {
+  return written === null ? NO_SYSTEM : systems.at(written);
+}
+
+function readSystem(written: string): SystemFacts {
+  const os = folded(written);
   const found = PLATFORMS.find(([beginning]) => os.lower.startsWith(beginning));
   return { os, osVersion: versionText(os), platform: found === undefined ? null : textOf(found[1]) };
 }

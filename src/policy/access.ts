@@ -25,9 +25,12 @@ export function decideAccess(
   now: number,
   request: RequestFacts = NO_REQUEST,
 ): Verdict {
-  return (
-    unreadable(access) ?? verdictOf(access, evaluate(policy, factsOf(policy, access, now, request)), now)
-  );
+  return decideFacts(policy, access, factsOf(policy, access, now, request));
+}
+
+/** The same, for facts that {@link factsOf} has built. */
+export function decideFacts(policy: CompiledPolicy, access: Access, facts: Facts): Verdict {
+  return unreadable(access) ?? verdictOf(access, evaluate(policy, facts), facts.now);
 }
 
 /** Decides, and returns every step of the same evaluation. */
@@ -61,35 +64,33 @@ export function factsOf(
   return { now, user, device, partnership, request, decisions };
 }
 
+type Draft = { -readonly [Name in keyof Verdict]: Verdict[Name] };
+
 /** Blocks when a record is unreadable, since it may be a block or a wipe. */
 function unreadable({ records }: Access): Verdict | null {
   const names = records.unreadable ?? [];
   if (names.length === 0) return null;
-  return Object.freeze({
-    action: 'block',
-    reason: 'storeUnavailable',
-    // Rules are logged even with log.identities: false, so names appear only in the steps.
-    rule: 'malformed record',
-    validUntil: Infinity,
-    ...aboutPhone(records),
-  });
+  // Rules are logged even with log.identities: false, so names appear only in the steps.
+  const rule = 'malformed record';
+  const draft: Draft = { action: 'block', reason: 'storeUnavailable', rule, validUntil: Infinity };
+  addPhone(draft, records);
+  return Object.freeze(draft);
 }
 
+/** Built field by field, not of parts: a change of policy makes one for every phone. */
 function verdictOf(access: Access, decided: EngineVerdict, now: number): Verdict {
   const { records } = access;
   const ordered = decided.reason === 'wipeRequested' ? wipeOf(access) : null;
   if (ordered !== null) return ordered;
   const { action, reason, decision, validUntil, recheckAt, wouldBe, message } = decided;
-  return Object.freeze({
-    action,
-    reason,
-    ...(decision === null ? byPolicy(decided, records) : byHand(access, decision)),
-    validUntil: recheckAt,
-    ...(wouldBe !== null && { wouldBe }),
-    ...(message !== null && { message }),
-    ...(validUntil !== null && validUntil > now && { nextStep: validUntil }),
-    ...(action === 'allow' ? {} : aboutPhone(records)),
-  });
+  const draft: Draft = { action, reason, rule: '', validUntil: recheckAt };
+  if (decision === null) addPolicy(draft, decided, records);
+  else Object.assign(draft, byHand(access, decision));
+  if (wouldBe !== null) draft.wouldBe = wouldBe;
+  if (message !== null) draft.message = message;
+  if (validUntil !== null && validUntil > now) draft.nextStep = validUntil;
+  if (action !== 'allow') addPhone(draft, records);
+  return Object.freeze(draft);
 }
 
 type Origin = Pick<Verdict, 'rule' | 'since' | 'requirement'> & Partial<Pick<Verdict, 'reason'>>;
@@ -137,28 +138,28 @@ const PLACES: Readonly<Partial<Record<EngineVerdict['reason'], string>>> = {
   compliant: 'policy.compliance',
 };
 
-function byPolicy(
+function addPolicy(
+  draft: Draft,
   { action, reason, rule, requirement, since }: EngineVerdict,
   records: AccessRecords,
-): Origin {
+): void {
   const kind = requirement === null ? 'rule' : 'compliance policy';
   const unmet = requirement === 'compliant' ? (records.device?.unmetRequirements?.join(', ') ?? '') : '';
-  return {
-    rule:
-      rule === null
-        ? (PLACES[reason] ?? `policy.${requirement === null ? 'rules' : 'compliance'}`)
-        : `${kind} "${rule}"`,
-    // An allow verdict must not change when the partnership is first recorded.
-    ...(action !== 'allow' && since !== null && { since }),
-    ...(unmet !== '' && { requirement: unmet }),
-  };
+  draft.rule =
+    rule === null
+      ? (PLACES[reason] ?? `policy.${requirement === null ? 'rules' : 'compliance'}`)
+      : `${kind} "${rule}"`;
+  // An allow verdict must not change when the partnership is first recorded.
+  if (action !== 'allow' && since !== null) draft.since = since;
+  if (unmet !== '') draft.requirement = unmet;
 }
 
 /** The model for the user's message (as reported by the phone, else by its feed), and the reason of the last verdict. */
-function aboutPhone({ device, partnership }: AccessRecords): Pick<Verdict, 'model' | 'lastReason'> {
+function addPhone(draft: Draft, { device, partnership }: AccessRecords): void {
   const model = partnership?.model ?? device?.model ?? null;
   const lastReason = partnership?.lastReason ?? '';
-  return { ...(model === null ? {} : { model }), ...(lastReason === '' ? {} : { lastReason }) };
+  if (model !== null) draft.model = model;
+  if (lastReason !== '') draft.lastReason = lastReason;
 }
 
 /**

@@ -3,7 +3,7 @@
 import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { RolloutExtent } from '../model/policy-version.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
-import { decideAccess, explainRecords, factsOf } from './access.ts';
+import { decideAccess, decideFacts, explainRecords, factsOf } from './access.ts';
 import type { ExplainedVerdict } from './access.ts';
 import { NO_REQUEST } from './access-facts.ts';
 import type { Access } from './access-facts.ts';
@@ -119,22 +119,37 @@ export function decideActive(
 ): Verdict {
   const { live, rollout } = active;
   if (rollout === null) return decideAccess(live.policy, access, now, request);
-  return decideChosen(active, choiceOf(active, access), access, now, request);
+  const choice = choiceOf(active, access);
+  return decideChosen(active, choice, access, chosenFacts(active, choice, access, now, request));
+}
+
+/** The facts for {@link decideChosen} and {@link requestKeyOf}. */
+export function chosenFacts(
+  { live, rollout }: ActivePolicies,
+  choice: Choice,
+  access: Access,
+  now: number,
+  request: RequestFacts,
+): Facts {
+  const { policy } = isByLive(choice) || rollout === null ? live : rollout;
+  return factsOf(policy, access, now, request);
+}
+
+function isByLive({ why }: Choice): boolean {
+  return why === 'everybody' || why === 'outside';
 }
 
 /** Decides as chosen. */
 export function decideChosen(
   { live, rollout }: ActivePolicies,
-  { why }: Choice,
+  choice: Choice,
   access: Access,
-  now: number,
-  request: RequestFacts,
+  facts: Facts,
 ): Verdict {
-  if (rollout === null || why === 'everybody' || why === 'outside')
-    return decideAccess(live.policy, access, now, request);
-  const verdict = decideAccess(rollout.policy, access, now, request);
-  if (why !== 'groupsUnknown') return verdict;
-  const other = decideAccess(live.policy, access, now, request);
+  if (rollout === null || isByLive(choice)) return decideFacts(live.policy, access, facts);
+  const verdict = decideFacts(rollout.policy, access, facts);
+  if (choice.why !== 'groupsUnknown') return verdict;
+  const other = decideAccess(live.policy, access, facts.now, facts.request);
   return untilEither(isStricter(verdict, other) ? verdict : other, verdict, other);
 }
 
@@ -209,14 +224,12 @@ function untilEither(
 /** Which conditions on the request hold, for the policies that decide as chosen: part of the key of a verdict in memory. */
 export function requestKeyOf(
   { live, rollout }: ActivePolicies,
-  { why }: Choice,
+  choice: Choice,
   access: Access,
-  now: number,
-  request: RequestFacts,
+  facts: Facts,
 ): number | string {
-  if (rollout === null || why === 'everybody' || why === 'outside')
-    return live.policy.requestKey(factsOf(live.policy, access, now, request));
-  const key = rollout.policy.requestKey(factsOf(rollout.policy, access, now, request));
-  if (why !== 'groupsUnknown') return key;
-  return `${live.policy.requestKey(factsOf(live.policy, access, now, request))}/${key}`;
+  if (rollout === null || isByLive(choice)) return live.policy.requestKey(facts);
+  const key = rollout.policy.requestKey(facts);
+  if (choice.why !== 'groupsUnknown') return key;
+  return `${live.policy.requestKey(factsOf(live.policy, access, facts.now, facts.request))}/${key}`;
 }

@@ -159,7 +159,12 @@ function timeOf(value: unknown): number | null {
 
 /** A text in the form the engine reads; null = none. */
 export function textOf(value: unknown): Text | null {
-  return typeof value === 'string' ? { as: value, lower: foldCase(value) } : null;
+  return typeof value === 'string' ? folded(value) : null;
+}
+
+/** The same, of what is a text. */
+export function folded(text: string): Text {
+  return { as: text, lower: foldCase(text) };
 }
 
 function textsOf(value: unknown): Text[] | null {
@@ -174,12 +179,15 @@ export function versionOf(value: unknown): VersionText | null {
   return text === null || version === null ? null : { ...text, version };
 }
 
+/** Most users and devices have none. */
+const NO_ATTRIBUTES: Attributes = new Map();
+
 /** Attributes in the form the engine reads; values of other kinds are left out. */
 export function attributesOf(value: unknown): Attributes {
-  const json = objectOf(value);
+  const entries = Object.entries(objectOf(value) ?? {});
+  if (entries.length === 0) return NO_ATTRIBUTES;
   const attributes = new Map<string, Attribute>();
-  if (json === null) return attributes;
-  for (const [name, entry] of Object.entries(json)) {
+  for (const [name, entry] of entries) {
     const attribute = attributeOf(entry);
     if (attribute !== null) attributes.set(name, attribute);
   }
