@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { threadedComparison } from '../../src/api/comparisons/threaded-comparison.ts';
 import { ThreadedQuestions } from '../../src/api/questions/threaded-questions.ts';
-import type { DeviceFilter } from '../../src/app/phone-list.ts';
+import type { DeviceFilter } from '../../src/app/device-list.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { openKeeper, openStore } from '../../src/directory/open-store.ts';
 import type { StoreOptions } from '../../src/directory/open-store.ts';

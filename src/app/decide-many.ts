@@ -9,8 +9,8 @@ import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import { clearDecision } from './decide.ts';
 import { decidedBefore, write } from './decisions.ts';
 import { parseDevice } from './names.ts';
-import { everyPhone, modelFilter } from './phone-list.ts';
-import type { DeviceFilter } from './phone-list.ts';
+import { everyPhone, modelFilter } from './device-list.ts';
+import type { DeviceFilter } from './device-list.ts';
 
 /** Most devices that are decided at once. */
 export const MAX_DECIDED = 2_000;

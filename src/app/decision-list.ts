@@ -8,7 +8,7 @@ import type { DecisionState } from './decision-words.ts';
 import { pageOf } from './listing.ts';
 import type { Page, PageRequest } from './listing.ts';
 import { parseUser } from './names.ts';
-import { devicePattern } from './phone-list.ts';
+import { devicePattern } from './device-list.ts';
 import { among, matching } from './text-filter.ts';
 
 /**

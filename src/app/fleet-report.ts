@@ -11,7 +11,7 @@ import type {
 } from '../directory/read-model/model-reader.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { groupsIn } from '../directory/read-model/model-schema.ts';
-import { everyPhone } from './phone-list.ts';
+import { everyPhone } from './device-list.ts';
 import type { PageCursor } from '../directory/read-model/model-page.ts';
 import { NamedCounts, addSeen, newCounts } from './seen-counts.ts';
 

@@ -6,7 +6,7 @@ import { localPart } from '../identity/user-names.ts';
 import { isGlob } from '../policy/compile/glob.ts';
 import type { DecisionFilter } from './decision-list.ts';
 import { parseDevice, parseUser } from './names.ts';
-import type { DeviceFilter } from './phone-list.ts';
+import type { DeviceFilter } from './device-list.ts';
 import { matching, nearText } from './text-filter.ts';
 import type { UserFilter } from './users.ts';
 

@@ -8,7 +8,7 @@ import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import { isWipe } from '../model/wipe.ts';
 import { write } from './decisions.ts';
-import { deviceNotFound } from './inventory.ts';
+import { deviceNotFound } from './device-details.ts';
 import { parseDevice } from './names.ts';
 
 /** Most other devices of a user that are compared: somebody with more is no case of one reset phone. */

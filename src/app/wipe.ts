@@ -14,7 +14,7 @@ import type { WipeDecision } from '../model/decision.ts';
 import type { Subject } from './decide.ts';
 import { decidedBefore, overwrite, refuseOverWipe, storedDecisions } from './decisions.ts';
 import type { Decided } from './decisions.ts';
-import { deviceNotFound } from './inventory.ts';
+import { deviceNotFound } from './device-details.ts';
 import { canonicalUser, parseDevice, target } from './names.ts';
 
 /** The only protocol version with an account-only wipe (MS-ASPROV 2.2.2.1). */

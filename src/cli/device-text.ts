@@ -1,7 +1,7 @@
 // Owns the text of `easgate devices show`: what happens to a device, why, since when, and what to do next.
 import { describeDecision } from '../app/decisions.ts';
-import { stateOf } from '../app/inventory.ts';
-import type { DeviceDetails } from '../app/inventory.ts';
+import { stateOf } from '../app/device-details.ts';
+import type { DeviceDetails } from '../app/device-details.ts';
 import { target } from '../app/names.ts';
 import { isoTime, relativeTime } from '../app/times.ts';
 import type { ManualDecision } from '../model/decision.ts';

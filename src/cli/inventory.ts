@@ -10,8 +10,8 @@ import {
   filterTexts,
   listDevices as pageOfDevices,
   listPartnerships as pageOfPartnerships,
-} from '../app/phone-list.ts';
-import type { DeviceFilter } from '../app/phone-list.ts';
+} from '../app/device-list.ts';
+import type { DeviceFilter } from '../app/device-list.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { decisionLines, deviceLines } from '../app/export-lines.ts';
 import type { AccessState } from '../model/access-state.ts';

@@ -1,7 +1,7 @@
 // Owns the work of `easgate users`: the list, one user in full, decisions on a user, and reports by hand.
 import type { Command } from 'commander';
 import { describeDecision } from '../app/decisions.ts';
-import { stateOf } from '../app/inventory.ts';
+import { stateOf } from '../app/device-details.ts';
 import { clearUser, decideUser } from '../app/decide-user.ts';
 import type { UserDecideResult } from '../app/decide-user.ts';
 import { reportUser } from '../app/report-user.ts';

@@ -5,7 +5,7 @@ import { clearDecision, decide } from '../../app/decide.ts';
 import { decidedOn } from '../../app/decisions.ts';
 import { explainAccess } from '../../app/explain.ts';
 import { explainedDocument } from '../../app/explained-document.ts';
-import { showDevice } from '../../app/inventory.ts';
+import { showDevice } from '../../app/device-details.ts';
 import { parseSort } from '../../app/listing.ts';
 import { parseDevice } from '../../app/names.ts';
 import { policiesInUse } from '../../app/policy-versions.ts';

@@ -1,7 +1,7 @@
 // Owns how the queries of lists become filters of use cases. Times are ISO, or so long ago.
 import type { DecisionFilter } from '../../app/decision-list.ts';
-import { filterTexts } from '../../app/phone-list.ts';
-import type { DeviceFilter } from '../../app/phone-list.ts';
+import { filterTexts } from '../../app/device-list.ts';
+import type { DeviceFilter } from '../../app/device-list.ts';
 import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
 import type { UserFilter } from '../../app/users.ts';
 import type { InputOf } from '../contract/operations.ts';

@@ -9,7 +9,7 @@ import type { UserClearResult, UserDecideResult } from '../../app/decide-user.ts
 import type { ExplainedDocument } from '../../app/explained-document.ts';
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import type { ImportOutcome } from '../../app/import-file.ts';
-import type { DeviceDetails } from '../../app/inventory.ts';
+import type { DeviceDetails } from '../../app/device-details.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import type { StepDocument, VerdictDocument } from '../../app/policy-explain.ts';
 import type { PolicyHistoryEntry } from '../../app/policy-history.ts';

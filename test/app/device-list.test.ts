@@ -1,10 +1,10 @@
-// Owns the promises of the inventory: what filters keep, how it is ordered, where it is cut.
+// Owns the promises of the lists of devices: what filters keep, how they are ordered, where they are cut; and of one device in full.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { showDevice } from '../../src/app/inventory.ts';
+import { showDevice } from '../../src/app/device-details.ts';
 import { FIRST_PAGE, parseSort } from '../../src/app/listing.ts';
 import { hintsFor } from '../../src/app/list-hints.ts';
-import { countBy, countDevices, listDevices, listPartnerships } from '../../src/app/phone-list.ts';
-import type { DeviceFilter } from '../../src/app/phone-list.ts';
+import { countBy, countDevices, listDevices, listPartnerships } from '../../src/app/device-list.ts';
+import type { DeviceFilter } from '../../src/app/device-list.ts';
 import { buildModel } from '../../src/app/read-model.ts';
 import type { OpenModel } from '../../src/app/read-model.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -28,7 +28,7 @@ function devices(filter: DeviceFilter, sort = ''): string[] {
   return listDevices(model.reader, filter, request).rows.map(({ device }) => device);
 }
 
-describe('the inventory', () => {
+describe('the list of devices', () => {
   it('has every partnership, and devices without one', () => {
     expect(devices({})).toEqual(['good1', 'lost3', 'old2', 'spare4']);
     const only = listPartnerships(model.reader, {}, FIRST_PAGE);

@@ -1,4 +1,4 @@
-// Owns the use case that shows one device in full, as the directory has it. The lists are in phone-list.ts.
+// Owns the use case that shows one device in full, as the directory has it. The lists are in device-list.ts.
 import { otherSpellings } from '../identity/device.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import type { DirectoryStore } from '../directory/store.ts';
