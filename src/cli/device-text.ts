@@ -7,7 +7,7 @@ import { isoTime, relativeTime } from '../app/times.ts';
 import type { ManualDecision } from '../model/decision.ts';
 import type { DeviceReport } from '../model/device.ts';
 import { isWipe } from '../model/wipe.ts';
-import { stateCell } from './inventory.ts';
+import { stateCell } from './lists.ts';
 import { printable, quoted } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';

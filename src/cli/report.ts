@@ -11,7 +11,7 @@ import { withStore } from './context.ts';
 import { csvHeader, csvRows } from '../app/csv.ts';
 import { DUPLICATE_CSV, NEAR_MISS_CSV, PHONE_CSV } from '../app/csv-columns.ts';
 import type { CsvColumn } from '../app/csv.ts';
-import { stateCell } from './inventory.ts';
+import { stateCell } from './lists.ts';
 import type { QueryOf } from '../api/contract/operations.ts';
 import { MAX_PAGE } from '../app/listing.ts';
 import { count, momentOf } from './list-options.ts';

@@ -15,7 +15,7 @@ import { loginName, withStore } from './context.ts';
 import { decidedUserText } from './decision-text.ts';
 import { DRY_RUN } from './devices.ts';
 import type { DecideOptions } from './devices.ts';
-import { stateCell } from './inventory.ts';
+import { stateCell } from './lists.ts';
 import { count, momentOf, printList, shownRows, timeWriter, withList } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';

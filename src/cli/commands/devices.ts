@@ -5,7 +5,7 @@ import { MODEL_FIELDS } from '../../directory/read-model/model-fields.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions, SetOptions } from '../devices.ts';
-import type { InventoryOptions } from '../inventory.ts';
+import type { InventoryOptions } from '../lists.ts';
 import type { WipeOptions } from '../wipe.ts';
 import { addExamples, addListOptions, words, yesNo, yesNoUnknown } from './options.ts';
 
@@ -65,7 +65,7 @@ function registerLooks(devices: Command): void {
         .command('list')
         .description('devices with their users, and devices without a partnership')
         .action(async (options: InventoryOptions, command: Command) =>
-          (await import('../inventory.ts')).listDevices(options, command),
+          (await import('../lists.ts')).listDevices(options, command),
         ),
     ),
     ['devices list --state blocked --reason notCompliant --sort -lastSeen --limit 50', 'the 50 seen last'],

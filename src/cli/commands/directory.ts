@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { DECISION_ACTIONS, DECISION_STATES } from '../../app/decision-words.ts';
 import { DECISION_FIELDS, USER_FIELDS } from '../../directory/read-model/model-fields.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
-import type { DecisionOptions, InventoryOptions } from '../inventory.ts';
+import type { DecisionOptions, InventoryOptions } from '../lists.ts';
 import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions } from '../devices.ts';
 import type { SetOptions, UserOptions } from '../users.ts';
@@ -136,7 +136,7 @@ function registerPartnerships(program: Command): void {
         .command('list')
         .description('all partnerships')
         .action(async (options: InventoryOptions, command: Command) =>
-          (await import('../inventory.ts')).listPartnerships(options, command),
+          (await import('../lists.ts')).listPartnerships(options, command),
         ),
     ),
     ['partnerships list --sort -firstSeen --limit 20', 'the newest'],
@@ -157,7 +157,7 @@ function registerDecisions(program: Command): void {
       .command('list')
       .description('all decisions of operators and feeds, also on devices that were never seen'),
   ).action(async (options: DecisionOptions, command: Command) =>
-    (await import('../inventory.ts')).listAllDecisions(options, command),
+    (await import('../lists.ts')).listAllDecisions(options, command),
   );
   addExamples(
     addListOptions(list, Object.keys(DECISION_FIELDS)),

@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DECISION_FIELDS, MODEL_FIELDS, USER_FIELDS } from '../../directory/read-model/model-fields.ts';
-import type { DecisionOptions, InventoryOptions } from '../inventory.ts';
+import type { DecisionOptions, InventoryOptions } from '../lists.ts';
 import type { UserOptions } from '../users.ts';
 import { addInventoryFilters } from './devices.ts';
 import { addDecisionFilters, addUserFilters } from './directory.ts';
@@ -17,7 +17,7 @@ export function registerExport(program: Command): void {
     addFormat(
       addInventoryFilters(exported.command('devices').description('what `devices list` shows')).action(
         async (options: InventoryOptions, command: Command) =>
-          (await import('../inventory.ts')).listDevices(options, command),
+          (await import('../lists.ts')).listDevices(options, command),
       ),
       Object.keys(MODEL_FIELDS),
     ),
@@ -41,7 +41,7 @@ export function registerExport(program: Command): void {
     addFormat(
       addDecisionFilters(exported.command('decisions').description('what `decisions list` shows')).action(
         async (options: DecisionOptions, command: Command) =>
-          (await import('../inventory.ts')).listAllDecisions(options, command),
+          (await import('../lists.ts')).listAllDecisions(options, command),
       ),
       Object.keys(DECISION_FIELDS),
     ),
