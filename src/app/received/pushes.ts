@@ -11,7 +11,7 @@ import { hasToken } from './proof.ts';
 import { PushResults } from './push-results.ts';
 import type { PushResult } from './push-results.ts';
 import type { Receiver, Writing } from './receiver.ts';
-import { DeliveryError } from './refusals.ts';
+import { DeliveryError } from './delivery-error.ts';
 
 /** A push feed in the configuration. */
 export type PushSettings = Extract<ReceivedSettings, { kind: 'push' }>;

@@ -12,7 +12,7 @@ import { TouchedWindow, WINDOW_MS } from '../touched-window.ts';
 import type { FeedState, FeedStates } from '../feed-runs/feed-state.ts';
 import { KnownCache } from './known-cache.ts';
 import type { ReceivedFeed } from './received-feeds.ts';
-import { DeliveryError } from './refusals.ts';
+import { DeliveryError } from './delivery-error.ts';
 
 /** Deliveries that wait for their turn; more are refused. */
 const MOST_WAITING = 32;

@@ -17,7 +17,7 @@ import { isSigned, isWithin, readSignedHead, signedTime } from '../../feeds/webh
 import type { HeaderReader, SignatureSettings, SignedHead } from '../../feeds/webhook/signature.ts';
 import { hasToken } from './proof.ts';
 import type { Receiver, Writing } from './receiver.ts';
-import { DeliveryError } from './refusals.ts';
+import { DeliveryError } from './delivery-error.ts';
 
 /** A webhook feed in the configuration. */
 export type WebhookSettings = Extract<ReceivedSettings, { kind: 'webhook' }>;

@@ -1,7 +1,7 @@
 // Owns the answers to deliveries: JSON, problems (RFC 9457) without stacks and names of hosts, and how long to wait.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DeliveryError } from '../../app/received/refusals.ts';
-import type { DeliveryCode } from '../../app/received/refusals.ts';
+import { DeliveryError } from '../../app/received/delivery-error.ts';
+import type { DeliveryCode } from '../../app/received/delivery-error.ts';
 
 const STATUS: Readonly<Record<DeliveryCode, number>> = {
   EASGATE_DELIVERY_PROOF: 403,

@@ -12,7 +12,7 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { monotonicNow } from '../../clock.ts';
-import { DeliveryError } from '../../app/received/refusals.ts';
+import { DeliveryError } from '../../app/received/delivery-error.ts';
 
 /** The least pace of a body. */
 export interface Pace {

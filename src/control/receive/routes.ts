@@ -2,7 +2,7 @@
 // records. The handler needs no server of its own: any other HTTP server can give it requests.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FencedError } from '../../directory/lease.ts';
-import { DeliveryError } from '../../app/received/refusals.ts';
+import { DeliveryError } from '../../app/received/delivery-error.ts';
 import type { PushAnswer, PushRequest, Pushes } from '../../app/received/pushes.ts';
 import type { Webhooks } from '../../app/received/webhooks.ts';
 import type { DeliverySums } from '../delivery-summaries.ts';
