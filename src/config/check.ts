@@ -7,7 +7,7 @@ import { crossChecks } from './cross-checks.ts';
 import { gatewaySettings } from './gateway-settings.ts';
 import { listenerTls, ticketKeyMaterial } from './listener-tls.ts';
 import { readConfigSource, readLongSecret, readSecret } from './load.ts';
-import { readProofs } from './received-proofs.ts';
+import { readDeliveryCredentials } from './delivery-credentials.ts';
 import { readAuthorities, readCertificate, readPair, readPem } from './tls-files.ts';
 import { allServers } from './upstream-servers.ts';
 import type { ConfigSource } from './load.ts';
@@ -132,7 +132,7 @@ function checkFiles(config: Config, findings: Findings): void {
     if ('mapping' in feed)
       findings.attempt(`${place}.mapping`, () => feedMapping(feed.mapping, `${place}.mapping`));
     if (feed.kind === 'webhook' || feed.kind === 'push') {
-      findings.attempt(place, () => readProofs(feed));
+      findings.attempt(place, () => readDeliveryCredentials(feed));
       return;
     }
     if (feed.kind === 'files') {

@@ -74,7 +74,7 @@ export const PROGRAM_ERRORS = {
   EASGATE_FEED_CURSOR: command(
     'the source of a feed no longer takes the place where the last run ended: a full run follows',
   ),
-  EASGATE_DELIVERY_PROOF: delivery(
+  EASGATE_DELIVERY_CREDENTIALS: delivery(
     'the token or the signature of a delivery is missing or wrong, or the token belongs to another feed (401, 403)',
   ),
   EASGATE_DELIVERY_TIME: delivery(

@@ -41,14 +41,14 @@ it('the first delivery has an entry at once, those of the next minute one togeth
 it('feeds and outcomes are summed up apart; a refused one has its text and nothing of its content', async () => {
   const written = await summed((summaries) => {
     summaries.done('mdm', 'applied', SUMS);
-    summaries.refused('mdm', 'EASGATE_DELIVERY_PROOF', 'the token is missing');
-    summaries.refused('mdm', 'EASGATE_DELIVERY_PROOF', 'the token is of another feed');
+    summaries.refused('mdm', 'EASGATE_DELIVERY_CREDENTIALS', 'the token is missing');
+    summaries.refused('mdm', 'EASGATE_DELIVERY_CREDENTIALS', 'the token is of another feed');
     summaries.refused('jamf', 'held', 'nothing was written');
   });
   expect(written).toMatchObject([
     { feed: 'mdm', outcome: 'applied', deliveries: 1, text: null },
-    { feed: 'mdm', outcome: 'EASGATE_DELIVERY_PROOF', deliveries: 1, sums: null },
+    { feed: 'mdm', outcome: 'EASGATE_DELIVERY_CREDENTIALS', deliveries: 1, sums: null },
     { feed: 'jamf', outcome: 'held', sums: null, text: 'nothing was written' },
-    { feed: 'mdm', outcome: 'EASGATE_DELIVERY_PROOF', deliveries: 1, text: 'the token is of another feed' },
+    { feed: 'mdm', outcome: 'EASGATE_DELIVERY_CREDENTIALS', deliveries: 1, text: 'the token is of another feed' },
   ]);
 });

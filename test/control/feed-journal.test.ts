@@ -80,7 +80,7 @@ it('deliveries have entries with how many they are, and what they did or why the
   const entries = await entriesOf(({ deliveries }) => {
     deliveries.done('mdm', 'applied', { accepted: 2, unchanged: 1, refused: 0, notJoined: 3 });
     deliveries.refused('mdm', 'held', '300 of 400 devices would be removed');
-    deliveries.refused('mdm', 'EASGATE_DELIVERY_PROOF', `the token\u001b[31m ${'x'.repeat(5_000)}`);
+    deliveries.refused('mdm', 'EASGATE_DELIVERY_CREDENTIALS', `the token\u001b[31m ${'x'.repeat(5_000)}`);
   });
   expect(entries).toMatchObject([
     {
@@ -90,7 +90,7 @@ it('deliveries have entries with how many they are, and what they did or why the
       facts: { feed: 'mdm', accepted: 2, unchanged: 1, notJoined: 3 },
     },
     { kind: 'feed_run', reason: 'held', facts: { feed: 'mdm', held: '300 of 400 devices would be removed' } },
-    { kind: 'feed_run', reason: 'EASGATE_DELIVERY_PROOF', facts: { feed: 'mdm' } },
+    { kind: 'feed_run', reason: 'EASGATE_DELIVERY_CREDENTIALS', facts: { feed: 'mdm' } },
   ]);
   expect(String(entries[2]?.facts?.['error']).length).toBeLessThan(300);
 });

@@ -33,7 +33,7 @@ it('a signature by another secret, over another body, time or id, cut off, or of
   ];
   for (const headers of wrong) {
     const { status, body: answer } = await send('/receive/timed', { headers, body });
-    expect([status, answer['code']]).toEqual([403, 'EASGATE_DELIVERY_PROOF']);
+    expect([status, answer['code']]).toEqual([403, 'EASGATE_DELIVERY_CREDENTIALS']);
   }
   expect(await device('PHONE1')).toBeNull();
 });

@@ -15,7 +15,7 @@ import { httpFeed } from '../../feeds/json-api/read-http.ts';
 import type { HttpReading } from '../../feeds/json-api/read-http.ts';
 import type { HttpSettings } from '../../feeds/json-api/settings.ts';
 import { ldapFeed } from '../../feeds/ldap/read-ldap.ts';
-import type { ReceivedSettings } from '../../config/received-proofs.ts';
+import type { ReceivedSettings } from '../../config/delivery-credentials.ts';
 import { isReceived, receivedFeed } from '../received/received-feeds.ts';
 import type { ReceivedFeed } from '../received/received-feeds.ts';
 import { FeedStates } from './feed-state.ts';

@@ -2,12 +2,12 @@
 // key does nothing again.
 import { LRUCache } from 'lru-cache';
 import { ProgramError } from '../../errors/program-errors.ts';
-import type { Proofs, ReceivedSettings } from '../../config/received-proofs.ts';
+import type { DeliveryCredentials, ReceivedSettings } from '../../config/delivery-credentials.ts';
 import { pushLines } from '../../feeds/push/push-lines.ts';
 import type { PushLine } from '../../feeds/push/push-lines.ts';
 import type { FeedPart } from '../../feeds/contract.ts';
 import type { ApplyOutcome } from '../apply-outcome.ts';
-import { hasToken } from './proof.ts';
+import { hasToken } from './delivery-token.ts';
 import { PushResults } from './push-results.ts';
 import type { PushResult } from './push-results.ts';
 import type { Receiver, Writing } from './receiver.ts';
@@ -50,7 +50,7 @@ const KEPT_MS = 86_400_000;
 export class Pushes {
   readonly settings: PushSettings;
   private readonly receiver: Receiver;
-  private readonly proofs: Proofs;
+  private readonly credentials: DeliveryCredentials;
   private readonly answers = new LRUCache<string, { readonly digest: string; readonly answer: PushAnswer }>({
     max: KEPT_ANSWERS,
     ttl: KEPT_MS,
@@ -58,16 +58,16 @@ export class Pushes {
   private readonly underWay = new Set<string>();
   private hasBulk = false;
 
-  constructor(settings: PushSettings, receiver: Receiver, proofs: Proofs) {
+  constructor(settings: PushSettings, receiver: Receiver, credentials: DeliveryCredentials) {
     this.settings = settings;
     this.receiver = receiver;
-    this.proofs = proofs;
+    this.credentials = credentials;
   }
 
   /** Whether the header has a token of this feed. @throws DeliveryError */
   checkToken(authorization: string | undefined): void {
-    if (!hasToken(this.proofs.tokens, authorization))
-      throw new DeliveryError('EASGATE_DELIVERY_PROOF', 'the token is missing, wrong, or of another feed');
+    if (!hasToken(this.credentials.tokens, authorization))
+      throw new DeliveryError('EASGATE_DELIVERY_CREDENTIALS', 'the token is missing, wrong, or of another feed');
   }
 
   /** Makes room for a bulk: of a feed one at a time. Returns what gives it back. @throws DeliveryError */

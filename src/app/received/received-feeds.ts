@@ -1,6 +1,6 @@
 // Owns how the configuration becomes the feeds that are sent their records: webhooks and pushed records.
-import { readProofs } from '../../config/received-proofs.ts';
-import type { Proofs, ReceivedSettings } from '../../config/received-proofs.ts';
+import { readDeliveryCredentials } from '../../config/delivery-credentials.ts';
+import type { DeliveryCredentials, ReceivedSettings } from '../../config/delivery-credentials.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Brakes } from '../brakes.ts';
 
@@ -43,6 +43,6 @@ export function receivedFeed(settings: ReceivedSettings): ReceivedFeed {
 }
 
 /** What proves deliveries to each feed, by its name. @throws ConfigError */
-export function proofsOf(feeds: readonly ReceivedFeed[]): ReadonlyMap<string, Proofs> {
-  return new Map(feeds.map(({ name, settings }) => [name, readProofs(settings)]));
+export function credentialsOf(feeds: readonly ReceivedFeed[]): ReadonlyMap<string, DeliveryCredentials> {
+  return new Map(feeds.map(({ name, settings }) => [name, readDeliveryCredentials(settings)]));
 }

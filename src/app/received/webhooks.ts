@@ -1,11 +1,11 @@
-// Owns what a webhook delivery does: its proof, its time, repeated ones, and its records, or the start of another feed.
+// Owns what a webhook delivery does: its credentials, its time, repeated ones, and its records, or the start of another feed.
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProgramError } from '../../errors/program-errors.ts';
 import { monotonicNow } from '../../clock.ts';
-import type { Proofs, ReceivedSettings } from '../../config/received-proofs.ts';
+import type { DeliveryCredentials, ReceivedSettings } from '../../config/delivery-credentials.ts';
 import { FeedFile } from '../../feeds/files/feed-file.ts';
 import type { FeedFileOptions } from '../../feeds/files/feed-file.ts';
 import type { DeliveryMemory } from '../../directory/delivery-memory.ts';
@@ -15,7 +15,7 @@ import { eventLine } from '../../feeds/webhook/event-lines.ts';
 import { Repeats } from '../../feeds/webhook/repeats.ts';
 import { isSigned, isWithin, readSignedHead, signedTime } from '../../feeds/webhook/signature.ts';
 import type { HeaderReader, SignatureSettings, SignedHead } from '../../feeds/webhook/signature.ts';
-import { hasToken } from './proof.ts';
+import { hasToken } from './delivery-token.ts';
 import type { Receiver, Writing } from './receiver.ts';
 import { DeliveryError } from './delivery-error.ts';
 
@@ -43,7 +43,7 @@ const MAX_REASONS = 20;
 export class Webhooks {
   readonly settings: WebhookSettings;
   private readonly receiver: Receiver;
-  private readonly proofs: Proofs;
+  private readonly credentials: DeliveryCredentials;
   private readonly signature: SignatureSettings;
   private readonly reading: Omit<FeedFileOptions, 'path'>;
   private readonly repeats = new Repeats();
@@ -54,14 +54,14 @@ export class Webhooks {
   constructor(
     settings: WebhookSettings,
     receiver: Receiver,
-    proofs: Proofs,
+    credentials: DeliveryCredentials,
     reading: Omit<FeedFileOptions, 'path'>,
     memory: DeliveryMemory,
   ) {
     const { timestampHeader = null, idHeader = null, windowSeconds, ...signature } = settings.signature;
     this.settings = settings;
     this.receiver = receiver;
-    this.proofs = proofs;
+    this.credentials = credentials;
     this.reading = reading;
     this.memory = memory;
     this.signature = { ...signature, timestampHeader, idHeader, windowMs: windowSeconds * 1_000 };
@@ -69,22 +69,22 @@ export class Webhooks {
 
   /** Checks what can be checked before the body is read. @throws DeliveryError */
   checkHead(header: HeaderReader): CheckedHead {
-    if (this.proofs.tokens.length > 0) {
-      if (!hasToken(this.proofs.tokens, header('authorization')))
-        throw new DeliveryError('EASGATE_DELIVERY_PROOF', 'the token is missing or wrong');
+    if (this.credentials.tokens.length > 0) {
+      if (!hasToken(this.credentials.tokens, header('authorization')))
+        throw new DeliveryError('EASGATE_DELIVERY_CREDENTIALS', 'the token is missing or wrong');
       return null;
     }
     const head = readSignedHead(this.signature, header, Date.now());
     if (head === 'signature')
-      throw new DeliveryError('EASGATE_DELIVERY_PROOF', 'the signature is missing or wrong');
+      throw new DeliveryError('EASGATE_DELIVERY_CREDENTIALS', 'the signature is missing or wrong');
     if (head === 'time') throw this.wrongTime();
     return head;
   }
 
   /** Checks the signature of a body. @throws DeliveryError */
   checkBody(head: CheckedHead, body: Buffer): void {
-    if (head !== null && !isSigned(this.signature, this.proofs.keys, head, body))
-      throw new DeliveryError('EASGATE_DELIVERY_PROOF', 'the signature is missing or wrong');
+    if (head !== null && !isSigned(this.signature, this.credentials.keys, head, body))
+      throw new DeliveryError('EASGATE_DELIVERY_CREDENTIALS', 'the signature is missing or wrong');
   }
 
   /**

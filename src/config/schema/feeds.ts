@@ -6,7 +6,7 @@ import { graphFields, hasOneSignIn, ONE_SIGN_IN } from '../../feeds/graph/settin
 import { httpFields } from '../../feeds/json-api/settings.ts';
 import { ldapFields } from '../../feeds/ldap/settings.ts';
 import { isTimeZone } from '../../feeds/times.ts';
-import { ONE_PROOF, hasOneProof, webhookFields } from '../../feeds/webhook/settings.ts';
+import { ONE_CREDENTIAL, hasOneCredential, webhookFields } from '../../feeds/webhook/settings.ts';
 import { count, secret } from './fields.ts';
 
 const nameField = {
@@ -138,7 +138,7 @@ const webhook = z
     ...webhookFields(secret),
     ...readingFields,
   })
-  .refine(hasOneProof, ONE_PROOF);
+  .refine(hasOneCredential, ONE_CREDENTIAL);
 
 const push = z.strictObject({
   ...receivedFields,

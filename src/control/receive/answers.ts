@@ -4,7 +4,7 @@ import { DeliveryError } from '../../app/received/delivery-error.ts';
 import type { DeliveryCode } from '../../app/received/delivery-error.ts';
 
 const STATUS: Readonly<Record<DeliveryCode, number>> = {
-  EASGATE_DELIVERY_PROOF: 403,
+  EASGATE_DELIVERY_CREDENTIALS: 403,
   EASGATE_DELIVERY_TIME: 400,
   EASGATE_DELIVERY_CONTENT: 422,
   EASGATE_DELIVERY_SIZE: 413,
@@ -17,7 +17,7 @@ const STATUS: Readonly<Record<DeliveryCode, number>> = {
 };
 
 const TITLE: Readonly<Record<DeliveryCode, string>> = {
-  EASGATE_DELIVERY_PROOF: 'not accepted',
+  EASGATE_DELIVERY_CREDENTIALS: 'not accepted',
   EASGATE_DELIVERY_TIME: 'wrong time',
   EASGATE_DELIVERY_CONTENT: 'not understood',
   EASGATE_DELIVERY_SIZE: 'too large',
@@ -49,7 +49,7 @@ export function answer(response: ServerResponse, status: number, document: unkno
   send(response, status, 'application/json', document, {});
 }
 
-/** Answers a refused delivery. `isToken`: its proof is a token, so that it may come again with another (RFC 9110 11.6.1). */
+/** Answers a refused delivery. `isToken`: its credentials are a token, so that it may come again with another (RFC 9110 11.6.1). */
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
@@ -57,7 +57,7 @@ export function refuse(
   isToken: boolean,
 ): void {
   const { code, message, retryAfter } = error;
-  const isChallenge = code === 'EASGATE_DELIVERY_PROOF' && isToken;
+  const isChallenge = code === 'EASGATE_DELIVERY_CREDENTIALS' && isToken;
   const held = code === 'EASGATE_HELD' && retryAfter !== null;
   const status = error instanceof RouteError ? error.status : isChallenge ? 401 : held ? 503 : STATUS[code];
   const isUnread = !request.complete;

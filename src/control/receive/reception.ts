@@ -1,7 +1,7 @@
 // Owns the receivers of all feeds in this process, and whether it takes deliveries: only the leader does, with its fence.
 import { fileReadingOf } from '../../app/feed-runs/configured-feeds.ts';
 import type { FeedStates } from '../../app/feed-runs/feed-state.ts';
-import { proofsOf, receivedFeeds } from '../../app/received/received-feeds.ts';
+import { credentialsOf, receivedFeeds } from '../../app/received/received-feeds.ts';
 import { Pushes } from '../../app/received/pushes.ts';
 import { Receiver } from '../../app/received/receiver.ts';
 import type { Writing } from '../../app/received/receiver.ts';
@@ -32,19 +32,19 @@ export class Reception {
     { fence, trigger }: { readonly fence: number; readonly trigger: Trigger },
   ) {
     const feeds = receivedFeeds(config);
-    const proofs = proofsOf(feeds);
+    const ofFeeds = credentialsOf(feeds);
     const receivers: Receiver[] = [];
     const reached = new Map<string, Reached>();
     for (const feed of feeds) {
       const { name, settings, maxPerMinute } = feed;
       const receiver = new Receiver(store, states, feed);
-      const proof = proofs.get(name) ?? { keys: [], tokens: [] };
+      const credentials = ofFeeds.get(name) ?? { keys: [], tokens: [] };
       const rate = new Rate(maxPerMinute);
       receivers.push(receiver);
       if (settings.kind === 'push')
-        reached.set(name, { kind: 'push', pushes: new Pushes(settings, receiver, proof), rate });
+        reached.set(name, { kind: 'push', pushes: new Pushes(settings, receiver, credentials), rate });
       else {
-        const webhooks = new Webhooks(settings, receiver, proof, fileReadingOf(settings), store.deliveries);
+        const webhooks = new Webhooks(settings, receiver, credentials, fileReadingOf(settings), store.deliveries);
         reached.set(name, { kind: 'webhook', webhooks, rate });
       }
     }

@@ -88,13 +88,13 @@ export function webhookFields<Secret extends z.ZodType>(secret: Secret) {
   };
 }
 
-/** Whether exactly one kind of proof is configured. */
-export function hasOneProof({ secrets, tokens }: { secrets?: unknown; tokens?: unknown }): boolean {
+/** Whether exactly one kind of credentials is configured. */
+export function hasOneCredential({ secrets, tokens }: { secrets?: unknown; tokens?: unknown }): boolean {
   return (secrets === undefined) !== (tokens === undefined);
 }
 
-/** What is wrong where {@link hasOneProof} is false. */
-export const ONE_PROOF = {
+/** What is wrong where {@link hasOneCredential} is false. */
+export const ONE_CREDENTIAL = {
   error: 'must be there, or else tokens: one of both proves a delivery',
   path: ['secrets'],
 };

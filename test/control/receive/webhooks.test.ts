@@ -163,7 +163,7 @@ it('reports each delivery with its sums, and each refusal with its code', async 
   expect(deliveries).toEqual([
     ['timed', 'applied', { ...none, accepted: 1 }],
     ['timed', 'repeated', none],
-    ['token', 'EASGATE_DELIVERY_PROOF', expect.any(String)],
+    ['token', 'EASGATE_DELIVERY_CREDENTIALS', expect.any(String)],
     [null, 'EASGATE_DELIVERY_CONTENT', expect.any(String)],
   ]);
 });

@@ -13,14 +13,14 @@ const MIN_TOKEN = 32;
 export type ReceivedSettings = Extract<Config['feeds'][number], { kind: 'webhook' | 'push' }>;
 
 /** What proves a delivery; one of the two lists is empty. */
-export interface Proofs {
+export interface DeliveryCredentials {
   readonly keys: readonly Buffer[];
   /** SHA-256 of each token. */
   readonly tokens: readonly Buffer[];
 }
 
 /** @throws ConfigError for a secret that is missing or too short */
-export function readProofs(feed: ReceivedSettings): Proofs {
+export function readDeliveryCredentials(feed: ReceivedSettings): DeliveryCredentials {
   const place = `feeds: ${feed.name}`;
   const keys = feed.kind === 'push' ? [] : (feed.secrets ?? []);
   return {

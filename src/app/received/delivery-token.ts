@@ -1,6 +1,6 @@
 // Owns the check of tokens of deliveries. They are compared by their SHA-256, in constant time.
 import { timingSafeEqual } from 'node:crypto';
-import { tokenDigest } from '../../config/received-proofs.ts';
+import { tokenDigest } from '../../config/delivery-credentials.ts';
 
 const MAX_HEADER = 1_024;
 
