@@ -5,7 +5,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AccessDecision, DecisionOrigin, ManualDecision, WipeProgress } from '../model/decision.ts';
 import { describeWipe } from '../policy/wipe.ts';
 import { isOpenWipe, isWipe } from '../model/wipe.ts';
-import { storedDecisions as storedIn } from './entries.ts';
+import { storedDecisions as storedIn } from './device-views.ts';
 import { target } from './names.ts';
 
 /** A decision and its subject; `user` null = the device, for every user. */

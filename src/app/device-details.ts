@@ -7,8 +7,8 @@ import { stateOfAction } from '../model/access-state.ts';
 import type { AccessState } from '../model/access-state.ts';
 import type { DecisionChange, ImportedDecision, ManualDecision } from '../model/decision.ts';
 import type { DeviceReport } from '../model/device.ts';
-import { deviceListing, partnershipListings } from './entries.ts';
-import type { DeviceListing, PartnershipListing } from './entries.ts';
+import { deviceListing, partnershipListings } from './device-views.ts';
+import type { DeviceListing, PartnershipListing } from './device-views.ts';
 import { parseDevice } from './names.ts';
 import { nearText } from './text-filter.ts';
 

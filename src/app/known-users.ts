@@ -1,7 +1,7 @@
 // Owns where questions about one user get names and devices from; here by reading the whole directory.
 import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
 import type { UserKey } from '../identity/keys.ts';
-import { allDevices } from './entries.ts';
+import { allDevices } from './device-views.ts';
 
 /** Where names and devices of users come from. They may be more than those of the user. */
 export interface KnownUsers {

@@ -9,7 +9,7 @@ import { readMemory, writeMemory } from '../directory/store-memory.ts';
 import type { StoreMemory } from '../directory/store-memory.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import { ProgramError } from '../errors/program-errors.ts';
-import { everyDecision } from './entries.ts';
+import { everyDecision } from './device-views.ts';
 import { isOpenWipe, isStandingWipe } from '../model/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { DecisionOrigin } from '../model/decision.ts';

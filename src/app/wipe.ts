@@ -3,8 +3,8 @@
 import { MAX_WIPE_PARTNERSHIPS } from '../directory/earlier-records.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import { deviceListing, partnershipListings } from './entries.ts';
-import type { DeviceListing, PartnershipListing } from './entries.ts';
+import { deviceListing, partnershipListings } from './device-views.ts';
+import type { DeviceListing, PartnershipListing } from './device-views.ts';
 import { clientFamily } from '../eas/refusals.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import { deviceKey } from '../identity/device.ts';

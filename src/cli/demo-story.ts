@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { allDevices } from '../app/entries.ts';
+import { allDevices } from '../app/device-views.ts';
 import { loadConfig } from '../config/load.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { UserKey } from '../identity/keys.ts';
