@@ -1,5 +1,5 @@
 // Owns the JSON document of an explained access, the same for the command line and the API.
-import type { ExplainedAccess, KnownFact } from './explain.ts';
+import type { ExplainedAccess, KnownFact } from './explain-access.ts';
 import type { Config } from '../config/schema.ts';
 import { phoneReply } from './phone-reply.ts';
 import type { PhoneReply } from './phone-reply.ts';

@@ -1,6 +1,6 @@
 // Owns the work of `easgate explain`: the verdict on a device of a user, step by step.
 import type { Command } from 'commander';
-import { explainAccess } from '../app/explain.ts';
+import { explainAccess } from '../app/explain-access.ts';
 import { explainedDocument } from '../app/explained-document.ts';
 import type { ExplainedDocument } from '../app/explained-document.ts';
 import type { PhoneReply } from '../app/phone-reply.ts';
@@ -15,7 +15,7 @@ import { ask } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
 import { table } from './table.ts';
 import { relativeTime } from '../app/times.ts';
-import type { KnownFact } from '../app/explain.ts';
+import type { KnownFact } from '../app/explain-access.ts';
 
 const TONES: Readonly<Record<string, Tone>> = { allow: 'good', quarantine: 'warning' };
 

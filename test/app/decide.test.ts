@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clearDecision, decide } from '../../src/app/decide.ts';
 import { WipeInTheWay } from '../../src/app/decisions.ts';
-import { explainAccess } from '../../src/app/explain.ts';
+import { explainAccess } from '../../src/app/explain-access.ts';
 import { orderWipe, planWipe } from '../../src/app/wipe.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { UserKey } from '../../src/identity/keys.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { monotonicNow } from '../../clock.ts';
 import { clearDecision, decide } from '../../app/decide.ts';
 import { decidedOn } from '../../app/decisions.ts';
-import { explainAccess } from '../../app/explain.ts';
+import { explainAccess } from '../../app/explain-access.ts';
 import { explainedDocument } from '../../app/explained-document.ts';
 import { showDevice } from '../../app/device-details.ts';
 import { parseSort } from '../../app/listing.ts';
