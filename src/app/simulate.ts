@@ -5,7 +5,7 @@ import type { ActivePolicies } from '../policy/active-policies.ts';
 import { readFacts } from '../policy/engine/read-facts.ts';
 import { decidedBy } from './decided-by.ts';
 import type { DecidedBy } from './decided-by.ts';
-import { explanationDocument } from './policy-explain.ts';
+import { explanationDocument } from './explanation-json.ts';
 import { factsOfLogLine, factsOfRequest } from './recorded-request.ts';
 import type { RecordedFacts } from './recorded-request.ts';
 

@@ -1,10 +1,10 @@
 // Owns the work of `easgate explain`: the verdict on a device of a user, step by step.
 import type { Command } from 'commander';
 import { explainAccess } from '../app/explain-access.ts';
-import { explainedDocument } from '../app/explained-document.ts';
-import type { ExplainedDocument } from '../app/explained-document.ts';
+import { explainedDocument } from '../app/explain-access-json.ts';
+import type { ExplainedDocument } from '../app/explain-access-json.ts';
 import type { PhoneReply } from '../app/phone-reply.ts';
-import { stepOfDocument } from '../app/policy-explain.ts';
+import { stepOfDocument } from '../app/explanation-json.ts';
 import { policiesInUse } from '../app/policy-versions.ts';
 import { withStore } from './context.ts';
 import { print, printJson, printable, toned } from './output.ts';

@@ -1,7 +1,7 @@
 // Owns helpers of the policy commands: opening a document, and showing an explanation.
-import { explanationDocument, stepOfDocument, verdictOfDocument } from '../app/policy-explain.ts';
+import { explanationDocument, stepOfDocument, verdictOfDocument } from '../app/explanation-json.ts';
 import { withIsoTimes } from '../app/times.ts';
-import type { StepDocument, VerdictDocument } from '../app/policy-explain.ts';
+import type { StepDocument, VerdictDocument } from '../app/explanation-json.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { LoadedPolicy } from '../config/policy-file.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';

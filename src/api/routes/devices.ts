@@ -4,7 +4,7 @@ import { monotonicNow } from '../../clock.ts';
 import { clearDecision, decide } from '../../app/decide.ts';
 import { decidedOn } from '../../app/decisions.ts';
 import { explainAccess } from '../../app/explain-access.ts';
-import { explainedDocument } from '../../app/explained-document.ts';
+import { explainedDocument } from '../../app/explain-access-json.ts';
 import { showDevice } from '../../app/device-details.ts';
 import { parseSort } from '../../app/listing.ts';
 import { parseDevice } from '../../app/names.ts';

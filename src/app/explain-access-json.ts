@@ -3,8 +3,8 @@ import type { ExplainedAccess, KnownFact } from './explain-access.ts';
 import type { Config } from '../config/schema.ts';
 import { phoneReply } from './phone-reply.ts';
 import type { PhoneReply } from './phone-reply.ts';
-import { stepDocument } from './policy-explain.ts';
-import type { StepDocument } from './policy-explain.ts';
+import { stepDocument } from './explanation-json.ts';
+import type { StepDocument } from './explanation-json.ts';
 import { isoTime } from './times.ts';
 
 /** The document of an explained access. */
