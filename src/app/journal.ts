@@ -7,11 +7,11 @@ import type { UserKey } from '../identity/keys.ts';
 import type {
   JournalFilter,
   JournalStore,
-  PlacedEntry,
+  PositionedEntry,
   StreamEntries,
   StreamName,
 } from '../journal/journal-store.ts';
-import { placeToGoOn } from '../journal/places.ts';
+import { resumePosition } from '../journal/stream-position.ts';
 import { STREAM_FORMS, isWanted } from '../journal/stream-forms.ts';
 import type { StreamForm } from '../journal/stream-forms.ts';
 import { journalEventSchema } from '../model/event.ts';
@@ -107,22 +107,22 @@ export interface FollowOptions {
   readonly names: UserNames;
   /** Ends it. */
   readonly signal: AbortSignal;
-  /** Entries after this place come first; absent = from now on. A place that is none of the journal is now. */
+  /** Entries after this position come first; absent = from now on. A position that is none of the journal is now. */
   readonly after?: string | null;
   /** Called when the journal cannot be read, and with null when it can be again. */
   readonly onTrouble: (error: Error | null) => void;
 }
 
-/** The wanted entries that are written from now on, in their order, with their places, until the signal. */
+/** The wanted entries that are written from now on, in their order, with their positions, until the signal. */
 export async function* followEntries<S extends StreamName>(
   store: JournalStore,
   stream: S,
   filter: JournalFilter,
   { names, signal, onTrouble, after: from = null }: FollowOptions,
-): AsyncIterable<PlacedEntry<StreamEntries[S]>> {
+): AsyncIterable<PositionedEntry<StreamEntries[S]>> {
   const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
   const last = await store.end(stream);
-  let after = from === null ? last : placeToGoOn(from, last);
+  let after = from === null ? last : resumePosition(from, last);
   let isAway = false;
   while (!signal.aborted) {
     let isMore = false;
@@ -132,7 +132,7 @@ export async function* followEntries<S extends StreamName>(
       after = end;
       if (isAway) onTrouble(null);
       isAway = false;
-      for (const placed of entries) if (isWanted(form.marks(placed.entry), filter, names)) yield placed;
+      for (const positioned of entries) if (isWanted(form.marks(positioned.entry), filter, names)) yield positioned;
     } catch (error) {
       if (!isAway) onTrouble(error instanceof Error ? error : new Error(String(error)));
       isAway = true;

@@ -16,7 +16,7 @@ import type {
   StreamPart,
 } from './journal-store.ts';
 import { scanNewest } from './newest-first.ts';
-import type { Found, Place, Scan } from './newest-first.ts';
+import type { Found, Position, Scan } from './newest-first.ts';
 import { STREAM_FORMS, isWanted, localOf } from './stream-forms.ts';
 import type { Marks, StreamForm } from './stream-forms.ts';
 
@@ -26,7 +26,7 @@ const SCHEMA_VERSION = 1;
 const PRAGMAS =
   'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096;';
 
-/** AUTOINCREMENT: an id is never used again, because it is the place of an entry. */
+/** AUTOINCREMENT: an id is never used again, because it is the position of an entry. */
 function tableOf(name: StreamName): string {
   return `
     CREATE TABLE ${name} (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,
@@ -103,7 +103,7 @@ export class EmbeddedJournal implements JournalStore {
       return {
         entries: rows.flatMap(({ id, record }) => {
           const entry = readable(form, String(record));
-          return entry === null ? [] : [{ place: String(id), entry }];
+          return entry === null ? [] : [{ position: String(id), entry }];
         }),
         end: last === undefined ? after : String(last),
       };
@@ -118,7 +118,7 @@ export class EmbeddedJournal implements JournalStore {
   ): Promise<QueryPage<StreamEntries[S]>> {
     const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
     return this.work(() => {
-      const scans = scanWords(filter).map((word) => this.scan(stream, form, filter, word, placeOf(cursor)));
+      const scans = scanWords(filter).map((word) => this.scan(stream, form, filter, word, positionOf(cursor)));
       return scanNewest(scans, limit);
     });
   }
@@ -134,7 +134,7 @@ export class EmbeddedJournal implements JournalStore {
     form: StreamForm<Entry>,
     filter: JournalFilter,
     { column, word }: ScanWord,
-    from: Place | null,
+    from: Position | null,
   ): Scan<Entry> {
     const { since = Number.MIN_SAFE_INTEGER, until = Number.MAX_SAFE_INTEGER } = filter;
     const where = column === null ? '' : `${column} = ? AND `;
@@ -144,8 +144,8 @@ export class EmbeddedJournal implements JournalStore {
        WHERE ${where} at >= ? AND at <= ? AND (at, id) < (?, ?) ORDER BY at DESC, id DESC`,
     ).iterate(...(word === null ? [] : [word]), since, Math.min(until, before.at), before.at, before.id);
     for (const row of rows) {
-      const place = { at: Number(row['at']), id: Number(row['id']) };
-      yield { place, found: this.foundIn(row, form, filter) };
+      const position = { at: Number(row['at']), id: Number(row['id']) };
+      yield { position, found: this.foundIn(row, form, filter) };
     }
   }
 
@@ -284,7 +284,7 @@ function scanWords({ users, device, kinds, reasons }: JournalFilter): ScanWord[]
 }
 
 /** A cursor that is not one of this store is the beginning. */
-function placeOf(cursor: string | null): Place | null {
+function positionOf(cursor: string | null): Position | null {
   const [, at, id] = /^(-?\d{1,16})-(\d{1,16})$/.exec(cursor ?? '') ?? [];
   return at === undefined ? null : { at: Number(at), id: Number(id) };
 }

@@ -11,8 +11,8 @@ import type {
   StreamName,
   StreamPart,
 } from './journal-store.ts';
-import { comparePlaces } from './places.ts';
-import { isPlace, writtenSince } from './redis-journal.ts';
+import { comparePositions } from './stream-position.ts';
+import { isPosition, writtenSince } from './redis-journal.ts';
 import type { RedisJournal } from './redis-journal.ts';
 import { STREAM_FORMS, isWanted } from './stream-forms.ts';
 import type { StreamForm } from './stream-forms.ts';
@@ -26,7 +26,7 @@ export class IndexedJournal implements JournalStore {
   private readonly path: string;
   private readonly names: UserNames;
   private index: JournalIndex | null = null;
-  /** The last place of each stream that the index had when it was last found to be of this stream. */
+  /** The last position of each stream that the index had when it was last found to be of this stream. */
   private readonly checked = new Map<StreamName, string>();
 
   constructor(redis: RedisJournal, path: string, names: UserNames) {
@@ -66,7 +66,7 @@ export class IndexedJournal implements JournalStore {
     const index = isByTimeAlone ? null : await this.indexOf(stream);
     const end = index?.end(stream) ?? null;
     if (index === null || end === null) return this.redis.query(stream, filter, cursor, limit);
-    if (isPlace(cursor) && comparePlaces(cursor, end) <= 0)
+    if (isPosition(cursor) && comparePositions(cursor, end) <= 0)
       return this.queryIndex(index, stream, filter, cursor, limit);
     const newest = await this.redis.queryBehind(stream, filter, cursor, limit, end);
     if (newest.next !== null || newest.entries.length >= limit) return newest;
@@ -96,7 +96,7 @@ export class IndexedJournal implements JournalStore {
     let next = cursor;
     for (let looks = 0; looks < MAX_LOOKS && entries.length < limit; looks++) {
       const found = index.find(stream, filter, next, writtenSince(filter), limit - entries.length);
-      for (const entry of await this.redis.entriesAt(stream, found.places)) {
+      for (const entry of await this.redis.entriesAt(stream, found.positions)) {
         if (entry === undefined) unreadable++;
         else if (entry !== null && isWanted(form.marks(entry), filter, this.names)) entries.push(entry);
       }

@@ -1,23 +1,23 @@
-// Owns the index of a journal in Redis: a SQLite file with what entries are found by, and their places in the streams. It has no
+// Owns the index of a journal in Redis: a SQLite file with what entries are found by, and their positions in the streams. It has no
 // entry of its own, so that the retention of the streams is its retention. A cache: it may be deleted, and is made anew.
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from '../directory/embedded/store-file.ts';
 import type { JournalFilter, StreamName } from './journal-store.ts';
-import { comparePlaces, partsOf, placeOf } from './places.ts';
+import { comparePositions, partsOf, positionOf } from './stream-position.ts';
 import { localOf } from './stream-forms.ts';
 import type { Marks } from './stream-forms.ts';
 
 /** `PRAGMA user_version` of a file with these tables. */
-const VERSION = 1;
+const VERSION = 2;
 const STREAMS: readonly StreamName[] = ['journal', 'audit'];
 const BUSY_MS = 2_000;
 const PRAGMAS =
   'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096;';
 
 /**
- * Ids follow the places without a gap: SQLite appends them to each index, so that every index is in the order of places, and a place
+ * Ids follow the positions without a gap: SQLite appends them to each index, so that every index is in the order of positions, and a position
  * is found by halving.
  */
 function tableOf(stream: StreamName): string {
@@ -33,19 +33,19 @@ function tableOf(stream: StreamName): string {
 const SCHEMA = `
   ${STREAMS.map(tableOf).join('')}
   CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
-  CREATE TABLE ends (stream TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE ends (stream TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID;
   PRAGMA user_version = ${VERSION};`;
 
 /** An entry as it is indexed. */
 export interface IndexedEntry {
-  readonly place: string;
+  readonly position: string;
   readonly marks: Marks;
 }
 
 /** What a look into the index found. */
-export interface IndexedPlaces {
+export interface IndexedPositions {
   /** The newest first. */
-  readonly places: readonly string[];
+  readonly positions: readonly string[];
   /** All entries down to here were looked at; null = there are no older ones. */
   readonly next: string | null;
 }
@@ -117,10 +117,10 @@ export class JournalIndex {
     return this.isReader ? this.watch.hasFile() : this.watch.isSame();
   }
 
-  /** The place of the last entry of a stream that is indexed, or was not understood; null = none is. */
+  /** The position of the last entry of a stream that is indexed, or was not understood; null = none is. */
   end(stream: StreamName): string | null {
-    const row = this.statement('SELECT place FROM ends WHERE stream = ?').get(stream);
-    return row === undefined ? null : String(row['place']);
+    const row = this.statement('SELECT position FROM ends WHERE stream = ?').get(stream);
+    return row === undefined ? null : String(row['position']);
   }
 
   /** Adds the entries behind those that it has, up to `end`. */
@@ -129,16 +129,16 @@ export class JournalIndex {
       const insert = this.statement(
         `INSERT INTO ${stream} (ms, seq, at, kind, reason, local, device) VALUES (?, ?, ?, ?, ?, ?, ?)`,
       );
-      for (const { place, marks } of entries) {
+      for (const { position, marks } of entries) {
         const { at, kind, user, device, reason } = marks;
-        const [ms, seq] = partsOf(place);
+        const [ms, seq] = partsOf(position);
         insert.run(ms, seq, Math.trunc(at), this.idOf(kind), this.idOf(reason), localOf(user), device);
       }
       this.statement('INSERT OR REPLACE INTO ends VALUES (?, ?)').run(stream, end);
     });
   }
 
-  /** Removes entries that stand before a place, some at a time. Returns whether there may be more. */
+  /** Removes entries that stand before a position, some at a time. Returns whether there may be more. */
   trim(stream: StreamName, first: string): boolean {
     const { low, high } = this.range(stream);
     if (low > high) return false;
@@ -156,18 +156,18 @@ export class JournalIndex {
     });
   }
 
-  /** Places of entries that may be wanted, older than `before`; null = from the newest. `sinceMs`: none that was written before. */
+  /** Positions of entries that may be wanted, older than `before`; null = from the newest. `sinceMs`: none that was written before. */
   find(
     stream: StreamName,
     filter: JournalFilter,
     before: string | null,
     sinceMs: number,
     limit: number,
-  ): IndexedPlaces {
+  ): IndexedPositions {
     const { low, high } = this.range(stream);
     const from = before === null ? high : this.idAfter(stream, before) - 1;
     const to = Math.max(low, this.idAfter(stream, `${Math.max(0, Math.floor(sinceMs))}-0`));
-    const places: { readonly id: number; readonly place: string }[] = [];
+    const positions: { readonly id: number; readonly position: string }[] = [];
     let stop = 0;
     for (const { sql, values } of this.scansOf(stream, filter)) {
       let [examined, kept] = [0, 0];
@@ -175,7 +175,7 @@ export class JournalIndex {
         const id = Number(row['id']);
         const at = Number(row['at']);
         if (at >= (filter.since ?? -Infinity) && at <= (filter.until ?? Infinity)) {
-          places.push({ id, place: placeOf(Number(row['ms']), Number(row['seq'])) });
+          positions.push({ id, position: positionOf(Number(row['ms']), Number(row['seq'])) });
           kept++;
         }
         if (kept < limit && ++examined < MAX_EXAMINED) continue;
@@ -183,13 +183,13 @@ export class JournalIndex {
         break;
       }
     }
-    places.sort((a, b) => b.id - a.id);
-    const reached = places.filter(({ id }) => id >= stop);
+    positions.sort((a, b) => b.id - a.id);
+    const reached = positions.filter(({ id }) => id >= stop);
     const page = reached.slice(0, limit);
     const last = page.length < reached.length ? (page.at(-1)?.id ?? stop) : stop;
     return {
-      places: page.map(({ place }) => place),
-      next: last === 0 ? null : this.placeAt(stream, last),
+      positions: page.map(({ position }) => position),
+      next: last === 0 ? null : this.positionAt(stream, last),
     };
   }
 
@@ -229,20 +229,20 @@ export class JournalIndex {
     return { low: Number(low ?? 1), high: Number(high ?? 0) };
   }
 
-  /** The first id at or behind a place; behind the last one, where there is none. */
-  private idAfter(stream: StreamName, place: string): number {
+  /** The first id at or behind a position; behind the last one, where there is none. */
+  private idAfter(stream: StreamName, position: string): number {
     let { low, high } = this.range(stream);
     while (low <= high) {
       const middle = Math.floor((low + high) / 2);
-      if (comparePlaces(this.placeAt(stream, middle), place) < 0) low = middle + 1;
+      if (comparePositions(this.positionAt(stream, middle), position) < 0) low = middle + 1;
       else high = middle - 1;
     }
     return low;
   }
 
-  private placeAt(stream: StreamName, id: number): string {
+  private positionAt(stream: StreamName, id: number): string {
     const row = this.statement(`SELECT ms, seq FROM ${stream} WHERE id = ?`).get(id);
-    return placeOf(Number(row?.['ms'] ?? 0), Number(row?.['seq'] ?? 0));
+    return positionOf(Number(row?.['ms'] ?? 0), Number(row?.['seq'] ?? 0));
   }
 
   /** The number of a word, which is made where it has none. */

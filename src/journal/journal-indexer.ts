@@ -37,8 +37,8 @@ export class JournalIndexer {
       const after = this.index.end(stream);
       const { entries, end } = await this.redis.read(stream, after, PART);
       if (end === null || end === after) return true;
-      const marked = entries.map(({ place, entry }) => ({
-        place,
+      const marked = entries.map(({ position, entry }) => ({
+        position,
         marks: form.marks(entry),
       }));
       this.index.append(stream, marked, end);

@@ -35,15 +35,15 @@ export interface JournalFilter {
   readonly by?: string;
 }
 
-/** An entry, and its place in the stream. Only the store compares places. */
-export interface PlacedEntry<Entry> {
-  readonly place: string;
+/** An entry, and its position in the stream. Only the store compares positions. */
+export interface PositionedEntry<Entry> {
+  readonly position: string;
   readonly entry: Entry;
 }
 
 /** A part of a stream, the oldest entry first. */
 export interface StreamPart<Entry> {
-  readonly entries: readonly PlacedEntry<Entry>[];
+  readonly entries: readonly PositionedEntry<Entry>[];
   /** Read on after this; null = the stream is empty. */
   readonly end: string | null;
 }
@@ -67,9 +67,9 @@ export interface JournalAppender {
 /** All methods reject with an Error, in bounded time, when the store is away. */
 export interface JournalStore extends JournalAppender {
   appendAudit(entry: AuditEntry): Promise<void>;
-  /** The place of the last entry; null = there is none. */
+  /** The position of the last entry; null = there is none. */
   end(stream: StreamName): Promise<string | null>;
-  /** Entries after a place, in the order in which they were written; `after` null = from the first. */
+  /** Entries after a position, in the order in which they were written; `after` null = from the first. */
   read<S extends StreamName>(
     stream: S,
     after: string | null,

@@ -8,14 +8,14 @@ import type { AuditEntry, JournalEntry } from '../model/journal.ts';
 import type {
   JournalFilter,
   JournalStore,
-  PlacedEntry,
+  PositionedEntry,
   QueryPage,
   Retention,
   StreamEntries,
   StreamName,
   StreamPart,
 } from './journal-store.ts';
-import { partsOf } from './places.ts';
+import { partsOf } from './stream-position.ts';
 import { STREAM_FORMS, isWanted } from './stream-forms.ts';
 import type { StreamForm } from './stream-forms.ts';
 
@@ -76,9 +76,9 @@ export class RedisJournal implements JournalStore {
     const from = after === null ? '-' : `(${after}`;
     const rows = await this.client.xrange(this.key(stream), from, '+', 'COUNT', limit);
     return {
-      entries: rows.flatMap((row): PlacedEntry<StreamEntries[S]>[] => {
+      entries: rows.flatMap((row): PositionedEntry<StreamEntries[S]>[] => {
         const entry = entryOf(form, row);
-        return entry === null ? [] : [{ place: row[0], entry }];
+        return entry === null ? [] : [{ position: row[0], entry }];
       }),
       end: rows.at(-1)?.[0] ?? after,
     };
@@ -94,7 +94,7 @@ export class RedisJournal implements JournalStore {
     return this.queryBehind(stream, filter, cursor, limit, null);
   }
 
-  /** Likewise, but nothing at or before the place `end`; null = there is no such bound. */
+  /** Likewise, but nothing at or before the position `end`; null = there is no such bound. */
   async queryBehind<S extends StreamName>(
     stream: S,
     filter: JournalFilter,
@@ -106,7 +106,7 @@ export class RedisJournal implements JournalStore {
     const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
     const entries: StreamEntries[S][] = [];
     let unreadable = 0;
-    let next = isPlace(cursor) ? cursor : null;
+    let next = isPosition(cursor) ? cursor : null;
     const since = writtenSince(filter);
     const first = end !== null && partsOf(end)[0] >= since ? `(${end}` : since === 0 ? '-' : String(since);
     for (let examined = 0; examined < MAX_EXAMINED;) {
@@ -125,23 +125,23 @@ export class RedisJournal implements JournalStore {
     return { entries, next, unreadable };
   }
 
-  /** The place of the first entry; null = there is none. */
+  /** The position of the first entry; null = there is none. */
   async first(stream: StreamName): Promise<string | null> {
     await ready(this.client, this.options);
     const [first] = await this.client.xrange(this.key(stream), '-', '+', 'COUNT', 1);
     return first?.[0] ?? null;
   }
 
-  /** The entries at some places, in their order. `null` = it is gone; `undefined` = it is not understood. */
+  /** The entries at some positions, in their order. `null` = it is gone; `undefined` = it is not understood. */
   async entriesAt<S extends StreamName>(
     stream: S,
-    places: readonly string[],
+    positions: readonly string[],
   ): Promise<(StreamEntries[S] | null | undefined)[]> {
-    if (places.length === 0) return [];
+    if (positions.length === 0) return [];
     await ready(this.client, this.options);
     const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
     const pipeline = this.client.pipeline();
-    for (const place of places) pipeline.xrange(this.key(stream), place, place);
+    for (const position of positions) pipeline.xrange(this.key(stream), position, position);
     return ((await pipeline.exec()) ?? []).map(([error, rows]) => {
       if (error) throw error;
       const [row] = rows as [string, string[]][];
@@ -184,6 +184,6 @@ export function writtenSince({ since }: JournalFilter): number {
 }
 
 /** A cursor that is not one of this store is the beginning. */
-export function isPlace(cursor: string | null): cursor is string {
+export function isPosition(cursor: string | null): cursor is string {
   return cursor !== null && /^\d{1,20}-\d{1,20}$/.test(cursor);
 }

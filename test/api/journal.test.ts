@@ -7,7 +7,7 @@ import { EventStreams } from '../../src/api/event-streams.ts';
 import type { StreamEvent } from '../../src/api/event-streams.ts';
 import type { JournalStore } from '../../src/journal/journal-store.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
-import { placeToGoOn } from '../../src/journal/places.ts';
+import { resumePosition } from '../../src/journal/stream-position.ts';
 import type { JournalEntry } from '../../src/model/journal.ts';
 import { NOW } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -210,6 +210,6 @@ describe('the place to go on from', () => {
     ["5' OR 1", '7', '7'],
     ['5', null, null],
   ])('%s is, in a stream that ends at %s: %s', (place, end, expected) => {
-    expect(placeToGoOn(place, end)).toBe(expected);
+    expect(resumePosition(place, end)).toBe(expected);
   });
 });

@@ -66,7 +66,7 @@ async function bringUp(): Promise<void> {
 async function indexed(device: string): Promise<number> {
   const index = JournalIndex.openToRead(path);
   try {
-    return index?.find('journal', { device: device as DeviceKey }, null, 0, 1_000).places.length ?? 0;
+    return index?.find('journal', { device: device as DeviceKey }, null, 0, 1_000).positions.length ?? 0;
   } finally {
     index?.close();
   }

@@ -47,8 +47,8 @@ export function journalStream(parts: ApiParts): StreamRoute {
           if (error !== null) ending.abort();
         },
       };
-      for await (const { place, entry } of followEntries(journal, 'journal', filter, options))
-        yield { id: place, data: entryDocument(entry) };
+      for await (const { position, entry } of followEntries(journal, 'journal', filter, options))
+        yield { id: position, data: entryDocument(entry) };
     };
   });
 }
