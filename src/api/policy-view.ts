@@ -10,7 +10,7 @@ import type { PlacedProblem } from '../config/policy-file.ts';
 import type { PolicyState, PolicyVersion, StoredRollout } from '../model/policy-version.ts';
 import type { ShadowCounts } from '../model/shadow.ts';
 import { suggestedIn } from '../suggest.ts';
-import type { ApiParts } from './parts.ts';
+import type { ApiParts } from './api-parts.ts';
 
 const SHADOW_PHONES = 500;
 

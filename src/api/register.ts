@@ -11,7 +11,7 @@ import type { OperationName, OperationPath } from './contract/paths.ts';
 import type { EventStreams } from './event-streams.ts';
 import { answerOnce } from './idempotency.ts';
 import { noted } from './interrupted.ts';
-import type { ApiParts } from './parts.ts';
+import type { ApiParts } from './api-parts.ts';
 import { ApiError, PROBLEM } from './problems.ts';
 import { FileAnswer, checkMatch } from './routes/route.ts';
 import type { Call, Route, StreamRoute } from './routes/route.ts';

@@ -31,7 +31,7 @@ import { BASE, OPERATIONS } from './contract/paths.ts';
 import { EventStreams } from './event-streams.ts';
 import { Overview } from './overview/overview.ts';
 import { HandRuns } from './hand-runs.ts';
-import type { ApiParts } from './parts.ts';
+import type { ApiParts } from './api-parts.ts';
 import { PolicyChecks } from './policy-checks.ts';
 import { PolicyDiffs } from './comparisons/policy-diffs.ts';
 import { ApiError, PROBLEM, problemOf } from './problems.ts';

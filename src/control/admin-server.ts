@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AdminStore } from '../api/auth/admin-store.ts';
 import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
-import type { ApiParts } from '../api/parts.ts';
+import type { ApiParts } from '../api/api-parts.ts';
 import { threadedComparison } from '../api/comparisons/threaded-comparison.ts';
 import { ApiError } from '../api/problems.ts';
 import { recordInterrupted } from '../api/interrupted.ts';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
-import type { ApiParts } from '../../src/api/parts.ts';
+import type { ApiParts } from '../../src/api/api-parts.ts';
 import { startApi } from '../../src/api/server.ts';
 import { dashboardLine } from '../../src/cli/dashboard-announcement.ts';
 import { configSchema } from '../../src/config/schema.ts';

@@ -8,7 +8,7 @@ import type { CertificateEnd, CertificateRemark } from '../../config/certificate
 import { stateOfAction } from '../../model/access-state.ts';
 import type { JournalEntry } from '../../model/journal.ts';
 import type { StreamEvent } from '../event-streams.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import type { PhoneKind } from '../questions/model-questions.ts';
 import {
   certificateHealth,

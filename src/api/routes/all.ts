@@ -3,7 +3,7 @@ import type { OpenIdProvider } from '../auth/provider.ts';
 import type { FleetAccounts } from '../auth/fleet-accounts.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import type { Overview } from '../overview/overview.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { decisionRoutes } from './decisions.ts';
 import { userRoutes } from './users.ts';
 import { deviceRoutes } from './devices.ts';

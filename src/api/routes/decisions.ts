@@ -3,7 +3,7 @@ import { MAX_DECIDED, decideMany } from '../../app/decide-many.ts';
 import { parseSort } from '../../app/listing.ts';
 import { acceptSuccessor } from '../../app/successors.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import { momentToCome, timeText } from './devices.ts';
 import { decisionFilterOf, filterOf } from './filters.ts';

@@ -17,7 +17,7 @@ import { ProgramError } from '../../errors/program-errors.ts';
 import { isWipe } from '../../model/wipe.ts';
 import { hasRole } from '../auth/principal.ts';
 import { OPERATIONS } from '../contract/paths.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import { SlowAnswers } from '../slow-answers.ts';
 import { filterOf } from './filters.ts';

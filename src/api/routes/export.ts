@@ -17,7 +17,7 @@ import { decisionFilter } from '../contract/decisions.ts';
 import { deviceFilter } from '../contract/devices.ts';
 import { auditQuery, journalQuery } from '../contract/journal.ts';
 import { userFilter } from '../contract/users.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import { decisionFilterOf, filterOf, userFilterOf } from './filters.ts';
 import { filterOf as journalFilterOf } from './journal.ts';

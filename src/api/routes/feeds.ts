@@ -6,7 +6,7 @@ import { confirmDelivery } from '../../app/received/confirm.ts';
 import { isReceived } from '../../app/received/received-feeds.ts';
 import type { LeaderStatus } from '../../supervisor/control-messages.ts';
 import type { HandRuns } from '../hand-runs.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import { route } from './route.ts';
 import type { Call, Route } from './route.ts';

@@ -3,7 +3,7 @@ import { Transform, pipeline } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { applyImport } from '../../app/import-file.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';

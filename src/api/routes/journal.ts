@@ -7,7 +7,7 @@ import type { UserKey } from '../../identity/keys.ts';
 import type { JournalFilter, StreamName } from '../../journal/journal-store.ts';
 import type { StreamEvent } from '../event-streams.ts';
 import type { InputOf } from '../contract/operations.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { wordsOf } from './filters.ts';
 import { eventRoute, route } from './route.ts';
 import type { Route, StreamRoute } from './route.ts';

@@ -23,7 +23,7 @@ import { simulate } from '../../app/simulate.ts';
 import { hashOf } from '../../config/stored-policy.ts';
 import type { PolicyTexts } from '../../config/stored-policy.ts';
 import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import type { PolicyChecks } from '../policy-checks.ts';
 import type { DiffRun, PolicyDiffs } from '../comparisons/policy-diffs.ts';

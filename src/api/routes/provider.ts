@@ -7,7 +7,7 @@ import { onlyCookie } from '../auth/guard.ts';
 import type { OpenIdProvider } from '../auth/provider.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import { BASE } from '../contract/paths.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 
 /** Leads to the provider. */
 export const PROVIDER_START = `${BASE}/sign-in/provider`;

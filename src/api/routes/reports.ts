@@ -7,7 +7,7 @@ import type { PolicyDiff } from '../../app/policy-diff.ts';
 import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
 import type { ModelPage } from '../../directory/read-model/model-reader.ts';
 import type { InputOf } from '../contract/operations.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import type { ModelQuestions, PairReportName, QuestionOf } from '../questions/model-questions.ts';
 import { startDiff } from './policy.ts';

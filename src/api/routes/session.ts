@@ -5,7 +5,7 @@ import type { OpenIdProvider } from '../auth/provider.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { FleetAccounts } from '../auth/fleet-accounts.ts';
 import type { SignIn } from '../auth/sign-in.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { PROVIDER_START } from './provider.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { certificateEnds } from '../../config/certificate-checks.ts';
 import type { Config } from '../../config/schema.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import type { Overview } from '../overview/overview.ts';
 import { eventRoute, route } from './route.ts';
 import type { Route, StreamRoute } from './route.ts';

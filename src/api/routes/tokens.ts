@@ -2,7 +2,7 @@
 import type { FleetAccounts } from '../auth/fleet-accounts.ts';
 import { newToken } from '../auth/sign-in.ts';
 import type { StoredToken } from '../auth/admin-rows.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import { momentToCome } from './devices.ts';
 import { route } from './route.ts';

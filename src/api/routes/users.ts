@@ -4,7 +4,7 @@ import type { KnownUsers } from '../../app/known-users.ts';
 import { parseSort } from '../../app/listing.ts';
 import { showUser } from '../../app/users.ts';
 import { usersInModel } from '../../app/users-in-model.ts';
-import type { ApiParts } from '../parts.ts';
+import type { ApiParts } from '../api-parts.ts';
 import { momentToCome, timeText } from './devices.ts';
 import { userFilterOf } from './filters.ts';
 import { route } from './route.ts';

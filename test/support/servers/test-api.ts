@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 import { AdminStore } from '../../../src/api/auth/admin-store.ts';
 import { makeToken } from '../../../src/api/auth/sign-in.ts';
 import type { Role } from '../../../src/api/contract/paths.ts';
-import type { ApiParts } from '../../../src/api/parts.ts';
+import type { ApiParts } from '../../../src/api/api-parts.ts';
 import { DirectQuestions } from '../../../src/api/questions/model-questions.ts';
 import { buildServer } from '../../../src/api/server.ts';
 import { comparePolicies } from '../../../src/app/policy-comparison.ts';
