@@ -1,4 +1,4 @@
-// Owns the names of the events of the decision journal.
+// Owns the types of events of the decision journal: of phones, of the gateway, of operators. Their names and meanings: event-names.ts.
 import type { z } from 'zod';
 import { EVENT_MEANINGS } from './event-names.ts';
 import { word } from './fields.ts';

@@ -1,6 +1,6 @@
 // Owns the entries of the journal (something happened) and of the audit (somebody changed something), and their stored form.
 import { z } from 'zod';
-import { OPERATION_MEANINGS } from './event-names.ts';
+import { OPERATION_MEANINGS } from './operation-names.ts';
 import { journalEventSchema } from './event.ts';
 import { attributes, number, numberOr, text, textOr, word } from './fields.ts';
 import type { Immutable } from './fields.ts';

@@ -1,7 +1,8 @@
 // Owns the definitions of `easgate journal` and `easgate audit`.
 import type { Command } from 'commander';
 import type { StreamName } from '../../journal/journal-store.ts';
-import { EVENT_MEANINGS, OPERATION_MEANINGS } from '../../model/event-names.ts';
+import { EVENT_MEANINGS } from '../../model/event-names.ts';
+import { OPERATION_MEANINGS } from '../../model/operation-names.ts';
 import type { JournalOptions } from '../journal.ts';
 import { addExamples, words } from './options.ts';
 
