@@ -29,9 +29,9 @@ import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
 import { atOnce } from './in-turns.ts';
-import { activeOf, describedPolicies, followPolicy } from './policy-follower.ts';
-import { NO_VERSIONS } from './stored-policy.ts';
-import type { PoliciesInUse } from './stored-policy.ts';
+import { activeOf, describedPolicies, followPolicy } from './worker-policies.ts';
+import { NO_VERSIONS } from './policy-follower.ts';
+import type { PoliciesInUse } from './policy-follower.ts';
 
 /** Options that depend on the process, not on the configuration. */
 export interface ServingOptions {

@@ -4,7 +4,7 @@ import type { Gateway } from '../gateway/gateway.ts';
 import type { Counts } from '../metrics/counts.ts';
 import { CACHE_RESULTS, METRICS, POLICY_ROLES } from '../metrics/definitions.ts';
 import type { Label } from '../metrics/layout.ts';
-import type { PoliciesInUse } from './stored-policy.ts';
+import type { PoliciesInUse } from './policy-follower.ts';
 
 /** The parts that are looked at. */
 export interface WorkerParts {

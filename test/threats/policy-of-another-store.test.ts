@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadVersion, readDocument } from '../../src/config/stored-policy.ts';
 import type { PolicyRecords } from '../../src/directory/policy-records.ts';
-import { StoredPolicy } from '../../src/worker/stored-policy.ts';
-import type { PoliciesInUse } from '../../src/worker/stored-policy.ts';
+import { PolicyFollower } from '../../src/worker/policy-follower.ts';
+import type { PoliciesInUse } from '../../src/worker/policy-follower.ts';
 import { until } from '../support/checks/until.ts';
 
 function versionText(mode: string): string {
@@ -33,7 +33,7 @@ describe('a version of the policy', () => {
       replace: async () => false,
     };
     const taken: PoliciesInUse[] = [];
-    const follow = new StoredPolicy(records, {
+    const follow = new PolicyFollower(records, {
       onChange: (inUse) => taken.push(inUse),
       onError: () => undefined,
     });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import { StoredPolicy } from '../../src/worker/stored-policy.ts';
+import { PolicyFollower } from '../../src/worker/policy-follower.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { ApiAnswer } from '../support/servers/test-api.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -134,7 +134,7 @@ it.each(DAMAGES)(
     const store = new EmbeddedStore(path);
     onTestFinished(() => store.close());
     const errors: unknown[] = [];
-    const stored = new StoredPolicy(store.policies, {
+    const stored = new PolicyFollower(store.policies, {
       onChange: () => undefined,
       onError: (error) => errors.push(error),
     });

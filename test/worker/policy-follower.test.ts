@@ -5,8 +5,8 @@ import type { RolloutChange } from '../../src/app/policy-rollout.ts';
 import { addVersion, readPolicies } from '../../src/app/policy-versions.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { RolloutExtent } from '../../src/model/policy-version.ts';
-import { StoredPolicy } from '../../src/worker/stored-policy.ts';
-import type { PoliciesInUse } from '../../src/worker/stored-policy.ts';
+import { PolicyFollower } from '../../src/worker/policy-follower.ts';
+import type { PoliciesInUse } from '../../src/worker/policy-follower.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
 import { until } from '../support/checks/until.ts';
 import { UNAUDITED } from '../support/servers/directory-records.ts';
@@ -19,7 +19,7 @@ async function setUp() {
   const taken: PoliciesInUse[] = [];
   const liveChanged: boolean[] = [];
   const errors: unknown[] = [];
-  const follow = new StoredPolicy(store.policies, {
+  const follow = new PolicyFollower(store.policies, {
     onChange: (policies, before) => {
       taken.push(policies);
       liveChanged.push(policies.live !== before.live);
@@ -92,7 +92,7 @@ describe('the policy of the directory', () => {
     const pass = stopTimers();
     const away = () => Promise.reject(new Error('the directory is away'));
     const errors: unknown[] = [];
-    const follow = new StoredPolicy(
+    const follow = new PolicyFollower(
       { state: away, version: away, replace: away },
       { onChange: () => undefined, onError: (error) => errors.push(error) },
     );
