@@ -1,5 +1,5 @@
 // Owns saying which policy a verdict comes from, and why that one decides for the user.
-import { extentText } from '../model/rollout-words.ts';
+import { extentText } from '../model/rollout-text.ts';
 import type { ActivePolicies, Choice, NumberedPolicy } from '../policy/active-policies.ts';
 
 /** Which policy decided, and why. */

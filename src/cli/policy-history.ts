@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { policyHistory } from '../app/policy-history.ts';
 import type { PolicyHistoryEntry } from '../app/policy-history.ts';
 import { isoTime } from '../app/times.ts';
-import { extentText } from '../model/rollout-words.ts';
+import { extentText } from '../model/rollout-text.ts';
 import { ask } from './remote/client.ts';
 import type { Context } from './remote/contexts.ts';
 import type { DocumentOf } from './remote/documents.ts';

@@ -8,7 +8,7 @@ import { widened } from '../app/rollout-extent.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { StoredRollout } from '../model/policy-version.ts';
-import { extentText, rolloutWarnings } from '../model/rollout-words.ts';
+import { extentText, rolloutWarnings } from '../model/rollout-text.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
 import type { PolicyRollout } from '../policy/active-policies.ts';
 import { withStore } from './context.ts';

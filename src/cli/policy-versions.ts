@@ -22,7 +22,7 @@ import { problemLine } from '../config/policy-file.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { RolloutExtent } from '../model/policy-version.ts';
-import { extentText } from '../model/rollout-words.ts';
+import { extentText } from '../model/rollout-text.ts';
 import type { ShadowCounts, ShadowDifference } from '../model/shadow.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';

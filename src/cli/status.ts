@@ -7,7 +7,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { ControlStatus, ModelStatus } from '../supervisor/control-messages.ts';
 import type { ControlState } from '../supervisor/control-process.ts';
-import { extentText } from '../model/rollout-words.ts';
+import { extentText } from '../model/rollout-text.ts';
 import type { WorkerStatus } from '../supervisor/messages.ts';
 import { StatusClient } from '../supervisor/ask-status.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';

@@ -2,7 +2,7 @@
 import { standingWarnings } from '../config/served-policy.ts';
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import { rolloutWarnings } from '../model/rollout-words.ts';
+import { rolloutWarnings } from '../model/rollout-text.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';

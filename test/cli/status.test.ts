@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { rolloutWarnings } from '../../src/model/rollout-words.ts';
+import { rolloutWarnings } from '../../src/model/rollout-text.ts';
 import { statusText } from '../../src/cli/status.ts';
 import type { JournalEntry } from '../../src/model/journal.ts';
 import type { GatewayStatus } from '../../src/supervisor/status-server.ts';

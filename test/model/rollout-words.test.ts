@@ -1,6 +1,6 @@
 // Owns the promises of the words about a roll-out.
 import { describe, expect, it } from 'vitest';
-import { extentText, rolloutWarnings } from '../../src/model/rollout-words.ts';
+import { extentText, rolloutWarnings } from '../../src/model/rollout-text.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -1,4 +1,4 @@
-// Owns the words about a roll-out: whom it reaches, and the warning about one that lasts too long.
+// Owns the texts about a roll-out: whom it reaches, and the warning about one that lasts too long.
 import type { RolloutExtent, StoredRollout } from './policy-version.ts';
 
 /** Whom a version is rolled out to, in words: `group Pilot, group Board and 10 % of all users`. */
