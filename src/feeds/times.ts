@@ -1,7 +1,7 @@
 // Owns the reading of times as exporters of all cultures write them. Pure.
 // Day and month of `3/2/2026` change places between cultures. Rule: the whole column decides (columns-of-times.ts); where it does
 // not, the time is unknown. A wrong guess could make a device look fresh that has been away for months.
-import { names } from './names.ts';
+import { names } from './word-lists.ts';
 
 /** Which of two numbers in front of a year is the day. */
 export type DayOrder = 'dayFirst' | 'monthFirst';

@@ -4,7 +4,7 @@ import { plain } from '../plain-text.ts';
 import { wordOf } from './row.ts';
 import type { Row } from './row.ts';
 import type { Ownership } from './record.ts';
-import { names } from './names.ts';
+import { names } from './word-lists.ts';
 import { COMPLIANCE, ENCRYPTION, MANAGEMENT, NO, NO_COMPLIANCE, SWITCHES, UNSURE, YES } from './words.ts';
 import type { Compliance } from './words.ts';
 

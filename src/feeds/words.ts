@@ -1,7 +1,7 @@
 // Owns the words of all languages that sources use for yes and no, compliance, management and encryption, in the form in which words
 // compare (row.ts, wordOf). Pure.
 // Rule: what is not listed is not understood. A word that means yes in one language and no in another is not listed at all.
-import { meanings, names } from './names.ts';
+import { meanings, names } from './word-lists.ts';
 
 /**
  * Excel writes TRUE and FALSE in its own language, as does the admin centre of Intune yes and no; PowerShell writes True and False in

@@ -1,7 +1,7 @@
 // Owns the reading of CliXml, what PowerShell's Export-Clixml writes: each top object is a record. Read by a streaming parser. Pure.
 // @see [MS-PSRP] 2.2.5 (serialization of objects: Obj, MS, Props, LST, S, B, DT, Nil, Ref)
 import sax from 'sax';
-import { names } from '../names.ts';
+import { names } from '../word-lists.ts';
 
 /** A record, or why an object is none; `isCutOff`: what is behind it was not read. */
 export type ClixmlRecord =

@@ -1,6 +1,6 @@
 // Owns what of a JSON document is a record: elements of lists, pages of APIs, objects in wrappers. Pure.
 import { fieldName } from '../row.ts';
-import { names } from '../names.ts';
+import { names } from '../word-lists.ts';
 
 /** Names under which APIs put their list of records. */
 export const LIST_NAMES: ReadonlySet<string> = new Set(

@@ -2,7 +2,7 @@
 // streaming parser. Pure.
 // @see https://developer.jamf.com/jamf-pro/reference/findmobiledevices
 import sax from 'sax';
-import { names } from '../names.ts';
+import { names } from '../word-lists.ts';
 import type { ClixmlRecord } from './clixml.ts';
 
 /** Elements that are records. */

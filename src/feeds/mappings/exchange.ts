@@ -10,7 +10,7 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { DecisionLine, FeedLine, RefusedLine, UserLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { pick, textOf } from '../values.ts';
-import { meanings, names } from '../names.ts';
+import { meanings, names } from '../word-lists.ts';
 
 const LAST_SYNC = ['lastsuccesssync', 'lastsuccesssynctime', 'lastsync'];
 const LAST_ATTEMPT = 'lastsyncattempttime';

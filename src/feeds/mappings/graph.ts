@@ -8,7 +8,7 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { compromisedOf, guidOf, listOf, textOf } from '../values.ts';
 import { management, threatCompromised } from './microsoft.ts';
-import { names } from '../names.ts';
+import { names } from '../word-lists.ts';
 
 export const graphManagedDevices: Mapping = {
   format: 'graph',

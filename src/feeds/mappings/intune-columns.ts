@@ -2,7 +2,7 @@
 // in English, the admin centre in the language of the administrator. Pure.
 // @see https://learn.microsoft.com/intune/device-management/reports/ref-graph-available-reports (DevicesWithInventory)
 // @see https://learn.microsoft.com/intune/remote-actions/device-inventory (in the languages of the admin centre)
-import { names } from '../names.ts';
+import { names } from '../word-lists.ts';
 import { localized } from './microsoft.ts';
 
 /** The Exchange ActiveSync id. No other product has these names. */

@@ -7,7 +7,7 @@ import type { FeedLine } from '../record.ts';
 import { compromisedOf, guidOf } from '../values.ts';
 import * as columns from './intune-columns.ts';
 import { exportedCompliance, localized, management, threatCompromised } from './microsoft.ts';
-import { names } from '../names.ts';
+import { names } from '../word-lists.ts';
 
 const THREAT = localized('devicehealththreatlevel', 'partnerreportedthreatstate');
 const EXCHANGE_STATE = localized('easstatus', 'easaccessstate');

@@ -8,7 +8,7 @@ import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { guidOf, listOf } from '../values.ts';
-import { meanings, names } from '../names.ts';
+import { meanings, names } from '../word-lists.ts';
 
 const LAST_CONTACT = names(`
   commonlastconnectedat lastcheckin lastcheckintime lastconnectedat lastcontact

@@ -5,7 +5,7 @@
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
-import { names } from '../names.ts';
+import { names } from '../word-lists.ts';
 
 const LAST_INVENTORY = names(`
   generallastinventoryupdateutc lastinventoryupdateutc generallastinventoryupdatedate

@@ -9,7 +9,7 @@ import type { DeviceLine, FeedLine, RefusedLine } from '../record.ts';
 import { MAX_PROPERTY_LIST, readPropertyList } from '../files/property-list.ts';
 import type { PropertyValue } from '../files/property-list.ts';
 import { ObjectRow } from '../row.ts';
-import { names } from '../names.ts';
+import { names } from '../word-lists.ts';
 
 export const microMdmEvents: Mapping = {
   format: 'micromdm',

@@ -6,7 +6,7 @@ import { complianceOf, textOf } from '../values.ts';
 import { NO_COMPLIANCE } from '../words.ts';
 import type { Compliance } from '../words.ts';
 import type { RecordReader } from '../mapping.ts';
-import { meanings, names } from '../names.ts';
+import { meanings, names } from '../word-lists.ts';
 
 /**
  * managementAgentType, as Graph and the reports write it, and its numbers. `eas` alone is a mail account without management;

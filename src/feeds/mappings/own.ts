@@ -6,7 +6,7 @@ import type { FormatName } from '../format-names.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
-import { meanings, names } from '../names.ts';
+import { meanings, names } from '../word-lists.ts';
 
 const TIMES = names(`
   lastcheckin lastcontact lastseen lastsync lastsuccesssync graceuntil observedat decidedat expiresat

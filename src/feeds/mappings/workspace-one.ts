@@ -7,7 +7,7 @@ import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { guidOf, platformOf, textOf, versionIn } from '../values.ts';
-import { meanings, names } from '../names.ts';
+import { meanings, names } from '../word-lists.ts';
 
 const LAST_SEEN = ['lastseen', 'lastseenon', 'lastseendate', 'lastseentime', 'devicelastseen'];
 

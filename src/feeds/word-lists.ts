@@ -1,4 +1,4 @@
-// Owns lists of words that are written one behind the other. Pure.
+// Owns the reading of lists that the code writes as one text, words or names one behind the other. Pure.
 
 /** The words of a text, which has them separated by spaces and line ends. */
 export function names(listed: string): string[] {
