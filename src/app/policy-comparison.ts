@@ -3,7 +3,7 @@
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
-import type { OnProgress } from './fleet.ts';
+import type { OnProgress } from './scan-partnerships.ts';
 import { diffPolicies, withoutGrandfathering } from './policy-diff.ts';
 import type { PolicyDiff } from './policy-diff.ts';
 import { policiesOf } from './policy-texts.ts';

@@ -16,8 +16,8 @@ import {
 } from '../policy/active-policies.ts';
 import type { ActivePolicies, Choice } from '../policy/active-policies.ts';
 import type { SeenCounts } from '../directory/read-model/model-reader.ts';
-import { fleet } from './fleet.ts';
-import type { FleetMember, OnProgress } from './fleet.ts';
+import { scanPartnerships } from './scan-partnerships.ts';
+import type { OnProgress, ScannedPartnership } from './scan-partnerships.ts';
 import { NamedCounts, addSeen, newCounts } from './seen-counts.ts';
 
 /** One phone that the two policies decide differently on. */
@@ -104,7 +104,7 @@ export async function diffPolicies(
   const diff = new Diff(now, after.rollout);
   const withDevices = [before, after].some(countsDevices);
   let end = monotonicNow() + TURN_MS;
-  for await (const part of fleet(store, now, withDevices, onProgress))
+  for await (const part of scanPartnerships(store, now, withDevices, onProgress))
     for (const member of part) {
       const { access } = member;
       const choice = choiceOf(after, access);
@@ -169,7 +169,7 @@ class Diff {
     for (const { lower } of facts.user.groups ?? []) this.emptyGroups.delete(lower);
   }
 
-  add(member: FleetMember, before: Verdict, after: Verdict): void {
+  add(member: ScannedPartnership, before: Verdict, after: Verdict): void {
     this.compared++;
     if (before.action === after.action && before.reason === after.reason) return;
     const { lastSeen } = member.partnership;
@@ -215,7 +215,7 @@ class Diff {
   }
 }
 
-function phoneOf(member: FleetMember, before: Verdict, after: Verdict): ChangedPhone {
+function phoneOf(member: ScannedPartnership, before: Verdict, after: Verdict): ChangedPhone {
   const { user, device, partnership, access } = member;
   return {
     user,

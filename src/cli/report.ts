@@ -1,7 +1,7 @@
 // Owns the work of `easgate report`, but for `would-block`: numbers and rows as a table, CSV or JSON.
 import type { Command } from 'commander';
-import { duplicateReport, nearMissReport, phoneReport } from '../app/fleet-report.ts';
-import type { PhoneReportName, Report } from '../app/fleet-report.ts';
+import { duplicateReport, nearMissReport, phoneReport } from '../app/reports.ts';
+import type { PhoneReportName, Report } from '../app/reports.ts';
 import { openReadModel } from '../app/read-model.ts';
 import type { OpenModel } from '../app/read-model.ts';
 import type { Duplicate, NearMiss } from '../directory/read-model/model-pairs.ts';

@@ -380,7 +380,7 @@ export class VerdictCache {
     return known;
   }
 
-  /** A tenth of jitter, so that a fleet that arrived together does not expire together. */
+  /** A tenth of jitter, so that verdicts of phones that arrived together do not expire together. */
   private lifetimeOf({ isUnknown, hasOpenWipe }: CachedAccess): number {
     const { lifetimeMs, unknownLifetimeMs } = this.options;
     const usual = isUnknown ? unknownLifetimeMs : lifetimeMs;

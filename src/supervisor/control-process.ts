@@ -8,7 +8,7 @@ import type { BackoffSettings } from './backoff.ts';
 import type { ControlStatus } from './control-messages.ts';
 import type { OnEvent } from './slot.ts';
 import type { FeedSample } from '../metrics/text.ts';
-import { FleetCounts } from './fleet-counts.ts';
+import { SummedCounts } from './summed-counts.ts';
 import { askControl, askControlMetrics } from './worker-questions.ts';
 import { exited, serving, tell } from './worker-process.ts';
 
@@ -53,7 +53,7 @@ export class ControlProcess {
   /** Null = the configuration wants none. */
   private source: ConfigSource | null = null;
   private child: ChildProcess | null = null;
-  private readonly counts = new FleetCounts();
+  private readonly counts = new SummedCounts();
   private ready = false;
   private timer: NodeJS.Timeout | null = null;
   /** Starts and stops, one after the other. */

@@ -4,7 +4,7 @@ import type { BoundSocket } from 'node:net';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { PolicySource } from '../config/served-policy.ts';
-import { FleetCounts } from './fleet-counts.ts';
+import { SummedCounts } from './summed-counts.ts';
 import { ListenPort, SYSTEM_SHARES_PORT } from './listen-port.ts';
 import { LISTEN_FD } from './messages.ts';
 import type { FromWorker, WorkerHealth, WorkerStatus } from './messages.ts';
@@ -112,7 +112,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   private reopened = 0;
   private readonly leaving = new Set<ChildProcess>();
   private readonly alive = new Set<ChildProcess>();
-  private readonly counts = new FleetCounts();
+  private readonly counts = new SummedCounts();
 
   constructor(options: SupervisorOptions) {
     this.options = options;

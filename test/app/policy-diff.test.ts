@@ -1,7 +1,7 @@
 // Owns the promises of the comparison of two policies over the directory, and that its short way decides as a look-up does.
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { fleet } from '../../src/app/fleet.ts';
+import { scanPartnerships } from '../../src/app/scan-partnerships.ts';
 import { diffPolicies, withoutGrandfathering } from '../../src/app/policy-diff.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -177,7 +177,7 @@ describe('the comparison of two policies', () => {
             else if (one.user !== null || one.device !== null)
               await store.decide({ user: one.user, device: one.device }, decision(one.action), BY_TEST);
           }
-          for await (const part of fleet(store, NOW, counts))
+          for await (const part of scanPartnerships(store, NOW, counts))
             for (const member of part) {
               const found = await store.lookup(member.user, member.device);
               const login = { user: member.user, device: member.device, deviceType: 'iPhone' };

@@ -1,7 +1,7 @@
 // Owns the routes of reports, as JSON and as CSV.
 import { csvHeader, csvRows } from '../../app/csv.ts';
 import { CHANGED_CSV, PHONE_CSV } from '../../app/csv-columns.ts';
-import { phoneOrder } from '../../app/fleet-report.ts';
+import { phoneOrder } from '../../app/reports.ts';
 import { MAX_PAGE, cursorText, readCursor } from '../../app/listing.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';

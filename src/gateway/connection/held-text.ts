@@ -5,7 +5,7 @@ import type { GateMemo } from '../access/gate.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { MAX_USER_AGENT } from '../fixed-limits.ts';
 
-/** User agents that are shared: a fleet has some hundred. */
+/** User agents that are shared: a million phones have some hundred. */
 const MAX_AGENTS = 1_000;
 const agents = new Map<string, string>();
 

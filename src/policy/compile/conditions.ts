@@ -223,7 +223,7 @@ function addressOf({ facts }: Scene): Address | null {
 /** A field's key for the index: its text in lower case, null = unknown. */
 export type IndexedField = (scene: Scene) => string | null;
 
-/** Fields of the index: single values, with few distinct ones in a fleet. */
+/** Fields of the index: single values, with few distinct ones among all phones. */
 export const INDEXED_FIELDS: Readonly<Partial<Record<FieldName, IndexedField>>> = {
   deviceType: (scene) => TEXTS.deviceType(scene)?.lower ?? null,
   platform: (scene) => TEXTS.platform(scene)?.lower ?? null,

@@ -1,5 +1,5 @@
-// Owns the walk over every partnership of the directory with the records that decide on it: for questions about the whole fleet,
-// such as whom another policy would keep out.
+// Owns reading every partnership of the directory with the records that decide on it: for questions about all phones, such as whom
+// another policy would keep out.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DeviceEntry, DirectoryStore, UserDevice, UserEntry } from '../directory/store.ts';
 import { joinUserDevices } from '../directory/user-devices.ts';
@@ -12,7 +12,7 @@ import type { Access } from '../policy/access-facts.ts';
 import type { AccessRecords } from '../policy/model.ts';
 
 /** A partnership and everything that decides on it. */
-export interface FleetMember {
+export interface ScannedPartnership {
   readonly device: DeviceKey;
   /** The name that the partnership is stored under. */
   readonly user: UserKey;
@@ -20,7 +20,7 @@ export interface FleetMember {
   readonly access: Access;
 }
 
-/** How far a walk is: partnerships so far. */
+/** How far a scan is: partnerships so far. */
 export type OnProgress = (done: number) => void;
 
 /** Users that are put together at once: about ten milliseconds. */
@@ -32,16 +32,16 @@ const MAX_LOOKUPS = 64;
  * Every partnership, in parts of limited size. `now`: milliseconds since the epoch. `withDevices` false = the devices of users are
  * not read.
  */
-export async function* fleet(
+export async function* scanPartnerships(
   store: DirectoryStore,
   now: number,
   withDevices: boolean,
   onProgress: OnProgress = () => undefined,
-): AsyncIterable<readonly FleetMember[]> {
+): AsyncIterable<readonly ScannedPartnership[]> {
   const users = await readUsers(store, withDevices);
   let done = 0;
   for await (const part of store.scanDevices()) {
-    const members: FleetMember[] = [];
+    const members: ScannedPartnership[] = [];
     const special: PartnershipRecord[] = [];
     for (const entry of part) {
       for (const partnership of entry.partnerships) {
@@ -173,7 +173,7 @@ function plainRecords(entry: DeviceEntry, partnership: PartnershipRecord, users:
   };
 }
 
-function memberOf(partnership: PartnershipRecord, records: AccessRecords, now: number): FleetMember {
+function memberOf(partnership: PartnershipRecord, records: AccessRecords, now: number): ScannedPartnership {
   const { user, device, deviceType } = partnership;
   return { device, user, partnership, access: readAccess(records, { user, device, deviceType }, now) };
 }

@@ -2,7 +2,7 @@
 import { addCounters, mergeGauges, newCells, unpackCells } from '../metrics/counts.ts';
 
 /** The processes of one kind; a process is any object. */
-export class FleetCounts {
+export class SummedCounts {
   /** What the counters of ended processes had reached. */
   private readonly ended = newCells();
   /** The latest cells of the others. */
