@@ -22,7 +22,7 @@ import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
 import { UNDECIDED, deviceEntry, userEntries, userEntry } from '../entries.ts';
-import { LookUp } from '../look-up.ts';
+import { Lookup } from '../lookup.ts';
 import { recordNames } from '../record-names.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
@@ -101,11 +101,11 @@ export class EmbeddedStore implements DirectoryStore {
 
   async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
     return this.database.read(() => {
-      const lookUp = new LookUp(this.names, this.sources, name);
-      const { login } = lookUp;
+      const lookup = new Lookup(this.names, this.sources, name);
+      const { login } = lookup;
       for (let parts = login.missing(); parts.length > 0; parts = login.missing())
         for (const part of parts) login.add(part, this.rows.users(part));
-      return lookUp.result(this.rows.device(key), this.log.end(), this.epoch, Date.now());
+      return lookup.result(this.rows.device(key), this.log.end(), this.epoch, Date.now());
     });
   }
 

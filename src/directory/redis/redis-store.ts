@@ -21,7 +21,7 @@ import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
 import { UNDECIDED, deviceEntry, userEntries, userEntry } from '../entries.ts';
 import { FencedError } from '../lease.ts';
-import { LookUp } from '../look-up.ts';
+import { Lookup } from '../lookup.ts';
 import { recordNames } from '../record-names.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import { UNGUARDED } from '../store-guard.ts';
@@ -168,9 +168,9 @@ export class RedisStore implements DirectoryStore {
   }
 
   async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
-    const lookUp = new LookUp(this.names, this.sources, name);
+    const lookup = new Lookup(this.names, this.sources, name);
     const ends = new Map<number, string>();
-    let missing = lookUp.login.missing();
+    let missing = lookup.login.missing();
     const [device, ...first] = await this.reads.read([
       { key: this.keys.device(key) },
       ...missing.map((local) => ({ key: this.keys.users(local) })),
@@ -183,13 +183,13 @@ export class RedisStore implements DirectoryStore {
         const partition = partitionOfUsers(local);
         const before = ends.get(partition);
         if (before === undefined || isEarlierId(end, before)) ends.set(partition, end);
-        lookUp.login.add(local, storedUsers(local, values));
+        lookup.login.add(local, storedUsers(local, values));
       }
-      missing = lookUp.login.missing();
+      missing = lookup.login.missing();
       if (missing.length > 0)
         hashes = [...(await this.reads.read(missing.map((local) => ({ key: this.keys.users(local) }))))];
     }
-    return lookUp.result(storedDevice(key, device?.values ?? null), positionOf(ends), this.epoch, Date.now());
+    return lookup.result(storedDevice(key, device?.values ?? null), positionOf(ends), this.epoch, Date.now());
   }
 
   async getDevice(key: DeviceKey): Promise<DeviceEntry | null> {
@@ -391,14 +391,14 @@ export class RedisStore implements DirectoryStore {
   }
 
   /** Reads what is stored of the user behind a name. */
-  private async readLogin(name: UserKey): Promise<LookUp> {
-    const lookUp = new LookUp(this.names, this.sources, name);
-    for (let missing = lookUp.login.missing(); missing.length > 0; missing = lookUp.login.missing()) {
+  private async readLogin(name: UserKey): Promise<Lookup> {
+    const lookup = new Lookup(this.names, this.sources, name);
+    for (let missing = lookup.login.missing(); missing.length > 0; missing = lookup.login.missing()) {
       const hashes = await this.reads.read(missing.map((local) => ({ key: this.keys.users(local) })));
       for (const [index, local] of missing.entries())
-        lookUp.login.add(local, storedUsers(local, hashes[index]?.values ?? null));
+        lookup.login.add(local, storedUsers(local, hashes[index]?.values ?? null));
     }
-    return lookUp;
+    return lookup;
   }
 
   private decisionField({ device, user }: DecisionSubject): WantedHash {

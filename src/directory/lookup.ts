@@ -20,7 +20,7 @@ import { TolerantReader } from './tolerant-reader.ts';
 import { MAX_COUNTED } from './user-devices.ts';
 
 /** One look-up: collects the users, then makes the result. */
-export class LookUp {
+export class Lookup {
   /** Which users are still to be read, and what is known of them. */
   readonly login: LoginReader;
   private readonly reader = new TolerantReader();
