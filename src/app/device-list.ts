@@ -11,8 +11,8 @@ import type {
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { ACCESS_STATES, STATES_OF_ACTIONS } from '../model/access-state.ts';
 import { isGlob } from '../policy/compile/glob.ts';
-import { MAX_PAGE, pageOf } from './listing.ts';
-import type { Page, PageRequest } from './listing.ts';
+import { MAX_PAGE, pageOf } from './list-pages.ts';
+import type { Page, PageRequest } from './list-pages.ts';
 import { parseDevice, parseUser } from './names.ts';
 import { among, matching } from './text-filter.ts';
 

@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { ExportLine } from '../app/export-lines.ts';
-import { MAX_PAGE, parseSort } from '../app/listing.ts';
-import type { Page, PageRequest } from '../app/listing.ts';
+import { MAX_PAGE, parseSort } from '../app/list-pages.ts';
+import type { Page, PageRequest } from '../app/list-pages.ts';
 import { buildModel, openKeptModel } from '../app/read-model.ts';
 import type { OpenModel } from '../app/read-model.ts';
 import { loadConfig } from '../config/load.ts';

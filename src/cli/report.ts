@@ -13,7 +13,7 @@ import { DUPLICATE_CSV, NEAR_MISS_CSV, PHONE_CSV } from '../app/csv-columns.ts';
 import type { CsvColumn } from '../app/csv.ts';
 import { stateCell } from './lists.ts';
 import type { QueryOf } from '../api/contract/operations.ts';
-import { MAX_PAGE } from '../app/listing.ts';
+import { MAX_PAGE } from '../app/list-pages.ts';
 import { count, momentOf } from './list-options.ts';
 import { print, printJsonRows, printable, remark } from './output.ts';
 import { Progress } from './progress.ts';

@@ -1,7 +1,7 @@
 // Owns the promises of the lists of devices: what filters keep, how they are ordered, where they are cut; and of one device in full.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { showDevice } from '../../src/app/device-details.ts';
-import { FIRST_PAGE, parseSort } from '../../src/app/listing.ts';
+import { FIRST_PAGE, parseSort } from '../../src/app/list-pages.ts';
 import { hintsFor } from '../../src/app/list-hints.ts';
 import { countBy, countDevices, listDevices, listPartnerships } from '../../src/app/device-list.ts';
 import type { DeviceFilter } from '../../src/app/device-list.ts';

@@ -1,6 +1,6 @@
 // Owns the promises of the list of users and of one user's record.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FIRST_PAGE, parseSort } from '../../src/app/listing.ts';
+import { FIRST_PAGE, parseSort } from '../../src/app/list-pages.ts';
 import { buildModel } from '../../src/app/read-model.ts';
 import { reportUser } from '../../src/app/report-user.ts';
 import { countUsers, listUsers, showUser } from '../../src/app/users.ts';

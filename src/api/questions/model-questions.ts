@@ -9,7 +9,7 @@ import { listDecisions } from '../../app/decision-list.ts';
 import type { DecisionFilter, DecisionRow } from '../../app/decision-list.ts';
 import { duplicateReport, nearMissReport, phoneCounts, phoneRows } from '../../app/reports.ts';
 import type { PhoneReportName, ReportCounts, ReportQuestion } from '../../app/reports.ts';
-import type { Page, PageRequest } from '../../app/listing.ts';
+import type { Page, PageRequest } from '../../app/list-pages.ts';
 import { countBy, countDevices, listDevices } from '../../app/device-list.ts';
 import type { DeviceFilter } from '../../app/device-list.ts';
 import { devicesInModel, namesInModel } from '../../app/users-in-model.ts';

@@ -1,6 +1,6 @@
 // Owns the routes of decisions: their list, many at once, and those of a phone before its reset.
 import { MAX_DECIDED, decideMany } from '../../app/decide-many.ts';
-import { parseSort } from '../../app/listing.ts';
+import { parseSort } from '../../app/list-pages.ts';
 import { acceptSuccessor } from '../../app/successors.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { ApiParts } from '../api-parts.ts';

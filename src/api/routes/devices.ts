@@ -6,7 +6,7 @@ import { decidedOn } from '../../app/decisions.ts';
 import { explainAccess } from '../../app/explain-access.ts';
 import { explainedDocument } from '../../app/explain-access-json.ts';
 import { showDevice } from '../../app/device-details.ts';
-import { parseSort } from '../../app/listing.ts';
+import { parseSort } from '../../app/list-pages.ts';
 import { parseDevice } from '../../app/names.ts';
 import { policiesInUse } from '../../app/policy-versions.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';

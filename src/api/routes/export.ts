@@ -8,8 +8,8 @@ import { decisionLines, deviceLines, userLines } from '../../app/export-lines.ts
 import type { ExportLine } from '../../app/export-lines.ts';
 import { ENTRY_COLUMNS, entryLine } from '../../app/journal-lines.ts';
 import { newestEntries } from '../../app/journal.ts';
-import { MAX_PAGE, parseSort } from '../../app/listing.ts';
-import type { Page, SortKey } from '../../app/listing.ts';
+import { MAX_PAGE, parseSort } from '../../app/list-pages.ts';
+import type { Page, SortKey } from '../../app/list-pages.ts';
 import { safeJson } from '../../app/times.ts';
 import type { StreamEntries, StreamName } from '../../journal/journal-store.ts';
 import { hasRole } from '../auth/principal.ts';

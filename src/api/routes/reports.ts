@@ -2,7 +2,7 @@
 import { csvHeader, csvRows } from '../../app/csv.ts';
 import { CHANGED_CSV, PHONE_CSV } from '../../app/csv-columns.ts';
 import { phoneOrder } from '../../app/reports.ts';
-import { MAX_PAGE, cursorText, readCursor } from '../../app/listing.ts';
+import { MAX_PAGE, cursorText, readCursor } from '../../app/list-pages.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
 import type { ModelPage } from '../../directory/read-model/model-reader.ts';

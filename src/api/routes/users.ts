@@ -1,7 +1,7 @@
 // Owns the routes of users: their list, one in full, decisions on a user with every device.
 import { clearUser, decideUser } from '../../app/decide-user.ts';
 import type { KnownUsers } from '../../app/known-users.ts';
-import { parseSort } from '../../app/listing.ts';
+import { parseSort } from '../../app/list-pages.ts';
 import { showUser } from '../../app/users.ts';
 import { usersInModel } from '../../app/users-in-model.ts';
 import type { ApiParts } from '../api-parts.ts';

@@ -1,5 +1,5 @@
 // Owns lists and exports of the command line that come from an admin API.
-import type { Page } from '../../app/listing.ts';
+import type { Page } from '../../app/list-pages.ts';
 import type { ListOptions } from '../list-options.ts';
 import { count, printList, shownRows } from '../list-options.ts';
 import { outputWriter } from '../output.ts';
