@@ -1,5 +1,5 @@
 // Owns the texts about manual decisions that a command wrote or cleared.
-import type { CoverageNote, Doubt } from '../app/coverage.ts';
+import type { CoverageNote, Doubt } from '../app/decision-coverage.ts';
 import type { ClearResult, DecideResult } from '../app/decide.ts';
 import type { UserDecideResult } from '../app/decide-user.ts';
 import { describeDecision } from '../app/decisions.ts';
