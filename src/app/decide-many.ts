@@ -7,7 +7,7 @@ import type { DeviceKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import { clearDecision } from './decide.ts';
-import { decidedBefore, write } from './decisions.ts';
+import { decidedBefore, write } from './write-decision.ts';
 import { parseDevice } from './names.ts';
 import { everyPhone, modelFilter } from './device-list.ts';
 import type { DeviceFilter } from './device-list.ts';

@@ -6,8 +6,8 @@ import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import { acquaintanceOf, coverage, doubts } from './decision-coverage.ts';
 import type { CoverageNote, Doubt } from './decision-coverage.ts';
-import { always, clear, decidedBefore, decidedOn, overwritten, write } from './decisions.ts';
-import type { BeforeChange, Decided } from './decisions.ts';
+import { always, clear, decidedBefore, decidedOn, overwritten, write } from './write-decision.ts';
+import type { BeforeChange, Decided } from './write-decision.ts';
 import { canonicalUser, parseDevice } from './names.ts';
 
 /** The subject of a decision, as typed by a person. */

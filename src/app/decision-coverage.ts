@@ -4,8 +4,8 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart, lookAlike } from '../identity/user-names.ts';
 import type { AccessDecision, ManualDecision } from '../model/decision.ts';
 import { isWipe } from '../model/wipe.ts';
-import { decidedOn } from './decisions.ts';
-import type { Decided } from './decisions.ts';
+import { decidedOn } from './write-decision.ts';
+import type { Decided } from './write-decision.ts';
 
 /** One fact about the coverage of a decision. */
 export type CoverageNote =

@@ -7,7 +7,7 @@ import type { EventSink } from '../journal/event-sink.ts';
 import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import { isWipe } from '../model/wipe.ts';
-import { write } from './decisions.ts';
+import { write } from './write-decision.ts';
 import { deviceNotFound } from './device-details.ts';
 import { parseDevice } from './names.ts';
 

@@ -12,8 +12,8 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { WipeDecision } from '../model/decision.ts';
 import type { Subject } from './decide.ts';
-import { decidedBefore, overwrite, refuseOverWipe, storedDecisions } from './decisions.ts';
-import type { Decided } from './decisions.ts';
+import { decidedBefore, overwrite, refuseOverWipe, storedDecisions } from './write-decision.ts';
+import type { Decided } from './write-decision.ts';
 import { deviceNotFound } from './device-details.ts';
 import { canonicalUser, parseDevice, target } from './names.ts';
 

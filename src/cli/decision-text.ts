@@ -2,8 +2,8 @@
 import type { CoverageNote, Doubt } from '../app/decision-coverage.ts';
 import type { ClearResult, DecideResult } from '../app/decide.ts';
 import type { UserDecideResult } from '../app/decide-user.ts';
-import { describeDecision } from '../app/decisions.ts';
-import type { Decided } from '../app/decisions.ts';
+import { describeDecision } from '../app/write-decision.ts';
+import type { Decided } from '../app/write-decision.ts';
 import { target } from '../app/names.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';

@@ -1,5 +1,5 @@
 // Owns the text of `easgate devices show`: what happens to a device, why, since when, and what to do next.
-import { describeDecision } from '../app/decisions.ts';
+import { describeDecision } from '../app/write-decision.ts';
 import { stateOf } from '../app/device-details.ts';
 import type { DeviceDetails } from '../app/device-details.ts';
 import { target } from '../app/names.ts';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { decide, clearDecision } from '../app/decide.ts';
 import type { ClearResult, DecideResult } from '../app/decide.ts';
-import { describeDecision } from '../app/decisions.ts';
+import { describeDecision } from '../app/write-decision.ts';
 import { showDevice } from '../app/device-details.ts';
 import type { DeviceDetails } from '../app/device-details.ts';
 import { target } from '../app/names.ts';

@@ -1,5 +1,5 @@
 // Owns the text of a failure (code, message, and the command that helps) and its exit code.
-import { WipeInTheWay } from '../app/decisions.ts';
+import { WipeInTheWay } from '../app/write-decision.ts';
 import { WipeUserError } from '../app/wipe.ts';
 import { PROGRAM_ERRORS, ProgramError } from '../errors/program-errors.ts';
 import type { ProgramErrorCode } from '../errors/program-errors.ts';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { countDecisions, listDecisions } from '../app/decision-list.ts';
 import type { DecisionRow } from '../app/decision-list.ts';
 import type { DecisionState } from '../app/decision-words.ts';
-import { wipeText } from '../app/decisions.ts';
+import { wipeText } from '../app/write-decision.ts';
 import { hintsFor } from '../app/list-hints.ts';
 import {
   countDevices,

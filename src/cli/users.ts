@@ -1,6 +1,6 @@
 // Owns the work of `easgate users`: the list, one user in full, decisions on a user, and reports by hand.
 import type { Command } from 'commander';
-import { describeDecision } from '../app/decisions.ts';
+import { describeDecision } from '../app/write-decision.ts';
 import { stateOf } from '../app/device-details.ts';
 import { clearUser, decideUser } from '../app/decide-user.ts';
 import type { UserDecideResult } from '../app/decide-user.ts';

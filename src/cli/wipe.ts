@@ -1,7 +1,7 @@
 // Owns the work of `easgate devices wipe`: shows the plan to the operator, and asks for confirmation.
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import { describeDecision } from '../app/decisions.ts';
+import { describeDecision } from '../app/write-decision.ts';
 import { target } from '../app/names.ts';
 import { ACCOUNT_ONLY_VERSION, orderWipe, planWipe } from '../app/wipe.ts';
 import type { WipePlan } from '../app/wipe.ts';

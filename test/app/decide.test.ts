@@ -1,7 +1,7 @@
 // Owns the promises of manual decisions as data: what a decision replaced, whom it covers, what looks like a mistake.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clearDecision, decide } from '../../src/app/decide.ts';
-import { WipeInTheWay } from '../../src/app/decisions.ts';
+import { WipeInTheWay } from '../../src/app/write-decision.ts';
 import { explainAccess } from '../../src/app/explain-access.ts';
 import { orderWipe, planWipe } from '../../src/app/wipe.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';

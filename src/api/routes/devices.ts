@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { monotonicNow } from '../../clock.ts';
 import { clearDecision, decide } from '../../app/decide.ts';
-import { decidedOn } from '../../app/decisions.ts';
+import { decidedOn } from '../../app/write-decision.ts';
 import { explainAccess } from '../../app/explain-access.ts';
 import { explainedDocument } from '../../app/explain-access-json.ts';
 import { showDevice } from '../../app/device-details.ts';

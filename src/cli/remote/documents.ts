@@ -4,7 +4,7 @@ import type { StoredToken } from '../../api/auth/admin-rows.ts';
 import type { ApplyOutcome } from '../../app/apply-outcome.ts';
 import type { DecisionRow } from '../../app/decision-list.ts';
 import type { ClearResult, DecideResult } from '../../app/decide.ts';
-import type { Decided } from '../../app/decisions.ts';
+import type { Decided } from '../../app/write-decision.ts';
 import type { UserClearResult, UserDecideResult } from '../../app/decide-user.ts';
 import type { ExplainedDocument } from '../../app/explain-access-json.ts';
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
