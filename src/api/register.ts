@@ -10,7 +10,7 @@ import { BASE, OPERATIONS } from './contract/paths.ts';
 import type { OperationName, OperationPath } from './contract/paths.ts';
 import type { EventStreams } from './event-streams.ts';
 import { answerOnce } from './idempotency.ts';
-import { noted } from './interrupted.ts';
+import { noted } from './interrupted-changes.ts';
 import type { ApiParts } from './api-parts.ts';
 import { ApiError, PROBLEM } from './problems.ts';
 import { FileAnswer, checkMatch } from './routes/route.ts';

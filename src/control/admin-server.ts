@@ -6,7 +6,7 @@ import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
 import type { ApiParts } from '../api/api-parts.ts';
 import { threadedComparison } from '../api/comparisons/threaded-comparison.ts';
 import { ApiError } from '../api/problems.ts';
-import { recordInterrupted } from '../api/interrupted.ts';
+import { recordInterrupted } from '../api/interrupted-changes.ts';
 import { ThreadedQuestions } from '../api/questions/threaded-questions.ts';
 import { startApi } from '../api/server.ts';
 import type { RunningApi } from '../api/server.ts';

@@ -1,7 +1,7 @@
 // Threat: the control process is killed in the middle of a change, which is then in force without anybody in the audit (CWE-778).
 import { expect, it, onTestFinished } from 'vitest';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
-import { recordInterrupted } from '../../src/api/interrupted.ts';
+import { recordInterrupted } from '../../src/api/interrupted-changes.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { AuditedChange } from '../../src/journal/audit-log.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
