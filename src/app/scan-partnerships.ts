@@ -9,7 +9,7 @@ import type { PartnershipRecord } from '../model/partnership.ts';
 import type { UserRecord } from '../model/user.ts';
 import { readAccess } from '../policy/access-facts.ts';
 import type { Access } from '../policy/access-facts.ts';
-import type { AccessRecords } from '../policy/model.ts';
+import type { AccessRecords } from '../policy/access-records.ts';
 
 /** A partnership and everything that decides on it. */
 export interface ScannedPartnership {

@@ -10,7 +10,7 @@ import type {
   OwnDevice,
   SeenState,
   UserState,
-} from '../policy/model.ts';
+} from '../policy/access-records.ts';
 import { SharedValues } from './shared-values.ts';
 
 type Kind = 'flag' | 'number' | 'shared' | 'json';

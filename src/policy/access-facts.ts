@@ -16,7 +16,7 @@ import { attributesOf, folded, textOf } from './engine/read-facts.ts';
 import { Repeated, repeatedText, repeatedVersion } from './engine/repeated-texts.ts';
 import { isWipe } from '../model/wipe.ts';
 import type { ManualDecision } from '../model/decision.ts';
-import type { AccessRecords, DeviceState, NamedDecision } from './model.ts';
+import type { AccessRecords, DeviceState, NamedDecision } from './access-records.ts';
 import { describeWipe } from './wipe.ts';
 
 /** The user and device of a request. */

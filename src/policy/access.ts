@@ -10,7 +10,7 @@ import type { Verdict as EngineVerdict } from './engine/verdict.ts';
 import { isOpenWipe, isStandingWipe, isWipe } from '../model/wipe.ts';
 import type { ManualDecision } from '../model/decision.ts';
 import type { Verdict } from '../model/verdict.ts';
-import type { AccessRecords } from './model.ts';
+import type { AccessRecords } from './access-records.ts';
 
 /** A verdict and the steps of its evaluation. */
 export interface ExplainedVerdict {

@@ -5,7 +5,7 @@ import { packRecords, unpackRecords } from '../../src/directory/packed-access.ts
 import { decideAccess } from '../../src/policy/access.ts';
 import { readAccess } from '../../src/policy/access-facts.ts';
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
-import type { AccessRecords } from '../../src/policy/model.ts';
+import type { AccessRecords } from '../../src/policy/access-records.ts';
 
 const NOW = Date.parse('2026-12-01T00:00:00Z');
 const flag = fc.option(fc.boolean());

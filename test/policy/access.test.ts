@@ -10,7 +10,7 @@ import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts
 import { isOpenWipe } from '../../src/model/wipe.ts';
 import { noteTold, settleWipe, underSpelling } from '../../src/policy/wipe.ts';
 import type { AccessDecision, WipeDecision, WipeProgress } from '../../src/model/decision.ts';
-import type { AccessRecords } from '../../src/policy/model.ts';
+import type { AccessRecords } from '../../src/policy/access-records.ts';
 
 const policy = compileSimplePolicy({ notCompliant: 'block' });
 const NOW = 1_000;

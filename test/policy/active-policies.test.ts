@@ -15,7 +15,7 @@ import {
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import type { PolicyDocument } from '../../src/policy/document/schema.ts';
-import type { AccessRecords } from '../../src/policy/model.ts';
+import type { AccessRecords } from '../../src/policy/access-records.ts';
 import type { RolloutExtent } from '../../src/model/policy-version.ts';
 import type { Verdict } from '../../src/model/verdict.ts';
 

@@ -1,4 +1,4 @@
-// Owns the inputs of a verdict. Imports no sockets, stores or clock.
+// Owns the records that a verdict is made from, as the policy sees them. Imports no sockets, stores or clock.
 import type { AccessDecision, ManualDecision, WipePartnership } from '../model/decision.ts';
 
 /** A decision on a partnership, and the user name it is stored under. */
