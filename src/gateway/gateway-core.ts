@@ -1,6 +1,6 @@
 // Owns the parts that all connections of one worker share: settings, pools, verdicts, clock, counters, logs.
 import type { LocalAnswer } from '../http/reply.ts';
-import type { MailboxNotice } from '../quarantine/model.ts';
+import type { MailboxNotice } from '../quarantine/mailbox-types.ts';
 import { monotonicNow } from '../clock.ts';
 import { Counts } from '../metrics/counts.ts';
 import { METRICS } from '../metrics/definitions.ts';

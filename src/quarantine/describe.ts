@@ -9,7 +9,7 @@ import { INBOX } from './folders.ts';
 import { FRESH, KeyMint } from './keys.ts';
 import { answerMailbox } from './mailbox.ts';
 import { noticeId } from './message.ts';
-import type { MailboxAnswer, MailboxNotice } from './model.ts';
+import type { MailboxAnswer, MailboxNotice } from './mailbox-types.ts';
 
 const VERSIONS = ['2.5', '12.1', '14.0', '14.1', '16.1'] as const;
 type Version = (typeof VERSIONS)[number];

@@ -2,8 +2,8 @@
 import { child, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { ISSUED_PREFIX } from './keys.ts';
-import { body, node } from './model.ts';
-import type { MailboxAnswer, MailboxRequest } from './model.ts';
+import { body, node } from './mailbox-types.ts';
+import type { MailboxAnswer, MailboxRequest } from './mailbox-types.ts';
 
 /** One folder; types of MS-ASCMD 2.2.3.186.3. */
 export interface MailboxFolder {

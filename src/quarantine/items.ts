@@ -5,8 +5,8 @@ import type { WbxmlContent, WbxmlElement } from '../eas/wbxml/element.ts';
 import { FOLDERS, INBOX, folderOf } from './folders.ts';
 import { shortFingerprint } from './keys.ts';
 import { bodyWish, noticeId, properties } from './message.ts';
-import { body, isBefore, node } from './model.ts';
-import type { MailboxAnswer, MailboxRequest } from './model.ts';
+import { body, isBefore, node } from './mailbox-types.ts';
+import type { MailboxAnswer, MailboxRequest } from './mailbox-types.ts';
 import { plain } from '../plain-text.ts';
 
 /** Most items of one request that are answered; MS-ASCMD 2.2.3.183 limits recipients to the same number. */

@@ -12,7 +12,7 @@ import {
   sendMail,
   validateCert,
 } from './items.ts';
-import type { MailboxAnswer, MailboxRequest } from './model.ts';
+import type { MailboxAnswer, MailboxRequest } from './mailbox-types.ts';
 import { ping } from './ping.ts';
 import { provision, settings } from './provision.ts';
 import { sync } from './sync.ts';

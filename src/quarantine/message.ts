@@ -4,8 +4,8 @@ import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { INBOX } from './folders.ts';
 import { shortFingerprint } from './keys.ts';
-import { isBefore, node } from './model.ts';
-import type { MailboxNotice } from './model.ts';
+import { isBefore, node } from './mailbox-types.ts';
+import type { MailboxNotice } from './mailbox-types.ts';
 import { plain } from '../plain-text.ts';
 
 /** Body types of MS-ASAIRS 2.2.2.41. */

@@ -4,8 +4,8 @@ import { MAX_HEARTBEAT_SECONDS, MIN_HEARTBEAT_SECONDS } from '../eas/heartbeat.t
 import { PING_STATUS } from '../eas/replies.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import { folderOf } from './folders.ts';
-import { body, node } from './model.ts';
-import type { FinalAnswer, MailboxAnswer, MailboxRequest } from './model.ts';
+import { body, node } from './mailbox-types.ts';
+import type { FinalAnswer, MailboxAnswer, MailboxRequest } from './mailbox-types.ts';
 
 /** Holds a Ping over folders of this mailbox; other folders get "run FolderSync". */
 export function ping({ body: request }: MailboxRequest): MailboxAnswer {

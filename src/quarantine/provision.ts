@@ -2,8 +2,8 @@
 // information in both. Pure.
 import { child, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlContent, WbxmlElement } from '../eas/wbxml/element.ts';
-import { body, isBefore, node } from './model.ts';
-import type { FinalAnswer, MailboxAnswer, MailboxRequest } from './model.ts';
+import { body, isBefore, node } from './mailbox-types.ts';
+import type { FinalAnswer, MailboxAnswer, MailboxRequest } from './mailbox-types.ts';
 import { isDescription } from './passable.ts';
 import { plain } from '../plain-text.ts';
 

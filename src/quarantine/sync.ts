@@ -9,8 +9,8 @@ import type { MailboxFolder } from './folders.ts';
 import { FRESH, shortFingerprint } from './keys.ts';
 import type { FolderState } from './keys.ts';
 import { bodyWish, messageId, noticeId, properties } from './message.ts';
-import { body, isBefore, node } from './model.ts';
-import type { MailboxAnswer, MailboxRequest } from './model.ts';
+import { body, isBefore, node } from './mailbox-types.ts';
+import type { MailboxAnswer, MailboxRequest } from './mailbox-types.ts';
 
 const OK = 1;
 const BAD_KEY = 3;

@@ -6,8 +6,8 @@ import { PING_STATUS, SYNC_HIERARCHY_CHANGED, easStatusReply } from '../eas/repl
 import { child, childrenNamed, element, isElement, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { isIssued } from './keys.ts';
-import { body, isBefore, node } from './model.ts';
-import type { FinalAnswer } from './model.ts';
+import { body, isBefore, node } from './mailbox-types.ts';
+import type { FinalAnswer } from './mailbox-types.ts';
 import { plain as bounded } from '../plain-text.ts';
 
 const FOLDER_SYNC_BAD_KEY = 9;

@@ -7,7 +7,7 @@ import { INBOX } from '../../src/quarantine/folders.ts';
 import * as items from '../../src/quarantine/items.ts';
 import { FRESH, shortFingerprint } from '../../src/quarantine/keys.ts';
 import { noticeId } from '../../src/quarantine/message.ts';
-import type { MailboxAnswer, MailboxRequest } from '../../src/quarantine/model.ts';
+import type { MailboxAnswer, MailboxRequest } from '../../src/quarantine/mailbox-types.ts';
 import { CODE_PAGES } from '../../src/eas/wbxml/code-pages.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { KEYS, NOTICE, OTHER_KEYS, VERSIONS } from '../support/phones/mailbox.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FOLDERS, INBOX } from '../../src/quarantine/folders.ts';
 import { answerMailbox } from '../../src/quarantine/mailbox.ts';
-import type { MailboxAnswer, MailboxNotice } from '../../src/quarantine/model.ts';
+import type { MailboxAnswer, MailboxNotice } from '../../src/quarantine/mailbox-types.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import {
   KEYS,

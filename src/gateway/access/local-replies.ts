@@ -5,7 +5,7 @@ import type { EasAnswer, Refusal } from '../../eas/refusals.ts';
 import type { ProtocolVersion } from '../../eas/versions.ts';
 import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '../../eas/replies.ts';
 import { encodeWbxml } from '../../eas/wbxml/encode.ts';
-import type { FinalAnswer } from '../../quarantine/model.ts';
+import type { FinalAnswer } from '../../quarantine/mailbox-types.ts';
 import { answerReply, emptyReply, textReply, wbxmlReply } from '../../http/reply.ts';
 import type { Verdict, VerdictAction } from '../../model/verdict.ts';
 import type { VerdictReason } from '../../model/reason.ts';

@@ -3,7 +3,7 @@
 import { sendsMail } from '../../eas/commands.ts';
 import { IssuedScan, findIssued } from '../../quarantine/issued-scan.ts';
 import type { IssuedFinding } from '../../quarantine/issued-scan.ts';
-import type { FinalAnswer } from '../../quarantine/model.ts';
+import type { FinalAnswer } from '../../quarantine/mailbox-types.ts';
 import {
   answerIssued,
   answerIssuedAnywhere,

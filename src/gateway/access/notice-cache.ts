@@ -1,7 +1,7 @@
 // Owns the rendered messages of quarantined phones, cached by verdict and language, and which phones have fetched their
 // current one.
 import { LRUCache } from 'lru-cache';
-import type { MailboxNotice } from '../../quarantine/model.ts';
+import type { MailboxNotice } from '../../quarantine/mailbox-types.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { chooseLanguage } from '../../notices/languages.ts';
 import { renderNotice } from '../../notices/notice.ts';

@@ -2,7 +2,7 @@
 import type { AutodiscoverTarget } from '../../eas/autodiscover/target.ts';
 import type { BodyContent } from '../../eas/body-gate.ts';
 import type { EasCommand } from '../../eas/commands.ts';
-import type { FinalAnswer } from '../../quarantine/model.ts';
+import type { FinalAnswer } from '../../quarantine/mailbox-types.ts';
 import type { IssuedScan } from '../../quarantine/issued-scan.ts';
 import type { DeviceInformation } from '../../quarantine/provision.ts';
 import type { EasQuery } from '../../eas/query.ts';

@@ -1,7 +1,7 @@
 // Owns the next step of an exchange, as a pure function of its facts. Hot path: steps without data are shared objects.
 import type { Refusal } from '../../eas/refusals.ts';
 import { sendsMail } from '../../eas/commands.ts';
-import type { FinalAnswer } from '../../quarantine/model.ts';
+import type { FinalAnswer } from '../../quarantine/mailbox-types.ts';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { LocalAnswer } from '../../http/reply.ts';
 import { Clearance } from './clearance.ts';

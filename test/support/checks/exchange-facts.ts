@@ -1,6 +1,6 @@
 // Owns arbitrary exchanges with any combination of facts, for property tests.
 import fc from 'fast-check';
-import type { FinalAnswer } from '../../../src/quarantine/model.ts';
+import type { FinalAnswer } from '../../../src/quarantine/mailbox-types.ts';
 import { parseEasQuery } from '../../../src/eas/query-parser.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { CredentialsState } from '../../../src/gateway/exchange/exchange.ts';

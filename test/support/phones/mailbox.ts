@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { EasCommand } from '../../../src/eas/commands.ts';
 import { KeyMint } from '../../../src/quarantine/keys.ts';
-import type { MailboxAnswer, MailboxNotice, MailboxRequest } from '../../../src/quarantine/model.ts';
+import type { MailboxAnswer, MailboxNotice, MailboxRequest } from '../../../src/quarantine/mailbox-types.ts';
 import { CODE_PAGES } from '../../../src/eas/wbxml/code-pages.ts';
 import { decodeWbxml } from '../../../src/eas/wbxml/decode.ts';
 import type { WbxmlContent, WbxmlElement } from '../../../src/eas/wbxml/element.ts';
