@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicNow } from '../../clock.ts';
 import { ApiError } from '../problems.ts';
-import { SlowAnswers } from '../slow-answers.ts';
+import { AnswerCache } from '../answer-cache.ts';
 import type { TilesNow } from './tiles.ts';
 
 /** A count that takes longer is answered with the previous numbers. */
@@ -11,7 +11,7 @@ const PATIENCE_MS = 1_000;
 /** Counts the tiles of one gateway. */
 export class TileCounter {
   private readonly ask: (now: number) => Promise<TilesNow>;
-  private readonly counted: SlowAnswers<TilesNow>;
+  private readonly counted: AnswerCache<TilesNow>;
   private readonly patienceMs: number;
   /** Counted last; null = not yet, or the lists are not there. */
   private before: TilesNow | null = null;
@@ -23,7 +23,7 @@ export class TileCounter {
     patienceMs = PATIENCE_MS,
   ) {
     this.ask = ask;
-    this.counted = new SlowAnswers(clock);
+    this.counted = new AnswerCache(clock);
     this.patienceMs = patienceMs;
   }
 

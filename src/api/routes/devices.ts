@@ -19,14 +19,14 @@ import { hasRole } from '../auth/principal.ts';
 import { OPERATIONS } from '../contract/paths.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
-import { SlowAnswers } from '../slow-answers.ts';
+import { AnswerCache } from '../answer-cache.ts';
 import { filterOf } from './filters.ts';
 import { route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
 /** The routes. */
 export function deviceRoutes(parts: ApiParts): Route[] {
-  const counted = new SlowAnswers<object>(monotonicNow);
+  const counted = new AnswerCache<object>(monotonicNow);
   return [
     route('listDevices', async ({ query }, { now, signal }) => {
       const { sort, limit, after, ...filter } = query;

@@ -1,4 +1,4 @@
-// Owns the cache of numbers that take long to count: an answer is kept for a multiple of what it took, and counted once for
+// Owns the cache of answers that take long to count: an answer is kept for a multiple of what it took, and counted once for
 // everybody who asks meanwhile.
 
 /** An answer is kept for at least this long, milliseconds. */
@@ -16,7 +16,7 @@ interface Kept<Value> {
 }
 
 /** Answers of one kind, by their questions. */
-export class SlowAnswers<Value> {
+export class AnswerCache<Value> {
   private readonly kept = new Map<string, Kept<Value>>();
   private readonly clock: () => number;
 

@@ -1,11 +1,11 @@
 // Owns the promise that numbers which take long to count are counted rarely.
 import { expect, it } from 'vitest';
-import { SlowAnswers } from '../../src/api/slow-answers.ts';
+import { AnswerCache } from '../../src/api/answer-cache.ts';
 
 it('counts again after twenty times what it took, and each question for itself', async () => {
   let now = 0;
   let counted = 0;
-  const answers = new SlowAnswers<number>(() => now);
+  const answers = new AnswerCache<number>(() => now);
   const count = async (): Promise<number> => {
     now += 1_000;
     return ++counted;
@@ -20,7 +20,7 @@ it('counts again after twenty times what it took, and each question for itself',
 
 it('counts cheap numbers again after two seconds', async () => {
   let now = 0;
-  const answers = new SlowAnswers<number>(() => now);
+  const answers = new AnswerCache<number>(() => now);
   expect(await answers.answer('a', async () => 1)).toBe(1);
   now += 1_999;
   expect(await answers.answer('a', async () => 2)).toBe(1);
@@ -30,7 +30,7 @@ it('counts cheap numbers again after two seconds', async () => {
 
 it('counts once for all who ask meanwhile', async () => {
   let counted = 0;
-  const answers = new SlowAnswers<number>(() => 0);
+  const answers = new AnswerCache<number>(() => 0);
   const counting = Promise.withResolvers<number>();
   const count = (): Promise<number> => {
     counted++;
@@ -43,14 +43,14 @@ it('counts once for all who ask meanwhile', async () => {
 });
 
 it('does not keep a failure', async () => {
-  const answers = new SlowAnswers<number>(() => 0);
+  const answers = new AnswerCache<number>(() => 0);
   await expect(answers.answer('a', () => Promise.reject(new Error('no lists')))).rejects.toThrow('no lists');
   expect(await answers.answer('a', async () => 1)).toBe(1);
 });
 
 it('answers no number that is older than a minute', async () => {
   let now = 0;
-  const answers = new SlowAnswers<number>(() => now);
+  const answers = new AnswerCache<number>(() => now);
   const slow = async (): Promise<number> => {
     now += 10_000;
     return now;
