@@ -1,5 +1,5 @@
 // Owns the columns of CSV files: phones, users, decisions, pairs of devices, phones that a policy would decide otherwise.
-import type { Duplicate, NearMiss } from '../directory/read-model/model-pairs.ts';
+import type { Duplicate, NearMiss } from '../directory/read-model/similar-devices.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import type { ModelUser } from '../directory/read-model/model-users.ts';
 import type { CsvColumn } from './csv.ts';

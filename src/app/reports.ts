@@ -1,6 +1,6 @@
 // Owns the reports over the whole directory: which phones each lists, and their numbers by reason, group, model and last activity.
-import { findDuplicates, findNearMisses } from '../directory/read-model/model-pairs.ts';
-import type { Duplicate, NearMiss } from '../directory/read-model/model-pairs.ts';
+import { findDuplicates, findNearMisses } from '../directory/read-model/similar-devices.ts';
+import type { Duplicate, NearMiss } from '../directory/read-model/similar-devices.ts';
 import type { ModelFilter } from '../directory/read-model/model-filter.ts';
 import type {
   ModelOrder,

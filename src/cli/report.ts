@@ -4,7 +4,7 @@ import { duplicateReport, nearMissReport, phoneReport } from '../app/reports.ts'
 import type { PhoneReportName, Report } from '../app/reports.ts';
 import { openReadModel } from '../app/read-model.ts';
 import type { OpenModel } from '../app/read-model.ts';
-import type { Duplicate, NearMiss } from '../directory/read-model/model-pairs.ts';
+import type { Duplicate, NearMiss } from '../directory/read-model/similar-devices.ts';
 import type { NamedCount, SeenCounts } from '../directory/read-model/model-reader.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { withStore } from './context.ts';

@@ -16,7 +16,7 @@ import { devicesInModel, namesInModel } from '../../app/users-in-model.ts';
 import { listUsers } from '../../app/users.ts';
 import type { UserFilter } from '../../app/users.ts';
 import type { PageCursor } from '../../directory/read-model/model-page.ts';
-import type { Duplicate, NearMiss } from '../../directory/read-model/model-pairs.ts';
+import type { Duplicate, NearMiss } from '../../directory/read-model/similar-devices.ts';
 import type {
   ModelPage,
   ModelReader,

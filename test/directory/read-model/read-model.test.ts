@@ -9,7 +9,7 @@ import { IN_MEMORY, ModelFile } from '../../../src/directory/read-model/model-fi
 import { ModelKeeper } from '../../../src/directory/read-model/model-keeper.ts';
 import { decisionPage } from '../../../src/directory/read-model/model-decisions.ts';
 import { userPage } from '../../../src/directory/read-model/model-users.ts';
-import { findDuplicates, findNearMisses } from '../../../src/directory/read-model/model-pairs.ts';
+import { findDuplicates, findNearMisses } from '../../../src/directory/read-model/similar-devices.ts';
 import { ModelReader } from '../../../src/directory/read-model/model-reader.ts';
 import type { ModelOrder } from '../../../src/directory/read-model/model-reader.ts';
 import type { ModelFilter } from '../../../src/directory/read-model/model-filter.ts';

@@ -1,5 +1,5 @@
-// Owns what the read model finds by comparing rows: devices of one user that look like one, and reported devices that may be
-// phones nobody reported.
+// Owns the pairs of devices that may be one phone: two of one user with the same model (duplicates), and a reported device with a
+// phone that no feed reports (near misses).
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { ModelReader } from './model-reader.ts';
 import { stateAt } from './model-schema.ts';
