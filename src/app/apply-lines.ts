@@ -131,7 +131,7 @@ class Run {
       await this.writeUsers(users.releases, counts.users);
       await this.putDecisions(decisions.releases);
     }
-    const { joined, notJoined, nearMisses, firstNotJoined } = this.devices;
+    const { joined, notJoined, possibleMatches, firstNotJoined } = this.devices;
     return {
       source,
       dryRun: this.options.dryRun,
@@ -139,7 +139,7 @@ class Run {
       ...counts,
       decisions: held.length === 0 ? decisions.counts : { ...decisions.counts, applied: 0, removed: 0 },
       joined,
-      notJoined: { count: notJoined, nearMisses, first: firstNotJoined },
+      notJoined: { count: notJoined, possibleMatches, first: firstNotJoined },
       refused: { count: this.read.refused, first: this.refusals },
       withProblems: { count: this.withProblems, first: this.problems },
       held,

@@ -49,10 +49,10 @@ export interface ApplyOutcome {
   readonly decisions: Readonly<DecisionCounts>;
   /** Records without an Exchange ActiveSync id that were joined by another name. */
   readonly joined: number;
-  /** `nearMisses`: how many of them could belong to a device that is known. */
+  /** `possibleMatches`: how many of them could belong to a device that is known. */
   readonly notJoined: {
     readonly count: number;
-    readonly nearMisses: number;
+    readonly possibleMatches: number;
     readonly first: readonly NotJoined[];
   };
   readonly refused: { readonly count: number; readonly first: readonly Refusal[] };

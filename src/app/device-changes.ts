@@ -27,7 +27,7 @@ export class RunDevices {
   joined = 0;
   notJoined = 0;
   /** Of those, records that could belong to a device that is known. */
-  nearMisses = 0;
+  possibleMatches = 0;
   readonly firstNotJoined: NotJoined[] = [];
   /** Devices that the source says it deleted. */
   readonly gone = new Set<DeviceKey>();
@@ -172,8 +172,8 @@ export class RunDevices {
 
   private keepAside(record: DeviceLine): void {
     this.notJoined++;
-    const near = this.known.nearMisses(record);
-    if (near.length > 0) this.nearMisses++;
+    const near = this.known.possibleMatches(record);
+    if (near.length > 0) this.possibleMatches++;
     this.run.onNotJoined?.(record.line);
     if (this.firstNotJoined.length === MAX_LISTED) return;
     const { line, sourceId, serialNumber, udid, imei, owner } = record;

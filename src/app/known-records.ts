@@ -14,9 +14,9 @@ export interface Join {
   readonly isClaim: boolean;
 }
 
-/** Near misses that are shown of one record. */
-const MAX_NEAR = 3;
-const PLACES = Array.from({ length: MAX_NEAR }, (_, place) => place);
+/** Possible matches that are shown of one record. */
+const MAX_MATCHES = 3;
+const PLACES = Array.from({ length: MAX_MATCHES }, (_, place) => place);
 
 /** In place of the number of a device: a second name of several. */
 const SEVERAL = -2;
@@ -128,14 +128,14 @@ export class KnownRecords {
   }
 
   /** Devices that a line could belong to: of its owner, or with one of its names. */
-  nearMisses({ ownerNames, serialNumber, udid, imei }: DeviceLine): DeviceKey[] {
+  possibleMatches({ ownerNames, serialNumber, udid, imei }: DeviceLine): DeviceKey[] {
     const near = [
       this.one(this.bySerial, serialNumber),
       this.one(this.byUdid, udid),
       this.one(this.byImei, imei),
       ...ownerNames.flatMap((owner) => this.devicesOf(owner)),
     ];
-    return [...new Set(near.filter((key) => key !== null))].slice(0, MAX_NEAR);
+    return [...new Set(near.filter((key) => key !== null))].slice(0, MAX_MATCHES);
   }
 
   /** The device whose record has this id at the source. */

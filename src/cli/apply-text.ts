@@ -36,9 +36,9 @@ export function sayOutcome(outcome: ApplyOutcome): void {
       return `line ${line}: ${printable(name)}${could}`;
     },
   );
-  if (notJoined.nearMisses > 0)
+  if (notJoined.possibleMatches > 0)
     remark(
-      `${counted(notJoined.nearMisses, 'of them could be a device that is known', 'of them could be devices that are known')} (joinBy of the feed)`,
+      `${counted(notJoined.possibleMatches, 'of them could be a device that is known', 'of them could be devices that are known')} (joinBy of the feed)`,
     );
   sayList(
     refused,

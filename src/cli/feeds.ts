@@ -85,7 +85,7 @@ function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: 
       );
     }
     lines.push(
-      `  ${run.refused} refused, ${run.withProblems} with a value that was not understood, ${run.notJoined} not joined (${run.nearMisses} of them could be a known device), in ${run.tookMs} ms`,
+      `  ${run.refused} refused, ${run.withProblems} with a value that was not understood, ${run.notJoined} not joined (${run.possibleMatches} of them could be a known device), in ${run.tookMs} ms`,
     );
     for (const why of run.notRemoved) lines.push(`  ${printable(why)}`);
   }

@@ -431,7 +431,7 @@ describe('joinBy', () => {
     ];
     expect((await apply(lines, { joinBy: ['attributes.tag'] })).notJoined).toMatchObject({
       count: 2,
-      nearMisses: 1,
+      possibleMatches: 1,
       first: [{ near: [deviceKey('PHONE0')] }, { near: [] }],
     });
   });

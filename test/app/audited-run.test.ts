@@ -13,7 +13,7 @@ const OUTCOME: ApplyOutcome = {
   users: noneWritten(),
   decisions: { applied: 0, listed: 0, removed: 0 },
   joined: 0,
-  notJoined: { count: 0, nearMisses: 0, first: [] },
+  notJoined: { count: 0, possibleMatches: 0, first: [] },
   refused: { count: 0, first: [] },
   withProblems: { count: 0, first: [] },
   held: [],

@@ -14,7 +14,7 @@ const OUTCOME: ApplyOutcome = {
   users: noneWritten(),
   decisions: { applied: 0, listed: 0, removed: 0 },
   joined: 0,
-  notJoined: { count: 3, nearMisses: 1, first: [] },
+  notJoined: { count: 3, possibleMatches: 1, first: [] },
   refused: { count: 1, first: [] },
   withProblems: { count: 4, first: [] },
   held: [],

@@ -52,7 +52,7 @@ export const feedRow = z
           withProblems: z.number().describe('records with a value that was not understood'),
           joined: z.number(),
           notJoined: z.number(),
-          nearMisses: z.number().describe('of those not joined: could be a device that is known'),
+          possibleMatches: z.number().describe('of those not joined: could be a device that is known'),
           notRemoved: z.array(z.string()),
         })
         .nullable(),

@@ -174,7 +174,7 @@ export const applyOutcome = z
     joined: z.number().describe('records without a device id that were joined by another name'),
     notJoined: z.object({
       count: z.number(),
-      nearMisses: z.number().describe('of them: could be a device that is known'),
+      possibleMatches: z.number().describe('of them: could be a device that is known'),
       first: z.array(z.object({ line: z.number(), name: z.string(), near: z.array(z.string()) })),
     }),
     refused: z.object({

@@ -23,7 +23,7 @@ const runSchema = z.object({
   withProblems: z.number().default(0),
   joined: z.number(),
   notJoined: z.number(),
-  nearMisses: z.number().default(0),
+  possibleMatches: z.number().default(0),
   notRemoved: z.array(z.string()),
 });
 

@@ -157,7 +157,7 @@ function stateAfter({ outcome, isFull, cursor }: Made, startedAt: number): Parti
       withProblems: withProblems.count,
       joined,
       notJoined: notJoined.count,
-      nearMisses: notJoined.nearMisses,
+      possibleMatches: notJoined.possibleMatches,
       notRemoved: [...notRemoved],
     },
   };

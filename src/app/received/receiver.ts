@@ -171,7 +171,7 @@ export class Receiver {
         refused: refused.count,
         joined,
         notJoined: notJoined.count,
-        nearMisses: notJoined.nearMisses,
+        possibleMatches: notJoined.possibleMatches,
         withProblems: withProblems.count,
         notRemoved: [...notRemoved],
       },

@@ -90,7 +90,7 @@ function LastRun({ feed }: { feed: FeedRow }): ReactElement {
           <Pair title={texts.joined}>{run.joined === 0 ? <Dash /> : number(run.joined)}</Pair>
           <Pair title={texts.notJoined}>
             {run.notJoined === 0 ? <Dash /> : number(run.notJoined)}
-            {run.nearMisses === 0 ? null : <>, {texts.near(number(run.nearMisses))}</>}
+            {run.possibleMatches === 0 ? null : <>, {texts.near(number(run.possibleMatches))}</>}
           </Pair>
           {run.refused === 0 ? null : <Pair title={texts.refused}>{number(run.refused)}</Pair>}
           {run.withProblems === 0 ? null : <Pair title={texts.withProblems}>{number(run.withProblems)}</Pair>}

@@ -18,7 +18,7 @@ function run(more: Partial<Run>): Run {
     withProblems: 0,
     joined: 0,
     notJoined: 0,
-    nearMisses: 0,
+    possibleMatches: 0,
     notRemoved: [],
     ...more,
   };
@@ -60,7 +60,7 @@ export function feedsAnswer(): AnswerOf<'listFeeds'> {
           users: { accepted: 6, unchanged: 9_412, older: 0, removed: 0 },
           joined: 41,
           notJoined: 17,
-          nearMisses: 5,
+          possibleMatches: 5,
         }),
       }),
       feed('jamf', 'http', 'held', {
