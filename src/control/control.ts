@@ -18,9 +18,9 @@ import { storeOptions } from '../config/store-settings.ts';
 import { JournalIndexKeeper } from '../journal/journal-index-keeper.ts';
 import { openJournalAppender } from '../journal/open-journal.ts';
 import { openStore } from '../directory/open-store.ts';
-import { ModelThread } from '../directory/read-model/model-thread.ts';
+import { ThreadedModel } from '../directory/read-model/threaded-model.ts';
 import { ModelReader } from '../directory/read-model/model-reader.ts';
-import type { ModelReport } from '../directory/read-model/model-worker.ts';
+import type { ModelReport } from '../directory/read-model/model-thread.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type {
   ControlMetrics,
@@ -101,7 +101,7 @@ class Control {
   private readonly config: Config;
   private readonly log: ProcessLog;
   private readonly path: string;
-  private readonly model: ModelThread;
+  private readonly model: ThreadedModel;
   private readonly journalIndex: JournalIndexKeeper | null;
   private readonly counts = new Counts();
   private readonly own = new ProcessCounts(this.counts, 'control');
@@ -124,7 +124,7 @@ class Control {
     this.path = control.readModel ?? '';
     this.log = openLog(log.level, log.destination, log.format);
     lowerPriority();
-    this.model = new ModelThread(
+    this.model = new ThreadedModel(
       { path: this.path, store: storeOptions(this.config) },
       (report) => this.onReport(report),
       (cause) => {
