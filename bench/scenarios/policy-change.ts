@@ -9,7 +9,7 @@ import { RevalidationQueue } from '../../src/gateway/access/revalidation.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { workerPolicy } from '../../src/config/served-policy.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
-import { atOnce, inTurns } from '../../src/worker/in-turns.ts';
+import { atOnce, inTurns } from '../../src/in-turns.ts';
 import { compliancePolicies, rules } from '../core/large-policy.ts';
 import type { Sample } from '../core/report.ts';
 import { PLAIN } from './scenario.ts';

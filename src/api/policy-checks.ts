@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import type { CheckedText, PolicyMode } from '../app/policy-texts.ts';
 import type { Simulation } from '../app/simulate.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
+import { threadFile } from '../thread-file.ts';
 import type { PolicyQuestion } from './policy-thread.ts';
 import { ApiError } from './problems.ts';
-import { AskedThread, threadProgram } from './questions/asked-thread.ts';
+import { AskedThread } from './questions/asked-thread.ts';
 import type { OpenQuestion, Outcome } from './questions/asked-thread.ts';
 
 /** Limits on what callers can cause. */
@@ -23,7 +24,7 @@ const MEMORY_MB = 512;
 /** Results that are kept: a text is checked, compared and published one after the other. */
 const KEPT = 8;
 const RETRY_AFTER = 5;
-const PROGRAM = threadProgram('./policy-thread', import.meta.url);
+const PROGRAM = threadFile('./policy-thread', import.meta.url);
 
 interface Open extends OpenQuestion {
   readonly message: PolicyQuestion;

@@ -9,7 +9,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { StoredRollout } from '../model/policy-version.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import { foldCase } from '../policy/document/case.ts';
-import { inTurns } from './in-turns.ts';
+import { inTurns } from '../in-turns.ts';
 import { didYouMean } from '../suggest.ts';
 import { readPolicies, versionOf } from './policy-versions.ts';
 

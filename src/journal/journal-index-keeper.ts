@@ -1,12 +1,9 @@
 // Owns the thread that keeps the index of a journal in Redis, as its process sees it: started, started again, ended.
 import { Worker } from 'node:worker_threads';
+import { threadFile } from '../thread-file.ts';
 import type { IndexReport, IndexTask } from './journal-index-thread.ts';
 
-/** The source when it runs from source, else the compiled file. */
-const PROGRAM = new URL(
-  `./journal-index-thread${/\.[jt]s$/.exec(import.meta.url)?.[0] ?? '.js'}`,
-  import.meta.url,
-);
+const PROGRAM = threadFile('./journal-index-thread', import.meta.url);
 /** Before a thread that ended is started again. */
 const RESTART_MS = 10_000;
 

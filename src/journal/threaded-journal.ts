@@ -1,11 +1,11 @@
 // Owns a worker's way to the SQLite file of the journal, through a thread of its own that starts with the first entry.
 import { Worker } from 'node:worker_threads';
 import type { JournalEntry } from '../model/journal.ts';
+import { threadFile } from '../thread-file.ts';
 import type { JournalAppender } from './journal-store.ts';
 import type { ThreadAnswer, ThreadData, ThreadOrder } from './journal-thread.ts';
 
-/** The source when it runs from source, else the compiled file. */
-const PROGRAM = new URL(`./journal-thread${/\.[jt]s$/.exec(import.meta.url)?.[0] ?? '.js'}`, import.meta.url);
+const PROGRAM = threadFile('./journal-thread', import.meta.url);
 /** Most appends under way: a thread that stands still must not collect entries. */
 const MAX_UNDER_WAY = 8;
 /** Longest wait for the end of the thread. */

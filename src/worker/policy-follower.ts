@@ -5,7 +5,7 @@ import type { PolicyRecords } from '../directory/policy-records.ts';
 import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
 import type { PolicyVersion, StoredRollout } from '../model/policy-version.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
-import { inTurns } from './in-turns.ts';
+import { inTurns } from '../in-turns.ts';
 
 /** A version that was compiled. */
 export interface VersionInUse {

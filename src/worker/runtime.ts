@@ -28,7 +28,7 @@ import { openJournalAppender } from '../journal/open-journal.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
-import { atOnce } from './in-turns.ts';
+import { atOnce } from '../in-turns.ts';
 import { activeOf, describedPolicies, followPolicy } from './worker-policies.ts';
 import { NO_VERSIONS } from './policy-follower.ts';
 import type { PoliciesInUse } from './policy-follower.ts';

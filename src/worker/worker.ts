@@ -7,7 +7,7 @@ import { workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import type { FromWorker, QuestionMessage, StartMessage, ToWorker } from '../supervisor/messages.ts';
 import { tellSupervisor } from '../supervisor/tell-supervisor.ts';
-import { inTurns } from './in-turns.ts';
+import { inTurns } from '../in-turns.ts';
 import { startServing } from './runtime.ts';
 import type { Serving } from './runtime.ts';
 

@@ -3,13 +3,10 @@ import { Worker } from 'node:worker_threads';
 import type { OnProgress } from '../../app/scan-partnerships.ts';
 import type { PolicyComparison } from '../../app/policy-comparison.ts';
 import type { ChangedPhone, PolicyDiff } from '../../app/policy-diff.ts';
+import { threadFile } from '../../thread-file.ts';
 import type { ComparisonMessage, ComparisonTask } from './comparison-thread.ts';
 
-/** The source when it runs from source, else the compiled file. */
-const PROGRAM = new URL(
-  `./comparison-thread${/\.[jt]s$/.exec(import.meta.url)?.[0] ?? '.js'}`,
-  import.meta.url,
-);
+const PROGRAM = threadFile('./comparison-thread', import.meta.url);
 
 /** Compares two policies over the whole directory. Rejects with the signal's reason, and with errors that have a `code`. */
 export type ComparePolicies = (

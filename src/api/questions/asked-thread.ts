@@ -19,11 +19,6 @@ export interface OpenQuestion {
   readonly settle: (outcome: Outcome) => void;
 }
 
-/** The file of a thread's program beside the calling module: its source when that runs from source, else the compiled file. */
-export function threadProgram(name: string, beside: string): URL {
-  return new URL(`${name}${/\.[jt]s$/.exec(beside)?.[0] ?? '.js'}`, beside);
-}
-
 /** One thread, with one question at a time. One that ends fails its question; the next question starts another. */
 export class AskedThread<Question extends OpenQuestion> {
   /** The question that it has; null = none. */

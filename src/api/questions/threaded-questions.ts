@@ -1,13 +1,14 @@
 // Owns the threads that answer the admin API's questions to the read model: two lanes, bounded queues, deadlines. A page of a list
 // does not wait for a report.
+import { threadFile } from '../../thread-file.ts';
 import { ApiError } from '../problems.ts';
-import { AskedThread, threadProgram } from './asked-thread.ts';
+import { AskedThread } from './asked-thread.ts';
 import type { OpenQuestion } from './asked-thread.ts';
 import { isSlow } from './model-questions.ts';
 import type { AnswerOf, ModelQuestions, QuestionName, QuestionOf } from './model-questions.ts';
 import type { QuestionMessage, QuestionThreadData } from './question-thread.ts';
 
-const PROGRAM = threadProgram('./question-thread', import.meta.url);
+const PROGRAM = threadFile('./question-thread', import.meta.url);
 
 /** Limits of one lane. */
 export interface LaneLimits {

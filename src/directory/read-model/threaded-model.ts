@@ -1,9 +1,9 @@
 // Owns the thread of the read model, as its process sees it: started, its last report, ended.
 import { Worker } from 'node:worker_threads';
+import { threadFile } from '../../thread-file.ts';
 import type { ModelReport, ModelTask } from './model-thread.ts';
 
-/** Of the program as it runs: from source, or compiled. */
-const ENTRY = new URL(`./model-thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const PROGRAM = threadFile('./model-thread', import.meta.url);
 
 /** A thread that keeps a read model. */
 export class ThreadedModel {
@@ -14,7 +14,7 @@ export class ThreadedModel {
 
   /** `onReport` is called for each report; `onEnd` when the thread ended by itself, which only a defect or a lack of memory does. */
   constructor(task: ModelTask, onReport: (report: ModelReport) => void, onEnd: (cause: unknown) => void) {
-    this.worker = new Worker(ENTRY, { workerData: task });
+    this.worker = new Worker(PROGRAM, { workerData: task });
     this.worker.on('message', (report: ModelReport) => {
       this.report = report;
       onReport(report);

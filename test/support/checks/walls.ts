@@ -22,6 +22,8 @@ export const WALLS: readonly Wall[] = [
   { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
   { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
+  { name: 'in-turns.ts', holds: 'long work in parts, with turns of the event loop between', may: ['clock.ts'] },
+  { name: 'thread-file.ts', holds: 'where the program of a thread is', may: [] },
   { name: 'file-words.ts', holds: 'why a file cannot be used, in words', may: [] },
   { name: 'program-version.ts', holds: 'the version of the program', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
@@ -73,7 +75,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'directory',
     holds: 'the store interface, embedded and Redis, verdict cache, change log',
-    may: ['clock.ts', 'plain-text.ts', 'identity', 'model', 'policy'],
+    may: ['clock.ts', 'thread-file.ts', 'plain-text.ts', 'identity', 'model', 'policy'],
   },
   {
     name: 'feeds',
@@ -88,7 +90,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'journal',
     holds: 'what happened: events; who changed what: audit',
-    may: ['clock.ts', 'plain-text.ts', 'identity', 'model', 'directory', 'telemetry'],
+    may: ['clock.ts', 'thread-file.ts', 'plain-text.ts', 'identity', 'model', 'directory', 'telemetry'],
   },
   {
     name: 'gateway',
@@ -136,6 +138,7 @@ export const WALLS: readonly Wall[] = [
     holds: 'a worker process: the parts put together as the configuration says',
     may: [
       'clock.ts',
+      'in-turns.ts',
       'file-words.ts',
       'identity',
       'model',
@@ -162,6 +165,7 @@ export const WALLS: readonly Wall[] = [
       'plain-text.ts',
       'suggest.ts',
       'clock.ts',
+      'in-turns.ts',
       'http',
       'identity',
       'eas',
@@ -182,6 +186,7 @@ export const WALLS: readonly Wall[] = [
       'ip-address.ts',
       'suggest.ts',
       'clock.ts',
+      'thread-file.ts',
       'file-words.ts',
       'identity',
       'model',

@@ -1,5 +1,5 @@
-// Owns long work of a worker that is done in parts, so that requests have their turn between them.
-import { monotonicNow } from '../clock.ts';
+// Owns long work that is done in parts, so that a process can do other work between them.
+import { monotonicNow } from './clock.ts';
 
 /** Longest stretch of parts without a turn of the event loop, but for a part that takes longer by itself. */
 const TURN_MS = 5;

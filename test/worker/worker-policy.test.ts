@@ -1,7 +1,7 @@
-// Owns the promises of work in parts: a large policy reaches a worker without stopping its requests.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+// Owns the promises about the policy of a configuration in a worker: a large one is compiled in parts, without stopping requests.
+import { describe, expect, it } from 'vitest';
 import { workerPolicy } from '../../src/config/served-policy.ts';
-import { atOnce, inTurns } from '../../src/worker/in-turns.ts';
+import { atOnce } from '../../src/in-turns.ts';
 
 const FILE = '/etc/easgate/policy.yaml';
 const RULES = 200;
@@ -15,30 +15,6 @@ const DOCUMENT = {
 };
 const TEXTS = { [FILE]: JSON.stringify(DOCUMENT), '/etc/easgate/vips.txt': 'ceo@contoso.com\n' };
 const CONFIG = { policy: { file: FILE, releaseRate: 200 } } as never;
-
-describe('work in parts', () => {
-  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
-  afterEach(() => void vi.useRealTimers());
-
-  it('gives other work its turn when parts have taken long enough, and not after each', async () => {
-    const log: string[] = [];
-    const parts = function* (): Generator<undefined, string> {
-      for (let part = 0; part < 4; part++) {
-        log.push(`part ${part}`);
-        vi.advanceTimersByTime(3);
-        yield;
-      }
-      return 'done';
-    };
-    const other = (): void => {
-      log.push('other');
-      if (log.length < 7) setImmediate(other);
-    };
-    setImmediate(other);
-    expect(await inTurns(parts())).toBe('done');
-    expect(log.slice(0, 6)).toEqual(['part 0', 'part 1', 'other', 'part 2', 'part 3', 'other']);
-  });
-});
 
 describe('the policy of a worker', () => {
   it('is compiled in a part for each rule, from what the primary read, and decides by its lists', () => {
