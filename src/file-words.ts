@@ -1,4 +1,5 @@
 // Owns the messages about files that cannot be used.
+import { messageOf } from './caught-error.ts';
 
 /** Why a file could not be opened, read or written, with its path. */
 export function fileTrouble(error: unknown, path: string): string {
@@ -16,7 +17,7 @@ export function fileTrouble(error: unknown, path: string): string {
     case 'EROFS':
       return `${path} is on a file system that is read-only`;
     default:
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
   }
 }
 

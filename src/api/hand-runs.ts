@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ApplyOutcome } from '../app/apply-outcome.ts';
 import type { HandRunOptions } from '../app/feed-runs/start-feeds.ts';
-import { messageOf } from '../config/problems.ts';
+import { codeOf, messageOf } from '../caught-error.ts';
 
 /** A run. Times: milliseconds since the epoch. */
 export interface HandRun {
@@ -60,7 +60,7 @@ export class HandRuns {
         run.outcome = outcome;
       },
       (error: unknown) => {
-        const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
+        const code = codeOf(error, 'EASGATE_FAILED');
         run.error = { code, message: messageOf(error) };
       },
     );

@@ -1,6 +1,7 @@
 // Owns the errors of the admin API as application/problem+json (RFC 9457): a code, its status, what is wrong with which field.
 import type { FastifyError } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { codeOf } from '../caught-error.ts';
 import { ConfigError } from '../config/problems.ts';
 import { PolicyError } from '../config/served-policy.ts';
 import { API_ERRORS } from '../errors/api-errors.ts';
@@ -86,7 +87,7 @@ export function problemOf(error: unknown, requestId: string): Problem {
     return write(error.code, API_ERRORS[error.code].status, error.message, requestId);
   if (error instanceof PolicyError || error instanceof ConfigError)
     return write('EASGATE_POLICY', 422, error.message, requestId);
-  const code = codeOf(error);
+  const code = codeOf(error, '');
   const ofFastify = OF_FASTIFY[code] ?? refusalOf(error);
   if (ofFastify !== null)
     return write(ofFastify, API_ERRORS[ofFastify].status, API_ERRORS[ofFastify].help, requestId);
@@ -120,10 +121,6 @@ function refusalOf(error: unknown): ApiErrorCode | null {
 
 function statusOf(code: string): number {
   return STATUSES[code] ?? (code.startsWith('EASGATE_STORE_') || code === 'EASGATE_REDIS' ? 503 : 400);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 function invalid(error: FastifyError, requestId: string): Problem {

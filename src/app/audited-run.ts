@@ -1,4 +1,5 @@
 // Owns the audit of runs that an operator starts: an import, or one run of a feed. An entry has the counts of what was written.
+import { messageOf } from '../caught-error.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { DecisionOrigin } from '../model/decision.ts';
 import type { AuditOperation } from '../model/journal.ts';
@@ -38,7 +39,7 @@ export async function auditedRun<Outcome extends ApplyOutcome>(
     return outcome;
   } catch (error) {
     if (!dryRun && written > 0)
-      await record({ written, failed: error instanceof Error ? error.message : String(error) });
+      await record({ written, failed: messageOf(error) });
     throw error;
   }
 }

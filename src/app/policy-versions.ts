@@ -1,4 +1,5 @@
 // Owns the life of the policy that the directory keeps: publish, roll back, run one in the shadow and promote it.
+import { messageOf } from '../caught-error.ts';
 import { servedPolicy } from '../config/served-policy.ts';
 import { hashOf, versionPolicy } from '../config/stored-policy.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
@@ -74,7 +75,7 @@ export function compiledVersion(version: PolicyVersion): CompiledPolicy {
       if (part.done === true) return part.value;
     }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new ProgramError('EASGATE_POLICY', `version ${version.version}: ${message}`);
   }
 }

@@ -1,4 +1,5 @@
 // Owns the use case that decides made-up facts, and those of a recorded request, step by step.
+import { messageOf } from '../caught-error.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import { explainFacts } from '../policy/active-policies.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
@@ -31,7 +32,7 @@ export function simulate(
     if (logLine !== undefined) addFacts(facts, factsOfLogLine(logLine));
     if (request !== undefined) addFacts(facts, factsOfRequest(Buffer.from(request)));
   } catch (error) {
-    throw new ProgramError('EASGATE_POLICY_FACTS', error instanceof Error ? error.message : String(error));
+    throw new ProgramError('EASGATE_POLICY_FACTS', messageOf(error));
   }
   addFacts(facts, given);
   const explained = explainFacts(active, readFacts(facts, now));

@@ -1,6 +1,7 @@
 // Owns the text of a failure (code, message, and the command that helps) and its exit code.
 import { WipeInTheWay } from '../app/write-decision.ts';
 import { WipeUserError } from '../app/wipe.ts';
+import { codeOf, messageOf } from '../caught-error.ts';
 import { PROGRAM_ERRORS, ProgramError } from '../errors/program-errors.ts';
 import type { ProgramErrorCode } from '../errors/program-errors.ts';
 import { isUserError } from '../identity/user.ts';
@@ -10,8 +11,8 @@ import { RemoteError } from './remote/client.ts';
 
 /** `CODE: message`, and the command to type next, if known. */
 export function failureText(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
-  return `${code}: ${error instanceof Error ? error.message : String(error)}${hint(error)}`;
+  const code = codeOf(error, 'EASGATE_FAILED');
+  return `${code}: ${messageOf(error)}${hint(error)}`;
 }
 
 const FAILED = 1;

@@ -1,6 +1,7 @@
 // Owns the work of `easgate health`: queries the probes of the gateway on this host, for container engines and scripts.
 import type { Command } from 'commander';
 import { request } from 'undici';
+import { messageOf } from '../caught-error.ts';
 import { healthEndpoint } from '../config/health.ts';
 import { endpointText } from '../config/endpoint.ts';
 import type { Endpoint } from '../config/endpoint.ts';
@@ -34,7 +35,7 @@ async function ask(endpoint: Endpoint, path: string): Promise<string> {
     status = response.statusCode;
     text = (await response.body.text()).slice(0, MAX_SHOWN);
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     throw new ProgramError('EASGATE_HEALTH', `${url}: no answer; check that the gateway runs (${cause})`);
   }
   if (status !== 200) throw new ProgramError('EASGATE_HEALTH', `${url}: ${status} ${text.trim()}`);

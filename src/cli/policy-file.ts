@@ -2,6 +2,7 @@
 import { explanationDocument, stepOfDocument, verdictOfDocument } from '../app/explanation-json.ts';
 import { withIsoTimes } from '../app/times.ts';
 import type { StepDocument, VerdictDocument } from '../app/explanation-json.ts';
+import { messageOf } from '../caught-error.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { LoadedPolicy } from '../config/policy-file.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
@@ -16,7 +17,7 @@ export function openPolicy(path: string): CompiledPolicy {
   try {
     loaded = loadPolicyFile(path);
   } catch (error) {
-    throw new ProgramError('EASGATE_POLICY', error instanceof Error ? error.message : String(error));
+    throw new ProgramError('EASGATE_POLICY', messageOf(error));
   }
   const { policy, problems } = loaded;
   if (policy !== null) return policy;

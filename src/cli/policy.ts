@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { AnswerOf } from '../api/contract/operations.ts';
 import { loadPolicyCases, runPolicyCases } from '../app/policy-cases.ts';
 import { MAX_LINE, evaluateLine } from '../app/policy-evaluate.ts';
+import { messageOf } from '../caught-error.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { PlacedProblem } from '../config/policy-file.ts';
 import { policyReference, policySchemaText } from '../app/policy-reference.ts';
@@ -120,7 +121,7 @@ function read<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new ProgramError('EASGATE_FILE', error instanceof Error ? error.message : String(error));
+    throw new ProgramError('EASGATE_FILE', messageOf(error));
   }
 }
 

@@ -1,5 +1,6 @@
 // Owns the work of `easgate reload`: checks the configuration, then makes the running gateway reload it.
 import type { Command } from 'commander';
+import { messageOf } from '../caught-error.ts';
 import { loadUsable } from '../config/check.ts';
 import { report } from '../config/problems.ts';
 import { mayBeGateway, readPidFile } from '../supervisor/pid-file.ts';
@@ -21,7 +22,7 @@ export function reload({ json }: { readonly json?: true }, command: Command): vo
   try {
     process.kill(pid, 'SIGHUP');
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     throw new ProgramError(
       'EASGATE_NOT_RUNNING',
       `process ${pid} of ${pidFile} cannot be signalled: ${cause}`,

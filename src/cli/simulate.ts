@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { factsOfLogLine, factsOfRequest } from '../app/recorded-request.ts';
 import { addFacts, objectIn } from '../app/simulate.ts';
+import { messageOf } from '../caught-error.ts';
 import { readText } from '../config/policy-file.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import { FACT_OPTIONS } from './commands/fact-options.ts';
@@ -63,7 +64,7 @@ async function givenFacts({ facts: file, logLine, request }: Json): Promise<Json
     if (typeof request === 'string') addFacts(facts, factsOfRequest(await read(request)));
     return facts;
   } catch (error) {
-    throw new ProgramError('EASGATE_POLICY_FACTS', error instanceof Error ? error.message : String(error));
+    throw new ProgramError('EASGATE_POLICY_FACTS', messageOf(error));
   }
 }
 

@@ -1,4 +1,5 @@
 // Owns the work of `easgate wbxml`: converts WBXML to XML and back, for reading captures.
+import { codeOf, messageOf } from '../caught-error.ts';
 import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import { DEFAULT_LIMITS } from '../eas/wbxml/limits.ts';
@@ -63,8 +64,8 @@ function byLine(input: Buffer, translate: (line: string) => string): void {
       // One document per line: line breaks inside text are written as references.
       out = translate(line.trim()).replaceAll('\n', '&#10;');
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_WBXML';
-      out = JSON.stringify({ error: error instanceof Error ? error.message : String(error), code });
+      const code = codeOf(error, 'EASGATE_WBXML');
+      out = JSON.stringify({ error: messageOf(error), code });
     }
     print(`${out}\n`);
   }

@@ -1,9 +1,10 @@
 // Owns the settings of TLS towards phones.
 import { createHash, hkdfSync } from 'node:crypto';
+import { messageOf } from '../caught-error.ts';
 import { TlsTerminator } from '../gateway/listener/tls-terminator.ts';
 import type { ListenerTlsSettings } from '../gateway/settings.ts';
 import { readLongSecret } from './load.ts';
-import { ConfigError, messageOf } from './problems.ts';
+import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 import type { Secret } from './schema/fields.ts';
 import { readAuthorities, readCertificates } from './tls-files.ts';

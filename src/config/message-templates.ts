@@ -1,10 +1,11 @@
 // Owns parsing of an operator's template file: YAML text to checked texts of one language. Reads no file.
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { messageOf } from '../caught-error.ts';
 import { CatalogueError, checkLanguage } from '../notices/catalogue.ts';
 import type { LanguageOverride } from '../notices/catalogue.ts';
 import { MESSAGE_REASONS } from '../notices/reasons.ts';
-import { ConfigError, messageOf } from './problems.ts';
+import { ConfigError } from './problems.ts';
 
 const MAX_FILE = 262_144;
 

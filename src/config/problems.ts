@@ -65,8 +65,3 @@ export function oneLine({ place, text, line, column }: Problem): string {
 function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
-
-/** The text of an error of the platform. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -9,7 +9,7 @@ import type { Config } from './schema.ts';
 import { describeIssue } from './words.ts';
 import { YamlSource } from './yaml-source.ts';
 import { describeYamlErrors } from './yaml-words.ts';
-import { messageOf } from './problems.ts';
+import { messageOf } from '../caught-error.ts';
 
 /** The parsed text. */
 export interface ConfigText {

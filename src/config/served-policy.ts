@@ -1,10 +1,11 @@
 // Owns the policy of a configuration: the document of policy.file, or the document equivalent to its three actions.
 import { createHash } from 'node:crypto';
+import { messageOf } from '../caught-error.ts';
 import { compileSimplePolicy } from '../policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { compileChecked, loadPolicyFile, problemLine, readText } from './policy-file.ts';
 import type { LoadedPolicy, ReadFile } from './policy-file.ts';
-import { ConfigError, messageOf } from './problems.ts';
+import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 
 /**

@@ -2,9 +2,10 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { messageOf } from '../caught-error.ts';
 import type { CertificateSettings } from '../gateway/settings.ts';
 import { fileTrouble } from '../file-words.ts';
-import { ConfigError, messageOf } from './problems.ts';
+import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 
 /** A certificate in PEM (RFC 7468 5.1). */

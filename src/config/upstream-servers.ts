@@ -1,8 +1,9 @@
 // Owns the settings of the mail servers: addresses, limits and TLS.
 import { isIP } from 'node:net';
+import { messageOf } from '../caught-error.ts';
 import type { UpstreamServerSettings, UpstreamTlsSettings } from '../gateway/settings.ts';
 import { serverTls } from '../gateway/upstream/server-tls.ts';
-import { ConfigError, messageOf } from './problems.ts';
+import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 import { readAuthorities, readPem } from './tls-files.ts';
 

@@ -11,7 +11,7 @@ import {
   visit,
 } from 'yaml';
 import type { Document } from 'yaml';
-import { messageOf } from './problems.ts';
+import { messageOf } from '../caught-error.ts';
 
 /** A range of characters of the text. */
 export interface Span {

@@ -7,12 +7,12 @@ import { startFeeds } from '../app/feed-runs/start-feeds.ts';
 import type { FeedEvents, RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import { isReceived } from '../app/received/received-feeds.ts';
 import { missedTriggers } from '../app/received/missed-triggers.ts';
+import { codeOf, messageOf } from '../caught-error.ts';
 import { fileTrouble } from '../file-words.ts';
 import { endingExceptionWarnings } from '../app/ending-exceptions.ts';
 import { unknownGroupWarnings } from '../app/unknown-groups.ts';
 import { journalOptions } from '../config/journal-settings.ts';
 import { parseConfig } from '../config/load.ts';
-import { messageOf } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { JournalIndexKeeper } from '../journal/journal-index-keeper.ts';
@@ -65,7 +65,7 @@ export function runControl(): void {
           running = new Control(message);
           tell({ type: 'ready' });
         } catch (error) {
-          const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
+          const code = codeOf(error, 'EASGATE_FAILED');
           tell({ type: 'failed', code, message: messageOf(error) });
         }
         break;

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { ApplyOutcome } from '../app/apply-outcome.ts';
+import { codeOf, messageOf } from '../caught-error.ts';
 import type { JournalAppender } from '../journal/journal-store.ts';
 import { JournalWriter } from '../journal/journal-writer.ts';
 import { plain } from '../plain-text.ts';
@@ -53,8 +54,8 @@ export class FeedJournal {
 
   /** A run that failed: nothing of it was written, or the store went away in the middle. */
   failed(feed: string, error: unknown, tookMs: number): void {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FEED_SOURCE';
-    const message = error instanceof Error ? error.message : String(error);
+    const code = codeOf(error, 'EASGATE_FAILED');
+    const message = messageOf(error);
     this.note(plain(code, MAX_TEXT), tookMs, { feed, error: plain(message, MAX_TEXT) });
   }
 

@@ -1,6 +1,7 @@
 // Owns the thread that keeps the index of a journal in Redis: it follows the streams, and begins again after a failure.
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../caught-error.ts';
 import type { RedisStoreOptions } from '../directory/redis/redis-connection.ts';
 import { JournalIndex } from './journal-index.ts';
 import { JournalIndexer } from './journal-indexer.ts';
@@ -52,7 +53,7 @@ async function keep({ path, redis: options, retention }: IndexTask): Promise<nev
         if (isDone) await pause(POLL_MS);
       }
     } catch (error) {
-      tell(error instanceof Error ? error.message : String(error));
+      tell(messageOf(error));
       await pause(Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures++));
     } finally {
       close(index);

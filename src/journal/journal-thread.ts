@@ -1,5 +1,6 @@
 // Owns the thread that writes the journal into its SQLite file: a slow disk stops it, and not the requests of the worker.
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../caught-error.ts';
 import type { JournalEntry } from '../model/journal.ts';
 import { EmbeddedJournal } from './embedded-journal.ts';
 import type { Retention } from './journal-store.ts';
@@ -31,7 +32,7 @@ function serve(port: NonNullable<typeof parentPort>, { path, retention, busyMs }
       () => port.postMessage({ trouble: null } satisfies ThreadAnswer),
       (error: unknown) =>
         port.postMessage({
-          trouble: error instanceof Error ? error.message : String(error),
+          trouble: messageOf(error),
         } satisfies ThreadAnswer),
     );
     if (entries === null) void work.finally(() => port.close());

@@ -1,5 +1,6 @@
 // Owns asking the primary of this host for its status, over the Unix socket beside its pid file.
 import { Client } from 'undici';
+import { codeOf, messageOf } from '../caught-error.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import { statusSocket } from './status-server.ts';
 import type { GatewayStatus } from './status-server.ts';
@@ -57,7 +58,7 @@ export async function askStatus(pidFile: string): Promise<GatewayStatus> {
 
 /** What to do, by the way in which the gateway's socket cannot be used. */
 function notRunningText(pidFile: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error, '');
   const socket = statusSocket(pidFile);
   if (code === 'ENOENT' || code === 'ECONNREFUSED')
     return (
@@ -66,6 +67,6 @@ function notRunningText(pidFile: string, error: unknown): string {
     );
   if (code === 'EACCES' || code === 'EPERM')
     return `the gateway of ${pidFile} does not let this user ask: run the command as the user of the gateway (socket ${socket})`;
-  const cause = error instanceof Error ? error.message : String(error);
+  const cause = messageOf(error);
   return `the gateway of ${pidFile} does not answer on ${socket}: look at its log, or try again (${cause})`;
 }

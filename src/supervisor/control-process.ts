@@ -2,6 +2,7 @@
 // Nothing that phones need waits for it.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { messageOf } from '../caught-error.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { Backoff } from './backoff.ts';
 import type { BackoffSettings } from './backoff.ts';
@@ -146,7 +147,7 @@ export class ControlProcess {
         child.on('error', () => undefined);
       },
       (error: unknown) => {
-        void exited(child).then(() => end(error instanceof Error ? error.message : String(error)));
+        void exited(child).then(() => end(messageOf(error)));
       },
     );
   }

@@ -1,4 +1,5 @@
 // Owns a worker process: it serves under the control of the supervisor.
+import { codeOf, messageOf } from '../caught-error.ts';
 import { fileTrouble } from '../file-words.ts';
 import { readCertificates, readClientCa } from '../config/tls-files.ts';
 import { parseConfig } from '../config/load.ts';
@@ -42,8 +43,8 @@ export function runWorker(): void {
             tell({ type: 'ready' });
           },
           (error: unknown) => {
-            const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
-            tell({ type: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+            const code = codeOf(error, 'EASGATE_FAILED');
+            tell({ type: 'failed', code, message: messageOf(error) });
           },
         );
         break;

@@ -118,6 +118,12 @@ describe('a run of a feed', () => {
     expect(cursors).toEqual([null, 'a', 'a', 'a']);
   });
 
+  it('does not accuse the source of a failure without a code', async () => {
+    const { feed } = scripted(new TypeError('no such property'));
+    await expect(run(feed)).rejects.toThrow('no such property');
+    expect((await states.read('mdm')).error).toMatchObject({ code: 'EASGATE_FAILED' });
+  });
+
   it('waits for a confirmation where a brake holds it', async () => {
     const { feed, cursors } = scripted(
       [{ ...fleet(100), cursor: 'a' }],

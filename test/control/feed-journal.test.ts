@@ -76,6 +76,11 @@ it('a run that failed has an entry with the code and the message, bounded', asyn
   expect(message).not.toContain('\u001b');
 });
 
+it('a run that failed by a defect, without a code, does not accuse the source', async () => {
+  const [entry] = await entriesOf((journal) => journal.failed('mdm', new TypeError('no such property'), 1));
+  expect(entry).toMatchObject({ reason: 'EASGATE_FAILED', facts: { error: 'no such property' } });
+});
+
 it('deliveries have entries with how many they are, and what they did or why they were refused', async () => {
   const entries = await entriesOf(({ deliveries }) => {
     deliveries.done('mdm', 'applied', { accepted: 2, unchanged: 1, refused: 0, notJoined: 3 });

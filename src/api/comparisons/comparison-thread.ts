@@ -4,9 +4,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { comparePolicies } from '../../app/policy-comparison.ts';
 import type { PolicyComparison, PolicySettings } from '../../app/policy-comparison.ts';
 import type { ChangedPhone, PolicyDiff } from '../../app/policy-diff.ts';
+import { codeOf, messageOf } from '../../caught-error.ts';
 import { openStore } from '../../directory/open-store.ts';
 import type { StoreOptions } from '../../directory/open-store.ts';
-import { ProgramError } from '../../errors/program-errors.ts';
 
 /** What the thread is started with. */
 export interface ComparisonTask {
@@ -60,9 +60,5 @@ if (parentPort !== null)
   try {
     await compare(workerData as ComparisonTask);
   } catch (error) {
-    const code =
-      error instanceof ProgramError || (error instanceof Error && 'code' in error)
-        ? String(error.code)
-        : null;
-    post({ kind: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+    post({ kind: 'failed', code: codeOf(error, null), message: messageOf(error) });
   }

@@ -1,6 +1,7 @@
 // Owns one thread that answers questions, one at a time: it is started with the first one, and a question that takes too long ends it.
 import { Worker } from 'node:worker_threads';
 import type { WorkerOptions } from 'node:worker_threads';
+import { messageOf } from '../../caught-error.ts';
 import { PROGRAM_ERRORS, ProgramError } from '../../errors/program-errors.ts';
 import type { ProgramErrorCode } from '../../errors/program-errors.ts';
 
@@ -88,7 +89,7 @@ export function answerMessage(work: () => unknown): AnswerMessage {
     return { isAnswer: true, answer: work() };
   } catch (error) {
     const code = error instanceof ProgramError ? error.code : null;
-    return { isAnswer: false, code, message: error instanceof Error ? error.message : String(error) };
+    return { isAnswer: false, code, message: messageOf(error) };
   }
 }
 

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BodyOf } from '../../api/contract/operations.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
+import { messageOf } from '../../caught-error.ts';
 import { readDocument } from '../../config/stored-policy.ts';
 import type { ReadDocument } from '../../config/stored-policy.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
@@ -24,7 +25,7 @@ export function readChecked(file: string): ReadDocument {
   try {
     return readDocument(file);
   } catch (error) {
-    throw new ProgramError('EASGATE_POLICY', error instanceof Error ? error.message : String(error));
+    throw new ProgramError('EASGATE_POLICY', messageOf(error));
   }
 }
 

@@ -11,6 +11,7 @@ import { PassThrough, Transform } from 'node:stream';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { codeOf } from '../../caught-error.ts';
 import { monotonicNow } from '../../clock.ts';
 import { DeliveryError } from '../../app/received/delivery-error.ts';
 
@@ -158,7 +159,7 @@ async function transfer(
   try {
     await pipeline(inlet, ...streams);
   } catch (error) {
-    const isGzip = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+    const isGzip = codeOf(error, '').startsWith('Z_');
     throw isGzip ? new DeliveryError('EASGATE_DELIVERY_CONTENT', 'the body is not gzip (RFC 1952)') : error;
   } finally {
     clearInterval(timer);

@@ -1,8 +1,9 @@
 // Owns the listener for deliveries of a control process, as the configuration says, and its lines in the log.
 import { isReceived } from '../../app/received/received-feeds.ts';
+import { messageOf } from '../../caught-error.ts';
 import { monotonicNow } from '../../clock.ts';
 import { parseEndpoint } from '../../config/endpoint.ts';
-import { ConfigError, messageOf } from '../../config/problems.ts';
+import { ConfigError } from '../../config/problems.ts';
 import type { Config } from '../../config/schema.ts';
 import { readPair } from '../../config/tls-files.ts';
 import type { ProcessLog } from '../../telemetry/logger.ts';

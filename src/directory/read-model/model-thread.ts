@@ -1,6 +1,7 @@
 // Owns the thread that keeps a read model: opens store and file, follows the log, begins again after a failure. Posts its state.
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../../caught-error.ts';
 import { openKeeper, openStore } from '../open-store.ts';
 import type { StoreOptions } from '../open-store.ts';
 import type { DirectoryStore } from '../store.ts';
@@ -57,7 +58,7 @@ async function keep({ path, store: options }: ModelTask): Promise<never> {
       await follow(store, file, () => (failures = 0));
       // The file was removed or replaced: another one is made at once.
     } catch (error) {
-      const trouble = error instanceof Error ? error.message : String(error);
+      const trouble = messageOf(error);
       post({ ...NOTHING, trouble });
       await pause(Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures++));
     } finally {

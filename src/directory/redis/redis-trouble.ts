@@ -1,5 +1,6 @@
 // Owns the diagnosis of why Redis cannot be used: no answer, wrong password, TLS mismatch, not Redis.
 import { connect } from 'node:net';
+import { codeOf, messageOf } from '../../caught-error.ts';
 
 /** In place of a name of a primary. */
 export const ON_CLUSTER = 'Redis Cluster';
@@ -20,8 +21,8 @@ export function redisTrouble(error: unknown, url: string, behindSentinel?: strin
 }
 
 function reason(error: unknown, url: string): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const message = error instanceof Error ? error.message : String(error);
+  const code = codeOf(error, '');
+  const message = messageOf(error);
   const text = `${code} ${message} ${causesOf(error)}`;
   const secure = url.startsWith('rediss:');
   if (/All sentinels are unreachable/.test(text))

@@ -1,5 +1,6 @@
 // Owns the reading of one record by the expressions of a mapping. An expression that fails makes its field unknown, with a note; a
 // condition that fails refuses the record. Pure.
+import { messageOf } from '../../caught-error.ts';
 import { distinct, userName } from '../identities.ts';
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
@@ -75,7 +76,7 @@ class CompiledMapping {
       try {
         isWanted = this.where.value(reader.row);
       } catch (error) {
-        return [reader.refused(`where: ${reasonOf(error)}`)];
+        return [reader.refused(`where: ${messageOf(error)}`)];
       }
       if (isWanted === false) return [];
       if (isWanted !== true) return [reader.refused('where: is neither true nor false')];
@@ -246,7 +247,7 @@ class MappedRecord {
     try {
       return expression.value(this.reader.row) ?? null;
     } catch (error) {
-      this.reader.problem(name, expression.text, `has no value: ${reasonOf(error)}`);
+      this.reader.problem(name, expression.text, `has no value: ${messageOf(error)}`);
       return null;
     }
   }
@@ -254,10 +255,6 @@ class MappedRecord {
 
 function numberOf(text: string): number | undefined {
   return /^-?\d{1,15}(?:\.\d{1,15})?$/.test(text) ? Number(text) : undefined;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** An expression that was checked with its document. */

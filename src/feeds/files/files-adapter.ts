@@ -1,6 +1,7 @@
 // Owns the feed of kind `files`: a file, or a folder whose files together are the whole set.
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { messageOf } from '../../caught-error.ts';
 import { FeedError } from '../contract.ts';
 import type { FeedAdapter, FeedPart } from '../contract.ts';
 import type { FormatName } from '../format-names.ts';
@@ -119,7 +120,7 @@ async function* linesOf(
       );
   } catch (cause) {
     if (cause instanceof FeedError) throw cause;
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new FeedError('EASGATE_FEED_ANSWER', `${path}: ${message}`, { cause });
   }
 }

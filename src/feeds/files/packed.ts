@@ -10,6 +10,7 @@ import { basename } from 'node:path/posix';
 import { pipeline } from 'node:stream';
 import type { Transform } from 'node:stream';
 import { crc32, createGunzip, createInflateRaw } from 'node:zlib';
+import { codeOf } from '../../caught-error.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import { fileTrouble } from '../../file-words.ts';
 import { plain } from '../../plain-text.ts';
@@ -92,7 +93,7 @@ async function* unpacked(place: Place, { start, size, unpack, stated }: Part): A
       yield piece;
     }
   } catch (error) {
-    const isZlib = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+    const isZlib = codeOf(error, '').startsWith('Z_');
     throw isZlib ? damaged() : error;
   }
   if (stated !== null && (stated.size !== length || stated.crc !== crc)) throw damaged();

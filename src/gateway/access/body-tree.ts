@@ -1,5 +1,6 @@
 // Owns decoding of request bodies into trees: compressed or plain, complete or only the beginning.
 import { constants, gunzipSync } from 'node:zlib';
+import { codeOf } from '../../caught-error.ts';
 import type { BodyContent } from '../../eas/body-gate.ts';
 import { decodeBeginning, decodeWbxml } from '../../eas/wbxml/decode.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
@@ -46,7 +47,7 @@ export function plainBytes(
     const options = { maxOutputLength: MAX_SCANNED_BYTES, finishFlush: constants.Z_SYNC_FLUSH };
     return gunzipSync(bytes, options);
   } catch (error) {
-    const long = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+    const long = codeOf(error, null) === 'ERR_BUFFER_TOO_LARGE';
     return long ? 'EASGATE_BODY_TOO_LARGE' : 'EASGATE_BODY_GZIP';
   }
 }

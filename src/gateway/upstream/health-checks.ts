@@ -1,5 +1,6 @@
 // Owns periodic health checks of the mail servers (undici; outside the request path).
 import { Client } from 'undici';
+import { messageOf } from '../../caught-error.ts';
 import type { HealthSettings } from '../settings.ts';
 import { isOutOfPorts } from './source-addresses.ts';
 import { undiciOptions, undiciOrigin } from './undici-options.ts';
@@ -60,7 +61,7 @@ export class HealthChecks {
     } catch (error) {
       if (timeout.aborted) return `no answer within ${timeoutMs} ms`;
       if (isOutOfPorts(error)) return undefined;
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     } finally {
       await client.destroy();
     }

@@ -1,4 +1,5 @@
 // Owns the choice of the local address for upstream connections, and which addresses have no free port. No sockets.
+import { codeOf } from '../../caught-error.ts';
 
 /** How long an address without a free port is skipped while others have one. */
 const PASS_OVER_MS = 1_000;
@@ -54,6 +55,6 @@ export class SourceAddresses {
  * server was not contacted.
  */
 export function isOutOfPorts(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : null;
+  const code = codeOf(error, null);
   return code === 'EADDRNOTAVAIL' || code === 'EADDRINUSE';
 }

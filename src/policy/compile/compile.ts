@@ -1,4 +1,5 @@
 // Owns compiling a policy document: the schema, then every value, all problems at once.
+import { messageOf } from '../../caught-error.ts';
 import { shapeProblems } from '../document/shape.ts';
 import { Problems } from '../document/problem.ts';
 import type { Problem } from '../document/problem.ts';
@@ -166,7 +167,7 @@ function readLists(document: PolicyDocument, { readList }: CompileOptions, probl
       if (readList === undefined) throw new Error('a document without a file of its own cannot name files');
       lists.set(name, bounded(readList(file)));
     } catch (error) {
-      problems.error(['lists', name, 'file'], error instanceof Error ? error.message : String(error));
+      problems.error(['lists', name, 'file'], messageOf(error));
     }
   }
   for (const [name, entries] of lists)

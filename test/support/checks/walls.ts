@@ -21,10 +21,11 @@ export const WALLS: readonly Wall[] = [
   { name: 'plain-text.ts', holds: 'texts of phones, bounded, without control characters', may: [], pure: [] },
   { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
   { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
+  { name: 'caught-error.ts', holds: 'what a caught value says: message and code', may: [], pure: [] },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
   { name: 'in-turns.ts', holds: 'long work in parts, with turns of the event loop between', may: ['clock.ts'] },
   { name: 'thread-file.ts', holds: 'where the program of a thread is', may: [] },
-  { name: 'file-words.ts', holds: 'why a file cannot be used, in words', may: [] },
+  { name: 'file-words.ts', holds: 'why a file cannot be used, in words', may: ['caught-error.ts'] },
   { name: 'program-version.ts', holds: 'the version of the program', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
   { name: 'compile-cache.ts', holds: 'where Node.js keeps the compiled program', may: [] },
@@ -51,7 +52,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'policy',
     holds: 'the compliance policy: document, compiler, walk',
-    may: ['ip-address.ts', 'suggest.ts', 'identity', 'model'],
+    may: ['caught-error.ts', 'ip-address.ts', 'suggest.ts', 'identity', 'model'],
     pure: ['zod', '@marcbachmann/cel-js'],
   },
   {
@@ -75,12 +76,12 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'directory',
     holds: 'the store interface, embedded and Redis, verdict cache, change log',
-    may: ['clock.ts', 'thread-file.ts', 'plain-text.ts', 'identity', 'model', 'policy'],
+    may: ['caught-error.ts', 'clock.ts', 'thread-file.ts', 'plain-text.ts', 'identity', 'model', 'policy'],
   },
   {
     name: 'feeds',
     holds: 'compliance data from device managements and directories: formats, mappings, records',
-    may: [...PROTOCOLS, 'file-words.ts', 'suggest.ts', 'identity', 'model'],
+    may: [...PROTOCOLS, 'caught-error.ts', 'file-words.ts', 'suggest.ts', 'identity', 'model'],
   },
   {
     name: 'telemetry',
@@ -90,7 +91,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'journal',
     holds: 'what happened: events; who changed what: audit',
-    may: ['clock.ts', 'thread-file.ts', 'plain-text.ts', 'identity', 'model', 'directory', 'telemetry'],
+    may: ['caught-error.ts', 'clock.ts', 'thread-file.ts', 'plain-text.ts', 'identity', 'model', 'directory', 'telemetry'],
   },
   {
     name: 'gateway',
@@ -98,6 +99,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       ...PROTOCOLS,
       'ip-address.ts',
+      'caught-error.ts',
       'clock.ts',
       'http',
       'eas',
@@ -115,6 +117,7 @@ export const WALLS: readonly Wall[] = [
     name: 'config',
     holds: 'the configuration: schema, loading, checks, reference pages',
     may: [
+      'caught-error.ts',
       'ip-address.ts',
       'suggest.ts',
       'file-words.ts',
@@ -131,12 +134,13 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'supervisor',
     holds: 'the primary: workers, control process, sockets, reload',
-    may: ['errors', 'clock.ts', 'config', 'model', 'metrics', 'telemetry'],
+    may: ['errors', 'caught-error.ts', 'clock.ts', 'config', 'model', 'metrics', 'telemetry'],
   },
   {
     name: 'worker',
     holds: 'a worker process: the parts put together as the configuration says',
     may: [
+      'caught-error.ts',
       'clock.ts',
       'in-turns.ts',
       'file-words.ts',
@@ -164,6 +168,7 @@ export const WALLS: readonly Wall[] = [
       'errors',
       'plain-text.ts',
       'suggest.ts',
+      'caught-error.ts',
       'clock.ts',
       'in-turns.ts',
       'http',
@@ -185,6 +190,7 @@ export const WALLS: readonly Wall[] = [
       ...PROTOCOLS,
       'ip-address.ts',
       'suggest.ts',
+      'caught-error.ts',
       'clock.ts',
       'thread-file.ts',
       'file-words.ts',
@@ -211,6 +217,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       'errors',
       'program-version.ts',
+      'caught-error.ts',
       'clock.ts',
       'plain-text.ts',
       'file-words.ts',
@@ -232,6 +239,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       ...PROTOCOLS,
       'program-version.ts',
+      'caught-error.ts',
       'clock.ts',
       'file-words.ts',
       'describe-errors.ts',
