@@ -36,7 +36,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-type Answer = readonly FeedPart[] | FeedError;
+type Answer = readonly FeedPart[] | Error;
 
 /** A source that gives the answers one after the other, the last one again and again. */
 function scripted(...answers: readonly Answer[]): { feed: Feed; cursors: (string | null)[] } {
@@ -49,7 +49,7 @@ function scripted(...answers: readonly Answer[]): { feed: Feed; cursors: (string
       cursors.push(cursor);
       await Promise.resolve();
       signal.throwIfAborted();
-      if (answer instanceof FeedError) throw answer;
+      if (answer instanceof Error) throw answer;
       yield* answer;
     },
   };

@@ -69,7 +69,6 @@ export const decide = {
     warningTitle: 'It cannot be undone once the phone has fetched it.',
     warning: 'Until then you can take it back by clearing the decision.',
     concerns: (users: string) => `It concerns ${users}.`,
-    allUsers: 'Order it for every user of this device',
     reason: 'Reason',
     buttonDevice: 'Wipe the whole device',
     buttonAccount: 'Wipe the mail account',

@@ -23,7 +23,6 @@ export const device = {
   since: 'since',
   until: 'until',
   wouldBe: (action: string) => `Report only: without it, the answer would be ${action}.`,
-  explainFailed: 'The decision cannot be explained',
   unreadable: 'Records of this device cannot be read',
   unreadableText:
     'They count against the phone. A new report or decision replaces them; easgate check --store names all of them.',

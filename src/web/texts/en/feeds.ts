@@ -13,7 +13,6 @@ export const feeds = {
   kinds: {
     files: 'files',
     graph: 'Microsoft Graph',
-    intune: 'Microsoft Intune',
     ldap: 'LDAP directory',
     http: 'JSON API',
     webhook: 'webhook',
@@ -74,7 +73,6 @@ export const feeds = {
     button: 'Write it all the same',
     counted: (changed: string, removed: string) => `Write ${changed} changes and ${removed} removals`,
     buttonSent: 'Let the next delivery through',
-    confirmed: 'The next delivery is written.',
     still: 'The brake held when the feed ran:',
   },
   import: {

@@ -86,7 +86,6 @@ export const policy = {
     csv: 'CSV',
     noGroup: 'no group',
     unknownModel: 'model unknown',
-    moreNames: (count: string) => `${count} more`,
   },
   publish: {
     open: 'Publish…',

@@ -66,7 +66,6 @@ export const system = {
     server: 'Server',
     none: 'no mail server is configured',
     usable: (usable: string, all: string) => `${usable} of ${all} usable`,
-    forWorker: 'As each worker sees them',
     each: 'Workers check them on their own connections.',
   },
   certificates: {
