@@ -24,6 +24,25 @@ export function csvRows<Row>(columns: readonly CsvColumn<Row>[], rows: readonly 
   return rows.map((row) => csvLine(columns.map(([, cell]) => cell(row)))).join('');
 }
 
+/** Rows of one part of {@link csvParts}. */
+const ROWS_OF_PART = 500;
+
+/** The header, then the rows in parts: other work can be done between two of them. */
+export function* csvParts<Row>(
+  columns: readonly CsvColumn<Row>[],
+  rows: Iterable<Row>,
+): Generator<string, undefined> {
+  yield csvHeader(columns);
+  let part: Row[] = [];
+  for (const row of rows) {
+    part.push(row);
+    if (part.length < ROWS_OF_PART) continue;
+    yield csvRows(columns, part);
+    part = [];
+  }
+  yield csvRows(columns, part);
+}
+
 function csvLine(cells: readonly (string | null)[]): string {
   return `${cells.map(cellText).join(',')}\r\n`;
 }

@@ -34,9 +34,6 @@ export interface Page<Row> {
   readonly next: string | null;
 }
 
-/** The first page, in the list's own order. */
-export const FIRST_PAGE: PageRequest = { sort: [], limit: MAX_PAGE, after: null };
-
 /** Parses `-lastSeen,user`: fields, each with an optional `-` for descending order. */
 export function parseSort(text: string): SortKey[] {
   return text

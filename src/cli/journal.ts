@@ -11,7 +11,7 @@ import { openJournalStore } from '../journal/open-journal.ts';
 import type { AuditEntry, JournalEntry } from '../model/journal.ts';
 import { configPath } from './config-path.ts';
 import { withStore } from './context.ts';
-import { csvHeader, csvRows } from '../app/csv.ts';
+import { csvHeader, csvRows, csvText } from '../app/csv.ts';
 import type { CsvColumn } from '../app/csv.ts';
 import { count, momentOf } from './list-options.ts';
 import { outputWriter, print, printJson, printable, remark, warn } from './output.ts';
@@ -180,7 +180,7 @@ async function printNewest<Entry extends JournalEntry | AuditEntry>(
     unreadable += page.unreadable;
   }
   if (options.json) printJson(found.map(entryDocument));
-  else if (options.csv) print(csvHeader(csv) + csvRows(csv, found));
+  else if (options.csv) print(csvText(csv, found));
   else if (found.length === 0) print('no entries\n');
   else {
     const { text, hidden } = fitTable(columns, found, terminalWidth());

@@ -11,7 +11,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import { configPath } from './config-path.ts';
 import { withStore } from './context.ts';
-import { csvHeader, csvRows } from '../app/csv.ts';
+import { csvParts } from '../app/csv.ts';
 import { print, printJsonRows, printable, remark } from './output.ts';
 import { Progress } from './progress.ts';
 import { fitTable, terminalWidth } from './table.ts';
@@ -150,8 +150,7 @@ export async function printList<Row>(
 ): Promise<void> {
   if (options.format === 'csv') {
     const titled = columns.map(({ title, cell }) => [title, (row: Row) => csvCell(cell(row))] as const);
-    print(csvHeader(titled));
-    for (let at = 0; at < rows.length; at += CSV_ROWS) print(csvRows(titled, rows.slice(at, at + CSV_ROWS)));
+    for (const part of csvParts(titled, rows)) print(part);
     return;
   }
   if (options.format === 'ndjson') {
@@ -175,9 +174,6 @@ export async function printList<Row>(
   if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
   if (origin !== null) remark(origin);
 }
-
-/** Rows that are written at once. */
-const CSV_ROWS = 1_000;
 
 /** A dash stands for nothing in a table. */
 function csvCell(cell: Cell): string | null {

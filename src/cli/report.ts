@@ -8,7 +8,7 @@ import type { Duplicate, NearMiss } from '../directory/read-model/similar-device
 import type { NamedCount, SeenCounts } from '../directory/read-model/model-reader.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { withStore } from './context.ts';
-import { csvHeader, csvRows } from '../app/csv.ts';
+import { csvParts } from '../app/csv.ts';
 import { DUPLICATE_CSV, NEAR_MISS_CSV, PHONE_CSV } from '../app/csv-columns.ts';
 import type { CsvColumn } from '../app/csv.ts';
 import { stateCell } from './lists.ts';
@@ -40,8 +40,6 @@ const DEFAULT_ROWS = 20;
 const OLD_MS = 10_000;
 /** `stale` without `--not-seen`. */
 const STALE = '90d';
-/** Rows of CSV that are written at once. */
-const CSV_ROWS = 1_000;
 
 /** `report NAME`. */
 export async function report(name: string, options: ReportOptions, command: Command): Promise<void> {
@@ -190,15 +188,7 @@ export function countCells({ all, lastDay, lastWeek, lastMonth }: SeenCounts): s
 }
 
 function printCsv<Row>(columns: Csv<Row>, rows: Iterable<Row>): void {
-  print(csvHeader(columns));
-  let part: Row[] = [];
-  for (const row of rows) {
-    part.push(row);
-    if (part.length < CSV_ROWS) continue;
-    print(csvRows(columns, part));
-    part = [];
-  }
-  print(csvRows(columns, part));
+  for (const part of csvParts(columns, rows)) print(part);
 }
 
 const seenText = (at: number | null): string => (at === null ? 'never' : relativeTime(at));

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { DirectQuestions } from '../../src/api/questions/model-questions.ts';
 import type { ModelQuestions, QuestionName, QuestionOf } from '../../src/api/questions/model-questions.ts';
 import { ThreadedQuestions } from '../../src/api/questions/threaded-questions.ts';
 import type { QuestionLimits } from '../../src/api/questions/threaded-questions.ts';
@@ -15,6 +14,7 @@ import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { NOW, openOffice } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { DirectQuestions } from '../support/servers/direct-questions.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 
 checkLeaks();

@@ -3,11 +3,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endingExceptionWarnings } from '../../src/app/ending-exceptions.ts';
 import { listDecisions } from '../../src/app/decision-list.ts';
 import type { DecisionFilter, DecisionRow } from '../../src/app/decision-list.ts';
-import { FIRST_PAGE, parseSort } from '../../src/app/list-pages.ts';
+import { parseSort } from '../../src/app/list-pages.ts';
 import type { Page, PageRequest } from '../../src/app/list-pages.ts';
 import { buildModel } from '../../src/app/read-model.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { FIRST_PAGE } from '../support/checks/first-page.ts';
 import { DAY_MS, NOW, openOffice } from './office.ts';
 import { BY_TEST, decision, wipeDecision } from '../support/servers/directory-records.ts';
 

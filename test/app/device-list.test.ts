@@ -1,7 +1,7 @@
 // Owns the promises of the lists of devices: what filters keep, how they are ordered, where they are cut; and of one device in full.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { showDevice } from '../../src/app/device-details.ts';
-import { FIRST_PAGE, parseSort } from '../../src/app/list-pages.ts';
+import { parseSort } from '../../src/app/list-pages.ts';
 import { hintsFor } from '../../src/app/list-hints.ts';
 import { countBy, countDevices, listDevices, listPartnerships } from '../../src/app/device-list.ts';
 import type { DeviceFilter } from '../../src/app/device-list.ts';
@@ -9,6 +9,7 @@ import { buildModel } from '../../src/app/read-model.ts';
 import type { OpenModel } from '../../src/app/read-model.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { FIRST_PAGE } from '../support/checks/first-page.ts';
 import { decision, userReport } from '../support/servers/directory-records.ts';
 import { DAY_MS, NOW, openOffice } from './office.ts';
 

@@ -1,6 +1,6 @@
 // Owns the promises of the list of users and of one user's record.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FIRST_PAGE, parseSort } from '../../src/app/list-pages.ts';
+import { parseSort } from '../../src/app/list-pages.ts';
 import { buildModel } from '../../src/app/read-model.ts';
 import { reportUser } from '../../src/app/report-user.ts';
 import { countUsers, listUsers, showUser } from '../../src/app/users.ts';
@@ -8,6 +8,7 @@ import type { UserFilter } from '../../src/app/users.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { ModelReader } from '../../src/directory/read-model/model-reader.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
+import { FIRST_PAGE } from '../support/checks/first-page.ts';
 import { DAY_MS, NOW, openOffice } from './office.ts';
 import { userReport } from '../support/servers/directory-records.ts';
 

@@ -1,7 +1,6 @@
-// Owns the questions of the admin API to the read model: what each takes and answers, and how long it may take. They run in the
-// calling thread here, and in threads of their own in threaded-questions.ts.
-import { csvHeader, csvRows } from '../../app/csv.ts';
-import type { CsvColumn } from '../../app/csv.ts';
+// Owns the questions of the admin API to the read model: what each takes and answers, and how long it may take. They run in
+// threads of their own (threaded-questions.ts).
+import { csvParts } from '../../app/csv.ts';
 import { DUPLICATE_CSV, NEAR_MISS_CSV } from '../../app/csv-columns.ts';
 import { matchedDevices } from '../../app/decide-many.ts';
 import type { ManyDevices, MatchedDevices } from '../../app/decide-many.ts';
@@ -64,9 +63,6 @@ export interface PhoneName {
   readonly device: string | null;
   readonly user: string | null;
 }
-
-/** Rows of one text of a file. */
-const ROWS_AT_ONCE = 500;
 
 /** Questions of a few milliseconds. Values of questions and answers can be sent to another thread. `now`: milliseconds since the epoch. */
 const QUICK = {
@@ -144,8 +140,8 @@ const SLOW = {
     { name, now }: { readonly name: PairReportName; readonly now: number },
   ): readonly string[] =>
     name === 'duplicates'
-      ? csvTexts(DUPLICATE_CSV, duplicateReport(reader, now).rows)
-      : csvTexts(NEAR_MISS_CSV, nearMissReport(reader, now).rows),
+      ? [...csvParts(DUPLICATE_CSV, duplicateReport(reader, now).rows)]
+      : [...csvParts(NEAR_MISS_CSV, nearMissReport(reader, now).rows)],
   matchedDevices: (reader: ModelReader, many: ManyDevices): MatchedDevices => matchedDevices(reader, many),
 };
 
@@ -158,7 +154,7 @@ export type QuestionName = keyof typeof ANSWERS;
 export type QuestionOf<Name extends QuestionName> = Parameters<(typeof ANSWERS)[Name]>[1];
 
 /** What a question answers. */
-export type AnswerOf<Name extends QuestionName> = ReturnType<(typeof ANSWERS)[Name]>;
+export type ModelAnswerOf<Name extends QuestionName> = ReturnType<(typeof ANSWERS)[Name]>;
 
 /** The read model, as the routes ask it. */
 export interface ModelQuestions {
@@ -170,7 +166,7 @@ export interface ModelQuestions {
     name: Name,
     question: QuestionOf<Name>,
     signal?: AbortSignal,
-  ): Promise<AnswerOf<Name>>;
+  ): Promise<ModelAnswerOf<Name>>;
 }
 
 /** Whether a question may take seconds. */
@@ -183,27 +179,9 @@ export function answerQuestion<Name extends QuestionName>(
   reader: ModelReader,
   name: Name,
   question: QuestionOf<Name>,
-): AnswerOf<Name> {
-  const answer = ANSWERS[name] as (reader: ModelReader, question: QuestionOf<Name>) => AnswerOf<Name>;
+): ModelAnswerOf<Name> {
+  const answer = ANSWERS[name] as (reader: ModelReader, question: QuestionOf<Name>) => ModelAnswerOf<Name>;
   return answer(reader, question);
-}
-
-/** Answers in the calling thread: for models in memory. */
-export class DirectQuestions implements ModelQuestions {
-  private readonly reader: ModelReader;
-
-  constructor(reader: ModelReader) {
-    this.reader = reader;
-  }
-
-  async ask<Name extends QuestionName>(
-    name: Name,
-    question: QuestionOf<Name>,
-    signal?: AbortSignal,
-  ): Promise<AnswerOf<Name>> {
-    signal?.throwIfAborted();
-    return answerQuestion(this.reader, name, question);
-  }
 }
 
 function confirmedAt(reader: ModelReader): number {
@@ -215,11 +193,4 @@ function kindOf(reader: ModelReader, { device, user }: PhoneName): PhoneKind | n
   const { rows } = reader.page({ device }, [{ field: 'lastSeen', descending: true }], 10);
   const row = rows.find((one) => user === null || one.user === user);
   return row === undefined ? null : { model: row.model, os: row.os };
-}
-
-function csvTexts<Row>(columns: readonly CsvColumn<Row>[], rows: readonly Row[]): readonly string[] {
-  const texts = [csvHeader(columns)];
-  for (let at = 0; at < rows.length; at += ROWS_AT_ONCE)
-    texts.push(csvRows(columns, rows.slice(at, at + ROWS_AT_ONCE)));
-  return texts;
 }

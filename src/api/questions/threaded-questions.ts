@@ -5,7 +5,7 @@ import { ApiError } from '../problems.ts';
 import { AskedThread } from './asked-thread.ts';
 import type { OpenQuestion } from './asked-thread.ts';
 import { isSlow } from './model-questions.ts';
-import type { AnswerOf, ModelQuestions, QuestionName, QuestionOf } from './model-questions.ts';
+import type { ModelAnswerOf, ModelQuestions, QuestionName, QuestionOf } from './model-questions.ts';
 import type { QuestionMessage, QuestionThreadData } from './question-thread.ts';
 
 const PROGRAM = threadFile('./question-thread', import.meta.url);
@@ -66,20 +66,20 @@ export class ThreadedQuestions implements ModelQuestions {
     name: Name,
     question: QuestionOf<Name>,
     signal?: AbortSignal,
-  ): Promise<AnswerOf<Name>> {
+  ): Promise<ModelAnswerOf<Name>> {
     const lane = isSlow(name) ? 'slow' : 'quick';
     const { waiting, deadlineMs } = this.limits[lane];
     if (this.closed) return Promise.reject(ended());
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     if (this.waiting[lane].length >= waiting) return Promise.reject(busy(lane));
-    const { promise, resolve, reject } = Promise.withResolvers<AnswerOf<Name>>();
+    const { promise, resolve, reject } = Promise.withResolvers<ModelAnswerOf<Name>>();
     const open: Open = {
       lane,
       message: { name, question },
       settle: (outcome) => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', leave);
-        if ('answer' in outcome) resolve(outcome.answer as AnswerOf<Name>);
+        if ('answer' in outcome) resolve(outcome.answer as ModelAnswerOf<Name>);
         else reject(outcome.error);
       },
     };

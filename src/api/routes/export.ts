@@ -21,7 +21,7 @@ import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import { decisionFilterOf, filterOf, userFilterOf } from './filters.ts';
 import { filterOf as journalFilterOf } from './journal.ts';
-import { CSV_TYPE } from './csv-parts.ts';
+import { CSV_TYPE } from './csv-in-turns.ts';
 import { FileAnswer, fileRoute } from './route.ts';
 import type { Call, StreamRoute } from './route.ts';
 

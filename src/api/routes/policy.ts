@@ -27,7 +27,7 @@ import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import type { PolicyChecks } from '../policy-checks.ts';
 import type { DiffRun, PolicyDiffs } from '../comparisons/policy-diffs.ts';
-import { CSV_TYPE, csvParts } from './csv-parts.ts';
+import { CSV_TYPE, csvInTurns } from './csv-in-turns.ts';
 import { FileAnswer, route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
@@ -108,7 +108,7 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
       if (query.format === 'json') return shownRun(run);
       if (run.diff === null)
         throw new ApiError('EASGATE_API_BUSY', 'the comparison is not done: ask again', 2);
-      return new FileAnswer(CSV_TYPE, 'changes.csv', csvParts(CHANGED_CSV, run.diff.phones));
+      return new FileAnswer(CSV_TYPE, 'changes.csv', csvInTurns(CHANGED_CSV, run.diff.phones));
     }),
     route('publishPolicy', ({ body: { rollout, ...text } }, call) =>
       publish({ ...text, ...toPlace(rollout) }, call),

@@ -12,7 +12,7 @@ import { ApiError } from '../problems.ts';
 import type { ModelQuestions, PairReportName, QuestionOf } from '../questions/model-questions.ts';
 import { startDiff } from './policy.ts';
 import type { Policies } from './policy.ts';
-import { CSV_TYPE, csvParts } from './csv-parts.ts';
+import { CSV_TYPE, csvInTurns } from './csv-in-turns.ts';
 import { timeText } from './devices.ts';
 import { FileAnswer, route } from './route.ts';
 import type { Call, Route } from './route.ts';
@@ -100,7 +100,7 @@ function changeReport(
 ): object {
   const rows = phones.filter(({ before, after }) => before.action === 'allow' && after.action !== 'allow');
   const counts = { total: keptOut, byReason, byGroup, byModel };
-  if (format === 'csv') return new FileAnswer(CSV_TYPE, `${name}.csv`, csvParts(CHANGED_CSV, rows));
+  if (format === 'csv') return new FileAnswer(CSV_TYPE, `${name}.csv`, csvInTurns(CHANGED_CSV, rows));
   return {
     name,
     asOf: timeText(now),

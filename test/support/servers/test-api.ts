@@ -6,7 +6,6 @@ import { AdminStore } from '../../../src/api/auth/admin-store.ts';
 import { makeToken } from '../../../src/api/auth/sign-in.ts';
 import type { Role } from '../../../src/api/contract/paths.ts';
 import type { ApiParts } from '../../../src/api/api-parts.ts';
-import { DirectQuestions } from '../../../src/api/questions/model-questions.ts';
 import { buildServer } from '../../../src/api/server.ts';
 import { comparePolicies } from '../../../src/app/policy-comparison.ts';
 import { ProgramError } from '../../../src/errors/program-errors.ts';
@@ -20,6 +19,7 @@ import type { DirectoryStore } from '../../../src/directory/store.ts';
 import type { AuditedChange } from '../../../src/journal/audit-log.ts';
 import { openJournalStore } from '../../../src/journal/open-journal.ts';
 import { openLog } from '../../../src/telemetry/logger.ts';
+import { DirectQuestions } from './direct-questions.ts';
 
 /** What a test may choose. */
 export interface TestApiOptions {
