@@ -12,7 +12,7 @@ import { parseDevice } from './names.ts';
 import { everyPhone, modelFilter } from './device-list.ts';
 import type { DeviceFilter } from './device-list.ts';
 
-/** Most devices that are decided at once. */
+/** Most devices that are decided at once. The contract of the API has the same number (api/contract/decisions.ts). */
 export const MAX_DECIDED = 2_000;
 /** Devices that are decided side by side. */
 const AT_ONCE = 8;

@@ -13,6 +13,7 @@ import { DUPLICATE_CSV, NEAR_MISS_CSV, PHONE_CSV } from '../app/csv-columns.ts';
 import type { CsvColumn } from '../app/csv.ts';
 import { stateCell } from './lists.ts';
 import type { QueryOf } from '../api/contract/operations.ts';
+import { OLD_STATE_MS } from '../api/contract/state-age.ts';
 import { MAX_PAGE } from '../app/list-pages.ts';
 import { count, momentOf } from './list-options.ts';
 import { print, printJsonRows, printable, remark } from './output.ts';
@@ -36,8 +37,6 @@ export interface ReportOptions {
 }
 
 const DEFAULT_ROWS = 20;
-/** A model that follows the directory is younger. */
-const OLD_MS = 10_000;
 /** `stale` without `--not-seen`. */
 const STALE = '90d';
 
@@ -77,7 +76,7 @@ export async function report(name: string, options: ReportOptions, command: Comm
       sayReport(name, found, options);
       if (options.csv || options.json) return;
       // A model that is built anew meanwhile.
-      if (now - confirmedAt > OLD_MS)
+      if (now - confirmedAt > OLD_STATE_MS)
         remark(`from a read model that is being built anew: as of ${relativeTime(confirmedAt, now)}`);
       else if (sweptAt < now)
         remark(`new phones and times of last seen are as of ${relativeTime(sweptAt, now)}`);

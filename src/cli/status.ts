@@ -1,5 +1,6 @@
 // Owns the work of `easgate status`: shows the running gateway on this host, its workers, and standing warnings.
 import type { Command } from 'commander';
+import { OLD_STATE_MS } from '../api/contract/state-age.ts';
 import { feedHealth } from '../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../app/feed-runs/schedule.ts';
 import { relativeTime } from '../app/times.ts';
@@ -32,8 +33,6 @@ export interface StatusOptions {
 /** Interval between two reports: long enough for a rate, short enough for a person to wait. */
 const RATE_MS = 1_000;
 const WATCH_MS = 2_000;
-/** A state older than this is shown in red, because changes do not reach phones. */
-const OLD_STATE_MS = 10_000;
 /** Moves to the upper left and clears the screen (ECMA-48 CUP, ED). */
 const CLEAR = '\u001b[H\u001b[J';
 
@@ -195,8 +194,6 @@ function directoryText(workers: readonly WorkerStatus[]): string {
   return `${first.store}; decisions and reports reach the workers, last confirmed ${oldest > OLD_STATE_MS ? toned('bad', age) : age} ago (change number ${first.position ?? '?'})`;
 }
 
-/** A read model that is older than this is shown in red. */
-const OLD_MODEL_MS = 10_000;
 
 /** None where the configuration wants no control process. */
 function controlLines(control: GatewayStatus['control']): (readonly [string, string])[] {
@@ -256,7 +253,7 @@ function modelText({ phase, rows, ageMs, seenAgeMs, trouble }: ModelStatus): str
   const isWhole = phase === 'following' || phase === 'rebuilding';
   if (!isWhole) return toned('warning', `is being built, ${number(rows)} rows so far`);
   const age = ageMs === null ? '?' : `${(ageMs / 1_000).toFixed(1)} s`;
-  const shown = ageMs === null || ageMs > OLD_MODEL_MS ? toned('bad', age) : age;
+  const shown = ageMs === null || ageMs > OLD_STATE_MS ? toned('bad', age) : age;
   const anew = phase === 'rebuilding' ? toned('warning', 'is built anew, ') : '';
   return `${anew}${number(rows)} ${rows === 1 ? 'row' : 'rows'}, state ${shown} old, last seen ${seenAgeMs === null ? '?' : span(seenAgeMs)} old`;
 }

@@ -32,6 +32,11 @@ export interface GatewayStatus {
   readonly control: ControlState | null;
 }
 
+/** The workers that answered; `status` null = the primary does not answer. */
+export function answeringWorkers(status: GatewayStatus | null): readonly WorkerStatus[] {
+  return (status?.workers ?? []).filter((worker) => worker !== null);
+}
+
 const MAX_CONNECTIONS = 16;
 const TIMEOUT_MS = 5_000;
 /** Only the gateway's user may connect: the status names mail servers and the policy. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { accessAction, decisionBody, decisionView, maybeText, pageOf, pageQuery } from './common.ts';
 import { deviceFilter, words } from './devices.ts';
 
-/** Most devices that one `decideMany` decides. */
+/** Most devices that one `decideMany` decides. The use case has the same number (app/decide-many.ts): the contract loads no code of it. */
 export const MAX_DECIDED = 2_000;
 
 /** `decideMany`: for the devices named, or for all that match a filter. */

@@ -1,7 +1,9 @@
 // Owns the health of the parts of a gateway, in words: the worst member of a part decides.
 import type { CertificateEnd } from '../../config/certificate-checks.ts';
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
+import { answeringWorkers } from '../../supervisor/status-server.ts';
 import type { GatewayStatus } from '../../supervisor/status-server.ts';
+import { OLD_STATE_MS } from '../contract/state-age.ts';
 
 /** How a part is. */
 export interface PartHealth {
@@ -13,8 +15,6 @@ const DAY_MS = 86_400_000;
 /** A certificate that ends sooner than this needs attention, milliseconds. */
 const SOON_MS = 30 * DAY_MS;
 const VERY_SOON_MS = 7 * DAY_MS;
-/** State that is older than this reaches phones late, milliseconds. */
-const OLD_STATE_MS = 10_000;
 
 const UNKNOWN: PartHealth = { state: 'bad', text: 'the primary process does not answer' };
 
@@ -37,7 +37,7 @@ export function gatewayHealth(status: GatewayStatus | null): PartHealth {
 
 /** Of the directory, as the workers see it. */
 export function directoryHealth(status: GatewayStatus | null, stateAgeMs: number | null): PartHealth {
-  const workers = workersOf(status);
+  const workers = answeringWorkers(status);
   const [first] = workers;
   if (first === undefined) return UNKNOWN;
   const away = workers.filter(({ health }) => !health.store).length;
@@ -53,7 +53,7 @@ export function directoryHealth(status: GatewayStatus | null, stateAgeMs: number
 
 /** Of the mail servers, as the workers see them. */
 export function mailServerHealth(status: GatewayStatus | null): PartHealth {
-  const workers = workersOf(status);
+  const workers = answeringWorkers(status);
   if (workers.length === 0) return UNKNOWN;
   const without = workers.filter(({ health }) => !health.mailServer).length;
   if (without === 0) return { state: 'good', text: 'a mail server answers to every worker' };
@@ -88,10 +88,6 @@ export function certificateHealth(ends: readonly CertificateEnd[], now: number):
     state: left < VERY_SOON_MS ? 'bad' : left < SOON_MS ? 'degraded' : 'good',
     text: `${counted(Math.floor(left / DAY_MS), 'day')} left for ${next.name}`,
   };
-}
-
-function workersOf(status: GatewayStatus | null) {
-  return (status?.workers ?? []).filter((worker) => worker !== null);
 }
 
 function counted(number: number, what: string): string {

@@ -1,6 +1,6 @@
 // Owns what the workers of the gateway count: asked at most once a second, whoever wants to know; rates and differences.
 import { monotonicNow } from '../../clock.ts';
-import type { WorkerStatus } from '../../supervisor/messages.ts';
+import { answeringWorkers } from '../../supervisor/status-server.ts';
 import type { GatewayStatus } from '../../supervisor/status-server.ts';
 
 /** What the workers count now. */
@@ -68,9 +68,9 @@ export class Traffic {
 
 /** How much the counters grew between two answers; a worker that is new began at 0. */
 export function growthOf(now: GatewayStatus, before: GatewayStatus | null): Growth {
-  const earlier = new Map(workersOf(before).map((worker) => [worker.pid, worker]));
+  const earlier = new Map(answeringWorkers(before).map((worker) => [worker.pid, worker]));
   const grown = (name: string): number =>
-    workersOf(now).reduce((total, { pid, counters }) => {
+    answeringWorkers(now).reduce((total, { pid, counters }) => {
       const count = counters[name] ?? 0;
       const had = earlier.get(pid)?.counters[name] ?? 0;
       return total + (count >= had ? count - had : count);
@@ -83,15 +83,11 @@ export function growthOf(now: GatewayStatus, before: GatewayStatus | null): Grow
   };
 }
 
-function workersOf(status: GatewayStatus | null): WorkerStatus[] {
-  return (status?.workers ?? []).filter((worker) => worker !== null);
-}
-
 function sum(status: GatewayStatus, name: string): number {
-  return workersOf(status).reduce((total, { counters }) => total + (counters[name] ?? 0), 0);
+  return answeringWorkers(status).reduce((total, { counters }) => total + (counters[name] ?? 0), 0);
 }
 
 function oldestState(status: GatewayStatus): number | null {
-  const ages = workersOf(status).map(({ stateAgeMs }) => stateAgeMs);
+  const ages = answeringWorkers(status).map(({ stateAgeMs }) => stateAgeMs);
   return ages.length === 0 ? null : Math.max(...ages);
 }

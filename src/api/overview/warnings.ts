@@ -2,6 +2,7 @@
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import type { CertificateRemark } from '../../config/certificate-checks.ts';
 import type { ControlStatus } from '../../supervisor/control-messages.ts';
+import { answeringWorkers } from '../../supervisor/status-server.ts';
 import type { GatewayStatus } from '../../supervisor/status-server.ts';
 
 /** One warning. Times: milliseconds since the epoch. */
@@ -48,9 +49,8 @@ const of =
   (text: string): StandingWarning => ({ code, text, since: null, page });
 
 function warningsOf({ status, control, feeds, remarks }: WarningSources): StandingWarning[] {
-  const workers = (status?.workers ?? []).filter((worker) => worker !== null);
   const policies = new Set(
-    workers.flatMap(({ policies: { live, rollout } }) => [
+    answeringWorkers(status).flatMap(({ policies: { live, rollout } }) => [
       ...(live?.warnings ?? []),
       ...(rollout?.warnings ?? []),
     ]),

@@ -2,6 +2,7 @@
 import { Suspense, useEffect, useRef, useState } from 'react';
 import type { ReactElement, ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
+import { OLD_STATE_MS } from '../../api/contract/state-age.ts';
 import { silentSince } from '../client/connection.ts';
 import { useSession } from '../client/signed-in.ts';
 import { signOut } from '../client/session.ts';
@@ -18,9 +19,6 @@ import { useKeys } from './keys.ts';
 import { Nav, marksOf } from './nav.tsx';
 import { ThemeButton } from './theme-button.tsx';
 
-/** Older than this, the state that decides is shown as stale. */
-const STALE_MS = 60_000;
-
 function Fresh({ ageMs: ms }: { ageMs: number | null }): ReactElement | null {
   const silent = useValue(silentSince) !== null;
   if (silent)
@@ -32,8 +30,8 @@ function Fresh({ ageMs: ms }: { ageMs: number | null }): ReactElement | null {
     );
   if (ms === null) return null;
   return (
-    <div className={ms > STALE_MS ? 'fresh stale' : 'fresh'} title={t.frame.stateAgeLong(length(ms))}>
-      <Icon name={ms > STALE_MS ? 'warn' : 'check'} />
+    <div className={ms > OLD_STATE_MS ? 'fresh stale' : 'fresh'} title={t.frame.stateAgeLong(length(ms))}>
+      <Icon name={ms > OLD_STATE_MS ? 'warn' : 'check'} />
       <span>{t.frame.stateAge(length(ms))}</span>
     </div>
   );

@@ -1,6 +1,7 @@
 // Owns the processes of this gateway: how each is, how old its state is, what it had to drop.
 import type { ReactElement, ReactNode } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';
+import { OLD_STATE_MS } from '../../api/contract/state-age.ts';
 import { length, number, size } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Icon } from './icon.tsx';
@@ -10,8 +11,6 @@ type Status = AnswerOf<'showStatus'>;
 type Worker = NonNullable<Status['workers'][number]>;
 
 const texts = t.system.processes;
-/** State that is older reaches phones late. */
-const STALE_MS = 10_000;
 
 function Mark({ look, children }: { look: 'allow' | 'hold' | 'block'; children: ReactNode }): ReactElement {
   return (
@@ -132,7 +131,7 @@ export function Processes({ status }: { status: Status }): ReactElement {
                 {worker === null ? (
                   <Dash />
                 ) : (
-                  <Age ms={worker.stateAgeMs} stale={worker.stateAgeMs > STALE_MS} />
+                  <Age ms={worker.stateAgeMs} stale={worker.stateAgeMs > OLD_STATE_MS} />
                 )}
               </td>
               <td className={worker === null ? 'num off-phone' : 'num'} data-l={column.held}>

@@ -1,6 +1,7 @@
 // Owns the panels of the system below its processes: directory and lists, mail servers, certificates, metrics.
 import type { ReactElement, ReactNode } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';
+import { OLD_STATE_MS } from '../../api/contract/state-age.ts';
 import { number, size } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { extentText } from './extent-fields.tsx';
@@ -13,8 +14,6 @@ type Status = AnswerOf<'showStatus'>;
 
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 30;
-/** Lists that are older are shown as stale. */
-const STALE_MS = 60_000;
 
 function Pair({ title, children }: { title: string; children: ReactNode }): ReactElement {
   return (
@@ -92,7 +91,7 @@ export function DirectoryPanel({ status }: { status: Status }): ReactElement {
           {readModel.ageMs === null ? (
             <Dash />
           ) : (
-            <Age ms={readModel.ageMs} stale={readModel.ageMs > STALE_MS} />
+            <Age ms={readModel.ageMs} stale={readModel.ageMs > OLD_STATE_MS} />
           )}
           {readModel.position === null ? null : (
             <span className="t3">
