@@ -8,6 +8,7 @@ import { storeOptions } from '../config/store-settings.ts';
 import { openStore } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { AuditLog } from '../journal/audit-log.ts';
+import { LazyJournal } from '../journal/lazy-journal.ts';
 import { openJournalStore } from '../journal/open-journal.ts';
 import { configPath } from './config-path.ts';
 import { warn } from './output.ts';
@@ -28,14 +29,14 @@ export async function withStore<T>(
 
 /** Opens the audit for one piece of work. What was changed stands also where the audit cannot be written; the command says so. */
 export async function withAudit<T>(config: Config, work: (audit: AuditLog) => Promise<T>): Promise<T> {
-  const audit = new AuditLog(
-    () => openJournalStore(journalOptions(config)),
-    (error) => warn(`the change was made, but its entry in the audit could not be written: ${error.message}`),
+  const journal = new LazyJournal(() => openJournalStore(journalOptions(config)));
+  const audit = new AuditLog(journal, (error) =>
+    warn(`the change was made, but its entry in the audit could not be written: ${error.message}`),
   );
   try {
     return await work(audit);
   } finally {
-    await audit.close();
+    await journal.close();
   }
 }
 

@@ -17,7 +17,7 @@ import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { AuditLog } from '../journal/audit-log.ts';
-import type { JournalStore } from '../journal/journal-store.ts';
+import { LazyJournal } from '../journal/lazy-journal.ts';
 import { openJournalStore } from '../journal/open-journal.ts';
 import { askStatus } from '../supervisor/ask-status.ts';
 import type { ControlStatus } from '../supervisor/control-messages.ts';
@@ -44,7 +44,7 @@ export class AdminServer {
   private api: RunningApi | null = null;
   private admin: AdminStore | null = null;
   private readonly questions: ThreadedQuestions;
-  private journal: Promise<JournalStore> | null = null;
+  private readonly journal: LazyJournal;
   private failure: string | null = null;
   private readonly stop = new AbortController();
   private starting: Promise<void> = Promise.resolve();
@@ -54,13 +54,12 @@ export class AdminServer {
     this.own = own;
     const { control, identity } = config;
     this.questions = new ThreadedQuestions({ path: control.readModel ?? '', domains: identity.domains });
-    this.audit = new AuditLog(
-      () => openJournalStore(journalOptions(config)),
-      (error) =>
-        own.log.logger.error(
-          { code: 'EASGATE_AUDIT', cause: error.message },
-          'a change was made, but its entry in the audit could not be written',
-        ),
+    this.journal = new LazyJournal(() => openJournalStore(journalOptions(config)));
+    this.audit = new AuditLog(this.journal, (error) =>
+      own.log.logger.error(
+        { code: 'EASGATE_AUDIT', cause: error.message },
+        'a change was made, but its entry in the audit could not be written',
+      ),
     );
   }
 
@@ -83,8 +82,7 @@ export class AdminServer {
     await this.starting;
     // Requests that wait for the read model fail first, so that the API can close.
     await Promise.all([this.questions.close(), this.api?.close()]);
-    await this.audit.close();
-    await (await this.journal?.catch(() => null))?.close();
+    await this.journal.close();
     this.admin?.close();
   }
 
@@ -135,7 +133,7 @@ export class AdminServer {
         return this.questions;
       },
       compare: threadedComparison({ store: storeOptions(config), settings: { policy: config.policy } }),
-      journal: () => this.openJournal(),
+      journal: () => this.journal.get(),
       feeds: () => own.feeds(),
       control: () => own.status(),
       gateway: () => askStatus(config.workers.pidFile).catch(() => null),
@@ -150,16 +148,5 @@ export class AdminServer {
         'the directory does not answer: phones are decided by what the workers remember; see the status',
       );
     return store;
-  }
-
-  private openJournal(): Promise<JournalStore> {
-    if (this.journal !== null) return this.journal;
-    const opening = openJournalStore(journalOptions(this.config));
-    this.journal = opening;
-    // After a failure the next request opens it again.
-    opening.catch(() => {
-      if (this.journal === opening) this.journal = null;
-    });
-    return opening;
   }
 }

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import type { AuditEntry } from '../model/journal.ts';
 import type { CausedEvent, EventSink } from './event-sink.ts';
 import type { JournalStore } from './journal-store.ts';
+import type { LazyJournal } from './lazy-journal.ts';
 
 /** A change to record; what is absent is null. */
 export type AuditedChange = Pick<AuditEntry, 'at' | 'by' | 'via' | 'operation'> &
@@ -15,15 +16,14 @@ export interface AuditSink {
   record(change: AuditedChange): Promise<void>;
 }
 
-/** Writes the audit into the store of the journal, which is opened with the first entry. */
+/** Writes the audit into the store of the journal. */
 export class AuditLog implements AuditSink, EventSink {
-  private readonly open: () => Promise<JournalStore>;
+  private readonly journal: LazyJournal;
   private readonly onFailure: (error: Error) => void;
-  private store: Promise<JournalStore> | null = null;
 
-  /** `onFailure`: called for each entry that could not be written. */
-  constructor(open: () => Promise<JournalStore>, onFailure: (error: Error) => void) {
-    this.open = open;
+  /** `journal`: closed by its owner. `onFailure`: called for each entry that could not be written. */
+  constructor(journal: LazyJournal, onFailure: (error: Error) => void) {
+    this.journal = journal;
     this.onFailure = onFailure;
   }
 
@@ -56,25 +56,9 @@ export class AuditLog implements AuditSink, EventSink {
 
   private async write(work: (store: JournalStore) => Promise<void>): Promise<void> {
     try {
-      await work(await this.opened());
+      await work(await this.journal.get());
     } catch (error) {
       this.onFailure(error instanceof Error ? error : new Error(String(error)));
     }
-  }
-
-  /** After a failure the next entry opens it again. */
-  private opened(): Promise<JournalStore> {
-    if (this.store !== null) return this.store;
-    const opening = this.open();
-    this.store = opening;
-    opening.catch(() => {
-      if (this.store === opening) this.store = null;
-    });
-    return opening;
-  }
-
-  async close(): Promise<void> {
-    const store = await this.store?.catch(() => null);
-    await store?.close();
   }
 }

@@ -23,6 +23,7 @@ import { ModelReader } from '../../src/directory/read-model/model-reader.ts';
 import { buildServer } from '../../src/api/server.ts';
 import { AuditLog } from '../../src/journal/audit-log.ts';
 import type { JournalStore } from '../../src/journal/journal-store.ts';
+import { LazyJournal } from '../../src/journal/lazy-journal.ts';
 import type { JournalEntry } from '../../src/model/journal.ts';
 import { event } from '../journal/entries.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
@@ -104,12 +105,10 @@ afterAll(async () => {
 async function openApi(store: EmbeddedStore): Promise<void> {
   const config = loadConfig(file('easgate.yaml'));
   const model = ModelFile.open(IN_MEMORY, { store: '', epoch: 0 });
-  journal = await openJournalStore(journalOptions(config));
+  const lazyJournal = new LazyJournal(() => openJournalStore(journalOptions(config)));
+  journal = await lazyJournal.get();
   const admin = AdminStore.open(config.admin.file ?? '');
-  const audit = new AuditLog(
-    () => openJournalStore(journalOptions(config)),
-    () => undefined,
-  );
+  const audit = new AuditLog(lazyJournal, () => undefined);
   const status: GatewayStatus = {
     version: '1.2.3',
     pid: 7,
@@ -188,7 +187,6 @@ async function openApi(store: EmbeddedStore): Promise<void> {
     () => admin.close(),
     () => model.close(),
     () => journal.close(),
-    () => audit.close(),
     () => answers.close(),
     () => server.close(),
   );
