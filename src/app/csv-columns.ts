@@ -9,7 +9,6 @@ import { isoTime } from './times.ts';
 
 type Csv<Row> = readonly CsvColumn<Row>[];
 
-const timeText = (at: number | null): string | null => (at === null ? null : isoTime(at));
 const yesNo = (value: boolean | null): string | null => (value === null ? null : value ? 'yes' : 'no');
 
 /** Of users on devices. */
@@ -28,13 +27,13 @@ export const PHONE_CSV: Csv<ModelRow> = [
   ['ownership', ({ ownership }) => ownership],
   ['owner', ({ owner }) => owner],
   ['groups', ({ groups }) => groups?.join(' ') ?? null],
-  ['firstSeen', ({ firstSeen }) => timeText(firstSeen)],
-  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
-  ['lastAllowed', ({ lastAllowed }) => timeText(lastAllowed)],
+  ['firstSeen', ({ firstSeen }) => isoTime(firstSeen)],
+  ['lastSeen', ({ lastSeen }) => isoTime(lastSeen)],
+  ['lastAllowed', ({ lastAllowed }) => isoTime(lastAllowed)],
   ['decision', ({ decision }) => decision],
-  ['decisionExpiresAt', ({ decisionExpiresAt }) => timeText(decisionExpiresAt)],
+  ['decisionExpiresAt', ({ decisionExpiresAt }) => isoTime(decisionExpiresAt)],
   ['userDecision', ({ userDecision }) => userDecision],
-  ['userDecisionExpiresAt', ({ userDecisionExpiresAt }) => timeText(userDecisionExpiresAt)],
+  ['userDecisionExpiresAt', ({ userDecisionExpiresAt }) => isoTime(userDecisionExpiresAt)],
 ];
 
 /** Of users. */
@@ -49,9 +48,9 @@ export const USER_CSV: Csv<ModelUser> = [
   ['enabled', ({ enabled }) => yesNo(enabled)],
   ['groups', ({ groups }) => groups?.join(' ') ?? null],
   ['decision', ({ decision }) => decision],
-  ['decisionExpiresAt', ({ decisionExpiresAt }) => timeText(decisionExpiresAt)],
-  ['firstSeen', ({ firstSeen }) => timeText(firstSeen)],
-  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
+  ['decisionExpiresAt', ({ decisionExpiresAt }) => isoTime(decisionExpiresAt)],
+  ['firstSeen', ({ firstSeen }) => isoTime(firstSeen)],
+  ['lastSeen', ({ lastSeen }) => isoTime(lastSeen)],
 ];
 
 /** Of decisions. */
@@ -63,8 +62,8 @@ export const DECISION_CSV: Csv<DecisionRow> = [
   ['source', ({ source }) => source],
   ['by', ({ decision }) => decision.owner],
   ['reason', ({ decision }) => decision.reason],
-  ['decidedAt', ({ decision }) => timeText(decision.decidedAt)],
-  ['expiresAt', ({ decision }) => timeText(decision.expiresAt)],
+  ['decidedAt', ({ decision }) => isoTime(decision.decidedAt)],
+  ['expiresAt', ({ decision }) => isoTime(decision.expiresAt)],
 ];
 
 /** Of phones that a policy would decide otherwise. */
@@ -85,9 +84,9 @@ export const CHANGED_CSV: Csv<ChangedPhone> = [
 export const DUPLICATE_CSV: Csv<Duplicate> = [
   ['user', ({ user }) => user],
   ['device', ({ device }) => device],
-  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
+  ['lastSeen', ({ lastSeen }) => isoTime(lastSeen)],
   ['older', ({ other }) => other],
-  ['olderLastSeen', ({ otherLastSeen }) => timeText(otherLastSeen)],
+  ['olderLastSeen', ({ otherLastSeen }) => isoTime(otherLastSeen)],
   ['olderState', ({ otherState }) => otherState],
   ['afterReset', ({ isSuccessor }) => (isSuccessor ? 'likely' : null)],
   ['deviceType', ({ deviceType }) => deviceType],
@@ -100,7 +99,7 @@ export const NEAR_MISS_CSV: Csv<NearMiss> = [
   ['owner', ({ owner }) => owner],
   ['device', ({ device }) => device],
   ['user', ({ user }) => user],
-  ['lastSeen', ({ lastSeen }) => timeText(lastSeen)],
+  ['lastSeen', ({ lastSeen }) => isoTime(lastSeen)],
   ['by', ({ by }) => by],
   ['model', ({ model }) => model],
 ];

@@ -5,6 +5,7 @@ import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { UserRecord } from '../model/user.ts';
 import type { DecisionRow } from './decision-list.ts';
+import { exactIsoTime } from './times.ts';
 
 /** One line of an export. */
 export type ExportLine = Readonly<Record<string, unknown>>;
@@ -47,7 +48,7 @@ function deviceLine(
     imei: record.imei,
     managed: record.managed,
     compliant: record.compliant,
-    graceUntil: iso(record.graceUntil),
+    graceUntil: exactIsoTime(record.graceUntil),
     encrypted: record.encrypted,
     compromised: record.compromised,
     managedMailProfile: record.managedMailProfile,
@@ -58,12 +59,12 @@ function deviceLine(
     manufacturer: record.manufacturer,
     ownership: record.ownership ?? 'unknown',
     owner: record.owner,
-    lastCheckIn: iso(record.lastCheckIn),
+    lastCheckIn: exactIsoTime(record.lastCheckIn),
     unmetRequirements: record.unmetRequirements,
     attributes: record.attributes,
-    observedAt: iso(record.observedAt),
+    observedAt: exactIsoTime(record.observedAt),
     partnerships: rows.flatMap(({ user, state, reason, firstSeen, lastSeen }) =>
-      user === null ? [] : [{ user, state, reason, firstSeen: iso(firstSeen), lastSeen: iso(lastSeen) }],
+      user === null ? [] : [{ user, state, reason, firstSeen: exactIsoTime(firstSeen), lastSeen: exactIsoTime(lastSeen) }],
     ),
   };
 }
@@ -98,11 +99,7 @@ export function* decisionLines(rows: readonly DecisionRow[]): Generator<ExportLi
       source,
       reason: decision.reason,
       by: decision.owner,
-      decidedAt: iso(decision.decidedAt),
-      expiresAt: iso(decision.expiresAt),
+      decidedAt: exactIsoTime(decision.decidedAt),
+      expiresAt: exactIsoTime(decision.expiresAt),
     };
-}
-
-function iso(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
 }

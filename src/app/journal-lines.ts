@@ -2,11 +2,11 @@
 import type { StreamEntries } from '../journal/journal-store.ts';
 import type { AuditEntry, JournalEntry } from '../model/journal.ts';
 import type { CsvColumn } from './csv.ts';
-import { safeJson, withIsoTimes } from './times.ts';
+import { exactIsoTime, safeJson, withIsoTimes } from './times.ts';
 
 /** An entry with ISO times. */
 export function entryDocument(entry: JournalEntry | AuditEntry): object {
-  return { ...(withIsoTimes(entry) as object), at: millisecondTime(entry.at) };
+  return { ...(withIsoTimes(entry) as object), at: exactIsoTime(entry.at) };
 }
 
 /** One line of JSON. */
@@ -14,13 +14,8 @@ export function entryLine(entry: JournalEntry | AuditEntry): string {
   return `${safeJson(entryDocument(entry))}\n`;
 }
 
-function millisecondTime(at: number): string {
-  const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? String(at) : date.toISOString();
-}
-
 const OF_JOURNAL: readonly CsvColumn<JournalEntry>[] = [
-  ['at', ({ at }) => millisecondTime(at)],
+  ['at', ({ at }) => exactIsoTime(at)],
   ['kind', ({ kind }) => kind],
   ['user', ({ user }) => user],
   ['device', ({ device }) => device],
@@ -34,7 +29,7 @@ const OF_JOURNAL: readonly CsvColumn<JournalEntry>[] = [
 ];
 
 const OF_AUDIT: readonly CsvColumn<AuditEntry>[] = [
-  ['at', ({ at }) => millisecondTime(at)],
+  ['at', ({ at }) => exactIsoTime(at)],
   ['by', ({ by }) => by],
   ['via', ({ via }) => via],
   ['operation', ({ operation }) => operation],

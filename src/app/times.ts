@@ -36,6 +36,15 @@ export function parseMomentToCome(text: string, option: string, now = Date.now()
   return at;
 }
 
+/** A future time as the API takes it: an ISO time alone; null = none. @throws ProgramError */
+export function parseIsoMomentToCome(text: string | null, now: number): number | null {
+  if (text === null) return null;
+  const at = Date.parse(text);
+  if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || !Number.isFinite(at) || at <= now)
+    throw new ProgramError('EASGATE_EXPIRY', 'expiresAt is not an ISO time in the future');
+  return at;
+}
+
 /** A past time: a duration before now, or a date. @throws ProgramError */
 export function parseMomentPast(text: string, option: string, now = Date.now()): number {
   const length = lengthOf(text);
@@ -58,9 +67,19 @@ export function relativeTime(at: number, now = Date.now()): string {
   return at < now ? `${text} ago` : `in ${text}`;
 }
 
-/** A time in ISO form, to the second. */
-export function isoTime(at: number): string {
-  return Math.abs(at) <= MAX_TIME ? new Date(at).toISOString().replace(/\.\d{3}Z$/, 'Z') : String(at);
+/** A time in ISO form, to the second; null stays null. */
+export function isoTime(at: number): string;
+export function isoTime(at: number | null): string | null;
+export function isoTime(at: number | null): string | null {
+  return exactIsoTime(at)?.replace(/\.\d{3}Z$/, 'Z') ?? null;
+}
+
+/** A time in ISO form, to the millisecond, as documents have it; null stays null. */
+export function exactIsoTime(at: number): string;
+export function exactIsoTime(at: number | null): string | null;
+export function exactIsoTime(at: number | null): string | null {
+  if (at === null) return null;
+  return Math.abs(at) <= MAX_TIME ? new Date(at).toISOString() : String(at);
 }
 
 /** A copy of a document in which every time is an ISO text, to the millisecond. */

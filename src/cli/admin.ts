@@ -5,7 +5,7 @@ import type { StoredToken } from '../api/auth/admin-rows.ts';
 import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
 import { makeSetUp, newToken, SET_UP_MS } from '../api/auth/sign-in.ts';
 import type { Role } from '../api/contract/paths.ts';
-import { isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
+import { exactIsoTime, isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
 import { adminUrl } from '../config/admin-url.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -110,7 +110,7 @@ export async function createToken(
   const { secret, ...token } = await withTokens<ShownToken & { readonly secret: string }>(
     command,
     (context) => {
-      const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
+      const end = exactIsoTime(expiresAt);
       return ask(context, 'createToken', { body: { name, role, expiresAt: end } });
     },
     async ({ accounts, audit }) => {

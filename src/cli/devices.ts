@@ -17,7 +17,7 @@ import { clearedText, decidedText, doubtText } from './decision-text.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';
 import { ask } from './remote/client.ts';
 import { fromEither, refuseOwner } from './remote/either.ts';
-import { isoTime, parseMomentToCome } from '../app/times.ts';
+import { exactIsoTime, isoTime, parseMomentToCome } from '../app/times.ts';
 
 /** Options of `allow`, `block` and `quarantine`. */
 export interface DecideOptions {
@@ -120,7 +120,7 @@ export async function decideByHand(
     command,
     (context) => {
       refuseOwner(options);
-      const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
+      const end = exactIsoTime(expiresAt);
       const body = { action, reason, expiresAt: end, dryRun, ...(user !== undefined && { user }) };
       return ask(context, 'decide', { params: { device }, body });
     },

@@ -25,7 +25,7 @@ import { fromEither, refuseOwner } from './remote/either.ts';
 import { momentText, printRemoteList, wordsText } from './remote/lists.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
-import { isoTime, parseMomentToCome } from '../app/times.ts';
+import { exactIsoTime, isoTime, parseMomentToCome } from '../app/times.ts';
 import type { Tone } from './output.ts';
 
 /** Options of `users list`. */
@@ -170,7 +170,7 @@ export async function decideByHand(
     command,
     (context) => {
       refuseOwner(options);
-      const end = expiresAt === null ? null : new Date(expiresAt).toISOString();
+      const end = exactIsoTime(expiresAt);
       const body = { action, reason, expiresAt: end, dryRun };
       return ask(context, 'decideUser', { params: { user: name }, body });
     },

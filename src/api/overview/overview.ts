@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { feedHealth } from '../../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import { newestEntries } from '../../app/journal.ts';
+import { exactIsoTime } from '../../app/times.ts';
 import { certificateEnds, certificateRemarks } from '../../config/certificate-checks.ts';
 import type { CertificateEnd, CertificateRemark } from '../../config/certificate-checks.ts';
 import { stateOfAction } from '../../model/access-state.ts';
@@ -88,7 +89,7 @@ export class Overview {
     return {
       gateway: this.parts.name,
       range: lines.range,
-      asOf: asOf === null ? null : new Date(asOf).toISOString(),
+      asOf: exactIsoTime(asOf),
       tiles: {
         allowed: tile('allowed'),
         quarantined: tile('quarantined'),
@@ -131,7 +132,7 @@ export class Overview {
   ): Promise<object> {
     const counts = (await this.counter.tiles(now))?.counts;
     return {
-      at: new Date(now).toISOString(),
+      at: exactIsoTime(now),
       requestsPerSecond,
       heldPolls,
       stateAgeMs,

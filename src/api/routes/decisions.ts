@@ -2,10 +2,10 @@
 import { MAX_DECIDED, decideMany } from '../../app/decide-many.ts';
 import { parseSort } from '../../app/list-pages.ts';
 import { acceptSuccessor } from '../../app/successors.ts';
+import { exactIsoTime, parseIsoMomentToCome } from '../../app/times.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
-import { momentToCome, timeText } from './devices.ts';
 import { decisionFilterOf, filterOf } from './filters.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
@@ -30,7 +30,7 @@ export function decisionRoutes(parts: ApiParts): Route[] {
           decision,
         })),
         next,
-        asOf: timeText(confirmedAt),
+        asOf: exactIsoTime(confirmedAt),
       };
     }),
     route('decideMany', async ({ body }, { now, origin, signal }) => {
@@ -39,7 +39,7 @@ export function decisionRoutes(parts: ApiParts): Route[] {
         throw new ApiError('EASGATE_API_INVALID', 'send either `devices` or `filter`');
       const many = devices === undefined ? { filter: filterOf(filter ?? {}, now) } : { devices };
       const { keys, byState } = await parts.model().ask('matchedDevices', many, signal);
-      const end = momentToCome(expiresAt, now);
+      const end = parseIsoMomentToCome(expiresAt, now);
       const found = { matched: keys.length, byState };
       if (dryRun) return { ...found, changed: 0, refused: [], refusedCount: 0 };
       if (expected !== undefined && expected !== keys.length)

@@ -9,11 +9,11 @@ import { showDevice } from '../../app/device-details.ts';
 import { parseSort } from '../../app/list-pages.ts';
 import { parseDevice } from '../../app/names.ts';
 import { policiesInUse } from '../../app/policy-versions.ts';
+import { exactIsoTime, parseIsoMomentToCome } from '../../app/times.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';
 import type { WipePlan } from '../../app/wipe.ts';
 import { successionAt } from '../../app/successors.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
-import { ProgramError } from '../../errors/program-errors.ts';
 import { isWipe } from '../../model/wipe.ts';
 import { hasRole } from '../auth/principal.ts';
 import { OPERATIONS } from '../contract/paths.ts';
@@ -34,7 +34,7 @@ export function deviceRoutes(parts: ApiParts): Route[] {
       const { rows, next, confirmedAt } = await parts
         .model()
         .ask('devices', { filter: filterOf(filter, now), request }, signal);
-      return { rows, next, asOf: timeText(confirmedAt) };
+      return { rows, next, asOf: exactIsoTime(confirmedAt) };
     }),
     route('countDevices', async ({ query }, { now }) => {
       const model = parts.model();
@@ -65,7 +65,7 @@ export function deviceRoutes(parts: ApiParts): Route[] {
         owner: origin.by,
         reason,
         decidedAt: now,
-        expiresAt: momentToCome(expiresAt, now),
+        expiresAt: parseIsoMomentToCome(expiresAt, now),
       };
       const result = await decide(store, { device: params.device, user }, decision, origin, parts.audit, () =>
         mayChange(store, params.device, call),
@@ -105,15 +105,6 @@ function planView({ named, reason: _reason, ...plan }: WipePlan): object {
   return { ...plan, users: named.map(({ record }) => record.user) };
 }
 
-/** Milliseconds of an ISO time in the future; null = none. @throws ProgramError */
-export function momentToCome(text: string | null, now: number): number | null {
-  if (text === null) return null;
-  const at = Date.parse(text);
-  if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || !Number.isFinite(at) || at <= now)
-    throw new ProgramError('EASGATE_EXPIRY', 'expiresAt is not an ISO time in the future');
-  return at;
-}
-
 /** ETag of the decisions on a device: it is another one after each change of them (RFC 9110 8.8.3). */
 async function decisionTag(store: DirectoryStore, device: string): Promise<string> {
   const decided = await decidedOn(store, parseDevice(device));
@@ -136,9 +127,4 @@ async function mayChange(store: DirectoryStore, device: string, call: Call): Pro
 
 async function mustMatch(store: DirectoryStore, device: string, call: Call): Promise<void> {
   call.mustMatch(await decisionTag(store, device));
-}
-
-/** An ISO time. */
-export function timeText(at: number): string {
-  return new Date(at).toISOString();
 }

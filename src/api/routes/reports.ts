@@ -4,7 +4,7 @@ import { CHANGED_CSV, PHONE_CSV } from '../../app/csv-columns.ts';
 import { phoneOrder } from '../../app/reports.ts';
 import { MAX_PAGE, cursorText, readCursor } from '../../app/list-pages.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
-import { parseMomentPast, parseMomentToCome } from '../../app/times.ts';
+import { exactIsoTime, parseMomentPast, parseMomentToCome } from '../../app/times.ts';
 import type { ModelPage } from '../../directory/read-model/model-reader.ts';
 import type { InputOf } from '../contract/operations.ts';
 import type { ApiParts } from '../api-parts.ts';
@@ -13,7 +13,6 @@ import type { ModelQuestions, PairReportName, QuestionOf } from '../questions/mo
 import { startDiff } from './policy.ts';
 import type { Policies } from './policy.ts';
 import { CSV_TYPE, csvInTurns } from './csv-in-turns.ts';
-import { timeText } from './devices.ts';
 import { FileAnswer, route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
@@ -55,7 +54,7 @@ async function phoneReport(
     const first = await model.ask('reportRows', { ...question, limit: MAX_PAGE, after: null }, signal);
     return new FileAnswer(CSV_TYPE, `${name}.csv`, phoneTexts(model, question, first, signal));
   }
-  const asOf = timeText(await model.ask('confirmedAt', null, signal));
+  const asOf = exactIsoTime(await model.ask('confirmedAt', null, signal));
   const counts = await model.ask('reportCounts', question, signal);
   const from = after === undefined ? null : readCursor(after, [phoneOrder(name)]);
   const { rows, next } = await model.ask('reportRows', { ...question, limit, after: from }, signal);
@@ -86,7 +85,7 @@ async function pairReport(
 ): Promise<object> {
   if (format === 'csv')
     return new FileAnswer(CSV_TYPE, `${name}.csv`, await model.ask('pairFile', { name, now }, signal));
-  const asOf = timeText(await model.ask('confirmedAt', null, signal));
+  const asOf = exactIsoTime(await model.ask('confirmedAt', null, signal));
   const { counts, rows, isCut } = await model.ask('pairReport', { name, now, limit }, signal);
   const field = name === 'duplicates' ? 'duplicates' : 'nearMisses';
   return { name, asOf, counts, ...NONE, [field]: rows, isCut };
@@ -103,7 +102,7 @@ function changeReport(
   if (format === 'csv') return new FileAnswer(CSV_TYPE, `${name}.csv`, csvInTurns(CHANGED_CSV, rows));
   return {
     name,
-    asOf: timeText(now),
+    asOf: exactIsoTime(now),
     counts,
     ...NONE,
     changes: rows.slice(0, limit),

@@ -1,10 +1,10 @@
 // Owns the routes of tokens.
+import { parseIsoMomentToCome } from '../../app/times.ts';
 import type { FleetAccounts } from '../auth/fleet-accounts.ts';
 import { newToken } from '../auth/sign-in.ts';
 import type { StoredToken } from '../auth/admin-rows.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
-import { momentToCome } from './devices.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
 
@@ -17,7 +17,7 @@ export function tokenRoutes({ admin, audit }: ApiParts, accounts: FleetAccounts)
     route('createToken', async ({ body }, { principal, origin, now }) => {
       const { name, role, expiresInDays } = body;
       const days = expiresInDays === null ? null : now + expiresInDays * DAY_MS;
-      const expiresAt = body.expiresAt === undefined ? days : momentToCome(body.expiresAt, now);
+      const expiresAt = body.expiresAt === undefined ? days : parseIsoMomentToCome(body.expiresAt, now);
       const { token, secret } = newToken({ name, role, createdBy: principal.name, expiresAt }, now);
       await accounts.addToken(token);
       await audit.record({ ...origin, operation: 'token_create', subject: name, after: { role, expiresAt } });

@@ -2,10 +2,10 @@
 import { clearUser, decideUser } from '../../app/decide-user.ts';
 import type { KnownUsers } from '../../app/known-users.ts';
 import { parseSort } from '../../app/list-pages.ts';
+import { exactIsoTime, parseIsoMomentToCome } from '../../app/times.ts';
 import { showUser } from '../../app/users.ts';
 import { usersInModel } from '../../app/users-in-model.ts';
 import type { ApiParts } from '../api-parts.ts';
-import { momentToCome, timeText } from './devices.ts';
 import { userFilterOf } from './filters.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
@@ -19,12 +19,12 @@ export function userRoutes(parts: ApiParts): Route[] {
       const { rows, next, confirmedAt } = await parts
         .model()
         .ask('users', { filter: userFilterOf(filter, now), request }, signal);
-      return { rows, next, asOf: timeText(confirmedAt) };
+      return { rows, next, asOf: exactIsoTime(confirmedAt) };
     }),
     route('showUser', ({ params }) => showUser(parts.store(), params.user, known(parts))),
     route('decideUser', async ({ params, body }, { origin, now }) => {
       const { action, reason, expiresAt, dryRun } = body;
-      const end = momentToCome(expiresAt, now);
+      const end = parseIsoMomentToCome(expiresAt, now);
       const decision = { action, owner: origin.by, reason, decidedAt: now, expiresAt: end };
       return decideUser(
         parts.store(),
