@@ -34,11 +34,17 @@ export interface DeviceFilter {
   readonly os?: string | undefined;
   /** A group of the user, without case. */
   readonly group?: string | undefined;
+  /** Whether a feed reports the device. */
+  readonly reported?: boolean | undefined;
   /** Null = no feed says. */
   readonly managed?: boolean | null | undefined;
   readonly compliant?: boolean | null | undefined;
   /** Action of the decision in force: any of these; `none` = no decision. */
   readonly decisions?: readonly string[] | undefined;
+  /** A wipe is ordered that the device has not confirmed. */
+  readonly openWipe?: boolean | undefined;
+  /** A decision on the device, partnership or user lets pass and is in force at this moment, milliseconds since the epoch. */
+  readonly exceptionsAt?: number | undefined;
   /** Part of any id, name, type, model, system or app. */
   readonly search?: string | undefined;
   /** Not devices that nobody was seen with. */
@@ -123,9 +129,12 @@ export function modelFilter(filter: DeviceFilter): ModelFilter {
     os: os === undefined ? undefined : matching(os),
     seenSince: filter.seenSince,
     unseenSince: filter.unseenSince,
+    reported: filter.reported,
     managed: filter.managed,
     compliant: filter.compliant,
     decisions: decisions === undefined ? undefined : DECISION_WORDS.filter(among(decisions, DECISION_WORDS)),
+    openWipe: filter.openWipe,
+    exceptionsAt: filter.exceptionsAt,
     group: filter.group,
     search: filter.search,
     onlyPartnerships: filter.onlyPartnerships,

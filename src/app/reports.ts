@@ -10,7 +10,7 @@ import type {
   SeenCounts,
 } from '../directory/read-model/model-reader.ts';
 import type { ModelRow } from '../directory/read-model/model-row.ts';
-import { groupsIn } from '../directory/read-model/model-schema.ts';
+import { textsIn } from '../directory/read-model/model-schema.ts';
 import { everyPhone } from './device-list.ts';
 import type { PageCursor } from '../directory/read-model/model-page.ts';
 import { NamedCounts, addSeen, newCounts } from './seen-counts.ts';
@@ -98,6 +98,11 @@ export function nearMissReport(reader: ModelReader, now: number): Report<NearMis
   return { name: 'near-misses', counts: countPairs(rows, now), rows };
 }
 
+/** How many phones a report lists. */
+export function countPhones(reader: ModelReader, name: PhoneReportName, question: ReportQuestion): number {
+  return reader.count(filterOf(name, question), question.now).all;
+}
+
 /** The order of a report over phones. */
 export function phoneOrder(name: PhoneReportName): ModelOrder {
   return ORDERS[name];
@@ -130,7 +135,7 @@ function countPairs(rows: readonly Pair[], now: number): ReportCounts {
   const groups = new NamedCounts<string | null>();
   const models = new NamedCounts<string | null>();
   for (const { reason, model, groups: stored, lastSeen } of rows) {
-    const named = groupsIn(stored) ?? [];
+    const named = textsIn(stored) ?? [];
     addSeen(total, lastSeen, now);
     reasons.add(reason, lastSeen, now);
     models.add(model, lastSeen, now);

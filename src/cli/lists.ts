@@ -27,7 +27,7 @@ import type { Cell, Column } from './table.ts';
 import { parseMomentToCome } from '../app/times.ts';
 
 /** Options of `devices list` and `partnerships list`. */
-export interface InventoryOptions extends ListOptions {
+export interface DeviceListOptions extends ListOptions {
   readonly user?: string;
   readonly device?: string;
   readonly state?: readonly string[];
@@ -38,13 +38,16 @@ export interface InventoryOptions extends ListOptions {
   readonly model?: string;
   readonly os?: string;
   readonly group?: string;
+  readonly reported?: boolean;
   readonly managed?: boolean | null;
   readonly compliant?: boolean | null;
   readonly decision?: readonly string[];
+  readonly openWipe?: boolean;
+  readonly exception?: boolean;
   readonly search?: string;
 }
 
-function filterOf(options: InventoryOptions): DeviceFilter {
+function filterOf(options: DeviceListOptions): DeviceFilter {
   return {
     ...filterTexts(options),
     states: options.state,
@@ -52,8 +55,11 @@ function filterOf(options: InventoryOptions): DeviceFilter {
     decisions: options.decision,
     seenSince: momentOf(options.seen, '--seen'),
     unseenSince: momentOf(options.notSeen, '--not-seen'),
+    reported: options.reported,
     managed: options.managed,
     compliant: options.compliant,
+    openWipe: options.openWipe,
+    exceptionsAt: options.exception === true ? Date.now() : undefined,
   };
 }
 
@@ -144,18 +150,18 @@ function needsRecords({ format }: ListOptions): boolean {
 }
 
 /** `devices list`. */
-export function listDevices(options: InventoryOptions, command: Command): Promise<void> {
+export function listDevices(options: DeviceListOptions, command: Command): Promise<void> {
   return listRows(options, command, pageOfDevices, deviceColumns(timeWriter(options)), 'no devices');
 }
 
 /** `partnerships list`. */
-export function listPartnerships(options: InventoryOptions, command: Command): Promise<void> {
+export function listPartnerships(options: DeviceListOptions, command: Command): Promise<void> {
   const columns = partnershipColumns(timeWriter(options));
   return listRows(options, command, pageOfPartnerships, columns, 'no partnerships');
 }
 
 /** The filter as the API takes it. */
-function deviceQuery(options: InventoryOptions, onlyPartnerships: boolean): QueryOf<'countDevices'> {
+function deviceQuery(options: DeviceListOptions, onlyPartnerships: boolean): QueryOf<'countDevices'> {
   const { seenSince, unseenSince } = filterOf(options);
   return {
     ...filterTexts(options),
@@ -164,14 +170,17 @@ function deviceQuery(options: InventoryOptions, onlyPartnerships: boolean): Quer
     decision: wordsText(options.decision),
     seen: momentText(seenSince),
     notSeen: momentText(unseenSince),
+    reported: flagWord(options.reported),
     managed: flagWord(options.managed),
     compliant: flagWord(options.compliant),
+    ...(options.openWipe === true && { openWipe: 'true' as const }),
+    ...(options.exception === true && { exception: 'true' as const }),
     ...(onlyPartnerships && { partnerships: 'true' as const }),
   };
 }
 
 function listRows(
-  options: InventoryOptions,
+  options: DeviceListOptions,
   command: Command,
   read: typeof pageOfDevices,
   columns: readonly Column<ModelRow>[],

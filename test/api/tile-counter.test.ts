@@ -13,6 +13,7 @@ const MINUTE_MS = 60_000;
 function tilesWith(allowed: number): TilesNow {
   return {
     counts: { allowed, quarantined: 0, blocked: 0, unknown: 0, wiping: 0, exceptions: 0 },
+    devices: allowed,
     unknown: { allowed: 0, quarantined: 0, blocked: 0 },
     refused: [],
   };

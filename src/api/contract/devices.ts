@@ -34,9 +34,12 @@ export const deviceFilter = {
   model: z.string().max(128).optional(),
   os: z.string().max(128).optional(),
   group: z.string().max(256).optional().describe('of the user'),
+  reported: z.enum(['yes', 'no']).optional().describe('a feed reports the device'),
   managed: z.enum(['yes', 'no', 'unknown']).optional(),
   compliant: z.enum(['yes', 'no', 'unknown']).optional(),
   decision: words.optional(),
+  openWipe: flag.optional().describe('true = a wipe is ordered that the device has not confirmed'),
+  exception: flag.optional().describe('true = a decision on it or its user lets it pass, and is in force'),
   partnerships: flag
     .optional()
     .describe('true = only users on devices, not devices that nobody was seen with'),

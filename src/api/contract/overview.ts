@@ -32,14 +32,17 @@ export const overview = z
     gateway: z.string(),
     range: range.describe('of the lines'),
     asOf: maybeTime.describe('of the read model; null = it is not available'),
-    tiles: z.object({
-      allowed: tile,
-      quarantined: tile,
-      blocked: tile,
-      unknown: tile.describe('devices that no feed reports; they are counted in the others too'),
-      wiping: tile.describe('wipes that no phone acknowledged yet'),
-      exceptions: tile.describe('decisions to let pass that end within 7 days'),
-    }),
+    tiles: z
+      .object({
+        allowed: tile,
+        quarantined: tile,
+        blocked: tile,
+        unknown: tile.describe('devices that no feed reports; they are counted in the others too'),
+        wiping: tile.describe('phones with a wipe that is ordered and not confirmed'),
+        exceptions: tile.describe('phones that a decision lets pass which ends within 7 days'),
+      })
+      .describe('each is the number of rows of the list behind it'),
+    devices: z.number().describe('rows of the list of devices without a filter'),
     unknownSplit: z.object({ allowed: z.number(), quarantined: z.number(), blocked: z.number() }),
     reasons: z
       .array(z.object({ state: accessState, reason: maybeText, phones: z.number() }))

@@ -19,7 +19,7 @@ import {
   mailServerHealth,
 } from './health.ts';
 import { TileCounter } from './tile-counter.ts';
-import type { TileName } from './tiles.ts';
+import type { TileName } from '../contract/tiles.ts';
 import { Traffic } from './traffic.ts';
 import type { TrafficNow } from './traffic.ts';
 import { Trends } from './trends.ts';
@@ -98,6 +98,7 @@ export class Overview {
         wiping: tile('wiping'),
         exceptions: tile('exceptions'),
       },
+      devices: tiles?.devices ?? 0,
       unknownSplit: tiles?.unknown ?? { allowed: 0, quarantined: 0, blocked: 0 },
       reasons: (tiles?.refused ?? []).slice(0, REASONS),
       refusals,

@@ -1,58 +1,55 @@
 // Owns the numbers of the overview's tiles, from the read model.
-import { countDecisions } from '../../app/decision-list.ts';
-import type { ModelReader, Tile } from '../../directory/read-model/model-reader.ts';
+import { countPhones } from '../../app/reports.ts';
+import { parseMomentToCome } from '../../app/times.ts';
+import type { ModelReader, StateCount } from '../../directory/read-model/model-reader.ts';
+import { TILE_LISTS } from '../contract/tiles.ts';
+import type { TileName } from '../contract/tiles.ts';
 
 /** The tiles. */
-export const TILES = ['allowed', 'quarantined', 'blocked', 'unknown', 'wiping', 'exceptions'] as const;
+export const TILES = Object.keys(TILE_LISTS) as TileName[];
 
-/** A tile. */
-export type TileName = (typeof TILES)[number];
-
-/** The numbers of the tiles. */
+/** The numbers of the tiles: each is how many rows its list has. */
 export type TileCounts = Readonly<Record<TileName, number>>;
-
-const OPEN_WIPES = {
-  actions: ['wipe', 'accountWipe'],
-  states: ['pending', 'failed', 'suspended'],
-} as const;
-const WEEK_MS = 7 * 86_400_000;
 
 /** What the tiles show. */
 export interface TilesNow {
   readonly counts: TileCounts;
+  /** Rows of the list of devices without a filter. */
+  readonly devices: number;
   /** Phones that no feed reports, by their state. */
   readonly unknown: { readonly allowed: number; readonly quarantined: number; readonly blocked: number };
   /** Refused phones by state and reason, the most first. */
-  readonly refused: readonly Tile[];
+  readonly refused: readonly StateCount[];
 }
 
 /** Counts. `now`: milliseconds since the epoch. */
 export function tilesNow(model: ModelReader, now: number): TilesNow {
-  const tiles = model.tiles();
-  const inState = (state: Tile['state']): number =>
-    tiles.reduce((total, tile) => total + (tile.state === state ? tile.phones : 0), 0);
+  const counted = model.stateCounts();
+  const inState = (state: StateCount['state']): number =>
+    sum(counted.filter((one) => one.state === state).map(({ phones }) => phones));
   const unreported = model.unreported();
-  const unknown = {
-    allowed: unreported.get('allowed') ?? 0,
-    quarantined: unreported.get('quarantined') ?? 0,
-    blocked: unreported.get('blocked') ?? 0,
-  };
+  const endsBefore = parseMomentToCome(TILE_LISTS.exceptions.query.endsWithin, 'endsWithin', now);
   return {
     counts: {
       allowed: inState('allowed'),
       quarantined: inState('quarantined'),
       blocked: inState('blocked'),
-      unknown: unknown.allowed + unknown.quarantined + unknown.blocked,
-      wiping: countDecisions(model, OPEN_WIPES, now),
-      exceptions: countDecisions(
-        model,
-        { actions: ['allow'], states: ['active'], endsBefore: now + WEEK_MS },
-        now,
-      ),
+      unknown: sum([...unreported.values()]),
+      wiping: model.count({ openWipe: true }, now).all,
+      exceptions: countPhones(model, 'exceptions', { now, unseenSince: now, endsBefore }),
     },
-    unknown,
-    refused: tiles
+    devices: sum(counted.map(({ phones }) => phones)),
+    unknown: {
+      allowed: unreported.get('allowed') ?? 0,
+      quarantined: unreported.get('quarantined') ?? 0,
+      blocked: unreported.get('blocked') ?? 0,
+    },
+    refused: counted
       .filter(({ state }) => state === 'quarantined' || state === 'blocked')
       .toSorted((a, b) => b.phones - a.phones),
   };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -5,7 +5,8 @@ import { monotonicNow } from '../../clock.ts';
 import type { GatewayStatus } from '../../supervisor/status-server.ts';
 import type { AdminStore } from '../auth/admin-store.ts';
 import { TILES } from './tiles.ts';
-import type { TileCounts, TileName } from './tiles.ts';
+import type { TileName } from '../contract/tiles.ts';
+import type { TileCounts } from './tiles.ts';
 import { growthOf } from './traffic.ts';
 import type { Traffic } from './traffic.ts';
 

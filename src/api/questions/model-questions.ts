@@ -100,7 +100,7 @@ const QUICK = {
   ): ModelPage => phoneRows(reader, question.name, question.asked, question.limit, question.after),
   /** How many phones were seen. */
   seenPhones: (reader: ModelReader, _question: null): number =>
-    reader.tiles().reduce((total, { state, phones }) => total + (state === 'unseen' ? 0 : phones), 0),
+    reader.stateCounts().reduce((total, { state, phones }) => total + (state === 'unseen' ? 0 : phones), 0),
   /** Of each phone; null = the model has none of this name. */
   phoneKinds: (reader: ModelReader, names: readonly PhoneName[]): readonly (PhoneKind | null)[] =>
     names.map((name) => kindOf(reader, name)),

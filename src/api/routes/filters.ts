@@ -17,8 +17,11 @@ export function filterOf(query: InputOf<'countDevices'>['query'], now: number): 
     decisions: wordsOf(query.decision),
     seenSince: query.seen === undefined ? undefined : parseMomentPast(query.seen, 'seen', now),
     unseenSince: query.notSeen === undefined ? undefined : parseMomentPast(query.notSeen, 'notSeen', now),
+    reported: query.reported === undefined ? undefined : query.reported === 'yes',
     managed: yesNoUnknown(query.managed),
     compliant: yesNoUnknown(query.compliant),
+    openWipe: query.openWipe,
+    exceptionsAt: query.exception === true ? now : undefined,
     onlyPartnerships: query.partnerships,
   };
 }

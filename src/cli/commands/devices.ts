@@ -5,7 +5,7 @@ import { MODEL_FIELDS } from '../../directory/read-model/model-fields.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions, SetOptions } from '../devices.ts';
-import type { InventoryOptions } from '../lists.ts';
+import type { DeviceListOptions } from '../lists.ts';
 import type { WipeOptions } from '../wipe.ts';
 import { addExamples, addListOptions, words, yesNo, yesNoUnknown } from './options.ts';
 
@@ -34,7 +34,7 @@ export function registerDevices(program: Command): void {
 }
 
 /** Adds the filters of `devices list` and `partnerships list`. */
-export function addInventoryFilters(command: Command): Command {
+export function addDeviceFilters(command: Command): Command {
   command
     .option('--user <user>', 'every name that may be this user')
     .option('--device <id>', 'device id in any spelling, or with * and ?')
@@ -46,25 +46,28 @@ export function addInventoryFilters(command: Command): Command {
     .option('--model <model>', 'model, e.g. iPhone15*')
     .option('--os <system>', 'operating system, e.g. "iOS 17*"')
     .option('--group <name>', 'a group of the user')
+    .addOption(yesNo('--reported <yes>', 'a feed reports the device'))
     .addOption(yesNoUnknown('--managed <yes>', 'a feed reports it as managed'))
     .addOption(yesNoUnknown('--compliant <yes>', 'a feed reports it as compliant'))
     .addOption(words('--decision <actions>', 'manual decision on the device or partnership', DECISIONS))
+    .option('--open-wipe', 'a wipe is ordered that the device has not confirmed')
+    .option('--exception', 'a decision on it or its user lets it pass, and is in force')
     .option('--search <text>', 'part of any id, name, type, model, system or app');
   return command;
 }
 
 /** Adds those filters, and the options of every list. */
-export function addInventoryOptions(command: Command): Command {
-  return addListOptions(addInventoryFilters(command), Object.keys(MODEL_FIELDS));
+export function addDeviceListOptions(command: Command): Command {
+  return addListOptions(addDeviceFilters(command), Object.keys(MODEL_FIELDS));
 }
 
 function registerLooks(devices: Command): void {
   addExamples(
-    addInventoryOptions(
+    addDeviceListOptions(
       devices
         .command('list')
         .description('devices with their users, and devices without a partnership')
-        .action(async (options: InventoryOptions, command: Command) =>
+        .action(async (options: DeviceListOptions, command: Command) =>
           (await import('../lists.ts')).listDevices(options, command),
         ),
     ),

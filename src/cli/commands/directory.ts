@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import { DECISION_ACTIONS, DECISION_STATES } from '../../app/decision-words.ts';
 import { DECISION_FIELDS, USER_FIELDS } from '../../directory/read-model/model-fields.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
-import type { DecisionOptions, InventoryOptions } from '../lists.ts';
+import type { DecisionOptions, DeviceListOptions } from '../lists.ts';
 import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions } from '../devices.ts';
 import type { SetOptions, UserOptions } from '../users.ts';
-import { EXPIRES, addInventoryOptions } from './devices.ts';
+import { EXPIRES, addDeviceListOptions } from './devices.ts';
 import { addExamples, addListOptions, words, yesNo } from './options.ts';
 
 /** Registers `users`, `partnerships`, `decisions` and `explain`. */
@@ -131,11 +131,11 @@ function registerPartnerships(program: Command): void {
     .command('partnerships')
     .description('users on devices whose credentials the mail server accepted: clients, versions, times');
   addExamples(
-    addInventoryOptions(
+    addDeviceListOptions(
       partnerships
         .command('list')
         .description('all partnerships')
-        .action(async (options: InventoryOptions, command: Command) =>
+        .action(async (options: DeviceListOptions, command: Command) =>
           (await import('../lists.ts')).listPartnerships(options, command),
         ),
     ),

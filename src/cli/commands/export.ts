@@ -2,9 +2,9 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DECISION_FIELDS, MODEL_FIELDS, USER_FIELDS } from '../../directory/read-model/model-fields.ts';
-import type { DecisionOptions, InventoryOptions } from '../lists.ts';
+import type { DecisionOptions, DeviceListOptions } from '../lists.ts';
 import type { UserOptions } from '../users.ts';
-import { addInventoryFilters } from './devices.ts';
+import { addDeviceFilters } from './devices.ts';
 import { addDecisionFilters, addUserFilters } from './directory.ts';
 import { addExamples, addOrder } from './options.ts';
 
@@ -15,8 +15,8 @@ export function registerExport(program: Command): void {
     .description('what a list shows, as a file on standard output; the filters are those of the list');
   addExamples(
     addFormat(
-      addInventoryFilters(exported.command('devices').description('what `devices list` shows')).action(
-        async (options: InventoryOptions, command: Command) =>
+      addDeviceFilters(exported.command('devices').description('what `devices list` shows')).action(
+        async (options: DeviceListOptions, command: Command) =>
           (await import('../lists.ts')).listDevices(options, command),
       ),
       Object.keys(MODEL_FIELDS),

@@ -62,6 +62,8 @@ export function momentText(at: number | undefined): string | undefined {
 }
 
 /** A flag of a filter. */
+export function flagWord(value: boolean | undefined): 'yes' | 'no' | undefined;
+export function flagWord(value: boolean | null | undefined): 'yes' | 'no' | 'unknown' | undefined;
 export function flagWord(value: boolean | null | undefined): 'yes' | 'no' | 'unknown' | undefined {
   if (value === undefined) return undefined;
   return value === null ? 'unknown' : value ? 'yes' : 'no';

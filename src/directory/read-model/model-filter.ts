@@ -25,11 +25,15 @@ export interface ModelFilter {
   readonly seenSince?: number | undefined;
   /** Never seen counts too. */
   readonly unseenSince?: number | undefined;
+  /** Whether a feed reports the device. */
+  readonly reported?: boolean | undefined;
   /** null = no feed says. */
   readonly managed?: boolean | null | undefined;
   readonly compliant?: boolean | null | undefined;
   /** Of the decision on the partnership or device; `none` = there is none. */
   readonly decisions?: readonly string[] | undefined;
+  /** A wipe is ordered that the device has not confirmed. */
+  readonly openWipe?: boolean | undefined;
   /** Decisions, those on users too, that let pass and are in force at this moment. */
   readonly exceptionsAt?: number | undefined;
   /** The decision that lets pass ends before this moment. */
@@ -97,6 +101,8 @@ export function conditionsOf(filter: ModelFilter, source: FilterSource, order?: 
   }
   if (seenSince !== undefined) add('last_seen >= ?', seenSince);
   if (unseenSince !== undefined) add('(last_seen < ? OR last_seen IS NULL)', unseenSince);
+  // As a number in the text: then SQLite uses the index of those that no feed reports.
+  if (filter.reported !== undefined) add(`reported = ${Number(filter.reported)}`);
   for (const name of ['managed', 'compliant'] as const) {
     const value = filter[name];
     if (value !== undefined) add(`${name} IS ?`, value === null ? null : Number(value));
@@ -112,6 +118,7 @@ export function conditionsOf(filter: ModelFilter, source: FilterSource, order?: 
         : condition,
     );
   }
+  if (filter.openWipe === true) add(OPEN_WIPE);
   if (exceptionsAt !== undefined) {
     add(`(${allows('decision')} OR ${allows('user_decision')})`, exceptionsAt, exceptionsAt);
   }
@@ -132,6 +139,9 @@ function byIndexIfFew(
   const condition = conditionOn(column);
   return source.hasMore(table, condition, MANY_ROWS) ? conditionOn(`+${column}`) : condition;
 }
+
+/** As `isOpenWipe` (model/wipe.ts). */
+const OPEN_WIPE = "(decision IN ('wipe', 'accountWipe') AND wipe ->> '$.state' <> 'acknowledged')";
 
 /** It lets pass, and does not end before a moment. */
 function allows(name: string): string {

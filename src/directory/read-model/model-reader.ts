@@ -1,4 +1,4 @@
-// Owns reading the read model: pages of filtered, sorted rows that go on from a cursor, tiles, counts.
+// Owns reading the read model: pages of filtered, sorted rows that go on from a cursor, counts.
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import type { UserNames } from '../../identity/user-names.ts';
@@ -32,8 +32,8 @@ export interface ModelPage {
   readonly next: PageCursor | null;
 }
 
-/** How many phones are in a state for a reason. Some tiles of the overview are sums of these. */
-export interface Tile {
+/** How many phones are in a state for a reason. */
+export interface StateCount {
   readonly state: AccessState;
   /** Null = no verdict was given. */
   readonly reason: string | null;
@@ -172,8 +172,8 @@ export class ModelReader {
   }
 
   /** Phones by state and reason. */
-  tiles(): Tile[] {
-    return this.all('SELECT state, reason, phones FROM tiles WHERE phones > 0 ORDER BY state, reason').map(
+  stateCounts(): StateCount[] {
+    return this.all('SELECT state, reason, phones FROM state_counts WHERE phones > 0 ORDER BY state, reason').map(
       (row) => ({
         state: stateAt(Number(row['state'])),
         reason: row['reason'] === '' ? null : String(row['reason']),
@@ -184,8 +184,7 @@ export class ModelReader {
 
   /** Phones that no feed reports, by state. */
   unreported(): ReadonlyMap<AccessState, number> {
-    const sql =
-      'SELECT state, count(*) AS number FROM phones WHERE reported = 0 AND user IS NOT NULL GROUP BY state';
+    const sql = 'SELECT state, count(*) AS number FROM phones WHERE reported = 0 GROUP BY state';
     return new Map(this.all(sql).map((row) => [stateAt(Number(row['state'])), Number(row['number'])]));
   }
 

@@ -7,7 +7,7 @@ import { localOf } from './model-row.ts';
 import type { FreshRow, ModelRow } from './model-row.ts';
 
 /** `PRAGMA user_version` of a file with these tables. */
-export const MODEL_VERSION = 5;
+export const MODEL_VERSION = 6;
 
 /** Columns in the order of {@link valuesOf}. */
 export const COLUMNS = [
@@ -97,7 +97,7 @@ export const TABLES = `
   CREATE TABLE words (kind TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (kind, word)) WITHOUT ROWID;
   CREATE TABLE group_lists (name TEXT NOT NULL, list TEXT NOT NULL, PRIMARY KEY (name, list)) WITHOUT ROWID;
   CREATE TABLE trigrams (trigram TEXT PRIMARY KEY, phones INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE tiles (state INTEGER NOT NULL, reason TEXT NOT NULL, phones INTEGER NOT NULL,
+  CREATE TABLE state_counts (state INTEGER NOT NULL, reason TEXT NOT NULL, phones INTEGER NOT NULL,
     PRIMARY KEY (state, reason)) WITHOUT ROWID;
   CREATE TABLE model (one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL, epoch INTEGER NOT NULL,
     position TEXT NOT NULL, complete INTEGER NOT NULL, confirmed_at INTEGER NOT NULL, swept_at INTEGER NOT NULL,
@@ -147,7 +147,7 @@ export const INDICES: readonly string[] = [
   'CREATE INDEX people_by_groups ON people (user_groups) WHERE user_groups IS NOT NULL',
   'CREATE INDEX phones_by_imei ON phones (imei) WHERE imei IS NOT NULL',
   'CREATE INDEX phones_by_owner ON phones (owner_local) WHERE owner_local IS NOT NULL AND user IS NULL',
-  'CREATE INDEX phones_unreported ON phones (state) WHERE reported = 0 AND user IS NOT NULL',
+  'CREATE INDEX phones_unreported ON phones (state) WHERE reported = 0',
   'CREATE INDEX phones_decided ON phones (decision) WHERE decision IS NOT NULL',
   'CREATE INDEX phones_user_decided ON phones (user_decision) WHERE user_decision IS NOT NULL',
   `CREATE VIEW texts AS SELECT id, ${TEXTS.join(', ')} FROM phones`,
@@ -160,19 +160,19 @@ export const INDICES: readonly string[] = [
   "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(search, 'row')",
   `INSERT INTO trigrams SELECT term, doc FROM vocabulary WHERE doc > ${FEW_PHONES}`,
   'DROP TABLE vocabulary',
-  "INSERT INTO tiles SELECT state, ifnull(reason, ''), count(*) FROM phones GROUP BY 1, 2",
+  "INSERT INTO state_counts SELECT state, ifnull(reason, ''), count(*) FROM phones GROUP BY 1, 2",
 ];
 
-/** What keeps search, tiles and people up to date with each row that is written, once the indices are there. */
+/** What keeps search, state counts and people up to date with each row that is written, once the indices are there. */
 export const TRIGGERS = `
   CREATE TRIGGER phone_added AFTER INSERT ON phones BEGIN
     ${ADD_TEXTS}
-    INSERT INTO tiles VALUES (new.state, ifnull(new.reason, ''), 1)
+    INSERT INTO state_counts VALUES (new.state, ifnull(new.reason, ''), 1)
       ON CONFLICT DO UPDATE SET phones = phones + 1;
   END;
   CREATE TRIGGER phone_removed AFTER DELETE ON phones BEGIN
     ${REMOVE_TEXTS}
-    UPDATE tiles SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
+    UPDATE state_counts SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
   END;
   CREATE TRIGGER person_added AFTER INSERT ON phones WHEN new.user IS NOT NULL BEGIN
     INSERT OR REPLACE INTO people ${PEOPLE_OF} WHERE user = new.user GROUP BY user;
@@ -195,8 +195,8 @@ export const TRIGGERS = `
   END;
   CREATE TRIGGER phone_decided AFTER UPDATE ON phones
     WHEN old.state IS NOT new.state OR old.reason IS NOT new.reason BEGIN
-    UPDATE tiles SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
-    INSERT INTO tiles VALUES (new.state, ifnull(new.reason, ''), 1)
+    UPDATE state_counts SET phones = phones - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
+    INSERT INTO state_counts VALUES (new.state, ifnull(new.reason, ''), 1)
       ON CONFLICT DO UPDATE SET phones = phones + 1;
   END;
 `;
@@ -284,7 +284,7 @@ export function modelRow(stored: StoredRow): ModelRow {
     ownership: text('ownership'),
     owner: text('owner'),
     lastCheckIn: number('last_check_in'),
-    groups: groupsIn(text('user_groups')),
+    groups: textsIn(text('user_groups')),
     firstSeen: number('first_seen'),
     lastSeen: number('last_seen'),
     lastAllowed: number('last_allowed'),
@@ -299,7 +299,7 @@ export function modelRow(stored: StoredRow): ModelRow {
     userDecision: text('user_decision') as ManualDecision['action'] | null,
     userDecisionExpiresAt: number('user_decision_expires'),
     unreadable: text('unreadable') !== null,
-    unreadableRecords: groupsIn(text('unreadable')) ?? [],
+    unreadableRecords: textsIn(text('unreadable')) ?? [],
   };
 }
 
@@ -308,8 +308,8 @@ function wipeIn(text: string | null): WipeProgress | null {
   return text === null ? null : (JSON.parse(text) as WipeProgress);
 }
 
-/** The groups of a stored list. */
-export function groupsIn(text: string | null): readonly string[] | null {
+/** The texts of a stored list: groups, or names of records. */
+export function textsIn(text: string | null): readonly string[] | null {
   return text === null ? null : (JSON.parse(text) as string[]);
 }
 

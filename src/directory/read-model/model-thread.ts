@@ -98,7 +98,7 @@ async function follow(store: DirectoryStore, file: ModelFile, onStep: () => void
 
 function reportOf(file: ModelFile): ModelReport {
   const { position, confirmedAt, sweptAt } = file.state();
-  const rows = file.statement('SELECT sum(phones) AS rows FROM tiles').get()?.['rows'];
+  const rows = file.statement('SELECT sum(phones) AS rows FROM state_counts').get()?.['rows'];
   return {
     phase: 'following',
     rows: Number(rows ?? 0),

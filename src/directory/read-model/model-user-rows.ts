@@ -6,7 +6,7 @@ import type { UserEntry } from '../store.ts';
 import type { ModelFile } from './model-file.ts';
 import { UNKNOWN_USER, shownDecision } from './model-row.ts';
 import type { UserFacts } from './model-row.ts';
-import { groupsIn } from './model-schema.ts';
+import { textsIn } from './model-schema.ts';
 import type { Value } from './model-schema.ts';
 
 /** What is known of a user. */
@@ -74,7 +74,7 @@ export class UserRows {
 /** Stored values as rows hold them. */
 export function factsIn(groups: string | null, decision: Value, expiresAt: Value): UserFacts {
   return {
-    groups: groupsIn(groups),
+    groups: textsIn(groups),
     decision: decision as ManualDecision['action'] | null,
     decisionExpiresAt: expiresAt as number | null,
   };

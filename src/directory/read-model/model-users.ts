@@ -10,7 +10,7 @@ import { contains, inGroup } from './model-filter.ts';
 import { readPage, where } from './model-page.ts';
 import type { Condition, PageCursor } from './model-page.ts';
 import type { ModelReader } from './model-reader.ts';
-import { groupsIn } from './model-schema.ts';
+import { textsIn } from './model-schema.ts';
 import type { StoredRow } from './model-schema.ts';
 
 /** One user name, with its devices. Times: milliseconds since the epoch. */
@@ -125,7 +125,7 @@ function modelUser(row: StoredRow, report: StoredRow | undefined): ModelUser {
     states,
     reported: report?.['reported'] === 1,
     enabled: typeof enabled === 'number' ? enabled === 1 : null,
-    groups: groupsIn(row['user_groups'] as string | null),
+    groups: textsIn(row['user_groups'] as string | null),
     decision: row['decision'] as ModelUser['decision'],
     decisionExpiresAt: row['decision_expires'] as number | null,
     firstSeen: row['first_seen'] as number | null,

@@ -1,6 +1,6 @@
 // Owns the different values of some columns of the read model, and the groups that each list of groups names: what filters look up.
 import type { ModelFile } from './model-file.ts';
-import { COLUMNS, groupsIn } from './model-schema.ts';
+import { COLUMNS, textsIn } from './model-schema.ts';
 import type { Value } from './model-schema.ts';
 
 /** Columns that filters compare as words. */
@@ -33,7 +33,7 @@ export class ModelWords {
   noteGroups(list: string | null): void {
     if (list === null || !this.isNew('groups', list)) return;
     const insert = this.file.statement('INSERT OR IGNORE INTO group_lists VALUES (?, ?)');
-    for (const group of groupsIn(list) ?? []) insert.run(foldedGroup(group), list);
+    for (const group of textsIn(list) ?? []) insert.run(foldedGroup(group), list);
   }
 
   private isNew(kind: string, word: string): boolean {

@@ -41,10 +41,11 @@ function Views({ values }: { values: Readonly<Record<string, string>> }): ReactE
   const current = viewOf(values);
   const count = (key: View['key']): number | null => {
     if (data === null) return null;
-    const { allowed, quarantined, blocked, wiping } = data.tiles;
+    const { quarantined, blocked, unknown, wiping } = data.tiles;
+    if (key === 'all') return data.devices;
     if (key === 'refused') return quarantined.count + blocked.count;
-    if (key === 'wipes') return wiping.count;
-    return key === 'all' ? allowed.count + quarantined.count + blocked.count + wiping.count : null;
+    if (key === 'unknown') return unknown.count;
+    return key === 'wipes' ? wiping.count : null;
   };
   return (
     <nav className="tabs" aria-label={t.devices.views}>

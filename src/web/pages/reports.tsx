@@ -27,6 +27,8 @@ const NAMES = Object.keys(texts.tabs) as Name[];
 const FIRST_ROWS = 100;
 const MOST_ROWS = 1_000;
 const NOT_SEEN = ['30', '90', '180', '365'];
+/** Null = exceptions without an end, too. */
+const ENDS_WITHIN = [null, '7d', '30d'];
 const PLACES = ['live', 'draft', 'rollout', 'shadow'] as const;
 
 function hrefOf(name: Name): string {
@@ -89,7 +91,13 @@ function StoredReport({ name }: { name: Exclude<Name, 'would-block'> }): ReactEl
   const [search, setSearch] = useSearchParams();
   const [limit, setLimit] = useState(FIRST_ROWS);
   const days = search.get('notSeen') ?? '90d';
-  const question = name === 'stale' ? { notSeen: days } : {};
+  const endsWithin = search.get('endsWithin');
+  const question =
+    name === 'stale'
+      ? { notSeen: days }
+      : name === 'exceptions' && endsWithin !== null
+        ? { endsWithin }
+        : {};
   const report = useQuery('showReport', {
     params: { report: name satisfies ReportName },
     query: { ...question, limit },
@@ -108,6 +116,20 @@ function StoredReport({ name }: { name: Exclude<Name, 'would-block'> }): ReactEl
               onClick={() => setSearch({ notSeen: `${each}d` })}
             >
               {texts.days(number(Number(each)))}
+            </button>
+          ))}
+        </div>
+      ) : null}
+      {name === 'exceptions' ? (
+        <div className="seg" role="group" aria-label={texts.endsWithin}>
+          {ENDS_WITHIN.map((each) => (
+            <button
+              key={each ?? 'any'}
+              type="button"
+              aria-pressed={endsWithin === each}
+              onClick={() => setSearch(each === null ? {} : { endsWithin: each })}
+            >
+              {each === null ? texts.anyEnd : texts.days(number(Number.parseInt(each, 10)))}
             </button>
           ))}
         </div>

@@ -1,4 +1,5 @@
 // Owns the filters of lists of devices, and the views that are a choice of them.
+import { TILE_LISTS } from '../../api/contract/tiles.ts';
 import { t } from '../texts/texts.ts';
 import type { Filter } from './filters.tsx';
 
@@ -46,6 +47,14 @@ export const DEVICE_FILTERS: readonly Filter[] = [
   { key: 'model', title: filter.model, hint: filter.pattern },
   { key: 'os', title: filter.os, hint: filter.pattern },
   { key: 'type', title: filter.type, hint: filter.pattern },
+  {
+    key: 'reported',
+    title: filter.reported,
+    choices: [
+      ['yes', filter.yes],
+      ['no', filter.no],
+    ],
+  },
   { key: 'managed', title: filter.managed, choices: yesNo },
   { key: 'compliant', title: filter.compliant, choices: yesNo },
   {
@@ -60,6 +69,8 @@ export const DEVICE_FILTERS: readonly Filter[] = [
       ['none', filter.noDecision],
     ],
   },
+  { key: 'exception', title: filter.exception, choices: [['true', filter.inForce]] },
+  { key: 'openWipe', title: filter.openWipe, choices: [['true', filter.notConfirmed]] },
 ];
 
 /** Filters and the search, as keys of the address. */
@@ -75,9 +86,9 @@ export interface View {
 export const VIEWS: readonly View[] = [
   { key: 'all', values: {} },
   { key: 'refused', values: { state: 'quarantined,blocked' } },
-  { key: 'unknown', values: { managed: 'unknown' } },
-  { key: 'exceptions', values: { decision: 'allow' } },
-  { key: 'wipes', values: { state: 'wiping' } },
+  { key: 'unknown', values: TILE_LISTS.unknown.query },
+  { key: 'exceptions', values: { exception: 'true' } },
+  { key: 'wipes', values: TILE_LISTS.wiping.query },
   { key: 'notSeen', values: { notSeen: '30d' } },
 ];
 

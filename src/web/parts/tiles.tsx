@@ -2,6 +2,8 @@
 import type { ReactElement } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../api/contract/operations.ts';
+import { TILE_LISTS } from '../../api/contract/tiles.ts';
+import type { TileName } from '../../api/contract/tiles.ts';
 import { number, shortNumber, signed } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Icon } from './icon.tsx';
@@ -9,19 +11,13 @@ import { Spark } from './spark.tsx';
 import { StateIcon } from './state.tsx';
 
 type Overview = AnswerOf<'showOverview'>;
-type Name = keyof Overview['tiles'];
 
-/** In their order, each with the list behind it. */
-const TILES: readonly (readonly [Name, string])[] = [
-  ['allowed', '/devices?state=allowed'],
-  ['quarantined', '/devices?state=quarantined'],
-  ['blocked', '/devices?state=blocked'],
-  ['unknown', '/devices?managed=unknown'],
-  ['wiping', '/devices?state=wiping'],
-  ['exceptions', '/reports/exceptions'],
-];
+/** In their order, each with the address of the list behind it. */
+const TILES = Object.entries(TILE_LISTS).map(
+  ([name, { page, query }]) => [name as TileName, `/${page}?${new URLSearchParams(query).toString()}`] as const,
+);
 
-function noteOf(name: Name, { tiles, unknownSplit, range }: Overview): string {
+function noteOf(name: TileName, { tiles, unknownSplit, range }: Overview): string {
   if (name === 'unknown')
     return t.overview.split(
       number(unknownSplit.quarantined + unknownSplit.blocked),
@@ -40,7 +36,7 @@ export function Tiles({
   live,
 }: {
   overview: Overview;
-  live: Readonly<Partial<Record<Name, number>>>;
+  live: Readonly<Partial<Record<TileName, number>>>;
 }): ReactElement {
   return (
     <ul className="tiles">

@@ -222,7 +222,7 @@ describe('the rows', () => {
           expect(comparable(rowsOf(one as ModelReader))).toStrictEqual(
             comparable(rowsOf(other as ModelReader)),
           );
-          expect(one?.tiles()).toStrictEqual(other?.tiles());
+          expect(one?.stateCounts()).toStrictEqual(other?.stateCounts());
           for (const list of [usersOf, decisionsOf])
             expect(list(one as ModelReader)).toStrictEqual(list(other as ModelReader));
           kept.close();
@@ -352,14 +352,14 @@ describe('pages', () => {
   );
 });
 
-test('tiles count phones by state and reason, before and after a change', async () => {
+test('the counts are of phones by state and reason, before and after a change', async () => {
   const { store, keeper, reader } = await office();
-  expect(reader.tiles()).toContainEqual({ state: 'allowed', reason: 'compliant', phones: 1 });
+  expect(reader.stateCounts()).toContainEqual({ state: 'allowed', reason: 'compliant', phones: 1 });
   await store.recordSeen([
     seen('alice@contoso.com', 'good1', 0, { lastVerdict: 'block', lastReason: 'deviceRule' }),
   ]);
   await keeper.sweep();
-  expect(reader.tiles()).toStrictEqual([
+  expect(reader.stateCounts()).toStrictEqual([
     { state: 'quarantined', reason: 'notCompliant', phones: 1 },
     { state: 'blocked', reason: 'deviceRule', phones: 1 },
     { state: 'blocked', reason: 'individualRule', phones: 1 },
@@ -459,7 +459,7 @@ describe('the file', () => {
     await new ModelKeeper(store, file).build();
     const reader = ModelReader.open(path, store.names);
     closers.push(() => reader?.close());
-    expect(reader?.tiles()).toStrictEqual([]);
+    expect(reader?.stateCounts()).toStrictEqual([]);
     expect(reader?.state()).toMatchObject({ store: 'one', complete: true });
   });
 });

@@ -46,6 +46,7 @@ export function overviewAnswer(now = Date.now()): AnswerOf<'showOverview'> {
       wiping: tile(3, 1, 2),
       exceptions: tile(24, 4, 8),
     },
+    devices: 1_000,
     unknownSplit: { allowed: 17, quarantined: 171, blocked: 0 },
     reasons: [
       { state: 'quarantined', reason: 'notEncrypted', phones: 210 },

@@ -35,6 +35,8 @@ export const reports = {
   backToDraft: 'Back to the draft',
   asOf: 'as of',
   notSeen: 'Not seen for',
+  endsWithin: 'End within',
+  anyEnd: 'all',
   days: (days: string) => `${days} days`,
   csv: 'CSV of all rows',
   csvShown: (rows: string) => `CSV of these ${rows}`,
