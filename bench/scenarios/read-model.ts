@@ -86,14 +86,14 @@ async function measureBuilds({ rounds }: Effort): Promise<Record<string, Sample[
   return samples;
 }
 
-/** After a run of a feed that changed all devices: the walk over them ends, and the model is built anew. */
+/** After a run of a feed that changed all devices: the full read over them ends, and the model is built anew. */
 async function rebuildOnce({ folder, store: options }: Fleet): Promise<Sample> {
   const store = await openStore(options);
   const file = ModelFile.open(join(folder, 'model-0', 'read-model.db'), { store: 'bench', epoch: 0 });
   const keeper = new ModelKeeper(store, file);
   await reportFleet(store, DEVICES, Date.now() + 1_000, false);
   const [began, cpu] = [performance.now(), process.cpuUsage()];
-  await keeper.sweep();
+  await keeper.readAll();
   const { user, system } = process.cpuUsage(cpu);
   const sample = { seconds: (performance.now() - began) / 1_000, cpuSeconds: (user + system) / 1e6 };
   file.close();

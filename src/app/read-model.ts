@@ -18,7 +18,7 @@ export interface OpenModel {
   /** Changes up to this moment are in it. */
   readonly confirmedAt: number;
   /** What the gateway saw, such as last seen, is as it was at this moment. */
-  readonly sweptAt: number;
+  readonly fullReadAt: number;
   close(): void;
 }
 
@@ -27,9 +27,9 @@ export function openKeptModel({ control, identity }: Config, now: number): OpenM
   if (control.readModel === undefined) return null;
   const reader = ModelReader.open(control.readModel, new UserNames(identity.domains));
   if (reader === null) return null;
-  const { confirmedAt, sweptAt, keptUntil } = reader.state();
+  const { confirmedAt, fullReadAt, keptUntil } = reader.state();
   if (now < keptUntil && keptUntil - now < MAX_KEPT_MS)
-    return { reader, isKept: true, confirmedAt, sweptAt, close: () => reader.close() };
+    return { reader, isKept: true, confirmedAt, fullReadAt, close: () => reader.close() };
   reader.close();
   return null;
 }
@@ -48,7 +48,7 @@ export async function buildModel(
     throw error;
   }
   const reader = new ModelReader(file.database, store.names);
-  return { reader, isKept: false, confirmedAt: now, sweptAt: now, close: () => file.close() };
+  return { reader, isKept: false, confirmedAt: now, fullReadAt: now, close: () => file.close() };
 }
 
 /** Opens the model that a control process keeps, or builds one in memory. */

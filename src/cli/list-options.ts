@@ -124,9 +124,9 @@ async function finish(model: OpenModel, work: () => Promise<void> | void): Promi
   }
 }
 
-function ageText({ confirmedAt, sweptAt }: OpenModel, now: number): string {
+function ageText({ confirmedAt, fullReadAt }: OpenModel, now: number): string {
   const age = Math.max(0, now - confirmedAt) / 1_000;
-  return `from the read model of the control process, ${age.toFixed(1)} s old; new phones and last seen as of ${relativeTime(sweptAt, now)}`;
+  return `from the read model of the control process, ${age.toFixed(1)} s old; new phones and last seen as of ${relativeTime(fullReadAt, now)}`;
 }
 
 /** How a list is printed. */

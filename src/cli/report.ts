@@ -65,7 +65,7 @@ export async function report(name: string, options: ReportOptions, command: Comm
     } finally {
       progress.end();
     }
-    const { reader, sweptAt, confirmedAt } = model;
+    const { reader, fullReadAt, confirmedAt } = model;
     try {
       const found =
         name === 'duplicates'
@@ -78,8 +78,8 @@ export async function report(name: string, options: ReportOptions, command: Comm
       // A model that is built anew meanwhile.
       if (now - confirmedAt > OLD_STATE_MS)
         remark(`from a read model that is being built anew: as of ${relativeTime(confirmedAt, now)}`);
-      else if (sweptAt < now)
-        remark(`new phones and times of last seen are as of ${relativeTime(sweptAt, now)}`);
+      else if (fullReadAt < now)
+        remark(`new phones and times of last seen are as of ${relativeTime(fullReadAt, now)}`);
     } finally {
       model.close();
     }

@@ -378,7 +378,7 @@ function modelStatus(path: string, report: ModelReport | null, now: number): Mod
     rows: report?.rows ?? 0,
     position: report?.position ?? null,
     ageMs: age(report?.confirmedAt),
-    seenAgeMs: age(report?.sweptAt),
+    seenAgeMs: age(report?.fullReadAt),
     trouble: report?.trouble ?? null,
   };
 }

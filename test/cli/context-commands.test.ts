@@ -171,7 +171,7 @@ async function openApi(store: EmbeddedStore): Promise<void> {
     openLog('silent', 'stdout'),
   );
   await new ModelKeeper(store, model).build();
-  refresh = () => new ModelKeeper(store, model).sweep();
+  refresh = () => new ModelKeeper(store, model).readAll();
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
   const token = { name: 'the admin', role: 'admin', createdBy: 'test', expiresAt: null } as const;
   const { secret } = makeToken(admin, token, Date.now());

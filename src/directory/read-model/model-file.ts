@@ -31,8 +31,8 @@ export interface ModelState {
   readonly confirmedAt: number;
   /** The time by which its keeper writes here again: a later reader takes the file for abandoned. */
   readonly keptUntil: number;
-  /** Begin of the last walk over the store: what the change log does not have, such as last seen, is of that time. */
-  readonly sweptAt: number;
+  /** Begin of the last full read of the store: what the change log does not have, such as last seen, is of that time. */
+  readonly fullReadAt: number;
 }
 
 /** Id and epoch of a store. */
@@ -141,7 +141,7 @@ export class ModelFile {
 
   /** Use within {@link write}. */
   setState(state: Partial<ModelState>): void {
-    const { store, epoch, position, complete, confirmedAt, sweptAt, keptUntil } = {
+    const { store, epoch, position, complete, confirmedAt, fullReadAt, keptUntil } = {
       ...this.state(),
       ...state,
     };
@@ -151,7 +151,7 @@ export class ModelFile {
       position,
       Number(complete),
       confirmedAt,
-      sweptAt,
+      fullReadAt,
       keptUntil,
     );
   }
@@ -216,7 +216,7 @@ export function readState(database: DatabaseSync): ModelState {
     position: String(row['position']),
     complete: row['complete'] === 1,
     confirmedAt: Number(row['confirmed_at']),
-    sweptAt: Number(row['swept_at']),
+    fullReadAt: Number(row['full_read_at']),
     keptUntil: Number(row['kept_until']),
   };
 }

@@ -1,4 +1,4 @@
-// Owns keeping a read model: built from the whole store, kept by its change log; a walk over the store now and then brings what the
+// Owns keeping a read model: built from the whole store, kept by its change log; a full read of the store now and then brings what the
 // log does not tell, such as last seen. Where much changed at once, the model is built anew beside the one that is read.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
@@ -9,17 +9,17 @@ import { IN_MEMORY } from './model-file.ts';
 import type { ModelFile } from './model-file.ts';
 import { ModelWriter, localsOf } from './model-writer.ts';
 
-/** Shortest time between two walks. */
-const SWEEP_MS = 10_000;
-/** A walk is followed by a pause of this many times its length: it takes a twentieth of a core, and of a store. */
-const SWEEP_SHARE = 20;
+/** Shortest time between two full reads. */
+const FULL_READ_MS = 10_000;
+/** A full read is followed by a pause of this many times its length: it takes a twentieth of a core, and of a store. */
+const FULL_READ_SHARE = 20;
 /** Records re-read from the store at once. */
 const READS = 64;
 /** How often what is known is confirmed in the file, where nothing changes. */
 const CONFIRM_MS = 1_000;
-/** More changed devices than this during one walk are read after it. */
+/** More changed devices than this during one full read are read after it. */
 const MAX_OVERTAKEN = 50_000;
-/** A walk ends early when it writes more rows than this, and more than a fiftieth of all: a build takes less time than its rest. */
+/** A full read ends early when it writes more rows than this, and more than a fiftieth of all: a build takes less time than its rest. */
 const MANY_ROWS = 5_000;
 const MANY_SHARE = 50;
 /** How long a reader trusts the model without another sign of its keeper: while it follows the log, and in a step of a build. */
@@ -62,12 +62,12 @@ export class ModelKeeper {
   /** The position that the file has. */
   private written: LogPosition = '';
   private confirmedAt = 0;
-  private sweepDueAt = 0;
+  private fullReadDueAt = 0;
   private newsAt = 0;
   private keptAt = 0;
   /** Changes were lost: the file is older than the log. */
   private isLost = false;
-  /** During a walk: devices and users that were read anew, as the log named them. */
+  /** During a full read: devices and users that were read anew, as the log named them. */
   private overtaken: Set<string> | null = null;
 
   constructor(
@@ -82,9 +82,9 @@ export class ModelKeeper {
     this.settleMs = settleMs;
     this.maxNames = maxNames;
     this.now = now;
-    const { position, complete, sweptAt } = file.state();
+    const { position, complete, fullReadAt } = file.state();
     this.position = position;
-    if (complete) this.sweepDueAt = sweptAt + SWEEP_MS;
+    if (complete) this.fullReadDueAt = fullReadAt + FULL_READ_MS;
   }
 
   /** Reads everything, where the file is new. */
@@ -93,35 +93,35 @@ export class ModelKeeper {
   }
 
   /**
-   * Follows the log for one step: waits for changes for a few seconds at most. Walks over the store where that is due, and builds the
+   * Follows the log for one step: waits for changes for a few seconds at most. Reads all of the store where that is due, and builds the
    * model anew where changes were lost.
    */
   async step(onRows: OnRows = () => undefined): Promise<void> {
     if (this.isLost) {
       await this.settle();
       await this.rebuild(onRows);
-    } else if (this.now() >= this.sweepDueAt) await this.sweep(onRows);
+    } else if (this.now() >= this.fullReadDueAt) await this.readAll(onRows);
     if (!this.isLost) await this.takeChanges();
   }
 
-  /** Walks over the store: brings every row up to date, and removes what the store no longer has. */
-  async sweep(onRows: OnRows = () => undefined): Promise<void> {
+  /** Reads all of the store: brings every row up to date, and removes what the store no longer has. */
+  async readAll(onRows: OnRows = () => undefined): Promise<void> {
     const startedAt = this.now();
     const began = performance.now();
     const many = Math.max(this.manyRows, this.lastId('phones') / MANY_SHARE);
     const most = this.file.path === IN_MEMORY ? Infinity : this.writer.written + many;
     this.overtaken = new Set();
     try {
-      await this.sweepUsers();
-      if (!(await this.sweepDevices(most)) || this.isLost) {
+      await this.readAllUsers();
+      if (!(await this.readAllDevices(most)) || this.isLost) {
         await this.rebuild(onRows);
         return;
       }
     } finally {
       this.overtaken = null;
     }
-    this.sweepDueAt = this.now() + Math.max(SWEEP_MS, (performance.now() - began) * SWEEP_SHARE);
-    this.file.write(() => this.file.setState({ sweptAt: startedAt, position: this.position }));
+    this.fullReadDueAt = this.now() + Math.max(FULL_READ_MS, (performance.now() - began) * FULL_READ_SHARE);
+    this.file.write(() => this.file.setState({ fullReadAt: startedAt, position: this.position }));
   }
 
   /**
@@ -133,7 +133,7 @@ export class ModelKeeper {
     if (file.path === IN_MEMORY && file.isComplete()) {
       this.isLost = false;
       this.position = await store.position();
-      this.sweepDueAt = 0;
+      this.fullReadDueAt = 0;
       return;
     }
     const startedAt = now();
@@ -161,7 +161,7 @@ export class ModelKeeper {
         // After a restart, the log says again that changes were lost.
         position: news.isLost ? start : news.position,
         confirmedAt: startedAt,
-        sweptAt: startedAt,
+        fullReadAt: startedAt,
         keptUntil: now() + BUILD_KEPT_MS,
       }),
     );
@@ -171,7 +171,7 @@ export class ModelKeeper {
     this.isLost = news.isLost;
     await this.readUsers(news.users);
     await this.readDevices([...news.devices]);
-    this.sweepDueAt = now() + Math.max(SWEEP_MS, (performance.now() - began) * SWEEP_SHARE);
+    this.fullReadDueAt = now() + Math.max(FULL_READ_MS, (performance.now() - began) * FULL_READ_SHARE);
     this.confirmedAt = 0;
     if (!this.isLost) this.confirm(this.position);
   }
@@ -197,7 +197,7 @@ export class ModelKeeper {
     this.file.write(() => this.file.setState({ keptUntil: now + forMs }));
   }
 
-  private async sweepUsers(): Promise<void> {
+  private async readAllUsers(): Promise<void> {
     const users = new IdSet(this.lastId('users'));
     const aliases = new IdSet(this.lastId('aliases'));
     const decisions = new IdSet(this.lastId('decisions'));
@@ -208,7 +208,7 @@ export class ModelKeeper {
       for (const id of ids.decisions) decisions.add(id);
       await this.takeNews();
     }
-    // Rows that changed during the walk were read again: their ids may be gone, or new.
+    // Rows that changed during the full read were read again: their ids may be gone, or new.
     const names = [...users.missing()].flatMap((id) => this.nameAt<UserKey>('users', 'user', id));
     names.push(...[...aliases.missing()].flatMap((id) => this.nameAt<UserKey>('aliases', 'alias', id)));
     for (const id of decisions.missing())
@@ -217,7 +217,7 @@ export class ModelKeeper {
   }
 
   /** False = it ended early, as it wrote too many rows. */
-  private async sweepDevices(most: number): Promise<boolean> {
+  private async readAllDevices(most: number): Promise<boolean> {
     const found = new IdSet(this.lastId('phones'));
     const decisions = new IdSet(this.lastId('decisions'));
     const since = this.now();
@@ -252,7 +252,7 @@ export class ModelKeeper {
     return row === undefined ? [] : [String(row['name']) as Name];
   }
 
-  /** During a walk, which may take a minute: what the log says meanwhile. */
+  /** During a full read, which may take a minute: what the log says meanwhile. */
   private async takeNews(): Promise<void> {
     if (this.now() - this.newsAt < CONFIRM_MS || (this.overtaken?.size ?? 0) > MAX_OVERTAKEN) return;
     this.newsAt = this.now();

@@ -100,7 +100,7 @@ export const TABLES = `
   CREATE TABLE state_counts (state INTEGER NOT NULL, reason TEXT NOT NULL, phones INTEGER NOT NULL,
     PRIMARY KEY (state, reason)) WITHOUT ROWID;
   CREATE TABLE model (one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL, epoch INTEGER NOT NULL,
-    position TEXT NOT NULL, complete INTEGER NOT NULL, confirmed_at INTEGER NOT NULL, swept_at INTEGER NOT NULL,
+    position TEXT NOT NULL, complete INTEGER NOT NULL, confirmed_at INTEGER NOT NULL, full_read_at INTEGER NOT NULL,
     kept_until INTEGER NOT NULL);
   PRAGMA user_version = ${MODEL_VERSION};
 `;

@@ -24,7 +24,7 @@ export interface ModelReport {
   readonly rows: number;
   readonly position: string | null;
   readonly confirmedAt: number | null;
-  readonly sweptAt: number | null;
+  readonly fullReadAt: number | null;
   /** Why it waits; null = it does not. */
   readonly trouble: string | null;
 }
@@ -38,7 +38,7 @@ const NOTHING: ModelReport = {
   rows: 0,
   position: null,
   confirmedAt: null,
-  sweptAt: null,
+  fullReadAt: null,
   trouble: null,
 };
 
@@ -97,14 +97,14 @@ async function follow(store: DirectoryStore, file: ModelFile, onStep: () => void
 }
 
 function reportOf(file: ModelFile): ModelReport {
-  const { position, confirmedAt, sweptAt } = file.state();
+  const { position, confirmedAt, fullReadAt } = file.state();
   const rows = file.statement('SELECT sum(phones) AS rows FROM state_counts').get()?.['rows'];
   return {
     phase: 'following',
     rows: Number(rows ?? 0),
     position,
     confirmedAt: confirmedAt === 0 ? null : confirmedAt,
-    sweptAt: sweptAt === 0 ? null : sweptAt,
+    fullReadAt: fullReadAt === 0 ? null : fullReadAt,
     trouble: null,
   };
 }

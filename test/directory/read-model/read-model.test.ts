@@ -106,7 +106,7 @@ describe('the rows', () => {
     ]);
   });
 
-  test('have a new phone ten seconds after a walk that took no time', async () => {
+  test('have a new phone ten seconds after a full read that took no time', async () => {
     const store = await openOffice();
     closers.push(() => store.close());
     const changesAfter = store.changesAfter.bind(store);
@@ -167,7 +167,7 @@ describe('the rows', () => {
       fc.asyncProperty(
         fc.array(fc.array(change, { maxLength: 6 }), { maxLength: 4 }),
         fc.boolean(),
-        async (steps, walks) => {
+        async (steps, readsAll) => {
           const store = await openOffice();
           const kept = ModelFile.open(IN_MEMORY, STORE);
           const keeper = new ModelKeeper(store, kept);
@@ -185,8 +185,8 @@ describe('the rows', () => {
                   }),
                 ]);
               else if (one.kind === 'seen') {
-                // The log does not tell what was seen: that takes a walk.
-                if (walks)
+                // The log does not tell what was seen: that takes a full read.
+                if (readsAll)
                   await store.recordSeen([
                     seen(one.user, one.device, 0, { lastSeen: at, lastVerdict: one.verdict }),
                   ]);
@@ -215,7 +215,7 @@ describe('the rows', () => {
             await store.decide({ device: device('never9'), user: null }, decision('block'), BY_TEST);
             await keeper.step();
           }
-          if (walks) await keeper.sweep();
+          if (readsAll) await keeper.readAll();
           const fresh = ModelFile.open(IN_MEMORY, STORE);
           await new ModelKeeper(store, fresh).build();
           const [one, other] = [kept, fresh].map((file) => new ModelReader(file.database, store.names));
@@ -234,7 +234,7 @@ describe('the rows', () => {
     );
   });
 
-  test('of a device change with the log, without another walk', async () => {
+  test('of a device change with the log, without another full read', async () => {
     const { store, keeper, reader } = await office();
     await store.putDevices([deviceReport(device('good1'), { observedAt: NOW, compliant: false })]);
     await store.decide({ device: null, user: user('contoso\\bob') }, decision('allow'), BY_TEST);
@@ -248,7 +248,7 @@ describe('the rows', () => {
     await store.recordSeen([
       seen('alice@contoso.com', 'good1', 0, { lastVerdict: 'block', lastReason: 'deviceRule' }),
     ]);
-    await keeper.sweep();
+    await keeper.readAll();
     const [row] = rowsOf(reader, { device: 'good1' });
     expect(row).toMatchObject({ state: 'blocked' });
     expect(row?.stateSince).toBeGreaterThan(0);
@@ -358,7 +358,7 @@ test('the counts are of phones by state and reason, before and after a change', 
   await store.recordSeen([
     seen('alice@contoso.com', 'good1', 0, { lastVerdict: 'block', lastReason: 'deviceRule' }),
   ]);
-  await keeper.sweep();
+  await keeper.readAll();
   expect(reader.stateCounts()).toStrictEqual([
     { state: 'quarantined', reason: 'notCompliant', phones: 1 },
     { state: 'blocked', reason: 'deviceRule', phones: 1 },
@@ -385,7 +385,7 @@ test('two devices of a user with one type and model are duplicates', async () =>
   await store.recordSeen([
     seen('contoso\\bob', 'next5', 0, { deviceType: 'Android', model: 'Pixel 8', lastVerdict: 'quarantine' }),
   ]);
-  await keeper.sweep();
+  await keeper.readAll();
   expect(findDuplicates(reader, 10)).toMatchObject([
     { device: 'next5', other: 'lost3', otherState: 'blocked' },
   ]);
@@ -395,7 +395,7 @@ test('a reported device that nobody was seen with is a near miss of a phone with
   const { store, keeper, reader } = await office();
   await store.putDevices([deviceReport(device('udid77'), { serialNumber: 'DNPHG6NVDT9V' })]);
   await store.recordSeen([seen('carol', 'appldnphg6nvdt9v', 0)]);
-  await keeper.sweep();
+  await keeper.readAll();
   expect(findNearMisses(reader, 10)).toMatchObject([
     { reported: 'udid77', device: 'appldnphg6nvdt9v', user: 'carol', by: 'serial' },
   ]);
@@ -442,10 +442,10 @@ describe('the file', () => {
     file.database.exec(`PRAGMA max_page_count = ${String(pages)}`);
     const many = Array.from({ length: 500 }, (_, index) => seen(`user${index}`, `device${index}`, 0));
     await store.recordSeen(many);
-    await expect(keeper.sweep()).rejects.toThrow(/full/);
+    await expect(keeper.readAll()).rejects.toThrow(/full/);
     expect(rowsOf(reader).length).toBeGreaterThanOrEqual(before.length);
     file.database.exec('PRAGMA max_page_count = 1000000');
-    await keeper.sweep();
+    await keeper.readAll();
     expect(rowsOf(reader)).toHaveLength(before.length + many.length);
   });
 

@@ -59,7 +59,7 @@ async function changesNow(of: DirectoryStore, position: string): Promise<ChangeB
   return { changes: [], position, trimmed: false };
 }
 
-/** The store, whose log once says that changes were lost; `onScan` is called at the begin of each walk over its devices. */
+/** The store, whose log once says that changes were lost; `onScan` is called at the begin of each full read of its devices. */
 function losing(onScan: () => Promise<void> | void): DirectoryStore & { loses: boolean } {
   return Object.assign(Object.create(store) as DirectoryStore, {
     loses: false,
@@ -155,12 +155,12 @@ it('a read model that lost changes while it was built is used with its age, and 
   expect(second.state().position).toBe(await store.position());
 });
 
-describe('a read model that a walk would write anew', () => {
+describe('a read model that a full read would write anew', () => {
   it('is built instead, and knows since when phones are in their states', async () => {
     const keeper = await keep({ manyRows: 2 });
     const old = openReader();
     await store.recordSeen([seen('alice@contoso.com', 'good1', 0, { lastVerdict: 'block' })]);
-    await keeper.sweep();
+    await keeper.readAll();
     expect(old.isSame()).toBe(true);
     const since = rowsOf(old).find((row) => row.device === 'good1')?.stateSince;
     expect(since).toBeGreaterThan(0);
@@ -169,7 +169,7 @@ describe('a read model that a walk would write anew', () => {
         seen('alice@contoso.com', name, 0, { lastVerdict: 'block', lastReason: 'deviceRule' }),
       ),
     );
-    await keeper.sweep();
+    await keeper.readAll();
     expect(old.isSame()).toBe(false);
     const states = new Map(rowsOf(openReader()).map((row) => [row.device as string, row.stateSince]));
     expect(states.get('good1')).toBe(since);
@@ -182,7 +182,7 @@ describe('the file of a read model that was built anew', () => {
   it('is readable by its owner only, and nothing is left beside it', async () => {
     const keeper = await keep({ manyRows: 0 });
     await store.recordSeen(Array.from({ length: 4 }, (_, index) => seen('carol', `new${index}`, 0)));
-    await keeper.sweep();
+    await keeper.readAll();
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(file.isSame()).toBe(true);
     expect(readdirSync(folder).sort()).toStrictEqual([
@@ -197,7 +197,7 @@ describe('the file of a read model that was built anew', () => {
     const old = ModelReader.open(path, store.names);
     expect(devicesOf(old as ModelReader)).toHaveLength(4);
     await store.recordSeen(Array.from({ length: 4 }, (_, index) => seen('carol', `new${index}`, 0)));
-    await keeper.sweep();
+    await keeper.readAll();
     const { ino } = statSync(`${path}-wal`);
     old?.close();
     expect(statSync(`${path}-wal`).ino).toBe(ino);
@@ -216,11 +216,11 @@ describe('the file of a read model that was built anew', () => {
       if (++scans > 1) throw new Error('the store is away');
       yield* scan();
     });
-    await expect(keeper.sweep()).rejects.toThrow('the store is away');
+    await expect(keeper.readAll()).rejects.toThrow('the store is away');
     failing.mockRestore();
     expect(existsSync(`${path}.new`)).toBe(false);
     expect(devicesOf(openReader())).toEqual(expect.arrayContaining(before));
-    await keeper.sweep();
+    await keeper.readAll();
     expect(devicesOf(openReader())).toContain('new5');
   });
 });
