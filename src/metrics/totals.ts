@@ -12,8 +12,8 @@ export interface Totals {
   readonly quarantined: number;
   readonly blocked: number;
   readonly wiping: number;
-  /** Ended with an error: `refused` = caused by the client, `failed` = by the mail server or this gateway. No verdict is counted. */
-  readonly refused: number;
+  /** Ended with an error: `rejected` = caused by the client, `failed` = by the mail server or this gateway. No verdict is counted. */
+  readonly rejected: number;
   readonly failed: number;
   readonly retries: number;
   /** Ended by a changed decision. */
@@ -25,17 +25,17 @@ export interface Totals {
   /** Held polls refused for lack of memory. */
   readonly shed: number;
   /** Connections rejected before their first request. */
-  readonly turnedAway: number;
+  readonly rejectedConnections: number;
 }
 
 /** Which total an error is in. */
-function totalOf(code: HttpErrorCode): 'cut' | 'superseded' | 'shed' | 'throttled' | 'failed' | 'refused' {
+function totalOf(code: HttpErrorCode): 'cut' | 'superseded' | 'shed' | 'throttled' | 'failed' | 'rejected' {
   if (code === 'EASGATE_DECISION_CHANGED') return 'cut';
   if (code === 'EASGATE_SUPERSEDED') return 'superseded';
   if (code === 'EASGATE_OVERLOADED') return 'shed';
   const { source, status } = ERRORS[code];
   if (source === 'policy') return 'throttled';
-  return status >= 500 ? 'failed' : 'refused';
+  return status >= 500 ? 'failed' : 'rejected';
 }
 
 /** The totals of these cells. */
@@ -53,14 +53,14 @@ export function totalsOf(cells: Float64Array): Totals {
     quarantined: verdict('quarantine'),
     blocked: verdict('block'),
     wiping: verdict('wipe', 'accountWipe'),
-    refused: errors('refused'),
+    rejected: errors('rejected'),
     failed: errors('failed'),
     retries: sum(cells, METRICS.retries),
     cut: errors('cut'),
     throttled: errors('throttled'),
     superseded: errors('superseded'),
     shed: errors('shed'),
-    turnedAway: sum(cells, METRICS.rejected),
+    rejectedConnections: sum(cells, METRICS.rejected),
   };
 }
 

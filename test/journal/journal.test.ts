@@ -181,14 +181,14 @@ describe('without an access log', () => {
     expect(counters[0]).toMatchObject({
       pid: process.pid,
       requests: 4,
-      refused: 0,
+      rejected: 0,
       failed: 0,
       retries: 0,
       cut: 0,
       throttled: 3,
       superseded: 0,
       shed: 0,
-      turned_away: 0,
+      rejected_connections: 0,
       held_polls: 0,
       log_lines_dropped: 0,
     });

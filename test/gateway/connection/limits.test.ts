@@ -38,10 +38,10 @@ async function setUp(overrides: SettingsOverrides = {}, onRequest = holdPings): 
   const open = (): Promise<RawClient> => phoneOf(gateway);
   // The reset may arrive before the connection is reported as established.
   const turnedAway = async (): Promise<void> => {
-    const { turnedAway: before } = gateway.counters();
+    const { rejectedConnections: before } = gateway.counters();
     const client = await open().catch(() => null);
     if (client !== null) await until(() => client.closed);
-    expect(gateway.counters().turnedAway).toBe(before + 1);
+    expect(gateway.counters().rejectedConnections).toBe(before + 1);
   };
   return { backend, gateway, open, turnedAway };
 }
@@ -152,7 +152,7 @@ describe('connections', () => {
     const second = await from('192.0.2.1');
     await until(() => second.closed);
     expect(second.received).toBe('');
-    expect(gateway.counters().turnedAway).toBe(1);
+    expect(gateway.counters().rejectedConnections).toBe(1);
     const other = await from('192.0.2.2');
     expect((await other.response()).status).toBe(200);
     expect(backend.requests.map((seen) => seen.header('x-forwarded-for'))).toEqual([

@@ -211,7 +211,7 @@ describe('the user of a certificate', () => {
     const gateway = await start({ user });
     await refusal(gateway.port, await phoneOf(facts));
     expect(gateway.backend.accepted).toHaveLength(0);
-    expect(gateway.counters().turnedAway).toBe(1);
+    expect(gateway.counters().rejectedConnections).toBe(1);
     expect(gateway.trouble).toEqual([
       { code: 'EASGATE_CLIENT_CERTIFICATE', connections: 1, client: '127.0.0.1' },
     ]);

@@ -93,7 +93,7 @@ describe('a connection of a trusted proxy', () => {
     await until(() => client.closed, 'the end of the connection');
     expect(client.received).toBe('');
     expect(backend.requests).toHaveLength(0);
-    expect(gateway.counters().turnedAway).toBe(1);
+    expect(gateway.counters().rejectedConnections).toBe(1);
     await until(() => gateway.connections() === 0, 'the end at the gateway');
   });
 
@@ -163,7 +163,7 @@ describe('a connection of an untrusted peer', () => {
     await until(() => closed, 'the end of the connection');
     expect(received).toBe(0);
     expect(backend.requests).toHaveLength(0);
-    expect(gateway.counters().turnedAway).toBe(1);
+    expect(gateway.counters().rejectedConnections).toBe(1);
   });
 
   it('cannot send a PROXY header: it is refused as a malformed request', async () => {

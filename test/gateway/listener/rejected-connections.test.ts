@@ -11,15 +11,15 @@ import { until } from '../../support/checks/until.ts';
 import { gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
-/** Opens connections that all write `bytes`, until at least `turnedAway` of them were rejected. */
-async function ring(gateway: TestGateway, count: number, turnedAway: number, bytes = ''): Promise<void> {
+/** Opens connections that all write `bytes`, until at least `rejected` of them were rejected. */
+async function ring(gateway: TestGateway, count: number, rejected: number, bytes = ''): Promise<void> {
   for (let index = 0; index < count; index++) {
     const socket = connect({ port: gateway.port, host: '127.0.0.1' });
     socket.on('error', () => undefined);
     onTestFinished(() => void socket.destroy());
     if (bytes !== '') socket.write(bytes, 'latin1');
   }
-  await until(() => gateway.counters().turnedAway >= turnedAway, 'the connections to be turned away');
+  await until(() => gateway.counters().rejectedConnections >= rejected, 'the connections to be turned away');
 }
 
 async function tls(maxHandshakesPerSecond: number): Promise<SettingsOverrides> {
@@ -52,9 +52,9 @@ describe('rejected connections', () => {
       2,
       'OPTIONS / HTTP/1.1\r\n',
     ],
-  ] as const)('are logged as %s', async (code, overrides, count, turnedAway, bytes) => {
+  ] as const)('are logged as %s', async (code, overrides, count, rejected, bytes) => {
     const gateway = await gatewayOf({ port: 1 }, overrides);
-    await ring(gateway, count, turnedAway, bytes);
+    await ring(gateway, count, rejected, bytes);
     expect(gateway.trouble).toEqual([{ code, connections: 1, client: '127.0.0.1' }]);
   });
 
@@ -85,30 +85,30 @@ describe('the log lines about rejected connections', () => {
   const start = () => {
     const counts = new Counts();
     const lines: unknown[] = [];
-    const turnedAway = new RejectedConnections(counts, (code, facts) =>
+    const rejected = new RejectedConnections(counts, (code, facts) =>
       lines.push([code, facts['connections']]),
     );
-    return { counts, lines, turnedAway };
+    return { counts, lines, rejected };
   };
 
   it('are written for the first connection, then every ten seconds with the number since', () => {
-    const { counts, lines, turnedAway } = start();
-    for (let now = 0; now < 25_000; now += 1) turnedAway.count('EASGATE_MAX_CONNECTIONS', '192.0.2.1', now);
-    turnedAway.sweep(30_000);
+    const { counts, lines, rejected } = start();
+    for (let now = 0; now < 25_000; now += 1) rejected.count('EASGATE_MAX_CONNECTIONS', '192.0.2.1', now);
+    rejected.sweep(30_000);
     expect(lines).toEqual([
       ['EASGATE_MAX_CONNECTIONS', 1],
       ['EASGATE_MAX_CONNECTIONS', 10_000],
       ['EASGATE_MAX_CONNECTIONS', 10_000],
       ['EASGATE_MAX_CONNECTIONS', 4_999],
     ]);
-    expect(totalsOf(counts.cells).turnedAway).toBe(25_000);
+    expect(totalsOf(counts.cells).rejectedConnections).toBe(25_000);
   });
 
   it('end when no more connections are rejected', () => {
-    const { lines, turnedAway } = start();
-    turnedAway.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 0);
-    turnedAway.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 1);
-    for (let now = 0; now < 60_000; now += 100) turnedAway.sweep(now);
+    const { lines, rejected } = start();
+    rejected.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 0);
+    rejected.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 1);
+    for (let now = 0; now < 60_000; now += 100) rejected.sweep(now);
     expect(lines).toEqual([
       ['EASGATE_MAX_HANDSHAKES', 1],
       ['EASGATE_MAX_HANDSHAKES', 1],
@@ -116,9 +116,9 @@ describe('the log lines about rejected connections', () => {
   });
 
   it('of one cause do not delay those of another', () => {
-    const { lines, turnedAway } = start();
-    turnedAway.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 0);
-    turnedAway.count('EASGATE_NOT_A_PROXY', '192.0.2.1', 1);
+    const { lines, rejected } = start();
+    rejected.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 0);
+    rejected.count('EASGATE_NOT_A_PROXY', '192.0.2.1', 1);
     expect(lines).toHaveLength(2);
   });
 });

@@ -295,7 +295,7 @@ describe('a connection', () => {
     const settled = await Promise.allSettled(attempts);
     const phones = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     expect(phones).toHaveLength(2);
-    expect(gateway.counters().turnedAway).toBe(3);
+    expect(gateway.counters().rejectedConnections).toBe(3);
     await gateway.time.advance(1_000);
     phones.push(await TlsPhone.connect(gateway.port));
     for (const phone of phones) phone.destroy();
