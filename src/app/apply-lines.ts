@@ -32,7 +32,7 @@ export interface ApplyOptions {
   /** Second names by which records without an id are joined (known-records.ts); absent = as a source of any kind is. */
   readonly joinBy?: readonly string[] | undefined;
   /** Somebody looked at the outcome: the brakes do not hold. The source's own count and an empty answer still do. */
-  readonly beyondBrakes: boolean;
+  readonly confirmed: boolean;
   /** Whether an allow of the source takes effect. */
   readonly allowDecisions: boolean;
   /** Where records were refused, none is removed: what was refused may be what seems to be missing. */
@@ -115,7 +115,7 @@ class Run {
     const decisions = this.decisions.changes(removesDevices);
     const touched = [this.devices.touched(removesDevices), ...changes.touched, decisions.touched];
     const { window, brakes } = this.options;
-    const held = this.options.beyondBrakes ? [] : heldBy(window?.with(touched) ?? touched, brakes);
+    const held = this.options.confirmed ? [] : heldBy(window?.with(touched) ?? touched, brakes);
     const counts = { devices: noneWritten(), users: noneWritten() };
     if (held.length === 0) {
       if (!this.options.dryRun) window?.add(touched);

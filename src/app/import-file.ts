@@ -70,7 +70,7 @@ export function printImport(
 /** How the records of a file are applied; what it does not say is as in apply-lines.ts. */
 export interface ImportOptions extends Pick<
   ApplyOptions,
-  'now' | 'dryRun' | 'beyondBrakes' | 'allowDecisions' | 'progress' | 'signal'
+  'now' | 'dryRun' | 'confirmed' | 'allowDecisions' | 'progress' | 'signal'
 > {
   /** The file has all devices, users and groups of its source: others of this source are removed. */
   readonly replace: boolean;

@@ -1,7 +1,7 @@
 // Owns the work of `easgate feeds`: their health, one run, a file as a feed reads it, and the confirmation of a held run.
 import type { Command } from 'commander';
 import { configuredFeeds, feedNamed, feedStates, fileReading } from '../app/feed-runs/configured-feeds.ts';
-import { confirmDelivery } from '../app/received/confirm.ts';
+import { confirmDelivery } from '../app/received/confirm-delivery.ts';
 import { isReceived } from '../app/received/received-feeds.ts';
 import { runFeedByHand } from '../app/feed-runs/run-feed.ts';
 import type { RunOptions } from '../app/feed-runs/run-feed.ts';

@@ -64,7 +64,7 @@ export async function importFile(file: string, options: ImportOptions, command: 
       const how = {
         now,
         dryRun: options.dryRun ?? false,
-        beyondBrakes: options.yes ?? false,
+        confirmed: options.yes ?? false,
         allowDecisions: options.allowDecisions ?? false,
         replace: options.replace ?? false,
       };
@@ -103,7 +103,7 @@ function queryOf(options: ImportOptions): QueryOf<'importFile'> {
     timeZone,
     dryRun: flagWord(options.dryRun),
     replace: flagWord(options.replace),
-    confirm: flagWord(options.yes),
+    confirmed: flagWord(options.yes),
     allowDecisions: flagWord(options.allowDecisions),
   };
 }

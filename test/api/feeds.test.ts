@@ -93,10 +93,10 @@ describe('feeds', () => {
   it('count beyond a brake only in a dry run', async () => {
     const api = await openLeader();
     const run = (body: object) => api.send('operator', '/api/v1/feeds/mdm/run', { method: 'POST', body });
-    const { json } = await run({ dryRun: true, beyondBrakes: true });
+    const { json } = await run({ dryRun: true, confirmed: true });
     expect(json).toMatchObject({ run: { dryRun: true, outcome: { devices: { accepted: 1 } } } });
     expect(api.audited).toEqual([]);
-    const { status } = await run({ beyondBrakes: true });
+    const { status } = await run({ confirmed: true });
     expect(status).toBe(400);
   });
 

@@ -66,7 +66,7 @@ const RUN = {
   now: NOW,
   whole: [],
   brakes: DEFAULT_BRAKES,
-  beyondBrakes: false,
+  confirmed: false,
   allowDecisions: false,
   dryRun: false,
 } as const;
@@ -167,14 +167,14 @@ describe('threat: a faulty source (mass change)', () => {
     })();
     const options = { source: 'mdm', readAt: NOW, now: NOW, ...WHOLE, brakes: DEFAULT_BRAKES };
     await expect(
-      applyLines(store, broken, { ...options, beyondBrakes: true, allowDecisions: true, dryRun: false }),
+      applyLines(store, broken, { ...options, confirmed: true, allowDecisions: true, dryRun: false }),
     ).rejects.toThrow('the source is down');
     expect(await record('PHONE0')).toMatchObject({ compliant: true });
     expect(await managedCount()).toBe(300);
   });
 
   it('removes nothing where the source returns nothing, even beyond the brakes', async () => {
-    const { notRemoved } = await apply([], { ...WHOLE, beyondBrakes: true });
+    const { notRemoved } = await apply([], { ...WHOLE, confirmed: true });
     expect(notRemoved).toEqual(['the source returned no devices: none is removed']);
     expect(await managedCount()).toBe(300);
   });
@@ -195,7 +195,7 @@ describe('threat: a faulty source (mass change)', () => {
   });
 
   it('applies a held run that somebody confirmed', async () => {
-    await apply(many(200), { ...WHOLE, beyondBrakes: true });
+    await apply(many(200), { ...WHOLE, confirmed: true });
     expect(await managedCount()).toBe(200);
   });
 
@@ -212,7 +212,7 @@ describe('threat: a faulty source (mass change)', () => {
   });
 
   it('holds a run that admits everyone', async () => {
-    await apply(many(300, { compliant: false }), { beyondBrakes: true });
+    await apply(many(300, { compliant: false }), { confirmed: true });
     expect((await apply(many(300))).held).toHaveLength(1);
     expect(await record('PHONE0')).toMatchObject({ compliant: false });
   });
@@ -462,7 +462,7 @@ describe('the order of what is written', () => {
         return putImported(source, batch);
       },
     });
-    await apply(lines, { ...more, beyondBrakes: true }).catch(() => undefined);
+    await apply(lines, { ...more, confirmed: true }).catch(() => undefined);
     return written;
   }
 

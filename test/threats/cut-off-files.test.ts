@@ -85,7 +85,7 @@ describe.each(FILES)('%s', (_, whole, end) => {
     const store = new EmbeddedStore(':memory:');
     try {
       const request = { input: path(), format: null, source: 'mdm', zone: 'UTC', order: null };
-      const options = { now: Date.now(), dryRun: false, beyondBrakes: true, allowDecisions: false };
+      const options = { now: Date.now(), dryRun: false, confirmed: true, allowDecisions: false };
       const operator = { ...BY_TEST, audit: UNAUDITED };
       const replacing = applyImport(store, request, () => undefined, { ...options, replace: true }, operator);
       await expect(replacing).rejects.toMatchObject({ code: 'EASGATE_FILE' });

@@ -72,13 +72,13 @@ export const feedList = z.object({
 export const runFeedBody = z
   .strictObject({
     dryRun: z.boolean().default(false),
-    beyondBrakes: z
+    confirmed: z
       .boolean()
       .default(false)
       .describe('of a dry run: counts also what a brake would hold; confirmFeed writes that'),
   })
-  .refine(({ dryRun, beyondBrakes }) => dryRun || !beyondBrakes, {
-    path: ['beyondBrakes'],
+  .refine(({ dryRun, confirmed }) => dryRun || !confirmed, {
+    path: ['confirmed'],
     message: 'only with dryRun; confirmFeed writes what a brake holds',
   });
 

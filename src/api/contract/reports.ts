@@ -145,7 +145,7 @@ export const importQuery = z.strictObject({
   replace: flag
     .optional()
     .describe('the file has all devices, users and groups of its source: others of it are removed'),
-  confirm: flag.optional().describe('writes also what a brake holds'),
+  confirmed: flag.optional().describe('writes also what a brake holds'),
   allowDecisions: flag.optional().describe('its allows become decisions too'),
   dates: z.enum(['day-first', 'month-first']).optional().describe('absent = by the values of each column'),
   timeZone: z.string().max(64).default('UTC').describe('of times that name none'),

@@ -2,7 +2,7 @@
 import { feedNamed, feedStates } from '../../app/feed-runs/configured-feeds.ts';
 import { feedHealth } from '../../app/feed-runs/feed-health.ts';
 import type { HandRunOptions } from '../../app/feed-runs/start-feeds.ts';
-import { confirmDelivery } from '../../app/received/confirm.ts';
+import { confirmDelivery } from '../../app/received/confirm-delivery.ts';
 import { isReceived } from '../../app/received/received-feeds.ts';
 import type { LeaderStatus } from '../../supervisor/control-messages.ts';
 import type { HandRuns } from '../hand-runs.ts';
@@ -45,7 +45,7 @@ export function feedRoutes(parts: ApiParts, hands: HandRuns): Route[] {
       };
     }),
     route('runFeed', ({ params, body }, call) =>
-      run(params.feed, { dryRun: body.dryRun, confirmed: body.beyondBrakes }, call),
+      run(params.feed, { dryRun: body.dryRun, confirmed: body.confirmed }, call),
     ),
     route('confirmFeed', async ({ params: { feed } }, call) => {
       if (!isReceived(feedNamed(config.feeds, feed))) return run(feed, { confirmed: true }, call);

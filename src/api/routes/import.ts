@@ -39,7 +39,7 @@ export function importRoutes(parts: ApiParts): Route[] {
             now,
             dryRun: query.dryRun ?? false,
             replace: query.replace ?? false,
-            beyondBrakes: query.confirm ?? false,
+            confirmed: query.confirmed ?? false,
             allowDecisions: query.allowDecisions ?? false,
             signal: AbortSignal.timeout(LONGEST_MS),
           },

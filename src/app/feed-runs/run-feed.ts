@@ -122,7 +122,7 @@ async function attempt(
       whole: cursor === null ? feed.adapter.complete : [],
       brakes: feed.brakes,
       joinBy: feed.joinBy,
-      beyondBrakes: options.confirmed ?? false,
+      confirmed: options.confirmed ?? false,
       allowDecisions: feed.allowDecisions,
       dryRun: options.dryRun ?? false,
       fence: options.fence,

@@ -119,7 +119,7 @@ export class Receiver {
       whole: kindsOf(counts),
       removesOnlyUnrefused: true,
       brakes: feed.brakes,
-      beyondBrakes: isConfirmed,
+      confirmed: isConfirmed,
       window,
       known: await this.known.for(lines, signal),
       allowDecisions: false,

@@ -33,7 +33,7 @@ export function ConfirmFeed({
   useEffect(() => {
     if (isSent) return undefined;
     let isGone = false;
-    void look({ params: { feed: name }, body: { dryRun: true, beyondBrakes: true } }).then((answer) => {
+    void look({ params: { feed: name }, body: { dryRun: true, confirmed: true } }).then((answer) => {
       if (!isGone) setCounts(answer?.run?.outcome ?? null);
     });
     return () => {

@@ -146,14 +146,14 @@ export function ImportFile(): ReactElement {
     const counted =
       first === null || first.held.length === 0
         ? first
-        : await change.send({ query: { ...query, confirm: 'true' }, file });
+        : await change.send({ query: { ...query, confirmed: 'true' }, file });
     setResult(counted === null || first === null ? null : { ...counted, held: first.held });
     setBeyond(false);
   };
   const write = async (): Promise<void> => {
     if (file === null) return;
     const answer = await change.send({
-      query: { ...queryOf(options), ...(isBeyond ? { confirm: 'true' } : {}) },
+      query: { ...queryOf(options), ...(isBeyond ? { confirmed: 'true' } : {}) },
       file,
     });
     // After an error the dry run stays: one may try again.

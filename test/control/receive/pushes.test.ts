@@ -1,7 +1,7 @@
 // Owns the promises of pushed records: deltas with a result for each record, bulks as the whole set, idempotency keys, brakes.
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { confirmDelivery } from '../../../src/app/received/confirm.ts';
+import { confirmDelivery } from '../../../src/app/received/confirm-delivery.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { FEEDS, TOKEN, ndjson, pushed, receiverOf } from '../../support/servers/receiver.ts';
 import type { Answered, TestReceiver } from '../../support/servers/receiver.ts';
