@@ -41,9 +41,9 @@ import { ProcessCounts } from '../telemetry/process-counts.ts';
 import { feedSamples } from './feed-samples.ts';
 import { FeedJournal } from './feed-journal.ts';
 import { Leadership } from './leadership.ts';
-import { openReceiver } from './receive/open-receiver.ts';
-import type { OpenReceiver } from './receive/open-receiver.ts';
-import { Reception } from './receive/reception.ts';
+import { openReceiveListener } from './receive/open-receive-listener.ts';
+import type { OpenReceiveListener } from './receive/open-receive-listener.ts';
+import { Receivers } from './receive/receivers.ts';
 import { WarningWatch } from './warning-watch.ts';
 
 /** Below the workers: on a busy machine requests of phones come first (setpriority(2)). */
@@ -109,8 +109,8 @@ class Control {
   private store: DirectoryStore | null = null;
   private leadership: Leadership | null = null;
   private feeds: RunningFeeds | null = null;
-  private readonly listener: OpenReceiver | null;
-  private reception: Reception | null = null;
+  private readonly listener: OpenReceiveListener | null;
+  private receivers: Receivers | null = null;
   private feedJournal: FeedJournal | null = null;
   private groups: WarningWatch | null = null;
   private exceptions: WarningWatch | null = null;
@@ -138,10 +138,10 @@ class Control {
     );
     this.journalIndex = this.indexJournal();
     this.admin = this.config.admin.listen === undefined ? null : this.startAdmin();
-    this.listener = openReceiver(
+    this.listener = openReceiveListener(
       this.config,
       this.log.logger,
-      () => this.reception,
+      () => this.receivers,
       () => this.feedJournal?.deliveries ?? null,
     );
     void this.lead();
@@ -289,7 +289,7 @@ class Control {
       this.feeds = feeds;
       if (!this.config.feeds.some(isReceived)) return;
       const trigger = (name: string): void => feeds.runNow(name);
-      this.reception = new Reception(store, states, this.config, { fence, trigger });
+      this.receivers = new Receivers(store, states, this.config, { fence, trigger });
       void missedTriggers(this.config, states).then((missed) => missed.forEach(trigger));
     } catch (error) {
       logger.error(
@@ -332,10 +332,10 @@ class Control {
 
   /** Resolves when all runs have ended, those of an earlier leadership too. */
   private async endFeeds(): Promise<void> {
-    const { feeds, reception } = this;
+    const { feeds, receivers } = this;
     this.feeds = null;
-    this.reception = null;
-    if (feeds !== null) this.ending = Promise.all([this.ending, feeds.close(), reception?.close()]);
+    this.receivers = null;
+    if (feeds !== null) this.ending = Promise.all([this.ending, feeds.close(), receivers?.close()]);
     await this.ending;
   }
 

@@ -97,6 +97,9 @@ export const PROGRAM_ERRORS = {
   EASGATE_DELIVERY_STORE: delivery(
     'the directory cannot be written at the moment; nothing, or a part, was written: send the delivery again (503)',
   ),
+  EASGATE_DELIVERY_FAILED: delivery(
+    'a bug of easgate: please report it with the log line; nothing, or a part, was written (500)',
+  ),
   EASGATE_POLICY: command('the policy document has errors; each is listed with line and column'),
   EASGATE_POLICY_FILE: command(
     'the configuration names a policy file, so that no policy is published in the directory',

@@ -16,7 +16,7 @@ import { Blank, LoadTrouble } from './parts/trouble.tsx';
 import { t } from './texts/texts.ts';
 
 /** Keeps the frame when a page throws. Its key is the address: another page gets a new one. */
-class Fence extends Component<{ readonly children: ReactNode }, { readonly failed: 'page' | 'file' | null }> {
+class ErrorBoundary extends Component<{ readonly children: ReactNode }, { readonly failed: 'page' | 'file' | null }> {
   override state = { failed: null };
 
   static getDerivedStateFromError(error: unknown): { failed: 'page' | 'file' } {
@@ -49,7 +49,7 @@ function SignedInPages(): ReactElement {
   const [location] = useLocation();
   return (
     <Frame>
-      <Fence key={location}>
+      <ErrorBoundary key={location}>
         <Switch>
           {PAGES.map(({ path, View }) => (
             <Route key={path} path={path}>
@@ -60,7 +60,7 @@ function SignedInPages(): ReactElement {
             <NotFoundPage />
           </Route>
         </Switch>
-      </Fence>
+      </ErrorBoundary>
     </Frame>
   );
 }

@@ -4,9 +4,10 @@ import { createHmac } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { FEEDS, SECRET, receiverOf, signed } from '../support/servers/receiver.ts';
-import { Reception } from '../../src/control/receive/reception.ts';
+import { Receivers } from '../../src/control/receive/receivers.ts';
 import { ReceiveListener } from '../../src/control/receive/listener.ts';
 import { receiveHandler } from '../../src/control/receive/routes.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
 import { closeAtEnd } from '../support/checks/leaks.ts';
 import { send as sendTo } from '../support/servers/receiver.ts';
 import type { TestReceiver } from '../support/servers/receiver.ts';
@@ -67,12 +68,12 @@ async function nextLeader({ store, states, config }: TestReceiver, hasMemory = t
       return typeof value === 'function' ? value.bind(target) : value;
     },
   }); // prettier-ignore
-  const reception = closeAtEnd(new Reception(seen, states, config, { fence: 0, trigger: () => undefined }));
+  const receivers = closeAtEnd(new Receivers(seen, states, config, { fence: 0, trigger: () => undefined }));
   const events = { onRefused: () => undefined, onDelivery: () => undefined, onFailure: () => undefined };
   const listener = closeAtEnd(
     new ReceiveListener(
       { endpoint: { address: '127.0.0.1', port: 0 }, tls: null, maxConnections: 20 },
-      receiveHandler(() => reception, events),
+      receiveHandler(() => receivers, events),
     ),
   );
   await listener.ready();
@@ -108,28 +109,46 @@ it('nor where the directory does not know it any more: an older time overwrites 
   expect(await receiver.device('PHONE1')).toMatchObject({ compliant: false });
 });
 
+/** The store, whose writes of devices fail while `error` returns one. */
+function failing(error: () => Error | null): (store: DirectoryStore) => DirectoryStore {
+  return (store) =>
+    new Proxy(store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        const failure = error();
+        if (name === 'putDevices' && failure !== null) return () => Promise.reject(failure);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+}
+
 it('a delivery that could not be carried out may come again', async () => {
   let isAway = true;
-  const receiver = await receiverOf(FEEDS, {
-    storeOf: (store) =>
-      new Proxy(store, {
-        get: (target, name) => {
-          const value: unknown = Reflect.get(target, name);
-          if (name === 'putDevices' && isAway)
-            return () => Promise.reject(new Error('connect ECONNREFUSED redis-7.internal:6379'));
-          return typeof value === 'function' ? value.bind(target) : value;
-        },
-      }),
-  });
+  const away = new Error('connect ECONNREFUSED redis-7.internal:6379');
+  const receiver = await receiverOf(FEEDS, { storeOf: failing(() => (isAway ? away : null)) });
   const body = record({ compliant: true });
   const headers = signed(body);
-  const away = await receiver.send('/receive/timed', { headers, body });
-  expect([away.status, away.headers['retry-after'], away.body['code']]).toEqual([
+  const refused = await receiver.send('/receive/timed', { headers, body });
+  expect([refused.status, refused.headers['retry-after'], refused.body['code']]).toEqual([
     503,
     '10',
     'EASGATE_DELIVERY_STORE',
   ]);
-  expect(away.text).not.toContain('redis');
+  expect(refused.text).not.toContain('redis');
   isAway = false;
   expect((await receiver.send('/receive/timed', { headers, body })).body).toMatchObject({ accepted: 1 });
+});
+
+it('a delivery that fails by a bug of the gateway gets 500, not the answer that the directory is away', async () => {
+  const storeOf = failing(() => new TypeError("reading 'secret' of undefined"));
+  const receiver = await receiverOf(FEEDS, { storeOf });
+  const body = record({ compliant: true });
+  const failed = await receiver.send('/receive/timed', { headers: signed(body), body });
+  expect([failed.status, failed.headers['retry-after'], failed.body['code']]).toEqual([
+    500,
+    undefined,
+    'EASGATE_DELIVERY_FAILED',
+  ]);
+  expect(failed.text).not.toContain('secret');
+  expect(receiver.failures).toHaveLength(1);
 });

@@ -63,14 +63,14 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
 export async function bodyFile(
   request: IncomingMessage,
   limits: BodyLimits,
-  { isPacked, salt }: { readonly isPacked: boolean; readonly salt: string },
+  { isPacked, prefix }: { readonly isPacked: boolean; readonly prefix: string },
 ): Promise<BodyFile> {
   checkLength(request, limits);
   const folder = await mkdtemp(join(tmpdir(), 'easgate-push-'));
   const close = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const path = join(folder, 'body');
-    const hash = createHash('sha256').update(salt);
+    const hash = createHash('sha256').update(prefix);
     let packed = 0;
     const counted = new Transform({
       transform(piece: Buffer, _encoding, done) {

@@ -9,7 +9,7 @@ import type { DeliverySums } from '../delivery-summaries.ts';
 import { RouteError, answer, refuse } from './answers.ts';
 import { ClientGoneError, bodyFile, readBody } from './body.ts';
 import type { Pace } from './body.ts';
-import type { Reached, Reception } from './reception.ts';
+import type { ReceivingFeed, Receivers } from './receivers.ts';
 import type { Rate } from './rate.ts';
 
 /** What the handler reports. None of it has text of a sender. */
@@ -44,7 +44,7 @@ const MAX_KEY = 200;
 
 /** `current`: the receivers while this process leads, else null. `paces`: for tests. */
 export function receiveHandler(
-  current: () => Reception | null,
+  current: () => Receivers | null,
   events: ReceiveEvents,
   paces: { readonly webhook: Pace; readonly push: Pace } = { webhook: WEBHOOK_PACE, push: PUSH_PACE },
 ): ReceiveHandler {
@@ -74,7 +74,7 @@ export function receiveHandler(
   }
 
   async function webhook(exchange: Exchange, { webhooks, rate }: WebhookTarget): Promise<void> {
-    const { request, response, reception } = exchange;
+    const { request, response, receivers } = exchange;
     mediaType(request, /^application\/(?:[a-z0-9.+-]+\+)?json$/, 'application/json');
     if (isPacked(request, false)) return;
     const head = webhooks.checkHead((name) => headerOf(request, name));
@@ -85,7 +85,7 @@ export function receiveHandler(
     });
     webhooks.checkBody(head, body);
     taken(rate);
-    const done = await webhooks.accept(head, body, reception.writing, reception.trigger);
+    const done = await webhooks.accept(head, body, receivers.writing, receivers.trigger);
     answer(response, 202, done);
     const { status, accepted = 0, unchanged = 0, notJoined = 0, refused = [] } = done;
     const outcome = status === 'accepted' ? 'applied' : status;
@@ -115,7 +115,7 @@ export function receiveHandler(
   }
 
   async function carriedOut(
-    { request, response, reception, verb }: Exchange,
+    { request, response, receivers, verb }: Exchange,
     pushes: Pushes,
     wanted: PushRequest,
     { maxBytes, isPacked }: { readonly maxBytes: number; readonly isPacked: boolean },
@@ -124,11 +124,11 @@ export function receiveHandler(
     try {
       const body = await withBody(null, () => {
         askForBody(request, response);
-        const salt = `${verb}\n${JSON.stringify(wanted)}\n`;
-        return bodyFile(request, { maxBytes, pace: paces.push }, { isPacked, salt });
+        const prefix = `${verb}\n${JSON.stringify(wanted)}\n`;
+        return bodyFile(request, { maxBytes, pace: paces.push }, { isPacked, prefix });
       });
       try {
-        return await pushes.accept(wanted, body, reception.writing);
+        return await pushes.accept(wanted, body, receivers.writing);
       } finally {
         await body.close();
       }
@@ -139,40 +139,40 @@ export function receiveHandler(
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { name, verb, query } = pathOf(request);
-    let reached: Reached | null = null;
+    let target: ReceivingFeed | null = null;
     try {
-      const reception = current();
-      if (name === '') return ready(request, response, reception);
-      if (reception === null)
+      const receivers = current();
+      if (name === '') return ready(request, response, receivers);
+      if (receivers === null)
         throw new DeliveryError(
           'EASGATE_DELIVERY_STANDBY',
           'this gateway does not take deliveries at the moment',
           STANDBY_RETRY_SECONDS,
         );
-      reached = name === null ? null : reception.feed(name);
-      const isRight = reached?.kind === 'push' ? verb === 'delta' || verb === 'bulk' : verb === '';
-      if (name === null || reached === null || !isRight)
+      target = name === null ? null : receivers.feed(name);
+      const isRight = target?.kind === 'push' ? verb === 'delta' || verb === 'bulk' : verb === '';
+      if (name === null || target === null || !isRight)
         throw new RouteError(404, 'no feed takes deliveries at this path');
       if (request.method !== 'POST') throw new RouteError(405, 'send it by POST', { Allow: 'POST' });
-      const exchange: Exchange = { request, response, reception, name, verb, query };
-      await (reached.kind === 'push' ? push(exchange, reached) : webhook(exchange, reached));
+      const exchange: Exchange = { request, response, receivers, name, verb, query };
+      await (target.kind === 'push' ? push(exchange, target) : webhook(exchange, target));
     } catch (error) {
-      failed(request, response, { error, name, reached });
+      failed(request, response, { error, name, target });
     }
   }
 
   function failed(
     request: IncomingMessage,
     response: ServerResponse,
-    { error, name, reached }: Failed,
+    { error, name, target }: Failed,
   ): void {
     if (error instanceof ClientGoneError || response.destroyed) return;
     const isToken =
-      reached?.kind === 'push' ||
-      (reached?.kind === 'webhook' && reached.webhooks.settings.tokens !== undefined);
-    const known = error instanceof DeliveryError ? error : storeError(error);
+      target?.kind === 'push' ||
+      (target?.kind === 'webhook' && target.webhooks.settings.tokens !== undefined);
+    const known = error instanceof DeliveryError ? error : failureOf(error);
     refuse(request, response, known, isToken);
-    const feed = reached === null ? null : name;
+    const feed = target === null ? null : name;
     if (error instanceof DeliveryError) events.onRefused(feed, known.code, known.message);
     else events.onFailure(name ?? '', error, known.code);
   }
@@ -190,7 +190,7 @@ type PushTarget = { readonly pushes: Pushes; readonly rate: Rate };
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly reception: Reception;
+  readonly receivers: Receivers;
   readonly name: string;
   readonly verb: string;
   readonly query: URLSearchParams;
@@ -199,7 +199,7 @@ interface Exchange {
 interface Failed {
   readonly error: unknown;
   readonly name: string | null;
-  readonly reached: Reached | null;
+  readonly target: ReceivingFeed | null;
 }
 
 interface Path {
@@ -218,10 +218,10 @@ function pathOf({ url = '' }: IncomingMessage): Path {
 }
 
 /** For load balancers, which should send deliveries to the leader. */
-function ready(request: IncomingMessage, response: ServerResponse, reception: Reception | null): void {
+function ready(request: IncomingMessage, response: ServerResponse, receivers: Receivers | null): void {
   if (request.method !== 'GET' && request.method !== 'HEAD')
     throw new RouteError(405, 'ask by GET', { Allow: 'GET, HEAD' });
-  answer(response, reception === null ? 503 : 200, { takesDeliveries: reception !== null });
+  answer(response, receivers === null ? 503 : 200, { takesDeliveries: receivers !== null });
 }
 
 /** The value of a header that occurs once. Of repeated ones another program may read another value. */
@@ -286,16 +286,21 @@ function countIn(query: URLSearchParams, name: string): number | undefined {
   return Number(text);
 }
 
-function storeError(error: unknown): DeliveryError {
-  return error instanceof FencedError
-    ? new DeliveryError(
-        'EASGATE_DELIVERY_STANDBY',
-        'another gateway takes deliveries by now',
-        STANDBY_RETRY_SECONDS,
-      )
-    : new DeliveryError(
-        'EASGATE_DELIVERY_STORE',
-        'the directory cannot be written at the moment: send it again later',
-        STORE_RETRY_SECONDS,
-      );
+const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError];
+
+/** Errors of the language are bugs. Of a store that is away, errors are of many kinds, also without a code. */
+function failureOf(error: unknown): DeliveryError {
+  if (error instanceof FencedError)
+    return new DeliveryError(
+      'EASGATE_DELIVERY_STANDBY',
+      'another gateway takes deliveries by now',
+      STANDBY_RETRY_SECONDS,
+    );
+  if (BUGS.some((kind) => error instanceof kind))
+    return new DeliveryError('EASGATE_DELIVERY_FAILED', 'the delivery could not be carried out');
+  return new DeliveryError(
+    'EASGATE_DELIVERY_STORE',
+    'the directory cannot be written at the moment: send it again later',
+    STORE_RETRY_SECONDS,
+  );
 }

@@ -10,7 +10,7 @@ import { parseConfig } from '../../../src/config/load.ts';
 import type { Config } from '../../../src/config/schema.ts';
 import type { Pace } from '../../../src/control/receive/body.ts';
 import { ReceiveListener } from '../../../src/control/receive/listener.ts';
-import { Reception } from '../../../src/control/receive/reception.ts';
+import { Receivers } from '../../../src/control/receive/receivers.ts';
 import { receiveHandler } from '../../../src/control/receive/routes.ts';
 import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
 import type { DirectoryStore } from '../../../src/directory/store.ts';
@@ -79,8 +79,8 @@ export async function receiverOf(
   const failures: unknown[] = [];
   const deliveries: (readonly [string | null, string, unknown])[] = [];
   const trigger = (name: string): void => void triggered.push(name);
-  const reception = new Reception(store, states, config, { fence: 0, trigger });
-  let current: Reception | null = reception;
+  const receivers = new Receivers(store, states, config, { fence: 0, trigger });
+  let current: Receivers | null = receivers;
   const events = {
     onRefused: (name: string | null, code: string, text: string) => void deliveries.push([name, code, text]),
     onDelivery: (name: string, outcome: string, sums: object) => void deliveries.push([name, outcome, sums]),
@@ -96,7 +96,7 @@ export async function receiverOf(
   await listener.ready();
   onTestFinished(async () => {
     await listener.close();
-    await reception.close();
+    await receivers.close();
     await store.close();
     rmSync(folder, { recursive: true });
   });
@@ -110,7 +110,7 @@ export async function receiverOf(
     deliveries,
     failures,
     leads: (does) => {
-      current = does ? reception : null;
+      current = does ? receivers : null;
     },
     send: (path, sent) => send(port, path, sent),
     device: async (id) => (await store.getDevice(deviceKey(id)))?.record ?? null,

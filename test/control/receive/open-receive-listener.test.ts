@@ -6,7 +6,7 @@ import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
-import { openReceiver } from '../../../src/control/receive/open-receiver.ts';
+import { openReceiveListener } from '../../../src/control/receive/open-receive-listener.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { until } from '../../support/checks/until.ts';
 import { createAuthority } from '../../support/servers/certificates.ts';
@@ -33,7 +33,7 @@ feeds: [{ name: own, kind: push, tokens: [${TOKEN}] }]
   );
   const said: string[] = [];
   const say = (_facts: unknown, text: string): void => void said.push(text);
-  const receiver = openReceiver(config, { info: say, warn: say, error: say } as never, () => null, () => null); // prettier-ignore
+  const receiver = openReceiveListener(config, { info: say, warn: say, error: say } as never, () => null, () => null); // prettier-ignore
   onTestFinished(async () => {
     await receiver?.close();
     rmSync(folder, { recursive: true });

@@ -12,17 +12,17 @@ import type { DirectoryStore } from '../../directory/store.ts';
 import { Rate } from './rate.ts';
 
 /** A feed that takes deliveries. */
-export type Reached =
+export type ReceivingFeed =
   | { readonly kind: 'webhook'; readonly webhooks: Webhooks; readonly rate: Rate }
   | { readonly kind: 'push'; readonly pushes: Pushes; readonly rate: Rate };
 
 /** Receivers of one leadership. */
-export class Reception {
+export class Receivers {
   readonly writing: Writing;
   readonly trigger: Trigger;
   private readonly closing = new AbortController();
   private readonly receivers: readonly Receiver[];
-  private readonly reached: ReadonlyMap<string, Reached>;
+  private readonly feeds: ReadonlyMap<string, ReceivingFeed>;
 
   /** @throws ConfigError for a secret that is missing */
   constructor(
@@ -31,32 +31,32 @@ export class Reception {
     config: Config,
     { fence, trigger }: { readonly fence: number; readonly trigger: Trigger },
   ) {
-    const feeds = receivedFeeds(config);
-    const ofFeeds = credentialsOf(feeds);
+    const configured = receivedFeeds(config);
+    const ofFeeds = credentialsOf(configured);
     const receivers: Receiver[] = [];
-    const reached = new Map<string, Reached>();
-    for (const feed of feeds) {
+    const feeds = new Map<string, ReceivingFeed>();
+    for (const feed of configured) {
       const { name, settings, maxPerMinute } = feed;
       const receiver = new Receiver(store, states, feed);
       const credentials = ofFeeds.get(name) ?? { keys: [], tokens: [] };
       const rate = new Rate(maxPerMinute);
       receivers.push(receiver);
       if (settings.kind === 'push')
-        reached.set(name, { kind: 'push', pushes: new Pushes(settings, receiver, credentials), rate });
+        feeds.set(name, { kind: 'push', pushes: new Pushes(settings, receiver, credentials), rate });
       else {
         const webhooks = new Webhooks(settings, receiver, credentials, fileReadingOf(settings), store.deliveries);
-        reached.set(name, { kind: 'webhook', webhooks, rate });
+        feeds.set(name, { kind: 'webhook', webhooks, rate });
       }
     }
     this.receivers = receivers;
-    this.reached = reached;
+    this.feeds = feeds;
     this.trigger = trigger;
     this.writing = { fence, signal: this.closing.signal };
   }
 
   /** The feed with a name; null = none of that name takes deliveries. */
-  feed(name: string): Reached | null {
-    return this.reached.get(name) ?? null;
+  feed(name: string): ReceivingFeed | null {
+    return this.feeds.get(name) ?? null;
   }
 
   /** Ends deliveries that are under way, which then write nothing more, and resolves when all have ended. */

@@ -11,13 +11,13 @@ import type { DeliverySummaries } from '../delivery-summaries.ts';
 import { FileWatch } from '../../supervisor/file-watch.ts';
 import { ReceiveListener } from './listener.ts';
 import type { Pair } from './listener.ts';
-import type { Reception } from './reception.ts';
+import type { Receivers } from './receivers.ts';
 import { receiveHandler } from './routes.ts';
 
 const PLACE = 'receive.tls';
 
 /** A listener for deliveries. */
-export interface OpenReceiver {
+export interface OpenReceiveListener {
   /** Null = it does not listen yet. */
   readonly port: number | null;
   close(): Promise<void>;
@@ -27,12 +27,12 @@ export interface OpenReceiver {
 const LOG_MS = 60_000;
 
 /** Null = no feed is sent its records. `summaries`: where deliveries are summed up; null = not yet. @throws ConfigError */
-export function openReceiver(
+export function openReceiveListener(
   config: Config,
   logger: ProcessLog['logger'],
-  current: () => Reception | null,
+  current: () => Receivers | null,
   summaries: () => DeliverySummaries | null,
-): OpenReceiver | null {
+): OpenReceiveListener | null {
   if (!config.feeds.some(isReceived)) return null;
   const { listen, tls, maxConnections } = config.receive;
   const endpoint = parseEndpoint(listen);
@@ -64,7 +64,7 @@ export function openReceiver(
   });
   const listener = new ReceiveListener({ endpoint, tls: pair, maxConnections }, handler, (error) =>
     logger.warn(
-      { code: 'EASGATE_RECEIVE', listen, cause: messageOf(error) },
+      { code: 'EASGATE_RECEIVE_FAILED', listen, cause: messageOf(error) },
       'the listener for deliveries could not be opened: it is tried again',
     ),
   );
