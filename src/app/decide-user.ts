@@ -1,4 +1,4 @@
-// Owns the use cases of decisions by hand on a user with every device: allow, block or quarantine, and take that back.
+// Owns the use cases of manual decisions on a user with every device: allow, block or quarantine, and take that back.
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { UserKey } from '../identity/keys.ts';

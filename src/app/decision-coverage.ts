@@ -1,4 +1,4 @@
-// Owns whom a decision by hand covers and whom not, and probable typing errors in its subject. As data, without sentences.
+// Owns whom a manual decision covers and whom not, and probable typing errors in its subject. As data, without sentences.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart, lookAlike } from '../identity/user-names.ts';

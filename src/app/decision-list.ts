@@ -47,7 +47,7 @@ const BY_SUBJECT = [
   { field: 'user', descending: false },
 ] as const;
 
-/** Decisions by hand and of feeds. `now`: milliseconds since the epoch. @throws ProgramError */
+/** Manual decisions and those of feeds. `now`: milliseconds since the epoch. @throws ProgramError */
 export function listDecisions(
   reader: ModelReader,
   filter: DecisionFilter,

@@ -2,9 +2,9 @@
 
 /** Names of what operators change; stable, because operators search for them. */
 export const OPERATION_MEANINGS = {
-  decide: 'a decision by hand on a device, a user, or a user on a device',
+  decide: 'a manual decision on a device, a user, or a user on a device',
   decision_accept: 'a decision on a phone before its reset was copied to the device it is now',
-  clear: 'a decision by hand was taken back',
+  clear: 'a manual decision was taken back',
   wipe: 'a wipe was ordered',
   report_device: 'a report on a device was written by hand',
   report_user: 'a report on a user was written by hand',

@@ -34,7 +34,7 @@ function withChangeAtSecond(): DirectoryStore {
   return refusing;
 }
 
-describe('a decision by hand', () => {
+describe('a manual decision', () => {
   it('is in the audit also where a decision on another name of the user was changed meanwhile', async () => {
     const changes: AuditedChange[] = [];
     const audit = {

@@ -126,7 +126,7 @@ describe('the audit', () => {
   const changes = async (...words: string[]): Promise<Record<string, unknown>[]> =>
     lines((await run('audit', 'export', ...words)).out);
 
-  it('has each decision by hand with what was there before, and what it was taken back from', async () => {
+  it('has each manual decision with what was there before, and what it was taken back from', async () => {
     await run('devices', 'allow', 'PHONE1', '--owner', 'carol', '--reason', 'ticket 1');
     await run('devices', 'block', 'phone1', '--owner', 'dave');
     await run('devices', 'clear', 'PHONE1');

@@ -213,7 +213,7 @@ describe('from the first policy to an exception', { timeout: 600_000 }, () => {
       .first()
       .waitFor();
     await page.getByRole('link', { name: 'Changes' }).click();
-    await page.getByText('Decision by hand').first().waitFor();
+    await page.getByText('Manual decision').first().waitFor();
     expect(await page.getByText('Policy published').count()).toBe(2);
     const audit = await story.send<AnswerOf<'queryAudit'>>('/audit?operation=policy_publish,decide');
     expect(audit.rows.map(({ operation, by, comment }) => [operation, by, comment])).toEqual([

@@ -95,7 +95,7 @@ export const OPERATIONS = {
     'give the decisions of a reset device to its successor',
   ),
   decideMany: post('/decisions', 'operator', 'the same decision for many devices; a preview first'),
-  listDecisions: get('/decisions', 'viewer', 'decisions by hand and of feeds'),
+  listDecisions: get('/decisions', 'viewer', 'manual decisions and those of feeds'),
 
   listUsers: get('/users', 'viewer', 'users with their devices'),
   showUser: get('/users/{user}', 'viewer', 'all data about one user'),

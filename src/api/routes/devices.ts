@@ -1,4 +1,4 @@
-// Owns the routes of devices: lists, details, decisions by hand, wipes.
+// Owns the routes of devices: lists, details, manual decisions, wipes.
 import { createHash } from 'node:crypto';
 import { monotonicNow } from '../../clock.ts';
 import { clearDecision, decide } from '../../app/decide.ts';

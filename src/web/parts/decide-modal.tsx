@@ -1,4 +1,4 @@
-// Owns the form of a decision by hand that a menu opens: until when, why, for whom.
+// Owns the form of a manual decision that a menu opens: until when, why, for whom.
 import { useState } from 'react';
 import type { ReactElement } from 'react';
 import { moment } from '../texts/format.ts';

@@ -36,7 +36,7 @@ export function decisionCount(details: Details): number {
   return linesOf(details).length;
 }
 
-/** Whether a decision by hand is in force now. */
+/** Whether a manual decision is in force now. */
 export function hasDecision(details: Details, now: number): boolean {
   const all = [details.decision, ...details.partnerships.map(({ decision }) => decision)];
   return all.some((one) => one !== null && (readTime(one.expiresAt) ?? Number.POSITIVE_INFINITY) > now);

@@ -1,4 +1,4 @@
-// Owns decisions by hand: sending one, and taking it back for ten seconds. The row shows the result; there are no floating messages.
+// Owns manual decisions: sending one, and taking it back for ten seconds. The row shows the result; there are no floating messages.
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { AnswerOf, BodyOf } from '../../api/contract/operations.ts';
 import { call } from '../client/call.ts';

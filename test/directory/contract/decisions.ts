@@ -1,4 +1,4 @@
-// Owns what every store promises of decisions by hand and of imported ones.
+// Owns what every store promises of manual decisions and of imported ones.
 import { expect, it } from 'vitest';
 import type { DecisionSubject } from '../../../src/model/decision.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';

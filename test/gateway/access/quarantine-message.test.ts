@@ -131,7 +131,7 @@ describe.each([
     expect(text).toContain(words);
   });
 
-  it('is in the text about a decision by hand that ends', async () => {
+  it('is in the text about a manual decision that ends', async () => {
     const text = await readAs({ reason: 'individualRule', nextStep });
     expect(text).toContain(date);
     expect(text).not.toContain(words);

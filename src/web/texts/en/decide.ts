@@ -1,4 +1,4 @@
-// Owns the English texts of decisions by hand and of wipes.
+// Owns the English texts of manual decisions and of wipes.
 
 export const decide = {
   everyUser: 'For every user of this device',
@@ -42,7 +42,7 @@ export const decide = {
         until === null ? 'Preview: allow without an end' : `Preview: allow until ${until}`,
       quarantine: () => 'Preview: quarantine',
       block: () => 'Preview: block',
-      clear: () => 'Preview: clear the decisions by hand',
+      clear: () => 'Preview: clear the manual decisions',
     },
     counting: 'Counting…',
     become: (shown: string, state: string) => `${shown} now ${state.toLowerCase()}`,

@@ -30,7 +30,7 @@ export const device = {
     title: 'What would change it',
     exception: 'An exception for this user on this device',
     exceptionText: 'Ends by itself. Nothing else is relaxed.',
-    clear: 'Without the decision by hand',
+    clear: 'Without the manual decision',
     clearText: 'The policy decides again.',
     none: 'Nothing holds this device back.',
     wipe: 'Without the wipe',
@@ -74,7 +74,7 @@ export const device = {
     none: 'No feed reports this device.',
   },
   decisions: {
-    title: 'Decisions by hand and of feeds',
+    title: 'Manual decisions and those of feeds',
     inForce: 'one is in force',
     noneInForce: 'none in force',
     none: 'There was none.',

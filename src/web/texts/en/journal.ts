@@ -31,7 +31,7 @@ export const journal = {
   csv: 'CSV',
   via: (who: string, via: string) => `${who} (${via})`,
   operations: {
-    decide: 'Decision by hand',
+    decide: 'Manual decision',
     decision_accept: 'Decision copied to the device after its reset',
     clear: 'Decision taken back',
     wipe: 'Wipe ordered',

@@ -11,7 +11,7 @@ export const policy = {
   },
   mode: { enforce: 'Enforce', reportOnly: 'Report only' },
   modeLabel: 'Mode',
-  reportOnlyNote: 'It only reports: it refuses nothing but wipes, decisions by hand and disabled users.',
+  reportOnlyNote: 'It only reports: it refuses nothing but wipes, manual decisions and disabled users.',
   file: {
     title: 'The policy is a file',
     text: (file: string) =>

@@ -79,7 +79,7 @@ export const user = {
     seenNames: 'Names that were seen',
   },
   decisions: {
-    title: 'Decisions by hand',
+    title: 'Manual decisions',
     everyDevice: 'every device',
     inForce: 'one on the user is in force',
     noneInForce: 'none on the user',

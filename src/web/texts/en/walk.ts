@@ -8,7 +8,7 @@ export const walk = {
     wiped: 'Wipe carried out',
     disabled: 'Account of the user',
     block: 'Block by hand',
-    decision: 'Other decision by hand',
+    decision: 'Other manual decision',
     rules: 'Access rules',
     targeted: 'Targeted',
     known: 'Known to a feed',
