@@ -8,6 +8,7 @@ import { Releases } from '../../src/gateway/access/releases.ts';
 import { RevalidationQueue } from '../../src/gateway/access/revalidation.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { workerPolicy } from '../../src/config/served-policy.ts';
+import { forEverybody } from '../../src/policy/active-policies.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import { atOnce, inTurns } from '../../src/in-turns.ts';
 import { compliancePolicies, rules } from '../core/large-policy.ts';
@@ -139,7 +140,7 @@ async function changeOnce(
     if (!isOver) setImmediate(look);
   };
   setImmediate(look);
-  cache.usePolicy(await inTurns(policy));
+  cache.usePolicies(forEverybody(await inTurns(policy)));
   new MassChange(new RevalidationQueue(), new Releases(200)).begin(polls);
   for (let at = POLLS; at < devices.length || decided < POLLS; at += SLICE) {
     for (const device of devices.slice(at, at + SLICE)) cache.peek(USER, device);

@@ -9,7 +9,7 @@ import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import { clearDecision } from './decide.ts';
 import { decidedBefore, write } from './write-decision.ts';
 import { parseDevice } from './names.ts';
-import { everyPhone, modelFilter } from './device-list.ts';
+import { everyPhone, deviceModelFilter } from './device-list.ts';
 import type { DeviceFilter } from './device-list.ts';
 
 /** Most devices that are decided at once. The contract of the API has the same number (api/contract/decisions.ts). */
@@ -36,7 +36,7 @@ export function matchedDevices(reader: ModelReader, many: ManyDevices): MatchedD
   const byState: Record<string, number> = {};
   const filters =
     'filter' in many
-      ? [modelFilter(many.filter)]
+      ? [deviceModelFilter(many.filter)]
       : [...new Set(many.devices.map((id) => parseDevice(id)))].map((device) => ({ device }));
   if ('devices' in many) for (const id of many.devices) keys.add(parseDevice(id));
   for (const filter of filters)

@@ -54,7 +54,7 @@ export function listDecisions(
   request: PageRequest,
   now: number,
 ): Page<DecisionRow> {
-  const wanted = modelFilter(filter);
+  const wanted = decisionModelFilter(filter);
   return pageOf(request, DECISION_FIELDS, BY_SUBJECT, (order, limit, after) => {
     const { rows, next } = decisionPage(reader, wanted, order, limit, after, now);
     return { rows: rows as readonly DecisionRow[], next };
@@ -63,10 +63,10 @@ export function listDecisions(
 
 /** How many decisions match. @throws ProgramError */
 export function countDecisions(reader: ModelReader, filter: DecisionFilter, now: number): number {
-  return countRows(reader, modelFilter(filter), now);
+  return countRows(reader, decisionModelFilter(filter), now);
 }
 
-function modelFilter(filter: DecisionFilter): ModelDecisionFilter {
+function decisionModelFilter(filter: DecisionFilter): ModelDecisionFilter {
   const { device, user, actions, states, source, by } = filter;
   return {
     device: device === undefined ? undefined : devicePattern(device),

@@ -69,7 +69,7 @@ const BY_DEVICE: readonly ModelOrder[] = [{ field: 'device', descending: false }
 
 /** Devices with their users, and devices that nobody was seen with. @throws ProgramError */
 export function listDevices(reader: ModelReader, filter: DeviceFilter, request: PageRequest): Page<ModelRow> {
-  return pageOfRows(reader, modelFilter(filter), request);
+  return pageOfRows(reader, deviceModelFilter(filter), request);
 }
 
 /** Users on devices. @throws ProgramError */
@@ -78,7 +78,7 @@ export function listPartnerships(
   filter: DeviceFilter,
   request: PageRequest,
 ): Page<ModelRow> {
-  return pageOfRows(reader, modelFilter({ ...filter, onlyPartnerships: true }), request);
+  return pageOfRows(reader, deviceModelFilter({ ...filter, onlyPartnerships: true }), request);
 }
 
 function pageOfRows(reader: ModelReader, filter: ModelFilter, request: PageRequest): Page<ModelRow> {
@@ -89,7 +89,7 @@ function pageOfRows(reader: ModelReader, filter: ModelFilter, request: PageReque
 
 /** How many match, by how lately they were seen. `now`: milliseconds since the epoch. @throws ProgramError */
 export function countDevices(reader: ModelReader, filter: DeviceFilter, now: number): SeenCounts {
-  return reader.count(modelFilter(filter), now);
+  return reader.count(deviceModelFilter(filter), now);
 }
 
 /** How many match by reason, model or group, the most first; 100 at most. @throws ProgramError */
@@ -99,7 +99,7 @@ export function countBy(
   filter: DeviceFilter,
   now: number,
 ): readonly NamedCount[] {
-  return reader.countBy(kind, modelFilter(filter), now);
+  return reader.countBy(kind, deviceModelFilter(filter), now);
 }
 
 /** Every row, page by page. */
@@ -113,7 +113,7 @@ export function* everyPhone(reader: ModelReader, filter: ModelFilter, order: Mod
 }
 
 /** The filter for the read model. @throws ProgramError for words that are not known */
-export function modelFilter(filter: DeviceFilter): ModelFilter {
+export function deviceModelFilter(filter: DeviceFilter): ModelFilter {
   const { user, device, states, reasons, type, model, os, decisions } = filter;
   const patterns = reasons?.map((reason) => matching(reason));
   return {

@@ -52,7 +52,7 @@ export function partnershipListings({ partnerships, decidedByUser }: DeviceEntry
 }
 
 /** Every decision on devices and partnerships of these entries that is not taken back. */
-export function storedDecisions(entries: readonly DeviceEntry[]): StoredDecision[] {
+export function decisionsIn(entries: readonly DeviceEntry[]): StoredDecision[] {
   return entries.flatMap(({ key, decided, decidedByUser }) => {
     const found: StoredDecision[] = [];
     if (decided.decision !== null) found.push({ device: key, user: null, decision: decided.decision });
@@ -65,7 +65,7 @@ export function storedDecisions(entries: readonly DeviceEntry[]): StoredDecision
 /** Every decision, also those on users. */
 export async function everyDecision(store: DirectoryStore): Promise<StoredDecision[]> {
   const found: StoredDecision[] = [];
-  for await (const part of store.scanDevices()) found.push(...storedDecisions(part));
+  for await (const part of store.scanDevices()) found.push(...decisionsIn(part));
   for await (const part of store.scanUsers())
     for (const { key, decided } of part)
       if (decided.decision !== null) found.push({ device: null, user: key, decision: decided.decision });

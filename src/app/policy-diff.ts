@@ -1,4 +1,4 @@
-// Owns the comparison of two policies over the whole inventory: which phones another policy would let in or keep out, and why.
+// Owns the comparison of two policies over the whole directory: which phones another policy would let in or keep out, and why.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -28,12 +28,12 @@ export interface ChangedPhone {
   readonly groups: readonly string[];
   /** Milliseconds since the epoch. */
   readonly lastSeen: number;
-  readonly before: Decided;
-  readonly after: Decided;
+  readonly before: ShortVerdict;
+  readonly after: ShortVerdict;
 }
 
 /** A verdict, as far as it is compared. */
-export interface Decided {
+export interface ShortVerdict {
   readonly action: VerdictAction;
   readonly reason: string;
   /** Name of the rule, compliance policy or place in the document. */
@@ -228,6 +228,6 @@ function phoneOf(member: ScannedPartnership, before: Verdict, after: Verdict): C
   };
 }
 
-function decidedOf({ action, reason, rule }: Verdict): Decided {
+function decidedOf({ action, reason, rule }: Verdict): ShortVerdict {
   return { action, reason, rule };
 }

@@ -55,7 +55,7 @@ export function phoneReport(
   return {
     name,
     counts: phoneCounts(reader, name, question),
-    rows: everyPhone(reader, filterOf(name, question), ORDERS[name]),
+    rows: everyPhone(reader, reportFilter(name, question), ORDERS[name]),
   };
 }
 
@@ -65,7 +65,7 @@ export function phoneCounts(
   name: PhoneReportName,
   question: ReportQuestion,
 ): ReportCounts {
-  const filter = filterOf(name, question);
+  const filter = reportFilter(name, question);
   const { now } = question;
   return {
     total: reader.count(filter, now),
@@ -83,7 +83,7 @@ export function phoneRows(
   limit: number,
   after: PageCursor | null,
 ): ModelPage {
-  return reader.page(filterOf(name, question), [ORDERS[name]], limit, after);
+  return reader.page(reportFilter(name, question), [ORDERS[name]], limit, after);
 }
 
 /** What looks like one phone twice. */
@@ -100,7 +100,7 @@ export function nearMissReport(reader: ModelReader, now: number): Report<NearMis
 
 /** How many phones a report lists. */
 export function countPhones(reader: ModelReader, name: PhoneReportName, question: ReportQuestion): number {
-  return reader.count(filterOf(name, question), question.now).all;
+  return reader.count(reportFilter(name, question), question.now).all;
 }
 
 /** The order of a report over phones. */
@@ -115,7 +115,7 @@ const ORDERS: Readonly<Record<PhoneReportName, ModelOrder>> = {
   exceptions: { field: 'exceptionExpiresAt', descending: false },
 };
 
-function filterOf(name: PhoneReportName, { now, unseenSince, endsBefore }: ReportQuestion): ModelFilter {
+function reportFilter(name: PhoneReportName, { now, unseenSince, endsBefore }: ReportQuestion): ModelFilter {
   if (name === 'blocked') return { states: ['quarantined', 'blocked'] };
   if (name === 'stale') return { unseenSince };
   if (name === 'exceptions') return { exceptionsAt: now, exceptionsEndBefore: endsBefore ?? undefined };

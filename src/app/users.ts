@@ -7,7 +7,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
-import { partnershipListings, storedDecisions } from './device-views.ts';
+import { partnershipListings, decisionsIn } from './device-views.ts';
 import type { PartnershipListing } from './device-views.ts';
 import { usersInStore } from './known-users.ts';
 import type { KnownUsers } from './known-users.ts';
@@ -42,7 +42,7 @@ const BY_NAME = [{ field: 'user', descending: false }] as const;
 
 /** Users who were seen, and those that feeds report. @throws ProgramError */
 export function listUsers(reader: ModelReader, filter: UserFilter, request: PageRequest): Page<ModelUser> {
-  const wanted = modelFilter(filter);
+  const wanted = userModelFilter(filter);
   return pageOf(request, USER_FIELDS, BY_NAME, (order, limit, after) =>
     userPage(reader, wanted, order, limit, after),
   );
@@ -50,10 +50,10 @@ export function listUsers(reader: ModelReader, filter: UserFilter, request: Page
 
 /** How many users match. @throws ProgramError */
 export function countUsers(reader: ModelReader, filter: UserFilter): number {
-  return countRows(reader, modelFilter(filter));
+  return countRows(reader, userModelFilter(filter));
 }
 
-function modelFilter({ user, states, ...filter }: UserFilter): ModelUserFilter {
+function userModelFilter({ user, states, ...filter }: UserFilter): ModelUserFilter {
   const isPattern = user !== undefined && isGlob(user);
   return {
     ...filter,
@@ -110,7 +110,7 @@ export async function showUser(
   );
   const isUser = (other: UserKey): boolean => known.some((one) => store.names.meets(other, one));
   const partnerships = all.filter((partnership) => isUser(partnership.record.user));
-  const decisions = storedDecisions(entries).flatMap((stored) =>
+  const decisions = decisionsIn(entries).flatMap((stored) =>
     stored.user !== null && stored.device !== null && isUser(stored.user)
       ? [{ device: stored.device, decision: stored.decision }]
       : [],

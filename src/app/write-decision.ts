@@ -5,7 +5,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AccessDecision, DecisionOrigin, ManualDecision, WipeProgress } from '../model/decision.ts';
 import { describeWipe } from '../policy/wipe.ts';
 import { isOpenWipe, isWipe } from '../model/wipe.ts';
-import { storedDecisions as storedIn } from './device-views.ts';
+import { decisionsIn } from './device-views.ts';
 import { target } from './names.ts';
 
 /** A decision and its subject; `user` null = the device, for every user. */
@@ -45,7 +45,7 @@ export class WipeInTheWay extends ProgramError {
 /** All decisions on a device and its users. */
 export async function decidedOn(store: DirectoryStore, device: DeviceKey): Promise<Decided[]> {
   const entry = await store.getDevice(device);
-  return entry === null ? [] : storedIn([entry]);
+  return entry === null ? [] : decisionsIn([entry]);
 }
 
 /** The decisions on the device (`user` null), or on the partnership under any name that is this user. */

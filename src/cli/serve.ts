@@ -88,7 +88,7 @@ class Primary {
     this.policy = new PolicyKeeper(
       this.config,
       this.onEvent,
-      (policy) => this.supervisor?.usePolicy(policy),
+      (policy) => this.supervisor?.takePolicySource(policy),
       (work) => void (this.reloading = this.reloading.then(work)),
     );
     this.certificates = new CertificateKeeper(this.config, this.onEvent, () =>

@@ -246,7 +246,7 @@ class Control {
         return;
       }
     }
-    this.watchGroups();
+    this.watchWarnings();
     this.leadership = new Leadership(store.leases, (fence, refusal) => {
       this.leadFeeds(store, fence);
       if (fence === null)
@@ -300,7 +300,7 @@ class Control {
   }
 
   /** Starts the checks for warnings once the directory and the read model can be read. */
-  private watchGroups(): void {
+  private watchWarnings(): void {
     const { store, config, path } = this;
     if (store === null || this.groups !== null || this.model.report?.phase !== 'following') return;
     const reading = async (
@@ -355,7 +355,7 @@ class Control {
 
   /** Each trouble is logged once, and so is its end. */
   private onReport({ trouble }: ModelReport): void {
-    this.watchGroups();
+    this.watchWarnings();
     if (trouble === this.trouble) return;
     const { logger } = this.log;
     if (trouble === null)

@@ -191,11 +191,6 @@ export class VerdictCache {
     return active.readsRequests || (shadow !== null && shadow.policy.requestConditions.length > 0);
   }
 
-  /** Takes another policy: it decides for everybody from now on. Listeners revalidate the open requests. */
-  usePolicy(policy: CompiledPolicy): void {
-    this.usePolicies(forEverybody(policy));
-  }
-
   /** Takes other policies: they decide everything from now on. Listeners revalidate the open requests. */
   usePolicies(active: ActivePolicies): void {
     this.active = active;

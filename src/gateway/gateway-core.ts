@@ -275,7 +275,7 @@ export class GatewayCore {
   recordSeen(exchange: Exchange, status: number): boolean {
     const { user, device, verdict } = exchange;
     if (user === null || device === null || verdict === null) return false;
-    // Otherwise unauthenticated clients could fill the inventory, or overwrite a device's data.
+    // Otherwise unauthenticated clients could fill the directory, or overwrite a device's data.
     if (!showsAcceptance(status)) return false;
     this.recorder.seen({
       user,

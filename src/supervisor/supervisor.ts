@@ -63,7 +63,7 @@ export interface Supervisor {
   /** Makes the workers read the certificates again. */
   reloadCertificates(): void;
   /** Makes all workers use another policy document, including draining and future ones. */
-  usePolicy(policy: PolicySource): void;
+  takePolicySource(policy: PolicySource): void;
   /** The health of every serving worker; null for one that does not answer. */
   health(): Promise<(WorkerHealth | null)[]>;
   /** Likewise, with counters. */
@@ -206,7 +206,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'certificates' });
   }
 
-  usePolicy(policy: PolicySource): void {
+  takePolicySource(policy: PolicySource): void {
     this.policies++;
     this.plan = { ...this.plan, policy };
     for (const slot of this.slots) {

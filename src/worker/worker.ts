@@ -6,6 +6,7 @@ import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
+import { forEverybody } from '../policy/active-policies.ts';
 import type { FromWorker, QuestionMessage, StartMessage, ToWorker } from '../supervisor/messages.ts';
 import { tellSupervisor } from '../supervisor/tell-supervisor.ts';
 import { inTurns } from '../in-turns.ts';
@@ -55,7 +56,7 @@ export function runWorker(): void {
         if (running !== null) reloadCertificates(running);
         break;
       case 'policy':
-        if (running !== null) usePolicy(running, message.policy);
+        if (running !== null) takePolicySource(running, message.policy);
         break;
       case 'question':
         if (running !== null) void answer(running, message);
@@ -126,10 +127,10 @@ function pathIn(error: unknown): string | null {
 /** The policies that arrived are compiled one after the other: the last one holds in the end. */
 let policyTurn = Promise.resolve();
 
-function usePolicy({ config, serving }: Running, source: PolicySource): void {
+function takePolicySource({ config, serving }: Running, source: PolicySource): void {
   policyTurn = policyTurn.then(async () => {
     try {
-      serving.verdicts.usePolicy(await inTurns(workerPolicy(config, source)));
+      serving.verdicts.usePolicies(forEverybody(await inTurns(workerPolicy(config, source))));
     } catch (error) {
       // A worker of another version than the primary.
       serving.log.logger.error(

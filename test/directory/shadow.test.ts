@@ -3,6 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
+import { forEverybody } from '../../src/policy/active-policies.ts';
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import type { PolicyDocument } from '../../src/policy/document/schema.ts';
@@ -68,7 +69,7 @@ it('forgets a phone on which both agree by now', async () => {
   const cache = await setUp();
   cache.useShadow(STRICT);
   await cache.decide(alice, phone);
-  cache.usePolicy(STRICT);
+  cache.usePolicies(forEverybody(STRICT));
   expect(cache.peek(alice, phone)?.action).toBe('quarantine');
   expect(cache.shadowCounts()).toMatchObject({ compared: 2, different: 1, phones: [] });
 });
@@ -82,14 +83,14 @@ it('that fails reaches no phone, and what it fails to decide is not counted', as
   });
   expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
   cache.useShadow(failing);
-  cache.usePolicy(compiled({ compliance: [], noCompliancePolicy: { action: 'allow' } }));
+  cache.usePolicies(forEverybody(compiled({ compliance: [], noCompliancePolicy: { action: 'allow' } })));
   expect(cache.peek(alice, phone)?.action).toBe('allow');
   expect(cache.shadowCounts()?.compared).toBe(0);
 });
 
 it('names the phone that was decided last first', async () => {
   const cache = await setUp();
-  cache.usePolicy(compiled({ unknownDevice: { action: 'allow' } }));
+  cache.usePolicies(forEverybody(compiled({ unknownDevice: { action: 'allow' } })));
   cache.useShadow(compiled({ unknownDevice: { action: 'block' } }));
   for (const device of ['one', 'two', 'three'] as DeviceKey[]) await cache.decide(alice, device);
   expect(cache.shadowCounts()?.phones.map(({ device }) => device)).toEqual(['three', 'two', 'one']);

@@ -5,6 +5,7 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { ChangedKeys } from '../../src/directory/verdict-cache.ts';
+import { forEverybody } from '../../src/policy/active-policies.ts';
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import { readFacts } from '../../src/policy/engine/read-facts.ts';
@@ -70,7 +71,7 @@ describe('a new policy', () => {
     const { store, cache, changes, lookups } = await setUp({});
     await store.putDevices([deviceReport(phone, { encrypted: false })]);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
-    cache.usePolicy(compiled({ compliance: [{ name: 'disk', require: { encrypted: true } }] }));
+    cache.usePolicies(forEverybody(compiled({ compliance: [{ name: 'disk', require: { encrypted: true } }] })));
     expect(cache.peek(alice, phone)).toMatchObject({
       action: 'quarantine',
       reason: 'notEncrypted',
@@ -84,7 +85,7 @@ describe('a new policy', () => {
     const { store, cache } = await setUp({});
     await store.putDevices([deviceReport(phone)]);
     const before = (await cache.decide(alice, phone)).verdict;
-    cache.usePolicy(compiled({ name: 'another', notEnrolled: { action: 'block' } }));
+    cache.usePolicies(forEverybody(compiled({ name: 'another', notEnrolled: { action: 'block' } })));
     expect(cache.peek(alice, phone)).toBe(before);
   });
 });
@@ -146,7 +147,7 @@ describe('conditions on requests', () => {
   it('are evaluated only if the policy has any', async () => {
     const { cache } = await setUp({});
     expect(cache.readsRequests).toBe(false);
-    cache.usePolicy(compiled(office));
+    cache.usePolicies(forEverybody(compiled(office)));
     expect(cache.readsRequests).toBe(true);
   });
 

@@ -1,4 +1,4 @@
-// Owns comparisons of policies over the whole inventory: they go on by themselves, a few at a time, and are kept for a while.
+// Owns comparisons of policies over the whole directory: they go on by themselves, a few at a time, and are kept for a while.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PolicyComparison } from '../../app/policy-comparison.ts';

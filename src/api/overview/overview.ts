@@ -196,7 +196,7 @@ export class Overview {
     return entries.map((entry, index) => refusalOf(entry, kinds[index] ?? null));
   }
 
-  /** The phone of each entry; none where the lists are not there. */
+  /** The phone of each entry; none where the read model is not there. */
   private async kindsOf(entries: readonly JournalEntry[]): Promise<readonly (PhoneKind | null)[]> {
     try {
       return await this.parts.model().ask(

@@ -13,7 +13,7 @@ export class TileCounter {
   private readonly ask: (now: number) => Promise<TilesNow>;
   private readonly counted: AnswerCache<TilesNow>;
   private readonly patienceMs: number;
-  /** Counted last; null = not yet, or the lists are not there. */
+  /** Counted last; null = not yet, or the read model is not there. */
   private before: TilesNow | null = null;
 
   /** `ask`: of the read model. `clock`: monotonic, milliseconds. */
@@ -27,7 +27,7 @@ export class TileCounter {
     this.patienceMs = patienceMs;
   }
 
-  /** Null = the lists are not there. `now`: milliseconds since the epoch. */
+  /** Null = the read model is not there. `now`: milliseconds since the epoch. */
   tiles(now: number): Promise<TilesNow | null> {
     const { before } = this;
     const counted = this.count(now);

@@ -6,7 +6,7 @@ import { exactIsoTime, parseIsoMomentToCome } from '../../app/times.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
-import { decisionFilterOf, filterOf } from './filters.ts';
+import { decisionFilterOf, deviceFilterOf } from './filters.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
 
@@ -37,7 +37,7 @@ export function decisionRoutes(parts: ApiParts): Route[] {
       const { action, reason, expiresAt, devices, filter, dryRun, expected } = body;
       if ((devices === undefined) === (filter === undefined))
         throw new ApiError('EASGATE_API_INVALID', 'send either `devices` or `filter`');
-      const many = devices === undefined ? { filter: filterOf(filter ?? {}, now) } : { devices };
+      const many = devices === undefined ? { filter: deviceFilterOf(filter ?? {}, now) } : { devices };
       const { keys, byState } = await parts.model().ask('matchedDevices', many, signal);
       const end = parseIsoMomentToCome(expiresAt, now);
       const found = { matched: keys.length, byState };

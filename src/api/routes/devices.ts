@@ -20,7 +20,7 @@ import { OPERATIONS } from '../contract/paths.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
 import { AnswerCache } from '../answer-cache.ts';
-import { filterOf } from './filters.ts';
+import { deviceFilterOf } from './filters.ts';
 import { route } from './route.ts';
 import type { Call, Route } from './route.ts';
 
@@ -33,12 +33,12 @@ export function deviceRoutes(parts: ApiParts): Route[] {
       const request = { sort: parseSort(sort), limit, after: after ?? null };
       const { rows, next, confirmedAt } = await parts
         .model()
-        .ask('devices', { filter: filterOf(filter, now), request }, signal);
+        .ask('devices', { filter: deviceFilterOf(filter, now), request }, signal);
       return { rows, next, asOf: exactIsoTime(confirmedAt) };
     }),
     route('countDevices', async ({ query }, { now }) => {
       const model = parts.model();
-      const filter = filterOf(query, now);
+      const filter = deviceFilterOf(query, now);
       return counted.answer(JSON.stringify(query), () => model.ask('deviceCounts', { filter, now }));
     }),
     route('showDevice', async ({ params }, { tag }) => {

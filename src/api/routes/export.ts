@@ -19,8 +19,8 @@ import { auditQuery, journalQuery } from '../contract/journal.ts';
 import { userFilter } from '../contract/users.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
-import { decisionFilterOf, filterOf, userFilterOf } from './filters.ts';
-import { filterOf as journalFilterOf } from './journal.ts';
+import { decisionFilterOf, deviceFilterOf, userFilterOf } from './filters.ts';
+import { journalFilterOf } from './journal.ts';
 import { CSV_TYPE } from './csv-in-turns.ts';
 import { FileAnswer, fileRoute } from './route.ts';
 import type { Call, StreamRoute } from './route.ts';
@@ -53,7 +53,7 @@ export function exportRoute(parts: ApiParts): StreamRoute {
     const model = parts.model();
     if (what === 'devices') {
       const { format, sort, limit, ...asked } = read(QUERIES.devices, query);
-      const filter = filterOf(asked, now);
+      const filter = deviceFilterOf(asked, now);
       return file(what, format, limit, {
         page: (after) => model.ask('devices', { filter, request: request(sort, '-lastSeen', after) }, signal),
         columns: PHONE_CSV,

@@ -9,7 +9,7 @@ import type { InputOf } from '../contract/operations.ts';
 type Without<Query> = Omit<Query, 'sort' | 'limit' | 'after'>;
 
 /** The filter of a query. @throws ProgramError for a time that is none */
-export function filterOf(query: InputOf<'countDevices'>['query'], now: number): DeviceFilter {
+export function deviceFilterOf(query: InputOf<'countDevices'>['query'], now: number): DeviceFilter {
   return {
     ...filterTexts(query),
     states: wordsOf(query.state),

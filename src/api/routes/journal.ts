@@ -20,7 +20,7 @@ export function journalRoutes(parts: ApiParts): Route[] {
   const query = async (stream: StreamName, question: Question, now: number): Promise<object> => {
     const journal = await parts.journal();
     const { limit = 50, after = null } = question;
-    const filter = await filterOf(parts, stream, question, now);
+    const filter = await journalFilterOf(parts, stream, question, now);
     const { entries, next, unreadable } = await journal.query(stream, filter, after, limit);
     return { rows: entries.map(entryDocument), next, unreadable };
   };
@@ -34,7 +34,7 @@ export function journalRoutes(parts: ApiParts): Route[] {
 export function journalStream(parts: ApiParts): StreamRoute {
   return eventRoute('followJournal', async ({ query }, { now, lastEventId }) => {
     const journal = await parts.journal();
-    const filter = await filterOf(parts, 'journal', query, now);
+    const filter = await journalFilterOf(parts, 'journal', query, now);
     const names = new UserNames(parts.config.identity.domains);
     return async function* follow(signal): AsyncIterable<StreamEvent> {
       const ending = new AbortController();
@@ -54,7 +54,7 @@ export function journalStream(parts: ApiParts): StreamRoute {
 }
 
 /** The filter of a query. The journal answers while the directory is away. @throws ProgramError */
-export async function filterOf(
+export async function journalFilterOf(
   parts: ApiParts,
   stream: StreamName,
   { user, device, kind, operation, reason, since, until, by }: Question,

@@ -167,7 +167,7 @@ export function decisionPage(
   now: number,
 ): { readonly rows: readonly ModelDecisionRow[]; readonly next: PageCursor | null } {
   const { rows, next } = readPage((sql, values) => reader.all(sql, values), {
-    from: `(SELECT *, ${stateAt(now)} AS state FROM decisions)`,
+    from: `(SELECT *, ${stateColumn(now)} AS state FROM decisions)`,
     conditions: conditionsOf(reader, filter),
     keys: order.map(({ field, descending }) => ({ column: DECISION_FIELDS[field], descending })),
     limit,
@@ -180,13 +180,13 @@ export function decisionPage(
 export function countDecisions(reader: ModelReader, filter: ModelDecisionFilter, now: number): number {
   const { sql, values } = where(conditionsOf(reader, filter));
   const [row] = reader.all(
-    `SELECT count(*) AS number FROM (SELECT *, ${stateAt(now)} AS state FROM decisions)${sql}`,
+    `SELECT count(*) AS number FROM (SELECT *, ${stateColumn(now)} AS state FROM decisions)${sql}`,
     values,
   );
   return Number(row?.['number'] ?? 0);
 }
 
-function stateAt(now: number): string {
+function stateColumn(now: number): string {
   return `CASE WHEN wipe IS NOT NULL THEN wipe WHEN expires_at <= ${Math.floor(now)} THEN 'expired' ELSE 'active' END`;
 }
 

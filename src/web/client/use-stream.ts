@@ -4,13 +4,13 @@ import type { EventOf } from '../../api/contract/operations.ts';
 import { addressOf } from './call.ts';
 
 /** Streams of events. */
-export type StreamName = 'followCounters' | 'followJournal';
+export type StreamOperation = 'followCounters' | 'followJournal';
 
 /** Whether events come in. */
 export type StreamState = 'open' | 'connecting' | 'closed';
 
 /** Listens to the events of a stream; each has JSON as its data. */
-export function useStream<Name extends StreamName>(
+export function useStream<Name extends StreamOperation>(
   name: Name,
   query: object,
   onEvent: (data: EventOf<Name>) => void,
