@@ -128,7 +128,7 @@ async function* fileParts(file: FeedFile, mustBeWhole: boolean): AsyncGenerator<
   if (mustBeWhole && file.isCutOff)
     throw new ProgramError(
       'EASGATE_FILE',
-      'the file is cut off in the middle of a record or a list: with --replace, what is missing would be removed',
+      'the file is cut off in the middle of a record or a list: it replaces what was imported before, so that what is missing would be removed',
     );
   yield { lines };
 }
@@ -182,10 +182,10 @@ function check({ source, zone }: ImportRequest): void {
   if (source !== null && !/^[A-Za-z0-9][\w.-]{0,63}$/.test(source))
     throw new ProgramError(
       'EASGATE_USAGE',
-      '--source is a name: letters, digits, ".", "_" and "-", 64 at most',
+      'the name of the source has letters, digits, ".", "_" and "-", 64 at most, and begins with a letter or a digit',
     );
   if (!isTimeZone(zone))
-    throw new ProgramError('EASGATE_USAGE', '--time-zone is no time zone: write it as Europe/Berlin or UTC');
+    throw new ProgramError('EASGATE_USAGE', 'the time zone is not known: write it as Europe/Berlin or UTC');
 }
 
 async function printFile(file: FeedFile, write: (text: string) => Promise<boolean>): Promise<ImportSummary> {

@@ -10,10 +10,7 @@ import { rolloutStep, widened } from './rollout-extent.ts';
 /** The roll-out. @throws ProgramError when there is none */
 export function rolloutIn({ state: { rollout } }: KnownPolicies): StoredRollout {
   if (rollout === null)
-    throw new ProgramError(
-      'EASGATE_NO_ROLLOUT',
-      'no version is rolled out to a part of the users; to begin: easgate policy publish FILE --group NAME',
-    );
+    throw new ProgramError('EASGATE_NO_ROLLOUT', 'no version is rolled out to a part of the users');
   return rollout;
 }
 

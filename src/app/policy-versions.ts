@@ -197,7 +197,7 @@ export async function earlierVersion(
 export function nothingEarlier(): ProgramError {
   return new ProgramError(
     'EASGATE_NOT_FOUND',
-    'no version was live before this one: name one of those that `easgate policy history` lists',
+    'no version was live before this one: name one of those that the history of the policy lists',
   );
 }
 
@@ -233,10 +233,7 @@ export async function rollBack(
 /** The version in the shadow. @throws ProgramError when there is none */
 export async function shadowVersion(store: DirectoryStore, { state }: KnownPolicies): Promise<PolicyVersion> {
   if (state.shadow === null)
-    throw new ProgramError(
-      'EASGATE_NO_SHADOW',
-      'no policy runs in the shadow; to begin: easgate policy shadow FILE',
-    );
+    throw new ProgramError('EASGATE_NO_SHADOW', 'no policy runs in the shadow');
   return versionOf(store, state.shadow);
 }
 

@@ -31,7 +31,7 @@ export function widened(
   const wider = checkedExtent({ groups: [...rollout.groups, ...groups], share: share ?? rollout.share });
   if (wider.share < rollout.share)
     throw usage(
-      `it reaches ${rollout.share} % of all users already, and only grows; to take it back: easgate policy rollout abandon`,
+      `it reaches ${rollout.share} % of all users already, and only grows: abandon the roll-out to take it back`,
     );
   if (wider.share === rollout.share && wider.groups.length === rollout.groups.length)
     throw usage('it reaches these users already: name more groups, or a larger share');
@@ -52,6 +52,6 @@ export function refuseDuringRollout({ rollout }: PolicyState): void {
   if (rollout !== null)
     throw new ProgramError(
       'EASGATE_ROLLOUT',
-      `version ${rollout.version} is rolled out to a part of the users: first \`easgate policy rollout finish\` or \`abandon\` it`,
+      `version ${rollout.version} is rolled out to a part of the users: finish or abandon that roll-out first`,
     );
 }

@@ -40,5 +40,12 @@ function hint(error: unknown): string {
   }
   if (error instanceof WipeUserError && error.missing !== null)
     return error.missing === 'account' ? ' (--user)' : ' (--user, or --all-users for each of them)';
-  return '';
+  return NEXT_COMMANDS[codeOf(error, '')] ?? '';
 }
+
+/** The command that helps, by the code of the failure; the API has the same messages without it. */
+const NEXT_COMMANDS: Readonly<Partial<Record<string, string>>> = {
+  EASGATE_NO_SHADOW: '; to begin: easgate policy shadow FILE',
+  EASGATE_NO_ROLLOUT: '; to begin: easgate policy publish FILE --group NAME',
+  EASGATE_ROLLOUT: ': easgate policy rollout finish, or easgate policy rollout abandon',
+};
