@@ -179,7 +179,6 @@ export function DevicesPage(): ReactElement {
             onSort={setSort}
             selection={{ keys: ticked, change: tick }}
             onOpen={open}
-            onExplain={open}
             onEnd={pages.loadMore}
             actions={(row) => (
               <DeviceMenu

@@ -136,7 +136,6 @@ export function UsersPage(): ReactElement {
             sort={sort}
             onSort={setSort}
             onOpen={open}
-            onExplain={open}
             onEnd={pages.loadMore}
             actions={(row) => (
               <UserMenu

@@ -146,7 +146,6 @@ function List<Row extends Event | Change>({
           keyOf={keyOf}
           nameOf={(row) => row.device ?? row.user ?? ''}
           onOpen={open}
-          onExplain={open}
           onEnd={pages.loadMore}
         />
       )}

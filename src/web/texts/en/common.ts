@@ -51,7 +51,6 @@ export const common = {
     ['j, k', 'Next and previous row'],
     ['x', 'Select the row'],
     ['Enter', 'Open the row'],
-    ['e', 'Explain: why this state'],
     ['?', 'This list'],
   ] as readonly (readonly [string, string])[],
   pages: {
