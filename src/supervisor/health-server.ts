@@ -1,10 +1,7 @@
 // Owns the probes `/healthz` (the workers answer) and `/readyz` (phones can be served). No token, no names.
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { listenTrouble } from './listen-trouble.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { WorkerHealth } from './messages.ts';
-import { sharePlaces } from './shared-places.ts';
+import { ProbeServer } from './probe-server.ts';
 
 /** The state of the whole gateway. */
 export interface GatewayState {
@@ -15,11 +12,6 @@ export interface GatewayState {
 }
 
 const MAX_CONNECTIONS = 64;
-/** Heads of probes and scrapes come in one piece. The check of the limit is every thirty seconds by default. */
-const HEAD_MS = 2_000;
-const CHECK_MS = 1_000;
-const KEEP_ALIVE_MS = 5_000;
-const IDLE_MS = 10_000;
 
 /** Why the gateway is not healthy; null = healthy. A draining gateway is healthy. */
 export function deadBecause({ phase, workers }: GatewayState): string | null {
@@ -42,47 +34,28 @@ export function unreadyBecause(state: GatewayState): string | null {
 
 /** Serves both paths until closed. */
 export class HealthServer {
-  private readonly server: Server;
+  private readonly server = new ProbeServer(MAX_CONNECTIONS, (request, response) => this.serve(request, response));
   private readonly look: () => Promise<GatewayState>;
   /** Concurrent probes share one query of the workers. */
   private looking: Promise<GatewayState> | null = null;
 
   private constructor(look: () => Promise<GatewayState>) {
     this.look = look;
-    this.server = createServer(
-      {
-        headersTimeout: HEAD_MS,
-        requestTimeout: HEAD_MS,
-        connectionsCheckingInterval: CHECK_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        maxHeaderSize: 8_192,
-      },
-      (request, response) => void this.serve(request, response),
-    );
-    sharePlaces(this.server, MAX_CONNECTIONS);
-    // Ends connections whose client does not read the answer.
-    this.server.setTimeout(IDLE_MS);
   }
 
   /** Rejects with advice for the operator when the address cannot be listened on. */
   static async open(address: string, port: number, look: () => Promise<GatewayState>): Promise<HealthServer> {
     const health = new HealthServer(look);
-    await new Promise<void>((resolve, reject) => {
-      health.server.once('error', (error) => reject(listenTrouble(error, address, port, 'health.listen')));
-      health.server.listen(port, address, resolve);
-    });
+    await health.server.listen(address, port, 'health.listen');
     return health;
   }
 
   get port(): number {
-    return (this.server.address() as AddressInfo).port;
+    return this.server.port;
   }
 
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.server.close(() => resolve());
-      this.server.closeAllConnections();
-    });
+  close(): Promise<void> {
+    return this.server.close();
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

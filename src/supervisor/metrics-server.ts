@@ -1,25 +1,17 @@
 // Owns `/metrics` for Prometheus, on an address of its own, with a token unless the configuration says otherwise.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { MetricsEndpoint } from '../config/metrics.ts';
 import { METRICS_TYPE } from '../metrics/text.ts';
-import { listenTrouble } from './listen-trouble.ts';
-import { sharePlaces } from './shared-places.ts';
+import { ProbeServer } from './probe-server.ts';
 
 const MAX_CONNECTIONS = 16;
-/** Heads of probes and scrapes come in one piece. The check of the limit is every thirty seconds by default. */
-const HEAD_MS = 2_000;
-const CHECK_MS = 1_000;
-const KEEP_ALIVE_MS = 5_000;
-const IDLE_MS = 10_000;
 
 /** Serves until closed. */
 export class MetricsServer {
   /** What it was opened with. */
   readonly endpoint: MetricsEndpoint;
-  private readonly server: Server;
+  private readonly server = new ProbeServer(MAX_CONNECTIONS, (request, response) => this.serve(request, response));
   private readonly text: () => Promise<string>;
   /** Digest of the token; null = none is needed. */
   private token: Buffer | null = null;
@@ -30,29 +22,13 @@ export class MetricsServer {
     this.endpoint = endpoint;
     this.useToken(endpoint.token);
     this.text = text;
-    this.server = createServer(
-      {
-        headersTimeout: HEAD_MS,
-        requestTimeout: HEAD_MS,
-        connectionsCheckingInterval: CHECK_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        maxHeaderSize: 8_192,
-      },
-      (request, response) => void this.serve(request, response),
-    );
-    sharePlaces(this.server, MAX_CONNECTIONS);
-    // Ends connections whose client does not read the answer.
-    this.server.setTimeout(IDLE_MS);
   }
 
   /** Rejects with advice for the operator when the address cannot be listened on. */
   static async open(endpoint: MetricsEndpoint, text: () => Promise<string>): Promise<MetricsServer> {
     const { address, port } = endpoint;
     const metrics = new MetricsServer(endpoint, text);
-    await new Promise<void>((resolve, reject) => {
-      metrics.server.once('error', (error) => reject(listenTrouble(error, address, port, 'metrics.listen')));
-      metrics.server.listen(port, address, resolve);
-    });
+    await metrics.server.listen(address, port, 'metrics.listen');
     return metrics;
   }
 
@@ -62,14 +38,11 @@ export class MetricsServer {
   }
 
   get port(): number {
-    return (this.server.address() as AddressInfo).port;
+    return this.server.port;
   }
 
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.server.close(() => resolve());
-      this.server.closeAllConnections();
-    });
+  close(): Promise<void> {
+    return this.server.close();
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
