@@ -7,6 +7,7 @@ import { useQuery } from '../client/use-query.ts';
 import { Icon } from '../parts/icon.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
+import { TableHead } from '../parts/table-head.tsx';
 import { Time, readTime } from '../parts/time.tsx';
 import { RevokeForm, TokenForm } from '../parts/token-form.tsx';
 import type { Token } from '../parts/token-form.tsx';
@@ -42,19 +43,10 @@ function Tokens({
   return (
     <div className="tw">
       <table className="plain cards">
-        <thead>
-          <tr>
-            <th scope="col">{column.name}</th>
-            <th scope="col">{column.role}</th>
-            <th scope="col">{column.by}</th>
-            <th scope="col">{column.made}</th>
-            <th scope="col">{column.ends}</th>
-            <th scope="col">{column.used}</th>
-            <th scope="col">
-              <span className="vh">{t.list.actions}</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          titles={[column.name, column.role, column.by, column.made, column.ends, column.used]}
+          actions={t.list.actions}
+        />
         <tbody>
           {rows.map((token) => (
             <tr key={token.id}>
@@ -104,19 +96,10 @@ function Sessions({ rows, changed }: { rows: readonly Session[]; changed: () => 
       <ChangeTrouble error={change.error} />
       <div className="tw">
         <table className="plain cards">
-          <thead>
-            <tr>
-              <th scope="col">{column.name}</th>
-              <th scope="col">{column.role}</th>
-              <th scope="col">{column.by}</th>
-              <th scope="col">{column.began}</th>
-              <th scope="col">{column.used}</th>
-              <th scope="col">{column.ends}</th>
-              <th scope="col">
-                <span className="vh">{t.list.actions}</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead
+            titles={[column.name, column.role, column.by, column.began, column.used, column.ends]}
+            actions={t.list.actions}
+          />
           <tbody>
             {rows.map((session) => (
               <tr key={session.id}>

@@ -3,6 +3,7 @@ import type { ReactElement, ReactNode } from 'react';
 import { moment } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Pill } from './state.tsx';
+import { TableHead } from './table-head.tsx';
 import { Dash, Time, readTime } from './time.tsx';
 
 /** One line: a change of a decision, or a decision that stands. */
@@ -47,16 +48,16 @@ export function DecisionTable({ lines }: { lines: readonly DecisionLine[] }): Re
   return (
     <div className="tw">
       <table className="plain wrap cards">
-        <thead>
-          <tr>
-            <th scope="col">{column.when}</th>
-            <th scope="col">{column.decision}</th>
-            <th scope="col">{column.forUser}</th>
-            <th scope="col">{column.reason}</th>
-            <th scope="col">{column.by}</th>
-            <th scope="col">{column.until}</th>
-          </tr>
-        </thead>
+        <TableHead
+          titles={[
+            column.when,
+            column.decision,
+            column.forUser,
+            column.reason,
+            column.by,
+            column.until,
+          ]}
+        />
         <tbody>
           {lines.map(({ key, at, by, about, action, reason, expiresAt }) => (
             <tr key={key}>

@@ -3,6 +3,7 @@ import type { ReactElement } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';
 import { number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
+import { TableHead } from './table-head.tsx';
 import { Dash } from './time.tsx';
 
 /** What a run did, or would do. */
@@ -63,18 +64,16 @@ export function OutcomeTable({ outcome }: { outcome: Outcome }): ReactElement {
     <div className="tw">
       <table className="plain cards outcome">
         <caption className="vh">{outcome.dryRun ? texts.table : texts.tableDone}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{column.what}</th>
-            {([column.read, column.accepted, column.unchanged, column.older, column.removed] as const).map(
-              (title) => (
-                <th scope="col" className="num" key={title}>
-                  {title}
-                </th>
-              ),
-            )}
-          </tr>
-        </thead>
+        <TableHead
+          titles={[
+            column.what,
+            [column.read, 'num'],
+            [column.accepted, 'num'],
+            [column.unchanged, 'num'],
+            [column.older, 'num'],
+            [column.removed, 'num'],
+          ]}
+        />
         <tbody>
           {line(rows.device, read.device ?? 0, devices)}
           {isEmpty(users) && (read.user ?? 0) + (read.group ?? 0) === 0

@@ -9,6 +9,7 @@ import { t } from '../texts/texts.ts';
 import { extentText } from './extent-fields.tsx';
 import { Field } from './field.tsx';
 import { Panel } from './panel.tsx';
+import { TableHead } from './table-head.tsx';
 import { TextDiff } from './text-diff.tsx';
 import { Dash, Time } from './time.tsx';
 import { LoadTrouble, Skeleton } from './trouble.tsx';
@@ -75,21 +76,17 @@ function Versions({
   return (
     <div className="tw">
       <table className="wrap cards">
-        <thead>
-          <tr>
-            <th scope="col">{column.version}</th>
-            <th scope="col">{column.at}</th>
-            <th scope="col">{column.before}</th>
-            <th scope="col">{column.by}</th>
-            <th scope="col">{column.comment}</th>
-            <th scope="col" className="num">
-              {column.changed}
-            </th>
-            <th scope="col">
-              <span className="vh">{t.list.actions}</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          titles={[
+            column.version,
+            column.at,
+            column.before,
+            column.by,
+            column.comment,
+            [column.changed, 'num'],
+          ]}
+          actions={t.list.actions}
+        />
         <tbody>
           {rows.map((row) => (
             <tr key={row.version}>

@@ -10,6 +10,7 @@ import { deviceHref } from './device-columns.tsx';
 import { Icon } from './icon.tsx';
 import { Panel } from './panel.tsx';
 import { StateIcon, shortReason, wordOf } from './state.tsx';
+import { TableHead } from './table-head.tsx';
 import { Time, readTime } from './time.tsx';
 import { ChangeTrouble, Skeleton } from './trouble.tsx';
 
@@ -119,15 +120,7 @@ function Phones({ impact }: { impact: Impact }): ReactElement {
     <div className="tw">
       <table className="plain firsts">
         <caption className="vh">{texts.firstCaption}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{texts.first}</th>
-            <th scope="col">{t.reports.column.reason}</th>
-            <th scope="col" className="num">
-              {t.reports.column.seen}
-            </th>
-          </tr>
-        </thead>
+        <TableHead titles={[texts.first, t.reports.column.reason, [t.reports.column.seen, 'num']]} />
         <tbody>
           {shown.map(({ user, device, after, lastSeen }) => (
             <tr key={`${device} ${user}`}>

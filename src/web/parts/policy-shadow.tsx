@@ -10,6 +10,7 @@ import { t } from '../texts/texts.ts';
 import { deviceHref } from './device-columns.tsx';
 import type { PolicyChange } from './policy-change.ts';
 import { Pill, shortReason } from './state.tsx';
+import { TableHead } from './table-head.tsx';
 import { ChangeTrouble } from './trouble.tsx';
 
 type PolicyInUse = AnswerOf<'showPolicy'>;
@@ -46,13 +47,7 @@ export function ShadowPhones({ shadow }: { shadow: Shadow }): ReactElement | nul
     <div className="tw">
       <table className="plain cards wrap">
         <caption className="vh">{texts.caption}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{texts.column.user}</th>
-            <th scope="col">{texts.column.live}</th>
-            <th scope="col">{texts.column.shadow}</th>
-          </tr>
-        </thead>
+        <TableHead titles={[texts.column.user, texts.column.live, texts.column.shadow]} />
         <tbody>
           {phones.slice(0, MOST_PHONES).map(({ user, device, live, shadow: other }) => (
             <tr key={`${device} ${user}`}>

@@ -9,6 +9,7 @@ import { AllowUntil } from './allow-until.tsx';
 import { deviceHref, doneText } from './device-columns.tsx';
 import { Live, Panel } from './panel.tsx';
 import { Pill, shortReason } from './state.tsx';
+import { TableHead } from './table-head.tsx';
 import { Dash, Time } from './time.tsx';
 import { Blank, ChangeTrouble } from './trouble.tsx';
 import { useDecide } from './use-decide.ts';
@@ -102,25 +103,17 @@ export function Refusals({
         <div className="tw">
           <table className="devices cards">
             <caption className="vh">{texts.caption}</caption>
-            <thead>
-              <tr>
-                <th scope="col">{t.devices.column.state}</th>
-                <th scope="col">{t.devices.column.reason}</th>
-                <th scope="col">{t.devices.column.user}</th>
-                <th scope="col" className="c5">
-                  {t.devices.column.device}
-                </th>
-                <th scope="col" className="num c4">
-                  {texts.tries}
-                </th>
-                <th scope="col" className="num">
-                  {t.devices.column.seen}
-                </th>
-                <th scope="col">
-                  <span className="vh">{texts.decide}</span>
-                </th>
-              </tr>
-            </thead>
+            <TableHead
+              titles={[
+                t.devices.column.state,
+                t.devices.column.reason,
+                t.devices.column.user,
+                [t.devices.column.device, 'c5'],
+                [texts.tries, 'num c4'],
+                [t.devices.column.seen, 'num'],
+              ]}
+              actions={texts.decide}
+            />
             <tbody>
               {overview.refusals.map((refusal) => (
                 <Row

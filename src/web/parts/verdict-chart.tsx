@@ -5,6 +5,7 @@ import { moment, number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Panel } from './panel.tsx';
 import { StateIcon } from './state.tsx';
+import { TableHead } from './table-head.tsx';
 import { Time } from './time.tsx';
 
 type Steps = AnswerOf<'showOverview'>['traffic']['verdicts'];
@@ -85,20 +86,14 @@ function Table({ steps }: { steps: Steps }): ReactElement {
       <summary>{texts.table}</summary>
       <div className="tw small">
         <table className="plain">
-          <thead>
-            <tr>
-              <th scope="col">{texts.from}</th>
-              <th scope="col" className="num">
-                {t.states.allowed}
-              </th>
-              <th scope="col" className="num">
-                {t.states.quarantined}
-              </th>
-              <th scope="col" className="num">
-                {t.states.blocked}
-              </th>
-            </tr>
-          </thead>
+          <TableHead
+            titles={[
+              texts.from,
+              [t.states.allowed, 'num'],
+              [t.states.quarantined, 'num'],
+              [t.states.blocked, 'num'],
+            ]}
+          />
           <tbody>
             {steps.toReversed().map(({ at, allowed, quarantined, blocked }) => (
               <tr key={at}>
