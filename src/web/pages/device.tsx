@@ -6,7 +6,6 @@ import { usePathPart } from '../client/path-part.ts';
 import { useMay, roleFor } from '../client/signed-in.ts';
 import { useQuery } from '../client/use-query.ts';
 import { AllowUntil } from '../parts/allow-until.tsx';
-import { Copy } from '../parts/copy.tsx';
 import { DeviceChange } from '../parts/device-change.tsx';
 import { deviceHref, doneText } from '../parts/device-columns.tsx';
 import { DeviceDecisions, decisionCount, hasDecision } from '../parts/device-decisions.tsx';
@@ -18,6 +17,7 @@ import { Panel } from '../parts/panel.tsx';
 import { PhoneReply } from '../parts/phone-reply.tsx';
 import { Spellings } from '../parts/spellings.tsx';
 import { Pill, lookOf, reasonSentence } from '../parts/state.tsx';
+import { MORE, SubjectHead } from '../parts/subject-head.tsx';
 import { Time } from '../parts/time.tsx';
 import { Timeline } from '../parts/timeline.tsx';
 import { ChangeTrouble, LoadTrouble, Skeleton } from '../parts/trouble.tsx';
@@ -113,27 +113,28 @@ function Head({
   const system = details.record?.os ?? textOf(partnership?.record['os']);
   const protocol = textOf(partnership?.record['protocolVersion']);
   return (
-    <section className="panel" aria-label={t.pages.device}>
-      <div className="ident">
-        <div>
-          <h1>{name}</h1>
-          <div className="sumline">
-            <Copy text={details.key} />
-            {system === null ? null : <span>{system}</span>}
-            {details.record?.ownership === null || details.record === null ? null : (
-              <span>{t.device.ownership[details.record.ownership] ?? details.record.ownership}</span>
-            )}
-            {protocol === null ? null : <span>{t.device.protocol(protocol)}</span>}
-            {partnership === null ? (
-              <span>{t.device.noUser}</span>
-            ) : (
-              <span>
-                {t.device.seen} <Time iso={partnership.record.lastSeen} ago />
-              </span>
-            )}
-          </div>
-        </div>
-        <div className="row">
+    <SubjectHead
+      label={t.pages.device}
+      name={name}
+      copied={details.key}
+      facts={
+        <>
+          {system === null ? null : <span>{system}</span>}
+          {details.record?.ownership === null || details.record === null ? null : (
+            <span>{t.device.ownership[details.record.ownership] ?? details.record.ownership}</span>
+          )}
+          {protocol === null ? null : <span>{t.device.protocol(protocol)}</span>}
+          {partnership === null ? (
+            <span>{t.device.noUser}</span>
+          ) : (
+            <span>
+              {t.device.seen} <Time iso={partnership.record.lastSeen} ago />
+            </span>
+          )}
+        </>
+      }
+      buttons={
+        <>
           <AllowUntil
             target={target}
             name={name}
@@ -147,19 +148,15 @@ function Head({
             name={name}
             decide={decide}
             className="btn"
-            button={
-              <>
-                {t.device.more}
-                <Icon name="down" small />
-              </>
-            }
+            button={MORE}
             changed={changed}
           />
-        </div>
-      </div>
+        </>
+      }
+    >
       <ChangeTrouble error={decide.error} />
       {explanation === null ? null : <Because explanation={explanation} decide={decide} target={target} />}
-    </section>
+    </SubjectHead>
   );
 }
 

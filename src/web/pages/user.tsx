@@ -6,14 +6,13 @@ import { usePathPart } from '../client/path-part.ts';
 import { roleFor, useMay } from '../client/signed-in.ts';
 import { useQuery } from '../client/use-query.ts';
 import { AllowUntil } from '../parts/allow-until.tsx';
-import { Copy } from '../parts/copy.tsx';
 import { DecisionTable, historyLines, newestFirst } from '../parts/decision-table.tsx';
 import type { DecisionLine } from '../parts/decision-table.tsx';
 import { deviceHref, doneText } from '../parts/device-columns.tsx';
-import { Icon } from '../parts/icon.tsx';
 import { useTitle } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { Pill } from '../parts/state.tsx';
+import { MORE, SubjectHead } from '../parts/subject-head.tsx';
 import { Time, readTime } from '../parts/time.tsx';
 import { Timeline } from '../parts/timeline.tsx';
 import { ChangeTrouble, LoadTrouble, Skeleton } from '../parts/trouble.tsx';
@@ -99,26 +98,27 @@ function Head({ details, decide }: { details: Details; decide: Decide<UserTarget
   useTitle(user);
   const name = t.user.everyDevice(user);
   return (
-    <section className="panel" aria-label={t.pages.user}>
-      <div className="ident">
-        <div>
-          <h1>{user}</h1>
-          <div className="sumline">
-            <Copy text={user} />
-            {record === null ? (
-              <span>{t.user.unreported}</span>
-            ) : record.enabled === null ? null : (
-              <span className={record.enabled ? undefined : 'c-block'}>
-                {record.enabled ? t.user.enabled : t.user.disabled}
-              </span>
-            )}
-            <span>{t.counted.devices(details.partnerships.length, number(details.partnerships.length))}</span>
-            <span>
-              {t.user.seen} <Time iso={lastSeenOf(details)} ago />
+    <SubjectHead
+      label={t.pages.user}
+      name={user}
+      copied={user}
+      facts={
+        <>
+          {record === null ? (
+            <span>{t.user.unreported}</span>
+          ) : record.enabled === null ? null : (
+            <span className={record.enabled ? undefined : 'c-block'}>
+              {record.enabled ? t.user.enabled : t.user.disabled}
             </span>
-          </div>
-        </div>
-        <div className="row">
+          )}
+          <span>{t.counted.devices(details.partnerships.length, number(details.partnerships.length))}</span>
+          <span>
+            {t.user.seen} <Time iso={lastSeenOf(details)} ago />
+          </span>
+        </>
+      }
+      buttons={
+        <>
           <AllowUntil
             target={{ user }}
             name={name}
@@ -127,23 +127,14 @@ function Head({ details, decide }: { details: Details; decide: Decide<UserTarget
             className="btn primary"
             blocked={may ? null : t.trouble.needsRole(roleFor('decideUser'))}
           />
-          <UserMenu
-            user={user}
-            decide={decide}
-            className="btn"
-            button={
-              <>
-                {t.device.more}
-                <Icon name="down" small />
-              </>
-            }
-          />
-        </div>
-      </div>
+          <UserMenu user={user} decide={decide} className="btn" button={MORE} />
+        </>
+      }
+    >
       {may ? null : <p className="body sm t2">{t.trouble.needsRole(roleFor('decideUser'))}</p>}
       <ChangeTrouble error={decide.error} />
       <Because details={details} decide={decide} />
-    </section>
+    </SubjectHead>
   );
 }
 
