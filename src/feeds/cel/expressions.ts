@@ -3,6 +3,8 @@
 // linear in the record (`matches` is left out), loops cannot be nested, and a record is bounded (files/json.ts).
 import { createRequire } from 'node:module';
 import type * as Cel from '@marcbachmann/cel-js';
+import { FUNCTIONS, isCall, isNode, libraryProblem, libraryText, misuseIn } from '../../cel-syntax.ts';
+import type { ExpressionProblem, SyntaxNode } from '../../cel-syntax.ts';
 import { didYouMean } from '../../suggest.ts';
 import { fieldName, wordOf } from '../row.ts';
 import type { Row } from '../row.ts';
@@ -16,13 +18,6 @@ export interface MappingExpression {
   readonly names: readonly string[];
   /** Its value for a record. @throws Error with a text for people where it cannot be evaluated */
   readonly value: (row: Row) => unknown;
-}
-
-/** Why an expression cannot be used. */
-export interface ExpressionProblem {
-  readonly message: string;
-  /** Position in the expression, in characters. */
-  readonly offset: number;
 }
 
 const TIME = 'google.protobuf.Timestamp';
@@ -44,35 +39,15 @@ const WANTED: Readonly<Record<FieldKind, string>> = {
   condition: 'true or false',
 };
 
-/** Allowed functions: each takes time linear in its input. */
-const FUNCTIONS: ReadonlySet<string> = new Set([
-  'has',
+const ALLOWED: ReadonlySet<string> = new Set([
+  ...FUNCTIONS,
   'dyn',
-  'size',
-  'startsWith',
-  'endsWith',
-  'contains',
-  'lowerAscii',
-  'upperAscii',
-  'trim',
   'split',
   'join',
   'substring',
-  'exists',
-  'all',
-  'exists_one',
-  'filter',
-  'map',
-  'string',
-  'int',
-  'double',
-  'bool',
-  'timestamp',
-  'duration',
   'pick',
   'word',
 ]);
-const LOOPS: ReadonlySet<string> = new Set(['exists', 'all', 'exists_one', 'filter', 'map']);
 const VARIABLES = ['record', 'around'];
 
 /** The record of the current evaluation: the library passes no context to functions. Evaluation is synchronous and never nested. */
@@ -116,12 +91,12 @@ export function compileExpression(text: string, kind: FieldKind): MappingExpress
   try {
     parsed = environment().parse(text);
   } catch (error) {
-    return problemOf(error);
+    return libraryProblem(error, hintFor);
   }
   const uses = usesOf(parsed.ast);
   if ('message' in uses) return uses;
   const checked = parsed.check();
-  if (!checked.valid) return problemOf(checked.error);
+  if (!checked.valid) return libraryProblem(checked.error, hintFor);
   const type = checked.type ?? '';
   if (!TYPES[kind].includes(type.replace(/<.*$/, '')))
     return {
@@ -144,18 +119,6 @@ export function compileExpression(text: string, kind: FieldKind): MappingExpress
   };
 }
 
-interface LibraryError {
-  readonly summary?: string;
-  readonly message?: string;
-  readonly range?: { readonly start: number };
-}
-
-function problemOf(error: unknown): ExpressionProblem {
-  const { summary, message, range } = error as LibraryError;
-  const text = (summary ?? message ?? 'cannot be understood').split('\n')[0] ?? '';
-  return { message: `${text}${hintFor(text)}`, offset: range?.start ?? 0 };
-}
-
 function hintFor(text: string): string {
   const [, variable] = /^Unknown variable: (\S+)/.exec(text) ?? [];
   if (variable !== undefined) {
@@ -167,17 +130,9 @@ function hintFor(text: string): string {
 
 /** Why an expression has no value for a record. The library's message quotes types, never values. */
 function reasonOf(error: unknown): string {
-  const { summary, message } = error as LibraryError;
-  const text = (summary ?? message ?? '').split('\n')[0] ?? '';
+  const text = libraryText(error);
   const [, key] = /^No such key: (.*)$/.exec(text) ?? [];
   return key === undefined ? text : `there is no ${key}; pick("${key}") is null then`;
-}
-
-/** The relevant part of the library's syntax tree. */
-interface Node {
-  readonly op: string;
-  readonly args: unknown;
-  readonly start?: number;
 }
 
 interface Uses {
@@ -187,40 +142,22 @@ interface Uses {
 /** The names of the record that an expression reads; a problem where it calls a function that there is not. */
 function usesOf(ast: unknown): Uses | ExpressionProblem {
   const names = new Set<string>();
-  let problem: ExpressionProblem | null = null;
-  const visit = (value: unknown, loops: number): void => {
-    if (Array.isArray(value)) {
-      for (const one of value) visit(one, loops);
-      return;
-    }
-    if (!isNode(value)) return;
-    const args = Array.isArray(value.args) ? (value.args as unknown[]) : [value.args];
-    const path = pathOf(value);
-    if (path !== null) names.add(fieldName(path));
-    let inside = loops;
-    if (value.op === 'call' || value.op === 'rcall') {
-      const called = String(args[0]);
-      if (!FUNCTIONS.has(called)) {
-        const hint =
-          called === 'matches' ? '; use contains(), startsWith() or word()' : didYouMean(called, FUNCTIONS);
-        problem ??= { message: `there is no function ${called}()${hint}`, offset: value.start ?? 0 };
-      }
-      if (called === 'pick') for (const name of literals(args[1])) names.add(fieldName(name));
-      if (LOOPS.has(called)) inside++;
-      if (inside > 1) problem ??= { message: 'loops cannot be nested', offset: value.start ?? 0 };
-    }
-    for (const one of args) visit(one, inside);
-  };
-  visit(ast, 0);
+  const problem = misuseIn(ast, {
+    functions: ALLOWED,
+    matchesHint: '; use contains(), startsWith() or word()',
+    onNode: (node, args) => {
+      const path = pathOf(node);
+      if (path !== null) names.add(fieldName(path));
+      if (isCall(node) && args[0] === 'pick')
+        for (const name of literals(args[1])) names.add(fieldName(name));
+      return true;
+    },
+  });
   return problem ?? { names };
 }
 
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'op' in value;
-}
-
 /** `general.serial` of `record.general["serial"]`; null = it is no value of the record. */
-function pathOf(node: Node): string | null {
+function pathOf(node: SyntaxNode): string | null {
   if ((node.op !== '.' && node.op !== '[]') || !Array.isArray(node.args)) return null;
   const [from, step] = node.args as unknown[];
   const name = isNode(step) && step.op === 'value' ? step.args : step;

@@ -1,4 +1,6 @@
 // Owns `when`: CEL expressions over the facts, checked at compile time, with bounded cost.
+import { FUNCTIONS, isNode, libraryProblem, misuseIn } from '../../cel-syntax.ts';
+import type { ExpressionProblem } from '../../cel-syntax.ts';
 import { didYouMean } from '../../suggest.ts';
 import { CEL_KEYS, CEL_VARIABLES, environment, runWith } from './cel-environment.ts';
 import { CelVariables } from './cel-variables.ts';
@@ -15,34 +17,8 @@ export interface Expression {
   readonly changesOften: boolean;
 }
 
-/** Why an expression cannot be used. */
-export interface ExpressionProblem {
-  readonly message: string;
-  /** Position in the expression, in characters. */
-  readonly offset: number;
-}
-
-/** Allowed functions: each takes time linear in its input. */
-const FUNCTIONS: ReadonlySet<string> = new Set([
-  'has',
-  'size',
-  'startsWith',
-  'endsWith',
-  'contains',
-  'lowerAscii',
-  'upperAscii',
-  'trim',
-  'exists',
-  'all',
-  'exists_one',
-  'filter',
-  'map',
-  'string',
-  'int',
-  'double',
-  'bool',
-  'timestamp',
-  'duration',
+const ALLOWED: ReadonlySet<string> = new Set([
+  ...FUNCTIONS,
   'getFullYear',
   'getMonth',
   'getDate',
@@ -57,7 +33,6 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
   'glob',
   'inNetwork',
 ]);
-const LOOPS: ReadonlySet<string> = new Set(['exists', 'all', 'exists_one', 'filter', 'map']);
 
 /** Lifetime of a verdict that depends on an expression that reads the time itself. */
 const READS_NOW_MS = 60_000;
@@ -68,12 +43,12 @@ export function compileExpression(text: string): Expression | ExpressionProblem 
   try {
     parsed = environment.parse(text);
   } catch (error) {
-    return problemOf(error);
+    return libraryProblem(error, hintFor);
   }
   const uses = usesOf(parsed.ast);
   if ('message' in uses) return uses;
   const checked = parsed.check();
-  if (!checked.valid) return problemOf(checked.error);
+  if (!checked.valid) return libraryProblem(checked.error, hintFor);
   if (checked.type !== 'bool' && checked.type !== 'dyn')
     return { message: `must be true or false, is ${checked.type ?? 'of no type'}`, offset: 0 };
   const readsNow = uses.variables.has('now');
@@ -94,16 +69,6 @@ export function compileExpression(text: string): Expression | ExpressionProblem 
   };
 }
 
-function problemOf(error: unknown): ExpressionProblem {
-  const { summary, message, range } = error as {
-    summary?: string;
-    message?: string;
-    range?: { start: number };
-  };
-  const text = summary ?? message ?? 'cannot be understood';
-  return { message: `${text}${hintFor(text)}`, offset: range?.start ?? 0 };
-}
-
 function hintFor(text: string): string {
   const [, variable] = /^Unknown variable: (\S+)/.exec(text) ?? [];
   if (variable !== undefined) return didYouMean(variable, CEL_VARIABLES);
@@ -118,61 +83,31 @@ interface Uses {
   readonly changesOften: boolean;
 }
 
-/** The relevant part of the library's syntax tree. */
-interface Node {
-  readonly op: string;
-  readonly args: unknown;
-  readonly start?: number;
-}
-
 /** The variables and functions of an expression; a problem where it calls a forbidden one. */
 function usesOf(ast: unknown): Uses | ExpressionProblem {
   const variables = new Set<string>();
   let changesOften = false;
-  let problem: ExpressionProblem | null = null;
-  const refuse = (message: string, node: Node): void => {
-    problem ??= { message, offset: node.start ?? 0 };
-  };
-  const visit = (value: unknown, loops: number): void => {
-    if (Array.isArray(value)) {
-      for (const one of value) visit(one, loops);
-      return;
-    }
-    if (typeof value !== 'object' || value === null || !('op' in value)) return;
-    const node = value as Node;
-    const args = Array.isArray(node.args) ? (node.args as unknown[]) : [node.args];
-    if (node.op === 'id') {
-      variables.add(String(node.args));
-      // The whole `request`: later steps may read the address or the command.
-      if (node.args === 'request') changesOften = true;
-      return;
-    }
-    if (node.op === '.' && isId(args[0], 'request')) {
-      variables.add('request');
-      if (args[1] === 'address' || args[1] === 'command') changesOften = true;
-      return;
-    }
-    let inside = loops;
-    if (node.op === 'call' || node.op === 'rcall') {
-      const called = String(args[0]);
-      if (!FUNCTIONS.has(called)) {
-        const hint = called === 'matches' ? '; use glob(text, "pattern")' : didYouMean(called, FUNCTIONS);
-        refuse(`there is no function ${called}()${hint}`, node);
+  const problem = misuseIn(ast, {
+    functions: ALLOWED,
+    matchesHint: '; use glob(text, "pattern")',
+    onNode: ({ op, args: named }, args) => {
+      if (op === 'id') {
+        variables.add(String(named));
+        // The whole `request`: later steps may read the address or the command.
+        if (named === 'request') changesOften = true;
+        return false;
       }
-      if (LOOPS.has(called)) inside++;
-      if (inside > 1) refuse('loops cannot be nested', node);
-    }
-    for (const one of args) visit(one, inside);
-  };
-  visit(ast, 0);
+      if (op === '.' && isId(args[0], 'request')) {
+        variables.add('request');
+        if (args[1] === 'address' || args[1] === 'command') changesOften = true;
+        return false;
+      }
+      return true;
+    },
+  });
   return problem ?? { variables, changesOften };
 }
 
 function isId(value: unknown, name: string): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    (value as Node).op === 'id' &&
-    (value as Node).args === name
-  );
+  return isNode(value) && value.op === 'id' && value.args === name;
 }

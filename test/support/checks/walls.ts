@@ -22,6 +22,12 @@ export const WALLS: readonly Wall[] = [
   { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
   { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
   { name: 'caught-error.ts', holds: 'what a caught value says: message and code', may: [], pure: [] },
+  {
+    name: 'cel-syntax.ts',
+    holds: 'which CEL expressions may be used at all',
+    may: ['suggest.ts'],
+    pure: [],
+  },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
   { name: 'in-turns.ts', holds: 'long work in parts, with turns of the event loop between', may: ['clock.ts'] },
   { name: 'thread-file.ts', holds: 'where the program of a thread is', may: [] },
@@ -52,7 +58,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'policy',
     holds: 'the compliance policy: document, compiler, walk',
-    may: ['caught-error.ts', 'ip-address.ts', 'suggest.ts', 'identity', 'model'],
+    may: ['caught-error.ts', 'ip-address.ts', 'suggest.ts', 'cel-syntax.ts', 'identity', 'model'],
     pure: ['zod', '@marcbachmann/cel-js'],
   },
   {
@@ -81,7 +87,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'feeds',
     holds: 'compliance data from device managements and directories: formats, mappings, records',
-    may: [...PROTOCOLS, 'caught-error.ts', 'file-words.ts', 'suggest.ts', 'identity', 'model'],
+    may: [...PROTOCOLS, 'caught-error.ts', 'cel-syntax.ts', 'file-words.ts', 'suggest.ts', 'identity', 'model'],
   },
   {
     name: 'telemetry',
