@@ -1,9 +1,9 @@
 // Owns requests to Graph: token, throttling, errors, and lists page by page. The token goes to Graph's own address only.
 // undici's retry handler is not used: it has no jitter, no new token after 401, and does not retry a body that ends early.
-import { readFileSync } from 'node:fs';
-import { Agent, fetch, request } from 'undici';
+import { request } from 'undici';
 import { z } from 'zod';
 import { FeedError } from '../contract.ts';
+import { HttpSource, failureText, reasonOf } from '../http-source.ts';
 import { plain } from '../../plain-text.ts';
 import { PASSING, pauseAfter, retryAfterOf } from '../waiting.ts';
 import type { Clock } from '../waiting.ts';
@@ -35,7 +35,7 @@ export class GraphRequests {
   private readonly origin: string;
   private readonly signal: AbortSignal;
   private readonly clock: Clock;
-  private readonly agent: Agent;
+  private readonly source: HttpSource;
   private readonly signIn: GraphSignIn;
 
   constructor(settings: GraphSettings, signal: AbortSignal, clock: Clock) {
@@ -43,39 +43,17 @@ export class GraphRequests {
     this.origin = settings.graphUrl ?? CLOUDS[settings.cloud].graph;
     this.signal = signal;
     this.clock = clock;
-    const timeout = settings.timeoutSeconds * 1_000;
-    this.agent = new Agent({
-      connect: { timeout, ...(settings.ca !== undefined && { ca: authorities(settings.ca) }) },
-      connections: 8,
-      headersTimeout: timeout,
-      bodyTimeout: timeout,
-      maxResponseSize: MAX_ANSWER_BYTES,
-    });
-    const { agent } = this;
-    this.signIn = new GraphSignIn(
-      settings,
-      async (url, { headers, body, redirect }) => {
-        const answer = await fetch(url, {
-          // A request for a token is a form.
-          method: 'POST',
-          headers,
-          body: body instanceof URLSearchParams ? body.toString() : '',
-          redirect,
-          dispatcher: agent,
-          signal: this.deadline(),
-        });
-        return new Response(await answer.text(), {
-          status: answer.status,
-          headers: Object.fromEntries(answer.headers),
-        });
-      },
-      clock.now,
+    const { timeoutSeconds, ca } = settings;
+    this.source = new HttpSource(
+      { timeoutSeconds, ca, connections: 8, maxAnswerBytes: MAX_ANSWER_BYTES },
+      signal,
     );
+    this.signIn = new GraphSignIn(settings, this.source.fetchToken, clock.now);
   }
 
   /** Closes all connections. */
-  async close(): Promise<void> {
-    await this.agent.destroy();
+  close(): Promise<void> {
+    return this.source.close();
   }
 
   /** One object. `path`: below the address of Graph, e.g. /v1.0/groups/1. @throws FeedError */
@@ -156,8 +134,8 @@ export class GraphRequests {
     try {
       const token = await this.signIn.accessToken();
       const answer = await request(url, {
-        dispatcher: this.agent,
-        signal: this.deadline(),
+        dispatcher: this.source.agent,
+        signal: this.source.deadline(),
         headers: { ...headers, authorization: `Bearer ${token}`, accept: 'application/json' },
       });
       const text = await answer.body.text();
@@ -171,10 +149,6 @@ export class GraphRequests {
       return { status: null, body: null, retryAfterMs: null, reason: reasonOf(error) };
     }
   }
-
-  private deadline(): AbortSignal {
-    return AbortSignal.any([this.signal, AbortSignal.timeout(this.settings.timeoutSeconds * 1_000)]);
-  }
 }
 
 interface Answer {
@@ -183,14 +157,6 @@ interface Answer {
   readonly body: unknown;
   readonly retryAfterMs: number | null;
   readonly reason: string;
-}
-
-function authorities(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch {
-    throw new FeedError('EASGATE_FEED_CREDENTIALS', `the file ${file} (ca) cannot be read`);
-  }
 }
 
 /** The code of Graph's error: its message may quote the request. */
@@ -203,19 +169,9 @@ function graphCode(text: string): string {
   }
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof FeedError) return error.message;
-  if (error instanceof SyntaxError) return 'the answer is no JSON, or ended early';
-  if (!(error instanceof Error)) return 'no answer';
-  const code: unknown = Reflect.get(error, 'code');
-  return typeof code === 'string' ? code : error.name;
-}
-
-function failure(url: URL, { status, reason, retryAfterMs }: Answer): FeedError {
-  const why = [status === null ? null : String(status), reason].filter(
-    (text) => text !== null && text !== '',
-  );
-  const what = `GET ${url.pathname}: ${why.join(' ')}`;
+function failure(url: URL, answer: Answer): FeedError {
+  const { status, retryAfterMs } = answer;
+  const what = `GET ${url.pathname}: ${failureText(answer)}`;
   if (status === 401) return new FeedError('EASGATE_FEED_CREDENTIALS', `${what}: Graph refuses the token`);
   if (status === 403)
     return new FeedError(

@@ -1,5 +1,4 @@
 // Owns requests to a JSON API: sign-in, throttling, errors, redirects and bounds. Credentials go to the host of the feed only.
-import { readFileSync } from 'node:fs';
 import {
   ClientSecretBasic,
   ClientSecretPost,
@@ -7,9 +6,10 @@ import {
   allowInsecureRequests,
   customFetch,
 } from 'openid-client';
-import { Agent, errors, fetch, request } from 'undici';
+import { errors, request } from 'undici';
 import { ClientCredentials } from '../client-credentials.ts';
 import { FeedError } from '../contract.ts';
+import { HttpSource, failureText, reasonOf } from '../http-source.ts';
 import { PASSING, pauseAfter, retryAfterOf } from '../waiting.ts';
 import type { Clock } from '../waiting.ts';
 import { ownUrl } from './paging.ts';
@@ -29,27 +29,24 @@ export class HttpRequests {
   private readonly settings: HttpSettings;
   private readonly signal: AbortSignal;
   private readonly clock: Clock;
-  private readonly agent: Agent;
+  private readonly source: HttpSource;
   private readonly signIn: ClientCredentials | null;
 
   constructor(settings: HttpSettings, signal: AbortSignal, clock: Clock) {
     this.settings = settings;
     this.signal = signal;
     this.clock = clock;
-    const timeout = settings.timeoutSeconds * 1_000;
-    this.agent = new Agent({
-      connect: { timeout, ...(settings.ca !== undefined && { ca: authorities(settings.ca) }) },
-      connections: 2,
-      headersTimeout: timeout,
-      bodyTimeout: timeout,
-      maxResponseSize: settings.maxPageBytes,
-    });
+    const { timeoutSeconds, ca, maxPageBytes } = settings;
+    this.source = new HttpSource(
+      { timeoutSeconds, ca, connections: 2, maxAnswerBytes: maxPageBytes },
+      signal,
+    );
     this.signIn = settings.auth?.type === 'oauth' ? this.credentials(settings.auth) : null;
   }
 
   /** Closes all connections. */
-  async close(): Promise<void> {
-    await this.agent.destroy();
+  close(): Promise<void> {
+    return this.source.close();
   }
 
   /** One page; null = it is as the validators say (304). @throws FeedError */
@@ -98,8 +95,8 @@ export class HttpRequests {
     try {
       const { body } = this.settings;
       const answer = await request(url, {
-        dispatcher: this.agent,
-        signal: this.deadline(),
+        dispatcher: this.source.agent,
+        signal: this.source.deadline(),
         method: body === undefined ? 'GET' : 'POST',
         ...(body !== undefined && { body }),
         headers: { ...(await this.headers()), ...conditions(validators) },
@@ -170,28 +167,11 @@ export class HttpRequests {
       configuration.timeout = this.settings.timeoutSeconds;
       // Only to this host: settings.ts.
       if (tokenUrl.startsWith('http:')) allowInsecureRequests(configuration);
-      configuration[customFetch] = async (url, { headers, body, redirect }) => {
-        const answer = await fetch(url, {
-          method: 'POST',
-          headers,
-          body: body instanceof URLSearchParams ? body.toString() : '',
-          redirect,
-          dispatcher: this.agent,
-          signal: this.deadline(),
-        });
-        return new Response(await answer.text(), {
-          status: answer.status,
-          headers: Object.fromEntries(answer.headers),
-        });
-      };
+      configuration[customFetch] = this.source.fetchToken;
       return configuration;
     };
     const parameters = { ...(scope !== undefined && { scope }), ...(audience !== undefined && { audience }) };
     return new ClientCredentials({ configure, parameters, hint: 'auth', now: this.clock.now });
-  }
-
-  private deadline(): AbortSignal {
-    return AbortSignal.any([this.signal, AbortSignal.timeout(this.settings.timeoutSeconds * 1_000)]);
   }
 }
 
@@ -225,28 +205,9 @@ async function textOf(body: { bytes(): Promise<Uint8Array> }): Promise<string> {
   }
 }
 
-function authorities(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch {
-    throw new FeedError('EASGATE_FEED_CREDENTIALS', `the file ${file} (ca) cannot be read`);
-  }
-}
-
-/** Never the text of the error: it may quote the answer. */
-function reasonOf(error: unknown): string {
-  if (error instanceof FeedError) return error.message;
-  if (error instanceof SyntaxError) return 'the answer is no JSON, or ended early';
-  if (!(error instanceof Error)) return 'no answer';
-  const code: unknown = Reflect.get(error, 'code');
-  return typeof code === 'string' ? code : error.name;
-}
-
-function failure(url: URL, { status, reason, retryAfterMs }: Answer): FeedError {
-  const why = [status === null ? null : String(status), reason].filter(
-    (text) => text !== null && text !== '',
-  );
-  const what = `${url.pathname}: ${why.join(' ')}`;
+function failure(url: URL, answer: Answer): FeedError {
+  const { status, retryAfterMs } = answer;
+  const what = `${url.pathname}: ${failureText(answer)}`;
   if (status === 401 || status === 403)
     return new FeedError(
       'EASGATE_FEED_CREDENTIALS',
