@@ -42,26 +42,3 @@ export interface StoredUsers {
   /** Records that are no text at all, by name. */
   readonly failures: readonly string[];
 }
-
-/** Nobody has a name of this local part. */
-export const NO_USERS: StoredUsers = Object.freeze({
-  reports: [],
-  aliases: new Map(),
-  decisions: new Map(),
-  imported: [],
-  devices: [],
-  failures: [],
-});
-
-/** Nothing is stored about the device. */
-export function emptyDevice(key: DeviceKey): StoredDevice {
-  return {
-    key,
-    reports: [],
-    partnerships: new Map(),
-    decision: null,
-    userDecisions: new Map(),
-    imported: [],
-    failures: [],
-  };
-}

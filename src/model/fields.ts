@@ -35,8 +35,6 @@ export const word = <const T extends Readonly<Record<string, string>>>(meanings:
 export const userKey = (description: string) =>
   z.string().meta({ description }) as unknown as z.ZodType<UserKey>;
 
-export const userKeys = (description: string) => texts(description) as unknown as z.ZodType<UserKey[]>;
-
 export const deviceKey = (description: string) =>
   z.string().meta({ description }) as unknown as z.ZodType<DeviceKey>;
 

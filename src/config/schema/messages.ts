@@ -50,9 +50,6 @@ export const messagesSection = z.strictObject({
     ),
 });
 
-/** The checked section. */
-export type MessagesConfig = z.infer<typeof messagesSection>;
-
 function isTimeZone(name: string): boolean {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== '';
