@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from '../directory/embedded/store-file.ts';
+import { PreparedStatements } from '../directory/prepared-statements.ts';
 import type { JournalFilter, StreamName } from './journal-store.ts';
 import { comparePositions, partsOf, positionOf } from './stream-position.ts';
 import { localOf } from './stream-forms.ts';
@@ -11,6 +12,7 @@ import type { Marks } from './stream-forms.ts';
 
 /** `PRAGMA user_version` of a file with these tables. */
 const VERSION = 2;
+const MAX_STATEMENTS = 100;
 const STREAMS: readonly StreamName[] = ['journal', 'audit'];
 const BUSY_MS = 2_000;
 const PRAGMAS =
@@ -60,7 +62,7 @@ export class JournalIndex {
   private readonly database: DatabaseSync;
   private readonly watch: FileWatch;
   private readonly isReader: boolean;
-  private readonly statements = new Map<string, StatementSync>();
+  private readonly statements = new PreparedStatements(MAX_STATEMENTS);
   private readonly ids = new Map<string, number>();
 
   private constructor(database: DatabaseSync, watch: FileWatch, isReader: boolean) {
@@ -274,14 +276,8 @@ export class JournalIndex {
   }
 
   private statement(sql: string): StatementSync {
-    let statement = this.statements.get(sql);
-    if (statement === undefined) {
-      if (this.statements.size >= MAX_STATEMENTS) this.statements.clear();
-      this.statements.set(sql, (statement = this.database.prepare(sql)));
-    }
-    return statement;
+    return this.statements.get(this.database, sql);
   }
 }
 
 const MAX_WORDS = 1_000;
-const MAX_STATEMENTS = 100;

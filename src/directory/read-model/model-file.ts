@@ -4,6 +4,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from '../embedded/store-file.ts';
+import { PreparedStatements } from '../prepared-statements.ts';
 import { ADD_UNSEEN, INDICES, MODEL_VERSION, TABLES, TRIGGERS } from './model-schema.ts';
 
 /** SQLite's name of a database without a file: a command builds one for itself. */
@@ -45,7 +46,7 @@ export class ModelFile {
   readonly isNew: boolean;
   private open: { readonly database: DatabaseSync; readonly watch: FileWatch | null };
   private completed = false;
-  private readonly statements = new Map<string, StatementSync>();
+  private readonly statements = new PreparedStatements(MAX_STATEMENTS);
 
   private constructor(path: string, database: DatabaseSync, isNew: boolean) {
     this.path = path;
@@ -114,12 +115,7 @@ export class ModelFile {
   }
 
   statement(sql: string): StatementSync {
-    let statement = this.statements.get(sql);
-    if (statement === undefined) {
-      if (this.statements.size >= MAX_STATEMENTS) this.statements.clear();
-      this.statements.set(sql, (statement = this.database.prepare(sql)));
-    }
-    return statement;
+    return this.statements.get(this.database, sql);
   }
 
   /** Writes in one transaction. SQLite itself rolls back when the disk is full. */

@@ -1,8 +1,8 @@
 // Owns reading the read model: pages of filtered, sorted rows that go on from a cursor, counts.
 import { DatabaseSync } from 'node:sqlite';
-import type { StatementSync } from 'node:sqlite';
 import type { UserNames } from '../../identity/user-names.ts';
 import type { AccessState } from '../../model/access-state.ts';
+import { PreparedStatements } from '../prepared-statements.ts';
 import { MODEL_FIELDS } from './model-fields.ts';
 import { FileWatch, inodeOf } from '../embedded/store-file.ts';
 import { readState } from './model-file.ts';
@@ -56,6 +56,8 @@ export interface NamedCount {
 }
 
 const BUSY_MS = 1_000;
+/** Different queries that are kept prepared. */
+const MAX_STATEMENTS = 200;
 /** A file that is built anew takes the place of the one before. */
 const OPEN_TRIES = 3;
 const DAY_MS = 86_400_000;
@@ -67,7 +69,7 @@ const MAPPED = 2 ** 31 - 1;
 export class ModelReader {
   private readonly database: DatabaseSync;
   private readonly watch: FileWatch | null;
-  private readonly statements = new Map<string, StatementSync>();
+  private readonly statements = new PreparedStatements(MAX_STATEMENTS);
   /** What filters need of the database. */
   readonly source: FilterSource;
 
@@ -190,12 +192,7 @@ export class ModelReader {
 
   /** Rows of a query of this folder's own. */
   all(sql: string, values: readonly Value[] = []): StoredRow[] {
-    let statement = this.statements.get(sql);
-    if (statement === undefined) {
-      if (this.statements.size >= MAX_STATEMENTS) this.statements.clear();
-      this.statements.set(sql, (statement = this.database.prepare(sql)));
-    }
-    return statement.all(...values);
+    return this.statements.get(this.database, sql).all(...values);
   }
 
   /** SQLite removes the log of the last connection that is closed, by its name; but not for one that only reads. */
@@ -220,8 +217,6 @@ function openWhole(path: string): DatabaseSync | null {
   return null;
 }
 
-/** Different queries that are kept prepared. */
-const MAX_STATEMENTS = 200;
 const COUNTS =
   'count(*) AS every, count(*) FILTER (WHERE last_seen >= ?) AS day, count(*) FILTER (WHERE last_seen >= ?) AS week, ' +
   'count(*) FILTER (WHERE last_seen >= ?) AS month';

@@ -1,6 +1,6 @@
 // Owns one feed: how it is in words, its last run with the counts, what a brake holds, runs by hand.
 import { useState } from 'react';
-import type { ReactElement, ReactNode } from 'react';
+import type { ReactElement } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../api/contract/operations.ts';
 import { roleFor, useMay } from '../client/signed-in.ts';
@@ -11,6 +11,7 @@ import { ConfirmFeed } from './confirm-feed.tsx';
 import { Icon } from './icon.tsx';
 import type { IconName } from './icon.tsx';
 import { CountsText, HeldReasons, OutcomeTroubles } from './outcome.tsx';
+import { Pair } from './pair.tsx';
 import { Panel } from './panel.tsx';
 import { Dash, Time } from './time.tsx';
 import { ChangeTrouble } from './trouble.tsx';
@@ -39,15 +40,6 @@ function FeedState({ state }: { state: FeedRow['state'] }): ReactElement {
       <Icon name={icon} />
       <span>{texts.states[state]}</span>
     </span>
-  );
-}
-
-function Pair({ title, children }: { title: string; children: ReactNode }): ReactElement {
-  return (
-    <div className="pair">
-      <dt>{title}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 

@@ -7,6 +7,7 @@ import { t } from '../texts/texts.ts';
 import { extentText } from './extent-fields.tsx';
 import type { Extent } from './extent-fields.tsx';
 import { Icon } from './icon.tsx';
+import { Pair } from './pair.tsx';
 import { Panel } from './panel.tsx';
 import { Age, Dash, Time } from './time.tsx';
 
@@ -14,15 +15,6 @@ type Status = AnswerOf<'showStatus'>;
 
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 30;
-
-function Pair({ title, children }: { title: string; children: ReactNode }): ReactElement {
-  return (
-    <div className="pair">
-      <dt>{title}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
 
 const there = ({ workers }: Status): NonNullable<Status['workers'][number]>[] =>
   workers.filter((worker) => worker !== null);
