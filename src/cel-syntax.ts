@@ -47,10 +47,7 @@ interface Rules {
 }
 
 /** The first thing in a syntax tree that is not allowed; null = nothing. */
-export function misuseIn(
-  tree: unknown,
-  { functions, matchesHint, onNode }: Rules,
-): ExpressionProblem | null {
+export function misuseIn(tree: unknown, { functions, matchesHint, onNode }: Rules): ExpressionProblem | null {
   let problem: ExpressionProblem | null = null;
   const visit = (value: unknown, loops: number): void => {
     if (Array.isArray(value)) {

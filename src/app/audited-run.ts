@@ -38,8 +38,7 @@ export async function auditedRun<Outcome extends ApplyOutcome>(
     if (!dryRun && held.length === 0) await record({ read, devices, users, decisions });
     return outcome;
   } catch (error) {
-    if (!dryRun && written > 0)
-      await record({ written, failed: messageOf(error) });
+    if (!dryRun && written > 0) await record({ written, failed: messageOf(error) });
     throw error;
   }
 }

@@ -64,7 +64,9 @@ function deviceLine(
     attributes: record.attributes,
     observedAt: exactIsoTime(record.observedAt),
     partnerships: rows.flatMap(({ user, state, reason, firstSeen, lastSeen }) =>
-      user === null ? [] : [{ user, state, reason, firstSeen: exactIsoTime(firstSeen), lastSeen: exactIsoTime(lastSeen) }],
+      user === null
+        ? []
+        : [{ user, state, reason, firstSeen: exactIsoTime(firstSeen), lastSeen: exactIsoTime(lastSeen) }],
     ),
   };
 }

@@ -132,7 +132,8 @@ export async function* followEntries<S extends StreamName>(
       after = end;
       if (isAway) onTrouble(null);
       isAway = false;
-      for (const positioned of entries) if (isWanted(form.marks(positioned.entry), filter, names)) yield positioned;
+      for (const positioned of entries)
+        if (isWanted(form.marks(positioned.entry), filter, names)) yield positioned;
     } catch (error) {
       if (!isAway) onTrouble(error instanceof Error ? error : new Error(String(error)));
       isAway = true;

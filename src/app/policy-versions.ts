@@ -232,8 +232,7 @@ export async function rollBack(
 
 /** The version in the shadow. @throws ProgramError when there is none */
 export async function shadowVersion(store: DirectoryStore, { state }: KnownPolicies): Promise<PolicyVersion> {
-  if (state.shadow === null)
-    throw new ProgramError('EASGATE_NO_SHADOW', 'no policy runs in the shadow');
+  if (state.shadow === null) throw new ProgramError('EASGATE_NO_SHADOW', 'no policy runs in the shadow');
   return versionOf(store, state.shadow);
 }
 

@@ -23,7 +23,10 @@ export async function reportUser(
 ): Promise<UserKey> {
   const key = parseUser(name);
   if (values.groups?.some((group) => group.trim() === ''))
-    throw new ProgramError('EASGATE_USAGE', 'a group without a name: without any group named they stay as they are');
+    throw new ProgramError(
+      'EASGATE_USAGE',
+      'a group without a name: without any group named they stay as they are',
+    );
   const reported = async () =>
     (await store.getUser(key))?.reports.find((one) => one.source === source) ?? null;
   const before = await reported();

@@ -194,7 +194,6 @@ function directoryText(workers: readonly WorkerStatus[]): string {
   return `${first.store}; decisions and reports reach the workers, last confirmed ${oldest > OLD_STATE_MS ? toned('bad', age) : age} ago (change number ${first.position ?? '?'})`;
 }
 
-
 /** None where the configuration wants no control process. */
 function controlLines(control: GatewayStatus['control']): (readonly [string, string])[] {
   if (control === null) return [];

@@ -137,7 +137,9 @@ export class RecordReader {
       this.problem(
         name,
         text,
-        time === 'ambiguous' ? 'could be either of two days (`dates` says whether the day comes first)' : 'is not understood as a time',
+        time === 'ambiguous'
+          ? 'could be either of two days (`dates` says whether the day comes first)'
+          : 'is not understood as a time',
       );
       return null;
     }

@@ -118,7 +118,9 @@ export class EmbeddedJournal implements JournalStore {
   ): Promise<QueryPage<StreamEntries[S]>> {
     const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
     return this.work(() => {
-      const scans = scanWords(filter).map((word) => this.scan(stream, form, filter, word, positionOf(cursor)));
+      const scans = scanWords(filter).map((word) =>
+        this.scan(stream, form, filter, word, positionOf(cursor)),
+      );
       return scanNewest(scans, limit);
     });
   }

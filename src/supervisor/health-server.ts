@@ -34,7 +34,9 @@ export function unreadyBecause(state: GatewayState): string | null {
 
 /** Serves both paths until closed. */
 export class HealthServer {
-  private readonly server = new ProbeServer(MAX_CONNECTIONS, (request, response) => this.serve(request, response));
+  private readonly server = new ProbeServer(MAX_CONNECTIONS, (request, response) =>
+    this.serve(request, response),
+  );
   private readonly look: () => Promise<GatewayState>;
   /** Concurrent probes share one query of the workers. */
   private looking: Promise<GatewayState> | null = null;

@@ -11,7 +11,9 @@ const MAX_CONNECTIONS = 16;
 export class MetricsServer {
   /** What it was opened with. */
   readonly endpoint: MetricsEndpoint;
-  private readonly server = new ProbeServer(MAX_CONNECTIONS, (request, response) => this.serve(request, response));
+  private readonly server = new ProbeServer(MAX_CONNECTIONS, (request, response) =>
+    this.serve(request, response),
+  );
   private readonly text: () => Promise<string>;
   /** Digest of the token; null = none is needed. */
   private token: Buffer | null = null;

@@ -16,7 +16,10 @@ import { Blank, LoadTrouble } from './parts/trouble.tsx';
 import { t } from './texts/texts.ts';
 
 /** Keeps the frame when a page throws. Its key is the address: another page gets a new one. */
-class ErrorBoundary extends Component<{ readonly children: ReactNode }, { readonly failed: 'page' | 'file' | null }> {
+class ErrorBoundary extends Component<
+  { readonly children: ReactNode },
+  { readonly failed: 'page' | 'file' | null }
+> {
   override state = { failed: null };
 
   static getDerivedStateFromError(error: unknown): { failed: 'page' | 'file' } {

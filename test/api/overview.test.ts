@@ -151,7 +151,11 @@ describe('the number of a tile', () => {
     });
     const key = (name: string) => name as DeviceKey;
     // bob has a second phone, and an exception of three days; two more end later or never, and one has ended.
-    await store.recordSeen([seen('contoso\\bob', 'second6', 1), seen('dave', 'good7', 1), seen('erin', 'good8', 1)]);
+    await store.recordSeen([
+      seen('contoso\\bob', 'second6', 1),
+      seen('dave', 'good7', 1),
+      seen('erin', 'good8', 1),
+    ]);
     await store.putDevices([deviceReport(key('good7')), deviceReport(key('good8'))]);
     await store.decide({ user: 'contoso\\bob' as UserKey, device: null }, by('allow', 3), BY_TEST);
     await store.decide({ user: null, device: key('good7') }, by('allow', 30), BY_TEST);

@@ -49,6 +49,11 @@ it('feeds and outcomes are summed up apart; a refused one has its text and nothi
     { feed: 'mdm', outcome: 'applied', deliveries: 1, text: null },
     { feed: 'mdm', outcome: 'EASGATE_DELIVERY_CREDENTIALS', deliveries: 1, sums: null },
     { feed: 'jamf', outcome: 'held', sums: null, text: 'nothing was written' },
-    { feed: 'mdm', outcome: 'EASGATE_DELIVERY_CREDENTIALS', deliveries: 1, text: 'the token is of another feed' },
+    {
+      feed: 'mdm',
+      outcome: 'EASGATE_DELIVERY_CREDENTIALS',
+      deliveries: 1,
+      text: 'the token is of another feed',
+    },
   ]);
 });

@@ -71,7 +71,9 @@ describe('a new policy', () => {
     const { store, cache, changes, lookups } = await setUp({});
     await store.putDevices([deviceReport(phone, { encrypted: false })]);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
-    cache.usePolicies(forEverybody(compiled({ compliance: [{ name: 'disk', require: { encrypted: true } }] })));
+    cache.usePolicies(
+      forEverybody(compiled({ compliance: [{ name: 'disk', require: { encrypted: true } }] })),
+    );
     expect(cache.peek(alice, phone)).toMatchObject({
       action: 'quarantine',
       reason: 'notEncrypted',

@@ -110,13 +110,16 @@ it('nor where the directory does not know it any more: an older time overwrites 
 });
 
 /** The store, whose writes of devices fail while `error` returns one. */
-function failing(error: () => Error | null): (store: DirectoryStore) => DirectoryStore {
+function failing(failureNow: () => Error | null): (store: DirectoryStore) => DirectoryStore {
   return (store) =>
     new Proxy(store, {
       get: (target, name) => {
         const value: unknown = Reflect.get(target, name);
-        const failure = error();
-        if (name === 'putDevices' && failure !== null) return () => Promise.reject(failure);
+        const failure = failureNow();
+        if (name === 'putDevices' && failure !== null)
+          return async () => {
+            throw failure;
+          };
         return typeof value === 'function' ? value.bind(target) : value;
       },
     });

@@ -69,7 +69,9 @@ function warningsOf({ status, control, feeds, remarks }: WarningSources): Standi
     ...remarks.map(({ place, text }) => of('EASGATE_CERTIFICATE_CHECK', 'system')(`${place}: ${text}`)),
     ...[...policies].map(of('EASGATE_POLICY_WARNING', 'policy')),
     ...(control?.warnings ?? []).map(of('EASGATE_POLICY_GROUPS', 'policy')),
-    ...(control?.endingExceptions ?? []).map(of('EASGATE_EXCEPTIONS_END', 'reports/exceptions?endsWithin=7d')),
+    ...(control?.endingExceptions ?? []).map(
+      of('EASGATE_EXCEPTIONS_END', 'reports/exceptions?endsWithin=7d'),
+    ),
     ...(status?.warnings ?? []).map(of('EASGATE_CONFIG_WARNING', 'system')),
   ];
 }

@@ -67,7 +67,10 @@ export class Pushes {
   /** Whether the header has a token of this feed. @throws DeliveryError */
   checkToken(authorization: string | undefined): void {
     if (!hasToken(this.credentials.tokens, authorization))
-      throw new DeliveryError('EASGATE_DELIVERY_CREDENTIALS', 'the token is missing, wrong, or of another feed');
+      throw new DeliveryError(
+        'EASGATE_DELIVERY_CREDENTIALS',
+        'the token is missing, wrong, or of another feed',
+      );
   }
 
   /** Makes room for a bulk: of a feed one at a time. Returns what gives it back. @throws DeliveryError */

@@ -44,7 +44,13 @@ export class Receivers {
       if (settings.kind === 'push')
         feeds.set(name, { kind: 'push', pushes: new Pushes(settings, receiver, credentials), rate });
       else {
-        const webhooks = new Webhooks(settings, receiver, credentials, fileReadingOf(settings), store.deliveries);
+        const webhooks = new Webhooks(
+          settings,
+          receiver,
+          credentials,
+          fileReadingOf(settings),
+          store.deliveries,
+        );
         feeds.set(name, { kind: 'webhook', webhooks, rate });
       }
     }

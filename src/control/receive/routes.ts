@@ -161,11 +161,7 @@ export function receiveHandler(
     }
   }
 
-  function failed(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { error, name, target }: Failed,
-  ): void {
+  function failed(request: IncomingMessage, response: ServerResponse, { error, name, target }: Failed): void {
     if (error instanceof ClientGoneError || response.destroyed) return;
     const isToken =
       target?.kind === 'push' ||

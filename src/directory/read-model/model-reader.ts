@@ -175,13 +175,13 @@ export class ModelReader {
 
   /** Phones by state and reason. */
   stateCounts(): StateCount[] {
-    return this.all('SELECT state, reason, phones FROM state_counts WHERE phones > 0 ORDER BY state, reason').map(
-      (row) => ({
-        state: stateAt(Number(row['state'])),
-        reason: row['reason'] === '' ? null : String(row['reason']),
-        phones: Number(row['phones']),
-      }),
-    );
+    return this.all(
+      'SELECT state, reason, phones FROM state_counts WHERE phones > 0 ORDER BY state, reason',
+    ).map((row) => ({
+      state: stateAt(Number(row['state'])),
+      reason: row['reason'] === '' ? null : String(row['reason']),
+      phones: Number(row['phones']),
+    }));
   }
 
   /** Phones that no feed reports, by state. */

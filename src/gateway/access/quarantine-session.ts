@@ -2,7 +2,12 @@
 import { INBOX } from '../../quarantine/folders.ts';
 import { KeyMint } from '../../quarantine/keys.ts';
 import { answerMailbox } from '../../quarantine/mailbox.ts';
-import type { FinalAnswer, MailboxAnswer, MailboxNotice, MailboxRequest } from '../../quarantine/mailbox-types.ts';
+import type {
+  FinalAnswer,
+  MailboxAnswer,
+  MailboxNotice,
+  MailboxRequest,
+} from '../../quarantine/mailbox-types.ts';
 import { rewritePassable } from '../../quarantine/passable.ts';
 import { pingWithNews } from '../../quarantine/ping.ts';
 import { PROVISION_MALFORMED, deviceInformationOf } from '../../quarantine/provision.ts';

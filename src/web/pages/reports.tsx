@@ -93,11 +93,7 @@ function StoredReport({ name }: { name: Exclude<Name, 'would-block'> }): ReactEl
   const days = search.get('notSeen') ?? '90d';
   const endsWithin = search.get('endsWithin');
   const question =
-    name === 'stale'
-      ? { notSeen: days }
-      : name === 'exceptions' && endsWithin !== null
-        ? { endsWithin }
-        : {};
+    name === 'stale' ? { notSeen: days } : name === 'exceptions' && endsWithin !== null ? { endsWithin } : {};
   const report = useQuery('showReport', {
     params: { report: name satisfies ReportName },
     query: { ...question, limit },

@@ -49,14 +49,7 @@ export function DecisionTable({ lines }: { lines: readonly DecisionLine[] }): Re
     <div className="tw">
       <table className="plain wrap cards">
         <TableHead
-          titles={[
-            column.when,
-            column.decision,
-            column.forUser,
-            column.reason,
-            column.by,
-            column.until,
-          ]}
+          titles={[column.when, column.decision, column.forUser, column.reason, column.by, column.until]}
         />
         <tbody>
           {lines.map(({ key, at, by, about, action, reason, expiresAt }) => (

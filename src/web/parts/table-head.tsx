@@ -5,13 +5,7 @@ import type { ReactElement } from 'react';
 type Title = string | readonly [title: string, className: string];
 
 /** `actions`: the title of the column with buttons, for screen readers; absent = there is none. */
-export function TableHead({
-  titles,
-  actions,
-}: {
-  titles: readonly Title[];
-  actions?: string;
-}): ReactElement {
+export function TableHead({ titles, actions }: { titles: readonly Title[]; actions?: string }): ReactElement {
   return (
     <thead>
       <tr>

@@ -14,7 +14,8 @@ type Overview = AnswerOf<'showOverview'>;
 
 /** In their order, each with the address of the list behind it. */
 const TILES = Object.entries(TILE_LISTS).map(
-  ([name, { page, query }]) => [name as TileName, `/${page}?${new URLSearchParams(query).toString()}`] as const,
+  ([name, { page, query }]) =>
+    [name as TileName, `/${page}?${new URLSearchParams(query).toString()}`] as const,
 );
 
 function noteOf(name: TileName, { tiles, unknownSplit, range }: Overview): string {

@@ -29,7 +29,11 @@ export const WALLS: readonly Wall[] = [
     pure: [],
   },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
-  { name: 'in-turns.ts', holds: 'long work in parts, with turns of the event loop between', may: ['clock.ts'] },
+  {
+    name: 'in-turns.ts',
+    holds: 'long work in parts, with turns of the event loop between',
+    may: ['clock.ts'],
+  },
   { name: 'thread-file.ts', holds: 'where the program of a thread is', may: [] },
   { name: 'file-words.ts', holds: 'why a file cannot be used, in words', may: ['caught-error.ts'] },
   { name: 'program-version.ts', holds: 'the version of the program', may: [] },
@@ -87,7 +91,15 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'feeds',
     holds: 'compliance data from device managements and directories: formats, mappings, records',
-    may: [...PROTOCOLS, 'caught-error.ts', 'cel-syntax.ts', 'file-words.ts', 'suggest.ts', 'identity', 'model'],
+    may: [
+      ...PROTOCOLS,
+      'caught-error.ts',
+      'cel-syntax.ts',
+      'file-words.ts',
+      'suggest.ts',
+      'identity',
+      'model',
+    ],
   },
   {
     name: 'telemetry',
@@ -97,7 +109,16 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'journal',
     holds: 'what happened: events; who changed what: audit',
-    may: ['caught-error.ts', 'clock.ts', 'thread-file.ts', 'plain-text.ts', 'identity', 'model', 'directory', 'telemetry'],
+    may: [
+      'caught-error.ts',
+      'clock.ts',
+      'thread-file.ts',
+      'plain-text.ts',
+      'identity',
+      'model',
+      'directory',
+      'telemetry',
+    ],
   },
   {
     name: 'gateway',
