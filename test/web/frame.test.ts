@@ -32,6 +32,19 @@ describe('the frame', () => {
     await page.getByRole('heading', { name: 'Pixel 8 of clara@example.com' }).waitFor();
   });
 
+  it('explains the state of a row with e: at a small height the page begins there', async () => {
+    const { page } = await openPage(await openDashboard(), '/devices');
+    await page.setViewportSize({ width: 1440, height: 300 });
+    await page.getByText('clara@example.com').waitFor();
+    await page.keyboard.press('j');
+    await page.keyboard.press('e');
+    const why = page.locator('#why');
+    await why.waitFor();
+    await page.waitForFunction(
+      () => (document.querySelector('#why')?.getBoundingClientRect().top ?? 300) < 150,
+    );
+  });
+
   it('keeps the colours that were chosen', async () => {
     const { page } = await openPage(await openDashboard(), '/devices', { theme: 'light' });
     await page.getByRole('button', { name: 'Colours: as the system' }).click();

@@ -1,4 +1,5 @@
 // Owns the page of one device: why it gets mail or not, what is known of it, what was decided.
+import { useEffect } from 'react';
 import type { ReactElement } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import type { AnswerOf } from '../../api/contract/operations.ts';
@@ -177,6 +178,11 @@ function UserChoice({ details, current }: { details: Details; current: string | 
   );
 }
 
+/** The part of the page that the address names: it was not there yet when the browser looked for it. */
+function showPanel(id: string): void {
+  document.getElementById(id)?.scrollIntoView();
+}
+
 /** The page. */
 export function DevicePage(): ReactElement {
   const device = usePathPart(1);
@@ -197,6 +203,10 @@ export function DevicePage(): ReactElement {
     explained.reload();
   };
   const decide = useDecide(reload);
+  const isShown = details !== null;
+  useEffect(() => {
+    if (isShown) showPanel(window.location.hash.slice(1));
+  }, [isShown]);
 
   if (details === null)
     return (

@@ -120,6 +120,7 @@ export function DevicesPage(): ReactElement {
   const columns = useMemo(() => deviceColumns(({ device, user }) => doneFor({ device, user })), [doneFor]);
   const { shown, menu } = useColumns(columns);
   const open = (row: DeviceRow): void => go(deviceHref(row.device, row.user));
+  const explain = (row: DeviceRow): void => go(`${deviceHref(row.device, row.user)}#why`);
   const setSort = (next: string): void => {
     setSearch((before) => {
       const after = new URLSearchParams(before);
@@ -179,6 +180,7 @@ export function DevicesPage(): ReactElement {
             onSort={setSort}
             selection={{ keys: ticked, change: tick }}
             onOpen={open}
+            onExplain={explain}
             onEnd={pages.loadMore}
             actions={(row) => (
               <DeviceMenu

@@ -41,6 +41,8 @@ interface DataTableProps<Row> {
   readonly selection?: Selection;
   readonly actions?: (row: Row) => ReactNode;
   readonly onOpen?: (row: Row) => void;
+  /** Shows why a row is in its state. */
+  readonly onExplain?: (row: Row) => void;
   /** Called when the last rows come into view. */
   readonly onEnd?: () => void;
 }
@@ -111,6 +113,9 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
     k: () => move(at < 0 ? 1 : -1),
     x: () => {
       if (row !== undefined && selection !== undefined) selection.change(toggled(selection.keys, keyOf(row)));
+    },
+    e: () => {
+      if (row !== undefined) props.onExplain?.(row);
     },
     Enter: (event) => {
       const target = event.target as HTMLElement;

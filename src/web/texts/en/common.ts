@@ -51,6 +51,7 @@ export const common = {
     ['j, k', 'Next and previous row'],
     ['x', 'Select the row'],
     ['Enter', 'Open the row'],
+    ['e', 'Explain why the device is in its state'],
     ['?', 'This list'],
   ] as readonly (readonly [string, string])[],
   pages: {
