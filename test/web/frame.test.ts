@@ -38,11 +38,8 @@ describe('the frame', () => {
     await page.getByText('clara@example.com').waitFor();
     await page.keyboard.press('j');
     await page.keyboard.press('e');
-    const why = page.locator('#why');
-    await why.waitFor();
-    await page.waitForFunction(
-      () => (document.querySelector('#why')?.getBoundingClientRect().top ?? 300) < 150,
-    );
+    await page.locator('#why').waitFor();
+    await page.waitForFunction(`document.querySelector('#why').getBoundingClientRect().top < 150`);
   });
 
   it('keeps the colours that were chosen', async () => {
