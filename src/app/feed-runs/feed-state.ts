@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { ApplyOutcome } from '../apply-outcome.ts';
 
 const time = (description: string) =>
   z.number().nullable().default(null).describe(`${description}, milliseconds since the epoch; null = never`);
@@ -49,6 +50,30 @@ const stateSchema = z.object({
 
 /** What is remembered of a feed. */
 export type FeedState = Readonly<z.infer<typeof stateSchema>>;
+
+/** What is remembered after a run that was applied. */
+export function stateAfter(outcome: ApplyOutcome, startedAt: number, isFull: boolean): Partial<FeedState> {
+  const { devices, users, refused, withProblems, joined, notJoined, notRemoved } = outcome;
+  return {
+    ...(isFull && { lastFullAt: startedAt }),
+    lastSuccessAt: startedAt,
+    failures: 0,
+    error: null,
+    held: null,
+    run: {
+      isFull,
+      tookMs: Date.now() - startedAt,
+      devices,
+      users,
+      refused: refused.count,
+      withProblems: withProblems.count,
+      joined,
+      notJoined: notJoined.count,
+      possibleMatches: notJoined.possibleMatches,
+      notRemoved: [...notRemoved],
+    },
+  };
+}
 
 /** The files of all feeds. */
 export class FeedStates {

@@ -8,6 +8,7 @@ import type { ApplyOutcome } from '../apply-outcome.ts';
 import { auditedRun } from '../audited-run.ts';
 import type { Operator } from '../audited-run.ts';
 import type { Brakes } from '../brakes.ts';
+import { stateAfter } from './feed-state.ts';
 import type { FeedState, FeedStates } from './feed-state.ts';
 import { withRunLock } from './run-lock.ts';
 
@@ -56,7 +57,7 @@ export async function runFeed(
   };
   try {
     const made = await attempt(store, feed, cursor, startedAt, options);
-    await remember(stateAfter(made, startedAt));
+    await remember(stateOf(made, startedAt));
     if (options.dryRun !== true && made.outcome.held.length === 0) await feed.adapter.applied?.(made.cursor);
     return made.outcome;
   } catch (error) {
@@ -137,31 +138,11 @@ async function attempt(
   }
 }
 
-function stateAfter({ outcome, isFull, cursor }: Made, startedAt: number): Partial<FeedState> {
+function stateOf({ outcome, isFull, cursor }: Made, startedAt: number): Partial<FeedState> {
   // What was held was not applied: the next run begins where this one did.
   if (outcome.held.length > 0)
     return { held: { at: startedAt, reasons: [...outcome.held] }, failures: 0, error: null };
-  const { devices, users, refused, withProblems, joined, notJoined, notRemoved } = outcome;
-  return {
-    cursor,
-    ...(isFull && { lastFullAt: startedAt }),
-    lastSuccessAt: startedAt,
-    failures: 0,
-    error: null,
-    held: null,
-    run: {
-      isFull,
-      tookMs: Date.now() - startedAt,
-      devices,
-      users,
-      refused: refused.count,
-      withProblems: withProblems.count,
-      joined,
-      notJoined: notJoined.count,
-      possibleMatches: notJoined.possibleMatches,
-      notRemoved: [...notRemoved],
-    },
-  };
+  return { cursor, ...stateAfter(outcome, startedAt, isFull) };
 }
 
 const MAX_MESSAGE = 500;

@@ -9,6 +9,7 @@ import { applyLines } from '../apply-lines.ts';
 import type { ApplyOutcome } from '../apply-outcome.ts';
 import { failure } from '../feed-runs/run-feed.ts';
 import { TouchedWindow, WINDOW_MS } from '../touched-window.ts';
+import { stateAfter } from '../feed-runs/feed-state.ts';
 import type { FeedState, FeedStates } from '../feed-runs/feed-state.ts';
 import { KnownCache } from './known-cache.ts';
 import type { ReceivedFeed } from './received-feeds.ts';
@@ -153,29 +154,9 @@ export class Receiver {
   }
 
   private noteSuccess(outcome: ApplyOutcome, startedAt: number, isFull: boolean): void {
-    const { devices, users, refused, joined, notJoined, notRemoved, withProblems } = outcome;
     this.failures = 0;
     this.heldAt = null;
-    this.remember({
-      ...(isFull && { lastFullAt: startedAt }),
-      lastTriedAt: startedAt,
-      lastSuccessAt: startedAt,
-      failures: 0,
-      error: null,
-      held: null,
-      run: {
-        isFull,
-        tookMs: Date.now() - startedAt,
-        devices,
-        users,
-        refused: refused.count,
-        joined,
-        notJoined: notJoined.count,
-        possibleMatches: notJoined.possibleMatches,
-        withProblems: withProblems.count,
-        notRemoved: [...notRemoved],
-      },
-    });
+    this.remember({ lastTriedAt: startedAt, ...stateAfter(outcome, startedAt, isFull) });
   }
 
   /** Whether somebody confirmed what was held, in another process: `easgate feeds confirm`. It counts for an hour. */

@@ -3,9 +3,9 @@ import { useCallback, useState } from 'react';
 import type { ReactElement } from 'react';
 import { moment, shortMoment } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
-import { Field } from './field.tsx';
 import { Icon } from './icon.tsx';
 import { FormPop } from './menu.tsx';
+import { ReasonField } from './reason-field.tsx';
 import { useTicking } from './time.tsx';
 import { ChangeTrouble } from './trouble.tsx';
 import { FIRST_UNTIL, UntilField, endOf, usualEnd } from './until.tsx';
@@ -43,15 +43,7 @@ function AllowForm<On>({
       }}
     >
       <UntilField value={until} onChange={setUntil} />
-      <Field label={t.change.reason}>
-        <input
-          className="input"
-          placeholder={t.change.reasonHint}
-          value={reason}
-          maxLength={500}
-          onChange={(event) => setReason(event.target.value)}
-        />
-      </Field>
+      <ReasonField value={reason} onChange={setReason} />
       <p className="hint">{end === null ? t.until.hintForEver : t.until.hint}</p>
       <ChangeTrouble error={decide.error} />
       <button className="btn primary" type="submit" disabled={end === undefined || decide.isBusy}>

@@ -3,8 +3,8 @@ import { useState } from 'react';
 import type { ReactElement } from 'react';
 import { moment } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
-import { Field } from './field.tsx';
 import { Modal } from './modal.tsx';
+import { ReasonField } from './reason-field.tsx';
 import { ChangeTrouble } from './trouble.tsx';
 import { FIRST_UNTIL, UntilField, endOf } from './until.tsx';
 import type { Until } from './until.tsx';
@@ -67,15 +67,7 @@ export function DecideModal<On>({
       }
     >
       <UntilField value={until} onChange={setUntil} />
-      <Field label={t.change.reason}>
-        <input
-          className="input"
-          placeholder={t.change.reasonHint}
-          value={reason}
-          maxLength={500}
-          onChange={(event) => setReason(event.target.value)}
-        />
-      </Field>
+      <ReasonField value={reason} onChange={setReason} />
       {wider === null ? null : (
         <label className="check">
           <input type="checkbox" checked={isForAll} onChange={(event) => setForAll(event.target.checked)} />

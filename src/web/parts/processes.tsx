@@ -5,6 +5,7 @@ import { OLD_STATE_MS } from '../../api/contract/state-age.ts';
 import { length, number, size } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Icon } from './icon.tsx';
+import { TableHead } from './table-head.tsx';
 import { Age, Dash } from './time.tsx';
 
 type Status = AnswerOf<'showStatus'>;
@@ -92,28 +93,18 @@ export function Processes({ status }: { status: Status }): ReactElement {
     <div className="tw">
       <table className="plain cards processes">
         <caption className="vh">{texts.caption}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{column.name}</th>
-            <th scope="col">{column.state}</th>
-            <th scope="col" className="num">
-              {column.up}
-            </th>
-            <th scope="col" className="num">
-              {column.memory}
-            </th>
-            <th scope="col" className="num">
-              {column.age}
-            </th>
-            <th scope="col" className="num">
-              {column.held}
-            </th>
-            <th scope="col">{column.position}</th>
-            <th scope="col" title={texts.droppedShort}>
-              {column.dropped}
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          titles={[
+            column.name,
+            column.state,
+            [column.up, 'num'],
+            [column.memory, 'num'],
+            [column.age, 'num'],
+            [column.held, 'num'],
+            column.position,
+            [column.dropped, undefined, texts.droppedShort],
+          ]}
+        />
         <tbody>
           {rowsOf(status).map(({ key, name, pid, state, up, memory, worker }) => (
             <tr key={key}>

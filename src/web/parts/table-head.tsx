@@ -1,8 +1,8 @@
 // Owns the head of a plain table.
 import type { ReactElement } from 'react';
 
-/** A title, or with the class of its cells. */
-type Title = string | readonly [title: string, className: string];
+/** A title, or with the class of its cells and what is shown when one points at it. */
+type Title = string | readonly [title: string, className?: string | undefined, hint?: string];
 
 /** `actions`: the title of the column with buttons, for screen readers; absent = there is none. */
 export function TableHead({ titles, actions }: { titles: readonly Title[]; actions?: string }): ReactElement {
@@ -10,9 +10,9 @@ export function TableHead({ titles, actions }: { titles: readonly Title[]; actio
     <thead>
       <tr>
         {titles.map((each) => {
-          const [title, className] = typeof each === 'string' ? [each] : each;
+          const [title, className, hint] = typeof each === 'string' ? [each] : each;
           return (
-            <th key={title} scope="col" className={className}>
+            <th key={title} scope="col" className={className} title={hint}>
               {title}
             </th>
           );

@@ -7,6 +7,7 @@ import { t } from '../texts/texts.ts';
 import { Field } from './field.tsx';
 import { Icon } from './icon.tsx';
 import { Modal } from './modal.tsx';
+import { ReasonField } from './reason-field.tsx';
 import { ChangeTrouble } from './trouble.tsx';
 import type { Target } from './use-decide.ts';
 
@@ -134,15 +135,7 @@ export function WipeModal({
         </div>
       )}
       <ChangeTrouble error={scope === null ? null : plan.error} />
-      <Field label={t.decide.wipe.reason}>
-        <input
-          className="input"
-          placeholder={t.change.reasonHint}
-          value={reason}
-          maxLength={500}
-          onChange={(event) => setReason(event.target.value)}
-        />
-      </Field>
+      <ReasonField label={t.decide.wipe.reason} value={reason} onChange={setReason} />
       <Field
         label={
           <>
