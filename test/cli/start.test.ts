@@ -40,7 +40,7 @@ describe('short commands', () => {
     expect(loaded).toContain('app/decision-words.ts');
   });
 
-  it.each(['cli/inventory.ts', 'cli/users.ts', 'cli/devices.ts', 'cli/wipe.ts', 'cli/store.ts'])(
+  it.each(['cli/lists.ts', 'cli/users.ts', 'cli/devices.ts', 'cli/wipe.ts', 'cli/store.ts'])(
     '%s loads nothing of the gateway, no client of Redis and no logger',
     (file) => {
       const loaded = loadedBy(file);
