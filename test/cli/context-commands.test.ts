@@ -228,7 +228,9 @@ const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.str
 function same(value: unknown, name = ''): unknown {
   if (OWN.has(name)) return null;
   if (typeof value === 'string')
-    return value.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME').replaceAll(/\d+[smhdw] ago|\bnow(?=$|:)/gm, 'AGO');
+    return value
+      .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+      .replaceAll(/\d+[smhdw] ago|\bnow(?=$|:)/gm, 'AGO');
   if (Array.isArray(value)) {
     const all = value.map((one) => same(one, name));
     // Rows of a report that are equal in its order may come in any order.
