@@ -2,7 +2,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import type { ControlState } from '../supervisor/control-process.ts';
-import { dashboardText } from './admin.ts';
 import { printable } from './output.ts';
 
 const ASK_MS = 200;
@@ -30,6 +29,7 @@ export async function dashboardLine({
     const control = await state().catch(() => null);
     const admin = control?.status?.admin ?? null;
     if (admin !== null && admin.url !== null) {
+      const { dashboardText } = await import('./admin.ts');
       const text = await dashboardText(config, isSample);
       return text === null ? null : `dashboard: ${text}\n`;
     }

@@ -4,6 +4,7 @@ import { addVersion, readPolicies } from '../app/policy-versions.ts';
 import { readSecret } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { readDocument } from '../config/stored-policy.ts';
+import { serversOf } from '../config/upstream-servers.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { openStore } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -28,13 +29,9 @@ export class SampleWorld {
     this.hasPhones = hasPhones;
   }
 
-  /** Null = the configuration names a real mail server. */
-  static async start(config: Config): Promise<SampleWorld | null> {
-    const { url, servers } = config.upstream;
-    const urls = servers.length > 0 ? servers.map((server) => server.url) : [url];
-    if (!urls.includes('sample')) return null;
+  static async start(config: Config): Promise<SampleWorld> {
     // Beside a real mail server, the directory is a real one, and the phones would sign in there with published passwords.
-    const isAlone = urls.every((one) => one === 'sample');
+    const isAlone = serversOf(config).every(({ url }) => url === 'sample');
     const users = config.sample.users.map(({ name, password }) => ({
       name,
       password: readSecret(password, `sample.users ${name}`),

@@ -10,6 +10,7 @@ import type { MetricsEndpoint } from '../config/metrics.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
+import { usesSample } from '../config/upstream-servers.ts';
 import { workerCount } from '../config/worker-count.ts';
 import { ControlProcess } from '../supervisor/control-process.ts';
 import { GatewayMetrics } from '../supervisor/gateway-metrics.ts';
@@ -30,11 +31,11 @@ import { announcement } from './announcement.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
 import { PolicyKeeper } from './policy-keeper.ts';
 import { ProcessRecord } from './process-record.ts';
-import { SampleWorld } from './sample-world.ts';
+import type { SampleWorld } from './sample-world.ts';
 import { readVersion } from '../program-version.ts';
 
 /** The sample phones wait so long at most for the line that says where the dashboard is. */
-const MAX_QUIET_MS = 10_000;
+const MAX_QUIET_MS = 60_000;
 
 /** Runs the gateway with a configuration file; resolves once it serves. Rejects when it cannot start. */
 export async function serve(path: string): Promise<void> {
@@ -126,7 +127,7 @@ class Primary {
     const orphans = await killStopped(this.processes.claim(config.workers.pidFile), this.onEvent);
     this.health = (await this.openHealth(config)) ?? null;
     this.metricsServer = (await this.openMetrics(metricsEndpoint(config))) ?? null;
-    this.sample = await SampleWorld.start(config);
+    this.sample = await startSample(config);
     const plan = this.plan(config, source);
     this.supervisor = await startBeside(orphans, this.onEvent, () =>
       startSupervisor({
@@ -192,7 +193,7 @@ class Primary {
     try {
       const loaded = loadUsable(this.path);
       const { config, source } = loaded;
-      this.sample ??= await SampleWorld.start(config);
+      this.sample ??= await startSample(config);
       // Another gateway may run with the new file.
       this.processes.claim(config.workers.pidFile);
       await this.replaceWorkers(config, source).catch((error: unknown) => {
@@ -367,6 +368,11 @@ class Primary {
     this.metrics.close();
     this.log.flush();
   }
+}
+
+/** Null = the configuration names a real mail server: nothing of the sample is loaded. */
+async function startSample(config: Config): Promise<SampleWorld | null> {
+  return usesSample(config) ? (await import('./sample-world.ts')).SampleWorld.start(config) : null;
 }
 
 /** Fields of a log line: every problem of a configuration, without excerpts. */

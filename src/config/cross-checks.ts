@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { parseEndpoint } from './endpoint.ts';
 import { NO_SCHEDULE, isSchedule } from './feed-schedule.ts';
 import type { Config } from './schema.ts';
+import { usesSample } from './upstream-servers.ts';
 
 /** Reports an error or a warning with its dotted place. */
 export type Report = (severity: 'error' | 'warning', place: string, text: string) => void;
@@ -219,14 +220,12 @@ function hostOf(url: string): string {
 }
 
 /** The passwords of the sample are published in the documentation. */
-function sampleInPublic({ listen, upstream, sample }: Config, report: Report): void {
-  const { servers, url } = upstream;
-  const usesSample =
-    servers.length > 0 ? servers.some((server) => server.url === 'sample') : url === 'sample';
-  if (!usesSample || sample.users.length === 0 || isLoopback(listen.address)) return;
+function sampleInPublic(config: Config, report: Report): void {
+  const { listen, upstream, sample } = config;
+  if (!usesSample(config) || sample.users.length === 0 || isLoopback(listen.address)) return;
   report(
     'warning',
-    servers.length > 0 ? 'upstream.servers' : 'upstream.url',
+    upstream.servers.length > 0 ? 'upstream.servers' : 'upstream.url',
     `the built-in sample mail server is for trying easgate, and listen.address ${listen.address} lets other hosts sign in to it`,
   );
 }

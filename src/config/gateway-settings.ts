@@ -16,7 +16,7 @@ import { readLongSecret } from './load.ts';
 import { noticeSettings } from './notice-settings.ts';
 import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
-import { allServers, serverSettings, serversOf } from './upstream-servers.ts';
+import { allServers, serverSettings, usesSample } from './upstream-servers.ts';
 import { workerCount } from './worker-count.ts';
 
 /**
@@ -110,7 +110,7 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
       ]);
   });
   const own = passThrough.url === undefined ? null : { url: passThrough.url, weight: 1 };
-  if (own === null && serversOf(config).some(({ url }) => url === 'sample'))
+  if (own === null && usesSample(config))
     throw new ConfigError('passThrough.url', ['is needed: the built-in mail server has no other paths']);
   return {
     server: own === null ? null : serverSettings(config, own, null),

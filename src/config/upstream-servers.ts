@@ -15,6 +15,11 @@ export function serversOf(config: Config): readonly ServerConfig[] {
   return servers.length > 0 ? servers : [{ url, weight: 1 }];
 }
 
+/** Whether the built-in mail server is one of them. */
+export function usesSample(config: Config): boolean {
+  return serversOf(config).some(({ url }) => url === 'sample');
+}
+
 /** Every mail server; `sampleUrl` is the address of the built-in one. @throws ConfigError */
 export function allServers(config: Config, sampleUrl: string | null): readonly UpstreamServerSettings[] {
   const servers = serversOf(config).map((server) => serverSettings(config, server, sampleUrl));

@@ -36,7 +36,7 @@ import { Counts, packCells } from '../metrics/counts.ts';
 import { METRICS } from '../metrics/definitions.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
-import { AdminServer } from './admin-server.ts';
+import type { AdminServer } from './admin-server.ts';
 import { ProcessCounts } from '../telemetry/process-counts.ts';
 import { feedSamples } from './feed-samples.ts';
 import { FeedJournal } from './feed-journal.ts';
@@ -114,7 +114,9 @@ class Control {
   private feedJournal: FeedJournal | null = null;
   private groups: WarningWatch | null = null;
   private exceptions: WarningWatch | null = null;
-  private readonly admin: AdminServer | null;
+  /** Null = it is not loaded yet, or the configuration wants none. */
+  private admin: AdminServer | null = null;
+  private readonly loading: Promise<void>;
   private ending: Promise<unknown> = Promise.resolve();
   private closed = false;
 
@@ -137,7 +139,7 @@ class Control {
       },
     );
     this.journalIndex = this.indexJournal();
-    this.admin = this.config.admin.listen === undefined ? null : this.startAdmin();
+    this.loading = this.config.admin.listen === undefined ? Promise.resolve() : this.startAdmin();
     this.listener = openReceiveListener(
       this.config,
       this.log.logger,
@@ -160,7 +162,10 @@ class Control {
       },
       warnings: this.groups?.warnings ?? [],
       endingExceptions: this.exceptions?.warnings ?? [],
-      admin: this.admin === null ? null : { url: this.admin.url, trouble: this.admin.trouble },
+      admin:
+        this.config.admin.listen === undefined
+          ? null
+          : { url: this.admin?.url ?? null, trouble: this.admin?.trouble ?? null },
     };
   }
 
@@ -194,6 +199,7 @@ class Control {
     this.own.close();
     this.groups?.close();
     this.exceptions?.close();
+    await this.loading;
     await this.admin?.close();
     await this.listener?.close();
     // Runs that are under way write with the lease: they end before it is given back, and before the store is closed.
@@ -222,15 +228,17 @@ class Control {
     });
   }
 
-  private startAdmin(): AdminServer {
-    const server = new AdminServer(this.config, {
+  /** Its libraries take as long to load as the rest: a control process without the API does not load them. */
+  private async startAdmin(): Promise<void> {
+    const { AdminServer } = await import('./admin-server.ts');
+    if (this.closed) return;
+    this.admin = new AdminServer(this.config, {
       log: this.log,
       store: () => this.store,
       status: () => this.status(),
       feeds: () => this.feeds,
     });
-    server.start();
-    return server;
+    this.admin.start();
   }
 
   /** Tries to lead the control processes of the directory, as soon as the directory can be opened. */

@@ -19,9 +19,7 @@ import { METRICS } from '../metrics/definitions.ts';
 import { totalsOf } from '../metrics/totals.ts';
 import type { Totals } from '../metrics/totals.ts';
 import { statusClass } from './request-counts.ts';
-import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
-import { HealthChecks } from './upstream/health-checks.ts';
 
 /** Options of {@link startGateway}. */
 export interface GatewayOptions {
@@ -113,10 +111,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { accessLog } = options;
   const { passThrough } = settings;
   const own = passThrough?.server ?? null;
+  const { health } = settings.upstream;
+  // Loaded only where configured, for their libraries.
+  const { HealthChecks } =
+    health === null ? { HealthChecks: null } : await import('./upstream/health-checks.ts');
   const lane =
     passThrough === null
       ? null
-      : new PassThroughLane(
+      : new (await import('./pass-through/lane.ts')).PassThroughLane(
           passThrough,
           own === null ? upstreams : balance({ ...settings.upstream, servers: [own] }),
           (line) => {
@@ -138,8 +140,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await listener.start();
   const { port } = listener;
   deadlines.start();
-  const { health } = settings.upstream;
-  const checks = health === null ? null : new HealthChecks(health, upstreams.servers);
+  const checks =
+    HealthChecks === null || health === null ? null : new HealthChecks(health, upstreams.servers);
 
   const stop = async (): Promise<void> => {
     stopListening();

@@ -1,5 +1,4 @@
 // Owns the sample mail server: a small EAS server on node:http, for trials, tests and load.
-import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MAX_HEARTBEAT_SECONDS } from '../eas/heartbeat.ts';
@@ -24,6 +23,7 @@ import { INBOX, sampleMailbox } from './mailbox.ts';
 import type { Mailbox } from './mailbox.ts';
 import { policyRefusal, provision } from './policy.ts';
 import { hasChanges, sync } from './sync.ts';
+import { http } from '../node-http.ts';
 
 /** Users with mailboxes, and the port. */
 export interface SampleServerOptions {
@@ -59,7 +59,7 @@ const MIN_HEARTBEAT_SECONDS = 1;
 /** Starts the server. */
 export async function startSampleServer(options: SampleServerOptions): Promise<SampleServer> {
   const sample = new Sample(options.users, options.requirePolicy === true);
-  const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+  const server = http.createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
     sample.handle(request, response).catch(() => {
       if (!response.headersSent) response.writeHead(500, { 'Content-Length': 0 });
       response.end();

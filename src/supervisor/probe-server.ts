@@ -1,7 +1,7 @@
 // Owns the HTTP server of probes and scrapes: limits of connections and heads, its port, its end.
-import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { http } from '../node-http.ts';
 import { listenTrouble } from './listen-trouble.ts';
 import { sharePlaces } from './shared-places.ts';
 
@@ -19,7 +19,7 @@ export class ProbeServer {
     maxConnections: number,
     serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
   ) {
-    this.server = createServer(
+    this.server = http.createServer(
       {
         headersTimeout: HEAD_MS,
         requestTimeout: HEAD_MS,

@@ -1,12 +1,12 @@
 // Owns the status and the metrics of the running gateway, served on a Unix socket beside the pid file: `easgate status` reads
 // /status, other processes of the gateway's user may read /metrics.
 import { rmSync } from 'node:fs';
-import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { METRICS_TYPE } from '../metrics/text.ts';
 import type { ControlState } from './control-process.ts';
 import type { GatewayState } from './health-server.ts';
 import type { WorkerStatus } from './messages.ts';
+import { http } from '../node-http.ts';
 
 /** The status of one gateway. */
 export interface GatewayStatus {
@@ -54,7 +54,7 @@ export class StatusServer {
 
   private constructor(path: string, look: () => Promise<GatewayStatus>, metrics: () => Promise<string>) {
     this.path = path;
-    this.server = createServer(
+    this.server = http.createServer(
       { headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS },
       (request, response) => {
         if (request.url === '/metrics') {

@@ -1,4 +1,4 @@
-// Owns the promise that short commands start fast. It checks the imports of their sources: unlike times, these do not depend on
+// Owns the promise that short commands and the processes of the gateway start fast. It checks the imports of their sources: unlike times, these do not depend on
 // the machine.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -58,4 +58,25 @@ describe('short commands', () => {
       'gateway/access/notice-cache.ts',
     ]);
   });
+});
+
+describe('processes of the gateway', () => {
+  it('load what only some configurations need when it is configured', () => {
+    const needed = ['@marcbachmann/cel-js', 'pino', 'yaml', 'zod'];
+    expect(packages(loadedBy('worker/worker.ts'))).toEqual([...needed, 'lru-cache', 'sax'].sort());
+    const primary = loadedBy('cli/serve.ts');
+    expect(packages(primary)).toEqual([...needed, 'croner'].sort());
+    expect([...primary].filter((name) => name.startsWith('sample/'))).toEqual([]);
+    const control = loadedBy('control/control.ts');
+    expect(packages(control).filter((name) => name.includes('fastify'))).toEqual([]);
+    expect([...control].filter((name) => name.startsWith('api/'))).toEqual([]);
+  });
+
+  it.each(['worker/worker.ts', 'cli/serve.ts', 'control/control.ts', 'control/admin-server.ts'])(
+    '%s imports node:http nowhere, which would load all of fetch',
+    (file) => {
+      const loaded = loadedBy(file);
+      expect([...loaded].filter((name) => /^node:https?$/.test(name))).toEqual([]);
+    },
+  );
 });

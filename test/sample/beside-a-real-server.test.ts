@@ -26,7 +26,7 @@ sample: { users: [{ name: alice, password: alice-pw, groups: [staff] }] }
     join(folder, 'easgate.yaml'),
   );
   const world = await SampleWorld.start(config);
-  await world?.close();
+  await world.close();
   const store = await openStore(storeOptions(config));
   const found = await store.getUser('alice' as UserKey);
   await store.close();

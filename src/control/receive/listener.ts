@@ -1,10 +1,9 @@
 // Owns the listener for deliveries: limits of connections and heads, TLS, and the port, which an earlier process may still hold.
-import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import { Server as TlsServer, createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Endpoint } from '../../config/endpoint.ts';
+import { http, https } from '../../node-http.ts';
 import type { ReceiveHandler } from './routes.ts';
 
 /** Where and how it listens. */
@@ -65,8 +64,8 @@ export class ReceiveListener {
     const { tls } = settings;
     this.server =
       tls === null
-        ? createServer(options, handler)
-        : createTlsServer(
+        ? http.createServer(options, handler)
+        : https.createServer(
             {
               ...options,
               cert: tls.certificate,
@@ -100,7 +99,7 @@ export class ReceiveListener {
 
   /** From now on new connections get this certificate; open ones keep theirs. @throws where it cannot be used */
   renew({ certificate, key }: Pair): void {
-    if (this.server instanceof TlsServer)
+    if (this.server instanceof https.Server)
       this.server.setSecureContext({ cert: certificate, key, minVersion: MIN_TLS });
   }
 

@@ -14,7 +14,7 @@ import type { UpstreamSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { Subrequests, questionError } from '../upstream/subrequests.ts';
 import type { SubrequestAnswer } from '../upstream/subrequests.ts';
-import { undiciHost } from '../upstream/undici-options.ts';
+import { undiciHost } from '../upstream/undici-origin.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** A challenge, or why there is none. */

@@ -1,11 +1,11 @@
 // Owns the client side of the pass-through lane: connections that the listener hands over, for listed paths outside
 // Exchange ActiveSync. Every request is checked again, because a connection carries many.
-import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { monotonicNow } from '../../clock.ts';
+import { http } from '../../node-http.ts';
 import { ERRORS } from '../../errors/request-errors.ts';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { withoutHeaders } from '../../http/header-lines.ts';
@@ -103,7 +103,7 @@ export class PassThroughLane {
 
   private newServer(): Server {
     const { headLimits, keepAliveTimeoutMs, headTimeoutMs } = this.settings;
-    const server = createServer({
+    const server = http.createServer({
       maxHeaderSize: headLimits.maxHeadBytes,
       keepAliveTimeout: keepAliveTimeoutMs,
       headersTimeout: headTimeoutMs,

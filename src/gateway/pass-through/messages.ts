@@ -1,5 +1,4 @@
 // Owns the messages of the pass-through lane: the strict head check behind node:http, and the forwarded headers. Pure.
-import { STATUS_CODES } from 'node:http';
 import { ERRORS } from '../../errors/request-errors.ts';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
@@ -9,6 +8,7 @@ import { VIA_PSEUDONYM, cameThroughHere } from '../../http/via.ts';
 import type { PassThroughRules, UpstreamServerSettings } from '../settings.ts';
 import { isOutOfPorts } from '../upstream/source-addresses.ts';
 import { matchPath, namesMail } from './paths.ts';
+import { http } from '../../node-http.ts';
 
 /** A request as parsed by node:http. */
 export interface NodeRequest {
@@ -136,7 +136,7 @@ export function upgradeHeaders(flat: readonly string[]): Record<string, string |
 
 /** A response head for a raw socket that closes after the body; `flat` holds end-to-end headers. */
 export function closingHead(status: number, flat: readonly string[]): string {
-  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`;
+  let text = `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? 'Error'}\r\n`;
   for (let index = 0; index + 1 < flat.length; index += 2) text += `${flat[index]}: ${flat[index + 1]}\r\n`;
   return text + 'Connection: close\r\n\r\n';
 }
@@ -144,7 +144,7 @@ export function closingHead(status: number, flat: readonly string[]): string {
 /** The laneRefusal for a code: its status text, without internal details. */
 export function laneRefusal(code: HttpErrorCode): { status: number; headers: string[]; body: string } {
   const { status } = ERRORS[code];
-  const body = (STATUS_CODES[status] ?? 'Error') + '\n';
+  const body = (http.STATUS_CODES[status] ?? 'Error') + '\n';
   const headers = ['Content-Type', 'text/plain', 'Content-Length', String(body.length)];
   if (status === 405) headers.push('Allow', METHODS.join(', '));
   return { status, headers, body };

@@ -1,7 +1,7 @@
 // Owns the pass-through connections to one mail server: opened by the rules of the EAS lane (TLS, source address, PROXY
 // header, timeouts), pooled by Node's agent.
-import { Agent } from 'node:http';
 import type { Socket } from 'node:net';
+import { http } from '../../node-http.ts';
 import { dial } from '../upstream/dial.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
@@ -17,7 +17,7 @@ export function hasStood(socket: Socket | null): boolean {
 }
 
 /** An agent for plain requests; TLS, if any, is below it. */
-export class ServerAgent extends Agent {
+export class ServerAgent extends http.Agent {
   readonly server: UpstreamServer;
   private readonly proxyHeader: Buffer | null;
   private sources = 0;

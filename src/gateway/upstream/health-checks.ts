@@ -3,7 +3,8 @@ import { Client } from 'undici';
 import { messageOf } from '../../caught-error.ts';
 import type { HealthSettings } from '../settings.ts';
 import { isOutOfPorts } from './source-addresses.ts';
-import { undiciOptions, undiciOrigin } from './undici-options.ts';
+import { undiciOptions } from './undici-options.ts';
+import { undiciOrigin } from './undici-origin.ts';
 import type { UpstreamServer } from './upstream-server.ts';
 
 /** Random part of the interval, so that workers and nodes do not synchronise. */

@@ -1,8 +1,8 @@
 // Owns the gateway's own requests to mail servers, with bounded connections, time and size.
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { VIA_PSEUDONYM } from '../../http/via.ts';
-import { undiciOptions, undiciOrigin } from './undici-options.ts';
+import type { openPool } from './subrequest-pool.ts';
 import type { UpstreamServer } from './upstream-server.ts';
 
 /** A request. */
@@ -31,12 +31,17 @@ interface UnderWay {
   readonly until: number;
 }
 
-/** One pool per mail server, created on first use. The deadline is that of a phone's response. */
+/**
+ * One pool per mail server, created on first use; undici is loaded with the first one, as no question is asked for phones that are
+ * allowed. The deadline is that of a phone's response.
+ */
 export class Subrequests {
   private readonly pools = new Map<UpstreamServer, Pool>();
   private readonly underWay = new Set<UnderWay>();
   private readonly now: () => number;
   private readonly connections: number;
+  private open: typeof openPool | null = null;
+  private closed = false;
 
   /** `connections` per server; further requests wait. */
   constructor(now: () => number, connections: number) {
@@ -51,7 +56,10 @@ export class Subrequests {
     this.underWay.add(entry);
     try {
       const { maxBytes, body: sent, ...request } = question;
-      const { statusCode, statusText, headers, body } = await this.of(server).request({
+      const open = this.open ?? (await import('./subrequest-pool.ts')).openPool;
+      if (this.closed) throw new Error('the gateway stops');
+      this.open = open;
+      const { statusCode, statusText, headers, body } = await this.of(server, open).request({
         ...request,
         // Via detects an address that leads back here, as for phones' requests.
         headers: { ...request.headers, via: `1.1 ${VIA_PSEUDONYM}` },
@@ -79,15 +87,14 @@ export class Subrequests {
 
   /** Ends all requests. */
   async close(): Promise<void> {
+    this.closed = true;
     await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
   }
 
-  private of(server: UpstreamServer): Pool {
+  private of(server: UpstreamServer, open: typeof openPool): Pool {
     let pool = this.pools.get(server);
     if (pool === undefined) {
-      // undici's timeouts restart at every pause; they only back up sweep().
-      const options = undiciOptions(server.settings, server.settings.responseTimeoutMs);
-      pool = new Pool(undiciOrigin(server.settings), { ...options, connections: this.connections });
+      pool = open(server.settings, this.connections);
       this.pools.set(server, pool);
     }
     return pool;

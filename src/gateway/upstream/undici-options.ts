@@ -8,17 +8,6 @@ import { boundTo } from './dial.ts';
 import { serverTls } from './server-tls.ts';
 import { SourceAddresses, isOutOfPorts } from './source-addresses.ts';
 
-/** `http(s)://host:port` of a server. */
-export function undiciOrigin(server: UpstreamServerSettings): string {
-  const host = server.host.includes(':') ? `[${server.host}]` : server.host;
-  return `${server.tls === null ? 'http' : 'https'}://${host}:${server.port}`;
-}
-
-/** The Host that undici sends by default. */
-export function undiciHost(server: UpstreamServerSettings): string {
-  return new URL(undiciOrigin(server)).host;
-}
-
 /** Options of a client or pool. HTTP/2 is disabled: connection-bound authentication and some servers need HTTP/1.1. */
 export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number): Client.Options {
   const common = { allowH2: false, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };

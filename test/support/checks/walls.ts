@@ -35,6 +35,7 @@ export const WALLS: readonly Wall[] = [
     may: ['clock.ts'],
   },
   { name: 'thread-file.ts', holds: 'where the program of a thread is', may: [] },
+  { name: 'node-http.ts', holds: "Node's HTTP modules, without what they load for others", may: [] },
   { name: 'file-words.ts', holds: 'why a file cannot be used, in words', may: ['caught-error.ts'] },
   { name: 'program-version.ts', holds: 'the version of the program', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
@@ -124,6 +125,7 @@ export const WALLS: readonly Wall[] = [
     name: 'gateway',
     holds: 'the data plane of one worker',
     may: [
+      'node-http.ts',
       ...PROTOCOLS,
       'ip-address.ts',
       'caught-error.ts',
@@ -161,7 +163,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'supervisor',
     holds: 'the primary: workers, control process, sockets, reload',
-    may: ['errors', 'caught-error.ts', 'clock.ts', 'config', 'model', 'metrics', 'telemetry'],
+    may: ['node-http.ts', 'errors', 'caught-error.ts', 'clock.ts', 'config', 'model', 'metrics', 'telemetry'],
   },
   {
     name: 'worker',
@@ -186,7 +188,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'sample',
     holds: 'a small mail server and a phone, for trying, tests and load',
-    may: ['eas', 'identity', 'directory', 'config'],
+    may: ['node-http.ts', 'eas', 'identity', 'directory', 'config'],
   },
   {
     name: 'app',
@@ -242,6 +244,7 @@ export const WALLS: readonly Wall[] = [
     name: 'control',
     holds: 'the control process: read model, leader, feeds, receivers of deliveries, admin API',
     may: [
+      'node-http.ts',
       'errors',
       'program-version.ts',
       'caught-error.ts',
