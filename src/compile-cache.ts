@@ -10,13 +10,16 @@ const SHARED = 0o022;
 /**
  * Enables the compile cache in a private folder of this user: whoever can write there can inject code. Node's default
  * is in the temporary folder, which another user may have created. Without such a folder (read-only root, foreign home)
- * there is no cache. NODE_DISABLE_COMPILE_CACHE disables it.
+ * there is no cache. NODE_DISABLE_COMPILE_CACHE disables it. Threads and processes of the program find the folder in the environment.
  */
 export function useCompileCache(): void {
   // Node.js already uses the folder from the environment.
   if (process.env['NODE_COMPILE_CACHE'] !== undefined) return;
   const folder = cacheFolder();
-  if (folder !== null) enableCompileCache(folder);
+  if (folder === null) return;
+  enableCompileCache(folder);
+  // Node.js uses the cache of a process in none of its threads.
+  process.env['NODE_COMPILE_CACHE'] = folder;
 }
 
 function cacheFolder(): string | null {

@@ -24,7 +24,28 @@ function runWith(cacheHome: string): number | null {
     .status;
 }
 
+const THREAD = `
+const { getCompileCacheDir } = process.getBuiltinModule('node:module');
+process.getBuiltinModule('node:worker_threads').parentPort.postMessage(getCompileCacheDir());
+`;
+const PROGRAM = `
+import { Worker } from 'node:worker_threads';
+import { useCompileCache } from '${new URL('../src/compile-cache.ts', import.meta.url).href}';
+useCompileCache();
+new Worker(process.argv[1], { eval: true }).on('message', (folder) => process.stdout.write(String(folder)));
+`;
+
 describe('the compile cache', () => {
+  it('is used in threads too', () => {
+    const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+    const words = ['--input-type=module', '-e', PROGRAM, THREAD];
+    const { stdout } = spawnSync(process.execPath, words, {
+      env: { ...env, XDG_CACHE_HOME: folder },
+      encoding: 'utf8',
+    });
+    expect(stdout).toContain(join(folder, 'easgate'));
+  });
+
   it('is in a folder that only this user can write to', () => {
     expect(runWith(folder)).toBe(0);
     expect(statSync(join(folder, 'easgate')).mode & 0o777).toBe(0o700);
