@@ -36,6 +36,8 @@ export interface ImportRequest {
   readonly zone: string;
   /** The order of day and month in dates; null = by the values of each column. */
   readonly order: DayOrder | null;
+  /** Largest file, unpacked; absent = as in feeds/files/limits.ts. */
+  readonly maxMegabytes?: number | undefined;
 }
 
 /** How many lines of each type, and what was noticed. */
@@ -81,6 +83,16 @@ export interface ImportOutcome extends ApplyOutcome, Recognized {
   readonly notes: Readonly<DecodeNotes>;
 }
 
+/** Checks what does not depend on the file: before a large one is sent. @throws ProgramError EASGATE_USAGE */
+export function checkImport({ mapping, source, zone }: Omit<ImportRequest, 'input'>): void {
+  if (mapping && source === null)
+    throw new ProgramError(
+      'EASGATE_USAGE',
+      '--mapping needs --source, the name under which the records are stored',
+    );
+  checkNames(source, zone);
+}
+
 /**
  * Reads a file and brings its records into the directory, with an entry in the audit.
  * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_USAGE
@@ -92,6 +104,7 @@ export function applyImport(
   { replace, ...options }: ImportOptions,
   operator: Operator,
 ): Promise<ImportOutcome> {
+  checkImport(request);
   const { now, dryRun, progress, signal } = options;
   const apply = async (file: FeedFile, writtenAt: number | null): Promise<ImportOutcome> => {
     const source = request.source ?? file.format;
@@ -140,10 +153,11 @@ async function withFile<Result>(
   work: (file: FeedFile, writtenAt: number | null) => Promise<Result>,
   signal?: AbortSignal,
 ): Promise<Result> {
-  check(request);
-  const { input, format, mapping, source, zone, order } = request;
+  const { input, source, zone } = request;
+  const { format, mapping, order, maxMegabytes } = request;
+  checkNames(source, zone);
   const openFile = async (path: string): Promise<FeedFile> => {
-    const file = await FeedFile.open({ path, format, mapping, source, zone, order });
+    const file = await FeedFile.open({ path, format, mapping, source, zone, order, maxMegabytes });
     recognized(file);
     return file;
   };
@@ -178,7 +192,7 @@ async function isSeekable(path: string): Promise<boolean> {
   }
 }
 
-function check({ source, zone }: ImportRequest): void {
+function checkNames(source: string | null, zone: string): void {
   if (source !== null && !/^[A-Za-z0-9][\w.-]{0,63}$/.test(source))
     throw new ProgramError(
       'EASGATE_USAGE',

@@ -57,6 +57,9 @@ export const PROGRAM_ERRORS = {
     'the gateway does not answer, answers 503 with this reason, or has no address for probes',
   ),
   EASGATE_FILE: command('a file of the command line cannot be read or parsed'),
+  EASGATE_FILE_SIZE: command(
+    'a file to import is larger than 8,192 MB, unpacked; nothing of it was read. Split it, or check what it is',
+  ),
   EASGATE_IMPORT_FORMAT: command(
     'the format of the file to import is not known for certain; the message says what it looks like, and `--format` says what it is',
   ),
@@ -70,6 +73,9 @@ export const PROGRAM_ERRORS = {
   EASGATE_FEED_CREDENTIALS: command('the source of a feed refuses the credentials, or lacks a permission'),
   EASGATE_FEED_ANSWER: command(
     'the source of a feed answers with what is not understood: its shape may have changed; nothing was written',
+  ),
+  EASGATE_FEED_SIZE: command(
+    'a file of a feed is larger than its `maxMegabytes`, unpacked; nothing was written. Check what it is, then raise the limit',
   ),
   EASGATE_FEED_CURSOR: command(
     'the source of a feed no longer takes the place where the last run ended: a full run follows',

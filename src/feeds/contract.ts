@@ -67,6 +67,8 @@ export type FeedErrorCode =
   | 'EASGATE_FEED_CREDENTIALS'
   /** The source answers with what is not understood: its shape may have changed. */
   | 'EASGATE_FEED_ANSWER'
+  /** A file is larger than the feed may read. */
+  | 'EASGATE_FEED_SIZE'
   /** The source no longer takes the cursor, e.g. another domain controller answers. A full run follows at once. */
   | 'EASGATE_FEED_CURSOR';
 

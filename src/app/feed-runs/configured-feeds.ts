@@ -152,6 +152,7 @@ export function fileReadingOf(settings: FeedSettings): Reading {
     mapping: feedMapping(mapping, `feeds: ${source}: mapping`),
     zone,
     order: dates === undefined ? null : dates === 'day-first' ? 'dayFirst' : 'monthFirst',
+    ...(settings.kind === 'files' && { maxMegabytes: settings.maxMegabytes }),
   };
 }
 

@@ -1,6 +1,7 @@
 // Owns the `feeds` section: where compliance data comes from, in order of precedence.
 import { z } from 'zod';
 import { mappingSection } from '../../feeds/cel/document.ts';
+import { MAX_MEGABYTES } from '../../feeds/files/limits.ts';
 import { FORMATS } from '../../feeds/format-names.ts';
 import { graphFields, hasOneSignIn, ONE_SIGN_IN } from '../../feeds/graph/settings.ts';
 import { httpFields } from '../../feeds/json-api/settings.ts';
@@ -107,6 +108,10 @@ const files = z
       .describe(
         'for each: files that were read are moved to the folders done and failed in the folder; else they stay',
       ),
+    maxMegabytes: count(
+      MAX_MEGABYTES,
+      'largest file, unpacked, in megabytes: nothing of a larger one is used, and the run fails',
+    ),
     ...readingFields,
   })
   .refine(({ format, mapping }) => format === 'auto' || mapping === undefined, {

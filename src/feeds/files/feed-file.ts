@@ -20,17 +20,15 @@ import { decode } from './decode.ts';
 import type { DecodeNotes } from './decode.ts';
 import { jsonLines, jsonTexts } from './json.ts';
 import { contentOf } from './packed.ts';
-import type { Content } from './packed.ts';
+import type { Content, ContentOptions } from './packed.ts';
 import { recordsIn } from './pages.ts';
 import { sniff, unknownFormat } from './sniff.ts';
 import type { FileKind } from './sniff.ts';
 import { xmlRecords } from './xml-records.ts';
 
 /** How a file is to be read. */
-export interface FeedFileOptions {
+export interface FeedFileOptions extends ContentOptions {
   readonly path: string;
-  /** Absent = a link leads to the file. */
-  readonly followsLinks?: boolean | undefined;
   /** null = by its content. */
   readonly format: FormatName | null;
   /** A mapping of the operator: every record is read by it. */
@@ -73,10 +71,10 @@ export class FeedFile {
 
   /**
    * Looks at the beginning of a file.
-   * @throws ProgramError EASGATE_FILE where it cannot be read, EASGATE_IMPORT_FORMAT where its format is not known for certain
+   * @throws ProgramError EASGATE_FILE where it cannot be read, EASGATE_FILE_SIZE, EASGATE_IMPORT_FORMAT where its format is not known for certain
    */
   static async open(options: FeedFileOptions): Promise<FeedFile> {
-    const content = await contentOf(options.path, options.followsLinks);
+    const content = await contentOf(options.path, options);
     const head = await readHead(content);
     if (head.text.trim() === '') throw new ProgramError('EASGATE_FILE', 'the file is empty');
     const { mapping = null } = options;

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { messageOf } from '../../caught-error.ts';
+import { ProgramError } from '../../errors/program-errors.ts';
 import { FeedError } from '../contract.ts';
 import type { FeedAdapter, FeedPart } from '../contract.ts';
 import type { FormatName } from '../format-names.ts';
@@ -31,6 +32,8 @@ export interface FilesOptions {
   readonly zone: string;
   /** The order of day and month; null = by the values of each column. */
   readonly order: DayOrder | null;
+  /** Largest file, unpacked; absent = as in packed.ts. */
+  readonly maxMegabytes?: number;
   readonly clock?: Clock;
 }
 
@@ -107,10 +110,11 @@ async function* linesOf(
   options: Omit<FilesOptions, 'newest'>,
   { path, isNamed }: FolderFile,
 ): AsyncGenerator<FeedLine> {
-  const { source, format, mapping, zone, order } = options;
+  const { source, format, mapping, zone, order, maxMegabytes } = options;
   const followsLinks = isNamed === true;
   try {
-    const file = await FeedFile.open({ path, followsLinks, format, mapping, source, zone, order });
+    const reading = { format, mapping, source, zone, order, maxMegabytes };
+    const file = await FeedFile.open({ path, followsLinks, ...reading });
     yield* file.lines();
     // What is missing would be removed.
     if (file.isCutOff)
@@ -120,7 +124,9 @@ async function* linesOf(
       );
   } catch (cause) {
     if (cause instanceof FeedError) throw cause;
-    const message = messageOf(cause);
-    throw new FeedError('EASGATE_FEED_ANSWER', `${path}: ${message}`, { cause });
+    const message = `${path}: ${messageOf(cause)}`;
+    if (cause instanceof ProgramError && cause.code === 'EASGATE_FILE_SIZE')
+      throw new FeedError('EASGATE_FEED_SIZE', `${message} (maxMegabytes of the feed)`, { cause });
+    throw new FeedError('EASGATE_FEED_ANSWER', message, { cause });
   }
 }

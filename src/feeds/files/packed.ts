@@ -1,8 +1,8 @@
 // Owns the bytes of a file as they were before they were packed: exports of Intune come as a ZIP archive with one file, others by gzip.
 // A file is unpacked as it is read, each time anew: nothing of it is kept.
 // @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (4.3: local and central headers), RFC 1952 (gzip)
-// Threats: an archive of a few bytes that unpacks to more than a disk holds; one that two readers unpack to different files; a file
-// that grows as fast as it is read; a pipe or a link that is put in the place of a file (CWE-367).
+// Threats: an archive of a few bytes that unpacks to more than a disk holds (CWE-409); a file that takes hours to read; one that two
+// readers unpack to different files; a file that grows as fast as it is read; a pipe or a link that is put in the place of a file (CWE-367).
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -14,6 +14,7 @@ import { codeOf } from '../../caught-error.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import { fileTrouble } from '../../file-words.ts';
 import { plain } from '../../plain-text.ts';
+import { MAX_MEGABYTES } from './limits.ts';
 
 /** The bytes of a file; each call reads it from its beginning. */
 export type Content = () => AsyncIterable<Uint8Array>;
@@ -22,13 +23,26 @@ const PIECE = 262_144;
 /** Tables and JSON pack to a tenth or a thirtieth; beyond this it is a bomb, once it is not small. */
 const MAX_RATIO = 200;
 const RATIO_COUNTS_FROM = 67_108_864;
+const MEGABYTE = 1_048_576;
+
+/** How a file is opened. */
+export interface ContentOptions {
+  /** Absent = a link leads to the file; false: a link is no file. */
+  readonly followsLinks?: boolean | undefined;
+  /** Largest file, unpacked; absent = {@link MAX_MEGABYTES}. */
+  readonly maxMegabytes?: number | undefined;
+}
 
 /**
- * The content of a file as long as it is now: what is written behind it meanwhile is not read. `followsLinks` false: a link is no file.
- * @throws ProgramError EASGATE_FILE where the file cannot be read, or is an archive that is not one file
+ * The content of a file as long as it is now: what is written behind it meanwhile is not read.
+ * @throws ProgramError EASGATE_FILE where the file cannot be read, or is an archive that is not one file; EASGATE_FILE_SIZE, also while
+ * it is unpacked
  */
-export async function contentOf(path: string, followsLinks = true): Promise<Content> {
-  const place = { path, flags: READ | (followsLinks ? 0 : constants.O_NOFOLLOW) };
+export async function contentOf(
+  path: string,
+  { followsLinks = true, maxMegabytes = MAX_MEGABYTES }: ContentOptions = {},
+): Promise<Content> {
+  const place = { path, flags: READ | (followsLinks ? 0 : constants.O_NOFOLLOW), maxMegabytes };
   try {
     const file = await open(path, place.flags);
     try {
@@ -43,6 +57,7 @@ export async function contentOf(path: string, followsLinks = true): Promise<Cont
       // PK\3\4; an archive without files begins with its end, PK\5\6.
       if (a === 0x50 && b === 0x4b && ((c === 3 && d === 4) || (c === 5 && d === 6)))
         return packed(place, await onlyEntry(file));
+      checkSize(size, place);
       return () => piecesOf(place, whole);
     } finally {
       await file.close();
@@ -60,6 +75,16 @@ const READ = constants.O_RDONLY | constants.O_NONBLOCK;
 interface Place {
   readonly path: string;
   readonly flags: number;
+  readonly maxMegabytes: number;
+}
+
+/** @throws ProgramError EASGATE_FILE_SIZE */
+function checkSize(bytes: number, { maxMegabytes }: Place): void {
+  if (bytes > maxMegabytes * MEGABYTE)
+    throw new ProgramError(
+      'EASGATE_FILE_SIZE',
+      `the file is larger than ${maxMegabytes} MB, unpacked: nothing of it is used`,
+    );
 }
 
 /** A packed part of a file. */
@@ -73,6 +98,7 @@ interface Part {
 }
 
 function packed(place: Place, part: Part): Content {
+  checkSize(part.stated?.size ?? 0, place);
   return () => unpacked(place, part);
 }
 
@@ -82,6 +108,7 @@ async function* unpacked(place: Place, { start, size, unpack, stated }: Part): A
   try {
     for await (const piece of piecesOf(place, { start, size, unpack })) {
       length += piece.length;
+      checkSize(length, place);
       if (length > RATIO_COUNTS_FROM && length > size * MAX_RATIO)
         throw new ProgramError(
           'EASGATE_FILE',
