@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { CheckedText, PolicyMode } from '../app/policy-texts.ts';
 import type { Simulation } from '../app/simulate.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
+import type { Known } from '../policy/compile/warnings.ts';
 import { threadFile } from '../thread-file.ts';
 import type { PolicyQuestion } from './policy-thread.ts';
 import { ApiError } from './problems.ts';
@@ -48,13 +49,19 @@ export class PolicyChecks {
   }
 
   /**
-   * Checks texts, as checkTexts does. `caller`: whom the limits are about. Rejects with ApiError EASGATE_API_POLICY_COSTLY,
+   * Checks texts, as checkTexts does. `caller`: whom the limits are about; `known`: names that are known, for warnings. Rejects with ApiError EASGATE_API_POLICY_COSTLY,
    * EASGATE_API_BUSY, and as checkTexts does.
    */
-  check(caller: string, { document, lists }: PolicyTexts, mode?: PolicyMode): Promise<CheckedText> {
+  check(
+    caller: string,
+    { document, lists }: PolicyTexts,
+    mode?: PolicyMode,
+    known: Known = {},
+  ): Promise<CheckedText> {
     const texts = { document, lists };
-    return kept(this.kept, keyOf([document, lists, mode]), () => {
-      return this.ask(caller, { name: 'check', texts, mode }) as Promise<CheckedText>;
+    const names = Object.values(known).map((one) => [...one]);
+    return kept(this.kept, keyOf([document, lists, mode, names]), () => {
+      return this.ask(caller, { name: 'check', texts, mode, known }) as Promise<CheckedText>;
     });
   }
 

@@ -6,11 +6,17 @@ import { simulate } from '../app/simulate.ts';
 import type { Simulation } from '../app/simulate.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import { forEverybody } from '../policy/active-policies.ts';
+import type { Known } from '../policy/compile/warnings.ts';
 import { answerMessage } from './questions/asked-thread.ts';
 
 /** A question about the texts of a policy; `now`: milliseconds since the epoch. */
 export type PolicyQuestion =
-  | { readonly name: 'check'; readonly texts: PolicyTexts; readonly mode: PolicyMode | undefined }
+  | {
+      readonly name: 'check';
+      readonly texts: PolicyTexts;
+      readonly mode: PolicyMode | undefined;
+      readonly known: Known;
+    }
   | {
       readonly name: 'simulate';
       readonly texts: PolicyTexts;
@@ -25,6 +31,6 @@ function serve(port: NonNullable<typeof parentPort>): void {
 }
 
 function answer(question: PolicyQuestion): object {
-  if (question.name === 'check') return checkTexts(question.texts, question.mode);
+  if (question.name === 'check') return checkTexts(question.texts, question.mode, question.known);
   return simulate(forEverybody(compileTexts(question.texts)), question.simulation, question.now);
 }

@@ -6,9 +6,11 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { withMode } from '../../src/app/policy-texts.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import type { Config } from '../../src/config/schema.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
 import { openOffice } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
+import { deviceReport } from '../support/servers/directory-records.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { ApiAnswer, TestApi } from '../support/servers/test-api.ts';
 
@@ -54,6 +56,21 @@ describe('the policy', () => {
     });
     const typo = await post(api, 'check', { document: 'compilance: []\n' }, {}, 'viewer');
     expect(typo.json).toMatchObject({ problems: [{ line: 1, column: 1, suggestion: 'compliance' }] });
+  });
+
+  it('is checked for attributes that nobody ever reported', async () => {
+    const store = await openOffice();
+    await store.putDevices([deviceReport('phone9' as DeviceKey, { attributes: { threat: 'low' } })]);
+    const api = await openTestApi({ store });
+    const check = async (name: string): Promise<unknown> => {
+      const document = `rules:\n  - { name: a, match: { attributes: { ${name}: high } }, action: block }\n`;
+      return (await post(api, 'check', { document }, {}, 'viewer')).json;
+    };
+    expect(await check('thret')).toMatchObject({
+      isValid: true,
+      problems: [{ severity: 'warning', line: 2, suggestion: 'threat' }],
+    });
+    expect(await check('THREAT')).toMatchObject({ isValid: true, problems: [] });
   });
 
   it('says in its history how many phones a version changed that was compared before it was published', async () => {

@@ -54,6 +54,7 @@ const QUESTIONS: { readonly [Name in QuestionName]: QuestionOf<Name> } = {
   decisions: { filter: {}, request: FIRST, now: NOW },
   confirmedAt: null,
   reportRows: { name: 'inventory', asked: ASKED, limit: 3, after: null },
+  attributes: null,
   seenPhones: null,
   phoneKinds: [
     { device: 'none', user: null },

@@ -100,7 +100,7 @@ describe('the control process', () => {
       (control) => (control.status?.warnings.length ?? 0) > 0,
     );
     expect(status?.warnings).toEqual([expect.stringContaining('no feed has a group "staf"')]);
-    await until(() => gateway.out().includes('EASGATE_POLICY_GROUPS'), 'the line of the log');
+    await until(() => gateway.out().includes('EASGATE_POLICY_NAMES'), 'the line of the log');
   });
 
   it('leads, where it is the only one, and another one leads after it', async () => {

@@ -68,7 +68,7 @@ function warningsOf({ status, control, feeds, remarks }: WarningSources): Standi
     ...feeds.flatMap(feedWarning),
     ...remarks.map(({ place, text }) => of('EASGATE_CERTIFICATE_CHECK', 'system')(`${place}: ${text}`)),
     ...[...policies].map(of('EASGATE_POLICY_WARNING', 'policy')),
-    ...(control?.warnings ?? []).map(of('EASGATE_POLICY_GROUPS', 'policy')),
+    ...(control?.warnings ?? []).map(of('EASGATE_POLICY_NAMES', 'policy')),
     ...(control?.endingExceptions ?? []).map(
       of('EASGATE_EXCEPTIONS_END', 'reports/exceptions?endsWithin=7d'),
     ),

@@ -11,6 +11,8 @@ import type { PhoneReportName, ReportCounts, ReportQuestion } from '../../app/re
 import type { Page, PageRequest } from '../../app/list-pages.ts';
 import { countBy, countDevices, listDevices } from '../../app/device-list.ts';
 import type { DeviceFilter } from '../../app/device-list.ts';
+import { attributesIn } from '../../app/unknown-names.ts';
+import type { AttributeNames } from '../../app/unknown-names.ts';
 import { devicesInModel, namesInModel } from '../../app/users-in-model.ts';
 import { listUsers } from '../../app/users.ts';
 import type { UserFilter } from '../../app/users.ts';
@@ -98,6 +100,8 @@ const QUICK = {
       readonly after: PageCursor | null;
     },
   ): ModelPage => phoneRows(reader, question.name, question.asked, question.limit, question.after),
+  /** Attributes that were ever reported. */
+  attributes: (reader: ModelReader, _question: null): AttributeNames => attributesIn(reader),
   /** How many phones were seen. */
   seenPhones: (reader: ModelReader, _question: null): number =>
     reader.stateCounts().reduce((total, { state, phones }) => total + (state === 'unseen' ? 0 : phones), 0),

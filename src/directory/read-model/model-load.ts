@@ -63,6 +63,7 @@ export class ModelLoad {
     for (const entry of entries) {
       const { key, record } = entry;
       const values = userValues(entry, this.now());
+      this.words.noteAttributes('user attribute', record?.attributes);
       if (values !== null) {
         this.userRows.add([key, foldedLocalPart(key), ...values.columns]);
         this.words.noteGroups(values.groups);
@@ -81,6 +82,7 @@ export class ModelLoad {
     const first = ++this.lastId;
     for (const entry of entries) {
       const known = this.before === null ? null : knownStates(this.before, entry.key);
+      this.words.noteAttributes('attribute', entry.record?.attributes);
       for (const row of rowsOfDevice(entry, this.factsOf, this.names, this.now())) {
         const values = valuesOf(row);
         this.words.note(values);

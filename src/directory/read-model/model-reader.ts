@@ -15,6 +15,7 @@ import type { ModelRow } from './model-row.ts';
 import { MODEL_VERSION, modelRow, stateAt } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
 import { addMeets } from './model-meets.ts';
+import type { AttributeKind } from './model-words.ts';
 
 /** A field that rows can be ordered by. */
 export type ModelField = keyof typeof MODEL_FIELDS;
@@ -171,6 +172,11 @@ export class ModelReader {
       if (this.all(sql, [last]).length > 0) groups.push(last);
     }
     return groups;
+  }
+
+  /** Names of the attributes that were ever reported of devices, or of users, in lower case. */
+  attributeNames(kind: AttributeKind): readonly string[] {
+    return this.source.words(kind);
   }
 
   /** Phones by state and reason. */

@@ -75,7 +75,7 @@ export const ADD_UNSEEN = `INSERT OR IGNORE INTO people SELECT user, local, 0, $
 /**
  * Tables and what a build needs of indices. `exception_expires`: when the decision ends that lets the phone pass, of two the
  * later one; null = never. `complete`: the file was built to its end. `words` are the different values of
- * some columns: filters look for those that match. `group_lists` has for each group, in lower case, the lists of groups that it is in.
+ * some columns: filters look for those that match; and the names of attributes that were ever reported. `group_lists` has for each group, in lower case, the lists of groups that it is in.
  * `trigrams`: in how many phones a frequent one was when the file was built. `people` are the users: those with devices by the names they
  * sign in with, the others as feeds name them.
  */

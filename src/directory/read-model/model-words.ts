@@ -1,4 +1,5 @@
-// Owns the different values of some columns of the read model, and the groups that each list of groups names: what filters look up.
+// Owns the different values of some columns of the read model, and the groups that each list of groups names: what filters look up; and the
+// names of attributes that were ever reported.
 import type { ModelFile } from './model-file.ts';
 import { COLUMNS, textsIn } from './model-schema.ts';
 import type { Value } from './model-schema.ts';
@@ -8,6 +9,8 @@ const WORDS = (['type', 'model', 'os', 'reason', 'agent'] as const).map((kind) =
   kind,
   at: COLUMNS.indexOf(kind),
 }));
+/** Names of attributes, in lower case, as kinds of words: of devices and of users. */
+export type AttributeKind = 'attribute' | 'user attribute';
 /** Words that are known to be written: most rows have the same few. */
 const MAX_REMEMBERED = 10_000;
 
@@ -34,6 +37,15 @@ export class ModelWords {
     if (list === null || !this.isNew('groups', list)) return;
     const insert = this.file.statement('INSERT OR IGNORE INTO group_lists VALUES (?, ?)');
     for (const group of textsIn(list) ?? []) insert.run(foldedGroup(group), list);
+  }
+
+  /** Takes the names of the attributes of a device or a user. */
+  noteAttributes(kind: AttributeKind, attributes: Readonly<Record<string, unknown>> = {}): void {
+    for (const name in attributes) {
+      const word = name.toLowerCase();
+      if (this.isNew(kind, word))
+        this.file.statement('INSERT OR IGNORE INTO words VALUES (?, ?)').run(kind, word);
+    }
   }
 
   private isNew(kind: string, word: string): boolean {

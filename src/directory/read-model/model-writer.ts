@@ -56,6 +56,7 @@ export class ModelWriter {
     const stored = new Map<Value, StoredRow>();
     for (const row of this.file.statement(SELECT).all(device)) stored.set(row['user'] as Value, row);
     const ids: number[] = [];
+    this.words.noteAttributes('attribute', entry?.record?.attributes);
     const rows = entry === null ? [] : rowsOfDevice(entry, this.factsOf, this.names, this.now());
     for (const row of rows) {
       const values = valuesOf(row);
@@ -103,6 +104,7 @@ export class ModelWriter {
   /** Writes what is known of a user, but for aliases. Returns the id of its row; null = nothing is. */
   putUser(entry: UserEntry): { readonly user: number | null; readonly decisions: readonly number[] } {
     const { key } = entry;
+    this.words.noteAttributes('user attribute', entry.record?.attributes);
     const known = userValues(entry, this.now());
     if (known === null) {
       this.dropUser(key);

@@ -13,7 +13,7 @@ import type { CompiledRule } from './rules.ts';
 export interface Known {
   /** Groups that a feed has. */
   readonly groups?: ReadonlySet<string>;
-  /** Attributes that a feed declares, of devices and of users. */
+  /** Attributes that a feed reported or declares, of devices and of users. */
   readonly attributes?: ReadonlySet<string>;
   readonly userAttributes?: ReadonlySet<string>;
   /** Values of reports that a feed maps, e.g. `encrypted`. */
@@ -152,7 +152,7 @@ function checkAttribute(
   problems: Problems,
 ): void {
   if (declared !== undefined && !declared.has(name.toLowerCase()))
-    problems.warning(at, `no feed declares the attribute "${name}"${didYouMean(name, declared)}`);
+    problems.warning(at, `no feed reports an attribute "${name}"${didYouMean(name, declared)}`);
 }
 
 function checkWords(

@@ -173,7 +173,7 @@ noCompliancePolicy: { action: allow }
       'rules.4: has no name to show in verdicts and reports',
       'rules.4.match.network: a block has bits set behind its prefix; they are ignored',
       'compliance.0.require.encrypted: no feed reports it, so no device can meet it',
-      'compliance.0.require.attributes: no feed declares the attribute "thret" (did you mean "threat"?)',
+      'compliance.0.require.attributes: no feed reports an attribute "thret" (did you mean "threat"?)',
       'compliance.0.steps: steps are not in the order of their times; they act in that order',
       'compliance.1.require: requires nothing: every device meets it',
       'noCompliancePolicy.action: every targeted phone without a compliance policy passes',

@@ -1,16 +1,16 @@
-// Owns the promises of the warnings about groups that the policy in use names and no user is in.
+// Owns the promises of the warnings about names in the policy in use: groups that no user is in, attributes that nobody reported.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addVersion, readPolicies } from '../../src/app/policy-versions.ts';
-import { unknownGroupWarnings } from '../../src/app/unknown-groups.ts';
+import { unknownNameWarnings } from '../../src/app/unknown-names.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { openReadModel } from '../../src/app/read-model.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import type { UserKey } from '../../src/identity/keys.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { UNAUDITED, userReport } from '../support/servers/directory-records.ts';
+import { UNAUDITED, deviceReport, userReport } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -34,10 +34,17 @@ async function warningsOf(
     file = DOCUMENT,
     live = null,
     rolledOutTo = null,
+    attributes = {},
+    userAttributes = {},
+    feeds = '',
   }: {
     readonly file?: string | null;
     readonly live?: string | null;
     readonly rolledOutTo?: readonly string[] | null;
+    /** Attributes of a device, and of a user; configured feeds. */
+    readonly attributes?: Readonly<Record<string, string>>;
+    readonly userAttributes?: Readonly<Record<string, string>>;
+    readonly feeds?: string;
   } = {},
 ): Promise<readonly string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-groups-'));
@@ -45,6 +52,9 @@ async function warningsOf(
   const store = new EmbeddedStore(':memory:');
   onTestFinished(() => store.close());
   await store.putUsers(groups.map((of, at) => userReport(`user${at}` as UserKey, { groups: of })));
+  await store.putDevices([deviceReport('phone1' as DeviceKey, { attributes })]);
+  if (Object.keys(userAttributes).length > 0)
+    await store.putUsers([userReport('someone' as UserKey, { attributes: userAttributes })]);
   if (live !== null) {
     const texts = { document: live, parsed: null, lists: {} };
     const author = { by: 'carol', via: 'test', at: 1 };
@@ -58,13 +68,13 @@ async function warningsOf(
   const path = join(folder, 'easgate.yaml');
   writeFileSync(
     path,
-    `upstream: { url: "http://127.0.0.1" }\n${file === null ? '' : 'policy: { file: policy.yaml }\n'}`,
+    `upstream: { url: "http://127.0.0.1" }\n${feeds}${file === null ? '' : 'policy: { file: policy.yaml }\n'}`,
   );
   if (file !== null) writeFileSync(join(folder, 'policy.yaml'), file);
   const config = loadConfig(path);
   const model = await openReadModel(store, config, Date.now());
   try {
-    const lines = await unknownGroupWarnings(store, config, model.reader);
+    const lines = await unknownNameWarnings(store, config, model.reader);
     return lines.map((line) => line.replace(folder, ''));
   } finally {
     model.close();
@@ -116,6 +126,40 @@ describe('groups of the policy without users', () => {
     const names = Array.from({ length: 30 }, (_, index) => `group${index}`);
     const lines = await warningsOf([], { file: `targets: { include: { groups: [${names.join(', ')}] } }` });
     expect(lines).toHaveLength(21);
-    expect(lines.at(-1)).toBe('10 more groups have no users');
+    expect(lines.at(-1)).toBe('10 more names are not known');
+  });
+});
+
+describe('attributes of the policy that nobody reported', () => {
+  const file = `
+rules:
+  - { name: risky, match: { attributes: { Thret: high } }, action: block }
+  - { name: contractors, match: { userAttributes: { employeeType: contractor } }, action: quarantine }
+compliance:
+  - { name: patched, require: { attributes: { patch: ">= 2026-01-01" } } }
+`;
+
+  it('are named with their place and the nearest attribute', async () => {
+    const lines = await warningsOf([], {
+      file,
+      attributes: { threat: 'low' },
+      userAttributes: { cost: '1' },
+    });
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /policy.yaml:3:.*no feed reports an attribute "thret" \(did you mean "threat"\?\)/i,
+      ),
+      expect.stringMatching(/policy.yaml:4:.*no feed reports an attribute "employeeType"/i),
+      expect.stringMatching(/policy.yaml:6:.*no feed reports an attribute "patch"/),
+    ]);
+  });
+
+  it('are none where each was ever reported, or a feed of the configuration declares it', async () => {
+    const reported = { file, attributes: { thret: 'low', PATCH: '2026-05-05' } };
+    expect(await warningsOf([], { ...reported, userAttributes: { employeetype: 'x' } })).toEqual([]);
+    const feeds =
+      'feeds:\n  - { name: mdm, kind: files, path: x, mapping: { id: record.id, attributes: { thret: { value: record.t }, patch: { type: date, value: record.p } } } }\n' +
+      '  - { name: ad, kind: ldap, urls: ["ldaps://127.0.0.1"], bindDn: x, password: y, baseDn: z, attributes: { employeeType: employeeType } }\n';
+    expect(await warningsOf([], { file, feeds })).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
-// Owns the warnings about groups that the policy in use names and no user of the directory is in: such a name is probably misspelt.
+// Owns the warnings about names in the policy in use that the directory does not know: groups that no user is in, and attributes that nobody
+// ever reported. Such a name is probably misspelt.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { PlacedProblem } from '../config/policy-file.ts';
@@ -20,27 +21,58 @@ const MAX_GROUPS = 100_000;
 const MAX_WARNINGS = 20;
 
 /**
- * One line per place of the policy in use that names a group without users, with the nearest group that has some;
- * {@link MAX_WARNINGS} and the number of the others at most. Rejects when the directory or the policy cannot be read.
+ * One line per place of the policy in use that names a group without users, or an attribute that was never reported, with the nearest
+ * name that is known; {@link MAX_WARNINGS} and the number of the others at most. Rejects when the directory or the policy cannot be read.
  */
-export async function unknownGroupWarnings(
+export async function unknownNameWarnings(
   store: DirectoryStore,
-  config: Pick<Config, 'policy'>,
+  config: Pick<Config, 'policy' | 'feeds'>,
   reader: ModelReader,
 ): Promise<readonly string[]> {
   const { loaders, rollout } = await policyLoaders(store, config);
   if (loaders.length === 0) return [];
   const groups = await groupsOfUsers(reader);
-  if (groups === null) return [];
+  const known = { ...(groups !== null && { groups }), ...knownAttributes(config, attributesIn(reader)) };
   const lines: string[] = [];
   for (const { name, problems } of loaders) {
     // The check of the document reports its other warnings.
     const others = new Set(warningLines(name, await problems({})));
-    lines.push(...warningLines(name, await problems({ groups })).filter((line) => !others.has(line)));
+    lines.push(...warningLines(name, await problems(known)).filter((line) => !others.has(line)));
   }
-  if (rollout !== null) lines.push(...rolloutLines(rollout, groups));
+  if (rollout !== null && groups !== null) lines.push(...rolloutLines(rollout, groups));
   if (lines.length <= MAX_WARNINGS) return lines;
-  return [...lines.slice(0, MAX_WARNINGS), `${lines.length - MAX_WARNINGS} more groups have no users`];
+  return [...lines.slice(0, MAX_WARNINGS), `${lines.length - MAX_WARNINGS} more names are not known`];
+}
+
+/** Names of attributes, in lower case. */
+export interface AttributeNames {
+  readonly devices: readonly string[];
+  readonly users: readonly string[];
+}
+
+/** Those that were ever reported. */
+export function attributesIn(reader: ModelReader): AttributeNames {
+  return {
+    devices: reader.attributeNames('attribute'),
+    users: reader.attributeNames('user attribute'),
+  };
+}
+
+/** Those that were ever reported, and those that feeds of the configuration may report soon. */
+export function knownAttributes(
+  { feeds }: Pick<Config, 'feeds'>,
+  { devices, users }: AttributeNames,
+): Pick<Known, 'attributes' | 'userAttributes'> {
+  const [ofDevices, ofUsers] = [new Set(devices), new Set(users)];
+  for (const feed of feeds) {
+    if ('mapping' in feed && feed.mapping !== undefined) {
+      const { records, attributes } = feed.mapping;
+      const names = records === 'users' ? ofUsers : ofDevices;
+      for (const name of Object.keys(attributes ?? {})) names.add(name.toLowerCase());
+    } else if (feed.kind === 'ldap')
+      for (const name of Object.keys(feed.attributes)) ofUsers.add(name.toLowerCase());
+  }
+  return { attributes: ofDevices, userAttributes: ofUsers };
 }
 
 interface PolicyLoader {
