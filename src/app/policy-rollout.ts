@@ -9,9 +9,13 @@ import { rolloutStep, widened } from './rollout-extent.ts';
 
 /** The roll-out. @throws ProgramError when there is none */
 export function rolloutIn({ state: { rollout } }: KnownPolicies): StoredRollout {
-  if (rollout === null)
-    throw new ProgramError('EASGATE_NO_ROLLOUT', 'no version is rolled out to a part of the users');
+  if (rollout === null) throw noRollout();
   return rollout;
+}
+
+/** The error where no version is rolled out. */
+export function noRollout(): ProgramError {
+  return new ProgramError('EASGATE_NO_ROLLOUT', 'no version is rolled out to a part of the users');
 }
 
 /** Who changes a roll-out, why, and what was looked at before. */

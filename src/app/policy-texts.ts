@@ -13,6 +13,7 @@ import type { PolicyVersion, RolloutExtent } from '../model/policy-version.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
 import type { ActivePolicies, NumberedPolicy } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import type { Known } from '../policy/compile/warnings.ts';
 import {
   addVersion,
   compiledVersion,
@@ -58,10 +59,14 @@ export interface CheckedText {
 /** Checks texts, in a thread, so that a costly text delays no other request. `mode`: is written into the document first. */
 export type CheckText = (texts: PolicyTexts, mode?: PolicyMode) => Promise<CheckedText>;
 
-/** Checks texts in the calling thread, which a hostile text may keep busy for minutes. @throws ProgramError as {@link withMode} */
-export function checkTexts({ document, lists }: PolicyTexts, mode?: PolicyMode): CheckedText {
+/** Checks texts in the calling thread, which a hostile text may keep busy for minutes. `known`: for warnings. @throws ProgramError as {@link withMode} */
+export function checkTexts(
+  { document, lists }: PolicyTexts,
+  mode?: PolicyMode,
+  known: Known = {},
+): CheckedText {
   const texts = { document: mode === undefined ? document : withMode(document, mode), lists };
-  const loaded = loadVersion(texts);
+  const loaded = loadVersion(texts, known);
   const { policy, problems } = loaded;
   return {
     texts: { ...texts, parsed: loaded.document },
@@ -205,7 +210,7 @@ export async function publishText(
   check: CheckText,
   changedBy: (texts: PolicyTexts) => number | null = () => null,
 ): Promise<{ readonly version: PolicyVersion; readonly warnings: readonly PlacedProblem[] }> {
-  refuseWithFile(config);
+  refuseWithFile(config.policy.file);
   const given = await givenTexts(store, config, { document, lists });
   const { texts, name, warnings } = usable(await check(given, mode));
   const changed = place.place === 'live' ? changedBy(texts) : null;

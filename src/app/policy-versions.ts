@@ -277,9 +277,9 @@ export async function promote(
   return version;
 }
 
-/** A file that the configuration names comes before what is published. @throws ProgramError */
-export function refuseWithFile({ policy: { file } }: Parameters<typeof servedPolicy>[0]): void {
-  if (file !== undefined)
+/** A file that the configuration names comes before what is published. `file`: `policy.file`, null = none. @throws ProgramError */
+export function refuseWithFile(file: string | null = null): void {
+  if (file !== null)
     throw new ProgramError(
       'EASGATE_POLICY_FILE',
       `the configuration names policy.file ${file}: gateways decide by that file, and take it when it changes; remove it from the ` +

@@ -1,18 +1,19 @@
 // Owns the work of `easgate import`.
 import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import type { QueryOf } from '../api/contract/operations.ts';
-import { applyImport, printImport } from '../app/import-file.ts';
+import { applyImport, checkImport, printImport } from '../app/import-file.ts';
 import type { ImportOutcome, ImportRequest, ImportSummary, Recognized } from '../app/import-file.ts';
-import { mappingOfFile } from '../config/feed-mapping.ts';
+import { mappingOfText, mappingText } from '../config/feed-mapping.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { FormatName } from '../feeds/format-names.ts';
 import { sayOutcome } from './apply-text.ts';
 import { loginName } from './context.ts';
 import { outputWriter, printJson, remark, warn } from './output.ts';
 import { upload } from './remote/client.ts';
-import { fromEither, refuseOptions } from './remote/either.ts';
+import type { Context } from './remote/contexts.ts';
+import { fromEither } from './remote/either.ts';
 import { withProgress } from './run-progress.ts';
 
 /** Options of `import`; commander has checked the choices. */
@@ -33,12 +34,8 @@ export interface ImportOptions {
 /** `import FILE`. */
 export async function importFile(file: string, options: ImportOptions, command: Command): Promise<void> {
   const { format, source, dates, timeZone } = options;
-  const mapping = options.mapping === undefined ? null : mappingOfFile(options.mapping);
-  if (mapping !== null && source === undefined && !options.print)
-    throw new ProgramError(
-      'EASGATE_USAGE',
-      '--mapping needs --source, the name under which the records are stored',
-    );
+  const mappingFile = options.mapping === undefined ? null : mappingText(options.mapping);
+  const mapping = mappingFile === null ? null : mappingOfText(mappingFile, options.mapping ?? '');
   const request: ImportRequest = {
     input: file === '-' ? process.stdin : file,
     format: format === 'auto' ? null : format,
@@ -51,11 +48,15 @@ export async function importFile(file: string, options: ImportOptions, command: 
     await printLines(request);
     return;
   }
+  checkImport(request);
   const outcome = await fromEither<ImportOutcome>(
     command,
     async (context) => {
-      refuseOptions({ '--mapping': options.mapping }, 'give the file a format, or import it at the gateway');
-      const imported = await upload(context, 'importFile', queryOf(options), inputOf(file));
+      const input = file === '-' ? process.stdin : createReadStream(file);
+      const imported =
+        mappingFile === null
+          ? await upload(context, 'importFile', queryOf(options), input)
+          : await uploadMapped(context, mappingFile, queryOf(options), input);
       sayFormat(imported, request);
       return imported;
     },
@@ -89,8 +90,21 @@ export async function importFile(file: string, options: ImportOptions, command: 
     );
 }
 
-function inputOf(file: string): Readable {
-  return file === '-' ? process.stdin : createReadStream(file);
+/** The body begins with the mapping. */
+function uploadMapped(
+  context: Context,
+  mapping: string,
+  query: QueryOf<'importFile'>,
+  file: Readable,
+): Promise<ImportOutcome> {
+  const bytes = Buffer.from(mapping);
+  const body = Readable.from(
+    (async function* (): AsyncGenerator<Buffer> {
+      yield bytes;
+      yield* file as AsyncIterable<Buffer>;
+    })(),
+  );
+  return upload(context, 'importFile', { ...query, mappingBytes: bytes.length }, body);
 }
 
 /** The options as the API takes them. */

@@ -74,6 +74,7 @@ async function printRemoteDiff(
   else printDiff(found, options);
 }
 
+/** Codes of errors of a policy that cannot be read or compiled. */
 const UNUSABLE: ReadonlySet<unknown> = new Set([
   'EASGATE_CORRUPT_RECORD',
   'EASGATE_NOT_FOUND',
@@ -88,10 +89,15 @@ export async function comparedWith(store: DirectoryStore, config: Config): Promi
   try {
     return await policiesInUse(store, config);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && UNUSABLE.has(error.code))) throw error;
-    warn(`whom this change concerns is not known, as a policy in use cannot be used: ${error.message}`);
+    warnOfUnusable(error);
     return null;
   }
+}
+
+/** Warns that a change cannot be compared. @throws the error where it is not about a policy that cannot be used */
+export function warnOfUnusable(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && UNUSABLE.has(error.code))) throw error;
+  warn(`whom this change concerns is not known, as a policy in use cannot be used: ${error.message}`);
 }
 
 /** `report would-block`. */

@@ -85,7 +85,7 @@ export async function publish(
     return;
   }
   await withStore(command, async (store, config, audit) => {
-    refuseWithFile(config);
+    refuseWithFile(config.policy.file);
     const known = await readPolicies(store);
     refuseDuringRollout(known.state);
     const next = compiledOf(file, read);
@@ -156,7 +156,7 @@ export async function shadow(
     return;
   }
   await withStore(command, async (store, config, audit) => {
-    refuseWithFile(config);
+    refuseWithFile(config.policy.file);
     if (options.off) {
       sayEnded(await endShadow(store, authorOf(options), audit), options);
       return;
@@ -265,7 +265,7 @@ export async function promoteShadow(options: ChangeOptions & ExtentOptions, comm
     return;
   }
   await withStore(command, async (store, config, audit) => {
-    refuseWithFile(config);
+    refuseWithFile(config.policy.file);
     const known = await readPolicies(store);
     const next = compiledVersion(await shadowVersion(store, known));
     refuseDuringRollout(known.state);
@@ -304,7 +304,7 @@ export async function rollback(
     return;
   }
   await withStore(command, async (store, config, audit) => {
-    refuseWithFile(config);
+    refuseWithFile(config.policy.file);
     const known = await readPolicies(store);
     refuseDuringRollout(known.state);
     const wanted = await earlierVersion(store, known, number);

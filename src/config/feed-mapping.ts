@@ -15,7 +15,7 @@ export function feedMapping(section: MappingSection | undefined, name: string): 
   if (section === undefined) return null;
   const { file, ...own } = section;
   if (file === undefined) return celMapping(own);
-  const whole = { ...readMappingFile(file), ...defined(own) };
+  const whole = { ...readMapping(mappingText(file), file), ...defined(own) };
   const parsed = mappingFileSchema.safeParse(whole);
   if (parsed.success) return celMapping(parsed.data);
   throw new ConfigError(
@@ -24,18 +24,27 @@ export function feedMapping(section: MappingSection | undefined, name: string): 
   );
 }
 
-/** The mapping of a file. @throws ConfigError with every problem and its place */
-export function mappingOfFile(path: string): Mapping {
-  return celMapping(readMappingFile(path));
-}
+/** Longest text of a mapping in characters: 32 attributes and every field, each as long as it may be. */
+export const MAX_MAPPING = 256 * 1_024;
 
-function readMappingFile(path: string): MappingDocument {
+/** The text of a mapping file. @throws ConfigError */
+export function mappingText(path: string): string {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new ConfigError(path, [`cannot be read: ${fileTrouble(error, path)}`]);
   }
+  if (text.length <= MAX_MAPPING) return text;
+  throw new ConfigError(path, [`is longer than ${MAX_MAPPING} characters: it is no mapping`]);
+}
+
+/** The mapping of a text. `name`: the file, for errors. @throws ConfigError with every problem and its place */
+export function mappingOfText(text: string, name: string): Mapping {
+  return celMapping(readMapping(text, name));
+}
+
+function readMapping(text: string, path: string): MappingDocument {
   const { value, errors, source } = readYaml(text);
   if (errors.length > 0)
     throw new ConfigError(

@@ -135,6 +135,29 @@ describe('an import', () => {
     expect((await api.send('viewer', '/api/v1/devices/NEW7')).status).toBe(404);
   });
 
+  it('reads the records by the mapping in front of the file', async () => {
+    const api = await open();
+    const mapping = '# ä\nid: record.Phone\nmanaged: "true"\ncompliant: record.State == "ok"\n';
+    const query = `source=own&mappingBytes=${Buffer.byteLength(mapping)}`;
+    const { status, json } = await importText(api, `${mapping}Phone,State\nNEW8,ok\nNEW9,bad\n`, query);
+    expect([status, json]).toMatchObject([200, { source: 'own', read: { device: 2, refused: 0 } }]);
+    expect((await api.send('viewer', '/api/v1/devices/NEW9')).json).toMatchObject({
+      record: { compliant: false },
+    });
+  });
+
+  it.each([
+    ['without the name of the source', 'mappingBytes=13', 'id: record.a\nrows', 'EASGATE_USAGE', '--source'],
+    ['beside a format', 'source=a&format=csv&mappingBytes=13', 'id: record.a\nrows', 'EASGATE_API_INVALID', 'not both'],
+    ['that is longer than the body', 'source=a&mappingBytes=90', 'id: "a"\n', 'EASGATE_API_INVALID', 'shorter than'],
+    ['that is no mapping', 'source=a&mappingBytes=9', 'name: a b\nrows', 'EASGATE_API_INVALID', 'line 1, column 1: there is no field name'],
+    ['that is too long', 'source=a&mappingBytes=2000000', 'id: "a"\n', 'EASGATE_API_INVALID', 'mappingBytes'],
+  ])('refuses a mapping %s', async (_what, query, body, code, text) => {
+    const { status, json } = await importText(await open(), body, query);
+    expect(status).toBe(400);
+    expect(json).toMatchObject({ code, detail: expect.stringContaining(text) as string });
+  }); // prettier-ignore
+
   it('refuses a file whose format is not known', async () => {
     const api = await open();
     const { status, json } = await importText(api, 'hello', 'format=auto');

@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
@@ -59,6 +60,11 @@ beforeAll(async () => {
   writeFileSync(file('devices.csv'), 'id,managed,compliant\nPHONE7,true,true\n');
   writeFileSync(file('loose.yaml'), LOOSE);
   writeFileSync(file('broken.yaml'), BROKEN);
+  writeFileSync(file('own.csv'), 'Phone,State,Who\nPHONE8,ok,älice\nPHONE9,bad,bob\n,ok,carol\n');
+  writeFileSync(
+    file('own.yaml'),
+    '# ä: characters of two bytes count, too\nid: record.Phone\nmanaged: "true"\ncompliant: record.State == "ok"\nowner: record.Who\n',
+  );
   writeFileSync(
     file('easgate.yaml'),
     'upstream: { url: "http://127.0.0.1" }\n' +
@@ -263,8 +269,11 @@ function asLine(line: string): unknown {
   }
 }
 
-/** A command line, and what takes back what it did. */
-type Row = readonly [words: string, undo?: string];
+/** A command line, what takes back what it did, and what comes before it. */
+type Row = readonly [words: string, undo?: string | undefined, first?: string];
+
+const ROLL_OUT = 'policy publish FOLDER/loose.yaml --group staff --yes';
+const ABANDON = 'policy rollout abandon --yes';
 
 const ROWS: Row[] = [
   ['devices list --json'],
@@ -313,6 +322,19 @@ const ROWS: Row[] = [
   ['policy shadow --json'],
   ['policy shadow --off --json', 'policy shadow FOLDER/loose.yaml'],
   ['policy promote --yes --json', 'policy shadow FOLDER/loose.yaml'],
+  ['policy rollout show'],
+  ['policy rollout show --json'],
+  ['policy publish FOLDER/loose.yaml --group staff --share 10 --yes --json', ABANDON],
+  ['policy rollout show', undefined, ROLL_OUT],
+  ['policy rollout show --json', undefined, ROLL_OUT],
+  ['policy rollout widen --group board --dry-run', undefined, ROLL_OUT],
+  ['policy rollout widen --group staff --yes', undefined, ROLL_OUT],
+  ['policy rollout abandon --dry-run --json', undefined, ROLL_OUT],
+  ['policy rollout finish', undefined, ROLL_OUT],
+  ['policy rollout finish --yes --json', undefined, ROLL_OUT],
+  ['policy rollout widen --group board --share 20 --yes --json', ABANDON, ROLL_OUT],
+  ['policy rollout abandon --yes --json', undefined, ROLL_OUT],
+  ['policy rollout abandon --yes'],
   ['journal query --json'],
   ['journal export'],
   ['audit query --json --operation policy_publish --until 2020-01-01'],
@@ -330,6 +352,9 @@ const ROWS: Row[] = [
   ['report grandfathered'],
   ['import FOLDER/devices.csv --dry-run --json'],
   ['import FOLDER/missing.csv --json'],
+  ['import FOLDER/own.csv --mapping FOLDER/own.yaml --source own --dry-run --json'],
+  ['import FOLDER/own.csv --mapping FOLDER/own.yaml --json'],
+  ['import FOLDER/own.csv --mapping FOLDER/missing.yaml --source own --json'],
   ['export devices'],
   ['export devices --format ndjson --sort device --limit 2'],
   ['export users --format ndjson'],
@@ -355,11 +380,13 @@ function leaves(command: Command = defineProgram()): Command[] {
 }
 
 describe('--context', () => {
-  it.each(ROWS)('%s', async (line = '', undo) => {
+  it.each(ROWS)('%s', async (line = '', undo, first) => {
     const words = line.split(' ');
+    if (first !== undefined) await here(first.split(' '));
     await refresh();
     const remote = await there(words);
     if (undo !== undefined) await here(undo.split(' '));
+    if (first !== undefined) await here(first.split(' '));
     await refresh();
     const local = await here(words);
     if (undo !== undefined) await here(undo.split(' '));
@@ -393,6 +420,24 @@ describe('--context', () => {
     const [remote, local] = [await there([...words, 'one']), await here([...words, 'two'])];
     expect(JSON.parse(remote.out)).toMatchObject({ source: 'one', devices: { accepted: 1 } });
     expect({ ...JSON.parse(remote.out), source: 'two' }).toEqual(JSON.parse(local.out));
+  });
+
+  it('leads back from a live version whose record is malformed, and says that nothing can be compared', async () => {
+    await here(ROLL_OUT.split(' '));
+    const database = new DatabaseSync(file('easgate.db'));
+    const { live } = JSON.parse(
+      String(database.prepare('SELECT record FROM policies WHERE version = 0').get()?.['record']),
+    ) as { readonly live: number };
+    database.prepare(`UPDATE policies SET record = '{' WHERE version = ?`).run(live);
+    database.close();
+    for (const words of [
+      'policy rollout abandon --yes --json',
+      'policy publish FOLDER/loose.yaml --yes --json',
+    ]) {
+      const { code, error } = await there(words.split(' '));
+      expect([code, error]).toEqual([0, expect.stringContaining('whom this change concerns is not known')]);
+    }
+    expect((await there(['policy', 'rollout', 'finish', '--yes'])).error).toContain('EASGATE_NO_ROLLOUT');
   });
 
   it('follows the journal as it is written', async () => {

@@ -133,14 +133,26 @@ export const IMPORT_FORMATS = [
   'ndjson',
 ] as const;
 
+/** Longest mapping in front of a file, bytes. */
+const MAX_MAPPING_BYTES = 1_048_576;
+
 /** `importFile`; the body is the file. */
 export const importQuery = z.strictObject({
   format: z.enum(IMPORT_FORMATS).default('auto').describe('auto = by the content'),
+  mappingBytes: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_MAPPING_BYTES)
+    .optional()
+    .describe(
+      'in place of a format: so many bytes at the start of the body are a mapping (YAML, docs/guide/mappings.md), and the file follows',
+    ),
   source: z
     .string()
     .max(64)
     .optional()
-    .describe('the name that its records get; absent = that of the format'),
+    .describe('the name that its records get; absent = that of the format, with a mapping it must be given'),
   dryRun: flag.optional().describe('writes nothing'),
   replace: flag
     .optional()

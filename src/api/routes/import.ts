@@ -1,7 +1,10 @@
-// Owns the route that brings the records of a file into the directory. The body is the file; it is put into a temporary file.
-import { Transform, pipeline } from 'node:stream';
-import type { Readable } from 'node:stream';
+// Owns the route that brings the records of a file into the directory. The body is the file, with a mapping in front of it where the
+// query says so; the file is put into a temporary one.
+import { Readable, Transform, pipeline } from 'node:stream';
 import { applyImport } from '../../app/import-file.ts';
+import type { ImportRequest } from '../../app/import-file.ts';
+import { mappingOfText } from '../../config/feed-mapping.ts';
+import { ConfigError } from '../../config/problems.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
@@ -24,11 +27,13 @@ export function importRoutes(parts: ApiParts): Route[] {
       if (isUnderWay) throw new ApiError('EASGATE_API_BUSY', 'another file is being imported: wait', 10);
       isUnderWay = true;
       try {
-        const { format, source, dates, timeZone } = query;
+        const { format, mappingBytes, source, dates, timeZone } = query;
+        if (mappingBytes !== undefined && format !== 'auto')
+          throw new ApiError('EASGATE_API_INVALID', 'a file has a format or a mapping, not both');
         return await applyImport(
           parts.store(),
           {
-            input: boundedStream(body),
+            ...(await inputOf(boundedStream(body), mappingBytes ?? 0)),
             format: format === 'auto' ? null : format,
             source: source ?? null,
             zone: timeZone,
@@ -61,6 +66,40 @@ export function importRoutes(parts: ApiParts): Route[] {
 
 function isStream(body: unknown): body is Readable {
   return typeof body === 'object' && body !== null && 'pipe' in body && 'read' in body;
+}
+
+/** The file, and the mapping in front of it: so many bytes; 0 = none. @throws ApiError */
+async function inputOf(
+  body: Readable,
+  mappingBytes: number,
+): Promise<Pick<ImportRequest, 'input' | 'mapping'>> {
+  if (mappingBytes === 0) return { input: body, mapping: null };
+  const parts: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
+  const begin: Buffer[] = [];
+  for (let bytes = 0; bytes < mappingBytes;) {
+    const part = await parts.next();
+    if (part.done === true)
+      throw new ApiError('EASGATE_API_INVALID', 'the body is shorter than query/mappingBytes says');
+    begin.push(part.value);
+    bytes += part.value.length;
+  }
+  const first = Buffer.concat(begin);
+  const mapping = readMapping(first.toString('utf8', 0, mappingBytes));
+  async function* file(): AsyncGenerator<Buffer> {
+    yield first.subarray(mappingBytes);
+    yield* { [Symbol.asyncIterator]: () => parts };
+  }
+  return { input: Readable.from(file()), mapping };
+}
+
+/** @throws ApiError that lists every problem */
+function readMapping(text: string): ImportRequest['mapping'] {
+  try {
+    return mappingOfText(text, 'mapping');
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ApiError('EASGATE_API_INVALID', `the mapping: ${error.problems.join('; ')}`);
+  }
 }
 
 /** The stream, which fails where it is longer than a file may be. */

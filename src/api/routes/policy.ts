@@ -20,8 +20,10 @@ import { givenTexts, policiesOf, publishText, usable } from '../../app/policy-te
 import type { PolicyMode, PolicyRef, PublishedText } from '../../app/policy-texts.ts';
 import type { PolicyVersion, RolloutExtent } from '../../model/policy-version.ts';
 import { simulate } from '../../app/simulate.ts';
+import { knownAttributes } from '../../app/unknown-names.ts';
 import { hashOf } from '../../config/stored-policy.ts';
 import type { PolicyTexts } from '../../config/stored-policy.ts';
+import type { Known } from '../../policy/compile/warnings.ts';
 import { shownPolicy, shownProblem, shownVersion } from '../policy-view.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
@@ -71,7 +73,7 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
     comment: string | null,
     work: (change: RolloutChange) => Promise<PolicyVersion>,
   ): Promise<object> => {
-    refuseWithFile(config);
+    refuseWithFile(config.policy.file);
     const known = await knownPolicies(parts, call);
     const version = await work({ known, comment, author: call.origin, audit });
     return inUse(parts, version.version, call);
@@ -95,7 +97,12 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
     }),
     route('checkPolicy', async ({ body }, call) => {
       const texts = await givenTexts(parts.store(), config, body);
-      const { isValid, name, mode, problems } = await checkFor(call)(texts);
+      const { isValid, name, mode, problems } = await checks.check(
+        call.principal.id,
+        texts,
+        undefined,
+        await namesKnown(parts),
+      );
       return { isValid, name, mode: isValid ? mode : null, problems: problems.map(shownProblem) };
     }),
     route('diffPolicy', async ({ body }, call) => {
@@ -115,7 +122,7 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
     ),
     route('shadowPolicy', ({ body }, call) => publish({ ...body, place: 'shadow' }, call)),
     route('endShadow', async (_input, call) => {
-      refuseWithFile(config);
+      refuseWithFile(config.policy.file);
       const known = await knownPolicies(parts, call);
       const store = parts.store();
       const ended = await endShadow(store, call.origin, audit, known);
@@ -123,7 +130,7 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
       return { ended };
     }),
     route('promoteShadow', async ({ body }, call) => {
-      refuseWithFile(config);
+      refuseWithFile(config.policy.file);
       const store = parts.store();
       const known = await knownPolicies(parts, call);
       const version = await promote(store, known, body.comment, call.origin, audit, body.rollout);
@@ -139,7 +146,7 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
       changeRollout(call, body.comment, (change) => abandonRollout(parts.store(), change)),
     ),
     route('rollBackPolicy', async ({ body }, call) => {
-      refuseWithFile(config);
+      refuseWithFile(config.policy.file);
       const store = parts.store();
       const known = await knownPolicies(parts, call);
       const version = await rollBack(store, body.version, body.comment, call.origin, audit, known);
@@ -220,6 +227,15 @@ async function keyOf(parts: ApiParts, asked: Omit<PolicyComparison, 'now'>): Pro
   return createHash('sha256')
     .update(JSON.stringify([asked, stored]))
     .digest('hex');
+}
+
+/** Attributes that a policy may name; none where the read model is away: then nothing is warned of. */
+async function namesKnown(parts: ApiParts): Promise<Known> {
+  try {
+    return knownAttributes(parts.config, await parts.model().ask('attributes', null));
+  } catch {
+    return {};
+  }
 }
 
 async function phonesIn(parts: ApiParts): Promise<number | null> {

@@ -19,7 +19,7 @@ export async function fromEither<T>(
 }
 
 /** Refuses options that the API cannot take. `given`: their values, undefined = absent. @throws ProgramError */
-export function refuseOptions(given: Readonly<Record<string, unknown>>, why: string): void {
+function refuseOptions(given: Readonly<Record<string, unknown>>, why: string): void {
   const names = Object.keys(given).filter((name) => given[name] !== undefined);
   if (names.length > 0)
     throw new ProgramError(

@@ -1,12 +1,13 @@
 // Owns changes of the policy through an admin API: publish, shadow, promote, roll back. They say whom they concern, and ask, as here.
 import type { BodyOf } from '../../api/contract/operations.ts';
 import { nothingEarlier } from '../../app/policy-versions.ts';
+import type { PolicyDiff } from '../../app/policy-diff.ts';
 import type { RolloutExtent } from '../../model/policy-version.ts';
 import type { ShadowCounts } from '../../model/shadow.ts';
 import { print, printJson } from '../output.ts';
 import { confirm } from '../policy-change.ts';
 import type { ChangeOptions } from '../policy-change.ts';
-import { changeText, changedList, warnOfGroups } from '../policy-comparison.ts';
+import { changeText, changedList, warnOfGroups, warnOfUnusable } from '../policy-comparison.ts';
 import { ask } from './client.ts';
 import type { Context } from './contexts.ts';
 import { refuseOwner } from './either.ts';
@@ -15,28 +16,43 @@ import { policiesInUse, remoteDiff } from './policies.ts';
 type Texts = Pick<BodyOf<'publishPolicy'>, 'document' | 'lists'>;
 
 /** The extent as the API takes it. */
-function extentBody(extent: RolloutExtent | null): { groups: string[]; share: number } | null {
+export function extentBody(extent: RolloutExtent | null): { groups: string[]; share: number } | null {
   return extent === null ? null : { groups: [...extent.groups], share: extent.share };
 }
 
+/** Whether a change may be what mends a policy in use that cannot be read or compiled. */
+type Purpose = 'change' | 'wayBack';
+
 /** What a change would do; a dry run ends with it. Null = dry run. @throws ProgramError unless the operator agrees */
-async function announcedThere(
+export async function announcedThere(
   context: Context,
   body: BodyOf<'diffPolicy'>,
   options: ChangeOptions,
   question: string,
+  purpose: Purpose = 'change',
 ): Promise<object | null> {
   refuseOwner(options);
-  const { diff: found } = await remoteDiff(context, body);
-  warnOfGroups(found);
+  const found =
+    purpose === 'change' ? (await remoteDiff(context, body)).diff : await diffIfUsable(context, body);
+  if (found !== null) warnOfGroups(found);
   if (options.dryRun) {
     if (options.json) printJson({ version: null, change: found });
-    else print(changeText(found) + changedList(found));
+    else if (found !== null) print(changeText(found) + changedList(found));
     return null;
   }
-  if (!options.json) print(changeText(found));
+  if (!options.json && found !== null) print(changeText(found));
   await confirm(options, question);
   return { ...found, phones: undefined };
+}
+
+/** Null = a policy in use cannot be read or compiled, which is said. */
+async function diffIfUsable(context: Context, body: BodyOf<'diffPolicy'>): Promise<PolicyDiff | null> {
+  try {
+    return (await remoteDiff(context, body)).diff;
+  } catch (error) {
+    warnOfUnusable(error);
+    return null;
+  }
 }
 
 /** A version that a change made, and what it changes; null = dry run. */
@@ -45,13 +61,20 @@ export interface ChangedThere {
   readonly change: object;
 }
 
-/** Puts a version in use, for everybody or some users. `put`: asks the API for it. */
+/** A version to put in use. */
+interface ToPut {
+  readonly after: BodyOf<'diffPolicy'>['after'];
+  /** For whom; null = for everybody. */
+  readonly extent: RolloutExtent | null;
+  readonly question: string;
+  readonly purpose: Purpose;
+}
+
+/** Puts a version in use. `put`: asks the API for it. */
 async function putInUse(
   context: Context,
-  after: BodyOf<'diffPolicy'>['after'],
-  extent: RolloutExtent | null,
+  { after, extent, question, purpose }: ToPut,
   options: ChangeOptions,
-  question: string,
   put: (
     body: BodyOf<'promoteShadow'>,
     match: string | null,
@@ -59,7 +82,7 @@ async function putInUse(
 ): Promise<ChangedThere | null> {
   const { tag } = await policiesInUse(context);
   const rollout = extentBody(extent);
-  const change = await announcedThere(context, { after, rollout }, options, question);
+  const change = await announcedThere(context, { after, rollout }, options, question, purpose);
   if (change === null) return null;
   const { version } = await put({ rollout, comment: options.comment ?? null }, tag);
   return { version: version.version, change };
@@ -73,7 +96,8 @@ export function publishThere(
   options: ChangeOptions,
   question: string,
 ): Promise<ChangedThere | null> {
-  return putInUse(context, texts, extent, options, question, (body, match) =>
+  const purpose = extent === null ? 'wayBack' : 'change';
+  return putInUse(context, { after: texts, extent, question, purpose }, options, (body, match) =>
     ask(context, 'publishPolicy', { body: { ...texts, ...body }, match }),
   );
 }
@@ -85,7 +109,8 @@ export function promoteThere(
   options: ChangeOptions,
   question: string,
 ): Promise<ChangedThere | null> {
-  return putInUse(context, { place: 'shadow' }, extent, options, question, (body, match) =>
+  const shadow = { place: 'shadow' } as const;
+  return putInUse(context, { after: shadow, extent, question, purpose: 'change' }, options, (body, match) =>
     ask(context, 'promoteShadow', { body, match }),
   );
 }
@@ -102,7 +127,8 @@ export async function rollBackThere(
   if (version === null) throw nothingEarlier();
   const params = { version: String(version) };
   const { comment: said } = await ask(context, 'showPolicyVersion', { params });
-  const change = await announcedThere(context, { after: { version } }, options, question(version, said));
+  const words = question(version, said);
+  const change = await announcedThere(context, { after: { version } }, options, words, 'wayBack');
   if (change === null) return null;
   await ask(context, 'rollBackPolicy', { body: { version, comment: options.comment ?? null }, match: tag });
   return { version, change, said };

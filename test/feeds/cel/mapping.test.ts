@@ -3,12 +3,13 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mappingOfFile } from '../../../src/config/feed-mapping.ts';
+import { mappingOfText, mappingText } from '../../../src/config/feed-mapping.ts';
 import { celMapping } from '../../../src/feeds/cel/cel-mapping.ts';
 import { mappingFileSchema } from '../../../src/feeds/cel/document.ts';
 import { compileExpression } from '../../../src/feeds/cel/expressions.ts';
 import type { FieldKind } from '../../../src/feeds/cel/fields.ts';
 import { RecordReader } from '../../../src/feeds/mapping.ts';
+import type { Mapping } from '../../../src/feeds/mapping.ts';
 import type { FeedLine } from '../../../src/feeds/record.ts';
 import { ObjectRow } from '../../../src/feeds/row.ts';
 import { fixture, onlyDevice, readContent, readPath } from '../read-lines.ts';
@@ -231,10 +232,12 @@ describe('the mappings of config/feeds', () => {
   const file = (name: string): string =>
     fileURLToPath(new URL(`../../../config/feeds/${name}`, import.meta.url));
 
+  const mappingOf = (name: string): Mapping => mappingOfText(mappingText(file(name)), name);
+
   it('can all be used', () => {
     const names = readdirSync(file(''));
     expect(names).toEqual(['ivanti.yaml', 'jamf.yaml', 'micromdm.yaml', 'workspace-one.yaml']);
-    for (const name of names) expect(() => mappingOfFile(file(name))).not.toThrow();
+    for (const name of names) expect(() => mappingOf(name)).not.toThrow();
   });
 
   it.each([
@@ -246,7 +249,7 @@ describe('the mappings of config/feeds', () => {
         ({ id, otherIds, serialNumber, udid, managed, removed, compliant, encrypted, compromised, platform, ownerNames, lastCheckIn }) =>
           ({ id, otherIds, serialNumber, udid, managed, removed, compliant, encrypted, compromised, platform, ownerNames, lastCheckIn }),
       ); // prettier-ignore
-    const byMapping = await readPath(fixture(records), { mapping: mappingOfFile(file(name)) });
+    const byMapping = await readPath(fixture(records), { mapping: mappingOf(name) });
     expect(facts(byMapping)).toEqual(facts(await readPath(fixture(records))));
     expect(byMapping.devices.length).toBeGreaterThan(0);
   });
@@ -265,7 +268,7 @@ describe('the mappings of config/feeds', () => {
       ],
       totalCount: 1,
     };
-    const mapping = mappingOfFile(file('ivanti.yaml'));
+    const mapping = mappingOf('ivanti.yaml');
     expect(await onlyDevice(readContent(JSON.stringify(page), { mapping }))).toMatchObject({
       id: 'phone1',
       managed: true,
@@ -287,7 +290,7 @@ describe('the mappings of config/feeds', () => {
         },
       ],
     };
-    const mapping = mappingOfFile(file('micromdm.yaml'));
+    const mapping = mappingOf('micromdm.yaml');
     expect(await onlyDevice(readContent(JSON.stringify(page), { mapping }))).toMatchObject({
       id: null,
       idFromSerial: 'appldnphg6nvdt9v',
