@@ -1,4 +1,5 @@
 // Owns the aims of the benchmark, and the check whether they are met.
+import { HTTP_LISTS } from '../scenarios/list-http.ts';
 import { median } from './report.ts';
 import type { BenchResult, Measure } from './report.ts';
 
@@ -91,6 +92,7 @@ export const AIMS: readonly Aim[] = [
   ...['one-user', 'one-device', 'a-hundred', 'everyone', 'nobody'].map((variant) =>
     atMost('list-search', variant, 'p99Ms', 20, 'ms'),
   ),
+  ...HTTP_LISTS.map((variant) => atMost('list-http', variant, 'p99Ms', 100, 'ms')),
   ...['embedded', 'redis'].flatMap((variant) => [
     atMost('would-block', variant, 'seconds', 15, 's'),
     atMost('would-block', variant, 'pausesP99Ms', 30, 'ms of pauses'),

@@ -3,6 +3,7 @@ import { COLD_SCENARIOS } from './cold.ts';
 import { HANDSHAKE_SCENARIOS } from './handshakes.ts';
 import { HELD_POLL_SCENARIOS } from './held-polls.ts';
 import { JOURNAL_SCENARIOS } from './journal.ts';
+import { LIST_HTTP_SCENARIOS } from './list-http.ts';
 import { POLICY_CHANGE_SCENARIOS } from './policy-change.ts';
 import { POLICY_SCENARIOS } from './policy.ts';
 import { READ_MODEL_SCENARIOS } from './read-model.ts';
@@ -19,5 +20,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...POLICY_SCENARIOS,
   ...POLICY_CHANGE_SCENARIOS,
   ...READ_MODEL_SCENARIOS,
+  ...LIST_HTTP_SCENARIOS,
   ...JOURNAL_SCENARIOS,
 ];

@@ -1,64 +1,27 @@
 // Owns the scenarios of the read model: how long it takes to build, pages and searches of lists, and the reports that compare
 // policies, each over a fleet of a million devices, in this process and threads of it.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { threadedComparison } from '../../src/api/comparisons/threaded-comparison.ts';
 import { ThreadedQuestions } from '../../src/api/questions/threaded-questions.ts';
 import type { DeviceFilter } from '../../src/app/device-list.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import { openKeeper, openStore } from '../../src/directory/open-store.ts';
-import type { StoreOptions } from '../../src/directory/open-store.ts';
+import { openStore } from '../../src/directory/open-store.ts';
 import { ModelFile } from '../../src/directory/read-model/model-file.ts';
 import { ModelKeeper } from '../../src/directory/read-model/model-keeper.ts';
-import { newIdentity } from '../../src/directory/store-identity.ts';
-import { RARE_GROUP, deviceName, reportFleet, userName, writeFleet } from '../core/fleet.ts';
+import { RARE_GROUP, deviceName, reportFleet, userName } from '../core/fleet.ts';
+import { DEVICES, onFleet } from '../core/fleet-directory.ts';
+import type { Fleet } from '../core/fleet-directory.ts';
 import { withPauses } from '../core/loop-pauses.ts';
 import { ALL_CORES, line, start, stop } from '../core/processes.ts';
-import { startRedis } from '../core/redis-server.ts';
 import type { Sample } from '../core/report.ts';
 import { PLAIN, trickle } from './scenario.ts';
 import type { Effort, Running, Scenario } from './scenario.ts';
 
-/** `EASGATE_BENCH_FLEET`: another number, for a short try. */
-const DEVICES = Number(process.env['EASGATE_BENCH_FLEET'] ?? 1_000_000);
 const PAGES = 200;
 /** Requests a second. */
 const RATE = 3_000;
-
-interface Fleet {
-  readonly folder: string;
-  readonly store: StoreOptions;
-}
-
-/** Runs `work` on a directory with the fleet. */
-async function onFleet<T>(kind: StoreOptions['kind'], work: (fleet: Fleet) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'easgate-bench-fleet-'));
-  const redis = kind === 'redis' ? await startRedis(folder) : null;
-  const options: StoreOptions =
-    redis === null
-      ? { kind: 'embedded', path: join(folder, 'easgate.db') }
-      : {
-          kind: 'redis',
-          url: `redis://127.0.0.1:${redis.port}/0`,
-          keyPrefix: 'easgate:',
-          commandTimeoutMs: 30_000,
-        };
-  try {
-    const keeper = await openKeeper(options);
-    if ((await keeper.read()) === null) await keeper.replace(null, newIdentity());
-    await keeper.close();
-    const store = await openStore(options);
-    process.stdout.write(`${kind}: ${DEVICES} devices are written\n`);
-    await writeFleet(store, DEVICES, Date.now());
-    await store.close();
-    return await work({ folder, store: options });
-  } finally {
-    if (redis !== null) await stop(redis.process);
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 /** Builds a model in this process. */
 async function buildOnce({ folder, store: options }: Fleet, name: string): Promise<Sample> {

@@ -1,0 +1,47 @@
+// Owns a directory with a large fleet for a measurement: made for it, and removed afterwards.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openKeeper, openStore } from '../../src/directory/open-store.ts';
+import type { StoreOptions } from '../../src/directory/open-store.ts';
+import { newIdentity } from '../../src/directory/store-identity.ts';
+import { writeFleet } from './fleet.ts';
+import { stop } from './processes.ts';
+import { startRedis } from './redis-server.ts';
+
+/** `EASGATE_BENCH_FLEET`: another number, for a short try. */
+export const DEVICES = Number(process.env['EASGATE_BENCH_FLEET'] ?? 1_000_000);
+
+/** A directory, and a folder of its own; a SQLite file is `easgate.db` in it. */
+export interface Fleet {
+  readonly folder: string;
+  readonly store: StoreOptions;
+}
+
+/** Runs `work` on a directory with the fleet. */
+export async function onFleet<T>(kind: StoreOptions['kind'], work: (fleet: Fleet) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-bench-fleet-'));
+  const redis = kind === 'redis' ? await startRedis(folder) : null;
+  const options: StoreOptions =
+    redis === null
+      ? { kind: 'embedded', path: join(folder, 'easgate.db') }
+      : {
+          kind: 'redis',
+          url: `redis://127.0.0.1:${redis.port}/0`,
+          keyPrefix: 'easgate:',
+          commandTimeoutMs: 30_000,
+        };
+  try {
+    const keeper = await openKeeper(options);
+    if ((await keeper.read()) === null) await keeper.replace(null, newIdentity());
+    await keeper.close();
+    const store = await openStore(options);
+    process.stdout.write(`${kind}: ${DEVICES} devices are written\n`);
+    await writeFleet(store, DEVICES, Date.now());
+    await store.close();
+    return await work({ folder, store: options });
+  } finally {
+    if (redis !== null) await stop(redis.process);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
