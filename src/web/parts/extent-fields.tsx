@@ -1,4 +1,4 @@
-// Owns the fields that say whom a version of the policy is rolled out to: groups by name, and a share of all users.
+// Owns the choice and the fields that say whom a version of the policy is rolled out to: groups by name, and a share of all users.
 import type { ReactElement } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';
 import { number } from '../texts/format.ts';
@@ -31,6 +31,32 @@ export function groupsIn({ groups }: ExtentDraft): string[] {
 export function extentText({ groups, share }: Extent): string {
   const named = groups.map((group) => texts.group(group));
   return [...named, ...(share > 0 || groups.length === 0 ? [texts.share(number(share))] : [])].join(', ');
+}
+
+/** Whether a version decides for everybody, or (`some` = in words) a part of the users. */
+export function Scope({
+  isPart,
+  some,
+  onChange,
+}: {
+  isPart: boolean;
+  some: string;
+  onChange: (isPart: boolean) => void;
+}): ReactElement {
+  return (
+    <div className="seg self" role="group" aria-label={texts.scope}>
+      {[false, true].map((each) => (
+        <button
+          key={String(each)}
+          type="button"
+          aria-pressed={isPart === each}
+          onClick={() => onChange(each)}
+        >
+          {each ? some : texts.everybody}
+        </button>
+      ))}
+    </div>
+  );
 }
 
 /** `least` = the share so far: it only grows. */

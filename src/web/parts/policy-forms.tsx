@@ -5,7 +5,7 @@ import { ApiError, networkError } from '../client/problem.ts';
 import { useDiff } from '../client/use-diff.ts';
 import { number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
-import { ExtentFields } from './extent-fields.tsx';
+import { ExtentFields, Scope } from './extent-fields.tsx';
 import type { ExtentDraft } from './extent-fields.tsx';
 import { Field } from './field.tsx';
 import { Icon } from './icon.tsx';
@@ -14,24 +14,6 @@ import { extentOf, isWhole, leastShare, questionOf, send, wordsOf } from './poli
 import type { PolicyChange, PolicyDone } from './policy-change.ts';
 import { Consequences, Counting, Reach } from './policy-impact.tsx';
 import { ChangeTrouble } from './trouble.tsx';
-
-/** Whether everybody gets the version at once. */
-function Scope({ isPart, onChange }: { isPart: boolean; onChange: (isPart: boolean) => void }): ReactElement {
-  return (
-    <div className="seg self" role="group" aria-label={t.policy.rollout.scope}>
-      {[false, true].map((each) => (
-        <button
-          key={String(each)}
-          type="button"
-          aria-pressed={isPart === each}
-          onClick={() => onChange(each)}
-        >
-          {each ? t.policy.rollout.some : t.policy.rollout.everybody}
-        </button>
-      ))}
-    </div>
-  );
-}
 
 /** `tag` = the policy that the person has looked at; `conflict` is called when another one is in use by then. */
 export function PolicyForm({
@@ -92,7 +74,7 @@ export function PolicyForm({
       }
     >
       {change.kind === 'publish' || change.kind === 'promote' ? (
-        <Scope isPart={isPart} onChange={setPart} />
+        <Scope isPart={isPart} some={t.policy.rollout.some} onChange={setPart} />
       ) : null}
       {isPart ? (
         <ExtentFields
