@@ -10,7 +10,7 @@ import { missedTriggers } from '../app/received/missed-triggers.ts';
 import { codeOf, messageOf } from '../caught-error.ts';
 import { fileTrouble } from '../file-words.ts';
 import { endingExceptionWarnings } from '../app/ending-exceptions.ts';
-import { unknownGroupWarnings } from '../app/unknown-groups.ts';
+import { unknownNameWarnings } from '../app/unknown-names.ts';
 import { journalOptions } from '../config/journal-settings.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -37,6 +37,7 @@ import { METRICS } from '../metrics/definitions.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import type { AdminServer } from './admin-server.ts';
+import { AuditWatch } from './audit-watch.ts';
 import { ProcessCounts } from '../telemetry/process-counts.ts';
 import { feedSamples } from './feed-samples.ts';
 import { FeedJournal } from './feed-journal.ts';
@@ -114,6 +115,7 @@ class Control {
   private feedJournal: FeedJournal | null = null;
   private groups: WarningWatch | null = null;
   private exceptions: WarningWatch | null = null;
+  private audits: AuditWatch | null = null;
   /** Null = it is not loaded yet, or the configuration wants none. */
   private admin: AdminServer | null = null;
   private readonly loading: Promise<void>;
@@ -205,6 +207,7 @@ class Control {
     // Runs that are under way write with the lease: they end before it is given back, and before the store is closed.
     await this.endFeeds();
     await this.feedJournal?.close();
+    await this.audits?.close();
     await this.leadership?.close();
     await this.store?.close();
     await Promise.all([this.model.close(), this.journalIndex?.close()]);
@@ -265,6 +268,21 @@ class Control {
       else this.log.logger.info({ code: 'EASGATE_LEADER', fence }, 'this control process leads');
     });
     await this.leadership.start();
+    if (!this.closed) this.watchAudit(store);
+  }
+
+  private watchAudit(store: DirectoryStore): void {
+    this.audits = new AuditWatch(
+      store,
+      this.config,
+      () => this.leadership !== null && this.leadership.fence !== null,
+      (entries) =>
+        this.log.logger.warn(
+          { code: 'EASGATE_AUDIT_COMPLETED', entries },
+          'changes had no entry in the audit: their entries were written afterwards, from the history',
+        ),
+    );
+    this.audits.start();
   }
 
   /** Starts the feeds when this process begins to lead, and ends them when it no longer does. */
@@ -323,7 +341,7 @@ class Control {
       }
     };
     const compare = (): Promise<readonly string[]> =>
-      reading((reader) => unknownGroupWarnings(store, config, reader));
+      reading((reader) => unknownNameWarnings(store, config, reader));
     const look = (): Promise<readonly string[]> =>
       reading((reader) => endingExceptionWarnings(reader, Date.now()));
     // Not logged: their number changes often, and `easgate status` shows them.
@@ -332,8 +350,11 @@ class Control {
     const { logger } = this.log;
     this.groups = new WarningWatch(compare, (warnings) => {
       if (warnings.length === 0)
-        logger.info({ code: 'EASGATE_POLICY_GROUPS' }, 'every group that the policy names has users');
-      for (const warning of warnings) logger.warn({ code: 'EASGATE_POLICY_GROUPS' }, warning);
+        logger.info(
+          { code: 'EASGATE_POLICY_NAMES' },
+          'every group and attribute that the policy names is known',
+        );
+      for (const warning of warnings) logger.warn({ code: 'EASGATE_POLICY_NAMES' }, warning);
     });
     void this.groups.start();
   }

@@ -16,11 +16,13 @@ import type { PartnershipSignal } from '../model/signal.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from './device-reports.ts';
+import type { ChangeNotes } from './change-notes.ts';
 import type { DeliveryMemory } from './delivery-memory.ts';
 import type { LeaseRecords } from './lease.ts';
 import type { AccountRecords } from './account-records.ts';
 import type { LockRecords } from './locks.ts';
 import type { PolicyRecords } from './policy-records.ts';
+import type { PushMemory } from './push-memory.ts';
 
 /**
  * A position in the change log: opaque, a vector of the positions of all parts of the log, or of those that a look-up read.
@@ -168,6 +170,10 @@ export interface DirectoryStore {
   readonly locks: LockRecords;
   /** Deliveries to feeds that were carried out. */
   readonly deliveries: DeliveryMemory;
+  /** Answers to pushed records, by their idempotency keys. */
+  readonly pushes: PushMemory;
+  /** Changed decisions, until it was looked whether the audit has them. */
+  readonly notes: ChangeNotes;
   /** One round trip, one or two more where the user has names with other local parts. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
 
@@ -195,7 +201,10 @@ export interface DirectoryStore {
 
   /** `decision` null = it is taken back; its history stays. */
   decide(subject: DecisionSubject, decision: ManualDecision | null, origin: DecisionOrigin): Promise<Written>;
-  /** Like {@link decide}, but only if `expected` is stored (null = none, or a malformed one); else null. */
+  /**
+   * Like {@link decide}, but only if `expected` is stored (null = none, or a malformed one); else null. The change is noted (`notes`): one
+   * that is made by a person has an entry in the audit.
+   */
   replaceDecision(
     subject: DecisionSubject,
     expected: ManualDecision | null,

@@ -7,7 +7,9 @@ import { deviceContract } from './contract/devices.ts';
 import type { StoreFixture } from './contract/fixture.ts';
 import { leaseContract } from './contract/leases.ts';
 import { lockContract } from './contract/locks.ts';
+import { noteContract } from './contract/notes.ts';
 import { partnershipContract } from './contract/partnerships.ts';
+import { pushContract } from './contract/pushes.ts';
 import { unreadableContract } from './contract/unreadable.ts';
 import { userContract } from './contract/users.ts';
 import { wipeContract } from './contract/wipes.ts';
@@ -36,6 +38,12 @@ export function storeContract(fixture: StoreFixture): void {
   });
   describe('deliveries that were carried out', () => {
     deliveryContract(fixture);
+  });
+  describe('answers to pushed records', () => {
+    pushContract(fixture);
+  });
+  describe('notes about changed decisions', () => {
+    noteContract(fixture);
   });
   describe('locks', () => {
     lockContract(fixture);

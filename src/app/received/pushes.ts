@@ -1,6 +1,8 @@
 // Owns what pushed records do: a delta, with a result for each record, or a bulk, the whole set with its count. A repeated idempotency
 // key does nothing again.
 import { LRUCache } from 'lru-cache';
+import { ANSWER_MEMORY_MS, MOST_ANSWERS } from '../../directory/push-memory.ts';
+import type { PushMemory } from '../../directory/push-memory.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { DeliveryCredentials, ReceivedSettings } from '../../config/delivery-credentials.ts';
 import { pushLines } from '../../feeds/push/push-lines.ts';
@@ -43,25 +45,31 @@ export interface PushAnswer extends Omit<ApplyOutcome, 'source' | 'held' | 'deci
 /** Records of one delta. */
 export const MOST_RECORDS = 10_000;
 const PART = 1_000;
-const KEPT_ANSWERS = 1_000;
-const KEPT_MS = 86_400_000;
+/** Longest answer that the directory keeps, characters. */
+const MAX_ANSWER = 65_536;
+
+/** An answer that a repeated request gets. */
+interface KeptAnswer {
+  readonly digest: string;
+  readonly answer: PushAnswer;
+}
 
 /** Carries out the pushes to one feed. */
 export class Pushes {
   readonly settings: PushSettings;
   private readonly receiver: Receiver;
   private readonly credentials: DeliveryCredentials;
-  private readonly answers = new LRUCache<string, { readonly digest: string; readonly answer: PushAnswer }>({
-    max: KEPT_ANSWERS,
-    ttl: KEPT_MS,
-  });
+  private readonly memory: PushMemory;
+  /** Those of this process, where the directory could not take them. */
+  private readonly answers = new LRUCache<string, KeptAnswer>({ max: MOST_ANSWERS, ttl: ANSWER_MEMORY_MS });
   private readonly underWay = new Set<string>();
   private hasBulk = false;
 
-  constructor(settings: PushSettings, receiver: Receiver, credentials: DeliveryCredentials) {
+  constructor(settings: PushSettings, receiver: Receiver, credentials: DeliveryCredentials, memory: PushMemory) {
     this.settings = settings;
     this.receiver = receiver;
     this.credentials = credentials;
+    this.memory = memory;
   }
 
   /** Whether the header has a token of this feed. @throws DeliveryError */
@@ -86,10 +94,6 @@ export class Pushes {
   async accept(request: PushRequest, body: PushBody, writing: Writing): Promise<PushAnswer> {
     const { idempotencyKey: key } = request;
     if (key === null) return this.carryOut(request, body, writing);
-    const before = this.answers.get(key);
-    if (before !== undefined && before.digest !== body.digest)
-      throw new DeliveryError('EASGATE_DELIVERY_CONTENT', 'the idempotency key was used for another request');
-    if (before !== undefined) return { ...before.answer, repeated: true };
     if (this.underWay.has(key))
       throw new DeliveryError(
         'EASGATE_DELIVERY_BUSY',
@@ -98,12 +102,35 @@ export class Pushes {
       );
     this.underWay.add(key);
     try {
+      const before = this.answers.get(key) ?? (await this.recalled(key));
+      if (before !== null && before.digest !== body.digest)
+        throw new DeliveryError(
+          'EASGATE_DELIVERY_CONTENT',
+          'the idempotency key was used for another request',
+        );
+      if (before !== null) return { ...before.answer, repeated: true };
       const answer = await this.carryOut(request, body, writing);
       const { results: _results, ...kept } = answer;
-      this.answers.set(key, { digest: body.digest, answer: kept });
+      await this.remember(key, { digest: body.digest, answer: kept });
       return answer;
     } finally {
       this.underWay.delete(key);
+    }
+  }
+
+  /** The answer of another process, which led before; null = there is none. */
+  private async recalled(key: string): Promise<KeptAnswer | null> {
+    const text = await this.memory.recall(this.settings.name, key, Date.now());
+    return text === null ? null : keptAnswer(text);
+  }
+
+  private async remember(key: string, kept: KeptAnswer): Promise<void> {
+    this.answers.set(key, kept);
+    const text = JSON.stringify(kept);
+    try {
+      if (text.length <= MAX_ANSWER) await this.memory.remember(this.settings.name, key, text, Date.now());
+    } catch {
+      // It was carried out all the same, and this process knows it.
     }
   }
 
@@ -156,6 +183,18 @@ export class Pushes {
     return answerOf(
       await this.receiver.apply({ lines: null, parts, counts, readAt: Date.now(), dryRun }, writing),
     );
+  }
+}
+
+/** Null = it is not understood: the request is carried out. */
+function keptAnswer(text: string): KeptAnswer | null {
+  try {
+    // Another process of this program wrote it.
+    const kept = JSON.parse(text) as Partial<KeptAnswer>;
+    const { digest, answer } = kept;
+    return typeof digest === 'string' && answer !== undefined ? { digest, answer } : null;
+  } catch {
+    return null;
   }
 }
 

@@ -41,9 +41,10 @@ export class Receivers {
       const credentials = ofFeeds.get(name) ?? { keys: [], tokens: [] };
       const rate = new Rate(maxPerMinute);
       receivers.push(receiver);
-      if (settings.kind === 'push')
-        feeds.set(name, { kind: 'push', pushes: new Pushes(settings, receiver, credentials), rate });
-      else {
+      if (settings.kind === 'push') {
+        const pushes = new Pushes(settings, receiver, credentials, store.pushes);
+        feeds.set(name, { kind: 'push', pushes, rate });
+      } else {
         const webhooks = new Webhooks(
           settings,
           receiver,

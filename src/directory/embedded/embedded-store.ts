@@ -47,7 +47,9 @@ import { DeliveryTable } from './delivery-table.ts';
 import { LeaseTable } from './lease-table.ts';
 import { LockTable } from './lock-table.ts';
 import { LogWatch } from './log-watch.ts';
+import { NoteTable } from './note-table.ts';
 import { PolicyTable } from './policy-table.ts';
+import { PushTable } from './push-table.ts';
 import { RecordWriter } from './record-writer.ts';
 import { EVERY } from './schema.ts';
 import { StoredRows } from './stored-rows.ts';
@@ -73,6 +75,8 @@ export class EmbeddedStore implements DirectoryStore {
   readonly accounts = null;
   readonly locks: LockTable;
   readonly deliveries: DeliveryTable;
+  readonly pushes: PushTable;
+  readonly notes: NoteTable;
   private readonly database: GuardedDatabase;
   private readonly rows: StoredRows;
   private readonly log: ChangeLog;
@@ -96,6 +100,8 @@ export class EmbeddedStore implements DirectoryStore {
     this.leases = new LeaseTable(this.database);
     this.locks = new LockTable(this.database);
     this.deliveries = new DeliveryTable(this.database);
+    this.pushes = new PushTable(this.database);
+    this.notes = new NoteTable(this.database);
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
   }
 
@@ -188,6 +194,7 @@ export class EmbeddedStore implements DirectoryStore {
     return this.database.write(() => {
       const stored = this.decided(subject);
       if (!isDeepStrictEqual(stored.decision, expected)) return null;
+      this.notes.add(subject, origin);
       return this.change(subject, stored, decision, origin);
     });
   }

@@ -88,7 +88,7 @@ export const userField = {
 const POLICY_PARTITION = 0;
 /** The partition of the identity on a Cluster. */
 export const IDENTITY_PARTITION = 0;
-/** The partition of the lease, of the locks and of the deliveries. */
+/** The partition of the lease, of the locks, of the deliveries and of the notes. */
 const LEASE_PARTITION = 0;
 
 /** All keys under one prefix. */
@@ -166,6 +166,17 @@ export class RedisKeys {
   /** Deliveries to a feed that were carried out. */
   deliveries(feed: string): string {
     return `${this.base(LEASE_PARTITION)}deliveries:${encodeName(feed)}`;
+  }
+
+  /** Answers to pushes of a feed, and their ends. */
+  pushes(feed: string): readonly [answers: string, ends: string] {
+    const base = `${this.base(LEASE_PARTITION)}pushes:${encodeName(feed)}`;
+    return [base, `${base}:ends`];
+  }
+
+  /** Notes about changed decisions. */
+  get notes(): string {
+    return `${this.base(LEASE_PARTITION)}notes`;
   }
 
   /** Writes of earlier leaders than this one are refused in a partition. */

@@ -343,6 +343,61 @@ if ends and tonumber(ends) > tonumber(ARGV[3]) then return 1 end
 return 0
 `);
 
+/**
+ * KEYS: answers to pushes of a feed, their ends. ARGV: text of the known schema, key, answer, end, now, how many are kept, longest
+ * memory in milliseconds.
+ */
+export const REMEMBER_PUSH = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[4] .. ' ' .. ARGV[3])
+local function drop(names)
+  for _, name in ipairs(names) do
+    redis.call('ZREM', KEYS[2], name)
+    redis.call('HDEL', KEYS[1], name)
+  end
+end
+drop(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5], 'LIMIT', 0, 100))
+drop(redis.call('ZRANGE', KEYS[2], 0, -1 - tonumber(ARGV[6])))
+redis.call('PEXPIRE', KEYS[1], ARGV[7])
+redis.call('PEXPIRE', KEYS[2], ARGV[7])
+return 1
+`);
+
+/** KEYS: answers to pushes of a feed, their ends. ARGV: text of the known schema, key, now. Returns the answer; 0 = none is remembered. */
+export const RECALL_PUSH = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+local stored = redis.call('HGET', KEYS[1], ARGV[2])
+if not stored then return 0 end
+local ends, answer = string.match(stored, '^(%d+) (.*)$')
+if not ends or tonumber(ends) <= tonumber(ARGV[3]) then return 0 end
+return answer
+`);
+
+/** KEYS: notes. ARGV: text of the known schema, how many are kept, note. */
+export const ADD_NOTE = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'n', ARGV[3])
+return 1
+`);
+
+/** KEYS: notes. ARGV: text of the known schema, how many. Returns the oldest. */
+export const OLDEST_NOTES = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+return redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[2])
+`);
+
+/** KEYS: notes. ARGV: text of the known schema, ids. */
+export const REMOVE_NOTES = named(`${SAME_STORE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+return redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
+`);
+
 /** KEYS: fence of a partition. ARGV: text of the known schema, fence. It never falls. */
 export const RAISE_FENCE = named(`${SAME_STORE}
 local refusal = foreign(base(KEYS[1]))

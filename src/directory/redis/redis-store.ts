@@ -64,10 +64,12 @@ import {
 import { RedisDeliveries } from './redis-deliveries.ts';
 import { RedisLease } from './redis-lease.ts';
 import { RedisLocks } from './redis-locks.ts';
+import { RedisNotes } from './redis-notes.ts';
 import { COMMIT, FENCED, READ } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
 import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
+import { RedisPushes } from './redis-pushes.ts';
 import { Replication } from './replication.ts';
 import { scanDevices, scanUsers } from './scan.ts';
 import { recordSeen } from './seen-writes.ts';
@@ -86,6 +88,8 @@ export class RedisStore implements DirectoryStore {
   readonly accounts: RedisAccounts;
   readonly locks: RedisLocks;
   readonly deliveries: RedisDeliveries;
+  readonly pushes: RedisPushes;
+  readonly notes: RedisNotes;
   private readonly client: RedisClient;
   /** Waits for changes; on a Cluster nothing waits in Redis, and it is `client`. */
   private readonly reader: RedisClient;
@@ -134,6 +138,8 @@ export class RedisStore implements DirectoryStore {
     this.accounts = new RedisAccounts(run, this.keys.accounts);
     this.locks = new RedisLocks(run, this.keys);
     this.deliveries = new RedisDeliveries(run, this.keys);
+    this.pushes = new RedisPushes(run, this.keys);
+    this.notes = new RedisNotes(run, this.keys);
     this.devices = new DeviceWriter(this.keys);
     this.replication = new Replication(options);
     this.watch =
@@ -249,6 +255,7 @@ export class RedisStore implements DirectoryStore {
     origin: DecisionOrigin,
   ): Promise<Written | null> {
     let isExpected = false;
+    await this.notes.add(subject, origin);
     const written = await this.replication.write(this.decisionField(subject).key, (connection) =>
       this.change(
         subject,

@@ -190,6 +190,25 @@ describe('an idempotency key', () => {
     expect(await store.position()).toBe(before);
   });
 
+  it('is known to the next leader, which refuses it for another body', async () => {
+    const { send, store } = await receiverOf(FEEDS);
+    const headers = pushed(undefined, { 'Idempotency-Key': 'run-1' });
+    const body = ndjson({ id: 'PHONE1', managed: true }, { id: '', managed: true });
+    const { body: first } = await send('/receive/mdm/delta', { headers, body });
+    const next = await receiverOf(FEEDS, {
+      storeOf: (own) => {
+        void own.close();
+        return store;
+      },
+    });
+    const again = await next.send('/receive/mdm/delta', { headers, body });
+    const { results: _results, ...kept } = first;
+    expect([again.status, again.body]).toEqual([200, { ...kept, repeated: true }]);
+    const other = ndjson({ id: 'PHONE1', managed: false });
+    expect((await next.send('/receive/mdm/delta', { headers, body: other })).status).toBe(422);
+    expect(await next.device('PHONE1')).toMatchObject({ managed: true });
+  });
+
   it('is refused for another body, another verb or another query', async () => {
     const { send } = await receiverOf(FEEDS);
     const headers = pushed(undefined, { 'Idempotency-Key': 'run-1' });
