@@ -32,7 +32,22 @@ describe('the reports', () => {
       .waitFor();
     await page.getByRole('link', { name: 'user00000@example.com' }).waitFor();
     expect(await accessibilityProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Some users' }).click();
+    await page.getByText('Name a group or choose a share.').waitFor();
+    await page.getByLabel('Groups').fill('sales\nnobody');
+    await page.getByText(/^It decides for \d of \d+ devices\.$/).waitFor();
+    await page.getByText('Nobody with a device is in: nobody').waitFor();
+    await page.getByRole('link', { name: 'user00001@example.com' }).waitFor();
+    expect(await page.getByRole('link', { name: 'user00000@example.com' }).count()).toBe(0);
+    expect(await accessibilityProblems(page)).toEqual([]);
     expect(complaints).toEqual([]);
+    const { search } = new URL(page.url());
+    expect(search).toBe('?group=sales&group=nobody&share=0');
+    // The address alone is enough for somebody else.
+    const other = await openPage(api, `/reports${search}`, { role: 'viewer' });
+    await other.page.getByRole('link', { name: 'user00001@example.com' }).waitFor();
+    await other.page.getByLabel('Version of the policy').selectOption('Version 1');
+    await other.page.waitForURL('**/reports?of=1&group=sales&group=nobody&share=0');
   });
 
   it('give the rows as a file', async () => {

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openPage, useBrowser } from './support/browser.ts';
 import type { PageOptions } from './support/browser.ts';
-import { openPublished } from './support/dashboard.ts';
+import { openPublished, publish } from './support/dashboard.ts';
 
 checkLeaks();
 
@@ -61,8 +61,31 @@ const PICTURES: readonly (readonly [string, string, string, PageOptions])[] = [
   ['devices-phone', '/devices', 'clara@example.com', { width: 390, height: 844 }],
 ];
 
+/** A document that would refuse many if it did not only report. */
+const ONLY_REPORTS = `name: Example mail
+mode: reportOnly
+rules: [{ name: no iPhones, match: { deviceType: iPhone }, action: block }]
+compliance: []
+noCompliancePolicy: { action: allow }
+unknownDevice: { action: allow }
+`;
+const WOULD_BLOCK: readonly (readonly [string, PageOptions])[] = [
+  ['would-block-light', { height: 1_300 }],
+  ['would-block-dark', { theme: 'dark', height: 1_300 }],
+  ['would-block-phone', { width: 390, height: 1_600 }],
+];
+
 describe.skipIf(FOLDER === undefined)('pictures', () => {
   useBrowser();
+
+  it.each(WOULD_BLOCK)('%s', async (name, options) => {
+    const api = await openPublished(400);
+    await publish(api, ONLY_REPORTS, 'No iPhones, to see whom that concerns');
+    const { page } = await openPage(api, '/reports?group=sales&group=staff&share=25', options);
+    await page.getByText('It decides for').waitFor();
+    mkdirSync(FOLDER ?? '', { recursive: true });
+    await page.screenshot({ path: `${FOLDER}/${name}.png` });
+  });
 
   it.each(PICTURES)('%s', async (name, path, text, options) => {
     const { page } = await openPage(await openPublished(400), path, options);

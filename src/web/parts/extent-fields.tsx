@@ -16,6 +16,8 @@ export interface ExtentDraft {
 }
 
 const texts = t.policy.rollout;
+/** Of the field of groups, before it scrolls. */
+const MOST_LINES = 6;
 const STEP = 5;
 const TICKS = [0, 25, 50, 75, 100];
 
@@ -77,7 +79,7 @@ export function ExtentFields({
       <Field label={label} hint={texts.groupsHint}>
         <textarea
           className="input"
-          rows={2}
+          rows={Math.min(Math.max(2, draft.groups.split('\n').length), MOST_LINES)}
           value={draft.groups}
           onChange={(event) => onChange({ ...draft, groups: event.target.value })}
         />

@@ -118,7 +118,7 @@ function Choice({ of, choose }: { of: string; choose: (of: string) => void }): R
       )}
       {listed.length === 0 ? null : (
         <select
-          className="select"
+          className="select version"
           aria-label={texts.versionLabel}
           value={isVersion ? of : ''}
           onChange={(event) => choose(event.target.value === '' ? 'live' : event.target.value)}
@@ -147,7 +147,7 @@ function ForWhom({
 }): ReactElement {
   return (
     <Panel title={t.policy.rollout.scope} className="mb">
-      <div className="body stack">
+      <div className="body stack for-whom">
         <Scope
           isPart={draft !== null}
           some={texts.someUsers}
