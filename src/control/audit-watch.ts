@@ -3,7 +3,7 @@ import { AuditCompletion } from '../app/audit-completion.ts';
 import { journalOptions } from '../config/journal-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-import type { JournalStore } from '../journal/journal-store.ts';
+import { LazyJournal } from '../journal/lazy-journal.ts';
 import { openJournalStore } from '../journal/open-journal.ts';
 
 /** Between two looks, milliseconds. */
@@ -12,11 +12,10 @@ const CHECK_MS = 60_000;
 /** Looks once a minute until closed. */
 export class AuditWatch {
   private readonly store: DirectoryStore;
-  private readonly config: Config;
+  private readonly journal: LazyJournal;
   private readonly leads: () => boolean;
   private readonly onCompleted: (entries: number) => void;
   private completion: AuditCompletion | null = null;
-  private journal: JournalStore | null = null;
   private timer: NodeJS.Timeout | null = null;
   private looking: Promise<void> = Promise.resolve();
   private closed = false;
@@ -29,7 +28,7 @@ export class AuditWatch {
     onCompleted: (entries: number) => void,
   ) {
     this.store = store;
-    this.config = config;
+    this.journal = new LazyJournal(() => openJournalStore(journalOptions(config)));
     this.leads = leads;
     this.onCompleted = onCompleted;
   }
@@ -44,7 +43,7 @@ export class AuditWatch {
     this.closed = true;
     if (this.timer !== null) clearTimeout(this.timer);
     await this.looking;
-    await this.journal?.close();
+    await this.journal.close();
   }
 
   private async look(): Promise<void> {
@@ -59,8 +58,7 @@ export class AuditWatch {
   }
 
   private async complete(): Promise<void> {
-    this.journal ??= await openJournalStore(journalOptions(this.config));
-    this.completion ??= new AuditCompletion(this.store, this.journal);
+    this.completion ??= new AuditCompletion(this.store, await this.journal.get());
     const entries = await this.completion.complete(Date.now());
     if (entries > 0) this.onCompleted(entries);
   }

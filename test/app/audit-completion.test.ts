@@ -13,6 +13,7 @@ import type { AuditSink } from '../../src/journal/audit-log.ts';
 import { AuditLog } from '../../src/journal/audit-log.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
 import type { JournalStore } from '../../src/journal/journal-store.ts';
+import { LazyJournal } from '../../src/journal/lazy-journal.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import type { AuditEntry } from '../../src/model/journal.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -44,12 +45,9 @@ async function open(): Promise<Directory> {
     await store.close();
     await journal.close();
   });
-  const audit = new AuditLog(
-    async () => journal,
-    (error) => {
-      throw error;
-    },
-  );
+  const audit = new AuditLog(new LazyJournal(async () => journal), (error) => {
+    throw error;
+  });
   const completion = new AuditCompletion(store, journal);
   return {
     store,
