@@ -154,6 +154,15 @@ compliance:
     ]);
   });
 
+  it('are found in expressions', async () => {
+    const when =
+      'rules: [{ name: a, when: \'has(device.attributes.thret) && user.attributes["team"] == "x" && device.attributes.threat == "low"\', action: block }]\n';
+    expect(await warningsOf([], { file: when, attributes: { threat: 'low' } })).toEqual([
+      expect.stringContaining('no feed reports an attribute "thret" (did you mean "threat"?)'),
+      expect.stringContaining('no feed reports an attribute "team"'),
+    ]);
+  });
+
   it('are none where each was ever reported, or a feed of the configuration declares it', async () => {
     const reported = { file, attributes: { thret: 'low', PATCH: '2026-05-05' } };
     expect(await warningsOf([], { ...reported, userAttributes: { employeetype: 'x' } })).toEqual([]);

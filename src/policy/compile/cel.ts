@@ -15,6 +15,14 @@ export interface Expression {
   readonly perRequest: boolean;
   /** The expression reads the command or address of the request, or passes the whole request on. */
   readonly changesOften: boolean;
+  /** The attributes that the expression names. */
+  readonly attributes: readonly NamedAttribute[];
+}
+
+/** An attribute of the device or of the user, as the expression spells it. */
+export interface NamedAttribute {
+  readonly of: 'device' | 'user';
+  readonly name: string;
 }
 
 const ALLOWED: ReadonlySet<string> = new Set([
@@ -56,6 +64,7 @@ export function compileExpression(text: string): Expression | ExpressionProblem 
     text,
     perRequest: uses.variables.has('request'),
     changesOften: uses.changesOften,
+    attributes: uses.attributes,
     holds: (scene) => {
       scene.variables ??= new CelVariables(scene);
       if (readsNow) scene.note(scene.now + READS_NOW_MS);
@@ -81,11 +90,13 @@ function hintFor(text: string): string {
 interface Uses {
   readonly variables: ReadonlySet<string>;
   readonly changesOften: boolean;
+  readonly attributes: readonly NamedAttribute[];
 }
 
 /** The variables and functions of an expression; a problem where it calls a forbidden one. */
 function usesOf(ast: unknown): Uses | ExpressionProblem {
   const variables = new Set<string>();
+  const attributes: NamedAttribute[] = [];
   let changesOften = false;
   const problem = misuseIn(ast, {
     functions: ALLOWED,
@@ -102,10 +113,22 @@ function usesOf(ast: unknown): Uses | ExpressionProblem {
         if (args[1] === 'address' || args[1] === 'command') changesOften = true;
         return false;
       }
+      const attribute = attributeIn(op, args);
+      if (attribute !== null) attributes.push(attribute);
       return true;
     },
   });
-  return problem ?? { variables, changesOften };
+  return problem ?? { variables, changesOften, attributes };
+}
+
+/** `device.attributes.threat`, or `user.attributes["team"]`; null = the node names none. */
+function attributeIn(op: string, [map, key]: readonly unknown[]): NamedAttribute | null {
+  if (!isNode(map) || map.op !== '.') return null;
+  const name = op === '.' ? key : op === '[]' && isNode(key) && key.op === 'value' ? key.args : null;
+  const [object, field] = Array.isArray(map.args) ? (map.args as unknown[]) : [];
+  if (typeof name !== 'string' || field !== 'attributes') return null;
+  if (isId(object, 'device')) return { of: 'device', name };
+  return isId(object, 'user') ? { of: 'user', name } : null;
 }
 
 function isId(value: unknown, name: string): boolean {

@@ -52,6 +52,13 @@ export function warnings(policy: CompiledPolicy, known: Known, problems: Problem
     checkSome(rule.match, [...at, 'match'], problems);
     checkMaps(rule.match, [...at, 'match'], known, problems);
     checkMaps(rule.except, [...at, 'except'], known, problems);
+    for (const { of, name } of rule.when?.attributes ?? [])
+      checkAttribute(
+        name,
+        of === 'device' ? known.attributes : known.userAttributes,
+        [...at, 'when'],
+        problems,
+      );
     if (rule.action !== 'allow') checkComparisons(rule.match, [...at, 'match'], problems);
     if (rule.action === 'allow' && rule.reportOnly)
       problems.warning([...at, 'mode'], 'an allow that is only reported does nothing');
