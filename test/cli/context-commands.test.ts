@@ -348,6 +348,7 @@ const ROWS: Row[] = [
   ['report duplicates --json'],
   ['report near-misses --json'],
   ['report would-block --policy configured --json'],
+  ['report would-block --policy 1 --group staff --share 10 --json'],
   ['report grandfathered --json'],
   ['report grandfathered'],
   ['import FOLDER/devices.csv --dry-run --json'],
