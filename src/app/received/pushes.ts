@@ -65,7 +65,12 @@ export class Pushes {
   private readonly underWay = new Set<string>();
   private hasBulk = false;
 
-  constructor(settings: PushSettings, receiver: Receiver, credentials: DeliveryCredentials, memory: PushMemory) {
+  constructor(
+    settings: PushSettings,
+    receiver: Receiver,
+    credentials: DeliveryCredentials,
+    memory: PushMemory,
+  ) {
     this.settings = settings;
     this.receiver = receiver;
     this.credentials = credentials;
