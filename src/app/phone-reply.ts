@@ -2,7 +2,7 @@
 import type { Config } from '../config/schema.ts';
 import { noticeSettings } from '../config/notice-settings.ts';
 import { clientFamily, refusalAnswer } from '../eas/refusals.ts';
-import type { RefusedCommand } from '../eas/refusals.ts';
+import type { Refusal, RefusedCommand } from '../eas/refusals.ts';
 import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
@@ -32,9 +32,9 @@ export interface ShownAnswer {
 
 /** What a phone gets. */
 export interface PhoneReply {
-  /** `comeAgain`: 503 with Retry-After; `wipe`: the wipe order, in the answer to its next Provision. */
+  /** `comeAgain`: it tries again later; `wipe`: the wipe order, in the answer to its next Provision. */
   readonly kind: 'mail' | 'mailbox' | 'wipe' | 'comeAgain' | 'refusal';
-  /** Of the quarantine mailbox, the language of the configuration first; else empty. */
+  /** Of the quarantine mailbox, the language of the configuration first, those of the policy's text last; else empty. */
   readonly messages: readonly ShownMessage[];
   /** To commands that are refused; empty where mail passes, and in the quarantine mailbox. */
   readonly answers: readonly ShownAnswer[];
@@ -57,9 +57,12 @@ export function phoneReply(
   if (action === 'allow') return { kind: 'mail', messages: [], answers: [] };
   if (action === 'quarantine' && reason !== 'awaitingReport' && config.quarantine.answer === 'mailbox')
     return { kind: 'mailbox', messages: messagesOf(config, verdict, user, device, seen), answers: [] };
-  const isWipe = action === 'wipe' || action === 'accountWipe';
-  const kind = isWipe ? 'wipe' : reason === 'awaitingReport' ? 'comeAgain' : 'refusal';
-  return { kind, messages: [], answers: answersOf(verdict, isWipe, seen) };
+  const protocolVersion = seen?.protocolVersion ?? null;
+  const refusal = refusalFor(verdict, protocolVersion);
+  // A wipe of the account is an order for those who know it alone (MS-ASPROV 2.2.2.1).
+  const isOrder = refusal === 'remoteWipe' && verdict.wipe !== undefined;
+  const kind = isOrder ? 'wipe' : refusal === 'tryLater' ? 'comeAgain' : 'refusal';
+  return { kind, messages: [], answers: answersOf(refusal, isOrder, protocolVersion, seen) };
 }
 
 function messagesOf(
@@ -72,7 +75,9 @@ function messagesOf(
   const { cache, languages } = noticesOf(config);
   cache.noteModel(user, device, verdict.model ?? seen?.model ?? null);
   const deviceType = seen?.deviceType ?? '';
-  return languages.map((language) => {
+  const { link: _link, ...texts }: Readonly<Record<string, string>> = { ...verdict.message };
+  const ofPolicy = Object.keys(texts).filter((language) => !languages.includes(language));
+  return [...languages, ...ofPolicy].map((language) => {
     const notice = cache.of(verdict, { user, device, deviceType, acceptLanguage: language });
     return {
       language,
@@ -93,12 +98,15 @@ function noticesOf(config: Config): { readonly cache: NoticeCache; readonly lang
   return made;
 }
 
-function answersOf(verdict: Verdict, isWipe: boolean, seen: PartnershipRecord | null): ShownAnswer[] {
-  const protocolVersion = seen?.protocolVersion ?? null;
+function answersOf(
+  refusal: Refusal,
+  isOrder: boolean,
+  protocolVersion: string | null,
+  seen: PartnershipRecord | null,
+): ShownAnswer[] {
   const family = clientFamily(seen?.userAgent ?? null, seen?.deviceType ?? null);
-  const refusal = refusalFor(verdict, protocolVersion);
   // The answer to Provision carries the order (MS-ASPROV 3.2.5.1.2).
-  return COMMANDS.filter((command) => !isWipe || command !== 'Provision').map((command) => {
+  return COMMANDS.filter((command) => !isOrder || command !== 'Provision').map((command) => {
     const { status, body } = refusalAnswer(refusal, command, protocolVersion, family, true);
     return { command, http: status, status: body === null ? null : statusIn(decodeWbxml(body)) };
   });
