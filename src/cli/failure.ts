@@ -7,12 +7,14 @@ import type { ProgramErrorCode } from '../errors/program-errors.ts';
 import { isUserError } from '../identity/user.ts';
 import { isOpenWipe } from '../model/wipe.ts';
 import { clearCommand } from './decision-text.ts';
+import { shownLines } from './output.ts';
 import { RemoteError } from './remote/client.ts';
 
 /** `CODE: message`, and the command to type next, if known. */
 export function failureText(error: unknown): string {
   const code = codeOf(error, 'EASGATE_FAILED');
-  return `${code}: ${messageOf(error)}${hint(error)}`;
+  // Messages quote what phones, files and the gateway of a context sent.
+  return shownLines(`${code}: ${messageOf(error)}${hint(error)}`);
 }
 
 const FAILED = 1;

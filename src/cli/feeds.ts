@@ -24,7 +24,7 @@ import { remoteFeeds, remoteRun } from './remote/feeds.ts';
 import { withProgress } from './run-progress.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
-import { isoTime, relativeTime } from '../app/times.ts';
+import { isoTime, relativeTime, safeJson } from '../app/times.ts';
 
 /** How the states of feeds look. */
 export const FEED_TONES: Readonly<Record<FeedHealth['state'], Tone>> = {
@@ -193,7 +193,7 @@ export async function test(name: string, file: string, command: Command): Promis
   if (feedNamed(config.feeds, name).kind === 'push') {
     const write = outputWriter();
     for await (const line of pushLines(file === '-' ? '/dev/stdin' : file, { source: name, isDelta: true }))
-      if (!(await write(`${JSON.stringify(line)}\n`))) return;
+      if (!(await write(`${safeJson(line)}\n`))) return;
     return;
   }
   await printLines({ ...fileReading(config, name), input: file === '-' ? process.stdin : file });

@@ -18,9 +18,21 @@ export function toned(tone: Tone, text: string, stream: NodeJS.WriteStream = pro
   return styleText(STYLES[tone], text, { stream });
 }
 
-/** Writes to standard output. */
+/** What lines of text may hold besides letters: their ends, tabs, and the styles of {@link toned}. */
+const OWN = /^(?:\r?\n|\t|\u001b\[\d{1,2}m)$/;
+const SIGNS = /\u001b\[\d{1,2}m|\r\n|[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
+/**
+ * Lines without what changes how a terminal shows others (CWE-150): whatever a phone, a feed or the gateway of a context put into a
+ * name, it neither moves the cursor, nor sets the title, nor turns the direction of the text.
+ */
+export function shownLines(text: string): string {
+  return text.replaceAll(SIGNS, (sign) => (OWN.test(sign) ? sign : '?'));
+}
+
+/** Writes lines to standard output. */
 export function print(text: string): void {
-  process.stdout.write(text);
+  process.stdout.write(shownLines(text));
 }
 
 /** Writes one JSON document, with ISO times, to standard output. */
@@ -36,12 +48,12 @@ export function printJsonRows(rows: Iterable<unknown>, head: object | null = nul
 /** Writes a warning to standard error; the command continues. */
 export function warn(text: string): void {
   const head = toned('warning', 'warning:', process.stderr);
-  process.stderr.write(`easgate: ${head} ${text}\n`);
+  process.stderr.write(`easgate: ${head} ${shownLines(text)}\n`);
 }
 
 /** Writes a remark about the output to standard error, so that it does not disturb scripts. */
 export function remark(text: string): void {
-  process.stderr.write(`${toned('quiet', text, process.stderr)}\n`);
+  process.stderr.write(`${toned('quiet', shownLines(text), process.stderr)}\n`);
 }
 
 /** Replaces control characters: a phone chooses its names, which must not change what the terminal shows. */

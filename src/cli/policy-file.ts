@@ -1,6 +1,6 @@
 // Owns helpers of the policy commands: opening a document, and showing an explanation.
 import { explanationDocument, stepOfDocument, verdictOfDocument } from '../app/explanation-json.ts';
-import { withIsoTimes } from '../app/times.ts';
+import { safeJson, withIsoTimes } from '../app/times.ts';
 import type { StepDocument, VerdictDocument } from '../app/explanation-json.ts';
 import { messageOf } from '../caught-error.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
@@ -33,9 +33,7 @@ export function explainFacts(policy: CompiledPolicy, facts: unknown, json: boole
   if (typeof facts !== 'object' || facts === null || Array.isArray(facts))
     throw new ProgramError('EASGATE_POLICY_FACTS', 'the facts are not one JSON object');
   const explanation = explain(policy, readFacts(facts, Date.now()));
-  return json
-    ? JSON.stringify(explanationDocument(explanation), null, 2) + '\n'
-    : explanationText(explanation);
+  return json ? `${safeJson(explanationDocument(explanation), 2)}\n` : explanationText(explanation);
 }
 
 /** An explanation as the API gives it. */
@@ -46,6 +44,6 @@ export interface ExplanationDocument {
 
 /** An explanation of the API, as {@link explainFacts} writes one. */
 export function explainedText({ verdict, steps }: ExplanationDocument, json: boolean): string {
-  if (json) return `${JSON.stringify(withIsoTimes({ verdict, steps }), null, 2)}\n`;
+  if (json) return `${safeJson(withIsoTimes({ verdict, steps }), 2)}\n`;
   return explanationText({ verdict: verdictOfDocument(verdict), steps: steps.map(stepOfDocument) });
 }

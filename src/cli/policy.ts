@@ -8,6 +8,7 @@ import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { PlacedProblem } from '../config/policy-file.ts';
 import { policyReference, policySchemaText } from '../app/policy-reference.ts';
 import { ProgramError } from '../errors/program-errors.ts';
+import { safeJson } from '../app/times.ts';
 import { readStdin } from './context.ts';
 import { inputLines } from './input-lines.ts';
 import { print } from './output.ts';
@@ -61,7 +62,7 @@ export function test(
       'name the policy document: --policy FILE, or `policy:` in the cases',
     );
   const results = runPolicyCases(openPolicy(path), cases, Date.now());
-  print(json ? `${JSON.stringify(results, null, 2)}\n` : casesText(results));
+  print(json ? `${safeJson(results, 2)}\n` : casesText(results));
   if (results.some(({ differences }) => differences.length > 0)) process.exitCode = 1;
 }
 
@@ -99,7 +100,7 @@ function showProblems(
   { json, strict }: CheckOptions,
 ): void {
   const errors = problems.filter(({ severity }) => severity === 'error').length;
-  if (json) print(`${JSON.stringify(problems, null, 2)}\n`);
+  if (json) print(`${safeJson(problems, 2)}\n`);
   else {
     for (const problem of problems) print(`${problemLine(file, problem)}\n`);
     print(`${file}: ${summary(problems, errors)}\n`);

@@ -65,7 +65,10 @@ async function showLooks(
     await pause(watch ? WATCH_MS : RATE_MS);
     const now = await take();
     if (json) printJson(documentOf(now));
-    else print((watch && process.stdout.isTTY ? CLEAR : '') + statusText(now, before));
+    else {
+      if (watch && process.stdout.isTTY) process.stdout.write(CLEAR);
+      print(statusText(now, before));
+    }
     before = now;
   } while (watch);
 }

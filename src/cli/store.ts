@@ -5,6 +5,7 @@ import type { StoreChange, StoreLook } from '../app/store-identity.ts';
 import { target } from '../app/names.ts';
 import { loadConfig } from '../config/load.ts';
 import { storeOptions } from '../config/store-settings.ts';
+import { safeJson } from '../app/times.ts';
 import { configPath } from './config-path.ts';
 import { loginName, withAudit, withStore } from './context.ts';
 import { print, printJson, toned } from './output.ts';
@@ -42,7 +43,7 @@ export function status({ json }: { readonly json?: true }, command: Command): Pr
       known,
       memory,
     };
-    print(`${JSON.stringify(document, null, 2)}\n`);
+    print(`${safeJson(document, 2)}\n`);
   });
 }
 

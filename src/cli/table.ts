@@ -1,5 +1,5 @@
 // Owns plain-text tables: aligned columns that fit the terminal. In a pipe or a file no text is cut.
-import { toned } from './output.ts';
+import { printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
 
 /** One cell: a text, or a text with a tone. */
@@ -94,8 +94,9 @@ function total(shown: readonly number[], widths: readonly number[]): number {
   return shown.reduce((sum, index) => sum + (widths[index] ?? 0), GAP.length * (shown.length - 1));
 }
 
+/** One line: a line end in a name would look like a row. */
 function textOf(cell: Cell): string {
-  return typeof cell === 'string' ? cell : cell.text;
+  return printable(typeof cell === 'string' ? cell : cell.text);
 }
 
 function padded(cell: Cell, width: number, last: boolean): string {

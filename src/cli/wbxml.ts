@@ -33,7 +33,7 @@ export async function decode({ lines, unknown }: DecodeOptions): Promise<void> {
   const read = (bytes: Buffer): string =>
     toXml(decodeWbxml(bytes, { ...DEFAULT_LIMITS, keepUnknown: unknown === true }));
   if (lines) byLine(input, (line) => read(fromText(line)));
-  else print(`${read(isText(input) ? fromText(input.toString('latin1')) : input)}\n`);
+  else printXml(`${read(isText(input) ? fromText(input.toString('latin1')) : input)}\n`);
 }
 
 /** `wbxml encode`. */
@@ -67,8 +67,17 @@ function byLine(input: Buffer, translate: (line: string) => string): void {
       const code = codeOf(error, 'EASGATE_WBXML');
       out = JSON.stringify({ error: messageOf(error), code });
     }
-    print(`${out}\n`);
+    printXml(`${out}\n`);
   }
+}
+
+/** Control and format characters become references, so that a capture changes nothing on the terminal, and loses nothing in a file. */
+function printXml(text: string): void {
+  print(
+    text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (sign) =>
+      sign === '\n' || sign === '\t' ? sign : `&#${sign.codePointAt(0)};`,
+    ),
+  );
 }
 
 function isText(input: Buffer): boolean {

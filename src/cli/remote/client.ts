@@ -28,6 +28,8 @@ export class RemoteError extends Error {
 /** Counts of a large directory, and imports, take their time. */
 const ANSWER_MS = 130_000;
 const MAX_BYTES = 64 * 1_048_576;
+/** Longest refusal of a file, in characters. */
+const MAX_REFUSAL = 1_048_576;
 
 /** What an operation gets. */
 export interface RemoteInput<Name extends JsonOperation> {
@@ -99,7 +101,7 @@ export async function download(
     name,
     { params, query, headers: { accept: '*/*' }, body: null },
     async ({ statusCode, body }) => {
-      if (statusCode >= 300) throw refusal(statusCode, await body.text());
+      if (statusCode >= 300) throw refusal(statusCode, await beginningOf(body));
       body.setEncoding('utf8');
       await work(body as AsyncIterable<string>);
     },
@@ -194,6 +196,16 @@ async function send<T>(
   } finally {
     await dispatcher.destroy();
   }
+}
+
+/** The text of a refusal; a longer one is none of an admin API. */
+async function beginningOf(body: Readable): Promise<string> {
+  let text = '';
+  for await (const part of body.setEncoding('utf8') as AsyncIterable<string>) {
+    text += part;
+    if (text.length > MAX_REFUSAL) return '';
+  }
+  return text;
 }
 
 function jsonBody(body: unknown): Sent['body'] {

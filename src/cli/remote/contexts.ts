@@ -39,14 +39,15 @@ export function contextOf(command: Command): Context | null {
   const { context } = command.optsWithGlobals<{ context?: string }>();
   if (context === undefined) return null;
   const isUrl = context.includes('://');
-  const { url, token, ca = null } = isUrl ? { url: context, token: undefined } : named(context);
+  const { url: text, token, ca = null } = isUrl ? { url: context, token: undefined } : named(context);
+  const url = origin(text);
   const value =
     process.env['EASGATE_TOKEN'] ?? (token === undefined ? '' : readSecret(token, `context ${context}`));
   if (value === '')
     throw wrong(
       `there is no token for ${context}: set EASGATE_TOKEN${isUrl ? '' : ', or `token` of the context'}`,
     );
-  return { url: origin(url), token: value, ca: ca === null ? null : read(ca) };
+  return { url, token: value, ca: ca === null ? null : read(ca) };
 }
 
 function named(name: string): {
@@ -97,7 +98,10 @@ function origin(text: string): string {
     (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal)) ||
     url.origin !== text.replace(/\/$/, '')
   )
-    throw wrong(`${text}: write https://HOST or https://HOST:PORT (http only for this host)`);
+    // In front of an `@` there may be a password.
+    throw wrong(
+      `${text.includes('@') ? 'the address' : text}: write https://HOST or https://HOST:PORT (http only for this host)`,
+    );
   return url.origin;
 }
 

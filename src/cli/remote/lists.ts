@@ -2,7 +2,7 @@
 import type { Page } from '../../app/list-pages.ts';
 import type { ListOptions } from '../list-options.ts';
 import { count, printList, shownRows } from '../list-options.ts';
-import { outputWriter } from '../output.ts';
+import { outputWriter, shownLines } from '../output.ts';
 import type { Column } from '../table.ts';
 import { download } from './client.ts';
 import type { Context } from './contexts.ts';
@@ -45,10 +45,16 @@ export async function printRemoteList<Row>(
   await printList(shown, options, null, form);
 }
 
-/** Writes what comes in to standard output. */
+/** Writes lines that come in to standard output; those of a gateway have no control characters, and no others pass. */
 export async function writeParts(parts: AsyncIterable<string>): Promise<void> {
   const write = outputWriter();
-  for await (const part of parts) if (!(await write(part))) return;
+  // A carriage return is part of the line end that follows it.
+  let kept = '';
+  for await (const part of parts) {
+    const text = kept + part;
+    kept = text.endsWith('\r') ? '\r' : '';
+    if (!(await write(shownLines(kept === '' ? text : text.slice(0, -1))))) return;
+  }
 }
 
 /** Words of a filter, as queries have them. */
