@@ -19,31 +19,32 @@ const MOST = 200;
 const MOST_OF_ONE = 10;
 /** Proxies end a connection without traffic after a minute or less. */
 const HEARTBEAT_MS = 15_000;
-/** Between two looks whether the session or token is still in force. */
-const CHECK_MS = 5_000;
+/** Between two looks whether the session or token is still in force: what is revoked ends within a second. */
+const CHECK_MS = 1_000;
 /** A reader that takes nothing for so long is cut off. */
 const SLOW_MS = 30_000;
 /** How long a client waits before it connects again. */
 const RETRY_MS = 3_000;
 
-/** Timing of streams, for tests; milliseconds. */
+/** Timing of streams and files, for tests; milliseconds. */
 export interface StreamTimes {
   readonly heartbeatMs: number;
   readonly checkMs: number;
   readonly slowMs: number;
 }
 
-const TIMES: StreamTimes = { heartbeatMs: HEARTBEAT_MS, checkMs: CHECK_MS, slowMs: SLOW_MS };
+/** The usual times. */
+export const STREAM_TIMES: StreamTimes = { heartbeatMs: HEARTBEAT_MS, checkMs: CHECK_MS, slowMs: SLOW_MS };
 
 /** The open streams of one server. */
 export class EventStreams {
   private readonly stillAdmits: (request: FastifyRequest) => boolean;
-  private readonly times: StreamTimes;
+  readonly times: StreamTimes;
   private readonly open = new Map<string, number>();
   private count = 0;
 
   /** `stillAdmits`: whether the session or token of a request is still in force. */
-  constructor(stillAdmits: (request: FastifyRequest) => boolean, times: StreamTimes = TIMES) {
+  constructor(stillAdmits: (request: FastifyRequest) => boolean, times: StreamTimes = STREAM_TIMES) {
     this.stillAdmits = stillAdmits;
     this.times = times;
   }

@@ -38,6 +38,8 @@ export class PolicyChecks {
   private readonly waiting: Open[] = [];
   private readonly thread: AskedThread<Open>;
   private timer: NodeJS.Timeout | null = null;
+  /** The caller of the latest question. */
+  private served: string | null = null;
   private readonly kept = new Map<string, Promise<CheckedText>>();
   private closed = false;
 
@@ -97,13 +99,22 @@ export class PolicyChecks {
     if (!this.thread.isFree) return;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    const open = this.waiting.shift();
-    if (open === undefined) return;
-    this.thread.start(open);
+    const open = this.takeNext();
+    if (open === null) return;
+    // First: a thread that cannot be started takes the next question at once.
     this.timer = setTimeout(() => {
       open.settle({ error: costly() });
       void this.thread.end();
     }, this.limits.workMs);
+    this.thread.start(open);
+  }
+
+  /** Callers take turns: one with many costly texts does not delay the others by all of them. */
+  private takeNext(): Open | null {
+    const place = this.waiting.findIndex(({ caller }) => caller !== this.served);
+    const [open] = this.waiting.splice(Math.max(place, 0), 1);
+    this.served = open?.caller ?? null;
+    return open ?? null;
   }
 }
 

@@ -8,12 +8,13 @@ import { SCHEMAS, STREAMS } from './contract/operations.ts';
 import type { OperationSchemas, StreamSchemas } from './contract/operations.ts';
 import { BASE, OPERATIONS } from './contract/paths.ts';
 import type { OperationName, OperationPath } from './contract/paths.ts';
+import { STREAM_TIMES } from './event-streams.ts';
 import type { EventStreams } from './event-streams.ts';
 import { answerOnce } from './idempotency.ts';
 import { noted } from './interrupted-changes.ts';
 import type { ApiParts } from './api-parts.ts';
 import { ApiError, PROBLEM } from './problems.ts';
-import { FileAnswer, checkMatch } from './routes/route.ts';
+import { FileAnswer, checkMatch, noLongerAdmitted } from './routes/route.ts';
 import type { Call, Route, StreamRoute } from './routes/route.ts';
 
 /** A connection may be silent for so long while an answer is made: counts of a large directory take a while. */
@@ -35,6 +36,7 @@ export function register(api: FastifyInstance, { name, handle }: Route, guard: G
     file,
     files = [],
   }: OperationSchemas = SCHEMAS[name];
+  const { checkMs } = parts.streamTimes ?? STREAM_TIMES;
   const success = status ?? (answer === null ? 204 : 200);
   const headers = z.object({
     ...(matches === true && { 'if-match': z.string().max(500).optional() }),
@@ -57,9 +59,16 @@ export function register(api: FastifyInstance, { name, handle }: Route, guard: G
     },
     handler: async (request, reply) => {
       if (file !== true) request.raw.socket.setTimeout(ANSWER_TIMEOUT_MS);
-      if (changes === true && matches !== true && request.headers['if-match'] !== undefined)
+      if (
+        (changes === true || file === true) &&
+        matches !== true &&
+        request.headers['if-match'] !== undefined
+      )
         throw new ApiError('EASGATE_API_INVALID', 'this operation does not compare If-Match: leave it out');
       const call = callOf(request, reply, guard);
+      // The body may have come long after the head.
+      if (body !== undefined && OPERATIONS[name].role !== null && !call.stillAdmitted())
+        throw noLongerAdmitted();
       // Fastify checked it with the schemas above, and the types of a route and its name are tied in route.ts.
       const input = { params: request.params, query: request.query, body: request.body } as never;
       const work = async (): Promise<object | null> => {
@@ -79,7 +88,7 @@ export function register(api: FastifyInstance, { name, handle }: Route, guard: G
             )
           : await (file === true ? notedWork() : work());
       reply.code(success);
-      if (result instanceof FileAnswer) return result.send(reply);
+      if (result instanceof FileAnswer) return result.send(reply, call.stillAdmitted, checkMs);
       return result ?? reply.send();
     },
   });
@@ -118,7 +127,8 @@ export function registerStream(
       const call = callOf(request, reply, guard);
       // Likewise.
       const input = { params: request.params, query: request.query } as never;
-      if ('file' in route) return (await route.file(input, call)).send(reply);
+      if ('file' in route)
+        return (await route.file(input, call)).send(reply, call.stillAdmitted, streams.times.checkMs);
       const follow = await route.follow(input, call);
       return streams.serve(request, reply, call.principal, follow);
     },
@@ -166,7 +176,8 @@ function callOf(request: FastifyRequest, reply: FastifyReply, guard: Guard): Cal
     origin: { by: principal.name, via: 'api', at: now },
     mustMatch: (tag) => checkMatch(request.headers['if-match'], tag),
     lastEventId: lastEventIdOf(request),
-    signal: leaving.signal,
+    asker: { id: principal.id, signal: leaving.signal },
+    stillAdmitted: () => guard.stillAdmits(request),
     tag: (tag) => void reply.header('etag', tag),
     setCookie: (secret) => guard.setCookie(reply, secret),
   };

@@ -4,7 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { ModelQuestions, QuestionName, QuestionOf } from '../../src/api/questions/model-questions.ts';
+import type {
+  Asker,
+  ModelQuestions,
+  QuestionName,
+  QuestionOf,
+} from '../../src/api/questions/model-questions.ts';
 import { ThreadedQuestions } from '../../src/api/questions/threaded-questions.ts';
 import type { QuestionLimits } from '../../src/api/questions/threaded-questions.ts';
 import { ModelFile } from '../../src/directory/read-model/model-file.ts';
@@ -117,7 +122,8 @@ describe('threads that stand in a long query', () => {
 
   function openHeld(limits: Partial<QuestionLimits> = {}): ThreadedQuestions {
     const data = { path: '', domains: [], shared };
-    const all = { quick: { waiting: 9, deadlineMs: 1e8 }, slow: { waiting: 9, deadlineMs: 1e8 }, ...limits };
+    const usual = { waiting: 9, waitingOfOne: 9, deadlineMs: 1e8 };
+    const all = { quick: usual, slow: usual, ...limits };
     const questions = new ThreadedQuestions(data, all, new URL('held-thread.ts', import.meta.url));
     onTestFinished(async () => {
       release();
@@ -139,8 +145,8 @@ describe('threads that stand in a long query', () => {
     Atomics.notify(shared, 0);
   }
 
-  const count = (questions: ThreadedQuestions, signal?: AbortSignal): Promise<unknown> =>
-    questions.ask('deviceCounts', QUESTIONS.deviceCounts, signal);
+  const count = (questions: ThreadedQuestions, asker?: Asker): Promise<unknown> =>
+    questions.ask('deviceCounts', QUESTIONS.deviceCounts, asker);
 
   it('leave a thread free for quick questions, whatever waits', async () => {
     const questions = openHeld();
@@ -163,7 +169,7 @@ describe('threads that stand in a long query', () => {
   });
 
   it('refuse more questions than may wait', async () => {
-    const questions = openHeld({ slow: { waiting: 1, deadlineMs: 1e8 } });
+    const questions = openHeld({ slow: { waiting: 1, waitingOfOne: 9, deadlineMs: 1e8 } });
     const first = count(questions);
     const second = count(questions);
     await expect(count(questions)).rejects.toMatchObject({ code: 'EASGATE_API_LISTS_BUSY', retryAfter: 5 });
@@ -176,15 +182,12 @@ describe('threads that stand in a long query', () => {
     const first = count(questions);
     await begun(1);
     const leaving = new AbortController();
-    const [waiting, running] = [
-      count(questions, leaving.signal),
-      questions.ask('seenPhones', null, leaving.signal),
-    ];
+    const [waiting, running] = [count(questions, leaving), questions.ask('seenPhones', null, leaving)];
     await begun(2);
     leaving.abort();
     await expect(waiting).rejects.toThrow('aborted');
     await expect(running).rejects.toThrow('aborted');
-    await expect(count(questions, leaving.signal)).rejects.toThrow('aborted');
+    await expect(count(questions, leaving)).rejects.toThrow('aborted');
     release();
     await first;
     // The one that waited was not begun.
@@ -193,7 +196,7 @@ describe('threads that stand in a long query', () => {
   });
 
   it('end at the deadline, and others take their place', async () => {
-    const questions = openHeld({ slow: { waiting: 9, deadlineMs: 20 } });
+    const questions = openHeld({ slow: { waiting: 9, waitingOfOne: 9, deadlineMs: 20 } });
     await expect(count(questions)).rejects.toMatchObject({ code: 'EASGATE_API_LISTS_BUSY' });
     const quick = [questions.ask('seenPhones', null), questions.ask('seenPhones', null)];
     await begunQuick(2);
@@ -223,7 +226,7 @@ describe('threads that stand in a long query', () => {
   });
 
   it('are 503 with Retry-After when too many wait', async () => {
-    const questions = openHeld({ quick: { waiting: 0, deadlineMs: 1e8 } });
+    const questions = openHeld({ quick: { waiting: 0, waitingOfOne: 9, deadlineMs: 1e8 } });
     const api = await openTestApi({ parts: { model: () => questions } });
     const answer = await api.send('viewer', '/api/v1/devices');
     expect(answer.status).toBe(503);
@@ -238,7 +241,7 @@ describe('a client that leaves', () => {
     async (path) => {
       const asked = Promise.withResolvers<AbortSignal | undefined>();
       const still: ModelQuestions = {
-        ask: (_name, _question, signal) => {
+        ask: (_name, _question, { signal } = {}) => {
           asked.resolve(signal);
           return new Promise((_resolve, reject) =>
             signal?.addEventListener('abort', () => reject(signal.reason)),
@@ -264,7 +267,7 @@ describe('a client that leaves', () => {
     const asked = Promise.withResolvers<AbortSignal | undefined>();
     let pages = 0;
     const endless: ModelQuestions = {
-      ask: async (_name, _question, signal) => {
+      ask: async (_name, _question, { signal } = {}) => {
         pages++;
         if (pages === 1) return { rows: [], next: 'more', confirmedAt: NOW } as never;
         asked.resolve(signal);

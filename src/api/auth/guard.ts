@@ -88,13 +88,14 @@ export class Guard {
       );
   }
 
-  /** Whether whoever made the request may still do it: streams outlive tokens and sessions. */
+  /** Whether whoever made the request may still do it: streams, files and slow bodies outlive tokens and sessions. */
   stillAdmits(request: FastifyRequest): boolean {
     const before = this.callers.get(request);
     const { role } = request.routeOptions.config;
     if (before === undefined || role === undefined || role === null) return false;
     try {
-      const now = this.principalIn(request);
+      // An open stream is no use: else a session whose owner went away would never be idle (CWE-613).
+      const now = this.principalIn(request, false);
       return now !== null && now.id === before.id && hasRole(now.role, role);
     } catch {
       // The file of tokens cannot be read.
@@ -156,15 +157,15 @@ export class Guard {
   }
 
   /** Whom the token or the cookie belongs to; null = nobody. */
-  private principalIn({ headers }: FastifyRequest): Principal | null {
+  private principalIn({ headers }: FastifyRequest, isUse = true): Principal | null {
     const now = Date.now();
     const { authorization } = headers;
     if (authorization !== undefined) {
       const [, secret = ''] = /^Bearer ([!-~]{1,200})$/i.exec(authorization) ?? [];
-      return this.signIn.bearer(secret, now);
+      return this.signIn.bearer(secret, now, isUse);
     }
     const secret = onlyCookie(headers.cookie ?? '', this.cookieName);
-    return secret === null ? null : this.signIn.session(secret, now);
+    return secret === null ? null : this.signIn.session(secret, now, isUse);
   }
 
   private checkSite(request: FastifyRequest): void {

@@ -63,17 +63,18 @@ export class SignIn {
     return this.tries.waitOf(address, now);
   }
 
-  /** The owner of a token in a request; null = there is no such token, or it ended. */
-  bearer(secret: string, now: number): Principal | null {
+  /** The owner of a token in a request; null = there is no such token, or it ended. `isUse`: false = it is only looked at. */
+  bearer(secret: string, now: number, isUse = true): Principal | null {
     const token = this.tokenOf(secret, now);
     if (token === null) return null;
     const { id, name, role, expiresAt, lastUsedAt } = token;
-    if (Math.abs(now - (lastUsedAt ?? 0)) > NOTED_MS) this.note(() => this.accounts.useToken(token, now));
+    if (isUse && Math.abs(now - (lastUsedAt ?? 0)) > NOTED_MS)
+      this.note(() => this.accounts.useToken(token, now));
     return { id: ofToken(id), name, role, by: 'bearer', session: null, expiresAt, idleUntil: null };
   }
 
-  /** The owner of a session; null = it ended, or its token did. */
-  session(secret: string, now: number): Principal | null {
+  /** The owner of a session; null = it ended, or its token did. `isUse`: false = it is only looked at, which makes it no less idle. */
+  session(secret: string, now: number, isUse = true): Principal | null {
     const hash = hashOf('session', secret);
     const session = hash === null ? null : this.store.session(hash);
     if (session === null || session.expiresAt <= now) return null;
@@ -85,7 +86,8 @@ export class SignIn {
     if (session.token !== null && (token === null || !isInForce(token, now))) return null;
     // Often enough that a session in use does not seem idle.
     const notedMs = Math.min(NOTED_MS, this.limits.idleMs / 4);
-    if (Math.abs(now - session.lastUsedAt) > notedMs) this.note(() => this.accounts.useSession(session, now));
+    if (isUse && Math.abs(now - session.lastUsedAt) > notedMs)
+      this.note(() => this.accounts.useSession(session, now));
     const role = token === null ? session.role : lowerRole(session.role, token.role);
     return this.principalOf({ ...session, role }, now);
   }

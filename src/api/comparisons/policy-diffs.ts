@@ -6,11 +6,18 @@ import type { PolicyDiff } from '../../app/policy-diff.ts';
 import { ApiError, problemOf } from '../problems.ts';
 import type { ComparePolicies } from './threaded-comparison.ts';
 
-const MOST_AT_ONCE = 2;
+/** Of all callers, and of one: nobody can keep the others from comparing. */
+const MOST_AT_ONCE = 3;
+const MOST_OF_ONE = 2;
+/** Ended ones, of all callers and of one; and the phones in all of them, which are what takes memory. */
 const MOST_KEPT = 20;
+const MOST_KEPT_OF_ONE = 8;
+const MOST_PHONES = 300_000;
 /** A comparison that began less than this ago is used again. */
 const FRESH_MS = 60_000;
 const KEPT_MS = 15 * 60_000;
+/** Longest comparison: with a million phones it takes a minute or two. */
+const LONGEST_MS = 10 * 60_000;
 
 /** A comparison. Times: milliseconds since the epoch. */
 export interface DiffRun {
@@ -26,6 +33,8 @@ export interface DiffRun {
 /** What is compared; runs with the same `key` are one. */
 export interface DiffQuestion {
   readonly key: string;
+  /** Whom limits are about. */
+  readonly caller: string;
   readonly compared: Omit<PolicyComparison, 'now'>;
   /** Phones of the directory; null = not known. */
   readonly total: number | null;
@@ -35,14 +44,18 @@ export interface DiffQuestion {
 
 /** The comparisons of one process. */
 export class PolicyDiffs {
-  private readonly runs = new Map<
-    string,
-    DiffRun & { readonly key: string; readonly ofLive: string | null; readonly ended: Promise<void> }
-  >();
+  private readonly runs = new Map<string, Kept>();
   private readonly ending = new AbortController();
+  private readonly longestMs: number;
+
+  /** `longestMs`: of a comparison. */
+  constructor(longestMs = LONGEST_MS) {
+    this.longestMs = longestMs;
+  }
 
   /** Starts a comparison, or joins one of the same that is under way or ended just now. @throws ApiError EASGATE_API_BUSY */
-  start(compare: ComparePolicies, { key, compared, total, ofLive }: DiffQuestion, now: number): DiffRun {
+  start(compare: ComparePolicies, question: DiffQuestion, now: number): DiffRun {
+    const { key, caller, compared, total, ofLive } = question;
     this.forget(now);
     const all = [...this.runs.values()];
     const same = all.find(
@@ -51,15 +64,18 @@ export class PolicyDiffs {
         (run.state === 'running' || (run.state === 'done' && Math.abs(now - run.startedAt) < FRESH_MS)),
     );
     if (same !== undefined) return same;
-    if (all.filter(({ state }) => state === 'running').length >= MOST_AT_ONCE)
+    const running = all.filter(({ state }) => state === 'running');
+    const own = running.filter((run) => run.caller === caller);
+    if (running.length >= MOST_AT_ONCE || own.length >= MOST_OF_ONE)
       throw new ApiError(
         'EASGATE_API_BUSY',
-        `${MOST_AT_ONCE} comparisons are under way: try again later`,
+        `${own.length >= MOST_OF_ONE ? MOST_OF_ONE : MOST_AT_ONCE} comparisons are under way: try again later`,
         10,
       );
     const run = {
       id: randomBytes(9).toString('base64url'),
       key,
+      caller,
       ofLive,
       state: 'running' as DiffRun['state'],
       compared: 0,
@@ -69,7 +85,8 @@ export class PolicyDiffs {
       error: null as DiffRun['error'],
       ended: Promise.resolve(),
     };
-    const { signal } = this.ending;
+    const longest = AbortSignal.timeout(this.longestMs);
+    const signal = AbortSignal.any([this.ending.signal, longest]);
     const onProgress = (done: number): void => {
       run.compared = done;
     };
@@ -81,7 +98,7 @@ export class PolicyDiffs {
       },
       (error: unknown) => {
         // As the answer to a request would say it: without paths and hosts.
-        const { code, detail } = problemOf(error, '');
+        const { code, detail } = problemOf(longest.aborted ? tooLong() : error, '');
         run.error = { code, message: detail };
         run.state = 'failed';
       },
@@ -122,8 +139,34 @@ export class PolicyDiffs {
   }
 
   private forget(now: number): void {
+    let [kept, phones] = [0, 0];
+    const ofCaller = new Map<string, number>();
     const ended = [...this.runs.values()].filter(({ state }) => state !== 'running');
-    for (const [index, { id, startedAt }] of ended.toReversed().entries())
-      if (index >= MOST_KEPT - 1 || Math.abs(now - startedAt) > KEPT_MS) this.runs.delete(id);
+    for (const { id, caller, startedAt, diff } of ended.toReversed()) {
+      const own = (ofCaller.get(caller) ?? 0) + 1;
+      const all = phones + (diff?.phones.length ?? 0);
+      const isTooMany = kept >= MOST_KEPT - 1 || own > MOST_KEPT_OF_ONE || (all > MOST_PHONES && kept > 0);
+      if (isTooMany || Math.abs(now - startedAt) > KEPT_MS) {
+        this.runs.delete(id);
+        continue;
+      }
+      ofCaller.set(caller, own);
+      kept += 1;
+      phones = all;
+    }
   }
+}
+
+type Kept = DiffRun & {
+  readonly key: string;
+  readonly caller: string;
+  readonly ofLive: string | null;
+  readonly ended: Promise<void>;
+};
+
+function tooLong(): ApiError {
+  return new ApiError(
+    'EASGATE_API_POLICY_COSTLY',
+    'the comparison takes too long: write the policy shorter, with fewer rules',
+  );
 }

@@ -43,10 +43,16 @@ export class AskedThread<Question extends OpenQuestion> {
     return this.open === null && this.ending === null;
   }
 
+  /** Gives it a question; it must be free. */
   start(open: Question): void {
     this.open = open;
-    this.worker ??= this.startWorker();
-    this.worker.postMessage(open.message, []);
+    try {
+      this.worker ??= this.startWorker();
+      this.worker.postMessage(open.message, []);
+    } catch (error) {
+      // The system allows no further thread. The next question tries again.
+      this.finish({ error: this.failure(error) });
+    }
   }
 
   /** Ends the worker: JavaScript at once, a query of SQLite when it ends. Until then it is not free: there is never a second one. */

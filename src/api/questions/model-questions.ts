@@ -160,6 +160,14 @@ export type QuestionOf<Name extends QuestionName> = Parameters<(typeof ANSWERS)[
 /** What a question answers. */
 export type ModelAnswerOf<Name extends QuestionName> = ReturnType<(typeof ANSWERS)[Name]>;
 
+/** Who asks a question. */
+export interface Asker {
+  /** Whom limits are about: nobody can fill a queue alone. Absent = the API itself. */
+  readonly id?: string;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+}
+
 /** The read model, as the routes ask it. */
 export interface ModelQuestions {
   /**
@@ -169,7 +177,7 @@ export interface ModelQuestions {
   ask<Name extends QuestionName>(
     name: Name,
     question: QuestionOf<Name>,
-    signal?: AbortSignal,
+    asker?: Asker,
   ): Promise<ModelAnswerOf<Name>>;
 }
 

@@ -5,15 +5,16 @@ import { ApiError } from '../problems.ts';
 import { AskedThread } from './asked-thread.ts';
 import type { OpenQuestion } from './asked-thread.ts';
 import { isSlow } from './model-questions.ts';
-import type { ModelAnswerOf, ModelQuestions, QuestionName, QuestionOf } from './model-questions.ts';
+import type { Asker, ModelAnswerOf, ModelQuestions, QuestionName, QuestionOf } from './model-questions.ts';
 import type { QuestionMessage, QuestionThreadData } from './question-thread.ts';
 
 const PROGRAM = threadFile('./question-thread', import.meta.url);
 
 /** Limits of one lane. */
 export interface LaneLimits {
-  /** Most questions that wait for a thread. */
+  /** Most questions that wait for a thread, of all askers and of one. */
   readonly waiting: number;
+  readonly waitingOfOne: number;
   /** From the question to its answer, milliseconds. */
   readonly deadlineMs: number;
 }
@@ -25,8 +26,8 @@ export interface QuestionLimits {
 }
 
 const LIMITS: QuestionLimits = {
-  quick: { waiting: 100, deadlineMs: 10_000 },
-  slow: { waiting: 10, deadlineMs: 100_000 },
+  quick: { waiting: 100, waitingOfOne: 30, deadlineMs: 10_000 },
+  slow: { waiting: 10, waitingOfOne: 4, deadlineMs: 100_000 },
 };
 /** Of Retry-After, seconds. */
 const RETRY_AFTER = { quick: 1, slow: 5 };
@@ -35,6 +36,8 @@ type Lane = 'quick' | 'slow';
 
 interface Open extends OpenQuestion {
   readonly lane: Lane;
+  /** Absent = the API itself. */
+  readonly asker: string | undefined;
   readonly message: QuestionMessage;
 }
 
@@ -65,16 +68,18 @@ export class ThreadedQuestions implements ModelQuestions {
   ask<Name extends QuestionName>(
     name: Name,
     question: QuestionOf<Name>,
-    signal?: AbortSignal,
+    { id, signal }: Asker = {},
   ): Promise<ModelAnswerOf<Name>> {
     const lane = isSlow(name) ? 'slow' : 'quick';
-    const { waiting, deadlineMs } = this.limits[lane];
+    const { waiting, waitingOfOne, deadlineMs } = this.limits[lane];
     if (this.closed) return Promise.reject(ended());
     if (signal?.aborted === true) return Promise.reject(signal.reason);
-    if (this.waiting[lane].length >= waiting) return Promise.reject(busy(lane));
+    const own = this.waiting[lane].filter(({ asker }) => id !== undefined && asker === id).length;
+    if (this.waiting[lane].length >= waiting || own >= waitingOfOne) return Promise.reject(busy(lane));
     const { promise, resolve, reject } = Promise.withResolvers<ModelAnswerOf<Name>>();
     const open: Open = {
       lane,
+      asker: id,
       message: { name, question },
       settle: (outcome) => {
         clearTimeout(timer);

@@ -15,12 +15,12 @@ const REFUSED = 100;
 /** The routes. */
 export function decisionRoutes(parts: ApiParts): Route[] {
   return [
-    route('listDecisions', async ({ query }, { now, signal }) => {
+    route('listDecisions', async ({ query }, { now, asker }) => {
       const { sort, limit, after, ...filter } = query;
       const request = { sort: parseSort(sort), limit, after: after ?? null };
       const { rows, next, confirmedAt } = await parts
         .model()
-        .ask('decisions', { filter: decisionFilterOf(filter, now), request, now }, signal);
+        .ask('decisions', { filter: decisionFilterOf(filter, now), request, now }, asker);
       return {
         rows: rows.map(({ device, user, state, source, decision }) => ({
           device,
@@ -33,12 +33,12 @@ export function decisionRoutes(parts: ApiParts): Route[] {
         asOf: exactIsoTime(confirmedAt),
       };
     }),
-    route('decideMany', async ({ body }, { now, origin, signal }) => {
+    route('decideMany', async ({ body }, { now, origin, asker }) => {
       const { action, reason, expiresAt, devices, filter, dryRun, expected } = body;
       if ((devices === undefined) === (filter === undefined))
         throw new ApiError('EASGATE_API_INVALID', 'send either `devices` or `filter`');
       const many = devices === undefined ? { filter: deviceFilterOf(filter ?? {}, now) } : { devices };
-      const { keys, byState } = await parts.model().ask('matchedDevices', many, signal);
+      const { keys, byState } = await parts.model().ask('matchedDevices', many, asker);
       const end = parseIsoMomentToCome(expiresAt, now);
       const found = { matched: keys.length, byState };
       if (dryRun) return { ...found, changed: 0, refused: [], refusedCount: 0 };

@@ -28,18 +28,18 @@ import type { Call, Route } from './route.ts';
 export function deviceRoutes(parts: ApiParts): Route[] {
   const counted = new AnswerCache<object>(monotonicNow);
   return [
-    route('listDevices', async ({ query }, { now, signal }) => {
+    route('listDevices', async ({ query }, { now, asker }) => {
       const { sort, limit, after, ...filter } = query;
       const request = { sort: parseSort(sort), limit, after: after ?? null };
       const { rows, next, confirmedAt } = await parts
         .model()
-        .ask('devices', { filter: deviceFilterOf(filter, now), request }, signal);
+        .ask('devices', { filter: deviceFilterOf(filter, now), request }, asker);
       return { rows, next, asOf: exactIsoTime(confirmedAt) };
     }),
-    route('countDevices', async ({ query }, { now }) => {
+    route('countDevices', async ({ query }, { now, principal: { id } }) => {
       const model = parts.model();
       const filter = deviceFilterOf(query, now);
-      return counted.answer(JSON.stringify(query), () => model.ask('deviceCounts', { filter, now }));
+      return counted.answer(JSON.stringify(query), () => model.ask('deviceCounts', { filter, now }, { id }));
     }),
     route('showDevice', async ({ params }, { tag }) => {
       const store = parts.store();

@@ -49,13 +49,13 @@ export function exportRoute(parts: ApiParts): StreamRoute {
         throw new ApiError('EASGATE_API_FORBIDDEN', 'the audit needs the role operator');
       return entries(parts, what, read(QUERIES.audit, query), call, ENTRY_COLUMNS.audit);
     }
-    const { now, signal } = call;
+    const { now, asker } = call;
     const model = parts.model();
     if (what === 'devices') {
       const { format, sort, limit, ...asked } = read(QUERIES.devices, query);
       const filter = deviceFilterOf(asked, now);
       return file(what, format, limit, {
-        page: (after) => model.ask('devices', { filter, request: request(sort, '-lastSeen', after) }, signal),
+        page: (after) => model.ask('devices', { filter, request: request(sort, '-lastSeen', after) }, asker),
         columns: PHONE_CSV,
         lines: (rows) => deviceLines(parts.store(), rows),
       });
@@ -64,7 +64,7 @@ export function exportRoute(parts: ApiParts): StreamRoute {
       const { format, sort, limit, ...asked } = read(QUERIES.users, query);
       const filter = userFilterOf(asked, now);
       return file(what, format, limit, {
-        page: (after) => model.ask('users', { filter, request: request(sort, 'user', after) }, signal),
+        page: (after) => model.ask('users', { filter, request: request(sort, 'user', after) }, asker),
         columns: USER_CSV,
         lines: (rows) => userLines(parts.store(), rows),
       });
@@ -73,7 +73,7 @@ export function exportRoute(parts: ApiParts): StreamRoute {
     const filter = decisionFilterOf(asked, now);
     return file(what, format, limit, {
       page: (after) =>
-        model.ask('decisions', { filter, request: request(sort, '-decidedAt', after), now }, signal),
+        model.ask('decisions', { filter, request: request(sort, '-decidedAt', after), now }, asker),
       columns: DECISION_CSV,
       lines: decisionLines,
     });

@@ -8,7 +8,7 @@ import { ConfigError } from '../../config/problems.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
-import { route } from './route.ts';
+import { noLongerAdmitted, route } from './route.ts';
 import type { Route } from './route.ts';
 
 /** Largest file, bytes. */
@@ -20,7 +20,7 @@ const LONGEST_MS = 15 * 60_000;
 export function importRoutes(parts: ApiParts): Route[] {
   let isUnderWay = false;
   return [
-    route('importFile', async (input, { now, origin }) => {
+    route('importFile', async (input, { now, origin, stillAdmitted }) => {
       const { query } = input;
       const body: unknown = input.body;
       if (!isStream(body)) throw new ApiError('EASGATE_API_INVALID', 'the body must be the file');
@@ -33,7 +33,7 @@ export function importRoutes(parts: ApiParts): Route[] {
         return await applyImport(
           parts.store(),
           {
-            ...(await inputOf(boundedStream(body), mappingBytes ?? 0)),
+            ...(await inputOf(boundedStream(body, stillAdmitted), mappingBytes ?? 0)),
             format: format === 'auto' ? null : format,
             source: source ?? null,
             zone: timeZone,
@@ -102,8 +102,8 @@ function readMapping(text: string): ImportRequest['mapping'] {
   }
 }
 
-/** The stream, which fails where it is longer than a file may be. */
-function boundedStream(body: Readable): Readable {
+/** The stream, which fails where it is longer than a file may be, and where whoever sends it may no longer do so at its end. */
+function boundedStream(body: Readable, stillAdmitted: () => boolean): Readable {
   let bytes = 0;
   const counter = new Transform({
     transform(part: Buffer, _encoding, done) {
@@ -111,6 +111,7 @@ function boundedStream(body: Readable): Readable {
       if (bytes <= MAX_BYTES) done(null, part);
       else done(new ApiError('EASGATE_API_TOO_LARGE', `the file is larger than ${MAX_BYTES / 2 ** 20} MB`));
     },
+    flush: (done) => done(stillAdmitted() ? null : noLongerAdmitted()),
   });
   // Whoever reads it gets the error.
   pipeline(body, counter, () => undefined);

@@ -192,17 +192,26 @@ export async function startDiff(
   { principal, now }: Call,
 ): Promise<DiffRun> {
   const { before, after, rollout, enforced, grandfathered } = asked;
-  const compared: Omit<PolicyComparison, 'now'> = {
-    before: { ref: before },
-    after: { ref: after, rollout, enforced, withoutGrandfathering: !grandfathered },
-  };
   const store = parts.store();
-  // What is wrong with a text is said at once; the thread that compares reads it again.
-  for (const ref of [before, after])
-    if ('document' in ref)
-      usable(await checks.check(principal.id, await givenTexts(store, parts.config, ref)));
+  // The thread that compares reads exactly the texts that were found to cost little.
+  const checkedRef = async (ref: PolicyRef): Promise<PolicyRef> => {
+    if (!('document' in ref)) return ref;
+    const { document, lists } = await givenTexts(store, parts.config, ref);
+    usable(await checks.check(principal.id, { document, lists }));
+    return { document, lists };
+  };
+  const compared: Omit<PolicyComparison, 'now'> = {
+    before: { ref: await checkedRef(before) },
+    after: { ref: await checkedRef(after), rollout, enforced, withoutGrandfathering: !grandfathered },
+  };
   const key = await keyOf(parts, compared);
-  const question = { key, compared, total: await phonesIn(parts), ofLive: await liveKeyOf(parts, asked) };
+  const question = {
+    key,
+    caller: principal.id,
+    compared,
+    total: await phonesIn(parts),
+    ofLive: await liveKeyOf(parts, { ...asked, after: compared.after.ref }),
+  };
   return diffs.start(parts.compare, question, now);
 }
 

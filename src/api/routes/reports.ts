@@ -9,7 +9,7 @@ import type { ModelPage } from '../../directory/read-model/model-reader.ts';
 import type { InputOf } from '../contract/operations.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { ApiError } from '../problems.ts';
-import type { ModelQuestions, PairReportName, QuestionOf } from '../questions/model-questions.ts';
+import type { Asker, ModelQuestions, PairReportName, QuestionOf } from '../questions/model-questions.ts';
 import { startDiff } from './policy.ts';
 import type { Policies } from './policy.ts';
 import { CSV_TYPE, csvInTurns } from './csv-in-turns.ts';
@@ -25,16 +25,16 @@ type Question = InputOf<'showReport'>['query'];
 export function reportRoutes(parts: ApiParts, policies: Policies): Route[] {
   return [
     route('showReport', async ({ params, query }, call) => {
-      const { now, signal } = call;
+      const { now, asker } = call;
       const { report: name } = params;
       if (name === 'would-block' || name === 'grandfathered')
         return changeReport(name, await compared(parts, policies, name, query, call), query, now);
       const model = parts.model();
-      if (name === 'duplicates' || name === 'near-misses') return pairReport(model, name, query, now, signal);
+      if (name === 'duplicates' || name === 'near-misses') return pairReport(model, name, query, now, asker);
       const unseenSince = parseMomentPast(query.notSeen, 'notSeen', now);
       const { endsWithin } = query;
       const endsBefore = endsWithin === undefined ? null : parseMomentToCome(endsWithin, 'endsWithin', now);
-      return phoneReport(model, { name, asked: { now, unseenSince, endsBefore } }, query, signal);
+      return phoneReport(model, { name, asked: { now, unseenSince, endsBefore } }, query, asker);
     }),
   ];
 }
@@ -46,18 +46,18 @@ async function phoneReport(
   model: ModelQuestions,
   question: QuestionOf<'reportCounts'>,
   { format, limit, after }: Question,
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<object> {
   const { name } = question;
   if (format === 'csv') {
     // A query that is not valid fails before the file begins.
-    const first = await model.ask('reportRows', { ...question, limit: MAX_PAGE, after: null }, signal);
-    return new FileAnswer(CSV_TYPE, `${name}.csv`, phoneTexts(model, question, first, signal));
+    const first = await model.ask('reportRows', { ...question, limit: MAX_PAGE, after: null }, asker);
+    return new FileAnswer(CSV_TYPE, `${name}.csv`, phoneTexts(model, question, first, asker));
   }
-  const asOf = exactIsoTime(await model.ask('confirmedAt', null, signal));
-  const counts = await model.ask('reportCounts', question, signal);
+  const asOf = exactIsoTime(await model.ask('confirmedAt', null, asker));
+  const counts = await model.ask('reportCounts', question, asker);
   const from = after === undefined ? null : readCursor(after, [phoneOrder(name)]);
-  const { rows, next } = await model.ask('reportRows', { ...question, limit, after: from }, signal);
+  const { rows, next } = await model.ask('reportRows', { ...question, limit, after: from }, asker);
   const more = next === null ? null : cursorText(next, [phoneOrder(name)]);
   return { name, asOf, counts, ...NONE, phones: rows, isCut: next !== null, next: more };
 }
@@ -66,13 +66,13 @@ async function* phoneTexts(
   model: ModelQuestions,
   question: QuestionOf<'reportCounts'>,
   first: ModelPage,
-  signal: AbortSignal,
+  asker: Asker,
 ): AsyncGenerator<string> {
   yield csvHeader(PHONE_CSV);
   for (let page = first; ;) {
     yield csvRows(PHONE_CSV, page.rows);
     if (page.next === null) return;
-    page = await model.ask('reportRows', { ...question, limit: MAX_PAGE, after: page.next }, signal);
+    page = await model.ask('reportRows', { ...question, limit: MAX_PAGE, after: page.next }, asker);
   }
 }
 
@@ -81,12 +81,12 @@ async function pairReport(
   name: PairReportName,
   { format, limit }: Question,
   now: number,
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<object> {
   if (format === 'csv')
-    return new FileAnswer(CSV_TYPE, `${name}.csv`, await model.ask('pairFile', { name, now }, signal));
-  const asOf = exactIsoTime(await model.ask('confirmedAt', null, signal));
-  const { counts, rows, isCut } = await model.ask('pairReport', { name, now, limit }, signal);
+    return new FileAnswer(CSV_TYPE, `${name}.csv`, await model.ask('pairFile', { name, now }, asker));
+  const asOf = exactIsoTime(await model.ask('confirmedAt', null, asker));
+  const { counts, rows, isCut } = await model.ask('pairReport', { name, now, limit }, asker);
   const field = name === 'duplicates' ? 'duplicates' : 'nearMisses';
   return { name, asOf, counts, ...NONE, [field]: rows, isCut };
 }

@@ -1,11 +1,13 @@
 // Owns one route of the admin API: an operation of the contract and its handler.
 import { Readable } from 'node:stream';
+import { monotonicNow } from '../../clock.ts';
 import type { DecisionOrigin } from '../../model/decision.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { FastifyReply } from 'fastify';
 import type { InputOf, JsonOperation, StreamInputOf, StreamOperation } from '../contract/operations.ts';
 import type { Follow } from '../event-streams.ts';
 import { ApiError } from '../problems.ts';
+import type { Asker } from '../questions/model-questions.ts';
 
 /** One call of an operation. */
 export interface Call {
@@ -20,8 +22,10 @@ export interface Call {
   readonly mustMatch: (tag: string) => void;
   /** `Last-Event-ID` of a stream that goes on; null = it begins. */
   readonly lastEventId: string | null;
-  /** Aborted when the answer is sent, or the client left. */
-  readonly signal: AbortSignal;
+  /** Whether the token or session is still in force, and of the role that is needed: a file may outlast it. */
+  readonly stillAdmitted: () => boolean;
+  /** Asks the read model; its signal is aborted when the answer is sent, or the client left. */
+  readonly asker: Asker;
   /** Sends an ETag with the answer. */
   readonly tag: (tag: string) => void;
   /** Sets the cookie of a session; null = takes it away. */
@@ -80,12 +84,34 @@ export class FileAnswer {
     this.content = content;
   }
 
-  send(reply: FastifyReply): FastifyReply {
+  /** `stillAdmitted`: is looked at every `checkMs`; once it is false, the connection is cut. */
+  send(reply: FastifyReply, stillAdmitted: () => boolean, checkMs: number): FastifyReply {
+    const content = whileAdmitted(this.content, stillAdmitted, checkMs);
     return reply
       .header('content-disposition', `attachment; filename="${this.name}"`)
       .type(this.type)
-      .send(Readable.from(this.content, { objectMode: false, encoding: 'utf8' }));
+      .send(Readable.from(content, { objectMode: false, encoding: 'utf8' }));
   }
+}
+
+async function* whileAdmitted(
+  content: Iterable<string> | AsyncIterable<string>,
+  stillAdmitted: () => boolean,
+  checkMs: number,
+): AsyncGenerator<string> {
+  let checkedAt = monotonicNow();
+  for await (const part of content) {
+    if (monotonicNow() - checkedAt >= checkMs) {
+      checkedAt = monotonicNow();
+      if (!stillAdmitted()) throw noLongerAdmitted();
+    }
+    yield part;
+  }
+}
+
+/** The refusal of a request whose token or session ended while it was made. */
+export function noLongerAdmitted(): ApiError {
+  return new ApiError('EASGATE_API_UNAUTHENTICATED', 'the token or session ended meanwhile: sign in again');
 }
 
 /** A route that answers with a file, or with events. */

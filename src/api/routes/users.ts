@@ -13,12 +13,12 @@ import type { Route } from './route.ts';
 /** The routes. */
 export function userRoutes(parts: ApiParts): Route[] {
   return [
-    route('listUsers', async ({ query }, { now, signal }) => {
+    route('listUsers', async ({ query }, { now, asker }) => {
       const { sort, limit, after, ...filter } = query;
       const request = { sort: parseSort(sort), limit, after: after ?? null };
       const { rows, next, confirmedAt } = await parts
         .model()
-        .ask('users', { filter: userFilterOf(filter, now), request }, signal);
+        .ask('users', { filter: userFilterOf(filter, now), request }, asker);
       return { rows, next, asOf: exactIsoTime(confirmedAt) };
     }),
     route('showUser', ({ params }) => showUser(parts.store(), params.user, known(parts))),

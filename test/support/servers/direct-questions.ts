@@ -1,6 +1,7 @@
 // Owns answers to questions to a read model in the calling thread: for models in memory.
 import { answerQuestion } from '../../../src/api/questions/model-questions.ts';
 import type {
+  Asker,
   ModelAnswerOf,
   ModelQuestions,
   QuestionName,
@@ -19,7 +20,7 @@ export class DirectQuestions implements ModelQuestions {
   async ask<Name extends QuestionName>(
     name: Name,
     question: QuestionOf<Name>,
-    signal?: AbortSignal,
+    { signal }: Asker = {},
   ): Promise<ModelAnswerOf<Name>> {
     signal?.throwIfAborted();
     return answerQuestion(this.reader, name, question);
