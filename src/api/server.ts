@@ -202,6 +202,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
   const overview = new Overview(parts);
   const policies = { checks: parts.checks ?? new PolicyChecks(), diffs: new PolicyDiffs() };
   const hands = new HandRuns();
+  server.addHook('onReady', () => accounts.begin());
   server.addHook('onListen', async () => {
     accounts.start();
     overview.start();

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { ROLES } from '../contract/paths.ts';
 
-const at = z.number();
+/** Whole: the file takes no others. */
+const at = z.int();
 const role = z.enum(ROLES);
 
 /** A token. */

@@ -35,10 +35,13 @@ const MAX_OWN_SESSIONS = 50;
 const MAX_OWN_ANSWERS = 1_000;
 const MAX_ANSWERS = 100_000;
 const ANSWER_MS = 86_400_000;
+/** Removed tokens and removed sessions that are remembered, of each kind: sessions cannot push tokens out. */
+const MAX_REMOVED = 10_000;
 /** Longer answers are not kept. */
 const MAX_ANSWER_LENGTH = 65_536;
 /** A set-up link cannot hold longer, also after the clock was set back. */
 const LONGEST_SET_UP_MS = 16 * 60_000;
+const SET_UP_IN_FORCE = 'WHERE hash = ? AND expiresAt > ? AND expiresAt < ?';
 
 /** Each brings the file from the version before to its own; new ones are added at the end. */
 const MIGRATIONS = [
@@ -54,6 +57,7 @@ const MIGRATIONS = [
   `CREATE TABLE trends (kind TEXT NOT NULL, slot INTEGER NOT NULL, sample TEXT NOT NULL, PRIMARY KEY (kind, slot)) STRICT, WITHOUT ROWID;`,
   `CREATE TABLE fleet (version INTEGER NOT NULL) STRICT;
    CREATE TABLE begun (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, operation TEXT NOT NULL, target TEXT NOT NULL) STRICT;`,
+  `CREATE TABLE removed (id TEXT PRIMARY KEY, token INTEGER NOT NULL) STRICT;`,
 ];
 
 /** The open file. All calls are short and synchronous, and throw ProgramError EASGATE_ADMIN_FILE where the file cannot be used. */
@@ -114,8 +118,9 @@ export class AdminStore {
     this.run('UPDATE tokens SET lastUsedAt = ? WHERE id = ?', at, id);
   }
 
-  /** Removes a token with its sessions. Null = there is none. */
+  /** Removes a token with its sessions, for good. Null = there is none. */
   removeToken(id: string): StoredToken | null {
+    this.remember(id, true);
     return this.all(tokenRow, 'DELETE FROM tokens WHERE id = ? RETURNING *', id)[0] ?? null;
   }
 
@@ -169,9 +174,15 @@ export class AdminStore {
     this.run('UPDATE sessions SET lastUsedAt = ? WHERE id = ?', at, id);
   }
 
-  /** False = there is none. */
+  /** Likewise, a session. False = there is none. */
   removeSession(id: string): boolean {
+    this.remember(id, false);
     return this.run('DELETE FROM sessions WHERE id = ?', id) > 0;
+  }
+
+  /** Ids of tokens and sessions that were removed here. Ids are random: none comes back. */
+  removedIds(): Set<string> {
+    return new Set(this.all(idRow, 'SELECT id FROM removed').map(({ id }) => id));
   }
 
   /** Stores a set-up link in place of all others. */
@@ -182,8 +193,13 @@ export class AdminStore {
 
   /** Redeems a set-up link. False = there is none that is in force, or somebody used it. */
   takeSetUp(hash: string, now: number): boolean {
-    const sql = 'DELETE FROM setUps WHERE hash = ? AND expiresAt > ? AND expiresAt < ?';
-    return this.run(sql, hash, now, now + LONGEST_SET_UP_MS) > 0;
+    return this.run(`DELETE FROM setUps ${SET_UP_IN_FORCE}`, hash, now, now + LONGEST_SET_UP_MS) > 0;
+  }
+
+  /** Whether a set-up link is in force. */
+  hasSetUp(hash: string, now: number): boolean {
+    const sql = `SELECT count(*) AS number FROM setUps ${SET_UP_IN_FORCE}`;
+    return this.number(sql, hash, now, now + LONGEST_SET_UP_MS) > 0;
   }
 
   /** Everything that a fleet shares. */
@@ -207,7 +223,9 @@ export class AdminStore {
       try {
         database.exec('DELETE FROM sessions; DELETE FROM tokens; DELETE FROM setUps; DELETE FROM fleet');
         for (const token of tokens) insert(database, 'tokens', token);
-        const known = new Set<string | null>([null, ...tokens.map(({ id }) => id)]);
+        // Of two tokens with the same hash one is stored.
+        const stored = database.prepare('SELECT id FROM tokens').all();
+        const known = new Set<unknown>([null, ...stored.map(({ id }) => id)]);
         for (const session of sessions) if (known.has(session.token)) insert(database, 'sessions', session);
         for (const setUp of setUps) insert(database, 'setUps', setUp);
         insert(database, 'fleet', { version });
@@ -289,6 +307,13 @@ export class AdminStore {
 
   close(): void {
     if (this.database.isOpen) this.database.close();
+  }
+
+  private remember(id: string, isToken: boolean): void {
+    const kind = Number(isToken);
+    this.run('INSERT OR IGNORE INTO removed VALUES (?, ?)', id, kind);
+    const oldest = 'SELECT rowid FROM removed WHERE token = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?';
+    this.run(`DELETE FROM removed WHERE rowid IN (${oldest})`, kind, MAX_REMOVED);
   }
 
   /** Rows of a form. @throws ProgramError where the file has others */

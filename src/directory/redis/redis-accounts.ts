@@ -20,14 +20,14 @@ export class RedisAccounts implements AccountRecords {
 
   async version(): Promise<number | null> {
     const version = (await this.run(READ_ACCOUNTS_VERSION, [this.key], [])) as string | null;
-    return version === null ? null : Number(version);
+    return version === null ? null : countOf(version);
   }
 
   async all(): Promise<StoredAccounts> {
     const pairs = (await this.run(READ_ACCOUNTS, [this.key], [])) as readonly string[];
     const fields = new Map<string, string>();
     for (let at = 0; at + 1 < pairs.length; at += 2) fields.set(pairs[at] ?? '', pairs[at + 1] ?? '');
-    const version = Number(fields.get(VERSION) ?? 0);
+    const version = countOf(fields.get(VERSION) ?? '');
     fields.delete(VERSION);
     return { version, fields };
   }
@@ -53,4 +53,9 @@ export class RedisAccounts implements AccountRecords {
     const [version, removed] = (await this.run(CHANGE_ACCOUNTS, [this.key], values)) as [number, number];
     return { version, removed };
   }
+}
+
+/** A version; 0 = it is none that the scripts wrote, which gateways take for lost changes. */
+function countOf(text: string): number {
+  return /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;
 }

@@ -300,7 +300,8 @@ export const READ_ACCOUNTS = named(`return redis.call('HGETALL', KEYS[1])`);
 export const CHANGE_ACCOUNTS = named(`${SAME_STORE}
 local refusal = foreign(base(KEYS[1]))
 if refusal then return refusal end
-local version = tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0
+local text = redis.call('HGET', KEYS[1], 'version') or '0'
+local version = string.match(text, '^%d+$') and #text <= 15 and tonumber(text) or 0
 if ARGV[2] ~= '' then
   redis.call('DEL', KEYS[1])
   version = math.max(version, tonumber(ARGV[2]))
@@ -319,7 +320,8 @@ local refusal = foreign(base(KEYS[1]))
 if refusal then return refusal end
 if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
-redis.call('HINCRBY', KEYS[1], 'version', 1)
+local text = redis.call('HGET', KEYS[1], 'version') or '0'
+if string.match(text, '^%d+$') and #text <= 15 then redis.call('HINCRBY', KEYS[1], 'version', 1) end
 return 1
 `);
 
