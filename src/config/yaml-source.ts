@@ -54,8 +54,13 @@ export class YamlSource {
       merge,
       lineCounter: this.lines,
       prettyErrors: false,
+      // Values of !!binary, !!set and such are none that a later step knows.
+      resolveKnownTags: false,
+      // Warnings would be written to standard error, with words of the text.
+      logLevel: 'error',
     });
     findRepeatedKeys(this.document);
+    refuseTags(this.document, text);
   }
 
   /** The value, with bounded aliases. Throws when there are more. */
@@ -134,6 +139,18 @@ function findRepeatedKeys(document: Document): void {
       }
     },
   });
+}
+
+/** Longest part of a tag that a message shows. */
+const MAX_TAG = 40;
+
+/** Adds an error for each tag that was passed over (YAML 1.2.2 3.3.4): the value is another one than was written. */
+function refuseTags({ errors, warnings }: Document, text: string): void {
+  for (const { code, pos } of warnings) {
+    if (code !== 'TAG_RESOLVE_FAILED') continue;
+    const tag = text.slice(pos[0], Math.min(pos[1], pos[0] + MAX_TAG)).trim();
+    errors.push(new YAMLParseError(pos, code, `no value can have the tag ${tag} here: leave it out`));
+  }
 }
 
 /** A YAML text that was read. */

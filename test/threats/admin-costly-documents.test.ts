@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import { PolicyChecks } from '../../src/api/policy-checks.ts';
 import { ApiError } from '../../src/api/problems.ts';
 import { loadVersion } from '../../src/config/stored-policy.ts';
+import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 
@@ -58,6 +59,38 @@ it.each(['a: 1\nb: 2\na: 3\n', '{ a: 1, "a": 2 }', 'rules:\n  - { name: x, name:
     ]);
   },
 );
+
+it.each([
+  '!!binary aGVsbG8=',
+  '!!set {a, b}',
+  '!!omap [a: 1]',
+  '!!timestamp 2001-01-01',
+  '!secret x',
+  '!<tag:x,2000:y> z',
+])('a value with a tag that no later step knows is an error: %s', (value) => {
+  const tag = value.split(' ')[0] ?? '';
+  const { policy, problems } = loadVersion({ document: `name: ${value}`, lists: {} });
+  expect(policy).toBeNull();
+  expect(problems).toMatchObject([{ message: expect.stringContaining(tag) as string, place: { line: 1 } }]);
+});
+
+it('a document of very many values of another kind has problems, and does not end the reader', () => {
+  const { policy, problems } = loadVersion({ document: `!!binary ${'A'.repeat(800_000)}`, lists: {} });
+  expect(policy).toBeNull();
+  expect(problems).toHaveLength(1);
+  const fields = Object.fromEntries(Array.from({ length: 200_000 }, (_, index) => [`k${index}`, 1]));
+  expect(compilePolicy(fields).problems.length).toBe(200_000);
+});
+
+it('a text whose keys are lists writes nothing to standard error', async () => {
+  const warned: Error[] = [];
+  const note = (warning: Error): void => void warned.push(warning);
+  process.on('warning', note);
+  onTestFinished(() => void process.off('warning', note));
+  loadVersion({ document: '? ["\\e]0;owned\\a"]\n: 1\n', lists: {} });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(warned).toEqual([]);
+});
 
 /** Checks by a thread that stands still in documents named `hold`, as the parser does in hostile ones. */
 function heldChecks(workMs: number): PolicyChecks {

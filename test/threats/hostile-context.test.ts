@@ -1,9 +1,12 @@
 // Threat: the gateway of a context, or somebody in its place, answers the command line with what a terminal executes, with very much, or
 // with an address for the token (CWE-150, CWE-400, CWE-522).
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { shownLines } from '../../src/cli/output.ts';
 import { fitTable } from '../../src/cli/table.ts';
@@ -127,6 +130,22 @@ describe('the token', () => {
       }
     },
   );
+});
+
+it('the token of a file of contexts with a tag is in no warning', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-context-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'easgate'));
+  const text = `contexts: { a: { url: "http://127.0.0.1:1", token: !secret ${TOKEN} } }`;
+  writeFileSync(join(folder, 'easgate', 'contexts.yaml'), text, { mode: 0o600 });
+  vi.stubEnv('XDG_CONFIG_HOME', folder);
+  vi.stubEnv('EASGATE_TOKEN', undefined);
+  const warned: string[] = [];
+  const note = ({ message }: Error): void => void warned.push(message);
+  process.on('warning', note);
+  onTestFinished(() => void process.off('warning', note));
+  const { error } = await runInProcess('devices', 'show', 'A1', '--context', 'a');
+  expect(warned.join('') + error).not.toContain(TOKEN);
 });
 
 it('a refusal without an end fills no memory', async () => {

@@ -72,7 +72,8 @@ function named(name: string): {
 
 function parsed(text: string, path: string): unknown {
   try {
-    return parse(text);
+    // Warnings would be written to standard error, with the line, which may have the token.
+    return parse(text, { logLevel: 'error' });
   } catch {
     // The message of the parser quotes the line, which may have the token.
     throw wrong(`${path} is not YAML`);

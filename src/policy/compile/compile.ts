@@ -55,7 +55,8 @@ export function* compileInParts(
   const problems = new Problems();
   const parsed = policySchema.safeParse(value);
   if (!parsed.success) {
-    problems.all.push(...shapeProblems(parsed.error.issues, value));
+    // One by one: there may be more than a call can take.
+    for (const problem of shapeProblems(parsed.error.issues, value)) problems.all.push(problem);
     const rest = pruneDocument(value, problems.all);
     if (rest !== null) yield* compileDocument(rest, options, problems);
     return { policy: null, problems: problems.all.filter(({ severity }) => severity === 'error') };
