@@ -1,7 +1,7 @@
 // Owns the cleaning of texts from phones for answers and records: bounded, without invisible characters. Pure.
 
 /** C0, C1 and DEL, line separators, and marks that change the text direction in a log or web page. */
-const UNSHOWN = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+const UNSHOWN = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 /** Characters examined per character kept, so that a long text costs no more than a short one. */
 const SLACK = 4;
 

@@ -39,7 +39,7 @@ const TYPE_NAME = /^(?:Deserialized\.)?(?:System|Microsoft)\.[A-Za-z.]*[A-Za-z]+
 const PLAIN = /^[ -~]{0,512}$/;
 
 /** Control characters, line separators, marks of direction. */
-const UNSHOWN = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu;
+const UNSHOWN = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu;
 
 /** Whether a text is the name of a .NET type instead of a value. */
 export function isTypeName(text: string): boolean {

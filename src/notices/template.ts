@@ -216,6 +216,6 @@ function bounded(value: string, name: Variable): string {
 export function cleanText(text: string): string {
   return text
     .toWellFormed()
-    .replace(/[\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/g, '')
+    .replace(/[\p{Bidi_Control}\uFEFF]/gu, '')
     .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 }

@@ -11,7 +11,7 @@ const MAX_RULES = 1_000;
 /** What JSON does not allow in a string, or a terminal obeys. */
 const SPECIAL = /["\\\u0000-\u001f\u007f-\uffff]/;
 /** What JSON allows in a string, and a terminal obeys: C1 controls, line separators, marks of direction. */
-const UNSHOWN = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const UNSHOWN = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu;
 
 /** One JSON object per line; keys: docs/guide/operations.md. */
 export class JsonLines implements LineFormat {

@@ -57,5 +57,5 @@ function humanLine(line: string, colours: boolean): string {
 /** Lists and objects as JSON; texts as they are: control characters were removed or are escaped here. */
 function textOf(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
 }

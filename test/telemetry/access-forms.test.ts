@@ -74,7 +74,7 @@ describe('a JSON line', () => {
   });
 
   it('has nothing that a terminal obeys, whatever name somebody signs in with', () => {
-    const user = 'a\u009b31m\u202eb\u2028';
+    const user = 'a\u009b31m\u202eb\u061c\u2028';
     const line = new JsonLines(true).request(exchangeWith({ user }), '192.0.2.1', 5, TIME);
     expect(line).toMatch(/^[ -~]*\n$/);
     expect(JSON.parse(line)).toMatchObject({ user });
