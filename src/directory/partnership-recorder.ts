@@ -60,7 +60,9 @@ export class PartnershipRecorder {
   private readonly written = new Map<string, Noted>();
   /** Number of new devices per user, and the end of the counting period. */
   private readonly newDevices = new LRUCache<UserKey, { count: number; until: number }>({ max: MAX_USERS });
-  private readonly timer: NodeJS.Timeout;
+  /** Of the next flush; null = nothing waits. */
+  private timer: NodeJS.Timeout | null = null;
+  private closed = false;
   private flushing: Promise<void> | null = null;
 
   /** `onSignal`: called outside the request path with what the directory notices about partnerships. */
@@ -74,8 +76,6 @@ export class PartnershipRecorder {
     this.onSignal = onSignal;
     this.now = now;
     this.wall = wall;
-    this.timer = setInterval(() => void this.flush(), FLUSH_MS);
-    this.timer.unref();
   }
 
   /** Synchronous and cheap. */
@@ -114,6 +114,7 @@ export class PartnershipRecorder {
           : joinSpellings(before?.spellings ?? [], [detached(facts.spelling)]),
     };
     this.pending.set(key, { record, at: now });
+    this.flushLater();
   }
 
   private mayBeNew(user: UserKey, now: number): boolean {
@@ -131,13 +132,25 @@ export class PartnershipRecorder {
   async flush(): Promise<void> {
     this.flushing ??= this.writePending().finally(() => {
       this.flushing = null;
+      if (this.pending.size > 0) this.flushLater();
     });
     await this.flushing;
   }
 
   async close(): Promise<void> {
-    clearInterval(this.timer);
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
     await this.flush();
+  }
+
+  /** A timer of its own each second would wake a process in which nothing happens. */
+  private flushLater(): void {
+    if (this.timer !== null || this.closed) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      void this.flush();
+    }, FLUSH_MS);
+    this.timer.unref();
   }
 
   private async writePending(): Promise<void> {

@@ -15,5 +15,6 @@ export const LINGER_BYTES = 1024 * 1024;
 export const LINGER_MS = 2_000;
 /** Most characters kept of a User-Agent, which may be as long as a head. */
 export const MAX_USER_AGENT = 256;
-/** Interval of the deadline sweep. */
+/** Interval of the deadline sweep, and while nothing happens. */
 export const SWEEP_INTERVAL_MS = 100;
+export const SLOW_SWEEP_INTERVAL_MS = 500;

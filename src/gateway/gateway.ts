@@ -93,6 +93,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         watchMemory(core, onTrouble);
       }
       if (drained !== null && listener.connections === 0) drained();
+      // Work that goes on with the next ticks.
+      if (drained !== null || massChange.isBusy || revalidations.isWaiting || core.releases.waiting > 0)
+        deadlines.keepTicking();
     },
     options.clock,
     options.wall,

@@ -31,7 +31,9 @@ export class JournalWriter implements JournalSink {
   private untold = 0;
   private isAway = false;
   private flushing: Promise<void> | null = null;
-  private readonly timer: NodeJS.Timeout;
+  /** Of the next flush; null = nothing waits. */
+  private timer: NodeJS.Timeout | null = null;
+  private closed = false;
 
   /** `onState`: called when the store fails, and with null when it works again. */
   constructor(
@@ -44,12 +46,11 @@ export class JournalWriter implements JournalSink {
     this.gateway = gateway;
     this.onState = onState;
     this.wall = wall;
-    this.timer = setInterval(() => void this.flush(), FLUSH_MS);
-    this.timer.unref();
   }
 
   note(entry: JournalEntry): void {
     this.waiting.push(entry);
+    this.flushLater();
     if (this.waiting.length <= MAX_WAITING) return;
     this.waiting.splice(0, DROPPED_AT_ONCE);
     this.dropped += DROPPED_AT_ONCE;
@@ -60,17 +61,29 @@ export class JournalWriter implements JournalSink {
   async flush(): Promise<void> {
     this.flushing ??= this.writeWaiting().finally(() => {
       this.flushing = null;
+      if (this.waiting.length + this.untold > 0) this.flushLater();
     });
     await this.flushing;
   }
 
   /** Writes the entries that wait, within bounded time; those that the store does not take are lost. Does not close the store. */
   async close(): Promise<void> {
-    clearInterval(this.timer);
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
     await this.flushing;
     const end = monotonicNow() + PATIENCE_MS;
     do await this.flush();
     while (this.waiting.length > 0 && !this.isAway && monotonicNow() < end);
+  }
+
+  /** A timer of its own each second would wake a process in which nothing happens. */
+  private flushLater(): void {
+    if (this.timer !== null || this.closed) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      void this.flush();
+    }, FLUSH_MS);
+    this.timer.unref();
   }
 
   private async writeWaiting(): Promise<void> {

@@ -6,7 +6,7 @@ import type { Counts } from '../metrics/counts.ts';
 export type ProcessKind = 'primary' | 'worker' | 'control';
 
 /** Often enough for an average over minutes, and rare enough to cost an idle process nothing. */
-const LOOK_MS = 500;
+const LOOK_MS = 1_000;
 
 /** Measures one process until closed. */
 export class ProcessCounts {

@@ -1,5 +1,5 @@
 // Owns the promises of the way of events into the store of the journal: bounded, in the background, and without failures.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { JournalStore } from '../../src/journal/journal-store.ts';
 import { JournalWriter } from '../../src/journal/journal-writer.ts';
 import type { JournalEntry } from '../../src/model/journal.ts';
@@ -45,6 +45,21 @@ describe('events on their way to the journal', () => {
     await writer.flush();
     expect(times()).toEqual(Array.from({ length: 250 }, (_, index) => index));
     expect(states).toEqual([]);
+  });
+
+  it('are written a second later, and again when that failed; without any there is no timer', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    expect(vi.getTimerCount()).toBe(0);
+    store.state = 'fails';
+    note(1);
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect([store.batches, times()]).toEqual([1, []]);
+    store.state = 'works';
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([times(), vi.getTimerCount()]).toEqual([[0], 0]);
   });
 
   it('are written at the end', async () => {

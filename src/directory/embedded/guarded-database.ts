@@ -7,6 +7,7 @@ import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError, newIdentity } from '../store-identity.ts';
 import { IDENTITY_TABLE, readIdentity, writeBeat, writeIdentity } from './identity-table.ts';
+import type { Preparing } from './identity-table.ts';
 import { migrate } from './migrations.ts';
 import { SCHEMA, SCHEMA_VERSION, LATER_TABLES } from './schema.ts';
 import { StoreFileError, fileError } from './file-trouble.ts';
@@ -14,8 +15,8 @@ import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-fi
 
 /** Longest wait for a lock of another process; transactions take milliseconds. */
 const BUSY_MS = 500;
-/** Interval in which a gateway checks whether the beat is due. */
-const BEAT_MS = 1_000;
+/** Interval in which a gateway writes the beat. Each write wakes every process that follows the log. */
+const BEAT_MS = 2_000;
 /** Pause before a file that is not the known one is checked again. */
 const RETRY_MS = 100;
 /** An in-memory database has no file to watch. */
@@ -46,6 +47,8 @@ export class GuardedDatabase {
   /** Null = the known file is missing. */
   private file: OpenFile | null = null;
   private readonly beat: NodeJS.Timeout | null;
+  /** Keeps its statements; use within {@link read} or {@link write}. */
+  private readonly prepared: Preparing = { prepare: (sql) => this.statement(sql) };
   private triedAt = -Infinity;
   private closed = false;
 
@@ -210,7 +213,7 @@ export class GuardedDatabase {
   }
 
   /** @throws StoreOutageError */
-  private judge(database: DatabaseSync): void {
+  private judge(database: Preparing): void {
     const found = readIdentity(database);
     if (!this.guard.see(found) || found === null) return;
     const raised = { ...found, epoch: found.epoch + 1 };
@@ -237,12 +240,12 @@ export class GuardedDatabase {
 
   private writeBeat(): void {
     try {
-      this.write((database) => {
-        writeBeat(database);
-        this.judge(database);
+      this.write(() => {
+        writeBeat(this.prepared);
+        this.judge(this.prepared);
       });
     } catch {
-      // The next read or write reports the error; the beat is retried in a second.
+      // The next read or write reports the error; the beat is retried soon.
     }
   }
 }

@@ -9,8 +9,11 @@ export const IDENTITY_TABLE = `
     epoch INTEGER NOT NULL, beat INTEGER NOT NULL, beat_at INTEGER NOT NULL, replaces TEXT NOT NULL);
 `;
 
+/** Where statements are prepared, each time or once. */
+export type Preparing = Pick<DatabaseSync, 'prepare'>;
+
 /** Null = the file has no identity. */
-export function readIdentity(database: DatabaseSync): StoreIdentity | null {
+export function readIdentity(database: Preparing): StoreIdentity | null {
   const row = database.prepare('SELECT id, epoch, beat, replaces FROM store').get();
   if (row === undefined) return null;
   const { id, epoch, beat, replaces } = row;
@@ -24,14 +27,14 @@ export function readIdentity(database: DatabaseSync): StoreIdentity | null {
   };
 }
 
-export function writeIdentity(database: DatabaseSync, { id, epoch, beat, replaces }: StoreIdentity): void {
+export function writeIdentity(database: Preparing, { id, epoch, beat, replaces }: StoreIdentity): void {
   database
     .prepare('INSERT OR REPLACE INTO store VALUES (1, ?, ?, ?, ?, ?, ?)')
     .run(STORE_SCHEMA, id, epoch, beat, Date.now(), replaces.join(' '));
 }
 
 /** Advances the beat when it is due; workers take turns. */
-export function writeBeat(database: DatabaseSync): void {
+export function writeBeat(database: Preparing): void {
   const row = database.prepare('SELECT beat, beat_at FROM store').get();
   if (row === undefined) return;
   const now = Date.now();

@@ -55,6 +55,11 @@ export class RevalidationQueue {
     return this.many.size > 0 || this.massUnderWay > 0;
   }
 
+  /** Whether exchanges wait for a retry. */
+  get isWaiting(): boolean {
+    return this.unanswered.size > 0;
+  }
+
   /** A change affects this connection's exchange. Returns whether it is decided again here. */
   add(one: Revalidated, isMass: boolean): boolean {
     if (!one.onChange()) return false;

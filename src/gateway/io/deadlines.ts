@@ -1,7 +1,7 @@
 // Owns the coarse clock and the one sweep over all connections, so that held polls need no timers.
 import { monotonicAt, monotonicNow } from '../../clock.ts';
 import type { Verdict } from '../../model/verdict.ts';
-import { SWEEP_INTERVAL_MS } from '../fixed-limits.ts';
+import { SLOW_SWEEP_INTERVAL_MS, SWEEP_INTERVAL_MS } from '../fixed-limits.ts';
 
 /** Something with a deadline. */
 export interface Timed {
@@ -19,14 +19,22 @@ const ROUND_TICKS = 10;
 const FIRST_CAPACITY = 256;
 /** A tick that is later than this follows a pause of the process: it was busy, suspended, or migrated. */
 const LATE_MS = 50;
+/** After so many ticks without use of the clock it ticks slowly. */
+const QUIET_TICKS = 5;
 
 /**
  * A clock that ticks every {@link SWEEP_INTERVAL_MS}, and the deadlines to check. They are numbers in one array, because
  * reading a field of each of ten thousand connections misses the processor's cache once or twice per connection.
+ *
+ * Ten ticks a second are most of the CPU time of a worker that only holds polls. While nothing uses the clock it ticks every
+ * {@link SLOW_SWEEP_INTERVAL_MS}, or at the next deadline if that is sooner. The first use reads the system's clock.
  */
 export class Deadlines {
-  /** Monotonic milliseconds, at most one tick old. A deadline may be noticed a tick late. */
-  now: number;
+  /** The time of the last tick, or of the first use after slow ones. */
+  private time: number;
+  /** Ticks since the last use. */
+  private quiet = 0;
+  private slow = false;
   /** Deadlines in clock milliseconds, without gaps; `Infinity` = none. */
   private times = new Float64Array(FIRST_CAPACITY);
   /** Their owners, at the same places. */
@@ -34,6 +42,7 @@ export class Deadlines {
   /** The place where the next tick begins. */
   private cursor = 0;
   private timer: NodeJS.Timeout | null = null;
+  private intervalMs = SWEEP_INTERVAL_MS;
   private readonly onSweep: (now: number) => void;
   private readonly clock: () => number;
   private readonly wall: () => number;
@@ -47,16 +56,28 @@ export class Deadlines {
     this.onSweep = onSweep;
     this.clock = clock;
     this.wall = wall;
-    this.now = clock();
+    this.time = clock();
+  }
+
+  /** Monotonic milliseconds, at most {@link SWEEP_INTERVAL_MS} old. A deadline may be noticed as much late. Hot path. */
+  get now(): number {
+    this.keepTicking();
+    return this.time;
   }
 
   start(): void {
-    this.timer = setInterval(this.onInterval, SWEEP_INTERVAL_MS);
+    this.tickEvery(SWEEP_INTERVAL_MS);
   }
 
   stop(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
+  }
+
+  /** The clock is in use: the next ticks are not slow. Hot path. */
+  keepTicking(): void {
+    this.quiet = 0;
+    if (this.slow) this.wake();
   }
 
   get size(): number {
@@ -65,6 +86,7 @@ export class Deadlines {
 
   /** Adds an entry, due at `time` (clock milliseconds). */
   add(timed: Timed, time = Infinity): void {
+    this.keepTicking();
     const slot = this.owners.length;
     if (slot === this.times.length) {
       const times = new Float64Array(slot * 2);
@@ -95,6 +117,7 @@ export class Deadlines {
 
   /** Sets the deadline of an entry; no effect after {@link remove}. Hot path. */
   setTime({ slot }: Timed, time: number): void {
+    this.keepTicking();
     if (slot !== -1) this.times[slot] = time;
   }
 
@@ -108,9 +131,26 @@ export class Deadlines {
     return lapsesAt ?? monotonicAt(validUntil, this.now, this.wall());
   }
 
+  private tickEvery(ms: number): void {
+    this.slow = ms !== SWEEP_INTERVAL_MS;
+    if (this.timer !== null) {
+      if (ms === this.intervalMs) return;
+      clearInterval(this.timer);
+    }
+    this.intervalMs = ms;
+    this.timer = setInterval(this.onInterval, ms);
+  }
+
+  private wake(): void {
+    this.slow = false;
+    if (this.timer === null) return;
+    this.time = this.clock();
+    this.tickEvery(SWEEP_INTERVAL_MS);
+  }
+
   /** After a pause, data that arrived meanwhile is read first, and counts as in time. */
   private readonly onInterval = (): void => {
-    if (this.clock() - this.now > SWEEP_INTERVAL_MS + LATE_MS) setImmediate(this.onTick);
+    if (this.clock() - this.time > this.intervalMs + LATE_MS) setImmediate(this.onTick);
     else this.sweep();
   };
 
@@ -120,15 +160,27 @@ export class Deadlines {
 
   private sweep(): void {
     const now = this.clock();
-    this.now = now;
+    this.time = now;
+    this.slow = false;
+    this.quiet++;
+    let earliest = Infinity;
     let room = Math.max(MAX_DUE, Math.ceil(this.size / ROUND_TICKS));
     for (let left = this.size; left > 0 && room > 0; left--) {
       if (this.cursor >= this.size) this.cursor = 0;
       const slot = this.cursor++;
-      if ((this.times[slot] as number) > now) continue;
+      const time = this.times[slot] as number;
+      if (time > now) {
+        if (time < earliest) earliest = time;
+        continue;
+      }
       room--;
+      this.quiet = 0;
       this.owners[slot]?.onDeadline(now);
     }
     this.onSweep(now);
+    if (this.timer === null) return;
+    // A quiet tick changed no deadline: the earliest one is known.
+    const wait = this.quiet < QUIET_TICKS ? 0 : Math.min(SLOW_SWEEP_INTERVAL_MS, earliest - now);
+    this.tickEvery(Math.max(SWEEP_INTERVAL_MS, Math.ceil(wait)));
   }
 }

@@ -81,6 +81,7 @@ export class Subrequests {
 
   /** Ends overdue requests. */
   sweep(): void {
+    if (this.underWay.size === 0) return;
     const now = this.now();
     for (const { abort, until } of this.underWay) if (until <= now) abort.abort();
   }

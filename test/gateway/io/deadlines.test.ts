@@ -125,4 +125,70 @@ describe('deadlines', () => {
     vi.advanceTimersByTime(101);
     expect([served.seen, left.seen]).toEqual([0, 1]);
   });
+
+  describe('that nothing uses', () => {
+    let ticks = 0;
+    const quiet = (): Deadlines => {
+      ticks = 0;
+      const made = new Deadlines(() => ticks++, performance.now.bind(performance));
+      onTestFinished(() => made.stop());
+      made.start();
+      return made;
+    };
+
+    it('are looked at twice a second, and ten times once they are used', () => {
+      const clock = quiet();
+      vi.advanceTimersByTime(2_000);
+      ticks = 0;
+      vi.advanceTimersByTime(10_000);
+      expect(ticks).toBeLessThanOrEqual(20);
+      clock.keepTicking();
+      ticks = 0;
+      vi.advanceTimersByTime(400);
+      expect(ticks).toBeGreaterThanOrEqual(3);
+    });
+
+    it('are noticed within a tick all the same', () => {
+      const clock = quiet();
+      const seen: number[] = [];
+      const start = performance.now();
+      for (const ms of [5_010, 7_260, 7_750]) {
+        const one: Timed = {
+          slot: -1,
+          onDeadline: (now) => {
+            seen.push(now - start);
+            clock.remove(one);
+          },
+        };
+        clock.add(one, start + ms);
+      }
+      vi.advanceTimersByTime(9_000);
+      expect(seen).toHaveLength(3);
+      for (const [index, ms] of [5_010, 7_260, 7_750].entries())
+        expect((seen[index] ?? 0) - ms).toBeLessThanOrEqual(100);
+    });
+
+    it('do not leave the clock behind', () => {
+      const clock = quiet();
+      vi.advanceTimersByTime(3_333);
+      expect(performance.now() - clock.now).toBeLessThan(1);
+      vi.advanceTimersByTime(150);
+      expect(performance.now() - clock.now).toBeLessThanOrEqual(100);
+    });
+
+    it('are noticed when one is set between two slow ticks', () => {
+      const clock = quiet();
+      const one = new Connection();
+      clock.add(one);
+      vi.advanceTimersByTime(4_020);
+      clock.setTime(one, performance.now() + 50);
+      let seen = 0;
+      one.onDeadline = () => {
+        seen++;
+        clock.setTime(one, Infinity);
+      };
+      vi.advanceTimersByTime(160);
+      expect(seen).toBe(1);
+    });
+  });
 });
