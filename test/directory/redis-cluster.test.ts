@@ -143,6 +143,71 @@ describe('the store on a Redis Cluster', () => {
     expect(used.filter((text) => /^cmdstat_(xread|xrange):/m.test(text))).toEqual([]);
   });
 
+  /** Connections of each node to which it announces changes: flag `B`, broadcasting (Redis: CLIENT LIST). */
+  const watchers = async (): Promise<string[][]> => {
+    const lists = await Promise.all(cluster.clients.map((client) => client.client('LIST')));
+    return lists.map((text) =>
+      String(text)
+        .split('\n')
+        .filter((line) => / flags=\w*B/.test(line))
+        .map((line) => /^id=(\d+)/.exec(line)?.[1] ?? ''),
+    );
+  };
+  /** A store that follows its log, with what it has read. */
+  const following = async (store: DirectoryStore): Promise<ReadonlySet<DeviceKey | null>> => {
+    const read = new Set<DeviceKey | null>();
+    let ends = false;
+    let position = await store.position();
+    const follow = async (): Promise<void> => {
+      while (!ends) {
+        const batch = await store.changesAfter(position);
+        position = batch.position;
+        for (const { device } of batch.changes) read.add(device);
+      }
+    };
+    const done = follow().catch(() => undefined);
+    onTestFinished(async () => {
+      ends = true;
+      await store.close();
+      await done;
+    });
+    return read;
+  };
+  const calls = async (command: string): Promise<number> => {
+    const texts = await Promise.all(cluster.clients.map((client) => client.info('commandstats')));
+    const counted = texts.map((text) => new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(text)?.[1]);
+    return counted.reduce((sum, count) => sum + Number(count ?? 0), 0);
+  };
+
+  it('has changes of its log announced by each node, and then asks seldom', async () => {
+    await cluster.clear();
+    const store = await open();
+    const read = await following(store);
+    await until(async () => (await watchers()).every((ids) => ids.length === 1), 'a watch on each node');
+    await store.putDevices([deviceReport(phone)]);
+    await until(() => read.has(phone), 'the change');
+    const { position } = await store.changesAfter(await store.position());
+    await Promise.all(cluster.clients.map((client) => client.config('RESETSTAT')));
+    await store.changesAfter(position);
+    // Two logs are followed for two seconds; ten times a second it would be more than a hundred.
+    expect(await calls('evalsha')).toBeLessThan(50);
+  });
+
+  it('goes on when a node ends the announcements, or refuses them', async () => {
+    await cluster.clear();
+    const store = await open();
+    const read = await following(store);
+    await until(async () => (await watchers()).every((ids) => ids.length === 1), 'a watch on each node');
+    for (const [node, [id]] of (await watchers()).entries())
+      await cluster.clients[node]?.client('KILL', 'ID', Number(id));
+    const words = ['SETUSER', 'deaf', 'on', '>deaf', '~*', '+@all', '-client|tracking'];
+    for (const client of cluster.clients) await client.call('ACL', ...words);
+    const deaf = await RedisStore.open({ ...cluster.options, url: 'redis://deaf:deaf@cluster' });
+    const readAlso = await following(deaf);
+    await store.putDevices(devices.map((device) => deviceReport(device)));
+    await until(() => devices.every((device) => read.has(device) && readAlso.has(device)), 'all changes');
+  });
+
   it('follows its change log while the nodes answer later than phones can wait', async () => {
     const store = await RedisStore.open({ ...cluster.options, commandTimeoutMs: 300 });
     onTestFinished(() => store.close());

@@ -4,14 +4,15 @@ import type { Cluster } from 'ioredis';
 import { monotonicNow } from '../../clock.ts';
 import { POLICY_CHANGE } from '../store.ts';
 import type { Change, ChangeBatch, LogPosition } from '../store.ts';
+import { ClusterWatch } from './cluster-watch.ts';
 import { BEFORE_FIRST, isEarlierId, positionOf, vectorOf } from './log-position.ts';
 import type { Vector } from './log-position.ts';
-import { isCluster, nodeOf, readTogether } from './redis-cluster.ts';
+import { isCluster, readTogether } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import { PARTITIONS, decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { ENDS, ENDS_ELSEWHERE } from './redis-scripts.ts';
-import { runScript } from './run-script.ts';
+import { agreeElsewhere, runScript } from './run-script.ts';
 
 /** Changes kept in the stream of a partition, approximately. */
 export const MAX_CHANGES = 2_000;
@@ -19,6 +20,8 @@ export const MAX_CHANGES = 2_000;
 const BLOCK_MS = 2_000;
 /** How often the streams of a Cluster are read. */
 const POLL_MS = 100;
+/** Likewise, while its nodes announce changes. An announcement may be lost, and a change must reach a phone within a second. */
+const WATCHED_POLL_MS = 800;
 /** Entries of each stream that are read at once. */
 const READ_COUNT = 100;
 /** How often all streams are compared with the position, also those that bring nothing. */
@@ -49,12 +52,21 @@ export class ChangeLog {
   private readonly reader: RedisClient;
   private readonly keys: RedisKeys;
   private checkedAt = -Infinity;
-  private wake: (() => void) | null = null;
+  /** Null = it is no Cluster. */
+  private readonly watch: ClusterWatch | null;
+  /** A change was announced after the streams were last read. */
+  private announced = false;
+  /** All streams of a Cluster end at the position that was compared last. */
+  private isAtEnd = false;
+  /** Ends the pause between two reads; `goesOn` false = and the wait for changes. */
+  private wake: ((goesOn: boolean) => void) | null = null;
 
   constructor(client: RedisClient, reader: RedisClient, keys: RedisKeys) {
     this.client = isCluster(reader) ? reader : client;
     this.reader = reader;
     this.keys = keys;
+    const streams = PARTITIONS.map((partition) => keys.changes(partition));
+    this.watch = isCluster(reader) ? new ClusterWatch(reader, streams, () => this.noteAnnounced()) : null;
   }
 
   /** The current end of the log. */
@@ -81,7 +93,7 @@ export class ChangeLog {
     }
     const gaps = [await this.gapAt(before, read)];
     if (read.length === 0 || monotonicNow() - this.checkedAt >= CHECK_MS) {
-      gaps.push(await this.gapBehind(after));
+      if (!this.isAtEnd) gaps.push(await this.gapBehind(after));
       this.checkedAt = monotonicNow();
     }
     const trimmed = gaps.some((gap) => gap.trimmed);
@@ -94,32 +106,54 @@ export class ChangeLog {
 
   /** Ends a wait for changes. */
   hurry(): void {
-    this.wake?.();
+    this.wake?.(false);
+  }
+
+  close(): void {
+    this.watch?.close();
+    this.hurry();
+  }
+
+  private noteAnnounced(): void {
+    this.announced = true;
+    this.wake?.(true);
   }
 
   /** What stands behind these ids; resolves when there is something, or after a short wait. */
   private async newEntries(streams: readonly string[], ids: readonly string[]): Promise<NewEntries> {
-    const { reader } = this;
-    if (!isCluster(reader))
+    const { reader, watch } = this;
+    if (watch === null || !isCluster(reader))
       return (
         (await reader.xread('COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', ...streams, ...ids)) ?? []
       );
     // Each stream is in a slot of its own, and one command reads one slot.
     const until = monotonicNow() + BLOCK_MS;
+    let relied = false;
     for (;;) {
-      const found = (await endWith(reader, streams, ids)) ? [] : await readEach(reader, streams, ids);
-      if (found.length > 0 || monotonicNow() >= until || !(await this.pause())) return found;
+      // Before the read: what happens after it is announced.
+      const isWatched = watch.isComplete();
+      const wasAnnounced = this.announced;
+      this.announced = false;
+      this.isAtEnd = await endWith(reader, streams, ids);
+      const found = this.isAtEnd ? [] : await readEach(reader, streams, ids);
+      if (found.length > 0 && relied && !wasAnnounced && !this.announced) watch.doubt();
+      if (found.length > 0 || monotonicNow() >= until) return found;
+      if (!(await this.pause(isWatched ? WATCHED_POLL_MS : POLL_MS))) return found;
+      relied = isWatched;
     }
   }
 
-  /** False = it was cut short. */
-  private pause(): Promise<boolean> {
+  /** False = the wait for changes ends. */
+  private pause(ms: number): Promise<boolean> {
+    if (this.announced) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(true), POLL_MS);
-      this.wake = () => {
+      const finish = (goesOn: boolean): void => {
         clearTimeout(timer);
-        resolve(false);
+        this.wake = null;
+        resolve(goesOn);
       };
+      const timer = setTimeout(finish, ms, true);
+      this.wake = finish;
     });
   }
 
@@ -175,19 +209,11 @@ export class ChangeLog {
   }
 }
 
-/** Whether the streams of a Cluster end with these ids: one question to each node. False also when a node cannot say so. */
-async function endWith(
-  reader: Cluster,
-  streams: readonly string[],
-  ids: readonly string[],
-): Promise<boolean> {
-  const byNode = Map.groupBy(streams.entries(), ([, stream]) => nodeOf(reader, stream));
-  const answers = [...byNode.values()].map((some) => {
-    const values = some.flatMap(([index, stream]) => [stream, ids[index] ?? BEFORE_FIRST]);
-    return runScript(reader, ENDS_ELSEWHERE, values.slice(0, 1), values);
-  });
-  const settled = await Promise.allSettled(answers);
-  return settled.every((answer) => answer.status === 'fulfilled' && answer.value === 0);
+/** Whether the streams of a Cluster end with these ids. False also when a node cannot say so. */
+function endWith(reader: Cluster, streams: readonly string[], ids: readonly string[]): Promise<boolean> {
+  return agreeElsewhere(reader, ENDS_ELSEWHERE, streams, (some) =>
+    some.flatMap(([index, stream]) => [stream, ids[index] ?? BEFORE_FIRST]),
+  );
 }
 
 /** What stands behind these ids now. */

@@ -238,6 +238,14 @@ end
 return 0
 `);
 
+/** KEYS: a text of a node of a Cluster. ARGV: the expected text, keys of that node. Returns 1 when one of them has another text, else 0. */
+export const TEXTS_ELSEWHERE = named(`
+for index = 2, #ARGV do
+  if redis.pcall('GET', ARGV[index]) ~= ARGV[1] then return 1 end
+end
+return 0
+`);
+
 /**
  * KEYS: lease, count of leaders. ARGV: text of the known schema, token, milliseconds, name of the holder. Returns the fence; 0 =
  * another one has the lease, whose text is token, fence and name.

@@ -333,7 +333,7 @@ export class RedisStore implements DirectoryStore {
     if (this.closed) return;
     this.closed = true;
     this.guard.close();
-    this.log.hurry();
+    this.log.close();
     this.client.disconnect();
     this.reader.disconnect();
     this.replication.close();

@@ -1,4 +1,6 @@
 // Owns running scripts in Redis.
+import type { Cluster } from 'ioredis';
+import { nodeOf } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import type { Script } from './redis-scripts.ts';
 
@@ -19,4 +21,27 @@ export async function runScript(
       ? client.callBuffer('eval', text, keys.length, ...keys, ...values)
       : client.eval(text, keys.length, ...keys, ...values);
   }
+}
+
+/**
+ * Asks each node of a Cluster one question about those of these keys that it has: `values` makes the values of the script of them. True =
+ * all answer 0. False also when a node cannot be asked, or a slot was moved: read the keys then.
+ */
+export async function agreeElsewhere(
+  client: Cluster,
+  script: Script,
+  keys: readonly string[],
+  values: (some: readonly (readonly [index: number, key: string])[]) => readonly string[],
+): Promise<boolean> {
+  const byNode = Map.groupBy(keys.entries(), ([, key]) => nodeOf(client, key));
+  const answers = [...byNode.values()].map((some) =>
+    runScript(
+      client,
+      script,
+      some.slice(0, 1).map(([, key]) => key),
+      values(some),
+    ),
+  );
+  const settled = await Promise.allSettled(answers);
+  return settled.every((answer) => answer.status === 'fulfilled' && answer.value === 0);
 }
