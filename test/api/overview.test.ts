@@ -1,18 +1,14 @@
 // Owns the promises of the overview: tiles, their lines over a day, refusals, traffic, health, and the stream of counters.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
-import { TILE_LISTS } from '../../src/api/contract/tiles.ts';
-import type { TileName } from '../../src/api/contract/tiles.ts';
 import type { TileCounts } from '../../src/api/overview/tiles.ts';
 import { Traffic } from '../../src/api/overview/traffic.ts';
 import { HALF_HOUR_MS, Trends } from '../../src/api/overview/trends.ts';
 import { certificateHealth, feedsHealth, mailServerHealth } from '../../src/api/overview/health.ts';
 import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
-import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { DAY_MS, NOW, openOffice, seen } from '../app/office.ts';
+import { NOW, openOffice } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { BY_TEST, decision, deviceReport, wipeDecision } from '../support/servers/directory-records.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 
 checkLeaks();
@@ -138,52 +134,6 @@ describe('the overview', () => {
       ],
     });
     expect((json as { refusals: unknown[] }).refusals).toHaveLength(1);
-  });
-});
-
-describe('the number of a tile', () => {
-  it('is how many rows the list behind it has, and all devices are those of the list without a filter', async () => {
-    const now = Date.now();
-    const store = await openOffice();
-    const by = (action: 'allow', days: number | null) => ({
-      ...decision(action),
-      expiresAt: days === null ? null : now + days * DAY_MS,
-    });
-    const key = (name: string) => name as DeviceKey;
-    // bob has a second phone, and an exception of three days; two more end later or never, and one has ended.
-    await store.recordSeen([
-      seen('contoso\\bob', 'second6', 1),
-      seen('dave', 'good7', 1),
-      seen('erin', 'good8', 1),
-    ]);
-    await store.putDevices([deviceReport(key('good7')), deviceReport(key('good8'))]);
-    await store.decide({ user: 'contoso\\bob' as UserKey, device: null }, by('allow', 3), BY_TEST);
-    await store.decide({ user: null, device: key('good7') }, by('allow', 30), BY_TEST);
-    await store.decide({ user: null, device: key('good8') }, by('allow', null), BY_TEST);
-    await store.decide({ user: null, device: key('good1') }, wipeDecision(now - 1, 'wipe'), BY_TEST);
-    const confirmed = wipeDecision(now - 1, 'accountWipe', 'alice@contoso.com', key('old2'));
-    await store.decide(
-      { user: 'alice@contoso.com' as UserKey, device: key('old2') },
-      { ...confirmed, wipe: { ...confirmed.wipe, state: 'acknowledged', acknowledgedAt: now } },
-      BY_TEST,
-    );
-    const api = await openTestApi({ store });
-    const get = async (path: string): Promise<unknown> => (await api.send('viewer', `/api/v1/${path}`)).json;
-    const overview = (await get('overview')) as {
-      readonly tiles: Readonly<Record<TileName, { readonly count: number }>>;
-      readonly devices: number;
-    };
-    const counts = Object.entries(overview.tiles).map(([name, { count }]) => [name, count]);
-    const rowsOf = async (path: string): Promise<number> =>
-      ((await get(path)) as { rows?: unknown[]; phones?: unknown[] }).rows?.length ?? NaN;
-    const behind = Object.entries(TILE_LISTS).map(async ([name, { page, query }]) => {
-      const path = `${page}?${new URLSearchParams({ ...query, limit: '100' }).toString()}`;
-      const list = (await get(path)) as { readonly rows?: unknown[]; readonly phones?: unknown[] };
-      return [name, (list.rows ?? list.phones)?.length];
-    });
-    expect(counts).toEqual(await Promise.all(behind));
-    expect(Object.fromEntries(counts)).toMatchObject({ unknown: 2, wiping: 2, exceptions: 2 });
-    expect(overview.devices).toBe(await rowsOf('devices?limit=100'));
   });
 });
 

@@ -36,8 +36,9 @@ export function seen(
 }
 
 /** alice with a compliant phone and an old one, bob with a blocked Android, and a reported device without a partnership. */
-export async function openOffice(): Promise<DirectoryStore> {
-  const store = new EmbeddedStore(':memory:');
+export async function openOffice(
+  store: DirectoryStore = new EmbeddedStore(':memory:'),
+): Promise<DirectoryStore> {
   const key = (text: string): DeviceKey => text as DeviceKey;
   await store.putDevices([deviceReport(key('good1'), { model: 'iPhone15C2', os: 'iOS 17.4' })]);
   await store.putDevices([
