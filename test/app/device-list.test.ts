@@ -1,6 +1,5 @@
-// Owns the promises of the lists of devices: what filters keep, how they are ordered, where they are cut; and of one device in full.
+// Owns the promises of the lists of devices: what filters keep, how they are ordered, where they are cut.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { showDevice } from '../../src/app/device-details.ts';
 import { parseSort } from '../../src/app/list-pages.ts';
 import { hintsFor } from '../../src/app/list-hints.ts';
 import { countBy, countDevices, listDevices, listPartnerships } from '../../src/app/device-list.ts';
@@ -155,21 +154,5 @@ describe('the list of devices', () => {
   it('that is empty although every value is known has none', () => {
     const filter = { user: 'bob', reasons: ['compliant'] };
     expect([devices(filter), hintsFor(model.reader, filter)]).toEqual([[], []]);
-  });
-});
-
-describe('one device', () => {
-  it('has its record, its partnerships, its decision and other spellings of its id', async () => {
-    const shown = await showDevice(store, 'LOST3');
-    expect(shown).toMatchObject({ key: 'lost3', record: null, decision: { action: 'block' } });
-    expect(shown.partnerships.map(({ record }) => record.user)).toEqual(['contoso\\bob']);
-    expect(shown.aliases).toContain(Buffer.from('lost3').toString('hex'));
-  });
-
-  it('that is unknown is an error that suggests similar ids', async () => {
-    await expect(showDevice(store, 'good12')).rejects.toMatchObject({
-      code: 'EASGATE_NOT_FOUND',
-      message: 'no device good12; near: good1',
-    });
   });
 });

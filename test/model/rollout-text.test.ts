@@ -1,4 +1,4 @@
-// Owns the promises of the words about a roll-out.
+// Owns the promises of the texts about a roll-out.
 import { describe, expect, it } from 'vitest';
 import { extentText, rolloutWarnings } from '../../src/model/rollout-text.ts';
 
