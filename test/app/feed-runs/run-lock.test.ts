@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { withRunLock } from '../../src/app/feed-runs/run-lock.ts';
-import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import { until } from '../support/checks/until.ts';
+import { withRunLock } from '../../../src/app/feed-runs/run-lock.ts';
+import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
+import { until } from '../../support/checks/until.ts';
 
 let folder = '';
 let one: EmbeddedStore;
