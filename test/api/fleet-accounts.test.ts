@@ -2,11 +2,12 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
 import { FleetAccounts } from '../../src/api/auth/fleet-accounts.ts';
-import { SET_UP_MS, SignIn, makeSetUp, makeToken, newToken } from '../../src/api/auth/sign-in.ts';
+import { SET_UP_MS, SignIn, makeSetUp, newToken } from '../../src/api/auth/sign-in.ts';
 import type { AccountRecords } from '../../src/directory/account-records.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
+import { makeToken } from '../support/servers/make-token.ts';
 import { useRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { OPERATIONS, ROLES } from '../../src/api/contract/paths.ts';
 import type { OperationName, Role } from '../../src/api/contract/paths.ts';
 import { hasRole } from '../../src/api/auth/principal.ts';
-import { makeToken, SignIn } from '../../src/api/auth/sign-in.ts';
+import { SignIn } from '../../src/api/auth/sign-in.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { makeToken } from '../support/servers/make-token.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { TestApi } from '../support/servers/test-api.ts';
 

@@ -7,7 +7,6 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
-import { makeToken } from '../../src/api/auth/sign-in.ts';
 import { configuredFeeds, feedStates } from '../../src/app/feed-runs/configured-feeds.ts';
 import { comparePolicies } from '../../src/app/policy-comparison.ts';
 import { runFeedByHand } from '../../src/app/feed-runs/run-feed.ts';
@@ -38,6 +37,7 @@ import { BY_TEST, decision, deviceReport, userReport } from '../support/servers/
 import { seen } from '../app/office.ts';
 import { runInProcess } from './run-in-process.ts';
 import type { Ended } from './run-in-process.ts';
+import { makeToken } from '../support/servers/make-token.ts';
 
 checkLeaks();
 

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
-import { makeToken } from '../../src/api/auth/sign-in.ts';
 import { askStatus } from '../../src/supervisor/ask-status.ts';
 import type { ControlStatus } from '../../src/supervisor/control-messages.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -14,6 +13,7 @@ import { eventually, until } from '../support/checks/until.ts';
 import { freePort } from '../support/servers/free-port.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
+import { makeToken } from '../support/servers/make-token.ts';
 
 checkLeaks();
 

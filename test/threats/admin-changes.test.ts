@@ -7,10 +7,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openOffice } from '../app/office.ts';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
-import { makeToken } from '../../src/api/auth/sign-in.ts';
 import { openStore } from '../../src/directory/open-store.ts';
 import { BY_TEST, decision } from '../support/servers/directory-records.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { makeToken } from '../support/servers/make-token.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { ApiAnswer, TestApi } from '../support/servers/test-api.ts';
 

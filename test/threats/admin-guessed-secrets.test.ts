@@ -1,10 +1,11 @@
 // Owns the promises against guessed and leaked secrets of the admin API: wrong tries are limited by address in bounded memory, a
 // correct secret never waits for those of others, refusals are in the audit, and no secret is taken from, or kept in, places where it leaks.
 import { describe, expect, it } from 'vitest';
-import { makeSetUp, makeToken, SET_UP_MS, SignIn } from '../../src/api/auth/sign-in.ts';
+import { makeSetUp, SET_UP_MS, SignIn } from '../../src/api/auth/sign-in.ts';
 import { TryLimiter } from '../../src/api/auth/try-limiter.ts';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { makeToken } from '../support/servers/make-token.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { ApiAnswer, TestApi } from '../support/servers/test-api.ts';
 

@@ -205,10 +205,3 @@ export function newToken(request: TokenRequest, now: number): MadeToken {
   const hash = hashOf('token', secret) ?? '';
   return { token: { ...request, id: newId(), hash, createdAt: now, lastUsedAt: null }, secret };
 }
-
-/** Makes a token of one gateway alone. @throws ProgramError EASGATE_ADMIN_LIMIT */
-export function makeToken(store: AdminStore, request: TokenRequest, now: number): MadeToken {
-  const made = newToken(request, now);
-  store.addToken(made.token);
-  return made;
-}

@@ -3,7 +3,6 @@ import { connect } from 'node:net';
 import type { HTTPMethods } from 'fastify';
 import { onTestFinished } from 'vitest';
 import { AdminStore } from '../../../src/api/auth/admin-store.ts';
-import { makeToken } from '../../../src/api/auth/sign-in.ts';
 import type { Role } from '../../../src/api/contract/paths.ts';
 import type { ApiParts } from '../../../src/api/api-parts.ts';
 import { buildServer } from '../../../src/api/server.ts';
@@ -20,6 +19,7 @@ import type { AuditedChange } from '../../../src/journal/audit-log.ts';
 import { openJournalStore } from '../../../src/journal/open-journal.ts';
 import { openLog } from '../../../src/telemetry/logger.ts';
 import { DirectQuestions } from './direct-questions.ts';
+import { makeToken } from './make-token.ts';
 
 /** What a test may choose. */
 export interface TestApiOptions {
