@@ -21,3 +21,6 @@ export const DECISION_ACTIONS: readonly ManualDecision['action'][] = [
   'wipe',
   'accountWipe',
 ];
+
+/** Words of filters of devices by their decision; `none` = there is none. */
+export const DECISION_FILTERS: readonly string[] = [...DECISION_ACTIONS, 'none'];

@@ -11,6 +11,7 @@ import type {
 import type { ModelRow } from '../directory/read-model/model-row.ts';
 import { ACCESS_STATES, STATES_OF_ACTIONS } from '../model/access-state.ts';
 import { isGlob } from '../policy/compile/glob.ts';
+import { DECISION_FILTERS } from './decision-words.ts';
 import { MAX_PAGE, pageOf } from './list-pages.ts';
 import type { Page, PageRequest } from './list-pages.ts';
 import { parseDevice, parseUser } from './names.ts';
@@ -61,9 +62,6 @@ export type FilterTexts = Pick<
 export function filterTexts({ user, device, type, model, os, group, search }: FilterTexts): FilterTexts {
   return { user, device, type, model, os, group, search };
 }
-
-/** Accepted values for a decision in filters. */
-export const DECISION_WORDS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
 
 const BY_DEVICE: readonly ModelOrder[] = [{ field: 'device', descending: false }];
 
@@ -132,7 +130,8 @@ export function deviceModelFilter(filter: DeviceFilter): ModelFilter {
     reported: filter.reported,
     managed: filter.managed,
     compliant: filter.compliant,
-    decisions: decisions === undefined ? undefined : DECISION_WORDS.filter(among(decisions, DECISION_WORDS)),
+    decisions:
+      decisions === undefined ? undefined : DECISION_FILTERS.filter(among(decisions, DECISION_FILTERS)),
     openWipe: filter.openWipe,
     exceptionsAt: filter.exceptionsAt,
     group: filter.group,

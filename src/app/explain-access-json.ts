@@ -33,7 +33,7 @@ export function explainedDocument(
 }
 
 /** A value for people: times are numbers in the records. */
-export function shownValue({ field, value }: KnownFact): unknown {
+function shownValue({ field, value }: KnownFact): unknown {
   return typeof value === 'number' && isTime(field) ? isoTime(value) : value;
 }
 

@@ -5,7 +5,7 @@ import type { DeviceObservation } from '../model/device.ts';
 import type { DecisionLine, DeviceLine } from '../feeds/record.ts';
 
 /** An allow of a source ends after so long. */
-export const ALLOW_ENDS_AFTER_MS = 30 * 86_400_000;
+const ALLOW_ENDS_AFTER_MS = 30 * 86_400_000;
 
 /** Milliseconds since the epoch of a time in a line; null = none. */
 export function millis(time: string | null): number | null {

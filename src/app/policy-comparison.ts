@@ -39,7 +39,7 @@ export async function comparePolicies(
 }
 
 /** The compiled policies. @throws ProgramError */
-export async function comparedPolicies(
+async function comparedPolicies(
   store: DirectoryStore,
   settings: PolicySettings,
   { ref, withoutGrandfathering: isWithout = false, ...view }: ComparedPolicies,

@@ -36,7 +36,7 @@ interface JsonOption {
 const MAX_NAME = 100;
 
 /** The link that signs the first admin in. The secret is in the fragment, which browsers send to no server (RFC 9110 4.2.4). */
-export function setUpLink(url: string, secret: string): string {
+function setUpLink(url: string, secret: string): string {
   return `${url}/setup#${secret}`;
 }
 

@@ -231,7 +231,7 @@ export function warnOfGroups({ reach }: PolicyDiff): void {
 }
 
 /** Prints a comparison as the options say. */
-export function printDiff(found: PolicyDiff, { json, csv, limit }: DiffOptions): void {
+function printDiff(found: PolicyDiff, { json, csv, limit }: DiffOptions): void {
   if (json) printJson(found);
   else if (csv) print(csvText(CHANGED_CSV, found.phones));
   else print(countsText(found) + reachText(found) + listText(found, limitOf({ limit })));

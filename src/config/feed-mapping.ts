@@ -25,7 +25,7 @@ export function feedMapping(section: MappingSection | undefined, name: string): 
 }
 
 /** Longest text of a mapping in characters: 32 attributes and every field, each as long as it may be. */
-export const MAX_MAPPING = 256 * 1_024;
+const MAX_MAPPING = 256 * 1_024;
 
 /** The text of a mapping file. @throws ConfigError */
 export function mappingText(path: string): string {

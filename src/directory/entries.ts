@@ -88,7 +88,7 @@ export function userEntries(stored: StoredUsers, sources: SourceOrder, epoch: nu
 }
 
 /** Whether nothing is stored about a device. */
-export function isEmptyDevice(stored: StoredDevice): boolean {
+function isEmptyDevice(stored: StoredDevice): boolean {
   return (
     stored.reports.length === 0 &&
     stored.decision === null &&

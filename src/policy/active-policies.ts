@@ -67,11 +67,7 @@ const OUTSIDE: Choice = Object.freeze({ why: 'outside' });
 const UNKNOWN: Choice = Object.freeze({ why: 'groupsUnknown' });
 
 /** Chooses for a user. `name`: the user that the login stands for; null = unknown. */
-export function choiceFor(
-  rollout: PolicyRollout | null,
-  groups: UserFacts['groups'],
-  name: string | null,
-): Choice {
+function choiceFor(rollout: PolicyRollout | null, groups: UserFacts['groups'], name: string | null): Choice {
   if (rollout === null) return EVERYBODY;
   const { byGroup, share } = rollout;
   if (groups !== null && byGroup.size > 0)

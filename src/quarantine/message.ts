@@ -84,7 +84,7 @@ export function properties(notice: MailboxNotice, version: string, wish: BodyWis
 }
 
 /** Body in the form of MS-ASAIRS, from 12.0 on. */
-export function airSyncBody(notice: MailboxNotice, version: string, wish: BodyWish): WbxmlElement {
+function airSyncBody(notice: MailboxNotice, version: string, wish: BodyWish): WbxmlElement {
   const bytes = bytesOf(notice, wish.type);
   const cut = truncate(bytes, wish.size);
   const preview =

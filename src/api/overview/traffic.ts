@@ -15,7 +15,7 @@ export interface TrafficNow {
 }
 
 /** Names of counters that are compared. */
-export const COUNTED = ['requests', 'allowed', 'quarantined', 'blocked'] as const;
+const COUNTED = ['requests', 'allowed', 'quarantined', 'blocked'] as const;
 
 /** How much counters grew. */
 export type Growth = Readonly<Record<(typeof COUNTED)[number], number>>;

@@ -9,7 +9,7 @@ import { ApiError } from '../problems.ts';
 const PLACES = ['../../../dist/web', '../../web'];
 
 /** Where the built dashboard is; null = it was not built. */
-export function dashboardFolder(): string | null {
+function dashboardFolder(): string | null {
   const places = PLACES.map((place) => fileURLToPath(new URL(place, import.meta.url)));
   return places.find((place) => existsSync(`${place}/index.html`)) ?? null;
 }

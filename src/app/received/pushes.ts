@@ -43,7 +43,7 @@ export interface PushAnswer extends Omit<ApplyOutcome, 'source' | 'held' | 'deci
 }
 
 /** Records of one delta. */
-export const MOST_RECORDS = 10_000;
+const MOST_RECORDS = 10_000;
 const PART = 1_000;
 /** Longest answer that the directory keeps, characters. */
 const MAX_ANSWER = 65_536;

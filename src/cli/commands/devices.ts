@@ -1,6 +1,7 @@
 // Owns the definitions of `easgate devices`: lists, manual decisions, wipes.
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { DECISION_FILTERS } from '../../app/decision-words.ts';
 import { MODEL_FIELDS } from '../../directory/read-model/model-fields.ts';
 import { ACCESS_STATES } from '../../model/access-state.ts';
 import type { AccessDecision } from '../../model/decision.ts';
@@ -9,7 +10,6 @@ import type { DeviceListOptions } from '../lists.ts';
 import type { WipeOptions } from '../wipe.ts';
 import { addExamples, addListOptions, words, yesNo, yesNoUnknown } from './options.ts';
 
-const DECISIONS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
 /** What `--expires` takes. */
 export const EXPIRES = 'so long (30m, 12h, 7d, 1w), or until a date (2026-12-31, 2026-12-31T18:00Z)';
 
@@ -49,7 +49,9 @@ export function addDeviceFilters(command: Command): Command {
     .addOption(yesNo('--reported <yes>', 'a feed reports the device'))
     .addOption(yesNoUnknown('--managed <yes>', 'a feed reports it as managed'))
     .addOption(yesNoUnknown('--compliant <yes>', 'a feed reports it as compliant'))
-    .addOption(words('--decision <actions>', 'manual decision on the device or partnership', DECISIONS))
+    .addOption(
+      words('--decision <actions>', 'manual decision on the device or partnership', DECISION_FILTERS),
+    )
     .option('--open-wipe', 'a wipe is ordered that the device has not confirmed')
     .option('--exception', 'a decision on it or its user lets it pass, and is in force')
     .option('--search <text>', 'part of any id, name, type, model, system or app');

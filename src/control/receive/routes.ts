@@ -26,7 +26,7 @@ export interface ReceiveEvents {
 export type ReceiveHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** The path below which everything lies. */
-export const RECEIVE = '/receive';
+const RECEIVE = '/receive';
 
 const KILO = 1_024;
 const MEGA = 1_048_576;

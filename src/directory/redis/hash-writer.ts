@@ -43,7 +43,7 @@ export interface HashAccess {
 }
 
 /** Hashes that one script writes: Redis is blocked meanwhile, for a fraction of a millisecond. */
-export const HASHES_PER_SCRIPT = 32;
+const HASHES_PER_SCRIPT = 32;
 /** Scripts under way at once: look-ups of other gateways stand behind them in Redis. */
 const MAX_SCRIPTS = 4;
 /** Most attempts to change one record against other writers. */

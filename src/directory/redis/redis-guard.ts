@@ -18,7 +18,7 @@ import { runScript } from './run-script.ts';
 const BEAT_MS = 1_000;
 
 /** Redis refused a command; scripts check first, so nothing was written. */
-export class RedisRefusalError extends Error {
+class RedisRefusalError extends Error {
   readonly code = 'EASGATE_STORE_REFUSED';
 }
 

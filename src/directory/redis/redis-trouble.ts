@@ -6,7 +6,7 @@ import { codeOf, messageOf } from '../../caught-error.ts';
 export const ON_CLUSTER = 'Redis Cluster';
 
 /** Redis cannot be used. The message has the URL without its password. */
-export class RedisError extends Error {
+class RedisError extends Error {
   readonly code = 'EASGATE_REDIS';
 }
 

@@ -81,7 +81,7 @@ function environment(): Cel.Environment {
 }
 
 /** Longest expression, in characters. */
-export const MAX_EXPRESSION = 2_000;
+const MAX_EXPRESSION = 2_000;
 
 /** Compiles the expression of a field; returns the problem where it cannot be used. */
 export function compileExpression(text: string, kind: FieldKind): MappingExpression | ExpressionProblem {

@@ -18,7 +18,7 @@ export interface FolderFile {
 }
 
 /** Most files of a folder: a folder that nobody empties must not fill memory. */
-export const MAX_FILES = 10_000;
+const MAX_FILES = 10_000;
 
 /** The files of a folder, the oldest first. Names that begin with a dot, folders and links are none. @throws FeedError */
 export async function filesIn(folder: string): Promise<FolderFile[]> {

@@ -41,7 +41,7 @@ const positive = (value: number, most: number, what: string) =>
 const PAGING = ['link', 'next', 'cursor', 'page', 'offset'] as const;
 
 /** How the next page is asked for. */
-export const pagingFields = z
+const pagingFields = z
   .strictObject({
     by: z
       .enum(PAGING)

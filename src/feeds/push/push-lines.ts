@@ -70,7 +70,7 @@ async function* utf8(path: string): AsyncGenerator<string> {
 }
 
 /** Reads one line. */
-export function pushLine(text: string, line: number, { source, isDelta }: PushOptions): PushLine {
+function pushLine(text: string, line: number, { source, isDelta }: PushOptions): PushLine {
   const refused = (reason: string): RefusedLine => ({ type: 'refused', line, reason });
   if (text.length > MAX_LINE) return refused(`the line is longer than ${MAX_LINE} characters`);
   const record = parsed(text);

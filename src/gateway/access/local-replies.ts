@@ -195,7 +195,7 @@ export function startOver(command: EasCommand | null): Buffer | null {
 }
 
 /** The reply that ends a held poll without news: Ping 1, or an empty Sync (200 without body = no change). */
-export function drainReply(exchange: Exchange): Buffer | null {
+function drainReply(exchange: Exchange): Buffer | null {
   if (exchange.command === 'Ping') return PING_EXPIRED;
   if (exchange.command === 'Sync') return EMPTY;
   return null;

@@ -7,7 +7,7 @@ import { SessionTickets } from './session-tickets.ts';
 import type { CertificateSettings, ListenerTlsSettings } from '../settings.ts';
 
 /** Host names of a certificate, lower case; a wildcard as `*.example.com`. */
-export function hostsOf(certificate: string): string[] {
+function hostsOf(certificate: string): string[] {
   const parsed = new X509Certificate(certificate);
   const names = (parsed.subjectAltName ?? '').split(', ').filter((entry) => entry.startsWith('DNS:'));
   return names.map((entry) => entry.slice(4).toLowerCase());

@@ -23,7 +23,7 @@ export function simpleActions({
 }
 
 /** The equivalent policy document: one compliance policy, named `default`. */
-export function simpleDocument(actions: SimplePolicy): object {
+function simpleDocument(actions: SimplePolicy): object {
   const { unknownDevice, notEnrolled, notCompliant } = simpleActions(actions);
   const due =
     notCompliant === 'allow' ? { steps: [{ after: '0d', action: 'warn' }] } : { action: notCompliant };

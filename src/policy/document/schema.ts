@@ -7,7 +7,7 @@ import type { FieldName } from './vocabulary.ts';
 
 /** Limits of a document: far above real ones, and low enough to compile quickly. */
 export const MAX_RULES = 1_000;
-export const MAX_POLICIES = 500;
+const MAX_POLICIES = 500;
 export const MAX_LIST = 100_000;
 const MAX_ALTERNATIVES = 50;
 const MAX_NAME = 200;

@@ -1,7 +1,7 @@
 // Owns the colours: as the system, light or dark; kept in the browser.
 import { newValue } from '../client/value.ts';
 
-export const THEMES = ['system', 'light', 'dark'] as const;
+const THEMES = ['system', 'light', 'dark'] as const;
 
 /** What the person chose. */
 export type Theme = (typeof THEMES)[number];

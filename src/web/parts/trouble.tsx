@@ -125,7 +125,7 @@ export function ChangeTrouble({ error }: { error: ApiError | null }): ReactEleme
 }
 
 /** True after 200 ms: what is there sooner needs no skeleton. */
-export function useSlow(): boolean {
+function useSlow(): boolean {
   const [slow, setSlow] = useState(false);
   useEffect(() => {
     const timer = window.setTimeout(() => setSlow(true), 200);

@@ -17,7 +17,7 @@ function listenToWidth(listener: () => void): () => void {
 }
 
 /** Whether the window is as narrow as a phone. */
-export function useIsPhone(): boolean {
+function useIsPhone(): boolean {
   return useSyncExternalStore(listenToWidth, () => window.matchMedia(PHONE).matches);
 }
 

@@ -14,7 +14,7 @@ import type { Target } from './use-decide.ts';
 type Scope = 'account' | 'device';
 
 /** What is missing in a typed id; null = it is the id, in any case. */
-export function missingText(typed: string, id: string): string | null {
+function missingText(typed: string, id: string): string | null {
   const is = typed.trim().toLowerCase();
   const wanted = id.toLowerCase();
   if (is === wanted) return null;
