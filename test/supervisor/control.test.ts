@@ -133,7 +133,7 @@ describe('the control process', () => {
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
     const feeds = Array.from(
-      { length: 40 },
+      { length: 8 },
       (_, index) =>
         `  - { name: people${index}, kind: ldap, urls: ['ldap://127.0.0.1:${port}'], security: none, bindDn: cn=a, password: x, baseDn: dc=a }`,
     );

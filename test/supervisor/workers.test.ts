@@ -23,6 +23,7 @@ const CONFIG = `
 listen: { address: 127.0.0.1, port: 0 }
 workers: { count: 2, drainSeconds: 120, pollWindowSeconds: 2, pidFile: easgate.pid }
 store: { kind: embedded, path: directory.db }
+cache: { lookupTimeoutMs: 30000 }
 throttle: { burst: 0 }
 policy: { unknownDevice: allow }
 log: { access: false }
