@@ -152,3 +152,20 @@ describe('comparisons of policies', () => {
     expect(asked).toEqual([{ document: 'name: next', lists: {} }]);
   });
 });
+
+it('sign-ins with one token fill no audit: its entries about others stay', async () => {
+  const api = await openTestApi();
+  const token = api.token('viewer');
+  const signIn = (secret: string): Promise<{ readonly status: number; readonly headers: Headers }> =>
+    api.send(null, '/api/v1/session', {
+      method: 'POST',
+      body: { token: secret },
+      headers: { origin: api.url },
+    });
+  for (let index = 0; index < 30; index++) expect((await signIn(token)).status).toBe(200);
+  const refused = await signIn(token);
+  expect([refused.status, Number(refused.headers.get('retry-after'))]).toEqual([429, expect.any(Number)]);
+  expect(api.audited).toHaveLength(30);
+  expect((await signIn(api.token('viewer'))).status).toBe(200);
+  expect((await api.send(token, '/api/v1/session')).status).toBe(200);
+});

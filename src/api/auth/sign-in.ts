@@ -1,5 +1,6 @@
 // Owns signing in and out: which secret is whose, how long a session lasts, and the limit on wrong tries.
 import type { Role } from '../contract/paths.ts';
+import { ApiError } from '../problems.ts';
 import type { StoredSession, StoredToken } from './admin-rows.ts';
 import type { AdminStore } from './admin-store.ts';
 import { FleetAccounts } from './fleet-accounts.ts';
@@ -27,6 +28,12 @@ export type OnRefused = (address: string, tries: number, now: number) => void;
 export const SET_UP_MS = 15 * 60_000;
 /** The time of the last use is stored at most this often. */
 const NOTED_MS = 60_000;
+/**
+ * Sign-ins with one token in a minute: each is an entry in the audit, and somebody who may only look must not push out the entries
+ * about others (CWE-779).
+ */
+const MAX_STARTS = 30;
+const MINUTE_MS = 60_000;
 /** A clock may be set back by this much. */
 const CLOCK_MS = 60_000;
 
@@ -36,6 +43,7 @@ export class SignIn {
   private readonly accounts: FleetAccounts;
   private readonly limits: SessionLimits;
   private readonly tries = new TryLimiter();
+  private readonly starts = new TryLimiter(MAX_STARTS, MINUTE_MS);
   private readonly onRefused: OnRefused;
   /** Prefix of the subjects of the configured provider; null = there is none. */
   private readonly realm: string | null;
@@ -92,7 +100,7 @@ export class SignIn {
     return this.principalOf({ ...session, role }, now);
   }
 
-  /** Starts a session with a token. Null = wrong. */
+  /** Starts a session with a token. Null = wrong. Rejects with ApiError EASGATE_API_TOO_MANY. */
   async withToken(secret: string, address: string, now: number): Promise<Started | null> {
     // It may be new at another gateway.
     if (this.tokenOf(secret, now) === null) await this.accounts.lookForNews();
@@ -103,6 +111,14 @@ export class SignIn {
     }
     const expiresAt = Math.min(now + this.limits.longestMs, token.expiresAt ?? Infinity);
     const { id, name, role } = token;
+    const wait = this.starts.waitOf(id, now);
+    if (wait > 0)
+      throw new ApiError(
+        'EASGATE_API_TOO_MANY',
+        `more than ${MAX_STARTS} sign-ins a minute with one token: use it in Authorization`,
+        Math.ceil(wait / 1_000),
+      );
+    this.starts.count(id, now);
     return this.start({ principal: ofToken(id), name, role, by: 'token', token: id, expiresAt }, now);
   }
 
@@ -128,7 +144,7 @@ export class SignIn {
 
   /** Counts a refused sign-in. */
   failed(address: string, now: number): void {
-    this.onRefused(address, this.tries.failed(address, now), now);
+    this.onRefused(address, this.tries.count(address, now), now);
   }
 
   /** A full disk must not keep anybody out. */

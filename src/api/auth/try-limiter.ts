@@ -1,4 +1,5 @@
-// Owns the limit on wrong secrets: after five in ten minutes an address gets 429 for further ones, until ten minutes after the first.
+// Owns limits on tries: after so many within a window further ones get 429, until the window since the first of them is over. Usually
+// wrong secrets of one address: five in ten minutes.
 import { parseAddress } from '../../ip-address.ts';
 
 const MAX_TRIES = 5;
@@ -11,18 +12,25 @@ interface Tries {
   readonly since: number;
 }
 
-/** Wrong tries by address. Times: milliseconds since the epoch. */
+/** Tries by address, or by another name. Times: milliseconds since the epoch. */
 export class TryLimiter {
+  private readonly most: number;
+  private readonly windowMs: number;
   private readonly tries = new Map<string, Tries>();
+
+  constructor(most = MAX_TRIES, windowMs = WINDOW_MS) {
+    this.most = most;
+    this.windowMs = windowMs;
+  }
 
   /** How long the address must wait, milliseconds; 0 = not at all. */
   waitOf(address: string, now: number): number {
     const known = this.current(prefixOf(address), now);
-    return known === null || known.count < MAX_TRIES ? 0 : Math.max(0, known.since + WINDOW_MS - now);
+    return known === null || known.count < this.most ? 0 : Math.max(0, known.since + this.windowMs - now);
   }
 
-  /** The number of tries, with this one. */
-  failed(address: string, now: number): number {
+  /** Counts a try. Returns the number, with this one. */
+  count(address: string, now: number): number {
     const prefix = prefixOf(address);
     const known = this.current(prefix, now);
     if (known !== null) {
@@ -39,7 +47,7 @@ export class TryLimiter {
   private current(address: string, now: number): Tries | null {
     const known = this.tries.get(address);
     if (known === undefined) return null;
-    if (now - known.since < WINDOW_MS && now >= known.since) return known;
+    if (now - known.since < this.windowMs && now >= known.since) return known;
     this.tries.delete(address);
     return null;
   }
