@@ -1,5 +1,5 @@
 // Owns changes that were under way when the process ended: the audit names each of them, so that none is made without an entry.
-import type { AuditSink } from '../journal/audit-log.ts';
+import type { AuditedChange } from '../journal/audit-log.ts';
 import type { BegunChange } from './auth/admin-rows.ts';
 import type { AdminStore } from './auth/admin-store.ts';
 
@@ -30,10 +30,21 @@ function endQuietly(store: AdminStore, id: number): void {
   }
 }
 
-/** Writes the changes that an earlier process began and did not end to the audit. `now`: milliseconds since the epoch. */
-export async function recordInterrupted(store: AdminStore, audit: AuditSink, now: number): Promise<void> {
+/**
+ * Writes the changes that an earlier process began and did not end to the audit. `upTo`: id of the last of them; `record` writes one
+ * entry; `now`: milliseconds since the epoch. Rejects where an entry cannot be written: call it again, those that were written are not
+ * named twice.
+ */
+export async function recordInterrupted(
+  store: AdminStore,
+  upTo: number,
+  record: (change: AuditedChange) => Promise<void>,
+  now: number,
+): Promise<void> {
+  // The last one stays until all are written, so that no later change has an id as low.
   for (const { id, at, by, operation, target } of store.begunChanges()) {
-    await audit.record({
+    if (id > upTo) return;
+    await record({
       at: now,
       by,
       via: 'api',

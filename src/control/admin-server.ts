@@ -48,6 +48,8 @@ export class AdminServer {
   private failure: string | null = null;
   private readonly stop = new AbortController();
   private starting: Promise<void> = Promise.resolve();
+  /** Changes that an earlier process did not end are written to the audit. */
+  private naming: Promise<void> = Promise.resolve();
 
   constructor(config: Config, own: OfControl) {
     this.config = config;
@@ -79,7 +81,7 @@ export class AdminServer {
 
   async close(): Promise<void> {
     this.stop.abort();
-    await this.starting;
+    await Promise.all([this.starting, this.naming]);
     // Requests that wait for the read model fail first, so that the API can close.
     await Promise.all([this.questions.close(), this.api?.close()]);
     await this.journal.close();
@@ -90,11 +92,7 @@ export class AdminServer {
     const { logger } = this.own.log;
     while (!this.stop.signal.aborted) {
       try {
-        if (this.admin === null) {
-          this.admin = AdminStore.open(this.config.admin.file ?? '');
-          this.admin.forgetUnanswered();
-          await recordInterrupted(this.admin, this.audit, Date.now());
-        }
+        this.admin ??= this.openAdmin();
         this.api = await startApi(this.partsWith(this.admin), this.own.log);
         this.failure = null;
         logger.info(
@@ -110,6 +108,38 @@ export class AdminServer {
             'the admin API is not served: it is tried again; phones are served without it',
           );
         this.failure = cause;
+        await pause(RETRY_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  private openAdmin(): AdminStore {
+    const admin = AdminStore.open(this.config.admin.file ?? '');
+    try {
+      admin.forgetUnanswered();
+      const last = admin.begunChanges().at(-1);
+      if (last !== undefined) this.naming = this.nameInterrupted(admin, last.id);
+      return admin;
+    } catch (error) {
+      admin.close();
+      throw error;
+    }
+  }
+
+  /** The audit may be away when the gateway starts, as after a loss of power: it is tried again. */
+  private async nameInterrupted(admin: AdminStore, upTo: number): Promise<void> {
+    let isLogged = false;
+    while (!this.stop.signal.aborted) {
+      try {
+        await recordInterrupted(admin, upTo, (change) => this.audit.recordOrFail(change), Date.now());
+        return;
+      } catch (error) {
+        if (!isLogged)
+          this.own.log.logger.error(
+            { code: 'EASGATE_AUDIT', cause: messageOf(error) },
+            'changes that were interrupted cannot be written to the audit yet: it is tried again',
+          );
+        isLogged = true;
         await pause(RETRY_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
       }
     }

@@ -3,7 +3,6 @@
 import { hostname } from 'node:os';
 import type { AuditEntry } from '../model/journal.ts';
 import type { CausedEvent, EventSink } from './event-sink.ts';
-import type { JournalStore } from './journal-store.ts';
 import type { LazyJournal } from './lazy-journal.ts';
 
 /** A change to record; what is absent is null. */
@@ -28,6 +27,11 @@ export class AuditLog implements AuditSink, EventSink {
   }
 
   async record(change: AuditedChange): Promise<void> {
+    await this.unlessItFails(() => this.recordOrFail(change));
+  }
+
+  /** Likewise; rejects where the entry cannot be written. */
+  async recordOrFail(change: AuditedChange): Promise<void> {
     const {
       user = null,
       device = null,
@@ -36,9 +40,8 @@ export class AuditLog implements AuditSink, EventSink {
       after = null,
       comment = null,
     } = change;
-    await this.write((store) =>
-      store.appendAudit({ ...change, user, device, subject, before, after, comment }),
-    );
+    const store = await this.journal.get();
+    await store.appendAudit({ ...change, user, device, subject, before, after, comment });
   }
 
   async happened({
@@ -49,14 +52,17 @@ export class AuditLog implements AuditSink, EventSink {
     ...event
   }: CausedEvent): Promise<void> {
     const entry = { ...event, user, device, reason, facts };
-    await this.write((store) =>
-      store.append([{ ...entry, action: null, rule: null, count: 1, gateway: hostname(), seconds: null }]),
-    );
+    await this.unlessItFails(async () => {
+      const store = await this.journal.get();
+      await store.append([
+        { ...entry, action: null, rule: null, count: 1, gateway: hostname(), seconds: null },
+      ]);
+    });
   }
 
-  private async write(work: (store: JournalStore) => Promise<void>): Promise<void> {
+  private async unlessItFails(work: () => Promise<void>): Promise<void> {
     try {
-      await work(await this.journal.get());
+      await work();
     } catch (error) {
       this.onFailure(error instanceof Error ? error : new Error(String(error)));
     }

@@ -25,8 +25,8 @@ it('a change that did not end is named in the audit after the restart, with who 
   const begun = api.send('operator', '/api/v1/devices/PHONE1/decision', block).catch(() => null);
   await until(() => admin.begunChanges().length > 0, 'the change to begin');
   const audited: AuditedChange[] = [];
-  const audit = { record: async (change: AuditedChange) => void audited.push(change) };
-  await recordInterrupted(admin, audit, 1_700_000_000_000);
+  const last = admin.begunChanges().at(-1)?.id ?? 0;
+  await recordInterrupted(admin, last, async (change) => void audited.push(change), 1_700_000_000_000);
   expect(audited).toContainEqual(
     expect.objectContaining({
       operation: 'change_interrupted',
@@ -68,4 +68,25 @@ it('a file that cannot be written keeps no change from being made', async () => 
     },
   });
   expect((await api.send(secret, '/api/v1/devices/PHONE1/decision', block)).status).toBe(200);
+});
+
+it('a change that did not end is named once the audit can be written again, and those of the new process are not', async () => {
+  const admin = AdminStore.open(':memory:');
+  onTestFinished(() => admin.close());
+  const begin = (operation: string): number =>
+    admin.beginChange({ at: 1, by: 'ada', operation, target: '/api/v1/x' });
+  const ids = ['decide', 'orderWipe', 'publishPolicy'].map(begin);
+  const last = ids.at(-1) ?? 0;
+  const named: (string | null | undefined)[] = [];
+  // The second entry of the first time fails.
+  let left = 1;
+  const record = async ({ subject }: AuditedChange): Promise<void> => {
+    if (left-- === 0) throw new Error('Redis does not answer');
+    named.push(subject);
+  };
+  await expect(recordInterrupted(admin, last, record, 2)).rejects.toThrow('does not answer');
+  const own = begin('clearDecision');
+  await recordInterrupted(admin, last, record, 3);
+  expect(named).toEqual(['decide /api/v1/x', 'orderWipe /api/v1/x', 'publishPolicy /api/v1/x']);
+  expect(admin.begunChanges().map(({ id }) => id)).toEqual([own]);
 });

@@ -75,7 +75,10 @@ export const adminSection = z.strictObject({
     .describe(
       'addresses of reverse proxies whose X-Forwarded-For names the client, for limits by address; absent = the address of the connection',
     ),
-  idleMinutes: count(60, 'minutes without a request after which a session ends'),
+  idleMinutes: count(
+    60,
+    'minutes without a request after which a session ends; an open page that only follows events makes none',
+  ),
   sessionHours: count(12, 'hours after which a session ends in any case'),
   requestsPerMinute: count(600, 'most requests a minute of one session, token or address'),
 });
