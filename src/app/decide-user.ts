@@ -4,8 +4,8 @@ import { ProgramError } from '../errors/program-errors.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin, ManualDecision } from '../model/decision.ts';
-import { usersInStore } from './known-users.ts';
-import type { KnownUsers } from './known-users.ts';
+import { searchInStore } from './user-search.ts';
+import type { UserSearch } from './user-search.ts';
 import { parseUser } from './names.ts';
 
 /** A decision that was written. */
@@ -31,7 +31,7 @@ export async function decideUser(
   decision: AccessDecision,
   { dryRun = false, ...origin }: DecisionOrigin & { readonly dryRun?: boolean },
   audit: AuditSink,
-  users: KnownUsers = usersInStore(store),
+  users: UserSearch = searchInStore(store),
 ): Promise<UserDecideResult> {
   const entry = await store.getUser(parseUser(name));
   const user = entry?.key ?? parseUser(name);

@@ -9,8 +9,8 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
 import { partnershipListings, decisionsIn } from './device-views.ts';
 import type { PartnershipListing } from './device-views.ts';
-import { usersInStore } from './known-users.ts';
-import type { KnownUsers } from './known-users.ts';
+import { searchInStore } from './user-search.ts';
+import type { UserSearch } from './user-search.ts';
 import { pageOf } from './list-pages.ts';
 import type { Page, PageRequest } from './list-pages.ts';
 import { ACCESS_STATES } from '../model/access-state.ts';
@@ -95,7 +95,7 @@ export interface UserDetails {
 export async function showUser(
   store: DirectoryStore,
   name: string,
-  users: KnownUsers = usersInStore(store),
+  users: UserSearch = searchInStore(store),
 ): Promise<UserDetails> {
   const user = parseUser(name);
   const entry = await store.getUser(user);

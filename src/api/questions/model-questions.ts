@@ -13,7 +13,7 @@ import { countBy, countDevices, listDevices } from '../../app/device-list.ts';
 import type { DeviceFilter } from '../../app/device-list.ts';
 import { attributesIn } from '../../app/unknown-names.ts';
 import type { AttributeNames } from '../../app/unknown-names.ts';
-import { devicesInModel, namesInModel } from '../../app/users-in-model.ts';
+import { devicesInModel, namesInModel } from '../../app/user-search-in-model.ts';
 import { listUsers } from '../../app/users.ts';
 import type { UserFilter } from '../../app/users.ts';
 import type { PageCursor } from '../../directory/read-model/model-page.ts';

@@ -1,10 +1,10 @@
 // Owns the routes of users: their list, one in full, decisions on a user with every device.
 import { clearUser, decideUser } from '../../app/decide-user.ts';
-import type { KnownUsers } from '../../app/known-users.ts';
+import type { UserSearch } from '../../app/user-search.ts';
 import { parseSort } from '../../app/list-pages.ts';
 import { exactIsoTime, parseIsoMomentToCome } from '../../app/times.ts';
 import { showUser } from '../../app/users.ts';
-import { usersInModel } from '../../app/users-in-model.ts';
+import { searchInModel } from '../../app/user-search-in-model.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { userFilterOf } from './filters.ts';
 import { route } from './route.ts';
@@ -41,9 +41,9 @@ export function userRoutes(parts: ApiParts): Route[] {
   ];
 }
 
-function known(parts: ApiParts): KnownUsers {
+function known(parts: ApiParts): UserSearch {
   const model = parts.model();
-  return usersInModel(parts.store(), {
+  return searchInModel(parts.store(), {
     namesLike: (names) => model.ask('namesLike', names),
     devicesOf: (names) => model.ask('devicesOf', names),
   });

@@ -1,10 +1,10 @@
-// Owns what the read model knows of one user: names that were seen, and devices, so that a question about one user does not read
-// the whole directory.
+// Owns the search for names and devices of one user by the read model, so that a question about one user does not read the whole
+// directory.
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
 import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { KnownUsers } from './known-users.ts';
+import type { UserSearch } from './user-search.ts';
 
 /** Most devices of one user that are read: a shared account may have as many as an organisation. */
 const MAX_DEVICES = 1_000;
@@ -49,7 +49,7 @@ function select(
 }
 
 /** Users as the read model knows them. */
-export function usersInModel(store: DirectoryStore, model: UsersModel): KnownUsers {
+export function searchInModel(store: DirectoryStore, model: UsersModel): UserSearch {
   return {
     namesLike: (names) => model.namesLike(names),
     devicesOf: async (names) => {
