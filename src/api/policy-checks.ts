@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { CheckedText, PolicyMode } from '../app/policy-texts.ts';
 import type { Simulation } from '../app/simulate.ts';
+import type { CheckedMapping } from '../config/feed-mapping.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import { threadFile } from '../thread-file.ts';
@@ -70,6 +71,12 @@ export class PolicyChecks {
   /** Decides made-up facts, as simulate does. Rejects as {@link check}, and as simulate does. */
   simulate(caller: string, texts: PolicyTexts, simulation: Simulation, now: number): Promise<object> {
     return this.ask(caller, { name: 'simulate', texts, simulation, now }) as Promise<object>;
+  }
+
+  /** Checks the mapping of a file. Rejects as {@link check}. */
+  mapping(caller: string, text: string): Promise<CheckedMapping> {
+    const texts = { document: text, lists: {} };
+    return this.ask(caller, { name: 'mapping', texts }) as Promise<CheckedMapping>;
   }
 
   /** Fails what has no answer, and ends the thread. */

@@ -4,6 +4,7 @@ import { checkTexts, compileTexts } from '../app/policy-texts.ts';
 import type { PolicyMode } from '../app/policy-texts.ts';
 import { simulate } from '../app/simulate.ts';
 import type { Simulation } from '../app/simulate.ts';
+import { checkMapping } from '../config/feed-mapping.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import { forEverybody } from '../policy/active-policies.ts';
 import type { Known } from '../policy/compile/warnings.ts';
@@ -22,7 +23,9 @@ export type PolicyQuestion =
       readonly texts: PolicyTexts;
       readonly simulation: Simulation;
       readonly now: number;
-    };
+    }
+  /** The document is the mapping of a file. */
+  | { readonly name: 'mapping'; readonly texts: PolicyTexts };
 
 if (parentPort !== null) serve(parentPort);
 
@@ -31,6 +34,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
 }
 
 function answer(question: PolicyQuestion): object {
+  if (question.name === 'mapping') return checkMapping(question.texts.document);
   if (question.name === 'check') return checkTexts(question.texts, question.mode, question.known);
   return simulate(forEverybody(compileTexts(question.texts)), question.simulation, question.now);
 }

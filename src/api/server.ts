@@ -223,7 +223,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     files.removeAllContentTypeParsers();
     // No page of another site can send one of these without a preflight (Fetch 4.9).
     files.addContentTypeParser(FILE_TYPES, (_request, body, done) => done(null, body));
-    for (const one of importRoutes(parts)) register(files, one, guard, parts);
+    for (const one of importRoutes(parts, policies.checks)) register(files, one, guard, parts);
   });
   await registerDashboard(server);
   return server;

@@ -39,6 +39,28 @@ export function mappingText(path: string): string {
   throw new ConfigError(path, [`is longer than ${MAX_MAPPING} characters: it is no mapping`]);
 }
 
+/** A mapping that was checked: plain data, which another thread can send. */
+export interface CheckedMapping {
+  /** Null = it has problems. */
+  readonly document: MappingDocument | null;
+  readonly problems: readonly string[];
+}
+
+/** Checks the text of a mapping, in the calling thread, which a hostile text may keep busy for many seconds. */
+export function checkMapping(text: string): CheckedMapping {
+  try {
+    return { document: readMapping(text, 'mapping'), problems: [] };
+  } catch (error) {
+    if (error instanceof ConfigError) return { document: null, problems: error.problems };
+    throw error;
+  }
+}
+
+/** The mapping of a document that was checked. */
+export function mappingOfDocument(document: MappingDocument): Mapping {
+  return celMapping(document);
+}
+
 /** The mapping of a text. `name`: the file, for errors. @throws ConfigError with every problem and its place */
 export function mappingOfText(text: string, name: string): Mapping {
   return celMapping(readMapping(text, name));

@@ -168,3 +168,23 @@ it.each([
   },
   60_000,
 );
+
+it('a mapping in front of a file is read in the thread alone', async () => {
+  const checks = new PolicyChecks();
+  const api = await openTestApi({ parts: { checks } });
+  Object.assign(checks, {
+    mapping: async () => {
+      throw new ApiError('EASGATE_API_POLICY_COSTLY', 'too long');
+    },
+  });
+  const mapping = 'id: record.id\n';
+  const answer = await fetch(`${api.url}/api/v1/import?source=own&mappingBytes=${mapping.length}`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${api.token('operator')}`,
+      'content-type': 'application/octet-stream',
+    },
+    body: `${mapping}{"id":"A1"}\n`,
+  });
+  expect([answer.status, await answer.json()]).toMatchObject([422, { code: 'EASGATE_API_POLICY_COSTLY' }]);
+});

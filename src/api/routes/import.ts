@@ -3,10 +3,11 @@
 import { Readable, Transform, pipeline } from 'node:stream';
 import { applyImport } from '../../app/import-file.ts';
 import type { ImportRequest } from '../../app/import-file.ts';
-import { mappingOfText } from '../../config/feed-mapping.ts';
-import { ConfigError } from '../../config/problems.ts';
+import { mappingOfDocument } from '../../config/feed-mapping.ts';
+import type { CheckedMapping } from '../../config/feed-mapping.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { ApiParts } from '../api-parts.ts';
+import type { PolicyChecks } from '../policy-checks.ts';
 import { ApiError } from '../problems.ts';
 import { noLongerAdmitted, route } from './route.ts';
 import type { Route } from './route.ts';
@@ -16,16 +17,21 @@ const MAX_BYTES = 512 * 1024 * 1024;
 /** Longest import, milliseconds. */
 const LONGEST_MS = 15 * 60_000;
 
-/** The routes of one server. */
-export function importRoutes(parts: ApiParts): Route[] {
+/** Problems of a mapping that an error names. */
+const SHOWN_PROBLEMS = 20;
+
+/** The routes of one server. `checks`: reads mappings. */
+export function importRoutes(parts: ApiParts, checks: PolicyChecks): Route[] {
   let isUnderWay = false;
   return [
-    route('importFile', async (input, { now, origin, stillAdmitted }) => {
+    route('importFile', async (input, { now, origin, principal, stillAdmitted }) => {
       const { query } = input;
       const body: unknown = input.body;
       if (!isStream(body)) throw new ApiError('EASGATE_API_INVALID', 'the body must be the file');
       if (isUnderWay) throw new ApiError('EASGATE_API_BUSY', 'another file is being imported: wait', 10);
       isUnderWay = true;
+      // In the thread: a hostile text takes it many seconds.
+      const checked = (text: string): Promise<CheckedMapping> => checks.mapping(principal.id, text);
       try {
         const { format, mappingBytes, source, dates, timeZone } = query;
         if (mappingBytes !== undefined && format !== 'auto')
@@ -33,7 +39,7 @@ export function importRoutes(parts: ApiParts): Route[] {
         return await applyImport(
           parts.store(),
           {
-            ...(await inputOf(boundedStream(body, stillAdmitted), mappingBytes ?? 0)),
+            ...(await inputOf(boundedStream(body, stillAdmitted), mappingBytes ?? 0, checked)),
             format: format === 'auto' ? null : format,
             source: source ?? null,
             zone: timeZone,
@@ -72,6 +78,7 @@ function isStream(body: unknown): body is Readable {
 async function inputOf(
   body: Readable,
   mappingBytes: number,
+  checked: (text: string) => Promise<CheckedMapping>,
 ): Promise<Pick<ImportRequest, 'input' | 'mapping'>> {
   if (mappingBytes === 0) return { input: body, mapping: null };
   const parts: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
@@ -84,22 +91,14 @@ async function inputOf(
     bytes += part.value.length;
   }
   const first = Buffer.concat(begin);
-  const mapping = readMapping(first.toString('utf8', 0, mappingBytes));
+  const { document, problems } = await checked(first.toString('utf8', 0, mappingBytes));
+  if (document === null)
+    throw new ApiError('EASGATE_API_INVALID', `the mapping: ${problems.slice(0, SHOWN_PROBLEMS).join('; ')}`);
   async function* file(): AsyncGenerator<Buffer> {
     yield first.subarray(mappingBytes);
     yield* { [Symbol.asyncIterator]: () => parts };
   }
-  return { input: Readable.from(file()), mapping };
-}
-
-/** @throws ApiError that lists every problem */
-function readMapping(text: string): ImportRequest['mapping'] {
-  try {
-    return mappingOfText(text, 'mapping');
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new ApiError('EASGATE_API_INVALID', `the mapping: ${error.problems.join('; ')}`);
-  }
+  return { input: Readable.from(file()), mapping: mappingOfDocument(document) };
 }
 
 /** The stream, which fails where it is longer than a file may be, and where whoever sends it may no longer do so at its end. */
