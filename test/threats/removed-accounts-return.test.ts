@@ -131,9 +131,9 @@ describe('a session that was left while Redis did not answer', () => {
   it('stays ended however many were', async () => {
     const one = gateway();
     const started: { readonly id: string; readonly secret: string }[] = [];
-    for (let tokens = 0; tokens < 3; tokens++) {
+    for (let tokens = 0; tokens < 6; tokens++) {
       const { secret } = await token(one);
-      for (let own = 0; own < 40; own++) started.push(await session(one, secret));
+      for (let own = 0; own < 20; own++) started.push(await session(one, secret));
     }
     one.isAway = true;
     for (const { id } of started) await one.accounts.leaveSession(id);
