@@ -73,7 +73,8 @@ export function readConfigText(text: string, path: string): ConfigText {
     return result(null, null);
   }
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const parsed = configSchema.safeParse(raw);
+    // It is read once: compiling the schema would take longer than walking it.
+    const parsed = configSchema.safeParse(raw, { jitless: true });
     if (parsed.success) return result(withPaths(parsed.data, dirname(resolve(path))), raw);
     const { issues } = parsed.error;
     if (round === 0) {

@@ -50,9 +50,9 @@ describe('short commands', () => {
     },
   );
 
-  it('that explain load the expression language, and of the gateway only what says what a phone gets', () => {
+  it('that explain load of the gateway only what says what a phone gets', () => {
     const loaded = loadedBy('cli/explain.ts');
-    expect(packages(loaded)).toEqual(['@marcbachmann/cel-js', 'lru-cache', 'yaml', 'zod']);
+    expect(packages(loaded)).toEqual(['lru-cache', 'yaml', 'zod']);
     expect([...loaded].filter((name) => name.startsWith('gateway/')).sort()).toEqual([
       'gateway/access/local-replies.ts',
       'gateway/access/notice-cache.ts',
@@ -62,7 +62,7 @@ describe('short commands', () => {
 
 describe('processes of the gateway', () => {
   it('load what only some configurations need when it is configured', () => {
-    const needed = ['@marcbachmann/cel-js', 'pino', 'yaml', 'zod'];
+    const needed = ['pino', 'yaml', 'zod'];
     expect(packages(loadedBy('worker/worker.ts'))).toEqual([...needed, 'lru-cache', 'sax'].sort());
     const primary = loadedBy('cli/serve.ts');
     expect(packages(primary)).toEqual([...needed, 'croner'].sort());

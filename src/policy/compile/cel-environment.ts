@@ -1,6 +1,6 @@
 // Owns the CEL environment of `when`: typed variables, and functions that compare like conditions do.
-import { Environment } from '@marcbachmann/cel-js';
-import type { ParseResult } from '@marcbachmann/cel-js';
+import { createRequire } from 'node:module';
+import type * as Cel from '@marcbachmann/cel-js';
 import { foldCase } from '../document/case.ts';
 import { parseTime } from '../document/times.ts';
 import { compileGlob } from './glob.ts';
@@ -122,13 +122,14 @@ export const CEL_VARIABLES = ['user', 'device', 'partnership', 'request', 'now']
 let clock: Clock = { now: 0, note: () => undefined };
 
 /** Evaluates an expression; comparisons with the time are recorded at the clock. @throws where a value is unknown */
-export function runWith(own: Clock, expression: ParseResult, variables: object): unknown {
+export function runWith(own: Clock, expression: Cel.ParseResult, variables: object): unknown {
   clock = own;
   return expression(variables) as unknown;
 }
 
-function makeEnvironment(): Environment {
-  const made = new Environment({
+function makeEnvironment(): Cel.Environment {
+  const library = createRequire(import.meta.url)('@marcbachmann/cel-js') as typeof Cel;
+  const built = new library.Environment({
     limits: { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
   })
     .registerType('Version', VersionValue)
@@ -150,7 +151,7 @@ function makeEnvironment(): Environment {
     '>=': (a, b) => a >= b,
   };
   for (const [operator, holds] of Object.entries(compare)) {
-    made
+    built
       .registerOperator(`Version ${operator} Version`, (a: VersionValue, b: VersionValue) =>
         holds(compareVersions(a.version, b.version), 0),
       )
@@ -165,13 +166,13 @@ function makeEnvironment(): Environment {
         holds(Number(a), ageAgainst(b, Number(a))),
       );
   }
-  made.registerOperator(
+  built.registerOperator(
     'Version == Version',
     (a: VersionValue, b: VersionValue) => compareVersions(a.version, b.version) === 0,
   );
   for (const name of ['UnmetSince', 'Told', 'User', 'Device', 'Partnership', 'Request'] as const)
-    made.registerType(name, { ctor: CLASSES[name], fields: SHAPES[name] });
-  return made
+    built.registerType(name, { ctor: CLASSES[name], fields: SHAPES[name] });
+  return built
     .registerVariable('user', 'User')
     .registerVariable('device', 'Device')
     .registerVariable('partnership', 'Partnership')
@@ -205,5 +206,9 @@ function inNetwork(address: string, block: string): boolean {
   return compileRanges([range])(parsed);
 }
 
-/** Parses and checks expressions. */
-export const environment = makeEnvironment();
+let made: Cel.Environment | null = null;
+
+/** Parses and checks expressions. The library is loaded with the first one: few policies have any, and every process compiles one. */
+export function environment(): Cel.Environment {
+  return (made ??= makeEnvironment());
+}

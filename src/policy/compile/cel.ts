@@ -47,9 +47,9 @@ const READS_NOW_MS = 60_000;
 
 /** Compiles an expression; returns the problem if that fails. */
 export function compileExpression(text: string): Expression | ExpressionProblem {
-  let parsed: ReturnType<typeof environment.parse>;
+  let parsed: ReturnType<ReturnType<typeof environment>['parse']>;
   try {
-    parsed = environment.parse(text);
+    parsed = environment().parse(text);
   } catch (error) {
     return libraryProblem(error, hintFor);
   }

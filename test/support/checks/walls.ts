@@ -64,7 +64,7 @@ export const WALLS: readonly Wall[] = [
     name: 'policy',
     holds: 'the compliance policy: document, compiler, walk',
     may: ['caught-error.ts', 'ip-address.ts', 'suggest.ts', 'cel-syntax.ts', 'identity', 'model'],
-    pure: ['zod', '@marcbachmann/cel-js'],
+    pure: ['zod', '@marcbachmann/cel-js', 'node:module'],
   },
   {
     name: 'metrics',
