@@ -4,7 +4,10 @@ import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
 import type { OnProgress } from './scan-partnerships.ts';
-import { diffPolicies, withoutGrandfathering } from './policy-diff.ts';
+import type { StoreOptions } from '../directory/open-store.ts';
+import { diffInThreads } from './diff-threads.ts';
+import type { Spread } from './diff-threads.ts';
+import { withoutGrandfathering } from './policy-diff.ts';
 import type { PolicyDiff } from './policy-diff.ts';
 import { policiesOf } from './policy-texts.ts';
 import type { PolicyRef, PolicyView } from './policy-texts.ts';
@@ -26,16 +29,21 @@ export interface PolicyComparison {
 /** The part of the configuration that says which policy is in use. */
 export type PolicySettings = Pick<Config, 'policy'>;
 
-/** Compares what policies decide on every partnership. @throws ProgramError where one cannot be used */
+/**
+ * Compares what policies decide on every partnership. `options`: how threads open the store, to compare a large directory on several
+ * cores; null = the calling thread compares alone. @throws ProgramError where one cannot be used
+ */
 export async function comparePolicies(
   store: DirectoryStore,
   settings: PolicySettings,
   { before, after, now }: PolicyComparison,
   onProgress?: OnProgress,
+  options: StoreOptions | null = null,
+  spread?: Spread,
 ): Promise<PolicyDiff> {
   const old = await comparedPolicies(store, settings, before);
   const next = await comparedPolicies(store, settings, after);
-  return diffPolicies(store, old, next, now, onProgress);
+  return diffInThreads(store, options, { before: old, after: next, now }, onProgress, spread);
 }
 
 /** The compiled policies. @throws ProgramError */

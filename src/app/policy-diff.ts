@@ -1,7 +1,7 @@
 // Owns the comparison of two policies over the whole directory: which phones another policy would let in or keep out, and why.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
-import type { DirectoryStore } from '../directory/store.ts';
+import type { DirectoryStore, ScanPart } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
 import { NO_REQUEST } from '../policy/access-facts.ts';
@@ -18,7 +18,7 @@ import type { ActivePolicies, Choice } from '../policy/active-policies.ts';
 import type { SeenCounts } from '../directory/read-model/model-reader.ts';
 import { scanPartnerships } from './scan-partnerships.ts';
 import type { OnProgress, ScannedPartnership } from './scan-partnerships.ts';
-import { NamedCounts, addSeen, newCounts } from './seen-counts.ts';
+import { NamedCounts, addCounts, addSeen, newCounts } from './seen-counts.ts';
 
 /** One phone that the two policies decide differently on. */
 export interface ChangedPhone {
@@ -80,6 +80,7 @@ export interface Reach {
   readonly emptyGroups: readonly string[];
 }
 
+/** Most phones that are listed. */
 const MAX_ROWS = 100_000;
 /** Longest stretch without a turn of the event loop: a policy of very many rules takes long for one phone. */
 const TURN_MS = 20;
@@ -93,6 +94,13 @@ export function withoutGrandfathering({ live, rollout }: ActivePolicies): Active
   return withRollout(everybody, { ...rollout, policy: { ...rollout.policy, grandfather: null } }, rollout);
 }
 
+/** Of a part: the counts with all names, and the phones in the order in which they were compared. */
+export interface DiffPart extends Omit<PolicyDiff, 'byReason' | 'byGroup' | 'byModel'> {
+  readonly byReason: ReadonlyMap<string, SeenCounts>;
+  readonly byGroup: ReadonlyMap<string, SeenCounts>;
+  readonly byModel: ReadonlyMap<string, SeenCounts>;
+}
+
 /** Compares what policies decide on every partnership at `now`, milliseconds since the epoch. */
 export async function diffPolicies(
   store: DirectoryStore,
@@ -101,11 +109,28 @@ export async function diffPolicies(
   now: number,
   onProgress: OnProgress = () => undefined,
 ): Promise<PolicyDiff> {
-  const diff = new Diff(now, after.rollout);
+  return joinParts([await diffPart(store, { before, after, now }, null, onProgress)]);
+}
+
+/** Two policies, and when they decide: milliseconds since the epoch. */
+export interface DiffTask {
+  readonly before: ActivePolicies;
+  readonly after: ActivePolicies;
+  readonly now: number;
+}
+
+/** Compares them on the partnerships of a part of the directory; null = of all of it. */
+export async function diffPart(
+  store: DirectoryStore,
+  { before, after, now }: DiffTask,
+  part: ScanPart | null,
+  onProgress: OnProgress,
+): Promise<DiffPart> {
+  const diff = new PartDiff(now, after.rollout);
   const withDevices = [before, after].some(countsDevices);
   let end = monotonicNow() + TURN_MS;
-  for await (const part of scanPartnerships(store, now, withDevices, onProgress))
-    for (const member of part) {
+  for await (const members of scanPartnerships(store, now, withDevices, onProgress, part))
+    for (const member of members) {
       const { access } = member;
       const choice = choiceOf(after, access);
       diff.reached(choice, access);
@@ -136,8 +161,63 @@ function countsDevices({ live, rollout }: ActivePolicies): boolean {
   );
 }
 
-/** The numbers and phones of one comparison. */
-class Diff {
+/** All parts of one comparison, in the order of the parts. @throws where there is none */
+export function joinParts(parts: readonly DiffPart[]): PolicyDiff {
+  const [first] = parts;
+  if (first === undefined) throw new TypeError('a comparison has at least one part');
+  const counts = (name: 'keptOut' | 'keptOutLater' | 'letIn' | 'letInForNow' | 'otherwise'): SeenCounts => {
+    const sum = newCounts();
+    for (const part of parts) addCounts(sum, part[name]);
+    return sum;
+  };
+  const named = (name: 'byReason' | 'byGroup' | 'byModel'): PolicyDiff[typeof name] => {
+    const sum = new NamedCounts<string>();
+    for (const part of parts) sum.join(part[name]);
+    return sum.listed();
+  };
+  const phones: ChangedPhone[] = [];
+  for (const part of parts) for (const phone of part.phones) if (phones.length < MAX_ROWS) phones.push(phone);
+  return {
+    compared: parts.reduce((sum, { compared }) => sum + compared, 0),
+    keptOut: counts('keptOut'),
+    keptOutLater: counts('keptOutLater'),
+    letIn: counts('letIn'),
+    letInForNow: counts('letInForNow'),
+    otherwise: counts('otherwise'),
+    byReason: named('byReason'),
+    byGroup: named('byGroup'),
+    byModel: named('byModel'),
+    phones: phones.sort(lastSeenFirst),
+    isCut:
+      parts.some(({ isCut }) => isCut) || parts.reduce((sum, part) => sum + part.phones.length, 0) > MAX_ROWS,
+    reach: reachOf(parts.map(({ reach }) => reach)),
+  };
+}
+
+/** Phones seen at the same moment by their names: a walk has another order in parts, and none in Redis. */
+function lastSeenFirst(a: ChangedPhone, b: ChangedPhone): number {
+  return b.lastSeen - a.lastSeen || order(a.device, b.device) || order(a.user, b.user);
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** A group is empty where it is in every part. */
+function reachOf(reaches: readonly PolicyDiff['reach'][]): PolicyDiff['reach'] {
+  return reaches.reduce((sum, one) =>
+    sum === null || one === null
+      ? null
+      : {
+          inside: sum.inside + one.inside,
+          groupsUnknown: sum.groupsUnknown + one.groupsUnknown,
+          emptyGroups: [...new Set(sum.emptyGroups).intersection(new Set(one.emptyGroups))],
+        },
+  );
+}
+
+/** The numbers and phones of one part. */
+class PartDiff {
   private readonly now: number;
   private compared = 0;
   private readonly keptOut = newCounts();
@@ -195,8 +275,8 @@ class Diff {
     return forNow ? this.letInForNow : this.letIn;
   }
 
-  result(): PolicyDiff {
-    const { compared, keptOut, keptOutLater, letIn, letInForNow, otherwise, isCut } = this;
+  result(): DiffPart {
+    const { compared, keptOut, keptOutLater, letIn, letInForNow, otherwise, phones, isCut } = this;
     const { inside, groupsUnknown, emptyGroups } = this;
     return {
       compared,
@@ -205,10 +285,10 @@ class Diff {
       letIn,
       letInForNow,
       otherwise,
-      byReason: this.byReason.listed(),
-      byGroup: this.byGroup.listed(),
-      byModel: this.byModel.listed(),
-      phones: this.phones.sort((a, b) => b.lastSeen - a.lastSeen),
+      byReason: this.byReason.all(),
+      byGroup: this.byGroup.all(),
+      byModel: this.byModel.all(),
+      phones,
       isCut,
       reach: emptyGroups === null ? null : { inside, groupsUnknown, emptyGroups: [...emptyGroups.values()] },
     };

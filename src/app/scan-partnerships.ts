@@ -1,7 +1,7 @@
 // Owns reading every partnership of the directory with the records that decide on it: for questions about all phones, such as whom
 // another policy would keep out.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { DeviceEntry, DirectoryStore, UserDevice, UserEntry } from '../directory/store.ts';
+import type { DeviceEntry, DirectoryStore, ScanPart, UserDevice, UserEntry } from '../directory/store.ts';
 import { joinUserDevices } from '../directory/user-devices.ts';
 import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
@@ -29,24 +29,26 @@ const USERS_AT_ONCE = 10_000;
 const MAX_LOOKUPS = 64;
 
 /**
- * Every partnership, in parts of limited size. `now`: milliseconds since the epoch. `withDevices` false = the devices of users are
- * not read.
+ * Every partnership, in lists of limited size. `now`: milliseconds since the epoch. `withDevices` false = the devices of users are
+ * not read. `among`: of the devices of this part; null = of all.
  */
 export async function* scanPartnerships(
   store: DirectoryStore,
   now: number,
   withDevices: boolean,
   onProgress: OnProgress = () => undefined,
+  among: ScanPart | null = null,
 ): AsyncIterable<readonly ScannedPartnership[]> {
   const users = await readUsers(store, withDevices);
   let done = 0;
-  for await (const part of store.scanDevices()) {
+  for await (const part of store.scanDevices(among ?? undefined)) {
     const members: ScannedPartnership[] = [];
     const special: PartnershipRecord[] = [];
     for (const entry of part) {
       for (const partnership of entry.partnerships) {
-        if (isPlain(entry, partnership, users))
-          members.push(memberOf(partnership, plainRecords(entry, partnership, users), now));
+        const user = canonical(users, partnership.user);
+        if (isPlain(entry, partnership, user, users))
+          members.push(memberOf(partnership, plainRecords(entry, partnership, user, users), now));
         else special.push(partnership);
       }
     }
@@ -77,14 +79,34 @@ interface Users {
   readonly special: ReadonlySet<string>;
 }
 
+/** Most users are in the same few lists of groups: each list is kept once. Of a directory where they are not, the first ones are. */
+class SharedGroups {
+  private readonly lists = new Map<string, readonly string[]>();
+
+  of(groups: readonly string[] | null): readonly string[] | null {
+    if (groups === null || groups.length === 0 || groups.length > MAX_SHARED_GROUPS) return groups;
+    const name = groups.join('\n');
+    const known = this.lists.get(name);
+    // A name may contain the separator.
+    if (known?.length === groups.length && groups.every((group, at) => group === known[at])) return known;
+    if (this.lists.size < MAX_SHARED_LISTS) this.lists.set(name, groups);
+    return groups;
+  }
+}
+
+const MAX_SHARED_LISTS = 50_000;
+/** Longer lists take longer to compare than they save. */
+const MAX_SHARED_GROUPS = 64;
+
 async function readUsers(store: DirectoryStore, withDevices: boolean): Promise<Users> {
   const records = new Map<UserKey, UserRecord>();
   const aliases = new Map<UserKey, UserKey>();
   const seen: (readonly [UserKey, readonly UserDevice[]])[] = [];
   const special = new Set<string>();
+  const groups = new SharedGroups();
   for await (const part of store.scanUsers(withDevices)) {
     for (const { key, record, decided, imported, devices, unreadable } of part) {
-      if (record !== null) records.set(key, record);
+      if (record !== null) records.set(key, { ...record, groups: groups.of(record.groups) });
       for (const alias of record?.aliases ?? []) {
         aliases.set(alias, key);
       }
@@ -141,25 +163,28 @@ function isSpecial({
 
 function canonical({ store, aliases }: Pick<Users, 'store' | 'aliases'>, name: UserKey): UserKey {
   const grouped = store.names.canonical(name);
-  return aliases.get(name) ?? aliases.get(grouped) ?? grouped;
+  return aliases.get(name) ?? (grouped === name ? name : (aliases.get(grouped) ?? grouped));
 }
 
-/** Whether no decision concerns it: then the records can be put together without a look-up. */
-function isPlain(entry: DeviceEntry, { user }: PartnershipRecord, users: Users): boolean {
+/** Whether no decision concerns it: then the records can be put together without a look-up. `target`: whose partnership it is. */
+function isPlain(entry: DeviceEntry, { user }: PartnershipRecord, target: UserKey, users: Users): boolean {
   if (entry.decided.decision !== null || entry.imported.length > 0 || entry.unreadable !== undefined)
     return false;
   for (const { decision } of entry.decidedByUser.values()) if (decision !== null) return false;
   // Several partnerships of one device may be one user's, under several names.
   if (entry.partnerships.length > 1) return false;
-  const target = canonical(users, user);
   if (users.devices === null && target !== user) return false;
   if (users.special.size === 0) return true;
   const names = [user, target, ...(users.records.get(target)?.aliases ?? [])];
   return !names.some((name) => users.special.has(foldedLocalPart(name)));
 }
 
-function plainRecords(entry: DeviceEntry, partnership: PartnershipRecord, users: Users): AccessRecords {
-  const user = canonical(users, partnership.user);
+function plainRecords(
+  entry: DeviceEntry,
+  partnership: PartnershipRecord,
+  user: UserKey,
+  users: Users,
+): AccessRecords {
   return {
     user,
     userRecord: users.records.get(user) ?? null,

@@ -21,14 +21,36 @@ export function addSeen(counts: Counting, lastSeen: number | null, now: number):
   if (age <= 30 * DAY_MS) counts.lastMonth++;
 }
 
+/** Adds what was counted elsewhere. */
+export function addCounts(counts: Counting, { all, lastDay, lastWeek, lastMonth }: SeenCounts): void {
+  counts.all += all;
+  counts.lastDay += lastDay;
+  counts.lastWeek += lastWeek;
+  counts.lastMonth += lastMonth;
+}
+
 /** Phones by a name, such as that of their model. */
 export class NamedCounts<Name extends string | null> {
   private readonly counts = new Map<Name, Counting>();
 
   add(name: Name, lastSeen: number | null, now: number): void {
+    addSeen(this.countsOf(name), lastSeen, now);
+  }
+
+  /** All of them, as {@link join} takes them. */
+  all(): ReadonlyMap<Name, SeenCounts> {
+    return this.counts;
+  }
+
+  /** Adds what was counted elsewhere. */
+  join(others: ReadonlyMap<Name, SeenCounts>): void {
+    for (const [name, phones] of others) addCounts(this.countsOf(name), phones);
+  }
+
+  private countsOf(name: Name): Counting {
     let counts = this.counts.get(name);
     if (counts === undefined) this.counts.set(name, (counts = newCounts()));
-    addSeen(counts, lastSeen, now);
+    return counts;
   }
 
   /** The most first, 100 at most. */

@@ -3,7 +3,8 @@
 import type { Command } from 'commander';
 import { csvText } from '../app/csv.ts';
 import { CHANGED_CSV } from '../app/csv-columns.ts';
-import { diffPolicies, withoutGrandfathering } from '../app/policy-diff.ts';
+import { diffInThreads } from '../app/diff-threads.ts';
+import { withoutGrandfathering } from '../app/policy-diff.ts';
 import type { ChangedPhone, DiffCount, PolicyDiff } from '../app/policy-diff.ts';
 import { asEnforced, policiesOf } from '../app/policy-texts.ts';
 import type { PolicyRef } from '../app/policy-texts.ts';
@@ -11,6 +12,7 @@ import { policiesInUse, readPolicies, shadowVersion } from '../app/policy-versio
 import { rolloutIn } from '../app/policy-rollout.ts';
 import { isoTime, relativeTime } from '../app/times.ts';
 import type { Config } from '../config/schema.ts';
+import { storeOptions } from '../config/store-settings.ts';
 import { loadVersion } from '../config/stored-policy.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
@@ -58,7 +60,7 @@ export async function diff(
   await withStore(command, async (store, config) => {
     const old = await policyNamed(store, config, before);
     const next = await policyNamed(store, config, after);
-    printDiff(await compare(store, old, next), options);
+    printDiff(await compare(store, config, old, next), options);
   });
 }
 
@@ -117,7 +119,7 @@ export async function wouldBlock(
     const before = await policyNamed(store, config, 'live');
     const enforced = asEnforced(await policyNamed(store, config, policy));
     const after = extent === null ? enforced : withRollout(before, enforced.live, extent);
-    const found = await compare(store, before, after);
+    const found = await compare(store, config, before, after);
     warnOfGroups(found);
     printDiff(found, options);
   });
@@ -140,7 +142,7 @@ export async function grandfathered(options: DiffOptions, command: Command): Pro
   }
   await withStore(command, async (store, config) => {
     const active = await policiesInUse(store, config);
-    const found = await compare(store, active, withoutGrandfathering(active));
+    const found = await compare(store, config, active, withoutGrandfathering(active));
     if (options.json || options.csv) {
       printDiff(found, options);
       return;
@@ -169,10 +171,12 @@ function sayGrandfathered(
 /** Compares what policies decide on every phone, with a progress bar. */
 export async function compare(
   store: DirectoryStore,
+  config: Config,
   before: ActivePolicies,
   after: ActivePolicies,
 ): Promise<PolicyDiff> {
-  return withProgress((onProgress) => diffPolicies(store, before, after, Date.now(), onProgress));
+  const task = { before, after, now: Date.now() };
+  return withProgress((onProgress) => diffInThreads(store, storeOptions(config), task, onProgress));
 }
 
 async function withProgress<T>(work: (onProgress: (done: number) => void) => Promise<T>): Promise<T> {

@@ -56,7 +56,7 @@ async function rolloutHere(store: DirectoryStore, config: Config): Promise<Shown
   if (rollout === null) return { file, rollout, live: null, found: null };
   const active = await policiesInUse(store, config);
   const { policy, version: live } = active.live;
-  return { file, rollout, live, found: await compare(store, forEverybody(policy, live), active) };
+  return { file, rollout, live, found: await compare(store, config, forEverybody(policy, live), active) };
 }
 
 /** `policy rollout widen`. */
@@ -73,7 +73,7 @@ export async function widen(options: ChangeOptions & ExtentOptions, command: Com
       const extent = widened(rollout, more);
       const before = await policiesInUse(store, config);
       const after = withRollout(before, compiledIn(before), extent);
-      const change = await announced(store, before, after, options, toWiden(version, extent));
+      const change = await announced(store, config, before, after, options, toWiden(version, extent));
       if (change === null) return null;
       await widenRollout(store, more, changeOf(known, options, audit));
       return { version, change, extent };
@@ -99,7 +99,7 @@ export async function finish(options: ChangeOptions, command: Command): Promise<
       const { version } = rolloutIn(known);
       const before = await policiesInUse(store, config);
       const after = forEverybody(compiledIn(before).policy, version);
-      const change = await announced(store, before, after, options, toFinish(version));
+      const change = await announced(store, config, before, after, options, toFinish(version));
       if (change === null) return null;
       await finishRollout(store, changeOf(known, options, audit));
       return { version, change };
@@ -122,7 +122,7 @@ export async function abandon(options: ChangeOptions, command: Command): Promise
       const { version } = rolloutIn(known);
       const before = await comparedWith(store, config);
       const after = before === null ? null : forEverybody(before.live.policy, before.live.version);
-      const change = await announced(store, before, after, options, toAbandon(version));
+      const change = await announced(store, config, before, after, options, toAbandon(version));
       if (change === null) return null;
       await abandonRollout(store, changeOf(known, options, audit));
       return { version, change, live: known.state.live };

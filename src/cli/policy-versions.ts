@@ -91,7 +91,7 @@ export async function publish(
     const next = compiledOf(file, read);
     const before = rollout === null ? await comparedWith(store, config) : await policiesInUse(store, config);
     const after = before === null ? null : replaced(before, next, rollout);
-    const change = await announced(store, before, after, options, question);
+    const change = await announced(store, config, before, after, options, question);
     if (change === null) return;
     const changed = rollout === null ? changedCount(change) : null;
     const version = await add(store, known, read, options, toPlace(rollout), audit, changed);
@@ -126,12 +126,13 @@ function publishedText(version: number, rollout: RolloutExtent | null): string {
  */
 export async function announced(
   store: DirectoryStore,
+  config: Config,
   before: ActivePolicies | null,
   after: ActivePolicies | null,
   options: ChangeOptions,
   question: string,
 ): Promise<Partial<PolicyDiff> | null> {
-  const found = before === null || after === null ? null : await compare(store, before, after);
+  const found = before === null || after === null ? null : await compare(store, config, before, after);
   if (found !== null) warnOfGroups(found);
   if (options.dryRun) {
     if (options.json) printJson({ version: null, change: found });
@@ -270,7 +271,7 @@ export async function promoteShadow(options: ChangeOptions & ExtentOptions, comm
     const next = compiledVersion(await shadowVersion(store, known));
     refuseDuringRollout(known.state);
     const before = await policiesInUse(store, config);
-    const change = await announced(store, before, replaced(before, next, rollout), options, question);
+    const change = await announced(store, config, before, replaced(before, next, rollout), options, question);
     if (change === null) return;
     const { comment = null } = options;
     const { version } = await promote(store, known, comment, authorOf(options), audit, rollout);
@@ -313,6 +314,7 @@ export async function rollback(
     const words = wordsOf(said);
     const change = await announced(
       store,
+      config,
       before,
       forEverybody(compiledVersion(wanted)),
       options,

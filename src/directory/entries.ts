@@ -29,15 +29,12 @@ export function deviceEntry(stored: StoredDevice, sources: SourceOrder, epoch: n
     sources,
   );
   const decided = decisionRecord(reader, key, null, stored.decision, epoch);
-  const decidedByUser = new Map<UserKey, DecisionRecord>();
-  for (const [user, text] of stored.userDecisions)
-    decidedByUser.set(user, decisionRecord(reader, key, user, text, epoch));
   return {
     key,
     reports,
     record: effectiveDevice(key, reports, sources),
     decided,
-    decidedByUser,
+    decidedByUser: decisionsByUser(reader, stored, epoch),
     imported: importedDecisions(reader, key, stored.imported),
     partnerships: [...partnerships].map(
       ([user, text]) =>
@@ -45,6 +42,19 @@ export function deviceEntry(stored: StoredDevice, sources: SourceOrder, epoch: n
     ),
     ...reader.unreadable(),
   };
+}
+
+const NOTHING_DECIDED: ReadonlyMap<UserKey, DecisionRecord> = new Map();
+
+function decisionsByUser(
+  reader: TolerantReader,
+  { key, userDecisions }: StoredDevice,
+  epoch: number,
+): ReadonlyMap<UserKey, DecisionRecord> {
+  if (userDecisions.size === 0) return NOTHING_DECIDED;
+  const decided = new Map<UserKey, DecisionRecord>();
+  for (const [user, text] of userDecisions) decided.set(user, decisionRecord(reader, key, user, text, epoch));
+  return decided;
 }
 
 /** What is stored under exactly this name; null = nothing. */
@@ -59,6 +69,9 @@ export function userEntry(
 
 /** One entry for each name under which anything is stored. Names that are only aliases have none. */
 export function userEntries(stored: StoredUsers, sources: SourceOrder, epoch: number): UserEntry[] {
+  const [only] = stored.reports;
+  if (only !== undefined && stored.reports.length === 1 && hasReportsAlone(stored))
+    return [entryOfReport(only, sources)];
   const reports = Map.groupBy(stored.reports, ({ user }) => user);
   const imported = Map.groupBy(stored.imported, ({ user }) => user);
   const devices = Map.groupBy(stored.devices, ({ user }) => user);
@@ -85,6 +98,29 @@ export function userEntries(stored: StoredUsers, sources: SourceOrder, epoch: nu
       ...reader.unreadable(),
     };
   });
+}
+
+function hasReportsAlone({ decisions, imported, devices, failures }: StoredUsers): boolean {
+  return decisions.size === 0 && imported.length === 0 && devices.length === 0 && failures.length === 0;
+}
+
+/** The entry of a user who is known by one report alone, as most are where their devices are not read: walks are faster so. */
+function entryOfReport(
+  { user, source, text }: StoredUsers['reports'][number],
+  sources: SourceOrder,
+): UserEntry {
+  const reader = new TolerantReader();
+  const report = reader.read(text, (one) => readUserReport(user, source, one));
+  const reports = report === null ? [] : [report];
+  return {
+    key: user,
+    reports,
+    record: effectiveUser(user, reports, sources),
+    decided: UNDECIDED,
+    imported: NOTHING_IMPORTED,
+    devices: [],
+    ...reader.unreadable(),
+  };
 }
 
 /** Whether nothing is stored about a device. */
@@ -119,15 +155,19 @@ function decisionRecord(
   text: string | null,
   epoch: number,
 ): DecisionRecord {
+  if (text === null) return UNDECIDED;
   const what = recordNames.decision(device, user);
   return reader.read(text, (stored) => readDecisionRecord(stored, what, epoch)) ?? UNDECIDED;
 }
+
+const NOTHING_IMPORTED: readonly ImportedDecision[] = Object.freeze([]);
 
 function importedDecisions(
   reader: TolerantReader,
   device: DeviceKey | null,
   stored: readonly (SourceText & { readonly user: UserKey | null })[],
-): ImportedDecision[] {
+): readonly ImportedDecision[] {
+  if (stored.length === 0) return NOTHING_IMPORTED;
   return stored.flatMap(({ source, user, text }) => {
     const what = recordNames.imported(source, device, user);
     const decision = reader.read(text, (one) => readImported(one, what));

@@ -136,6 +136,13 @@ export interface UserEntry {
   readonly unreadable?: readonly string[];
 }
 
+/** A part of the directory, for a walk beside others. Plain data, which another thread can be sent. */
+export type ScanPart =
+  /** The devices behind `after` up to `upTo`; null = up to the last one. */
+  | { readonly after: string; readonly upTo: string | null }
+  /** The devices of these partitions. */
+  | { readonly partitions: readonly number[] };
+
 /** A decision of a feed to store under its source; null = it no longer makes one. */
 export interface ImportedChange extends DecisionSubject {
   readonly decision: AccessDecision | null;
@@ -180,8 +187,13 @@ export interface DirectoryStore {
   getDevice(key: DeviceKey): Promise<DeviceEntry | null>;
   /** Under exactly this name, or the user that this name is an alias of. */
   getUser(name: UserKey): Promise<UserEntry | null>;
-  /** Every device of which anything is stored, in parts of limited size, in no order; memory does not grow with the store. */
-  scanDevices(): AsyncIterable<readonly DeviceEntry[]>;
+  /** Every device (of a part) of which anything is stored, in lists of limited size, in no order; memory does not grow with the store. */
+  scanDevices(part?: ScanPart): AsyncIterable<readonly DeviceEntry[]>;
+  /**
+   * Parts that together hold every device once, about equally large: `most` of them, or fewer where they would have fewer than
+   * `atLeast` devices each.
+   */
+  scanParts(most: number, atLeast: number): Promise<readonly ScanPart[]>;
   /**
    * Every user of whom anything is stored, likewise. `withDevices` false = `devices` may be empty, and users of whom nothing else is
    * stored may be missing: where the reader does not need them, they are not read.

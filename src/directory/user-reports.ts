@@ -77,19 +77,48 @@ export function effectiveUser(
   reports: readonly UserReport[],
   order: SourceOrder,
 ): UserRecord | null {
+  const [only] = reports;
+  if (only === undefined) return null;
+  if (reports.length === 1) return userOfReport(key, only);
   const ordered = inOrder(reports, order);
-  if (ordered.length === 0) return null;
-  const aliases = new Set(ordered.flatMap((report) => report.aliases ?? []));
-  aliases.delete(key);
   const present = ordered.filter((report) => report.removed !== true);
   const enabled = enabledBy(ordered);
   return {
     key,
-    aliases: [...aliases] as UserKey[],
+    aliases: otherNames(
+      key,
+      ordered.flatMap((report) => report.aliases ?? []),
+    ),
     groups: wholeGroups(present.find((report) => report.groups !== null)?.groups ?? null),
     enabled,
     attributes: Object.assign({}, ...ordered.map((report) => report.attributes ?? {}).toReversed()),
   };
+}
+
+/** The same where one source knows the user, as for most: walks over all users are faster so. */
+function userOfReport(
+  key: UserKey,
+  { aliases, groups, enabled, attributes, removed }: UserReport,
+): UserRecord {
+  return {
+    key,
+    aliases: otherNames(key, aliases ?? NO_ALIASES),
+    groups: removed === true ? null : wholeGroups(groups),
+    enabled,
+    attributes: attributes ?? NO_ATTRIBUTES,
+  };
+}
+
+const NO_ALIASES: readonly UserKey[] = Object.freeze([]);
+const NO_ATTRIBUTES: UserRecord['attributes'] = Object.freeze({});
+
+/** Each once, without `key`. */
+function otherNames(key: UserKey, aliases: readonly string[]): readonly UserKey[] {
+  const isPlain = aliases.length < 2 && aliases[0] !== key;
+  if (isPlain) return aliases as readonly UserKey[];
+  const names = new Set(aliases);
+  names.delete(key);
+  return [...names] as UserKey[];
 }
 
 /** What the first source says; a removal only where no other source observed the account later. */

@@ -79,10 +79,11 @@ export function readAccess(records: AccessRecords, login: Login, readAt: number)
 /** Names that the user has: as it signed in, as the directory calls it, and its aliases. */
 function userFacts({ user, userRecord }: AccessRecords, login: string): UserFacts {
   const aliases = userRecord?.aliases ?? [];
-  const isOneName = (user ?? login) === login && aliases.length === 0;
-  const names = isOneName ? [login] : [...new Set([login, user ?? login, ...aliases])];
+  const names = [folded(login)];
+  if (user !== undefined && user !== login) names.push(folded(user));
+  for (const alias of aliases) if (alias !== login && alias !== user) names.push(folded(alias));
   return {
-    names: names.map(folded),
+    names,
     groups: userRecord?.groups?.map((group) => repeatedText(group)) ?? null,
     enabled: userRecord?.enabled ?? null,
     attributes: attributesOf(userRecord?.attributes ?? null),

@@ -4,7 +4,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { comparePolicies } from '../../app/policy-comparison.ts';
 import type { PolicyComparison, PolicySettings } from '../../app/policy-comparison.ts';
 import type { ChangedPhone, PolicyDiff } from '../../app/policy-diff.ts';
-import { codeOf, messageOf } from '../../caught-error.ts';
+import { plainError } from '../../app/thread-errors.ts';
+import type { PlainError } from '../../app/thread-errors.ts';
 import { openStore } from '../../directory/open-store.ts';
 import type { StoreOptions } from '../../directory/open-store.ts';
 
@@ -15,12 +16,12 @@ export interface ComparisonTask {
   readonly asked: PolicyComparison;
 }
 
-/** What the thread posts: how far it is, parts of the rows, and the rest of the answer; or why there is none, `code` null = a defect. */
+/** What the thread posts: how far it is, parts of the rows, and the rest of the answer; or why there is none. */
 export type ComparisonMessage =
   | { readonly kind: 'progress'; readonly done: number }
   | { readonly kind: 'phones'; readonly phones: readonly ChangedPhone[] }
   | { readonly kind: 'done'; readonly diff: Omit<PolicyDiff, 'phones'> }
-  | { readonly kind: 'failed'; readonly code: string | null; readonly message: string };
+  | ({ readonly kind: 'failed' } & PlainError);
 
 /** Rows of one message: its receiver is busy for a millisecond. */
 const PART = 250;
@@ -39,12 +40,13 @@ function asked(): Promise<void> {
 async function compare({ store: options, settings, asked: comparison }: ComparisonTask): Promise<void> {
   const store = await openStore(options);
   try {
-    let postedAt = 0;
-    const { phones, ...diff } = await comparePolicies(store, settings, comparison, (done) => {
+    let postedAt = -Infinity;
+    const onProgress = (done: number): void => {
       if (performance.now() - postedAt < PROGRESS_MS) return;
       postedAt = performance.now();
       post({ kind: 'progress', done });
-    });
+    };
+    const { phones, ...diff } = await comparePolicies(store, settings, comparison, onProgress, options);
     for (let at = 0; at < phones.length; at += PART) {
       const taken = asked();
       post({ kind: 'phones', phones: phones.slice(at, at + PART) });
@@ -60,5 +62,5 @@ if (parentPort !== null)
   try {
     await compare(workerData as ComparisonTask);
   } catch (error) {
-    post({ kind: 'failed', code: codeOf(error, null), message: messageOf(error) });
+    post({ kind: 'failed', ...plainError(error) });
   }

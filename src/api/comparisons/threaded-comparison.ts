@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { OnProgress } from '../../app/scan-partnerships.ts';
 import type { PolicyComparison } from '../../app/policy-comparison.ts';
 import type { ChangedPhone, PolicyDiff } from '../../app/policy-diff.ts';
+import { errorFrom } from '../../app/thread-errors.ts';
 import { threadFile } from '../../thread-file.ts';
 import type { ComparisonMessage, ComparisonTask } from './comparison-thread.ts';
 
@@ -31,7 +32,7 @@ export function threadedComparison(task: Omit<ComparisonTask, 'asked'>): Compare
         phones.push(...message.phones);
         worker.postMessage(null, []);
       } else if (message.kind === 'done') resolve({ ...message.diff, phones });
-      else reject(errorOf(message));
+      else reject(errorFrom(message));
     });
     worker.on('error', reject);
     worker.on('exit', () => reject(new Error('the thread that compares policies ended')));
@@ -44,8 +45,4 @@ export function threadedComparison(task: Omit<ComparisonTask, 'asked'>): Compare
       await worker.terminate();
     }
   };
-}
-
-function errorOf({ code, message }: ComparisonMessage & { readonly kind: 'failed' }): Error {
-  return code === null ? new Error(message) : Object.assign(new Error(message), { code });
 }

@@ -32,6 +32,7 @@ import type {
   ImportedChange,
   LogPosition,
   LookupResult,
+  ScanPart,
   UserEntry,
   Written,
 } from '../store.ts';
@@ -58,8 +59,11 @@ import { StoredRows } from './stored-rows.ts';
 const WAIT_MS = 5_000;
 /** Records written in one transaction: other processes wait for its end, and so do this one's requests. */
 const WRITE_BATCH = 500;
-/** Devices, or local parts of users, read in one transaction. */
+/** Rows of devices of each kind, or local parts of users, read in one transaction. */
 const SCAN_BATCH = 200;
+
+/** All devices. */
+const WHOLE: ScanPart = Object.freeze({ after: '', upTo: null });
 
 /** There is one file. */
 const NOT_REPLICATED: Written = Object.freeze({ replicated: null });
@@ -132,16 +136,24 @@ export class EmbeddedStore implements DirectoryStore {
     });
   }
 
-  async *scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
-    let after = '';
-    while (true) {
-      const stored = this.database.read(() => this.rows.devicesAfter(after, SCAN_BATCH));
-      const last = stored.at(-1);
-      if (last === undefined) return;
-      after = last.key;
-      yield stored.flatMap((one) => deviceEntry(one, this.sources, this.epoch) ?? []);
+  async *scanDevices(part: ScanPart = WHOLE): AsyncIterable<readonly DeviceEntry[]> {
+    if (!('after' in part)) throw new TypeError('a part of another store');
+    let after: string | null = part.after;
+    while (after !== null && after !== part.upTo) {
+      const from: string = after;
+      const { devices, end } = this.database.read(() => this.rows.devicesAfter(from, part.upTo, SCAN_BATCH));
+      if (devices.length > 0)
+        yield devices.flatMap((one) => deviceEntry(one, this.sources, this.epoch) ?? []);
+      after = end;
       await turn();
     }
+  }
+
+  async scanParts(most: number, atLeast: number): Promise<readonly ScanPart[]> {
+    return this.database.read(() => {
+      const ends = this.rows.endsOfParts(most, atLeast);
+      return [...ends, null].map((upTo, at) => ({ after: ends[at - 1] ?? '', upTo }));
+    });
   }
 
   async *scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {

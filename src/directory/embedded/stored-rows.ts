@@ -1,6 +1,6 @@
 // Owns reading the rows of the SQLite file: what is stored about a device, and about the users of one folded local part.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { SourceText, StoredDevice, StoredUserDevice, StoredUsers } from '../stored-records.ts';
+import type { SourceText, StoredDevice, StoredUsers } from '../stored-records.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 import { EVERY } from './schema.ts';
 
@@ -15,23 +15,26 @@ const ofDevices = (device: string, condition: string): string => `
   UNION ALL SELECT 3, user, source, record${device} FROM imported_decisions WHERE ${condition}`;
 const DEVICE = ofDevices('', 'device = ?1');
 const DEVICES = ofDevices(', device', 'device > ?1 AND device <= ?2');
+const OTHER_DEVICES = ofDevices(', device', 'device > ?1');
 
 /** Kind of row, user, source or device, record or the user of an alias, times, and the folded local part. */
-const ofUsers = (condition: string, devices: string | null): string => `
+const ofUsers = (condition: string, others: string): string => `
   SELECT 0, user, source, record, NULL, NULL, local FROM user_reports WHERE ${condition}
-  UNION ALL SELECT 1, alias, NULL, user, NULL, NULL, local FROM aliases WHERE ${condition}
   UNION ALL SELECT 2, user, NULL, record, NULL, NULL, local FROM decisions INDEXED BY decisions_on_users
     WHERE device = '${EVERY}' AND ${condition}
   UNION ALL SELECT 3, user, source, record, NULL, NULL, local FROM imported_decisions INDEXED BY imported_on_users
-    WHERE device = '${EVERY}' AND ${condition}${devices === null ? '' : ofUserDevices(condition, devices)}`;
+    WHERE device = '${EVERY}' AND ${condition}${others}`;
+const ofAliases = (condition: string): string => `
+  UNION ALL SELECT 1, alias, NULL, user, NULL, NULL, local FROM aliases WHERE ${condition}`;
 const ofUserDevices = (condition: string, order: string): string => `
   UNION ALL SELECT * FROM (SELECT 4, user, device, NULL, first_seen, last_allowed, local FROM partnerships
     WHERE ${condition} ${order})`;
-const USERS = ofUsers('local = ?1', 'ORDER BY last_allowed DESC LIMIT ?2');
+const ONE = 'local = ?1';
+const USERS = ofUsers(ONE, ofAliases(ONE) + ofUserDevices(ONE, 'ORDER BY last_allowed DESC LIMIT ?2'));
 /** Of many local parts. */
 const MANY = 'local >= ?1 AND local <= ?2';
-const MANY_USERS = ofUsers(MANY, 'ORDER BY local, last_allowed DESC');
-const MANY_WITHOUT_DEVICES = ofUsers(MANY, null);
+const MANY_USERS = ofUsers(MANY, ofUserDevices(MANY, 'ORDER BY local, last_allowed DESC'));
+const MANY_WITHOUT_DEVICES = ofUsers(MANY, '');
 
 /**
  * Most devices of users of one local part that a look-up reads, those that were allowed last: most servers ignore a NetBIOS domain,
@@ -43,11 +46,15 @@ const NO_LIMIT = -1;
 /** Place of the folded local part in a row of users. */
 const LOCAL = 6;
 
+const DEVICE_TABLES = ['device_reports', 'partnerships', 'decisions', 'imported_decisions'];
+/** Up to which device no table has more than so many rows: SQLite skips them in the indices. Null = none has more, and there is no ?3. */
+const END_OF_ROWS = `SELECT min(device) FROM (SELECT ?3 AS device${DEVICE_TABLES.map(
+  (table) =>
+    ` UNION ALL SELECT * FROM (SELECT device FROM ${table} WHERE device > ?1 ORDER BY device LIMIT 1 OFFSET ?2)`,
+).join('')})`;
+/** Of one device there may be several rows: the parts are about equally large. */
+const COUNTS = 'SELECT (SELECT count(*) FROM device_reports), (SELECT count(*) FROM partnerships)';
 /** Each part is in the order of its index: SQLite merges them and stops at the limit. */
-const KEYS_AFTER = `
-  SELECT device FROM device_reports WHERE device > ?1 UNION SELECT device FROM partnerships WHERE device > ?1
-  UNION SELECT device FROM decisions WHERE device > ?1 UNION SELECT device FROM imported_decisions WHERE device > ?1
-  ORDER BY device LIMIT ?2`;
 const localParts = (withDevices: boolean): string => `
   SELECT local FROM user_reports WHERE local > ?1
   ${withDevices ? 'UNION SELECT local FROM partnerships WHERE local > ?1' : ''}
@@ -58,6 +65,12 @@ const localParts = (withDevices: boolean): string => `
 const from = (sql: string): string => sql.replaceAll('local > ', 'local >= ');
 const LOCAL_PARTS = { with: localParts(true), without: localParts(false) };
 const LOCAL_PARTS_FROM = { with: from(LOCAL_PARTS.with), without: from(LOCAL_PARTS.without) };
+
+/** A list of a walk over all devices. */
+export interface DevicesRead {
+  readonly devices: readonly StoredDevice[];
+  readonly end: string | null;
+}
 
 /** Use within a transaction of the database. */
 export class StoredRows {
@@ -105,7 +118,7 @@ export class StoredRows {
     return rows;
   }
 
-  /** Everything stored about the users of each of these folded local parts, which stand one behind the other in the store. */
+  /** Everything but the aliases that is stored about the users of each of these folded local parts, which stand one behind the other in the store. */
   manyUsers(locals: readonly string[], withDevices: boolean): ReadonlyMap<string, StoredUsers> {
     const [first, last] = [locals[0], locals.at(-1)];
     if (first === undefined || last === undefined) return new Map();
@@ -115,14 +128,34 @@ export class StoredRows {
     return users;
   }
 
-  /** Up to `count` devices behind `after`, in the order of their keys. */
-  devicesAfter(after: string, count: number): readonly StoredDevice[] {
-    const keys = this.all(KEYS_AFTER, after, count).map(([key]) => String(key) as DeviceKey);
-    const last = keys.at(-1);
-    if (last === undefined) return [];
-    const devices = new Map(keys.map((key) => [key, new DeviceRows(key)]));
-    for (const row of this.all(DEVICES, after, last)) devices.get(String(row[4]) as DeviceKey)?.add(row);
-    return [...devices.values()];
+  /**
+   * Devices behind `after`, none behind `upTo` (null = up to the last one), with at most `count` rows of each kind. `end`: the devices up
+   * to this one were read; null = all.
+   */
+  devicesAfter(after: string, upTo: string | null, count: number): DevicesRead {
+    const [[found = null] = []] = this.all(END_OF_ROWS, after, count - 1, upTo);
+    const end = found === null ? null : String(found);
+    const devices = new Map<string, DeviceRows>();
+    for (const row of end === null ? this.all(OTHER_DEVICES, after) : this.all(DEVICES, after, end)) {
+      const key = String(row[4]) as DeviceKey;
+      let rows = devices.get(key);
+      if (rows === undefined) devices.set(key, (rows = new DeviceRows(key)));
+      rows.add(row);
+    }
+    return { devices: [...devices.values()], end };
+  }
+
+  /** The last devices of all parts but the last one: see {@link DirectoryStore.scanParts}. */
+  endsOfParts(most: number, atLeast: number): readonly string[] {
+    const [[reported, seen] = []] = this.all(COUNTS);
+    const [table, devices] =
+      Number(reported) > Number(seen) ? ['device_reports', Number(reported)] : ['partnerships', Number(seen)];
+    const parts = Math.max(1, Math.min(most, Math.floor(devices / atLeast)));
+    const sql = `SELECT device FROM ${table} ORDER BY device LIMIT 1 OFFSET ?`;
+    const ends = new Set<string>();
+    for (let at = 1; at < parts; at += 1)
+      for (const [device] of this.all(sql, Math.floor((devices * at) / parts))) ends.add(String(device));
+    return [...ends];
   }
 
   /** Up to `count` folded local parts of users behind `after`, in order; null = from the first. */
@@ -131,57 +164,76 @@ export class StoredRows {
     return this.all(sql, after ?? '', count).map(([local]) => String(local));
   }
 
-  private all(sql: string, ...values: (string | number)[]): readonly Values[] {
+  private all(sql: string, ...values: (string | number | null)[]): readonly Values[] {
     // The form of rows after setReturnArrays, which the types of Node.js lack.
     return this.database.arrayStatement(sql).all(...values) as unknown as readonly Values[];
   }
 }
 
-/** Collects the rows of one device. */
+const NONE: readonly never[] = Object.freeze([]);
+const NOBODY: ReadonlyMap<never, never> = new Map<never, never>();
+
+/** Collects the rows of one device. Most have few kinds of rows: a walk makes no list and no map for the others. */
 class DeviceRows implements StoredDevice {
   readonly key: DeviceKey;
-  readonly reports: SourceText[] = [];
-  readonly partnerships = new Map<UserKey, string>();
+  reports: StoredDevice['reports'] = NONE;
+  partnerships: StoredDevice['partnerships'] = NOBODY;
   decision: string | null = null;
-  readonly userDecisions = new Map<UserKey, string>();
-  readonly imported: (SourceText & { readonly user: UserKey | null })[] = [];
-  readonly failures = [];
+  userDecisions: StoredDevice['userDecisions'] = NOBODY;
+  imported: StoredDevice['imported'] = NONE;
+  readonly failures = NONE;
 
   constructor(key: DeviceKey) {
     this.key = key;
   }
 
-  add([kind, named, from, record]: Values): void {
-    const [user, source, text] = [String(named) as UserKey, String(from), String(record)];
-    if (kind === 0) this.reports.push({ source, text });
-    else if (kind === 1) this.partnerships.set(user, text);
-    else if (kind === 3) this.imported.push({ source, text, user: user === EVERY ? null : user });
-    else if (user === EVERY) this.decision = text;
-    else this.userDecisions.set(user, text);
+  add([kind, user, source, record]: Values): void {
+    const text = String(record);
+    if (kind === 0) this.reports = withItem(this.reports, { source: String(source), text });
+    else if (kind === 1) this.partnerships = withEntry(this.partnerships, String(user) as UserKey, text);
+    else if (kind === 3) {
+      const named = user === EVERY ? null : (String(user) as UserKey);
+      this.imported = withItem(this.imported, { source: String(source), text, user: named });
+    } else if (user === EVERY) this.decision = text;
+    else this.userDecisions = withEntry(this.userDecisions, String(user) as UserKey, text);
   }
 }
 
-/** Collects the rows of the users of one folded local part. */
+/** Collects the rows of the users of one folded local part, likewise. */
 class UserRows implements StoredUsers {
-  readonly reports: (SourceText & { readonly user: UserKey })[] = [];
-  readonly aliases = new Map<UserKey, UserKey>();
-  readonly decisions = new Map<UserKey, string>();
-  readonly imported: (SourceText & { readonly user: UserKey })[] = [];
-  readonly devices: StoredUserDevice[] = [];
-  readonly failures = [];
+  reports: StoredUsers['reports'] = NONE;
+  aliases: StoredUsers['aliases'] = NOBODY;
+  decisions: StoredUsers['decisions'] = NOBODY;
+  imported: StoredUsers['imported'] = NONE;
+  devices: StoredUsers['devices'] = NONE;
+  readonly failures = NONE;
 
   add([kind, named, from, record, firstSeen, lastAllowed]: Values): void {
     const [user, text] = [String(named) as UserKey, String(record)];
-    if (kind === 0) this.reports.push({ user, source: String(from), text });
-    else if (kind === 1) this.aliases.set(user, text as UserKey);
-    else if (kind === 2) this.decisions.set(user, text);
-    else if (kind === 3) this.imported.push({ user, source: String(from), text });
+    if (kind === 0) this.reports = withItem(this.reports, { user, source: String(from), text });
+    else if (kind === 1) this.aliases = withEntry(this.aliases, user, text as UserKey);
+    else if (kind === 2) this.decisions = withEntry(this.decisions, user, text);
+    else if (kind === 3) this.imported = withItem(this.imported, { user, source: String(from), text });
     else
-      this.devices.push({
+      this.devices = withItem(this.devices, {
         user,
         device: String(from) as DeviceKey,
         firstSeen: Number(firstSeen),
         lastAllowed: typeof lastAllowed === 'number' ? lastAllowed : null,
       });
   }
+}
+
+/** The list with one more item; it is changed, unless it is empty. */
+function withItem<T>(items: readonly T[], item: T): readonly T[] {
+  if (items.length === 0) return [item];
+  (items as T[]).push(item);
+  return items;
+}
+
+/** The map with one more entry, likewise. */
+function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
+  if (map.size === 0) return new Map([[key, value]]);
+  (map as Map<K, V>).set(key, value);
+  return map;
 }

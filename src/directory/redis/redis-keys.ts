@@ -4,20 +4,22 @@ import { localPart } from '../../identity/user-names.ts';
 import { crc16 } from './crc16.ts';
 
 /** Partitions of devices: 0 to 15; and of users: 16 to 31. Part of the layout, like the hash. */
-const DEVICE_PARTITIONS = 16;
-const USER_PARTITIONS = 16;
+const FOR_DEVICES = 16;
+const FOR_USERS = 16;
 
 /** All partitions. */
-export const PARTITIONS: readonly number[] = [...Array(DEVICE_PARTITIONS + USER_PARTITIONS).keys()];
+export const PARTITIONS: readonly number[] = [...Array(FOR_DEVICES + FOR_USERS).keys()];
+/** Those of devices. */
+export const DEVICE_PARTITIONS: readonly number[] = PARTITIONS.slice(0, FOR_DEVICES);
 
 /** The partition of a device, and of its partnerships and decisions. */
 export function partitionOfDevice(device: DeviceKey): number {
-  return crc16(device) % DEVICE_PARTITIONS;
+  return crc16(device) % FOR_DEVICES;
 }
 
 /** The partition of the users whose names have this local part, folded (identity/user-names.ts). */
 export function partitionOfUsers(local: string): number {
-  return DEVICE_PARTITIONS + (crc16(encodeName(local)) % USER_PARTITIONS);
+  return FOR_DEVICES + (crc16(encodeName(local)) % FOR_USERS);
 }
 
 /** Anything but printable ASCII, and what has a meaning in names: `%`, `:`, `~` and space. */

@@ -33,6 +33,7 @@ import type {
   ImportedChange,
   LogPosition,
   LookupResult,
+  ScanPart,
   UserEntry,
   Written,
 } from '../store.ts';
@@ -71,7 +72,7 @@ import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { RedisPushes } from './redis-pushes.ts';
 import { Replication } from './replication.ts';
-import { scanDevices, scanUsers } from './scan.ts';
+import { scanDevices, scanParts, scanUsers } from './scan.ts';
 import { recordSeen } from './seen-writes.ts';
 import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
@@ -214,9 +215,13 @@ export class RedisStore implements DirectoryStore {
     return userEntry(target, users, this.sources, this.epoch);
   }
 
-  async *scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
-    for await (const stored of scanDevices(this.client, this.keys, this.access.read))
+  async *scanDevices(part?: ScanPart): AsyncIterable<readonly DeviceEntry[]> {
+    for await (const stored of scanDevices(this.client, this.keys, this.access.read, part))
       yield stored.flatMap((one) => deviceEntry(one, this.sources, this.epoch) ?? []);
+  }
+
+  scanParts(most: number, atLeast: number): Promise<readonly ScanPart[]> {
+    return scanParts(this.client, this.keys, most, atLeast);
   }
 
   async *scanUsers(): AsyncIterable<readonly UserEntry[]> {

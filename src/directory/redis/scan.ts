@@ -1,11 +1,12 @@
 // Owns walking over the whole directory in Redis, in parts: memory does not grow with it.
 import type { Cluster, Redis } from 'ioredis';
 import type { DeviceKey } from '../../identity/keys.ts';
+import type { ScanPart } from '../store.ts';
 import type { StoredDevice, StoredUsers } from '../stored-records.ts';
 import type { HashAccess } from './hash-writer.ts';
 import { isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
-import { decodeName } from './redis-keys.ts';
+import { DEVICE_PARTITIONS, decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
 
@@ -21,11 +22,44 @@ export async function* scanDevices(
   client: RedisClient,
   keys: RedisKeys,
   read: Read,
+  part?: ScanPart,
 ): AsyncGenerator<readonly StoredDevice[]> {
-  for await (const found of keysOf(client, keys, 'd')) {
+  const isIn = part === undefined ? null : partitionsOf(part);
+  for await (const all of keysOf(client, keys, 'd')) {
+    const found = isIn === null ? all : all.filter((key) => isIn.has(partitionIn(key, keys)));
+    if (found.length === 0) continue;
     const hashes = await readAll(read, found);
     yield found.map((key, index) => storedDevice(nameIn(key) as DeviceKey, hashes[index]?.values ?? null));
   }
+}
+
+function partitionsOf(part: ScanPart): ReadonlySet<number> {
+  if (!('partitions' in part)) throw new TypeError('a part of another store');
+  return new Set(part.partitions);
+}
+
+/** `PREFIX{PARTITION}:…`; all others are of partition 0, so that no walk misses a key. */
+function partitionIn(key: string, { prefix }: RedisKeys): number {
+  const partition = Number(key.slice(prefix.length + 1, key.indexOf('}', prefix.length)));
+  return DEVICE_PARTITIONS.includes(partition) ? partition : 0;
+}
+
+/** Devices are spread over the partitions by a hash. Walks no further than to know that each part has enough of them. */
+export async function scanParts(
+  client: RedisClient,
+  keys: RedisKeys,
+  most: number,
+  atLeast: number,
+): Promise<readonly ScanPart[]> {
+  let devices = 0;
+  for await (const found of keysOf(client, keys, 'd')) {
+    devices += found.length;
+    if (devices >= most * atLeast) break;
+  }
+  const parts = Math.max(1, Math.min(most, DEVICE_PARTITIONS.length, Math.floor(devices / atLeast)));
+  return Array.from({ length: parts }, (_, at) => ({
+    partitions: DEVICE_PARTITIONS.filter((partition) => partition % parts === at),
+  }));
 }
 
 /** All users, likewise. */

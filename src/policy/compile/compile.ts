@@ -92,6 +92,7 @@ function* compileDocument(
   const complianceRows = compliance.flatMap((policy) => policy.match.map(() => policy));
   return {
     document,
+    lists,
     name: document.name ?? null,
     reportOnly: document.mode === 'reportOnly',
     targets,

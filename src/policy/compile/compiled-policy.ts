@@ -1,6 +1,6 @@
 // Owns a policy document compiled for evaluation.
 import type { PolicyDocument } from '../document/schema.ts';
-import type { Value } from '../document/value.ts';
+import type { Lists, Value } from '../document/value.ts';
 import type { Action } from '../document/vocabulary.ts';
 import type { CompiledCompliancePolicy } from './compliance.ts';
 import type { RequestKeys } from './request-keys.ts';
@@ -33,6 +33,8 @@ export interface Grandfather {
 /** A compiled policy. */
 export interface CompiledPolicy extends RequestKeys {
   readonly document: PolicyDocument;
+  /** The entries of the lists of the document, also of those in files, by name. */
+  readonly lists: Lists;
   readonly name: string | null;
   readonly reportOnly: boolean;
   /** Null = everyone is targeted. */

@@ -182,12 +182,17 @@ export function versionOf(value: unknown): VersionText | null {
 /** Most users and devices have none. */
 const NO_ATTRIBUTES: Attributes = new Map();
 
+function isEmpty(object: Json): boolean {
+  for (const _name in object) return false;
+  return true;
+}
+
 /** Attributes in the form the engine reads; values of other kinds are left out. */
 export function attributesOf(value: unknown): Attributes {
-  const entries = Object.entries(objectOf(value) ?? {});
-  if (entries.length === 0) return NO_ATTRIBUTES;
+  const object = objectOf(value);
+  if (object === null || isEmpty(object)) return NO_ATTRIBUTES;
   const attributes = new Map<string, Attribute>();
-  for (const [name, entry] of entries) {
+  for (const [name, entry] of Object.entries(object)) {
     const attribute = attributeOf(entry);
     if (attribute !== null) attributes.set(name, attribute);
   }

@@ -199,6 +199,7 @@ export const WALLS: readonly Wall[] = [
       'suggest.ts',
       'caught-error.ts',
       'clock.ts',
+      'thread-file.ts',
       'in-turns.ts',
       'http',
       'identity',

@@ -1,0 +1,97 @@
+// Owns a comparison of two policies on several cores: each of a few threads compares a part of a large directory.
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { StoreOptions } from '../directory/open-store.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { threadFile } from '../thread-file.ts';
+import { plainPolicies } from '../policy/plain-policies.ts';
+import type { DiffThreadMessage, DiffThreadTask } from './diff-thread.ts';
+import type { OnProgress } from './scan-partnerships.ts';
+import { diffPart, joinParts } from './policy-diff.ts';
+import type { DiffPart, DiffTask, PolicyDiff } from './policy-diff.ts';
+import { errorFrom } from './thread-errors.ts';
+
+/** What each thread runs. */
+export const DIFF_THREAD = threadFile('./diff-thread', import.meta.url);
+
+/** The threads of a comparison. */
+export interface Spread {
+  /** At most so many. */
+  readonly threads: number;
+  /** Devices of each thread, at least: to start one takes as long as to compare a few thousand. */
+  readonly devices: number;
+  /** What each thread runs. */
+  readonly program: URL;
+}
+
+const MAX_THREADS = 4;
+const DEVICES_PER_THREAD = 20_000;
+/**
+ * Short-lived records are most of what a comparison allocates: where they have more room, fewer of them are copied. The memory is
+ * given back when the thread ends.
+ */
+const YOUNG_MB = 192;
+
+/** One core is left to others, where there are more than two. */
+function spreadHere(): Spread {
+  const cores = availableParallelism();
+  const threads = Math.min(cores, MAX_THREADS, Math.max(2, cores - 1));
+  return { threads, devices: DEVICES_PER_THREAD, program: DIFF_THREAD };
+}
+
+/**
+ * Compares what two policies decide on every partnership, as {@link diffPolicies}. `options`: how threads open the store; null = the
+ * calling thread compares alone. The threads end with the one that calls.
+ */
+export async function diffInThreads(
+  store: DirectoryStore,
+  options: StoreOptions | null,
+  task: DiffTask,
+  onProgress: OnProgress = () => undefined,
+  { threads, devices, program }: Spread = spreadHere(),
+): Promise<PolicyDiff> {
+  const parts = options !== null && isShared(options) ? await store.scanParts(threads, devices) : [];
+  if (options === null || parts.length < 2) return joinParts([await diffPart(store, task, null, onProgress)]);
+  const { before, after, now } = task;
+  const common = { store: options, before: plainPolicies(before), after: plainPolicies(after), now };
+  const done = parts.map(() => 0);
+  const running = parts.map((part, at) =>
+    startThread(program, { ...common, part }, (count) => {
+      done[at] = count;
+      onProgress(done.reduce((sum, one) => sum + one, 0));
+    }),
+  );
+  try {
+    return joinParts(await Promise.all(running.map(({ found }) => found)));
+  } finally {
+    await Promise.all(running.map(({ worker }) => worker.terminate()));
+  }
+}
+
+/** A database in memory belongs to the thread that opened it. */
+function isShared(options: StoreOptions): boolean {
+  return options.kind !== 'embedded' || options.path !== ':memory:';
+}
+
+interface Running {
+  readonly worker: Worker;
+  /** Rejects when the thread ends without a result. */
+  readonly found: Promise<DiffPart>;
+}
+
+function startThread(program: URL, task: DiffThreadTask, onProgress: OnProgress): Running {
+  const worker = new Worker(program, {
+    workerData: task,
+    name: 'comparison',
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<DiffPart>();
+  worker.on('message', (message: DiffThreadMessage) => {
+    if (message.kind === 'progress') onProgress(message.done);
+    else if (message.kind === 'done') resolve(message.found);
+    else reject(errorFrom(message));
+  });
+  worker.on('error', reject);
+  worker.on('exit', () => reject(new Error('a thread that compares policies ended')));
+  return { worker, found: promise };
+}

@@ -1,0 +1,16 @@
+// Owns errors on their way from one thread to another: their text and their code.
+import { codeOf, messageOf } from '../caught-error.ts';
+
+/** An error as a message; `code` null = a defect. */
+export interface PlainError {
+  readonly code: string | null;
+  readonly message: string;
+}
+
+export function plainError(error: unknown): PlainError {
+  return { code: codeOf(error, null), message: messageOf(error) };
+}
+
+export function errorFrom({ code, message }: PlainError): Error {
+  return code === null ? new Error(message) : Object.assign(new Error(message), { code });
+}
