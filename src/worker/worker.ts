@@ -13,6 +13,11 @@ import { inTurns } from '../in-turns.ts';
 import { startServing } from './runtime.ts';
 import type { Serving } from './runtime.ts';
 
+/**
+ * What is loaded with its first use is loaded so long after the start in any case, milliseconds: at its first use years later, the files
+ * of another version may stand in their place.
+ */
+const LOAD_REST_MS = 5_000;
 /** Time for a worker to finish after its supervisor died. */
 const ORPHAN_DRAIN_MS = 30_000;
 
@@ -42,6 +47,7 @@ export function runWorker(): void {
           (started) => {
             running = started;
             tell({ type: 'ready' });
+            setTimeout(() => void loadRest(started), LOAD_REST_MS).unref();
           },
           (error: unknown) => {
             const code = codeOf(error, 'EASGATE_FAILED');
@@ -105,6 +111,17 @@ function onOutdated(): void {
 async function start({ source, policy, sampleUrl, fd, speaks }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
   return { config, serving: await startServing(config, { sampleUrl, fd, policy, speaks, onOutdated }) };
+}
+
+async function loadRest({ serving }: Running): Promise<void> {
+  try {
+    await import('../gateway/upstream/subrequest-pool.ts');
+  } catch (error) {
+    serving.log.logger.error(
+      { code: 'EASGATE_PROGRAM_FILES', cause: messageOf(error) },
+      'a part of the program cannot be loaded: its files were replaced, or cannot be read; restart the gateway',
+    );
+  }
 }
 
 function reopenLog({ config, serving }: Running): void {

@@ -21,7 +21,9 @@ const BLOCK_MS = 2_000;
 /** How often the streams of a Cluster are read. */
 const POLL_MS = 100;
 /** Likewise, while its nodes announce changes. An announcement may be lost, and a change must reach a phone within a second. */
-const WATCHED_POLL_MS = 800;
+const WATCHED_POLL_MS = 600;
+/** Least time between the beginnings of two such reads, however many changes are announced. */
+const LEAST_POLL_MS = 50;
 /** Entries of each stream that are read at once. */
 const READ_COUNT = 100;
 /** How often all streams are compared with the position, also those that bring nothing. */
@@ -58,6 +60,8 @@ export class ChangeLog {
   private announced = false;
   /** All streams of a Cluster end at the position that was compared last. */
   private isAtEnd = false;
+  /** When the streams of a Cluster were read last, monotonic. */
+  private readAt = -Infinity;
   /** Ends the pause between two reads; `goesOn` false = and the wait for changes. */
   private wake: ((goesOn: boolean) => void) | null = null;
 
@@ -134,6 +138,7 @@ export class ChangeLog {
       const isWatched = watch.isComplete();
       const wasAnnounced = this.announced;
       this.announced = false;
+      this.readAt = monotonicNow();
       this.isAtEnd = await endWith(reader, streams, ids);
       const found = this.isAtEnd ? [] : await readEach(reader, streams, ids);
       if (found.length > 0 && relied && !wasAnnounced && !this.announced) watch.doubt();
@@ -145,15 +150,19 @@ export class ChangeLog {
 
   /** False = the wait for changes ends. */
   private pause(ms: number): Promise<boolean> {
-    if (this.announced) return Promise.resolve(true);
     return new Promise((resolve) => {
       const finish = (goesOn: boolean): void => {
         clearTimeout(timer);
         this.wake = null;
         resolve(goesOn);
       };
-      const timer = setTimeout(finish, ms, true);
-      this.wake = finish;
+      const soon = (): number => Math.max(0, this.readAt + LEAST_POLL_MS - monotonicNow());
+      let timer = setTimeout(finish, this.announced ? soon() : ms, true);
+      this.wake = (goesOn) => {
+        if (!goesOn) return finish(false);
+        clearTimeout(timer);
+        timer = setTimeout(finish, soon(), true);
+      };
     });
   }
 

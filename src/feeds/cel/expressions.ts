@@ -87,9 +87,11 @@ const MAX_EXPRESSION = 2_000;
 export function compileExpression(text: string, kind: FieldKind): MappingExpression | ExpressionProblem {
   if (text.length > MAX_EXPRESSION)
     return { message: `is longer than ${MAX_EXPRESSION} characters`, offset: 0 };
+  // A library that cannot be loaded is no fault of the expression.
+  const library = environment();
   let parsed: ReturnType<Cel.Environment['parse']>;
   try {
-    parsed = environment().parse(text);
+    parsed = library.parse(text);
   } catch (error) {
     return libraryProblem(error, hintFor);
   }

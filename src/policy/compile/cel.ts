@@ -47,9 +47,11 @@ const READS_NOW_MS = 60_000;
 
 /** Compiles an expression; returns the problem if that fails. */
 export function compileExpression(text: string): Expression | ExpressionProblem {
-  let parsed: ReturnType<ReturnType<typeof environment>['parse']>;
+  // A library that cannot be loaded is no fault of the expression.
+  const library = environment();
+  let parsed: ReturnType<typeof library.parse>;
   try {
-    parsed = environment().parse(text);
+    parsed = library.parse(text);
   } catch (error) {
     return libraryProblem(error, hintFor);
   }
