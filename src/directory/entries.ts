@@ -4,6 +4,7 @@ import { readDecisionRecord, readImported } from '../model/decision.ts';
 import type { DecisionRecord, ImportedDecision } from '../model/decision.ts';
 import { readDeviceReport } from '../model/device.ts';
 import { blankPartnership, readPartnership } from '../model/partnership.ts';
+import type { PartnershipRecord } from '../model/partnership.ts';
 import { readUserReport } from '../model/user.ts';
 import { effectiveDevice, inOrder } from './device-reports.ts';
 import type { SourceOrder } from './device-reports.ts';
@@ -18,7 +19,7 @@ export const UNDECIDED: DecisionRecord = Object.freeze({ decision: null, history
 
 /** `epoch`: of the store, for its wipes. Null = nothing is stored. */
 export function deviceEntry(stored: StoredDevice, sources: SourceOrder, epoch: number): DeviceEntry | null {
-  const { key, partnerships, failures } = stored;
+  const { key, failures } = stored;
   if (isEmptyDevice(stored)) return null;
   const reader = new TolerantReader();
   for (const failure of failures) reader.fail(failure);
@@ -36,12 +37,16 @@ export function deviceEntry(stored: StoredDevice, sources: SourceOrder, epoch: n
     decided,
     decidedByUser: decisionsByUser(reader, stored, epoch),
     imported: importedDecisions(reader, key, stored.imported),
-    partnerships: [...partnerships].map(
-      ([user, text]) =>
-        reader.read(text, (one) => readPartnership(user, key, one)) ?? blankPartnership(user, key),
-    ),
+    partnerships: partnershipsOn(reader, stored),
     ...reader.unreadable(),
   };
+}
+
+function partnershipsOn(reader: TolerantReader, { key, partnerships }: StoredDevice): PartnershipRecord[] {
+  const seen: PartnershipRecord[] = [];
+  for (const [user, text] of partnerships)
+    seen.push(reader.read(text, (one) => readPartnership(user, key, one)) ?? blankPartnership(user, key));
+  return seen;
 }
 
 const NOTHING_DECIDED: ReadonlyMap<UserKey, DecisionRecord> = new Map();

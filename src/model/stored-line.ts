@@ -33,6 +33,8 @@ interface Field {
   readonly nullable: boolean;
   /** The value of an empty place. */
   readonly preset: unknown;
+  /** An empty place is null, as in a blank record. */
+  readonly isBlank: boolean;
   /** The allowed texts; null = any. */
   readonly allowed: ReadonlySet<string> | null;
   readonly longOf: ReadonlyMap<string, string> | null;
@@ -72,6 +74,7 @@ export function lineForm<S extends z.ZodObject>(
       for (let at = 0; at < fields.length; at += 1) {
         const field = fields[at] as Field;
         const place = places[at + 1] ?? '';
+        if (place === '' && field.isBlank) continue;
         const value: unknown = place === SAME && field.kind === 'number' ? last : valueIn(place, field, key);
         if (value === undefined || (value === null && !field.nullable))
           throw new CorruptRecordError(`${what}.${field.name}`);
@@ -111,11 +114,13 @@ function fieldOf(schema: z.ZodObject, name: string, { words, standing }: Shorten
   const nullable = outer.def.type === 'nullable';
   const { def } = (nullable ? (outer as z.ZodNullable).def.innerType : outer) as Plain;
   const short = words?.[name];
+  const preset = outer.meta()?.['default'] ?? null;
   return {
     name,
     nullable,
+    preset,
+    isBlank: nullable && preset === null,
     kind: kindOf(def),
-    preset: outer.meta()?.['default'] ?? null,
     allowed: def.type === 'enum' ? new Set(Object.values(def.entries).map(String)) : null,
     longOf: short === undefined ? null : new Map(Object.entries(short)),
     shortOf: short === undefined ? null : new Map(Object.entries(short).map(([one, word]) => [word, one])),

@@ -187,8 +187,11 @@ class DeviceRows implements StoredDevice {
     this.key = key;
   }
 
-  add([kind, user, source, record]: Values): void {
-    const text = String(record);
+  add(row: Values): void {
+    const kind = row[0];
+    const user = row[1];
+    const source = row[2];
+    const text = String(row[3]);
     if (kind === 0) this.reports = withItem(this.reports, { source: String(source), text });
     else if (kind === 1) this.partnerships = withEntry(this.partnerships, String(user) as UserKey, text);
     else if (kind === 3) {
@@ -233,7 +236,6 @@ function withItem<T>(items: readonly T[], item: T): readonly T[] {
 
 /** The map with one more entry, likewise. */
 function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
-  if (map.size === 0) return new Map([[key, value]]);
-  (map as Map<K, V>).set(key, value);
-  return map;
+  const own = map.size === 0 ? new Map<K, V>() : (map as Map<K, V>);
+  return own.set(key, value);
 }
