@@ -1,6 +1,7 @@
 // Owns the promises of the page of tokens and sessions.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
 import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
 import { openDashboard } from './support/dashboard.ts';
 
@@ -22,7 +23,7 @@ describe('the page of access', () => {
     await page.getByRole('button', { name: 'Revoke monitoring' }).click();
     await page.getByRole('button', { name: 'Revoke the token' }).click();
     await page.getByRole('button', { name: 'Revoke monitoring' }).waitFor({ state: 'detached' });
-    expect(api.admin.tokens().some(({ name }) => name === 'monitoring')).toBe(false);
+    await until(() => !api.admin.tokens().some(({ name }) => name === 'monitoring'));
     expect(complaints).toEqual([]);
   });
 

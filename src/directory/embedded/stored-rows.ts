@@ -129,7 +129,7 @@ export class StoredRows {
   }
 
   /**
-   * Devices behind `after`, none behind `upTo` (null = up to the last one), with at most `count` rows of each kind. `end`: the devices up
+   * Devices behind `after`, in the order of their keys, none behind `upTo` (null = up to the last one), with at most `count` rows of each kind. `end`: the devices up
    * to this one were read; null = all.
    */
   devicesAfter(after: string, upTo: string | null, count: number): DevicesRead {
@@ -142,7 +142,7 @@ export class StoredRows {
       if (rows === undefined) devices.set(key, (rows = new DeviceRows(key)));
       rows.add(row);
     }
-    return { devices: [...devices.values()], end };
+    return { devices: [...devices.values()].sort((a, b) => (a.key < b.key ? -1 : 1)), end };
   }
 
   /** The last devices of all parts but the last one: see {@link DirectoryStore.scanParts}. */
