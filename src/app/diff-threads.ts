@@ -26,16 +26,19 @@ export interface Spread {
 
 const MAX_THREADS = 4;
 const DEVICES_PER_THREAD = 20_000;
+/** Each thread keeps all users: with 400,000 of them two threads took 1.5 GB. */
+const BYTES_PER_THREAD = 1_000_000_000;
 /**
  * Short-lived records are most of what a comparison allocates: where they have more room, fewer of them are copied. The memory is
  * given back when the thread ends.
  */
 const YOUNG_MB = 192;
 
-/** One core is left to others, where there are more than two. */
+/** One core is left to others, where there are more than two. In little memory, such as that of a container, there are fewer threads. */
 function spreadHere(): Spread {
   const cores = availableParallelism();
-  const threads = Math.min(cores, MAX_THREADS, Math.max(2, cores - 1));
+  const room = Math.floor(process.availableMemory() / BYTES_PER_THREAD);
+  const threads = Math.min(cores, MAX_THREADS, Math.max(2, cores - 1), Math.max(1, room));
   return { threads, devices: DEVICES_PER_THREAD, program: DIFF_THREAD };
 }
 
@@ -55,13 +58,15 @@ export async function diffInThreads(
   const { before, after, now } = task;
   const common = { store: options, before: plainPolicies(before), after: plainPolicies(after), now };
   const done = parts.map(() => 0);
-  const running = parts.map((part, at) =>
-    startThread(program, { ...common, part }, (count) => {
-      done[at] = count;
-      onProgress(done.reduce((sum, one) => sum + one, 0));
-    }),
-  );
+  const running: Running[] = [];
   try {
+    for (const [at, part] of parts.entries())
+      running.push(
+        startThread(program, { ...common, part }, (count) => {
+          done[at] = count;
+          onProgress(done.reduce((sum, one) => sum + one, 0));
+        }),
+      );
     return joinParts(await Promise.all(running.map(({ found }) => found)));
   } finally {
     await Promise.all(running.map(({ worker }) => worker.terminate()));
@@ -93,5 +98,7 @@ function startThread(program: URL, task: DiffThreadTask, onProgress: OnProgress)
   });
   worker.on('error', reject);
   worker.on('exit', () => reject(new Error('a thread that compares policies ended')));
+  // It is awaited once all threads were started, unless one cannot be.
+  promise.catch(() => undefined);
   return { worker, found: promise };
 }

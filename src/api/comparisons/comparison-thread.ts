@@ -14,6 +14,8 @@ export interface ComparisonTask {
   readonly store: StoreOptions;
   readonly settings: PolicySettings;
   readonly asked: PolicyComparison;
+  /** Whether it may start further threads. */
+  readonly spreads: boolean;
 }
 
 /** What the thread posts: how far it is, parts of the rows, and the rest of the answer; or why there is none. */
@@ -37,7 +39,12 @@ function asked(): Promise<void> {
   return new Promise((resolve) => parentPort?.once('message', () => resolve()));
 }
 
-async function compare({ store: options, settings, asked: comparison }: ComparisonTask): Promise<void> {
+async function compare({
+  store: options,
+  settings,
+  asked: comparison,
+  spreads,
+}: ComparisonTask): Promise<void> {
   const store = await openStore(options);
   try {
     let postedAt = -Infinity;
@@ -46,7 +53,13 @@ async function compare({ store: options, settings, asked: comparison }: Comparis
       postedAt = performance.now();
       post({ kind: 'progress', done });
     };
-    const { phones, ...diff } = await comparePolicies(store, settings, comparison, onProgress, options);
+    const { phones, ...diff } = await comparePolicies(
+      store,
+      settings,
+      comparison,
+      onProgress,
+      spreads ? options : null,
+    );
     for (let at = 0; at < phones.length; at += PART) {
       const taken = asked();
       post({ kind: 'phones', phones: phones.slice(at, at + PART) });

@@ -16,14 +16,20 @@ export type ComparePolicies = (
   signal: AbortSignal,
 ) => Promise<PolicyDiff>;
 
-/** Starts a thread for each comparison; their number is bounded by the caller. `task`: where the directory and the policy are. */
-export function threadedComparison(task: Omit<ComparisonTask, 'asked'>): ComparePolicies {
+/**
+ * Starts a thread for each comparison; their number is bounded by the caller. One at a time may use several cores. `task`: where the
+ * directory and the policy are.
+ */
+export function threadedComparison(task: Omit<ComparisonTask, 'asked' | 'spreads'>): ComparePolicies {
+  let isSpread = false;
   return async (asked, onProgress, signal) => {
     signal.throwIfAborted();
+    const spreads = !isSpread;
     const worker = new Worker(PROGRAM, {
-      workerData: { ...task, asked } satisfies ComparisonTask,
+      workerData: { ...task, asked, spreads } satisfies ComparisonTask,
       name: 'comparison',
     });
+    isSpread = true;
     const { promise, resolve, reject } = Promise.withResolvers<PolicyDiff>();
     const phones: ChangedPhone[] = [];
     worker.on('message', (message: ComparisonMessage) => {
@@ -43,6 +49,7 @@ export function threadedComparison(task: Omit<ComparisonTask, 'asked'>): Compare
     } finally {
       signal.removeEventListener('abort', leave);
       await worker.terminate();
+      if (spreads) isSpread = false;
     }
   };
 }
