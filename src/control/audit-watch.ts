@@ -1,5 +1,6 @@
 // Owns the regular look for changes without an entry in the audit, by the control process that leads.
 import { AuditCompletion } from '../app/audit-completion.ts';
+import { messageOf } from '../caught-error.ts';
 import { journalOptions } from '../config/journal-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -9,28 +10,31 @@ import { openJournalStore } from '../journal/open-journal.ts';
 /** Between two looks, milliseconds. */
 const CHECK_MS = 60_000;
 
+/** Writes a warning into the log of the process. */
+type Warn = (facts: { readonly code: string } & Readonly<Record<string, unknown>>, text: string) => void;
+
 /** Looks once a minute until closed. */
 export class AuditWatch {
   private readonly store: DirectoryStore;
   private readonly journal: LazyJournal;
   private readonly leads: () => boolean;
-  private readonly onCompleted: (entries: number) => void;
+  private readonly warn: Warn;
+  private readonly maxAgeMs: number;
   private completion: AuditCompletion | null = null;
   private timer: NodeJS.Timeout | null = null;
   private looking: Promise<void> = Promise.resolve();
   private closed = false;
+  /** Whether the last look failed: the log has it. */
+  private failed = false;
 
-  /** `leads`: whether this process does; others only wait. `onCompleted`: called with the number of entries that were written. */
-  constructor(
-    store: DirectoryStore,
-    config: Config,
-    leads: () => boolean,
-    onCompleted: (entries: number) => void,
-  ) {
+  /** `leads`: whether this process does; others only wait. */
+  constructor(store: DirectoryStore, config: Config, leads: () => boolean, warn: Warn) {
+    const options = journalOptions(config);
     this.store = store;
-    this.journal = new LazyJournal(() => openJournalStore(journalOptions(config)));
+    this.journal = new LazyJournal(() => openJournalStore(options));
+    this.maxAgeMs = options.retention.audit.maxAgeMs;
     this.leads = leads;
-    this.onCompleted = onCompleted;
+    this.warn = warn;
   }
 
   /** Looks now, and goes on. */
@@ -38,7 +42,7 @@ export class AuditWatch {
     this.looking = this.look();
   }
 
-  /** Resolves when a look that is under way has ended. */
+  /** Resolves when a look that is under way has ended: it ends before its next change. */
   async close(): Promise<void> {
     this.closed = true;
     if (this.timer !== null) clearTimeout(this.timer);
@@ -47,19 +51,34 @@ export class AuditWatch {
   }
 
   private async look(): Promise<void> {
-    try {
-      if (this.leads()) await this.complete();
-    } catch {
-      // A store is away: the notes stay, and the next look goes on.
+    if (this.leads()) {
+      const failure = await this.complete();
+      if (failure !== null && !this.failed && !this.closed)
+        this.warn(
+          { code: 'EASGATE_AUDIT_COMPLETION', cause: messageOf(failure) },
+          'changes without an entry in the audit could not be looked for, or not all of them: the next looks go on; if this stays, see the cause',
+        );
+      this.failed = failure !== null;
     }
     if (this.closed) return;
     this.timer = setTimeout(() => this.start(), CHECK_MS);
     this.timer.unref();
   }
 
-  private async complete(): Promise<void> {
-    this.completion ??= new AuditCompletion(this.store, await this.journal.get());
-    const entries = await this.completion.complete(Date.now());
-    if (entries > 0) this.onCompleted(entries);
+  /** Returns the first failure; null = none. */
+  private async complete(): Promise<Error | null> {
+    try {
+      this.completion ??= new AuditCompletion(this.store, await this.journal.get(), this.maxAgeMs);
+      const isOver = (): boolean => this.closed || !this.leads();
+      const { entries, failure } = await this.completion.complete(Date.now(), isOver);
+      if (entries > 0)
+        this.warn(
+          { code: 'EASGATE_AUDIT_COMPLETED', entries },
+          'changes had no entry in the audit: their entries were written afterwards, from the history',
+        );
+      return failure;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
   }
 }

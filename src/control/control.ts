@@ -276,11 +276,7 @@ class Control {
       store,
       this.config,
       () => this.leadership !== null && this.leadership.fence !== null,
-      (entries) =>
-        this.log.logger.warn(
-          { code: 'EASGATE_AUDIT_COMPLETED', entries },
-          'changes had no entry in the audit: their entries were written afterwards, from the history',
-        ),
+      (facts, text) => this.log.logger.warn(facts, text),
     );
     this.audits.start();
   }

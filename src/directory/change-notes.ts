@@ -9,11 +9,13 @@ export const MOST_NOTES = 100_000;
 export interface ChangeNote extends DecisionSubject, DecisionOrigin {
   /** Names the note; only the store understands it. */
   readonly place: string;
+  /** Since it was written, milliseconds by the clock of the store; negative = that clock was set back. `at` is older: when the request came. */
+  readonly ageMs: number;
 }
 
 /** The notes, in the directory itself. All methods reject when the store is unavailable. */
 export interface ChangeNotes {
-  /** So many at most, the oldest first. */
-  oldest(limit: number): Promise<readonly ChangeNote[]>;
+  /** So many at most, the oldest first; `after`: only those behind this place, null = all. */
+  oldest(limit: number, after: string | null): Promise<readonly ChangeNote[]>;
   remove(places: readonly string[]): Promise<void>;
 }

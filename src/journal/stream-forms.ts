@@ -110,7 +110,8 @@ function boundedChange(entry: AuditEntry): AuditEntry {
   };
 }
 
-function boundedText(text: string | null, max = MAX_TEXT): string | null {
+/** A text as an entry has it. */
+export function boundedText(text: string | null, max = MAX_TEXT): string | null {
   return text === null ? null : plain(text, max);
 }
 
@@ -120,4 +121,9 @@ function boundedState(state: unknown): unknown {
   if (json === undefined) return null;
   const text = json.toWellFormed();
   return text.length <= MAX_STATE ? (JSON.parse(text) as unknown) : { cut: text.slice(0, MAX_STATE) };
+}
+
+/** Whether only the beginning of a state was kept. */
+export function isCut(state: unknown): boolean {
+  return typeof state === 'object' && state !== null && 'cut' in state;
 }

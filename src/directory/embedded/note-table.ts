@@ -16,31 +16,37 @@ export class NoteTable implements ChangeNotes {
   /** Within a write transaction of the database. */
   add({ device, user }: DecisionSubject, { by, via, at }: DecisionOrigin): void {
     const { lastInsertRowid } = this.database
-      .statement('INSERT INTO change_notes (device, user, author, via, at) VALUES (?, ?, ?, ?, ?)')
-      .run(device ?? EVERY, user ?? EVERY, by, via, at);
+      .statement(
+        'INSERT INTO noted_changes (device, user, author, via, at, written_at) VALUES (?, ?, ?, ?, ?, ?)',
+      )
+      .run(device ?? EVERY, user ?? EVERY, by, via, at, Date.now());
     this.database
-      .statement('DELETE FROM change_notes WHERE id <= ?')
+      .statement('DELETE FROM noted_changes WHERE id <= ?')
       .run(Number(lastInsertRowid) - MOST_NOTES);
   }
 
-  async oldest(limit: number): Promise<readonly ChangeNote[]> {
+  async oldest(limit: number, after: string | null): Promise<readonly ChangeNote[]> {
     const rows = this.database.read(() =>
-      this.database.statement('SELECT * FROM change_notes ORDER BY id LIMIT ?').all(limit),
+      this.database
+        .statement('SELECT * FROM noted_changes WHERE id > ? ORDER BY id LIMIT ?')
+        .all(Number(after ?? 0), limit),
     );
-    return rows.map(({ id, device, user, author, via, at }) => ({
+    const now = Date.now();
+    return rows.map(({ id, device, user, author, via, at, written_at: writtenAt }) => ({
       place: String(id),
       device: device === EVERY ? null : (String(device) as DeviceKey),
       user: user === EVERY ? null : (String(user) as UserKey),
       by: String(author),
       via: String(via),
       at: Number(at),
+      ageMs: now - Number(writtenAt),
     }));
   }
 
   async remove(places: readonly string[]): Promise<void> {
     this.database.write(() => {
       for (const place of places)
-        this.database.statement('DELETE FROM change_notes WHERE id = ?').run(Number(place));
+        this.database.statement('DELETE FROM noted_changes WHERE id = ?').run(Number(place));
     });
   }
 }

@@ -19,7 +19,7 @@ const noteSchema = z.object({
   via: z.string(),
   at: z.number(),
 });
-const rowsSchema = z.array(z.tuple([z.string(), z.array(z.string())]));
+const oldestSchema = z.tuple([z.number(), z.array(z.tuple([z.string(), z.array(z.string())]))]);
 
 export class RedisNotes implements ChangeNotes {
   private readonly run: Run;
@@ -34,9 +34,10 @@ export class RedisNotes implements ChangeNotes {
     await this.run(ADD_NOTE, [this.key], [String(MOST_NOTES), JSON.stringify({ device, user, by, via, at })]);
   }
 
-  async oldest(limit: number): Promise<readonly ChangeNote[]> {
-    const rows = rowsSchema.parse(await this.run(OLDEST_NOTES, [this.key], [String(limit)]));
-    return rows.map(([place, [, text = '']]) => noteOf(place, text));
+  async oldest(limit: number, after: string | null): Promise<readonly ChangeNote[]> {
+    const values = [String(limit), after ?? ''];
+    const [now, rows] = oldestSchema.parse(await this.run(OLDEST_NOTES, [this.key], values));
+    return rows.map(([place, [, text = '']]) => ({ ...noteOf(text), place, ageMs: now - writtenAt(place) }));
   }
 
   async remove(places: readonly string[]): Promise<void> {
@@ -45,13 +46,18 @@ export class RedisNotes implements ChangeNotes {
 }
 
 /** One that is not understood concerns nothing: it is removed like the others. */
-function noteOf(place: string, text: string): ChangeNote {
-  const nothing = { place, device: null, user: null, by: '', via: '', at: 0 };
+function noteOf(text: string): DecisionSubject & DecisionOrigin {
+  const nothing = { device: null, user: null, by: '', via: '', at: 0 };
   try {
     const { data } = noteSchema.safeParse(JSON.parse(text));
     if (data === undefined) return nothing;
-    return { ...data, place, device: data.device as DeviceKey | null, user: data.user as UserKey | null };
+    return { ...data, device: data.device as DeviceKey | null, user: data.user as UserKey | null };
   } catch {
     return nothing;
   }
+}
+
+/** An id of a stream begins with the milliseconds of Redis (redis.io/docs/latest/develop/data-types/streams). */
+function writtenAt(place: string): number {
+  return Number(place.slice(0, place.indexOf('-')));
 }

@@ -394,11 +394,13 @@ redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'n', ARGV[3])
 return 1
 `);
 
-/** KEYS: notes. ARGV: text of the known schema, how many. Returns the oldest. */
+/** KEYS: notes. ARGV: text of the known schema, how many, the id before them or ''. Returns the time of Redis in milliseconds, and the oldest. */
 export const OLDEST_NOTES = named(`${SAME_STORE}
 local refusal = foreign(base(KEYS[1]))
 if refusal then return refusal end
-return redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[2])
+local time = redis.call('TIME')
+local first = ARGV[3] == '' and '-' or '(' .. ARGV[3]
+return { time[1] * 1000 + math.floor(time[2] / 1000), redis.call('XRANGE', KEYS[1], first, '+', 'COUNT', ARGV[2]) }
 `);
 
 /** KEYS: notes. ARGV: text of the known schema, ids. */
