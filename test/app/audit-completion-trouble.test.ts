@@ -1,6 +1,6 @@
 // Owns the promises of the completion of the audit where something is wrong: a wrong clock, a slow request, a change that cannot be compared, an
 // audit that keeps little. No change stays without its entry for it, and none gets two.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { SETTLED_MS } from '../../src/app/audit-completion.ts';
 import { decide } from '../../src/app/decide.ts';
 import { addVersion, readPolicies } from '../../src/app/policy-versions.ts';
@@ -64,11 +64,26 @@ describe('a change that cannot be compared', () => {
     const now = Date.now();
     for (let index = 0; index < 23; index++) await decideOn(directory, `BAD${index}`);
     await decideOn(directory, 'GOOD2');
+    await publish(directory);
+    await directory.look(now);
+    expect(await directory.look(now + LATER)).toEqual([1, expect.stringMatching(/^bad/)]);
+    expect((await directory.entries()).map(({ operation }) => operation)).toEqual(['policy_publish']);
     let written = 0;
     for (let index = 0; index < 23 && written === 0; index++) [written] = await directory.look(now + LATER);
     expect(written).toBe(1);
     expect(await left(directory)).toHaveLength(23);
   });
+});
+
+it('notes that can neither be compared nor removed delay no policy', async () => {
+  const directory = await openAudited(failing((device) => device.startsWith('bad')));
+  const now = Date.now();
+  for (let index = 0; index < 23; index++) await decideOn(directory, `BAD${index}`);
+  await publish(directory);
+  await directory.look(now);
+  const removing = vi.spyOn(directory.store.notes, 'remove').mockRejectedValue(new Error('away'));
+  onTestFinished(() => removing.mockRestore());
+  expect(await directory.look(now + LATER)).toEqual([1, 'bad0 cannot be compared']);
 });
 
 it('a note with a wrong time delays nothing: no query spans the time between two changes', async () => {
