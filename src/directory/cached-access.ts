@@ -25,7 +25,7 @@ interface Decided {
 
 /** Verdicts kept of one user with one device: requests of one phone differ in few conditions of a policy. */
 const MAX_VERDICTS = 8;
-const NONE: readonly Decided[] = [];
+const NONE: Decided[] = [];
 
 /** Entries whose records were read again lately: a policy that looks at requests reads those of busy phones at each one. */
 const MAX_READ = 1_000;
@@ -54,7 +54,7 @@ export class CachedAccess {
   /** The records as they were read, until the first verdict: then they are garbage, and most of them die young. */
   private fresh: Access | null;
   /** Of policies that look at requests; the latest last. */
-  private decided: readonly Decided[] = NONE;
+  private decided = NONE;
   /** Of those that do not; and the policies that it comes from. */
   private verdict: Verdict | null = null;
   private verdictBy: ActivePolicies | null = null;
@@ -139,18 +139,16 @@ export class CachedAccess {
     const choice = this.chosen(active, access);
     const facts = chosenFacts(active, choice, access, wall, request);
     const key = requestKeyOf(active, choice, access, facts);
-    const at = this.decided.findIndex((one) => one.key === key);
+    const at = placeOf(this.decided, key);
     const before = this.decided[at];
     if (before !== undefined && before.by === active && now < before.lapsesAt) return before.verdict;
     const found = lapsing(decideChosen(active, choice, access, facts), now, wall);
     const verdict = sameOr(before?.verdict ?? null, found);
     if (shadow !== null) this.compare(shadow, choice, verdict, access, wall, request);
-    const decided = [...this.decided];
     const one = { key, by: active, verdict, lapsesAt: lapse(verdict) };
-    if (at !== -1) decided[at] = one;
-    else decided.push(one);
-    if (decided.length > MAX_VERDICTS) decided.shift();
-    this.decided = decided;
+    if (at !== -1) this.decided[at] = one;
+    else if (this.decided === NONE) this.decided = [one];
+    else if (this.decided.push(one) > MAX_VERDICTS) this.decided.shift();
     return verdict;
   }
 
@@ -190,6 +188,11 @@ export class CachedAccess {
     const { user, device, deviceType, wallAt } = this;
     return readAccess(unpackRecords(this.packed, this), { user, device, deviceType }, wallAt);
   }
+}
+
+function placeOf(decided: readonly Decided[], key: Decided['key']): number {
+  for (let at = 0; at < decided.length; at++) if (decided[at]?.key === key) return at;
+  return -1;
 }
 
 function isAnyBy(decided: readonly Decided[], active: ActivePolicies): boolean {

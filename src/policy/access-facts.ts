@@ -236,7 +236,8 @@ export function countedFacts(
 ): PartnershipFacts {
   const changes = partnership?.agentChanges?.filter((at) => at > now - DAY_MS).length;
   const userAgentChanges = partnership === null ? null : (changes ?? null);
-  if (userDevices === undefined || user === undefined) return { ...facts, userAgentChanges };
+  if (userDevices === undefined || user === undefined)
+    return userAgentChanges === facts.userAgentChanges ? facts : { ...facts, userAgentChanges };
   const active = userDevices.filter(({ lastAllowed }) => (lastAllowed ?? -Infinity) > now - activeWithinMs);
   const at = active.findIndex((own) => own.device === device);
   const isRecorded = userDevices.some((own) => own.device === device);
