@@ -25,12 +25,9 @@ export async function* scanDevices(
   part?: ScanPart,
 ): AsyncGenerator<readonly StoredDevice[]> {
   const isIn = part === undefined ? null : partitionsOf(part);
-  for await (const all of keysOf(client, keys, 'd')) {
-    const found = isIn === null ? all : all.filter((key) => isIn.has(partitionIn(key, keys)));
-    if (found.length === 0) continue;
-    const hashes = await readAll(read, found);
+  const isPart = (key: string): boolean => isIn === null || isIn.has(partitionIn(key, keys));
+  for await (const { found, hashes } of oneAhead(hashesOf(keysOf(client, keys, 'd'), isPart, read)))
     yield found.map((key, index) => storedDevice(nameIn(key) as DeviceKey, hashes[index]?.values ?? null));
-  }
 }
 
 function partitionsOf(part: ScanPart): ReadonlySet<number> {
@@ -68,12 +65,45 @@ export async function* scanUsers(
   keys: RedisKeys,
   read: Read,
 ): AsyncGenerator<readonly StoredUsers[]> {
-  for await (const found of keysOf(client, keys, 'u')) {
-    const hashes = await readAll(read, found);
+  const all = hashesOf(keysOf(client, keys, 'u'), () => true, read);
+  for await (const { found, hashes } of oneAhead(all))
     yield found.map((key, index) => {
       const local = decodeName(nameIn(key)) ?? nameIn(key);
       return storedUsers(local, hashes[index]?.values ?? null);
     });
+}
+
+/** Some keys with what they hold. */
+interface KeysRead {
+  readonly found: readonly string[];
+  readonly hashes: Awaited<ReturnType<Read>>;
+}
+
+async function* hashesOf(
+  parts: AsyncIterable<readonly string[]>,
+  isWanted: (key: string) => boolean,
+  read: Read,
+): AsyncGenerator<KeysRead> {
+  for await (const all of parts) {
+    const found = all.filter(isWanted);
+    if (found.length > 0) yield { found, hashes: await readAll(read, found) };
+  }
+}
+
+/** While one part is taken, the next one is read: one part is waiting at most. */
+async function* oneAhead<T>(parts: AsyncGenerator<T>): AsyncGenerator<T> {
+  let next = parts.next();
+  try {
+    for (;;) {
+      const { done, value } = await next;
+      if (done === true) return;
+      next = parts.next();
+      // It is awaited later, unless the caller ends the walk.
+      next.catch(() => undefined);
+      yield value;
+    }
+  } finally {
+    await parts.return(undefined);
   }
 }
 
@@ -83,7 +113,7 @@ export function nameIn(key: string): string {
 }
 
 /** While one batch is taken apart here, Redis reads the next one. */
-async function readAll(read: Read, keys: readonly string[]): Promise<Awaited<ReturnType<Read>>[number][]> {
+async function readAll(read: Read, keys: readonly string[]): Promise<Awaited<ReturnType<Read>>> {
   const start = (at: number): ReturnType<Read> => {
     const reading = read(keys.slice(at, at + BATCH).map((key) => ({ key })));
     // It is awaited later, unless the batch before it fails.
