@@ -18,7 +18,20 @@ import { parseDevice, parseUser } from './names.ts';
 import { among, matching } from './text-filter.ts';
 
 /** A filter; all given conditions must hold. Texts compare without case and may have `*` and `?`. */
-export interface DeviceFilter {
+export interface DeviceFilter extends Pick<
+  ModelFilter,
+  | 'seenSince'
+  | 'unseenSince'
+  | 'group'
+  | 'reported'
+  | 'managed'
+  | 'compliant'
+  | 'decisions'
+  | 'openWipe'
+  | 'exceptionsAt'
+  | 'search'
+  | 'onlyPartnerships'
+> {
   /** Every name that may be this user. */
   readonly user?: string | undefined;
   readonly device?: string | undefined;
@@ -26,30 +39,9 @@ export interface DeviceFilter {
   readonly states?: readonly string[] | undefined;
   /** Reason of the last verdict: any of these. */
   readonly reasons?: readonly string[] | undefined;
-  /** Seen at or after this time, milliseconds since the epoch. */
-  readonly seenSince?: number | undefined;
-  /** Not seen since this time, milliseconds since the epoch; includes devices never seen. */
-  readonly unseenSince?: number | undefined;
   readonly type?: string | undefined;
   readonly model?: string | undefined;
   readonly os?: string | undefined;
-  /** A group of the user, without case. */
-  readonly group?: string | undefined;
-  /** Whether a feed reports the device. */
-  readonly reported?: boolean | undefined;
-  /** Null = no feed says. */
-  readonly managed?: boolean | null | undefined;
-  readonly compliant?: boolean | null | undefined;
-  /** Action of the decision in force: any of these; `none` = no decision. */
-  readonly decisions?: readonly string[] | undefined;
-  /** A wipe is ordered that the device has not confirmed. */
-  readonly openWipe?: boolean | undefined;
-  /** A decision on the device, partnership or user lets pass and is in force at this moment, milliseconds since the epoch. */
-  readonly exceptionsAt?: number | undefined;
-  /** Part of any id, name, type, model, system or app. */
-  readonly search?: string | undefined;
-  /** Not devices that nobody was seen with. */
-  readonly onlyPartnerships?: boolean | undefined;
 }
 
 /** Texts that options of commands, queries of the API and filters have under the same names. */

@@ -1,6 +1,7 @@
 // Owns recording which user was seen with which device: merged, bounded, in the background.
 import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '../clock.ts';
+import { FlushTimer } from '../flush-timer.ts';
 import { detached } from '../plain-text.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../model/verdict.ts';
@@ -60,9 +61,7 @@ export class PartnershipRecorder {
   private readonly written = new Map<string, Noted>();
   /** Number of new devices per user, and the end of the counting period. */
   private readonly newDevices = new LRUCache<UserKey, { count: number; until: number }>({ max: MAX_USERS });
-  /** Of the next flush; null = nothing waits. */
-  private timer: NodeJS.Timeout | null = null;
-  private closed = false;
+  private readonly timer = new FlushTimer(FLUSH_MS, () => void this.flush());
   private flushing: Promise<void> | null = null;
 
   /** `onSignal`: called outside the request path with what the directory notices about partnerships. */
@@ -114,7 +113,7 @@ export class PartnershipRecorder {
           : joinSpellings(before?.spellings ?? [], [detached(facts.spelling)]),
     };
     this.pending.set(key, { record, at: now });
-    this.flushLater();
+    this.timer.start();
   }
 
   private mayBeNew(user: UserKey, now: number): boolean {
@@ -132,25 +131,14 @@ export class PartnershipRecorder {
   async flush(): Promise<void> {
     this.flushing ??= this.writePending().finally(() => {
       this.flushing = null;
-      if (this.pending.size > 0) this.flushLater();
+      if (this.pending.size > 0) this.timer.start();
     });
     await this.flushing;
   }
 
   async close(): Promise<void> {
-    this.closed = true;
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer.close();
     await this.flush();
-  }
-
-  /** A timer of its own each second would wake a process in which nothing happens. */
-  private flushLater(): void {
-    if (this.timer !== null || this.closed) return;
-    this.timer = setTimeout(() => {
-      this.timer = null;
-      void this.flush();
-    }, FLUSH_MS);
-    this.timer.unref();
   }
 
   private async writePending(): Promise<void> {

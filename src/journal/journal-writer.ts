@@ -2,6 +2,7 @@
 // is tried again, and dropped when it is too much; requests never wait for it.
 import { setImmediate as turn } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
+import { FlushTimer } from '../flush-timer.ts';
 import type { JournalEntry } from '../model/journal.ts';
 import type { JournalSink } from './journal.ts';
 import type { JournalAppender } from './journal-store.ts';
@@ -31,9 +32,7 @@ export class JournalWriter implements JournalSink {
   private untold = 0;
   private isAway = false;
   private flushing: Promise<void> | null = null;
-  /** Of the next flush; null = nothing waits. */
-  private timer: NodeJS.Timeout | null = null;
-  private closed = false;
+  private readonly timer = new FlushTimer(FLUSH_MS, () => void this.flush());
 
   /** `onState`: called when the store fails, and with null when it works again. */
   constructor(
@@ -50,7 +49,7 @@ export class JournalWriter implements JournalSink {
 
   note(entry: JournalEntry): void {
     this.waiting.push(entry);
-    this.flushLater();
+    this.timer.start();
     if (this.waiting.length <= MAX_WAITING) return;
     this.waiting.splice(0, DROPPED_AT_ONCE);
     this.dropped += DROPPED_AT_ONCE;
@@ -61,29 +60,18 @@ export class JournalWriter implements JournalSink {
   async flush(): Promise<void> {
     this.flushing ??= this.writeWaiting().finally(() => {
       this.flushing = null;
-      if (this.waiting.length + this.untold > 0) this.flushLater();
+      if (this.waiting.length + this.untold > 0) this.timer.start();
     });
     await this.flushing;
   }
 
   /** Writes the entries that wait, within bounded time; those that the store does not take are lost. Does not close the store. */
   async close(): Promise<void> {
-    this.closed = true;
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer.close();
     await this.flushing;
     const end = monotonicNow() + PATIENCE_MS;
     do await this.flush();
     while (this.waiting.length > 0 && !this.isAway && monotonicNow() < end);
-  }
-
-  /** A timer of its own each second would wake a process in which nothing happens. */
-  private flushLater(): void {
-    if (this.timer !== null || this.closed) return;
-    this.timer = setTimeout(() => {
-      this.timer = null;
-      void this.flush();
-    }, FLUSH_MS);
-    this.timer.unref();
   }
 
   private async writeWaiting(): Promise<void> {

@@ -22,15 +22,16 @@ export interface ModelFilter {
   readonly type?: Matches | undefined;
   readonly model?: Matches | undefined;
   readonly os?: Matches | undefined;
+  /** Seen at or after this time. */
   readonly seenSince?: number | undefined;
-  /** Never seen counts too. */
+  /** Not seen since this time; devices never seen count too. */
   readonly unseenSince?: number | undefined;
   /** Whether a feed reports the device. */
   readonly reported?: boolean | undefined;
   /** null = no feed says. */
   readonly managed?: boolean | null | undefined;
   readonly compliant?: boolean | null | undefined;
-  /** Of the decision on the partnership or device; `none` = there is none. */
+  /** Action of the decision on the partnership or device: any of these; `none` = there is none. */
   readonly decisions?: readonly string[] | undefined;
   /** A wipe is ordered that the device has not confirmed. */
   readonly openWipe?: boolean | undefined;
@@ -42,6 +43,7 @@ export interface ModelFilter {
   readonly group?: string | undefined;
   /** Part of the name of user, device or model, or of type, system or app; without case. */
   readonly search?: string | undefined;
+  /** Not devices that nobody was seen with. */
   readonly onlyPartnerships?: boolean | undefined;
 }
 

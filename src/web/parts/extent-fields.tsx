@@ -84,7 +84,17 @@ export function ExtentFields({
           onChange={(event) => onChange({ ...draft, groups: event.target.value })}
         />
       </Field>
-      <Field label={texts.shareLabel(number(draft.share))} hint={texts.shareHint}>
+      <Field
+        label={texts.shareLabel(number(draft.share))}
+        hint={texts.shareHint}
+        below={
+          <div className="ticks" aria-hidden="true">
+            {TICKS.map((percent) => (
+              <span key={percent}>{`${percent} %`}</span>
+            ))}
+          </div>
+        }
+      >
         <input
           type="range"
           min={0}
@@ -95,11 +105,6 @@ export function ExtentFields({
           onChange={(event) => onChange({ ...draft, share: Math.max(least, Number(event.target.value)) })}
         />
       </Field>
-      <div className="ticks" aria-hidden="true">
-        {TICKS.map((percent) => (
-          <span key={percent}>{`${percent} %`}</span>
-        ))}
-      </div>
     </>
   );
 }

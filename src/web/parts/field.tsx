@@ -14,11 +14,14 @@ export function Field({
   label,
   hint,
   error,
+  below,
   children,
 }: {
   label: ReactNode;
   hint?: ReactNode;
   error?: string | null;
+  /** Stands between the control and its hint: the scale of a slider. */
+  below?: ReactNode;
   children: ReactElement<ControlProps>;
 }): ReactElement {
   const id = useId();
@@ -33,6 +36,7 @@ export function Field({
         'aria-invalid': bad,
         'aria-describedby': noted ? note : undefined,
       })}
+      {below}
       {bad ? (
         <span className="err" id={note}>
           <Icon name="x" />

@@ -34,6 +34,7 @@ export const WALLS: readonly Wall[] = [
     holds: 'long work in parts, with turns of the event loop between',
     may: ['clock.ts'],
   },
+  { name: 'flush-timer.ts', holds: 'the timer of a queue that is written in the background', may: [] },
   { name: 'thread-file.ts', holds: 'where the program of a thread is', may: [] },
   { name: 'node-http.ts', holds: "Node's HTTP modules, without what they load for others", may: [] },
   { name: 'file-words.ts', holds: 'why a file cannot be used, in words', may: ['caught-error.ts'] },
@@ -87,7 +88,16 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'directory',
     holds: 'the store interface, embedded and Redis, verdict cache, change log',
-    may: ['caught-error.ts', 'clock.ts', 'thread-file.ts', 'plain-text.ts', 'identity', 'model', 'policy'],
+    may: [
+      'caught-error.ts',
+      'clock.ts',
+      'flush-timer.ts',
+      'thread-file.ts',
+      'plain-text.ts',
+      'identity',
+      'model',
+      'policy',
+    ],
   },
   {
     name: 'feeds',
@@ -113,6 +123,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       'caught-error.ts',
       'clock.ts',
+      'flush-timer.ts',
       'thread-file.ts',
       'plain-text.ts',
       'identity',
