@@ -1,9 +1,6 @@
 // Owns the promises of `--context`: commands through the admin API print what they print on the machine of the gateway, and no
 // command silently works on this machine instead.
-import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -11,6 +8,7 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { fromIsoTimes, withIsoTimes } from '../../src/app/times.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { deviceReport } from '../support/servers/directory-records.ts';
+import { serveDuringTest } from '../support/servers/local-server.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { TestApi } from '../support/servers/test-api.ts';
 import { runInProcess } from './run-in-process.ts';
@@ -53,19 +51,6 @@ async function open(): Promise<World> {
     here: (...words) => runInProcess(...words, '--config', config),
     there: (...words) => runInProcess(...words, '--context', 'test'),
   };
-}
-
-/** An HTTP server that gives one answer. Returns its address. */
-async function serverOf(answer: string): Promise<string> {
-  const server = createServer((_request, response) => void response.end(answer));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(async () => {
-    server.close();
-    server.closeAllConnections();
-    await once(server, 'close');
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 /** Without what differs by who decides, and when. The order of fields within a document is not compared. */
@@ -137,7 +122,7 @@ describe('--context', () => {
     ['that is not JSON', '<html>', 'showDevice is not JSON'],
   ])('refuses an answer %s', async (_name, answer, said) => {
     await open();
-    const url = await serverOf(answer);
+    const url = await serveDuringTest((_request, response) => void response.end(answer));
     vi.stubEnv('EASGATE_TOKEN', 'easgate_t_x');
     const { code, out, error } = await runInProcess('devices', 'show', 'GOOD1', '--context', url);
     expect([code, out, error]).toEqual([1, '', expect.stringContaining('EASGATE_CONTEXT_AWAY')]);

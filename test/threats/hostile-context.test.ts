@@ -1,10 +1,7 @@
 // Threat: the gateway of a context, or somebody in its place, answers the command line with what a terminal executes, with very much, or
 // with an address for the token (CWE-150, CWE-400, CWE-522).
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -12,6 +9,7 @@ import { shownLines } from '../../src/cli/output.ts';
 import { fitTable } from '../../src/cli/table.ts';
 import { runInProcess } from '../cli/run-in-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { serveDuringTest } from '../support/servers/local-server.ts';
 
 checkLeaks();
 
@@ -26,19 +24,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
 });
-
-/** A server in the place of a gateway. Returns its address. */
-async function serve(answer: RequestListener): Promise<string> {
-  const server = createServer(answer);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(async () => {
-    server.close();
-    server.closeAllConnections();
-    await once(server, 'close');
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 const json =
   (document: unknown, status = 200): RequestListener =>
@@ -77,7 +62,7 @@ describe('what a terminal would execute', () => {
       },
     ],
   ])('is shown as ?: %s', async (_name, words, answer) => {
-    const { out, error } = await runInProcess(...words, '--context', await serve(answer));
+    const { out, error } = await runInProcess(...words, '--context', await serveDuringTest(answer));
     expect((out + error).replaceAll('\r\n', '\n')).not.toMatch(CONTROL);
     expect(out + error).toMatch(/\?|\\u00/);
   });
@@ -98,12 +83,12 @@ describe('what a terminal would execute', () => {
 describe('the token', () => {
   it('is sent to no other address', async () => {
     const asked: (string | undefined)[] = [];
-    const other = await serve((request, response) => {
+    const other = await serveDuringTest((request, response) => {
       asked.push(request.headers.authorization);
       response.end('{}');
     });
     for (const status of [301, 302, 307, 308]) {
-      const url = await serve((_request, response) => {
+      const url = await serveDuringTest((_request, response) => {
         response.writeHead(status, { location: `${other}/api/v1/devices/a1` });
         response.end();
       });
@@ -115,7 +100,13 @@ describe('the token', () => {
 
   it('is not in the error about it', async () => {
     vi.stubEnv('EASGATE_TOKEN', `${TOKEN}\nX-Other: 1`);
-    const { code, error } = await runInProcess('devices', 'show', 'A1', '--context', await serve(json({})));
+    const { code, error } = await runInProcess(
+      'devices',
+      'show',
+      'A1',
+      '--context',
+      await serveDuringTest(json({})),
+    );
     expect([code, error]).toEqual([1, expect.not.stringContaining(TOKEN)]);
   });
 
@@ -150,7 +141,7 @@ it('the token of a file of contexts with a tag is in no warning', async () => {
 
 it('a refusal without an end fills no memory', async () => {
   let sent = 0;
-  const url = await serve((_request, response) => {
+  const url = await serveDuringTest((_request, response) => {
     response.writeHead(500);
     const part = Buffer.alloc(65_536, 'x');
     const more = (): void => {

@@ -1,8 +1,8 @@
 // Owns the promises of a whole gateway about paths other than Exchange ActiveSync: closed unless listed.
 import { connect } from 'node:net';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { closeServer, listenLocally } from '../../support/servers/local-server.ts';
 import type { TestGateway } from '../../support/servers/test-gateway.ts';
 import { laneSettings } from '../../support/servers/test-lane.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
@@ -37,12 +37,8 @@ describe('other paths', () => {
 
   beforeEach(async () => {
     seen.length = 0;
-    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-    const { port } = upstream.address() as AddressInfo;
-    onTestFinished(() => {
-      upstream.closeAllConnections();
-      upstream.close();
-    });
+    const port = await listenLocally(upstream);
+    onTestFinished(() => closeServer(upstream));
     gateway = await gatewayOf({ port }, { passThrough: LANE });
   });
 

@@ -2,8 +2,8 @@
 // that the documentation and its issues name.
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { SERVER_CERTIFICATE, SERVER_KEY } from '../../fixtures/tls.ts';
+import { closeServer, listenLocally } from './local-server.ts';
 
 type Json = Record<string, unknown>;
 
@@ -51,9 +51,9 @@ export async function startGraph(): Promise<GraphDouble> {
   const server = createServer({ cert: SERVER_CERTIFICATE, key: SERVER_KEY }, (request, response) => {
     void handle(double, request, response);
   });
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const port = await listenLocally(server);
   const double: GraphDouble = {
-    url: `https://localhost:${String((server.address() as AddressInfo).port)}`,
+    url: `https://localhost:${port}`,
     devices: [],
     users: [],
     changedUsers: [],
@@ -68,10 +68,7 @@ export async function startGraph(): Promise<GraphDouble> {
     asked: [],
     signIns: [],
     refusesSignIn: false,
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => void server.close(() => resolve()));
-    },
+    close: () => closeServer(server),
   };
   return double;
 }

@@ -1,8 +1,8 @@
 // Owns a double of a JSON API with pages, of its sign-in, and of the failures that such servers have.
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { SERVER_CERTIFICATE, SERVER_KEY } from '../../fixtures/tls.ts';
+import { closeServer, listenLocally } from './local-server.ts';
 
 /** A request, as it came. */
 export interface Asked {
@@ -40,16 +40,13 @@ export async function startJsonApi(): Promise<JsonApi> {
   const server = createServer({ cert: SERVER_CERTIFICATE, key: SERVER_KEY }, (request, response) => {
     void handle(double, request, response);
   });
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const port = await listenLocally(server);
   const double: JsonApi = {
-    url: `https://localhost:${String((server.address() as AddressInfo).port)}`,
+    url: `https://localhost:${port}`,
     asked: [],
     signIns: [],
     answer: () => ({ body: [] }),
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => void server.close(() => resolve()));
-    },
+    close: () => closeServer(server),
   };
   return double;
 }

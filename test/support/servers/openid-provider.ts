@@ -1,12 +1,12 @@
 // Owns an OpenID provider for tests (oidc-provider, which is certified), whose people sign in without a page, and a browser that
 // carries cookies between it and an API.
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
 import type { Configuration } from 'oidc-provider';
 import { onTestFinished } from 'vitest';
+import { closeServer, listenLocally } from './local-server.ts';
 
 /** What the next person at the provider is and does. */
 export interface Visitor {
@@ -39,10 +39,7 @@ export async function openProvider(): Promise<TestProvider> {
   const visitor: Visitor = { sub: 'ada-1', claims: { groups: ['mail-admins'] }, denies: false };
   let handle: (request: IncomingMessage, response: ServerResponse) => void = () => undefined;
   const server = createServer((request, response) => handle(request, response));
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const issuer = `http://127.0.0.1:${await listenLocally(server)}`;
   let redirectUri = 'http://127.0.0.1/';
   let clientKey: object | null = null;
   const rotateKeys = (): void => {
@@ -56,7 +53,7 @@ export async function openProvider(): Promise<TestProvider> {
     redirectUri = uri;
     rotateKeys();
   };
-  const stop = (): Promise<void> => closed(server);
+  const stop = (): Promise<void> => closeServer(server);
   onTestFinished(stop);
   return { issuer, ...CLIENT, visitor, register, registerKey, rotateKeys, stop };
 }
@@ -127,13 +124,6 @@ async function interact(
   });
   grant.addOIDCScope(String(params['scope']));
   await provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
-}
-
-function closed(server: Server): Promise<void> {
-  server.closeAllConnections();
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-  });
 }
 
 /** One page that a browser was at. */

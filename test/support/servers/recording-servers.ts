@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import { closeServer, listenLocally } from './local-server.ts';
 import { NGINX, mayUse } from '../programs.ts';
 import { eventually } from '../checks/until.ts';
 
@@ -40,17 +40,13 @@ export async function startRecordingNode(): Promise<RecordingServer> {
       response.end('ok');
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listenLocally(server);
   return {
     name: 'node:http',
-    port: (server.address() as AddressInfo).port,
+    port,
     requests: () => [...seen],
     forget: () => void seen.splice(0),
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
+    close: () => closeServer(server),
   };
 }
 

@@ -1,7 +1,6 @@
 // Owns a mail server with answers from the test; by default it behaves like one with an Inbox of two messages.
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { parseEasQuery } from '../../../src/eas/query-parser.ts';
 import { easStatusReply } from '../../../src/eas/replies.ts';
 import type { EasCommand } from '../../../src/eas/commands.ts';
@@ -9,6 +8,7 @@ import { decodeWbxml } from '../../../src/eas/wbxml/decode.ts';
 import { child, element, isElement, textOf } from '../../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../../src/eas/wbxml/encode.ts';
+import { closeServer, listenLocally } from './local-server.ts';
 
 /** A received request. */
 export interface Asked {
@@ -91,16 +91,11 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
       response.end(answer);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listenLocally(server);
   return Object.assign(scripted, {
     url: `http://127.0.0.1:${port}`,
     asked,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => closeServer(server),
   });
 }
 
