@@ -10,6 +10,8 @@ const POLL_STEP = 3_000;
 const MANY_POLLS = 9_000;
 const BESIDE_RATE = 500;
 const SETTLE_MS = 3_000;
+/** Before idle time is measured: some seconds after it starts, a worker loads what it seldom needs; after traffic, V8 collects its garbage. */
+const IDLE_SETTLE_MS = 15_000;
 
 export const HELD_POLL_SCENARIOS: readonly Scenario[] = [
   {
@@ -122,10 +124,11 @@ async function idle(
       for (let round = 0; round < rounds; round++) measured.push(await cpuMicrosPerSecond(pid, seconds));
       return measured;
     };
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await new Promise((resolve) => setTimeout(resolve, IDLE_SETTLE_MS));
     const without = await inRounds();
     const polls = startPolls(port, false);
     await park(polls, MANY_POLLS, pid);
+    await new Promise((resolve) => setTimeout(resolve, IDLE_SETTLE_MS));
     for (const [round, measured] of (await inRounds()).entries())
       samples.push({ cpuMicrosPerSecond: measured, cpuMicrosWithout: without[round] ?? 0 });
     process.stdout.write(`${name} ${rival.name}: ${samples.length} samples\n`);
