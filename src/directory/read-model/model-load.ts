@@ -1,6 +1,6 @@
 // Owns the rows of a read model that is built: written many at a time, without a look for earlier ones.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
-import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import type { DeviceEntry, UserEntry } from '../store.ts';
 import { decisionsOfDevice, decisionsOfUser, insertDecision } from './model-decisions.ts';
@@ -80,8 +80,9 @@ export class ModelLoad {
   addDevices(entries: readonly DeviceEntry[]): number {
     // A gap in the ids between two parts: rows of a device that came in both then do not have consecutive ids.
     const first = ++this.lastId;
+    const states = this.before === null ? null : knownStates(this.before, entries);
     for (const entry of entries) {
-      const known = this.before === null ? null : knownStates(this.before, entry.key);
+      const known = states === null ? null : (states.get(entry.key) ?? NONE_KNOWN);
       this.words.noteAttributes('attribute', entry.record?.attributes);
       for (const row of rowsOfDevice(entry, this.factsOf, this.names, this.now())) {
         const values = valuesOf(row);
@@ -201,9 +202,27 @@ class KnownFacts {
 
 const MAX_SHARED = 50_000;
 
-function knownStates(before: ModelFile, device: DeviceKey): ReadonlyMap<string | null, StoredRow> {
-  const rows = before.statement('SELECT user, state, state_since FROM phones WHERE device = ?').all(device);
-  return new Map(rows.map((row) => [row['user'] as string | null, row]));
+/** Of a device that the model before did not have. */
+const NONE_KNOWN: ReadonlyMap<string | null, StoredRow> = new Map();
+
+/** What a model says of some devices, by device and user. */
+function knownStates(
+  before: ModelFile,
+  entries: readonly DeviceEntry[],
+): ReadonlyMap<string, ReadonlyMap<string | null, StoredRow>> {
+  const rows = before
+    .statement(
+      'SELECT device, user, state, state_since FROM phones WHERE device IN (SELECT value FROM json_each(?))',
+    )
+    .all(JSON.stringify(entries.map(({ key }) => key)));
+  const found = new Map<string, Map<string | null, StoredRow>>();
+  for (const row of rows) {
+    const device = String(row['device']);
+    let users = found.get(device);
+    if (users === undefined) found.set(device, (users = new Map()));
+    users.set(row['user'] as string | null, row);
+  }
+  return found;
 }
 
 /** Writes rows by statements of many rows. */
