@@ -38,6 +38,8 @@ export class LoginReader {
   private readonly names: UserNames;
   private readonly sources: SourceOrder;
   private readonly reader: TolerantReader;
+  /** Its folded local part. */
+  private readonly first: string;
   private readonly parts = new Map<string, Part>();
   private readonly records = new Map<UserKey, UserRecord | null>();
   private readonly relations = new Map<UserKey, Relation>();
@@ -49,23 +51,17 @@ export class LoginReader {
     this.names = names;
     this.sources = sources;
     this.name = name;
+    this.first = foldedLocalPart(name);
     this.reader = reader;
   }
 
   /** Folded local parts of which the users are still to be read; empty = everything is known. */
   missing(): readonly string[] {
-    const first = foldedLocalPart(this.name);
-    if (!this.parts.has(first)) return [first];
+    if (!this.parts.has(this.first)) return [this.first];
     const wanted = new Set<string>();
-    const want = (user: UserKey): void => {
-      const part = foldedLocalPart(user);
-      if (!this.parts.has(part)) wanted.add(part);
-    };
-    for (const user of [this.user, ...this.namesakes()]) {
-      want(user);
-      for (const alias of this.recordOf(user)?.aliases ?? []) want(alias);
-    }
-    if (wanted.size === 0 || this.isCut) return [];
+    this.want(this.user, wanted);
+    for (const user of this.namesakes()) this.want(user, wanted);
+    if (wanted.size === 0 || this.isCut) return NOTHING;
     const free = MAX_LOCAL_PARTS - this.parts.size;
     if (wanted.size > free) {
       this.isCut = true;
@@ -76,7 +72,8 @@ export class LoginReader {
 
   /** Takes what is stored under one folded local part. */
   add(part: string, users: StoredUsers): void {
-    this.parts.set(part, { users, reports: Map.groupBy(users.reports, ({ user }) => user) });
+    const reports = users.reports.length === 0 ? NO_REPORTS : Map.groupBy(users.reports, ({ user }) => user);
+    this.parts.set(part, { users, reports });
     for (const failure of users.failures) this.reader.fail(failure);
     this.relations.clear();
   }
@@ -94,6 +91,7 @@ export class LoginReader {
 
   /** Whether a decision, partnership or device stored under this name belongs to the user, or may. */
   relationOf(stored: UserKey): Relation {
+    if (stored === this.user || stored === this.name) return 'own';
     let relation = this.relations.get(stored);
     if (relation === undefined) {
       relation = this.relate(stored);
@@ -153,9 +151,9 @@ export class LoginReader {
 
   /** Devices of the user under all names, in the order of first seen. */
   devices(): readonly UserDevice[] {
-    const own = [...this.parts.values()].flatMap(({ users }) =>
-      users.devices.filter(({ user }) => this.isOwn(user)),
-    );
+    const own: UserDevice[] = [];
+    for (const { users } of this.parts.values())
+      for (const device of users.devices) if (this.isOwn(device.user)) own.push(device);
     return joinUserDevices(own);
   }
 
@@ -178,8 +176,10 @@ export class LoginReader {
     if (known !== undefined) return known;
     const part = this.parts.get(foldedLocalPart(user));
     if (part === undefined) return null;
+    const stored = part.reports.get(user);
+    if (stored === undefined) return null;
     const reports: UserReport[] = [];
-    for (const { source, text } of part.reports.get(user) ?? []) {
+    for (const { source, text } of stored) {
       const report = this.reader.read(text, (stored) => readUserReport(user, source, stored));
       if (report !== null) reports.push(report);
     }
@@ -207,7 +207,8 @@ export class LoginReader {
   }
 
   /** Other users known to feeds, of whom some name may be the login's user. */
-  private namesakes(): Set<UserKey> {
+  private namesakes(): ReadonlySet<UserKey> {
+    if (!this.hasOthers()) return NOBODY;
     const found = new Set<UserKey>();
     const own = this.ownNames();
     const meets = (name: UserKey): boolean => own.some((one) => this.names.meets(one, name));
@@ -217,4 +218,28 @@ export class LoginReader {
     }
     return found;
   }
+
+  /** Whether anything is stored of a user that is not the login's. Of most logins there is not. */
+  private hasOthers(): boolean {
+    const { user } = this;
+    for (const { users, reports } of this.parts.values()) {
+      for (const name of reports.keys()) if (name !== user) return true;
+      for (const target of users.aliases.values()) if (target !== user) return true;
+    }
+    return false;
+  }
+
+  private want(user: UserKey, wanted: Set<string>): void {
+    this.wantPart(foldedLocalPart(user), wanted);
+    for (const alias of this.recordOf(user)?.aliases ?? NOTHING)
+      this.wantPart(foldedLocalPart(alias), wanted);
+  }
+
+  private wantPart(part: string, wanted: Set<string>): void {
+    if (!this.parts.has(part)) wanted.add(part);
+  }
 }
+
+const NOTHING: readonly never[] = Object.freeze([]);
+const NOBODY: ReadonlySet<never> = new Set<never>();
+const NO_REPORTS: Part['reports'] = new Map();

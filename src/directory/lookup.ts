@@ -78,6 +78,7 @@ export class Lookup {
     text: string | null,
     epoch: number,
   ): ManualDecision | null {
+    if (text === null) return null;
     const what = recordNames.decision(key, user);
     return this.reader.read(text, (stored) => readDecisionRecord(stored, what, epoch))?.decision ?? null;
   }
@@ -119,6 +120,8 @@ export class Lookup {
   }
 
   private countUsers({ partnerships }: StoredDevice): number {
+    // Most devices have one.
+    if (partnerships.size < 2) return partnerships.size;
     const users = new Set<UserKey>();
     for (const user of partnerships.keys()) {
       users.add(this.login.isOwn(user) ? this.login.user : this.names.canonical(user));

@@ -73,8 +73,10 @@ export function joinPartnerships(
   user: UserKey,
   records: readonly PartnershipRecord[],
 ): PartnershipRecord | null {
-  const [first, ...others] = records.toSorted((a, b) => a.firstSeen - b.firstSeen);
-  if (first === undefined) return null;
+  const [only] = records;
+  if (only === undefined) return null;
+  if (records.length === 1 && only.user === user) return only;
+  const [first = only, ...others] = records.toSorted((a, b) => a.firstSeen - b.firstSeen);
   let joined = first;
   for (const next of others) {
     const [last, earlier] = next.lastSeen >= joined.lastSeen ? [next, joined] : [joined, next];

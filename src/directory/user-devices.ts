@@ -10,6 +10,9 @@ export const MAX_COUNTED = 256;
  * that were allowed last are kept: these count against a limit of devices.
  */
 export function joinUserDevices(seen: readonly UserDevice[]): readonly UserDevice[] {
+  // Most users have one.
+  if (seen.length < 2)
+    return seen.map(({ device, firstSeen, lastAllowed }) => ({ device, firstSeen, lastAllowed }));
   const joined = new Map<DeviceKey, UserDevice>();
   for (const { device, firstSeen, lastAllowed } of seen) {
     const before = joined.get(device);

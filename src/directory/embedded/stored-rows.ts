@@ -1,5 +1,6 @@
 // Owns reading the rows of the SQLite file: what is stored about a device, and about the users of one folded local part.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { CollectedDevice, CollectedUsers, withEntry, withItem } from '../collected-records.ts';
 import type { SourceText, StoredDevice, StoredUsers } from '../stored-records.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 import { EVERY } from './schema.ts';
@@ -170,23 +171,8 @@ export class StoredRows {
   }
 }
 
-const NONE: readonly never[] = Object.freeze([]);
-const NOBODY: ReadonlyMap<never, never> = new Map<never, never>();
-
-/** Collects the rows of one device. Most have few kinds of rows: a walk makes no list and no map for the others. */
-class DeviceRows implements StoredDevice {
-  readonly key: DeviceKey;
-  reports: StoredDevice['reports'] = NONE;
-  partnerships: StoredDevice['partnerships'] = NOBODY;
-  decision: string | null = null;
-  userDecisions: StoredDevice['userDecisions'] = NOBODY;
-  imported: StoredDevice['imported'] = NONE;
-  readonly failures = NONE;
-
-  constructor(key: DeviceKey) {
-    this.key = key;
-  }
-
+/** Collects the rows of one device. */
+class DeviceRows extends CollectedDevice {
   add(row: Values): void {
     const kind = row[0];
     const user = row[1];
@@ -203,14 +189,7 @@ class DeviceRows implements StoredDevice {
 }
 
 /** Collects the rows of the users of one folded local part, likewise. */
-class UserRows implements StoredUsers {
-  reports: StoredUsers['reports'] = NONE;
-  aliases: StoredUsers['aliases'] = NOBODY;
-  decisions: StoredUsers['decisions'] = NOBODY;
-  imported: StoredUsers['imported'] = NONE;
-  devices: StoredUsers['devices'] = NONE;
-  readonly failures = NONE;
-
+class UserRows extends CollectedUsers {
   add([kind, named, from, record, firstSeen, lastAllowed]: Values): void {
     const [user, text] = [String(named) as UserKey, String(record)];
     if (kind === 0) this.reports = withItem(this.reports, { user, source: String(from), text });
@@ -225,17 +204,4 @@ class UserRows implements StoredUsers {
         lastAllowed: typeof lastAllowed === 'number' ? lastAllowed : null,
       });
   }
-}
-
-/** The list with one more item; it is changed, unless it is empty. */
-function withItem<T>(items: readonly T[], item: T): readonly T[] {
-  if (items.length === 0) return [item];
-  (items as T[]).push(item);
-  return items;
-}
-
-/** The map with one more entry, likewise. */
-function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
-  const own = map.size === 0 ? new Map<K, V>() : (map as Map<K, V>);
-  return own.set(key, value);
 }

@@ -2,8 +2,9 @@
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { decodedNumber, decodedText, encodedItem, encodedNumber } from '../../model/line-values.ts';
 import { isLine } from '../../model/stored-line.ts';
+import { CollectedDevice, CollectedUsers, withEntry, withItem } from '../collected-records.ts';
 import type { UserDevice } from '../store.ts';
-import type { SourceText, StoredDevice, StoredUserDevice, StoredUsers } from '../stored-records.ts';
+import type { StoredDevice, StoredUsers } from '../stored-records.ts';
 import { decodeName, decodeUser } from './redis-keys.ts';
 
 /** Values of a hash as the script READ returns them. */
@@ -11,90 +12,94 @@ type Values = readonly (string | null)[] | null;
 
 /** `values`: names and values of the fields in turn; null = the key is no hash. */
 export function storedDevice(key: DeviceKey, values: Values): StoredDevice {
-  const reports: SourceText[] = [];
-  const partnerships = new Map<UserKey, string>();
-  let decision: string | null = null;
-  const userDecisions = new Map<UserKey, string>();
-  const imported: (SourceText & { user: UserKey | null })[] = [];
-  const failures: string[] = values === null ? [`device ${key}`] : [];
-  for (const { field, text } of fieldsOf(values)) {
+  const stored = new CollectedDevice(key);
+  if (values === null) stored.fail(`device ${key}`);
+  for (let at = 0; values !== null && at + 1 < values.length; at += 2) {
+    const field = values[at] ?? '';
+    const text = values[at + 1] ?? '';
     if (field === 'm') {
-      decision = text;
+      stored.decision = text;
       continue;
     }
+    // Callers leave out kinds that they do not know: a later version may add some.
     const kind = field.slice(0, 2);
     if (!DEVICE_KINDS.has(kind)) continue;
     const colon = kind === 'm@' ? field.indexOf(':', 2) : -1;
     const name = decodeName(field.slice(2, colon === -1 ? undefined : colon));
     const user = colon === -1 ? '' : decodeName(field.slice(colon + 1));
-    if (name === null || name === '' || user === null) failures.push(`device ${key} ${field}`);
-    else if (kind === 'r:') reports.push({ source: name, text });
-    else if (kind === 'p:') partnerships.set(name as UserKey, text);
-    else if (kind === 'm:') userDecisions.set(name as UserKey, text);
-    else imported.push({ source: name, user: colon === -1 ? null : (user as UserKey), text });
+    if (name === null || name === '' || user === null) stored.fail(`device ${key} ${field}`);
+    else if (kind === 'r:') stored.reports = withItem(stored.reports, { source: name, text });
+    else if (kind === 'p:') stored.partnerships = withEntry(stored.partnerships, name as UserKey, text);
+    else if (kind === 'm:') stored.userDecisions = withEntry(stored.userDecisions, name as UserKey, text);
+    else {
+      const one = { source: name, user: colon === -1 ? null : (user as UserKey), text };
+      stored.imported = withItem(stored.imported, one);
+    }
   }
-  return { key, reports, partnerships, decision, userDecisions, imported, failures };
+  return stored;
 }
 
 const DEVICE_KINDS: ReadonlySet<string> = new Set(['r:', 'p:', 'm:', 'm@']);
 
 /** Likewise of the users with one folded local part. */
 export function storedUsers(local: string, values: Values): StoredUsers {
-  const reports: (SourceText & { user: UserKey })[] = [];
-  const aliases = new Map<UserKey, UserKey>();
-  const decisions = new Map<UserKey, string>();
-  const imported: (SourceText & { user: UserKey })[] = [];
-  const devices: StoredUserDevice[] = [];
-  const failures: string[] = values === null ? [`user ${local}`] : [];
-  for (const { field, text } of fieldsOf(values)) {
+  const stored = new CollectedUsers();
+  if (values === null) stored.fail(`user ${local}`);
+  for (let at = 0; values !== null && at + 1 < values.length; at += 2) {
+    const field = values[at] ?? '';
+    const text = values[at + 1] ?? '';
     const kind = field.slice(0, 2);
     if (!USER_KINDS.has(kind)) continue;
     const colon = kind === 'r:' || kind === 'm@' ? field.indexOf(':', 2) : 1;
     const source = colon === 1 ? '' : decodeName(field.slice(2, colon));
     const user = colon === -1 ? null : decodeUser(local, field.slice(colon + 1));
-    if (source === null || user === null) failures.push(`user ${local} ${field}`);
-    else if (kind === 'r:') reports.push({ source, user, text });
-    else if (kind === 'm:') decisions.set(user, text);
-    else if (kind === 'm@') imported.push({ source, user, text });
-    else if (kind === 'd:') for (const one of userDevicesIn(text)) devices.push({ user, ...one });
+    if (source === null || user === null) stored.fail(`user ${local} ${field}`);
+    else if (kind === 'r:') stored.reports = withItem(stored.reports, { source, user, text });
+    else if (kind === 'm:') stored.decisions = withEntry(stored.decisions, user, text);
+    else if (kind === 'm@') stored.imported = withItem(stored.imported, { source, user, text });
+    else if (kind === 'd:')
+      for (const { device, firstSeen, lastAllowed } of userDevicesIn(text))
+        stored.devices = withItem(stored.devices, { user, device, firstSeen, lastAllowed });
     else {
       const target = decodeUser(local, text);
-      if (target === null) failures.push(`user ${local} ${field}`);
-      else aliases.set(user, target);
+      if (target === null) stored.fail(`user ${local} ${field}`);
+      else stored.aliases = withEntry(stored.aliases, user, target);
     }
   }
-  return { reports, aliases, decisions, imported, devices, failures };
+  return stored;
 }
 
 const USER_KINDS: ReadonlySet<string> = new Set(['r:', 'a:', 'm:', 'm@', 'd:']);
-
-interface Field {
-  readonly field: string;
-  readonly text: string;
-}
-
-/** Callers leave out kinds that they do not know: a later version may add some. */
-function fieldsOf(values: Values): Field[] {
-  const fields: Field[] = [];
-  if (values === null) return fields;
-  for (let at = 0; at + 1 < values.length; at += 2)
-    fields.push({ field: values[at] ?? '', text: values[at + 1] ?? '' });
-  return fields;
-}
 
 /** The devices of a user, as {@link userDevicesText} wrote them. What is malformed is left out: it is no more than a count. */
 export function userDevicesIn(text: string): UserDevice[] {
   if (!isLine(text)) return devicesInJson(text);
   const devices: UserDevice[] = [];
-  for (const one of text.slice(1).split('|')) {
-    const [name = '', first = '', last] = one.split(',');
-    const device = decodedText(name);
-    const firstSeen = decodedNumber(first);
-    if (device === undefined || device === '' || firstSeen === undefined) continue;
-    const lastAllowed = last === undefined ? null : (decodedNumber(last) ?? null);
-    devices.push({ device: device as DeviceKey, firstSeen, lastAllowed });
+  for (let at = 1; at <= text.length;) {
+    const end = placeOf(text, '|', at, text.length);
+    const one = deviceIn(text, at, end);
+    if (one !== null) devices.push(one);
+    at = end + 1;
   }
   return devices;
+}
+
+/** `DEVICE,FIRST SEEN,LAST ALLOWED` between two places of a text. Null = malformed. */
+function deviceIn(text: string, from: number, end: number): UserDevice | null {
+  const afterName = placeOf(text, ',', from, end);
+  const afterFirst = placeOf(text, ',', afterName + 1, end);
+  const device = decodedText(text.slice(from, afterName));
+  const firstSeen = afterName < end ? decodedNumber(text.slice(afterName + 1, afterFirst)) : undefined;
+  if (device === undefined || device === '' || firstSeen === undefined) return null;
+  const last = text.slice(afterFirst + 1, placeOf(text, ',', afterFirst + 1, end));
+  const lastAllowed = afterFirst < end ? (decodedNumber(last) ?? null) : null;
+  return { device: device as DeviceKey, firstSeen, lastAllowed };
+}
+
+/** The first `separator` from a place on, before `end`; `end` = there is none. */
+function placeOf(text: string, separator: string, from: number, end: number): number {
+  const at = text.indexOf(separator, from);
+  return at === -1 || at > end ? end : at;
 }
 
 /** Earlier versions wrote a list of lists. */
