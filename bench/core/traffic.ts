@@ -3,7 +3,7 @@
 /** The path of Exchange ActiveSync. */
 export const PATH = '/Microsoft-Server-ActiveSync';
 export const CONNECTIONS = 64;
-const CREDENTIALS = `Basic ${Buffer.from('alice:secret-of-alice').toString('base64')}`;
+const USER = 'alice';
 
 /** The device ids in use, one per connection, so that several cache entries are used. */
 export const DEVICES = Array.from(
@@ -28,16 +28,17 @@ export const PING_BODY = Buffer.from(
 );
 
 /** The target of one command of one device. */
-export function target(command: string, device: string): string {
-  return `${PATH}?Cmd=${command}&User=alice&DeviceId=${device}&DeviceType=iPhone`;
+export function target(command: string, device: string, user = USER): string {
+  return `${PATH}?Cmd=${command}&User=${user}&DeviceId=${device}&DeviceType=iPhone`;
 }
 
 /** Ten headers, as recorded from phones. */
-export function headers(): Record<string, string> {
+export function headers(user = USER): Record<string, string> {
+  const credentials = Buffer.from(`${user}:secret-of-${user}`).toString('base64');
   return {
     Host: 'mail.example.com',
     'User-Agent': 'Apple-iPhone15C2/2107.102',
-    Authorization: CREDENTIALS,
+    Authorization: `Basic ${credentials}`,
     'Content-Type': 'application/vnd.ms-sync.wbxml',
     'MS-ASProtocolVersion': '16.1',
     'X-MS-PolicyKey': '3942919513',
@@ -59,6 +60,10 @@ export const COLD_DEVICES = 12_800;
 export function coldDevice(index: number): string {
   return `COLDPHONE${String(index % COLD_DEVICES).padStart(6, '0')}`;
 }
+/** The user of such a device: each has one, as in a company. */
+export function coldUser(index: number): string {
+  return `user${String(index % COLD_DEVICES).padStart(6, '0')}`;
+}
 
 /** Octets of a large attachment. */
 export const LARGE_BYTES = 100 * 1024 * 1024;
@@ -68,8 +73,8 @@ export const FETCH_BODY = Buffer.from('03016a00001445464e033100010101', 'hex');
 export const SEND_MAIL_START = Buffer.from('03016a00001545510331000150c3', 'hex');
 
 /** A request as bytes. */
-export function rawRequest(command: string, device: string, body: Buffer): Buffer {
-  const lines = Object.entries(headers()).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = `POST ${target(command, device)} HTTP/1.1\r\n${lines.join('')}Content-Length: ${body.length}\r\n\r\n`;
+export function rawRequest(command: string, device: string, body: Buffer, user = USER): Buffer {
+  const lines = Object.entries(headers(user)).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `POST ${target(command, device, user)} HTTP/1.1\r\n${lines.join('')}Content-Length: ${body.length}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head, 'latin1'), body]);
 }

@@ -2,7 +2,7 @@
 // A process of its own on the second core; prints the result as one JSON line.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { DEVICES, SYNC_BODY, coldDevice, rawRequest } from './traffic.ts';
+import { DEVICES, SYNC_BODY, coldDevice, coldUser, rawRequest } from './traffic.ts';
 
 const [port, seconds, rate, kind] = process.argv.slice(2);
 const perMillisecond = Number(rate) / 1_000;
@@ -49,10 +49,13 @@ await new Promise<void>((resolve) => {
     while (sent < due && idle.length > 0) {
       const phone = idle.shift() as Phone;
       // Late requests are measured from their due time, so that a stall includes the requests it delayed.
-      const device = kind === 'cold' ? coldDevice(sent) : phone.device;
+      const request =
+        kind === 'cold'
+          ? rawRequest('Sync', coldDevice(sent), SYNC_BODY, coldUser(sent))
+          : rawRequest('Sync', phone.device, SYNC_BODY);
       sent++;
       phone.since = startedAt + sent / perMillisecond;
-      phone.socket.write(rawRequest('Sync', device, SYNC_BODY));
+      phone.socket.write(request);
     }
     if (latencies.length < total && elapsed < Number(seconds) * 1_000 + 5_000) {
       setTimeout(tick, 1);
