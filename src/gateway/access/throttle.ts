@@ -1,8 +1,8 @@
 // Owns the battery guard: request rates and concurrency per device, and the newest Ping.
-import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { EasCommand } from '../../eas/commands.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { KeyedHash } from '../credentials/keyed-hash.ts';
 import { RepeatGuard } from './repeat-guard.ts';
 import type { RepeatsOfDevice } from './repeat-guard.ts';
 import type { ThrottleSettings } from '../settings.ts';
@@ -32,7 +32,7 @@ export class Throttle {
   private readonly uses: LRUCache<string, DeviceUse>;
   /** Bounded by the open client connections. */
   private readonly pings = new Map<string, HeldPing>();
-  private readonly key = randomBytes(32);
+  private readonly hash = new KeyedHash();
   private readonly loops: RepeatGuard;
 
   constructor(settings: ThrottleSettings) {
@@ -97,6 +97,6 @@ export class Throttle {
 
   /** Identifies credentials without storing them. */
   private proofOf(authorization: string): string {
-    return createHmac('sha256', this.key).update(authorization).digest('base64').slice(0, 16);
+    return this.hash.of(authorization).slice(0, 16);
   }
 }

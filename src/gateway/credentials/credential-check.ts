@@ -1,10 +1,10 @@
 // Owns the check of credentials with the mail server for denied requests. Only with good credentials does the phone get
 // more than the server's own challenge, and is a refused device recorded.
-import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { clientBlock } from '../../identity/client-address.ts';
 import { CredentialQuestion } from './credential-question.ts';
 import type { Claim, Proof } from './credential-question.ts';
+import { KeyedHash } from './keyed-hash.ts';
 import { FairPlaces } from '../../directory/fair-places.ts';
 import type { ForwardingRules } from '../upstream/client-origin.ts';
 import { LoginLimiter } from './login-limiter.ts';
@@ -60,7 +60,7 @@ export class CredentialCheck {
   private readonly question: CredentialQuestion;
   private readonly balancer: Balancer;
   private readonly now: () => number;
-  private readonly key = randomBytes(32);
+  private readonly hash = new KeyedHash();
   private readonly remembered = new LRUCache<string, Answer>({ max: MAX_REMEMBERED });
   private readonly good = new LRUCache<string, true>({ max: MAX_GOOD });
   private readonly limits: LoginLimiter;
@@ -87,13 +87,13 @@ export class CredentialCheck {
   check(claim: Claim): Proof | Promise<Proof> {
     const { user, authorization, origin } = claim;
     // The cache key includes scheme and Host: front ends answer differently per host.
-    const question = this.hash(`${origin.proto} ${origin.host.toLowerCase()} ${authorization}`);
+    const question = this.hash.of(`${origin.proto} ${origin.host.toLowerCase()} ${authorization}`);
     const known = this.remembered.get(question);
     if (known !== undefined && known.until > this.now()) return known.proof;
     const under = this.flights.get(question);
     if (under !== undefined) return under;
     const block = clientBlock(origin.address);
-    const credentials = this.hash(authorization);
+    const credentials = this.hash.of(authorization);
     const good = this.good.has(credentials);
     const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return 'unknown';
@@ -120,17 +120,17 @@ export class CredentialCheck {
 
   /** Whether the mail server last accepted these credentials, in a check or in a request of an allowed phone. */
   wereGood(authorization: string): boolean {
-    return this.good.has(this.hash(authorization));
+    return this.good.has(this.hash.of(authorization));
   }
 
   /** The mail server accepted these credentials. */
   noteGood(authorization: string): void {
-    this.good.set(this.hash(authorization), true);
+    this.good.set(this.hash.of(authorization), true);
   }
 
   /** The mail server refused these credentials. */
   noteBad(authorization: string): void {
-    this.good.delete(this.hash(authorization));
+    this.good.delete(this.hash.of(authorization));
   }
 
   /** Ends overdue checks. */
@@ -141,10 +141,6 @@ export class CredentialCheck {
 
   async close(): Promise<void> {
     await Promise.all([this.pools.close(), this.goodPools.close()]);
-  }
-
-  private hash(text: string): string {
-    return createHmac('sha256', this.key).update(text).digest('base64');
   }
 
   private settle(credentials: string, { user, origin }: Claim, proof: Proof, charge: Charge): void {
