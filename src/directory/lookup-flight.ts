@@ -7,7 +7,8 @@ export class LookupFlight<Answer> {
   readonly user: UserKey;
   readonly device: DeviceKey;
   readonly deviceType: string | null;
-  readonly promise: Promise<Answer>;
+  /** The answer, as soon as it is awaited. */
+  promise: Promise<Answer> | undefined = undefined;
   /** Nobody waits for it any more. */
   over = false;
   /** Changes were lost: everything read before is invalid, at any position of the log. */
@@ -17,20 +18,19 @@ export class LookupFlight<Answer> {
   /** The device is among them. */
   private deviceChanged = false;
   /** Folded local parts of the users among them: whose user the login is, is known only when the look-up ends. */
-  private changedUsers: ReadonlySet<string>[] = [];
+  private changedUsers: ReadonlySet<string>[] | null = null;
 
-  constructor(user: UserKey, device: DeviceKey, deviceType: string | null, promise: Promise<Answer>) {
+  constructor(user: UserKey, device: DeviceKey, deviceType: string | null) {
     this.user = user;
     this.device = device;
     this.deviceType = deviceType;
-    this.promise = promise;
   }
 
   /** The store is asked from now on: changes before this moment do not matter. */
   begin(): void {
     this.changedAt = null;
     this.deviceChanged = false;
-    this.changedUsers = [];
+    this.changedUsers = null;
     this.dropped = false;
   }
 
@@ -38,7 +38,7 @@ export class LookupFlight<Answer> {
   noteChanges(devices: ReadonlySet<string>, users: ReadonlySet<string>, batch: ChangeBatch): void {
     const concernsDevice = devices.has(this.device);
     if (concernsDevice) this.deviceChanged = true;
-    if (users.size > 0) this.changedUsers.push(users);
+    if (users.size > 0) (this.changedUsers ??= []).push(users);
     if (concernsDevice || users.size > 0) this.changedAt = batch.position;
     if (batch.trimmed) this.dropped = true;
   }
@@ -46,7 +46,7 @@ export class LookupFlight<Answer> {
   /** The end of the latest changes that concern the device, or a name of its user; null = there were none. */
   changeOf(result: LookupResult): LogPosition | null {
     if (this.deviceChanged) return this.changedAt;
-    if (this.changedUsers.length === 0) return null;
+    if (this.changedUsers === null) return null;
     const names = [this.user, result.user, ...(result.userRecord?.aliases ?? [])].map(foldedLocalPart);
     return this.changedUsers.some((users) => names.some((name) => users.has(name))) ? this.changedAt : null;
   }

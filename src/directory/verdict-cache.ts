@@ -243,31 +243,33 @@ export class VerdictCache {
     const isKnown = asker.proven || this.entries.find(user, device)?.seen === true;
     // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
-    const under = this.flights.get(key);
-    if (under !== undefined) return under.promise;
+    const under = this.flights.get(key)?.promise;
+    if (under !== undefined) return under;
     this.misses++;
     // Known phones may share one address. Unknown clients can invent devices, but not addresses.
     const [places, holder] = isKnown
       ? [this.knownPlaces, device]
       : [this.strangerPlaces, clientBlock(asker.address)];
-    const { promise, resolve } = Promise.withResolvers<Found>();
-    const flight = new LookupFlight(user, device, asker.deviceType ?? null, promise);
+    const flight = new LookupFlight<Found>(user, device, asker.deviceType ?? null);
     this.flights.set(key, flight);
-    void this.lookUpInTurn(flight, places, holder).then((found) => {
-      this.flights.delete(key);
-      resolve(found);
-    });
-    return promise;
+    flight.promise = this.lookUpInTurn(flight, key, places, holder);
+    return flight.promise;
   }
 
   /** What was last known where there is no place in time, or no answer. */
-  private async lookUpInTurn(flight: Flight, places: LookupPlaces, holder: string): Promise<Found> {
+  private async lookUpInTurn(
+    flight: Flight,
+    key: string,
+    places: LookupPlaces,
+    holder: string,
+  ): Promise<Found> {
     const { user, device } = flight;
     const began = this.now();
     const entered = places.enter(holder);
     let failed = true;
     if (!(typeof entered === 'boolean' ? entered : await entered)) {
       this.options.onLookup?.(this.now() - began, failed);
+      this.flights.delete(key);
       return this.lastKnown(user, device);
     }
     try {
@@ -280,6 +282,7 @@ export class VerdictCache {
     } finally {
       this.options.onLookup?.(this.now() - began, failed);
       flight.over = true;
+      this.flights.delete(key);
       places.leave(holder);
     }
   }

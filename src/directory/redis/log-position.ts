@@ -25,8 +25,17 @@ export function vectorOf(position: LogPosition): Vector {
   return vector;
 }
 
+/** The position that was parsed last: look-ups compare theirs with one, until the next change. */
+let latest: { readonly position: LogPosition; readonly vector: Vector } = { position: '', vector: new Map() };
+
+/** Whether some partition that both have stands earlier in `a`. Fast where `b` is the one of the call before. */
+export function isEarlierPosition(a: LogPosition, b: LogPosition): boolean {
+  if (latest.position !== b) latest = { position: b, vector: vectorOf(b) };
+  return isEarlier(vectorOf(a), latest.vector);
+}
+
 /** Whether some partition that both have stands earlier in `a`. */
-export function isEarlier(a: Vector, b: Vector): boolean {
+function isEarlier(a: Vector, b: Vector): boolean {
   for (const [partition, id] of a) {
     const other = b.get(partition);
     if (other !== undefined && isEarlierId(id, other)) return true;
@@ -36,6 +45,7 @@ export function isEarlier(a: Vector, b: Vector): boolean {
 
 /** Whether an entry of a stream stands before another one: `MILLISECONDS-SEQUENCE`. */
 export function isEarlierId(a: string, b: string): boolean {
+  if (a === b) return false;
   const [timeA = 0, sequenceA = 0] = a.split('-').map(Number);
   const [timeB = 0, sequenceB = 0] = b.split('-').map(Number);
   return timeA === timeB ? sequenceA < sequenceB : timeA < timeB;

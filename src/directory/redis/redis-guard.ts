@@ -80,7 +80,7 @@ export class RedisGuard {
     values: readonly string[],
     on: RedisClient = this.client,
   ): Promise<unknown> {
-    await this.verified();
+    if (this.guard.trouble !== null || this.doubted) await this.verified();
     const { known } = this;
     // On a Cluster all keys that a script uses are named, so that none is missing while its slot is moved.
     const names = isCluster(on) && script.usesSupport ? [...keys, ...this.keys.support(keys[0] ?? '')] : keys;

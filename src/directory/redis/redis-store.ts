@@ -45,7 +45,7 @@ import { ChangeLog } from './change-log.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
 import { updateHashes } from './hash-writer.ts';
 import type { HashAccess } from './hash-writer.ts';
-import { isEarlier, isEarlierId, positionOf, vectorOf } from './log-position.ts';
+import { isEarlierId, isEarlierPosition, positionOf } from './log-position.ts';
 import { LookupBatch } from './lookup-batch.ts';
 import type { WantedHash } from './lookup-batch.ts';
 import type { ReadHash } from './packed-reply.ts';
@@ -177,26 +177,35 @@ export class RedisStore implements DirectoryStore {
   async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
     const lookup = new Lookup(this.names, this.sources, name);
     const ends = new Map<number, string>();
+    const partition = partitionOfDevice(key);
     let missing = lookup.login.missing();
-    const [device, ...first] = await this.reads.read([
-      { key: this.keys.device(key) },
-      ...missing.map((local) => ({ key: this.keys.users(local) })),
-    ]);
-    let hashes = first;
-    ends.set(partitionOfDevice(key), device?.end ?? '');
-    while (missing.length > 0) {
-      for (const [index, local] of missing.entries()) {
-        const { end = '', values = null } = hashes[index] ?? {};
-        const partition = partitionOfUsers(local);
-        const before = ends.get(partition);
-        if (before === undefined || isEarlierId(end, before)) ends.set(partition, end);
-        lookup.login.add(local, storedUsers(local, values));
-      }
+    const wanted: WantedHash[] = [{ key: this.keys.device(key, partition) }];
+    for (const local of missing) wanted.push({ key: this.keys.users(local) });
+    let hashes = await this.reads.read(wanted);
+    const [device] = hashes;
+    ends.set(partition, device?.end ?? '');
+    for (let first = 1; missing.length > 0; first = 0) {
+      for (let at = 0; at < missing.length; at += 1)
+        this.addUsers(lookup, ends, missing[at] ?? '', hashes[first + at]);
       missing = lookup.login.missing();
       if (missing.length > 0)
-        hashes = [...(await this.reads.read(missing.map((local) => ({ key: this.keys.users(local) }))))];
+        hashes = await this.reads.read(missing.map((local) => ({ key: this.keys.users(local) })));
     }
     return lookup.result(storedDevice(key, device?.values ?? null), positionOf(ends), this.epoch, Date.now());
+  }
+
+  /** Of two reads in one partition, the earlier end counts. */
+  private addUsers(
+    { login }: Lookup,
+    ends: Map<number, string>,
+    local: string,
+    hash: ReadHash | undefined,
+  ): void {
+    const { end = '', values = null } = hash ?? {};
+    const partition = partitionOfUsers(local);
+    const before = ends.get(partition);
+    if (before === undefined || isEarlierId(end, before)) ends.set(partition, end);
+    login.add(local, storedUsers(local, values));
   }
 
   async getDevice(key: DeviceKey): Promise<DeviceEntry | null> {
@@ -331,7 +340,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   isBefore(a: LogPosition, b: LogPosition): boolean {
-    return isEarlier(vectorOf(a), vectorOf(b));
+    return isEarlierPosition(a, b);
   }
 
   async close(): Promise<void> {
