@@ -67,13 +67,13 @@ export function lineForm<S extends z.ZodObject>(
   return {
     read(stored, what, key) {
       if (!isLine(stored)) return fromJson.read(stored, what, key);
-      const places = stored.split(SEPARATOR);
       const record = { ...blank };
       for (const name in key) record[name] = key[name];
       let last: number | null = null;
-      for (let at = 0; at < fields.length; at += 1) {
-        const field = fields[at] as Field;
-        const place = places[at + 1] ?? '';
+      let from = 1;
+      for (const field of fields) {
+        const place = placeFrom(stored, from);
+        from += place.length + 1;
         if (place === '' && field.isBlank) continue;
         const value: unknown = place === SAME && field.kind === 'number' ? last : valueIn(place, field, key);
         if (value === undefined || (value === null && !field.nullable))
@@ -101,6 +101,13 @@ export function lineForm<S extends z.ZodObject>(
       return line.slice(0, used);
     },
   };
+}
+
+/** What stands between a place of a line and the next separator. Most places are empty, or behind the end: these cost no search. */
+function placeFrom(line: string, from: number): string {
+  if (from >= line.length || line.charCodeAt(from) === SEPARATOR_CODE) return '';
+  const end = line.indexOf(SEPARATOR, from);
+  return end === -1 ? line.slice(from) : line.slice(from, end);
 }
 
 /** The kind of value in a field: `text`, `flag`, `number`, `list` or `map`. */

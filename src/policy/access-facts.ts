@@ -238,12 +238,19 @@ export function countedFacts(
   const userAgentChanges = partnership === null ? null : (changes ?? null);
   if (userDevices === undefined || user === undefined)
     return userAgentChanges === facts.userAgentChanges ? facts : { ...facts, userAgentChanges };
-  const active = userDevices.filter(({ lastAllowed }) => (lastAllowed ?? -Infinity) > now - activeWithinMs);
-  const at = active.findIndex((own) => own.device === device);
-  const isRecorded = userDevices.some((own) => own.device === device);
+  let active = 0;
+  let rank: number | null = null;
+  let isRecorded = false;
+  for (const own of userDevices) {
+    const isActive = (own.lastAllowed ?? -Infinity) > now - activeWithinMs;
+    if (isActive) active += 1;
+    if (own.device !== device) continue;
+    isRecorded = true;
+    if (isActive) rank ??= active;
+  }
   return {
     ...facts,
-    rank: at === -1 ? active.length + 1 : at + 1,
+    rank: rank ?? active + 1,
     devicesOfUser: userDevices.length + (isRecorded ? 0 : 1),
     userAgentChanges,
   };
