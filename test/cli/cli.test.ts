@@ -9,12 +9,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EasClient } from '../support/phones/eas-client.ts';
 import { eventually, until } from '../support/checks/until.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { runInProcess } from './run-in-process.ts';
 
 checkLeaks();
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const CONFIG = `
 listen: { address: 127.0.0.1, port: 0 }
+workers: { count: 1 }
 store: { kind: embedded, path: directory.db }
 sample:
   users: [{ name: alice, password: alice-pw }]
@@ -68,7 +70,7 @@ describe('easgate', () => {
   });
 
   it('names clear to whoever types unblock', async () => {
-    const { code, error } = await run('devices', 'unblock', 'PHONE1');
+    const { code, error } = await runInProcess('devices', 'unblock', 'PHONE1');
     expect([code, error]).toEqual([2, expect.stringContaining('(Did you mean clear?)')]);
   });
 
@@ -80,7 +82,7 @@ describe('easgate', () => {
   });
 
   it('ends with 2 for an unknown option', async () => {
-    expect(await run('check', '--nonsense')).toMatchObject({ code: 2, out: '' });
+    expect(await runInProcess('check', '--nonsense')).toMatchObject({ code: 2, out: '' });
   });
 
   it('prints its version', async () => {
@@ -109,36 +111,40 @@ describe('easgate', () => {
   });
 
   it('ends with 0 for --help', async () => {
-    expect(await run('--help')).toMatchObject({ code: 0, error: '' });
+    expect(await runInProcess('--help')).toMatchObject({ code: 0, error: '' });
   });
 });
 
 describe('easgate check', () => {
   it('accepts a good file', async () => {
-    expect(await run('check', '--config', config)).toEqual({ code: 0, out: `${config}: ok\n`, error: '' });
+    expect(await runInProcess('check', '--config', config)).toEqual({
+      code: 0,
+      out: `${config}: ok\n`,
+      error: '',
+    });
   });
 
   it('accepts the file as its argument too', async () => {
-    expect(await run('check', config)).toEqual({ code: 0, out: `${config}: ok\n`, error: '' });
-    expect(await run('check', config, '--config', 'other.yaml')).toMatchObject({ code: 2, out: '' });
+    expect(await runInProcess('check', config)).toEqual({ code: 0, out: `${config}: ok\n`, error: '' });
+    expect(await runInProcess('check', config, '--config', 'other.yaml')).toMatchObject({ code: 2, out: '' });
   });
 
   it('ends with 0 for warnings, and with 1 when --strict is given', async () => {
     const file = join(folder, 'warned.yaml');
     writeFileSync(file, 'upstream: { url: "http://mail", tls: { minVersion: TLSv1.3 } }\n');
-    const { code, out, error } = await run('check', file);
+    const { code, out, error } = await runInProcess('check', file);
     expect({ code, out }).toEqual({ code: 0, out: `${file}: no errors, 1 warning\n` });
     expect(error).toMatch(/:1:\d+: warning: upstream\.tls: /);
-    expect(await run('check', file, '--strict')).toMatchObject({ code: 1, out: '' });
+    expect(await runInProcess('check', file, '--strict')).toMatchObject({ code: 1, out: '' });
   });
 
   it('accepts --config in front of the subcommand too', async () => {
-    expect(await run('--config', config, 'check')).toMatchObject({ code: 0 });
+    expect(await runInProcess('--config', config, 'check')).toMatchObject({ code: 0 });
   });
 
   it('accepts the file that comes with the project', async () => {
     const shipped = fileURLToPath(new URL('../../config/easgate.yaml', import.meta.url));
-    expect(await run('check', '--config', shipped)).toMatchObject({ code: 0, error: '' });
+    expect(await runInProcess('check', '--config', shipped)).toMatchObject({ code: 0, error: '' });
   });
 
   it('ends with 1 and lists every problem of a bad file, without a stack', async () => {
@@ -161,17 +167,17 @@ describe('easgate check', () => {
       ok: false,
       problems: [{ severity: 'error', place: 'listen.port', line: 1, column: 17 }],
     });
-    expect(await run('check', '--json', config)).toMatchObject({ code: 0 });
+    expect(await runInProcess('check', '--json', config)).toMatchObject({ code: 0 });
   });
 
   it('ends with 1 for a missing file', async () => {
-    expect(await run('check', '--config', 'missing.yaml')).toMatchObject({ code: 1, out: '' });
+    expect(await runInProcess('check', '--config', 'missing.yaml')).toMatchObject({ code: 1, out: '' });
   });
 
   it('ends with 1 when a secret is missing', async () => {
     const file = join(folder, 'redis.yaml');
     writeFileSync(file, 'store: { kind: redis, url: { env: EASGATE_TEST_NOT_SET } }');
-    const { code, error } = await run('check', '--config', file);
+    const { code, error } = await runInProcess('check', '--config', file);
     expect(code).toBe(1);
     expect(error).toContain('EASGATE_TEST_NOT_SET');
   });
@@ -186,28 +192,30 @@ describe('easgate check', () => {
   ])('ends with 1 when the file names %s that cannot be read', async (_, text, place) => {
     const file = join(folder, 'unreadable.yaml');
     writeFileSync(file, text);
-    const { code, error } = await run('check', '--config', file);
+    const { code, error } = await runInProcess('check', '--config', file);
     expect(code).toBe(1);
-    expect(error).toMatch(/^easgate: EASGATE_/);
+    expect(error).toMatch(/^EASGATE_/);
     expect(error).toContain(place);
   });
 
   it('prints the JSON Schema', async () => {
-    const { out } = await run('check', '--schema');
+    const { out } = await runInProcess('check', '--schema');
     expect(JSON.parse(out)).toMatchObject({ additionalProperties: false });
   });
 });
 
 describe('easgate devices', () => {
-  const own = ['--config', 'decisions.yaml'];
+  let own: readonly string[] = [];
   beforeAll(() => {
-    writeFileSync(join(folder, 'decisions.yaml'), 'store: { kind: embedded, path: decisions.db }\n');
+    const file = join(folder, 'decisions.yaml');
+    writeFileSync(file, 'store: { kind: embedded, path: decisions.db }\n');
+    own = ['--config', file];
   });
 
   it('list who decided, why and until when', async () => {
-    await run('devices', 'block', 'STOLEN1', '--reason', 'stolen', '--owner', 'dave', ...own);
-    await run('devices', 'allow', 'TRIAL2', '--owner', 'erin', '--expires', '2999-12-31', ...own);
-    const { out } = await run('devices', 'list', ...own);
+    await runInProcess('devices', 'block', 'STOLEN1', '--reason', 'stolen', '--owner', 'dave', ...own);
+    await runInProcess('devices', 'allow', 'TRIAL2', '--owner', 'erin', '--expires', '2999-12-31', ...own);
+    const { out } = await runInProcess('devices', 'list', ...own);
     const cells = out.split('\n').map((line) => line.split(/ {2,}/));
     expect(cells[0]?.slice(-4)).toEqual(['DECISION', 'UNTIL', 'BY', 'REASON']);
     expect(cells[1]?.slice(-4)).toEqual(['block', '-', 'dave', 'stolen']);
@@ -215,15 +223,17 @@ describe('easgate devices', () => {
   });
 
   it('print only ISO times in JSON and in `show`', async () => {
-    await run('devices', 'quarantine', 'LATER3', '--expires', '1w', ...own);
-    await run('devices', 'set', 'LATER3', '--managed', 'true', ...own);
-    const { out } = await run('devices', 'list', '--json', ...own);
+    await runInProcess('devices', 'quarantine', 'LATER3', '--expires', '1w', ...own);
+    await runInProcess('devices', 'set', 'LATER3', '--managed', 'true', ...own);
+    const { out } = await runInProcess('devices', 'list', '--json', ...own);
     const row = (JSON.parse(out) as { device: string }[]).find(({ device }) => device === 'later3');
     const iso = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(row).toMatchObject({ lastCheckIn: iso, decision: 'quarantine', decisionExpiresAt: iso });
-    const shown = (await run('devices', 'show', 'LATER3', ...own)).out;
+    const shown = (await runInProcess('devices', 'show', 'LATER3', ...own)).out;
     expect(shown).toMatch(/, until \d{4}-\d\d-\d\dT/);
-    expect(JSON.parse((await run('explain', 'alice', 'LATER3', '--json', ...own)).out)).toMatchObject({
+    expect(
+      JSON.parse((await runInProcess('explain', 'alice', 'LATER3', '--json', ...own)).out),
+    ).toMatchObject({
       verdict: { validUntil: iso },
     });
   });
@@ -261,10 +271,20 @@ describe('easgate serve', () => {
     expect(lines.length).toBeGreaterThanOrEqual(5);
     expect(lines.join('\n')).not.toMatch(/alice-pw|Basic/);
   });
+});
+
+describe('easgate serve, while it runs,', () => {
+  let gateway: Running;
+  beforeAll(async () => {
+    gateway = start('serve', '--config', config);
+    await until(() => gateway.out().includes('Ctrl-C'), 'the gateway');
+  });
+  afterAll(async () => {
+    gateway.child.kill('SIGTERM');
+    await gateway.ended;
+  });
 
   it('prints a working curl command, where its data lies and how to stop it', async () => {
-    const gateway = start('serve', '--config', config);
-    await until(() => gateway.out().includes('Ctrl-C'), 'the gateway');
     const [, line = ''] = /^ {2}(curl .*)$/m.exec(gateway.out()) ?? [];
     const curl = spawn('sh', ['-c', `${line} -s`], { stdio: ['ignore', 'pipe', 'ignore'] });
     children.push(curl);
@@ -272,23 +292,17 @@ describe('easgate serve', () => {
     curl.stdout.on('data', (chunk: Buffer) => (answer += chunk.toString()));
     await new Promise((resolve) => curl.once('close', resolve));
     expect(gateway.out()).toContain(`directory: ${join(folder, 'directory.db')}\n`);
-    gateway.child.kill('SIGTERM');
-    await gateway.ended;
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('ends with 1 when the port is taken', async () => {
-    const first = start('serve', '--config', config);
-    await until(() => first.out().includes('listens on'), 'the gateway');
-    const port = /listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(first.out())?.[1];
+  it('is refused the same port a second time, and ends with 1', async () => {
+    const port = /listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(gateway.out())?.[1];
     const taken = join(folder, 'taken.yaml');
     writeFileSync(
       taken,
       `listen: { address: 127.0.0.1, port: ${port} }\nstore: { kind: embedded, path: taken.db }\nworkers: { pidFile: taken.pid }\n`,
     );
     const second = await run('serve', '--config', taken);
-    first.child.kill('SIGTERM');
-    await first.ended;
     expect(second.code).toBe(1);
     expect(second.error).toMatch(
       /^easgate: EASGATE_LISTEN: cannot listen on 127\.0\.0\.1:\d+ \(listen\): .*EADDRINUSE/,

@@ -1,4 +1,4 @@
-// Owns the promises of `easgate policy` and `easgate simulate` as processes: what they print where, and how they end.
+// Owns the promises of `easgate policy` and `easgate simulate`: what they print where, and how they end.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { runWithInput } from './run-in-process.ts';
+import type { Ended } from './run-in-process.ts';
 
 checkLeaks();
 
@@ -22,6 +24,7 @@ cases:
 `;
 
 let folder = '';
+const origin = process.cwd();
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-policy-'));
   writeFileSync(join(folder, 'policy.yaml'), POLICY);
@@ -31,16 +34,17 @@ beforeAll(() => {
   );
   writeFileSync(join(folder, 'cases.yaml'), CASES);
   writeFileSync(join(folder, 'facts.json'), '{"now":"2026-12-01T10:00:00Z","device":{"managed":true}}');
+  process.chdir(folder);
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  process.chdir(origin);
+  rmSync(folder, { recursive: true });
+});
 
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly error: string;
-}
+const run = (words: readonly string[], input = ''): Promise<Ended> => runWithInput(input, ...words);
 
-async function run(words: readonly string[], input = ''): Promise<Ended> {
+/** The same as a process of its own, with pipes. */
+async function runProcess(words: readonly string[], input = ''): Promise<Ended> {
   const child = spawn(process.execPath, [MAIN, ...words], { cwd: folder, stdio: 'pipe' });
   let out = '';
   let error = '';
@@ -48,7 +52,7 @@ async function run(words: readonly string[], input = ''): Promise<Ended> {
   child.stderr.on('data', (chunk: Buffer) => (error += chunk.toString()));
   child.stdin.end(input);
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { code, out, error };
+  return { code: code ?? -1, out, error };
 }
 
 describe('simulate', () => {
@@ -68,7 +72,7 @@ describe('policy evaluate', () => {
       '{"device":{"managed":true,"compliant":true,"platform":"Android"}}',
       '{"now":"2026-12-01T10:00:00Z","decisions":[{"scope":"user","action":"allow","expiresAt":"2026-12-24T00:00:00.5Z"}]}',
     ];
-    const { code, out, error } = await run(
+    const { code, out, error } = await runProcess(
       ['policy', 'evaluate', '--policy', 'policy.yaml'],
       lines.join('\r\n'),
     );
@@ -121,7 +125,7 @@ describe('policy check', () => {
 
 describe('policy test', () => {
   it('shows how a verdict differs from the expected one, and fails', async () => {
-    const { code, out } = await run(['policy', 'test', 'cases.yaml']);
+    const { code, out } = await runProcess(['policy', 'test', 'cases.yaml']);
     expect(code).toBe(1);
     expect(out).toBe(
       [

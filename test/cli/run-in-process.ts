@@ -1,4 +1,5 @@
 // Owns running a command in the process of the test: starting one costs a fifth of a second.
+import { Readable } from 'node:stream';
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { vi } from 'vitest';
@@ -12,9 +13,11 @@ export interface Ended {
   readonly error: string;
 }
 
-/** Runs one command line, without the name of the program. */
+/** Runs one command line, without the name of the program. Its exit code is also that of a command that sets `process.exitCode`. */
 export async function runInProcess(...words: string[]): Promise<Ended> {
   let [out, error] = ['', ''];
+  const { exitCode } = process;
+  process.exitCode = undefined;
   const program = defineProgram();
   redirectErrors(program, (text) => (error += text));
   const printed = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
@@ -27,13 +30,25 @@ export async function runInProcess(...words: string[]): Promise<Ended> {
   });
   try {
     await program.parseAsync(words, { from: 'user' });
-    return { code: 0, out, error };
+    return { code: Number(process.exitCode ?? 0), out, error };
   } catch (failure) {
     if (failure instanceof CommanderError) return { code: failure.exitCode === 0 ? 0 : 2, out, error };
     return { code: exitCodeOf(failure), out, error: `${error}${failureText(failure)}\n` };
   } finally {
     printed.mockRestore();
     warned.mockRestore();
+    process.exitCode = exitCode;
+  }
+}
+
+/** The same with this text on stdin. */
+export async function runWithInput(input: string, ...words: string[]): Promise<Ended> {
+  const stdin = vi.spyOn(process, 'stdin', 'get');
+  stdin.mockReturnValue(Readable.from([Buffer.from(input)]) as unknown as typeof process.stdin);
+  try {
+    return await runInProcess(...words);
+  } finally {
+    stdin.mockRestore();
   }
 }
 

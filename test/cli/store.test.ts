@@ -1,9 +1,7 @@
 // Owns the promises of `easgate store` and `easgate check --store`: their output, effects and exit codes.
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,10 +13,10 @@ import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { BY_TEST, decision, phone, wipeDecision } from '../support/servers/directory-records.ts';
+import { runInProcess } from './run-in-process.ts';
 
 checkLeaksAtEnd();
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-store-cli-'));
@@ -26,14 +24,15 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Writes a configuration; returns the way to run commands with it. */
-function configured(name: string, store: string): (...words: string[]) => { code: number; text: string } {
+function configured(
+  name: string,
+  store: string,
+): (...words: string[]) => Promise<{ code: number; text: string }> {
   const config = join(folder, name);
   writeFileSync(config, `store: ${store}\n`);
-  return (...words) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...words, '--config', config], {
-      encoding: 'utf8',
-    });
-    return { code: status ?? -1, text: stdout + stderr };
+  return async (...words) => {
+    const { code, out, error } = await runInProcess(...words, '--config', config);
+    return { code, text: out + error };
   };
 }
 
@@ -62,16 +61,16 @@ describe('easgate store with Redis', () => {
       'earlier:decision:phone1:',
       JSON.stringify(block),
     );
-    expect(run('devices', 'list')).toMatchObject({
+    expect(await run('devices', 'list')).toMatchObject({
       code: 1,
       text: expect.stringMatching(/EASGATE_STORE_SCHEMA: .*easgate store migrate/) as string,
     });
-    expect(run('store', 'migrate')).toMatchObject({
+    expect(await run('store', 'migrate')).toMatchObject({
       code: 0,
       text: expect.stringMatching(/^brought over: .*decision 1.*; epoch 2: /) as string,
     });
-    expect(run('devices', 'list').text).toMatch(/phone1 .*block/);
-    expect(run('store', 'migrate')).toMatchObject({
+    expect((await run('devices', 'list')).text).toMatch(/phone1 .*block/);
+    expect(await run('store', 'migrate')).toMatchObject({
       code: 0,
       text: expect.stringContaining('nothing to bring over') as string,
     });
@@ -80,52 +79,52 @@ describe('easgate store with Redis', () => {
 
   it('creates the directory once, reports a lost one, and uses the new one once the operator accepts it', async () => {
     const run = configured('redis.yaml', `{ kind: redis, url: "${redis.url}", commandTimeoutMs: 30000 }`);
-    expect(run('devices', 'list')).toMatchObject({
+    expect(await run('devices', 'list')).toMatchObject({
       code: 1,
       text: expect.stringMatching(/EASGATE_STORE_UNINITIALISED: .*easgate store init/) as string,
     });
-    expect(run('store', 'init')).toMatchObject({
+    expect(await run('store', 'init')).toMatchObject({
       code: 0,
       text: expect.stringMatching(/^created store .*\nadvice: hash-max-listpack-value is 64: /) as string,
     });
     await client.config('SET', 'hash-max-listpack-value', '1024');
-    expect(run('store', 'init').text).not.toContain('advice');
-    expect(run('store', 'init')).toMatchObject({
+    expect((await run('store', 'init')).text).not.toContain('advice');
+    expect(await run('store', 'init')).toMatchObject({
       code: 0,
       text: expect.stringContaining('already') as string,
     });
-    expect(run('store', 'status')).toMatchObject({
+    expect(await run('store', 'status')).toMatchObject({
       code: 0,
       text: expect.stringMatching(/\nok\n$/) as string,
     });
-    const { store } = JSON.parse(run('store', 'status', '--json').text) as { store: { id: string } };
-    expect(run('devices', 'block', 'PHONE1').code).toBe(0);
+    const { store } = JSON.parse((await run('store', 'status', '--json')).text) as { store: { id: string } };
+    expect((await run('devices', 'block', 'PHONE1')).code).toBe(0);
     await client.flushall();
-    expect(run('devices', 'block', 'PHONE2')).toMatchObject({
+    expect(await run('devices', 'block', 'PHONE2')).toMatchObject({
       code: 1,
       text: expect.stringContaining('EASGATE_STORE_MISSING') as string,
     });
-    expect(run('store', 'status')).toMatchObject({
+    expect(await run('store', 'status')).toMatchObject({
       code: 1,
       text: expect.stringContaining('EASGATE_STORE_MISSING') as string,
     });
-    expect(run('store', 'init')).toMatchObject({
+    expect(await run('store', 'init')).toMatchObject({
       code: 1,
       text: expect.stringContaining('easgate store accept') as string,
     });
-    expect(run('store', 'accept')).toMatchObject({
+    expect(await run('store', 'accept')).toMatchObject({
       code: 0,
       text: expect.stringContaining(`accepted store ${store.id}, epoch 2`) as string,
     });
-    expect(run('store', 'accept').text).toContain('nothing to accept');
-    expect(run('devices', 'block', 'PHONE2').code).toBe(0);
+    expect((await run('store', 'accept')).text).toContain('nothing to accept');
+    expect((await run('devices', 'block', 'PHONE2')).code).toBe(0);
   });
 });
 
 describe('easgate store with a file', () => {
   it('lists the suspended wipes of an accepted store, and a wipe that is ordered again is in force', async () => {
     const run = configured('embedded.yaml', '{ kind: embedded, path: embedded.db }');
-    expect(run('store', 'init').code).toBe(0);
+    expect((await run('store', 'init')).code).toBe(0);
     const store = await openStore(storeOptions(loadConfig(join(folder, 'embedded.yaml'))));
     // A wipe is sent to the partnerships that were seen before it was ordered.
     await store.recordSeen([seen('alice', phone, 0)]);
@@ -134,15 +133,17 @@ describe('easgate store with a file', () => {
     // A gateway has seen a later state than the restored one.
     const known = { 'embedded.db': { ...identity('embedded.db'), beat: 60_000 } };
     writeFileSync(join(folder, 'store.json'), JSON.stringify(known));
-    expect(run('devices', 'list')).toMatchObject({
+    expect(await run('devices', 'list')).toMatchObject({
       code: 1,
       text: expect.stringContaining('EASGATE_STORE_ROLLED_BACK') as string,
     });
-    expect(run('store', 'accept').text).toContain(`suspended wipe: ${phone}`);
-    expect(run('devices', 'list').text).toContain('suspended');
-    expect(run('explain', 'alice', phone).text).toContain('block (storeUnavailable');
-    expect(run('devices', 'wipe', phone, '--reason', 'still stolen', '--confirm', phone).code).toBe(0);
-    expect(run('explain', 'alice', phone).text).toContain('wipe (wipeRequested');
+    expect((await run('store', 'accept')).text).toContain(`suspended wipe: ${phone}`);
+    expect((await run('devices', 'list')).text).toContain('suspended');
+    expect((await run('explain', 'alice', phone)).text).toContain('block (storeUnavailable');
+    expect((await run('devices', 'wipe', phone, '--reason', 'still stolen', '--confirm', phone)).code).toBe(
+      0,
+    );
+    expect((await run('explain', 'alice', phone)).text).toContain('wipe (wipeRequested');
   });
 
   function identity(name: string): { id: string; epoch: number } {
@@ -160,23 +161,23 @@ describe('easgate store with a file', () => {
     const database = new DatabaseSync(join(folder, 'broken.db'));
     database.exec(`INSERT INTO decisions VALUES ('broken1', '', '', 'nonsense')`);
     database.close();
-    expect(run('check', '--store')).toMatchObject({
+    expect(await run('check', '--store')).toMatchObject({
       code: 1,
       text: expect.stringMatching(
         /EASGATE_CORRUPT_RECORD: 1 malformed record .*\n {2}- decision broken1\n/,
       ) as string,
     });
-    const list = run('devices', 'list');
+    const list = await run('devices', 'list');
     expect([list.code, list.text]).toEqual([
       0,
       expect.stringMatching(/broken1 .*malformed: decision broken1/),
     ]);
     expect(list.text).toMatch(/phone1 .*block/);
-    expect(run('devices', 'clear', 'PHONE1').code).toBe(0);
-    expect(run('explain', 'alice', 'BROKEN1').text).toContain('block (storeUnavailable');
-    expect(run('devices', 'block', 'BROKEN1').code).toBe(0);
-    expect(run('devices', 'clear', 'BROKEN1').code).toBe(0);
-    expect(run('check', '--store')).toMatchObject({
+    expect((await run('devices', 'clear', 'PHONE1')).code).toBe(0);
+    expect((await run('explain', 'alice', 'BROKEN1')).text).toContain('block (storeUnavailable');
+    expect((await run('devices', 'block', 'BROKEN1')).code).toBe(0);
+    expect((await run('devices', 'clear', 'BROKEN1')).code).toBe(0);
+    expect(await run('check', '--store')).toMatchObject({
       code: 0,
       text: expect.stringContaining('directory: ok') as string,
     });
