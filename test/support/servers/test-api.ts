@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { AdminStore } from '../../../src/api/auth/admin-store.ts';
 import type { Role } from '../../../src/api/contract/paths.ts';
 import type { ApiParts } from '../../../src/api/api-parts.ts';
+import { PolicyChecks } from '../../../src/api/policy-checks.ts';
 import { buildServer } from '../../../src/api/server.ts';
 import { comparePolicies } from '../../../src/app/policy-comparison.ts';
 import { ProgramError } from '../../../src/errors/program-errors.ts';
@@ -65,6 +66,16 @@ export interface TestApi {
   refresh(): Promise<void>;
 }
 
+/** Goes on after an API was closed. Its thread does not keep the process running. */
+class SharedChecks extends PolicyChecks {
+  override close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** One for all APIs of this process: the start of a thread takes a quarter of a second, and a check depends on its text alone. */
+const CHECKS = new SharedChecks();
+
 const ROLES = ['viewer', 'helpdesk', 'operator', 'admin'];
 
 /** Starts an API, which is closed when the test ends. */
@@ -107,6 +118,7 @@ export async function openTestApi({
         throw new ProgramError('EASGATE_NOT_RUNNING', 'there is no control process in this test');
       },
       gateway: async () => null,
+      checks: CHECKS,
       ...parts,
     },
     openLog('silent', 'stdout'),
