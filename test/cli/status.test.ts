@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { rolloutWarnings } from '../../src/model/rollout-text.ts';
 import { statusText } from '../../src/cli/status.ts';
 import type { JournalEntry } from '../../src/model/journal.ts';
@@ -13,6 +13,7 @@ import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
+import type { GatewayProcess } from '../support/servers/gateway-process.ts';
 import { runInProcess } from './run-in-process.ts';
 
 checkLeaks();
@@ -27,22 +28,52 @@ policy: { file: policy.yaml }
 `;
 const POLICY = 'name: Contoso mail\nmode: reportOnly\n';
 
-async function gateway(): Promise<{
-  readonly config: string;
-  readonly folder: string;
-  readonly port: number;
-}> {
-  const running = await startGatewayProcess(CONFIG, { 'policy.yaml': POLICY });
-  onTestFinished(async () => {
-    await running.stop();
-  });
-  return { config: join(running.folder, 'easgate.yaml'), folder: running.folder, port: running.port };
-}
-
 async function statusOf(config: string): Promise<GatewayStatus> {
   const { out } = await runInProcess('status', '--json', '--config', config);
   return JSON.parse(out) as GatewayStatus;
 }
+
+describe('easgate status of a gateway', () => {
+  let running: GatewayProcess;
+  let config = '';
+  beforeAll(async () => {
+    running = await startGatewayProcess(CONFIG, { 'policy.yaml': POLICY });
+    config = join(running.folder, 'easgate.yaml');
+  });
+  afterAll(async () => void (await running.stop()));
+
+  it('shows workers, counters, the policy with its hash, and standing warnings', async () => {
+    const { port } = running;
+    await request(`http://127.0.0.1:${port}/Microsoft-Server-ActiveSync`, {
+      method: 'OPTIONS',
+      reset: true,
+    }).then(({ body }) => body.dump());
+    const requests = ({ workers }: GatewayStatus): number =>
+      workers.reduce((total, worker) => total + (worker?.counters['requests'] ?? 0), 0);
+    let found = await statusOf(config);
+    await until(async () => requests((found = await statusOf(config))) === 1, 'the request to be counted');
+    expect(found).toMatchObject({ phase: 'serving', policy: { name: 'Contoso mail' } });
+    expect(found.policy.hash).toMatch(/^[0-9a-f]{16}$/);
+    expect(found).not.toHaveProperty('takenAt');
+    expect(found.warnings.join()).toContain('only reports');
+    expect(found.workers.map((worker) => worker?.health)).toEqual([
+      { store: true, mailServer: true },
+      { store: true, mailServer: true },
+    ]);
+  });
+
+  it('is readable by the user of the gateway alone', async () => {
+    expect(statSync(join(running.folder, 'easgate.sock')).mode & 0o777).toBe(0o600);
+  });
+
+  it('says that no gateway runs', async () => {
+    const elsewhere = join(running.folder, 'other.yaml');
+    writeFileSync(elsewhere, CONFIG.replace('easgate.pid', 'other.pid'));
+    const { code, error } = await runInProcess('status', '--config', elsewhere);
+    expect(code).toBe(1);
+    expect(error).toContain('EASGATE_NOT_RUNNING');
+  });
+});
 
 describe('easgate status', () => {
   it('shows the feeds, and the journal has their runs', async () => {
@@ -85,40 +116,6 @@ describe('easgate status', () => {
         }),
       ]),
     );
-  });
-
-  it('shows workers, counters, the policy with its hash, and standing warnings', async () => {
-    const { config, port } = await gateway();
-    await request(`http://127.0.0.1:${port}/Microsoft-Server-ActiveSync`, {
-      method: 'OPTIONS',
-      reset: true,
-    }).then(({ body }) => body.dump());
-    const requests = ({ workers }: GatewayStatus): number =>
-      workers.reduce((total, worker) => total + (worker?.counters['requests'] ?? 0), 0);
-    let found = await statusOf(config);
-    await until(async () => requests((found = await statusOf(config))) === 1, 'the request to be counted');
-    expect(found).toMatchObject({ phase: 'serving', policy: { name: 'Contoso mail' } });
-    expect(found.policy.hash).toMatch(/^[0-9a-f]{16}$/);
-    expect(found).not.toHaveProperty('takenAt');
-    expect(found.warnings.join()).toContain('only reports');
-    expect(found.workers.map((worker) => worker?.health)).toEqual([
-      { store: true, mailServer: true },
-      { store: true, mailServer: true },
-    ]);
-  });
-
-  it('is readable by the user of the gateway alone', async () => {
-    const { folder } = await gateway();
-    expect(statSync(join(folder, 'easgate.sock')).mode & 0o777).toBe(0o600);
-  });
-
-  it('says that no gateway runs', async () => {
-    const { folder } = await gateway();
-    const elsewhere = join(folder, 'other.yaml');
-    writeFileSync(elsewhere, CONFIG.replace('easgate.pid', 'other.pid'));
-    const { code, error } = await runInProcess('status', '--config', elsewhere);
-    expect(code).toBe(1);
-    expect(error).toContain('EASGATE_NOT_RUNNING');
   });
 });
 

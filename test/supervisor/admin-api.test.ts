@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
 import { askStatus } from '../../src/supervisor/ask-status.ts';
 import type { ControlStatus } from '../../src/supervisor/control-messages.ts';
@@ -72,10 +72,16 @@ function troubleOf(gateway: GatewayProcess): Promise<string | null> {
 const linkIn = (gateway: GatewayProcess): string =>
   /^dashboard: \S+\/setup#(\S+) /m.exec(gateway.out())?.[1] ?? '';
 
-describe('the admin API of a running gateway', () => {
-  it('prints a link with the sample mail server, which signs in once', async () => {
-    const port = await freePort();
-    const gateway = await start(config(port));
+describe('the admin API of a running gateway with the sample mail server', () => {
+  let port = 0;
+  let gateway: GatewayProcess;
+  beforeAll(async () => {
+    port = await freePort();
+    gateway = await startGatewayProcess(config(port, '  phones: [{ user: alice, device: PHONE1 }]\n'));
+  });
+  afterAll(async () => void (await gateway.stop()));
+
+  it('prints a link, which signs in once', async () => {
     await served(gateway);
     const signIn = (): Promise<{ status: number; json: unknown }> =>
       ask(port, '/api/v1/session', {
@@ -89,26 +95,29 @@ describe('the admin API of a running gateway', () => {
   });
 
   it('prints the link before the requests of the sample phones fill the log', async () => {
-    const port = await freePort();
-    const phones = '  phones: [{ user: alice, device: PHONE1 }]\n';
-    const gateway = await start(config(port, phones));
     const requests = (): number => gateway.out().indexOf('"command":"Provision"');
     await until(async () => requests() !== -1, 'a request of a sample phone');
     expect(linkIn(gateway)).not.toBe('');
     expect(gateway.out().indexOf('dashboard: ')).toBeLessThan(requests());
   });
+});
 
-  it('prints no link with a real mail server, where the output may be a log', async () => {
-    const port = await freePort();
-    const gateway = await start(config(port, 'upstream: { url: "http://127.0.0.1:9" }'));
+describe('the admin API of a running gateway with a real mail server', () => {
+  let port = 0;
+  let gateway: GatewayProcess;
+  beforeAll(async () => {
+    port = await freePort();
+    gateway = await startGatewayProcess(config(port, 'upstream: { url: "http://127.0.0.1:9" }'));
+  });
+  afterAll(async () => void (await gateway.stop()));
+
+  it('prints no link, where the output may be a log', async () => {
     await until(async () => gateway.out().includes('dashboard: '), 'the announcement');
     expect(gateway.out()).toContain(`dashboard: http://127.0.0.1:${port}\n`);
     expect(gateway.out()).not.toContain('set-up');
   });
 
   it('is there again after its process was killed', async () => {
-    const port = await freePort();
-    const gateway = await start(config(port));
     await served(gateway);
     const pid = (await askStatus(join(gateway.folder, 'easgate.pid'))).control?.pid ?? 0;
     const under = ask(port, '/api/v1/sign-in').catch(() => null);
@@ -121,8 +130,6 @@ describe('the admin API of a running gateway', () => {
   });
 
   it('answers lists and counts from the read model that its process keeps', async () => {
-    const port = await freePort();
-    const gateway = await start(config(port));
     await served(gateway);
     const file = AdminStore.open(join(gateway.folder, 'admin.db'));
     const token = { name: 'test', role: 'viewer', createdBy: 'test', expiresAt: null } as const;
@@ -143,7 +150,9 @@ describe('the admin API of a running gateway', () => {
       json: { code: 'EASGATE_FILTER' },
     });
   });
+});
 
+describe('the admin API of a running gateway that cannot serve it', () => {
   it('waits for its address while another process has it, says so, and phones are served', async () => {
     const port = await freePort();
     const other = createServer().listen(port, '127.0.0.1');

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { askStatus } from '../../src/supervisor/ask-status.ts';
 import type { ControlState } from '../../src/supervisor/control-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -78,9 +78,16 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe('the control process', () => {
+describe('the control process of a gateway that goes on', () => {
+  let gateway: GatewayProcess;
+  beforeAll(async () => {
+    gateway = await startGatewayProcess(`${ENABLED}policy: { file: policy.yaml }\n`, {
+      'policy.yaml': 'targets: { include: { groups: [staf] } }',
+    });
+  });
+  afterAll(async () => void (await gateway.stop()));
+
   it('keeps a read model of its own beside the directory, and says how old it is', async () => {
-    const gateway = await start();
     const { pid, status } = await running(gateway);
     expect(pid).not.toBe(gateway.child.pid);
     expect(status?.readModel).toMatchObject({ rows: 1, trouble: null });
@@ -91,9 +98,6 @@ describe('the control process', () => {
   });
 
   it('warns of a group that the policy names and no user is in, in the log and the status', async () => {
-    const gateway = await start(`${ENABLED}policy: { file: policy.yaml }\n`, {
-      'policy.yaml': 'targets: { include: { groups: [staf] } }',
-    });
     const { status } = await controlWhen(
       gateway,
       'the warning',
@@ -104,7 +108,6 @@ describe('the control process', () => {
   });
 
   it('leads, where it is the only one, and another one leads after it', async () => {
-    const gateway = await start();
     const leads = ({ status }: ControlState): boolean => status?.leader.isLeader === true;
     const { pid, status } = await controlWhen(gateway, 'a leader', leads);
     expect(status?.leader.holder).toContain(String(pid));
@@ -117,6 +120,31 @@ describe('the control process', () => {
     expect(next.status?.leader.fence).toBeGreaterThan(status?.leader.fence ?? Infinity);
   });
 
+  it('when it is killed, is started again, and phones are served meanwhile', async () => {
+    const { pid } = await running(gateway);
+    const said = gateway.out().length;
+    process.kill(pid ?? 0, 'SIGKILL');
+    expect(await syncs(gateway)).toBe(200);
+    const again = await controlWhen(
+      gateway,
+      'another control process',
+      (control) => follows(control) && control.pid !== pid,
+    );
+    expect(again.state).toBe('running');
+    expect(gateway.out().slice(said)).toContain('EASGATE_CONTROL_EXIT');
+  });
+
+  it('makes another read model when the file is removed', async () => {
+    await running(gateway);
+    const path = join(gateway.folder, 'read-model.db');
+    for (const name of [path, `${path}-wal`, `${path}-shm`]) rmSync(name, { force: true });
+    expect(await syncs(gateway)).toBe(200);
+    await until(() => existsSync(path), 'another file');
+    await running(gateway);
+  });
+});
+
+describe('the control process', () => {
   it('ends the runs of feeds whose source does not answer before it ends itself, and leaves no file of them', async () => {
     const scratch = mkdtempSync(join(tmpdir(), 'easgate-scratch-'));
     vi.stubEnv('TMPDIR', scratch);
@@ -158,20 +186,6 @@ describe('the control process', () => {
     expect(await controlOf(gateway)).toBeNull();
   });
 
-  it('when it is killed, is started again, and phones are served meanwhile', async () => {
-    const gateway = await start();
-    const { pid } = await running(gateway);
-    process.kill(pid ?? 0, 'SIGKILL');
-    expect(await syncs(gateway)).toBe(200);
-    const again = await controlWhen(
-      gateway,
-      'another control process',
-      (control) => follows(control) && control.pid !== pid,
-    );
-    expect(again.state).toBe('running');
-    expect(gateway.out()).toContain('EASGATE_CONTROL_EXIT');
-  });
-
   it('when it is stopped, is shown as silent, phones are served, and the gateway ends in time', async () => {
     const gateway = await start();
     const { pid } = await running(gateway);
@@ -180,16 +194,6 @@ describe('the control process', () => {
     expect(await controlOf(gateway)).toMatchObject({ state: 'silent', pid, status: null });
     expect(await gateway.stop()).toBe(0);
     expect(isAlive(pid ?? 0)).toBe(false);
-  });
-
-  it('makes another read model when the file is removed', async () => {
-    const gateway = await start();
-    await running(gateway);
-    const path = join(gateway.folder, 'read-model.db');
-    for (const name of [path, `${path}-wal`, `${path}-shm`]) rmSync(name, { force: true });
-    expect(await syncs(gateway)).toBe(200);
-    await until(() => existsSync(path), 'another file');
-    await running(gateway);
   });
 
   it('says why it cannot keep the read model, and phones are served', async () => {

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startSampleServer } from '../../src/sample/server.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
@@ -105,10 +105,21 @@ function twoReleases(): { readonly main: string; readonly upgrade: () => void } 
   };
 }
 
-describe('workers', () => {
+describe('workers of a gateway that goes on', () => {
+  let mail: Awaited<ReturnType<typeof startSampleServer>>;
+  let gateway: GatewayProcess;
+  let config = '';
+  beforeAll(async () => {
+    mail = await startSampleServer({ users: [{ name: 'alice', password: 'secret' }] });
+    config = before(mail.url);
+    gateway = await startGatewayProcess(config);
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await mail.close();
+  });
+
   it('that crash lose only their own connections', async () => {
-    const mail = await startMail();
-    const gateway = await start(before(mail.url));
     const crowd = await openPolls(gateway.port, 24);
     await until(() => mail.held() === 24, 'all polls at the mail server');
     const [victim = 0, other = 0] = gateway.workers();
@@ -140,8 +151,6 @@ describe('workers', () => {
   });
 
   it('all end the held polls of a blocked device, and no others', async () => {
-    const mail = await startMail();
-    const gateway = await start(before(mail.url));
     // One device on both workers: of two polls on one worker only the newer one stays (decisions/0010).
     const polls = new Map<number, RawClient>();
     const bystander = await holdPing(gateway.port, 'OTHER1');
@@ -166,6 +175,37 @@ describe('workers', () => {
     expect(bystander.received).toBe('');
   });
 
+  it('that crash are started again, and the port is always served', async () => {
+    const said = gateway.out().length;
+    const [first] = gateway.workers();
+    process.kill(first as number, 'SIGKILL');
+    for (let index = 0; index < 20; index++) {
+      const client = phone(gateway.port);
+      expect((await client.folderSync()).status).toBe(200);
+      client.close();
+    }
+    await until(
+      () => gateway.workers().length === 2 && !gateway.workers().includes(first as number),
+      'a new one',
+    );
+    expect(gateway.out().slice(said)).toContain('EASGATE_WORKER_EXIT');
+  });
+
+  it('keep the current configuration when the new one is invalid', async () => {
+    onTestFinished(() => gateway.configure(config));
+    const old = gateway.workers();
+    gateway.configure(`${config}\nnonsense: 1\n`);
+    expect(await gateway.command('reload')).toBe(1);
+    gateway.child.kill('SIGHUP');
+    await until(() => gateway.out().includes('EASGATE_RELOAD_FAILED'), 'the refusal');
+    expect(gateway.workers()).toEqual(old);
+    const client = phone(gateway.port);
+    expect((await client.folderSync()).status).toBe(200);
+    client.close();
+  });
+});
+
+describe('workers', () => {
   it('run the new program after its files were replaced and SIGHUP was sent, without losing a request', async () => {
     const vias: (string | undefined)[] = [];
     let held = 0;
@@ -202,35 +242,6 @@ describe('workers', () => {
     expect([crowd.held, crowd.cut(), failures]).toEqual([0, [], []]);
     expect(new Set(during)).toEqual(new Set(['1.1 easgate', '1.1 upgraded']));
     expect(new Set(vias)).toEqual(new Set(['1.1 upgraded']));
-  });
-
-  it('that crash are started again, and the port is always served', async () => {
-    const gateway = await start();
-    const [first] = gateway.workers();
-    process.kill(first as number, 'SIGKILL');
-    for (let index = 0; index < 20; index++) {
-      const client = phone(gateway.port);
-      expect((await client.folderSync()).status).toBe(200);
-      client.close();
-    }
-    await until(
-      () => gateway.workers().length === 2 && !gateway.workers().includes(first as number),
-      'a new one',
-    );
-    expect(gateway.out()).toContain('EASGATE_WORKER_EXIT');
-  });
-
-  it('keep the current configuration when the new one is invalid', async () => {
-    const gateway = await start();
-    const old = gateway.workers();
-    gateway.configure(`${CONFIG}\nnonsense: 1\n`);
-    expect(await gateway.command('reload')).toBe(1);
-    gateway.child.kill('SIGHUP');
-    await until(() => gateway.out().includes('EASGATE_RELOAD_FAILED'), 'the refusal');
-    expect(gateway.workers()).toEqual(old);
-    const client = phone(gateway.port);
-    expect((await client.folderSync()).status).toBe(200);
-    client.close();
   });
 
   it('apply a new configuration', async () => {
