@@ -30,7 +30,7 @@ export async function runInProcess(...words: string[]): Promise<Ended> {
   });
   try {
     await program.parseAsync(words, { from: 'user' });
-    return { code: Number(process.exitCode ?? 0), out, error };
+    return { code: exitCodeNow(), out, error };
   } catch (failure) {
     if (failure instanceof CommanderError) return { code: failure.exitCode === 0 ? 0 : 2, out, error };
     return { code: exitCodeOf(failure), out, error: `${error}${failureText(failure)}\n` };
@@ -40,6 +40,9 @@ export async function runInProcess(...words: string[]): Promise<Ended> {
     process.exitCode = exitCode;
   }
 }
+
+/** As the process would end with now; 0 = no command set it. */
+const exitCodeNow = (): number => Number(process.exitCode ?? 0);
 
 /** The same with this text on stdin. */
 export async function runWithInput(input: string, ...words: string[]): Promise<Ended> {

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { HealthServer, deadBecause, unreadyBecause } from '../../src/supervisor/health-server.ts';
 import type { GatewayState } from '../../src/supervisor/health-server.ts';
 import { freePort } from '../support/servers/free-port.ts';
@@ -118,13 +118,22 @@ async function start(config: string): Promise<{ gateway: GatewayProcess; port: n
 
 const CONFIG = `
 listen: { address: 127.0.0.1, port: 0 }
-workers: { count: 2, pidFile: easgate.pid }
+workers: { count: 1, pidFile: easgate.pid }
 sample: { users: [{ name: alice, password: secret }] }
 `;
 
-describe('a running gateway', () => {
+describe('a running gateway that goes on', () => {
+  let port = 0;
+  let gateway: GatewayProcess;
+  beforeAll(async () => {
+    port = await freePort();
+    gateway = await startGatewayProcess(
+      `health: { listen: '127.0.0.1:${port}' }\n${CONFIG.replace('count: 1', 'count: 2')}`,
+    );
+  });
+  afterAll(async () => void (await gateway.stop()));
+
   it('is alive and ready while it serves, and `easgate health` reports it', async () => {
-    const { gateway, port } = await start(CONFIG);
     expect(await get(port, '/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
     expect(await get(port, '/readyz')).toEqual({ status: 200, body: { status: 'ok' } });
     expect(await gateway.command('health')).toBe(0);
@@ -132,7 +141,6 @@ describe('a running gateway', () => {
   });
 
   it('is not alive while a worker is stuck, and alive again afterwards', async () => {
-    const { gateway, port } = await start(CONFIG);
     const [stuck = 0] = gateway.workers();
     process.kill(stuck, 'SIGSTOP');
     expect(await get(port, '/healthz')).toEqual({
@@ -143,7 +151,9 @@ describe('a running gateway', () => {
     process.kill(stuck, 'SIGCONT');
     expect((await get(port, '/healthz')).status).toBe(200);
   });
+});
 
+describe('a running gateway', () => {
   it('is alive but not ready while its directory is unavailable', async () => {
     const redis = await startRedis(SAVES_EVERY_WRITE);
     onTestFinished(() => redis.kill());

@@ -1,7 +1,7 @@
 // Owns the promises of /metrics of a running gateway: its text, its token, and counters that survive workers.
 import { spawnSync } from 'node:child_process';
 import { request } from 'undici';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MetricsServer } from '../../src/supervisor/metrics-server.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { eventually, until } from '../support/checks/until.ts';
@@ -83,14 +83,16 @@ describe('MetricsServer', () => {
   });
 });
 
-async function start(more = ''): Promise<{ gateway: GatewayProcess; port: number }> {
-  const port = await freePort();
-  const gateway = await startGatewayProcess(`
+const config = (port: number, workers: number, more = ''): string => `
 listen: { address: 127.0.0.1, port: 0 }
 metrics: { listen: '127.0.0.1:${port}', token: ${TOKEN} }
-workers: { count: 2, pidFile: easgate.pid }
+workers: { count: ${workers}, pidFile: easgate.pid }
 upstream: { url: 'http://127.0.0.1:1' }
-${more}`);
+${more}`;
+
+async function start(workers: number): Promise<{ gateway: GatewayProcess; port: number }> {
+  const port = await freePort();
+  const gateway = await startGatewayProcess(config(port, workers));
   onTestFinished(async () => void (await gateway.stop()));
   return { gateway, port };
 }
@@ -118,10 +120,17 @@ async function refused(gateway: GatewayProcess, count: number): Promise<void> {
 const REQUESTS = 'easgate_requests_total{command="none",verdict="none",status="4xx"}';
 const ERRORS = 'easgate_request_errors_total{code="EASGATE_BAD_REQUEST_LINE"}';
 
-describe('the metrics of a gateway', () => {
+describe('the metrics of a gateway with a control process', () => {
+  let port = 0;
+  let gateway: GatewayProcess;
+  beforeAll(async () => {
+    port = await freePort();
+    gateway = await startGatewayProcess(config(port, 2, 'control: { enabled: true }'));
+  });
+  afterAll(async () => void (await gateway.stop()));
+
   it('are text that promtool accepts', async (context) => {
     if (!mayUse(PROMTOOL)) context.skip('promtool is missing (Debian: prometheus)');
-    const { gateway, port } = await start('control: { enabled: true }');
     await refused(gateway, 1);
     const text = await eventually(
       () => scrape(port),
@@ -146,8 +155,22 @@ describe('the metrics of a gateway', () => {
     }
   });
 
+  it('are served while the control process does not answer', async () => {
+    await until(async () => valueOf(await scrape(port), 'easgate_control_up') === 1, 'the control process');
+    const text = await scrape(port);
+    expect(valueOf(text, 'easgate_workers_configured')).toBe(2);
+    const control = gateway.workers().at(-1) ?? 0;
+    process.kill(control, 'SIGSTOP');
+    onTestFinished(() => void process.kill(control, 'SIGKILL'));
+    const without = await scrape(port);
+    expect(valueOf(without, 'easgate_control_up')).toBe(0);
+    expect(valueOf(without, 'easgate_workers{state="serving"}')).toBe(2);
+  });
+});
+
+describe('the metrics of a gateway', () => {
   it('keep what workers counted that were replaced, and count the reload', async () => {
-    const { gateway, port } = await start();
+    const { gateway, port } = await start(1);
     await refused(gateway, 3);
     await until(async () => valueOf(await scrape(port), REQUESTS) === 3, 'three requests');
     const before = gateway.workers();
@@ -169,7 +192,7 @@ describe('the metrics of a gateway', () => {
   });
 
   it('keep what a worker counted that was killed, and count its end', async () => {
-    const { gateway, port } = await start();
+    const { gateway, port } = await start(2);
     await refused(gateway, 4);
     await until(async () => valueOf(await scrape(port), REQUESTS) === 4, 'four requests');
     const [pid = 0] = gateway.workers();
@@ -179,18 +202,5 @@ describe('the metrics of a gateway', () => {
       'the end of the worker',
     );
     expect(valueOf(await scrape(port), REQUESTS)).toBe(4);
-  });
-
-  it('are served while the control process does not answer', async () => {
-    const { gateway, port } = await start('control: { enabled: true }');
-    await until(async () => valueOf(await scrape(port), 'easgate_control_up') === 1, 'the control process');
-    const text = await scrape(port);
-    expect(valueOf(text, 'easgate_workers_configured')).toBe(2);
-    const control = gateway.workers().at(-1) ?? 0;
-    process.kill(control, 'SIGSTOP');
-    onTestFinished(() => void process.kill(control, 'SIGKILL'));
-    const without = await scrape(port);
-    expect(valueOf(without, 'easgate_control_up')).toBe(0);
-    expect(valueOf(without, 'easgate_workers{state="serving"}')).toBe(2);
   });
 });

@@ -1,7 +1,7 @@
 // Owns the promises about log rotation, expired certificates and store outages of a running gateway, and their log lines.
 import { readFileSync, readdirSync, readlinkSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createAuthority } from '../support/servers/certificates.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
@@ -21,9 +21,10 @@ async function start(config: string, files: Readonly<Record<string, string>> = {
 
 const CONFIG = `
 listen: { address: 127.0.0.1, port: 0 }
-workers: { count: 2, pidFile: easgate.pid }
+workers: { count: 1, pidFile: easgate.pid }
 upstream: { url: 'http://127.0.0.1:1' }
 `;
+const TWO_WORKERS = CONFIG.replace('count: 1', 'count: 2');
 
 /** Names of the log files that a process has open. */
 function logsOf(pid: number): string[] {
@@ -46,26 +47,32 @@ function coded(text: string, code: string): Record<string, unknown>[] {
 }
 
 describe('a log file that was rotated', () => {
+  let shared: GatewayProcess;
+  beforeAll(async () => {
+    shared = await startGatewayProcess(`${TWO_WORKERS}log: { destination: easgate.log }\n`);
+  });
+  afterAll(async () => void (await shared.stop()));
+
   it.each<['SIGUSR1' | 'SIGHUP']>([['SIGUSR1'], ['SIGHUP']])(
     'is left by every process after %s',
     async (signal) => {
-      const gateway = await start(`${CONFIG}log: { destination: easgate.log }\n`);
-      const log = join(gateway.folder, 'easgate.log');
-      const processes = (): number[] => [gateway.child.pid ?? 0, ...gateway.workers()];
-      expect(processes().map(logsOf)).toEqual([[log], [log], [log]]);
+      const log = join(shared.folder, 'easgate.log');
+      const allWrite = (): boolean => {
+        const processes = [shared.child.pid ?? 0, ...shared.workers()];
+        return processes.length === 3 && processes.every((pid) => logsOf(pid).join() === log);
+      };
+      await until(allWrite, 'every process to log');
       renameSync(log, `${log}.1`);
-      gateway.child.kill(signal);
-      await until(
-        () => processes().length === 3 && processes().every((pid) => logsOf(pid).join() === log),
-        'every process to write into the new file',
-      );
-      expect(gateway.out()).not.toMatch(/Debugger|inspector/);
+      expect(allWrite()).toBe(false);
+      shared.child.kill(signal);
+      await until(allWrite, 'every process to write into the new file');
+      expect(shared.out()).not.toMatch(/Debugger|inspector/);
     },
   );
 
   it('is left by the control process and for the lines of requests too', async () => {
     const gateway = await start(
-      `${CONFIG}control: { enabled: true }\nlog: { destination: easgate.log, accessFormat: w3c, accessDestination: access.log }\n`,
+      `${TWO_WORKERS}control: { enabled: true }\nlog: { destination: easgate.log, accessFormat: w3c, accessDestination: access.log }\n`,
     );
     const [log, access] = [join(gateway.folder, 'easgate.log'), join(gateway.folder, 'access.log')];
     const open = (): string[] =>
@@ -118,9 +125,7 @@ describe('a store that becomes unavailable and available again', () => {
   it('has a log line for each change', async () => {
     const redis = await startRedis(SAVES_EVERY_WRITE);
     onTestFinished(() => redis.kill());
-    const gateway = await start(
-      `${CONFIG.replace('count: 2', 'count: 1')}store: { kind: redis, url: '${redis.url}' }\n`,
-    );
+    const gateway = await start(`${CONFIG}store: { kind: redis, url: '${redis.url}' }\n`);
     await redis.crash();
     await until(() => coded(gateway.out(), 'EASGATE_STORE_AWAY').length === 1, 'the store to be missed');
     await redis.restart();
