@@ -79,7 +79,7 @@ export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS):
 }
 
 /** A device and what matters of it, or what --print writes of a user or a decision: no product is needed for that. */
-function isOwn(written: Names): boolean {
+export function isOwn(written: Names): boolean {
   const hasAny = (listed: readonly string[]): boolean => listed.some((name) => written.has(name));
   return hasAny(OWN_IDS) && (hasAny(OWN_STATES) || (written.has('type') && hasAny(OWN_OTHERS)));
 }
@@ -87,6 +87,16 @@ function isOwn(written: Names): boolean {
 const OWN_IDS = ['id', 'deviceid', 'device', 'easid', 'easdeviceid', 'activesyncid'];
 const OWN_STATES = ['managed', 'compliant', 'ismanaged', 'iscompliant', 'compliance', 'enrolled'];
 const OWN_OTHERS = ['aliases', 'groups', 'enabled', 'user', 'action'];
+
+const PRODUCTS = MAPPINGS.filter(({ format }) => format !== 'csv' && format !== 'ndjson');
+
+/** Whether names are those of a record of a product, whatever else stands beside them. */
+export function isOfProduct(written: Names): boolean {
+  return PRODUCTS.some(
+    ({ sure, typical }) =>
+      sure.some((name) => written.has(name)) || typical.filter((name) => written.has(name)).length >= ENOUGH,
+  );
+}
 
 /** The mappings of a format. */
 export function mappingsOf(format: FormatName): Mapping[] {

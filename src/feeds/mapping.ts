@@ -1,6 +1,7 @@
 // Owns what a mapping is, and the reading of one record by it: values by name, with a note of each that was not understood. Pure.
 import {
   MAX_TEXT,
+  complianceInWords,
   complianceOf,
   compromisedOf,
   encryptedOf,
@@ -94,7 +95,9 @@ export class RecordReader {
     if (typeof value === 'string' && /\.\.\.[})]?$|…/.test(value.trim()))
       this.problem(name, value, 'is cut off; join the values in the export command');
     // What is cut off is no id.
-    return listOf(value).filter((one) => !/(?:\.{2,}|…)$/.test(one));
+    return listOf(typeof value === 'string' ? withoutEllipsis(value.trim()) : value).filter(
+      (one) => !/(?:\.{2,}|…)$/.test(one),
+    );
   }
 
   flag(...names: readonly string[]): boolean | null {
@@ -107,6 +110,11 @@ export class RecordReader {
 
   compliance(...names: readonly string[]): Compliance {
     return this.word(names, complianceOf) ?? NO_COMPLIANCE;
+  }
+
+  /** As {@link complianceInWords} reads it. */
+  complianceInWords(...names: readonly string[]): Compliance {
+    return this.word(names, complianceInWords) ?? NO_COMPLIANCE;
   }
 
   encrypted(...names: readonly string[]): boolean | null {
@@ -175,6 +183,15 @@ export class RecordReader {
       if (value !== null && !NOTHING.has(String(value).toLowerCase())) attributes[name] = value;
     return attributes;
   }
+}
+
+/**
+ * Format-List prints the first four values of a list as they are, and `...` behind the last one for all others.
+ * @see https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_preference_variables ($FormatEnumerationLimit)
+ */
+function withoutEllipsis(text: string): string {
+  const isLimited = /^\{(?:[^,{}]{1,100},){3}[^,{}]{1,100}(?:\.\.\.|…)\}$/.test(text);
+  return isLimited ? text.replace(/(?:\.\.\.|…)\}$/, '}') : text;
 }
 
 /** Facts about a device that a mapping read; absent = unknown. */

@@ -77,6 +77,8 @@ function word(written: string): string {
   return isDoubtful && bare !== '' ? written : bare;
 }
 
+const spelled = (cell: string): string => cell.trim().toLowerCase();
+
 /** The columns of a table. */
 export class Columns {
   readonly names: readonly string[];
@@ -84,10 +86,12 @@ export class Columns {
   private readonly places = new Map<string, number>();
   /** Further columns of the same name. */
   private readonly doubles = new Map<string, number[]>();
+  private readonly spellings: ReadonlySet<string>;
 
   constructor(written: readonly string[]) {
     this.written = written;
     this.names = written.map(fieldName);
+    this.spellings = new Set(written.map(spelled).filter((name) => name !== ''));
     for (const [place, name] of this.names.entries()) {
       if (name === '') continue;
       if (!this.places.has(name)) this.places.set(name, place);
@@ -107,6 +111,11 @@ export class Columns {
 
   has(name: string): boolean {
     return this.places.has(name);
+  }
+
+  /** Whether a cell is the name of a column, as it is written in the header. */
+  isName(cell: string): boolean {
+    return this.spellings.has(spelled(cell));
   }
 
   place(name: string): number | undefined {

@@ -38,6 +38,8 @@ const TYPE_NAME = /^(?:Deserialized\.)?(?:System|Microsoft)\.[A-Za-z.]*[A-Za-z]+
 /** Most texts are short and printable ASCII: nothing of them is removed. */
 const PLAIN = /^[ -~]{0,512}$/;
 
+/** What no exporter writes into a value: it is damaged, and its words are none. */
+const DAMAGE = /[\0-\u0008\u000e-\u001f\u007f]/g;
 /** Control characters, line separators, marks of direction. */
 const UNSHOWN = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu;
 
@@ -62,7 +64,9 @@ export function textOf(value: unknown): string | null {
   if (typeof value !== 'string') return null;
   const trimmed = unguarded(value.trim());
   // A character that cannot be seen is a space: left out, it would make one id of two parts.
-  const text = PLAIN.test(trimmed) ? trimmed : plain(trimmed.replaceAll(UNSHOWN, ' ').trim(), MAX_TEXT);
+  const text = PLAIN.test(trimmed)
+    ? trimmed
+    : plain(trimmed.replaceAll(DAMAGE, '\ufffd').replaceAll(UNSHOWN, ' ').trim(), MAX_TEXT);
   if (text.length <= LONGEST_NO_VALUE && NO_VALUE.has(text.toLowerCase())) return null;
   return isTypeName(text) ? null : text;
 }
@@ -119,6 +123,11 @@ export function complianceOf(text: string | null): Compliance | undefined {
   return flag === undefined ? undefined : { compliant: flag, inGrace: false };
 }
 
+/** A compliance state of a product whose numbers are none of Graph's: 1 may stand for any of its states, so no number is understood. */
+export function complianceInWords(text: string | null): Compliance | undefined {
+  return text !== null && /^[\p{Pd}+]?\p{N}/u.test(text) ? undefined : complianceOf(text);
+}
+
 /** Whether storage is encrypted; `undefined` = an unknown word. */
 export function encryptedOf(text: string | null): boolean | null | undefined {
   return ENCRYPTION.get(wordOf(text ?? '')) ?? flagOf(text);
@@ -133,7 +142,8 @@ export function managedOf(text: string | null): boolean | null | undefined {
 export function compromisedOf(text: string | null): boolean | null | undefined {
   if (text === null) return null;
   const word = wordOf(text);
-  if (names('jailbroken rooted compromised modified tampered iscompromised').includes(word)) return true;
+  if (names('jailbroken rooted compromised detected modified tampered iscompromised').includes(word))
+    return true;
   if (
     names('notjailbroken notrooted notcompromised uncompromised normal secure notdetected ok').includes(word)
   )

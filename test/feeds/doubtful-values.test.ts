@@ -125,6 +125,28 @@ it('a header with a delimiter at its end has rows without one', async () => {
   expect([devices.map(({ id }) => id), refused.map(({ line }) => line)]).toEqual([['applx', 'apply'], [4]]);
 });
 
+it.each(['tr\0ue', '\u0001true', 'true\u007f'])(
+  '%j has a damaged character, and is no word',
+  async (word) => {
+    const device = await onlyDevice(readContent(`id,managed,compliant\nApplX,true,${word}\n`));
+    expect([device.compliant, device.problems.length]).toEqual([null, 1]);
+  },
+);
+
+it('a header in the middle of a table gives its columns to the rows below it', async () => {
+  const { lines } = await readContent('id,managed,compliant\nApplX,true,true\nID,Compliant,Managed\nApplY,false,true\ncompliant,managed,osVersion,id\ntrue,false,17.4,ApplZ\n'); // prettier-ignore
+  expect(lines).toMatchObject([
+    { line: 2, id: 'applx', managed: true, compliant: true },
+    { line: 4, id: 'apply', managed: true, compliant: false },
+    { line: 6, id: 'applz', managed: false, compliant: true, osVersion: '17.4' },
+  ]);
+});
+
+it('a row whose values are words of the header is a row', async () => {
+  const { devices } = await readContent('Device name,EAS activation ID,Compliance,Managed by,Managed,Supervised\nSupervised,ApplX,Compliant,Intune,Managed,Supervised\n'); // prettier-ignore
+  expect(devices).toMatchObject([{ id: 'applx', compliant: true, attributes: { deviceName: 'Supervised' } }]);
+});
+
 it('empty rows of a spreadsheet are no records', async () => {
   const { lines } = await readContent('id;managed;compliant\n;;\nApplX;true;true\n ; ; \n;;;;\nApplY;true\n');
   expect(lines.map(({ type, line }) => [type, line])).toEqual([['device', 3], ['refused', 6]]); // prettier-ignore

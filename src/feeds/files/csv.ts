@@ -194,7 +194,7 @@ class LineJoiner {
 }
 
 /** Finds line ends: line feeds, and carriage returns of old Macs. Each search goes on where the last one ended. */
-class LineEnds {
+export class LineEnds {
   private readonly text: string;
   private feed = -2;
   private carriage = -2;

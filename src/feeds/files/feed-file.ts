@@ -15,9 +15,11 @@ import { needsOrder } from '../times.ts';
 import type { DayOrder } from '../times.ts';
 import { textOf } from '../values.ts';
 import { clixmlRecords } from './clixml.ts';
+import type { ClixmlRecord } from './clixml.ts';
 import { csvRecords } from './csv.ts';
 import { decode } from './decode.ts';
 import type { DecodeNotes } from './decode.ts';
+import { listRecords } from './format-list.ts';
 import { jsonLines, jsonTexts } from './json.ts';
 import { contentOf } from './packed.ts';
 import type { Content, ContentOptions } from './packed.ts';
@@ -166,9 +168,13 @@ async function formatOfObjects(options: FeedFileOptions, content: Content, kind:
   let looked = 0;
   let nearest: Mapping | null = null;
   let names = '';
+  let unread: Unread | null = null;
   for await (const row of objectRows(text, kind)) {
     if (looked++ >= LOOKED_AT) break;
-    if ('reason' in row) continue;
+    if ('reason' in row) {
+      unread ??= row;
+      continue;
+    }
     const mapping = bestMapping(row, among);
     if (mapping !== null) return mapping;
     nearest ??= matches(row, among)[0]?.mapping ?? null;
@@ -177,6 +183,11 @@ async function formatOfObjects(options: FeedFileOptions, content: Content, kind:
   // The operator chose the format; a few known names are enough.
   if (options.format !== null && nearest !== null) return nearest;
   if (looked === 0) throw new ProgramError('EASGATE_FILE', 'the file has no records');
+  if (unread !== null && names === '')
+    throw new ProgramError(
+      'EASGATE_FILE',
+      `no record of the file can be read; the first, on line ${unread.line}: ${unread.reason}`,
+    );
   throw unknownFormat(options.format, names, nearest);
 }
 
@@ -186,7 +197,6 @@ async function* tableRows(
   kind: FileKind & { readonly container: 'table' },
 ): AsyncGenerator<Row | Unread> {
   let columns: Columns | null = null;
-  let header: readonly string[] = [];
   for await (const { line, cells, reason, isUnended: isCutOff = false } of csvRecords(text, kind)) {
     if (line < kind.headerLine) continue;
     if (cells === null) {
@@ -197,12 +207,9 @@ async function* tableRows(
     if (cells.every((cell) => cell.trim() === '')) continue;
     // Exports that were put into one file: each begins with its type and header again.
     if (cells[0]?.startsWith('#TYPE') === true) columns = null;
-    else if (columns === null) {
-      columns = new Columns(cells);
-      header = cells;
-    } else if (isWhole(cells, columns)) {
-      if (!cells.every((cell, index) => cell === header[index])) yield new TableRow(line, columns, cells);
-    } else {
+    else if (columns === null || isHeader(cells, columns)) columns = new Columns(cells);
+    else if (isWhole(cells, columns)) yield new TableRow(line, columns, cells);
+    else {
       const end = cells.length < columns.count ? ' (is the file cut off?)' : '';
       yield {
         line,
@@ -211,6 +218,16 @@ async function* tableRows(
       };
     }
   }
+}
+
+/**
+ * Files that were put into one: a header again, maybe with other columns or in another order. A row begins with a value, and has few that
+ * are names of columns.
+ */
+function isHeader(cells: readonly string[], columns: Columns): boolean {
+  if (!columns.isName(cells[0] ?? '')) return false;
+  const named = cells.filter((cell) => cell.trim() !== '');
+  return named.length > 1 && named.filter((cell) => columns.isName(cell)).length * 2 > named.length;
 }
 
 /** Some programs end each row with a delimiter, others the header alone. */
@@ -233,13 +250,18 @@ function withContradictions(
   );
 }
 
+/** Readers of files that are no JSON. */
+const OTHER_READERS: Partial<
+  Record<FileKind['container'], (text: AsyncIterable<string>) => AsyncIterable<ClixmlRecord>>
+> = { clixml: clixmlRecords, xml: xmlRecords, list: listRecords };
+
 async function* objectRows(
   text: AsyncIterable<string>,
   { container }: FileKind,
 ): AsyncGenerator<ObjectRow | Unread> {
-  if (container === 'clixml' || container === 'xml') {
-    for await (const one of container === 'xml' ? xmlRecords(text) : clixmlRecords(text))
-      yield 'reason' in one ? one : new ObjectRow(one.line, one.record);
+  const read = OTHER_READERS[container];
+  if (read !== undefined) {
+    for await (const one of read(text)) yield 'reason' in one ? one : new ObjectRow(one.line, one.record);
     return;
   }
   for await (const one of container === 'lines' ? jsonLines(text) : jsonTexts(text)) {

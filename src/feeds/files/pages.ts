@@ -1,4 +1,5 @@
 // Owns what of a JSON document is a record: elements of lists, pages of APIs, objects in wrappers. Pure.
+import { isOfProduct, isOwn } from '../formats.ts';
 import { fieldName } from '../row.ts';
 import { names } from '../word-lists.ts';
 
@@ -118,9 +119,21 @@ export function hasRoom(context: object): boolean {
 
 /** The key of the list of records in an object, or of an object around it; null = the object is a record. */
 function listIn(object: object): string | null {
+  const key = keyOfList(object);
+  // A record may have lists of its own: `users` of a device of Intune, `applications`, `groups`.
+  return key === null || isRecord(object) ? null : key;
+}
+
+function isRecord(object: object): boolean {
+  if (isOfProduct(new Set(Object.keys(object).map(fieldName)))) return true;
+  const plain = Object.entries(object).filter(([, value]) => typeof value !== 'object' || value === null);
+  return isOwn(new Set(plain.map(([key]) => fieldName(key))));
+}
+
+function keyOfList(object: object): string | null {
   const entries = Object.entries(object);
   for (const [key, value] of entries)
-    if (LIST_NAMES.has(fieldName(key)) && isListOfObjects(value)) return key;
+    if (LIST_NAMES.has(fieldName(key)) && isListOfObjects(value, entries.length <= MAX_AROUND)) return key;
   if (entries.length > MAX_AROUND) return null;
   for (const [key, value] of entries)
     if (WRAPPER_NAMES.has(fieldName(key)) && typeof value === 'object' && value !== null) return key;
@@ -144,9 +157,11 @@ export function pathToList(value: unknown): string[] | null {
 /** How many elements are looked at: a list may begin with nulls. */
 const LOOKED_AT = 20;
 
-/** An empty list is one too: a page without records. */
-function isListOfObjects(value: unknown): boolean {
+/** `mayBeEmpty`: an empty list is one too, a page without records. Beside much else it is a field of a record. */
+function isListOfObjects(value: unknown, mayBeEmpty: boolean): boolean {
   if (!Array.isArray(value)) return false;
   const first = (value as unknown[]).slice(0, LOOKED_AT);
-  return first.length === 0 || first.some((element) => typeof element === 'object' && element !== null);
+  return first.length === 0
+    ? mayBeEmpty
+    : first.some((element) => typeof element === 'object' && element !== null);
 }

@@ -1,12 +1,13 @@
-// Owns the recognition of a file by its beginning: table, JSON, JSON lines or CliXml; delimiter and header of a table. Names of files
+// Owns the recognition of a file by its beginning: table, JSON, JSON lines, CliXml or Format-List; delimiter and header of a table. Names of files
 // are not looked at. Pure.
 import { ProgramError } from '../../errors/program-errors.ts';
 import { plain } from '../../plain-text.ts';
-import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
+import { MAPPINGS, bestMapping, isOfProduct, mappingsOf, matches } from '../formats.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
-import { Columns } from '../row.ts';
+import { Columns, fieldName } from '../row.ts';
 import { csvHead } from './csv.ts';
+import { listNames } from './format-list.ts';
 import { hasXmlRecords } from './xml-records.ts';
 
 /** What a file is. */
@@ -17,7 +18,7 @@ export type FileKind =
       readonly headerLine: number;
       readonly mapping: Mapping;
     }
-  | { readonly container: 'json' | 'lines' | 'clixml' | 'xml' };
+  | { readonly container: 'json' | 'lines' | 'clixml' | 'xml' | 'list' };
 
 /**
  * Recognizes a file. `mapping`: of the operator; then the names in the file need belong to no format.
@@ -33,7 +34,18 @@ export function sniff(
   if (start.startsWith('<')) return sniffMarkup(start);
   if (/^[[{\u001e]/.test(start)) return { container: isLines(head, isWhole, format) ? 'lines' : 'json' };
   if (format === 'ndjson') return { container: 'lines' };
+  if (isList(head, format, mapping)) return { container: 'list' };
   return sniffTable(head, format, mapping);
+}
+
+/** Format-List, of names that are known: a table may have a title of the same form. */
+function isList(head: string, format: FormatName | null, given: Mapping | null): boolean {
+  const written = listNames(head);
+  if (written === null) return false;
+  const names = new Set(written.map(fieldName));
+  return (
+    given !== null || (format === null ? isOfProduct(names) : matches(names, mappingsOf(format)).length > 0)
+  );
 }
 
 function sniffMarkup(start: string): FileKind {
@@ -78,18 +90,18 @@ interface Header {
   readonly columns: Columns;
   readonly written: readonly string[];
   readonly score: number;
+  /** Its names belong to a format for certain. */
+  readonly isSure: boolean;
 }
 
 function sniffTable(head: string, format: FormatName | null, given: Mapping | null): FileKind {
   const among = given === null ? tableMappings(format) : [given];
   // Excel: the first line may name the delimiter.
   const [, named] = /^\s*"?sep=(.)"?\r?\n/.exec(head) ?? [];
-  const headers = (named === undefined ? DELIMITERS : [named]).flatMap((delimiter) =>
-    headersIn(head, delimiter, among),
+  const headers = (named === undefined ? DELIMITERS : [named]).flatMap(
+    (delimiter) => headerIn(head, delimiter, among) ?? [],
   );
-  const [best] = headers.sort(
-    (one, other) => other.score - one.score || other.columns.count - one.columns.count,
-  );
+  const [best] = headers.sort(byScore);
   if (best === undefined) throw new ProgramError('EASGATE_FILE', 'the file has no rows');
   const mapping = given ?? bestMapping(best.columns, among);
   const nearest =
@@ -115,13 +127,28 @@ function tableMappings(format: FormatName | null): readonly Mapping[] {
   return format === null ? MAPPINGS.filter((mapping) => mapping.format !== 'ndjson') : mappingsOf(format);
 }
 
-function headersIn(head: string, delimiter: string, among: readonly Mapping[]): Header[] {
-  return csvHead(head, { delimiter }, HEADER_ROWS).flatMap(({ line, cells }) => {
+/** The first header that is one for certain: below it may be another one, of files that were put into one. Else the best one. */
+function headerIn(head: string, delimiter: string, among: readonly Mapping[]): Header | undefined {
+  const headers = csvHead(head, { delimiter }, HEADER_ROWS).flatMap(({ line, cells }) => {
     if (cells === null || cells[0]?.startsWith('#TYPE') === true || /^sep=.$/.test(cells.join(''))) return [];
     const columns = new Columns(cells);
     const [match] = matches(columns, among);
-    return [{ delimiter, line, columns, written: cells, score: match?.score ?? 0 }];
+    return [
+      {
+        delimiter,
+        line,
+        columns,
+        written: cells,
+        score: match?.score ?? 0,
+        isSure: bestMapping(columns, among) !== null,
+      },
+    ];
   });
+  return headers.find(({ isSure }) => isSure) ?? headers.sort(byScore)[0];
+}
+
+function byScore(one: Header, other: Header): number {
+  return other.score - one.score || other.columns.count - one.columns.count;
 }
 
 /** The error for a file whose format is not known for certain. */

@@ -1,5 +1,5 @@
 // Owns the mappings of Exchange: Get-MobileDevice, Get-MobileDeviceStatistics, Get-ActiveSyncDevice, Get-CASMailbox and reports made of
-// them, by Export-Csv, ConvertTo-Json or Export-Clixml. Pure.
+// them, by Export-Csv, ConvertTo-Json, Export-Clixml or Format-List. Pure.
 // Exchange lists phones and access decisions, but manages no devices: managed and compliant stay unknown. `IsManaged` and `IsCompliant` are
 // false there unless Intune is connected, so they are no more than attributes.
 // @see https://learn.microsoft.com/powershell/module/exchange/get-mobiledevice
@@ -66,11 +66,12 @@ function deviceIdOf(reader: RecordReader): string | null {
 
 /**
  * The id in the name of a device object, `contoso.com/Users/Alice/ExchangeActiveSyncDevices/iPhone§ApplXYZ`: scripts export the
- * identity in place of the id. `§` is another character where an export lost it. Null = it is no such name.
+ * identity in place of the id. `§` is another character where an export lost it. A space is none: it may be a line end within the
+ * id. Null = it is no such name.
  */
 function idInIdentity(written: string | null): string | null {
   const [, name] = written?.split(/[\\/]ExchangeActiveSyncDevices[\\/]/) ?? [];
-  return /[^A-Za-z0-9]([A-Za-z0-9]+)$/.exec(name ?? '')?.[1] ?? null;
+  return /[^A-Za-z0-9\s]([A-Za-z0-9]+)$/.exec(name ?? '')?.[1] ?? null;
 }
 
 function mapDevice(reader: RecordReader): FeedLine[] {

@@ -32,6 +32,7 @@ export const graphManagedDevices: Mapping = {
 
 function mapManagedDevice(reader: RecordReader): FeedLine[] {
   const { managed, hasLeft } = management(reader);
+  const leaves = hasLeft || isLeaving(reader.row.get('deviceactionresults'));
   const threat = reader.text('partnerreportedthreatstate');
   const jailBroken = reader.word(['jailbroken'], compromisedOf);
   const system = reader.text('operatingsystem');
@@ -45,7 +46,7 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
       udid: reader.text('udid'),
       imei: reader.text('imei'),
       managed,
-      hasLeft,
+      hasLeft: leaves,
       compliance: reader.compliance('compliancestate'),
       graceUntil: reader.endOfGrace('compliancegraceperiodexpirationdatetime'),
       encrypted: reader.encrypted('isencrypted'),
@@ -73,15 +74,37 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
   ];
 }
 
+/** Actions that end management. A device whose action is done is no longer listed, or was kept by it. */
+const ENDINGS: ReadonlySet<string> = new Set([
+  'retire',
+  'wipe',
+  'delete',
+  'factoryReset',
+  'removeCompanyData',
+]);
+
+/** Whether an action that was ordered, and is not done, ends the management of a device (deviceActionResult). */
+function isLeaving(actions: unknown): boolean {
+  return listedObjects(actions).some((action) => {
+    const [name, state] = ['actionName', 'actionState'].map((key) => textOf(field(action, key)) ?? '');
+    return ENDINGS.has(name ?? '') && /^(?:pending|active)$/i.test(state ?? '');
+  });
+}
+
+function listedObjects(list: unknown): object[] {
+  return Array.isArray(list) ? list.filter((one) => typeof one === 'object' && one !== null) : [];
+}
+
+/** Graph begins names with a small letter, its PowerShell module with a capital one. */
+function field(object: object, name: string): unknown {
+  return Reflect.get(object, name) ?? Reflect.get(object, name.charAt(0).toUpperCase() + name.slice(1));
+}
+
 /** Names of policies with `$expand=deviceCompliancePolicyStates` that are not met. */
 function unmetPolicies(states: unknown): string[] {
-  if (!Array.isArray(states)) return [];
-  return states.flatMap((state: unknown) => {
-    if (typeof state !== 'object' || state === null) return [];
-    const name = textOf(Reflect.get(state, 'displayName'));
-    return String(Reflect.get(state, 'state')).toLowerCase() === 'noncompliant' && name !== null
-      ? [name]
-      : [];
+  return listedObjects(states).flatMap((state) => {
+    const name = textOf(field(state, 'displayName'));
+    return String(field(state, 'state')).toLowerCase() === 'noncompliant' && name !== null ? [name] : [];
   });
 }
 

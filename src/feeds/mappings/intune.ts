@@ -9,6 +9,8 @@ import * as columns from './intune-columns.ts';
 import { exportedCompliance, localized, management, threatCompromised } from './microsoft.ts';
 import { names } from '../word-lists.ts';
 
+/** Azure Monitor has a row for each device and day; the portal adds the zone. */
+const GENERATED = ['timegenerated', 'timegeneratedutc'];
 const THREAT = localized('devicehealththreatlevel', 'partnerreportedthreatstate');
 const EXCHANGE_STATE = localized('easstatus', 'easaccessstate');
 /** Names that other products have too. */
@@ -35,7 +37,7 @@ export const intuneDevices: Mapping = {
   easactivated enrollmentdate upn useremail primaryuserdisplayname microsoftentradeviceid azureaddeviceid
   aaddeviceid intunedeviceid devicehealththreatlevel osdescription skufamily jointype managementname
 `),
-  times: [...columns.LAST_CHECK_IN, ...columns.GRACE, 'enrollmentdate', 'createddate'],
+  times: [...columns.LAST_CHECK_IN, ...columns.GRACE, ...GENERATED, 'enrollmentdate', 'createddate'],
   map: mapDevice,
 };
 
@@ -66,6 +68,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       ownership: reader.text(...columns.OWNERSHIP),
       owners: [reader.text(...columns.OWNER), reader.text(...columns.OWNER_MAIL)],
       lastCheckIn: reader.time(...columns.LAST_CHECK_IN),
+      observedAt: reader.time(...GENERATED),
       attributes: reader.attributes({
         deviceName: reader.text(...columns.DEVICE_NAME),
         entraDeviceId: guidOf(

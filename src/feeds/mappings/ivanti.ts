@@ -20,10 +20,10 @@ export const ivantiDevices: Mapping = {
   kind: 'devices of Ivanti',
   sure: names(`
   commonuuid commonstatus commoncompliant commonlastconnectedat commonplatform easdeviceidentifiers
-  registrationstate platformtype policyviolationcount dmpartitionid mdmchannelid prettymodel
+  registrationstate policyviolationcount dmpartitionid mdmchannelid prettymodel
 `),
   typical: names(`
-  commonmodel commonosversion commonowner useremailaddress useruserid devicemodel platformversion
+  platformtype commonmodel commonosversion commonowner useremailaddress useruserid devicemodel platformversion
   compliancestate quarantined jailbroken ownershiptype uid guid lastcheckin deviceuuid registrationdate
   registrationstatus securitystate devicespace noncompliancereasons lastconnectedat devicestatus userid
 `),
@@ -73,7 +73,8 @@ const EAS_IDS = names(`
 function mapDevice(reader: RecordReader): FeedLine[] {
   const event = wordOf(reader.text('eventtype') ?? '');
   const violations = reader.text('policyviolationcount');
-  const compliance = reader.compliance(
+  // EPMM counts reasons against a device in its first interface: 0 complies.
+  const compliance = reader.complianceInWords(
     'commoncompliant',
     'compliant',
     'compliancestate',

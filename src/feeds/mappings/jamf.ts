@@ -79,7 +79,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         'jailbreakdetected',
         'jailbreakstatus',
       ),
-      systems: [system, text('model'), text('modelidentifier')],
+      systems: [system, text('model'), text('modelidentifier'), reader.has('iosversion') ? 'iOS' : null],
       os: system,
       osVersion: text('osversion') ?? text('version'),
       model: text('model') ?? text('modeldisplay'),

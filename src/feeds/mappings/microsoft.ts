@@ -130,22 +130,20 @@ export const localized = (...names: readonly string[]): string[] =>
   names.flatMap((name) => [`${name}loc`, name]);
 
 /**
- * The compliance in an export of Intune: a number, with a text in the language of the export beside it. A text in a language that is
- * not known leaves the number. Where both are known and differ, nobody is compliant.
+ * The compliance in an export of Intune: a number, with a text in the language of the export beside it, or the columns of two exports
+ * that somebody joined. A text in a language that is not known leaves the number. Where two are known and differ, nobody is compliant.
  */
 export function exportedCompliance(reader: RecordReader, columns: readonly string[]): Compliance | null {
-  for (const column of columns) {
-    const [text, number] = [`${column}loc`, column].map((name) => textOf(reader.row.get(name)));
-    if ((text ?? number ?? null) === null) continue;
-    const said = [text ?? null, number ?? null]
-      .filter((one) => one !== null)
-      .map((one) => complianceOf(one))
-      .filter((one) => one !== undefined);
-    const [first, second] = said;
-    if (first === undefined) reader.problem(column, text ?? number ?? '', 'is not understood');
-    else if (second === undefined || second.compliant === first.compliant) return first;
-    else reader.problem(column, `${number ?? ''}, ${text ?? ''}`, 'contradict each other');
-    return NO_COMPLIANCE;
-  }
-  return null;
+  const written = columns
+    .flatMap((column) => [`${column}loc`, column])
+    .flatMap((name) => textOf(reader.row.get(name)) ?? []);
+  const [first] = written;
+  if (first === undefined) return null;
+  const said = written.map(complianceOf).filter((one) => one !== undefined);
+  const [meaning] = said;
+  if (meaning === undefined) reader.problem('compliance', first, 'is not understood');
+  else if (said.every(({ compliant }) => compliant === meaning.compliant))
+    return said.find(({ inGrace }) => inGrace) ?? meaning;
+  else reader.problem('compliance', written.join(', '), 'contradict each other');
+  return NO_COMPLIANCE;
 }

@@ -1,5 +1,5 @@
-// Owns the mappings of Workspace ONE UEM (AirWatch): /mdm/devices/search and /mdm/devices/{id}, exports of the device list, event
-// notifications. Pure.
+// Owns the mappings of Workspace ONE UEM (AirWatch): /mdm/devices/search and /mdm/devices/{id} in both versions, exports of the device list,
+// event notifications. Pure.
 // @see https://developer.omnissa.com/ws1-uem-apis/ (DeviceModel: EnrollmentStatus, ComplianceStatus, CompromisedStatus, EasIds)
 // @see https://docs.omnissa.com/bundle/WorkspaceONE-UEM-SystemSettings (event notifications: names as in their bodies)
 import { deviceLine } from '../mapping.ts';
@@ -9,7 +9,9 @@ import { wordOf } from '../row.ts';
 import { guidOf, platformOf, textOf, versionIn } from '../values.ts';
 import { meanings, names } from '../word-lists.ts';
 
-const LAST_SEEN = ['lastseen', 'lastseenon', 'lastseendate', 'lastseentime', 'devicelastseen'];
+const LAST_SEEN = names(`
+  lastseen lastseenon lastseendate lastseentime devicelastseen enrollmentinfolastseentimestamp lastseentimestamp
+`);
 
 export const workspaceOneDevices: Mapping = {
   format: 'workspace-one',
@@ -17,6 +19,7 @@ export const workspaceOneDevices: Mapping = {
   sure: names(`
   easidseasid easids locationgroupid locationgroupname devicefriendlyname deviceenrollmentstatus dataencryptionyn
   lastcompromisedcheckon lastcompliancecheckon organizationgroupname enrollmentorganizationgroup ces
+  enrollmentinfoenrollmentstatus platforminfoplatformname
 `),
   typical: names(`
   udid serialnumber enrollmentstatus compliancestatus compromisedstatus ownership platform lastseen
@@ -27,9 +30,10 @@ export const workspaceOneDevices: Mapping = {
   map: mapDevice,
 };
 
-/** Reports of Workspace ONE Intelligence put "Device" in front. */
-const PLATFORM = ['platform', 'platformidname', 'platformname', 'deviceplatform'];
-const MODEL = ['model', 'modelidname', 'devicemodel'];
+/** Reports of Workspace ONE Intelligence put "Device" in front, version 2 of the interface has objects in its records. */
+const PLATFORM = names('platform platformidname platformname deviceplatform platforminfoplatformname');
+const MODEL = names('model modelidname devicemodel platforminfomodelname');
+const STATUS = names('enrollmentstatus deviceenrollmentstatus enrollmentinfoenrollmentstatus status');
 
 /** EnrollmentStatus: a wipe or removal that was ordered counts as removed, even while it is under way. */
 const ENROLLMENT = meanings<'in' | 'out' | 'unknown'>(
@@ -52,9 +56,7 @@ const ENROLLMENT = meanings<'in' | 'out' | 'unknown'>(
 );
 
 function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
-  const status = reader.word(['enrollmentstatus', 'deviceenrollmentstatus', 'status'], (text) =>
-    text === null ? null : ENROLLMENT.get(wordOf(text)),
-  );
+  const status = reader.word(STATUS, (text) => (text === null ? null : ENROLLMENT.get(wordOf(text))));
   if (status === 'out') return { managed: false, hasLeft: true };
   return { managed: status === 'in' ? true : null };
 }
@@ -64,17 +66,24 @@ function platformIn(reader: RecordReader): string | null {
   const platform = reader.text(...PLATFORM);
   const model = reader.text(...MODEL);
   if (wordOf(platform ?? '') !== 'apple') return platformOf(platform);
-  return platformOf(reader.text('devicetype')) ?? platformOf(model) ?? 'ios';
+  return platformOf(reader.text('devicetype', 'platforminfodevicetype')) ?? platformOf(model) ?? 'ios';
 }
 
 function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
   const platform = platformIn(reader);
-  const system = reader.text('operatingsystem', 'osversion', 'deviceosversion', 'os');
+  const system = reader.text(
+    'operatingsystem',
+    'osversion',
+    'deviceosversion',
+    'platforminfoosversion',
+    'os',
+  );
   const name = reader.text(
     'username',
     'useridusername',
     'enrollmentusername',
     'enrollmentuserusername',
+    'enrollmentinfousername',
     'user',
   );
   const address = reader.text(
@@ -85,13 +94,20 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
     'enrollmentuseremail',
     'deviceenrollmentuseremail',
     'deviceenrollmentemailaddress',
+    'enrollmentinfouseremailaddress',
     'email',
   );
   return {
     serial: reader.text('serialnumber', 'deviceserialnumber'),
     udid: reader.text('udid', 'deviceudid'),
     imei: reader.text('imei', 'deviceimei'),
-    compliance: reader.compliance('compliancestatus', 'devicecompliancestatus', 'compliance', 'compliant'),
+    compliance: reader.complianceInWords(
+      'compliancestatus',
+      'devicecompliancestatus',
+      'compliance',
+      'compliant',
+      'enrollmentinfocompliant',
+    ),
     compromised: reader.compromised(
       'compromisedstatus',
       'compromised',
@@ -108,7 +124,7 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
     manufacturer:
       reader.text('oeminfo', 'manufacturer', 'devicemanufacturername') ??
       (platform === 'ios' || platform === 'macos' ? 'Apple' : null),
-    ownership: reader.text('ownership', 'ces', 'deviceownership'),
+    ownership: reader.text('ownership', 'ces', 'deviceownership', 'enrollmentinfoownership'),
     owners: name?.includes('@') === true ? [name, address] : [address, name],
   };
 }
@@ -127,6 +143,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         'encrypted',
         'dataprotectionenabled',
         'encryptionstatus',
+        'dataencrypted',
       ),
       lastCheckIn: reader.time(...LAST_SEEN),
       unmetRequirements: unmetPolicies(reader.row.get('compliancesummarydevicecompliance')),

@@ -30,6 +30,22 @@ async function records(text: string, size?: number): Promise<unknown[]> {
   return found;
 }
 
+describe('a record with lists of its own', () => {
+  const GRAPH = { id: 'g1', easDeviceId: 'ApplX', complianceState: 'noncompliant' };
+
+  it.each([
+    ['users of a device of Graph', { ...GRAPH, users: [{ id: 'u1' }] }],
+    ['no users of a device of Graph', { ...GRAPH, users: [] }],
+    ['no applications of a device of Jamf', { mobileDeviceId: '1', general: {}, users: [], devices: [] }],
+    ['rows of a device of no product', { id: 'ApplX', compliant: false, rows: [{ id: 'r1' }] }],
+    ['an empty list beside much else', { a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, items: [] }],
+  ])('is the record: %s', async (_what, record) => {
+    const page = { '@odata.context': 'x', value: [record] };
+    for (const text of [JSON.stringify(record), JSON.stringify([record]), JSON.stringify(page, null, 1)])
+      expect(await records(text)).toEqual([record]);
+  });
+});
+
 describe('records', () => {
   const A = { id: 'a', nested: { list: [{ x: 1 }] } };
   const B = { id: 'b' };

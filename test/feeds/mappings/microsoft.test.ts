@@ -48,6 +48,44 @@ describe('management by Graph', () => {
   });
 });
 
+it.each([
+  [{ actionName: 'retire', actionState: 'pending' }, false],
+  [{ actionName: 'wipe', actionState: 'active' }, false],
+  [{ ActionName: 'wipe', ActionState: 'pending' }, false],
+  [{ actionName: 'wipe', actionState: 'canceled' }, true],
+  [{ actionName: 'wipe', actionState: 'failed' }, true],
+  // The data of the user went; the device stays in management.
+  [{ actionName: 'wipe', actionState: 'done' }, true],
+  [{ actionName: 'rebootNow', actionState: 'pending' }, true],
+])('a device with the action %j counts as managed: %s', async (action, managed) => {
+  const device = await onlyDevice(
+    readJson(graphDevice({ managementAgent: 'mdm', complianceState: 'compliant', deviceActionResults: [null, action] })),
+  );
+  expect([device.managed, device.removed, device.compliant]).toEqual([managed, !managed, managed ? true : null]);
+}); // prettier-ignore
+
+it.each(['TimeGenerated', 'TimeGenerated [UTC]'])('rows of Azure Monitor are as old as %s says, in any order', async (column) => {
+  const { devices } = await readContent(
+    `${column},DeviceId,EasID,CompliantState,ManagedBy\n"11/20/2026, 6:02:10.000 AM",g1,ApplX,Noncompliant,Intune\n"11/19/2026, 6:02:10.000 AM",g1,ApplX,Compliant,Intune\n`,
+  );
+  expect(devices.map(({ compliant, observedAt }) => [compliant, observedAt])).toEqual([
+    [false, '2026-11-20T06:02:10Z'],
+    [true, '2026-11-19T06:02:10Z'],
+  ]);
+}); // prettier-ignore
+
+it('columns of two exports that contradict each other make nobody compliant', async () => {
+  const states = ['Compliant,noncompliant', 'Noncompliant,compliant', 'Compliant,compliant', 'Compliant,conflict', ',noncompliant'];
+  const rows = states.map((pair, at) => `ApplX${at},Intune,${pair}`).join('\n');
+  const { devices } = await readContent(`EAS activation ID,Managed by,Compliance,ComplianceState\n${rows}\n`);
+  expect(devices.map(({ compliant, problems }) => [compliant, problems.length])).toEqual([[null, 1], [null, 1], [true, 0], [null, 1], [false, 0]]);
+}); // prettier-ignore
+
+it('states of a policy are no devices', async () => {
+  const state = { id: 'g1', displayName: 'iOS', platformType: 'iOS', state: 'compliant', userPrincipalName: 'a@example.com' }; // prettier-ignore
+  await expect(readJson({ value: [state] })).rejects.toThrow(/not known for certain/);
+});
+
 it('a threat defence that reports a device as compromised counts, whatever jailBroken says', async () => {
   const device = await onlyDevice(
     readJson(graphDevice({ jailBroken: 'False', partnerReportedThreatState: 'compromised' })),

@@ -1,6 +1,6 @@
 // Owns the promises about Jamf Pro, Workspace ONE, Ivanti, MicroMDM and our own fields: the variants of their interfaces and exports.
 import { describe, expect, it } from 'vitest';
-import { onlyDevice, readContent, readJson } from '../read-lines.ts';
+import { fixture, onlyDevice, readContent, readJson, readPath } from '../read-lines.ts';
 
 describe('Jamf Pro', () => {
   it('API v2, detail', async () => {
@@ -44,6 +44,16 @@ describe('Jamf Pro', () => {
     const cut = await readContent(`<mobile_devices>${device(1, true)}<mobile_device><gen`);
     expect([cut.devices.length, cut.refused.length]).toEqual([1, 1]);
   });
+
+  it('a search says with which column that a device is one of iOS, and in which words that it is jailbroken', async () => {
+    const rows = ['Detected', 'Normal', 'Not Reported'].map((word, at) => `x,EXAMPLE000${at},Managed,26.1,${word}`);
+    const { devices } = await readContent(`Display Name,Serial Number,Managed,iOS Version,Jailbreak Detected\n${rows.join('\n')}\n`, { format: 'jamf' });
+    expect(devices.map(({ compromised, platform, idFromSerial }) => [compromised, platform, idFromSerial])).toEqual([
+      [true, 'ios', 'applexample0000'],
+      [false, 'ios', 'applexample0001'],
+      [null, 'ios', 'applexample0002'],
+    ]);
+  }); // prettier-ignore
 
   it('Classic API, list', async () => {
     const device = { id: 1, name: 'iPad', udid: 'ca44c88e60a311e490b812df261f2c7e', serial_number: 'DLXXPPQHPRQ1', managed: false, model_identifier: 'iPad3,1', username: 'Tina' }; // prettier-ignore
@@ -116,6 +126,24 @@ describe('Workspace ONE', () => {
     expect([read.compliant, read.problems]).toEqual([compliant, []]);
   });
 
+  it.each([0, 1, 2, 3, '1', '-1', '٢'])(
+    'the state %j is no word, and means nothing',
+    async (ComplianceStatus) => {
+      const read = await onlyDevice(readJson({ Devices: [device({ ComplianceStatus })] }));
+      expect([read.compliant, read.problems.length]).toEqual([null, 1]);
+    },
+  );
+
+  it('version 2 of the interface has states, owner and system in objects of the record', async () => {
+    const { devices } = await readPath(fixture('ws1-devices-v2.json'));
+    const common = { owner: 'alice@example.com', encrypted: true, lastCheckIn: '2026-11-20T06:02:10.433Z' };
+    expect(devices).toMatchObject([
+      { ...common, managed: true, compliant: true, platform: 'ios', osVersion: '26.1.0', model: 'iPhone 14', ownership: 'company', idFromSerial: 'applexample0001' },
+      { ...common, managed: true, compliant: false, platform: 'android', osVersion: '14.0.0', ownership: 'personal' },
+      { ...common, managed: false, removed: true, compliant: null },
+    ]); // prettier-ignore
+  });
+
   it('names the policies that are not met', async () => {
     const ComplianceSummary = {
       DeviceCompliance: [
@@ -179,6 +207,17 @@ describe('Ivanti', () => {
       compliant: false,
     });
   });
+});
+
+it('a number is no compliance state of Ivanti', async () => {
+  const device = { uuid: 'u1', registrationStatus: 'ACTIVE', platform: 'iOS', lastConnectedAt: '2026-11-20T06:02:10.000Z' }; // prettier-ignore
+  const { devices } = await readJson(
+    [0, 1, 2].map((compliance) => ({ ...device, compliance })),
+    {
+      format: 'ivanti',
+    },
+  );
+  expect(devices.map(({ compliant, problems }) => [compliant, problems.length])).toEqual([[null, 1], [null, 1], [null, 1]]); // prettier-ignore
 });
 
 describe('MicroMDM', () => {

@@ -1,0 +1,128 @@
+// Owns the reading of what PowerShell's Format-List prints: blocks of `Name : value`, one block for each record. Pure.
+// Format-List pads all names of a block to one width, so that every colon stands in one column. What does not fit the window goes on in
+// the next lines, below the value.
+// @see https://learn.microsoft.com/powershell/module/microsoft.powershell.utility/format-list
+import type { ClixmlRecord } from './clixml.ts';
+import { LineEnds } from './csv.ts';
+
+/** Longest line and longest record, UTF-16 units. */
+const MAX_LINE = 65_536;
+const MAX_RECORD = 1_048_576;
+const MAX_FIELDS = 1_000;
+const MAX_NAME = 200;
+/** Lines that are looked at for a first block. */
+const LOOKED_AT = 2_000;
+
+/** The names of the first block; null = the text is no such list. */
+export function listNames(head: string): string[] | null {
+  const block = new Block(1);
+  for (const line of head.split(/\r\n|\r|\n/, LOOKED_AT)) {
+    if (line.trim() === '' && !block.isEmpty) break;
+    if (line.trim() === '') continue;
+    block.take(line);
+    if (block.trouble !== null) return null;
+  }
+  const names = Object.keys(block.record);
+  return names.length < 2 ? null : names;
+}
+
+/** Splits a text into records. A block that is damaged is refused, and the next one is read. */
+export async function* listRecords(text: AsyncIterable<string>): AsyncGenerator<ClixmlRecord> {
+  let block = new Block(1);
+  let fields = 0;
+  let line = 0;
+  for await (const { written, isLast } of linesOf(text)) {
+    line++;
+    if (written.trim() !== '') {
+      if (block.isEmpty) block = new Block(line);
+      block.take(written);
+      if (!isLast) continue;
+    }
+    if (block.isEmpty) continue;
+    // A block that no line end follows may lack its last lines.
+    yield block.found(isLast && written !== '', fields);
+    fields = Math.max(fields, Object.keys(block.record).length);
+    block = new Block(line + 1);
+  }
+}
+
+/** The lines of one record. */
+class Block {
+  readonly record = Object.create(null) as Record<string, string>;
+  /** Why it is no record. */
+  trouble: string | null = null;
+  private readonly line: number;
+  /** The column of the colons. */
+  private colon = -1;
+  private last = '';
+  private size = 0;
+  private fields = 0;
+
+  constructor(line: number) {
+    this.line = line;
+  }
+
+  get isEmpty(): boolean {
+    return this.size === 0;
+  }
+
+  take(line: string): void {
+    this.size += line.length;
+    this.trouble ??=
+      line.length > MAX_LINE || this.size > MAX_RECORD || this.fields >= MAX_FIELDS
+        ? 'the record is too large'
+        : this.add(line);
+  }
+
+  private add(line: string): string | null {
+    if (this.colon === -1) this.colon = line.slice(0, MAX_NAME).indexOf(' :') + 1;
+    const { colon } = this;
+    if (this.fields > 0 && line.slice(0, colon + 1).trim() === '') {
+      // It was wrapped at a space, or behind the comma of a list.
+      this.record[this.last] = `${this.record[this.last] ?? ''} ${line.trim()}`;
+      return null;
+    }
+    const isField = colon > 0 && line[colon] === ':' && line[colon - 1] === ' ' && !/^\s/.test(line);
+    if (!isField) return 'a line is not of the form "Name : value"';
+    const name = line.slice(0, colon).trim();
+    if (name in this.record) return 'a name stands twice in one block';
+    this.fields++;
+    this.record[name] = line.slice(colon + 1).trim();
+    this.last = name;
+    return null;
+  }
+
+  /** `usual`: how many fields the blocks in front have. */
+  found(isUnended: boolean, usual: number): ClixmlRecord {
+    const { line, record } = this;
+    const reason = this.trouble ?? this.whatIsMissing(isUnended, usual);
+    return reason === null ? { line, record } : { line, reason, isCutOff: isUnended };
+  }
+
+  private whatIsMissing(isUnended: boolean, usual: number): string | null {
+    const isOpen = Object.values(this.record).some((value) => value.startsWith('{') && !value.endsWith('}'));
+    if (isOpen) return 'a list does not end (is the file cut off?)';
+    return isUnended && this.fields < usual ? 'the record is not complete (is the file cut off?)' : null;
+  }
+}
+
+async function* linesOf(
+  text: AsyncIterable<string>,
+): AsyncGenerator<{ readonly written: string; readonly isLast: boolean }> {
+  let rest = '';
+  for await (const piece of text) {
+    const all = rest + piece;
+    let from = 0;
+    const ends = new LineEnds(all);
+    for (let end = ends.next(from); end !== -1; end = ends.next(from)) {
+      // A carriage return at the end of a piece may be half of a pair.
+      if (all[end] === '\r' && end + 1 === all.length) break;
+      yield { written: all.slice(from, end), isLast: false };
+      from = end + (all[end] === '\r' && all[end + 1] === '\n' ? 2 : 1);
+    }
+    rest = all.slice(from);
+    // Of a line that is too long no more is kept.
+    if (rest.length > MAX_LINE * 2) rest = rest.slice(0, MAX_LINE + 1);
+  }
+  yield { written: rest.replace(/\r$/, ''), isLast: true };
+}
