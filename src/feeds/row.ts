@@ -65,8 +65,8 @@ function letters(written: string): string {
     .replaceAll(/[^\p{L}\p{N}]/gu, '');
 }
 
-/** Signs that deny, doubt or cut a word, such as `!`, `?`, `≠` and a stroke through its letters; and a dash in front of it. */
-const DOUBTFUL = /[!?%…\p{S}\u0334-\u0338\u20d2-\u20ee]|^\s*\p{Pd}/u;
+/** Signs that deny, doubt, mark or cut a word, such as `!`, `?`, `*`, `≠` and a stroke through its letters; and a dash in front of it. */
+const DOUBTFUL = /[!?%…*†‡\p{S}\u0334-\u0338\u20d2-\u20ee]|^\s*\p{Pd}/u;
 /** -1, 0.1 and 1.0 are other numbers than 1, 01 and 10. */
 const ONLY_DIGITS = /^\p{N}+$/u;
 

@@ -94,8 +94,8 @@ export function listOf(value: unknown): string[] {
     return Array.isArray(inner) ? listOf(inner) : [];
   }
   if (typeof value !== 'string' || isTypeName(value.trim())) return [];
-  // Format-List and Format-Table write {a, b}; @{…} and quotes come of scripts.
-  const bare = value.trim().replaceAll(/^@?[{(]|[})]$/g, '');
+  // Format-List and Format-Table write {a, b}; @{…}, […] and quotes come of scripts.
+  const bare = value.trim().replaceAll(/^@?[{([]|[})\]]$/g, '');
   return bare
     .split(/[;,|\s]+/)
     .map((one) => textOf(one.replaceAll(/^["']|["']$/g, '')))

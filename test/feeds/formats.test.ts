@@ -50,6 +50,20 @@ describe('a file that is not known for certain', () => {
     await expect(readContent('{"a":1}')).rejects.toThrow(/not known for certain \(found: a\)/);
   });
 
+  it('of Format-Table is refused with what to use in its place', async () => {
+    const text = '\r\nDeviceId         DeviceAccessState\r\n--------         -----------------\r\nApplX            Blocked\r\n';
+    await expect(readContent(text)).rejects.toThrow(/use Export-Csv, or Format-List/);
+  }); // prettier-ignore
+
+  it.each(['[{"id":"ApplX","compliant":true,"compliant":false}]', '{"id":"ApplX","compliant":tr'])(
+    'without a record that can be read says why: %s',
+    async (text) => {
+      await expect(readContent(text)).rejects.toThrow(
+        /no record of the file can be read; the first, on line 1/,
+      );
+    },
+  );
+
   it('is read where the format is given and some of its names are there', async () => {
     const { devices } = await readContent('Serial Number,Model\nDMQ123456789,iPhone 14\n', {
       format: 'jamf',

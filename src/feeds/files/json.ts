@@ -1,6 +1,7 @@
 // Owns the splitting of JSON files into records: arrays, pages of an API (`value`, `results`, …), single objects, several documents one
 // after the other, JSON lines. JSON.parse reads the records; this file finds where each begins and ends, so that a file of any
 // size is read piece by piece, each refused record has its line, and a damaged one does not end the reading. Pure.
+import { isOfProduct } from '../formats.ts';
 import { fieldName } from '../row.ts';
 import { LIST_NAMES, WRAPPER_NAMES, aroundList, hasRoom, pathToList } from './pages.ts';
 
@@ -311,8 +312,15 @@ class JsonSplitter {
 
 /** Whether a document that is damaged has a list of records: then each of them stands for itself. */
 function looksLikePage(text: string): boolean {
-  const lists = text.slice(0, MAX_AROUND_LIST).matchAll(/"([^"\\]{1,60})"\s*:\s*\[\s*\{/g);
-  return [...lists].some(([, name = '']) => LIST_NAMES.has(fieldName(name)));
+  const head = text.slice(0, MAX_AROUND_LIST);
+  for (const { index, 1: name = '' } of head.matchAll(/"([^"\\]{1,60})"\s*:\s*\[\s*\{/g))
+    if (LIST_NAMES.has(fieldName(name))) return !isOfProduct(namesIn(head.slice(0, index)));
+  return false;
+}
+
+/** A record may have a list of its own; it is not read from that list. */
+function namesIn(text: string): Set<string> {
+  return new Set([...text.matchAll(/"([^"\\]{1,60})"\s*:/g)].map(([, name = '']) => fieldName(name)));
 }
 
 function parsed(text: string): unknown {

@@ -111,6 +111,11 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
     )[0]?.mapping ?? null;
   // The operator chose the format; a few known columns are enough.
   const taken = mapping ?? (format === null ? null : (matches(best.columns, among)[0]?.mapping ?? null));
+  if (taken === null && RULE.test(head))
+    throw new ProgramError(
+      'EASGATE_FILE',
+      'the file is what Format-Table prints, which cuts values off: use Export-Csv, or Format-List',
+    );
   if (taken === null)
     throw unknownFormat(
       format,
@@ -122,6 +127,9 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
     );
   return { container: 'table', delimiter: best.delimiter, headerLine: best.line, mapping: taken };
 }
+
+/** Format-Table draws a line below each name. */
+const RULE = /^-{2,100}(?: {1,200}-{2,100})+ *\r?$/m;
 
 function tableMappings(format: FormatName | null): readonly Mapping[] {
   return format === null ? MAPPINGS.filter((mapping) => mapping.format !== 'ndjson') : mappingsOf(format);

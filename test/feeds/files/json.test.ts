@@ -44,6 +44,11 @@ describe('a record with lists of its own', () => {
     for (const text of [JSON.stringify(record), JSON.stringify([record]), JSON.stringify(page, null, 1)])
       expect(await records(text)).toEqual([record]);
   });
+
+  it('that is cut off is refused, and not read from its list', async () => {
+    const text = JSON.stringify({ ...GRAPH, users: [{ id: 'u1' }, { id: 'u2' }] }).slice(0, -8);
+    expect(await records(text)).toEqual(['the record is not complete (is the file cut off?)']);
+  });
 });
 
 describe('records', () => {

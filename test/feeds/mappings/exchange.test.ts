@@ -64,16 +64,21 @@ describe('the lists of a mailbox', () => {
     'ActiveSyncBlockedDeviceIDs',
   ];
 
-  it.each(['ApplX1;ApplX2', 'ApplX1, ApplX2', 'ApplX1 ApplX2', '{ApplX1, ApplX2}', 'ApplX1|ApplX2'])(
-    'are read from %s',
-    async (joined) => {
-      const { decisions } = await readContent(table(HEAD, ['a@example.com', 'True', '', joined]));
-      expect(decisions.map(({ device, action }) => [device, action])).toEqual([
-        ['applx1', 'block'],
-        ['applx2', 'block'],
-      ]);
-    },
-  );
+  it.each([
+    'ApplX1;ApplX2',
+    'ApplX1, ApplX2',
+    'ApplX1 ApplX2',
+    '{ApplX1, ApplX2}',
+    'ApplX1|ApplX2',
+    '@("ApplX1","ApplX2")',
+    '["ApplX1","ApplX2"]',
+  ])('are read from %s', async (joined) => {
+    const { decisions } = await readContent(table(HEAD, ['a@example.com', 'True', '', joined]));
+    expect(decisions.map(({ device, action }) => [device, action])).toEqual([
+      ['applx1', 'block'],
+      ['applx2', 'block'],
+    ]);
+  });
 
   it.each([
     'Microsoft.Exchange.Data.MultiValuedProperty`1[System.String]',
