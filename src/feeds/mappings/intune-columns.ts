@@ -59,11 +59,13 @@ export const GRACE = names(`
 `);
 
 /** Beside each may be `NAME_loc`, a text in the language of the export. */
-export const COMPLIANCE = names(`
+export const COMPLIANCE = localized(
+  ...names(`
   compliance compliantstate compliancestate konformität kompatibilität konformitätsstatus compatibilité conformité
   cumplimiento conformidad conformità naleving compatibiliteit efterlevnad kompatibilitet zgodność conformidade
   соответствиетребованиям соответствие コンプライアンス 合规性 符合性 규정준수
-`);
+`),
+);
 
 export const MANAGEMENT = {
   agent: names(`

@@ -134,9 +134,11 @@ export const localized = (...names: readonly string[]): string[] =>
  * that somebody joined. A text in a language that is not known leaves the number. Where two are known and differ, nobody is compliant.
  */
 export function exportedCompliance(reader: RecordReader, columns: readonly string[]): Compliance | null {
-  const written = columns
-    .flatMap((column) => [`${column}loc`, column])
-    .flatMap((name) => textOf(reader.row.get(name)) ?? []);
+  const written: string[] = [];
+  for (const column of columns) {
+    const text = textOf(reader.row.get(column));
+    if (text !== null) written.push(text);
+  }
   const [first] = written;
   if (first === undefined) return null;
   const said = written.map(complianceOf).filter((one) => one !== undefined);
