@@ -1,4 +1,4 @@
-// Owns a directory with a large fleet for a measurement: made for it, and removed afterwards.
+// Owns a directory for a measurement, empty or with a large fleet: made for it, and removed afterwards.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,9 +19,25 @@ export interface Fleet {
 }
 
 /** Runs `work` on a directory with the fleet. */
-export async function onFleet<T>(kind: StoreOptions['kind'], work: (fleet: Fleet) => Promise<T>): Promise<T> {
+export function onFleet<T>(kind: StoreOptions['kind'], work: (fleet: Fleet) => Promise<T>): Promise<T> {
+  return onDirectory(kind, async (fleet) => {
+    const store = await openStore(fleet.store);
+    process.stdout.write(`${kind}: ${DEVICES} devices are written\n`);
+    await writeFleet(store, DEVICES, Date.now());
+    await store.close();
+    return work(fleet);
+  });
+}
+
+/** Runs `work` on an empty directory. */
+export async function onDirectory<T>(
+  kind: StoreOptions['kind'],
+  work: (fleet: Fleet) => Promise<T>,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-bench-fleet-'));
-  const redis = kind === 'redis' ? await startRedis(folder) : null;
+  // As `easgate store init` advises.
+  const redis =
+    kind === 'redis' ? await startRedis(folder, ['--hash-max-listpack-value', '1024']) : null;
   const options: StoreOptions =
     redis === null
       ? { kind: 'embedded', path: join(folder, 'easgate.db') }
@@ -35,10 +51,6 @@ export async function onFleet<T>(kind: StoreOptions['kind'], work: (fleet: Fleet
     const keeper = await openKeeper(options);
     if ((await keeper.read()) === null) await keeper.replace(null, newIdentity());
     await keeper.close();
-    const store = await openStore(options);
-    process.stdout.write(`${kind}: ${DEVICES} devices are written\n`);
-    await writeFleet(store, DEVICES, Date.now());
-    await store.close();
     return await work({ folder, store: options });
   } finally {
     if (redis !== null) await stop(redis.process);

@@ -29,7 +29,7 @@ const VERDICTS = [
 ] as const;
 
 /** A whole number below `below`, the same for each `seed`. */
-function pick(seed: number, below: number): number {
+export function pick(seed: number, below: number): number {
   let mixed = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b);
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x45d9f3b);
   return ((mixed ^ (mixed >>> 16)) >>> 0) % below;
@@ -52,7 +52,8 @@ export function userName(index: number): UserKey {
   return `user${pick(index, 1_000)}.name${index}@contoso.com` as UserKey;
 }
 
-function deviceAt(index: number, now: number, compliant: boolean): DeviceObservation {
+/** What device management reports of a device. */
+export function deviceAt(index: number, now: number, compliant: boolean): DeviceObservation {
   const isApple = index % 2 === 0;
   return {
     key: deviceName(index),
@@ -75,7 +76,8 @@ function deviceAt(index: number, now: number, compliant: boolean): DeviceObserva
   };
 }
 
-function userAt(index: number, now: number): UserObservation {
+/** What a directory of users reports of one. */
+export function userAt(index: number, now: number): UserObservation {
   const groups = ['staff', `site-${pick(index, 40)}`, `department-${pick(index + 7, 60)}`];
   if (index < 100) groups.push(RARE_GROUP);
   return {
@@ -88,7 +90,8 @@ function userAt(index: number, now: number): UserObservation {
   };
 }
 
-function seenAt(index: number, now: number): PartnershipRecord {
+/** What was seen of a device with its user. */
+export function seenAt(index: number, now: number): PartnershipRecord {
   const [lastVerdict, lastReason] = VERDICTS[pick(index, VERDICTS.length)] ?? VERDICTS[0];
   const lastSeen = now - pick(index + 3, 60 * 24 * 60) * 60_000;
   const isApple = index % 2 === 0;

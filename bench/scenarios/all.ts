@@ -1,5 +1,6 @@
 // Owns the list of all scenarios, in the order of a whole run.
 import { COLD_SCENARIOS } from './cold.ts';
+import { IMPORT_SCENARIOS } from './import.ts';
 import { HANDSHAKE_SCENARIOS } from './handshakes.ts';
 import { HELD_POLL_SCENARIOS } from './held-polls.ts';
 import { JOURNAL_SCENARIOS } from './journal.ts';
@@ -20,6 +21,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...POLICY_SCENARIOS,
   ...POLICY_CHANGE_SCENARIOS,
   ...READ_MODEL_SCENARIOS,
+  ...IMPORT_SCENARIOS,
   ...LIST_HTTP_SCENARIOS,
   ...JOURNAL_SCENARIOS,
 ];
