@@ -4,6 +4,7 @@ import { IMPORT_SCENARIOS } from './import.ts';
 import { HANDSHAKE_SCENARIOS } from './handshakes.ts';
 import { HELD_POLL_SCENARIOS } from './held-polls.ts';
 import { JOURNAL_SCENARIOS } from './journal.ts';
+import { L1_SCENARIOS } from './l1.ts';
 import { LIST_HTTP_SCENARIOS } from './list-http.ts';
 import { POLICY_CHANGE_SCENARIOS } from './policy-change.ts';
 import { POLICY_SCENARIOS } from './policy.ts';
@@ -22,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...POLICY_CHANGE_SCENARIOS,
   ...READ_MODEL_SCENARIOS,
   ...IMPORT_SCENARIOS,
+  ...L1_SCENARIOS,
   ...LIST_HTTP_SCENARIOS,
   ...JOURNAL_SCENARIOS,
 ];
