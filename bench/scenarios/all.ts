@@ -1,5 +1,6 @@
 // Owns the list of all scenarios, in the order of a whole run.
 import { COLD_SCENARIOS } from './cold.ts';
+import { FLEET_BLOCK_SCENARIOS } from './fleet-block.ts';
 import { IMPORT_SCENARIOS } from './import.ts';
 import { HANDSHAKE_SCENARIOS } from './handshakes.ts';
 import { HELD_POLL_SCENARIOS } from './held-polls.ts';
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...READ_MODEL_SCENARIOS,
   ...IMPORT_SCENARIOS,
   ...L1_SCENARIOS,
+  ...FLEET_BLOCK_SCENARIOS,
   ...LIST_HTTP_SCENARIOS,
   ...JOURNAL_SCENARIOS,
 ];
