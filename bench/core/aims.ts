@@ -93,6 +93,22 @@ export const AIMS: readonly Aim[] = [
     atMost('list-search', variant, 'p99Ms', 20, 'ms'),
   ),
   ...HTTP_LISTS.map((variant) => atMost('list-http', variant, 'p99Ms', 100, 'ms')),
+  atLeast('import', 'redis', 'recordsPerSecond', 150_000, 'records/s'),
+  atLeast('import', 'redis-beside', 'recordsPerSecond', 40_000, 'records/s'),
+  atMost('import', 'redis-beside', 'p99Ms', 8, 'ms, p99 of the look-ups'),
+  atLeast('import', 'embedded', 'recordsPerSecond', 100_000, 'records/s'),
+  atMost('import', 'redis', 'bytesPerDevice', 700, 'bytes a device'),
+  atMost('l1', 'easgate', 'heapMegabytes', 60, 'MB'),
+  atMost('fleet-block', 'many-polls', 'p99Ms', 1_000, 'ms'),
+  atMost('fleet-block', 'one-request', 'p99Ms', 100, 'ms'),
+  ...['embedded', 'redis'].map((variant): Aim => ({
+    scenario: 'sweep-beside',
+    text: `${variant}: p99 at most 2 ms above that without a run`,
+    limit: 2,
+    atMost: true,
+    digits: 1,
+    values: (result) => paired(result, variant, 'p99Ms', variant, 'p99MsBefore', (a, b) => a - b),
+  })),
   ...['embedded', 'redis'].flatMap((variant) => [
     atMost('would-block', variant, 'seconds', 15, 's'),
     atMost('would-block', variant, 'pausesP99Ms', 30, 'ms of pauses'),
@@ -166,11 +182,20 @@ function micros(scenario: string, variant: string, limit: number): Aim {
 function atMost(scenario: string, variant: string, measure: Measure, limit: number, unit: string): Aim {
   return {
     scenario,
-    text: `${variant}: at most ${limit} ${unit}`,
+    text: `${variant}: at most ${limit.toLocaleString('en')} ${unit}`,
     limit,
     atMost: true,
     digits: 1,
     values: (result) => samplesOf(result, variant, measure),
+  };
+}
+
+function atLeast(scenario: string, variant: string, measure: Measure, limit: number, unit: string): Aim {
+  return {
+    ...atMost(scenario, variant, measure, limit, unit),
+    text: `${variant}: at least ${limit.toLocaleString('en')} ${unit}`,
+    atMost: false,
+    digits: 0,
   };
 }
 

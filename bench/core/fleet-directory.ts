@@ -36,8 +36,7 @@ export async function onDirectory<T>(
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-bench-fleet-'));
   // As `easgate store init` advises.
-  const redis =
-    kind === 'redis' ? await startRedis(folder, ['--hash-max-listpack-value', '1024']) : null;
+  const redis = kind === 'redis' ? await startRedis(folder, ['--hash-max-listpack-value', '1024']) : null;
   const options: StoreOptions =
     redis === null
       ? { kind: 'embedded', path: join(folder, 'easgate.db') }

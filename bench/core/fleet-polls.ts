@@ -9,6 +9,8 @@ import { PING_BODY, SYNC_BODY, pollDevice, rawRequest } from './traffic.ts';
 const ports = process.argv.slice(2).map(Number);
 /** Longest wait for polls to end. */
 const PATIENCE_MS = 10_000;
+/** Pause of a phone that was told to come again. */
+const AGAIN_MS = 1_000;
 /** Status 129: the device is blocked for this user (MS-ASCMD 2.2.2). */
 const DENIED = Buffer.from('\u0003129\u0000', 'latin1');
 
@@ -43,6 +45,11 @@ async function hold(index: number): Promise<void> {
 
 /** The end of the poll is followed by the next request of the phone, which tells why. */
 function answered(phone: Phone, chunk: Buffer): void {
+  if (phone.endedAt === null && chunk.toString('latin1', 9, 12) === '503') {
+    // Too many phones come at once: this one comes again.
+    setTimeout(() => phone.socket.write(rawRequest('Ping', phone.device, PING_BODY)), AGAIN_MS);
+    return;
+  }
   if (phone.endedAt === null) {
     phone.endedAt = sharedNow();
     phone.socket.write(rawRequest('Sync', phone.device, SYNC_BODY));

@@ -12,6 +12,7 @@ import { POLICY_SCENARIOS } from './policy.ts';
 import { READ_MODEL_SCENARIOS } from './read-model.ts';
 import { REQUEST_SCENARIOS } from './requests.ts';
 import type { Scenario } from './scenario.ts';
+import { SWEEP_SCENARIOS } from './sweep-beside.ts';
 import { TRANSFER_SCENARIOS } from './transfers.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -26,6 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...IMPORT_SCENARIOS,
   ...L1_SCENARIOS,
   ...FLEET_BLOCK_SCENARIOS,
+  ...SWEEP_SCENARIOS,
   ...LIST_HTTP_SCENARIOS,
   ...JOURNAL_SCENARIOS,
 ];

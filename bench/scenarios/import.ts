@@ -79,7 +79,12 @@ async function prove(store: DirectoryStore): Promise<void> {
     const { user, device } = fullPair(index);
     const { device: record, partnership, userRecord } = await store.lookup(user, device);
     const entry = await store.getDevice(device);
-    if (record?.managed !== true || partnership === null || userRecord === null || entry?.reports.length !== 2)
+    if (
+      record?.managed !== true ||
+      partnership === null ||
+      userRecord === null ||
+      entry?.reports.length !== 2
+    )
       throw new Error(`device ${index} was not written as a whole`);
   }
 }
@@ -99,7 +104,9 @@ async function memoryOf(options: StoreOptions): Promise<number> {
 async function besideLookups(options: StoreOptions): Promise<Sample> {
   const words = ['bench/core/lookups.ts', JSON.stringify(options), String(DEVICES), String(RATE)];
   const lookups = start(ALL_CORES, process.execPath, words, true);
-  const ask = async (word: string): Promise<Record<'total' | 'errors' | 'unknown' | 'p50' | 'p99', number>> => {
+  const ask = async (
+    word: string,
+  ): Promise<Record<'total' | 'errors' | 'unknown' | 'p50' | 'p99', number>> => {
     const answer = line(lookups, /^(\{.*\})$/m);
     lookups.stdin?.write(`${word}\n`);
     return JSON.parse((await answer)[1] ?? '{}');
@@ -133,9 +140,7 @@ async function measure({ rounds }: Effort): Promise<Record<string, Sample[]>> {
     });
     await onDirectory('embedded', async ({ store: options }) => {
       const store = await openStore(options);
-      samples['embedded']?.push(
-        told('embedded', { recordsPerSecond: await importFleet(store, 'embedded') }),
-      );
+      samples['embedded']?.push(told('embedded', { recordsPerSecond: await importFleet(store, 'embedded') }));
       await store.close();
     });
   }

@@ -101,7 +101,7 @@ export async function load(
 
 /** Latencies at a steady rate. */
 export async function trickle(
-  { process: child, port }: Running,
+  { process: child, port }: Pick<Running, 'process' | 'port'>,
   seconds: number,
   rate: number,
   kind: 'warm' | 'cold' = 'warm',
