@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { CachedAccess } from './cached-access.ts';
+import { EntriesByUser } from './entries-by-user.ts';
 
 /** The first entry of each device; the others follow by `next`. Nearly all have one: lists would take more memory. */
 type Entries = LRUCache<DeviceKey, CachedAccess>;
@@ -13,11 +14,16 @@ const MAX_USERS_PER_DEVICE = 8;
 export class AccessEntries {
   private readonly known: Entries;
   private readonly unknown: Entries;
+  private readonly byUser = new EntriesByUser();
 
   /** Most devices that are known, and most that nobody has reported. */
   constructor(maxKnown: number, maxUnknown: number) {
-    this.known = new LRUCache({ max: maxKnown });
-    this.unknown = new LRUCache({ max: maxUnknown });
+    // What replaces other entries of a device is looked at where it is kept.
+    const dispose = (first: CachedAccess, _device: DeviceKey, reason: string): void => {
+      if (reason !== 'set') for (const entry of listOf(first)) this.byUser.remove(entry);
+    };
+    this.known = new LRUCache({ max: maxKnown, dispose });
+    this.unknown = new LRUCache({ max: maxUnknown, dispose });
   }
 
   /** Hot path: synchronous, allocates nothing. */
@@ -29,12 +35,14 @@ export class AccessEntries {
   keep(entry: CachedAccess): void {
     const { user, device } = entry;
     const [cache, other] = entry.isUnknown ? [this.unknown, this.known] : [this.known, this.unknown];
-    put(cache, device, bounded([entry, ...withoutUser(cache.get(device), user)]));
+    this.byUser.add(entry);
+    this.put(cache, device, bounded([entry, ...withoutUser(cache.get(device), user)]));
     // The other cache may hold verdicts of other users.
-    put(other, device, withoutUser(other.get(device), user));
+    this.put(other, device, withoutUser(other.get(device), user));
   }
 
   clear(): void {
+    this.byUser.clear();
     this.known.clear();
     this.unknown.clear();
   }
@@ -48,8 +56,18 @@ export class AccessEntries {
 
   /** `users`: folded local parts; those of other names of a dropped user are added, so that open requests find them. */
   dropUsers(users: Set<string>): void {
-    dropUsersIn(this.known, users);
-    dropUsersIn(this.unknown, users);
+    for (const { user, device, isUnknown } of this.byUser.find(users)) {
+      users.add(foldedLocalPart(user));
+      (isUnknown ? this.unknown : this.known).delete(device);
+    }
+  }
+
+  private put(cache: Entries, device: DeviceKey, entries: readonly CachedAccess[]): void {
+    for (const entry of listOf(cache.get(device))) if (!entries.includes(entry)) this.byUser.remove(entry);
+    for (const [index, entry] of entries.entries()) entry.next = entries[index + 1];
+    const [first] = entries;
+    if (first === undefined) cache.delete(device);
+    else cache.set(device, first);
   }
 }
 
@@ -57,24 +75,6 @@ function findIn(cache: Entries, user: UserKey, device: DeviceKey): CachedAccess 
   let entry = cache.get(device);
   while (entry !== undefined && entry.user !== user) entry = entry.next;
   return entry;
-}
-
-function put(cache: Entries, device: DeviceKey, entries: readonly CachedAccess[]): void {
-  for (const [index, entry] of entries.entries()) entry.next = entries[index + 1];
-  const [first] = entries;
-  if (first === undefined) cache.delete(device);
-  else cache.set(device, first);
-}
-
-/** Users change rarely, and a worker's cache is walked in milliseconds: no index is kept for them. */
-function dropUsersIn(cache: Entries, users: Set<string>): void {
-  for (const [device, first] of cache.entries()) {
-    for (const { user, canonical } of listOf(first)) {
-      if (!users.has(foldedLocalPart(user)) && !users.has(foldedLocalPart(canonical))) continue;
-      users.add(foldedLocalPart(user));
-      cache.delete(device);
-    }
-  }
 }
 
 function withoutUser(first: CachedAccess | undefined, user: UserKey): CachedAccess[] {

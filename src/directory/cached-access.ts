@@ -1,7 +1,7 @@
 // Owns one entry of the verdict cache: the records behind the verdicts on a user with a device, and these verdicts. They are
 // decided anew in memory when the policy, a moment in time, or what a rule looks at in a request wants it.
 import { LRUCache } from 'lru-cache';
-import { monotonicAt } from '../clock.ts';
+import { monotonicAt, monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { decideAccess } from '../policy/access.ts';
@@ -13,19 +13,28 @@ import type { RequestFacts } from '../policy/engine/facts.ts';
 import { packRecords, sharedText, unpackRecords } from './packed-access.ts';
 import type { ShadowComparison } from './shadow-comparison.ts';
 
+/** Which conditions of a policy hold on a request (CompiledPolicy.requestKey); null = the policy does not look at requests. */
+type RequestKey = number | string | null;
+
 /** A verdict for one set of conditions on requests that hold. */
 interface Decided {
-  /** Which conditions of the policy hold (CompiledPolicy.requestKey). */
-  readonly key: number | string;
+  readonly key: RequestKey;
   readonly by: ActivePolicies;
   readonly verdict: Verdict;
   /** When it must be decided anew, on the monotonic clock; `Infinity` = never. */
   readonly lapsesAt: number;
 }
 
-/** Verdicts kept of one user with one device: requests of one phone differ in few conditions of a policy. */
-const MAX_VERDICTS = 8;
+/** Further verdicts kept of one user with one device: requests of one phone differ in few conditions of a policy. */
+const MAX_OTHERS = 7;
 const NONE: Decided[] = [];
+
+const [SEEN, UNKNOWN, OPEN_WIPE] = [1, 2, 4];
+const FLAGS = 3;
+const NOWHERE = -1 << FLAGS;
+
+/** The wall clock against the monotonic one when the process started. */
+const USUAL_OFFSET_MS = Math.round(Date.now() - monotonicNow());
 
 /** Entries whose records were read again lately: a policy that looks at requests reads those of busy phones at each one. */
 const MAX_READ = 1_000;
@@ -37,30 +46,28 @@ export class CachedAccess {
   /** The user that the name stands for, by the directory's aliases. */
   readonly canonical: UserKey;
   readonly device: DeviceKey;
-  /** The mail server has accepted this user with this device: other users cannot evict this entry. */
-  readonly seen: boolean;
-  /** Nobody has reported the device, and no operator decided on it: anybody can make up such a one. */
-  readonly isUnknown: boolean;
-  readonly hasOpenWipe: boolean;
-  /** When the facts were read, monotonic; {@link wallAt} is the same moment on the wall clock. */
+  /** When the facts were read, monotonic. */
   readonly readAt: number;
   /** The next entry of the same device, of another user (access-entries.ts). */
   next: CachedAccess | undefined = undefined;
-  /** Until when the facts serve without another look-up; monotonic. */
-  expiresAt = 0;
-  private readonly wallAt: number;
+  /** How long the facts serve without another look-up, milliseconds. A whole number takes no memory of its own, unlike a time. */
+  lifetimeMs = 0;
+  /** Flags, and {@link place} before them: one number takes less memory than four fields. */
+  private bits: number;
+  /** The wall clock at {@link readAt}, against {@link USUAL_OFFSET_MS}. */
+  private readonly offsetMs: number;
   private readonly deviceType: string | null;
   private readonly packed: string;
   /** The records as they were read, until the first verdict: then they are garbage, and most of them die young. */
   private fresh: Access | null;
-  /** Of policies that look at requests; the latest last. */
-  private decided = NONE;
-  /** Of those that do not; and the policies that it comes from. */
+  /** The only verdict of most, or the first one; the conditions that it is for, and the policies that it comes from (null = none by now). */
   private verdict: Verdict | null = null;
+  private key: RequestKey = null;
   private verdictBy: ActivePolicies | null = null;
-  /** Of policies that look at requests: which of them decide for the user; and the policies that it was chosen among. */
-  private choice: Choice | null = null;
-  private choiceBy: ActivePolicies | null = null;
+  /** For other conditions on requests; the latest last. */
+  private others = NONE;
+  /** Of a roll-out that looks at requests: which policies decide for the user, and among which that was chosen. */
+  private choice: { readonly made: Choice; readonly by: ActivePolicies } | null = null;
 
   constructor(
     access: Access,
@@ -77,20 +84,54 @@ export class CachedAccess {
     this.canonical = names.canonical === names.user ? names.user : names.canonical;
     this.device = names.device;
     this.deviceType = names.deviceType === null ? null : sharedText(names.deviceType);
-    this.seen = (records.partnership ?? null) !== null;
-    this.isUnknown = (facts.device?.managed ?? null) === null && facts.decisions.length === 0;
-    this.hasOpenWipe = facts.decisions.some(
+    const isSeen = (records.partnership ?? null) !== null;
+    const isUnknown = (facts.device?.managed ?? null) === null && facts.decisions.length === 0;
+    const hasOpenWipe = facts.decisions.some(
       ({ action, acknowledged }) => !acknowledged && (action === 'wipe' || action === 'accountWipe'),
     );
+    this.bits = NOWHERE | (isSeen ? SEEN : 0) | (isUnknown ? UNKNOWN : 0) | (hasOpenWipe ? OPEN_WIPE : 0);
     this.readAt = readAt;
-    this.wallAt = access.readAt;
+    this.offsetMs = Math.round(access.readAt - readAt - USUAL_OFFSET_MS);
     this.packed = packRecords(records, this);
     this.fresh = access;
   }
 
+  /** The mail server has accepted this user with this device: other users cannot evict this entry. */
+  get seen(): boolean {
+    return (this.bits & SEEN) !== 0;
+  }
+
+  /** Nobody has reported the device, and no operator decided on it: anybody can make up such a one. */
+  get isUnknown(): boolean {
+    return (this.bits & UNKNOWN) !== 0;
+  }
+
+  get hasOpenWipe(): boolean {
+    return (this.bits & OPEN_WIPE) !== 0;
+  }
+
+  /** Where it is among all entries (entries-by-user.ts); -1 = nowhere. */
+  get place(): number {
+    return this.bits >> FLAGS;
+  }
+
+  set place(place: number) {
+    this.bits = (place << FLAGS) | (this.bits & ~NOWHERE);
+  }
+
+  /** Until when the facts serve without another look-up; monotonic. */
+  get expiresAt(): number {
+    return this.readAt + this.lifetimeMs;
+  }
+
+  /** The wall clock when the facts were read. */
+  private get wallAt(): number {
+    return this.readAt + USUAL_OFFSET_MS + this.offsetMs;
+  }
+
   /** The verdict of policies that do not look at requests, if it still stands. Allocates nothing. */
   standing(active: ActivePolicies, now: number): Verdict | null {
-    if (this.verdictBy !== active || now >= this.expiresAt) return null;
+    if (this.verdictBy !== active || this.key !== null || now >= this.readAt + this.lifetimeMs) return null;
     return now < lapse(this.verdict) ? this.verdict : null;
   }
 
@@ -104,24 +145,30 @@ export class CachedAccess {
     // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
     const wall = this.wallAt + (now - this.readAt);
     if (active.readsRequests) return this.forRequest(active, now, wall, request, shadow);
-    if (this.verdictBy === active && now < lapse(this.verdict)) return this.verdict as Verdict;
+    const isAlike = this.key === null;
+    if (isAlike && this.verdictBy === active && now < lapse(this.verdict)) return this.verdict as Verdict;
     const access = this.access();
     const choice = choiceOf(active, access);
     const facts = chosenFacts(active, choice, access, wall, request);
     const found = lapsing(decideChosen(active, choice, access, facts), now, wall);
-    const verdict = sameOr(this.verdict, found);
+    const verdict = sameOr(isAlike ? this.verdict : null, found);
     if (shadow !== null) this.compare(shadow, choice, verdict, access, wall, request);
     this.verdict = verdict;
+    this.key = null;
     this.verdictBy = active;
+    this.others = NONE;
     this.fresh = null;
     return verdict;
   }
 
   /** Keeps the verdicts of the entry that this one replaces, as far as they are decided alike. */
   takeOver(before: CachedAccess): void {
+    // Each is decided anew. An equal result reuses the old object: callers compare by identity.
     this.verdict = before.verdict;
-    // Marked as lapsed, so that each is decided anew. An equal result reuses the old object: callers compare by identity.
-    this.decided = before.decided.map((one) => ({ ...one, lapsesAt: -Infinity }));
+    this.key = before.key;
+    this.verdictBy = null;
+    this.others =
+      before.others.length === 0 ? NONE : before.others.map((one) => ({ ...one, lapsesAt: -Infinity }));
   }
 
   private forRequest(
@@ -134,22 +181,38 @@ export class CachedAccess {
     const access = this.access();
     // The records are not kept at the first request after a look-up or a change of policy: most phones are silent for minutes then, and what
     // is kept of a hundred thousand of them would live just long enough to be costly to collect.
-    if (isAnyBy(this.decided, active)) readLately.set(this, access);
+    if (this.isAnyBy(active)) readLately.set(this, access);
     this.fresh = null;
     const choice = this.chosen(active, access);
     const facts = chosenFacts(active, choice, access, wall, request);
     const key = requestKeyOf(active, choice, access, facts);
-    const at = placeOf(this.decided, key);
-    const before = this.decided[at];
-    if (before !== undefined && before.by === active && now < before.lapsesAt) return before.verdict;
+    const isFirst = this.key === key || this.key === null;
+    const at = isFirst ? -1 : placeOf(this.others, key);
+    const other = this.others[at];
+    if (this.key === key) {
+      if (this.verdictBy === active && now < lapse(this.verdict)) return this.verdict as Verdict;
+    } else if (other !== undefined && other.by === active && now < other.lapsesAt) return other.verdict;
+    const before = this.key === key ? this.verdict : (other?.verdict ?? null);
     const found = lapsing(decideChosen(active, choice, access, facts), now, wall);
-    const verdict = sameOr(before?.verdict ?? null, found);
+    const verdict = sameOr(before, found);
     if (shadow !== null) this.compare(shadow, choice, verdict, access, wall, request);
+    if (isFirst) {
+      this.verdict = verdict;
+      this.key = key;
+      this.verdictBy = active;
+      return verdict;
+    }
     const one = { key, by: active, verdict, lapsesAt: lapse(verdict) };
-    if (at !== -1) this.decided[at] = one;
-    else if (this.decided === NONE) this.decided = [one];
-    else if (this.decided.push(one) > MAX_VERDICTS) this.decided.shift();
+    if (at !== -1) this.others[at] = one;
+    else if (this.others === NONE) this.others = [one];
+    else if (this.others.push(one) > MAX_OTHERS) this.others.shift();
     return verdict;
+  }
+
+  private isAnyBy(active: ActivePolicies): boolean {
+    if (this.key !== null && this.verdictBy === active) return true;
+    for (const one of this.others) if (one.by === active) return true;
+    return false;
   }
 
   /**
@@ -176,10 +239,9 @@ export class CachedAccess {
 
   /** A user may be in a thousand groups, which are not searched for every request. */
   private chosen(active: ActivePolicies, access: Access): Choice {
-    if (this.choice !== null && this.choiceBy === active) return this.choice;
-    this.choice = choiceOf(active, access);
-    this.choiceBy = active;
-    return this.choice;
+    if (active.rollout === null) return choiceOf(active, access);
+    if (this.choice?.by !== active) this.choice = { made: choiceOf(active, access), by: active };
+    return this.choice.made;
   }
 
   private access(): Access {
@@ -193,11 +255,6 @@ export class CachedAccess {
 function placeOf(decided: readonly Decided[], key: Decided['key']): number {
   for (let at = 0; at < decided.length; at++) if (decided[at]?.key === key) return at;
   return -1;
-}
-
-function isAnyBy(decided: readonly Decided[], active: ActivePolicies): boolean {
-  for (const one of decided) if (one.by === active) return true;
-  return false;
 }
 
 /** The verdict before, where it says the same. */

@@ -1,7 +1,15 @@
 // Owns the form in which the verdict cache keeps the records behind a verdict: one line of short values; texts, lists and maps that
 // many devices have alike are kept once. A hundred thousand of them are kept, and few are read again; as objects they would take ten
 // times the memory.
-import { decodedNumber, decodedText, encodedItem, encodedNumber, encodedText } from '../model/line-values.ts';
+import {
+  decodedItems,
+  decodedNumber,
+  decodedText,
+  encodedItem,
+  encodedItems,
+  encodedNumber,
+  encodedText,
+} from '../model/line-values.ts';
 import type {
   AccessRecords,
   DeviceState,
@@ -13,7 +21,8 @@ import type {
 } from '../policy/access-records.ts';
 import { SharedValues } from './shared-values.ts';
 
-type Kind = 'flag' | 'number' | 'shared' | 'json';
+/** `names`: a list of texts. */
+type Kind = 'flag' | 'number' | 'shared' | 'json' | 'names';
 type Fields<T> = readonly (readonly [name: keyof T & string, kind: Kind])[];
 
 /** `managed` comes first: an empty place there means that there is no record. Likewise below. */
@@ -55,7 +64,7 @@ const SEEN_FIELDS = [
 
 const USER_FIELDS = [
   ['enabled', 'flag'],
-  ['groups', 'json'],
+  ['groups', 'names'],
   ['attributes', 'json'],
 ] as const satisfies Fields<UserState>;
 
@@ -107,10 +116,16 @@ const NO_RECORD = '-';
 const SAME = '=';
 /** Before a text, list or map that is not shared. */
 const OWN = '.';
+/** Before a list of texts that are shared, while the list is not: nearly each user is in other groups. */
+const LIST = '*';
+/** Another device than that of the look-up: which one is of no concern for a decision. */
+const OTHER = '-';
 /** Before what few devices have, in JSON. Lines have no control characters. */
 const RARE = '\n';
 
 const shared = new SharedValues();
+/** Groups: apart, so that they have room however many models there are. */
+const sharedNames = new SharedValues();
 
 /** The same text, as other records have it. */
 export function sharedText(text: string): string {
@@ -132,9 +147,9 @@ export function packRecords(records: AccessRecords, { user: login, device }: Loo
   packer.record(records.device, DEVICE_FIELDS);
   packer.record(records.partnership ?? null, SEEN_FIELDS);
   packer.record(userRecord ?? null, USER_FIELDS);
-  packer.places.push((userRecord?.aliases ?? []).map((alias) => encodedItem(alias, null)).join(','));
+  packer.places.push(encodedItems(userRecord?.aliases ?? [], domainOf(login)));
   packer.places.push(usersOnDevice === undefined ? '' : encodedNumber(usersOnDevice));
-  if (userDevices !== undefined) packer.devices(userDevices, device);
+  if (userDevices !== undefined) packer.devices(userDevices, device, records.partnership ?? null);
   const rare = rareOf(records);
   // One flat text: a chain of parts would take more memory than the parts.
   const line = packer.places.join(SEPARATOR);
@@ -144,7 +159,7 @@ export function packRecords(records: AccessRecords, { user: login, device }: Loo
 /** A user named so has its first character escaped. */
 const SAME_IS_TAKEN: ReadonlyMap<string, string> = new Map([[SAME, '']]);
 
-/** Reverses {@link packRecords}. Shared lists and maps in it are frozen. */
+/** Reverses {@link packRecords}, but for the ids of the other devices of the user. Shared lists and maps in it are frozen. */
 export function unpackRecords(text: string, { user: login, device }: LookedUp): AccessRecords {
   const end = text.indexOf(RARE);
   const rare = end === -1 ? NOTHING_RARE : (JSON.parse(text.slice(end + 1)) as Rare);
@@ -160,14 +175,20 @@ export function unpackRecords(text: string, { user: login, device }: LookedUp): 
     ...(user !== '' && { user: user === SAME ? login : (decodedText(user) ?? '') }),
     device: deviceState,
     partnership,
-    userRecord: userValues === null ? null : { ...userValues, aliases: itemsIn(aliases) },
-    ...(reader.hasMore() && { userDevices: reader.devices(device) }),
+    userRecord: userValues === null ? null : { ...userValues, aliases: itemsIn(aliases, domainOf(login)) },
+    ...(reader.hasMore() && { userDevices: reader.devices(device, partnership) }),
     ...(usersOnDevice !== '' && { usersOnDevice: decodedNumber(usersOnDevice) ?? 0 }),
   };
 }
 
-function itemsIn(place: string): string[] {
-  return place === '' ? [] : place.split(',').map((item) => decodedText(item) ?? '');
+function itemsIn(place: string, domain: string | null): string[] {
+  return place === '' ? [] : (decodedItems(place, domain) ?? []);
+}
+
+/** What aliases mostly have in common with the login: `@` and its domain; null = it has none. */
+function domainOf(login: string): string | null {
+  const at = login.lastIndexOf('@');
+  return at === -1 ? null : login.slice(at);
 }
 
 /** Writes values one after the other. */
@@ -186,12 +207,19 @@ class Packer {
     }
   }
 
-  /** Each as its id (nothing = the device of the look-up), first seen and last allowed. */
-  devices(devices: readonly OwnDevice[], own: string): void {
+  /**
+   * Each as whether it is another one (nothing = the device of the look-up), first seen and last allowed; that of the look-up mostly
+   * as one place, because the partnership says the same.
+   */
+  devices(devices: readonly OwnDevice[], own: string, seen: SeenState | null): void {
     const { places } = this;
     places.push(String(devices.length));
     for (const { device, firstSeen, lastAllowed } of devices) {
-      places.push(device === own ? '' : encodedText(device, null), this.number(firstSeen));
+      if (device === own && seen?.firstSeen === firstSeen && (seen.lastAllowed ?? null) === lastAllowed) {
+        places.push(SAME);
+        continue;
+      }
+      places.push(device === own ? '' : OTHER, this.number(firstSeen));
       places.push(lastAllowed === null ? '' : this.number(lastAllowed));
     }
   }
@@ -199,6 +227,7 @@ class Packer {
   private placeOf(value: unknown, kind: Kind): string {
     if (kind === 'flag') return value === true ? '1' : '0';
     if (kind === 'number') return this.number(value as number);
+    if (kind === 'names') return LIST + listOf(value as readonly string[]);
     const text = kind === 'json' ? JSON.stringify(value) : (value as string);
     const number = kind === 'json' ? shared.ofJson(text) : shared.ofText(text);
     return number === null ? OWN + encodedText(text, null) : encodedNumber(number);
@@ -209,6 +238,26 @@ class Packer {
     this.last = value;
     return place;
   }
+}
+
+/** A list of texts, each as its number, or as it is behind {@link OWN}. */
+function listOf(names: readonly string[]): string {
+  const items = names.map((name) => {
+    const number = sharedNames.ofText(name);
+    return number === null ? OWN + encodedItem(name, null) : encodedNumber(number);
+  });
+  return items.join(',');
+}
+
+function namesIn(list: string): readonly string[] {
+  if (list === '') return [];
+  return list
+    .split(',')
+    .map((item) =>
+      item.startsWith(OWN)
+        ? (decodedText(item.slice(OWN.length)) ?? '')
+        : (sharedNames.at(decodedNumber(item) ?? -1) as string),
+    );
 }
 
 /** Reads what {@link Packer} wrote. */
@@ -256,12 +305,18 @@ class Unpacker {
     return record;
   }
 
-  devices(own: string): OwnDevice[] {
+  devices(own: string, seen: SeenState | null): OwnDevice[] {
     const devices: OwnDevice[] = [];
     for (let left = Number(this.next()); left > 0; left -= 1) {
-      const [device, firstSeen, lastAllowed] = [this.next(), this.number(this.next()), this.next()];
+      const device = this.next();
+      if (device === SAME) {
+        const { firstSeen, lastAllowed = null } = seen as SeenState;
+        devices.push({ device: own, firstSeen, lastAllowed });
+        continue;
+      }
+      const [firstSeen, lastAllowed] = [this.number(this.next()), this.next()];
       devices.push({
-        device: device === '' ? own : (decodedText(device) ?? ''),
+        device: device === '' ? own : '',
         firstSeen,
         lastAllowed: lastAllowed === '' ? null : this.number(lastAllowed),
       });
@@ -272,6 +327,7 @@ class Unpacker {
   private valueIn(place: string, kind: Kind): unknown {
     if (kind === 'flag') return place === '1';
     if (kind === 'number') return this.number(place);
+    if (place.startsWith(LIST)) return namesIn(place.slice(LIST.length));
     if (!place.startsWith(OWN)) return shared.at(decodedNumber(place) ?? -1);
     const text = decodedText(place.slice(OWN.length)) ?? '';
     return kind === 'json' ? JSON.parse(text) : text;

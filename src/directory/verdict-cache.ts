@@ -374,7 +374,7 @@ export class VerdictCache {
   private entryOf(known: CachedAccess): CachedAccess {
     const before = this.entries.find(known.user, known.device);
     if (before !== undefined) known.takeOver(before);
-    known.expiresAt = known.readAt + this.lifetimeOf(known);
+    known.lifetimeMs = Math.floor(this.lifetimeOf(known));
     return known;
   }
 
