@@ -1,14 +1,16 @@
 // Owns the promises of the pace of writes in bulk.
 import { expect, it } from 'vitest';
 import { RECORDS_PER_SECOND, WritePace } from '../../src/directory/redis/write-pace.ts';
+import { ForeignScripts } from '../../src/directory/redis/foreign-scripts.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();
 
 /** A pace on a clock that only waiting moves. */
-function paced(): { readonly pace: WritePace; readonly clock: { now: number } } {
+function paced(isQuiet = false): { readonly pace: WritePace; readonly clock: { now: number } } {
   const clock = { now: 1_000 };
   const pace = new WritePace(
+    () => isQuiet,
     () => clock.now,
     async (ms) => {
       clock.now += ms;
@@ -37,4 +39,70 @@ it('has no more to give after a pause', async () => {
   const begun = clock.now;
   for (let written = 0; written < RECORDS_PER_SECOND; written += 32) await pace.turn(32);
   expect(clock.now - begun).toBeGreaterThan(900);
+});
+
+it('does not wait where nobody else uses Redis', async () => {
+  const { pace, clock } = paced(true);
+  for (let written = 0; written < RECORDS_PER_SECOND * 2; written += 32) await pace.turn(32);
+  expect(clock.now).toBe(1_000);
+});
+
+/** Scripts of others on a clock of its own; asks once every 100 ms for `ms`. */
+async function quietAfter(
+  ms: number,
+  foreignPerSecond: number,
+  say: (calls: number) => string,
+): Promise<boolean> {
+  const clock = { now: 0 };
+  let own = 0;
+  const scripts = new ForeignScripts(
+    async () => say(7_000 + own + Math.round((clock.now * foreignPerSecond) / 1_000)),
+    () => own,
+    () => clock.now,
+  );
+  for (; clock.now < ms; clock.now += 100) {
+    scripts.isQuiet();
+    own += 600;
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+  return scripts.isQuiet();
+}
+const stats = (calls: number): string =>
+  `# Commandstats\r\ncmdstat_evalsha:calls=${calls},usec=1\r\ncmdstat_eval:calls=3,usec=1\r\n`;
+
+it('takes Redis for quiet while others run the scripts of beats only', async () => {
+  expect(await quietAfter(1_000, 5, stats)).toBe(true);
+  expect(await quietAfter(1_000, 500, stats)).toBe(false);
+});
+
+it('takes Redis for busy until two counts are known, and where the server does not count', async () => {
+  expect(await quietAfter(50, 0, stats)).toBe(false);
+  expect(await quietAfter(1_000, 0, () => '# Commandstats\r\n')).toBe(false);
+  const refused = (): string => {
+    throw new Error('NOPERM');
+  };
+  expect(await quietAfter(1_000, 0, refused)).toBe(false);
+});
+
+it('takes Redis for busy soon after look-ups begin', async () => {
+  const clock = { now: 0 };
+  let calls = 0;
+  const scripts = new ForeignScripts(
+    async () => stats(calls),
+    () => 0,
+    () => clock.now,
+  );
+  const pass = async (ms: number, perSecond: number): Promise<boolean> => {
+    for (const end = clock.now + ms; clock.now < end; clock.now += 100) {
+      scripts.isQuiet();
+      calls += perSecond / 10;
+      await Promise.resolve();
+      await Promise.resolve();
+    }
+    return scripts.isQuiet();
+  };
+  expect(await pass(500, 0)).toBe(true);
+  expect(await pass(300, 3_000)).toBe(false);
+  expect(await pass(500, 0)).toBe(true);
 });

@@ -25,6 +25,8 @@ class RedisRefusalError extends Error {
 /** Access to Redis for everything except waiting for changes. */
 export class RedisGuard {
   readonly guard: StoreGuard;
+  /** How many scripts were sent. */
+  scripts = 0;
   /** Called when everything read before is invalid. */
   onNewEpoch: () => void = () => undefined;
   private readonly client: RedisClient;
@@ -84,6 +86,7 @@ export class RedisGuard {
     const { known } = this;
     // On a Cluster all keys that a script uses are named, so that none is missing while its slot is moved.
     const names = isCluster(on) && script.usesSupport ? [...keys, ...this.keys.support(keys[0] ?? '')] : keys;
+    this.scripts += 1;
     try {
       return await runScript(on, script, names, [known, ...values]);
     } catch (error) {
@@ -91,6 +94,7 @@ export class RedisGuard {
       if (!error.message.startsWith(STORE_CHANGED)) throw refusal(error);
     }
     await this.check();
+    this.scripts += 1;
     try {
       return await runScript(on, script, names, [this.known, ...values]);
     } catch (error) {

@@ -43,6 +43,7 @@ import { TolerantReader } from '../tolerant-reader.ts';
 import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
+import { ForeignScripts } from './foreign-scripts.ts';
 import { updateHashes } from './hash-writer.ts';
 import type { HashAccess } from './hash-writer.ts';
 import { isEarlierId, isEarlierPosition, positionOf } from './log-position.ts';
@@ -130,7 +131,15 @@ export class RedisStore implements DirectoryStore {
       read: (wanted) => this.reads.read(wanted),
       commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
     };
-    const pace = new WritePace();
+    const { client } = this;
+    // The nodes of a Cluster count apart: there others always count as many.
+    const others = isCluster(client)
+      ? null
+      : new ForeignScripts(
+          () => client.info('commandstats'),
+          () => this.guard.scripts,
+        );
+    const pace = new WritePace(() => others?.isQuiet() ?? false);
     this.paced = { ...this.access, turn: (records) => pace.turn(records) };
     this.policies = new RedisPolicies(this.access, this.keys);
     const run = (script: Script, keys: readonly string[], values: readonly string[]): Promise<unknown> =>

@@ -25,9 +25,11 @@ export async function recordSeen(
   names: UserNames,
   batch: readonly PartnershipRecord[],
 ): Promise<readonly PartnershipSignal[]> {
-  const records: PartnershipRecord[] = [];
-  for (let at = 0; at < batch.length; at += BATCH)
-    records.push(...(await underUsers(access, keys, names, batch.slice(at, at + BATCH))));
+  const records = [...batch];
+  const starts = Array.from({ length: Math.ceil(batch.length / BATCH) }, (_, index) => index * BATCH);
+  await inParallel(starts, async (at) => {
+    records.splice(at, BATCH, ...(await underUsers(access, keys, names, batch.slice(at, at + BATCH))));
+  });
   const signals = new Map<string, readonly PartnershipSignal[]>();
   const devices = Map.groupBy(records, ({ device }) => device);
   await inParallel(

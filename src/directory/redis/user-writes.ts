@@ -8,6 +8,7 @@ import { aliasesIn, writeOfUser } from '../report-writes.ts';
 import type { SourceText } from '../stored-records.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashChange, HashUpdate } from './hash-writer.ts';
+import type { ReadHash } from './packed-reply.ts';
 import { decodeUser, encodeName, encodeUser, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedUsers } from './stored-hashes.ts';
@@ -182,9 +183,12 @@ async function settleAliases(
 /** What an alias shall stand for, given what it stands for now; undefined = it stays. */
 type NextUser = (now: UserKey | null, user: UserKey) => UserKey | null | undefined;
 
-/** Lets aliases stand for their users. One that stood for another user is taken over. */
+/**
+ * Lets aliases stand for their users. One that stood for another user is taken over. Most are new: they are written without being
+ * read, and those that were not are read then.
+ */
 function takeAliases(access: HashAccess, keys: RedisKeys, aliases: readonly FarAlias[]): Promise<void> {
-  return writeAliases(access, keys, aliases, (now, user) => (now === user ? undefined : user));
+  return writeAliases(access, keys, aliases, (now, user) => (now === user ? undefined : user), ASSUMED_NEW);
 }
 
 /** The user that had taken an alias over may have lost it. */
@@ -197,11 +201,16 @@ function dropAliases(access: HashAccess, keys: RedisKeys, aliases: readonly FarA
   return writeAliases(access, keys, aliases, (now, user) => (now === user ? null : undefined));
 }
 
+/** What is assumed of an alias before it was read: the write is refused if it stands for somebody. */
+const ASSUMED_NEW: ReadHash = { end: '', values: [null] };
+
+/** `assumed`: what is assumed of each in place of being read; absent = they are read. */
 async function writeAliases(
   access: HashAccess,
   keys: RedisKeys,
   aliases: readonly FarAlias[],
   nextUser: NextUser,
+  assumed?: ReadHash,
 ): Promise<void> {
   if (aliases.length === 0) return;
   const parts = byPartition(aliases, ({ alias }) => partitionOfUsers(foldedLocalPart(alias)));
@@ -210,6 +219,7 @@ async function writeAliases(
       access,
       items.map((far) => aliasUpdate(keys, far, nextUser)),
       'u',
+      assumed === undefined ? undefined : items.map(() => assumed),
     ),
   );
 }

@@ -1,0 +1,78 @@
+// Owns noticing whether others use Redis: scripts of other processes, counted by the server.
+import { monotonicNow } from '../../clock.ts';
+
+/** How often the server is asked, while somebody wants to know; it takes 0.1 ms. */
+const EVERY_MS = 100;
+/** How long an answer serves. */
+const FRESH_MS = 300;
+/** Scripts of others a second that are no traffic: the beats of gateways. A look-up is a script, or shares one with few others. */
+const FEW_A_SECOND = 100;
+
+/** A count of scripts at a moment. */
+interface Counted {
+  readonly at: number;
+  readonly scripts: number;
+}
+
+/** Compares the scripts of the server with those of this process. */
+export class ForeignScripts {
+  private readonly read: () => Promise<string>;
+  private readonly own: () => number;
+  private readonly now: () => number;
+  private before: Counted | null = null;
+  private askedAt = -Infinity;
+  private asking = false;
+  private quietAt = -Infinity;
+
+  /**
+   * `read`: sends for the part `commandstats` of INFO; where it rejects or says nothing, others count as many. `own`:
+   * how many scripts this process sent on the same connection.
+   */
+  constructor(read: () => Promise<string>, own: () => number, now: () => number = monotonicNow) {
+    this.read = read;
+    this.own = own;
+    this.now = now;
+  }
+
+  /** Whether nobody else ran more than a few scripts lately. Asks the server for the next time; false until it is known. */
+  isQuiet(): boolean {
+    const now = this.now();
+    if (!this.asking && now - this.askedAt >= EVERY_MS) void this.ask(now);
+    return now - this.quietAt < FRESH_MS;
+  }
+
+  private async ask(now: number): Promise<void> {
+    this.asking = true;
+    this.askedAt = now;
+    // Sent on the connection of the own scripts at this moment: the server has run those that count here, and no later ones.
+    const own = this.own();
+    try {
+      const total = scriptsIn(await this.read());
+      this.compare(total === null ? null : { at: now, scripts: total - own });
+    } catch {
+      this.compare(null);
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  private compare(next: Counted | null): void {
+    const { before } = this;
+    this.before = next;
+    if (before === null || next === null) return;
+    const perSecond = ((next.scripts - before.scripts) * 1_000) / (next.at - before.at);
+    // Statistics that were reset, and a long pause, say nothing.
+    if (perSecond >= -FEW_A_SECOND && perSecond <= FEW_A_SECOND && next.at - before.at < FRESH_MS)
+      this.quietAt = this.now();
+    else this.quietAt = -Infinity;
+  }
+}
+
+const COUNTS = /^cmdstat_(?:evalsha|eval):calls=(\d+)/gm;
+
+/** Null = it is not said. */
+function scriptsIn(stats: string): number | null {
+  let found: number | null = null;
+  for (const [, calls] of stats.matchAll(COUNTS)) found = (found ?? 0) + Number(calls);
+  return found;
+}
