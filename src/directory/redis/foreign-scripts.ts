@@ -6,7 +6,7 @@ const EVERY_MS = 100;
 /** How long an answer serves. */
 const FRESH_MS = 300;
 /** Scripts of others a second that are no traffic: the beats of gateways. A look-up is a script, or shares one with few others. */
-const FEW_A_SECOND = 100;
+const FEW_A_SECOND = 50;
 
 /** A count of scripts at a moment. */
 interface Counted {
