@@ -8,6 +8,7 @@ import { aliasesIn, writeOfUser } from '../report-writes.ts';
 import type { SourceText } from '../stored-records.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashChange, HashUpdate } from './hash-writer.ts';
+import type { WantedHash } from './lookup-batch.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { decodeUser, encodeName, encodeUser, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
@@ -51,42 +52,78 @@ export async function putUsers(
     if (observed === undefined) locals.set(local, { local, observations: [{ at, observation }] });
     else observed.observations.push({ at, observation });
   }
-  const parts = byPartition(locals.values(), ({ local }) => partitionOfUsers(local));
-  await inParallel(parts, async ({ partition, items }) => {
-    await access.turn?.(items.length);
-    const wanted = items.map(({ local }) => ({ key: keys.users(local, partition) }));
-    const seen = await access.read(wanted);
-    const plans = items.map((observed, index) => planOf(observed, seen[index]?.values ?? null));
-    // The aliases elsewhere come first: if what follows fails, the next report of the user still brings them, or puts back what
-    // was taken away.
-    const added = plans.flatMap((plan) => plan.added);
-    await takeAliases(access, keys, added);
-    await dropAliases(
-      access,
-      keys,
-      plans.flatMap((plan) => plan.removed),
-    );
-    const done = [...plans];
-    const updates = items.map((observed, index): HashUpdate => ({
+  const all = [...locals.values()];
+  for (let at = 0; at < all.length; at += AT_ONCE)
+    for (const { outcomes: some } of await putSome(access, keys, all.slice(at, at + AT_ONCE)))
+      for (const { at: place, outcome } of some) outcomes[place] = outcome;
+  return outcomes;
+}
+
+/**
+ * Local parts that are written together. Their aliases are in all partitions: those of few would make as many scripts as those of
+ * many.
+ */
+const AT_ONCE = 512;
+
+/** The users of some local parts of one partition. */
+interface Users {
+  readonly items: readonly Observed[];
+  readonly wanted: readonly WantedHash[];
+  readonly seen: readonly ReadHash[];
+  /** By what was read. */
+  readonly plans: readonly Plan[];
+  /** By what was there when it was written. */
+  readonly done: Plan[];
+}
+
+/** Writes the users of some local parts. Returns what they came to. */
+async function putSome(
+  access: HashAccess,
+  keys: RedisKeys,
+  observed: readonly Observed[],
+): Promise<readonly Plan[]> {
+  const parts: Users[] = [];
+  await inParallel(
+    byPartition(observed, ({ local }) => partitionOfUsers(local)),
+    async ({ partition, items }) => {
+      await access.turn?.(items.length);
+      const wanted = items.map(({ local }) => ({ key: keys.users(local, partition) }));
+      const seen = await access.read(wanted);
+      const plans = items.map((one, index) => planOf(one, seen[index]?.values ?? null));
+      parts.push({ items, wanted, seen, plans, done: [...plans] });
+    },
+  );
+  // The aliases elsewhere come first: if what follows fails, the next report of the user still brings them, or puts back what
+  // was taken away.
+  const plans = parts.flatMap((part) => part.plans);
+  const added = plans.flatMap((plan) => plan.added);
+  await takeAliases(access, keys, added);
+  await dropAliases(
+    access,
+    keys,
+    plans.flatMap((plan) => plan.removed),
+  );
+  await inParallel(parts, ({ items, wanted, seen, plans: planned, done }) => {
+    const updates = items.map((one, index): HashUpdate => ({
       wanted: wanted[index] ?? { key: '' },
       join: (stored) => {
-        const first = stored === (seen[index]?.values ?? null) ? plans[index] : undefined;
-        const plan = first ?? planOf(observed, stored);
+        const first = stored === (seen[index]?.values ?? null) ? planned[index] : undefined;
+        const plan = first ?? planOf(one, stored);
         done[index] = plan;
         return plan.change;
       },
     }));
-    await updateHashes(access, updates, 'u', seen);
-    await keepAliases(
-      access,
-      keys,
-      done.flatMap((plan) => plan.kept),
-    );
-    const redone = done.filter((plan, index) => plan !== plans[index]);
-    if (redone.length > 0) await settleAliases(access, keys, added, redone);
-    for (const plan of done) for (const { at, outcome } of plan.outcomes) outcomes[at] = outcome;
+    return updateHashes(access, updates, 'u', seen);
   });
-  return outcomes;
+  const done = parts.flatMap((part) => part.done);
+  await keepAliases(
+    access,
+    keys,
+    done.flatMap((plan) => plan.kept),
+  );
+  const redone = done.filter((plan, index) => plan !== plans[index]);
+  if (redone.length > 0) await settleAliases(access, keys, added, redone);
+  return done;
 }
 
 /** Joins the observations of one local part with its hash. */
