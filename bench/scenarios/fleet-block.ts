@@ -87,6 +87,11 @@ interface Watched {
   readonly held: number;
 }
 
+/** Milliseconds, on the clock that all processes share. */
+function sharedNow(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 /** One call for many devices. Returns the times from the call to the end of each poll. */
 async function blockMany(operator: Operator, crowd: Crowd, round: number): Promise<Sample> {
   // Polls of earlier rounds have ended: as many are held again.
@@ -97,11 +102,12 @@ async function blockMany(operator: Operator, crowd: Crowd, round: number): Promi
   if (opened - before !== POLLS) throw new Error(`${opened - before} polls are held, not ${POLLS}`);
   const from = round * MANY;
   const devices = Array.from({ length: MANY }, (_, index) => pollDevice(from + index));
-  const watched = crowd.watch(from, MANY);
-  const began = Number(process.hrtime.bigint()) / 1e6;
-  await operator.ask('POST', '/decisions', { action: 'block', devices, dryRun: false });
-  const answeredMs = Number(process.hrtime.bigint()) / 1e6 - began;
-  const { ended, denied, held } = await watched;
+  const began = sharedNow();
+  const call = async (): Promise<number> => {
+    await operator.ask('POST', '/decisions', { action: 'block', devices, dryRun: false });
+    return sharedNow() - began;
+  };
+  const [{ ended, denied, held }, answeredMs] = await Promise.all([crowd.watch(from, MANY), call()]);
   const times = ended.flatMap((at) => (at === null ? [] : [at - began])).sort((a, b) => a - b);
   if (times.length !== MANY || denied !== MANY || held !== POLLS - MANY)
     throw new Error(`${times.length} polls ended, ${denied} phones are refused, ${held} polls are held`);
@@ -119,9 +125,11 @@ async function blockOne(operator: Operator, probes: readonly Probe[], round: num
     for (const probe of probes)
       if (await probe.isRefused(device)) throw new Error(`${device} is refused before it is blocked`);
     const began = performance.now();
-    const refused = Promise.all(probes.map((probe) => probe.untilRefused(device)));
-    await operator.ask('PUT', `/devices/${device}/decision`, { action: 'block' });
-    times.push(Math.max(...(await refused)) - began);
+    const [refused] = await Promise.all([
+      Promise.all(probes.map((probe) => probe.untilRefused(device))),
+      operator.ask('PUT', `/devices/${device}/decision`, { action: 'block' }),
+    ]);
+    times.push(Math.max(...refused) - began);
   }
   times.sort((a, b) => a - b);
   const at = (share: number): number => times[Math.floor(times.length * share)] ?? 0;

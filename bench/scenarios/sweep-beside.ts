@@ -141,9 +141,10 @@ async function onStore(
     let { seconds: lasts } = await push(target, true);
     for (let round = 0; round < rounds; round++) {
       const before = await trickle(gateway, seconds, RATE);
-      const running = push(target, round % 2 === 1);
-      const beside = await trickle(gateway, Math.max(1, Math.floor(lasts)), RATE);
-      const { accepted, unchanged, seconds: took } = await running;
+      const [{ accepted, unchanged, seconds: took }, beside] = await Promise.all([
+        push(target, round % 2 === 1),
+        trickle(gateway, Math.max(1, Math.floor(lasts)), RATE),
+      ]);
       if (accepted !== Math.ceil(USERS / CHANGED) || accepted + unchanged !== USERS)
         throw new Error(`${accepted} users were changed, ${unchanged} were not`);
       lasts = took;
