@@ -1,7 +1,7 @@
 // Owns an OpenLDAP server for tests: slapd on its own port, with its own folder and StartTLS.
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,17 +30,21 @@ export interface TestSlapd {
   stop(): Promise<void>;
 }
 
-/** Starts slapd with entries in LDIF. `limit`: most entries without paging. */
-export async function startSlapd(ldif: string, limit = 500): Promise<TestSlapd> {
+/** Starts slapd with entries in LDIF. `limit`: most entries without paging; `maxBytes`: largest size of its data. */
+export async function startSlapd(
+  ldif: string | Iterable<string>,
+  { limit = 500, maxBytes = 268_435_456 } = {},
+): Promise<TestSlapd> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-slapd-'));
   const ca = join(folder, 'ca.pem');
   writeFileSync(ca, SERVER_CERTIFICATE);
   writeFileSync(join(folder, 'key.pem'), SERVER_KEY, { mode: 0o600 });
   mkdirSync(join(folder, 'db'));
   const settings = join(folder, 'slapd.conf');
-  writeFileSync(settings, configuration(folder, limit));
+  writeFileSync(settings, configuration(folder, limit, maxBytes));
   const load = join(folder, 'load.ldif');
-  writeFileSync(load, `${SUFFIX_ENTRIES}\n${ldif}`);
+  writeFileSync(load, `${SUFFIX_ENTRIES}\n`);
+  for (const part of typeof ldif === 'string' ? [ldif] : ldif) appendFileSync(load, part);
   const added = spawnSync('slapadd', ['-q', '-f', settings, '-l', load], { encoding: 'utf8' });
   if (added.status !== 0) throw new Error(`slapadd: ${added.error?.message ?? added.stderr}`);
   const [port, tlsPort] = [await freePort(), await freePort()];
@@ -88,7 +92,7 @@ objectClass: organizationalUnit
 ou: groups
 `;
 
-function configuration(folder: string, limit: number): string {
+function configuration(folder: string, limit: number, maxBytes: number): string {
   const schemas = ['core', 'cosine', 'inetorgperson'];
   return `${schemas.map((name) => `include /etc/ldap/schema/${name}.schema`).join('\n')}
 modulepath /usr/lib/ldap
@@ -100,7 +104,7 @@ TLSCertificateFile ${folder}/ca.pem
 TLSCertificateKeyFile ${folder}/key.pem
 sizelimit size.soft=${String(limit)} size.hard=${String(limit)} size.prtotal=unlimited
 database mdb
-maxsize 268435456
+maxsize ${String(maxBytes)}
 suffix "${SUFFIX}"
 rootdn "${MANAGER.dn}"
 rootpw ${MANAGER.password}
