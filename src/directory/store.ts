@@ -185,6 +185,8 @@ export interface DirectoryStore {
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
 
   getDevice(key: DeviceKey): Promise<DeviceEntry | null>;
+  /** Each of them, in their order, in one transaction or few round trips: a few hundred at most. */
+  getDevices(keys: readonly DeviceKey[]): Promise<readonly (DeviceEntry | null)[]>;
   /** Under exactly this name, or the user that this name is an alias of. */
   getUser(name: UserKey): Promise<UserEntry | null>;
   /** Every device (of a part) of which anything is stored, in lists of limited size, in no order; memory does not grow with the store. */

@@ -1,5 +1,6 @@
 // Owns what is kept of the directory between the deliveries to a feed: reading all of it takes seconds where there are very many
 // devices, and a delivery should take milliseconds.
+import { setImmediate as turn } from 'node:timers/promises';
 import { monotonicNow } from '../../clock.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
 import type { DeviceKey } from '../../identity/keys.ts';
@@ -13,8 +14,8 @@ const OLDEST_MS = 600_000;
 const AGAIN_MS = 10_000;
 /** It is given up after so long without a delivery: it may be large. */
 const UNUSED_MS = 600_000;
-/** Devices that are looked up again one by one after a delivery; after larger ones everything is read again. */
-const MOST_UPDATES = 2_000;
+/** Devices of a delivery that are read again at once. */
+const READS = 200;
 
 /** The directory as one source needs it. */
 export class KnownCache {
@@ -45,13 +46,15 @@ export class KnownCache {
     return known;
   }
 
-  /** Takes over what a delivery wrote. `devices` null = very many, or others than devices. */
+  /** Takes over what a delivery wrote. `devices` null = more than fit into memory, or others than devices. */
   async update(devices: ReadonlySet<DeviceKey> | null): Promise<void> {
-    if (devices === null || devices.size > MOST_UPDATES) return this.drop();
+    if (devices === null) return this.drop();
+    const keys = [...devices];
     try {
-      for (const key of devices) {
-        const entry = await this.store.getDevice(key);
-        if (entry !== null) this.kept?.known.update(entry);
+      for (let at = 0; at < keys.length; at += READS) {
+        if (at > 0) await turn();
+        for (const entry of await this.store.getDevices(keys.slice(at, at + READS)))
+          if (entry !== null) this.kept?.known.update(entry);
       }
     } catch {
       // It was written all the same.

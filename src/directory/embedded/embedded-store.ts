@@ -123,6 +123,12 @@ export class EmbeddedStore implements DirectoryStore {
     return this.database.read(() => deviceEntry(this.rows.device(key), this.sources, this.epoch));
   }
 
+  async getDevices(keys: readonly DeviceKey[]): Promise<readonly (DeviceEntry | null)[]> {
+    return this.database.read(() =>
+      keys.map((key) => deviceEntry(this.rows.device(key), this.sources, this.epoch)),
+    );
+  }
+
   async getUser(name: UserKey): Promise<UserEntry | null> {
     return this.database.read(() => {
       const part = foldedLocalPart(name);

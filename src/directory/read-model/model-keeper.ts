@@ -289,7 +289,7 @@ export class ModelKeeper {
   private async readDevices(devices: readonly DeviceKey[]): Promise<void> {
     for (let at = 0; at < devices.length; at += READS) {
       const part = devices.slice(at, at + READS);
-      const entries = await Promise.all(part.map((device) => this.store.getDevice(device)));
+      const entries = await this.store.getDevices(part);
       const since = this.now();
       this.file.write(() => {
         for (const [index, device] of part.entries())

@@ -222,6 +222,10 @@ export class RedisStore implements DirectoryStore {
     return deviceEntry(storedDevice(key, hash?.values ?? null), this.sources, this.epoch);
   }
 
+  getDevices(keys: readonly DeviceKey[]): Promise<readonly (DeviceEntry | null)[]> {
+    return Promise.all(keys.map((key) => this.getDevice(key)));
+  }
+
   async getUser(name: UserKey): Promise<UserEntry | null> {
     const local = foldedLocalPart(name);
     const stored = await this.usersOf(local);

@@ -87,6 +87,26 @@ describe('a delta', () => {
     expect(user?.record).toMatchObject({ groups: ['staff'], aliases: ['al@contoso.com'], enabled: false });
   });
 
+  it('of many devices lets the next one join records without reading the directory again', async () => {
+    let reads = 0;
+    const { send, device } = await receiverOf(FEEDS, {
+      storeOf: (store) => {
+        const scan = store.scanDevices.bind(store);
+        store.scanDevices = (part) => {
+          reads++;
+          return scan(part);
+        };
+        return store;
+      },
+    });
+    const delta = (...records: object[]): Promise<Answered> =>
+      send('/receive/mdm/delta', { headers: pushed(), body: ndjson(...records) });
+    await delta(...fleet(2_100, true), { id: 'PHONE2100', serialNumber: 'C8QH6T96DPNG', managed: true });
+    await delta({ serialNumber: 'C8QH6T96DPNG', managed: false });
+    expect(await device('PHONE2100')).toMatchObject({ managed: false });
+    expect(reads).toBe(1);
+  });
+
   it('may be packed by gzip', async () => {
     const { send, device } = await receiverOf(FEEDS);
     const body = gzipSync(ndjson({ id: 'PHONE1', managed: true, compliant: true }));

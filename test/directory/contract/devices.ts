@@ -30,6 +30,15 @@ export function deviceContract(fixture: StoreFixture): void {
     expect(await allDevices(handles.store)).toEqual([]);
   });
 
+  it('are read many at once, in the order of their keys, null where nothing is stored', async () => {
+    await report({ managed: true });
+    const other = 'otherphone' as DeviceKey;
+    await handles.store.putDevices([deviceReport(other, { version: 0, managed: false })]);
+    const entries = await handles.other.getDevices([other, 'nobody' as DeviceKey, phone]);
+    expect(entries.map((entry) => entry?.record?.managed)).toEqual([false, undefined, true]);
+    expect(await handles.other.getDevices([])).toEqual([]);
+  });
+
   it('come back as they were written, through another handle', async () => {
     const said = {
       managed: true,
