@@ -35,7 +35,6 @@ export class AccessEntries {
   keep(entry: CachedAccess): void {
     const { user, device } = entry;
     const [cache, other] = entry.isUnknown ? [this.unknown, this.known] : [this.known, this.unknown];
-    this.byUser.add(entry);
     this.put(cache, device, bounded([entry, ...withoutUser(cache.get(device), user)]));
     // The other cache may hold verdicts of other users.
     this.put(other, device, withoutUser(other.get(device), user));
@@ -64,7 +63,10 @@ export class AccessEntries {
 
   private put(cache: Entries, device: DeviceKey, entries: readonly CachedAccess[]): void {
     for (const entry of listOf(cache.get(device))) if (!entries.includes(entry)) this.byUser.remove(entry);
-    for (const [index, entry] of entries.entries()) entry.next = entries[index + 1];
+    for (const [index, entry] of entries.entries()) {
+      entry.next = entries[index + 1];
+      this.byUser.add(entry);
+    }
     const [first] = entries;
     if (first === undefined) cache.delete(device);
     else cache.set(device, first);

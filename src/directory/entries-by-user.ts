@@ -20,7 +20,9 @@ export class EntriesByUser {
   /** Of each entry two: of the name of the login, and of the user that it stands for. */
   private hashes = new Uint16Array(2 * FIRST_ROOM);
 
+  /** Nothing, if it is there already. */
   add(entry: CachedAccess): void {
+    if (this.entries[entry.place] === entry) return;
     const place = this.entries.push(entry) - 1;
     entry.place = place;
     if (this.hashes.length < 2 * this.entries.length) {

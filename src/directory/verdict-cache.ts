@@ -268,8 +268,8 @@ export class VerdictCache {
     const entered = places.enter(holder);
     let failed = true;
     if (!(typeof entered === 'boolean' ? entered : await entered)) {
-      this.options.onLookup?.(this.now() - began, failed);
       this.flights.delete(key);
+      this.options.onLookup?.(this.now() - began, failed);
       return this.lastKnown(user, device);
     }
     try {
@@ -280,10 +280,10 @@ export class VerdictCache {
       this.options.onLookupError(error);
       return this.lastKnown(user, device);
     } finally {
-      this.options.onLookup?.(this.now() - began, failed);
       flight.over = true;
       this.flights.delete(key);
       places.leave(holder);
+      this.options.onLookup?.(this.now() - began, failed);
     }
   }
 
@@ -374,7 +374,7 @@ export class VerdictCache {
   private entryOf(known: CachedAccess): CachedAccess {
     const before = this.entries.find(known.user, known.device);
     if (before !== undefined) known.takeOver(before);
-    known.lifetimeMs = Math.floor(this.lifetimeOf(known));
+    known.lifetimeMs = Math.ceil(this.lifetimeOf(known));
     return known;
   }
 

@@ -24,10 +24,18 @@ function entryOf(
   canonical: UserKey,
   key: DeviceKey,
   managed: boolean | null = true,
+  seen = false,
 ): CachedAccess {
   const device = { managed, compliant: true };
   const login = { user: name, device: key, deviceType: null };
-  const records = { device, deviceDecision: null, partnershipDecision: null, namesakeDecisions: [] };
+  const partnership = seen ? { firstSeen: 1, lastSeen: 2, lastAllowed: null } : null;
+  const records = {
+    device,
+    partnership,
+    deviceDecision: null,
+    partnershipDecision: null,
+    namesakeDecisions: [],
+  };
   return new CachedAccess(readAccess(records, login, 0), { ...login, canonical }, 0);
 }
 
@@ -95,4 +103,20 @@ it('drops the verdicts of changed users, whatever was replaced, evicted or dropp
     }),
     { numRuns: 300 },
   );
+});
+
+// Anybody can name a device that eight users share, with any number of made-up logins (CWE-770).
+it('keeps nothing of users for whom a device has no room', () => {
+  const entries = new AccessEntries(3, 2);
+  const seen = Array.from({ length: 8 }, (_, index) => `user${index}` as UserKey);
+  const key = 'shared' as DeviceKey;
+  for (const name of seen) entries.keep(entryOf(name, name, key, true, true));
+  for (let index = 0; index < 100; index++) {
+    const name = `made-up${index}` as UserKey;
+    entries.keep(entryOf(name, name, key));
+    const users = new Set<string>([name]);
+    entries.dropUsers(users);
+    expect(users).toEqual(new Set([name]));
+  }
+  for (const name of seen) expect(entries.find(name, key)?.user).toBe(name);
 });

@@ -85,6 +85,51 @@ it('takes Redis for busy until two counts are known, and where the server does n
   expect(await quietAfter(1_000, 0, refused)).toBe(false);
 });
 
+it('takes Redis for busy where the server that answers does not count the own scripts', async () => {
+  const clock = { now: 0 };
+  let calls = 0;
+  const scripts = new ForeignScripts(
+    async () => stats(calls),
+    () => calls,
+    () => clock.now,
+  );
+  // As many of others as of its own: the difference stands still, unless the own ones are not counted.
+  let own = 0;
+  const uncounted = new ForeignScripts(
+    async () => stats(calls),
+    () => own,
+    () => clock.now,
+  );
+  for (; clock.now < 1_000; clock.now += 100) {
+    scripts.isQuiet();
+    expect(uncounted.isQuiet()).toBe(false);
+    calls += 20;
+    own += 60;
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+  expect(scripts.isQuiet()).toBe(true);
+});
+
+it('asks seldom where the server refuses to say', async () => {
+  const clock = { now: 0 };
+  let asked = 0;
+  const scripts = new ForeignScripts(
+    async () => {
+      asked++;
+      throw new Error('NOPERM');
+    },
+    () => 0,
+    () => clock.now,
+  );
+  for (; clock.now < 20_000; clock.now += 100) {
+    scripts.isQuiet();
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+  expect(asked).toBe(2);
+});
+
 it('takes Redis for busy soon after look-ups begin', async () => {
   const clock = { now: 0 };
   let calls = 0;

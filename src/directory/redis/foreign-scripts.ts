@@ -1,4 +1,5 @@
-// Owns noticing whether others use Redis: scripts of other processes, counted by the server.
+// Owns noticing whether other gateways use Redis: scripts of other processes, counted by the server. Other applications, which run no scripts, are
+// not noticed.
 import { monotonicNow } from '../../clock.ts';
 
 /** How often the server is asked, while somebody wants to know; it takes 0.1 ms. */
@@ -7,6 +8,10 @@ const EVERY_MS = 100;
 const FRESH_MS = 300;
 /** Scripts of others a second that are no traffic: the beats of gateways. A look-up is a script, or shares one with few others. */
 const FEW_A_SECOND = 50;
+/** Own scripts that the server may not have counted yet: those that were sent on another connection. */
+const UNDER_WAY = 5;
+/** How long nobody asks again after an answer that was refused or said nothing: each refusal is an entry in the ACL log. */
+const REFUSED_MS = 10_000;
 
 /** A count of scripts at a moment. */
 interface Counted {
@@ -23,6 +28,7 @@ export class ForeignScripts {
   private askedAt = -Infinity;
   private asking = false;
   private quietAt = -Infinity;
+  private refusedAt = -Infinity;
 
   /**
    * `read`: sends for the part `commandstats` of INFO; where it rejects or says nothing, others count as many. `own`:
@@ -37,7 +43,7 @@ export class ForeignScripts {
   /** Whether nobody else ran more than a few scripts lately. Asks the server for the next time; false until it is known. */
   isQuiet(): boolean {
     const now = this.now();
-    if (!this.asking && now - this.askedAt >= EVERY_MS) void this.ask(now);
+    if (!this.asking && now - this.askedAt >= EVERY_MS && now - this.refusedAt >= REFUSED_MS) void this.ask(now);
     return now - this.quietAt < FRESH_MS;
   }
 
@@ -48,23 +54,26 @@ export class ForeignScripts {
     const own = this.own();
     try {
       const total = scriptsIn(await this.read());
-      this.compare(total === null ? null : { at: now, scripts: total - own });
+      if (total === null) throw new Error('the server does not count');
+      this.compare({ at: now, scripts: total - own });
     } catch {
-      this.compare(null);
+      this.refusedAt = now;
+      this.before = null;
+      this.quietAt = -Infinity;
     } finally {
       this.asking = false;
     }
   }
 
-  private compare(next: Counted | null): void {
+  private compare(next: Counted): void {
     const { before } = this;
     this.before = next;
-    if (before === null || next === null) return;
-    const perSecond = ((next.scripts - before.scripts) * 1_000) / (next.at - before.at);
-    // Statistics that were reset, and a long pause, say nothing.
-    if (perSecond >= -FEW_A_SECOND && perSecond <= FEW_A_SECOND && next.at - before.at < FRESH_MS)
-      this.quietAt = this.now();
-    else this.quietAt = -Infinity;
+    if (before === null) return;
+    const [scripts, elapsed] = [next.scripts - before.scripts, next.at - before.at];
+    // A long pause says nothing. Fewer scripts than before: the statistics were reset, or another server answers than the one that runs
+    // the own scripts.
+    const isFew = scripts >= -UNDER_WAY && (scripts * 1_000) / elapsed <= FEW_A_SECOND;
+    this.quietAt = isFew && elapsed < FRESH_MS ? this.now() : -Infinity;
   }
 }
 

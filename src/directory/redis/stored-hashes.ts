@@ -77,18 +77,19 @@ export function userDevicesIn(text: string): UserDevice[] {
   const devices: UserDevice[] = [];
   for (let at = 1; at <= text.length;) {
     const end = placeOf(text, '|', at, text.length);
-    const one = deviceIn(text, at, end);
+    const one = deviceIn(text.slice(at, end));
     if (one !== null) devices.push(one);
     at = end + 1;
   }
   return devices;
 }
 
-/** `DEVICE,FIRST SEEN,LAST ALLOWED` between two places of a text. Null = malformed. */
-function deviceIn(text: string, from: number, end: number): UserDevice | null {
-  const afterName = placeOf(text, ',', from, end);
+/** `DEVICE,FIRST SEEN,LAST ALLOWED`. Null = malformed. */
+function deviceIn(text: string): UserDevice | null {
+  const end = text.length;
+  const afterName = placeOf(text, ',', 0, end);
   const afterFirst = placeOf(text, ',', afterName + 1, end);
-  const device = decodedText(text.slice(from, afterName));
+  const device = decodedText(text.slice(0, afterName));
   const firstSeen = afterName < end ? decodedNumber(text.slice(afterName + 1, afterFirst)) : undefined;
   if (device === undefined || device === '' || firstSeen === undefined) return null;
   const last = text.slice(afterFirst + 1, placeOf(text, ',', afterFirst + 1, end));

@@ -2,10 +2,12 @@
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { localPart } from '../../identity/user-names.ts';
+import { readUserReport } from '../../model/user.ts';
 import type { UserObservation } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
 import { aliasesIn, writeOfUser } from '../report-writes.ts';
 import type { SourceText } from '../stored-records.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashChange, HashUpdate } from './hash-writer.ts';
 import type { WantedHash } from './lookup-batch.ts';
@@ -123,7 +125,37 @@ async function putSome(
   );
   const redone = done.filter((plan, index) => plan !== plans[index]);
   if (redone.length > 0) await settleAliases(access, keys, added, redone);
+  await putBackAliases(access, keys, done);
   return done;
+}
+
+/**
+ * Another writer may have begun to name an alias while it was taken away here: it found the alias in its place, and this one saw no report with it. Whoever
+ * looks last sees what the other wrote.
+ */
+async function putBackAliases(access: HashAccess, keys: RedisKeys, done: readonly Plan[]): Promise<void> {
+  const removed = done.flatMap((plan) => plan.removed);
+  const locals = [...new Set(removed.map(({ user }) => foldedLocalPart(user)))];
+  if (locals.length === 0) return;
+  const named = new Map<UserKey, Set<UserKey>>();
+  const reader = new TolerantReader();
+  await inParallel(byPartition(locals, partitionOfUsers), async ({ partition, items }) => {
+    const hashes = await access.read(items.map((local) => ({ key: keys.users(local, partition) })));
+    for (const [index, local] of items.entries()) {
+      const { reports } = storedUsers(local, hashes[index]?.values ?? null);
+      for (const { user, source, text } of reports) {
+        const report = reader.read(text, (one) => readUserReport(user, source, one));
+        if (report === null) continue;
+        const before = named.get(user) ?? [];
+        named.set(user, new Set([...before, ...aliasesIn([report])]));
+      }
+    }
+  });
+  await keepAliases(
+    access,
+    keys,
+    removed.filter(({ alias, user }) => named.get(user)?.has(alias)),
+  );
 }
 
 /** Joins the observations of one local part with its hash. */

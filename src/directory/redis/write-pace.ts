@@ -18,7 +18,7 @@ export class WritePace {
   /** When the records that were let through so far are due; monotonic. */
   private due = 0;
 
-  /** `isQuiet`: whether nobody else uses Redis: then nobody waits for it. */
+  /** `isQuiet`: whether no other gateway uses Redis: then no phone waits for it. */
   constructor(
     isQuiet: () => boolean,
     now: () => number = monotonicNow,

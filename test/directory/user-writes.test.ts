@@ -1,0 +1,64 @@
+// Owns the promises of users in Redis that two writers change at once.
+import { expect, it } from 'vitest';
+import type { HashAccess } from '../../src/directory/redis/hash-writer.ts';
+import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
+import { putUsers } from '../../src/directory/redis/user-writes.ts';
+import type { UserKey } from '../../src/identity/keys.ts';
+import type { UserObservation } from '../../src/model/user.ts';
+
+const KEYS = new RedisKeys('t:');
+
+/** Hashes in memory, which are written as the script COMMIT writes them. `before` runs once, before the first write. */
+function accessTo(
+  hashes: Map<string, Map<string, string>>,
+  before: () => Promise<unknown> = () => Promise.resolve(),
+): HashAccess {
+  let isFirst = true;
+  return {
+    read: async (wanted) =>
+      wanted.map(({ key, fields }) => {
+        const hash = hashes.get(key) ?? new Map<string, string>();
+        return { end: '0-0', values: fields?.map((field) => hash.get(field) ?? null) ?? [...hash].flat() };
+      }),
+    commit: async (keys, values) => {
+      if (isFirst) {
+        isFirst = false;
+        await before();
+      }
+      const failed: number[] = [];
+      let at = 2;
+      for (const [index, key] of keys.entries()) {
+        const hash = hashes.get(key) ?? new Map<string, string>();
+        const count = Number(values[at + 1]);
+        const changes = Array.from({ length: count }, (_, one) => values.slice(at + 2 + one * 3, at + 5 + one * 3));
+        at += 2 + count * 3;
+        if (!changes.every(([field = '', expected = '']) => (hash.get(field) ?? '') === expected)) {
+          failed.push(index + 1);
+          continue;
+        }
+        for (const [field = '', , next = ''] of changes)
+          if (next === '') hash.delete(field);
+          else hash.set(field, next);
+        hashes.set(key, hash);
+      }
+      return failed;
+    },
+  };
+}
+
+function report(source: string, aliases: readonly string[], at: number): UserObservation {
+  return { key: 'alice' as UserKey, source, observedAt: at, version: at, aliases: aliases as UserKey[] };
+}
+
+// A decision on a user would no longer hold for a login under this name.
+it('an alias stays that one source begins to name while another one ends it', async () => {
+  const hashes = new Map<string, Map<string, string>>();
+  const access = accessTo(hashes);
+  await putUsers(access, KEYS, [report('one', ['xenia'], 1_000)]);
+  await putUsers(access, KEYS, [report('two', [], 1_000)]);
+  const during = (): Promise<unknown> => putUsers(access, KEYS, [report('two', ['xenia'], 2_000)]);
+  await putUsers(accessTo(hashes, during), KEYS, [report('one', [], 2_000)]);
+  expect([...(hashes.get(KEYS.users('xenia')) ?? [])]).toHaveLength(1);
+  await putUsers(access, KEYS, [report('two', [], 3_000)]);
+  expect([...(hashes.get(KEYS.users('xenia')) ?? [])]).toHaveLength(0);
+});
