@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, describe, expect, it } from 'vitest';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -56,6 +57,24 @@ const onDevice = { device: phone, user: null };
 
 describe('the embedded store', () => {
   storeContract(fixture);
+
+  // SQLite itself would stop the whole process for the time of the lock: requests of phones too.
+  it('goes on with other work while another process writes, and then takes a decision', async () => {
+    const store = await fixture.open();
+    onTestFinished(() => store.close());
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    let isTaken = false;
+    const taken = store.decide(onDevice, decision('block'), BY_TEST).then(() => {
+      isTaken = true;
+    });
+    await turn();
+    expect(isTaken).toBe(false);
+    other.exec('COMMIT');
+    other.close();
+    await taken;
+    expect((await store.getDevice(phone))?.decided.decision).toMatchObject({ action: 'block' });
+  });
 
   it('survives a restart', async () => {
     await fixture.reset();

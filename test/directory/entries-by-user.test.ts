@@ -28,7 +28,7 @@ function entryOf(
 ): CachedAccess {
   const device = { managed, compliant: true };
   const login = { user: name, device: key, deviceType: null };
-  const partnership = seen ? { firstSeen: 1, lastSeen: 2, lastAllowed: null } : null;
+  const partnership = seen ? { firstSeen: 1, model: null } : null;
   const records = {
     device,
     partnership,

@@ -30,7 +30,9 @@ function accessTo(
       for (const [index, key] of keys.entries()) {
         const hash = hashes.get(key) ?? new Map<string, string>();
         const count = Number(values[at + 1]);
-        const changes = Array.from({ length: count }, (_, one) => values.slice(at + 2 + one * 3, at + 5 + one * 3));
+        const changes = Array.from({ length: count }, (_, one) =>
+          values.slice(at + 2 + one * 3, at + 5 + one * 3),
+        );
         at += 2 + count * 3;
         if (!changes.every(([field = '', expected = '']) => (hash.get(field) ?? '') === expected)) {
           failed.push(index + 1);
@@ -47,7 +49,7 @@ function accessTo(
 }
 
 function report(source: string, aliases: readonly string[], at: number): UserObservation {
-  return { key: 'alice' as UserKey, source, observedAt: at, version: at, aliases: aliases as UserKey[] };
+  return { key: 'alice' as UserKey, source, observedAt: at, version: at, aliases };
 }
 
 // A decision on a user would no longer hold for a login under this name.

@@ -1,5 +1,5 @@
 // Owns the embedded directory: one SQLite file, shared by the gateway and the command line.
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { monotonicNow } from '../../clock.ts';
 import { foldedLocalPart } from '../../identity/folded-name.ts';
@@ -57,8 +57,12 @@ import { StoredRows } from './stored-rows.ts';
 
 /** Longest wait of {@link EmbeddedStore.changesAfter}. */
 const WAIT_MS = 5_000;
-/** Records written in one transaction: other processes wait for its end, and so do this one's requests. */
+/** Most records written in one transaction. */
 const WRITE_BATCH = 500;
+/** A transaction that takes longer than this ends early: other processes wait for its end, and so do this one's requests. */
+const LOCK_MS = 6;
+/** Gap between two transactions, in which others may write. */
+const GAP_MS = 1;
 /** Rows of devices of each kind, or local parts of users, read in one transaction. */
 const SCAN_BATCH = 200;
 
@@ -200,7 +204,7 @@ export class EmbeddedStore implements DirectoryStore {
     decision: ManualDecision | null,
     origin: DecisionOrigin,
   ): Promise<Written> {
-    return this.database.write(() => this.change(subject, this.decided(subject), decision, origin));
+    return this.database.writeInTurn(() => this.change(subject, this.decided(subject), decision, origin));
   }
 
   async replaceDecision(
@@ -209,7 +213,7 @@ export class EmbeddedStore implements DirectoryStore {
     decision: ManualDecision | null,
     origin: DecisionOrigin,
   ): Promise<Written | null> {
-    return this.database.write(() => {
+    return this.database.writeInTurn(() => {
       const stored = this.decided(subject);
       if (!isDeepStrictEqual(stored.decision, expected)) return null;
       this.notes.add(subject, origin);
@@ -218,7 +222,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
-    return this.database.write(() => {
+    return this.database.writeInTurn(() => {
       const subject = { device, user };
       const { decision, history } = this.decided(subject);
       const told = noteTold(decision, notice);
@@ -228,7 +232,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
-    return this.database.write(() => {
+    return this.database.writeInTurn(() => {
       const subject = { device, user };
       const stored = this.decided(subject);
       const settled = settleWipe(stored.decision, outcome);
@@ -243,7 +247,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async sharedSecret(): Promise<string> {
-    return this.database.write(() => {
+    return this.database.writeInTurn(() => {
       this.run('INSERT OR IGNORE INTO secrets VALUES (?, ?)', SHARED_SECRET, newSecret());
       return String(this.get('SELECT value FROM secrets WHERE name = ?', SHARED_SECRET)?.['value']);
     });
@@ -305,18 +309,22 @@ export class EmbeddedStore implements DirectoryStore {
     return inPlace;
   }
 
-  /** Writes each batch in a transaction of its own; between them requests are served. */
+  /** Writes in transactions of limited size and length; between them other processes write, and requests are served. */
   private async inBatches<T, R>(values: readonly T[], write: (value: T) => R, fence?: number): Promise<R[]> {
     const results: R[] = [];
-    for (let at = 0; at < values.length; at += WRITE_BATCH) {
-      if (at > 0) await turn();
-      const batch = values.slice(at, at + WRITE_BATCH);
-      results.push(
-        ...this.database.write(() => {
-          this.leases.check(fence);
-          return batch.map(write);
-        }),
-      );
+    while (results.length < values.length) {
+      if (results.length > 0) await pause(GAP_MS);
+      const written = await this.database.writeInTurn(() => {
+        this.leases.check(fence);
+        const end = performance.now() + LOCK_MS;
+        const some: R[] = [];
+        for (const value of values.slice(results.length, results.length + WRITE_BATCH)) {
+          some.push(write(value));
+          if (performance.now() > end) break;
+        }
+        return some;
+      });
+      results.push(...written);
     }
     return results;
   }

@@ -1,6 +1,7 @@
 // Owns the open SQLite file of the directory: creates it, checks its identity, watches for replacement, closes a
 // replaced file and opens the known one again.
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { StatementSync } from 'node:sqlite';
 import { monotonicNow } from '../../clock.ts';
 import { StoreGuard } from '../store-guard.ts';
@@ -15,6 +16,8 @@ import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-fi
 
 /** Longest wait for a lock of another process; transactions take milliseconds. */
 const BUSY_MS = 500;
+/** How often {@link GuardedDatabase.writeInTurn} tries again: those who write many records leave gaps of this length. */
+const TRY_MS = 1;
 /** Interval in which a gateway writes the beat. Each write wakes every process that follows the log. */
 const BEAT_MS = 2_000;
 /** Pause before a file that is not the known one is checked again. */
@@ -57,7 +60,7 @@ export class GuardedDatabase {
     this.path = path;
     this.guard = new StoreGuard(path, options);
     this.file = this.open();
-    this.beat = options.serves ? setInterval(() => this.writeBeat(), BEAT_MS) : null;
+    this.beat = options.serves ? setInterval(() => void this.writeBeat(), BEAT_MS) : null;
     this.beat?.unref();
   }
 
@@ -90,6 +93,37 @@ export class GuardedDatabase {
     if (watch?.isSame() ?? true) return result;
     const text = `${this.path}: removed or replaced during a write; the change is lost`;
     throw new StoreFileError('EASGATE_STORE_FILE', text);
+  }
+
+  /**
+   * Likewise, for what need not be written at once: while another process writes, this one goes on with other work, and tries again until
+   * the usual time is over. SQLite itself would stop the process meanwhile, and its waits are so long that they miss many gaps.
+   */
+  async writeInTurn<T>(work: (database: DatabaseSync) => T): Promise<T> {
+    const end = monotonicNow() + BUSY_MS;
+    for (;;) {
+      try {
+        return this.withoutWaiting(() => this.write(work));
+      } catch (error) {
+        if (
+          !(error instanceof StoreFileError) ||
+          error.code !== 'EASGATE_STORE_BUSY' ||
+          monotonicNow() >= end
+        )
+          throw error;
+      }
+      await pause(TRY_MS);
+    }
+  }
+
+  private withoutWaiting<T>(work: () => T): T {
+    const { database } = this.settle();
+    database.exec('PRAGMA busy_timeout = 0');
+    try {
+      return work();
+    } finally {
+      if (database.isOpen) database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    }
   }
 
   /** Use within {@link read} or {@link write}. */
@@ -238,9 +272,9 @@ export class GuardedDatabase {
     );
   }
 
-  private writeBeat(): void {
+  private async writeBeat(): Promise<void> {
     try {
-      this.write(() => {
+      await this.writeInTurn(() => {
         writeBeat(this.prepared);
         this.judge(this.prepared);
       });

@@ -44,7 +44,7 @@ export class NoteTable implements ChangeNotes {
   }
 
   async remove(places: readonly string[]): Promise<void> {
-    this.database.write(() => {
+    await this.database.writeInTurn(() => {
       for (const place of places)
         this.database.statement('DELETE FROM noted_changes WHERE id = ?').run(Number(place));
     });

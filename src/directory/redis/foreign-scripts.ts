@@ -43,7 +43,8 @@ export class ForeignScripts {
   /** Whether nobody else ran more than a few scripts lately. Asks the server for the next time; false until it is known. */
   isQuiet(): boolean {
     const now = this.now();
-    if (!this.asking && now - this.askedAt >= EVERY_MS && now - this.refusedAt >= REFUSED_MS) void this.ask(now);
+    if (!this.asking && now - this.askedAt >= EVERY_MS && now - this.refusedAt >= REFUSED_MS)
+      void this.ask(now);
     return now - this.quietAt < FRESH_MS;
   }
 
