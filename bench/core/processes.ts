@@ -31,6 +31,11 @@ export function line(child: ChildProcess, pattern: RegExp, timeoutMs = 20_000): 
     const finish = (): void => {
       clearTimeout(timer);
       child.stdout?.off('data', read);
+      child.off('exit', end);
+    };
+    const end = (code: number | null): void => {
+      finish();
+      reject(new Error(`ended with ${code} before ${pattern}`));
     };
     const read = (chunk: Buffer): void => {
       text += chunk.toString();
@@ -40,10 +45,7 @@ export function line(child: ChildProcess, pattern: RegExp, timeoutMs = 20_000): 
       resolve(match);
     };
     child.stdout?.on('data', read);
-    child.once('exit', (code) => {
-      finish();
-      reject(new Error(`ended with ${code} before ${pattern}`));
-    });
+    child.once('exit', end);
   });
 }
 
