@@ -78,6 +78,29 @@ export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS):
   return isOwn(names) ? (among.find(({ format }) => format === 'csv' || format === 'ndjson') ?? null) : null;
 }
 
+/** What a page of Graph says that it is, as in `…/$metadata#deviceManagement/managedDevices(id,complianceState)`. */
+const GRAPH_LISTS: readonly (readonly [name: RegExp, mapping: Mapping])[] = [
+  [/#.*\bmanagedDevices\b/, graphManagedDevices],
+  [/#users\b/, graphUsers],
+  [/#groups\b/, graphGroups],
+  [/#devices\b/, graphEntraDevices],
+];
+
+/** The mapping that the context of a page of Graph names: with `$select` it may have few names. null = it names none, or none that knows the record. */
+export function mappingByContext(
+  row: Names & { get(name: string): unknown },
+  among: readonly Mapping[],
+): Mapping | null {
+  const context = row.get('odatacontext');
+  if (typeof context !== 'string' || context.length > MAX_CONTEXT) return null;
+  const mapping = GRAPH_LISTS.find(([name]) => name.test(context))?.[1];
+  return mapping !== undefined && among.includes(mapping) && matches(row, [mapping]).length > 0
+    ? mapping
+    : null;
+}
+
+const MAX_CONTEXT = 4_000;
+
 /** A device and what matters of it, or what --print writes of a user or a decision: no product is needed for that. */
 export function isOwn(written: Names): boolean {
   const hasAny = (listed: readonly string[]): boolean => listed.some((name) => written.has(name));

@@ -3,7 +3,7 @@
 import { ProgramError } from '../../errors/program-errors.ts';
 import { plain } from '../../plain-text.ts';
 import { TimeOrders } from '../columns-of-times.ts';
-import { MAPPINGS, bestMapping, mappingFor, mappingsOf, matches } from '../formats.ts';
+import { MAPPINGS, bestMapping, mappingByContext, mappingFor, mappingsOf, matches } from '../formats.ts';
 import { RecordReader } from '../mapping.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
@@ -125,7 +125,7 @@ export class FeedFile {
 
   private mappingFor(row: Row): Mapping | null {
     if (this.kind.container === 'table') return this.kind.mapping;
-    return this.options.mapping ?? mappingFor(row, this.mappings);
+    return this.options.mapping ?? mappingByContext(row, this.mappings) ?? mappingFor(row, this.mappings);
   }
 
   private rows(): AsyncGenerator<Row | Unread> {
@@ -175,7 +175,7 @@ async function formatOfObjects(options: FeedFileOptions, content: Content, kind:
       unread ??= row;
       continue;
     }
-    const mapping = bestMapping(row, among);
+    const mapping = mappingByContext(row, among) ?? bestMapping(row, among);
     if (mapping !== null) return mapping;
     nearest ??= matches(row, among)[0]?.mapping ?? null;
     if (names === '') names = row.shownNames();

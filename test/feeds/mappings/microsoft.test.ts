@@ -81,9 +81,22 @@ it('columns of two exports that contradict each other make nobody compliant', as
   expect(devices.map(({ compliant, problems }) => [compliant, problems.length])).toEqual([[null, 1], [null, 1], [true, 0], [null, 1], [false, 0]]);
 }); // prettier-ignore
 
+it.each([
+  ['deviceManagement/managedDevices(id,complianceState)', { complianceState: 'noncompliant' }, { type: 'device', compliant: false }],
+  ["users('u1')/managedDevices", { serialNumber: 'S1EXAMPLE' }, { type: 'device', serialNumber: 'S1EXAMPLE' }],
+  ['users(id,userPrincipalName)', { userPrincipalName: 'a@example.com' }, { type: 'user', id: 'a@example.com' }],
+  ['devices(id,isCompliant)', { isCompliant: false }, { type: 'device', compliant: false }],
+])('a page of %s with few names is known by its context', async (context, record, expected) => {
+  const read = await readJson({ '@odata.context': `https://graph.microsoft.com/v1.0/$metadata#${context}`, value: [{ id: 'g1', ...record }] });
+  expect([read.format, read.lines]).toMatchObject(['graph', [expected]]);
+}); // prettier-ignore
+
 it('states of a policy are no devices', async () => {
   const state = { id: 'g1', displayName: 'iOS', platformType: 'iOS', state: 'compliant', userPrincipalName: 'a@example.com' }; // prettier-ignore
-  await expect(readJson({ value: [state] })).rejects.toThrow(/not known for certain/);
+  const context = 'https://graph.microsoft.com/v1.0/$metadata#deviceManagement/deviceCompliancePolicies';
+  await expect(readJson({ '@odata.context': context, value: [state] })).rejects.toThrow(
+    /not known for certain/,
+  );
 });
 
 it('a threat defence that reports a device as compromised counts, whatever jailBroken says', async () => {
