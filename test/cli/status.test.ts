@@ -23,7 +23,7 @@ listen: { address: 127.0.0.1, port: 0 }
 upstream: { url: sample }
 sample: { users: [ { name: alice, password: secret } ] }
 store: { kind: embedded, path: ./easgate.db }
-workers: { count: 2, pidFile: ./easgate.pid }
+workers: { count: 1, pidFile: ./easgate.pid }
 policy: { file: policy.yaml }
 `;
 const POLICY = 'name: Contoso mail\nmode: reportOnly\n';
@@ -37,7 +37,7 @@ describe('easgate status of a gateway', () => {
   let running: GatewayProcess;
   let config = '';
   beforeAll(async () => {
-    running = await startGatewayProcess(CONFIG, { 'policy.yaml': POLICY });
+    running = await startGatewayProcess(CONFIG.replace('count: 1', 'count: 2'), { 'policy.yaml': POLICY });
     config = join(running.folder, 'easgate.yaml');
   });
   afterAll(async () => void (await running.stop()));

@@ -10,13 +10,21 @@ export const PATIENCE_MS = 120_000;
 const FIRST_PAUSE_MS = 1;
 const SHORT_PAUSES = 10;
 const PAUSE_MS = 5;
+/**
+ * The pause after a condition that takes long, as a multiple of what it took: a gateway that answers the test all the time has no
+ * time left for what the test waits for.
+ */
+const REST = 4;
+const LONGEST_PAUSE_MS = 100;
 // Saved here, since tests replace timers and the system clock.
 const { setTimeout: later } = globalThis;
 const clock = performance.now.bind(performance);
 
-/** Waits for a moment, so that other work continues; `count` = pauses before this one. */
-function pause(count: number): Promise<void> {
-  return new Promise((resolve) => later(resolve, count < SHORT_PAUSES ? FIRST_PAUSE_MS : PAUSE_MS));
+/** Waits for a moment, so that other work continues; `count` = pauses before this one, `since` = when the look at the condition began. */
+function pause(count: number, since: number): Promise<void> {
+  const least = count < SHORT_PAUSES ? FIRST_PAUSE_MS : PAUSE_MS;
+  const rest = Math.min((clock() - since) * REST, LONGEST_PAUSE_MS);
+  return new Promise((resolve) => later(resolve, Math.max(least, rest)));
 }
 
 /** Resolves as soon as `condition` holds, or resolves to true; rejects after `timeoutMs`. */
@@ -26,9 +34,11 @@ export async function until(
   timeoutMs = PATIENCE_MS,
 ): Promise<void> {
   const end = clock() + timeoutMs;
-  for (let count = 0; !(await condition()); count++) {
+  for (let count = 0; ; count++) {
+    const since = clock();
+    if (await condition()) return;
     if (clock() > end) throw new Error(`timed out waiting for: ${what}`);
-    await pause(count);
+    await pause(count, since);
   }
 }
 
@@ -41,9 +51,10 @@ export async function eventually<Answer>(
 ): Promise<Answer> {
   const end = clock() + timeoutMs;
   for (let count = 0; ; count++) {
+    const since = clock();
     const answer = await ask();
     if (isGood(answer)) return answer;
     if (clock() > end) throw new Error(`timed out waiting for: ${what}; the last answer: ${String(answer)}`);
-    await pause(count);
+    await pause(count, since);
   }
 }
