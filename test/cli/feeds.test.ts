@@ -90,7 +90,7 @@ it('a held run waits for feeds confirm, and feeds status says so', async () => {
   expect([held.code, held.error]).toEqual([1, expect.stringContaining('EASGATE_HELD')]);
   const status = await run('feeds', 'status');
   expect(status.out).toContain('held: 50 of 50 devices would change');
-  expect(process.exitCode).toBe(1);
+  expect(status.code).toBe(1);
   expect((await run('feeds', 'confirm', 'mdm')).code).toBe(0);
   expect(await devices('--compliant', 'no')).toBe(50);
 });

@@ -5,6 +5,9 @@ import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { putUsers } from '../../src/directory/redis/user-writes.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import type { UserObservation } from '../../src/model/user.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const KEYS = new RedisKeys('t:');
 
