@@ -46,7 +46,7 @@ import { DeviceWriter, putImported } from './device-writes.ts';
 import { ForeignScripts } from './foreign-scripts.ts';
 import { updateHashes } from './hash-writer.ts';
 import type { HashAccess } from './hash-writer.ts';
-import { isEarlierId, isEarlierPosition, positionOf } from './log-position.ts';
+import { isEarlierPosition } from './log-position.ts';
 import { LookupBatch } from './lookup-batch.ts';
 import type { WantedHash } from './lookup-batch.ts';
 import type { ReadHash } from './packed-reply.ts';
@@ -55,20 +55,15 @@ import type { RedisClient } from './redis-cluster.ts';
 import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
-import {
-  RedisKeys,
-  deviceField,
-  encodeName,
-  partitionOfDevice,
-  partitionOfUsers,
-  userField,
-} from './redis-keys.ts';
+import { RedisKeys, deviceField, encodeName, userField } from './redis-keys.ts';
 import { RedisDeliveries } from './redis-deliveries.ts';
 import { RedisLease } from './redis-lease.ts';
 import { RedisLocks } from './redis-locks.ts';
 import { RedisNotes } from './redis-notes.ts';
 import { COMMIT, FENCED, READ } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
+import { readLogin, readLookup } from './read-lookup.ts';
+import type { LookupReads } from './read-lookup.ts';
 import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { RedisPushes } from './redis-pushes.ts';
@@ -102,6 +97,7 @@ export class RedisStore implements DirectoryStore {
   /** The guard's generation whose change was announced last. */
   private announced = 0;
   private readonly reads: LookupBatch;
+  private readonly lookups: LookupReads;
   private readonly access: HashAccess;
   /** Likewise, for writes in bulk. */
   private readonly paced: HashAccess;
@@ -127,6 +123,7 @@ export class RedisStore implements DirectoryStore {
       (keys, values) => this.guard.script(READ, keys, values),
       isCluster(this.client) ? hashTag : null,
     );
+    this.lookups = { reads: this.reads, keys: this.keys };
     this.access = {
       read: (wanted) => this.reads.read(wanted),
       commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
@@ -183,38 +180,8 @@ export class RedisStore implements DirectoryStore {
     return store;
   }
 
-  async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
-    const lookup = new Lookup(this.names, this.sources, name);
-    const ends = new Map<number, string>();
-    const partition = partitionOfDevice(key);
-    let missing = lookup.login.missing();
-    const wanted: WantedHash[] = [{ key: this.keys.device(key, partition) }];
-    for (const local of missing) wanted.push({ key: this.keys.users(local) });
-    let hashes = await this.reads.read(wanted);
-    const [device] = hashes;
-    ends.set(partition, device?.end ?? '');
-    for (let first = 1; missing.length > 0; first = 0) {
-      for (let at = 0; at < missing.length; at += 1)
-        this.addUsers(lookup, ends, missing[at] ?? '', hashes[first + at]);
-      missing = lookup.login.missing();
-      if (missing.length > 0)
-        hashes = await this.reads.read(missing.map((local) => ({ key: this.keys.users(local) })));
-    }
-    return lookup.result(storedDevice(key, device?.values ?? null), positionOf(ends), this.epoch, Date.now());
-  }
-
-  /** Of two reads in one partition, the earlier end counts. */
-  private addUsers(
-    { login }: Lookup,
-    ends: Map<number, string>,
-    local: string,
-    hash: ReadHash | undefined,
-  ): void {
-    const { end = '', values = null } = hash ?? {};
-    const partition = partitionOfUsers(local);
-    const before = ends.get(partition);
-    if (before === undefined || isEarlierId(end, before)) ends.set(partition, end);
-    login.add(local, storedUsers(local, values));
+  lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
+    return readLookup(this.lookups, new Lookup(this.names, this.sources, name), key, () => this.epoch);
   }
 
   async getDevice(key: DeviceKey): Promise<DeviceEntry | null> {
@@ -420,19 +387,9 @@ export class RedisStore implements DirectoryStore {
   private async newsOf({ device, user }: DecisionSubject): Promise<string> {
     if (device !== null) return user === null ? device : `${device}:${encodeName(user)}`;
     if (user === null) return '';
-    const { login } = await this.readLogin(user);
-    return [...login.concerned()].map(encodeName).join(' ');
-  }
-
-  /** Reads what is stored of the user behind a name. */
-  private async readLogin(name: UserKey): Promise<Lookup> {
-    const lookup = new Lookup(this.names, this.sources, name);
-    for (let missing = lookup.login.missing(); missing.length > 0; missing = lookup.login.missing()) {
-      const hashes = await this.reads.read(missing.map((local) => ({ key: this.keys.users(local) })));
-      for (const [index, local] of missing.entries())
-        lookup.login.add(local, storedUsers(local, hashes[index]?.values ?? null));
-    }
-    return lookup;
+    const lookup = new Lookup(this.names, this.sources, user);
+    await readLogin(this.lookups, lookup);
+    return [...lookup.login.concerned()].map(encodeName).join(' ');
   }
 
   private decisionField({ device, user }: DecisionSubject): WantedHash {
