@@ -34,7 +34,7 @@ const SECRET = 'a-secret-for-measurements-only-01';
 const TOKEN = 'a-token-for-measurements-only-0123456789';
 /** Runs are started by hand. */
 const SCHEDULE = 'schedule: "0 0 0 1 1 * 2199", fullEveryHours: 1';
-/** Records of one signed delivery: some 200 KB, of the 256 that a webhook takes unless it is told otherwise. */
+/** Records of one signed delivery: about 200 KB. By default a webhook takes 256 KB at most. */
 const OF_A_DELIVERY = 1_000;
 const LOOK_MS = 50;
 

@@ -1,5 +1,6 @@
 // Owns filling a verdict cache from a directory, as a worker does, and the memory of it: a process of its own, so that nothing else is in
 // its heap. Run with --expose-gc. Words: options of the store as JSON, how many verdicts. Prints the result as one JSON line.
+import { patientCache } from './patient-cache.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { openStore } from '../../src/directory/open-store.ts';
 import type { StoreOptions } from '../../src/directory/open-store.ts';
@@ -20,19 +21,7 @@ const policies = atOnce(policy);
 
 /** A cache of so many verdicts; most of its memory for places is taken when it is made. */
 const cacheOf = (maxEntries: number): VerdictCache =>
-  new VerdictCache(store, policies, {
-    maxEntries,
-    maxUnknownEntries: 1,
-    lifetimeMs: 3_600_000,
-    unknownLifetimeMs: 3_600_000,
-    maxConcurrentLookups: 256,
-    lookupTimeoutMs: 60_000,
-    staleAllowedMs: 1,
-    staleBlockedMs: 1,
-    onLookupError: (error) => {
-      throw error;
-    },
-  });
+  new VerdictCache(store, policies, patientCache(maxEntries));
 
 async function fill(cache: VerdictCache, from: number, to: number): Promise<void> {
   for (let at = from; at < to; at += AT_ONCE)

@@ -167,3 +167,10 @@ ${rows.join('\n')}
 </svg>
 `;
 }
+
+/** Prints a sample as soon as it is measured, and returns it. */
+export function told(name: string, sample: Sample): Sample {
+  const facts = Object.entries(sample).map(([measure, value]) => `${measure} ${value.toFixed(1)}`);
+  process.stdout.write(`${name}: ${facts.join(', ')}\n`);
+  return sample;
+}

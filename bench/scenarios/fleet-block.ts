@@ -8,6 +8,7 @@ import { deviceKey } from '../../src/identity/device.ts';
 import { onDirectory } from '../core/fleet-directory.ts';
 import { Probe } from '../core/probe.ts';
 import { LOAD_CORE, freePort, line, start, stop } from '../core/processes.ts';
+import { told } from '../core/report.ts';
 import type { Sample } from '../core/report.ts';
 import { pollDevice } from '../core/traffic.ts';
 import { Operator, startGateway } from '../servers/gateway.ts';
@@ -175,12 +176,6 @@ async function measure({ rounds }: Effort): Promise<Record<string, Sample[]>> {
     }
     return samples;
   });
-}
-
-function told(name: string, sample: Sample): Sample {
-  const facts = Object.entries(sample).map(([measure, value]) => `${measure} ${value.toFixed(1)}`);
-  process.stdout.write(`${name}: ${facts.join(', ')}\n`);
-  return sample;
 }
 
 export const FLEET_BLOCK_SCENARIOS: readonly Scenario[] = [

@@ -8,6 +8,7 @@ import { DEVICES, onDirectory } from '../core/fleet-directory.ts';
 import { userOf } from '../core/fleet.ts';
 import { SOURCES, fullDeviceAt, fullPair, fullSeenAt, fullUserAt } from '../core/full-fleet.ts';
 import { ALL_CORES, line, start, stop } from '../core/processes.ts';
+import { told } from '../core/report.ts';
 import type { Sample } from '../core/report.ts';
 import { PLAIN } from './scenario.ts';
 import type { Effort, Scenario } from './scenario.ts';
@@ -145,12 +146,6 @@ async function measure({ rounds }: Effort): Promise<Record<string, Sample[]>> {
     });
   }
   return samples;
-}
-
-function told(name: string, sample: Sample): Sample {
-  const facts = Object.entries(sample).map(([measure, value]) => `${measure} ${value.toFixed(1)}`);
-  process.stdout.write(`${name}: ${facts.join(', ')}\n`);
-  return sample;
 }
 
 export const IMPORT_SCENARIOS: readonly Scenario[] = [

@@ -1,4 +1,5 @@
 // Owns the scenario of a policy change: cached verdicts and held polls are decided again, in this process only.
+import { patientCache } from '../core/patient-cache.ts';
 import { monotonicNow } from '../../src/clock.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts';
@@ -86,19 +87,7 @@ function resultOf(index: number): LookupResult {
 async function measureChange({ rounds }: Effort): Promise<Record<string, Sample[]>> {
   let asked = 0;
   const store = { lookup: async () => resultOf(asked++), isBefore: () => false } as unknown as DirectoryStore;
-  const cache = new VerdictCache(store, atOnce(policyOf('quarantine')), {
-    maxEntries: VERDICTS,
-    maxUnknownEntries: 1,
-    lifetimeMs: 3_600_000,
-    unknownLifetimeMs: 3_600_000,
-    maxConcurrentLookups: 256,
-    lookupTimeoutMs: 60_000,
-    staleAllowedMs: 1,
-    staleBlockedMs: 1,
-    onLookupError: (error) => {
-      throw error;
-    },
-  });
+  const cache = new VerdictCache(store, atOnce(policyOf('quarantine')), patientCache(VERDICTS));
   const devices = Array.from({ length: VERDICTS }, (_, index) => `device${index}` as DeviceKey);
   for (const device of devices) await cache.decide(USER, device);
   const samples: Sample[] = [];

@@ -15,6 +15,7 @@ import { DEVICES, onFleet } from '../core/fleet-directory.ts';
 import type { Fleet } from '../core/fleet-directory.ts';
 import { withPauses } from '../core/loop-pauses.ts';
 import { ALL_CORES, line, start, stop } from '../core/processes.ts';
+import { told } from '../core/report.ts';
 import type { Sample } from '../core/report.ts';
 import { PLAIN, trickle } from './scenario.ts';
 import type { Effort, Running, Scenario } from './scenario.ts';
@@ -153,12 +154,6 @@ async function measureReports({ rounds }: Effort): Promise<Record<string, Sample
       }
     });
   return samples;
-}
-
-function told(name: string, sample: Sample): Sample {
-  const facts = Object.entries(sample).map(([measure, value]) => `${measure} ${value.toFixed(1)}`);
-  process.stdout.write(`${name}: ${facts.join(', ')}\n`);
-  return sample;
 }
 
 const ALONE = { ...PLAIN, rivals: [], measure: () => Promise.resolve() };

@@ -13,6 +13,7 @@ import type { Fleet } from '../core/fleet-directory.ts';
 import { userOf } from '../core/fleet.ts';
 import { fullDeviceAt, fullUserAt } from '../core/full-fleet.ts';
 import { LOAD_CORE, freePort, line, start, stop } from '../core/processes.ts';
+import { told } from '../core/report.ts';
 import type { Sample } from '../core/report.ts';
 import { DEVICES as PHONES } from '../core/traffic.ts';
 import { startGateway } from '../servers/gateway.ts';
@@ -179,12 +180,6 @@ async function measure(effort: Effort): Promise<Record<string, Sample[]>> {
     const embedded = await onStore(fleet, bodies, effort);
     return { embedded, redis: await onDirectory('redis', (other) => onStore(other, bodies, effort)) };
   });
-}
-
-function told(name: string, sample: Sample): Sample {
-  const facts = Object.entries(sample).map(([measure, value]) => `${measure} ${value.toFixed(1)}`);
-  process.stdout.write(`${name}: ${facts.join(', ')}\n`);
-  return sample;
 }
 
 export const SWEEP_SCENARIOS: readonly Scenario[] = [

@@ -166,8 +166,10 @@ export class StoredRows {
   }
 
   private all(sql: string, ...values: (string | number | null)[]): readonly Values[] {
-    // The form of rows after setReturnArrays, which the types of Node.js lack.
-    return this.database.arrayStatement(sql).all(...values) as unknown as readonly Values[];
+    // The types of Node.js lack the form of rows after setReturnArrays.
+    const rows: readonly unknown[] = this.database.arrayStatement(sql).all(...values);
+    if (!rows.every(isValues)) throw new TypeError('node:sqlite returned a row that is no array');
+    return rows;
   }
 }
 
@@ -204,4 +206,8 @@ class UserRows extends CollectedUsers {
         lastAllowed: typeof lastAllowed === 'number' ? lastAllowed : null,
       });
   }
+}
+
+function isValues(row: unknown): row is Values {
+  return Array.isArray(row);
 }

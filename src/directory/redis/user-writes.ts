@@ -130,8 +130,8 @@ async function putSome(
 }
 
 /**
- * Another writer may have begun to name an alias while it was taken away here: it found the alias in its place, and this one saw no report with it. Whoever
- * looks last sees what the other wrote.
+ * Reads the reports once more after aliases were removed, and puts back those that a report names. A second writer may have stored such a report in between: it
+ * left the alias alone, because it was still there, and the removal here did not see the report. The later of the two reads sees both changes.
  */
 async function putBackAliases(access: HashAccess, keys: RedisKeys, done: readonly Plan[]): Promise<void> {
   const removed = done.flatMap((plan) => plan.removed);

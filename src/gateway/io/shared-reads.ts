@@ -27,23 +27,18 @@ function onRead(this: unknown, length: number): boolean {
 
 const onread: OnReadOpts = { buffer, callback: onRead };
 
-/** What the types of Node.js lack. */
-interface WithHandle {
-  _handle: unknown;
-}
-
 /**
  * Wraps the connection of an accepted socket, which is given up, in a new socket. net.Socket accepts `onread`, but
  * net.Server cannot set it (nodejs/node lib/net.js, onconnection); the handle is moved as in node:cluster. Null when
  * this Node version stores handles elsewhere; then the accepted socket is used.
  */
 export function shareReads(accepted: Socket): Socket | null {
-  const holder = accepted as unknown as WithHandle;
-  const handle = holder._handle;
+  // The types of Node.js lack the handle.
+  const handle: unknown = Reflect.get(accepted, '_handle');
   if (typeof handle !== 'object' || handle === null) return null;
   const options = { handle, onread, allowHalfOpen: true, manualStart: true };
   const socket = new Socket(options as SocketConstructorOpts);
-  holder._handle = null;
+  Reflect.set(accepted, '_handle', null);
   accepted.destroy();
   return socket;
 }

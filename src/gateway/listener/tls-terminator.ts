@@ -85,7 +85,9 @@ export class TlsTerminator {
       rejectUnauthorized: clientCertificate?.required ?? false,
     });
     // The context of a TLS server for clients without SNI, which the types of Node.js lack.
-    this.tickets.attach((server as unknown as { readonly _sharedCreds: SecureContext })._sharedCreds);
+    const shared: unknown = Reflect.get(server, '_sharedCreds');
+    if (!isContext(shared)) throw new Error('this Node.js keeps the context of a TLS server elsewhere');
+    this.tickets.attach(shared);
     server.on('secureConnection', (socket) => this.onSecure(socket));
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     return server;
@@ -144,4 +146,8 @@ function find(byHost: ReadonlyMap<string, SecureContext | null>, host: string): 
 /** Identifies an open connection; equal for a socket and its TLS socket. */
 function endpoints({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress}|${remotePort}|${localAddress}|${localPort}`;
+}
+
+function isContext(value: unknown): value is SecureContext {
+  return typeof value === 'object' && value !== null && 'context' in value;
 }

@@ -70,8 +70,7 @@ export class Subrequests {
       return {
         status: statusCode,
         reason: statusText,
-        // The form that `raw` returns, which undici's types lack.
-        headers: headers as unknown as string[],
+        headers: textsOf(headers),
         body: await readAtMost(body, maxBytes),
       };
     } finally {
@@ -132,4 +131,11 @@ async function readAtMost(body: AsyncIterable<Buffer>, limit: number): Promise<B
     parts.push(part);
   }
   return Buffer.concat(parts);
+}
+
+/** The form of headers that `raw` returns, which undici's types lack. */
+function textsOf(headers: unknown): readonly string[] {
+  if (!Array.isArray(headers) || !headers.every((one) => typeof one === 'string'))
+    throw new TypeError('undici returned raw headers in another form');
+  return headers;
 }
