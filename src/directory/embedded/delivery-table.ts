@@ -15,7 +15,7 @@ export class DeliveryTable implements DeliveryMemory {
   }
 
   async remember(feed: string, name: string, end: number, now: number): Promise<void> {
-    await this.database.writeInTurn(() => {
+    await this.database.write(() => {
       this.database.statement('INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?)').run(feed, name, end);
       if (this.writes++ % COUNT_EVERY !== 0) return;
       // One that ends later than any may was remembered before the clock was set back.

@@ -204,7 +204,7 @@ export class EmbeddedStore implements DirectoryStore {
     decision: ManualDecision | null,
     origin: DecisionOrigin,
   ): Promise<Written> {
-    return this.database.writeInTurn(() => this.change(subject, this.decided(subject), decision, origin));
+    return this.database.write(() => this.change(subject, this.decided(subject), decision, origin));
   }
 
   async replaceDecision(
@@ -213,7 +213,7 @@ export class EmbeddedStore implements DirectoryStore {
     decision: ManualDecision | null,
     origin: DecisionOrigin,
   ): Promise<Written | null> {
-    return this.database.writeInTurn(() => {
+    return this.database.write(() => {
       const stored = this.decided(subject);
       if (!isDeepStrictEqual(stored.decision, expected)) return null;
       this.notes.add(subject, origin);
@@ -222,7 +222,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
-    return this.database.writeInTurn(() => {
+    return this.database.write(() => {
       const subject = { device, user };
       const { decision, history } = this.decided(subject);
       const told = noteTold(decision, notice);
@@ -232,7 +232,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
-    return this.database.writeInTurn(() => {
+    return this.database.write(() => {
       const subject = { device, user };
       const stored = this.decided(subject);
       const settled = settleWipe(stored.decision, outcome);
@@ -247,7 +247,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async sharedSecret(): Promise<string> {
-    return this.database.writeInTurn(() => {
+    return this.database.write(() => {
       this.run('INSERT OR IGNORE INTO secrets VALUES (?, ?)', SHARED_SECRET, newSecret());
       return String(this.get('SELECT value FROM secrets WHERE name = ?', SHARED_SECRET)?.['value']);
     });
@@ -314,7 +314,7 @@ export class EmbeddedStore implements DirectoryStore {
     const results: R[] = [];
     while (results.length < values.length) {
       if (results.length > 0) await pause(GAP_MS);
-      const written = await this.database.writeInTurn(() => {
+      const written = await this.database.write(() => {
         this.leases.check(fence);
         const end = performance.now() + LOCK_MS;
         const some: R[] = [];

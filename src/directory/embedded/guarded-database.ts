@@ -16,7 +16,7 @@ import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-fi
 
 /** Longest wait for a lock of another process; transactions take milliseconds. */
 const BUSY_MS = 500;
-/** How often {@link GuardedDatabase.writeInTurn} tries again: those who write many records leave gaps of this length. */
+/** How often {@link GuardedDatabase.write} tries again: those who write many records leave gaps of this length. */
 const TRY_MS = 1;
 /** Interval in which a gateway writes the beat. Each write wakes every process that follows the log. */
 const BEAT_MS = 2_000;
@@ -77,8 +77,7 @@ export class GuardedDatabase {
     }
   }
 
-  /** Writes in one exclusive transaction. @throws StoreOutageError, StoreFileError */
-  write<T>(work: (database: DatabaseSync) => T): T {
+  private tryToWrite<T>(work: (database: DatabaseSync) => T): T {
     const { database, watch } = this.settle();
     let result: T;
     try {
@@ -96,14 +95,15 @@ export class GuardedDatabase {
   }
 
   /**
-   * Likewise, for what need not be written at once: while another process writes, this one goes on with other work, and tries again until
-   * the usual time is over. SQLite itself would stop the process meanwhile, and its waits are so long that they miss many gaps.
+   * Writes in one exclusive transaction. While another process writes, this one goes on with other work and tries again, for {@link BUSY_MS} at
+   * most. SQLite itself would stop the process meanwhile, and its waits are so long that they miss many gaps. @throws StoreOutageError,
+   * StoreFileError
    */
-  async writeInTurn<T>(work: (database: DatabaseSync) => T): Promise<T> {
+  async write<T>(work: (database: DatabaseSync) => T): Promise<T> {
     const end = monotonicNow() + BUSY_MS;
     for (;;) {
       try {
-        return this.withoutWaiting(() => this.write(work));
+        return this.withoutWaiting(() => this.tryToWrite(work));
       } catch (error) {
         if (
           !(error instanceof StoreFileError) ||
@@ -274,7 +274,7 @@ export class GuardedDatabase {
 
   private async writeBeat(): Promise<void> {
     try {
-      await this.writeInTurn(() => {
+      await this.write(() => {
         writeBeat(this.prepared);
         this.judge(this.prepared);
       });

@@ -11,7 +11,7 @@ export class LeaseTable implements LeaseRecords {
   }
 
   async take(token: string, holder: string, milliseconds: number): Promise<Lease | null> {
-    return this.database.writeInTurn(() => {
+    return this.database.write(() => {
       const row = this.row();
       const now = Date.now();
       const isOwn = row?.['token'] === token;
@@ -26,7 +26,7 @@ export class LeaseTable implements LeaseRecords {
   }
 
   async release(token: string): Promise<void> {
-    await this.database.writeInTurn(() => {
+    await this.database.write(() => {
       this.database.statement('UPDATE leases SET expires_at = 0 WHERE token = ?').run(token);
     });
   }

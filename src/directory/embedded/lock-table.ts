@@ -11,7 +11,7 @@ export class LockTable implements LockRecords {
   }
 
   async take(name: string, token: string, holder: string, milliseconds: number): Promise<string | null> {
-    return this.database.writeInTurn(() => {
+    return this.database.write(() => {
       const now = Date.now();
       // One that ends later than any may was taken before the clock was set back.
       this.database
@@ -27,7 +27,7 @@ export class LockTable implements LockRecords {
   }
 
   async release(name: string, token: string): Promise<void> {
-    await this.database.writeInTurn(() => {
+    await this.database.write(() => {
       this.database.statement('DELETE FROM locks WHERE name = ? AND token = ?').run(name, token);
     });
   }

@@ -44,7 +44,7 @@ export class NoteTable implements ChangeNotes {
   }
 
   async remove(places: readonly string[]): Promise<void> {
-    await this.database.writeInTurn(() => {
+    await this.database.write(() => {
       for (const place of places)
         this.database.statement('DELETE FROM noted_changes WHERE id = ?').run(Number(place));
     });

@@ -24,7 +24,7 @@ export class PolicyTable implements PolicyRecords {
   }
 
   async replace(expected: string | null, state: string, added: AddedVersion | null): Promise<boolean> {
-    return this.database.writeInTurn(() => {
+    return this.database.write(() => {
       if (this.record(STATE) !== expected) return false;
       const write = this.database.statement('INSERT OR REPLACE INTO policies VALUES (?, ?)');
       if (added !== null) write.run(added.version, added.text);

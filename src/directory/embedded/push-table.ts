@@ -11,7 +11,7 @@ export class PushTable implements PushMemory {
   }
 
   async remember(feed: string, key: string, answer: string, now: number): Promise<void> {
-    await this.database.writeInTurn(() => {
+    await this.database.write(() => {
       this.database
         .statement('INSERT OR REPLACE INTO push_answers VALUES (?, ?, ?, ?)')
         .run(feed, key, now + ANSWER_MEMORY_MS, answer);
