@@ -26,10 +26,10 @@ export interface GuardedGateway {
   close(): Promise<void>;
 }
 
-/** Opens it; `lifetimeMs` is the lifetime of a cached verdict. */
+/** Opens it; `lifetimeMs` is the lifetime of a cached verdict: none by default, so that each question is one to the store. */
 export async function openGuarded(
   options: StoreOptions,
-  { lifetimeMs = 1, maxRollbackMs = 10_000, memory = null as StoreMemory | null } = {},
+  { lifetimeMs = 0, maxRollbackMs = 10_000, memory = null as StoreMemory | null } = {},
 ): Promise<GuardedGateway> {
   const codes: string[] = [];
   const store = await openStore(
