@@ -366,7 +366,7 @@ class Primary {
     await this.health?.close();
     await this.metricsServer?.close();
     this.metrics.close();
-    this.log.flush();
+    await this.log.drain();
   }
 }
 

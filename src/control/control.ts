@@ -211,7 +211,7 @@ class Control {
     await this.leadership?.close();
     await this.store?.close();
     await Promise.all([this.model.close(), this.journalIndex?.close()]);
-    this.log.flush();
+    await this.log.drain();
   }
 
   /** A journal in Redis is indexed here; one in a file has indices of its own. */

@@ -15,6 +15,8 @@ const FILE_MODE = 0o640;
 /** Attempts at process exit while the reader is busy. */
 const LAST_TRIES = 50;
 const LAST_PAUSE_MS = 10;
+/** Longest wait of {@link LogSink.drain} for a write that is under way, as to a network drive that is away. */
+const DRAIN_MS = 1_000;
 
 const cell = new Int32Array(new SharedArrayBuffer(4));
 
@@ -34,6 +36,8 @@ export class LogSink {
   private chunk: Buffer = Buffer.alloc(0);
   private busy = false;
   private timer: NodeJS.Timeout | null = null;
+  /** Called once, in place of the next write, when the current one has ended. */
+  private onWritten: (() => void) | null = null;
 
   /** `to` is `stdout` or a file, which is created if missing. Throws when it cannot be opened. */
   constructor(to: string) {
@@ -64,7 +68,27 @@ export class LogSink {
     if (!this.busy && this.text.length >= BUFFER_BYTES && this.chunk.length === 0) this.begin();
   }
 
-  /** Writes pending lines now, as far as the destination accepts them. Never throws. */
+  /**
+   * Writes pending lines in their order, as far as the destination accepts them. Waits at most a second for a write that
+   * is under way. Never rejects.
+   */
+  async drain(): Promise<void> {
+    if (this.busy) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, DRAIN_MS);
+        this.onWritten = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.flushSync();
+  }
+
+  /**
+   * Writes pending lines now, as far as the destination accepts them: where nothing can be waited for. Lines of a write
+   * that is under way may come behind them. Never throws.
+   */
   flushSync(): void {
     // Another thread is writing the current chunk.
     let rest = Buffer.from(this.text);
@@ -108,9 +132,15 @@ export class LogSink {
       this.busy = false;
       this.busyFd = -1;
       if (fd !== this.fd) close(fd);
+      const { onWritten } = this;
+      this.onWritten = null;
+      if (error === null) this.chunk = this.chunk.subarray(count);
+      if (onWritten !== null) {
+        onWritten();
+        return;
+      }
       // Retried after a pause.
       if (error !== null || count === 0) return;
-      this.chunk = this.chunk.subarray(count);
       if (this.chunk.length > 0 || this.text.length >= BUFFER_BYTES) this.begin();
     });
   }

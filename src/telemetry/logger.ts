@@ -12,8 +12,10 @@ export interface ProcessLog extends LineWriter {
   dropped(): number;
   /** Reopens the destination. Throws, without a change, when it cannot be opened. */
   reopen(level: string, to: string): void;
-  /** Writes pending lines, as far as the destination accepts them. Never throws. */
+  /** Writes pending lines at once, before the process exits: see {@link LogSink.flushSync}. */
   flush(): void;
+  /** Writes pending lines in their order: see {@link LogSink.drain}. */
+  drain(): Promise<void>;
 }
 
 /** `json`: for programs. `text`: for a person. `auto`: text where standard output is a terminal. */
@@ -41,6 +43,7 @@ export function openLog(level: string, to: string, form: LogForm = 'json'): Proc
       logger.level = newLevel;
     },
     flush: () => sink.flushSync(),
+    drain: () => sink.drain(),
   };
 }
 
@@ -49,7 +52,8 @@ export interface LineFile extends LineWriter {
   dropped(): number;
   /** Opens the file again, as after a rotation, and writes the header. Throws, without a change, when it cannot be opened. */
   reopen(): void;
-  flush(): void;
+  /** Writes pending lines in their order: see {@link LogSink.drain}. */
+  drain(): Promise<void>;
 }
 
 /** Opens it, and writes the header. Throws when it cannot be opened. */
@@ -68,6 +72,6 @@ export function openLineFile(to: string, header: string): LineFile {
       sink.reopen(to);
       begin();
     },
-    flush: () => sink.flushSync(),
+    drain: () => sink.drain(),
   };
 }

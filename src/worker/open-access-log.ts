@@ -13,7 +13,8 @@ export interface OpenAccessLog {
   dropped(): number;
   /** Opens a file of its own again. Throws, without a change, when it cannot be opened. */
   reopen(): void;
-  flush(): void;
+  /** Writes pending lines in their order. Never rejects. */
+  drain(): Promise<void>;
 }
 
 /** Null = the configuration wants none. Throws when its file cannot be opened. */
@@ -28,9 +29,9 @@ export function openAccessLog(settings: Config['log'], shared: ProcessLog): Open
     log,
     dropped: () => log.dropped + (file?.dropped() ?? 0),
     reopen: () => file?.reopen(),
-    flush: () => {
+    drain: async () => {
       log.flush();
-      file?.flush();
+      await file?.drain();
     },
   };
 }

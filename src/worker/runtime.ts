@@ -73,7 +73,7 @@ const JOURNAL_SWEEP_MS = 5_000;
 export async function startServing(config: Config, options: ServingOptions): Promise<Serving> {
   const log = openLog(config.log.level, config.log.destination, config.log.format);
   /** Undone in reverse order. */
-  const undo: (() => Promise<void> | void)[] = [() => log.flush()];
+  const undo: (() => Promise<void> | void)[] = [() => log.drain()];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
   };
@@ -128,7 +128,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     );
     undo.push(() => recorder.close());
     const access = openAccessLog(config.log, log);
-    undo.push(() => access?.flush());
+    undo.push(() => access?.drain());
     const { sampleUrl, fd } = options;
     const secret = await store.sharedSecret();
     const settings = gatewaySettings(config, sampleUrl, secret);

@@ -230,11 +230,7 @@ describe('the journal', () => {
   async function counts(event: string): Promise<unknown[]> {
     journal.close();
     log.logger.info({ event: 'last' }, 'last');
-    // The file is opened and written in the background.
-    await until(() => {
-      log.flush();
-      return file.text().includes('"event":"last"');
-    });
+    await log.drain();
     return file.events(event).map(({ count }) => count);
   }
 

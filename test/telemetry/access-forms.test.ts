@@ -153,14 +153,14 @@ describe('a W3C line', () => {
     expect(text).not.toMatch(/alice|appl1|192\.0\.2\.1/);
   });
 
-  it('stands under the header, also in the file that follows after a rotation', () => {
+  it('stands under the header, also in the file that follows after a rotation', async () => {
     const { path } = openLogFile();
     const file = openLineFile(path, W3C_HEADER);
     file.writeLines('one\n', 1);
     renameSync(path, `${path}.1`);
     file.reopen();
     file.writeLines('two\n', 1);
-    file.flush();
+    await file.drain();
     expect(readFileSync(`${path}.1`, 'utf8')).toBe(`${W3C_HEADER}one\n`);
     expect(readFileSync(path, 'utf8')).toBe(`${W3C_HEADER}two\n`);
   });

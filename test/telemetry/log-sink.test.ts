@@ -46,6 +46,14 @@ describe('a log on a disk with room', () => {
     expect(rest.dropped()).toBe(0);
   });
 
+  it('is complete and in order once it is drained, also while lines are being written', async () => {
+    const log = openLogFile();
+    const { logger, ...rest } = openLog('info', log.path);
+    for (let line = 0; line < 5_000; line++) logger.info({ line });
+    await rest.drain();
+    expect(log.lines().map(({ line }) => line)).toEqual(Array.from({ length: 5_000 }, (_, line) => line));
+  });
+
   it('continues in a new file after a rotation, without a lost or cut line', async () => {
     const log = openLogFile();
     const { logger, ...rest } = openLog('info', log.path);
