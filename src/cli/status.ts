@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { OLD_STATE_MS } from '../api/contract/state-age.ts';
 import { feedHealth } from '../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../app/feed-runs/schedule.ts';
-import { relativeTime } from '../app/times.ts';
+import { isoTime, relativeTime } from '../app/times.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { ControlStatus, ModelStatus } from '../supervisor/control-messages.ts';
@@ -194,7 +194,19 @@ function directoryText(workers: readonly WorkerStatus[]): string {
     return toned('bad', `${first.store}: does not answer to ${away} of ${workers.length} workers`);
   const oldest = Math.max(...workers.map(({ stateAgeMs }) => stateAgeMs));
   const age = `${(oldest / 1_000).toFixed(1)} s`;
-  return `${first.store}; decisions and reports reach the workers, last confirmed ${oldest > OLD_STATE_MS ? toned('bad', age) : age} ago (change number ${first.position ?? '?'})`;
+  return `${first.store}; decisions and reports reach the workers, last confirmed ${oldest > OLD_STATE_MS ? toned('bad', age) : age} ago${changeText(first.position)}`;
+}
+
+/**
+ * The last change that was read. SQLite: its number. Redis: its time, of all partitions (`PARTITION:MILLISECONDS-NUMBER`); all of
+ * them are in `--json`.
+ */
+export function changeText(position: string | null): string {
+  if (position === null) return '';
+  if (!position.includes(':')) return ` (change number ${position})`;
+  const times = position.split(' ').map((part) => Number(part.slice(part.indexOf(':') + 1).split('-', 1)[0]));
+  const last = Math.max(...times);
+  return Number.isSafeInteger(last) && last > 0 ? ` (last change ${isoTime(last)})` : ' (no change yet)';
 }
 
 /** None where the configuration wants no control process. */

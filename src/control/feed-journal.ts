@@ -26,7 +26,7 @@ export class FeedJournal {
       if (error === null) logger.info({ code: 'EASGATE_JOURNAL_BACK' }, 'the journal is written again');
       else
         logger.warn(
-          { code: 'EASGATE_JOURNAL_AWAY', cause: String(error) },
+          { code: 'EASGATE_JOURNAL_AWAY', cause: messageOf(error) },
           'the journal cannot be written; feeds run on, and the entries of their latest runs wait',
         );
     });

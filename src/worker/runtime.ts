@@ -1,5 +1,6 @@
 // Owns one serving gateway: builds store, verdict cache, recorder and data plane from a configuration, and closes them.
 import { hostname } from 'node:os';
+import { messageOf } from '../caught-error.ts';
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
 import { journalOptions } from '../config/journal-settings.ts';
@@ -209,7 +210,7 @@ async function openJournal(
     if (error === null) logger.info({ code: 'EASGATE_JOURNAL_BACK' }, 'the journal is written again');
     else
       logger.warn(
-        { code: 'EASGATE_JOURNAL_AWAY', cause: String(error) },
+        { code: 'EASGATE_JOURNAL_AWAY', cause: messageOf(error) },
         'the journal cannot be written; phones are not affected, and the latest events wait',
       );
   });
@@ -290,7 +291,7 @@ function watchStore({ logger }: ProcessLog, journal: Journal): StoreState {
       }
       since = performance.now();
       logger.error(
-        { code: 'EASGATE_STORE_AWAY', cause: String(error) },
+        { code: 'EASGATE_STORE_AWAY', cause: messageOf(error) },
         'the directory does not answer; last known verdicts are used for outage.*Seconds',
       );
     },

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { rolloutWarnings } from '../../src/model/rollout-text.ts';
-import { statusText } from '../../src/cli/status.ts';
+import { changeText, statusText } from '../../src/cli/status.ts';
 import type { JournalEntry } from '../../src/model/journal.ts';
 import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -249,5 +249,16 @@ describe('the text of a status', () => {
   it('counts no traffic backwards when a worker was replaced', () => {
     const earlier = { ...status, workers: [{ ...worker, counters: { requests: 5_000 } }], takenAt: 0 };
     expect(statusText({ ...status, takenAt: 1_000 }, earlier)).toContain('0 requests/s');
+  });
+});
+
+describe('the last change that was read', () => {
+  it('is a number of SQLite, and a time of Redis, not the positions of all its partitions', () => {
+    expect(changeText('17')).toBe(' (change number 17)');
+    expect(changeText('0:1795933646388-0 1:0-0 2:1795933677817-3')).toBe(
+      ' (last change 2026-11-29T06:27:57Z)',
+    );
+    expect(changeText('0:0-0 1:0-0')).toBe(' (no change yet)');
+    expect(changeText(null)).toBe('');
   });
 });
