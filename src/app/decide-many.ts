@@ -14,7 +14,7 @@ import type { DeviceFilter } from './device-list.ts';
 
 /** Most devices that are decided at once. The contract of the API has the same number (api/contract/decisions.ts). */
 export const MAX_DECIDED = 2_000;
-/** Devices that are decided side by side: each takes several questions to the directory, one after the other, which they share. */
+/** Devices that are decided side by side: each takes several round trips to the directory, and those of one turn share calls. */
 const AT_ONCE = 32;
 
 /** Devices by name, or all that match a filter. */

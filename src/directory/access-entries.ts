@@ -18,7 +18,7 @@ export class AccessEntries {
 
   /** Most devices that are known, and most that nobody has reported. */
   constructor(maxKnown: number, maxUnknown: number) {
-    // What replaces other entries of a device is looked at where it is kept.
+    // Entries that others replace ('set') are removed by put().
     const dispose = (first: CachedAccess, _device: DeviceKey, reason: string): void => {
       if (reason !== 'set') for (const entry of listOf(first)) this.byUser.remove(entry);
     };

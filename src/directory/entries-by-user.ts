@@ -20,7 +20,7 @@ export class EntriesByUser {
   /** Of each entry two: of the name of the login, and of the user that it stands for. */
   private hashes = new Uint16Array(2 * FIRST_ROOM);
 
-  /** Nothing, if it is there already. */
+  /** Does nothing if it is there already. */
   add(entry: CachedAccess): void {
     if (this.entries[entry.place] === entry) return;
     const place = this.entries.push(entry) - 1;
@@ -36,7 +36,7 @@ export class EntriesByUser {
     this.hashes[2 * place + 1] = canonical === user ? hash : hashOf(foldedLocalPart(canonical));
   }
 
-  /** Nothing, if it is not there. */
+  /** Does nothing if it is not there. */
   remove(entry: CachedAccess): void {
     const { place } = entry;
     if (this.entries[place] !== entry) return;

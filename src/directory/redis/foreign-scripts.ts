@@ -31,8 +31,8 @@ export class ForeignScripts {
   private refusedAt = -Infinity;
 
   /**
-   * `read`: sends for the part `commandstats` of INFO; where it rejects or says nothing, others count as many. `own`:
-   * how many scripts this process sent on the same connection.
+   * `read`: asks for the part `commandstats` of INFO; where it rejects or says nothing, Redis counts as busy. `own`: how many scripts
+   * this process sent on the same connection.
    */
   constructor(read: () => Promise<string>, own: () => number, now: () => number = monotonicNow) {
     this.read = read;
@@ -80,7 +80,7 @@ export class ForeignScripts {
 
 const COUNTS = /^cmdstat_(?:evalsha|eval):calls=(\d+)/gm;
 
-/** Null = it is not said. */
+/** Null = the server says nothing of scripts. */
 function scriptsIn(stats: string): number | null {
   let found: number | null = null;
   for (const [, calls] of stats.matchAll(COUNTS)) found = (found ?? 0) + Number(calls);

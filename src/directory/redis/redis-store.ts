@@ -129,7 +129,7 @@ export class RedisStore implements DirectoryStore {
       commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
     };
     const { client } = this;
-    // The nodes of a Cluster count apart: there others always count as many.
+    // Each node of a Cluster counts its own scripts, so a Cluster always counts as busy.
     const others = isCluster(client)
       ? null
       : new ForeignScripts(

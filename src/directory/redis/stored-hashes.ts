@@ -21,7 +21,7 @@ export function storedDevice(key: DeviceKey, values: Values): StoredDevice {
       stored.decision = text;
       continue;
     }
-    // Callers leave out kinds that they do not know: a later version may add some.
+    // Unknown kinds are skipped: a later version may add some.
     const kind = field.slice(0, 2);
     if (!DEVICE_KINDS.has(kind)) continue;
     const colon = kind === 'm@' ? field.indexOf(':', 2) : -1;
