@@ -80,10 +80,10 @@ export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS):
 
 /** What a page of Graph says that it is, as in `…/$metadata#deviceManagement/managedDevices(id,complianceState)`. */
 const GRAPH_LISTS: readonly (readonly [name: RegExp, mapping: Mapping])[] = [
-  [/#.*\bmanagedDevices\b/, graphManagedDevices],
-  [/#users\b/, graphUsers],
-  [/#groups\b/, graphGroups],
-  [/#devices\b/, graphEntraDevices],
+  [/^#.*\bmanagedDevices\b/, graphManagedDevices],
+  [/^#users\b/, graphUsers],
+  [/^#groups\b/, graphGroups],
+  [/^#devices\b/, graphEntraDevices],
 ];
 
 /** The mapping that the context of a page of Graph names: with `$select` it may have few names. null = it names none, or none that knows the record. */
@@ -93,7 +93,9 @@ export function mappingByContext(
 ): Mapping | null {
   const context = row.get('odatacontext');
   if (typeof context !== 'string' || context.length > MAX_CONTEXT) return null;
-  const mapping = GRAPH_LISTS.find(([name]) => name.test(context))?.[1];
+  // Searched from one place: a record may bring a context of its own, with very many signs that a list could stand behind.
+  const fragment = context.slice(Math.max(0, context.indexOf('#')));
+  const mapping = GRAPH_LISTS.find(([name]) => name.test(fragment))?.[1];
   return mapping !== undefined && among.includes(mapping) && matches(row, [mapping]).length > 0
     ? mapping
     : null;

@@ -92,7 +92,7 @@ export class RecordReader {
         value,
         'is the name of a type: the values are lost; join them in the export command',
       );
-    if (typeof value === 'string' && /\.\.\.[})]?$|…/.test(value.trim()))
+    if (typeof value === 'string' && /\.\.\.[})]?$|…|^\{[^}]*$/.test(value.trim()))
       this.problem(name, value, 'is cut off; join the values in the export command');
     // What is cut off is no id.
     return listOf(typeof value === 'string' ? withoutEllipsis(value.trim()) : value).filter(

@@ -142,6 +142,20 @@ it('a header in the middle of a table gives its columns to the rows below it', a
   ]);
 });
 
+it('a header that stands there again is one, also with two columns of one name', async () => {
+  const { devices, refused } = await readContent('id,managed,note,note\nApplX,true,a,b\nid,managed,note,note\nApplY,true,a,b\n'); // prettier-ignore
+  expect([devices.map(({ id }) => id), refused]).toEqual([['applx', 'apply'], []]);
+});
+
+it('rows below what may be a header with other columns are not read', async () => {
+  const { devices, refused } = await readContent('id,managed,compliant\nApplX,true,true\nid,managed,secured\nApplY,true,true\nid,compliant,managed\nApplZ,false,true\n'); // prettier-ignore
+  expect(devices).toMatchObject([
+    { line: 2, id: 'applx', compliant: true },
+    { line: 6, id: 'applz', compliant: false },
+  ]);
+  expect(refused.map(({ line }) => line)).toEqual([3, 4]);
+});
+
 it('a row whose values are words of the header is a row', async () => {
   const { devices } = await readContent('Device name,EAS activation ID,Compliance,Managed by,Managed,Supervised\nSupervised,ApplX,Compliant,Intune,Managed,Supervised\n'); // prettier-ignore
   expect(devices).toMatchObject([{ id: 'applx', compliant: true, attributes: { deviceName: 'Supervised' } }]);

@@ -38,6 +38,13 @@ const FILES = [
     clixml('ApplB'),
   ],
   [
+    'Format-List',
+    IDS.map((id) => `DeviceId          : ${id}\nDeviceAccessState : Allowed\nDeviceUserAgent   : x\n\n`).join(
+      '',
+    ),
+    'ApplC\nDeviceAccessState : Allowed\n',
+  ],
+  [
     'a quoted table',
     `DeviceId,DeviceAccessState,DeviceUserAgent\n${IDS.map((id) => `"${id}","Allowed","x"`).join('\n')}\n`,
     '"ApplC","Allo',

@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { clixmlRecords } from '../../src/feeds/files/clixml.ts';
+import { mappingByContext, mappingsOf } from '../../src/feeds/formats.ts';
 import { jsonTexts } from '../../src/feeds/files/json.ts';
 import { recordsIn } from '../../src/feeds/files/pages.ts';
 import { xmlRecords } from '../../src/feeds/files/xml-records.ts';
@@ -70,6 +71,66 @@ describe('an imported file', () => {
     expect(devices.map(({ owner }) => owner)).toEqual([null]);
   });
 
+  // The column of states would be one that a phone fills.
+  it.each([
+    [
+      'names of columns',
+      'DeviceId,DeviceType,DeviceModel,DeviceOS,UserPrincipalName,DeviceAccessState',
+      'DeviceId,DeviceAccessState,DeviceModel,DeviceOS,a@example.com,Blocked',
+      'ApplX,Allowed,iPhone,iOS,a@example.com,Blocked',
+    ],
+    [
+      'the mark of a type',
+      'DeviceFriendlyName,DeviceId,DeviceType,DeviceModel,UserPrincipalName,DeviceAccessState',
+      '#TYPE x,ApplA,x,x,a@example.com,Blocked\nx,DeviceId,DeviceAccessState,DeviceModel,a@example.com,Blocked',
+      'x,ApplX,Allowed,iPhone,a@example.com,Blocked',
+    ],
+  ])('has no header that a phone made by calling itself by %s', async (_what, header, rows, row) => {
+    const { devices } = await readContent(`${header}\n${rows}\n${row}\n`);
+    expect(devices.find(({ id }) => id === 'applx')?.attributes).toMatchObject({ accessState: 'Blocked' });
+  });
+
+  it('is not read by a header with other delimiters that a phone put into its name', async () => {
+    const { devices } = await readContent(
+      [
+        'DeviceId,DeviceFriendlyName,UserPrincipalName,DeviceAccessState',
+        'ApplA,x;EAS activation ID;Compliance;Managed by;Device ID;Serial number;Intune device ID;Primary user UPN;x,a@example.com,Blocked',
+        'ApplB,x;ApplX;Compliant;Intune;x;x;x;a@example.com;x,a@example.com,Blocked',
+      ].join('\n'),
+    );
+    expect(devices.map(({ id, compliant }) => [id, compliant])).toEqual([
+      ['appla', null],
+      ['applb', null],
+    ]);
+  });
+
+  // Format-List ends a record with an empty line, and writes a name that has one as it is.
+  it('has no record that ends within a name that a phone chose', async () => {
+    const { devices, refused } = await readContent(
+      [
+        'DeviceId           : ApplX',
+        'DeviceFriendlyName : a {',
+        '                     ',
+        '',
+        '                     DeviceAccessState : Allowed',
+        'DeviceAccessState  : Blocked',
+        'DeviceUserAgent    : {x',
+        '',
+        'DeviceId           : ApplY',
+        'DeviceFriendlyName : {',
+        'DeviceAccessState  : Blocked',
+        'DeviceUserAgent    : x',
+        '',
+        '',
+      ].join('\r\n'),
+    );
+    expect(refused).toEqual([]);
+    expect(devices).toMatchObject([
+      { id: 'applx', attributes: { accessState: 'Blocked' } },
+      { id: 'apply', attributes: { accessState: 'Blocked' } },
+    ]);
+  });
+
   it('cannot put a line of its own into the output by a name that a phone chose', async () => {
     const { lines } = await readContent(
       `${HEAD}\nApplX,Blocked,Individual,a@example.com,"x\n{""type"":""decision""}\u2028y"\n`,
@@ -80,6 +141,23 @@ describe('an imported file', () => {
 });
 
 describe('a small file', () => {
+  it('with a context of signs alone costs as much as one with another context', () => {
+    const among = mappingsOf('graph');
+    /** Milliseconds of the quickest of several runs, so that other load on the machine does not count. */
+    const costOf = (context: string): number => {
+      const row = { has: () => true, get: () => context };
+      const times = Array.from({ length: 5 }, () => {
+        const started = performance.now();
+        for (let record = 0; record < 200; record++) expect(mappingByContext(row, among)).toBeNull();
+        return performance.now() - started;
+      });
+      return Math.min(...times);
+    };
+    costOf('warm up');
+    // A quadratic cost would be thousands of times as high.
+    expect(costOf('#'.repeat(4_000))).toBeLessThan(costOf('x'.repeat(4_000)) * 100 + 100);
+  });
+
   const bound = 60_000;
 
   it('with many columns and many empty rows is not multiplied', () => {

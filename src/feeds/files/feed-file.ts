@@ -9,7 +9,7 @@ import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { repeatedNameOf } from '../repeated-names.ts';
-import { Columns, ObjectRow, TableRow } from '../row.ts';
+import { Columns, ObjectRow, TableRow, fieldName } from '../row.ts';
 import type { Row } from '../row.ts';
 import { needsOrder } from '../times.ts';
 import type { DayOrder } from '../times.ts';
@@ -197,6 +197,8 @@ async function* tableRows(
   kind: FileKind & { readonly container: 'table' },
 ): AsyncGenerator<Row | Unread> {
   let columns: Columns | null = null;
+  /** Why rows are not read: which columns they have is not known. */
+  let doubt: string | null = null;
   for await (const { line, cells, reason, isUnended: isCutOff = false } of csvRecords(text, kind)) {
     if (line < kind.headerLine) continue;
     if (cells === null) {
@@ -205,10 +207,14 @@ async function* tableRows(
     }
     // Spreadsheets write empty rows as delimiters alone.
     if (cells.every((cell) => cell.trim() === '')) continue;
+    const rowKind = columns === null ? 'header' : kindOfRow(cells, columns, kind.mapping);
     // Exports that were put into one file: each begins with its type and header again.
-    if (cells[0]?.startsWith('#TYPE') === true) columns = null;
-    else if (columns === null || isHeader(cells, columns)) columns = new Columns(cells);
-    else if (isWhole(cells, columns)) yield new TableRow(line, columns, cells);
+    if (isTypeLine(cells)) columns = null;
+    else if (columns === null || rowKind === 'header') [columns, doubt] = [new Columns(cells), null];
+    else if (doubt !== null || rowKind === 'doubtful') {
+      doubt ??= `the row on line ${line} may be a header with other columns: put the tables into two files`;
+      yield { line, reason: doubt, isCutOff: false };
+    } else if (isWhole(cells, columns)) yield new TableRow(line, columns, cells);
     else {
       const end = cells.length < columns.count ? ' (is the file cut off?)' : '';
       yield {
@@ -220,14 +226,38 @@ async function* tableRows(
   }
 }
 
+/** `#TYPE Selected.System.…` of Export-Csv stands alone in its line. A phone may be named so, but its row has more. */
+function isTypeLine([first = '', ...others]: readonly string[]): boolean {
+  return first.startsWith('#TYPE') && others.every((cell) => cell.trim() === '');
+}
+
 /**
- * Files that were put into one: a header again, maybe with other columns or in another order. A row begins with a value, and has few that
- * are names of columns.
+ * Files that were put into one: a header again, maybe with other columns or in another order. A phone chooses most values of its row in an
+ * export of Exchange: if names of columns among them made a header of it, the rows below would be read by columns of its choice. So a row
+ * with as many cells as the header above is one only if each is a name, and each another one. `doubtful`: it may be either.
  */
-function isHeader(cells: readonly string[], columns: Columns): boolean {
-  if (!columns.isName(cells[0] ?? '')) return false;
-  const named = cells.filter((cell) => cell.trim() !== '');
-  return named.length > 1 && named.filter((cell) => columns.isName(cell)).length * 2 > named.length;
+function kindOfRow(
+  cells: readonly string[],
+  columns: Columns,
+  mapping: Mapping,
+): 'row' | 'header' | 'doubtful' {
+  if (!columns.isName(cells[0] ?? '')) return 'row';
+  if (cells.every((cell, place) => cell === columns.written[place])) return 'header';
+  const written = cells.filter((cell) => cell.trim() !== '');
+  const named = written.filter((cell) => columns.isName(cell)).length;
+  if (written.length < 2 || named * 2 <= written.length || written.some((cell) => VALUE.test(cell)))
+    return 'row';
+  if (!isWhole(cells, columns)) return 'header';
+  const names = new Set(written.map(fieldName));
+  const isEachName = written.every((cell) => columns.isName(cell) || knows(mapping, fieldName(cell)));
+  return isEachName && names.size === written.length ? 'header' : 'doubtful';
+}
+
+/** Addresses, numbers and times, which no column is named by. */
+const VALUE = /@|^\s*\d/;
+
+function knows({ sure, typical }: Mapping, name: string): boolean {
+  return sure.includes(name) || typical.includes(name);
 }
 
 /** Some programs end each row with a delimiter, others the header alone. */

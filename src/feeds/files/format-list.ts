@@ -31,19 +31,26 @@ export async function* listRecords(text: AsyncIterable<string>): AsyncGenerator<
   let block = new Block(1);
   let fields = 0;
   let line = 0;
-  for await (const { written, isLast } of linesOf(text)) {
+  /** An empty line stands behind the block. */
+  let isEnded = false;
+  for await (const written of linesOf(text)) {
     line++;
-    if (written.trim() !== '') {
-      if (block.isEmpty) block = new Block(line);
-      block.take(written);
-      if (!isLast) continue;
+    if (written.trim() === '') {
+      isEnded = true;
+      continue;
     }
-    if (block.isEmpty) continue;
-    // A block that no line end follows may lack its last lines.
-    yield block.found(isLast && written !== '', fields);
-    fields = Math.max(fields, Object.keys(block.record).length);
-    block = new Block(line + 1);
+    // A phone may have an empty line in its name: it goes on below it, and the block does not end there.
+    if (isEnded && !block.isEmpty && !block.goesOnWith(written)) {
+      yield block.found(false, fields);
+      fields = Math.max(fields, block.fields);
+      block = new Block(line);
+    }
+    if (block.isEmpty) block = new Block(line);
+    isEnded = false;
+    block.take(written);
   }
+  // Empty lines stand behind the last block, too: without one it may lack its last lines.
+  if (!block.isEmpty) yield block.found(!isEnded, fields);
 }
 
 /** The lines of one record. */
@@ -51,12 +58,12 @@ class Block {
   readonly record = Object.create(null) as Record<string, string>;
   /** Why it is no record. */
   trouble: string | null = null;
+  fields = 0;
   private readonly line: number;
   /** The column of the colons. */
   private colon = -1;
   private last = '';
   private size = 0;
-  private fields = 0;
 
   constructor(line: number) {
     this.line = line;
@@ -64,6 +71,11 @@ class Block {
 
   get isEmpty(): boolean {
     return this.size === 0;
+  }
+
+  /** Whether the line is more of the last value. */
+  goesOnWith(line: string): boolean {
+    return this.fields > 0 && line.slice(0, this.colon + 1).trim() === '';
   }
 
   take(line: string): void {
@@ -77,7 +89,7 @@ class Block {
   private add(line: string): string | null {
     if (this.colon === -1) this.colon = line.slice(0, MAX_NAME).indexOf(' :') + 1;
     const { colon } = this;
-    if (this.fields > 0 && line.slice(0, colon + 1).trim() === '') {
+    if (this.goesOnWith(line)) {
       // It was wrapped at a space, or behind the comma of a list.
       this.record[this.last] = `${this.record[this.last] ?? ''} ${line.trim()}`;
       return null;
@@ -99,16 +111,16 @@ class Block {
     return reason === null ? { line, record } : { line, reason, isCutOff: isUnended };
   }
 
+  /** Elsewhere in a file a value that begins like a list may be a name that a phone chose. */
   private whatIsMissing(isUnended: boolean, usual: number): string | null {
+    if (!isUnended) return null;
     const isOpen = Object.values(this.record).some((value) => value.startsWith('{') && !value.endsWith('}'));
     if (isOpen) return 'a list does not end (is the file cut off?)';
-    return isUnended && this.fields < usual ? 'the record is not complete (is the file cut off?)' : null;
+    return this.fields < usual ? 'the record is not complete (is the file cut off?)' : null;
   }
 }
 
-async function* linesOf(
-  text: AsyncIterable<string>,
-): AsyncGenerator<{ readonly written: string; readonly isLast: boolean }> {
+async function* linesOf(text: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = '';
   for await (const piece of text) {
     const all = rest + piece;
@@ -117,12 +129,12 @@ async function* linesOf(
     for (let end = ends.next(from); end !== -1; end = ends.next(from)) {
       // A carriage return at the end of a piece may be half of a pair.
       if (all[end] === '\r' && end + 1 === all.length) break;
-      yield { written: all.slice(from, end), isLast: false };
+      yield all.slice(from, end);
       from = end + (all[end] === '\r' && all[end + 1] === '\n' ? 2 : 1);
     }
     rest = all.slice(from);
     // Of a line that is too long no more is kept.
     if (rest.length > MAX_LINE * 2) rest = rest.slice(0, MAX_LINE + 1);
   }
-  yield { written: rest.replace(/\r$/, ''), isLast: true };
+  if (rest !== '') yield rest.replace(/\r$/, '');
 }

@@ -101,7 +101,7 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
   const headers = (named === undefined ? DELIMITERS : [named]).flatMap(
     (delimiter) => headerIn(head, delimiter, among) ?? [],
   );
-  const [best] = headers.sort(byScore);
+  const [best] = headers.sort(byPlace);
   if (best === undefined) throw new ProgramError('EASGATE_FILE', 'the file has no rows');
   const mapping = given ?? bestMapping(best.columns, among);
   const nearest =
@@ -153,6 +153,12 @@ function headerIn(head: string, delimiter: string, among: readonly Mapping[]): H
     ];
   });
   return headers.find(({ isSure }) => isSure) ?? headers.sort(byScore)[0];
+}
+
+/** A header for certain in front of all others, the upper one first: a phone may put a header with other delimiters into its name. */
+function byPlace(one: Header, other: Header): number {
+  if (one.isSure && other.isSure && one.line !== other.line) return one.line - other.line;
+  return Number(other.isSure) - Number(one.isSure) || byScore(one, other);
 }
 
 function byScore(one: Header, other: Header): number {

@@ -53,7 +53,6 @@ describe('a block', () => {
   it.each([
     ['a line that is no field', 'a line is not of the form "Name : value"', 'A : 1\nB   2'],
     ['a name that stands there twice', 'a name stands twice in one block', 'A : 1\nB : 2\nA : 3'],
-    ['a list without its end', 'a list does not end (is the file cut off?)', 'A : 1\nB : {x, y'],
     ['an endless line', 'the record is too large', `A : 1\nB : ${'x'.repeat(200_000)}`],
   ])('with %s is refused, and the next one is read', async (_what, reason, block) => {
     expect(await read(`${block}\n\nA : 4\nB : 5\n\n`)).toEqual([
@@ -62,10 +61,21 @@ describe('a block', () => {
     ]);
   });
 
-  it('of a file that ends in the middle of it is not complete', async () => {
-    expect(await read('A : 1\nB : 2\n\nA : 1')).toEqual([
+  it.each([
+    ['a line', 'the record is not complete (is the file cut off?)', 'A : 3'],
+    ['a line and its end', 'the record is not complete (is the file cut off?)', 'A : 3\n'],
+    ['a list', 'a list does not end (is the file cut off?)', 'A : 3\nB : {x, y'],
+  ])('of a file that ends behind %s of it is not complete', async (_what, reason, end) => {
+    expect(await read(`A : 1\nB : 2\n\n${end}`)).toEqual([
       { A: '1', B: '2' },
-      { line: 4, reason: 'the record is not complete (is the file cut off?)', isCutOff: true },
+      { line: 4, reason, isCutOff: true },
+    ]);
+  });
+
+  it('is complete without an empty line behind it', async () => {
+    expect(await read('A : 1\nB : 2\n\nA : 3\nB : 4')).toEqual([
+      { A: '1', B: '2' },
+      { A: '3', B: '4' },
     ]);
   });
 });
@@ -106,6 +116,11 @@ describe('Format-List of Exchange', () => {
       ['bob@example.com', 'block', 'applb3'],
       ['bob@example.com', 'block', 'applb4'],
     ]);
+    expect(users.map(({ problems }) => problems.length)).toEqual([0, 1]);
+  });
+
+  it('says that a list has no end', async () => {
+    const { users } = await readContent(MAILBOXES.replace('ApplB4...}', 'ApplB4'));
     expect(users.map(({ problems }) => problems.length)).toEqual([0, 1]);
   });
 
