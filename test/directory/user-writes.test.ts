@@ -55,7 +55,22 @@ function report(source: string, aliases: readonly string[], at: number): UserObs
   return { key: 'alice' as UserKey, source, observedAt: at, version: at, aliases };
 }
 
-// A decision on a user would no longer hold for a login under this name.
+const holds = (hashes: ReadonlyMap<string, unknown>): boolean =>
+  (hashes.get(KEYS.users('xenia')) as ReadonlyMap<string, string>).size === 1;
+
+// Threat: an alias that is lost. A decision on the user would no longer hold for a login under this name.
+it.each([
+  ['a newer report keeps while an older one ends it', ['xenia'], [], 2_000],
+  ['two reports name at once, the newer one first', null, ['xenia'], 2_000],
+] as const)('an alias stays that %s', async (_what, stored, older, at) => {
+  const hashes = new Map<string, Map<string, string>>();
+  const access = accessTo(hashes);
+  if (stored !== null) await putUsers(access, KEYS, [report('one', stored, 1_000)]);
+  const during = (): Promise<unknown> => putUsers(access, KEYS, [report('one', ['xenia'], at + 1_000)]);
+  expect(await putUsers(accessTo(hashes, during), KEYS, [report('one', older, at)])).toEqual(['older']);
+  expect(holds(hashes)).toBe(true);
+});
+
 it('an alias stays that one source begins to name while another one ends it', async () => {
   const hashes = new Map<string, Map<string, string>>();
   const access = accessTo(hashes);

@@ -72,13 +72,13 @@ interface Users {
   readonly items: readonly Observed[];
   readonly wanted: readonly WantedHash[];
   readonly seen: readonly ReadHash[];
-  /** By what was read. */
+  /** Made from what was read. */
   readonly plans: readonly Plan[];
-  /** By what was there when it was written. */
+  /** As they were written: made anew where another writer was faster. */
   readonly done: Plan[];
 }
 
-/** Writes the users of some local parts. Returns what they came to. */
+/** Writes the users of some local parts. Returns the plans as they were written. */
 async function putSome(
   access: HashAccess,
   keys: RedisKeys,
@@ -99,12 +99,9 @@ async function putSome(
   // was taken away.
   const plans = parts.flatMap((part) => part.plans);
   const added = plans.flatMap((plan) => plan.added);
+  const dropped = plans.flatMap((plan) => plan.removed);
   await takeAliases(access, keys, added);
-  await dropAliases(
-    access,
-    keys,
-    plans.flatMap((plan) => plan.removed),
-  );
+  await dropAliases(access, keys, dropped);
   await inParallel(parts, ({ items, wanted, seen, plans: planned, done }) => {
     const updates = items.map((one, index): HashUpdate => ({
       wanted: wanted[index] ?? { key: '' },
@@ -124,18 +121,22 @@ async function putSome(
     done.flatMap((plan) => plan.kept),
   );
   const redone = done.filter((plan, index) => plan !== plans[index]);
-  if (redone.length > 0) await settleAliases(access, keys, added, redone);
-  await putBackAliases(access, keys, done);
+  if (redone.length > 0) dropped.push(...(await settleAliases(access, keys, added, redone)));
+  await putBackAliases(access, keys, dropped);
   return done;
 }
 
 /**
- * Reads the reports once more after aliases were removed, and puts back those that a report names. A second writer may have stored such a report in between: it
- * left the alias alone, because it was still there, and the removal here did not see the report. The later of the two reads sees both changes.
+ * Reads the reports once more after aliases were dropped, and puts back those that a report names. A second writer may have stored such a
+ * report in between: it left the alias alone, because it was still there, and the drop here did not see the report. The later of the two
+ * reads sees both changes.
  */
-async function putBackAliases(access: HashAccess, keys: RedisKeys, done: readonly Plan[]): Promise<void> {
-  const removed = done.flatMap((plan) => plan.removed);
-  const locals = [...new Set(removed.map(({ user }) => foldedLocalPart(user)))];
+async function putBackAliases(
+  access: HashAccess,
+  keys: RedisKeys,
+  dropped: readonly FarAlias[],
+): Promise<void> {
+  const locals = [...new Set(dropped.map(({ user }) => foldedLocalPart(user)))];
   if (locals.length === 0) return;
   const named = new Map<UserKey, Set<UserKey>>();
   const reader = new TolerantReader();
@@ -154,7 +155,7 @@ async function putBackAliases(access: HashAccess, keys: RedisKeys, done: readonl
   await keepAliases(
     access,
     keys,
-    removed.filter(({ alias, user }) => named.get(user)?.has(alias)),
+    dropped.filter(({ alias, user }) => named.get(user)?.has(alias)),
   );
 }
 
@@ -230,13 +231,13 @@ function loggedNames(names: Iterable<UserKey>): string {
   return [...byLocalPart.values()].map(encodeName).join(' ');
 }
 
-/** Another writer of the same users was faster: what was planned may not hold. */
+/** Another writer of the same users was faster: what was planned may not hold. Returns the aliases that it dropped. */
 async function settleAliases(
   access: HashAccess,
   keys: RedisKeys,
   planned: readonly FarAlias[],
   redone: readonly Plan[],
-): Promise<void> {
+): Promise<readonly FarAlias[]> {
   const current = [...redone.flatMap((plan) => plan.added), ...redone.flatMap((plan) => plan.kept)];
   await takeAliases(
     access,
@@ -246,7 +247,9 @@ async function settleAliases(
   const names = new Set(current.map(({ alias }) => alias));
   const users = new Set(redone.flatMap((plan) => plan.users));
   const left = planned.filter(({ alias, user }) => users.has(user) && !names.has(alias));
-  await dropAliases(access, keys, [...redone.flatMap((plan) => plan.removed), ...left]);
+  const dropped = [...redone.flatMap((plan) => plan.removed), ...left];
+  await dropAliases(access, keys, dropped);
+  return dropped;
 }
 
 /** What an alias shall stand for, given what it stands for now; undefined = it stays. */
