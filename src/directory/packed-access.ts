@@ -21,8 +21,8 @@ import type {
 } from '../policy/access-records.ts';
 import { SharedValues } from './shared-values.ts';
 
-/** `names`: a list of texts. */
-type Kind = 'flag' | 'number' | 'shared' | 'json' | 'names';
+/** `shared`: a text that feeds or the gateway chose; `told`: one that a phone chose; `names`: a list of texts. */
+type Kind = 'flag' | 'number' | 'shared' | 'told' | 'json' | 'names';
 type Fields<T> = readonly (readonly [name: keyof T & string, kind: Kind])[];
 
 /** `managed` comes first: an empty place there means that there is no record. Likewise below. */
@@ -54,11 +54,11 @@ const SEEN_FIELDS = [
   ['firstSeen', 'number'],
   ['lastSeen', 'number'],
   ['lastAllowed', 'number'],
-  ['deviceType', 'shared'],
+  ['deviceType', 'told'],
   ['lastVerdict', 'shared'],
   ['lastReason', 'shared'],
-  ['model', 'shared'],
-  ['os', 'shared'],
+  ['model', 'told'],
+  ['os', 'told'],
   ['agentChanges', 'json'],
 ] as const satisfies Fields<SeenState>;
 
@@ -118,7 +118,7 @@ const SAME = '=';
 const OWN = '.';
 /** Before a list of texts that are shared, while the list is not: nearly each user is in other groups. */
 const LIST = '*';
-/** Another device than that of the look-up: which one is of no concern for a decision. */
+/** Stands for any other device than that of the look-up: no decision depends on its id. */
 const OTHER = '-';
 /** Before what few devices have, in JSON. Lines have no control characters. */
 const RARE = '\n';
@@ -126,11 +126,13 @@ const RARE = '\n';
 const shared = new SharedValues();
 /** Groups: apart, so that they have room however many models there are. */
 const sharedNames = new SharedValues();
+/** What phones say of themselves: apart, because anybody can make up device types, and what does not fit is never shared again. */
+const sharedTold = new SharedValues();
 
-/** The same text, as other records have it. */
+/** A text that a phone said, as other records have it. */
 export function sharedText(text: string): string {
-  const number = shared.ofText(text);
-  return number === null ? text : (shared.at(number) as string);
+  const number = sharedTold.ofText(text);
+  return number === null ? text : (sharedTold.at(number) as string);
 }
 
 /** The look-up that the records answer. */
@@ -229,7 +231,7 @@ class Packer {
     if (kind === 'number') return this.number(value as number);
     if (kind === 'names') return LIST + listOf(value as readonly string[]);
     const text = kind === 'json' ? JSON.stringify(value) : (value as string);
-    const number = kind === 'json' ? shared.ofJson(text) : shared.ofText(text);
+    const number = kind === 'json' ? shared.ofJson(text) : textsOf(kind).ofText(text);
     return number === null ? OWN + encodedText(text, null) : encodedNumber(number);
   }
 
@@ -238,6 +240,10 @@ class Packer {
     this.last = value;
     return place;
   }
+}
+
+function textsOf(kind: Kind): SharedValues {
+  return kind === 'told' ? sharedTold : shared;
 }
 
 /** A list of texts, each as its number, or as it is behind {@link OWN}. */
@@ -328,7 +334,7 @@ class Unpacker {
     if (kind === 'flag') return place === '1';
     if (kind === 'number') return this.number(place);
     if (place.startsWith(LIST)) return namesIn(place.slice(LIST.length));
-    if (!place.startsWith(OWN)) return shared.at(decodedNumber(place) ?? -1);
+    if (!place.startsWith(OWN)) return textsOf(kind).at(decodedNumber(place) ?? -1);
     const text = decodedText(place.slice(OWN.length)) ?? '';
     return kind === 'json' ? JSON.parse(text) : text;
   }
