@@ -238,7 +238,8 @@ export interface DirectoryStore {
 
   /**
    * Writes partnerships; `firstSeen`, `lastAllowed` and spellings of known ones are kept. Not appended to the log: no
-   * verdict changes. Returns what is noticed about them (model/signal.ts).
+   * verdict changes. Returns what is noticed about them (model/signal.ts). A few hundred at once: where a larger batch fails, what was
+   * noticed about the records before is lost.
    */
   recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly PartnershipSignal[]>;
   /** Names of all malformed records; scans the whole store. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -54,6 +54,7 @@ function insertOf(record: StoredRecord, text: string): [string, (string | number
 }
 
 const onDevice = { device: phone, user: null };
+const bob = 'bob' as UserKey;
 
 describe('the embedded store', () => {
   storeContract(fixture);
@@ -74,6 +75,54 @@ describe('the embedded store', () => {
     other.close();
     await taken;
     expect((await store.getDevice(phone))?.decided.decision).toMatchObject({ action: 'block' });
+  });
+
+  it('is opened and read while another process writes', async () => {
+    await fixture.reset();
+    const first = await fixture.open();
+    await first.decide(onDevice, decision('block'), BY_TEST);
+    await first.close();
+    const other = new DatabaseSync(path);
+    onTestFinished(() => other.close());
+    other.exec('BEGIN IMMEDIATE');
+    const second = await fixture.open();
+    onTestFinished(() => second.close());
+    expect((await second.lookup(alice, phone)).deviceDecision?.action).toBe('block');
+  });
+
+  // A suspended machine, or a process with much else to do: the time is over before the second try.
+  it('takes a decision after a long pause in which another process wrote', async () => {
+    const store = await fixture.open();
+    onTestFinished(() => store.close());
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    let time = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (time += 600_000));
+    onTestFinished(() => clock.mockRestore());
+    const taken = store.decide(onDevice, decision('block'), BY_TEST);
+    await turn();
+    other.exec('COMMIT');
+    other.close();
+    expect(await taken).toMatchObject({ replicated: null });
+  });
+
+  // What was noticed about the records of a part would be lost: the next attempt finds them known.
+  it('writes a batch of partnerships as a whole or not at all', async () => {
+    await fixture.reset();
+    const store = await fixture.open();
+    onTestFinished(() => store.close());
+    let time = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (time += 1_000));
+    onTestFinished(() => clock.mockRestore());
+    const broken = {
+      ...seenPartnership(alice, 'broken' as DeviceKey, 10),
+      get userAgent(): string {
+        throw new Error('the disk is full');
+      },
+    };
+    const batch = [seenPartnership(bob, phone, 10), seenPartnership(alice, phone, 20)];
+    await expect(store.recordSeen([...batch, broken])).rejects.toThrow('the disk is full');
+    expect(await store.recordSeen(batch)).toMatchObject([{ kind: 'device_shared' }]);
   });
 
   it('survives a restart', async () => {

@@ -195,8 +195,15 @@ export class EmbeddedStore implements DirectoryStore {
     await this.inBatches(changes, (one) => this.writer.putImported(source, one), fence);
   }
 
+  /** As many as a gateway writes at once are in one transaction: where it fails, no signal of a record that was written is lost. */
   async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly PartnershipSignal[]> {
-    return (await this.inBatches(batch, (one) => this.writer.recordSeen(one))).flat();
+    const signals: PartnershipSignal[] = [];
+    for (let at = 0; at < batch.length; at += WRITE_BATCH) {
+      if (at > 0) await pause(GAP_MS);
+      const some = batch.slice(at, at + WRITE_BATCH);
+      signals.push(...(await this.database.write(() => some.flatMap((one) => this.writer.recordSeen(one)))));
+    }
+    return signals;
   }
 
   async decide(

@@ -18,6 +18,8 @@ import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-fi
 const BUSY_MS = 500;
 /** How often {@link GuardedDatabase.write} tries again: those who write many records leave gaps of this length. */
 const TRY_MS = 1;
+/** It tries at least so often: in a busy process few tries fit into {@link BUSY_MS}, and each may miss the gaps. */
+const LEAST_TRIES = 50;
 /** Interval in which a gateway writes the beat. Each write wakes every process that follows the log. */
 const BEAT_MS = 2_000;
 /** Pause before a file that is not the known one is checked again. */
@@ -95,22 +97,18 @@ export class GuardedDatabase {
   }
 
   /**
-   * Writes in one exclusive transaction. While another process writes, this one goes on with other work and tries again, for {@link BUSY_MS} at
-   * most. SQLite itself would stop the process meanwhile, and its waits are so long that they miss many gaps. @throws StoreOutageError,
-   * StoreFileError
+   * Writes in one exclusive transaction. While another process writes, this one goes on with other work and tries again, for {@link BUSY_MS}
+   * and {@link LEAST_TRIES}. SQLite itself would stop the process meanwhile, and its waits are so long that they miss many gaps.
+   * @throws StoreOutageError, StoreFileError
    */
   async write<T>(work: (database: DatabaseSync) => T): Promise<T> {
     const end = monotonicNow() + BUSY_MS;
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       try {
         return this.withoutWaiting(() => this.tryToWrite(work));
       } catch (error) {
-        if (
-          !(error instanceof StoreFileError) ||
-          error.code !== 'EASGATE_STORE_BUSY' ||
-          monotonicNow() >= end
-        )
-          throw error;
+        const isBusy = error instanceof StoreFileError && error.code === 'EASGATE_STORE_BUSY';
+        if (!isBusy || (tries >= LEAST_TRIES && monotonicNow() >= end)) throw error;
       }
       await pause(TRY_MS);
     }
@@ -234,8 +232,12 @@ export class GuardedDatabase {
     }
   }
 
-  /** Creates the tables of an empty file, and a missing identity; then checks the identity. */
+  /**
+   * Creates the tables of an empty file, and a missing identity; then checks the identity. A file that has all of that is only read: another
+   * process may be writing very much, and the waits of SQLite itself miss its gaps.
+   */
   private prepareTables(database: DatabaseSync): void {
+    if (inTransaction(database, 'BEGIN', () => this.isReady(database))) return;
     inTransaction(database, 'BEGIN IMMEDIATE', () => {
       const version = versionOf(database);
       if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
@@ -244,6 +246,15 @@ export class GuardedDatabase {
       this.judge(database);
       if (version > 0) migrate(database, version, this.guard.epoch);
     });
+  }
+
+  /** Whether nothing is to be written. @throws StoreOutageError */
+  private isReady(database: DatabaseSync): boolean {
+    if (versionOf(database) !== SCHEMA_VERSION || !hasLaterTables(database)) return false;
+    const found = readIdentity(database);
+    if (found === null || this.guard.judge(found).kind === 'setBack') return false;
+    this.guard.see(found);
+    return true;
   }
 
   /** @throws StoreOutageError */
@@ -286,6 +297,16 @@ export class GuardedDatabase {
 
 function versionOf(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+}
+
+const LATER_NAMES = [...(LATER_TABLES + IDENTITY_TABLE).matchAll(/CREATE TABLE IF NOT EXISTS (\w+)/g)].map(
+  ([, name = '']) => name,
+);
+
+function hasLaterTables(database: DatabaseSync): boolean {
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+  const names = new Set(tables.map(({ name }) => name));
+  return LATER_NAMES.every((name) => names.has(name));
 }
 
 /** SQLite itself rolls back when the disk is full; a second rollback would hide the cause. */
