@@ -171,7 +171,7 @@ export class FleetAccounts {
     this.note(fieldOf.token(token), { ...token, lastUsedAt: now });
   }
 
-  /** Likewise. */
+  /** Notes the use of a session, as {@link useToken} does of a token. */
   useSession(session: StoredSession, now: number): void {
     this.file.useSession(session.id, now);
     this.note(fieldOf.session(session), { ...session, lastUsedAt: now });

@@ -25,7 +25,7 @@ export function rewriteDevices(
   );
 }
 
-/** Likewise those of users. */
+/** Likewise, the records of users. */
 export function rewriteUsers(
   access: HashAccess,
   users: readonly { readonly key: string; readonly local: string }[],

@@ -162,7 +162,7 @@ export function textOf(value: unknown): Text | null {
   return typeof value === 'string' ? folded(value) : null;
 }
 
-/** The same, of what is a text. */
+/** Likewise, for a value that is known to be a text. */
 export function folded(text: string): Text {
   return { as: text, lower: foldCase(text) };
 }
