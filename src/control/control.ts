@@ -261,7 +261,7 @@ class Control {
     this.leadership = new Leadership(store.leases, (fence, refusal) => {
       this.leadFeeds(store, fence);
       if (fence === null)
-        this.log.logger.warn(
+        this.log.logger[this.closed ? 'info' : 'warn'](
           { code: 'EASGATE_LEADER_LOST', cause: refusal?.message },
           'this control process no longer leads',
         );

@@ -118,6 +118,10 @@ describe('the control process of a gateway that goes on', () => {
       (control) => leads(control) && control.pid !== pid,
     );
     expect(next.status?.leader.fence).toBeGreaterThan(status?.leader.fence ?? Infinity);
+    // A process that ends on purpose does not warn.
+    const lost = (): string | undefined => /^.*EASGATE_LEADER_LOST.*$/m.exec(gateway.out())?.[0];
+    await until(() => lost() !== undefined, 'the line of the log');
+    expect(lost()).toContain('"level":30');
   });
 
   it('when it is killed, is started again, and phones are served meanwhile', async () => {
