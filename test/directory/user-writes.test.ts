@@ -1,9 +1,13 @@
-// Owns the promises of users in Redis that two writers change at once.
+// Owns the promises of users in Redis that several writers change at once.
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { HashAccess } from '../../src/directory/redis/hash-writer.ts';
 import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { putUsers } from '../../src/directory/redis/user-writes.ts';
+import { storedUsers } from '../../src/directory/redis/stored-hashes.ts';
+import { foldedLocalPart } from '../../src/identity/folded-name.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
+import { readUserReport } from '../../src/model/user.ts';
 import type { UserObservation } from '../../src/model/user.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
@@ -51,6 +55,26 @@ function accessTo(
   };
 }
 
+/** The same, with its steps in the order of a scheduler. */
+function inSteps({ read, commit }: HashAccess, scheduler: fc.Scheduler): HashAccess {
+  return {
+    read: async (wanted) => {
+      await scheduler.schedule(Promise.resolve());
+      return read(wanted);
+    },
+    commit: async (keys, values) => {
+      await scheduler.schedule(Promise.resolve());
+      return commit(keys, values);
+    },
+  };
+}
+
+/** Aliases that reports on alice name. */
+function namedIn(hashes: ReadonlyMap<string, ReadonlyMap<string, string>>): Set<string> {
+  const { reports } = storedUsers('alice', [...(hashes.get(KEYS.users('alice')) ?? [])].flat());
+  return new Set(reports.flatMap((one) => readUserReport(one.user, one.source, one.text).aliases ?? []));
+}
+
 function report(source: string, aliases: readonly string[], at: number): UserObservation {
   return { key: 'alice' as UserKey, source, observedAt: at, version: at, aliases };
 }
@@ -82,3 +106,37 @@ it('an alias stays that one source begins to name while another one ends it', as
   await putUsers(access, KEYS, [report('two', [], 3_000)]);
   expect([...(hashes.get(KEYS.users('xenia')) ?? [])]).toHaveLength(0);
 });
+
+/** The last one stands in the hash of the reports. */
+const ALIASES = ['xenia', 'yvonne', 'alice@example.com'];
+const observation = fc
+  .record({
+    source: fc.constantFrom('one', 'two'),
+    aliases: fc.subarray(ALIASES),
+    at: fc.integer({ min: 1, max: 5 }),
+  })
+  .map(({ source, aliases, at }) => report(source, aliases, at));
+const writers = fc.array(fc.array(observation, { minLength: 1, maxLength: 2 }), {
+  minLength: 2,
+  maxLength: 4,
+});
+
+// An alias that is left would make another user of a login; one that is lost would free a login of decisions on its user.
+it('aliases are those of the reports in the end, in whatever order the steps of several writers come', () =>
+  fc.assert(
+    fc.asyncProperty(fc.scheduler(), writers, async (scheduler, written) => {
+      const hashes = new Map<string, Map<string, string>>();
+      const access = inSteps(accessTo(hashes), scheduler);
+      const all = written.map(async (observations) => {
+        for (const one of observations) await putUsers(access, KEYS, [one]);
+      });
+      await scheduler.waitFor(Promise.all(all));
+      const found = ALIASES.filter((alias) => {
+        const local = foldedLocalPart(alias);
+        const values = [...(hashes.get(KEYS.users(local)) ?? [])].flat();
+        return storedUsers(local, values).aliases.get(alias as UserKey) === 'alice';
+      });
+      expect(new Set(found)).toEqual(namedIn(hashes));
+    }),
+    { numRuns: 500 },
+  ));

@@ -1,18 +1,17 @@
 // Owns writing users to Redis: their reports, and their aliases, which may stand in other partitions.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
-import { localPart } from '../../identity/user-names.ts';
-import { readUserReport } from '../../model/user.ts';
 import type { UserObservation } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
 import { aliasesIn, writeOfUser } from '../report-writes.ts';
 import type { SourceText } from '../stored-records.ts';
-import { TolerantReader } from '../tolerant-reader.ts';
+import { dropAliases, keepAliases, loggedNames, settleAliases, takeAliases } from './far-aliases.ts';
+import type { FarAlias } from './far-aliases.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashChange, HashUpdate } from './hash-writer.ts';
 import type { WantedHash } from './lookup-batch.ts';
 import type { ReadHash } from './packed-reply.ts';
-import { decodeUser, encodeName, encodeUser, partitionOfUsers, userField } from './redis-keys.ts';
+import { encodeUser, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedUsers } from './stored-hashes.ts';
 
@@ -21,12 +20,6 @@ interface Observed {
   readonly local: string;
   /** In the order in which they came; `at` = the place of the outcome. */
   readonly observations: { readonly at: number; readonly observation: UserObservation }[];
-}
-
-/** An alias with another folded local part than its user. */
-interface FarAlias {
-  readonly alias: UserKey;
-  readonly user: UserKey;
 }
 
 /** What the observations of one local part come to. */
@@ -98,10 +91,9 @@ async function putSome(
   // The aliases elsewhere come first: if what follows fails, the next report of the user still brings them, or puts back what
   // was taken away.
   const plans = parts.flatMap((part) => part.plans);
-  const added = plans.flatMap((plan) => plan.added);
-  const dropped = plans.flatMap((plan) => plan.removed);
-  await takeAliases(access, keys, added);
-  await dropAliases(access, keys, dropped);
+  const [added, removed] = [plans.flatMap((plan) => plan.added), plans.flatMap((plan) => plan.removed)];
+  const taken = new Set(await takeAliases(access, keys, added));
+  await dropAliases(access, keys, removed);
   await inParallel(parts, ({ items, wanted, seen, plans: planned, done }) => {
     const updates = items.map((one, index): HashUpdate => ({
       wanted: wanted[index] ?? { key: '' },
@@ -115,48 +107,24 @@ async function putSome(
     return updateHashes(access, updates, 'u', seen);
   });
   const done = parts.flatMap((part) => part.done);
-  await keepAliases(
-    access,
-    keys,
-    done.flatMap((plan) => plan.kept),
-  );
+  const kept = done.flatMap((plan) => [...plan.kept, ...plan.added]);
+  const restored = await keepAliases(access, keys, kept);
   const redone = done.filter((plan, index) => plan !== plans[index]);
-  if (redone.length > 0) dropped.push(...(await settleAliases(access, keys, added, redone)));
-  await putBackAliases(access, keys, dropped);
-  return done;
-}
-
-/**
- * Reads the reports once more after aliases were dropped, and puts back those that a report names. A second writer may have stored such a
- * report in between: it left the alias alone, because it was still there, and the drop here did not see the report. The later of the two
- * reads sees both changes.
- */
-async function putBackAliases(
-  access: HashAccess,
-  keys: RedisKeys,
-  dropped: readonly FarAlias[],
-): Promise<void> {
-  const locals = [...new Set(dropped.map(({ user }) => foldedLocalPart(user)))];
-  if (locals.length === 0) return;
-  const named = new Map<UserKey, Set<UserKey>>();
-  const reader = new TolerantReader();
-  await inParallel(byPartition(locals, partitionOfUsers), async ({ partition, items }) => {
-    const hashes = await access.read(items.map((local) => ({ key: keys.users(local, partition) })));
-    for (const [index, local] of items.entries()) {
-      const { reports } = storedUsers(local, hashes[index]?.values ?? null);
-      for (const { user, source, text } of reports) {
-        const report = reader.read(text, (one) => readUserReport(user, source, one));
-        if (report === null) continue;
-        const before = named.get(user) ?? [];
-        named.set(user, new Set([...before, ...aliasesIn([report])]));
-      }
-    }
-  });
-  await keepAliases(
+  const replaced = plans.filter((plan, index) => plan !== done[index]);
+  await takeAliases(
     access,
     keys,
-    dropped.filter(({ alias, user }) => named.get(user)?.has(alias)),
+    redone.flatMap((plan) => plan.added),
   );
+  // Another writer of the same users may have been faster: what was planned may not hold.
+  const doubtful = [
+    ...removed,
+    ...added.filter((far) => !taken.has(far)),
+    ...restored,
+    ...[...replaced, ...redone].flatMap((plan) => [...plan.added, ...plan.kept, ...plan.removed]),
+  ];
+  await settleAliases(access, keys, doubtful);
+  return done;
 }
 
 /** Joins the observations of one local part with its hash. */
@@ -179,6 +147,10 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
     reports.set(key, [...after, { source, text: write.text }]);
     for (const [from, next] of [[source, write.text], ...write.obsolete.map((one) => [one, null])] as const)
       if (from !== null) addField(fields, stored.reports, local, key, from, next);
+    // Which aliases the user has rests on what the other sources say, too: they must be as they were read.
+    for (const { source: other, text } of after)
+      if (other !== source && !fields.has(userField.report(local, other, key)))
+        addField(fields, stored.reports, local, key, other, text);
     const [had, has] = [aliasesIn(write.before), aliasesIn(write.after)];
     const changed = new Set([key, ...had, ...has]);
     for (const alias of changed) {
@@ -222,93 +194,4 @@ function addField(
   const field = userField.report(local, source, user);
   const expected = stored.find((one) => one.user === user && one.source === source)?.text ?? null;
   fields.set(field, { field, expected, next });
-}
-
-/** Readers of the log compare local parts: one name for each is enough. */
-function loggedNames(names: Iterable<UserKey>): string {
-  const byLocalPart = new Map<string, UserKey>();
-  for (const name of names) if (!byLocalPart.has(localPart(name))) byLocalPart.set(localPart(name), name);
-  return [...byLocalPart.values()].map(encodeName).join(' ');
-}
-
-/** Another writer of the same users was faster: what was planned may not hold. Returns the aliases that it dropped. */
-async function settleAliases(
-  access: HashAccess,
-  keys: RedisKeys,
-  planned: readonly FarAlias[],
-  redone: readonly Plan[],
-): Promise<readonly FarAlias[]> {
-  const current = [...redone.flatMap((plan) => plan.added), ...redone.flatMap((plan) => plan.kept)];
-  await takeAliases(
-    access,
-    keys,
-    redone.flatMap((plan) => plan.added),
-  );
-  const names = new Set(current.map(({ alias }) => alias));
-  const users = new Set(redone.flatMap((plan) => plan.users));
-  const left = planned.filter(({ alias, user }) => users.has(user) && !names.has(alias));
-  const dropped = [...redone.flatMap((plan) => plan.removed), ...left];
-  await dropAliases(access, keys, dropped);
-  return dropped;
-}
-
-/** What an alias shall stand for, given what it stands for now; undefined = it stays. */
-type NextUser = (now: UserKey | null, user: UserKey) => UserKey | null | undefined;
-
-/**
- * Lets aliases stand for their users. One that stood for another user is taken over. Most are new: they are written without being
- * read, and those that were not are read then.
- */
-function takeAliases(access: HashAccess, keys: RedisKeys, aliases: readonly FarAlias[]): Promise<void> {
-  return writeAliases(access, keys, aliases, (now, user) => (now === user ? undefined : user), ASSUMED_NEW);
-}
-
-/** The user that had taken an alias over may have lost it. */
-function keepAliases(access: HashAccess, keys: RedisKeys, aliases: readonly FarAlias[]): Promise<void> {
-  return writeAliases(access, keys, aliases, (now, user) => (now === null ? user : undefined));
-}
-
-/** An alias that stands for another user by now stays. */
-function dropAliases(access: HashAccess, keys: RedisKeys, aliases: readonly FarAlias[]): Promise<void> {
-  return writeAliases(access, keys, aliases, (now, user) => (now === user ? null : undefined));
-}
-
-/** What is assumed of an alias before it was read: the write is refused if it stands for somebody. */
-const ASSUMED_NEW: ReadHash = { end: '', values: [null] };
-
-/** `assumed`: what is assumed of each in place of being read; absent = they are read. */
-async function writeAliases(
-  access: HashAccess,
-  keys: RedisKeys,
-  aliases: readonly FarAlias[],
-  nextUser: NextUser,
-  assumed?: ReadHash,
-): Promise<void> {
-  if (aliases.length === 0) return;
-  const parts = byPartition(aliases, ({ alias }) => partitionOfUsers(foldedLocalPart(alias)));
-  await inParallel(parts, ({ items }) =>
-    updateHashes(
-      access,
-      items.map((far) => aliasUpdate(keys, far, nextUser)),
-      'u',
-      assumed === undefined ? undefined : items.map(() => assumed),
-    ),
-  );
-}
-
-function aliasUpdate(keys: RedisKeys, { alias, user }: FarAlias, nextUser: NextUser): HashUpdate {
-  const local = foldedLocalPart(alias);
-  const field = userField.alias(local, alias);
-  return {
-    wanted: { key: keys.users(local), fields: [field] },
-    join: (stored) => {
-      const expected = stored?.[0] ?? null;
-      const now = expected === null ? null : decodeUser(local, expected);
-      const next = nextUser(now, user);
-      if (next === undefined) return null;
-      const names = now === null || now === user ? [alias] : [alias, now];
-      const change = { field, expected, next: next === null ? null : encodeUser(local, next) };
-      return { fields: [change], news: loggedNames(names) };
-    },
-  };
 }

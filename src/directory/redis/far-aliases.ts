@@ -1,0 +1,162 @@
+// Owns aliases in Redis that stand in another partition than the reports that name them. No script writes both, so writers of the same
+// user may meet in between.
+import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { UserKey } from '../../identity/keys.ts';
+import { localPart } from '../../identity/user-names.ts';
+import { readUserReport } from '../../model/user.ts';
+import { aliasesIn } from '../report-writes.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
+import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
+import type { HashAccess, HashUpdate } from './hash-writer.ts';
+import type { ReadHash } from './packed-reply.ts';
+import { decodeUser, encodeName, encodeUser, partitionOfUsers, userField } from './redis-keys.ts';
+import type { RedisKeys } from './redis-keys.ts';
+import { storedUsers } from './stored-hashes.ts';
+
+/** An alias with another folded local part than its user. */
+export interface FarAlias {
+  readonly alias: UserKey;
+  readonly user: UserKey;
+}
+
+/** What an alias shall stand for, given what it stands for now; undefined = it stays. */
+type NextUser = (now: UserKey | null, user: UserKey) => UserKey | null | undefined;
+
+/** Most times that aliases are compared with the reports, against other writers. */
+const MAX_ROUNDS = 8;
+
+/**
+ * Lets aliases stand for their users. One that stood for another user is taken over. Most are new: they are written without being
+ * read, and those that were not are read then. Returns those that did not stand for their users before.
+ */
+export function takeAliases(
+  access: HashAccess,
+  keys: RedisKeys,
+  aliases: readonly FarAlias[],
+): Promise<readonly FarAlias[]> {
+  return writeAliases(access, keys, aliases, (now, user) => (now === user ? undefined : user), ASSUMED_NEW);
+}
+
+/** The user that had taken an alias over may have lost it. Returns those that stood for nobody. */
+export function keepAliases(
+  access: HashAccess,
+  keys: RedisKeys,
+  aliases: readonly FarAlias[],
+): Promise<readonly FarAlias[]> {
+  return writeAliases(access, keys, aliases, (now, user) => (now === null ? user : undefined));
+}
+
+/** An alias that stands for another user by now stays. Returns those that stood for their users. */
+export function dropAliases(
+  access: HashAccess,
+  keys: RedisKeys,
+  aliases: readonly FarAlias[],
+): Promise<readonly FarAlias[]> {
+  return writeAliases(access, keys, aliases, (now, user) => (now === user ? null : undefined));
+}
+
+/**
+ * Brings aliases into line with the reports: those that a report names stand for its user, the others do not. Whoever changes one reads the
+ * reports again afterwards, so that of two writers the later one sees what both have written.
+ */
+export async function settleAliases(
+  access: HashAccess,
+  keys: RedisKeys,
+  doubtful: readonly FarAlias[],
+): Promise<void> {
+  let open = apart(doubtful);
+  for (let round = 1; open.length > 0; round += 1) {
+    if (round > MAX_ROUNDS) throw new Error('the records keep changing');
+    const named = await namedBy(access, keys, open);
+    const isNamed = ({ alias, user }: FarAlias): boolean => named.get(user)?.has(alias) === true;
+    const kept = await keepAliases(access, keys, open.filter(isNamed));
+    const dropped = await dropAliases(
+      access,
+      keys,
+      open.filter((far) => !isNamed(far)),
+    );
+    open = [...kept, ...dropped];
+  }
+}
+
+/** Each once. */
+function apart(aliases: readonly FarAlias[]): readonly FarAlias[] {
+  return [...new Map(aliases.map((far) => [`${far.alias}\0${far.user}`, far])).values()];
+}
+
+/** The aliases that reports on the users name, by user. */
+async function namedBy(
+  access: HashAccess,
+  keys: RedisKeys,
+  aliases: readonly FarAlias[],
+): Promise<ReadonlyMap<UserKey, ReadonlySet<UserKey>>> {
+  const locals = new Set(aliases.map(({ user }) => foldedLocalPart(user)));
+  const named = new Map<UserKey, Set<UserKey>>();
+  const reader = new TolerantReader();
+  await inParallel(byPartition(locals, partitionOfUsers), async ({ partition, items }) => {
+    const hashes = await access.read(items.map((local) => ({ key: keys.users(local, partition) })));
+    for (const [index, local] of items.entries()) {
+      const { reports } = storedUsers(local, hashes[index]?.values ?? null);
+      for (const { user, source, text } of reports) {
+        const report = reader.read(text, (one) => readUserReport(user, source, one));
+        if (report === null) continue;
+        const before = named.get(user) ?? [];
+        named.set(user, new Set([...before, ...aliasesIn([report])]));
+      }
+    }
+  });
+  return named;
+}
+
+/** What is assumed of an alias before it was read: the write is refused if it stands for somebody. */
+const ASSUMED_NEW: ReadHash = { end: '', values: [null] };
+
+/** `assumed`: what is assumed of each in place of being read; absent = they are read. Returns those that were written. */
+async function writeAliases(
+  access: HashAccess,
+  keys: RedisKeys,
+  aliases: readonly FarAlias[],
+  nextUser: NextUser,
+  assumed?: ReadHash,
+): Promise<readonly FarAlias[]> {
+  if (aliases.length === 0) return aliases;
+  const written = new Set<FarAlias>();
+  const parts = byPartition(aliases, ({ alias }) => partitionOfUsers(foldedLocalPart(alias)));
+  await inParallel(parts, ({ items }) =>
+    updateHashes(
+      access,
+      items.map((far) => aliasUpdate(keys, far, nextUser, written)),
+      'u',
+      assumed === undefined ? undefined : items.map(() => assumed),
+    ),
+  );
+  return [...written];
+}
+
+/** `written` has the alias once a change of it was returned last. */
+function aliasUpdate(keys: RedisKeys, far: FarAlias, nextUser: NextUser, written: Set<FarAlias>): HashUpdate {
+  const { alias, user } = far;
+  const local = foldedLocalPart(alias);
+  const field = userField.alias(local, alias);
+  return {
+    wanted: { key: keys.users(local), fields: [field] },
+    join: (stored) => {
+      const expected = stored?.[0] ?? null;
+      const now = expected === null ? null : decodeUser(local, expected);
+      const next = nextUser(now, user);
+      written.delete(far);
+      if (next === undefined) return null;
+      written.add(far);
+      const names = now === null || now === user ? [alias] : [alias, now];
+      const change = { field, expected, next: next === null ? null : encodeUser(local, next) };
+      return { fields: [change], news: loggedNames(names) };
+    },
+  };
+}
+
+/** Readers of the log compare local parts: one name for each is enough. */
+export function loggedNames(names: Iterable<UserKey>): string {
+  const byLocalPart = new Map<string, UserKey>();
+  for (const name of names) if (!byLocalPart.has(localPart(name))) byLocalPart.set(localPart(name), name);
+  return [...byLocalPart.values()].map(encodeName).join(' ');
+}
