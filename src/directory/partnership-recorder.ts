@@ -146,8 +146,10 @@ export class PartnershipRecorder {
     for (let at = 0; at < waiting.length; at += BATCH) {
       const batch = waiting.slice(at, at + BATCH);
       try {
-        const signals = await this.store.recordSeen(batch.map(([, { record }]) => record));
-        for (const signal of signals) this.onSignal(signal);
+        await this.store.recordSeen(
+          batch.map(([, { record }]) => record),
+          this.onSignal,
+        );
       } catch {
         return;
       }

@@ -238,10 +238,13 @@ export interface DirectoryStore {
 
   /**
    * Writes partnerships; `firstSeen`, `lastAllowed` and spellings of known ones are kept. Not appended to the log: no
-   * verdict changes. Returns what is noticed about them (model/signal.ts). A few hundred at once: where a larger batch fails, what was
-   * noticed about the records before is lost.
+   * verdict changes. `onSignal`: called with what is noticed (model/signal.ts) as soon as the records that it is about are written: where
+   * later ones fail, the next attempt would find these known.
    */
-  recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly PartnershipSignal[]>;
+  recordSeen(
+    batch: readonly PartnershipRecord[],
+    onSignal?: (signal: PartnershipSignal) => void,
+  ): Promise<void>;
   /** Names of all malformed records; scans the whole store. */
   unreadable(): Promise<readonly string[]>;
   /** 32 bytes in hex that all gateways of this directory share; generated at the first call. */

@@ -19,7 +19,6 @@ describe('the recorder', () => {
     const recordSeen: DirectoryStore['recordSeen'] = async (batch) => {
       if (fails) throw new Error('away');
       written += batch.length;
-      return [];
     };
     recorder = new PartnershipRecorder({ recordSeen } as DirectoryStore);
     onTestFinished(async () => {

@@ -20,6 +20,7 @@ import {
   seenPartnership,
   userReport,
   wipeDecision,
+  noticed,
 } from '../support/servers/directory-records.ts';
 import { useRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
@@ -100,7 +101,7 @@ const write: fc.Arbitrary<Write> = fc.oneof(
     .map((putUsers): Write => ({ what: { putUsers }, run: (store) => store.putUsers(putUsers) })),
   fc.tuple(user, device, time, fc.constantFrom('a', 'b')).map(([name, id, at, userAgent]): Write => {
     const recordSeen = [seenPartnership(name, id, at, { userAgent })];
-    return { what: { recordSeen }, run: (store) => store.recordSeen(recordSeen) };
+    return { what: { recordSeen }, run: (store) => noticed(store, recordSeen) };
   }),
   fc.tuple(subject, fc.option(action)).map(([on, made]): Write => {
     const one = made === null ? null : decision(made);

@@ -60,7 +60,6 @@ function recording(): { store: { written: number }; recorder: PartnershipRecorde
     written: 0,
     recordSeen: async (batch: readonly unknown[]) => {
       store.written += batch.length;
-      return [];
     },
   };
   return { store, recorder: new PartnershipRecorder(store as unknown as DirectoryStore) };

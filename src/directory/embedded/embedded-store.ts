@@ -195,15 +195,14 @@ export class EmbeddedStore implements DirectoryStore {
     await this.inBatches(changes, (one) => this.writer.putImported(source, one), fence);
   }
 
-  /** As many as a gateway writes at once are in one transaction: where it fails, no signal of a record that was written is lost. */
-  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly PartnershipSignal[]> {
-    const signals: PartnershipSignal[] = [];
-    for (let at = 0; at < batch.length; at += WRITE_BATCH) {
-      if (at > 0) await pause(GAP_MS);
-      const some = batch.slice(at, at + WRITE_BATCH);
-      signals.push(...(await this.database.write(() => some.flatMap((one) => this.writer.recordSeen(one)))));
-    }
-    return signals;
+  async recordSeen(
+    batch: readonly PartnershipRecord[],
+    onSignal: (signal: PartnershipSignal) => void = () => undefined,
+  ): Promise<void> {
+    const note = (written: readonly (readonly PartnershipSignal[])[]): void => {
+      for (const signals of written) for (const signal of signals) onSignal(signal);
+    };
+    await this.inBatches(batch, (one) => this.writer.recordSeen(one), undefined, note);
   }
 
   async decide(
@@ -317,7 +316,12 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   /** Writes in transactions of limited size and length; between them other processes write, and requests are served. */
-  private async inBatches<T, R>(values: readonly T[], write: (value: T) => R, fence?: number): Promise<R[]> {
+  private async inBatches<T, R>(
+    values: readonly T[],
+    write: (value: T) => R,
+    fence?: number,
+    onWritten?: (some: readonly R[]) => void,
+  ): Promise<R[]> {
     const results: R[] = [];
     while (results.length < values.length) {
       if (results.length > 0) await pause(GAP_MS);
@@ -332,6 +336,7 @@ export class EmbeddedStore implements DirectoryStore {
         return some;
       });
       results.push(...written);
+      onWritten?.(written);
     }
     return results;
   }

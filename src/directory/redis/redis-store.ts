@@ -285,8 +285,11 @@ export class RedisStore implements DirectoryStore {
     return isSettled;
   }
 
-  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly PartnershipSignal[]> {
-    return recordSeen(this.access, this.keys, this.names, batch);
+  recordSeen(
+    batch: readonly PartnershipRecord[],
+    onSignal: (signal: PartnershipSignal) => void = () => undefined,
+  ): Promise<void> {
+    return recordSeen(this.access, this.keys, this.names, batch, onSignal);
   }
 
   unreadable(): Promise<readonly string[]> {

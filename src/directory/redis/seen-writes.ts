@@ -18,40 +18,47 @@ const BATCH = 32;
 /** Most names of one local part of which devices are kept. */
 const MAX_NAMES = 1_000;
 
-/** Writes partnerships under the users that their logins stand for. Returns what is noticed about them. */
+/** Writes partnerships under the users that their logins stand for. `onSignal`: called with what is noticed about those that are written. */
 export async function recordSeen(
   access: HashAccess,
   keys: RedisKeys,
   names: UserNames,
   batch: readonly PartnershipRecord[],
-): Promise<readonly PartnershipSignal[]> {
+  onSignal: (signal: PartnershipSignal) => void,
+): Promise<void> {
   const records = [...batch];
   const starts = Array.from({ length: Math.ceil(batch.length / BATCH) }, (_, index) => index * BATCH);
   await inParallel(starts, async (at) => {
     records.splice(at, BATCH, ...(await underUsers(access, keys, names, batch.slice(at, at + BATCH))));
   });
   const signals = new Map<string, readonly PartnershipSignal[]>();
+  const note = (place: string): void => {
+    for (const signal of signals.get(place) ?? []) onSignal(signal);
+  };
   const devices = Map.groupBy(records, ({ device }) => device);
   await inParallel(
     byPartition(devices, ([device]) => partitionOfDevice(device)),
-    ({ items }) =>
-      updateHashes(
+    async ({ items }) => {
+      await updateHashes(
         access,
         items.map(([, seen]) => partnershipsUpdate(keys, names, seen, signals)),
         'd',
-      ),
+      );
+      for (const [device] of items) note(device);
+    },
   );
   const locals = Map.groupBy(records, ({ user }) => foldedLocalPart(user));
   await inParallel(
     byPartition(locals, ([local]) => partitionOfUsers(local)),
-    ({ items }) =>
-      updateHashes(
+    async ({ items }) => {
+      await updateHashes(
         access,
         items.map(([local, seen]) => devicesUpdate(keys, local, seen, signals)),
         'u',
-      ),
+      );
+      for (const [local] of items) note(`${local}\0`);
+    },
   );
-  return [...signals.values()].flat();
 }
 
 /** The records under the users that the directory's aliases name, else under those by the groups of domains. */

@@ -1,7 +1,13 @@
 // Owns what every store promises of partnerships.
 import { expect, it } from 'vitest';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
-import { alice, phone, seenPartnership, userReport } from '../../support/servers/directory-records.ts';
+import {
+  alice,
+  noticed,
+  phone,
+  seenPartnership,
+  userReport,
+} from '../../support/servers/directory-records.ts';
 import type { StoreFixture } from './fixture.ts';
 import { bob, twoHandles } from './handles.ts';
 
@@ -47,12 +53,12 @@ export function partnershipContract(fixture: StoreFixture): void {
   it('keep the spellings of the device id, and say when there is a new one', async () => {
     const hex = '70686f6e6531';
     const { store, other } = handles;
-    expect(await store.recordSeen([seenPartnership(alice, phone, 10)])).toEqual([]);
-    expect(await other.recordSeen([seenPartnership(alice, phone, 20)])).toEqual([]);
-    expect(await other.recordSeen([seenPartnership(alice, phone, 30, { spellings: [hex] })])).toEqual([
+    expect(await noticed(store, [seenPartnership(alice, phone, 10)])).toEqual([]);
+    expect(await noticed(other, [seenPartnership(alice, phone, 20)])).toEqual([]);
+    expect(await noticed(other, [seenPartnership(alice, phone, 30, { spellings: [hex] })])).toEqual([
       { kind: 'device_respelled', user: alice, device: phone, spellings: [phone, hex] },
     ]);
-    expect(await store.recordSeen([seenPartnership(alice, phone, 40, { spellings: [hex] })])).toEqual([]);
+    expect(await noticed(store, [seenPartnership(alice, phone, 40, { spellings: [hex] })])).toEqual([]);
     const many = Array.from({ length: 20 }, (_, index) => `spelling${index}`);
     await store.recordSeen([seenPartnership(alice, phone, 50, { spellings: many })]);
     expect((await seen())?.spellings).toEqual([phone, hex, ...many.slice(0, 6)]);
@@ -62,8 +68,8 @@ export function partnershipContract(fixture: StoreFixture): void {
     const { store, other } = handles;
     const allowed = { lastVerdict: 'allow', lastReason: 'compliant' };
     const blocked = { lastVerdict: 'block', lastReason: 'notCompliant' };
-    expect(await store.recordSeen([seenPartnership(alice, phone, 10, allowed)])).toEqual([]);
-    expect(await other.recordSeen([seenPartnership(alice, phone, 20, blocked)])).toEqual([
+    expect(await noticed(store, [seenPartnership(alice, phone, 10, allowed)])).toEqual([]);
+    expect(await noticed(other, [seenPartnership(alice, phone, 20, blocked)])).toEqual([
       {
         kind: 'verdict_changed',
         user: alice,
@@ -72,17 +78,17 @@ export function partnershipContract(fixture: StoreFixture): void {
         after: { action: 'block', reason: 'notCompliant' },
       },
     ]);
-    expect(await store.recordSeen([seenPartnership(alice, phone, 30, blocked)])).toEqual([]);
+    expect(await noticed(store, [seenPartnership(alice, phone, 30, blocked)])).toEqual([]);
   });
 
   it('say when a device id has a further user, and not when it is another name of the same', async () => {
     const { store, other } = handles;
-    expect(await store.recordSeen([seenPartnership(alice, phone, 10)])).toEqual([]);
-    expect(await store.recordSeen([seenPartnership('x\\alice' as UserKey, phone, 20)])).toEqual([]);
-    expect(await other.recordSeen([seenPartnership(bob, phone, 30)])).toEqual([
+    expect(await noticed(store, [seenPartnership(alice, phone, 10)])).toEqual([]);
+    expect(await noticed(store, [seenPartnership('x\\alice' as UserKey, phone, 20)])).toEqual([]);
+    expect(await noticed(other, [seenPartnership(bob, phone, 30)])).toEqual([
       { kind: 'device_shared', user: bob, device: phone, users: 3 },
     ]);
-    expect(await store.recordSeen([seenPartnership(bob, phone, 40)])).toEqual([]);
+    expect(await noticed(store, [seenPartnership(bob, phone, 40)])).toEqual([]);
   });
 
   it('say when the User-Agent changed three times within a day, and not before', async () => {
@@ -96,9 +102,7 @@ export function partnershipContract(fixture: StoreFixture): void {
       [51, 'b'],
       [60, 'c'],
     ] as const) {
-      const signals = await handles.store.recordSeen([
-        seenPartnership(alice, phone, at * hour, { userAgent }),
-      ]);
+      const signals = await noticed(handles.store, [seenPartnership(alice, phone, at * hour, { userAgent })]);
       said.push(signals.map((signal) => `${signal.kind} ${'changes' in signal ? signal.changes : ''}`));
     }
     expect(said).toEqual([[], [], [], ['agent_changed 3'], [], ['agent_changed 3']]);
@@ -109,7 +113,7 @@ export function partnershipContract(fixture: StoreFixture): void {
     for (let number = 1; number <= 12; number++) {
       const device = `device${number}` as DeviceKey;
       for (const at of [10, 20])
-        for (const signal of await handles.store.recordSeen([seenPartnership(alice, device, at)]))
+        for (const signal of await noticed(handles.store, [seenPartnership(alice, device, at)]))
           if (signal.kind === 'many_devices') said.push(signal.devices);
     }
     expect(said).toEqual([10, 11, 12]);

@@ -5,6 +5,7 @@ import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
 import type { AccessDecision, DecisionOrigin, WipeDecision } from '../../../src/model/decision.ts';
 import type { DeviceObservation } from '../../../src/model/device.ts';
 import type { PartnershipRecord } from '../../../src/model/partnership.ts';
+import type { PartnershipSignal } from '../../../src/model/signal.ts';
 import type { UserObservation } from '../../../src/model/user.ts';
 
 export const alice = 'alice' as UserKey;
@@ -98,3 +99,13 @@ export async function partnershipsOf(store: DirectoryStore): Promise<Partnership
 
 /** Changes of tests are recorded nowhere. */
 export const UNAUDITED: AuditSink = { record: () => Promise.resolve() };
+
+/** Records partnerships, and returns what is noticed about them. */
+export async function noticed(
+  store: DirectoryStore,
+  batch: readonly PartnershipRecord[],
+): Promise<readonly PartnershipSignal[]> {
+  const signals: PartnershipSignal[] = [];
+  await store.recordSeen(batch, (signal) => signals.push(signal));
+  return signals;
+}
