@@ -242,10 +242,11 @@ function kindOfRow(
   mapping: Mapping,
 ): 'row' | 'header' | 'doubtful' {
   if (!columns.isName(cells[0] ?? '')) return 'row';
-  if (cells.every((cell, place) => cell === columns.written[place])) return 'header';
+  if (cells.length === columns.count && cells.every((cell, place) => cell === columns.written[place]))
+    return 'header';
   const written = cells.filter((cell) => cell.trim() !== '');
-  const named = written.filter((cell) => columns.isName(cell)).length;
-  if (written.length < 2 || named * 2 <= written.length || written.some((cell) => VALUE.test(cell)))
+  const others = written.filter((cell) => !columns.isName(cell));
+  if (written.length < 2 || others.length * 2 >= written.length || others.some((cell) => VALUE.test(cell)))
     return 'row';
   if (!isWhole(cells, columns)) return 'header';
   const names = new Set(written.map(fieldName));
