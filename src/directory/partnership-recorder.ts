@@ -138,6 +138,8 @@ export class PartnershipRecorder {
 
   async close(): Promise<void> {
     this.timer.close();
+    // A write that is under way has not what was seen since it began.
+    await this.flushing;
     await this.flush();
   }
 

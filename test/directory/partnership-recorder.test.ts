@@ -11,13 +11,16 @@ const verdict = { action: 'allow', reason: 'compliant' } as Verdict;
 describe('the recorder', () => {
   let written = 0;
   let fails = false;
+  let under: Promise<void> | null = null;
   let recorder: PartnershipRecorder;
   beforeEach(() => {
     written = 0;
     fails = false;
+    under = null;
     vi.useFakeTimers();
     const recordSeen: DirectoryStore['recordSeen'] = async (batch) => {
       if (fails) throw new Error('away');
+      await under;
       written += batch.length;
     };
     recorder = new PartnershipRecorder({ recordSeen } as DirectoryStore);
@@ -48,6 +51,18 @@ describe('the recorder', () => {
     see('three');
     await vi.advanceTimersByTimeAsync(1_000);
     expect([written, vi.getTimerCount()]).toEqual([3, 0]);
+  });
+
+  it('writes what was seen during a write before it closes', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    under = promise;
+    see('one');
+    await vi.advanceTimersByTimeAsync(1_000);
+    see('two');
+    const closed = recorder.close();
+    resolve();
+    await closed;
+    expect(written).toBe(2);
   });
 
   it('tries again each second while the directory is away', async () => {
