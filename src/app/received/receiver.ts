@@ -55,6 +55,8 @@ export class Receiver {
   /** What is not written yet. */
   private changed: Partial<FeedState> = {};
   private writing: Promise<void> | null = null;
+  /** The end of the last write. */
+  private written: Promise<unknown> = Promise.resolve();
   /** When the last delivery was held; null = it was not, undefined = not known since the start. */
   private heldAt: number | null | undefined;
   private failures = 0;
@@ -178,8 +180,15 @@ export class Receiver {
     await this.flush().catch(() => undefined);
   }
 
+  /** One write after the other: each keeps what the one before it wrote. */
+  private flush(): Promise<void> {
+    const written = this.written.then(() => this.writeChanged());
+    this.written = written.catch(() => undefined);
+    return written;
+  }
+
   /** What cannot be written is written with the next change. */
-  private async flush(): Promise<void> {
+  private async writeChanged(): Promise<void> {
     const { changed } = this;
     this.changed = {};
     this.writing = null;
