@@ -1,7 +1,8 @@
 // Owns new decisions for open exchanges after a change: the consequence of a verdict, and the queue of exchanges
 // waiting for one, a few at a time, with retries.
 // Threat: one change may affect ten thousand held polls, more than the verdict cache can look up at once. A skipped
-// poll would be held to its end on an outdated decision.
+// poll would be held to its end on an outdated decision. And no request may wait until all of them are decided: a directory that answers at once
+// (SQLite) would have them decided in one turn of the event loop.
 import type { Verdict } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 
@@ -37,6 +38,8 @@ export interface Revalidated {
 
 /** Most concurrent revalidations: new requests need look-ups too (cache.maxConcurrentLookups). */
 const MAX_UNDER_WAY = 64;
+/** Most revalidations that begin in one turn of the event loop: a millisecond or two of work, mostly the end of a poll. */
+const MAX_PER_TURN = 16;
 /** Pause before the retry of an unanswered look-up. */
 const RETRY_MS = 1_000;
 
@@ -47,6 +50,8 @@ export class RevalidationQueue {
   private readonly many = new Set<Revalidated>();
   private unanswered = new Set<Revalidated>();
   private underWay = 0;
+  /** How many began in this turn. */
+  private begun = 0;
   private massUnderWay = 0;
   private retriedAt = 0;
 
@@ -81,14 +86,20 @@ export class RevalidationQueue {
   }
 
   private run(): void {
-    while (this.underWay < MAX_UNDER_WAY) {
+    while (this.underWay < MAX_UNDER_WAY && this.begun < MAX_PER_TURN) {
       const lane = this.few.size > 0 ? this.few : this.many;
       const [one] = lane;
       if (one === undefined) return;
       lane.delete(one);
+      if (this.begun++ === 0) setImmediate(this.onNextTurn);
       void this.revalidate(one, lane === this.many);
     }
   }
+
+  private readonly onNextTurn = (): void => {
+    this.begun = 0;
+    this.run();
+  };
 
   private async revalidate(one: Revalidated, isMass: boolean): Promise<void> {
     this.underWay++;
