@@ -17,4 +17,4 @@ export const LINGER_MS = 2_000;
 export const MAX_USER_AGENT = 256;
 /** Interval of the deadline sweep, and while nothing happens. */
 export const SWEEP_INTERVAL_MS = 100;
-export const SLOW_SWEEP_INTERVAL_MS = 500;
+export const SLOW_SWEEP_INTERVAL_MS = 750;

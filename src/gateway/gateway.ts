@@ -15,7 +15,7 @@ import { Listener } from './listener/listener.ts';
 import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import type { OnTrouble } from './trouble.ts';
 import { Counts } from '../metrics/counts.ts';
-import { METRICS } from '../metrics/definitions.ts';
+import { METRICS, PROCESSES } from '../metrics/definitions.ts';
 import { totalsOf } from '../metrics/totals.ts';
 import type { Totals } from '../metrics/totals.ts';
 import { statusClass } from './request-counts.ts';
@@ -72,6 +72,7 @@ export interface Gateway {
 }
 
 const MEMORY_INTERVAL_MS = 1_000;
+const WORKER = PROCESSES.values.indexOf('worker');
 
 /** Listens and serves. Rejects when the address cannot be bound. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -82,7 +83,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let memoryAt = 0;
   const revalidations = new RevalidationQueue();
   const deadlines: Deadlines = new Deadlines(
-    (now) => {
+    (now, lateMs) => {
+      counts.observe(METRICS.lag, lateMs / 1_000, WORKER);
       upstreams.sweep(now);
       revalidations.sweep(now);
       core.releases.sweep(now, revalidations, massChange.isBusy || revalidations.isBusy);

@@ -235,7 +235,7 @@ export const METRICS = {
   memory: gauge('easgate_process_resident_memory_bytes', 'Resident memory, by process.', 'sum', PROCESSES),
   lag: histogram(
     'easgate_event_loop_lag_seconds',
-    'How late a timer of the event loop is, looked at twice a second, by process.',
+    'How late timers of the event loop are: of a worker those of its deadlines, of the others one a second, by process.',
     LAG_BUCKETS,
     PROCESSES,
   ),

@@ -12,18 +12,23 @@ const LOOK_MS = 1_000;
 export class ProcessCounts {
   private readonly counts: Counts;
   private readonly kind: number;
-  private readonly timer: NodeJS.Timeout;
+  private readonly timer: NodeJS.Timeout | null;
 
-  constructor(counts: Counts, kind: ProcessKind) {
+  /** `looksAtLag` false = something else counts how late the event loop is: a timer more would wake an idle process. */
+  constructor(counts: Counts, kind: ProcessKind, looksAtLag = true) {
     this.counts = counts;
     this.kind = PROCESSES.values.indexOf(kind);
+    this.timer = looksAtLag ? this.lookAtLag() : null;
+  }
+
+  private lookAtLag(): NodeJS.Timeout {
     let due = performance.now() + LOOK_MS;
-    this.timer = setInterval(() => {
+    const timer = setInterval(() => {
       const now = performance.now();
-      counts.observe(METRICS.lag, Math.max(0, now - due) / 1_000, this.kind);
+      this.counts.observe(METRICS.lag, Math.max(0, now - due) / 1_000, this.kind);
       due = now + LOOK_MS;
     }, LOOK_MS);
-    this.timer.unref();
+    return timer.unref();
   }
 
   /** Sets what is measured when it is asked for; `linesDropped` of its log. */
@@ -36,6 +41,6 @@ export class ProcessCounts {
   }
 
   close(): void {
-    clearInterval(this.timer);
+    if (this.timer !== null) clearInterval(this.timer);
   }
 }

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { messageOf } from '../caught-error.ts';
 import { monotonicNow } from '../clock.ts';
+import { everyAbout } from '../coalesced-timers.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
 import { journalOptions } from '../config/journal-settings.ts';
 import { workerPolicy } from '../config/served-policy.ts';
@@ -69,6 +70,7 @@ export interface Serving {
 
 const WARN_AGAIN_MS = 10_000;
 const JOURNAL_SWEEP_MS = 5_000;
+const JOURNAL_EARLY_MS = 1_000;
 
 /** Rejects, with nothing left open, when a part cannot start. */
 export async function startServing(config: Config, options: ServingOptions): Promise<Serving> {
@@ -85,7 +87,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     });
     undo.push(() => store.close());
     const counts = new Counts();
-    const own = new ProcessCounts(counts, 'worker');
+    // The clock of the gateway's deadlines counts its lag.
+    const own = new ProcessCounts(counts, 'worker', false);
     undo.push(() => own.close());
     const { journal, writer } = await openJournal(config, log, undo);
     const storeState = watchStore(log, journal);
@@ -216,10 +219,9 @@ async function openJournal(
   });
   undo.push(() => writer.close());
   const journal = new Journal(logger, { identities: config.log.identities, sink: writer, gateway });
-  const timer = setInterval(() => journal.sweep(), JOURNAL_SWEEP_MS);
-  timer.unref();
+  const endSweeps = everyAbout(JOURNAL_SWEEP_MS, JOURNAL_EARLY_MS, () => journal.sweep());
   undo.push(() => {
-    clearInterval(timer);
+    endSweeps();
     journal.close();
   });
   return { journal, writer };

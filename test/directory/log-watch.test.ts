@@ -76,6 +76,18 @@ describe('a watch on the log of a database', () => {
     expect(await waiting).toBe(true);
   });
 
+  it('ends a wait at once for what is written after a slow check, as a beat is', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const watch = openWatch(newPath(), 800);
+    const waiting = watch.wait();
+    await vi.advanceTimersByTimeAsync(800);
+    expect(await waiting).toBe(false);
+    watch.note();
+    expect(await watch.wait()).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('ends waits at most twenty times a second, however often the log is written', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     onTestFinished(() => void vi.useRealTimers());

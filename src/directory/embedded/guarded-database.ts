@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StatementSync } from 'node:sqlite';
 import { monotonicNow } from '../../clock.ts';
+import { everyAbout } from '../../coalesced-timers.ts';
 import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError, newIdentity } from '../store-identity.ts';
@@ -20,8 +21,9 @@ const BUSY_MS = 500;
 const TRY_MS = 1;
 /** It tries at least so often: in a busy process few tries fit into {@link BUSY_MS}, and each may miss the gaps. */
 const LEAST_TRIES = 50;
-/** Interval in which a gateway writes the beat. Each write wakes every process that follows the log. */
-const BEAT_MS = 2_000;
+/** Interval in which a gateway writes the beat, and how much earlier it may. Each write wakes every process that follows the log. */
+const BEAT_MS = 2_500;
+const EARLY_MS = 500;
 /** Pause before a file that is not the known one is checked again. */
 const RETRY_MS = 100;
 /** An in-memory database has no file to watch. */
@@ -51,7 +53,7 @@ export class GuardedDatabase {
   private readonly path: string;
   /** Null = the known file is missing. */
   private file: OpenFile | null = null;
-  private readonly beat: NodeJS.Timeout | null;
+  private readonly endBeat: (() => void) | null;
   /** Keeps its statements; use within {@link read} or {@link write}. */
   private readonly prepared: Preparing = { prepare: (sql) => this.statement(sql) };
   private triedAt = -Infinity;
@@ -62,8 +64,7 @@ export class GuardedDatabase {
     this.path = path;
     this.guard = new StoreGuard(path, options);
     this.file = this.open();
-    this.beat = options.serves ? setInterval(() => void this.writeBeat(), BEAT_MS) : null;
-    this.beat?.unref();
+    this.endBeat = options.serves ? everyAbout(BEAT_MS, EARLY_MS, () => void this.writeBeat()) : null;
   }
 
   /** Reads in one transaction, without waiting for writers. @throws StoreOutageError, StoreFileError */
@@ -149,7 +150,7 @@ export class GuardedDatabase {
 
   close(): void {
     this.closed = true;
-    if (this.beat !== null) clearInterval(this.beat);
+    this.endBeat?.();
     this.guard.close();
     this.giveUp();
   }

@@ -3,13 +3,16 @@
 import { watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
 import { monotonicNow } from '../../clock.ts';
+import { afterAbout } from '../../coalesced-timers.ts';
 
 /**
  * The slow check: some file systems report no writes, or none of another host. A change must reach a phone within a
  * second.
  */
 const CHECK_MS = 800;
-/** Minimum interval between two checks, however often the log is written. */
+/** It may come so much earlier, with another wake-up of the process. */
+const EARLY_SHARE = 0.75;
+/** Minimum interval between two checks of a log that is written, however often. */
 const PAUSE_MS = 50;
 
 /** Watches the write-ahead log of one database. */
@@ -21,6 +24,8 @@ export class LogWatch {
   private written = false;
   private waitedAt = -Infinity;
   private timer: NodeJS.Timeout | null = null;
+  /** Cancels the slow check. */
+  private cancel: (() => void) | null = null;
   /** Ends the current wait. */
   private end: (() => void) | null = null;
   private closed = false;
@@ -42,12 +47,14 @@ export class LogWatch {
       this.end = () => {
         const { written } = this;
         this.end = null;
+        this.cancel?.();
+        this.cancel = null;
         this.written = false;
-        this.waitedAt = monotonicNow();
+        if (written) this.waitedAt = monotonicNow();
         resolve(written);
       };
       if (this.written) this.endSoon();
-      else this.endAfter(this.checkMs);
+      else this.cancel = afterAbout(this.checkMs, this.checkMs * EARLY_SHARE, () => this.end?.());
     });
   }
 
@@ -72,10 +79,9 @@ export class LogWatch {
   }
 
   private endSoon(): void {
-    this.endAfter(Math.max(0, this.waitedAt + PAUSE_MS - monotonicNow()));
-  }
-
-  private endAfter(ms: number): void {
+    const ms = this.waitedAt + PAUSE_MS - monotonicNow();
+    // No further wake-up for a beat, which is written where nothing else happens.
+    if (ms <= 0) return this.end?.();
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = setTimeout(() => this.end?.(), ms);
     this.timer.unref();

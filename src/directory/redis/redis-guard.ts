@@ -1,6 +1,7 @@
 // Ensures that all reads and writes go to the known store: scripts compare its identity, lost connections
 // cause a check, and gateways write the beat.
 import { monotonicNow } from '../../clock.ts';
+import { everyAbout } from '../../coalesced-timers.ts';
 import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError } from '../store-identity.ts';
@@ -14,8 +15,9 @@ import { STORE_CHANGED } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
 import { runScript } from './run-script.ts';
 
-/** Interval of the checks of a gateway. */
+/** Interval of the checks of a gateway, and how much earlier they may come. */
 const BEAT_MS = 1_000;
+const EARLY_MS = 400;
 
 /** Redis refused a command; scripts check first, so nothing was written. */
 class RedisRefusalError extends Error {
@@ -32,7 +34,7 @@ export class RedisGuard {
   private readonly client: RedisClient;
   private readonly keys: RedisKeys;
   private readonly freshness: Freshness;
-  private readonly timer: NodeJS.Timeout | null;
+  private readonly endBeat: (() => void) | null;
   /** The identity as stored text; '' = none was read yet. */
   private known = '';
   /** A connection was lost: the server behind the new one must be checked first. */
@@ -46,12 +48,12 @@ export class RedisGuard {
     this.freshness = new Freshness(place, options.maxRollbackMs, monotonicNow);
     client.on('close', () => this.doubt());
     // The result is kept in the guard; the next read or write reports it.
-    this.timer = options.serves ? setInterval(() => void this.check().catch(() => undefined), BEAT_MS) : null;
-    this.timer?.unref();
+    const beat = (): void => void this.check().catch(() => undefined);
+    this.endBeat = options.serves ? everyAbout(BEAT_MS, EARLY_MS, beat) : null;
   }
 
   close(): void {
-    if (this.timer !== null) clearInterval(this.timer);
+    this.endBeat?.();
     this.guard.close();
   }
 

@@ -1,5 +1,6 @@
 // Owns the coarse clock and the one sweep over all connections, so that held polls need no timers.
 import { monotonicAt, monotonicNow } from '../../clock.ts';
+import { callCoalesced, carryCoalesced } from '../../coalesced-timers.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { SLOW_SWEEP_INTERVAL_MS, SWEEP_INTERVAL_MS } from '../fixed-limits.ts';
 
@@ -17,6 +18,10 @@ export interface Timed {
 const MAX_DUE = 1_024;
 const ROUND_TICKS = 10;
 const FIRST_CAPACITY = 256;
+/** Longest time for expired deadlines in one turn of the event loop; the rest of a tick goes on in the next turn. */
+const TURN_MS = 4;
+/** After so many the time is looked at. */
+const LOOK_EVERY = 16;
 /** A tick that is later than this follows a pause of the process: it was busy, suspended, or migrated. */
 const LATE_MS = 50;
 /** After so many ticks without use of the clock it ticks slowly. */
@@ -27,7 +32,8 @@ const QUIET_TICKS = 5;
  * reading a field of each of ten thousand connections misses the processor's cache once or twice per connection.
  *
  * Ten ticks a second are most of the CPU time of a worker that only holds polls. While nothing uses the clock it ticks every
- * {@link SLOW_SWEEP_INTERVAL_MS}, or at the next deadline if that is sooner. The first use reads the system's clock.
+ * {@link SLOW_SWEEP_INTERVAL_MS}, or at the next deadline if that is sooner. The first use reads the system's clock. Other timers of the
+ * process that need not be punctual are called with its ticks.
  */
 export class Deadlines {
   /** The time of the last tick, or of the first use after slow ones. */
@@ -43,13 +49,20 @@ export class Deadlines {
   private cursor = 0;
   private timer: NodeJS.Timeout | null = null;
   private intervalMs = SWEEP_INTERVAL_MS;
-  private readonly onSweep: (now: number) => void;
+  private endCarry: (() => void) | null = null;
+  /** Expired deadlines that this tick may still handle. */
+  private room = 0;
+  /** The tick goes on in the next turn of the event loop. */
+  private isCut = false;
+  /** How late the timer of this tick was. */
+  private lateMs = 0;
+  private readonly onSweep: (now: number, lateMs: number) => void;
   private readonly clock: () => number;
   private readonly wall: () => number;
 
-  /** `clock` is monotonic; `wall` is the time of day, in milliseconds since the epoch. */
+  /** `clock` is monotonic; `wall` is the time of day, in milliseconds since the epoch. `lateMs`: how late the timer of a tick was. */
   constructor(
-    onSweep: (now: number) => void,
+    onSweep: (now: number, lateMs: number) => void,
     clock: () => number = monotonicNow,
     wall: () => number = Date.now,
   ) {
@@ -67,11 +80,14 @@ export class Deadlines {
 
   start(): void {
     this.tickEvery(SWEEP_INTERVAL_MS);
+    this.endCarry = carryCoalesced();
   }
 
   stop(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
+    this.endCarry?.();
+    this.endCarry = null;
   }
 
   /** The clock is in use: the next ticks are not slow. Hot path. */
@@ -150,7 +166,8 @@ export class Deadlines {
 
   /** After a pause, data that arrived meanwhile is read first, and counts as in time. */
   private readonly onInterval = (): void => {
-    if (this.clock() - this.time > this.intervalMs + LATE_MS) setImmediate(this.onTick);
+    this.lateMs = Math.max(0, this.clock() - this.time - this.intervalMs);
+    if (this.lateMs > LATE_MS) setImmediate(this.onTick);
     else this.sweep();
   };
 
@@ -158,14 +175,24 @@ export class Deadlines {
     if (this.timer !== null) this.sweep();
   };
 
+  private readonly onNextTurn = (): void => {
+    this.isCut = false;
+    if (this.timer !== null) this.goOn();
+  };
+
   private sweep(): void {
+    this.quiet++;
+    this.room = Math.max(MAX_DUE, Math.ceil(this.size / ROUND_TICKS));
+    if (!this.isCut) this.goOn();
+  }
+
+  /** Handles expired deadlines until those of this tick are handled, or this turn of the event loop has been long enough. */
+  private goOn(): void {
     const now = this.clock();
     this.time = now;
     this.slow = false;
-    this.quiet++;
     let earliest = Infinity;
-    let room = Math.max(MAX_DUE, Math.ceil(this.size / ROUND_TICKS));
-    for (let left = this.size; left > 0 && room > 0; left--) {
+    for (let left = this.size; left > 0 && this.room > 0; left--) {
       if (this.cursor >= this.size) this.cursor = 0;
       const slot = this.cursor++;
       const time = this.times[slot] as number;
@@ -173,11 +200,17 @@ export class Deadlines {
         if (time < earliest) earliest = time;
         continue;
       }
-      room--;
+      this.room--;
       this.quiet = 0;
       this.owners[slot]?.onDeadline(now);
+      if (this.room % LOOK_EVERY === 0 && this.clock() - now >= TURN_MS) {
+        this.isCut = true;
+        setImmediate(this.onNextTurn);
+        return;
+      }
     }
-    this.onSweep(now);
+    this.onSweep(now, this.lateMs);
+    callCoalesced();
     if (this.timer === null) return;
     // A quiet tick changed no deadline: the earliest one is known.
     const wait = this.quiet < QUIET_TICKS ? 0 : Math.min(SLOW_SWEEP_INTERVAL_MS, earliest - now);

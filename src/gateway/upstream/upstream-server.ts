@@ -12,7 +12,7 @@ export class UpstreamServer implements PoolObserver {
   readonly pool: UpstreamPool;
   /** Result of the health checks; true without any. */
   healthy = true;
-  /** Clock milliseconds until which failed requests exclude it. */
+  /** Clock milliseconds until which failed requests exclude it; 0 = they do not. */
   ejectedUntil = 0;
   /** Failures in a row. */
   failures = 0;
@@ -40,7 +40,8 @@ export class UpstreamServer implements PoolObserver {
 
   /** Whether it may get new requests. */
   get usable(): boolean {
-    return this.healthy && this.ejectedUntil <= this.now();
+    // A look at the clock has it tick ten times a second for a while: metrics of an idle gateway are taken without one.
+    return this.healthy && (this.ejectedUntil === 0 || this.ejectedUntil <= this.now());
   }
 
   /** Its current share of the traffic: its weight, reduced during slow start. */

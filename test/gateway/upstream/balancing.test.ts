@@ -54,6 +54,20 @@ function tally(names: readonly (string | null)[]): Record<string, number> {
 
 const bodyOf = async (answer: Promise<{ body: Buffer }>): Promise<string> => (await answer).body.toString();
 
+describe('whether a server may be used', () => {
+  it('is no question to the clock while requests succeed: metrics of an idle gateway must not wake it', () => {
+    const { upstream } = testSettings(1, { morePorts: [2] });
+    let looks = 0;
+    const { servers } = new Balancer(
+      upstream,
+      () => ++looks,
+      () => undefined,
+    );
+    expect(servers.map(({ usable }) => usable)).toEqual([true, true]);
+    expect(looks).toBe(0);
+  });
+});
+
 describe('round robin', () => {
   it('gives each server its share in any sequence of requests', () => {
     const { picked } = balancer([3, 1]);

@@ -30,6 +30,11 @@ export const WALLS: readonly Wall[] = [
   },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
   {
+    name: 'coalesced-timers.ts',
+    holds: 'timers that share the wake-ups of a process',
+    may: ['clock.ts'],
+  },
+  {
     name: 'in-turns.ts',
     holds: 'long work in parts, with turns of the event loop between',
     may: ['clock.ts'],
@@ -91,6 +96,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       'caught-error.ts',
       'clock.ts',
+      'coalesced-timers.ts',
       'flush-timer.ts',
       'thread-file.ts',
       'plain-text.ts',
@@ -141,6 +147,7 @@ export const WALLS: readonly Wall[] = [
       'ip-address.ts',
       'caught-error.ts',
       'clock.ts',
+      'coalesced-timers.ts',
       'http',
       'eas',
       'identity',
@@ -182,6 +189,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       'caught-error.ts',
       'clock.ts',
+      'coalesced-timers.ts',
       'in-turns.ts',
       'file-words.ts',
       'identity',
