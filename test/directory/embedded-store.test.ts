@@ -180,6 +180,26 @@ describe('the embedded store', () => {
     await store.close();
   });
 
+  it('shows many changes in parts that are applied within milliseconds, and leaves none out', async () => {
+    await fixture.reset();
+    const store = await fixture.open();
+    let position = await store.position();
+    const raw = new DatabaseSync(path);
+    raw.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+      INSERT INTO changes (device, user) SELECT 'd' || i, NULL FROM n`);
+    raw.close();
+    const devices = new Set<string | null>();
+    while (devices.size < 5_000) {
+      const batch = await store.changesAfter(position);
+      expect(batch.trimmed).toBe(false);
+      expect(batch.changes.length).toBeLessThanOrEqual(2_000);
+      for (const { device } of batch.changes) devices.add(device);
+      ({ position } = batch);
+    }
+    expect(position).toBe(await store.position());
+    await store.close();
+  });
+
   it('says so when changes were trimmed away', async () => {
     await fixture.reset();
     const store = await fixture.open();
