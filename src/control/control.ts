@@ -1,6 +1,5 @@
 // Owns the control process: it runs beside the workers, under the control of the supervisor, keeps the read model, and runs the
 // feeds while it leads. Phones do not depend on it.
-import { setPriority } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { configuredFeeds, feedStates } from '../app/feed-runs/configured-feeds.ts';
 import { startFeeds } from '../app/feed-runs/start-feeds.ts';
@@ -38,6 +37,7 @@ import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import type { AdminServer } from './admin-server.ts';
 import { AuditWatch } from './audit-watch.ts';
+import { lowerPriority } from './low-priority.ts';
 import { ProcessCounts } from '../telemetry/process-counts.ts';
 import { feedSamples } from './feed-samples.ts';
 import { FeedJournal } from './feed-journal.ts';
@@ -47,8 +47,6 @@ import type { OpenReceiveListener } from './receive/open-receive-listener.ts';
 import { Receivers } from './receive/receivers.ts';
 import { WarningWatch } from './warning-watch.ts';
 
-/** Below the workers: on a busy machine requests of phones come first (setpriority(2)). */
-const NICENESS = 10;
 /** Before the store is opened again. */
 const RETRY_MS = 2_000;
 
@@ -406,12 +404,4 @@ function modelStatus(path: string, report: ModelReport | null, now: number): Mod
     seenAgeMs: age(report?.fullReadAt),
     trouble: report?.trouble ?? null,
   };
-}
-
-function lowerPriority(): void {
-  try {
-    setPriority(NICENESS);
-  } catch {
-    // A container may forbid it.
-  }
 }
