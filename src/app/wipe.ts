@@ -12,7 +12,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { WipeDecision } from '../model/decision.ts';
 import type { Subject } from './decide.ts';
-import { decidedBefore, overwrite, refuseOverWipe, storedDecisions } from './write-decision.ts';
+import { decidedBefore, overwrite, overwritten } from './write-decision.ts';
 import type { Decided } from './write-decision.ts';
 import { deviceNotFound } from './device-details.ts';
 import { canonicalUser, parseDevice, target } from './names.ts';
@@ -66,7 +66,7 @@ export async function planWipe(store: DirectoryStore, request: WipeRequest): Pro
   if (entry === null) throw await deviceNotFound(store, device);
   const partnerships = partnershipListings(entry);
   const user = await chooseUser(store, device, partnerships, request);
-  await refuseOverWipe(store, device, user);
+  const { replaced } = await overwritten(store, device, user);
   return {
     device,
     user,
@@ -75,7 +75,7 @@ export async function planWipe(store: DirectoryStore, request: WipeRequest): Pro
     listing: deviceListing(entry),
     partnerships,
     named: namedBy(store, partnerships, user),
-    replaces: await storedDecisions(store, device, user),
+    replaces: replaced,
     hasOutlookMobile: partnerships.some(({ record }) => isOutlookMobile(record)),
   };
 }

@@ -1,5 +1,5 @@
 // Owns writing and clearing manual decisions: never in place of a wipe, and only if the stored decision has not changed meanwhile.
-import type { DirectoryStore } from '../directory/store.ts';
+import type { DirectoryStore, LookupResult } from '../directory/store.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AccessDecision, DecisionOrigin, ManualDecision, WipeProgress } from '../model/decision.ts';
@@ -48,14 +48,28 @@ export async function decidedOn(store: DirectoryStore, device: DeviceKey): Promi
   return entry === null ? [] : decisionsIn([entry]);
 }
 
-/** The decisions on the device (`user` null), or on the partnership under any name that is this user. */
-export async function storedDecisions(
-  store: DirectoryStore,
-  device: DeviceKey,
-  user: UserKey | null,
-): Promise<readonly Decided[]> {
-  if (user === null) return (await decidedOn(store, device)).filter((stored) => stored.user === null);
-  return (await store.lookup(user, device)).exactDecisions;
+/** What is stored before a decision is written. */
+interface Stored {
+  readonly device: DeviceKey;
+  /** Whom the decision concerns; null = every user of the device. */
+  readonly user: UserKey | null;
+  readonly onDevice: readonly Decided[];
+  /** Of a user, under all names; null = it concerns every user. */
+  readonly ofUser: Pick<LookupResult, 'exactDecisions' | 'namesakeDecisions'> | null;
+}
+
+/** Reads all of it in one turn, in which questions to Redis share a call. */
+async function readStored(store: DirectoryStore, device: DeviceKey, user: UserKey | null): Promise<Stored> {
+  const [onDevice, ofUser] = await Promise.all([
+    decidedOn(store, device),
+    user === null ? null : store.lookup(user, device),
+  ]);
+  return { device, user, onDevice, ofUser };
+}
+
+/** What a new decision takes the place of: decisions on the device, or on the partnership under any name that is this user. */
+function replacedBy({ onDevice, ofUser }: Stored): readonly Decided[] {
+  return ofUser === null ? onDevice.filter(({ user }) => user === null) : ofUser.exactDecisions;
 }
 
 /** Replaces a decision that was read before. @throws ProgramError when it has changed meanwhile */
@@ -88,10 +102,10 @@ export async function write(
   onWritten: OnWritten,
   check: BeforeChange = always,
 ): Promise<Overwritten> {
-  await refuseOverWipe(store, device, user);
-  const before = await storedDecisions(store, device, user);
+  const stored = await readStored(store, device, user);
+  refuseOverWipe(store, stored);
   await check();
-  return overwrite(store, device, user, before, decision, origin, onWritten);
+  return overwrite(store, device, user, replacedBy(stored), decision, origin, onWritten);
 }
 
 /**
@@ -105,14 +119,15 @@ export async function always(): Promise<void> {
   // nothing to compare
 }
 
-/** What {@link write} would replace. @throws ProgramError over a wipe */
+/** What {@link write}, or a wipe, would replace. @throws ProgramError over a wipe */
 export async function overwritten(
   store: DirectoryStore,
   device: DeviceKey,
   user: UserKey | null,
 ): Promise<Overwritten> {
-  await refuseOverWipe(store, device, user);
-  return { replaced: await storedDecisions(store, device, user), replicated: null };
+  const stored = await readStored(store, device, user);
+  refuseOverWipe(store, stored);
+  return { replaced: replacedBy(stored), replicated: null };
 }
 
 /** Called once a decision stands, with those that it takes the place of, which may fail to be taken away. */
@@ -149,7 +164,7 @@ export async function clear(
   onCleared: (decided: Decided) => void,
   check: BeforeChange = always,
 ): Promise<void> {
-  const before = await storedDecisions(store, device, user);
+  const before = replacedBy(await readStored(store, device, user));
   await check();
   for (const { user: name, decision } of before)
     if (!force && isWipe(decision) && !isOpenWipe(decision))
@@ -165,23 +180,17 @@ export async function clear(
  * @throws ProgramError while a wipe of the device (or, for a decision on all users, of any of its users) is pending; or when one
  * was carried out for the same subject
  */
-export async function refuseOverWipe(
-  store: DirectoryStore,
-  device: DeviceKey,
-  user: UserKey | null,
-): Promise<void> {
+function refuseOverWipe(store: DirectoryStore, { device, user, onDevice, ofUser }: Stored): void {
   // A suspended wipe is confirmed by ordering it again.
-  const wipes = (await decidedOn(store, device)).filter(
-    ({ decision }) => isWipe(decision) && decision.wipe.suspended !== true,
-  );
+  const wipes = onDevice.filter(({ decision }) => isWipe(decision) && decision.wipe.suspended !== true);
   for (const wipe of wipes) {
     const concerns =
       wipe.user === null || (user === null ? isOpenWipe(wipe.decision) : store.names.meets(wipe.user, user));
     if (concerns) throw new WipeInTheWay(device, wipe);
   }
-  if (user === null) return;
+  if (ofUser === null) return;
   // Under another name of the same user, by the directory's aliases.
-  const { exactDecisions, namesakeDecisions } = await store.lookup(user, device);
+  const { exactDecisions, namesakeDecisions } = ofUser;
   const other = [...exactDecisions, ...namesakeDecisions].find(
     ({ decision }) => isWipe(decision) && decision.wipe.suspended !== true,
   );

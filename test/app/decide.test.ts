@@ -160,6 +160,23 @@ describe('a wipe', () => {
     expect(await order(' GOOD1 ')).toMatchObject({ action: 'wipe', owner: 'carol', reason: 'stolen' });
   });
 
+  it('is not replaced by a decision that found none a moment before it was ordered', async () => {
+    const plan = await planWipe(store, request);
+    const ordering = Object.create(store) as DirectoryStore;
+    let looks = 0;
+    ordering.getDevice = async (device) => {
+      const entry = await store.getDevice(device);
+      // The first look is at the partnerships.
+      if (++looks === 2)
+        await orderWipe(store, plan, { owner: 'carol', via: 'test', confirmation: 'good1' }, UNAUDITED);
+      return entry;
+    };
+    await expect(
+      decide(ordering, { device: 'good1' }, decision('allow'), BY_TEST, UNAUDITED),
+    ).rejects.toMatchObject({ code: 'EASGATE_CHANGED' });
+    expect((await store.getDevice(plan.device))?.decided.decision).toMatchObject({ action: 'wipe' });
+  });
+
   it('is not ordered when the decision changed since the plan', async () => {
     const plan = await planWipe(store, request);
     await store.decide({ user: null, device: plan.device }, decision('block'), BY_TEST);
