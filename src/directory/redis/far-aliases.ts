@@ -13,8 +13,8 @@ import { decodeUser, encodeName, encodeUser, partitionOfUsers, userField } from 
 import type { RedisKeys } from './redis-keys.ts';
 import { storedUsers } from './stored-hashes.ts';
 
-/** An alias with another folded local part than its user. */
-export interface FarAlias {
+/** An alias, and the user whom it stands for. */
+export interface UserAlias {
   readonly alias: UserKey;
   readonly user: UserKey;
 }
@@ -32,8 +32,8 @@ const MAX_ROUNDS = 8;
 export function takeAliases(
   access: HashAccess,
   keys: RedisKeys,
-  aliases: readonly FarAlias[],
-): Promise<readonly FarAlias[]> {
+  aliases: readonly UserAlias[],
+): Promise<readonly UserAlias[]> {
   return writeAliases(access, keys, aliases, (now, user) => (now === user ? undefined : user), ASSUMED_NEW);
 }
 
@@ -41,8 +41,8 @@ export function takeAliases(
 export function keepAliases(
   access: HashAccess,
   keys: RedisKeys,
-  aliases: readonly FarAlias[],
-): Promise<readonly FarAlias[]> {
+  aliases: readonly UserAlias[],
+): Promise<readonly UserAlias[]> {
   return writeAliases(access, keys, aliases, (now, user) => (now === null ? user : undefined));
 }
 
@@ -50,8 +50,8 @@ export function keepAliases(
 export function dropAliases(
   access: HashAccess,
   keys: RedisKeys,
-  aliases: readonly FarAlias[],
-): Promise<readonly FarAlias[]> {
+  aliases: readonly UserAlias[],
+): Promise<readonly UserAlias[]> {
   return writeAliases(access, keys, aliases, (now, user) => (now === user ? null : undefined));
 }
 
@@ -62,13 +62,13 @@ export function dropAliases(
 export async function settleAliases(
   access: HashAccess,
   keys: RedisKeys,
-  doubtful: readonly FarAlias[],
+  doubtful: readonly UserAlias[],
 ): Promise<void> {
   let open = apart(doubtful);
   for (let round = 1; open.length > 0; round += 1) {
     if (round > MAX_ROUNDS) throw new Error('the records keep changing');
     const named = await namedBy(access, keys, open);
-    const isNamed = ({ alias, user }: FarAlias): boolean => named.get(user)?.has(alias) === true;
+    const isNamed = ({ alias, user }: UserAlias): boolean => named.get(user)?.has(alias) === true;
     const kept = await keepAliases(access, keys, open.filter(isNamed));
     const dropped = await dropAliases(
       access,
@@ -80,7 +80,7 @@ export async function settleAliases(
 }
 
 /** Each once. */
-function apart(aliases: readonly FarAlias[]): readonly FarAlias[] {
+function apart(aliases: readonly UserAlias[]): readonly UserAlias[] {
   return [...new Map(aliases.map((far) => [`${far.alias}\0${far.user}`, far])).values()];
 }
 
@@ -88,7 +88,7 @@ function apart(aliases: readonly FarAlias[]): readonly FarAlias[] {
 async function namedBy(
   access: HashAccess,
   keys: RedisKeys,
-  aliases: readonly FarAlias[],
+  aliases: readonly UserAlias[],
 ): Promise<ReadonlyMap<UserKey, ReadonlySet<UserKey>>> {
   const locals = new Set(aliases.map(({ user }) => foldedLocalPart(user)));
   const named = new Map<UserKey, Set<UserKey>>();
@@ -115,12 +115,12 @@ const ASSUMED_NEW: ReadHash = { end: '', values: [null] };
 async function writeAliases(
   access: HashAccess,
   keys: RedisKeys,
-  aliases: readonly FarAlias[],
+  aliases: readonly UserAlias[],
   nextUser: NextUser,
   assumed?: ReadHash,
-): Promise<readonly FarAlias[]> {
+): Promise<readonly UserAlias[]> {
   if (aliases.length === 0) return aliases;
-  const written = new Set<FarAlias>();
+  const written = new Set<UserAlias>();
   const parts = byPartition(aliases, ({ alias }) => partitionOfUsers(foldedLocalPart(alias)));
   await inParallel(parts, ({ items }) =>
     updateHashes(
@@ -134,7 +134,12 @@ async function writeAliases(
 }
 
 /** `written` has the alias once a change of it was returned last. */
-function aliasUpdate(keys: RedisKeys, far: FarAlias, nextUser: NextUser, written: Set<FarAlias>): HashUpdate {
+function aliasUpdate(
+  keys: RedisKeys,
+  far: UserAlias,
+  nextUser: NextUser,
+  written: Set<UserAlias>,
+): HashUpdate {
   const { alias, user } = far;
   const local = foldedLocalPart(alias);
   const field = userField.alias(local, alias);

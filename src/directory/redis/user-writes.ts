@@ -6,7 +6,7 @@ import type { ReportOutcome } from '../device-reports.ts';
 import { aliasesIn, writeOfUser } from '../report-writes.ts';
 import type { SourceText } from '../stored-records.ts';
 import { dropAliases, keepAliases, loggedNames, settleAliases, takeAliases } from './far-aliases.ts';
-import type { FarAlias } from './far-aliases.ts';
+import type { UserAlias } from './far-aliases.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashChange, HashUpdate } from './hash-writer.ts';
 import type { WantedHash } from './lookup-batch.ts';
@@ -27,10 +27,12 @@ interface Plan {
   readonly users: readonly UserKey[];
   readonly change: HashChange;
   readonly outcomes: readonly { readonly at: number; readonly outcome: ReportOutcome }[];
-  /** Aliases that a report names now, named before too, or names no more. */
-  readonly added: readonly FarAlias[];
-  readonly kept: readonly FarAlias[];
-  readonly removed: readonly FarAlias[];
+  /** Aliases elsewhere that a report names now, named before too, or names no more. */
+  readonly added: readonly UserAlias[];
+  readonly kept: readonly UserAlias[];
+  readonly removed: readonly UserAlias[];
+  /** Likewise, in the hash of the user itself. */
+  readonly ended: readonly UserAlias[];
 }
 
 /** Joins the observations with what is stored, and writes them. The outcomes are in their order. */
@@ -121,6 +123,7 @@ async function putSome(
     ...removed,
     ...added.filter((far) => !taken.has(far)),
     ...restored,
+    ...done.flatMap((plan) => plan.ended),
     ...[...replaced, ...redone].flatMap((plan) => [...plan.added, ...plan.kept, ...plan.removed]),
   ];
   await settleAliases(access, keys, doubtful);
@@ -135,7 +138,9 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
   const aliases = new Map(stored.aliases);
   const news = new Set<UserKey>();
   const outcomes: Plan['outcomes'][number][] = [];
-  const far = { added: [] as FarAlias[], kept: [] as FarAlias[], removed: [] as FarAlias[] };
+  const ended: UserAlias[] = [];
+  const named = new Set<UserKey>();
+  const far = { added: [] as UserAlias[], kept: [] as UserAlias[], removed: [] as UserAlias[] };
   const now = Date.now();
   for (const { at, observation } of observations) {
     const { key, source } = observation;
@@ -155,15 +160,20 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
     const changed = new Set([key, ...had, ...has]);
     for (const alias of changed) {
       if (alias === key) continue;
-      const isNear = foldedLocalPart(alias) === local;
       const [wasNamed, isNamed] = [had.has(alias), has.has(alias)];
-      if (!isNear) {
+      if (foldedLocalPart(alias) !== local) {
         far[isNamed ? (wasNamed ? 'kept' : 'added') : 'removed'].push({ alias, user: key });
         // An alias that is written elsewhere has an entry of the log there.
         if (!(wasNamed && isNamed)) changed.delete(alias);
-      } else if (!isNamed) {
+        continue;
+      }
+      if (!isNamed) {
         if (aliases.get(alias) === key) aliases.delete(alias);
-      } else if (!wasNamed || !aliases.has(alias)) {
+        ended.push({ alias, user: key });
+        continue;
+      }
+      named.add(alias);
+      if (!wasNamed || !aliases.has(alias)) {
         const former = aliases.get(alias);
         if (former !== undefined) changed.add(former);
         aliases.set(alias, key);
@@ -175,12 +185,19 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
     const [expected, next] = [stored.aliases.get(alias), aliases.get(alias)].map((user) =>
       user === undefined ? null : encodeUser(local, user),
     );
-    if (expected === next) continue;
+    // Another writer may be about to remove one that is named: it must be as it was read.
+    if (expected === next && !named.has(alias)) continue;
     const field = userField.alias(local, alias);
     fields.set(field, { field, expected: expected ?? null, next: next ?? null });
   }
   const users = observations.map(({ observation }) => observation.key);
-  return { users, change: { fields: [...fields.values()], news: loggedNames(news) }, outcomes, ...far };
+  return {
+    users,
+    change: { fields: [...fields.values()], news: loggedNames(news) },
+    outcomes,
+    ...far,
+    ended,
+  };
 }
 
 function addField(
