@@ -5,8 +5,8 @@ import type { UserObservation } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
 import { aliasesIn, writeOfUser } from '../report-writes.ts';
 import type { SourceText } from '../stored-records.ts';
-import { dropAliases, keepAliases, loggedNames, settleAliases, takeAliases } from './far-aliases.ts';
-import type { UserAlias } from './far-aliases.ts';
+import { dropAliases, keepAliases, loggedNames, settleAliases, takeAliases } from './alias-writes.ts';
+import type { UserAlias } from './alias-writes.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashChange, HashUpdate } from './hash-writer.ts';
 import type { WantedHash } from './lookup-batch.ts';
@@ -154,7 +154,7 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
       if (from !== null) addField(fields, stored.reports, local, key, from, next);
     // Which aliases the user has rests on what the other sources say, too: they must be as they were read.
     for (const { source: other, text } of after)
-      if (other !== source && !fields.has(userField.report(local, other, key)))
+      if (!fields.has(userField.report(local, other, key)))
         addField(fields, stored.reports, local, key, other, text);
     const [had, has] = [aliasesIn(write.before), aliasesIn(write.after)];
     const changed = new Set([key, ...had, ...has]);
@@ -181,15 +181,7 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
     }
     if (write.outcome === 'news') for (const name of changed) news.add(name);
   }
-  for (const alias of new Set([...stored.aliases.keys(), ...aliases.keys()])) {
-    const [expected, next] = [stored.aliases.get(alias), aliases.get(alias)].map((user) =>
-      user === undefined ? null : encodeUser(local, user),
-    );
-    // Another writer may be about to remove one that is named: it must be as it was read.
-    if (expected === next && !named.has(alias)) continue;
-    const field = userField.alias(local, alias);
-    fields.set(field, { field, expected: expected ?? null, next: next ?? null });
-  }
+  for (const one of aliasFields(local, stored.aliases, aliases, named)) fields.set(one.field, one);
   const users = observations.map(({ observation }) => observation.key);
   return {
     users,
@@ -198,6 +190,25 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
     ...far,
     ended,
   };
+}
+
+/** Aliases in the hash of their user that change, and those that are named: another writer may be about to remove one of them. */
+function aliasFields(
+  local: string,
+  before: ReadonlyMap<UserKey, UserKey>,
+  after: ReadonlyMap<UserKey, UserKey>,
+  named: ReadonlySet<UserKey>,
+): FieldChange[] {
+  const textOf = (user: UserKey | undefined): string | null =>
+    user === undefined ? null : encodeUser(local, user);
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .map((alias) => ({
+      alias,
+      field: userField.alias(local, alias),
+      expected: textOf(before.get(alias)),
+      next: textOf(after.get(alias)),
+    }))
+    .filter(({ alias, expected, next }) => expected !== next || named.has(alias));
 }
 
 function addField(

@@ -1,5 +1,5 @@
-// Owns aliases in Redis that stand in another partition than the reports that name them. No script writes both, so writers of the same
-// user may meet in between.
+// Owns aliases in Redis, apart from the writes of the reports that name them: most stand in another partition. No script writes both, so
+// writers of the same user may meet in between.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { localPart } from '../../identity/user-names.ts';
