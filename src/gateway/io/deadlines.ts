@@ -182,8 +182,10 @@ export class Deadlines {
 
   private sweep(): void {
     this.quiet++;
+    // The tick before goes on: more room would keep the other parts, which come behind it, waiting for longer.
+    if (this.isCut) return;
     this.room = Math.max(MAX_DUE, Math.ceil(this.size / ROUND_TICKS));
-    if (!this.isCut) this.goOn();
+    this.goOn();
   }
 
   /** Handles expired deadlines until those of this tick are handled, or this turn of the event loop has been long enough. */

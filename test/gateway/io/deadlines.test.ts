@@ -1,4 +1,5 @@
 // Owns the promises of the deadline clock: every expired deadline is noticed exactly once, however many connections there are.
+import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Deadlines } from '../../../src/gateway/io/deadlines.ts';
 import type { Timed } from '../../../src/gateway/io/deadlines.ts';
@@ -139,6 +140,37 @@ describe('deadlines', () => {
     }
     expect(most).toBeLessThanOrEqual(16);
     expect(time).toBe(1_100);
+  });
+
+  it('that expire all at once, and take longer than ticks, leave ticks to other parts', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    let [time, seen] = [0, 0];
+    let seenAtTick: number | null = null;
+    const busy = new Deadlines(
+      () => void (seenAtTick ??= seen),
+      () => time,
+    );
+    onTestFinished(() => busy.stop());
+    busy.start();
+    for (let index = 0; index < 3_000; index++)
+      busy.add(
+        {
+          slot: -1,
+          onDeadline() {
+            seen++;
+            time += 1;
+            busy.setTime(this, Infinity);
+          },
+        },
+        50,
+      );
+    time = 100;
+    while (seen < 3_000) {
+      // The timer of the next tick fires in each turn.
+      vi.advanceTimersByTime(100);
+      await turn();
+    }
+    expect(seenAtTick).toBe(1_024);
   });
 
   it('are checked after the reads of a turn that follows a pause of the process', () => {
