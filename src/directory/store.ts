@@ -143,6 +143,21 @@ export type ScanPart =
   /** The devices of these partitions. */
   | { readonly partitions: readonly number[] };
 
+/** Some users as the store sends them, for other threads to understand. Plain data. */
+export interface PackedUsers {
+  /** Folded local parts; the replies have the records of each, in their order. */
+  readonly locals: readonly string[];
+  readonly replies: readonly Uint8Array[];
+}
+
+/** A walk over all users whose records are understood later, or elsewhere. */
+export interface PackedUserWalk {
+  /** Every user, in parts of limited size. */
+  scan(): AsyncIterable<PackedUsers>;
+  /** As {@link DirectoryStore.scanUsers} returns them. */
+  unpack(packed: PackedUsers, withDevices: boolean): readonly UserEntry[];
+}
+
 /** A decision of a feed to store under its source; null = it no longer makes one. */
 export interface ImportedChange extends DecisionSubject {
   readonly decision: AccessDecision | null;
@@ -201,6 +216,8 @@ export interface DirectoryStore {
    * stored may be missing: where the reader does not need them, they are not read.
    */
   scanUsers(withDevices?: boolean): AsyncIterable<readonly UserEntry[]>;
+  /** Reads users once for several threads; null = each thread reads them itself, which takes no longer than to send them. */
+  readonly packedUsers: PackedUserWalk | null;
 
   /**
    * Joins each observation with what its source said before (device-reports.ts). Reports without news are stored, but not

@@ -5,13 +5,14 @@ import { createHash } from 'node:crypto';
 export interface Script {
   readonly text: string;
   readonly sha: string;
-  /** It returns one text, to be read as bytes (packed-reply.ts). */
+  /** It returns one text, to be read as bytes (packed-reply.ts, whole-hashes.ts). */
   readonly packed: boolean;
   /** It uses keys of the partition that it is not called with (RedisKeys.support). */
   readonly usesSupport: boolean;
 }
 
-function named(text: string, packed = false): Script {
+/** `packed`: see {@link Script}. */
+export function named(text: string, packed = false): Script {
   const usesSupport = text.includes("partition .. '") || text.includes('foreign(');
   return { text, sha: createHash('sha1').update(text).digest('hex'), packed, usesSupport };
 }
@@ -27,7 +28,7 @@ export const FENCED = 'FENCED';
  * a single server they may be in several partitions. Each partition has a copy of the store's identity, which must be the
  * known one.
  */
-const SAME_STORE = `
+export const SAME_STORE = `
 local function base(key) return string.sub(key, 1, select(2, string.find(key, '}:', 1, true))) end
 local function foreign(partition)
   if redis.pcall('GET', partition .. 'schema') == ARGV[1] then return nil end

@@ -33,6 +33,7 @@ import type {
   ImportedChange,
   LogPosition,
   LookupResult,
+  PackedUserWalk,
   ScanPart,
   UserEntry,
   Written,
@@ -68,7 +69,8 @@ import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { RedisPushes } from './redis-pushes.ts';
 import { Replication } from './replication.ts';
-import { scanDevices, scanParts, scanUsers } from './scan.ts';
+import { scanDevices, scanPackedUsers, scanParts, unpackUsers } from './scan.ts';
+import type { Walked } from './scan.ts';
 import { recordSeen } from './seen-writes.ts';
 import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
@@ -87,6 +89,7 @@ export class RedisStore implements DirectoryStore {
   readonly deliveries: RedisDeliveries;
   readonly pushes: RedisPushes;
   readonly notes: RedisNotes;
+  readonly packedUsers: PackedUserWalk;
   private readonly client: RedisClient;
   /** Waits for changes; on a Cluster nothing waits in Redis, and it is `client`. */
   private readonly reader: RedisClient;
@@ -102,6 +105,7 @@ export class RedisStore implements DirectoryStore {
   /** Likewise, for writes in bulk. */
   private readonly paced: HashAccess;
   private readonly devices: DeviceWriter;
+  private readonly walked: Walked;
   private readonly watch: SentinelWatch | null;
   private closed = false;
 
@@ -147,6 +151,12 @@ export class RedisStore implements DirectoryStore {
     this.deliveries = new RedisDeliveries(run, this.keys);
     this.pushes = new RedisPushes(run, this.keys);
     this.notes = new RedisNotes(run, this.keys);
+    this.walked = { client, keys: this.keys, run };
+    this.packedUsers = {
+      scan: () => scanPackedUsers(this.walked),
+      unpack: (packed, withDevices) =>
+        unpackUsers(packed, withDevices).flatMap((one) => userEntries(one, this.sources, this.epoch)),
+    };
     this.devices = new DeviceWriter(this.keys);
     this.replication = new Replication(options);
     this.watch =
@@ -205,17 +215,16 @@ export class RedisStore implements DirectoryStore {
   }
 
   async *scanDevices(part?: ScanPart): AsyncIterable<readonly DeviceEntry[]> {
-    for await (const stored of scanDevices(this.client, this.keys, this.access.read, part))
+    for await (const stored of scanDevices(this.walked, part))
       yield stored.flatMap((one) => deviceEntry(one, this.sources, this.epoch) ?? []);
   }
 
   scanParts(most: number, atLeast: number): Promise<readonly ScanPart[]> {
-    return scanParts(this.client, this.keys, most, atLeast);
+    return scanParts(this.walked, most, atLeast);
   }
 
-  async *scanUsers(): AsyncIterable<readonly UserEntry[]> {
-    for await (const stored of scanUsers(this.client, this.keys, this.access.read))
-      yield stored.flatMap((one) => userEntries(one, this.sources, this.epoch));
+  async *scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {
+    for await (const packed of this.packedUsers.scan()) yield this.packedUsers.unpack(packed, withDevices);
   }
 
   putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]> {

@@ -1,33 +1,42 @@
 // Owns walking over the whole directory in Redis, in parts: memory does not grow with it.
 import type { Cluster, Redis } from 'ioredis';
 import type { DeviceKey } from '../../identity/keys.ts';
-import type { ScanPart } from '../store.ts';
+import type { PackedUsers, ScanPart } from '../store.ts';
 import type { StoredDevice, StoredUsers } from '../stored-records.ts';
-import type { HashAccess } from './hash-writer.ts';
-import { isCluster } from './redis-cluster.ts';
+import { hashTag, isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import { DEVICE_PARTITIONS, decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
+import { readWhole, unpackWhole } from './whole-hashes.ts';
+import type { RunScript } from './whole-hashes.ts';
 
 /** Keys that one SCAN looks at. */
 const SCAN_COUNT = 1_000;
-/** Hashes read by one script. */
-const BATCH = 32;
+/** Hashes of one script: Redis serves nobody else for half a millisecond. */
+const HASHES_PER_SCRIPT = 128;
+/** Hashes that are read while those before them are used. A look-up of a phone may wait for their scripts. */
+const PART = 2 * HASHES_PER_SCRIPT;
 
-type Read = HashAccess['read'];
+/** What the names of fields with devices of a user begin with (userField in redis-keys.ts). */
+const DEVICES = 'd:';
+
+/** A directory in Redis that is walked over. */
+export interface Walked {
+  readonly client: RedisClient;
+  readonly keys: RedisKeys;
+  readonly run: RunScript;
+}
 
 /** All devices; one may come twice, while Redis resizes its table (redis.io, SCAN guarantees) or moves slots. */
-export async function* scanDevices(
-  client: RedisClient,
-  keys: RedisKeys,
-  read: Read,
-  part?: ScanPart,
-): AsyncGenerator<readonly StoredDevice[]> {
+export async function* scanDevices(walked: Walked, part?: ScanPart): AsyncGenerator<readonly StoredDevice[]> {
+  const { keys } = walked;
   const isIn = part === undefined ? null : partitionsOf(part);
   const isPart = (key: string): boolean => isIn === null || isIn.has(partitionIn(key, keys));
-  for await (const { found, hashes } of oneAhead(hashesOf(keysOf(client, keys, 'd'), isPart, read)))
-    yield found.map((key, index) => storedDevice(nameIn(key) as DeviceKey, hashes[index]?.values ?? null));
+  for await (const { found, replies } of hashesOf(walked, 'd', isPart)) {
+    const hashes = replies.flatMap((reply) => unpackWhole(reply));
+    yield found.map((key, index) => storedDevice(nameIn(key) as DeviceKey, hashes[index] ?? null));
+  }
 }
 
 function partitionsOf(part: ScanPart): ReadonlySet<number> {
@@ -43,8 +52,7 @@ function partitionIn(key: string, { prefix }: RedisKeys): number {
 
 /** Devices are spread over the partitions by a hash. Walks no further than to know that each part has enough of them. */
 export async function scanParts(
-  client: RedisClient,
-  keys: RedisKeys,
+  { client, keys }: Walked,
   most: number,
   atLeast: number,
 ): Promise<readonly ScanPart[]> {
@@ -59,52 +67,72 @@ export async function scanParts(
   }));
 }
 
-/** All users, likewise. */
-export async function* scanUsers(
-  client: RedisClient,
-  keys: RedisKeys,
-  read: Read,
-): AsyncGenerator<readonly StoredUsers[]> {
-  const all = hashesOf(keysOf(client, keys, 'u'), () => true, read);
-  for await (const { found, hashes } of oneAhead(all))
-    yield found.map((key, index) => {
-      const local = decodeName(nameIn(key)) ?? nameIn(key);
-      return storedUsers(local, hashes[index]?.values ?? null);
-    });
+/** All users, likewise, as Redis sends them. */
+export async function* scanPackedUsers(walked: Walked): AsyncGenerator<PackedUsers> {
+  for await (const { found, replies } of hashesOf(walked, 'u', () => true))
+    yield { locals: found.map((key) => decodeName(nameIn(key)) ?? nameIn(key)), replies };
 }
 
-/** Some keys with what they hold. */
+/** Understands them. `withDevices` false = without the devices that they were seen with. */
+export function unpackUsers({ locals, replies }: PackedUsers, withDevices: boolean): readonly StoredUsers[] {
+  const hashes = replies.flatMap((reply) => unpackWhole(reply, withDevices ? null : DEVICES));
+  return locals.map((local, index) => storedUsers(local, hashes[index] ?? null));
+}
+
+/** Keys, and what scripts return of them, in their order. */
 interface KeysRead {
   readonly found: readonly string[];
-  readonly hashes: Awaited<ReturnType<Read>>;
+  readonly replies: readonly Buffer[];
 }
 
+/**
+ * Parts of limited size. While one is used, the next one is read, and the keys behind it are looked for: Redis works meanwhile.
+ */
 async function* hashesOf(
-  parts: AsyncIterable<readonly string[]>,
+  walked: Walked,
+  kind: 'd' | 'u',
   isWanted: (key: string) => boolean,
-  read: Read,
 ): AsyncGenerator<KeysRead> {
-  for await (const all of parts) {
-    // By partition: a script looks at the log of each partition that its keys are in.
-    const found = all.filter(isWanted).sort();
-    if (found.length > 0) yield { found, hashes: await readAll(read, found) };
+  let before: Promise<KeysRead> | null = null;
+  for await (const found of inParts(oneAhead(keysOf(walked.client, walked.keys, kind)), isWanted)) {
+    const reading = readAll(walked, found);
+    // It is awaited later, unless the caller ends the walk, or the part before fails.
+    reading.catch(() => undefined);
+    if (before !== null) yield await before;
+    before = reading;
   }
+  if (before !== null) yield await before;
 }
 
-/** While one part is taken, the next one is read: one part is waiting at most. */
-async function* oneAhead<T>(parts: AsyncGenerator<T>): AsyncGenerator<T> {
-  let next = parts.next();
+/** Lists of {@link PART} keys; only the last one is shorter. Each is in the order of the partitions: a script looks at the identity of each. */
+async function* inParts(
+  lists: AsyncIterable<readonly string[]>,
+  isWanted: (key: string) => boolean,
+): AsyncGenerator<readonly string[]> {
+  let open: string[] = [];
+  for await (const list of lists) {
+    for (const key of list) if (isWanted(key)) open.push(key);
+    let at = 0;
+    for (; open.length - at >= PART; at += PART) yield open.slice(at, at + PART).sort();
+    open = open.slice(at);
+  }
+  if (open.length > 0) yield open.sort();
+}
+
+/** While one list is used, the next one is read: one list is waiting at most. */
+async function* oneAhead<T>(lists: AsyncGenerator<T>): AsyncGenerator<T> {
+  let next = lists.next();
   try {
     for (;;) {
       const { done, value } = await next;
       if (done === true) return;
-      next = parts.next();
+      next = lists.next();
       // It is awaited later, unless the caller ends the walk.
       next.catch(() => undefined);
       yield value;
     }
   } finally {
-    await parts.return(undefined);
+    await lists.return(undefined);
   }
 }
 
@@ -113,22 +141,18 @@ export function nameIn(key: string): string {
   return key.slice(key.indexOf('}:') + 4);
 }
 
-/** While one batch is taken apart here, Redis reads the next one. */
-async function readAll(read: Read, keys: readonly string[]): Promise<Awaited<ReturnType<Read>>> {
-  const start = (at: number): ReturnType<Read> => {
-    const reading = read(keys.slice(at, at + BATCH).map((key) => ({ key })));
-    // It is awaited later, unless the batch before it fails.
-    reading.catch(() => undefined);
-    return reading;
-  };
-  const hashes: Awaited<ReturnType<Read>>[number][] = [];
-  let next = start(0);
-  for (let at = 0; at < keys.length; at += BATCH) {
-    const reading = next;
-    if (at + BATCH < keys.length) next = start(at + BATCH);
-    hashes.push(...(await reading));
-  }
-  return hashes;
+/** On a Cluster a script reads hashes of one partition: others are on other servers. */
+async function readAll({ client, run }: Walked, keys: readonly string[]): Promise<KeysRead> {
+  const lists = isCluster(client) ? [...Map.groupBy(keys, hashTag).values()] : [keys];
+  const scripts = lists.flatMap((list) => chunksOf(list, HASHES_PER_SCRIPT));
+  const replies = await Promise.all(scripts.map((some) => readWhole(run, some)));
+  return { found: scripts.flat(), replies };
+}
+
+function chunksOf(keys: readonly string[], size: number): readonly string[][] {
+  return Array.from({ length: Math.ceil(keys.length / size) }, (_, at) =>
+    keys.slice(at * size, (at + 1) * size),
+  );
 }
 
 /** The keys of hashes of devices (`d`) or users (`u`). */

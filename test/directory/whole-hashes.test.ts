@@ -1,0 +1,133 @@
+// Owns the promises of reading whole hashes from Redis: every hash arrives as it is stored, whatever its size, and one script reads few.
+import { isDeepStrictEqual } from 'node:util';
+import type { Redis } from 'ioredis';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import { runScript } from '../../src/directory/redis/run-script.ts';
+import { readWhole, unpackWhole } from '../../src/directory/redis/whole-hashes.ts';
+import type { RunScript, WholeHash } from '../../src/directory/redis/whole-hashes.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { deviceReport, seenPartnership, userReport } from '../support/servers/directory-records.ts';
+import { useRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
+
+checkLeaksAtEnd();
+
+let redis: TestRedis;
+let client: Redis;
+useRedis((server, connection) => ([redis, client] = [server, connection]));
+beforeEach(() => redis.clear());
+
+const keys = new RedisKeys('easgate:');
+const name = (at: number): string => `${keys.base(at % 3)}x:${at}`;
+
+/** Reads hashes as a walk does. */
+async function read(names: readonly string[], without: string | null = null): Promise<WholeHash[]> {
+  const known = (await client.get(keys.schema)) ?? '';
+  const run: RunScript = (script, on, values) => runScript(client, script, on, [known, ...values]);
+  return unpackWhole(await readWhole(run, names), without);
+}
+
+const sorted = (hash: WholeHash): unknown =>
+  hash === null ? null : new Map(hash.flatMap((text, at) => (at % 2 === 0 ? [[text, hash[at + 1]]] : [])));
+
+describe('whole hashes', () => {
+  it.each([0, 1, 31, 32, 255, 256, 65_535, 65_536])('have their texts, of %i bytes', async (size) => {
+    const hash = [
+      'text',
+      'x'.repeat(size),
+      `name${'y'.repeat(size)}`,
+      'short',
+      'zürich',
+      'ü€😀'.repeat(size % 100),
+    ];
+    await client.hset(name(0), ...hash);
+    const [found = null] = await read([name(0)]);
+    // A difference of such a size is not printed.
+    expect(isDeepStrictEqual(sorted(found), sorted(hash))).toBe(true);
+  });
+
+  it.each([1, 7, 8, 33_000])('have all of %i fields', async (fields) => {
+    const hash = Array.from({ length: fields * 2 }, (_, at) => `t${at}`);
+    for (let at = 0; at < hash.length; at += 6_000) await client.hset(name(1), ...hash.slice(at, at + 6_000));
+    const [found = null] = await read([name(1)]);
+    // A difference of such a size is not printed.
+    expect(isDeepStrictEqual(sorted(found), sorted(hash))).toBe(true);
+  });
+
+  it('come in the order of their keys, those that are missing empty, and other types as no hash', async () => {
+    const names = Array.from({ length: 70 }, (_, at) => name(at));
+    for (const [at, key] of names.entries())
+      if (at % 7 === 1) await client.set(key, 'a text');
+      else if (at % 7 !== 2) await client.hset(key, 'at', String(at));
+    const expected = names.map((_, at) => (at % 7 === 1 ? null : at % 7 === 2 ? [] : ['at', String(at)]));
+    expect(await read(names)).toEqual(expected);
+  });
+
+  it('have no fields that the reader leaves out', async () => {
+    await client.hset(name(0), 'd:one', 'x'.repeat(300), 'r:mdm', 'report', 'd:two', '');
+    expect(await read([name(0)], 'd:')).toEqual([['r:mdm', 'report']]);
+  });
+
+  it('are refused where the reply ends early, or is another one', async () => {
+    const reply = Buffer.from([0x91, 0x92, 0xa1, 0x61, 0xa2, 0x62, 0x63]);
+    expect(unpackWhole(reply)).toEqual([['a', 'bc']]);
+    for (let end = 0; end < reply.length; end += 1)
+      expect(() => unpackWhole(reply.subarray(0, end))).toThrow('something else');
+    expect(() => unpackWhole(Buffer.from([0x91, 0x92, 0xa1, 0x61, 0x01]))).toThrow('something else');
+    await expect(readWhole(async () => 'text', [])).rejects.toThrow('something else');
+  });
+});
+
+describe('a walk over a directory in Redis', () => {
+  it('reads the next devices while the first are used, few by one script, and no further', async () => {
+    const store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
+    onTestFinished(() => store.close());
+    const devices = Array.from({ length: 2_000 }, (_, at) => `phone${at}` as DeviceKey);
+    await store.putDevices(devices.map((device) => deviceReport(device)));
+    const before = await hashesRead();
+    const walk = store.scanDevices()[Symbol.asyncIterator]();
+    const first = await walk.next();
+    const size = first.done === true ? 0 : first.value.length;
+    // What was sent before is carried out before.
+    const counted = await hashesRead();
+    expect(size).toBeGreaterThanOrEqual(100);
+    expect(counted.hashes - before.hashes).toBe(2 * size);
+    expect((counted.hashes - before.hashes) / (counted.scripts - before.scripts)).toBeLessThanOrEqual(128);
+    await walk.return?.();
+  });
+
+  it('reads no devices of users where they are not wanted', async () => {
+    const store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
+    onTestFinished(() => store.close());
+    await store.putUsers([userReport('alice' as UserKey)]);
+    await store.recordSeen([
+      seenPartnership('alice' as UserKey, 'phone1' as DeviceKey, 1),
+      seenPartnership('bob' as UserKey, 'phone2' as DeviceKey, 1),
+    ]);
+    const users = async (withDevices: boolean): Promise<unknown> => {
+      const found: [string, string | null, number][] = [];
+      for await (const part of store.scanUsers(withDevices))
+        for (const { key, record, devices } of part) found.push([key, record?.key ?? null, devices.length]);
+      return found.sort(([a], [b]) => (a < b ? -1 : 1));
+    };
+    expect(await users(false)).toEqual([['alice', 'alice', 0]]);
+    expect(await users(true)).toEqual([
+      ['alice', 'alice', 1],
+      ['bob', null, 1],
+    ]);
+  });
+});
+
+/** What Redis counts. */
+async function hashesRead(): Promise<{ readonly hashes: number; readonly scripts: number }> {
+  const stats = await client.info('commandstats');
+  const calls = (command: string): number =>
+    [...stats.matchAll(new RegExp(`cmdstat_${command}:calls=(\\d+)`, 'g'))].reduce(
+      (sum, [, one]) => sum + Number(one),
+      0,
+    );
+  return { hashes: calls('hgetall'), scripts: calls('eval(?:sha)?') };
+}
