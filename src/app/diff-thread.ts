@@ -1,12 +1,14 @@
 // Owns a thread that compares two policies on a part of the directory, once.
+import { on } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { openStore } from '../directory/open-store.ts';
 import type { StoreOptions } from '../directory/open-store.ts';
-import type { ScanPart } from '../directory/store.ts';
+import type { DirectoryStore, PackedUsers, ScanPart } from '../directory/store.ts';
 import { policiesFrom } from '../policy/plain-policies.ts';
 import type { PlainPolicies } from '../policy/plain-policies.ts';
 
-import { diffPart } from './policy-diff.ts';
+import { countsDevices, diffPart } from './policy-diff.ts';
 import type { DiffPart } from './policy-diff.ts';
 import { plainError } from './thread-errors.ts';
 import type { PlainError } from './thread-errors.ts';
@@ -18,11 +20,17 @@ export interface DiffThreadTask {
   readonly after: PlainPolicies;
   readonly now: number;
   readonly part: ScanPart;
+  /** The users are sent ({@link SentUsers}): the thread does not read them itself. */
+  readonly usersAreSent: boolean;
 }
+
+/** Some users; null = these were all. The thread answers with `taken` when it wants more. */
+export type SentUsers = PackedUsers | null;
 
 /** What the thread posts: how far it is, and the result; or why there is none. */
 export type DiffThreadMessage =
   | { readonly kind: 'progress'; readonly done: number }
+  | { readonly kind: 'taken' }
   | { readonly kind: 'done'; readonly found: DiffPart }
   | ({ readonly kind: 'failed' } & PlainError);
 
@@ -33,16 +41,33 @@ function post(message: DiffThreadMessage): void {
   parentPort?.postMessage(message, []);
 }
 
-async function compare({ store: options, before, after, now, part }: DiffThreadTask): Promise<void> {
+/** The users that the thread which started this one sends, from the begin. */
+async function* usersSent(store: DirectoryStore, withDevices: boolean, sent: AsyncIterable<unknown>) {
+  for await (const message of sent) {
+    const [packed] = message as [SentUsers];
+    if (packed === null) return;
+    yield store.packedUsers?.unpack(packed, withDevices) ?? [];
+    post({ kind: 'taken' });
+  }
+}
+
+async function compare(
+  port: MessagePort,
+  { store: options, before, after, now, part, usersAreSent }: DiffThreadTask,
+): Promise<void> {
+  // Before the first await: messages wait here then.
+  const sent = usersAreSent ? on(port, 'message') : null;
   const store = await openStore(options);
   try {
     let postedAt = -Infinity;
     const task = { before: policiesFrom(before), after: policiesFrom(after), now };
-    const found = await diffPart(store, task, part, (done) => {
+    const onProgress = (done: number): void => {
       if (performance.now() - postedAt < PROGRESS_MS) return;
       postedAt = performance.now();
       post({ kind: 'progress', done });
-    });
+    };
+    const users = sent === null ? undefined : usersSent(store, countsDevices(task), sent);
+    const found = await diffPart(store, task, part, onProgress, users);
     post({ kind: 'done', found });
   } finally {
     await store.close();
@@ -51,7 +76,7 @@ async function compare({ store: options, before, after, now, part }: DiffThreadT
 
 if (parentPort !== null)
   try {
-    await compare(workerData as DiffThreadTask);
+    await compare(parentPort, workerData as DiffThreadTask);
   } catch (error) {
     post({ kind: 'failed', ...plainError(error) });
   }

@@ -2,10 +2,10 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { StoreOptions } from '../directory/open-store.ts';
-import type { DirectoryStore } from '../directory/store.ts';
+import type { DirectoryStore, PackedUserWalk } from '../directory/store.ts';
 import { threadFile } from '../thread-file.ts';
 import { plainPolicies } from '../policy/plain-policies.ts';
-import type { DiffThreadMessage, DiffThreadTask } from './diff-thread.ts';
+import type { DiffThreadMessage, DiffThreadTask, SentUsers } from './diff-thread.ts';
 import type { OnProgress } from './scan-partnerships.ts';
 import { diffPart, joinParts } from './policy-diff.ts';
 import type { DiffPart, DiffTask, PolicyDiff } from './policy-diff.ts';
@@ -56,7 +56,8 @@ export async function diffInThreads(
   const parts = options !== null && isShared(options) ? await store.scanParts(threads, devices) : [];
   if (options === null || parts.length < 2) return joinParts([await diffPart(store, task, null, onProgress)]);
   const { before, after, now } = task;
-  const common = { store: options, before: plainPolicies(before), after: plainPolicies(after), now };
+  const plain = { before: plainPolicies(before), after: plainPolicies(after) };
+  const common = { store: options, ...plain, now, usersAreSent: store.packedUsers !== null };
   const done = parts.map(() => 0);
   const running: Running[] = [];
   try {
@@ -67,7 +68,10 @@ export async function diffInThreads(
           onProgress(done.reduce((sum, one) => sum + one, 0));
         }),
       );
-    return joinParts(await Promise.all(running.map(({ found }) => found)));
+    const found = Promise.all(running.map((one) => one.found));
+    // A thread that fails takes no more users.
+    if (store.packedUsers !== null) await Promise.race([sendUsers(store.packedUsers, running), found]);
+    return joinParts(await found);
   } finally {
     await Promise.all(running.map(({ worker }) => worker.terminate()));
   }
@@ -78,8 +82,56 @@ function isShared(options: StoreOptions): boolean {
   return options.kind !== 'embedded' || options.path !== ':memory:';
 }
 
+/** Reads all users once, and sends them to all threads. */
+async function sendUsers(users: PackedUserWalk, threads: readonly Running[]): Promise<void> {
+  for await (const { locals, replies } of users.scan()) {
+    // A view of a larger memory would be sent with all of that.
+    const sent = { locals, replies: replies.map((reply) => new Uint8Array(reply)) };
+    await Promise.all(threads.map(({ mailbox }) => mailbox.send(sent)));
+  }
+  await Promise.all(threads.map(({ mailbox }) => mailbox.send(null)));
+}
+
+/** Parts of users that wait in a thread, at most. */
+const MAX_SENT = 8;
+
+/** Sends users to one thread, a few parts ahead of it. */
+class UserMailbox {
+  private readonly worker: Worker;
+  private waiting = 0;
+  private ended = false;
+  private onRoom: () => void = () => undefined;
+
+  constructor(worker: Worker) {
+    this.worker = worker;
+  }
+
+  /** Resolves when there is room for the next part. */
+  async send(users: SentUsers): Promise<void> {
+    this.worker.postMessage(users, []);
+    this.waiting += 1;
+    if (this.waiting < MAX_SENT || this.ended) return;
+    await new Promise<void>((resolve) => {
+      this.onRoom = resolve;
+    });
+  }
+
+  /** The thread took a part. */
+  taken(): void {
+    this.waiting -= 1;
+    this.onRoom();
+  }
+
+  /** The thread ended, and takes nothing any more. */
+  end(): void {
+    this.ended = true;
+    this.onRoom();
+  }
+}
+
 interface Running {
   readonly worker: Worker;
+  readonly mailbox: UserMailbox;
   /** Rejects when the thread ends without a result. */
   readonly found: Promise<DiffPart>;
 }
@@ -90,15 +142,20 @@ function startThread(program: URL, task: DiffThreadTask, onProgress: OnProgress)
     name: 'comparison',
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
   });
+  const mailbox = new UserMailbox(worker);
   const { promise, resolve, reject } = Promise.withResolvers<DiffPart>();
   worker.on('message', (message: DiffThreadMessage) => {
     if (message.kind === 'progress') onProgress(message.done);
+    else if (message.kind === 'taken') mailbox.taken();
     else if (message.kind === 'done') resolve(message.found);
     else reject(errorFrom(message));
   });
   worker.on('error', reject);
-  worker.on('exit', () => reject(new Error('a thread that compares policies ended')));
+  worker.on('exit', () => {
+    mailbox.end();
+    reject(new Error('a thread that compares policies ended'));
+  });
   // It is awaited once all threads were started, unless one cannot be.
   promise.catch(() => undefined);
-  return { worker, found: promise };
+  return { worker, mailbox, found: promise };
 }

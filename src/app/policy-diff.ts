@@ -1,7 +1,7 @@
 // Owns the comparison of two policies over the whole directory: which phones another policy would let in or keep out, and why.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
-import type { DirectoryStore, ScanPart } from '../directory/store.ts';
+import type { DirectoryStore, ScanPart, UserEntry } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
 import { NO_REQUEST } from '../policy/access-facts.ts';
@@ -119,17 +119,28 @@ export interface DiffTask {
   readonly now: number;
 }
 
-/** Compares them on the partnerships of a part of the directory; null = of all of it. */
+/** Whether one of the policies asks how many devices a user has, or which place one has among them. A false yes only costs time. */
+export function countsDevices({ before, after }: Pick<DiffTask, 'before' | 'after'>): boolean {
+  return [before, after]
+    .flatMap(({ live, rollout }) => (rollout === null ? [live] : [live, rollout]))
+    .some(
+      ({ policy: { limits, document } }) =>
+        limits !== null || /devicesOfUser|rank/.test(JSON.stringify(document)),
+    );
+}
+
+/** Compares them on the partnerships of a part of the directory; null = of all of it. `users`: see {@link scanPartnerships}. */
 export async function diffPart(
   store: DirectoryStore,
-  { before, after, now }: DiffTask,
+  task: DiffTask,
   part: ScanPart | null,
   onProgress: OnProgress,
+  users?: AsyncIterable<readonly UserEntry[]>,
 ): Promise<DiffPart> {
+  const { before, after, now } = task;
   const diff = new PartDiff(now, after.rollout);
-  const withDevices = [before, after].some(countsDevices);
   let end = monotonicNow() + TURN_MS;
-  for await (const members of scanPartnerships(store, now, withDevices, onProgress, part))
+  for await (const members of scanPartnerships(store, now, countsDevices(task), onProgress, part, users))
     for (const member of members) {
       const { access } = member;
       const choice = choiceOf(after, access);
@@ -151,14 +162,6 @@ export function changedCount(diff: Partial<PolicyDiff>): number | null {
   const { keptOut, keptOutLater, letIn, letInForNow, otherwise } = diff;
   const counts = [keptOut, keptOutLater, letIn, letInForNow, otherwise].filter((one) => one !== undefined);
   return counts.length === 0 ? null : counts.reduce((sum, { all }) => sum + all, 0);
-}
-
-/** Whether policies ask how many devices a user has, or which place one has among them. A false yes only costs time. */
-function countsDevices({ live, rollout }: ActivePolicies): boolean {
-  return [live, ...(rollout === null ? [] : [rollout])].some(
-    ({ policy: { limits, document } }) =>
-      limits !== null || /devicesOfUser|rank/.test(JSON.stringify(document)),
-  );
 }
 
 /** All parts of one comparison, in the order of the parts. @throws where there is none */

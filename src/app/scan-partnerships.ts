@@ -30,7 +30,7 @@ const MAX_LOOKUPS = 64;
 
 /**
  * Every partnership, in lists of limited size. `now`: milliseconds since the epoch. `withDevices` false = the devices of users are
- * not read. `among`: of the devices of this part; null = of all.
+ * not read. `among`: of the devices of this part; null = of all. `allUsers`: as the store returns them, where another thread reads them.
  */
 export async function* scanPartnerships(
   store: DirectoryStore,
@@ -38,8 +38,9 @@ export async function* scanPartnerships(
   withDevices: boolean,
   onProgress: OnProgress = () => undefined,
   among: ScanPart | null = null,
+  allUsers: AsyncIterable<readonly UserEntry[]> = store.scanUsers(withDevices),
 ): AsyncIterable<readonly ScannedPartnership[]> {
-  const users = await readUsers(store, withDevices);
+  const users = await readUsers(store, withDevices, allUsers);
   let done = 0;
   for await (const part of store.scanDevices(among ?? undefined)) {
     const members: ScannedPartnership[] = [];
@@ -98,13 +99,17 @@ const MAX_SHARED_LISTS = 50_000;
 /** Longer lists take longer to compare than they save. */
 const MAX_SHARED_GROUPS = 64;
 
-async function readUsers(store: DirectoryStore, withDevices: boolean): Promise<Users> {
+async function readUsers(
+  store: DirectoryStore,
+  withDevices: boolean,
+  allUsers: AsyncIterable<readonly UserEntry[]>,
+): Promise<Users> {
   const records = new Map<UserKey, UserRecord>();
   const aliases = new Map<UserKey, UserKey>();
   const seen: (readonly [UserKey, readonly UserDevice[]])[] = [];
   const special = new Set<string>();
   const groups = new SharedGroups();
-  for await (const part of store.scanUsers(withDevices)) {
+  for await (const part of allUsers) {
     for (const { key, record, decided, imported, devices, unreadable } of part) {
       if (record !== null) records.set(key, { ...record, groups: groups.of(record.groups) });
       for (const alias of record?.aliases ?? []) {
