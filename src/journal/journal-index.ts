@@ -1,5 +1,6 @@
 // Owns the index of a journal in Redis: a SQLite file with what entries are found by, and their positions in the streams. It has no
-// entry of its own, so that the retention of the streams is its retention. A cache: it may be deleted, and is made anew.
+// entry of its own, so that the retention of the streams is its retention. A cache: it may be deleted, and is made anew: the rows first,
+// then the indices of SQLite.
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
@@ -11,12 +12,15 @@ import { localOf } from './stream-forms.ts';
 import type { Marks } from './stream-forms.ts';
 
 /** `PRAGMA user_version` of a file with these tables. */
-const VERSION = 2;
+const VERSION = 3;
 const MAX_STATEMENTS = 100;
 const STREAMS: readonly StreamName[] = ['journal', 'audit'];
 const BUSY_MS = 2_000;
 const PRAGMAS =
   'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096;';
+
+/** What a stream is found by, the column that tells most entries apart first. */
+const COLUMNS = ['device', 'local', 'reason', 'kind'] as const;
 
 /**
  * Ids follow the positions without a gap: SQLite appends them to each index, so that every index is in the order of positions, and a position
@@ -25,17 +29,18 @@ const PRAGMAS =
 function tableOf(stream: StreamName): string {
   return `
     CREATE TABLE ${stream} (id INTEGER PRIMARY KEY, ms INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
-      kind INTEGER NOT NULL, reason INTEGER, local TEXT, device TEXT);
-    CREATE INDEX ${stream}_kind ON ${stream} (kind);
-    CREATE INDEX ${stream}_reason ON ${stream} (reason) WHERE reason IS NOT NULL;
-    CREATE INDEX ${stream}_local ON ${stream} (local) WHERE local IS NOT NULL;
-    CREATE INDEX ${stream}_device ON ${stream} (device) WHERE device IS NOT NULL;`;
+      kind INTEGER NOT NULL, reason INTEGER, local TEXT, device TEXT);`;
 }
 
+function indexOf(stream: StreamName, column: (typeof COLUMNS)[number]): string {
+  return `CREATE INDEX IF NOT EXISTS ${stream}_${column} ON ${stream} (${column}) WHERE ${column} IS NOT NULL`;
+}
+
+/** `complete` 1 = the stream has its indices: until then it is loaded, and nobody looks into it. */
 const SCHEMA = `
   ${STREAMS.map(tableOf).join('')}
   CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
-  CREATE TABLE ends (stream TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE ends (stream TEXT PRIMARY KEY, position TEXT NOT NULL, complete INTEGER NOT NULL) WITHOUT ROWID;
   PRAGMA user_version = ${VERSION};`;
 
 /** An entry as it is indexed. */
@@ -119,10 +124,31 @@ export class JournalIndex {
     return this.isReader ? this.watch.hasFile() : this.watch.isSame();
   }
 
-  /** The position of the last entry of a stream that is indexed, or was not understood; null = none is. */
+  /** The position of the last entry of a stream that is indexed, or was not understood; null = none is, or the stream is being loaded. */
   end(stream: StreamName): string | null {
-    const row = this.statement('SELECT position FROM ends WHERE stream = ?').get(stream);
+    const row = this.endRow(stream);
+    return row?.['complete'] === 1 ? String(row['position']) : null;
+  }
+
+  /** Likewise, of a stream that is being loaded, too: where its reader goes on. */
+  loadedEnd(stream: StreamName): string | null {
+    const row = this.endRow(stream);
     return row === undefined ? null : String(row['position']);
+  }
+
+  /**
+   * Makes the indices of a stream that was loaded, one at a time: many rows are sorted once, where each of them would change pages all over
+   * an index. To be called until it returns true.
+   */
+  complete(stream: StreamName): boolean {
+    if (this.endRow(stream)?.['complete'] === 1) return true;
+    const column = COLUMNS.find((one) => !this.hasIndex(`${stream}_${one}`));
+    if (column !== undefined) {
+      this.database.exec(indexOf(stream, column));
+      return false;
+    }
+    this.statement('UPDATE ends SET complete = 1 WHERE stream = ?').run(stream);
+    return true;
   }
 
   /** Adds the entries behind those that it has, up to `end`. */
@@ -136,7 +162,9 @@ export class JournalIndex {
         const [ms, seq] = partsOf(position);
         insert.run(ms, seq, Math.trunc(at), this.idOf(kind), this.idOf(reason), localOf(user), device);
       }
-      this.statement('INSERT OR REPLACE INTO ends VALUES (?, ?)').run(stream, end);
+      this.statement(
+        'INSERT INTO ends VALUES (?1, ?2, 0) ON CONFLICT (stream) DO UPDATE SET position = ?2',
+      ).run(stream, end);
     });
   }
 
@@ -160,6 +188,23 @@ export class JournalIndex {
 
   /** Positions of entries that may be wanted, older than `before`; null = from the newest. `sinceMs`: none that was written before. */
   find(
+    stream: StreamName,
+    filter: JournalFilter,
+    before: string | null,
+    sinceMs: number,
+    limit: number,
+  ): IndexedPositions {
+    // One state of the file: the stream may be loaded anew just now.
+    this.database.exec('BEGIN');
+    try {
+      if (this.end(stream) === null) return { positions: [], next: null };
+      return this.findIn(stream, filter, before, sinceMs, limit);
+    } finally {
+      this.database.exec('COMMIT');
+    }
+  }
+
+  private findIn(
     stream: StreamName,
     filter: JournalFilter,
     before: string | null,
@@ -223,6 +268,16 @@ export class JournalIndex {
             WHERE ${by.column} = ?${more.join('')} AND id <= ? AND id >= ? ORDER BY id DESC`,
       values: [word, ...others.flatMap(({ words }) => words)],
     }));
+  }
+
+  private endRow(stream: StreamName): ReturnType<StatementSync['get']> {
+    return this.statement('SELECT position, complete FROM ends WHERE stream = ?').get(stream);
+  }
+
+  private hasIndex(name: string): boolean {
+    return (
+      this.statement("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?").get(name) !== undefined
+    );
   }
 
   private range(stream: StreamName): { readonly low: number; readonly high: number } {

@@ -130,6 +130,24 @@ describe('the index', () => {
     expect(calls(await client.info('commandstats')) - calls(before)).toBe(1);
   });
 
+  it('is not looked into while it is loaded, and goes on loading where it was', async () => {
+    await appended(2_500);
+    const store = openIndexed();
+    onTestFinished(() => store.close());
+    const [index, reader] = [JournalIndex.open(path), openRedis()];
+    expect(await new JournalIndexer(reader, index).step(1)).toBe(false);
+    expect([index.end('journal'), index.loadedEnd('journal')]).toEqual([null, expect.any(String)]);
+    index.close();
+    expect(await allOf(store, 'journal', { device: OLD })).toHaveLength(2_500);
+    const again = JournalIndex.open(path);
+    while (!(await new JournalIndexer(reader, again).step(1)));
+    expect(again.end('journal')).toBe(await reader.end('journal'));
+    again.close();
+    await reader.close();
+    expect(await indexed(OLD)).toBe(1_000);
+    expect(await allOf(store, 'journal', { device: OLD })).toHaveLength(2_500);
+  });
+
   it('forgets what the stream no longer has', async () => {
     await appended(1_000);
     await bringUp();
