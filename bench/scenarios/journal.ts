@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { EmbeddedJournal } from '../../src/journal/embedded-journal.ts';
 import { IndexedJournal } from '../../src/journal/indexed-journal.ts';
@@ -10,6 +11,7 @@ import { JournalIndex } from '../../src/journal/journal-index.ts';
 import { JournalIndexer } from '../../src/journal/journal-indexer.ts';
 import type { JournalFilter, JournalStore } from '../../src/journal/journal-store.ts';
 import { RedisJournal } from '../../src/journal/redis-journal.ts';
+import { STREAM_FORMS } from '../../src/journal/stream-forms.ts';
 import type { JournalEntry } from '../../src/model/journal.ts';
 import { deviceName, userName, userOf } from '../core/fleet.ts';
 import { stop } from '../core/processes.ts';
@@ -52,10 +54,45 @@ function entryAt(index: number, now: number): JournalEntry {
   };
 }
 
-async function fill(store: JournalStore): Promise<void> {
+/** Writes all entries, and says how far it is. */
+async function fill(name: string, write: (entries: JournalEntry[]) => Promise<unknown>): Promise<void> {
   const now = Date.now();
-  for (let at = 0; at < EVENTS; at += PART)
-    await store.append(Array.from({ length: PART }, (_, index) => entryAt(at + index, now)));
+  const told = progress(`${name}: written`);
+  for (let at = 0; at < EVENTS; at += PART) {
+    await write(Array.from({ length: Math.min(PART, EVENTS - at) }, (_, index) => entryAt(at + index, now)));
+    told(Math.min(EVENTS, at + PART));
+  }
+}
+
+/** Prints each tenth of the entries, with the seconds since the begin. */
+function progress(what: string): (done: number) => void {
+  const began = performance.now();
+  let tenths = 0;
+  return (done) => {
+    if (Math.floor((done * 10) / EVENTS) <= tenths) return;
+    tenths = Math.floor((done * 10) / EVENTS);
+    const seconds = (performance.now() - began) / 1_000;
+    process.stdout.write(`${what} ${done} of ${EVENTS}, after ${seconds.toFixed(0)} s\n`);
+  };
+}
+
+/** What the journal writes, many entries by one script: they are not what is measured. */
+const ADD = `for index = 1, #ARGV do redis.call('XADD', KEYS[1], '*', 'e', ARGV[index]) end`;
+/** Entries of one script, and scripts under way. */
+const OF_SCRIPT = 1_000;
+const SCRIPTS = 4;
+
+/** Writes to the stream of the journal. While Redis adds entries, the next ones are made. */
+function streamWriter(client: Redis): (entries: readonly JournalEntry[]) => Promise<void> {
+  const { bounded, write } = STREAM_FORMS.journal;
+  const waiting: Promise<unknown>[] = [];
+  return async (entries) => {
+    for (let at = 0; at < entries.length; at += OF_SCRIPT) {
+      const texts = entries.slice(at, at + OF_SCRIPT).map((entry) => write(bounded(entry)));
+      waiting.push(client.eval(ADD, 1, 'easgate:journal', ...texts));
+    }
+    while (waiting.length > SCRIPTS) await waiting.shift();
+  };
 }
 
 async function measureQueries(store: JournalStore, name: string, rounds: number): Promise<Sample[]> {
@@ -80,7 +117,7 @@ async function measure({ rounds }: Effort): Promise<Record<string, Sample[]>> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-bench-journal-'));
   try {
     const file = new EmbeddedJournal(join(folder, 'journal.db'), { retention: RETENTION, busyMs: 2_000 });
-    await fill(file);
+    await fill('embedded', (entries) => file.append(entries));
     const embedded = await measureQueries(file, 'embedded', rounds);
     await file.close();
     return { embedded, redis: await measureRedis(folder, rounds) };
@@ -89,24 +126,37 @@ async function measure({ rounds }: Effort): Promise<Record<string, Sample[]>> {
   }
 }
 
+/** As the thread of a control process does. */
+async function indexAll(redis: RedisJournal, path: string): Promise<void> {
+  const told = progress('redis: indexed');
+  const index = JournalIndex.open(path);
+  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  const indexer = new JournalIndexer(redis, index);
+  for (let steps = 1; !(await indexer.step(STEP)); steps++) told(Math.min(EVENTS, steps * STEP * 1_000));
+  index.close();
+  const { user, system } = process.cpuUsage(cpu);
+  const seconds = (performance.now() - began) / 1_000;
+  const cpuSeconds = (user + system) / 1e6;
+  process.stdout.write(`redis: indexed in ${seconds.toFixed(0)} s, ${cpuSeconds.toFixed(0)} s of CPU\n`);
+}
+
+/** Parts of 1,000 entries in one step, as by default. */
+const STEP = 10;
+
 async function measureRedis(folder: string, rounds: number): Promise<Sample[]> {
   const { port, process: server } = await startRedis(folder);
   const options = { url: `redis://127.0.0.1:${port}/0`, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
   const path = join(folder, 'journal-index.db');
+  const client = new Redis(options.url);
   const redis = new RedisJournal(options, RETENTION);
   const store = new IndexedJournal(redis, path, NO_GROUPS);
   try {
+    await fill('redis', streamWriter(client));
     await redis.end('journal');
-    await fill(store);
-    const index = JournalIndex.open(path);
-    const began = performance.now();
-    const indexer = new JournalIndexer(redis, index);
-    while (!(await indexer.step()));
-    index.close();
-    const seconds = (performance.now() - began) / 1_000;
-    process.stdout.write(`redis: indexed in ${seconds.toFixed(0)} s\n`);
+    await indexAll(redis, path);
     return await measureQueries(store, 'redis', rounds);
   } finally {
+    client.disconnect();
     await store.close();
     await stop(server);
   }
