@@ -1,5 +1,6 @@
 // Owns the control process: it runs beside the workers, under the control of the supervisor, keeps the read model, and runs the
 // feeds while it leads. Phones do not depend on it.
+import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { configuredFeeds, feedStates } from '../app/feed-runs/configured-feeds.ts';
 import { startFeeds } from '../app/feed-runs/start-feeds.ts';
@@ -16,6 +17,7 @@ import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { JournalIndexKeeper } from '../journal/journal-index-keeper.ts';
 import { openJournalAppender } from '../journal/open-journal.ts';
+import { keepTemporaryFilesIn } from '../directory/embedded/temporary-files.ts';
 import { openStore } from '../directory/open-store.ts';
 import { ThreadedModel } from '../directory/read-model/threaded-model.ts';
 import { ModelReader } from '../directory/read-model/model-reader.ts';
@@ -124,6 +126,7 @@ class Control {
     this.config = parseConfig(source.text, source.path);
     const { log, control } = this.config;
     this.path = control.readModel ?? '';
+    keepTemporaryFilesIn(dirname(this.path));
     this.log = openLog(log.level, log.destination, log.format);
     lowerPriority();
     this.model = new ThreadedModel(
