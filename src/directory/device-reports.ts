@@ -68,13 +68,13 @@ export function joinDeviceReport(
   before: DeviceReport | null,
   observation: DeviceObservation,
   now: number,
-  others: readonly DeviceReport[] = [],
+  others: readonly Pick<DeviceReport, 'removed'>[] = [],
 ): Joined<DeviceReport> | null {
   const observedAt = receivedAt(observation.observedAt, now);
   const version = observation.version ?? 0;
   if (before !== null && isOlder(observedAt, version, before)) return null;
   const removed = observation.removed === true;
-  const report: Draft = { ...base(before, removed, observation) };
+  const report = base(before, removed, observation);
   takeOver(report, removed ? namesOf(observation) : observation);
   boundTexts(report, TEXTS);
   report.version = version;
@@ -116,13 +116,10 @@ export function decidesRemoval(
   return others.length > 0 && (removed === true || others.some((other) => other.removed === true));
 }
 
-/** What stays of the report before. A device that comes back after a removal is not known to be managed. */
-function base(
-  before: DeviceReport | null,
-  removed: boolean,
-  { key, source }: DeviceObservation,
-): DeviceReport {
-  if (before !== null && !removed) return before.removed === true ? { ...before, managed: null } : before;
+/** What stays of the report before, as a copy. A device that comes back after a removal is not known to be managed. */
+function base(before: DeviceReport | null, removed: boolean, { key, source }: DeviceObservation): Draft {
+  if (before !== null && !removed)
+    return before.removed === true ? { ...before, managed: null } : { ...before };
   const blank = { ...NEVER_REPORTED, key, source, observedAt: 0 };
   if (before === null) return blank;
   return { ...blank, ...namesOf(before) };

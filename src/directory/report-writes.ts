@@ -1,8 +1,8 @@
 // Owns what a store writes for an observation, from the texts that it holds of the device or user. No I/O.
 import type { UserKey } from '../identity/keys.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
-import { deviceReportText, readDeviceReport } from '../model/device.ts';
-import type { DeviceObservation } from '../model/device.ts';
+import { deviceReportText, readDeviceReport, readRemoved } from '../model/device.ts';
+import type { DeviceObservation, DeviceReport } from '../model/device.ts';
 import { readUserReport, userReportText } from '../model/user.ts';
 import type { UserObservation, UserReport } from '../model/user.ts';
 import { joinDeviceReport } from './device-reports.ts';
@@ -36,8 +36,10 @@ export function writeOfDevice(
   now: number,
 ): ReportWrite {
   const { key, source } = observation;
-  const { own, others, obsolete } = readReports(stored, source, (from, text) =>
-    readDeviceReport(key, from, text),
+  const read = (from: string, text: string): DeviceReport => readDeviceReport(key, from, text);
+  // Of others only whether they removed it counts, and of a report that belongs to no feed, whether it is understood.
+  const { own, others, obsolete } = readReports(stored, source, read, (from, text) =>
+    from === NO_SOURCE ? read(from, text) : readRemoved(key, from, text),
   );
   const joined = joinDeviceReport(own, observation, now, others);
   if (joined === null) return OLDER;
@@ -52,9 +54,8 @@ export function writeOfUser(
   now: number,
 ): UserReportWrite {
   const { key, source } = observation;
-  const { own, others, obsolete } = readReports(stored, source, (from, text) =>
-    readUserReport(key, from, text),
-  );
+  const read = (from: string, text: string): UserReport => readUserReport(key, from, text);
+  const { own, others, obsolete } = readReports(stored, source, read, read);
   const before = own === null ? others : [...others, own];
   const joined = joinUserReport(own, observation, now, others);
   if (joined === null) return { ...OLDER, before, after: before };
@@ -67,29 +68,29 @@ export function writeOfUser(
   };
 }
 
-interface Reports<Report> {
+interface Reports<Report, Other> {
   /** Null = the source reported nothing, or its report is malformed: it is written anew. */
   readonly own: Report | null;
-  readonly others: readonly Report[];
+  readonly others: readonly Other[];
   readonly obsolete: readonly string[];
 }
 
 const NOTHING = { own: null, others: [], obsolete: [] } as const;
 
-function readReports<Report>(
+function readReports<Report, Other>(
   stored: readonly SourceText[],
   source: string,
   read: (source: string, text: string) => Report,
-): Reports<Report> {
+  readOther: (source: string, text: string) => Other,
+): Reports<Report, Other> {
   if (stored.length === 0) return NOTHING;
   let own: Report | null = null;
-  const others: Report[] = [];
+  const others: Other[] = [];
   const obsolete: string[] = [];
   for (const { source: from, text } of stored) {
     try {
-      const report = read(from, text);
-      if (from === source) own = report;
-      else others.push(report);
+      if (from === source) own = read(from, text);
+      else others.push(readOther(from, text));
     } catch (error) {
       if (!(error instanceof CorruptRecordError)) throw error;
       if (from === NO_SOURCE && from !== source) obsolete.push(from);
@@ -98,7 +99,20 @@ function readReports<Report>(
   return { own, others, obsolete };
 }
 
+/** The reports of one device or user once one of them was written. */
+export function reportsAfter(
+  before: readonly SourceText[],
+  written: SourceText,
+  obsolete: readonly string[],
+): readonly SourceText[] {
+  if (before.length === 0) return [written];
+  const others = before.filter(({ source }) => source !== written.source && !obsolete.includes(source));
+  return [...others, written];
+}
+
 /** The names of users that reports name as aliases. */
 export function aliasesIn(reports: readonly UserReport[]): Set<UserKey> {
-  return new Set(reports.flatMap(({ aliases }) => aliases ?? []) as UserKey[]);
+  const found = new Set<UserKey>();
+  for (const { aliases } of reports) for (const alias of aliases ?? []) found.add(alias as UserKey);
+  return found;
 }

@@ -35,7 +35,7 @@ export function joinUserReport(
   const version = observation.version ?? 0;
   if (before !== null && isOlder(observedAt, version, before)) return null;
   const removed = observation.removed === true;
-  const report: Draft = { ...base(before, removed, observation) };
+  const report = base(before, removed, observation);
   const { aliases, sourceId } = observation;
   takeOver(report, removed ? { aliases, sourceId } : observation);
   boundTexts(report, ['sourceId']);
@@ -53,9 +53,10 @@ export function joinUserReport(
   return { report, isNews: before === null || !sameFacts(before, report) || decidesRemoval(report, others) };
 }
 
-/** What stays of the report before. An account that comes back after a removal is not known to be enabled. */
-function base(before: UserReport | null, removed: boolean, { key, source }: UserObservation): UserReport {
-  if (before !== null && !removed) return before.removed === true ? { ...before, enabled: null } : before;
+/** What stays of the report before, as a copy. An account that comes back after a removal is not known to be enabled. */
+function base(before: UserReport | null, removed: boolean, { key, source }: UserObservation): Draft {
+  if (before !== null && !removed)
+    return before.removed === true ? { ...before, enabled: null } : { ...before };
   const blank = { ...NEVER_REPORTED, key, source, observedAt: 0 };
   return before === null ? blank : { ...blank, aliases: before.aliases, sourceId: before.sourceId };
 }

@@ -105,6 +105,15 @@ export function readDeviceReport(key: DeviceKey, source: string, stored: string)
   return report;
 }
 
+/** Whether `source` removed the device, as it reported: the rest of the report is read only where it is no line. @throws CorruptRecordError */
+export function readRemoved(key: DeviceKey, source: string, stored: string): Pick<DeviceReport, 'removed'> {
+  const removed = form.valueOf(stored, 'removed');
+  if (removed === null) return NOT_REMOVED;
+  return typeof removed === 'boolean' ? { removed } : readDeviceReport(key, source, stored);
+}
+
+const NOT_REMOVED: Pick<DeviceReport, 'removed'> = Object.freeze({ removed: null });
+
 /** The stored form of a report. */
 export function deviceReportText(report: DeviceReport): string {
   return form.write(report as z.infer<typeof deviceReportSchema>);

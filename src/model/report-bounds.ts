@@ -62,8 +62,8 @@ export function boundTexts<Name extends string>(
 
 /** Names of users or groups as they are kept. Their order has no meaning: sorted, so that another order is no news. */
 export function boundNames(said: readonly string[], max: number): string[] {
-  const short = said.filter((name) => name.length <= MAX_TEXT && name.isWellFormed());
-  return [...new Set(short)].sort().slice(0, max);
+  const names = said.filter((name) => name.length <= MAX_TEXT && name.isWellFormed()).sort();
+  return names.filter((name, at) => name !== names[at - 1]).slice(0, max);
 }
 
 /**

@@ -49,9 +49,17 @@ const SAME = '=';
 /** An empty list, where an empty place means something else. */
 const NO_ITEMS = '[]';
 
+const NO_KEYS: Json = {};
+
 /** Whether a text is a line, and not JSON. */
 export function isLine(stored: string): boolean {
   return stored.charCodeAt(0) === SEPARATOR_CODE;
+}
+
+/** Lines, of which one value can be read alone. */
+export interface LineForm<T> extends StoredForm<T> {
+  /** The value of one field, which does not depend on others; undefined = malformed, or the text is JSON. The rest of the line is not looked at. */
+  readonly valueOf: (stored: string, name: keyof T & string) => unknown;
 }
 
 /** The stored form of a schema; `keys` as for {@link storedForm}. */
@@ -59,9 +67,10 @@ export function lineForm<S extends z.ZodObject>(
   schema: S,
   keys: readonly (keyof z.output<S> & string)[],
   shortening: Shortening = {},
-): StoredForm<z.output<S>> {
+): LineForm<z.output<S>> {
   const fields = storedFields(schema, keys).map((name) => fieldOf(schema, name, shortening));
   const fromJson = storedForm(schema, keys);
+  const separators = Array.from({ length: fields.length + 1 }, (_, count) => SEPARATOR.repeat(count));
   // All records are made from one object, so that they have one hidden class: they are read faster.
   const blank: Json = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, null]));
   return {
@@ -83,22 +92,34 @@ export function lineForm<S extends z.ZodObject>(
       }
       return record as z.output<S>;
     },
+    valueOf(stored, name) {
+      if (!isLine(stored)) return undefined;
+      let at = 0;
+      for (const field of fields) {
+        if (field.name === name) return valueIn(placeFrom(stored, at + 1), field, NO_KEYS);
+        at = stored.indexOf(SEPARATOR, at + 1);
+        if (at === -1) at = stored.length;
+      }
+      return undefined;
+    },
     write(record) {
       const json = record as Json;
       let line = '';
-      let used = 1;
+      /** Places that are not written yet: those at the end are left out. */
+      let open = 0;
       let last: unknown = null;
       for (const field of fields) {
         const value = json[field.name] ?? null;
-        line += SEPARATOR;
+        open += 1;
         if (isPreset(value, field.preset)) continue;
+        line += separators[open] ?? '';
+        open = 0;
         if (field.kind === 'number') {
           line += value === last ? SAME : encodedNumber(value as number);
           last = value;
         } else line += placeOf(value, field, json);
-        used = line.length;
       }
-      return line.slice(0, used);
+      return line === '' ? SEPARATOR : line;
     },
   };
 }

@@ -19,7 +19,7 @@ it('says what it noticed about partnerships that it wrote, though the devices of
           end: '0-0',
           values: fields?.map(() => null) ?? (key.includes(':d:') ? known : []),
         })),
-      commit: async (_keys, [, log]) => (log === 'd' ? [] : Promise.reject(new Error('Redis is away'))),
+      commit: async (_changes, log) => (log === 'd' ? [] : Promise.reject(new Error('Redis is away'))),
     },
     new RedisKeys('t:'),
     NO_GROUPS,

@@ -27,26 +27,21 @@ function accessTo(
         const hash = hashes.get(key) ?? new Map<string, string>();
         return { end: '0-0', values: fields?.map((field) => hash.get(field) ?? null) ?? [...hash].flat() };
       }),
-    commit: async (keys, values) => {
+    commit: async (changes) => {
       if (isFirst) {
         isFirst = false;
         await before();
       }
       const failed: number[] = [];
-      let at = 2;
-      for (const [index, key] of keys.entries()) {
+      for (const [index, { key, change }] of changes.entries()) {
+        const { fields } = change;
         const hash = hashes.get(key) ?? new Map<string, string>();
-        const count = Number(values[at + 1]);
-        const changes = Array.from({ length: count }, (_, one) =>
-          values.slice(at + 2 + one * 3, at + 5 + one * 3),
-        );
-        at += 2 + count * 3;
-        if (!changes.every(([field = '', expected = '']) => (hash.get(field) ?? '') === expected)) {
+        if (!fields.every(({ field, expected }) => (hash.get(field) ?? null) === expected)) {
           failed.push(index + 1);
           continue;
         }
-        for (const [field = '', , next = ''] of changes)
-          if (next === '') hash.delete(field);
+        for (const { field, next } of fields)
+          if (next === null) hash.delete(field);
           else hash.set(field, next);
         hashes.set(key, hash);
       }
@@ -62,9 +57,9 @@ function inSteps({ read, commit }: HashAccess, scheduler: fc.Scheduler): HashAcc
       await scheduler.schedule(Promise.resolve());
       return read(wanted);
     },
-    commit: async (keys, values) => {
+    commit: async (changes, log) => {
       await scheduler.schedule(Promise.resolve());
-      return commit(keys, values);
+      return commit(changes, log);
     },
   };
 }

@@ -16,6 +16,8 @@ import { storedUsers } from './stored-hashes.ts';
 /** An alias, and the user whom it stands for. */
 export interface UserAlias {
   readonly alias: UserKey;
+  /** The folded local part of the alias. */
+  readonly local: string;
   readonly user: UserKey;
 }
 
@@ -93,7 +95,7 @@ async function namedBy(
   const locals = new Set(aliases.map(({ user }) => foldedLocalPart(user)));
   const named = new Map<UserKey, Set<UserKey>>();
   const reader = new TolerantReader();
-  await inParallel(byPartition(locals, partitionOfUsers), async ({ partition, items }) => {
+  await inParallel(access, byPartition(access, locals, partitionOfUsers), async ({ partition, items }) => {
     const hashes = await access.read(items.map((local) => ({ key: keys.users(local, partition) })));
     for (const [index, local] of items.entries()) {
       const { reports } = storedUsers(local, hashes[index]?.values ?? null);
@@ -121,11 +123,11 @@ async function writeAliases(
 ): Promise<readonly UserAlias[]> {
   if (aliases.length === 0) return aliases;
   const written = new Set<UserAlias>();
-  const parts = byPartition(aliases, ({ alias }) => partitionOfUsers(foldedLocalPart(alias)));
-  await inParallel(parts, ({ items }) =>
+  const parts = byPartition(access, aliases, ({ local }) => partitionOfUsers(local));
+  await inParallel(access, parts, ({ partition, items }) =>
     updateHashes(
       access,
-      items.map((far) => aliasUpdate(keys, far, nextUser, written)),
+      items.map((far) => aliasUpdate(keys.users(far.local, partition), far, nextUser, written)),
       'u',
       assumed === undefined ? undefined : items.map(() => assumed),
     ),
@@ -134,17 +136,12 @@ async function writeAliases(
 }
 
 /** `written` has the alias once a change of it was returned last. */
-function aliasUpdate(
-  keys: RedisKeys,
-  far: UserAlias,
-  nextUser: NextUser,
-  written: Set<UserAlias>,
-): HashUpdate {
-  const { alias, user } = far;
-  const local = foldedLocalPart(alias);
+function aliasUpdate(key: string, far: UserAlias, nextUser: NextUser, written: Set<UserAlias>): HashUpdate {
+  const { alias, local, user } = far;
   const field = userField.alias(local, alias);
   return {
-    wanted: { key: keys.users(local), fields: [field] },
+    key,
+    fields: [field],
     join: (stored) => {
       const expected = stored?.[0] ?? null;
       const now = expected === null ? null : decodeUser(local, expected);
@@ -160,7 +157,9 @@ function aliasUpdate(
 }
 
 /** Readers of the log compare local parts: one name for each is enough. */
-export function loggedNames(names: Iterable<UserKey>): string {
+export function loggedNames(names: readonly UserKey[]): string {
+  const [first] = names;
+  if (names.length < 2) return first === undefined ? '' : encodeName(first);
   const byLocalPart = new Map<string, UserKey>();
   for (const name of names) if (!byLocalPart.has(localPart(name))) byLocalPart.set(localPart(name), name);
   return [...byLocalPart.values()].map(encodeName).join(' ');

@@ -3,20 +3,21 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { DeviceObservation } from '../../model/device.ts';
 import type { ReportOutcome } from '../device-reports.ts';
-import { writeOfDevice } from '../report-writes.ts';
+import { reportsAfter, writeOfDevice } from '../report-writes.ts';
 import type { ImportedChange } from '../store.ts';
 import type { SourceText } from '../stored-records.ts';
+import type { FieldChange, HashChange, LogField } from './commit-values.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
-import type { FieldChange, HashAccess, HashChange, HashUpdate, LogField } from './hash-writer.ts';
+import type { HashAccess, HashUpdate, Part } from './hash-writer.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { deviceField, encodeName, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedDevice } from './stored-hashes.ts';
 
-/** Observations of one device, in the order in which they came; `at` = the place of the outcome. */
+/** A device with the places of its observations, in their order. */
 interface Observed {
   readonly device: DeviceKey;
-  readonly observations: { readonly at: number; readonly observation: DeviceObservation }[];
+  readonly places: number[];
 }
 
 /** What is assumed of a device before its hash was read: the write is refused if there is one. */
@@ -37,69 +38,75 @@ export class DeviceWriter {
     access: HashAccess,
     observations: readonly DeviceObservation[],
   ): Promise<readonly ReportOutcome[]> {
-    const outcomes: ReportOutcome[] = observations.map(() => 'older');
     const devices = new Map<DeviceKey, Observed>();
-    for (const [at, observation] of observations.entries()) {
-      const observed = devices.get(observation.key);
-      if (observed !== undefined) observed.observations.push({ at, observation });
-      else devices.set(observation.key, { device: observation.key, observations: [{ at, observation }] });
+    for (let at = 0; at < observations.length; at += 1) {
+      const device = (observations[at] as DeviceObservation).key;
+      const observed = devices.get(device);
+      if (observed === undefined) devices.set(device, { device, places: [at] });
+      else observed.places.push(at);
     }
-    const parts = byPartition(devices.values(), ({ device }) => partitionOfDevice(device));
-    await inParallel(parts, async ({ partition, items }) => {
-      await access.turn?.(items.length);
-      let known = 0;
-      const updates = items.map(({ device, observations: of }) => {
-        const join = joinOf(of, outcomes);
-        return {
-          wanted: { key: this.keys.device(device, partition), beginning: 'r:' },
-          join: (stored: ReadHash['values']) => {
-            if (stored !== null && stored.length > 0) known += 1;
-            return join(device, stored);
-          },
-        };
-      });
-      const seen = this.mostlyNew ? items.map(() => ASSUMED_NEW) : undefined;
-      await updateHashes(access, updates, 'd', seen);
-      this.mostlyNew = known < items.length / 2;
-    });
-    return outcomes;
+    const run: Run = { observations, outcomes: observations.map(() => 'older') };
+    const parts = byPartition(access, devices.values(), ({ device }) => partitionOfDevice(device));
+    await inParallel(access, parts, (part) => this.putPart(access, part, run));
+    return run.outcomes;
+  }
+
+  private async putPart(access: HashAccess, { partition, items }: Part<Observed>, run: Run): Promise<void> {
+    await access.turn?.(items.length);
+    let known = 0;
+    const updates = items.map((observed): HashUpdate => ({
+      key: this.keys.device(observed.device, partition),
+      beginning: 'r:',
+      join: (stored) => {
+        if (stored !== null && stored.length > 0) known += 1;
+        return changeOf(observed, stored, run);
+      },
+    }));
+    await updateHashes(access, updates, 'd', this.mostlyNew ? items.map(() => ASSUMED_NEW) : undefined);
+    this.mostlyNew = known < items.length / 2;
   }
 }
 
-/** Sets the outcomes whenever it is called: the last time counts. */
-function joinOf(
-  observations: Observed['observations'],
-  outcomes: ReportOutcome[],
-): (device: DeviceKey, stored: ReadHash['values']) => HashChange {
-  return (device, stored) => {
-    const before = storedDevice(device, stored).reports;
-    let reports: readonly SourceText[] = before;
-    const now = Date.now();
-    let isNews = false;
-    for (const { at, observation } of observations) {
-      const { outcome, text, obsolete } = writeOfDevice(reports, observation, now);
-      outcomes[at] = outcome;
-      if (text === null) continue;
-      isNews ||= outcome === 'news';
-      const { source } = observation;
-      const others = reports.filter((one) => one.source !== source && !obsolete.includes(one.source));
-      reports = [...others, { source, text }];
-    }
-    if (reports === before) return { fields: [], news: '' };
-    const fields: FieldChange[] = [];
-    for (const { source, text } of reports) {
-      const expected = before.find((one) => one.source === source)?.text ?? null;
-      // Whether it is news rests on what other sources say.
-      if (expected !== text || !isNews)
-        fields.push({ field: deviceField.report(source), expected, next: text });
-    }
-    for (const { source, text } of before)
-      if (!reports.some((one) => one.source === source))
-        fields.push({ field: deviceField.report(source), expected: text, next: null });
-    // A hash that was read without reports may have decisions or partnerships: each field is then compared by itself.
-    return { fields, news: isNews ? '=' : '', isNew: stored === ASSUMED_NEW.values };
-  };
+/** What one call of {@link DeviceWriter.put} writes, and comes to. */
+interface Run {
+  readonly observations: readonly DeviceObservation[];
+  readonly outcomes: ReportOutcome[];
 }
+
+/** Sets the outcomes whenever it is called: the last time counts. */
+function changeOf(
+  { device, places }: Observed,
+  stored: ReadHash['values'],
+  { observations, outcomes }: Run,
+): HashChange {
+  const before = storedDevice(device, stored).reports;
+  let reports: readonly SourceText[] = before;
+  const now = Date.now();
+  let isNews = false;
+  for (const at of places) {
+    const observation = observations[at] as DeviceObservation;
+    const { outcome, text, obsolete } = writeOfDevice(reports, observation, now);
+    outcomes[at] = outcome;
+    if (text === null) continue;
+    isNews ||= outcome === 'news';
+    reports = reportsAfter(reports, { source: observation.source, text }, obsolete);
+  }
+  if (reports === before) return UNCHANGED;
+  const fields: FieldChange[] = [];
+  for (const { source, text } of reports) {
+    const expected = before.find((one) => one.source === source)?.text ?? null;
+    // Whether it is news rests on what other sources say.
+    if (expected !== text || !isNews)
+      fields.push({ field: deviceField.report(source), expected, next: text });
+  }
+  for (const { source, text } of before)
+    if (!reports.some((one) => one.source === source))
+      fields.push({ field: deviceField.report(source), expected: text, next: null });
+  // A hash that was read without reports may have decisions or partnerships: each field is then compared by itself.
+  return { fields, news: isNews ? '=' : '', isNew: stored === ASSUMED_NEW.values };
+}
+
+const UNCHANGED: HashChange = Object.freeze({ fields: [], news: '' });
 
 /** Writes decisions that a feed imports. `newsOf`: what the log says of a changed decision on a user. */
 export async function putImported(
@@ -130,8 +137,10 @@ export async function putImported(
     });
     return { partition: partitionOfUsers(local), key: keys.users(local), fields };
   });
-  await inParallel(byPartition(intoDevices, partitionOf), ({ items }) => write(access, items, 'd'));
-  await inParallel(byPartition(intoUsers, partitionOf), async ({ items }) => {
+  await inParallel(access, byPartition(access, intoDevices, partitionOf), ({ items }) =>
+    write(access, items, 'd'),
+  );
+  await inParallel(access, byPartition(access, intoUsers, partitionOf), async ({ items }) => {
     // They are read together: look-ups of one turn of the event loop are (lookup-batch.ts).
     const told = items.map(async (item) => {
       const fields = item.fields.map(async (field) => ({
@@ -161,7 +170,8 @@ function partitionOf({ partition }: ImportedInto): number {
 async function write(access: HashAccess, part: readonly ImportedInto[], log: LogField): Promise<void> {
   await access.turn?.(part.length);
   const updates = part.map(({ key, fields }): HashUpdate => ({
-    wanted: { key, fields: fields.map(({ name }) => name) },
+    key,
+    fields: fields.map(({ name }) => name),
     join: (stored) => {
       const changed: FieldChange[] = [];
       const news: string[] = [];

@@ -9,6 +9,8 @@ export interface WantedHash {
   readonly fields?: readonly string[];
   /** Names and values of the fields whose names begin so. */
   readonly beginning?: string;
+  /** Most hashes have no such field. */
+  readonly isRare?: boolean;
 }
 
 /** Runs the script READ. `values` follow the text of the known schema. */
@@ -65,15 +67,10 @@ export class LookupBatch {
   }
 
   private async call(batch: readonly Waiting[]): Promise<void> {
-    const keys: string[] = [];
-    const values: string[] = [];
-    for (const { wanted } of batch)
-      for (const hash of wanted) {
-        keys.push(hash.key);
-        values.push(...readValues(hash));
-      }
+    const all = batch.flatMap(({ wanted }) => wanted);
     try {
-      const hashes = unpackHashes(await this.run(keys, values));
+      const keys = all.map(({ key }) => key);
+      const hashes = unpackHashes(await this.run(keys, readValues(all)));
       let at = 0;
       for (const { wanted, resolve } of batch) resolve(hashes.slice(at, (at += wanted.length)));
     } catch (error) {
@@ -108,10 +105,26 @@ function byTag(waiting: readonly Waiting[], tagOf: (key: string) => string): Map
   return parts;
 }
 
-/** The arguments of the script READ for one hash. */
-export function readValues({ fields, beginning }: WantedHash): readonly string[] {
-  if (beginning !== undefined) return ['-1', beginning];
+/** The arguments of the script READ. */
+export function readValues(wanted: readonly WantedHash[]): readonly string[] {
+  const values: string[] = [];
+  let before: WantedHash | null = null;
+  for (const hash of wanted) {
+    const isAlike =
+      before !== null &&
+      before.fields === hash.fields &&
+      before.beginning === hash.beginning &&
+      before.isRare === hash.isRare;
+    values.push(...(isAlike ? AS_BEFORE : valuesOf(hash)));
+    before = hash;
+  }
+  return values;
+}
+
+function valuesOf({ fields, beginning, isRare }: WantedHash): readonly string[] {
+  if (beginning !== undefined) return [isRare === true ? '-2' : '-1', beginning];
   return fields === undefined ? ALL_FIELDS : [String(fields.length), ...fields];
 }
 
 const ALL_FIELDS: readonly string[] = ['0'];
+const AS_BEFORE: readonly string[] = [''];

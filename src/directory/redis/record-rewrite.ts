@@ -5,7 +5,8 @@ import { deviceReportText, readDeviceReport } from '../../model/device.ts';
 import { partnershipText, readPartnership } from '../../model/partnership.ts';
 import { readUserReport, userReportText } from '../../model/user.ts';
 import { updateHashes } from './hash-writer.ts';
-import type { FieldChange, HashAccess, HashUpdate } from './hash-writer.ts';
+import type { FieldChange } from './commit-values.ts';
+import type { HashAccess, HashUpdate } from './hash-writer.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { decodeName, decodeUser } from './redis-keys.ts';
 import { userDevicesIn, userDevicesText } from './stored-hashes.ts';
@@ -38,7 +39,7 @@ export function rewriteUsers(
 }
 
 function updateOf(key: string, rewritten: Rewrite): HashUpdate {
-  return { wanted: { key }, join: (stored) => ({ fields: changes(stored, rewritten), news: '' }) };
+  return { key, join: (stored) => ({ fields: changes(stored, rewritten), news: '' }) };
 }
 
 function changes(stored: ReadHash['values'], rewritten: Rewrite): FieldChange[] {

@@ -18,6 +18,7 @@ import type { SeenBefore } from '../earlier-records.ts';
 import { STORE_SCHEMA } from '../store-identity.ts';
 import type { Migration } from '../store-keeper.ts';
 import { joinUserDevices } from '../user-devices.ts';
+import { commitValues } from './commit-values.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { HashAccess, HashUpdate } from './hash-writer.ts';
 import { readValues } from './lookup-batch.ts';
@@ -36,7 +37,7 @@ import {
 } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { rewriteDevices, rewriteUsers } from './record-rewrite.ts';
-import { COMMIT, READ } from './redis-scripts.ts';
+import { COMMIT, READ } from './record-scripts.ts';
 import { runScript } from './run-script.ts';
 import { keysOf, nameIn } from './scan.ts';
 import { userDevicesIn, userDevicesText } from './stored-hashes.ts';
@@ -110,14 +111,14 @@ export class RedisMigration {
     const count = { devices: 0, users: 0 };
     for await (const found of keysOf(this.client, this.keys, 'd')) {
       const devices = found.map((key) => ({ key, device: nameIn(key) as DeviceKey }));
-      const parts = byPartition(devices, ({ device }) => partitionOfDevice(device));
-      await inParallel(parts, ({ items }) => rewriteDevices(this.access, items));
+      const parts = byPartition(this.access, devices, ({ device }) => partitionOfDevice(device));
+      await inParallel(this.access, parts, ({ items }) => rewriteDevices(this.access, items));
       count.devices += found.length;
     }
     for await (const found of keysOf(this.client, this.keys, 'u')) {
       const users = found.map((key) => ({ key, local: decodeName(nameIn(key)) ?? nameIn(key) }));
-      const parts = byPartition(users, ({ local }) => partitionOfUsers(local));
-      await inParallel(parts, ({ items }) => rewriteUsers(this.access, items));
+      const parts = byPartition(this.access, users, ({ local }) => partitionOfUsers(local));
+      await inParallel(this.access, parts, ({ items }) => rewriteUsers(this.access, items));
       count.users += found.length;
     }
     return count;
@@ -127,8 +128,8 @@ export class RedisMigration {
     if (kind === 'device' || kind === 'decision' || kind === 'partnership') {
       const seen = kind === 'decision' ? await this.seenBefore(batch) : new Map<string, SeenBefore>();
       const ofDevices = Map.groupBy(batch, ({ names }) => deviceKey(this.deviceIn(kind, names)));
-      const parts = byPartition(ofDevices, ([device]) => partitionOfDevice(device));
-      await inParallel(parts, ({ items }) =>
+      const parts = byPartition(this.access, ofDevices, ([device]) => partitionOfDevice(device));
+      await inParallel(this.access, parts, ({ items }) =>
         updateHashes(
           this.access,
           items.flatMap(([device, records]) => this.updatesOf(kind, device, records, seen)),
@@ -139,8 +140,8 @@ export class RedisMigration {
     if (kind !== 'device' && kind !== 'decision') {
       const fields = batch.flatMap((record) => userFieldOf(kind, record));
       const ofLocals = Map.groupBy(fields, ({ local }) => local);
-      const parts = byPartition(ofLocals, ([local]) => partitionOfUsers(local));
-      await inParallel(parts, ({ items }) =>
+      const parts = byPartition(this.access, ofLocals, ([local]) => partitionOfUsers(local));
+      await inParallel(this.access, parts, ({ items }) =>
         updateHashes(
           this.access,
           items.map(([local, ofLocal]) => update(this.keys.users(local), joined(ofLocal))),
@@ -244,12 +245,14 @@ export class RedisMigration {
 
   private readonly access: HashAccess = {
     read: async (wanted) => {
-      const values = wanted.flatMap(readValues);
       const names = this.named(wanted.map(({ key }) => key));
-      return unpackHashes(await runScript(this.client, READ, names, [this.known, ...values]));
+      return unpackHashes(await runScript(this.client, READ, names, [this.known, ...readValues(wanted)]));
     },
-    commit: async (names, values) =>
-      (await runScript(this.client, COMMIT, this.named(names), [this.known, ...values])) as number[],
+    commit: async (changes, log) => {
+      const names = this.named(changes.map(({ key }) => key));
+      const values = [this.known, ...commitValues(changes, log)];
+      return (await runScript(this.client, COMMIT, names, values)) as number[];
+    },
   };
 }
 
@@ -267,7 +270,8 @@ function update(
 ): HashUpdate {
   const fields = [...joins.keys()];
   return {
-    wanted: { key, fields },
+    key,
+    fields,
     join: (stored) => ({
       fields: fields.map((field, index) => {
         const expected = stored?.[index] ?? null;

@@ -1,6 +1,6 @@
 // Owns the versions of the policy in Redis: one hash, in the partition whose log says that the policy changed.
 import type { AddedVersion, PolicyRecords } from '../policy-records.ts';
-import { MAX_CHANGES } from './change-log.ts';
+import type { FieldChange } from './commit-values.ts';
 import type { HashAccess } from './hash-writer.ts';
 import type { RedisKeys } from './redis-keys.ts';
 
@@ -28,10 +28,11 @@ export class RedisPolicies implements PolicyRecords {
   }
 
   async replace(expected: string | null, state: string, added: AddedVersion | null): Promise<boolean> {
-    const fields = [STATE, expected ?? '', state];
-    if (added !== null) fields.push(fieldOf(added.version), '', added.text);
-    const values = [String(MAX_CHANGES), 'y', 'policy', String(fields.length / 3), ...fields];
-    return (await this.access.commit([this.key], values)).length === 0;
+    const fields: FieldChange[] = [{ field: STATE, expected, next: state }];
+    if (added !== null) fields.push({ field: fieldOf(added.version), expected: null, next: added.text });
+    return (
+      (await this.access.commit([{ key: this.key, change: { news: 'policy', fields } }], 'y')).length === 0
+    );
   }
 
   private async read(field: string): Promise<string | null> {

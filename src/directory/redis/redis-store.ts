@@ -45,11 +45,14 @@ import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
 import { ForeignScripts } from './foreign-scripts.ts';
+import { commitValues } from './commit-values.ts';
+import type { KeyChange, LogField } from './commit-values.ts';
 import { updateHashes } from './hash-writer.ts';
 import type { HashAccess } from './hash-writer.ts';
 import { isEarlierPosition } from './log-position.ts';
-import { LookupBatch } from './lookup-batch.ts';
+import { LookupBatch, readValues } from './lookup-batch.ts';
 import type { WantedHash } from './lookup-batch.ts';
+import { unpackHashes } from './packed-reply.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { hashTag, isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
@@ -61,7 +64,8 @@ import { RedisDeliveries } from './redis-deliveries.ts';
 import { RedisLease } from './redis-lease.ts';
 import { RedisLocks } from './redis-locks.ts';
 import { RedisNotes } from './redis-notes.ts';
-import { COMMIT, FENCED, READ } from './redis-scripts.ts';
+import { COMMIT, READ } from './record-scripts.ts';
+import { FENCED } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
 import { readLogin, readLookup } from './read-lookup.ts';
 import type { LookupReads } from './read-lookup.ts';
@@ -76,6 +80,9 @@ import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
 import { putUsers } from './user-writes.ts';
 import { WritePace } from './write-pace.ts';
+
+/** More partnerships than a gateway writes at once. */
+const MAX_OF_GATEWAY = 500;
 
 /** The directory in Redis: a single server, replicas behind Sentinel, or a Cluster. */
 export class RedisStore implements DirectoryStore {
@@ -130,7 +137,7 @@ export class RedisStore implements DirectoryStore {
     this.lookups = { reads: this.reads, keys: this.keys };
     this.access = {
       read: (wanted) => this.reads.read(wanted),
-      commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
+      commit: (changes, log) => this.commit(changes, log),
     };
     const { client } = this;
     // Each node of a Cluster counts its own scripts, so a Cluster always counts as busy.
@@ -141,7 +148,12 @@ export class RedisStore implements DirectoryStore {
           () => this.guard.scripts,
         );
     const pace = new WritePace(() => others?.isQuiet() ?? false);
-    this.paced = { ...this.access, turn: (records) => pace.turn(records) };
+    this.paced = {
+      ...this.access,
+      read: (wanted) => this.readPart(wanted),
+      turn: (records) => pace.turn(records),
+      size: () => pace.size(),
+    };
     this.policies = new RedisPolicies(this.access, this.keys);
     const run = (script: Script, keys: readonly string[], values: readonly string[]): Promise<unknown> =>
       this.guard.script(script, keys, values);
@@ -298,7 +310,9 @@ export class RedisStore implements DirectoryStore {
     batch: readonly PartnershipRecord[],
     onSignal: (signal: PartnershipSignal) => void = () => undefined,
   ): Promise<void> {
-    return recordSeen(this.access, this.keys, this.names, batch, onSignal);
+    // How busy Redis is need not be asked for those.
+    const access = batch.length > MAX_OF_GATEWAY ? this.paced : this.access;
+    return recordSeen(access, this.keys, this.names, batch, onSignal);
   }
 
   unreadable(): Promise<readonly string[]> {
@@ -351,14 +365,30 @@ export class RedisStore implements DirectoryStore {
     if (fence === undefined) return this.paced;
     return {
       ...this.paced,
-      commit: async (keys, [length = '', log = '', ...values]) => {
+      commit: async (changes, log) => {
         try {
-          return await this.access.commit(keys, [length, `${log}${fence}`, ...values]);
+          return await this.commit(changes, log, { fence });
         } catch (error) {
           throw isFenced(error) ? new FencedError() : error;
         }
       },
     };
+  }
+
+  /** Reads hashes of one partition that are to be changed. */
+  private async readPart(wanted: readonly WantedHash[]): Promise<readonly ReadHash[]> {
+    const keys = wanted.map(({ key }) => key);
+    return unpackHashes(await this.guard.script(READ, keys, readValues(wanted)), true);
+  }
+
+  /** Runs the script COMMIT. `on`: a connection of its own. */
+  private async commit(
+    changes: readonly KeyChange[],
+    log: LogField,
+    { fence, on }: { readonly fence?: number; readonly on?: RedisClient } = {},
+  ): Promise<readonly number[]> {
+    const keys = changes.map(({ key }) => key);
+    return (await this.guard.script(COMMIT, keys, commitValues(changes, log, fence), on)) as number[];
   }
 
   private followPrimary(): void {
@@ -380,7 +410,7 @@ export class RedisStore implements DirectoryStore {
     const news = isNews ? await this.newsOf(subject) : '';
     const access: HashAccess = {
       ...this.access,
-      commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values, on)) as number[],
+      commit: (changes, log) => this.commit(changes, log, { on }),
     };
     const join = (stored: ReadHash['values']) => {
       const expected = stored?.[0] ?? null;
@@ -392,7 +422,7 @@ export class RedisStore implements DirectoryStore {
       if (isNothing) return null;
       return { fields: [{ field, expected, next: decisionRecordText(after, this.epoch) }], news };
     };
-    await updateHashes(access, [{ wanted, join }], device === null ? 'u' : 'd');
+    await updateHashes(access, [{ ...wanted, join }], device === null ? 'u' : 'd');
   }
 
   /** What the log says of a decision: one on a user concerns all names of the user, and of others who may be that user. */

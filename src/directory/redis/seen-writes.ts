@@ -5,16 +5,17 @@ import type { UserNames } from '../../identity/user-names.ts';
 import { partnershipText, seenPartnership } from '../../model/partnership.ts';
 import type { PartnershipRecord } from '../../model/partnership.ts';
 import type { PartnershipSignal } from '../../model/signal.ts';
+import type { StoredUsers } from '../stored-records.ts';
 import { joinSeen, signalsOfDevices, signalsOfNew } from '../seen-partnerships.ts';
 import { MAX_COUNTED, joinUserDevices } from '../user-devices.ts';
+import type { FieldChange } from './commit-values.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
-import type { FieldChange, HashAccess, HashUpdate } from './hash-writer.ts';
-import { decodeUser, deviceField, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
+import type { HashAccess, HashUpdate } from './hash-writer.ts';
+import type { ReadHash } from './packed-reply.ts';
+import { deviceField, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import { storedDevice, userDevicesIn, userDevicesText } from './stored-hashes.ts';
+import { storedDevice, storedUsers, userDevicesIn, userDevicesText } from './stored-hashes.ts';
 
-/** Records per round trip. */
-const BATCH = 32;
 /** Most names of one local part of which devices are kept. */
 const MAX_NAMES = 1_000;
 
@@ -26,18 +27,16 @@ export async function recordSeen(
   batch: readonly PartnershipRecord[],
   onSignal: (signal: PartnershipSignal) => void,
 ): Promise<void> {
-  const records = [...batch];
-  const starts = Array.from({ length: Math.ceil(batch.length / BATCH) }, (_, index) => index * BATCH);
-  await inParallel(starts, async (at) => {
-    records.splice(at, BATCH, ...(await underUsers(access, keys, names, batch.slice(at, at + BATCH))));
-  });
+  const users = await readUsers(access, keys, batch);
+  const records = batch.map((record) => underUser(names, record, users));
   const signals = new Map<string, readonly PartnershipSignal[]>();
   const note = (place: string): void => {
     for (const signal of signals.get(place) ?? []) onSignal(signal);
   };
   const devices = Map.groupBy(records, ({ device }) => device);
   await inParallel(
-    byPartition(devices, ([device]) => partitionOfDevice(device)),
+    access,
+    byPartition(access, devices, ([device]) => partitionOfDevice(device)),
     async ({ items }) => {
       await updateHashes(
         access,
@@ -49,38 +48,54 @@ export async function recordSeen(
   );
   const locals = Map.groupBy(records, ({ user }) => foldedLocalPart(user));
   await inParallel(
-    byPartition(locals, ([local]) => partitionOfUsers(local)),
+    access,
+    byPartition(access, locals, ([local]) => partitionOfUsers(local)),
     async ({ items }) => {
       await updateHashes(
         access,
         items.map(([local, seen]) => devicesUpdate(keys, local, seen, signals)),
         'u',
+        items.map(([local]) => users.get(local)?.hash),
       );
       for (const [local] of items) note(`${local}\0`);
     },
   );
 }
 
-/** The records under the users that the directory's aliases name, else under those by the groups of domains. */
-async function underUsers(
+/** What is stored of the users with one folded local part. */
+interface UsersRead {
+  readonly hash: ReadHash;
+  readonly aliases: StoredUsers['aliases'];
+}
+
+/** Reads the users of the logins, by folded local part. */
+async function readUsers(
   access: HashAccess,
   keys: RedisKeys,
-  names: UserNames,
   batch: readonly PartnershipRecord[],
-): Promise<PartnershipRecord[]> {
-  const found = await access.read(
-    batch.map(({ user }) => {
-      const local = foldedLocalPart(user);
-      const fields = [user, names.canonical(user)].map((name) => userField.alias(local, name));
-      return { key: keys.users(local), fields };
-    }),
-  );
-  return batch.map((record, index) => {
-    const [own, grouped] = found[index]?.values ?? [];
-    const target = own ?? grouped ?? null;
-    const user = target === null ? null : decodeUser(foldedLocalPart(record.user), target);
-    return { ...record, user: user ?? names.canonical(record.user) };
+): Promise<ReadonlyMap<string, UsersRead>> {
+  const users = new Map<string, UsersRead>();
+  const locals = new Set(batch.map(({ user }) => foldedLocalPart(user)));
+  await inParallel(access, byPartition(access, locals, partitionOfUsers), async ({ partition, items }) => {
+    const hashes = await access.read(items.map((local) => ({ key: keys.users(local, partition) })));
+    for (const [index, local] of items.entries()) {
+      const hash = hashes[index];
+      if (hash !== undefined) users.set(local, { hash, aliases: storedUsers(local, hash.values).aliases });
+    }
   });
+  return users;
+}
+
+/** The record under the user that an alias of the directory names, else under the one by the groups of domains. */
+function underUser(
+  names: UserNames,
+  record: PartnershipRecord,
+  users: ReadonlyMap<string, UsersRead>,
+): PartnershipRecord {
+  const grouped = names.canonical(record.user);
+  const aliases = users.get(foldedLocalPart(record.user))?.aliases;
+  const user = aliases?.get(record.user) ?? aliases?.get(grouped) ?? grouped;
+  return user === record.user ? record : { ...record, user };
 }
 
 /** Joins what was seen of one device with its partnerships; of more than a device may have, the one seen longest ago goes. */
@@ -92,7 +107,9 @@ function partnershipsUpdate(
 ): HashUpdate {
   const device = (seen[0] as PartnershipRecord).device;
   return {
-    wanted: { key: keys.device(device) },
+    key: keys.device(device),
+    beginning: 'p:',
+    isRare: true,
     join: (stored) => {
       const before = storedDevice(device, stored).partnerships;
       const after = new Map(before);
@@ -123,11 +140,14 @@ function devicesUpdate(
   signals: Map<string, readonly PartnershipSignal[]>,
 ): HashUpdate {
   return {
-    wanted: { key: keys.users(local), beginning: 'd:' },
+    key: keys.users(local),
+    beginning: 'd:',
     join: (stored) => {
       const before = new Map<string, string>();
-      for (let at = 0; stored !== null && at + 1 < stored.length; at += 2)
-        before.set(stored[at] ?? '', stored[at + 1] ?? '');
+      for (let at = 0; stored !== null && at + 1 < stored.length; at += 2) {
+        const field = stored[at] ?? '';
+        if (field.startsWith('d:')) before.set(field, stored[at + 1] ?? '');
+      }
       const after = new Map(before);
       const found: PartnershipSignal[] = [];
       for (const [user, devices] of Map.groupBy(seen, (one) => one.user)) {

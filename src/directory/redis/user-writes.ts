@@ -7,8 +7,9 @@ import { aliasesIn, writeOfUser } from '../report-writes.ts';
 import type { SourceText } from '../stored-records.ts';
 import { dropAliases, keepAliases, loggedNames, settleAliases, takeAliases } from './alias-writes.ts';
 import type { UserAlias } from './alias-writes.ts';
-import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
-import type { FieldChange, HashAccess, HashChange, HashUpdate } from './hash-writer.ts';
+import type { FieldChange, HashChange } from './commit-values.ts';
+import { SMALL, byPartition, inParallel, updateHashes } from './hash-writer.ts';
+import type { HashAccess, HashUpdate } from './hash-writer.ts';
 import type { WantedHash } from './lookup-batch.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { encodeUser, partitionOfUsers, userField } from './redis-keys.ts';
@@ -50,17 +51,20 @@ export async function putUsers(
     else observed.observations.push({ at, observation });
   }
   const all = [...locals.values()];
-  for (let at = 0; at < all.length; at += AT_ONCE)
-    for (const { outcomes: some } of await putSome(access, keys, all.slice(at, at + AT_ONCE)))
-      for (const { at: place, outcome } of some) outcomes[place] = outcome;
+  for (let at = 0; at < all.length;) {
+    const some = all.slice(at, at + (access.size?.() ?? SMALL).hashes * SCRIPTS);
+    for (const plan of await putSome(access, keys, some))
+      for (const { at: place, outcome } of plan.outcomes) outcomes[place] = outcome;
+    at += some.length;
+  }
   return outcomes;
 }
 
 /**
- * Local parts that are written together. Their aliases are in all partitions: those of few would make as many scripts as those of
- * many.
+ * How many scripts the local parts fill that are written together. Their aliases are in all partitions: those of few would make as many
+ * scripts as those of many.
  */
-const AT_ONCE = 512;
+const SCRIPTS = 16;
 
 /** The users of some local parts of one partition. */
 interface Users {
@@ -81,7 +85,8 @@ async function putSome(
 ): Promise<readonly Plan[]> {
   const parts: Users[] = [];
   await inParallel(
-    byPartition(observed, ({ local }) => partitionOfUsers(local)),
+    access,
+    byPartition(access, observed, ({ local }) => partitionOfUsers(local)),
     async ({ partition, items }) => {
       await access.turn?.(items.length);
       const wanted = items.map(({ local }) => ({ key: keys.users(local, partition) }));
@@ -96,9 +101,9 @@ async function putSome(
   const [added, removed] = [plans.flatMap((plan) => plan.added), plans.flatMap((plan) => plan.removed)];
   const taken = new Set(await takeAliases(access, keys, added));
   await dropAliases(access, keys, removed);
-  await inParallel(parts, ({ items, wanted, seen, plans: planned, done }) => {
+  await inParallel(access, parts, ({ items, wanted, seen, plans: planned, done }) => {
     const updates = items.map((one, index): HashUpdate => ({
-      wanted: wanted[index] ?? { key: '' },
+      key: wanted[index]?.key ?? '',
       join: (stored) => {
         const first = stored === (seen[index]?.values ?? null) ? planned[index] : undefined;
         const plan = first ?? planOf(one, stored);
@@ -160,16 +165,17 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
     const changed = new Set([key, ...had, ...has]);
     for (const alias of changed) {
       if (alias === key) continue;
+      const ofAlias = foldedLocalPart(alias);
       const [wasNamed, isNamed] = [had.has(alias), has.has(alias)];
-      if (foldedLocalPart(alias) !== local) {
-        far[isNamed ? (wasNamed ? 'kept' : 'added') : 'removed'].push({ alias, user: key });
+      if (ofAlias !== local) {
+        far[isNamed ? (wasNamed ? 'kept' : 'added') : 'removed'].push({ alias, local: ofAlias, user: key });
         // An alias that is written elsewhere has an entry of the log there.
         if (!(wasNamed && isNamed)) changed.delete(alias);
         continue;
       }
       if (!isNamed) {
         if (aliases.get(alias) === key) aliases.delete(alias);
-        ended.push({ alias, user: key });
+        ended.push({ alias, local, user: key });
         continue;
       }
       named.add(alias);
@@ -185,7 +191,7 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
   const users = observations.map(({ observation }) => observation.key);
   return {
     users,
-    change: { fields: [...fields.values()], news: loggedNames(news) },
+    change: { fields: [...fields.values()], news: loggedNames([...news]) },
     outcomes,
     ...far,
     ended,

@@ -1,6 +1,8 @@
 // Owns the pace of writes in bulk: reports and imports must not delay the look-ups that phones wait for.
 import { setTimeout } from 'node:timers/promises';
 import { monotonicNow } from '../../clock.ts';
+import { LARGE, SMALL } from './hash-writer.ts';
+import type { WriteSize } from './hash-writer.ts';
 
 /**
  * Most records a second of one process while others use Redis. Redis runs one script after the other, and takes 200,000 records a second
@@ -27,6 +29,11 @@ export class WritePace {
     this.isQuiet = isQuiet;
     this.now = now;
     this.wait = wait;
+  }
+
+  /** How much may be written at once. */
+  size(): WriteSize {
+    return this.isQuiet() ? LARGE : SMALL;
   }
 
   /** Resolves when so many records may be written. */

@@ -1,0 +1,194 @@
+// Owns the Lua scripts of records: one reads hashes, one writes them and the change log together.
+import { FENCED, SAME_STORE, named } from './redis-scripts.ts';
+
+/**
+ * KEYS: hashes; on a Cluster behind them other keys of their partition. ARGV: text of the known schema, then per hash: number of fields, fields; 0 = all; -1 = those whose names begin with
+ * the next value; -2 = likewise, of which most hashes have none; '' = as of the hash before.
+ * Returns one text: a line of numbers, then the values they measure, in bytes. Per key: length of the id of the last entry in
+ * the log of its partition, number of values, length of each value (names and values in turn, unless the fields were
+ * named); -1 = no such field; number -1 = the key is no hash.
+ */
+export const READ = named(
+  `${SAME_STORE}
+local KEYS, ARGV, sub = KEYS, ARGV, string.sub
+local function rare(key, beginning)
+  local names = redis.pcall('HKEYS', key)
+  if names.err then return names end
+  local wanted, found = {}, {}
+  for field = 1, #names do
+    if sub(names[field], 1, #beginning) == beginning then wanted[#wanted + 1] = names[field] end
+  end
+  if #wanted == 0 then return wanted end
+  local texts = redis.pcall('HMGET', key, unpack(wanted))
+  if texts.err then return texts end
+  for field = 1, #wanted do
+    found[field * 2 - 1], found[field * 2] = wanted[field], texts[field]
+  end
+  return found
+end
+local sizes, values, ends = {}, {}, {}
+local numbers, texts, at = 0, 0, 2
+local partition, last, count, first, beginning
+for index = 1, #KEYS do
+  if at > #ARGV then break end
+  local key = KEYS[index]
+  if not partition or sub(key, 1, #partition) ~= partition then
+    partition = base(key)
+    last = ends[partition]
+  end
+  if not last then
+    local refusal = foreign(partition)
+    if refusal then return refusal end
+    local entry = redis.call('XREVRANGE', partition .. 'changes', '+', '-', 'COUNT', 1)
+    last = entry[1] and entry[1][1] or '0-0'
+    ends[partition] = last
+  end
+  numbers, texts = numbers + 1, texts + 1
+  sizes[numbers], values[texts] = #last, last
+  local head, found = ARGV[at]
+  at = at + 1
+  if head ~= '' then
+    count, first, beginning = tonumber(head), at, nil
+    if count < 0 then beginning, at = ARGV[at], at + 1
+    else at = at + count end
+  end
+  if count > 0 then found = redis.pcall('HMGET', key, unpack(ARGV, first, first + count - 1))
+  elseif count == -2 then found = rare(key, beginning)
+  else found = redis.pcall('HGETALL', key) end
+  numbers = numbers + 1
+  local place, fields = numbers, 0
+  sizes[place] = 0
+  if found.err then
+    if not string.find(found.err, 'WRONGTYPE', 1, true) then return found end
+    fields = -1
+  elseif beginning then
+    local length = #beginning
+    for field = 1, #found, 2 do
+      local name, text = found[field], found[field + 1]
+      if sub(name, 1, length) == beginning then
+        sizes[numbers + 1], sizes[numbers + 2] = #name, #text
+        values[texts + 1], values[texts + 2] = name, text
+        numbers, texts, fields = numbers + 2, texts + 2, fields + 2
+      end
+    end
+  else
+    fields = #found
+    for field = 1, fields do
+      local text = found[field]
+      numbers = numbers + 1
+      if text then
+        texts = texts + 1
+        sizes[numbers], values[texts] = #text, text
+      else sizes[numbers] = -1 end
+    end
+  end
+  sizes[place] = fields
+end
+return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
+`,
+  true,
+);
+
+/**
+ * KEYS: hashes of one partition; on a Cluster behind them other keys of it. ARGV: text of the known schema, length of the log, field of the log ('d', 'u' or 'y', and behind it
+ * the fence of the leader that writes), number of hashes, then per hash:
+ * number of fields, what the log says of it ('' = no news, '=' = the name in the key), names of the fields; or '' in place of all these = as for the hash before. Behind
+ * them the expected texts, then the new texts; '' = none. With a negative number of fields the key must not exist, and no texts are expected.
+ * A key is written only if all of its fields are as expected; the others are written all the same. One entry of the log names
+ * all that were. Returns the numbers of the keys that were not written.
+ * Redis does not roll back: a script that fails halfway has written half. So types and permissions are checked first; and the
+ * log comes first, since without memory, on a replica or at the end of the log's ids Redis refuses the first write. A key of
+ * another type counts as empty, and is overwritten.
+ */
+export const COMMIT = named(`${SAME_STORE}
+local KEYS, ARGV = KEYS, ARGV
+local partition = base(KEYS[1])
+local refusal = foreign(partition)
+if refusal then return refusal end
+local call, pcall, unpack = redis.call, redis.pcall, unpack
+local log, fence = string.match(ARGV[3], '^(%a)(%d*)$')
+if fence ~= '' then
+  local raised = pcall('GET', partition .. 'fence') or '0'
+  if type(raised) ~= 'string' or tonumber(raised) > tonumber(fence) then
+    return redis.error_reply('${FENCED} another leader writes by now')
+  end
+end
+local total = tonumber(ARGV[4])
+local none
+local function allNew()
+  if none == nil then none = pcall('EXISTS', unpack(KEYS, 1, total)) == 0 end
+  return none
+end
+local news, failed, keys, names, texts = {}, {}, {}, {}, {}
+local writes, puts, drops, ends = 0
+local at, said, first, count, new = 5
+for index = 1, total do
+  local key, head = KEYS[index], ARGV[at]
+  at = at + 1
+  if head ~= '' then
+    count, said, first = tonumber(head), ARGV[at], at + 1
+    new = count < 0
+    if new then count = -count end
+    at = first + count
+  end
+  local expected, next = at, new and at or at + count
+  at = next + count
+  local same, other, stored = true, false, nil
+  if new then same = allNew() or pcall('EXISTS', key) == 0
+  elseif ARGV[expected] ~= '' or not allNew() then
+    stored = pcall('HMGET', key, unpack(ARGV, first, first + count - 1))
+    if stored.err then
+      if not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
+      stored, other = nil, true
+    end
+  end
+  if not new then
+    for field = 0, count - 1 do
+      if (stored and stored[field + 1] or '') ~= ARGV[expected + field] then same = false break end
+    end
+  end
+  if same then
+    if other then
+      ends, writes = true, writes + 1
+      keys[writes], names[writes], texts[writes] = key, false, false
+    end
+    for field = 0, count - 1 do
+      local text = ARGV[next + field]
+      if text == '' then
+        if stored and stored[field + 1] then
+          drops, writes = true, writes + 1
+          keys[writes], names[writes], texts[writes] = key, ARGV[first + field], false
+        end
+      elseif new or text ~= ARGV[expected + field] then
+        puts, writes = true, writes + 1
+        keys[writes], names[writes], texts[writes] = key, ARGV[first + field], text
+      end
+    end
+    if said == '=' then news[#news + 1] = string.sub(key, #partition + 3)
+    elseif said ~= '' then news[#news + 1] = said end
+  else
+    failed[#failed + 1] = index
+  end
+end
+local function need(command, key, ...)
+  if redis.acl_check_cmd and not redis.acl_check_cmd(command, key, ...) then
+    refusal = redis.error_reply('NOPERM no permission for ' .. command .. ' on ' .. key)
+  end
+end
+if ends then need('DEL', KEYS[1]) end
+if puts then need('HSET', KEYS[1], 'f', 'v') end
+if drops then need('HDEL', KEYS[1], 'f') end
+if #news > 0 then need('XADD', partition .. 'changes', '*', 'f', 'v') end
+if refusal then return refusal end
+if #news > 0 then
+  local reply = pcall('XADD', partition .. 'changes', 'MAXLEN', '~', ARGV[2], '*', log, table.concat(news, ' '))
+  if type(reply) == 'table' and reply.err then return reply end
+end
+for index = 1, writes do
+  local text, name = texts[index], names[index]
+  if text then call('HSET', keys[index], name, text)
+  elseif name then call('HDEL', keys[index], name)
+  else call('DEL', keys[index]) end
+end
+return failed
+`);
