@@ -111,7 +111,7 @@ describe('the embedded store', () => {
     await fixture.reset();
     const store = await fixture.open();
     onTestFinished(() => store.close());
-    // Each transaction takes too long for a second record.
+    // Each transaction takes too long for more than the records that are written together.
     let time = 0;
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => (time += 1_000));
     onTestFinished(() => clock.mockRestore());
@@ -121,11 +121,13 @@ describe('the embedded store', () => {
         throw new Error('the disk is full');
       },
     };
-    const batch = [seenPartnership(bob, phone, 10), seenPartnership(alice, phone, 20), broken];
+    const others = Array.from({ length: 30 }, (_, at) => seenPartnership(bob, `other${at}` as DeviceKey, 10));
+    const batch = [seenPartnership(bob, phone, 10), seenPartnership(alice, phone, 20), ...others, broken];
     const noticed: string[] = [];
     const recorded = store.recordSeen(batch, ({ kind, user }) => noticed.push(`${kind} ${user}`));
     await expect(recorded).rejects.toThrow('the disk is full');
-    expect(noticed).toEqual(['device_shared alice']);
+    expect(noticed).toContain('device_shared alice');
+    expect((await store.getDevice(phone))?.partnerships).toHaveLength(2);
   });
 
   it('survives a restart', async () => {

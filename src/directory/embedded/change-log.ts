@@ -3,6 +3,7 @@ import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { POLICY_CHANGE } from '../store.ts';
 import type { Change, ChangeBatch, LogPosition } from '../store.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
+import { manyRows, writeRows } from './many-rows.ts';
 
 /** Changes kept in the log; a worker that is further behind drops its cache. */
 const MAX_CHANGES = 100_000;
@@ -19,7 +20,7 @@ export class ChangeLog {
   /** The generation of the guard whose change was announced last. */
   private announced: number;
 
-  /** `onAppend` is called for each change, within its transaction. */
+  /** `onAppend` is called for changes, within their transaction. */
   constructor(database: GuardedDatabase, onAppend: () => void) {
     this.database = database;
     this.onAppend = onAppend;
@@ -28,11 +29,22 @@ export class ChangeLog {
 
   /** Neither a device nor a user = the policy changed. */
   append(device: DeviceKey | null, user: UserKey | null): void {
-    this.database.statement('INSERT INTO changes (device, user) VALUES (?, ?)').run(device, user);
+    this.appendAll([{ device, user }]);
+  }
+
+  appendAll(changes: readonly Pick<Change, 'device' | 'user'>[]): void {
+    if (changes.length === 0) return;
+    writeRows(
+      this.database,
+      APPEND,
+      changes.flatMap(({ device, user }) => [device, user]),
+    );
     this.onAppend();
     // Now and then: of many writes each would pay for it.
-    this.appended += 1;
-    if (this.appended % TRIM_EVERY === 0) this.trim();
+    this.appended += changes.length;
+    if (this.appended < TRIM_EVERY) return;
+    this.appended = 0;
+    this.trim();
   }
 
   /** The last id; the sequence table keeps it even when all rows were removed. */
@@ -68,4 +80,6 @@ export class ChangeLog {
   }
 }
 
-const TRIM_EVERY = 64;
+const TRIM_EVERY = 1_024;
+
+const APPEND = manyRows(2, (rows) => `INSERT OR FAIL INTO changes (device, user) VALUES ${rows}`);

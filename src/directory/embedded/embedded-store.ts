@@ -1,5 +1,5 @@
 // Owns the embedded directory: one SQLite file, shared by the gateway and the command line.
-import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { monotonicNow } from '../../clock.ts';
 import { foldedLocalPart } from '../../identity/folded-name.ts';
@@ -41,6 +41,7 @@ import { UNGUARDED } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
 import { unreadableIn } from '../unreadable-records.ts';
+import { BulkTransactions } from './bulk-transactions.ts';
 import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
@@ -53,16 +54,11 @@ import { PolicyTable } from './policy-table.ts';
 import { PushTable } from './push-table.ts';
 import { RecordWriter } from './record-writer.ts';
 import { EVERY } from './schema.ts';
+import { SeenWriter } from './seen-writer.ts';
 import { StoredRows } from './stored-rows.ts';
 
 /** Longest wait of {@link EmbeddedStore.changesAfter}. */
 const WAIT_MS = 5_000;
-/** Most records written in one transaction. */
-const WRITE_BATCH = 500;
-/** A transaction that takes longer than this ends early: other processes wait for its end, and so do this one's requests. */
-const LOCK_MS = 6;
-/** Gap between two transactions, in which others may write. */
-const GAP_MS = 1;
 /** Rows of devices of each kind, or local parts of users, read in one transaction. */
 const SCAN_BATCH = 200;
 
@@ -90,6 +86,8 @@ export class EmbeddedStore implements DirectoryStore {
   private readonly rows: StoredRows;
   private readonly log: ChangeLog;
   private readonly writer: RecordWriter;
+  private readonly seen: SeenWriter;
+  private readonly bulk: BulkTransactions;
   private closed = false;
   private readonly watch: LogWatch;
 
@@ -112,6 +110,8 @@ export class EmbeddedStore implements DirectoryStore {
     this.pushes = new PushTable(this.database);
     this.notes = new NoteTable(this.database);
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
+    this.seen = new SeenWriter(this.database, this.rows, names);
+    this.bulk = new BulkTransactions(this.database, this.leases);
   }
 
   async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
@@ -182,28 +182,41 @@ export class EmbeddedStore implements DirectoryStore {
     observations: readonly DeviceObservation[],
     fence?: number,
   ): Promise<readonly ReportOutcome[]> {
-    return this.inOrderOfKeys(observations, (one) => this.writer.putDevice(one, Date.now()), fence);
+    return this.bulk.writeInOrder(
+      observations,
+      ({ key }) => key,
+      (some) => this.writer.putDevices(some, Date.now()),
+      { fence },
+    );
   }
 
   async putUsers(
     observations: readonly UserObservation[],
     fence?: number,
   ): Promise<readonly ReportOutcome[]> {
-    return this.inOrderOfKeys(observations, (one) => this.writer.putUser(one, Date.now()), fence);
+    return this.bulk.writeInOrder(
+      observations,
+      ({ key }) => key,
+      (some) => this.writer.putUsers(some, Date.now()),
+      { fence },
+    );
   }
 
   async putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void> {
-    await this.inBatches(changes, (one) => this.writer.putImported(source, one), fence);
+    await this.bulk.write(changes, (some) => some.map((one) => this.writer.putImported(source, one)), {
+      fence,
+    });
   }
 
   async recordSeen(
     batch: readonly PartnershipRecord[],
     onSignal: (signal: PartnershipSignal) => void = () => undefined,
   ): Promise<void> {
-    const note = (written: readonly (readonly PartnershipSignal[])[]): void => {
+    const onWritten = (written: readonly (readonly PartnershipSignal[])[]): void => {
       for (const signals of written) for (const signal of signals) onSignal(signal);
     };
-    await this.inBatches(batch, (one) => this.writer.recordSeen(one), undefined, note);
+    const write = (some: readonly PartnershipRecord[]) => this.seen.record(some);
+    await this.bulk.writeInOrder(batch, ({ device }) => device, write, { onWritten });
   }
 
   async decide(
@@ -298,48 +311,6 @@ export class EmbeddedStore implements DirectoryStore {
     return this.database.read(() =>
       this.rows.manyUsers(this.rows.localPartsAfter(after, SCAN_BATCH, withDevices), withDevices),
     );
-  }
-
-  /** Neighbours are in the same pages of the index: a transaction that writes them together writes fewer pages. */
-  private async inOrderOfKeys<T extends { readonly key: string }, R>(
-    values: readonly T[],
-    write: (value: T) => R,
-    fence?: number,
-  ): Promise<R[]> {
-    if (values.length <= WRITE_BATCH) return this.inBatches(values, write, fence);
-    // The sort is stable: observations of one key stay in their order.
-    const sorted = values.map((value, at) => ({ value, at }));
-    sorted.sort((a, b) => (a.value.key < b.value.key ? -1 : a.value.key > b.value.key ? 1 : 0));
-    const results = await this.inBatches(sorted, ({ value }) => write(value), fence);
-    const inPlace: R[] = Array.from(results);
-    for (const [index, { at }] of sorted.entries()) inPlace[at] = results[index] as R;
-    return inPlace;
-  }
-
-  /** Writes in transactions of limited size and length; between them other processes write, and requests are served. */
-  private async inBatches<T, R>(
-    values: readonly T[],
-    write: (value: T) => R,
-    fence?: number,
-    onWritten?: (some: readonly R[]) => void,
-  ): Promise<R[]> {
-    const results: R[] = [];
-    while (results.length < values.length) {
-      if (results.length > 0) await pause(GAP_MS);
-      const written = await this.database.write(() => {
-        this.leases.check(fence);
-        const end = performance.now() + LOCK_MS;
-        const some: R[] = [];
-        for (const value of values.slice(results.length, results.length + WRITE_BATCH)) {
-          some.push(write(value));
-          if (performance.now() > end) break;
-        }
-        return some;
-      });
-      results.push(...written);
-      onWritten?.(written);
-    }
-    return results;
   }
 
   /** The decision as it is stored; null = none. */

@@ -24,6 +24,8 @@ const LEAST_TRIES = 50;
 /** Interval in which a gateway writes the beat, and how much earlier it may. Each write wakes every process that follows the log. */
 const BEAT_MS = 2_500;
 const EARLY_MS = 500;
+/** A beat that stays for so long is not written any more. */
+const UNSERVED_MS = 2 * BEAT_MS + BUSY_MS;
 /** Pause before a file that is not the known one is checked again. */
 const RETRY_MS = 100;
 /** An in-memory database has no file to watch. */
@@ -57,6 +59,8 @@ export class GuardedDatabase {
   /** Keeps its statements; use within {@link read} or {@link write}. */
   private readonly prepared: Preparing = { prepare: (sql) => this.statement(sql) };
   private triedAt = -Infinity;
+  /** The beat of the gateways that serve, and when it was first seen. */
+  private beaten: { readonly beat: number; readonly at: number } | null = null;
   private closed = false;
 
   /** Opens the file, or creates it when no store was known here. @throws StoreOutageError */
@@ -123,6 +127,12 @@ export class GuardedDatabase {
     } finally {
       if (database.isOpen) database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
     }
+  }
+
+  /** Whether no gateway has served from this file for some time: then no phone waits for it. Use within {@link write}. */
+  get isUnserved(): boolean {
+    const { beaten } = this;
+    return !this.guard.options.serves && beaten !== null && monotonicNow() - beaten.at >= UNSERVED_MS;
   }
 
   /** Use within {@link read} or {@link write}. */
@@ -268,9 +278,14 @@ export class GuardedDatabase {
   }
 
   private isKnown(): boolean {
-    const row: Row | undefined = this.statement('SELECT id, epoch FROM store').get();
+    const row: Row | undefined = this.statement('SELECT id, epoch, beat FROM store').get();
     const { known, trouble } = this.guard;
+    this.noteBeat(Number(row?.['beat']));
     return trouble === null && row !== undefined && row['id'] === known?.id && row['epoch'] === known?.epoch;
+  }
+
+  private noteBeat(beat: number): void {
+    if (this.beaten?.beat !== beat) this.beaten = { beat, at: monotonicNow() };
   }
 
   private narrow(): void {

@@ -1,30 +1,41 @@
-// Owns the writing of reports, partnerships and imported decisions into the SQLite file, many in one transaction.
+// Owns the writing of reports and imported decisions into the SQLite file, many in one transaction.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import type { DecisionSubject } from '../../model/decision.ts';
 import type { DeviceObservation } from '../../model/device.ts';
-import { partnershipText, seenPartnership } from '../../model/partnership.ts';
-import type { PartnershipRecord } from '../../model/partnership.ts';
-import type { PartnershipSignal } from '../../model/signal.ts';
 import type { UserObservation } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
 import { LoginReader } from '../login-reader.ts';
-import { aliasesIn, writeOfDevice, writeOfUser } from '../report-writes.ts';
-import { joinSeen, signalsOfDevices, signalsOfNew } from '../seen-partnerships.ts';
-import type { ImportedChange } from '../store.ts';
+import { aliasesIn, reportsAfter, writeOfDevice, writeOfUser } from '../report-writes.ts';
+import type { Change, ImportedChange } from '../store.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
-import { MAX_COUNTED } from '../user-devices.ts';
+import { AliasWriter } from './alias-writer.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
+import { manyRows, writeRows } from './many-rows.ts';
 import { EVERY } from './schema.ts';
 import type { StoredRows } from './stored-rows.ts';
 
 /** A row that is there stays in its place: only its record is written. */
-const PUT_DEVICE_REPORT =
-  'INSERT INTO device_reports VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET record = excluded.record';
-const PUT_USER_REPORT =
-  'INSERT INTO user_reports VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET record = excluded.record';
+const PUT_DEVICE_REPORTS = manyRows(
+  3,
+  (rows) =>
+    `INSERT OR FAIL INTO device_reports VALUES ${rows} ON CONFLICT DO UPDATE SET record = excluded.record`,
+);
+const PUT_USER_REPORTS = manyRows(
+  4,
+  (rows) =>
+    `INSERT OR FAIL INTO user_reports VALUES ${rows} ON CONFLICT DO UPDATE SET record = excluded.record`,
+);
+
+/** A user with all aliases before and now. */
+interface Renamed {
+  readonly user: UserKey;
+  readonly before: ReadonlySet<UserKey>;
+  readonly after: ReadonlySet<UserKey>;
+  readonly isNews: boolean;
+}
 
 /** Use within a write transaction of the database. `now`: milliseconds since the epoch. */
 export class RecordWriter {
@@ -40,30 +51,62 @@ export class RecordWriter {
     this.names = names;
   }
 
-  putDevice(observation: DeviceObservation, now: number): ReportOutcome {
-    const { key, source } = observation;
-    const { outcome, text, obsolete } = writeOfDevice(this.rows.deviceReports(key), observation, now);
-    if (text === null) return outcome;
-    this.run(PUT_DEVICE_REPORT, key, source, text);
-    for (const one of obsolete)
-      this.run('DELETE FROM device_reports WHERE device = ? AND source = ?', key, one);
-    if (outcome === 'news') this.log.append(key, null);
-    return outcome;
+  putDevices(observations: readonly DeviceObservation[], now: number): readonly ReportOutcome[] {
+    const stored = this.rows.deviceReports(observations.map(({ key }) => key));
+    const rows: string[] = [];
+    const changed: Pick<Change, 'device' | 'user'>[] = [];
+    const outcomes = observations.map((observation) => {
+      const { key, source } = observation;
+      const before = stored.get(key) ?? [];
+      const { outcome, text, obsolete } = writeOfDevice(before, observation, now);
+      if (text === null) return outcome;
+      rows.push(key, source, text);
+      for (const one of obsolete)
+        this.run('DELETE FROM device_reports WHERE device = ? AND source = ?', key, one);
+      // The next observation of the same device is joined with this one.
+      stored.set(key, reportsAfter(before, { source, text }, obsolete));
+      if (outcome === 'news') changed.push({ device: key, user: null });
+      return outcome;
+    });
+    writeRows(this.database, PUT_DEVICE_REPORTS, rows);
+    this.log.appendAll(changed);
+    return outcomes;
   }
 
-  putUser(observation: UserObservation, now: number): ReportOutcome {
-    const { key, source } = observation;
-    const local = foldedLocalPart(key);
-    const write = writeOfUser(this.rows.userReports(local, key), observation, now);
-    const { outcome, text, obsolete } = write;
-    if (text === null) return outcome;
-    this.run(PUT_USER_REPORT, local, key, source, text);
-    for (const one of obsolete)
-      this.run('DELETE FROM user_reports WHERE local = ? AND user = ? AND source = ?', local, key, one);
-    const changed = this.putAliases(key, aliasesIn(write.before), aliasesIn(write.after));
-    if (outcome !== 'news') return outcome;
-    for (const name of changed) this.log.append(null, name);
-    return outcome;
+  putUsers(observations: readonly UserObservation[], now: number): readonly ReportOutcome[] {
+    const stored = this.rows.userReports(observations.map(({ key }) => foldedLocalPart(key)));
+    const rows: string[] = [];
+    const renamed: Renamed[] = [];
+    const outcomes = observations.map((observation) => {
+      const { key, source } = observation;
+      const local = foldedLocalPart(key);
+      const before = stored.get(key) ?? [];
+      const write = writeOfUser(before, observation, now);
+      const { outcome, text, obsolete } = write;
+      if (text === null) return outcome;
+      rows.push(local, key, source, text);
+      for (const one of obsolete)
+        this.run('DELETE FROM user_reports WHERE local = ? AND user = ? AND source = ?', local, key, one);
+      stored.set(key, reportsAfter(before, { source, text }, obsolete));
+      const names = { before: aliasesIn(write.before), after: aliasesIn(write.after) };
+      renamed.push({ user: key, ...names, isNews: outcome === 'news' });
+      return outcome;
+    });
+    writeRows(this.database, PUT_USER_REPORTS, rows);
+    this.putAliases(renamed);
+    return outcomes;
+  }
+
+  private putAliases(renamed: readonly Renamed[]): void {
+    const names = renamed.flatMap(({ before, after }) => [...before, ...after]);
+    const locals = new Set(names.map((name) => foldedLocalPart(name)));
+    const aliases = new AliasWriter(this.database, this.rows.aliases([...locals]));
+    const changed: Pick<Change, 'device' | 'user'>[] = [];
+    for (const { user, before, after, isNews } of renamed)
+      for (const name of aliases.put(user, before, after))
+        if (isNews) changed.push({ device: null, user: name });
+    aliases.flush();
+    this.log.appendAll(changed);
   }
 
   putImported(source: string, { device, user, decision }: ImportedChange): void {
@@ -82,47 +125,6 @@ export class RecordWriter {
     this.appendSubject({ device, user });
   }
 
-  /** Returns what is noticed. */
-  recordSeen(seen: PartnershipRecord): readonly PartnershipSignal[] {
-    const { device } = seen;
-    const user = this.userOf(seen.user);
-    const stored = this.database
-      .statement('SELECT record FROM partnerships WHERE device = ? AND user = ?')
-      .get(device, user)?.['record'];
-    const before = stored === undefined ? null : seenPartnership(user, device, String(stored));
-    const { record, signals } = joinSeen(before, { ...seen, user });
-    const { firstSeen, lastAllowed } = record;
-    const text = partnershipText(record);
-    if (stored === undefined) {
-      const local = foldedLocalPart(user);
-      this.database
-        .statement('INSERT INTO partnerships VALUES (?, ?, ?, ?, ?, ?)')
-        .run(device, user, local, firstSeen, lastAllowed, text);
-      return this.signalsOfNew(record);
-    } else {
-      this.database
-        .statement(
-          'UPDATE partnerships SET first_seen = ?, last_allowed = ?, record = ? WHERE device = ? AND user = ?',
-        )
-        .run(firstSeen, lastAllowed, text, device, user);
-    }
-    return signals;
-  }
-
-  private signalsOfNew(record: PartnershipRecord): PartnershipSignal[] {
-    const { user, device } = record;
-    const others = this.database
-      .statement('SELECT user FROM partnerships WHERE device = ? AND user <> ? LIMIT ?')
-      .all(device, user, MAX_COUNTED)
-      .map((row) => String(row['user']) as UserKey);
-    const devices = this.database
-      .statement(
-        'SELECT count(*) AS devices FROM (SELECT 1 FROM partnerships WHERE local = ? AND user = ? LIMIT ?)',
-      )
-      .get(foldedLocalPart(user), user, MAX_COUNTED)?.['devices'];
-    return [...signalsOfNew(record, others, this.names), ...signalsOfDevices(user, device, Number(devices))];
-  }
-
   /** Appends a changed decision to the log: one on a user concerns all names of the user, and of others who may be that user. */
   appendSubject({ device, user }: DecisionSubject): void {
     if (device !== null || user === null) return this.log.append(device, user);
@@ -130,45 +132,6 @@ export class RecordWriter {
     for (let parts = login.missing(); parts.length > 0; parts = login.missing())
       for (const part of parts) login.add(part, this.rows.users(part));
     for (const name of login.concerned()) this.log.append(null, name);
-  }
-
-  /** The user that a name stands for. */
-  private userOf(name: UserKey): UserKey {
-    const grouped = this.names.canonical(name);
-    return this.targetOf(name) ?? this.targetOf(grouped) ?? grouped;
-  }
-
-  private targetOf(alias: UserKey): UserKey | null {
-    const row = this.database
-      .statement('SELECT user FROM aliases WHERE local = ? AND alias = ?')
-      .get(foldedLocalPart(alias), alias);
-    return row === undefined ? null : (String(row['user']) as UserKey);
-  }
-
-  /** Returns all names of the user before and now, and users who lost a name to this one. */
-  private putAliases(
-    user: UserKey,
-    before: ReadonlySet<UserKey>,
-    after: ReadonlySet<UserKey>,
-  ): ReadonlySet<UserKey> {
-    const changed = new Set([user, ...before, ...after]);
-    for (const alias of before) {
-      if (after.has(alias)) continue;
-      const local = foldedLocalPart(alias);
-      this.run('DELETE FROM aliases WHERE local = ? AND alias = ? AND user = ?', local, alias, user);
-    }
-    for (const alias of after) {
-      const local = foldedLocalPart(alias);
-      if (before.has(alias)) {
-        // The user that had taken it over may have lost it.
-        this.run('INSERT OR IGNORE INTO aliases VALUES (?, ?, ?)', local, alias, user);
-        continue;
-      }
-      const former = this.targetOf(alias);
-      if (former !== null) changed.add(former);
-      this.run('INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)', local, alias, user);
-    }
-    return changed;
   }
 
   private run(sql: string, ...values: (string | number | null)[]): void {

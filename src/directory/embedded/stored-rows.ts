@@ -1,8 +1,11 @@
 // Owns reading the rows of the SQLite file: what is stored about a device, and about the users of one folded local part.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { MANY_DEVICES } from '../../model/signal.ts';
 import { CollectedDevice, CollectedUsers, withEntry, withItem } from '../collected-records.ts';
 import type { SourceText, StoredDevice, StoredUsers } from '../stored-records.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
+import { manyRows, manyValues, readRows } from './many-rows.ts';
+import type { ManyRows } from './many-rows.ts';
 import { EVERY } from './schema.ts';
 
 /** A row as an array: a look-up reads several tables by one statement, which is faster than one for each. */
@@ -67,6 +70,27 @@ const from = (sql: string): string => sql.replaceAll('local > ', 'local >= ');
 const LOCAL_PARTS = { with: localParts(true), without: localParts(false) };
 const LOCAL_PARTS_FROM = { with: from(LOCAL_PARTS.with), without: from(LOCAL_PARTS.without) };
 
+const REPORTS_OF_DEVICES = manyValues(
+  (keys) => `SELECT device, source, record FROM device_reports WHERE device IN ${keys}`,
+);
+const REPORTS_OF_USERS = manyValues(
+  (locals) => `SELECT user, source, record FROM user_reports WHERE local IN ${locals}`,
+);
+const ALIASES = manyValues((locals) => `SELECT alias, user FROM aliases WHERE local IN ${locals}`);
+const SEEN_DEVICES = manyRows(
+  1,
+  (rows) =>
+    `SELECT column1 FROM (VALUES ${rows}) WHERE EXISTS (SELECT 1 FROM partnerships WHERE device = column1)`,
+);
+const DEVICES_OF_LOCALS = manyRows(
+  1,
+  (
+    rows,
+  ) => `SELECT column1, (SELECT count(*) FROM (SELECT 1 FROM partnerships WHERE local = column1 LIMIT ${MANY_DEVICES}))
+    FROM (VALUES ${rows})`,
+);
+const NONE: readonly never[] = Object.freeze([]);
+
 /** A list of a walk over all devices. */
 export interface DevicesRead {
   readonly devices: readonly StoredDevice[];
@@ -88,19 +112,40 @@ export class StoredRows {
     return rows;
   }
 
-  /** What all sources report of one device. */
-  deviceReports(key: DeviceKey): readonly SourceText[] {
-    const rows = this.all('SELECT source, record FROM device_reports WHERE device = ?', key);
-    return rows.map(([source, text]) => ({ source: String(source), text: String(text) }));
+  /** What all sources report of these devices. */
+  deviceReports(keys: readonly DeviceKey[]): Map<string, readonly SourceText[]> {
+    return this.reports(REPORTS_OF_DEVICES, keys);
   }
 
-  /** What all sources report of one user. */
-  userReports(local: string, user: UserKey): readonly SourceText[] {
-    const sql = 'SELECT source, record FROM user_reports WHERE local = ? AND user = ?';
-    return this.all(sql, local, user).map(([source, text]) => ({
-      source: String(source),
-      text: String(text),
-    }));
+  /** What all sources report of the users of these folded local parts. */
+  userReports(locals: readonly string[]): Map<string, readonly SourceText[]> {
+    return this.reports(REPORTS_OF_USERS, locals);
+  }
+
+  /** Which users the aliases with these folded local parts stand for. */
+  aliases(locals: readonly string[]): Map<string, UserKey> {
+    const rows = checked(readRows(this.database, ALIASES, locals));
+    return new Map(rows.map(([alias, user]) => [String(alias), String(user) as UserKey]));
+  }
+
+  /** Those of these devices that were seen with anybody. */
+  seenDevices(keys: readonly DeviceKey[]): Set<string> {
+    return new Set(checked(readRows(this.database, SEEN_DEVICES, keys)).map(([device]) => String(device)));
+  }
+
+  /** How many devices were seen with the users of each of these folded local parts; {@link MANY_DEVICES} stands for more. */
+  devicesOfLocals(locals: readonly string[]): Map<string, number> {
+    const rows = checked(readRows(this.database, DEVICES_OF_LOCALS, locals));
+    return new Map(rows.map(([local, count]) => [String(local), Number(count)]));
+  }
+
+  private reports(sql: ManyRows, values: readonly string[]): Map<string, readonly SourceText[]> {
+    const reports = new Map<string, readonly SourceText[]>();
+    for (const [key, source, text] of checked(readRows(this.database, sql, values))) {
+      const name = String(key);
+      reports.set(name, withItem(reports.get(name) ?? NONE, { source: String(source), text: String(text) }));
+    }
+    return reports;
   }
 
   /** What a look-up reads about users of one folded local part. */
@@ -166,10 +211,7 @@ export class StoredRows {
   }
 
   private all(sql: string, ...values: (string | number | null)[]): readonly Values[] {
-    // The types of Node.js lack the form of rows after setReturnArrays.
-    const rows: readonly unknown[] = this.database.arrayStatement(sql).all(...values);
-    if (!rows.every(isValues)) throw new TypeError('node:sqlite returned a row that is no array');
-    return rows;
+    return checked(this.database.arrayStatement(sql).all(...values));
   }
 }
 
@@ -206,6 +248,12 @@ class UserRows extends CollectedUsers {
         lastAllowed: typeof lastAllowed === 'number' ? lastAllowed : null,
       });
   }
+}
+
+/** The types of Node.js lack the form of rows after setReturnArrays. */
+function checked(rows: readonly unknown[]): readonly Values[] {
+  if (!rows.every(isValues)) throw new TypeError('node:sqlite returned a row that is no array');
+  return rows;
 }
 
 function isValues(row: unknown): row is Values {
