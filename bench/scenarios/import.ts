@@ -3,6 +3,7 @@
 import { Redis } from 'ioredis';
 import { openStore } from '../../src/directory/open-store.ts';
 import type { StoreOptions } from '../../src/directory/open-store.ts';
+import { BULK_RECORDS } from '../../src/directory/store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { DEVICES, onDirectory } from '../core/fleet-directory.ts';
 import { userOf } from '../core/fleet.ts';
@@ -13,8 +14,6 @@ import type { Sample } from '../core/report.ts';
 import { PLAIN } from './scenario.ts';
 import type { Effort, Scenario } from './scenario.ts';
 
-/** Records written at once, as a run of a feed does. */
-const PART = 500;
 /** Look-ups a second beside. */
 const RATE = 3_000;
 const WARM_UP_MS = 3_000;
@@ -31,8 +30,8 @@ async function timed<T>(
   write: (part: T[]) => Promise<unknown>,
 ): Promise<Written> {
   let ms = 0;
-  for (let at = 0; at < count; at += PART) {
-    const part = Array.from({ length: Math.min(PART, count - at) }, (_, index) => make(at + index));
+  for (let at = 0; at < count; at += BULK_RECORDS) {
+    const part = Array.from({ length: Math.min(BULK_RECORDS, count - at) }, (_, index) => make(at + index));
     const began = performance.now();
     await write(part);
     ms += performance.now() - began;

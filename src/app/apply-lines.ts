@@ -1,5 +1,6 @@
 // Owns the use case that brings the records of one run, of a feed or of an imported file, into the directory. The run is read and
 // looked at as a whole first: what the brakes hold writes nothing.
+import { BULK_RECORDS } from '../directory/store.ts';
 import type { DirectoryStore, ImportedChange } from '../directory/store.ts';
 import { joinDeviceReport } from '../directory/device-reports.ts';
 import type { ReportOutcome } from '../directory/device-reports.ts';
@@ -54,7 +55,8 @@ export interface ApplyOptions {
   readonly onNotJoined?: ((line: number) => void) | undefined;
 }
 
-const BATCH = 500;
+/** Devices that a run that writes nothing reads at once. */
+const READS = 200;
 
 /** What makes it harder for a user's phones. */
 function isRestriction({ removed, enabled }: UserObservation): boolean {
@@ -236,7 +238,7 @@ class Run {
   }
 
   private async writeUsers(observations: readonly UserObservation[], counts: WrittenCounts): Promise<void> {
-    for (const batch of batches(observations))
+    for (const batch of inParts(observations, BULK_RECORDS))
       await this.write(batch, counts, 'user', (some) => this.putUsers(some));
   }
 
@@ -264,20 +266,17 @@ class Run {
 
   private async putDevices(batch: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
     if (!this.options.dryRun) return this.store.putDevices(batch, this.options.fence);
-    return Promise.all(
-      batch.map(async (observation) => {
-        const { reports = [] } = (await this.store.getDevice(observation.key)) ?? {};
+    const outcomes: ReportOutcome[] = [];
+    for (const some of inParts(batch, READS)) {
+      const entries = await this.store.getDevices(some.map(({ key }) => key));
+      for (const [index, observation] of some.entries()) {
+        const reports = entries[index]?.reports ?? [];
         const before = reports.find(({ source }) => source === observation.source) ?? null;
-        return outcomeOf(
-          joinDeviceReport(
-            before,
-            observation,
-            this.options.now,
-            reports.filter((one) => one !== before),
-          ),
-        );
-      }),
-    );
+        const others = reports.filter((one) => one !== before);
+        outcomes.push(outcomeOf(joinDeviceReport(before, observation, this.options.now, others)));
+      }
+    }
+    return outcomes;
   }
 
   private async putUsers(batch: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
@@ -289,7 +288,7 @@ class Run {
 
   private async putDecisions(changes: readonly ImportedChange[]): Promise<void> {
     if (this.options.dryRun) return;
-    for (const batch of batches(changes)) {
+    for (const batch of inParts(changes, BULK_RECORDS)) {
       this.options.signal?.throwIfAborted();
       await this.store.putImported(this.options.source, batch, this.options.fence);
       this.written += batch.length;
@@ -302,6 +301,6 @@ function outcomeOf(joined: { readonly isNews: boolean } | null): ReportOutcome {
   return joined === null ? 'older' : joined.isNews ? 'news' : 'stored';
 }
 
-function* batches<One>(all: readonly One[]): Generator<readonly One[]> {
-  for (let at = 0; at < all.length; at += BATCH) yield all.slice(at, at + BATCH);
+function* inParts<One>(all: readonly One[], size: number): Generator<readonly One[]> {
+  for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
 }

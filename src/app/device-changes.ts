@@ -1,6 +1,7 @@
 // Owns the devices of a run: which device each record belongs to, which ones the source no longer has, and how many the run
 // changes. Records wait in temporary files until the whole run is known.
 import type { DeviceKey } from '../identity/keys.ts';
+import { BULK_RECORDS } from '../directory/store.ts';
 import type { DeviceLine } from '../feeds/record.ts';
 import type { DeviceObservation } from '../model/device.ts';
 import { MAX_LISTED } from './apply-outcome.ts';
@@ -125,7 +126,7 @@ export class RunDevices {
     for (const [key, { isPresent, observedAt }] of this.known.devices) {
       if (!isPresent || !this.isRemoved(key, observedAt, removesAbsent)) continue;
       batch.push({ key, source, observedAt: readAt, version: readAt, removed: true });
-      if (batch.length < BATCH) continue;
+      if (batch.length < BULK_RECORDS) continue;
       yield batch;
       batch = [];
     }
@@ -144,7 +145,7 @@ export class RunDevices {
     let wanted: DeviceObservation[] = [];
     for await (const batch of this.observations.batches(BATCH)) {
       wanted.push(...batch.filter(({ key }) => isWanted(key)));
-      if (wanted.length < BATCH) continue;
+      if (wanted.length < BULK_RECORDS) continue;
       yield wanted;
       wanted = [];
     }
@@ -207,7 +208,7 @@ export class RunDevices {
   }
 }
 
-/** Devices that are written, or read back, at once. */
+/** Devices that are read back at once. */
 const BATCH = 500;
 
 /** Whether a source that is new for a device says something else than the others; what it does not say changes nothing. */

@@ -94,6 +94,12 @@ export interface Change {
 /** The versions of the policy in use changed. */
 export const POLICY_CHANGE: Change = Object.freeze({ device: null, user: null, policy: true });
 
+/**
+ * Records that a run of a feed writes by one call. A store sorts them, and writes as many at once as those beside it bear: few calls of many records
+ * take less than many of few.
+ */
+export const BULK_RECORDS = 4_000;
+
 /** A part of the change log. */
 export interface ChangeBatch {
   readonly changes: readonly Change[];

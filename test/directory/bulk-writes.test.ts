@@ -1,0 +1,200 @@
+// Owns the promises of writes in bulk: what many records come to by one call is what they come to by many calls, in both stores.
+import type { Redis } from 'ioredis';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { LARGE, SMALL, byPartition, inParallel } from '../../src/directory/redis/hash-writer.ts';
+import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import type { DeviceObservation } from '../../src/model/device.ts';
+import type { PartnershipRecord } from '../../src/model/partnership.ts';
+import type { PartnershipSignal } from '../../src/model/signal.ts';
+import type { UserObservation } from '../../src/model/user.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { deviceReport, seenPartnership, userReport } from '../support/servers/directory-records.ts';
+import { useRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
+import { allDevices, allUsers } from './contract/handles.ts';
+
+checkLeaksAtEnd();
+
+let redis: TestRedis;
+let client: Redis;
+useRedis((server, connection) => ([redis, client] = [server, connection]));
+
+/** More than any store writes at once. */
+const COUNT = 600;
+/** Of each seventh device something is known before. */
+const KNOWN = 7;
+
+const device = (index: number): DeviceKey => `${(index * 7_919) % 1_000}-phone${index}` as DeviceKey;
+const user = (index: number): UserKey => `user${index}@contoso.com` as UserKey;
+const all = (count = COUNT): number[] => [...Array(count).keys()];
+
+const earlier = all()
+  .filter((index) => index % KNOWN === 0)
+  .map((index) => deviceReport(device(index), { source: index % 2 === 0 ? 'mdm' : 'jamf' }));
+
+/** Reports of known and of new devices, older and unchanged ones, removals, and several of one device. */
+const reports: readonly DeviceObservation[] = all().flatMap((index) => [
+  deviceReport(device(index), { observedAt: index % 5 === 0 ? 0 : 2, compliant: index % 3 === 0 }),
+  ...(index % 11 === 0 ? [deviceReport(device(index), { observedAt: 3, removed: true })] : []),
+  ...(index % 13 === 0 ? [deviceReport(device(index), { source: 'jamf', model: 'iPad' })] : []),
+]);
+
+function usersNamed(round: number): readonly UserObservation[] {
+  return all().map((index) =>
+    userReport(user(index), {
+      observedAt: round,
+      aliases: [
+        `al${index}`,
+        `user${index}`,
+        ...(index % 4 === round ? [] : [`far${index}@contoso.com`]),
+      ] as UserKey[],
+      enabled: index % 9 !== round,
+    }),
+  );
+}
+
+/** Under their names and aliases, some devices with several users. */
+const seen: readonly PartnershipRecord[] = all().flatMap((index) => {
+  const name = index % 3 === 0 ? (`al${index}` as UserKey) : user(index);
+  const one = seenPartnership(name, device(index), 10 + index);
+  return index % 6 === 0 ? [one, seenPartnership(user(index + 1), device(index), 20 + index)] : [one];
+});
+
+const writes: readonly ((store: DirectoryStore, size: number) => Promise<unknown[]>)[] = [
+  (store, size) => inCalls(earlier, size, (part) => store.putDevices(part)),
+  (store, size) => inCalls(reports, size, (part) => store.putDevices(part)),
+  (store, size) => inCalls(usersNamed(1), size, (part) => store.putUsers(part)),
+  (store, size) => inCalls(usersNamed(2), size, (part) => store.putUsers(part)),
+  (store, size) => inCalls(seen, size, (part) => noticedIn(store, part)),
+  (store, size) => inCalls(seen, size, (part) => noticedIn(store, part)),
+];
+
+async function noticedIn(
+  store: DirectoryStore,
+  part: readonly PartnershipRecord[],
+): Promise<readonly PartnershipSignal[]> {
+  const signals: PartnershipSignal[] = [];
+  await store.recordSeen(part, (signal) => signals.push(signal));
+  return signals;
+}
+
+async function inCalls<T, R>(
+  records: readonly T[],
+  size: number,
+  write: (part: readonly T[]) => Promise<readonly R[]>,
+): Promise<R[]> {
+  const answers: R[] = [];
+  for (let at = 0; at < records.length; at += size)
+    answers.push(...(await write(records.slice(at, at + size))));
+  return answers;
+}
+
+/** What the writes answered, what the log says of them, and what is stored then. */
+async function historyOf(store: DirectoryStore, size: number): Promise<unknown> {
+  const start = await store.position();
+  const answers: unknown[] = [];
+  for (const write of writes) {
+    const of = await write(store, size);
+    // Signals come in any order.
+    answers.push(typeof of[0] === 'string' ? of : of.map((one) => JSON.stringify(one)).sort());
+  }
+  const end = await store.position();
+  const named = new Set<string>();
+  for (let at = start; at !== end;) {
+    const { changes, position, trimmed } = await store.changesAfter(at);
+    expect(trimmed).toBe(false);
+    for (const change of changes) named.add(JSON.stringify(change));
+    at = position;
+  }
+  return {
+    answers,
+    changes: [...named].sort(),
+    devices: await allDevices(store),
+    users: await allUsers(store),
+  };
+}
+
+describe('a bulk', () => {
+  it('in a SQLite file is written as many small writes are', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'easgate-bulk-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const histories: unknown[] = [];
+    for (const size of [50, Infinity]) {
+      const store = new EmbeddedStore(join(folder, `${size}.db`));
+      histories.push(await historyOf(store, size));
+      await store.close();
+    }
+    expect(histories[1]).toEqual(histories[0]);
+  });
+
+  it('in Redis is written as many small writes are', async () => {
+    const histories: unknown[] = [];
+    for (const size of [50, Infinity]) {
+      await redis.clear();
+      const store = await openRedis();
+      histories.push(await historyOf(store, size));
+      await store.close();
+    }
+    expect(histories[1]).toEqual(histories[0]);
+  });
+
+  it('in Redis takes the place of what is no hash, among devices that are new', async () => {
+    await redis.clear();
+    const keys = new RedisKeys('easgate:');
+    await client.set(keys.device(device(1)), 'nonsense');
+    await client.hset(keys.device(device(2)), 'p:alice', '|');
+    const store = await openRedis();
+    const outcomes = await store.putDevices(all(50).map((index) => deviceReport(device(index))));
+    expect(new Set(outcomes)).toEqual(new Set(['news']));
+    expect(await client.hkeys(keys.device(device(1)))).toEqual(['r:mdm']);
+    expect(await client.hkeys(keys.device(device(2)))).toEqual(['p:alice', 'r:mdm']);
+    await store.close();
+  });
+});
+
+async function openRedis(): Promise<RedisStore> {
+  return RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
+}
+
+describe('parts of a bulk', () => {
+  it('are as large, and as many at once, as may be written at that moment', async () => {
+    let size = SMALL;
+    const sizes: number[] = [];
+    let [open, most] = [0, 0];
+    const access = { size: () => size };
+    await inParallel(
+      access,
+      byPartition(access, all(3_000), () => 1),
+      async ({ items }) => {
+        sizes.push(items.length);
+        most = Math.max(most, ++open);
+        await Promise.resolve();
+        open--;
+        if (sizes.length >= 10) size = LARGE;
+      },
+    );
+    expect(sizes.slice(0, 10)).toEqual(Array(10).fill(SMALL.hashes));
+    expect(sizes.at(-2)).toBe(LARGE.hashes);
+    expect(sizes.reduce((sum, count) => sum + count)).toBe(3_000);
+    expect(most).toBeGreaterThan(SMALL.scripts);
+    expect(most).toBeLessThanOrEqual(LARGE.scripts);
+  });
+
+  it('stop at the first failure', async () => {
+    let begun = 0;
+    const work = inParallel({}, all(100), async (index) => {
+      begun++;
+      await Promise.resolve();
+      if (index === 5) throw new Error('refused');
+    });
+    await expect(work).rejects.toThrow('refused');
+    expect(begun).toBeLessThan(6 + SMALL.scripts);
+  });
+});
