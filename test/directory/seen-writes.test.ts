@@ -5,7 +5,10 @@ import { recordSeen } from '../../src/directory/redis/seen-writes.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { partnershipText } from '../../src/model/partnership.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
 import { alice, phone, seenPartnership } from '../support/servers/directory-records.ts';
+
+checkLeaks();
 
 // The next attempt finds the partnerships known that were written.
 it('says what it noticed about partnerships that it wrote, though the devices of their users are not written', async () => {
