@@ -5,6 +5,7 @@ import type { DirectoryStore, ImportedChange } from '../directory/store.ts';
 import { joinDeviceReport } from '../directory/device-reports.ts';
 import type { ReportOutcome } from '../directory/device-reports.ts';
 import { joinUserReport } from '../directory/user-reports.ts';
+import { inTurns } from '../in-turns.ts';
 import type { FeedPart, RecordKind } from '../feeds/contract.ts';
 import type { FeedLine } from '../feeds/record.ts';
 import type { DeviceObservation } from '../model/device.ts';
@@ -51,6 +52,8 @@ export interface ApplyOptions {
   readonly progress?: ((phase: 'read' | 'written', count: number) => void) | undefined;
   /** Called for each device and user that was written, by its key. */
   readonly onOutcome?: ((kind: 'device' | 'user', key: string, outcome: ReportOutcome) => void) | undefined;
+  /** Called for each record of which an earlier record of the device counts in its place, with its line. */
+  readonly onOutdated?: ((line: number) => void) | undefined;
   /** Called for each record that belongs to no device that is known, with its line. */
   readonly onNotJoined?: ((line: number) => void) | undefined;
 }
@@ -90,9 +93,9 @@ class Run {
   private readonly decisions: RunDecisions;
   private readonly read = { device: 0, user: 0, group: 0, decision: 0, refused: 0 };
   private readonly stated: Partial<Record<RecordKind, number>> = {};
-  private readonly refusals: Refusal[] = [];
-  private withProblems = 0;
-  private readonly problems: Refusal[] = [];
+  private readonly refused = new Noted();
+  private readonly withProblems = new Noted();
+  private readonly sameDevice = new Noted();
   private written = 0;
 
   constructor(store: DirectoryStore, options: ApplyOptions, known: KnownRecords, devices: RunDevices) {
@@ -112,7 +115,7 @@ class Run {
     const removesUsers = this.removes('user', () => this.presentUsers(), notRemoved);
     const removesGroups = this.removes('group', () => this.presentGroups(), notRemoved);
     const { source, readAt } = this.options;
-    const changes = this.users.changes({ source, readAt, removesUsers, removesGroups });
+    const changes = await inTurns(this.users.changes({ source, readAt, removesUsers, removesGroups }));
     // A list of decisions is whole where the list of devices is.
     const decisions = this.decisions.changes(removesDevices);
     const touched = [this.devices.touched(removesDevices), ...changes.touched, decisions.touched];
@@ -120,6 +123,7 @@ class Run {
     const held = this.options.confirmed ? [] : heldBy(window?.with(touched) ?? touched, brakes);
     const counts = { devices: noneWritten(), users: noneWritten() };
     if (held.length === 0) {
+      counts.devices.older = this.devices.outdated;
       if (!this.options.dryRun) window?.add(touched);
       // A run that ends in the middle, or is spread over time, has blocked everybody before it frees anybody.
       const users = {
@@ -142,8 +146,9 @@ class Run {
       decisions: held.length === 0 ? decisions.counts : { ...decisions.counts, applied: 0, removed: 0 },
       joined,
       notJoined: { count: notJoined, possibleMatches, first: firstNotJoined },
-      refused: { count: this.read.refused, first: this.refusals },
-      withProblems: { count: this.withProblems, first: this.problems },
+      refused: this.refused.list,
+      withProblems: this.withProblems.list,
+      sameDevice: this.sameDevice.list,
       held,
       notRemoved,
     };
@@ -164,15 +169,13 @@ class Run {
   private async add(line: FeedLine): Promise<void> {
     this.read[line.type]++;
     const { source } = this.options;
-    if (line.type !== 'refused' && line.problems.length > 0) {
-      this.withProblems++;
-      if (this.problems.length < MAX_LISTED)
-        this.problems.push({ line: line.line, reason: line.problems.join('; ') });
-    }
-    if (line.type === 'refused') {
-      if (this.refusals.length < MAX_LISTED) this.refusals.push({ line: line.line, reason: line.reason });
-    } else if (line.type === 'device') await this.devices.add({ ...line, source });
-    else if (line.type === 'user') this.users.addUser(line);
+    if (line.type !== 'refused' && line.problems.length > 0)
+      this.withProblems.add(line.line, line.problems.join('; '));
+    if (line.type === 'refused') this.refused.add(line.line, line.reason);
+    else if (line.type === 'device') {
+      const note = await this.devices.add({ ...line, source });
+      if (note !== null) this.sameDevice.add(line.line, note);
+    } else if (line.type === 'user') this.users.addUser(line);
     else if (line.type === 'group') this.users.addGroup(line);
     else this.decisions.add(line);
   }
@@ -294,6 +297,21 @@ class Run {
       this.written += batch.length;
       this.options.progress?.('written', this.written);
     }
+  }
+}
+
+/** Records that there is something to say about: the first ones are listed. */
+class Noted {
+  private readonly first: Refusal[] = [];
+  private count = 0;
+
+  add(line: number, reason: string): void {
+    this.count++;
+    if (this.first.length < MAX_LISTED) this.first.push({ line, reason });
+  }
+
+  get list(): { readonly count: number; readonly first: readonly Refusal[] } {
+    return { count: this.count, first: this.first };
   }
 }
 

@@ -8,13 +8,13 @@ export interface WrittenCounts {
   /** They may change a verdict. */
   accepted: number;
   unchanged: number;
-  /** The same source reported something newer before. */
+  /** The same source reported something newer before, or in the same run. */
   older: number;
   /** The source no longer has them. */
   removed: number;
 }
 
-/** A record that was not understood. */
+/** A record, and what there is to say about it. */
 export interface Refusal {
   readonly line: number;
   readonly reason: string;
@@ -58,6 +58,8 @@ export interface ApplyOutcome {
   readonly refused: { readonly count: number; readonly first: readonly Refusal[] };
   /** Records of which a value was not understood, or an expression had none: it counts as unknown. */
   readonly withProblems: { readonly count: number; readonly first: readonly Refusal[] };
+  /** Records of a device of which the run has another record: one of them counts. */
+  readonly sameDevice: { readonly count: number; readonly first: readonly Refusal[] };
   /** Why nothing was written: one text for each brake. Empty = it was not held. */
   readonly held: readonly string[];
   /** Kinds of which nothing was removed, since the source counts differently or returned nothing, for people. */

@@ -7,11 +7,11 @@ import type { DeviceObservation } from '../model/device.ts';
 import { MAX_LISTED } from './apply-outcome.ts';
 import type { NotJoined } from './apply-outcome.ts';
 import type { Touched } from './brakes.ts';
+import { CountingRecords } from './counting-records.ts';
 import type { KnownRecords } from './known-records.ts';
 import { deviceObservation, deviceState, millis, onlyRefusals, restricts } from './line-observations.ts';
 import type { Partly } from './line-observations.ts';
 import { LineSpool } from './line-spool.ts';
-import { NameSet } from './name-index.ts';
 
 /** How the lines of a run are to be understood. */
 export interface DeviceRun {
@@ -19,13 +19,25 @@ export interface DeviceRun {
   /** When the source was read, milliseconds since the epoch. */
   readonly readAt: number;
   readonly now: number;
+  /** Called for each record of which an earlier record of the device counts in its place, with its line. */
+  readonly onOutdated?: ((line: number) => void) | undefined;
   /** Called for each record that belongs to no device that is known, with its line. */
   readonly onNotJoined?: ((line: number) => void) | undefined;
 }
 
+/** What a record does to its device: bits of one number. */
+const CHANGES = 1;
+const RETIRES = 2;
+/** It makes it harder for a phone. */
+const RESTRICTS = 4;
+/** Only other sources reported the device before. */
+const IS_FOREIGN = 8;
+
 /** Devices of one run. */
 export class RunDevices {
   joined = 0;
+  /** Records that do not count, since another record of their device does. */
+  outdated = 0;
   notJoined = 0;
   /** Of those, records that could belong to a device that is known. */
   possibleMatches = 0;
@@ -36,15 +48,11 @@ export class RunDevices {
   private readonly run: DeviceRun;
   private readonly observations: LineSpool<DeviceObservation>;
   private readonly nameless: LineSpool<DeviceLine>;
-  /** Devices that the run brought by their ids, and by other names. */
-  private readonly named = new NameSet();
-  private readonly joinedTo = new NameSet();
-  private readonly changed = new NameSet();
-  private readonly retired = new NameSet();
-  /** Devices for which the run makes it harder: they are written first. */
-  private readonly restricted = new NameSet();
-  /** Devices of the run that only other sources reported before. */
-  private foreign = 0;
+  /** The devices that the run brought, and what it does to each. */
+  private readonly records: CountingRecords;
+  private readonly effects = new DeviceEffects();
+  /** Records in `observations`. */
+  private kept = 0;
 
   private constructor(
     known: KnownRecords,
@@ -56,6 +64,7 @@ export class RunDevices {
     this.run = run;
     this.observations = observations;
     this.nameless = nameless;
+    this.records = new CountingRecords(run.now);
   }
 
   static async open(known: KnownRecords, run: DeviceRun): Promise<RunDevices> {
@@ -67,13 +76,15 @@ export class RunDevices {
     );
   }
 
-  async add(line: DeviceLine): Promise<void> {
-    if (line.id === null) await this.nameless.add(line);
-    else
-      for (const key of [line.id, ...line.otherIds] as DeviceKey[]) {
-        await this.put(line, key);
-        this.named.add(key);
-      }
+  /** Adds a record; returns whether it or an earlier one of its device counts, for people; null = it is the only one so far. */
+  async add(line: DeviceLine): Promise<string | null> {
+    if (line.id === null) {
+      await this.nameless.add(line);
+      return null;
+    }
+    let note: string | null = null;
+    for (const key of [line.id, ...line.otherIds] as DeviceKey[]) note = (await this.put(line, key)) ?? note;
+    return note;
   }
 
   /** Joins the records without an id, once all others are known. */
@@ -93,7 +104,7 @@ export class RunDevices {
         // A record with the id, or with a surer name, speaks for the device already; of two equal ones none does.
         const isFree =
           join !== null &&
-          !this.named.has(join.key) &&
+          !this.records.has(join.key) &&
           (join.isClaim ? claims.get(join.key) === 1 && !sure.has(join.key) : sure.get(join.key) === 1);
         if (!isFree) {
           this.keepAside(line);
@@ -101,25 +112,25 @@ export class RunDevices {
         }
         this.joined++;
         await this.put(join.isClaim ? onlyRefusals(line) : line, join.key);
-        this.joinedTo.add(join.key);
       }
   }
 
   /** What the run changes. `removesAbsent`: devices that the run did not bring are removed. */
   touched(removesAbsent: boolean): Touched {
-    const before = this.foreign + this.known.presentDevices;
-    if (!this.mayRemove(removesAbsent))
-      return { what: 'devices', before, removed: this.retired.size, changed: this.changed.size };
-    let removed = this.retired.size;
+    const { effects } = this;
+    const before = effects.count(IS_FOREIGN) + this.known.presentDevices;
+    let removed = effects.count(RETIRES);
+    const changed = effects.count(CHANGES);
+    if (!this.mayRemove(removesAbsent)) return { what: 'devices', before, removed, changed };
     for (const [key, { isPresent, observedAt }] of this.known.devices) {
       if (isPresent && this.isRemoved(key, observedAt, removesAbsent)) removed++;
     }
-    return { what: 'devices', before, removed, changed: this.changed.size };
+    return { what: 'devices', before, removed, changed };
   }
 
   /** Restrictions to be written, in batches: what refuses, and what is removed. */
   async *restrictions(removesAbsent: boolean): AsyncGenerator<readonly DeviceObservation[]> {
-    yield* this.written((key) => this.restricted.has(key));
+    yield* this.written(true);
     if (!this.mayRemove(removesAbsent)) return;
     const { source, readAt } = this.run;
     let batch: DeviceObservation[] = [];
@@ -135,16 +146,20 @@ export class RunDevices {
 
   /** Everything else to be written, in batches. */
   releases(): AsyncGenerator<readonly DeviceObservation[]> {
-    return this.written((key) => !this.restricted.has(key));
+    return this.written(false);
   }
 
-  /** Records of the devices that are wanted. All of one device stay together, in their order: the last one counts. */
-  private async *written(
-    isWanted: (key: DeviceKey) => boolean,
-  ): AsyncGenerator<readonly DeviceObservation[]> {
+  /** Records that count, of devices for which the run makes it harder or of the others, in their order. */
+  private async *written(restricts: boolean): AsyncGenerator<readonly DeviceObservation[]> {
     let wanted: DeviceObservation[] = [];
+    let place = 0;
     for await (const batch of this.observations.batches(BATCH)) {
-      wanted.push(...batch.filter(({ key }) => isWanted(key)));
+      for (const one of batch) {
+        const number = this.records.numberOf(one.key);
+        if (this.effects.has(number, RESTRICTS) === restricts && this.records.counts(number, place))
+          wanted.push(one);
+        place++;
+      }
       if (wanted.length < BULK_RECORDS) continue;
       yield wanted;
       wanted = [];
@@ -164,11 +179,7 @@ export class RunDevices {
 
   /** What an old file does not have may have come since. */
   private isRemoved(key: DeviceKey, observedAt: number, removesAbsent: boolean): boolean {
-    return !this.isBrought(key) && observedAt <= this.run.readAt && (removesAbsent || this.gone.has(key));
-  }
-
-  private isBrought(key: DeviceKey): boolean {
-    return this.named.has(key) || this.joinedTo.has(key);
+    return !this.records.has(key) && observedAt <= this.run.readAt && (removesAbsent || this.gone.has(key));
   }
 
   private keepAside(record: DeviceLine): void {
@@ -182,29 +193,67 @@ export class RunDevices {
     this.firstNotJoined.push({ line, name, near });
   }
 
-  private async put(line: DeviceLine, key: DeviceKey): Promise<void> {
-    this.count(line, key);
+  private async put(line: Partly<DeviceLine>, key: DeviceKey): Promise<string | null> {
+    const standing = this.records.take(line, key, this.kept);
+    if (standing !== null) this.outdated++;
+    if (standing?.isOutdated === true) {
+      if (key === line.id) this.run.onOutdated?.(line.line);
+      return standing.note;
+    }
+    const effect = this.effectOf(line, key);
+    const number = this.records.numberOf(key);
+    if (standing === null) this.effects.add(number, effect);
+    else this.effects.replace(number, effect);
     await this.observations.add(deviceObservation(line, key, this.run.readAt));
+    this.kept++;
+    return standing?.note ?? null;
   }
 
-  private count(line: Partly<DeviceLine>, key: DeviceKey): void {
+  private effectOf(line: Partly<DeviceLine>, key: DeviceKey): number {
     const before = this.known.devices.get(key);
     const after = deviceState({ ...line, graceUntil: millis(line.graceUntil) }, this.run.now);
-    if (restricts(line, before?.own ?? null, after)) this.restricted.add(key);
-    if (before === undefined) return;
+    const restricting = restricts(line, before?.own ?? null, after) ? RESTRICTS : 0;
+    if (before === undefined) return restricting;
     const { own, isPresent, observedAt, effective } = before;
-    if (own !== null && (millis(line.observedAt) ?? this.run.readAt) < observedAt) return;
-    if (own === null && effective !== null && !this.isBrought(key)) this.foreign++;
-    if (line.removed) {
-      if (isPresent) this.retired.add(key);
-      else if (own === null && effective !== null) this.changed.add(key);
-      return;
-    }
-    if (own !== null && !isPresent) this.changed.add(key);
+    if (own !== null && (millis(line.observedAt) ?? this.run.readAt) < observedAt) return restricting;
+    const isOnlyOfOthers = own === null && effective !== null;
+    const foreign = isOnlyOfOthers ? IS_FOREIGN : 0;
+    if (line.removed) return restricting | foreign | (isPresent ? RETIRES : isOnlyOfOthers ? CHANGES : 0);
     const earlier = own ?? effective;
     const isPartly = own === null || line.unsaid !== undefined;
-    if (earlier !== null && (isPartly ? contradicts(earlier, after) : earlier !== after))
-      this.changed.add(key);
+    const isChange =
+      (own !== null && !isPresent) ||
+      (earlier !== null && (isPartly ? contradicts(earlier, after) : earlier !== after));
+    return restricting | foreign | (isChange ? CHANGES : 0);
+  }
+}
+
+/** What a run does to each device, by its number. */
+class DeviceEffects {
+  private bits = new Uint8Array(BATCH);
+
+  has(number: number, effect: number): boolean {
+    return ((this.bits[number] ?? 0) & effect) !== 0;
+  }
+
+  /** How many devices have an effect. */
+  count(effect: number): number {
+    let count = 0;
+    for (const bits of this.bits) if ((bits & effect) !== 0) count++;
+    return count;
+  }
+
+  add(number: number, effects: number): void {
+    this.replace(number, (this.bits[number] ?? 0) | effects);
+  }
+
+  replace(number: number, effects: number): void {
+    if (number >= this.bits.length) {
+      const grown = new Uint8Array(this.bits.length * 2);
+      grown.set(this.bits);
+      this.bits = grown;
+    }
+    this.bits[number] = effects;
   }
 }
 

@@ -12,7 +12,7 @@ import { FeedFile } from '../feeds/files/feed-file.ts';
 import type { DecodeNotes } from '../feeds/files/decode.ts';
 import type { FormatName } from '../feeds/format-names.ts';
 import type { Mapping } from '../feeds/mapping.ts';
-import type { FeedLine } from '../feeds/record.ts';
+import type { DeviceLine, FeedLine } from '../feeds/record.ts';
 import { isTimeZone } from '../feeds/times.ts';
 import type { DayOrder } from '../feeds/times.ts';
 import { applyLines } from './apply-lines.ts';
@@ -21,6 +21,7 @@ import type { ApplyOutcome } from './apply-outcome.ts';
 import { auditedRun } from './audited-run.ts';
 import type { Operator } from './audited-run.ts';
 import { DEFAULT_BRAKES } from './brakes.ts';
+import { CountingRecords } from './counting-records.ts';
 
 /** What to read, and how. */
 export interface ImportRequest {
@@ -45,6 +46,8 @@ export interface ImportSummary {
   readonly counts: Readonly<Record<FeedLine['type'], number>>;
   /** Lines of which a value was not understood. */
   readonly withProblems: number;
+  /** Lines of a device that has another line: one of them counts. */
+  readonly sameDevice: number;
   readonly notes: Readonly<DecodeNotes>;
 }
 
@@ -204,17 +207,29 @@ function checkNames(source: string | null, zone: string): void {
 
 async function printFile(file: FeedFile, write: (text: string) => Promise<boolean>): Promise<ImportSummary> {
   const counts = { device: 0, user: 0, group: 0, decision: 0, refused: 0 };
+  const records = new CountingRecords(Date.now());
   let withProblems = 0;
+  let sameDevice = 0;
   let text = '';
   for await (const line of file.lines()) {
     counts[line.type]++;
     if ('problems' in line && line.problems.length > 0) withProblems++;
-    text += `${JSON.stringify(line)}\n`;
+    const note = line.type === 'device' ? noteOf(line, records) : null;
+    if (note !== null) sameDevice++;
+    text += `${JSON.stringify('problems' in line && note !== null ? { ...line, problems: [...line.problems, note] } : line)}\n`;
     if (text.length < BATCH) continue;
     const isWanted = await write(text);
     text = '';
     if (!isWanted) break;
   }
   if (text !== '') await write(text);
-  return { counts, withProblems, notes: file.notes };
+  return { counts, withProblems, sameDevice, notes: file.notes };
+}
+
+/** Which one counts of this line and the ones before it of the same device; null = it is the first one. */
+function noteOf(line: DeviceLine, records: CountingRecords): string | null {
+  let note: string | null = null;
+  for (const key of line.id === null ? [] : [line.id, ...line.otherIds])
+    note = records.take(line, key, 0)?.note ?? note;
+  return note;
 }

@@ -62,17 +62,15 @@ export class RunUsers {
     this.groups.set(id, known);
   }
 
-  /** What is to be written, and what it changes. */
-  changes(run: UserRun): UserChanges {
+  /** What is to be written, and what it changes; in parts, since there may be very many users. */
+  *changes(run: UserRun): Generator<undefined, UserChanges> {
     const isAbout = this.users.size + this.groups.size + this.gone.size > 0;
     if (!isAbout && !run.removesUsers && !run.removesGroups) return { observations: [], touched: [] };
-    const groupsOf = this.membersByUser();
-    const keys = new Set<UserKey>([...this.users.keys(), ...groupsOf.keys(), ...this.gone]);
-    if (run.removesUsers || run.removesGroups || this.groups.size > 0)
-      for (const key of this.known.keys()) keys.add(key);
-    const tally = new Tally(this.known);
+    const groupsOf = yield* this.membersByUser();
+    const tally = yield* Tally.before(this.known);
     const observations: UserObservation[] = [];
-    for (const key of keys) {
+    for (const key of this.keys(groupsOf, run)) {
+      yield;
       const observation = this.observationOf(key, groupsOf.get(key) ?? [], run);
       if (observation === null) continue;
       observations.push(observation);
@@ -81,10 +79,22 @@ export class RunUsers {
     return { observations, touched: tally.touched() };
   }
 
-  private membersByUser(): Map<UserKey, string[]> {
+  /** The users that the run may change, each once. */
+  private *keys(groupsOf: ReadonlyMap<UserKey, unknown>, run: UserRun): Generator<UserKey> {
+    const { users, gone } = this;
+    yield* users.keys();
+    for (const key of groupsOf.keys()) if (!users.has(key)) yield key;
+    for (const key of gone) if (!users.has(key) && !groupsOf.has(key)) yield key;
+    if (run.removesUsers || run.removesGroups || this.groups.size > 0)
+      for (const key of this.known.keys())
+        if (!users.has(key) && !groupsOf.has(key) && !gone.has(key)) yield key;
+  }
+
+  private *membersByUser(): Generator<undefined, Map<UserKey, string[]>> {
     const groupsOf = new Map<UserKey, string[]>();
     for (const [group, members] of this.groups)
       for (const member of members) {
+        yield;
         const key = this.memberKey(member as UserKey);
         const groups = groupsOf.get(key);
         if (groups === undefined) groupsOf.set(key, [group]);
@@ -160,21 +170,23 @@ function named(groups: readonly string[] | null | undefined): readonly string[] 
 
 /** Counts what changes, of accounts and of the members of each group. */
 class Tally {
-  private readonly before: number;
+  private before = 0;
   private readonly members = new Map<string, number>();
   private readonly lost = new Map<string, number>();
   private readonly gained = new Map<string, number>();
   private removed = 0;
   private switched = 0;
 
-  constructor(known: ReadonlyMap<UserKey, UserReport>) {
-    let before = 0;
+  /** `known`: what the source reported before. */
+  static *before(known: ReadonlyMap<UserKey, UserReport>): Generator<undefined, Tally> {
+    const tally = new Tally();
     for (const { removed, groups } of known.values()) {
+      yield;
       if (removed === true) continue;
-      before++;
-      for (const group of named(groups)) increment(this.members, group);
+      tally.before++;
+      for (const group of named(groups)) increment(tally.members, group);
     }
-    this.before = before;
+    return tally;
   }
 
   count(before: UserReport | null, after: UserObservation): void {

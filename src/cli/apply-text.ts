@@ -8,7 +8,7 @@ const SHOWN = 10;
 
 /** Prints what was written, and what was not and why. */
 export function sayOutcome(outcome: ApplyOutcome): void {
-  const { read, devices, users, decisions, joined, notJoined, refused, withProblems } = outcome;
+  const { read, devices, users, decisions, joined, notJoined, refused, withProblems, sameDevice } = outcome;
   const isHeld = outcome.held.length > 0;
   const rows = [
     ['devices', read.device, devices.accepted, devices.unchanged, devices.older, devices.removed],
@@ -48,6 +48,11 @@ export function sayOutcome(outcome: ApplyOutcome): void {
   sayList(
     withProblems,
     ['record has a value that was not understood', 'records have a value that was not understood'],
+    ({ line, reason }) => `line ${line}: ${printable(reason)}`,
+  );
+  sayList(
+    sameDevice,
+    ['record is of a device that has another record', 'records are of devices that have another record'],
     ({ line, reason }) => `line ${line}: ${printable(reason)}`,
   );
   for (const why of outcome.notRemoved) remark(why);

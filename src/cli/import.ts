@@ -141,7 +141,7 @@ function sayFormat({ format, what }: Recognized, asked: ImportRequest): void {
   else remark(`format: ${format} (${what})${asked.format === null ? ', by its content' : ''}`);
 }
 
-function saySummary({ counts, withProblems, notes }: ImportSummary): void {
+function saySummary({ counts, withProblems, sameDevice, notes }: ImportSummary): void {
   const parts = Object.entries(counts)
     .filter(([type, count]) => count > 0 && type !== 'refused')
     .map(([type, count]) => `${count} ${count === 1 ? type : `${type}s`}`);
@@ -149,6 +149,10 @@ function saySummary({ counts, withProblems, notes }: ImportSummary): void {
   if (withProblems > 0)
     warn(
       `in ${withProblems} of the lines a value was not understood; it counts as unknown (see "problems" there)`,
+    );
+  if (sameDevice > 0)
+    warn(
+      `${sameDevice} of the lines are of devices that have another line; which one counts is said in "problems" there`,
     );
   sayReplaced(notes);
 }

@@ -11,7 +11,9 @@ const line = z.number().int().describe('Line of the file on which the record beg
 const source = z.string().describe('The source, as given with `--source`; default: the format');
 const problems = z
   .array(z.string())
-  .describe('Values of the record that were not understood; each counts as unknown');
+  .describe(
+    'Values of the record that were not understood, each counts as unknown; and which record counts of several of one device',
+  );
 const attributes = z
   .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
   .describe('Further values by name, at most 32');

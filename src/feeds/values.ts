@@ -167,43 +167,65 @@ const PLATFORMS: readonly (readonly [RegExp, string])[] = [
   [/tizen/, 'tizen'],
 ];
 
+/** The name of an app for two systems, as `Outlook for iOS and Android`. */
+const TWO_SYSTEMS = /\b(?:ios|iphone)\b.*android|android.*\b(?:ios|iphone)\b/;
+
 /** The platform of a text such as `iOS/iPadOS`, `Android (fully managed)` or `iOS 26.1 23B85`; null = not known. */
 export function platformOf(text: string | null): string | null {
   if (text === null) return null;
   const lower = text.toLowerCase();
+  if (TWO_SYSTEMS.test(lower)) return null;
   return PLATFORMS.find(([form]) => form.test(lower))?.[1] ?? null;
 }
 
+/** A version: `17.4.1`. */
+const NUMBERS = String.raw`\d{1,9}(?:\.\d{1,9}){0,5}`;
+/** Names of systems that stand in front of a version. A device (`iPhone 15`), a month or a place has none of them. */
+const SYSTEMS = String.raw`(?:i(?:pad)?os|ipad os|iphone os|mac ?os(?: x)?|os ?x|tvos|watchos|visionos|android|windows(?: phone| mobile| server)?|chrome ?os|harmony ?os|linux|ubuntu|debian|red ?hat|fedora|tizen|blackberry(?: os)?|symbian)`;
+
+/** A version behind the name of a system, which may have more words: `macOS Sonoma 14.4`, `Android (AOSP) 13`. */
+const BEHIND_SYSTEM = new RegExp(
+  String.raw`(?:^|[^\p{L}\p{N}])${SYSTEMS}(?:[ _/:(-][\p{L} /()_:-]{0,40})?[ _/:(-]?v?(${NUMBERS})(?![\p{L}\p{N}]|[.,:/-][\p{L}\p{N}])`,
+  'iu',
+);
+/** A version alone, with a build or an edition behind it: `v17.4.1 (21E236)`, `26.1 23B85`, `11 Pro`. What else is behind it may be a month. */
+const ALONE = new RegExp(
+  String.raw`^(?:[Vv]|[Vv]ersion |OS )?(${NUMBERS})(?:$| ?\(| (?:\d+[A-Za-z]+\d|[A-Z]{1,4}\d|(?:[Bb]eta|RC|[Bb]uild|[Pp]atch|Pro|Home|Enterprise|Education|Business|LTSC?|SE)(?![A-Za-z])))`,
+);
+/** 17.4.1 that a spreadsheet took for a date, 17.04.2001, 17.04.01 or 2017.04.01, or for a number of days since 1900. */
+const SPREADSHEET_DATE =
+  /^(?:\d{1,2}\.\d{1,2}\.(?:19|20)\d\d|\d\d\.0\d\.\d\d|\d\d\.\d\d\.0\d|(?:19|20)\d\d\.\d{1,2}\.\d{1,2}|[3-9]\d{4}|\d{6,})$/;
+
 /** The version in a text such as `iOS 26.1 23B85`, `Android 14` or `26.1.0`; null = there is none. */
 export function versionIn(text: string | null): string | null {
-  return text === null
-    ? null
-    : (/(?:^|[^\d.\w])(\d{1,9}(?:\.\d{1,9}){0,5})(?![\w.])/.exec(text)?.[1] ?? null);
+  return osVersionOf(text) ?? null;
 }
 
-/** A version, alone or behind a name, with anything in words behind it: `17.4.1 (21E236)`, `Android 14`. */
-const VERSION = /^(?:[\p{L}/ ]{1,40} )?v?(\d{1,9}(?:\.\d{1,9}){0,5})(?:$|[ (])/u;
-/** 17.4.1 that a spreadsheet took for a date: 17.04.2001. */
-const SPREADSHEET_DATE = /^\d{1,2}\.\d{1,2}\.(?:19|20)\d\d$/;
-
-/** The version in a field that has nothing else; `undefined` = it is no version, as `17. Apr` or `2017-04-01` of a spreadsheet. */
+/**
+ * The version in a field that has nothing else, or has it with the name of a system. `undefined` = it is no version, as `17. Apr` or
+ * `2017-04-01` of a spreadsheet, or the name of a device.
+ */
 export function osVersionOf(text: string | null): string | null | undefined {
   if (text === null || UNSURE.has(wordOf(text))) return null;
-  const version = VERSION.exec(text.slice(0, MAX_TEXT))?.[1];
-  return version === undefined || SPREADSHEET_DATE.test(version) ? undefined : version;
+  const written = text.slice(0, MAX_TEXT);
+  const version = (BEHIND_SYSTEM.exec(written) ?? ALONE.exec(written))?.[1];
+  if (version !== undefined) return SPREADSHEET_DATE.test(version) ? undefined : version;
+  return /\d/.test(written) || platformOf(written) === null ? undefined : null;
 }
 
 const COMPANY = new Set(
   names(`
   company corporate c s companyowned corporateowned corporatededicated corporateshared shared dedicated
   institutional organization firma unternehmen unternehmenseigen entreprise 1 empresa corporativo corporativa
-  aziendale zakelijk bedrijf företag firmowe firmowy корпоративное 企業 会社 公司 회사
+  aziendale zakelijk bedrijf företag firmowe firmowy корпоративное 企業 会社 公司 회사 회사소유 기업 virksomhed virksomhedsejet
+  firmaejet bedrift bedriftseid firmaeid podnikové podnikový podniková firemní společnost vállalati céges kurumsal şirket
 `),
 );
 const PERSONAL = new Set(
   names(`
   personal employee e employeeowned personallyowned userowned byod private persönlich privat personnel 2
-  personale persoonlijk personlig osobiste osobisty pessoal личное 個人 个人 개인
+  personale persoonlijk personlig osobiste osobisty pessoal личное 個人 个人 개인 개인용 개인소유 personligt personligtejet
+  personligeid osobní soukromé személyes saját magán kişisel
 `),
 );
 

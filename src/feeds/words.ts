@@ -10,20 +10,21 @@ import { meanings, names } from './word-lists.ts';
 export const YES: ReadonlySet<string> = new Set(
   names(`
   true yes y 1 on enabled wahr ja vrai oui verdadero si sí vero waar prawda tak verdadeiro sim sand sant
-  истина да sann tosi kyllä pravda ano áno igaz igen evet doğru adevărat ναι はい 是 예 真 참
+  истина да sann tosi kyllä pravda ano áno igaz igen evet doğru adevărat ναι はい 是 예 네 真 참
 `),
 );
 export const NO: ReadonlySet<string> = new Set(
   names(`
   false no n 0 off disabled falsch nein faux non falso onwaar nee fałsz nie não nao falsk falskt ложь нет
-  nej nei usann epätosi ei nepravda ne hamis nem hayır yanlış fals nu όχι いいえ 否 아니요 아니오 偽 假 거짓
+  nej nei usann epätosi ei nepravda ne hamis nem hayır hayir yanlış yanliş fals nu όχι いいえ 否 아니요 아니오 偽 假 거짓
 `),
 );
 export const UNSURE: ReadonlySet<string> = new Set(
   names(`
   unknown notavailable notapplicable none unbekannt inconnu desconocido notevaluated pending
   notreported notcollected notsupported notdetermined sconosciuto onbekend okänd ukjent ukendt nieznane nieznany
-  неизвестно desconhecido 不明 未知 알수없음
+  неизвестно desconhecido 不明 未知 알수없음 neznámý neznámé neznámá ismeretlen bilinmeyen bilinmiyor ikketilgængelig
+  ikketilgjengelig nedostupné nenínikdispozici nemérhetőel nemelérhető kullanılamıyor 사용할수없음 해당없음
 `),
 );
 /** They say that something is switched on, which is not that a device complies. */
@@ -51,7 +52,9 @@ export const COMPLIANCE = meanings<Compliance>(
     `
   compliant true yes 1 konform kompatibel conforme conformé compatible 準拠 符合 합격 compatibel conform zgodne
   zgodny zgodna соответствует compatível compatibile emconformidade cumple incompliance 準拠している 合规 符合策略 준수
-  kompatibelt vyhovující uyumlu megfelelő
+  kompatibelt kompatibilní vyhovující vyhovujícípředpisům vyhovujepředpisům dodržujepředpisy dodržujícípředpisy vsouladu
+  vsouladuspředpisy uyumlu megfelelő megfelel overholder overholderangivnestandarder overholderstandarder
+  overholderpolitikken isamsvar samsvarende overholderpolicyen 규정준수 준수함 규격 호환
 `,
   ],
   [
@@ -61,7 +64,10 @@ export const COMPLIANCE = meanings<Compliance>(
   nocompatible incompatible nietcompatibel nietconform niezgodne niezgodny niezgodna nãocompatível nãoconforme 非準拠
   不符合 несоответствует noncompatible noncompatibile incompatível nãoestáemconformidade nocumple 準拠していない 不合规 비준수
   미준수 inkompatibel intekompatibel ejkompatibel ikkekompatibel ikkekompatibelt nevyhovující uyumludeğil uyumsuz
-  nemmegfelelő notincompliance
+  nemmegfelelő notincompliance nemfelelmeg nevyhovujícípředpisům nevyhovujepředpisům nedodržujepředpisy
+  nedodržujícípředpisy nenívsouladu nenívsouladuspředpisy nekompatibilní uyumluolmayan overholderikke
+  overholderikkeangivnestandarder overholderikkestandarder overholderikkepolitikken ikkeisamsvar ikkesamsvarende
+  overholderikkepolicyen 비규격 규정미준수 규정을준수하지않음 준수하지않음 비호환 호환되지않음
 `,
   ],
   [
@@ -71,6 +77,9 @@ export const COMPLIANCE = meanings<Compliance>(
   enpériodedegrâce dansledélaidegrâce enperíododegracia inrespijtperiode durantelapériodedegrâce
   neicosiperiododitolleranza imkulanzzeitraum danslapériodedegrâce nelperiododitolleranza inperiododitolleranza
   noperíododecortesia emperíododecortesia 猶予期間内 猶予期間中 在宽限期内 宽限期内 유예기간중 ianståndsperiod
+  ihenstandsperiode ihenstandsperioden irespitperiode irespitperioden irespittperiode irespittperioden iutsettelsesperiode
+  iutsettelsesperioden vobdobíodkladu türelmiidőszakban türelmiidőszak atürelmiidőszakban yetkisizkullanımsüresinde
+  yetkisizkullanımdöneminde 유예기간 유예기간내 유예기간에있음
 `,
   ],
   // Not evaluated, or contradictory: nobody may take it for compliant, and no other source is overruled by it.
@@ -81,7 +90,10 @@ export const COMPLIANCE = meanings<Compliance>(
   notapplicable pendingcompliancecheck pending pendingcompliance none nichtausgewertet nichtbewertet
   unbekannt nonévalué inconnu noevaluado desconocido fehler konflikt sinevaluar nonvalutato nietgeëvalueerd
   inteutvärderad ikkeevalueret ikkeevaluert nieoceniono nãoavaliado неоценено 未評価 未评估 평가되지않음 erreur errore fout
-  gerätnichtsynchronisiert devicenotsynced
+  gerätnichtsynchronisiert devicenotsynced ukendt ukjent fejl feil enhedikkesynkroniseret enhetikkesynkronisert enhetenerikkesynkronisert
+  enhedenerikkesynkroniseret nevyhodnoceno nevyhodnocené neznámý neznámé chyba zařízenínenísynchronizované
+  zařízenínenísynchronizováno nincskiértékelve nemkiértékelt nincsértékelve ismeretlen hiba ütközés azeszköznincsszinkronizálva
+  değerlendirilmedi bilinmeyen bilinmiyor hata çakışma cihazeşitlenmedi 평가되지않았음 오류 충돌 디바이스동기화안됨 디바이스가동기화되지않음
 `,
   ],
 );
@@ -90,13 +102,17 @@ export const COMPLIANCE = meanings<Compliance>(
 export const ENCRYPTION = meanings<boolean>(
   [
     true,
-    'encrypted fullyencrypted fullencryption verschlüsselt chiffré cifrado crittografato versleuteld krypterad',
+    `
+  encrypted fullyencrypted fullencryption verschlüsselt chiffré cifrado crittografato versleuteld krypterad krypteret
+  kryptert šifrované šifrováno zašifrováno zašifrované titkosítva titkosított şifreli şifrelenmiş şifrelendi 암호화됨
+`,
   ],
   [
     false,
     `
   notencrypted unencrypted partiallyencrypted unsupported notcapable nichtverschlüsselt nonchiffré sincifrar
-  noncrittografato nietversleuteld ejkrypterad
+  noncrittografato nietversleuteld ejkrypterad ikkekrypteret ikkekryptert nešifrované nešifrováno nezašifrováno
+  nezašifrované nincstitkosítva nemtitkosított şifrelideğil şifrelenmemiş şifrelenmedi 암호화되지않음 암호화안됨
 `,
   ],
 );

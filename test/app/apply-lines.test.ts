@@ -8,6 +8,7 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { FeedPart } from '../../src/feeds/contract.ts';
 import type { DecisionLine, DeviceLine, FeedLine, GroupLine, UserLine } from '../../src/feeds/record.ts';
+import { isoTime } from '../../src/feeds/times.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { deviceLine as device } from '../feeds/lines.ts';
@@ -77,12 +78,20 @@ async function apply(
   more: Partial<ApplyOptions> & Pick<FeedPart, 'count' | 'gone'> = {},
 ): Promise<ApplyOutcome> {
   const { count, gone, ...options } = more;
+  const part = { lines, ...(count !== undefined && { count }), ...(gone !== undefined && { gone }) };
+  return applyParts([part], options);
+}
+
+async function applyParts(
+  parts: readonly FeedPart[],
+  options: Partial<ApplyOptions> = {},
+): Promise<ApplyOutcome> {
   // Each run reads its source later than the one before.
   const readAt = NOW - 100_000 + runs++;
   return applyLines(
     store,
     (async function* () {
-      yield { lines, ...(count !== undefined && { count }), ...(gone !== undefined && { gone }) };
+      yield* parts;
     })(),
     { ...RUN, readAt, ...options },
   );
@@ -501,10 +510,10 @@ describe('the order of what is written', () => {
     ]);
   });
 
-  it('keeps several records of one device in their order, so that the last one counts', async () => {
+  it('writes one of several records of a device, the last one where none has a check-in', async () => {
     await apply([device('PHONE0'), device('PHONE1')]);
     const lines = [device('PHONE0', { compliant: false }), device('PHONE1'), device('PHONE0')];
-    expect(await order(lines)).toEqual(['phone0', 'phone0', 'phone1']);
+    expect(await order(lines)).toEqual(['phone1', 'phone0']);
     expect(await record('PHONE0')).toMatchObject({ compliant: true });
   });
 
@@ -513,6 +522,64 @@ describe('the order of what is written', () => {
     await order([...many(600), device('LAST', { compliant: false })], {}, 1);
     expect(await record('LAST')).toMatchObject({ compliant: false });
     expect(await record('PHONE0')).toMatchObject({ compliant: false });
+  });
+});
+
+describe('several records of one device', () => {
+  const T = (day: number): string => isoTime(NOW - (30 - day) * 86_400_000);
+  const good = { compliant: true, sourceId: 'new' };
+  const bad = { compliant: false, sourceId: 'old' };
+
+  it.each([
+    ['the newest check-in', { ...good, lastCheckIn: T(20) }, { ...bad, lastCheckIn: T(1) }, 'new'],
+    ['one with a check-in against one without', { ...good, lastCheckIn: T(1) }, bad, 'new'],
+    ['the newest check-in, if it refuses', { ...good, lastCheckIn: T(1) }, { ...bad, lastCheckIn: T(20) }, 'old'],
+    ['of two equal check-ins the one that refuses', { ...good, lastCheckIn: T(20) }, { ...bad, lastCheckIn: T(20) }, 'old'],
+    ['the one that was seen last, whatever its check-in', { ...good, observedAt: T(20), lastCheckIn: T(1) }, { ...bad, observedAt: T(19), lastCheckIn: T(18) }, 'new'],
+    ['the check-in that is not removed, if it is newer', { ...good, lastCheckIn: T(20) }, { ...bad, removed: true, managed: false, lastCheckIn: T(1) }, 'new'],
+  ])('have one that counts in any order and part: %s', async (_, one, other, counts) => {
+    const parts = [one, other].map((more) => ({ lines: [device('PHONE0', more)] }));
+    for (const order of [parts, parts.toReversed()]) {
+      await applyParts(order);
+      expect(await record('PHONE0')).toMatchObject({ compliant: counts === 'new' });
+    }
+  }); // prettier-ignore
+
+  it('are noted by their lines, and count as older', async () => {
+    const lines = [
+      device('PHONE0', { line: 2, lastCheckIn: T(20) }),
+      device('PHONE0', { line: 3, lastCheckIn: T(1) }),
+      device('PHONE0', { line: 4, lastCheckIn: T(21) }),
+      device('PHONE1', { line: 5 }),
+    ];
+    const { devices, sameDevice } = await apply(lines);
+    expect(devices).toMatchObject({ accepted: 2, older: 2 });
+    expect(sameDevice).toEqual({
+      count: 2,
+      first: [
+        { line: 3, reason: `another record of the device, on line 2 with a check-in at ${T(20)}, counts in place of this one` },
+        { line: 4, reason: `counts in place of another record of the device, on line 2 with a check-in at ${T(20)}` },
+      ],
+    }); // prettier-ignore
+  });
+
+  it('do not hold a run for what the old one would change', async () => {
+    await apply(many(60, { lastCheckIn: T(20) }));
+    const again = many(60, { lastCheckIn: T(21) });
+    const { held, devices } = await apply([...again, ...many(60, { compliant: false, lastCheckIn: T(1) })]);
+    expect([held, devices.older]).toEqual([[], 60]);
+  });
+
+  it('that say a part each all count, but for one with an older check-in', async () => {
+    const part = (unsaid: string[], more: Partial<DeviceLine>): DeviceLine =>
+      Object.assign(device('PHONE0', more), { unsaid });
+    await apply([device('PHONE0', { encrypted: null })]);
+    await apply([
+      part(['encrypted', 'managed'], { compliant: false, lastCheckIn: T(20) }),
+      part(['managed', 'compliant', 'lastCheckIn'], { encrypted: true }),
+      part(['encrypted', 'managed'], { compliant: true, lastCheckIn: T(1) }),
+    ]);
+    expect(await record('PHONE0')).toMatchObject({ compliant: false, encrypted: true, managed: true });
   });
 });
 

@@ -16,6 +16,7 @@ const OUTCOME: ApplyOutcome = {
   notJoined: { count: 0, possibleMatches: 0, first: [] },
   refused: { count: 0, first: [] },
   withProblems: { count: 0, first: [] },
+  sameDevice: { count: 0, first: [] },
   held: [],
   notRemoved: [],
 };

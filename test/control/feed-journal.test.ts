@@ -17,6 +17,7 @@ const OUTCOME: ApplyOutcome = {
   notJoined: { count: 3, possibleMatches: 1, first: [] },
   refused: { count: 1, first: [] },
   withProblems: { count: 4, first: [] },
+  sameDevice: { count: 0, first: [] },
   held: [],
   notRemoved: [],
 };

@@ -6,6 +6,7 @@ import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { RunUsers } from '../../src/app/user-changes.ts';
 import type { GroupLine } from '../../src/feeds/record.ts';
+import { atOnce } from '../../src/in-turns.ts';
 import { UserNames } from '../../src/identity/user-names.ts';
 import type { RolloutExtent } from '../../src/model/policy-version.ts';
 import { forEverybody, placeOf, withRollout } from '../../src/policy/active-policies.ts';
@@ -84,7 +85,7 @@ it('a member who is in so many other groups that this one does not fit does not 
   for (const id of own.slice(0, 200)) users.addGroup(group(id, []));
   users.addGroup(group('Board', [alice]));
   const run = { source: known?.source ?? '', readAt: now - 2_000, removesUsers: false, removesGroups: false };
-  const { observations, touched } = users.changes(run);
+  const { observations, touched } = atOnce(users.changes(run));
   expect(observations).toHaveLength(1);
   expect(touched.map(({ what }) => what)).not.toContain('members of the group …');
   await store.putUsers(observations);

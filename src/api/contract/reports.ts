@@ -166,7 +166,7 @@ export const importQuery = z.strictObject({
 const written = z.object({
   accepted: z.number().describe('they may change a verdict'),
   unchanged: z.number(),
-  older: z.number().describe('the source reported something newer before'),
+  older: z.number().describe('the source reported something newer before, or in the same run'),
   removed: z.number().describe('the source no longer has them'),
 });
 
@@ -195,6 +195,12 @@ export const applyOutcome = z
     }),
     withProblems: z.object({
       count: z.number().describe('records with a value that was not understood'),
+      first: z.array(z.object({ line: z.number(), reason: z.string() })),
+    }),
+    sameDevice: z.object({
+      count: z
+        .number()
+        .describe('records of a device of which the run has another record; one of them counts'),
       first: z.array(z.object({ line: z.number(), reason: z.string() })),
     }),
     held: z.array(z.string()).describe('why nothing was written; empty = it was'),

@@ -41,6 +41,15 @@ export class PushResults {
     for (const line of written ?? []) this.byLine.set(line, OUTCOMES[outcome]);
   }
 
+  /** Another record of the device counts in its place. */
+  outdated(line: number): void {
+    this.byLine.set(line, 'older');
+    for (const lines of this.waiting.values()) {
+      const place = lines.indexOf(line);
+      if (place !== -1) lines.splice(place, 1);
+    }
+  }
+
   notJoined(line: number): void {
     this.byLine.set(line, 'notJoined');
   }

@@ -169,6 +169,7 @@ export class Pushes {
         readAt: Date.now(),
         dryRun,
         onOutcome: (kind, key, result) => results.written(kind, key, result),
+        onOutdated: (line) => results.outdated(line),
         onNotJoined: (line) => results.notJoined(line),
       },
       writing,

@@ -32,6 +32,8 @@ export interface Delivery {
   readonly readAt: number;
   readonly dryRun?: boolean;
   readonly onOutcome?: (kind: 'device' | 'user', key: string, outcome: ReportOutcome) => void;
+  /** Called for each record of which an earlier record of the device counts in its place, with its line. */
+  readonly onOutdated?: (line: number) => void;
   /** Called for each record that belongs to no device that is known, with its line. */
   readonly onNotJoined?: (line: number) => void;
 }
@@ -133,6 +135,7 @@ export class Receiver {
         if (kind === 'device' && lines !== null) written.add(key as DeviceKey);
         delivery.onOutcome?.(kind, key, result);
       },
+      onOutdated: delivery.onOutdated,
       onNotJoined: delivery.onNotJoined,
     });
     if (dryRun) return outcome;

@@ -191,10 +191,12 @@ async function formatOfObjects(options: FeedFileOptions, content: Content, kind:
   throw unknownFormat(options.format, names, nearest);
 }
 
+type TableKind = FileKind & { readonly container: 'table' };
+
 /** Rows below the header. What stands in front of it, as `#TYPE` lines and titles, is left out. */
 async function* tableRows(
   text: AsyncIterable<string>,
-  kind: FileKind & { readonly container: 'table' },
+  kind: TableKind,
 ): AsyncGenerator<Row | Unread> {
   let columns: Columns | null = null;
   /** Why rows are not read: which columns they have is not known. */
@@ -207,14 +209,14 @@ async function* tableRows(
     }
     // Spreadsheets write empty rows as delimiters alone.
     if (cells.every((cell) => cell.trim() === '')) continue;
-    const rowKind = columns === null ? 'header' : kindOfRow(cells, columns, kind.mapping);
+    const rowKind = columns === null ? 'header' : kindOfRow(cells, columns, kind);
     // Exports that were put into one file: each begins with its type and header again.
     if (isTypeLine(cells)) columns = null;
     else if (columns === null || rowKind === 'header') [columns, doubt] = [new Columns(cells), null];
     else if (doubt !== null || rowKind === 'doubtful') {
       doubt ??= `the row on line ${line} may be a header with other columns: put the tables into two files`;
       yield { line, reason: doubt, isCutOff: false };
-    } else if (isWhole(cells, columns)) yield new TableRow(line, columns, cells);
+    } else if (isWhole(cells, columns, kind.spare)) yield new TableRow(line, columns, cells);
     else {
       const end = cells.length < columns.count ? ' (is the file cut off?)' : '';
       yield {
@@ -239,7 +241,7 @@ function isTypeLine([first = '', ...others]: readonly string[]): boolean {
 function kindOfRow(
   cells: readonly string[],
   columns: Columns,
-  mapping: Mapping,
+  { mapping, spare }: TableKind,
 ): 'row' | 'header' | 'doubtful' {
   if (!columns.isName(cells[0] ?? '')) return 'row';
   if (cells.length === columns.count && cells.every((cell, place) => cell === columns.written[place]))
@@ -248,7 +250,7 @@ function kindOfRow(
   const others = written.filter((cell) => !columns.isName(cell));
   if (written.length < 2 || others.length * 2 >= written.length || others.some((cell) => VALUE.test(cell)))
     return 'row';
-  if (!isWhole(cells, columns)) return 'header';
+  if (!isWhole(cells, columns, spare)) return 'header';
   const names = new Set(written.map(fieldName));
   const isEachName = written.every((cell) => columns.isName(cell) || knows(mapping, fieldName(cell)));
   return isEachName && names.size === written.length ? 'header' : 'doubtful';
@@ -261,10 +263,10 @@ function knows({ sure, typical }: Mapping, name: string): boolean {
   return sure.includes(name) || typical.includes(name);
 }
 
-/** Some programs end each row with a delimiter, others the header alone. */
-function isWhole(cells: readonly string[], { count, named }: Columns): boolean {
+/** Some programs end each row with a delimiter, others the header alone. `spare`: empty cells that may follow the last column. */
+function isWhole(cells: readonly string[], { count, named }: Columns, spare: number): boolean {
   if (cells.length <= count) return cells.length >= named;
-  return cells.slice(count).every((cell) => cell.trim() === '');
+  return cells.length <= count + spare && cells.slice(count).every((cell) => cell.trim() === '');
 }
 
 /** A name that stands twice with different values says nothing; that is noted. */

@@ -16,6 +16,8 @@ export type FileKind =
       readonly container: 'table';
       readonly delimiter: string;
       readonly headerLine: number;
+      /** Empty cells that most rows have behind the last column. */
+      readonly spare: number;
       readonly mapping: Mapping;
     }
   | { readonly container: 'json' | 'lines' | 'clixml' | 'xml' | 'list' };
@@ -83,6 +85,8 @@ function isObject(line: string): boolean {
 const DELIMITERS = [',', ';', '\t', '|'];
 /** Rows in which the header is looked for, below titles and type lines. */
 const HEADER_ROWS = 25;
+/** Rows whose width is looked at. */
+const SAMPLE_ROWS = 100;
 
 interface Header {
   readonly delimiter: string;
@@ -125,7 +129,28 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
         .join(', '),
       nearest,
     );
-  return { container: 'table', delimiter: best.delimiter, headerLine: best.line, mapping: taken };
+  return {
+    container: 'table',
+    delimiter: best.delimiter,
+    headerLine: best.line,
+    spare: spareCells(head, best),
+    mapping: taken,
+  };
+}
+
+/**
+ * Some programs end each row with a delimiter, but not the header. A single row with a cell more has a delimiter within a value: its cells stand
+ * in the wrong columns.
+ */
+function spareCells(head: string, { delimiter, line: headerLine, columns }: Header): number {
+  const times = new Map<number, number>();
+  for (const { line, cells } of csvHead(head, { delimiter }, SAMPLE_ROWS)) {
+    if (line <= headerLine || cells === null) continue;
+    const spare = Math.max(0, cells.length - columns.count);
+    times.set(spare, (times.get(spare) ?? 0) + 1);
+  }
+  const [[most] = [0]] = [...times].sort(([, one], [, other]) => other - one);
+  return most;
 }
 
 /** Format-Table draws a line below each name. */

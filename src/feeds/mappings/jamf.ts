@@ -1,4 +1,4 @@
-// Owns the mappings of Jamf Pro: mobile devices of the Classic API and the Jamf Pro API v2, exports of its searches, webhooks. Pure.
+// Owns the mappings of Jamf Pro: mobile devices and computers of the Classic API and the Jamf Pro API, exports of its searches, webhooks. Pure.
 // Jamf Pro has no compliance state of its own, so compliant stays unknown.
 // @see https://developer.jamf.com/jamf-pro/reference/findmobiledevicesbyid, https://developer.jamf.com/jamf-pro/reference/get_v2-mobile-devices-detail
 // @see https://developer.jamf.com/jamf-pro/docs/webhooks-1 (webhook, webhookEvent, event)
@@ -11,6 +11,8 @@ const LAST_INVENTORY = names(`
   generallastinventoryupdateutc lastinventoryupdateutc generallastinventoryupdatedate
   lastinventoryupdatedate lastinventoryupdatetimestamp generallastinventoryupdateepoch
   lastinventoryupdateepoch generallastinventoryupdate lastinventoryupdate lastcheckin lastcheckintime
+  generallastcontacttimeutc generallastcontacttime generallastcontacttimeepoch generalreportdate reportdateutc
+  reportdateepoch reportdate
 `);
 const EAS_IDS = names(`
   generalexchangeactivesyncdeviceidentifier exchangeactivesyncdeviceidentifier generalexchangedeviceid
@@ -34,6 +36,14 @@ export const jamfDevices: Mapping = {
     'jamfproid',
     'jssmobiledeviceid',
     'generalmdmprofileexpirationutc',
+    // Of computers.
+    'generalremotemanagementmanaged',
+    'generalmdmcapablecapable',
+    'reportdateutc',
+    'reportdateepoch',
+    'jamfprocomputerid',
+    'jsscomputerid',
+    'jamfbinaryversion',
   ],
   typical: names(`
   udid serialnumber managed supervised modelidentifier modeldisplay managementid username displayname
@@ -50,15 +60,35 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   const managed = reader.managed(
     'generalmanaged',
     'generalismanaged',
+    'generalremotemanagementmanaged',
     'managed',
     'ismanaged',
     'managementstatus',
   );
-  const system = reader.text('generalostype', 'ostype', 'devicetype', 'type', 'platform', 'os');
+  const system = reader.text(
+    'generalostype',
+    'ostype',
+    'devicetype',
+    'operatingsystemname',
+    'hardwareosname',
+    'generalplatform',
+    'type',
+    'platform',
+    'os',
+    'operatingsystem',
+  );
   return [
     deviceLine(reader, {
       easIds: [reader.text(...EAS_IDS)],
-      sourceId: reader.text('mobiledeviceid', 'generalid', 'jamfproid', 'jssmobiledeviceid', 'id'),
+      sourceId: reader.text(
+        'mobiledeviceid',
+        'generalid',
+        'jamfproid',
+        'jssmobiledeviceid',
+        'jamfprocomputerid',
+        'jsscomputerid',
+        'id',
+      ),
       serial: text('serialnumber'),
       udid: text('udid'),
       imei: reader.text('networkimei', 'iosnetworkimei', 'imei'),
@@ -81,7 +111,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       ),
       systems: [system, text('model'), text('modelidentifier'), reader.has('iosversion') ? 'iOS' : null],
       os: system,
-      osVersion: text('osversion') ?? text('version'),
+      osVersion: text('osversion') ?? reader.text('operatingsystemversion') ?? text('version'),
       model: text('model') ?? text('modeldisplay'),
       manufacturer: 'Apple',
       ownership: reader.text(
@@ -137,30 +167,29 @@ function mapWebhook(reader: RecordReader): FeedLine[] {
   const at = reader.time('webhookeventtimestamp');
   const isContact = /CheckIn|InventoryCompleted|Enrolled$|CommandCompleted/i.test(event) && !hasLeft;
   const isEnrolled = /[a-z]Enrolled$/.test(event) && !hasLeft;
+  // A check-in of a computer has the computer within the event.
+  const text = (...names: readonly string[]): string | null =>
+    reader.text(...names.flatMap((name) => [`event${name}`, `eventcomputer${name}`]));
   return [
     deviceLine(reader, {
       easIds: [reader.text('eventexchangedeviceid', 'eventexchangeactivesyncdeviceidentifier')],
-      sourceId: reader.text('eventjssid', 'eventmobiledeviceid'),
-      serial: reader.text('eventserialnumber', 'eventcomputerserialnumber'),
-      udid: reader.text('eventudid', 'eventcomputerudid'),
-      imei: reader.text('eventimei'),
+      sourceId: text('jssid', 'mobiledeviceid'),
+      serial: text('serialnumber'),
+      udid: text('udid'),
+      imei: text('imei'),
       managed: isEnrolled ? true : null,
       hasLeft,
-      systems: [
-        event.startsWith('Computer') ? 'macOS' : null,
-        reader.text('eventmodel'),
-        reader.text('eventmodeldisplay'),
-      ],
-      osVersion: reader.text('eventosversion', 'eventversion'),
-      model: reader.text('eventmodeldisplay', 'eventmodel'),
+      systems: [event.startsWith('Computer') ? 'macOS' : null, text('model'), text('modeldisplay')],
+      osVersion: text('osversion', 'version'),
+      model: text('modeldisplay', 'model'),
       manufacturer: 'Apple',
-      owners: ownersOf(reader, ['event']),
+      owners: ownersOf(reader, ['event', 'eventcomputer']),
       lastCheckIn: isContact ? at : null,
       observedAt: at,
       attributes: reader.attributes({
-        deviceName: reader.text('eventdevicename'),
-        modelIdentifier: reader.text('eventmodel'),
-        managementId: reader.text('eventmanagementid'),
+        deviceName: text('devicename'),
+        modelIdentifier: text('model'),
+        managementId: text('managementid'),
         event,
       }),
     }),

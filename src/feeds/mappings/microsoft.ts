@@ -32,7 +32,8 @@ const STATES = meanings<boolean | null>(
     true,
     `
   managed wipecanceled retirecanceled 0 9 10 verwaltet géré administrado gestionado gestito beheerd hanterad
-  zarządzane gerenciado gerido управляемое 管理対象 管理 托管 已托管 受管理 관리됨
+  zarządzane gerenciado gerido управляемое 管理対象 管理 托管 已托管 受管理 관리됨 관리 administreret administreres
+  administrert behandlet spravováno spravované spravovaný felügyelt kezelt yönetilen yönetiliyor
 `,
   ],
   [
@@ -51,7 +52,8 @@ const REGISTRATIONS = meanings<boolean | null>(
     true,
     `
   registered true yes ja oui sí sì si sim tak да はい 是 예 2 registriert inscrit enregistré registrado registrato
-  geregistreerd zarejestrowane registrerad 登録済み 已注册 등록됨
+  geregistreerd zarejestrowane registrerad 登録済み 已注册 등록됨 registreret tilmeldt registrert ano registrováno
+  zaregistrováno zaregistrované igen regisztrálva regisztrált evet kayıtlı kaydedildi 네
 `,
   ],
   [
@@ -59,7 +61,9 @@ const REGISTRATIONS = meanings<boolean | null>(
     `
   notregistered false no nein non revoked approvalpending notregisteredpendingenrollment 0 3 5 7 nee não nie nej
   нет いいえ 否 아니요 nichtregistriert noninscrit nonenregistré noregistrado nonregistrato nietgeregistreerd
-  niezarejestrowane ejregistrerad nãoregistrado 未登録 未注册 등록되지않음
+  niezarejestrowane ejregistrerad nãoregistrado 未登録 未注册 등록되지않음 nei ne nem hayır hayir 아니오 ikkeregistreret
+  ikketilmeldt ikkeregistrert neregistrováno nezaregistrováno nezaregistrované nincsregisztrálva nemregisztrált
+  kayıtlıdeğil kaydedilmedi
 `,
   ],
   [null, 'keyconflict certificatereset unknown 4 6 8'],

@@ -6,6 +6,9 @@ import type { FormatName } from '../format-names.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
+import { complianceInWords, complianceOf } from '../values.ts';
+import { NO_COMPLIANCE } from '../words.ts';
+import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
 const TIMES = names(`
@@ -67,7 +70,7 @@ function mapDevice(reader: RecordReader): FeedLine {
     managed,
     hasLeft: reader.flag('removed') === true,
     compliance: {
-      ...reader.compliance('compliant', 'compliance', 'iscompliant', 'compliancestate', 'compliancestatus'),
+      ...complianceIn(reader),
       inGrace: reader.text('graceuntil') !== null,
     },
     graceUntil: reader.endOfGrace('graceuntil'),
@@ -87,6 +90,17 @@ function mapDevice(reader: RecordReader): FeedLine {
     observedAt: reader.time('observedat'),
   });
 }
+
+/** `compliant` is yes or no, so that its only numbers are 1 and 0; a state may be a number of Graph. */
+function complianceIn(reader: RecordReader): Compliance {
+  const yesOrNo = reader.word(['compliant', 'iscompliant'], (text) =>
+    text === '0' ? NON_COMPLIANT : text === '1' ? complianceOf(text) : complianceInWords(text),
+  );
+  if (yesOrNo !== null || reader.text('compliant', 'iscompliant') !== null) return yesOrNo ?? NO_COMPLIANCE;
+  return reader.compliance('compliance', 'compliancestate', 'compliancestatus');
+}
+
+const NON_COMPLIANT: Compliance = { compliant: false, inGrace: false };
 
 /** In a table: separated by `;`, since requirements and groups may have spaces and commas. */
 function phrases(reader: RecordReader, name: string): string[] {

@@ -6,7 +6,7 @@ import { deviceLine } from '../mapping.ts';
 import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
-import { guidOf, platformOf, textOf, versionIn } from '../values.ts';
+import { guidOf, platformOf, textOf } from '../values.ts';
 import { meanings, names } from '../word-lists.ts';
 
 const LAST_SEEN = names(`
@@ -117,7 +117,7 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
     ),
     platform,
     systems: [reader.text(...PLATFORM)],
-    osVersion: versionIn(system),
+    osVersion: reader.text('osversion', 'deviceosversion', 'platforminfoosversion') ?? system,
     // The API has the version alone.
     os: system !== null && /[a-z]/i.test(system) ? system : null,
     model: reader.text(...MODEL),

@@ -131,7 +131,7 @@ const withReason = ({ line, reason }: { line: number; reason: string }): Line =>
 
 /** What was refused, not understood, or not joined. */
 export function OutcomeTroubles({ outcome }: { outcome: Outcome }): ReactElement {
-  const { refused, withProblems, notJoined, decisions, notRemoved } = outcome;
+  const { refused, withProblems, sameDevice, notJoined, decisions, notRemoved } = outcome;
   return (
     <>
       {decisions.listed === 0 ? null : <p className="sm">{texts.listed(number(decisions.listed))}</p>}
@@ -145,6 +145,11 @@ export function OutcomeTroubles({ outcome }: { outcome: Outcome }): ReactElement
         title={texts.problemsTitle}
         count={withProblems.count}
         first={withProblems.first.map(withReason)}
+      />
+      <Lines
+        title={texts.sameDeviceTitle}
+        count={sameDevice.count}
+        first={sameDevice.first.map(withReason)}
       />
       <Lines
         title={texts.notJoinedTitle}

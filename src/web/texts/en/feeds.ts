@@ -132,6 +132,7 @@ export const feeds = {
     refused: (shown: string) => `${shown} refused`,
     refusedTitle: 'Refused lines',
     problemsTitle: 'Lines with a value that was not understood',
+    sameDeviceTitle: 'Several records of one device',
     notJoinedTitle: 'Not joined to a device',
     line: (shown: string) => `line ${shown}`,
     nearTo: (names: string) => `could be ${names}`,
