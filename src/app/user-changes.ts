@@ -32,8 +32,6 @@ export class RunUsers {
   /** Users that the source says it deleted. */
   readonly gone = new Set<UserKey>();
   private readonly known: ReadonlyMap<UserKey, UserReport>;
-  /** Null = not needed so far: there may be very many users. */
-  private idOf: Map<string, UserKey> | null = null;
 
   /** `known`: what the source reported before. */
   constructor(known: ReadonlyMap<UserKey, UserReport>) {
@@ -45,14 +43,17 @@ export class RunUsers {
     this.users.set(key, line);
     // Deleted, and restored later in the same run.
     this.gone.delete(key);
-    for (const alias of line.aliases) this.names().set(alias, key);
   }
 
-  private names(): Map<string, UserKey> {
-    if (this.idOf !== null) return this.idOf;
-    this.idOf = new Map();
-    for (const [key, { aliases }] of this.known) for (const alias of aliases ?? []) this.idOf.set(alias, key);
-    return this.idOf;
+  /** Users by their other names; the run knows better than the directory. */
+  private *aliases(): Generator<undefined, Map<string, UserKey>> {
+    const userOf = new Map<string, UserKey>();
+    for (const users of [this.known, this.users])
+      for (const [key, { aliases }] of users) {
+        yield;
+        for (const alias of aliases ?? []) userOf.set(alias, key);
+      }
+    return userOf;
   }
 
   /** A group may come in several lines. */
@@ -92,10 +93,12 @@ export class RunUsers {
 
   private *membersByUser(): Generator<undefined, Map<UserKey, string[]>> {
     const groupsOf = new Map<UserKey, string[]>();
+    if (this.groups.size === 0) return groupsOf;
+    const userOf = yield* this.aliases();
     for (const [group, members] of this.groups)
       for (const member of members) {
         yield;
-        const key = this.memberKey(member as UserKey);
+        const key = this.memberKey(member as UserKey, userOf);
         const groups = groupsOf.get(key);
         if (groups === undefined) groupsOf.set(key, [group]);
         else if (!groups.includes(group)) groups.push(group);
@@ -108,10 +111,10 @@ export class RunUsers {
    * Threat: somebody who gives himself the name of another user as an alias, and gets the groups of that user in a run that does
    * not bring the other one.
    */
-  private memberKey(member: UserKey): UserKey {
+  private memberKey(member: UserKey, userOf: ReadonlyMap<string, UserKey>): UserKey {
     const known = this.known.get(member);
     const isUser = this.users.has(member) || (known !== undefined && known.removed !== true);
-    return isUser ? member : (this.names().get(member) ?? member);
+    return isUser ? member : (userOf.get(member) ?? member);
   }
 
   private observationOf(key: UserKey, groups: readonly string[], run: UserRun): UserObservation | null {

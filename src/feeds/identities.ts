@@ -28,7 +28,8 @@ export interface EasId {
 /** Reads an id: an {@link EasId}, null where there is none, or a text that says why it is not one. */
 export function easId(written: string | null): EasId | null | string {
   const id = written?.trim().replace(/^\{(.*)\}$/, '$1') ?? '';
-  if (NO_ID.has(id.length > 16 ? id : wordOf(id))) return null;
+  // Twelve zeros and the like, and the GUID of zeros.
+  if (NO_ID.has(id.length > 16 ? id : wordOf(id)) || /^0[0-]*$/.test(id)) return null;
   if (isSpreadsheetNumber(id))
     return 'the device id was changed by a spreadsheet; import the file as it was exported';
   if (!/^[A-Za-z0-9]{1,64}$/.test(id))

@@ -65,8 +65,10 @@ function letters(written: string): string {
     .replaceAll(/[^\p{L}\p{N}]/gu, '');
 }
 
-/** Signs that deny, doubt, mark or cut a word, such as `!`, `?`, `*`, `≠` and a stroke through its letters; and a dash in front of it. */
-const DOUBTFUL = /[!?%…*†‡\p{S}\u0334-\u0338\u20d2-\u20ee]|^\s*\p{Pd}/u;
+/** Signs that deny, doubt, mark or cut a word, such as `!`, `?`, `*`, `...`, `≠` and a stroke through its letters; and a dash in front of it. */
+const DOUBTFUL = /[!?%…*†‡\p{S}\u0334-\u0338\u20d2-\u20ee]|\.\s*\.|^\s*\p{Pd}/u;
+/** A sign that stands for a word, such as ✓. */
+const SIGN = /[\p{So}\p{Sm}]/u;
 /** -1, 0.1 and 1.0 are other numbers than 1, 01 and 10. */
 const ONLY_DIGITS = /^\p{N}+$/u;
 
@@ -74,7 +76,7 @@ function word(written: string): string {
   const bare = letters(written);
   const isDoubtful =
     DOUBTFUL.test(written) || (ONLY_DIGITS.test(bare) && bare.length !== written.trim().length);
-  return isDoubtful && bare !== '' ? written : bare;
+  return isDoubtful && (bare !== '' || SIGN.test(written)) ? written : bare;
 }
 
 const spelled = (cell: string): string => cell.trim().toLowerCase();

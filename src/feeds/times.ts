@@ -23,6 +23,10 @@ export type ReadTime =
   | 'unreadable';
 
 const MAX_LENGTH = 80;
+/** Words that scripts and portals write in place of a time. */
+const NO_TIME: ReadonlySet<string> = new Set(
+  names('never nie jamais nunca mai nooit aldrig aldri nikdy soha hiç'),
+);
 
 /** The parts of a numeric date whose order the culture decides. */
 interface NumericDate {
@@ -94,7 +98,7 @@ export function readTime(written: string, { order, zone }: TimeReading): ReadTim
     .replaceAll(/[\u0660-\u0669\u06f0-\u06f9]/g, (digit) => String(digit.charCodeAt(0) & 0x0f))
     .trim();
   if (text.length > MAX_LENGTH) return 'unreadable';
-  if (text === '') return 'never';
+  if (text === '' || NO_TIME.has(text.toLowerCase())) return 'never';
   return (
     readEpoch(text) ??
     readYearFirst(text, zone) ??

@@ -26,6 +26,8 @@ const NO_VALUE = new Set([
   'nan',
   'not present',
   'not set',
+  // MySQL writes a null so.
+  '\\n',
 ]);
 const LONGEST_NO_VALUE = 11;
 
@@ -158,7 +160,7 @@ const PLATFORMS: readonly (readonly [RegExp, string])[] = [
   [/visionos/, 'visionos'],
   [/\bipados|\bios\b|^ios|iphone|ipad|ipod/, 'ios'],
   [/android/, 'android'],
-  [/mac ?os|^os ?x|osx|\bmac\b|macbook|imac|^macmdm/, 'macos'],
+  [/mac ?os|^os ?x|osx|\bmac\b|macbook|imac|^mac(?:mdm|outlook)/, 'macos'],
   [/windows ?phone|windows ?mobile|^wp ?8/, 'windowsphone'],
   [/windows|^win/, 'windows'],
   [/chrome ?os|chromebook/, 'chromeos'],
@@ -239,7 +241,7 @@ export function ownershipOf(text: string | null): Ownership {
 /** What manufacturers and managements write instead of a serial number. */
 const NO_SERIAL = new Set(
   names(`
-  0 none unknown notavailable notapplicable defaultstring systemserialnumber tobefilledbyoem invalid
+  0 none unknown notavailable notapplicable defaultstring systemserialnumber serialnumber tobefilledbyoem invalid
   parallels x
 `),
 );
@@ -263,7 +265,7 @@ export function imeiOf(text: string | null): string | null {
   return digits.length < 14 || digits.length > 16 || /^0+$/.test(digits) ? null : digits;
 }
 
-/** A GUID that names something; null = none, or the one that is all zeros. */
+/** A GUID or another id that names something; null = none, the one that is all zeros, or words as those of a row of totals. */
 export function guidOf(text: string | null): string | null {
-  return text === null || /^[{]?[0-]+[}]?$/.test(text) ? null : text;
+  return text === null || /^[{]?[0-]+[}]?$|[\s:]/.test(text) ? null : text;
 }

@@ -12,6 +12,8 @@ import { isoTime } from '../../src/feeds/times.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { deviceLine as device } from '../feeds/lines.ts';
+import { RunUsers } from '../../src/app/user-changes.ts';
+import type { UserReport } from '../../src/model/user.ts';
 import { seen } from './office.ts';
 
 let store: DirectoryStore;
@@ -622,4 +624,17 @@ it('takes all spellings of an id for one device', async () => {
   const hex = Buffer.from('PHONE0').toString('hex');
   await apply([device(hex, { compliant: false })]);
   expect(await record('PHONE0')).toMatchObject({ key: 'phone0' as DeviceKey, compliant: false });
+});
+
+it('computes what users and members of groups become in parts, so that very many of them do not hold up other work', () => {
+  const known = new Map<UserKey, UserReport>();
+  const users = new RunUsers(known);
+  for (let at = 0; at < 100; at++) users.addUser(user(`user${at}@contoso.com`, { aliases: [`user${at}`] }));
+  users.addGroup(group('staff', ['user1', 'user2']));
+  const parts = users.changes({ source: 'mdm', readAt: NOW, removesUsers: true, removesGroups: true });
+  let count = 0;
+  let part = parts.next();
+  for (; part.done !== true; part = parts.next()) count++;
+  expect(count).toBeGreaterThanOrEqual(100 + 100 + 2);
+  expect(part.value.observations.filter(({ groups }) => groups?.includes('staff') === true)).toHaveLength(2);
 });

@@ -2,7 +2,7 @@
 // @see https://learn.microsoft.com/graph/api/resources/intune-devices-manageddevice
 // @see https://learn.microsoft.com/mem/intune/fundamentals/reports-export-graph-available-reports
 import { wordOf } from '../row.ts';
-import { complianceOf, textOf } from '../values.ts';
+import { complianceOf, flagOf, textOf } from '../values.ts';
 import { NO_COMPLIANCE } from '../words.ts';
 import type { Compliance } from '../words.ts';
 import type { RecordReader } from '../mapping.ts';
@@ -46,24 +46,25 @@ const STATES = meanings<boolean | null>(
   [null, 'unhealthy unknown 5'],
 );
 
-/** deviceRegistrationState, which the report calls "Intune registered". `registered` alone does not make a device managed. */
+/**
+ * deviceRegistrationState, which the report calls "Intune registered", yes or no. `registered` alone does not make a device managed.
+ */
 const REGISTRATIONS = meanings<boolean | null>(
   [
     true,
     `
-  registered true yes ja oui sí sì si sim tak да はい 是 예 2 registriert inscrit enregistré registrado registrato
-  geregistreerd zarejestrowane registrerad 登録済み 已注册 등록됨 registreret tilmeldt registrert ano registrováno
-  zaregistrováno zaregistrované igen regisztrálva regisztrált evet kayıtlı kaydedildi 네
+  registered 2 registriert inscrit enregistré registrado registrato geregistreerd zarejestrowane registrerad 登録済み
+  已注册 등록됨 registreret tilmeldt registrert registrováno zaregistrováno zaregistrované regisztrálva regisztrált
+  kayıtlı kaydedildi
 `,
   ],
   [
     false,
     `
-  notregistered false no nein non revoked approvalpending notregisteredpendingenrollment 0 3 5 7 nee não nie nej
-  нет いいえ 否 아니요 nichtregistriert noninscrit nonenregistré noregistrado nonregistrato nietgeregistreerd
-  niezarejestrowane ejregistrerad nãoregistrado 未登録 未注册 등록되지않음 nei ne nem hayır hayir 아니오 ikkeregistreret
-  ikketilmeldt ikkeregistrert neregistrováno nezaregistrováno nezaregistrované nincsregisztrálva nemregisztrált
-  kayıtlıdeğil kaydedilmedi
+  notregistered revoked approvalpending notregisteredpendingenrollment 0 3 5 7 nichtregistriert noninscrit
+  nonenregistré noregistrado nonregistrato nietgeregistreerd niezarejestrowane ejregistrerad nãoregistrado 未登録
+  未注册 등록되지않음 ikkeregistreret ikketilmeldt ikkeregistrert neregistrováno nezaregistrováno nezaregistrované
+  nincsregisztrálva nemregisztrált kayıtlıdeğil kaydedilmedi
 `,
   ],
   [null, 'keyconflict certificatereset unknown 4 6 8'],
@@ -97,7 +98,7 @@ export function management(
 ): Management {
   const agentSays = say(reader, agent, AGENTS);
   const stateSays = say(reader, state, STATES);
-  const registrationSays = say(reader, registration, REGISTRATIONS);
+  const registrationSays = say(reader, registration, REGISTRATIONS, flagOf);
   if (stateSays === false) return { managed: false, hasLeft: true };
   if (agentSays === false || registrationSays === false) return { managed: false, hasLeft: false };
   const isUnclear = [agentSays, stateSays, registrationSays].includes(undefined);
@@ -110,9 +111,12 @@ function say(
   reader: RecordReader,
   columns: readonly string[],
   words: ReadonlyMap<string, boolean | null>,
+  other: (text: string) => boolean | null | undefined = () => undefined,
 ): boolean | null | undefined {
   const written = columns.flatMap((column) => reader.text(column) ?? []);
-  const said = written.map((text) => words.get(wordOf(text))).filter((meaning) => meaning !== undefined);
+  const said = written
+    .map((text) => (words.has(wordOf(text)) ? words.get(wordOf(text)) : other(text)))
+    .filter((meaning) => meaning !== undefined);
   const [first = null] = said;
   if (said.includes(false)) return false;
   if (said.length > 0 || written.length === 0) return said.includes(true) ? true : first;
