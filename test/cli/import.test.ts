@@ -1,10 +1,10 @@
 // Owns the promises of `easgate import --print` on the command line.
 import { spawn } from 'node:child_process';
-import { createReadStream, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { IMPORT_FORMATS } from '../../src/cli/commands/import.ts';
 import { FORMATS } from '../../src/feeds/format-names.ts';
 import { fixture } from '../feeds/read-lines.ts';
@@ -49,6 +49,20 @@ describe('import', () => {
       'Europe/Berlin',
     );
     expect(lines(out)[0]).toMatchObject({ source: 'mail', lastCheckIn: '2026-11-20T04:59:00Z' });
+  });
+
+  it('says which of several records of one device counts', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'easgate-import-')), 'devices.csv');
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    const rows = ['true,2024-11-20T06:02:10Z', 'false,2024-01-20T06:02:10Z', 'true,'].map(
+      (row) => `ApplX,${row}`,
+    );
+    writeFileSync(file, `id,compliant,lastCheckIn\n${rows.join('\n')}\n`);
+    const { out, error } = await runInProcess('import', file, '--print');
+    const note =
+      'another record of the device, on line 2 with a check-in at 2024-11-20T06:02:10Z, counts in place of this one';
+    expect(lines(out).map(({ problems }) => problems)).toEqual([[], [note], [note]]);
+    expect(error).toContain('2 of the lines are of devices that have another line');
   });
 
   it('warns of values that were not understood', async () => {
