@@ -109,12 +109,34 @@ export class RecordReader {
   }
 
   compliance(...names: readonly string[]): Compliance {
-    return this.word(names, complianceOf) ?? NO_COMPLIANCE;
+    return this.complianceBy(names, complianceOf);
   }
 
   /** As {@link complianceInWords} reads it. */
   complianceInWords(...names: readonly string[]): Compliance {
-    return this.word(names, complianceInWords) ?? NO_COMPLIANCE;
+    return this.complianceBy(names, complianceInWords);
+  }
+
+  /** The first of the names that says it. Where another one says the opposite, nobody knows. */
+  complianceBy(
+    names: readonly string[],
+    meaning: (text: string, name: string) => Compliance | undefined,
+  ): Compliance {
+    let first: { readonly text: string; readonly said: Compliance } | null = null;
+    for (const name of names) {
+      const text = textOf(this.row.get(name));
+      if (text === null) continue;
+      const said = meaning(text, name);
+      if (first === null) {
+        if (said === undefined) this.problem(name, text, 'is not understood');
+        if (said === undefined) return NO_COMPLIANCE;
+        first = { text, said };
+      } else if (said !== undefined && isOpposite(said, first.said)) {
+        this.problem(name, `${first.text}, ${text}`, 'contradict each other');
+        return NO_COMPLIANCE;
+      }
+    }
+    return first?.said ?? NO_COMPLIANCE;
   }
 
   encrypted(...names: readonly string[]): boolean | null {
@@ -192,6 +214,10 @@ export class RecordReader {
 function withoutEllipsis(text: string): string {
   const isLimited = /^\{(?:[^,{}]{1,100},){3}[^,{}]{1,100}(?:\.\.\.|…)\}$/.test(text);
   return isLimited ? text.replace(/(?:\.\.\.|…)\}$/, '}') : text;
+}
+
+function isOpposite(one: Compliance, other: Compliance): boolean {
+  return one.compliant !== null && other.compliant !== null && one.compliant !== other.compliant;
 }
 
 /** Facts about a device that a mapping read; absent = unknown. */

@@ -181,6 +181,8 @@ export class TableRow implements Row {
   }
 }
 
+/** Names of a document around a record that are about the record. */
+const AROUND = /^(?:event|webhook|topic|timestamp|createdat|observedat|odata|source|type$)/;
 const MAX_DEPTH = 6;
 const MAX_FIELDS = 2_000;
 
@@ -194,7 +196,11 @@ export class ObjectRow implements Row {
   private contradicted: Map<string, string> | null = null;
   private isContext = false;
 
-  /** `context`: values of the document around the record, such as the type of an event; the record's own come first. */
+  /**
+   * `context`: values of the document around the record, of which only those about an event and a page count, such as its type; the
+   * record's own come first.
+   * Threat: `{"compliant": 1, "devices": […]}`, a count, that would make each device of the list compliant that says nothing itself.
+   */
   constructor(line: number, record: object, context: object = {}) {
     this.line = line;
     this.record = record as Readonly<Record<string, unknown>>;
@@ -225,6 +231,7 @@ export class ObjectRow implements Row {
     for (const [key, value] of Object.entries(object)) {
       if (this.values.size >= MAX_FIELDS) return;
       const name = path + fieldName(key);
+      if (this.isContext && !AROUND.test(name)) continue;
       if (!this.values.has(name)) this.values.set(name, value);
       else if (!this.isContext && this.contradicted?.has(name) !== true) this.addAgain(name, key, value);
       const inner: unknown = value;

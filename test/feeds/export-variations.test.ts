@@ -77,6 +77,23 @@ describe('a table of one’s own', () => {
   }); // prettier-ignore
 });
 
+it('counts and states around a list are of no device in it', async () => {
+  const around = { status: 'OK', managed: 2, compliant: 1, complianceState: 'compliant', managementAgent: 'mdm' };
+  const own = await readJson({ ...around, devices: [{ id: 'ApplX', compliant: false }, { id: 'ApplY', managed: true }] });
+  expect(own.devices.map(({ compliant, managed }) => [compliant, managed])).toEqual([[false, null], [null, true]]);
+  const { compliant, managed, problems } = await onlyDevice(readJson({ ...around, value: [{ id: 'g1', easDeviceId: 'ApplX' }] }));
+  expect([compliant, managed, problems]).toEqual([null, null, []]);
+}); // prettier-ignore
+
+it.each([
+  ['id,managed,compliant,complianceState', 'ApplX,true,true,noncompliant'],
+  ['id,managed,compliance,isCompliant', 'ApplX,true,compliant,0'],
+  ['Friendly Name,Serial Number,Organization Group,Compliance Status,Compliant', 'x,F2LABCDE1234,g,Compliant,No'],
+])('columns that contradict each other make nobody compliant: %s', async (head, row) => {
+  const { compliant, problems } = await onlyDevice(readContent(`${head}\n${row}\n`));
+  expect([compliant, problems]).toEqual([null, [expect.stringContaining('contradict each other')]]);
+}); // prettier-ignore
+
 it.each(['Never', 'Nie', 'nunca', ''])('the time "%s" is none', async (time) => {
   const { lastCheckIn, problems } = await onlyDevice(
     readContent(`DeviceId,DeviceAccessState,LastSuccessSync\nApplX,Allowed,${time}\n`),

@@ -7,7 +7,6 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { complianceInWords, complianceOf } from '../values.ts';
-import { NO_COMPLIANCE } from '../words.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
@@ -93,13 +92,14 @@ function mapDevice(reader: RecordReader): FeedLine {
 
 /** `compliant` is yes or no, so that its only numbers are 1 and 0; a state may be a number of Graph. */
 function complianceIn(reader: RecordReader): Compliance {
-  const yesOrNo = reader.word(['compliant', 'iscompliant'], (text) =>
-    text === '0' ? NON_COMPLIANT : text === '1' ? complianceOf(text) : complianceInWords(text),
-  );
-  if (yesOrNo !== null || reader.text('compliant', 'iscompliant') !== null) return yesOrNo ?? NO_COMPLIANCE;
-  return reader.compliance('compliance', 'compliancestate', 'compliancestatus');
+  return reader.complianceBy(COMPLIANCE, (text, name) => {
+    if (!YES_OR_NO.has(name) || text === '1') return complianceOf(text);
+    return text === '0' ? NON_COMPLIANT : complianceInWords(text);
+  });
 }
 
+const COMPLIANCE = ['compliant', 'compliance', 'iscompliant', 'compliancestate', 'compliancestatus'];
+const YES_OR_NO: ReadonlySet<string> = new Set(['compliant', 'iscompliant']);
 const NON_COMPLIANT: Compliance = { compliant: false, inGrace: false };
 
 /** In a table: separated by `;`, since requirements and groups may have spaces and commas. */
