@@ -113,6 +113,10 @@ async function measureFrom(source: Ready, { name, kind }: Way, folder: string): 
       const lists = (performance.now() - endedAt) / 1_000;
       show(name, run, ran, { cpu, lists, control: used().peakMegabytes });
     }
+  } catch (error) {
+    // A process that ended, or a run that lost its lease, says so there.
+    process.stderr.write(`${gateway.lastLines()}\n`);
+    throw error;
   } finally {
     await gateway.stop();
     if (redis !== null) await stop(redis.process);

@@ -17,6 +17,7 @@ export const FEED = 'bulk';
 const TICK_MS = 10;
 const LOOK_MS = 100;
 const LIST_LOOK_MS = 250;
+const LAST_LINES = 20;
 
 /** What a run did, as `easgate feeds status` shows it. */
 export interface Sums {
@@ -44,6 +45,8 @@ export interface BulkGateway {
   lists(devices: number): Promise<void>;
   /** Whether the admin API shows a user. */
   hasUser(name: string): Promise<boolean>;
+  /** The end of its log, for a measurement that failed. */
+  lastLines(): string;
   stop(): Promise<void>;
 }
 
@@ -142,6 +145,7 @@ async function reached(gateway: GatewayProcess, port: number, receive: number): 
       const { rows } = await ask<{ readonly rows: readonly unknown[] }>(`/users?user=${name}&limit=1`);
       return rows.length === 1;
     },
+    lastLines: () => gateway.out().split('\n').slice(-LAST_LINES).join('\n'),
     stop: async () => void (await gateway.stop()),
   };
 }
