@@ -16,8 +16,8 @@ import type { Answered } from '../test/support/servers/receiver.ts';
 import { MANAGER, SUFFIX } from '../test/support/servers/slapd.ts';
 import { exchangeTable, intuneTable, ownRecord, ownTable, partsOf, rangeOf } from './core/bulk-records.ts';
 import type { FileForm } from './core/bulk-records.ts';
-import { stop, stopAll } from './core/processes.ts';
-import { startRedis } from './core/redis-server.ts';
+import { onDirectory } from './core/fleet-directory.ts';
+import { stopAll } from './core/processes.ts';
 import { cpuSeconds, measured, peakMegabytes, startBulkGateway } from './servers/bulk-gateway.ts';
 import type { BulkGateway, Sums, Used } from './servers/bulk-gateway.ts';
 import {
@@ -85,7 +85,7 @@ async function measure(way: Way): Promise<void> {
   try {
     const source = await way.ready(folder);
     try {
-      await measureFrom(source, way, folder);
+      await measureFrom(source, way);
     } finally {
       await source.close?.();
     }
@@ -94,12 +94,15 @@ async function measure(way: Way): Promise<void> {
   }
 }
 
-async function measureFrom(source: Ready, { name, kind }: Way, folder: string): Promise<void> {
-  const redis = storeName === 'redis' ? await startRedis(folder) : null;
-  const store =
-    redis === null
-      ? '{ kind: embedded, path: directory.db }'
-      : `{ kind: redis, url: "redis://127.0.0.1:${redis.port}" }`;
+async function measureFrom(source: Ready, way: Way): Promise<void> {
+  if (storeName !== 'redis') return measureOn('{ kind: embedded, path: directory.db }', source, way);
+  return onDirectory('redis', ({ store }) =>
+    measureOn(`{ kind: redis, url: "${store.kind === 'redis' ? store.url : ''}" }`, source, way),
+  );
+}
+
+/** `store`: the section of the configuration. */
+async function measureOn(store: string, source: Ready, { name, kind }: Way): Promise<void> {
   const gateway = await startBulkGateway(source.feed, store);
   try {
     for (const run of ['new', 'unchanged'] as const) {
@@ -119,7 +122,6 @@ async function measureFrom(source: Ready, { name, kind }: Way, folder: string): 
     throw error;
   } finally {
     await gateway.stop();
-    if (redis !== null) await stop(redis.process);
   }
 }
 
