@@ -15,6 +15,13 @@ export interface Row {
   readonly around: Readonly<Record<string, unknown>>;
   /** Names that stand there twice with different values, as far as they were asked for: they have no value. */
   readonly contradictions: ReadonlySet<string>;
+  /** What the rows of a table share; absent = each record has names of its own. */
+  readonly columns?: Columns;
+}
+
+/** Those of many names that a row may have: of a table they are found once. The list must be the same one each time. */
+export function namesOf(row: Row, names: readonly string[]): readonly string[] {
+  return row.columns?.among(names) ?? names;
 }
 
 /** The form in which names of fields compare; kept, because a file repeats its names in each record. */
@@ -89,6 +96,7 @@ export class Columns {
   /** Further columns of the same name. */
   private readonly doubles = new Map<string, number[]>();
   private readonly spellings: ReadonlySet<string>;
+  private readonly found = new Map<readonly string[], readonly string[]>();
 
   constructor(written: readonly string[]) {
     this.written = written;
@@ -120,6 +128,13 @@ export class Columns {
     return this.spellings.has(spelled(cell));
   }
 
+  /** Those of a list of names that columns have. */
+  among(listed: readonly string[]): readonly string[] {
+    let found = this.found.get(listed);
+    if (found === undefined) this.found.set(listed, (found = listed.filter((name) => this.has(name))));
+    return found;
+  }
+
   place(name: string): number | undefined {
     return this.places.get(name);
   }
@@ -137,7 +152,7 @@ const NOTHING: Readonly<Record<string, unknown>> = {};
 export class TableRow implements Row {
   readonly line: number;
   readonly around = NOTHING;
-  private readonly columns: Columns;
+  readonly columns: Columns;
   private readonly cells: readonly string[];
   private contradicted: Set<string> | null = null;
 

@@ -4,6 +4,7 @@
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
+import { namesOf } from '../row.ts';
 import { compromisedOf, guidOf } from '../values.ts';
 import * as columns from './intune-columns.ts';
 import { exportedCompliance, localized, management, threatCompromised } from './microsoft.ts';
@@ -42,42 +43,49 @@ export const intuneDevices: Mapping = {
 };
 
 function mapDevice(reader: RecordReader): FeedLine[] {
-  const { managed, hasLeft } = management(reader, columns.MANAGEMENT);
-  const compliance = exportedCompliance(reader, columns.COMPLIANCE);
+  // The lists have the names of many languages, the table those of one.
+  const of = (names: readonly string[]): readonly string[] => namesOf(reader.row, names);
+  const { agent, state, registration } = columns.MANAGEMENT;
+  const { managed, hasLeft } = management(reader, {
+    agent: of(agent),
+    state: of(state),
+    registration: of(registration),
+  });
+  const compliance = exportedCompliance(reader, of(columns.COMPLIANCE));
   const threat = reader.text(...THREAT);
-  const jailBroken = reader.word(columns.JAILBROKEN, compromisedOf);
-  const system = reader.text(...columns.SYSTEM);
-  const model = reader.text(...columns.MODEL);
+  const jailBroken = reader.word(of(columns.JAILBROKEN), compromisedOf);
+  const system = reader.text(...of(columns.SYSTEM));
+  const model = reader.text(...of(columns.MODEL));
   return [
     deviceLine(reader, {
-      easIds: [reader.text(...columns.EAS_ID)],
-      sourceId: guidOf(reader.text(...columns.DEVICE_ID)),
-      serial: reader.text(...columns.SERIAL_NUMBER),
+      easIds: [reader.text(...of(columns.EAS_ID))],
+      sourceId: guidOf(reader.text(...of(columns.DEVICE_ID))),
+      serial: reader.text(...of(columns.SERIAL_NUMBER)),
       imei: reader.text('imei'),
       managed,
       hasLeft,
       ...(compliance === null ? {} : { compliance }),
-      graceUntil: reader.endOfGrace(...columns.GRACE),
-      encrypted: reader.encrypted(...columns.ENCRYPTED),
+      graceUntil: reader.endOfGrace(...of(columns.GRACE)),
+      encrypted: reader.encrypted(...of(columns.ENCRYPTED)),
       compromised: threatCompromised(threat) ? true : jailBroken,
       systems: [system, reader.text('osdescription'), model],
       os: system,
-      osVersion: reader.text(...columns.OS_VERSION),
+      osVersion: reader.text(...of(columns.OS_VERSION)),
       model,
-      manufacturer: reader.text(...columns.MANUFACTURER),
-      ownership: reader.text(...columns.OWNERSHIP),
-      owners: [reader.text(...columns.OWNER), reader.text(...columns.OWNER_MAIL)],
-      lastCheckIn: reader.time(...columns.LAST_CHECK_IN),
+      manufacturer: reader.text(...of(columns.MANUFACTURER)),
+      ownership: reader.text(...of(columns.OWNERSHIP)),
+      owners: [reader.text(...of(columns.OWNER)), reader.text(...of(columns.OWNER_MAIL))],
+      lastCheckIn: reader.time(...of(columns.LAST_CHECK_IN)),
       observedAt: reader.time(...GENERATED),
       attributes: reader.attributes({
-        deviceName: reader.text(...columns.DEVICE_NAME),
+        deviceName: reader.text(...of(columns.DEVICE_NAME)),
         entraDeviceId: guidOf(
           reader.text('microsoftentradeviceid', 'azureaddeviceid', 'referenceid', 'aaddeviceid'),
         ),
         threat,
         patchLevel: reader.text('securitypatchlevel', 'androidpatchlevel'),
         category: reader.text('category', 'categoryname'),
-        supervised: reader.flag(...columns.SUPERVISED),
+        supervised: reader.flag(...of(columns.SUPERVISED)),
         exchangeState: reader.text(...EXCHANGE_STATE),
       }),
     }),
