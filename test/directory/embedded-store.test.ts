@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { GuardedDatabase } from '../../src/directory/embedded/guarded-database.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
@@ -214,6 +215,19 @@ describe('the embedded store', () => {
     raw.close();
     expect((await store.changesAfter(position)).trimmed).toBe(true);
     await store.close();
+  });
+
+  it('is copied from its log by those who write much, not by a worker, whose requests would wait', async () => {
+    await fixture.reset();
+    const [worker, command] = [true, false].map((serves) => {
+      const database = new GuardedDatabase(path, { ...UNGUARDED, serves });
+      onTestFinished(() => database.close());
+      return Number(
+        database.read(() => database.statement('PRAGMA wal_autocheckpoint').get())?.['wal_autocheckpoint'],
+      );
+    });
+    expect(command).toBeGreaterThan(0);
+    expect(worker).toBeGreaterThanOrEqual(2 * (command ?? 0));
   });
 
   it('refuses a file with a schema it does not know', async () => {

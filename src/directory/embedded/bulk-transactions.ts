@@ -25,6 +25,8 @@ export type WriteSome<T, R> = (some: readonly T[]) => readonly R[];
 interface BulkOptions<R> {
   /** Of the leader that writes. */
   readonly fence?: number | undefined;
+  /** Longest transaction while a gateway serves from the file, milliseconds; default 6. */
+  readonly lockMs?: number;
   /** Called behind each transaction with what it came to. */
   readonly onWritten?: (written: readonly R[]) => void;
 }
@@ -45,7 +47,7 @@ export class BulkTransactions {
   async write<T, R>(
     values: readonly T[],
     write: WriteSome<T, R>,
-    { fence, onWritten }: BulkOptions<R> = {},
+    { fence, lockMs, onWritten }: BulkOptions<R> = {},
   ): Promise<R[]> {
     const results: R[] = [];
     while (results.length < values.length) {
@@ -55,7 +57,7 @@ export class BulkTransactions {
         results.length === 0 ? values : values.slice(results.length, results.length + LONG.records);
       const { written, gapMs } = await this.database.write(() => {
         this.leases.check(fence);
-        return this.writeSome(rest, write);
+        return this.writeSome(rest, write, lockMs);
       });
       if (gapMs > 0) this.gapUntil = monotonicNow() + gapMs;
       for (const one of written) results.push(one);
@@ -85,8 +87,10 @@ export class BulkTransactions {
   private writeSome<T, R>(
     values: readonly T[],
     write: WriteSome<T, R>,
+    servedLockMs = SHORT.lockMs,
   ): { readonly written: readonly R[]; readonly gapMs: number } {
-    const { records, lockMs, gapMs } = this.database.isUnserved ? LONG : SHORT;
+    const size = this.database.isUnserved ? LONG : { ...SHORT, lockMs: servedLockMs };
+    const { records, lockMs, gapMs } = size;
     const begun = monotonicNow();
     const most = Math.min(values.length, records);
     const written: R[] = [];
@@ -96,7 +100,7 @@ export class BulkTransactions {
       for (const one of write(some)) written.push(one);
     } while (written.length < most && monotonicNow() - begun < lockMs);
     // A short one alone needs no gap.
-    const isLong = written.length < values.length || monotonicNow() - begun >= SHORT.lockMs;
+    const isLong = written.length < values.length || monotonicNow() - begun >= servedLockMs;
     return { written, gapMs: isLong ? gapMs : 0 };
   }
 }

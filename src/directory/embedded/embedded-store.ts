@@ -59,6 +59,8 @@ import { StoredRows } from './stored-rows.ts';
 
 /** Longest wait of {@link EmbeddedStore.changesAfter}. */
 const WAIT_MS = 5_000;
+/** Longest transaction in which a worker writes phones that it has seen, milliseconds: requests come first. */
+const SEEN_LOCK_MS = 2;
 /** Rows of devices of each kind, or local parts of users, read in one transaction. */
 const SCAN_BATCH = 200;
 
@@ -216,7 +218,9 @@ export class EmbeddedStore implements DirectoryStore {
       for (const signals of written) for (const signal of signals) onSignal(signal);
     };
     const write = (some: readonly PartnershipRecord[]) => this.seen.record(some);
-    await this.bulk.writeInOrder(batch, ({ device }) => device, write, { onWritten });
+    await this.bulk.writeInOrder(batch, ({ device }) => device, write, { onWritten, lockMs: SEEN_LOCK_MS });
+    // Who has more of them goes on in another turn.
+    await turn();
   }
 
   async decide(

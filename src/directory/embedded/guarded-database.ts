@@ -30,8 +30,11 @@ const UNSERVED_MS = 2 * BEAT_MS + BUSY_MS;
 const RETRY_MS = 100;
 /** An in-memory database has no file to watch. */
 const IN_MEMORY = ':memory:';
-/** Many rows are written much faster when the log is copied into the file less often (64 MB instead of 4). */
-const PRAGMAS = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384;';
+const PRAGMAS = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;';
+/** Many rows are written much faster when the log is copied into the file less often: pages (64 MB instead of 4). */
+const CHECKPOINT_PAGES = 16_384;
+/** Requests of a worker would wait for the copy: it leaves it to the others while they write, who do it with each write beyond their limit. */
+const SERVING_CHECKPOINT_PAGES = 2 * CHECKPOINT_PAGES;
 /** Most memory for pages of the file: of each worker, and of a command that may write a million records. */
 const SERVING_CACHE_KB = 16_384;
 const COMMAND_CACHE_KB = 65_536;
@@ -234,7 +237,10 @@ export class GuardedDatabase {
       }
       database.exec(PRAGMAS);
       const { serves } = this.guard.options;
-      database.exec(`PRAGMA cache_size = -${serves ? SERVING_CACHE_KB : COMMAND_CACHE_KB};`);
+      const [cacheKb, pages] = serves
+        ? [SERVING_CACHE_KB, SERVING_CHECKPOINT_PAGES]
+        : [COMMAND_CACHE_KB, CHECKPOINT_PAGES];
+      database.exec(`PRAGMA cache_size = -${cacheKb}; PRAGMA wal_autocheckpoint = ${pages};`);
       this.prepareTables(database);
       return database;
     } catch (error) {
