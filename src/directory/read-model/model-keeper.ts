@@ -148,7 +148,8 @@ export class ModelKeeper {
         if (performance.now() - newsAt < CONFIRM_MS) return;
         newsAt = performance.now();
         onRows(rows);
-        this.keep(BUILD_KEPT_MS);
+        // The transaction of a build in memory is the one of this file.
+        if (next !== file) this.keep(BUILD_KEPT_MS);
         await news.take();
       });
       await news.take();

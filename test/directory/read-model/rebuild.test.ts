@@ -3,8 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { buildModel } from '../../../src/app/read-model.ts';
 import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
-import { ModelFile } from '../../../src/directory/read-model/model-file.ts';
+import { IN_MEMORY, ModelFile } from '../../../src/directory/read-model/model-file.ts';
 import { ModelKeeper } from '../../../src/directory/read-model/model-keeper.ts';
 import type { KeeperOptions } from '../../../src/directory/read-model/model-keeper.ts';
 import { ModelReader } from '../../../src/directory/read-model/model-reader.ts';
@@ -223,6 +224,21 @@ describe('the file of a read model that was built anew', () => {
     await keeper.readAll();
     expect(devicesOf(openReader())).toContain('new5');
   });
+});
+
+it('a read model in memory takes as long as it needs', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const inMemory = ModelFile.open(IN_MEMORY, { store: '', epoch: 0 });
+  onTestFinished(() => inMemory.close());
+  const rows: number[] = [];
+  const slow = losing(() => void vi.advanceTimersByTime(60_000));
+  await new ModelKeeper(slow, inMemory).build((count) => rows.push(count));
+  expect(rows).toHaveLength(1);
+  const built = new ModelReader(inMemory.database, store.names);
+  const { reader } = await buildModel(store, 1);
+  onTestFinished(() => reader.close());
+  expect(devicesOf(built)).toEqual(devicesOf(reader));
 });
 
 it('a device that the store returns twice has its rows once', async () => {
