@@ -68,8 +68,11 @@ class Watcher {
     const { ino } = await stat(folder);
     const failed = Promise.withResolvers<never>();
     failed.promise.catch(() => undefined);
-    const watcher = watch(folder, { persistent: false }, (_event, name) => {
+    // Another folder in its place may have the same inode number.
+    const gone = new AbortController();
+    const watcher = watch(folder, { persistent: false }, (event, name) => {
       if (isFolder || name === null || name === basename(path)) this.stir();
+      if (event === 'rename' && name === basename(folder)) gone.abort();
     });
     watcher.on('error', failed.reject);
     const close = (): void => watcher.close();
@@ -78,8 +81,9 @@ class Watcher {
       if (this.seen === null) this.seen = await this.look();
       // What happened while it was not watched.
       else this.stir();
-      while (!this.signal.aborted && (await stat(folder)).ino === ino)
-        await Promise.race([this.pause(AGAIN_MS), failed.promise]);
+      const over = AbortSignal.any([this.signal, gone.signal]);
+      while (!over.aborted && (await stat(folder)).ino === ino)
+        await Promise.race([this.pause(AGAIN_MS, over), failed.promise]);
     } finally {
       this.signal.removeEventListener('abort', close);
       close();
@@ -136,9 +140,9 @@ class Watcher {
     }
   }
 
-  private async pause(ms: number): Promise<void> {
+  private async pause(ms: number, signal = this.signal): Promise<void> {
     try {
-      await this.clock.wait(ms, this.signal);
+      await this.clock.wait(ms, signal);
     } catch {
       // It was closed.
     }

@@ -135,18 +135,21 @@ describe('a folder that is watched', () => {
     } else await until(() => asked === runs, 'a run');
   });
 
+  // File systems give the new one the same inode number.
   it('is watched again where another folder took its place, and what came meanwhile is read', async () => {
     await watching();
     renameSync(folder, `${folder}-old`);
     rmSync(`${folder}-old`, { recursive: true });
     mkdirSync(folder);
-    writeFileSync(at('a.csv'), 'id\n');
-    await until(async () => {
-      longWaits.shift()?.();
-      looks.shift()?.();
-      return Promise.resolve(asked >= 1);
-    }, 'a run');
-    expect(asked).toBe(1);
+    for (const [runs, name] of ['a.csv', 'b.csv'].entries()) {
+      writeFileSync(at(name), 'id\n');
+      await until(() => {
+        longWaits.shift()?.();
+        looks.shift()?.();
+        return asked > runs;
+      }, 'a run');
+      expect(asked).toBe(runs + 1);
+    }
   });
 });
 
