@@ -135,7 +135,7 @@ describe('the control process of a gateway that goes on', () => {
       (control) => follows(control) && control.pid !== pid,
     );
     expect(again.state).toBe('running');
-    expect(gateway.out().slice(said)).toContain('EASGATE_CONTROL_EXIT');
+    await until(() => gateway.out().slice(said).includes('EASGATE_CONTROL_EXIT'), 'the line of the log');
   });
 
   it('makes another read model when the file is removed', async () => {
@@ -149,7 +149,7 @@ describe('the control process of a gateway that goes on', () => {
 });
 
 describe('the control process', () => {
-  it('ends the runs of feeds whose source does not answer before it ends itself, and leaves no file of them', async () => {
+  it('ends with runs of feeds whose source does not answer, also when it is killed, and leaves no file of them', async () => {
     const scratch = mkdtempSync(join(tmpdir(), 'easgate-scratch-'));
     vi.stubEnv('TMPDIR', scratch);
     const sockets = new Set<Socket>();
@@ -171,8 +171,10 @@ describe('the control process', () => {
     );
     const gateway = await start(`${ENABLED}\nfeeds:\n${feeds.join('\n')}\n`);
     const spools = (): string[] => readdirSync(scratch).filter((name) => name.startsWith('easgate-lines-'));
-    await until(() => sockets.size === feeds.length, 'all feeds to ask');
-    expect(spools()).toHaveLength(2 * feeds.length);
+    await until(() => sockets.size >= feeds.length, 'all feeds to ask');
+    const { pid } = await controlWhen(gateway, 'the control process', (control) => control.pid !== null);
+    process.kill(pid as number, 'SIGKILL');
+    await until(() => sockets.size >= 2 * feeds.length, 'the feeds of the next process to ask');
     expect(await gateway.stop()).toBe(0);
     expect(spools()).toEqual([]);
   });
@@ -187,7 +189,7 @@ describe('the control process', () => {
     gateway.configure(config('{ enabled: false }'));
     expect(await gateway.command('reload')).toBe(0);
     await until(() => !isAlive(pid ?? 0), 'the control process to end');
-    expect(await controlOf(gateway)).toBeNull();
+    await until(async () => (await controlOf(gateway)) === null, 'the gateway to know it');
   });
 
   it('when it is stopped, is shown as silent, phones are served, and the gateway ends in time', async () => {
