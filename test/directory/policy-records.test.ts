@@ -33,7 +33,7 @@ const STORES: readonly [string, () => Promise<readonly [DirectoryStore, Director
       const redis = await startRedis();
       onTestFinished(() => redis.kill());
       const open = (): Promise<RedisStore> =>
-        RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 5_000 });
+        RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
       return [closeAtEnd(await open()), closeAtEnd(await open())];
     },
   ],

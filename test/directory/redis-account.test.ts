@@ -37,7 +37,7 @@ it('the account of SECURITY.md can do what a gateway does, and reads no other ke
   const url = redis.url.replace('redis://', `redis://easgate:${password}@`);
   const codes: string[] = [];
   const store = await openStore(
-    { kind: 'redis', url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 },
+    { kind: 'redis', url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 },
     { serves: true, onEvent: (_level, { code }) => codes.push(String(code)) },
   );
   const start = await store.position();

@@ -100,7 +100,7 @@ describe('the store on a Redis Cluster', () => {
   it('goes on while a slot is moved, and loses nothing: what is between two nodes is asked for again', async () => {
     await cluster.clear();
     const store = await opened();
-    const slow = await RedisStore.open({ ...cluster.options, commandTimeoutMs: 300 });
+    const slow = await RedisStore.open({ ...cluster.options, commandTimeoutMs: 500 });
     onTestFinished(() => slow.close());
     await store.putDevices(neighbours.map((device) => deviceReport(device)));
     const key = keys.device(phone);
@@ -209,10 +209,10 @@ describe('the store on a Redis Cluster', () => {
   });
 
   it('follows its change log while the nodes answer later than phones can wait', async () => {
-    const store = await RedisStore.open({ ...cluster.options, commandTimeoutMs: 300 });
+    const store = await RedisStore.open({ ...cluster.options, commandTimeoutMs: 1_000 });
     onTestFinished(() => store.close());
     const reading = store.changesAfter(await store.position());
-    await Promise.all(cluster.clients.map((client) => client.call('CLIENT', 'PAUSE', '900')));
+    await Promise.all(cluster.clients.map((client) => client.call('CLIENT', 'PAUSE', '2500')));
     await expect(reading).resolves.toMatchObject({ changes: [] });
   });
 

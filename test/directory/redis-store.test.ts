@@ -233,7 +233,7 @@ describe('the Redis store', () => {
       (info) => info.includes('state=online'),
       'the replica to follow',
     );
-    const store = await open(500);
+    const store = await open(2_000);
     replica.freeze();
     const block = (device: string) =>
       store.decide({ device: device as DeviceKey, user: null }, decision('block'), BY_TEST);

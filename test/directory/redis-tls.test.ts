@@ -54,7 +54,7 @@ afterAll(async () => {
 });
 
 const open = (tls: RedisTls): Promise<RedisStore> =>
-  RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 5_000, tls });
+  RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000, tls });
 
 it('a store is used over TLS with both certificates', async () => {
   const store = await open({ ca: authority.certificate, cert: own.certificate, key: own.key });

@@ -186,7 +186,7 @@ describe('the verdict cache', () => {
           batches++ === 0 ? drop.promise : inner.changesAfter(position),
       },
     }) as DirectoryStore;
-    const cache = new VerdictCache(store, policy, { ...options, lookupTimeoutMs: 5_000 });
+    const cache = new VerdictCache(store, policy, { ...options, lookupTimeoutMs: 120_000 });
     await inner.putDevices([deviceReport(phone)]);
     await cache.start();
     let dropped = false;

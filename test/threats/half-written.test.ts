@@ -26,7 +26,7 @@ let store: RedisStore;
 const opened: RedisStore[] = [];
 
 async function open(url: string): Promise<RedisStore> {
-  const one = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 });
+  const one = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
   opened.push(one);
   return one;
 }

@@ -90,7 +90,7 @@ describe('a primary that was killed', () => {
     await killed(first);
     const second = await serve();
     expect(second.out()).toMatch(/listens on/);
-    expect(second.out()).toContain('EASGATE_ORPHANED_WORKER');
+    await until(() => second.out().includes('EASGATE_ORPHANED_WORKER'), 'the line of the log');
     expect(isAlive(worker)).toBe(false);
     workerOf(second);
     await stop(second);
@@ -135,7 +135,8 @@ describe('a second gateway with the same pid file', () => {
     const second = await serve();
     await until(second.ended, 'the second to end');
     expect(second.child.exitCode).toBe(1);
-    expect(second.out()).toMatch(new RegExp(`EASGATE_ALREADY_RUNNING: process ${first.child.pid} `));
+    const refusal = `EASGATE_ALREADY_RUNNING: process ${first.child.pid} `;
+    await until(() => second.out().includes(refusal), 'the reason');
     expect(readFileSync(pidFile(), 'utf8')).toBe(`${first.child.pid}\n`);
     await stop(first);
     expect(existsSync(pidFile())).toBe(false);

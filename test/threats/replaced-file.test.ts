@@ -26,7 +26,7 @@ let path: string;
 let memory: StoreMemory;
 let gateway: GuardedGateway;
 
-const start = async (maxRollbackMs = 10_000): Promise<GuardedGateway> =>
+const start = async (maxRollbackMs = 600_000): Promise<GuardedGateway> =>
   closeAtEnd(await openGuarded({ kind: 'embedded', path }, { memory, maxRollbackMs }));
 
 beforeEach(async () => {

@@ -19,7 +19,7 @@ const record = (more: object): string => JSON.stringify({ id: 'PHONE1', managed:
 it('a time outside of the window, before or after, is refused, and so is none', async () => {
   const { send, device } = await receiverOf(FEEDS);
   const body = record({ compliant: true });
-  for (const at of [Date.now() - 301_000, Date.now() + 302_000, 0, 1e15]) {
+  for (const at of [Date.now() - 301_000, Date.now() + 900_000, 0, 1e15]) {
     const { status, body: answer } = await send('/receive/timed', { headers: signed(body, { at }), body });
     expect([status, answer['code']]).toEqual([400, 'EASGATE_DELIVERY_TIME']);
   }

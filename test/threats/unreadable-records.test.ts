@@ -72,7 +72,7 @@ const STORES: readonly [string, () => Promise<Vandal>][] = [
       const store = await RedisStore.open({
         url: redis.url,
         keyPrefix: 'easgate:',
-        commandTimeoutMs: 2_000,
+        commandTimeoutMs: 30_000,
       });
       const raw = new Redis(redis.url);
       onTestFinished(() => redis.kill());
@@ -186,7 +186,7 @@ describe.each(STORES)('a record that is not understood, in the %s store', (_kind
         lifetimeMs: 1_000,
         unknownLifetimeMs: 1_000,
         maxConcurrentLookups: 9,
-        lookupTimeoutMs: 2_000,
+        lookupTimeoutMs: 30_000,
         staleAllowedMs: 900_000,
         staleBlockedMs: 900_000,
         onLookupError: (error) => errors.push(error),

@@ -36,7 +36,7 @@ async function openStore(kind: StoreKind, groups: string[][]): Promise<Directory
   const store =
     redis === null
       ? new EmbeddedStore(':memory:', names)
-      : await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 }, names);
+      : await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 }, names);
   onTestFinished(() => store.close());
   return store;
 }

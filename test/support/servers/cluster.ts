@@ -11,6 +11,10 @@ import type { TestRedis } from './redis.ts';
 const NODES = 3;
 /** Slots of a Cluster (Redis Cluster specification, key distribution model). */
 const SLOTS = 16_384;
+/** Time until a replica takes over. */
+const FAILOVER_MS = 1_500;
+/** Without replicas, a node that only waits for the processor must not count as lost. */
+const LONG_MS = 60_000;
 
 /** The nodes. */
 export interface TestCluster {
@@ -34,7 +38,7 @@ export async function startCluster(withReplicas = false): Promise<TestCluster> {
   const count = withReplicas ? NODES * 2 : NODES;
   while (nodes.length < count) {
     const bus = await freePort();
-    nodes.push(await startNode(bus));
+    nodes.push(await startNode(bus, withReplicas ? FAILOVER_MS : LONG_MS));
     buses.push(bus);
   }
   const clients = nodes.map(({ url }) => new Redis(url));
@@ -127,8 +131,11 @@ export async function startCluster(withReplicas = false): Promise<TestCluster> {
   };
 }
 
-/** The bus has a port of its own: by default 10,000 above, which may be no port. */
-function startNode(bus: number): Promise<TestRedis> {
+/**
+ * The bus has a port of its own: by default 10,000 above, which may be no port. A node that is silent for `timeoutMs` counts as
+ * lost.
+ */
+function startNode(bus: number, timeoutMs: number): Promise<TestRedis> {
   return startRedis(
     [
       '--cluster-enabled',
@@ -136,7 +143,7 @@ function startNode(bus: number): Promise<TestRedis> {
       '--cluster-port',
       String(bus),
       '--cluster-node-timeout',
-      '1500',
+      String(timeoutMs),
       '--repl-diskless-sync-delay',
       '0',
     ],

@@ -26,17 +26,25 @@ export interface GuardedGateway {
   close(): Promise<void>;
 }
 
-/** Opens it; `lifetimeMs` is the lifetime of a cached verdict: none by default, so that each question is one to the store. */
+/**
+ * Opens it. `lifetimeMs`: lifetime of a cached verdict, none by default, so that each question is one to the store.
+ * `maxRollbackMs`: by default more than a slow test loses with a restored store.
+ */
 export async function openGuarded(
   options: StoreOptions,
-  { lifetimeMs = 0, maxRollbackMs = 10_000, memory = null as StoreMemory | null } = {},
+  { lifetimeMs = 0, maxRollbackMs = 600_000, memory = null as StoreMemory | null } = {},
 ): Promise<GuardedGateway> {
   const codes: string[] = [];
   const store = await openStore(
     { ...options, known: { memory, id: null, maxRollbackMs, ...options.known } },
     { serves: true, onEvent: (_level, { code }) => codes.push(String(code)) },
   );
-  const bounds = { maxEntries: 100, maxUnknownEntries: 100, maxConcurrentLookups: 9, lookupTimeoutMs: 2_000 };
+  const bounds = {
+    maxEntries: 100,
+    maxUnknownEntries: 100,
+    maxConcurrentLookups: 9,
+    lookupTimeoutMs: 10_000,
+  };
   const times = {
     lifetimeMs,
     unknownLifetimeMs: lifetimeMs,

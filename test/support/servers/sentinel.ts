@@ -109,7 +109,7 @@ function configOf(port: number, folder: string, primary: number): string {
     'bind 127.0.0.1',
     `dir ${folder}`,
     `sentinel monitor ${NAME} 127.0.0.1 ${primary} 2`,
-    `sentinel down-after-milliseconds ${NAME} 1000`,
+    `sentinel down-after-milliseconds ${NAME} 2000`,
     `sentinel failover-timeout ${NAME} 4000`,
     `sentinel parallel-syncs ${NAME} 2`,
     '',
