@@ -210,6 +210,7 @@ describe('a phone that reads slowly', () => {
     client.socket.pause();
     client.send(request('FolderSync', FOLDER_SYNC));
     await until(() => unsent() > 0, 'the line to be full');
+    await untilStill(gateway, unsent);
     await gateway.time.advance(4_000);
     expect(gateway.finished).toHaveLength(0);
     client.socket.resume();
@@ -252,7 +253,9 @@ describe('a phone that reads slowly', () => {
     const part = framing.startsWith('T') ? `${piece.length.toString(16)}\r\n${piece}\r\n` : piece;
     const { socket } = (backend.requests[0] as BackendRequest).connection;
     let sent = 0;
-    await until(() => {
+    await until(async () => {
+      // What the gateway has just written may still find room.
+      if (unsent() > 0) await untilStill(gateway, unsent);
       if (unsent() > 0) return true;
       socket.write(part);
       sent += piece.length;

@@ -94,8 +94,9 @@ async function crowded(
   await until(() => reports.length === 1 && isThere(), 'the crowd');
 
   const latencies = await ask(world);
-  // The slow clients themselves use CPU time, on few cores most of it; the test only excludes a large multiple.
-  expect(median(latencies)).toBeLessThan(baseline * 10 + 100);
+  // The slow clients themselves use CPU time, on few cores most of it, and the machine may be busier than before: the test only
+  // excludes a large multiple.
+  expect(median(latencies)).toBeLessThan(baseline * 10 + 1_000);
 
   await gateway.time.advance(timeoutMs - 1_000);
   expect(isThere(), 'slow clients there until their time is up').toBe(true);

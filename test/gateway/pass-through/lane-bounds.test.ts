@@ -35,6 +35,7 @@ describe('bounds', () => {
     client.send('zz\r\n');
     expect((await client.response()).status).toBe(400);
     await until(() => backend.connections[0]?.closed === true);
+    await until(() => gateway.lines.length === 1, 'the line of the request');
     expect(gateway.lines[0]?.error).toBe('EASGATE_BAD_CHUNK');
   });
 
@@ -48,6 +49,7 @@ describe('bounds', () => {
     await pass(LINGER_MS);
     expect((await client.response()).status).toBe(408);
     await until(() => backend.connections[0]?.closed === true);
+    await until(() => gateway.lines.length === 1, 'the line of the request');
     expect(gateway.lines[0]?.error).toBe('EASGATE_BODY_TIMEOUT');
   });
 

@@ -38,6 +38,7 @@ describe('a listed path', () => {
       error: null,
       address: '127.0.0.1',
     });
+    await until(() => gateway.lines.length === 1, 'the line of the request');
     expect(gateway.lines[0]?.bytesOut).toBeGreaterThan('answer'.length);
   });
 
@@ -271,6 +272,7 @@ describe('a server that fails', () => {
     await pass(1_000);
     expect((await client.response()).status).toBe(504);
     await until(() => backend.connections[0]?.closed === true);
+    await until(() => gateway.lines.length === 1, 'the line of the request');
     expect(gateway.lines[0]?.error).toBe('EASGATE_UPSTREAM_TIMEOUT');
   });
 
@@ -283,6 +285,7 @@ describe('a server that fails', () => {
       client.send('GET /owa/ HTTP/1.0\r\nHost: x\r\n\r\n');
       await until(() => client.closed);
       expect(client.ended).toBe(false);
+      await until(() => gateway.lines.length === 1, 'the line of the request');
       expect(gateway.lines[0]).toMatchObject({ status: 502, error: 'EASGATE_UPSTREAM_TRUNCATED' });
     },
   );
@@ -298,6 +301,7 @@ describe('a server that fails', () => {
     await pass(1_000);
     await until(() => client.closed);
     await until(() => backend.connections[0]?.closed === true);
+    await until(() => gateway.lines.length === 1, 'the line of the request');
     expect(gateway.lines[0]?.error).toBe('EASGATE_UPSTREAM_STALLED');
   });
 });

@@ -204,6 +204,7 @@ describe('a head that node:http would take', () => {
     const response = await client.response();
     expect(response.status).toBe(400);
     expect(response.body.toString()).toBe('Bad Request\n');
+    await until(() => gateway.lines.length === 1, 'the line of the request');
     expect(gateway.lines[0]).toMatchObject({ method: '', path: '', error: 'EASGATE_BAD_HEADER' });
   });
 

@@ -137,6 +137,7 @@ describe('a WebSocket', () => {
     await until(() => backend.requests.length === 1);
     client.destroy();
     await until(() => backend.connections[0]?.closed === true);
+    await until(() => gateway.lines.length === 1, 'the line of the request');
     expect(gateway.lines[0]?.error).toBe('EASGATE_CLIENT_LEFT');
   });
 
