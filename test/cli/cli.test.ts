@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EasClient } from '../support/phones/eas-client.ts';
+import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
 import { eventually, until } from '../support/checks/until.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { runInProcess } from './run-in-process.ts';
@@ -243,8 +244,8 @@ describe('easgate serve', () => {
   it('serves, follows decisions of another process, and ends with 0 on SIGTERM', async () => {
     const gateway = start('serve', '--config', config);
     try {
-      await until(() => gateway.out().includes('listens on'), 'the gateway');
-      const port = Number(/listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(gateway.out())?.[1]);
+      await until(() => /listens on .*:\d+ /.test(gateway.out()), 'the gateway');
+      const port = Number(/listens on http:\/\/127\.0\.0\.1:(\d+) /.exec(gateway.out())?.[1]);
       const phone = (device: string): EasClient =>
         new EasClient({ port, user: 'alice', password: 'alice-pw', device });
       const [good, bad] = [phone('GOOD1'), phone('BAD2')];
@@ -253,6 +254,12 @@ describe('easgate serve', () => {
       expect(await folders()).toContain('easg1-inbox');
 
       const poll = good.ping(600);
+      const held = async (): Promise<boolean> => {
+        const { out } = await runInProcess('status', '--json', '--config', config);
+        const { workers } = JSON.parse(out) as GatewayStatus;
+        return workers[0]?.counters['heldPolls'] === 1;
+      };
+      await until(held, 'the poll to be held');
       expect(await run('devices', 'block', 'GOOD1', '--config', config)).toMatchObject({ code: 0 });
       expect(await poll).toMatchObject({ status: 200, easStatus: '7' });
       expect(await good.folderSync()).toMatchObject({ status: 200, easStatus: '129' });

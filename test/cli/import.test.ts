@@ -126,15 +126,17 @@ describe('import', () => {
   });
 
   it('reads standard input, and leaves no file behind', async () => {
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('easgate-import-'));
+    // Files of other tests are in another folder.
+    const folder = mkdtempSync(join(tmpdir(), 'easgate-stdin-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
     const child = spawn(process.execPath, [MAIN, 'import', '-', '--print'], {
       stdio: ['pipe', 'pipe', 'ignore'],
+      env: { ...process.env, TMPDIR: folder },
     });
     createReadStream(fixture('graph-manageddevices-page1.json')).pipe(child.stdin);
     let out = '';
     for await (const piece of child.stdout) out += String(piece);
     expect(lines(out).map(({ id }) => id)).toEqual(['a1b2c3d4e5f6g7h8i9j0k1l2m3', 'androidc1234567890']);
-    const after = readdirSync(tmpdir()).filter((name) => name.startsWith('easgate-import-'));
-    expect(after.filter((name) => !before.includes(name))).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
   });
 });

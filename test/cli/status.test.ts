@@ -11,7 +11,7 @@ import { changeText, statusText } from '../../src/cli/status.ts';
 import type { JournalEntry } from '../../src/model/journal.ts';
 import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { until } from '../support/checks/until.ts';
+import { eventually, until } from '../support/checks/until.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
 import { runInProcess } from './run-in-process.ts';
@@ -50,8 +50,11 @@ describe('easgate status of a gateway', () => {
     }).then(({ body }) => body.dump());
     const requests = ({ workers }: GatewayStatus): number =>
       workers.reduce((total, worker) => total + (worker?.counters['requests'] ?? 0), 0);
-    let found = await statusOf(config);
-    await until(async () => requests((found = await statusOf(config))) === 1, 'the request to be counted');
+    const found = await eventually(
+      () => statusOf(config),
+      (status) => requests(status) === 1 && status.workers.every((worker) => worker !== null),
+      'the request to be counted',
+    );
     expect(found).toMatchObject({ phase: 'serving', policy: { name: 'Contoso mail' } });
     expect(found.policy.hash).toMatch(/^[0-9a-f]{16}$/);
     expect(found).not.toHaveProperty('takenAt');

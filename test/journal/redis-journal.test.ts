@@ -86,7 +86,12 @@ describe('the journal in Redis', () => {
       { url: server.url, keyPrefix: 'easgate:', commandTimeoutMs: 200 },
       KEEP_ALL,
     );
-    await ready(store);
+    const isReady = (): Promise<boolean> =>
+      ready(store).then(
+        () => true,
+        () => false,
+      );
+    await until(isReady, 'an answer within the time-out');
     server.freeze();
     await expect(store.appendAudit(change())).rejects.toThrow();
     server.thaw();

@@ -31,5 +31,6 @@ it('an accepted store with another secret has all workers replaced, once', async
   const renewed = gateway.workers();
   expect(await gateway.command('devices', 'block', 'PHONE1')).toBe(0);
   expect(gateway.workers()).toEqual(renewed);
+  await until(() => gateway.out().includes('EASGATE_SECRET_CHANGED'), 'the line of the log');
   expect(gateway.out().match(/EASGATE_SECRET_CHANGED/g)).toHaveLength(1);
 });

@@ -31,6 +31,7 @@ function watch(...names: string[]): void {
   );
 }
 
+/** Each text of a file has another length: older kernels give two writes of the same moment the same time. */
 function write(name: string, text: string): void {
   writeFileSync(join(folder, name), text);
 }
@@ -96,7 +97,7 @@ describe('a certificate file', () => {
     write('tls.crt', 'old');
     watch('tls.crt');
     unlinkSync(join(folder, 'tls.crt'));
-    write('tls.crt', 'new');
+    write('tls.crt', 'newer');
     await noticed(1);
   });
 
@@ -104,10 +105,10 @@ describe('a certificate file', () => {
     write('tls.crt', 'old');
     write('tls.key', 'old');
     watch('tls.crt', 'tls.key');
-    write('tls.crt', 'new');
-    write('tls.key', 'new');
-    await noticed(1);
     write('tls.crt', 'newer');
+    write('tls.key', 'newer');
+    await noticed(1);
+    write('tls.crt', 'newest');
     await noticed(2);
   });
 

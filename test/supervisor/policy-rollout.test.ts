@@ -69,7 +69,18 @@ async function hold(gateway: GatewayProcess): Promise<RawClient> {
   client.send(request('FolderSync', FOLDER_SYNC, [], 'ABC123'));
   expect((await client.response()).status).toBe(200);
   client.send(request('Ping', LONG_PING, [], 'ABC123'));
+  await gateway.untilHeld(1);
   return client;
+}
+
+/** Rolls the new policy out to one group; resolves when every worker decides by that. */
+async function rollOut(gateway: GatewayProcess): Promise<void> {
+  await policy(gateway, 'publish', join(gateway.folder, 'old.yaml'));
+  await policy(gateway, 'publish', join(gateway.folder, 'new.yaml'), '--group', 'Pilot');
+  await until(async () => {
+    const { workers } = await gateway.status();
+    return workers.length === 2 && workers.every((worker) => (worker?.policies.rollout ?? null) !== null);
+  }, 'the roll-out in every worker');
 }
 
 const everywhere = (gateway: GatewayProcess, answer: string): Promise<void> =>
@@ -78,8 +89,7 @@ const everywhere = (gateway: GatewayProcess, answer: string): Promise<void> =>
 describe('a roll-out', { timeout: 240_000 }, () => {
   it('reaches the users of its groups, and their held polls, when a group is added; and a worker that starts later', async () => {
     const gateway = await start();
-    await policy(gateway, 'publish', join(gateway.folder, 'old.yaml'));
-    await policy(gateway, 'publish', join(gateway.folder, 'new.yaml'), '--group', 'Pilot');
+    await rollOut(gateway);
     await until(() => gateway.out().includes('"groups":["Pilot"]'), 'the roll-out in the log');
     expect(await askAll(gateway)).toEqual(['passes']);
     const poll = await hold(gateway);
@@ -103,8 +113,7 @@ describe('a roll-out', { timeout: 240_000 }, () => {
 
   it('reaches a user that comes into one of its groups, and the held poll', async () => {
     const gateway = await start();
-    await policy(gateway, 'publish', join(gateway.folder, 'old.yaml'));
-    await policy(gateway, 'publish', join(gateway.folder, 'new.yaml'), '--group', 'Pilot');
+    await rollOut(gateway);
     const poll = await hold(gateway);
     const ended = poll.response();
     await command(gateway, 'users', 'set', 'alice', '--group', 'Staff', 'pilot');

@@ -26,22 +26,28 @@ upstream: { url: 'http://127.0.0.1:1' }
 `;
 const TWO_WORKERS = CONFIG.replace('count: 1', 'count: 2');
 
-/** Names of the log files that a process has open. */
+/** Names of the log files that a process has open; none once it has ended. */
 function logsOf(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      const file = readlinkSync(`/proc/${pid}/fd/${fd}`);
-      return /\.log/.test(file) ? [file] : [];
-    } catch {
-      return [];
-    }
-  });
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).flatMap((fd) => {
+      try {
+        const file = readlinkSync(`${folder}/${fd}`);
+        return /\.log/.test(file) ? [file] : [];
+      } catch {
+        return [];
+      }
+    });
+  } catch {
+    return [];
+  }
 }
 
-/** Lines of the log with this code. */
+/** Whole lines of the log with this code. */
 function coded(text: string, code: string): Record<string, unknown>[] {
   return text
     .split('\n')
+    .slice(0, -1)
     .filter((line) => line.startsWith('{') && line.includes(code))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }

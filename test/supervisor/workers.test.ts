@@ -160,6 +160,7 @@ describe('workers of a gateway that goes on', () => {
       const client = await holdPing(gateway.port, 'LOST1');
       onTestFinished(() => client.destroy());
       const pid = holdersOf(gateway.port, gateway.workers()).get(client.socket.localPort ?? 0) ?? 0;
+      await polls.get(pid)?.response();
       polls.set(pid, client);
       await until(() => mail.held() === 1 + polls.size, 'the poll at the mail server');
     }
@@ -188,7 +189,7 @@ describe('workers of a gateway that goes on', () => {
       () => gateway.workers().length === 2 && !gateway.workers().includes(first as number),
       'a new one',
     );
-    expect(gateway.out().slice(said)).toContain('EASGATE_WORKER_EXIT');
+    await until(() => gateway.out().slice(said).includes('EASGATE_WORKER_EXIT'), 'the line of the log');
   });
 
   it('keep the current configuration when the new one is invalid', async () => {

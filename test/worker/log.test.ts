@@ -47,6 +47,7 @@ log: { destination: easgate.log, ${log} }
   const serving = await startServing(config, { sampleUrl: null, fd: null });
   const { gateway } = serving;
   await more(serving);
+  await until(() => gateway.connections() === 0, 'the connections before to be gone');
   const phone = await RawClient.open(gateway.port);
   phone.send(request('FolderSync', FOLDER_SYNC));
   expect((await phone.response()).status).toBe(200);

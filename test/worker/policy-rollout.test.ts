@@ -98,13 +98,16 @@ it('every gateway of a directory sees a roll-out, also one that starts during it
     const { client, isBlocked } = await folderSync(one);
     expect(isBlocked).toBe(false);
     client.send(request('Ping', LONG_PING, [], 'ABC123'));
+    await until(() => one.gateway.heldPolls() === 1, 'the poll to be held');
     polls.push(client);
   }
   const ended = polls.map((poll) => poll.response());
   await widenRollout(store, { groups: [], share: 100 }, await change());
   for (const one of ended) expect((await one).body.toString('hex')).toBe(START_OVER);
   await start();
-  for (const one of gateways) expect((await folderSync(one)).isBlocked).toBe(true);
+  // A request during the change is refused with 503 (EASGATE_DECISION_CHANGED).
+  for (const one of gateways)
+    await until(async () => (await folderSync(one)).isBlocked, 'the version to decide for everybody');
   await abandonRollout(store, await change());
   for (const one of gateways)
     await until(async () => !(await folderSync(one)).isBlocked, 'the live policy to decide');

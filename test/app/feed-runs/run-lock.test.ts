@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { withRunLock } from '../../../src/app/feed-runs/run-lock.ts';
 import { EmbeddedStore } from '../../../src/directory/embedded/embedded-store.ts';
 import { until } from '../../support/checks/until.ts';
@@ -69,28 +69,38 @@ it('a run that fails gives the lock back', async () => {
 });
 
 it('a run that takes longer than the lock keeps it; one that lost it is ended', async () => {
-  const short = { ...byHand, lockMs: 60 };
-  let renewals = 0;
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const timed = { ...byHand, lockMs: 60_000 };
+  const untilRenewal = (): unknown => vi.advanceTimersByTime(timed.lockMs / 3);
+  let taken = 0;
   const counting = {
-    take: (...given: Parameters<typeof one.locks.take>) => {
-      renewals++;
-      return one.locks.take(...given);
+    take: async (...given: Parameters<typeof one.locks.take>) => {
+      const holder = await one.locks.take(...given);
+      taken++;
+      return holder;
     },
     release: (...given: Parameters<typeof one.locks.release>) => one.locks.release(...given),
   };
-  await withRunLock(counting, 'mdm', short, async () => {
-    await until(() => renewals > 6, 'renewals');
+  await withRunLock(counting, 'mdm', timed, async () => {
+    for (let count = 2; count <= 8; count++) {
+      untilRenewal();
+      await until(() => taken === count, 'the renewal');
+    }
     await expect(withRunLock(other.locks, 'mdm', byHand, () => Promise.resolve())).rejects.toThrow('alice');
   });
   // The process stood still for so long that another one took the lock.
+  taken = 0;
   const stolen = {
-    take: () => Promise.resolve(renewals++ > 0 ? 'bob' : null),
+    take: () => Promise.resolve(taken++ > 0 ? 'bob' : null),
     release: () => Promise.resolve(),
   };
-  renewals = 0;
-  const lost = withRunLock(stolen, 'mdm', short, (locked) => new Promise((_resolve, reject) => {
-    locked.addEventListener('abort', () => reject(locked.reason as Error));
-  })); // prettier-ignore
+  const lost = withRunLock(stolen, 'mdm', timed, (locked) => {
+    untilRenewal();
+    return new Promise((_resolve, reject) => {
+      locked.addEventListener('abort', () => reject(locked.reason as Error));
+    });
+  });
   await expect(lost).rejects.toMatchObject({ code: 'EASGATE_FEED_BUSY' });
 });
 

@@ -22,10 +22,11 @@ export function openLogFile(): LogFile {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'easgate.log');
   const text = (): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+  // What is behind the last end of a line is still being written.
   const lines = (): LogLine[] =>
     text()
       .split('\n')
-      .filter((line) => line !== '')
+      .slice(0, -1)
       .map((line) => JSON.parse(line) as LogLine);
   return {
     path,

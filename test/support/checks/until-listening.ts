@@ -1,21 +1,20 @@
 // Owns waiting until somebody listens on a port of this host.
 import { connect } from 'node:net';
+import { until } from './until.ts';
 
-/** Resolves when a connection can be made; rejects after ten seconds. */
+/** Resolves when a connection can be made. */
 export async function untilListening(port: number): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (performance.now() < end) {
-    const listening = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1');
-      const finish = (made: boolean): void => {
-        socket.destroy();
-        resolve(made);
-      };
-      socket.once('connect', () => finish(true));
-      socket.once('error', () => finish(false));
-    });
-    if (listening) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`nobody listens on port ${port}`);
+  await until(() => accepts(port), `somebody to listen on port ${port}`);
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const finish = (made: boolean): void => {
+      socket.destroy();
+      resolve(made);
+    };
+    socket.once('connect', () => finish(true));
+    socket.once('error', () => finish(false));
+  });
 }

@@ -5,6 +5,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { askStatus } from '../../../src/supervisor/ask-status.ts';
+import { answeringWorkers } from '../../../src/supervisor/status-server.ts';
+import type { GatewayStatus } from '../../../src/supervisor/status-server.ts';
 import { until } from '../checks/until.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
@@ -20,6 +23,10 @@ export interface GatewayProcess {
   workers(): number[];
   /** Runs another easgate command with the same configuration; resolves with its exit code. */
   command(...words: string[]): Promise<number>;
+  /** What `easgate status` shows; its pid file must be `easgate.pid`. */
+  status(): Promise<GatewayStatus>;
+  /** Resolves when its workers hold so many polls. */
+  untilHeld(polls: number): Promise<void>;
   configure(text: string): void;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
@@ -51,19 +58,28 @@ export async function startGatewayProcess(
   const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
   await whileStarting(child, folder);
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
-  await until(() => /listens on .*:\d+/.test(out) || isOver(), 'the gateway to serve').catch(
-    (error: unknown) => {
-      child.kill('SIGKILL');
-      throw error;
-    },
-  );
-  const port = Number(/listens on \S+:(\d+)/.exec(out)?.[1]);
+  // With what follows the port: output comes in pieces.
+  const address = /listens on \S+:(\d+) /;
+  await until(() => address.test(out) || isOver(), 'the gateway to serve').catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
+  // The last output may come after the end.
+  if (isOver()) await ended;
+  const port = Number(address.exec(out)?.[1]);
   if (!(port > 0)) throw new Error(`the gateway did not start: ${out}`);
+  const status = (): Promise<GatewayStatus> => askStatus(join(folder, 'easgate.pid'));
   return {
     port,
     folder,
     child,
     out: () => out,
+    status,
+    untilHeld: (polls) =>
+      until(async () => {
+        const held = answeringWorkers(await status()).map(({ counters }) => counters['heldPolls'] ?? 0);
+        return held.reduce((sum, count) => sum + count, 0) === polls;
+      }, `${polls} polls to be held`),
     workers: () =>
       readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number),
     command: (...words) =>

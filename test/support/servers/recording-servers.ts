@@ -103,8 +103,8 @@ http {
   );
   if (child.exitCode !== null)
     throw new Error(`nginx ended: ${readFileSync(join(folder, 'error.log'), 'utf8')}`);
-  // latin1: escape=json does not escape bytes above ASCII.
-  const lines = (): string[] => readFileSync(log, 'latin1').split('\n').filter(Boolean);
+  // latin1: escape=json does not escape bytes above ASCII. What is behind the last end of a line is still being written.
+  const lines = (): string[] => readFileSync(log, 'latin1').split('\n').slice(0, -1);
   return {
     name: 'nginx',
     port,
