@@ -19,6 +19,7 @@ import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { NOW, openOffice } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { PATIENCE_MS } from '../support/checks/until.ts';
 import { DirectQuestions } from '../support/servers/direct-questions.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 
@@ -44,8 +45,10 @@ async function keepModel(path: string, store: DirectoryStore, id = 'one'): Promi
   return file;
 }
 
-function openThreads(path: string, limits?: QuestionLimits): ThreadedQuestions {
-  const questions = new ThreadedQuestions({ path, domains: [] }, limits);
+const PATIENT = { waiting: 100, waitingOfOne: 30, deadlineMs: PATIENCE_MS };
+
+function openThreads(path: string): ThreadedQuestions {
+  const questions = new ThreadedQuestions({ path, domains: [] }, { quick: PATIENT, slow: PATIENT });
   onTestFinished(() => questions.close());
   return questions;
 }

@@ -62,6 +62,7 @@ describe('the embedded store', () => {
 
   // SQLite itself would stop the whole process for the time of the lock: requests of phones too.
   it('goes on with other work while another process writes, and then takes a decision', async () => {
+    await fixture.reset();
     const store = await fixture.open();
     onTestFinished(() => store.close());
     const other = new DatabaseSync(path);

@@ -1,5 +1,5 @@
 // Threat: a document of a policy that takes a process minutes to check. Whoever may look may send one; the control process leads feeds.
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { parseDocument } from 'yaml';
 import { PolicyChecks } from '../../src/api/policy-checks.ts';
 import { ApiError } from '../../src/api/problems.ts';
@@ -101,9 +101,12 @@ function heldChecks(workMs: number): PolicyChecks {
 }
 
 it('a text that takes too long is refused, and the thread is replaced: the next text is checked', async () => {
-  const checks = heldChecks(2_000);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const checks = heldChecks(60_000);
   const held = checks.check('mallory', { document: 'hold', lists: {} });
   const next = checks.check('carol', { document: 'name: next', lists: {} });
+  vi.advanceTimersByTime(60_000);
   await expect(held).rejects.toMatchObject({ code: 'EASGATE_API_POLICY_COSTLY' });
   expect(await next).toMatchObject({ name: 'name: next' });
 });

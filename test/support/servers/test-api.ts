@@ -19,6 +19,7 @@ import type { DirectoryStore } from '../../../src/directory/store.ts';
 import type { AuditedChange } from '../../../src/journal/audit-log.ts';
 import { openJournalStore } from '../../../src/journal/open-journal.ts';
 import { openLog } from '../../../src/telemetry/logger.ts';
+import { PATIENCE_MS } from '../checks/until.ts';
 import { DirectQuestions } from './direct-questions.ts';
 import { makeToken } from './make-token.ts';
 
@@ -73,8 +74,11 @@ class SharedChecks extends PolicyChecks {
   }
 }
 
-/** One for all APIs of this process: the start of a thread takes a quarter of a second, and a check depends on its text alone. */
-const CHECKS = new SharedChecks();
+/**
+ * One for all APIs of this process: the start of a thread takes a quarter of a second, and much more on a busy machine; a check depends
+ * on its text alone.
+ */
+const CHECKS = new SharedChecks({ waiting: 8, waitingOfOne: 3, workMs: PATIENCE_MS });
 
 const ROLES = ['viewer', 'helpdesk', 'operator', 'admin'];
 
