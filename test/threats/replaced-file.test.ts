@@ -35,7 +35,10 @@ beforeEach(async () => {
   path = join(folder, 'easgate.db');
   memory = { path: join(folder, 'store.json'), name: 'store' };
   gateway = await start();
+  // A change that is applied later drops what a test has asked meanwhile.
+  const applied = new Promise((resolve) => gateway.verdicts.onChange(resolve));
   await gateway.store.decide({ user: null, device: phone }, decision('block'), BY_TEST);
+  await applied;
 });
 
 /** Writes a complete copy of the current file. */
