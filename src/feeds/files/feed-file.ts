@@ -194,10 +194,7 @@ async function formatOfObjects(options: FeedFileOptions, content: Content, kind:
 type TableKind = FileKind & { readonly container: 'table' };
 
 /** Rows below the header. What stands in front of it, as `#TYPE` lines and titles, is left out. */
-async function* tableRows(
-  text: AsyncIterable<string>,
-  kind: TableKind,
-): AsyncGenerator<Row | Unread> {
+async function* tableRows(text: AsyncIterable<string>, kind: TableKind): AsyncGenerator<Row | Unread> {
   let columns: Columns | null = null;
   /** Why rows are not read: which columns they have is not known. */
   let doubt: string | null = null;
