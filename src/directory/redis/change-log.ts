@@ -1,5 +1,4 @@
 // Owns reading the change log in Redis: one stream for each partition, read together from a vector of positions.
-import { setTimeout as pause } from 'node:timers/promises';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { Cluster } from 'ioredis';
 import { monotonicNow } from '../../clock.ts';
@@ -19,11 +18,6 @@ import { agreeElsewhere, runScript } from './run-script.ts';
 export const MAX_CHANGES = 2_000;
 /** Longest wait of one XREAD. */
 const BLOCK_MS = 2_000;
-/**
- * Least time between a read that brought changes and the next one, so that a run of a feed brings many at a time: for each part of the log a worker
- * looks at its open requests.
- */
-const GATHER_MS = 10;
 /** How often the streams of a Cluster are read. */
 const POLL_MS = 100;
 /** Likewise, while its nodes announce changes. An announcement may be lost, and a change must reach a phone within a second. */
@@ -66,7 +60,7 @@ export class ChangeLog {
   private announced = false;
   /** All streams of a Cluster end at the position that was compared last. */
   private isAtEnd = false;
-  /** When the streams of a Cluster were read last, monotonic; of a single server, when a read brought changes last. */
+  /** When the streams of a Cluster were read last, monotonic. */
   private readAt = -Infinity;
   /** Ends the pause between two reads; `goesOn` false = and the wait for changes. */
   private wake: ((goesOn: boolean) => void) | null = null;
@@ -132,13 +126,10 @@ export class ChangeLog {
   /** What stands behind these ids; resolves when there is something, or after a short wait. */
   private async newEntries(streams: readonly string[], ids: readonly string[]): Promise<NewEntries> {
     const { reader, watch } = this;
-    if (watch === null || !isCluster(reader)) {
-      const early = this.readAt + GATHER_MS - monotonicNow();
-      if (early > 0) await pause(early);
-      const found = await reader.xread('COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', ...streams, ...ids);
-      if (found !== null) this.readAt = monotonicNow();
-      return found ?? [];
-    }
+    if (watch === null || !isCluster(reader))
+      return (
+        (await reader.xread('COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', ...streams, ...ids)) ?? []
+      );
     // Each stream is in a slot of its own, and one command reads one slot.
     const until = monotonicNow() + BLOCK_MS;
     let relied = false;
