@@ -1,6 +1,9 @@
 // Owns the promise of the control process's priority: none of its threads competes with the workers as an equal.
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const MODULE = new URL('../../src/control/low-priority.ts', import.meta.url).href;
 /** The niceness of a thread is the 19th value of its line (proc_pid_stat(5)); the second one is a name in brackets. */

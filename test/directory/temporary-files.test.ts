@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { keepTemporaryFilesIn } from '../../src/directory/embedded/temporary-files.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 it.each([
   [{}, '/data'],
