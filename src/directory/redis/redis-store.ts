@@ -1,28 +1,18 @@
 // Owns the directory in Redis: shared by any number of gateways; one hash for each device, one for the users with one local part.
-import { isDeepStrictEqual } from 'node:util';
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { NO_GROUPS } from '../../identity/user-names.ts';
 import type { UserNames } from '../../identity/user-names.ts';
-import { readDecisionRecord } from '../../model/decision.ts';
-import type {
-  DecisionOrigin,
-  DecisionRecord,
-  DecisionSubject,
-  ManualDecision,
-} from '../../model/decision.ts';
+import type { DecisionOrigin, DecisionSubject, ManualDecision } from '../../model/decision.ts';
 import type { DeviceObservation } from '../../model/device.ts';
 import type { PartnershipRecord } from '../../model/partnership.ts';
 import type { PartnershipSignal } from '../../model/signal.ts';
 import type { UserObservation } from '../../model/user.ts';
-import { changedDecision, decisionRecordText } from '../../model/wipe.ts';
-import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
-import { UNDECIDED, deviceEntry, userEntries, userEntry } from '../entries.ts';
+import { deviceEntry, userEntries, userEntry } from '../entries.ts';
 import { FencedError } from '../lease.ts';
 import { Lookup } from '../lookup.ts';
-import { recordNames } from '../record-names.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import { UNGUARDED } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
@@ -40,14 +30,12 @@ import type {
 } from '../store.ts';
 import type { StoredUsers } from '../stored-records.ts';
 import { patient } from '../patience.ts';
-import { TolerantReader } from '../tolerant-reader.ts';
 import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
 import { ForeignScripts } from './foreign-scripts.ts';
 import { commitValues } from './commit-values.ts';
 import type { KeyChange, LogField } from './commit-values.ts';
-import { updateHashes } from './hash-writer.ts';
 import type { HashAccess } from './hash-writer.ts';
 import { isEarlierPosition } from './log-position.ts';
 import { LookupBatch, readValues } from './lookup-batch.ts';
@@ -59,7 +47,8 @@ import type { RedisClient } from './redis-cluster.ts';
 import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
-import { RedisKeys, deviceField, encodeName, userField } from './redis-keys.ts';
+import { RedisDecisions } from './redis-decisions.ts';
+import { RedisKeys } from './redis-keys.ts';
 import { RedisDeliveries } from './redis-deliveries.ts';
 import { RedisLease } from './redis-lease.ts';
 import { RedisLocks } from './redis-locks.ts';
@@ -67,7 +56,7 @@ import { RedisNotes } from './redis-notes.ts';
 import { COMMIT, READ } from './record-scripts.ts';
 import { FENCED } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
-import { readLogin, readLookup } from './read-lookup.ts';
+import { readLookup } from './read-lookup.ts';
 import type { LookupReads } from './read-lookup.ts';
 import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
@@ -111,6 +100,7 @@ export class RedisStore implements DirectoryStore {
   private readonly access: HashAccess;
   /** Likewise, for writes in bulk. */
   private readonly paced: HashAccess;
+  private readonly decisions: RedisDecisions;
   private readonly devices: DeviceWriter;
   private readonly walked: Walked;
   private readonly watch: SentinelWatch | null;
@@ -171,6 +161,19 @@ export class RedisStore implements DirectoryStore {
     };
     this.devices = new DeviceWriter(this.keys);
     this.replication = new Replication(options);
+    this.decisions = new RedisDecisions({
+      keys: this.keys,
+      names,
+      sources,
+      notes: this.notes,
+      replication: this.replication,
+      lookups: this.lookups,
+      accessOn: (on) => ({
+        ...this.access,
+        commit: (changes, log) => this.commit(changes, log, { on }),
+      }),
+      epoch: () => this.epoch,
+    });
     this.watch =
       options.sentinel === undefined
         ? null
@@ -249,61 +252,33 @@ export class RedisStore implements DirectoryStore {
 
   putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void> {
     return putImported(this.accessOf(fence), this.keys, source, changes, (user) =>
-      this.newsOf({ device: null, user }),
+      this.decisions.newsOf({ device: null, user }),
     );
   }
 
-  async decide(
+  decide(
     subject: DecisionSubject,
     decision: ManualDecision | null,
     origin: DecisionOrigin,
   ): Promise<Written> {
-    return this.replication.write(this.decisionField(subject).key, (connection) =>
-      this.change(subject, true, (before) => changedDecision(before, decision, origin), connection),
-    );
+    return this.decisions.decide(subject, decision, origin);
   }
 
-  async replaceDecision(
+  replaceDecision(
     subject: DecisionSubject,
     expected: ManualDecision | null,
     decision: ManualDecision | null,
     origin: DecisionOrigin,
   ): Promise<Written | null> {
-    let isExpected = false;
-    await this.notes.add(subject, origin);
-    const written = await this.replication.write(this.decisionField(subject).key, (connection) =>
-      this.change(
-        subject,
-        true,
-        (before) => {
-          isExpected = isDeepStrictEqual(before.decision, expected);
-          return isExpected ? changedDecision(before, decision, origin) : null;
-        },
-        connection,
-      ),
-    );
-    return isExpected ? written : null;
+    return this.decisions.replaceDecision(subject, expected, decision, origin);
   }
 
-  async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
-    let isPending = false;
-    await this.change({ user, device }, false, (before) => {
-      const told = noteTold(before.decision, notice);
-      isPending = told !== null;
-      return told === null || told === before.decision ? null : { ...before, decision: told };
-    });
-    return isPending;
+  noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
+    return this.decisions.noteWipeTold(user, device, notice);
   }
 
-  async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
-    let isSettled = false;
-    await this.change({ user, device }, true, (before) => {
-      const settled = settleWipe(before.decision, outcome);
-      isSettled = settled !== null;
-      const origin = { by: outcome.user, via: 'device', at: outcome.at };
-      return settled === null ? null : changedDecision(before, settled, origin);
-    });
-    return isSettled;
+  acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
+    return this.decisions.acknowledgeWipe(user, device, outcome);
   }
 
   recordSeen(
@@ -385,7 +360,7 @@ export class RedisStore implements DirectoryStore {
   private async commit(
     changes: readonly KeyChange[],
     log: LogField,
-    { fence, on }: { readonly fence?: number; readonly on?: RedisClient } = {},
+    { fence, on }: { readonly fence?: number; readonly on?: RedisClient | undefined } = {},
   ): Promise<readonly number[]> {
     const keys = changes.map(({ key }) => key);
     return (await this.guard.script(COMMIT, keys, commitValues(changes, log, fence), on)) as number[];
@@ -394,51 +369,6 @@ export class RedisStore implements DirectoryStore {
   private followPrimary(): void {
     for (const client of [this.client, this.reader]) if (!isCluster(client)) followPrimary(client);
     this.replication.followPrimary();
-  }
-
-  /** Writes the result of `work` on the stored decision; null = nothing. `isNews` = verdicts may change. */
-  private async change(
-    subject: DecisionSubject,
-    isNews: boolean,
-    work: (before: DecisionRecord) => DecisionRecord | null,
-    on: RedisClient = this.client,
-  ): Promise<void> {
-    const { device, user } = subject;
-    const wanted = this.decisionField(subject);
-    const [field = ''] = wanted.fields ?? [];
-    const what = recordNames.decision(device, user);
-    const news = isNews ? await this.newsOf(subject) : '';
-    const access: HashAccess = {
-      ...this.access,
-      commit: (changes, log) => this.commit(changes, log, { on }),
-    };
-    const join = (stored: ReadHash['values']) => {
-      const expected = stored?.[0] ?? null;
-      const before =
-        new TolerantReader().read(expected, (text) => readDecisionRecord(text, what, this.epoch)) ??
-        UNDECIDED;
-      const after = work(before);
-      const isNothing = after === null || (after.decision === null && expected === null);
-      if (isNothing) return null;
-      return { fields: [{ field, expected, next: decisionRecordText(after, this.epoch) }], news };
-    };
-    await updateHashes(access, [{ ...wanted, join }], device === null ? 'u' : 'd');
-  }
-
-  /** What the log says of a decision: one on a user concerns all names of the user, and of others who may be that user. */
-  private async newsOf({ device, user }: DecisionSubject): Promise<string> {
-    if (device !== null) return user === null ? device : `${device}:${encodeName(user)}`;
-    if (user === null) return '';
-    const lookup = new Lookup(this.names, this.sources, user);
-    await readLogin(this.lookups, lookup);
-    return [...lookup.login.concerned()].map(encodeName).join(' ');
-  }
-
-  private decisionField({ device, user }: DecisionSubject): WantedHash {
-    if (device !== null) return { key: this.keys.device(device), fields: [deviceField.decision(user)] };
-    if (user === null) throw new Error('a decision on nobody');
-    const local = foldedLocalPart(user);
-    return { key: this.keys.users(local), fields: [userField.decision(local, user)] };
   }
 
   private async usersOf(local: string): Promise<StoredUsers> {
