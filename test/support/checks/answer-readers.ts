@@ -91,7 +91,8 @@ export function withOpenInterim(bytes: string): string {
 
 /**
  * The same answer with bare chunk sizes. node:http refuses sizes with trailing white space, and extensions that are not tokens;
- * the gateway skips them, as RFC 9112 7.1.1 requires for unknown extensions.
+ * the gateway skips them, as RFC 9112 7.1.1 requires for unknown extensions. And without tabs around `chunked`, which are white space
+ * (RFC 9110 5.5): node:http takes such an answer for one that ends with its connection.
  */
 export function withBareSizes(bytes: string): string {
   const end = bytes.indexOf('\r\n\r\n');
@@ -100,7 +101,7 @@ export function withBareSizes(bytes: string): string {
   let rest = bytes.slice(end + 4);
   if (head.startsWith('HTTP/1.1 1')) return head + withBareSizes(rest);
   if (!/\r\ntransfer-encoding:[\t ]*chunked[\t ]*\r\n/i.test(head)) return bytes;
-  let written = head;
+  let written = head.replace(/(\r\ntransfer-encoding:)[\t ]*chunked[\t ]*(?=\r\n)/i, '$1 chunked');
   for (;;) {
     const found = /^0*([0-9a-f]{1,8})[\t ]*(?:;[\t -~\x80-\xff]*)?\r\n/i.exec(rest);
     if (found === null) return written + rest;
