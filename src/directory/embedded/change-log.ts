@@ -3,14 +3,13 @@ import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { POLICY_CHANGE } from '../store.ts';
 import type { Change, ChangeBatch, LogPosition } from '../store.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
+import { checkedRows } from './many-rows.ts';
 import { manyRows, writeRows } from './many-rows.ts';
 
 /** Changes kept in the log; a worker that is further behind drops its cache. */
 const MAX_CHANGES = 100_000;
 /** Changes read at once, and applied in one turn of the event loop: a few milliseconds. The next ones follow at once. */
 const MAX_READ = 2_000;
-
-type ChangeRow = readonly [id: number, device: DeviceKey | null, user: UserKey | null];
 
 /** Use within a transaction of the database. */
 export class ChangeLog {
@@ -62,13 +61,17 @@ export class ChangeLog {
       return { changes: [], position: last, trimmed: true };
     }
     if (last === position) return null;
-    const rows = this.database
-      .arrayStatement('SELECT id, device, user FROM changes WHERE id > ? ORDER BY id LIMIT ?')
-      .all(Number(position), MAX_READ) as unknown as readonly ChangeRow[];
+    const rows = checkedRows(
+      this.database
+        .arrayStatement('SELECT id, device, user FROM changes WHERE id > ? ORDER BY id LIMIT ?')
+        .all(Number(position), MAX_READ),
+    );
     // Ids have no gaps: another next id, or an end before the position, means that changes were removed.
     const trimmed = rows[0]?.[0] !== Number(position) + 1;
     const changes = rows.map(([, device, user]): Change =>
-      device === null && user === null ? POLICY_CHANGE : { device, user },
+      device === null && user === null
+        ? POLICY_CHANGE
+        : { device: device as DeviceKey | null, user: user as UserKey | null },
     );
     return { changes, position: String(rows.at(-1)?.[0] ?? last), trimmed };
   }

@@ -4,12 +4,9 @@ import { MANY_DEVICES } from '../../model/signal.ts';
 import { CollectedDevice, CollectedUsers, withEntry, withItem } from '../collected-records.ts';
 import type { SourceText, StoredDevice, StoredUsers } from '../stored-records.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
-import { manyRows, manyValues, readRows } from './many-rows.ts';
-import type { ManyRows } from './many-rows.ts';
+import { checkedRows, manyRows, manyValues, readRows } from './many-rows.ts';
+import type { ManyRows, Values } from './many-rows.ts';
 import { EVERY } from './schema.ts';
-
-/** A row as an array: a look-up reads several tables by one statement, which is faster than one for each. */
-type Values = readonly (string | number | null)[];
 
 /** Kind of row, user, source, record; then the device, where several are read. */
 const ofDevices = (device: string, condition: string): string => `
@@ -124,24 +121,24 @@ export class StoredRows {
 
   /** Which users the aliases with these folded local parts stand for. */
   aliases(locals: readonly string[]): Map<string, UserKey> {
-    const rows = checked(readRows(this.database, ALIASES, locals));
+    const rows = readRows(this.database, ALIASES, locals);
     return new Map(rows.map(([alias, user]) => [String(alias), String(user) as UserKey]));
   }
 
   /** Those of these devices that were seen with anybody. */
   seenDevices(keys: readonly DeviceKey[]): Set<string> {
-    return new Set(checked(readRows(this.database, SEEN_DEVICES, keys)).map(([device]) => String(device)));
+    return new Set(readRows(this.database, SEEN_DEVICES, keys).map(([device]) => String(device)));
   }
 
   /** How many devices were seen with the users of each of these folded local parts; {@link MANY_DEVICES} stands for more. */
   devicesOfLocals(locals: readonly string[]): Map<string, number> {
-    const rows = checked(readRows(this.database, DEVICES_OF_LOCALS, locals));
+    const rows = readRows(this.database, DEVICES_OF_LOCALS, locals);
     return new Map(rows.map(([local, count]) => [String(local), Number(count)]));
   }
 
   private reports(sql: ManyRows, values: readonly string[]): Map<string, readonly SourceText[]> {
     const reports = new Map<string, readonly SourceText[]>();
-    for (const [key, source, text] of checked(readRows(this.database, sql, values))) {
+    for (const [key, source, text] of readRows(this.database, sql, values)) {
       const name = String(key);
       reports.set(name, withItem(reports.get(name) ?? NONE, { source: String(source), text: String(text) }));
     }
@@ -211,7 +208,7 @@ export class StoredRows {
   }
 
   private all(sql: string, ...values: (string | number | null)[]): readonly Values[] {
-    return checked(this.database.arrayStatement(sql).all(...values));
+    return checkedRows(this.database.arrayStatement(sql).all(...values));
   }
 }
 
@@ -248,14 +245,4 @@ class UserRows extends CollectedUsers {
         lastAllowed: typeof lastAllowed === 'number' ? lastAllowed : null,
       });
   }
-}
-
-/** The types of Node.js lack the form of rows after setReturnArrays. */
-function checked(rows: readonly unknown[]): readonly Values[] {
-  if (!rows.every(isValues)) throw new TypeError('node:sqlite returned a row that is no array');
-  return rows;
-}
-
-function isValues(row: unknown): row is Values {
-  return Array.isArray(row);
 }

@@ -37,6 +37,21 @@ function connections(count: number, inMs: number): Connection[] {
   return all;
 }
 
+/** Adds deadlines that expire all at once, each once. */
+function addAtOnce(deadlines: Deadlines, count: number, onExpired: () => void): void {
+  for (let index = 0; index < count; index++)
+    deadlines.add(
+      {
+        slot: -1,
+        onDeadline() {
+          onExpired();
+          deadlines.setTime(this, Infinity);
+        },
+      },
+      50,
+    );
+}
+
 describe('deadlines', () => {
   it('of a few connections are noticed within a tick', () => {
     const all = connections(1_000, 250);
@@ -120,18 +135,10 @@ describe('deadlines', () => {
     busy.start();
     let most = 0;
     let seen = 0;
-    for (let index = 0; index < 1_000; index++)
-      busy.add(
-        {
-          slot: -1,
-          onDeadline() {
-            seen++;
-            time += 1;
-            busy.setTime(this, Infinity);
-          },
-        },
-        50,
-      );
+    addAtOnce(busy, 1_000, () => {
+      seen++;
+      time += 1;
+    });
     time = 100;
     deadlines.stop();
     for (let before = 0; seen < 1_000; before = seen) {
@@ -152,18 +159,10 @@ describe('deadlines', () => {
     );
     onTestFinished(() => busy.stop());
     busy.start();
-    for (let index = 0; index < 3_000; index++)
-      busy.add(
-        {
-          slot: -1,
-          onDeadline() {
-            seen++;
-            time += 1;
-            busy.setTime(this, Infinity);
-          },
-        },
-        50,
-      );
+    addAtOnce(busy, 3_000, () => {
+      seen++;
+      time += 1;
+    });
     time = 100;
     while (seen < 3_000) {
       // The timer of the next tick fires in each turn.
