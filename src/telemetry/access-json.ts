@@ -8,10 +8,21 @@ const MAX_TEXT = 256;
 const MAX_PATH = 1_024;
 /** Most rules whose names are kept. */
 const MAX_RULES = 1_000;
+/** Most phones whose fields are kept: a megabyte for usual names. */
+const MAX_PHONES = 2_000;
 /** What JSON does not allow in a string, or a terminal obeys. */
 const SPECIAL = /["\\\u0000-\u001f\u007f-\uffff]/;
 /** What JSON allows in a string, and a terminal obeys: C1 controls, line separators, marks of direction. */
 const UNSHOWN = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu;
+
+/** What a phone says of itself with each request, as it came, and as JSON. */
+interface Phone {
+  readonly user: string | null;
+  readonly deviceType: string | null;
+  readonly userAgent: string | null;
+  readonly protocolVersion: string | null;
+  readonly json: string;
+}
 
 /** One JSON object per line; keys: docs/guide/operations.md. */
 export class JsonLines implements LineFormat {
@@ -21,6 +32,8 @@ export class JsonLines implements LineFormat {
   private prefixAt = NaN;
   /** Names of rules, mostly with quotes, as JSON. */
   private readonly rules = new Map<string, string>();
+  /** By device. */
+  private readonly phones = new Map<string, Phone>();
 
   /** `identities` false = lines without user, device and client address. */
   constructor(identities: boolean) {
@@ -31,11 +44,10 @@ export class JsonLines implements LineFormat {
     const { verdict, error, autodiscover } = exchange;
     return (
       this.begin(address, time) +
-      (this.identities ? `"user":${nullable(exchange.user)},"device":${nullable(exchange.device)},` : '') +
+      this.phone(exchange) +
       `"method":${text(exchange.method)},"command":${nullable(exchange.command)},` +
       (autodiscover === null ? '' : `"autodiscover":${text(autodiscover.form)},`) +
-      `"protocol_version":${nullable(exchange.protocolVersion)},"device_type":${shown(exchange.deviceType)},` +
-      `"user_agent":${shown(exchange.userAgent)},"status":${exchange.status},` +
+      `"status":${exchange.status},` +
       (verdict === null
         ? ''
         : `"action":"${verdict.action}","reason":"${verdict.reason}","rule":${this.rule(verdict.rule)},`) +
@@ -59,6 +71,37 @@ export class JsonLines implements LineFormat {
     );
   }
 
+  /** The same for all requests of most phones, so it is kept. */
+  private phone(exchange: FinishedRequest): string {
+    const { device, user, deviceType, userAgent, protocolVersion } = exchange;
+    if (device === null) return this.phoneJson(exchange);
+    const known = this.phones.get(device);
+    if (
+      known?.user === user &&
+      known.deviceType === deviceType &&
+      known.userAgent === userAgent &&
+      known.protocolVersion === protocolVersion
+    )
+      return known.json;
+    const phone = {
+      user: copied(user),
+      deviceType: copied(deviceType),
+      userAgent: copied(userAgent),
+      protocolVersion: copied(protocolVersion),
+      json: copied(this.phoneJson(exchange)),
+    };
+    if (this.phones.size >= MAX_PHONES) this.phones.clear();
+    this.phones.set(copied(device), phone);
+    return phone.json;
+  }
+
+  private phoneJson({ user, device, deviceType, userAgent, protocolVersion }: FinishedRequest): string {
+    return (
+      (this.identities ? `"user":${nullable(user)},"device":${nullable(device)},` : '') +
+      `"device_type":${shown(deviceType)},"user_agent":${shown(userAgent)},"protocol_version":${nullable(protocolVersion)},`
+    );
+  }
+
   private rule(name: string | null): string {
     if (name === null) return 'null';
     let json = this.rules.get(name);
@@ -77,6 +120,11 @@ export class JsonLines implements LineFormat {
     }
     return this.identities ? `${this.prefix}"client":${text(address)},` : this.prefix;
   }
+}
+
+/** A text by itself: a part of another text would keep all of that in memory. */
+function copied<T extends string | null>(value: T): T | string {
+  return value === null ? value : Buffer.from(value).toString();
 }
 
 function text(value: string): string {

@@ -97,6 +97,39 @@ describe('a JSON line', () => {
       }),
     );
   });
+
+  it('says of each phone what this request says, whatever requests of the same device came before', () => {
+    const format = new JsonLines(true);
+    const some = fc.constantFrom('a', 'b', 'ä', '\ud800', null);
+    fc.assert(
+      fc.property(
+        fc.record({
+          device: some,
+          user: some,
+          deviceType: some,
+          userAgent: some,
+          protocolVersion: some,
+          command: some,
+        }),
+        (phone) => {
+          const exchange = exchangeWith(phone);
+          const line = format.request(exchange, '192.0.2.1', 5, TIME);
+          expect(line).toBe(new JsonLines(true).request(exchange, '192.0.2.1', 5, TIME));
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('is right for more phones than are kept', () => {
+    const format = new JsonLines(true);
+    for (const round of [1, 2])
+      for (let index = 0; index < 5_000; index++) {
+        const phone = { user: `user${index % 7}`, device: `appl${index}` };
+        const line = format.request(exchangeWith(phone), '192.0.2.1', round, TIME);
+        expect(JSON.parse(line)).toMatchObject(phone);
+      }
+  });
 });
 
 describe('a W3C line', () => {
