@@ -71,6 +71,15 @@ describe('whole hashes', () => {
     expect(await read([name(0)], 'd:')).toEqual([['r:mdm', 'report']]);
   });
 
+  it('are empty where they have one alias alone, and whole where they have more', async () => {
+    await client.hset(name(0), 'a:x', 'alice');
+    await client.hset(name(1), 'a:x', 'alice', 'a:y', 'bob');
+    await client.hset(name(2), 'm:a:', 'decision');
+    expect((await read([0, 1, 2].map(name))).map(sorted)).toEqual(
+      [[], ['a:x', 'alice', 'a:y', 'bob'], ['m:a:', 'decision']].map(sorted),
+    );
+  });
+
   it('are refused where the reply ends early, or is another one', async () => {
     const reply = Buffer.from([0x91, 0x92, 0xa1, 0x61, 0xa2, 0x62, 0x63]);
     expect(unpackWhole(reply)).toEqual([['a', 'bc']]);

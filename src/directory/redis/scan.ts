@@ -76,7 +76,10 @@ export async function* scanPackedUsers(walked: Walked): AsyncGenerator<PackedUse
 /** Understands them. `withDevices` false = without the devices that they were seen with. */
 export function unpackUsers({ locals, replies }: PackedUsers, withDevices: boolean): readonly StoredUsers[] {
   const hashes = replies.flatMap((reply) => unpackWhole(reply, withDevices ? null : DEVICES));
-  return locals.map((local, index) => storedUsers(local, hashes[index] ?? null));
+  return locals.flatMap((local, index) => {
+    const hash = hashes[index] ?? null;
+    return hash?.length === 0 ? [] : [storedUsers(local, hash)];
+  });
 }
 
 /** Keys, and what scripts return of them, in their order. */
