@@ -3,6 +3,7 @@ import { ERRORS } from '../errors/request-errors.ts';
 import { authMethodOf } from '../gateway/access/request-facts.ts';
 import { parseRequestHead } from '../http/request-head.ts';
 import type { HeadLimits } from '../http/request-head.ts';
+import { isObject } from '../model/read-record.ts';
 import { identify, identifyLine } from './identify.ts';
 import type { Identification, IdentifyRefusal } from './identify.ts';
 
@@ -125,9 +126,7 @@ function isText(value: unknown): value is string {
 function objectOf(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
-      : null;
+    return isObject(value) ? value : null;
   } catch {
     return null;
   }

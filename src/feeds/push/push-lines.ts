@@ -2,6 +2,7 @@
 // understood is refused with its line. A delta keeps apart what a record leaves out (it stays) and what it says is unknown (null).
 import { createReadStream } from 'node:fs';
 import { ProgramError } from '../../errors/program-errors.ts';
+import { isObject } from '../../model/read-record.ts';
 import { plain } from '../../plain-text.ts';
 import { didYouMean } from '../../suggest.ts';
 import { jsonLines } from '../files/json.ts';
@@ -90,8 +91,7 @@ function pushLine(text: string, line: number, { source, isDelta }: PushOptions):
       );
     const value = record[written];
     // Nested, `os.version` would be a name of its own.
-    if (name !== 'attributes' && typeof value === 'object' && value !== null && !Array.isArray(value))
-      return refused(`the field "${name}" is no object`);
+    if (name !== 'attributes' && isObject(value)) return refused(`the field "${name}" is no object`);
     names.add(name);
   }
   if (record['source'] !== undefined && record['source'] !== source)
@@ -113,9 +113,7 @@ function reading(source: string): ReadOptions {
 function parsed(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
-      : null;
+    return isObject(value) ? value : null;
   } catch {
     // The parser's message quotes the record, which may hold a secret.
     return null;
