@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { openStore } from '../directory/open-store.ts';
 import type { StoreOptions } from '../directory/open-store.ts';
-import type { DirectoryStore, PackedUsers, ScanPart } from '../directory/store.ts';
+import type { DirectoryStore, PackedUsers, ScanPart, UserEntry } from '../directory/store.ts';
 import { policiesFrom } from '../policy/plain-policies.ts';
 import type { PlainPolicies } from '../policy/plain-policies.ts';
 
@@ -20,12 +20,12 @@ export interface DiffThreadTask {
   readonly after: PlainPolicies;
   readonly now: number;
   readonly part: ScanPart;
-  /** The users are sent ({@link SentUsers}): the thread does not read them itself. */
-  readonly usersAreSent: boolean;
+  /** The users and the names of the devices are sent ({@link SentRecords}): the thread does not look for them itself. */
+  readonly isSent: boolean;
 }
 
-/** Some users; null = these were all. The thread answers with `taken` when it wants more. */
-export type SentUsers = PackedUsers | null;
+/** Some users, and hashes of devices of the thread; null = these were all. The thread answers with `taken` when it wants more. */
+export type SentRecords = { readonly users: PackedUsers; readonly hashes: readonly string[] } | null;
 
 /** What the thread posts: how far it is, and the result; or why there is none. */
 export type DiffThreadMessage =
@@ -41,22 +41,28 @@ function post(message: DiffThreadMessage): void {
   parentPort?.postMessage(message, []);
 }
 
-/** The users that the thread which started this one sends, from the begin. */
-async function* usersSent(store: DirectoryStore, withDevices: boolean, sent: AsyncIterable<unknown>) {
+/** The users that the thread which started this one sends, from the begin. The names of the devices are added to `hashes`. */
+async function* usersSent(
+  store: DirectoryStore,
+  withDevices: boolean,
+  sent: AsyncIterable<unknown>,
+  hashes: string[],
+): AsyncGenerator<readonly UserEntry[]> {
   for await (const message of sent) {
-    const [packed] = message as [SentUsers];
-    if (packed === null) return;
-    yield store.packedUsers?.unpack(packed, withDevices) ?? [];
+    const [records] = message as [SentRecords];
+    if (records === null) return;
+    for (const hash of records.hashes) hashes.push(hash);
+    yield store.shared?.unpack(records.users, withDevices) ?? [];
     post({ kind: 'taken' });
   }
 }
 
 async function compare(
   port: MessagePort,
-  { store: options, before, after, now, part, usersAreSent }: DiffThreadTask,
+  { store: options, before, after, now, part, isSent }: DiffThreadTask,
 ): Promise<void> {
   // Before the first await: messages wait here then.
-  const sent = usersAreSent ? on(port, 'message') : null;
+  const sent = isSent ? on(port, 'message') : null;
   const store = await openStore(options);
   try {
     let postedAt = -Infinity;
@@ -66,8 +72,10 @@ async function compare(
       postedAt = performance.now();
       post({ kind: 'progress', done });
     };
-    const users = sent === null ? undefined : usersSent(store, countsDevices(task), sent);
-    const found = await diffPart(store, task, part, onProgress, users);
+    // They are complete when the users are, which are read first.
+    const hashes: string[] = [];
+    const users = sent === null ? undefined : usersSent(store, countsDevices(task), sent, hashes);
+    const found = await diffPart(store, task, sent === null ? part : { hashes }, onProgress, users);
     post({ kind: 'done', found });
   } finally {
     await store.close();

@@ -2,10 +2,10 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { StoreOptions } from '../directory/open-store.ts';
-import type { DirectoryStore, PackedUserWalk } from '../directory/store.ts';
+import type { DirectoryStore, ScanPart, SharedWalk } from '../directory/store.ts';
 import { threadFile } from '../thread-file.ts';
 import { plainPolicies } from '../policy/plain-policies.ts';
-import type { DiffThreadMessage, DiffThreadTask, SentUsers } from './diff-thread.ts';
+import type { DiffThreadMessage, DiffThreadTask, SentRecords } from './diff-thread.ts';
 import type { OnProgress } from './scan-partnerships.ts';
 import { diffPart, joinParts } from './policy-diff.ts';
 import type { DiffPart, DiffTask, PolicyDiff } from './policy-diff.ts';
@@ -57,7 +57,7 @@ export async function diffInThreads(
   if (options === null || parts.length < 2) return joinParts([await diffPart(store, task, null, onProgress)]);
   const { before, after, now } = task;
   const plain = { before: plainPolicies(before), after: plainPolicies(after) };
-  const common = { store: options, ...plain, now, usersAreSent: store.packedUsers !== null };
+  const common = { store: options, ...plain, now, isSent: store.shared !== null };
   const done = parts.map(() => 0);
   const running: Running[] = [];
   try {
@@ -69,8 +69,8 @@ export async function diffInThreads(
         }),
       );
     const found = Promise.all(running.map((one) => one.found));
-    // A thread that fails takes no more users.
-    if (store.packedUsers !== null) await Promise.race([sendUsers(store.packedUsers, running), found]);
+    // A thread that fails takes no more records.
+    if (store.shared !== null) await Promise.race([sendRecords(store.shared, parts, running), found]);
     return joinParts(await found);
   } finally {
     await Promise.all(running.map(({ worker }) => worker.terminate()));
@@ -82,21 +82,27 @@ function isShared(options: StoreOptions): boolean {
   return options.kind !== 'embedded' || options.path !== ':memory:';
 }
 
-/** Reads all users once, and sends them to all threads. */
-async function sendUsers(users: PackedUserWalk, threads: readonly Running[]): Promise<void> {
-  for await (const { locals, replies } of users.scan()) {
+/** Reads all users once, and sends them to all threads, each with the names of its devices. */
+async function sendRecords(
+  walk: SharedWalk,
+  parts: readonly ScanPart[],
+  threads: readonly Running[],
+): Promise<void> {
+  for await (const { users, hashes } of walk.scan(parts)) {
     // A view of a larger memory would be sent with all of that.
-    const sent = { locals, replies: replies.map((reply) => new Uint8Array(reply)) };
-    await Promise.all(threads.map(({ mailbox }) => mailbox.send(sent)));
+    const sent = { ...users, replies: users.replies.map((reply) => new Uint8Array(reply)) };
+    await Promise.all(
+      threads.map(({ mailbox }, at) => mailbox.send({ users: sent, hashes: hashes[at] ?? [] })),
+    );
   }
   await Promise.all(threads.map(({ mailbox }) => mailbox.send(null)));
 }
 
-/** Parts of users that wait in a thread, at most. */
+/** Lists of records that wait in a thread, at most. */
 const MAX_SENT = 8;
 
-/** Sends users to one thread, a few parts ahead of it. */
-class UserMailbox {
+/** Sends records to one thread, a few lists ahead of it. */
+class Mailbox {
   private readonly worker: Worker;
   private waiting = 0;
   private ended = false;
@@ -106,9 +112,9 @@ class UserMailbox {
     this.worker = worker;
   }
 
-  /** Resolves when there is room for the next part. */
-  async send(users: SentUsers): Promise<void> {
-    this.worker.postMessage(users, []);
+  /** Resolves when there is room for the next list. */
+  async send(records: SentRecords): Promise<void> {
+    this.worker.postMessage(records, []);
     this.waiting += 1;
     if (this.waiting < MAX_SENT || this.ended) return;
     await new Promise<void>((resolve) => {
@@ -116,7 +122,7 @@ class UserMailbox {
     });
   }
 
-  /** The thread took a part. */
+  /** The thread took a list. */
   taken(): void {
     this.waiting -= 1;
     this.onRoom();
@@ -131,7 +137,7 @@ class UserMailbox {
 
 interface Running {
   readonly worker: Worker;
-  readonly mailbox: UserMailbox;
+  readonly mailbox: Mailbox;
   /** Rejects when the thread ends without a result. */
   readonly found: Promise<DiffPart>;
 }
@@ -142,7 +148,7 @@ function startThread(program: URL, task: DiffThreadTask, onProgress: OnProgress)
     name: 'comparison',
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
   });
-  const mailbox = new UserMailbox(worker);
+  const mailbox = new Mailbox(worker);
   const { promise, resolve, reject } = Promise.withResolvers<DiffPart>();
   worker.on('message', (message: DiffThreadMessage) => {
     if (message.kind === 'progress') onProgress(message.done);

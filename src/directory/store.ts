@@ -147,7 +147,9 @@ export type ScanPart =
   /** The devices behind `after` up to `upTo`; null = up to the last one. */
   | { readonly after: string; readonly upTo: string | null }
   /** The devices of these partitions. */
-  | { readonly partitions: readonly number[] };
+  | { readonly partitions: readonly number[] }
+  /** The devices of these hashes. */
+  | { readonly hashes: readonly string[] };
 
 /** Some users as the store sends them, for other threads to understand. Plain data. */
 export interface PackedUsers {
@@ -156,10 +158,17 @@ export interface PackedUsers {
   readonly replies: readonly Uint8Array[];
 }
 
-/** A walk over all users whose records are understood later, or elsewhere. */
-export interface PackedUserWalk {
-  /** Every user, in parts of limited size. */
-  scan(): AsyncIterable<PackedUsers>;
+/** What a walk for several threads came across. */
+export interface SharedPart {
+  readonly users: PackedUsers;
+  /** Of each thread, in their order: the hashes of devices that it reads. */
+  readonly hashes: readonly (readonly string[])[];
+}
+
+/** A walk over the directory for several threads: each needs all users, and a part of the devices. */
+export interface SharedWalk {
+  /** Every user and the name of every device, in lists of limited size. `parts`: those of the threads, of {@link DirectoryStore.scanParts}. */
+  scan(parts: readonly ScanPart[]): AsyncIterable<SharedPart>;
   /** As {@link DirectoryStore.scanUsers} returns them. */
   unpack(packed: PackedUsers, withDevices: boolean): readonly UserEntry[];
 }
@@ -222,8 +231,8 @@ export interface DirectoryStore {
    * stored may be missing: where the reader does not need them, they are not read.
    */
   scanUsers(withDevices?: boolean): AsyncIterable<readonly UserEntry[]>;
-  /** Reads users once for several threads; null = each thread reads them itself, which takes no longer than to send them. */
-  readonly packedUsers: PackedUserWalk | null;
+  /** Reads users once for several threads, and looks for devices once; null = each thread does it itself, which takes no longer. */
+  readonly shared: SharedWalk | null;
 
   /**
    * Joins each observation with what its source said before (device-reports.ts). Reports without news are stored, but not

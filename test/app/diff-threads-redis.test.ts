@@ -1,4 +1,4 @@
-// Owns the promises of comparisons of policies in several threads over Redis: they find what one thread finds, and users are read once.
+// Owns the promises of comparisons of policies in several threads over Redis: they find what one thread finds, and Redis is walked over once.
 import type { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DIFF_THREAD, diffInThreads } from '../../src/app/diff-threads.ts';
@@ -62,24 +62,40 @@ beforeEach(async () => {
   await store.recordSeen(devices.map((device, index) => seen(`user${index >> 1}`, device, index)));
 });
 
-/** Hashes that Redis was asked for. */
-async function hashesRead(): Promise<number> {
-  return Number(/cmdstat_hgetall:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
+/** How often Redis was asked. */
+async function calls(command: 'hgetall' | 'scan'): Promise<number> {
+  const stats = await client.info('commandstats');
+  return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
 }
 
 describe('a comparison of policies in several threads over Redis', () => {
   it('finds what one thread finds, and reads each device and each user once', async () => {
     const expected = await diffPolicies(store, task.before, task.after, NOW);
-    const before = await hashesRead();
+    const before = await calls('hgetall');
     const threads = { threads: 3, devices: 1, program: DIFF_THREAD };
     const found = await diffInThreads(store, options(), task, () => undefined, threads);
     // A walk may come across a key twice while Redis resizes its table.
-    const read = (await hashesRead()) - before;
+    const read = (await calls('hgetall')) - before;
     expect(read).toBeGreaterThanOrEqual(USERS + DEVICES);
     expect(read).toBeLessThan(2 * USERS);
     expect(found).toEqual(expected);
     expect(found.compared).toBe(DEVICES);
     expect(found.keptOut.all).toBeGreaterThan(0);
+  });
+
+  it('walks over the keys once, however many threads compare', async () => {
+    const scansOf = async (threads: number): Promise<number> => {
+      const before = await calls('scan');
+      await diffInThreads(store, options(), task, () => undefined, {
+        threads,
+        devices: 1,
+        program: DIFF_THREAD,
+      });
+      return (await calls('scan')) - before;
+    };
+    const [two, four] = [await scansOf(2), await scansOf(4)];
+    expect(two).toBeGreaterThan(1);
+    expect(four).toBeLessThanOrEqual(two + 2);
   });
 
   it('fails when a thread ends while users are sent', async () => {
@@ -90,8 +106,8 @@ describe('a comparison of policies in several threads over Redis', () => {
 
   it('fails when Redis fails while users are read', async () => {
     const broken = Object.assign(Object.create(store) as RedisStore, {
-      packedUsers: {
-        ...store.packedUsers,
+      shared: {
+        ...store.shared,
         async *scan() {
           yield* [];
           throw new Error('away');

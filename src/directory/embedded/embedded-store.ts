@@ -73,7 +73,7 @@ const NOT_REPLICATED: Written = Object.freeze({ replicated: null });
 /** Opens the file, or creates it. Throws when it cannot be opened, or is not the known one (guarded-database.ts). */
 export class EmbeddedStore implements DirectoryStore {
   readonly kind = 'embedded';
-  readonly packedUsers = null;
+  readonly shared = null;
   readonly names: UserNames;
   readonly sources: SourceOrder;
   readonly policies: PolicyTable;

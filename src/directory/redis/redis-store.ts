@@ -23,7 +23,7 @@ import type {
   ImportedChange,
   LogPosition,
   LookupResult,
-  PackedUserWalk,
+  SharedWalk,
   ScanPart,
   UserEntry,
   Written,
@@ -62,7 +62,7 @@ import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { RedisPushes } from './redis-pushes.ts';
 import { Replication } from './replication.ts';
-import { scanDevices, scanPackedUsers, scanParts, unpackUsers } from './scan.ts';
+import { scanDevices, scanPackedUsers, scanParts, scanShared, unpackUsers } from './scan.ts';
 import type { Walked } from './scan.ts';
 import { recordSeen } from './seen-writes.ts';
 import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
@@ -85,7 +85,7 @@ export class RedisStore implements DirectoryStore {
   readonly deliveries: RedisDeliveries;
   readonly pushes: RedisPushes;
   readonly notes: RedisNotes;
-  readonly packedUsers: PackedUserWalk;
+  readonly shared: SharedWalk;
   private readonly client: RedisClient;
   /** Waits for changes; on a Cluster nothing waits in Redis, and it is `client`. */
   private readonly reader: RedisClient;
@@ -154,8 +154,8 @@ export class RedisStore implements DirectoryStore {
     this.pushes = new RedisPushes(run, this.keys);
     this.notes = new RedisNotes(run, this.keys);
     this.walked = { client, keys: this.keys, run };
-    this.packedUsers = {
-      scan: () => scanPackedUsers(this.walked),
+    this.shared = {
+      scan: (parts) => scanShared(this.walked, parts),
       unpack: (packed, withDevices) =>
         unpackUsers(packed, withDevices).flatMap((one) => userEntries(one, this.sources, this.epoch)),
     };
@@ -239,7 +239,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   async *scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {
-    for await (const packed of this.packedUsers.scan()) yield this.packedUsers.unpack(packed, withDevices);
+    for await (const packed of scanPackedUsers(this.walked)) yield this.shared.unpack(packed, withDevices);
   }
 
   putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]> {

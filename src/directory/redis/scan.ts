@@ -1,7 +1,7 @@
 // Owns walking over the whole directory in Redis, in parts: memory does not grow with it.
 import type { Cluster, Redis } from 'ioredis';
 import type { DeviceKey } from '../../identity/keys.ts';
-import type { PackedUsers, ScanPart } from '../store.ts';
+import type { PackedUsers, ScanPart, SharedPart } from '../store.ts';
 import type { StoredDevice, StoredUsers } from '../stored-records.ts';
 import { hashTag, isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
@@ -30,13 +30,21 @@ export interface Walked {
 
 /** All devices; one may come twice, while Redis resizes its table (redis.io, SCAN guarantees) or moves slots. */
 export async function* scanDevices(walked: Walked, part?: ScanPart): AsyncGenerator<readonly StoredDevice[]> {
-  const { keys } = walked;
-  const isIn = part === undefined ? null : partitionsOf(part);
-  const isPart = (key: string): boolean => isIn === null || isIn.has(partitionIn(key, keys));
-  for await (const { found, replies } of hashesOf(walked, 'd', isPart)) {
+  for await (const { found, replies } of hashesOf(walked, listsOf(walked, part))) {
     const hashes = replies.flatMap((reply) => unpackWhole(reply));
     yield found.map((key, index) => storedDevice(nameIn(key) as DeviceKey, hashes[index] ?? null));
   }
+}
+
+/** The keys of the devices of a part. */
+async function* listsOf({ client, keys }: Walked, part?: ScanPart): AsyncGenerator<readonly string[]> {
+  if (part !== undefined && 'hashes' in part) {
+    yield part.hashes;
+    return;
+  }
+  const isIn = part === undefined ? null : partitionsOf(part);
+  for await (const found of keysOf(client, keys, 'd'))
+    yield isIn === null ? found : found.filter((key) => isIn.has(partitionIn(key, keys)));
 }
 
 function partitionsOf(part: ScanPart): ReadonlySet<number> {
@@ -69,8 +77,40 @@ export async function scanParts(
 
 /** All users, likewise, as Redis sends them. */
 export async function* scanPackedUsers(walked: Walked): AsyncGenerator<PackedUsers> {
-  for await (const { found, replies } of hashesOf(walked, 'u', () => true))
-    yield { locals: found.map((key) => decodeName(nameIn(key)) ?? nameIn(key)), replies };
+  for await (const read of hashesOf(walked, keysOf(walked.client, walked.keys, 'u'))) yield packedUsers(read);
+}
+
+function packedUsers({ found, replies }: KeysRead): PackedUsers {
+  return { locals: found.map((key) => decodeName(nameIn(key)) ?? nameIn(key)), replies };
+}
+
+/**
+ * All users likewise, and beside them the keys of the devices of each part: one walk over the keys for all. To walk over the keys costs
+ * Redis half as much as to read all hashes.
+ */
+export async function* scanShared(walked: Walked, parts: readonly ScanPart[]): AsyncGenerator<SharedPart> {
+  const partitions = parts.map(partitionsOf);
+  const open = parts.map((): string[] => []);
+  for await (const read of hashesOf(walked, usersAmong(walked, partitions, open)))
+    yield { users: packedUsers(read), hashes: open.map((hashes) => hashes.splice(0)) };
+  yield { users: { locals: [], replies: [] }, hashes: open };
+}
+
+/** The keys of users; those of devices are added to the part of their partition in `open`. */
+async function* usersAmong(
+  { client, keys }: Walked,
+  partitions: readonly ReadonlySet<number>[],
+  open: readonly string[][],
+): AsyncGenerator<readonly string[]> {
+  const places = new Map(partitions.flatMap((part, at) => [...part].map((partition) => [partition, at])));
+  for await (const found of keysOf(client, keys, '[du]')) {
+    const users: string[] = [];
+    for (const key of found) {
+      if (kindIn(key) === 'u') users.push(key);
+      else open[places.get(partitionIn(key, keys)) ?? 0]?.push(key);
+    }
+    yield users;
+  }
 }
 
 /** Understands them. `withDevices` false = without the devices that they were seen with. */
@@ -91,13 +131,9 @@ interface KeysRead {
 /**
  * Parts of limited size. While one is used, the next one is read, and the keys behind it are looked for: Redis works meanwhile.
  */
-async function* hashesOf(
-  walked: Walked,
-  kind: 'd' | 'u',
-  isWanted: (key: string) => boolean,
-): AsyncGenerator<KeysRead> {
+async function* hashesOf(walked: Walked, keys: AsyncGenerator<readonly string[]>): AsyncGenerator<KeysRead> {
   let before: Promise<KeysRead> | null = null;
-  for await (const found of inParts(oneAhead(keysOf(walked.client, walked.keys, kind)), isWanted)) {
+  for await (const found of inParts(oneAhead(keys))) {
     const reading = readAll(walked, found);
     // It is awaited later, unless the caller ends the walk, or the part before fails.
     reading.catch(() => undefined);
@@ -108,13 +144,10 @@ async function* hashesOf(
 }
 
 /** Lists of {@link PART} keys; only the last one is shorter. Each is in the order of the partitions: a script looks at the identity of each. */
-async function* inParts(
-  lists: AsyncIterable<readonly string[]>,
-  isWanted: (key: string) => boolean,
-): AsyncGenerator<readonly string[]> {
+async function* inParts(lists: AsyncIterable<readonly string[]>): AsyncGenerator<readonly string[]> {
   let open: string[] = [];
   for await (const list of lists) {
-    for (const key of list) if (isWanted(key)) open.push(key);
+    for (const key of list) open.push(key);
     let at = 0;
     for (; open.length - at >= PART; at += PART) yield open.slice(at, at + PART).sort();
     open = open.slice(at);
@@ -144,6 +177,11 @@ export function nameIn(key: string): string {
   return key.slice(key.indexOf('}:') + 4);
 }
 
+/** Its kind: `d` for a device, `u` for users. */
+function kindIn(key: string): string {
+  return key.charAt(key.indexOf('}:') + 2);
+}
+
 /** On a Cluster a script reads hashes of one partition: others are on other servers. */
 async function readAll({ client, run }: Walked, keys: readonly string[]): Promise<KeysRead> {
   const lists = isCluster(client) ? [...Map.groupBy(keys, hashTag).values()] : [keys];
@@ -158,11 +196,11 @@ function chunksOf(keys: readonly string[], size: number): readonly string[][] {
   );
 }
 
-/** The keys of hashes of devices (`d`) or users (`u`). */
+/** The keys of hashes of devices (`d`), users (`u`), or both. */
 export async function* keysOf(
   client: RedisClient,
   { prefix }: RedisKeys,
-  kind: 'd' | 'u',
+  kind: 'd' | 'u' | '[du]',
 ): AsyncGenerator<string[]> {
   const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}{*}:${kind}:*`;
   if (!isCluster(client)) {
