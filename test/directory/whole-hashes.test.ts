@@ -42,6 +42,8 @@ describe('whole hashes', () => {
       'short',
       'zürich',
       'ü€😀'.repeat(size % 100),
+      'what JSON escapes',
+      '"\\/\u0000\n\u001f\u007f\u2028',
     ];
     await client.hset(name(0), ...hash);
     const [found = null] = await read([name(0)]);
@@ -81,11 +83,11 @@ describe('whole hashes', () => {
   });
 
   it('are refused where the reply ends early, or is another one', async () => {
-    const reply = Buffer.from([0x91, 0x92, 0xa1, 0x61, 0xa2, 0x62, 0x63]);
+    const reply = Buffer.from('[["a","bc"]]');
     expect(unpackWhole(reply)).toEqual([['a', 'bc']]);
     for (let end = 0; end < reply.length; end += 1)
       expect(() => unpackWhole(reply.subarray(0, end))).toThrow('something else');
-    expect(() => unpackWhole(Buffer.from([0x91, 0x92, 0xa1, 0x61, 0x01]))).toThrow('something else');
+    expect(() => unpackWhole(Buffer.from('"a"'))).toThrow('something else');
     await expect(readWhole(async () => 'text', [])).rejects.toThrow('something else');
   });
 });
