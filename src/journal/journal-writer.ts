@@ -19,6 +19,15 @@ const DROPPED_AT_ONCE = 1_000;
 /** Longest wait for a store, per write and at the end. */
 const PATIENCE_MS = 2_000;
 
+/** A write that the store has begun. */
+interface Write {
+  /** The waiting entries in it. */
+  readonly batch: readonly JournalEntry[];
+  /** {@link JournalWriter.dropped} entries that it tells. */
+  readonly told: number;
+  readonly done: Promise<void>;
+}
+
 /** Writes entries in the background. */
 export class JournalWriter implements JournalSink {
   /** Entries that were lost because too many waited. */
@@ -31,6 +40,8 @@ export class JournalWriter implements JournalSink {
   /** Of {@link dropped}, those without an entry `journal_overflow` so far. */
   private untold = 0;
   private isAway = false;
+  /** A write that has no answer yet. No other one begins before: a store that stood still for a while would have the entries twice. */
+  private begun: Write | null = null;
   private flushing: Promise<void> | null = null;
   private readonly timer = new FlushTimer(FLUSH_MS, () => void this.flush());
 
@@ -76,25 +87,37 @@ export class JournalWriter implements JournalSink {
 
   private async writeWaiting(): Promise<void> {
     let left = MAX_AT_ONCE;
-    while (left > 0 && this.waiting.length + this.untold > 0) {
-      const { untold } = this;
-      const batch = this.waiting.slice(0, BATCH);
-      const entries = untold > 0 ? [this.overflow(untold), ...batch] : batch;
+    while (left > 0 && (this.begun !== null || this.waiting.length + this.untold > 0)) {
+      const write = (this.begun ??= this.begin());
       try {
-        await within(this.store.append(entries), PATIENCE_MS);
+        if (!(await settles(write.done, PATIENCE_MS))) {
+          this.report(new Error('the journal did not answer in time'));
+          return;
+        }
       } catch (error) {
+        this.begun = null;
         this.report(error instanceof Error ? error : new Error(String(error)));
         return;
       }
+      this.begun = null;
       this.report(null);
-      this.untold -= untold;
+      this.untold -= write.told;
       // Meanwhile the oldest may have been dropped.
-      const written = new Set(batch);
+      const written = new Set(write.batch);
       const kept = this.waiting.findIndex((entry) => !written.has(entry));
       this.waiting = kept === -1 ? [] : this.waiting.slice(kept);
-      left -= batch.length;
+      left -= write.batch.length;
       await turn();
     }
+  }
+
+  private begin(): Write {
+    const { untold } = this;
+    const batch = this.waiting.slice(0, BATCH);
+    const done = this.store.append(untold > 0 ? [this.overflow(untold), ...batch] : batch);
+    // It may fail while nobody waits for it.
+    done.catch(() => undefined);
+    return { batch, told: untold, done };
   }
 
   private overflow(count: number): JournalEntry {
@@ -122,11 +145,12 @@ export class JournalWriter implements JournalSink {
   }
 }
 
-async function within(work: Promise<void>, ms: number): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('the journal did not answer in time')), ms);
+/** Whether a promise resolves within a time. Rejects as it does. */
+async function settles(work: Promise<void>, ms: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), ms);
   try {
-    await Promise.race([work, promise]);
+    return await Promise.race([work.then(() => true), promise]);
   } finally {
     clearTimeout(timer);
   }

@@ -123,6 +123,27 @@ describe('events on their way to the journal', () => {
     expect(store.batches).toBeGreaterThanOrEqual(20);
   });
 
+  it('are written once to a store that stands still for a while', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const append = store.append.bind(store);
+    const still = Promise.withResolvers<void>();
+    store.append = async (entries) => {
+      await still.promise;
+      await append(entries);
+    };
+    note(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    note(1, 1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    still.resolve();
+    await writer.flush();
+    expect(times()).toEqual([0, 1]);
+    expect(states).toEqual(['the journal did not answer in time', null]);
+  });
+
   it('a store that hangs ends neither the worker nor its stop', async () => {
     store.state = 'hangs';
     note(3);
