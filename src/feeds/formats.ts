@@ -7,7 +7,7 @@ import { intuneDevices } from './mappings/intune.ts';
 import { ivantiDevices, ivantiEvents } from './mappings/ivanti.ts';
 import { jamfDevices, jamfWebhooks } from './mappings/jamf.ts';
 import { microMdmDevices, microMdmEvents } from './mappings/micromdm.ts';
-import { ownLines, ownTable } from './mappings/own.ts';
+import { EAS_IDS, ownLines, ownTable } from './mappings/own.ts';
 import { workspaceOneDevices, workspaceOneEvents } from './mappings/workspace-one.ts';
 
 /** Every mapping. */
@@ -36,6 +36,13 @@ export interface Names {
   has(name: string): boolean;
 }
 
+/**
+ * Names of the id that tables of one's own have too. Beside `Compliant`, which neither managed devices of Graph nor Jamf Pro have, they show no
+ * product: it would be read without its compliance.
+ */
+const SHARED_IDS: ReadonlySet<string> = new Set(EAS_IDS);
+const YES_OR_NO = ['compliant', 'iscompliant'];
+
 /** How much a set of names speaks for a mapping. */
 export interface Match {
   readonly mapping: Mapping;
@@ -54,9 +61,12 @@ const LEAD = 0.75;
 
 /** The mappings that know some of the names, the best first. */
 export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Match[] {
+  const isYesOrNo = YES_OR_NO.some((name) => names.has(name));
   return among
     .map((mapping) => {
-      const sure = mapping.sure.filter((name) => names.has(name)).length;
+      const sure = mapping.sure.filter(
+        (name) => names.has(name) && !(isYesOrNo && SHARED_IDS.has(name)),
+      ).length;
       const typical = mapping.typical.filter((name) => names.has(name)).length;
       return {
         mapping,
@@ -72,9 +82,8 @@ export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Mat
 /** The mapping that names belong to; null = none for certain. */
 export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS): Mapping | null {
   const [best, ...others] = matches(names, among);
-  if (best === undefined) return null;
-  const rival = others.find(({ mapping }) => mapping.format !== best.mapping.format)?.score ?? 0;
-  if (best.isSure && rival < best.score * (best.hasSure ? 1 : LEAD)) return best.mapping;
+  const rival = others.find(({ mapping }) => mapping.format !== best?.mapping.format)?.score ?? 0;
+  if (best?.isSure === true && rival < best.score * (best.hasSure ? 1 : LEAD)) return best.mapping;
   return isOwn(names) ? (among.find(({ format }) => format === 'csv' || format === 'ndjson') ?? null) : null;
 }
 
@@ -109,7 +118,7 @@ export function isOwn(written: Names): boolean {
   return hasAny(OWN_IDS) && (hasAny(OWN_STATES) || (written.has('type') && hasAny(OWN_OTHERS)));
 }
 
-const OWN_IDS = ['id', 'deviceid', 'device', 'easid', 'easdeviceid', 'activesyncid'];
+const OWN_IDS = ['id', 'deviceid', 'device', ...EAS_IDS];
 const OWN_STATES = ['managed', 'compliant', 'ismanaged', 'iscompliant', 'compliance', 'enrolled'];
 const OWN_OTHERS = ['aliases', 'groups', 'enabled', 'user', 'action'];
 

@@ -12,8 +12,8 @@ const NO_ID = new Set(['', '0', 'none', 'unknown', 'null', 'na', 'notavailable',
  */
 const SHARED_ID = 'validate';
 
-/** 1.23457E+31: a spreadsheet took an id for a number. */
-export function isSpreadsheetNumber(text: string): boolean {
+/** 1.23457E+31: a spreadsheet took an id for a number, or JSON has a number of more digits than it can hold. */
+export function isRoundedNumber(text: string): boolean {
   return /^\d+(?:[.,]\d+)?E\+\d+$/i.test(text);
 }
 
@@ -30,12 +30,22 @@ export function easId(written: string | null): EasId | null | string {
   const id = written?.trim().replace(/^\{(.*)\}$/, '$1') ?? '';
   // Twelve zeros and the like, and the GUID of zeros.
   if (NO_ID.has(id.length > 16 ? id : wordOf(id)) || /^0[0-]*$/.test(id)) return null;
-  if (isSpreadsheetNumber(id))
-    return 'the device id was changed by a spreadsheet; import the file as it was exported';
+  if (isRoundedNumber(id))
+    return 'the device id is a rounded number, as spreadsheets and JSON make of it; import the file as it was exported';
   if (!/^[A-Za-z0-9]{1,64}$/.test(id))
     return `"${id.slice(0, 70)}" is no device id: it is letters and digits, 64 at most`;
   if (id.toLowerCase() === SHARED_ID) return `"${id}" is the id of Android's account set-up, not of a device`;
   return { key: deviceKey(id), spelling: id };
+}
+
+/** The ids in a cell: a device with several mail apps has one for each. Spaces separate none: they may be damage within an id. */
+export function idsIn(cell: string | null): string[] {
+  return cell === null ? [] : cell.split(/[;,|]/).filter((one) => one.trim() !== '');
+}
+
+/** An id of a source or of a directory, which is neither an id of Exchange ActiveSync nor the name of a user. */
+export function isGuid(text: string): boolean {
+  return /^\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?$/i.test(text);
 }
 
 /**
@@ -49,14 +59,33 @@ export function idFromSerial(serial: string | null, platform: string | null): st
 /** What stands for a user where there is none. */
 const NO_USER = new Set(['', 'none', 'unknown', 'null', 'na', 'nouser', 'notavailable', 'unassigned']);
 
+/** The number of an account in a directory (MS-DTYP 2.4.2.1), where its name could not be found. */
+const SID = /^S-1-\d{1,2}(?:-\d{1,10}){1,15}$/i;
+
+/** What mail programs write: `Alice Example <alice@example.com>`, `alice@example.com (Alice Example)`. */
+const NAMED_ADDRESS = [
+  /^[^<>@]*<([^<>@\s]+@[^<>@\s]+)>$/,
+  /^[^()@]*\(([^()@\s]+@[^()@\s]+)\)$/,
+  /^([^()@\s]+@[^()@\s]+) \([^()@]*\)$/,
+];
+
+/** The address that stands beside a display name; any other text as it is. Only for columns whose values no phone chooses. */
+export function addressBesideName(written: string | null): string | null {
+  if (written?.includes('@') !== true) return written;
+  return (
+    NAMED_ADDRESS.map((form) => form.exec(written.trim())?.[1]).find((one) => one !== undefined) ?? written
+  );
+}
+
 /** A user name as the gateway's key; null = it is none, as a display name with an odd character. */
 export function userName(written: string | null): string | null {
   if (written === null) return null;
   const name = written
     .trim()
-    .replace(/^smtp:/i, '')
-    .replace(/^(?:i:0[#e.]*\|)?membership\|/i, '');
-  if (NO_USER.has(wordOf(name))) return null;
+    .replace(/^(?:smtp|mailto):/i, '')
+    // Claims of SharePoint: `i:0#.f|membership|alice@example.com`.
+    .replace(/^(?:i:0[#.a-z]{0,4}\|)?membership\|/i, '');
+  if (NO_USER.has(wordOf(name)) || isGuid(name) || SID.test(name)) return null;
   const key = userKey(name);
   return isUserError(key) ? null : key;
 }

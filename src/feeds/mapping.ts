@@ -19,7 +19,7 @@ import {
   udidOf,
   versionIn,
 } from './values.ts';
-import { distinct, easId, idFromSerial, isSpreadsheetNumber, userName } from './identities.ts';
+import { distinct, easId, idFromSerial, isRoundedNumber, userName } from './identities.ts';
 import { plain } from '../plain-text.ts';
 import type { FormatName } from './format-names.ts';
 import { isoTime, readTime } from './times.ts';
@@ -158,7 +158,9 @@ export class RecordReader {
   /** A time of the first of the names that has one; null = none, never, or not understood. */
   time(...names: readonly string[]): string | null {
     for (const name of names) {
-      const text = textOf(this.row.get(name));
+      const value = this.row.get(name);
+      // A rounded number of nanoseconds is exact enough.
+      const text = typeof value === 'number' ? String(value) : textOf(value);
       if (text === null) continue;
       const time = readTime(text, { order: this.options.order(name), zone: this.options.zone });
       if (time === 'never') continue;
@@ -174,6 +176,12 @@ export class RecordReader {
       return null;
     }
     return null;
+  }
+
+  /** Whether a time stands there, even one that is not understood: only `never` and nothing say that there is none. */
+  saysTime(name: string): boolean {
+    const text = textOf(this.row.get(name));
+    return text !== null && readTime(text, { order: 'dayFirst', zone: 'UTC' }) !== 'never';
   }
 
   /** Looks a word up; one that is not known is noted, and counts as not said. */
@@ -264,8 +272,8 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
     ['serial number', facts.serial],
     ['IMEI', facts.imei],
   ] as const)
-    if (value !== undefined && value !== null && isSpreadsheetNumber(value))
-      reader.problem(name, value, 'was changed by a spreadsheet');
+    if (value !== undefined && value !== null && isRoundedNumber(value))
+      reader.problem(name, value, 'is a rounded number, as spreadsheets and JSON make of it');
   const serialNumber = serialOf(facts.serial ?? null);
   const udid = udidOf(facts.udid ?? null);
   const imei = imeiOf(facts.imei ?? null);

@@ -257,7 +257,10 @@ export class ObjectRow implements Row {
 
   /** Another spelling of a name that is there already: `device_id` and `deviceId` in one object. */
   private addAgain(name: string, written: string, value: unknown): void {
-    const [before, now] = [plainOf(this.values.get(name)), plainOf(value)];
+    const known = this.values.get(name);
+    // Number and word of an enumeration of PowerShell are one value (values.ts, textOf).
+    if (/^value/i.test(written) && isNumber(known) !== isNumber(value)) return;
+    const [before, now] = [plainOf(known), plainOf(value)];
     if (now === null || now === before) return;
     if (before === '') this.values.set(name, value);
     if (before === null || before === '' || now === '') return;
@@ -265,6 +268,10 @@ export class ObjectRow implements Row {
     this.contradicted ??= new Map();
     this.contradicted.set(name, written);
   }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number' || (typeof value === 'string' && /^\d{1,10}$/.test(value));
 }
 
 /** What a field with this value says, as `textOf` (values.ts) reads it; '' = nothing, null = an object or a list. */

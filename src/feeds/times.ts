@@ -1,6 +1,7 @@
 // Owns the reading of times as exporters of all cultures write them. Pure.
 // Day and month of `3/2/2026` change places between cultures. Rule: the whole column decides (columns-of-times.ts); where it does
 // not, the time is unknown. A wrong guess could make a device look fresh that has been away for months.
+import { monthOf } from './month-names.ts';
 import { names } from './word-lists.ts';
 
 /** Which of two numbers in front of a year is the day. */
@@ -96,6 +97,7 @@ export function readTime(written: string, { order, zone }: TimeReading): ReadTim
     .replaceAll(/[\u200e\u200f\u061c]/g, '')
     .replaceAll(/[\s\u00a0\u202f\u2009]+/g, ' ')
     .replaceAll(/[\u0660-\u0669\u06f0-\u06f9]/g, (digit) => String(digit.charCodeAt(0) & 0x0f))
+    .replace(/^ ?(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]/, '$1-$2-$3 ')
     .trim();
   if (text.length > MAX_LENGTH) return 'unreadable';
   if (text === '' || NO_TIME.has(text.toLowerCase())) return 'never';
@@ -103,6 +105,7 @@ export function readTime(written: string, { order, zone }: TimeReading): ReadTim
     readEpoch(text) ??
     readYearFirst(text, zone) ??
     readNumeric(text, order, zone) ??
+    readBasic(text, zone) ??
     readWithMonthName(text, zone) ??
     'unreadable'
   );
@@ -152,33 +155,40 @@ function dayAndMonth(first: number, second: number, order: DayOrder): [month: nu
   return order === 'dayFirst' ? [second, first] : [first, second];
 }
 
-const MONTHS = names(`
-  january february march april may june july august september october november december
-`);
-/** `Fri, 20 Nov 2026 …`, `20-Nov-2026 …`. */
-const DAY_MONTH = /^(?:[A-Za-z]{3,10},? )?(\d{1,2})(?:\. |[ -])([A-Za-z]{3,9})\.?,?[ -](\d{4})(?!\d),?(.*)$/s;
-/** `Friday, November 20, 2026 …`, `Nov 20 2026 …`. */
-const MONTH_DAY = /^(?:[A-Za-z]{3,9},? )?([A-Za-z]{3,9})\.? (\d{1,2}),? (\d{4})(?!\d),?(.*)$/s;
+/** ISO 8601 without separators: `20261120T060210Z`. */
+const BASIC = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(?:(\d{2})(?:[.,]\d{1,12})?)?(Z|[+-]\d{2}:?\d{2})?$/;
 
-function readWithMonthName(text: string, zone: string): ReadTime | null {
-  const dayFirst = DAY_MONTH.exec(text);
-  if (dayFirst !== null) {
-    const [, day, month = '', year, rest = ''] = dayFirst;
-    return moment(Number(year), monthOf(month), Number(day), rest, zone);
-  }
-  const [, month, day, year, rest = ''] = MONTH_DAY.exec(text) ?? [];
-  return month === undefined ? null : moment(Number(year), monthOf(month), Number(day), rest, zone);
+function readBasic(text: string, zone: string): ReadTime | null {
+  const [, year, month, day, hour, minute, second = '00', offset = ''] = BASIC.exec(text) ?? [];
+  const rest = `${hour}:${minute}:${second}${offset}`;
+  return year === undefined ? null : moment(Number(year), Number(month), Number(day), rest, zone);
 }
 
-/** 0 = no month in English: `marraskuu` is November in Finnish, not March. */
-function monthOf(name: string): number {
-  const word = name.toLowerCase();
-  return MONTHS.findIndex((month) => month.startsWith(word)) + 1;
+const MONTH = String.raw`(?<month>\p{L}{3,12})\.?`;
+const WEEKDAY = String.raw`(?:\p{L}{2,14}\.?,? )?`;
+const YEAR = String.raw`(?<year>\d{4})(?!\d)`;
+const WITH_MONTH_NAME = [
+  // `Fri, 20 Nov 2026 …`, `20-Nov-2026 …`, `20. November 2026 …`, `20 de noviembre de 2026 …`, `1er août 2026 …`.
+  `^${WEEKDAY}(?<day>\\d{1,2})(?:er|\\.)?(?:[ -]| de )${MONTH},?(?:[ -]| de )${YEAR},?(?<rest>.*)$`,
+  // `Friday, November 20, 2026 …`, `Nov 20 2026 …`.
+  `^${WEEKDAY}${MONTH} (?<day>\\d{1,2}),? ${YEAR},?(?<rest>.*)$`,
+  // `2026. november 20. …`.
+  `^${YEAR}\\.? ${MONTH} (?<day>\\d{1,2})\\.?(?!\\d),?(?<rest>.*)$`,
+  // `Fri Nov 20 06:02:10 UTC 2026` of Java and Unix.
+  `^${WEEKDAY}${MONTH} (?<day>\\d{1,2}) (?<rest>\\d{2}:\\d{2}:\\d{2}(?: (?:UTC|GMT|Z|[+-]\\d{4}))?) ${YEAR}$`,
+].map((form) => new RegExp(form, 'su'));
+
+function readWithMonthName(text: string, zone: string): ReadTime | null {
+  for (const form of WITH_MONTH_NAME) {
+    const { year, month = '', day, rest = '' } = form.exec(text)?.groups ?? {};
+    if (year !== undefined) return moment(Number(year), monthOf(month), Number(day), rest, zone);
+  }
+  return null;
 }
 
 /** A time of day behind a date, with AM and PM of several languages on either side, and an offset. */
 const CLOCK =
-  /^(?:[T,]? ?(?:at |um |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) )?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|[+-]\d{2}:?\d{2}))?(?: \(.{0,30}\))?$/i;
+  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|klo|kell|alle|a las|alle ore) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|[+-]\d{2}:?\d{2}))?(?: \(.{0,30}\))?$/i;
 const AFTERNOON = new Set(names('pm 下午 午後 오후 μμ م ch nachm em du odp мп'));
 const MORNING = new Set(names('am 上午 午前 오전 πμ ص sa vorm fm de dop дп'));
 

@@ -56,11 +56,15 @@ export function isTypeName(text: string): boolean {
 
 /** A value as text: trimmed, bounded, without control characters; null = none. Objects of ConvertTo-Json give their `value`. */
 export function textOf(value: unknown): string | null {
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
-    return String(value);
+  // RFC 8259 6: digits beyond 2^53 are lost. Written so, the number is none of an id.
+  if (typeof value === 'number')
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value);
+  if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return value.length === 1 ? textOf(value[0]) : null;
   if (typeof value === 'object' && value !== null) {
-    const inner: unknown = Reflect.get(value, 'value') ?? Reflect.get(value, 'Value');
+    // Of an enumeration of a remote session PowerShell writes number and word: `{"value":2,"Value":"Blocked"}`.
+    const both: unknown[] = ['value', 'Value'].map((name): unknown => Reflect.get(value, name) ?? undefined);
+    const inner = both.find((one) => typeof one === 'string') ?? both.find((one) => one !== undefined);
     return typeof inner === 'object' ? null : textOf(inner);
   }
   if (typeof value !== 'string') return null;
@@ -161,7 +165,7 @@ const PLATFORMS: readonly (readonly [RegExp, string])[] = [
   [/\bipados|\bios\b|^ios|iphone|ipad|ipod/, 'ios'],
   [/android/, 'android'],
   [/mac ?os|^os ?x|osx|\bmac\b|macbook|imac|^mac(?:mdm|outlook)/, 'macos'],
-  [/windows ?phone|windows ?mobile|^wp ?8/, 'windowsphone'],
+  [/windows ?phone|windows ?(?:10 ?)?mobile|^wp ?8/, 'windowsphone'],
   [/windows|^win/, 'windows'],
   [/chrome ?os|chromebook/, 'chromeos'],
   [/linux|ubuntu|red ?hat/, 'linux'],
@@ -218,14 +222,15 @@ export function osVersionOf(text: string | null): string | null | undefined {
 const COMPANY = new Set(
   names(`
   company corporate c s companyowned corporateowned corporatededicated corporateshared shared dedicated
-  institutional organization firma unternehmen unternehmenseigen entreprise 1 empresa corporativo corporativa
+  institutional organization cope cobo firma unternehmen unternehmenseigen entreprise 1 empresa corporativo corporativa
   aziendale zakelijk bedrijf företag firmowe firmowy корпоративное 企業 会社 公司 회사 회사소유 기업 virksomhed virksomhedsejet
   firmaejet bedrift bedriftseid firmaeid podnikové podnikový podniková firemní společnost vállalati céges kurumsal şirket
 `),
 );
 const PERSONAL = new Set(
   names(`
-  personal employee e employeeowned personallyowned userowned byod private persönlich privat personnel 2
+  personal employee e employeeowned personallyowned userowned personaldeviceprofile userenrollment
+  accountdrivenuserenrollment byod private persönlich privat personnel 2
   personale persoonlijk personlig osobiste osobisty pessoal личное 個人 个人 개인 개인용 개인소유 personligt personligtejet
   personligeid osobní soukromé személyes saját magán kişisel
 `),
@@ -233,9 +238,12 @@ const PERSONAL = new Set(
 
 /** Who owns a device. Numbers are Intune's ownerType. */
 export function ownershipOf(text: string | null): Ownership {
-  const word = wordOf(text ?? '');
-  if (COMPANY.has(word)) return 'company';
-  return PERSONAL.has(word) ? 'personal' : 'unknown';
+  // `Personal (User Enrollment)`
+  for (const word of [text ?? '', text?.split('(')[0] ?? ''].map(wordOf)) {
+    if (COMPANY.has(word)) return 'company';
+    if (PERSONAL.has(word)) return 'personal';
+  }
+  return 'unknown';
 }
 
 /** What manufacturers and managements write instead of a serial number. */

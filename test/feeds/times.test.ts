@@ -43,6 +43,23 @@ describe('a time', () => {
     ['2026/11/20 at 6:02 AM', '2026-11-20T06:02:00Z'],
     ['Fri, 20 Nov 2026 05:59:00 GMT', '2026-11-20T05:59:00Z'],
     ['Friday, November 20, 2026 5:59:00 AM', '2026-11-20T05:59:00Z'],
+    // Names of months.
+    ['20 novembre 2026 à 06:02:10', '2026-11-20T06:02:10Z'],
+    ['vendredi 20 novembre 2026 05:59:00', '2026-11-20T05:59:00Z'],
+    ['1er août 2026', '2026-08-01T00:00:00Z'],
+    ['3. März 2026 06:02', '2026-03-03T06:02:00Z'],
+    ['20. Okt. 2026, 06:02', '2026-10-20T06:02:00Z'],
+    ['20 de noviembre de 2026, 6:02', '2026-11-20T06:02:00Z'],
+    ['20-mei-2026 06:02', '2026-05-20T06:02:00Z'],
+    ['20 marraskuuta 2026 klo 6.02', '2026-11-20T06:02:00Z'],
+    ['20 ноября 2026 г., 6:02', '2026-11-20T06:02:00Z'],
+    ['2026. november 20. 6:02', '2026-11-20T06:02:00Z'],
+    ['2026年11月20日 6:02', '2026-11-20T06:02:00Z'],
+    ['2026年11月20日 下午6:02', '2026-11-20T18:02:00Z'],
+    ['2026년 11월 20일 오후 6:02', '2026-11-20T18:02:00Z'],
+    ['Fri Nov 20 06:02:10 UTC 2026', '2026-11-20T06:02:10Z'],
+    ['20261120T060210Z', '2026-11-20T06:02:10Z'],
+    ['20261120T0602+0100', '2026-11-20T05:02:00Z'],
     ['1795154530000', '2026-11-20T06:02:10Z'],
     ['1795154530', '2026-11-20T06:02:10Z'],
     ['/Date(1795154530000)/', '2026-11-20T06:02:10Z'],
@@ -79,8 +96,13 @@ describe('a time', () => {
     // 1448 of Umm al-Qura and 1405 of the Persian calendar are 2026.
     '10/06/48 05:59:00',
     '29/08/1405 05:59:00',
-    // November in Finnish, not March.
-    '20 marraskuu 2026',
+    // November in Polish, October in Croatian; August in Czech, July in Croatian.
+    '20 listopada 2026',
+    '20. srp 2026',
+    '20 ma 2026',
+    'Fri Nov 20 06:02:10 CET 2026',
+    '20261320T060210Z',
+    '20261120060210',
     '/Date(99999999999999)/',
     'x'.repeat(200),
   ])('%s is not understood', (text) => {
@@ -107,6 +129,19 @@ describe('a time', () => {
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         readTime(text, { order: null, zone: 'UTC' });
         orderIn(text);
+      }),
+    );
+  });
+
+  it('with the name of a month is read right or not at all, in every language', () => {
+    const language = fc.constantFrom('en-GB', 'de', 'fr', 'es', 'it', 'nl', 'pt-BR', 'pl', 'sv', 'da', 'nb', 'fi', 'cs', 'hu', 'tr', 'ru', 'hr', 'sr-Latn', 'uk', 'ro', 'el', 'lt', 'ja', 'zh-CN', 'ko', 'ga', 'hy', 'uz', 'sw'); // prettier-ignore
+    const style = fc.constantFrom('long' as const, 'medium' as const);
+    const day = fc.date({ min: new Date('2001-01-01'), max: new Date('2098-01-01'), noInvalidDate: true });
+    fc.assert(
+      fc.property(language, style, day, (locale, dateStyle, date) => {
+        const written = new Intl.DateTimeFormat(locale, { dateStyle, timeZone: 'UTC' }).format(date);
+        const expected = `${date.toISOString().slice(0, 10)}T00:00:00Z`;
+        expect(['ambiguous', 'unreadable', expected]).toContain(read(written));
       }),
     );
   });

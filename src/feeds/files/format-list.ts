@@ -13,17 +13,22 @@ const MAX_NAME = 200;
 /** Lines that are looked at for a first block. */
 const LOOKED_AT = 2_000;
 
-/** The names of the first block; null = the text is no such list. */
+/** Blocks in front of the first record: a prompt with the command, a warning. They are refused. */
+const MAX_IN_FRONT = 3;
+
+/** The names of the first block that is a record; null = the text is no such list. */
 export function listNames(head: string): string[] | null {
-  const block = new Block(1);
+  let block = new Block(1);
+  let inFront = 0;
   for (const line of head.split(/\r\n|\r|\n/, LOOKED_AT)) {
-    if (line.trim() === '' && !block.isEmpty) break;
-    if (line.trim() === '') continue;
-    block.take(line);
-    if (block.trouble !== null) return null;
+    if (line.trim() !== '') block.take(line);
+    else if (block.trouble === null && block.fields > 1) break;
+    else if (!block.isEmpty) {
+      if (++inFront > MAX_IN_FRONT) return null;
+      block = new Block(1);
+    }
   }
-  const names = Object.keys(block.record);
-  return names.length < 2 ? null : names;
+  return block.trouble !== null || block.fields < 2 ? null : Object.keys(block.record);
 }
 
 /** Splits a text into records. A block that is damaged is refused, and the next one is read. */

@@ -65,14 +65,16 @@ function deviceIdOf(reader: RecordReader): string | null {
 }
 
 /**
- * The id in the name of a device object, `contoso.com/Users/Alice/ExchangeActiveSyncDevices/iPhone§ApplXYZ`: scripts export the
- * identity in place of the id. `§` is another character where an export lost it. A space is none: it may be a line end within the
- * id. Null = it is no such name.
+ * The id in the name of a device object, `contoso.com/Users/Alice/ExchangeActiveSyncDevices/iPhone§ApplXYZ`, and before Exchange 2010
+ * `alice\AirSync-iPhone-ApplXYZ`: scripts export the identity in place of the id. `§` is another character where an export lost it. A space is
+ * none: it may be a line end within the id. Null = it is no such name.
  */
 function idInIdentity(written: string | null): string | null {
-  const [, name] = written?.split(/[\\/]ExchangeActiveSyncDevices[\\/]/) ?? [];
+  const [, name] = written?.split(IN_MAILBOX) ?? [];
   return /[^A-Za-z0-9\s]([A-Za-z0-9]+)$/.exec(name ?? '')?.[1] ?? null;
 }
+
+const IN_MAILBOX = /[\\/]ExchangeActiveSyncDevices[\\/]|\\(?=AirSync-)/;
 
 function mapDevice(reader: RecordReader): FeedLine[] {
   const deviceId = deviceIdOf(reader);
@@ -84,8 +86,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       easIds: [deviceId],
       sourceId: reader.text('guid', 'deviceguid'),
       imei: reader.text('deviceimei', 'imei'),
-      // A device that was wiped, or is to be, counts as one that left: its order stays with Exchange.
-      hasLeft: /wipe(?:pending|succeeded)/i.test(reader.text('status') ?? ''),
+      hasLeft: isWiped(reader),
       systems: [os, reader.text('devicetype'), reader.text('devicemodel'), reader.text('deviceuseragent')],
       os,
       model: reader.text('devicemodel', 'model'),
@@ -119,6 +120,18 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     ];
   if (isMailbox(reader)) return [...lines, ...mapMailbox(reader)];
   return [...lines, ...individual(reader, user)];
+}
+
+/** Times of wipes, of which the state is made where an export has no column for it. */
+const WIPES = ['devicewipe', 'accountonlydevicewipe'].flatMap((wipe) =>
+  ['requesttime', 'senttime', 'acktime'].map((time) => wipe + time),
+);
+
+/** A device that was wiped, or is to be, counts as one that left: its order stays with Exchange. */
+function isWiped(reader: RecordReader): boolean {
+  const status = reader.text('status', 'deviceremotewipestatus', 'remotewipestatus');
+  if (status !== null) return /wipe(?:pending|issued|succeeded)/i.test(status);
+  return WIPES.some((name) => reader.saysTime(name));
 }
 
 /** Names of the numbers that ConvertTo-Json writes: DeviceAccessState and DeviceAccessStateReason of Exchange, from 0. */
@@ -201,8 +214,12 @@ function disabled(reader: RecordReader): boolean {
 const ADDRESSES = names(`
   userprincipalname upn mailboxuserprincipalname primarysmtpaddress mailboxprimarysmtpaddress
   primarysmtpaddressaddress windowsliveid microsoftonlineservicesid windowsemailaddress emailaddress
-  useremailaddress useremail email mail mailbox user owner username userdisplayname alias
+  useremailaddress useremail email mail userupn mailboxupn userprimarysmtpaddress smtpaddress smtp mailboxsmtp
+  mailboxemail mailboxaddress usermail
+  mailbox usermailbox mailboxowner mailboxuser user owner username userid userdisplayname alias
 `);
+/** How many of them only ever hold addresses. */
+const ONLY_ADDRESSES = ADDRESSES.indexOf('mailbox');
 
 function ownerOf(reader: RecordReader): string | null {
   for (const name of ADDRESSES) {
@@ -220,7 +237,7 @@ function ownerOf(reader: RecordReader): string | null {
 /** Every further name of the mailbox. */
 function ownerNames(reader: RecordReader): (string | null)[] {
   return [
-    ...ADDRESSES.slice(0, 14).map((name) => addressName(pick(reader.row, [name]))),
+    ...ADDRESSES.slice(0, ONLY_ADDRESSES).map((name) => addressName(pick(reader.row, [name]))),
     ...smtpAddresses(reader.list('emailaddresses')),
     netbiosName(reader),
   ];
@@ -237,7 +254,7 @@ function netbiosName(reader: RecordReader): string | null {
 
 /** `alice@example.com\ExchangeActiveSyncDevices\iPhone§ApplXYZ`: Exchange Online; on premises a display name stands there. */
 function addressOfIdentity(identity: string | null): string | null {
-  const [mailbox] = identity?.split(/[\\/]ExchangeActiveSyncDevices[\\/]/) ?? [];
+  const [mailbox] = identity?.split(IN_MAILBOX) ?? [];
   return mailbox === undefined || mailbox === identity
     ? null
     : addressName(mailbox.split(/[\\/]/).at(-1) ?? null);

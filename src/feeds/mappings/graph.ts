@@ -26,7 +26,9 @@ export const graphManagedDevices: Mapping = {
   userprincipalname serialnumber easactivated exchangeaccessstate exchangeaccessstatereason
   partnerreportedthreatstate userdisplayname
 `),
-  times: ['lastsyncdatetime', 'compliancegraceperiodexpirationdatetime', 'enrolleddatetime'],
+  times: names(`
+  lastsyncdatetime compliancegraceperiodexpirationdatetime ingraceperioduntildatetime enrolleddatetime
+  `),
   map: mapManagedDevice,
 };
 
@@ -35,20 +37,21 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
   const leaves = hasLeft || isLeaving(reader.row.get('deviceactionresults'));
   const threat = reader.text('partnerreportedthreatstate');
   const jailBroken = reader.word(['jailbroken'], compromisedOf);
-  const system = reader.text('operatingsystem');
+  const system = reader.text('operatingsystem', 'osdescription');
   // emailAddress may hold several.
   const emails = (reader.text('emailaddress') ?? '').split(/[;,\s]+/);
   return [
     deviceLine(reader, {
       easIds: [reader.text('easdeviceid')],
-      sourceId: guidOf(reader.text('id', 'manageddeviceid')),
+      sourceId: guidOf(reader.text('manageddeviceid', 'id')),
       serial: reader.text('serialnumber'),
       udid: reader.text('udid'),
       imei: reader.text('imei'),
       managed,
       hasLeft: leaves,
-      compliance: reader.compliance('compliancestate'),
-      graceUntil: reader.endOfGrace('compliancegraceperiodexpirationdatetime'),
+      // The view over several tenants (managedTenants/managedDeviceCompliances) has names of its own.
+      compliance: reader.compliance('compliancestate', 'compliancestatus'),
+      graceUntil: reader.endOfGrace('compliancegraceperiodexpirationdatetime', 'ingraceperioduntildatetime'),
       encrypted: reader.encrypted('isencrypted'),
       compromised: threatCompromised(threat) ? true : jailBroken,
       systems: [system, reader.text('model')],
@@ -61,7 +64,7 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
       lastCheckIn: reader.time('lastsyncdatetime'),
       unmetRequirements: unmetPolicies(reader.row.get('devicecompliancepolicystates')),
       attributes: reader.attributes({
-        deviceName: reader.text('devicename'),
+        deviceName: reader.text('devicename', 'manageddevicename'),
         entraDeviceId: guidOf(reader.text('azureaddeviceid', 'azureactivedirectorydeviceid')),
         threat,
         patchLevel: reader.text('androidsecuritypatchlevel'),
@@ -112,11 +115,10 @@ export const graphEntraDevices: Mapping = {
   format: 'graph',
   kind: 'devices of Entra',
   sure: names(`
-  approximatelastsignindatetime trusttype profiletype physicalids operatingsystemversion
-  alternativesecurityids
+  approximatelastsignindatetime trusttype profiletype physicalids alternativesecurityids
 `),
   typical: names(`
-  deviceid displayname iscompliant ismanaged operatingsystem accountenabled registrationdatetime
+  deviceid displayname iscompliant ismanaged operatingsystem operatingsystemversion accountenabled registrationdatetime
   enrollmenttype enrollmentprofilename managementtype isrooted deviceownership mdmappid
 `),
   times: ['approximatelastsignindatetime', 'registrationdatetime'],

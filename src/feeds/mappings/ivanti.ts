@@ -3,6 +3,7 @@
 // @see https://help.ivanti.com/mi/help/en_us/CORE/10.8.0.0/api2/Content/APIv2/APIv2Devices.htm (common.*, user.*, ios.*)
 // @see https://help.ivanti.com/mi/help/en_us/CPS/8x/api/ServiceConnectAPI/Messages.htm (events)
 // @see https://github.com/demisto/content Packs/MobileIronUEM (answers of both products)
+import { idsIn } from '../identities.ts';
 import { deviceLine } from '../mapping.ts';
 import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
@@ -99,7 +100,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         ...reader.list('easdeviceidentifiers'),
         ...reader.list('easdeviceids'),
         ...reader.list('appeasidentifiers'),
-        reader.text(...EAS_IDS),
+        ...idsIn(reader.text(...EAS_IDS)),
       ],
       sourceId: guidOf(
         reader.text('commonuuid', 'guid', 'deviceguid', 'deviceuuid', 'uuid', 'commonid', 'deviceid', 'id'),

@@ -1,28 +1,32 @@
 // Owns the mapping of our own fields: what `easgate import --print` writes, as JSON lines or as columns of a table, and the names that
 // people give the same things in tables of their own. Pure.
-import { distinct, userName } from '../identities.ts';
+import { addressBesideName, distinct, idsIn, isGuid, userName } from '../identities.ts';
 import { decisionLine, deviceLine } from '../mapping.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
-import { complianceInWords, complianceOf } from '../values.ts';
+import { complianceInWords, complianceOf, flagOf, ownershipOf } from '../values.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
-const TIMES = names(`
-  lastcheckin lastcontact lastseen lastsync lastsuccesssync graceuntil observedat decidedat expiresat
+const CHECK_INS = names(`
+  lastcheckin lastcontact lastseen lastsync lastsuccesssync lastcontacted lastcontactedtime lastcheckintime lastconnected
+  lastsynchronization lastsynchronized lastsynctime lastaccess lastactive
 `);
+const TIMES = [...CHECK_INS, ...names('graceuntil observedat decidedat expiresat')];
 const OWNERS = names(`
   owner upn userprincipalname user username email mail emailaddress owneremail useremail primaryuser
   assigneduser login
 `);
-const DEVICE_IDS = names(`
-  id deviceid device devicekey easid easdeviceid easdeviceidentifier activesyncid activesyncdeviceid
-  exchangedeviceid easidentifier activesyncidentifier spelling
+/** Names of columns that say which id they hold. Beside one of them, the other names hold ids of the source. */
+export const EAS_IDS = names(`
+  easid easdeviceid easdeviceidentifier easidentifier easactivationid activesyncid activesyncdeviceid activesyncidentifier
+  exchangedeviceid exchangeid exchangeactivesyncid exchangeactivesyncdeviceid exchangeactivesyncdeviceidentifier
 `);
-/** An id of the source where one of Exchange ActiveSync should be: a GUID. */
-const GUID = /^\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?$/i;
+const DEVICE_IDS = names('id devicekey deviceid device');
+/** A number of the row at its source. Exchange ActiveSync ids have letters, or more digits. */
+const SHORT_NUMBER = /^\d{1,9}$/;
 
 function own(format: FormatName, kind: string): Mapping {
   return {
@@ -53,23 +57,22 @@ function mapRecord(reader: RecordReader): FeedLine[] {
 }
 
 function mapDevice(reader: RecordReader): FeedLine {
-  const id = reader.text(...DEVICE_IDS);
-  const isGuid = id !== null && GUID.test(id);
+  const { easIds, sourceId } = idsOf(reader);
   const managed = reader.managed('managed', 'ismanaged', 'enrolled');
+  const removed = reader.flag('removed');
+  // A word that is not understood, such as a date, may say that it left.
+  const mayHaveLeft = removed === null && flagOf(reader.text('removed')) === undefined;
+  const compliance = complianceIn(reader);
   return deviceLine(reader, {
-    // The spelling is a fact; both have the same key.
-    easIds: [
-      isGuid ? reader.text('easid', 'easdeviceid', 'exchangedeviceid') : (reader.text('spelling') ?? id),
-      ...reader.list('otherids'),
-    ],
-    sourceId: reader.text('sourceid') ?? (isGuid ? id : null),
-    serial: reader.text('serialnumber', 'serial', 'serialno'),
+    easIds: [...easIds, ...reader.list('otherids')],
+    sourceId: reader.text('sourceid') ?? sourceId,
+    serial: reader.text(...SERIALS),
     udid: reader.text('udid'),
     imei: reader.text('imei'),
-    managed,
-    hasLeft: reader.flag('removed') === true,
+    managed: mayHaveLeft && managed === true ? null : managed,
+    hasLeft: removed === true,
     compliance: {
-      ...complianceIn(reader),
+      compliant: mayHaveLeft && compliance.compliant === true ? null : compliance.compliant,
       inGrace: reader.text('graceuntil') !== null,
     },
     graceUntil: reader.endOfGrace('graceuntil'),
@@ -81,14 +84,64 @@ function mapDevice(reader: RecordReader): FeedLine {
     osVersion: reader.text('osversion'),
     model: reader.text('model', 'devicemodel'),
     manufacturer: reader.text('manufacturer', 'vendor', 'make'),
-    ownership: reader.text('ownership', 'ownertype'),
-    owners: [reader.text(...OWNERS), ...reader.list('ownernames')],
-    lastCheckIn: reader.time('lastcheckin', 'lastcontact', 'lastseen', 'lastsync', 'lastsuccesssync'),
+    ownership:
+      reader.text('ownership', 'ownertype', 'deviceownership', 'ownedby') ?? propertyIn(reader.text('owner')),
+    owners: [...ownersOf(reader), ...reader.list('ownernames')],
+    lastCheckIn: reader.time(...CHECK_INS),
     unmetRequirements: phrases(reader, 'unmetrequirements'),
     attributes: attributesOf(reader),
     observedAt: reader.time('observedat'),
   });
 }
+
+const SERIALS = names('serialnumber serial serialno');
+
+/** The ids of a record for Exchange ActiveSync, and its id at its source. */
+function idsOf(reader: RecordReader): {
+  readonly easIds: readonly string[];
+  readonly sourceId: string | null;
+} {
+  // The spelling is a fact; both have the same key.
+  const spelling = reader.text('spelling');
+  if (spelling !== null) return { easIds: [spelling], sourceId: null };
+  const written = DEVICE_IDS.map((name) => reader.text(name)).filter((text) => text !== null);
+  if (EAS_IDS.some((name) => reader.row.has(name)))
+    return { easIds: idsIn(reader.text(...EAS_IDS)), sourceId: written[0] ?? null };
+  const isOfSource = (text: string): boolean => isGuid(text) || isRowNumber(reader, text, written);
+  const id = written.find((text) => !isOfSource(text));
+  return { easIds: idsIn(id ?? null), sourceId: written.find(isOfSource) ?? null };
+}
+
+/** Whether a short number names a row: another id stands beside it, or in a table another name of the device. */
+function isRowNumber(reader: RecordReader, text: string, written: readonly string[]): boolean {
+  if (!SHORT_NUMBER.test(text)) return false;
+  const isTable = reader.row.columns !== undefined;
+  return (
+    written.some((other) => !SHORT_NUMBER.test(other) && !isGuid(other)) ||
+    (isTable && reader.text(...SERIALS, 'udid', 'imei') !== null)
+  );
+}
+
+/** Names with a domain and addresses come first, then bare names. */
+function ownersOf(reader: RecordReader): string[] {
+  const owners = OWNERS.map((name) => addressBesideName(reader.text(name)))
+    .filter((name) => name !== null)
+    .filter((name) => propertyIn(name) === null);
+  return [...owners.filter(hasDomain), ...owners.filter((name) => !hasDomain(name))];
+}
+
+function hasDomain(name: string): boolean {
+  return /[@\\]/.test(name);
+}
+
+/** A column `Owner` may say whose property the device is: `Company`. A letter or a digit may be a user. */
+function propertyIn(owner: string | null): string | null {
+  return owner !== null && owner.length >= SHORTEST_PROPERTY && ownershipOf(owner) !== 'unknown'
+    ? owner
+    : null;
+}
+
+const SHORTEST_PROPERTY = 4;
 
 /** `compliant` is yes or no, so that its only numbers are 1 and 0; a state may be a number of Graph. */
 function complianceIn(reader: RecordReader): Compliance {

@@ -2,6 +2,7 @@
 // event notifications. Pure.
 // @see https://developer.omnissa.com/ws1-uem-apis/ (DeviceModel: EnrollmentStatus, ComplianceStatus, CompromisedStatus, EasIds)
 // @see https://docs.omnissa.com/bundle/WorkspaceONE-UEM-SystemSettings (event notifications: names as in their bodies)
+import { idsIn } from '../identities.ts';
 import { deviceLine } from '../mapping.ts';
 import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
@@ -84,6 +85,7 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
     'enrollmentusername',
     'enrollmentuserusername',
     'enrollmentinfousername',
+    'enrollmentinfoenrollmentusername',
     'user',
   );
   const address = reader.text(
@@ -95,6 +97,7 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
     'deviceenrollmentuseremail',
     'deviceenrollmentemailaddress',
     'enrollmentinfouseremailaddress',
+    'enrollmentinfoenrollmentuseremailaddress',
     'email',
   );
   return {
@@ -107,6 +110,7 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
       'compliance',
       'compliant',
       'enrollmentinfocompliant',
+      'enrollmentinfocompliancestatus',
     ),
     compromised: reader.compromised(
       'compromisedstatus',
@@ -135,7 +139,10 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     deviceLine(reader, {
       ...commonFacts(reader),
       ...enrollmentOf(reader),
-      easIds: [...ids, reader.text('easid', 'easdeviceid', 'easdeviceidentifier', 'exchangedeviceid')],
+      easIds: [
+        ...ids,
+        ...idsIn(reader.text('easid', 'easdeviceid', 'easdeviceidentifier', 'exchangedeviceid')),
+      ],
       sourceId: guidOf(reader.text('uuid', 'deviceuuid', 'idvalue', 'deviceid', 'id')),
       encrypted: reader.encrypted(
         'dataencryptionyn',
@@ -185,14 +192,15 @@ export const workspaceOneEvents: Mapping = {
 
 /** Types of events that end management, in all spellings: "Delete Device", "DeviceUnenrolledEnterpriseWipe", "DeviceWipeRequested". */
 const ENDINGS = /delet|unenrol|wipe|retire|remov/;
+const NOT_DONE = /cancel|fail|abort|reject|declin/;
 
 function mapEvent(reader: RecordReader): FeedLine[] {
   const type = wordOf(reader.text('eventtype') ?? '');
   const enrollment = enrollmentOf(reader);
-  // A deletion comes with null in place of every state. A wipe that was cancelled leaves the device enrolled.
+  // A deletion comes with null in place of every state. A profile or an app that was removed leaves the device enrolled, a wipe does not.
   const hasLeft =
     enrollment.hasLeft === true ||
-    (ENDINGS.test(type) && !type.includes('cancel') && enrollment.managed !== true);
+    (ENDINGS.test(type) && !NOT_DONE.test(type) && (enrollment.managed !== true || type.includes('wipe')));
   return [
     deviceLine(reader, {
       ...commonFacts(reader),

@@ -131,3 +131,9 @@ describe('Format-List of Exchange', () => {
     expect(refused).toHaveLength(1);
   });
 });
+
+it('a prompt and a warning in front of the records are refused, and the records are read', async () => {
+  const text = `PS C:\\> Get-CASMailbox | fl PrimarySmtpAddress, ActiveSync*\r\n\r\nWARNING: By default, 1000 items are returned.\r\n\r\n${MAILBOXES}PS C:\\> \r\n`;
+  const { users, refused } = await readContent(text);
+  expect([users.length, refused.map(({ line }) => line)]).toEqual([2, [1, 3, 16]]);
+});

@@ -226,3 +226,55 @@ it('spaces around cells, quoted ones too, are no part of them', async () => {
     { id: 'applx', attributes: { deviceType: 'a, b', accessState: 'Allowed' } },
   ]);
 });
+
+it.each([
+  ['DeviceWipeRequestTime', '3/2/2026 6:00:00 AM', '', false],
+  ['DeviceWipeAckTime', '11/20/2026 6:00:00 AM', '', false],
+  ['AccountOnlyDeviceWipeRequestTime', '2026-11-20', '', false],
+  ['DeviceWipeRequestTime', '', '', null],
+  ['DeviceWipeRequestTime', '1/1/0001 12:00:00 AM', '', null],
+  // The state is what Exchange makes of the times.
+  ['DeviceWipeAckTime', '11/20/2026 6:00:00 AM', 'DeviceOk', null],
+])('the time %s = "%s" beside the state "%s" means managed: %s', async (column, time, status, managed) => {
+  const { devices } = await readContent(
+    table([...DEVICE, column, 'Status'], ['ApplX', 'Allowed', 'Global', 'a@example.com', '', time, status]),
+  );
+  expect(devices).toMatchObject([{ managed, removed: managed === false }]);
+}); // prettier-ignore
+
+it.each(['UserUPN', 'Mailbox UPN', 'MailboxOwner', 'UserMailbox', 'SMTP', 'Mailbox SMTP', 'UserId'])(
+  'a script may name the user in a column %s; a display name there is none',
+  async (column) => {
+    const rows = [
+      ['ApplX', 'Blocked', 'Individual', 'Al@example.com'],
+      ['ApplY', 'Blocked', 'Individual', 'Al Example'],
+    ];
+    const { decisions } = await readContent(table([...DEVICE.slice(0, 3), column], ...rows));
+    expect(decisions.map(({ scope, user }) => [scope, user])).toEqual([
+      ['partnership', 'al@example.com'],
+      ['device', null],
+    ]);
+  },
+);
+
+it('the identity of old statistics has the id behind AirSync', async () => {
+  const { devices } = await readContent(
+    table(
+      ['Identity', 'DeviceAccessState', 'DeviceType'],
+      [String.raw`al@example.com\AirSync-iPhone-Appl87025CNUA4S`, 'Allowed', 'iPhone'],
+      [String.raw`example.com/Users/Al\AirSync-SAMSUNG-SM-A546B-SEC0A1B2`, 'Allowed', 'x'],
+    ),
+  );
+  expect(devices.map(({ id, owner }) => [id, owner])).toEqual([
+    ['appl87025cnua4s', 'al@example.com'],
+    ['sec0a1b2', null],
+  ]);
+});
+
+it('number and word of an enumeration of a remote session are one value', async () => {
+  const { devices, decisions } = await readJson([
+    { DeviceId: 'ApplX', DeviceAccessState: { value: 2, Value: 'Blocked' }, DeviceAccessStateReason: { value: 2, Value: 'Individual' } },
+  ]);
+  expect(devices).toMatchObject([{ attributes: { accessState: 'Blocked' }, problems: [] }]);
+  expect(decisions).toMatchObject([{ action: 'block' }]);
+}); // prettier-ignore

@@ -253,3 +253,16 @@ it('answers of a batch of Graph are read', async () => {
     compliant: false,
   });
 });
+
+it('the view over several tenants has a state under another name', async () => {
+  const device = { id: 't_1', managedDeviceId: 'g1', managedDeviceName: 'x', complianceStatus: 'Noncompliant', osDescription: 'iOS', osVersion: '17.4', lastSyncDateTime: '2026-11-20T06:02:10Z', ownerType: 'Company' };
+  expect(await onlyDevice(readJson({ value: [device] }))).toMatchObject({
+    sourceId: 'g1', compliant: false, managed: null, platform: 'ios', ownership: 'company', lastCheckIn: '2026-11-20T06:02:10Z',
+  });
+}); // prettier-ignore
+
+it('ids and serial numbers that are numbers beyond those of JSON are unknown, and that is said', async () => {
+  const text = `{"value":[{"id":"g1","easDeviceId":35000000000000123456,"serialNumber":12345678901234567890,"complianceState":"compliant","managementAgent":"mdm"}]}`;
+  const device = await onlyDevice(readContent(text));
+  expect([device.id, device.serialNumber, device.problems.length]).toEqual([null, null, 2]);
+});

@@ -55,6 +55,13 @@ describe('Jamf Pro', () => {
     ]);
   }); // prettier-ignore
 
+  it('members of a group are flat records', async () => {
+    const device = { mobileDeviceId: '1', deviceId: '1', exchangeDeviceId: 'TH3YE2RI4D', managed: true, serialNumber: 'S1EXAMPLE', deviceOwnershipType: 'PersonalDeviceProfile', dataProtection: false, jailbreakStatus: 'Compromised', username: 'alice', lastInventoryUpdateDate: '2026-11-20T06:02:10Z' };
+    expect(await onlyDevice(readJson({ totalCount: 1, results: [device] }))).toMatchObject({
+      id: 'th3ye2ri4d', sourceId: '1', managed: true, compliant: null, encrypted: false, compromised: true, ownership: 'personal', owner: 'alice',
+    });
+  }); // prettier-ignore
+
   it('Classic API, list', async () => {
     const device = { id: 1, name: 'iPad', udid: 'ca44c88e60a311e490b812df261f2c7e', serial_number: 'DLXXPPQHPRQ1', managed: false, model_identifier: 'iPad3,1', username: 'Tina' }; // prettier-ignore
     expect(await onlyDevice(readJson({ mobile_devices: [device] }))).toMatchObject({
@@ -170,6 +177,41 @@ describe('Workspace ONE', () => {
       lastCheckIn: '2026-11-20T06:02:10Z',
     });
   });
+
+  it('version 3 of the interface has names of its own, and numbers for its states', async () => {
+    const common = { lastSeenTimestamp: '2026-11-20T06:02:10Z', enrollmentUserName: 'alice', enrollmentUserEmailAddress: 'alice@example.com' }; // prettier-ignore
+    const { devices } = await readJson({
+      devices: [
+        { serialNumber: 'S1EXAMPLE', enrollmentInfo: { ...common, enrollmentStatus: 'ENROLLED', complianceStatus: 'NON_COMPLIANT' } },
+        { serialNumber: 'S2EXAMPLE', enrollmentInfo: { ...common, enrollmentStatus: 1, complianceStatus: 1 } },
+      ],
+    });
+    expect(devices.map(({ managed, compliant, owner }) => [managed, compliant, owner])).toEqual([
+      [true, false, 'alice@example.com'],
+      [null, null, 'alice@example.com'],
+    ]);
+  }); // prettier-ignore
+
+  it.each([
+    ['Device Wipe Confirmed', 'Enrolled', false],
+    ['Enterprise Wipe Requested', 'Enrolled', false],
+    ['Enterprise Wipe Cancelled', 'Enrolled', true],
+    ['Device Wipe Failed', 'Enrolled', true],
+    ['Profile Removed', 'Enrolled', true],
+    ['Break MDM Confirmed', 'Unenrolled', false],
+  ])('the event %s of a device that is %s means managed: %s', async (EventType, EnrollmentStatus, managed) => {
+    const event = { EventId: 1, EventType, DeviceId: 77, EnrollmentUserName: 'a', SerialNumber: 'S1EXAMPLE', EnrollmentStatus, ComplianceStatus: 'Compliant' };
+    const device = await onlyDevice(readJson(event));
+    expect([device.managed, device.compliant]).toEqual([managed, managed ? true : null]);
+  }); // prettier-ignore
+
+  it.each([
+    ['workspace-one', 'Serial Number,EAS ID,Enrollment Status,Organization Group,Compliance Status', 'S1EXAMPLE,"A1B2, SEC0A1B2",Enrolled,g,Compliant'],
+    ['ivanti', 'Serial Number,EAS Device ID,Status,Device UUID,Quarantined', 'S1EXAMPLE,A1B2;SEC0A1B2,Active,u1,no'],
+  ] as const)('a cell of %s may have several ids', async (format, head, row) => {
+    const device = await onlyDevice(readContent(`${head}\n${row}\n`, { format }));
+    expect([device.id, device.otherIds]).toEqual(['a1b2', ['sec0a1b2']]);
+  }); // prettier-ignore
 
   it('a deletion comes with nulls, and ends management; old events have dates of ASP.NET', async () => {
     const event = { EventId: 148, EventType: 'Device Delete', DeviceId: 77, EnrollmentUserName: 'a', EventTime: '/Date(1795154530000)/', EnrollmentStatus: null, ComplianceStatus: null, CompromisedStatus: null, Udid: 'System.Byte[]', SerialNumber: 'S12345678' }; // prettier-ignore

@@ -1,0 +1,167 @@
+// Owns the promises about tables and JSON lines of one's own, and exports of other products that are read as such: which column is the device
+// key, who is the owner, and what a doubtful word means.
+import { describe, expect, it } from 'vitest';
+import { onlyDevice, readContent, readJson } from '../read-lines.ts';
+
+const csv = (head: string, ...rows: string[]): string => [head, ...rows, ''].join('\n');
+
+describe('the device key', () => {
+  it.each([
+    ['EAS Device ID', 'id'],
+    ['Exchange ActiveSync ID', 'Device ID'],
+    ['ActiveSync ID', 'Device ID'],
+    ['Exchange Device ID', 'id'],
+    ['activesync_device_id', 'device'],
+  ])('is in the column %s, also behind the column %s', async (eas, other) => {
+    const text = csv(`${other},${eas},managed,compliant`, '93,ApplX1,yes,no', '7f3a-22,,yes,no');
+    const { devices } = await readContent(text, { format: 'csv' });
+    // Without an id of Exchange ActiveSync a row has none: no id of the source takes its place.
+    expect(devices.map(({ id, sourceId }) => [id, sourceId])).toEqual([
+      ['applx1', '93'],
+      [null, '7f3a-22'],
+    ]);
+  });
+
+  it.each([
+    [{ id: 17, deviceId: 'ApplX1' }, 'applx1', '17'],
+    [{ id: '0d0e0f00-3333-4aaa-8bbb-0000000000d4', deviceId: 'ApplX1' }, 'applx1', '0d0e0f00-3333-4aaa-8bbb-0000000000d4'],
+    [{ id: '0d0e0f00-3333-4aaa-8bbb-0000000000d4', activeSyncId: 'ApplX1' }, 'applx1', '0d0e0f00-3333-4aaa-8bbb-0000000000d4'],
+    [{ id: 'x', exchangeDeviceId: null, serialNumber: 'S1EXAMPLE' }, null, 'x'],
+    [{ id: '4711', serialNumber: 'S1EXAMPLE' }, '4711', null],
+    [{ id: 'ApplX1', deviceId: 'ApplX2' }, 'applx1', null],
+  ])('of %j is %s', async (fields, id, sourceId) => {
+    const device = await onlyDevice(readJson([{ ...fields, managed: true, compliant: false }]));
+    expect([device.id, device.sourceId]).toEqual([id, sourceId]);
+  }); // prettier-ignore
+
+  it('is no short number of a row that has another name', async () => {
+    const text = csv('ID,Name,Serial number,Is managed', '6435,x,M3R0001,true', '6436,y,,true');
+    const { devices } = await readContent(text);
+    expect(devices.map(({ id, sourceId }) => [id, sourceId])).toEqual([
+      [null, '6435'],
+      ['d6', null],
+    ]);
+  });
+
+  it('may be several ids in one cell', async () => {
+    const { devices, refused } = await readContent(
+      csv('id,managed', '"ApplX1; ApplX2",true', 'ApplX3|applx3,true', 'Appl X4,true'),
+    );
+    expect([devices.map(({ id, otherIds }) => [id, otherIds]), refused.map(({ line }) => line)]).toEqual([
+      [
+        ['applx1', ['applx2']],
+        ['applx3', []],
+      ],
+      [4],
+    ]);
+  });
+
+  it.each(['12345678901234567890', '35000000000000123456'])('is no number of more digits than JSON holds: %s', async (number) => {
+    const { refused } = await readContent(`{"id":${number},"managed":true}\n{"id":"x1","managed":true}\n`);
+    expect(refused.map(({ line, reason }) => [line, reason])).toEqual([[1, expect.stringContaining('rounded number')]]);
+  }); // prettier-ignore
+});
+
+it.each([
+  'EAS Device ID,Managed,Compliant,User Email',
+  'Exchange Device ID,Managed,Compliant,User Email',
+  'easDeviceId,isManaged,isCompliant,userPrincipalName',
+])('a table is one’s own beside the id of another product: %s', async (head) => {
+  const text = csv(head, 'ApplX1,yes,yes,alice@example.com', 'ApplX2,yes,no,bob@example.com');
+  const { format, devices } = await readContent(text);
+  expect([format, devices.map(({ id, compliant, owner }) => [id, compliant, owner])]).toEqual([
+    'csv',
+    [
+      ['applx1', true, 'alice@example.com'],
+      ['applx2', false, 'bob@example.com'],
+    ],
+  ]);
+});
+
+it('JSON of one’s own may have the id of Graph', async () => {
+  const { devices } = await readJson([{ easDeviceId: 'ApplX1', isManaged: true, isCompliant: false }]);
+  expect(devices).toMatchObject([{ id: 'applx1', managed: true, compliant: false }]);
+});
+
+it('the version of an operating system shows no product', async () => {
+  const text = csv(
+    'Device Name,Serial Number,Operating System Version,User,Managed,Compliant',
+    'x,S1EXAMPLE,17.4,a,yes,no',
+  );
+  await expect(readContent(text)).rejects.toThrow(/not known for certain/);
+  expect(await onlyDevice(readContent(text, { format: 'csv' }))).toMatchObject({
+    serialNumber: 'S1EXAMPLE',
+    compliant: false,
+  });
+});
+
+describe('the owner', () => {
+  const owner = async (written: string): Promise<string | null> => {
+    const { devices } = await readJson([{ id: 'ApplX1', managed: true, owner: written }]);
+    return devices[0]?.owner ?? null;
+  };
+
+  it.each([
+    ['Alice Example <Alice@example.com>', 'alice@example.com'],
+    ['"Example, Alice" <alice@example.com>', 'alice@example.com'],
+    ['Alice Example (alice@example.com)', 'alice@example.com'],
+    ['alice@example.com (Alice Example)', 'alice@example.com'],
+    ['mailto:alice@example.com', 'alice@example.com'],
+    ['i:0#.f|membership|alice@example.com', 'alice@example.com'],
+    ['i:0e.t|membership|alice@example.com', 'alice@example.com'],
+    ['CONTOSO\\alice', 'contoso\\alice'],
+    ['0d0e0f00-3333-4aaa-8bbb-0000000000d4', null],
+    ['{0D0E0F00-3333-4AAA-8BBB-0000000000D4}', null],
+    ['S-1-5-21-1004336348-1177238915-682003330-512', null],
+    ['Company', null],
+    ['Employee owned', null],
+    ['alice@example.com; bob@example.com', null],
+  ])('of "%s" is %s', async (written, expected) => {
+    expect(await owner(written)).toBe(expected);
+  });
+
+  it('is the name with a domain, then the address, then a bare name; "Owner" may be about property', async () => {
+    const text = csv(
+      'id,managed,Owner,User,Email',
+      'ApplX1,yes,Company,alice,alice@example.com',
+      'ApplX2,yes,e,,',
+      'ApplX3,yes,bob,,',
+    );
+    const { devices } = await readContent(text);
+    expect(devices.map(({ owner: user, ownerNames, ownership }) => [user, ownerNames, ownership])).toEqual([
+      ['alice@example.com', ['alice@example.com', 'alice'], 'company'],
+      ['e', ['e'], 'unknown'],
+      ['bob', ['bob'], 'unknown'],
+    ]);
+  });
+});
+
+it.each([
+  ['2026-11-20', null, null],
+  ['maybe', null, null],
+  ['no', true, true],
+  ['', true, true],
+  ['yes', false, null],
+])('a device with "%s" in removed is managed: %s', async (removed, managed, compliant) => {
+  const { devices } = await readContent(csv('id,managed,compliant,removed', `ApplX1,true,true,${removed}`));
+  expect(devices).toMatchObject([{ managed, compliant }]);
+});
+
+it('COPY of PostgreSQL writes t and f', async () => {
+  const { devices } = await readContent(csv('id,managed,compliant,encrypted', 'ApplX1,t,t,f', 'ApplX2,t,f,t'));
+  expect(devices.map(({ managed, compliant, encrypted }) => [managed, compliant, encrypted])).toEqual([
+    [true, true, false],
+    [true, false, true],
+  ]);
+}); // prettier-ignore
+
+it.each([
+  ['Personal (User Enrollment)', 'personal'],
+  ['Corporate (Shared)', 'company'],
+  ['UserEnrollment', 'personal'],
+  ['COPE', 'company'],
+  ['Lost (Company)', 'unknown'],
+])('"%s" is ownership: %s', async (written, ownership) => {
+  const device = await onlyDevice(readContent(csv('id,managed,ownership', `ApplX1,true,${written}`)));
+  expect(device.ownership).toBe(ownership);
+});
