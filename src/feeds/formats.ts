@@ -82,9 +82,14 @@ export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Mat
 /** The mapping that names belong to; null = none for certain. */
 export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS): Mapping | null {
   const [best, ...others] = matches(names, among);
-  const rival = others.find(({ mapping }) => mapping.format !== best?.mapping.format)?.score ?? 0;
+  const rival = others.find(({ mapping }) => serviceOf(mapping) !== serviceOf(best?.mapping))?.score ?? 0;
   if (best?.isSure === true && rival < best.score * (best.hasSure ? 1 : LEAD)) return best.mapping;
   return isOwn(names) ? (among.find(({ format }) => format === 'csv' || format === 'ndjson') ?? null) : null;
+}
+
+/** Reports of Intune and managed devices of Graph are of one service: scripts mix their names, and either mapping reads them. */
+function serviceOf(mapping: Mapping | undefined): FormatName | undefined {
+  return mapping?.format === 'intune' ? 'graph' : mapping?.format;
 }
 
 /** What a page of Graph says that it is, as in `…/$metadata#deviceManagement/managedDevices(id,complianceState)`. */

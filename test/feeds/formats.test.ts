@@ -29,6 +29,11 @@ describe('the format', () => {
     [['Display Name', 'Email Address']],
     [['id', 'name', 'city']],
     [['id', 'type', 'name']],
+    // One name that several products have.
+    [['DeviceId', 'LastCheckInTime', 'ComplianceStatus', 'HardwareSerialNumber']],
+    [['EventId', 'Time', 'Message']],
+    [['Serial Number', 'Operating System Version', 'User']],
+    [['Device Name', 'Registration State', 'Serial Number']],
   ])('is not known for certain by %j', (columns) => {
     expect(formatOf(...columns)).toBeNull();
   });

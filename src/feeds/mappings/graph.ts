@@ -43,14 +43,14 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
   return [
     deviceLine(reader, {
       easIds: [reader.text('easdeviceid')],
-      sourceId: guidOf(reader.text('manageddeviceid', 'id')),
+      sourceId: guidOf(reader.text('manageddeviceid', 'id', 'deviceid')),
       serial: reader.text('serialnumber'),
       udid: reader.text('udid'),
       imei: reader.text('imei'),
       managed,
       hasLeft: leaves,
       // The view over several tenants (managedTenants/managedDeviceCompliances) has names of its own.
-      compliance: reader.compliance('compliancestate', 'compliancestatus'),
+      compliance: reader.compliance('compliancestate', 'compliancestatus', 'iscompliant'),
       graceUntil: reader.endOfGrace('compliancegraceperiodexpirationdatetime', 'ingraceperioduntildatetime'),
       encrypted: reader.encrypted('isencrypted'),
       compromised: threatCompromised(threat) ? true : jailBroken,
@@ -59,7 +59,7 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
       osVersion: reader.text('osversion'),
       model: reader.text('model'),
       manufacturer: reader.text('manufacturer'),
-      ownership: reader.text('manageddeviceownertype', 'ownertype'),
+      ownership: reader.text('manageddeviceownertype', 'ownertype', 'ownership'),
       owners: [reader.text('userprincipalname'), ...emails],
       lastCheckIn: reader.time('lastsyncdatetime'),
       unmetRequirements: unmetPolicies(reader.row.get('devicecompliancepolicystates')),

@@ -21,10 +21,10 @@ export const ivantiDevices: Mapping = {
   kind: 'devices of Ivanti',
   sure: names(`
   commonuuid commonstatus commoncompliant commonlastconnectedat commonplatform easdeviceidentifiers
-  registrationstate policyviolationcount dmpartitionid mdmchannelid prettymodel
+  policyviolationcount dmpartitionid mdmchannelid prettymodel
 `),
   typical: names(`
-  platformtype commonmodel commonosversion commonowner useremailaddress useruserid devicemodel platformversion
+  registrationstate platformtype commonmodel commonosversion commonowner useremailaddress useruserid devicemodel platformversion
   compliancestate quarantined jailbroken ownershiptype uid guid lastcheckin deviceuuid registrationdate
   registrationstatus securitystate devicespace noncompliancereasons lastconnectedat devicestatus userid
 `),
@@ -180,9 +180,9 @@ function ownersOf(reader: RecordReader): (string | null)[] {
 export const ivantiEvents: Mapping = {
   format: 'ivanti',
   kind: 'device events of Ivanti',
-  sure: ['iosudid', 'deviceguid', 'useruuid', 'registrationtime', 'lastcheckintime'],
+  sure: ['iosudid', 'useruuid'],
   typical: names(`
-  eventtype timestamp status identifier macaddress quarantined compromised compliant userid serialnumber
+  deviceguid registrationtime lastcheckintime eventtype timestamp status identifier macaddress quarantined compromised compliant userid serialnumber
   osversion
 `),
   times: LAST_CONTACT,

@@ -182,9 +182,9 @@ function unmetPolicies(policies: unknown): string[] {
 export const workspaceOneEvents: Mapping = {
   format: 'workspace-one',
   kind: 'event notifications of Workspace ONE',
-  sure: ['eventid', 'enrollmentusername', 'enrollmentemailaddress', 'enrollmentuserid'],
+  sure: ['enrollmentusername', 'enrollmentemailaddress', 'enrollmentuserid'],
   typical: names(`
-  eventtype eventtime deviceid devicefriendlyname compromisedstatus compliancestatus deviceuuid
+  eventid eventtype eventtime deviceid devicefriendlyname compromisedstatus compliancestatus deviceuuid
 `),
   times: ['eventtime'],
   map: mapEvent,

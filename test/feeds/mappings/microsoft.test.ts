@@ -266,3 +266,19 @@ it('ids and serial numbers that are numbers beyond those of JSON are unknown, an
   const device = await onlyDevice(readContent(text));
   expect([device.id, device.serialNumber, device.problems.length]).toEqual([null, null, 2]);
 });
+
+it('a report of a script, with the names of Intune and Graph and flags of its own, is read; its columns must not contradict each other', async () => {
+  const head = 'DeviceId,DeviceName,UserPrincipalName,ComplianceState,IsCompliant,LastSyncDateTime,LastCheckInTime,EnrolledDateTime,OperatingSystem,OSVersion,ManagementState,IsManaged,DeviceType,Ownership,SerialNumber';
+  const row = (state: string, flag: string, management: string): string =>
+    `g1,x,alice@example.com,${state},${flag},2026-11-20T06:02:10Z,2026-11-20T06:02:10Z,,iOS,17.4,${management},True,iPhone,personal,S1EXAMPLE`;
+  const rows = [row('compliant', 'True', 'managed'), row('compliant', 'False', 'managed'), row('compliant', 'True', 'retirePending')];
+  const { format, devices } = await readContent([head, ...rows, ''].join('\n'));
+  expect([format, devices.map(({ managed, compliant, ownership, sourceId }) => [managed, compliant, ownership, sourceId])]).toEqual([
+    'graph',
+    [
+      [true, true, 'personal', 'g1'],
+      [true, null, 'personal', 'g1'],
+      [false, null, 'personal', 'g1'],
+    ],
+  ]);
+}); // prettier-ignore
