@@ -8,6 +8,7 @@ import { ivantiDevices, ivantiEvents } from './mappings/ivanti.ts';
 import { jamfDevices, jamfWebhooks } from './mappings/jamf.ts';
 import { microMdmDevices, microMdmEvents } from './mappings/micromdm.ts';
 import { EAS_IDS, ownLines, ownTable } from './mappings/own.ts';
+import { names } from './word-lists.ts';
 import { workspaceOneDevices, workspaceOneEvents } from './mappings/workspace-one.ts';
 
 /** Every mapping. */
@@ -120,8 +121,12 @@ const MAX_CONTEXT = 4_000;
 /** A device and what matters of it, or what --print writes of a user or a decision: no product is needed for that. */
 export function isOwn(written: Names): boolean {
   const hasAny = (listed: readonly string[]): boolean => listed.some((name) => written.has(name));
+  if (hasAny(EAS_IDS) && hasAny(OTHER_STATES)) return true;
   return hasAny(OWN_IDS) && (hasAny(OWN_STATES) || (written.has('type') && hasAny(OWN_OTHERS)));
 }
+
+/** States of other products: only beside an id of Exchange ActiveSync, since their `Device ID` is another one. */
+const OTHER_STATES = names('compliancestatus managedstatus outofcompliance policycompliancestate');
 
 const OWN_IDS = ['id', 'deviceid', 'device', ...EAS_IDS];
 const OWN_STATES = ['managed', 'compliant', 'ismanaged', 'iscompliant', 'compliance', 'enrolled'];

@@ -5,7 +5,17 @@ import { wordOf } from './row.ts';
 import type { Row } from './row.ts';
 import type { Ownership } from './record.ts';
 import { names } from './word-lists.ts';
-import { COMPLIANCE, ENCRYPTION, MANAGEMENT, NO, NO_COMPLIANCE, SWITCHES, UNSURE, YES } from './words.ts';
+import {
+  COMPLIANCE,
+  COMPROMISED,
+  ENCRYPTION,
+  MANAGEMENT,
+  NO,
+  NO_COMPLIANCE,
+  SWITCHES,
+  UNSURE,
+  YES,
+} from './words.ts';
 import type { Compliance } from './words.ts';
 
 /** Longest text that is kept of a value, UTF-16 units. */
@@ -146,15 +156,7 @@ export function managedOf(text: string | null): boolean | null | undefined {
 
 /** Jailbroken or rooted; sources write a text. `undefined` = an unknown word. */
 export function compromisedOf(text: string | null): boolean | null | undefined {
-  if (text === null) return null;
-  const word = wordOf(text);
-  if (names('jailbroken rooted compromised detected modified tampered iscompromised').includes(word))
-    return true;
-  if (
-    names('notjailbroken notrooted notcompromised uncompromised normal secure notdetected ok').includes(word)
-  )
-    return false;
-  return flagOf(text);
+  return COMPROMISED.get(wordOf(text ?? '')) ?? flagOf(text);
 }
 
 /** Beginnings and parts of names of systems, the more special first. */

@@ -103,7 +103,7 @@ export const ENCRYPTION = meanings<boolean>(
   [
     true,
     `
-  encrypted fullyencrypted fullencryption verschlüsselt chiffré cifrado crittografato versleuteld krypterad krypteret
+  encrypted fullyencrypted fullencryption encryptioncomplete verschlüsselt chiffré cifrado crittografato versleuteld krypterad krypteret
   kryptert šifrované šifrováno zašifrováno zašifrované titkosítva titkosított şifreli şifrelenmiş şifrelendi 암호화됨
 `,
   ],
@@ -121,4 +121,20 @@ export const ENCRYPTION = meanings<boolean>(
 export const MANAGEMENT = meanings<boolean>(
   [true, 'managed enrolled'],
   [false, 'unmanaged notmanaged removed unenrolled notenrolled retired wiped deleted notregistered'],
+);
+
+/** Words for a device that is jailbroken or rooted, besides yes and no. */
+export const COMPROMISED = meanings<boolean>(
+  [
+    true,
+    `
+  jailbroken rooted compromised detected modified tampered iscompromised jailbreakdetected rootdetected compromisedetected
+`,
+  ],
+  [
+    false,
+    `
+  notjailbroken notrooted notcompromised uncompromised normal secure notdetected ok nocompromise nocompromisedetected
+`,
+  ],
 );

@@ -19,7 +19,7 @@ const AGENTS = meanings<boolean | null>(
   mdm easmdm intuneclient easintuneclient configurationmanagerclient configurationmanagerclientmdm
   configurationmanagerclientmdmeas jamf googleclouddevicepolicycontroller microsoft365managedmdm
   intuneaosp intune comanaged configmgr mdmconfigmgr mdmconfigmgragent configmgragent easconfigmgr mdmeas
-  intuneeas intuneclienteas easintune google 2 3 4 5 8 10 11 32 64 258 2048
+  intuneeas intuneclienteas easintune google jamfpro office365mobile 2 3 4 5 8 10 11 32 64 258 2048
 `,
   ],
   [false, 'eas exchangeactivesync mssense mde 1 1024'],
@@ -31,7 +31,7 @@ const STATES = meanings<boolean | null>(
   [
     true,
     `
-  managed wipecanceled retirecanceled 0 9 10 verwaltet géré administrado gestionado gestito beheerd hanterad
+  managed wipecanceled retirecanceled wipecancelled retirecancelled 0 9 10 verwaltet géré administrado gestionado gestito beheerd hanterad
   zarządzane gerenciado gerido управляемое 管理対象 管理 托管 已托管 受管理 관리됨 관리 administreret administreres
   administrert behandlet spravováno spravované spravovaný felügyelt kezelt yönetilen yönetiliyor
 `,

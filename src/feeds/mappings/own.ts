@@ -7,6 +7,7 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { complianceInWords, complianceOf, flagOf, ownershipOf } from '../values.ts';
+import { YES } from '../words.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
@@ -58,7 +59,7 @@ function mapRecord(reader: RecordReader): FeedLine[] {
 
 function mapDevice(reader: RecordReader): FeedLine {
   const { easIds, sourceId } = idsOf(reader);
-  const managed = reader.managed('managed', 'ismanaged', 'enrolled');
+  const managed = reader.managed(...MANAGED);
   const removed = reader.flag('removed');
   // A word that is not understood, such as a date, may say that it left.
   const mayHaveLeft = removed === null && flagOf(reader.text('removed')) === undefined;
@@ -70,19 +71,22 @@ function mapDevice(reader: RecordReader): FeedLine {
     udid: reader.text('udid'),
     imei: reader.text('imei'),
     managed: mayHaveLeft && managed === true ? null : managed,
-    hasLeft: removed === true,
+    hasLeft: removed === true || saysLeft(reader),
     compliance: {
       compliant: mayHaveLeft && compliance.compliant === true ? null : compliance.compliant,
       inGrace: reader.text('graceuntil') !== null,
     },
     graceUntil: reader.endOfGrace('graceuntil'),
-    encrypted: reader.encrypted('encrypted', 'isencrypted'),
-    compromised: reader.compromised('compromised', 'jailbroken', 'rooted', 'iscompromised'),
+    encrypted: reader.encrypted('encrypted', 'isencrypted', 'encryption', 'encryptionstatus'),
+    compromised: reader.compromised(...COMPROMISED),
     managedMailProfile: reader.flag('managedmailprofile'),
-    systems: [reader.text('platform'), reader.text('os', 'operatingsystem')],
-    os: reader.text('os', 'operatingsystem'),
-    osVersion: reader.text('osversion'),
-    model: reader.text('model', 'devicemodel'),
+    systems: [
+      reader.text('platform', 'deviceplatform', 'platformtype', 'platformname'),
+      reader.text(...SYSTEMS),
+    ],
+    os: reader.text(...SYSTEMS),
+    osVersion: reader.text('osversion', 'operatingsystemversion', 'platformversion'),
+    model: reader.text('model', 'devicemodel', 'systemmodel'),
     manufacturer: reader.text('manufacturer', 'vendor', 'make'),
     ownership:
       reader.text('ownership', 'ownertype', 'deviceownership', 'ownedby') ?? propertyIn(reader.text('owner')),
@@ -94,7 +98,35 @@ function mapDevice(reader: RecordReader): FeedLine {
   });
 }
 
-const SERIALS = names('serialnumber serial serialno');
+const SERIALS = names('serialnumber serial serialno hardwareserialnumber deviceserialnumber');
+const SYSTEMS = names('os operatingsystem osname');
+const COMPROMISED = names(`
+  compromised jailbroken rooted iscompromised isjailbroken isrooted jailbrokenrooted jailbreakstatus compromisedstatus
+`);
+const MANAGED = names(
+  'managed ismanaged enrolled isenrolled managedstatus managementstatus enrollmentstatus',
+);
+
+/** Columns of states, of whatever a product calls so. They only ever deny: what else they say is not known here. */
+const STATES = names(`
+  status state devicestatus devicestate managedstatus managementstatus managementstate enrollmentstatus enrollmentstate
+  registrationstatus registrationstate
+`);
+/** Columns that are yes or no. */
+const ENDINGS = names('retired wiped selectivelywiped unenrolled deleted');
+const LEFT: ReadonlySet<string> = new Set(
+  names(`
+  retired retirepending retireissued retiresent wiped wipepending wipeissued wipesent wiperequested wipeinprogress
+  enterprisewiped corporatewiped devicewiped selectivelywiped accountwiped accountwiping unenrolled deleted deletepending removed
+  removalpending decommissioned
+`),
+);
+
+/** Whether a column of another product says that the device left its management. */
+function saysLeft(reader: RecordReader): boolean {
+  if (STATES.some((name) => LEFT.has(wordOf(reader.text(name) ?? '')))) return true;
+  return ENDINGS.some((name) => YES.has(wordOf(reader.text(name) ?? '')));
+}
 
 /** The ids of a record for Exchange ActiveSync, and its id at its source. */
 function idsOf(reader: RecordReader): {
@@ -145,13 +177,18 @@ const SHORTEST_PROPERTY = 4;
 
 /** `compliant` is yes or no, so that its only numbers are 1 and 0; a state may be a number of Graph. */
 function complianceIn(reader: RecordReader): Compliance {
+  if (reader.flag(...NON_COMPLIANCE) === true) return NON_COMPLIANT;
   return reader.complianceBy(COMPLIANCE, (text, name) => {
     if (!YES_OR_NO.has(name) || text === '1') return complianceOf(text);
     return text === '0' ? NON_COMPLIANT : complianceInWords(text);
   });
 }
 
-const COMPLIANCE = ['compliant', 'compliance', 'iscompliant', 'compliancestate', 'compliancestatus'];
+const COMPLIANCE = names(
+  'compliant compliance iscompliant compliancestate compliancestatus policycompliancestate',
+);
+/** Columns that say the opposite. Their no says nothing of other requirements. */
+const NON_COMPLIANCE = names('noncompliant isnoncompliant outofcompliance');
 const YES_OR_NO: ReadonlySet<string> = new Set(['compliant', 'iscompliant']);
 const NON_COMPLIANT: Compliance = { compliant: false, inGrace: false };
 

@@ -165,3 +165,39 @@ it.each([
   const device = await onlyDevice(readContent(csv('id,managed,ownership', `ApplX1,true,${written}`)));
   expect(device.ownership).toBe(ownership);
 });
+
+describe('a table of another product, with the id in a column of Exchange ActiveSync', () => {
+  it.each([
+    ['Managed Status', 'Retired'],
+    ['Enrollment Status', 'Wipe pending'],
+    ['Status', 'WIPED'],
+    ['Selectively wiped', 'True'],
+  ])('has a device that left where %s is %s, whatever else is said', async (column, word) => {
+    const head = `Device ID,EAS Device Identifier,Managed,Compliance Status,${column}`;
+    const device = await onlyDevice(readContent(csv(head, `17,ApplX1,Yes,Compliant,${word}`)));
+    expect([device.id, device.managed, device.removed, device.compliant]).toEqual(['applx1', false, true, null]);
+  }); // prettier-ignore
+
+  it.each([
+    ['Status', 'Active', true],
+    ['State', 'Texas', true],
+    ['Status', 'Approved', true],
+    ['Managed Status', 'Pending', true],
+  ])('learns nothing else from %s: %s', async (column, word, compliant) => {
+    const head = `EAS Device Identifier,Managed,Compliance Status,${column}`;
+    const device = await onlyDevice(readContent(csv(head, `ApplX1,Yes,Compliant,${word}`)));
+    expect([device.managed, device.compliant]).toEqual([true, compliant]);
+  });
+
+  it.each([
+    ['Out of compliance', 'True', false],
+    ['Out of compliance', 'False', null],
+    ['Non-Compliant', 'yes', false],
+    ['Compliance Status', 'In compliance', true],
+    ['Policy compliance state', 'Out of Compliance', false],
+  ])('%s: %s means compliant: %s', async (column, word, compliant) => {
+    const text = csv(`ActiveSync ID,Managed,${column},Jailbroken/Rooted`, `ApplX1,Yes,${word},No compromise detected`);
+    const device = await onlyDevice(readContent(text, { format: 'csv' }));
+    expect([device.compliant, device.compromised]).toEqual([compliant, false]);
+  }); // prettier-ignore
+});
