@@ -59,6 +59,11 @@ export function idFromSerial(serial: string | null, platform: string | null): st
 /** What stands for a user where there is none. */
 const NO_USER = new Set(['', 'none', 'unknown', 'null', 'na', 'nouser', 'notavailable', 'unassigned']);
 
+/** Ids of accounts, which no phone signs in with. */
+function isAccountNumber(name: string): boolean {
+  return !name.includes('@') && (isGuid(name) || SID.test(name));
+}
+
 /** The number of an account in a directory (MS-DTYP 2.4.2.1), where its name could not be found. */
 const SID = /^S-1-\d{1,2}(?:-\d{1,10}){1,15}$/i;
 
@@ -71,7 +76,7 @@ const NAMED_ADDRESS = [
 
 /** The address that stands beside a display name; any other text as it is. Only for columns whose values no phone chooses. */
 export function addressBesideName(written: string | null): string | null {
-  if (written?.includes('@') !== true) return written;
+  if (written === null || !/[<(]/.test(written)) return written;
   return (
     NAMED_ADDRESS.map((form) => form.exec(written.trim())?.[1]).find((one) => one !== undefined) ?? written
   );
@@ -85,7 +90,7 @@ export function userName(written: string | null): string | null {
     .replace(/^(?:smtp|mailto):/i, '')
     // Claims of SharePoint: `i:0#.f|membership|alice@example.com`.
     .replace(/^(?:i:0[#.a-z]{0,4}\|)?membership\|/i, '');
-  if (NO_USER.has(wordOf(name)) || isGuid(name) || SID.test(name)) return null;
+  if (NO_USER.has(wordOf(name)) || isAccountNumber(name)) return null;
   const key = userKey(name);
   return isUserError(key) ? null : key;
 }

@@ -240,12 +240,12 @@ const PERSONAL = new Set(
 
 /** Who owns a device. Numbers are Intune's ownerType. */
 export function ownershipOf(text: string | null): Ownership {
+  const word = wordOf(text ?? '');
+  if (COMPANY.has(word)) return 'company';
+  if (PERSONAL.has(word)) return 'personal';
   // `Personal (User Enrollment)`
-  for (const word of [text ?? '', text?.split('(')[0] ?? ''].map(wordOf)) {
-    if (COMPANY.has(word)) return 'company';
-    if (PERSONAL.has(word)) return 'personal';
-  }
-  return 'unknown';
+  const [front = '', behind] = text?.split('(', 2) ?? [];
+  return behind === undefined ? 'unknown' : ownershipOf(front);
 }
 
 /** What manufacturers and managements write instead of a serial number. */

@@ -5,7 +5,7 @@ import { decisionLine, deviceLine } from '../mapping.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
-import { wordOf } from '../row.ts';
+import { namesOf, wordOf } from '../row.ts';
 import { complianceInWords, complianceOf, flagOf, ownershipOf } from '../values.ts';
 import { YES } from '../words.ts';
 import type { Compliance } from '../words.ts';
@@ -58,8 +58,10 @@ function mapRecord(reader: RecordReader): FeedLine[] {
 }
 
 function mapDevice(reader: RecordReader): FeedLine {
+  // Of a table the columns are found once.
+  const of = (listed: readonly string[]): readonly string[] => namesOf(reader.row, listed);
   const { easIds, sourceId } = idsOf(reader);
-  const managed = reader.managed(...MANAGED);
+  const managed = reader.managed(...of(MANAGED));
   const removed = reader.flag('removed');
   // A word that is not understood, such as a date, may say that it left.
   const mayHaveLeft = removed === null && flagOf(reader.text('removed')) === undefined;
@@ -67,7 +69,7 @@ function mapDevice(reader: RecordReader): FeedLine {
   return deviceLine(reader, {
     easIds: [...easIds, ...reader.list('otherids')],
     sourceId: reader.text('sourceid') ?? sourceId,
-    serial: reader.text(...SERIALS),
+    serial: reader.text(...of(SERIALS)),
     udid: reader.text('udid'),
     imei: reader.text('imei'),
     managed: mayHaveLeft && managed === true ? null : managed,
@@ -78,7 +80,7 @@ function mapDevice(reader: RecordReader): FeedLine {
     },
     graceUntil: reader.endOfGrace('graceuntil'),
     encrypted: reader.encrypted('encrypted', 'isencrypted', 'encryption', 'encryptionstatus'),
-    compromised: reader.compromised(...COMPROMISED),
+    compromised: reader.compromised(...of(COMPROMISED)),
     managedMailProfile: reader.flag('managedmailprofile'),
     systems: [
       reader.text('platform', 'deviceplatform', 'platformtype', 'platformname'),
@@ -91,7 +93,7 @@ function mapDevice(reader: RecordReader): FeedLine {
     ownership:
       reader.text('ownership', 'ownertype', 'deviceownership', 'ownedby') ?? propertyIn(reader.text('owner')),
     owners: [...ownersOf(reader), ...reader.list('ownernames')],
-    lastCheckIn: reader.time(...CHECK_INS),
+    lastCheckIn: reader.time(...of(CHECK_INS)),
     unmetRequirements: phrases(reader, 'unmetrequirements'),
     attributes: attributesOf(reader),
     observedAt: reader.time('observedat'),
@@ -124,8 +126,8 @@ const LEFT: ReadonlySet<string> = new Set(
 
 /** Whether a column of another product says that the device left its management. */
 function saysLeft(reader: RecordReader): boolean {
-  if (STATES.some((name) => LEFT.has(wordOf(reader.text(name) ?? '')))) return true;
-  return ENDINGS.some((name) => YES.has(wordOf(reader.text(name) ?? '')));
+  if (namesOf(reader.row, STATES).some((name) => LEFT.has(wordOf(reader.text(name) ?? '')))) return true;
+  return namesOf(reader.row, ENDINGS).some((name) => YES.has(wordOf(reader.text(name) ?? '')));
 }
 
 /** The ids of a record for Exchange ActiveSync, and its id at its source. */
@@ -136,9 +138,12 @@ function idsOf(reader: RecordReader): {
   // The spelling is a fact; both have the same key.
   const spelling = reader.text('spelling');
   if (spelling !== null) return { easIds: [spelling], sourceId: null };
-  const written = DEVICE_IDS.map((name) => reader.text(name)).filter((text) => text !== null);
-  if (EAS_IDS.some((name) => reader.row.has(name)))
-    return { easIds: idsIn(reader.text(...EAS_IDS)), sourceId: written[0] ?? null };
+  const written = namesOf(reader.row, DEVICE_IDS)
+    .map((name) => reader.text(name))
+    .filter((text) => text !== null);
+  const eas = namesOf(reader.row, EAS_IDS);
+  if (eas.some((name) => reader.row.has(name)))
+    return { easIds: idsIn(reader.text(...eas)), sourceId: written[0] ?? null };
   const isOfSource = (text: string): boolean => isGuid(text) || isRowNumber(reader, text, written);
   const id = written.find((text) => !isOfSource(text));
   return { easIds: idsIn(id ?? null), sourceId: written.find(isOfSource) ?? null };
@@ -156,7 +161,8 @@ function isRowNumber(reader: RecordReader, text: string, written: readonly strin
 
 /** Names with a domain and addresses come first, then bare names. */
 function ownersOf(reader: RecordReader): string[] {
-  const owners = OWNERS.map((name) => addressBesideName(reader.text(name)))
+  const owners = namesOf(reader.row, OWNERS)
+    .map((name) => addressBesideName(reader.text(name)))
     .filter((name) => name !== null)
     .filter((name) => propertyIn(name) === null);
   return [...owners.filter(hasDomain), ...owners.filter((name) => !hasDomain(name))];
@@ -168,17 +174,16 @@ function hasDomain(name: string): boolean {
 
 /** A column `Owner` may say whose property the device is: `Company`. A letter or a digit may be a user. */
 function propertyIn(owner: string | null): string | null {
-  return owner !== null && owner.length >= SHORTEST_PROPERTY && ownershipOf(owner) !== 'unknown'
-    ? owner
-    : null;
+  if (owner === null || owner.length < SHORTEST_PROPERTY || hasDomain(owner)) return null;
+  return ownershipOf(owner) === 'unknown' ? null : owner;
 }
 
 const SHORTEST_PROPERTY = 4;
 
 /** `compliant` is yes or no, so that its only numbers are 1 and 0; a state may be a number of Graph. */
 function complianceIn(reader: RecordReader): Compliance {
-  if (reader.flag(...NON_COMPLIANCE) === true) return NON_COMPLIANT;
-  return reader.complianceBy(COMPLIANCE, (text, name) => {
+  if (reader.flag(...namesOf(reader.row, NON_COMPLIANCE)) === true) return NON_COMPLIANT;
+  return reader.complianceBy(namesOf(reader.row, COMPLIANCE), (text, name) => {
     if (!YES_OR_NO.has(name) || text === '1') return complianceOf(text);
     return text === '0' ? NON_COMPLIANT : complianceInWords(text);
   });
