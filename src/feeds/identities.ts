@@ -6,6 +6,22 @@ import { wordOf } from './row.ts';
 /** What stands for an Exchange ActiveSync id where there is none. */
 const NO_ID = new Set(['', '0', 'none', 'unknown', 'null', 'na', 'notavailable', 'notapplicable']);
 
+/** What stands in a column of the same name in other tables: all phones of a kind would be one device. */
+const KINDS = new Set([
+  'iphone',
+  'ipad',
+  'ipod',
+  'ios',
+  'ipados',
+  'android',
+  'windows',
+  'macos',
+  'phone',
+  'smartphone',
+  'tablet',
+  'mobile',
+]);
+
 /**
  * Android's mail app asks with this id while an account is set up: it is no device, and every phone shares it.
  * @see https://android.googlesource.com/platform/packages/apps/Exchange (EasAutoDiscover, EasFolderSync: "validate")
@@ -28,6 +44,7 @@ export interface EasId {
 /** Reads an id: an {@link EasId}, null where there is none, or a text that says why it is not one. */
 export function easId(written: string | null): EasId | null | string {
   const id = written?.trim().replace(/^\{(.*)\}$/, '$1') ?? '';
+  if (KINDS.has(id.toLowerCase())) return `"${id}" is a kind of devices, not the id of one`;
   // Twelve zeros and the like, and the GUID of zeros.
   if (NO_ID.has(id.length > 16 ? id : wordOf(id)) || /^0[0-]*$/.test(id)) return null;
   if (isRoundedNumber(id))

@@ -186,9 +186,9 @@ function readWithMonthName(text: string, zone: string): ReadTime | null {
   return null;
 }
 
-/** A time of day behind a date, with AM and PM of several languages on either side, and an offset. */
+/** A time of day behind a date, with AM and PM of several languages on either side, and an offset. Go puts the name of a zone behind it. */
 const CLOCK =
-  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|klo|kell|alle|a las|alle ore) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|[+-]\d{2}:?\d{2}))?(?: \(.{0,30}\))?$/i;
+  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|klo|kell|alle|a las|alle ore) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})(?: [A-Z]{2,5})?)?(?: \(.{0,30}\))?$/i;
 const AFTERNOON = new Set(names('pm 下午 午後 오후 μμ م ch nachm em du odp мп'));
 const MORNING = new Set(names('am 上午 午前 오전 πμ ص sa vorm fm de dop дп'));
 

@@ -211,7 +211,9 @@ function mapUser(reader: RecordReader): FeedLine[] {
       id,
       aliases,
       groups: groupNames(reader.row.get('memberof') ?? reader.row.get('transitivememberof')),
-      enabled: reader.flag('accountenabled') ?? not(reader.flag('blockcredential', 'signinblocked')),
+      // Get-ADUser has the latter.
+      enabled:
+        reader.flag('accountenabled', 'enabled') ?? not(reader.flag('blockcredential', 'signinblocked')),
       sourceId: guidOf(reader.text('id', 'objectid')),
       attributes: reader.attributes({
         displayName: reader.text('displayname'),

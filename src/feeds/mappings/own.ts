@@ -49,13 +49,22 @@ export const ownTable = own('csv', 'table with the fields of easgate');
 export const ownLines = own('ndjson', 'records with the fields of easgate');
 
 function mapRecord(reader: RecordReader): FeedLine[] {
-  const type = wordOf(reader.text('type') ?? 'device');
+  const type = typeOf(reader);
   if (type === 'device') return [mapDevice(reader)];
   if (type === 'user') return [mapUser(reader)];
   if (type === 'decision') return [mapDecision(reader)];
   if (type === 'refused') return [reader.refused(reader.text('reason') ?? 'it was refused before')];
   return [reader.refused(`the type "${type.slice(0, 30)}" is none of device, user, decision`)];
 }
+
+/** The type of a record. Other tables have the kind of the phone there: `iPhone`. */
+function typeOf(reader: RecordReader): string {
+  const type = wordOf(reader.text('type') ?? 'device');
+  const isOther = !TYPES.has(type) && [...MANAGED, ...COMPLIANCE].some((name) => reader.row.has(name));
+  return isOther ? 'device' : type;
+}
+
+const TYPES: ReadonlySet<string> = new Set(names('device user group decision refused'));
 
 function mapDevice(reader: RecordReader): FeedLine {
   // Of a table the columns are found once.
@@ -85,6 +94,7 @@ function mapDevice(reader: RecordReader): FeedLine {
     systems: [
       reader.text('platform', 'deviceplatform', 'platformtype', 'platformname'),
       reader.text(...SYSTEMS),
+      reader.text('type'),
     ],
     os: reader.text(...SYSTEMS),
     osVersion: reader.text('osversion', 'operatingsystemversion', 'platformversion'),

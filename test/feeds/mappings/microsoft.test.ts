@@ -282,3 +282,13 @@ it('a report of a script, with the names of Intune and Graph and flags of its ow
     ],
   ]);
 }); // prettier-ignore
+
+it('accounts of Get-ADUser that are disabled are', async () => {
+  const { users } = await readContent(
+    'Enabled,SamAccountName,UserPrincipalName,mail,GivenName,Surname\nFalse,alice,alice@example.com,,,\nTrue,bob,bob@example.com,,,\n',
+  );
+  expect(users.map(({ id, enabled }) => [id, enabled])).toEqual([
+    ['alice@example.com', false],
+    ['bob@example.com', true],
+  ]);
+});

@@ -201,3 +201,24 @@ describe('a table of another product, with the id in a column of Exchange Active
     expect([device.compliant, device.compromised]).toEqual([compliant, false]);
   }); // prettier-ignore
 });
+
+it('a column type may have the kind of the phone', async () => {
+  const { devices, refused } = await readContent(
+    csv('id,type,managed,compliant', 'ApplX1,iPhone,yes,no', 'ApplX2,Smartphone,yes,no', 'ApplX3,device,yes,no'),
+  );
+  expect([devices.map(({ id, platform }) => [id, platform]), refused]).toEqual([
+    [
+      ['applx1', 'ios'],
+      ['applx2', null],
+      ['applx3', null],
+    ],
+    [],
+  ]);
+  const other = await readContent('{"type":"thing","id":"ApplX1"}\n{"type":"device","id":"ApplX2","managed":true}\n');
+  expect(other.refused.map(({ line }) => line)).toEqual([1]);
+}); // prettier-ignore
+
+it.each(['iPhone', 'ANDROID', 'Smartphone'])('"%s" is no id: all phones of a kind would be one', async (kind) => {
+  const { devices, refused } = await readContent(csv('device,serialNumber,managed', `${kind},S1EXAMPLE,yes`, `${kind},,yes`));
+  expect([devices.map(({ id, serialNumber }) => [id, serialNumber]), refused.map(({ line }) => line)]).toEqual([[[null, 'S1EXAMPLE']], [3]]);
+}); // prettier-ignore
