@@ -13,7 +13,7 @@ export const LIST_NAMES: ReadonlySet<string> = new Set(
 /** Names of objects around a list or a record. */
 export const WRAPPER_NAMES: ReadonlySet<string> = new Set(
   names(`
-  result response body data mobiledevices devices mobiledevice computer device advancedmobiledevicesearch
+  value result response body data mobiledevices devices mobiledevice computer device advancedmobiledevicesearch
   mobiledevicegroup payload
 `),
 );

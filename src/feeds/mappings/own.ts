@@ -60,11 +60,9 @@ function mapRecord(reader: RecordReader): FeedLine[] {
 /** The type of a record. Other tables have the kind of the phone there: `iPhone`. */
 function typeOf(reader: RecordReader): string {
   const type = wordOf(reader.text('type') ?? 'device');
-  const isOther = !TYPES.has(type) && [...MANAGED, ...COMPLIANCE].some((name) => reader.row.has(name));
+  const isOther = !TYPES.has(type) && OF_DEVICES.some((name) => reader.row.has(name));
   return isOther ? 'device' : type;
 }
-
-const TYPES: ReadonlySet<string> = new Set(names('device user group decision refused'));
 
 function mapDevice(reader: RecordReader): FeedLine {
   // Of a table the columns are found once.
@@ -207,6 +205,9 @@ const NON_COMPLIANCE = names('noncompliant isnoncompliant outofcompliance');
 const YES_OR_NO: ReadonlySet<string> = new Set(['compliant', 'iscompliant']);
 const NON_COMPLIANT: Compliance = { compliant: false, inGrace: false };
 
+const OF_DEVICES = [...MANAGED, ...COMPLIANCE, ...CHECK_INS, ...SYSTEMS, ...SERIALS, 'osversion', 'platform'];
+const TYPES: ReadonlySet<string> = new Set(names('device user group decision refused'));
+
 /** In a table: separated by `;`, since requirements and groups may have spaces and commas. */
 function phrases(reader: RecordReader, name: string): string[] {
   const value: unknown = reader.row.get(name);
@@ -259,7 +260,7 @@ const ACTIONS = meanings<'allow' | 'block' | 'quarantine'>(
 );
 
 function mapDecision(reader: RecordReader): FeedLine {
-  const device = reader.text('spelling', 'device', 'deviceid', 'id');
+  const device = reader.text('spelling', 'device', ...EAS_IDS, 'deviceid', 'id');
   const action = ACTIONS.get(wordOf(reader.text('action') ?? ''));
   // A wipe is ordered by an operator, never by a file.
   if (action === undefined) return reader.refused('the action is none of allow, block, quarantine');

@@ -292,3 +292,8 @@ it('accounts of Get-ADUser that are disabled are', async () => {
     ['bob@example.com', true],
   ]);
 });
+
+it('a single device may stand in value, as in the examples of Graph', async () => {
+  const device = await onlyDevice(readJson({ value: graphDevice({ complianceState: 'noncompliant' }) }));
+  expect([device.id, device.compliant]).toEqual(['applx1', false]);
+});

@@ -222,3 +222,11 @@ it.each(['iPhone', 'ANDROID', 'Smartphone'])('"%s" is no id: all phones of a kin
   const { devices, refused } = await readContent(csv('device,serialNumber,managed', `${kind},S1EXAMPLE,yes`, `${kind},,yes`));
   expect([devices.map(({ id, serialNumber }) => [id, serialNumber]), refused.map(({ line }) => line)]).toEqual([[[null, 'S1EXAMPLE']], [3]]);
 }); // prettier-ignore
+
+it('a decision may name its device as a device does', async () => {
+  const { decisions } = await readContent(
+    csv('type,EAS Device ID,user,action', 'decision,ApplX1,al@example.com,block'),
+    { format: 'csv' },
+  );
+  expect(decisions).toMatchObject([{ device: 'applx1', user: 'al@example.com', action: 'block' }]);
+});
