@@ -6,6 +6,7 @@ import { addressName, distinct, smtpAddresses, userName } from '../identities.ts
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
+import { fieldName } from '../row.ts';
 import { compromisedOf, guidOf, listOf, textOf } from '../values.ts';
 import { management, threatCompromised } from './microsoft.ts';
 import { names } from '../word-lists.ts';
@@ -89,7 +90,7 @@ const ENDINGS: ReadonlySet<string> = new Set([
 /** Whether an action that was ordered, and is not done, ends the management of a device (deviceActionResult). */
 function isLeaving(actions: unknown): boolean {
   return listedObjects(actions).some((action) => {
-    const [name, state] = ['actionName', 'actionState'].map((key) => textOf(field(action, key)) ?? '');
+    const [name, state] = ['actionname', 'actionstate'].map((key) => textOf(field(action, key)) ?? '');
     return ENDINGS.has(name ?? '') && /^(?:pending|active)$/i.test(state ?? '');
   });
 }
@@ -98,15 +99,15 @@ function listedObjects(list: unknown): object[] {
   return Array.isArray(list) ? list.filter((one) => typeof one === 'object' && one !== null) : [];
 }
 
-/** Graph begins names with a small letter, its PowerShell module with a capital one. */
+/** A field by its name in the form of `fieldName`: exports write `displayName`, `DisplayName` or `display_name`. */
 function field(object: object, name: string): unknown {
-  return Reflect.get(object, name) ?? Reflect.get(object, name.charAt(0).toUpperCase() + name.slice(1));
+  return Object.entries(object).find(([key]) => fieldName(key) === name)?.[1];
 }
 
 /** Names of policies with `$expand=deviceCompliancePolicyStates` that are not met. */
 function unmetPolicies(states: unknown): string[] {
   return listedObjects(states).flatMap((state) => {
-    const name = textOf(field(state, 'displayName'));
+    const name = textOf(field(state, 'displayname'));
     return String(field(state, 'state')).toLowerCase() === 'noncompliant' && name !== null ? [name] : [];
   });
 }
@@ -166,7 +167,7 @@ function registeredOwners(owners: unknown): (string | null)[] {
 
 function principalName(owner: unknown): string | null {
   if (typeof owner !== 'object' || owner === null) return null;
-  return userName(textOf(Reflect.get(owner, 'userPrincipalName') ?? Reflect.get(owner, 'UserPrincipalName')));
+  return userName(textOf(field(owner, 'userprincipalname')));
 }
 
 export const graphUsers: Mapping = {
@@ -236,7 +237,7 @@ function groupNames(groups: unknown): string[] | null {
   if (!Array.isArray(groups) || groups.length >= 20) return null;
   return groups.flatMap((group: unknown) => {
     if (typeof group !== 'object' || group === null) return [];
-    const name = textOf(Reflect.get(group, 'displayName') ?? Reflect.get(group, 'DisplayName'));
+    const name = textOf(field(group, 'displayname'));
     return name === null ? [] : [name];
   });
 }

@@ -1,0 +1,76 @@
+// Owns the promise that a table says the same in every form that a program may give it: order of columns, letter case, delimiter, quotes,
+// encoding, line ends, a title above, columns of nobody.
+import { readFileSync } from 'node:fs';
+import { parse } from 'csv-parse/sync';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { FeedLine } from '../../src/feeds/record.ts';
+import { fixture, readContent } from './read-lines.ts';
+
+type Rows = readonly (readonly string[])[];
+
+const TABLES = [
+  'intune-devices-with-inventory.csv',
+  'activesync-report-allowed-blocked-ids.csv',
+  'get-mobiledevice-identity.csv',
+  'get-mobiledevicestatistics-notypeinfo.csv',
+];
+const OWN = `id,EAS Device ID,Managed,Compliant,Status,Owner,User,Email,OS Version,Last seen,Serial number
+17,ApplX1,yes,yes,Active,Company,alice,Alice@example.com,17.4.1,2026-11-20 06:02:10,S1EXAMPLE
+18,"ApplX2; ApplX3",yes,no,Active,Employee,"CONTOSO\\bob",,"14","20 nov. 2026 06:02",S2EXAMPLE
+19,,yes,yes,Retired,,,,,,S3EXAMPLE
+`;
+
+function rowsOf(text: string): Rows {
+  return parse(text.replace(/^\ufeff/, ''), { skip_empty_lines: true });
+}
+
+function written(rows: Rows, delimiter: string, lineEnd: string, isQuoted: boolean): string {
+  const cell = (value: string): string =>
+    isQuoted || value.includes(delimiter) || /["\r\n]/.test(value)
+      ? `"${value.replaceAll('"', '""')}"`
+      : value;
+  return rows.map((row) => row.map(cell).join(delimiter) + lineEnd).join('');
+}
+
+/** Lines without the place where they stand. */
+async function said(content: string | Uint8Array): Promise<unknown[]> {
+  const { lines } = await readContent(content);
+  return lines.map((line: FeedLine) => ({ ...line, line: 0 }));
+}
+
+const spelling = fc.constantFrom<(name: string) => string>(
+  (name) => name,
+  (name) => name.toUpperCase(),
+  (name) => name.trim().replaceAll(/[ -]/g, '_'),
+  (name) => ` ${name.toLowerCase()} `,
+);
+const form = fc.record({
+  order: fc.infiniteStream(fc.nat()),
+  spelling,
+  delimiter: fc.constantFrom(',', ';', '\t', '|'),
+  lineEnd: fc.constantFrom('\r\n', '\n'),
+  isQuoted: fc.boolean(),
+  title: fc.constantFrom('', 'Report of devices\r\n\r\n', '#TYPE Selected.System.Object\r\n'),
+  more: fc.constantFrom([], ['Remarks of nobody'], ['']),
+  isWide: fc.boolean(),
+});
+
+describe.each([...TABLES.map((name) => [name, readFileSync(fixture(name), 'utf8')]), ['a table of one’s own', OWN]])('%s', (_, text) => {
+  it('says the same in every form', async () => {
+    const [head = [], ...rows] = rowsOf(text ?? '');
+    const expected = await said(written([head, ...rows], ',', '\n', true));
+    expect(expected.length).toBeGreaterThan(0);
+    await fc.assert(
+      fc.asyncProperty(form, async ({ order, delimiter, lineEnd, isQuoted, title, more, isWide, ...one }) => {
+        const places = head.map((_name, place) => [order.next().value ?? 0, place] as const).sort(([a], [b]) => a - b);
+        const shuffled = (row: readonly string[]): string[] => places.map(([, place]) => row[place] ?? '');
+        const table = [[...shuffled(head).map(one.spelling), ...more], ...rows.map((row) => [...shuffled(row), ...more.map(() => '')])];
+        const content = title + written(table, delimiter, lineEnd, isQuoted);
+        const bytes = isWide ? Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(content, 'utf16le')]) : content;
+        expect(await said(bytes)).toEqual(expected);
+      }),
+      { numRuns: 40 },
+    );
+  });
+}); // prettier-ignore
