@@ -157,13 +157,16 @@ function idsOf(reader: RecordReader): {
   return { easIds: idsIn(id ?? null), sourceId: written.find(isOfSource) ?? null };
 }
 
-/** Whether a short number names a row: another id stands beside it, or in a table another name of the device. */
+/**
+ * Whether a short number names a row: another id stands beside it, or another name of the device where it is a cell or a number. A text in JSON
+ * is what the record calls its id.
+ */
 function isRowNumber(reader: RecordReader, text: string, written: readonly string[]): boolean {
   if (!SHORT_NUMBER.test(text)) return false;
-  const isTable = reader.row.columns !== undefined;
+  const isText = reader.row.columns === undefined && typeof reader.row.get('id') === 'string';
   return (
     written.some((other) => !SHORT_NUMBER.test(other) && !isGuid(other)) ||
-    (isTable && reader.text(...SERIALS, 'udid', 'imei') !== null)
+    (!isText && reader.text(...SERIALS, 'udid', 'imei') !== null)
   );
 }
 

@@ -28,6 +28,8 @@ describe('the device key', () => {
     [{ id: '0d0e0f00-3333-4aaa-8bbb-0000000000d4', activeSyncId: 'ApplX1' }, 'applx1', '0d0e0f00-3333-4aaa-8bbb-0000000000d4'],
     [{ id: 'x', exchangeDeviceId: null, serialNumber: 'S1EXAMPLE' }, null, 'x'],
     [{ id: '4711', serialNumber: 'S1EXAMPLE' }, '4711', null],
+    [{ id: 4711, serialNumber: 'S1EXAMPLE' }, null, '4711'],
+    [{ id: 4711 }, '4711', null],
     [{ id: 'ApplX1', deviceId: 'ApplX2' }, 'applx1', null],
   ])('of %j is %s', async (fields, id, sourceId) => {
     const device = await onlyDevice(readJson([{ ...fields, managed: true, compliant: false }]));
