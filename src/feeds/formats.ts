@@ -82,15 +82,26 @@ export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Mat
 
 /** The mapping that names belong to; null = none for certain. */
 export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS): Mapping | null {
-  const [best, ...others] = matches(names, among);
-  const rival = others.find(({ mapping }) => serviceOf(mapping) !== serviceOf(best?.mapping))?.score ?? 0;
-  if (best?.isSure === true && rival < best.score * (best.hasSure ? 1 : LEAD)) return best.mapping;
-  return isOwn(names) ? (among.find(({ format }) => format === 'csv' || format === 'ndjson') ?? null) : null;
+  const all = matches(names, among);
+  if (isOwn(names)) return leader(all) ?? among.find(isOwnMapping) ?? null;
+  // Our names are common ones: without an id and a state they are no rival of a product.
+  return leader(all.filter(({ mapping, hasSure }) => !isOwnMapping(mapping) || hasSure)) ?? leader(all);
+}
+
+/** The best of several if it is known for certain, and lies in front of those of other products. */
+function leader([best, ...others]: readonly Match[]): Mapping | null {
+  if (best?.isSure !== true) return null;
+  const rival = others.find(({ mapping }) => serviceOf(mapping) !== serviceOf(best.mapping))?.score ?? 0;
+  return rival < best.score * (best.hasSure ? 1 : LEAD) ? best.mapping : null;
+}
+
+function isOwnMapping({ format }: Mapping): boolean {
+  return format === 'csv' || format === 'ndjson';
 }
 
 /** Reports of Intune and managed devices of Graph are of one service: scripts mix their names, and either mapping reads them. */
-function serviceOf(mapping: Mapping | undefined): FormatName | undefined {
-  return mapping?.format === 'intune' ? 'graph' : mapping?.format;
+function serviceOf({ format }: Mapping): FormatName {
+  return format === 'intune' ? 'graph' : format;
 }
 
 /** What a page of Graph says that it is, as in `…/$metadata#deviceManagement/managedDevices(id,complianceState)`. */
@@ -132,7 +143,7 @@ const OWN_IDS = ['id', 'deviceid', 'device', ...EAS_IDS];
 const OWN_STATES = ['managed', 'compliant', 'ismanaged', 'iscompliant', 'compliance', 'enrolled'];
 const OWN_OTHERS = ['aliases', 'groups', 'enabled', 'user', 'action'];
 
-const PRODUCTS = MAPPINGS.filter(({ format }) => format !== 'csv' && format !== 'ndjson');
+const PRODUCTS = MAPPINGS.filter((mapping) => !isOwnMapping(mapping));
 
 /** Whether names are those of a record of a product, whatever else stands beside them. */
 export function isOfProduct(written: Names): boolean {

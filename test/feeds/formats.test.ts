@@ -21,6 +21,24 @@ describe('the format', () => {
     expect(formatOf('id', 'managed', 'compliant')).toBe('csv');
     expect(formatOf('id', 'compliant')).toBe('csv');
     expect(formatOf('Device ID', 'User', 'Is Compliant')).toBe('csv');
+    expect(formatOf('Serial Number', 'Managed', 'Compliant', 'Owner')).toBe('csv');
+    // Common names beside those of a product.
+    expect(
+      formatOf(
+        'Device UUID',
+        'User ID',
+        'Status',
+        'Registration Date',
+        'Quarantined',
+        'Compliant',
+        'Owner',
+        'Platform',
+        'OS Version',
+        'Model',
+        'Serial Number',
+        'Last Check-In',
+      ),
+    ).toBe('ivanti');
   });
 
   it.each([
