@@ -26,6 +26,7 @@ const PAGE_AIRSYNC = 0;
 const PAGE_PING = 13;
 const PING_HEARTBEAT = 0x08;
 const SYNC_WAIT = 0x24;
+const SYNC_PARTIAL = 0x26;
 const SYNC_HEARTBEAT = 0x29;
 
 /**
@@ -39,19 +40,23 @@ export function heartbeatOf(content: BodyContent, command: EasCommand | null, by
   return seconds === 0 && command === 'Ping' ? -1 : seconds;
 }
 
-/** Walks the tokens of a body to HeartbeatInterval or Wait directly below the root. */
+/**
+ * Walks the tokens of a body to HeartbeatInterval or Wait directly below the root. A Sync with Partial and neither of them
+ * is held as long as the one before it, which is unknown here (MS-ASCMD 2.2.3.131).
+ */
 function findHeartbeat(bytes: Buffer, command: 'Ping' | 'Sync'): number {
   const length = Math.min(bytes.length, MAX_WALK);
   let at = HEADER.length;
   let page = 0;
   let depth = 0;
+  let withoutWait = 0;
   while (at < length) {
     const token = bytes[at++] as number;
     if (token === SWITCH_PAGE) {
       page = bytes[at++] ?? 0;
     } else if (token === END) {
       depth--;
-      if (depth === 0) return 0;
+      if (depth === 0) return withoutWait;
     } else if (token === STR_I) {
       at = bytes.indexOf(0, at) + 1;
       if (at === 0) return -1;
@@ -66,10 +71,11 @@ function findHeartbeat(bytes: Buffer, command: 'Ping' | 'Sync'): number {
       at += size;
     } else {
       if ((token & ATTRIBUTES) !== 0 || (token & TAG) < FIRST_TAG) return -1;
+      const tag = token & TAG;
+      if (depth === 1 && tag === SYNC_PARTIAL && page === PAGE_AIRSYNC) withoutWait = -1;
       if ((token & CONTENT) === 0) continue;
       depth++;
       if (depth !== 2) continue;
-      const tag = token & TAG;
       if (command === 'Ping' && page === PAGE_PING && tag === PING_HEARTBEAT) return digits(bytes, at);
       if (command === 'Sync' && page === PAGE_AIRSYNC) {
         if (tag === SYNC_HEARTBEAT) return digits(bytes, at);

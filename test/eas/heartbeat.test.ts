@@ -23,8 +23,26 @@ describe('heartbeatOf', () => {
       0,
     ],
     ['FolderSync', '<FolderSync xmlns="FolderHierarchy:"><SyncKey>0</SyncKey></FolderSync>', 0],
+    // Partial repeats the last Sync with the changes that it names (MS-ASCMD 2.2.3.131), so also its wait time.
+    ['Sync', '<Sync xmlns="AirSync:"><WindowSize>25</WindowSize><Partial/></Sync>', -1],
+    [
+      'Sync',
+      '<Sync xmlns="AirSync:"><Partial/><Collections><Collection><SyncKey>2</SyncKey></Collection></Collections></Sync>',
+      -1,
+    ],
+    ['Sync', '<Sync xmlns="AirSync:"><Wait>2</Wait><Partial/></Sync>', 120],
+    ['Sync', '<Sync xmlns="AirSync:"><Partial/><HeartbeatInterval>90</HeartbeatInterval></Sync>', 90],
+    [
+      'Sync',
+      '<Sync xmlns="AirSync:"><Collections><Collection><Partial/></Collection></Collections></Sync>',
+      0,
+    ],
   ] as const)('%s of %s is %i seconds', (command, xml, seconds) => {
     expect(heartbeatOf('wbxml', command, wbxml(xml))).toBe(seconds);
+  });
+
+  it('is unknown for a Partial with the content bit', () => {
+    expect(heartbeatOf('wbxml', 'Sync', hex('03016a0045660101'))).toBe(-1);
   });
 
   it('is unknown for cached, coded and truncated requests', () => {
