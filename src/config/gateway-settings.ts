@@ -104,9 +104,9 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
   const { listen, passThrough, limits, identity, upstream } = config;
   if (passThrough === undefined) return null;
   passThrough.paths.forEach(({ path }, index) => {
-    if (typeof matchPath(path, passThrough.paths) === 'string')
+    if (typeof matchPath(path, { paths: passThrough.paths, easPath: upstream.path }) === 'string')
       throw new ConfigError(`passThrough.paths.${index}`, [
-        'has more than one spelling, or is Exchange ActiveSync, which only goes through the gate',
+        'has more than one spelling, or is Exchange ActiveSync (also under the name of upstream.path), which only goes through the gate',
       ]);
   });
   const own = passThrough.url === undefined ? null : { url: passThrough.url, weight: 1 };
@@ -116,6 +116,7 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
     server: own === null ? null : serverSettings(config, own, null),
     hostHeader: passThrough.hostHeader,
     paths: passThrough.paths,
+    easPath: upstream.path,
     publicHosts: config.publicHosts,
     headLimits: limits,
     maxBodyBytes: passThrough.maxBodyBytes,

@@ -2,7 +2,7 @@
 import type { UserNames } from '../identity/user-names.ts';
 import type { HeadLimits } from '../http/request-head.ts';
 import type { NoticeSettings } from '../notices/notice.ts';
-import type { PassThroughPath } from './pass-through/paths.ts';
+import type { OpenPaths } from './pass-through/paths.ts';
 import type { ForwardingRules } from './upstream/client-origin.ts';
 
 /** The settings of a data plane, in the units it needs. */
@@ -215,13 +215,12 @@ export interface AutodiscoverSettings {
 }
 
 /** What the lane for other paths requires of requests. */
-export interface PassThroughRules {
+export interface PassThroughRules extends OpenPaths {
   readonly headLimits: HeadLimits;
   /** Largest request body, in octets. */
   readonly maxBodyBytes: number;
   /** Accepted host names in lower case; empty = any. */
   readonly publicHosts: readonly string[];
-  readonly paths: readonly PassThroughPath[];
 }
 
 /** Settings of the lane for other paths. */

@@ -322,6 +322,7 @@ describe('a file with every field away from its default', () => {
         { path: '/owa', match: 'prefix', upgrade: true },
         { path: '/EWS/Exchange.asmx', match: 'exact', upgrade: false },
       ],
+      easPath: '/eas',
       publicHosts: ['mail.example.com'],
       headLimits: expect.objectContaining({ maxHeadBytes: 2048, maxHeaders: 20, maxTargetBytes: 1024 }),
       maxBodyBytes: 106,
@@ -430,6 +431,12 @@ describe('passThrough', () => {
       }
     },
   );
+
+  it('refuses a path below upstream.path, which is Exchange ActiveSync under another name', () => {
+    const text =
+      'upstream: { url: "http://mail", path: /eas }\npassThrough: { paths: [{ path: /ok }, { path: /EAS/x }] }';
+    expect(() => gatewaySettings(parse(text), null)).toThrow(/^passThrough\.paths\.1/);
+  });
 
   it('is refused without a mail server to send to', () => {
     const text = 'passThrough: { paths: [{ path: /owa }] }';

@@ -53,7 +53,7 @@ export class PassThroughLane {
 
   /** Whether the connection whose first head has this target belongs here. */
   wants(target: string): boolean {
-    return typeof matchPath(target, this.settings.paths) !== 'string';
+    return typeof matchPath(target, this.settings) !== 'string';
   }
 
   /** Takes over a connection without listeners. `firstBytes` were read and not used. */

@@ -43,7 +43,7 @@ export function admitRequest(
   if (!METHODS.includes(head.method)) return 'EASGATE_METHOD_NOT_ALLOWED';
   // CVE-2026-29057: http-proxy replaces the framing of a chunked OPTIONS or DELETE by `Content-Length: 0`.
   if (head.framing !== 'none' && !WITH_BODY.includes(head.method)) return 'EASGATE_UNEXPECTED_BODY';
-  const path = matchPath(head.target, rules.paths);
+  const path = matchPath(head.target, rules);
   if (typeof path === 'string') return path;
   // Horde's rpc.php treats every request with this content type as Exchange ActiveSync.
   if (head.contentType?.toLowerCase().includes('application/vnd.ms-sync') === true)
