@@ -1,6 +1,7 @@
 // Owns reading NTLM and Negotiate credentials: which leg of the handshake a token is, and the user it names. Pure.
 // Threat: a token in which the gateway and the server read different users. Rule: only the two plain encodings are
-// read, with every length checked. Any other token is forwarded only where the server can at most challenge it.
+// read, with every length checked, and the caller accepts the one that the server's challenge chose. Any other token is
+// forwarded only where the server can at most challenge it.
 import type { UserKey } from './keys.ts';
 import { isUserError, userKey } from './user.ts';
 import type { UserErrorCode } from './user.ts';
@@ -14,13 +15,20 @@ export interface OpeningLeg {
 export interface ClosingLeg {
   readonly leg: 'closing';
   readonly user: UserKey;
+  /**
+   * Whether the message says that its texts are UTF-16. Servers read them by this flag or by the negotiated one (Samba), so both must
+   * agree ({@link challengeUnicode}).
+   */
+  readonly unicode: boolean;
 }
 
 const SIGNATURE = Buffer.from('NTLMSSP\0', 'latin1');
+const CHALLENGE = 2;
 const AUTHENTICATE = 3;
 /** MS-NLMP 2.2.2.5: NTLMSSP_NEGOTIATE_UNICODE. */
 const UNICODE = 0x1;
-/** MS-NLMP 2.2.1.3: length up to and including NegotiateFlags. */
+/** MS-NLMP 2.2.1.2 and 2.2.1.3: lengths up to and including NegotiateFlags. */
+const CHALLENGE_FIXED = 24;
 const AUTHENTICATE_FIXED = 64;
 const MAX_TOKEN = 64 * 1024;
 
@@ -47,12 +55,40 @@ export function readLeg(authorization: string): OpeningLeg | ClosingLeg | UserEr
   const token = Buffer.from(text, 'base64');
   // Canonical base64 only: decoders differ on other forms.
   if (token.toString('base64') !== text) return 'EASGATE_AUTHORIZATION';
+  const message = messageIn(token);
+  return message === null || message.readUInt32LE(8) !== AUTHENTICATE
+    ? { leg: 'opening' }
+    : readAuthenticate(message);
+}
+
+/** The NTLM message of a token, plain or inside SPNEGO, up to its type at least; null = none. */
+function messageIn(token: Buffer): Buffer | null {
   const message = token.subarray(0, SIGNATURE.length).equals(SIGNATURE) ? token : responseToken(token);
-  if (message === null || message.length < 12 || !message.subarray(0, SIGNATURE.length).equals(SIGNATURE)) {
-    return { leg: 'opening' };
+  if (message === null || message.length < 12 || !message.subarray(0, SIGNATURE.length).equals(SIGNATURE))
+    return null;
+  return message;
+}
+
+const OFFER_LINE = /^www-authenticate:[ \t]*(.*)$/i;
+const OFFER = /(?:^|,)[ \t]*(?:ntlm|negotiate)[ \t]+([A-Za-z0-9+/]+={0,2})(?=[ \t]*(?:,|$))/gi;
+
+/**
+ * Whether the server's challenge in these header lines chose UTF-16 for the texts of the handshake, and not OEM (MS-NLMP 2.2.1.2); null =
+ * there is no challenge, or there are two that contradict each other.
+ */
+export function challengeUnicode(headerLines: string): boolean | null {
+  let chosen: boolean | null = null;
+  for (const line of headerLines.split('\r\n')) {
+    for (const [, text = ''] of OFFER_LINE.exec(line)?.[1]?.matchAll(OFFER) ?? []) {
+      const message = messageIn(Buffer.from(text, 'base64'));
+      if (message === null || message.length < CHALLENGE_FIXED || message.readUInt32LE(8) !== CHALLENGE)
+        continue;
+      const unicode = (message.readUInt32LE(20) & UNICODE) !== 0;
+      if (chosen !== null && chosen !== unicode) return null;
+      chosen = unicode;
+    }
   }
-  if (message.readUInt32LE(8) !== AUTHENTICATE) return { leg: 'opening' };
-  return readAuthenticate(message);
+  return chosen;
 }
 
 /** MS-NLMP 2.2.1.3 AUTHENTICATE_MESSAGE: DomainName and UserName. */
@@ -66,7 +102,7 @@ function readAuthenticate(message: Buffer): ClosingLeg | UserErrorCode {
   const domain = field(message, 28, unicode);
   if (domain === null) return 'EASGATE_AUTHORIZATION';
   const user = userKey(domain === '' ? name : `${domain}\\${name}`);
-  return isUserError(user) ? user : { leg: 'closing', user };
+  return isUserError(user) ? user : { leg: 'closing', user, unicode };
 }
 
 /** One payload field: length, allocated length, offset (MS-NLMP 2.2.1.3). */

@@ -1,7 +1,7 @@
 // Owns the promises of reading NTLM and Negotiate credentials: which leg of the handshake, and which user.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isConnectionBound, readLeg } from '../../src/identity/ntlm.ts';
+import { challengeUnicode, isConnectionBound, readLeg } from '../../src/identity/ntlm.ts';
 import {
   authenticateMessage,
   challengeMessage,
@@ -13,7 +13,7 @@ import {
   spnegoResponse,
 } from '../support/phones/ntlm-tokens.ts';
 
-const NAMES_ALICE = { leg: 'closing', user: 'contoso\\alice' };
+const NAMES_ALICE = { leg: 'closing', user: 'contoso\\alice', unicode: true };
 const OPENING = { leg: 'opening' };
 const ntlm = (token: Buffer) => readLeg(credentials('NTLM', token));
 const negotiate = (token: Buffer) => readLeg(credentials('Negotiate', token));
@@ -54,17 +54,59 @@ describe('the first leg', () => {
   });
 });
 
+describe("the character set of the server's challenge", () => {
+  const unicode = challengeMessage(Buffer.alloc(8));
+  const oem = Buffer.from(unicode);
+  oem.writeUInt32LE(0x202, 20);
+  const lines = (...values: readonly string[]): string =>
+    values.map((value) => `WWW-Authenticate: ${value}\r\n`).join('') + 'Content-Length: 0\r\n';
+
+  it('is read from NTLM and from Negotiate, plain or in SPNEGO', () => {
+    for (const [message, chosen] of [
+      [unicode, true],
+      [oem, false],
+    ] as const) {
+      expect(challengeUnicode(lines(credentials('NTLM', message)))).toBe(chosen);
+      expect(challengeUnicode(lines(credentials('negotiate', message)))).toBe(chosen);
+      expect(challengeUnicode(lines(credentials('Negotiate', spnegoResponse(message))))).toBe(chosen);
+      expect(
+        challengeUnicode(lines('Basic realm="a"', `Bearer, ${credentials('NTLM', message)}, Digest a=b`)),
+      ).toBe(chosen);
+    }
+  });
+
+  it.each([
+    ['no challenge', lines('Negotiate', 'NTLM', 'Basic realm="mail"')],
+    ['a challenge without flags', lines(credentials('NTLM', unicode.subarray(0, 20)))],
+    ['another message', lines(credentials('NTLM', negotiateMessage()))],
+    ['two that differ', lines(credentials('NTLM', unicode), credentials('Negotiate', oem))],
+    ['one of another scheme', lines(credentials('Basic', unicode))],
+    ['one in another header', `X-A: ${credentials('NTLM', unicode)}\r\n`],
+  ])('is unknown with %s', (_name, headerLines) => {
+    expect(challengeUnicode(headerLines)).toBeNull();
+  });
+
+  it('is read in linear time', () => {
+    const long = 'WWW-Authenticate: ' + 'NTLM'.padEnd(60_000, ' ') + '\r\n';
+    expect(challengeUnicode(long + lines(credentials('NTLM', unicode)))).toBe(true);
+  });
+});
+
 describe('the last leg', () => {
   it('names its user, written in UTF-16', () => {
     expect(ntlm(authenticateMessage({ user: 'Alice' }))).toEqual(NAMES_ALICE);
     expect(ntlm(authenticateMessage({ user: 'Jürgen' }))).toEqual({
       leg: 'closing',
       user: 'contoso\\jürgen',
+      unicode: true,
     });
   });
 
   it('names its user, written in the OEM character set', () => {
-    expect(ntlm(authenticateMessage({ user: 'ALICE', charset: 'oem' }))).toEqual(NAMES_ALICE);
+    expect(ntlm(authenticateMessage({ user: 'ALICE', charset: 'oem' }))).toEqual({
+      ...NAMES_ALICE,
+      unicode: false,
+    });
   });
 
   it('is refused when OEM text has characters that code pages do not share', () => {
@@ -89,19 +131,22 @@ describe('the last leg', () => {
     expect(ntlm(authenticateMessage({ user: 'Alice', domain: 'FABRIKAM' }))).toEqual({
       leg: 'closing',
       user: 'fabrikam\\alice',
+      unicode: true,
     });
     const alone = authenticateMessage({ user: 'alice', domain: '' });
-    expect(ntlm(alone)).toEqual({ leg: 'closing', user: 'alice' });
+    expect(ntlm(alone)).toEqual({ leg: 'closing', user: 'alice', unicode: true });
     // An empty field may have any offset.
     alone.writeUInt32LE(0, 32);
-    expect(ntlm(alone)).toEqual({ leg: 'closing', user: 'alice' });
+    expect(ntlm(alone)).toEqual({ leg: 'closing', user: 'alice', unicode: true });
     expect(ntlm(authenticateMessage({ user: 'alice@contoso.com', domain: 'FABRIKAM' }))).toEqual({
       leg: 'closing',
       user: 'alice@contoso.com',
+      unicode: true,
     });
     expect(ntlm(authenticateMessage({ user: 'Alice@Contoso.com', domain: '' }))).toEqual({
       leg: 'closing',
       user: 'alice@contoso.com',
+      unicode: true,
     });
   });
 

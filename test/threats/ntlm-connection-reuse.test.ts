@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
-import { credentials, negotiateMessage } from '../support/phones/ntlm-tokens.ts';
+import { challengeMessage, credentials, negotiateMessage } from '../support/phones/ntlm-tokens.ts';
 import type { RawClient } from '../support/phones/raw-client.ts';
 import { startNtlmBackend } from '../support/servers/ntlm-backend.ts';
 import { backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
@@ -37,7 +37,7 @@ function as(authorization: string | null, user = 'alice'): string {
     .replace('User=alice', `User=${user}`);
 }
 
-const CHALLENGE = 'HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM TlRMTVNTUAACAAAA\r\nContent-Length: 0\r\n\r\n';
+const CHALLENGE = `HTTP/1.1 401 No\r\nWWW-Authenticate: ${credentials('NTLM', challengeMessage(Buffer.alloc(8)))}\r\nContent-Length: 0\r\n\r\n`;
 
 describe('a connection that the mail server authenticated', () => {
   /** Accepts every handshake, and answers 401 to `X-Fail`. */

@@ -29,8 +29,11 @@ export interface RequestOrigin {
   forwardedLines(): string;
   /** The user that the mail server authenticated on the pinned connection (NTLM); null = none. */
   readonly boundUser: UserKey | null;
-  /** A handshake was opened on the pinned connection, and its closing leg is missing. */
-  readonly handshaking: boolean;
+  /**
+   * A handshake was opened on the pinned connection, and its closing leg is missing: whether the server's challenge chose UTF-16; null =
+   * none, or an unread challenge.
+   */
+  readonly challengeUnicode: boolean | null;
   /** The user of the client certificate; null = none. */
   readonly certificateUser: UserKey | null;
   readonly memo: GateMemo;
@@ -279,8 +282,8 @@ function nameUser(
   if (rules.upstream.connectionAuth === 'strip' || !isConnectionBound(authorization)) return NO_USER;
   const leg = readLeg(authorization);
   if (typeof leg === 'string') return leg;
-  // A handshake must be closed on the connection that opened it; elsewhere the user is unknown.
-  if (leg.leg === 'closing' && !origin.handshaking) return 'EASGATE_AUTHORIZATION';
+  // A handshake must be closed on the connection that opened it, and in its character set; otherwise the user is unknown.
+  if (leg.leg === 'closing' && leg.unicode !== origin.challengeUnicode) return 'EASGATE_AUTHORIZATION';
   exchange.leg = leg.leg;
   return leg.leg === 'closing' ? leg.user : NO_USER;
 }

@@ -126,8 +126,8 @@ export class ClientConnection implements Timed, RequestSource {
     return this.trusted ? null : this.forwarder.boundUser;
   }
 
-  get handshaking(): boolean {
-    return this.forwarder.handshaking;
+  get challengeUnicode(): boolean | null {
+    return this.forwarder.challengeUnicode;
   }
 
   get certificateUser(): UserKey | null {

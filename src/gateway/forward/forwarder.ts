@@ -63,6 +63,11 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     return this.pinned?.handshaking ?? false;
   }
 
+  /** Whether the server's challenge in that handshake chose UTF-16; null = no handshake, or an unread challenge. */
+  get challengeUnicode(): boolean | null {
+    return this.pinned?.challengeUnicode ?? null;
+  }
+
   /** Sends a cleared request with the available part of its body. */
   forward(exchange: Exchange, clearance: Clearance): void {
     if (!clearance.covers(exchange)) {

@@ -1,7 +1,9 @@
 // Owns an upstream connection that belongs to one client connection, and the user that the server may have
 // authenticated on it.
 import { proxyHeader } from '../../http/proxy-protocol.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
+import { challengeUnicode } from '../../identity/ntlm.ts';
 import { showsAcceptance } from '../credentials/credential-proof.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Downstream } from '../connection/downstream.ts';
@@ -20,6 +22,8 @@ export class PinnedConnection {
   claimed = false;
   /** A handshake was opened on it and waits for its closing leg. */
   handshaking = false;
+  /** Whether the server's challenge in it chose UTF-16; null = no handshake, or an unread challenge. */
+  challengeUnicode: boolean | null = null;
   /** The server accepted credentials on it, even if it challenged later. */
   private authenticated = false;
 
@@ -42,8 +46,8 @@ export class PinnedConnection {
     return !shared && authorization === null && this.user !== null && user === this.user;
   }
 
-  /** Updates the user from the status of an answer. */
-  noteAnswer(exchange: Exchange, status: number): void {
+  /** Updates the user and the handshake from an answer. */
+  noteAnswer(exchange: Exchange, { status, headerLines }: ResponseHead): void {
     // A server that sends 401 to an authenticated user, or accepts an opening leg (Kerberos), may serve that user from
     // now on. One that fails or redirects may not have checked the leg.
     const { leg } = exchange;
@@ -55,9 +59,11 @@ export class PinnedConnection {
     if (status === 401) {
       this.user = null;
       this.handshaking = exchange.leg === 'opening';
+      this.challengeUnicode = this.handshaking ? challengeUnicode(headerLines) : null;
     } else if (exchange.leg !== 'none') {
       this.authenticated = true;
       this.handshaking = false;
+      this.challengeUnicode = null;
       // The opening leg of Kerberos names no user, but a server may accept it.
       this.user = leg === 'closing' && !doubtful ? exchange.user : null;
     }

@@ -35,7 +35,7 @@ export function acceptHead(
   }
   exchange.upstreamKeepAlive = head.keepAlive && head.framing !== 'close';
   if (!exchange.requestComplete || head.framing === 'close' || core.draining) exchange.persistent = false;
-  pinned?.noteAnswer(exchange, head.status);
+  pinned?.noteAnswer(exchange, head);
   if (head.status === 401 && core.settings.upstream.connectionAuth === 'strip')
     head.headerLines = withoutConnectionOffers(head.headerLines);
   if (away) {
