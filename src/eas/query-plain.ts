@@ -2,7 +2,16 @@
 import { commandByName } from './commands.ts';
 import type { CommandInfo } from './commands.ts';
 import { decodePercent } from './percent.ts';
-import { EQUALS_SIGN, MAX_DEVICE_TYPE, PERCENT, PLUS, VALUE, classOf, isAlphanumeric } from './query.ts';
+import {
+  EQUALS_SIGN,
+  MAX_DEVICE_TYPE,
+  PERCENT,
+  PLUS,
+  SEMICOLON,
+  VALUE,
+  classOf,
+  isAlphanumeric,
+} from './query.ts';
 import type { EasQuery, QueryErrorCode } from './query.ts';
 
 /** The query of an OPTIONS without parameters. */
@@ -39,6 +48,11 @@ const PLAIN_NAMES: readonly (readonly [name: string, bit: number])[] = [
  * (EasSyncService: `GetAttachment&AttachmentName=` + the location). Every server ends the name at the first `=`.
  */
 const ITEMS = 16 | 32 | 64 | 128;
+/**
+ * Servers that end a parameter at a semicolon too (HTML 4.01 B.2.2) would find another `Name=value` in a value with both. Without a `=`
+ * they find a name without value, which says nothing.
+ */
+const SEPARATOR = EQUALS_SIGN | SEMICOLON;
 const FOLDED_NAMES: ReadonlySet<string> = new Set(PLAIN_NAMES.map(([name]) => name.toLowerCase()));
 
 const EQUALS = 0x3d;
@@ -90,6 +104,7 @@ export function parsePlain(text: string, options: boolean): EasQuery | QueryErro
     const value = query.slice(valueStart, at);
     const bit = knownName(query, start, nameEnd);
     if ((classes & EQUALS_SIGN) !== 0 && (bit & ITEMS) === 0) return 'EASGATE_QUERY_MALFORMED';
+    if (bit !== 0 && (classes & SEPARATOR) === SEPARATOR) return 'EASGATE_QUERY_MALFORMED';
     if (bit === 0 && FOLDED_NAMES.has(query.slice(start, nameEnd).toLowerCase())) return 'EASGATE_QUERY_NAME';
     if ((seen & bit) !== 0) return 'EASGATE_QUERY_DUPLICATE';
     seen |= bit;

@@ -50,6 +50,7 @@ export const VALUE = 2;
 export const PERCENT = 4;
 export const PLUS = 8;
 export const EQUALS_SIGN = 16;
+export const SEMICOLON = 32;
 const CLASSES = buildClasses();
 
 function buildClasses(): Uint8Array {
@@ -62,6 +63,7 @@ function buildClasses(): Uint8Array {
     if (character === '%') bits |= PERCENT;
     if (character === '+') bits |= PLUS;
     if (character === '=') bits |= EQUALS_SIGN;
+    if (character === ';') bits |= SEMICOLON;
     classes[code] = bits;
   }
   return classes;
