@@ -1,7 +1,7 @@
 // Owns the translation of the configuration into settings of the data plane and of the verdict cache.
 import { createHash, randomBytes } from 'node:crypto';
 import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
-import { matchPath } from '../gateway/pass-through/paths.ts';
+import { matchPath, ownPathsOf } from '../gateway/pass-through/paths.ts';
 import type {
   AutodiscoverSettings,
   GatewaySettings,
@@ -101,12 +101,13 @@ function autodiscoverSettings({ autodiscover, publicUrl }: Config): Autodiscover
 }
 
 function passThroughSettings(config: Config): PassThroughSettings | null {
-  const { listen, passThrough, limits, identity, upstream } = config;
+  const { listen, passThrough, limits, identity, upstream, autodiscover } = config;
   if (passThrough === undefined) return null;
+  const ownPaths = ownPathsOf(upstream.path, autodiscover?.path ?? null);
   passThrough.paths.forEach(({ path }, index) => {
-    if (typeof matchPath(path, { paths: passThrough.paths, easPath: upstream.path }) === 'string')
+    if (typeof matchPath(path, { paths: passThrough.paths, ownPaths }) === 'string')
       throw new ConfigError(`passThrough.paths.${index}`, [
-        'has more than one spelling, or is Exchange ActiveSync (also under the name of upstream.path), which only goes through the gate',
+        'has more than one spelling, or is Exchange ActiveSync or its Autodiscover (also under the names of upstream.path and autodiscover.path), which only go through the gate',
       ]);
   });
   const own = passThrough.url === undefined ? null : { url: passThrough.url, weight: 1 };
@@ -116,7 +117,7 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
     server: own === null ? null : serverSettings(config, own, null),
     hostHeader: passThrough.hostHeader,
     paths: passThrough.paths,
-    easPath: upstream.path,
+    ownPaths,
     publicHosts: config.publicHosts,
     headLimits: limits,
     maxBodyBytes: passThrough.maxBodyBytes,

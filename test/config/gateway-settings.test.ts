@@ -322,7 +322,12 @@ describe('a file with every field away from its default', () => {
         { path: '/owa', match: 'prefix', upgrade: true },
         { path: '/EWS/Exchange.asmx', match: 'exact', upgrade: false },
       ],
-      easPath: '/eas',
+      ownPaths: [
+        '/eas',
+        '/auto/discover.xml',
+        '/autodiscover/autodiscover.xml',
+        '/autodiscover/autodiscover.json',
+      ],
       publicHosts: ['mail.example.com'],
       headLimits: expect.objectContaining({ maxHeadBytes: 2048, maxHeaders: 20, maxTargetBytes: 1024 }),
       maxBodyBytes: 106,

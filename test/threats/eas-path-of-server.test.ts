@@ -17,7 +17,7 @@ async function sendTo(target: string, path: string): Promise<[status: number, ar
   const backend = await backendOf(answerOk);
   const gateway = await gatewayOf(backend, {
     balancing: { path },
-    passThrough: laneSettings({ paths: EVERYTHING, easPath: path }),
+    passThrough: laneSettings({ paths: EVERYTHING, ownPaths: [path] }),
   });
   gateway.change('abc123', 'block');
   const phone = await phoneOf(gateway);

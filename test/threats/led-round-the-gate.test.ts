@@ -2,7 +2,10 @@
 // X-MS-Location for 451 only, and RFC 9110 10.2.2, 8.7 define other headers that clients follow.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { ownPathsOf } from '../../src/gateway/pass-through/paths.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok } from '../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
+import { laneSettings } from '../support/servers/test-lane.ts';
 import { backendOf, gatewayOf, laneOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
@@ -83,5 +86,52 @@ describe('on the lane for other paths, an answer', () => {
     const head = await ask(`Location: ${address}\r\n`);
     expect(head).toMatch(/^HTTP\/1\.1 302 /);
     expect(head).toContain(`ocation: ${address}`);
+  });
+});
+
+describe('Autodiscover beside a lane that is open for everything', () => {
+  const ADDRESS = `<Url>${INSIDE}</Url>`;
+  const ask = async (line: string, own: string[] = []): Promise<[status: number, body: string]> => {
+    const backend = await backendOf((sent) =>
+      sent.connection.socket.write(isBare(sent) ? UNAUTHORIZED : ok(ADDRESS, OFFER)),
+    );
+    const gateway = await gatewayOf(backend, {
+      publicUrl: PUBLIC,
+      autodiscover: { mode: 'answer', publicUrl: PUBLIC, path: '/auto/discover.xml' },
+      passThrough: laneSettings({ paths: [{ path: '/', match: 'prefix', upgrade: false }], ownPaths: own }),
+    });
+    const phone = await phoneOf(gateway);
+    phone.send(
+      `${line} HTTP/1.1\r\nHost: mail.example.com\r\nAuthorization: Basic YWxpY2U6eA==\r\nContent-Length: 0\r\n\r\n`,
+    );
+    const { status, body } = await phone.response();
+    return [status, body.toString()];
+  };
+  const OWN = ownPathsOf('/Microsoft-Server-ActiveSync', '/auto/discover.xml');
+
+  it.each([
+    'POST /autodiscover/autodiscover.xml',
+    'POST /AutoDiscover/AutoDiscover.xml',
+    'POST /autodiscover/autodiscover.xml?x=1',
+    'POST /autodiscover/autodiscover.xml/x',
+    'POST /autodiscover/autodiscover.xml%20',
+    'GET /autodiscover/autodiscover.json?Email=a@example.com&Protocol=ActiveSync',
+    'GET /autodiscover/autodiscover.json/v1.0/a@example.com?Protocol=ActiveSync',
+    'POST /auto/discover.xml',
+    'POST /AUTO/discover.xml',
+  ])('never tells the address that the mail server would: %s', async (line) => {
+    const [status, body] = await ask(line, OWN);
+    expect([200, 400, 404]).toContain(status);
+    expect(body).not.toContain('inside');
+  });
+
+  it('passes other pages below its folder', async () => {
+    expect(await ask('POST /autodiscover/autodiscover.svc', OWN)).toEqual([200, ADDRESS]);
+  });
+
+  it('is a page like any other where the gateway does not answer it', async () => {
+    expect(
+      await ask('POST /autodiscover/autodiscover.xml', ownPathsOf('/Microsoft-Server-ActiveSync', null)),
+    ).toEqual([200, ADDRESS]);
   });
 });

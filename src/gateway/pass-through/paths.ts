@@ -16,18 +16,18 @@ export interface PassThroughPath {
 /** What is open on the lane. */
 export interface OpenPaths {
   readonly paths: readonly PassThroughPath[];
-  /** The mail server's path of Exchange ActiveSync (`upstream.path`). */
-  readonly easPath: string;
+  /** Paths of the mail server that only the gate serves ({@link ownPathsOf}). */
+  readonly ownPaths: readonly string[];
 }
 
 /** Why a target is refused. */
 export type PathErrorCode = 'EASGATE_BAD_PATH' | 'EASGATE_NOT_FOUND';
 
 /** The listed path that covers `target`, or why none does. */
-export function matchPath(target: string, { paths, easPath }: OpenPaths): PassThroughPath | PathErrorCode {
+export function matchPath(target: string, { paths, ownPaths }: OpenPaths): PassThroughPath | PathErrorCode {
   const question = target.indexOf('?');
   const path = question === -1 ? target : target.slice(0, question);
-  if (target.includes('#') || !isCanonical(path, easPath)) return 'EASGATE_BAD_PATH';
+  if (target.includes('#') || !isCanonical(path, ownPaths)) return 'EASGATE_BAD_PATH';
   // Horde's rpc.php serves Exchange ActiveSync when its name occurs anywhere in the URI.
   if (question !== -1 && names(target.slice(question + 1), [EAS_PATH_NAME])) return 'EASGATE_BAD_PATH';
   return paths.find((listed) => covers(listed, path)) ?? 'EASGATE_NOT_FOUND';
@@ -76,27 +76,38 @@ const DISGUISE = /%(?:[01][0-9a-f]|2[35def]|3[0-9bf]|4[1-9a-f]|5[0-9acf]|6[1-9a-
 const EAS_PATH_NAME = 'microsoft-server-activesync';
 const EAS_NAMES = [EAS_PATH_NAME, 'default.eas'];
 
-function isCanonical(path: string, easPath: string): boolean {
+function isCanonical(path: string, ownPaths: readonly string[]): boolean {
   if (!path.startsWith('/') || AMBIGUOUS.test(path) || DISGUISE.test(path)) return false;
   const decoded = decode(path);
   if (decoded === null) return false;
   // Windows maps look-alikes beyond ASCII (full-width letters, a long s, soft hyphens) onto ASCII ("best fit").
   const folded = fold(decoded);
   if (AMBIGUOUS.test(folded) || EAS_NAMES.some((name) => folded.includes(name))) return false;
-  return !reachesEas(folded, fold(easPath).replace(/\/$/, ''));
+  return !ownPaths.some((own) => reaches(folded, fold(own).replace(/\/$/, '')));
 }
+
+/**
+ * Paths that only the gate serves: that of Exchange ActiveSync (`upstream.path`), and those of Autodiscover where the gateway
+ * answers it (`autodiscover.path`; null = it does not): the mail server would tell its own address.
+ */
+export function ownPathsOf(easPath: string, autodiscoverPath: string | null): string[] {
+  return autodiscoverPath === null ? [easPath] : [easPath, autodiscoverPath, ...AUTODISCOVER_PATHS];
+}
+
+/** The paths of Autodiscover at the gateway (src/eas/autodiscover/target.ts). */
+const AUTODISCOVER_PATHS = ['/autodiscover/autodiscover.xml', '/autodiscover/autodiscover.json'];
 
 /** The page that a server sends for its folder. */
 const INDEX = /(?:index|default)\.[^/]*$/;
 
 /**
- * Whether the mail server may serve Exchange ActiveSync at the folded path, under the name of `upstream.path`. nginx (`location`)
- * and Apache (`Alias`, PATH_INFO) match by prefix.
+ * Whether the mail server may serve the folded path like `own`. nginx (`location`) and Apache (`Alias`, PATH_INFO) match by
+ * prefix.
  */
-function reachesEas(folded: string, easPath: string): boolean {
-  if (folded.startsWith(easPath)) return true;
-  const folder = easPath.replace(INDEX, '');
-  return folder !== easPath && (folded === folder || folded + '/' === folder);
+function reaches(folded: string, own: string): boolean {
+  if (folded.startsWith(own)) return true;
+  const folder = own.replace(INDEX, '');
+  return folder !== own && (folded === folder || folded + '/' === folder);
 }
 
 /** The decoded text; null when an escape is malformed or the result is not UTF-8 (including overlong forms). */

@@ -120,7 +120,7 @@ describe('Exchange ActiveSync', () => {
   });
 
   it('does not go by the gate however it is encoded', () => {
-    const everything = { paths: [{ path: '/', match: 'prefix', upgrade: true }], easPath: EAS } as const;
+    const everything = { paths: [{ path: '/', match: 'prefix', upgrade: true }], ownPaths: [EAS] } as const;
     const characters = fc.tuple(...Array.from(EAS.slice(1), (character) => disguised(character)));
     fc.assert(
       fc.property(fc.constantFrom('/', '/owa/', '/owa/../', '//'), characters, (start, spelling) => {

@@ -28,7 +28,7 @@ export function laneSettings(overrides: Partial<PassThroughSettings> = {}): Pass
       { path: '/EWS/Exchange.asmx', match: 'exact', upgrade: false },
       { path: '/socket', match: 'exact', upgrade: true },
     ],
-    easPath: '/Microsoft-Server-ActiveSync',
+    ownPaths: ['/Microsoft-Server-ActiveSync'],
     publicHosts: [],
     headTimeoutMs: 120_000,
     keepAliveTimeoutMs: 120_000,
