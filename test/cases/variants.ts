@@ -550,6 +550,94 @@ const unlisted = kind(
   ],
 );
 
+// ------------------------------------------------------------------------------------------------ other clients
+
+const by = (login: string, more: Readonly<Record<string, string>>): Readonly<Record<string, string>> => ({
+  ...basic(login),
+  ...more,
+});
+const clients = kind('requests of other clients', 'access logs and sources of clients and monitors', [
+  [
+    'Windows Phone 8.1: base64, locale 0x0407, no User-Agent (tine20#5242)',
+    {
+      method: 'POST',
+      target: `${PATH}?jBEHBBAv56KNBMpdPHQi48KtldoWBAAAAAADV1A4`,
+      headers: by('alice', { 'Content-Type': 'application/vnd.ms-sync' }),
+      bodyBase64: Buffer.from('03016a00001245564857035750380001010101', 'hex').toString('base64'),
+    },
+    { status: 200, upstream: true, device: '2fe7a28d04ca5d3c7422e3c2ad95da16', command: 'Settings' },
+  ],
+  [
+    'Windows Mail: cache headers and X-WLAS-Tracing',
+    {
+      method: 'POST',
+      target: `${PATH}?jAkMBBBFO4PTgVN5IoizMDNebAlhBAAAAAALV2luZG93c01haWw=`,
+      headers: by('alice', {
+        'Content-Type': 'application/vnd.ms-sync',
+        'Cache-Control': 'no-cache',
+        Pragma: 'no-cache',
+        'X-MS-WL': 'WindowsPhone/8.0',
+        'X-WLAS-Tracing': 'true',
+      }),
+      bodyBase64: BODY,
+    },
+    { status: 200, upstream: true, deviceType: 'WindowsMail', command: 'FolderSync' },
+  ],
+  [
+    'iOS: a domain before the address in the login, the address alone in User=',
+    post(
+      `${PATH}?User=vera@example.com&DeviceId=FBJV9GQU3D7890K74K10V5IC5K&DeviceType=iPhone&Cmd=FolderSync`,
+      by('example.com\\vera@example.com', { 'User-Agent': 'Apple-iPhone13C4/2307.71' }),
+    ),
+    { status: 200, upstream: true, user: 'vera@example.com', device: 'fbjv9gqu3d7890k74k10v5ic5k' },
+  ],
+  [
+    'iOS 11: OPTIONS with a policy key, half a media range and no body',
+    bare(
+      'OPTIONS',
+      PATH,
+      by('alice', { 'X-MS-PolicyKey': '0', Accept: '*/', Connection: 'close', 'Content-Length': '0' }),
+    ),
+    passed(PATH),
+  ],
+  [
+    'AOSP: SaveInSent before User',
+    {
+      method: 'POST',
+      target: `${PATH}?Cmd=SendMail&SaveInSent=T&User=alice&DeviceId=androidc1&DeviceType=Android`,
+      headers: by('alice', { 'Content-Type': 'message/rfc822', 'MS-ASProtocolVersion': '12.0' }),
+      bodyBase64: btoa('From: a\r\n\r\nx'),
+    },
+    { status: 200, upstream: true, command: 'SendMail' },
+  ],
+  [
+    'Huawei: default.eas, and the domain encoded by a form encoder',
+    post(
+      `${PATH}/default.eas?Cmd=FolderSync&User=EXAMPLE%5Cjohn+smith&${DEVICE}`,
+      basic('EXAMPLE\\john smith'),
+    ),
+    passed(`${PATH}?Cmd=FolderSync&User=EXAMPLE%5Cjohn%20smith&${DEVICE}`),
+  ],
+  [
+    'a monitor that expects 100 Continue',
+    post(`${PATH}?${QUERY}`, by('alice', { Expect: '100-continue', Connection: 'Keep-Alive' })),
+    passed(`${PATH}?${QUERY}`),
+  ],
+  [
+    'a name of a device beyond ASCII',
+    post(
+      `${PATH}?${QUERY}`,
+      by('alice', { 'User-Agent': Buffer.from('\u5c0f\u7c73/12').toString('latin1') }),
+    ),
+    passed(`${PATH}?${QUERY}`),
+  ],
+  [
+    'no scheme before the credentials',
+    post(`${PATH}?${QUERY}`, { Authorization: btoa('alice:pw') }),
+    challenged,
+  ],
+]);
+
 export const KINDS: readonly Kind[] = [
   options,
   targets,
@@ -565,4 +653,5 @@ export const KINDS: readonly Kind[] = [
   versions,
   wbxml,
   unlisted,
+  clients,
 ];
