@@ -110,7 +110,7 @@ export const ERRORS = {
   ),
   EASGATE_USER_NAME: client(
     401,
-    'the user name is empty, too long, requests impersonation (# or !), has /, a second \\ or a second @, or has characters that directories ignore or map to others (RFC 4518); the client received the 401 of the mail server and asks its user again',
+    'the user name is empty, too long, requests impersonation (#, ! or *), has /, a second \\ or a second @, or has characters that directories ignore or map to others (RFC 4518); the client received the 401 of the mail server and asks its user again',
   ),
   EASGATE_USER_MISMATCH: client(
     403,

@@ -112,8 +112,8 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   if (local === '' || local.trim() !== local || hasControl(name)) return 'EASGATE_USER_NAME';
   // The JSON of a Bearer token can contain a lone surrogate, which no text encoding can represent (RFC 8259 8.2).
   if (!name.isWellFormed()) return 'EASGATE_USER_NAME';
-  // Z-Push reads `victim#me` as impersonation, grommunio `me!victim`.
-  if (name.includes('#') || name.includes('!')) return 'EASGATE_USER_NAME';
+  // Z-Push reads `victim#me` as impersonation, grommunio `me!victim`, and Dovecot `victim*me` (auth_master_user_separator).
+  if (name.includes('#') || name.includes('!') || name.includes('*')) return 'EASGATE_USER_NAME';
   // IIS splits the domain at the first slash of either kind.
   if (slash !== name.indexOf('\\') || name.includes('/')) return 'EASGATE_USER_NAME';
   // A directory compares several spaces as one (RFC 4518 2.6.1).

@@ -17,6 +17,18 @@ describe('a name that servers split in different places', () => {
   });
 });
 
+describe('a name that opens the mailbox of another user', () => {
+  it.each([
+    ['in Z-Push (KOE_CAPABILITY_IMPERSONATE)', 'alice#me'],
+    ['in grommunio (ALLOW_IMPERSONATE)', 'me!alice'],
+    ['in Dovecot (auth_master_user_separator), which checks the password of the second name', 'alice*me'],
+    ['in Dovecot, behind a domain', 'CONTOSO\\alice*me'],
+    ['in Dovecot, with addresses', 'alice@contoso.com*me'],
+  ])('is refused: %s', (_where, name) => {
+    expect(keyOf(name)).toBe('EASGATE_USER_NAME');
+  });
+});
+
 describe('a name that a directory prepares to another one (RFC 4518)', () => {
   it.each([
     ['wide letters', '\uff41lice'],
