@@ -51,10 +51,13 @@ function endOfIpv6(host: string): number {
   return -1;
 }
 
-/** Whether `host` (a Host header, with or without port) is one of the lower-case `publicHosts`. */
+/**
+ * Whether `host` (a Host header, with or without port) is one of the lower-case `publicHosts`. A dot at the end of a name
+ * changes nothing (RFC 3986 3.2.2); clients keep that of an SRV record.
+ */
 export function isPublicHost(host: string, publicHosts: readonly string[]): boolean {
   const colon = host.lastIndexOf(':');
   const bracket = host.lastIndexOf(']');
   const name = (colon > bracket ? host.slice(0, colon) : host).toLowerCase();
-  return publicHosts.includes(name);
+  return publicHosts.includes(name) || (name.endsWith('.') && publicHosts.includes(name.slice(0, -1)));
 }

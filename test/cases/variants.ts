@@ -631,6 +631,20 @@ const clients = kind('requests of other clients', 'access logs and sources of cl
     ),
     passed(`${PATH}?${QUERY}`),
   ],
+  ...['MAIL.example.com:443', 'mail.example.com.', 'Mail.Example.com.:443'].map((host): Row => [
+    `the public host as ${host} (RFC 3986 3.2.2: a dot at the end is the same name)`,
+    { ...post(`${PATH}?${QUERY}`, ALICE), host },
+    passed(`${PATH}?${QUERY}`),
+    { publicHosts: ['mail.example.com'] },
+  ]),
+  ...['mail.example.com..', 'mail.example.com.evil.example', 'xmail.example.com', '.mail.example.com'].map(
+    (host): Row => [
+      `another host, ${host}`,
+      { ...post(`${PATH}?${QUERY}`, ALICE), host },
+      { status: [400, 421], upstream: false },
+      { publicHosts: ['mail.example.com'] },
+    ],
+  ),
   [
     'no scheme before the credentials',
     post(`${PATH}?${QUERY}`, { Authorization: btoa('alice:pw') }),

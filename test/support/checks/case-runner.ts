@@ -23,6 +23,8 @@ export interface ClientRequest {
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly bodyBase64?: string;
+  /** Default `mail.example.com`. */
+  readonly host?: string;
 }
 
 /** The expected result. */
@@ -171,13 +173,19 @@ function runCommand(command: string, config: string): void {
   if (status !== 0) throw new Error(`easgate ${command}: ${stderr}`);
 }
 
-function bytesOf({ method, target, headers, bodyBase64 = '' }: ClientRequest): Buffer {
+function bytesOf({
+  method,
+  target,
+  headers,
+  bodyBase64 = '',
+  host = 'mail.example.com',
+}: ClientRequest): Buffer {
   const body = Buffer.from(bodyBase64, 'base64');
   const names = Object.keys(headers).map((name) => name.toLowerCase());
   const framed = names.includes('content-length') || names.includes('transfer-encoding');
   const lines = [
     `${method} ${target} HTTP/1.1`,
-    'Host: mail.example.com',
+    `Host: ${host}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ...(framed ? [] : [`Content-Length: ${body.length}`]),
     '',
