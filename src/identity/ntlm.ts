@@ -55,18 +55,12 @@ export function readLeg(authorization: string): OpeningLeg | ClosingLeg | UserEr
   const token = Buffer.from(text, 'base64');
   // Canonical base64 only: decoders differ on other forms.
   if (token.toString('base64') !== text) return 'EASGATE_AUTHORIZATION';
-  const message = messageIn(token);
-  return message === null || message.readUInt32LE(8) !== AUTHENTICATE
-    ? { leg: 'opening' }
-    : readAuthenticate(message);
-}
-
-/** The NTLM message of a token, plain or inside SPNEGO, up to its type at least; null = none. */
-function messageIn(token: Buffer): Buffer | null {
   const message = token.subarray(0, SIGNATURE.length).equals(SIGNATURE) ? token : responseToken(token);
-  if (message === null || message.length < 12 || !message.subarray(0, SIGNATURE.length).equals(SIGNATURE))
-    return null;
-  return message;
+  if (message === null || message.length < 12 || !message.subarray(0, SIGNATURE.length).equals(SIGNATURE)) {
+    return { leg: 'opening' };
+  }
+  if (message.readUInt32LE(8) !== AUTHENTICATE) return { leg: 'opening' };
+  return readAuthenticate(message);
 }
 
 const OFFER_LINE = /^www-authenticate:[ \t]*(.*)$/i;
@@ -80,9 +74,11 @@ export function challengeUnicode(headerLines: string): boolean | null {
   let chosen: boolean | null = null;
   for (const line of headerLines.split('\r\n')) {
     for (const [, text = ''] of OFFER_LINE.exec(line)?.[1]?.matchAll(OFFER) ?? []) {
-      const message = messageIn(Buffer.from(text, 'base64'));
-      if (message === null || message.length < CHALLENGE_FIXED || message.readUInt32LE(8) !== CHALLENGE)
-        continue;
+      // The server is not the attacker: its message is found in any wrapping.
+      const token = Buffer.from(text, 'base64');
+      const at = token.indexOf(SIGNATURE);
+      const message = token.subarray(Math.max(0, at));
+      if (at === -1 || message.length < CHALLENGE_FIXED || message.readUInt32LE(8) !== CHALLENGE) continue;
       const unicode = (message.readUInt32LE(20) & UNICODE) !== 0;
       if (chosen !== null && chosen !== unicode) return null;
       chosen = unicode;

@@ -69,6 +69,12 @@ describe("the character set of the server's challenge", () => {
       expect(challengeUnicode(lines(credentials('NTLM', message)))).toBe(chosen);
       expect(challengeUnicode(lines(credentials('negotiate', message)))).toBe(chosen);
       expect(challengeUnicode(lines(credentials('Negotiate', spnegoResponse(message))))).toBe(chosen);
+      // Lengths that are longer than they need be (BER).
+      const long = Buffer.concat([
+        Buffer.from([0xa1, 0x84, 0, 0, 0, message.length + 2, 0x04, message.length]),
+        message,
+      ]);
+      expect(challengeUnicode(lines(credentials('Negotiate', long)))).toBe(chosen);
       expect(
         challengeUnicode(lines('Basic realm="a"', `Bearer, ${credentials('NTLM', message)}, Digest a=b`)),
       ).toBe(chosen);
