@@ -28,8 +28,9 @@ export function matchPath(target: string, { paths, ownPaths }: OpenPaths): PassT
   const question = target.indexOf('?');
   const path = question === -1 ? target : target.slice(0, question);
   if (target.includes('#') || !isCanonical(path, ownPaths)) return 'EASGATE_BAD_PATH';
-  // Horde's rpc.php serves Exchange ActiveSync when its name occurs anywhere in the URI.
-  if (question !== -1 && names(target.slice(question + 1), [EAS_PATH_NAME])) return 'EASGATE_BAD_PATH';
+  // Horde's rpc.php serves Exchange ActiveSync when its name, or that of Autodiscover, occurs anywhere in the URI.
+  if (question !== -1 && names(target.slice(question + 1), [EAS_PATH_NAME, AUTODISCOVER_NAME]))
+    return 'EASGATE_BAD_PATH';
   return paths.find((listed) => covers(listed, path)) ?? 'EASGATE_NOT_FOUND';
 }
 
@@ -75,6 +76,8 @@ const DISGUISE = /%(?:[01][0-9a-f]|2[35def]|3[0-9bf]|4[1-9a-f]|5[0-9acf]|6[1-9a-
 /** The name of Exchange ActiveSync below any prefix: SOGo serves it at `/SOGo/Microsoft-Server-ActiveSync`. */
 const EAS_PATH_NAME = 'microsoft-server-activesync';
 const EAS_NAMES = [EAS_PATH_NAME, 'default.eas'];
+/** A path may begin with this name, which is that of the real page, and must not have it anywhere else. */
+const AUTODISCOVER_NAME = 'autodiscover/autodiscover';
 
 function isCanonical(path: string, ownPaths: readonly string[]): boolean {
   if (!path.startsWith('/') || AMBIGUOUS.test(path) || DISGUISE.test(path)) return false;
@@ -83,6 +86,7 @@ function isCanonical(path: string, ownPaths: readonly string[]): boolean {
   // Windows maps look-alikes beyond ASCII (full-width letters, a long s, soft hyphens) onto ASCII ("best fit").
   const folded = fold(decoded);
   if (AMBIGUOUS.test(folded) || EAS_NAMES.some((name) => folded.includes(name))) return false;
+  if (folded.includes(AUTODISCOVER_NAME, 2)) return false;
   return !ownPaths.some((own) => reaches(folded, fold(own).replace(/\/$/, '')));
 }
 

@@ -104,6 +104,15 @@ const EAS_SPELLINGS = [
   '/owa/default.eas',
   '/owa/DEFAULT.EAS',
   '/http:/Microsoft-Server-ActiveSync',
+  // Horde's rpc.php serves Exchange ActiveSync when the name of Autodiscover occurs anywhere in the URI.
+  '/horde/rpc.php?autodiscover/autodiscover&Cmd=Sync&User=a&DeviceId=b&DeviceType=c',
+  '/horde/rpc.php?Cmd=Sync&User=a&DeviceId=b&DeviceType=c&x=Autodiscover/Autodiscover',
+  '/horde/rpc.php?x=autodiscover%2Fautodiscover&Cmd=Sync',
+  '/horde/rpc.php?x=%61utodiscover%252fautodiscover&Cmd=Sync',
+  '/horde/rpc.php/autodiscover/autodiscover?Cmd=Sync&User=a&DeviceId=b&DeviceType=c',
+  '/horde/rpc.php/%EF%BD%81utodiscover/autodiscover',
+  // CVE-2021-34473
+  '/autodiscover/autodiscover.json?@evil.example/owa/&Email=autodiscover/autodiscover.json%3F@evil.example',
 ];
 
 describe('Exchange ActiveSync', () => {
