@@ -1,9 +1,10 @@
 // Owns the file of the admin API: tokens, sessions, set-up links, answers to requests with an Idempotency-Key. It belongs to one
 // gateway; in a fleet the first three are copies of what the directory keeps (fleet-accounts.ts). Nothing that phones need is in it.
-import { closeSync, fchmodSync, openSync, statSync } from 'node:fs';
+import { closeSync, fchmodSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue } from 'node:sqlite';
 import type { z } from 'zod';
+import { FileWatch, inodeOf, release, setLeftoversAside } from '../../directory/embedded/store-file.ts';
 import { fileTrouble } from '../../file-words.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import {
@@ -63,14 +64,12 @@ const MIGRATIONS = [
 /** The open file. All calls are short and synchronous, and throw ProgramError EASGATE_ADMIN_FILE where the file cannot be used. */
 export class AdminStore {
   private readonly path: string;
-  private database: DatabaseSync;
-  /** Device and inode; null = in memory. */
-  private identity: string | null;
+  /** Null = it could not be opened anew; the next call tries again. */
+  private file: OpenFile | null;
 
   private constructor(path: string) {
     this.path = path;
-    this.database = openDatabase(path);
-    this.identity = identityOf(path);
+    this.file = openFile(path);
   }
 
   /** Opens the file, which is created where it is missing. @throws ProgramError EASGATE_ADMIN_FILE */
@@ -306,7 +305,13 @@ export class AdminStore {
   }
 
   close(): void {
-    if (this.database.isOpen) this.database.close();
+    this.giveUp();
+  }
+
+  private giveUp(): void {
+    const { file } = this;
+    this.file = null;
+    if (file !== null) release(file.database, file.watch);
   }
 
   private remember(id: string, isToken: boolean): void {
@@ -346,17 +351,23 @@ export class AdminStore {
   /** A file that was deleted or replaced is opened anew: else tokens revoked in the new one would hold on in the old one. */
   private use<T>(work: (database: DatabaseSync) => T): T {
     try {
-      if (this.identity !== identityOf(this.path)) {
-        // First, because closing removes the log files of that name.
-        if (this.database.isOpen) this.database.close();
-        this.database = openDatabase(this.path);
-        this.identity = identityOf(this.path);
+      const watch = this.file?.watch ?? null;
+      if (watch?.isSame() === false) {
+        watch.setLogAside();
+        this.giveUp();
       }
-      return work(this.database);
+      this.file ??= openFile(this.path);
+      return work(this.file.database);
     } catch (error) {
       throw troubleOf(error, this.path);
     }
   }
+}
+
+/** `watch`: null in memory. */
+interface OpenFile {
+  readonly database: DatabaseSync;
+  readonly watch: FileWatch | null;
 }
 
 /** Inserts a row by the names of its columns. */
@@ -370,19 +381,21 @@ function insert(database: DatabaseSync, table: string, row: object): void {
 }
 
 /** @throws ProgramError EASGATE_ADMIN_FILE */
-function openDatabase(path: string): DatabaseSync {
+function openFile(path: string): OpenFile {
   let database: DatabaseSync | null = null;
   try {
     // Created with its mode: nobody else may read it, not even for a moment.
     if (path !== IN_MEMORY) {
+      setLeftoversAside(path);
       const file = openSync(path, 'a', MODE);
       fchmodSync(file, MODE);
       closeSync(file);
     }
+    const inode = inodeOf(path);
     database = new DatabaseSync(path, { timeout: BUSY_MS });
     database.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON');
     migrate(database);
-    return database;
+    return { database, watch: inode === null ? null : new FileWatch(path, inode) };
   } catch (error) {
     database?.close();
     throw troubleOf(error, path);
@@ -393,13 +406,6 @@ function troubleOf(error: unknown, path: string): ProgramError {
   return error instanceof ProgramError
     ? error
     : new ProgramError('EASGATE_ADMIN_FILE', fileTrouble(error, path));
-}
-
-/** Null = there is no such file, or it is in memory. */
-function identityOf(path: string): string | null {
-  if (path === IN_MEMORY) return null;
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? null : `${stat.dev}:${stat.ino}`;
 }
 
 function migrate(database: DatabaseSync): void {

@@ -19,6 +19,7 @@ export function inodeOf(path: string): string | null {
 export function createPrivately(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true });
+    setLeftoversAside(path);
     closeSync(openSync(path, 'wx', MODE));
   } catch (error) {
     // Another process created it first.
@@ -26,9 +27,29 @@ export function createPrivately(path: string): void {
   }
 }
 
+/**
+ * Renames the write-ahead log and its index that a removed file left behind, before a new file gets its name. SQLite would read the
+ * new file by them (sqlite.org/howtocorrupt.html 1.4, 2.4), as long as another process has them open. Does nothing beside a file.
+ */
+export function setLeftoversAside(path: string): void {
+  for (const name of logsOf(path)) if (inodeOf(path) === null) setAside(name);
+}
+
+function logsOf(path: string): string[] {
+  return [`${path}-wal`, `${path}-shm`];
+}
+
+function setAside(name: string): void {
+  try {
+    renameSync(name, `${name}.old`);
+  } catch {
+    // There is none, or another process renamed it first.
+  }
+}
+
 /** Removes the permissions of group and others; returns the mode if that failed, else null. */
 export function narrow(path: string): number | null {
-  for (const name of [path, `${path}-wal`, `${path}-shm`]) {
+  for (const name of [path, ...logsOf(path)]) {
     const mode = stat(name)?.mode ?? 0;
     if ((mode & OTHERS) === 0) continue;
     try {
@@ -56,12 +77,15 @@ export class FileWatch {
   private readonly path: string;
   private readonly file: string;
   private readonly log: string | null;
+  /** Name and inode of the log and of its index. */
+  private readonly logs: readonly (readonly [string, string | null])[];
 
   /** `file` is the result of {@link inodeOf} before the database was opened; the log was created by opening it. */
   constructor(path: string, file: string) {
     this.path = path;
     this.file = file;
-    this.log = inodeOf(`${path}-wal`);
+    this.logs = logsOf(path).map((name) => [name, inodeOf(name)]);
+    this.log = this.logs[0]?.[1] ?? null;
   }
 
   /** Whether the paths still lead to these files: a removed file stays readable for processes that have it open. */
@@ -78,18 +102,11 @@ export class FileWatch {
   }
 
   /**
-   * Another file replaced this one. The log beside it belongs to the old file; SQLite would apply it to the new one
-   * (sqlite.org/howtocorrupt.html 4.4), so it is renamed.
+   * Another file replaced this one. The log and its index beside it belong to the old file, each as far as it is still the one of the
+   * old file; SQLite would apply them to the new one (sqlite.org/howtocorrupt.html 1.4), so they are renamed.
    */
   setLogAside(): void {
-    if (!this.hasLog()) return;
-    for (const name of [`${this.path}-wal`, `${this.path}-shm`]) {
-      try {
-        renameSync(name, `${name}.old`);
-      } catch {
-        // Another process renamed it first.
-      }
-    }
+    for (const [name, inode] of this.logs) if (inode !== null && inodeOf(name) === inode) setAside(name);
   }
 }
 
