@@ -8,7 +8,8 @@ import { policyHash, servedPolicy } from '../config/served-policy.ts';
 import { readDocument } from '../config/stored-policy.ts';
 import type { PlacedProblem } from '../config/policy-file.ts';
 import type { PolicyState, PolicyVersion, StoredRollout } from '../model/policy-version.ts';
-import type { ShadowCounts } from '../model/shadow.ts';
+import { shadowSum } from '../model/shadow.ts';
+import type { ShadowSum } from '../model/shadow.ts';
 import { suggestedIn } from '../suggest.ts';
 import type { ApiParts } from './api-parts.ts';
 
@@ -117,14 +118,11 @@ async function textInUse(parts: ApiParts, { live }: PolicyState, check: CheckTex
 }
 
 /** Of the workers of this gateway; null = none answers. */
-async function shadowCounts(parts: ApiParts): Promise<ShadowCounts | null> {
+async function shadowCounts(parts: ApiParts): Promise<ShadowSum | null> {
   const gateway = await parts.gateway();
   if (gateway === null) return null;
-  const counts = gateway.workers.flatMap((worker) => worker?.shadow ?? []);
-  const sum = (name: 'compared' | 'different'): number => counts.reduce((total, one) => total + one[name], 0);
-  return {
-    compared: sum('compared'),
-    different: sum('different'),
-    phones: counts.flatMap(({ phones }) => phones).slice(0, SHADOW_PHONES),
-  };
+  return shadowSum(
+    gateway.workers.flatMap((worker) => worker?.shadow ?? []),
+    SHADOW_PHONES,
+  );
 }

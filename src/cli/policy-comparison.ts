@@ -5,7 +5,7 @@ import { csvText } from '../app/csv.ts';
 import { CHANGED_CSV } from '../app/csv-columns.ts';
 import { diffInThreads } from '../app/diff-threads.ts';
 import { withoutGrandfathering } from '../app/policy-diff.ts';
-import type { ChangedPhone, DiffCount, PolicyDiff } from '../app/policy-diff.ts';
+import type { ChangedPhone, PolicyDiff } from '../app/policy-diff.ts';
 import { asEnforced, policiesOf } from '../app/policy-texts.ts';
 import type { PolicyRef } from '../app/policy-texts.ts';
 import { policiesInUse, readPolicies, shadowVersion } from '../app/policy-versions.ts';
@@ -32,7 +32,7 @@ import {
   remotePolicy,
   writeDiff,
 } from './remote/policies.ts';
-import { SEEN_TITLES, countCells } from './report.ts';
+import { SEEN_TITLES, countCells, countTable, othersText } from './report.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 
@@ -264,27 +264,15 @@ function countsText({ compared, keptOut, keptOutLater, letIn, letInForNow, other
 }
 
 function listText(found: PolicyDiff, limit: number): string {
-  const group = (title: string, counts: readonly DiffCount[]): string =>
-    counts.length === 0
-      ? ''
-      : `${table(
-          [title, ...SEEN_TITLES],
-          counts.slice(0, limit).map(({ name, phones }) => [printable(name), ...countCells(phones)]),
-        )}\n`;
   const shown = found.phones.slice(0, limit);
   const rest = found.phones.length - shown.length;
   return (
-    group('KEPT OUT BY REASON', found.byReason) +
-    group('BY GROUP', found.byGroup) +
-    group('BY MODEL', found.byModel) +
+    countTable('KEPT OUT BY REASON', found.byReason, limit) +
+    countTable('BY GROUP', found.byGroup, limit) +
+    countTable('BY MODEL', found.byModel, limit) +
     (shown.length === 0 ? '' : fitTable(PHONES, shown, terminalWidth()).text) +
     othersText(rest, '--limit, --csv or --json', found.isCut)
   );
-}
-
-/** Names the rows of a list that are left out. */
-export function othersText(others: number, ways: string, isCut = false): string {
-  return others <= 0 ? '' : `and ${others}${isCut ? ' or more' : ''} others: ${ways}\n`;
 }
 
 const PHONES: readonly Column<ChangedPhone>[] = [

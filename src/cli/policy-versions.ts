@@ -23,7 +23,8 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { RolloutExtent } from '../model/policy-version.ts';
 import { extentText } from '../model/rollout-text.ts';
-import type { ShadowCounts, ShadowDifference } from '../model/shadow.ts';
+import { shadowSum } from '../model/shadow.ts';
+import type { ShadowDifference, ShadowSum } from '../model/shadow.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
@@ -38,9 +39,9 @@ import {
   compare,
   comparedWith,
   limitOf,
-  othersText,
   warnOfGroups,
 } from './policy-comparison.ts';
+import { othersText } from './report.ts';
 import { openPolicy } from './policy-file.ts';
 import { contextOf } from './remote/contexts.ts';
 import type { Context } from './remote/contexts.ts';
@@ -204,39 +205,34 @@ function sayBegun(version: number, { json }: ShadowOptions): void {
 /** What the workers on this host counted since the shadow began. */
 async function showShadow(config: Config, options: ShadowOptions): Promise<void> {
   const { workers } = await askStatus(config.workers.pidFile);
-  const counts = workers.flatMap((worker) => worker?.shadow ?? []);
+  const counts = shadowSum(workers.flatMap((worker) => worker?.shadow ?? []));
   const version = workers.find((worker) => worker?.policies.shadow)?.policies.shadow?.version ?? null;
-  const [compared, different] = [
-    sum(counts.map((one) => one.compared)),
-    sum(counts.map((one) => one.different)),
-  ];
-  sayShadow({ version, compared, different, phones: counts.flatMap((one) => one.phones) }, options);
+  sayShadow({ version, ...counts }, options);
 }
 
 function sayShadow(
-  { version, compared, different, phones }: ShadowCounts & { readonly version: number | null },
+  found: ShadowSum & { readonly version: number | null },
   { json, limit }: ShadowOptions,
 ): void {
-  if (json) printJson({ version, compared, different, phones });
-  else if (version === null) print('no policy runs in the shadow\n');
-  else print(shadowText(version, { compared, different, phones }, limitOf({ limit })));
+  if (json) printJson(found);
+  else if (found.version === null) print('no policy runs in the shadow\n');
+  else print(shadowText(found.version, found, limitOf({ limit })));
 }
 
 /** A comparison, with at most so many of its phones. */
 export function shadowText(
   version: number,
-  { compared, different, phones }: ShadowCounts,
+  { compared, different, phonesDifferent, phones }: ShadowSum,
   limit: number,
 ): string {
   const list = fitTable(SHADOW, phones.slice(0, limit), terminalWidth()).text;
   return (
-    `version ${version} in the shadow: ${compared} decisions compared, ${different} different\n` +
-    (phones.length === 0 ? '' : `\n${list}${othersText(phones.length - limit, '--limit or --json')}`)
+    `version ${version} in the shadow: ${compared} decisions compared, ${different} different` +
+    `${different === 0 ? '' : `, on ${phonesDifferent} ${phonesDifferent === 1 ? 'phone' : 'phones'}`}\n` +
+    (phones.length === 0
+      ? ''
+      : `\n${list}${othersText(phonesDifferent - Math.min(limit, phones.length), '--limit or --json')}`)
   );
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, one) => total + one, 0);
 }
 
 const SHADOW: readonly Column<ShadowDifference>[] = [

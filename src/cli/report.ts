@@ -158,24 +158,38 @@ function printReport<Row>(
     if (shown.length === most) break;
     shown.push(row);
   }
-  const group = (title: string, named: readonly NamedCount[]): string =>
-    named.length === 0
-      ? ''
-      : `${table(
-          [title, ...SEEN_TITLES],
-          named.slice(0, most).map(({ name: of, phones }) => [printable(of, 'none'), ...countCells(phones)]),
-        )}\n`;
   const { total } = counts;
   print(
     `${table(['', ...SEEN_TITLES], [[name, ...countCells(total)]])}\n` +
       (total.all === 0
         ? ''
-        : group('BY REASON', counts.byReason) +
-          group('BY GROUP', counts.byGroup) +
-          group('BY MODEL', counts.byModel) +
+        : countTable('BY REASON', counts.byReason, most) +
+          countTable('BY GROUP', counts.byGroup, most) +
+          countTable('BY MODEL', counts.byModel, most) +
           fitTable(columns, shown, terminalWidth()).text),
   );
   if (total.all > shown.length) remark(`${shown.length} of ${total.all}: --limit, --csv or --json`);
+}
+
+/**
+ * A table of counts by name, and an empty line. `limit` is that of the list behind it: it lengthens the table, but does not shorten it,
+ * so that a short list does not hide reasons and groups. Empty without counts.
+ */
+export function countTable(title: string, counts: readonly NamedCount[], limit: number): string {
+  if (counts.length === 0) return '';
+  const most = Math.max(limit, DEFAULT_ROWS);
+  const rows = counts
+    .slice(0, most)
+    .map(({ name, phones }) => [printable(name, 'none'), ...countCells(phones)]);
+  return `${table([title, ...SEEN_TITLES], rows)}${othersText(counts.length - most, '--limit or --json')}\n`;
+}
+
+/** Names the rows of a list that are left out. */
+export function othersText(others: number, ways: string, isCut = false): string {
+  if (others <= 0) return '';
+  return isCut
+    ? `and ${others} or more others: ${ways}\n`
+    : `and ${others} ${others === 1 ? 'other' : 'others'}: ${ways}\n`;
 }
 
 /** Titles of {@link countCells}. */

@@ -15,8 +15,12 @@ export class ShadowComparison {
   private different = 0;
   private readonly phones = new LRUCache<string, ShadowDifference>({ max: MAX_PHONES });
 
-  constructor(policy: CompiledPolicy) {
+  private readonly wall: () => number;
+
+  /** `wall`: the time of day, milliseconds since 1970. */
+  constructor(policy: CompiledPolicy, wall: () => number) {
     this.policy = policy;
+    this.wall = wall;
   }
 
   /** Both policies decided on the same facts. */
@@ -28,7 +32,7 @@ export class ShadowComparison {
       return;
     }
     this.different++;
-    this.phones.set(key, { user, device, live: partOf(live), shadow: partOf(shadow) });
+    this.phones.set(key, { user, device, live: partOf(live), shadow: partOf(shadow), at: this.wall() });
   }
 
   counts(): ShadowCounts {

@@ -172,7 +172,7 @@ export class VerdictCache {
   /** Evaluates another policy beside the live one from now on, and counts where they differ; null = none. */
   useShadow(policy: CompiledPolicy | null): void {
     if (policy === (this.shadow?.policy ?? null)) return;
-    this.shadow = policy === null ? null : new ShadowComparison(policy);
+    this.shadow = policy === null ? null : new ShadowComparison(policy, this.wall);
   }
 
   /** What was counted since the shadow began; null = there is none. */

@@ -8,6 +8,8 @@ export interface ShadowDifference {
   readonly device: DeviceKey;
   readonly live: ComparedVerdict;
   readonly shadow: ComparedVerdict;
+  /** When they last differed, milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** A verdict, as far as it is compared. */
@@ -21,4 +23,28 @@ export interface ShadowCounts {
   readonly different: number;
   /** Phones that differ by their latest decision, the latest first: 10,000 at most. */
   readonly phones: readonly ShadowDifference[];
+}
+
+/** What several workers compared. */
+export interface ShadowSum extends ShadowCounts {
+  /** How many phones there are in `phones` of all workers: a phone that came to several of them counts once. */
+  readonly phonesDifferent: number;
+}
+
+/** Adds the counts of workers up, with each phone once, as it differed last. `most`: phones that are listed. */
+export function shadowSum(counts: readonly ShadowCounts[], most = Infinity): ShadowSum {
+  const latest = new Map<string, ShadowDifference>();
+  for (const { phones } of counts)
+    for (const one of phones) {
+      const key = `${one.device}\0${one.user}`;
+      const other = latest.get(key);
+      if (other === undefined || other.at < one.at) latest.set(key, one);
+    }
+  const phones = [...latest.values()].toSorted((a, b) => b.at - a.at);
+  return {
+    compared: counts.reduce((total, one) => total + one.compared, 0),
+    different: counts.reduce((total, one) => total + one.different, 0),
+    phonesDifferent: phones.length,
+    phones: phones.slice(0, most),
+  };
 }

@@ -77,10 +77,11 @@ it('policy shadow lists as many phones as --limit says, and counts the others', 
     device: id as DeviceKey,
     live,
     shadow,
+    at: 1,
   }));
-  const counts = { compared: 9, different: 3, phones };
+  const counts = { compared: 9, different: 5, phonesDifferent: 3, phones };
   expect(shadowText(2, counts, 2)).toMatch(
-    /^version 2 in the shadow: 9 decisions compared, 3 different\n\nUSER.*\n.* one .*\n.* two .*\nand 1 others: --limit or --json\n$/,
+    /^version 2 in the shadow: 9 decisions compared, 5 different, on 3 phones\n\nUSER.*\n.* one .*\n.* two .*\nand 1 other: --limit or --json\n$/,
   );
   expect(shadowText(2, counts, 3)).toMatch(/ three .*\n$/);
 });

@@ -134,6 +134,7 @@ describe('a report', () => {
     const { out, error } = await run('blocked', '--limit', '1');
     expect(out).toContain('blocked  2');
     expect(out).toMatch(/BY REASON +ALL +SEEN 1D/);
+    expect(out).toMatch(/BY REASON.*\n\w+ +1 .*\n\w+ +1 /);
     expect(out).toMatch(/carol +quiet4/);
     expect(out).not.toContain('applabc123');
     expect(error).toBe('1 of 2: --limit, --csv or --json\n');

@@ -41,6 +41,7 @@ it('counts where a policy in the shadow decides differently, and on whom; the li
         device: phone,
         live: { action: 'allow', reason: 'noCompliancePolicy', rule: 'policy.noCompliancePolicy' },
         shadow: { action: 'quarantine', reason: 'notCompliant', rule: 'compliance policy "default"' },
+        at: expect.any(Number) as number,
       },
     ],
   });

@@ -85,9 +85,18 @@ const compared = z.object({ action: z.string(), reason: z.string(), rule: maybeT
 const shadowCounts = z.object({
   compared: z.number(),
   different: z.number(),
+  phonesDifferent: z.number().describe('devices with their users on which they differ: each counts once'),
   phones: z
-    .array(z.object({ user: z.string(), device: z.string(), live: compared, shadow: compared }))
-    .describe('that differ by their latest decision: 500 at most'),
+    .array(
+      z.object({
+        user: z.string(),
+        device: z.string(),
+        live: compared,
+        shadow: compared,
+        at: time.describe('when they last differed'),
+      }),
+    )
+    .describe('those of them that differed last: 500 at most'),
 });
 
 /** `showPolicy`. */

@@ -20,7 +20,7 @@ import type { WipePlan } from '../../app/wipe.ts';
 import type { ModelRow } from '../../directory/read-model/model-row.ts';
 import type { ModelUser } from '../../directory/read-model/model-users.ts';
 import type { AuditEntry, JournalEntry } from '../../model/journal.ts';
-import type { ShadowCounts } from '../../model/shadow.ts';
+import type { ShadowSum } from '../../model/shadow.ts';
 import type { ControlStatus, ModelStatus } from '../../supervisor/control-messages.ts';
 import type { GatewayStatus } from '../../supervisor/status-server.ts';
 
@@ -71,7 +71,7 @@ type StartedRun = With<Described<'runFeed'>, { readonly run: RemoteRun | null }>
 type DiffRun = With<Described<'diffPolicy'>, { readonly diff: PolicyDiff | null }>;
 type RemoteShadow = With<
   NonNullable<Described<'showPolicy'>['shadow']>,
-  { readonly counts: ShadowCounts | null }
+  { readonly counts: ShadowSum | null }
 >;
 interface Simulated {
   readonly verdict: VerdictDocument & Record<'validUntil' | 'since' | 'recheckAt', number | null>;

@@ -3,7 +3,7 @@ import type { BodyOf } from '../../api/contract/operations.ts';
 import { nothingEarlier } from '../../app/policy-versions.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import type { RolloutExtent } from '../../model/policy-version.ts';
-import type { ShadowCounts } from '../../model/shadow.ts';
+import type { ShadowSum } from '../../model/shadow.ts';
 import { print, printJson } from '../output.ts';
 import { confirm } from '../policy-change.ts';
 import type { ChangeOptions } from '../policy-change.ts';
@@ -149,8 +149,8 @@ export async function shadowThere(
 /** The shadow, and what the workers of the gateway counted. @throws RemoteError */
 export async function shadowCountsThere(
   context: Context,
-): Promise<ShadowCounts & { readonly version: number | null }> {
+): Promise<ShadowSum & { readonly version: number | null }> {
   const { shadow } = (await policiesInUse(context)).policies;
-  const counts = shadow?.counts ?? { compared: 0, different: 0, phones: [] };
+  const counts = shadow?.counts ?? { compared: 0, different: 0, phonesDifferent: 0, phones: [] };
   return { version: shadow?.version ?? null, ...counts };
 }

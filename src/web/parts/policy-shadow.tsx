@@ -25,7 +25,7 @@ function Differences({ shadow }: { shadow: Shadow }): ReactElement {
   return (
     <p className="t2" role="status">
       <b>{texts.counts(number(counts.different), number(counts.compared))}</b>{' '}
-      {counts.different === 0 ? texts.noneYet : null}
+      {counts.different === 0 ? texts.noneYet : texts.phones(number(counts.phonesDifferent))}
     </p>
   );
 }

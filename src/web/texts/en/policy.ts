@@ -133,6 +133,7 @@ export const policy = {
     reportOnly: 'reports only, refuses nothing',
     counts: (different: string, compared: string) =>
       `${different} of ${compared} decisions differ on the traffic of this gateway.`,
+    phones: (shown: string) => `Devices on which they differ: ${shown}.`,
     noCounts: 'The gateway does not say what differs.',
     noneYet: 'No decision differed yet.',
     none: 'No policy runs in the shadow.',

@@ -1,0 +1,38 @@
+// Owns the promises of the counts of a policy in the shadow that several workers made.
+import { expect, it } from 'vitest';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { shadowSum } from '../../src/model/shadow.ts';
+import type { ShadowDifference } from '../../src/model/shadow.ts';
+
+const different = (
+  device: string,
+  at: number,
+  reason: ShadowDifference['shadow']['reason'],
+): ShadowDifference => ({
+  user: 'alice' as UserKey,
+  device: device as DeviceKey,
+  live: { action: 'allow', reason: 'reportOnly', rule: 'policy.mode' },
+  shadow: { action: 'quarantine', reason, rule: 'policy' },
+  at,
+});
+
+it('a phone that came to several workers counts once, as it differed last, and the latest phones come first', () => {
+  const [first, second] = [
+    [different('one', 5, 'osTooOld'), different('two', 1, 'osTooOld')],
+    [different('two', 9, 'notCompliant'), different('three', 7, 'osTooOld')],
+  ];
+  const sum = shadowSum([
+    { compared: 10, different: 4, phones: first },
+    { compared: 20, different: 2, phones: second },
+  ]);
+  expect(sum).toMatchObject({ compared: 30, different: 6, phonesDifferent: 3 });
+  expect(sum.phones.map(({ device, shadow }) => `${device} ${shadow.reason}`)).toEqual([
+    'two notCompliant',
+    'three osTooOld',
+    'one osTooOld',
+  ]);
+  expect(shadowSum([{ compared: 1, different: 1, phones: first }], 1)).toMatchObject({
+    phonesDifferent: 2,
+    phones: [{ device: 'one' }],
+  });
+});
