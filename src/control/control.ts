@@ -379,10 +379,10 @@ class Control {
     return null;
   }
 
-  /** Each trouble is logged once, and so is its end. */
-  private onReport({ trouble }: ModelReport): void {
+  /** Each trouble is logged once, and so is its end: a model that is being built may meet the same trouble again. */
+  private onReport({ phase, trouble }: ModelReport): void {
     this.watchWarnings();
-    if (trouble === this.trouble) return;
+    if (trouble === this.trouble || (trouble === null && phase !== 'following')) return;
     const { logger } = this.log;
     if (trouble === null)
       logger.info({ code: 'EASGATE_READ_MODEL_BACK', path: this.path }, 'the read model is kept again');

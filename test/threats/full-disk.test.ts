@@ -18,8 +18,8 @@ const LONG = 'x'.repeat(450);
 
 /** The database within a store. */
 function databaseOf(store: object): DatabaseSync {
-  const own = Reflect.get(store, 'database') as DatabaseSync | { file: { database: DatabaseSync } };
-  return 'file' in own ? own.file.database : own;
+  const own = (Reflect.get(store, 'database') ?? store) as { file: { database: DatabaseSync } };
+  return own.file.database;
 }
 
 it('a decision on a full disk is refused and not half made; look-ups go on, and later changes work', async () => {
@@ -53,6 +53,29 @@ it('a decision on a full disk is refused and not half made; look-ups go on, and 
     expect((await api.send('viewer', `/api/v1/devices/${device}`)).json).toMatchObject({
       decision: { action: 'block', reason: LONG },
     });
+});
+
+it('the accounts of a fleet that do not fit on the disk leave those of before, and the disk is named as the cause', () => {
+  const disk = smallDisk();
+  const admin = AdminStore.open(join(disk.folder, 'admin.db'));
+  onTestFinished(() => admin.close());
+  const tokens = Array.from({ length: 1_000 }, (_, index) => ({
+    id: `token${index}`,
+    hash: `hash${index}`,
+    name: LONG,
+    role: 'viewer' as const,
+    createdBy: LONG,
+    createdAt: 1,
+    expiresAt: null,
+    lastUsedAt: null,
+  }));
+  admin.takeAccounts({ tokens: tokens.slice(0, 1), sessions: [], setUps: [] }, 1);
+  const limited = [databaseOf(admin)];
+  disk.occupy(limited);
+  expect(() => admin.takeAccounts({ tokens, sessions: [], setUps: [] }, 2)).toThrow(/full/);
+  disk.free(limited);
+  expect(admin.tokenById('token0')).not.toBeNull();
+  expect(admin.tokenById('token1')).toBeNull();
 });
 
 it('a full disk keeps nobody out who has a token or a session, and makes no new one', async () => {

@@ -230,7 +230,8 @@ export class AdminStore {
         insert(database, 'fleet', { version });
         database.exec('COMMIT');
       } catch (error) {
-        database.exec('ROLLBACK');
+        // A full disk has ended the transaction already.
+        if (database.isTransaction) database.exec('ROLLBACK');
         throw error;
       }
     });

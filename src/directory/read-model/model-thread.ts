@@ -55,7 +55,7 @@ async function keep({ path, store: options }: ModelTask): Promise<never> {
     try {
       store = await openStore(options);
       file = ModelFile.open(path, await identityOf(options));
-      await follow(store, file, () => (failures = 0));
+      await follow(store, file, failures === 0, () => (failures = 0));
       // The file was removed or replaced: another one is made at once.
     } catch (error) {
       const trouble = messageOf(error);
@@ -80,19 +80,27 @@ async function identityOf(
   }
 }
 
-async function follow(store: DirectoryStore, file: ModelFile, onStep: () => void): Promise<void> {
+/** `isTrusted`: false = after a failure; that the file is kept is said once a step succeeded, which writes into it. */
+async function follow(
+  store: DirectoryStore,
+  file: ModelFile,
+  isTrusted: boolean,
+  onStep: () => void,
+): Promise<void> {
+  let isKept = isTrusted;
   const keeper = new ModelKeeper(store, file);
   await keeper.build((rows) => {
     post({ ...NOTHING, phase: 'building', rows });
   });
   while (file.isSame()) {
     const kept = reportOf(file);
-    post(kept);
+    if (isKept) post(kept);
     await keeper.step(() => {
       if (!file.isSame()) throw new Error('the file of the read model was removed');
       post({ ...kept, phase: 'rebuilding' });
     });
     onStep();
+    isKept = true;
   }
 }
 
