@@ -13,7 +13,7 @@ export function withPaths(config: Config, folder: string): Config {
   const store = storePaths(config, folder);
   return {
     ...config,
-    listen: listenPaths(config.listen, at),
+    listen: listenPaths(config.listen, folder),
     messages: {
       ...config.messages,
       templatesDir: config.messages.templatesDir === null ? null : at(config.messages.templatesDir),
@@ -29,6 +29,16 @@ export function withPaths(config: Config, folder: string): Config {
       ...config.receive,
       ...(config.receive.tls !== undefined && {
         tls: { certificate: at(config.receive.tls.certificate), key: at(config.receive.tls.key) },
+      }),
+    },
+    metrics: {
+      ...config.metrics,
+      ...(config.metrics.token !== undefined && { token: secretPath(config.metrics.token, folder) }),
+    },
+    quarantine: {
+      ...config.quarantine,
+      ...(config.quarantine.keySecret !== undefined && {
+        keySecret: secretPath(config.quarantine.keySecret, folder),
       }),
     },
     journal: {
@@ -159,7 +169,8 @@ function providerPaths(provider: ProviderSettings, folder: string): ProviderSett
 
 type ResolvePath = (path: string) => string;
 
-function listenPaths(listen: Config['listen'], at: ResolvePath): Config['listen'] {
+function listenPaths(listen: Config['listen'], folder: string): Config['listen'] {
+  const at: ResolvePath = (path) => absolute(path, folder);
   const { tls } = listen;
   if (tls === undefined) return listen;
   const { clientCertificate, ticketSecret } = tls;
@@ -171,9 +182,7 @@ function listenPaths(listen: Config['listen'], at: ResolvePath): Config['listen'
         certificate: at(certificate),
         key: at(key),
       })),
-      ...(ticketSecret !== undefined &&
-        typeof ticketSecret === 'object' &&
-        'file' in ticketSecret && { ticketSecret: { file: at(ticketSecret.file) } }),
+      ...(ticketSecret !== undefined && { ticketSecret: secretPath(ticketSecret, folder) }),
       ...(clientCertificate !== undefined && {
         clientCertificate: { ...clientCertificate, ca: at(clientCertificate.ca) },
       }),
@@ -197,7 +206,7 @@ function filePaths<T extends TlsFiles>(tls: T, at: ResolvePath): T {
 }
 
 function secretPath(secret: Secret, folder: string): Secret {
-  return typeof secret === 'object' && 'file' in secret ? { file: resolve(folder, secret.file) } : secret;
+  return typeof secret === 'object' && 'file' in secret ? { file: absolute(secret.file, folder) } : secret;
 }
 
 /** Prefix of files that easgate writes, as in `data/easgate.db`. */
