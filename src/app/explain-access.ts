@@ -36,6 +36,8 @@ export interface KnownFact {
   readonly source: string;
   /** When the feed saw it so, milliseconds since the epoch. */
   readonly observedAt: number;
+  /** Feeds that say the opposite of a yes or no, and do not count beside this one. */
+  readonly contradictedBy: readonly string[];
 }
 
 /** Fields of reports that are no values: what orders, joins and dates them. */
@@ -62,8 +64,21 @@ function knownFacts(
     const from = said.find((one) => one[field] === value) ?? said[0];
     return from === undefined
       ? []
-      : [{ about, field, value, source: from.source, observedAt: from.observedAt }];
+      : [
+          {
+            about,
+            field,
+            value,
+            source: from.source,
+            observedAt: from.observedAt,
+            contradictedBy: typeof value === 'boolean' ? sourcesOf(said, field, !value) : [],
+          },
+        ];
   });
+}
+
+function sourcesOf(reports: readonly Report[], field: string, value: boolean): string[] {
+  return reports.filter((one) => one[field] === value).map(({ source }) => source);
 }
 
 /** Since when a value is unmet says nothing while the value is not known. */

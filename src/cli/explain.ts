@@ -89,10 +89,17 @@ function knownTable(known: readonly KnownFact[]): string {
     fact.about,
     fact.field,
     printable(textOf(fact.value)),
-    printable(fact.source),
+    printable(`${fact.source}${contradiction(fact)}`),
     relativeTime(fact.observedAt, now),
   ]);
   return table(['OF', 'VALUE', '', 'REPORTED BY', 'SEEN'], rows);
+}
+
+/** A report that changes nothing is easily taken for one that was lost. */
+function contradiction({ value, contradictedBy }: KnownFact): string {
+  return contradictedBy.length === 0
+    ? ''
+    : `, not ${contradictedBy.join(', ')} (${String(value !== true)})`;
 }
 
 function textOf(value: unknown): string {

@@ -73,9 +73,12 @@ export async function status({ json }: { readonly json?: true }, command: Comman
 
 function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: number): string {
   const { lastSuccessAt, lastFullAt, run, error, failures, held } = remembered;
+  const isSent = kind === 'webhook' || kind === 'push';
   const lines = [
     `${name} (${kind}): ${toned(FEED_TONES[state], state)}`,
-    `  last run ${moment(lastSuccessAt, now)}, last full run ${moment(lastFullAt, now)}, next ${nextAt === null ? 'never' : isoTime(nextAt)}`,
+    isSent
+      ? `  last delivery ${moment(lastSuccessAt, now)}, next when the source sends it`
+      : `  last run ${moment(lastSuccessAt, now)}, last full run ${moment(lastFullAt, now)}, next ${nextAt === null ? 'never' : isoTime(nextAt)}`,
   ];
   if (run !== null) {
     for (const kindOfRecord of ['devices', 'users'] as const) {
@@ -87,16 +90,18 @@ function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: 
     lines.push(
       `  ${run.refused} refused, ${run.withProblems} with a value that was not understood, ${run.notJoined} not joined (${run.possibleMatches} of them could be a known device), in ${run.tookMs} ms`,
     );
+    if (run.sameDevice > 0)
+      lines.push(`  ${run.sameDevice} of a device that has another record, one of which counts`);
     for (const why of run.notRemoved) lines.push(`  ${printable(why)}`);
   }
   if (error !== null)
     lines.push(
-      `  ${failures} failures, the last ${relativeTime(error.at, now)}: ${error.code}: ${printable(error.message)}`,
+      `  ${failures === 1 ? 'failed' : `${failures} failures, the last`} ${relativeTime(error.at, now)}: ${error.code}: ${printable(error.message)}`,
     );
   for (const why of held?.reasons ?? []) lines.push(`  held: ${printable(why)}`);
   if (held !== null)
     lines.push(
-      kind === 'webhook' || kind === 'push'
+      isSent
         ? `  easgate feeds confirm ${name} lets the next delivery through`
         : `  easgate feeds run ${name} --dry-run shows it, easgate feeds confirm ${name} applies it`,
     );

@@ -244,7 +244,7 @@ function verdictText({ action, reason }: JournalEntry): string {
 function moreText({ rule, facts, seconds }: JournalEntry): string {
   const parts = Object.entries(facts ?? {}).map(([name, value]) => `${name}=${factText(value)}`);
   if (rule !== null) parts.unshift(rule);
-  if (seconds !== null) parts.push(`in ${seconds} s`);
+  if (seconds !== null) parts.push(`in ${Number(seconds.toFixed(2))} s`);
   return parts.length === 0 ? '-' : printable(parts.join(' '));
 }
 

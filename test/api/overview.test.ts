@@ -7,7 +7,7 @@ import { HALF_HOUR_MS, Trends } from '../../src/api/overview/trends.ts';
 import { certificateHealth, feedsHealth, mailServerHealth } from '../../src/api/overview/health.ts';
 import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
-import { NOW, openOffice } from '../app/office.ts';
+import { NOW, openOffice, seen } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 
@@ -94,7 +94,7 @@ describe('the overview', () => {
     });
   });
 
-  it('shows the newest refusals, one for each device and reason, with the model', async () => {
+  it('shows the newest refusals, one for each device and reason, with the model, without phones let in since', async () => {
     const retention = { maxAgeMs: 1e15, maxEntries: 1_000 };
     const journal = await openJournalStore({
       kind: 'embedded',
@@ -102,11 +102,11 @@ describe('the overview', () => {
       retention: { journal: retention, audit: retention },
     });
     onTestFinished(() => journal.close());
-    const refused = (at: number) => ({
+    const refused = (at: number, user = 'contoso\\bob', device = 'lost3') => ({
       at,
       kind: 'device_refused' as const,
-      user: 'contoso\\bob',
-      device: 'lost3',
+      user,
+      device,
       action: 'block',
       reason: 'individualRule',
       rule: 'device decision by admin',
@@ -116,9 +116,12 @@ describe('the overview', () => {
       facts: null,
     });
     const now = Date.now();
-    await journal.append([refused(now - 2_000), refused(now - 1_000)]);
+    const letIn = refused(now - 3_000, 'dave', 'later5');
+    await journal.append([letIn, refused(now - 2_000), refused(now - 1_000)]);
+    const store = await openOffice();
+    await store.recordSeen([{ ...seen('dave', 'later5', 0), lastSeen: now - 500 }]);
     const api = await openTestApi({
-      store: await openOffice(),
+      store,
       parts: { journal: async () => journal },
     });
     const { json } = await api.send('viewer', '/api/v1/overview');

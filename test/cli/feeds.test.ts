@@ -1,5 +1,5 @@
 // Owns the promises of `easgate feeds` on the command line.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
@@ -117,6 +117,22 @@ it('the first feed that reports a value counts', async () => {
   await run('feeds', 'run', 'mdm');
   const { out } = await run('devices', 'show', 'aPHONE0', '--json');
   expect(JSON.parse(out)).toMatchObject({ record: { compliant: false, model: 'Pixel' } });
+  expect((await run('explain', 'alice', 'aPHONE0')).out).toMatch(/compliant +false +mdm, not second \(true\)/);
+});
+
+it('feeds status counts records of one device, and says of a feed that is sent its records when the next one comes', async () => {
+  writeFileSync(join(folder, 'in', 'a.csv'), 'id,managed,compliant\nPHONE0,true,true\nPHONE0,true,false\n');
+  const settings = readFileSync(join(folder, 'easgate.yaml'), 'utf8');
+  writeFileSync(
+    join(folder, 'easgate.yaml'),
+    `${settings}  - { name: sent, kind: push, tokens: [a-token-of-32-characters-at-least] }\n`,
+  );
+  await run('feeds', 'run', 'mdm');
+  await run('feeds', 'run', 'second');
+  const { out } = await run('feeds', 'status');
+  expect(out).toContain('\n  1 of a device that has another record, one of which counts\n');
+  expect(out).toMatch(/^second .*\n.*\n {2}failed \S+: EASGATE_FEED_SOURCE: /m);
+  expect(out).toContain('sent (push): never run\n  last delivery never, next when the source sends it\n');
 });
 
 it('feeds test prints what each record becomes', async () => {

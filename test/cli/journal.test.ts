@@ -50,12 +50,14 @@ describe('the journal on the command line', () => {
   it('shows what happened, the newest first, for people, scripts and spreadsheets', async () => {
     await append(
       event({ at: at('2026-11-27T10:00:00Z'), count: 3, seconds: 3_600 }),
+      event({ at: at('2026-11-26T10:00:00Z'), seconds: 0.072518798828125 }),
       event({ at: at('2026-11-28T10:00:00.5Z'), kind: 'wipe_told', action: 'wipe', reason: 'wipeRequested' }),
     );
     const { out } = await run('journal', 'query');
-    expect(out.split('\n').slice(1, 3)).toEqual([
+    expect(out.split('\n').slice(1, 4)).toEqual([
       expect.stringMatching(/^2026-11-28T10:00:00Z {2}wipe_told +1 +alice +appl1 +wipe \(wipeRequested\)/),
       expect.stringMatching(/^2026-11-27T10:00:00Z {2}device_refused +3 +alice .* in 3600 s$/),
+      expect.stringMatching(/^2026-11-26T10:00:00Z {2}device_refused +1 .* in 0\.07 s$/),
     ]);
     expect(parsed((await run('journal', 'query', '--json', '--limit', '1')).out)).toEqual([
       {
@@ -67,7 +69,7 @@ describe('the journal on the command line', () => {
       'at,kind,user,device,action,reason,rule,count,seconds,gateway,facts\r\n' +
         '2026-11-28T10:00:00.500Z,wipe_told,alice,appl1,wipe,wipeRequested,policy notCompliant,1,,gw1,\r\n',
     );
-    expect(lines((await run('journal', 'export')).out).map(({ count }) => count)).toEqual([1, 3]);
+    expect(lines((await run('journal', 'export')).out).map(({ count }) => count)).toEqual([1, 3, 1]);
   });
 
   it('takes a user by every name in the directory, a device under any spelling, and times', async () => {

@@ -267,6 +267,9 @@ export const explanation = z
         value: z.unknown(),
         source: z.string(),
         observedAt: maybeTime,
+        contradictedBy: z
+          .array(z.string())
+          .describe('feeds that say the opposite of a yes or no, and do not count beside this one'),
       }),
     ),
     decidedBy,

@@ -175,7 +175,10 @@ export class Overview {
     return this.files;
   }
 
-  /** The newest refusals of the journal, one for each device and reason; none where it cannot be read. */
+  /**
+   * The newest refusals of the journal, one for each device and reason, without phones that were let in since; none where it cannot be
+   * read.
+   */
   private async refusals(now: number): Promise<object[]> {
     const found = new Map<string, JournalEntry>();
     try {
@@ -184,7 +187,7 @@ export class Overview {
       for await (const { entries } of newestEntries(journal, 'journal', filter, REFUSALS * 5)) {
         for (const entry of entries) {
           const key = `${entry.device}\n${entry.user}\n${entry.reason}`;
-          if (found.size < REFUSALS && !found.has(key)) found.set(key, entry);
+          if (!found.has(key)) found.set(key, entry);
         }
         break;
       }
@@ -193,7 +196,11 @@ export class Overview {
     }
     const entries = [...found.values()];
     const kinds = await this.kindsOf(entries);
-    return entries.map((entry, index) => refusalOf(entry, kinds[index] ?? null));
+    return entries
+      .map((entry, index) => ({ entry, kind: kinds[index] ?? null }))
+      .filter(({ entry, kind }) => (kind?.allowedAt ?? 0) <= entry.at)
+      .slice(0, REFUSALS)
+      .map(({ entry, kind }) => refusalOf(entry, kind));
   }
 
   /** The phone of each entry; none where the read model is not there. */

@@ -58,6 +58,8 @@ export interface PairReport {
 export interface PhoneKind {
   readonly model: string | null;
   readonly os: string | null;
+  /** When it was last seen, where its request was allowed then; null = it was refused, or never seen. Milliseconds since 1970. */
+  readonly allowedAt: number | null;
 }
 
 /** A device with a user; `user` null = any; `device` null = none. */
@@ -204,5 +206,7 @@ function kindOf(reader: ModelReader, { device, user }: PhoneName): PhoneKind | n
   if (device === null) return null;
   const { rows } = reader.page({ device }, [{ field: 'lastSeen', descending: true }], 10);
   const row = rows.find((one) => user === null || one.user === user);
-  return row === undefined ? null : { model: row.model, os: row.os };
+  return row === undefined
+    ? null
+    : { model: row.model, os: row.os, allowedAt: row.state === 'allowed' ? row.lastSeen : null };
 }

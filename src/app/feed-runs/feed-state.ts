@@ -22,6 +22,7 @@ const runSchema = z.object({
   users: counts,
   refused: z.number(),
   withProblems: z.number().default(0),
+  sameDevice: z.number().default(0),
   joined: z.number(),
   notJoined: z.number(),
   possibleMatches: z.number().default(0),
@@ -53,7 +54,7 @@ export type FeedState = Readonly<z.infer<typeof stateSchema>>;
 
 /** What is remembered after a run that was applied. */
 export function stateAfter(outcome: ApplyOutcome, startedAt: number, isFull: boolean): Partial<FeedState> {
-  const { devices, users, refused, withProblems, joined, notJoined, notRemoved } = outcome;
+  const { devices, users, refused, withProblems, sameDevice, joined, notJoined, notRemoved } = outcome;
   return {
     ...(isFull && { lastFullAt: startedAt }),
     lastSuccessAt: startedAt,
@@ -67,6 +68,7 @@ export function stateAfter(outcome: ApplyOutcome, startedAt: number, isFull: boo
       users,
       refused: refused.count,
       withProblems: withProblems.count,
+      sameDevice: sameDevice.count,
       joined,
       notJoined: notJoined.count,
       possibleMatches: notJoined.possibleMatches,

@@ -1,6 +1,7 @@
 // Owns how an event of the journal reads: icon and sentence.
 import type { ReactElement } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';
+import { feedText } from '../texts/feed-text.ts';
 import { number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Icon } from './icon.tsx';
@@ -37,6 +38,7 @@ export function EventIcon({ event }: { event: Event }): ReactElement {
 
 /** The sentence of an event. */
 export function eventText(event: Event): string {
+  if (event.kind === 'feed_run' && typeof event.facts?.['feed'] === 'string') return feedText(event);
   const { kind, action, reason, count } = event;
   const what = t.events[kind] ?? kind;
   const verdict = action === null || kind === 'device_refused' ? '' : wordOf(action);

@@ -86,6 +86,7 @@ function LastRun({ feed }: { feed: FeedRow }): ReactElement {
           </Pair>
           {run.refused === 0 ? null : <Pair title={texts.refused}>{number(run.refused)}</Pair>}
           {run.withProblems === 0 ? null : <Pair title={texts.withProblems}>{number(run.withProblems)}</Pair>}
+          {run.sameDevice === 0 ? null : <Pair title={texts.sameDevice}>{number(run.sameDevice)}</Pair>}
           {run.notRemoved.length === 0 ? null : (
             <Pair title={texts.notRemoved}>{run.notRemoved.join('; ')}</Pair>
           )}

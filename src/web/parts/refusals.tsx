@@ -88,11 +88,7 @@ export function Refusals({
     <Panel
       title={texts.title}
       mark={<Live on={isLive} text={isLive ? t.overview.live : t.overview.polled} />}
-      foot={
-        <Link href="/devices?state=quarantined%2Cblocked">
-          {texts.all(t.counted.devices(refused, number(refused)))}
-        </Link>
-      }
+      foot={<Link href="/devices?state=quarantined%2Cblocked">{texts.all(refused, number(refused))}</Link>}
     >
       <ChangeTrouble error={decide.error} />
       {overview.refusals.length === 0 ? (

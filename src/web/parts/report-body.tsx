@@ -93,10 +93,13 @@ export function ReportBody({
   if (shown === 0 && all === 0)
     return (
       <section className="panel">
-        <Blank icon="report" title={texts.noneTitle}>
+        <Blank
+          icon="report"
+          title={texts.noneTitle}
+          {...(side !== undefined && { actions: <span className="no-print">{side}</span> })}
+        >
           {none}
         </Blank>
-        {side === undefined ? null : <div className="body row center no-print">{side}</div>}
       </section>
     );
   return (

@@ -4,8 +4,14 @@ import type { ReactElement } from 'react';
 const WIDTH = 64;
 const HEIGHT = 24;
 
-/** Points of a line; null leaves a gap that the line bridges. */
-function pathOf(values: readonly (number | null)[]): string | null {
+/** A line, and the area below it. */
+interface Shape {
+  readonly line: string;
+  readonly area: string;
+}
+
+/** Null leaves a gap that the line bridges; before the first value and after the last one there is neither line nor area. */
+function shapeOf(values: readonly (number | null)[]): Shape | null {
   const known = values.filter((value) => value !== null);
   if (known.length < 2) return null;
   const least = Math.min(...known);
@@ -14,9 +20,10 @@ function pathOf(values: readonly (number | null)[]): string | null {
     if (value === null) return [];
     const x = (place / (values.length - 1)) * WIDTH;
     const y = HEIGHT - 2 - ((value - least) / range) * (HEIGHT - 4);
-    return [`${x.toFixed(1)} ${y.toFixed(1)}`];
+    return [[x.toFixed(1), y.toFixed(1)] as const];
   });
-  return `M${points.join('L')}`;
+  const line = `M${points.map((point) => point.join(' ')).join('L')}`;
+  return { line, area: `${line}L${points.at(-1)?.[0]} ${HEIGHT}L${points[0]?.[0]} ${HEIGHT}Z` };
 }
 
 /** The line with its area; nothing below two values. */
@@ -27,7 +34,7 @@ export function Spark({
   values: readonly (number | null)[];
   tall?: boolean;
 }): ReactElement {
-  const path = pathOf(values);
+  const shape = shapeOf(values);
   return (
     <svg
       className={tall === true ? 'spark tall' : 'spark'}
@@ -35,10 +42,10 @@ export function Spark({
       preserveAspectRatio="none"
       aria-hidden="true"
     >
-      {path === null ? null : (
+      {shape === null ? null : (
         <>
-          <path className="ar" d={`${path}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z`} />
-          <path className="ln" d={path} />
+          <path className="ar" d={shape.area} />
+          <path className="ln" d={shape.line} />
         </>
       )}
     </svg>

@@ -4,7 +4,7 @@ import { common } from './en/common.ts';
 import { decide } from './en/decide.ts';
 import { device } from './en/device.ts';
 import { devices } from './en/devices.ts';
-import { events } from './en/events.ts';
+import { events, feedEvents } from './en/events.ts';
 import { feeds } from './en/feeds.ts';
 import { health, healthTitle } from './en/health.ts';
 import { journal } from './en/journal.ts';
@@ -29,6 +29,7 @@ export const EN = {
   device,
   walk,
   events,
+  feedEvents,
   journal,
   access,
   policy,

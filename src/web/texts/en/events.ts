@@ -21,3 +21,25 @@ export const events: Readonly<Record<string, string>> = {
   policy_changed: 'A gateway took another version of the policy',
   journal_overflow: 'Events are missing',
 };
+
+/** Runs of a feed, and its deliveries. */
+export const feedEvents = {
+  feed: (name: string) => `Feed ${name}`,
+  nothing: 'nothing changed',
+  held: 'held by a brake',
+  failed: 'failed',
+  outcomes: {
+    repeated: 'came before, and changed nothing',
+    triggered: 'started another feed',
+  } as Readonly<Record<string, string>>,
+  deliveries: (shown: string) => `${shown} deliveries`,
+  counts: {
+    devices: (shown: string) => `devices changed: ${shown}`,
+    devicesRemoved: (shown: string) => `devices removed: ${shown}`,
+    users: (shown: string) => `users changed: ${shown}`,
+    usersRemoved: (shown: string) => `users removed: ${shown}`,
+    decisions: (shown: string) => `decisions: ${shown}`,
+    accepted: (shown: string) => `records changed: ${shown}`,
+    refused: (shown: string) => `refused: ${shown}`,
+  },
+};

@@ -27,7 +27,8 @@ export const overview = {
     decide: 'Decide',
     noneTitle: 'Nothing was refused lately',
     noneText: 'A refused phone appears here with its reason.',
-    all: (devices: string) => `All ${devices} that are refused`,
+    all: (count: number, shown: string) =>
+      count === 1 ? 'The one device that is refused' : `All ${shown} devices that are refused`,
   },
   verdicts: {
     title: 'Answers by verdict',
