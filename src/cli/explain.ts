@@ -97,9 +97,7 @@ function knownTable(known: readonly KnownFact[]): string {
 
 /** A report that changes nothing is easily taken for one that was lost. */
 function contradiction({ value, contradictedBy }: KnownFact): string {
-  return contradictedBy.length === 0
-    ? ''
-    : `, not ${contradictedBy.join(', ')} (${String(value !== true)})`;
+  return contradictedBy.length === 0 ? '' : `, not ${contradictedBy.join(', ')} (${String(value !== true)})`;
 }
 
 function textOf(value: unknown): string {

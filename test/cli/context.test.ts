@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { causeOf } from '../../src/cli/remote/client.ts';
 import { fromIsoTimes, withIsoTimes } from '../../src/app/times.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { deviceReport } from '../support/servers/directory-records.ts';
@@ -115,6 +116,11 @@ describe('--context', () => {
     const { error } = await runInProcess('devices', 'show', 'GOOD1', '--context', 'http://127.0.0.1:1');
     expect(error).toContain('EASGATE_CONTEXT_AWAY');
     expect(error).not.toContain('easgate_t_x');
+  });
+
+  it('names the control process where nothing comes in time, not the library that waited', () => {
+    const waited = Object.assign(new Error('Headers Timeout Error'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
+    expect(causeOf(waited)).toMatch(/^nothing came within 130 seconds; `easgate status`/);
   });
 
   it.each([

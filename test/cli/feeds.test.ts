@@ -117,7 +117,9 @@ it('the first feed that reports a value counts', async () => {
   await run('feeds', 'run', 'mdm');
   const { out } = await run('devices', 'show', 'aPHONE0', '--json');
   expect(JSON.parse(out)).toMatchObject({ record: { compliant: false, model: 'Pixel' } });
-  expect((await run('explain', 'alice', 'aPHONE0')).out).toMatch(/compliant +false +mdm, not second \(true\)/);
+  expect((await run('explain', 'alice', 'aPHONE0')).out).toMatch(
+    /compliant +false +mdm, not second \(true\)/,
+  );
 });
 
 it('feeds status counts records of one device, and says of a feed that is sent its records when the next one comes', async () => {

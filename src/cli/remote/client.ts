@@ -222,8 +222,11 @@ function refusal(status: number, text: string): RemoteError {
   return new RemoteError('EASGATE_CONTEXT_AWAY', `the answer is not of an admin API (status ${status})`);
 }
 
-function causeOf(error: unknown): string {
-  return error instanceof Error
-    ? error.message || ('code' in error ? String(error.code) : error.name)
-    : String(error);
+/** Why no answer came, for people. */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? String(error.code) : error.name;
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
+    return `nothing came within ${ANSWER_MS / 1_000} seconds; \`easgate status\` on its machine says how its control process is`;
+  return error.message || code;
 }
