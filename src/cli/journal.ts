@@ -281,10 +281,17 @@ function stateText(state: unknown): string {
   if (typeof state !== 'object') return printable(valueText(state));
   if ('action' in state && typeof state.action === 'string') return printable(state.action);
   if ('decision' in state) return stateText(state.decision);
-  const values = Object.entries(withIsoTimes(state) as object).filter(
-    ([name, value]) => value !== null && !BESIDE.test(name),
-  );
+  const values = Object.entries(withIsoTimes(state) as object)
+    .map(([name, value]) => [name, withoutZeros(value)] as const)
+    .filter(([name, value]) => value !== null && !BESIDE.test(name));
   return printable(values.map(([name, value]) => `${name}=${valueText(value)}`).join(' ') || '-');
+}
+
+/** Counts that are not 0; null = all are. Other values as they are. */
+function withoutZeros(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const counts = Object.entries(value).filter(([, count]) => count !== 0);
+  return counts.length === 0 ? null : Object.fromEntries(counts);
 }
 
 function valueText(value: unknown): string {

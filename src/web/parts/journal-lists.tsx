@@ -6,6 +6,7 @@ import type { AnswerOf } from '../../api/contract/operations.ts';
 import { usePages } from '../client/use-pages.ts';
 import type { Pages } from '../client/use-pages.ts';
 import type { OperationName } from '../../api/contract/paths.ts';
+import { changeText } from '../texts/change-text.ts';
 import { clockTime, day } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { DataTable } from './data-table.tsx';
@@ -60,9 +61,9 @@ const EVENT_COLUMNS: readonly Column<Event>[] = [
   { key: 'rule', title: column.rule, className: 't2 off-phone c4', cell: (row) => row.rule ?? <Dash /> },
 ];
 
-function valueText(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+function state(of: unknown): ReactElement {
+  const text = changeText(of);
+  return text === '' ? <Dash /> : <>{text}</>;
 }
 
 function about({ user, device, subject }: Change): ReactElement {
@@ -81,21 +82,21 @@ const CHANGE_COLUMNS: readonly Column<Change>[] = [
     className: 'p-who',
     cell: (row) => <b>{t.journal.operations[row.operation] ?? row.operation}</b>,
   },
-  { key: 'about', title: column.device, className: 'p-why over', cell: about },
+  { key: 'about', title: column.about, className: 'p-why over', cell: about },
   { key: 'by', title: column.by, className: 'p-ago t2', cell: (row) => t.journal.via(row.by, row.via) },
   {
     key: 'before',
     title: column.before,
     className: 'off-phone c4 w-id',
-    hover: (row) => valueText(row.before),
-    cell: (row) => (row.before === null ? <Dash /> : valueText(row.before)),
+    hover: (row) => changeText(row.before),
+    cell: (row) => state(row.before),
   },
   {
     key: 'after',
     title: column.after,
     className: 'off-phone c4 w-id',
-    hover: (row) => valueText(row.after),
-    cell: (row) => (row.after === null ? <Dash /> : valueText(row.after)),
+    hover: (row) => changeText(row.after),
+    cell: (row) => state(row.after),
   },
   {
     key: 'comment',

@@ -10,6 +10,7 @@ export const journal = {
     what: 'What',
     user: 'User',
     device: 'Device',
+    about: 'About',
     rule: 'Decided by',
     by: 'By',
     before: 'Before',

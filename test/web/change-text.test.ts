@@ -1,0 +1,21 @@
+// Owns the promises of the text of a state before or after a change: readable, and without what is not known.
+import { expect, it } from 'vitest';
+import { changeText } from '../../src/web/texts/change-text.ts';
+
+it.each([
+  [null, ''],
+  [{ live: 2, shadow: null, name: 'As before' }, 'live 2, name As before'],
+  [{ action: 'allow', expiresAt: '2026-11-30T00:00:00Z' }, 'allow'],
+  [[{ decision: { action: 'block' } }, { action: 'allow' }], 'block, allow'],
+  [
+    { read: { device: 322, user: 0 }, devices: { accepted: 322, older: 0 }, users: { accepted: 0 } },
+    'read (device 322), devices (accepted 322)',
+  ],
+  [
+    { key: 'x', source: 'y', managed: true, compliant: false, groups: ['a', 'b'] },
+    'managed true, compliant false, groups a, b',
+  ],
+  ['a text', 'a text'],
+])('%j', (state, text) => {
+  expect(changeText(state)).toBe(text);
+});
