@@ -1,49 +1,89 @@
 // Owns the files of the dashboard: built into dist/web, served with the API. Every page is the same file; its script shows the page.
-import { existsSync } from 'node:fs';
+// They are read once, at the start: after the program was replaced on disk, and until the control process is, a page still gets the
+// files that belong together, and belong to this API.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import fastifyStatic from '@fastify/static';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../problems.ts';
 
 /** From src/api/routes and from dist/api/routes. */
 const PLACES = ['../../../dist/web', '../../web'];
+const PAGE = '/index.html';
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+interface BuiltFile {
+  readonly content: Buffer;
+  readonly type: string;
+  readonly etag: string;
+  /** Names of assets have a hash of their content; the page itself must be the one of this version. */
+  readonly caching: string;
+}
 
 /** Where the built dashboard is; null = it was not built. */
 function dashboardFolder(): string | null {
   const places = PLACES.map((place) => fileURLToPath(new URL(place, import.meta.url)));
-  return places.find((place) => existsSync(`${place}/index.html`)) ?? null;
+  return places.find((place) => existsSync(`${place}${PAGE}`)) ?? null;
 }
 
-/** Serves the dashboard at every path that is not of the API. */
-export async function registerDashboard(server: FastifyInstance): Promise<void> {
-  const root = dashboardFolder();
-  if (root !== null)
-    await server.register(fastifyStatic, {
-      root,
-      wildcard: false,
-      cacheControl: false,
-      setHeaders(response, path) {
-        // Names of assets have a hash of their content; the page itself must be the one of this version.
-        const isAsset = path.includes('/assets/');
-        response.header('cache-control', isAsset ? 'public, max-age=31536000, immutable' : 'no-cache');
-      },
+/** The files of a build by their paths: `/index.html`, `/assets/…`. */
+export function readDashboard(folder: string): ReadonlyMap<string, BuiltFile> {
+  const files = new Map<string, BuiltFile>();
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const path = file.slice(folder.length).replaceAll('\\', '/');
+    const content = readFileSync(file);
+    files.set(path, {
+      content,
+      type: TYPES[extname(path)] ?? 'application/octet-stream',
+      etag: `"${createHash('sha256').update(content).digest('base64url')}"`,
+      caching: path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
     });
+  }
+  return files;
+}
+
+/** Serves the dashboard at every path that is not of the API. `folder`: of the build; null = it was not built. */
+export async function registerDashboard(
+  server: FastifyInstance,
+  folder: string | null = dashboardFolder(),
+): Promise<void> {
+  const files = folder === null ? null : readDashboard(folder);
   server.get('/*', { schema: { hide: true } }, async (request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '/';
     if (path === '/api' || path.startsWith('/api/'))
       throw new ApiError('EASGATE_API_NOT_FOUND', 'there is no such operation: see /api/docs');
-    // A page that was open over an upgrade asks for files of the version before: an HTML page in their place would hide that.
-    if (path.startsWith('/assets/'))
-      throw new ApiError(
-        'EASGATE_API_NOT_FOUND',
-        'there is no such file in this version: load the page anew',
-      );
-    if (root === null)
+    if (files === null)
       return reply
         .type('text/plain; charset=utf-8')
         .send(
           'The dashboard was not built: npm run build. The API is at /api/v1, its description at /api/docs.\n',
         );
-    return reply.sendFile('index.html');
+    const file = files.get(path) ?? (path.startsWith('/assets/') ? undefined : files.get(PAGE));
+    // A page that was open over an upgrade asks for files of the version before: an HTML page in their place would hide that.
+    if (file === undefined)
+      throw new ApiError(
+        'EASGATE_API_NOT_FOUND',
+        'there is no such file in this version: load the page anew',
+      );
+    return answer(request, reply, file);
   });
+}
+
+function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { content, type, etag, caching }: BuiltFile,
+): FastifyReply {
+  reply.header('cache-control', caching).header('etag', etag);
+  // A weak comparison (RFC 9110 13.1.2), of one tag: browsers send back the one that they have.
+  if (request.headers['if-none-match']?.replace(/^W\//, '') === etag) return reply.code(304).send();
+  return reply.type(type).send(content);
 }

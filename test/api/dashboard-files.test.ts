@@ -1,0 +1,56 @@
+// Owns the promises of the files of the dashboard: those of one version together, each with its type and how long it may be kept.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Fastify from 'fastify';
+import type { LightMyRequestResponse } from 'fastify';
+import { expect, it, onTestFinished } from 'vitest';
+import { registerDashboard } from '../../src/api/routes/dashboard-files.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
+
+function build(folder: string, version: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, 'assets'), { recursive: true });
+  writeFileSync(join(folder, 'index.html'), `<script src="/assets/index-${version}.js">`);
+  writeFileSync(join(folder, 'assets', `index-${version}.js`), `"${version}"`);
+}
+
+async function open() {
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-dashboard-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  build(folder, 'one');
+  const server = Fastify();
+  onTestFinished(() => server.close());
+  await registerDashboard(server, folder);
+  const get = (url: string, headers = {}): Promise<LightMyRequestResponse> => server.inject({ url, headers });
+  return { folder, get };
+}
+
+it('while the program is replaced on disk, pages and their files are those of the version that runs', async () => {
+  const { folder, get } = await open();
+  build(folder, 'two');
+  expect((await get('/devices')).body).toContain('index-one.js');
+  expect((await get('/assets/index-one.js')).body).toBe('"one"');
+  const other = await get('/assets/index-two.js');
+  expect([other.statusCode, other.headers['content-type']]).not.toEqual([200, 'text/html; charset=utf-8']);
+  expect(other.statusCode).toBeGreaterThanOrEqual(400);
+});
+
+it('every path that is not of the API is the page, which is asked for each time; an asset is kept for good', async () => {
+  const { get } = await open();
+  const page = await get('/users/alice@example.com?x=1');
+  expect(page.headers).toMatchObject({
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-cache',
+  });
+  const asset = await get('/assets/index-one.js');
+  expect(asset.headers).toMatchObject({
+    'content-type': 'text/javascript; charset=utf-8',
+    'cache-control': 'public, max-age=31536000, immutable',
+  });
+  const again = await get('/', { 'if-none-match': page.headers.etag });
+  expect([again.statusCode, again.body]).toEqual([304, '']);
+  expect((await get('/api/v1/nothing')).statusCode).toBeGreaterThanOrEqual(400);
+});
