@@ -109,6 +109,16 @@ describe('the frame', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('a gateway that takes requests and answers none lets the age of the state grow', async () => {
+    const { page } = await openPage(await openDashboard(), '/');
+    await page.clock.install();
+    await page.reload();
+    await page.getByText('State 1.4 s old').waitFor();
+    await page.route('**/api/v1/overview', () => undefined);
+    await page.clock.runFor(28_000);
+    await page.getByText(/^State [23]\d s old$/).waitFor();
+  });
+
   it('asks to reload a page that was open over an upgrade, whose files are gone', async () => {
     const { page } = await openPage(await openDashboard(), '/');
     await page.getByRole('heading', { name: 'Overview' }).waitFor();

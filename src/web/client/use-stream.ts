@@ -9,12 +9,16 @@ export type StreamOperation = 'followCounters' | 'followJournal';
 /** Whether events come in. */
 export type StreamState = 'open' | 'connecting' | 'closed';
 
-/** Listens to the events of a stream; each has JSON as its data. */
+/**
+ * Listens to the events of a stream; each has JSON as its data. `quietMs`: after so long without one it counts as connecting, for a
+ * stream that always has some.
+ */
 export function useStream<Name extends StreamOperation>(
   name: Name,
   query: object,
   onEvent: (data: EventOf<Name>) => void,
   enabled = true,
+  quietMs = Infinity,
 ): StreamState {
   const [state, setState] = useState<StreamState>('connecting');
   const handler = useRef(onEvent);
@@ -27,6 +31,12 @@ export function useStream<Name extends StreamOperation>(
       return undefined;
     }
     let source: EventSource | null = null;
+    let quiet: number | undefined;
+    const heard = (): void => {
+      setState('open');
+      window.clearTimeout(quiet);
+      if (quietMs !== Infinity) quiet = window.setTimeout(() => setState('connecting'), quietMs);
+    };
     const open = (): void => {
       if (document.visibilityState !== 'visible') {
         source?.close();
@@ -36,11 +46,12 @@ export function useStream<Name extends StreamOperation>(
       if (source !== null) return;
       setState('connecting');
       source = new EventSource(address);
-      source.addEventListener('open', () => setState('open'));
+      source.addEventListener('open', heard);
       source.addEventListener('error', () =>
         setState(source?.readyState === EventSource.CLOSED ? 'closed' : 'connecting'),
       );
       source.addEventListener('message', (event: MessageEvent<string>) => {
+        heard();
         try {
           handler.current(JSON.parse(event.data) as EventOf<Name>);
         } catch {
@@ -52,8 +63,9 @@ export function useStream<Name extends StreamOperation>(
     document.addEventListener('visibilitychange', open);
     return () => {
       document.removeEventListener('visibilitychange', open);
+      window.clearTimeout(quiet);
       source?.close();
     };
-  }, [address, enabled]);
+  }, [address, enabled, quietMs]);
   return state;
 }

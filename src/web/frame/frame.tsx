@@ -1,5 +1,5 @@
 // Owns the frame around every page: side bar, state of the data, account, list of keys.
-import { Suspense, useEffect, useRef, useState } from 'react';
+import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import type { ReactElement, ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { OLD_STATE_MS } from '../../api/contract/state-age.ts';
@@ -11,6 +11,7 @@ import { useValue } from '../client/value.ts';
 import { Icon, Mark } from '../parts/icon.tsx';
 import { Menu, MenuItem } from '../parts/menu.tsx';
 import { Modal } from '../parts/modal.tsx';
+import { useTicking } from '../parts/time.tsx';
 import { SilentNote, Skeleton } from '../parts/trouble.tsx';
 import { length } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
@@ -19,8 +20,27 @@ import { useKeys } from './keys.ts';
 import { Nav, marksOf } from './nav.tsx';
 import { ThemeButton } from './theme-button.tsx';
 
-function Fresh({ ageMs: ms }: { ageMs: number | null }): ReactElement | null {
+const EVERY_MS = 15_000;
+/** Without an answer for so long the state is as old as the last answer says, and as long ago as that was. */
+const OVERDUE_MS = EVERY_MS + 5_000;
+
+/** `ageMs`: of the state, when the answer came; `receivedAt`: when that was, milliseconds since 1970. */
+function Fresh({
+  ageMs,
+  receivedAt,
+}: {
+  ageMs: number | null;
+  receivedAt: number | null;
+}): ReactElement | null {
   const silent = useValue(silentSince) !== null;
+  const overdue = useCallback(
+    (now: number) => {
+      const since = now - (receivedAt ?? now);
+      return String(since > OVERDUE_MS ? since : 0);
+    },
+    [receivedAt],
+  );
+  const more = Number(useTicking(overdue));
   if (silent)
     return (
       <div className="fresh stale" title={t.trouble.silentText}>
@@ -28,7 +48,8 @@ function Fresh({ ageMs: ms }: { ageMs: number | null }): ReactElement | null {
         <span>{t.frame.notAnswering}</span>
       </div>
     );
-  if (ms === null) return null;
+  if (ageMs === null) return null;
+  const ms = ageMs + more;
   return (
     <div className={ms > OLD_STATE_MS ? 'fresh stale' : 'fresh'} title={t.frame.stateAgeLong(length(ms))}>
       <Icon name={ms > OLD_STATE_MS ? 'warn' : 'check'} />
@@ -76,7 +97,7 @@ function KeyList({ close }: { close: () => void }): ReactElement {
 export function Frame({ children }: { children: ReactNode }): ReactElement {
   const [keys, setKeys] = useState(false);
   const [location] = useLocation();
-  const overview = useQuery('showOverview', {}, { everyMs: 15_000 }).data;
+  const { data: overview, receivedAt } = useQuery('showOverview', {}, { everyMs: EVERY_MS });
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   useKeys({ '?': () => setKeys(true) });
@@ -102,7 +123,7 @@ export function Frame({ children }: { children: ReactNode }): ReactElement {
           <Find />
           <Nav marks={marksOf(overview)} />
           <div className="side-foot">
-            <Fresh ageMs={overview?.stateAgeMs ?? null} />
+            <Fresh ageMs={overview?.stateAgeMs ?? null} receivedAt={receivedAt} />
             <Account />
           </div>
         </header>

@@ -22,6 +22,8 @@ type Overview = AnswerOf<'showOverview'>;
 type Counters = EventOf<'followCounters'>;
 
 const EVERY_MS = 10_000;
+/** Counters come every two seconds. */
+const QUIET_MS = 10_000;
 /** What the lines are over; the first time what there is. */
 const RANGES = ['1h', '24h', '7d'] as const;
 
@@ -62,7 +64,7 @@ export function OverviewPage(): ReactElement {
   const query = asked === undefined ? {} : { range: asked };
   const { data, error, reload } = useQuery('showOverview', { query }, { everyMs: EVERY_MS });
   const [counters, setCounters] = useState<Counters | null>(null);
-  const stream = useStream('followCounters', {}, setCounters);
+  const stream = useStream('followCounters', {}, setCounters, true, QUIET_MS);
   if (data === null)
     return (
       <>
