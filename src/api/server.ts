@@ -38,7 +38,7 @@ import { ApiError, PROBLEM, problemOf } from './problems.ts';
 import { register, registerStream } from './register.ts';
 import { routesOf, streamRoutesOf } from './routes/all.ts';
 import { PROVIDER_CALLBACK, PROVIDER_START, registerProvider, sendPage } from './routes/provider.ts';
-import { registerDashboard } from './routes/dashboard-files.ts';
+import { dashboardStyles, registerDashboard } from './routes/dashboard-files.ts';
 import { importRoutes } from './routes/import.ts';
 
 const BODY_LIMIT = 1_048_576;
@@ -91,6 +91,7 @@ export async function startApi(parts: ApiParts, log: ProcessLog): Promise<Runnin
 export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<FastifyInstance> {
   const { admin: settings } = parts.config;
   const { tls } = settings;
+  const styles = dashboardStyles();
   const server = Fastify({
     ...(tls !== undefined && {
       https: {
@@ -114,13 +115,13 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     requestIdHeader: false,
     genReqId: () => createRequestId(),
     // Errors before routing, such as a broken percent-encoding of the target.
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log),
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log, styles),
     // With `https` Fastify's type is another one, of the server of node:https; the routes need neither.
   }) as unknown as FastifyInstance;
   sharePlaces(server.server, MAX_CONNECTIONS);
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
-  server.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log));
+  server.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log, styles));
   server.setNotFoundHandler((request) => {
     throw new ApiError(
       'EASGATE_API_NOT_FOUND',
@@ -252,6 +253,7 @@ function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
   { logger }: ProcessLog,
+  styles: readonly string[],
 ): FastifyReply {
   const answer = problemOf(error, request.id);
   // Not logged for a client that left: its work was ended on purpose.
@@ -272,7 +274,7 @@ function sendProblem(
     );
   const isPage = request.headers.accept?.includes('text/html') === true;
   if (isPage && [PROVIDER_START, PROVIDER_CALLBACK].some((path) => request.url.startsWith(path)))
-    return sendPage(reply, answer.status, answer.detail, answer.code);
+    return sendPage(reply, answer, styles);
   if (error instanceof ApiError && error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="easgate"');
   return reply.code(answer.status).type(PROBLEM).serializer(JSON.stringify).send(answer);

@@ -17,5 +17,5 @@ export function endingExceptionWarnings(reader: ModelReader, now: number): reado
   const count = countDecisions(reader, filter, now);
   if (count === 0) return [];
   const subject = count === 1 ? '1 exception ends' : `${count} exceptions end`;
-  return [`${subject} within 7 days: easgate decisions list --action allow --state active --ends 7d`];
+  return [`${subject} within 7 days`];
 }

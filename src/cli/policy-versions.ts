@@ -276,7 +276,7 @@ export async function promoteShadow(options: ChangeOptions & ExtentOptions, comm
 }
 
 function wordsOf(said: string | null): string {
-  return said === null ? '' : ` (${printable(said)})`;
+  return said === null ? '' : `, “${printable(said)}”,`;
 }
 
 /** `policy rollback`. */
@@ -297,7 +297,7 @@ export async function rollback(
     if (done === null) return;
     const { version, change, said } = done;
     if (options.json) printJson({ version, change });
-    else print(`version ${version} is live again${wordsOf(said)}\n`);
+    else print(`version ${version}${wordsOf(said)} is live again\n`);
     return;
   }
   await withStore(command, async (store, config, audit) => {
@@ -319,7 +319,7 @@ export async function rollback(
     if (change === null) return;
     await rollBack(store, version, options.comment ?? null, authorOf(options), audit, known);
     if (options.json) printJson({ version, change });
-    else print(`version ${version} is live again${words}\n`);
+    else print(`version ${version}${words} is live again\n`);
   });
 }
 

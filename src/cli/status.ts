@@ -33,6 +33,8 @@ export interface StatusOptions {
 /** Interval between two reports: long enough for a rate, short enough for a person to wait. */
 const RATE_MS = 1_000;
 const WATCH_MS = 2_000;
+/** Shows the exceptions that end soon. */
+const LIST_EXCEPTIONS = 'easgate decisions list --action allow --state active --ends 7d';
 /** Moves to the upper left and clears the screen (ECMA-48 CUP, ED). */
 const CLEAR = '\u001b[H\u001b[J';
 
@@ -157,7 +159,7 @@ export function statusText(now: Look, before: Look): string {
     ...now.warnings,
     ...standing,
     ...(control?.warnings ?? []),
-    ...(control?.endingExceptions ?? []),
+    ...(control?.endingExceptions ?? []).map((text) => `${text}: ${LIST_EXCEPTIONS}`),
   ].map((warning) => `${toned('warning', 'warning')}    ${printable(warning)}\n`);
   return `${text}\n${fitTable(COLUMNS, rows, terminalWidth()).text}${warnings.length === 0 ? '' : '\n'}${warnings.join('')}`;
 }

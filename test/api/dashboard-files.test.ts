@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import Fastify from 'fastify';
 import type { LightMyRequestResponse } from 'fastify';
 import { expect, it, onTestFinished } from 'vitest';
-import { registerDashboard } from '../../src/api/routes/dashboard-files.ts';
+import { dashboardStyles, registerDashboard } from '../../src/api/routes/dashboard-files.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();
@@ -36,6 +36,16 @@ it('while the program is replaced on disk, pages and their files are those of th
   const other = await get('/assets/index-two.js');
   expect([other.statusCode, other.headers['content-type']]).not.toEqual([200, 'text/html; charset=utf-8']);
   expect(other.statusCode).toBeGreaterThanOrEqual(400);
+});
+
+it('a page without a script has the style sheets of the dashboard, and none where it was not built', async () => {
+  const { folder } = await open();
+  writeFileSync(
+    join(folder, 'index.html'),
+    '<link rel="stylesheet" crossorigin href="/assets/index-a1_-.css"><link href="/x.css">',
+  );
+  expect(dashboardStyles(folder)).toEqual(['/assets/index-a1_-.css']);
+  expect(dashboardStyles(null)).toEqual([]);
 });
 
 it('every path that is not of the API is the page, which is asked for each time; an asset is kept for good', async () => {

@@ -50,6 +50,12 @@ export function readDashboard(folder: string): ReadonlyMap<string, BuiltFile> {
   return files;
 }
 
+/** The style sheets that the page names, for pages that need no script. None where it was not built. */
+export function dashboardStyles(folder: string | null = dashboardFolder()): readonly string[] {
+  const page = folder === null ? '' : readFileSync(`${folder}${PAGE}`, 'utf8');
+  return [...page.matchAll(/href="(\/assets\/[\w.-]+\.css)"/g)].map(([, path = '']) => path);
+}
+
 /** Serves the dashboard at every path that is not of the API. `folder`: of the build; null = it was not built. */
 export async function registerDashboard(
   server: FastifyInstance,

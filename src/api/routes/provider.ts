@@ -73,12 +73,23 @@ function redirectUri(guard: Guard, { headers }: FastifyRequest): string {
   return guard.originFor(headers.host ?? '') + PROVIDER_CALLBACK;
 }
 
-/** A refusal for a person whose browser came from the provider. */
-export function sendPage(reply: FastifyReply, status: number, detail: string, code: string): FastifyReply {
-  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign-in</title>
-<h1>You are not signed in</h1><p>${escaped(detail)}</p><p><small>${escaped(code)}</small></p><p><a href="/">Back to the sign-in page</a></p></html>
+/** A refusal for a person whose browser came from the provider. `styles`: style sheets of the dashboard. */
+export function sendPage(
+  reply: FastifyReply,
+  { status, detail, code }: { readonly status: number; readonly detail: string; readonly code: string },
+  styles: readonly string[],
+): FastifyReply {
+  const links = styles.map((path) => `<link rel="stylesheet" href="${escaped(path)}">`).join('');
+  const page = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Sign-in</title>${links}</head><body><div class="solo"><main><div class="card">
+<h1>You are not signed in</h1><p>${escaped(sentence(detail))}</p><p class="t3 sm">${escaped(code)}</p>
+<p><a class="btn primary" href="/">Back to the sign-in page</a></p></div></main></div></body></html>
 `;
   return reply.code(status).type('text/html; charset=utf-8').serializer(String).send(page);
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }
 
 function escaped(text: string): string {
