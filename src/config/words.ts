@@ -77,6 +77,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   ipv6: 'an IP address',
   cidrv4: 'a range of addresses such as 10.0.0.0/8',
   cidrv6: 'a range of addresses such as 10.0.0.0/8',
+  uuid: 'an id such as 11111111-2222-3333-4444-555555555555',
   uri: 'a URL such as https://mail.example.com/',
 };
 

@@ -107,6 +107,13 @@ describe('checkConfig', () => {
       ],
     ],
     [
+      'an id that is none',
+      'feeds: [{ name: a, kind: graph, tenant: example.com, clientId: easgate, clientSecret: x }]',
+      [
+        'error 1:64 feeds.0.clientId: must be an id such as 11111111-2222-3333-4444-555555555555, not "easgate"',
+      ],
+    ],
+    [
       'an unknown kind',
       'store: { kind: rediss }',
       ['error 1:16 store.kind: must be embedded or redis, not "rediss"; did you mean redis?'],

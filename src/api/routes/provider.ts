@@ -83,7 +83,7 @@ export function sendPage(
   const page = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>Sign-in</title>${links}</head><body><div class="solo"><main><div class="card">
 <h1>You are not signed in</h1><p>${escaped(sentence(detail))}</p><p class="t3 sm">${escaped(code)}</p>
-<p><a class="btn primary" href="/">Back to the sign-in page</a></p></div></main></div></body></html>
+<a class="btn primary wide" href="/">Back to the sign-in page</a></div></main></div></body></html>
 `;
   return reply.code(status).type('text/html; charset=utf-8').serializer(String).send(page);
 }
