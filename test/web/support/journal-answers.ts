@@ -43,7 +43,18 @@ export function journalAnswer(device: string | null): AnswerOf<'queryJournal'> {
       rule: 'device decision by nora',
       count: 61,
     }),
-    event(12, 'feed_run', null, null, { facts: { feed: 'mdm', read: 11_902 } }),
+    event(12, 'feed_run', null, null, {
+      reason: 'applied',
+      facts: {
+        feed: 'mdm',
+        devices: 31,
+        devicesRemoved: 4,
+        users: 6,
+        refused: 0,
+        withProblems: 0,
+        notJoined: 17,
+      },
+    }),
     event(40, 'verdict_changed', 'clara', 'androidc1462783', {
       action: 'quarantine',
       reason: 'notEncrypted',
