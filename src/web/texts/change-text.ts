@@ -5,12 +5,13 @@ const BESIDE = /^(?:key|source|observedAt|version|reportedSince|\w+UnmetSince)$/
 
 /** A decision by its action, a list by each of its parts, counts without those that are 0. Empty = nothing is known. */
 export function changeText(state: unknown): string {
+  if (typeof state === 'string') return state;
   if (isNothing(state)) return '';
   if (Array.isArray(state)) return textsOf(state).join(', ');
-  if (typeof state !== 'object') return String(state);
+  if (typeof state !== 'object') return JSON.stringify(state);
   if ('action' in state && typeof state.action === 'string') return state.action;
   if ('decision' in state) return changeText(state.decision);
-  return Object.entries(state as object)
+  return Object.entries(state)
     .filter(([name]) => !BESIDE.test(name))
     .flatMap(([name, value]) => {
       const text = changeText(value);

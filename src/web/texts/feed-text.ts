@@ -19,10 +19,14 @@ export function feedText({ reason, count, facts }: FeedEvent): string {
     const value = counts[name];
     return typeof value === 'number' && value > 0 ? [texts.counts[name](number(value))] : [];
   });
-  const name = texts.feed(String(feed ?? ''));
+  const name = texts.feed(textOf(feed));
   const deliveries = count > 1 ? ` (${texts.deliveries(number(count))})` : '';
-  if (held !== undefined) return `${name}: ${texts.held}: ${String(held)}${deliveries}`;
-  if (error !== undefined) return `${name}: ${texts.failed}: ${String(error)}${deliveries}`;
+  if (held !== undefined) return `${name}: ${texts.held}: ${textOf(held)}${deliveries}`;
+  if (error !== undefined) return `${name}: ${texts.failed}: ${textOf(error)}${deliveries}`;
   if (reason !== 'applied') return `${name}: ${texts.outcomes[reason ?? ''] ?? reason ?? ''}${deliveries}`;
   return `${name}: ${parts.length === 0 ? texts.nothing : parts.join(', ')}${deliveries}`;
+}
+
+function textOf(fact: unknown): string {
+  return typeof fact === 'string' ? fact : '';
 }
