@@ -188,7 +188,7 @@ function readWithMonthName(text: string, zone: string): ReadTime | null {
 
 /** A time of day behind a date, with AM and PM of several languages on either side, and an offset. Go puts the name of a zone behind it. */
 const CLOCK =
-  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|klo|kell|alle|a las|alle ore) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})(?: [A-Z]{2,5})?)?(?: \(.{0,30}\))?$/i;
+  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|klo|kell|alle|a las|alle ore) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})(?: ([A-Z]{2,5}))?)?(?: \(.{0,30}\))?$/i;
 const AFTERNOON = new Set(names('pm 下午 午後 오후 μμ م ch nachm em du odp мп'));
 const MORNING = new Set(names('am 上午 午前 오전 πμ ص sa vorm fm de dop дп'));
 
@@ -203,8 +203,10 @@ function clockIn(rest: string): Clock | null {
   const text = rest.replace(/^ ?г\.?,?/u, '').trim();
   if (text === '') return { ms: 0, offset: null };
   if (/^(?:Z|UTC|GMT)$/i.test(text)) return { ms: 0, offset: 0 };
-  const [whole, before, hour, minute, second = '0', fraction = '', after, offset] = CLOCK.exec(text) ?? [];
-  if (whole === undefined) return null;
+  const [whole, before, hour, minute, second = '0', fraction = '', after, offset, name] =
+    CLOCK.exec(text) ?? [];
+  // AM or PM behind the offset is no name of a zone.
+  if (whole === undefined || (name !== undefined && halfOfDay(name) !== undefined)) return null;
   const half = halfOfDay(before ?? after);
   const hours = hourOf(Number(hour), half);
   if (half === undefined || hours === null || Number(minute) > 59 || Number(second) > 60) return null;

@@ -6,8 +6,16 @@ import type { FormatName } from '../format-names.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { namesOf, wordOf } from '../row.ts';
-import { complianceInWords, complianceOf, flagOf, ownershipOf } from '../values.ts';
-import { YES } from '../words.ts';
+import {
+  complianceInWords,
+  complianceOf,
+  compromisedOf,
+  encryptedOf,
+  flagOf,
+  managedOf,
+  ownershipOf,
+} from '../values.ts';
+import { MANAGEMENT, NO_COMPLIANCE } from '../words.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
@@ -25,7 +33,9 @@ export const EAS_IDS = names(`
   easid easdeviceid easdeviceidentifier easidentifier easactivationid activesyncid activesyncdeviceid activesyncidentifier
   exchangedeviceid exchangeid exchangeactivesyncid exchangeactivesyncdeviceid exchangeactivesyncdeviceidentifier
 `);
-const DEVICE_IDS = names('id devicekey deviceid device');
+const DEVICE_IDS = names('id devicekey deviceid');
+/** Our own name for the id. In other tables it is the name of the phone, which its user chooses. */
+const DEVICE = 'device';
 /** A number of the row at its source. Exchange ActiveSync ids have letters, or more digits. */
 const SHORT_NUMBER = /^\d{1,9}$/;
 
@@ -57,10 +67,15 @@ function mapRecord(reader: RecordReader): FeedLine[] {
   return [reader.refused(`the type "${type.slice(0, 30)}" is none of device, user, decision`)];
 }
 
-/** The type of a record. Other tables have the kind of the phone there: `iPhone`. */
+/**
+ * The type of a record. Other tables have the kind of the phone there: `iPhone`.
+ * Threat: a phone that calls its type `User` (MS-ASHTTP 2.2.1.1.1.1.3), so that its own row is no device, or enables an account.
+ */
 function typeOf(reader: RecordReader): string {
   const type = wordOf(reader.text('type') ?? 'device');
-  const isOther = !TYPES.has(type) && OF_DEVICES.some((name) => reader.row.has(name));
+  const isOther = TYPES.has(type)
+    ? (type === 'decision' ? STATE_NAMES : ONLY_DEVICES).some((name) => reader.text(name) !== null)
+    : OF_DEVICES.some((name) => reader.row.has(name));
   return isOther ? 'device' : type;
 }
 
@@ -68,10 +83,9 @@ function mapDevice(reader: RecordReader): FeedLine {
   // Of a table the columns are found once.
   const of = (listed: readonly string[]): readonly string[] => namesOf(reader.row, listed);
   const { easIds, sourceId } = idsOf(reader);
-  const managed = reader.managed(...of(MANAGED));
-  const removed = reader.flag('removed');
-  // A word that is not understood, such as a date, may say that it left.
-  const mayHaveLeft = removed === null && flagOf(reader.text('removed')) === undefined;
+  const managed = isDenied(reader) ? false : reader.managed(...of(MANAGED));
+  const left = saysLeft(reader);
+  const mayHaveLeft = left === null;
   const compliance = complianceIn(reader);
   return deviceLine(reader, {
     easIds: [...easIds, ...reader.list('otherids')],
@@ -80,14 +94,14 @@ function mapDevice(reader: RecordReader): FeedLine {
     udid: reader.text('udid'),
     imei: reader.text('imei'),
     managed: mayHaveLeft && managed === true ? null : managed,
-    hasLeft: removed === true || saysLeft(reader),
+    hasLeft: left === true,
     compliance: {
       compliant: mayHaveLeft && compliance.compliant === true ? null : compliance.compliant,
       inGrace: reader.text('graceuntil') !== null,
     },
     graceUntil: reader.endOfGrace('graceuntil'),
-    encrypted: reader.encrypted('encrypted', 'isencrypted', 'encryption', 'encryptionstatus'),
-    compromised: reader.compromised(...of(COMPROMISED)),
+    encrypted: strictly(reader, ENCRYPTED, encryptedOf, false),
+    compromised: strictly(reader, COMPROMISED, compromisedOf, true),
     managedMailProfile: reader.flag('managedmailprofile'),
     systems: [
       reader.text('platform', 'deviceplatform', 'platformtype', 'platformname'),
@@ -113,6 +127,7 @@ const SYSTEMS = names('os operatingsystem osname');
 const COMPROMISED = names(`
   compromised jailbroken rooted iscompromised isjailbroken isrooted jailbrokenrooted jailbreakstatus compromisedstatus
 `);
+const ENCRYPTED = names('encrypted isencrypted encryption encryptionstatus');
 const MANAGED = names(
   'managed ismanaged enrolled isenrolled managedstatus managementstatus enrollmentstatus',
 );
@@ -122,20 +137,53 @@ const STATES = names(`
   status state devicestatus devicestate managedstatus managementstatus managementstate enrollmentstatus enrollmentstate
   registrationstatus registrationstate
 `);
-/** Columns that are yes or no. */
-const ENDINGS = names('retired wiped selectivelywiped unenrolled deleted');
-const LEFT: ReadonlySet<string> = new Set(
-  names(`
-  retired retirepending retireissued retiresent wiped wipepending wipeissued wipesent wiperequested wipeinprogress
-  enterprisewiped corporatewiped devicewiped selectivelywiped accountwiped accountwiping unenrolled deleted deletepending removed
-  removalpending decommissioned
-`),
-);
+/** Columns that are yes or no, or have a time. */
+const ENDINGS = names('removed retired wiped selectivelywiped unenrolled deleted');
+/** Words of such states in all spellings, also while it is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
+const LEFT = /wip(?:e|ing)|retir|unenrol|deenrol|delet|remov(?:e|al|ing)|decommission/;
+const NOT_LEFT = /^(?:no|never)|cancel|reject|declin|abort|restor/;
 
-/** Whether a column of another product says that the device left its management. */
-function saysLeft(reader: RecordReader): boolean {
-  if (namesOf(reader.row, STATES).some((name) => LEFT.has(wordOf(reader.text(name) ?? '')))) return true;
-  return namesOf(reader.row, ENDINGS).some((name) => YES.has(wordOf(reader.text(name) ?? '')));
+/** Whether a column of another product says that the device left its management; null = it may say so. */
+function saysLeft(reader: RecordReader): boolean | null {
+  for (const name of namesOf(reader.row, STATES)) {
+    const word = wordOf(reader.text(name) ?? '').toLowerCase();
+    if (LEFT.test(word) && !NOT_LEFT.test(word)) return true;
+  }
+  let left: boolean | null = false;
+  for (const name of namesOf(reader.row, ENDINGS)) {
+    const text = reader.text(name);
+    const said = flagOf(text);
+    if (said === true) return true;
+    // A word that is not understood, such as a date, may say that it left; `pending`, that it is about to.
+    if (said === undefined ? reader.saysTime(name) : wordOf(text ?? '') === 'pending') {
+      reader.flag(name);
+      left = null;
+    }
+  }
+  return left;
+}
+
+/** Whether any column says that the device is not in device management. */
+function isDenied(reader: RecordReader): boolean {
+  return (
+    namesOf(reader.row, MANAGED).some((name) => managedOf(reader.text(name)) === false) ||
+    namesOf(reader.row, STATES).some((name) => MANAGEMENT.get(wordOf(reader.text(name) ?? '')) === false)
+  );
+}
+
+/** What several columns of one thing say: where one of them says `worse`, that counts. One that is not understood may say it. */
+function strictly(
+  reader: RecordReader,
+  listed: readonly string[],
+  meaning: (text: string | null) => boolean | null | undefined,
+  worse: boolean,
+): boolean | null {
+  const columns = namesOf(reader.row, listed).filter((name) => reader.text(name) !== null);
+  const said = columns.map((name) => meaning(reader.text(name)));
+  if (said.includes(worse)) return worse;
+  const unread = columns[said.indexOf(undefined)];
+  if (unread !== undefined) return reader.word([unread], meaning) ?? null;
+  return said[0] ?? null;
 }
 
 /** The ids of a record for Exchange ActiveSync, and its id at its source. */
@@ -149,13 +197,18 @@ function idsOf(reader: RecordReader): {
   const written = namesOf(reader.row, DEVICE_IDS)
     .map((name) => reader.text(name))
     .filter((text) => text !== null);
-  const eas = namesOf(reader.row, EAS_IDS);
-  if (eas.some((name) => reader.row.has(name)))
-    return { easIds: idsIn(reader.text(...eas)), sourceId: written[0] ?? null };
+  const device = reader.text(DEVICE);
+  if (EAS_IDS.some((name) => reader.row.has(name)))
+    return { easIds: idsIn(reader.text(...EAS_IDS)), sourceId: written[0] ?? device };
+  // Threat: a user calls a managed phone like the id of another phone, which would be managed then.
+  if (!OTHER_NAMES.some((name) => reader.row.has(name))) return { easIds: idsIn(device), sourceId: null };
   const isOfSource = (text: string): boolean => isGuid(text) || isRowNumber(reader, text, written);
   const id = written.find((text) => !isOfSource(text));
   return { easIds: idsIn(id ?? null), sourceId: written.find(isOfSource) ?? null };
 }
+
+/** Names of the device beside which `device` is none. */
+const OTHER_NAMES = [...DEVICE_IDS, ...SERIALS, 'udid', 'imei'];
 
 /**
  * Whether a short number names a row: another id stands beside it, or another name of the device where it is a cell or a number. A text in JSON
@@ -172,10 +225,12 @@ function isRowNumber(reader: RecordReader, text: string, written: readonly strin
 
 /** Names with a domain and addresses come first, then bare names. */
 function ownersOf(reader: RecordReader): string[] {
-  const owners = namesOf(reader.row, OWNERS)
-    .map((name) => addressBesideName(reader.text(name)))
-    .filter((name) => name !== null)
-    .filter((name) => propertyIn(name) === null);
+  const written = namesOf(reader.row, OWNERS)
+    .map((name) => reader.text(name))
+    .filter((name) => name !== null && propertyIn(name) === null);
+  // Threat: a display name, which its user may choose, with the address of another user. Beside another name of the user it names nobody.
+  const bare = written.filter((name) => addressBesideName(name) === name);
+  const owners = (bare.length > 0 ? bare : written.map(addressBesideName)).filter((name) => name !== null);
   return [...owners.filter(hasDomain), ...owners.filter((name) => !hasDomain(name))];
 }
 
@@ -193,11 +248,17 @@ const SHORTEST_PROPERTY = 4;
 
 /** `compliant` is yes or no, so that its only numbers are 1 and 0; a state may be a number of Graph. */
 function complianceIn(reader: RecordReader): Compliance {
-  if (reader.flag(...namesOf(reader.row, NON_COMPLIANCE)) === true) return NON_COMPLIANT;
-  return reader.complianceBy(namesOf(reader.row, COMPLIANCE), (text, name) => {
+  const opposite = namesOf(reader.row, NON_COMPLIANCE).map((name) => {
+    const isUnread = flagOf(reader.text(name)) === undefined;
+    return reader.flag(name) ?? (isUnread ? undefined : null);
+  });
+  if (opposite.includes(true)) return NON_COMPLIANT;
+  const said = reader.complianceBy(namesOf(reader.row, COMPLIANCE), (text, name) => {
     if (!YES_OR_NO.has(name) || text === '1') return complianceOf(text);
     return text === '0' ? NON_COMPLIANT : complianceInWords(text);
   });
+  // What is not understood, such as a number of policies or a date, may say that it does not comply.
+  return opposite.includes(undefined) && said.compliant === true ? NO_COMPLIANCE : said;
 }
 
 const COMPLIANCE = names(
@@ -208,7 +269,10 @@ const NON_COMPLIANCE = names('noncompliant isnoncompliant outofcompliance');
 const YES_OR_NO: ReadonlySet<string> = new Set(['compliant', 'iscompliant']);
 const NON_COMPLIANT: Compliance = { compliant: false, inGrace: false };
 
-const OF_DEVICES = [...MANAGED, ...COMPLIANCE, ...CHECK_INS, ...SYSTEMS, ...SERIALS, 'osversion', 'platform'];
+/** What the record of a decision does not have, and neither has that of a user, which has no id of a device either. */
+const STATE_NAMES = [...MANAGED, ...COMPLIANCE, ...SYSTEMS, ...SERIALS, 'osversion', 'platform'];
+const ONLY_DEVICES = [...STATE_NAMES, ...EAS_IDS];
+const OF_DEVICES = [...STATE_NAMES, ...CHECK_INS];
 const TYPES: ReadonlySet<string> = new Set(names('device user group decision refused'));
 
 /** In a table: separated by `;`, since requirements and groups may have spaces and commas. */
@@ -263,7 +327,8 @@ const ACTIONS = meanings<'allow' | 'block' | 'quarantine'>(
 );
 
 function mapDecision(reader: RecordReader): FeedLine {
-  const device = reader.text('spelling', 'device', ...EAS_IDS, 'deviceid', 'id');
+  const isNamed = EAS_IDS.some((name) => reader.row.has(name));
+  const device = reader.text('spelling', ...(isNamed ? EAS_IDS : [DEVICE, 'deviceid', 'id']));
   const action = ACTIONS.get(wordOf(reader.text('action') ?? ''));
   // A wipe is ordered by an operator, never by a file.
   if (action === undefined) return reader.refused('the action is none of allow, block, quarantine');

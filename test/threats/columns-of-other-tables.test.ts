@@ -1,0 +1,135 @@
+// Threat: a table of another product is read as one's own, and what a phone or its user chose (its name, its type, a display name) makes
+// another phone managed, hides the phone's own row, or names another user. Or a column that denies is not heard beside one that does not.
+// Rule: an id is taken only from a column of ids; where several columns say something, the one that denies counts.
+import { describe, expect, it } from 'vitest';
+import { onlyDevice, readContent, readJson } from '../feeds/read-lines.ts';
+
+const GUID = '0d0e0f00-3333-4aaa-8bbb-0000000000d4';
+
+describe('the name of a phone', () => {
+  it.each([
+    ['ID,Device,Managed,Compliant,Serial Number', `${GUID},androidc17,yes,yes,S1EXAMPLE`],
+    ['ID,Device,Managed,Compliant', '17,"x; androidc17",yes,yes'],
+    ['Device,Managed,Compliant,Serial Number', 'androidc17,yes,yes,S1EXAMPLE'],
+    ['Device,IMEI,Managed,Compliant', 'androidc17,490154203237518,yes,yes'],
+  ])('in a column "device" makes no other phone managed: %s', async (head, row) => {
+    const { devices } = await readContent(`${head}\n${row}\n`);
+    expect(devices.flatMap(({ id, otherIds }) => [id, ...otherIds])).not.toContain('androidc17');
+  });
+
+  it('makes no other phone managed in JSON either', async () => {
+    const device = {
+      id: 17,
+      device: 'androidc17',
+      managed: true,
+      compliant: true,
+      serialNumber: 'S1EXAMPLE',
+    };
+    expect((await onlyDevice(readJson([device]))).id).toBe(null);
+  });
+
+  it('takes no block to another device', async () => {
+    const text = 'type,device,EAS Device ID,user,action\ndecision,androidc17,ApplX1,a@example.com,block\n';
+    const { decisions } = await readContent(text, { format: 'csv' });
+    expect(decisions.map(({ device }) => device)).toEqual(['applx1']);
+  });
+});
+
+it.each(['User', 'decision', 'refused', 'group'])(
+  'a phone whose type is "%s" (MS-ASHTTP: DeviceType) does not hide its own row, and enables no account',
+  async (type) => {
+    const head = 'Type,EAS Device ID,User,Managed,Compliant,Enabled,Action';
+    const { devices, users, decisions, refused } = await readContent(
+      `${head}\n${type},ApplX1,bob@example.com,no,no,yes,block\n`,
+      { format: 'csv' },
+    );
+    expect([devices.map(({ id, managed, compliant }) => [id, managed, compliant]), users, decisions, refused]).toEqual(
+      [[['applx1', false, false]], [], [], []],
+    );
+  },
+); // prettier-ignore
+
+it('an address in a display name is no owner beside another name of the user', async () => {
+  const head = 'EAS Device ID,Managed,Owner,Email';
+  const text = `${head}\nApplX1,yes,Mallory <boss@example.com>,mallory@example.com\nApplX2,yes,Alice <alice@example.com>,\n`;
+  const { devices } = await readContent(text, { format: 'csv' });
+  expect(devices.map(({ ownerNames }) => ownerNames)).toEqual([
+    ['mallory@example.com'],
+    ['alice@example.com'],
+  ]);
+});
+
+describe('a device that is managed and compliant in one column', () => {
+  const read = async (column: string, word: string): Promise<unknown[]> => {
+    const text = `EAS Device ID,Managed,Compliant,${column}\nApplX1,yes,yes,${word}\n`;
+    const { managed, compliant } = await onlyDevice(readContent(text, { format: 'csv' }));
+    return [managed, compliant];
+  };
+
+  it.each([
+    ['Status', 'Enterprise Wipe Pending'],
+    ['Status', 'Pending Retire'],
+    ['Management State', 'Wipe initiated'],
+    ['Device State', 'Unenrollment Pending'],
+    ['Device Status', 'Delete in progress'],
+    ['State', 'Retire failed'],
+    ['Wiped', 'TRUE'],
+  ])('left where %s is "%s"', async (column, word) => {
+    expect(await read(column, word)).toEqual([false, null]);
+  });
+
+  it.each([
+    ['Managed Status', 'Not managed'],
+    ['Enrollment Status', 'Not enrolled'],
+    ['Registration Status', 'Not registered'],
+    ['Is Managed', 'no'],
+    ['Is Enrolled', 'FALSE'],
+  ])('is not managed where %s is "%s"', async (column, word) => {
+    expect(await read(column, word)).toEqual([false, true]);
+  });
+
+  it.each([
+    ['Deleted', '2026-11-20'],
+    ['Wiped', '2026-11-20 06:02:10'],
+    ['Retired', 'Pending'],
+    ['Unenrolled', 'in part'],
+  ])('is unknown where %s is "%s"', async (column, word) => {
+    expect(await read(column, word)).toEqual([null, null]);
+  });
+
+  it.each([
+    ['Out of compliance', '3 policies'],
+    ['Non-Compliant', '2'],
+    ['Out of compliance', '2026-11-20'],
+  ])('is not known to comply where %s is "%s"', async (column, word) => {
+    expect(await read(column, word)).toEqual([true, null]);
+  });
+
+  it.each([
+    ['Status', 'Not deleted'],
+    ['Status', 'Wipe cancelled'],
+    ['Deleted', 'never'],
+    ['Retired', 'no'],
+  ])('stays so where %s is "%s"', async (column, word) => {
+    expect(await read(column, word)).toEqual([true, true]);
+  });
+});
+
+it.each([
+  ['Jailbroken,Rooted', 'no,yes', true],
+  ['Jailbroken,Rooted', 'no,perhaps', null],
+  ['Jailbroken,Rooted', ',no', false],
+])('a device with %s = %s is compromised: %s', async (columns, words, compromised) => {
+  const text = `EAS Device ID,Managed,${columns}\nApplX1,yes,${words}\n`;
+  expect((await onlyDevice(readContent(text, { format: 'csv' }))).compromised).toBe(compromised);
+});
+
+it('a device that one of two columns has as not encrypted is not encrypted', async () => {
+  const text = 'EAS Device ID,Managed,Encrypted,Encryption Status\nApplX1,yes,yes,Not encrypted\n';
+  expect((await onlyDevice(readContent(text, { format: 'csv' }))).encrypted).toBe(false);
+});
+
+it('a time with AM or PM behind its offset is not read as another half of the day', async () => {
+  const text = 'id,managed,lastCheckIn\nApplX1,yes,20 Nov 2026 12:05:00 +0200 AM\n';
+  expect((await onlyDevice(readContent(text))).lastCheckIn).toBe(null);
+});
