@@ -73,6 +73,7 @@ describe('a device that is managed and compliant in one column', () => {
     ['Device State', 'Unenrollment Pending'],
     ['Device Status', 'Delete in progress'],
     ['State', 'Retire failed'],
+    ['State', 'No longer managed (removed)'],
     ['Wiped', 'TRUE'],
   ])('left where %s is "%s"', async (column, word) => {
     expect(await read(column, word)).toEqual([false, null]);

@@ -141,7 +141,8 @@ const STATES = names(`
 const ENDINGS = names('removed retired wiped selectivelywiped unenrolled deleted');
 /** Words of such states in all spellings, also while it is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
 const LEFT = /wip(?:e|ing)|retir|unenrol|deenrol|delet|remov(?:e|al|ing)|decommission/;
-const NOT_LEFT = /^(?:no|never)|cancel|reject|declin|abort|restor/;
+const NOT_LEFT =
+  /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom)|cancel|reject|declin|abort|restor/;
 
 /** Whether a column of another product says that the device left its management; null = it may say so. */
 function saysLeft(reader: RecordReader): boolean | null {
