@@ -82,7 +82,7 @@ function isShared(options: StoreOptions): boolean {
   return options.kind !== 'embedded' || options.path !== ':memory:';
 }
 
-/** Reads all users once, and sends them to all threads, each with the names of its devices. */
+/** Reads all users once, and sends them to all threads, each with the names of its devices. Ends when one of them ended: it failed. */
 async function sendRecords(
   walk: SharedWalk,
   parts: readonly ScanPart[],
@@ -94,6 +94,7 @@ async function sendRecords(
     await Promise.all(
       threads.map(({ mailbox }, at) => mailbox.send({ users: sent, hashes: hashes[at] ?? [] })),
     );
+    if (threads.some(({ mailbox }) => mailbox.isEnded)) return;
   }
   await Promise.all(threads.map(({ mailbox }) => mailbox.send(null)));
 }
@@ -112,6 +113,11 @@ class Mailbox {
     this.worker = worker;
   }
 
+  /** The thread ended, and takes nothing any more. */
+  get isEnded(): boolean {
+    return this.ended;
+  }
+
   /** Resolves when there is room for the next list. */
   async send(records: SentRecords): Promise<void> {
     this.worker.postMessage(records, []);
@@ -128,7 +134,7 @@ class Mailbox {
     this.onRoom();
   }
 
-  /** The thread ended, and takes nothing any more. */
+  /** The thread ends. */
   end(): void {
     this.ended = true;
     this.onRoom();

@@ -88,8 +88,9 @@ export class JournalWriter implements JournalSink {
   private async writeWaiting(): Promise<void> {
     let left = MAX_AT_ONCE;
     while (left > 0 && (this.begun !== null || this.waiting.length + this.untold > 0)) {
-      const write = (this.begun ??= this.begin());
+      let write: Write;
       try {
+        write = this.begun ??= this.begin();
         if (!(await settles(write.done, PATIENCE_MS))) {
           this.report(new Error('the journal did not answer in time'));
           return;

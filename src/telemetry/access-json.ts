@@ -8,8 +8,10 @@ const MAX_TEXT = 256;
 const MAX_PATH = 1_024;
 /** Most rules whose names are kept. */
 const MAX_RULES = 1_000;
-/** Most phones whose fields are kept: a megabyte for usual names. */
+/** Most phones whose fields are kept: a megabyte for usual names, and six for the longest that are kept. */
 const MAX_PHONES = 2_000;
+/** Longest fields of a phone that are kept, characters in all: anybody can send many phones with heads full of one header. */
+const MAX_KEPT = 1_024;
 /** What JSON does not allow in a string, or a terminal obeys. */
 const SPECIAL = /["\\\u0000-\u001f\u007f-\uffff]/;
 /** What JSON allows in a string, and a terminal obeys: C1 controls, line separators, marks of direction. */
@@ -83,12 +85,15 @@ export class JsonLines implements LineFormat {
       known.protocolVersion === protocolVersion
     )
       return known.json;
+    const json = this.phoneJson(exchange);
+    if (lengthOf(user) + lengthOf(deviceType) + lengthOf(userAgent) + lengthOf(protocolVersion) > MAX_KEPT)
+      return json;
     const phone = {
       user: copied(user),
       deviceType: copied(deviceType),
       userAgent: copied(userAgent),
       protocolVersion: copied(protocolVersion),
-      json: copied(this.phoneJson(exchange)),
+      json: copied(json),
     };
     if (this.phones.size >= MAX_PHONES) this.phones.clear();
     this.phones.set(copied(device), phone);
@@ -120,6 +125,10 @@ export class JsonLines implements LineFormat {
     }
     return this.identities ? `${this.prefix}"client":${text(address)},` : this.prefix;
   }
+}
+
+function lengthOf(text: string | null): number {
+  return text === null ? 0 : text.length;
 }
 
 /** A text by itself: a part of another text would keep all of that in memory. */

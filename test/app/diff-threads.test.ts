@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DIFF_THREAD, diffInThreads } from '../../src/app/diff-threads.ts';
 import { diffPolicies } from '../../src/app/policy-diff.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -84,6 +85,32 @@ describe('a comparison of policies in several threads', () => {
     const program = new URL('ending-thread.ts', import.meta.url);
     const found = diffInThreads(store, options, task, ignore, { ...threads, program });
     await expect(found).rejects.toThrow('a thread that compares policies ended');
+  });
+
+  it('reads nothing more for the others when one of them ended', async () => {
+    const returned = Promise.withResolvers<void>();
+    let isOver = false;
+    onTestFinished(() => {
+      isOver = true;
+    });
+    const shared = {
+      async *scan() {
+        try {
+          while (!isOver) {
+            await nextTurn();
+            yield { users: { locals: [], replies: [] }, hashes: [] };
+          }
+        } finally {
+          if (!isOver) returned.resolve();
+        }
+      },
+      unpack: () => [],
+    };
+    const sending = Object.assign(Object.create(store) as EmbeddedStore, { shared });
+    const program = new URL('ending-thread.ts', import.meta.url);
+    const found = diffInThreads(sending, options, task, ignore, { ...threads, program });
+    await expect(found).rejects.toThrow('a thread that compares policies ended');
+    await returned.promise;
   });
 
   it('fails with the code of an error in one of them', async () => {

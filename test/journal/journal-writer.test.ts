@@ -47,6 +47,20 @@ describe('events on their way to the journal', () => {
     expect(states).toEqual([]);
   });
 
+  it('wait, and nothing rejects, where the store throws at once', async () => {
+    const append = vi.spyOn(store, 'append').mockImplementationOnce(() => {
+      throw new Error('no more threads');
+    });
+    note(2);
+    await writer.flush();
+    expect([append.mock.calls.length, states, times()]).toEqual([1, ['no more threads'], []]);
+    await writer.flush();
+    expect([states, times()]).toEqual([
+      ['no more threads', null],
+      [0, 1],
+    ]);
+  });
+
   it('are written a second later, and again when that failed; without any there is no timer', async () => {
     vi.useFakeTimers();
     onTestFinished(() => {

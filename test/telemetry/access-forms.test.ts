@@ -10,6 +10,7 @@ import { humanLines } from '../../src/telemetry/human-lines.ts';
 import { openLineFile } from '../../src/telemetry/logger.ts';
 import { openLogFile } from '../support/checks/log-file.ts';
 import { verdict } from '../support/servers/test-gateway.ts';
+import { collector } from '../support/checks/heap.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();
@@ -46,6 +47,17 @@ const passage: FinishedPassage = {
   startedAt: 0,
   bytesOut: 10,
 };
+
+/** Threat: anybody sends requests of many devices, with heads full of one header, for memory that is never given back (CWE-400). */
+it.each(['userAgent', 'protocolVersion'])('lines keep no long %s in memory', (header) => {
+  const inUse = collector();
+  const lines = new JsonLines(true);
+  const before = inUse();
+  for (let index = 0; index < 1_000; index++)
+    lines.request(exchangeWith({ device: `appl${index}`, [header]: 'x'.repeat(30_000) + index }), '192.0.2.1', 5, TIME);
+  expect(inUse() - before).toBeLessThan(8_000_000);
+  expect(JSON.parse(lines.request(exchangeWith(), '192.0.2.1', 5, TIME)) as object).toMatchObject({ device: 'appl1' });
+}); // prettier-ignore
 
 describe('a JSON line', () => {
   it('has the fields of the request', () => {
