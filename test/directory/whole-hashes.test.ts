@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { runScript } from '../../src/directory/redis/run-script.ts';
+import { storedUsers } from '../../src/directory/redis/stored-hashes.ts';
 import { readWhole, unpackWhole } from '../../src/directory/redis/whole-hashes.ts';
 import type { RunScript, WholeHash } from '../../src/directory/redis/whole-hashes.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -74,12 +75,35 @@ describe('whole hashes', () => {
   });
 
   it('are empty where they have one alias alone, and whole where they have more', async () => {
-    await client.hset(name(0), 'a:x', 'alice');
+    await client.hset(name(0), 'a:~@example.com', 'alice');
     await client.hset(name(1), 'a:x', 'alice', 'a:y', 'bob');
     await client.hset(name(2), 'm:a:', 'decision');
     expect((await read([0, 1, 2].map(name))).map(sorted)).toEqual(
       [[], ['a:x', 'alice', 'a:y', 'bob'], ['m:a:', 'decision']].map(sorted),
     );
+  });
+
+  it('are whole where the alias may be malformed, as encoded or of the same local part', async () => {
+    const user = (local: string): string => `${keys.base(16)}u:${local}`;
+    const hashes = [
+      ['one', 'a:%zz', 'alice'],
+      ['three', 'a:~@example.com', 'three@example.com'],
+      ['four', 'a:~@example.com', 'contoso\\four'],
+      ['five', 'a:five', 'alice'],
+      ['six', 'a:~', 'a:lice'],
+    ] as const;
+    const plain = [
+      ['al', 'a:~', 'alice@example.com'],
+      ['ally', 'a:~@example.com', 'contoso\\alice'],
+      ['alex', 'a:contoso\\~', 'alice'],
+    ] as const;
+    for (const [local, field, target] of [...hashes, ...plain]) await client.hset(user(local), field, target);
+    const found = await read([...hashes, ...plain].map(([local]) => user(local)));
+    expect(found).toEqual([...hashes.map(([, field, target]) => [field, target]), ...plain.map(() => [])]);
+    for (const [local, field, target] of hashes)
+      expect(storedUsers(local, [field, target]).failures).toEqual([`user ${local} ${field}`]);
+    for (const [local, field, target] of plain)
+      expect(storedUsers(local, [field, target]).failures).toEqual([]);
   });
 
   it('are refused where the reply ends early, or is another one', async () => {

@@ -8,10 +8,17 @@ export type WholeHash = readonly string[] | null;
 /**
  * KEYS: hashes; on a Cluster behind them other keys of their partition. ARGV: text of the known schema, number of the hashes. Returns
  * one text, in JSON: a list with a list of names and values in turn for each hash; false = the key is no hash. Of a hash that has
- * one alias and nothing else the list is empty: two thirds of the users' hashes may be such, and a walk has no use for them.
+ * one alias and nothing else the list is empty: two thirds of the users' hashes may be such, and a walk has no use for them. Only of an alias
+ * that is well-formed for certain: a malformed one makes phones wait, and whoever looks for its cause must find it.
  */
 export const READ_WHOLE = named(
   `${SAME_STORE}
+local function well_formed(key, name, target)
+  if not (name == 'a:~' or string.find(name, '^a:~@[%w.-]+$') or string.find(name, '^a:[%w._-]+\\\\~$')) then return false end
+  local part = string.match(target, '^([%w._-]+)@[%w.-]+$') or string.match(target, '^[%w._-]+\\\\([%w._-]+)$')
+    or string.match(target, '^[%w._-]+$')
+  return part ~= nil and string.lower(part) ~= string.match(key, '}:u:(.*)$')
+end
 local hashes = {}
 local partition = ''
 for at = 1, tonumber(ARGV[2]) do
@@ -25,7 +32,7 @@ for at = 1, tonumber(ARGV[2]) do
   if hash.err then
     if not string.find(hash.err, 'WRONGTYPE', 1, true) then return hash end
     hash = false
-  elseif #hash == 2 and string.sub(hash[1], 1, 2) == 'a:' then
+  elseif #hash == 2 and well_formed(key, hash[1], hash[2]) then
     hash = {}
   end
   hashes[at] = hash
