@@ -74,7 +74,7 @@ export const ERRORS = {
   ),
   EASGATE_BAD_PATH: client(
     400,
-    'on a pass-through connection: the path is that of Exchange ActiveSync, or has escapes, dots or separators that servers read differently',
+    'on a pass-through connection: the path or the query is that of Exchange ActiveSync, or the path has escapes, dots or separators that servers read differently',
   ),
   EASGATE_BAD_UPGRADE: client(
     400,

@@ -56,6 +56,39 @@ describe("a blocked phone that sends to the mail server's path itself", () => {
     expect(arrived).toEqual([]);
   });
 
+  const inBase64 = (version: number): string =>
+    Buffer.concat([
+      Buffer.from([version, 9, 9, 4, 6]),
+      Buffer.from('abc123'),
+      Buffer.from([0, 6]),
+      Buffer.from('iPhone'),
+    ]).toString('base64');
+
+  it.each([
+    // Z-Push below the folder of the server beside its alias, and Horde's rpc.php by another alias.
+    `/z-push/index.php?${QUERY}`,
+    `/autodiscover/autodiscover.json?${QUERY}`,
+    '/z-push/index.php?DeviceId=ABC123&DeviceType=iPhone&Cmd=FolderSync',
+    '/z-push/index.php?a=1&%43md=FolderSync&%44eviceId=ABC123&DeviceType=iPhone',
+    '/z-push/index.php?+Cmd=FolderSync&CMD%00x=FolderSync&deviceID%00=ABC123',
+    `/z-push/index.php?${inBase64(141)}`,
+    `/z-push/index.php?${inBase64(25)}`,
+    `/z-push/index.php?${encodeURIComponent(inBase64(121))}`,
+  ])('gets no answer of the server by a query of Exchange ActiveSync: %s', async (target) => {
+    const [status, arrived] = await sendTo(target, '/Microsoft-Server-ActiveSync');
+    expect([400, 404]).toContain(status);
+    expect(arrived).toEqual([]);
+  });
+
+  it.each([
+    '/other?deviceId=ABC123',
+    '/other?cmd=search',
+    '/app.js?3fa9b2c1d0e4f5a6',
+    '/owa/?ae=Item&id=RgAAAACmd%3d',
+  ])('reaches other pages with a query: %s', async (target) => {
+    expect(await sendTo(target, '/Microsoft-Server-ActiveSync')).toEqual([200, [target]]);
+  });
+
   it.each([
     ['/other', '/z-push'],
     ['/z-pus', '/z-push'],
