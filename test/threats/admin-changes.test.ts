@@ -204,6 +204,22 @@ describe('the file of tokens', () => {
     expect((await api.send(next, SESSION)).status).toBe(200);
   });
 
+  it('whose log is deleted keeps a token revoked', async () => {
+    const path = fileOf();
+    const file = openFile(path);
+    const api = await openTestApi({ parts: { admin: file } });
+    const token = tokenIn(file);
+    const held = new DatabaseSync(path);
+    held.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    held.close();
+    for (const { id } of file.tokens()) file.removeToken(id);
+    rmSync(`${path}-wal`);
+    expect((await api.send(token, SESSION)).status).toBe(401);
+    const beside = AdminStore.open(path);
+    expect(beside.tokens()).toEqual([]);
+    beside.close();
+  });
+
   it('whose tokens another process revokes ends their sessions', async () => {
     const path = fileOf();
     const file = openFile(path);

@@ -354,6 +354,8 @@ export class AdminStore {
     try {
       const watch = this.file?.watch ?? null;
       if (watch?.isSame() === false) {
+        // Else what was written last is undone, such as that a token was revoked.
+        if (watch.hasLostLog()) this.file?.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
         watch.setLogAside();
         this.giveUp();
       }

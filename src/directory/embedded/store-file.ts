@@ -101,6 +101,11 @@ export class FileWatch {
     return inodeOf(`${this.path}-wal`) === this.log;
   }
 
+  /** Whether the log was removed, and nothing but the log: then this process alone has what was written last. */
+  hasLostLog(): boolean {
+    return this.hasFile() && this.log !== null && inodeOf(`${this.path}-wal`) === null;
+  }
+
   /**
    * Another file replaced this one. The log and its index beside it belong to the old file, each as far as it is still the one of the
    * old file; SQLite would apply them to the new one (sqlite.org/howtocorrupt.html 1.4), so they are renamed.
