@@ -41,7 +41,7 @@ function post(message: DiffThreadMessage): void {
   parentPort?.postMessage(message, []);
 }
 
-/** The users that the thread which started this one sends, from the begin. The names of the devices are added to `hashes`. */
+/** The users that the thread which started this one sends, from the first. The names of the devices are added to `hashes`. */
 async function* usersSent(
   store: DirectoryStore,
   withDevices: boolean,
@@ -61,7 +61,7 @@ async function compare(
   port: MessagePort,
   { store: options, before, after, now, part, isSent }: DiffThreadTask,
 ): Promise<void> {
-  // Before the first await: messages wait here then.
+  // Listens before the first await, so that no message is lost.
   const sent = isSent ? on(port, 'message') : null;
   const store = await openStore(options);
   try {
@@ -72,7 +72,7 @@ async function compare(
       postedAt = performance.now();
       post({ kind: 'progress', done });
     };
-    // They are complete when the users are, which are read first.
+    // Complete once all users are read, which is done first.
     const hashes: string[] = [];
     const users = sent === null ? undefined : usersSent(store, countsDevices(task), sent, hashes);
     const found = await diffPart(store, task, sent === null ? part : { hashes }, onProgress, users);

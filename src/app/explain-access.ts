@@ -36,7 +36,7 @@ export interface KnownFact {
   readonly source: string;
   /** When the feed saw it so, milliseconds since the epoch. */
   readonly observedAt: number;
-  /** Feeds that say the opposite of a yes or no, and do not count beside this one. */
+  /** Feeds that report the opposite of a yes or no; they do not count, since `source` comes first. */
   readonly contradictedBy: readonly string[];
 }
 

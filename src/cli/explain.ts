@@ -95,7 +95,7 @@ function knownTable(known: readonly KnownFact[]): string {
   return table(['OF', 'VALUE', '', 'REPORTED BY', 'SEEN'], rows);
 }
 
-/** A report that changes nothing is easily taken for one that was lost. */
+/** Names the feeds whose opposite value does not count, so that their reports do not look lost. */
 function contradiction({ value, contradictedBy }: KnownFact): string {
   return contradictedBy.length === 0 ? '' : `, not ${contradictedBy.join(', ')} (${String(value !== true)})`;
 }

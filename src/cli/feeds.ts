@@ -91,7 +91,7 @@ function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: 
       `  ${run.refused} refused, ${run.withProblems} with a value that was not understood, ${run.notJoined} not joined (${run.possibleMatches} of them could be a known device), in ${run.tookMs} ms`,
     );
     if (run.sameDevice > 0)
-      lines.push(`  ${run.sameDevice} of a device that has another record, one of which counts`);
+      lines.push(`  ${run.sameDevice} of a device that has another record; one of them counts`);
     for (const why of run.notRemoved) lines.push(`  ${printable(why)}`);
   }
   if (error !== null)

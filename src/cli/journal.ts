@@ -287,7 +287,7 @@ function stateText(state: unknown): string {
   return printable(values.map(([name, value]) => `${name}=${valueText(value)}`).join(' ') || '-');
 }
 
-/** Counts that are not 0; null = all are. Other values as they are. */
+/** Leaves out counts that are 0; null if all are. Returns other values unchanged. */
 function withoutZeros(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const counts = Object.entries(value).filter(([, count]) => count !== 0);

@@ -75,9 +75,9 @@ export async function report(name: string, options: ReportOptions, command: Comm
             : phoneReport(reader, name as PhoneReportName, { now, unseenSince, endsBefore });
       sayReport(name, found, options);
       if (options.csv || options.json) return;
-      // A model that is built anew meanwhile.
+      // A model that is rebuilt meanwhile.
       if (now - confirmedAt > OLD_STATE_MS)
-        remark(`from a read model that is being built anew: as of ${relativeTime(confirmedAt, now)}`);
+        remark(`from a read model that is being rebuilt: as of ${relativeTime(confirmedAt, now)}`);
       else if (fullReadAt < now)
         remark(`new phones and times of last seen are as of ${relativeTime(fullReadAt, now)}`);
     } finally {
@@ -172,8 +172,8 @@ function printReport<Row>(
 }
 
 /**
- * A table of counts by name, and an empty line. `limit` is that of the list behind it: it lengthens the table, but does not shorten it,
- * so that a short list does not hide reasons and groups. Empty without counts.
+ * A table of counts by name, and an empty line. `limit` is that of the list below it: a large one lengthens the table, a small one does not
+ * shorten it, so that a short list does not hide reasons and groups. Empty without counts.
  */
 export function countTable(title: string, counts: readonly NamedCount[], limit: number): string {
   if (counts.length === 0) return '';

@@ -270,7 +270,7 @@ function modelText({ phase, rows, ageMs, seenAgeMs, trouble }: ModelStatus): str
   if (!isWhole) return toned('warning', `is being built, ${number(rows)} rows so far`);
   const age = ageMs === null ? '?' : `${(ageMs / 1_000).toFixed(1)} s`;
   const shown = ageMs === null || ageMs > OLD_STATE_MS ? toned('bad', age) : age;
-  const anew = phase === 'rebuilding' ? toned('warning', 'is built anew, ') : '';
+  const anew = phase === 'rebuilding' ? toned('warning', 'is rebuilt, ') : '';
   return `${anew}${number(rows)} ${rows === 1 ? 'row' : 'rows'}, state ${shown} old, last seen ${seenAgeMs === null ? '?' : span(seenAgeMs)} old`;
 }
 

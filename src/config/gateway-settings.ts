@@ -107,7 +107,7 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
   passThrough.paths.forEach(({ path }, index) => {
     if (typeof matchPath(path, { paths: passThrough.paths, ownPaths }) === 'string')
       throw new ConfigError(`passThrough.paths.${index}`, [
-        'has more than one spelling, or is Exchange ActiveSync or its Autodiscover (also under the names of upstream.path and autodiscover.path), which only go through the gate',
+        'has more than one spelling, or belongs to Exchange ActiveSync or Autodiscover (including upstream.path and autodiscover.path), which passThrough cannot open',
       ]);
   });
   const own = passThrough.url === undefined ? null : { url: passThrough.url, weight: 1 };

@@ -379,7 +379,7 @@ class Control {
     return null;
   }
 
-  /** Each trouble is logged once, and so is its end: a model that is being built may meet the same trouble again. */
+  /** Logs each trouble once, and its end once. While the model is being built, the trouble has not ended: it may occur again. */
   private onReport({ phase, trouble }: ModelReport): void {
     this.watchWarnings();
     if (trouble === this.trouble || (trouble === null && phase !== 'following')) return;

@@ -158,10 +158,10 @@ export interface PackedUsers {
   readonly replies: readonly Uint8Array[];
 }
 
-/** What a walk for several threads came across. */
+/** One list of a walk for several threads. */
 export interface SharedPart {
   readonly users: PackedUsers;
-  /** Of each thread, in their order: the hashes of devices that it reads. */
+  /** For each thread, in order: the names of the hashes of devices that it reads. */
   readonly hashes: readonly (readonly string[])[];
 }
 
@@ -231,7 +231,7 @@ export interface DirectoryStore {
    * stored may be missing: where the reader does not need them, they are not read.
    */
   scanUsers(withDevices?: boolean): AsyncIterable<readonly UserEntry[]>;
-  /** Reads users once for several threads, and looks for devices once; null = each thread does it itself, which takes no longer. */
+  /** Reads users once for several threads, and looks for devices once; null = each thread does both itself, which takes no longer. */
   readonly shared: SharedWalk | null;
 
   /**

@@ -38,8 +38,8 @@ export interface Names {
 }
 
 /**
- * Names of the id that tables of one's own have too. Beside `Compliant`, which neither managed devices of Graph nor Jamf Pro have, they show no
- * product: it would be read without its compliance.
+ * Columns of the id that products and tables of one's own share. They identify no product beside `Compliant`, which neither managed devices
+ * of Graph nor Jamf Pro have: read as one of these, the table would lose its compliance.
  */
 const SHARED_IDS: ReadonlySet<string> = new Set(EAS_IDS);
 const YES_OR_NO = ['compliant', 'iscompliant'];
@@ -88,7 +88,7 @@ export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS):
   return leader(all.filter(({ mapping, hasSure }) => !isOwnMapping(mapping) || hasSure)) ?? leader(all);
 }
 
-/** The best of several if it is known for certain, and lies in front of those of other products. */
+/** The best match, if it is certain and leads those of all other products; else null. */
 function leader([best, ...others]: readonly Match[]): Mapping | null {
   if (best?.isSure !== true) return null;
   const rival = others.find(({ mapping }) => serviceOf(mapping) !== serviceOf(best.mapping))?.score ?? 0;

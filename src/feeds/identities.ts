@@ -6,7 +6,7 @@ import { wordOf } from './row.ts';
 /** What stands for an Exchange ActiveSync id where there is none. */
 const NO_ID = new Set(['', '0', 'none', 'unknown', 'null', 'na', 'notavailable', 'notapplicable']);
 
-/** What stands in a column of the same name in other tables: all phones of a kind would be one device. */
+/** Kinds of devices, which other tables have in columns of ids. Taken for ids, they would make all phones of a kind one device. */
 const KINDS = new Set([
   'iphone',
   'ipad',
@@ -44,18 +44,18 @@ export interface EasId {
 /** Reads an id: an {@link EasId}, null where there is none, or a text that says why it is not one. */
 export function easId(written: string | null): EasId | null | string {
   const id = written?.trim().replace(/^\{(.*)\}$/, '$1') ?? '';
-  if (KINDS.has(id.toLowerCase())) return `"${id}" is a kind of devices, not the id of one`;
+  if (KINDS.has(id.toLowerCase())) return `"${id}" is a kind of device, not a device id`;
   // Twelve zeros and the like, and the GUID of zeros.
   if (NO_ID.has(id.length > 16 ? id : wordOf(id)) || /^0[0-]*$/.test(id)) return null;
   if (isRoundedNumber(id))
-    return 'the device id is a rounded number, as spreadsheets and JSON make of it; import the file as it was exported';
+    return 'the device id is a rounded number: a spreadsheet or JSON shortened it; import the file as it was exported, with the id as text';
   if (!/^[A-Za-z0-9]{1,64}$/.test(id))
     return `"${id.slice(0, 70)}" is no device id: it is letters and digits, 64 at most`;
   if (id.toLowerCase() === SHARED_ID) return `"${id}" is the id of Android's account set-up, not of a device`;
   return { key: deviceKey(id), spelling: id };
 }
 
-/** The ids in a cell: a device with several mail apps has one for each. Spaces separate none: they may be damage within an id. */
+/** The ids in a cell: a device with several mail apps has one for each. Spaces do not separate ids: a damaged id may contain them. */
 export function idsIn(cell: string | null): string[] {
   return cell === null ? [] : cell.split(/[;,|]/).filter((one) => one.trim() !== '');
 }

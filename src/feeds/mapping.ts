@@ -178,7 +178,7 @@ export class RecordReader {
     return null;
   }
 
-  /** Whether a time stands there, even one that is not understood: only `never` and nothing say that there is none. */
+  /** Whether the field has a time, even one that is not understood. False for an empty field and for dates that mean never. */
   saysTime(name: string): boolean {
     const text = textOf(this.row.get(name));
     return text !== null && readTime(text, { order: 'dayFirst', zone: 'UTC' }) !== 'never';
@@ -273,7 +273,7 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
     ['IMEI', facts.imei],
   ] as const)
     if (value !== undefined && value !== null && isRoundedNumber(value))
-      reader.problem(name, value, 'is a rounded number, as spreadsheets and JSON make of it');
+      reader.problem(name, value, 'is a rounded number: a spreadsheet or JSON shortened it');
   const serialNumber = serialOf(facts.serial ?? null);
   const udid = udidOf(facts.udid ?? null);
   const imei = imeiOf(facts.imei ?? null);

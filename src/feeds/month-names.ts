@@ -1,8 +1,8 @@
 // Owns the names of months in the languages of exporters. Pure.
-// Rule: a name that is one month in one language and another one elsewhere is none: `listopad` is November in Polish and October in Croatian.
+// Rule: a name that means different months in different languages is not read: `listopad` is November in Polish and October in Croatian.
 import { names } from './word-lists.ts';
 
-/** Languages whose names are read, or make those of others doubtful. */
+/** Languages whose names are read. A name of one can make that of another ambiguous. */
 const LANGUAGES = names(`
   en en-GB de de-AT fr fr-CA es es-MX it nl pt pt-PT pl sv da nb fi cs sk hu tr ru uk bg hr sl sr-Latn bs mk ro el et lv lt
   is ca eu gl sq az be id ms vi

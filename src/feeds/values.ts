@@ -66,13 +66,13 @@ export function isTypeName(text: string): boolean {
 
 /** A value as text: trimmed, bounded, without control characters; null = none. Objects of ConvertTo-Json give their `value`. */
 export function textOf(value: unknown): string | null {
-  // RFC 8259 6: digits beyond 2^53 are lost. Written so, the number is none of an id.
+  // RFC 8259 6: digits beyond 2^53 are lost. In this form the number is not taken for an id.
   if (typeof value === 'number')
     return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value);
   if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return value.length === 1 ? textOf(value[0]) : null;
   if (typeof value === 'object' && value !== null) {
-    // Of an enumeration of a remote session PowerShell writes number and word: `{"value":2,"Value":"Blocked"}`.
+    // PowerShell writes an enumeration of a remote session as number and word: `{"value":2,"Value":"Blocked"}`.
     const both: unknown[] = ['value', 'Value'].map((name): unknown => Reflect.get(value, name) ?? undefined);
     const inner = both.find((one) => typeof one === 'string') ?? both.find((one) => one !== undefined);
     return typeof inner === 'object' ? null : textOf(inner);

@@ -74,7 +74,7 @@ export function challengeUnicode(headerLines: string): boolean | null {
   let chosen: boolean | null = null;
   for (const line of headerLines.split('\r\n')) {
     for (const [, text = ''] of OFFER_LINE.exec(line)?.[1]?.matchAll(OFFER) ?? []) {
-      // The server is not the attacker: its message is found in any wrapping.
+      // The server is trusted, so its message is searched for in any wrapping (NTLM, SPNEGO).
       const token = Buffer.from(text, 'base64');
       const at = token.indexOf(SIGNATURE);
       const message = token.subarray(Math.max(0, at));

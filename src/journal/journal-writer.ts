@@ -23,7 +23,7 @@ const PATIENCE_MS = 2_000;
 interface Write {
   /** The waiting entries in it. */
   readonly batch: readonly JournalEntry[];
-  /** {@link JournalWriter.dropped} entries that it tells. */
+  /** How many dropped entries it reports. */
   readonly told: number;
   readonly done: Promise<void>;
 }
@@ -40,7 +40,7 @@ export class JournalWriter implements JournalSink {
   /** Of {@link dropped}, those without an entry `journal_overflow` so far. */
   private untold = 0;
   private isAway = false;
-  /** A write that has no answer yet. No other one begins before: a store that stood still for a while would have the entries twice. */
+  /** A write that has no answer yet. No other one begins before: a store that stalls would get the entries twice. */
   private begun: Write | null = null;
   private flushing: Promise<void> | null = null;
   private readonly timer = new FlushTimer(FLUSH_MS, () => void this.flush());
@@ -116,7 +116,7 @@ export class JournalWriter implements JournalSink {
     const { untold } = this;
     const batch = this.waiting.slice(0, BATCH);
     const done = this.store.append(untold > 0 ? [this.overflow(untold), ...batch] : batch);
-    // It may fail while nobody waits for it.
+    // It may fail while nothing awaits it, which would be an unhandled rejection.
     done.catch(() => undefined);
     return { batch, told: untold, done };
   }
@@ -146,7 +146,7 @@ export class JournalWriter implements JournalSink {
   }
 }
 
-/** Whether a promise resolves within a time. Rejects as it does. */
+/** Whether a promise resolves within a time. Rejects if the promise rejects first. */
 async function settles(work: Promise<void>, ms: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), ms);

@@ -184,7 +184,7 @@ export const METRICS = {
   leader: gauge('easgate_leader', '1 while the control process leads those of the directory, else 0.', 'max'),
   modelFollowing: gauge(
     'easgate_read_model_following',
-    '1 while the read model is whole and follows the directory, or is built anew beside the one that is read; else 0.',
+    '1 while the read model is whole and follows the directory, or is rebuilt beside the one that is read; else 0.',
     'max',
   ),
   modelAge: gauge('easgate_read_model_age_seconds', 'Age of the read model.', 'max'),

@@ -27,11 +27,11 @@ export interface ShadowCounts {
 
 /** What several workers compared. */
 export interface ShadowSum extends ShadowCounts {
-  /** How many phones there are in `phones` of all workers: a phone that came to several of them counts once. */
+  /** Number of phones in `phones` of all workers; a phone that several of them served counts once. */
   readonly phonesDifferent: number;
 }
 
-/** Adds the counts of workers up, with each phone once, as it differed last. `most`: phones that are listed. */
+/** Adds up the counts of workers. Each phone is listed once, with its latest difference. `most`: phones that are listed. */
 export function shadowSum(counts: readonly ShadowCounts[], most = Infinity): ShadowSum {
   const latest = new Map<string, ShadowDifference>();
   for (const { phones } of counts)

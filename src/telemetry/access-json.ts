@@ -17,7 +17,7 @@ const SPECIAL = /["\\\u0000-\u001f\u007f-\uffff]/;
 /** What JSON allows in a string, and a terminal obeys: C1 controls, line separators, marks of direction. */
 const UNSHOWN = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu;
 
-/** What a phone says of itself with each request, as it came, and as JSON. */
+/** The fields that a phone repeats in each request: as received, and as JSON. */
 interface Phone {
   readonly user: string | null;
   readonly deviceType: string | null;
@@ -131,7 +131,7 @@ function lengthOf(text: string | null): number {
   return text === null ? 0 : text.length;
 }
 
-/** A text by itself: a part of another text would keep all of that in memory. */
+/** A copy: a substring would keep the whole original text in memory. */
 function copied<T extends string | null>(value: T): T | string {
   return value === null ? value : Buffer.from(value).toString();
 }

@@ -1,4 +1,4 @@
-// Owns the promises of the files of the dashboard: those of one version together, each with its type and how long it may be kept.
+// Owns the promises of the files of the dashboard: all are of one version, each with its type and Cache-Control.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ it('while the program is replaced on disk, pages and their files are those of th
   expect(other.statusCode).toBeGreaterThanOrEqual(400);
 });
 
-it('a page without a script has the style sheets of the dashboard, and none where it was not built', async () => {
+it('a page without a script names the style sheets of the dashboard, or none if the dashboard was not built', async () => {
   const { folder } = await open();
   writeFileSync(
     join(folder, 'index.html'),
@@ -48,7 +48,7 @@ it('a page without a script has the style sheets of the dashboard, and none wher
   expect(dashboardStyles(null)).toEqual([]);
 });
 
-it('every path that is not of the API is the page, which is asked for each time; an asset is kept for good', async () => {
+it('every path outside of the API is the page, which is revalidated each time; an asset is cached for a year', async () => {
   const { get } = await open();
   const page = await get('/users/alice@example.com?x=1');
   expect(page.headers).toMatchObject({

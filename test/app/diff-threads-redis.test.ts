@@ -1,4 +1,4 @@
-// Owns the promises of comparisons of policies in several threads over Redis: they find what one thread finds, and Redis is walked over once.
+// Owns the promises of comparisons of policies in several threads over Redis: they find the same as one thread, with one walk over Redis.
 import type { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DIFF_THREAD, diffInThreads } from '../../src/app/diff-threads.ts';
@@ -62,7 +62,7 @@ beforeEach(async () => {
   await store.recordSeen(devices.map((device, index) => seen(`user${index >> 1}`, device, index)));
 });
 
-/** How often Redis was asked. */
+/** How often Redis ran a command. */
 async function calls(command: 'hgetall' | 'scan'): Promise<number> {
   const stats = await client.info('commandstats');
   return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);

@@ -118,9 +118,9 @@ describe('--context', () => {
     expect(error).not.toContain('easgate_t_x');
   });
 
-  it('names the control process where nothing comes in time, not the library that waited', () => {
+  it('names the control process when no answer comes in time, not the HTTP library', () => {
     const waited = Object.assign(new Error('Headers Timeout Error'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
-    expect(causeOf(waited)).toMatch(/^nothing came within 130 seconds; `easgate status`/);
+    expect(causeOf(waited)).toMatch(/^no answer within 130 seconds; run `easgate status`/);
   });
 
   it.each([

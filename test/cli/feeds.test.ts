@@ -122,7 +122,7 @@ it('the first feed that reports a value counts', async () => {
   );
 });
 
-it('feeds status counts records of one device, and says of a feed that is sent its records when the next one comes', async () => {
+it('feeds status counts several records of one device, and shows deliveries of a push feed in place of runs', async () => {
   writeFileSync(join(folder, 'in', 'a.csv'), 'id,managed,compliant\nPHONE0,true,true\nPHONE0,true,false\n');
   const settings = readFileSync(join(folder, 'easgate.yaml'), 'utf8');
   writeFileSync(
@@ -132,7 +132,7 @@ it('feeds status counts records of one device, and says of a feed that is sent i
   await run('feeds', 'run', 'mdm');
   await run('feeds', 'run', 'second');
   const { out } = await run('feeds', 'status');
-  expect(out).toContain('\n  1 of a device that has another record, one of which counts\n');
+  expect(out).toContain('\n  1 of a device that has another record; one of them counts\n');
   expect(out).toMatch(/^second .*\n.*\n {2}failed \S+: EASGATE_FEED_SOURCE: /m);
   expect(out).toContain('sent (push): never run\n  last delivery never, next when the source sends it\n');
 });

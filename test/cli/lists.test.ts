@@ -173,7 +173,7 @@ describe('a list beside a control process', () => {
     );
     expect((await run('users', 'list')).out).not.toContain('carol');
     expect((await run('decisions', 'list')).error).toContain('from the read model');
-    // It is being built anew.
+    // It is being rebuilt.
     file.write(() => file.setState({ confirmedAt: now - 90_000 }));
     const old = await run('devices', 'list');
     expect(firstCells(old.out)).toEqual(['bad2', 'good1']);

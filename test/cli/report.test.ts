@@ -158,7 +158,7 @@ describe('a report', () => {
     file.write(() => file.setState({ confirmedAt: now, keptUntil: now + 100_000 }));
     expect((await json('blocked')).rows).toHaveLength(2);
     file.write(() => file.setState({ confirmedAt: now - 90_000 }));
-    expect((await run('blocked')).error).toContain('being built anew: as of ');
+    expect((await run('blocked')).error).toContain('being rebuilt: as of ');
     file.write(() => file.setState({ keptUntil: Date.now() - 1 }));
     expect((await json('blocked')).rows).toHaveLength(3);
     file.close();

@@ -74,7 +74,7 @@ describe('whole hashes', () => {
     expect(await read([name(0)], 'd:')).toEqual([['r:mdm', 'report']]);
   });
 
-  it('are empty where they have one alias alone, and whole where they have more', async () => {
+  it('are empty if they have only one alias, and whole if they have more', async () => {
     await client.hset(name(0), 'a:~@example.com', 'alice');
     await client.hset(name(1), 'a:x', 'alice', 'a:y', 'bob');
     await client.hset(name(2), 'm:a:', 'decision');

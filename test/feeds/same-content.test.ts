@@ -1,5 +1,5 @@
-// Owns the promise that a table says the same in every form that a program may give it: order of columns, letter case, delimiter, quotes,
-// encoding, line ends, a title above, columns of nobody.
+// Owns the promise that a table is read alike in every form that a program may give it: order of columns, letter case, delimiter, quotes,
+// encoding, line ends, a title above, unknown columns.
 import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
@@ -33,7 +33,7 @@ function written(rows: Rows, delimiter: string, lineEnd: string, isQuoted: boole
   return rows.map((row) => row.map(cell).join(delimiter) + lineEnd).join('');
 }
 
-/** Lines without the place where they stand. */
+/** The records without their line numbers. */
 async function said(content: string | Uint8Array): Promise<unknown[]> {
   const { lines } = await readContent(content);
   return lines.map((line: FeedLine) => ({ ...line, line: 0 }));
@@ -57,7 +57,7 @@ const form = fc.record({
 });
 
 describe.each([...TABLES.map((name) => [name, readFileSync(fixture(name), 'utf8')]), ['a table of one’s own', OWN]])('%s', (_, text) => {
-  it('says the same in every form', async () => {
+  it('is read alike in every form', async () => {
     const [head = [], ...rows] = rowsOf(text ?? '');
     const expected = await said(written([head, ...rows], ',', '\n', true));
     expect(expected.length).toBeGreaterThan(0);

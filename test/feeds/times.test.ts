@@ -136,7 +136,7 @@ describe('a time', () => {
     );
   });
 
-  it('with the name of a month is read right or not at all, in every language', () => {
+  it('with the name of a month is read correctly or not at all, in every language', () => {
     const language = fc.constantFrom('en-GB', 'de', 'fr', 'es', 'it', 'nl', 'pt-BR', 'pl', 'sv', 'da', 'nb', 'fi', 'cs', 'hu', 'tr', 'ru', 'hr', 'sr-Latn', 'uk', 'ro', 'el', 'lt', 'ja', 'zh-CN', 'ko', 'ga', 'hy', 'uz', 'sw'); // prettier-ignore
     const style = fc.constantFrom('long' as const, 'medium' as const);
     const day = fc.date({ min: new Date('2001-01-01'), max: new Date('2098-01-01'), noInvalidDate: true });

@@ -137,7 +137,7 @@ describe('events on their way to the journal', () => {
     expect(store.batches).toBeGreaterThanOrEqual(20);
   });
 
-  it('are written once to a store that stands still for a while', async () => {
+  it('are written once to a store that stalls for a while', async () => {
     vi.useFakeTimers();
     onTestFinished(() => {
       vi.useRealTimers();

@@ -1,5 +1,5 @@
-// Owns the promise that a SQLite file that is removed while a process has it open is made anew by another process, without the log that
-// the old one left behind: both go on. In one process SQLite keeps such logs apart by itself, so the other one is a process.
+// Owns the promise that a SQLite file that is removed while a process has it open is created again by another process, without the log of
+// the old file, and that both processes go on. Within one process SQLite keeps such logs apart by itself, so the tests start another one.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ function newPath(): string {
   return join(folder, 'file.db');
 }
 
-/** Runs a module in a process of its own; fails with what it said on standard error. */
+/** Runs a module in a process of its own; fails with its standard error. */
 function inAnotherProcess(module: string, path: string): void {
   const { status, stderr } = spawnSync(
     process.execPath,
@@ -33,7 +33,7 @@ function inAnotherProcess(module: string, path: string): void {
   expect(status).toBe(0);
 }
 
-it('a removed journal is made anew by a command that writes the audit, and the gateway goes on in it', async () => {
+it('a removed journal is created again by a command that writes the audit, and the gateway goes on in it', async () => {
   const path = newPath();
   const gateway = new EmbeddedJournal(path, { retention: KEEP_ALL, busyMs: 10_000 });
   for (let at = 1; at <= 50; at++) await gateway.append([event({ at })]);
@@ -52,7 +52,7 @@ it('a removed journal is made anew by a command that writes the audit, and the g
   await gateway.close();
 });
 
-it('a removed file of the admin API is made anew by a command that makes a token, and the gateway knows the token', () => {
+it('a removed file of the admin API is created again by a command that makes a token, and the gateway knows the token', () => {
   const path = newPath();
   const gateway = AdminStore.open(path);
   gateway.addToken(token('old'));

@@ -1,4 +1,4 @@
-// Owns the promises of the counts of a policy in the shadow that several workers made.
+// Owns the promises of the sum of the shadow counts of several workers.
 import { expect, it } from 'vitest';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { shadowSum } from '../../src/model/shadow.ts';
@@ -16,7 +16,7 @@ const different = (
   at,
 });
 
-it('a phone that came to several workers counts once, as it differed last, and the latest phones come first', () => {
+it('a phone that several workers served counts once, with its latest difference, and the latest phones come first', () => {
   const [first, second] = [
     [different('one', 5, 'osTooOld'), different('two', 1, 'osTooOld')],
     [different('two', 9, 'notCompliant'), different('three', 7, 'osTooOld')],

@@ -110,7 +110,7 @@ describe('a JSON line', () => {
     );
   });
 
-  it('says of each phone what this request says, whatever requests of the same device came before', () => {
+  it('writes the fields of this request, also after other requests of the same device', () => {
     const format = new JsonLines(true);
     const some = fc.constantFrom('a', 'b', 'ä', '\ud800', null);
     fc.assert(

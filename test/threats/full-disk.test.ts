@@ -55,7 +55,7 @@ it('a decision on a full disk is refused and not half made; look-ups go on, and 
     });
 });
 
-it('the accounts of a fleet that do not fit on the disk leave those of before, and the disk is named as the cause', () => {
+it('accounts of a fleet that do not fit on the disk leave the previous ones in place, and the error names the full disk', () => {
   const disk = smallDisk();
   const admin = AdminStore.open(join(disk.folder, 'admin.db'));
   onTestFinished(() => admin.close());

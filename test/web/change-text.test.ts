@@ -1,4 +1,4 @@
-// Owns the promises of the text of a state before or after a change: readable, and without what is not known.
+// Owns the promises of the text of a state before or after a change: readable, without unknown values.
 import { expect, it } from 'vitest';
 import { changeText } from '../../src/web/texts/change-text.ts';
 

@@ -23,5 +23,5 @@ it('a run that wrote nothing says why', () => {
 
 it('deliveries are counted, and those without an effect say so', () => {
   expect(run({ accepted: 7 }, 'applied', 3)).toBe('Feed mdm: records changed: 7 (3 deliveries)');
-  expect(run({ accepted: 0 }, 'repeated')).toBe('Feed mdm: came before, and changed nothing');
+  expect(run({ accepted: 0 }, 'repeated')).toBe('Feed mdm: delivered before, nothing changed');
 });

@@ -230,7 +230,7 @@ export class AdminStore {
         insert(database, 'fleet', { version });
         database.exec('COMMIT');
       } catch (error) {
-        // A full disk has ended the transaction already.
+        // SQLite rolls back by itself when the disk is full (sqlite.org/lang_transaction.html).
         if (database.isTransaction) database.exec('ROLLBACK');
         throw error;
       }

@@ -269,7 +269,9 @@ export const explanation = z
         observedAt: maybeTime,
         contradictedBy: z
           .array(z.string())
-          .describe('feeds that say the opposite of a yes or no, and do not count beside this one'),
+          .describe(
+            'feeds that report the opposite of a yes or no; they do not count, since `source` comes first',
+          ),
       }),
     ),
     decidedBy,

@@ -52,7 +52,7 @@ export const feedRow = z
           withProblems: z.number().describe('records with a value that was not understood'),
           sameDevice: z
             .number()
-            .describe('records of a device of which the run has another record; one of them counts'),
+            .describe('records of a device that has another record in the same run; one of them counts'),
           joined: z.number(),
           notJoined: z.number(),
           possibleMatches: z.number().describe('of those not joined: could be a device that is known'),

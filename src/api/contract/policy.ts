@@ -85,7 +85,11 @@ const compared = z.object({ action: z.string(), reason: z.string(), rule: maybeT
 const shadowCounts = z.object({
   compared: z.number(),
   different: z.number(),
-  phonesDifferent: z.number().describe('devices with their users on which they differ: each counts once'),
+  phonesDifferent: z
+    .number()
+    .describe(
+      'pairs of device and user with different verdicts, each counted once; at most the last 10,000 of each worker',
+    ),
   phones: z
     .array(
       z.object({
@@ -93,10 +97,10 @@ const shadowCounts = z.object({
         device: z.string(),
         live: compared,
         shadow: compared,
-        at: time.describe('when they last differed'),
+        at: time.describe('time of the last difference'),
       }),
     )
-    .describe('those of them that differed last: 500 at most'),
+    .describe('the latest of these pairs, 500 at most'),
 });
 
 /** `showPolicy`. */

@@ -58,7 +58,7 @@ export interface PairReport {
 export interface PhoneKind {
   readonly model: string | null;
   readonly os: string | null;
-  /** When it was last seen, where its request was allowed then; null = it was refused, or never seen. Milliseconds since 1970. */
+  /** Time of its last request if that was allowed, milliseconds since 1970; null = it was refused, or there was none. */
   readonly allowedAt: number | null;
 }
 

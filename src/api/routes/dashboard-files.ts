@@ -1,6 +1,6 @@
 // Owns the files of the dashboard: built into dist/web, served with the API. Every page is the same file; its script shows the page.
-// They are read once, at the start: after the program was replaced on disk, and until the control process is, a page still gets the
-// files that belong together, and belong to this API.
+// They are read once, at the start. An upgrade replaces the files on disk before it replaces this process; until then a page gets the
+// files of the running version, which fit each other and this API.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -22,7 +22,7 @@ interface BuiltFile {
   readonly content: Buffer;
   readonly type: string;
   readonly etag: string;
-  /** Names of assets have a hash of their content; the page itself must be the one of this version. */
+  /** Cache-Control: assets are kept, since their names contain a hash; the page is revalidated each time. */
   readonly caching: string;
 }
 
@@ -73,11 +73,11 @@ export async function registerDashboard(
           'The dashboard was not built: npm run build. The API is at /api/v1, its description at /api/docs.\n',
         );
     const file = files.get(path) ?? (path.startsWith('/assets/') ? undefined : files.get(PAGE));
-    // A page that was open over an upgrade asks for files of the version before: an HTML page in their place would hide that.
+    // A page that was loaded before an upgrade requests assets of the previous version. An HTML page in their place would hide the error.
     if (file === undefined)
       throw new ApiError(
         'EASGATE_API_NOT_FOUND',
-        'there is no such file in this version: load the page anew',
+        'there is no such file in this version: reload the page',
       );
     return answer(request, reply, file);
   });

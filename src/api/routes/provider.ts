@@ -73,7 +73,7 @@ function redirectUri(guard: Guard, { headers }: FastifyRequest): string {
   return guard.originFor(headers.host ?? '') + PROVIDER_CALLBACK;
 }
 
-/** A refusal for a person whose browser came from the provider. `styles`: style sheets of the dashboard. */
+/** Answers a failed sign-in with the provider by an HTML page. `styles`: paths of the style sheets of the dashboard. */
 export function sendPage(
   reply: FastifyReply,
   { status, detail, code }: { readonly status: number; readonly detail: string; readonly code: string },

@@ -227,6 +227,6 @@ export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error ? String(error.code) : error.name;
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
-    return `nothing came within ${ANSWER_MS / 1_000} seconds; \`easgate status\` on its machine says how its control process is`;
+    return `no answer within ${ANSWER_MS / 1_000} seconds; run \`easgate status\` on its machine to see the state of its control process`;
   return error.message || code;
 }

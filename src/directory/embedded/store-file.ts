@@ -1,4 +1,4 @@
-// Owns the SQLite file in the file system: its mode, and detection of removal and replacement.
+// Owns the SQLite file in the file system: its mode, detection of its removal and replacement, and the logs that an old file left behind.
 import { chmodSync, closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
@@ -28,8 +28,8 @@ export function createPrivately(path: string): void {
 }
 
 /**
- * Renames the write-ahead log and its index that a removed file left behind, before a new file gets its name. SQLite would read the
- * new file by them (sqlite.org/howtocorrupt.html 1.4, 2.4), as long as another process has them open. Does nothing beside a file.
+ * Renames the write-ahead log and its index that a removed file left behind, before a new file is created. SQLite would apply them
+ * to the new file (sqlite.org/howtocorrupt.html 1.4, 2.4), as long as another process has them open. Does nothing if the file exists.
  */
 export function setLeftoversAside(path: string): void {
   for (const name of logsOf(path)) if (inodeOf(path) === null) setAside(name);
@@ -107,8 +107,8 @@ export class FileWatch {
   }
 
   /**
-   * Another file replaced this one. The log and its index beside it belong to the old file, each as far as it is still the one of the
-   * old file; SQLite would apply them to the new one (sqlite.org/howtocorrupt.html 1.4), so they are renamed.
+   * Renames the log and its index after another file replaced this one: SQLite would apply them to the new file
+   * (sqlite.org/howtocorrupt.html 1.4). Each is renamed only if it is still that of the old file.
    */
   setLogAside(): void {
     for (const [name, inode] of this.logs) if (inode !== null && inodeOf(name) === inode) setAside(name);

@@ -13,7 +13,7 @@ export const IN_MEMORY = ':memory:';
 const MAX_STATEMENTS = 500;
 /** Longest wait for a lock of another process. */
 const BUSY_MS = 5_000;
-/** A cache: after a crash of the machine it may be broken, and is built anew. */
+/** A cache: after a crash of the machine it may be broken, and is rebuilt. */
 const PRAGMAS =
   'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -65536;';
 /** Bytes of a page of a new file: rows and indices are built in a tenth less time than with SQLite's default of 4,096. */

@@ -1,5 +1,5 @@
 // Owns keeping a read model: built from the whole store, kept by its change log; a full read of the store now and then brings what the
-// log does not tell, such as last seen. Where much changed at once, the model is built anew beside the one that is read.
+// log does not tell, such as last seen. Where much changed at once, the model is rebuilt beside the one that is read.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { DirectoryStore, LogPosition, UserEntry } from '../store.ts';

@@ -59,7 +59,7 @@ export interface NamedCount {
 const BUSY_MS = 1_000;
 /** Different queries that are kept prepared. */
 const MAX_STATEMENTS = 200;
-/** A file that is built anew takes the place of the one before. */
+/** A file that is rebuilt takes the place of the one before. */
 const OPEN_TRIES = 3;
 const DAY_MS = 86_400_000;
 const MAX_COUNTS = 100;

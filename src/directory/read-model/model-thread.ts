@@ -18,7 +18,7 @@ export interface ModelTask {
 export interface ModelReport {
   /**
    * `building`: lists have to wait. `following`: it is kept. `rebuilding`: much changed at once; lists are as old as `confirmedAt` until
-   * it is built anew. `waiting`: for the store, the file or the disk.
+   * it is rebuilt. `waiting`: for the store, the file or the disk.
    */
   readonly phase: 'building' | 'following' | 'rebuilding' | 'waiting';
   readonly rows: number;
@@ -80,7 +80,7 @@ async function identityOf(
   }
 }
 
-/** `isTrusted`: false = after a failure; that the file is kept is said once a step succeeded, which writes into it. */
+/** `isTrusted`: false = after a failure; then the model is reported as kept only once a step has written into the file. */
 async function follow(
   store: DirectoryStore,
   file: ModelFile,

@@ -85,8 +85,8 @@ function packedUsers({ found, replies }: KeysRead): PackedUsers {
 }
 
 /**
- * All users likewise, and beside them the keys of the devices of each part: one walk over the keys for all. To walk over the keys costs
- * Redis half as much as to read all hashes.
+ * All users, and the keys of the devices of each part, from one walk over the keys. That walk costs Redis half as much as reading all
+ * hashes.
  */
 export async function* scanShared(walked: Walked, parts: readonly ScanPart[]): AsyncGenerator<SharedPart> {
   const partitions = parts.map(partitionsOf);
@@ -177,7 +177,7 @@ export function nameIn(key: string): string {
   return key.slice(key.indexOf('}:') + 4);
 }
 
-/** Its kind: `d` for a device, `u` for users. */
+/** The kind of a key: `d` = device, `u` = users. */
 function kindIn(key: string): string {
   return key.charAt(key.indexOf('}:') + 2);
 }

@@ -7,9 +7,9 @@ export type WholeHash = readonly string[] | null;
 
 /**
  * KEYS: hashes; on a Cluster behind them other keys of their partition. ARGV: text of the known schema, number of the hashes. Returns
- * one text, in JSON: a list with a list of names and values in turn for each hash; false = the key is no hash. Of a hash that has
- * one alias and nothing else the list is empty: two thirds of the users' hashes may be such, and a walk has no use for them. Only of an alias
- * that is well-formed for certain: a malformed one makes phones wait, and whoever looks for its cause must find it.
+ * one text, in JSON: a list with a list of names and values in turn for each hash; false = the key is no hash. The list of a hash
+ * that has only one alias is empty: up to two thirds of the users' hashes are such, and a walk does not need them. An alias that may be
+ * malformed is returned: it makes phones wait, so the search for malformed records must find it.
  */
 export const READ_WHOLE = named(
   `${SAME_STORE}
@@ -71,7 +71,7 @@ export function unpackWhole(reply: Uint8Array, without: string | null = null): W
   });
 }
 
-/** Lua has no empty list: it is written as an object. */
+/** cjson writes an empty Lua table as an object: `{}`. */
 const NO_FIELDS: readonly string[] = [];
 
 function parsed(text: string): unknown {

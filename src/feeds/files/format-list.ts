@@ -13,7 +13,7 @@ const MAX_NAME = 200;
 /** Lines that are looked at for a first block. */
 const LOOKED_AT = 2_000;
 
-/** Blocks in front of the first record: a prompt with the command, a warning. They are refused. */
+/** Most blocks before the first record: a prompt with the command, a warning. They are refused. */
 const MAX_IN_FRONT = 3;
 
 /** The names of the first block that is a record; null = the text is no such list. */

@@ -122,12 +122,12 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   return [...lines, ...individual(reader, user)];
 }
 
-/** Times of wipes, of which the state is made where an export has no column for it. */
+/** Times of wipes. They show a wipe where an export has no column for its state. */
 const WIPES = ['devicewipe', 'accountonlydevicewipe'].flatMap((wipe) =>
   ['requesttime', 'senttime', 'acktime'].map((time) => wipe + time),
 );
 
-/** A device that was wiped, or is to be, counts as one that left: its order stays with Exchange. */
+/** A device with a finished or pending wipe counts as removed; the wipe itself stays with Exchange. */
 function isWiped(reader: RecordReader): boolean {
   const status = reader.text('status', 'deviceremotewipestatus', 'remotewipestatus');
   if (status !== null) return /wipe(?:pending|issued|succeeded)/i.test(status);

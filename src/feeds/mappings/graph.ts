@@ -212,7 +212,7 @@ function mapUser(reader: RecordReader): FeedLine[] {
       id,
       aliases,
       groups: groupNames(reader.row.get('memberof') ?? reader.row.get('transitivememberof')),
-      // Get-ADUser has the latter.
+      // `enabled` is the column of Get-ADUser.
       enabled:
         reader.flag('accountenabled', 'enabled') ?? not(reader.flag('blockcredential', 'signinblocked')),
       sourceId: guidOf(reader.text('id', 'objectid')),

@@ -28,7 +28,7 @@ const OWNERS = names(`
   owner upn userprincipalname user username email mail emailaddress owneremail useremail primaryuser
   assigneduser login
 `);
-/** Names of columns that say which id they hold. Beside one of them, the other names hold ids of the source. */
+/** Columns whose names say that they hold an Exchange ActiveSync id. Beside one of them, `id` and the like are ids of the source. */
 export const EAS_IDS = names(`
   easid easdeviceid easdeviceidentifier easidentifier easactivationid activesyncid activesyncdeviceid activesyncidentifier
   exchangedeviceid exchangeid exchangeactivesyncid exchangeactivesyncdeviceid exchangeactivesyncdeviceidentifier
@@ -36,7 +36,7 @@ export const EAS_IDS = names(`
 const DEVICE_IDS = names('id devicekey deviceid');
 /** Our own name for the id. In other tables it is the name of the phone, which its user chooses. */
 const DEVICE = 'device';
-/** A number of the row at its source. Exchange ActiveSync ids have letters, or more digits. */
+/** The number of a row at its source. Exchange ActiveSync ids have letters, or more digits. */
 const SHORT_NUMBER = /^\d{1,9}$/;
 
 function own(format: FormatName, kind: string): Mapping {
@@ -80,7 +80,7 @@ function typeOf(reader: RecordReader): string {
 }
 
 function mapDevice(reader: RecordReader): FeedLine {
-  // Of a table the columns are found once.
+  // The columns of a table are looked up once.
   const of = (listed: readonly string[]): readonly string[] => namesOf(reader.row, listed);
   const { easIds, sourceId } = idsOf(reader);
   const managed = isDenied(reader) ? false : reader.managed(...of(MANAGED));
@@ -132,7 +132,7 @@ const MANAGED = names(
   'managed ismanaged enrolled isenrolled managedstatus managementstatus enrollmentstatus',
 );
 
-/** Columns of states, of whatever a product calls so. They only ever deny: what else they say is not known here. */
+/** Columns of states of other products. Here they only deny; those in MANAGED also say whether the device is managed. */
 const STATES = names(`
   status state devicestatus devicestate managedstatus managementstatus managementstate enrollmentstatus enrollmentstate
   registrationstatus registrationstate
@@ -212,8 +212,8 @@ function idsOf(reader: RecordReader): {
 const OTHER_NAMES = [...DEVICE_IDS, ...SERIALS, 'udid', 'imei'];
 
 /**
- * Whether a short number names a row: another id stands beside it, or another name of the device where it is a cell or a number. A text in JSON
- * is what the record calls its id.
+ * Whether a short number is that of a row, not a device id: another id is beside it, or a serial number, UDID or IMEI. Beside the latter a text
+ * in JSON is still the id.
  */
 function isRowNumber(reader: RecordReader, text: string, written: readonly string[]): boolean {
   if (!SHORT_NUMBER.test(text)) return false;
@@ -239,7 +239,7 @@ function hasDomain(name: string): boolean {
   return /[@\\]/.test(name);
 }
 
-/** A column `Owner` may say whose property the device is: `Company`. A letter or a digit may be a user. */
+/** A column `Owner` may say whose property the device is: `Company`. A shorter word, such as `C` or `1`, may be a user. */
 function propertyIn(owner: string | null): string | null {
   if (owner === null || owner.length < SHORTEST_PROPERTY || hasDomain(owner)) return null;
   return ownershipOf(owner) === 'unknown' ? null : owner;

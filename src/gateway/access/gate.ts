@@ -30,8 +30,8 @@ export interface RequestOrigin {
   /** The user that the mail server authenticated on the pinned connection (NTLM); null = none. */
   readonly boundUser: UserKey | null;
   /**
-   * A handshake was opened on the pinned connection, and its closing leg is missing: whether the server's challenge chose UTF-16; null =
-   * none, or an unread challenge.
+   * Whether the server's challenge chose UTF-16, in a handshake on the pinned connection that waits for its closing leg; null = no such
+   * handshake, or its challenge could not be read.
    */
   readonly challengeUnicode: boolean | null;
   /** The user of the client certificate; null = none. */

@@ -63,7 +63,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     return this.pinned?.handshaking ?? false;
   }
 
-  /** Whether the server's challenge in that handshake chose UTF-16; null = no handshake, or an unread challenge. */
+  /** Whether the server's challenge in that handshake chose UTF-16; null = no handshake, or its challenge could not be read. */
   get challengeUnicode(): boolean | null {
     return this.pinned?.challengeUnicode ?? null;
   }

@@ -22,7 +22,7 @@ export class PinnedConnection {
   claimed = false;
   /** A handshake was opened on it and waits for its closing leg. */
   handshaking = false;
-  /** Whether the server's challenge in it chose UTF-16; null = no handshake, or an unread challenge. */
+  /** Whether the server's challenge in it chose UTF-16; null = no handshake, or its challenge could not be read. */
   challengeUnicode: boolean | null = null;
   /** The server accepted credentials on it, even if it challenged later. */
   private authenticated = false;

@@ -76,7 +76,7 @@ const DISGUISE = /%(?:[01][0-9a-f]|2[35def]|3[0-9bf]|4[1-9a-f]|5[0-9acf]|6[1-9a-
 /** The name of Exchange ActiveSync below any prefix: SOGo serves it at `/SOGo/Microsoft-Server-ActiveSync`. */
 const EAS_PATH_NAME = 'microsoft-server-activesync';
 const EAS_NAMES = [EAS_PATH_NAME, 'default.eas'];
-/** A path may begin with this name, which is that of the real page, and must not have it anywhere else. */
+/** Allowed at the beginning of a path, where Autodiscover is served; refused anywhere else. */
 const AUTODISCOVER_NAME = 'autodiscover/autodiscover';
 
 function isCanonical(path: string, ownPaths: readonly string[]): boolean {
@@ -92,7 +92,7 @@ function isCanonical(path: string, ownPaths: readonly string[]): boolean {
 
 /**
  * Paths that only the gate serves: that of Exchange ActiveSync (`upstream.path`), and those of Autodiscover where the gateway
- * answers it (`autodiscover.path`; null = it does not): the mail server would tell its own address.
+ * answers it (`autodiscover.path`; null = it does not): the mail server would name its own address.
  */
 export function ownPathsOf(easPath: string, autodiscoverPath: string | null): string[] {
   return autodiscoverPath === null ? [easPath] : [easPath, autodiscoverPath, ...AUTODISCOVER_PATHS];

@@ -10,8 +10,8 @@ export type StreamOperation = 'followCounters' | 'followJournal';
 export type StreamState = 'open' | 'connecting' | 'closed';
 
 /**
- * Listens to the events of a stream; each has JSON as its data. `quietMs`: after so long without one it counts as connecting, for a
- * stream that always has some.
+ * Listens to the events of a stream; each has JSON as its data. `quietMs`: without an event for this time the state becomes
+ * `connecting`; for streams that send regularly.
  */
 export function useStream<Name extends StreamOperation>(
   name: Name,

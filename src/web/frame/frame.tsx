@@ -21,7 +21,7 @@ import { Nav, marksOf } from './nav.tsx';
 import { ThemeButton } from './theme-button.tsx';
 
 const EVERY_MS = 15_000;
-/** Without an answer for so long the state is as old as the last answer says, and as long ago as that was. */
+/** Without an answer for this time, the time since the last answer is added to the age that it gave. */
 const OVERDUE_MS = EVERY_MS + 5_000;
 
 /** `ageMs`: of the state, when the answer came; `receivedAt`: when that was, milliseconds since 1970. */

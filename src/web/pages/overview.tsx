@@ -22,7 +22,7 @@ type Overview = AnswerOf<'showOverview'>;
 type Counters = EventOf<'followCounters'>;
 
 const EVERY_MS = 10_000;
-/** Counters come every two seconds. */
+/** Without counters for this time they are not shown as live; they come every two seconds. */
 const QUIET_MS = 10_000;
 /** What the lines are over; the first time what there is. */
 const RANGES = ['1h', '24h', '7d'] as const;

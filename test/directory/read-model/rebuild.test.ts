@@ -1,4 +1,4 @@
-// Owns the promises about a read model that is built anew: when it is, what is read meanwhile, and what stays of the one before.
+// Owns the promises about a read model that is rebuilt: when it is, what is read meanwhile, and what stays of the one before.
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,7 +77,7 @@ function losing(onScan: () => Promise<void> | void): DirectoryStore & { loses: b
 }
 
 describe('a read model whose log lost changes', () => {
-  it('is built anew, and the old rows are read until it is whole', async () => {
+  it('is rebuilt, and the old rows are read until it is whole', async () => {
     let during: string[] = [];
     let scans = 0;
     const lossy = losing(() => {
@@ -179,7 +179,7 @@ describe('a read model that a full read would write anew', () => {
   });
 });
 
-describe('the file of a read model that was built anew', () => {
+describe('the file of a read model that was rebuilt', () => {
   it('is readable by its owner only, and nothing is left beside it', async () => {
     const keeper = await keep({ manyRows: 0 });
     await store.recordSeen(Array.from({ length: 4 }, (_, index) => seen('carol', `new${index}`, 0)));

@@ -257,7 +257,7 @@ it.each(['UserUPN', 'Mailbox UPN', 'MailboxOwner', 'UserMailbox', 'SMTP', 'Mailb
   },
 );
 
-it('the identity of old statistics has the id behind AirSync', async () => {
+it('the id is found behind AirSync- in the identity of old statistics', async () => {
   const { devices } = await readContent(
     table(
       ['Identity', 'DeviceAccessState', 'DeviceType'],

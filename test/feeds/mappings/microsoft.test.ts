@@ -261,7 +261,7 @@ it('the view over several tenants has a state under another name', async () => {
   });
 }); // prettier-ignore
 
-it('ids and serial numbers that are numbers beyond those of JSON are unknown, and that is said', async () => {
+it('ids and serial numbers that are JSON numbers above 2^53 are unknown, with a problem', async () => {
   const text = `{"value":[{"id":"g1","easDeviceId":35000000000000123456,"serialNumber":12345678901234567890,"complianceState":"compliant","managementAgent":"mdm"}]}`;
   const device = await onlyDevice(readContent(text));
   expect([device.id, device.serialNumber, device.problems.length]).toEqual([null, null, 2]);
@@ -283,7 +283,7 @@ it('a report of a script, with the names of Intune and Graph and flags of its ow
   ]);
 }); // prettier-ignore
 
-it('accounts of Get-ADUser that are disabled are', async () => {
+it('accounts that Get-ADUser lists as disabled are disabled', async () => {
   const { users } = await readContent(
     'Enabled,SamAccountName,UserPrincipalName,mail,GivenName,Surname\nFalse,alice,alice@example.com,,,\nTrue,bob,bob@example.com,,,\n',
   );

@@ -1,5 +1,5 @@
 // Owns the promises about tables and JSON lines of one's own, and exports of other products that are read as such: which column is the device
-// key, who is the owner, and what a doubtful word means.
+// key, who is the owner, and how unclear words are read.
 import { describe, expect, it } from 'vitest';
 import { onlyDevice, readContent, readJson } from '../read-lines.ts';
 
@@ -85,7 +85,7 @@ it('JSON of one’s own may have the id of Graph', async () => {
   expect(devices).toMatchObject([{ id: 'applx1', managed: true, compliant: false }]);
 });
 
-it('the version of an operating system shows no product', async () => {
+it('a column with the version of the operating system identifies no product', async () => {
   const text = csv(
     'Device Name,Serial Number,Operating System Version,User,Managed,Compliant',
     'x,S1EXAMPLE,17.4,a,yes,no',

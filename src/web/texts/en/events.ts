@@ -29,7 +29,7 @@ export const feedEvents = {
   held: 'held by a brake',
   failed: 'failed',
   outcomes: {
-    repeated: 'came before, and changed nothing',
+    repeated: 'delivered before, nothing changed',
     triggered: 'started another feed',
   } as Readonly<Record<string, string>>,
   deliveries: (shown: string) => `${shown} deliveries`,

@@ -49,7 +49,7 @@ export const feeds = {
   near: (shown: string) => `${shown} could be a known device`,
   refused: 'Refused records',
   withProblems: 'With a value not understood',
-  sameDevice: 'Beside another of the same device',
+  sameDevice: 'Of a device that has another record',
   notRemoved: 'Not removed',
   failures: (shown: string) => `${shown} failures in a row.`,
   errorAt: 'Failed',

@@ -48,7 +48,7 @@ export const system = {
     phases: {
       starting: 'starting',
       building: 'being built',
-      rebuilding: 'being built anew',
+      rebuilding: 'being rebuilt',
       following: 'follow the directory',
       waiting: 'waiting',
     } as Readonly<Record<string, string>>,
