@@ -75,10 +75,7 @@ export async function registerDashboard(
     const file = files.get(path) ?? (path.startsWith('/assets/') ? undefined : files.get(PAGE));
     // A page that was loaded before an upgrade requests assets of the previous version. An HTML page in their place would hide the error.
     if (file === undefined)
-      throw new ApiError(
-        'EASGATE_API_NOT_FOUND',
-        'there is no such file in this version: reload the page',
-      );
+      throw new ApiError('EASGATE_API_NOT_FOUND', 'there is no such file in this version: reload the page');
     return answer(request, reply, file);
   });
 }
