@@ -82,7 +82,7 @@ function isShared(options: StoreOptions): boolean {
   return options.kind !== 'embedded' || options.path !== ':memory:';
 }
 
-/** Reads all users once, and sends them to all threads, each with the names of its devices. Ends when one of them ended: it failed. */
+/** Reads all users once, and sends them to all threads, each with the names of its devices. Stops when a thread ended, which means that it failed. */
 async function sendRecords(
   walk: SharedWalk,
   parts: readonly ScanPart[],
@@ -113,7 +113,7 @@ class Mailbox {
     this.worker = worker;
   }
 
-  /** The thread ended, and takes nothing any more. */
+  /** The thread ended and takes no more records. */
   get isEnded(): boolean {
     return this.ended;
   }

@@ -87,7 +87,7 @@ describe('a comparison of policies in several threads', () => {
     await expect(found).rejects.toThrow('a thread that compares policies ended');
   });
 
-  it('reads nothing more for the others when one of them ended', async () => {
+  it('stops reading for the other threads when one of them ended', async () => {
     const returned = Promise.withResolvers<void>();
     let isOver = false;
     onTestFinished(() => {

@@ -47,7 +47,7 @@ describe('events on their way to the journal', () => {
     expect(states).toEqual([]);
   });
 
-  it('wait, and nothing rejects, where the store throws at once', async () => {
+  it('wait, without an unhandled rejection, if the store throws at once', async () => {
     const append = vi.spyOn(store, 'append').mockImplementationOnce(() => {
       throw new Error('no more threads');
     });

@@ -1,5 +1,5 @@
 // Threat: a table of another product is read as one's own, and what a phone or its user chose (its name, its type, a display name) makes
-// another phone managed, hides the phone's own row, or names another user. Or a column that denies is not heard beside one that does not.
+// another phone managed, hides the phone's own row, or names another user. Or a column that denies is ignored beside one that does not.
 // Rule: an id is taken only from a column of ids; where several columns say something, the one that denies counts.
 import { describe, expect, it } from 'vitest';
 import { onlyDevice, readContent, readJson } from '../feeds/read-lines.ts';

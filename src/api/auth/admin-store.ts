@@ -354,7 +354,7 @@ export class AdminStore {
     try {
       const watch = this.file?.watch ?? null;
       if (watch?.isSame() === false) {
-        // Else what was written last is undone, such as that a token was revoked.
+        // Without this, the last changes are undone: a revoked token would be valid again.
         if (watch.hasLostLog()) this.file?.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
         watch.setLogAside();
         this.giveUp();

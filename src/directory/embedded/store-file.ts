@@ -101,7 +101,7 @@ export class FileWatch {
     return inodeOf(`${this.path}-wal`) === this.log;
   }
 
-  /** Whether the log was removed, and nothing but the log: then this process alone has what was written last. */
+  /** Whether only the log was removed, not the file: then only this process has the last changes. */
   hasLostLog(): boolean {
     return this.hasFile() && this.log !== null && inodeOf(`${this.path}-wal`) === null;
   }

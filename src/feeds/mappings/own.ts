@@ -34,7 +34,7 @@ export const EAS_IDS = names(`
   exchangedeviceid exchangeid exchangeactivesyncid exchangeactivesyncdeviceid exchangeactivesyncdeviceidentifier
 `);
 const DEVICE_IDS = names('id devicekey deviceid');
-/** Our own name for the id. In other tables it is the name of the phone, which its user chooses. */
+/** easgate's own name for the id. In other tables it has the name of the phone, which its user chooses. */
 const DEVICE = 'device';
 /** The number of a row at its source. Exchange ActiveSync ids have letters, or more digits. */
 const SHORT_NUMBER = /^\d{1,9}$/;
@@ -69,7 +69,7 @@ function mapRecord(reader: RecordReader): FeedLine[] {
 
 /**
  * The type of a record. Other tables have the kind of the phone there: `iPhone`.
- * Threat: a phone that calls its type `User` (MS-ASHTTP 2.2.1.1.1.1.3), so that its own row is no device, or enables an account.
+ * Threat: a phone that sends `User` as its device type (MS-ASHTTP 2.2.1.1.1.1.3), so that its own row is not read as a device, or enables an account.
  */
 function typeOf(reader: RecordReader): string {
   const type = wordOf(reader.text('type') ?? 'device');
@@ -139,7 +139,7 @@ const STATES = names(`
 `);
 /** Columns that are yes or no, or have a time. */
 const ENDINGS = names('removed retired wiped selectivelywiped unenrolled deleted');
-/** Words of such states in all spellings, also while it is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
+/** Words of states of a device that left, in all spellings, also while the removal is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
 const LEFT = /wip(?:e|ing)|retir|unenrol|deenrol|delet|remov(?:e|al|ing)|decommission/;
 const NOT_LEFT =
   /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom)|cancel|reject|declin|abort|restor/;
@@ -172,7 +172,7 @@ function isDenied(reader: RecordReader): boolean {
   );
 }
 
-/** What several columns of one thing say: where one of them says `worse`, that counts. One that is not understood may say it. */
+/** The value of several columns for one fact: `worse` if any column says so; unknown if a column that is not understood may say so. */
 function strictly(
   reader: RecordReader,
   listed: readonly string[],
@@ -201,14 +201,14 @@ function idsOf(reader: RecordReader): {
   const device = reader.text(DEVICE);
   if (EAS_IDS.some((name) => reader.row.has(name)))
     return { easIds: idsIn(reader.text(...EAS_IDS)), sourceId: written[0] ?? device };
-  // Threat: a user calls a managed phone like the id of another phone, which would be managed then.
+  // Threat: a user gives a managed phone the id of another phone as its name, so that the other one counts as managed.
   if (!OTHER_NAMES.some((name) => reader.row.has(name))) return { easIds: idsIn(device), sourceId: null };
   const isOfSource = (text: string): boolean => isGuid(text) || isRowNumber(reader, text, written);
   const id = written.find((text) => !isOfSource(text));
   return { easIds: idsIn(id ?? null), sourceId: written.find(isOfSource) ?? null };
 }
 
-/** Names of the device beside which `device` is none. */
+/** Columns beside which `device` is not the id. */
 const OTHER_NAMES = [...DEVICE_IDS, ...SERIALS, 'udid', 'imei'];
 
 /**
@@ -229,7 +229,7 @@ function ownersOf(reader: RecordReader): string[] {
   const written = namesOf(reader.row, OWNERS)
     .map((name) => reader.text(name))
     .filter((name) => name !== null && propertyIn(name) === null);
-  // Threat: a display name, which its user may choose, with the address of another user. Beside another name of the user it names nobody.
+  // Threat: a display name, which its user may choose, with the address of another user. Beside another name of the user it is ignored.
   const bare = written.filter((name) => addressBesideName(name) === name);
   const owners = (bare.length > 0 ? bare : written.map(addressBesideName)).filter((name) => name !== null);
   return [...owners.filter(hasDomain), ...owners.filter((name) => !hasDomain(name))];
@@ -270,7 +270,7 @@ const NON_COMPLIANCE = names('noncompliant isnoncompliant outofcompliance');
 const YES_OR_NO: ReadonlySet<string> = new Set(['compliant', 'iscompliant']);
 const NON_COMPLIANT: Compliance = { compliant: false, inGrace: false };
 
-/** What the record of a decision does not have, and neither has that of a user, which has no id of a device either. */
+/** Columns that records of decisions and of users do not have; those of users have no id of a device either. */
 const STATE_NAMES = [...MANAGED, ...COMPLIANCE, ...SYSTEMS, ...SERIALS, 'osversion', 'platform'];
 const ONLY_DEVICES = [...STATE_NAMES, ...EAS_IDS];
 const OF_DEVICES = [...STATE_NAMES, ...CHECK_INS];
