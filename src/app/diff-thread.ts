@@ -21,7 +21,7 @@ export interface DiffThreadTask {
   readonly now: number;
   readonly part: ScanPart;
   /** The users and the names of the devices are sent ({@link SentRecords}): the thread does not look for them itself. */
-  readonly isSent: boolean;
+  readonly recordsAreSent: boolean;
 }
 
 /** Some users, and hashes of devices of the thread; null = these were all. The thread answers with `taken` when it wants more. */
@@ -59,10 +59,10 @@ async function* usersSent(
 
 async function compare(
   port: MessagePort,
-  { store: options, before, after, now, part, isSent }: DiffThreadTask,
+  { store: options, before, after, now, part, recordsAreSent }: DiffThreadTask,
 ): Promise<void> {
   // Listens before the first await, so that no message is lost.
-  const sent = isSent ? on(port, 'message') : null;
+  const sent = recordsAreSent ? on(port, 'message') : null;
   const store = await openStore(options);
   try {
     let postedAt = -Infinity;

@@ -57,7 +57,7 @@ export async function diffInThreads(
   if (options === null || parts.length < 2) return joinParts([await diffPart(store, task, null, onProgress)]);
   const { before, after, now } = task;
   const plain = { before: plainPolicies(before), after: plainPolicies(after) };
-  const common = { store: options, ...plain, now, isSent: store.shared !== null };
+  const common = { store: options, ...plain, now, recordsAreSent: store.shared !== null };
   const done = parts.map(() => 0);
   const running: Running[] = [];
   try {

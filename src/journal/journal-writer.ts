@@ -24,7 +24,7 @@ interface Write {
   /** The waiting entries in it. */
   readonly batch: readonly JournalEntry[];
   /** How many dropped entries it reports. */
-  readonly told: number;
+  readonly reported: number;
   readonly done: Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export class JournalWriter implements JournalSink {
   private readonly wall: () => number;
   private waiting: JournalEntry[] = [];
   /** Of {@link dropped}, those without an entry `journal_overflow` so far. */
-  private untold = 0;
+  private unreported = 0;
   private isAway = false;
   /** A write that has no answer yet. No other one begins before: a store that stalls would get the entries twice. */
   private begun: Write | null = null;
@@ -64,14 +64,14 @@ export class JournalWriter implements JournalSink {
     if (this.waiting.length <= MAX_WAITING) return;
     this.waiting.splice(0, DROPPED_AT_ONCE);
     this.dropped += DROPPED_AT_ONCE;
-    this.untold += DROPPED_AT_ONCE;
+    this.unreported += DROPPED_AT_ONCE;
   }
 
   /** Writes waiting entries; one flush at a time. Never rejects. */
   async flush(): Promise<void> {
     this.flushing ??= this.writeWaiting().finally(() => {
       this.flushing = null;
-      if (this.waiting.length + this.untold > 0) this.timer.start();
+      if (this.waiting.length + this.unreported > 0) this.timer.start();
     });
     await this.flushing;
   }
@@ -87,7 +87,7 @@ export class JournalWriter implements JournalSink {
 
   private async writeWaiting(): Promise<void> {
     let left = MAX_AT_ONCE;
-    while (left > 0 && (this.begun !== null || this.waiting.length + this.untold > 0)) {
+    while (left > 0 && (this.begun !== null || this.waiting.length + this.unreported > 0)) {
       let write: Write;
       try {
         write = this.begun ??= this.begin();
@@ -102,7 +102,7 @@ export class JournalWriter implements JournalSink {
       }
       this.begun = null;
       this.report(null);
-      this.untold -= write.told;
+      this.unreported -= write.reported;
       // Meanwhile the oldest may have been dropped.
       const written = new Set(write.batch);
       const kept = this.waiting.findIndex((entry) => !written.has(entry));
@@ -113,12 +113,12 @@ export class JournalWriter implements JournalSink {
   }
 
   private begin(): Write {
-    const { untold } = this;
+    const { unreported } = this;
     const batch = this.waiting.slice(0, BATCH);
-    const done = this.store.append(untold > 0 ? [this.overflow(untold), ...batch] : batch);
+    const done = this.store.append(unreported > 0 ? [this.overflow(unreported), ...batch] : batch);
     // It may fail while nothing awaits it, which would be an unhandled rejection.
     done.catch(() => undefined);
-    return { batch, told: untold, done };
+    return { batch, reported: unreported, done };
   }
 
   private overflow(count: number): JournalEntry {
