@@ -33,10 +33,10 @@ export const word = <const T extends Readonly<Record<string, string>>>(meanings:
 // Stored keys are canonical, so reading checks only that they are texts. A schema cannot say so: the type of its values is cast, since a
 // transformation would hide the text from the forms of records.
 export const userKey = (description: string) =>
-  z.string().meta({ description }) as unknown as z.ZodType<UserKey>;
+  z.string().meta({ description }) as z.ZodType<string> as z.ZodType<UserKey>;
 
 export const deviceKey = (description: string) =>
-  z.string().meta({ description }) as unknown as z.ZodType<DeviceKey>;
+  z.string().meta({ description }) as z.ZodType<string> as z.ZodType<DeviceKey>;
 
 /** The value of an attribute: text (an ISO 8601 date too), number or boolean. */
 export type AttributeValue = string | number | boolean;
