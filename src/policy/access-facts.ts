@@ -1,6 +1,7 @@
 // Owns turning the records of a look-up into the facts of the engine. Pure.
 import { parseVersion } from './compile/version.ts';
 import type {
+  Attributes,
   DecisionFacts,
   DecisionScope,
   DeviceFacts,
@@ -65,7 +66,7 @@ export function readAccess(records: AccessRecords, login: Login, readAt: number)
   return {
     records,
     facts: {
-      user: userFacts(records, login.user),
+      user: new UserOfRecords(records, login.user),
       device: records.device === null ? null : deviceFacts(records.device),
       partnership: partnershipFacts(records, login),
       decisions: [...origins.keys(), ...importedFacts(records)],
@@ -76,18 +77,40 @@ export function readAccess(records: AccessRecords, login: Login, readAt: number)
   };
 }
 
-/** Names that the user has: as it signed in, as the directory calls it, and its aliases. */
-function userFacts({ user, userRecord }: AccessRecords, login: string): UserFacts {
-  const aliases = userRecord?.aliases ?? [];
+/** Names and groups are read when a policy asks for them: many policies look at neither, and there are several of each. */
+class UserOfRecords implements UserFacts {
+  readonly enabled: boolean | null;
+  readonly attributes: Attributes;
+  private readonly records: AccessRecords;
+  private readonly login: string;
+  private readNames: readonly Text[] | null = null;
+  private readGroups: readonly Text[] | null = null;
+
+  constructor(records: AccessRecords, login: string) {
+    const { userRecord } = records;
+    this.enabled = userRecord?.enabled ?? null;
+    this.attributes = attributesOf(userRecord?.attributes ?? null);
+    this.records = records;
+    this.login = login;
+  }
+
+  /** As the user signed in, as the directory calls it, and its aliases. */
+  get names(): readonly Text[] {
+    return (this.readNames ??= namesOf(this.records, this.login));
+  }
+
+  get groups(): readonly Text[] | null {
+    const groups = this.records.userRecord?.groups ?? null;
+    return groups === null ? null : (this.readGroups ??= groups.map((group) => repeatedText(group)));
+  }
+}
+
+function namesOf({ user, userRecord }: AccessRecords, login: string): readonly Text[] {
   const names = [folded(login)];
   if (user !== undefined && user !== login) names.push(folded(user));
-  for (const alias of aliases) if (alias !== login && alias !== user) names.push(folded(alias));
-  return {
-    names,
-    groups: userRecord?.groups?.map((group) => repeatedText(group)) ?? null,
-    enabled: userRecord?.enabled ?? null,
-    attributes: attributesOf(userRecord?.attributes ?? null),
-  };
+  for (const alias of userRecord?.aliases ?? [])
+    if (alias !== login && alias !== user) names.push(folded(alias));
+  return names;
 }
 
 const NO_ORIGINS: ReadonlyMap<DecisionFacts, DecisionOrigin> = new Map();

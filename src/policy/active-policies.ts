@@ -102,8 +102,8 @@ export function placeOf(name: string): number {
 
 /** The choice for the user of a look-up. */
 export function choiceOf({ rollout }: ActivePolicies, { facts, records }: Access): Choice {
-  const { names, groups } = facts.user;
-  return choiceFor(rollout, groups, records.user ?? names[0]?.as ?? null);
+  if (rollout === null) return EVERYBODY;
+  return choiceFor(rollout, facts.user.groups, records.user ?? facts.user.names[0]?.as ?? null);
 }
 
 /** Decides at `now`, milliseconds since the epoch. */
