@@ -12,7 +12,6 @@ export interface SamplePhone {
   readonly app: PhoneFamily;
 }
 
-/** A refused phone waits so long before it asks again. */
 const REFUSED_MS = 30_000;
 /** Between the starts of two phones. */
 const APART_MS = 50;
@@ -24,10 +23,12 @@ export class SamplePhones {
   private readonly stop = new AbortController();
   private readonly running: Promise<unknown>;
 
-  /** `url`: of the gateway. */
-  constructor(url: string, phones: readonly SamplePhone[]) {
+  /** `url`: of the gateway. `refusedMs`: how long a refused phone waits before it asks again. */
+  constructor(url: string, phones: readonly SamplePhone[], refusedMs: number = REFUSED_MS) {
     const { signal } = this.stop;
-    this.running = Promise.all(phones.map((phone, index) => use(url, phone, index * APART_MS, signal)));
+    this.running = Promise.all(
+      phones.map((phone, index) => use(url, phone, { startMs: index * APART_MS, refusedMs }, signal)),
+    );
   }
 
   async close(): Promise<void> {
@@ -39,7 +40,7 @@ export class SamplePhones {
 async function use(
   server: string,
   { user, password, deviceId, app }: SamplePhone,
-  startMs: number,
+  { startMs, refusedMs }: { readonly startMs: number; readonly refusedMs: number },
   signal: AbortSignal,
 ): Promise<void> {
   const phone = new Phone({ server, user, password, deviceId, family: app, heartbeat: HEARTBEAT });
@@ -48,12 +49,17 @@ async function use(
   while (!signal.aborted) {
     try {
       await phone.settle(signal);
-      if (phone.idle) await phone.step(signal);
+      if (phone.idle) {
+        await phone.step(signal);
+        // Mostly at once: a poll ends when there is something to ask for.
+        await wait(Math.min(phone.retryAfter * 1_000, refusedMs));
+        continue;
+      }
     } catch {
       // The gateway is restarting, or stops.
     }
-    if (phone.idle || signal.aborted) continue;
-    await wait(REFUSED_MS);
+    if (signal.aborted) break;
+    await wait(refusedMs);
     phone.tryAgain();
   }
   await phone.close();
