@@ -248,6 +248,7 @@ export class Journal {
 
 /** Copies texts only: references to the exchange or its head would keep them in memory. */
 function factsOf(exchange: FinishedRequest, address: string): Facts {
+  const verdict = exchange.releasedBy ?? exchange.verdict;
   return {
     client: detached(address),
     user: written(exchange.user),
@@ -255,9 +256,9 @@ function factsOf(exchange: FinishedRequest, address: string): Facts {
     device_type: written(exchange.deviceType),
     user_agent: written(exchange.userAgent),
     command: exchange.command ?? undefined,
-    action: exchange.verdict?.action,
-    reason: exchange.verdict?.reason,
-    rule: exchange.verdict?.rule ?? undefined,
+    action: verdict?.action,
+    reason: verdict?.reason,
+    rule: verdict?.rule ?? undefined,
   };
 }
 

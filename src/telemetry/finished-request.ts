@@ -1,6 +1,13 @@
 // Owns the fields of a finished request that the logs use. The gateway's exchange has these fields; the logs do not
 // import it.
 
+/** A verdict, as far as logs tell it. */
+interface ToldVerdict {
+  readonly action: string;
+  readonly reason: string;
+  readonly rule: string | null;
+}
+
 /** One finished request of the EAS lane. */
 export interface FinishedRequest {
   readonly method: string;
@@ -12,11 +19,10 @@ export interface FinishedRequest {
   readonly deviceType: string | null;
   readonly userAgent: string | null;
   readonly protocolVersion: string | null;
-  readonly verdict: {
-    readonly action: string;
-    readonly reason: string;
-    readonly rule: string | null;
-  } | null;
+  /** The verdict that it was answered by. */
+  readonly verdict: ToldVerdict | null;
+  /** The verdict that released the phone and thereby ended the request; null = there was none. */
+  readonly releasedBy: ToldVerdict | null;
   /** Set while a remote wipe is under way: `directive` when this response ordered it. */
   readonly wipe: string | null;
   readonly status: number;

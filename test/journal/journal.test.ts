@@ -148,6 +148,20 @@ describe('without an access log', () => {
     expect(ended[0]).toMatchObject({ device: deviceKey(DEVICE), action: 'block', reason: 'individualRule' });
   });
 
+  it('a poll that ends because its phone is allowed again is logged with that decision', async () => {
+    await begin({ policy: { unknownDevice: 'quarantine' } });
+    const leaving = new AbortController();
+    const phone = office.phone({ deviceId: DEVICE, family: 'ios', version: '14.1' });
+    await phone.settle(leaving.signal);
+    const poll = phone.step(leaving.signal);
+    await until(() => office.gateway.heldPolls() === 1, 'the poll to be held');
+    await office.operator.decide({ user: null, device: deviceKey(DEVICE) }, decision('allow'), BY_TEST);
+    await poll;
+    leaving.abort();
+    await end();
+    expect(file.events('poll_ended')).toMatchObject([{ action: 'allow', reason: 'individualRule' }]);
+  });
+
   it('a wipe is logged from the order to the answer of the device', async () => {
     await begin({ policy: { unknownDevice: 'allow' } });
     const leaving = new AbortController();

@@ -108,8 +108,9 @@ export class VerdictChange implements Concerned {
   private changeVerdict(exchange: Exchange, verdict: Verdict): void {
     const { downstream } = this;
     const consequence = consequenceOf(exchange, verdict);
-    // A poll that ends because its phone is now allowed is logged with the old verdict.
+    // A poll that ends because its phone is now allowed is answered, and logged, by the old verdict.
     if (consequence !== 'startOver' || verdict.action !== 'allow') exchange.verdict = verdict;
+    else exchange.releasedBy = verdict;
     switch (consequence) {
       case 'continue':
         if (exchange.phase === 'queued') this.forwarder.onConnectionFree();

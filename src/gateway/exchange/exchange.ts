@@ -91,6 +91,8 @@ export class Exchange {
 
   /** The verdict, if this poll is the first one under it that names folders of the mail server; else null. */
   exitsUnder: Verdict | null = null;
+  /** The verdict that released the phone and thereby ended this exchange, which goes by {@link verdict}; else null. */
+  releasedBy: Verdict | null = null;
   /** The device's description of itself in this request. */
   information: DeviceInformation | null = null;
   /** The progress of a wipe that this request is part of. */

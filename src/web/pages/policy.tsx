@@ -308,8 +308,9 @@ function Loaded({ policy, reload }: { policy: PolicyInUse; reload: () => void })
             tools={
               isReporting ? (
                 <>
-                  <p className="sm t2">
-                    <Icon name="eye" /> {t.policy.reportOnlyNote}
+                  <p className="row tight sm t2">
+                    <Icon name="eye" />
+                    <span>{t.policy.reportOnlyNote}</span>
                   </p>
                   <div className="seg self" role="group" aria-label={t.policy.impact.view}>
                     <button type="button" aria-pressed={!asEnforced} onClick={() => setEnforced(false)}>

@@ -122,7 +122,7 @@ function Phones({ impact }: { impact: Impact }): ReactElement {
         <caption className="vh">{texts.firstCaption}</caption>
         <TableHead titles={[texts.first, t.reports.column.reason, [t.reports.column.seen, 'num']]} />
         <tbody>
-          {shown.map(({ user, device, after, lastSeen }) => (
+          {shown.map(({ user, device, model, after, lastSeen }) => (
             <tr key={`${device} ${user}`}>
               <th scope="row">
                 <span className="row tight">
@@ -131,6 +131,7 @@ function Phones({ impact }: { impact: Impact }): ReactElement {
                   <Link className="clip" href={deviceHref(device, user)}>
                     {user}
                   </Link>
+                  <span className="clip sm t3">{model ?? device}</span>
                 </span>
               </th>
               <td title={after.rule}>{shortReason(after.reason)}</td>
