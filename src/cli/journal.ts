@@ -274,17 +274,24 @@ function subjectText({ user, device, subject }: AuditEntry): string {
 /** Values of a report that stand in another column, or that the store writes beside what was reported; `--json` has them. */
 const BESIDE = /^(?:key|source|observedAt|version|reportedSince|\w+UnmetSince)$/;
 
-/** A decision by its action, a list by each of its parts, anything else by its values that are known. */
+/** A decision by its action and its end, a list by each of its parts, anything else by its values that are known. */
 function stateText(state: unknown): string {
   if (state === null) return '-';
   if (Array.isArray(state)) return state.map(stateText).join(', ');
   if (typeof state !== 'object') return printable(valueText(state));
-  if ('action' in state && typeof state.action === 'string') return printable(state.action);
+  if ('action' in state && typeof state.action === 'string')
+    return printable(decisionText(state.action, 'expiresAt' in state ? state.expiresAt : null));
   if ('decision' in state) return stateText(state.decision);
   const values = Object.entries(withIsoTimes(state) as object)
     .map(([name, value]) => [name, withoutZeros(value)] as const)
     .filter(([name, value]) => value !== null && !BESIDE.test(name));
   return printable(values.map(([name, value]) => `${name}=${valueText(value)}`).join(' ') || '-');
+}
+
+/** `expiresAt`: milliseconds since the epoch, or what the admin API makes of it. */
+function decisionText(action: string, expiresAt: unknown): string {
+  const end = typeof expiresAt === 'number' ? isoTime(expiresAt) : expiresAt;
+  return typeof end === 'string' ? `${action} until ${end}` : action;
 }
 
 /** Leaves out counts that are 0; null if all are. Returns other values unchanged. */

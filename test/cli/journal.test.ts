@@ -182,6 +182,11 @@ describe('the audit', () => {
     expect((await run('audit', 'query')).out).toMatch(/ phone1, cli +- +compliant=false lastCheckIn=\S+Z /);
   });
 
+  it('shows of a decision that ends by itself when it ends', async () => {
+    await run('devices', 'allow', 'PHONE1', '--expires', '2031-05-17T18:00Z');
+    expect((await run('audit', 'query')).out).toMatch(/ phone1 +- +allow until 2031-05-17T18:00:00\S*Z +-$/m);
+  });
+
   it('has imports and runs of feeds by hand, with their counts, unless they write nothing', async () => {
     const file = join(folder, 'devices.csv');
     writeFileSync(file, 'id,managed,compliant\nPHONE1,true,true\nPHONE2,true,true\n');
