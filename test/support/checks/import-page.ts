@@ -93,16 +93,18 @@ class ProbeRow implements Row {
   readonly record = {};
   readonly around = {};
   readonly contradictions: ReadonlySet<string> = new Set();
-  readonly asked = new Set<string>();
-  private readonly values: Readonly<Record<string, unknown>>;
+  private readonly values: ReadonlyMap<string, unknown>;
+  private readonly asked: Set<string> | null;
 
-  constructor(values: Readonly<Record<string, unknown>>) {
-    this.values = values;
+  /** `asked`: gets the names that the mapping looks for. */
+  constructor(values: Readonly<Record<string, unknown>>, asked: Set<string> | null = null) {
+    this.values = new Map(Object.entries(values));
+    this.asked = asked;
   }
 
   get(name: string): unknown {
-    this.asked.add(name);
-    return this.values[name];
+    this.asked?.add(name);
+    return this.values.get(name);
   }
 
   has(name: string): boolean {
@@ -133,11 +135,7 @@ function flattened(line: FeedLine): [string, string][] {
 function namesByField(mapping: Mapping): Map<string, string[]> {
   const found = new Map<string, string[]>();
   const asked = new Set<string>();
-  for (const base of BASES) {
-    const row = new ProbeRow(base);
-    mapped(mapping, row);
-    for (const name of row.asked) asked.add(name);
-  }
+  for (const base of BASES) mapped(mapping, new ProbeRow(base, asked));
   for (const name of asked)
     for (const field of changedBy(mapping, name)) {
       const names = found.get(field) ?? [];
