@@ -74,6 +74,21 @@ describe("a blocked phone that sends to the mail server's path itself", () => {
     `/z-push/index.php?${inBase64(141)}`,
     `/z-push/index.php?${inBase64(25)}`,
     `/z-push/index.php?${encodeURIComponent(inBase64(121))}`,
+    // PHP ends a name at a NUL, however much follows; ASP.NET decodes %u.
+    `/z-push/index.php?Cmd%00${'x'.repeat(40)}=FolderSync&DeviceId%00${'x'.repeat(40)}=ABC123`,
+    `/z-push/index.php?Cmd=FolderSync&DeviceId%00${'/'.repeat(17)}=ABC123`,
+    '/eas?%u0043md=FolderSync&%u0044eviceId=ABC123',
+    // PHP's base64_decode skips foreign characters, and padding in the middle.
+    ...['.', '!', '&', '=', '-', '_', '~~', '*', '%2D', '?'].map(
+      (foreign) => `/horde/rpc.php?${inBase64(141).slice(0, 9)}${foreign}${inBase64(141).slice(9)}`,
+    ),
+    `/horde/rpc.php?${inBase64(141)}&&`,
+    `/horde/rpc.php?${inBase64(141)}&a=`,
+    `/?.${inBase64(141)}`,
+    // Horde and Syncroton need neither a whole policy key nor a device type.
+    `/horde/rpc.php?${inBase64(141).slice(0, 16)}`,
+    `/horde/rpc.php?${Buffer.from('8d0909040641424331323305010203040506', 'hex').toString('base64')}`,
+    `/horde/rpc.php?${Buffer.from('8d09090406414243313233c8', 'hex').toString('base64')}`,
   ])('gets no answer of the server by a query of Exchange ActiveSync: %s', async (target) => {
     const [status, arrived] = await sendTo(target, '/Microsoft-Server-ActiveSync');
     expect([400, 404]).toContain(status);
@@ -85,6 +100,12 @@ describe("a blocked phone that sends to the mail server's path itself", () => {
     '/other?cmd=search',
     '/app.js?3fa9b2c1d0e4f5a6',
     '/owa/?ae=Item&id=RgAAAACmd%3d',
+    '/owa/service.svc?action=FindItem&ID=-12&AC=1',
+    '/mapi/emsmdb/?MailboxId=0a1b2c3d-1111-2222-3333-444455556666@example.com',
+    '/webmail/?_task=mail&_mbox=INBOX&_unlock=loading1700000000000',
+    '/ecp/?rfr=owa&p=AccountSettings',
+    '/PowerShell?PSVersion=5.1.17763.1',
+    '/SOGo/so/alice/Mail/0/folderINBOX/view?theme=default',
   ])('reaches other pages with a query: %s', async (target) => {
     expect(await sendTo(target, '/Microsoft-Server-ActiveSync')).toEqual([200, [target]]);
   });

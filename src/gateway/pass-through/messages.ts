@@ -46,7 +46,7 @@ export function admitRequest(
   if (head.framing !== 'none' && !WITH_BODY.includes(head.method)) return 'EASGATE_UNEXPECTED_BODY';
   const path = matchPath(head.target, rules);
   if (typeof path === 'string') return path;
-  if (asksForEas(head.target)) return 'EASGATE_BAD_PATH';
+  if (asksForEas(head.method, head.target)) return 'EASGATE_BAD_PATH';
   // Horde's rpc.php treats every request with this content type as Exchange ActiveSync.
   if (head.contentType?.toLowerCase().includes('application/vnd.ms-sync') === true)
     return 'EASGATE_CONTENT_TYPE';
