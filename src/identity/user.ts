@@ -108,30 +108,52 @@ function nameOfBasic(value: string, start: number): string | null {
 export function userKey(name: string | null): UserKey | UserErrorCode {
   if (name === null || name.length > MAX_USER) return 'EASGATE_USER_NAME';
   const slash = name.lastIndexOf('\\');
-  const local = slash === -1 ? name : name.slice(slash + 1);
+  const local = withAtSign(slash === -1 ? name : name.slice(slash + 1));
   if (local === '' || local.trim() !== local || hasControl(name)) return 'EASGATE_USER_NAME';
   // The JSON of a Bearer token can contain a lone surrogate, which no text encoding can represent (RFC 8259 8.2).
   if (!name.isWellFormed()) return 'EASGATE_USER_NAME';
   // Z-Push reads `victim#me` as impersonation, grommunio `me!victim`, and Dovecot `victim*me` (auth_master_user_separator).
   if (name.includes('#') || name.includes('!') || name.includes('*')) return 'EASGATE_USER_NAME';
+  // `"victim"@example.com` is another spelling of the same address (RFC 5322 3.4.1); directories allow no quotes in names.
+  if (name.includes('"')) return 'EASGATE_USER_NAME';
   // IIS splits the domain at the first slash of either kind.
   if (slash !== name.indexOf('\\') || name.includes('/')) return 'EASGATE_USER_NAME';
   // A directory compares several spaces as one (RFC 4518 2.6.1).
   if (local.includes('  ')) return 'EASGATE_USER_NAME';
-  if (!hasOneDomain(name, slash)) return 'EASGATE_USER_NAME';
-  const domain = slash === -1 || local.includes('@') ? '' : name.slice(0, slash);
+  const before = slash === -1 ? '' : name.slice(0, slash);
+  if (before.includes('@') || !hasOneDomain(local)) return 'EASGATE_USER_NAME';
+  const domain = local.includes('@') ? '' : before;
   const key = domain === '' ? local : domain + '\\' + local;
   return isAscii(key) ? (key.toLowerCase() as UserKey) : wideKey(key);
+}
+
+const PERCENT = 0x25;
+const PLUS = 0x2b;
+
+/**
+ * Hosts of many domains take `carol+example.com` (cPanel) and `carol%example.com` (vpopmail, Courier) for `carol@example.com`. So a name
+ * that ends in one of the two and a DNS domain, without an `@`, is that address. Other names are returned unchanged.
+ */
+function withAtSign(local: string): string {
+  let dots = 0;
+  for (let at = local.length - 1; at > 0; at--) {
+    const code = local.charCodeAt(at);
+    if ((code === PERCENT || code === PLUS) && dots > 0 && !local.includes('@'))
+      return local.slice(0, at) + '@' + local.slice(at + 1);
+    if (code === DOT) dots++;
+    else if (((BYTE_CLASS[code] ?? 0) & NAME_STRICT) === 0) return local;
+  }
+  return local;
 }
 
 /**
  * A name with two `@` is ambiguous: Z-Push cuts it at the first and grommunio at the last; some servers end the name at an `@`
  * before the backslash. A domain with a trailing dot (RFC 1034 3.1) is another spelling of the same domain.
  */
-function hasOneDomain(name: string, slash: number): boolean {
-  const at = name.indexOf('@');
+function hasOneDomain(local: string): boolean {
+  const at = local.indexOf('@');
   if (at === -1) return true;
-  return at > slash && at === name.lastIndexOf('@') && !name.endsWith('.') && !name.includes(' ', at);
+  return at === local.lastIndexOf('@') && !local.endsWith('.') && !local.includes(' ', at);
 }
 
 function isAscii(text: string): boolean {

@@ -23,6 +23,14 @@ describe('the user key', () => {
     ['A.B. Systems\\carol@example.com:pw', 'carol@example.com'],
     ['Alice@Contoso.com:se:cr:et', 'alice@contoso.com'],
     ['a:', 'a'],
+    ['Carol+Example.com:x', 'carol@example.com'],
+    ['carol%example.com:x', 'carol@example.com'],
+    ['X\\carol%mail.example.com:x', 'carol@mail.example.com'],
+    ['carol+sales:x', 'carol+sales'],
+    ['carol%x:x', 'carol%x'],
+    ['carol+tag@example.com:x', 'carol+tag@example.com'],
+    ['carol+a.b c:x', 'carol+a.b c'],
+    ['+example.com:x', '+example.com'],
   ])('of %s is %s', (credentials, key) => {
     expect(user(basic(credentials))).toBe(key);
   });
@@ -48,6 +56,8 @@ describe('the user key', () => {
     ['impersonation of grommunio', basic('me!victim:x')],
     ['no colon', basic('alice')],
     ['no name', basic(':x')],
+    ['quoted address', basic('"alice"@example.com:x')],
+    ['domain with a dot at its end, behind a plus', basic('alice+example.com.:x')],
     ['only a domain', basic('CONTOSO\\:x')],
     ['control character', basic('al\nice:x')],
     ['white space around the name', basic(' alice:x')],
@@ -97,7 +107,10 @@ describe('the user key', () => {
           const found = user(basic(`${name}:${password}`));
           if (found.startsWith('EASGATE_')) return;
           named++;
-          expect(name.split(':')[0]?.toLowerCase().endsWith(found)).toBe(true);
+          const written = (name.split(':')[0] ?? '').toLowerCase();
+          expect([written, written.replace(/[+%](?=[^+%]*$)/, '@')].some((one) => one.endsWith(found))).toBe(
+            true,
+          );
         },
       ),
       { numRuns: 1_000 },

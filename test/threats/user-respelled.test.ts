@@ -92,6 +92,20 @@ function mayBe(setting: Setting, a: string, b: string): boolean {
   return spelled(a).some((one) => spelled(b).some((other) => !apart(one, other)));
 }
 
+describe('a mail address without its @', () => {
+  // cPanel signs in `dave+eas.test`, vpopmail and Courier `dave%eas.test`; a block of `dave@eas.test` was void for both.
+  it.each(['dave+eas.test', 'dave%eas.test', 'Dave%EAS.test', 'X\\dave+eas.test'])(
+    'is the same user: %s',
+    (login) => {
+      expect(named(login)).toBe(named('dave@eas.test'));
+    },
+  );
+
+  it.each(['dave+sales', 'dave%', 'dave+x@eas.test', '+eas.test'])('is not just any name: %s', (login) => {
+    expect(named(login)).toBe(login);
+  });
+});
+
 describe.each(STORES)('with the %s store', (kind) => {
   it.each(['none', 'groups', 'alias'] as const)(
     'decides each login by a decision on each spelling: %s',
