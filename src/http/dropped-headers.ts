@@ -163,6 +163,37 @@ const DROPPED_COOKIES: readonly string[] = [
   'x-sourcecafeserver',
 ];
 
+/**
+ * Cookies that sign a user in: of mail servers, then of single sign-on beside them. A request with one is that user's for the server,
+ * whoever Authorization names (Domino, with session authentication). Mail apps send Authorization with every request, so they lose
+ * nothing; web pages need these cookies, so they are dropped from requests of Exchange ActiveSync alone.
+ */
+const LOGIN_COOKIES: readonly string[] = [
+  'ltpatoken',
+  'domauthsessid',
+  'zm_auth_token',
+  'zm_admin_auth_token',
+  '0xhighflyxsogo',
+  'cadata',
+  'msisauth',
+  'edgeaccesscookie',
+  'fedauth',
+  'smsession',
+  'obssocookie',
+  'oamauthncookie',
+  'iplanetdirectorypro',
+  'pd-s-session-id',
+  'pd-h-session-id',
+  '_oauth2_proxy',
+  '_shibsession_',
+  '_pomerium',
+  'mod_auth_cas',
+  'mod_auth_openidc_session',
+  'authelia_session',
+  'authentik_',
+  'cf_authorization',
+];
+
 const DASH = 0x2d;
 const LOWER_X = 0x78;
 
@@ -197,27 +228,38 @@ export function hasDroppedCookie(bytes: Uint8Array, start: number, end: number):
   return false;
 }
 
-/**
- * Removes those cookies from the header lines. The whole part between two semicolons is removed wherever the name
- * occurs in it: servers differ in other separators and in quotes (RFC 6265 5.4, RFC 2109 4.3.4).
- */
+/** Removes those cookies from the header lines. */
 export function withoutDroppedCookies(lines: string): string {
+  return withoutCookies(lines, DROPPED_COOKIES);
+}
+
+/** Removes cookies that sign a user in from the header lines of a request of Exchange ActiveSync. */
+export function withoutLoginCookies(lines: string): string {
+  return withoutCookies(lines, LOGIN_COOKIES);
+}
+
+/**
+ * The whole part between two semicolons is removed wherever a name occurs in it: servers differ in other separators and in quotes
+ * (RFC 6265 5.4, RFC 2109 4.3.4).
+ */
+function withoutCookies(lines: string, names: readonly string[]): string {
   let kept = '';
   for (const line of lines.split('\r\n')) {
     if (line === '') continue;
     const colon = line.indexOf(':');
-    if (line.slice(0, colon).toLowerCase() !== 'cookie') {
+    if (line.slice(0, colon).toLowerCase() !== 'cookie' || !hasOneOf(names, line)) {
       kept += line + '\r\n';
       continue;
     }
     const cookies = line.slice(colon + 1).split(';');
-    const others = cookies.map((cookie) => cookie.trim()).filter((cookie) => !isDroppedCookie(cookie));
-    if (others.length > 0) kept += line.slice(0, colon) + ': ' + others.join('; ') + '\r\n';
+    const others = cookies.map((cookie) => cookie.trim()).filter((cookie) => !hasOneOf(names, cookie));
+    const value = others.filter((cookie) => cookie !== '').join('; ');
+    if (value !== '') kept += line.slice(0, colon) + ': ' + value + '\r\n';
   }
   return kept;
 }
 
-function isDroppedCookie(cookie: string): boolean {
-  const lower = cookie.toLowerCase();
-  return lower === '' || DROPPED_COOKIES.some((name) => lower.includes(name));
+function hasOneOf(names: readonly string[], text: string): boolean {
+  const lower = text.toLowerCase();
+  return names.some((name) => lower.includes(name));
 }

@@ -48,6 +48,8 @@ export class RequestHead {
   forwardedProto: string | null;
   forwarded: string | null;
   via: string | null;
+  /** Whether {@link headerLines} may have a Cookie. */
+  cookies: boolean;
   /** End-to-end headers, each as `Name: value\r\n`, without Host and framing. */
   headerLines: string;
   /** Offset of the first byte after the head. */
@@ -72,6 +74,7 @@ export class RequestHead {
     this.forwardedProto = null;
     this.forwarded = null;
     this.via = null;
+    this.cookies = false;
     this.headerLines = '';
     this.end = end;
   }
@@ -367,6 +370,7 @@ function finish(
   head.forwardedProto = capturedList(text, headStart, FORWARDED_PROTO);
   head.forwarded = capturedList(text, headStart, FORWARDED);
   head.via = capturedList(text, headStart, VIA);
+  head.cookies = starts[COOKIE] !== -1;
   // RFC 9110 7.6.1: headers that Connection names are hop-by-hop.
   if (connectionTokens.length > 0) head.headerLines = withoutHeaders(head.headerLines, connectionTokens);
   return head;

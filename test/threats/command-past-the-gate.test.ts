@@ -1,5 +1,5 @@
-// Threat: an Exchange ActiveSync command reaches the mail server without a decision: under OPTIONS, or on a path that the server
-// maps to Exchange ActiveSync by its name or type.
+// Threat: an Exchange ActiveSync command reaches the mail server without a decision: under OPTIONS, as a mail, or on a path that the
+// server maps to Exchange ActiveSync by its name or type.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { answerOk, backendOf, gatewayOf, laneOf, phoneOf } from '../support/servers/openings.ts';
@@ -24,6 +24,30 @@ describe('OPTIONS with a command in a base64 query', () => {
     expect(backend.requests.map(({ method, target }) => [method, target])).toEqual([
       ['OPTIONS', '/Microsoft-Server-ActiveSync'],
     ]);
+  });
+});
+
+describe('a mail whose type has a parameter', () => {
+  // SOGo takes a body for a mail only where its type is exactly message/rfc822, and else runs the command of its root element
+  // (SOGoActiveSyncDispatcher.m). So `Cmd=SendMail` with a Sync inside was a Sync that no policy had seen.
+  it.each([
+    'message/rfc822; charset=utf-8',
+    'message/rfc822;',
+    'message/rfc822 ; charset="us-ascii"',
+    'MESSAGE/RFC822;charset=utf-8',
+  ])('reaches the mail server as a mail: %s', async (type) => {
+    const backend = await backendOf(answerOk);
+    const phone = await phoneOf(await gatewayOf(backend));
+    const sync = Buffer.from('03016a00455c0101', 'hex');
+    phone.send(
+      request('SendMail', sync)
+        .replace(/Content-Type: .*/, `Content-Type: ${type}`)
+        .replace('14.1', '12.1'),
+    );
+    expect((await phone.response()).status).toBe(200);
+    expect(
+      backend.requests.map(({ headers }) => headers.filter(([name]) => name === 'Content-Type')),
+    ).toEqual([[['Content-Type', 'message/rfc822']]]);
   });
 });
 

@@ -195,3 +195,39 @@ describe('a cookie that names a back end', () => {
     expect(reached).toContain(`Cookie: ${cookies}`);
   });
 });
+
+// Threat: the user of a request is another one for the mail server than for the gateway, by a cookie of a web page. Domino with session
+// authentication takes the user of LtpaToken, and not the one of Authorization.
+describe('a cookie that signs a user in', () => {
+  it.each([
+    ['LtpaToken=AAECAzU', null],
+    ['a=1; LtpaToken2=x==; b=2', 'a=1; b=2'],
+    ['DomAuthSessId=0123456789ABCDEF', null],
+    ['ZM_AUTH_TOKEN=0_abc; a=1', 'a=1'],
+    ['a=1; MSISAuth=x; MSISAuthenticated=y; EdgeAccessCookie=z', 'a=1'],
+    ['FedAuth=x; FedAuth1=y', null],
+    ['a="1; SMSESSION=x"; b=2', 'a="1; b=2'],
+    ['ltpatoken=x', null],
+    ['_shibsession_64656661=_x; _oauth2_proxy_0=y; mod_auth_openidc_session=z; a=1', 'a=1'],
+  ])('stays at the gateway, for Exchange ActiveSync: %s', async (cookies, kept) => {
+    const reached = await namesBehindGate([`Cookie: ${cookies}`]);
+    expect(reached.filter((line) => /^cookie:/i.test(line))).toEqual(
+      kept === null ? [] : [`Cookie: ${kept}`],
+    );
+  });
+
+  it('stays at the gateway in each request of a connection', async () => {
+    const backend = await backendOf(answerOk);
+    const phone = await phoneOf(await gatewayOf(backend));
+    for (let sent = 0; sent < 4; sent++) {
+      phone.send(request('FolderSync', FOLDER_SYNC, ['Cookie: LtpaToken=x; a=1']));
+      expect((await phone.response()).status).toBe(200);
+    }
+    expect(backend.requests.map((seen) => seen.header('cookie'))).toEqual(['a=1', 'a=1', 'a=1', 'a=1']);
+  });
+
+  it('goes on to other pages, which have no other login', async () => {
+    const cookies = 'LtpaToken=x; cadata=y; 0xHIGHFLYxSOGo=z';
+    expect(await namesBehindLane([`Cookie: ${cookies}`])).toContain(`cookie: ${cookies}`);
+  });
+});

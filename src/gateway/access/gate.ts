@@ -9,6 +9,7 @@ import type { EasQuery } from '../../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../../eas/request-target.ts';
 import type { TargetErrorCode } from '../../eas/request-target.ts';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
+import { withoutLoginCookies } from '../../http/dropped-headers.ts';
 import { isPublicHost } from '../../http/host.ts';
 import { cameThroughHere } from '../../http/via.ts';
 import { withoutHeaders } from '../../http/header-lines.ts';
@@ -194,6 +195,10 @@ function admitStranger(exchange: Exchange, why: UserErrorCode | null): null {
 function readRequest(memo: GateMemo, exchange: Exchange, head: RequestHead): HttpErrorCode | null {
   exchange.host = head.host;
   exchange.userAgent = head.userAgent;
+  if (head.cookies) {
+    head.cookies = false;
+    head.headerLines = withoutLoginCookies(head.headerLines);
+  }
   const options = head.method === 'OPTIONS';
   if (!options && head.method !== 'POST') {
     const [path = ''] = head.target.split('?', 1);
@@ -346,8 +351,22 @@ function nameBody(exchange: Exchange, query: EasQuery, head: RequestHead): HttpE
     head.framing === 'none',
   );
   if (isBodyError(content)) return content;
+  if (content === 'rfc822') useBareMailType(head);
   exchange.content = content;
   return null;
+}
+
+const MAIL_TYPE = 'message/rfc822';
+
+/**
+ * Forwards the type of a mail without parameters (it has none: RFC 2046 5.2.1). SOGo takes a body for a mail only where the type is exactly
+ * this, and otherwise runs the command that the body names (SOGoActiveSyncDispatcher.m, dispatchRequest).
+ */
+function useBareMailType(head: RequestHead): void {
+  if (head.contentType?.length === MAIL_TYPE.length) return;
+  head.contentType = MAIL_TYPE;
+  head.headerLines =
+    withoutHeaders(head.headerLines, ['content-type']) + 'Content-Type: ' + MAIL_TYPE + '\r\n';
 }
 
 function isBodyError(content: string): content is BodyErrorCode {
