@@ -25,7 +25,7 @@ import {
   laneRefusal,
   upstreamHeaders,
 } from './messages.ts';
-import { matchPath } from './paths.ts';
+import { matchPath, namesMail } from './paths.ts';
 import type { PassThroughSettings } from '../settings.ts';
 import type { FinishedPassage } from '../../telemetry/finished-request.ts';
 
@@ -214,6 +214,9 @@ export class PassThroughLane {
     const shared = trusted && (origin.hidden || !bindsConnection(admitted.authorization));
     passage.isAnothers = shared;
     passage.keepAlive = admitted.keepAlive && !this.draining && !shared;
+    // A mail app that has found its server sends its next request over the same connection: of Exchange ActiveSync, which this lane
+    // refuses. A handshake needs the connection.
+    if (namesMail(admitted.target) && !bindsConnection(admitted.authorization)) passage.keepAlive = false;
     request.headers = upstreamHeaders(admitted, forwardedHeaders(origin, this.settings));
     return admitted;
   }

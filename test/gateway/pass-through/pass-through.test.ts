@@ -52,6 +52,20 @@ describe('a listed path', () => {
     expect(backend.connections).toHaveLength(1);
   });
 
+  it('of Autodiscover ends its connection: the next request of a mail app is one of Exchange ActiveSync', async () => {
+    const paths = [{ path: '/', match: 'prefix', upgrade: false }] as const;
+    const { client, open } = await openLane(undefined, { paths });
+    client.send(request('POST /Autodiscover/Autodiscover.xml', ['Content-Length: 0']));
+    const answer = await client.response();
+    expect([answer.status, answer.header('connection')]).toEqual([200, 'close']);
+    await until(() => client.ended);
+    const handshake = await open();
+    handshake.send(
+      request('POST /autodiscover/autodiscover.xml', ['Authorization: NTLM TlRM', 'Content-Length: 0']),
+    );
+    expect((await handshake.response()).header('connection')).toBe('keep-alive');
+  });
+
   it('may be pipelined once: the second request waits for its turn', async () => {
     const { backend, client } = await openLane();
     client.send(get('/owa/1') + get('/owa/2'));
