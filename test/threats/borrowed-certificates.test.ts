@@ -117,14 +117,20 @@ describe('a client certificate', () => {
     expect(lines).toEqual([['X-Phone-User', 'alice']]);
   });
 
-  it('must name the user in User= when there are no credentials, even if claims are ignored', async () => {
+  // Horde takes the user of User= where it finds no password (Horde_ActiveSync_Credentials); PHP finds none in `0` either.
+  it.each([
+    ['there are no credentials', null],
+    ['the password is empty', 'alice:'],
+    ['the password is 0', 'alice:0'],
+  ])('must name the user in User= when %s, even if claims are ignored', async (_when, login) => {
     const backend = await backendOf(answerOk);
     const gateway = await gatewayOf(backend, {
       listen: { tls: certificates(OLD_AUTHORITY) },
       identity: { userClaim: 'ignore' },
     });
     const phone = new TlsPhone(gateway.port, WITH_CERTIFICATE);
-    const bare = request('FolderSync', FOLDER_SYNC).replace(/Authorization: .*\r\n/, '');
+    const credentials = login === null ? '' : `Authorization: Basic ${btoa(login)}\r\n`;
+    const bare = request('FolderSync', FOLDER_SYNC).replace(/Authorization: .*\r\n/, credentials);
     phone.send(bare);
     await until(() => phone.received.endsWith('ok'), 'the answer');
     phone.send(bare.replace('User=alice', 'User=victim'));

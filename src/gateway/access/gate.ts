@@ -153,10 +153,11 @@ export function admit(
       exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines();
       return null;
     }
-    // Horde trusts User= in requests without their own credentials: certificate, NTLM (Horde_ActiveSync_Credentials).
+    // Horde trusts User= in requests without a password: certificate, NTLM, Basic with nothing (or `0`) behind the colon
+    // (Horde_ActiveSync_Credentials).
     const { identity } = rules;
-    const rule =
-      head.authorization === null && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
+    const unproven = head.authorization === null || origin.certificateUser !== null;
+    const rule = unproven && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
     const { userClaim } = query;
     const claimed = userClaim === null ? null : readClaim(userClaim, query, user, identity.names);
     if (userClaim !== null && claimed === null && rule !== 'ignore') {
