@@ -77,12 +77,18 @@ describe("a blocked phone that sends to the mail server's path itself", () => {
     // PHP ends a name at a NUL, however much follows; ASP.NET decodes %u.
     `/z-push/index.php?Cmd%00${'x'.repeat(40)}=FolderSync&DeviceId%00${'x'.repeat(40)}=ABC123`,
     `/z-push/index.php?Cmd=FolderSync&DeviceId%00${'/'.repeat(17)}=ABC123`,
+    '/z-push/index.php?Cmd%00;=FolderSync&DeviceId%00?=ABC123&DeviceType=iPhone',
     '/eas?%u0043md=FolderSync&%u0044eviceId=ABC123',
     // PHP's base64_decode skips foreign characters, and padding in the middle.
     ...['.', '!', '&', '=', '-', '_', '~~', '*', '%2D', '?'].map(
       (foreign) => `/horde/rpc.php?${inBase64(141).slice(0, 9)}${foreign}${inBase64(141).slice(9)}`,
     ),
     `/horde/rpc.php?${inBase64(141)}&&`,
+    // Decoded before, a plus is a space; older versions of Syncroton take the name of the only parameter.
+    `/index.php?+${inBase64(141)}`,
+    `/index.php?${inBase64(141).slice(0, 9)}+%4${inBase64(141).charCodeAt(9).toString(16).slice(1)}${inBase64(141).slice(10)}`,
+    `/index.php?=x&${inBase64(141)}`,
+    `/index.php?%00=x&+=y&${inBase64(141)}`,
     `/horde/rpc.php?${inBase64(141)}&a=`,
     `/?.${inBase64(141)}`,
     // Horde and Syncroton need neither a whole policy key nor a device type.

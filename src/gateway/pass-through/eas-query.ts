@@ -11,31 +11,48 @@ const PLAIN = ['cmd', 'deviceid'];
 const READING = ['GET', 'HEAD', 'OPTIONS'];
 const HEAD_BYTES = 5;
 
+/** RFC 3986 2.1. */
+const ESCAPE = /%([0-9a-f]{2})/gi;
+/** ASP.NET has `%u0043` too. */
+const ESCAPE_OF_ASP = /%(?:u00)?([0-9a-f]{2})/gi;
+
 /** Whether a server may read the query of a request as one of Exchange ActiveSync, plain or in base64, even encoded. */
 export function asksForEas(method: string, target: string): boolean {
   const question = target.indexOf('?');
   if (question === -1) return false;
-  let query = target.slice(question + 1);
-  for (let round = 0; round <= MAX_DECODINGS; round++) {
-    if (hasPlainNames(query) || isBase64Form(query)) return true;
-    if (!READING.includes(method) && hasBase64Inside(query)) return true;
-    const decoded = query.replaceAll(/%(?:u00)?([0-9a-f]{2})/gi, (_escape, hex: string) =>
-      String.fromCharCode(Number.parseInt(hex, 16)),
-    );
-    if (decoded === query) return false;
-    query = decoded;
-  }
-  return false;
+  const query = target.slice(question + 1);
+  const escapes = /%u/i.test(query) ? [ESCAPE, ESCAPE_OF_ASP] : [ESCAPE];
+  return escapes.some((escape) =>
+    decodings(query, escape).some(
+      (read) =>
+        hasPlainNames(read) || isBase64Form(read) || (!READING.includes(method) && hasBase64Inside(read)),
+    ),
+  );
 }
 
-/**
- * Whether both names occur in names of parameters. Servers compare, trim, cut and split in many ways: PHP ends a name at a NUL, and
- * ASP.NET decodes `%u0043`.
- */
+/** The text, and what servers and those in front of them may make of it. */
+function decodings(text: string, escape: RegExp): string[] {
+  const read = [text];
+  while (read.length <= MAX_DECODINGS) {
+    const last = read.at(-1) ?? '';
+    const next = decoded(last, escape);
+    if (next === last) break;
+    read.push(next);
+  }
+  return read;
+}
+
+function decoded(text: string, escape: RegExp): string {
+  return text.replaceAll(escape, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** What ends a parameter: for most servers `&` alone. Behind a NUL, where a name ends for PHP, the others have no meaning. */
+const SEPARATORS = [/&/, /[&;?]/];
+
+/** Whether both names occur in names of parameters, however servers compare, trim, cut and split them. */
 function hasPlainNames(query: string): boolean {
-  const names = query
-    .toLowerCase()
-    .split(/[&;?]/)
+  const lower = query.toLowerCase();
+  const names = SEPARATORS.flatMap((separator) => lower.split(separator))
     .filter((pair) => pair.includes('='))
     .map((pair) => pair.slice(0, pair.indexOf('=')));
   return PLAIN.every((wanted) => names.some((name) => name.includes(wanted)));
@@ -54,11 +71,27 @@ function isBase64Form(query: string): boolean {
 }
 
 /**
- * Whether the characters of base64 in the query, without all others, begin like this form. PHP's base64_decode skips the others, `-` and `_`
- * among them (Horde_ActiveSync_Utils, Syncroton_Server), and these servers need neither a key nor a type behind the device.
+ * Whether the query, without all characters that are not base64, begins like this form. PHP's base64_decode skips such characters, `-` and
+ * `_` among them (Horde_ActiveSync_Utils, Syncroton_Server), and these servers need neither a key nor a type behind the device. Where
+ * PHP has decoded the text before, a `+` was a space; older versions of Syncroton take the name of the only parameter.
  */
 function hasBase64Inside(query: string): boolean {
-  return namesDevice(Buffer.from(query.replaceAll(/[^A-Za-z0-9+/]/g, ''), 'base64'));
+  const names = new Set(query.split('&').map(nameOf));
+  names.delete('');
+  const texts = names.size === 1 ? [query, ...names] : [query];
+  return texts.some((text) => beginsLikeBase64(text) || beginsLikeBase64(text.replaceAll('+', '')));
+}
+
+/** The name of a parameter as PHP reads it: decoded, without spaces before it, up to a NUL. */
+function nameOf(pair: string): string {
+  const [encoded = ''] = pair.split('=', 1);
+  const name = decoded(encoded, ESCAPE);
+  const nul = name.indexOf('\0');
+  return (nul === -1 ? name : name.slice(0, nul)).replace(/^[+ ]+/, '');
+}
+
+function beginsLikeBase64(text: string): boolean {
+  return namesDevice(Buffer.from(text.replaceAll(/[^A-Za-z0-9+/]/g, ''), 'base64'));
 }
 
 /** Whether the bytes begin with a known command and a whole device id. */
