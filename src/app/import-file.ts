@@ -56,6 +56,12 @@ export interface Recognized {
   readonly format: FormatName;
   /** What its records are, for people. */
   readonly what: string;
+  /** Another format that its names belong to for certain, although the operator asked for this one; null = none. */
+  readonly notAsked: FormatName | null;
+}
+
+function recognizedIn({ format, what, notAsked }: FeedFile): Recognized {
+  return { format, what, notAsked: notAsked?.format ?? null };
 }
 
 const BATCH = 65_536;
@@ -125,7 +131,7 @@ export function applyImport(
           brakes: DEFAULT_BRAKES,
         }),
     );
-    return { format: file.format, what: file.what, ...outcome, notes: file.notes };
+    return { ...recognizedIn(file), ...outcome, notes: file.notes };
   };
   return withFile(request, recognized, apply, signal);
 }
@@ -161,7 +167,7 @@ async function withFile<Result>(
   checkNames(source, zone);
   const openFile = async (path: string): Promise<FeedFile> => {
     const file = await FeedFile.open({ path, format, mapping, source, zone, order, maxMegabytes });
-    recognized(file);
+    recognized(recognizedIn(file));
     return file;
   };
   if (typeof input === 'string' && (await isSeekable(input))) {

@@ -136,9 +136,11 @@ function sayImport(outcome: ImportOutcome): void {
   sayReplaced(outcome.notes);
 }
 
-function sayFormat({ format, what }: Recognized, asked: ImportRequest): void {
+function sayFormat({ format, what, notAsked }: Recognized, asked: ImportRequest): void {
   if (asked.mapping) remark(what);
   else remark(`format: ${format} (${what})${asked.format === null ? ', by its content' : ''}`);
+  if (notAsked !== null)
+    warn(`the names in the file are those of the format ${notAsked}, not of ${format}: is --format right?`);
 }
 
 function saySummary({ counts, withProblems, sameDevice, notes }: ImportSummary): void {

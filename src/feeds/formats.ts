@@ -43,6 +43,8 @@ export interface Names {
  */
 const SHARED_IDS: ReadonlySet<string> = new Set(EAS_IDS);
 const YES_OR_NO = ['compliant', 'iscompliant'];
+/** Of these, `Exchange Device ID` is a column of Jamf Pro, which has no state of compliance, and of many that have one. */
+const EXCHANGE_IDS: ReadonlySet<string> = new Set(EAS_IDS.filter((name) => name.startsWith('exchange')));
 
 /** How much a set of names speaks for a mapping. */
 export interface Match {
@@ -62,12 +64,10 @@ const LEAD = 0.75;
 
 /** The mappings that know some of the names, the best first. */
 export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Match[] {
-  const isYesOrNo = YES_OR_NO.some((name) => names.has(name));
+  const shared = sharedAmong(names);
   return among
     .map((mapping) => {
-      const sure = mapping.sure.filter(
-        (name) => names.has(name) && !(isYesOrNo && SHARED_IDS.has(name)),
-      ).length;
+      const sure = mapping.sure.filter((name) => names.has(name) && !shared.has(name)).length;
       const typical = mapping.typical.filter((name) => names.has(name)).length;
       return {
         mapping,
@@ -79,6 +79,15 @@ export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Mat
     .filter(({ score }) => score > 0)
     .sort((one, other) => other.score - one.score);
 }
+
+/** Which columns of ids identify no product beside the states of a table. */
+function sharedAmong(names: Names): ReadonlySet<string> {
+  const hasAny = (listed: readonly string[]): boolean => listed.some((name) => names.has(name));
+  if (hasAny(YES_OR_NO)) return SHARED_IDS;
+  return hasAny(OTHER_STATES) ? EXCHANGE_IDS : NONE;
+}
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** The mapping that names belong to; null = none for certain. */
 export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS): Mapping | null {
@@ -102,6 +111,14 @@ function isOwnMapping({ format }: Mapping): boolean {
 /** Reports of Intune and managed devices of Graph are of one service: scripts mix their names, and either mapping reads them. */
 function serviceOf({ format }: Mapping): FormatName {
   return format === 'intune' ? 'graph' : format;
+}
+
+/** The mapping that names belong to for certain, where the operator asked for the format of another product; null = there is none. */
+export function mappingNotAsked(names: Names, asked: FormatName | null): Mapping | null {
+  const best = asked === null ? null : bestMapping(names);
+  const [first] = asked === null ? [] : mappingsOf(asked);
+  if (best === null || first === undefined || isOwnMapping(best)) return null;
+  return serviceOf(best) === serviceOf(first) ? null : best;
 }
 
 /** What a page of Graph says that it is, as in `…/$metadata#deviceManagement/managedDevices(id,complianceState)`. */

@@ -2,9 +2,10 @@
 import { deviceKey } from '../identity/device.ts';
 import { isUserError, userKey } from '../identity/user.ts';
 import { wordOf } from './row.ts';
+import { names } from './word-lists.ts';
 
 /** What stands for an Exchange ActiveSync id where there is none. */
-const NO_ID = new Set(['', '0', 'none', 'unknown', 'null', 'na', 'notavailable', 'notapplicable']);
+const NO_ID = new Set(['0', 'none', 'unknown', 'null', 'na', 'notavailable', 'notapplicable']);
 
 /** Kinds of devices, which other tables have in columns of ids. Taken for ids, they would make all phones of a kind one device. */
 const KINDS = new Set([
@@ -21,6 +22,14 @@ const KINDS = new Set([
   'tablet',
   'mobile',
 ]);
+
+/** What stands in a column of ids in a row of totals, or in a header that stands there again. Such a row names no device. */
+const NO_DEVICE = new Set(
+  names(`
+  total totals subtotal grandtotal sum summe gesamt gesamtsumme insgesamt somme totale totaal suma summa count anzahl
+  average mittelwert device devices deviceid easid easdeviceid
+`),
+);
 
 /**
  * Android's mail app asks with this id while an account is set up: it is no device, and every phone shares it.
@@ -45,8 +54,10 @@ export interface EasId {
 export function easId(written: string | null): EasId | null | string {
   const id = written?.trim().replace(/^\{(.*)\}$/, '$1') ?? '';
   if (KINDS.has(id.toLowerCase())) return `"${id}" is a kind of device, not a device id`;
-  // Twelve zeros and the like, and the GUID of zeros.
-  if (NO_ID.has(id.length > 16 ? id : wordOf(id)) || /^0[0-]*$/.test(id)) return null;
+  if (NO_DEVICE.has(id.toLowerCase()))
+    return `"${id}" is a word of a header or a row of totals, not a device id`;
+  // Dashes, twelve zeros and the like, and the GUID of zeros.
+  if (NO_ID.has(id.length > 16 ? id : wordOf(id)) || /^(?:[-–—_./\s]*|0[0-]*)$/.test(id)) return null;
   if (isRoundedNumber(id))
     return 'the device id is a rounded number: a spreadsheet or JSON shortened it; import the file as it was exported, with the id as text';
   if (!/^[A-Za-z0-9]{1,64}$/.test(id))
@@ -57,7 +68,9 @@ export function easId(written: string | null): EasId | null | string {
 
 /** The ids in a cell: a device with several mail apps has one for each. Spaces do not separate ids: a damaged id may contain them. */
 export function idsIn(cell: string | null): string[] {
-  return cell === null ? [] : cell.split(/[;,|]/).filter((one) => one.trim() !== '');
+  if (cell === null) return [];
+  // `1,23E+31` is one number, in the language of a spreadsheet.
+  return isRoundedNumber(cell.trim()) ? [cell] : cell.split(/[;,|]/).filter((one) => one.trim() !== '');
 }
 
 /** An id of a source or of a directory, which is neither an id of Exchange ActiveSync nor the name of a user. */

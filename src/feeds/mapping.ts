@@ -21,11 +21,14 @@ import {
 } from './values.ts';
 import { distinct, easId, idFromSerial, isRoundedNumber, userName } from './identities.ts';
 import { plain } from '../plain-text.ts';
+import { complianceIn, worstOf } from './several-columns.ts';
 import type { FormatName } from './format-names.ts';
 import { isoTime, readTime } from './times.ts';
 import type { DayOrder } from './times.ts';
 import type { Attributes, DecisionLine, DeviceLine, FeedLine, RefusedLine } from './record.ts';
+import { namesOf } from './row.ts';
 import type { Row } from './row.ts';
+import { names } from './word-lists.ts';
 import { NO_COMPLIANCE } from './words.ts';
 import type { Compliance } from './words.ts';
 
@@ -56,6 +59,10 @@ export interface ReadOptions {
 
 /** Texts that are no news as an attribute. */
 const NOTHING = new Set(['', 'unknown', 'none']);
+/** Columns that say of a device that it left its source. */
+const LEFT = names(
+  'isdeleted deleted isremoved removed isretired retired isunenrolled unenrolled iswiped wiped',
+);
 const MAX_PROBLEMS = 8;
 const MAX_SHOWN = 60;
 
@@ -71,6 +78,11 @@ export class RecordReader {
   constructor(row: Row, options: ReadOptions) {
     this.row = row;
     this.options = options;
+  }
+
+  /** Whether its source keeps the record of a device that left: the data warehouse of Intune does, with `isDeleted`. */
+  get isOfThePast(): boolean {
+    return namesOf(this.row, LEFT).some((name) => flagOf(this.text(name)) === true);
   }
 
   /** The first of the names that has a text. */
@@ -104,8 +116,9 @@ export class RecordReader {
     return this.word(names, flagOf);
   }
 
+  /** Of several columns one that says yes counts, and one that is not understood may say it. */
   compromised(...names: readonly string[]): boolean | null {
-    return this.word(names, compromisedOf);
+    return worstOf(this, names, compromisedOf, true);
   }
 
   compliance(...names: readonly string[]): Compliance {
@@ -117,34 +130,30 @@ export class RecordReader {
     return this.complianceBy(names, complianceInWords);
   }
 
-  /** The first of the names that says it. Where another one says the opposite, nobody knows. */
+  /** As {@link complianceIn} (several-columns.ts) reads it, each column by a meaning of its own. */
   complianceBy(
     names: readonly string[],
     meaning: (text: string, name: string) => Compliance | undefined,
   ): Compliance {
-    let first: { readonly text: string; readonly said: Compliance } | null = null;
-    for (const name of names) {
-      const text = textOf(this.row.get(name));
-      if (text === null) continue;
-      const said = meaning(text, name);
-      if (first === null) {
-        if (said === undefined) this.problem(name, text, 'is not understood');
-        if (said === undefined) return NO_COMPLIANCE;
-        first = { text, said };
-      } else if (said !== undefined && isOpposite(said, first.said)) {
-        this.problem(name, `${first.text}, ${text}`, 'contradict each other');
-        return NO_COMPLIANCE;
-      }
-    }
-    return first?.said ?? NO_COMPLIANCE;
+    return complianceIn(this, names, meaning) ?? NO_COMPLIANCE;
   }
 
+  /** A compliance beside a list of requirements that are not met: a record that says both contradicts itself. */
+  unlessUnmet(said: Compliance | undefined, unmet: readonly string[]): Compliance {
+    if (said === undefined) return NO_COMPLIANCE;
+    if (said.compliant !== true || said.inGrace || unmet.length === 0) return said;
+    this.problem('compliance', unmet.join(', '), 'is not met, and the device is said to comply');
+    return NO_COMPLIANCE;
+  }
+
+  /** Of several columns one that says no counts, and one that is not understood may say it. */
   encrypted(...names: readonly string[]): boolean | null {
-    return this.word(names, encryptedOf);
+    return worstOf(this, names, encryptedOf, false);
   }
 
+  /** Of several columns one that says no counts, and one that is not understood may say it. */
   managed(...names: readonly string[]): boolean | null {
-    return this.word(names, managedOf);
+    return worstOf(this, names, managedOf, false);
   }
 
   /** The end of a grace period. One that is not understood ends nothing: then nobody knows how long the device complies. */
@@ -198,8 +207,12 @@ export class RecordReader {
   }
 
   problem(name: string, value: string, what: string): void {
-    if (this.problems.length < MAX_PROBLEMS)
-      this.problems.push(`${name}: "${plain(value, MAX_SHOWN)}" ${what}`);
+    this.note(`${name}: "${plain(value, MAX_SHOWN)}" ${what}`);
+  }
+
+  /** Notes what of the record is not known. */
+  note(problem: string): void {
+    if (this.problems.length < MAX_PROBLEMS) this.problems.push(problem);
   }
 
   refused(reason: string): RefusedLine {
@@ -222,10 +235,6 @@ export class RecordReader {
 function withoutEllipsis(text: string): string {
   const isLimited = /^\{(?:[^,{}]{1,100},){3}[^,{}]{1,100}(?:\.\.\.|…)\}$/.test(text);
   return isLimited ? text.replace(/(?:\.\.\.|…)\}$/, '}') : text;
-}
-
-function isOpposite(one: Compliance, other: Compliance): boolean {
-  return one.compliant !== null && other.compliant !== null && one.compliant !== other.compliant;
 }
 
 /** Facts about a device that a mapping read; absent = unknown. */
@@ -259,8 +268,11 @@ export interface DeviceFacts {
   readonly observedAt?: string | null;
 }
 
-/** Ids of the mail apps of one device: each becomes a device of the directory, with all that the record says. */
-const MAX_IDS = 32;
+/**
+ * Ids of the mail apps of one device: each becomes a device of the directory, with all that the record says.
+ * Threat: a cell with the ids of many phones, which one record would make managed and compliant.
+ */
+const MAX_IDS = 8;
 
 /** A device line; a refused one where the record names no device. */
 export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine | RefusedLine {
@@ -282,13 +294,17 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
     return reader.refused(wrong ?? 'the record names no device: no device id, serial number, UDID or IMEI');
   if (ids.length > MAX_IDS)
     return reader.refused(`the record has ${ids.length} device ids; a device has ${MAX_IDS} at most`);
-  if (wrong !== undefined && reader.problems.length < MAX_PROBLEMS) reader.problems.push(wrong);
+  if (wrong !== undefined) reader.note(wrong);
   const platform = facts.platform ?? firstOf(facts.systems, platformOf);
   const owners = distinct((facts.owners ?? []).map(userName));
   const hasLeft = facts.hasLeft === true;
   const compliance = facts.compliance ?? NO_COMPLIANCE;
+  const graceUntil = facts.graceUntil ?? null;
   const isOutdated = hasLeft || (compliance.inGrace && reader.isEndUnread);
   const compliant = isOutdated && compliance.compliant === true ? null : compliance.compliant;
+  // The source lets the device in for now (Graph: inGracePeriod), until its next word.
+  if (compliance.inGrace && compliant === true && graceUntil === null)
+    reader.note('the end of the grace period is unknown');
   const osVersion = osVersionOf(facts.osVersion ?? null);
   if (osVersion === undefined) reader.problem('OS version', facts.osVersion ?? '', 'is no version');
   return {
@@ -306,7 +322,7 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
     managed: hasLeft ? false : (facts.managed ?? null),
     removed: hasLeft,
     compliant,
-    graceUntil: compliance.inGrace && compliant === true ? (facts.graceUntil ?? null) : null,
+    graceUntil: compliance.inGrace && compliant === true ? graceUntil : null,
     encrypted: facts.encrypted ?? null,
     compromised: facts.compromised ?? null,
     managedMailProfile: facts.managedMailProfile ?? null,

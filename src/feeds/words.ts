@@ -120,7 +120,13 @@ export const ENCRYPTION = meanings<boolean>(
 /** Words for a device that is in device management, besides yes and no. */
 export const MANAGEMENT = meanings<boolean>(
   [true, 'managed enrolled'],
-  [false, 'unmanaged notmanaged removed unenrolled notenrolled retired wiped deleted notregistered'],
+  [
+    false,
+    `
+  unmanaged notmanaged removed unenrolled notenrolled retired wiped deleted notregistered expired enrollmentexpired
+  registrationexpired enrollmentpending pendingenrollment registrationpending pendingregistration verificationpending
+`,
+  ],
 );
 
 /** Words for a device that is jailbroken or rooted, besides yes and no. */

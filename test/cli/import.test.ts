@@ -35,6 +35,14 @@ describe('import', () => {
     expect(error).toContain('3 devices; 0 refused');
   });
 
+  it('warns where --format is that of another product', async () => {
+    const file = fixture('activesync-report-allowed-blocked-ids.csv');
+    const given = await runInProcess('import', file, '--print', '--format', 'jamf');
+    expect(given.error).toContain('those of the format exchange, not of jamf: is --format right?');
+    const right = await runInProcess('import', file, '--print', '--format', 'exchange');
+    expect(right.error).not.toContain('is --format right?');
+  });
+
   it('takes the name of the source, the order of dates and their zone', async () => {
     const file = fixture('get-mobiledevicestatistics-notypeinfo.csv');
     const { out } = await runInProcess(

@@ -145,3 +145,17 @@ describe('a table', () => {
     expect(devices[0]?.model).not.toContain('\u001b');
   });
 });
+
+describe('a format that the operator gives', () => {
+  it.each([
+    ['exchange', 'Device ID,EAS activation ID,Compliance,Managed by\nx,ApplX,Compliant,Intune\n', 'intune'],
+    ['csv', 'Device ID,EAS activation ID,Compliance,Managed by\nx,ApplX,Compliant,Intune\n', 'intune'],
+    ['intune', 'DeviceId,DeviceType,DeviceAccessState\nApplX,iPhone,Blocked\n', 'exchange'],
+    ['ndjson', '{"easDeviceId":"ApplX","id":"x","managementAgent":"mdm"}\n', 'graph'],
+    ['graph', 'Device ID,EAS activation ID,Compliance,Managed by\nx,ApplX,Compliant,Intune\n', null],
+    ['csv', 'id,managed,compliant\nApplX,true,true\n', null],
+    [null, 'DeviceId,DeviceType,DeviceAccessState\nApplX,iPhone,Blocked\n', null],
+  ] as const)('(%s) for a file of another product leaves a note: %#', async (format, text, notAsked) => {
+    expect((await readContent(text, { format })).notAsked).toBe(notAsked);
+  });
+});

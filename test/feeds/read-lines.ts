@@ -16,6 +16,7 @@ const DEFAULTS = { format: null, source: null, zone: 'UTC', order: null } as con
 /** A file that was read. */
 export interface ReadFile {
   readonly format: string;
+  readonly notAsked: string | null;
   readonly lines: readonly FeedLine[];
   readonly devices: readonly DeviceLine[];
   readonly users: readonly UserLine[];
@@ -30,6 +31,7 @@ export async function readPath(path: string, options: Partial<FeedFileOptions> =
   for await (const line of file.lines()) lines.push(line);
   return {
     format: file.format,
+    notAsked: file.notAsked?.format ?? null,
     lines,
     devices: lines.filter((line) => line.type === 'device'),
     users: lines.filter((line) => line.type === 'user'),

@@ -134,3 +134,11 @@ it('a time with AM or PM behind its offset is not read as another half of the da
   const text = 'id,managed,lastCheckIn\nApplX1,yes,20 Nov 2026 12:05:00 +0200 AM\n';
   expect((await onlyDevice(readContent(text))).lastCheckIn).toBe(null);
 });
+
+it('a cell with the ids of many phones makes none of them managed', async () => {
+  const ids = (count: number): string => Array.from({ length: count }, (_, at) => `ApplX${at}`).join(';');
+  const { devices, refused } = await readContent(
+    `id,managed,compliant\n${ids(8)},true,true\n${ids(9)},true,true\n`,
+  );
+  expect([devices.length, refused]).toMatchObject([1, [{ line: 3, reason: expect.stringContaining('8 at most') }]]);
+}); // prettier-ignore

@@ -213,6 +213,10 @@ export const importOutcome = applyOutcome
   .extend({
     format: z.string(),
     what: z.string().describe('what its records are, in words'),
+    notAsked: z
+      .string()
+      .nullable()
+      .describe('another format that its names belong to for certain, although this one was asked for'),
     notes: z.object({
       encoding: z.string(),
       replaced: z.boolean().describe('bytes that are no text were replaced'),

@@ -3,7 +3,15 @@
 import { ProgramError } from '../../errors/program-errors.ts';
 import { plain } from '../../plain-text.ts';
 import { TimeOrders } from '../columns-of-times.ts';
-import { MAPPINGS, bestMapping, mappingByContext, mappingFor, mappingsOf, matches } from '../formats.ts';
+import {
+  MAPPINGS,
+  bestMapping,
+  mappingByContext,
+  mappingFor,
+  mappingNotAsked,
+  mappingsOf,
+  matches,
+} from '../formats.ts';
 import { RecordReader } from '../mapping.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
@@ -52,6 +60,8 @@ export class FeedFile {
   readonly format: FormatName;
   /** What the records are, for people; of JSON the first one's. */
   readonly what: string;
+  /** What the records are by their names, where the operator asked for the format of another product; null = nothing else. */
+  readonly notAsked: Mapping | null;
   readonly notes: DecodeNotes = { encoding: 'ascii', replaced: false };
   /** The file ends in the middle of a record or of a list: it is not all that its writer had. Known once all lines are read. */
   isCutOff = false;
@@ -62,12 +72,18 @@ export class FeedFile {
   private readonly orders = new TimeOrders();
   private isSurveyed = false;
 
-  private constructor(options: FeedFileOptions, content: Content, kind: FileKind, first: Mapping) {
+  private constructor(
+    options: FeedFileOptions,
+    content: Content,
+    kind: FileKind,
+    { mapping: first, notAsked }: Recognition,
+  ) {
     this.options = options;
     this.content = content;
     this.kind = kind;
     this.format = first.format;
     this.what = first.kind;
+    this.notAsked = notAsked;
     this.mappings = options.mapping ? [options.mapping] : mappingsOf(first.format);
   }
 
@@ -81,8 +97,8 @@ export class FeedFile {
     if (head.text.trim() === '') throw new ProgramError('EASGATE_FILE', 'the file is empty');
     const { mapping = null } = options;
     const kind = sniff(head.text, head.isWhole, options.format, mapping);
-    if (mapping !== null) return new FeedFile(options, content, kind, mapping);
-    if (kind.container === 'table') return new FeedFile(options, content, kind, kind.mapping);
+    if (mapping !== null) return new FeedFile(options, content, kind, { mapping, notAsked: null });
+    if (kind.container === 'table') return new FeedFile(options, content, kind, kind);
     return new FeedFile(options, content, kind, await formatOfObjects(options, content, kind));
   }
 
@@ -134,6 +150,12 @@ export class FeedFile {
   }
 }
 
+/** The format of the first record. */
+interface Recognition {
+  readonly mapping: Mapping;
+  readonly notAsked: Mapping | null;
+}
+
 /** A record that is not read. */
 interface Unread {
   readonly line: number;
@@ -160,13 +182,25 @@ async function readHead(content: Content): Promise<Head> {
   return { text, isWhole: size < HEAD };
 }
 
+/** The mappings that the records of a file may have. */
+function mappingsFor(format: FormatName | null, { container }: FileKind): readonly Mapping[] {
+  if (format !== null) return mappingsOf(format);
+  // Such XML is of no other product: its `id` is the number of a record, and no device id of one's own.
+  if (container === 'xml') return mappingsOf('jamf');
+  return MAPPINGS.filter((mapping) => mapping.format !== 'csv');
+}
+
 /** The format of the first record that is known for certain. */
-async function formatOfObjects(options: FeedFileOptions, content: Content, kind: FileKind): Promise<Mapping> {
-  const among =
-    options.format === null ? MAPPINGS.filter(({ format }) => format !== 'csv') : mappingsOf(options.format);
+async function formatOfObjects(
+  options: FeedFileOptions,
+  content: Content,
+  kind: FileKind,
+): Promise<Recognition> {
+  const among = mappingsFor(options.format, kind);
   const text = decode(content());
   let looked = 0;
   let nearest: Mapping | null = null;
+  let notAsked: Mapping | null = null;
   let names = '';
   let unread: Unread | null = null;
   for await (const row of objectRows(text, kind)) {
@@ -176,12 +210,14 @@ async function formatOfObjects(options: FeedFileOptions, content: Content, kind:
       continue;
     }
     const mapping = mappingByContext(row, among) ?? bestMapping(row, among);
-    if (mapping !== null) return mapping;
+    notAsked ??= mappingNotAsked(row, options.format);
+    if (mapping !== null) return { mapping, notAsked };
     nearest ??= matches(row, among)[0]?.mapping ?? null;
     if (names === '') names = row.shownNames();
   }
-  // The operator chose the format; a few known names are enough.
-  if (options.format !== null && nearest !== null) return nearest;
+  // The operator chose the format, or there is one alone; a few known names are enough.
+  if ((options.format !== null || kind.container === 'xml') && nearest !== null)
+    return { mapping: nearest, notAsked };
   if (looked === 0) throw new ProgramError('EASGATE_FILE', 'the file has no records');
   if (unread !== null && names === '')
     throw new ProgramError(
@@ -317,8 +353,8 @@ async function* objectRows(
       yield { line: one.line, reason, isCutOff: false };
       continue;
     }
-    for (const { record, context } of recordsIn(value, one.context)) {
-      if (record === null) yield { line: one.line, reason: 'not an object', isCutOff: false };
+    for (const { record, reason = '', context } of recordsIn(value, one.context)) {
+      if (record === null) yield { line: one.line, reason, isCutOff: false };
       else yield new ObjectRow(one.line, record, context);
     }
   }

@@ -18,9 +18,10 @@ export const WRAPPER_NAMES: ReadonlySet<string> = new Set(
 `),
 );
 
-/** An object that is a record, with the values of the document around it; or null: an element that is no object. */
+/** An object that is a record, with the values of the document around it; or null: an element that is none, and why. */
 export interface Found {
   readonly record: object | null;
+  readonly reason?: string;
   readonly context: Readonly<Record<string, unknown>>;
 }
 
@@ -41,12 +42,12 @@ export function* recordsIn(
     return;
   }
   if (Array.isArray(value) || typeof value !== 'object' || value === null) {
-    yield { record: null, context };
+    yield { record: null, reason: 'not an object', context };
     return;
   }
   const table = tableIn(value);
   if (table !== null) {
-    for (const record of recordsOf(table)) yield { record, context };
+    for (const found of recordsOf(table)) yield { ...found, context };
     return;
   }
   const inner = depth < MAX_DEPTH ? listIn(value) : null;
@@ -81,8 +82,8 @@ interface Table {
 /** A record has no more fields (row.ts). */
 const MAX_COLUMNS = 2_000;
 
-/** An object for each row, with the cells that the row has: a small document with many columns and rows must not grow. */
-function* recordsOf({ columns, rows }: Table): Generator<object> {
+/** An object for each row. A row with more or fewer cells has its values under other names, and is none. */
+function* recordsOf({ columns, rows }: Table): Generator<Pick<Found, 'record' | 'reason'>> {
   const named = columns.map((column) =>
     typeof column === 'object' && column !== null
       ? String(first(column, ['Column', 'column', 'name']))
@@ -90,7 +91,9 @@ function* recordsOf({ columns, rows }: Table): Generator<object> {
   );
   const keys = apart(named);
   for (const row of rows)
-    yield Object.fromEntries(row.slice(0, keys.length).map((cell, place) => [keys[place], cell]));
+    yield row.length === columns.length
+      ? { record: Object.fromEntries(keys.map((key, place) => [key, row[place]])) }
+      : { record: null, reason: `the row has ${row.length} cells, and there are ${columns.length} columns` };
 }
 
 /** Columns of one name in spellings of their own, so that a record (row.ts) sees whether they contradict each other. */

@@ -2,7 +2,7 @@
 // are not looked at. Pure.
 import { ProgramError } from '../../errors/program-errors.ts';
 import { plain } from '../../plain-text.ts';
-import { MAPPINGS, bestMapping, isOfProduct, mappingsOf, matches } from '../formats.ts';
+import { MAPPINGS, bestMapping, isOfProduct, mappingNotAsked, mappingsOf, matches } from '../formats.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
 import { Columns, fieldName } from '../row.ts';
@@ -19,6 +19,8 @@ export type FileKind =
       /** Empty cells that most rows have behind the last column. */
       readonly spare: number;
       readonly mapping: Mapping;
+      /** The format that the columns belong to, where the operator asked for another one. */
+      readonly notAsked: Mapping | null;
     }
   | { readonly container: 'json' | 'lines' | 'clixml' | 'xml' | 'list' };
 
@@ -106,7 +108,13 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
     (delimiter) => headerIn(head, delimiter, among) ?? [],
   );
   const [best] = headers.sort(byPlace);
-  if (best === undefined) throw new ProgramError('EASGATE_FILE', 'the file has no rows');
+  if (best === undefined)
+    throw new ProgramError(
+      'EASGATE_FILE',
+      head.split(/\r\n|\r|\n/, HEADER_ROWS).some((line) => FIELD.test(line))
+        ? 'the file looks like what Format-List prints, but its colons do not stand in one column'
+        : 'the file has no rows',
+    );
   const mapping = given ?? bestMapping(best.columns, among);
   const nearest =
     matches(
@@ -135,6 +143,7 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
     headerLine: best.line,
     spare: spareCells(head, best),
     mapping: taken,
+    notAsked: given === null ? mappingNotAsked(best.columns, format) : null,
   };
 }
 
@@ -164,6 +173,7 @@ function tableMappings(format: FormatName | null): readonly Mapping[] {
 function headerIn(head: string, delimiter: string, among: readonly Mapping[]): Header | undefined {
   const headers = csvHead(head, { delimiter }, HEADER_ROWS).flatMap(({ line, cells }) => {
     if (cells === null || cells[0]?.startsWith('#TYPE') === true || /^sep=.$/.test(cells.join(''))) return [];
+    if (cells.some((cell) => FIELD.test(cell))) return [];
     const columns = new Columns(cells);
     const [match] = matches(columns, among);
     return [
@@ -179,6 +189,9 @@ function headerIn(head: string, delimiter: string, among: readonly Mapping[]): H
   });
   return headers.find(({ isSure }) => isSure) ?? headers.sort(byScore)[0];
 }
+
+/** `Name : value` and `Name : {}`, a line of a list, or a name with a value behind it. */
+const FIELD = /^[^:]{1,200}\s:(?:\s|$)/;
 
 /** A header for certain in front of all others, the upper one first: a phone may put a header with other delimiters into its name. */
 function byPlace(one: Header, other: Header): number {

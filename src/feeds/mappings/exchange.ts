@@ -12,7 +12,9 @@ import { wordOf } from '../row.ts';
 import { pick, textOf } from '../values.ts';
 import { meanings, names } from '../word-lists.ts';
 
-const LAST_SYNC = ['lastsuccesssync', 'lastsuccesssynctime', 'lastsync'];
+const LAST_SYNC = names(
+  'lastsuccesssync lastsuccesssynctime lastsuccessfulsync lastsuccessfulsynctime lastsync',
+);
 const LAST_ATTEMPT = 'lastsyncattempttime';
 
 export const exchangeDevices: Mapping = {
@@ -130,7 +132,7 @@ const WIPES = ['devicewipe', 'accountonlydevicewipe'].flatMap((wipe) =>
 /** A device with a finished or pending wipe counts as removed; the wipe itself stays with Exchange. */
 function isWiped(reader: RecordReader): boolean {
   const status = reader.text('status', 'deviceremotewipestatus', 'remotewipestatus');
-  if (status !== null) return /wipe(?:pending|issued|succeeded)/i.test(status);
+  if (status !== null) return /wipe(?:pending|issued|succeeded)/.test(wordOf(status));
   return WIPES.some((name) => reader.saysTime(name));
 }
 

@@ -2,11 +2,11 @@
 // PowerShell module exports as CSV or JSON. Pure.
 // @see https://learn.microsoft.com/graph/api/resources/intune-devices-manageddevice
 // @see https://learn.microsoft.com/graph/api/resources/user, https://learn.microsoft.com/graph/api/resources/device
-import { addressName, distinct, smtpAddresses, userName } from '../identities.ts';
+import { addressName, distinct, idsIn, smtpAddresses, userName } from '../identities.ts';
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
-import { fieldName } from '../row.ts';
+import { fieldName, wordOf } from '../row.ts';
 import { compromisedOf, guidOf, listOf, textOf } from '../values.ts';
 import { management, threatCompromised } from './microsoft.ts';
 import { names } from '../word-lists.ts';
@@ -35,7 +35,7 @@ export const graphManagedDevices: Mapping = {
 
 function mapManagedDevice(reader: RecordReader): FeedLine[] {
   const { managed, hasLeft } = management(reader);
-  const leaves = hasLeft || isLeaving(reader.row.get('deviceactionresults'));
+  const leaves = hasLeft || reader.isOfThePast || isLeaving(reader.row.get('deviceactionresults'));
   const threat = reader.text('partnerreportedthreatstate');
   const jailBroken = reader.word(['jailbroken'], compromisedOf);
   const system = reader.text('operatingsystem', 'osdescription');
@@ -43,7 +43,7 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
   const emails = (reader.text('emailaddress') ?? '').split(/[;,\s]+/);
   return [
     deviceLine(reader, {
-      easIds: [reader.text('easdeviceid')],
+      easIds: idsIn(reader.text('easdeviceid')),
       sourceId: guidOf(reader.text('manageddeviceid', 'id', 'deviceid')),
       serial: reader.text('serialnumber'),
       udid: reader.text('udid'),
@@ -79,19 +79,15 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
 }
 
 /** Actions that end management. A device whose action is done is no longer listed, or was kept by it. */
-const ENDINGS: ReadonlySet<string> = new Set([
-  'retire',
-  'wipe',
-  'delete',
-  'factoryReset',
-  'removeCompanyData',
-]);
+const ENDINGS: ReadonlySet<string> = new Set(
+  names('retire wipe delete factoryreset removecompanydata removedevice'),
+);
 
 /** Whether an action that was ordered, and is not done, ends the management of a device (deviceActionResult). */
 function isLeaving(actions: unknown): boolean {
   return listedObjects(actions).some((action) => {
     const [name, state] = ['actionname', 'actionstate'].map((key) => textOf(field(action, key)) ?? '');
-    return ENDINGS.has(name ?? '') && /^(?:pending|active)$/i.test(state ?? '');
+    return ENDINGS.has(wordOf(name ?? '')) && /^(?:pending|active)$/i.test(state ?? '');
   });
 }
 
@@ -128,12 +124,14 @@ export const graphEntraDevices: Mapping = {
 
 function mapEntraDevice(reader: RecordReader): FeedLine[] {
   const system = reader.text('operatingsystem');
+  const managed = reader.flag('ismanaged');
   const hasLeft = reader.has('removedreason') || reader.text('deleteddatetime') !== null;
   return [
     deviceLine(reader, {
       easIds: [],
       sourceId: guidOf(reader.text('id', 'objectid', 'deviceid')),
-      managed: reader.flag('ismanaged'),
+      // Who disabled it in the directory wants no access by it, whatever its management still says.
+      managed: managed === true && reader.flag('accountenabled') === false ? false : managed,
       hasLeft,
       compliance: reader.compliance('iscompliant'),
       compromised: reader.compromised('isrooted'),

@@ -18,7 +18,7 @@ export const EAS_ID = names(`
 /** The user name of the owner. */
 export const OWNER = names(`
   primaryuserupn upn userprincipalname upndesprimärenbenutzers primärerbenutzerupn benutzerprinzipalname
-  upndelutilisateurprincipal nomdutilisateurprincipal upndelusuarioprincipal upndeusuarioprincipal
+  upndelutilisateurprincipal upndutilisateurprincipal nomdutilisateurprincipal upndelusuarioprincipal upndeusuarioprincipal
   nombreprincipaldeusuario upnutenteprimario upndellutenteprimario nomeentitàutente upnvanprimairegebruiker
   upnvandeprimairegebruiker primairegebruikerupn upnfördenprimäraanvändaren primäranvändareupn
   nazwaupnużytkownikapodstawowego upndousuárioprimário upndousuárioprincipal upndoutilizadorprimário
@@ -63,7 +63,7 @@ export const LAST_CHECK_IN = names(`
   последняясинхронизация 最終接続日時 最後接続日時 最終チェックイン 上次联系 上次签入 上次签入时间 마지막체크인 마지막연결 마지막접속
   senesteindtjekning senestecheckin sidstecheckin sidstekontakt senestekontakt senesteindchecking sisteinnsjekking
   sistinnsjekket sistinnsjekk sistekontakt sistkontakt sisteinnsjekk posledníkontakt poslednívrácenísezměnami
-  posledníohlášení posledníohlášeníse poslednísynchronizace utolsókapcsolat utolsóbejelentkezés legutóbbibejelentkezés
+  posledníohlášení 前回のチェックイン posledníohlášeníse poslednísynchronizace utolsókapcsolat utolsóbejelentkezés legutóbbibejelentkezés
   utolsóbeadás soniletişim soniade soniadetarihi sondenetim soncheckin soneşitleme
 `);
 
@@ -81,7 +81,7 @@ export const GRACE = names(`
 /** Beside each may be `NAME_loc`, a text in the language of the export. */
 export const COMPLIANCE = localized(
   ...names(`
-  compliance compliantstate compliancestate konformität kompatibilität konformitätsstatus compatibilité conformité
+  compliance compliantstate compliancestate compliancestatus konformität kompatibilität konformitätsstatus compatibilité conformité
   cumplimiento conformidad conformità naleving compatibiliteit efterlevnad kompatibilitet zgodność conformidade
   соответствиетребованиям соответствие コンプライアンス 合规性 符合性 규정준수 준수 준수상태 규정준수상태 overholdelse
   overholdelsesstatus overholdelseafangivnestandarder overholdelseafstandarder kompatibilitetsstatus samsvar samsvarsstatus
@@ -124,7 +124,7 @@ export const JAILBROKEN = [
   ...names(`
     jailbreak mitjailbreak jailbreaké débridé conjailbreak liberado gejailbreakt jailbreakad zjailbreakiem
     desbloqueado 脱獄 脱獄済み 已越狱 탈옥됨 탈옥 무단해제 무단해제됨 medjailbreak jailbreaket jailbreakade sjailbreakem jailbreakelt
-    jailbreakuygulanmış jailbreakyapılmış jailbreakli
+    jailbreakuygulanmış jailbreakyapılmış jailbreakli perjailbreakmanipuliert
   `),
 ];
 

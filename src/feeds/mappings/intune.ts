@@ -1,6 +1,7 @@
 // Owns the mapping of Intune's device reports: "Devices" and "DevicesWithInventory" as the admin centre and exportJobs write them,
 // DeviceCompliance, DeviceNonCompliance, DevicesWithoutCompliancePolicy. Pure.
 // @see https://learn.microsoft.com/mem/intune/fundamentals/reports-export-graph-available-reports (columns, and their names in the file)
+import { idsIn } from '../identities.ts';
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
@@ -58,12 +59,12 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   const model = reader.text(...of(columns.MODEL));
   return [
     deviceLine(reader, {
-      easIds: [reader.text(...of(columns.EAS_ID))],
+      easIds: idsIn(reader.text(...of(columns.EAS_ID))),
       sourceId: guidOf(reader.text(...of(columns.DEVICE_ID))),
       serial: reader.text(...of(columns.SERIAL_NUMBER)),
       imei: reader.text('imei'),
       managed,
-      hasLeft,
+      hasLeft: hasLeft || reader.isOfThePast,
       ...(compliance === null ? {} : { compliance }),
       graceUntil: reader.endOfGrace(...of(columns.GRACE)),
       encrypted: reader.encrypted(...of(columns.ENCRYPTED)),

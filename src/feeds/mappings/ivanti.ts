@@ -8,7 +8,7 @@ import { deviceLine } from '../mapping.ts';
 import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
-import { guidOf, listOf } from '../values.ts';
+import { guidOf, listOf, platformOf } from '../values.ts';
 import { meanings, names } from '../word-lists.ts';
 
 const LAST_CONTACT = names(`
@@ -52,16 +52,25 @@ const STATUS = meanings<'in' | 'out' | 'unknown'>(
   ],
 );
 
-function statusOf(reader: RecordReader, event: string): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
+const APPLE: ReadonlySet<string> = new Set(['ios', 'macos', 'tvos']);
+
+function statusOf(
+  reader: RecordReader,
+  event: string,
+  system: string | null,
+): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
   const status = reader.word(
     ['commonstatus', 'registrationstate', 'registrationstatus', 'devicestatus', 'status'],
     (text) => (text === null ? null : STATUS.get(wordOf(text))),
   );
-  const isRetired = reader.flag('commonretired', 'retired') === true;
+  const isRetired = reader.flag('commonretired') === true || reader.isOfThePast;
   const isEnding = /retire|wipe|delete|unregister|unenrol|removed/.test(event);
   if (status === 'out' || isRetired || isEnding) return { managed: false, hasLeft: true };
   // Registered for its apps, or for signing in, but not in device management (Neurons for MDM).
   if (reader.flag('mamonly') === true || reader.flag('authonly') === true) return { managed: false };
+  // Apple's systems are managed by a profile of device management, or not at all.
+  if (reader.flag('commonmdmmanaged', 'mdmmanaged') === false && APPLE.has(system ?? ''))
+    return { managed: false };
   return { managed: status === 'in' ? true : null };
 }
 
@@ -83,8 +92,13 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     'compliance',
     'iscompliant',
   );
-  // A quarantined device does not comply, whatever else is said of it.
+  // A device that is quarantined or blocked does not comply, whatever else is said of it.
   const quarantined = reader.flag('commonquarantined', 'quarantined');
+  const isRestricted = quarantined === true || reader.flag('commonblocked', 'blocked') === true;
+  const unmetRequirements = [
+    ...listOf(reader.row.get('commonnoncompliancereasons')),
+    ...listOf(reader.row.get('noncompliancereasons')),
+  ];
   const system = reader.text(
     'commonplatform',
     'platformtype',
@@ -95,7 +109,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   );
   return [
     deviceLine(reader, {
-      ...statusOf(reader, event),
+      ...statusOf(reader, event, platformOf(system)),
       easIds: [
         ...reader.list('easdeviceidentifiers'),
         ...reader.list('easdeviceids'),
@@ -115,7 +129,9 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         'identifier',
       ),
       imei: reader.text('commonimei', 'imei'),
-      compliance: quarantined === true ? { compliant: false, inGrace: false } : compliance,
+      compliance: isRestricted
+        ? { compliant: false, inGrace: false }
+        : reader.unlessUnmet(compliance, unmetRequirements),
       encrypted: reader.encrypted(
         'commonencrypted',
         'encrypted',
@@ -146,14 +162,11 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       owners: ownersOf(reader),
       lastCheckIn: reader.time(...LAST_CONTACT),
       observedAt: event === '' ? null : reader.time('timestamp'),
-      unmetRequirements: [
-        ...listOf(reader.row.get('commonnoncompliancereasons')),
-        ...listOf(reader.row.get('noncompliancereasons')),
-      ],
+      unmetRequirements,
       attributes: reader.attributes({
         deviceName: reader.text('devicename', 'iosdevicename', 'commonclientname'),
         quarantined,
-        mdmManaged: reader.flag('commonmdmmanaged'),
+        mdmManaged: reader.flag('commonmdmmanaged', 'mdmmanaged'),
         securityState: reader.text('commonsecuritystate', 'securitystate'),
         policyViolations: violations === null || !/^\d{1,6}$/.test(violations) ? null : Number(violations),
         patchLevel: reader.text('androidsecuritypatchlevel', 'androidsecuritypatch'),

@@ -2,10 +2,13 @@
 // Jamf Pro has no compliance state of its own, so compliant stays unknown.
 // @see https://developer.jamf.com/jamf-pro/reference/findmobiledevicesbyid, https://developer.jamf.com/jamf-pro/reference/get_v2-mobile-devices-detail
 // @see https://developer.jamf.com/jamf-pro/docs/webhooks-1 (webhook, webhookEvent, event)
+import { idsIn } from '../identities.ts';
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
-import { names } from '../word-lists.ts';
+import { wordOf } from '../row.ts';
+import { flagOf } from '../values.ts';
+import { meanings, names } from '../word-lists.ts';
 
 const LAST_INVENTORY = names(`
   generallastinventoryupdateutc lastinventoryupdateutc generallastinventoryupdatedate
@@ -17,7 +20,7 @@ const LAST_INVENTORY = names(`
 const EAS_IDS = names(`
   generalexchangeactivesyncdeviceidentifier exchangeactivesyncdeviceidentifier generalexchangedeviceid
   exchangedeviceid exchangedeviceidentifier iosexchangedeviceid iosexchangeactivesyncdeviceidentifier
-  easdeviceid
+  easdeviceid hardwareexchangedeviceid
 `);
 
 export const jamfDevices: Mapping = {
@@ -79,7 +82,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   );
   return [
     deviceLine(reader, {
-      easIds: [reader.text(...EAS_IDS)],
+      easIds: idsIn(reader.text(...EAS_IDS)),
       sourceId: reader.text(
         'mobiledeviceid',
         'generalid',
@@ -125,7 +128,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       lastCheckIn: reader.time(...LAST_INVENTORY),
       attributes: reader.attributes({
         deviceName: text('displayname') ?? text('devicename') ?? text('name'),
-        supervised: reader.flag('generalsupervised', 'supervised', 'iossupervised'),
+        supervised: reader.word(SUPERVISED, supervisedOf),
         modelIdentifier: text('modelidentifier'),
         managementId: reader.text('generalmanagementid', 'managementid'),
         passcodePresent: reader.flag(
@@ -142,6 +145,14 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     }),
   ];
 }
+
+/** The interfaces say yes or no, the exports of searches `Supervised` too. */
+function supervisedOf(text: string | null): boolean | null | undefined {
+  return SUPERVISION.get(wordOf(text ?? '')) ?? flagOf(text);
+}
+
+const SUPERVISED = names('generalsupervised supervised iossupervised');
+const SUPERVISION = meanings<boolean>([true, 'supervised'], [false, 'unsupervised notsupervised']);
 
 /** User names that are addresses come first, then the address, then the bare name. */
 function ownersOf(reader: RecordReader, places: readonly string[]): (string | null)[] {

@@ -2,8 +2,8 @@
 // @see https://learn.microsoft.com/graph/api/resources/intune-devices-manageddevice
 // @see https://learn.microsoft.com/mem/intune/fundamentals/reports-export-graph-available-reports
 import { wordOf } from '../row.ts';
-import { complianceOf, flagOf, textOf } from '../values.ts';
-import { NO_COMPLIANCE } from '../words.ts';
+import { complianceIn } from '../several-columns.ts';
+import { complianceOf, flagOf } from '../values.ts';
 import type { Compliance } from '../words.ts';
 import type { RecordReader } from '../mapping.ts';
 import { meanings, names } from '../word-lists.ts';
@@ -102,7 +102,9 @@ export function management(
   if (stateSays === false) return { managed: false, hasLeft: true };
   if (agentSays === false || registrationSays === false) return { managed: false, hasLeft: false };
   const isUnclear = [agentSays, stateSays, registrationSays].includes(undefined);
-  const isConfirmed = agentSays === true || stateSays === true;
+  // Every device has a state, also one that only has mail: beside an agent that is not known it confirms nothing.
+  const isUnmanned = agent.some((column) => reader.text(column) !== null) && agentSays === null;
+  const isConfirmed = agentSays === true || (stateSays === true && !isUnmanned);
   return { managed: isConfirmed && !isUnclear ? true : null, hasLeft: false };
 }
 
@@ -139,21 +141,8 @@ export const localized = (...names: readonly string[]): string[] =>
 
 /**
  * The compliance in an export of Intune: a number, with a text in the language of the export beside it, or the columns of two exports
- * that somebody joined. A text in a language that is not known leaves the number. Where two are known and differ, nobody is compliant.
+ * that somebody joined. A text in a language that is not known leaves the number. null = no column has any.
  */
 export function exportedCompliance(reader: RecordReader, columns: readonly string[]): Compliance | null {
-  const written: string[] = [];
-  for (const column of columns) {
-    const text = textOf(reader.row.get(column));
-    if (text !== null) written.push(text);
-  }
-  const [first] = written;
-  if (first === undefined) return null;
-  const said = written.map(complianceOf).filter((one) => one !== undefined);
-  const [meaning] = said;
-  if (meaning === undefined) reader.problem('compliance', first, 'is not understood');
-  else if (said.every(({ compliant }) => compliant === meaning.compliant))
-    return said.find(({ inGrace }) => inGrace) ?? meaning;
-  else reader.problem('compliance', written.join(', '), 'contradict each other');
-  return NO_COMPLIANCE;
+  return complianceIn(reader, columns, complianceOf, true);
 }

@@ -6,15 +6,7 @@ import type { FormatName } from '../format-names.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { namesOf, wordOf } from '../row.ts';
-import {
-  complianceInWords,
-  complianceOf,
-  compromisedOf,
-  encryptedOf,
-  flagOf,
-  managedOf,
-  ownershipOf,
-} from '../values.ts';
+import { complianceInWords, complianceOf, flagOf, managedOf, ownershipOf } from '../values.ts';
 import { MANAGEMENT, NO_COMPLIANCE } from '../words.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
@@ -97,11 +89,11 @@ function mapDevice(reader: RecordReader): FeedLine {
     hasLeft: left === true,
     compliance: {
       compliant: mayHaveLeft && compliance.compliant === true ? null : compliance.compliant,
-      inGrace: reader.text('graceuntil') !== null,
+      inGrace: compliance.inGrace || reader.saysTime('graceuntil'),
     },
     graceUntil: reader.endOfGrace('graceuntil'),
-    encrypted: strictly(reader, ENCRYPTED, encryptedOf, false),
-    compromised: strictly(reader, COMPROMISED, compromisedOf, true),
+    encrypted: reader.encrypted(...of(ENCRYPTED)),
+    compromised: reader.compromised(...of(COMPROMISED)),
     managedMailProfile: reader.flag('managedmailprofile'),
     systems: [
       reader.text('platform', 'deviceplatform', 'platformtype', 'platformname'),
@@ -129,7 +121,7 @@ const COMPROMISED = names(`
 `);
 const ENCRYPTED = names('encrypted isencrypted encryption encryptionstatus');
 const MANAGED = names(
-  'managed ismanaged enrolled isenrolled managedstatus managementstatus enrollmentstatus',
+  'managed ismanaged enrolled isenrolled mdmmanaged managedstatus managementstatus enrollmentstatus',
 );
 
 /** Columns of states of other products. Here they only deny; those in MANAGED also say whether the device is managed. */
@@ -138,7 +130,9 @@ const STATES = names(`
   registrationstatus registrationstate
 `);
 /** Columns that are yes or no, or have a time. */
-const ENDINGS = names('removed retired wiped selectivelywiped unenrolled deleted');
+const ENDINGS = names(`
+  removed retired wiped selectivelywiped unenrolled deleted isremoved isretired iswiped isunenrolled isdeleted
+`);
 /** Words of states of a device that left, in all spellings, also while the removal is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
 const LEFT = /wip(?:e|ing)|retir|unenrol|deenrol|delet|remov(?:e|al|ing)|decommission/;
 const NOT_LEFT =
@@ -170,21 +164,6 @@ function isDenied(reader: RecordReader): boolean {
     namesOf(reader.row, MANAGED).some((name) => managedOf(reader.text(name)) === false) ||
     namesOf(reader.row, STATES).some((name) => MANAGEMENT.get(wordOf(reader.text(name) ?? '')) === false)
   );
-}
-
-/** The value of several columns for one fact: `worse` if any column says so; unknown if a column that is not understood may say so. */
-function strictly(
-  reader: RecordReader,
-  listed: readonly string[],
-  meaning: (text: string | null) => boolean | null | undefined,
-  worse: boolean,
-): boolean | null {
-  const columns = namesOf(reader.row, listed).filter((name) => reader.text(name) !== null);
-  const said = columns.map((name) => meaning(reader.text(name)));
-  if (said.includes(worse)) return worse;
-  const unread = columns[said.indexOf(undefined)];
-  if (unread !== undefined) return reader.word([unread], meaning) ?? null;
-  return said[0] ?? null;
 }
 
 /** The ids of a record for Exchange ActiveSync, and its id at its source. */
@@ -265,8 +244,10 @@ function complianceIn(reader: RecordReader): Compliance {
 const COMPLIANCE = names(
   'compliant compliance iscompliant compliancestate compliancestatus policycompliancestate',
 );
-/** Columns that say the opposite. Their no says nothing of other requirements. */
-const NON_COMPLIANCE = names('noncompliant isnoncompliant outofcompliance');
+/** Columns that say the opposite, also by what the source did about it. Their no says nothing of other requirements. */
+const NON_COMPLIANCE = names(`
+  noncompliant notcompliant isnoncompliant outofcompliance quarantined isquarantined blocked isblocked
+`);
 const YES_OR_NO: ReadonlySet<string> = new Set(['compliant', 'iscompliant']);
 const NON_COMPLIANT: Compliance = { compliant: false, inGrace: false };
 

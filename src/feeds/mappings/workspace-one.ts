@@ -56,10 +56,17 @@ const ENROLLMENT = meanings<'in' | 'out' | 'unknown'>(
   ],
 );
 
+/** ManagedBy: enrolled for the catalogue of apps, or registered with the Hub alone, is not in device management. */
+const MANAGED_BY = meanings<boolean | null>(
+  [false, 'unmanaged notmanaged none'],
+  [null, 'hubregistered registered registeredmode applevel container catalog unknown offline'],
+);
+
 function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
   const status = reader.word(STATUS, (text) => (text === null ? null : ENROLLMENT.get(wordOf(text))));
-  if (status === 'out') return { managed: false, hasLeft: true };
-  return { managed: status === 'in' ? true : null };
+  if (status === 'out' || reader.isOfThePast) return { managed: false, hasLeft: true };
+  const by = MANAGED_BY.get(wordOf(reader.text('managedby') ?? ''));
+  return { managed: by === undefined && status === 'in' ? true : (by ?? null) };
 }
 
 /** `Apple` is iOS, except where the model names another system. Other platforms have names of their own. */
@@ -135,9 +142,12 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
 
 function mapDevice(reader: RecordReader): FeedLine[] {
   const ids = [...reader.list('easidseasid'), ...reader.list('easids')];
+  const facts = commonFacts(reader);
+  const unmetRequirements = unmetPolicies(reader.row.get('compliancesummarydevicecompliance'));
   return [
     deviceLine(reader, {
-      ...commonFacts(reader),
+      ...facts,
+      compliance: reader.unlessUnmet(facts.compliance, unmetRequirements),
       ...enrollmentOf(reader),
       easIds: [
         ...ids,
@@ -153,7 +163,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         'dataencrypted',
       ),
       lastCheckIn: reader.time(...LAST_SEEN),
-      unmetRequirements: unmetPolicies(reader.row.get('compliancesummarydevicecompliance')),
+      unmetRequirements,
       attributes: reader.attributes({
         deviceName: reader.text('devicefriendlyname', 'friendlyname', 'devicereportedname', 'displayname'),
         organizationGroup: reader.text(

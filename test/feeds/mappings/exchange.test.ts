@@ -278,3 +278,20 @@ it('number and word of an enumeration of a remote session are one value', async 
   expect(devices).toMatchObject([{ attributes: { accessState: 'Blocked' }, problems: [] }]);
   expect(decisions).toMatchObject([{ action: 'block' }]);
 }); // prettier-ignore
+
+it.each(['DeviceWipePending', 'Wipe pending', 'AccountOnlyDeviceWipeSucceeded'])('a device of the status %s is not managed', async (status) => {
+  const { devices } = await readContent(table(['DeviceId', 'DeviceAccessState', 'Status'], ['ApplX', 'Allowed', status]));
+  expect(devices.map(({ managed, removed }) => [managed, removed])).toEqual([[false, true]]);
+}); // prettier-ignore
+
+it('what is no id in a list of ids is refused, and the others are read', async () => {
+  const { decisions, refused } = await readContent(
+    table(['PrimarySmtpAddress', 'ActiveSyncBlockedDeviceIDs'], ['a@example.com', '*; ApplX; --']),
+  );
+  expect([decisions.map(({ device }) => device), refused.length]).toEqual([['applx'], 1]);
+});
+
+it('a list whose colons stand in different columns is no table, and says so', async () => {
+  const text = 'PrimarySmtpAddress : a@example.com\nActiveSyncBlockedDeviceIDs : {}\nHasActiveSyncDevicePartnership : True\n'; // prettier-ignore
+  await expect(readContent(text)).rejects.toThrow('its colons do not stand in one column');
+});

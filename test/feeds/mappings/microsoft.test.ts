@@ -18,7 +18,8 @@ describe('a compliance state of Graph', () => {
   ])('%s means %s', async (complianceState, compliant) => {
     const device = await onlyDevice(readJson({ value: [graphDevice({ complianceState })] }));
     expect(device.compliant).toBe(compliant);
-    expect(device.problems).toHaveLength(complianceState === 'somethingNew' ? 1 : 0);
+    const isNoted = ['somethingNew', 'inGracePeriod'].includes(complianceState ?? '');
+    expect(device.problems).toHaveLength(isNoted ? 1 : 0);
   });
 
   it('in a grace period has its end; other states have none', async () => {
@@ -297,3 +298,54 @@ it('a single device may stand in value, as in the examples of Graph', async () =
   const device = await onlyDevice(readJson({ value: graphDevice({ complianceState: 'noncompliant' }) }));
   expect([device.id, device.compliant]).toEqual(['applx1', false]);
 });
+
+it.each([
+  ['Intune,Managed', true],
+  ['Unknown,Managed', null],
+  ['None,Managed', null],
+  [',Managed', true],
+])('management by %s is %s: each device has a state, also one that only has mail', async (words, managed) => {
+  const text = `Device ID,EAS activation ID,Managed by,Device state\ng1,ApplX,${words}\n`;
+  expect((await onlyDevice(readContent(text))).managed).toBe(managed);
+}); // prettier-ignore
+
+it.each([
+  ['isDeleted,easID,complianceState,managementAgent,serialNumber', 'True,ApplX,compliant,Mdm,S1EXAMPLE'],
+  ['Retired,EAS activation ID,Compliance,Managed by,Serial number', 'yes,ApplX,Compliant,Intune,S1EXAMPLE'],
+])('a record that its source keeps of a device that left counts as removed: %s', async (head, row) => {
+  const device = await onlyDevice(readContent(`deviceId,deviceName,${head}\ng1,x,${row}\n`));
+  expect([device.managed, device.removed, device.compliant]).toEqual([false, true, null]);
+}); // prettier-ignore
+
+it('a device that is disabled in Entra is not managed', async () => {
+  const device = {
+    displayName: 'x',
+    trustType: 'Workplace',
+    deviceId: 'd1',
+    isManaged: true,
+    isCompliant: true,
+  };
+  const { devices } = await readJson([true, false].map((accountEnabled) => ({ ...device, accountEnabled })));
+  expect(devices.map(({ managed }) => managed)).toEqual([true, false]);
+});
+
+it('the report of devices that do not comply has their state under another name', async () => {
+  const text = 'Device name,Primary user UPN,Compliance status,OS,Ownership,Device ID,Serial number\nx,a@example.com,Noncompliant,iOS/iPadOS,Personal,g1,S1EXAMPLE\n'; // prettier-ignore
+  expect(await onlyDevice(readContent(text))).toMatchObject({ compliant: false, ownership: 'personal' });
+});
+
+it('a cell may have several ids, each of them for the device', async () => {
+  const text = 'Device ID,EAS activation ID,Compliance,Managed by\ng1,"ApplX, ApplY;ApplX",Compliant,Intune\n';
+  expect(await onlyDevice(readContent(text))).toMatchObject({ id: 'applx', otherIds: ['apply'] });
+  expect((await readJson(graphDevice({ easDeviceId: 'ApplX|ApplY' }))).devices[0]?.otherIds).toEqual(['apply']);
+}); // prettier-ignore
+
+it('a row of a table in JSON with more or fewer cells than columns is refused', async () => {
+  const Schema = ['DeviceId', 'EasID', 'CompliantState', 'ManagementAgent'].map((Column) => ({ Column }));
+  const Values = [['g1', 'ApplX', 'Compliant', 'MDM'], ['g2', 'ApplY', 'Compliant', 'MDM', 'x'], ['g3', 'ApplZ']];
+  const { devices, refused } = await readJson({ TotalRowCount: 3, Schema, Values });
+  expect([devices.map(({ id }) => id), refused.map(({ reason }) => reason)]).toEqual([
+    ['applx'],
+    ['the row has 5 cells, and there are 4 columns', 'the row has 2 cells, and there are 4 columns'],
+  ]);
+}); // prettier-ignore

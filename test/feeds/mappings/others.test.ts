@@ -377,3 +377,42 @@ it('reports of Workspace ONE Intelligence are read', async () => {
     lastCheckIn: '2026-11-20T06:02:10Z',
   });
 });
+
+it('devices of Jamf Pro in XML have no device id in the number of their record', async () => {
+  const device = '<id>17</id><udid>00008110-000A1B2C3D4E5F60</udid><serial_number>S1EXAMPLE</serial_number><managed>true</managed>'; // prettier-ignore
+  const read = await readContent(`<mobile_devices><size>1</size><mobile_device>${device}</mobile_device></mobile_devices>`); // prettier-ignore
+  expect([read.format, read.lines]).toMatchObject(['jamf', [{ id: null, sourceId: '17', managed: true }]]);
+});
+
+it.each([
+  ['Supervised', true],
+  ['Not Supervised', false],
+  ['Yes', true],
+])('Jamf Pro writes %s of a supervised device: %s', async (word, supervised) => {
+  const text = `Exchange Device ID,Managed,Supervised\nApplX,Managed,${word}\n`;
+  const { attributes, problems } = await onlyDevice(readContent(text));
+  expect([attributes['supervised'], problems]).toEqual([supervised, []]);
+});
+
+it.each([
+  ['MDM', true],
+  ['Hub Registered', null],
+  ['Unmanaged', false],
+])('a device of Workspace ONE that is enrolled and managed by %s is managed: %s', async (by, managed) => {
+  const text = `Device Friendly Name,Serial Number,Enrollment Status,Managed By\nx,S1EXAMPLE,Enrolled,${by}\n`;
+  expect((await onlyDevice(readContent(text))).managed).toBe(managed);
+});
+
+it.each([
+  ['iOS', false, false],
+  ['iOS', true, true],
+  ['Android', false, true],
+])('an active device of Ivanti on %s with mdm_managed %s is managed: %s', async (platform, mdm, managed) => {
+  const device = { 'common.uuid': 'u1', 'common.status': 'ACTIVE', 'common.platform': platform, 'common.mdm_managed': mdm };
+  expect((await onlyDevice(readJson({ results: [device] }))).managed).toBe(managed);
+}); // prettier-ignore
+
+it('a device that Ivanti blocked does not comply', async () => {
+  const device = { 'common.uuid': 'u1', 'common.status': 'ACTIVE', 'common.compliant': true, 'common.blocked': true };
+  expect((await onlyDevice(readJson({ results: [device] }))).compliant).toBe(false);
+}); // prettier-ignore

@@ -232,3 +232,21 @@ it('a decision may name its device as a device does', async () => {
   );
   expect(decisions).toMatchObject([{ device: 'applx1', user: 'al@example.com', action: 'block' }]);
 });
+
+it.each(['Total', 'Summe', 'Device ID'])('a row of "%s" names no device', async (word) => {
+  const { devices, refused } = await readContent(csv('id,managed,compliant', 'ApplX1,true,true', `${word},1,1`));
+  expect([devices.map(({ id }) => id), refused.map(({ line }) => line)]).toEqual([['applx1'], [3]]);
+}); // prettier-ignore
+
+it('exports of other products with "Exchange Device ID" and a state of their own are read as such', async () => {
+  const { format, devices } = await readContent(
+    csv(
+      'Device Name,Device ID,Exchange Device ID,Manufacturer,OS Version,Compliance Status,Enrollment Status,User,Is Encrypted,Is Rooted',
+      'x,57d9903caadf4b40aef3e1f24302f180,ApplX1,Samsung,14,Non-Compliant,Enrolled,alice@example.com,Yes,No',
+    ),
+  );
+  expect([format, devices]).toMatchObject([
+    'csv',
+    [{ id: 'applx1', managed: true, compliant: false, encrypted: true, compromised: false, owner: 'alice@example.com' }],
+  ]);
+}); // prettier-ignore

@@ -25,8 +25,8 @@ const MIDDLE = `
 ## Names
 
 Names of columns and fields compare without case, spaces and punctuation: \`Device ID\`, \`device_id\` and \`deviceId\` are \`deviceid\`. The name of a
-nested value is its path: \`general.serial_number\` is \`generalserialnumber\`. Of several names the first that has a value counts. Names that are
-not listed are ignored. A format is recognized by one name that only it has (*certain*), else by four that it usually has.
+nested value is its path: \`general.serial_number\` is \`generalserialnumber\`. Of several names the first that has a value counts; of states the worse
+one. Names that are not listed are ignored. A format is recognized by one name that only it has (*certain*), else by four that it usually has.
 `;
 
 /** The page as it is, and as it should be. */

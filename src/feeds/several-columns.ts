@@ -1,0 +1,83 @@
+// Owns what several columns of one record say together about one fact. Pure.
+// Rule: the worse of two words counts, and a word that is not understood may be the worse one.
+import type { Row } from './row.ts';
+import { textOf } from './values.ts';
+import { NO_COMPLIANCE } from './words.ts';
+import type { Compliance } from './words.ts';
+
+/** A record, and where a value of it that was not understood is noted. */
+export interface Noting {
+  readonly row: Row;
+  problem(name: string, value: string, what: string): void;
+}
+
+/** A column with a word in it. */
+interface Said<T> {
+  readonly name: string;
+  readonly text: string;
+  /** undefined = the word is not understood. */
+  readonly meaning: T | undefined;
+}
+
+function saidIn<T>(
+  { row }: Noting,
+  names: readonly string[],
+  meaning: (text: string, name: string) => T | undefined,
+): Said<T>[] {
+  const said: Said<T>[] = [];
+  for (const name of names) {
+    const value = row.get(name);
+    const text = textOf(value);
+    if (text !== null) said.push({ name, text, meaning: meaning(text, name) });
+    // A list of states is none of them.
+    else if (Array.isArray(value) && value.length > 1)
+      said.push({ name, text: JSON.stringify(value), meaning: undefined });
+  }
+  return said;
+}
+
+/** The value of several columns: `worse` if any of them says so; unknown if one that is not understood may say so; else the first one's. */
+export function worstOf(
+  reader: Noting,
+  names: readonly string[],
+  meaning: (text: string | null) => boolean | null | undefined,
+  worse: boolean,
+): boolean | null {
+  const said = saidIn(reader, names, meaning);
+  if (said.some((one) => one.meaning === worse)) return worse;
+  const unread = said.find((one) => one.meaning === undefined);
+  if (unread !== undefined) {
+    reader.problem(unread.name, unread.text, 'is not understood');
+    return null;
+  }
+  return said[0]?.meaning ?? null;
+}
+
+/**
+ * The compliance that several columns say: the first one's, if no other says anything else. Where one says that it complies and another
+ * one does not, or is not understood, nobody knows. null = no column has a word.
+ *
+ * `isTranslated`: a column may repeat the number of another one in the language of the export, so that beside a number a word that is not
+ * understood is ignored.
+ */
+export function complianceIn(
+  reader: Noting,
+  names: readonly string[],
+  meaning: (text: string, name: string) => Compliance | undefined,
+  isTranslated = false,
+): Compliance | null {
+  const said = saidIn(reader, names, meaning);
+  if (said.length === 0) return null;
+  const known = said.flatMap((one) => one.meaning ?? []);
+  const isNumbered = said.some((one) => one.meaning !== undefined && /^\d+$/.test(one.text));
+  const unread = said.find((one) => one.meaning === undefined);
+  const hasUnread = unread !== undefined && !(isTranslated && isNumbered);
+  if (hasUnread) reader.problem(unread.name, unread.text, 'is not understood');
+  const isCompliant = known.some(({ compliant }) => compliant === true);
+  if (isCompliant && known.some(({ compliant }) => compliant !== true)) {
+    reader.problem(said[0]?.name ?? '', said.map(({ text }) => text).join(', '), 'contradict each other');
+    return NO_COMPLIANCE;
+  }
+  if (isCompliant && hasUnread) return NO_COMPLIANCE;
+  return known.find(({ compliant, inGrace }) => compliant === false || inGrace) ?? known[0] ?? NO_COMPLIANCE;
+}
