@@ -43,8 +43,10 @@ export interface Names {
  */
 const SHARED_IDS: ReadonlySet<string> = new Set(EAS_IDS);
 const YES_OR_NO = ['compliant', 'iscompliant'];
-/** Of these, `Exchange Device ID` is a column of Jamf Pro, which has no state of compliance, and of many that have one. */
-const EXCHANGE_IDS: ReadonlySet<string> = new Set(EAS_IDS.filter((name) => name.startsWith('exchange')));
+/** Columns of ids that Jamf Pro and Graph have, but not beside such states as `Compliance Status`; those of Intune's reports may stand beside them. */
+const IDS_OF_OTHERS: ReadonlySet<string> = new Set(
+  EAS_IDS.filter((name) => name !== 'easactivationid' && name !== 'easid'),
+);
 
 /** How much a set of names speaks for a mapping. */
 export interface Match {
@@ -84,7 +86,7 @@ export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Mat
 function sharedAmong(names: Names): ReadonlySet<string> {
   const hasAny = (listed: readonly string[]): boolean => listed.some((name) => names.has(name));
   if (hasAny(YES_OR_NO)) return SHARED_IDS;
-  return hasAny(OTHER_STATES) ? EXCHANGE_IDS : NONE;
+  return hasAny(OTHER_STATES) ? IDS_OF_OTHERS : NONE;
 }
 
 const NONE: ReadonlySet<string> = new Set();

@@ -52,7 +52,7 @@ export interface EasId {
 
 /** Reads an id: an {@link EasId}, null where there is none, or a text that says why it is not one. */
 export function easId(written: string | null): EasId | null | string {
-  const id = written?.trim().replace(/^\{(.*)\}$/, '$1') ?? '';
+  const id = written?.trim().replace(/^(?:\{(.*)\}|"(.*)")$/, '$1$2') ?? '';
   if (KINDS.has(id.toLowerCase())) return `"${id}" is a kind of device, not a device id`;
   if (NO_DEVICE.has(id.toLowerCase()))
     return `"${id}" is a word of a header or a row of totals, not a device id`;
@@ -89,13 +89,16 @@ export function idFromSerial(serial: string | null, platform: string | null): st
 /** What stands for a user where there is none. */
 const NO_USER = new Set(['', 'none', 'unknown', 'null', 'na', 'nouser', 'notavailable', 'unassigned']);
 
-/** Ids of accounts, which no phone signs in with. */
+/** Ids of accounts and their places in a directory, which no phone signs in with. */
 function isAccountNumber(name: string): boolean {
-  return !name.includes('@') && (isGuid(name) || SID.test(name));
+  return !name.includes('@') && (isGuid(name) || SID.test(name) || PATH_IN_DIRECTORY.test(name));
 }
 
 /** The number of an account in a directory (MS-DTYP 2.4.2.1), where its name could not be found. */
 const SID = /^S-1-\d{1,2}(?:-\d{1,10}){1,15}$/i;
+
+/** A distinguished name (RFC 4514), `CN=Alice,OU=Staff,DC=example,DC=com`. */
+const PATH_IN_DIRECTORY = /^(?:cn|uid|ou)=[^,]{1,200},/i;
 
 /** What mail programs write: `Alice Example <alice@example.com>`, `alice@example.com (Alice Example)`. */
 const NAMED_ADDRESS = [

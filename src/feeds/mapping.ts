@@ -80,9 +80,12 @@ export class RecordReader {
     this.options = options;
   }
 
-  /** Whether its source keeps the record of a device that left: the data warehouse of Intune does, with `isDeleted`. */
+  /** Whether its source keeps the record of a device that left: the data warehouse of Intune does, with `isDeleted`. A date says it, too. */
   get isOfThePast(): boolean {
-    return namesOf(this.row, LEFT).some((name) => flagOf(this.text(name)) === true);
+    return namesOf(this.row, LEFT).some((name) => {
+      const said = flagOf(this.text(name));
+      return said === true || (said === undefined && this.saysTime(name));
+    });
   }
 
   /** The first of the names that has a text. */
@@ -212,7 +215,7 @@ export class RecordReader {
 
   /** Notes what of the record is not known. */
   note(problem: string): void {
-    if (this.problems.length < MAX_PROBLEMS) this.problems.push(problem);
+    if (this.problems.length < MAX_PROBLEMS && !this.problems.includes(problem)) this.problems.push(problem);
   }
 
   refused(reason: string): RefusedLine {

@@ -24,8 +24,6 @@ export const MAX_TEXT = 512;
 /** What sources write where they have no value, in lower case. */
 const NO_VALUE = new Set([
   '',
-  '-',
-  '--',
   'null',
   '(null)',
   '<null>',
@@ -40,6 +38,8 @@ const NO_VALUE = new Set([
   '\\n',
 ]);
 const LONGEST_NO_VALUE = 11;
+/** A rule below a header, too. */
+const ONLY_DASHES = /^\p{Pd}+$/u;
 
 /**
  * What PowerShell writes of a list that the command did not join: the name of its type. The values are lost.
@@ -83,8 +83,18 @@ export function textOf(value: unknown): string | null {
   const text = PLAIN.test(trimmed)
     ? trimmed
     : plain(trimmed.replaceAll(DAMAGE, '\ufffd').replaceAll(UNSHOWN, ' ').trim(), MAX_TEXT);
-  if (text.length <= LONGEST_NO_VALUE && NO_VALUE.has(text.toLowerCase())) return null;
+  if (
+    text.length <= LONGEST_NO_VALUE &&
+    (NO_VALUE.has(text.toLowerCase()) || (mayBeDash(text) && ONLY_DASHES.test(text)))
+  )
+    return null;
   return isTypeName(text) ? null : text;
+}
+
+/** Most values begin with a letter or a digit: the expression need not run. */
+function mayBeDash(text: string): boolean {
+  const first = text.charCodeAt(0);
+  return first === 0x2d || first > 0x7f;
 }
 
 /** Without what keeps a spreadsheet from changing a cell: `="0123"`, or an apostrophe in front. */

@@ -9,7 +9,7 @@ import { meanings, names } from './word-lists.ts';
  */
 export const YES: ReadonlySet<string> = new Set(
   names(`
-  true yes y t 1 on enabled wahr ja vrai oui verdadero si sí vero waar prawda tak verdadeiro sim sand sant
+  true yes y t 1 on enabled wahr ja vrai oui verdadero si sí sì da vero waar prawda tak verdadeiro sim sand sant
   истина да sann tosi kyllä pravda ano áno igaz igen evet doğru adevărat ναι はい 是 예 네 真 참
 `),
 );

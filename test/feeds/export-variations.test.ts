@@ -34,6 +34,26 @@ describe('an export of Intune', () => {
     expect([devices.map(({ id, compliant }) => [id, compliant]), refused]).toEqual([[['applx1', true], ['applx2', true]], []]);
   }); // prettier-ignore
 
+  it('has no device in the rule below its header', async () => {
+    const rule = INTUNE.replaceAll(/[^,]+/g, '---');
+    const { devices, refused } = await read(rule, row({}));
+    expect([devices.length, refused.map(({ line }) => line)]).toEqual([1, [2]]);
+  });
+
+  it('may have quotes around an id', async () => {
+    const { id } = await onlyDevice(read(row({ 'EAS activation ID': '"""ApplX1"""' })));
+    expect(id).toBe('applx1');
+  });
+
+  it.each([
+    ['2026-11-01', true],
+    ['No', false],
+    ['', false],
+  ])('with "%s" in a column "Removed" is of a device that left: %s', async (cell, left) => {
+    const text = `${INTUNE},Removed\n${row({})},${cell}\n`;
+    expect((await onlyDevice(readContent(text))).removed).toBe(left);
+  });
+
   it('has no device in its row of totals', async () => {
     const { devices, refused } = await read(row({}), `Total: 1${','.repeat(8)}`);
     expect([devices.length, refused.map(({ line }) => line)]).toEqual([1, [3]]);
@@ -66,6 +86,8 @@ describe('a table of one’s own', () => {
     ['✗', null, 1],
     ['ja', true, 0],
     ['ne', false, 0],
+    ['Sì', true, 0],
+    ['Da', true, 0],
   ])('with %s in a column compliant means %s', async (cell, compliant, problems) => {
     const device = await onlyDevice(readContent(`id,managed,is_compliant\nApplX,true,${cell}\n`));
     expect([device.compliant, device.problems.length]).toEqual([compliant, problems]);

@@ -21,6 +21,23 @@ const OWN = `id,EAS Device ID,Managed,Compliant,Status,Owner,User,Email,OS Versi
 19,,yes,yes,Retired,,,,,,S3EXAMPLE
 `;
 
+const JAMF = `Display Name,Serial Number,UDID,IMEI,Managed,Supervised,Exchange Device ID,OS Version,Model,Username,Email Address,Last Inventory Update,Jailbreak Detected
+"Alice's, phone",S1EXAMPLE,00008110-000A1B2C3D4E5F60,35 000000 000000 1,Managed,Supervised,ApplX1,26.1,iPhone 15,alice,Alice@example.com,2026-11-20 06:02:10,No
+y,S2EXAMPLE,,,Unmanaged,Not Supervised,,17.4,"iPad ""Pro""",,,,Unknown
+`;
+const WORKSPACE_ONE = `Device Friendly Name,Serial Number,Platform,OS Version,Model,Enrollment Status,Compliance Status,Compromised,Organization Group,EAS Device IDs,Email Address,Last Seen,Managed By
+"x, y",S1EXAMPLE,Apple iOS,26.1.0,iPhone 15,Enrolled,Compliant,No,g,,a@example.com,2026-11-20 06:02:10,MDM
+z,S2EXAMPLE,Android,14.0,SM-G991B,Enterprise Wipe Pending,Compliant,Yes,g,,,,MDM
+`;
+const IVANTI = `Device Name,GUID,User ID,Platform Type,OS Version,Registration State,Compliance State,Quarantined,Last Check-in,Serial Number,Ownership Type,EAS Device Identifiers
+x,0d0e0f00-3333-4aaa-8bbb-0000000000d4,a@example.com,IOS,26.1,ACTIVE,Compliant,false,2026-11-20 06:02:10,S1EXAMPLE,CORPORATE_OWNED,"ApplX1|ApplX2"
+y,0d0e0f00-3333-4aaa-8bbb-0000000000d5,b@example.com,ANDROID,14,RETIRED,Compliant,true,,S2EXAMPLE,EMPLOYEE_OWNED,
+`;
+const GRAPH = `Id,DeviceName,EasDeviceId,ComplianceState,ComplianceGracePeriodExpirationDateTime,ManagementAgent,UserPrincipalName,OperatingSystem,OSVersion,SerialNumber,LastSyncDateTime,IsEncrypted,JailBroken
+0d0e0f00-3333-4aaa-8bbb-0000000000d4,"Alice, phone",ApplX1,inGracePeriod,12/24/2026 12:00:00 AM,mdm,Alice@example.com,iOS,26.1,S1EXAMPLE,11/20/2026 6:02:10 AM,True,False
+0d0e0f00-3333-4aaa-8bbb-0000000000d5,y,,noncompliant,12/31/9999 11:59:59 PM,eas,,Android,14,S2EXAMPLE,1/1/0001 12:00:00 AM,,Unknown
+`;
+
 function rowsOf(text: string): Rows {
   return parse(text.replace(/^\ufeff/, ''), { skip_empty_lines: true });
 }
@@ -56,7 +73,7 @@ const form = fc.record({
   isWide: fc.boolean(),
 });
 
-describe.each([...TABLES.map((name) => [name, readFileSync(fixture(name), 'utf8')]), ['a table of one’s own', OWN]])('%s', (_, text) => {
+describe.each([...TABLES.map((name) => [name, readFileSync(fixture(name), 'utf8')]), ['a table of one’s own', OWN], ['Jamf Pro', JAMF], ['Workspace ONE', WORKSPACE_ONE], ['Ivanti', IVANTI], ['Graph', GRAPH]])('%s', (_, text) => {
   it('is read alike in every form', async () => {
     const [head = [], ...rows] = rowsOf(text ?? '');
     const expected = await said(written([head, ...rows], ',', '\n', true));

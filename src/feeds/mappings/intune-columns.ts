@@ -58,7 +58,8 @@ export const LAST_CHECK_IN = names(`
   lastcheckin lastcontact lastcontactutc lastsyncdatetime lastcheckindate letztescheckin letztereinchecken
   letzteseinchecken letztercheckin letzterkontakt dernierarchivage dernièreconnexion derniercontact
   dernièresynchronisation últimocontacto últimaconexión últimasincronización últimocheckin ultimocontatto
-  ultimaarchiviazione ultimasincronizzazione laatstecontact laatstekeeringecheckt laatsteincheck senastekontakt
+  ultimaarchiviazione ultimasincronizzazione laatstecontact laatstekeeringecheckt laatsteincheck laatstecheckin ultimocheckin derniercheckin dernièrevérification
+  últimacomprobación últimasincronização últimaverificação senastekontakt
   senasteincheckning ostatnikontakt ostatniezaewidencjonowanie últimocontato последнийконтакт
   последняясинхронизация 最終接続日時 最後接続日時 最終チェックイン 上次联系 上次签入 上次签入时间 마지막체크인 마지막연결 마지막접속
   senesteindtjekning senestecheckin sidstecheckin sidstekontakt senestekontakt senesteindchecking sisteinnsjekking

@@ -295,3 +295,8 @@ it('a list whose colons stand in different columns is no table, and says so', as
   const text = 'PrimarySmtpAddress : a@example.com\nActiveSyncBlockedDeviceIDs : {}\nHasActiveSyncDevicePartnership : True\n'; // prettier-ignore
   await expect(readContent(text)).rejects.toThrow('its colons do not stand in one column');
 });
+
+it('a word that two lines of a record ask for is noted once', async () => {
+  const { users } = await readContent(table(['PrimarySmtpAddress', 'ActiveSyncEnabled'], ['a@example.com', 'maybe']));
+  expect(users.map(({ enabled, problems }) => [enabled, problems.length])).toEqual([[null, 1]]);
+}); // prettier-ignore

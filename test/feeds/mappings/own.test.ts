@@ -250,3 +250,18 @@ it('exports of other products with "Exchange Device ID" and a state of their own
     [{ id: 'applx1', managed: true, compliant: false, encrypted: true, compromised: false, owner: 'alice@example.com' }],
   ]);
 }); // prettier-ignore
+
+it.each([
+  ['EAS Device ID', 'Managed Status', 'Compliance Status'],
+  ['ActiveSync ID', 'Managed', 'Out of compliance'],
+])('a table with "%s", "%s" and "%s" is of no product that has one of these', async (...head) => {
+  const { format, devices } = await readContent(csv(head.join(','), 'ApplX1,Managed,Noncompliant'));
+  expect([format, devices[0]?.managed]).toEqual(['csv', true]);
+});
+
+it('a place in a directory is no owner, and what is not understood is noted once', async () => {
+  const device = await onlyDevice(
+    readContent(csv('id,managed,user', 'ApplX1,perhaps,"CN=Alice,OU=Staff,DC=example,DC=com"')),
+  );
+  expect([device.owner, device.problems.length]).toEqual([null, 1]);
+});
