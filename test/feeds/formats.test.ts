@@ -123,6 +123,18 @@ describe('a table', () => {
     expect(devices).toMatchObject([{ line: 6, id: 'applx' }]);
   });
 
+  it('has rows of another table above its header refused, and titles left out', async () => {
+    const titles = 'Devices of Contoso\nExported,2026-11-20\n\n';
+    const { lines } = await readContent(
+      `${titles}asset,name,site\n17,x,Berlin\n\nid,managed,compliant\nApplX,true,true\n`,
+    );
+    expect(lines.map(({ type, line }) => [type, line])).toEqual([
+      ['refused', 4],
+      ['refused', 5],
+      ['device', 8],
+    ]);
+  });
+
   it('gives each row one outcome: a line, or a refusal with its line', async () => {
     const { lines } = await readContent(
       'DeviceId,DeviceAccessState,DeviceType\nApplX,Allowed,iPhone\nApplY,Allowed\n"bad\nid",Allowed,x\nApplZ,Allowed,iPhone,,\nApplW,Allo',

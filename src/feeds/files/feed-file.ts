@@ -229,13 +229,16 @@ async function formatOfObjects(
 
 type TableKind = FileKind & { readonly container: 'table' };
 
-/** Rows below the header. What stands in front of it, as `#TYPE` lines and titles, is left out. */
+/** Rows below the header. Of what stands in front of it, `#TYPE` lines and titles are left out, and rows of another table refused. */
 async function* tableRows(text: AsyncIterable<string>, kind: TableKind): AsyncGenerator<Row | Unread> {
   let columns: Columns | null = null;
   /** Why rows are not read: which columns they have is not known. */
   let doubt: string | null = null;
   for await (const { line, cells, reason, isUnended: isCutOff = false } of csvRecords(text, kind)) {
-    if (line < kind.headerLine) continue;
+    if (line < kind.headerLine) {
+      if (isOfOtherTable(cells)) yield { line, reason: OTHER_TABLE, isCutOff: false };
+      continue;
+    }
     if (cells === null) {
       yield { line, reason, isCutOff };
       continue;
@@ -259,6 +262,15 @@ async function* tableRows(text: AsyncIterable<string>, kind: TableKind): AsyncGe
       };
     }
   }
+}
+
+const OTHER_TABLE = 'the row stands above the header: put the tables into two files';
+/** A title has one cell, or a name and a value. */
+const CELLS_OF_TITLE = 2;
+
+/** Whether a row above the header is no title, but of another table. */
+function isOfOtherTable(cells: readonly string[] | null): boolean {
+  return cells !== null && cells.filter((cell) => cell.trim() !== '').length > CELLS_OF_TITLE;
 }
 
 /** `#TYPE Selected.System.…` of Export-Csv stands alone in its line. A phone may be named so, but its row has more. */

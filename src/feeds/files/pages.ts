@@ -1,5 +1,6 @@
 // Owns what of a JSON document is a record: elements of lists, pages of APIs, objects in wrappers. Pure.
 import { isOfProduct, isOwn } from '../formats.ts';
+import { EAS_IDS } from '../mappings/own.ts';
 import { fieldName } from '../row.ts';
 import { names } from '../word-lists.ts';
 
@@ -124,13 +125,20 @@ export function hasRoom(context: object): boolean {
 function listIn(object: object): string | null {
   const key = keyOfList(object);
   // A record may have lists of its own: `users` of a device of Intune, `applications`, `groups`.
-  return key === null || isRecord(object) ? null : key;
+  return key === null || isRecord(object, Reflect.get(object, key)) ? null : key;
 }
 
-function isRecord(object: object): boolean {
+/** What only a device has, so that no object around a list has it. */
+const OF_DEVICES = [...names('serialnumber udid imei'), ...EAS_IDS];
+
+/** `inner`: what seems to be its list. */
+function isRecord(object: object, inner: unknown): boolean {
   if (isOfProduct(new Set(Object.keys(object).map(fieldName)))) return true;
   const plain = Object.entries(object).filter(([, value]) => typeof value !== 'object' || value === null);
-  return isOwn(new Set(plain.map(([key]) => fieldName(key))));
+  const written = new Set(plain.map(([key]) => fieldName(key)));
+  // An empty page has no id. A device may have an empty list of users, and must not be lost with it.
+  if (Array.isArray(inner) && inner.length === 0 && written.has('id')) return true;
+  return isOwn(written) || OF_DEVICES.some((name) => written.has(name));
 }
 
 function keyOfList(object: object): string | null {

@@ -177,7 +177,7 @@ export const graphUsers: Mapping = {
 `),
   typical: names(`
   userprincipalname mail accountenabled givenname surname jobtitle displayname mailnickname
-  preferredlanguage officelocation onpremisesdomainname othermails
+  preferredlanguage officelocation onpremisesdomainname othermails memberof transitivememberof
 `),
   times: [],
   map: mapUser,

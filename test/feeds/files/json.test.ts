@@ -169,3 +169,15 @@ describe('JSON lines', () => {
     ]);
   });
 });
+
+it.each([
+  [{ id: 'ApplY', platform: 'ios', users: [] }],
+  [{ id: 'ApplY', serialNumber: 'S1EXAMPLE', platform: 'ios', users: [{ name: 'alice' }] }],
+  [{ easDeviceId: 'ApplY', items: [{ name: 'mail' }] }],
+])('a record with a list of its own is a record: %j', (record) => {
+  expect([...recordsIn([{ id: 'ApplX' }, record])].map((found) => found.record)).toEqual([{ id: 'ApplX' }, record]);
+}); // prettier-ignore
+
+it('an empty page has no record', () => {
+  expect([...recordsIn({ '@odata.count': 0, value: [] })]).toEqual([]);
+});
