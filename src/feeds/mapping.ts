@@ -21,7 +21,7 @@ import {
 } from './values.ts';
 import { distinct, easId, idFromSerial, isRoundedNumber, userName } from './identities.ts';
 import { plain } from '../plain-text.ts';
-import { complianceIn, worstOf } from './several-columns.ts';
+import { complianceIn, isDeniedBy, worstOf } from './several-columns.ts';
 import type { FormatName } from './format-names.ts';
 import { isoTime, readTime } from './times.ts';
 import type { DayOrder } from './times.ts';
@@ -29,7 +29,7 @@ import type { Attributes, DecisionLine, DeviceLine, FeedLine, RefusedLine } from
 import { namesOf } from './row.ts';
 import type { Row } from './row.ts';
 import { names } from './word-lists.ts';
-import { NO_COMPLIANCE } from './words.ts';
+import { NON_COMPLIANT, NO_COMPLIANCE } from './words.ts';
 import type { Compliance } from './words.ts';
 
 /** How records of one kind become lines. */
@@ -139,6 +139,13 @@ export class RecordReader {
     meaning: (text: string, name: string) => Compliance | undefined,
   ): Compliance {
     return complianceIn(this, names, meaning) ?? NO_COMPLIANCE;
+  }
+
+  /** A compliance beside columns that can only deny it: quarantined, out of compliance. */
+  unlessDenied(said: Compliance, names: readonly string[]): Compliance {
+    const isDenied = isDeniedBy(this, names);
+    if (isDenied === true) return NON_COMPLIANT;
+    return isDenied === null && said.compliant === true ? NO_COMPLIANCE : said;
   }
 
   /** A compliance beside a list of requirements that are not met: a record that says both contradicts itself. */

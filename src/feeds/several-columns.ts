@@ -1,8 +1,9 @@
 // Owns what several columns of one record say together about one fact. Pure.
 // Rule: the worse of two words counts, and a word that is not understood may be the worse one.
+import { wordOf } from './row.ts';
 import type { Row } from './row.ts';
-import { textOf } from './values.ts';
-import { NO_COMPLIANCE } from './words.ts';
+import { flagOf, textOf } from './values.ts';
+import { NO_COMPLIANCE, OPEN } from './words.ts';
 import type { Compliance } from './words.ts';
 
 /** A record, and where a value of it that was not understood is noted. */
@@ -51,6 +52,16 @@ export function worstOf(
     return null;
   }
   return said[0]?.meaning ?? null;
+}
+
+/** Whether one of several columns says yes, each of which can only deny; null = one of them may say so. */
+export function isDeniedBy(reader: Noting, names: readonly string[]): boolean | null {
+  const said = saidIn(reader, names, flagOf);
+  if (said.some(({ meaning }) => meaning === true)) return true;
+  // A number of policies or a date, too.
+  const unread = said.find(({ meaning }) => meaning === undefined);
+  if (unread !== undefined) reader.problem(unread.name, unread.text, 'is not understood');
+  return unread !== undefined || said.some(({ text }) => OPEN.has(wordOf(text))) ? null : false;
 }
 
 /**

@@ -34,6 +34,8 @@ const NO_VALUE = new Set([
   'nan',
   'not present',
   'not set',
+  // SAS.
+  '.',
   // MySQL writes a null so.
   '\\n',
 ]);
@@ -131,12 +133,12 @@ export function listOf(value: unknown): string[] {
 /** Yes, no, or not said; `undefined` = a word that means neither. */
 export function flagOf(text: string | null): boolean | null | undefined {
   if (text === null) return null;
-  // -1 is no answer, not one.
-  if (text.startsWith('-')) return null;
+  // -1 is no answer at some sources, and yes at others, as in Access.
+  if (text.startsWith('-')) return undefined;
   const word = wordOf(text);
   if (YES.has(word)) return true;
   if (NO.has(word)) return false;
-  return UNSURE.has(word) || word === '' ? null : undefined;
+  return UNSURE.has(word) ? null : undefined;
 }
 
 /** What a compliance state means; `undefined` = an unknown word. */
@@ -159,14 +161,20 @@ export function encryptedOf(text: string | null): boolean | null | undefined {
   return ENCRYPTION.get(wordOf(text ?? '')) ?? flagOf(text);
 }
 
-/** Whether a device is in device management; `undefined` = an unknown word. */
+/** Whether a device is in device management; `undefined` = an unknown word, such as `enabled`: an account may be that. */
 export function managedOf(text: string | null): boolean | null | undefined {
-  return MANAGEMENT.get(wordOf(text ?? '')) ?? flagOf(text);
+  return MANAGEMENT.get(wordOf(text ?? '')) ?? unlessSwitch(text, true);
 }
 
-/** Jailbroken or rooted; sources write a text. `undefined` = an unknown word. */
+/** As flagOf; a word that something is switched on, or off, has not the meaning `good`. */
+function unlessSwitch(text: string | null, good: boolean): boolean | null | undefined {
+  const flag = flagOf(text);
+  return flag === good && SWITCHES.has(wordOf(text ?? '')) ? undefined : flag;
+}
+
+/** Jailbroken or rooted; sources write a text. `undefined` = an unknown word, such as `disabled`: the detection may be that. */
 export function compromisedOf(text: string | null): boolean | null | undefined {
-  return COMPROMISED.get(wordOf(text ?? '')) ?? flagOf(text);
+  return COMPROMISED.get(wordOf(text ?? '')) ?? unlessSwitch(text, false);
 }
 
 /** Beginnings and parts of names of systems, the more special first. */

@@ -27,6 +27,10 @@ export const UNSURE: ReadonlySet<string> = new Set(
   ikketilgjengelig nedostupné nenínikdispozici nemérhetőel nemelérhető kullanılamıyor 사용할수없음 해당없음
 `),
 );
+/** Words of {@link UNSURE} that leave it open; the others say that there is nothing. */
+export const OPEN: ReadonlySet<string> = new Set(
+  names('unknown pending notevaluated notdetermined notreported unbekannt inconnu desconocido sconosciuto'),
+);
 /** They say that something is switched on, which is not that a device complies. */
 export const SWITCHES: ReadonlySet<string> = new Set(names('on off enabled disabled notenabled'));
 
@@ -40,6 +44,7 @@ export interface Compliance {
 const state = (compliant: boolean | null, inGrace = false): Compliance => ({ compliant, inGrace });
 /** The source says nothing about compliance. */
 export const NO_COMPLIANCE = state(null);
+export const NON_COMPLIANT = state(false);
 
 /**
  * Words for compliance. Numbers are Graph's complianceState, which reports of Intune export without a language: 1 compliant, 2

@@ -80,6 +80,9 @@ const EAS_IDS = names(`
   androideasdeviceid easdeviceidentifier
 `);
 
+/** A device that is quarantined or blocked does not comply, whatever else is said of it. */
+const RESTRICTED = names('commonquarantined quarantined commonblocked blocked');
+
 function mapDevice(reader: RecordReader): FeedLine[] {
   const event = wordOf(reader.text('eventtype') ?? '');
   const violations = reader.text('policyviolationcount');
@@ -92,9 +95,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     'compliance',
     'iscompliant',
   );
-  // A device that is quarantined or blocked does not comply, whatever else is said of it.
   const quarantined = reader.flag('commonquarantined', 'quarantined');
-  const isRestricted = quarantined === true || reader.flag('commonblocked', 'blocked') === true;
   const unmetRequirements = [
     ...listOf(reader.row.get('commonnoncompliancereasons')),
     ...listOf(reader.row.get('noncompliancereasons')),
@@ -129,9 +130,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         'identifier',
       ),
       imei: reader.text('commonimei', 'imei'),
-      compliance: isRestricted
-        ? { compliant: false, inGrace: false }
-        : reader.unlessUnmet(compliance, unmetRequirements),
+      compliance: reader.unlessDenied(reader.unlessUnmet(compliance, unmetRequirements), RESTRICTED),
       encrypted: reader.encrypted(
         'commonencrypted',
         'encrypted',

@@ -43,7 +43,7 @@ const STATES = meanings<boolean | null>(
   retired wiped deleted removed 1 2 3 4 6 7 8 11
 `,
   ],
-  [null, 'unhealthy unknown 5'],
+  [null, 'unhealthy 5'],
 );
 
 /**
@@ -61,7 +61,7 @@ const REGISTRATIONS = meanings<boolean | null>(
   [
     false,
     `
-  notregistered revoked approvalpending notregisteredpendingenrollment 0 3 5 7 nichtregistriert noninscrit
+  notregistered revoked pending approvalpending notregisteredpendingenrollment 0 3 5 7 nichtregistriert noninscrit
   nonenregistré noregistrado nonregistrato nietgeregistreerd niezarejestrowane ejregistrerad nãoregistrado 未登録
   未注册 등록되지않음 ikkeregistreret ikketilmeldt ikkeregistrert neregistrováno nezaregistrováno nezaregistrované
   nincsregisztrálva nemregisztrált kayıtlıdeğil kaydedilmedi

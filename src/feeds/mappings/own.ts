@@ -7,7 +7,7 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { namesOf, wordOf } from '../row.ts';
 import { complianceInWords, complianceOf, flagOf, managedOf, ownershipOf } from '../values.ts';
-import { MANAGEMENT, NO_COMPLIANCE } from '../words.ts';
+import { MANAGEMENT, NON_COMPLIANT, OPEN } from '../words.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
@@ -149,8 +149,8 @@ function saysLeft(reader: RecordReader): boolean | null {
     const text = reader.text(name);
     const said = flagOf(text);
     if (said === true) return true;
-    // A word that is not understood, such as a date, may say that it left; `pending`, that it is about to.
-    if (said === undefined ? reader.saysTime(name) : wordOf(text ?? '') === 'pending') {
+    // A word that is not understood, such as a date, may say that it left; `pending` and `unknown` leave it open.
+    if (said === undefined ? reader.saysTime(name) : OPEN.has(wordOf(text ?? ''))) {
       reader.flag(name);
       left = null;
     }
@@ -228,17 +228,11 @@ const SHORTEST_PROPERTY = 4;
 
 /** `compliant` is yes or no, so that its only numbers are 1 and 0; a state may be a number of Graph. */
 function complianceIn(reader: RecordReader): Compliance {
-  const opposite = namesOf(reader.row, NON_COMPLIANCE).map((name) => {
-    const isUnread = flagOf(reader.text(name)) === undefined;
-    return reader.flag(name) ?? (isUnread ? undefined : null);
-  });
-  if (opposite.includes(true)) return NON_COMPLIANT;
   const said = reader.complianceBy(namesOf(reader.row, COMPLIANCE), (text, name) => {
     if (!YES_OR_NO.has(name) || text === '1') return complianceOf(text);
     return text === '0' ? NON_COMPLIANT : complianceInWords(text);
   });
-  // What is not understood, such as a number of policies or a date, may say that it does not comply.
-  return opposite.includes(undefined) && said.compliant === true ? NO_COMPLIANCE : said;
+  return reader.unlessDenied(said, namesOf(reader.row, NON_COMPLIANCE));
 }
 
 const COMPLIANCE = names(
@@ -249,7 +243,6 @@ const NON_COMPLIANCE = names(`
   noncompliant notcompliant isnoncompliant outofcompliance quarantined isquarantined blocked isblocked
 `);
 const YES_OR_NO: ReadonlySet<string> = new Set(['compliant', 'iscompliant']);
-const NON_COMPLIANT: Compliance = { compliant: false, inGrace: false };
 
 /** Columns that records of decisions and of users do not have; those of users have no id of a device either. */
 const STATE_NAMES = [...MANAGED, ...COMPLIANCE, ...SYSTEMS, ...SERIALS, 'osversion', 'platform'];
