@@ -134,9 +134,10 @@ const ENDINGS = names(`
   removed retired wiped selectivelywiped unenrolled deleted isremoved isretired iswiped isunenrolled isdeleted
 `);
 /** Words of states of a device that left, in all spellings, also while the removal is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
-const LEFT = /wip(?:e|ing)|retir|unenrol|deenrol|delet|remov(?:e|al|ing)|decommission/;
+const LEFT =
+  /wip(?:e|ing)|retir|unenrol|deenrol|delet|remov(?:e|al|ing)|decommission|offboard|revok|deactivat|archiv|disown/;
 const NOT_LEFT =
-  /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom)|cancel|reject|declin|abort|restor/;
+  /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom|offb|revok|deact|archi|disow)|cancel|reject|declin|abort|restor/;
 
 /** Whether a column of another product says that the device left its management; null = it may say so. */
 function saysLeft(reader: RecordReader): boolean | null {

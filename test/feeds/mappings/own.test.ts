@@ -173,6 +173,8 @@ describe('a table of another product, with the id in a column of Exchange Active
     ['Managed Status', 'Retired'],
     ['Enrollment Status', 'Wipe pending'],
     ['Status', 'WIPED'],
+    ['Status', 'Offboarded'],
+    ['Device Status', 'Access revoked'],
     ['Selectively wiped', 'True'],
   ])('has a device that left where %s is %s, whatever else is said', async (column, word) => {
     const head = `Device ID,EAS Device Identifier,Managed,Compliance Status,${column}`;
@@ -184,6 +186,7 @@ describe('a table of another product, with the id in a column of Exchange Active
     ['Status', 'Active', true],
     ['State', 'Texas', true],
     ['Status', 'Approved', true],
+    ['Status', 'Not revoked', true],
     ['Managed Status', 'Pending', true],
   ])('learns nothing else from %s: %s', async (column, word, compliant) => {
     const head = `EAS Device Identifier,Managed,Compliance Status,${column}`;
