@@ -97,6 +97,7 @@ export class Columns {
   private readonly doubles = new Map<string, number[]>();
   private readonly spellings: ReadonlySet<string>;
   private readonly found = new Map<readonly string[], readonly string[]>();
+  private readonly parts = new Map<string, readonly string[]>();
 
   constructor(written: readonly string[]) {
     this.written = written;
@@ -132,6 +133,13 @@ export class Columns {
   among(listed: readonly string[]): readonly string[] {
     let found = this.found.get(listed);
     if (found === undefined) this.found.set(listed, (found = listed.filter((name) => this.has(name))));
+    return found;
+  }
+
+  /** Those whose name has a part in it. The parts are few. */
+  withPart(part: string): readonly string[] {
+    let found = this.parts.get(part);
+    if (found === undefined) this.parts.set(part, (found = this.names.filter((name) => name.includes(part))));
     return found;
   }
 

@@ -3,7 +3,7 @@
 import { wordOf } from './row.ts';
 import type { Row } from './row.ts';
 import { flagOf, textOf } from './values.ts';
-import { NO_COMPLIANCE, OPEN } from './words.ts';
+import { COMPLIANCE, NO, NO_COMPLIANCE, OPEN } from './words.ts';
 import type { Compliance } from './words.ts';
 
 /** A record, and where a value of it that was not understood is noted. */
@@ -65,6 +65,22 @@ export function isDeniedBy(reader: Noting, names: readonly string[]): boolean | 
 }
 
 /**
+ * Whether a column of a table that is not known says in so many words that the device does not comply: `Compliance (security): Noncompliant`. Its no, or
+ * a number, may be about something else.
+ */
+function isContradicted(reader: Noting, known: readonly string[]): boolean {
+  for (const name of reader.row.columns?.withPart('complian') ?? []) {
+    const text = known.includes(name) ? null : textOf(reader.row.get(name));
+    const word = text === null ? '' : wordOf(text);
+    if (text === null || COMPLIANCE.get(word)?.compliant !== false || NO.has(word) || /^\d/.test(word))
+      continue;
+    reader.problem(name, text, 'is another word for the compliance of the device');
+    return true;
+  }
+  return false;
+}
+
+/**
  * The compliance that several columns say: the first one's, if no other says anything else. Where one says that it complies and another
  * one does not, or is not understood, nobody knows. null = no column has a word.
  *
@@ -89,6 +105,6 @@ export function complianceIn(
     reader.problem(said[0]?.name ?? '', said.map(({ text }) => text).join(', '), 'contradict each other');
     return NO_COMPLIANCE;
   }
-  if (isCompliant && hasUnread) return NO_COMPLIANCE;
+  if (isCompliant && (hasUnread || isContradicted(reader, names))) return NO_COMPLIANCE;
   return known.find(({ compliant, inGrace }) => compliant === false || inGrace) ?? known[0] ?? NO_COMPLIANCE;
 }

@@ -36,6 +36,21 @@ describe('a second column of compliance', () => {
     expect([device.compliant, device.problems.length]).toEqual([compliant, problems]);
   });
 
+  it.each([
+    ['Noncompliant', null],
+    ['Out of compliance', null],
+    ['Compliant', true],
+    ['No', true],
+    ['2', true],
+    ['', true],
+  ])('with a name that is not known, and the word "%s", leaves a compliant device %s', async (word, compliant) => {
+    const head = 'id,managed,compliant,Compliance (security team)';
+    const own = await onlyDevice(readContent(`${head}\nApplX,true,true,${word}\n`));
+    const intune = 'EAS activation ID,Managed by,Compliance,Device compliance check';
+    const product = await onlyDevice(readContent(`${intune}\nApplX,Intune,Compliant,${word}\n`));
+    expect([own.compliant, product.compliant]).toEqual([compliant, compliant]);
+  }); // prettier-ignore
+
   it('in a language that is not known leaves the number beside it', async () => {
     const text =
       'DeviceId,EasID,ManagementAgent,CompliantState,CompliantState_loc\ng1,ApplX,2,1,jotain muuta\n';
