@@ -1,7 +1,7 @@
 // Owns the promises of the API on decisions on many devices, on users, and their lists.
 import { describe, expect, it } from 'vitest';
 import { BY_TEST, decision, userReport } from '../support/servers/directory-records.ts';
-import { DAY_MS, NOW, openOffice, seen } from '../app/office.ts';
+import { DAY_MS, NOW, openOfficeToday, seen } from '../app/office.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
@@ -9,7 +9,7 @@ import type { ApiAnswer, TestApi } from '../support/servers/test-api.ts';
 
 checkLeaks();
 
-const open = async (): Promise<TestApi> => openTestApi({ store: await openOffice() });
+const open = async (): Promise<TestApi> => openTestApi({ store: await openOfficeToday() });
 
 function many(api: TestApi, body: object): Promise<ApiAnswer> {
   return api.send('operator', '/api/v1/decisions', { method: 'POST', body });
@@ -113,7 +113,7 @@ describe('a decision on many devices', () => {
 
 describe('the decisions of a phone before its reset', () => {
   it('are copied to the device that it is now; a preview writes nothing', async () => {
-    const store = await openOffice();
+    const store = await openOfficeToday();
     await store.recordSeen([
       seen('carol@contoso.com', 'before1', 30, { model: 'iPhone 13' }),
       seen('carol@contoso.com', 'after1', 1, { model: 'iPhone 13', firstSeen: NOW - 20 * DAY_MS }),
@@ -157,7 +157,7 @@ describe('users', () => {
   });
 
   it('are shown where a feed says nothing of their other names and attributes', async () => {
-    const store = await openOffice();
+    const store = await openOfficeToday();
     await store.putUsers([userReport('frank@contoso.com' as UserKey, { groups: ['staff'] })]);
     const api = await openTestApi({ store });
     const { status, json } = await api.send('viewer', '/api/v1/users/frank%40contoso.com');

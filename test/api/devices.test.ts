@@ -1,13 +1,13 @@
 // Owns the promises of the API on devices: lists, details, decisions with If-Match and Idempotency-Key, wipes.
 import { describe, expect, it } from 'vitest';
-import { openOffice } from '../app/office.ts';
+import { openOfficeToday } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { TestApi } from '../support/servers/test-api.ts';
 
 checkLeaks();
 
-const open = async (): Promise<TestApi> => openTestApi({ store: await openOffice() });
+const open = async (): Promise<TestApi> => openTestApi({ store: await openOfficeToday() });
 const DECISION = '/api/v1/devices/GOOD1/decision';
 
 describe('the list of devices', () => {

@@ -7,7 +7,7 @@ import { HALF_HOUR_MS, Trends } from '../../src/api/overview/trends.ts';
 import { certificateHealth, feedsHealth, mailServerHealth } from '../../src/api/overview/health.ts';
 import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
-import { NOW, openOffice, seen } from '../app/office.ts';
+import { NOW, openOfficeToday, seen } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 
@@ -65,7 +65,7 @@ function openFile(): AdminStore {
 
 describe('the overview', () => {
   it('counts phones by state, with the reasons of those that are refused', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     const { status, json } = await api.send('viewer', '/api/v1/overview');
     expect(status).toBe(200);
     expect(json).toMatchObject({
@@ -118,7 +118,7 @@ describe('the overview', () => {
     const now = Date.now();
     const letIn = refused(now - 3_000, 'dave', 'later5');
     await journal.append([letIn, refused(now - 2_000), refused(now - 1_000)]);
-    const store = await openOffice();
+    const store = await openOfficeToday();
     await store.recordSeen([{ ...seen('dave', 'later5', 0), lastSeen: now - 500 }]);
     const api = await openTestApi({
       store,

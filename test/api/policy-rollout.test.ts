@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DiffRun } from '../../src/api/comparisons/policy-diffs.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
-import { openOffice, seen } from '../app/office.ts';
+import { openOfficeToday, seen } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { userReport } from '../support/servers/directory-records.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
@@ -25,7 +25,7 @@ const tagOf = async (api: TestApi): Promise<string> => (await shown(api)).header
 
 /** A live policy, and another one for the group Pilot, in which alice is and carol is not. */
 async function openRollout(): Promise<TestApi> {
-  const store = await openOffice();
+  const store = await openOfficeToday();
   await store.putUsers([
     userReport('alice@contoso.com' as UserKey, { groups: ['Pilot'], observedAt: Date.now() }),
     userReport('carol' as UserKey, { groups: ['Staff'], observedAt: Date.now() }),
@@ -92,7 +92,7 @@ describe('a roll-out', () => {
   });
 
   it('begins with the policy in the shadow, and is abandoned', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     await post(api, 'shadow', { document: STRICT }, {}, 'operator');
     const { json } = await post(api, 'shadow/promote', { rollout: { share: 10 } });
     expect(json).toMatchObject({ version: { version: 1, place: 'rollout' } });
@@ -155,13 +155,13 @@ describe('a roll-out', () => {
     [{ rollout: { groups: 'Pilot' } }, 400],
     [{ rollout: { users: ['alice'] } }, 400],
   ])('is refused with %j', async (body, status) => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     expect((await post(api, 'publish', { document: STRICT, ...body })).status).toBe(status);
     expect(api.audited).toEqual([]);
   });
 
   it('where there is none is neither widened nor ended, and never reaches fewer users', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     for (const path of ['rollout/widen', 'rollout/finish', 'rollout/abandon'])
       expect((await post(api, path, {})).json).toMatchObject({ status: 409, code: 'EASGATE_NO_ROLLOUT' });
     const rolledOut = await openRollout();
@@ -174,7 +174,7 @@ describe('a roll-out', () => {
 
 describe('a comparison', () => {
   it('of a text for some users says who would change, and whom it reaches', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     await post(api, 'publish', { document: LOOSE });
     const everybody = await diff(api, { after: { document: STRICT } });
     const some = await diff(api, { after: { document: STRICT }, rollout: { groups: ['no such group'] } });

@@ -1,14 +1,14 @@
 // Owns the promises of the API on reports, lists as files, and imports.
 import { describe, expect, it } from 'vitest';
 import { EXPORTS, REPORTS } from '../../src/api/contract/reports.ts';
-import { openOffice, seen } from '../app/office.ts';
+import { openOfficeToday, seen } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { TestApi } from '../support/servers/test-api.ts';
 
 checkLeaks();
 
-const open = async (): Promise<TestApi> => openTestApi({ store: await openOffice() });
+const open = async (): Promise<TestApi> => openTestApi({ store: await openOfficeToday() });
 
 describe('a report', () => {
   it.each(REPORTS)('named %s has numbers and rows, as JSON and as CSV', async (name) => {
@@ -38,7 +38,7 @@ describe('a report', () => {
   });
 
   it('has no cell that a spreadsheet takes for a formula', async () => {
-    const store = await openOffice();
+    const store = await openOfficeToday();
     await store.recordSeen([seen('=cmd@contoso.com', 'good1', 1)]);
     const api = await openTestApi({ store });
     const { text } = await api.send('viewer', '/api/v1/reports/inventory?format=csv');
@@ -63,7 +63,7 @@ describe('an export', () => {
   });
 
   it('has exactly the rows of the list with the same filter, however many', async () => {
-    const store = await openOffice();
+    const store = await openOfficeToday();
     await store.recordSeen(
       Array.from({ length: 2_500 }, (_, index) => seen(`user${index}@contoso.com`, `phone${index}`, 1)),
     );

@@ -23,7 +23,7 @@ const user = (name: string): UserKey => name as UserKey;
 
 /** The office with exceptions that end in three days, later and never, a wipe that is open, and one that was confirmed. */
 async function fill(store: DirectoryStore, now: number): Promise<void> {
-  await openOffice(store);
+  await openOffice(store, now);
   await store.recordSeen([
     seen('contoso\\bob', 'second6', 1),
     seen('dave', 'good7', 1),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openOffice } from '../app/office.ts';
+import { openOfficeToday } from '../app/office.ts';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
 import { openStore } from '../../src/directory/open-store.ts';
 import { BY_TEST, decision } from '../support/servers/directory-records.ts';
@@ -43,7 +43,7 @@ const put = (
 
 describe('an Idempotency-Key', () => {
   it('is of one token: another one with the same name has its own', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     const headers = { 'idempotency-key': 'one' };
     const [first, second] = [api.token('helpdesk'), api.token('helpdesk')];
     expect((await put(api, first, { action: 'block' }, headers)).status).toBe(200);
@@ -52,7 +52,7 @@ describe('an Idempotency-Key', () => {
   });
 
   it('is shared by a token and its sessions', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     const token = api.token('helpdesk');
     const headers = { 'idempotency-key': 'one' };
     await put(api, token, { action: 'block' }, headers);
@@ -72,7 +72,7 @@ describe('an Idempotency-Key', () => {
   });
 
   it('of requests at the same moment makes one change', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     const token = api.token('helpdesk');
     const headers = { 'idempotency-key': 'one' };
     const all = await Promise.all(
@@ -83,7 +83,7 @@ describe('an Idempotency-Key', () => {
   });
 
   it('of a request that failed can be used again', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     const token = api.token('helpdesk');
     const headers = { 'idempotency-key': 'one' };
     const body = { action: 'allow', expiresAt: '2020-01-01T00:00:00Z' };
@@ -104,7 +104,7 @@ describe('an Idempotency-Key', () => {
 
 describe('changes at the same moment', () => {
   it('with one If-Match: one is made, the others are refused', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     const token = api.token('helpdesk');
     const tag = (await api.send(token, '/api/v1/devices/GOOD1')).headers.get('etag') ?? '';
     const all = await Promise.all(
@@ -119,7 +119,7 @@ describe('changes at the same moment', () => {
   });
 
   it('is refused also where the other change came while it was looked at', async () => {
-    const store = await openOffice();
+    const store = await openOfficeToday();
     const api = await openTestApi({ store });
     const token = api.token('helpdesk');
     const tag = (await api.send(token, '/api/v1/devices/GOOD1')).headers.get('etag') ?? '';
@@ -141,7 +141,7 @@ describe('a policy that is published while a request looks at the one before', (
     ['is not rolled back', 'POST', 'rollback', { version: null, comment: null }],
     ['keeps its shadow', 'DELETE', 'shadow', undefined],
   ])('%s', async (_name, method, path, body) => {
-    const store = await openOffice();
+    const store = await openOfficeToday();
     const api = await openTestApi({ store });
     const publish = async (place: string): Promise<ApiAnswer> =>
       api.send('admin', `/api/v1/policy/${place}`, {
@@ -175,7 +175,7 @@ describe('the file of tokens', () => {
   it('keeps nobody out while nothing can be written to it; what needs it gets 503', async () => {
     const path = fileOf();
     const file = openFile(path);
-    const api = await openTestApi({ store: await openOffice(), parts: { admin: file } });
+    const api = await openTestApi({ store: await openOfficeToday(), parts: { admin: file } });
     const token = tokenIn(file);
     const other = new DatabaseSync(path);
     onTestFinished(() => other.close());

@@ -1,6 +1,6 @@
 // Owns the promise that answers to viewers name no hosts and files of the gateway, also where work failed in the background.
 import { expect, it } from 'vitest';
-import { openOffice } from '../app/office.ts';
+import { openOfficeToday } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 
@@ -9,7 +9,7 @@ checkLeaks();
 const CAUSE = 'connect ECONNREFUSED 10.1.2.3:6379 /var/lib/easgate/directory.db';
 
 it('a comparison that failed says no address and no path', async () => {
-  const store = await openOffice();
+  const store = await openOfficeToday();
   const api = await openTestApi({ store });
   store.scanDevices = () => {
     throw new Error(CAUSE);

@@ -6,7 +6,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SignIn } from '../../src/api/auth/sign-in.ts';
 import type { ModelQuestions } from '../../src/api/questions/model-questions.ts';
-import { openOffice } from '../app/office.ts';
+import { openOfficeToday } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
@@ -53,7 +53,7 @@ async function answerOf(begun: ClientRequest): Promise<{ readonly status: number
 
 describe('a token that is revoked', () => {
   it('between the head and the body of a change makes no change', async () => {
-    const api = await openTestApi({ store: await openOffice() });
+    const api = await openTestApi({ store: await openOfficeToday() });
     const body = JSON.stringify({ action: 'allow' });
     const token = api.token('operator');
     const begun = begin(api, token, '/devices/GOOD1/decision', 'PUT', 'application/json', body.length);
