@@ -62,7 +62,11 @@ describe('a fleet on one Redis', () => {
     a.accounts.start();
     b.accounts.start();
     const { id, secret } = await token(a);
-    await b.accounts.lookForNews();
+    // It does not look again where it looked a moment ago.
+    await until(async () => {
+      await b.accounts.lookForNews();
+      return b.signIn.bearer(secret, NOW) !== null;
+    }, 'the token at the other gateway');
     expect(b.signIn.bearer(secret, NOW)).toMatchObject({ name: 'ada', role: 'admin' });
     await b.accounts.removeToken(id);
     expect(b.signIn.bearer(secret, NOW)).toBeNull();

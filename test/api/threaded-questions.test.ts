@@ -21,6 +21,7 @@ import { NOW, openOffice } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { PATIENCE_MS } from '../support/checks/until.ts';
 import { DirectQuestions } from '../support/servers/direct-questions.ts';
+import { clientQuestions } from '../support/servers/client-questions.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 
 checkLeaks();
@@ -243,14 +244,12 @@ describe('a client that leaves', () => {
     'ends what it asked for: %s',
     async (path) => {
       const asked = Promise.withResolvers<AbortSignal | undefined>();
-      const still: ModelQuestions = {
-        ask: (_name, _question, { signal } = {}) => {
-          asked.resolve(signal);
-          return new Promise((_resolve, reject) =>
-            signal?.addEventListener('abort', () => reject(signal.reason)),
-          );
-        },
-      };
+      const still = clientQuestions((_name, _question, { signal } = {}) => {
+        asked.resolve(signal);
+        return new Promise((_resolve, reject) =>
+          signal?.addEventListener('abort', () => reject(signal.reason)),
+        );
+      });
       const api = await openTestApi({ parts: { model: () => still } });
       const leaving = new AbortController();
       const answer = fetch(api.url + path, {
@@ -269,16 +268,14 @@ describe('a client that leaves', () => {
   it('ends the pages of its file', async () => {
     const asked = Promise.withResolvers<AbortSignal | undefined>();
     let pages = 0;
-    const endless: ModelQuestions = {
-      ask: async (_name, _question, { signal } = {}) => {
-        pages++;
-        if (pages === 1) return { rows: [], next: 'more', confirmedAt: NOW } as never;
-        asked.resolve(signal);
-        return new Promise((_resolve, reject) =>
-          signal?.addEventListener('abort', () => reject(signal.reason)),
-        );
-      },
-    };
+    const endless = clientQuestions(async (_name, _question, { signal } = {}) => {
+      pages++;
+      if (pages === 1) return { rows: [], next: 'more', confirmedAt: NOW } as never;
+      asked.resolve(signal);
+      return new Promise((_resolve, reject) =>
+        signal?.addEventListener('abort', () => reject(signal.reason)),
+      );
+    });
     const api = await openTestApi({ parts: { model: () => endless } });
     const leaving = new AbortController();
     const answer = await fetch(`${api.url}/api/v1/export/devices`, {

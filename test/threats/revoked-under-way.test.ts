@@ -9,6 +9,7 @@ import type { ModelQuestions } from '../../src/api/questions/model-questions.ts'
 import { openOfficeToday } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
+import { clientQuestions } from '../support/servers/client-questions.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { TestApi } from '../support/servers/test-api.ts';
 
@@ -90,13 +91,11 @@ describe('a token that is revoked', () => {
   it('while an export is read ends the export', async () => {
     const page = Promise.withResolvers<undefined>();
     let pages = 0;
-    const model: ModelQuestions = {
-      ask: (async () => {
-        pages += 1;
-        if (pages > 1) await page.promise;
-        return { rows: [], next: pages < 100 ? 'more' : null };
-      }) as ModelQuestions['ask'],
-    };
+    const model = clientQuestions((async () => {
+      pages += 1;
+      if (pages > 1) await page.promise;
+      return { rows: [], next: pages < 100 ? 'more' : null };
+    }) as ModelQuestions['ask']);
     const api = await openTestApi({ parts: { model: () => model, streamTimes: TIMES } });
     const begun = send(`${api.url}/api/v1/export/devices`, {
       agent: false,

@@ -134,11 +134,12 @@ export async function openTestApi({
     file.close();
     await store.close();
   });
-  const url = await server.listen({ host: '127.0.0.1', port: 0 });
   const refresh = async (): Promise<void> => {
     await new ModelKeeper(store, model).build();
   };
+  // First: the API counts by itself at the end of a minute, and shows those counts for a moment.
   await refresh();
+  const url = await server.listen({ host: '127.0.0.1', port: 0 });
   const token = (role: Role): string =>
     makeToken(file, { name: `the ${role}`, role, createdBy: 'test', expiresAt: null }, Date.now()).secret;
   return {
