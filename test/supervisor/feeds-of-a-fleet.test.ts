@@ -9,6 +9,7 @@ import { deviceKey } from '../../src/identity/device.ts';
 import { askStatus } from '../../src/supervisor/ask-status.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
+import { untilListening } from '../support/checks/until-listening.ts';
 import { freePort } from '../support/servers/free-port.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
@@ -95,6 +96,8 @@ it('a fleet has one leader for its feeds; when it dies while it writes, the othe
     return blocked === DEVICES / 2 && allowed === DEVICES / 2;
   }, 'everything to be written');
 
+  // Gateways serve phones before they take deliveries, and the other one may not have begun to.
+  for (const { receiver } of [leader, other]) await untilListening(receiver);
   const body = ndjson({ id: 'PUSHED', managed: true, compliant: false });
   const away = await send(other.receiver, '/receive/own/delta', { headers: pushed(), body });
   expect([away.status, away.body['code']]).toEqual([503, 'EASGATE_DELIVERY_STANDBY']);
