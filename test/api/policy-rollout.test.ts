@@ -5,6 +5,7 @@ import type { DiffRun } from '../../src/api/comparisons/policy-diffs.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { openOfficeToday, seen } from '../app/office.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { eventually } from '../support/checks/until.ts';
 import { userReport } from '../support/servers/directory-records.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { ApiAnswer, TestApi } from '../support/servers/test-api.ts';
@@ -39,9 +40,15 @@ async function openRollout(): Promise<TestApi> {
 
 async function diff(api: TestApi, question: object): Promise<DiffRun['diff']> {
   const { json } = await post(api, 'diff', question, {}, 'viewer');
-  const run = json as DiffRun;
-  expect(run.state).toBe('done');
-  return run.diff;
+  const { id } = json as DiffRun;
+  // An answer comes before its end, where the end takes long.
+  const ended = await eventually(
+    async () => (await api.send('viewer', `/api/v1/policy/diff/${id}`)).json as DiffRun,
+    ({ state }) => state !== 'running',
+    'the end of the comparison',
+  );
+  expect(ended.state).toBe('done');
+  return ended.diff;
 }
 
 describe('a roll-out', () => {
