@@ -68,6 +68,18 @@ async function callAll(servers: readonly TestRedis[], ...words: [string, ...stri
   );
 }
 
+/** Resolves when every replica has what the primary wrote until now: Sentinel may choose any of them. */
+async function untilCaughtUp(): Promise<void> {
+  const offset = (state: unknown, field: string): number =>
+    Number(new RegExp(`^${field}:(\\d+)\r$`, 'm').exec(String(state))?.[1]);
+  const [state] = await callAll([primary], 'INFO', 'replication');
+  const written = offset(state, 'master_repl_offset');
+  await until(async () => {
+    const states = await callAll(replicas, 'INFO', 'replication');
+    return states.every((one) => offset(one, 'slave_repl_offset') >= written);
+  }, 'the replicas to have all writes');
+}
+
 /** Replicas hear nothing of the primary, which refuses their password. Sentinel would soon put right ones that follow nobody. */
 async function cutOff(): Promise<void> {
   await callAll(replicas, 'CONFIG', 'SET', 'masterauth', 'unknown');
@@ -104,6 +116,7 @@ describe('a failover', () => {
   it('that loses writes is noticed: all is read anew, and wipes wait until they are ordered again', async () => {
     await decide(phone, wipeDecision(100));
     expect((await gateway.ask(phone)).verdict?.action).toBe('wipe');
+    await untilCaughtUp();
     await cutOff();
     expect(await decide(phone, null)).toEqual({ replicated: false });
     await primary.kill();
