@@ -14,6 +14,7 @@ import type { WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
+import { patiently } from '../directory/patience.ts';
 import { StoreOutageError } from '../directory/store-identity.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';
@@ -116,14 +117,14 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       verdicts.useShadow(shadow?.policy ?? null);
     });
     undo.push(() => stored?.close());
-    const inUse = (await stored?.start()) ?? NO_VERSIONS;
+    const inUse = (await patiently(async () => stored?.start())) ?? NO_VERSIONS;
     const verdicts = new VerdictCache(store, configured, {
       ...lookups,
       onPolicyChange: () => stored?.check(),
     });
     verdicts.usePolicies(activeOf(inUse, configured));
     verdicts.useShadow(inUse.shadow?.policy ?? null);
-    await verdicts.start();
+    await patiently(() => verdicts.start());
     // A version may have been published after the versions were read, and before changes are followed.
     stored?.check();
     undo.push(() => verdicts.stop());
@@ -134,7 +135,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     const access = openAccessLog(config.log, log);
     undo.push(() => access?.drain());
     const { sampleUrl, fd } = options;
-    const secret = await store.sharedSecret();
+    const secret = await patiently(() => store.sharedSecret());
     const settings = gatewaySettings(config, sampleUrl, secret);
     storeState.onBack(() => void compareSecret(store, secret, options.onOutdated));
     const gateway = await startGateway({

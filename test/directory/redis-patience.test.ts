@@ -1,8 +1,10 @@
 // Owns the promise that only workers give up on Redis as soon as phones need it: commands and feeds wait longer.
 import type { Redis } from 'ioredis';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { openStore } from '../../src/directory/open-store.ts';
+import { patiently } from '../../src/directory/patience.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
 import { change, KEEP_ALL } from '../journal/entries.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
@@ -35,6 +37,33 @@ it('a worker does not wait for it', async () => {
   await expect(store.putDevices([deviceReport(phone)])).rejects.toThrow('timed out');
   await client.call('CLIENT', 'UNPAUSE');
   await store.close();
+});
+
+it('a worker that starts does: no phone waits for it yet', async () => {
+  // The check of a worker is a script, which the pause of writes holds up; the connection itself is ready at once.
+  await client.call('CLIENT', 'PAUSE', '500', 'WRITE');
+  const store = await openStore(options(100), { ...UNGUARDED, serves: true });
+  expect(await store.getDevice('nowhere' as DeviceKey)).toBeNull();
+  await store.close();
+});
+
+it('a worker that starts says which Redis does not answer, after some seconds', async () => {
+  await client.call('CLIENT', 'PAUSE', '600000', 'WRITE');
+  onTestFinished(async () => void (await client.call('CLIENT', 'UNPAUSE')));
+  await expect(openStore(options(100), { ...UNGUARDED, serves: true })).rejects.toMatchObject({
+    code: 'EASGATE_REDIS',
+    message: expect.stringMatching(/^redis:.*store\.url\): no answer/) as string,
+  });
+});
+
+it('an answer that takes too long is asked for again, and another error is told at once', async () => {
+  const errors = ['Command timed out', 'Command timed out', 'WRONGTYPE'];
+  let asked = 0;
+  const ask = async (): Promise<void> => {
+    throw new Error(errors[asked++]);
+  };
+  await expect(patiently(ask)).rejects.toThrow('WRONGTYPE');
+  expect(asked).toBe(3);
 });
 
 it('the audit is written, too', async () => {

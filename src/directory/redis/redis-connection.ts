@@ -2,6 +2,8 @@
 import { Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
+import { codeOf } from '../../caught-error.ts';
+import { patiently } from '../patience.ts';
 import { connectCluster } from './redis-cluster.ts';
 import type { RedisAddress, RedisClient } from './redis-cluster.ts';
 import { ON_CLUSTER, mayPass, redisTrouble, speaksPlainRedis } from './redis-trouble.ts';
@@ -149,7 +151,8 @@ const READY_MS = 5_000;
 const PLAIN_CHECK_MS = 300;
 
 /** Rejects with the reason as soon as it is known, or when the connection is not ready within a few seconds. */
-export function ready(client: RedisClient, { url, sentinel, cluster }: RedisStoreOptions): Promise<void> {
+export function ready(client: RedisClient, options: RedisStoreOptions): Promise<void> {
+  const { url, sentinel, cluster } = options;
   if (client.status === 'ready') return Promise.resolve();
   return new Promise((resolve, reject) => {
     let last: unknown = Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
@@ -158,7 +161,7 @@ export function ready(client: RedisClient, { url, sentinel, cluster }: RedisStor
       client.off('ready', onReady);
       client.off('error', onError);
       if (error === null) resolve();
-      else reject(redisTrouble(error, url, cluster === undefined ? sentinel?.name : ON_CLUSTER));
+      else reject(troubleOf(error, options));
     };
     const onReady = (): void => finish(null);
     const onError = (error: Error): void => {
@@ -177,4 +180,20 @@ export function ready(client: RedisClient, { url, sentinel, cluster }: RedisStor
     client.once('ready', onReady);
     client.on('error', onError);
   });
+}
+
+/**
+ * Runs the first command of a connection that is ready, again while Redis only takes too long (patience.ts). Rejects as {@link ready};
+ * what easgate itself found wrong stays as it is.
+ */
+export async function begun(command: () => Promise<void>, options: RedisStoreOptions): Promise<void> {
+  try {
+    await patiently(command);
+  } catch (error) {
+    throw codeOf(error, '').startsWith('EASGATE_') ? error : troubleOf(error, options);
+  }
+}
+
+function troubleOf(error: unknown, { url, sentinel, cluster }: RedisStoreOptions): Error {
+  return redisTrouble(error, url, cluster === undefined ? sentinel?.name : ON_CLUSTER);
 }

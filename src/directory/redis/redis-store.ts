@@ -44,7 +44,7 @@ import { unpackHashes } from './packed-reply.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { hashTag, isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
-import { connect, placeOf, ready } from './redis-connection.ts';
+import { begun, connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
 import { RedisDecisions } from './redis-decisions.ts';
@@ -191,9 +191,9 @@ export class RedisStore implements DirectoryStore {
     const store = new RedisStore(options, names, guard, sources);
     try {
       await Promise.all([ready(store.client, options), ready(store.reader, options)]);
-      await store.guard.check();
+      await begun(() => store.guard.check(), options);
       // The first beat shows whether the server accepts writes.
-      if (guard.serves) await store.guard.check();
+      if (guard.serves) await begun(() => store.guard.check(), options);
       // Disconnects, because a reader would keep waiting on the old log.
       const { reader } = store;
       store.guard.onNewEpoch = () => (isCluster(reader) ? store.log.hurry() : reader.disconnect(true));
