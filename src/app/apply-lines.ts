@@ -5,18 +5,19 @@ import type { DirectoryStore, ImportedChange } from '../directory/store.ts';
 import { joinDeviceReport } from '../directory/device-reports.ts';
 import type { ReportOutcome } from '../directory/device-reports.ts';
 import { joinUserReport } from '../directory/user-reports.ts';
-import { inTurns } from '../in-turns.ts';
 import type { FeedPart, RecordKind } from '../feeds/contract.ts';
 import type { FeedLine } from '../feeds/record.ts';
 import type { DeviceObservation } from '../model/device.ts';
-import type { UserObservation } from '../model/user.ts';
+import type { UserKey } from '../identity/keys.ts';
+import type { UserObservation, UserReport } from '../model/user.ts';
+import { NONE } from '../name-index.ts';
 import { MAX_LISTED, noneWritten, whyNotRemoved } from './apply-outcome.ts';
 import type { ApplyOutcome, Refusal, WrittenCounts } from './apply-outcome.ts';
 import { heldBy } from './brakes.ts';
 import type { Brakes } from './brakes.ts';
 import { RunDecisions } from './decision-changes.ts';
 import { RunDevices } from './device-changes.ts';
-import { KnownRecords } from './known-records.ts';
+import { KnownRecords, userReports } from './known-records.ts';
 import type { TouchedWindow } from './touched-window.ts';
 import { RunUsers } from './user-changes.ts';
 
@@ -58,13 +59,8 @@ export interface ApplyOptions {
   readonly onNotJoined?: ((line: number) => void) | undefined;
 }
 
-/** Devices that a run that writes nothing reads at once. */
+/** Devices or users that a run that writes nothing reads at once. */
 const READS = 200;
-
-/** What makes it harder for a user's phones. */
-function isRestriction({ removed, enabled }: UserObservation): boolean {
-  return removed === true || enabled === false;
-}
 
 /** Applies a run. @throws what the source throws: then nothing was written; or what the store throws */
 export async function applyLines(
@@ -77,10 +73,12 @@ export async function applyLines(
     options.known ??
     (await KnownRecords.read(store, { source, now, joinBy: options.joinBy ?? null }, signal));
   const devices = await RunDevices.open(known, options);
+  const users = new RunUsers(known.users, () => userReports(store, source, signal));
   try {
-    return await new Run(store, options, known, devices).apply(parts);
+    return await new Run(store, options, known, { devices, users }).apply(parts);
   } finally {
     await devices.close();
+    await users.close();
   }
 }
 
@@ -98,12 +96,17 @@ class Run {
   private readonly sameDevice = new Noted();
   private written = 0;
 
-  constructor(store: DirectoryStore, options: ApplyOptions, known: KnownRecords, devices: RunDevices) {
+  constructor(
+    store: DirectoryStore,
+    options: ApplyOptions,
+    known: KnownRecords,
+    { devices, users }: { readonly devices: RunDevices; readonly users: RunUsers },
+  ) {
     this.store = store;
     this.options = options;
     this.known = known;
     this.devices = devices;
-    this.users = new RunUsers(known.users);
+    this.users = users;
     this.decisions = new RunDecisions(known, options);
   }
 
@@ -112,10 +115,11 @@ class Run {
     await this.devices.joinNameless();
     const notRemoved: string[] = [];
     const removesDevices = this.removes('device', () => this.known.presentDevices, notRemoved);
-    const removesUsers = this.removes('user', () => this.presentUsers(), notRemoved);
-    const removesGroups = this.removes('group', () => this.presentGroups(), notRemoved);
+    const { users } = this.known;
+    const removesUsers = this.removes('user', () => users.presentCount, notRemoved);
+    const removesGroups = this.removes('group', () => users.groupCount, notRemoved);
     const { source, readAt } = this.options;
-    const changes = await inTurns(this.users.changes({ source, readAt, removesUsers, removesGroups }));
+    const changes = await this.users.changes({ source, readAt, removesUsers, removesGroups });
     // A list of decisions is whole where the list of devices is.
     const decisions = this.decisions.changes(removesDevices);
     const touched = [this.devices.touched(removesDevices), ...changes.touched, decisions.touched];
@@ -126,15 +130,11 @@ class Run {
       counts.devices.older = this.devices.outdated;
       if (!this.options.dryRun) window?.add(touched);
       // A run that ends in the middle, or is spread over time, has blocked everybody before it frees anybody.
-      const users = {
-        restrictions: changes.observations.filter(isRestriction),
-        releases: changes.observations.filter((one) => !isRestriction(one)),
-      };
       await this.writeDevices(this.devices.restrictions(removesDevices), counts.devices);
-      await this.writeUsers(users.restrictions, counts.users);
+      await this.writeUsers(changes.restrictions(), counts.users);
       await this.putDecisions(decisions.restrictions);
       await this.writeDevices(this.devices.releases(), counts.devices);
-      await this.writeUsers(users.releases, counts.users);
+      await this.writeUsers(changes.releases(), counts.users);
       await this.putDecisions(decisions.releases);
     }
     const { joined, notJoined, possibleMatches, firstNotJoined } = this.devices;
@@ -175,22 +175,14 @@ class Run {
     else if (line.type === 'device') {
       const note = await this.devices.add({ ...line, source });
       if (note !== null) this.sameDevice.add(line.line, note);
-    } else if (line.type === 'user') this.users.addUser(line);
+    } else if (line.type === 'user') await this.users.addUser(line);
     else if (line.type === 'group') this.users.addGroup(line);
     else this.decisions.add(line);
   }
 
   private addGone(kind: RecordKind, sourceId: string): void {
     if (kind === 'group') {
-      this.users.addGroup({
-        type: 'group',
-        line: 0,
-        source: '',
-        id: sourceId,
-        sourceId,
-        members: [],
-        problems: [],
-      });
+      this.users.addGroup({ id: sourceId, members: [] });
       return;
     }
     if (kind === 'device') {
@@ -198,8 +190,7 @@ class Run {
       if (key !== undefined) this.devices.gone.add(key);
       return;
     }
-    const key = this.known.userOf.get(sourceId);
-    if (key !== undefined) this.users.gone.add(key);
+    this.users.addGone(sourceId);
   }
 
   private removes(kind: RecordKind, before: () => number, notRemoved: string[]): boolean {
@@ -220,18 +211,6 @@ class Run {
     return why === null;
   }
 
-  private presentUsers(): number {
-    let count = 0;
-    for (const { removed } of this.known.users.values()) if (removed !== true) count++;
-    return count;
-  }
-
-  private presentGroups(): number {
-    const groups = new Set<string>();
-    for (const user of this.known.users.values()) for (const group of user.groups ?? []) groups.add(group);
-    return groups.size;
-  }
-
   private async writeDevices(
     batches: AsyncIterable<readonly DeviceObservation[]>,
     counts: WrittenCounts,
@@ -240,9 +219,11 @@ class Run {
       await this.write(batch, counts, 'device', (some) => this.putDevices(some));
   }
 
-  private async writeUsers(observations: readonly UserObservation[], counts: WrittenCounts): Promise<void> {
-    for (const batch of inParts(observations, BULK_RECORDS))
-      await this.write(batch, counts, 'user', (some) => this.putUsers(some));
+  private async writeUsers(
+    batches: AsyncIterable<readonly UserObservation[]>,
+    counts: WrittenCounts,
+  ): Promise<void> {
+    for await (const batch of batches) await this.write(batch, counts, 'user', (some) => this.putUsers(some));
   }
 
   private async write<
@@ -284,9 +265,22 @@ class Run {
 
   private async putUsers(batch: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
     if (!this.options.dryRun) return this.store.putUsers(batch, this.options.fence);
-    return batch.map((observation) =>
-      outcomeOf(joinUserReport(this.known.users.get(observation.key) ?? null, observation, this.options.now)),
-    );
+    const outcomes: ReportOutcome[] = [];
+    for (const some of inParts(batch, READS)) {
+      const reports = await Promise.all(some.map(({ key }) => this.reportOf(key)));
+      for (const [index, observation] of some.entries())
+        outcomes.push(outcomeOf(joinUserReport(reports[index] ?? null, observation, this.options.now)));
+    }
+    return outcomes;
+  }
+
+  /** What the source reported of a user before the run; null = nothing. */
+  private async reportOf(key: UserKey): Promise<UserReport | null> {
+    if (this.known.users.numberOf(key) === NONE) return null;
+    const entry = await this.store.getUser(key);
+    // Nothing is stored under the name of another user that has this one as an alias.
+    if (entry?.key !== key) return null;
+    return entry.reports.find(({ source }) => source === this.options.source) ?? null;
   }
 
   private async putDecisions(changes: readonly ImportedChange[]): Promise<void> {

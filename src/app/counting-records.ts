@@ -4,7 +4,7 @@ import type { DeviceLine } from '../feeds/record.ts';
 import { isoTime } from '../feeds/times.ts';
 import { millis, refuses } from './line-observations.ts';
 import type { Partly } from './line-observations.ts';
-import { NONE, NameIndex } from './name-index.ts';
+import { NONE, NameIndex } from '../name-index.ts';
 
 /** A record beside an earlier one of the same device. */
 export interface Standing {

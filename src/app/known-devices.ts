@@ -1,7 +1,7 @@
 // Owns the devices that the directory knows before a run, one row of typed arrays for each. States and reports
 // of most devices are the same few texts: each text is kept once.
 import type { DeviceKey } from '../identity/keys.ts';
-import { NONE, NameIndex } from './name-index.ts';
+import { NONE, NameIndex } from '../name-index.ts';
 
 /** A device that the directory knows. */
 export interface KnownDevice {

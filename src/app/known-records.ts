@@ -1,12 +1,13 @@
 // Owns what the directory knows before a run: the devices and users that its source reported, and the second names by which a
-// record without an Exchange ActiveSync id is joined to a device. A few bytes for each device and name, one entry for each user.
+// record without an Exchange ActiveSync id is joined to a device. A few bytes for each device, user and name.
 import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { DeviceLine } from '../feeds/record.ts';
 import type { UserReport } from '../model/user.ts';
+import { NONE, NameIndex } from '../name-index.ts';
 import { KnownDevices } from './known-devices.ts';
+import { KnownUsers } from './known-users.ts';
 import { deviceState, refuses } from './line-observations.ts';
-import { NONE, NameIndex } from './name-index.ts';
 
 /** The device of a record; `isClaim`: the join rests on what the phone says of itself. */
 export interface Join {
@@ -44,10 +45,9 @@ export class KnownRecords {
   readonly devices = new KnownDevices();
   /** Devices that the source of the run reported, and did not remove. */
   presentDevices = 0;
-  readonly users = new Map<UserKey, UserReport>();
+  readonly users = new KnownUsers();
   /** Decisions that the source imported before, by {@link subjectText}. */
   readonly decisions = new Map<string, { device: DeviceKey; user: UserKey | null; action: string }>();
-  readonly userOf = new Map<string, UserKey>();
   private readonly bySourceId = new NameIndex();
   private readonly bySerial = new NameIndex();
   private readonly byUdid = new NameIndex();
@@ -76,15 +76,8 @@ export class KnownRecords {
       signal?.throwIfAborted();
       for (const entry of part) known.addDevice(entry);
     }
-    for await (const part of store.scanUsers(false)) {
-      signal?.throwIfAborted();
-      for (const { key, reports } of part) {
-        const own = reports.find((report) => report.source === source);
-        if (own === undefined) continue;
-        known.users.set(key, own);
-        if (own.sourceId !== null) known.userOf.set(own.sourceId, key);
-      }
-    }
+    for await (const part of userReports(store, source, signal))
+      for (const report of part) known.users.set(report);
     return known;
   }
 
@@ -197,6 +190,18 @@ export class KnownRecords {
       this.byOwner.set(name, number);
       return;
     }
+  }
+}
+
+/** What a source reports of all users, in lists of limited size. */
+export async function* userReports(
+  store: DirectoryStore,
+  source: string,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly UserReport[]> {
+  for await (const part of store.scanUsers(false)) {
+    signal?.throwIfAborted();
+    yield part.flatMap(({ reports }) => reports.find((report) => report.source === source) ?? []);
   }
 }
 

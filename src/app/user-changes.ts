@@ -1,17 +1,28 @@
-// Owns the users of a run: groups closed into their members, and how many accounts and memberships the run changes. Pure.
-// The users of a run are kept in memory: names and groups, no more.
-import type { UserKey } from '../identity/keys.ts';
+// Owns the users of a run: groups closed into their members, what each user becomes, and how many accounts and memberships the run changes. The records
+// wait in a temporary file until the whole run is known; in memory are the names of the users and numbers.
+import { setImmediate as turn } from 'node:timers/promises';
+import { BULK_RECORDS } from '../directory/store.ts';
 import type { GroupLine, UserLine } from '../feeds/record.ts';
-import type { UserObservation, UserReport } from '../model/user.ts';
-import { MORE_GROUPS } from '../model/report-bounds.ts';
+import type { UserKey } from '../identity/keys.ts';
+import type { UserObservation } from '../model/user.ts';
+import { NONE } from '../name-index.ts';
+import { NumberColumn, NumberLists } from '../number-lists.ts';
 import type { Touched } from './brakes.ts';
+import { GroupNames } from './group-lists.ts';
+import type { KnownUser, KnownUsers } from './known-users.ts';
 import { millis, withoutUnsaid } from './line-observations.ts';
 import type { Partly } from './line-observations.ts';
+import { LineSpool } from './line-spool.ts';
+import { NumberedNames } from './numbered-names.ts';
+import { UserTally } from './user-tally.ts';
 
-/** What the users of a run become. */
+/** What the users of a run become; may be read more than once. */
 export interface UserChanges {
-  readonly observations: readonly UserObservation[];
   readonly touched: readonly Touched[];
+  /** What makes it harder for phones: accounts that are removed or disabled. In batches to be written. */
+  restrictions(): AsyncGenerator<readonly UserObservation[]>;
+  /** Everything else. */
+  releases(): AsyncGenerator<readonly UserObservation[]>;
 }
 
 /** How the lines of a run are to be understood. */
@@ -25,111 +36,246 @@ export interface UserRun {
   readonly removesGroups: boolean;
 }
 
-/** Users and groups of one run. */
+/** A user and its other names. */
+export interface Named {
+  readonly key: string;
+  readonly aliases: readonly string[] | null;
+}
+
+/** What is kept of a line. `groups`: their numbers. */
+type SpooledUser = Omit<Partly<UserLine>, 'type' | 'line' | 'source' | 'groups' | 'problems'> & {
+  readonly groups: readonly number[] | null;
+};
+
+/** An observation to be written, and the user before it. */
+interface Change {
+  readonly observation: UserObservation;
+  readonly before: KnownUser | null;
+}
+
+/** Users that are looked at without a turn of the event loop. */
+const BATCH = 500;
+
+/** Users and groups of one run. Users have numbers: first those that are known, then the others. */
 export class RunUsers {
-  readonly users = new Map<UserKey, Partly<UserLine>>();
-  readonly groups = new Map<string, Set<string>>();
-  /** Users that the source says it deleted. */
-  readonly gone = new Set<UserKey>();
-  private readonly known: ReadonlyMap<UserKey, UserReport>;
+  private readonly known: KnownUsers;
+  private readonly namesBefore: () => AsyncIterable<readonly Named[]>;
+  private readonly others = new NumberedNames();
+  /** Made for the first user: most deliveries have none. */
+  private spool: LineSpool<SpooledUser> | null = null;
+  private count = 0;
+  /** By user: its last line, from 1; 0 = it has none. */
+  private readonly lastLines = new NumberColumn();
+  /** By user: 1 = the source says that it deleted it. */
+  private readonly gone = new NumberColumn();
+  private hasGone = false;
+  private readonly groupNames = new GroupNames();
+  /** Names of the groups that the run brought. */
+  private readonly groups = new Set<string>();
+  /** By user: the groups that name it as a member. */
+  private memberships = new NumberLists();
 
-  /** `known`: what the source reported before. */
-  constructor(known: ReadonlyMap<UserKey, UserReport>) {
+  /**
+   * `known`: what the source reported before. `namesBefore`: reads the names of those users from the directory; only where a member of a group is not
+   * the own name of a user.
+   */
+  constructor(known: KnownUsers, namesBefore: () => AsyncIterable<readonly Named[]>) {
     this.known = known;
+    this.namesBefore = namesBefore;
   }
 
-  addUser(line: UserLine): void {
-    const key = line.id as UserKey;
-    this.users.set(key, line);
+  /** A user may come several times: the last line counts. */
+  async addUser(line: UserLine): Promise<void> {
+    const { type: _type, line: _line, source: _source, problems: _problems, groups, ...kept } = line;
+    const number = this.numberOf(line.id);
+    this.lastLines.set(number, ++this.count);
     // Deleted, and restored later in the same run.
-    this.gone.delete(key);
-  }
-
-  /** Users by their other names; the run knows better than the directory. */
-  private *aliases(): Generator<undefined, Map<string, UserKey>> {
-    const userOf = new Map<string, UserKey>();
-    for (const users of [this.known, this.users])
-      for (const [key, { aliases }] of users) {
-        yield;
-        for (const alias of aliases ?? []) userOf.set(alias, key);
-      }
-    return userOf;
+    if (this.isGone(number)) this.gone.set(number, 0);
+    this.spool ??= await LineSpool.open<SpooledUser>();
+    const numbers = groups === null ? null : groups.map((group) => this.groupNames.numberOf(group));
+    await this.spool.add({ ...kept, groups: numbers });
   }
 
   /** A group may come in several lines. */
-  addGroup({ id, members }: GroupLine): void {
-    const known = this.groups.get(id) ?? new Set<string>();
-    for (const member of members) known.add(member);
-    this.groups.set(id, known);
+  addGroup({ id, members }: Pick<GroupLine, 'id' | 'members'>): void {
+    this.groups.add(id);
+    const group = this.groupNames.numberOf(id);
+    for (const member of members) this.memberships.add(this.numberOf(member), group);
   }
 
-  /** What is to be written, and what it changes; in parts, since there may be very many users. */
-  *changes(run: UserRun): Generator<undefined, UserChanges> {
-    const isAbout = this.users.size + this.groups.size + this.gone.size > 0;
-    if (!isAbout && !run.removesUsers && !run.removesGroups) return { observations: [], touched: [] };
-    const groupsOf = yield* this.membersByUser();
-    const tally = yield* Tally.before(this.known);
-    const observations: UserObservation[] = [];
-    for (const key of this.keys(groupsOf, run)) {
-      yield;
-      const observation = this.observationOf(key, groupsOf.get(key) ?? [], run);
-      if (observation === null) continue;
-      observations.push(observation);
-      tally.count(this.known.get(key) ?? null, observation);
+  /** The source says that it deleted the user whose record has this id. */
+  addGone(sourceId: string): void {
+    const number = this.known.withSourceId(sourceId);
+    if (number === NONE) return;
+    this.gone.set(number, 1);
+    this.hasGone = true;
+  }
+
+  /** What is to be written, and what it changes. */
+  async changes(run: UserRun): Promise<UserChanges> {
+    const isAbout = this.count > 0 || this.groups.size > 0 || this.hasGone;
+    if (!isAbout && !run.removesUsers && !run.removesGroups)
+      return { touched: [], restrictions: nothing, releases: nothing };
+    await this.settleMembers();
+    const tally = new UserTally();
+    for (let number = 0; number < this.known.size; number++) {
+      if (number % BATCH === 0) await turn();
+      const user = this.known.at(number);
+      if (user !== null) tally.add(user);
     }
-    return { observations, touched: tally.touched() };
-  }
-
-  /** The users that the run may change, each once. */
-  private *keys(groupsOf: ReadonlyMap<UserKey, unknown>, run: UserRun): Generator<UserKey> {
-    const { users, gone } = this;
-    yield* users.keys();
-    for (const key of groupsOf.keys()) if (!users.has(key)) yield key;
-    for (const key of gone) if (!users.has(key) && !groupsOf.has(key)) yield key;
-    if (run.removesUsers || run.removesGroups || this.groups.size > 0)
-      for (const key of this.known.keys())
-        if (!users.has(key) && !groupsOf.has(key) && !gone.has(key)) yield key;
-  }
-
-  private *membersByUser(): Generator<undefined, Map<UserKey, string[]>> {
-    const groupsOf = new Map<UserKey, string[]>();
-    if (this.groups.size === 0) return groupsOf;
-    const userOf = yield* this.aliases();
-    for (const [group, members] of this.groups)
-      for (const member of members) {
-        yield;
-        const key = this.memberKey(member as UserKey, userOf);
-        const groups = groupsOf.get(key);
-        if (groups === undefined) groupsOf.set(key, [group]);
-        else if (!groups.includes(group)) groups.push(group);
+    let restrictions = 0;
+    let releases = 0;
+    for await (const batch of this.all(run))
+      for (const { observation, before } of batch) {
+        tally.count(before, observation);
+        if (isRestriction(observation)) restrictions++;
+        else releases++;
       }
-    return groupsOf;
+    return {
+      touched: tally.touched(),
+      restrictions: () => (restrictions === 0 ? nothing() : this.written(run, true)),
+      releases: () => (releases === 0 ? nothing() : this.written(run, false)),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.spool?.close();
+  }
+
+  private async *written(run: UserRun, restricts: boolean): AsyncGenerator<readonly UserObservation[]> {
+    let wanted: UserObservation[] = [];
+    for await (const batch of this.all(run))
+      for (const { observation } of batch) {
+        if (isRestriction(observation) !== restricts) continue;
+        wanted.push(observation);
+        if (wanted.length < BULK_RECORDS) continue;
+        yield wanted;
+        wanted = [];
+      }
+    if (wanted.length > 0) yield wanted;
+  }
+
+  /** All that is to be written: of the users that the run brought, then of others that it may change. */
+  private async *all(run: UserRun): AsyncGenerator<readonly Change[]> {
+    for await (const batch of this.lines()) {
+      await turn();
+      yield batch.flatMap(({ number, line }) => this.change(number, line, run) ?? []);
+    }
+    const aboutKnown = run.removesUsers || run.removesGroups || this.groups.size > 0;
+    for (let from = 0; from < this.size; from += BATCH) {
+      await turn();
+      const changes: Change[] = [];
+      for (let number = from; number < Math.min(from + BATCH, this.size); number++) {
+        const isKnown = number < this.known.size;
+        const isAbout = (isKnown && aboutKnown) || this.isGone(number) || this.memberships.has(number);
+        if (!isAbout || this.isInRun(number)) continue;
+        const change = this.change(number, null, run);
+        if (change !== null) changes.push(change);
+      }
+      if (changes.length > 0) yield changes;
+    }
+  }
+
+  /** The lines that count, with the numbers of their users. */
+  private async *lines(): AsyncGenerator<readonly { readonly number: number; readonly line: SpooledUser }[]> {
+    if (this.spool === null) return;
+    let place = 0;
+    for await (const batch of this.spool.batches(BATCH))
+      yield batch.flatMap((line) => {
+        const number = this.numberOf(line.id);
+        return this.lastLines.get(number) === ++place ? [{ number, line }] : [];
+      });
+  }
+
+  private get size(): number {
+    return this.known.size + this.others.size;
+  }
+
+  /** The number of a user, which it gets now if it has none. */
+  private numberOf(name: string): number {
+    const known = this.known.numberOf(name);
+    return known === NONE ? this.known.size + this.others.add(name) : known;
+  }
+
+  private keyOf(number: number): UserKey {
+    const { known, others } = this;
+    return number < known.size ? known.keyOf(number) : (others.nameAt(number - known.size) as UserKey);
+  }
+
+  private isInRun(number: number): boolean {
+    return this.lastLines.get(number) !== 0;
+  }
+
+  private isGone(number: number): boolean {
+    return this.gone.get(number) === 1;
   }
 
   /**
-   * The user that a member's name belongs to. A user's own name comes before an alias of another user.
+   * Gives the groups of each member to the user that its name belongs to. A user's own name comes before an alias of another user.
    * Threat: somebody who gives himself the name of another user as an alias, and gets the groups of that user in a run that does
    * not bring the other one.
    */
-  private memberKey(member: UserKey, userOf: ReadonlyMap<string, UserKey>): UserKey {
-    const known = this.known.get(member);
-    const isUser = this.users.has(member) || (known !== undefined && known.removed !== true);
-    return isUser ? member : (userOf.get(member) ?? member);
+  private async settleMembers(): Promise<void> {
+    const isOther = (number: number): boolean =>
+      this.memberships.has(number) && !this.isInRun(number) && !this.known.isPresent(number);
+    let hasOthers = false;
+    for (let number = 0; number < this.size && !hasOthers; number++) hasOthers = isOther(number);
+    if (!hasOthers) return;
+    /** By member: the number of the user with this alias, from 1. The run knows better than the directory. */
+    const users = new NumberColumn();
+    const note = (aliases: readonly string[] | null, user: number): void => {
+      for (const alias of aliases ?? []) {
+        const member = this.find(alias);
+        if (member !== NONE && isOther(member)) users.set(member, user + 1);
+      }
+    };
+    for await (const batch of this.namesBefore())
+      for (const { key, aliases } of batch) {
+        const number = this.known.numberOf(key);
+        if (number !== NONE) note(aliases, number);
+      }
+    for await (const batch of this.lines()) for (const { line, number } of batch) note(line.aliases, number);
+    const settled = new NumberLists();
+    for (let number = 0; number < this.size; number++) {
+      if (number % BATCH === 0) await turn();
+      const user = users.get(number);
+      for (const group of this.memberships.of(number)) settled.add(user === 0 ? number : user - 1, group);
+    }
+    this.memberships = settled;
   }
 
-  private observationOf(key: UserKey, groups: readonly string[], run: UserRun): UserObservation | null {
-    const line = this.users.get(key);
-    const before = this.known.get(key);
+  /** The number of a name; {@link NONE} = it has none. */
+  private find(name: string): number {
+    const known = this.known.numberOf(name);
+    if (known !== NONE) return known;
+    const other = this.others.numberOf(name);
+    return other === NONE ? NONE : this.known.size + other;
+  }
+
+  private change(number: number, line: SpooledUser | null, run: UserRun): Change | null {
+    const before = this.known.at(number);
+    const observation = this.observationOf(number, before, line, run);
+    return observation === null ? null : { observation, before };
+  }
+
+  private observationOf(
+    number: number,
+    before: KnownUser | null,
+    line: SpooledUser | null,
+    run: UserRun,
+  ): UserObservation | null {
+    const key = line === null ? this.keyOf(number) : (line.id as UserKey);
+    const groups = this.groupNames.namesOf(new Set(this.memberships.of(number)));
     const { source, readAt } = run;
-    const isAbsent = line === undefined && groups.length === 0;
-    if (this.gone.has(key) || (isAbsent && run.removesUsers))
-      return before === undefined || before.removed === true
+    const isAbsent = line === null && groups.length === 0;
+    if (this.isGone(number) || (isAbsent && run.removesUsers))
+      return before === null || before.isRemoved
         ? null
         : { key, source, observedAt: readAt, version: readAt, removed: true };
-    const next = this.groupsAfter(before ?? null, line ?? null, groups, run);
-    if (line === undefined) {
-      const isSame = before !== undefined && before.removed !== true && sameGroups(before.groups, next);
-      if (isSame || (before?.removed === true && isAbsent)) return null;
+    const next = this.groupsAfter(before, line, groups, run);
+    if (line === null) {
+      const isSame = before !== null && !before.isRemoved && sameGroups(before.groups, next);
+      if (isSame || (before?.isRemoved === true && isAbsent)) return null;
       return { key, source, observedAt: readAt, version: readAt, groups: next };
     }
     const observation: UserObservation = {
@@ -148,80 +294,30 @@ export class RunUsers {
   }
 
   private groupsAfter(
-    before: UserReport | null,
-    line: UserLine | null,
+    before: KnownUser | null,
+    line: SpooledUser | null,
     groups: readonly string[],
     { removesGroups }: UserRun,
   ): readonly string[] | null {
-    const stay = line?.groups ?? (removesGroups ? null : (before?.groups ?? null));
+    const said = line === null || line.groups === null ? null : this.groupNames.namesOf(line.groups);
+    const stay = said ?? (removesGroups ? null : (before?.groups ?? null));
     if (stay === null && groups.length === 0 && this.groups.size === 0) return null;
     // A group that the run brought has the members that it brought, and no others.
-    const others = line?.groups ?? (stay ?? []).filter((group) => !this.groups.has(group));
+    const others = said ?? (stay ?? []).filter((group) => !this.groups.has(group));
     return [...new Set([...others, ...groups])].toSorted();
   }
+}
+
+/** What makes it harder for a user's phones. */
+function isRestriction({ removed, enabled }: UserObservation): boolean {
+  return removed === true || enabled === false;
+}
+
+async function* nothing(): AsyncGenerator<never> {
+  // the run changes no users
 }
 
 function sameGroups(one: readonly string[] | null, other: readonly string[] | null): boolean {
   if (one === null || other === null) return one === other;
   return one.length === other.length && one.every((group) => other.includes(group));
-}
-
-/** The names of groups, without {@link MORE_GROUPS}. */
-function named(groups: readonly string[] | null | undefined): readonly string[] {
-  return (groups ?? []).filter((group) => group !== MORE_GROUPS);
-}
-
-/** Counts what changes, of accounts and of the members of each group. */
-class Tally {
-  private before = 0;
-  private readonly members = new Map<string, number>();
-  private readonly lost = new Map<string, number>();
-  private readonly gained = new Map<string, number>();
-  private removed = 0;
-  private switched = 0;
-
-  /** `known`: what the source reported before. */
-  static *before(known: ReadonlyMap<UserKey, UserReport>): Generator<undefined, Tally> {
-    const tally = new Tally();
-    for (const { removed, groups } of known.values()) {
-      yield;
-      if (removed === true) continue;
-      tally.before++;
-      for (const group of named(groups)) increment(tally.members, group);
-    }
-    return tally;
-  }
-
-  count(before: UserReport | null, after: UserObservation): void {
-    const earlier = before === null || before.removed === true ? [] : named(before.groups);
-    const later = after.removed === true ? [] : named(after.groups);
-    const staying = after.groups === undefined && after.removed !== true;
-    if (staying) return this.countAccount(before, after);
-    for (const group of earlier) if (!later.includes(group)) increment(this.lost, group);
-    for (const group of later) if (!earlier.includes(group)) increment(this.gained, group);
-    this.countAccount(before, after);
-  }
-
-  private countAccount(before: UserReport | null, after: UserObservation): void {
-    if (before === null) return;
-    if (after.removed === true) this.removed++;
-    else if (before.removed === true || (after.enabled !== undefined && after.enabled !== before.enabled))
-      this.switched++;
-  }
-
-  touched(): Touched[] {
-    return [
-      { what: 'users', before: this.before, removed: this.removed, changed: this.switched },
-      ...[...this.members].map(([group, before]) => ({
-        what: `members of the group ${group}`,
-        before,
-        removed: this.lost.get(group) ?? 0,
-        changed: this.gained.get(group) ?? 0,
-      })),
-    ];
-  }
-}
-
-function increment(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
 }

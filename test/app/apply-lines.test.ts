@@ -1,5 +1,5 @@
 // Owns the promises of applying the records of a run: what is written, what the brakes hold, and what is never removed.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { applyLines } from '../../src/app/apply-lines.ts';
 import type { ApplyOptions } from '../../src/app/apply-lines.ts';
 import type { ApplyOutcome } from '../../src/app/apply-outcome.ts';
@@ -12,8 +12,8 @@ import { isoTime } from '../../src/feeds/times.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { deviceLine as device } from '../feeds/lines.ts';
+import { KnownUsers } from '../../src/app/known-users.ts';
 import { RunUsers } from '../../src/app/user-changes.ts';
-import type { UserReport } from '../../src/model/user.ts';
 import { seen } from './office.ts';
 
 let store: DirectoryStore;
@@ -626,15 +626,28 @@ it('takes all spellings of an id for one device', async () => {
   expect(await record('PHONE0')).toMatchObject({ key: 'phone0' as DeviceKey, compliant: false });
 });
 
-it('computes what users and members of groups become in parts, so that very many of them do not hold up other work', () => {
-  const known = new Map<UserKey, UserReport>();
-  const users = new RunUsers(known);
-  for (let at = 0; at < 100; at++) users.addUser(user(`user${at}@contoso.com`, { aliases: [`user${at}`] }));
+it('computes what users and members of groups become in parts, so that very many of them do not hold up other work', async () => {
+  const users = new RunUsers(new KnownUsers(), async function* () {});
+  onTestFinished(() => users.close());
+  for (let at = 0; at < 10_000; at++)
+    await users.addUser(user(`user${at}@contoso.com`, { aliases: [`user${at}`] }));
   users.addGroup(group('staff', ['user1', 'user2']));
-  const parts = users.changes({ source: 'mdm', readAt: NOW, removesUsers: true, removesGroups: true });
-  let count = 0;
-  let part = parts.next();
-  for (; part.done !== true; part = parts.next()) count++;
-  expect(count).toBeGreaterThanOrEqual(100 + 100 + 2);
-  expect(part.value.observations.filter(({ groups }) => groups?.includes('staff') === true)).toHaveLength(2);
+  let turns = 0;
+  const other = (): void => {
+    turns++;
+    next = setImmediate(other);
+  };
+  let next = setImmediate(other);
+  onTestFinished(() => clearImmediate(next));
+  const { releases } = await users.changes({
+    source: 'mdm',
+    readAt: NOW,
+    removesUsers: true,
+    removesGroups: true,
+  });
+  // 500 users at a time: once for their aliases, and once for what they become.
+  expect(turns).toBeGreaterThanOrEqual(20 + 20);
+  const observations = (await Array.fromAsync(releases())).flat();
+  expect(observations).toHaveLength(10_000);
+  expect(observations.filter(({ groups }) => groups?.includes('staff') === true)).toHaveLength(2);
 });

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { KnownDevices } from '../../src/app/known-devices.ts';
-import { NONE, NameIndex, NameSet } from '../../src/app/name-index.ts';
+import { NONE, NameIndex, NameSet } from '../../src/name-index.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 
 it('a table has the number of each name, also after it grew, and of no other', () => {

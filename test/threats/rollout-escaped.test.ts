@@ -4,9 +4,10 @@ import { expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
+import { KnownUsers } from '../../src/app/known-users.ts';
+import { userReports } from '../../src/app/known-records.ts';
 import { RunUsers } from '../../src/app/user-changes.ts';
 import type { GroupLine } from '../../src/feeds/record.ts';
-import { atOnce } from '../../src/in-turns.ts';
 import { UserNames } from '../../src/identity/user-names.ts';
 import type { RolloutExtent } from '../../src/model/policy-version.ts';
 import { forEverybody, placeOf, withRollout } from '../../src/policy/active-policies.ts';
@@ -81,11 +82,14 @@ it('a member who is in so many other groups that this one does not fit does not 
   expect(await ask('alice@contoso.com')).toBe('block');
   // A run that brings single groups, as by a cursor, does not know the others: leaving some makes no whole list of those that are kept.
   const [known] = (await store.getUser(alice))?.reports ?? [];
-  const users = new RunUsers(new Map(known === undefined ? [] : [[alice, known]]));
+  const before = new KnownUsers();
+  if (known !== undefined) before.set(known);
+  const users = new RunUsers(before, () => userReports(store, known?.source ?? ''));
   for (const id of own.slice(0, 200)) users.addGroup(group(id, []));
   users.addGroup(group('Board', [alice]));
   const run = { source: known?.source ?? '', readAt: now - 2_000, removesUsers: false, removesGroups: false };
-  const { observations, touched } = atOnce(users.changes(run));
+  const { releases, touched } = await users.changes(run);
+  const observations = (await Array.fromAsync(releases())).flat();
   expect(observations).toHaveLength(1);
   expect(touched.map(({ what }) => what)).not.toContain('members of the group …');
   await store.putUsers(observations);
