@@ -20,9 +20,9 @@ import { UserTally } from './user-tally.ts';
 export interface UserChanges {
   readonly touched: readonly Touched[];
   /** What makes it harder for phones: accounts that are removed or disabled. In batches to be written. */
-  restrictions(): AsyncGenerator<readonly UserObservation[]>;
+  readonly restrictions: () => AsyncGenerator<readonly UserObservation[]>;
   /** Everything else. */
-  releases(): AsyncGenerator<readonly UserObservation[]>;
+  readonly releases: () => AsyncGenerator<readonly UserObservation[]>;
 }
 
 /** How the lines of a run are to be understood. */

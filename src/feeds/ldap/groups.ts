@@ -11,8 +11,8 @@ import { FeedError } from '../contract.ts';
 /** All groups of a directory. */
 export interface Groups {
   readonly closure: GroupClosure;
-  /** By SID, as hexadecimal digits: the key of the group. For primary groups. */
-  readonly bySid: ReadonlyMap<string, string>;
+  /** By SID, as hexadecimal digits: the number of the group. For primary groups. */
+  readonly bySid: ReadonlyMap<string, number>;
   readonly count: number;
 }
 
@@ -52,7 +52,7 @@ export async function readGroups(
   const closure = new GroupClosure(
     wanted === undefined ? null : new Set(wanted.map((name) => name.toLowerCase())),
   );
-  const bySid = new Map<string, string>();
+  const bySid = new Map<string, number>();
   let count = 0;
   const entries = connection.search({
     base: settings.groupBaseDn ?? settings.baseDn,
@@ -69,9 +69,9 @@ export async function readGroups(
     const key = dnKey(entry.dn);
     if (name === null) continue;
     if (++count > settings.maxGroups) throw tooMany('groups', settings.maxGroups, 'maxGroups');
-    const sid = entry.bytes('objectSid');
-    if (sid !== null) bySid.set(sid.toString('hex'), key);
     const group = closure.addGroup(key, name);
+    const sid = entry.bytes('objectSid');
+    if (sid !== null) bySid.set(sid.toString('hex'), group);
     for (const attribute of directory.memberAttributes)
       for await (const member of members(connection, entry, attribute)) {
         closure.addMember(group, dnKey(member));
