@@ -21,8 +21,8 @@ export class GroupNames {
   }
 
   /** The names of some numbers. */
-  namesOf(numbers: Iterable<number>): string[] {
-    return Array.from(numbers, (number) => this.names[number] ?? '');
+  namesOf(numbers: readonly number[]): string[] {
+    return numbers.map((number) => this.names[number] ?? '');
   }
 }
 
@@ -56,9 +56,10 @@ export class GroupLists {
 
   /** The names of a list. */
   at(list: number): string[] {
-    const start = this.startOf(list);
-    const length = this.ends.get(list) - start;
-    return this.names.namesOf(Array.from({ length }, (_, place) => this.members.get(start + place)));
+    const numbers: number[] = [];
+    for (let place = this.startOf(list); place < this.ends.get(list); place++)
+      numbers.push(this.members.get(place));
+    return this.names.namesOf(numbers);
   }
 
   private startOf(list: number): number {

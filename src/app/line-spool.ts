@@ -4,12 +4,10 @@ import { open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 
+/** Bytes that are read or written at once. */
 const PIECE = 262_144;
-/** They end a line for `readline`, and stand unescaped in JSON. */
-const SEPARATORS = /[\u2028\u2029]/g;
 
 /**
  * Lines that are written once, and then read as often as needed. The file has no name: it is gone with the process, also with one that
@@ -31,26 +29,23 @@ export class LineSpool<Line> {
   }
 
   async add(line: Line): Promise<void> {
-    this.pending += `${JSON.stringify(line).replaceAll(SEPARATORS, (sign) => (sign === '\u2028' ? '\\u2028' : '\\u2029'))}\n`;
+    // JSON escapes the ends of lines in texts.
+    this.pending += `${JSON.stringify(line)}\n`;
     if (this.pending.length >= PIECE) await this.flush();
   }
 
   /** All lines added so far, in batches. */
   async *batches(size: number): AsyncGenerator<readonly Line[]> {
     await this.flush();
-    const input = Readable.from(this.pieces(), { objectMode: false });
     let batch: Line[] = [];
-    try {
-      for await (const text of createInterface({ input, crlfDelay: Infinity })) {
+    for await (const texts of this.texts())
+      for (const text of texts) {
         batch.push(JSON.parse(text) as Line);
         if (batch.length < size) continue;
         yield batch;
         batch = [];
       }
-      if (batch.length > 0) yield batch;
-    } finally {
-      input.destroy();
-    }
+    if (batch.length > 0) yield batch;
   }
 
   /** Removes what was written. */
@@ -58,12 +53,21 @@ export class LineSpool<Line> {
     await this.file.close();
   }
 
-  private async *pieces(): AsyncGenerator<Buffer> {
+  /** The lines of each piece of the file that end in it. */
+  private async *texts(): AsyncGenerator<readonly string[]> {
+    const decoder = new StringDecoder('utf8');
+    const piece = Buffer.allocUnsafe(PIECE);
+    let open = '';
     for (let position = 0; ;) {
-      const { buffer, bytesRead } = await this.file.read(Buffer.allocUnsafe(PIECE), 0, PIECE, position);
+      const { bytesRead } = await this.file.read(piece, 0, PIECE, position);
       if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
       position += bytesRead;
+      const text = decoder.write(piece.subarray(0, bytesRead));
+      open += text;
+      if (!text.includes('\n')) continue;
+      const texts = open.split('\n');
+      open = texts.pop() ?? '';
+      yield texts;
     }
   }
 

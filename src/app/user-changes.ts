@@ -53,6 +53,7 @@ interface Change {
   readonly before: KnownUser | null;
 }
 
+const NONE_AROUND: readonly string[] = Object.freeze([]);
 /** Users that are looked at without a turn of the event loop. */
 const BATCH = 500;
 
@@ -265,7 +266,7 @@ export class RunUsers {
     run: UserRun,
   ): UserObservation | null {
     const key = line === null ? this.keyOf(number) : (line.id as UserKey);
-    const groups = this.groupNames.namesOf(new Set(this.memberships.of(number)));
+    const groups = this.groupsAround(number);
     const { source, readAt } = run;
     const isAbsent = line === null && groups.length === 0;
     if (this.isGone(number) || (isAbsent && run.removesUsers))
@@ -291,6 +292,12 @@ export class RunUsers {
       removed: false,
     };
     return withoutUnsaid(observation, line.unsaid);
+  }
+
+  /** Names of the groups of the run that have a user as a member. */
+  private groupsAround(number: number): readonly string[] {
+    if (!this.memberships.has(number)) return NONE_AROUND;
+    return this.groupNames.namesOf([...new Set(this.memberships.of(number))]);
   }
 
   private groupsAfter(
