@@ -8,8 +8,7 @@ import { joinUserReport } from '../directory/user-reports.ts';
 import type { FeedPart, RecordKind } from '../feeds/contract.ts';
 import type { FeedLine } from '../feeds/record.ts';
 import type { DeviceObservation } from '../model/device.ts';
-import type { UserKey } from '../identity/keys.ts';
-import type { UserObservation, UserReport } from '../model/user.ts';
+import type { UserObservation } from '../model/user.ts';
 import { NONE } from '../name-index.ts';
 import { MAX_LISTED, noneWritten, whyNotRemoved } from './apply-outcome.ts';
 import type { ApplyOutcome, Refusal, WrittenCounts } from './apply-outcome.ts';
@@ -267,20 +266,16 @@ class Run {
     if (!this.options.dryRun) return this.store.putUsers(batch, this.options.fence);
     const outcomes: ReportOutcome[] = [];
     for (const some of inParts(batch, READS)) {
-      const reports = await Promise.all(some.map(({ key }) => this.reportOf(key)));
-      for (const [index, observation] of some.entries())
-        outcomes.push(outcomeOf(joinUserReport(reports[index] ?? null, observation, this.options.now)));
+      // Of users that are new nothing is stored.
+      const keys = some.map(({ key }) => key).filter((key) => this.known.users.numberOf(key) !== NONE);
+      const reports = await this.store.getUserReports(this.options.source, keys);
+      const before = new Map(keys.map((key, index) => [key, reports[index] ?? null]));
+      for (const observation of some)
+        outcomes.push(
+          outcomeOf(joinUserReport(before.get(observation.key) ?? null, observation, this.options.now)),
+        );
     }
     return outcomes;
-  }
-
-  /** What the source reported of a user before the run; null = nothing. */
-  private async reportOf(key: UserKey): Promise<UserReport | null> {
-    if (this.known.users.numberOf(key) === NONE) return null;
-    const entry = await this.store.getUser(key);
-    // Nothing is stored under the name of another user that has this one as an alias.
-    if (entry?.key !== key) return null;
-    return entry.reports.find(({ source }) => source === this.options.source) ?? null;
   }
 
   private async putDecisions(changes: readonly ImportedChange[]): Promise<void> {

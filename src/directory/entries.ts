@@ -6,6 +6,7 @@ import { readDeviceReport } from '../model/device.ts';
 import { blankPartnership, readPartnership } from '../model/partnership.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import { readUserReport } from '../model/user.ts';
+import type { UserReport } from '../model/user.ts';
 import { effectiveDevice, inOrder } from './device-reports.ts';
 import type { SourceOrder } from './device-reports.ts';
 import { recordNames } from './record-names.ts';
@@ -70,6 +71,11 @@ export function userEntry(
   epoch: number,
 ): UserEntry | null {
   return userEntries(narrowed(key, stored), sources, epoch)[0] ?? null;
+}
+
+/** What a source reports of a user. `text`: as it is stored, undefined = it is not. Null = nothing, or a malformed record. */
+export function userReport(key: UserKey, source: string, text: string | undefined): UserReport | null {
+  return new TolerantReader().read(text, (one) => readUserReport(key, source, one));
 }
 
 /** One entry for each name under which anything is stored. Names that are only aliases have none. */

@@ -219,6 +219,11 @@ export interface DirectoryStore {
   getDevices(keys: readonly DeviceKey[]): Promise<readonly (DeviceEntry | null)[]>;
   /** Under exactly this name, or the user that this name is an alias of. */
   getUser(name: UserKey): Promise<UserEntry | null>;
+  /**
+   * What a source reports of each of these users under exactly this name, in their order: a few hundred at most. Null = nothing, or a malformed
+   * record.
+   */
+  getUserReports(source: string, keys: readonly UserKey[]): Promise<readonly (UserReport | null)[]>;
   /** Every device (of a part) of which anything is stored, in lists of limited size, in no order; memory does not grow with the store. */
   scanDevices(part?: ScanPart): AsyncIterable<readonly DeviceEntry[]>;
   /**

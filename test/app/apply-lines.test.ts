@@ -284,6 +284,37 @@ describe('users and groups', () => {
     expect(await groupsOf('bob@contoso.com')).toEqual(['staff']);
   });
 
+  it('have the outcome of a run also where nothing is written', async () => {
+    const names = Array.from({ length: 230 }, (_, index) => `user${index}@contoso.com`);
+    await apply([
+      ...names.map((name) => user(name)),
+      user('bob@contoso.com', { aliases: ['carol@contoso.com'] }),
+    ]);
+    const next = [
+      ...names.slice(1).map((name) => user(name)),
+      user('bob@contoso.com', { enabled: false }),
+      // Before an alias, now a user.
+      user('carol@contoso.com'),
+      group('staff', ['user3@contoso.com', 'dave@contoso.com']),
+    ];
+    const dry = await apply(next, { ...WHOLE, dryRun: true });
+    expect((await store.getUser('bob@contoso.com' as UserKey))?.record?.enabled).toBe(true);
+    const wet = await apply(next, WHOLE);
+    expect({ ...dry, dryRun: false }).toEqual(wet);
+    // A group that the run brings makes it known of everybody which groups they are in.
+    expect(wet.users).toEqual({ accepted: 229 + 1 + 1 + 1, unchanged: 0, older: 0, removed: 1 });
+  });
+
+  it('count once, as the last of their records says, and each record is counted as read', async () => {
+    const { read, users } = await apply([
+      user('alice@contoso.com', { enabled: false, groups: ['old'] }),
+      user('bob@contoso.com'),
+      user('alice@contoso.com', { groups: ['new'] }),
+    ]);
+    expect([read.user, users.accepted]).toEqual([3, 2]);
+    expect((await store.getUser('alice@contoso.com' as UserKey))?.record).toMatchObject({ enabled: true, groups: ['new'] }); // prettier-ignore
+  });
+
   it('threat: an alias that is the name of another user (takes over the groups of that user)', async () => {
     await apply([user('alice@contoso.com'), user('bob@contoso.com'), group('staff', ['bob@contoso.com'])]);
     await apply([

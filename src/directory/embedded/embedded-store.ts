@@ -16,12 +16,12 @@ import type {
 import type { DeviceObservation } from '../../model/device.ts';
 import type { PartnershipRecord } from '../../model/partnership.ts';
 import type { PartnershipSignal } from '../../model/signal.ts';
-import type { UserObservation } from '../../model/user.ts';
+import type { UserObservation, UserReport } from '../../model/user.ts';
 import { changedDecision, decisionRecordText } from '../../model/wipe.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
-import { UNDECIDED, deviceEntry, userEntries, userEntry } from '../entries.ts';
+import { UNDECIDED, deviceEntry, userEntries, userEntry, userReport } from '../entries.ts';
 import { Lookup } from '../lookup.ts';
 import { recordNames } from '../record-names.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
@@ -146,6 +146,15 @@ export class EmbeddedStore implements DirectoryStore {
       const other = foldedLocalPart(target);
       const users = other === part ? stored : this.rows.allOfUsers(other);
       return userEntry(target, users, this.sources, this.epoch);
+    });
+  }
+
+  async getUserReports(source: string, keys: readonly UserKey[]): Promise<readonly (UserReport | null)[]> {
+    return this.database.read(() => {
+      const reports = this.rows.userReports(keys.map((key) => foldedLocalPart(key)));
+      const textOf = (key: UserKey): string | undefined =>
+        reports.get(key)?.find((one) => one.source === source)?.text;
+      return keys.map((key) => userReport(key, source, textOf(key)));
     });
   }
 

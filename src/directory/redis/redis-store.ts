@@ -7,10 +7,10 @@ import type { DecisionOrigin, DecisionSubject, ManualDecision } from '../../mode
 import type { DeviceObservation } from '../../model/device.ts';
 import type { PartnershipRecord } from '../../model/partnership.ts';
 import type { PartnershipSignal } from '../../model/signal.ts';
-import type { UserObservation } from '../../model/user.ts';
+import type { UserObservation, UserReport } from '../../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
-import { deviceEntry, userEntries, userEntry } from '../entries.ts';
+import { deviceEntry, userEntries, userEntry, userReport } from '../entries.ts';
 import { FencedError } from '../lease.ts';
 import { Lookup } from '../lookup.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
@@ -227,6 +227,14 @@ export class RedisStore implements DirectoryStore {
     const other = foldedLocalPart(target);
     const users = other === local ? stored : await this.usersOf(other);
     return userEntry(target, users, this.sources, this.epoch);
+  }
+
+  getUserReports(source: string, keys: readonly UserKey[]): Promise<readonly (UserReport | null)[]> {
+    const read = async (key: UserKey): Promise<UserReport | null> => {
+      const { reports } = await this.usersOf(foldedLocalPart(key));
+      return userReport(key, source, reports.find((one) => one.user === key && one.source === source)?.text);
+    };
+    return Promise.all(keys.map(read));
   }
 
   async *scanDevices(part?: ScanPart): AsyncIterable<readonly DeviceEntry[]> {

@@ -49,6 +49,16 @@ export function userContract(fixture: StoreFixture): void {
     expect((await handles.other.getUser(upn))?.key).toBe(upn);
   });
 
+  it('give what one source reports of several users, in their order, each by exactly its name', async () => {
+    await report({ groups: ['staff'], aliases: [netbios] });
+    await report({ source: 'other', groups: ['it'] });
+    await handles.store.putUsers([userReport(bob, { enabled: true })]);
+    const reports = await handles.other.getUserReports('ad', [bob, netbios, upn]);
+    expect(reports).toMatchObject([{ key: bob, enabled: true }, null, { key: upn, groups: ['staff'] }]);
+    expect(await handles.other.getUserReports('nobody', [bob])).toEqual([null]);
+    expect(await handles.other.getUserReports('ad', [])).toEqual([]);
+  });
+
   it('tell a user without groups from one whose groups nobody knows', async () => {
     await report({ groups: [] });
     expect((await found()).userRecord?.groups).toEqual([]);
