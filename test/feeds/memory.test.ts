@@ -1,10 +1,11 @@
-// Owns the promise that memory does not grow with the file.
+// Owns the promise that memory does not grow with the file, and little with the members of groups.
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FeedFile } from '../../src/feeds/files/feed-file.ts';
-import { collector } from '../support/checks/heap.ts';
+import { GroupClosure } from '../../src/feeds/ldap/group-closure.ts';
+import { collector, collectorOfAll } from '../support/checks/heap.ts';
 
 const RECORDS = 30_000;
 const MEGABYTE = 1_048_576;
@@ -56,4 +57,16 @@ it.each(FILES)('%s is read with the same memory at its beginning and at its end'
   const [first = 0] = used;
   // Records that are kept would be twice that and more.
   expect(Math.max(...used) - first).toBeLessThan(6 * MEGABYTE);
+});
+
+it('a member of a group of a directory takes a few bytes, however long its name is', () => {
+  const inUse = collectorOfAll();
+  const before = inUse();
+  const closure = new GroupClosure(null);
+  const staff = closure.addGroup('cn=staff', 'Staff');
+  const dn = (index: number): string => `uid=user${index},ou=a part of the office with a long name,${'dc=example,'.repeat(8)}`; // prettier-ignore
+  for (let index = 0; index < RECORDS; index++) closure.addMember(staff, dn(index));
+  // A text of the name would be more by itself.
+  expect((inUse() - before) / RECORDS).toBeLessThan(80);
+  expect(closure.groupsOf(dn(RECORDS - 1))).toEqual(['Staff']);
 });
