@@ -3,6 +3,7 @@ import type { UserKey } from '../../identity/keys.ts';
 import type { DirectoryStore } from '../store.ts';
 import type { ModelFile } from './model-file.ts';
 import { ModelLoad } from './model-load.ts';
+import type { LoadLimits } from './model-load.ts';
 import { addMeets } from './model-meets.ts';
 
 /** Called now and then during a build with the number of rows so far. */
@@ -17,16 +18,15 @@ export interface Build {
   readonly before: ModelFile | null;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Names of users in memory, for tests. */
-  readonly maxNames?: number | undefined;
+  readonly limits?: LoadLimits | undefined;
 }
 
 /** Builds the file to its end. */
 export async function buildFile(
-  { store, file, before, now, maxNames }: Build,
+  { store, file, before, now, limits }: Build,
   onBuild: OnBuild,
 ): Promise<void> {
-  const load = new ModelLoad(file, before, store.names, now, maxNames);
+  const load = new ModelLoad(file, before, store.names, now, limits);
   addMeets(file.database, store.names);
   let rows = 0;
   file.database.exec('BEGIN IMMEDIATE');

@@ -7,6 +7,7 @@ import { LogNews } from './log-news.ts';
 import { buildFile } from './model-build.ts';
 import { IN_MEMORY } from './model-file.ts';
 import type { ModelFile } from './model-file.ts';
+import type { LoadLimits } from './model-load.ts';
 import { ModelWriter, localsOf } from './model-writer.ts';
 
 /** Shortest time between two full reads. */
@@ -38,15 +39,13 @@ const USERS_OWN = 'device IS NULL';
 export type OnRows = (rows: number) => void;
 
 /** What a keeper may be given, for tests. */
-export interface KeeperOptions {
+export interface KeeperOptions extends LoadLimits {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   /** See {@link MANY_ROWS}. */
   readonly manyRows?: number;
   /** See {@link SETTLE_MS}. */
   readonly settleMs?: number;
-  /** Most names of users that a build keeps in memory. */
-  readonly maxNames?: number;
 }
 
 /** Keeps one file. One method at a time. */
@@ -56,7 +55,7 @@ export class ModelKeeper {
   private writer: ModelWriter;
   private readonly manyRows: number;
   private readonly settleMs: number;
-  private readonly maxNames: number | undefined;
+  private readonly limits: LoadLimits;
   private readonly now: () => number;
   private position: LogPosition;
   /** The position that the file has. */
@@ -73,14 +72,14 @@ export class ModelKeeper {
   constructor(
     store: DirectoryStore,
     file: ModelFile,
-    { now = Date.now, manyRows = MANY_ROWS, settleMs = SETTLE_MS, maxNames }: KeeperOptions = {},
+    { now = Date.now, manyRows = MANY_ROWS, settleMs = SETTLE_MS, ...limits }: KeeperOptions = {},
   ) {
     this.store = store;
     this.file = file;
     this.writer = new ModelWriter(file, store.names, now);
     this.manyRows = manyRows;
     this.settleMs = settleMs;
-    this.maxNames = maxNames;
+    this.limits = limits;
     this.now = now;
     const { position, complete, fullReadAt } = file.state();
     this.position = position;
@@ -144,7 +143,7 @@ export class ModelKeeper {
     const before = file.isComplete() ? file : null;
     let newsAt = began;
     try {
-      await buildFile({ store, file: next, before, now, maxNames: this.maxNames }, async (rows) => {
+      await buildFile({ store, file: next, before, now, limits: this.limits }, async (rows) => {
         if (performance.now() - newsAt < CONFIRM_MS) return;
         newsAt = performance.now();
         onRows(rows);

@@ -2,6 +2,8 @@
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
+import { NONE, NameIndex } from '../../name-index.ts';
+import { NumberColumn } from '../../number-lists.ts';
 import type { DeviceEntry, UserEntry } from '../store.ts';
 import { decisionsOfDevice, decisionsOfUser, insertDecision } from './model-decisions.ts';
 import type { ModelFile } from './model-file.ts';
@@ -16,6 +18,14 @@ import { ModelWords } from './model-words.ts';
 const STATE = COLUMNS.indexOf('state');
 /** Rows of one statement. */
 const ROWS = 40;
+
+/** What is kept in memory of users, for tests; absent = the limits below. */
+export interface LoadLimits {
+  /** See {@link MAX_NAMES}. */
+  readonly maxNames?: number | undefined;
+  /** See {@link MAX_GROUPS}. */
+  readonly maxGroups?: number | undefined;
+}
 
 /** Loads one file that is not complete, within one transaction of the caller. */
 export class ModelLoad {
@@ -35,15 +45,14 @@ export class ModelLoad {
   private lastId = 0;
 
   /**
-   * `before`: the complete model that is replaced; null = there is none, and since when a state is, is not known. `maxNames`: see
-   * {@link MAX_NAMES}.
+   * `before`: the complete model that is replaced; null = there is none, and since when a state is, is not known.
    */
   constructor(
     file: ModelFile,
     before: ModelFile | null,
     names: UserNames,
     now: () => number,
-    maxNames = MAX_NAMES,
+    limits: LoadLimits = {},
   ) {
     this.file = file;
     this.before = before;
@@ -51,7 +60,7 @@ export class ModelLoad {
     this.now = now;
     this.words = new ModelWords(file);
     this.users = new UserRows(file, names);
-    this.known = new KnownFacts(names, maxNames);
+    this.known = new KnownFacts(names, limits);
     this.factsOf = (user) => this.known.factsOf(user) ?? this.users.factsOf(user);
     this.phones = new RowBatch(file, 'INSERT INTO phones', ['id', ...COLUMNS, 'state_since']);
     this.userRows = new RowBatch(file, 'INSERT OR REPLACE INTO users', UserRows.COLUMNS);
@@ -132,75 +141,112 @@ export class ModelLoad {
   }
 
   private addAlias(alias: UserKey, user: UserKey): void {
-    const owner = this.known.ownerOf(alias);
-    if (owner === undefined) {
+    const isOfAnother = this.known.isOfAnother(alias, user);
+    if (isOfAnother === null) {
       // Not all names are in memory: the file knows whether another user has it.
       this.aliasRows.flush();
       const target = this.users.aliasTarget(alias);
       if (target !== null && target !== user) this.disputed.add(alias);
-    } else if (owner !== null && owner !== user) this.disputed.add(alias);
+    } else if (isOfAnother) this.disputed.add(alias);
     this.aliasRows.add([alias, user]);
     this.known.addAlias(alias, user);
   }
 }
 
-/** Most names that are kept in memory: of more users, the facts are read from the file. */
-const MAX_NAMES = 1_000_000;
+/** Most names that are kept in memory, some 25 bytes each: of more users, the facts are read from the file. */
+const MAX_NAMES = 2_000_000;
+/** Most groups in the different facts that are kept, some 80 bytes each. */
+const MAX_GROUPS = 500_000;
+/** In place of the number of a user: the name is no alias. */
+const NOBODY = -2;
+/** In place of the number of facts. */
+const IN_FILE = -1;
 
-/** What rows hold of users, while they are loaded: most users share the same few lists of groups, and have no decision. */
+/**
+ * What rows hold of users, while they are loaded: most users share the same few lists of groups, and have no decision. Names are kept as hashes
+ * (name-index.ts).
+ */
 class KnownFacts {
   private readonly names: UserNames;
   private readonly maxNames: number;
-  private readonly facts = new Map<UserKey, UserFacts>();
-  private readonly aliases = new Map<UserKey, UserKey | null>();
-  private readonly shared = new Map<string, UserFacts>();
+  private readonly maxGroups: number;
+  private users = new NameIndex();
+  private aliases = new NameIndex();
+  /** By user: the number of its facts, from 1; 0 = nothing is known of it, {@link IN_FILE} = they are not kept. */
+  private factsBy = new NumberColumn();
+  private readonly facts: UserFacts[] = [];
+  private readonly numbers = new Map<string, number>();
+  /** In `facts`. */
+  private groups = 0;
   private isWhole = true;
 
-  constructor(names: UserNames, maxNames: number) {
+  constructor(names: UserNames, { maxNames = MAX_NAMES, maxGroups = MAX_GROUPS }: LoadLimits) {
     this.names = names;
     this.maxNames = maxNames;
+    this.maxGroups = maxGroups;
   }
 
   add(user: UserKey, { columns, groups }: UserValues): void {
     if (!this.hasRoom()) return;
-    const [, , , action, expiresAt] = columns;
+    const [, , , action = null, expiresAt = null] = columns;
+    this.factsBy.set(this.numberOf(user), this.numberOfFacts(groups, action, expiresAt));
+  }
+
+  private numberOfFacts(groups: string | null, action: Value, expiresAt: Value): number {
     const key = JSON.stringify([groups, action, expiresAt]);
-    let facts = this.shared.get(key);
-    if (facts === undefined) {
-      facts = factsIn(groups, action ?? null, expiresAt ?? null);
-      if (this.shared.size < MAX_SHARED) this.shared.set(key, facts);
-    }
-    this.facts.set(user, facts);
+    const known = this.numbers.get(key);
+    if (known !== undefined) return known;
+    if (this.groups >= this.maxGroups) return IN_FILE;
+    const facts = factsIn(groups, action, expiresAt);
+    const number = this.facts.push(facts);
+    this.numbers.set(key, number);
+    this.groups += 1 + (facts.groups?.length ?? 0);
+    return number;
   }
 
   /** `user` null = the name is no alias. */
   addAlias(alias: UserKey, user: UserKey | null): void {
-    if (this.hasRoom()) this.aliases.set(alias, user);
+    if (this.hasRoom()) this.aliases.set(alias, user === null ? NOBODY : this.numberOf(user));
   }
 
-  /** The owner of an alias; null = none yet, undefined = not all names are in memory. */
-  ownerOf(alias: UserKey): UserKey | null | undefined {
-    return this.isWhole ? (this.aliases.get(alias) ?? null) : undefined;
+  /** Whether an alias is that of another user; null = not all names are in memory. */
+  isOfAnother(alias: UserKey, user: UserKey): boolean | null {
+    if (!this.isWhole) return null;
+    const owner = this.aliases.get(alias);
+    return owner >= 0 && owner !== this.users.get(user);
   }
 
-  /** Null = not all users are in memory. */
+  /** Null = they are not in memory. */
   factsOf(name: UserKey): UserFacts | null {
     if (!this.isWhole) return null;
     const grouped = this.names.canonical(name);
-    const user = this.aliases.get(name) ?? this.aliases.get(grouped) ?? grouped;
-    return this.facts.get(user) ?? UNKNOWN_USER;
+    const [owner, other] = [this.aliases.get(name), this.aliases.get(grouped)];
+    const user = owner >= 0 ? owner : other >= 0 ? other : this.users.get(grouped);
+    const number = user === NONE ? 0 : this.factsBy.get(user);
+    return number === IN_FILE ? null : (this.facts[number - 1] ?? UNKNOWN_USER);
+  }
+
+  private numberOf(user: UserKey): number {
+    const known = this.users.get(user);
+    if (known !== NONE) return known;
+    const number = this.users.size;
+    this.users.set(user, number);
+    return number;
   }
 
   private hasRoom(): boolean {
-    if (this.isWhole && this.facts.size + this.aliases.size < this.maxNames) return true;
+    if (!this.isWhole) return false;
+    if (this.users.size + this.aliases.size < this.maxNames) return true;
     this.isWhole = false;
-    this.facts.clear();
-    this.aliases.clear();
+    this.users = new NameIndex();
+    this.aliases = new NameIndex();
+    this.factsBy = new NumberColumn();
+    this.facts.length = 0;
+    this.groups = 0;
+    this.numbers.clear();
     return false;
   }
 }
-
-const MAX_SHARED = 50_000;
 
 /** Of a device that the model before did not have. */
 const NONE_KNOWN: ReadonlyMap<string | null, StoredRow> = new Map();

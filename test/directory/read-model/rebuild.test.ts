@@ -252,9 +252,9 @@ it('a device that the store returns twice has its rows once', async () => {
   expect(devicesOf(openReader())).toStrictEqual(['good1', 'lost3', 'old2', 'spare4']);
 });
 
-it.each([1_000, 0])(
-  'an alias that two users have is that of the store, with %s names in memory',
-  async (maxNames) => {
+it.each([{}, { maxNames: 0 }, { maxGroups: 0 }])(
+  'an alias that two users have is that of the store, with these limits of what is in memory: %o',
+  async (limits) => {
     const other = new EmbeddedStore(':memory:');
     onTestFinished(() => other.close());
     for (const [name, group] of [
@@ -266,7 +266,7 @@ it.each([1_000, 0])(
       ]);
     await other.recordSeen([seen('shared', 'phone1', 0)]);
     const owner = await other.getUser('shared' as UserKey);
-    await keep({ maxNames }, other);
+    await keep(limits, other);
     expect(rowsOf(openReader())).toMatchObject([{ device: 'phone1', groups: owner?.record?.groups }]);
   },
 );

@@ -100,6 +100,8 @@ export const WALLS: readonly Wall[] = [
       'clock.ts',
       'coalesced-timers.ts',
       'flush-timer.ts',
+      'name-index.ts',
+      'number-lists.ts',
       'thread-file.ts',
       'plain-text.ts',
       'identity',
