@@ -1,4 +1,4 @@
-// Owns the measurement of each way into the directory: how long so many devices (for LDAP: users) take, all new and then all unchanged, with the
+// Owns the measurement of each way into the directory: how long so many devices (for LDAP and Entra: users) take, all new and then all unchanged, with the
 // memory of the process that does it. A gateway of its own for each way; LDAP needs slapd (Debian: slapd).
 //   node bench/bulk.ts [records] [ways, with commas] [redis]
 import { spawn } from 'node:child_process';
@@ -22,6 +22,7 @@ import { cpuSeconds, measured, peakMegabytes, startBulkGateway } from './servers
 import type { BulkGateway, Sums, Used } from './servers/bulk-gateway.ts';
 import {
   startDeviceApi,
+  startEntra,
   startManagedDevices,
   startUserDirectory,
   writeTable,
@@ -36,6 +37,8 @@ const TOKEN = 'a-token-for-measurements-only-0123456789';
 const SCHEDULE = 'schedule: "0 0 0 1 1 * 2199", fullEveryHours: 1';
 /** Records of one signed delivery: about 200 KB. By default a webhook takes 256 KB at most. */
 const OF_A_DELIVERY = 1_000;
+/** Object id of a group that all users are in. */
+const ENTRA_GROUP = '0d0e0f00-3333-4aaa-8bbb-000000000001';
 const LOOK_MS = 50;
 
 interface Ran extends Sums {
@@ -69,6 +72,7 @@ const ways: readonly Way[] = [
   { name: 'webhook', kind: 'devices', ready: webhook },
   { name: 'push', kind: 'devices', ready: push },
   { name: 'ldap', kind: 'users', ready: ldap },
+  { name: 'entra', kind: 'users', ready: entra },
 ];
 
 process.stdout.write(
@@ -216,6 +220,18 @@ async function graph(folder: string): Promise<Ready> {
       // Without what it remembers it reads all devices, as it does each day.
       rmSync(join(gateway.folder, 'feeds', 'bulk.json'), { force: true });
       return gateway.run('devices');
+    },
+    close: () => source.close(),
+  };
+}
+
+async function entra(folder: string): Promise<Ready> {
+  const source = await startEntra(COUNT);
+  return {
+    feed: `kind: graph, tenant: example.onmicrosoft.com, clientId: 11111111-2222-3333-4444-555555555555, clientSecret: ${SECRET}, signInUrl: "${source.url}", graphUrl: "${source.url}", ca: ${certificate(folder)}, devices: false, groups: [${ENTRA_GROUP}], ${SCHEDULE}`,
+    send: async (gateway) => {
+      rmSync(join(gateway.folder, 'feeds', 'bulk.json'), { force: true });
+      return gateway.run('users');
     },
     close: () => source.close(),
   };

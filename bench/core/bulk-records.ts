@@ -69,6 +69,23 @@ export function graphRecord(index: number): Readonly<Record<string, unknown>> {
   };
 }
 
+/** A user of Entra, as the list of changes has it. */
+export function entraUser(index: number): Readonly<Record<string, unknown>> {
+  const number = padded(index, 7);
+  return {
+    id: `${GRAPH_ID}${padded(index, 12)}`,
+    userPrincipalName: owner(index),
+    mail: owner(index),
+    proxyAddresses: [`SMTP:${owner(index)}`, `smtp:u${number}@mail.example.com`],
+    accountEnabled: true,
+    displayName: `User ${number}`,
+    department: 'Surgery',
+    employeeType: 'doctor',
+    onPremisesSamAccountName: `user${number}`,
+    onPremisesDomainName: 'example.com',
+  };
+}
+
 /** A file: its first line, and the line of each record. */
 export interface FileForm {
   readonly header: string;

@@ -7,6 +7,7 @@ import { SUFFIX, startSlapd } from '../../test/support/servers/slapd.ts';
 import type { TestSlapd } from '../../test/support/servers/slapd.ts';
 import {
   checkIn,
+  entraUser,
   firstSince,
   graphRecord,
   ldifUser,
@@ -54,6 +55,35 @@ export async function startManagedDevices(count: number): Promise<JsonApi> {
     return { body: managedDevices(url, count) };
   };
   return api;
+}
+
+/** Microsoft Graph with so many users, who all are in each of its groups, and its sign-in. */
+export async function startEntra(count: number): Promise<JsonApi> {
+  const api = await startJsonApi();
+  api.answer = ({ target }): Answer => {
+    const url = new URL(target, api.url);
+    if (url.pathname.endsWith('/token'))
+      return { body: { token_type: 'Bearer', expires_in: 3_599, access_token: 'token-1' } };
+    if (url.pathname.endsWith('/users/delta')) {
+      const end = { '@odata.deltaLink': new URL('/v1.0/users/delta?$deltatoken=1', api.url).href };
+      return { body: pageOf(url, count, entraUser, end) };
+    }
+    if (url.pathname.endsWith('/transitiveMembers/microsoft.graph.user'))
+      return { body: { '@odata.count': count, ...pageOf(url, count, entraUser) } };
+    const [, id] = /\/groups\/([^/]+)$/.exec(url.pathname) ?? [];
+    return id === undefined ? { status: 404, body: {} } : { body: { id, displayName: `Group ${id}` } };
+  };
+  return api;
+}
+
+/** A page of a list of so many records. `end`: what else the last page has. */
+function pageOf(url: URL, count: number, form: (index: number) => object, end: object = {}): object {
+  const from = Number(url.searchParams.get('$skiptoken') ?? 0);
+  const to = Math.min(from + PAGE, count);
+  const value = rangeOf(from, to, form);
+  if (to >= count) return { value, ...end };
+  url.searchParams.set('$skiptoken', String(to));
+  return { value, '@odata.nextLink': url.href };
 }
 
 function managedDevices(url: URL, count: number): object {

@@ -58,13 +58,16 @@ export interface ApplyOptions {
   readonly onNotJoined?: ((line: number) => void) | undefined;
 }
 
+/** What is applied of a part; the cursor is the runner's. */
+type RunPart = Omit<FeedPart, 'cursor'>;
+
 /** Devices or users that a run that writes nothing reads at once. */
 const READS = 200;
 
 /** Applies a run. @throws what the source throws: then nothing was written; or what the store throws */
 export async function applyLines(
   store: DirectoryStore,
-  parts: AsyncIterable<Pick<FeedPart, 'lines' | 'gone' | 'count'>>,
+  parts: AsyncIterable<RunPart>,
   options: ApplyOptions,
 ): Promise<ApplyOutcome> {
   const { source, now, signal } = options;
@@ -109,7 +112,7 @@ class Run {
     this.decisions = new RunDecisions(known, options);
   }
 
-  async apply(parts: AsyncIterable<Pick<FeedPart, 'lines' | 'gone' | 'count'>>): Promise<ApplyOutcome> {
+  async apply(parts: AsyncIterable<RunPart>): Promise<ApplyOutcome> {
     await this.readAll(parts);
     await this.devices.joinNameless();
     const notRemoved: string[] = [];
@@ -153,12 +156,13 @@ class Run {
     };
   }
 
-  private async readAll(parts: AsyncIterable<Pick<FeedPart, 'lines' | 'gone' | 'count'>>): Promise<void> {
+  private async readAll(parts: AsyncIterable<RunPart>): Promise<void> {
     let read = 0;
-    for await (const { lines, gone, count } of parts) {
+    for await (const { lines, gone, members, count } of parts) {
       this.options.signal?.throwIfAborted();
       for (const line of lines) await this.add(line);
       for (const { kind, sourceId } of gone ?? []) this.addGone(kind, sourceId);
+      if (members !== undefined) this.users.addGroup(members);
       Object.assign(this.stated, count);
       read += lines.length;
       this.options.progress?.('read', read);

@@ -1,6 +1,6 @@
 // Owns what a feed adapter is: it reads one source, and hands its records over in parts. It never writes the directory: the runner
 // does, behind the brakes.
-import type { FeedLine } from './record.ts';
+import type { FeedLine, GroupLine } from './record.ts';
 
 /** What the records of a feed are about. */
 export type RecordKind = 'device' | 'user' | 'group';
@@ -17,6 +17,8 @@ export interface FeedPart {
   /** `line` of a line: its place among the records of the run, from 1. */
   readonly lines: readonly FeedLine[];
   readonly gone?: readonly GoneRecord[];
+  /** Further members of a group whose line came before: a group may be larger than a part. */
+  readonly members?: Pick<GroupLine, 'id' | 'members'>;
   /**
    * Where the next run may begin once this part and all before it are applied; it is opaque to the runner, and kept only when
    * the run ended well. Absent = the next run is a full one, or another part has it.

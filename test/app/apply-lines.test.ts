@@ -272,6 +272,17 @@ describe('users and groups', () => {
     expect(await groupsOf('carol@contoso.com')).toEqual(['staff']);
   });
 
+  it('adds members that come after their group, which is one record however many parts it has', async () => {
+    const { read } = await applyParts([
+      { lines: [user('alice@contoso.com'), group('staff', [])] },
+      { lines: [], members: { id: 'staff', members: ['alice@contoso.com'] } },
+      { lines: [], members: { id: 'staff', members: ['bob@contoso.com', 'alice@contoso.com'] } },
+    ]);
+    expect(read.group).toBe(1);
+    expect(await groupsOf('alice@contoso.com')).toEqual(['staff']);
+    expect(await groupsOf('bob@contoso.com')).toEqual(['staff']);
+  });
+
   it('takes a group that comes alone for the whole membership of that group only', async () => {
     await apply([
       user('alice@contoso.com'),

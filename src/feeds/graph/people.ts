@@ -48,40 +48,37 @@ export async function* users(
 
 const groupSchema = z.object({ id: z.string(), displayName: z.string().min(1) });
 
-/** A group with all members, nested ones too. @throws FeedError when members are missing */
-export async function group(
-  requests: GraphRequests,
-  source: string,
-  id: string,
-  line: number,
-): Promise<GroupLine> {
+/** A group with all members, nested ones too, page by page. @throws FeedError when members are missing */
+export async function* group(requests: GraphRequests, source: string, id: string): AsyncGenerator<FeedPart> {
   const about = groupSchema.safeParse(await requests.read(`/v1.0/groups/${id}?$select=id,displayName`));
   if (!about.success)
     throw new FeedError('EASGATE_FEED_ANSWER', `Graph answers the group ${id} without a name`);
-  const members = new Set<string>();
+  const name = plain(about.data.displayName, 256);
+  const line: GroupLine = {
+    type: 'group',
+    line: 1,
+    source,
+    id: name,
+    sourceId: id.toLowerCase(),
+    members: [],
+    problems: [],
+  };
+  yield { lines: [line] };
   let read = 0;
   let expected: number | null = null;
   const path = `/v1.0/groups/${id}/transitiveMembers/microsoft.graph.user?$count=true&$select=id,userPrincipalName&$top=999`;
   for await (const { records, count } of requests.pages(path, { ConsistencyLevel: 'eventual' })) {
     expected ??= count;
     read += records.length;
-    for (const { userPrincipalName } of records) {
-      const name = typeof userPrincipalName === 'string' ? userName(userPrincipalName) : null;
-      if (name !== null) members.add(name);
-    }
+    yield { lines: [], members: { id: name, members: records.flatMap(memberName) } };
   }
   if (expected !== null && read < expected)
     throw new FeedError(
       'EASGATE_FEED_SOURCE',
       `the group ${id} has ${String(expected)} members, and Graph lists ${String(read)}: nothing of it is used`,
     );
-  return {
-    type: 'group',
-    line,
-    source,
-    id: plain(about.data.displayName, 256),
-    sourceId: id.toLowerCase(),
-    members: [...members],
-    problems: [],
-  };
+}
+
+function memberName({ userPrincipalName }: Readonly<Record<string, unknown>>): string | [] {
+  return (typeof userPrincipalName === 'string' ? userName(userPrincipalName) : null) ?? [];
 }

@@ -65,8 +65,7 @@ class GraphRun {
   async *parts(text: string | null): AsyncGenerator<FeedPart> {
     const before = text === null ? null : this.usable(text);
     const deltaLink = yield* this.users(before);
-    for (const [index, id] of this.settings.groups.entries())
-      yield { lines: [await group(this.requests, this.source, id, index + 1)] };
+    for (const id of this.settings.groups) yield* group(this.requests, this.source, id);
     const since = yield* this.devices(before);
     // Without a window that can be trusted every run is a full one.
     if (this.settings.devices && since === null) return;

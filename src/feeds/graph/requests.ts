@@ -4,6 +4,7 @@ import { request } from 'undici';
 import { z } from 'zod';
 import { FeedError } from '../contract.ts';
 import { HttpSource, failureText, reasonOf } from '../http-source.ts';
+import { NameSet } from '../../name-index.ts';
 import { plain } from '../../plain-text.ts';
 import { PASSING, pauseAfter, retryAfterOf } from '../waiting.ts';
 import type { Clock } from '../waiting.ts';
@@ -68,7 +69,7 @@ export class GraphRequests {
 
   /** A list, page by page, from a path or a link of an earlier answer. @throws FeedError */
   async *pages(start: string, headers: Readonly<Record<string, string>> = {}): AsyncGenerator<Page> {
-    const seen = new Set<string>();
+    const seen = new NameSet();
     let count = 0;
     let next: string | undefined = start;
     while (next !== undefined) {

@@ -7,6 +7,7 @@ import { mappingFor, mappingsOf } from '../formats.ts';
 import { RecordReader } from '../mapping.ts';
 import type { Mapping, ReadOptions } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
+import { NameSet } from '../../name-index.ts';
 import { ObjectRow } from '../row.ts';
 import { SYSTEM_CLOCK } from '../waiting.ts';
 import type { Clock } from '../waiting.ts';
@@ -79,7 +80,7 @@ class HttpRun {
 
   async *parts(): AsyncGenerator<FeedPart> {
     const { settings } = this.reading;
-    const seen = new Set<string>();
+    const seen = new NameSet();
     const counts = new Set<number>();
     let before = '';
     let validators: Validators | null = null;
@@ -105,7 +106,7 @@ class HttpRun {
     yield { lines: [], ...this.count(counts), ...this.cursor(validators) };
   }
 
-  private async page(url: URL, seen: Set<string>): Promise<Page> {
+  private async page(url: URL, seen: NameSet): Promise<Page> {
     // A circle of links would never end.
     if (seen.has(url.href))
       throw new FeedError(

@@ -105,6 +105,8 @@ async function run(adapter: FeedAdapter = feed(), cursor: string | null = null):
   for await (const part of parts) {
     lines.push(...part.lines);
     gone.push(...(part.gone ?? []));
+    for (const line of lines)
+      if (line.type === 'group' && line.id === part.members?.id) line.members.push(...part.members.members);
     next = part.cursor ?? next;
     count = part.count?.device ?? count;
   }
