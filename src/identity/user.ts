@@ -114,8 +114,9 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   if (!name.isWellFormed()) return 'EASGATE_USER_NAME';
   // Z-Push reads `victim#me` as impersonation, grommunio `me!victim`, and Dovecot `victim*me` (auth_master_user_separator).
   if (name.includes('#') || name.includes('!') || name.includes('*')) return 'EASGATE_USER_NAME';
-  // `"victim"@example.com` is another spelling of the same address (RFC 5322 3.4.1); directories allow no quotes in names.
-  if (name.includes('"')) return 'EASGATE_USER_NAME';
+  // `"victim"@example.com` and `<victim@example.com>` are other spellings of an address (RFC 5322 3.4), `uid=victim,o=x` is one of a user
+  // (RFC 4514). Active Directory allows none of these characters in names.
+  if (name.includes('"') || name.includes('<') || name.includes('=')) return 'EASGATE_USER_NAME';
   // IIS splits the domain at the first slash of either kind.
   if (slash !== name.indexOf('\\') || name.includes('/')) return 'EASGATE_USER_NAME';
   // A directory compares several spaces as one (RFC 4518 2.6.1).

@@ -57,6 +57,8 @@ describe('the user key', () => {
     ['no colon', basic('alice')],
     ['no name', basic(':x')],
     ['quoted address', basic('"alice"@example.com:x')],
+    ['address in angle brackets', basic('Alice <alice@example.com>:x')],
+    ['distinguished name', basic('uid=alice,ou=people:x')],
     ['domain with a dot at its end, behind a plus', basic('alice+example.com.:x')],
     ['only a domain', basic('CONTOSO\\:x')],
     ['control character', basic('al\nice:x')],
