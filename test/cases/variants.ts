@@ -646,6 +646,43 @@ const clients = kind('requests of other clients', 'access logs and sources of cl
     ],
   ),
   [
+    'TouchDown: a backslash in User= as it is',
+    post(
+      `${PATH}?Cmd=FolderSync&User=EXAMPLE\\alice&DeviceId=353456789012345&DeviceType=Touchdown`,
+      by('EXAMPLE\\alice', { 'User-Agent': 'TouchDown(MSRPC)/7.3.00052', 'MS-ASProtocolVersion': '12.0' }),
+    ),
+    passed(`${PATH}?Cmd=FolderSync&User=EXAMPLE\\alice&DeviceId=353456789012345&DeviceType=Touchdown`),
+  ],
+  [
+    'a type of device with a blank',
+    post(`${PATH}?Cmd=FolderSync&User=alice&DeviceId=EMC01&DeviceType=eM%20Client`, ALICE),
+    { status: 200, upstream: true, deviceType: 'eM Client' },
+  ],
+  [
+    'iOS: a cookie of Domino beside Basic, and one that a load balancer sticks by',
+    post(`${PATH}?${QUERY}`, by('alice', { Cookie: 'LtpaToken=AAECAzU; SERVERID=s2' })),
+    { status: 200, upstream: true, upstreamHeadersLack: 'LtpaToken' },
+  ],
+  ...['иван', 'γιάννης', '山田', 'علي', 'łukasz', "o'brien", 'r&d', 'doe, john'].map((name): Row => [
+    `a login that is ${name}`,
+    post(from(encodeURIComponent(name)), basic(name)),
+    passed(from(encodeURIComponent(name)), { user: name }),
+  ]),
+  ...['carol+example.com', 'carol%example.com'].map((login): Row => [
+    `cPanel and vpopmail: the login ${login}`,
+    post(from(encodeURIComponent(login)), basic(login)),
+    passed(from(encodeURIComponent(login)), { user: 'carol@example.com' }),
+  ]),
+  [
+    'a mail with a charset, which goes on without it',
+    mail('message/rfc822; charset=utf-8', '12.1'),
+    {
+      status: 200,
+      upstream: true,
+      upstreamHeadersLack: 'charset',
+    },
+  ],
+  [
     'no scheme before the credentials',
     post(`${PATH}?${QUERY}`, { Authorization: btoa('alice:pw') }),
     challenged,
