@@ -33,7 +33,16 @@ export const graphManagedDevices: Mapping = {
   map: mapManagedDevice,
 };
 
+/**
+ * States of one policy, setting or app on a device (deviceComplianceDeviceStatus, deviceComplianceSettingState, iosUpdateDeviceStatus …) have the end of
+ * a grace period, too, and none of what a device has.
+ */
+const OF_POLICIES = names('lastreporteddatetime settingname installstatus');
+const OF_DEVICES = names('compliancestate managementagent easdeviceid serialnumber');
+
 function mapManagedDevice(reader: RecordReader): FeedLine[] {
+  if (OF_POLICIES.some((name) => reader.row.has(name)) && !OF_DEVICES.some((name) => reader.row.has(name)))
+    return [reader.refused('the record is the state of a policy or an app on a device, not of the device')];
   const { managed, hasLeft } = management(reader);
   const leaves = hasLeft || reader.isOfThePast || isLeaving(reader.row.get('deviceactionresults'));
   const threat = reader.text('partnerreportedthreatstate');

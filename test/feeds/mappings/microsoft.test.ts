@@ -349,3 +349,13 @@ it('a row of a table in JSON with more or fewer cells than columns is refused', 
     ['the row has 5 cells, and there are 4 columns', 'the row has 2 cells, and there are 4 columns'],
   ]);
 }); // prettier-ignore
+
+it.each([
+  ['deviceComplianceDeviceStatus', { deviceDisplayName: 'x', status: 'compliant', lastReportedDateTime: '2026-11-20T06:02:10Z' }],
+  ['deviceComplianceSettingState', { settingName: 'Passcode', deviceId: 'd1', deviceName: 'x', state: 'compliant' }],
+  ['iosUpdateDeviceStatus', { installStatus: 'available', deviceId: 'd1', osVersion: '26.1' }],
+])('a record of %s is of a policy, not of a device', async (type, fields) => {
+  const record = { '@odata.type': `#microsoft.graph.${type}`, id: 'p_d', complianceGracePeriodExpirationDateTime: '2026-12-01T00:00:00Z', userPrincipalName: 'a@example.com', ...fields };
+  const { devices, refused } = await readJson({ value: [record, graphDevice({})] });
+  expect([devices.map(({ id }) => id), refused.map(({ reason }) => reason)]).toEqual([['applx1'], [expect.stringContaining('state of a policy')]]);
+}); // prettier-ignore
