@@ -18,6 +18,7 @@ import {
   textOf,
   udidOf,
   versionIn,
+  withoutEllipsis,
 } from './values.ts';
 import { distinct, easId, idFromSerial, isRoundedNumber, userName } from './identities.ts';
 import { plain } from '../plain-text.ts';
@@ -238,15 +239,6 @@ export class RecordReader {
   }
 }
 
-/**
- * Format-List prints the first four values of a list as they are, and `...` behind the last one for all others.
- * @see https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_preference_variables ($FormatEnumerationLimit)
- */
-function withoutEllipsis(text: string): string {
-  const isLimited = /^\{(?:[^,{}]{1,100},){3}[^,{}]{1,100}(?:\.\.\.|…)\}$/.test(text);
-  return isLimited ? text.replace(/(?:\.\.\.|…)\}$/, '}') : text;
-}
-
 /** Facts about a device that a mapping read; absent = unknown. */
 export interface DeviceFacts {
   readonly easIds: readonly (string | null)[];
@@ -302,8 +294,9 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
   const sourceId = facts.sourceId ?? null;
   if (first === undefined && (serialNumber ?? udid ?? imei ?? sourceId) === null)
     return reader.refused(wrong ?? 'the record names no device: no device id, serial number, UDID or IMEI');
-  if (ids.length > MAX_IDS)
-    return reader.refused(`the record has ${ids.length} device ids; a device has ${MAX_IDS} at most`);
+  const count = ids.length > MAX_IDS ? new Set(ids.map(({ key }) => key)).size : ids.length;
+  if (count > MAX_IDS)
+    return reader.refused(`the record has ${count} device ids; a device has ${MAX_IDS} at most`);
   if (wrong !== undefined) reader.note(wrong);
   const platform = facts.platform ?? firstOf(facts.systems, platformOf);
   const owners = distinct((facts.owners ?? []).map(userName));

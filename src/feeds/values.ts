@@ -114,6 +114,15 @@ export function pick(row: Row, names: readonly string[]): string | null {
   return null;
 }
 
+/**
+ * Format-List prints the first four values of a list as they are, and `...` behind the last one for all others.
+ * @see https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_preference_variables ($FormatEnumerationLimit)
+ */
+export function withoutEllipsis(text: string): string {
+  const isLimited = /^\{(?:[^,{}]{1,100},){3}[^,{}]{1,100}(?:\.\.\.|…)\}$/.test(text);
+  return isLimited ? text.replace(/(?:\.\.\.|…)\}$/, '}') : text;
+}
+
 /** A list: an array, `{ value: […] }` of ConvertTo-Json, or a text with separators. Never a type name. */
 export function listOf(value: unknown): string[] {
   if (Array.isArray(value)) return value.map(textOf).filter((text) => text !== null);

@@ -138,7 +138,7 @@ it('a time with AM or PM behind its offset is not read as another half of the da
 it('a cell with the ids of many phones makes none of them managed', async () => {
   const ids = (count: number): string => Array.from({ length: count }, (_, at) => `ApplX${at}`).join(';');
   const { devices, refused } = await readContent(
-    `id,managed,compliant\n${ids(8)},true,true\n${ids(9)},true,true\n`,
+    `id,managed,compliant\n${ids(8)};${ids(8)},true,true\n${ids(9)},true,true\n`,
   );
   expect([devices.length, refused]).toMatchObject([1, [{ line: 3, reason: expect.stringContaining('8 at most') }]]);
 }); // prettier-ignore
