@@ -220,7 +220,10 @@ export class RunUsers {
     const isOther = (number: number): boolean =>
       this.memberships.has(number) && !this.isInRun(number) && !this.known.isPresent(number);
     let hasOthers = false;
-    for (let number = 0; number < this.size && !hasOthers; number++) hasOthers = isOther(number);
+    for (let number = 0; number < this.size && !hasOthers; number++) {
+      if (number % BATCH === 0) await turn();
+      hasOthers = isOther(number);
+    }
     if (!hasOthers) return;
     /** By member: the number of the user with this alias, from 1. The run knows better than the directory. */
     const users = new NumberColumn();
