@@ -42,8 +42,9 @@ export interface Named {
   readonly aliases: readonly string[] | null;
 }
 
-/** What is kept of a line. `groups`: their numbers. */
+/** What is kept of a line, with the number of its user. `groups`: their numbers. */
 type SpooledUser = Omit<Partly<UserLine>, 'type' | 'line' | 'source' | 'groups' | 'problems'> & {
+  readonly number: number;
   readonly groups: readonly number[] | null;
 };
 
@@ -94,7 +95,7 @@ export class RunUsers {
     if (this.isGone(number)) this.gone.set(number, 0);
     this.spool ??= await LineSpool.open<SpooledUser>();
     const numbers = groups === null ? null : groups.map((group) => this.groupNames.numberOf(group));
-    await this.spool.add({ ...kept, groups: numbers });
+    await this.spool.add({ ...kept, number, groups: numbers });
   }
 
   /** A group may come in several lines. */
@@ -160,7 +161,7 @@ export class RunUsers {
   private async *all(run: UserRun): AsyncGenerator<readonly Change[]> {
     for await (const batch of this.lines()) {
       await turn();
-      yield batch.flatMap(({ number, line }) => this.change(number, line, run) ?? []);
+      yield batch.flatMap((line) => this.change(line.number, line, run) ?? []);
     }
     const aboutKnown = run.removesUsers || run.removesGroups || this.groups.size > 0;
     for (let from = 0; from < this.size; from += BATCH) {
@@ -177,15 +178,12 @@ export class RunUsers {
     }
   }
 
-  /** The lines that count, with the numbers of their users. */
-  private async *lines(): AsyncGenerator<readonly { readonly number: number; readonly line: SpooledUser }[]> {
+  /** The lines that count. */
+  private async *lines(): AsyncGenerator<readonly SpooledUser[]> {
     if (this.spool === null) return;
     let place = 0;
     for await (const batch of this.spool.batches(BATCH))
-      yield batch.flatMap((line) => {
-        const number = this.numberOf(line.id);
-        return this.lastLines.get(number) === ++place ? [{ number, line }] : [];
-      });
+      yield batch.filter(({ number }) => this.lastLines.get(number) === ++place);
   }
 
   private get size(): number {
@@ -238,7 +236,7 @@ export class RunUsers {
         const number = this.known.numberOf(key);
         if (number !== NONE) note(aliases, number);
       }
-    for await (const batch of this.lines()) for (const { line, number } of batch) note(line.aliases, number);
+    for await (const batch of this.lines()) for (const { number, aliases } of batch) note(aliases, number);
     const settled = new NumberLists();
     for (let number = 0; number < this.size; number++) {
       if (number % BATCH === 0) await turn();
