@@ -12,9 +12,11 @@ export const MAX_AUTODISCOVER_BYTES = 16 * 1024;
 export const HALF_CLOSE_GRACE_MS = 2_000;
 /** After a refusal during a body: bytes to read and drop, so that a reset does not destroy the refusal. */
 export const LINGER_BYTES = 1024 * 1024;
+/** The longest time for that. */
 export const LINGER_MS = 2_000;
 /** Most characters kept of a User-Agent, which may be as long as a head. */
 export const MAX_USER_AGENT = 256;
-/** Interval of the deadline sweep, and while nothing happens. */
+/** Between two sweeps over the deadlines. */
 export const SWEEP_INTERVAL_MS = 100;
+/** The same while nothing uses the clock of the deadlines. */
 export const SLOW_SWEEP_INTERVAL_MS = 750;

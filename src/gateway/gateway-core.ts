@@ -133,7 +133,7 @@ export class GatewayCore {
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
   readonly journal: EventJournal | null;
-  private readonly rendered: NoticeCache | null;
+  private readonly notices: NoticeCache | null;
   /** Limits the rate of releases when a change allows many phones. */
   readonly releases: Releases;
   readonly completedExits = new CompletedExits();
@@ -183,7 +183,7 @@ export class GatewayCore {
         ? null
         : new Autodiscover(autodiscover, parts.upstreams, this.credentials, forwarding, now);
     this.quarantine = parts.settings.quarantine;
-    this.rendered = this.quarantine === null ? null : new NoticeCache(this.quarantine.notice);
+    this.notices = this.quarantine === null ? null : new NoticeCache(this.quarantine.notice);
     this.onTrouble = parts.onTrouble;
   }
 
@@ -203,12 +203,12 @@ export class GatewayCore {
 
   /** The message of a quarantined phone. */
   notice(verdict: Verdict, reader: NoticeReader): MailboxNotice | null {
-    return this.rendered?.of(verdict, reader) ?? null;
+    return this.notices?.of(verdict, reader) ?? null;
   }
 
   /** Whether a phone may show a message with another reason; the answer is no from then on. */
   isNews(verdict: Verdict, user: UserKey, device: DeviceKey): boolean {
-    if (this.rendered?.isNews(verdict, user, device) !== true) return false;
+    if (this.notices?.isNews(verdict, user, device) !== true) return false;
     this.counts.add(METRICS.quarantineMessages);
     return true;
   }
@@ -217,7 +217,7 @@ export class GatewayCore {
   noteInformation(exchange: Exchange): void {
     const { user, device, information } = exchange;
     if (information === null || user === null || device === null) return;
-    this.rendered?.noteModel(user, device, information.model);
+    this.notices?.noteModel(user, device, information.model);
     this.recordSeen(exchange, 200);
   }
 

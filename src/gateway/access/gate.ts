@@ -25,7 +25,7 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { IdentitySettings, ListenSettings, UpstreamSettings } from '../settings.ts';
 
 /** The connection of a request, as the gate needs it. */
-export interface RequestOrigin {
+export interface GateConnection {
   /** X-Forwarded-* and Via lines for the request, each ended by CRLF. */
   forwardedLines(): string;
   /** The user that the mail server authenticated on the pinned connection (NTLM); null = none. */
@@ -109,17 +109,17 @@ export interface GateRules {
  */
 export function admit(
   rules: GateRules,
-  origin: RequestOrigin,
+  connection: GateConnection,
   exchange: Exchange,
   head: RequestHead,
 ): HttpErrorCode | null {
   const astray = findAstray(rules, head);
   if (astray !== null) return astray;
-  const { memo } = origin;
+  const { memo } = connection;
   const bad = readRequest(memo, exchange, head);
   // Other paths have their own users.
   if (bad === 'EASGATE_NOT_FOUND') return bad;
-  const user = nameUser(rules, origin, exchange, head);
+  const user = nameUser(rules, connection, exchange, head);
   if (isUserError(user)) return admitStranger(exchange, user);
   // OPTIONS without credentials is a valid request (MS-ASHTTP 2.2.3).
   if (user === NO_USER && (bad !== null || head.method !== 'OPTIONS' || head.authorization !== null)) {
@@ -127,15 +127,15 @@ export function admit(
     if (head.method === 'HEAD') exchange.leg = 'none';
     if (exchange.leg === 'opening') {
       exchange.upstreamLine = 'OPTIONS ' + rules.upstream.path + ' HTTP/1.1\r\nHost: ';
-      exchange.upstreamHead = openingHead(head, origin);
+      exchange.upstreamHead = openingHead(head, connection);
     }
     return admitStranger(exchange, null);
   }
   if (bad !== null) return bad;
   if (
-    origin.certificateUser !== null &&
+    connection.certificateUser !== null &&
     user !== NO_USER &&
-    !isCertified(user, origin.certificateUser, rules.identity.names)
+    !isCertified(user, connection.certificateUser, rules.identity.names)
   )
     return 'EASGATE_USER_MISMATCH';
   const query = exchange.query as EasQuery;
@@ -144,13 +144,13 @@ export function admit(
     exchange.user = user;
     // A remembered string is independent of the head's memory, which can then be freed.
     exchange.authorization = isRemembered(memo, head) ? memo.authorization : head.authorization;
-    exchange.auth = authMethodOf(head.authorization, origin);
+    exchange.auth = authMethodOf(head.authorization, connection);
     exchange.device = memo.device;
     exchange.spelling = memo.spelling;
     // A leg of NTLM names another user than the remembered one.
     if (memo.upstreamLine !== '' && isRemembered(memo, head)) {
       exchange.upstreamLine = memo.upstreamLine;
-      exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines();
+      exchange.upstreamHead = passedOn(rules, head.headerLines) + connection.forwardedLines();
       return null;
     }
     // Horde trusts User= in requests without a password: certificate, NTLM, Basic with nothing (or `0`) behind the colon
@@ -174,7 +174,7 @@ export function admit(
     (canonical === '' ? '' : '?' + canonical) +
     ' HTTP/1.1\r\nHost: ';
   if (user !== NO_USER && isRemembered(memo, head)) memo.upstreamLine = exchange.upstreamLine;
-  exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines();
+  exchange.upstreamHead = passedOn(rules, head.headerLines) + connection.forwardedLines();
   return null;
 }
 
@@ -269,12 +269,12 @@ function passedOn({ listen }: GateRules, headerLines: string): string {
  */
 function nameUser(
   rules: GateRules,
-  origin: RequestOrigin,
+  connection: GateConnection,
   exchange: Exchange,
   head: RequestHead,
 ): UserKey | typeof NO_USER | UserErrorCode {
   const { authorization } = head;
-  const { memo } = origin;
+  const { memo } = connection;
   if (memo.user !== null && isRemembered(memo, head)) return memo.user;
   const user = userFromAuthorization(authorization, rules.identity.bearerClaim);
   if (user !== NO_USER) {
@@ -284,12 +284,12 @@ function nameUser(
     memo.upstreamLine = '';
     return user;
   }
-  if (authorization === null) return origin.boundUser ?? origin.certificateUser ?? NO_USER;
+  if (authorization === null) return connection.boundUser ?? connection.certificateUser ?? NO_USER;
   if (rules.upstream.connectionAuth === 'strip' || !isConnectionBound(authorization)) return NO_USER;
   const leg = readLeg(authorization);
   if (typeof leg === 'string') return leg;
   // A handshake must be closed on the connection that opened it, and in its character set; otherwise the user is unknown.
-  if (leg.leg === 'closing' && leg.unicode !== origin.challengeUnicode) return 'EASGATE_AUTHORIZATION';
+  if (leg.leg === 'closing' && leg.unicode !== connection.challengeUnicode) return 'EASGATE_AUTHORIZATION';
   exchange.leg = leg.leg;
   return leg.leg === 'closing' ? leg.user : NO_USER;
 }
@@ -300,7 +300,7 @@ function nameUser(
  */
 export function admitAutodiscover(
   rules: GateRules,
-  origin: RequestOrigin,
+  connection: GateConnection,
   exchange: Exchange,
   head: RequestHead,
   target: AutodiscoverTarget | AutodiscoverTargetError,
@@ -316,7 +316,10 @@ export function admitAutodiscover(
   const user = userFromAuthorization(head.authorization, rules.identity.bearerClaim);
   if (isUserError(user)) return admitStranger(exchange, user);
   if (user === NO_USER) return admitStranger(exchange, null);
-  if (origin.certificateUser !== null && !isCertified(user, origin.certificateUser, rules.identity.names))
+  if (
+    connection.certificateUser !== null &&
+    !isCertified(user, connection.certificateUser, rules.identity.names)
+  )
     return 'EASGATE_USER_MISMATCH';
   if (target.bad !== null) return target.bad;
   // A missing body is an error of Autodiscover (600), not of HTTP.
@@ -375,10 +378,10 @@ function isBodyError(content: string): content is BodyErrorCode {
 }
 
 /** The upstream head of an opening leg. It names no user, so the server can only challenge it. */
-function openingHead(head: RequestHead, origin: RequestOrigin): string {
+function openingHead(head: RequestHead, connection: GateConnection): string {
   const agent = head.userAgent === null ? '' : 'User-Agent: ' + head.userAgent + '\r\n';
   const opening = head.authorization === null ? '' : 'Authorization: ' + head.authorization + '\r\n';
-  return agent + opening + origin.forwardedLines();
+  return agent + opening + connection.forwardedLines();
 }
 
 function rewriteUser(canonical: string, user: string): string {

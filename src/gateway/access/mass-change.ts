@@ -57,7 +57,7 @@ export class MassChange {
       const one = this.concerned[this.next++];
       const effect = one?.weigh();
       if (one !== undefined && effect === 'restricts') this.queue.add(one, true);
-      // Its turn comes with the sweeps: no time is needed to have it wait.
+      // A release of a mass change always waits for a sweep, whatever the time: it is not looked at.
       else if (one !== undefined && effect === 'releases') this.releases.admit(one, true, 0);
       if (monotonicNow() >= end) break;
     }

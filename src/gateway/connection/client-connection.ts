@@ -396,7 +396,7 @@ export class ClientConnection implements Timed, RequestSource {
     socket.off('error', ignore);
   }
 
-  /** The resource that this connection was bound to is gone. */
+  /** The pinned connection to the mail server is gone. */
   close(): void {
     if (this.exchange === null) this.linger();
     else this.cut();

@@ -51,6 +51,6 @@ export interface Downstream extends RequestOrigin {
   end(exchange: Exchange, status: number): void;
   /** Ends a response in progress, visibly. */
   cut(): void;
-  /** The pinned connection is gone, so the client connection is closed. */
+  /** The pinned connection to the mail server is gone, so the client connection is closed. */
   close(): void;
 }

@@ -6,7 +6,7 @@ import { carriesMail } from '../../eas/commands.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { admit, admitAutodiscover } from '../access/gate.ts';
-import type { RequestOrigin } from '../access/gate.ts';
+import type { GateConnection } from '../access/gate.ts';
 import { BodyRate } from './body-rate.ts';
 import type { Downstream } from './downstream.ts';
 import type { Driver } from './driver.ts';
@@ -23,7 +23,7 @@ import type { SharedReader } from '../io/shared-reads.ts';
 import { streamBody } from '../forward/upstream-request.ts';
 
 /** The parts of the client connection that only its reader uses. */
-export interface RequestSource extends Downstream, RequestOrigin {
+export interface RequestSource extends Downstream, GateConnection {
   readonly driver: Driver;
   readonly accounting: Accounting;
   /** The write side is closed: further bytes are not requests. */

@@ -34,7 +34,6 @@ export class Exchange {
   // head
   method = '';
   minor = 1;
-  keepAlive = true;
   framing: BodyFraming = 'none';
   contentLength = 0;
   expectContinue = false;

@@ -23,8 +23,8 @@ interface DirectSocket extends Socket {
 }
 
 /**
- * From this version on, Node's handle accepts `null` instead of a request object; an older one would crash. Older
- * versions write through the stream.
+ * Node 26 from 26.10 on: its handle is known to accept `null` instead of a request object, with which an older one would crash.
+ * All other versions write through the stream.
  */
 const [MAJOR = 0, MINOR = 0] = process.versions.node.split('.').map(Number);
 const IS_KNOWN_NODE = MAJOR === 26 && MINOR >= 10;
