@@ -1,5 +1,5 @@
 // Owns what a feed adapter is: it reads one source, and hands its records over in parts. It never writes the directory: the runner
-// does, behind the brakes.
+// (app/feed-runs/run-feed.ts) does, behind the brakes.
 import type { FeedLine, GroupLine } from './record.ts';
 
 /** What the records of a feed are about. */
@@ -33,7 +33,7 @@ export interface FeedPart {
 
 /** How one kind of source is read. */
 export interface FeedAdapter {
-  /** The `kind` of the configuration: `files`, `graph`, `ldap`. */
+  /** The `kind` of the configuration: `files`, `graph`, `ldap`, `http`. */
   readonly kind: string;
   /**
    * Of which kinds a full run yields the whole set: what it does not bring is removed, within the brakes. Kinds that are not

@@ -10,9 +10,10 @@ const ACTIVE_DIRECTORY = '1.2.840.113556.1.4.800';
 
 /** What the directory says of itself. */
 export interface Directory {
-  readonly isActive: boolean;
-  /** Numbers of changes count on one controller and one state of its database only. */
+  readonly isActiveDirectory: boolean;
+  /** The name of the domain controller; numbers of changes are its own. Null = not Active Directory, or it does not say. */
   readonly controller: string | null;
+  /** The id of the state of its database: after a restore the numbers count anew. Null as above. */
   readonly invocation: string | null;
   /** The last number of a change (highestCommittedUSN), read before the search; null = not Active Directory. */
   readonly usn: number | null;
@@ -44,11 +45,11 @@ export async function readDirectory(
   const root = await connection.read('', ROOT);
   if (root === null)
     throw new FeedError('EASGATE_FEED_ANSWER', `${connection.url} does not describe itself (root DSE)`);
-  const isActive =
+  const isActiveDirectory =
     settings.dialect === 'auto'
       ? root.texts('supportedCapabilities').includes(ACTIVE_DIRECTORY)
       : settings.dialect === 'active-directory';
-  return isActive ? activeDirectory(connection, root, settings) : otherDirectory(settings);
+  return isActiveDirectory ? activeDirectory(connection, root, settings) : otherDirectory(settings);
 }
 
 async function activeDirectory(
@@ -60,7 +61,7 @@ async function activeDirectory(
   const usn = root.text('highestCommittedUSN');
   const about = service === null ? null : await connection.read(service, ['invocationId']);
   return {
-    isActive: true,
+    isActiveDirectory: true,
     controller: root.text('dnsHostName')?.toLowerCase() ?? null,
     invocation: guidText(about?.bytes('invocationId') ?? null),
     usn: usn !== null && /^\d{1,15}$/.test(usn) ? Number(usn) : null,
@@ -77,7 +78,7 @@ async function activeDirectory(
 
 function otherDirectory(settings: LdapSettings): Directory {
   return {
-    isActive: false,
+    isActiveDirectory: false,
     controller: null,
     invocation: null,
     usn: null,

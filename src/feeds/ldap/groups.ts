@@ -13,7 +13,6 @@ export interface Groups {
   readonly closure: GroupClosure;
   /** By SID, as hexadecimal digits: the number of the group. For primary groups. */
   readonly bySid: ReadonlyMap<string, number>;
-  readonly count: number;
 }
 
 /**
@@ -35,7 +34,7 @@ export async function groupsDigest(
     attributes: [idAttribute, changeAttribute, 'entryCSN'],
   });
   for await (const entry of entries) {
-    const id = directory.isActive ? guidText(entry.bytes(idAttribute)) : entry.text(idAttribute);
+    const id = directory.isActiveDirectory ? guidText(entry.bytes(idAttribute)) : entry.text(idAttribute);
     const change = entry.text('entryCSN') ?? entry.text(changeAttribute) ?? '';
     digest.add(`${id ?? ''} ${dnKey(entry.dn)} ${change}`);
   }
@@ -61,7 +60,7 @@ export async function readGroups(
     attributes: [
       settings.groupNameAttribute,
       ...directory.memberAttributes,
-      ...(directory.isActive ? ['objectSid'] : []),
+      ...(directory.isActiveDirectory ? ['objectSid'] : []),
     ],
   });
   for await (const entry of entries) {
@@ -79,7 +78,7 @@ export async function readGroups(
           throw tooMany('memberships', settings.maxMemberships, 'maxMemberships');
       }
   }
-  return { closure, bySid, count };
+  return { closure, bySid };
 }
 
 export function tooMany(what: string, most: number, field: string): FeedError {

@@ -1,4 +1,4 @@
-// Owns one run over a directory: everything, or what changed since the last run. Groups are closed over here; users pass one by one.
+// Owns one run over a directory: everything, or what changed since the last run. All groups are read first, then users one by one.
 import { ResultCodeError } from 'ldapts';
 import { FeedError } from '../contract.ts';
 import type { FeedAdapter, FeedPart, GoneRecord } from '../contract.ts';
@@ -25,7 +25,7 @@ export function ldapFeed(source: string, settings: LdapSettings, now: () => numb
     async *run(cursor, signal) {
       const connection = await DirectoryConnection.open(settings, signal);
       try {
-        yield* read(new LdapRun(connection, settings, source, now()), cursor);
+        yield* read({ connection, settings, source, began: now() }, cursor);
       } catch (error) {
         signal.throwIfAborted();
         throw error;
@@ -37,19 +37,12 @@ export function ldapFeed(source: string, settings: LdapSettings, now: () => numb
 }
 
 /** What a run works with. */
-class LdapRun {
+interface LdapRun {
   readonly connection: DirectoryConnection;
   readonly settings: LdapSettings;
   readonly source: string;
   /** When it began, in milliseconds since 1970. */
   readonly began: number;
-
-  constructor(connection: DirectoryConnection, settings: LdapSettings, source: string, began: number) {
-    this.connection = connection;
-    this.settings = settings;
-    this.source = source;
-    this.began = began;
-  }
 }
 
 async function* read(run: LdapRun, text: string | null): AsyncGenerator<FeedPart> {
@@ -59,7 +52,9 @@ async function* read(run: LdapRun, text: string | null): AsyncGenerator<FeedPart
   const digest = await groupsDigest(connection, directory, settings);
   const before = text === null ? null : usable(readCursor(text), digest, run, directory);
   const groups = await readGroups(connection, directory, settings);
-  const domains = directory.isActive ? await readDomains(connection, directory) : new Map<string, string>();
+  const domains = directory.isActiveDirectory
+    ? await readDomains(connection, directory)
+    : new Map<string, string>();
   const reading: UserReading = { directory, settings, groups, domains, source };
 
   let line = 0;
@@ -99,7 +94,7 @@ function usable(cursor: LdapCursor | null, groups: string, run: LdapRun, directo
   if (cursor.groups !== groups) return refuse('groups changed');
   const { at } = cursor;
   if (at.by === 'time')
-    return !directory.isActive && at.server === run.connection.url
+    return !directory.isActiveDirectory && at.server === run.connection.url
       ? cursor
       : refuse('another server answers than last time');
   const { controller, invocation, usn } = directory;
@@ -114,8 +109,8 @@ function refuse(why: string): never {
 }
 
 function position(run: LdapRun, directory: Directory, latest: number): LdapCursor['at'] | null {
-  const { isActive, controller, invocation, usn } = directory;
-  if (!isActive)
+  const { isActiveDirectory, controller, invocation, usn } = directory;
+  if (!isActiveDirectory)
     return latest <= 0 ? null : { by: 'time', server: run.connection.url, time: asGeneralizedTime(latest) };
   if (controller === null || invocation === null || usn === null) return null;
   return { by: 'usn', controller, invocation, usn };

@@ -24,7 +24,7 @@ export interface UserReading {
 
 /** The attributes that a user record is made of. */
 export function userAttributes(directory: Directory, settings: LdapSettings): string[] {
-  const own = directory.isActive
+  const own = directory.isActiveDirectory
     ? ['sAMAccountName', 'userAccountControl', 'primaryGroupID', 'objectSid']
     : [];
   const disabled = settings.disabledAttribute === undefined ? [] : [settings.disabledAttribute];
@@ -91,14 +91,14 @@ function groupsOf(entry: DirectoryEntry, { directory, groups }: UserReading): st
   const number = Number(entry.text('primaryGroupID') ?? Number.NaN);
   // The primary group does not name its members.
   const primary =
-    directory.isActive && sid !== null && sid.length >= 12 && Number.isInteger(number)
+    directory.isActiveDirectory && sid !== null && sid.length >= 12 && Number.isInteger(number)
       ? (groups.bySid.get(sidInDomain(sid, number)) ?? null)
       : null;
   return groups.closure.groupsOf(dnKey(entry.dn), primary);
 }
 
 function isEnabled(entry: DirectoryEntry, directory: Directory, settings: LdapSettings): boolean | null {
-  if (directory.isActive) {
+  if (directory.isActiveDirectory) {
     const control = entry.text('userAccountControl');
     if (control !== null && /^-?\d{1,10}$/.test(control) && (Number(control) & DISABLED) !== 0) return false;
   }
@@ -108,7 +108,7 @@ function isEnabled(entry: DirectoryEntry, directory: Directory, settings: LdapSe
     return !values.some((value) => means.has('*') || means.has(value));
   }
   // Without the right to read it, the attribute is missing.
-  return directory.isActive && entry.has('userAccountControl') ? true : null;
+  return directory.isActiveDirectory && entry.has('userAccountControl') ? true : null;
 }
 
 function attributesOf(entry: DirectoryEntry, settings: LdapSettings): Attributes {
