@@ -1,5 +1,5 @@
 // Owns what the runs of a source touched within the last hour, where it sends its records bit by bit: the brakes count them together.
-// Threat: a source that turns all phones in many small pieces, each of which is below the limits.
+// Threat: a source that changes all phones in many small pieces, each of which is below the limits.
 import { monotonicNow } from '../clock.ts';
 import type { Touched } from './brakes.ts';
 

@@ -30,7 +30,7 @@ const applyFields = {
     .min(0)
     .max(1)
     .default(0.1)
-    .describe('part of the devices, users and members of a group that one run may turn; at least 20'),
+    .describe('part of the devices, users and members of a group that one run may change; at least 20'),
   joinBy: z
     .array(
       z
