@@ -61,8 +61,8 @@ export interface ApplyOptions {
 /** What is applied of a part; the cursor is the runner's. */
 type RunPart = Omit<FeedPart, 'cursor'>;
 
-/** Devices or users that a run that writes nothing reads at once. */
-const READS = 200;
+/** Devices or users that a dry run reads at once, to compare them with the run. */
+const DRY_RUN_BATCH = 200;
 
 /** Applies a run. @throws what the source throws: then nothing was written; or what the store throws */
 export async function applyLines(
@@ -254,7 +254,7 @@ class Run {
   private async putDevices(batch: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
     if (!this.options.dryRun) return this.store.putDevices(batch, this.options.fence);
     const outcomes: ReportOutcome[] = [];
-    for (const some of inParts(batch, READS)) {
+    for (const some of inParts(batch, DRY_RUN_BATCH)) {
       const entries = await this.store.getDevices(some.map(({ key }) => key));
       for (const [index, observation] of some.entries()) {
         const reports = entries[index]?.reports ?? [];
@@ -269,7 +269,7 @@ class Run {
   private async putUsers(batch: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
     if (!this.options.dryRun) return this.store.putUsers(batch, this.options.fence);
     const outcomes: ReportOutcome[] = [];
-    for (const some of inParts(batch, READS)) {
+    for (const some of inParts(batch, DRY_RUN_BATCH)) {
       // Of users that are new nothing is stored.
       const keys = some.map(({ key }) => key).filter((key) => this.known.users.numberOf(key) !== NONE);
       const reports = await this.store.getUserReports(this.options.source, keys);

@@ -1,4 +1,4 @@
-// Owns the decisions of a run: which of them take effect, which ones the source no longer makes, and how many devices they turn.
+// Owns the decisions of a run: which of them take effect, which ones the source no longer makes, and how many devices they concern.
 import type { ImportedChange } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { DecisionLine } from '../feeds/record.ts';
@@ -12,7 +12,7 @@ import { STRICTNESS } from '../policy/strictness.ts';
 
 /** What the decisions of a run become. */
 export interface DecisionChanges {
-  /** What makes it harder for a phone: blocks, and allows that end. */
+  /** Changes by which a phone may lose its mail: blocks, quarantines, and allows that end. */
   readonly restrictions: readonly ImportedChange[];
   readonly releases: readonly ImportedChange[];
   readonly touched: Touched;

@@ -7,7 +7,7 @@ import type { DeviceObservation } from '../model/device.ts';
 import { MAX_LISTED } from './apply-outcome.ts';
 import type { NotJoined } from './apply-outcome.ts';
 import type { Touched } from './brakes.ts';
-import { CountingRecords } from './counting-records.ts';
+import { PrevailingRecords } from './prevailing-records.ts';
 import type { KnownRecords } from './known-records.ts';
 import { deviceObservation, deviceState, millis, onlyRefusals, restricts } from './line-observations.ts';
 import type { Partly } from './line-observations.ts';
@@ -28,7 +28,7 @@ export interface DeviceRun {
 /** What a record does to its device: bits of one number. */
 const CHANGES = 1;
 const RETIRES = 2;
-/** It makes it harder for a phone. */
+/** A phone that gets mail may lose it. */
 const RESTRICTS = 4;
 /** Only other sources reported the device before. */
 const IS_FOREIGN = 8;
@@ -48,8 +48,9 @@ export class RunDevices {
   private readonly run: DeviceRun;
   private readonly observations: LineSpool<DeviceObservation>;
   private readonly nameless: LineSpool<DeviceLine>;
-  /** The devices that the run brought, and what it does to each. */
-  private readonly records: CountingRecords;
+  /** The devices that the run brought, and which record of each counts. */
+  private readonly records: PrevailingRecords;
+  /** What the run does to each of them. */
   private readonly effects = new DeviceEffects();
   /** Records in `observations`. */
   private kept = 0;
@@ -64,7 +65,7 @@ export class RunDevices {
     this.run = run;
     this.observations = observations;
     this.nameless = nameless;
-    this.records = new CountingRecords(run.now);
+    this.records = new PrevailingRecords(run.now);
   }
 
   static async open(known: KnownRecords, run: DeviceRun): Promise<RunDevices> {
@@ -149,7 +150,7 @@ export class RunDevices {
     return this.written(false);
   }
 
-  /** Records that count, of devices for which the run makes it harder or of the others, in their order. */
+  /** Records that count, in their order: of the devices that the run restricts, or of the others. */
   private async *written(restricts: boolean): AsyncGenerator<readonly DeviceObservation[]> {
     let wanted: DeviceObservation[] = [];
     let place = 0;

@@ -21,7 +21,7 @@ import type { ApplyOutcome } from './apply-outcome.ts';
 import { auditedRun } from './audited-run.ts';
 import type { Operator } from './audited-run.ts';
 import { DEFAULT_BRAKES } from './brakes.ts';
-import { CountingRecords } from './counting-records.ts';
+import { PrevailingRecords } from './prevailing-records.ts';
 
 /** What to read, and how. */
 export interface ImportRequest {
@@ -64,6 +64,7 @@ function recognizedIn({ format, what, notAsked }: FeedFile): Recognized {
   return { format, what, notAsked: notAsked?.format ?? null };
 }
 
+/** Characters that are written at once. */
 const BATCH = 65_536;
 
 /**
@@ -136,6 +137,7 @@ export function applyImport(
   return withFile(request, recognized, apply, signal);
 }
 
+/** Lines of one part. */
 const PART = 1_000;
 
 /** The records of a file, in parts. `mustBeWhole`: what the file does not have is removed. @throws ProgramError EASGATE_FILE */
@@ -162,8 +164,7 @@ async function withFile<Result>(
   work: (file: FeedFile, writtenAt: number | null) => Promise<Result>,
   signal?: AbortSignal,
 ): Promise<Result> {
-  const { input, source, zone } = request;
-  const { format, mapping, order, maxMegabytes } = request;
+  const { input, format, mapping, source, zone, order, maxMegabytes } = request;
   checkNames(source, zone);
   const openFile = async (path: string): Promise<FeedFile> => {
     const file = await FeedFile.open({ path, format, mapping, source, zone, order, maxMegabytes });
@@ -213,7 +214,7 @@ function checkNames(source: string | null, zone: string): void {
 
 async function printFile(file: FeedFile, write: (text: string) => Promise<boolean>): Promise<ImportSummary> {
   const counts = { device: 0, user: 0, group: 0, decision: 0, refused: 0 };
-  const records = new CountingRecords(Date.now());
+  const records = new PrevailingRecords(Date.now());
   let withProblems = 0;
   let sameDevice = 0;
   let text = '';
@@ -233,7 +234,7 @@ async function printFile(file: FeedFile, write: (text: string) => Promise<boolea
 }
 
 /** Which one counts of this line and the ones before it of the same device; null = it is the first one. */
-function noteOf(line: DeviceLine, records: CountingRecords): string | null {
+function noteOf(line: DeviceLine, records: PrevailingRecords): string | null {
   let note: string | null = null;
   for (const key of line.id === null ? [] : [line.id, ...line.otherIds])
     note = records.take(line, key, 0)?.note ?? note;

@@ -131,7 +131,7 @@ export function deviceState(
 }
 
 /**
- * Whether a line makes it harder for a phone: it refuses, or no longer says a good value that its source said before. `before`,
+ * Whether a phone may lose its mail by a line: it refuses, or no longer says a good value that its source said before. `before`,
  * `after`: {@link deviceState} of the source; before null = it never reported the device.
  */
 export function restricts(line: DeviceLine, before: string | null, after: string): boolean {

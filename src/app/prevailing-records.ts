@@ -23,7 +23,7 @@ const NEVER = -Infinity;
  * refuses the device counts, where they have a check-in, else the last one.
  * Threat: the old record of a phone that was enrolled again, which still says that it complies.
  */
-export class CountingRecords {
+export class PrevailingRecords {
   private readonly now: number;
   private readonly numbers = new NameIndex();
   private seenAt = new Float64Array(FIRST_SIZE);

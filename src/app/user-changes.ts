@@ -1,5 +1,5 @@
-// Owns the users of a run: groups closed into their members, what each user becomes, and how many accounts and memberships the run changes. The records
-// wait in a temporary file until the whole run is known; in memory are the names of the users and numbers.
+// Owns the users of a run: the groups of each, from the members that groups name, what each user becomes, and how many accounts and
+// memberships the run changes. The records wait in a temporary file until the whole run is known; in memory are the names of the users and numbers.
 import { setImmediate as turn } from 'node:timers/promises';
 import { BULK_RECORDS } from '../directory/store.ts';
 import type { GroupLine, UserLine } from '../feeds/record.ts';
@@ -19,7 +19,7 @@ import { UserTally } from './user-tally.ts';
 /** What the users of a run become; may be read more than once. */
 export interface UserChanges {
   readonly touched: readonly Touched[];
-  /** What makes it harder for phones: accounts that are removed or disabled. In batches to be written. */
+  /** What phones may lose their mail by: accounts that are removed or disabled. In batches to be written. */
   readonly restrictions: () => AsyncGenerator<readonly UserObservation[]>;
   /** Everything else. */
   readonly releases: () => AsyncGenerator<readonly UserObservation[]>;

@@ -40,7 +40,7 @@ export async function withAudit<T>(config: Config, work: (audit: AuditLog) => Pr
   }
 }
 
-/** The author of a decision without `--by`. */
+/** The author of a change without `--owner`. */
 export function loginName(): string {
   return userInfo().username;
 }

@@ -95,7 +95,7 @@ const NONE: ReadonlySet<string> = new Set();
 export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS): Mapping | null {
   const all = matches(names, among);
   if (isOwn(names)) return leader(all) ?? among.find(isOwnMapping) ?? null;
-  // Our names are common ones: without an id and a state they are no rival of a product.
+  // easgate's own names are common ones: without an id and a state they are no rival of a product.
   return leader(all.filter(({ mapping, hasSure }) => !isOwnMapping(mapping) || hasSure)) ?? leader(all);
 }
 

@@ -40,7 +40,7 @@ export interface Mapping {
   readonly kind: string;
   /** Names that only this kind has. */
   readonly sure: readonly string[];
-  /** Names that it usually has: three of them are enough. */
+  /** Names that it usually has: a few of them are enough (formats.ts). */
   readonly typical: readonly string[];
   /** Names whose values are times. */
   readonly times: readonly string[];

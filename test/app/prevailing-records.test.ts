@@ -1,7 +1,7 @@
 // Owns the promises about which of several records of one device counts.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { CountingRecords } from '../../src/app/counting-records.ts';
+import { PrevailingRecords } from '../../src/app/prevailing-records.ts';
 import { isoTime } from '../../src/feeds/times.ts';
 import { deviceLine } from '../feeds/lines.ts';
 
@@ -10,7 +10,7 @@ const DAY = 86_400_000;
 
 /** The days ago of the record that counts, of records with these check-ins; null = none. */
 function counting(days: readonly (number | null)[]): number | null {
-  const records = new CountingRecords(NOW);
+  const records = new PrevailingRecords(NOW);
   const kept: (number | null)[] = [];
   for (const [at, ago] of days.entries()) {
     const lastCheckIn = ago === null ? null : isoTime(NOW - ago * DAY);
@@ -37,7 +37,7 @@ it('is the one with the newest check-in, in any order', () => {
 });
 
 it('is not one with a check-in in the future in place of one of now that refuses', () => {
-  const records = new CountingRecords(NOW);
+  const records = new PrevailingRecords(NOW);
   const bad = deviceLine('PHONE0', { compliant: false, lastCheckIn: isoTime(NOW) });
   const good = deviceLine('PHONE0', { lastCheckIn: isoTime(NOW + 400 * DAY) });
   expect(records.take(bad, 'phone0', 0)).toBeNull();
@@ -45,7 +45,7 @@ it('is not one with a check-in in the future in place of one of now that refuses
 });
 
 it('is found among very many devices', () => {
-  const records = new CountingRecords(NOW);
+  const records = new PrevailingRecords(NOW);
   for (let at = 0; at < 5_000; at++)
     records.take(deviceLine('PHONE0', { line: at, lastCheckIn: isoTime(NOW - DAY) }), `phone${at}`, at);
   const older = deviceLine('PHONE0', { lastCheckIn: isoTime(NOW - 2 * DAY) });

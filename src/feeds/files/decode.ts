@@ -36,7 +36,8 @@ export async function* decode(
     const bytes = held.length === 0 ? piece : Buffer.concat([held, piece]);
     held = new Uint8Array(0);
     if (isFirst) {
-      if (bytes.length < HEAD && bytes.length < 4) {
+      // A byte order mark has four bytes at most.
+      if (bytes.length < 4) {
         held = bytes;
         continue;
       }
