@@ -18,6 +18,7 @@ export function sayOutcome(outcome: ApplyOutcome): void {
     .filter(([, ...counts]) => counts.some((count) => Number(count) > 0))
     .map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)));
   if (rows.length > 0) print(table(['RECORDS', 'READ', 'ACCEPTED', 'UNCHANGED', 'OLDER', 'REMOVED'], rows));
+  else if (refused.count === 0) remark('no record was read');
   if (outcome.dryRun) remark('dry run: nothing was written');
   else if (isHeld) warn('held: nothing was written');
   if (decisions.listed > 0)

@@ -52,6 +52,16 @@ it('feeds run reads the files of a folder as one whole set', async () => {
   expect(await devices('--managed', 'no')).toBe(1);
 });
 
+it('feeds run says that there was no record to read', async () => {
+  writeFileSync(join(folder, 'in', 'a.csv'), 'id,managed,compliant\n');
+  const empty = await run('feeds', 'run', 'mdm');
+  expect([empty.code, empty.out, empty.error]).toEqual([
+    0,
+    '',
+    expect.stringContaining('no record was read'),
+  ]);
+});
+
 it('feeds run --dry-run writes nothing', async () => {
   table(5, true);
   const { out } = await run('feeds', 'run', 'mdm', '--dry-run', '--json');
