@@ -7,7 +7,6 @@ import type { StoreOptions } from '../directory/open-store.ts';
 import type { DirectoryStore, PackedUsers, ScanPart, UserEntry } from '../directory/store.ts';
 import { policiesFrom } from '../policy/plain-policies.ts';
 import type { PlainPolicies } from '../policy/plain-policies.ts';
-
 import { countsDevices, diffPart } from './policy-diff.ts';
 import type { DiffPart } from './policy-diff.ts';
 import { plainError } from './thread-errors.ts';

@@ -92,18 +92,18 @@ async function sendRecords(
     // A view of a larger memory would be sent with all of that.
     const sent = { ...users, replies: users.replies.map((reply) => new Uint8Array(reply)) };
     await Promise.all(
-      threads.map(({ mailbox }, at) => mailbox.send({ users: sent, hashes: hashes[at] ?? [] })),
+      threads.map(({ records }, at) => records.send({ users: sent, hashes: hashes[at] ?? [] })),
     );
-    if (threads.some(({ mailbox }) => mailbox.isEnded)) return;
+    if (threads.some(({ records }) => records.isEnded)) return;
   }
-  await Promise.all(threads.map(({ mailbox }) => mailbox.send(null)));
+  await Promise.all(threads.map(({ records }) => records.send(null)));
 }
 
 /** Lists of records that wait in a thread, at most. */
 const MAX_SENT = 8;
 
 /** Sends records to one thread, a few lists ahead of it. */
-class Mailbox {
+class RecordSender {
   private readonly worker: Worker;
   private waiting = 0;
   private ended = false;
@@ -143,7 +143,7 @@ class Mailbox {
 
 interface Running {
   readonly worker: Worker;
-  readonly mailbox: Mailbox;
+  readonly records: RecordSender;
   /** Rejects when the thread ends without a result. */
   readonly found: Promise<DiffPart>;
 }
@@ -154,20 +154,20 @@ function startThread(program: URL, task: DiffThreadTask, onProgress: OnProgress)
     name: 'comparison',
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
   });
-  const mailbox = new Mailbox(worker);
+  const records = new RecordSender(worker);
   const { promise, resolve, reject } = Promise.withResolvers<DiffPart>();
   worker.on('message', (message: DiffThreadMessage) => {
     if (message.kind === 'progress') onProgress(message.done);
-    else if (message.kind === 'taken') mailbox.taken();
+    else if (message.kind === 'taken') records.taken();
     else if (message.kind === 'done') resolve(message.found);
     else reject(errorFrom(message));
   });
   worker.on('error', reject);
   worker.on('exit', () => {
-    mailbox.end();
+    records.end();
     reject(new Error('a thread that compares policies ended'));
   });
   // It is awaited once all threads were started, unless one cannot be.
   promise.catch(() => undefined);
-  return { worker, mailbox, found: promise };
+  return { worker, records, found: promise };
 }

@@ -8,8 +8,7 @@ import type { AuditSink } from '../journal/audit-log.ts';
 import type { AuditOperation } from '../model/journal.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
-import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
-import { MAX_POLICY_STEPS } from '../model/policy-version.ts';
+import { MAX_POLICY_STEPS, readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
 import type { PolicyState, PolicyStep, PolicyVersion, RolloutExtent } from '../model/policy-version.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
@@ -160,6 +159,11 @@ export type ToPlace =
   | { readonly place: 'shadow' }
   | { readonly place: 'rollout'; readonly rollout: RolloutExtent };
 
+/** The place of a version: live where it is for everybody (null), else rolled out to some users. */
+export function toPlace(rollout: RolloutExtent | null): ToPlace {
+  return rollout === null ? { place: 'live' } : { place: 'rollout', rollout };
+}
+
 /** A version to add. */
 export type AddVersion = ToPlace & {
   readonly texts: PolicyTexts;
@@ -269,8 +273,7 @@ export async function promote(
   rollout: RolloutExtent | null = null,
 ): Promise<PolicyVersion> {
   const version = await shadowVersion(store, known);
-  const to: ToPlace = rollout === null ? { place: 'live' } : { place: 'rollout', rollout };
-  const placed = placedAt(known.state, version.version, to, author);
+  const placed = placedAt(known.state, version.version, toPlace(rollout), author);
   const operation = rollout === null ? 'policy_promote' : placed.operation;
   const state = { ...placed.state, shadow: null };
   await replace(store, known, state, { author, audit, operation, step: placed.step, version, comment });

@@ -84,8 +84,8 @@ const UNUSABLE: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * The policies in use, which a way back is compared with; null = one of them cannot be read or compiled, which is said. The change may
- * be what mends it.
+ * The policies in use, which a change that may repair them is compared with; null = one of them cannot be read or compiled, of which a
+ * warning is printed.
  */
 export async function comparedWith(store: DirectoryStore, config: Config): Promise<ActivePolicies | null> {
   try {

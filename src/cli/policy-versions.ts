@@ -13,6 +13,7 @@ import {
   refuseWithFile,
   rollBack,
   shadowVersion,
+  toPlace,
 } from '../app/policy-versions.ts';
 import type { KnownPolicies, ToPlace } from '../app/policy-versions.ts';
 import { refuseDuringRollout } from '../app/rollout-extent.ts';
@@ -108,10 +109,6 @@ function replaced(
   rollout: RolloutExtent | null,
 ): ActivePolicies {
   return rollout === null ? forEverybody(policy) : withRollout(before, { policy, version: null }, rollout);
-}
-
-function toPlace(rollout: RolloutExtent | null): ToPlace {
-  return rollout === null ? { place: 'live' } : { place: 'rollout', rollout };
 }
 
 function publishedText(version: number, rollout: RolloutExtent | null): string {
@@ -275,8 +272,9 @@ export async function promoteShadow(options: ChangeOptions & ExtentOptions, comm
   });
 }
 
-function wordsOf(said: string | null): string {
-  return said === null ? '' : `, “${printable(said)}”,`;
+/** The comment of a version as a part of a sentence about it; empty = it has none. */
+function quoted(comment: string | null): string {
+  return comment === null ? '' : `, “${printable(comment)}”,`;
 }
 
 /** `policy rollback`. */
@@ -292,12 +290,12 @@ export async function rollback(
       context,
       number,
       options,
-      (version, said) => `Make version ${version}${wordsOf(said)} live again?`,
+      (version, comment) => `Make version ${version}${quoted(comment)} live again?`,
     );
     if (done === null) return;
-    const { version, change, said } = done;
+    const { version, change, comment } = done;
     if (options.json) printJson({ version, change });
-    else print(`version ${version}${wordsOf(said)} is live again\n`);
+    else print(`version ${version}${quoted(comment)} is live again\n`);
     return;
   }
   await withStore(command, async (store, config, audit) => {
@@ -305,9 +303,9 @@ export async function rollback(
     const known = await readPolicies(store);
     refuseDuringRollout(known.state);
     const wanted = await earlierVersion(store, known, number);
-    const { version, comment: said } = wanted;
+    const { version, comment } = wanted;
     const before = await comparedWith(store, config);
-    const words = wordsOf(said);
+    const words = quoted(comment);
     const change = await announced(
       store,
       config,

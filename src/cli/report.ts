@@ -1,4 +1,4 @@
-// Owns the work of `easgate report`, but for `would-block`: numbers and rows as a table, CSV or JSON.
+// Owns the work of `easgate report`, but for `would-block` and `grandfathered` (policy-comparison.ts): numbers and rows as a table, CSV or JSON.
 import type { Command } from 'commander';
 import { duplicateReport, nearMissReport, phoneReport } from '../app/reports.ts';
 import type { PhoneReportName, Report } from '../app/reports.ts';

@@ -113,7 +113,7 @@ class Control {
   private readonly listener: OpenReceiveListener | null;
   private receivers: Receivers | null = null;
   private feedJournal: FeedJournal | null = null;
-  private groups: WarningWatch | null = null;
+  private unknownNames: WarningWatch | null = null;
   private exceptions: WarningWatch | null = null;
   private audits: AuditWatch | null = null;
   /** Null = it is not loaded yet, or the configuration wants none. */
@@ -163,7 +163,7 @@ class Control {
         holder: this.leadership?.leader?.holder ?? null,
         fence: this.leadership?.leader?.fence ?? null,
       },
-      warnings: this.groups?.warnings ?? [],
+      warnings: this.unknownNames?.warnings ?? [],
       endingExceptions: this.exceptions?.warnings ?? [],
       admin:
         this.config.admin.listen === undefined
@@ -200,7 +200,7 @@ class Control {
   async close(): Promise<void> {
     this.closed = true;
     this.own.close();
-    this.groups?.close();
+    this.unknownNames?.close();
     this.exceptions?.close();
     await this.loading;
     await this.admin?.close();
@@ -325,7 +325,7 @@ class Control {
   /** Starts the checks for warnings once the directory and the read model can be read. */
   private watchWarnings(): void {
     const { store, config, path } = this;
-    if (store === null || this.groups !== null || this.model.report?.phase !== 'following') return;
+    if (store === null || this.unknownNames !== null || this.model.report?.phase !== 'following') return;
     const reading = async (
       work: (reader: ModelReader) => Promise<readonly string[]> | readonly string[],
     ): Promise<readonly string[]> => {
@@ -345,7 +345,7 @@ class Control {
     this.exceptions = new WarningWatch(look, () => undefined);
     void this.exceptions.start();
     const { logger } = this.log;
-    this.groups = new WarningWatch(compare, (warnings) => {
+    this.unknownNames = new WarningWatch(compare, (warnings) => {
       if (warnings.length === 0)
         logger.info(
           { code: 'EASGATE_POLICY_NAMES' },
@@ -353,7 +353,7 @@ class Control {
         );
       for (const warning of warnings) logger.warn({ code: 'EASGATE_POLICY_NAMES' }, warning);
     });
-    void this.groups.start();
+    void this.unknownNames.start();
   }
 
   /** Resolves when all runs have ended, those of an earlier leadership too. */

@@ -243,8 +243,8 @@ export class VerdictCache {
     const isKnown = asker.proven || this.entries.find(user, device)?.seen === true;
     // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
-    const under = this.flights.get(key)?.promise;
-    if (under !== undefined) return under;
+    const running = this.flights.get(key)?.promise;
+    if (running !== undefined) return running;
     this.misses++;
     // Known phones may share one address. Unknown clients can invent devices, but not addresses.
     const [places, holder] = isKnown

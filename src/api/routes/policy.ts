@@ -9,10 +9,11 @@ import {
   readPolicies,
   refuseWithFile,
   rollBack,
+  toPlace,
   versionOf,
   versionOrNumber,
 } from '../../app/policy-versions.ts';
-import type { KnownPolicies, ToPlace } from '../../app/policy-versions.ts';
+import type { KnownPolicies } from '../../app/policy-versions.ts';
 import { CHANGED_CSV } from '../../app/csv-columns.ts';
 import type { PolicyComparison } from '../../app/policy-comparison.ts';
 import { changedCount } from '../../app/policy-diff.ts';
@@ -166,10 +167,6 @@ export function policyRoutes(parts: ApiParts, policies: Policies): Route[] {
 export interface Policies {
   readonly checks: PolicyChecks;
   readonly diffs: PolicyDiffs;
-}
-
-function toPlace(rollout: RolloutExtent | null): ToPlace {
-  return rollout === null ? { place: 'live' } : { place: 'rollout', rollout };
 }
 
 /** What to compare. */

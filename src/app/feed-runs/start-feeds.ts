@@ -98,7 +98,7 @@ export function startFeeds(
 
 /** One run of a feed at a time in this process; across processes see run-lock.ts. */
 class RunPlace {
-  private under: Promise<unknown> | null = null;
+  private running: Promise<unknown> | null = null;
 
   /** Waits for the run before. */
   async runAfter<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -108,24 +108,24 @@ class RunPlace {
 
   /** @throws ProgramError EASGATE_FEED_BUSY */
   async runNow<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.under !== null)
+    if (this.running !== null)
       throw new ProgramError('EASGATE_FEED_BUSY', 'the feed runs just now: wait for its end, then look');
     return this.take(work);
   }
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    while (this.under !== null) await this.under;
+    while (this.running !== null) await this.running;
   }
 
   private async take<Result>(work: () => Promise<Result>): Promise<Result> {
-    const running = work();
-    const ended = running.then(nothing, nothing);
-    this.under = ended;
+    const run = work();
+    const ended = run.then(nothing, nothing);
+    this.running = ended;
     try {
-      return await running;
+      return await run;
     } finally {
-      if (this.under === ended) this.under = null;
+      if (this.running === ended) this.running = null;
     }
   }
 }

@@ -20,8 +20,8 @@ export function extentBody(extent: RolloutExtent | null): { groups: string[]; sh
   return extent === null ? null : { groups: [...extent.groups], share: extent.share };
 }
 
-/** Whether a change may be what mends a policy in use that cannot be read or compiled. */
-type Purpose = 'change' | 'wayBack';
+/** `repair`: it may also replace a policy in use that cannot be read or compiled; such a change is made without a comparison. */
+type Purpose = 'change' | 'repair';
 
 /** What a change would do; a dry run ends with it. Null = dry run. @throws ProgramError unless the operator agrees */
 export async function announcedThere(
@@ -45,7 +45,7 @@ export async function announcedThere(
   return { ...found, phones: undefined };
 }
 
-/** Null = a policy in use cannot be read or compiled, which is said. */
+/** Null = a policy in use cannot be read or compiled, of which a warning is printed. */
 async function diffIfUsable(context: Context, body: BodyOf<'diffPolicy'>): Promise<PolicyDiff | null> {
   try {
     return (await remoteDiff(context, body)).diff;
@@ -96,7 +96,7 @@ export function publishThere(
   options: ChangeOptions,
   question: string,
 ): Promise<ChangedThere | null> {
-  const purpose = extent === null ? 'wayBack' : 'change';
+  const purpose = extent === null ? 'repair' : 'change';
   return putInUse(context, { after: texts, extent, question, purpose }, options, (body, match) =>
     ask(context, 'publishPolicy', { body: { ...texts, ...body }, match }),
   );
@@ -120,18 +120,18 @@ export async function rollBackThere(
   context: Context,
   wanted: number | null,
   options: ChangeOptions,
-  question: (version: number, said: string | null) => string,
-): Promise<(ChangedThere & { readonly said: string | null }) | null> {
+  question: (version: number, comment: string | null) => string,
+): Promise<(ChangedThere & { readonly comment: string | null }) | null> {
   const { policies, tag } = await policiesInUse(context);
   const version = wanted ?? policies.earlier.at(-1) ?? null;
   if (version === null) throw nothingEarlier();
   const params = { version: String(version) };
-  const { comment: said } = await ask(context, 'showPolicyVersion', { params });
-  const words = question(version, said);
-  const change = await announcedThere(context, { after: { version } }, options, words, 'wayBack');
+  const { comment } = await ask(context, 'showPolicyVersion', { params });
+  const words = question(version, comment);
+  const change = await announcedThere(context, { after: { version } }, options, words, 'repair');
   if (change === null) return null;
   await ask(context, 'rollBackPolicy', { body: { version, comment: options.comment ?? null }, match: tag });
-  return { version, change, said };
+  return { version, change, comment };
 }
 
 /** Puts texts into the shadow; null = ends it. Returns the version, or the one that ended. @throws RemoteError */

@@ -109,7 +109,7 @@ export async function abandonThere(
 ): Promise<(ChangedRollout & { readonly live: number | null }) | null> {
   const { rollout, live, tag } = await rolloutToChange(context);
   const { version } = rollout;
-  const change = await announcedThere(context, { after: LIVE }, options, question(version), 'wayBack');
+  const change = await announcedThere(context, { after: LIVE }, options, question(version), 'repair');
   if (change === null) return null;
   await ask(context, 'abandonRollout', { body: { comment: options.comment ?? null }, match: tag });
   return { version, change, live };

@@ -1,4 +1,4 @@
-// Ensures that all reads and writes go to the known store: scripts compare its identity, lost connections
+// Owns the guard in front of Redis: all reads and writes go to the known store. Scripts compare its identity, lost connections
 // cause a check, and gateways write the beat.
 import { monotonicNow } from '../../clock.ts';
 import { everyAbout } from '../../coalesced-timers.ts';
