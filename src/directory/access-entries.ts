@@ -11,6 +11,7 @@ type Entries = LRUCache<DeviceKey, CachedAccess>;
 /** Users remembered per device; one is the rule. */
 const MAX_USERS_PER_DEVICE = 8;
 
+/** The entries of one cache, by device and user. */
 export class AccessEntries {
   private readonly known: Entries;
   private readonly unknown: Entries;

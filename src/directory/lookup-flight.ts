@@ -3,11 +3,12 @@ import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ChangeBatch, LogPosition, LookupResult } from './store.ts';
 
+/** A look-up of a user with a device. */
 export class LookupFlight<Answer> {
   readonly user: UserKey;
   readonly device: DeviceKey;
   readonly deviceType: string | null;
-  /** The answer, as soon as it is awaited. */
+  /** The answer; undefined only until the look-up has begun. */
   promise: Promise<Answer> | undefined = undefined;
   /** Nobody waits for it any more. */
   over = false;

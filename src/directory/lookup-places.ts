@@ -13,7 +13,8 @@ const WAITING_PER_PLACE = 4;
 /** Places, and a queue that serves holders in turn. */
 export class LookupPlaces {
   private readonly places: FairPlaces;
-  private readonly rooms: FairPlaces;
+  /** Places of those who wait. */
+  private readonly waitingRoom: FairPlaces;
   private readonly patienceMs: number;
   /** By holder; the one served longest ago is first. */
   private readonly waiting = new Map<string, Waiter[]>();
@@ -21,7 +22,7 @@ export class LookupPlaces {
   /** `max` concurrent look-ups; a waiting one gives up after `patienceMs`. */
   constructor(max: number, patienceMs: number) {
     this.places = new FairPlaces(max);
-    this.rooms = new FairPlaces(max * WAITING_PER_PLACE);
+    this.waitingRoom = new FairPlaces(max * WAITING_PER_PLACE);
     this.patienceMs = patienceMs;
   }
 
@@ -31,7 +32,7 @@ export class LookupPlaces {
    */
   enter(holder: string): boolean | Promise<boolean> {
     if (this.places.take(holder)) return true;
-    if (!this.rooms.take(holder)) return false;
+    if (!this.waitingRoom.take(holder)) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => {
       this.remove(holder, waiter);
@@ -41,7 +42,7 @@ export class LookupPlaces {
       timer,
       settle: (hasPlace) => {
         clearTimeout(timer);
-        this.rooms.leave(holder);
+        this.waitingRoom.leave(holder);
         resolve(hasPlace);
       },
     };
@@ -64,7 +65,7 @@ export class LookupPlaces {
     }
   }
 
-  /** Rejects all waiting look-ups. */
+  /** Ends all waits: those who wait get no place. */
   close(): void {
     for (const line of this.waiting.values()) for (const waiter of line) waiter.settle(false);
     this.waiting.clear();

@@ -1,11 +1,11 @@
 // Owns the pace at which held polls end because their phones are let in: each of these phones fetches its mail anew, and
-// thousands at once would sink the mail server.
+// thousands at once would overload the mail server.
 import type { Revalidated, RevalidationQueue } from './revalidation.ts';
 
 /** So many open phones that one change concerns are no mass change, and so many releases at once are no load. */
 export const FEW_PHONES = 200;
 /** Longest wait of the releases of a mass change for its restrictions, which are still looked up. */
-const PATIENCE_MS = 2_000;
+const MAX_WAIT_FOR_RESTRICTIONS_MS = 2_000;
 
 /** How many phones are let in: {@link FEW_PHONES} at once, then so many a second. */
 class Pace {
@@ -41,7 +41,7 @@ export class Releases {
   private readonly many = new Set<Revalidated>();
   private readonly granted = new WeakSet<Revalidated>();
   /** Since when the many wait for restrictions; null = they do not. */
-  private patientSince: number | null = null;
+  private waitingSince: number | null = null;
 
   constructor(perSecond: number) {
     this.pace = new Pace(perSecond);
@@ -83,11 +83,11 @@ export class Releases {
   sweep(now: number, queue: RevalidationQueue, isBusy: boolean): void {
     this.letIn(this.few, now, queue);
     if (this.many.size === 0) {
-      this.patientSince = null;
+      this.waitingSince = null;
       return;
     }
-    this.patientSince ??= now;
-    if (!isBusy || now - this.patientSince >= PATIENCE_MS) this.letIn(this.many, now, queue);
+    this.waitingSince ??= now;
+    if (!isBusy || now - this.waitingSince >= MAX_WAIT_FOR_RESTRICTIONS_MS) this.letIn(this.many, now, queue);
   }
 
   private letIn(lane: Set<Revalidated>, now: number, queue: RevalidationQueue): void {

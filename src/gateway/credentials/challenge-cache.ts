@@ -151,8 +151,8 @@ export class ChallengeCache {
     const address = `${names} ${clientBlock(origin.address)}`;
     const found = answerIn(of.known.get(names), now) ?? answerIn(of.ofAddress.get(address), now);
     if (found !== null) return ofNow(found);
-    const under = of.flights.get(names);
-    if (under !== undefined) return under.then((answer) => (isForAll(answer) ? answer : this.own));
+    const running = of.flights.get(names);
+    if (running !== undefined) return running.then((answer) => (isForAll(answer) ? answer : this.own));
     const own = server.settings.hostHeader ?? undiciHost(server.settings);
     const [asked, client] =
       names === '' ? [own, { ...origin, host: own }] : [name, { ...origin, host: told }];

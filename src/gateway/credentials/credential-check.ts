@@ -90,8 +90,8 @@ export class CredentialCheck {
     const question = this.hash.of(`${origin.proto} ${origin.host.toLowerCase()} ${authorization}`);
     const known = this.remembered.get(question);
     if (known !== undefined && known.until > this.now()) return known.proof;
-    const under = this.flights.get(question);
-    if (under !== undefined) return under;
+    const running = this.flights.get(question);
+    if (running !== undefined) return running;
     const block = clientBlock(origin.address);
     const credentials = this.hash.of(authorization);
     const good = this.good.has(credentials);
