@@ -43,7 +43,7 @@ function spreadHere(): Spread {
 }
 
 /**
- * Compares what two policies decide on every partnership, as {@link diffPolicies}. `options`: how threads open the store; null = the
+ * Compares what two policies decide on every partnership. `options`: how threads open the store; null = the
  * calling thread compares alone. The threads end with the one that calls.
  */
 export async function diffInThreads(

@@ -101,17 +101,6 @@ export interface DiffPart extends Omit<PolicyDiff, 'byReason' | 'byGroup' | 'byM
   readonly byModel: ReadonlyMap<string, SeenCounts>;
 }
 
-/** Compares what policies decide on every partnership at `now`, milliseconds since the epoch. */
-export async function diffPolicies(
-  store: DirectoryStore,
-  before: ActivePolicies,
-  after: ActivePolicies,
-  now: number,
-  onProgress: OnProgress = () => undefined,
-): Promise<PolicyDiff> {
-  return joinParts([await diffPart(store, { before, after, now }, null, onProgress)]);
-}
-
 /** Two policies, and when they decide: milliseconds since the epoch. */
 export interface DiffTask {
   readonly before: ActivePolicies;

@@ -15,15 +15,15 @@ export class LookupPlaces {
   private readonly places: FairPlaces;
   /** Places of those who wait. */
   private readonly waitingRoom: FairPlaces;
-  private readonly patienceMs: number;
+  private readonly maxWaitMs: number;
   /** By holder; the one served longest ago is first. */
   private readonly waiting = new Map<string, Waiter[]>();
 
-  /** `max` concurrent look-ups; a waiting one gives up after `patienceMs`. */
-  constructor(max: number, patienceMs: number) {
+  /** `max` concurrent look-ups; a waiting one gives up after `maxWaitMs`. */
+  constructor(max: number, maxWaitMs: number) {
     this.places = new FairPlaces(max);
     this.waitingRoom = new FairPlaces(max * WAITING_PER_PLACE);
-    this.patienceMs = patienceMs;
+    this.maxWaitMs = maxWaitMs;
   }
 
   /**
@@ -37,7 +37,7 @@ export class LookupPlaces {
     const timer = setTimeout(() => {
       this.remove(holder, waiter);
       waiter.settle(false);
-    }, this.patienceMs);
+    }, this.maxWaitMs);
     const waiter: Waiter = {
       timer,
       settle: (hasPlace) => {

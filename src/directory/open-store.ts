@@ -4,7 +4,7 @@ import type { SourceOrder } from './device-reports.ts';
 import { giveToOwner, prepareFile } from './embedded/file-trouble.ts';
 import { EmbeddedKeeper } from './embedded/embedded-keeper.ts';
 import { EmbeddedStore } from './embedded/embedded-store.ts';
-import { patient } from './patience.ts';
+import { withBackgroundTimeout } from './background-timeout.ts';
 import type { RedisStoreOptions } from './redis/redis-connection.ts';
 import { UNGUARDED } from './store-guard.ts';
 import type { GuardOptions } from './store-guard.ts';
@@ -35,7 +35,7 @@ export type StoreRole = Pick<GuardOptions, 'serves' | 'onEvent'>;
 
 /**
  * Opens the store. Rejects when the file cannot be opened or Redis does not answer; with a StoreOutageError when it is
- * not the known store. Who does not serve waits longer for Redis (patience.ts).
+ * not the known store. Who does not serve waits longer for Redis (background-timeout.ts).
  */
 export async function openStore(options: StoreOptions, role: StoreRole = UNGUARDED): Promise<DirectoryStore> {
   const { serves, onEvent } = role;
@@ -44,7 +44,7 @@ export async function openStore(options: StoreOptions, role: StoreRole = UNGUARD
   if (options.kind === 'redis') {
     // Loaded on demand: the Redis client takes longer to load than a short command runs.
     const { RedisStore } = await import('./redis/redis-store.ts');
-    return RedisStore.open(serves ? options : patient(options), names, guard, options.sources);
+    return RedisStore.open(serves ? options : withBackgroundTimeout(options), names, guard, options.sources);
   }
   const isFile = options.path !== IN_MEMORY;
   const fresh = isFile && prepareFile(options.path);
@@ -57,5 +57,5 @@ export async function openStore(options: StoreOptions, role: StoreRole = UNGUARD
 export async function openKeeper(options: StoreOptions): Promise<StoreKeeper> {
   if (options.kind === 'embedded') return new EmbeddedKeeper(options.path);
   const { RedisKeeper } = await import('./redis/redis-keeper.ts');
-  return RedisKeeper.open(patient(options));
+  return RedisKeeper.open(withBackgroundTimeout(options));
 }

@@ -1,5 +1,5 @@
 // Owns opening the store of the journal, which goes with the store of the directory.
-import { patient } from '../directory/patience.ts';
+import { withBackgroundTimeout } from '../directory/background-timeout.ts';
 import type { RedisStoreOptions } from '../directory/redis/redis-connection.ts';
 import { UserNames } from '../identity/user-names.ts';
 import { EmbeddedJournal } from './embedded-journal.ts';
@@ -32,7 +32,7 @@ export async function openJournalStore(options: JournalOptions): Promise<Journal
     return new EmbeddedJournal(options.path, { retention, names, busyMs: BUSY_MS });
   // Loaded on demand: the Redis client takes longer to load than a short command runs.
   const { RedisJournal } = await import('./redis-journal.ts');
-  const journal = new RedisJournal(patient(options), retention, names);
+  const journal = new RedisJournal(withBackgroundTimeout(options), retention, names);
   if (options.index === undefined) return journal;
   const { IndexedJournal } = await import('./indexed-journal.ts');
   return new IndexedJournal(journal, options.index, names);

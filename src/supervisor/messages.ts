@@ -17,7 +17,7 @@ export interface StartMessage {
   /** The open, bound socket to listen on. */
   readonly fd: number;
   /** Of all workers this one writes what concerns the whole gateway into the journal. */
-  readonly speaks: boolean;
+  readonly recordsForGateway: boolean;
 }
 
 /** Finish the current work and exit. */

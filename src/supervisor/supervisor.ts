@@ -263,11 +263,11 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   async launch(
     socket: BoundSocket,
     { source, policy = null, sampleUrl }: WorkerPlan,
-    speaks: boolean,
+    recordsForGateway: boolean,
   ): Promise<ChildProcess> {
     const { entry, args } = this.options;
     const { certificates, policies, reopened } = this;
-    const message = { type: 'start', source, policy, sampleUrl, fd: LISTEN_FD, speaks } as const;
+    const message = { type: 'start', source, policy, sampleUrl, fd: LISTEN_FD, recordsForGateway } as const;
     const worker = await launchWorker(entry, args, socket, message, (spawned) => this.track(spawned));
     // It may have read or opened the files just before they changed.
     if (certificates !== this.certificates) tell(worker, { type: 'certificates' });

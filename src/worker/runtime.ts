@@ -14,7 +14,7 @@ import type { WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
-import { patiently } from '../directory/patience.ts';
+import { askedAgainWhileSlow } from '../directory/background-timeout.ts';
 import { StoreOutageError } from '../directory/store-identity.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';
@@ -45,7 +45,7 @@ export interface ServingOptions {
   /** The policy document that was checked with the configuration; null or absent = read the file now. */
   readonly policy?: PolicySource | null;
   /** Of several workers this one writes what concerns the whole gateway into the journal; absent = true. */
-  readonly speaks?: boolean;
+  readonly recordsForGateway?: boolean;
   /** Monotonic milliseconds, in place of the system's clock. */
   readonly clock?: () => number;
   /** The directory has another shared secret than this process uses: another store was accepted. */
@@ -105,7 +105,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     const configured = atOnce(workerPolicy(config, options.policy ?? null));
     const stored = followPolicy(config, store, log, (policies, isDecided) => {
       const { live, shadow, rollout } = policies;
-      if (options.speaks ?? true)
+      if (options.recordsForGateway ?? true)
         journal.happened('policy_changed', {
           version: live?.version.version,
           name: live?.version.name ?? undefined,
@@ -117,14 +117,14 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       verdicts.useShadow(shadow?.policy ?? null);
     });
     undo.push(() => stored?.close());
-    const inUse = (await patiently(async () => stored?.start())) ?? NO_VERSIONS;
+    const inUse = (await askedAgainWhileSlow(async () => stored?.start())) ?? NO_VERSIONS;
     const verdicts = new VerdictCache(store, configured, {
       ...lookups,
       onPolicyChange: () => stored?.check(),
     });
     verdicts.usePolicies(activeOf(inUse, configured));
     verdicts.useShadow(inUse.shadow?.policy ?? null);
-    await patiently(() => verdicts.start());
+    await askedAgainWhileSlow(() => verdicts.start());
     // A version may have been published after the versions were read, and before changes are followed.
     stored?.check();
     undo.push(() => verdicts.stop());
@@ -135,7 +135,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     const access = openAccessLog(config.log, log);
     undo.push(() => access?.drain());
     const { sampleUrl, fd } = options;
-    const secret = await patiently(() => store.sharedSecret());
+    const secret = await askedAgainWhileSlow(() => store.sharedSecret());
     const settings = gatewaySettings(config, sampleUrl, secret);
     storeState.onBack(() => void compareSecret(store, secret, options.onOutdated));
     const gateway = await startGateway({

@@ -108,9 +108,12 @@ function onOutdated(): void {
   tell({ type: 'outdated' });
 }
 
-async function start({ source, policy, sampleUrl, fd, speaks }: StartMessage): Promise<Running> {
+async function start({ source, policy, sampleUrl, fd, recordsForGateway }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
-  return { config, serving: await startServing(config, { sampleUrl, fd, policy, speaks, onOutdated }) };
+  return {
+    config,
+    serving: await startServing(config, { sampleUrl, fd, policy, recordsForGateway, onOutdated }),
+  };
 }
 
 async function loadRest({ serving }: Running): Promise<void> {

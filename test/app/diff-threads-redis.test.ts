@@ -2,7 +2,6 @@
 import type { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DIFF_THREAD, diffInThreads } from '../../src/app/diff-threads.ts';
-import { diffPolicies } from '../../src/app/policy-diff.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { forEverybody } from '../../src/policy/active-policies.ts';
@@ -70,7 +69,7 @@ async function calls(command: 'hgetall' | 'scan'): Promise<number> {
 
 describe('a comparison of policies in several threads over Redis', () => {
   it('finds what one thread finds, and reads each device and each user once', async () => {
-    const expected = await diffPolicies(store, task.before, task.after, NOW);
+    const expected = await diffInThreads(store, null, task);
     const before = await calls('hgetall');
     const threads = { threads: 3, devices: 1, program: DIFF_THREAD };
     const found = await diffInThreads(store, options(), task, () => undefined, threads);

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DIFF_THREAD, diffInThreads } from '../../src/app/diff-threads.ts';
-import { diffPolicies } from '../../src/app/policy-diff.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { StoreOptions } from '../../src/directory/open-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -69,7 +68,7 @@ describe('a comparison of policies in several threads', () => {
   it('finds what one thread finds, also by lists in files and a roll-out, and adds up the progress', async () => {
     const progress: number[] = [];
     const found = await diffInThreads(store, options, task, (done) => progress.push(done), threads);
-    expect(found).toEqual(await diffPolicies(store, before, after, NOW));
+    expect(found).toEqual(await diffInThreads(store, null, { before, after, now: NOW }));
     expect(found.keptOut.all).toBeGreaterThan(0);
     expect(found.reach?.emptyGroups).toEqual(['Nobody']);
     expect(progress.at(-1)).toBe(90);

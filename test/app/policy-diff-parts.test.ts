@@ -1,8 +1,8 @@
 // Owns the promises of comparisons of policies in parts: whatever is stored, the parts of a directory put together are the whole.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-
-import { diffPart, diffPolicies, joinParts, withoutGrandfathering } from '../../src/app/policy-diff.ts';
+import { diffInThreads } from '../../src/app/diff-threads.ts';
+import { diffPart, joinParts, withoutGrandfathering } from '../../src/app/policy-diff.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
@@ -106,7 +106,7 @@ async function write(
 
 async function checkParts(store: DirectoryStore): Promise<void> {
   for (const [before, after] of CHANGES) {
-    const whole = await diffPolicies(store, before, after, NOW);
+    const whole = await diffInThreads(store, null, { before, after, now: NOW });
     for (const count of [1, 2, 3]) {
       const parts = await store.scanParts(count, 1);
       const found = [];

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { scanPartnerships } from '../../src/app/scan-partnerships.ts';
-import { diffPolicies, withoutGrandfathering } from '../../src/app/policy-diff.ts';
+import { diffInThreads } from '../../src/app/diff-threads.ts';
+import { withoutGrandfathering } from '../../src/app/policy-diff.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { UserNames } from '../../src/identity/user-names.ts';
@@ -52,7 +53,7 @@ describe('the comparison of two policies', () => {
     ]);
     const before = compiled({ compliance: [], noCompliancePolicy: { action: 'allow' } });
     const after = compiled({ notEnrolled: { action: 'allow' } });
-    const found = await diffPolicies(store, before, after, NOW);
+    const found = await diffInThreads(store, null, { before, after, now: NOW });
     expect(found).toMatchObject({
       compared: 3,
       keptOut: { all: 1, lastDay: 1, lastWeek: 1, lastMonth: 1 },
@@ -87,11 +88,15 @@ describe('the comparison of two policies', () => {
       },
     });
     const open1 = compiled({ compliance: [], noCompliancePolicy: { action: 'allow' } });
-    const loosened = await diffPolicies(store, strict, lenient, NOW);
+    const loosened = await diffInThreads(store, null, { before: strict, after: lenient, now: NOW });
     expect(loosened).toMatchObject({ letIn: { all: 0 }, letInForNow: { all: 1 }, keptOut: { all: 0 } });
-    const tightened = await diffPolicies(store, open1, lenient, NOW);
+    const tightened = await diffInThreads(store, null, { before: open1, after: lenient, now: NOW });
     expect(tightened).toMatchObject({ keptOut: { all: 1 }, keptOutLater: { all: 1 }, otherwise: { all: 0 } });
-    const found = await diffPolicies(store, lenient, withoutGrandfathering(lenient), NOW);
+    const found = await diffInThreads(store, null, {
+      before: lenient,
+      after: withoutGrandfathering(lenient),
+      now: NOW,
+    });
     expect(found.phones.map((phone) => [phone.device, phone.after.reason])).toEqual([['d1', 'notCompliant']]);
     expect(found).toMatchObject({ keptOut: { all: 1 }, byReason: [{ name: 'notCompliant' }] });
   });
@@ -101,7 +106,10 @@ describe('the comparison of two policies', () => {
     await store.putDevices([deviceReport(device('d1'), { compliant: false })]);
     await store.recordSeen([seenPartnership(user('alice'), device('d1'), NOW)]);
     const policy = compiled({});
-    expect(await diffPolicies(store, policy, policy, NOW)).toMatchObject({ compared: 1, phones: [] });
+    expect(await diffInThreads(store, null, { before: policy, after: policy, now: NOW })).toMatchObject({
+      compared: 1,
+      phones: [],
+    });
   });
 
   it('decides on each phone as a look-up does, whatever is stored', async () => {

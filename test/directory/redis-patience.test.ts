@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { openStore } from '../../src/directory/open-store.ts';
-import { patiently } from '../../src/directory/patience.ts';
+import { askedAgainWhileSlow } from '../../src/directory/background-timeout.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
@@ -62,7 +62,7 @@ it('an answer that takes too long is asked for again, and another error is told 
   const ask = async (): Promise<void> => {
     throw new Error(errors[asked++]);
   };
-  await expect(patiently(ask)).rejects.toThrow('WRONGTYPE');
+  await expect(askedAgainWhileSlow(ask)).rejects.toThrow('WRONGTYPE');
   expect(asked).toBe(3);
 });
 

@@ -171,8 +171,8 @@ log: { level: info, destination: ${logged} }
 `;
     const config = parseConfig(text, join(folder, 'shared.yaml'));
     const workers: Serving[] = [];
-    for (const speaks of [true, false])
-      workers.push(await startServing(config, { sampleUrl: null, fd: null, speaks }));
+    for (const recordsForGateway of [true, false])
+      workers.push(await startServing(config, { sampleUrl: null, fd: null, recordsForGateway }));
     const { store } = workers[0] as Serving;
     const texts = { document: 'name: next', parsed: { name: 'next' }, lists: {} };
     const rollout = { groups: ['Pilot'], share: 0 };

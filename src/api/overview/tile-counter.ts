@@ -6,13 +6,13 @@ import { AnswerCache } from '../answer-cache.ts';
 import type { TilesNow } from './tiles.ts';
 
 /** A count that takes longer is answered with the previous numbers. */
-const PATIENCE_MS = 1_000;
+const MAX_WAIT_MS = 1_000;
 
 /** Counts the tiles of one gateway. */
 export class TileCounter {
   private readonly ask: (now: number) => Promise<TilesNow>;
   private readonly counted: AnswerCache<TilesNow>;
-  private readonly patienceMs: number;
+  private readonly maxWaitMs: number;
   /** Counted last; null = not yet, or the read model is not there. */
   private before: TilesNow | null = null;
 
@@ -20,20 +20,18 @@ export class TileCounter {
   constructor(
     ask: (now: number) => Promise<TilesNow>,
     clock: () => number = monotonicNow,
-    patienceMs = PATIENCE_MS,
+    maxWaitMs = MAX_WAIT_MS,
   ) {
     this.ask = ask;
     this.counted = new AnswerCache(clock);
-    this.patienceMs = patienceMs;
+    this.maxWaitMs = maxWaitMs;
   }
 
   /** Null = the read model is not there. `now`: milliseconds since the epoch. */
   tiles(now: number): Promise<TilesNow | null> {
     const { before } = this;
     const counted = this.count(now);
-    return before === null
-      ? counted
-      : Promise.race([counted, pause(this.patienceMs, before, { ref: false })]);
+    return before === null ? counted : Promise.race([counted, pause(this.maxWaitMs, before, { ref: false })]);
   }
 
   private async count(now: number): Promise<TilesNow | null> {

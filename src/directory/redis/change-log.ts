@@ -50,7 +50,7 @@ const NO_GAP: Gap = { trimmed: false, lost: false };
 /** The log of one directory. */
 export class ChangeLog {
   private readonly client: RedisClient;
-  /** XREAD blocks its connection, so it has its own one; on a Cluster it reads with more patience. */
+  /** XREAD blocks its connection, so it has its own one; on a Cluster it waits longer for an answer. */
   private readonly reader: RedisClient;
   private readonly keys: RedisKeys;
   private checkedAt = -Infinity;

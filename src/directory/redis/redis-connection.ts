@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import { codeOf } from '../../caught-error.ts';
-import { patiently } from '../patience.ts';
+import { askedAgainWhileSlow } from '../background-timeout.ts';
 import { connectCluster } from './redis-cluster.ts';
 import type { RedisAddress, RedisClient } from './redis-cluster.ts';
 import { ON_CLUSTER, mayPass, redisTrouble, speaksPlainRedis } from './redis-trouble.ts';
@@ -183,12 +183,12 @@ export function ready(client: RedisClient, options: RedisStoreOptions): Promise<
 }
 
 /**
- * Runs the first command of a connection that is ready, again while Redis only takes too long (patience.ts). Rejects as {@link ready};
+ * Runs the first command of a connection that is ready, again while Redis only takes too long (background-timeout.ts). Rejects as {@link ready};
  * what easgate itself found wrong stays as it is.
  */
 export async function begun(command: () => Promise<void>, options: RedisStoreOptions): Promise<void> {
   try {
-    await patiently(command);
+    await askedAgainWhileSlow(command);
   } catch (error) {
     throw codeOf(error, '').startsWith('EASGATE_') ? error : troubleOf(error, options);
   }

@@ -29,7 +29,7 @@ import type {
   Written,
 } from '../store.ts';
 import type { StoredUsers } from '../stored-records.ts';
-import { patient } from '../patience.ts';
+import { withBackgroundTimeout } from '../background-timeout.ts';
 import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
@@ -116,7 +116,10 @@ export class RedisStore implements DirectoryStore {
     this.sources = sources;
     this.client = connect(options, options.commandTimeoutMs);
     // No phone waits for the log. XREAD waits at one server; the nodes of a Cluster are asked again and again.
-    this.reader = connect(options, isCluster(this.client) ? patient(options).commandTimeoutMs : undefined);
+    this.reader = connect(
+      options,
+      isCluster(this.client) ? withBackgroundTimeout(options).commandTimeoutMs : undefined,
+    );
     this.keys = new RedisKeys(options.keyPrefix, isCluster(this.client));
     this.guard = new RedisGuard(this.client, this.keys, placeOf(options), guard);
     this.log = new ChangeLog(this.client, this.reader, this.keys);

@@ -4,12 +4,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
 import { mayPass } from './redis/redis-trouble.ts';
 
-/** Longest wait for one command there, at least, and of a worker that starts; milliseconds. Less than a silent connection lasts (redis/redis-connection.ts). */
-const PATIENT_MS = 4_000;
+/**
+ * Time-out of one command there, milliseconds, where the configured one is shorter; and how long a worker that starts asks again. A silent
+ * connection is kept for longer (redis/redis-connection.ts).
+ */
+const BACKGROUND_MS = 4_000;
 
 /** The same settings, with a longer `commandTimeoutMs`: that one is chosen for phones, and short for a busy machine. */
-export function patient<Options extends { readonly commandTimeoutMs: number }>(options: Options): Options {
-  return { ...options, commandTimeoutMs: Math.max(options.commandTimeoutMs, PATIENT_MS) };
+export function withBackgroundTimeout<Options extends { readonly commandTimeoutMs: number }>(
+  options: Options,
+): Options {
+  return { ...options, commandTimeoutMs: Math.max(options.commandTimeoutMs, BACKGROUND_MS) };
 }
 
 /** The pause before a worker that starts asks again, milliseconds. */
@@ -20,8 +25,8 @@ const AGAIN_MS = 50;
  * phones, and none of them waits for it yet. Rejects with the last error then, and with any other error at once. `ask` must have the same
  * effect once and twice.
  */
-export async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
-  const end = monotonicNow() + PATIENT_MS;
+export async function askedAgainWhileSlow<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  const end = monotonicNow() + BACKGROUND_MS;
   for (;;) {
     try {
       return await ask();
