@@ -22,6 +22,8 @@ const WBXML_TYPE = 'application/vnd.ms-sync.wbxml';
 /** Longest prefix of a gzip-coded body in which the root must appear. */
 const GZIP_PREFIX = 4096;
 const GZIP_HEADER = 10;
+/** A shorter beginning of a gzip-coded body is not inflated: more of it follows soon. */
+const GZIP_START = 64;
 /** More than one byte of input can expand to, and more than the default chunk of zlib. */
 const MAX_INFLATED = 16 * 1024;
 /** Bytes of a body up to its root token: header 4, SWITCH_PAGE 2, token 1. */
@@ -90,7 +92,7 @@ export function checkBodyStart(
   }
   if (content === 'empty' || bytes === null) return 'EASGATE_BODY_ROOT';
   if (content === 'wbxml') return checkRoot(bytes, length, complete, info);
-  if (!complete && length < GZIP_PREFIX && length < 64) return 'need-more';
+  if (!complete && length < GZIP_START) return 'need-more';
   const inflated = inflatePrefix(bytes);
   if (inflated === null) return 'EASGATE_BODY_GZIP';
   if (inflated.length < ROOT_END && !complete && length < GZIP_PREFIX) return 'need-more';

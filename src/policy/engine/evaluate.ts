@@ -67,7 +67,6 @@ class Walk {
     const scene = this.#scene;
     let decided: CompiledRule | null = null;
     let seen: CompiledRule | null = null;
-    let traced = 0;
     ruleIndex.first(scene, (row, rest) => {
       const rule = ruleRows[row];
       // A rule has one row per map; after a match the others are irrelevant.
@@ -84,11 +83,8 @@ class Walk {
     });
     if (this.#tracer !== null) {
       const last = (decided as CompiledRule | null)?.index ?? rules.length - 1;
-      for (; traced <= last; traced++) {
-        const rule = rules[traced];
-        if (rule !== undefined)
-          this.#tracer.steps.push(traceRule(rule, this.#tracer.scene, rule === decided));
-      }
+      for (const rule of rules.slice(0, last + 1))
+        this.#tracer.steps.push(traceRule(rule, this.#tracer.scene, rule === decided));
     }
     const rule = decided as CompiledRule | null;
     return rule === null
