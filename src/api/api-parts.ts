@@ -1,4 +1,4 @@
-// Owns what the routes of the admin API stand on: the directory, the read model, the journal, the gateway's status.
+// Owns what the routes of the admin API use: the directory, the read model, the journal, the gateway's status.
 import type { RunningFeeds } from '../app/feed-runs/start-feeds.ts';
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';

@@ -10,7 +10,7 @@ import { withStore } from './context.ts';
 import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
 import type { TraceNode } from '../policy/engine/trace.ts';
-import { stepsTable } from './policy-walk.ts';
+import { stepsTable } from './explanation-text.ts';
 import { ask } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
 import { table } from './table.ts';

@@ -9,7 +9,7 @@ import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { explain } from '../policy/engine/evaluate.ts';
 import { readFacts } from '../policy/engine/read-facts.ts';
 import { ProgramError } from '../errors/program-errors.ts';
-import { explanationText } from './policy-walk.ts';
+import { explanationText } from './explanation-text.ts';
 
 /** Reads a valid policy. @throws ProgramError that lists every problem */
 export function openPolicy(path: string): CompiledPolicy {

@@ -1,5 +1,5 @@
 // Owns the reading of times as exporters of all cultures write them. Pure.
-// Day and month of `3/2/2026` change places between cultures. Rule: the whole column decides (columns-of-times.ts); where it does
+// Day and month of `3/2/2026` change places between cultures. Rule: the whole column decides (date-orders.ts); where it does
 // not, the time is unknown. A wrong guess could make a device look fresh that has been away for months.
 import { monthOf } from './month-names.ts';
 import { names } from './word-lists.ts';

@@ -1,7 +1,7 @@
 // Owns the promises about times in files: every culture that exporters write, and no guess about the order of day and month.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TimeOrders } from '../../src/feeds/columns-of-times.ts';
+import { DateOrders } from '../../src/feeds/date-orders.ts';
 import { isTimeZone, isoTime, needsOrder, orderIn, readTime } from '../../src/feeds/times.ts';
 import type { DayOrder } from '../../src/feeds/times.ts';
 
@@ -183,7 +183,7 @@ const pad = (value: number): string => String(value).padStart(2, '0');
 
 describe('the order of a column', () => {
   const orderOf = (values: Readonly<Record<string, readonly string[]>>, column: string): DayOrder | null => {
-    const orders = new TimeOrders();
+    const orders = new DateOrders();
     for (const [name, written] of Object.entries(values))
       for (const text of written) orders.observe(name, text);
     return orders.order(column);

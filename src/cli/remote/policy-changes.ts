@@ -1,4 +1,4 @@
-// Owns changes of the policy through an admin API: publish, shadow, promote, roll back. They say whom they concern, and ask, as here.
+// Owns changes of the policy through an admin API: publish, shadow, promote, roll back. Each says whom it concerns and asks, as on this machine.
 import type { BodyOf } from '../../api/contract/operations.ts';
 import { nothingEarlier } from '../../app/policy-versions.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';

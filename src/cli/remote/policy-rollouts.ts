@@ -1,4 +1,4 @@
-// Owns the roll-out of a version through an admin API: what it is, and its steps. They say whom they concern, and ask, as here.
+// Owns the roll-out of a version through an admin API: what it is, and its steps. Each says whom it concerns and asks, as on this machine.
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import { noRollout } from '../../app/policy-rollout.ts';
 import { refuseWithFile } from '../../app/policy-versions.ts';

@@ -2,7 +2,7 @@
 // may be far larger than memory: nothing of it is kept.
 import { ProgramError } from '../../errors/program-errors.ts';
 import { plain } from '../../plain-text.ts';
-import { TimeOrders } from '../columns-of-times.ts';
+import { DateOrders } from '../date-orders.ts';
 import {
   MAPPINGS,
   bestMapping,
@@ -69,7 +69,7 @@ export class FeedFile {
   private readonly content: Content;
   private readonly kind: FileKind;
   private readonly mappings: readonly Mapping[];
-  private readonly orders = new TimeOrders();
+  private readonly orders = new DateOrders();
   private isSurveyed = false;
 
   private constructor(

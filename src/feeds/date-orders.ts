@@ -3,7 +3,7 @@ import { orderIn } from './times.ts';
 import type { DayOrder } from './times.ts';
 
 /** Collects what the values of each column say. */
-export class TimeOrders {
+export class DateOrders {
   private readonly said = new Map<string, Set<DayOrder>>();
 
   /** One value of a column. */
