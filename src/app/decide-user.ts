@@ -49,8 +49,8 @@ export async function decideUser(
   const own = [user, ...(entry?.record?.aliases ?? [])];
   const seen = await users.namesLike(own);
   const isSame = (other: UserKey): boolean => own.some((one) => store.names.same(one, other));
-  const meets = (other: UserKey): boolean => own.some((one) => store.names.meets(one, other));
-  const alike = seen.filter((other) => other !== user && (isSame(other) || meets(other)));
+  const mayBeSame = (other: UserKey): boolean => own.some((one) => store.names.mayBeSame(one, other));
+  const alike = seen.filter((other) => other !== user && (isSame(other) || mayBeSame(other)));
   const holds = (other: UserKey): boolean => isSame(other) || decision.action !== 'allow';
   return {
     user,
@@ -59,7 +59,7 @@ export async function decideUser(
     replicated,
     holdsFor: alike.filter(holds),
     notFor: alike.filter((other) => !holds(other)),
-    isUnknown: (entry?.record ?? null) === null && !seen.some((other) => other === user || meets(other)),
+    isUnknown: (entry?.record ?? null) === null && !seen.some((other) => other === user || mayBeSame(other)),
   };
 }
 

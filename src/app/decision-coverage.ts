@@ -61,7 +61,7 @@ export function doubts(
   user: UserKey | null,
 ): Doubt[] {
   if (!known) return [{ kind: 'unknownDevice', device }];
-  if (user === null || users.some((seen) => store.names.meets(seen, user))) return [];
+  if (user === null || users.some((seen) => store.names.mayBeSame(seen, user))) return [];
   return [{ kind: 'unknownUser', device, user, seen: users }];
 }
 
@@ -102,7 +102,7 @@ function userCoverage(
   const { names } = store;
   const local = localPart(user);
   const alike = users.filter((seen) => lookAlike(localPart(seen), local) && !names.same(seen, user));
-  const apart = alike.filter((seen) => action === 'allow' || !names.meets(seen, user));
+  const apart = alike.filter((seen) => action === 'allow' || !names.mayBeSame(seen, user));
   if (action === 'allow')
     return [
       { kind: 'exactLogin', user },
@@ -125,12 +125,12 @@ function stricterOnes(
   return others
     .filter(({ user: name, decision }) => {
       if (decision.action === 'block' || isWipe(decision))
-        return action !== 'block' && (name === null || store.names.meets(name, user));
+        return action !== 'block' && (name === null || store.names.mayBeSame(name, user));
       return (
         decision.action === 'quarantine' &&
         action === 'allow' &&
         name !== null &&
-        store.names.meets(name, user)
+        store.names.mayBeSame(name, user)
       );
     })
     .map(({ user: name, decision }) => ({ kind: 'overruledBy', user: name, decision }));

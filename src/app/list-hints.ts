@@ -56,9 +56,9 @@ function deviceHint(reader: ModelReader, id: string): string[] {
 
 function userHint(reader: ModelReader, name: string): string[] {
   const key = parseUser(name);
-  const meets = 'WHERE user IS NOT NULL AND meets(user, ?) LIMIT 1';
+  const mayBeUser = 'WHERE user IS NOT NULL AND may_be_same(user, ?) LIMIT 1';
   for (const table of ['phones', 'users', 'decisions'])
-    if (has(reader, `SELECT 1 FROM ${table} ${meets}`, key)) return [];
+    if (has(reader, `SELECT 1 FROM ${table} ${mayBeUser}`, key)) return [];
   const beginning = localPart(key).slice(0, BEGINNING);
   return [`no user ${key} is known${nearText(key, beginning, alike(reader, 'user', beginning))}`];
 }

@@ -41,7 +41,7 @@ function select(
     reader
       .all(
         `SELECT DISTINCT ${column} AS found FROM ${table}
-             WHERE local = ? AND meets(user, ?) AND ${column} IS NOT NULL LIMIT ?`,
+             WHERE local = ? AND may_be_same(user, ?) AND ${column} IS NOT NULL LIMIT ?`,
         [foldedLocalPart(name), name, MAX_DEVICES],
       )
       .map((row) => String(row['found'])),

@@ -108,7 +108,7 @@ export async function showUser(
       model: seen.record.model ?? device.record?.model ?? null,
     })),
   );
-  const isUser = (other: UserKey): boolean => known.some((one) => store.names.meets(other, one));
+  const isUser = (other: UserKey): boolean => known.some((one) => store.names.mayBeSame(other, one));
   const partnerships = all.filter((partnership) => isUser(partnership.record.user));
   const decisions = decisionsIn(entries).flatMap((stored) =>
     stored.user !== null && stored.device !== null && isUser(stored.user)

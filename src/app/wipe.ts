@@ -162,7 +162,7 @@ async function chooseUser(
   const seen = partnerships.filter(({ record }) => user !== undefined && store.names.same(record.user, user));
   if (user === undefined || seen.length === 0) {
     const who = user === undefined ? 'no user was ever' : `${user} was never`;
-    const alike = users.filter((other) => user !== undefined && store.names.meets(other, user));
+    const alike = users.filter((other) => user !== undefined && store.names.mayBeSame(other, user));
     const hint = alike.length === 0 ? '' : `; ${alike.join(', ')} was: a wipe is for exact names`;
     throw new WipeUserError(`${who} seen with ${device}${hint}`, null);
   }

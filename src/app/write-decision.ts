@@ -185,7 +185,8 @@ function refuseOverWipe(store: DirectoryStore, { device, user, onDevice, ofUser 
   const wipes = onDevice.filter(({ decision }) => isWipe(decision) && decision.wipe.suspended !== true);
   for (const wipe of wipes) {
     const concerns =
-      wipe.user === null || (user === null ? isOpenWipe(wipe.decision) : store.names.meets(wipe.user, user));
+      wipe.user === null ||
+      (user === null ? isOpenWipe(wipe.decision) : store.names.mayBeSame(wipe.user, user));
     if (concerns) throw new WipeInTheWay(device, wipe);
   }
   if (ofUser === null) return;

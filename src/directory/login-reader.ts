@@ -193,7 +193,7 @@ export class LoginReader {
     const target = this.targetOf(stored);
     if (target === user || this.isSame(stored, user) || this.isSame(target, user)) return 'own';
     const others = [stored, target, ...(this.recordOf(target)?.aliases ?? [])];
-    return this.ownNames().some((own) => others.some((other) => this.names.meets(own, other)))
+    return this.ownNames().some((own) => others.some((other) => this.names.mayBeSame(own, other)))
       ? 'namesake'
       : 'other';
   }
@@ -211,10 +211,10 @@ export class LoginReader {
     if (!this.hasOthers()) return NOBODY;
     const found = new Set<UserKey>();
     const own = this.ownNames();
-    const meets = (name: UserKey): boolean => own.some((one) => this.names.meets(one, name));
+    const mayBeOwn = (name: UserKey): boolean => own.some((one) => this.names.mayBeSame(one, name));
     for (const { users, reports } of this.parts.values()) {
-      for (const user of reports.keys()) if (user !== this.user && meets(user)) found.add(user);
-      for (const [alias, user] of users.aliases) if (user !== this.user && meets(alias)) found.add(user);
+      for (const user of reports.keys()) if (user !== this.user && mayBeOwn(user)) found.add(user);
+      for (const [alias, user] of users.aliases) if (user !== this.user && mayBeOwn(alias)) found.add(user);
     }
     return found;
   }

@@ -59,7 +59,7 @@ export function signalsOfNew(
   others: readonly UserKey[],
   names: UserNames,
 ): PartnershipSignal[] {
-  const isFurther = others.length > 0 && !others.some((other) => names.meets(other, user));
+  const isFurther = others.length > 0 && !others.some((other) => names.mayBeSame(other, user));
   return isFurther ? [{ kind: 'device_shared', user, device, users: others.length + 1 }] : [];
 }
 

@@ -87,7 +87,7 @@ export class UserNames {
    * Whether two names may be one user: their local parts are equal apart from accents, and they do not have two different DNS
    * domains. A denial of one then applies to the other.
    */
-  meets(a: UserKey, b: UserKey): boolean {
+  mayBeSame(a: UserKey, b: UserKey): boolean {
     const [one, other] = [this.canonical(a), this.canonical(b)];
     if (one === other) return true;
     if (!lookAlike(localPart(one), localPart(other))) return false;

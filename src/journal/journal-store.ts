@@ -21,7 +21,7 @@ export interface StreamRetention {
 
 /** Which entries are wanted; an absent field lets all pass. */
 export interface JournalFilter {
-  /** Entries on names that may be one of these users (UserNames.meets). */
+  /** Entries on names that may be one of these users (UserNames.mayBeSame). */
   readonly users?: readonly UserKey[];
   readonly device?: DeviceKey;
   /** Kinds of events; of the audit operations. */

@@ -66,7 +66,7 @@ export function isWanted(marks: Marks, filter: JournalFilter, names: UserNames):
 }
 
 function meetsAny(user: string | null, users: readonly UserKey[], names: UserNames): boolean {
-  return user !== null && users.some((one) => names.meets(user as UserKey, one));
+  return user !== null && users.some((one) => names.mayBeSame(user as UserKey, one));
 }
 
 /** What names of one user have in common. */

@@ -2,9 +2,9 @@
 import type { UserKey } from '../../identity/keys.ts';
 import type { DirectoryStore } from '../store.ts';
 import type { ModelFile } from './model-file.ts';
+import { addModelFunctions } from './model-functions.ts';
 import { ModelLoad } from './model-load.ts';
 import type { LoadLimits } from './model-load.ts';
-import { addMeets } from './model-meets.ts';
 
 /** Called now and then during a build with the number of rows so far. */
 export type OnBuild = (rows: number) => Promise<void>;
@@ -27,7 +27,7 @@ export async function buildFile(
   onBuild: OnBuild,
 ): Promise<void> {
   const load = new ModelLoad(file, before, store.names, now, limits);
-  addMeets(file.database, store.names);
+  addModelFunctions(file.database, store.names);
   let rows = 0;
   file.database.exec('BEGIN IMMEDIATE');
   for await (const part of store.scanUsers(false)) {

@@ -201,7 +201,7 @@ function conditionsOf(reader: ModelReader, filter: ModelDecisionFilter): Conditi
         : { sql: 'device = ?', values: [device] },
     );
   if (user !== undefined)
-    found.push({ sql: 'local = ? AND meets(user, ?)', values: [foldedLocalPart(user), user] });
+    found.push({ sql: 'local = ? AND may_be_same(user, ?)', values: [foldedLocalPart(user), user] });
   if (actions !== undefined) found.push(among('action', actions));
   if (states !== undefined) found.push(among('state', states));
   for (const [column, matches] of [

@@ -154,7 +154,7 @@ export class ModelFile {
     );
   }
 
-  /** Makes indices, search and counts by state, once all rows are there, one after the other. Needs the function `meets`. */
+  /** Makes indices, search and counts by state, once all rows are there, one after the other. Needs the function `may_be_same` (model-functions.ts). */
   *complete(): Generator<undefined> {
     if (this.isComplete()) return;
     for (const sql of [...INDICES, ADD_UNSEEN]) {

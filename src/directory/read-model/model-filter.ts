@@ -88,7 +88,7 @@ export function conditionsOf(filter: ModelFilter, source: FilterSource, order?: 
     if (order === undefined || (values.length === 1 && order === 'last_seen')) return among(column, values);
     return byIndexIfFew(column, (name) => among(name, values), source);
   };
-  if (user !== undefined) add('local = ? AND meets(user, ?)', foldedLocalPart(user), user);
+  if (user !== undefined) add('local = ? AND may_be_same(user, ?)', foldedLocalPart(user), user);
   if (device !== undefined) {
     if (/[*?]/.test(device)) add('device GLOB ?', device.replaceAll('[', '[[]'));
     else add('device = ?', device);
@@ -172,7 +172,7 @@ export function contains(columns: readonly string[], text: string): Condition {
   if (!ASCII.test(text)) {
     const lower = text.toLowerCase();
     return {
-      sql: `(${columns.map((name) => `holds(${name}, ?)`).join(' OR ')})`,
+      sql: `(${columns.map((name) => `has_text(${name}, ?)`).join(' OR ')})`,
       values: columns.map(() => lower),
     };
   }

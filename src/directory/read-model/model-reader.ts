@@ -14,7 +14,7 @@ import type { PageCursor } from './model-page.ts';
 import type { ModelRow } from './model-row.ts';
 import { MODEL_VERSION, modelRow, stateAt } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
-import { addMeets } from './model-meets.ts';
+import { addModelFunctions } from './model-functions.ts';
 import type { AttributeKind } from './model-words.ts';
 
 /** A field that rows can be ordered by. */
@@ -78,7 +78,7 @@ export class ModelReader {
   constructor(database: DatabaseSync, names: UserNames, watch: FileWatch | null = null) {
     this.database = database;
     this.watch = watch;
-    addMeets(database, names);
+    addModelFunctions(database, names);
     this.source = {
       words: (kind) =>
         this.all('SELECT word FROM words WHERE kind = ?', [kind]).map((row) => String(row['word'])),

@@ -116,7 +116,7 @@ export function rowsOfDevice(
     return partnerships.map((partnership) => {
       const { user } = partnership;
       const own = decisive(decidedByUser.get(user)?.decision ?? null, decided.decision);
-      const onUser = imported.filter((one) => one.user !== null && names.meets(user, one.user));
+      const onUser = imported.filter((one) => one.user !== null && names.mayBeSame(user, one.user));
       const shown = shownDecision(own, [...onUser, ...onDevice], now);
       return rowOf(entry, partnership, shown, factsOf(user));
     });

@@ -65,11 +65,11 @@ const PEOPLE_OF = `SELECT user, min(local), count(*),
 
 /**
  * Adds the users whom nobody was seen as: under no name that may be theirs, and under no other name that feeds give them. Needs
- * the function `meets`. More conditions may follow.
+ * the function `may_be_same` (model-functions.ts). More conditions may follow.
  */
 export const ADD_UNSEEN = `INSERT OR IGNORE INTO people SELECT user, local, 0, ${ACCESS_STATES.map(() => '0').join(', ')},
     user_groups, decision, decision_expires, NULL, NULL FROM users
-  WHERE NOT EXISTS (SELECT 1 FROM phones WHERE phones.local = users.local AND meets(phones.user, users.user))
+  WHERE NOT EXISTS (SELECT 1 FROM phones WHERE phones.local = users.local AND may_be_same(phones.user, users.user))
     AND NOT EXISTS (SELECT 1 FROM aliases JOIN phones ON phones.user = aliases.alias WHERE aliases.user = users.user)`;
 
 /**

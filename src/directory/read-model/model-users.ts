@@ -83,7 +83,7 @@ function conditionsOf(filter: ModelUserFilter, { source }: ModelReader): Conditi
   const found: Condition[] = [];
   const { user, pattern, states, seenSince, unseenSince, minDevices, group, search } = filter;
   if (user !== undefined)
-    found.push({ sql: 'local = ? AND meets(user, ?)', values: [foldedLocalPart(user), user] });
+    found.push({ sql: 'local = ? AND may_be_same(user, ?)', values: [foldedLocalPart(user), user] });
   if (pattern !== undefined)
     found.push({ sql: 'lower(user) GLOB ?', values: [pattern.replaceAll('[', '[[]')] });
   if (states !== undefined)

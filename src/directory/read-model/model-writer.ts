@@ -11,7 +11,7 @@ import {
   putUserDecisions,
 } from './model-decisions.ts';
 import type { ModelFile } from './model-file.ts';
-import { addMeets } from './model-meets.ts';
+import { addModelFunctions } from './model-functions.ts';
 import { rowsOfDevice } from './model-row.ts';
 import type { UserFacts } from './model-row.ts';
 import { COLUMNS, ADD_UNSEEN, valuesOf } from './model-schema.ts';
@@ -40,7 +40,7 @@ export class ModelWriter {
     this.now = now;
     this.words = new ModelWords(file);
     this.users = new UserRows(file, names);
-    addMeets(file.database, names);
+    addModelFunctions(file.database, names);
     this.factsOf = (user) => this.users.factsOf(user);
   }
 

@@ -1,4 +1,4 @@
-// Owns hearing at once that a key of a Redis Cluster changed. Each node announces changes of the keys that begin with given texts
+// Owns noticing at once that a key of a Redis Cluster changed. Each node announces changes of the keys that begin with given texts
 // (CLIENT TRACKING in broadcasting mode, Redis 6), on a connection that carries nothing else.
 import { Socket } from 'node:net';
 import type { Cluster, Redis } from 'ioredis';
