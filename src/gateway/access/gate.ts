@@ -21,6 +21,7 @@ import { claimAgrees, isCertified } from '../../identity/user-claim.ts';
 import { isConnectionBound, readLeg } from '../../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../../identity/user.ts';
 import type { UserErrorCode } from '../../identity/user.ts';
+import { detachedLatin1 } from '../../plain-text.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { IdentitySettings, ListenSettings, UpstreamSettings } from '../settings.ts';
 
@@ -235,14 +236,9 @@ function isRemembered(memo: GateMemo, head: RequestHead): boolean {
   return head.authorization !== null && head.authorization === memo.authorization;
 }
 
-/** A copy: a substring would keep the whole head in memory as long as the connection lives. */
-export function detach(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
-}
-
 function readTarget(memo: GateMemo, target: string, options: boolean): EasQuery | TargetErrorCode {
   if (memo.query !== null && memo.target === target && memo.options === options) return memo.query;
-  const own = detach(target);
+  const own = detachedLatin1(target);
   const query = parseEasTarget(own, options);
   if (typeof query === 'string') return query;
   memo.target = own;
@@ -279,7 +275,7 @@ function nameUser(
   const user = userFromAuthorization(authorization, rules.identity.bearerClaim);
   if (user !== NO_USER) {
     if (isUserError(user)) return user;
-    memo.authorization = detach(authorization ?? '');
+    memo.authorization = detachedLatin1(authorization ?? '');
     memo.user = user;
     memo.upstreamLine = '';
     return user;

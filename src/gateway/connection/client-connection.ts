@@ -9,8 +9,9 @@ import { errorReply } from '../../http/reply.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
+import { detachedLatin1 } from '../../plain-text.ts';
 import type { RequestFacts } from '../../policy/engine/facts.ts';
-import { GateMemo, detach } from '../access/gate.ts';
+import { GateMemo } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
 import { Driver } from './driver.ts';
 import { expire } from './expiry.ts';
@@ -140,7 +141,7 @@ export class ClientConnection implements Timed, RequestSource {
   noteOrigin(head: RequestHead): void {
     if (!this.trusted) {
       if (head.host === this.origin.host) return;
-      this.origin = directOrigin(this.endpoint, detach(head.host));
+      this.origin = directOrigin(this.endpoint, detachedLatin1(head.host));
       this.forwarded = '';
       return;
     }
@@ -166,8 +167,8 @@ export class ClientConnection implements Timed, RequestSource {
       this.address = this.origin.address;
     }
     const { host } = this.origin;
-    keepShortText(exchange, this.memo, exchange.host === host ? host : detach(exchange.host));
-    this.forwarded = detach(this.forwarded);
+    keepShortText(exchange, this.memo, exchange.host === host ? host : detachedLatin1(exchange.host));
+    this.forwarded = detachedLatin1(this.forwarded);
   }
 
   // ---------------------------------------------------------------------------------------------- client events

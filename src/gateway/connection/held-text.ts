@@ -1,6 +1,6 @@
 // Owns the text that a poll keeps while it is held, for up to an hour: short copies instead of the head it was cut from and
 // the pieces it was joined from.
-import { detach } from '../access/gate.ts';
+import { detachedLatin1 } from '../../plain-text.ts';
 import type { GateMemo } from '../access/gate.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { MAX_USER_AGENT } from '../fixed-limits.ts';
@@ -13,7 +13,7 @@ const agents = new Map<string, string>();
 function shared(agent: string): string {
   const known = agents.get(agent);
   if (known !== undefined) return known;
-  const own = detach(agent);
+  const own = detachedLatin1(agent);
   if (agents.size < MAX_AGENTS && own.length <= MAX_USER_AGENT) agents.set(own, own);
   return own;
 }
@@ -23,7 +23,7 @@ export function keepShortText(exchange: Exchange, memo: GateMemo, host: string):
   const { userAgent, upstreamLine } = exchange;
   if (userAgent !== null) exchange.userAgent = shared(userAgent);
   exchange.host = host;
-  exchange.upstreamLine = detach(upstreamLine);
+  exchange.upstreamLine = detachedLatin1(upstreamLine);
   if (memo.upstreamLine === upstreamLine) memo.upstreamLine = exchange.upstreamLine;
   memo.forgetHead();
 }
