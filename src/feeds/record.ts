@@ -57,7 +57,7 @@ export const deviceLineSchema = z.object({
   compromised: flag('Whether it is jailbroken or rooted'),
   managedMailProfile: flag('Whether its mail profile comes from device management'),
   platform: text(
-    'ios (iPadOS too), android, windows, macos, linux, chromeos, tvos, watchos, windowsphone, tizen',
+    'ios (iPadOS too), android, windows, macos, linux, chromeos, tvos, watchos, visionos, windowsphone, blackberry, tizen',
   ),
   osVersion: text('Version of the operating system, e.g. 17.4.1'),
   os: text('The operating system in the words of the source'),

@@ -220,8 +220,8 @@ const ADDRESSES = names(`
   mailboxemail mailboxaddress usermail
   mailbox usermailbox mailboxowner mailboxuser user owner username userid userdisplayname alias
 `);
-/** How many of them only ever hold addresses. */
-const ONLY_ADDRESSES = ADDRESSES.indexOf('mailbox');
+/** How many of the first ones hold nothing but addresses. */
+const ADDRESS_ONLY_COUNT = ADDRESSES.indexOf('mailbox');
 
 function ownerOf(reader: RecordReader): string | null {
   for (const name of ADDRESSES) {
@@ -239,7 +239,7 @@ function ownerOf(reader: RecordReader): string | null {
 /** Every further name of the mailbox. */
 function ownerNames(reader: RecordReader): (string | null)[] {
   return [
-    ...ADDRESSES.slice(0, ONLY_ADDRESSES).map((name) => addressName(pick(reader.row, [name]))),
+    ...ADDRESSES.slice(0, ADDRESS_ONLY_COUNT).map((name) => addressName(pick(reader.row, [name]))),
     ...smtpAddresses(reader.list('emailaddresses')),
     netbiosName(reader),
   ];
