@@ -4,7 +4,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
-import { acquaintanceOf, coverage, doubts } from './decision-coverage.ts';
+import { readSeenUsers, coverage, doubts } from './decision-coverage.ts';
 import type { CoverageNote, Doubt } from './decision-coverage.ts';
 import { always, clear, decidedBefore, decidedOn, overwritten, write } from './write-decision.ts';
 import type { BeforeChange, Decided } from './write-decision.ts';
@@ -43,7 +43,7 @@ export async function decide(
 ): Promise<DecideResult> {
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
-  const seen = await acquaintanceOf(store, device);
+  const seen = await readSeenUsers(store, device);
   const record = (before: readonly Decided[]): Promise<void> =>
     audit.record({
       ...origin,

@@ -39,16 +39,16 @@ export type Doubt =
       readonly seen: readonly UserKey[];
     };
 
-/** The partnerships of a device. */
-export interface Acquaintance {
+/** Who was seen with a device, as far as decisions on it need that. */
+export interface SeenUsers {
   readonly device: DeviceKey;
   /** A feed reported the device, or it has a partnership. */
   readonly known: boolean;
   readonly users: readonly UserKey[];
 }
 
-/** Reads the partnerships of a device. */
-export async function acquaintanceOf(store: DirectoryStore, device: DeviceKey): Promise<Acquaintance> {
+/** Reads who was seen with a device. */
+export async function readSeenUsers(store: DirectoryStore, device: DeviceKey): Promise<SeenUsers> {
   const entry = await store.getDevice(device);
   const users = entry?.partnerships.map(({ user }) => user) ?? [];
   return { device, known: (entry?.record ?? null) !== null || users.length > 0, users };
@@ -57,7 +57,7 @@ export async function acquaintanceOf(store: DirectoryStore, device: DeviceKey): 
 /** Probable typing errors in the subject of a decision. */
 export function doubts(
   store: DirectoryStore,
-  { device, known, users }: Acquaintance,
+  { device, known, users }: SeenUsers,
   user: UserKey | null,
 ): Doubt[] {
   if (!known) return [{ kind: 'unknownDevice', device }];
@@ -68,7 +68,7 @@ export function doubts(
 /** The coverage of a decision that was just written. */
 export async function coverage(
   store: DirectoryStore,
-  { device, users }: Acquaintance,
+  { device, users }: SeenUsers,
   user: UserKey | null,
   action: AccessDecision['action'],
 ): Promise<CoverageNote[]> {

@@ -24,7 +24,7 @@ export interface NoticeReader {
 }
 
 /** What this worker knows of a phone before the directory does. */
-interface Acquaintance {
+interface KnownPhone {
   /** When it was first refused, milliseconds since the epoch. */
   readonly since: number;
   /** Its model, as it reported it. */
@@ -38,7 +38,7 @@ export class NoticeCache {
   private readonly settings: NoticeSettings;
   private readonly languages: readonly string[];
   private readonly kept = new LRUCache<string, MailboxNotice>({ max: MAX_KEPT });
-  private readonly phones = new LRUCache<string, Acquaintance>({ max: MAX_TOLD });
+  private readonly phones = new LRUCache<string, KnownPhone>({ max: MAX_TOLD });
 
   constructor(settings: NoticeSettings) {
     this.settings = settings;
@@ -86,7 +86,7 @@ export class NoticeCache {
     if (model !== null) this.phone(user, device).model = model;
   }
 
-  private phone(user: UserKey, device: DeviceKey): Acquaintance {
+  private phone(user: UserKey, device: DeviceKey): KnownPhone {
     const name = `${user}\0${device}`;
     let phone = this.phones.get(name);
     if (phone === undefined) {
