@@ -16,8 +16,8 @@ import type { Context } from './remote/contexts.ts';
 import { fromEither } from './remote/either.ts';
 import { withProgress } from './run-progress.ts';
 
-/** Options of `import`; commander has checked the choices. */
-export interface ImportOptions {
+/** The options of the command as they were typed; commander has checked the choices. */
+export interface ImportFlags {
   readonly format: FormatName | 'auto';
   readonly mapping?: string;
   readonly source?: string;
@@ -32,7 +32,7 @@ export interface ImportOptions {
 }
 
 /** `import FILE`. */
-export async function importFile(file: string, options: ImportOptions, command: Command): Promise<void> {
+export async function importFile(file: string, options: ImportFlags, command: Command): Promise<void> {
   const { format, source, dates, timeZone } = options;
   const mappingFile = options.mapping === undefined ? null : mappingText(options.mapping);
   const mapping = mappingFile === null ? null : mappingOfText(mappingFile, options.mapping ?? '');
@@ -108,7 +108,7 @@ function uploadMapped(
 }
 
 /** The options as the API takes them. */
-function queryOf(options: ImportOptions): QueryOf<'importFile'> {
+function queryOf(options: ImportFlags): QueryOf<'importFile'> {
   const { format, source, dates, timeZone } = options;
   return {
     format,

@@ -32,7 +32,7 @@ export interface Login {
 export type StandingFacts = Omit<Facts, 'now' | 'request'>;
 
 /** A decision for the engine, and the record it was made from. */
-export interface DecisionOrigin {
+export interface RecordedDecision {
   readonly decision: ManualDecision;
   /** Another name, possibly of the same user, under which it is stored; null = stored for this user or for the device. */
   readonly namesake: string | null;
@@ -42,7 +42,7 @@ export interface DecisionOrigin {
 export interface Access {
   readonly records: AccessRecords;
   readonly facts: StandingFacts;
-  readonly origins: ReadonlyMap<DecisionFacts, DecisionOrigin>;
+  readonly origins: ReadonlyMap<DecisionFacts, RecordedDecision>;
   /** The device that the facts are about. */
   readonly device: string;
   /** When the records were read, milliseconds since the epoch. */
@@ -113,7 +113,7 @@ function namesOf({ user, userRecord }: AccessRecords, login: string): readonly T
   return names;
 }
 
-const NO_ORIGINS: ReadonlyMap<DecisionFacts, DecisionOrigin> = new Map();
+const NO_ORIGINS: ReadonlyMap<DecisionFacts, RecordedDecision> = new Map();
 
 /** Most phones have none. */
 function hasDecisions(records: AccessRecords): boolean {
@@ -129,13 +129,13 @@ function hasDecisions(records: AccessRecords): boolean {
   );
 }
 
-function originsOf(records: AccessRecords): ReadonlyMap<DecisionFacts, DecisionOrigin> {
-  const origins = new Map<DecisionFacts, DecisionOrigin>();
+function originsOf(records: AccessRecords): ReadonlyMap<DecisionFacts, RecordedDecision> {
+  const origins = new Map<DecisionFacts, RecordedDecision>();
   for (const [scope, origin] of decisionsOf(records)) origins.set(decisionFacts(scope, origin), origin);
   return origins;
 }
 
-function decisionsOf(records: AccessRecords): (readonly [DecisionScope, DecisionOrigin])[] {
+function decisionsOf(records: AccessRecords): (readonly [DecisionScope, RecordedDecision])[] {
   const { deviceDecision, partnershipDecision, exactDecisions, namesakeDecisions } = records;
   const { userDecisions = [], namesakeUserDecisions = [] } = records;
   const exact = exactDecisions?.map(({ decision }) => decision) ?? [partnershipDecision];
@@ -151,7 +151,7 @@ function decisionsOf(records: AccessRecords): (readonly [DecisionScope, Decision
 function entry(
   scope: DecisionScope,
   decision: ManualDecision | null,
-): (readonly [DecisionScope, DecisionOrigin])[] {
+): (readonly [DecisionScope, RecordedDecision])[] {
   return decision === null ? [] : [[scope, { decision, namesake: null }]];
 }
 
@@ -162,11 +162,14 @@ function entry(
 function namesake(
   scope: DecisionScope,
   { user, decision }: NamedDecision,
-): (readonly [DecisionScope, DecisionOrigin])[] {
+): (readonly [DecisionScope, RecordedDecision])[] {
   return decision.action === 'allow' ? [] : [[scope, { decision, namesake: user }]];
 }
 
-function decisionFacts(scope: DecisionScope, { decision, namesake: onName }: DecisionOrigin): DecisionFacts {
+function decisionFacts(
+  scope: DecisionScope,
+  { decision, namesake: onName }: RecordedDecision,
+): DecisionFacts {
   const { action, owner, reason, decidedAt, expiresAt } = decision;
   const wipes = isWipe(decision);
   return {

@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { FORMATS } from '../../feeds/format-names.ts';
-import type { ImportOptions } from '../import.ts';
+import type { ImportFlags } from '../import.ts';
 import { addExamples } from './options.ts';
 
 /** What `--format` takes. */
@@ -40,7 +40,7 @@ export function registerImport(program: Command): void {
         ).choices(['day-first', 'month-first']),
       )
       .option('--time-zone <zone>', 'zone of times that name none, as Europe/Berlin', 'UTC')
-      .action(async (file: string, options: ImportOptions, command: Command) =>
+      .action(async (file: string, options: ImportFlags, command: Command) =>
         (await import('../import.ts')).importFile(file, options, command),
       ),
     ['import devices.csv --dry-run', 'what it would change'],
