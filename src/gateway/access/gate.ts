@@ -157,7 +157,7 @@ export function admit(
     // Horde trusts User= in requests without a password: certificate, NTLM, Basic with nothing (or `0`) behind the colon
     // (Horde_ActiveSync_Credentials).
     const { identity } = rules;
-    const unproven = head.authorization === null || origin.certificateUser !== null;
+    const unproven = head.authorization === null || connection.certificateUser !== null;
     const rule = unproven && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
     const { userClaim } = query;
     const claimed = userClaim === null ? null : readClaim(userClaim, query, user, identity.names);
