@@ -16,11 +16,13 @@ export interface CheckLimits {
   /** Most questions that wait for the thread, of all callers and of one. */
   readonly waiting: number;
   readonly waitingOfOne: number;
-  /** From the start of a question to its answer, milliseconds. */
+  /** From the moment when the thread takes a question to its answer, milliseconds. */
   readonly workMs: number;
 }
 
 const LIMITS: CheckLimits = { waiting: 8, waitingOfOne: 3, workMs: 10_000 };
+/** Longest start of the thread, which is no cost of a text: a busy machine takes seconds. */
+const START_MS = 60_000;
 /** Of the thread: the largest document takes about a tenth. */
 const MEMORY_MB = 512;
 /** Results that are kept: a text is checked, compared and published one after the other. */
@@ -48,7 +50,13 @@ export class PolicyChecks {
   constructor(limits: CheckLimits = LIMITS, program: URL = PROGRAM) {
     this.limits = limits;
     const options = { name: 'policies', resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB } };
-    this.thread = new AskedThread(program, options, failed, () => this.startNext());
+    this.thread = new AskedThread(
+      program,
+      options,
+      failed,
+      () => this.startNext(),
+      () => this.limit(this.limits.workMs, costly),
+    );
   }
 
   /**
@@ -109,11 +117,17 @@ export class PolicyChecks {
     const open = this.takeNext();
     if (open === null) return;
     // First: a thread that cannot be started takes the next question at once.
-    this.timer = setTimeout(() => {
-      open.settle({ error: costly() });
-      void this.thread.end();
-    }, this.limits.workMs);
+    this.limit(START_MS, failed);
     this.thread.start(open);
+  }
+
+  /** Ends the thread unless it has answered its question within this time. */
+  private limit(milliseconds: number, error: () => ApiError): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.thread.open?.settle({ error: error() });
+      void this.thread.end();
+    }, milliseconds);
   }
 
   /** Callers take turns: one with many costly texts does not delay the others by all of them. */
@@ -163,7 +177,7 @@ function costly(cause: unknown = null): ApiError {
 }
 
 /** The error of a question whose thread ended. */
-function failed(cause: unknown): ApiError {
+function failed(cause: unknown = null): ApiError {
   if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY')
     return costly(cause);
   const message = 'the thread that checks policies ended: try again';

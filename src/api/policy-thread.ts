@@ -8,7 +8,7 @@ import { checkMapping } from '../config/feed-mapping.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import { forEverybody } from '../policy/active-policies.ts';
 import type { Known } from '../policy/compile/warnings.ts';
-import { answerMessage } from './questions/asked-thread.ts';
+import { READY, answerMessage } from './questions/asked-thread.ts';
 
 /** A question about the texts of a policy; `now`: milliseconds since the epoch. */
 export type PolicyQuestion =
@@ -31,6 +31,7 @@ if (parentPort !== null) serve(parentPort);
 
 function serve(port: NonNullable<typeof parentPort>): void {
   port.on('message', (question: PolicyQuestion) => port.postMessage(answerMessage(() => answer(question))));
+  port.postMessage(READY);
 }
 
 function answer(question: PolicyQuestion): object {

@@ -103,12 +103,34 @@ function heldChecks(workMs: number): PolicyChecks {
 it('a text that takes too long is refused, and the thread is replaced: the next text is checked', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
-  const checks = heldChecks(60_000);
+  const checks = heldChecks(10_000);
+  await checks.check('carol', { document: 'name: first', lists: {} });
   const held = checks.check('mallory', { document: 'hold', lists: {} });
   const next = checks.check('carol', { document: 'name: next', lists: {} });
-  vi.advanceTimersByTime(60_000);
+  vi.advanceTimersByTime(10_000);
   await expect(held).rejects.toMatchObject({ code: 'EASGATE_API_POLICY_COSTLY' });
   expect(await next).toMatchObject({ name: 'name: next' });
+});
+
+it('a text is not costly because the thread takes long to start', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const checks = heldChecks(10_000);
+  const checked = checks.check('carol', { document: 'name: first', lists: {} });
+  vi.advanceTimersByTime(59_000);
+  expect(await checked).toMatchObject({ name: 'name: first' });
+});
+
+it('a thread that does not start in a minute is given up, and the text may be sent again', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const checks = heldChecks(10_000);
+  const checked = checks.check('carol', { document: 'name: first', lists: {} });
+  vi.advanceTimersByTime(60_000);
+  await expect(checked).rejects.toMatchObject({ code: 'EASGATE_API_UNAVAILABLE', retryAfter: 1 });
+  expect(await checks.check('carol', { document: 'name: first', lists: {} })).toMatchObject({
+    name: 'name: first',
+  });
 });
 
 it('one caller cannot fill the queue of texts', async () => {

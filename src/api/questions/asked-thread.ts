@@ -10,6 +10,9 @@ export type AnswerMessage =
   | { readonly isAnswer: true; readonly answer: unknown }
   | { readonly isAnswer: false; readonly code: string | null; readonly message: string };
 
+/** What a thread sends once it is loaded, where its time for a question counts from then on. */
+export const READY = { isReady: true } as const;
+
 /** The answer, or why there is none. */
 export type Outcome = { readonly answer: unknown } | { readonly error: Error };
 
@@ -28,15 +31,27 @@ export class AskedThread<Question extends OpenQuestion> {
   private readonly options: WorkerOptions;
   private readonly onFree: () => void;
   private readonly failure: (cause: unknown) => Error;
+  private readonly onBegun: () => void;
   private worker: Worker | null = null;
+  private isReady = false;
   private ending: Promise<unknown> | null = null;
 
-  /** `failure`: the error of a question whose thread ended; `onFree`: called when it can take the next question. */
-  constructor(program: URL, options: WorkerOptions, failure: (cause: unknown) => Error, onFree: () => void) {
+  /**
+   * `failure`: the error of a question whose thread ended; `onFree`: called when it can take the next question; `onBegun`: when it works
+   * on one, which a thread that is not loaded yet does not (only of a program that sends {@link READY}).
+   */
+  constructor(
+    program: URL,
+    options: WorkerOptions,
+    failure: (cause: unknown) => Error,
+    onFree: () => void,
+    onBegun: () => void = () => undefined,
+  ) {
     this.program = program;
     this.options = options;
     this.failure = failure;
     this.onFree = onFree;
+    this.onBegun = onBegun;
   }
 
   get isFree(): boolean {
@@ -49,6 +64,7 @@ export class AskedThread<Question extends OpenQuestion> {
     try {
       this.worker ??= this.startWorker();
       this.worker.postMessage(open.message, []);
+      if (this.isReady) this.onBegun();
     } catch (error) {
       // The system allows no further thread. The next question tries again.
       this.finish({ error: this.failure(error) });
@@ -66,19 +82,26 @@ export class AskedThread<Question extends OpenQuestion> {
   private startWorker(): Worker {
     const worker = new Worker(this.program, this.options);
     worker.unref();
-    worker.on('message', (message: AnswerMessage) =>
-      this.finish(message.isAnswer ? { answer: message.answer } : { error: errorOf(message) }),
-    );
+    worker.on('message', (message: AnswerMessage | typeof READY) => {
+      if ('isReady' in message) this.ready();
+      else this.finish(message.isAnswer ? { answer: message.answer } : { error: errorOf(message) });
+    });
     let cause: unknown = null;
     worker.on('error', (error) => {
       cause = error;
     });
     worker.on('exit', () => {
       this.worker = null;
+      this.isReady = false;
       this.ending = null;
       this.finish({ error: this.failure(cause) });
     });
     return worker;
+  }
+
+  private ready(): void {
+    this.isReady = true;
+    if (this.open !== null) this.onBegun();
   }
 
   private finish(outcome: Outcome): void {

@@ -1,5 +1,6 @@
 // Owns a thread for tests in place of that which checks policies: it stands still in documents named `hold`, and answers others at once.
 import { parentPort } from 'node:worker_threads';
+import { READY } from '../../../src/api/questions/asked-thread.ts';
 import type { AnswerMessage } from '../../../src/api/questions/asked-thread.ts';
 import type { PolicyQuestion } from '../../../src/api/policy-thread.ts';
 
@@ -18,4 +19,5 @@ function serve(port: NonNullable<typeof parentPort>): void {
     };
     port.postMessage({ isAnswer: true, answer } satisfies AnswerMessage);
   });
+  port.postMessage(READY);
 }
