@@ -53,7 +53,7 @@ function config(upstream: string, windowSeconds: number, more = ''): string {
   return `
 listen: { address: 127.0.0.1, port: 0${more} }
 workers: { count: 2, drainSeconds: 120, pollWindowSeconds: ${windowSeconds}, pidFile: easgate.pid }
-upstream: { url: '${upstream}' }
+upstream: { url: '${upstream}', connectTimeoutSeconds: 120, queueTimeoutSeconds: 120 }
 cache: { lookupTimeoutMs: 30000 }
 throttle: { burst: 0 }
 policy: { unknownDevice: allow }
@@ -113,8 +113,9 @@ async function roll(
   const before = gateway.workers();
   const crowd = await HeldPolls.open(gateway.port, polls, secure);
   onTestFinished(() => crowd.destroy());
-  await until(() => mail.held() === polls, `${polls} polls at the mail server`);
-  expect(crowd.held).toBe(polls);
+  await until(() => mail.held() === polls || crowd.held < polls, `${polls} polls at the mail server`);
+  // With what the others were answered, if there are any.
+  expect(crowd.polls.filter(({ endedAt }) => endedAt !== null)).toEqual([]);
   const holders = holdersOf(gateway.port, before);
 
   // No worker closes a connection that was used within its window: only one that was idle for longer may be lost on the way.
