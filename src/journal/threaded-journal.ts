@@ -8,7 +8,7 @@ import type { ThreadAnswer, ThreadData, ThreadOrder } from './journal-thread.ts'
 const PROGRAM = threadFile('./journal-thread', import.meta.url);
 /** Most appends under way: a thread that stands still must not collect entries. */
 const MAX_UNDER_WAY = 8;
-/** Longest wait for the end of the thread. */
+/** Longest wait for the end of the thread: a worker is killed three seconds after its drain. */
 const END_MS = 2_000;
 
 interface Waiting {
@@ -19,12 +19,15 @@ interface Waiting {
 /** Appends entries in a thread. A thread that dies fails what is under way, and the next append starts another one. */
 export class ThreadedJournal implements JournalAppender {
   private readonly data: ThreadData;
+  private readonly endMs: number;
   private thread: Worker | null = null;
   private waiting: Waiting[] = [];
   private closed = false;
 
-  constructor(data: ThreadData) {
+  /** `endMs`: longest wait for the end of the thread; what it has not written by then is lost. */
+  constructor(data: ThreadData, endMs = END_MS) {
     this.data = data;
+    this.endMs = endMs;
   }
 
   append(entries: readonly JournalEntry[]): Promise<void> {
@@ -38,7 +41,7 @@ export class ThreadedJournal implements JournalAppender {
     this.closed = true;
     const { thread } = this;
     if (thread === null) return;
-    const timer = setTimeout(() => void thread.terminate(), END_MS);
+    const timer = setTimeout(() => void thread.terminate(), this.endMs);
     // It fails when the thread ends before it answers.
     await this.send(null).catch(() => undefined);
     clearTimeout(timer);

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { EmbeddedJournal } from '../../src/journal/embedded-journal.ts';
 import { ThreadedJournal } from '../../src/journal/threaded-journal.ts';
+import { PATIENCE_MS } from '../support/checks/until.ts';
 import { KEEP_ALL, event } from './entries.ts';
 import { allOf } from './store-contract.ts';
 
@@ -16,7 +17,7 @@ let path: string;
 let journal: ThreadedJournal;
 beforeEach(() => {
   path = join(mkdtempSync(join(folder, 't')), 'journal.db');
-  journal = new ThreadedJournal({ path, retention: KEEP_ALL, busyMs: 60_000 });
+  journal = new ThreadedJournal({ path, retention: KEEP_ALL, busyMs: 60_000 }, PATIENCE_MS);
 });
 
 async function written(): Promise<number[]> {

@@ -87,7 +87,7 @@ it('a fleet has one leader for its feeds; when it dies while it writes, the othe
   // Nobody was let in while somebody who is to be blocked was not.
   if (left.blocked < DEVICES / 2) expect(left.allowed).toBe(0);
 
-  members.push(await startMember(redis.url, source), await startMember(redis.url, source));
+  for (let count = 0; count < 2; count++) members.push(await startMember(redis.url, source));
   const [, second, third] = members as [Member, Member, Member];
   await until(async () => (await isLeader(second)) || (await isLeader(third)), 'another leader');
   const [leader, other] = (await isLeader(second)) ? [second, third] : [third, second];
