@@ -51,7 +51,7 @@ async function start(config = CONFIG, main?: string): Promise<GatewayProcess> {
 
 /** With a mail server in this process that reports which polls it holds. */
 function before(upstream: string): string {
-  return `${CONFIG.slice(0, CONFIG.indexOf('sample:'))}upstream: { url: '${upstream}' }\n`;
+  return `${CONFIG.slice(0, CONFIG.indexOf('sample:'))}upstream: { url: '${upstream}', connectTimeoutSeconds: 120, queueTimeoutSeconds: 120 }\n`;
 }
 
 async function startMail(): Promise<Awaited<ReturnType<typeof startSampleServer>>> {
