@@ -215,7 +215,21 @@ const LOGIN_COOKIES: readonly string[] = [
 ];
 
 const DASH = 0x2d;
+const PERCENT = 0x25;
 const LOWER_X = 0x78;
+
+/** Octets of an escape, `%20`. */
+const ESCAPE = 3;
+
+/** By byte: 1 = a letter or a digit. */
+const ALPHANUMERIC = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number(/^[A-Za-z0-9]$/.test(String.fromCharCode(byte))),
+);
+
+/** {@link LOGIN_COOKIES} by the lower five bits of the first character. */
+const LOGINS_BY_LETTER = Array.from({ length: 32 }, (_, bits) =>
+  LOGIN_COOKIES.filter((cookie) => (cookie.charCodeAt(0) & 0x1f) === bits),
+);
 
 /** Index by the first letter, or by the letter after `x-`, so that a name is compared with few families. */
 const FAMILIES_BY_LETTER = byLetter();
@@ -248,38 +262,53 @@ export function hasDroppedCookie(bytes: Uint8Array, start: number, end: number):
   return false;
 }
 
-/** Removes those cookies from the header lines. */
-export function withoutDroppedCookies(lines: string): string {
-  return withoutCookies(lines, DROPPED_COOKIES);
+/**
+ * Whether a name of {@link LOGIN_COOKIES} begins anywhere in the Cookie value at `start..end`: not behind a letter or a digit, except one of an
+ * escape such as `%20`. Hot path.
+ */
+export function hasLoginCookie(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if (isLoginCookie(bytes, at, end)) return true;
+    while (at < end && ALPHANUMERIC[bytes[at] as number] === 1) at++;
+    if (bytes[at] === PERCENT && isLoginCookie(bytes, at + ESCAPE, end)) return true;
+  }
+  return false;
 }
 
-/** Removes cookies that sign a user in from the header lines of a request of Exchange ActiveSync. */
+function isLoginCookie(bytes: Uint8Array, start: number, end: number): boolean {
+  const cookies = LOGINS_BY_LETTER[(bytes[start] ?? 0) & 0x1f] as readonly string[];
+  for (const cookie of cookies) if (hasPrefix(bytes, start, end, cookie)) return true;
+  return false;
+}
+
+/** Removes the cookies of {@link hasDroppedCookie} from the header lines. */
+export function withoutDroppedCookies(lines: string): string {
+  return withoutCookies(lines, hasDroppedCookie);
+}
+
+/** Removes the cookies of {@link hasLoginCookie} from the header lines of a request of Exchange ActiveSync. */
 export function withoutLoginCookies(lines: string): string {
-  return withoutCookies(lines, LOGIN_COOKIES);
+  return withoutCookies(lines, hasLoginCookie);
 }
 
 /**
- * The whole part between two semicolons is removed wherever a name occurs in it: servers differ in other separators and in quotes
+ * The whole part between two semicolons is removed wherever a name is found in it: servers differ in other separators and in quotes
  * (RFC 6265 5.4, RFC 2109 4.3.4).
  */
-function withoutCookies(lines: string, names: readonly string[]): string {
+function withoutCookies(lines: string, has: typeof hasDroppedCookie): string {
+  const hasOne = (text: string): boolean => has(Buffer.from(text, 'latin1'), 0, text.length);
   let kept = '';
   for (const line of lines.split('\r\n')) {
     if (line === '') continue;
     const colon = line.indexOf(':');
-    if (line.slice(0, colon).toLowerCase() !== 'cookie' || !hasOneOf(names, line)) {
+    if (line.slice(0, colon).toLowerCase() !== 'cookie' || !hasOne(line.slice(colon + 1))) {
       kept += line + '\r\n';
       continue;
     }
     const cookies = line.slice(colon + 1).split(';');
-    const others = cookies.map((cookie) => cookie.trim()).filter((cookie) => !hasOneOf(names, cookie));
+    const others = cookies.map((cookie) => cookie.trim()).filter((cookie) => !hasOne(cookie));
     const value = others.filter((cookie) => cookie !== '').join('; ');
     if (value !== '') kept += line.slice(0, colon) + ': ' + value + '\r\n';
   }
   return kept;
-}
-
-function hasOneOf(names: readonly string[], text: string): boolean {
-  const lower = text.toLowerCase();
-  return names.some((name) => lower.includes(name));
 }

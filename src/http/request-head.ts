@@ -6,6 +6,7 @@ import { readConnection } from './connection-options.ts';
 import {
   DROPPED_HEADERS,
   hasDroppedCookie,
+  hasLoginCookie,
   isDroppedFamily,
   withoutDroppedCookies,
 } from './dropped-headers.ts';
@@ -48,8 +49,8 @@ export class RequestHead {
   forwardedProto: string | null;
   forwarded: string | null;
   via: string | null;
-  /** Whether {@link headerLines} may have a Cookie. */
-  cookies: boolean;
+  /** Whether a Cookie of {@link headerLines} signs a user in (dropped-headers.ts). */
+  loginCookie: boolean;
   /** End-to-end headers, each as `Name: value\r\n`, without Host and framing. */
   headerLines: string;
   /** Offset of the first byte after the head. */
@@ -74,7 +75,7 @@ export class RequestHead {
     this.forwardedProto = null;
     this.forwarded = null;
     this.via = null;
-    this.cookies = false;
+    this.loginCookie = false;
     this.headerLines = '';
     this.end = end;
   }
@@ -237,6 +238,7 @@ export function parseRequestHead(
   let runStart = at; // start of the run of lines that are forwarded unchanged
   let count = 0;
   let namesBackEnd = false;
+  let signsIn = false;
   forwarded.clear();
   for (;;) {
     if (at + 1 >= bound) return incomplete(headStart, limit, limits);
@@ -290,7 +292,10 @@ export function parseRequestHead(
           const bad = readConnection(bytes.toString('latin1', valueStart, valueEnd), connectionTokens);
           if (bad !== null) return bad;
         }
-        if (slot === COOKIE) namesBackEnd ||= hasDroppedCookie(bytes, valueStart, valueEnd);
+        if (slot === COOKIE) {
+          namesBackEnd ||= hasDroppedCookie(bytes, valueStart, valueEnd);
+          signsIn ||= hasLoginCookie(bytes, valueStart, valueEnd);
+        }
         starts[slot] = valueStart;
         ends[slot] = valueEnd;
       } else if (entry.unique) {
@@ -322,6 +327,7 @@ export function parseRequestHead(
     at + 2,
   );
   head.headerLines = forwarded.join(text, headStart);
+  head.loginCookie = signsIn;
   if (namesBackEnd) head.headerLines = withoutDroppedCookies(head.headerLines);
   return finish(head, bytes, text, headStart);
 }
@@ -370,7 +376,6 @@ function finish(
   head.forwardedProto = capturedList(text, headStart, FORWARDED_PROTO);
   head.forwarded = capturedList(text, headStart, FORWARDED);
   head.via = capturedList(text, headStart, VIA);
-  head.cookies = starts[COOKIE] !== -1;
   // RFC 9110 7.6.1: headers that Connection names are hop-by-hop.
   if (connectionTokens.length > 0) head.headerLines = withoutHeaders(head.headerLines, connectionTokens);
   return head;

@@ -230,6 +230,11 @@ describe('a cookie that signs a user in', () => {
     ['a="1; SMSESSION=x"; b=2', 'a="1; b=2'],
     ['ltpatoken=x', null],
     ['_shibsession_64656661=_x; _oauth2_proxy_0=y; mod_auth_openidc_session=z; a=1', 'a=1'],
+    ['$Version=1; "LtpaToken"=x; a=1', '$Version=1; a=1'],
+    ['a=1, ltpatoken2=x; b=2', 'b=2'],
+    ['%20LtpaToken=x; a=1', 'a=1'],
+    ['__Host-authelia_session=x; a=1', 'a=1'],
+    ['a=1; 0xHIGHFLYxSOGo=x', 'a=1'],
   ])('stays at the gateway, for Exchange ActiveSync: %s', async (cookies, kept) => {
     const reached = await namesBehindGate([`Cookie: ${cookies}`]);
     expect(reached.filter((line) => /^cookie:/i.test(line))).toEqual(
@@ -245,6 +250,12 @@ describe('a cookie that signs a user in', () => {
       expect((await phone.response()).status).toBe(200);
     }
     expect(backend.requests.map((seen) => seen.header('cookie'))).toEqual(['a=1', 'a=1', 'a=1', 'a=1']);
+  });
+
+  it('takes no other cookie along: those of balancers in front of the server go on as they came', async () => {
+    const cookies =
+      'BIGipServerpool=1677787402.47873.0000;  AWSALB=x/DfEdAuThcAdAtA0x+x==; ARRAffinity=81df; ClientId=XLTPATOKEN1; NSC_mail=ffff';
+    expect(await namesBehindGate([`Cookie: ${cookies}`])).toContain(`Cookie: ${cookies}`);
   });
 
   it('goes on to other pages, which have no other login', async () => {

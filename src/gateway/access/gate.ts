@@ -197,8 +197,8 @@ function admitStranger(exchange: Exchange, why: UserErrorCode | null): null {
 function readRequest(memo: GateMemo, exchange: Exchange, head: RequestHead): HttpErrorCode | null {
   exchange.host = head.host;
   exchange.userAgent = head.userAgent;
-  if (head.cookies) {
-    head.cookies = false;
+  if (head.loginCookie) {
+    head.loginCookie = false;
     head.headerLines = withoutLoginCookies(head.headerLines);
   }
   const options = head.method === 'OPTIONS';
