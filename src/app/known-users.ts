@@ -25,6 +25,8 @@ const DISABLED = 4;
 export class KnownUsers {
   private readonly names = new NumberedNames();
   private readonly bySourceId = new NameIndex();
+  /** By user: another user with its id at the source, from 1; 0 = there is none. */
+  private readonly sameId = new NumberColumn();
   private readonly states = new NumberColumn();
   /** By user: the number of its list of groups, from 1; 0 = the source did not say. */
   private readonly groups = new NumberColumn();
@@ -48,8 +50,9 @@ export class KnownUsers {
 
   /** Adds or replaces a user. */
   set({ key, sourceId, removed, enabled, groups }: UserReport): void {
+    const isNew = this.names.numberOf(key) === NONE;
     const number = this.names.add(key);
-    if (sourceId !== null) this.bySourceId.set(sourceId, number);
+    if (sourceId !== null) this.noteSourceId(sourceId, number, isNew);
     this.states.set(
       number,
       (removed === true ? REMOVED : 0) | (enabled === null ? 0 : enabled ? ENABLED : DISABLED),
@@ -62,9 +65,10 @@ export class KnownUsers {
     return this.names.numberOf(name);
   }
 
-  /** The user whose record has this id at the source; {@link NONE} = there is none. */
-  withSourceId(sourceId: string): number {
-    return this.bySourceId.get(sourceId);
+  /** The users whose records have this id at the source: a user that was renamed there is known by each of its names. */
+  *withSourceId(sourceId: string): Generator<number> {
+    for (let number = this.bySourceId.get(sourceId); number !== NONE; number = this.sameId.get(number) - 1)
+      yield number;
   }
 
   keyOf(number: number): UserKey {
@@ -86,6 +90,14 @@ export class KnownUsers {
       enabled: (state & ENABLED) !== 0 ? true : (state & DISABLED) !== 0 ? false : null,
       groups: list === 0 ? null : this.lists.at(list - 1),
     };
+  }
+
+  private noteSourceId(sourceId: string, number: number, isNew: boolean): void {
+    const other = this.bySourceId.get(sourceId);
+    // A store may return a user twice.
+    if (!isNew && other !== NONE) return;
+    this.sameId.set(number, other + 1);
+    this.bySourceId.set(sourceId, number);
   }
 
   private has(number: number): boolean {

@@ -5,7 +5,7 @@ import { BULK_RECORDS } from '../directory/store.ts';
 import type { GroupLine, UserLine } from '../feeds/record.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { UserObservation } from '../model/user.ts';
-import { NONE } from '../name-index.ts';
+import { NONE, NameIndex } from '../name-index.ts';
 import { NumberColumn, NumberLists } from '../number-lists.ts';
 import type { Touched } from './brakes.ts';
 import { GroupNames } from './group-lists.ts';
@@ -48,6 +48,13 @@ type SpooledUser = Omit<Partly<UserLine>, 'type' | 'line' | 'source' | 'groups' 
   readonly groups: readonly number[] | null;
 };
 
+/** The last line of a user. */
+interface CountedLine {
+  readonly line: SpooledUser;
+  /** From 1. */
+  readonly place: number;
+}
+
 /** An observation to be written, and the user before it. */
 interface Change {
   readonly observation: UserObservation;
@@ -71,6 +78,8 @@ export class RunUsers {
   /** By user: 1 = the source says that it deleted it. */
   private readonly gone = new NumberColumn();
   private hasGone = false;
+  /** By id at the source: the number of lines before the source said that it deleted the user. */
+  private readonly goneBehind = new NameIndex();
   private readonly groupNames = new GroupNames();
   /** Names of the groups that the run brought. */
   private readonly groups = new Set<string>();
@@ -105,12 +114,13 @@ export class RunUsers {
     for (const member of members) this.memberships.add(this.numberOf(member), group);
   }
 
-  /** The source says that it deleted the user whose record has this id. */
+  /** The source says that it deleted the user whose record has this id, by whatever names it was reported. */
   addGone(sourceId: string): void {
-    const number = this.known.withSourceId(sourceId);
-    if (number === NONE) return;
-    this.gone.set(number, 1);
-    this.hasGone = true;
+    for (const number of this.known.withSourceId(sourceId)) {
+      this.gone.set(number, 1);
+      this.hasGone = true;
+    }
+    if (this.count > 0) this.goneBehind.set(sourceId, this.count);
   }
 
   /** What is to be written, and what it changes. */
@@ -118,6 +128,7 @@ export class RunUsers {
     const isAbout = this.count > 0 || this.groups.size > 0 || this.hasGone;
     if (!isAbout && !run.removesUsers && !run.removesGroups)
       return { touched: [], restrictions: nothing, releases: nothing };
+    await this.settleGone();
     await this.settleMembers();
     const tally = new UserTally();
     for (let number = 0; number < this.known.size; number++) {
@@ -161,7 +172,7 @@ export class RunUsers {
   private async *all(run: UserRun): AsyncGenerator<readonly Change[]> {
     for await (const batch of this.lines()) {
       await turn();
-      yield batch.flatMap((line) => this.change(line.number, line, run) ?? []);
+      yield batch.flatMap(({ line }) => this.change(line.number, line, run) ?? []);
     }
     const aboutKnown = run.removesUsers || run.removesGroups || this.groups.size > 0;
     for (let from = 0; from < this.size; from += BATCH) {
@@ -179,11 +190,11 @@ export class RunUsers {
   }
 
   /** The lines that count. */
-  private async *lines(): AsyncGenerator<readonly SpooledUser[]> {
+  private async *lines(): AsyncGenerator<readonly CountedLine[]> {
     if (this.spool === null) return;
     let place = 0;
     for await (const batch of this.spool.batches(BATCH))
-      yield batch.filter(({ number }) => this.lastLines.get(number) === ++place);
+      yield batch.flatMap((line) => (this.lastLines.get(line.number) === ++place ? [{ line, place }] : []));
   }
 
   private get size(): number {
@@ -207,6 +218,18 @@ export class RunUsers {
 
   private isGone(number: number): boolean {
     return this.gone.get(number) === 1;
+  }
+
+  /**
+   * Users that the run brought before the source deleted them: also those that were unknown, or have a new name.
+   * Threat: a deleted account whose phone goes on reading mail.
+   */
+  private async settleGone(): Promise<void> {
+    if (this.goneBehind.size === 0) return;
+    for await (const batch of this.lines())
+      for (const { line, place } of batch)
+        if (line.sourceId !== null && this.goneBehind.get(line.sourceId) >= place)
+          this.gone.set(line.number, 1);
   }
 
   /**
@@ -236,7 +259,7 @@ export class RunUsers {
         const number = this.known.numberOf(key);
         if (number !== NONE) note(aliases, number);
       }
-    for await (const batch of this.lines()) for (const { number, aliases } of batch) note(aliases, number);
+    for await (const batch of this.lines()) for (const { line } of batch) note(line.aliases, line.number);
     const settled = new NumberLists();
     for (let number = 0; number < this.size; number++) {
       if (number % BATCH === 0) await turn();

@@ -351,6 +351,37 @@ describe('users and groups', () => {
     expect((await store.getUser('alice@contoso.com' as UserKey))?.record?.enabled).toBe(true);
   });
 
+  it('threat: a deleted account whose phone goes on, because it was renamed before', async () => {
+    await apply([user('alice@contoso.com', { sourceId: 'a' })]);
+    await apply([user('alicia@contoso.com', { sourceId: 'a' })]);
+    await apply([], { gone: [{ kind: 'user', sourceId: 'a' }] });
+    const enabled = ['alice@contoso.com', 'alicia@contoso.com'].map(
+      async (name) => (await store.getUser(name as UserKey))?.record?.enabled,
+    );
+    expect(await Promise.all(enabled)).toEqual([false, false]);
+  });
+
+  it('threat: a deleted account whose phone goes on, because the same run brought it first', async () => {
+    await apply([user('alice@contoso.com', { sourceId: 'a' })]);
+    await applyParts([
+      { lines: [user('alicia@contoso.com', { sourceId: 'a' }), user('bob@contoso.com', { sourceId: 'b' })] },
+      { lines: [], gone: [{ kind: 'user', sourceId: 'a' }] },
+    ]);
+    expect(await store.getUser('alicia@contoso.com' as UserKey)).toBe(null);
+    expect((await store.getUser('alice@contoso.com' as UserKey))?.record?.enabled).toBe(false);
+    expect((await store.getUser('bob@contoso.com' as UserKey))?.record?.enabled).toBe(true);
+  });
+
+  it('keeps a new user that the source deletes and restores in one run', async () => {
+    const alice = user('alice@contoso.com', { sourceId: 'a' });
+    await applyParts([
+      { lines: [alice] },
+      { lines: [], gone: [{ kind: 'user', sourceId: 'a' }] },
+      { lines: [alice] },
+    ]);
+    expect((await store.getUser('alice@contoso.com' as UserKey))?.record?.enabled).toBe(true);
+  });
+
   it('removes users that a whole set no longer has', async () => {
     await apply([user('alice@contoso.com'), user('bob@contoso.com')]);
     await apply([user('alice@contoso.com')], WHOLE);

@@ -75,5 +75,25 @@ it('a user is known as its source last said', () => {
   expect([users.at(2), users.at(NONE)]).toEqual([null, null]);
   expect([users.size, users.presentCount, users.groupCount]).toEqual([2, 1, 2]);
   expect([users.isPresent(0), users.isPresent(1), users.isPresent(2)]).toEqual([false, true, false]);
-  expect([users.withSourceId('a'), users.withSourceId('b'), users.keyOf(1)]).toEqual([0, NONE, bob]);
+  expect([[...users.withSourceId('a')], [...users.withSourceId('b')], users.keyOf(1)]).toEqual([
+    [0],
+    [],
+    bob,
+  ]);
+});
+
+it('users with one id at their source are all found by it, also those that a store returns twice', () => {
+  const users = new KnownUsers();
+  const report = { source: 's', observedAt: 1, version: 1, aliases: null, attributes: null, enabled: null, groups: null, removed: null }; // prettier-ignore
+  for (const [key, sourceId] of [
+    ['alice', 'a'],
+    ['bob', 'b'],
+    ['alicia', 'a'],
+    ['alice', 'a'],
+    ['ali', 'a'],
+  ] as const)
+    // prettier-ignore
+    users.set({ ...report, key: key as UserKey, sourceId });
+  const keys = (id: string): string[] => [...users.withSourceId(id)].map((number) => users.keyOf(number));
+  expect([keys('a').toSorted(), keys('b'), keys('c')]).toEqual([['ali', 'alice', 'alicia'], ['bob'], []]);
 });

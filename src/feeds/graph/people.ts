@@ -28,13 +28,16 @@ export async function* users(
   // The first request fixes the properties: links repeat them.
   for await (const { records, deltaLink } of requests.pages(link ?? `/v1.0/users/delta?$select=${SELECT}`)) {
     const lines: FeedLine[] = [];
-    const gone: GoneRecord[] = [];
+    const gone = new Map<string, GoneRecord>();
     for (const record of records) {
       const { id, '@removed': removed } = record;
+      const sourceId = typeof id === 'string' ? id.toLowerCase() : null;
       if (removed !== undefined) {
-        if (typeof id === 'string') gone.push({ kind: 'user', sourceId: id.toLowerCase() });
+        if (sourceId !== null) gone.set(sourceId, { kind: 'user', sourceId });
         continue;
       }
+      // Deleted, and restored later in the same page.
+      if (sourceId !== null) gone.delete(sourceId);
       const reader = new RecordReader(new ObjectRow(++line, record), {
         source,
         zone: 'UTC',
@@ -42,7 +45,7 @@ export async function* users(
       });
       lines.push(...graphUsers.map(reader));
     }
-    yield { lines, gone, deltaLink };
+    yield { lines, gone: [...gone.values()], deltaLink };
   }
 }
 
