@@ -79,8 +79,7 @@ export async function applyLines(
   try {
     return await new Run(store, options, known, { devices, users }).apply(parts);
   } finally {
-    await devices.close();
-    await users.close();
+    await Promise.all([devices.close(), users.close()]);
   }
 }
 

@@ -69,12 +69,13 @@ export class RunDevices {
   }
 
   static async open(known: KnownRecords, run: DeviceRun): Promise<RunDevices> {
-    return new RunDevices(
-      known,
-      run,
-      await LineSpool.open<DeviceObservation>(),
-      await LineSpool.open<DeviceLine>(),
-    );
+    const observations = await LineSpool.open<DeviceObservation>();
+    try {
+      return new RunDevices(known, run, observations, await LineSpool.open<DeviceLine>());
+    } catch (error) {
+      await observations.close();
+      throw error;
+    }
   }
 
   /** Adds a record; returns whether it or an earlier one of its device counts, for people; null = it is the only one so far. */
@@ -169,8 +170,7 @@ export class RunDevices {
   }
 
   async close(): Promise<void> {
-    await this.observations.close();
-    await this.nameless.close();
+    await Promise.all([this.observations.close(), this.nameless.close()]);
   }
 
   /** Whether all devices need to be looked at for those that are missing. */

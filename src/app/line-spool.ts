@@ -23,9 +23,14 @@ export class LineSpool<Line> {
 
   static async open<Line>(): Promise<LineSpool<Line>> {
     const path = join(tmpdir(), `easgate-lines-${randomUUID()}`);
-    const file = await open(path, 'wx+', 0o600);
-    await unlink(path);
-    return new LineSpool<Line>(file);
+    const spool = new LineSpool<Line>(await open(path, 'wx+', 0o600));
+    try {
+      await unlink(path);
+      return spool;
+    } catch (error) {
+      await spool.close();
+      throw error;
+    }
   }
 
   async add(line: Line): Promise<void> {
@@ -48,7 +53,7 @@ export class LineSpool<Line> {
     if (batch.length > 0) yield batch;
   }
 
-  /** Removes what was written. */
+  /** Removes what was written. Node ends the process where this is forgotten: a file that the collector of garbage closes is an error. */
   async close(): Promise<void> {
     await this.file.close();
   }

@@ -1,5 +1,5 @@
 // Owns the promises of applying the records of a run: what is written, what the brakes hold, and what is never removed.
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { applyLines } from '../../src/app/apply-lines.ts';
 import type { ApplyOptions } from '../../src/app/apply-lines.ts';
 import type { ApplyOutcome } from '../../src/app/apply-outcome.ts';
@@ -13,6 +13,7 @@ import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { deviceLine as device } from '../feeds/lines.ts';
 import { KnownUsers } from '../../src/app/known-users.ts';
+import { LineSpool } from '../../src/app/line-spool.ts';
 import { RunUsers } from '../../src/app/user-changes.ts';
 import { seen } from './office.ts';
 
@@ -380,6 +381,25 @@ describe('users and groups', () => {
       { lines: [alice] },
     ]);
     expect((await store.getUser('alice@contoso.com' as UserKey))?.record?.enabled).toBe(true);
+  });
+
+  it('closes its temporary files where one of them cannot be had: Node would end the process for a file left open', async () => {
+    const open = LineSpool.open.bind(LineSpool);
+    const closed = vi.fn<() => void>();
+    const spy = vi.spyOn(LineSpool, 'open');
+    onTestFinished(() => spy.mockRestore());
+    spy.mockImplementationOnce(async () => {
+      const spool = await open();
+      const close = spool.close.bind(spool);
+      spool.close = () => {
+        closed();
+        return close();
+      };
+      return spool;
+    });
+    spy.mockRejectedValueOnce(new Error('too many open files'));
+    await expect(apply([])).rejects.toThrow('too many open files');
+    expect(closed).toHaveBeenCalledTimes(1);
   });
 
   it('removes users that a whole set no longer has', async () => {
