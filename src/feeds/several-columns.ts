@@ -64,6 +64,11 @@ export function isDeniedBy(reader: Noting, names: readonly string[]): boolean | 
   return unread !== undefined || said.some(({ text }) => OPEN.has(wordOf(text))) ? null : false;
 }
 
+/** Whether a word means in any column that a device does not comply: a no, or a number, may be about something else. */
+export function saysNonCompliant(word: string): boolean {
+  return COMPLIANCE.get(word)?.compliant === false && !NO.has(word) && !/^\d/.test(word);
+}
+
 /**
  * Whether a column of a table that is not known says in so many words that the device does not comply: `Compliance (security): Noncompliant`. Its no, or
  * a number, may be about something else.
@@ -72,8 +77,7 @@ function isContradicted(reader: Noting, known: readonly string[]): boolean {
   for (const name of reader.row.columns?.withPart('complian') ?? []) {
     const text = known.includes(name) ? null : textOf(reader.row.get(name));
     const word = text === null ? '' : wordOf(text);
-    if (text === null || COMPLIANCE.get(word)?.compliant !== false || NO.has(word) || /^\d/.test(word))
-      continue;
+    if (text === null || !saysNonCompliant(word)) continue;
     reader.problem(name, text, 'is another word for the compliance of the device');
     return true;
   }

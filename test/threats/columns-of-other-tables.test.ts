@@ -142,3 +142,15 @@ it('a cell with the ids of many phones makes none of them managed', async () => 
   );
   expect([devices.length, refused]).toMatchObject([1, [{ line: 3, reason: expect.stringContaining('8 at most') }]]);
 }); // prettier-ignore
+
+it.each(['Noncompliant', 'not compliant', 'Out of compliance', 'Quarantined', 'BLOCKED'])(
+  'a state "%s" is not outvoted by another column that says that the device complies',
+  async (state) => {
+    const text = `EAS Device ID,Managed,Compliant,Device State\nApplX1,yes,yes,${state}\nApplX2,yes,yes,Active\n`;
+    const { devices } = await readContent(text, { format: 'csv' });
+    expect(devices.map(({ managed, compliant }) => [managed, compliant])).toEqual([
+      [true, false],
+      [true, true],
+    ]);
+  },
+);

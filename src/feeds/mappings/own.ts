@@ -8,6 +8,7 @@ import type { Attributes, FeedLine } from '../record.ts';
 import { namesOf, wordOf } from '../row.ts';
 import { complianceInWords, complianceOf, flagOf, managedOf, ownershipOf } from '../values.ts';
 import { MANAGEMENT, NON_COMPLIANT, OPEN } from '../words.ts';
+import { saysNonCompliant } from '../several-columns.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
@@ -159,6 +160,19 @@ function saysLeft(reader: RecordReader): boolean | null {
   return left;
 }
 
+/** What a source does about a device that does not comply. */
+const RESTRICTED: ReadonlySet<string> = new Set(
+  names('quarantined quarantine inquarantine blocked accessblocked'),
+);
+
+/** Whether a state says in so many words that the device does not comply; its no, or a number, is about something else. */
+function isRestricted(reader: RecordReader): boolean {
+  return namesOf(reader.row, STATES).some((name) => {
+    const word = wordOf(reader.text(name) ?? '');
+    return RESTRICTED.has(word) || saysNonCompliant(word);
+  });
+}
+
 /** Whether any column says that the device is not in device management. */
 function isDenied(reader: RecordReader): boolean {
   return (
@@ -229,6 +243,7 @@ const SHORTEST_PROPERTY = 4;
 
 /** `compliant` is yes or no, so that its only numbers are 1 and 0; a state may be a number of Graph. */
 function complianceIn(reader: RecordReader): Compliance {
+  if (isRestricted(reader)) return NON_COMPLIANT;
   const said = reader.complianceBy(namesOf(reader.row, COMPLIANCE), (text, name) => {
     if (!YES_OR_NO.has(name) || text === '1') return complianceOf(text);
     return text === '0' ? NON_COMPLIANT : complianceInWords(text);
