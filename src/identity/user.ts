@@ -130,10 +130,12 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
 
 const PERCENT = 0x25;
 const PLUS = 0x2b;
+const LAST_ASCII = 0x7f;
 
 /**
  * Hosts of many domains take `carol+example.com` (cPanel) and `carol%example.com` (vpopmail, Courier) for `carol@example.com`. So a name
- * that ends in one of the two and a DNS domain, without an `@`, is that address. Other names are returned unchanged.
+ * that ends in one of the two and a DNS domain (also one with letters beyond ASCII, RFC 5890), without an `@`, is that address. Other names
+ * are returned unchanged.
  */
 function withAtSign(local: string): string {
   let dots = 0;
@@ -142,7 +144,7 @@ function withAtSign(local: string): string {
     if ((code === PERCENT || code === PLUS) && dots > 0 && !local.includes('@'))
       return local.slice(0, at) + '@' + local.slice(at + 1);
     if (code === DOT) dots++;
-    else if (((BYTE_CLASS[code] ?? 0) & NAME_STRICT) === 0) return local;
+    else if (code <= LAST_ASCII && ((BYTE_CLASS[code] as number) & NAME_STRICT) === 0) return local;
   }
   return local;
 }

@@ -26,6 +26,7 @@ describe('the user key', () => {
     ['Carol+Example.com:x', 'carol@example.com'],
     ['carol%example.com:x', 'carol@example.com'],
     ['X\\carol%mail.example.com:x', 'carol@mail.example.com'],
+    ['Carol+Exämple.com:x', 'carol@exämple.com'],
     ['carol+sales:x', 'carol+sales'],
     ['carol%x:x', 'carol%x'],
     ['carol+tag@example.com:x', 'carol+tag@example.com'],
