@@ -3,7 +3,7 @@
 import { wordOf } from './row.ts';
 import type { Row } from './row.ts';
 import { flagOf, textOf } from './values.ts';
-import { COMPLIANCE, NO, NO_COMPLIANCE, OPEN } from './words.ts';
+import { COMPLIANCE, NO, NOTHING, NO_COMPLIANCE, OPEN } from './words.ts';
 import type { Compliance } from './words.ts';
 
 /** A record, and where a value of it that was not understood is noted. */
@@ -97,8 +97,10 @@ export function complianceIn(
   meaning: (text: string, name: string) => Compliance | undefined,
   isTranslated = false,
 ): Compliance | null {
-  const said = saidIn(reader, names, meaning);
-  if (said.length === 0) return null;
+  const all = saidIn(reader, names, meaning);
+  if (all.length === 0) return null;
+  // Not applicable, not available: a column that says so denies nothing, as an empty one.
+  const said = all.filter((one) => one.meaning === undefined || !NOTHING.has(wordOf(one.text)));
   const known = said.flatMap((one) => one.meaning ?? []);
   const isNumbered = said.some((one) => one.meaning !== undefined && /^\d+$/.test(one.text));
   const unread = said.find((one) => one.meaning === undefined);

@@ -19,18 +19,22 @@ export const NO: ReadonlySet<string> = new Set(
   nej nei usann epätosi ei nepravda ne hamis nem hayır hayir yanlış yanliş fals nu όχι いいえ 否 아니요 아니오 偽 假 거짓
 `),
 );
-export const UNSURE: ReadonlySet<string> = new Set(
+/** They leave it open. */
+export const OPEN: ReadonlySet<string> = new Set(
   names(`
-  unknown notavailable notapplicable none unbekannt inconnu desconocido notevaluated pending
-  notreported notcollected notsupported notdetermined sconosciuto onbekend okänd ukjent ukendt nieznane nieznany
-  неизвестно desconhecido 不明 未知 알수없음 neznámý neznámé neznámá ismeretlen bilinmeyen bilinmiyor ikketilgængelig
-  ikketilgjengelig nedostupné nenínikdispozici nemérhetőel nemelérhető kullanılamıyor 사용할수없음 해당없음
+  unknown unbekannt inconnu desconocido notevaluated pending notreported notdetermined sconosciuto onbekend okänd ukjent
+  ukendt nieznane nieznany неизвестно desconhecido 不明 未知 알수없음 neznámý neznámé neznámá ismeretlen bilinmeyen
+  bilinmiyor
 `),
 );
-/** Words of {@link UNSURE} that leave it open; the others say that there is nothing. */
-export const OPEN: ReadonlySet<string> = new Set(
-  names('unknown pending notevaluated notdetermined notreported unbekannt inconnu desconocido sconosciuto'),
+/** They say that there is nothing. */
+export const NOTHING: ReadonlySet<string> = new Set(
+  names(`
+  notavailable notapplicable none notcollected notsupported ikketilgængelig ikketilgjengelig nedostupné nenínikdispozici
+  nemérhetőel nemelérhető kullanılamıyor 사용할수없음 해당없음
+`),
 );
+export const UNSURE: ReadonlySet<string> = new Set([...OPEN, ...NOTHING]);
 /** They say that something is switched on, which is not that a device complies. */
 export const SWITCHES: ReadonlySet<string> = new Set(names('on off enabled disabled notenabled'));
 

@@ -154,3 +154,27 @@ it.each(['Noncompliant', 'not compliant', 'Out of compliance', 'Quarantined', 'B
     ]);
   },
 );
+
+it.each(['Not applicable', 'Not available', 'None', 'N/A'])(
+  'a column "%s" denies nothing, first or second; one that is not evaluated may',
+  async (nothing) => {
+    const rows = [
+      `ApplX1,yes,${nothing}`,
+      `ApplX2,${nothing},Compliant`,
+      `ApplX3,no,${nothing}`,
+      'ApplX4,yes,Not evaluated',
+    ];
+    const text = `EAS Device ID,Compliant,Compliance Status\n${rows.join('\n')}\n`;
+    const { devices } = await readContent(text, { format: 'csv' });
+    expect(devices.map(({ compliant }) => compliant)).toEqual([true, true, false, null]);
+  },
+);
+
+it.each(['unknown', 'onbekend', 'неизвестно', '不明'])(
+  '"%s" leaves open whether a device complies, or left',
+  async (open) => {
+    const text = `EAS Device ID,Compliant,Compliance Status,Retired\nApplX1,yes,${open},no\nApplX2,yes,,${open}\n`;
+    const { devices } = await readContent(text, { format: 'csv' });
+    expect(devices.map(({ compliant }) => compliant)).toEqual([null, null]);
+  },
+);
