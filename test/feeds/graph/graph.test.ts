@@ -157,6 +157,17 @@ test('a second run reads only devices that checked in since, and changed users',
   expect(second.gone).toEqual([{ kind: 'user', sourceId: guid(103) }]);
 });
 
+test('a user that is deleted and restored within a page of changes is not gone; one that is restored and deleted is', async () => {
+  const adapter = feed();
+  const { cursor } = await run(adapter);
+  const removed = (number: number): Record<string, unknown> => ({
+    id: guid(number),
+    '@removed': { reason: 'changed' },
+  });
+  graph.changedUsers = [removed(102), user(2), user(3), removed(103)];
+  expect((await run(adapter, cursor)).gone).toEqual([{ kind: 'user', sourceId: guid(103) }]);
+});
+
 test('where the window shows nothing of what the full run found, every run stays a full one', async () => {
   graph.windowIsBlind = true;
   expect((await run()).cursor).toBeNull();
