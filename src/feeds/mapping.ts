@@ -22,14 +22,12 @@ import {
 } from './values.ts';
 import { distinct, easId, idFromSerial, isRoundedNumber, userName } from './identities.ts';
 import { plain } from '../plain-text.ts';
-import { complianceIn, isDeniedBy, worstOf } from './several-columns.ts';
+import { complianceIn, hasLeftSource, isDeniedBy, worstOf } from './several-columns.ts';
 import type { FormatName } from './format-names.ts';
 import { isoTime, readTime } from './times.ts';
 import type { DayOrder } from './times.ts';
 import type { Attributes, DecisionLine, DeviceLine, FeedLine, RefusedLine } from './record.ts';
-import { namesOf } from './row.ts';
 import type { Row } from './row.ts';
-import { names } from './word-lists.ts';
 import { NON_COMPLIANT, NO_COMPLIANCE } from './words.ts';
 import type { Compliance } from './words.ts';
 
@@ -60,10 +58,6 @@ export interface ReadOptions {
 
 /** Texts that are no news as an attribute. */
 const NOTHING = new Set(['', 'unknown', 'none']);
-/** Columns that say of a device that it left its source. */
-const LEFT = names(
-  'isdeleted deleted isremoved removed isretired retired isunenrolled unenrolled iswiped wiped',
-);
 const MAX_PROBLEMS = 8;
 const MAX_SHOWN = 60;
 
@@ -83,10 +77,7 @@ export class RecordReader {
 
   /** Whether its source keeps the record of a device that left: the data warehouse of Intune does, with `isDeleted`. A date says it, too. */
   get isOfThePast(): boolean {
-    return namesOf(this.row, LEFT).some((name) => {
-      const said = flagOf(this.text(name));
-      return said === true || (said === undefined && this.saysTime(name));
-    });
+    return hasLeftSource(this) === true;
   }
 
   /** The first of the names that has a text. */
@@ -303,7 +294,9 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
   const hasLeft = facts.hasLeft === true;
   const compliance = facts.compliance ?? NO_COMPLIANCE;
   const graceUntil = facts.graceUntil ?? null;
-  const isOutdated = hasLeft || (compliance.inGrace && reader.isEndUnread);
+  const isGood = facts.managed === true || compliance.compliant === true;
+  const mayHaveLeft = isGood && hasLeftSource(reader) === null;
+  const isOutdated = hasLeft || mayHaveLeft || (compliance.inGrace && reader.isEndUnread);
   const compliant = isOutdated && compliance.compliant === true ? null : compliance.compliant;
   // The source lets the device in for now (Graph: inGracePeriod), until its next word.
   if (compliance.inGrace && compliant === true && graceUntil === null)
@@ -322,7 +315,7 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
     serialNumber,
     udid,
     imei,
-    managed: hasLeft ? false : (facts.managed ?? null),
+    managed: hasLeft ? false : mayHaveLeft && facts.managed === true ? null : (facts.managed ?? null),
     removed: hasLeft,
     compliant,
     graceUntil: compliance.inGrace && compliant === true ? graceUntil : null,

@@ -1,9 +1,11 @@
 // Owns what several columns of one record say together about one fact. Pure.
 // Rule: the worse of two words counts, and a word that is not understood may be the worse one.
-import { wordOf } from './row.ts';
+import { namesOf, wordOf } from './row.ts';
 import type { Row } from './row.ts';
+import { readTime } from './times.ts';
 import { flagOf, textOf } from './values.ts';
-import { COMPLIANCE, NO, NOTHING, NO_COMPLIANCE, OPEN } from './words.ts';
+import { names as wordList } from './word-lists.ts';
+import { COMPLIANCE, NO, NOTHING, NOT_LEFT, NO_COMPLIANCE, OPEN } from './words.ts';
 import type { Compliance } from './words.ts';
 
 /** A record, and where a value of it that was not understood is noted. */
@@ -113,4 +115,26 @@ export function complianceIn(
   }
   if (isCompliant && (hasUnread || isContradicted(reader, names))) return NO_COMPLIANCE;
   return known.find(({ compliant, inGrace }) => compliant === false || inGrace) ?? known[0] ?? NO_COMPLIANCE;
+}
+
+/** Columns that say of a device that it left its source. */
+const LEFT = wordList(
+  'isdeleted deleted isremoved removed isretired retired isunenrolled unenrolled iswiped wiped',
+);
+
+/** Whether a source keeps the record of a device that left, and says so in a column, by yes or by a date; null = a column may say so. */
+export function hasLeftSource(reader: Noting): boolean | null {
+  let left: boolean | null = false;
+  for (const name of namesOf(reader.row, LEFT)) {
+    const text = textOf(reader.row.get(name)) ?? '';
+    const said = flagOf(text);
+    if (said === true) return true;
+    if (said !== undefined || NOT_LEFT.test(wordOf(text))) continue;
+    const time = readTime(text, { order: 'dayFirst', zone: 'UTC' });
+    if (time === 'never') continue;
+    if (time !== 'unreadable') return true;
+    reader.problem(name, text, 'is not understood');
+    left = null;
+  }
+  return left;
 }

@@ -35,6 +35,9 @@ export const NOTHING: ReadonlySet<string> = new Set(
 `),
 );
 export const UNSURE: ReadonlySet<string> = new Set([...OPEN, ...NOTHING]);
+/** A device did not leave, or its removal did not happen: `Not retired`, `Wipe cancelled`. */
+export const NOT_LEFT =
+  /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom|offb|revok|deact|archi|disow)|cancel|reject|declin|abort|restor/;
 /** They say that something is switched on, which is not that a device complies. */
 export const SWITCHES: ReadonlySet<string> = new Set(names('on off enabled disabled notenabled'));
 

@@ -178,3 +178,22 @@ it.each(['unknown', 'onbekend', 'неизвестно', '不明'])(
     expect(devices.map(({ compliant }) => compliant)).toEqual([null, null]);
   },
 );
+
+it.each([
+  ['Not retired', [true, true, false]],
+  ['no', [true, true, false]],
+  ['Never', [true, true, false]],
+  ['Active', [null, null, false]],
+  ['-1', [null, null, false]],
+  ['yes', [false, null, true]],
+  ['2026-11-01', [false, null, true]],
+])(
+  '"%s" in a column Retired of an export of Intune says what it says, and no more',
+  async (word, expected) => {
+    const text = `Device ID,Device name,Managed by,Compliance,EAS activation ID,Retired\n${GUID},x,Intune,Compliant,ApplX1,${word}\n`;
+    const { devices } = await readContent(text);
+    expect(devices.map(({ managed, compliant, removed }) => [managed, compliant, removed])).toEqual([
+      expected,
+    ]);
+  },
+);

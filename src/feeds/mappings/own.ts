@@ -7,7 +7,7 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { namesOf, wordOf } from '../row.ts';
 import { complianceInWords, complianceOf, flagOf, managedOf, ownershipOf } from '../values.ts';
-import { MANAGEMENT, NON_COMPLIANT, OPEN } from '../words.ts';
+import { MANAGEMENT, NON_COMPLIANT, NOT_LEFT, OPEN } from '../words.ts';
 import { saysNonCompliant } from '../several-columns.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
@@ -137,8 +137,6 @@ const ENDINGS = names(`
 /** Words of states of a device that left, in all spellings, also while the removal is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
 const LEFT =
   /wip(?:e|ing)|retir|unenrol|deenrol|delet|remov(?:e|al|ing)|decommission|offboard|revok|deactivat|archiv|disown/;
-const NOT_LEFT =
-  /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom|offb|revok|deact|archi|disow)|cancel|reject|declin|abort|restor/;
 
 /** Whether a column of another product says that the device left its management; null = it may say so. */
 function saysLeft(reader: RecordReader): boolean | null {
@@ -151,6 +149,7 @@ function saysLeft(reader: RecordReader): boolean | null {
     const text = reader.text(name);
     const said = flagOf(text);
     if (said === true) return true;
+    if (NOT_LEFT.test(wordOf(text ?? ''))) continue;
     // A word that is not understood, such as a date, may say that it left; `pending` and `unknown` leave it open.
     if (said === undefined ? reader.saysTime(name) : OPEN.has(wordOf(text ?? ''))) {
       reader.flag(name);
