@@ -188,8 +188,7 @@ class Run {
       return;
     }
     if (kind === 'device') {
-      const key = this.known.deviceWithSourceId(sourceId);
-      if (key !== undefined) this.devices.gone.add(key);
+      for (const key of this.known.devicesWithSourceId(sourceId)) this.devices.gone.add(key);
       return;
     }
     this.users.addGone(sourceId);

@@ -8,6 +8,7 @@ import { NONE, NameIndex } from '../name-index.ts';
 import { KnownDevices } from './known-devices.ts';
 import { KnownUsers } from './known-users.ts';
 import { deviceState, refuses } from './line-observations.ts';
+import { SourceIds } from './source-ids.ts';
 
 /** The device of a record; `isClaim`: the join rests on what the phone says of itself. */
 export interface Join {
@@ -48,7 +49,7 @@ export class KnownRecords {
   readonly users = new KnownUsers();
   /** Decisions that the source imported before, by {@link subjectText}. */
   readonly decisions = new Map<string, { device: DeviceKey; user: UserKey | null; action: string }>();
-  private readonly bySourceId = new NameIndex();
+  private readonly sourceIds = new SourceIds();
   private readonly bySerial = new NameIndex();
   private readonly byUdid = new NameIndex();
   private readonly byImei = new NameIndex();
@@ -131,9 +132,9 @@ export class KnownRecords {
     return [...new Set(near.filter((key) => key !== null))].slice(0, MAX_MATCHES);
   }
 
-  /** The device whose record has this id at the source. */
-  deviceWithSourceId(sourceId: string): DeviceKey | undefined {
-    return this.devices.keyOf(this.bySourceId.get(sourceId));
+  /** The devices whose records have this id at the source: one that was enrolled again has one for each id of Exchange ActiveSync. */
+  devicesWithSourceId(sourceId: string): DeviceKey[] {
+    return [...this.sourceIds.of(sourceId)].flatMap((number) => this.devices.keyOf(number) ?? []);
   }
 
   private devicesOf(owner: string): DeviceKey[] {
@@ -154,14 +155,16 @@ export class KnownRecords {
   private addDevice({ key, reports, record, partnerships, imported }: DeviceEntry): void {
     const own = reports.find(({ source }) => source === this.source);
     const isPresent = own !== undefined && own.removed !== true;
-    this.presentDevices += Number(isPresent) - Number(this.devices.get(key)?.isPresent ?? false);
+    const before = this.devices.get(key);
+    this.presentDevices += Number(isPresent) - Number(before?.isPresent ?? false);
     const number = this.devices.set(key, {
       own: own === undefined ? null : deviceState(own, this.now),
       isPresent,
       observedAt: own?.observedAt ?? 0,
       effective: record === null ? null : deviceState(record, this.now),
     });
-    if (own !== undefined && own.sourceId !== null) this.bySourceId.set(own.sourceId, number);
+    const sourceId = own?.sourceId ?? null;
+    if (sourceId !== null) this.sourceIds.note(sourceId, number, before === undefined);
     for (const report of reports) {
       note(this.bySerial, report.serialNumber, number);
       note(this.byUdid, report.udid, number);

@@ -2,10 +2,11 @@
 // what the directory has of a user is kept: some 100 bytes a user, and 4 for each group of it.
 import type { UserKey } from '../identity/keys.ts';
 import type { UserReport } from '../model/user.ts';
-import { NONE, NameIndex } from '../name-index.ts';
+import { NONE } from '../name-index.ts';
 import { NumberColumn } from '../number-lists.ts';
 import { GroupLists } from './group-lists.ts';
 import { NumberedNames } from './numbered-names.ts';
+import { SourceIds } from './source-ids.ts';
 
 /** What a source said of a user, as far as a run compares with it. */
 export interface KnownUser {
@@ -24,9 +25,7 @@ const DISABLED = 4;
 /** Users by their names and numbers, which count from 0. */
 export class KnownUsers {
   private readonly names = new NumberedNames();
-  private readonly bySourceId = new NameIndex();
-  /** By user: another user with its id at the source, from 1; 0 = there is none. */
-  private readonly sameId = new NumberColumn();
+  private readonly sourceIds = new SourceIds();
   private readonly states = new NumberColumn();
   /** By user: the number of its list of groups, from 1; 0 = the source did not say. */
   private readonly groups = new NumberColumn();
@@ -52,7 +51,7 @@ export class KnownUsers {
   set({ key, sourceId, removed, enabled, groups }: UserReport): void {
     const isNew = this.names.numberOf(key) === NONE;
     const number = this.names.add(key);
-    if (sourceId !== null) this.noteSourceId(sourceId, number, isNew);
+    if (sourceId !== null) this.sourceIds.note(sourceId, number, isNew);
     this.states.set(
       number,
       (removed === true ? REMOVED : 0) | (enabled === null ? 0 : enabled ? ENABLED : DISABLED),
@@ -66,9 +65,8 @@ export class KnownUsers {
   }
 
   /** The users whose records have this id at the source: a user that was renamed there is known by each of its names. */
-  *withSourceId(sourceId: string): Generator<number> {
-    for (let number = this.bySourceId.get(sourceId); number !== NONE; number = this.sameId.get(number) - 1)
-      yield number;
+  withSourceId(sourceId: string): Iterable<number> {
+    return this.sourceIds.of(sourceId);
   }
 
   keyOf(number: number): UserKey {
@@ -90,14 +88,6 @@ export class KnownUsers {
       enabled: (state & ENABLED) !== 0 ? true : (state & DISABLED) !== 0 ? false : null,
       groups: list === 0 ? null : this.lists.at(list - 1),
     };
-  }
-
-  private noteSourceId(sourceId: string, number: number, isNew: boolean): void {
-    const other = this.bySourceId.get(sourceId);
-    // A store may return a user twice.
-    if (!isNew && other !== NONE) return;
-    this.sameId.set(number, other + 1);
-    this.bySourceId.set(sourceId, number);
   }
 
   private has(number: number): boolean {

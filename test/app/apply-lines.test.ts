@@ -352,6 +352,16 @@ describe('users and groups', () => {
     expect((await store.getUser('alice@contoso.com' as UserKey))?.record?.enabled).toBe(true);
   });
 
+  it('threat: a deleted device that still counts as managed under another id, since its mail app was set up anew', async () => {
+    await apply([device('appla', { sourceId: 'd-1' })]);
+    await apply([device('applb', { sourceId: 'd-1' })]);
+    await apply([], { gone: [{ kind: 'device', sourceId: 'd-1' }] });
+    const managed = ['appla', 'applb'].map(
+      async (id) => (await store.getDevice(deviceKey(id)))?.record?.managed,
+    );
+    expect(await Promise.all(managed)).toEqual([false, false]);
+  });
+
   it('threat: a deleted account whose phone goes on, because it was renamed before', async () => {
     await apply([user('alice@contoso.com', { sourceId: 'a' })]);
     await apply([user('alicia@contoso.com', { sourceId: 'a' })]);
