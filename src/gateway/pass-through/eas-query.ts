@@ -10,6 +10,11 @@ const PLAIN = ['cmd', 'deviceid'];
 /** The methods of pages. Every command is a POST (MS-ASHTTP 2.2.1.1.1); Z-Push takes PUT and PATCH for one. */
 const READING = ['GET', 'HEAD', 'OPTIONS'];
 const HEAD_BYTES = 5;
+/**
+ * What stands in targets of Horde's rpc.php. It serves Exchange ActiveSync where one has `Microsoft-Server-ActiveSync` or
+ * `autodiscover/autodiscover` anywhere; the script's own name counts too, since a server in front may have named that.
+ */
+const OF_HORDE = /activesync|autodiscover|horde|rpc\.php/i;
 
 /** RFC 3986 2.1. */
 const ESCAPE = /%([0-9a-f]{2})/gi;
@@ -22,10 +27,12 @@ export function asksForEas(method: string, target: string): boolean {
   if (question === -1) return false;
   const query = target.slice(question + 1);
   const escapes = /%u/i.test(query) ? [ESCAPE, ESCAPE_OF_ASP] : [ESCAPE];
+  const isPage = READING.includes(method);
+  const isOfHorde =
+    !isPage && escapes.some((escape) => decodings(target, escape).some((read) => OF_HORDE.test(read)));
   return escapes.some((escape) =>
     decodings(query, escape).some(
-      (read) =>
-        hasPlainNames(read) || isBase64Form(read) || (!READING.includes(method) && hasBase64Inside(read)),
+      (read) => hasPlainNames(read) || isBase64Form(read) || (!isPage && hasBase64Inside(read, isOfHorde)),
     ),
   );
 }
@@ -73,13 +80,21 @@ function isBase64Form(query: string): boolean {
 /**
  * Whether the query, without all characters that are not base64, begins like this form. PHP's base64_decode skips such characters, `-` and
  * `_` among them (Horde_ActiveSync_Utils, Syncroton_Server), and these servers need neither a key nor a type behind the device. Where
- * PHP has decoded the text before, a `+` was a space; older versions of Syncroton take the name of the only parameter.
+ * PHP has decoded the text before, a `+` was a space; older versions of Syncroton take the name of the only parameter. With several
+ * parameters only Horde reads it so: other servers have pages with `SAMLRequest=` or `theme=`, which begin like commands too.
  */
-function hasBase64Inside(query: string): boolean {
-  const names = new Set(query.split('&').map(nameOf));
-  names.delete('');
-  const texts = names.size === 1 ? [query, ...names] : [query];
+function hasBase64Inside(query: string, isOfHorde: boolean): boolean {
+  const names = query.split('&').map(nameOf);
+  const distinct = new Set(names.map(asKey));
+  distinct.delete('');
+  if (distinct.size > 1 && !isOfHorde) return false;
+  const texts = distinct.size === 1 ? [query, ...names] : [query];
   return texts.some((text) => beginsLikeBase64(text) || beginsLikeBase64(text.replaceAll('+', '')));
+}
+
+/** One text for names that are one for PHP; a name of an array does not count. */
+function asKey(name: string): string {
+  return /\[.*\]/.test(name) ? '' : name.replaceAll(/[+ .]/g, '_');
 }
 
 /** The name of a parameter as PHP reads it: decoded, without spaces before it, up to a NUL. */
