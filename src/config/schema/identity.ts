@@ -28,7 +28,7 @@ export const identitySection = z.strictObject({
     .enum(['refuse', 'rewrite', 'ignore'])
     .default('refuse')
     .describe(
-      'when User= is not the authenticated user: refuse the request, rewrite User=, or ignore the difference (with a client certificate or NTLM it is refused)',
+      'when User= is not the authenticated user: refuse the request, rewrite User=, or ignore the difference (with a client certificate or NTLM it is rewritten)',
     ),
   bearerClaim: z.string().min(1).default('upn').describe('claim of a Bearer token with the user name'),
   domains: domainGroups,

@@ -158,7 +158,7 @@ export function admit(
     // (Horde_ActiveSync_Credentials).
     const { identity } = rules;
     const unproven = head.authorization === null || connection.certificateUser !== null;
-    const rule = unproven && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
+    const rule = unproven && identity.userClaim === 'ignore' ? 'rewrite' : identity.userClaim;
     const { userClaim } = query;
     const claimed = userClaim === null ? null : readClaim(userClaim, query, user, identity.names);
     if (userClaim !== null && claimed === null && rule !== 'ignore') {
