@@ -1,14 +1,15 @@
-// Owns a thread that compares two policies on a part of the directory, once.
+// Owns a thread that compares two policies on a part of the directory, once: one that it reads, or one that it is sent.
 import { on } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { openStore } from '../directory/open-store.ts';
 import type { StoreOptions } from '../directory/open-store.ts';
-import type { DirectoryStore, PackedUsers, ScanPart, UserEntry } from '../directory/store.ts';
+import type { DirectoryStore, PackedRecords, ScanPart } from '../directory/store.ts';
 import { policiesFrom } from '../policy/plain-policies.ts';
 import type { PlainPolicies } from '../policy/plain-policies.ts';
 import { countsDevices, diffPart } from './policy-diff.ts';
 import type { DiffPart } from './policy-diff.ts';
+import type { ReadRecords } from './scan-partnerships.ts';
 import { plainError } from './thread-errors.ts';
 import type { PlainError } from './thread-errors.ts';
 
@@ -18,18 +19,17 @@ export interface DiffThreadTask {
   readonly before: PlainPolicies;
   readonly after: PlainPolicies;
   readonly now: number;
-  readonly part: ScanPart;
-  /** The users and the names of the devices are sent ({@link SentRecords}): the thread does not look for them itself. */
-  readonly recordsAreSent: boolean;
+  /** What the thread reads itself; null = records are sent ({@link SentList}). */
+  readonly part: ScanPart | null;
 }
 
-/** Some users, and hashes of devices of the thread; null = these were all. The thread answers with `taken` when it wants more. */
-export type SentRecords = { readonly users: PackedUsers; readonly hashes: readonly string[] } | null;
+/** Users, and then devices; null = these were all. The thread answers with `taken` when it wants more. */
+export type SentList = PackedRecords | null;
 
-/** What the thread posts: how far it is, and the result; or why there is none. */
+/** What the thread posts: how far it is, how many lists it took, and the result; or why there is none. */
 export type DiffThreadMessage =
   | { readonly kind: 'progress'; readonly done: number }
-  | { readonly kind: 'taken' }
+  | { readonly kind: 'taken'; readonly lists: number }
   | { readonly kind: 'done'; readonly found: DiffPart }
   | ({ readonly kind: 'failed' } & PlainError);
 
@@ -40,28 +40,55 @@ function post(message: DiffThreadMessage): void {
   parentPort?.postMessage(message, []);
 }
 
-/** The users that the thread which started this one sends, from the first. The names of the devices are added to `hashes`. */
-async function* usersSent(
+/** Lists that are answered for at once: each answer wakes the thread that sends. */
+const TAKEN_AT_ONCE = 4;
+
+/** The lists that the thread which started this one sends, up to the next null. */
+async function* sentLists(messages: AsyncIterator<unknown>): AsyncGenerator<PackedRecords> {
+  for (let taken = 0; ;) {
+    const { value } = (await messages.next()) as { readonly value: readonly [SentList] };
+    const [list] = value;
+    if (taken === TAKEN_AT_ONCE || list === null) {
+      post({ kind: 'taken', lists: taken });
+      taken = 0;
+    }
+    if (list === null) return;
+    yield list;
+    taken += 1;
+  }
+}
+
+async function* understood<T>(
+  lists: AsyncIterable<PackedRecords>,
+  read: (packed: PackedRecords) => T,
+): AsyncGenerator<T> {
+  for await (const packed of lists) yield read(packed);
+}
+
+/** What is compared: of a part of the directory, or as it is sent. */
+function recordsOf(
   store: DirectoryStore,
   withDevices: boolean,
-  sent: AsyncIterable<unknown>,
-  hashes: string[],
-): AsyncGenerator<readonly UserEntry[]> {
-  for await (const message of sent) {
-    const [records] = message as [SentRecords];
-    if (records === null) return;
-    for (const hash of records.hashes) hashes.push(hash);
-    yield store.shared?.unpack(records.users, withDevices) ?? [];
-    post({ kind: 'taken' });
-  }
+  part: ScanPart | null,
+  messages: AsyncIterator<unknown> | null,
+): ReadRecords {
+  const { spread } = store;
+  if (spread.kind === 'sent' && messages !== null)
+    return {
+      users: understood(sentLists(messages), (packed) => spread.users(packed, withDevices)),
+      devices: understood(sentLists(messages), (packed) => spread.devices(packed)),
+    };
+  if (spread.kind === 'parts' && part !== null)
+    return { users: store.scanUsers(withDevices), devices: spread.devices(part) };
+  throw new TypeError('the task of another store');
 }
 
 async function compare(
   port: MessagePort,
-  { store: options, before, after, now, part, recordsAreSent }: DiffThreadTask,
+  { store: options, before, after, now, part }: DiffThreadTask,
 ): Promise<void> {
   // Listens before the first await, so that no message is lost.
-  const sent = recordsAreSent ? on(port, 'message') : null;
+  const messages = part === null ? on(port, 'message') : null;
   const store = await openStore(options);
   try {
     let postedAt = -Infinity;
@@ -71,10 +98,8 @@ async function compare(
       postedAt = performance.now();
       post({ kind: 'progress', done });
     };
-    // Complete once all users are read, which is done first.
-    const hashes: string[] = [];
-    const users = sent === null ? undefined : usersSent(store, countsDevices(task), sent, hashes);
-    const found = await diffPart(store, task, sent === null ? part : { hashes }, onProgress, users);
+    const read = recordsOf(store, countsDevices(task), part, messages);
+    const found = await diffPart(store, task, onProgress, read);
     post({ kind: 'done', found });
   } finally {
     await store.close();

@@ -2,10 +2,10 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { StoreOptions } from '../directory/open-store.ts';
-import type { DirectoryStore, ScanPart, SharedWalk } from '../directory/store.ts';
+import type { DirectoryStore, ScanPart, SentRecords, SentWalk } from '../directory/store.ts';
 import { threadFile } from '../thread-file.ts';
 import { plainPolicies } from '../policy/plain-policies.ts';
-import type { DiffThreadMessage, DiffThreadTask, SentRecords } from './diff-thread.ts';
+import type { DiffThreadMessage, DiffThreadTask, SentList } from './diff-thread.ts';
 import type { OnProgress } from './scan-partnerships.ts';
 import { diffPart, joinParts } from './policy-diff.ts';
 import type { DiffPart, DiffTask, PolicyDiff } from './policy-diff.ts';
@@ -34,11 +34,15 @@ const BYTES_PER_THREAD = 1_000_000_000;
  */
 const YOUNG_MB = 192;
 
-/** One core is left to others, where there are more than two. In little memory, such as that of a container, there are fewer threads. */
-function spreadHere(): Spread {
+/**
+ * One core is left to others where there are more than two, and always where the calling thread reads. In little memory, such as that of a
+ * container, there are fewer threads.
+ */
+function spreadHere({ spread: { kind } }: DirectoryStore): Spread {
   const cores = availableParallelism();
+  const free = Math.max(kind === 'parts' ? 2 : 1, cores - 1);
   const room = Math.floor(process.availableMemory() / BYTES_PER_THREAD);
-  const threads = Math.min(cores, MAX_THREADS, Math.max(2, cores - 1), Math.max(1, room));
+  const threads = Math.min(cores, MAX_THREADS, free, Math.max(1, room));
   return { threads, devices: DEVICES_PER_THREAD, program: DIFF_THREAD };
 }
 
@@ -51,13 +55,13 @@ export async function diffInThreads(
   options: StoreOptions | null,
   task: DiffTask,
   onProgress: OnProgress = () => undefined,
-  { threads, devices, program }: Spread = spreadHere(),
+  { threads, devices, program }: Spread = spreadHere(store),
 ): Promise<PolicyDiff> {
-  const parts = options !== null && isShared(options) ? await store.scanParts(threads, devices) : [];
-  if (options === null || parts.length < 2) return joinParts([await diffPart(store, task, null, onProgress)]);
+  const { spread } = store;
+  const parts = options !== null && isShared(options) ? await partsFor(spread, threads, devices) : [];
+  if (options === null || parts.length === 0) return joinParts([await diffPart(store, task, onProgress)]);
   const { before, after, now } = task;
-  const plain = { before: plainPolicies(before), after: plainPolicies(after) };
-  const common = { store: options, ...plain, now, recordsAreSent: store.shared !== null };
+  const common = { store: options, before: plainPolicies(before), after: plainPolicies(after), now };
   const done = parts.map(() => 0);
   const running: Running[] = [];
   try {
@@ -70,7 +74,7 @@ export async function diffInThreads(
       );
     const found = Promise.all(running.map((one) => one.found));
     // A thread that fails takes no more records.
-    if (store.shared !== null) await Promise.race([sendRecords(store.shared, parts, running), found]);
+    if (spread.kind === 'sent') await Promise.race([sendRecords(spread, running), found]);
     return joinParts(await found);
   } finally {
     await Promise.all(running.map(({ worker }) => worker.terminate()));
@@ -82,21 +86,38 @@ function isShared(options: StoreOptions): boolean {
   return options.kind !== 'embedded' || options.path !== ':memory:';
 }
 
-/** Reads all users once, and sends them to all threads, each with the names of its devices. Stops when a thread ended, which means that it failed. */
-async function sendRecords(
-  walk: SharedWalk,
-  parts: readonly ScanPart[],
-  threads: readonly Running[],
-): Promise<void> {
-  for await (const { users, hashes } of walk.scan(parts)) {
-    // A view of a larger memory would be sent with all of that.
-    const sent = { ...users, replies: users.replies.map((reply) => new Uint8Array(reply)) };
-    await Promise.all(
-      threads.map(({ records }, at) => records.send({ users: sent, hashes: hashes[at] ?? [] })),
-    );
-    if (threads.some(({ records }) => records.isEnded)) return;
+/** For each thread the part that it reads; null = it is sent records. None = there is too little for threads. */
+async function partsFor(
+  spread: DirectoryStore['spread'],
+  threads: number,
+  devices: number,
+): Promise<readonly (ScanPart | null)[]> {
+  if (spread.kind === 'sent')
+    return (await spread.holds(2 * devices)) ? Array.from({ length: threads }, () => null) : [];
+  const parts = await spread.parts(threads, devices);
+  return parts.length < 2 ? [] : parts;
+}
+
+/** Sends all users to each thread, and each list of devices to the one that has the least to do. Stops when a thread ended, which means that it failed. */
+async function sendRecords(walk: SentWalk, threads: readonly Running[]): Promise<void> {
+  const senders = threads.map(({ records }) => records);
+  let sending: SentRecords['kind'] = 'users';
+  for await (const { kind, packed } of walk.scan()) {
+    if (kind !== sending) await endList(senders);
+    sending = kind;
+    await Promise.all((kind === 'users' ? senders : [leastBusy(senders)]).map((one) => one.send(packed)));
+    if (senders.some(({ isEnded }) => isEnded)) return;
   }
-  await Promise.all(threads.map(({ records }) => records.send(null)));
+  if (sending === 'users') await endList(senders);
+  await endList(senders);
+}
+
+async function endList(senders: readonly RecordSender[]): Promise<void> {
+  await Promise.all(senders.map((one) => one.send(null)));
+}
+
+function leastBusy(senders: readonly RecordSender[]): RecordSender {
+  return senders.reduce((best, one) => (one.waiting < best.waiting ? one : best));
 }
 
 /** Lists of records that wait in a thread, at most. */
@@ -105,12 +126,17 @@ const MAX_SENT = 8;
 /** Sends records to one thread, a few lists ahead of it. */
 class RecordSender {
   private readonly worker: Worker;
-  private waiting = 0;
+  private sent = 0;
   private ended = false;
   private onRoom: () => void = () => undefined;
 
   constructor(worker: Worker) {
     this.worker = worker;
+  }
+
+  /** Lists that the thread has not yet answered for. */
+  get waiting(): number {
+    return this.sent;
   }
 
   /** The thread ended and takes no more records. */
@@ -119,18 +145,27 @@ class RecordSender {
   }
 
   /** Resolves when there is room for the next list. */
-  async send(records: SentRecords): Promise<void> {
-    this.worker.postMessage(records, []);
-    this.waiting += 1;
-    if (this.waiting < MAX_SENT || this.ended) return;
+  async send(list: SentList): Promise<void> {
+    if (list === null) {
+      this.worker.postMessage(null, []);
+      return;
+    }
+    // Copies: a view of a larger memory would be sent with all of that, and other threads may be sent the same.
+    const replies = list.replies.map((reply) => new Uint8Array(reply));
+    this.worker.postMessage(
+      { names: list.names, replies },
+      replies.map(({ buffer }) => buffer),
+    );
+    this.sent += 1;
+    if (this.sent < MAX_SENT || this.ended) return;
     await new Promise<void>((resolve) => {
       this.onRoom = resolve;
     });
   }
 
-  /** The thread took a list. */
-  taken(): void {
-    this.waiting -= 1;
+  /** The thread took so many lists. */
+  taken(lists: number): void {
+    this.sent -= lists;
     this.onRoom();
   }
 
@@ -158,7 +193,7 @@ function startThread(program: URL, task: DiffThreadTask, onProgress: OnProgress)
   const { promise, resolve, reject } = Promise.withResolvers<DiffPart>();
   worker.on('message', (message: DiffThreadMessage) => {
     if (message.kind === 'progress') onProgress(message.done);
-    else if (message.kind === 'taken') records.taken();
+    else if (message.kind === 'taken') records.taken(message.lists);
     else if (message.kind === 'done') resolve(message.found);
     else reject(errorFrom(message));
   });

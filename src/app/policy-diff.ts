@@ -1,7 +1,7 @@
 // Owns the comparison of two policies over the whole directory: which phones another policy would let in or keep out, and why.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
-import type { DirectoryStore, ScanPart, UserEntry } from '../directory/store.ts';
+import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
 import { NO_REQUEST } from '../policy/access-facts.ts';
@@ -17,7 +17,7 @@ import {
 import type { ActivePolicies, Choice } from '../policy/active-policies.ts';
 import type { SeenCounts } from '../directory/read-model/model-reader.ts';
 import { scanPartnerships } from './scan-partnerships.ts';
-import type { OnProgress, ScannedPartnership } from './scan-partnerships.ts';
+import type { OnProgress, ReadRecords, ScannedPartnership } from './scan-partnerships.ts';
 import { NamedCounts, addCounts, addSeen, newCounts } from './seen-counts.ts';
 
 /** One phone that the two policies decide differently on. */
@@ -118,18 +118,17 @@ export function countsDevices({ before, after }: Pick<DiffTask, 'before' | 'afte
     );
 }
 
-/** Compares them on the partnerships of a part of the directory; null = of all of it. `users`: see {@link scanPartnerships}. */
+/** Compares them on all partnerships, or on those of what is `read` (see {@link scanPartnerships}). */
 export async function diffPart(
   store: DirectoryStore,
   task: DiffTask,
-  part: ScanPart | null,
   onProgress: OnProgress,
-  users?: AsyncIterable<readonly UserEntry[]>,
+  read?: ReadRecords,
 ): Promise<DiffPart> {
   const { before, after, now } = task;
   const diff = new PartDiff(now, after.rollout);
   let end = monotonicNow() + TURN_MS;
-  for await (const members of scanPartnerships(store, now, countsDevices(task), onProgress, part, users))
+  for await (const members of scanPartnerships(store, now, countsDevices(task), onProgress, read))
     for (const member of members) {
       const { access } = member;
       const choice = choiceOf(after, access);

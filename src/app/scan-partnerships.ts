@@ -1,7 +1,7 @@
 // Owns reading every partnership of the directory with the records that decide on it: for questions about all phones, such as whom
 // another policy would keep out.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { DeviceEntry, DirectoryStore, ScanPart, UserDevice, UserEntry } from '../directory/store.ts';
+import type { DeviceEntry, DirectoryStore, UserDevice, UserEntry } from '../directory/store.ts';
 import { joinUserDevices } from '../directory/user-devices.ts';
 import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
@@ -28,28 +28,33 @@ const USERS_AT_ONCE = 10_000;
 /** Look-ups under way at once. */
 const MAX_LOOKUPS = 64;
 
+/** What is read: all users first, then devices, as the store returns them. */
+export interface ReadRecords {
+  readonly users: AsyncIterable<readonly UserEntry[]>;
+  readonly devices: AsyncIterable<readonly DeviceEntry[]>;
+}
+
 /**
  * Every partnership, in lists of limited size. `now`: milliseconds since the epoch. `withDevices` false = the devices of users are
- * not read. `among`: of the devices of this part; null = of all. `allUsers`: as the store returns them, where another thread reads them.
+ * not read. `read`: where it is a part of the directory, or another thread reads it.
  */
 export async function* scanPartnerships(
   store: DirectoryStore,
   now: number,
   withDevices: boolean,
   onProgress: OnProgress = () => undefined,
-  among: ScanPart | null = null,
-  allUsers: AsyncIterable<readonly UserEntry[]> = store.scanUsers(withDevices),
+  read: ReadRecords = { users: store.scanUsers(withDevices), devices: store.scanDevices() },
 ): AsyncIterable<readonly ScannedPartnership[]> {
-  const users = await readUsers(store, withDevices, allUsers);
+  const users = await readUsers(store, withDevices, read.users);
   let done = 0;
-  for await (const part of store.scanDevices(among ?? undefined)) {
+  for await (const part of read.devices) {
     const members: ScannedPartnership[] = [];
     const special: PartnershipRecord[] = [];
     for (const entry of part) {
       for (const partnership of entry.partnerships) {
-        const user = canonical(users, partnership.user);
-        if (isPlain(entry, partnership, user, users))
-          members.push(memberOf(partnership, plainRecords(entry, partnership, user, users), now));
+        const owner = ownerOf(users, partnership.user);
+        if (isPlain(entry, partnership, owner, users))
+          members.push(memberOf(partnership, plainRecords(entry, partnership, owner, users), now));
         else special.push(partnership);
       }
     }
@@ -69,11 +74,11 @@ export async function* scanPartnerships(
   }
 }
 
-/** What is known of the users, by the names they are stored under. */
+/** What is known of the users. */
 interface Users {
   readonly store: DirectoryStore;
+  /** By the names they are stored under, and by their aliases. */
   readonly records: ReadonlyMap<UserKey, UserRecord>;
-  readonly aliases: ReadonlyMap<UserKey, UserKey>;
   /** Devices of each user, under all names; null = they were not read. */
   readonly devices: ReadonlyMap<UserKey, readonly UserDevice[]> | null;
   /** Folded local parts of users with a decision, or a record that is not understood. */
@@ -105,31 +110,27 @@ async function readUsers(
   allUsers: AsyncIterable<readonly UserEntry[]>,
 ): Promise<Users> {
   const records = new Map<UserKey, UserRecord>();
-  const aliases = new Map<UserKey, UserKey>();
   const seen: (readonly [UserKey, readonly UserDevice[]])[] = [];
   const special = new Set<string>();
   const groups = new SharedGroups();
   for await (const part of allUsers) {
     for (const { key, record, decided, imported, devices, unreadable } of part) {
-      if (record !== null) records.set(key, { ...record, groups: groups.of(record.groups) });
-      for (const alias of record?.aliases ?? []) {
-        aliases.set(alias, key);
-      }
+      if (record !== null) addRecord(records, special, { ...record, groups: groups.of(record.groups) });
       if (withDevices && devices.length > 0) seen.push([key, devices]);
       if (isSpecial({ decided, imported, unreadable })) special.add(foldedLocalPart(key));
     }
   }
   // Whose an alias is, only the store knows: another user may have claimed it, and given it back.
   for (const [index, [name]] of seen.entries()) {
-    const user = canonical({ store, aliases }, name);
+    const { user } = ownerOf({ store, records }, name);
     if (user !== name) for (const one of [name, user]) special.add(foldedLocalPart(one));
     if (index % USERS_AT_ONCE === 0) await nextTurn();
   }
-  const users = { store, records, aliases, special: withRelated(special, records) };
+  const users = { store, records, special: withRelated(special, records) };
   if (!withDevices) return { ...users, devices: null };
   const devices = new Map<UserKey, readonly UserDevice[]>();
   for (const [index, [name, own]] of seen.entries()) {
-    const user = canonical(users, name);
+    const { user } = ownerOf(users, name);
     const before = devices.get(user);
     devices.set(user, before === undefined ? own : [...before, ...own]);
     if (index % USERS_AT_ONCE === 0) await nextTurn();
@@ -140,6 +141,19 @@ async function readUsers(
     if (++joined % USERS_AT_ONCE === 0) await nextTurn();
   }
   return { ...users, devices };
+}
+
+/** Adds a user under all names. Whose a name is that is both a user's own and an alias, only the store knows. */
+function addRecord(records: Map<UserKey, UserRecord>, special: Set<string>, record: UserRecord): void {
+  const { key, aliases } = record;
+  const claimed = records.get(key);
+  // A walk may come across a user twice.
+  if (claimed === undefined || claimed.key === key) records.set(key, record);
+  else special.add(foldedLocalPart(key));
+  for (const alias of aliases) {
+    if (records.get(alias)?.key === alias && alias !== key) special.add(foldedLocalPart(alias));
+    records.set(alias, record);
+  }
 }
 
 /** A decision on one name of a user concerns everybody who may be that user under another name. */
@@ -166,33 +180,43 @@ function isSpecial({
   return decided.decision !== null || imported.length > 0 || unreadable !== undefined;
 }
 
-function canonical({ store, aliases }: Pick<Users, 'store' | 'aliases'>, name: UserKey): UserKey {
-  const grouped = store.names.canonical(name);
-  return aliases.get(name) ?? (grouped === name ? name : (aliases.get(grouped) ?? grouped));
+/** Whose a name is; `record` null = nothing more is known of the user. */
+interface Owner {
+  readonly user: UserKey;
+  readonly record: UserRecord | null;
 }
 
-/** Whether no decision concerns it: then the records can be put together without a look-up. `target`: whose partnership it is. */
-function isPlain(entry: DeviceEntry, { user }: PartnershipRecord, target: UserKey, users: Users): boolean {
+function ownerOf({ store, records }: Pick<Users, 'store' | 'records'>, name: UserKey): Owner {
+  const grouped = store.names.canonical(name);
+  const record = records.get(name) ?? null;
+  if (grouped === name || (record !== null && record.key !== name))
+    return { user: record?.key ?? name, record };
+  const other = records.get(grouped) ?? null;
+  return { user: other?.key ?? grouped, record: other };
+}
+
+/** Whether no decision concerns it: then the records can be put together without a look-up. `owner`: whose partnership it is. */
+function isPlain(entry: DeviceEntry, { user }: PartnershipRecord, owner: Owner, users: Users): boolean {
   if (entry.decided.decision !== null || entry.imported.length > 0 || entry.unreadable !== undefined)
     return false;
   for (const { decision } of entry.decidedByUser.values()) if (decision !== null) return false;
   // Several partnerships of one device may be one user's, under several names.
   if (entry.partnerships.length > 1) return false;
-  if (users.devices === null && target !== user) return false;
+  if (users.devices === null && owner.user !== user) return false;
   if (users.special.size === 0) return true;
-  const names = [user, target, ...(users.records.get(target)?.aliases ?? [])];
+  const names = [user, owner.user, ...(owner.record?.aliases ?? [])];
   return !names.some((name) => users.special.has(foldedLocalPart(name)));
 }
 
 function plainRecords(
   entry: DeviceEntry,
   partnership: PartnershipRecord,
-  user: UserKey,
+  { user, record: userRecord }: Owner,
   users: Users,
 ): AccessRecords {
   return {
     user,
-    userRecord: users.records.get(user) ?? null,
+    userRecord,
     ...(users.devices !== null && { userDevices: users.devices.get(user) ?? [] }),
     usersOnDevice: 1,
     device: entry.record,

@@ -10,7 +10,7 @@ const NOBODY: ReadonlyMap<never, never> = new Map<never, never>();
 export class CollectedDevice implements StoredDevice {
   readonly key: DeviceKey;
   reports: StoredDevice['reports'] = NONE;
-  partnerships: StoredDevice['partnerships'] = NOBODY;
+  partnerships: StoredDevice['partnerships'] = NONE;
   decision: string | null = null;
   userDecisions: StoredDevice['userDecisions'] = NOBODY;
   imported: StoredDevice['imported'] = NONE;

@@ -139,7 +139,7 @@ function isEmptyDevice(stored: StoredDevice): boolean {
   return (
     stored.reports.length === 0 &&
     stored.decision === null &&
-    stored.partnerships.size === 0 &&
+    stored.partnerships.length === 0 &&
     stored.userDecisions.size === 0 &&
     stored.imported.length === 0 &&
     stored.failures.length === 0

@@ -121,9 +121,9 @@ export class Lookup {
 
   private countUsers({ partnerships }: StoredDevice): number {
     // Most devices have one.
-    if (partnerships.size < 2) return partnerships.size;
+    if (partnerships.length < 2) return partnerships.length;
     const users = new Set<UserKey>();
-    for (const user of partnerships.keys()) {
+    for (const [user] of partnerships) {
       users.add(this.login.isOwn(user) ? this.login.user : this.names.canonical(user));
       if (users.size === MAX_COUNTED) break;
     }

@@ -142,35 +142,48 @@ export interface UserEntry {
   readonly unreadable?: readonly string[];
 }
 
-/** A part of the directory, for a walk beside others. Plain data, which another thread can be sent. */
-export type ScanPart =
-  /** The devices behind `after` up to `upTo`; null = up to the last one. */
-  | { readonly after: string; readonly upTo: string | null }
-  /** The devices of these partitions. */
-  | { readonly partitions: readonly number[] }
-  /** The devices of these hashes. */
-  | { readonly hashes: readonly string[] };
+/** A part of the directory, for a walk beside others: the devices behind `after` up to `upTo`; null = up to the last one. Plain data. */
+export interface ScanPart {
+  readonly after: string;
+  readonly upTo: string | null;
+}
 
-/** Some users as the store sends them, for other threads to understand. Plain data. */
-export interface PackedUsers {
-  /** Folded local parts; the replies have the records of each, in their order. */
-  readonly locals: readonly string[];
+/** Records as the store sends them, for another thread to understand. Plain data. */
+export interface PackedRecords {
+  /** What they are stored under; the replies have the records of each, in their order. */
+  readonly names: readonly string[];
   readonly replies: readonly Uint8Array[];
 }
 
-/** One list of a walk for several threads. */
-export interface SharedPart {
-  readonly users: PackedUsers;
-  /** For each thread, in order: the names of the hashes of devices that it reads. */
-  readonly hashes: readonly (readonly string[])[];
+/** How several threads walk over the directory: each over a part, which it reads itself. */
+export interface PartsWalk {
+  readonly kind: 'parts';
+  /**
+   * Parts that together hold every device once, about equally large: `most` of them, or fewer where they would have fewer than
+   * `atLeast` devices each.
+   */
+  parts(most: number, atLeast: number): Promise<readonly ScanPart[]>;
+  /** As {@link DirectoryStore.scanDevices} returns them. */
+  devices(part: ScanPart): AsyncIterable<readonly DeviceEntry[]>;
 }
 
-/** A walk over the directory for several threads: each needs all users, and a part of the devices. */
-export interface SharedWalk {
-  /** Every user and the name of every device, in lists of limited size. `parts`: those of the threads, of {@link DirectoryStore.scanParts}. */
-  scan(parts: readonly ScanPart[]): AsyncIterable<SharedPart>;
+/** Likewise: one thread reads, and sends the others what it read. They understand it, which takes longer. */
+export interface SentWalk {
+  readonly kind: 'sent';
+  /** Whether there are so many devices. */
+  holds(devices: number): Promise<boolean>;
+  /** Every user, then every device, once, in lists of limited size. Only names of devices are kept meanwhile. */
+  scan(): AsyncIterable<SentRecords>;
   /** As {@link DirectoryStore.scanUsers} returns them. */
-  unpack(packed: PackedUsers, withDevices: boolean): readonly UserEntry[];
+  users(packed: PackedRecords, withDevices: boolean): readonly UserEntry[];
+  /** As {@link DirectoryStore.scanDevices} returns them. */
+  devices(packed: PackedRecords): readonly DeviceEntry[];
+}
+
+/** One list of a {@link SentWalk}. */
+export interface SentRecords {
+  readonly kind: 'users' | 'devices';
+  readonly packed: PackedRecords;
 }
 
 /** A decision of a feed to store under its source; null = it no longer makes one. */
@@ -224,20 +237,15 @@ export interface DirectoryStore {
    * record.
    */
   getUserReports(source: string, keys: readonly UserKey[]): Promise<readonly (UserReport | null)[]>;
-  /** Every device (of a part) of which anything is stored, in lists of limited size, in no order; memory does not grow with the store. */
-  scanDevices(part?: ScanPart): AsyncIterable<readonly DeviceEntry[]>;
-  /**
-   * Parts that together hold every device once, about equally large: `most` of them, or fewer where they would have fewer than
-   * `atLeast` devices each.
-   */
-  scanParts(most: number, atLeast: number): Promise<readonly ScanPart[]>;
+  /** Every device of which anything is stored, in lists of limited size, in no order; memory does not grow with the store. */
+  scanDevices(): AsyncIterable<readonly DeviceEntry[]>;
   /**
    * Every user of whom anything is stored, likewise. `withDevices` false = `devices` may be empty, and users of whom nothing else is
    * stored may be missing: where the reader does not need them, they are not read.
    */
   scanUsers(withDevices?: boolean): AsyncIterable<readonly UserEntry[]>;
-  /** Reads users once for several threads, and looks for devices once; null = each thread does both itself, which takes no longer. */
-  readonly shared: SharedWalk | null;
+  /** For a walk in several threads. */
+  readonly spread: PartsWalk | SentWalk;
 
   /**
    * Joins each observation with what its source said before (device-reports.ts). Reports without news are stored, but not

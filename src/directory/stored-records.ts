@@ -13,7 +13,8 @@ export interface SourceText {
 export interface StoredDevice {
   readonly key: DeviceKey;
   readonly reports: readonly SourceText[];
-  readonly partnerships: ReadonlyMap<UserKey, string>;
+  /** Each user once. */
+  readonly partnerships: readonly (readonly [UserKey, string])[];
   /** The decision on the device; null = none was ever made. */
   readonly decision: string | null;
   /** Decisions on its partnerships, by the names they are stored under. */

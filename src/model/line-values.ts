@@ -90,11 +90,16 @@ export function decodedItems(place: string, standing: string | null): string[] |
     const item =
       at === -1
         ? decodedText(encoded)
-        : joined(unescaped(encoded.slice(0, at)), standing, unescaped(encoded.slice(at + 1)));
+        : joined(decodedPart(encoded.slice(0, at)), standing, decodedPart(encoded.slice(at + 1)));
     if (item === undefined || encoded === '') return undefined;
     items.push(item);
   }
   return items;
+}
+
+/** A part of an item: unlike an item it may be empty. */
+function decodedPart(part: string): string | undefined {
+  return part.includes('%') ? unescaped(part) : part;
 }
 
 function joined(before: string | undefined, standing: string | null, behind: string | undefined) {

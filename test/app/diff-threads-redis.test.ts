@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DIFF_THREAD, diffInThreads } from '../../src/app/diff-threads.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { SentWalk } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { forEverybody } from '../../src/policy/active-policies.ts';
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
@@ -104,15 +105,14 @@ describe('a comparison of policies in several threads over Redis', () => {
   });
 
   it('fails when Redis fails while users are read', async () => {
-    const broken = Object.assign(Object.create(store) as RedisStore, {
-      shared: {
-        ...store.shared,
-        async *scan() {
-          yield* [];
-          throw new Error('away');
-        },
+    const spread: SentWalk = {
+      ...store.spread,
+      async *scan() {
+        yield* [];
+        throw new Error('away');
       },
-    });
+    };
+    const broken = Object.assign(Object.create(store) as RedisStore, { spread });
     const threads = { threads: 2, devices: 1, program: DIFF_THREAD };
     await expect(diffInThreads(broken, options(), task, () => undefined, threads)).rejects.toThrow('away');
   });

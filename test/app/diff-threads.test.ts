@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { DIFF_THREAD, diffInThreads } from '../../src/app/diff-threads.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { StoreOptions } from '../../src/directory/open-store.ts';
+import type { SentWalk } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { forEverybody, withRollout } from '../../src/policy/active-policies.ts';
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
@@ -92,20 +93,23 @@ describe('a comparison of policies in several threads', () => {
     onTestFinished(() => {
       isOver = true;
     });
-    const shared = {
+    const spread: SentWalk = {
+      kind: 'sent',
+      holds: async () => true,
       async *scan() {
         try {
           while (!isOver) {
             await nextTurn();
-            yield { users: { locals: [], replies: [] }, hashes: [] };
+            yield { kind: 'users', packed: { names: [], replies: [] } };
           }
         } finally {
           if (!isOver) returned.resolve();
         }
       },
-      unpack: () => [],
+      users: () => [],
+      devices: () => [],
     };
-    const sending = Object.assign(Object.create(store) as EmbeddedStore, { shared });
+    const sending = Object.assign(Object.create(store) as EmbeddedStore, { spread });
     const program = new URL('ending-thread.ts', import.meta.url);
     const found = diffInThreads(sending, options, task, ignore, { ...threads, program });
     await expect(found).rejects.toThrow('a thread that compares policies ended');

@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { diffInThreads } from '../../src/app/diff-threads.ts';
 import { diffPart, joinParts, withoutGrandfathering } from '../../src/app/policy-diff.ts';
+import type { ReadRecords } from '../../src/app/scan-partnerships.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
-import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { DeviceEntry, DirectoryStore, UserEntry } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { forEverybody, withRollout } from '../../src/policy/active-policies.ts';
@@ -108,13 +109,36 @@ async function checkParts(store: DirectoryStore): Promise<void> {
   for (const [before, after] of CHANGES) {
     const whole = await diffInThreads(store, null, { before, after, now: NOW });
     for (const count of [1, 2, 3]) {
-      const parts = await store.scanParts(count, 1);
       const found = [];
-      for (const part of parts)
-        found.push(await diffPart(store, { before, after, now: NOW }, part, () => undefined));
+      for (const read of await readInParts(store, count))
+        found.push(await diffPart(store, { before, after, now: NOW }, () => undefined, read));
       expect(joinParts(found)).toEqual(whole);
     }
   }
+}
+
+/** What each of so many threads compares. */
+async function readInParts(store: DirectoryStore, count: number): Promise<readonly ReadRecords[]> {
+  const { spread } = store;
+  if (spread.kind === 'parts') {
+    const parts = await spread.parts(count, 1);
+    return parts.map((part) => ({ users: store.scanUsers(), devices: spread.devices(part) }));
+  }
+  const users: (readonly UserEntry[])[] = [];
+  const devices: (readonly DeviceEntry[])[] = [];
+  for await (const { kind, packed } of spread.scan()) {
+    const sent = structuredClone(packed);
+    if (kind === 'users') users.push(spread.users(sent, true));
+    else devices.push(...spread.devices(sent).map((one) => [one]));
+  }
+  return Array.from({ length: count }, (_, at) => ({
+    users: listed(users),
+    devices: listed(devices.filter((_one, index) => index % count === at)),
+  }));
+}
+
+async function* listed<T>(lists: readonly T[]): AsyncGenerator<T> {
+  yield* lists;
 }
 
 describe('a comparison of policies in parts', () => {
@@ -138,7 +162,7 @@ describe('a comparison of policies in parts', () => {
   );
 
   it(
-    'finds in the parts of Redis what it finds in all of it',
+    'finds in lists that Redis sent what it finds in all of it',
     async () => {
       const store = await openRedis();
       try {
@@ -160,30 +184,51 @@ describe('a comparison of policies in parts', () => {
 
 describe('the parts of a directory', () => {
   it('are as many as have enough devices, about equally large, and hold each device once', async () => {
-    const stores: DirectoryStore[] = [new EmbeddedStore(':memory:'), await openRedis()];
-    await redis.clear();
-    for (const store of stores) {
-      const keys = Array.from({ length: 300 }, (_, index) => `phone${index}` as DeviceKey);
-      await store.putDevices(keys.map((key) => deviceReport(key)));
-      expect(await store.scanParts(4, 301)).toHaveLength(1);
-      expect(await store.scanParts(4, 150)).toHaveLength(2);
-      const parts = await store.scanParts(4, 1);
-      expect(parts).toHaveLength(4);
-      const found: DeviceKey[][] = [];
-      for (const part of structuredClone(parts)) {
-        const own: DeviceKey[] = [];
-        for await (const entries of store.scanDevices(part)) own.push(...entries.map(({ key }) => key));
-        found.push(own);
-      }
-      for (const own of found) expect(own.length).toBeGreaterThan(40);
-      expect(found.flat().toSorted()).toEqual(keys.toSorted());
-      await store.close();
+    const store = new EmbeddedStore(':memory:');
+    const { spread } = store;
+    const keys = Array.from({ length: 300 }, (_, index) => `phone${index}` as DeviceKey);
+    await store.putDevices(keys.map((key) => deviceReport(key)));
+    expect(await spread.parts(4, 301)).toHaveLength(1);
+    expect(await spread.parts(4, 150)).toHaveLength(2);
+    const parts = await spread.parts(4, 1);
+    expect(parts).toHaveLength(4);
+    const found: DeviceKey[][] = [];
+    for (const part of structuredClone(parts)) {
+      const own: DeviceKey[] = [];
+      for await (const entries of spread.devices(part)) own.push(...entries.map(({ key }) => key));
+      found.push(own);
     }
+    for (const own of found) expect(own.length).toBeGreaterThan(40);
+    expect(found.flat().toSorted()).toEqual(keys.toSorted());
+    await store.close();
   });
 
   it('of an empty directory are one', async () => {
     const store = new EmbeddedStore(':memory:');
-    expect(await store.scanParts(4, 1)).toEqual([{ after: '', upTo: null }]);
+    expect(await store.spread.parts(4, 1)).toEqual([{ after: '', upTo: null }]);
+    await store.close();
+  });
+});
+
+describe('a directory in Redis', () => {
+  it('knows whether it holds so many devices, and sends all users before the first device', async () => {
+    await redis.clear();
+    const store = await openRedis();
+    const keys = Array.from({ length: 300 }, (_, index) => `phone${index}` as DeviceKey);
+    await store.putDevices(keys.map((key) => deviceReport(key)));
+    await store.putUsers(
+      Array.from({ length: 300 }, (_, index) => userReport(`user${index}` as UserKey, { groups: [] })),
+    );
+    expect(await store.spread.holds(300)).toBe(true);
+    expect(await store.spread.holds(301)).toBe(false);
+    const sent: string[] = [];
+    const found: DeviceKey[] = [];
+    for await (const { kind, packed } of store.spread.scan()) {
+      sent.push(kind);
+      if (kind === 'devices') found.push(...store.spread.devices(packed).map(({ key }) => key));
+    }
+    expect(sent.toSorted().toReversed()).toEqual(sent);
+    expect(found.toSorted()).toEqual(keys.toSorted());
     await store.close();
   });
 });

@@ -32,6 +32,7 @@ import type {
   ImportedChange,
   LogPosition,
   LookupResult,
+  PartsWalk,
   ScanPart,
   UserEntry,
   Written,
@@ -73,7 +74,11 @@ const NOT_REPLICATED: Written = Object.freeze({ replicated: null });
 /** Opens the file, or creates it. Throws when it cannot be opened, or is not the known one (guarded-database.ts). */
 export class EmbeddedStore implements DirectoryStore {
   readonly kind = 'embedded';
-  readonly shared = null;
+  readonly spread: PartsWalk = {
+    kind: 'parts',
+    parts: (most, atLeast) => this.partsOf(most, atLeast),
+    devices: (part) => this.devicesOf(part),
+  };
   readonly names: UserNames;
   readonly sources: SourceOrder;
   readonly policies: PolicyTable;
@@ -158,8 +163,11 @@ export class EmbeddedStore implements DirectoryStore {
     });
   }
 
-  async *scanDevices(part: ScanPart = WHOLE): AsyncIterable<readonly DeviceEntry[]> {
-    if (!('after' in part)) throw new TypeError('a part of another store');
+  scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
+    return this.devicesOf(WHOLE);
+  }
+
+  private async *devicesOf(part: ScanPart): AsyncIterable<readonly DeviceEntry[]> {
     let after: string | null = part.after;
     while (after !== null && after !== part.upTo) {
       const from: string = after;
@@ -171,7 +179,7 @@ export class EmbeddedStore implements DirectoryStore {
     }
   }
 
-  async scanParts(most: number, atLeast: number): Promise<readonly ScanPart[]> {
+  private async partsOf(most: number, atLeast: number): Promise<readonly ScanPart[]> {
     return this.database.read(() => {
       const ends = this.rows.endsOfParts(most, atLeast);
       return [...ends, null].map((upTo, at) => ({ after: ends[at - 1] ?? '', upTo }));

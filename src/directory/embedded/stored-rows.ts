@@ -188,7 +188,7 @@ export class StoredRows {
     return { devices: [...devices.values()].sort((a, b) => (a.key < b.key ? -1 : 1)), end };
   }
 
-  /** The last devices of all parts but the last one: see {@link DirectoryStore.scanParts}. */
+  /** The last devices of all parts but the last one: see {@link PartsWalk}. */
   endsOfParts(most: number, atLeast: number): readonly string[] {
     const [[reported, seen] = []] = this.all(COUNTS);
     const [table, devices] =
@@ -220,7 +220,7 @@ class DeviceRows extends CollectedDevice {
     const source = row[2];
     const text = String(row[3]);
     if (kind === 0) this.reports = withItem(this.reports, { source: String(source), text });
-    else if (kind === 1) this.partnerships = withEntry(this.partnerships, String(user) as UserKey, text);
+    else if (kind === 1) this.partnerships = withItem(this.partnerships, [String(user) as UserKey, text]);
     else if (kind === 3) {
       const named = user === EVERY ? null : (String(user) as UserKey);
       this.imported = withItem(this.imported, { source: String(source), text, user: named });

@@ -23,12 +23,11 @@ import type {
   ImportedChange,
   LogPosition,
   LookupResult,
-  SharedWalk,
-  ScanPart,
+  SentWalk,
   UserEntry,
   Written,
 } from '../store.ts';
-import type { StoredUsers } from '../stored-records.ts';
+import type { StoredDevice, StoredUsers } from '../stored-records.ts';
 import { withBackgroundTimeout } from '../background-timeout.ts';
 import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
@@ -62,7 +61,14 @@ import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { RedisPushes } from './redis-pushes.ts';
 import { Replication } from './replication.ts';
-import { scanDevices, scanPackedUsers, scanParts, scanShared, unpackUsers } from './scan.ts';
+import {
+  holdsDevices,
+  scanDevices,
+  scanPacked,
+  scanPackedUsers,
+  unpackDevices,
+  unpackUsers,
+} from './scan.ts';
 import type { Walked } from './scan.ts';
 import { recordSeen } from './seen-writes.ts';
 import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
@@ -85,7 +91,7 @@ export class RedisStore implements DirectoryStore {
   readonly deliveries: RedisDeliveries;
   readonly pushes: RedisPushes;
   readonly notes: RedisNotes;
-  readonly shared: SharedWalk;
+  readonly spread: SentWalk;
   private readonly client: RedisClient;
   /** Waits for changes; on a Cluster nothing waits in Redis, and it is `client`. */
   private readonly reader: RedisClient;
@@ -157,10 +163,13 @@ export class RedisStore implements DirectoryStore {
     this.pushes = new RedisPushes(run, this.keys);
     this.notes = new RedisNotes(run, this.keys);
     this.walked = { client, keys: this.keys, run };
-    this.shared = {
-      scan: (parts) => scanShared(this.walked, parts),
-      unpack: (packed, withDevices) =>
+    this.spread = {
+      kind: 'sent',
+      holds: (count) => holdsDevices(this.walked, count),
+      scan: () => scanPacked(this.walked),
+      users: (packed, withDevices) =>
         unpackUsers(packed, withDevices).flatMap((one) => userEntries(one, this.sources, this.epoch)),
+      devices: (packed) => this.entriesOf(unpackDevices(packed)),
     };
     this.devices = new DeviceWriter(this.keys);
     this.replication = new Replication(options);
@@ -240,17 +249,16 @@ export class RedisStore implements DirectoryStore {
     return Promise.all(keys.map(read));
   }
 
-  async *scanDevices(part?: ScanPart): AsyncIterable<readonly DeviceEntry[]> {
-    for await (const stored of scanDevices(this.walked, part))
-      yield stored.flatMap((one) => deviceEntry(one, this.sources, this.epoch) ?? []);
+  async *scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
+    for await (const stored of scanDevices(this.walked)) yield this.entriesOf(stored);
   }
 
-  scanParts(most: number, atLeast: number): Promise<readonly ScanPart[]> {
-    return scanParts(this.walked, most, atLeast);
+  private entriesOf(stored: readonly StoredDevice[]): readonly DeviceEntry[] {
+    return stored.flatMap((one) => deviceEntry(one, this.sources, this.epoch) ?? []);
   }
 
   async *scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {
-    for await (const packed of scanPackedUsers(this.walked)) yield this.shared.unpack(packed, withDevices);
+    for await (const packed of scanPackedUsers(this.walked)) yield this.spread.users(packed, withDevices);
   }
 
   putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]> {

@@ -1,11 +1,11 @@
 // Owns walking over the whole directory in Redis, in parts: memory does not grow with it.
 import type { Cluster, Redis } from 'ioredis';
 import type { DeviceKey } from '../../identity/keys.ts';
-import type { PackedUsers, ScanPart, SharedPart } from '../store.ts';
+import type { PackedRecords, SentRecords } from '../store.ts';
 import type { StoredDevice, StoredUsers } from '../stored-records.ts';
 import { hashTag, isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
-import { DEVICE_PARTITIONS, decodeName } from './redis-keys.ts';
+import { decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
 import { readWhole, unpackWhole } from './whole-hashes.ts';
@@ -29,94 +29,72 @@ export interface Walked {
 }
 
 /** All devices; one may come twice, while Redis resizes its table (redis.io, SCAN guarantees) or moves slots. */
-export async function* scanDevices(walked: Walked, part?: ScanPart): AsyncGenerator<readonly StoredDevice[]> {
-  for await (const { found, replies } of hashesOf(walked, listsOf(walked, part))) {
-    const hashes = replies.flatMap((reply) => unpackWhole(reply));
-    yield found.map((key, index) => storedDevice(nameIn(key) as DeviceKey, hashes[index] ?? null));
+export async function* scanDevices(walked: Walked): AsyncGenerator<readonly StoredDevice[]> {
+  for await (const read of hashesOf(walked, keysOf(walked.client, walked.keys, 'd')))
+    yield unpackDevices(packedDevices(read));
+}
+
+/** Whether there are so many devices. Walks no further than to know. */
+export async function holdsDevices({ client, keys }: Walked, devices: number): Promise<boolean> {
+  let found = 0;
+  for await (const list of keysOf(client, keys, 'd')) {
+    found += list.length;
+    if (found >= devices) return true;
   }
-}
-
-/** The keys of the devices of a part. */
-async function* listsOf({ client, keys }: Walked, part?: ScanPart): AsyncGenerator<readonly string[]> {
-  if (part !== undefined && 'hashes' in part) {
-    yield part.hashes;
-    return;
-  }
-  const isIn = part === undefined ? null : partitionsOf(part);
-  for await (const found of keysOf(client, keys, 'd'))
-    yield isIn === null ? found : found.filter((key) => isIn.has(partitionIn(key, keys)));
-}
-
-function partitionsOf(part: ScanPart): ReadonlySet<number> {
-  if (!('partitions' in part)) throw new TypeError('a part of another store');
-  return new Set(part.partitions);
-}
-
-/** `PREFIX{PARTITION}:…`; all others are of partition 0, so that no walk misses a key. */
-function partitionIn(key: string, { prefix }: RedisKeys): number {
-  const partition = Number(key.slice(prefix.length + 1, key.indexOf('}', prefix.length)));
-  return DEVICE_PARTITIONS.includes(partition) ? partition : 0;
-}
-
-/** Devices are spread over the partitions by a hash. Walks no further than to know that each part has enough of them. */
-export async function scanParts(
-  { client, keys }: Walked,
-  most: number,
-  atLeast: number,
-): Promise<readonly ScanPart[]> {
-  let devices = 0;
-  for await (const found of keysOf(client, keys, 'd')) {
-    devices += found.length;
-    if (devices >= most * atLeast) break;
-  }
-  const parts = Math.max(1, Math.min(most, DEVICE_PARTITIONS.length, Math.floor(devices / atLeast)));
-  return Array.from({ length: parts }, (_, at) => ({
-    partitions: DEVICE_PARTITIONS.filter((partition) => partition % parts === at),
-  }));
+  return found >= devices;
 }
 
 /** All users, likewise, as Redis sends them. */
-export async function* scanPackedUsers(walked: Walked): AsyncGenerator<PackedUsers> {
+export async function* scanPackedUsers(walked: Walked): AsyncGenerator<PackedRecords> {
   for await (const read of hashesOf(walked, keysOf(walked.client, walked.keys, 'u'))) yield packedUsers(read);
 }
 
-function packedUsers({ found, replies }: KeysRead): PackedUsers {
-  return { locals: found.map((key) => decodeName(nameIn(key)) ?? nameIn(key)), replies };
+function packedUsers({ found, replies }: KeysRead): PackedRecords {
+  return { names: found.map((key) => decodeName(nameIn(key)) ?? nameIn(key)), replies };
+}
+
+function packedDevices({ found, replies }: KeysRead): PackedRecords {
+  return { names: found.map(nameIn), replies };
 }
 
 /**
- * All users, and the keys of the devices of each part, from one walk over the keys. That walk costs Redis half as much as reading all
- * hashes.
+ * All users, then all devices, as Redis sends them. The keys of both are looked for at once, and those of the devices are kept until
+ * then: a walk over the keys costs Redis half as much as reading all hashes.
  */
-export async function* scanShared(walked: Walked, parts: readonly ScanPart[]): AsyncGenerator<SharedPart> {
-  const partitions = parts.map(partitionsOf);
-  const open = parts.map((): string[] => []);
-  for await (const read of hashesOf(walked, usersAmong(walked, partitions, open)))
-    yield { users: packedUsers(read), hashes: open.map((hashes) => hashes.splice(0)) };
-  yield { users: { locals: [], replies: [] }, hashes: open };
+export async function* scanPacked(walked: Walked): AsyncGenerator<SentRecords> {
+  const devices: (readonly string[])[] = [];
+  for await (const read of hashesOf(walked, usersAmong(walked, devices)))
+    yield { kind: 'users', packed: packedUsers(read) };
+  for await (const read of hashesOf(walked, takenFrom(devices)))
+    yield { kind: 'devices', packed: packedDevices(read) };
 }
 
-/** The keys of users; those of devices are added to the part of their partition in `open`. */
+/** The keys of users; those of devices are added to `devices`. */
 async function* usersAmong(
   { client, keys }: Walked,
-  partitions: readonly ReadonlySet<number>[],
-  open: readonly string[][],
+  devices: (readonly string[])[],
 ): AsyncGenerator<readonly string[]> {
-  const places = new Map(partitions.flatMap((part, at) => [...part].map((partition) => [partition, at])));
   for await (const found of keysOf(client, keys, '[du]')) {
-    const users: string[] = [];
-    for (const key of found) {
-      if (kindIn(key) === 'u') users.push(key);
-      else open[places.get(partitionIn(key, keys)) ?? 0]?.push(key);
-    }
-    yield users;
+    devices.push(found.filter((key) => kindIn(key) === 'd'));
+    yield found.filter((key) => kindIn(key) === 'u');
   }
 }
 
-/** Understands them. `withDevices` false = without the devices that they were seen with. */
-export function unpackUsers({ locals, replies }: PackedUsers, withDevices: boolean): readonly StoredUsers[] {
+/** Empties the list while it is walked over. */
+async function* takenFrom(lists: (readonly string[])[]): AsyncGenerator<readonly string[]> {
+  for (let list = lists.pop(); list !== undefined; list = lists.pop()) yield list;
+}
+
+/** Understands devices. */
+export function unpackDevices({ names, replies }: PackedRecords): readonly StoredDevice[] {
+  const hashes = replies.flatMap((reply) => unpackWhole(reply));
+  return names.map((name, index) => storedDevice(name as DeviceKey, hashes[index] ?? null));
+}
+
+/** Understands users. `withDevices` false = without the devices that they were seen with. */
+export function unpackUsers({ names, replies }: PackedRecords, withDevices: boolean): readonly StoredUsers[] {
   const hashes = replies.flatMap((reply) => unpackWhole(reply, withDevices ? null : DEVICES));
-  return locals.flatMap((local, index) => {
+  return names.flatMap((local, index) => {
     const hash = hashes[index] ?? null;
     return hash?.length === 0 ? [] : [storedUsers(local, hash)];
   });

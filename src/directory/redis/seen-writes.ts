@@ -111,7 +111,7 @@ function partnershipsUpdate(
     beginning: 'p:',
     isRare: true,
     join: (stored) => {
-      const before = storedDevice(device, stored).partnerships;
+      const before = new Map(storedDevice(device, stored).partnerships);
       const after = new Map(before);
       const found: PartnershipSignal[] = [];
       for (const now of seen) {

@@ -29,7 +29,7 @@ export function storedDevice(key: DeviceKey, values: Values): StoredDevice {
     const user = colon === -1 ? '' : decodeName(field.slice(colon + 1));
     if (name === null || name === '' || user === null) stored.fail(`device ${key} ${field}`);
     else if (kind === 'r:') stored.reports = withItem(stored.reports, { source: name, text });
-    else if (kind === 'p:') stored.partnerships = withEntry(stored.partnerships, name as UserKey, text);
+    else if (kind === 'p:') stored.partnerships = withItem(stored.partnerships, [name as UserKey, text]);
     else if (kind === 'm:') stored.userDecisions = withEntry(stored.userDecisions, name as UserKey, text);
     else {
       const one = { source: name, user: colon === -1 ? null : (user as UserKey), text };

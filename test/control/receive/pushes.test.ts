@@ -92,9 +92,9 @@ describe('a delta', () => {
     const { send, device } = await receiverOf(FEEDS, {
       storeOf: (store) => {
         const scan = store.scanDevices.bind(store);
-        store.scanDevices = (part) => {
+        store.scanDevices = () => {
           reads++;
-          return scan(part);
+          return scan();
         };
         return store;
       },
