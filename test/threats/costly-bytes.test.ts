@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
 import { treeOf } from '../../src/gateway/access/body-tree.ts';
 import { GateMemo } from '../../src/gateway/access/gate.ts';
+import { asksForEas } from '../../src/gateway/pass-through/eas-query.ts';
 import { withoutSchemes } from '../../src/http/challenges.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -62,17 +63,20 @@ describe('a small body that expands to very many elements', () => {
   });
 });
 
+/** Milliseconds of the quickest of several runs, so that other load on the machine does not count. */
+function quickestOf(work: () => void): number {
+  const times = Array.from({ length: 5 }, () => {
+    const started = performance.now();
+    work();
+    return performance.now() - started;
+  });
+  return Math.min(...times);
+}
+
 describe('a challenge', () => {
   it('of many spaces costs as much as other texts of its length', () => {
-    /** Milliseconds of the quickest of several runs, so that other load on the machine does not count. */
-    const costOf = (value: string): number => {
-      const times = Array.from({ length: 5 }, () => {
-        const started = performance.now();
-        expect(withoutSchemes(value, ['ntlm'])).toBe(value);
-        return performance.now() - started;
-      });
-      return Math.min(...times);
-    };
+    const costOf = (value: string): number =>
+      quickestOf(() => expect(withoutSchemes(value, ['ntlm'])).toBe(value));
     const length = 60_000;
     costOf('warm up');
     // A quadratic cost would be thousands of times as high.
@@ -87,6 +91,21 @@ describe('a challenge', () => {
     );
     expect(withoutSchemes('NTLM  realm  = "a", Basic', ['ntlm'])).toBe('Basic');
   });
+});
+
+describe('a query on the lane for other paths', () => {
+  it.each(['[', '%5b', '%255B', '%u005b', '&', '=', '+', '%00'])(
+    'of many %s costs as much as other texts of its length',
+    (repeated) => {
+      const length = 60_000;
+      const targetOf = (part: string): string => `/owa/?${part.repeat(length / part.length)}`;
+      const costOf = (part: string): number =>
+        quickestOf(() => expect(asksForEas('POST', targetOf(part))).toBe(false));
+      costOf('x');
+      // A quadratic cost would be thousands of times as high.
+      expect(costOf(repeated)).toBeLessThan(costOf('x') * 100 + 100);
+    },
+  );
 });
 
 describe('a request head that repeats', () => {

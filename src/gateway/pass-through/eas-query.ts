@@ -94,7 +94,13 @@ function hasBase64Inside(query: string, isOfHorde: boolean): boolean {
 
 /** One text for names that are one for PHP; a name of an array does not count. */
 function asKey(name: string): string {
-  return /\[.*\]/.test(name) ? '' : name.replaceAll(/[+ .]/g, '_');
+  return isArray(name) ? '' : name.replaceAll(/[+ .]/g, '_');
+}
+
+/** Whether a bracket opens and closes. An expression for it would look at the rest of the name once for each `[`. */
+function isArray(name: string): boolean {
+  const opens = name.indexOf('[');
+  return opens !== -1 && name.includes(']', opens);
 }
 
 /** The name of a parameter as PHP reads it: decoded, without spaces before it, up to a NUL. */
