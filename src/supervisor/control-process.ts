@@ -1,4 +1,5 @@
-// Owns the control process as the primary sees it: started where the configuration wants it, restarted with back-off, stopped.
+// Owns the control process as the primary sees it: started where the configuration wants it, restarted with back-off, also where it no longer
+// answers, stopped.
 // Nothing that phones need waits for it.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -9,6 +10,8 @@ import type { BackoffSettings } from './backoff.ts';
 import type { ControlStatus } from './control-messages.ts';
 import type { OnEvent } from './slot.ts';
 import type { FeedSample } from '../metrics/text.ts';
+import { Silence } from './silence.ts';
+import type { SilenceLimits } from './silence.ts';
 import { SummedCounts } from './summed-counts.ts';
 import { askControl, askControlMetrics } from './worker-questions.ts';
 import { exited, serving, tell } from './worker-process.ts';
@@ -22,6 +25,7 @@ export interface ControlOptions {
   /** Called with its process id after every start, and with null after its end. */
   readonly onPid?: (pid: number | null) => void;
   readonly times?: BackoffSettings;
+  readonly silence?: SilenceLimits;
 }
 
 /** What the primary knows of the control process. */
@@ -42,8 +46,8 @@ export interface ControlSample {
 }
 
 const TIMES: BackoffSettings = { firstMs: 200, maxMs: 30_000, steadyMs: 10_000 };
-/** Longest wait for its answer. */
-const ANSWER_MS = 1_500;
+/** It is asked for its metrics every ten seconds (gateway-metrics.ts). */
+const SILENCE: SilenceLimits = { answerMs: 1_500, silentMs: 60_000, questions: 4 };
 /** It has nothing to finish: one that does not end within this time is killed. */
 const STOP_MS = 3_000;
 
@@ -54,6 +58,8 @@ export class ControlProcess {
   /** Null = the configuration wants none. */
   private source: ConfigSource | null = null;
   private child: ChildProcess | null = null;
+  /** Of the child. */
+  private silence: Silence;
   private readonly counts = new SummedCounts();
   private ready = false;
   private timer: NodeJS.Timeout | null = null;
@@ -63,6 +69,7 @@ export class ControlProcess {
   constructor(options: ControlOptions) {
     this.options = options;
     this.backoff = new Backoff(options.times ?? TIMES);
+    this.silence = this.newSilence();
   }
 
   /** Starts it with a configuration, in place of the one that runs; null = none shall run. Resolves when the former one has ended. */
@@ -83,7 +90,7 @@ export class ControlProcess {
     if (child === null) return { state: 'down', pid: null, status: null };
     const pid = child.pid ?? null;
     if (!this.ready) return { state: 'starting', pid, status: null };
-    const status = await askControl(child, ANSWER_MS);
+    const status = await this.ask(child, askControl);
     return { state: status === null ? 'silent' : 'running', pid, status };
   }
 
@@ -91,7 +98,7 @@ export class ControlProcess {
   async addMetrics(sum: Float64Array): Promise<ControlSample | null> {
     const { child } = this;
     if (this.source === null) return null;
-    const answer = child === null || !this.ready ? null : await askControlMetrics(child, ANSWER_MS);
+    const answer = child === null || !this.ready ? null : await this.ask(child, askControlMetrics);
     const cells = answer === null || child === null ? null : this.counts.note(child, answer.cells);
     this.counts.addTo(sum, cells === null ? [] : [cells]);
     return { up: cells !== null, feeds: answer?.feeds ?? [] };
@@ -99,6 +106,21 @@ export class ControlProcess {
 
   stop(): Promise<void> {
     return this.use(null);
+  }
+
+  private newSilence(): Silence {
+    return new Silence(this.options.silence ?? SILENCE);
+  }
+
+  /** Asks the child; null = no answer. One that has not answered for too long is killed, and started again as any other that ends. */
+  private async ask<Answer>(
+    child: ChildProcess,
+    question: (child: ChildProcess, answerMs: number) => Promise<Answer | null>,
+  ): Promise<Answer | null> {
+    const { silence } = this;
+    const answer = await silence.ask((answerMs) => question(child, answerMs));
+    if (silence.isTooLong) child.kill('SIGKILL');
+    return answer;
   }
 
   private async replace(): Promise<void> {
@@ -119,6 +141,8 @@ export class ControlProcess {
   private start(source: ConfigSource): void {
     const { entry, args, onEvent, onPid } = this.options;
     const startedAt = performance.now();
+    const silence = this.newSilence();
+    this.silence = silence;
     const child = fork(entry, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.child = child;
     this.ready = false;
@@ -143,7 +167,11 @@ export class ControlProcess {
     serving(child).then(
       () => {
         this.ready = true;
-        child.once('exit', (code, signal) => end(`exit code ${code}, signal ${signal}`));
+        child.once('exit', (code, signal) =>
+          end(
+            silence.isTooLong ? 'it did not answer, and was killed' : `exit code ${code}, signal ${signal}`,
+          ),
+        );
         child.on('error', () => undefined);
       },
       (error: unknown) => {
