@@ -33,6 +33,8 @@ export interface StatusOptions {
 /** Interval between two reports: long enough for a rate, short enough for a person to wait. */
 const RATE_MS = 1_000;
 const WATCH_MS = 2_000;
+/** Longest wait for the API of a context, which waits five seconds at most for its primary process. */
+const CONTEXT_WAIT = { waitMs: 8_000 };
 /** Shows the exceptions that end soon. */
 const LIST_EXCEPTIONS = 'easgate decisions list --action allow --state active --ends 7d';
 /** Moves to the upper left and clears the screen (ECMA-48 CUP, ED). */
@@ -90,7 +92,7 @@ async function look(client: StatusClient, config: Config): Promise<Look> {
 
 /** The report of the gateway of a context. Its control process answers, so it runs. */
 async function lookThere(context: Context): Promise<Look> {
-  const answer = await ask(context, 'showStatus');
+  const answer = await ask(context, 'showStatus', CONTEXT_WAIT);
   const { version, pid, startedAt, phase, policy, warnings, workers, control } = answer;
   if (pid === null || startedAt === null || policy === null || phase === 'unknown')
     throw new RemoteError('EASGATE_NOT_RUNNING', 'the primary process of the gateway does not answer');
@@ -105,7 +107,7 @@ async function lookThere(context: Context): Promise<Look> {
     workers,
     control: { state: 'running', pid: control.pid, status: { ...control, readModel } },
     takenAt: monotonicNow(),
-    feeds: await remoteFeeds(context),
+    feeds: await remoteFeeds(context, CONTEXT_WAIT),
   };
 }
 

@@ -120,7 +120,18 @@ describe('--context', () => {
 
   it('names the control process when no answer comes in time, not the HTTP library', () => {
     const waited = Object.assign(new Error('Headers Timeout Error'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
-    expect(causeOf(waited)).toMatch(/^no answer within 130 seconds; run `easgate status`/);
+    expect(causeOf(waited, 130_000)).toMatch(/^no answer within 130 seconds; run `easgate status`/);
+  });
+
+  it('waits some seconds for the status of a gateway whose control process does not answer', async () => {
+    const { write, there } = await open();
+    const silent = await serveDuringTest(() => undefined);
+    write(`contexts: { test: { url: "${silent}", token: easgate_t_x } }`);
+    const { code, error } = await there('status');
+    expect([code, error]).toEqual([
+      1,
+      expect.stringMatching(/does not answer: no answer within 8 seconds; run/),
+    ]);
   });
 
   it.each([

@@ -27,6 +27,8 @@ export class RemoteError extends Error {
 
 /** Counts of a large directory, and imports, take their time. */
 const ANSWER_MS = 130_000;
+/** Longest wait for a connection, with TLS. */
+const CONNECT_MS = 10_000;
 const MAX_BYTES = 64 * 1_048_576;
 /** Longest refusal of a file, in characters. */
 const MAX_REFUSAL = 1_048_576;
@@ -38,6 +40,8 @@ export interface RemoteInput<Name extends JsonOperation> {
   readonly body?: BodyOf<Name>;
   /** If-Match: the ETag of what the change is based on. */
   readonly match?: string | null;
+  /** Longest wait for the answer, milliseconds; absent = what a count of a large directory may take. */
+  readonly waitMs?: number;
 }
 
 /** An answer, and its ETag; null = it has none. */
@@ -59,10 +63,10 @@ export async function ask<Name extends JsonOperation>(
 export async function askTagged<Name extends JsonOperation>(
   context: Context,
   name: Name,
-  { params = {}, query, body, match = null }: RemoteInput<Name> = {},
+  { params = {}, query, body, match = null, waitMs = ANSWER_MS }: RemoteInput<Name> = {},
 ): Promise<TaggedAnswer<DocumentOf<Name>>> {
   const headers = match === null ? {} : { 'if-match': match };
-  return send(context, name, { params, query, headers, body: jsonBody(body) }, async (answer) => {
+  return send(context, name, { params, query, headers, body: jsonBody(body), waitMs }, async (answer) => {
     const text = await answer.body.text();
     if (answer.statusCode >= 300) throw refusal(answer.statusCode, text);
     const { etag } = answer.headers;
@@ -147,6 +151,7 @@ interface Sent {
   readonly headers: Readonly<Record<string, string>>;
   /** Null = none. */
   readonly body: { readonly type: string; readonly content: string | Readable } | null;
+  readonly waitMs?: number;
 }
 
 interface Answer {
@@ -158,7 +163,7 @@ interface Answer {
 async function send<T>(
   { url, token, ca }: Context,
   name: OperationName,
-  { params, query, headers, body }: Sent,
+  { params, query, headers, body, waitMs = ANSWER_MS }: Sent,
   work: (answer: Answer) => Promise<T>,
   isFile = false,
 ): Promise<T> {
@@ -171,9 +176,9 @@ async function send<T>(
   // Loaded on demand: most commands ask no API.
   const { Agent, request } = await import('undici');
   const dispatcher = new Agent({
-    connect: ca === null ? {} : { ca },
-    headersTimeout: ANSWER_MS,
-    bodyTimeout: ANSWER_MS,
+    connect: { ...(ca !== null && { ca }), timeout: Math.min(waitMs, CONNECT_MS) },
+    headersTimeout: waitMs,
+    bodyTimeout: waitMs,
     ...(!isFile && { maxResponseSize: MAX_BYTES }),
   });
   try {
@@ -192,7 +197,7 @@ async function send<T>(
     return await work(answer);
   } catch (error) {
     if (error instanceof RemoteError || error instanceof ProgramError) throw error;
-    throw new ProgramError('EASGATE_CONTEXT_AWAY', `${url} does not answer: ${causeOf(error)}`);
+    throw new ProgramError('EASGATE_CONTEXT_AWAY', `${url} does not answer: ${causeOf(error, waitMs)}`);
   } finally {
     await dispatcher.destroy();
   }
@@ -222,11 +227,17 @@ function refusal(status: number, text: string): RemoteError {
   return new RemoteError('EASGATE_CONTEXT_AWAY', `the answer is not of an admin API (status ${status})`);
 }
 
-/** Why no answer came, for people. */
-export function causeOf(error: unknown): string {
+/** Why no answer came within this time, for people. */
+export function causeOf(error: unknown, waitMs: number): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error ? String(error.code) : error.name;
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
-    return `no answer within ${ANSWER_MS / 1_000} seconds; run \`easgate status\` on its machine to see the state of its control process`;
-  return error.message || code;
+  const missing =
+    code === 'UND_ERR_CONNECT_TIMEOUT'
+      ? `no connection within ${Math.min(waitMs, CONNECT_MS) / 1_000} seconds`
+      : code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+        ? `no answer within ${waitMs / 1_000} seconds`
+        : null;
+  return missing === null
+    ? error.message || code
+    : `${missing}; run \`easgate status\` on its machine to see the state of its control process`;
 }

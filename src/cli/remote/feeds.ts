@@ -10,13 +10,20 @@ import type { RemoteFeed } from './documents.ts';
 /** Between two questions about a run that is under way. */
 const AGAIN_MS = 1_000;
 
-/** The feeds of a gateway, in the order of precedence. @throws RemoteError */
-export async function remoteFeeds(context: Context): Promise<readonly FeedHealth[]> {
-  return (await rowsOf(context)).map(({ schedule: _schedule, byHand: _byHand, ...health }) => health);
+/** The feeds of a gateway, in the order of precedence. `waiting`: for how long. @throws RemoteError */
+export async function remoteFeeds(
+  context: Context,
+  waiting: { readonly waitMs?: number } = {},
+): Promise<readonly FeedHealth[]> {
+  const rows = await rowsOf(context, waiting);
+  return rows.map(({ schedule: _schedule, byHand: _byHand, ...health }) => health);
 }
 
-async function rowsOf(context: Context): Promise<readonly RemoteFeed[]> {
-  return (await ask(context, 'listFeeds')).rows;
+async function rowsOf(
+  context: Context,
+  waiting: { readonly waitMs?: number } = {},
+): Promise<readonly RemoteFeed[]> {
+  return (await ask(context, 'listFeeds', waiting)).rows;
 }
 
 /**
