@@ -43,6 +43,17 @@ describe('a webhook', () => {
 });
 
 describe('a pushed record', () => {
+  // What stands behind a second question mark was lost, so that records were written.
+  it.each(['bulk?devices=1?dryRun=true', 'delta?dryRun=true?dryRun=false'])(
+    'whose query has another question mark is refused: %s',
+    async (verb) => {
+      const { send, device } = await receiverOf(FEEDS);
+      const body = ndjson({ id: 'PHONE1', managed: true });
+      expect((await send(`/receive/mdm/${verb}`, { headers: pushed(), body })).status).toBe(400);
+      expect(await device('PHONE1')).toBeNull();
+    },
+  );
+
   it.each([
     ...TWICE,
     '{"id":"PHONE1","managed":true,"compliant":false,"Compliant":true}',

@@ -205,9 +205,10 @@ interface Path {
   readonly query: URLSearchParams;
 }
 
-/** Only the plain form of a path matches: percent-encoding is not decoded. */
+/** Only the plain form of a path matches: percent-encoding is not decoded. A second `?` is part of the query (RFC 3986 3.4). */
 function pathOf({ url = '' }: IncomingMessage): Path {
-  const [path = '', query = ''] = url.split('?', 2);
+  const question = url.indexOf('?');
+  const [path, query] = question === -1 ? [url, ''] : [url.slice(0, question), url.slice(question + 1)];
   const [, name = '', verb = ''] =
     /^\/receive(?:\/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})(?:\/([a-z]{1,10}))?)?$/.exec(path) ?? [];
   return { name: name !== '' || path === RECEIVE ? name : null, verb, query: new URLSearchParams(query) };
