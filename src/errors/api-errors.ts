@@ -34,7 +34,7 @@ export const API_ERRORS = {
   EASGATE_API_KEY_BUSY: api(409, 'the request with this Idempotency-Key is still under way'),
   EASGATE_API_TOO_MANY: api(
     429,
-    'more requests a minute than `admin.requestsPerMinute`, or more than 30 sign-ins with one token; Retry-After says when',
+    'more requests a minute than `admin.requestsPerMinute`, or more than 30 sign-ins of one token or person; Retry-After says when',
   ),
   EASGATE_API_STREAMS: api(429, 'too many open streams of server-sent events: close some'),
   EASGATE_API_NOT_LEADER: api(

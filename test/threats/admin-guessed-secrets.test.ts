@@ -176,6 +176,33 @@ describe('sessions', () => {
     expect(who.session(admins, now + 100)?.role).toBe('admin');
   });
 
+  // Each is an entry in the audit, and could push out those about others (CWE-779).
+  it.each([
+    ['with one token', (who: SignIn, token: string, now: number) => who.withToken(token, 'a', now)],
+    [
+      'at the provider',
+      (who: SignIn, _: string, now: number) => who.withProvider('r:ada', 'Ada', 'viewer', now),
+    ],
+  ] as const)('are begun thirty times a minute at most by one person: %s', async (_name, begin) => {
+    const store = AdminStore.open(':memory:');
+    const who = new SignIn(store, { idleMs: 60_000, longestMs: 3_600_000 }, () => undefined, 'r');
+    const token = makeToken(
+      store,
+      { name: 'a', role: 'viewer', createdBy: 'test', expiresAt: null },
+      0,
+    ).secret;
+    for (let now = 0; now < 30; now++) await begin(who, token, now);
+    await expect(begin(who, token, 30)).rejects.toMatchObject({
+      code: 'EASGATE_API_TOO_MANY',
+      retryAfter: 60,
+    });
+    expect(await who.withProvider('r:bob', 'Bob', 'viewer', 30)).toMatchObject({
+      principal: { name: 'Bob' },
+    });
+    expect(await begin(who, token, 60_000)).not.toBeNull();
+    store.close();
+  });
+
   it('in use do not end as idle', async () => {
     const store = AdminStore.open(':memory:');
     const who = new SignIn(store, { idleMs: 60_000, longestMs: 3_600_000 }, () => undefined);

@@ -29,8 +29,8 @@ export const SET_UP_MS = 15 * 60_000;
 /** The time of the last use is stored at most this often. */
 const NOTED_MS = 60_000;
 /**
- * Sign-ins with one token in a minute: each is an entry in the audit, and somebody who may only look must not push out the entries
- * about others (CWE-779).
+ * Sign-ins with one token, or of one person at the provider, in a minute: each is an entry in the audit, and somebody who may only look must not
+ * push out the entries about others (CWE-779).
  */
 const MAX_STARTS = 30;
 const MINUTE_MS = 60_000;
@@ -111,15 +111,13 @@ export class SignIn {
     }
     const expiresAt = Math.min(now + this.limits.longestMs, token.expiresAt ?? Infinity);
     const { id, name, role } = token;
-    const wait = this.starts.waitOf(id, now);
-    if (wait > 0)
-      throw new ApiError(
-        'EASGATE_API_TOO_MANY',
-        `more than ${MAX_STARTS} sign-ins a minute with one token: use it in Authorization`,
-        Math.ceil(wait / 1_000),
-      );
-    this.starts.count(id, now);
-    return this.start({ principal: ofToken(id), name, role, by: 'token', token: id, expiresAt }, now);
+    const principal = ofToken(id);
+    this.countStart(
+      principal,
+      `more than ${MAX_STARTS} sign-ins a minute with one token: use it in Authorization`,
+      now,
+    );
+    return this.start({ principal, name, role, by: 'token', token: id, expiresAt }, now);
   }
 
   /** Starts the session of the first admin with a set-up link. Null = wrong, used, or there is an admin. */
@@ -135,16 +133,24 @@ export class SignIn {
     return this.start({ principal, name: 'set-up', role: 'admin', by: 'setUp', token: null, expiresAt }, now);
   }
 
-  /** Starts the session of somebody whom an OpenID provider knows; `subject` is unique there. */
-  withProvider(subject: string, name: string, role: Role, now: number): Promise<Started> {
+  /** Starts the session of somebody whom an OpenID provider knows; `subject` is unique there. Rejects with ApiError EASGATE_API_TOO_MANY. */
+  async withProvider(subject: string, name: string, role: Role, now: number): Promise<Started> {
     const expiresAt = now + this.limits.longestMs;
     const principal = `provider:${subject}`;
+    this.countStart(principal, `${name} signed in more than ${MAX_STARTS} times within a minute: wait`, now);
     return this.start({ principal, name, role, by: 'provider', token: null, expiresAt }, now);
   }
 
   /** Counts a refused sign-in. */
   failed(address: string, now: number): void {
     this.onRefused(address, this.tries.count(address, now), now);
+  }
+
+  /** @throws ApiError EASGATE_API_TOO_MANY */
+  private countStart(principal: string, refusal: string, now: number): void {
+    const wait = this.starts.waitOf(principal, now);
+    if (wait > 0) throw new ApiError('EASGATE_API_TOO_MANY', refusal, Math.ceil(wait / 1_000));
+    this.starts.count(principal, now);
   }
 
   /** A full disk must not keep anybody out. */

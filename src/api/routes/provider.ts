@@ -8,6 +8,7 @@ import type { OpenIdProvider } from '../auth/provider.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import { BASE } from '../contract/paths.ts';
 import type { ApiParts } from '../api-parts.ts';
+import { ApiError } from '../problems.ts';
 
 /** Leads to the provider. */
 export const PROVIDER_START = `${BASE}/sign-in/provider`;
@@ -55,7 +56,9 @@ export function registerProvider(
         comment: `with ${provider.name}`,
       });
     } catch (error) {
-      signIn.failed(request.ip, now);
+      // Who signs in too often is known: that is no wrong secret.
+      if (!(error instanceof ApiError && error.code === 'EASGATE_API_TOO_MANY'))
+        signIn.failed(request.ip, now);
       throw error;
     }
     return reply.redirect('/', 303);
