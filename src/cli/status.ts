@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { OLD_STATE_MS } from '../api/contract/state-age.ts';
 import { feedHealth } from '../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../app/feed-runs/schedule.ts';
-import { isoTime, relativeTime } from '../app/times.ts';
+import { isoTime, jsonText, relativeTime } from '../app/times.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { ControlStatus, ModelStatus } from '../supervisor/control-messages.ts';
@@ -15,7 +15,7 @@ import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { configPath } from './config-path.ts';
 import { monotonicNow } from '../clock.ts';
 import { FEED_TONES } from './feeds.ts';
-import { print, printJson, printable, toned } from './output.ts';
+import { outputWriter, printJson, printable, shownLines, toned } from './output.ts';
 import type { Tone } from './output.ts';
 import { RemoteError, ask } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
@@ -64,17 +64,20 @@ async function showLooks(
     printJson(documentOf(await take()));
     return;
   }
+  const write = outputWriter();
   let before = await take();
+  let isRead = true;
   do {
     await pause(watch ? WATCH_MS : RATE_MS);
     const now = await take();
-    if (json) printJson(documentOf(now));
+    if (json) isRead = await write(jsonText(documentOf(now)));
     else {
-      if (watch && process.stdout.isTTY) process.stdout.write(CLEAR);
-      print(statusText(now, before));
+      const clear = watch && process.stdout.isTTY ? CLEAR : '';
+      isRead = await write(clear + shownLines(statusText(now, before)));
     }
     before = now;
-  } while (watch);
+    // `| head`
+  } while (watch && isRead);
 }
 
 /** A report, and its monotonic time in milliseconds. `feeds`: what the gateway's host remembers of them. */

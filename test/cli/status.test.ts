@@ -1,9 +1,11 @@
 // Owns the promises of `easgate status`: what is shown of a running gateway, and what when none runs.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { rolloutWarnings } from '../../src/model/rollout-text.ts';
@@ -18,6 +20,7 @@ import { runInProcess } from './run-in-process.ts';
 
 checkLeaks();
 
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const CONFIG = `
 listen: { address: 127.0.0.1, port: 0 }
 upstream: { url: sample }
@@ -41,6 +44,16 @@ describe('easgate status of a gateway', () => {
     config = join(running.folder, 'easgate.yaml');
   });
   afterAll(async () => void (await running.stop()));
+
+  it.each(['status --watch', 'status --watch --json'])('%s ends once its reader has gone', async (words) => {
+    const child = spawn(process.execPath, [MAIN, ...words.split(' '), '--config', config], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
 
   it('shows workers, counters, the policy with its hash, and standing warnings', async () => {
     const { port } = running;
