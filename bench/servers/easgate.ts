@@ -67,7 +67,7 @@ function easgateVariant(name: string, variant: EasgateVariant): Rival {
           `log: { access: ${logged}, destination: access.log }`,
           ...(variant.policy === true ? ['policy: { file: policy.yaml }'] : []),
           `cache: { lifetimeSeconds: 600, maxEntries: ${variant.warm ? 100_000 : 100} }`,
-          // The battery guard would stop one phone with hundreds of requests a second as a loop.
+          // The throttle would stop one phone with hundreds of requests a second as a loop.
           'throttle: { burst: 0 }',
           'limits: { maxInFlightPerDevice: 0 }',
         ].join('\n'),

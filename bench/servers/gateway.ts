@@ -47,7 +47,7 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
       `store: ${store}`,
       'log: { access: false, destination: easgate.log }',
       'cache: { lifetimeSeconds: 600 }',
-      // The battery guard would stop one phone with hundreds of requests a second as a loop.
+      // The throttle would stop one phone with hundreds of requests a second as a loop.
       'throttle: { burst: 0 }',
       'limits: { maxInFlightPerDevice: 0 }',
       ...(administered ? [`admin: { listen: "127.0.0.1:${adminPort}", requestsPerMinute: 1000000 }`] : []),

@@ -64,9 +64,7 @@ export const configSchema = z.strictObject({
   outage: outageSection.prefault({}).describe('behaviour while the directory is unavailable'),
   identity: identitySection.prefault({}).describe('user names and client addresses'),
   limits: limitsSection.prefault({}).describe('limits for phones'),
-  throttle: throttleSection
-    .prefault({})
-    .describe('battery guard: pauses devices that repeat requests in a loop'),
+  throttle: throttleSection.prefault({}).describe('pauses devices that repeat requests in a loop'),
   log: logSection.prefault({}).describe('log lines'),
   journal: journalSection.prefault({}).describe('journal of events, and audit of changes'),
   sample: sampleSection.prefault({}).describe('data of the built-in sample server'),

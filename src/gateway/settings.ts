@@ -128,7 +128,7 @@ export interface ClientSettings extends HeadLimits {
   readonly maxMemoryBytes: number;
 }
 
-/** The battery guard: request limits of a device. */
+/** The throttle: request limits of a device. */
 export interface ThrottleSettings {
   /** Requests of one command in a burst; 0 = no limit. */
   readonly burst: number;

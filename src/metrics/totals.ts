@@ -18,7 +18,7 @@ export interface Totals {
   readonly retries: number;
   /** Ended by a changed decision. */
   readonly cut: number;
-  /** Paused by the battery guard. */
+  /** Paused by the throttle. */
   readonly throttled: number;
   /** Held polls ended by a newer one of the same device. */
   readonly superseded: number;

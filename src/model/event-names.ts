@@ -2,7 +2,7 @@
 
 /** Names of events; stable, because operators search for them. */
 export const EVENT_MEANINGS = {
-  device_throttled: 'the battery guard paused a device (503)',
+  device_throttled: 'the throttle paused a device (503)',
   device_busy: 'a device had too many concurrent requests',
   device_refused: 'a device was refused whose credentials the mail server accepted',
   ping_superseded: 'Pings of one device repeatedly replace each other',

@@ -20,7 +20,7 @@ import {
 
 checkLeaks();
 
-describe('the battery guard', () => {
+describe('the throttle', () => {
   const OPTIONS = {
     throttle: { burst: 2, perMinute: 1 },
     identity: { trustedProxies: ['127.0.0.1'] },

@@ -73,7 +73,7 @@ describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
     expect((await client.response()).status).toBe(408);
   });
 
-  it('frees no device from the battery guard, and holds none back', async () => {
+  it('frees no device from the throttle, and holds none back', async () => {
     const time = new TestClock();
     const gateway = await gatewayOf(await backendOf(answerOk), {
       time,
@@ -230,7 +230,7 @@ describe.each(JUMPS)('limits, when the wall clock is set by %i ms', (jump) => {
 const HOUR_MS = 3_600_000;
 
 describe('a wall clock that is set back', () => {
-  it('makes no device of the battery guard wait longer', async () => {
+  it('makes no device of the throttle wait longer', async () => {
     const backend = await backendOf(answerOk);
     const gateway = await gatewayOf(backend, { throttle: { burst: 2, perMinute: 6_000 } });
     const phone = await phoneOf(gateway);

@@ -71,7 +71,7 @@ function registerVersions(policy: Command): void {
         .command('diff')
         .argument('<old>', POLICY_NAMES)
         .argument('<new>', POLICY_NAMES)
-        .description('which phones of the directory two policies decide differently on'),
+        .description('compare two policies: the phones of the directory on which they decide differently'),
     ).action(async (before: string, after: string, options: DiffOptions, command: Command) =>
       (await import('../policy-comparison.ts')).diff(before, after, options, command),
     ),

@@ -1,4 +1,4 @@
-// Owns the `throttle` section: the battery guard.
+// Owns the `throttle` section: how often a device may ask.
 import { z } from 'zod';
 import { atLeastZero, count, seconds } from './fields.ts';
 

@@ -1,4 +1,4 @@
-// Owns detection of request loops that are too slow for the battery guard: the same request once or twice a second, for
+// Owns detection of request loops that are too slow for the throttle: the same request once or twice a second, for
 // minutes, without news. Hot path; constant time and memory per device.
 import type { EasCommand } from '../../eas/commands.ts';
 import type { ThrottleSettings } from '../settings.ts';

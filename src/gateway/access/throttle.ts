@@ -1,4 +1,4 @@
-// Owns the battery guard: request rates and concurrency per device, and the newest Ping.
+// Owns the throttle: request rates and concurrency per device, and the newest Ping.
 import { LRUCache } from 'lru-cache';
 import type { EasCommand } from '../../eas/commands.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';

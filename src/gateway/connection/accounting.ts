@@ -1,4 +1,4 @@
-// Owns the accounting of one connection's phone: its requests for the battery guard, and its partnership.
+// Owns the accounting of one connection's phone: its requests for the throttle, and its partnership.
 import type { DeviceInformation } from '../../quarantine/provision.ts';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { headerValue } from '../../http/header-lines.ts';

@@ -117,11 +117,11 @@ export class Exchange {
   attempts = 0;
   /** Leg of a handshake that authenticates the connection; it needs a pinned connection. */
   leg: 'none' | 'opening' | 'closing' = 'none';
-  /** The ticket of a held Ping at the battery guard (access/throttle.ts); null = none. */
+  /** The ticket of a held Ping at the throttle (access/throttle.ts); null = none. */
   pingTicket: string | null = null;
-  /** Digest of a completely read body, for the battery guard; 0 = none. */
+  /** Digest of a completely read body, for the throttle; 0 = none. */
   bodyDigest = 0;
-  /** The counters of the device at the battery guard; null = the request was not counted. */
+  /** The counters of the device at the throttle; null = the request was not counted. */
   use: DeviceUse | null = null;
   /** Retry-After in seconds; 0 = as configured. */
   retryAfterSeconds = 0;

@@ -1,4 +1,4 @@
-// Owns the promises of the battery guard on real connections: which requests get 503, and which Ping of a device stays.
+// Owns the promises of the throttle on real connections: which requests get 503, and which Ping of a device stays.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import type { RawClient } from '../../support/phones/raw-client.ts';
@@ -55,7 +55,7 @@ describe('a device', () => {
     expect((await again.response()).status).toBe(200);
   });
 
-  it('in a loop gets 503 from the battery guard, on every connection it opens', async () => {
+  it('in a loop gets 503 from the throttle, on every connection it opens', async () => {
     const { backend, gateway, open } = await setUp({ throttle: { burst: 3, perMinute: 2 } });
     const statuses: number[] = [];
     for (let sent = 0; sent < 5; sent++) {

@@ -1,4 +1,4 @@
-// Owns the promises of the battery guard in isolation, on a clock that the test sets.
+// Owns the promises of the throttle in isolation, on a clock that the test sets.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Throttle } from '../../../src/gateway/access/throttle.ts';
@@ -121,7 +121,7 @@ describe('the rate of a device', () => {
   });
 });
 
-describe('the memory of the guard', () => {
+describe('the memory of the throttle', () => {
   it('holds at most maxDevices, the most recently seen', () => {
     const guard = guardWith({ maxDevices: 2 });
     const first = guard.useOf('192.0.2.1', ALICE, PHONE);
