@@ -50,6 +50,8 @@ describe('a line in the editor', () => {
       ['mode', 'key'],
       ['enforce', 'val'],
     ]);
+    // A name is no value that the language knows.
+    expect(looks('  - name: baseline')).toEqual([['name', 'key']]);
     expect(looks("a: { b: '# no' } # yes")).toEqual([
       ['a', 'key'],
       ["'# no'", 'str'],

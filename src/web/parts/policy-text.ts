@@ -30,6 +30,8 @@ function wordAt(line: string, column: number): Range {
 
 const KEY = /^(\s*(?:- )*)([\w.-]+)(?=:(?:\s|$))/;
 const SCALAR = /^:\s+([\w.-]+)\s*$/;
+/** Keys of names that the author of the document chooses: they are no values that the language knows. */
+const NAMES: ReadonlySet<string> = new Set(['name']);
 
 /** Looks of the letters of a line: keys, single values, quoted texts, comments. Comments begin a line, or follow a space. */
 function looksOf(line: string): readonly (Range & { readonly look: NonNullable<Piece['look']> })[] {
@@ -40,7 +42,7 @@ function looksOf(line: string): readonly (Range & { readonly look: NonNullable<P
     const from = key[1]?.length ?? 0;
     at = from + (key[2]?.length ?? 0);
     found.push({ from, to: at, look: 'key' });
-    const value = SCALAR.exec(line.slice(at))?.[1];
+    const value = NAMES.has(key[2] ?? '') ? undefined : SCALAR.exec(line.slice(at))?.[1];
     if (value !== undefined) {
       const start = line.indexOf(value, at);
       return [...found, { from: start, to: start + value.length, look: 'val' }];
