@@ -96,7 +96,7 @@ describe('the list of devices', () => {
       };
       return route.fulfill({ json: answer });
     });
-    await page.getByLabel('Select Pixel 8 of clara@example.com').check();
+    await page.getByLabel('Select Pixel 8 …2783 of clara@example.com').check();
     await page.getByRole('button', { name: /^All \d+ that match$/ }).click();
     await page.getByRole('button', { name: 'Quarantine', exact: true }).click();
     await page.getByText('7 now quarantined').waitFor();

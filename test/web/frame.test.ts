@@ -26,7 +26,7 @@ describe('the frame', () => {
     await page.keyboard.press('j');
     await page.keyboard.press('k');
     await page.keyboard.press('x');
-    expect(await page.getByLabel('Select Pixel 8 of clara@example.com').isChecked()).toBe(true);
+    expect(await page.getByLabel('Select Pixel 8 …2783 of clara@example.com').isChecked()).toBe(true);
     await page.getByText('1 selected').waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Pixel 8 of clara@example.com' }).waitFor();

@@ -80,9 +80,25 @@ describe('the page of a user', () => {
     await page.getByText('Storage not encrypted').first().waitFor();
     await page.getByText('c.berg@example.com').first().waitFor();
     await page.getByRole('columnheader', { name: /^directory/ }).waitFor();
-    await page.getByRole('link', { name: 'Why? Pixel 8 of clara@example.com' }).click();
+    await page.getByRole('link', { name: 'Why? Pixel 8 …2783 of clara@example.com' }).click();
     await page.getByText('decides: quarantine').waitFor();
     expect(complaints).toEqual([]);
+  });
+
+  it('tells two devices of one model apart by the ends of their ids', async () => {
+    const { page } = await openPage(await openDashboard(), '/users');
+    await page.route('**/api/v1/devices?*', async (route) => {
+      const response = await route.fetch();
+      const { rows, ...more } = (await response.json()) as AnswerOf<'listDevices'>;
+      const twice = rows.flatMap((row) => [row, { ...row, device: 'androidc146beef' }]);
+      await route.fulfill({ response, json: { ...more, rows: twice } });
+    });
+    await page.getByRole('link', { name: 'clara@example.com' }).first().click();
+    await page.getByRole('link', { name: 'Why? Pixel 8 …beef of clara@example.com' }).waitFor();
+    expect(await page.getByRole('cell', { name: /^Pixel 8/ }).allInnerTexts()).toEqual([
+      'Pixel 8 …2783',
+      'Pixel 8 …beef',
+    ]);
   });
 
   it('allows the user with every device for a while, and takes that back', async () => {

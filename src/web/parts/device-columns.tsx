@@ -6,6 +6,7 @@ import type { RowOf } from '../client/use-pages.ts';
 import { day, moment } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import type { Column } from './data-table.tsx';
+import { DeviceModel, modelName } from './device-model.tsx';
 import { Icon } from './icon.tsx';
 import { Menu, MenuCheck, MenuGroup, MenuItem, MenuLine } from './menu.tsx';
 import { Pill, shortReason } from './state.tsx';
@@ -18,9 +19,9 @@ export type DeviceRow = RowOf<'listDevices'>;
 /** The key of a row. */
 export const deviceRowKey = ({ device, user }: DeviceRow): string => `${device}\n${user ?? ''}`;
 
-/** "Pixel 8 of clara@example.com", for titles and screen readers. */
+/** "Pixel 8 …2783 of clara@example.com", for titles and screen readers. */
 export function deviceRowName({ device, user, model, deviceType }: DeviceRow): string {
-  const what = model ?? deviceType ?? device;
+  const what = modelName(model ?? deviceType, device);
   return user === null ? what : t.of(what, user);
 }
 
@@ -109,7 +110,7 @@ export function deviceColumns(doneFor: (row: DeviceRow) => Done | null): readonl
       key: 'device',
       title: column.device,
       sort: 'device',
-      className: 'mono t2 off-phone c3 w-id',
+      className: 'mono t2 off-phone c3 w-id own-id',
       hover: (row) => row.device,
       cell: (row) => row.device,
     },
@@ -118,7 +119,7 @@ export function deviceColumns(doneFor: (row: DeviceRow) => Done | null): readonl
       title: column.model,
       sort: 'model',
       className: 'p-dev c1',
-      cell: (row) => row.model ?? row.deviceType ?? <Dash />,
+      cell: (row) => <DeviceModel model={row.model ?? row.deviceType} device={row.device} />,
     },
     {
       key: 'system',

@@ -7,6 +7,7 @@ import { clockTime, number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { CountTable } from './count-table.tsx';
 import { deviceHref } from './device-columns.tsx';
+import { modelName } from './device-model.tsx';
 import { Icon } from './icon.tsx';
 import { Panel } from './panel.tsx';
 import { StateIcon, shortReason, wordOf } from './state.tsx';
@@ -131,7 +132,7 @@ function Phones({ impact }: { impact: Impact }): ReactElement {
                   <Link className="clip" href={deviceHref(device, user)}>
                     {user}
                   </Link>
-                  <span className="clip sm t3">{model ?? device}</span>
+                  <span className="clip sm t3">{modelName(model, device)}</span>
                 </span>
               </th>
               <td title={after.rule}>{shortReason(after.reason)}</td>

@@ -7,6 +7,7 @@ import { number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { AllowUntil } from './allow-until.tsx';
 import { deviceHref, doneText } from './device-columns.tsx';
+import { DeviceModel, modelName } from './device-model.tsx';
 import { Live, Panel } from './panel.tsx';
 import { Pill, shortReason } from './state.tsx';
 import { TableHead } from './table-head.tsx';
@@ -26,7 +27,7 @@ function Row({ refusal, decide }: { refusal: Refusal; decide: Decide }): ReactEl
   const target = device === null ? null : { device, user };
   const done = target === null ? null : decide.doneFor(target);
   const isNew = done !== null && !done.isUndone && done.action !== 'clear';
-  const what = model ?? device ?? '';
+  const what = device === null ? (model ?? '') : modelName(model, device);
   const name = user === null ? what : t.of(what, user);
   const reasonWords = shortReason(reason);
   return (
@@ -52,7 +53,9 @@ function Row({ refusal, decide }: { refusal: Refusal; decide: Decide }): ReactEl
           </Link>
         )}
       </td>
-      <td className="p-dev t2 c5">{what === '' ? <Dash /> : what}</td>
+      <td className="p-dev t2 c5" title={device ?? undefined}>
+        {device === null || model === null ? what || <Dash /> : <DeviceModel model={model} device={device} />}
+      </td>
       <td className="num t3 off-phone c4">{number(count)}</td>
       <td className="p-ago num t2">
         <Time iso={at} />
@@ -97,7 +100,7 @@ export function Refusals({
         </Blank>
       ) : (
         <div className="tw">
-          <table className="devices cards">
+          <table className="devices cards short">
             <caption className="vh">{texts.caption}</caption>
             <TableHead
               titles={[

@@ -7,6 +7,7 @@ import { t } from '../texts/texts.ts';
 import type { Column } from './data-table.tsx';
 import { decidedText, deviceHref, deviceRowKey } from './device-columns.tsx';
 import type { DeviceRow } from './device-columns.tsx';
+import { DeviceModel } from './device-model.tsx';
 import { Pill, shortReason } from './state.tsx';
 import { Dash, Time } from './time.tsx';
 
@@ -37,12 +38,17 @@ const PHONES: readonly Column<DeviceRow>[] = [
     className: 't2 c4 off-phone w-id',
     cell: (row) => groupsText(row.groups),
   },
-  { key: 'device', title: column.device, className: 'mono t2 off-phone c3 w-id', cell: (row) => row.device },
+  {
+    key: 'device',
+    title: column.device,
+    className: 'mono t2 off-phone c3 w-id own-id',
+    cell: (row) => row.device,
+  },
   {
     key: 'model',
     title: column.model,
     className: 'p-dev c1',
-    cell: (row) => row.model ?? row.deviceType ?? <Dash />,
+    cell: (row) => <DeviceModel model={row.model ?? row.deviceType} device={row.device} />,
   },
   {
     key: 'system',
@@ -77,8 +83,18 @@ const CHANGES: readonly Column<ChangedRow>[] = [
     className: 't2 c4 off-phone w-id',
     cell: (row) => groupsText(row.groups),
   },
-  { key: 'device', title: column.device, className: 'mono t2 off-phone c3 w-id', cell: (row) => row.device },
-  { key: 'model', title: column.model, className: 'p-dev c1', cell: (row) => row.model ?? <Dash /> },
+  {
+    key: 'device',
+    title: column.device,
+    className: 'mono t2 off-phone c3 w-id own-id',
+    cell: (row) => row.device,
+  },
+  {
+    key: 'model',
+    title: column.model,
+    className: 'p-dev c1',
+    cell: (row) => <DeviceModel model={row.model} device={row.device} />,
+  },
   {
     key: 'wouldBe',
     title: column.wouldBe,
