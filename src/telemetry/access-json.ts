@@ -26,7 +26,7 @@ interface Phone {
   readonly json: string;
 }
 
-/** One JSON object per line; keys: docs/guide/operations.md. */
+/** One JSON object per line; keys: docs/guide/logs.md. */
 export class JsonLines implements LineFormat {
   private readonly identities: boolean;
   /** The first fields of lines of one moment. */

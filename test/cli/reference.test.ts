@@ -38,7 +38,7 @@ describe('the documents', () => {
   });
 
   it('contain command lines to check', () => {
-    expect(commandLines('docs/guide/operations.md').length).toBeGreaterThan(20);
+    expect(commandLines('docs/guide/daily-work.md').length).toBeGreaterThan(20);
   });
 });
 

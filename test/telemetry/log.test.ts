@@ -95,10 +95,10 @@ describe('the access log', () => {
     expect(file.text()).not.toMatch(/[^\n -~]/);
   });
 
-  it('has only keys that docs/guide/operations.md explains', async () => {
+  it('has only keys that docs/guide/logs.md explains', async () => {
     await written(true);
-    const docs = readFileSync(new URL('../../docs/guide/operations.md', import.meta.url), 'utf8');
-    const table = docs.slice(docs.indexOf('## The log'), docs.indexOf('### The journal'));
+    const docs = readFileSync(new URL('../../docs/guide/logs.md', import.meta.url), 'utf8');
+    const table = docs.slice(docs.indexOf('## Lines'), docs.indexOf('## Events of phones'));
     const keys = file.lines().flatMap((line) => Object.keys(line));
     expect(new Set(keys).size).toBeGreaterThan(20);
     expect(keys.filter((key) => !table.includes(`\`${key}\``))).toEqual([]);

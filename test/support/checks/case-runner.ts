@@ -208,7 +208,7 @@ function checkUpstream(arrived: readonly BackendRequest[], right: CaseExpectatio
     for (const { head } of arrived) expect(head).not.toContain(upstreamHeadersLack);
 }
 
-/** Log fields, named as in docs/guide/operations.md. */
+/** Log fields, named as in docs/guide/logs.md. */
 const LOGGED = [
   ['user', 'user'],
   ['device', 'device'],
