@@ -27,6 +27,7 @@ import { OpenIdProvider } from './auth/provider.ts';
 import { SignIn } from './auth/sign-in.ts';
 import { prefixOf } from './auth/try-limiter.ts';
 import { boundedJson } from './bounded-json.ts';
+import { IMPORT_ANSWER_MS } from './contract/import-time.ts';
 import { BASE, OPERATIONS } from './contract/paths.ts';
 import { EventStreams } from './event-streams.ts';
 import { Overview } from './overview/overview.ts';
@@ -167,7 +168,7 @@ export async function buildServer(parts: ApiParts, log: ProcessLog): Promise<Fas
     guard.admit(request);
     if (routeOptions.config.isFile !== true) return;
     unlimited?.();
-    raw.socket.setTimeout(FILE_TIMEOUT_MS);
+    raw.socket.setTimeout(IMPORT_ANSWER_MS);
   });
   await server.register(rateLimit, {
     max: settings.requestsPerMinute,

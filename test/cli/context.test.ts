@@ -1,11 +1,13 @@
 // Owns the promises of `--context`: commands through the admin API print what they print on the machine of the gateway, and no
 // command silently works on this machine instead.
+import type { ServerResponse } from 'node:http';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import { causeOf } from '../../src/cli/remote/client.ts';
+import { causeOf, upload } from '../../src/cli/remote/client.ts';
 import { fromIsoTimes, withIsoTimes } from '../../src/app/times.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { deviceReport } from '../support/servers/directory-records.ts';
@@ -121,6 +123,22 @@ describe('--context', () => {
   it('names the control process when no answer comes in time, not the HTTP library', () => {
     const waited = Object.assign(new Error('Headers Timeout Error'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
     expect(causeOf(waited, 130_000)).toMatch(/^no answer within 130 seconds; run `easgate status`/);
+  });
+
+  it('waits for an import as long as a gateway may take for it', async () => {
+    const { promise: arrived, resolve } = Promise.withResolvers<ServerResponse>();
+    const url = await serveDuringTest((request, response) => {
+      request.resume().on('end', () => resolve(response));
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const file = Readable.from([Buffer.from('id,managed')]);
+    const imported = upload({ url, token: 'easgate_t_x', ca: null }, 'importFile', {}, file);
+    const ended = imported.catch((error: unknown) => error);
+    const response = await arrived;
+    await vi.advanceTimersByTimeAsync(800_000);
+    response.writeHead(409).end('{"code":"EASGATE_HELD","detail":"held"}');
+    expect(await ended).toMatchObject({ code: 'EASGATE_HELD' });
   });
 
   it('waits some seconds for the status of a gateway whose control process does not answer', async () => {

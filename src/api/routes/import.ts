@@ -8,14 +8,13 @@ import type { CheckedMapping } from '../../config/feed-mapping.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import type { ApiParts } from '../api-parts.ts';
 import type { PolicyChecks } from '../policy-checks.ts';
+import { LONGEST_IMPORT_MS } from '../contract/import-time.ts';
 import { ApiError } from '../problems.ts';
 import { noLongerAdmitted, route } from './route.ts';
 import type { Route } from './route.ts';
 
 /** Largest file, bytes. */
 const MAX_BYTES = 512 * 1024 * 1024;
-/** Longest import, milliseconds. */
-const LONGEST_MS = 15 * 60_000;
 
 /** Problems of a mapping that an error names. */
 const SHOWN_PROBLEMS = 20;
@@ -52,7 +51,7 @@ export function importRoutes(parts: ApiParts, checks: PolicyChecks): Route[] {
             replace: query.replace ?? false,
             confirmed: query.confirmed ?? false,
             allowDecisions: query.allowDecisions ?? false,
-            signal: AbortSignal.timeout(LONGEST_MS),
+            signal: AbortSignal.timeout(LONGEST_IMPORT_MS),
           },
           { ...origin, audit: parts.audit },
         );
@@ -60,7 +59,7 @@ export function importRoutes(parts: ApiParts, checks: PolicyChecks): Route[] {
         if (error instanceof DOMException && error.name === 'TimeoutError')
           throw new ProgramError(
             'EASGATE_FAILED',
-            `the import took longer than ${LONGEST_MS / 60_000} minutes; what was written until then stays`,
+            `the import took longer than ${LONGEST_IMPORT_MS / 60_000} minutes; what was written until then stays`,
           );
         throw error;
       } finally {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
+import { IMPORT_ANSWER_MS } from '../../api/contract/import-time.ts';
 import { BASE, OPERATIONS } from '../../api/contract/paths.ts';
 import type { OperationName, OperationPath } from '../../api/contract/paths.ts';
 import type {
@@ -25,7 +26,7 @@ export class RemoteError extends Error {
   }
 }
 
-/** Counts of a large directory, and imports, take their time. */
+/** Counts of a large directory take their time. */
 const ANSWER_MS = 130_000;
 /** Longest wait for a connection, with TLS. */
 const CONNECT_MS = 10_000;
@@ -83,11 +84,16 @@ export async function upload<Name extends JsonOperation>(
   file: Readable,
 ): Promise<DocumentOf<Name>> {
   const body = { type: 'application/octet-stream', content: file };
-  return send(context, name, { params: {}, query, headers: {}, body }, async (answer) => {
-    const text = await answer.body.text();
-    if (answer.statusCode >= 300) throw refusal(answer.statusCode, text);
-    return documentOf(name, text);
-  });
+  return send(
+    context,
+    name,
+    { params: {}, query, headers: {}, body, waitMs: IMPORT_ANSWER_MS },
+    async (answer) => {
+      const text = await answer.body.text();
+      if (answer.statusCode >= 300) throw refusal(answer.statusCode, text);
+      return documentOf(name, text);
+    },
+  );
 }
 
 /** The text of an operation that answers with a file or a stream, as it comes in; `work` takes it. @throws RemoteError */
