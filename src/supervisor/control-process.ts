@@ -119,6 +119,8 @@ export class ControlProcess {
   ): Promise<Answer | null> {
     const { silence } = this;
     const answer = await silence.ask((answerMs) => question(child, answerMs));
+    // Metrics also wait for files of feeds, the status for nothing.
+    if (silence.isTooLong) await silence.ask((answerMs) => askControl(child, answerMs));
     if (silence.isTooLong) child.kill('SIGKILL');
     return answer;
   }

@@ -10,20 +10,31 @@ checkLeaks();
 
 const FAKE = fileURLToPath(new URL('../support/servers/fake-control.ts', import.meta.url));
 
+/** A control process that answers these questions, and is given up after two others; what happens to it. */
+async function open(...answered: string[]): Promise<{
+  readonly control: ControlProcess;
+  readonly events: readonly object[];
+  readonly pids: readonly (number | null)[];
+}> {
+  const events: object[] = [];
+  const pids: (number | null)[] = [];
+  const control = new ControlProcess({
+    entry: FAKE,
+    args: answered,
+    onEvent: (_level, facts) => events.push(facts),
+    onPid: (pid) => pids.push(pid),
+    times: { firstMs: 1, maxMs: 1, steadyMs: 1 },
+    // An answer that is to come has time also on a slow machine.
+    silence: { answerMs: answered.length === 0 ? 20 : 1_500, silentMs: 0, questions: 2 },
+  });
+  onTestFinished(() => control.stop());
+  await control.use({ path: 'easgate.yaml', text: '' });
+  return { control, events, pids };
+}
+
 describe('a control process that does not answer', () => {
   it('is ended, and started again', async () => {
-    const events: object[] = [];
-    const pids: (number | null)[] = [];
-    const control = new ControlProcess({
-      entry: FAKE,
-      args: [],
-      onEvent: (_level, facts) => events.push(facts),
-      onPid: (pid) => pids.push(pid),
-      times: { firstMs: 1, maxMs: 1, steadyMs: 1 },
-      silence: { answerMs: 20, silentMs: 0, questions: 2 },
-    });
-    onTestFinished(() => control.stop());
-    await control.use({ path: 'easgate.yaml', text: '' });
+    const { control, events, pids } = await open();
     await until(async () => {
       await control.state();
       return pids.length >= 3;
@@ -35,6 +46,15 @@ describe('a control process that does not answer', () => {
       pid: first,
       cause: 'it did not answer, and was killed',
     });
+  });
+
+  it('for its metrics alone goes on', async () => {
+    const { control, events } = await open('status');
+    await until(async () => (await control.state())?.state === 'running', 'its answer');
+    for (let asked = 0; asked < 3; asked++)
+      expect(await control.addMetrics(new Float64Array(1))).toMatchObject({ up: false });
+    expect((await control.state())?.state).toBe('running');
+    expect(events).toEqual([]);
   });
 });
 
