@@ -19,13 +19,14 @@ COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
 # Ready mappings of device managements, e.g. for `easgate import --mapping config/feeds/jamf.yaml`.
 COPY config/feeds ./config/feeds
-# Writable: the folder of the embedded directory and of the process id; everything else may be read-only.
+# Writable: the folder of the embedded directory, of the process id and of temporary files; everything else may be read-only.
 RUN chmod +x dist/main.js && ln -s /app/dist/main.js /usr/local/bin/easgate \
  && mkdir -p /etc/easgate /var/lib/easgate && chown node:node /var/lib/easgate
 # There is no configuration in the image: mount yours as /etc/easgate/easgate.yaml. Every command reads that one.
 ENV NODE_ENV=production \
     EASGATE_CONFIG=/etc/easgate/easgate.yaml \
     EASGATE_DATA=/var/lib/easgate \
+    TMPDIR=/var/lib/easgate \
     EASGATE_HEALTH_LISTEN=127.0.0.1:8782
 VOLUME /var/lib/easgate
 USER node

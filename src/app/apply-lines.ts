@@ -74,7 +74,7 @@ export async function applyLines(
   const known =
     options.known ??
     (await KnownRecords.read(store, { source, now, joinBy: options.joinBy ?? null }, signal));
-  const devices = await RunDevices.open(known, options);
+  const devices = new RunDevices(known, options);
   const users = new RunUsers(known.users, () => userReports(store, source, signal));
   try {
     return await new Run(store, options, known, { devices, users }).apply(parts);

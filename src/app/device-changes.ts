@@ -46,8 +46,8 @@ export class RunDevices {
   readonly gone = new Set<DeviceKey>();
   private readonly known: KnownRecords;
   private readonly run: DeviceRun;
-  private readonly observations: LineSpool<DeviceObservation>;
-  private readonly nameless: LineSpool<DeviceLine>;
+  private readonly observations = new LineSpool<DeviceObservation>();
+  private readonly nameless = new LineSpool<DeviceLine>();
   /** The devices that the run brought, and which record of each counts. */
   private readonly records: PrevailingRecords;
   /** What the run does to each of them. */
@@ -55,27 +55,10 @@ export class RunDevices {
   /** Records in `observations`. */
   private kept = 0;
 
-  private constructor(
-    known: KnownRecords,
-    run: DeviceRun,
-    observations: LineSpool<DeviceObservation>,
-    nameless: LineSpool<DeviceLine>,
-  ) {
+  constructor(known: KnownRecords, run: DeviceRun) {
     this.known = known;
     this.run = run;
-    this.observations = observations;
-    this.nameless = nameless;
     this.records = new PrevailingRecords(run.now);
-  }
-
-  static async open(known: KnownRecords, run: DeviceRun): Promise<RunDevices> {
-    const observations = await LineSpool.open<DeviceObservation>();
-    try {
-      return new RunDevices(known, run, observations, await LineSpool.open<DeviceLine>());
-    } catch (error) {
-      await observations.close();
-      throw error;
-    }
   }
 
   /** Adds a record; returns whether it or an earlier one of its device counts, for people; null = it is the only one so far. */

@@ -1,20 +1,20 @@
 // Owns the use cases of an exported file: one JSON line for each of its records, or its records in the directory.
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { FeedPart } from '../feeds/contract.ts';
 import { FeedFile } from '../feeds/files/feed-file.ts';
+import { contentOfTemporary } from '../feeds/files/packed.ts';
 import type { DecodeNotes } from '../feeds/files/decode.ts';
 import type { FormatName } from '../feeds/format-names.ts';
 import type { Mapping } from '../feeds/mapping.ts';
 import type { DeviceLine, FeedLine } from '../feeds/record.ts';
 import { isTimeZone } from '../feeds/times.ts';
 import type { DayOrder } from '../feeds/times.ts';
+import { TemporaryFile } from '../temporary-file.ts';
 import { applyLines } from './apply-lines.ts';
 import type { ApplyOptions } from './apply-lines.ts';
 import type { ApplyOutcome } from './apply-outcome.ts';
@@ -69,7 +69,7 @@ const BATCH = 65_536;
 
 /**
  * Reads a file and hands over one JSON line for each record, in pieces. `write` is waited for; false from it ends the reading.
- * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_USAGE
+ * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_TEMPORARY_FILES, EASGATE_USAGE
  */
 export function printImport(
   request: ImportRequest,
@@ -105,7 +105,7 @@ export function checkImport({ mapping, source, zone }: Omit<ImportRequest, 'inpu
 
 /**
  * Reads a file and brings its records into the directory, with an entry in the audit.
- * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_USAGE
+ * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_TEMPORARY_FILES, EASGATE_USAGE
  */
 export function applyImport(
   store: DirectoryStore,
@@ -166,29 +166,26 @@ async function withFile<Result>(
 ): Promise<Result> {
   const { input, format, mapping, source, zone, order, maxMegabytes } = request;
   checkNames(source, zone);
-  const openFile = async (path: string): Promise<FeedFile> => {
-    const file = await FeedFile.open({ path, format, mapping, source, zone, order, maxMegabytes });
+  const reading = { format, mapping, source, zone, order };
+  const known = (file: FeedFile): FeedFile => {
     recognized(recognizedIn(file));
     return file;
   };
   if (typeof input === 'string' && (await isSeekable(input))) {
-    const file = await openFile(input);
+    const file = known(await FeedFile.open({ ...reading, path: input, maxMegabytes }));
     return work(file, (await stat(input)).mtimeMs);
   }
-  const folder = await mkdtemp(join(tmpdir(), 'easgate-import-'));
+  const file = await TemporaryFile.open();
   try {
-    const path = join(folder, 'input');
     const stream = typeof input === 'string' ? createReadStream(input) : input;
-    await pipeline(stream, createWriteStream(path, { mode: 0o600 }), {
-      ...(signal !== undefined && { signal }),
-    });
-    return await work(await openFile(path), null);
+    await pipeline(stream, file.writable(), { ...(signal !== undefined && { signal }) });
+    return await work(known(await FeedFile.of(await contentOfTemporary(file, maxMegabytes), reading)), null);
   } catch (error) {
     // Its reason says more than the error of the stream.
     signal?.throwIfAborted();
     throw error;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await file.close();
   }
 }
 

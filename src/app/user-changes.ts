@@ -70,8 +70,7 @@ export class RunUsers {
   private readonly known: KnownUsers;
   private readonly namesBefore: () => AsyncIterable<readonly Named[]>;
   private readonly others = new NumberedNames();
-  /** Made for the first user: most deliveries have none. */
-  private spool: LineSpool<SpooledUser> | null = null;
+  private readonly spool = new LineSpool<SpooledUser>();
   private count = 0;
   /** By user: its last line, from 1; 0 = it has none. */
   private readonly lastLines = new NumberColumn();
@@ -102,7 +101,6 @@ export class RunUsers {
     this.lastLines.set(number, ++this.count);
     // Deleted, and restored later in the same run.
     if (this.isGone(number)) this.gone.set(number, 0);
-    this.spool ??= await LineSpool.open<SpooledUser>();
     const numbers = groups === null ? null : groups.map((group) => this.groupNames.numberOf(group));
     await this.spool.add({ ...kept, number, groups: numbers });
   }
@@ -152,7 +150,7 @@ export class RunUsers {
   }
 
   async close(): Promise<void> {
-    await this.spool?.close();
+    await this.spool.close();
   }
 
   private async *written(run: UserRun, restricts: boolean): AsyncGenerator<readonly UserObservation[]> {
@@ -191,7 +189,6 @@ export class RunUsers {
 
   /** The lines that count. */
   private async *lines(): AsyncGenerator<readonly CountedLine[]> {
-    if (this.spool === null) return;
     let place = 0;
     for await (const batch of this.spool.batches(BATCH))
       yield batch.flatMap((line) => (this.lastLines.get(line.number) === ++place ? [{ line, place }] : []));

@@ -1,4 +1,5 @@
 // Owns the work of `easgate feeds`: their health, one run, a file as a feed reads it, and the confirmation of a held run.
+import { createReadStream } from 'node:fs';
 import type { Command } from 'commander';
 import { configuredFeeds, feedNamed, feedStates, fileReading } from '../app/feed-runs/configured-feeds.ts';
 import { confirmDelivery } from '../app/received/confirm-delivery.ts';
@@ -197,7 +198,8 @@ export async function test(name: string, file: string, command: Command): Promis
   const config = loadConfig(configPath(command));
   if (feedNamed(config.feeds, name).kind === 'push') {
     const write = outputWriter();
-    for await (const line of pushLines(file === '-' ? '/dev/stdin' : file, { source: name, isDelta: true }))
+    const bytes = createReadStream(file === '-' ? '/dev/stdin' : file);
+    for await (const line of pushLines(bytes, { source: name, isDelta: true }))
       if (!(await write(`${safeJson(line)}\n`))) return;
     return;
   }

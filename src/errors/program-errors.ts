@@ -60,6 +60,9 @@ export const PROGRAM_ERRORS = {
   EASGATE_FILE_SIZE: command(
     'a file to import is larger than 8,192 MB, unpacked; nothing of it was read. Split it, or check what it is',
   ),
+  EASGATE_TEMPORARY_FILES: command(
+    'the folder of temporary files (`TMPDIR`, else /tmp) is full, missing or not writable; the message names it. Nothing was written to the directory. Free space there, or set `TMPDIR` to another folder',
+  ),
   EASGATE_IMPORT_FORMAT: command(
     'the format of the file to import is not known for certain; the message says what it looks like, and `--format` says what it is',
   ),
@@ -102,6 +105,9 @@ export const PROGRAM_ERRORS = {
   ),
   EASGATE_DELIVERY_STORE: delivery(
     'the directory cannot be written at the moment; nothing, or a part, was written: send the delivery again (503)',
+  ),
+  EASGATE_DELIVERY_DISK: delivery(
+    'the folder of temporary files of the gateway is full, missing or not writable; its log names the folder (EASGATE_TEMPORARY_FILES). Nothing was written: send the delivery again later (503)',
   ),
   EASGATE_DELIVERY_FAILED: delivery(
     'a bug of easgate: please report it with the log line; nothing, or a part, was written (500)',
@@ -224,8 +230,8 @@ export type ProgramErrorCode = keyof typeof PROGRAM_ERRORS;
 /** A failure that a person can fix: it has a code and needs no stack trace. */
 export class ProgramError extends Error {
   readonly code: ProgramErrorCode | HttpErrorCode;
-  constructor(code: ProgramErrorCode | HttpErrorCode, message: string) {
-    super(message);
+  constructor(code: ProgramErrorCode | HttpErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }

@@ -13,8 +13,8 @@ import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { deviceLine as device } from '../feeds/lines.ts';
 import { KnownUsers } from '../../src/app/known-users.ts';
-import { LineSpool } from '../../src/app/line-spool.ts';
 import { RunUsers } from '../../src/app/user-changes.ts';
+import { TemporaryFile } from '../../src/temporary-file.ts';
 import { seen } from './office.ts';
 
 let store: DirectoryStore;
@@ -393,22 +393,16 @@ describe('users and groups', () => {
     expect((await store.getUser('alice@contoso.com' as UserKey))?.record?.enabled).toBe(true);
   });
 
-  it('closes its temporary files where one of them cannot be had: Node would end the process for a file left open', async () => {
-    const open = LineSpool.open.bind(LineSpool);
-    const closed = vi.fn<() => void>();
-    const spy = vi.spyOn(LineSpool, 'open');
-    onTestFinished(() => spy.mockRestore());
-    spy.mockImplementationOnce(async () => {
-      const spool = await open();
-      const close = spool.close.bind(spool);
-      spool.close = () => {
-        closed();
-        return close();
-      };
-      return spool;
+  it('closes its temporary files where one of them cannot be written: Node would end the process for a file left open', async () => {
+    // More than waits in memory.
+    const many = Array.from({ length: 3_000 }, (_, index) => user(`somebody${index}@contoso.com`));
+    const closed = vi.spyOn(TemporaryFile.prototype, 'close');
+    const written = vi.spyOn(TemporaryFile.prototype, 'write').mockRejectedValue(new Error('no room'));
+    onTestFinished(() => {
+      closed.mockRestore();
+      written.mockRestore();
     });
-    spy.mockRejectedValueOnce(new Error('too many open files'));
-    await expect(apply([])).rejects.toThrow('too many open files');
+    await expect(apply(many)).rejects.toThrow('no room');
     expect(closed).toHaveBeenCalledTimes(1);
   });
 

@@ -1,5 +1,5 @@
 // Owns the promises of the temporary file of a run: what is written is read as it was, as often as needed, and leaves nothing behind.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
@@ -13,7 +13,7 @@ async function read<Line>(spool: LineSpool<Line>, size: number): Promise<readonl
 }
 
 it('lines are read as they were, in batches, more than once, and after more of them', async () => {
-  const spool = await LineSpool.open<string>();
+  const spool = new LineSpool<string>();
   onTestFinished(() => spool.close());
   expect(await read(spool, 2)).toEqual([]);
   const lines = ['a', 'two\nlines\r', 'of\u2028another\u2029kind', ''];
@@ -24,7 +24,7 @@ it('lines are read as they were, in batches, more than once, and after more of t
 });
 
 it('a character is whole wherever the file is cut into pieces', async () => {
-  const spool = await LineSpool.open<string>();
+  const spool = new LineSpool<string>();
   onTestFinished(() => spool.close());
   const line = '€𝄞'.repeat(50_000);
   for (let count = 0; count < 3; count++) await spool.add(`${'x'.repeat(count)}${line}`);
@@ -33,7 +33,7 @@ it('a character is whole wherever the file is cut into pieces', async () => {
 });
 
 it('a reader that stops early leaves the file usable', async () => {
-  const spool = await LineSpool.open<number>();
+  const spool = new LineSpool<number>();
   onTestFinished(() => spool.close());
   for (let count = 0; count < 200_000; count++) await spool.add(count);
   for await (const batch of spool.batches(10)) {
@@ -43,17 +43,18 @@ it('a reader that stops early leaves the file usable', async () => {
   expect((await read(spool, 1_000)).flat()).toHaveLength(200_000);
 });
 
-// Threat: a process that is killed and leaves names of users and devices behind, for everybody who reads the disk (CWE-459).
-it('has no name in the folder of temporary files', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'easgate-scratch-'));
+it('few lines need no folder of temporary files, many say what is wrong with it', async () => {
+  const folder = join(tmpdir(), `easgate-missing-${randomUUID()}`);
   vi.stubEnv('TMPDIR', folder);
   onTestFinished(() => {
     vi.unstubAllEnvs();
-    rmSync(folder, { recursive: true });
   });
-  const spool = await LineSpool.open<string>();
+  const spool = new LineSpool<string>();
+  onTestFinished(() => spool.close());
   await spool.add('PHONE1');
-  expect((await read(spool, 1)).flat()).toEqual(['PHONE1']);
-  expect(readdirSync(folder)).toEqual([]);
-  await spool.close();
+  expect(await read(spool, 1)).toEqual([['PHONE1']]);
+  await expect(spool.add('x'.repeat(300_000))).rejects.toMatchObject({
+    code: 'EASGATE_TEMPORARY_FILES',
+    message: expect.stringContaining(`there is no ${folder}`) as string,
+  });
 });

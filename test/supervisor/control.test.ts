@@ -1,6 +1,7 @@
 // Owns the promises of the control process: it runs beside the workers, and nothing that happens to it reaches a phone.
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,10 +10,13 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { askStatus } from '../../src/supervisor/ask-status.ts';
 import type { ControlState } from '../../src/supervisor/control-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { openFilesIn } from '../support/checks/open-files.ts';
 import { until } from '../support/checks/until.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
+import { freePort } from '../support/servers/free-port.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
+import { TOKEN, pushed } from '../support/servers/receiver.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 
 checkLeaks();
@@ -170,13 +174,40 @@ describe('the control process', () => {
         `  - { name: people${index}, kind: ldap, urls: ['ldap://127.0.0.1:${port}'], security: none, bindDn: cn=a, password: x, baseDn: dc=a }`,
     );
     const gateway = await start(`${ENABLED}\nfeeds:\n${feeds.join('\n')}\n`);
-    const spools = (): string[] => readdirSync(scratch).filter((name) => name.startsWith('easgate-lines-'));
+    const left = (): string[] => readdirSync(scratch).filter((name) => name.startsWith('easgate-'));
     await until(() => sockets.size >= feeds.length, 'all feeds to ask');
     const { pid } = await controlWhen(gateway, 'the control process', (control) => control.pid !== null);
     process.kill(pid as number, 'SIGKILL');
     await until(() => sockets.size >= 2 * feeds.length, 'the feeds of the next process to ask');
     expect(await gateway.stop()).toBe(0);
-    expect(spools()).toEqual([]);
+    expect(left()).toEqual([]);
+  });
+
+  it('leaves nothing of the body of a push when it is killed while it reads it', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'easgate-scratch-'));
+    vi.stubEnv('TMPDIR', scratch);
+    const port = await freePort();
+    const gateway = await start(
+      `${ENABLED}\nreceive: { listen: "127.0.0.1:${port}" }\nfeeds:\n  - { name: mdm, kind: push, tokens: [${TOKEN}] }\n`,
+    );
+    const { pid } = await controlWhen(
+      gateway,
+      'the leader',
+      ({ status }) => status?.leader.isLeader === true,
+    );
+    const sender = httpRequest({ host: '127.0.0.1', port, path: '/receive/mdm/bulk?devices=1', method: 'POST', headers: pushed() }); // prettier-ignore
+    sender.on('error', () => undefined);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+      sender.destroy();
+      rmSync(scratch, { recursive: true });
+    });
+    sender.write(' '.repeat(100_000));
+    await until(() => openFilesIn(scratch, pid ?? 0) > 0, 'the body to be in a file');
+    process.kill(pid ?? 0, 'SIGKILL');
+    await until(() => !isAlive(pid ?? 0), 'the control process to end');
+    expect(await gateway.stop()).toBe(0);
+    expect(readdirSync(scratch).filter((name) => name.startsWith('easgate-'))).toEqual([]);
   });
 
   it('does not run where the configuration wants none, and starts and ends with a reload', async () => {

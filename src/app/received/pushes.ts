@@ -20,8 +20,9 @@ export type PushSettings = Extract<ReceivedSettings, { kind: 'push' }>;
 
 /** A body that waits in a file. */
 export interface PushBody {
-  readonly path: string;
-  /** Of the body and of what the request asks for. */
+  /** Reads it from its beginning. */
+  readonly bytes: () => AsyncIterable<Uint8Array>;
+  /** SHA-256 of the unpacked body and of what the request asks for, in base64. */
   readonly digest: string;
 }
 
@@ -152,9 +153,9 @@ export class Pushes {
     }
   }
 
-  private async delta({ dryRun }: PushRequest, { path }: PushBody, writing: Writing): Promise<PushAnswer> {
+  private async delta({ dryRun }: PushRequest, { bytes }: PushBody, writing: Writing): Promise<PushAnswer> {
     const lines: PushLine[] = [];
-    for await (const line of pushLines(path, { source: this.settings.name, isDelta: true })) {
+    for await (const line of pushLines(bytes(), { source: this.settings.name, isDelta: true })) {
       if (lines.length === MOST_RECORDS)
         throw new DeliveryError(
           'EASGATE_DELIVERY_SIZE',
@@ -180,12 +181,12 @@ export class Pushes {
   private async bulk(
     { dryRun }: PushRequest,
     counts: NonNullable<PushRequest['counts']>,
-    { path }: PushBody,
+    { bytes }: PushBody,
     writing: Writing,
   ): Promise<PushAnswer> {
     const { name: source } = this.settings;
     const parts = (): AsyncGenerator<Pick<FeedPart, 'lines'>> =>
-      counted(pushLines(path, { source, isDelta: false }), counts);
+      counted(pushLines(bytes(), { source, isDelta: false }), counts);
     return answerOf(
       await this.receiver.apply({ lines: null, parts, counts, readAt: Date.now(), dryRun }, writing),
     );

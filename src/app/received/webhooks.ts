@@ -1,13 +1,10 @@
 // Owns what a webhook delivery does: its credentials, its time, repeated ones, and its records, or the start of another feed.
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { ProgramError } from '../../errors/program-errors.ts';
 import { monotonicNow } from '../../clock.ts';
 import type { DeliveryCredentials, ReceivedSettings } from '../../config/delivery-credentials.ts';
 import { FeedFile } from '../../feeds/files/feed-file.ts';
-import type { FeedFileOptions } from '../../feeds/files/feed-file.ts';
+import type { ReadingOptions } from '../../feeds/files/feed-file.ts';
 import type { DeliveryMemory } from '../../directory/delivery-memory.ts';
 import type { FeedLine } from '../../feeds/record.ts';
 import { repeatedName } from '../../feeds/repeated-names.ts';
@@ -45,7 +42,7 @@ export class Webhooks {
   private readonly receiver: Receiver;
   private readonly credentials: DeliveryCredentials;
   private readonly signature: SignatureSettings;
-  private readonly reading: Omit<FeedFileOptions, 'path'>;
+  private readonly reading: ReadingOptions;
   private readonly repeats = new Repeats();
   private readonly memory: DeliveryMemory;
   private readonly since = monotonicNow();
@@ -55,7 +52,7 @@ export class Webhooks {
     settings: WebhookSettings,
     receiver: Receiver,
     credentials: DeliveryCredentials,
-    reading: Omit<FeedFileOptions, 'path'>,
+    reading: ReadingOptions,
     memory: DeliveryMemory,
   ) {
     const { timestampHeader = null, idHeader = null, windowSeconds, ...signature } = settings.signature;
@@ -195,20 +192,20 @@ export class Webhooks {
 
   /** Read as a file, since a file of the same content is what `easgate feeds test` reads. */
   private async linesOf(body: Buffer): Promise<FeedLine[]> {
-    const folder = await mkdtemp(join(tmpdir(), 'easgate-webhook-'));
     try {
-      const path = join(folder, 'body');
-      await writeFile(path, body, { mode: 0o600 });
-      const file = await FeedFile.open({ ...this.reading, path });
+      const file = await FeedFile.of(() => whole(body), this.reading);
       return await Array.fromAsync(file.lines());
     } catch (error) {
       if (!(error instanceof ProgramError)) throw error;
       this.receiver.noteRefusal(error);
       throw new DeliveryError('EASGATE_DELIVERY_CONTENT', 'the format of the body is not known');
-    } finally {
-      await rm(folder, { recursive: true, force: true });
     }
   }
+}
+
+/** A body, read as the pieces of a file are. */
+async function* whole(body: Buffer): AsyncGenerator<Buffer> {
+  yield body;
 }
 
 /** RFC 8259: JSON in UTF-8, each name once. */

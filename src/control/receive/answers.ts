@@ -13,6 +13,7 @@ const STATUS: Readonly<Record<DeliveryCode, number>> = {
   EASGATE_DELIVERY_BUSY: 503,
   EASGATE_DELIVERY_STANDBY: 503,
   EASGATE_DELIVERY_STORE: 503,
+  EASGATE_DELIVERY_DISK: 503,
   EASGATE_DELIVERY_FAILED: 500,
   EASGATE_HELD: 409,
 };
@@ -27,6 +28,7 @@ const TITLE: Readonly<Record<DeliveryCode, string>> = {
   EASGATE_DELIVERY_BUSY: 'busy',
   EASGATE_DELIVERY_STANDBY: 'not the one that takes deliveries',
   EASGATE_DELIVERY_STORE: 'the directory is not available',
+  EASGATE_DELIVERY_DISK: 'no room',
   EASGATE_DELIVERY_FAILED: 'not carried out',
   EASGATE_HELD: 'held',
 };

@@ -2,11 +2,7 @@
 // goes to a file, so that memory does not grow with it.
 // Threat: bodies that never end, come byte by byte (slowloris), or unpack to a thousand times their size.
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { PassThrough, Transform } from 'node:stream';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,6 +10,8 @@ import { createGunzip } from 'node:zlib';
 import { codeOf } from '../../caught-error.ts';
 import { monotonicNow } from '../../clock.ts';
 import { DeliveryError } from '../../app/received/delivery-error.ts';
+import type { PushBody } from '../../app/received/pushes.ts';
+import { TemporaryFile } from '../../temporary-file.ts';
 
 /** The least pace of a body. */
 export interface Pace {
@@ -32,10 +30,7 @@ export interface BodyLimits {
 }
 
 /** A body in a file. */
-export interface BodyFile {
-  readonly path: string;
-  /** SHA-256 of the unpacked body and of what was put before it, in base64. */
-  readonly digest: string;
+export interface BodyFile extends PushBody {
   /** Removes the file. */
   close(): Promise<void>;
 }
@@ -59,17 +54,16 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
   return Buffer.concat(pieces);
 }
 
-/** Reads a body, unpacked, into a file that only this user can read. @throws DeliveryError, ClientGoneError */
+/** Reads a body, unpacked, into a file without a name. @throws DeliveryError, ClientGoneError, ProgramError EASGATE_TEMPORARY_FILES */
 export async function bodyFile(
   request: IncomingMessage,
   limits: BodyLimits,
   { isPacked, prefix }: { readonly isPacked: boolean; readonly prefix: string },
 ): Promise<BodyFile> {
   checkLength(request, limits);
-  const folder = await mkdtemp(join(tmpdir(), 'easgate-push-'));
-  const close = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const file = await TemporaryFile.open();
   try {
-    const path = join(folder, 'body');
+    // Of the body and of what the request asks for.
     const hash = createHash('sha256').update(prefix);
     let packed = 0;
     const counted = new Transform({
@@ -83,11 +77,11 @@ export async function bodyFile(
       () => (isPacked ? packed : 0),
       (piece) => hash.update(piece),
     );
-    const file = createWriteStream(path, { mode: 0o600 });
-    await transfer(request, limits, isPacked ? [counted, createGunzip(), out, file] : [out, file]);
-    return { path, digest: hash.digest('base64'), close };
+    const sink = file.writable();
+    await transfer(request, limits, isPacked ? [counted, createGunzip(), out, sink] : [out, sink]);
+    return { bytes: () => file.bytes(), digest: hash.digest('base64'), close: () => file.close() };
   } catch (error) {
-    await close();
+    await file.close();
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 // Owns the requests of senders: `GET /receive`, `POST /receive/NAME` for a webhook, `POST /receive/NAME/delta` and `/bulk` for pushed
 // records. The handler needs no server of its own: any other HTTP server can give it requests.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { codeOf } from '../../caught-error.ts';
 import { FencedError } from '../../directory/lease.ts';
 import { DeliveryError } from '../../app/received/delivery-error.ts';
 import type { PushAnswer, PushRequest, Pushes } from '../../app/received/pushes.ts';
@@ -16,7 +17,7 @@ import type { Rate } from './rate.ts';
 export interface ReceiveEvents {
   /** `name` null = no feed was reached. */
   onRefused(name: string | null, code: string, text: string): void;
-  /** The directory cannot be written, or there is a bug. */
+  /** The directory, or a temporary file, cannot be written, or there is a bug. */
   onFailure(name: string, error: unknown, code: string): void;
   /** `outcome`: `applied`, `repeated`, `triggered`; `dryRun` = nothing was written. */
   onDelivery(name: string, outcome: string, sums: Readonly<DeliverySums>): void;
@@ -40,6 +41,7 @@ const MOST_BODIES = 64;
 const MOST_OF_STRANGER = MOST_BODIES / 2;
 const STORE_RETRY_SECONDS = 10;
 const STANDBY_RETRY_SECONDS = 5;
+const DISK_RETRY_SECONDS = 60;
 const MAX_KEY = 200;
 
 /** `current`: the receivers while this process leads, else null. `paces`: for tests. */
@@ -292,6 +294,12 @@ function failureOf(error: unknown): DeliveryError {
       'EASGATE_DELIVERY_STANDBY',
       'another gateway takes deliveries by now',
       STANDBY_RETRY_SECONDS,
+    );
+  if (codeOf(error, '') === 'EASGATE_TEMPORARY_FILES')
+    return new DeliveryError(
+      'EASGATE_DELIVERY_DISK',
+      'there is no room for the delivery at the moment: send it again later',
+      DISK_RETRY_SECONDS,
     );
   if (BUGS.some((kind) => error instanceof kind))
     return new DeliveryError('EASGATE_DELIVERY_FAILED', 'the delivery could not be carried out');

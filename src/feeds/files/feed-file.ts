@@ -36,9 +36,8 @@ import { sniff, unknownFormat } from './sniff.ts';
 import type { FileKind } from './sniff.ts';
 import { xmlRecords } from './xml-records.ts';
 
-/** How a file is to be read. */
-export interface FeedFileOptions extends ContentOptions {
-  readonly path: string;
+/** How records are to be read. */
+export interface ReadingOptions {
   /** null = by its content. */
   readonly format: FormatName | null;
   /** A mapping of the operator: every record is read by it. */
@@ -49,6 +48,11 @@ export interface FeedFileOptions extends ContentOptions {
   readonly zone: string;
   /** The order of day and month; null = by the values of each column. */
   readonly order: DayOrder | null;
+}
+
+/** A file, and how it is to be read. */
+export interface FeedFileOptions extends ReadingOptions, ContentOptions {
+  readonly path: string;
 }
 
 const HEAD = 262_144;
@@ -65,7 +69,7 @@ export class FeedFile {
   readonly notes: DecodeNotes = { encoding: 'ascii', replaced: false };
   /** The file ends in the middle of a record or of a list: it is not all that its writer had. Known once all lines are read. */
   isCutOff = false;
-  private readonly options: FeedFileOptions;
+  private readonly options: ReadingOptions;
   private readonly content: Content;
   private readonly kind: FileKind;
   private readonly mappings: readonly Mapping[];
@@ -73,7 +77,7 @@ export class FeedFile {
   private isSurveyed = false;
 
   private constructor(
-    options: FeedFileOptions,
+    options: ReadingOptions,
     content: Content,
     kind: FileKind,
     { mapping: first, notAsked }: Recognition,
@@ -92,7 +96,11 @@ export class FeedFile {
    * @throws ProgramError EASGATE_FILE where it cannot be read, EASGATE_FILE_SIZE, EASGATE_IMPORT_FORMAT where its format is not known for certain
    */
   static async open(options: FeedFileOptions): Promise<FeedFile> {
-    const content = await contentOf(options.path, options);
+    return FeedFile.of(await contentOf(options.path, options), options);
+  }
+
+  /** Looks at the beginning of what is in memory, or in an open file. @throws ProgramError EASGATE_FILE, EASGATE_FILE_SIZE, EASGATE_IMPORT_FORMAT */
+  static async of(content: Content, options: ReadingOptions): Promise<FeedFile> {
     const head = await readHead(content);
     if (head.text.trim() === '') throw new ProgramError('EASGATE_FILE', 'the file is empty');
     const { mapping = null } = options;
@@ -192,7 +200,7 @@ function mappingsFor(format: FormatName | null, { container }: FileKind): readon
 
 /** The format of the first record that is known for certain. */
 async function formatOfObjects(
-  options: FeedFileOptions,
+  options: ReadingOptions,
   content: Content,
   kind: FileKind,
 ): Promise<Recognition> {

@@ -7,13 +7,14 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path/posix';
-import { pipeline } from 'node:stream';
+import { Readable, pipeline } from 'node:stream';
 import type { Transform } from 'node:stream';
 import { crc32, createGunzip, createInflateRaw } from 'node:zlib';
 import { codeOf } from '../../caught-error.ts';
 import { ProgramError } from '../../errors/program-errors.ts';
 import { fileTrouble } from '../../file-words.ts';
 import { plain } from '../../plain-text.ts';
+import type { TemporaryFile } from '../../temporary-file.ts';
 import { MAX_MEGABYTES } from './limits.ts';
 
 /** The bytes of a file; each call reads it from its beginning. */
@@ -42,23 +43,19 @@ export async function contentOf(
   path: string,
   { followsLinks = true, maxMegabytes = MAX_MEGABYTES }: ContentOptions = {},
 ): Promise<Content> {
-  const place = { path, flags: READ | (followsLinks ? 0 : constants.O_NOFOLLOW), maxMegabytes };
+  const flags = READ | (followsLinks ? 0 : constants.O_NOFOLLOW);
+  const place: Place = {
+    maxMegabytes,
+    pieces: async (start, end) =>
+      (await open(path, flags)).createReadStream({ start, end: end - 1, highWaterMark: PIECE }),
+  };
   try {
-    const file = await open(path, place.flags);
+    const file = await open(path, flags);
     try {
       const status = await file.stat();
       if (!status.isFile() && !status.isDirectory())
         throw new ProgramError('EASGATE_FILE', `${path} is a pipe or a device: write it into a file`);
-      const [a, b, c, d] = await bytesAt(file, 0, 4);
-      const { size } = status;
-      const whole = { start: 0, size, unpack: null, stated: null };
-      if (a === 0x1f && b === 0x8b)
-        return packed(place, { ...whole, unpack: () => createGunzip({ chunkSize: PIECE }) });
-      // PK\3\4; an archive without files begins with its end, PK\5\6.
-      if (a === 0x50 && b === 0x4b && ((c === 3 && d === 4) || (c === 5 && d === 6)))
-        return packed(place, await onlyEntry(file));
-      checkSize(size, place);
-      return () => piecesOf(place, whole);
+      return await contentIn(file, place);
     } finally {
       await file.close();
     }
@@ -68,13 +65,38 @@ export async function contentOf(
   }
 }
 
+/** The content of a temporary file, which stays open. @throws ProgramError EASGATE_FILE, EASGATE_FILE_SIZE */
+export function contentOfTemporary(
+  file: TemporaryFile,
+  maxMegabytes: number = MAX_MEGABYTES,
+): Promise<Content> {
+  return contentIn(file.handle, {
+    maxMegabytes,
+    pieces: async (start, end) =>
+      Readable.from(file.bytes(start, end), { objectMode: false, highWaterMark: PIECE }),
+  });
+}
+
+async function contentIn(file: FileHandle, place: Place): Promise<Content> {
+  const [a, b, c, d] = await bytesAt(file, 0, 4);
+  const { size } = await file.stat();
+  const whole = { start: 0, size, unpack: null, stated: null };
+  if (a === 0x1f && b === 0x8b)
+    return packed(place, { ...whole, unpack: () => createGunzip({ chunkSize: PIECE }) });
+  // PK\3\4; an archive without files begins with its end, PK\5\6.
+  if (a === 0x50 && b === 0x4b && ((c === 3 && d === 4) || (c === 5 && d === 6)))
+    return packed(place, await onlyEntry(file));
+  checkSize(size, place);
+  return () => piecesOf(place, whole);
+}
+
 /** A pipe without a writer must not hold a thread until there is one. */
 const READ = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** Where a file is, and how it is opened. */
+/** Where the bytes are. */
 interface Place {
-  readonly path: string;
-  readonly flags: number;
+  /** Opens the bytes from one place of the file to another. */
+  readonly pieces: (start: number, end: number) => Promise<Readable>;
   readonly maxMegabytes: number;
 }
 
@@ -127,12 +149,11 @@ async function* unpacked(place: Place, { start, size, unpack, stated }: Part): A
 }
 
 async function* piecesOf(
-  { path, flags }: Place,
+  { pieces }: Place,
   { start, size, unpack }: Omit<Part, 'stated'>,
 ): AsyncGenerator<Uint8Array> {
   if (size === 0) return;
-  const file = await open(path, flags);
-  const source = file.createReadStream({ start, end: start + size - 1, highWaterMark: PIECE });
+  const source = await pieces(start, start + size);
   // Whoever reads the last stream sees the error of any of them.
   yield* unpack === null ? source : pipeline(source, unpack(), () => undefined);
 }

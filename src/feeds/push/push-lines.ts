@@ -1,6 +1,5 @@
 // Owns the reading of pushed records: our own records, one JSON object a line (https://github.com/ndjson/ndjson-spec), read strictly. What is not fully
 // understood is refused with its line. A delta keeps apart what a record leaves out (it stays) and what it says is unknown (null).
-import { createReadStream } from 'node:fs';
 import { ProgramError } from '../../errors/program-errors.ts';
 import { isObject } from '../../model/read-record.ts';
 import { plain } from '../../plain-text.ts';
@@ -25,7 +24,6 @@ export interface PushOptions {
   readonly isDelta: boolean;
 }
 
-const PIECE = 262_144;
 /** Longest line, UTF-16 units. */
 const MAX_LINE = 65_536;
 const MAX_SHOWN = 40;
@@ -50,18 +48,20 @@ const OF_COMPLIANCE = ['graceUntil', 'unmetRequirements'];
 /** Fields that a record has for its reader, and the directory does not store. */
 const NOT_STORED = new Set(['type', 'line', 'source', 'id', 'spelling', 'observedAt', 'removed', 'problems']);
 
-/** Reads a file of lines. Nothing of it is kept. @throws ProgramError EASGATE_FILE where it is not UTF-8 */
-export async function* pushLines(path: string, options: PushOptions): AsyncGenerator<PushLine> {
-  for await (const { line, text, reason } of jsonLines(utf8(path)))
+/** Reads the bytes of lines. Nothing of them is kept. @throws ProgramError EASGATE_FILE where they are not UTF-8 */
+export async function* pushLines(
+  bytes: AsyncIterable<Uint8Array>,
+  options: PushOptions,
+): AsyncGenerator<PushLine> {
+  for await (const { line, text, reason } of jsonLines(utf8(bytes)))
     yield text === null ? { type: 'refused', line, reason } : pushLine(text, line, options);
 }
 
 /** RFC 8259 8.1: JSON between systems is UTF-8. */
-async function* utf8(path: string): AsyncGenerator<string> {
+async function* utf8(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   try {
-    for await (const piece of createReadStream(path, { highWaterMark: PIECE }))
-      yield decoder.decode(piece as Buffer, { stream: true });
+    for await (const piece of bytes) yield decoder.decode(piece, { stream: true });
     yield decoder.decode();
   } catch (error) {
     if (error instanceof TypeError)
