@@ -1,6 +1,5 @@
 // Owns the use case that brings the records of one run, of a feed or of an imported file, into the directory. The run is read and
 // looked at as a whole first: what the brakes hold writes nothing.
-import { BULK_RECORDS } from '../directory/store.ts';
 import type { DirectoryStore, ImportedChange } from '../directory/store.ts';
 import { joinDeviceReport } from '../directory/device-reports.ts';
 import type { ReportOutcome } from '../directory/device-reports.ts';
@@ -76,11 +75,19 @@ export async function applyLines(
     (await KnownRecords.read(store, { source, now, joinBy: options.joinBy ?? null }, signal));
   const devices = new RunDevices(known, options);
   const users = new RunUsers(known.users, () => userReports(store, source, signal));
+  const decisions = new RunDecisions(known, options);
   try {
-    return await new Run(store, options, known, { devices, users }).apply(parts);
+    return await new Run(store, options, known, { devices, users, decisions }).apply(parts);
   } finally {
-    await Promise.all([devices.close(), users.close()]);
+    await Promise.all([devices.close(), users.close(), decisions.close()]);
   }
+}
+
+/** The records of a run, which wait in files. */
+interface RunRecords {
+  readonly devices: RunDevices;
+  readonly users: RunUsers;
+  readonly decisions: RunDecisions;
 }
 
 class Run {
@@ -101,14 +108,14 @@ class Run {
     store: DirectoryStore,
     options: ApplyOptions,
     known: KnownRecords,
-    { devices, users }: { readonly devices: RunDevices; readonly users: RunUsers },
+    { devices, users, decisions }: RunRecords,
   ) {
     this.store = store;
     this.options = options;
     this.known = known;
     this.devices = devices;
     this.users = users;
-    this.decisions = new RunDecisions(known, options);
+    this.decisions = decisions;
   }
 
   async apply(parts: AsyncIterable<RunPart>): Promise<ApplyOutcome> {
@@ -122,7 +129,7 @@ class Run {
     const { source, readAt } = this.options;
     const changes = await this.users.changes({ source, readAt, removesUsers, removesGroups });
     // A list of decisions is whole where the list of devices is.
-    const decisions = this.decisions.changes(removesDevices);
+    const decisions = await this.decisions.outcome(removesDevices);
     const touched = [this.devices.touched(removesDevices), ...changes.touched, decisions.touched];
     const { window, brakes } = this.options;
     const held = this.options.confirmed ? [] : heldBy(window?.with(touched) ?? touched, brakes);
@@ -133,10 +140,10 @@ class Run {
       // A run that ends in the middle, or is spread over time, has blocked everybody before it frees anybody.
       await this.writeDevices(this.devices.restrictions(removesDevices), counts.devices);
       await this.writeUsers(changes.restrictions(), counts.users);
-      await this.putDecisions(decisions.restrictions);
+      await this.putDecisions(decisions.restrictions());
       await this.writeDevices(this.devices.releases(), counts.devices);
       await this.writeUsers(changes.releases(), counts.users);
-      await this.putDecisions(decisions.releases);
+      await this.putDecisions(decisions.releases());
     }
     const { joined, notJoined, possibleMatches, firstNotJoined } = this.devices;
     return {
@@ -179,7 +186,7 @@ class Run {
       if (note !== null) this.sameDevice.add(line.line, note);
     } else if (line.type === 'user') await this.users.addUser(line);
     else if (line.type === 'group') this.users.addGroup(line);
-    else this.decisions.add(line);
+    else await this.decisions.add(line);
   }
 
   private addGone(kind: RecordKind, sourceId: string): void {
@@ -280,9 +287,9 @@ class Run {
     return outcomes;
   }
 
-  private async putDecisions(changes: readonly ImportedChange[]): Promise<void> {
+  private async putDecisions(batches: AsyncIterable<readonly ImportedChange[]>): Promise<void> {
     if (this.options.dryRun) return;
-    for (const batch of inParts(changes, BULK_RECORDS)) {
+    for await (const batch of batches) {
       this.options.signal?.throwIfAborted();
       await this.store.putImported(this.options.source, batch, this.options.fence);
       this.written += batch.length;

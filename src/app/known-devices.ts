@@ -1,7 +1,8 @@
 // Owns the devices that the directory knows before a run, one row of typed arrays for each. States and reports
 // of most devices are the same few texts: each text is kept once.
 import type { DeviceKey } from '../identity/keys.ts';
-import { NONE, NameIndex } from '../name-index.ts';
+import { NONE } from '../name-index.ts';
+import { NumberedNames } from './numbered-names.ts';
 
 /** A device that the directory knows. */
 export interface KnownDevice {
@@ -21,8 +22,7 @@ const NO_TEXT = -1;
 
 /** Devices by key, and by their numbers, which count from 0. */
 export class KnownDevices {
-  private readonly keys: DeviceKey[] = [];
-  private readonly numbers = new NameIndex();
+  private readonly keys = new NumberedNames();
   private own = new Int32Array(FIRST_SIZE);
   private effective = new Int32Array(FIRST_SIZE);
   private present = new Uint8Array(FIRST_SIZE);
@@ -31,16 +31,16 @@ export class KnownDevices {
   private readonly textNumbers = new Map<string, number>();
 
   get size(): number {
-    return this.keys.length;
+    return this.keys.size;
   }
 
   /** The number of a device; {@link NONE} = it is not known. */
   numberOf(key: DeviceKey): number {
-    return this.numbers.get(key);
+    return this.keys.numberOf(key);
   }
 
   keyOf(number: number): DeviceKey | undefined {
-    return this.keys[number];
+    return number > NONE && number < this.size ? (this.keys.nameAt(number) as DeviceKey) : undefined;
   }
 
   has(key: DeviceKey): boolean {
@@ -54,12 +54,8 @@ export class KnownDevices {
 
   /** Adds or replaces a device; returns its number. */
   set(key: DeviceKey, { own, isPresent, observedAt, effective }: KnownDevice): number {
-    let number = this.numberOf(key);
-    if (number === NONE) {
-      number = this.keys.push(key) - 1;
-      this.numbers.set(key, number);
-      if (number === this.own.length) this.grow();
-    }
+    const number = this.keys.add(key);
+    if (number === this.own.length) this.grow();
     this.own[number] = this.textNumber(own);
     this.effective[number] = this.textNumber(effective);
     this.present[number] = Number(isPresent);
@@ -68,7 +64,8 @@ export class KnownDevices {
   }
 
   *[Symbol.iterator](): Generator<readonly [DeviceKey, KnownDevice]> {
-    for (const [number, key] of this.keys.entries()) yield [key, this.at(number)];
+    for (let number = 0; number < this.size; number++)
+      yield [this.keys.nameAt(number) as DeviceKey, this.at(number)];
   }
 
   private at(number: number): KnownDevice {

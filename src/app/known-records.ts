@@ -1,10 +1,11 @@
 // Owns what the directory knows before a run: the devices and users that its source reported, and the second names by which a
 // record without an Exchange ActiveSync id is joined to a device. A few bytes for each device, user and name.
 import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
-import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { DeviceKey } from '../identity/keys.ts';
 import type { DeviceLine } from '../feeds/record.ts';
 import type { UserReport } from '../model/user.ts';
 import { NONE, NameIndex } from '../name-index.ts';
+import { DecidedActions } from './decided-actions.ts';
 import { KnownDevices } from './known-devices.ts';
 import { KnownUsers } from './known-users.ts';
 import { deviceState, refuses } from './line-observations.ts';
@@ -47,8 +48,8 @@ export class KnownRecords {
   /** Devices that the source of the run reported, and did not remove. */
   presentDevices = 0;
   readonly users = new KnownUsers();
-  /** Decisions that the source imported before, by {@link subjectText}. */
-  readonly decisions = new Map<string, { device: DeviceKey; user: UserKey | null; action: string }>();
+  /** Decisions that the source imported before. */
+  readonly decisions = new DecidedActions();
   private readonly sourceIds = new SourceIds();
   private readonly bySerial = new NameIndex();
   private readonly byUdid = new NameIndex();
@@ -180,8 +181,7 @@ export class KnownRecords {
       this.noteOwner(user, number);
     }
     for (const { source, device, user, decision } of imported)
-      if (source === this.source && device !== null)
-        this.decisions.set(subjectText(device, user), { device, user, action: decision.action });
+      if (source === this.source && device !== null) this.decisions.set({ device, user }, decision.action);
   }
 
   private noteOwner(owner: string, number: number): void {
@@ -206,11 +206,6 @@ export async function* userReports(
     signal?.throwIfAborted();
     yield part.flatMap(({ reports }) => reports.find((report) => report.source === source) ?? []);
   }
-}
-
-/** One text for what a decision is about. */
-export function subjectText(device: DeviceKey, user: UserKey | null): string {
-  return user === null ? device : `${device} ${user}`;
 }
 
 function note(names: NameIndex, name: string | null, number: number): void {

@@ -1,8 +1,9 @@
 // Owns a temporary file of lines: a run is looked at as a whole before anything of it is written, and may be larger than memory.
+import { Buffer } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 import { TemporaryFile } from '../temporary-file.ts';
 
-/** Characters that are written at once. */
+/** Characters that are written, and bytes that are read at once. */
 const PIECE = 262_144;
 
 /** Lines that are written once, and then read as often as needed. Few of them, as of a small delivery, need no file. */
@@ -44,9 +45,14 @@ export class LineSpool<Line> {
     }
     await this.flush();
     const decoder = new StringDecoder('utf8');
+    // One for all: each is decoded before the next one is read.
+    const piece = Buffer.allocUnsafeSlow(PIECE);
     let open = '';
-    for await (const piece of this.file.bytes()) {
-      const text = decoder.write(piece);
+    for (let place = 0; ;) {
+      const { bytesRead } = await this.file.handle.read(piece, 0, PIECE, place);
+      if (bytesRead === 0) return;
+      place += bytesRead;
+      const text = decoder.write(piece.subarray(0, bytesRead));
       open += text;
       if (!text.includes('\n')) continue;
       const texts = open.split('\n');

@@ -698,6 +698,56 @@ describe('decisions of a source', () => {
     expect(await imported('PHONE1')).toEqual([['mdm', 'allow', NOW + 30 * 86_400_000]]);
   });
 
+  it('are one for each device and each user on it: of several on one the strictest, of equal ones the first', async () => {
+    const said = (by: string, action: DecisionLine['action'], user: string | null = null): DecisionLine => ({
+      ...decision('PHONE0', action),
+      user,
+      by,
+    });
+    const { decisions } = await apply(
+      [
+        said('a', 'allow'),
+        said('b', 'block'),
+        said('c', 'block'),
+        said('d', 'quarantine'),
+        said('e', 'allow', 'alice smith@contoso.com'),
+      ],
+      { allowDecisions: true },
+    );
+    expect(decisions).toEqual({ applied: 2, listed: 0, removed: 0 });
+    const { imported: made = [] } = (await store.getDevice(deviceKey('PHONE0'))) ?? {};
+    expect(made.map(({ user, decision: one }) => [user, one.action, one.owner])).toEqual([
+      [null, 'block', 'b'],
+      ['alice smith@contoso.com', 'allow', 'e'],
+    ]);
+    await apply([said('b', 'block')], { ...WHOLE, allowDecisions: true });
+    expect((await imported('PHONE0')).map(([, action]) => action)).toEqual(['block']);
+  });
+
+  it('that are more than wait in memory are written once each, restrictions first, and end in the same order', async () => {
+    const many = Array.from({ length: 4_000 }, (_, index) =>
+      decision(`PHONE${index}`, index % 2 === 0 ? 'allow' : 'block'),
+    );
+    const put = vi.spyOn(store, 'putImported');
+    const actions = (): string[] => {
+      const all = put.mock.calls.flatMap(([, changes]) =>
+        changes.map((one) => one.decision?.action ?? 'end'),
+      );
+      put.mockClear();
+      return all.filter((action, place) => action !== all[place - 1]);
+    };
+    const { decisions } = await apply(many, { allowDecisions: true });
+    expect([decisions.applied, actions()]).toEqual([4_000, ['block', 'allow']]);
+    const ended = await apply([decision('PHONE1', 'block')], {
+      ...WHOLE,
+      allowDecisions: true,
+      confirmed: true,
+    });
+    expect([ended.decisions.removed, await imported('PHONE1')]).toEqual([3_999, [['mdm', 'block', null]]]);
+    expect(actions()).toEqual(['block', 'end']);
+    expect(await imported('PHONE2')).toEqual([]);
+  });
+
   it('end where the whole list no longer has them', async () => {
     await apply([
       device('PHONE0'),

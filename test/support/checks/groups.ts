@@ -26,6 +26,7 @@ const WEB = ['test/web/**/*.test.ts'];
 
 /** Tests that measure the memory of their process: each file has a process of its own. `test:socket` runs them too. */
 const MEMORY = [
+  'test/app/decisions-memory.test.ts',
   'test/app/users-memory.test.ts',
   'test/feeds/memory.test.ts',
   'test/gateway/connection/held-text.test.ts',
