@@ -9,6 +9,8 @@ export interface Row {
   get(name: string): unknown;
   /** Whether the record has the name, with a value or without. */
   has(name: string): boolean;
+  /** Its names that have a part in them. */
+  withPart(part: string): readonly string[];
   /** The record as it was written, with its own names. */
   readonly record: Readonly<Record<string, unknown>>;
   /** Values of the document around the record. */
@@ -181,6 +183,10 @@ export class TableRow implements Row {
     return this.columns.has(name);
   }
 
+  withPart(part: string): readonly string[] {
+    return this.columns.withPart(part);
+  }
+
   get contradictions(): ReadonlySet<string> {
     return this.contradicted ?? NONE;
   }
@@ -243,6 +249,10 @@ export class ObjectRow implements Row {
 
   has(name: string): boolean {
     return this.values.has(name);
+  }
+
+  withPart(part: string): readonly string[] {
+    return [...this.values.keys()].filter((name) => name.includes(part));
   }
 
   /** Its names, for messages. */

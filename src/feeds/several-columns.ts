@@ -71,15 +71,17 @@ export function saysNonCompliant(word: string): boolean {
   return COMPLIANCE.get(word)?.compliant === false && !NO.has(word) && !/^\d/.test(word);
 }
 
+const FAILED = /^fail(?:ed|ing|ure)?$/;
+
 /**
- * Whether a column of a table that is not known says in so many words that the device does not comply: `Compliance (security): Noncompliant`. Its no, or
- * a number, may be about something else.
+ * Whether a column that is not known says in so many words that the device does not comply: `Compliance (security): Noncompliant`,
+ * `Compliance result: Failed`. Its no, or a number, may be about something else.
  */
 function isContradicted(reader: Noting, known: readonly string[]): boolean {
-  for (const name of reader.row.columns?.withPart('complian') ?? []) {
+  for (const name of reader.row.withPart('complian')) {
     const text = known.includes(name) ? null : textOf(reader.row.get(name));
     const word = text === null ? '' : wordOf(text);
-    if (text === null || !saysNonCompliant(word)) continue;
+    if (text === null || (!saysNonCompliant(word) && !FAILED.test(word))) continue;
     reader.problem(name, text, 'is another word for the compliance of the device');
     return true;
   }
@@ -119,7 +121,8 @@ export function complianceIn(
 
 /** Columns that say of a device that it left its source. */
 const LEFT = wordList(
-  'isdeleted deleted isremoved removed isretired retired isunenrolled unenrolled iswiped wiped',
+  `isdeleted deleted isremoved removed isretired retired isunenrolled unenrolled iswiped wiped isarchived archived intrash
+  deletedat deletedon deleteddate deleteddatetime`,
 );
 
 /** Whether a source keeps the record of a device that left, and says so in a column, by yes or by a date; null = a column may say so. */

@@ -35,6 +35,9 @@ export const NOTHING: ReadonlySet<string> = new Set(
 `),
 );
 export const UNSURE: ReadonlySet<string> = new Set([...OPEN, ...NOTHING]);
+/** Words of states of a device that left, in all spellings, also while the removal is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
+export const LEFT =
+  /wip(?:e|ing)|retir|unenrol|deenrol|unregist|deregist|delet|remov(?:e|al|ing)|decommission|offboard|revok|deactivat|archiv|disown/;
 /** A device did not leave, or its removal did not happen: `Not retired`, `Wipe cancelled`. */
 export const NOT_LEFT =
   /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom|offb|revok|deact|archi|disow)|cancel|reject|declin|abort|restor/;

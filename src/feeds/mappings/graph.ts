@@ -3,7 +3,7 @@
 // @see https://learn.microsoft.com/graph/api/resources/intune-devices-manageddevice
 // @see https://learn.microsoft.com/graph/api/resources/user, https://learn.microsoft.com/graph/api/resources/device
 import { addressName, distinct, idsIn, smtpAddresses, userName } from '../identities.ts';
-import { deviceLine } from '../mapping.ts';
+import { checkedLine } from '../denials.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { fieldName, wordOf } from '../row.ts';
@@ -51,7 +51,7 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
   // emailAddress may hold several.
   const emails = (reader.text('emailaddress') ?? '').split(/[;,\s]+/);
   return [
-    deviceLine(reader, {
+    checkedLine(reader, {
       easIds: idsIn(reader.text('easdeviceid')),
       sourceId: guidOf(reader.text('manageddeviceid', 'id', 'deviceid')),
       serial: reader.text('serialnumber'),
@@ -117,26 +117,31 @@ function unmetPolicies(states: unknown): string[] {
   });
 }
 
+/** The second name is that of Get-AzureADDevice. */
+const LAST_SIGN_IN = ['approximatelastsignindatetime', 'approximatelastlogontimestamp'];
+
 export const graphEntraDevices: Mapping = {
   format: 'graph',
   kind: 'devices of Entra',
   sure: names(`
-  approximatelastsignindatetime trusttype profiletype physicalids alternativesecurityids
+  approximatelastsignindatetime trusttype profiletype physicalids alternativesecurityids approximatelastlogontimestamp
+  devicetrusttype
 `),
   typical: names(`
   deviceid displayname iscompliant ismanaged operatingsystem operatingsystemversion accountenabled registrationdatetime
   enrollmenttype enrollmentprofilename managementtype isrooted deviceownership mdmappid
 `),
-  times: ['approximatelastsignindatetime', 'registrationdatetime'],
+  times: [...LAST_SIGN_IN, 'registrationdatetime'],
   map: mapEntraDevice,
 };
 
 function mapEntraDevice(reader: RecordReader): FeedLine[] {
-  const system = reader.text('operatingsystem');
+  const system = reader.text('operatingsystem', 'deviceostype');
   const managed = reader.flag('ismanaged');
-  const hasLeft = reader.has('removedreason') || reader.text('deleteddatetime') !== null;
+  const hasLeft =
+    reader.has('removedreason') || reader.text('deleteddatetime') !== null || reader.isOfThePast;
   return [
-    deviceLine(reader, {
+    checkedLine(reader, {
       easIds: [],
       sourceId: guidOf(reader.text('id', 'objectid', 'deviceid')),
       // Who disabled it in the directory wants no access by it, whatever its management still says.
@@ -146,7 +151,7 @@ function mapEntraDevice(reader: RecordReader): FeedLine[] {
       compromised: reader.compromised('isrooted'),
       systems: [system, reader.text('model')],
       os: system,
-      osVersion: reader.text('operatingsystemversion'),
+      osVersion: reader.text('operatingsystemversion', 'deviceosversion'),
       model: reader.text('model'),
       manufacturer: reader.text('manufacturer'),
       ownership: reader.text('deviceownership'),
@@ -154,12 +159,12 @@ function mapEntraDevice(reader: RecordReader): FeedLine[] {
         ...registeredOwners(reader.row.get('registeredowners')),
         ...registeredOwners(reader.row.get('usernames')),
       ],
-      lastCheckIn: reader.time('approximatelastsignindatetime'),
+      lastCheckIn: reader.time(...LAST_SIGN_IN),
       attributes: reader.attributes({
         deviceName: reader.text('displayname'),
         entraDeviceId: guidOf(reader.text('deviceid')),
         entraEnabled: reader.flag('accountenabled'),
-        trustType: reader.text('trusttype'),
+        trustType: reader.text('trusttype', 'devicetrusttype'),
       }),
     }),
   ];

@@ -2,7 +2,7 @@
 // DeviceCompliance, DeviceNonCompliance, DevicesWithoutCompliancePolicy. Pure.
 // @see https://learn.microsoft.com/mem/intune/fundamentals/reports-export-graph-available-reports (columns, and their names in the file)
 import { idsIn } from '../identities.ts';
-import { deviceLine } from '../mapping.ts';
+import { checkedLine } from '../denials.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { namesOf } from '../row.ts';
@@ -58,7 +58,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   const system = reader.text(...of(columns.SYSTEM));
   const model = reader.text(...of(columns.MODEL));
   return [
-    deviceLine(reader, {
+    checkedLine(reader, {
       easIds: idsIn(reader.text(...of(columns.EAS_ID))),
       sourceId: guidOf(reader.text(...of(columns.DEVICE_ID))),
       serial: reader.text(...of(columns.SERIAL_NUMBER)),

@@ -4,11 +4,13 @@
 // @see https://help.ivanti.com/mi/help/en_us/CPS/8x/api/ServiceConnectAPI/Messages.htm (events)
 // @see https://github.com/demisto/content Packs/MobileIronUEM (answers of both products)
 import { idsIn } from '../identities.ts';
-import { deviceLine } from '../mapping.ts';
+import { checkedLine } from '../denials.ts';
 import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
-import { guidOf, listOf, platformOf } from '../values.ts';
+import { guidOf, listOf, platformOf, textOf } from '../values.ts';
+import { NO_COMPLIANCE, UNSURE } from '../words.ts';
+import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
 const LAST_CONTACT = names(`
@@ -99,6 +101,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   const unmetRequirements = [
     ...listOf(reader.row.get('commonnoncompliancereasons')),
     ...listOf(reader.row.get('noncompliancereasons')),
+    ...violatedPolicies(reader.row.get('violatedpolicies')),
   ];
   const system = reader.text(
     'commonplatform',
@@ -109,7 +112,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     'commonplatformname',
   );
   return [
-    deviceLine(reader, {
+    checkedLine(reader, {
       ...statusOf(reader, event, platformOf(system)),
       easIds: [
         ...reader.list('easdeviceidentifiers'),
@@ -130,7 +133,11 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         'identifier',
       ),
       imei: reader.text('commonimei', 'imei'),
-      compliance: reader.unlessDenied(reader.unlessUnmet(compliance, unmetRequirements), RESTRICTED),
+      compliance: unlessAnnounced(
+        reader,
+        event,
+        reader.unlessDenied(reader.unlessUnmet(compliance, unmetRequirements), RESTRICTED),
+      ),
       encrypted: reader.encrypted(
         'commonencrypted',
         'encrypted',
@@ -173,6 +180,20 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       }),
     }),
   ];
+}
+
+/** An event that says by its name that a device does not comply, and by its state that it does, contradicts itself. */
+function unlessAnnounced(reader: RecordReader, event: string, said: Compliance): Compliance {
+  if (said.compliant !== true || !/(?:non|not|outof|un)compl|violat/.test(event)) return said;
+  reader.problem('eventtype', event, 'is not the event of a device that complies');
+  return NO_COMPLIANCE;
+}
+
+/** Neurons lists them; a table has them in one cell. */
+function violatedPolicies(value: unknown): string[] {
+  const listed: readonly unknown[] =
+    typeof value === 'string' ? value.split(/[;,|]/) : Array.isArray(value) ? value : [];
+  return listed.flatMap((one) => textOf(one) ?? []).filter((text) => !UNSURE.has(wordOf(text)));
 }
 
 /** Neurons reports every Windows device as WINDOWS_PHONE; a second field tells desktops apart. */

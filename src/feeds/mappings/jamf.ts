@@ -3,6 +3,7 @@
 // @see https://developer.jamf.com/jamf-pro/reference/findmobiledevicesbyid, https://developer.jamf.com/jamf-pro/reference/get_v2-mobile-devices-detail
 // @see https://developer.jamf.com/jamf-pro/docs/webhooks-1 (webhook, webhookEvent, event)
 import { idsIn } from '../identities.ts';
+import { checkedLine } from '../denials.ts';
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
@@ -81,7 +82,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     'operatingsystem',
   );
   return [
-    deviceLine(reader, {
+    checkedLine(reader, {
       easIds: idsIn(reader.text(...EAS_IDS)),
       sourceId: reader.text(
         'mobiledeviceid',
@@ -96,7 +97,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       udid: text('udid'),
       imei: reader.text('networkimei', 'iosnetworkimei', 'imei'),
       managed,
-      hasLeft: managed === false,
+      hasLeft: managed === false || reader.isOfThePast,
       encrypted: reader.encrypted(
         'securitydataprotected',
         'securitydataprotection',

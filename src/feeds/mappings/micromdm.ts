@@ -3,6 +3,7 @@
 // @see https://github.com/micromdm/micromdm/blob/main/workflow/webhook/webhook.go (topic, acknowledge_event, checkin_event)
 // @see https://github.com/micromdm/micromdm/blob/main/platform/device/device.go (list of devices)
 // @see https://developer.apple.com/documentation/devicemanagement/deviceinformationresponse/queryresponses (EASDeviceIdentifier)
+import { checkedLine } from '../denials.ts';
 import { RecordReader, deviceLine } from '../mapping.ts';
 import type { Mapping } from '../mapping.ts';
 import type { DeviceLine, FeedLine, RefusedLine } from '../record.ts';
@@ -112,14 +113,14 @@ export const microMdmDevices: Mapping = {
 function mapListed(reader: RecordReader): FeedLine[] {
   const managed = reader.flag('enrolled', 'enrollmentstatus');
   return [
-    deviceLine(reader, {
+    checkedLine(reader, {
       easIds: [reader.text('easdeviceidentifier')],
       sourceId: reader.text('uuid'),
       serial: reader.text('serialnumber'),
       udid: reader.text('udid'),
       imei: reader.text('imei'),
       managed,
-      hasLeft: managed === false,
+      hasLeft: managed === false || reader.isOfThePast,
       systems: [reader.text('productname'), reader.text('modelname'), reader.text('model')],
       osVersion: reader.text('osversion'),
       model: reader.text('modelname', 'productname', 'model'),

@@ -1,13 +1,14 @@
 // Owns the mapping of our own fields: what `easgate import --print` writes, as JSON lines or as columns of a table, and the names that
 // people give the same things in tables of their own. Pure.
 import { addressBesideName, distinct, idsIn, isGuid, userName } from '../identities.ts';
-import { decisionLine, deviceLine } from '../mapping.ts';
+import { checkedLine } from '../denials.ts';
+import { decisionLine } from '../mapping.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { namesOf, wordOf } from '../row.ts';
 import { complianceInWords, complianceOf, flagOf, managedOf, ownershipOf } from '../values.ts';
-import { MANAGEMENT, NON_COMPLIANT, NOT_LEFT, OPEN } from '../words.ts';
+import { LEFT, MANAGEMENT, NON_COMPLIANT, NOT_LEFT, OPEN } from '../words.ts';
 import { saysNonCompliant } from '../several-columns.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
@@ -80,7 +81,7 @@ function mapDevice(reader: RecordReader): FeedLine {
   const left = saysLeft(reader);
   const mayHaveLeft = left === null;
   const compliance = complianceIn(reader);
-  return deviceLine(reader, {
+  return checkedLine(reader, {
     easIds: [...easIds, ...reader.list('otherids')],
     sourceId: reader.text('sourceid') ?? sourceId,
     serial: reader.text(...of(SERIALS)),
@@ -133,10 +134,8 @@ const STATES = names(`
 /** Columns that are yes or no, or have a time. */
 const ENDINGS = names(`
   removed retired wiped selectivelywiped unenrolled deleted isremoved isretired iswiped isunenrolled isdeleted
+  archived isarchived intrash deletedat deletedon deleteddate deleteddatetime
 `);
-/** Words of states of a device that left, in all spellings, also while the removal is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
-const LEFT =
-  /wip(?:e|ing)|retir|unenrol|deenrol|delet|remov(?:e|al|ing)|decommission|offboard|revok|deactivat|archiv|disown/;
 
 /** Whether a column of another product says that the device left its management; null = it may say so. */
 function saysLeft(reader: RecordReader): boolean | null {

@@ -3,7 +3,7 @@
 // @see https://developer.omnissa.com/ws1-uem-apis/ (DeviceModel: EnrollmentStatus, ComplianceStatus, CompromisedStatus, EasIds)
 // @see https://docs.omnissa.com/bundle/WorkspaceONE-UEM-SystemSettings (event notifications: names as in their bodies)
 import { idsIn } from '../identities.ts';
-import { deviceLine } from '../mapping.ts';
+import { checkedLine } from '../denials.ts';
 import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
@@ -62,10 +62,12 @@ const MANAGED_BY = meanings<boolean | null>(
   [null, 'hubregistered registered registeredmode applevel container catalog unknown offline'],
 );
 
+const MANAGERS = names('managedby devicemanagedby enrollmentinfomanagedby');
+
 function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
   const status = reader.word(STATUS, (text) => (text === null ? null : ENROLLMENT.get(wordOf(text))));
   if (status === 'out' || reader.isOfThePast) return { managed: false, hasLeft: true };
-  const by = MANAGED_BY.get(wordOf(reader.text('managedby') ?? ''));
+  const by = MANAGED_BY.get(wordOf(reader.text(...MANAGERS) ?? ''));
   return { managed: by === undefined && status === 'in' ? true : (by ?? null) };
 }
 
@@ -121,6 +123,7 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
     ),
     compromised: reader.compromised(
       'compromisedstatus',
+      'devicecompromisedstatus',
       'compromised',
       'iscompromised',
       'deviceiscompromised',
@@ -145,7 +148,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   const facts = commonFacts(reader);
   const unmetRequirements = unmetPolicies(reader.row.get('compliancesummarydevicecompliance'));
   return [
-    deviceLine(reader, {
+    checkedLine(reader, {
       ...facts,
       compliance: reader.unlessUnmet(facts.compliance, unmetRequirements),
       ...enrollmentOf(reader),
@@ -161,6 +164,8 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         'dataprotectionenabled',
         'encryptionstatus',
         'dataencrypted',
+        'deviceisencrypted',
+        'devicedataencrypted',
       ),
       lastCheckIn: reader.time(...LAST_SEEN),
       unmetRequirements,
@@ -212,7 +217,7 @@ function mapEvent(reader: RecordReader): FeedLine[] {
     enrollment.hasLeft === true ||
     (ENDINGS.test(type) && !NOT_DONE.test(type) && (enrollment.managed !== true || type.includes('wipe')));
   return [
-    deviceLine(reader, {
+    checkedLine(reader, {
       ...commonFacts(reader),
       managed: enrollment.managed ?? null,
       hasLeft,

@@ -26,7 +26,8 @@ const MIDDLE = `
 
 Names of columns and fields compare without case, spaces and punctuation: \`Device ID\`, \`device_id\` and \`deviceId\` are \`deviceid\`. The name of a
 nested value is its path: \`general.serial_number\` is \`generalserialnumber\`. Of several names the first that has a value counts; of states the worse
-one. Names that are not listed are ignored. A format is recognized by one name that only it has (*certain*), else by four that it usually has.
+one. Names that are not listed are ignored. Names that stand in every format, such as \`isquarantined\`, \`isjailbroken\` and \`isretired\`, only
+deny: their no says nothing. A format is recognized by one name that only it has (*certain*), else by four that it usually has.
 `;
 
 /** The page as it is, and as it should be. */
@@ -105,6 +106,11 @@ class ProbeRow implements Row {
   get(name: string): unknown {
     this.asked?.add(name);
     return this.values.get(name);
+  }
+
+  /** A part of a name is none of the names that a page can list. */
+  withPart(): string[] {
+    return [];
   }
 
   has(name: string): boolean {

@@ -1,0 +1,144 @@
+// Owns what columns say against a device in every format, whatever the format's own columns say: products add columns, and exports are
+// joined with others. Pure.
+// Rule: these columns only deny. Their yes, a word that is not known, and their absence say nothing.
+import { deviceLine } from './mapping.ts';
+import type { DeviceFacts, RecordReader } from './mapping.ts';
+import type { DeviceLine, RefusedLine } from './record.ts';
+import { namesOf, wordOf } from './row.ts';
+import { complianceOf, compromisedOf, encryptedOf, flagOf, managedOf, textOf } from './values.ts';
+import { names } from './word-lists.ts';
+import { LEFT, NON_COMPLIANT, NOTHING, NOT_LEFT, NO, NO_COMPLIANCE, OPEN } from './words.ts';
+import type { Compliance } from './words.ts';
+
+const MANAGED = names(`
+  managed ismanaged enrolled isenrolled mdmenrolled managedstatus managementstatus mdmstatus enrollmentstatus enrollmentstate
+`);
+/** States of other products: only a word for a device that left means anything there. */
+const STATES = names(`
+  status state devicestatus devicestate managementstate registrationstatus registrationstate enrollmentstatus
+  enrollmentstate mdmstatus
+`);
+const COMPLIANCE = names(`
+  compliant iscompliant compliance compliancestate compliancestatus policycompliance policycompliancestate
+  policycompliancestatus devicecompliance mdmcompliance
+`);
+/** Columns whose yes means that a device does not comply, also by what the source did about it. */
+const RESTRICTED = names(`
+  noncompliant notcompliant isnoncompliant outofcompliance isoutofcompliance quarantined isquarantined inquarantine blocked
+  isblocked
+`);
+/** Numbers of requirements that are not met. */
+const COUNTS = names(`
+  violations violationcount violationscount policyviolations policyviolationcount policyviolationscount
+  noncompliantpolicies noncompliantpolicycount failedpolicies
+`);
+/** Requirements that are not met, or why the device does not comply. */
+const REASONS = names(`
+  violatedpolicies policiesviolated noncompliancereason noncompliancereasons noncompliantreason noncompliantreasons
+  failedpolicies noncompliantpolicies noncompliantrules
+`);
+const COMPROMISED = names(`
+  jailbroken isjailbroken rooted isrooted compromised iscompromised compromisedstatus jailbreakstatus jailbreakdetected
+  rootstatus rootdetected jailbrokenrooted securitystate commonsecuritystate
+`);
+const ENCRYPTED = names(`
+  encrypted isencrypted encryption encryptionstatus dataencryption dataencrypted storageencrypted storageencryption
+`);
+
+/** A device line of the facts that a mapping read, less what other columns of the record deny. */
+export function checkedLine(reader: RecordReader, facts: DeviceFacts): DeviceLine | RefusedLine {
+  return deviceLine(reader, withDenials(reader, facts));
+}
+
+function withDenials(reader: RecordReader, facts: DeviceFacts): DeviceFacts {
+  const mayHaveLeft = facts.managed === true && facts.hasLeft !== true && isSaidToHaveLeft(reader);
+  const isUnmanaged = facts.managed === true && !mayHaveLeft && isSaidToBeUnmanaged(reader);
+  const compliance = complianceIn(reader, facts.compliance ?? NO_COMPLIANCE);
+  return {
+    ...facts,
+    managed: mayHaveLeft ? null : isUnmanaged ? false : (facts.managed ?? null),
+    compliance: mayHaveLeft && compliance.compliant === true ? NO_COMPLIANCE : compliance,
+    compromised: says(reader, COMPROMISED, compromisedOf, true) ? true : (facts.compromised ?? null),
+    encrypted: says(reader, ENCRYPTED, encryptedOf, false) ? false : (facts.encrypted ?? null),
+  };
+}
+
+function says(
+  reader: RecordReader,
+  listed: readonly string[],
+  meaning: (text: string | null) => boolean | null | undefined,
+  worse: boolean,
+): boolean {
+  return namesOf(reader.row, listed).some((name) => meaning(reader.text(name)) === worse);
+}
+
+/** The first of some columns whose text means something, which is noted. */
+function notes(
+  reader: RecordReader,
+  listed: readonly string[],
+  means: (text: string, name: string) => boolean,
+  what: string,
+): boolean {
+  for (const name of namesOf(reader.row, listed)) {
+    const text = reader.text(name);
+    if (text === null || !means(text, name)) continue;
+    reader.problem(name, text, what);
+    return true;
+  }
+  return false;
+}
+
+function meansLeft(text: string): boolean {
+  const word = wordOf(text).toLowerCase();
+  return LEFT.test(word) && !NOT_LEFT.test(word);
+}
+
+function isSaidToHaveLeft(reader: RecordReader): boolean {
+  return notes(
+    reader,
+    STATES,
+    meansLeft,
+    'is a word for a device that left, and the device is said to be managed',
+  );
+}
+
+function isSaidToBeUnmanaged(reader: RecordReader): boolean {
+  return notes(reader, MANAGED, (text) => managedOf(text) === false, 'denies that the device is managed');
+}
+
+function complianceIn(reader: RecordReader, said: Compliance): Compliance {
+  if (said.compliant !== true) return said;
+  if (notes(reader, RESTRICTED, (text) => flagOf(text) === true, 'denies that the device complies'))
+    return NON_COMPLIANT;
+  const isContradicted =
+    notes(reader, COMPLIANCE, deniesCompliance, 'is another word for the compliance of the device') ||
+    (!said.inGrace && hasUnmet(reader));
+  return isContradicted ? NO_COMPLIANCE : said;
+}
+
+/** A number is a state of its own in each product; in a column that is yes or no it is 0. */
+function deniesCompliance(text: string, name: string): boolean {
+  if (/^\p{N}/u.test(text)) return text === '0' && name.endsWith('compliant');
+  return complianceOf(text)?.compliant === false;
+}
+
+function hasUnmet(reader: RecordReader): boolean {
+  const what = 'is not met, and the device is said to comply';
+  if (notes(reader, COUNTS, (text) => /^0*[1-9]\d{0,8}$/.test(text), what)) return true;
+  for (const name of namesOf(reader.row, REASONS)) {
+    const value = reader.row.get(name);
+    const reasons = (Array.isArray(value) ? (value as unknown[]) : [value]).map(textOf).filter(isReason);
+    if (reasons.length === 0) continue;
+    reader.problem(name, reasons.join(', '), what);
+    return true;
+  }
+  return false;
+}
+
+/** Not `none`, `no`, `0` or `compliant`. */
+function isReason(text: string | null): text is string {
+  if (text === null || /^\{\s*\}$|^\[\s*\]$/.test(text)) return false;
+  const word = wordOf(text);
+  const isNone = NOTHING.has(word) || OPEN.has(word) || NO.has(word) || /^\d+$/.test(word);
+  return !isNone && complianceOf(text)?.compliant !== true;
+}
