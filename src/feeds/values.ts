@@ -30,6 +30,7 @@ const NO_VALUE = new Set([
   'n/a',
   'na',
   'nil',
+  '$null',
   'undefined',
   'nan',
   'not present',
@@ -76,7 +77,11 @@ export function textOf(value: unknown): string | null {
   if (typeof value === 'object' && value !== null) {
     // PowerShell writes an enumeration of a remote session as number and word: `{"value":2,"Value":"Blocked"}`.
     const both: unknown[] = ['value', 'Value'].map((name): unknown => Reflect.get(value, name) ?? undefined);
-    const inner = both.find((one) => typeof one === 'string') ?? both.find((one) => one !== undefined);
+    const [one, other] = both;
+    // Two words are no number and its word.
+    if (typeof one === typeof other && textOf(one)?.toLowerCase() !== textOf(other)?.toLowerCase())
+      return null;
+    const inner = both.find((each) => typeof each === 'string') ?? both.find((each) => each !== undefined);
     return typeof inner === 'object' ? null : textOf(inner);
   }
   if (typeof value !== 'string') return null;
@@ -84,13 +89,18 @@ export function textOf(value: unknown): string | null {
   // A character that cannot be seen is a space: left out, it would make one id of two parts.
   const text = PLAIN.test(trimmed)
     ? trimmed
-    : plain(trimmed.replaceAll(DAMAGE, '\ufffd').replaceAll(UNSHOWN, ' ').trim(), MAX_TEXT);
+    : withoutWidthless(plain(trimmed.replaceAll(DAMAGE, '\ufffd').replaceAll(UNSHOWN, ' ').trim(), MAX_TEXT));
   if (
     text.length <= LONGEST_NO_VALUE &&
     (NO_VALUE.has(text.toLowerCase()) || (mayBeDash(text) && ONLY_DASHES.test(text)))
   )
     return null;
   return isTypeName(text) ? null : text;
+}
+
+/** Signs without a width at the ends of a short text: what was copied from a web page has them. */
+function withoutWidthless(text: string): string {
+  return text.replaceAll(/^[\u200b-\u200d\u2060\ufeff]+|[\u200b-\u200d\u2060\ufeff]+$/g, '').trim();
 }
 
 /** Most values begin with a letter or a digit: the expression need not run. */
@@ -192,10 +202,10 @@ const PLATFORMS: readonly (readonly [RegExp, string])[] = [
   [/watchos|apple ?watch/, 'watchos'],
   [/visionos/, 'visionos'],
   [/\bipados|\bios\b|^ios|iphone|ipad|ipod/, 'ios'],
-  [/android/, 'android'],
+  [/android|\baosp\b/, 'android'],
   [/mac ?os|^os ?x|osx|\bmac\b|macbook|imac|^mac(?:mdm|outlook)/, 'macos'],
   [/windows ?phone|windows ?(?:10 ?)?mobile|^wp ?8/, 'windowsphone'],
-  [/windows|^win/, 'windows'],
+  [/windows|^win|hololens/, 'windows'],
   [/chrome ?os|chromebook/, 'chromeos'],
   [/linux|ubuntu|red ?hat/, 'linux'],
   [/blackberry/, 'blackberry'],
@@ -208,7 +218,8 @@ const TWO_SYSTEMS = /\b(?:ios|iphone)\b.*android|android.*\b(?:ios|iphone)\b/;
 /** The platform of a text such as `iOS/iPadOS`, `Android (fully managed)` or `iOS 26.1 23B85`; null = not known. */
 export function platformOf(text: string | null): string | null {
   if (text === null) return null;
-  const lower = text.toLowerCase();
+  // `APPLE_IOS`, as interfaces write constants.
+  const lower = text.toLowerCase().replaceAll('_', ' ');
   if (TWO_SYSTEMS.test(lower)) return null;
   return PLATFORMS.find(([form]) => form.test(lower))?.[1] ?? null;
 }
@@ -251,7 +262,7 @@ export function osVersionOf(text: string | null): string | null | undefined {
 const COMPANY = new Set(
   names(`
   company corporate c s companyowned corporateowned corporatededicated corporateshared shared dedicated
-  institutional organization cope cobo firma unternehmen unternehmenseigen entreprise 1 empresa corporativo corporativa
+  institutional organization cope cobo cosu firma unternehmen unternehmenseigen entreprise 1 empresa corporativo corporativa
   aziendale zakelijk bedrijf företag firmowe firmowy корпоративное 企業 会社 公司 회사 회사소유 기업 virksomhed virksomhedsejet
   firmaejet bedrift bedriftseid firmaeid podnikové podnikový podniková firemní společnost vállalati céges kurumsal şirket
 `),
@@ -270,10 +281,14 @@ export function ownershipOf(text: string | null): Ownership {
   const word = wordOf(text ?? '');
   if (COMPANY.has(word)) return 'company';
   if (PERSONAL.has(word)) return 'personal';
-  // `Personal (User Enrollment)`
-  const [front = '', behind] = text?.split('(', 2) ?? [];
-  return behind === undefined ? 'unknown' : ownershipOf(front);
+  // `Personal (User Enrollment)`, `Corporate-owned, fully managed`, `Personally-owned work profile`.
+  const front = text?.slice(0, MAX_TEXT).replace(BEHIND_OWNERSHIP, '') ?? '';
+  return front === text || front === '' ? 'unknown' : ownershipOf(front);
 }
+
+/** How the device is managed, behind who owns it. */
+const BEHIND_OWNERSHIP =
+  /(?:[,(]| with | - ).*$|[ _-](?:work[ _-]profile|fully[ _-]managed|managed|dedicated|devices?)$/i;
 
 /** What manufacturers and managements write instead of a serial number. */
 const NO_SERIAL = new Set(

@@ -205,3 +205,51 @@ it('a line of a hundred thousand brackets refuses itself alone', async () => {
   const { devices, refused } = await readContent(`{"id":"ApplX","managed":true}\n{"id":"ApplY","managed":true}\n${brackets}\n{"id":"ApplZ","managed":true}\n`); // prettier-ignore
   expect([devices.map(({ line }) => line), refused.map(({ line }) => line)]).toEqual([[1, 2, 4], [3]]);
 });
+
+it.each([
+  ['APPLE_IOS', 'ios'],
+  ['IOS_IPADOS', 'ios'],
+  ['WINDOWS_10_MOBILE', 'windowsphone'],
+  ['CHROME_OS', 'chromeos'],
+  ['AOSP', 'android'],
+  ['Microsoft HoloLens', 'windows'],
+])('the platform %s is %s', async (word, platform) => {
+  const device = await onlyDevice(readContent(`id,managed,platform\nApplX,true,${word}\n`));
+  expect(device.platform).toBe(platform);
+});
+
+it.each([
+  ['Corporate-owned, fully managed', 'company'],
+  ['Corporate-owned, personally enabled', 'company'],
+  ['Corporate-owned dedicated devices', 'company'],
+  ['Corporate owned with work profile', 'company'],
+  ['Personally-owned work profile', 'personal'],
+  ['COSU', 'company'],
+  ['BYOD (personal)', 'personal'],
+  ['Not personal', 'unknown'],
+  ['Work profile', 'unknown'],
+])('the ownership "%s" is %s', async (word, ownership) => {
+  const device = await onlyDevice(readContent(`id,managed,ownership\nApplX,true,"${word}"\n`));
+  expect(device.ownership).toBe(ownership);
+});
+
+it.each([
+  [{ value: true, Value: false }, null],
+  [{ value: 'true', Value: 'false' }, null],
+  [{ value: 1, Value: 'true' }, true],
+  [{ value: true, Value: 'True' }, true],
+])('a compliance written as %j is %s', async (compliant, expected) => {
+  expect((await onlyDevice(readJson({ id: 'ApplX', managed: true, compliant }))).compliant).toBe(expected);
+});
+
+it('a sign without a width, as of a web page, is no part of an id', async () => {
+  const device = await onlyDevice(readContent('id,managed,compliant\nApplX\u200b,true,\u2060true\ufeff\n'));
+  expect([device.id, device.spelling, device.compliant]).toEqual(['applx', 'ApplX', true]);
+});
+
+it('$null of a script is no value', async () => {
+  const { decisions, refused } = await readContent(
+    'PrimarySmtpAddress,ActiveSyncAllowedDeviceIDs,ActiveSyncBlockedDeviceIDs\na@x.example,$null,ApplX\n',
+  );
+  expect([decisions.map(({ device }) => device), refused]).toEqual([['applx'], []]);
+});
