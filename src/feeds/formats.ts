@@ -172,6 +172,15 @@ export function isOfProduct(written: Names): boolean {
   );
 }
 
+const NAMES: ReadonlySet<string> = new Set(
+  MAPPINGS.flatMap(({ sure, typical, times }) => [...sure, ...typical, ...times]),
+);
+
+/** Whether a name is one of those that records of any format usually have. */
+export function isKnownName(name: string): boolean {
+  return NAMES.has(name);
+}
+
 /** The mappings of a format. */
 export function mappingsOf(format: FormatName): Mapping[] {
   return MAPPINGS.filter((mapping) => mapping.format === format);

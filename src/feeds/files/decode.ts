@@ -87,6 +87,13 @@ const OTHER_FILES: readonly (readonly [bytes: readonly number[], what: string])[
   [[0x25, 0x50, 0x44, 0x46], 'a PDF document: export CSV or JSON'],
   [[0x62, 0x70, 0x6c, 0x69, 0x73, 0x74], 'a binary property list: convert it with plutil -convert xml1'],
   [[0xff, 0xfe, 0x00, 0x00], 'in UTF-32: save it as UTF-8'],
+  [[0x37, 0x7a, 0xbc, 0xaf], 'packed by 7-Zip: unpack it first'],
+  [[0x28, 0xb5, 0x2f, 0xfd], 'packed by zstd: unpack it first'],
+  [[0xfd, 0x37, 0x7a, 0x58], 'packed by xz: unpack it first'],
+  [[0x42, 0x5a, 0x68, 0x39], 'packed by bzip2: unpack it first'],
+  [[0x52, 0x61, 0x72, 0x21], 'a RAR archive: unpack it first'],
+  [[0x89, 0x50, 0x4e, 0x47], 'a picture: export CSV or JSON'],
+  [[0xff, 0xd8, 0xff], 'a picture: export CSV or JSON'],
 ];
 
 /** The encoding that a byte order mark or the zeros of UTF-16 name; null = neither. */
@@ -110,11 +117,27 @@ function zeroedEncoding(head: Uint8Array): Encoding | null {
     else odd++;
   }
   // A stray zero is one more character that nothing is done with.
-  if (even + odd <= head.length * STRAY) return null;
+  if (even + odd <= head.length * STRAY) {
+    checkText(head);
+    return null;
+  }
   const half = head.length / 2;
   if (odd > half * 0.7 && even < half * 0.1) return 'utf-16le';
   if (even > half * 0.7 && odd < half * 0.1) return 'utf-16be';
   throw new ProgramError('EASGATE_FILE', 'the file is no text: it has zero bytes');
+}
+
+/** Control characters that text has: tabs, line ends and form feeds, the end mark of DOS, colours of a terminal, the separator of RFC 7464. */
+const TEXT_CONTROLS: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1a, 0x1b, 0x1e]);
+/** A few are damage in a text. */
+const FEW = 8;
+
+/** What is packed or encrypted has a control character in ten bytes. @throws ProgramError EASGATE_FILE */
+function checkText(head: Uint8Array): void {
+  let strange = 0;
+  for (const byte of head) if (byte === 0x7f || (byte < 0x20 && !TEXT_CONTROLS.has(byte))) strange++;
+  if (strange > FEW && strange > head.length * STRAY)
+    throw new ProgramError('EASGATE_FILE', 'the file is no text: is it packed or encrypted?');
 }
 
 /** UTF-8 or Windows-1252, by the first bytes beyond ASCII; null = they are not all there yet. */

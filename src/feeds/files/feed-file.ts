@@ -17,14 +17,13 @@ import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { repeatedNameOf } from '../repeated-names.ts';
-import { Columns, ObjectRow, TableRow, fieldName } from '../row.ts';
+import { ObjectRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { needsOrder } from '../times.ts';
 import type { DayOrder } from '../times.ts';
 import { textOf } from '../values.ts';
 import { clixmlRecords } from './clixml.ts';
 import type { ClixmlRecord } from './clixml.ts';
-import { csvRecords } from './csv.ts';
 import { decode } from './decode.ts';
 import type { DecodeNotes } from './decode.ts';
 import { listRecords } from './format-list.ts';
@@ -34,6 +33,8 @@ import type { Content, ContentOptions } from './packed.ts';
 import { recordsIn } from './pages.ts';
 import { sniff, unknownFormat } from './sniff.ts';
 import type { FileKind } from './sniff.ts';
+import { tableRows } from './table-rows.ts';
+import type { Unread } from './table-rows.ts';
 import { xmlRecords } from './xml-records.ts';
 
 /** How records are to be read. */
@@ -164,14 +165,6 @@ interface Recognition {
   readonly notAsked: Mapping | null;
 }
 
-/** A record that is not read. */
-interface Unread {
-  readonly line: number;
-  readonly reason: string;
-  /** The file ends in the middle of it, or what is behind it is not read. */
-  readonly isCutOff: boolean;
-}
-
 interface Head {
   readonly text: string;
   readonly isWhole: boolean;
@@ -233,93 +226,6 @@ async function formatOfObjects(
       `no record of the file can be read; the first, on line ${unread.line}: ${unread.reason}`,
     );
   throw unknownFormat(options.format, names, nearest);
-}
-
-type TableKind = FileKind & { readonly container: 'table' };
-
-/** Rows below the header. Of what stands in front of it, `#TYPE` lines and titles are left out, and rows of another table refused. */
-async function* tableRows(text: AsyncIterable<string>, kind: TableKind): AsyncGenerator<Row | Unread> {
-  let columns: Columns | null = null;
-  /** Why rows are not read: which columns they have is not known. */
-  let doubt: string | null = null;
-  for await (const { line, cells, reason, isUnended: isCutOff = false } of csvRecords(text, kind)) {
-    if (line < kind.headerLine) {
-      if (isOfOtherTable(cells)) yield { line, reason: OTHER_TABLE, isCutOff: false };
-      continue;
-    }
-    if (cells === null) {
-      yield { line, reason, isCutOff };
-      continue;
-    }
-    // Spreadsheets write empty rows as delimiters alone.
-    if (cells.every((cell) => cell.trim() === '')) continue;
-    const rowKind = columns === null ? 'header' : kindOfRow(cells, columns, kind);
-    // Exports that were put into one file: each begins with its type and header again.
-    if (isTypeLine(cells)) columns = null;
-    else if (columns === null || rowKind === 'header') [columns, doubt] = [new Columns(cells), null];
-    else if (doubt !== null || rowKind === 'doubtful') {
-      doubt ??= `the row on line ${line} may be a header with other columns: put the tables into two files`;
-      yield { line, reason: doubt, isCutOff: false };
-    } else if (isWhole(cells, columns, kind.spare)) yield new TableRow(line, columns, cells);
-    else {
-      const end = cells.length < columns.count ? ' (is the file cut off?)' : '';
-      yield {
-        line,
-        reason: `the row has ${cells.length} cells, the header ${columns.count}${end}`,
-        isCutOff: isCutOff && end !== '',
-      };
-    }
-  }
-}
-
-const OTHER_TABLE = 'the row stands above the header: put the tables into two files';
-/** A title has one cell, or a name and a value. */
-const CELLS_OF_TITLE = 2;
-
-/** Whether a row above the header is no title, but of another table. */
-function isOfOtherTable(cells: readonly string[] | null): boolean {
-  return cells !== null && cells.filter((cell) => cell.trim() !== '').length > CELLS_OF_TITLE;
-}
-
-/** `#TYPE Selected.System.…` of Export-Csv stands alone in its line. A phone may be named so, but its row has more. */
-function isTypeLine([first = '', ...others]: readonly string[]): boolean {
-  return first.startsWith('#TYPE') && others.every((cell) => cell.trim() === '');
-}
-
-/**
- * Files that were put into one: a header again, maybe with other columns or in another order. A phone chooses most values of its row in an
- * export of Exchange: if names of columns among them made a header of it, the rows below would be read by columns of its choice. So a row
- * with as many cells as the header above is one only if each is a name, and each another one. `doubtful`: it may be either.
- */
-function kindOfRow(
-  cells: readonly string[],
-  columns: Columns,
-  { mapping, spare }: TableKind,
-): 'row' | 'header' | 'doubtful' {
-  if (!columns.isName(cells[0] ?? '')) return 'row';
-  if (cells.length === columns.count && cells.every((cell, place) => cell === columns.written[place]))
-    return 'header';
-  const written = cells.filter((cell) => cell.trim() !== '');
-  const others = written.filter((cell) => !columns.isName(cell));
-  if (written.length < 2 || others.length * 2 >= written.length || others.some((cell) => VALUE.test(cell)))
-    return 'row';
-  if (!isWhole(cells, columns, spare)) return 'header';
-  const names = new Set(written.map(fieldName));
-  const isEachName = written.every((cell) => columns.isName(cell) || knows(mapping, fieldName(cell)));
-  return isEachName && names.size === written.length ? 'header' : 'doubtful';
-}
-
-/** Addresses, numbers and times, which no column is named by. */
-const VALUE = /@|^\s*\d/;
-
-function knows({ sure, typical }: Mapping, name: string): boolean {
-  return sure.includes(name) || typical.includes(name);
-}
-
-/** Some programs end each row with a delimiter, others the header alone. `spare`: empty cells that may follow the last column. */
-function isWhole(cells: readonly string[], { count, named }: Columns, spare: number): boolean {
-  if (cells.length <= count) return cells.length >= named;
-  return cells.length <= count + spare && cells.slice(count).every((cell) => cell.trim() === '');
 }
 
 /** A name that stands twice with different values says nothing; that is noted. */

@@ -128,6 +128,11 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
       'EASGATE_FILE',
       'the file is what Format-Table prints, which cuts values off: use Export-Csv, or Format-List',
     );
+  if (taken === null && isOneCell(best))
+    throw new ProgramError(
+      'EASGATE_FILE',
+      'each line of the file is one cell in quotes: a spreadsheet took the rows for texts; import the file as it was exported',
+    );
   if (taken === null)
     throw unknownFormat(
       format,
@@ -160,6 +165,14 @@ function spareCells(head: string, { delimiter, line: headerLine, columns }: Head
   }
   const [[most] = [0]] = [...times].sort(([, one], [, other]) => other - one);
   return most;
+}
+
+/** Whether the first line has one cell, which holds delimiters. */
+function isOneCell({ written }: Header): boolean {
+  const [first = '', ...others] = written;
+  return (
+    others.every((cell) => cell === '') && DELIMITERS.some((delimiter) => first.split(delimiter).length > 2)
+  );
 }
 
 /** Format-Table draws a line below each name. */

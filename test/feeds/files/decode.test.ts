@@ -65,6 +65,10 @@ describe('a file', () => {
     ['compressed', [0x1f, 0x8b, 8, 0, 0, 0]],
     ['a property list in binary form', [...Buffer.from('bplist00'), 1, 2]],
     ['binary', [1, 2, 0, 0, 0, 5, 6, 0, 0, 9]],
+    ['packed by 7-Zip', [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]],
+    ['packed by zstd', [0x28, 0xb5, 0x2f, 0xfd, 4]],
+    ['a picture', [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a]],
+    ['encrypted', Array.from({ length: 500 }, (_none, index) => ((index * 7_919) % 255) + 1)],
   ])('that is %s is refused with what to do', async (_, bytes) => {
     await expect(decoded(Uint8Array.from(bytes))).rejects.toThrow(/the file is/);
   });
