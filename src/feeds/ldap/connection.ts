@@ -33,6 +33,21 @@ const SHOW_DELETED = '1.2.840.113556.1.4.417';
 /** Attributes of Active Directory that are bytes. */
 const BINARY = ['objectGUID', 'objectSid', 'invocationId'];
 
+/** What to do about an answer of the directory, by the library's name for its code (RFC 4511 4.1.9). */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  [
+    'SizeLimitExceeded',
+    'the server gives this account fewer entries than there are, even page by page; OpenLDAP: size.prtotal=unlimited in the limits of bindDn',
+  ],
+  ['AdminLimitExceeded', 'the server looks through fewer entries than there are: raise its limit for bindDn'],
+  [
+    'TimeLimitExceeded',
+    'the server needs longer than it allows: index what is searched, or raise its limit for bindDn',
+  ],
+  ['NoSuchObject', 'there is no entry baseDn or groupBaseDn, or bindDn may not read it'],
+  ['InsufficientAccess', 'bindDn may not read what is asked for'],
+]);
+
 /** A connection that is signed in. */
 export class DirectoryConnection {
   /** The server, as in the settings. */
@@ -242,5 +257,6 @@ function reason(error: unknown): string {
   const name = error instanceof ResultCodeError ? error.name.replace(/Error$/, '') : '';
   const code: unknown = Reflect.get(error, 'code');
   const text = name !== '' ? name : typeof code === 'string' ? code : error.message.replaceAll(/\s+/g, ' ');
-  return text.slice(0, 200);
+  const advice = ADVICE.get(name);
+  return advice === undefined ? text.slice(0, 200) : `${text} (${advice})`;
 }

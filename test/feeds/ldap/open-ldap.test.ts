@@ -9,13 +9,23 @@ import { ldapFields } from '../../../src/feeds/ldap/settings.ts';
 import type { LdapSettings } from '../../../src/feeds/ldap/settings.ts';
 import type { FeedLine, UserLine } from '../../../src/feeds/record.ts';
 import { mayUse, SLAPD } from '../../support/programs.ts';
-import { MANAGER, startSlapd, SUFFIX } from '../../support/servers/slapd.ts';
+import { LIMITED_DN, MANAGER, startSlapd, SUFFIX } from '../../support/servers/slapd.ts';
 import type { TestSlapd } from '../../support/servers/slapd.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 
 checkLeaks();
 
 const PEOPLE = 10_000;
+const READER = { bindDn: `cn=reader,${SUFFIX}`, password: 'reader-password' };
+
+function account(dn: string): string {
+  return `dn: ${dn}
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: ${dn.slice(3, dn.indexOf(','))}
+userPassword: ${READER.password}
+`;
+}
 
 function person(uid: string, more = ''): string {
   return `dn: uid=${uid},ou=people,${SUFFIX}
@@ -40,6 +50,8 @@ const groupDn = (name: string): string => `cn=${name},ou=groups,${SUFFIX}`;
 function entries(): string {
   const uids = Array.from({ length: PEOPLE }, (_, index) => `user${String(index)}`);
   return [
+    account(READER.bindDn),
+    account(LIMITED_DN),
     person('alice', 'employeeType: doctor\n'),
     person('bob', 'employeeType: Disabled\n'),
     // All changed in one second, long ago.
@@ -100,6 +112,23 @@ describe.skipIf(!mayUse(SLAPD))('a feed from OpenLDAP', () => {
       enabled: null,
       sourceId: expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
+  });
+
+  test('reads every user as an account that the limits of the server hold for', async () => {
+    const { users } = await run(settings(READER));
+    expect(users.size).toBe(PEOPLE + 2);
+  });
+
+  test('says which setting of the server ends a list before its end', async () => {
+    await expect(run(settings({ ...READER, bindDn: LIMITED_DN }))).rejects.toThrow(
+      /SizeLimitExceeded \(.*OpenLDAP: size\.prtotal=unlimited/,
+    );
+  });
+
+  test('says that baseDn names no entry', async () => {
+    await expect(run(settings({ baseDn: `ou=nobody,${SUFFIX}` }))).rejects.toThrow(
+      /NoSuchObject \(there is no entry baseDn/,
+    );
   });
 
   test('reads through TLS from the first byte', async () => {

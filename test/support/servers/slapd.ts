@@ -14,6 +14,9 @@ export const SUFFIX = 'dc=example,dc=com';
 /** The account that may read and change everything. */
 export const MANAGER = { dn: `cn=manager,${SUFFIX}`, password: 'manager-password' };
 
+/** An account that gets a hundred entries, all pages together, as every account does where slapd.conf has no `limits`. */
+export const LIMITED_DN = `cn=limited,${SUFFIX}`;
+
 /** A running slapd. */
 export interface TestSlapd {
   /** Its address without TLS, for localhost: StartTLS is offered. */
@@ -30,7 +33,10 @@ export interface TestSlapd {
   stop(): Promise<void>;
 }
 
-/** Starts slapd with entries in LDIF. `limit`: most entries without paging; `maxBytes`: largest size of its data. */
+/**
+ * Starts slapd with entries in LDIF. `limit`: most entries without paging; `maxBytes`: largest size of its data. No limit holds for
+ * {@link MANAGER}.
+ */
 export async function startSlapd(
   ldif: string | Iterable<string>,
   { limit = 500, maxBytes = 268_435_456 } = {},
@@ -108,6 +114,7 @@ maxsize ${String(maxBytes)}
 suffix "${SUFFIX}"
 rootdn "${MANAGER.dn}"
 rootpw ${MANAGER.password}
+limits dn.exact="${LIMITED_DN}" size.soft=100 size.hard=100 size.prtotal=hard
 directory ${folder}/db
 index objectClass eq
 index modifyTimestamp eq
