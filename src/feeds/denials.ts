@@ -45,21 +45,47 @@ const ENCRYPTED = names(`
   encrypted isencrypted encryption encryptionstatus dataencryption dataencrypted storageencrypted storageencryption
 `);
 
+const ALL = [
+  ...new Set([
+    ...MANAGED,
+    ...STATES,
+    ...COMPLIANCE,
+    ...RESTRICTED,
+    ...COUNTS,
+    ...REASONS,
+    ...COMPROMISED,
+    ...ENCRYPTED,
+  ]),
+];
+const NONE: readonly string[] = [];
+
+/** Those of some names that a record has. Most records of JSON have few of them all, which are looked up once. */
+type Present = (listed: readonly string[]) => readonly string[];
+
+function presentIn({ row }: RecordReader): Present {
+  if (row.columns !== undefined) return (listed) => namesOf(row, listed);
+  const present = ALL.filter((name) => row.has(name));
+  return present.length === 0 ? () => NONE : (listed) => listed.filter((name) => present.includes(name));
+}
+
 /** A device line of the facts that a mapping read, less what other columns of the record deny. */
 export function checkedLine(reader: RecordReader, facts: DeviceFacts): DeviceLine | RefusedLine {
   return deviceLine(reader, withDenials(reader, facts));
 }
 
 function withDenials(reader: RecordReader, facts: DeviceFacts): DeviceFacts {
-  const mayHaveLeft = facts.managed === true && facts.hasLeft !== true && isSaidToHaveLeft(reader);
-  const isUnmanaged = facts.managed === true && !mayHaveLeft && isSaidToBeUnmanaged(reader);
-  const compliance = complianceIn(reader, facts.compliance ?? NO_COMPLIANCE);
+  const of = presentIn(reader);
+  const isGood = facts.managed === true && facts.hasLeft !== true;
+  const mayHaveLeft = isGood && notes(reader, of(STATES), meansLeft, SAID_TO_HAVE_LEFT);
+  const isUnmanaged =
+    isGood && !mayHaveLeft && notes(reader, of(MANAGED), isUnmanagedBy, SAID_TO_BE_UNMANAGED);
+  const compliance = complianceIn(reader, of, facts.compliance ?? NO_COMPLIANCE);
   return {
     ...facts,
     managed: mayHaveLeft ? null : isUnmanaged ? false : (facts.managed ?? null),
     compliance: mayHaveLeft && compliance.compliant === true ? NO_COMPLIANCE : compliance,
-    compromised: says(reader, COMPROMISED, compromisedOf, true) ? true : (facts.compromised ?? null),
-    encrypted: says(reader, ENCRYPTED, encryptedOf, false) ? false : (facts.encrypted ?? null),
+    compromised: says(reader, of(COMPROMISED), compromisedOf, true) ? true : (facts.compromised ?? null),
+    encrypted: says(reader, of(ENCRYPTED), encryptedOf, false) ? false : (facts.encrypted ?? null),
   };
 }
 
@@ -69,7 +95,7 @@ function says(
   meaning: (text: string | null) => boolean | null | undefined,
   worse: boolean,
 ): boolean {
-  return namesOf(reader.row, listed).some((name) => meaning(reader.text(name)) === worse);
+  return listed.some((name) => meaning(reader.text(name)) === worse);
 }
 
 /** The first of some columns whose text means something, which is noted. */
@@ -79,7 +105,7 @@ function notes(
   means: (text: string, name: string) => boolean,
   what: string,
 ): boolean {
-  for (const name of namesOf(reader.row, listed)) {
+  for (const name of listed) {
     const text = reader.text(name);
     if (text === null || !means(text, name)) continue;
     reader.problem(name, text, what);
@@ -93,26 +119,20 @@ function meansLeft(text: string): boolean {
   return LEFT.test(word) && !NOT_LEFT.test(word);
 }
 
-function isSaidToHaveLeft(reader: RecordReader): boolean {
-  return notes(
-    reader,
-    STATES,
-    meansLeft,
-    'is a word for a device that left, and the device is said to be managed',
-  );
+const SAID_TO_HAVE_LEFT = 'is a word for a device that left, and the device is said to be managed';
+const SAID_TO_BE_UNMANAGED = 'denies that the device is managed';
+
+function isUnmanagedBy(text: string): boolean {
+  return managedOf(text) === false;
 }
 
-function isSaidToBeUnmanaged(reader: RecordReader): boolean {
-  return notes(reader, MANAGED, (text) => managedOf(text) === false, 'denies that the device is managed');
-}
-
-function complianceIn(reader: RecordReader, said: Compliance): Compliance {
+function complianceIn(reader: RecordReader, of: Present, said: Compliance): Compliance {
   if (said.compliant !== true) return said;
-  if (notes(reader, RESTRICTED, (text) => flagOf(text) === true, 'denies that the device complies'))
+  if (notes(reader, of(RESTRICTED), (text) => flagOf(text) === true, 'denies that the device complies'))
     return NON_COMPLIANT;
   const isContradicted =
-    notes(reader, COMPLIANCE, deniesCompliance, 'is another word for the compliance of the device') ||
-    (!said.inGrace && hasUnmet(reader));
+    notes(reader, of(COMPLIANCE), deniesCompliance, 'is another word for the compliance of the device') ||
+    (!said.inGrace && hasUnmet(reader, of));
   return isContradicted ? NO_COMPLIANCE : said;
 }
 
@@ -122,10 +142,10 @@ function deniesCompliance(text: string, name: string): boolean {
   return complianceOf(text)?.compliant === false;
 }
 
-function hasUnmet(reader: RecordReader): boolean {
+function hasUnmet(reader: RecordReader, of: Present): boolean {
   const what = 'is not met, and the device is said to comply';
-  if (notes(reader, COUNTS, (text) => /^0*[1-9]\d{0,8}$/.test(text), what)) return true;
-  for (const name of namesOf(reader.row, REASONS)) {
+  if (notes(reader, of(COUNTS), (text) => /^0*[1-9]\d{0,8}$/.test(text), what)) return true;
+  for (const name of of(REASONS)) {
     const value = reader.row.get(name);
     const reasons = (Array.isArray(value) ? (value as unknown[]) : [value]).map(textOf).filter(isReason);
     if (reasons.length === 0) continue;

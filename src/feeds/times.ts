@@ -86,11 +86,16 @@ function isNever(year: number): boolean {
   return NEVER.has(year);
 }
 
+/** What interfaces write: of a day that each month has, and in years that each reading takes as they are. */
+const PLAIN_ISO =
+  /^(?:199\d|2[01]\d\d)-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,3})?Z$/;
+
 /**
  * Reads a time: ISO 8601, .NET and ICU cultures, RFC 5322, `/Date(ms)/` of ConvertTo-Json and old ASP.NET, and seconds,
  * milliseconds, microseconds or nanoseconds since the epoch.
  */
 export function readTime(written: string, { order, zone }: TimeReading): ReadTime {
+  if (PLAIN_ISO.test(written)) return { at: Date.parse(written) };
   // ICU puts a narrow no-break space (U+202F) in front of AM and PM; right-to-left cultures put marks around dates.
   const text = written
     .slice(0, MAX_LENGTH + 1)

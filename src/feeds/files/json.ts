@@ -24,6 +24,8 @@ export const MAX_RECORD = 1_048_576;
 const MAX_WHOLE = 4_194_304;
 /** How deep a record may be nested. */
 const MAX_DEPTH = 64;
+/** How deep lists are opened: a line of brackets must not fill the memory. */
+const MAX_OPENED = 16;
 const MAX_CONTEXT = 65_536;
 /** Where the list of a damaged document is looked for. */
 const MAX_AROUND_LIST = 4_096;
@@ -151,7 +153,7 @@ class JsonSplitter {
       this.key = null;
       return at + 1;
     }
-    if (code === OPEN_BRACKET && this.opensList(inside)) {
+    if (code === OPEN_BRACKET && this.opened.length < MAX_OPENED && this.opensList(inside)) {
       this.opened.push({ kind: 'list', path: null, context: inside?.context ?? {} });
       this.key = null;
       return at + 1;

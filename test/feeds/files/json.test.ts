@@ -149,6 +149,12 @@ describe('a damaged record', () => {
     ]);
   });
 
+  it('in more lists than any page has is refused, so that a line of brackets fills no memory', async () => {
+    const within = (depth: number): string => `${'['.repeat(depth)}{"a":1}${']'.repeat(depth)}\n{"b":1}`;
+    expect(await records(within(16))).toEqual([{ a: 1 }, { b: 1 }]);
+    expect(await records(within(200), 64)).toEqual(['the record is nested deeper than 64', { b: 1 }]);
+  });
+
   it('that is too long or nested too deep is refused, and the next one is read', async () => {
     const long = `[{"a":"${'x'.repeat(MAX_RECORD + 10)}"},{"b":1}]`;
     const deep = `[{"a":${'['.repeat(100)}${']'.repeat(100)}},{"b":1}]`;
