@@ -129,9 +129,20 @@ function readEpoch(text: string): ReadTime | null {
   if (!/^-?\d+(?:\.\d+)?$/.test(text)) return null;
   const [whole = ''] = text.split('.');
   if (/^-?0*$/.test(whole)) return 'never';
-  const scale = { 9: 1e3, 10: 1e3, 12: 1, 13: 1, 16: 1e-3, 19: 1e-6 }[whole.length];
-  const at = scale === undefined ? Number.NaN : Math.round(Number(text) * scale);
+  if (whole.length === DAY_DIGITS) return null;
+  const scale = { 9: 1e3, 10: 1e3, 12: 1, 13: 1, 16: 1e-3, 18: 1e-4, 19: 1e-6 }[whole.length];
+  const since = whole.length === TICK_DIGITS ? startOfTicks(whole) : 0;
+  const at = scale === undefined ? Number.NaN : Math.round(Number(text) * scale) + since;
   return at >= EARLIEST && at <= LATEST ? { at } : 'unreadable';
+}
+
+/** `20261120` is a date. */
+const DAY_DIGITS = 8;
+const TICK_DIGITS = 18;
+
+/** Ticks of 100 ns count from 1601 in Windows and Active Directory (FILETIME), from the year 1 in .NET. */
+function startOfTicks(ticks: string): number {
+  return ticks.startsWith('1') ? Date.UTC(1601, 0, 1) : -62_135_596_800_000;
 }
 
 const YEAR_FIRST = /^(\d{4})([./-]) ?(\d{1,2})\2 ?(\d{1,2})(?!\d)\.?(.*)$/s;
@@ -160,13 +171,19 @@ function dayAndMonth(first: number, second: number, order: DayOrder): [month: nu
   return order === 'dayFirst' ? [second, first] : [first, second];
 }
 
-/** ISO 8601 without separators: `20261120T060210Z`. */
-const BASIC = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(?:(\d{2})(?:[.,]\d{1,12})?)?(Z|[+-]\d{2}:?\d{2})?$/;
+/** ISO 8601 without separators, `20261120T060210Z`, and the generalized time of LDAP (RFC 4517 3.3.13), `20261120060210.0Z`. */
+const BASIC =
+  /^(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})(?:(\d{2})(?:[.,]\d{1,12})?)?(Z|[+-]\d{2}:?\d{2})?|(\d{2})(\d{2})(\d{2})(?:[.,]\d{1,12})?(Z|[+-]\d{4}))?$/;
 
 function readBasic(text: string, zone: string): ReadTime | null {
-  const [, year, month, day, hour, minute, second = '00', offset = ''] = BASIC.exec(text) ?? [];
-  const rest = `${hour}:${minute}:${second}${offset}`;
-  return year === undefined ? null : moment(Number(year), Number(month), Number(day), rest, zone);
+  const found = BASIC.exec(text);
+  if (found === null) return null;
+  const [, year, month, day] = found;
+  const clock =
+    found[4] === undefined ? found.slice(8, 12) : [found[4], found[5], found[6] ?? '00', found[7]];
+  const [hour, minute, second, offset = ''] = clock;
+  const rest = hour === undefined ? '' : `${hour}:${minute}:${second}${offset}`;
+  return moment(Number(year), Number(month), Number(day), rest, zone);
 }
 
 const MONTH = String.raw`(?<month>\p{L}{3,12})\.?`;
@@ -191,9 +208,12 @@ function readWithMonthName(text: string, zone: string): ReadTime | null {
   return null;
 }
 
-/** A time of day behind a date, with AM and PM of several languages on either side, and an offset. Go puts the name of a zone behind it. */
+/**
+ * A time of day behind a date, with AM and PM of several languages on either side, and an offset, which PostgreSQL writes without minutes. Go, Java and
+ * browsers put the name of a zone behind it.
+ */
 const CLOCK =
-  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|klo|kell|alle|a las|alle ore) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})(?: ([A-Z]{2,5}))?)?(?: \(.{0,30}\))?$/i;
+  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|klo|kell|alle|a las|alle ore) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+([-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|(?:GMT|UTC)?[+-]\d{2}(?::?\d{2})?)(?: ([A-Z]{2,5}))?)?(?: \(.{0,30}\)|\[.{0,40}\])?$/i;
 const AFTERNOON = new Set(names('pm 下午 午後 오후 μμ م ch nachm em du odp мп'));
 const MORNING = new Set(names('am 上午 午前 오전 πμ ص sa vorm fm de dop дп'));
 
@@ -205,7 +225,10 @@ interface Clock {
 
 function clockIn(rest: string): Clock | null {
   // Bulgarian puts `г.` (year) behind a date.
-  const text = rest.replace(/^ ?г\.?,?/u, '').trim();
+  const text = rest
+    .replace(/^ ?г\.?,?/u, '')
+    .replace(/ Uhr$/, '')
+    .trim();
   if (text === '') return { ms: 0, offset: null };
   if (/^(?:Z|UTC|GMT)$/i.test(text)) return { ms: 0, offset: 0 };
   const [whole, before, hour, minute, second = '0', fraction = '', after, offset, name] =
@@ -239,7 +262,7 @@ function hourOf(hour: number, half: 'am' | 'pm' | null | undefined): number | nu
 
 function offsetOf(text: string | undefined): number | null {
   if (text === undefined) return null;
-  const [, sign, hours, minutes] = /^([+-])(\d{2}):?(\d{2})$/.exec(text) ?? [];
+  const [, sign, hours, minutes = '0'] = /^(?:GMT|UTC)?([+-])(\d{2})(?::?(\d{2}))?$/i.exec(text) ?? [];
   if (sign === undefined) return 0;
   return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
 }
