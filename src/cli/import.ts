@@ -147,14 +147,16 @@ function saySummary({ counts, withProblems, sameDevice, notes }: ImportSummary):
   const parts = Object.entries(counts)
     .filter(([type, count]) => count > 0 && type !== 'refused')
     .map(([type, count]) => `${count} ${count === 1 ? type : `${type}s`}`);
-  remark(`${parts.length === 0 ? 'nothing was understood' : parts.join(', ')}; ${counts.refused} refused`);
+  const isEmpty = Object.values(counts).every((count) => count === 0);
+  const understood = parts.length === 0 ? 'nothing was understood' : parts.join(', ');
+  remark(isEmpty ? 'no record was read' : `${understood}; ${counts.refused} refused`);
   if (withProblems > 0)
     warn(
       `in ${withProblems} of the lines a value was not understood; it counts as unknown (see "problems" there)`,
     );
   if (sameDevice > 0)
     warn(
-      `${sameDevice} of the lines are of devices that have another line; which one counts is said in "problems" there`,
+      `${sameDevice === 1 ? '1 of the lines is of a device that has' : `${sameDevice} of the lines are of devices that have`} another line; which one counts is said in "problems" there`,
     );
   sayReplaced(notes);
 }

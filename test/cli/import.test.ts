@@ -73,6 +73,18 @@ describe('import', () => {
     expect(error).toContain('2 of the lines are of devices that have another line');
   });
 
+  it.each([
+    ['', 'no record was read'],
+    ['ApplX,true,\nApplX,false,\n', '1 of the lines is of a device that has another line'],
+    ['a b,true,\n', 'nothing was understood; 1 refused'],
+  ])('says of a table with the rows "%s" what it has', async (rows, summary) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'easgate-import-')), 'devices.csv');
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    writeFileSync(file, `id,compliant,lastCheckIn\n${rows}`);
+    const { code, error } = await runInProcess('import', file, '--print');
+    expect([code, error]).toEqual([0, expect.stringContaining(summary)]);
+  });
+
   it('warns of values that were not understood', async () => {
     const { error } = await runInProcess(
       'import',
