@@ -8,7 +8,7 @@ import { names } from '../word-lists.ts';
 export const LIST_NAMES: ReadonlySet<string> = new Set(
   names(`
   value values results devices device mobiledevices computers users items data records rows entries
-  searchresults tables alldevices events responses
+  searchresults tables alldevices manageddevices events responses
 `),
 );
 /** Names of objects around a list or a record. */
@@ -53,7 +53,8 @@ export function* recordsIn(
   }
   const inner = depth < MAX_DEPTH ? listIn(value) : null;
   if (inner === null) {
-    yield { record: value, context };
+    const records = depth === 0 ? recordsById(value) : null;
+    for (const record of records ?? [value]) if (isObject(record)) yield { record, context };
     return;
   }
   yield* recordsIn(Reflect.get(value, inner), { ...context, ...aroundList(value, inner) }, depth + 1);
@@ -146,6 +147,8 @@ function keyOfList(object: object): string | null {
   for (const [key, value] of entries)
     if (LIST_NAMES.has(fieldName(key)) && isListOfObjects(value, entries.length <= MAX_AROUND)) return key;
   if (entries.length > MAX_AROUND) return null;
+  const lists = entries.filter(([, value]) => isListOfRecords(value));
+  if (lists.length === 1 && lists[0] !== undefined) return lists[0][0];
   for (const [key, value] of entries)
     if (WRAPPER_NAMES.has(fieldName(key)) && typeof value === 'object' && value !== null) return key;
   return null;
@@ -167,6 +170,30 @@ export function pathToList(value: unknown): string[] | null {
 
 /** How many elements are looked at: a list may begin with nulls. */
 const LOOKED_AT = 20;
+
+/** Whether a value is a list of what is certainly a record, whatever its name: a script chose it. */
+function isListOfRecords(value: unknown): boolean {
+  return Array.isArray(value) && isCertain((value as unknown[]).find((one) => typeof one === 'object'));
+}
+
+function isCertain(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const written = new Set(Object.keys(value).map(fieldName));
+  return isOfProduct(written) || isOwn(written);
+}
+
+/** The records of an object that has each of them under its own id; null = it is none. */
+function recordsById(object: object): unknown[] | null {
+  const entries: [string, unknown][] = Object.entries(object);
+  // Most records begin with a text.
+  if (!isObject(entries[0]?.[1])) return null;
+  const areRecords = entries.every(([key, value]) => isObject(value) && Object.values(value).includes(key));
+  return areRecords && isCertain(entries[0]?.[1]) ? entries.map(([, value]) => value) : null;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 /** `mayBeEmpty`: an empty list is one too, a page without records. Beside much else it is a field of a record. */
 function isListOfObjects(value: unknown, mayBeEmpty: boolean): boolean {

@@ -13,7 +13,7 @@ const MAX_TEXT = 65_536;
 const MAX_RECORD = 1_048_576;
 
 interface Node {
-  [name: string]: string | Node;
+  [name: string]: string | Node | string[];
 }
 
 interface Open {
@@ -28,7 +28,7 @@ export function hasXmlRecords(start: string): boolean {
   return /<(?:mobile_device|computer)s?[\s>]/.test(start);
 }
 
-/** Splits XML into records. Of elements of one name in one place the first counts. */
+/** Splits XML into records. Of elements of one name in one place the first counts; two texts that differ are a list, which is no state. */
 export async function* xmlRecords(text: AsyncIterable<string>): AsyncGenerator<ClixmlRecord> {
   const reader = new XmlReader();
   for await (const piece of text) {
@@ -98,7 +98,14 @@ class XmlReader {
     this.open.pop();
     const outer = this.open.at(-1);
     if (outer === undefined) this.found.push({ line: this.line, record: element.members });
-    else outer.members[name] ??= element.hasMembers ? element.members : element.text.trim();
+    else this.put(outer.members, name, element.hasMembers ? element.members : element.text.trim());
+  }
+
+  private put(members: Node, name: string, value: string | Node): void {
+    const before = members[name];
+    if (before === undefined) members[name] = value;
+    else if (typeof before === 'string' && typeof value === 'string' && before !== value)
+      members[name] = [before, value];
   }
 
   private fail(reason: string): void {

@@ -51,6 +51,28 @@ describe('a record with lists of its own', () => {
   });
 });
 
+describe('records of a product', () => {
+  const ONE = { id: 'g1', easDeviceId: 'ApplX', complianceState: 'noncompliant' };
+  const OTHER = { ...ONE, id: 'g2', easDeviceId: 'ApplY' };
+
+  it.each([
+    ['a list whose name a script chose', { myPhones: [ONE, OTHER], count: 2 }],
+    ['a list beside one of something else', { phones: [ONE, OTHER], notes: ['x'] }],
+    ['an object with each under its id', { g1: ONE, g2: OTHER }],
+    ['an object with each under its device id', { ApplX: ONE, ApplY: OTHER }],
+  ])('are found in %s', async (_what, document) => {
+    expect(await records(JSON.stringify(document))).toEqual([ONE, OTHER]);
+  });
+
+  it.each([
+    ['two lists of them', { before: [ONE], after: [OTHER] }],
+    ['an object with them under other names', { before: ONE, after: OTHER }],
+    ['an object with one that has another id', { g1: ONE, g3: OTHER }],
+  ])('are not looked for in %s', async (_what, document) => {
+    expect(await records(JSON.stringify(document))).toEqual([document]);
+  });
+});
+
 describe('records', () => {
   const A = { id: 'a', nested: { list: [{ x: 1 }] } };
   const B = { id: 'b' };

@@ -69,6 +69,15 @@ it('Get-AzureADDevice has devices of Entra, with names of its own', async () => 
   ]);
 });
 
+it('an element of Jamf Pro that stands twice with different values is no state', async () => {
+  const device = (managed: string): string =>
+    `<mobile_device><general><serial_number>F1EXAMPLE</serial_number>${managed}</general></mobile_device>`;
+  const twice = (other: string): string => device(`<managed>true</managed><managed>${other}</managed>`);
+  expect((await onlyDevice(readContent(twice('true')))).managed).toBe(true);
+  const { managed, problems } = await onlyDevice(readContent(twice('false')));
+  expect([managed, problems.length]).toEqual([null, 1]);
+});
+
 it('a device that is in the trash of Jamf Pro, or deleted, left', async () => {
   const header = 'Jamf Pro ID,Serial Number,Managed,Exchange Device ID,Deleted';
   const device = await onlyDevice(readContent(`${header}\n1,F1EXAMPLE,Managed,ABCDEF0123456789,Yes\n`));
