@@ -254,6 +254,36 @@ describe('the mappings of config/feeds', () => {
     expect(byMapping.devices.length).toBeGreaterThan(0);
   });
 
+  it.each([
+    [{ quarantined: true }, { managed: true, compliant: false }],
+    [{ blocked: 'Yes' }, { managed: true, compliant: false }],
+    [
+      { quarantined: false, blocked: null },
+      { managed: true, compliant: true },
+    ],
+    [{ complianceState: null }, { managed: true, compliant: null }],
+    [{ mamOnly: true }, { managed: false }],
+    [{ authOnly: true }, { managed: false }],
+  ])('ivanti.yaml reads a device of Neurons with %j as %j', async (more, expected) => {
+    const device = { guid: 'g1', easDeviceIdentifiers: ['PHONE1'], registrationState: 'ACTIVE', complianceState: true, ...more }; // prettier-ignore
+    const text = JSON.stringify({ result: { searchResults: [device] } });
+    const mapping = mappingOf('ivanti.yaml');
+    expect(await onlyDevice(readContent(text, { mapping }))).toMatchObject(expected);
+  });
+
+  it.each([
+    ['Hub Registered', false],
+    ['Unmanaged', false],
+    ['MDM', true],
+    [1, true],
+    [null, true],
+  ])('workspace-one.yaml reads an enrolled device that is managed by %j as managed: %s', async (ManagedBy, managed) => {
+    const device = { EasIds: { EasId: ['PHONE1'] }, EnrollmentStatus: 'Enrolled', ManagedBy };
+    const mapping = mappingOf('workspace-one.yaml');
+    const read = readContent(JSON.stringify({ Devices: [device] }), { mapping });
+    expect((await onlyDevice(read)).managed).toBe(managed);
+  }); // prettier-ignore
+
   it('ivanti.yaml reads a page of EPMM', async () => {
     const page = {
       results: [
