@@ -137,7 +137,7 @@ export const graphEntraDevices: Mapping = {
 
 function mapEntraDevice(reader: RecordReader): FeedLine[] {
   const system = reader.text('operatingsystem', 'deviceostype');
-  const managed = reader.flag('ismanaged');
+  const managed = reader.managed('ismanaged');
   const hasLeft =
     reader.has('removedreason') || reader.text('deleteddatetime') !== null || reader.isOfThePast;
   return [

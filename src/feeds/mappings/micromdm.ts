@@ -111,7 +111,7 @@ export const microMdmDevices: Mapping = {
 };
 
 function mapListed(reader: RecordReader): FeedLine[] {
-  const managed = reader.flag('enrolled', 'enrollmentstatus');
+  const managed = reader.managed('enrolled', 'enrollmentstatus');
   return [
     checkedLine(reader, {
       easIds: [reader.text('easdeviceidentifier')],

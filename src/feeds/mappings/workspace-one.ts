@@ -58,6 +58,10 @@ const ENROLLMENT = meanings<'in' | 'out' | 'unknown'>(
 
 /** ManagedBy: enrolled for the catalogue of apps, or registered with the Hub alone, is not in device management. */
 const MANAGED_BY = meanings<boolean | null>(
+  [
+    true,
+    'mdm uem uemmanaged managed workspaceone workspaceoneuem airwatch airwatchmdm dep androidenterprise',
+  ],
   [false, 'unmanaged notmanaged none'],
   [null, 'hubregistered registered registeredmode applevel container catalog unknown offline'],
 );
@@ -67,9 +71,21 @@ const MANAGERS = names('managedby devicemanagedby enrollmentinfomanagedby');
 function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
   const status = reader.word(STATUS, (text) => (text === null ? null : ENROLLMENT.get(wordOf(text))));
   if (status === 'out' || reader.isOfThePast) return { managed: false, hasLeft: true };
-  const by = MANAGED_BY.get(wordOf(reader.text(...MANAGERS) ?? ''));
-  return { managed: by === undefined && status === 'in' ? true : (by ?? null) };
+  const by = managedBy(reader);
+  return { managed: by === true && status !== 'in' ? null : by };
 }
+
+/** Enrolled is managed where nothing is said of it; a word that is not understood may be one for an app alone. The first interface has numbers. */
+function managedBy(reader: RecordReader): boolean | null {
+  const text = reader.text(...MANAGERS);
+  if (text === null || MDM_NUMBERS.has(text)) return true;
+  const by = MANAGED_BY.get(wordOf(text));
+  if (by === undefined) reader.problem('managedby', text, 'is not understood');
+  return by ?? null;
+}
+
+/** Not said, and device management. */
+const MDM_NUMBERS: ReadonlySet<string> = new Set(['0', '1']);
 
 /** `Apple` is iOS, except where the model names another system. Other platforms have names of their own. */
 function platformIn(reader: RecordReader): string | null {

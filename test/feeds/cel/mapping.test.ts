@@ -274,6 +274,7 @@ describe('the mappings of config/feeds', () => {
   it.each([
     ['Hub Registered', false],
     ['Unmanaged', false],
+    ['MAM only', false],
     ['MDM', true],
     [1, true],
     [null, true],

@@ -17,6 +17,21 @@ describe('Workspace ONE: a device that enrolled', () => {
   });
 
   it.each([
+    [1, true, 0],
+    ['MDM', true, 0],
+    ['Workspace ONE UEM', true, 0],
+    [3, null, 1],
+    ['MAM only', null, 1],
+    ['Not enrolled', null, 1],
+    ['???', null, 1],
+    ['Hub Registered', null, 0],
+  ])('is managed in the first interface with ManagedBy %j: %s', async (ManagedBy, managed, problems) => {
+    const device = { DeviceFriendlyName: 'x', EnrollmentStatus: 'Enrolled', SerialNumber: 'F1EXAMPLE' };
+    const read = await onlyDevice(readJson({ Devices: [{ ...device, ManagedBy }] }));
+    expect([read.managed, read.problems.length]).toEqual([managed, problems]);
+  });
+
+  it.each([
     ['device_managed_by', 'HUB_REGISTERED', { managed: null, compromised: null }],
     ['device_managed_by', 'MDM', { managed: true, compromised: null }],
     ['device_compromised_status', 'COMPROMISED', { managed: true, compromised: true }],
@@ -55,6 +70,14 @@ it.each([
 ])('an event %s of Ivanti of a device that complies: %s', async (eventType, compliant) => {
   const event = { eventType, deviceGuid: ID, timestamp: 1795878245000, status: 'ACTIVE', userUuid: OTHER_ID, compliant: true }; // prettier-ignore
   expect((await onlyDevice(readJson(event))).compliant).toBe(compliant);
+});
+
+it.each([
+  [{ isManaged: 'Enabled', trustType: 'Workplace' }, 'Entra'],
+  [{ enrollment_status: 'enabled', dep_profile_status: 'assigned' }, 'MicroMDM'],
+])('%j says nothing of the management of a device of %s', async (state: object, _product: string) => {
+  const device = await onlyDevice(readJson({ id: ID, udid: '270aae10800b6e61a2ee2bbc285eb967', ...state }));
+  expect([device.managed, device.problems.length]).toEqual([null, 1]);
 });
 
 it('Get-AzureADDevice has devices of Entra, with names of its own', async () => {
