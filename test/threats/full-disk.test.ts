@@ -1,12 +1,15 @@
 // Threat: a disk that is full, by a log or a backup of somebody else, makes a change half done, keeps administrators out, or takes the
 // decisions with it (CWE-400). What cannot be written is said, nothing is half written, and all goes on once there is room.
 import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { AdminStore } from '../../src/api/auth/admin-store.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { GuardedDatabase } from '../../src/directory/embedded/guarded-database.ts';
+import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { stopTimers } from '../support/checks/test-clock.ts';
 import { deviceReport } from '../support/servers/directory-records.ts';
 import { smallDisk } from '../support/servers/small-disk.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
@@ -53,6 +56,39 @@ it('a decision on a full disk is refused and not half made; look-ups go on, and 
     expect((await api.send('viewer', `/api/v1/devices/${device}`)).json).toMatchObject({
       decision: { action: 'block', reason: LONG },
     });
+});
+
+it('a beat that does not fit on the disk is forgotten: the directory is not taken for an old copy once there is room', async () => {
+  const pass = stopTimers();
+  const path = join(smallDisk().folder, 'easgate.db');
+  const codes: unknown[] = [];
+  const database = new GuardedDatabase(path, {
+    ...UNGUARDED,
+    serves: true,
+    onEvent: (_level, { code }) => codes.push(code),
+  });
+  onTestFinished(() => database.close());
+  const raw = new DatabaseSync(path);
+  onTestFinished(() => raw.close());
+  // A disk that has room for the statements of a transaction and not for its commit.
+  const commitsFail = 'BEGIN INSERT INTO room VALUES (1); END';
+  raw.exec(`CREATE TABLE disk (room INTEGER PRIMARY KEY);
+    CREATE TABLE room (needed REFERENCES disk (room) DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER no_room_for_beats AFTER UPDATE OF beat ON store ${commitsFail};
+    CREATE TRIGGER no_room_for_epochs AFTER INSERT ON store ${commitsFail};`);
+  const identity = () => ({ ...raw.prepare('SELECT epoch, beat FROM store').get() });
+  const before = identity();
+  // The second beat is due by another clock, and smaller than the first one.
+  for (const elapsed of [4_000, -60_000]) {
+    raw.prepare('UPDATE store SET beat_at = ?').run(Date.now() - elapsed);
+    await pass(2_500);
+  }
+  expect(identity()).toEqual(before);
+  raw.exec('DROP TRIGGER no_room_for_beats; DROP TRIGGER no_room_for_epochs;');
+  await pass(2_500);
+  expect(identity()).toEqual({ epoch: 1, beat: 1_000 });
+  expect(await database.write(() => 'written')).toBe('written');
+  expect(codes).toEqual([]);
 });
 
 it('accounts of a fleet that do not fit on the disk leave the previous ones in place, and the error names the full disk', () => {

@@ -8,6 +8,7 @@ import { everyAbout } from '../../coalesced-timers.ts';
 import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError, newIdentity } from '../store-identity.ts';
+import type { StoreIdentity } from '../store-identity.ts';
 import { IDENTITY_TABLE, readIdentity, writeBeat, writeIdentity } from './identity-table.ts';
 import type { Preparing } from './identity-table.ts';
 import { migrate } from './migrations.ts';
@@ -89,17 +90,18 @@ export class GuardedDatabase {
 
   private tryToWrite<T>(work: (database: DatabaseSync) => T): T {
     const { database, watch } = this.settle();
-    let result: T;
+    let done: { readonly result: T } | null = null;
     try {
-      result = inTransaction(database, 'BEGIN IMMEDIATE', () => {
-        // An epoch that another process raised is adopted before the write.
-        if (!this.isKnown()) this.judge(database);
-        return work(database);
-      });
+      while (done === null) {
+        done = inTransaction(database, 'BEGIN IMMEDIATE', () =>
+          this.isSetBack(database) ? null : { result: work(database) },
+        );
+        if (done === null) this.raiseEpoch(database);
+      }
     } catch (error) {
       throw fileError(this.path, error, NOTHING_WRITTEN);
     }
-    if (watch?.isSame() ?? true) return result;
+    if (watch?.isSame() ?? true) return done.result;
     const text = `${this.path}: removed or replaced during a write; the change is lost`;
     throw new StoreFileError('EASGATE_STORE_FILE', text);
   }
@@ -255,14 +257,16 @@ export class GuardedDatabase {
    */
   private prepareTables(database: DatabaseSync): void {
     if (inTransaction(database, 'BEGIN', () => this.isReady(database))) return;
-    inTransaction(database, 'BEGIN IMMEDIATE', () => {
+    const found = inTransaction(database, 'BEGIN IMMEDIATE', () => {
       const version = versionOf(database);
       if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
       database.exec(LATER_TABLES + IDENTITY_TABLE);
       if (this.guard.mayCreate && readIdentity(database) === null) writeIdentity(database, newIdentity());
-      this.judge(database);
-      if (version > 0) migrate(database, version, this.guard.epoch);
+      const judged = this.judge(database);
+      if (version > 0) migrate(database, version, judged.at(-1)?.epoch ?? this.guard.epoch);
+      return judged;
     });
+    for (const identity of found) this.guard.see(identity);
   }
 
   /** Whether nothing is to be written. @throws StoreOutageError */
@@ -274,13 +278,33 @@ export class GuardedDatabase {
     return true;
   }
 
-  /** @throws StoreOutageError */
-  private judge(database: Preparing): void {
+  /**
+   * Use within a write transaction. Raises the epoch where the store lost writes. Returns what the guard is to see, in this order, once that
+   * is committed: on a full disk it may not be, and a gateway that knew an epoch which the file does not have would take it for an old copy.
+   * @throws StoreOutageError
+   */
+  private judge(database: Preparing): readonly StoreIdentity[] {
     const found = readIdentity(database);
-    if (!this.guard.see(found) || found === null) return;
+    const { kind } = this.guard.judge(found);
+    if (found === null || kind === 'outage') this.guard.see(found);
+    if (found === null || kind !== 'setBack') return found === null ? [] : [found];
     const raised = { ...found, epoch: found.epoch + 1 };
     writeIdentity(database, raised);
-    this.guard.see(raised);
+    return [found, raised];
+  }
+
+  private raiseEpoch(database: DatabaseSync): void {
+    const found = inTransaction(database, 'BEGIN IMMEDIATE', () => this.judge(database));
+    for (const identity of found) this.guard.see(identity);
+  }
+
+  /** Use at the beginning of a write transaction: adopts an epoch that another process raised. @throws StoreOutageError */
+  private isSetBack(database: Preparing): boolean {
+    if (this.isKnown()) return false;
+    const found = readIdentity(database);
+    if (this.guard.judge(found).kind === 'setBack') return true;
+    this.guard.see(found);
+    return false;
   }
 
   private isKnown(): boolean {
@@ -307,10 +331,11 @@ export class GuardedDatabase {
 
   private async writeBeat(): Promise<void> {
     try {
-      await this.write(() => {
-        writeBeat(this.prepared);
-        this.judge(this.prepared);
-      });
+      await this.write(() => writeBeat(this.prepared));
+      const { database } = this.settle();
+      const found = readIdentity(this.prepared);
+      if (this.guard.judge(found).kind === 'setBack') this.withoutWaiting(() => this.raiseEpoch(database));
+      else this.guard.see(found);
     } catch {
       // The next read or write reports the error; the beat is retried soon.
     }
