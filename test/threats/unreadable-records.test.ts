@@ -24,6 +24,7 @@ import {
   decision,
   deviceReport,
   phone,
+  seenPartnership,
   userReport,
 } from '../support/servers/directory-records.ts';
 
@@ -205,4 +206,27 @@ describe.each(STORES)('a record that is not understood, in the %s store', (_kind
       { code: 'EASGATE_CORRUPT_RECORD', record: expect.stringContaining(phone) as string },
     ]);
   });
+});
+
+it('a key of Redis that is no hash any more keeps its device and its user out, whatever the phone does, until an operator writes it anew', async () => {
+  const redis = await startRedis();
+  const store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
+  const raw = new Redis(redis.url);
+  onTestFinished(() => redis.kill());
+  onTestFinished(() => raw.disconnect());
+  onTestFinished(() => store.close());
+  const keys = new RedisKeys('easgate:');
+  const onDevice = { device: phone, user: null };
+  await store.decide(onDevice, decision('block'), BY_TEST);
+  await store.putUsers([userReport(alice)]);
+  for (const key of [keys.device(phone), keys.users(foldedLocalPart(alice))])
+    await raw.multi().del(key).set(key, 'rubbish').exec();
+  await store.recordSeen([seenPartnership(alice, phone, 2_000)], () => undefined);
+  expect(await verdictOf(store, phone)).toBe('block storeUnavailable');
+  expect(await verdictOf(store, other)).toBe('block storeUnavailable');
+  expect(await store.unreadable()).toEqual([`device ${phone}`, `user ${foldedLocalPart(alice)}`]);
+  await store.putUsers([userReport(alice)]);
+  await store.decide(onDevice, decision('block'), BY_TEST);
+  expect(await verdictOf(store, phone)).toBe('block individualRule');
+  expect(await store.unreadable()).toEqual([]);
 });

@@ -64,6 +64,7 @@ import { Replication } from './replication.ts';
 import {
   holdsDevices,
   scanDevices,
+  scanFailures,
   scanPacked,
   scanPackedUsers,
   unpackDevices,
@@ -310,7 +311,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   unreadable(): Promise<readonly string[]> {
-    return unreadableIn(this);
+    return unreadableIn(this, scanFailures(this.walked));
   }
 
   async sharedSecret(): Promise<string> {

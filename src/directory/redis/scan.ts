@@ -57,6 +57,14 @@ function packedDevices({ found, replies }: KeysRead): PackedRecords {
   return { names: found.map(nameIn), replies };
 }
 
+/** What is malformed in the keys of users. One that is no hash has no users, so that no walk over these names it. */
+export async function* scanFailures(
+  walked: Walked,
+): AsyncGenerator<readonly { readonly unreadable: readonly string[] }[]> {
+  for await (const packed of scanPackedUsers(walked))
+    yield unpackUsers(packed, false).map(({ failures }) => ({ unreadable: failures }));
+}
+
 /**
  * All users, then all devices, as Redis sends them. The keys of both are looked for at once, and those of the devices are kept until
  * then: a walk over the keys costs Redis half as much as reading all hashes.

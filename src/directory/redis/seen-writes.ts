@@ -19,6 +19,12 @@ import { storedDevice, storedUsers, userDevicesIn, userDevicesText } from './sto
 /** Most names of one local part of which devices are kept. */
 const MAX_NAMES = 1_000;
 
+/**
+ * A key of another type keeps its device or user out, until an operator or a feed writes it anew. What a phone does must not end that: with the
+ * hash a block may have been lost.
+ */
+const LEFT_ALONE = null;
+
 /** Writes partnerships under the users that their logins stand for. `onSignal`: called with what is noticed about those that are written. */
 export async function recordSeen(
   access: HashAccess,
@@ -111,6 +117,7 @@ function partnershipsUpdate(
     beginning: 'p:',
     isRare: true,
     join: (stored) => {
+      if (stored === null) return LEFT_ALONE;
       const before = new Map(storedDevice(device, stored).partnerships);
       const after = new Map(before);
       const found: PartnershipSignal[] = [];
@@ -143,8 +150,9 @@ function devicesUpdate(
     key: keys.users(local),
     beginning: 'd:',
     join: (stored) => {
+      if (stored === null) return LEFT_ALONE;
       const before = new Map<string, string>();
-      for (let at = 0; stored !== null && at + 1 < stored.length; at += 2) {
+      for (let at = 0; at + 1 < stored.length; at += 2) {
         const field = stored[at] ?? '';
         if (field.startsWith('d:')) before.set(field, stored[at + 1] ?? '');
       }
