@@ -15,3 +15,9 @@ export function monotonicNow(): number {
 export function monotonicAt(wallTime: number, now: number, wallNow: number): number {
   return now + (wallTime - wallNow);
 }
+
+/** Processor time that this thread has used, in milliseconds. */
+export function threadBusyMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}

@@ -1,6 +1,7 @@
 // Owns keeping a read model: built from the whole store, kept by its change log; a full read of the store now and then brings what the
 // log does not tell, such as last seen. Where much changed at once, the model is rebuilt beside the one that is read.
 import { setTimeout as pause } from 'node:timers/promises';
+import { threadBusyMs } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { DirectoryStore, LogPosition, UserEntry } from '../store.ts';
 import { LogNews } from './log-news.ts';
@@ -12,7 +13,8 @@ import { ModelWriter, localsOf } from './model-writer.ts';
 
 /** Shortest time between two full reads. */
 const FULL_READ_MS = 10_000;
-/** A full read is followed by a pause of this many times its length: it takes a twentieth of a core, and of a store. */
+// A full read is followed by a pause of this many times its processor time: it takes a twentieth of a core, and of a store. Its length says
+// less: where others leave it the processor only now and then, new phones would be missing for minutes.
 const FULL_READ_SHARE = 20;
 /** Records re-read from the store at once. */
 const READS = 64;
@@ -46,6 +48,8 @@ export interface KeeperOptions extends LoadLimits {
   readonly manyRows?: number;
   /** See {@link SETTLE_MS}. */
   readonly settleMs?: number;
+  /** See threadBusyMs. */
+  readonly busyMs?: () => number;
 }
 
 /** Keeps one file. One method at a time. */
@@ -57,6 +61,7 @@ export class ModelKeeper {
   private readonly settleMs: number;
   private readonly limits: LoadLimits;
   private readonly now: () => number;
+  private readonly busyMs: () => number;
   private position: LogPosition;
   /** The position that the file has. */
   private written: LogPosition = '';
@@ -72,7 +77,13 @@ export class ModelKeeper {
   constructor(
     store: DirectoryStore,
     file: ModelFile,
-    { now = Date.now, manyRows = MANY_ROWS, settleMs = SETTLE_MS, ...limits }: KeeperOptions = {},
+    {
+      now = Date.now,
+      manyRows = MANY_ROWS,
+      settleMs = SETTLE_MS,
+      busyMs = threadBusyMs,
+      ...limits
+    }: KeeperOptions = {},
   ) {
     this.store = store;
     this.file = file;
@@ -81,6 +92,7 @@ export class ModelKeeper {
     this.settleMs = settleMs;
     this.limits = limits;
     this.now = now;
+    this.busyMs = busyMs;
     const { position, complete, fullReadAt } = file.state();
     this.position = position;
     if (complete) this.fullReadDueAt = fullReadAt + FULL_READ_MS;
@@ -106,7 +118,7 @@ export class ModelKeeper {
   /** Reads all of the store: brings every row up to date, and removes what the store no longer has. */
   async readAll(onRows: OnRows = () => undefined): Promise<void> {
     const startedAt = this.now();
-    const began = performance.now();
+    const busyBefore = this.busyMs();
     const many = Math.max(this.manyRows, this.lastId('phones') / MANY_SHARE);
     const most = this.file.path === IN_MEMORY ? Infinity : this.writer.written + many;
     this.overtaken = new Set();
@@ -119,7 +131,7 @@ export class ModelKeeper {
     } finally {
       this.overtaken = null;
     }
-    this.fullReadDueAt = this.now() + Math.max(FULL_READ_MS, (performance.now() - began) * FULL_READ_SHARE);
+    this.fullReadDueAt = this.fullReadAfter(busyBefore);
     this.file.write(() => this.file.setState({ fullReadAt: startedAt, position: this.position }));
   }
 
@@ -136,12 +148,12 @@ export class ModelKeeper {
       return;
     }
     const startedAt = now();
-    const began = performance.now();
+    const busyBefore = this.busyMs();
     const start = await store.position();
     const news = new LogNews(store, start);
     const next = file.path === IN_MEMORY ? file : file.makeNext();
     const before = file.isComplete() ? file : null;
-    let newsAt = began;
+    let newsAt = performance.now();
     try {
       await buildFile({ store, file: next, before, now, limits: this.limits }, async (rows) => {
         if (performance.now() - newsAt < CONFIRM_MS) return;
@@ -171,9 +183,13 @@ export class ModelKeeper {
     this.isLost = news.isLost;
     await this.readUsers(news.users);
     await this.readDevices([...news.devices]);
-    this.fullReadDueAt = now() + Math.max(FULL_READ_MS, (performance.now() - began) * FULL_READ_SHARE);
+    this.fullReadDueAt = this.fullReadAfter(busyBefore);
     this.confirmedAt = 0;
     if (!this.isLost) this.confirm(this.position);
+  }
+
+  private fullReadAfter(busyBefore: number): number {
+    return this.now() + Math.max(FULL_READ_MS, (this.busyMs() - busyBefore) * FULL_READ_SHARE);
   }
 
   /** Waits until nobody writes many changes, for so long at most. */

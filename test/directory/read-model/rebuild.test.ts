@@ -76,6 +76,26 @@ function losing(onScan: () => Promise<void> | void): DirectoryStore & { loses: b
   });
 }
 
+it('is read anew after twenty times the processor time of the read before, however long that took', async () => {
+  let now = Date.parse('2026-12-01T10:00:00Z');
+  let busyMs = 0;
+  const keeper = await keep(
+    { now: () => now, busyMs: () => busyMs },
+    losing(() => undefined),
+  );
+  const reading = vi.spyOn(store, 'scanUsers').mockImplementation(async function* slow() {
+    busyMs += 1_000;
+    now += 300_000;
+    yield [];
+  });
+  const stepAfter = async (ms: number): Promise<number> => {
+    now += ms;
+    await keeper.step();
+    return reading.mock.calls.length;
+  };
+  expect([await stepAfter(10_000), await stepAfter(19_000), await stepAfter(1_000)]).toEqual([1, 1, 2]);
+});
+
 describe('a read model whose log lost changes', () => {
   it('is rebuilt, and the old rows are read until it is whole', async () => {
     let during: string[] = [];
