@@ -9,6 +9,7 @@ import { REQUIREMENTS, REQUIREMENT_REASONS } from '../document/vocabulary.ts';
 import type { Reason, RequirementName, StepAction } from '../document/vocabulary.ts';
 import type { Text, TimedValue } from '../engine/facts.ts';
 import { compileAlternatives } from './alternatives.ts';
+import { attributeNamed } from './attribute-name.ts';
 import type { Condition, Found } from './conditions.ts';
 import { attributeMatch, textsMatch } from './matcher.ts';
 import type { Match } from './matcher.ts';
@@ -235,17 +236,18 @@ function checkIn(written: string): Requirement {
 function attributeRequirement(name: string, value: Value, wanted: string): Requirement {
   const match = attributeMatch(value, false);
   const unknownMeets = namesUnknown(value);
+  const find = attributeNamed(name);
   return {
     key: `attributes.${name}`,
     reason: 'attributeNotMet',
     wanted,
     state: (scene) => {
-      const attribute = scene.facts.device?.attributes.get(name) ?? null;
+      const attribute = find(scene.facts.device?.attributes ?? null);
       if (attribute === null) return unknownMeets ? 'met' : 'unreported';
       return match(attribute, scene) === 1 ? 'met' : 'unmet';
     },
     since: reportedSince,
-    found: ({ facts }) => facts.device?.attributes.get(name)?.value ?? null,
+    found: ({ facts }) => find(facts.device?.attributes ?? null)?.value ?? null,
   };
 }
 

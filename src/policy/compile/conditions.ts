@@ -1,5 +1,6 @@
 // Owns conditions: a field of `match` or `except` with its value, compiled to a function of the facts.
 import type { RawConditions, RawValue } from '../document/schema.ts';
+import { attributeNamed } from './attribute-name.ts';
 import { readValue } from '../document/value.ts';
 import type { Complain, Lists, Value } from '../document/value.ts';
 import { formatAge } from '../document/times.ts';
@@ -77,6 +78,7 @@ function attributeCondition(
 ): Condition {
   const match = attributeMatch(value, unknownMatchesNot);
   const read = field === 'attributes' ? deviceAttributes : userAttributes;
+  const find = attributeNamed(name);
   return {
     field,
     label: `${field}.${name}`,
@@ -84,8 +86,8 @@ function attributeCondition(
     wanted,
     value,
     unknownMatchesNot,
-    holds: (scene) => match(read(scene)?.get(name) ?? null, scene) === 1,
-    found: (scene) => read(scene)?.get(name)?.value ?? null,
+    holds: (scene) => match(find(read(scene)), scene) === 1,
+    found: (scene) => find(read(scene))?.value ?? null,
   };
 }
 
