@@ -3,6 +3,7 @@ import { FUNCTIONS, isNode, libraryProblem, misuseIn } from '../../cel-syntax.ts
 import type { ExpressionProblem } from '../../cel-syntax.ts';
 import { didYouMean } from '../../suggest.ts';
 import { CEL_KEYS, CEL_VARIABLES, environment, runWith } from './cel-environment.ts';
+import { wrongText } from './cel-texts.ts';
 import { CelVariables } from './cel-variables.ts';
 import type { Scene } from './scene.ts';
 
@@ -100,10 +101,13 @@ function usesOf(ast: unknown): Uses | ExpressionProblem {
   const variables = new Set<string>();
   const attributes: NamedAttribute[] = [];
   let changesOften = false;
+  let wrong: ExpressionProblem | null = null;
   const problem = misuseIn(ast, {
     functions: ALLOWED,
     matchesHint: '; use glob(text, "pattern")',
-    onNode: ({ op, args: named }, args) => {
+    onNode: (node, args) => {
+      const { op, args: named } = node;
+      wrong ??= wrongText(node, args);
       if (op === 'id') {
         variables.add(String(named));
         // The whole `request`: later steps may read the address or the command.
@@ -120,7 +124,7 @@ function usesOf(ast: unknown): Uses | ExpressionProblem {
       return true;
     },
   });
-  return problem ?? { variables, changesOften, attributes };
+  return problem ?? wrong ?? { variables, changesOften, attributes };
 }
 
 /** `device.attributes.threat`, or `user.attributes["team"]`; null = the node names none. */

@@ -72,6 +72,29 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
     ).toEqual(['2:56 error rules.0.when: Unknown variable: devise (did you mean "device"?)']);
   });
 
+  it.each([
+    ['age(partnership.firstSeen) < duration("7d")', '"7d" is not a duration in hours, minutes and seconds'],
+    ['age(partnership.firstSeen) < duration("1 week")', '"1 week" is not a duration'],
+    ['version(device.osVersion) < version("x")', '"x" is not a version such as "17.4"'],
+    ['now < timestamp("2026-12-01")', '"2026-12-01" is not a time such as "2026-12-01T08:00:00Z"'],
+    ['age("soon") < duration("1h")', '"soon" is not a date such as "2026-12-01"'],
+    ['inNetwork(request.address, "10.0.0.0/40")', '"10.0.0.0/40" is not an address or block of addresses'],
+    ['inNetwork(request.address, ["10.0.0.0/8", "x"])', '"x" is not an address or block of addresses'],
+  ])('refuses a text that fails for every phone: %s', (when, message) => {
+    const [first = '', ...others] = problems(`rules:\n  - { name: a, action: block, when: '${when}' }\n`);
+    const at = when.indexOf(JSON.stringify(message.split('"')[1]));
+    expect(first).toContain(`2:${38 + at} error rules.0.when: ${message}`);
+    expect(others).toEqual([]);
+  });
+
+  it.each([
+    'age(partnership.firstSeen) < duration("1h30m") && now > timestamp("2026-12-01T08:00:00+01:00")',
+    'version("iOS 17") > version(device.osVersion) && inNetwork(request.address, ["10.0.0.0/8", "::1"])',
+    'age("2026-12-01") < duration("1.5h") && version(device.os + "x") > version("1")',
+  ])('takes texts that can be read: %s', (when) => {
+    expect(problems(`rules:\n  - { name: a, action: block, when: '${when}' }\n`)).toEqual([]);
+  });
+
   it('reports malformed YAML with its position', () => {
     expect(problems('rules: [\n')).toEqual([expect.stringMatching(/^2:1 error : Flow sequence/)]);
     expect(problems('name: a\nname: b\n')).toEqual(['2:1 error : Map keys must be unique']);
