@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { factsOfLogLine, factsOfRequest } from '../app/recorded-request.ts';
 import { addFacts, objectIn } from '../app/simulate.ts';
 import { messageOf } from '../caught-error.ts';
-import { readText } from '../config/policy-file.ts';
+import { readBytes } from '../config/policy-file.ts';
 import { ProgramError } from '../errors/program-errors.ts';
 import { FACT_OPTIONS } from './commands/fact-options.ts';
 import { readStdin, withStore } from './context.ts';
@@ -70,11 +70,11 @@ async function givenFacts({ facts: file, logLine, request }: Json): Promise<Json
 
 /** A file, or standard input where it is `-`. */
 async function read(file: string): Promise<Buffer> {
-  return file === '-' ? readStdin() : Buffer.from(readText(file));
+  return file === '-' ? readStdin() : readBytes(file);
 }
 
 function objectOf(file: string, bytes: Buffer): Json {
-  const facts: unknown = JSON.parse(bytes.toString('utf8'));
+  const facts: unknown = JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/, ''));
   if (typeof facts === 'object' && facts !== null && !Array.isArray(facts)) return facts as Json;
   throw new Error(`${file} is not one JSON object`);
 }
@@ -95,7 +95,8 @@ function attributesOf(pairs: readonly string[]): Json {
       const value =
         text === 'true' || text === 'false'
           ? text === 'true'
-          : /^-?[0-9]+(\.[0-9]+)?$/.test(text)
+          : // Not 17.10, which would be 17.1.
+            String(Number(text)) === text && /^-?[0-9]/.test(text)
             ? Number(text)
             : text;
       return [pair.slice(0, equals), value];

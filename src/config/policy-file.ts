@@ -1,6 +1,7 @@
 // Owns reading a policy document from a file, with the files it names, and the positions of its problems.
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { misreadIn } from './yaml-misread.ts';
 import { readYaml } from './yaml-source.ts';
 import type { Place } from './yaml-source.ts';
 import { allCommands } from '../eas/commands.ts';
@@ -73,10 +74,12 @@ export function loadPolicyText(
     }));
     return { policy: null, problems, document: null };
   }
-  const { policy, problems } = compilePolicy(document, {
+  const compiled = compilePolicy(document, {
     known: { ...COMMANDS, ...known },
     ...(folder !== null && { readList: (file: string) => listOf(read(resolve(folder, file))) }),
   });
+  const problems = withMisread(compiled.problems, misreadIn(source.document));
+  const policy = problems.some(({ severity }) => severity === 'error') ? null : compiled.policy;
   const placed = shownOf(problems).map((problem): PlacedProblem => ({
     severity: problem.severity,
     path: problem.path.map(String).join('.'),
@@ -84,6 +87,14 @@ export function loadPolicyText(
     place: source.placeOf(problem.path, placeOptions(problem)),
   }));
   return { policy, problems: placed.sort(byPlace), document };
+}
+
+/** A value that is refused anyway has one problem. */
+function withMisread(problems: readonly Problem[], misread: readonly Problem[]): readonly Problem[] {
+  const refused = new Set(
+    problems.filter(({ severity }) => severity === 'error').map(({ path }) => path.map(String).join('.')),
+  );
+  return [...problems, ...misread.filter(({ path }) => !refused.has(path.map(String).join('.')))];
 }
 
 const REPETITIVE = { message: 'its aliases (*name) repeat too much: write fewer of them', place: null };
@@ -148,19 +159,31 @@ function byPlace(a: PlacedProblem, b: PlacedProblem): number {
 /** One value per line; empty lines and lines that begin with # are skipped. */
 function listOf(text: string): string[] {
   return text
-    .split('\n')
+    .split(/\r\n|\r|\n/)
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
 
-/** Reads a text file of a bounded size. @throws when it cannot be read */
+/** Reads a text file of a bounded size. @throws when it cannot be read, or is no text in UTF-8 */
 export function readText(path: string): string {
-  let text: string;
+  const bytes = readBytes(path);
+  try {
+    // Without the mark of byte order that it may begin with.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // Nearly every text of UTF-16 has zeros.
+    if (!text.includes('\0')) return text;
+  } catch {
+    // As the text with zeros: not what its author sees.
+  }
+  throw new Error(`${path} is not a text in UTF-8: save it as UTF-8`);
+}
+
+/** Reads a file of a bounded size. @throws when it cannot be read */
+export function readBytes(path: string): Buffer {
   try {
     if (statSync(path).size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (error) {
     throw new Error(`${path} cannot be read: ${fileTrouble(error, path)}`, { cause: error });
   }
-  return text.startsWith('\uFEFF') ? text.slice(1) : text;
 }

@@ -131,7 +131,8 @@ function findRepeatedKeys(document: Document): void {
     Map(_key, { items }) {
       const seen = new Set<unknown>();
       for (const { key } of items) {
-        const value = isScalar(key) ? key.value : key;
+        // `5` and `"5"` become one name.
+        const value = isScalar(key) ? String(key.value) : key;
         const at = spanOf(key)?.from ?? 0;
         if (seen.has(value))
           document.errors.push(new YAMLParseError([at, at + 1], 'DUPLICATE_KEY', 'Map keys must be unique'));

@@ -12,6 +12,7 @@ import { compileAlternatives } from './alternatives.ts';
 import { attributeNamed } from './attribute-name.ts';
 import type { Condition, Found } from './conditions.ts';
 import { attributeMatch, textsMatch } from './matcher.ts';
+import { isGlob } from './glob.ts';
 import type { Match } from './matcher.ts';
 import type { Scene } from './scene.ts';
 import { compareVersions, isPlainVersion, parseVersion } from './version.ts';
@@ -187,6 +188,7 @@ function minimumOs(
     if (typeof written === 'number' && !Number.isInteger(written))
       problems.error(path, 'must stand in quotes: without them 17.10 is 17.1');
     else if (!isPlainVersion(text)) problems.error(path, `"${text}" is not a version such as "17.4"`);
+    else if (isGlob(platform)) problems.error(path, 'is a pattern: name each platform');
     else if (lowest.has(foldCase(platform))) problems.error(path, 'occurs twice, in two spellings');
     else lowest.set(foldCase(platform), parseVersion(text) ?? []);
   }

@@ -1,13 +1,15 @@
 // Owns the warnings about valid but doubtful documents.
 import type { Problems } from '../document/problem.ts';
 import { didYouMean } from '../../suggest.ts';
-import { namesUnknown, someValue } from '../document/value.ts';
-import type { Value } from '../document/value.ts';
-import { AUTH_METHODS } from '../document/vocabulary.ts';
+import type { RequirementsDocument } from '../document/schema.ts';
+import { namesUnknown, readValue, someValue } from '../document/value.ts';
+import type { Lists, Value } from '../document/value.ts';
+import { AUTH_METHODS, fieldInfo } from '../document/vocabulary.ts';
 import type { CompiledPolicy, Who } from './compiled-policy.ts';
 import type { Condition } from './conditions.ts';
 import { isGlob } from './glob.ts';
 import type { CompiledRule } from './rules.ts';
+import { checkListFiles, doubtsOf } from './text-warnings.ts';
 
 /** Names known to the feeds and the gateway, as `foldCase` spells them; absent = unknown, so no warning. */
 export interface Known {
@@ -47,6 +49,7 @@ export function warnings(policy: CompiledPolicy, known: Known, problems: Problem
   checkWho(policy.targets?.include ?? null, 'include', known, problems);
   checkWho(policy.targets?.exclude ?? null, 'exclude', known, problems);
   checkLists(policy, problems);
+  checkListFiles(policy.document, policy.lists, problems);
   for (const rule of policy.rules) {
     const at: Path = ['rules', rule.index];
     checkSome(rule.match, [...at, 'match'], problems);
@@ -75,13 +78,30 @@ export function warnings(policy: CompiledPolicy, known: Known, problems: Problem
     for (const { key } of requirements) checkRequirement(key, [...at, 'require'], known, problems);
   }
   for (const [index, { require }] of (policy.document.compliance ?? []).entries())
-    for (const platform of Object.keys(require.minimumOs ?? {}))
-      checkPlatform(platform, ['compliance', index, 'require', 'minimumOs', platform], problems);
+    checkRequired(require, policy.lists, ['compliance', index, 'require'], problems);
   if (policy.noCompliancePolicy.action === 'allow')
     problems.warning(
       ['noCompliancePolicy', 'action'],
       'every targeted phone without a compliance policy passes: forget to deploy one, and nothing is checked',
     );
+}
+
+function checkRequired(
+  { minimumOs, attributes = {} }: RequirementsDocument,
+  lists: Lists,
+  at: Path,
+  problems: Problems,
+): void {
+  for (const platform of Object.keys(minimumOs ?? {}))
+    checkPlatform(platform, [...at, 'minimumOs', platform], problems);
+  if (minimumOs !== undefined && Object.keys(minimumOs).length === 0)
+    problems.warning([...at, 'minimumOs'], 'names no platform: every version meets it');
+  for (const [name, raw] of Object.entries(attributes))
+    for (const doubt of doubtsOf(
+      readValue(raw, 'attribute', lists, () => undefined),
+      'attribute',
+    ))
+      problems.warning([...at, 'attributes', name], doubt);
 }
 
 function checkNames(
@@ -123,6 +143,7 @@ function checkSome(maps: Maps, at: Path, problems: Problems): void {
 function checkMaps(maps: Maps, at: Path, known: Known, problems: Problems): void {
   for (const { field, attribute, value } of maps.flat()) {
     const place = maps.length === 1 ? [...at, field] : at;
+    for (const doubt of doubtsOf(value, fieldInfo(field).kind)) problems.warning(place, doubt);
     switch (field) {
       case 'groups':
         checkGroups(value, place, known, problems);

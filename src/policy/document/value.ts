@@ -125,6 +125,8 @@ function readNumber(raw: number, kind: ValueKind, tell: Tell): Value {
   return NOTHING;
 }
 
+/** Comparisons in other spellings: no version of a phone has these signs, so they would match nothing. */
+const NO_VERSION = /^[=!~^≤≥≠]|[<>]/;
 const COMPARISON = /^(<=|>=|<|>)\s*(\S.*)$/s;
 
 function readText(text: string, kind: ValueKind, tell: Tell): Value {
@@ -144,8 +146,9 @@ function readText(text: string, kind: ValueKind, tell: Tell): Value {
       return NOTHING;
     case 'version':
       if (isPlainVersion(trimmed)) return { type: 'version', version: parseVersion(trimmed) ?? [] };
-      if (trimmed !== '') return { type: 'text', text: foldCase(trimmed) };
-      tell('must not be empty');
+      if (trimmed !== '' && !NO_VERSION.test(trimmed)) return { type: 'text', text: foldCase(trimmed) };
+      if (trimmed === '') tell('must not be empty');
+      else tell(`"${clip(text)}" is no version, comparison or pattern such as "17.4", "< 17.4" or "17.*"`);
       return NOTHING;
     case 'number':
       if (isNumber(trimmed)) return { type: 'number', number: Number(trimmed) };
