@@ -42,7 +42,12 @@ export async function withAudit<T>(config: Config, work: (audit: AuditLog) => Pr
 
 /** The author of a change without `--owner`. */
 export function loginName(): string {
-  return userInfo().username;
+  try {
+    return userInfo().username;
+  } catch {
+    // Containers may run under a number that no name belongs to (Kubernetes, OpenShift).
+    return `uid ${process.getuid?.()}`;
+  }
 }
 
 /** Reads all of standard input. */

@@ -28,10 +28,21 @@ const schema = z.strictObject({
   ),
 });
 
-/** The place of the contexts: beside other settings of the user (XDG Base Directory). */
+/** The place of the contexts: beside other settings of the user (XDG Base Directory). @throws ProgramError EASGATE_CONTEXT */
 export function contextsFile(): string {
-  const folder = process.env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config');
+  const folder = process.env['XDG_CONFIG_HOME'] ?? join(home(), '.config');
   return join(folder, 'easgate', 'contexts.yaml');
+}
+
+function home(): string {
+  try {
+    return homedir();
+  } catch {
+    // Containers may run under a number that no name belongs to.
+    throw wrong(
+      'this user has no home folder with contexts: set XDG_CONFIG_HOME, or name an address https://HOST',
+    );
+  }
 }
 
 /** The context of a command; null = it works on this machine. @throws ProgramError EASGATE_CONTEXT */
