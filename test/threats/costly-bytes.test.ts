@@ -1,7 +1,10 @@
 // Threat: few bytes cost the gateway, or the mail server, much time or memory (CWE-409, CWE-1333, CWE-400).
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { onlyCookie } from '../../src/api/auth/guard.ts';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
+import { nextLink } from '../../src/feeds/json-api/paging.ts';
+import { dnKey } from '../../src/feeds/ldap/entry.ts';
 import { treeOf } from '../../src/gateway/access/body-tree.ts';
 import { GateMemo } from '../../src/gateway/access/gate.ts';
 import { asksForEas } from '../../src/gateway/pass-through/eas-query.ts';
@@ -103,9 +106,25 @@ describe('a query on the lane for other paths', () => {
         quickestOf(() => expect(asksForEas('POST', targetOf(part))).toBe(false));
       costOf('x');
       // A quadratic cost would be thousands of times as high.
-      expect(costOf(repeated)).toBeLessThan(costOf('x') * 100 + 100);
+      expect(costOf(repeated)).toBeLessThan(costOf('x') * 100 + 1_000);
     },
   );
+});
+
+describe('many spaces', () => {
+  const read = {
+    'in a cookie of the admin API': (spaces: string) => onlyCookie(`easgate=${spaces}x`, 'easgate'),
+    'in a name of a directory (LDAP)': (spaces: string) => dnKey(`cn=a${spaces}x`),
+    'in a link of an API': (spaces: string) => nextLink(spaces),
+  };
+
+  it.each(Object.entries(read))('%s cost as much as letters', (_where, work) => {
+    const length = 60_000;
+    const costOf = (sign: string): number => quickestOf(() => void work(sign.repeat(length)));
+    costOf('x');
+    // A quadratic cost would be thousands of times as high.
+    expect(costOf(' ')).toBeLessThan(costOf('x') * 100 + 1_000);
+  });
 });
 
 describe('a request head that repeats', () => {

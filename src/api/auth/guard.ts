@@ -220,8 +220,15 @@ export function onlyCookie(header: string, name: string): string | null {
     .split(';')
     .map((pair) => pair.replace(/^[ \t]+/, ''))
     .filter((pair) => pair.startsWith(`${name}=`))
-    .map((pair) => pair.slice(name.length + 1).replace(/[ \t]+$/, ''));
+    .map((pair) => withoutSpacesBehind(pair.slice(name.length + 1)));
   return values.length === 1 ? (values[0] ?? null) : null;
+}
+
+/** Without SP and HTAB at the end. An expression for it would look at each run of spaces once from each of its places: anybody may send many. */
+function withoutSpacesBehind(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--;
+  return text.slice(0, end);
 }
 
 /** The address of `admin.listen`, as it stands in Host. No page of another name can have it there. */

@@ -62,7 +62,7 @@ export function countOf(
 }
 
 /** One link: its target, and its parameters with quoted texts, which may have commas and brackets (RFC 8288 3). */
-const LINK = /\s*,?\s*<([^>]*)>((?:[^",]|"(?:[^"\\]|\\.)*")*)/y;
+const LINK = /\s*(?:,\s*)?<([^>]*)>((?:[^",]|"(?:[^"\\]|\\.)*")*)/y;
 const REL = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
 const MAX_LINKS = 50;
 

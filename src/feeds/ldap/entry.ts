@@ -86,12 +86,15 @@ export function dnKey(dn: string): string {
   const text = dn.toLowerCase();
   if (!text.includes('\\') && !text.includes(', ') && !text.includes('= ') && !text.includes(' '))
     return text;
-  return text
-    .replaceAll(/\\([0-9a-f]{2})/g, (whole, hex: string) => {
-      const letter = SPECIAL.get(Number.parseInt(hex, 16));
-      return letter === undefined ? whole : `\\${letter}`;
-    })
-    .replaceAll(/ *([,=+]) */g, (whole, separator: string, at: number, all: string) =>
-      at > 0 && all[at - 1] === '\\' ? whole : separator,
-    );
+  return (
+    text
+      .replaceAll(/\\([0-9a-f]{2})/g, (whole, hex: string) => {
+        const letter = SPECIAL.get(Number.parseInt(hex, 16));
+        return letter === undefined ? whole : `\\${letter}`;
+      })
+      // A run of spaces is looked at from its beginning only: else its cost would grow with the square of its length.
+      .replaceAll(/(?:(?<! ) +)?([,=+]) */g, (whole, separator: string, at: number, all: string) =>
+        at > 0 && all[at - 1] === '\\' ? whole : separator,
+      )
+  );
 }
