@@ -106,11 +106,16 @@ export class ClientConnection implements Timed, RequestSource {
     this.driver = new Driver(this, this.forwarder);
     this.accounting = new Accounting(core);
     this.reader = new RequestReader(this);
-    core.deadlines.add(this);
-    // The first head is due as soon as later ones.
-    this.timeouts.awaitHead();
     (socket as OwnedSocket).owner = this;
     (socket as OwnedSocket).reader = this.reader;
+    this.listen();
+  }
+
+  private listen(): void {
+    const { socket } = this;
+    this.core.deadlines.add(this);
+    // The first head is due as soon as later ones.
+    this.timeouts.awaitHead();
     socket.on('data', onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
@@ -393,8 +398,17 @@ export class ClientConnection implements Timed, RequestSource {
     socket.off('drain', onDrain);
     socket.off('end', onEnd);
     socket.off('close', onClose);
-    this.core.lane?.accept(socket, bytes, this.endpoint);
+    this.core.lane?.accept(socket, bytes, this.endpoint, (rest) => this.takeBack(rest));
     socket.off('error', ignore);
+  }
+
+  /** The lane's connection goes on with `bytes`, the beginning of a request that is not the lane's. */
+  private takeBack(bytes: Buffer): void {
+    const { socket } = this;
+    this.listen();
+    // It was paused where much is pipelined; the reader may pause it again.
+    if (socket.isPaused()) socket.resume();
+    this.reader.takeBack(bytes);
   }
 
   /** The pinned connection to the mail server is gone. */

@@ -87,6 +87,12 @@ export class RequestReader implements SharedReader {
     }
   }
 
+  /** The connection is back from the pass-through lane. */
+  takeBack(bytes: Buffer): void {
+    this.handedOver = false;
+    this.onData(bytes);
+  }
+
   /** Copies what outlives the call; a complete request that is forwarded at once needs no copy. */
   onSharedBytes(bytes: Buffer): boolean {
     this.onData(bytes);

@@ -6,6 +6,7 @@ import { monotonicNow } from '../../clock.ts';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { Peer } from '../upstream/client-origin.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
+import type { LaneStream } from './lane-stream.ts';
 import type { ServerAgent } from './server-agent.ts';
 
 /** One client connection: one request at a time, one deadline. */
@@ -22,12 +23,18 @@ export class LaneConnection {
   /** The peer is a trusted proxy: the next request may be another client's. */
   shared = false;
   readonly socket: Socket;
+  /** What node:http reads in place of the socket. */
+  readonly stream: LaneStream;
   readonly peer: Peer;
+  /** Gives the connection back to the gate, with a request for it; null = there is no gate. */
+  readonly giveBack: ((bytes: Buffer) => void) | null;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, peer: Peer) {
+  constructor(socket: Socket, stream: LaneStream, peer: Peer, giveBack: ((bytes: Buffer) => void) | null) {
     this.socket = socket;
+    this.stream = stream;
     this.peer = peer;
+    this.giveBack = giveBack;
   }
 
   /** Sets the deadline, replacing the previous one. */

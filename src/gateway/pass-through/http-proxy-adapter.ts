@@ -236,7 +236,7 @@ export class HttpProxyAdapter {
     if (connection.shared && passage.status !== 401 && !opensNtlm(request.headers.authorization))
       connection.pinnedFor = '';
     // The rest of a body could be taken for the next request.
-    passage.keepAlive &&= passage.request.complete;
+    passage.keepAlive &&= passage.request.complete && !connection.stream.lost;
     response.shouldKeepAlive = passage.keepAlive;
     response.writeHead(passage.status, headers);
     response.flushHeaders();

@@ -17,6 +17,8 @@ import { LINGER_BYTES, LINGER_MS } from '../fixed-limits.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { LaneConnection, Passage } from './connection.ts';
 import { HttpProxyAdapter } from './http-proxy-adapter.ts';
+import { LaneStream } from './lane-stream.ts';
+import type { LaneStreamOwner } from './lane-stream.ts';
 import {
   admitRequest,
   bindsConnection,
@@ -29,12 +31,15 @@ import { matchPath, namesMail } from './paths.ts';
 import type { PassThroughSettings } from '../settings.ts';
 import type { FinishedPassage } from '../../telemetry/finished-request.ts';
 
+/** The announced time of an idle connection is over this much later, for a request that is under way. */
+const KEEP_ALIVE_GRACE_MS = 1_000;
+
 function ignore(): void {
   // the close event follows
 }
 
 /** The lane; it has no listener of its own. */
-export class PassThroughLane {
+export class PassThroughLane implements LaneStreamOwner {
   private readonly settings: PassThroughSettings;
   private readonly account: (line: FinishedPassage) => void;
   private readonly adapter: HttpProxyAdapter;
@@ -51,25 +56,49 @@ export class PassThroughLane {
     this.server = this.newServer();
   }
 
-  /** Whether the connection whose first head has this target belongs here. */
+  /** Whether a request with this target belongs here. */
   wants(target: string): boolean {
     return typeof matchPath(target, this.settings) !== 'string';
   }
 
-  /** Takes over a connection without listeners. `firstBytes` were read and not used. */
-  accept(socket: Socket | TLSSocket, firstBytes: Buffer, peer: Peer): void {
+  /**
+   * Takes over a connection without listeners. `firstBytes` were read and not used. `giveBack` gets it with the first request that is
+   * not for this lane; without it every request is answered here.
+   */
+  accept(
+    socket: Socket | TLSSocket,
+    firstBytes: Buffer,
+    peer: Peer,
+    giveBack: ((bytes: Buffer) => void) | null = null,
+  ): void {
     socket.on('error', ignore);
     if (socket.destroyed) return;
-    const connection = new LaneConnection(socket, peer);
     if (this.draining || this.open.size >= this.settings.maxConnections) {
-      this.turnAway(connection, this.draining ? 'EASGATE_DRAINING' : 'EASGATE_UPSTREAM_BUSY');
+      this.turnAway(socket, peer, this.draining ? 'EASGATE_DRAINING' : 'EASGATE_UPSTREAM_BUSY');
       return;
     }
-    this.open.set(socket, connection);
-    socket.once('close', () => this.forget(connection));
+    const stream = new LaneStream(socket, this.settings.headLimits, this);
+    const connection = new LaneConnection(socket, stream, peer, giveBack);
+    this.open.set(stream, connection);
+    stream.once('close', () => this.forget(connection));
     connection.arm(this.settings.headTimeoutMs, () => socket.destroy());
-    if (firstBytes.length > 0) socket.unshift(firstBytes);
-    this.server.emit('connection', socket);
+    this.server.emit('connection', stream);
+    if (firstBytes.length > 0) stream.onBytes(firstBytes);
+  }
+
+  keeps(stream: LaneStream, target: string): boolean {
+    return this.open.get(stream)?.giveBack === null || this.wants(target);
+  }
+
+  onPartialHead(stream: LaneStream): void {
+    const connection = this.open.get(stream);
+    if (connection?.current === null)
+      connection.arm(this.settings.headTimeoutMs, () => connection.socket.destroy());
+  }
+
+  onAstray(stream: LaneStream): void {
+    const connection = this.open.get(stream);
+    if (connection !== undefined && connection.current === null && stream.isAstray) this.giveBack(connection);
   }
 
   /** Open client connections, including tunnels. */
@@ -125,15 +154,26 @@ export class PassThroughLane {
   }
 
   private forget(connection: LaneConnection): void {
-    this.open.delete(connection.socket);
+    this.open.delete(connection.stream);
     connection.disarm();
     connection.waiting = null;
     connection.pinned?.destroy();
     if (this.open.size === 0) this.onEmpty?.();
   }
 
+  /** The next request is for the gate. */
+  private giveBack(connection: LaneConnection): void {
+    const { socket, stream } = connection;
+    const bytes = stream.release();
+    this.forget(connection);
+    // node:http forgets it.
+    stream.destroy();
+    connection.giveBack?.(bytes);
+    socket.off('error', ignore);
+  }
+
   /** Answers a connection without a parsed request, and closes it. */
-  private turnAway({ socket, peer }: LaneConnection, error: HttpErrorCode): void {
+  private turnAway(socket: Socket, peer: Peer, error: HttpErrorCode): void {
     const { status } = ERRORS[error];
     const startedAt = monotonicNow();
     const { address } = peer;
@@ -179,12 +219,17 @@ export class PassThroughLane {
     const connection = this.open.get(request.socket);
     if (connection === undefined) return;
     if (connection.current !== null) return connection.cut();
+    // The socket itself is answered, and nothing may follow the head.
+    const isFollowed = early.length + connection.stream.release().length > 0;
     const passage = new Passage(connection, request, null);
-    connection.socket.once('close', () => this.settle(passage, passage.status !== 0));
+    connection.socket.once('close', () => {
+      this.forget(connection);
+      this.settle(passage, passage.status !== 0);
+    });
     const protocol = request.headers.upgrade?.toLowerCase();
     const head = this.admit(passage);
     if (head === null) return;
-    const clean = head.method === 'GET' && head.minor === 1 && early.length === 0;
+    const clean = head.method === 'GET' && head.minor === 1 && !isFollowed;
     if (clean && protocol === 'websocket') this.adapter.upgrade(passage);
     else this.fail(passage, 'EASGATE_BAD_UPGRADE');
   }
@@ -276,7 +321,7 @@ export class PassThroughLane {
     if (connection === undefined || code === null || !stream.writable) {
       stream.destroy();
     } else if (passage === null) {
-      this.turnAway(connection, code);
+      this.turnAway(connection.socket, connection.peer, code);
     } else {
       passage.error ??= code;
       passage.upstream?.destroy();
@@ -294,6 +339,7 @@ export class PassThroughLane {
     const { connection, request, address, startedAt } = passage;
     const { socket } = connection;
     passage.settled = true;
+    connection.stream.answered();
     // http-proxy does not notice this (node-http-proxy#1559), and would keep the upstream connection.
     if (!finished || !request.complete) passage.upstream?.destroy();
     if (!finished) passage.error ??= 'EASGATE_CLIENT_LEFT';
@@ -310,7 +356,6 @@ export class PassThroughLane {
       bytesOut: socket.bytesWritten - passage.bytesBefore,
     });
     if (socket.destroyed) return;
-    const { keepAliveTimeoutMs, headTimeoutMs } = this.settings;
     if (!passage.keepAlive || passage.error !== null) {
       // `current` is kept: requests pipelined behind the last one are not served.
       connection.waiting = null;
@@ -319,9 +364,10 @@ export class PassThroughLane {
       return;
     }
     connection.current = null;
-    connection.arm(keepAliveTimeoutMs + headTimeoutMs, () => socket.destroy());
+    connection.arm(this.settings.keepAliveTimeoutMs + KEEP_ALIVE_GRACE_MS, () => socket.destroy());
     const next = connection.waiting;
     connection.waiting = null;
     if (next !== null) next();
+    else if (connection.stream.isAstray) this.giveBack(connection);
   }
 }
