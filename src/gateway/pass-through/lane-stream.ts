@@ -121,7 +121,7 @@ export class LaneStream extends Duplex {
   };
 
   override _read(): void {
-    if (this.astray === null) this.socket.resume();
+    if (this.astray === null && !this.released) this.socket.resume();
   }
 
   override _write(
