@@ -3,6 +3,7 @@
 // Threat: a decision on one spelling of a login that does not apply to the others. Mail servers open one mailbox for `dave`, `X\dave`
 // and `dave@example.com`, and most ignore the `X`. Rule: a decision that denies applies to every name
 // that may be the user; a decision that allows or erases applies to exact names.
+import { domainToUnicode } from 'node:url';
 import type { UserKey } from './keys.ts';
 
 /** The name without its domain, NetBIOS or DNS. */
@@ -53,6 +54,18 @@ function dnsSuffix(user: string): string {
   return suffix.includes('.') ? suffix : '';
 }
 
+const PRINTABLE_ASCII = /^[ -~]*$/;
+
+/**
+ * A domain in the form for people: `xn--exmple-cua.com` and `exämple.com` are one domain, with labels between dots or ideographic full
+ * stops (RFC 5890 2.3.2.1, RFC 3490 3.1). Zimbra takes all these spellings.
+ */
+function readable(domain: string): string {
+  if (PRINTABLE_ASCII.test(domain) && !domain.includes('xn--')) return domain;
+  const found = domainToUnicode(domain);
+  return found === '' ? domain : found;
+}
+
 /** User names under the groups of `identity.domains`. */
 export class UserNames {
   /** Maps each domain of a group to the group's canonical prefix or suffix: `@example.com` or `example\`. */
@@ -92,7 +105,12 @@ export class UserNames {
     if (one === other) return true;
     if (!lookAlike(localPart(one), localPart(other))) return false;
     const [suffix, otherSuffix] = [dnsSuffix(one), dnsSuffix(other)];
-    return suffix === '' || otherSuffix === '' || lookAlike(suffix, otherSuffix);
+    return (
+      suffix === '' ||
+      otherSuffix === '' ||
+      lookAlike(suffix, otherSuffix) ||
+      lookAlike(readable(suffix), readable(otherSuffix))
+    );
   }
 }
 

@@ -128,6 +128,7 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   return isAscii(key) ? (key.toLowerCase() as UserKey) : wideKey(key);
 }
 
+const SPACE = 0x20;
 const PERCENT = 0x25;
 const PLUS = 0x2b;
 const LAST_ASCII = 0x7f;
@@ -151,11 +152,13 @@ function withAtSign(local: string): string {
 
 /**
  * A name with two `@` is ambiguous: Z-Push cuts it at the first and grommunio at the last; some servers end the name at an `@`
- * before the backslash. A domain with a trailing dot (RFC 1034 3.1) is another spelling of the same domain.
+ * before the backslash. A domain with a trailing dot (RFC 1034 3.1) is another spelling of the same domain. Where the domain is cut off
+ * (Z-Push, SOGo), a space before it ends the name, and a directory ignores it there (RFC 4518 2.6.1).
  */
 function hasOneDomain(local: string): boolean {
   const at = local.indexOf('@');
   if (at === -1) return true;
+  if (at > 0 && local.charCodeAt(at - 1) === SPACE) return false;
   return at === local.lastIndexOf('@') && !local.endsWith('.') && !local.includes(' ', at);
 }
 

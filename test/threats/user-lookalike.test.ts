@@ -33,6 +33,11 @@ describe('a name that a directory takes for another one', () => {
     ['strasse', 'straße'],
     ['bjorn', 'Bjørn'],
     ['muller', 'müller@eas.test'],
+    ['dave@exämple.test', 'dave@xn--exmple-cua.test'],
+    ['dave@xn--exmple-cua.test', 'DAVE@EXÄMPLE.test'],
+    ['dave@xn--strae-oqa.test', 'dave@strasse.test'],
+    ['dave@mail.eas.test', 'dave@mail.eas\u3002test'],
+    ['dave@例え.test', 'X\\dave@xn--r8jz45g.test'],
   ])('meets it: %s, %s', (decided, login) => {
     expect(NO_GROUPS.mayBeSame(named(decided), named(login))).toBe(true);
     expect(new UserNames([['eas.test', 'EAST']]).mayBeSame(named(decided), named(login))).toBe(true);
@@ -45,6 +50,8 @@ describe('a name that a directory takes for another one', () => {
     ['d.ave', 'dave'],
     ['dave@eas.test', 'dàve@other.test'],
     ['mueller', 'müller'],
+    ['dave@exämple.test', 'dave@xn--r8jz45g.test'],
+    ['dave@xn--zzzz.test', 'dave@zzzz.test'],
   ])('is not just any other: %s, %s', (decided, login) => {
     expect(NO_GROUPS.mayBeSame(named(decided), named(login))).toBe(false);
   });
@@ -60,6 +67,10 @@ describe('a login', () => {
     'dave@eas.test.',
     'dave@ eas.test',
     'dave@eas .test',
+    'dave @eas.test',
+    'X\\dave @eas.test',
+    'dave +eas.test',
+    'däve @eas.test',
     'da\u2028ve',
     'dave\u{1f600}',
     'dave\ue000',

@@ -65,7 +65,8 @@ export const WALLS: readonly Wall[] = [
     name: 'identity',
     holds: 'user and device keys, client address',
     may: [...PROTOCOLS, 'ip-address.ts', 'http', 'eas'],
-    pure: [],
+    // The forms of a domain.
+    pure: ['node:url'],
   },
   {
     name: 'model',
