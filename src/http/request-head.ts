@@ -180,6 +180,11 @@ let repeated = false;
 const forwarded = new ForwardedLines();
 let lastHost = '';
 
+/** Whether this is an empty line, or its beginning, and nothing else: old clients send one behind a body (RFC 9112 2.2). */
+export function isEmptyLine(bytes: Uint8Array): boolean {
+  return bytes[0] === CR && (bytes.length === 1 || (bytes.length === 2 && bytes[1] === LF));
+}
+
 /**
  * Parses the head that begins at `offset`. Returns the head, an error code, or `null` when more bytes are needed.
  * Works on shared scratch tables: neither re-entrant nor asynchronous.
@@ -192,7 +197,10 @@ export function parseRequestHead(
 ): RequestHead | HttpErrorCode | null {
   let at = offset;
   // One empty line before the request line is allowed (RFC 9112 2.2).
-  if (at + 1 < limit && bytes[at] === CR && bytes[at + 1] === LF) at += 2;
+  if (bytes[at] === CR) {
+    if (at + 1 >= limit) return null;
+    if (bytes[at + 1] === LF) at += 2;
+  }
   const headStart = at;
   const bound = Math.min(limit, headStart + limits.maxHeadBytes);
 

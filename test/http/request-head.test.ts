@@ -47,6 +47,8 @@ describe('parseRequestHead', () => {
 
   it('skips one empty line before the request line', () => {
     expect(accepted('\r\n' + post()).method).toBe('POST');
+    for (const cut of ['\r', '\r\n', '\r\nP']) expect(parse(cut)).toBeNull();
+    expect(parse('\rP')).toBe('EASGATE_BAD_REQUEST_LINE');
     expect(parse('\r\n\r\n' + post())).toBe('EASGATE_BAD_REQUEST_LINE');
   });
 

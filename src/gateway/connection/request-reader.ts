@@ -3,7 +3,7 @@
 import { monotonicNow } from '../../clock.ts';
 import { parseAutodiscoverTarget } from '../../eas/autodiscover/target.ts';
 import { carriesMail } from '../../eas/commands.ts';
-import { parseRequestHead } from '../../http/request-head.ts';
+import { isEmptyLine, parseRequestHead } from '../../http/request-head.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { admit, admitAutodiscover } from '../access/gate.ts';
 import type { GateConnection } from '../access/gate.ts';
@@ -121,7 +121,8 @@ export class RequestReader implements SharedReader {
       const known = source.memo.sameHead(bytes);
       const head = known ?? parseRequestHead(bytes, 0, bytes.length, client);
       if (head === null) {
-        source.timeouts.awaitHead();
+        if (!isEmptyLine(bytes)) source.timeouts.awaitHead();
+        else if (bytes.length === 2) this.input = null;
         break;
       }
       this.input = null;

@@ -4,7 +4,7 @@
 // and where this class is in doubt, the connection ends with the answer.
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { parseRequestHead } from '../../http/request-head.ts';
+import { isEmptyLine, parseRequestHead } from '../../http/request-head.ts';
 import type { HeadLimits } from '../../http/request-head.ts';
 import { RequestBody } from '../connection/request-body.ts';
 import { MAX_PIPELINED_BYTES } from '../fixed-limits.ts';
@@ -78,7 +78,9 @@ export class LaneStream extends Duplex {
     const wasPartial = this.partial !== null;
     this.partial = null;
     const end = this.lost ? bytes.length : this.follow(bytes);
-    if (end < bytes.length && this.astray === null) this.partial = bytes.subarray(end);
+    const rest = bytes.subarray(end);
+    if (this.astray === null && rest.length > 0 && !(rest.length === 2 && isEmptyLine(rest)))
+      this.partial = rest;
     if (end > 0 && !this.push(bytes.subarray(0, end))) this.socket.pause();
     if (this.astray !== null) this.owner.onAstray(this);
     else if (this.partial !== null && !wasPartial) this.owner.onPartialHead(this);

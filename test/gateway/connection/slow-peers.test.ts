@@ -75,6 +75,22 @@ describe('a phone that sends slowly', () => {
     expect(world.gateway.finished.at(-1)?.error).toBe('EASGATE_HEAD_TIMEOUT');
   });
 
+  it('keeps its connection when it sends an empty line behind its body, as old clients do', async () => {
+    const { gateway, client, backend } = await setUp({ client: { keepAliveTimeoutMs: 60_000 } });
+    for (const behind of ['\r\n', '']) {
+      client.send(request('FolderSync', FOLDER_SYNC) + behind);
+      expect((await client.response()).status).toBe(200);
+      client.send('\r');
+      await untilRead(gateway);
+      client.send('\n');
+      await untilRead(gateway);
+      await gateway.time.advance(10_000);
+    }
+    client.send(request('FolderSync', FOLDER_SYNC));
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests).toHaveLength(3);
+  });
+
   it('has the same deadline for the head of a later request on its connection', async () => {
     const world = await setUp({ client: { keepAliveTimeoutMs: 60_000 } });
     world.client.send(request('FolderSync', FOLDER_SYNC));
