@@ -259,8 +259,8 @@ export class PassThroughLane implements LaneStreamOwner {
     const shared = trusted && (origin.hidden || !bindsConnection(admitted.authorization));
     passage.isAnothers = shared;
     passage.keepAlive = admitted.keepAlive && !this.draining && !shared;
-    // A mail app that has found its server sends its next request over the same connection: of Exchange ActiveSync, which this lane
-    // refuses. A handshake needs the connection.
+    // A mail app that has found its server goes on with Exchange ActiveSync, at the host that the answer names: it needs this connection
+    // no more. A handshake does.
     if (namesMail(admitted.target) && !bindsConnection(admitted.authorization)) passage.keepAlive = false;
     request.headers = upstreamHeaders(admitted, forwardedHeaders(origin, this.settings));
     return admitted;
