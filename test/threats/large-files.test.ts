@@ -74,3 +74,16 @@ describe('an archive that unpacks to 200 times its size', () => {
     });
   });
 });
+
+it('a file of brackets is one record that is nested too deep: not each bracket is kept', async () => {
+  const depth = 200_000;
+  const path = written(
+    'brackets.json',
+    `${'['.repeat(depth)}${']'.repeat(depth)}\n{"id":"ApplX","managed":true}\n`,
+  );
+  const { devices, refused } = await readPath(path, { format: 'ndjson' });
+  expect([devices.map(({ id }) => id), refused.map(({ reason }) => reason)]).toEqual([
+    ['applx'],
+    ['the record is nested deeper than 64'],
+  ]);
+});
