@@ -30,12 +30,13 @@ const RESTRICTED = names(`
 /** Numbers of requirements that are not met. */
 const COUNTS = names(`
   violations violationcount violationscount policyviolations policyviolationcount policyviolationscount
-  noncompliantpolicies noncompliantpolicycount failedpolicies
+  noncompliantpolicies noncompliantpolicycount failedpolicies complianceviolations
 `);
 /** Requirements that are not met, or why the device does not comply. */
 const REASONS = names(`
   violatedpolicies policiesviolated noncompliancereason noncompliancereasons noncompliantreason noncompliantreasons
-  failedpolicies noncompliantpolicies noncompliantrules
+  failedpolicies noncompliantpolicies noncompliantrules outofcompliancereason outofcompliancereasons complianceviolations
+  compliancefailures
 `);
 const COMPROMISED = names(`
   jailbroken isjailbroken rooted isrooted compromised iscompromised compromisedstatus jailbreakstatus jailbreakdetected
