@@ -5,18 +5,19 @@ import { meanings, names } from './word-lists.ts';
 
 /**
  * Excel writes TRUE and FALSE in its own language, as does the admin centre of Intune yes and no; PowerShell writes True and False in
- * every language, and PostgreSQL t and f.
+ * every language, and its scripts $true and $false, PostgreSQL t and f.
  */
 export const YES: ReadonlySet<string> = new Set(
   names(`
   true yes y t 1 on enabled wahr ja vrai oui verdadero si sí sì da vero waar prawda tak verdadeiro sim sand sant
-  истина да sann tosi kyllä pravda ano áno igaz igen evet doğru adevărat ναι はい 是 예 네 真 참
+  истина да sann tosi kyllä pravda ano áno igaz igen evet doğru adevărat ναι はい 是 예 네 真 참 $true $True
 `),
 );
 export const NO: ReadonlySet<string> = new Set(
   names(`
   false no n f 0 off disabled notenabled falsch nein faux non falso onwaar nee fałsz nie não nao falsk falskt ложь нет
   nej nei usann epätosi ei nepravda ne hamis nem hayır hayir yanlış yanliş fals nu όχι いいえ 否 아니요 아니오 偽 假 거짓
+  $false $False
 `),
 );
 /** They leave it open. */

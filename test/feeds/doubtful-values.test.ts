@@ -247,6 +247,11 @@ it('a sign without a width, as of a web page, is no part of an id', async () => 
   expect([device.id, device.spelling, device.compliant]).toEqual(['applx', 'ApplX', true]);
 });
 
+it('$true and $false of a script are yes and no', async () => {
+  const device = await onlyDevice(readContent('id,managed,compliant\nApplX,$true,$False\n'));
+  expect([device.managed, device.compliant]).toEqual([true, false]);
+});
+
 it('$null of a script is no value', async () => {
   const { decisions, refused } = await readContent(
     'PrimarySmtpAddress,ActiveSyncAllowedDeviceIDs,ActiveSyncBlockedDeviceIDs\na@x.example,$null,ApplX\n',

@@ -224,9 +224,7 @@ function mapUser(reader: RecordReader): FeedLine[] {
       id,
       aliases,
       groups: groupNames(reader.row.get('memberof') ?? reader.row.get('transitivememberof')),
-      // `enabled` is the column of Get-ADUser.
-      enabled:
-        reader.flag('accountenabled', 'enabled') ?? not(reader.flag('blockcredential', 'signinblocked')),
+      enabled: isEnabled(reader),
       sourceId: guidOf(reader.text('id', 'objectid')),
       attributes: reader.attributes({
         displayName: reader.text('displayname'),
@@ -238,6 +236,12 @@ function mapUser(reader: RecordReader): FeedLine[] {
       problems: reader.problems,
     },
   ];
+}
+
+/** A deleted account is in the directory's bin, with its last state. `enabled` is the column of Get-ADUser. */
+function isEnabled(reader: RecordReader): boolean | null {
+  if (reader.saysTime('deleteddatetime')) return false;
+  return reader.flag('accountenabled', 'enabled') ?? not(reader.flag('blockcredential', 'signinblocked'));
 }
 
 function not(flag: boolean | null): boolean | null {

@@ -92,6 +92,16 @@ it('Get-AzureADDevice has devices of Entra, with names of its own', async () => 
   ]);
 });
 
+it.each([
+  ['2026-11-01T00:00:00Z', false],
+  [null, true],
+  ['0001-01-01T00:00:00Z', true],
+])('an account in the bin of Entra is not enabled: deletedDateTime %s means enabled: %s', async (deletedDateTime, enabled) => {
+  const user = { userPrincipalName: 'a@x.example', userType: 'Member', accountEnabled: true };
+  const { users } = await readJson({ value: [{ ...user, deletedDateTime }] });
+  expect(users.map((one) => one.enabled)).toEqual([enabled]);
+}); // prettier-ignore
+
 it('an element of Jamf Pro that stands twice with different values is no state', async () => {
   const device = (managed: string): string =>
     `<mobile_device><general><serial_number>F1EXAMPLE</serial_number>${managed}</general></mobile_device>`;
