@@ -8,6 +8,10 @@ import { EntriesByUser } from './entries-by-user.ts';
 /** The first entry of each device; the others follow by `next`. Nearly all have one: lists would take more memory. */
 type Entries = LRUCache<DeviceKey, CachedAccess>;
 
+/** How long it is remembered that a device had entries which a change removed; and of how many devices. */
+const DROPPED_MS = 10_000;
+const MAX_DROPPED = 10_000;
+
 /** Users remembered per device; one is the rule. */
 const MAX_USERS_PER_DEVICE = 8;
 
@@ -16,12 +20,14 @@ export class AccessEntries {
   private readonly known: Entries;
   private readonly unknown: Entries;
   private readonly byUser = new EntriesByUser();
+  private readonly dropped = new LRUCache<DeviceKey, true>({ max: MAX_DROPPED, ttl: DROPPED_MS });
 
   /** Most devices that are known, and most that nobody has reported. */
   constructor(maxKnown: number, maxUnknown: number) {
     // Entries that others replace ('set') are removed by put().
-    const dispose = (first: CachedAccess, _device: DeviceKey, reason: string): void => {
+    const dispose = (first: CachedAccess, device: DeviceKey, reason: string): void => {
       if (reason !== 'set') for (const entry of listOf(first)) this.byUser.remove(entry);
+      if (reason === 'delete') this.dropped.set(device, true);
     };
     this.known = new LRUCache({ max: maxKnown, dispose });
     this.unknown = new LRUCache({ max: maxUnknown, dispose });
@@ -30,6 +36,11 @@ export class AccessEntries {
   /** Hot path: synchronous, allocates nothing. */
   find(user: UserKey, device: DeviceKey): CachedAccess | undefined {
     return findIn(this.known, user, device) ?? findIn(this.unknown, user, device);
+  }
+
+  /** Whether a change removed an entry of the device in the last seconds: what other gateways noted since may not be in the directory yet. */
+  wasDropped(device: DeviceKey): boolean {
+    return this.dropped.has(device);
   }
 
   /** Replaces the entry of the same user with the same device. */

@@ -29,8 +29,8 @@ interface Decided {
 const MAX_OTHERS = 7;
 const NONE: Decided[] = [];
 
-const [SEEN, UNKNOWN, OPEN_WIPE] = [1, 2, 4];
-const FLAGS = 3;
+const [SEEN, UNKNOWN, OPEN_WIPE, DENIED] = [1, 2, 4, 8];
+const FLAGS = 4;
 const NOWHERE = -1 << FLAGS;
 
 /** The wall clock against the monotonic one when the process started. */
@@ -84,12 +84,18 @@ export class CachedAccess {
     this.canonical = names.canonical === names.user ? names.user : names.canonical;
     this.device = names.device;
     this.deviceType = names.deviceType === null ? null : sharedText(names.deviceType);
-    const isSeen = (records.partnership ?? null) !== null;
+    const seen = records.partnership ?? null;
+    const wasDenied = seen !== null && seen.lastVerdict !== 'allow';
     const isUnknown = (facts.device?.managed ?? null) === null && facts.decisions.length === 0;
     const hasOpenWipe = facts.decisions.some(
       ({ action, acknowledged }) => !acknowledged && (action === 'wipe' || action === 'accountWipe'),
     );
-    this.bits = NOWHERE | (isSeen ? SEEN : 0) | (isUnknown ? UNKNOWN : 0) | (hasOpenWipe ? OPEN_WIPE : 0);
+    this.bits =
+      NOWHERE |
+      (seen !== null ? SEEN : 0) |
+      (isUnknown ? UNKNOWN : 0) |
+      (hasOpenWipe ? OPEN_WIPE : 0) |
+      (wasDenied ? DENIED : 0);
     this.readAt = readAt;
     this.offsetMs = Math.round(access.readAt - readAt - USUAL_OFFSET_MS);
     this.packed = packRecords(records, this);
@@ -108,6 +114,18 @@ export class CachedAccess {
 
   get hasOpenWipe(): boolean {
     return (this.bits & OPEN_WIPE) !== 0;
+  }
+
+  /**
+   * Whether the phone was denied lately: its last request, by its partnership, or at some time while this entry and those before it were
+   * kept. Once true it stays so: the phone may still show the quarantine mailbox.
+   */
+  get wasDenied(): boolean {
+    return (this.bits & DENIED) !== 0;
+  }
+
+  noteDenied(): void {
+    this.bits |= DENIED;
   }
 
   /** Where it is among all entries (entries-by-user.ts); -1 = nowhere. */
@@ -151,7 +169,7 @@ export class CachedAccess {
     const choice = choiceOf(active, access);
     const facts = chosenFacts(active, choice, access, wall, request);
     const found = lapsing(decideChosen(active, choice, access, facts), now, wall);
-    const verdict = sameOr(isAlike ? this.verdict : null, found);
+    const verdict = this.noted(sameOr(isAlike ? this.verdict : null, found));
     if (shadow !== null) this.compare(shadow, choice, verdict, access, wall, request);
     this.verdict = verdict;
     this.key = null;
@@ -161,8 +179,14 @@ export class CachedAccess {
     return verdict;
   }
 
+  private noted(verdict: Verdict): Verdict {
+    if (verdict.action !== 'allow') this.noteDenied();
+    return verdict;
+  }
+
   /** Keeps the verdicts of the entry that this one replaces, as far as they are decided alike. */
   takeOver(before: CachedAccess): void {
+    if (before.wasDenied) this.noteDenied();
     // Each is decided anew. An equal result reuses the old object: callers compare by identity.
     this.verdict = before.verdict;
     this.key = before.key;
@@ -194,7 +218,7 @@ export class CachedAccess {
     } else if (other !== undefined && other.by === active && now < other.lapsesAt) return other.verdict;
     const before = this.key === key ? this.verdict : (other?.verdict ?? null);
     const found = lapsing(decideChosen(active, choice, access, facts), now, wall);
-    const verdict = sameOr(before, found);
+    const verdict = this.noted(sameOr(before, found));
     if (shadow !== null) this.compare(shadow, choice, verdict, access, wall, request);
     if (isFirst) {
       this.verdict = verdict;

@@ -212,6 +212,11 @@ export class VerdictCache {
     return standing ?? found.verdictFor(this.active, now, request, this.shadow);
   }
 
+  /** Whether the phone may show the quarantine mailbox: it was denied lately, or nothing is known of it. */
+  mayShowMailbox(user: UserKey, device: DeviceKey): boolean {
+    return this.entries.find(user, device)?.wasDenied ?? true;
+  }
+
   /**
    * One look-up per key at a time, bounded in number and time. Phones with accepted credentials or a known partnership
    * have their own places; others share places by address. Never rejects.
@@ -374,6 +379,7 @@ export class VerdictCache {
   private entryOf(known: CachedAccess): CachedAccess {
     const before = this.entries.find(known.user, known.device);
     if (before !== undefined) known.takeOver(before);
+    else if (this.entries.wasDropped(known.device)) known.noteDenied();
     known.lifetimeMs = Math.ceil(this.lifetimeOf(known));
     return known;
   }

@@ -51,6 +51,8 @@ export interface VerdictSource {
   peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
   /** Whether verdicts depend on facts of the request; absent = they do not. */
   readonly readsRequests?: boolean;
+  /** Whether an allowed phone may still show the quarantine mailbox; absent = each may. */
+  mayShowMailbox?(user: UserKey, device: DeviceKey): boolean;
   /** The miss path; never rejects. */
   decide(
     user: UserKey,

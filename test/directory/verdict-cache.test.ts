@@ -18,6 +18,7 @@ import {
   phone,
   userReport,
   wipeDecision,
+  seenPartnership,
 } from '../support/servers/directory-records.ts';
 
 const options: VerdictCacheOptions = {
@@ -91,6 +92,39 @@ describe('the verdict cache', () => {
     expect(after).toEqual(first);
     expect(after).not.toBe(first);
   });
+
+  it('says of a phone that it may show the quarantine mailbox unless its last request and all verdicts since allowed it', async () => {
+    const { inner, cache, changes } = await setUp();
+    const heard = async (version: number, compliant: boolean): Promise<void> => {
+      const before = changes.length;
+      await inner.putDevices([deviceReport(phone, { version, compliant })]);
+      await until(() => changes.length > before, 'the change');
+    };
+    expect(cache.mayShowMailbox(alice, phone)).toBe(true);
+    await heard(1, true);
+    await cache.decide(alice, phone);
+    expect(cache.mayShowMailbox(alice, phone)).toBe(false);
+    // What another gateway served meanwhile may not be in the directory yet.
+    await heard(2, false);
+    await heard(3, true);
+    expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
+    expect(cache.mayShowMailbox(alice, phone)).toBe(true);
+  });
+
+  it.each([
+    ['allow', false],
+    ['quarantine', true],
+    ['block', true],
+  ])(
+    'says by the record of a phone whose last verdict was %s whether it may show the quarantine mailbox: %s',
+    async (lastVerdict, may) => {
+      const { inner, cache } = await setUp();
+      await inner.putDevices([deviceReport(phone)]);
+      await inner.recordSeen([seenPartnership(alice, phone, 1, { lastVerdict })]);
+      expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
+      expect(cache.mayShowMailbox(alice, phone)).toBe(may);
+    },
+  );
 
   it('misses first, then hits synchronously', async () => {
     const { inner, slow, cache } = await setUp();

@@ -16,15 +16,16 @@ import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { beginningOf, plainBytes, treeOf } from './body-tree.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { VerdictSource } from '../gateway-core.ts';
 import type { RequestBody } from '../connection/request-body.ts';
 import { BUFFERED_BODY_BYTES } from '../fixed-limits.ts';
 
 /**
  * Tracks which allowed phones show the folders of the mail server. The server holds a poll without folders on those of
  * the phone's last full poll, even if the phone was in the quarantine mailbox since, perhaps at another worker. So a
- * phone is asked for all its folders until it named real ones under its current verdict, with accepted credentials. A
- * verdict is one object per phone until it changes ({@link VerdictSource.peek}), so the knowledge ends with it and
- * needs no bound.
+ * phone that may have been there ({@link VerdictSource.mayShowMailbox}) is asked for all its folders until it named real ones under its
+ * current verdict, with accepted credentials. A verdict is one object per phone until it changes ({@link VerdictSource.peek}), so the
+ * knowledge ends with it and needs no bound.
  */
 export class CompletedExits {
   private readonly known = new WeakSet<Verdict>();
@@ -42,12 +43,14 @@ export class CompletedExits {
 /** Checks the requests of one client connection. */
 export class MailboxExit {
   private readonly completed: CompletedExits;
+  private readonly verdicts: VerdictSource;
   /** The last verdict under which the phone named real folders. */
   private exitedUnder: Verdict | null = null;
 
   /** `completed` is shared by the worker. */
-  constructor(completed: CompletedExits) {
+  constructor(completed: CompletedExits, verdicts: VerdictSource) {
     this.completed = completed;
+    this.verdicts = verdicts;
   }
 
   /** The answer to send instead of forwarding, or a refusal; null = the request may be forwarded. */
@@ -72,9 +75,14 @@ export class MailboxExit {
     // A large Sync is not a poll.
     const tree = complete ? treeOf(kept, content) : undefined;
     if (tree === undefined) return null;
-    if (restsOnMemory(command, tree)) return sendAll(command);
-    exchange.exitsUnder = verdict;
+    if (!restsOnMemory(command, tree)) exchange.exitsUnder = verdict;
+    else if (this.mayShowMailbox(exchange)) return sendAll(command);
     return null;
+  }
+
+  private mayShowMailbox({ user, device }: Exchange): boolean {
+    if (user === null || device === null) return true;
+    return this.verdicts.mayShowMailbox?.(user, device) ?? true;
   }
 }
 

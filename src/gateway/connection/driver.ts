@@ -50,7 +50,7 @@ export class Driver implements StepInputs, HeldPing {
     this.forwarder = forwarder;
     this.credentials = new ProvenCredentials(core);
     this.quarantine = new QuarantineSession(core);
-    this.exit = new MailboxExit(core.completedExits);
+    this.exit = new MailboxExit(core.completedExits, core.verdicts);
     this.change = new VerdictChange(downstream, forwarder, this.quarantine, this);
   }
 

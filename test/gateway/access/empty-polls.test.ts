@@ -157,6 +157,44 @@ describe.each(STORES)('with two gateways on the %s store', (kind) => {
     return phone;
   };
 
+  it('a phone that was never denied polls without folders after a restart', async () => {
+    office = await openOffice(kind);
+    onTestFinished(() => office.close());
+    await office.heard(() => office.operator.putDevices([deviceReport(KEY, { compliant: true })]));
+    const phone = phoneAt(office.gateway.port);
+    const folder = find((await phone.folderSync()).tree, 'ServerId') ?? '';
+    const full = phone.ping(600, folder);
+    await until(() => office.mail.held() === 1, 'the mail server to hold the poll');
+    office.mail.deliver('alice', 'News', 'Text');
+    expect((await full).easStatus).toBe('2');
+    const record = async () => (await office.operator.getDevice(KEY))?.partnerships[0]?.lastVerdict;
+    await until(async () => (await record()) === 'allow', 'the record of the phone');
+
+    const restarted = await office.node();
+    const empty = phoneAt(restarted.port).ping();
+    await until(() => office.mail.held() === 1, 'the mail server to hold the empty poll');
+    office.mail.deliver('alice', 'More', 'Text');
+    expect((await empty).easStatus).toBe('2');
+  });
+
+  it('a phone that was in the quarantine mailbox must send its folders after a restart', async () => {
+    office = await openOffice(kind);
+    onTestFinished(() => office.close());
+    await office.heard(() => office.operator.putDevices([deviceReport(KEY, { compliant: false })]));
+    const phone = phoneAt(office.gateway.port);
+    expect(find((await phone.folderSync()).tree, 'ServerId')).toMatch(/^easg1-/);
+    await until(
+      async () => (await office.operator.getDevice(KEY))?.partnerships[0]?.lastVerdict === 'quarantine',
+      'the record',
+    );
+    await office.heard(() =>
+      office.operator.putDevices([deviceReport(KEY, { compliant: true, version: 1 })]),
+    );
+    const restarted = await office.node();
+    expect((await phoneAt(restarted.port).ping()).easStatus).toBe('3');
+    expect(office.mail.held()).toBe(0);
+  });
+
   it('a phone that was in the quarantine mailbox at one must send its folders to the other', async () => {
     office = await openOffice(kind);
     onTestFinished(() => office.close());
