@@ -107,7 +107,7 @@ export const PROGRAM_ERRORS = {
     'the directory cannot be written at the moment; nothing, or a part, was written: send the delivery again (503)',
   ),
   EASGATE_DELIVERY_DISK: delivery(
-    'the folder of temporary files of the gateway is full, missing or not writable; its log names the folder (EASGATE_TEMPORARY_FILES). Nothing was written: send the delivery again later (503)',
+    'the folder of temporary files of the gateway is full, missing or not writable; its log names the folder (EASGATE_FEED_FAILED). Nothing was written: send the delivery again later (503)',
   ),
   EASGATE_DELIVERY_FAILED: delivery(
     'a bug of easgate: please report it with the log line; nothing, or a part, was written (500)',

@@ -50,6 +50,11 @@ const TIMES: BackoffSettings = { firstMs: 200, maxMs: 30_000, steadyMs: 10_000 }
 const SILENCE: SilenceLimits = { answerMs: 1_500, silentMs: 60_000, questions: 4 };
 /** It has nothing to finish: one that does not end within this time is killed. */
 const STOP_MS = 3_000;
+/**
+ * V8 flags of the process and its threads: a smaller nursery than by default, and no more than half of what is in use as garbage. V8 would let the
+ * heap grow to a multiple while a large run passes through it, and keep that (decisions/0182). Flags of the primary follow.
+ */
+const CONTROL_FLAGS: readonly string[] = ['--max-semi-space-size=16', '--heap-growing-percent=50'];
 
 /** One at a time. */
 export class ControlProcess {
@@ -145,7 +150,10 @@ export class ControlProcess {
     const startedAt = performance.now();
     const silence = this.newSilence();
     this.silence = silence;
-    const child = fork(entry, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(entry, args, {
+      execArgv: [...CONTROL_FLAGS, ...process.execArgv],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.child = child;
     this.ready = false;
     child.once('disconnect', () => this.counts.end(child));

@@ -36,9 +36,8 @@ const PRAGMAS = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;';
 const CHECKPOINT_PAGES = 16_384;
 /** Requests of a worker would wait for the copy: it leaves it to the others while they write, who do it with each write beyond their limit. */
 const SERVING_CHECKPOINT_PAGES = 2 * CHECKPOINT_PAGES;
-/** Most memory for pages of the file: of each worker, and of a command that may write a million records. */
-const SERVING_CACHE_KB = 16_384;
-const COMMAND_CACHE_KB = 65_536;
+/** Most memory for pages of the file. A process may have the file open several times, and what is not in there is in memory of the system. */
+const CACHE_KB = 16_384;
 const NOTHING_WRITTEN = '; nothing was written';
 
 /** A value of a row. */
@@ -239,10 +238,8 @@ export class GuardedDatabase {
       }
       database.exec(PRAGMAS);
       const { serves } = this.guard.options;
-      const [cacheKb, pages] = serves
-        ? [SERVING_CACHE_KB, SERVING_CHECKPOINT_PAGES]
-        : [COMMAND_CACHE_KB, CHECKPOINT_PAGES];
-      database.exec(`PRAGMA cache_size = -${cacheKb}; PRAGMA wal_autocheckpoint = ${pages};`);
+      const pages = serves ? SERVING_CHECKPOINT_PAGES : CHECKPOINT_PAGES;
+      database.exec(`PRAGMA cache_size = -${CACHE_KB}; PRAGMA wal_autocheckpoint = ${pages};`);
       this.prepareTables(database);
       return database;
     } catch (error) {
