@@ -1,9 +1,9 @@
 // Owns files without a name in the folder of temporary files: what is larger than memory waits there. Such a file is gone with its process, also
-// with one that is killed.
+// with one that is killed. Files that need a name get a folder of their own.
 // Threat: a process that is killed and leaves names of users and devices behind, for everybody who reads the disk (CWE-459).
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -105,6 +105,33 @@ async function nameless(folder: string): Promise<FileHandle> {
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+/** A folder that a killed process left is removed once it is older than any use of one. */
+const LEFT_AFTER_MS = 3_600_000;
+
+/**
+ * Makes a folder for files that need a name, which its user removes. Removes those with this prefix that killed processes of this account left: of other
+ * accounts nothing is touched. @throws ProgramError EASGATE_TEMPORARY_FILES
+ */
+export function temporaryFolder(prefix: string): string {
+  const folder = tmpdir();
+  try {
+    for (const name of readdirSync(folder)) if (name.startsWith(prefix)) removeLeft(join(folder, name));
+    return mkdtempSync(join(folder, prefix));
+  } catch (error) {
+    throw trouble(error, folder);
+  }
+}
+
+function removeLeft(path: string): void {
+  try {
+    const status = lstatSync(path);
+    const isOwn = status.isDirectory() && status.uid === process.geteuid?.();
+    if (isOwn && Date.now() - status.mtimeMs > LEFT_AFTER_MS) rmSync(path, { recursive: true });
+  } catch {
+    // Another process removed it meanwhile.
   }
 }
 

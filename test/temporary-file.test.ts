@@ -1,14 +1,14 @@
 // Owns the promises of files without a name: what is written is read as it was, nothing of it stays, and what keeps it from being written is said.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { lutimesSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import { expect, it, onTestFinished, vi } from 'vitest';
-import { TemporaryFile } from '../src/temporary-file.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { TemporaryFile, temporaryFolder } from '../src/temporary-file.ts';
 import { checkLeaks } from './support/checks/leaks.ts';
 import { openFilesIn } from './support/checks/open-files.ts';
 import { until } from './support/checks/until.ts';
@@ -140,5 +140,44 @@ it.each([
   await expect(TemporaryFile.open()).rejects.toMatchObject({
     code: 'EASGATE_TEMPORARY_FILES',
     message: expect.stringContaining(words.replace('FOLDER', folder)) as string,
+  });
+});
+
+describe('a folder for files with names', () => {
+  const HOURS_AGO = Date.now() / 1_000 - 7_200;
+  const left = (path: string): string => {
+    mkdirSync(path);
+    writeFileSync(join(path, 'directory.db'), '');
+    utimesSync(path, HOURS_AGO, HOURS_AGO);
+    return path;
+  };
+
+  it('is new, and takes the place of those that killed processes left', () => {
+    const folder = emptyFolder();
+    temporaryFilesIn(folder);
+    left(join(folder, 'easgate-demo-a'));
+    left(join(folder, 'easgate-other'));
+    const [first, second] = [temporaryFolder('easgate-demo-'), temporaryFolder('easgate-demo-')];
+    expect(readdirSync(folder).toSorted()).toEqual(
+      [basename(first), basename(second), 'easgate-other'].toSorted(),
+    );
+  });
+
+  // Threat: another account puts a link there, whose target is removed (CWE-59).
+  it('leaves links and their targets', () => {
+    const folder = emptyFolder();
+    temporaryFilesIn(folder);
+    const target = left(join(folder, 'target'));
+    symlinkSync(target, join(folder, 'easgate-demo-a'));
+    lutimesSync(join(folder, 'easgate-demo-a'), HOURS_AGO, HOURS_AGO);
+    const made = temporaryFolder('easgate-demo-');
+    expect(readdirSync(folder).toSorted()).toEqual(['easgate-demo-a', basename(made), 'target'].toSorted());
+    expect(readdirSync(target)).toEqual(['directory.db']);
+  });
+
+  it('says which folder it cannot be made in', () => {
+    const folder = emptyFolder();
+    temporaryFilesIn(join(folder, 'tmp'));
+    expect(() => temporaryFolder('easgate-demo-')).toThrow(`there is no ${folder}/tmp: create it`);
   });
 });

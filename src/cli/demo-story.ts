@@ -1,6 +1,5 @@
 // Owns the sequence of steps of `easgate demo`: a phone, a mail server, an operator and a gateway in one process.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { allDevices } from '../app/device-views.ts';
@@ -18,6 +17,7 @@ import type { SampleServer } from '../sample/server.ts';
 import { registerDevices } from './commands/devices.ts';
 import type { ShownPhone, StoryStep } from './demo-step.ts';
 import { readablePart } from './demo-text.ts';
+import { temporaryFolder } from '../temporary-file.ts';
 import { startServing } from '../worker/runtime.ts';
 import type { Serving } from '../worker/runtime.ts';
 
@@ -47,7 +47,7 @@ export async function playStory(
   tell: (step: StoryStep) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'easgate-demo-'));
+  const folder = temporaryFolder('easgate-demo-');
   const undo: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
   try {
     const file = join(folder, 'easgate.json');

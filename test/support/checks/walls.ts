@@ -309,6 +309,7 @@ export const WALLS: readonly Wall[] = [
       'caught-error.ts',
       'clock.ts',
       'file-words.ts',
+      'temporary-file.ts',
       'describe-errors.ts',
       'eas',
       'identity',
