@@ -2,7 +2,9 @@
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { onlyCookie } from '../../src/api/auth/guard.ts';
+import { readXml } from '../../src/eas/autodiscover/xml.ts';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
+import { readPropertyList } from '../../src/feeds/files/property-list.ts';
 import { nextLink } from '../../src/feeds/json-api/paging.ts';
 import { dnKey } from '../../src/feeds/ldap/entry.ts';
 import { treeOf } from '../../src/gateway/access/body-tree.ts';
@@ -109,6 +111,30 @@ describe('a query on the lane for other paths', () => {
       expect(costOf(repeated)).toBeLessThan(costOf('x') * 100 + 1_000);
     },
   );
+});
+
+describe('XML with a declaration without an end', () => {
+  const readers = {
+    'a request of Autodiscover': (xml: string) => readXml(Buffer.from(xml)),
+    'an answer of a device (property list)': (xml: string) => readPropertyList(xml),
+  };
+
+  it.each(Object.entries(readers))('costs as much as text: %s', (_what, read) => {
+    const length = 16_000;
+    const costOf = (beginning: string): number =>
+      quickestOf(() => expect(read(beginning + 'a'.repeat(length))).toBeNull());
+    costOf('<a>');
+    // The parser looked at all of it again with each of its letters: seconds.
+    for (const beginning of ['<!', '<a><!', '<a><!x ', '<!doctyp', '<a><!['])
+      expect(costOf(beginning)).toBeLessThan(costOf('<a>') * 100 + 500);
+  });
+
+  it('is read where it is one that has a meaning', () => {
+    const list =
+      '<?xml version="1.0"?><!DOCTYPE plist PUBLIC "x" "y"><plist><!-- x --><string><![CDATA[a]]></string></plist>';
+    expect(readPropertyList(list)).toBe('a');
+    expect(readXml(Buffer.from('<a><!-- x --><![CDATA[b]]></a>'))).toMatchObject({ text: 'b' });
+  });
 });
 
 describe('many spaces', () => {

@@ -14,9 +14,22 @@ interface Frame {
   key: string | null;
 }
 
-/** Reads a property list; null = it is none. Entities of a document type are not expanded, so it cannot grow. */
+/** `<!` that no property list has. The parser looks at all of such a declaration again with each of its letters. */
+const DECLARATION = /<!(?!--|\[CDATA\[|DOCTYPE\s)/;
+
+class NotXml extends Error {}
+
+/** At the first error: each further letter would be one more. */
+function refuse(): never {
+  throw new NotXml();
+}
+
+/**
+ * Reads a property list; null = it is none. Entities of a document type are not expanded, so it cannot grow. Threat: an answer of a device that takes the
+ * parser minutes.
+ */
 export function readPropertyList(xml: string): PropertyValue | null {
-  if (xml.length > MAX_PROPERTY_LIST) return null;
+  if (xml.length > MAX_PROPERTY_LIST || DECLARATION.test(xml)) return null;
   const parser = sax.parser(true, {});
   const frames: Frame[] = [];
   let text = '';
@@ -54,17 +67,18 @@ export function readPropertyList(xml: string): PropertyValue | null {
     else if (name !== 'plist') put(text);
     text = '';
   };
-  const fail = (): void => {
-    isWrong = true;
-    parser.resume();
-  };
   Object.assign(parser, {
-    onerror: fail,
+    onerror: refuse,
     ontext: takeText,
     oncdata: takeText,
     onopentag: open,
     onclosetag: close,
   });
-  parser.write(xml).close();
+  try {
+    parser.write(xml).close();
+  } catch (error) {
+    if (error instanceof NotXml) return null;
+    throw error;
+  }
   return isWrong || frames.length > 0 ? null : root;
 }
