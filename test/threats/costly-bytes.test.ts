@@ -1,10 +1,13 @@
 // Threat: few bytes cost the gateway, or the mail server, much time or memory (CWE-409, CWE-1333, CWE-400).
+import { Readable } from 'node:stream';
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { onlyCookie } from '../../src/api/auth/guard.ts';
 import { readXml } from '../../src/eas/autodiscover/xml.ts';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
+import { clixmlRecords } from '../../src/feeds/files/clixml.ts';
 import { readPropertyList } from '../../src/feeds/files/property-list.ts';
+import { xmlRecords } from '../../src/feeds/files/xml-records.ts';
 import { nextLink } from '../../src/feeds/json-api/paging.ts';
 import { dnKey } from '../../src/feeds/ldap/entry.ts';
 import { treeOf } from '../../src/gateway/access/body-tree.ts';
@@ -128,6 +131,22 @@ describe('XML with a declaration without an end', () => {
     for (const beginning of ['<!', '<a><!', '<a><!x ', '<!doctyp', '<a><!['])
       expect(costOf(beginning)).toBeLessThan(costOf('<a>') * 100 + 500);
   });
+
+  it.each([
+    ['Jamf Pro', xmlRecords, '<computers><computer><id>1</id></computer>'],
+    ['Export-Clixml', clixmlRecords, '<Objs><Obj><MS><S N="id">1</S></MS></Obj>'],
+  ] as const)(
+    'ends the reading of an export of %s, in whatever pieces it comes',
+    async (_product, records, before) => {
+      const read = (...pieces: string[]): Promise<object[]> =>
+        Array.fromAsync(records(Readable.from(pieces)));
+      const refused = { reason: expect.stringContaining('a declaration that no export has'), isCutOff: true };
+      expect(await read(before, `<!${'a'.repeat(60_000)}`)).toMatchObject([{ record: {} }, refused]);
+      expect(await read(before, '<', '!', 'DOC', 'X')).toMatchObject([{ record: {} }, refused]);
+      const [known] = await read('<!DOC', `TYPE a><!`, `-- <x> --><![CDA`, `TA[]]>${before}`);
+      expect(known).not.toHaveProperty('reason');
+    },
+  );
 
   it('is read where it is one that has a meaning', () => {
     const list =

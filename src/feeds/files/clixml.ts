@@ -2,6 +2,7 @@
 // @see [MS-PSRP] 2.2.5 (serialization of objects: Obj, MS, Props, LST, S, B, DT, Nil, Ref)
 import sax from 'sax';
 import { names } from '../word-lists.ts';
+import { XmlDeclarations } from './xml-declarations.ts';
 
 /** A record, or why an object is none; `isCutOff`: what is behind it was not read. */
 export type ClixmlRecord =
@@ -52,6 +53,7 @@ export async function* clixmlRecords(text: AsyncIterable<string>): AsyncGenerato
 class ClixmlReader {
   readonly found: ClixmlRecord[] = [];
   private readonly parser = sax.parser(true, { position: true });
+  private readonly declarations = new XmlDeclarations();
   private readonly frames: Frame[] = [];
   private text = '';
   /** Characters of the record so far. */
@@ -79,7 +81,10 @@ class ClixmlReader {
   }
 
   push(piece: string): void {
-    if (!this.isBroken) this.parser.write(piece);
+    if (this.isBroken) return;
+    if (this.declarations.isUnknownIn(piece))
+      this.fail('not CliXml: it has a declaration that no export has');
+    else this.parser.write(piece);
   }
 
   end(): void {

@@ -4,6 +4,7 @@
 import sax from 'sax';
 import { names } from '../word-lists.ts';
 import type { ClixmlRecord } from './clixml.ts';
+import { XmlDeclarations } from './xml-declarations.ts';
 
 /** Elements that are records. */
 const RECORDS: ReadonlySet<string> = new Set(names('mobile_device computer'));
@@ -42,6 +43,7 @@ export async function* xmlRecords(text: AsyncIterable<string>): AsyncGenerator<C
 class XmlReader {
   readonly found: ClixmlRecord[] = [];
   private readonly parser = sax.parser(true, { position: true });
+  private readonly declarations = new XmlDeclarations();
   /** The elements of the record that is being read, from its own. */
   private readonly open: Open[] = [];
   private line = 1;
@@ -64,7 +66,9 @@ class XmlReader {
   }
 
   push(piece: string): void {
-    if (!this.isBroken) this.parser.write(piece);
+    if (this.isBroken) return;
+    if (this.declarations.isUnknownIn(piece)) this.fail('not XML: it has a declaration that no export has');
+    else this.parser.write(piece);
   }
 
   end(): void {
