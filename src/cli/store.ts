@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { acceptStore, initStore, lookAtStore, migrateStore, suspendedWipes } from '../app/store-identity.ts';
 import type { StoreChange, StoreLook } from '../app/store-identity.ts';
+import type { StoreOutageError } from '../directory/store-identity.ts';
 import { target } from '../app/names.ts';
 import { loadConfig } from '../config/load.ts';
 import { storeOptions } from '../config/store-settings.ts';
@@ -26,12 +27,12 @@ function lookAndChange<T>(
 
 /** `store status`; the exit code is 1 when the store is not the known one. */
 export function status({ json }: { readonly json?: true }, command: Command): Promise<void> {
-  return look(command, (seen) => {
+  return look(command, async (seen) => {
     const { keeper, known, found, finding, memory } = seen;
-    const trouble = finding.kind === 'outage' ? finding.error : null;
+    const trouble = finding.kind === 'outage' ? finding.error : ((await keeper.stale?.()) ?? null);
     if (trouble !== null) process.exitCode = 1;
     if (!json) {
-      print(statusText(seen));
+      print(statusText(seen, trouble));
       return;
     }
     const said = trouble === null ? null : { code: trouble.code, message: trouble.message };
@@ -47,8 +48,10 @@ export function status({ json }: { readonly json?: true }, command: Command): Pr
   });
 }
 
-function statusText({ keeper, known, found, finding, memory }: StoreLook): string {
-  const trouble = finding.kind === 'outage' ? finding.error : null;
+function statusText(
+  { keeper, known, found, memory }: StoreLook,
+  trouble: Pick<StoreOutageError, 'code' | 'message'> | null,
+): string {
   const lines = [
     `store: ${keeper.place}`,
     found === null

@@ -119,6 +119,27 @@ describe('easgate store with Redis', () => {
     expect((await run('store', 'accept')).text).toContain('nothing to accept');
     expect((await run('devices', 'block', 'PHONE2')).code).toBe(0);
   });
+
+  it('says of a replica without its primary that its data may be old', async () => {
+    const run = configured(
+      'replica.yaml',
+      `{ kind: redis, url: "${redis.url}", keyPrefix: "replica:", commandTimeoutMs: 30000 }`,
+    );
+    await run('store', 'init');
+    // Nothing listens on port 1.
+    await client.replicaof('127.0.0.1', '1');
+    try {
+      expect(await run('store', 'status')).toMatchObject({
+        code: 1,
+        text: expect.stringMatching(
+          /EASGATE_STORE_STALE: .* is a replica without a link to its primary/,
+        ) as string,
+      });
+    } finally {
+      await client.replicaof('NO', 'ONE');
+    }
+    expect((await run('store', 'status')).code).toBe(0);
+  });
 });
 
 describe('easgate store with a file', () => {

@@ -176,14 +176,28 @@ export class Freshness {
       this.provenAt = this.now();
       return null;
     }
-    if (/^master_link_status:down\r?$/m.test(replication))
-      return this.stale('is a replica without a link to its primary');
+    if (isCutOff(replication)) return staleness(this.place, CUT_OFF);
     if (this.now() - this.provenAt > this.boundMs)
-      return this.stale(`accepts no writes (${refusal}), and no gateway has reached its primary recently`);
+      return staleness(
+        this.place,
+        `accepts no writes (${refusal}), and no gateway has reached its primary recently`,
+      );
     return null;
   }
+}
 
-  private stale(why: string): StoreOutageError {
-    return new StoreOutageError('EASGATE_STORE_STALE', `${this.place} ${why}: its data may be out of date`);
-  }
+const CUT_OFF = 'is a replica without a link to its primary';
+
+/** What INFO says of a replica whose link is down. */
+function isCutOff(replication: string): boolean {
+  return /^master_link_status:down\r?$/m.test(replication);
+}
+
+function staleness(place: string, why: string): StoreOutageError {
+  return new StoreOutageError('EASGATE_STORE_STALE', `${place} ${why}: its data may be out of date`);
+}
+
+/** Likewise, for those who look once. `info`: what INFO says. Null = fresh, or not known. */
+export function stalenessOf(place: string, info: string): StoreOutageError | null {
+  return isCutOff(info) ? staleness(place, CUT_OFF) : null;
 }

@@ -1,11 +1,12 @@
 // Owns the identity of a directory in Redis for `easgate store`: read and written without the checks of a gateway.
 import { setTimeout } from 'node:timers/promises';
-import type { StoreIdentity } from '../store-identity.ts';
+import type { StoreIdentity, StoreOutageError } from '../store-identity.ts';
 import type { Migration, StoreKeeper } from '../store-keeper.ts';
+import { replicationInfo } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
-import { readIdentity, replaceIdentity } from './redis-identity.ts';
+import { readIdentity, replaceIdentity, stalenessOf } from './redis-identity.ts';
 import { RedisKeys } from './redis-keys.ts';
 import { RedisMigration } from './redis-migration.ts';
 
@@ -48,6 +49,10 @@ export class RedisKeeper implements StoreKeeper {
 
   migrate(): Promise<Migration> {
     return new RedisMigration(this.client, this.keys).run(setTimeout);
+  }
+
+  async stale(): Promise<StoreOutageError | null> {
+    return stalenessOf(this.place, await replicationInfo(this.client, this.keys.beat).catch(() => ''));
   }
 
   /** Nothing where the account may not read settings, as that of SECURITY.md. */
