@@ -263,7 +263,7 @@ class Control {
       this.leadFeeds(store, fence);
       if (fence === null)
         this.log.logger[this.closed ? 'info' : 'warn'](
-          { code: 'EASGATE_LEADER_LOST', cause: refusal?.message },
+          { code: 'EASGATE_LEADER_LOST', cause: refusal === null ? undefined : messageOf(refusal) },
           'this control process no longer leads',
         );
       else this.log.logger.info({ code: 'EASGATE_LEADER', fence }, 'this control process leads');

@@ -311,7 +311,7 @@ function warnOf({ logger }: ProcessLog, identities: boolean): (error: unknown) =
     const isUnreadable = error instanceof CorruptRecordError;
     const failures = (isUnreadable ? unreadable : away).count();
     if (failures === 0) return;
-    const cause = String(error);
+    const cause = messageOf(error);
     if (isUnreadable)
       logger.warn(
         // The record's name contains a device id, and mostly a user name.
