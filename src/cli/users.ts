@@ -113,7 +113,7 @@ export async function show(
 }
 
 function detailsText({ user, names, partnerships, decisions, ...details }: UserDetails): string {
-  const lines = [`user ${printable(user)}`, ...reportLines(details)];
+  const lines = [`user ${printable(user)}`, ...reportLines(user, details)];
   if (names.length > 1 || (names.length === 1 && names[0] !== user))
     lines.push(`logins: ${names.map((one) => printable(one)).join(', ')}`);
   for (const { device, decision } of decisions)
@@ -132,16 +132,16 @@ function detailsText({ user, names, partnerships, decisions, ...details }: UserD
   return `${lines.join('\n')}\n${shown}`;
 }
 
-function reportLines({
-  record,
-  reports,
-  decision,
-}: Pick<UserDetails, 'record' | 'reports' | 'decision'>): string[] {
+function reportLines(
+  user: string,
+  { record, reports, decision }: Pick<UserDetails, 'record' | 'reports' | 'decision'>,
+): string[] {
   const lines: string[] = [];
   if (decision !== null)
     lines.push(`decision on every device: ${describeDecision(decision)} by ${printable(decision.owner)}`);
   if (record === null) return lines;
-  if (record.aliases.length > 0) lines.push(`also named: ${listed(record.aliases)}`);
+  const others = [record.key, ...record.aliases].filter((name) => name !== user);
+  if (others.length > 0) lines.push(`also named: ${listed(others)}`);
   if (record.groups !== null && record.groups.length > 0) lines.push(`groups: ${listed(record.groups)}`);
   if (record.enabled === false) lines.push('the account is disabled');
   for (const [name, value] of Object.entries(record.attributes))

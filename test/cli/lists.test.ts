@@ -197,6 +197,14 @@ describe('easgate users show', () => {
     const { out } = await run('users', 'show', 'bob');
     expect(out).toMatch(/^user bob\n\nDEVICE .*\nbad2 +bob .* blocked +notCompliant/);
   });
+
+  it('names the user whom an alias stands for, and all other names', async () => {
+    await run('users', 'set', 'zoe@example.com', '--alias', 'zoe', 'zz');
+    expect((await run('users', 'show', 'zoe')).out).toMatch(/^user zoe\nalso named: zoe@example\.com, zz\n/);
+    expect((await run('users', 'show', 'zoe@example.com')).out).toMatch(
+      /^user zoe@example\.com\nalso named: zoe, zz\n/,
+    );
+  });
 });
 
 describe('decisions', () => {
