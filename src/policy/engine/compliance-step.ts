@@ -109,7 +109,9 @@ export function timingOf(
   const since = latest(requirement.since(scene), from);
   let due: Step | null = null;
   for (const step of steps) {
-    const time = since === null ? -Infinity : since + step.after;
+    // What is unmet now is not unmet since later: the clock of a feed may be ahead, and must not be a grace period.
+    const start = step.after === 0 ? from : since;
+    const time = start === null ? -Infinity : start + step.after;
     if (!scene.hasCome(time)) return { due, next: time, since };
     due = step;
   }

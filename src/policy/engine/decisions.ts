@@ -133,6 +133,8 @@ function trace(
   if (tracer === null) return;
   const { scene } = tracer;
   const outcome: Outcome = chosen === null ? 'goesOn' : 'decides';
+  // Once for each scope: looked up for each decision, many of them would take minutes.
+  const standing = new Set(OTHER_SCOPES.map((scope) => inForce(scope, scene)));
   const decisions = scene.facts.decisions.filter(concerned).map((decision): DecisionTrace => ({
     scope: decision.scope,
     action: decision.action,
@@ -142,13 +144,18 @@ function trace(
     reason: decision.reason,
     ...(decision.onName !== undefined && { onName: decision.onName }),
     ...(decision.progress !== undefined && { progress: decision.progress }),
-    state: stateOf(decision, scene),
+    state: stateOf(decision, scene, standing),
   }));
   tracer.steps.push({ step, outcome, decisions });
 }
 
-function stateOf(decision: DecisionFacts, scene: Scene): DecisionTrace['state'] {
+/** `standing`: the effective decisions of all scopes. */
+function stateOf(
+  decision: DecisionFacts,
+  scene: Scene,
+  standing: ReadonlySet<DecisionFacts | null>,
+): DecisionTrace['state'] {
   if (!isAllowed(decision)) return 'notAllowed';
   if (isExpired(decision, scene)) return 'expired';
-  return isWipe(decision) || decision === inForce(decision.scope, scene) ? 'inForce' : 'outweighed';
+  return isWipe(decision) || standing.has(decision) ? 'inForce' : 'outweighed';
 }

@@ -384,9 +384,12 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
         const steps = stepsOf(policy);
         const from = at(policy['from']);
         const start = Math.max(since ?? -Infinity, from ?? -Infinity);
-        const due = steps.filter((step) => start + step.after <= now).at(-1);
-        const next = steps.find((step) => start + step.after > now);
-        const nextAt = next === undefined ? null : start + next.after;
+        // A value that is unmet has been so since now at the latest, whatever a report says.
+        const dueAt = ({ after }: { after: number }): number =>
+          after === 0 ? (from ?? -Infinity) : start + after;
+        const due = steps.filter((step) => dueAt(step) <= now).at(-1);
+        const next = steps.find((step) => dueAt(step) > now);
+        const nextAt = next === undefined ? null : dueAt(next);
         const future = from !== null && from > now;
         const reportOnly = future || policy['mode'] === 'reportOnly' || due?.reportOnly === true;
         const shown = future ? steps.find((step) => refusing(step.action)) : due;

@@ -32,6 +32,50 @@ describe('the evaluation', () => {
     expect(decide({ compliance: [] }, { device: good })).toMatchObject({ reason: 'noCompliancePolicy' });
   });
 
+  it('gives no grace period to a device that a feed with a clock ahead reports as unmet', () => {
+    const ahead = '2026-12-01T10:04:00Z';
+    const device = {
+      ...good,
+      encrypted: false,
+      osVersion: '15',
+      reportedSince: ahead,
+      unmetSince: { encrypted: ahead },
+    };
+    const minimum = { compliance: [{ require: { minimumOs: { ios: '17' } } }] };
+    expect(decide(minimum, { device })).toMatchObject({ action: 'quarantine', reason: 'osTooOld' });
+    const steps = [
+      { after: '0d', action: 'quarantine' },
+      { after: '1d', action: 'block' },
+    ];
+    expect(decide({ compliance: [{ require: { encrypted: true }, steps }] }, { device })).toMatchObject({
+      action: 'quarantine',
+      reason: 'notEncrypted',
+      validUntil: Date.parse(ahead) + DAY,
+    });
+    const later = { compliance: [{ require: { encrypted: true }, from: '2026-12-02' }] };
+    expect(decide(later, { device })).toMatchObject({ action: 'allow', reason: 'compliant' });
+  });
+
+  it('explains many decisions in time linear in their number', () => {
+    let looks = 0;
+    const decisions = Array.from({ length: 200 }, (_, index) => ({
+      ...factsOf({ decisions: [{ scope: 'device', action: index === 7 ? 'quarantine' : 'allow' }] })
+        .decisions[0],
+      get scope() {
+        looks++;
+        return 'device' as const;
+      },
+    }));
+    const facts = { ...factsOf({}), decisions } as Facts;
+    const [states] = explain(policyOf({}), facts).steps.flatMap((step) =>
+      step.step === 'otherDecision' ? [step.decisions.map(({ state }) => state)] : [],
+    );
+    expect(states?.indexOf('inForce')).toBe(7);
+    expect(states?.filter((state) => state === 'outweighed')).toHaveLength(199);
+    // Each step looks at every decision a few times, and so does its trace.
+    expect(looks).toBeLessThan(200 * 100);
+  });
+
   it('treats a compliant device whose grace period has ended as not compliant', () => {
     const document = { compliance: [{ name: 'a', require: { compliant: true }, grace: '72h' }] };
     const device = { ...good, graceUntil: '2026-12-01T10:00:00Z' };
