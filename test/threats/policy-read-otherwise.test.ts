@@ -135,6 +135,14 @@ describe('a minimum of the system', () => {
     },
   );
 
+  it('is a warning for ipados alone, since iPads are reported as ios', () => {
+    const message = 'names ipados without ios, which iPads are reported as';
+    expect(problems(minimum('{ iPadOS: "17" }'))[0]).toContain(message);
+    expect(problems(rule('{ platform: ipados }'))[0]).toContain(message);
+    expect(problems(minimum('{ iPadOS: "17", ios: "17" }'))).toEqual([]);
+    expect(problems(rule('{ platform: { not: [ipados, iOS] } }'))).toEqual([]);
+  });
+
   it('is a warning without a platform', () => {
     expect(problems(minimum('{}'))[0]).toContain('minimumOs: names no platform: every version meets it');
   });

@@ -94,6 +94,7 @@ function checkRequired(
 ): void {
   for (const platform of Object.keys(minimumOs ?? {}))
     checkPlatform(platform, [...at, 'minimumOs', platform], problems);
+  checkTablets(Object.keys(minimumOs ?? {}), [...at, 'minimumOs'], problems);
   if (minimumOs !== undefined && Object.keys(minimumOs).length === 0)
     problems.warning([...at, 'minimumOs'], 'names no platform: every version meets it');
   for (const [name, raw] of Object.entries(attributes))
@@ -160,6 +161,7 @@ function checkMaps(maps: Maps, at: Path, known: Known, problems: Problems): void
         break;
       case 'platform':
         for (const text of textsOf(value)) checkPlatform(text, place, problems);
+        checkTablets(textsOf(value), place, problems);
         break;
       case 'network':
         someValue(value, (part) => {
@@ -203,6 +205,16 @@ function checkPlatform(written: string, at: Path, problems: Problems): void {
     at,
     `platform "${written}" is unusual: devices of other names are not concerned${didYouMean(platform, PLATFORMS)}`,
   );
+}
+
+/** Feeds and the gateway give iPads the platform ios: what concerns only ipados concerns hardly any of them. */
+function checkTablets(platforms: readonly string[], at: Path, problems: Problems): void {
+  const named = new Set(platforms.map((platform) => platform.toLowerCase()));
+  if (named.has('ipados') && !named.has('ios'))
+    problems.warning(
+      at,
+      'names ipados without ios, which iPads are reported as; name both, or use model for iPads alone',
+    );
 }
 
 /** A comparison never matches an unknown value, so a phone that reports none passes the refusal. */
