@@ -152,6 +152,20 @@ describe('policy test', () => {
 });
 
 describe('explain and simulate', () => {
+  it('takes a number of an attribute for the one that was written, and 17.10 for a text', async () => {
+    const rules = ['17.10', '5'].map((value) => ({
+      name: value,
+      match: { attributes: { app: value } },
+      action: 'block',
+    }));
+    writeFileSync('apps.yaml', JSON.stringify({ rules }));
+    const simulated = async (value: string): Promise<string> =>
+      (await run(['simulate', '--policy', 'apps.yaml', '--attribute', `app=${value}`])).out;
+    expect(await simulated('17.10')).toContain('block (deviceRule; "17.10")');
+    expect(await simulated('5')).toContain('block (deviceRule; "5")');
+    expect(await simulated('17.1')).toContain('quarantine (unknownDevice');
+  });
+
   it('print the same steps with what each step found', async () => {
     const explained = await run(
       ['policy', 'explain', '--policy', 'policy.yaml'],
