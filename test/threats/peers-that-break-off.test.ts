@@ -1,5 +1,6 @@
 // Threat: a peer that closes or resets at the worst moment crashes a worker, with all its connections, or leaks a request or a
 // connection.
+import { createHook } from 'node:async_hooks';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SERVER_CERTIFICATE, SERVER_KEY } from '../fixtures/tls.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -45,6 +46,24 @@ describe('the pass-through lane', () => {
       phone.socket.resetAndDestroy();
       await until(() => lane.lane.connections() === 0, 'the connection to close');
     }
+  });
+
+  it('keeps nothing of an upgrade request whose body does not come', async () => {
+    const lane = await laneOf(await backendOf(answerOk));
+    const parsers = new Set<number>();
+    const hook = createHook({
+      init: (id, type) => void (type === 'HTTPINCOMINGMESSAGE' && parsers.add(id)),
+      destroy: (id) => void parsers.delete(id),
+    }).enable();
+    onTestFinished(() => void hook.disable());
+    const phone = await phoneOf(lane);
+    phone.send(
+      'POST /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\n',
+    );
+    await until(() => phone.ended, 'the refusal');
+    expect(parsers.size).toBeGreaterThan(0);
+    phone.destroy();
+    await until(() => parsers.size === 0, 'the parser of node:http to be freed', 20_000);
   });
 });
 

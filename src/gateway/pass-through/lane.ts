@@ -224,6 +224,8 @@ export class PassThroughLane implements LaneStreamOwner {
     const passage = new Passage(connection, request, null);
     connection.socket.once('close', () => {
       this.forget(connection);
+      // node:http keeps its parser, where a body was announced, until the stream closes.
+      connection.stream.destroy();
       this.settle(passage, passage.status !== 0);
     });
     const protocol = request.headers.upgrade?.toLowerCase();
