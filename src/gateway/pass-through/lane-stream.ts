@@ -45,9 +45,16 @@ export class LaneStream extends Duplex {
     socket.on('close', this.onClose);
   }
 
-  /** Whether the request behind the answered ones is for the gate. */
+  /** Whether the request behind the answered ones is for the gate, and can be answered. */
   get isAstray(): boolean {
+    const { socket } = this;
+    if (socket.readableEnded || socket.writableEnded) return false;
     return this.open === 0 && !this.lost && this.astray !== null;
+  }
+
+  /** A head began and is not complete. */
+  get isInHead(): boolean {
+    return this.partial !== null;
   }
 
   /** A request was answered. */
