@@ -366,7 +366,9 @@ export class PassThroughLane implements LaneStreamOwner {
       return;
     }
     connection.current = null;
-    connection.arm(this.settings.keepAliveTimeoutMs + KEEP_ALIVE_GRACE_MS, () => socket.destroy());
+    const { headTimeoutMs, keepAliveTimeoutMs } = this.settings;
+    const idleMs = keepAliveTimeoutMs + KEEP_ALIVE_GRACE_MS;
+    connection.arm(connection.stream.isInHead ? headTimeoutMs : idleMs, () => socket.destroy());
     const next = connection.waiting;
     connection.waiting = null;
     if (next !== null) next();

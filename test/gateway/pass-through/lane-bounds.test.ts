@@ -62,6 +62,18 @@ describe('bounds', () => {
     await until(() => client.ended);
   });
 
+  it('end a head that began during an answer and does not come whole', async () => {
+    const pass = stopTimers();
+    let page: BackendConnection | null = null;
+    const { client } = await openLane(({ connection }) => (page = connection), { headTimeoutMs: 1_000 });
+    client.send(`${get()}GET /owa/ HTTP/1.1\r\nHost: x\r\n`);
+    await until(() => page !== null, 'the page');
+    (page as BackendConnection | null)?.socket.write(ok());
+    await client.response();
+    await pass(1_000);
+    await until(() => client.ended, 'the end', 20_000);
+  });
+
   it('end an idle connection', async () => {
     const pass = stopTimers();
     const { client } = await openLane(undefined, { headTimeoutMs: 1_000, keepAliveTimeoutMs: 500 });
