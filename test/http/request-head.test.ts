@@ -45,6 +45,10 @@ describe('parseRequestHead', () => {
     expect(accepted(text + 'abc').end).toBe(text.length);
   });
 
+  it('waits for the rest of an empty line before the request line', () => {
+    expect(parse('\r')).toBeNull();
+  });
+
   it('skips one empty line before the request line', () => {
     expect(accepted('\r\n' + post()).method).toBe('POST');
     for (const cut of ['\r', '\r\n', '\r\nP']) expect(parse(cut)).toBeNull();
