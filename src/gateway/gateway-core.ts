@@ -14,6 +14,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { Asker, ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { CompletedExits } from './access/mailbox-exit.ts';
+import type { ShownMailboxes } from './access/mailbox-exit.ts';
 import { ChallengeCache } from './credentials/challenge-cache.ts';
 import { showsAcceptance } from './credentials/credential-proof.ts';
 import { CredentialCheck } from './credentials/credential-check.ts';
@@ -46,13 +47,11 @@ const RELEASE_RATE = 200;
 const SWEEP_MARGIN_MS = 1_000;
 
 /** The data plane's view of the verdict cache. */
-export interface VerdictSource {
+export interface VerdictSource extends ShownMailboxes {
   /** The cached verdict, or undefined. The same object until a change for this user and device. */
   peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
   /** Whether verdicts depend on facts of the request; absent = they do not. */
   readonly readsRequests?: boolean;
-  /** Whether an allowed phone may still show the quarantine mailbox; absent = each may. */
-  mayShowMailbox?(user: UserKey, device: DeviceKey): boolean;
   /** The miss path; never rejects. */
   decide(
     user: UserKey,

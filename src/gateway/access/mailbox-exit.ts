@@ -13,17 +13,17 @@ import {
 } from '../../quarantine/transition.ts';
 import { queryParameters } from '../../eas/query-parser.ts';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { beginningOf, plainBytes, treeOf } from './body-tree.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import type { VerdictSource } from '../gateway-core.ts';
 import type { RequestBody } from '../connection/request-body.ts';
 import { BUFFERED_BODY_BYTES } from '../fixed-limits.ts';
 
 /**
  * Tracks which allowed phones show the folders of the mail server. The server holds a poll without folders on those of
  * the phone's last full poll, even if the phone was in the quarantine mailbox since, perhaps at another worker. So a
- * phone that may have been there ({@link VerdictSource.mayShowMailbox}) is asked for all its folders until it named real ones under its
+ * phone that may have been there ({@link ShownMailboxes}) is asked for all its folders until it named real ones under its
  * current verdict, with accepted credentials. A verdict is one object per phone until it changes ({@link VerdictSource.peek}), so the
  * knowledge ends with it and needs no bound.
  */
@@ -40,17 +40,23 @@ export class CompletedExits {
   }
 }
 
+/** What is known of phones. */
+export interface ShownMailboxes {
+  /** Whether an allowed phone may still show the quarantine mailbox; absent = each may. */
+  mayShowMailbox?(user: UserKey, device: DeviceKey): boolean;
+}
+
 /** Checks the requests of one client connection. */
 export class MailboxExit {
   private readonly completed: CompletedExits;
-  private readonly verdicts: VerdictSource;
+  private readonly phones: ShownMailboxes;
   /** The last verdict under which the phone named real folders. */
   private exitedUnder: Verdict | null = null;
 
   /** `completed` is shared by the worker. */
-  constructor(completed: CompletedExits, verdicts: VerdictSource) {
+  constructor(completed: CompletedExits, phones: ShownMailboxes) {
     this.completed = completed;
-    this.verdicts = verdicts;
+    this.phones = phones;
   }
 
   /** The answer to send instead of forwarding, or a refusal; null = the request may be forwarded. */
@@ -82,7 +88,7 @@ export class MailboxExit {
 
   private mayShowMailbox({ user, device }: Exchange): boolean {
     if (user === null || device === null) return true;
-    return this.verdicts.mayShowMailbox?.(user, device) ?? true;
+    return this.phones.mayShowMailbox?.(user, device) ?? true;
   }
 }
 
