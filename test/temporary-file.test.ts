@@ -1,4 +1,4 @@
-// Owns the promises of files without a name: what is written is read as it was, nothing of it stays, and what keeps it from being written is said.
+// Owns the promises of files without a name: what is written is read as it was, nothing of it stays, and an error names what keeps it from being written.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { lutimesSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
@@ -133,7 +133,7 @@ it.each([
 it.each([
   ['is missing', 'there is no FOLDER/tmp', (): void => undefined],
   ['is a file', 'FOLDER/tmp is no folder', (path: string): void => writeFileSync(path, '')],
-])('a folder that %s is said', async (_, words, make) => {
+])('an error names a folder that %s', async (_, words, make) => {
   const folder = emptyFolder();
   make(join(folder, 'tmp'));
   temporaryFilesIn(join(folder, 'tmp'));

@@ -12,7 +12,7 @@ const FEW = 10_000;
 const MANY = 40_000;
 const PART = 1_000;
 /** What is kept of a decision is 50 to 180 bytes: its names and their hash, and numbers. A record would be 600. */
-const MOST_BYTES = 400;
+const MOST_BYTES = 300;
 const NOW = Date.now();
 
 function decision(index: number): DecisionLine {

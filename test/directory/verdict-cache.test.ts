@@ -93,7 +93,7 @@ describe('the verdict cache', () => {
     expect(after).not.toBe(first);
   });
 
-  it('says of a phone that it may show the quarantine mailbox unless its last request and all verdicts since allowed it', async () => {
+  it('a phone may show the quarantine mailbox unless its last request and all verdicts since were allowed', async () => {
     const { inner, cache, changes } = await setUp();
     const heard = async (version: number, compliant: boolean): Promise<void> => {
       const before = changes.length;
@@ -116,7 +116,7 @@ describe('the verdict cache', () => {
     ['quarantine', true],
     ['block', true],
   ])(
-    'says by the record of a phone whose last verdict was %s whether it may show the quarantine mailbox: %s',
+    'a phone whose last recorded verdict was %s may show the quarantine mailbox: %s',
     async (lastVerdict, may) => {
       const { inner, cache } = await setUp();
       await inner.putDevices([deviceReport(phone)]);

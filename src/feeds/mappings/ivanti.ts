@@ -82,7 +82,7 @@ const EAS_IDS = names(`
   androideasdeviceid easdeviceidentifier
 `);
 
-/** A device that is quarantined or blocked does not comply, whatever else is said of it. */
+/** A device that is quarantined or blocked does not comply, whatever its other fields say. */
 const RESTRICTED = names('commonquarantined quarantined commonblocked blocked');
 
 function mapDevice(reader: RecordReader): FeedLine[] {
