@@ -6,10 +6,8 @@ import { DEFAULT_BRAKES } from '../../src/app/brakes.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { FeedPart } from '../../src/feeds/contract.ts';
 import type { DecisionLine } from '../../src/feeds/record.ts';
-import { collectorOfAll } from '../support/checks/heap.ts';
+import { bytesOfOneMore, collectorOfAll } from '../support/checks/heap.ts';
 
-const FEW = 10_000;
-const MANY = 40_000;
 const PART = 1_000;
 /** What is kept of a decision is 50 to 180 bytes: its names and their hash, and numbers. A record would be 600. */
 const MOST_BYTES = 300;
@@ -68,18 +66,8 @@ async function used(count: number): Promise<number[]> {
   return all;
 }
 
-/** What else the process allocates or gives back at some moment, such as compiled code, is not the decisions': of few the greater of two times counts, of many the less. */
-async function usedTwice(count: number, choose: (...bytes: number[]) => number): Promise<number[]> {
-  const again = await used(count);
-  return (await used(count)).map((bytes, place) => choose(bytes, again[place] ?? bytes));
-}
-
 it('one decision more takes a few bytes more, a new one and a known one', async () => {
-  // Loads what the first run needs.
-  await used(FEW);
-  const few = await usedTwice(FEW, Math.max);
-  const many = await usedTwice(MANY, Math.min);
-  const ofOne = many.map((bytes, place) => (bytes - (few[place] ?? 0)) / (MANY - FEW));
+  const ofOne = await bytesOfOneMore({ few: 10_000, many: 40_000 }, used);
   expect(ofOne).toHaveLength(4);
   expect(Math.max(...ofOne)).toBeLessThan(MOST_BYTES);
 });

@@ -5,10 +5,8 @@ import { DEFAULT_BRAKES } from '../../src/app/brakes.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { FeedPart } from '../../src/feeds/contract.ts';
 import type { GroupLine, UserLine } from '../../src/feeds/record.ts';
-import { collectorOfAll } from '../support/checks/heap.ts';
+import { bytesOfOneMore, collectorOfAll } from '../support/checks/heap.ts';
 
-const FEW = 5_000;
-const MANY = 20_000;
 const PART = 1_000;
 const GROUPS = 10;
 /** What is kept of a user: hashes of names, the name, numbers. A record would be a thousand and more. */
@@ -77,9 +75,7 @@ it.each([
   ['with the groups of each', false],
   ['with the members of groups', true],
 ])('one user more takes a few bytes more, a new one and a known one, %s', async (_, hasGroup) => {
-  const few = await used(FEW, hasGroup);
-  const many = await used(MANY, hasGroup);
-  const ofOne = many.map((bytes, place) => (bytes - (few[place] ?? 0)) / (MANY - FEW));
+  const ofOne = await bytesOfOneMore({ few: 5_000, many: 20_000 }, async (count) => used(count, hasGroup));
   expect(ofOne).toHaveLength(4);
   expect(Math.max(...ofOne)).toBeLessThan(MOST_BYTES);
 });

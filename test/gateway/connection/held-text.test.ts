@@ -28,7 +28,8 @@ it('a held poll does not keep the rest of its head', async () => {
       phone.send(request('Ping', PING, extra, `PHONE${name}`));
     }
     await until(() => gateway.heldPolls() === held + POLLS);
-    // The mail server of this test keeps what it received.
+    // The mail server of this test keeps what it received, which is the whole head: all of it must have arrived to be forgotten.
+    await until(() => backend.requests.length === POLLS);
     backend.requests.length = 0;
     for (const connection of backend.connections) connection.received = '';
     return liveBytes() - before;
