@@ -11,8 +11,8 @@ import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
 
-const POLLS = 60;
-const LONG = 8_000;
+const POLLS = 40;
+const LONG = 12_000;
 
 it('a held poll does not keep the rest of its head', async () => {
   const backend = await backendOf(() => undefined);
@@ -35,8 +35,10 @@ it('a held poll does not keep the rest of its head', async () => {
     return liveBytes() - before;
   };
   await growthOf(8);
-  const short = await growthOf(8);
-  expect((await growthOf(LONG)) - short).toBeLessThan((POLLS * LONG) / 2);
+  // What else the process allocates or gives back meanwhile, such as compiled code, is in one of two; heads that are kept in both.
+  const [short, long] = [await growthOf(8), await growthOf(LONG)];
+  const [shortAgain, longAgain] = [await growthOf(8), await growthOf(LONG)];
+  expect(Math.min(long, longAgain) - Math.max(short, shortAgain)).toBeLessThan((POLLS * LONG) / 2);
 });
 
 it('polls of one user agent share its text, and odd ones are copied', () => {
