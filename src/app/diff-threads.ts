@@ -153,7 +153,7 @@ class RecordSender {
     // Copies: a view of a larger memory would be sent with all of that, and other threads may be sent the same.
     const replies = list.replies.map((reply) => new Uint8Array(reply));
     this.worker.postMessage(
-      { names: list.names, replies },
+      { replies },
       replies.map(({ buffer }) => buffer),
     );
     this.sent += 1;

@@ -150,8 +150,6 @@ export interface ScanPart {
 
 /** Records as the store sends them, for another thread to understand. Plain data. */
 export interface PackedRecords {
-  /** What they are stored under; the replies have the records of each, in their order. */
-  readonly names: readonly string[];
   readonly replies: readonly Uint8Array[];
 }
 

@@ -6,7 +6,7 @@ import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { runScript } from '../../src/directory/redis/run-script.ts';
 import { storedUsers } from '../../src/directory/redis/stored-hashes.ts';
-import { readWhole, unpackWhole } from '../../src/directory/redis/whole-hashes.ts';
+import { readPage, readWhole, unpackWhole } from '../../src/directory/redis/whole-hashes.ts';
 import type { RunScript, WholeHash } from '../../src/directory/redis/whole-hashes.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
@@ -24,15 +24,22 @@ beforeEach(() => redis.clear());
 const keys = new RedisKeys('easgate:');
 const name = (at: number): string => `${keys.base(at % 3)}x:${at}`;
 
-/** Reads hashes as a walk does. */
-async function read(names: readonly string[], without: string | null = null): Promise<WholeHash[]> {
-  const known = (await client.get(keys.schema)) ?? '';
-  const run: RunScript = (script, on, values) => runScript(client, script, on, [known, ...values]);
-  return unpackWhole(await readWhole(run, names), without);
+const run: RunScript = async (script, on, values) =>
+  runScript(client, script, on, [(await client.get(keys.schema)) ?? '', ...values]);
+
+/** Reads hashes as a walk does; undefined = the reply leaves one out. */
+async function read(
+  names: readonly string[],
+  without: string | null = null,
+): Promise<(WholeHash | undefined)[]> {
+  const found = new Map(unpackWhole(await readWhole(run, names), without));
+  return names.map((key) => found.get(key.slice(key.indexOf('}:') + 4)));
 }
 
-const sorted = (hash: WholeHash): unknown =>
-  hash === null ? null : new Map(hash.flatMap((text, at) => (at % 2 === 0 ? [[text, hash[at + 1]]] : [])));
+const sorted = (hash: WholeHash | undefined): unknown =>
+  hash === null || hash === undefined
+    ? hash
+    : new Map(hash.flatMap((text, at) => (at % 2 === 0 ? [[text, hash[at + 1]]] : [])));
 
 describe('whole hashes', () => {
   it.each([0, 1, 31, 32, 255, 256, 65_535, 65_536])('have their texts, of %i bytes', async (size) => {
@@ -60,12 +67,14 @@ describe('whole hashes', () => {
     expect(isDeepStrictEqual(sorted(found), sorted(hash))).toBe(true);
   });
 
-  it('come in the order of their keys, those that are missing empty, and other types as no hash', async () => {
+  it('come with their names, without those that are missing, and other types as no hash', async () => {
     const names = Array.from({ length: 70 }, (_, at) => name(at));
     for (const [at, key] of names.entries())
       if (at % 7 === 1) await client.set(key, 'a text');
       else if (at % 7 !== 2) await client.hset(key, 'at', String(at));
-    const expected = names.map((_, at) => (at % 7 === 1 ? null : at % 7 === 2 ? [] : ['at', String(at)]));
+    const expected = names.map((_, at) =>
+      at % 7 === 1 ? null : at % 7 === 2 ? undefined : ['at', String(at)],
+    );
     expect(await read(names)).toEqual(expected);
   });
 
@@ -74,12 +83,12 @@ describe('whole hashes', () => {
     expect(await read([name(0)], 'd:')).toEqual([['r:mdm', 'report']]);
   });
 
-  it('are empty if they have only one alias, and whole if they have more', async () => {
+  it('are left out if they have only one alias, and whole if they have more', async () => {
     await client.hset(name(0), 'a:~@example.com', 'alice');
     await client.hset(name(1), 'a:x', 'alice', 'a:y', 'bob');
     await client.hset(name(2), 'm:a:', 'decision');
     expect((await read([0, 1, 2].map(name))).map(sorted)).toEqual(
-      [[], ['a:x', 'alice', 'a:y', 'bob'], ['m:a:', 'decision']].map(sorted),
+      [undefined, ['a:x', 'alice', 'a:y', 'bob'], ['m:a:', 'decision']].map(sorted),
     );
   });
 
@@ -99,7 +108,10 @@ describe('whole hashes', () => {
     ] as const;
     for (const [local, field, target] of [...hashes, ...plain]) await client.hset(user(local), field, target);
     const found = await read([...hashes, ...plain].map(([local]) => user(local)));
-    expect(found).toEqual([...hashes.map(([, field, target]) => [field, target]), ...plain.map(() => [])]);
+    expect(found).toEqual([
+      ...hashes.map(([, field, target]) => [field, target]),
+      ...plain.map(() => undefined),
+    ]);
     for (const [local, field, target] of hashes)
       expect(storedUsers(local, [field, target]).failures).toEqual([`user ${local} ${field}`]);
     for (const [local, field, target] of plain)
@@ -107,12 +119,15 @@ describe('whole hashes', () => {
   });
 
   it('are refused where the reply ends early, or is another one', async () => {
-    const reply = Buffer.from('[["a","bc"]]');
-    expect(unpackWhole(reply)).toEqual([['a', 'bc']]);
+    const reply = Buffer.from('["phone",["a","bc"]]');
+    expect(unpackWhole(reply)).toEqual([['phone', ['a', 'bc']]]);
     for (let end = 0; end < reply.length; end += 1)
       expect(() => unpackWhole(reply.subarray(0, end))).toThrow('something else');
-    expect(() => unpackWhole(Buffer.from('"a"'))).toThrow('something else');
+    for (const other of ['"a"', '["phone"]', '[["a","bc"]]', '["phone",{}]'])
+      expect(() => unpackWhole(Buffer.from(other))).toThrow('something else');
     await expect(readWhole(async () => 'text', [])).rejects.toThrow('something else');
+    for (const other of ['text', Buffer.from('0'), Buffer.from('0\n[]')])
+      await expect(readPage(async () => other, '0', '*', 1)).rejects.toThrow('something else');
   });
 });
 
@@ -132,6 +147,48 @@ describe('a walk over a directory in Redis', () => {
     expect(counted.hashes - before.hashes).toBe(2 * size);
     expect((counted.hashes - before.hashes) / (counted.scripts - before.scripts)).toBeLessThanOrEqual(128);
     await walk.return?.();
+  });
+
+  it('for threads finds every user and then every device once, whatever else is stored', async () => {
+    const store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
+    onTestFinished(() => store.close());
+    const devices = Array.from({ length: 700 }, (_, at) => `phone${at}` as DeviceKey);
+    const users = Array.from({ length: 500 }, (_, at) => `user${at}@contoso.com` as UserKey);
+    await store.putUsers(users.map((user, at) => userReport(user, { aliases: [`u${at}` as UserKey] })));
+    await store.putDevices(devices.map((device) => deviceReport(device)));
+    await client.hset(`${keys.base(0)}d:zürich "1"`, 'r:mdm', '|1');
+    await client.set(`${keys.base(16)}u:text`, 'no hash');
+    for (let at = 0; at < 100; at += 1) await client.hset(`other:{${at}}:d:${at}`, 'r:mdm', '|1');
+    const found: { users: string[]; devices: string[] } = { users: [], devices: [] };
+    for await (const { kind, packed } of store.spread.scan()) {
+      if (kind === 'users') expect(found.devices).toEqual([]);
+      const entries = kind === 'users' ? store.spread.users(packed, true) : store.spread.devices(packed);
+      found[kind].push(...entries.map(({ key }) => key));
+    }
+    expect(found.users.sort()).toEqual(users.toSorted());
+    expect(found.devices.sort()).toEqual([...devices, 'zürich "1"'].toSorted());
+  });
+
+  it('for threads reads few hashes by one script, and not far ahead', async () => {
+    const store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
+    onTestFinished(() => store.close());
+    const devices = Array.from({ length: 5_000 }, (_, at) => `phone${at}` as DeviceKey);
+    await store.putDevices(devices.map((device) => deviceReport(device)));
+    const before = await hashesRead();
+    const walk = store.spread.scan()[Symbol.asyncIterator]();
+    for (;;) {
+      const { value } = await walk.next();
+      if (value.kind === 'users') continue;
+      expect(store.spread.devices(value.packed).length).toBeLessThan(1_500);
+      break;
+    }
+    // What was sent before is carried out before.
+    const { hashes } = await hashesRead();
+    expect(hashes - before.hashes).toBeLessThan(2_500);
+    for (;;) if ((await walk.next()).done === true) break;
+    const after = await hashesRead();
+    expect((after.hashes - before.hashes) / (after.scripts - before.scripts)).toBeLessThanOrEqual(256);
+    expect(after.hashes - before.hashes).toBe(devices.length);
   });
 
   it('reads no devices of users where they are not wanted', async () => {

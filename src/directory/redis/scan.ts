@@ -8,7 +8,7 @@ import type { RedisClient } from './redis-cluster.ts';
 import { decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
-import { readWhole, unpackWhole } from './whole-hashes.ts';
+import { readListed, readPage, readWhole, unpackWhole } from './whole-hashes.ts';
 import type { RunScript } from './whole-hashes.ts';
 
 /** Keys that one SCAN looks at. */
@@ -17,6 +17,10 @@ const SCAN_COUNT = 1_000;
 const HASHES_PER_SCRIPT = 128;
 /** Hashes that are read while those before them are used. A look-up of a phone may wait for their scripts. */
 const PART = 2 * HASHES_PER_SCRIPT;
+/** Keys that one script looks at where it looks for them itself. It reads the hashes of some. */
+const KEYS_PER_PAGE = 256;
+/** What scripts found is handed on in lists of so many. */
+const PAGES_SENT = 4;
 
 /** What the names of fields with devices of a user begin with (userField in redis-keys.ts). */
 const DEVICES = 'd:';
@@ -31,7 +35,7 @@ export interface Walked {
 /** All devices; one may come twice, while Redis resizes its table (redis.io, SCAN guarantees) or moves slots. */
 export async function* scanDevices(walked: Walked): AsyncGenerator<readonly StoredDevice[]> {
   for await (const read of hashesOf(walked, keysOf(walked.client, walked.keys, 'd')))
-    yield unpackDevices(packedDevices(read));
+    yield unpackDevices(read);
 }
 
 /** Whether there are so many devices. Walks no further than to know. */
@@ -45,16 +49,8 @@ export async function holdsDevices({ client, keys }: Walked, devices: number): P
 }
 
 /** All users, likewise, as Redis sends them. */
-export async function* scanPackedUsers(walked: Walked): AsyncGenerator<PackedRecords> {
-  for await (const read of hashesOf(walked, keysOf(walked.client, walked.keys, 'u'))) yield packedUsers(read);
-}
-
-function packedUsers({ found, replies }: KeysRead): PackedRecords {
-  return { names: found.map((key) => decodeName(nameIn(key)) ?? nameIn(key)), replies };
-}
-
-function packedDevices({ found, replies }: KeysRead): PackedRecords {
-  return { names: found.map(nameIn), replies };
+export function scanPackedUsers(walked: Walked): AsyncGenerator<PackedRecords> {
+  return hashesOf(walked, keysOf(walked.client, walked.keys, 'u'));
 }
 
 /** What is malformed in the keys of users. One that is no hash has no users, so that no walk over these names it. */
@@ -69,12 +65,48 @@ export async function* scanFailures(
  * All users, then all devices, as Redis sends them. The keys of both are looked for at once, and those of the devices are kept until
  * then: a walk over the keys costs Redis half as much as reading all hashes.
  */
-export async function* scanPacked(walked: Walked): AsyncGenerator<SentRecords> {
+export function scanPacked(walked: Walked): AsyncGenerator<SentRecords> {
+  return isCluster(walked.client) ? scanByKeys(walked) : scanByPages(walked);
+}
+
+/** On a Cluster scripts are told the keys of each partition. */
+async function* scanByKeys(walked: Walked): AsyncGenerator<SentRecords> {
   const devices: (readonly string[])[] = [];
-  for await (const read of hashesOf(walked, usersAmong(walked, devices)))
-    yield { kind: 'users', packed: packedUsers(read) };
-  for await (const read of hashesOf(walked, takenFrom(devices)))
-    yield { kind: 'devices', packed: packedDevices(read) };
+  for await (const packed of hashesOf(walked, usersAmong(walked, devices))) yield { kind: 'users', packed };
+  for await (const packed of hashesOf(walked, takenFrom(devices))) yield { kind: 'devices', packed };
+}
+
+/** Otherwise scripts look for the keys themselves: this process took more time to look at each key than Redis. */
+async function* scanByPages(walked: Walked): AsyncGenerator<SentRecords> {
+  const devices: Buffer[] = [];
+  for await (const replies of inGroups(oneAhead(pagesOf(walked, devices))))
+    yield { kind: 'users', packed: { replies } };
+  const read = readAhead(takenFrom(devices), (list) => readListed(walked.run, list));
+  for await (const replies of inGroups(read)) yield { kind: 'devices', packed: { replies } };
+}
+
+/** The users of all keys, as Redis sends them; keys of devices are added to `devices`. */
+async function* pagesOf({ run, keys }: Walked, devices: Buffer[]): AsyncGenerator<Buffer> {
+  const pattern = patternOf(keys, '[du]');
+  let cursor = '0';
+  do {
+    const page = await readPage(run, cursor, pattern, KEYS_PER_PAGE);
+    cursor = page.cursor;
+    devices.push(page.devices);
+    yield page.users;
+  } while (cursor !== '0');
+}
+
+/** Lists of {@link PAGES_SENT} items; the last one may be shorter. */
+async function* inGroups<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
+  let open: T[] = [];
+  for await (const item of items) {
+    open.push(item);
+    if (open.length < PAGES_SENT) continue;
+    yield open;
+    open = [];
+  }
+  if (open.length > 0) yield open;
 }
 
 /** The keys of users; those of devices are added to `devices`. */
@@ -89,39 +121,39 @@ async function* usersAmong(
 }
 
 /** Empties the list while it is walked over. */
-async function* takenFrom(lists: (readonly string[])[]): AsyncGenerator<readonly string[]> {
+async function* takenFrom<T>(lists: T[]): AsyncGenerator<T> {
   for (let list = lists.pop(); list !== undefined; list = lists.pop()) yield list;
 }
 
 /** Understands devices. */
-export function unpackDevices({ names, replies }: PackedRecords): readonly StoredDevice[] {
-  const hashes = replies.flatMap((reply) => unpackWhole(reply));
-  return names.map((name, index) => storedDevice(name as DeviceKey, hashes[index] ?? null));
+export function unpackDevices({ replies }: PackedRecords): readonly StoredDevice[] {
+  return replies.flatMap((reply) =>
+    unpackWhole(reply).map(([name, hash]) => storedDevice(name as DeviceKey, hash)),
+  );
 }
 
 /** Understands users. `withDevices` false = without the devices that they were seen with. */
-export function unpackUsers({ names, replies }: PackedRecords, withDevices: boolean): readonly StoredUsers[] {
-  const hashes = replies.flatMap((reply) => unpackWhole(reply, withDevices ? null : DEVICES));
-  return names.flatMap((local, index) => {
-    const hash = hashes[index] ?? null;
-    return hash?.length === 0 ? [] : [storedUsers(local, hash)];
-  });
-}
-
-/** Keys, and what scripts return of them, in their order. */
-interface KeysRead {
-  readonly found: readonly string[];
-  readonly replies: readonly Buffer[];
+export function unpackUsers({ replies }: PackedRecords, withDevices: boolean): readonly StoredUsers[] {
+  return replies.flatMap((reply) =>
+    unpackWhole(reply, withDevices ? null : DEVICES).flatMap(([name, hash]) =>
+      hash?.length === 0 ? [] : [storedUsers(decodeName(name) ?? name, hash)],
+    ),
+  );
 }
 
 /**
  * Parts of limited size. While one is used, the next one is read, and the keys behind it are looked for: Redis works meanwhile.
  */
-async function* hashesOf(walked: Walked, keys: AsyncGenerator<readonly string[]>): AsyncGenerator<KeysRead> {
-  let before: Promise<KeysRead> | null = null;
-  for await (const found of inParts(oneAhead(keys))) {
-    const reading = readAll(walked, found);
-    // It is awaited later, unless the caller ends the walk, or the part before fails.
+function hashesOf(walked: Walked, keys: AsyncGenerator<readonly string[]>): AsyncGenerator<PackedRecords> {
+  return readAhead(inParts(oneAhead(keys)), (some) => readAll(walked, some));
+}
+
+/** While the result of one item is used, that of the next one is read. */
+async function* readAhead<T, R>(items: AsyncIterable<T>, read: (item: T) => Promise<R>): AsyncGenerator<R> {
+  let before: Promise<R> | null = null;
+  for await (const item of items) {
+    const reading = read(item);
+    // It is awaited later, unless the caller ends the walk, or the one before fails.
     reading.catch(() => undefined);
     if (before !== null) yield await before;
     before = reading;
@@ -129,16 +161,16 @@ async function* hashesOf(walked: Walked, keys: AsyncGenerator<readonly string[]>
   if (before !== null) yield await before;
 }
 
-/** Lists of {@link PART} keys; only the last one is shorter. Each is in the order of the partitions: a script looks at the identity of each. */
+/** Lists of {@link PART} keys; only the last one is shorter. */
 async function* inParts(lists: AsyncIterable<readonly string[]>): AsyncGenerator<readonly string[]> {
   let open: string[] = [];
   for await (const list of lists) {
     for (const key of list) open.push(key);
     let at = 0;
-    for (; open.length - at >= PART; at += PART) yield open.slice(at, at + PART).sort();
+    for (; open.length - at >= PART; at += PART) yield open.slice(at, at + PART);
     open = open.slice(at);
   }
-  if (open.length > 0) yield open.sort();
+  if (open.length > 0) yield open;
 }
 
 /** While one list is used, the next one is read: one list is waiting at most. */
@@ -169,11 +201,10 @@ function kindIn(key: string): string {
 }
 
 /** On a Cluster a script reads hashes of one partition: others are on other servers. */
-async function readAll({ client, run }: Walked, keys: readonly string[]): Promise<KeysRead> {
+async function readAll({ client, run }: Walked, keys: readonly string[]): Promise<PackedRecords> {
   const lists = isCluster(client) ? [...Map.groupBy(keys, hashTag).values()] : [keys];
   const scripts = lists.flatMap((list) => chunksOf(list, HASHES_PER_SCRIPT));
-  const replies = await Promise.all(scripts.map((some) => readWhole(run, some)));
-  return { found: scripts.flat(), replies };
+  return { replies: await Promise.all(scripts.map((some) => readWhole(run, some))) };
 }
 
 function chunksOf(keys: readonly string[], size: number): readonly string[][] {
@@ -182,13 +213,17 @@ function chunksOf(keys: readonly string[], size: number): readonly string[][] {
   );
 }
 
+function patternOf({ prefix }: RedisKeys, kind: 'd' | 'u' | '[du]'): string {
+  return `${prefix.replace(/[\\*?[\]]/g, '\\$&')}{*}:${kind}:*`;
+}
+
 /** The keys of hashes of devices (`d`), users (`u`), or both. */
 export async function* keysOf(
   client: RedisClient,
-  { prefix }: RedisKeys,
+  keys: RedisKeys,
   kind: 'd' | 'u' | '[du]',
 ): AsyncGenerator<string[]> {
-  const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}{*}:${kind}:*`;
+  const pattern = patternOf(keys, kind);
   if (!isCluster(client)) {
     yield* keysOn(client, pattern);
     return;

@@ -5,39 +5,80 @@ import type { Script } from './redis-scripts.ts';
 /** Names and values of the fields in turn; null = the key is no hash. */
 export type WholeHash = readonly string[] | null;
 
+/** A hash, and the name in its key, as it stands there. */
+export type NamedHash = readonly [name: string, hash: WholeHash];
+
 /**
- * KEYS: hashes; on a Cluster behind them other keys of their partition. ARGV: text of the known schema, number of the hashes. Returns
- * one text, in JSON: a list with a list of names and values in turn for each hash; false = the key is no hash. The list of a hash
- * that has only one alias is empty: up to two thirds of the users' hashes are such, and a walk does not need them. An alias that may be
- * malformed is returned: it makes phones wait, so the search for malformed records must find it.
+ * `add` puts the name and the hash of a key behind those in `found`: a list with names and values in turn; false = the key is no hash. It
+ * returns why it cannot. It leaves a hash out that has only one alias: up to two thirds of the users' hashes are such, and a walk does not
+ * need them. An alias that may be malformed is returned: it makes phones wait, so the search for malformed records must find it.
  */
-export const READ_WHOLE = named(
-  `${SAME_STORE}
-local function well_formed(key, name, target)
+const READ = `${SAME_STORE}
+local function well_formed(own, name, target)
   if not (name == 'a:~' or string.find(name, '^a:~@[%w.-]+$') or string.find(name, '^a:[%w._-]+\\\\~$')) then return false end
   local part = string.match(target, '^([%w._-]+)@[%w.-]+$') or string.match(target, '^[%w._-]+\\\\([%w._-]+)$')
     or string.match(target, '^[%w._-]+$')
-  return part ~= nil and string.lower(part) ~= string.match(key, '}:u:(.*)$')
+  return part ~= nil and string.lower(part) ~= own
 end
-local hashes = {}
-local partition = ''
-for at = 1, tonumber(ARGV[2]) do
-  local key = KEYS[at]
-  if at == 1 or string.sub(key, 1, #partition) ~= partition then
-    partition = base(key)
+local known, found, size = {}, {}, 0
+local function kind_at(key) return select(2, string.find(key, '}:', 1, true)) + 1 end
+local function add(key)
+  local at = kind_at(key)
+  local partition = string.sub(key, 1, at - 1)
+  if not known[partition] then
     local refusal = foreign(partition)
     if refusal then return refusal end
+    known[partition] = true
   end
   local hash = redis.pcall('HGETALL', key)
   if hash.err then
     if not string.find(hash.err, 'WRONGTYPE', 1, true) then return hash end
     hash = false
-  elseif #hash == 2 and well_formed(key, hash[1], hash[2]) then
-    hash = {}
   end
-  hashes[at] = hash
+  local name = string.sub(key, at + 2)
+  if hash and (#hash == 0 or #hash == 2 and well_formed(name, hash[1], hash[2])) then return nil end
+  found[size + 1], found[size + 2], size = name, hash, size + 2
 end
-return cjson.encode(hashes)
+`;
+
+/** cjson writes an empty list as an object. */
+const FOUND = `(size == 0 and '[]' or cjson.encode(found))`;
+
+/**
+ * KEYS: hashes, on a Cluster behind them other keys of their partition; or none. ARGV: text of the known schema, number of the hashes, and
+ * of no KEYS a list of the hashes, in JSON. Returns one text, in JSON: a list of the name and the hash of each key in turn. Those of which
+ * nothing is stored are left out.
+ */
+export const READ_WHOLE = named(
+  `${READ}
+local keys = ARGV[3] and cjson.decode(ARGV[3]) or KEYS
+for at = 1, ARGV[3] and #keys or tonumber(ARGV[2]) do
+  local refusal = add(keys[at])
+  if refusal then return refusal end
+end
+return ${FOUND}
+`,
+  true,
+);
+
+/**
+ * No KEYS. ARGV: text of the known schema, cursor of SCAN, its pattern, keys to look at. Returns three lines: the next cursor; keys of
+ * devices, in JSON; and hashes of users, like {@link READ_WHOLE}. Neither are named to Redis: not for a Cluster.
+ */
+export const READ_PAGE = named(
+  `${READ}
+local page = redis.pcall('SCAN', ARGV[2], 'MATCH', ARGV[3], 'COUNT', ARGV[4])
+if page.err then return page end
+local devices = {}
+for _, key in ipairs(page[2]) do
+  if string.byte(key, kind_at(key)) == 117 then
+    local refusal = add(key)
+    if refusal then return refusal end
+  else
+    devices[#devices + 1] = key
+  end
+end
+return page[1] .. '\\n' .. (#devices == 0 and '[]' or cjson.encode(devices)) .. '\\n' .. ${FOUND}
 `,
   true,
 );
@@ -51,28 +92,71 @@ export type RunScript = (
 
 /** The reply of {@link READ_WHOLE} for hashes, on a Cluster of one partition. */
 export async function readWhole(run: RunScript, keys: readonly string[]): Promise<Buffer> {
-  const reply = await run(READ_WHOLE, keys, [String(keys.length)]);
+  return bytes(await run(READ_WHOLE, keys, [String(keys.length)]));
+}
+
+/** Likewise for a list of keys of a {@link Page}. */
+export async function readListed(run: RunScript, keys: Buffer): Promise<Buffer> {
+  return bytes(await run(READ_WHOLE, [], ['', keys.toString()]));
+}
+
+/** What one call of {@link READ_PAGE} returns. */
+export interface Page {
+  readonly cursor: string;
+  /** Keys of devices, in JSON. */
+  readonly devices: Buffer;
+  /** A reply as of {@link readWhole}, of users. */
+  readonly users: Buffer;
+}
+
+/** Reads one page of a walk over all keys. `count`: how many are looked at. */
+export async function readPage(
+  run: RunScript,
+  cursor: string,
+  pattern: string,
+  count: number,
+): Promise<Page> {
+  const reply = bytes(await run(READ_PAGE, [], [cursor, pattern, String(count)]));
+  const first = reply.indexOf(LINE_END);
+  const second = reply.indexOf(LINE_END, first + 1);
+  if (first === -1 || second === -1) throw unexpected();
+  return {
+    cursor: reply.toString('latin1', 0, first),
+    // A copy: it is kept for long, the rest of the reply is not.
+    devices: Buffer.from(reply.subarray(first + 1, second)),
+    users: reply.subarray(second + 1),
+  };
+}
+
+const LINE_END = 0x0a;
+
+function bytes(reply: unknown): Buffer {
   if (!(reply instanceof Buffer)) throw unexpected();
   return reply;
 }
 
 /**
- * The hashes in a reply of {@link READ_WHOLE}, in the order of the keys. `without`: fields whose names begin so are left out; null =
- * none.
+ * The hashes in a reply of {@link READ_WHOLE}. `without`: fields whose names begin so are left out; null = none.
  */
-export function unpackWhole(reply: Uint8Array, without: string | null = null): WholeHash[] {
+export function unpackWhole(reply: Uint8Array, without: string | null = null): NamedHash[] {
   const text = Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength).toString();
-  const hashes = parsed(text);
-  if (!Array.isArray(hashes)) throw unexpected();
-  return hashes.map((hash: unknown) => {
-    if (hash === false) return null;
-    const fields = Array.isArray(hash) ? (hash as readonly string[]) : NO_FIELDS;
-    return without === null ? fields : withoutFields(fields, without);
-  });
+  const list = parsed(text);
+  if (!Array.isArray(list)) throw unexpected();
+  const hashes: NamedHash[] = [];
+  for (let at = 0; at < list.length; at += 2) {
+    const name: unknown = list[at];
+    if (typeof name !== 'string') throw unexpected();
+    hashes.push([name, hashIn(list[at + 1], without)]);
+  }
+  return hashes;
 }
 
-/** cjson writes an empty Lua table as an object: `{}`. */
-const NO_FIELDS: readonly string[] = [];
+function hashIn(hash: unknown, without: string | null): WholeHash {
+  if (hash === false) return null;
+  if (!Array.isArray(hash)) throw unexpected();
+  const fields = hash as readonly string[];
+  return without === null ? fields : withoutFields(fields, without);
+}
 
 function parsed(text: string): unknown {
   try {
