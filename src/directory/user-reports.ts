@@ -6,12 +6,12 @@ import {
   boundAttributes,
   boundGroups,
   boundNames,
-  boundTexts,
+  boundText,
   receivedAt,
   wholeGroups,
 } from '../model/report-bounds.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
-import { decidesRemoval, inOrder, isAlike, isOlder, takeOver } from './device-reports.ts';
+import { decidesRemoval, inOrder, isAlike, isOlder } from './device-reports.ts';
 import type { Joined, SourceOrder } from './device-reports.ts';
 
 const NEVER_REPORTED: Omit<UserReport, 'key' | 'source' | 'observedAt'> = {
@@ -38,7 +38,7 @@ export function joinUserReport(
   const report = base(before, removed, observation);
   const { aliases, sourceId } = observation;
   takeOver(report, removed ? { aliases, sourceId } : observation);
-  boundTexts(report, ['sourceId']);
+  report.sourceId = boundText(report.sourceId);
   report.version = version;
   report.observedAt = observedAt;
   report.removed = removed ? true : null;
@@ -51,6 +51,18 @@ export function joinUserReport(
   if (report.groups !== null) report.groups = boundGroups(report.groups);
   report.attributes = boundAttributes(report.attributes);
   return { report, isNews: before === null || !sameFacts(before, report) || decidesRemoval(report, others) };
+}
+
+/** Writes what an observation says over what was said before; an absent field stays. */
+function takeOver<Report extends object>(
+  report: Report,
+  observation: { readonly [Name in keyof Report]?: Report[Name] | undefined },
+): void {
+  for (const name in observation) {
+    const value = observation[name];
+    // Not `in`: `__proto__` is a name in JSON.
+    if (value !== undefined && Object.hasOwn(report, name)) report[name] = value;
+  }
 }
 
 /** What stays of the report before, as a copy. An account that comes back after a removal is not known to be enabled. */
