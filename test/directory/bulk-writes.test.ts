@@ -157,6 +157,35 @@ describe('a bulk', () => {
     expect(await client.hkeys(keys.device(device(2)))).toEqual(['p:alice', 'r:mdm']);
     await store.close();
   });
+
+  it('in Redis ends a malformed report of no feed, among first reports of a second source', async () => {
+    await redis.clear();
+    const keys = new RedisKeys('easgate:');
+    const store = await openRedis();
+    await store.putDevices(all(50).map((index) => deviceReport(device(index))));
+    await client.hset(keys.device(device(1)), 'r:unknown', 'nonsense');
+    const second = all(50).map((index) => deviceReport(device(index), { source: 'jamf' }));
+    expect(new Set(await store.putDevices(second))).toEqual(new Set(['news']));
+    expect(await client.hkeys(keys.device(device(1)))).toEqual(['r:mdm', 'r:jamf']);
+    await store.close();
+  });
+
+  it('in Redis says that a device has a second user, among devices that were never seen', async () => {
+    await redis.clear();
+    const keys = new RedisKeys('easgate:');
+    const store = await openRedis();
+    const seenFirst = all().map((index) => seenPartnership(user(index), device(index), 10));
+    await store.recordSeen(seenFirst);
+    await client.set(keys.device(device(1_001)), 'nonsense');
+    const seenNext = all().map((index) => seenPartnership(user(index), device(index + 1_000), 20));
+    const noticed: PartnershipSignal[] = [];
+    await store.recordSeen([...seenNext, seenPartnership(user(8), device(7), 30)], (one) =>
+      noticed.push(one),
+    );
+    expect(noticed).toEqual([{ kind: 'device_shared', user: user(8), device: device(7), users: 2 }]);
+    expect(await client.get(keys.device(device(1_001)))).toBe('nonsense');
+    await store.close();
+  });
 });
 
 async function openRedis(): Promise<RedisStore> {

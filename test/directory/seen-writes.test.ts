@@ -1,7 +1,7 @@
 // Owns the promise that Redis loses nothing that was noticed about partnerships, where some of them cannot be written.
 import { expect, it } from 'vitest';
 import { RedisKeys, deviceField } from '../../src/directory/redis/redis-keys.ts';
-import { recordSeen } from '../../src/directory/redis/seen-writes.ts';
+import { SeenWriter } from '../../src/directory/redis/seen-writes.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { partnershipText } from '../../src/model/partnership.ts';
@@ -15,7 +15,7 @@ it('says what it noticed about partnerships that it wrote, though the devices of
   const bob = 'bob' as UserKey;
   const known = [deviceField.partnership(bob), partnershipText(seenPartnership(bob, phone, 10))];
   const noticed: string[] = [];
-  const recorded = recordSeen(
+  const recorded = new SeenWriter(new RedisKeys('t:'), NO_GROUPS).record(
     {
       read: async (wanted) =>
         wanted.map(({ key, fields }) => ({
@@ -24,8 +24,6 @@ it('says what it noticed about partnerships that it wrote, though the devices of
         })),
       commit: async (_changes, log) => (log === 'd' ? [] : Promise.reject(new Error('Redis is away'))),
     },
-    new RedisKeys('t:'),
-    NO_GROUPS,
     [seenPartnership(alice, phone, 20)],
     ({ kind, user }) => noticed.push(`${kind} ${user}`),
   );

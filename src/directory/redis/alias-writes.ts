@@ -6,6 +6,7 @@ import { localPart } from '../../identity/user-names.ts';
 import { readUserReport } from '../../model/user.ts';
 import { aliasesIn } from '../report-writes.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
+import type { Unread } from './commit-values.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { HashAccess, HashUpdate } from './hash-writer.ts';
 import type { ReadHash } from './packed-reply.ts';
@@ -112,6 +113,7 @@ async function namedBy(
 
 /** What is assumed of an alias before it was read: the write is refused if it stands for somebody. */
 const ASSUMED_NEW: ReadHash = { end: '', values: [null] };
+const STANDS_FOR_NOBODY: Unread = { absent: [], beginning: '' };
 
 /** `assumed`: what is assumed of each in place of being read; absent = they are read. Returns those that were written. */
 async function writeAliases(
@@ -151,7 +153,8 @@ function aliasUpdate(key: string, far: UserAlias, nextUser: NextUser, written: S
       written.add(far);
       const names = now === null || now === user ? [alias] : [alias, now];
       const change = { field, expected, next: next === null ? null : encodeUser(local, next) };
-      return { fields: [change], news: loggedNames(names) };
+      const unread = stored === ASSUMED_NEW.values ? STANDS_FOR_NOBODY : undefined;
+      return { fields: [change], news: loggedNames(names), unread };
     },
   };
 }

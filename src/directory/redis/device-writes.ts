@@ -3,10 +3,10 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { DeviceObservation } from '../../model/device.ts';
 import type { ReportOutcome } from '../device-reports.ts';
-import { reportsAfter, writeOfDevice } from '../report-writes.ts';
+import { NO_SOURCE, reportsAfter, writeOfDevice } from '../report-writes.ts';
 import type { ImportedChange } from '../store.ts';
 import type { SourceText } from '../stored-records.ts';
-import type { FieldChange, HashChange, LogField } from './commit-values.ts';
+import type { FieldChange, HashChange, LogField, Unread } from './commit-values.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { HashAccess, HashUpdate, Part } from './hash-writer.ts';
 import type { ReadHash } from './packed-reply.ts';
@@ -20,13 +20,17 @@ interface Observed {
   readonly places: number[];
 }
 
-/** What is assumed of a device before its hash was read: the write is refused if there is one. */
-const ASSUMED_NEW: ReadHash = { end: '', values: [] };
+/**
+ * What is assumed of a device before its hash was read. The first report of a source is news whatever others say of the device; the write is refused if it
+ * is not the first one, or if there is one that belongs to no feed and may be malformed.
+ */
+const ASSUMED: ReadHash = { end: '', values: [] };
+const FIRST_OF_SOURCE: Unread = { absent: [deviceField.report(NO_SOURCE)], beginning: '' };
 
 /** Writes reports of devices. */
 export class DeviceWriter {
   private readonly keys: RedisKeys;
-  /** Most devices lately were not stored before: then it is faster to write first, and to read those that were. */
+  /** Their sources had not reported most devices lately: then it is faster to write first, and to read those that they had. */
   private mostlyNew = true;
 
   constructor(keys: RedisKeys) {
@@ -58,11 +62,15 @@ export class DeviceWriter {
       key: this.keys.device(observed.device, partition),
       beginning: 'r:',
       join: (stored) => {
-        if (stored !== null && stored.length > 0) known += 1;
-        return changeOf(observed, stored, run);
+        const change = changeOf(observed, stored, run);
+        if (!change.fields.some(({ expected }) => expected === null)) known += 1;
+        return change;
       },
     }));
-    await updateHashes(access, updates, 'd', this.mostlyNew ? items.map(() => ASSUMED_NEW) : undefined);
+    // Of several reports of one device, the later ones may depend on what others say.
+    const assumed = (observed: Observed): ReadHash | undefined =>
+      observed.places.length === 1 ? ASSUMED : undefined;
+    await updateHashes(access, updates, 'd', this.mostlyNew ? items.map(assumed) : undefined);
     this.mostlyNew = known < items.length / 2;
   }
 }
@@ -103,7 +111,7 @@ function changeOf(
     if (!reports.some((one) => one.source === source))
       fields.push({ field: deviceField.report(source), expected: text, next: null });
   // A hash that was read without reports may have decisions or partnerships: each field is then compared by itself.
-  return { fields, news: isNews ? '=' : '', isNew: stored === ASSUMED_NEW.values };
+  return { fields, news: isNews ? '=' : '', unread: stored === ASSUMED.values ? FIRST_OF_SOURCE : undefined };
 }
 
 const UNCHANGED: HashChange = Object.freeze({ fields: [], news: '' });

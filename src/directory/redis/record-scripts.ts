@@ -91,9 +91,11 @@ return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
 
 /**
  * KEYS: hashes of one partition; on a Cluster behind them other keys of it. ARGV: text of the known schema, length of the log, field of the log ('d', 'u' or 'y', and behind it
- * the fence of the leader that writes), number of hashes, then per hash:
- * number of fields, what the log says of it ('' = no news, '=' = the name in the key), names of the fields; or '' in place of all these = as for the hash before. Behind
- * them the expected texts, then the new texts; '' = none. With a negative number of fields the key must not exist, and no texts are expected.
+ * the fence of the leader that writes), number of hashes, then per run of hashes that are alike:
+ * number of fields, number of hashes, what the log says of each ('' = no news, '=' = the name in the key, '%' = something else of each), names of
+ * the fields; then per hash what the log says of it, where that is '%', the expected texts, and the new texts; '' = none.
+ * A negative number of fields: the hashes were not read. No texts are expected, and none of the fields may be there; nor others, which are said
+ * in front of the names: what the names begin with of which there may be none ('' = any may be there), and how many further names stand behind the names. A key of another type is not written then.
  * A key is written only if all of its fields are as expected; the others are written all the same. One entry of the log names
  * all that were. Returns the numbers of the keys that were not written.
  * Redis does not roll back: a script that fails halfway has written half. So types and permissions are checked first; and the
@@ -119,56 +121,82 @@ local function allNew()
   if none == nil then none = pcall('EXISTS', unpack(KEYS, 1, total)) == 0 end
   return none
 end
+local sub, find = string.sub, string.find
+local function lacks(key, beginning, first, last)
+  if beginning == '' then
+    local texts = pcall('HMGET', key, unpack(ARGV, first, last))
+    if texts.err then return texts end
+    for field = 1, #texts do if texts[field] then return false end end
+  else
+    local names, length = pcall('HKEYS', key), #beginning
+    if names.err then return names end
+    for field = 1, #names do if sub(names[field], 1, length) == beginning then return false end end
+  end
+  return true
+end
 local news, failed, keys, names, texts = {}, {}, {}, {}, {}
-local writes, puts, drops, ends = 0
-local at, said, first, count, new = 5
-for index = 1, total do
-  local key, head = KEYS[index], ARGV[at]
-  at = at + 1
-  if head ~= '' then
-    count, said, first = tonumber(head), ARGV[at], at + 1
-    new = count < 0
-    if new then count = -count end
-    at = first + count
-  end
-  local expected, next = at, new and at or at + count
-  at = next + count
-  local same, other, stored = true, false, nil
-  if new then same = allNew() or pcall('EXISTS', key) == 0
-  elseif ARGV[expected] ~= '' or not allNew() then
-    stored = pcall('HMGET', key, unpack(ARGV, first, first + count - 1))
-    if stored.err then
-      if not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
-      stored, other = nil, true
-    end
-  end
-  if not new then
-    for field = 0, count - 1 do
-      if (stored and stored[field + 1] or '') ~= ARGV[expected + field] then same = false break end
-    end
-  end
-  if same then
-    if other then
-      ends, writes = true, writes + 1
-      keys[writes], names[writes], texts[writes] = key, false, false
-    end
-    for field = 0, count - 1 do
-      local text = ARGV[next + field]
-      if text == '' then
-        if stored and stored[field + 1] then
-          drops, writes = true, writes + 1
-          keys[writes], names[writes], texts[writes] = key, ARGV[first + field], false
+local said, writes, puts, drops, ends = 0, 0
+local at, done = 5, 0
+while done < total do
+  local count, run, line = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
+  at = at + 3
+  local unread, beginning, others = count < 0, '', 0
+  if unread then count, beginning, others, at = -count, ARGV[at], tonumber(ARGV[at + 1]), at + 2 end
+  local first = at
+  at = first + count + others
+  for index = done + 1, done + run do
+    local key, told = KEYS[index], line
+    if told == '%' then told, at = ARGV[at], at + 1 end
+    local expected, next = at, unread and at or at + count
+    at = next + count
+    local same, other, stored = true, false, nil
+    if unread then
+      if not allNew() then
+        same = lacks(key, beginning, first, first + count + others - 1)
+        if type(same) == 'table' then
+          if not find(same.err, 'WRONGTYPE', 1, true) then return same end
+          same = false
         end
-      elseif new or text ~= ARGV[expected + field] then
-        puts, writes = true, writes + 1
-        keys[writes], names[writes], texts[writes] = key, ARGV[first + field], text
+      end
+    else
+      if ARGV[expected] ~= '' or not allNew() then
+        stored = pcall('HMGET', key, unpack(ARGV, first, first + count - 1))
+        if stored.err then
+          if not find(stored.err, 'WRONGTYPE', 1, true) then return stored end
+          stored, other = nil, true
+        end
+      end
+      for field = 0, count - 1 do
+        if (stored and stored[field + 1] or '') ~= ARGV[expected + field] then same = false break end
       end
     end
-    if said == '=' then news[#news + 1] = string.sub(key, #partition + 3)
-    elseif said ~= '' then news[#news + 1] = said end
-  else
-    failed[#failed + 1] = index
+    if same then
+      if other then
+        ends, writes = true, writes + 1
+        keys[writes], names[writes], texts[writes] = key, false, false
+      end
+      for field = 0, count - 1 do
+        local text = ARGV[next + field]
+        if text == '' then
+          if stored and stored[field + 1] then
+            drops, writes = true, writes + 1
+            keys[writes], names[writes], texts[writes] = key, ARGV[first + field], false
+          end
+        elseif unread or text ~= ARGV[expected + field] then
+          puts, writes = true, writes + 1
+          keys[writes], names[writes], texts[writes] = key, ARGV[first + field], text
+        end
+      end
+      if told == '=' then told = sub(key, #partition + 3) end
+      if told ~= '' then
+        said = said + 1
+        news[said] = told
+      end
+    else
+      failed[#failed + 1] = index
+    end
   end
+  done = done + run
 end
 local function need(command, key, ...)
   if redis.acl_check_cmd and not redis.acl_check_cmd(command, key, ...) then
@@ -178,9 +206,9 @@ end
 if ends then need('DEL', KEYS[1]) end
 if puts then need('HSET', KEYS[1], 'f', 'v') end
 if drops then need('HDEL', KEYS[1], 'f') end
-if #news > 0 then need('XADD', partition .. 'changes', '*', 'f', 'v') end
+if said > 0 then need('XADD', partition .. 'changes', '*', 'f', 'v') end
 if refusal then return refusal end
-if #news > 0 then
+if said > 0 then
   local reply = pcall('XADD', partition .. 'changes', 'MAXLEN', '~', ARGV[2], '*', log, table.concat(news, ' '))
   if type(reply) == 'table' and reply.err then return reply end
 end

@@ -71,7 +71,7 @@ import {
   unpackUsers,
 } from './scan.ts';
 import type { Walked } from './scan.ts';
-import { recordSeen } from './seen-writes.ts';
+import { SeenWriter } from './seen-writes.ts';
 import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
 import { putUsers } from './user-writes.ts';
@@ -109,6 +109,7 @@ export class RedisStore implements DirectoryStore {
   private readonly paced: HashAccess;
   private readonly decisions: RedisDecisions;
   private readonly devices: DeviceWriter;
+  private readonly seen: SeenWriter;
   private readonly walked: Walked;
   private readonly watch: SentinelWatch | null;
   private closed = false;
@@ -173,6 +174,7 @@ export class RedisStore implements DirectoryStore {
       devices: (packed) => this.entriesOf(unpackDevices(packed)),
     };
     this.devices = new DeviceWriter(this.keys);
+    this.seen = new SeenWriter(this.keys, names);
     this.replication = new Replication(options);
     this.decisions = new RedisDecisions({
       keys: this.keys,
@@ -307,7 +309,7 @@ export class RedisStore implements DirectoryStore {
   ): Promise<void> {
     // How busy Redis is need not be asked for those.
     const access = batch.length > MAX_OF_GATEWAY ? this.paced : this.access;
-    return recordSeen(access, this.keys, this.names, batch, onSignal);
+    return this.seen.record(access, batch, onSignal);
   }
 
   unreadable(): Promise<readonly string[]> {

@@ -8,7 +8,7 @@ import type { PartnershipSignal } from '../../model/signal.ts';
 import type { StoredUsers } from '../stored-records.ts';
 import { joinSeen, signalsOfDevices, signalsOfNew } from '../seen-partnerships.ts';
 import { MAX_COUNTED, joinUserDevices } from '../user-devices.ts';
-import type { FieldChange } from './commit-values.ts';
+import type { FieldChange, Unread } from './commit-values.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { HashAccess, HashUpdate } from './hash-writer.ts';
 import type { ReadHash } from './packed-reply.ts';
@@ -25,47 +25,80 @@ const MAX_NAMES = 1_000;
  */
 const LEFT_ALONE = null;
 
-/** Writes partnerships under the users that their logins stand for. `onSignal`: called with what is noticed about those that are written. */
-export async function recordSeen(
-  access: HashAccess,
-  keys: RedisKeys,
-  names: UserNames,
-  batch: readonly PartnershipRecord[],
-  onSignal: (signal: PartnershipSignal) => void,
-): Promise<void> {
-  const users = await readUsers(access, keys, batch);
-  const records = batch.map((record) => underUser(names, record, users));
-  const signals = new Map<string, readonly PartnershipSignal[]>();
-  const note = (place: string): void => {
-    for (const signal of signals.get(place) ?? []) onSignal(signal);
-  };
-  const devices = Map.groupBy(records, ({ device }) => device);
-  await inParallel(
-    access,
-    byPartition(access, devices, ([device]) => partitionOfDevice(device)),
-    async ({ items }) => {
-      await updateHashes(
-        access,
-        items.map(([, seen]) => partnershipsUpdate(keys, names, seen, signals)),
-        'd',
-      );
-      for (const [device] of items) note(device);
-    },
-  );
-  const locals = Map.groupBy(records, ({ user }) => foldedLocalPart(user));
-  await inParallel(
-    access,
-    byPartition(access, locals, ([local]) => partitionOfUsers(local)),
-    async ({ items }) => {
-      await updateHashes(
-        access,
-        items.map(([local, seen]) => devicesUpdate(keys, local, seen, signals)),
-        'u',
-        items.map(([local]) => users.get(local)?.hash),
-      );
-      for (const [local] of items) note(`${local}\0`);
-    },
-  );
+/** What is assumed of a device before its hash was read: the write is refused if it was seen with anybody. */
+const ASSUMED_UNSEEN: ReadHash = { end: '', values: [] };
+const NEVER_SEEN: Unread = { absent: [], beginning: 'p:' };
+
+/** Called with what is noticed about the partnerships that are written. */
+type OnSignal = (signal: PartnershipSignal) => void;
+
+/** Writes partnerships. */
+export class SeenWriter {
+  private readonly keys: RedisKeys;
+  private readonly names: UserNames;
+  /** Most devices lately were never seen before: then it is faster to write first, and to read those that were. */
+  private mostlyUnseen = false;
+
+  constructor(keys: RedisKeys, names: UserNames) {
+    this.keys = keys;
+    this.names = names;
+  }
+
+  /** Writes them under the users that their logins stand for. */
+  async record(access: HashAccess, batch: readonly PartnershipRecord[], onSignal: OnSignal): Promise<void> {
+    const { keys, names } = this;
+    const users = await readUsers(access, keys, batch);
+    const records = batch.map((record) => underUser(names, record, users));
+    const signals = new Map<string, readonly PartnershipSignal[]>();
+    const note = (place: string): void => {
+      for (const signal of signals.get(place) ?? []) onSignal(signal);
+    };
+    const devices = Map.groupBy(records, ({ device }) => device);
+    await inParallel(
+      access,
+      byPartition(access, devices, ([device]) => partitionOfDevice(device)),
+      async ({ partition, items }) => {
+        await this.putPartnerships(access, partition, items, signals);
+        for (const [device] of items) note(device);
+      },
+    );
+    const locals = Map.groupBy(records, ({ user }) => foldedLocalPart(user));
+    await inParallel(
+      access,
+      byPartition(access, locals, ([local]) => partitionOfUsers(local)),
+      async ({ partition, items }) => {
+        await updateHashes(
+          access,
+          items.map(([local, seen]) => devicesUpdate(keys.users(local, partition), local, seen, signals)),
+          'u',
+          items.map(([local]) => users.get(local)?.hash),
+        );
+        for (const [local] of items) note(`${local}\0`);
+      },
+    );
+  }
+
+  private async putPartnerships(
+    access: HashAccess,
+    partition: number,
+    items: readonly (readonly [DeviceKey, readonly PartnershipRecord[]])[],
+    signals: Map<string, readonly PartnershipSignal[]>,
+  ): Promise<void> {
+    const { keys, names, mostlyUnseen } = this;
+    let known = 0;
+    const updates = items.map(([device, seen]): HashUpdate => {
+      const { join, ...wanted } = partnershipsUpdate(keys.device(device, partition), names, seen, signals);
+      return {
+        ...wanted,
+        join: (stored) => {
+          if (stored === null || stored.length > 0) known += 1;
+          return join(stored);
+        },
+      };
+    });
+    await updateHashes(access, updates, 'd', mostlyUnseen ? items.map(() => ASSUMED_UNSEEN) : undefined);
+    this.mostlyUnseen = known < items.length / 2;
+  }
 }
 
 /** What is stored of the users with one folded local part. */
@@ -106,14 +139,14 @@ function underUser(
 
 /** Joins what was seen of one device with its partnerships; of more than a device may have, the one seen longest ago goes. */
 function partnershipsUpdate(
-  keys: RedisKeys,
+  key: string,
   names: UserNames,
   seen: readonly PartnershipRecord[],
   signals: Map<string, readonly PartnershipSignal[]>,
 ): HashUpdate {
   const device = (seen[0] as PartnershipRecord).device;
   return {
-    key: keys.device(device),
+    key,
     beginning: 'p:',
     isRare: true,
     join: (stored) => {
@@ -131,7 +164,8 @@ function partnershipsUpdate(
       // It may be called again with what another writer wrote.
       signals.set(device, found);
       dropOldest(device, after);
-      return { fields: changes(before, after, (user) => deviceField.partnership(user)), news: '' };
+      const fields = changes(before, after, (user) => deviceField.partnership(user));
+      return { fields, news: '', unread: stored === ASSUMED_UNSEEN.values ? NEVER_SEEN : undefined };
     },
   };
 }
@@ -141,13 +175,13 @@ function partnershipsUpdate(
  * user can make up any number of names, and each look-up of a name reads all.
  */
 function devicesUpdate(
-  keys: RedisKeys,
+  key: string,
   local: string,
   seen: readonly PartnershipRecord[],
   signals: Map<string, readonly PartnershipSignal[]>,
 ): HashUpdate {
   return {
-    key: keys.users(local),
+    key,
     beginning: 'd:',
     join: (stored) => {
       if (stored === null) return LEFT_ALONE;
