@@ -30,6 +30,12 @@ import type { PushMemory } from './push-memory.ts';
  */
 export type LogPosition = string;
 
+/** A user as the login spells it, with a device. */
+export interface Pair {
+  readonly user: UserKey;
+  readonly device: DeviceKey;
+}
+
 /** A decision on a partnership or a user, and the user name it is stored under. */
 export interface UserDecision {
   readonly user: UserKey;
@@ -224,6 +230,8 @@ export interface DirectoryStore {
   readonly notes: ChangeNotes;
   /** One round trip, one or two more where the user has names with other local parts. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
+  /** Many of them, in as few calls as possible. Each is answered for itself: others may fail, or take longer. */
+  lookups(pairs: readonly Pair[]): readonly Promise<LookupResult>[];
 
   getDevice(key: DeviceKey): Promise<DeviceEntry | null>;
   /** Each of them, in their order, in one transaction or few round trips: a few hundred at most. */

@@ -58,6 +58,24 @@ const onDevice = { device: phone, user: null };
 const bob = 'bob' as UserKey;
 
 describe('the embedded store', () => {
+  it('reads as much of a user with very many devices as ever, and all of those who are asked about with it', async () => {
+    await fixture.reset();
+    const store = await fixture.open();
+    onTestFinished(() => store.close());
+    const devices = Array.from({ length: 1_100 }, (_, index) => `phone${index}` as DeviceKey);
+    await store.recordSeen(devices.map((device, index) => seenPartnership(alice, device, index + 1)));
+    await store.recordSeen(devices.slice(0, 20).map((device) => seenPartnership(bob, device, 5)));
+    const pairs = devices.slice(0, 20).flatMap((device) => [
+      { user: alice, device },
+      { user: bob, device },
+      { user: `user-${device}` as UserKey, device },
+    ]);
+    const together = await Promise.all(store.lookups(pairs));
+    for (const [at, { user, device }] of pairs.entries())
+      expect(together[at]).toEqual(await store.lookup(user, device));
+    expect(together[1]?.userDevices.length).toBe(20);
+  });
+
   storeContract(fixture);
 
   // SQLite itself would stop the whole process for the time of the lock: requests of phones too.

@@ -176,9 +176,15 @@ async function answer(store: DirectoryStore, write: Write): Promise<unknown> {
 /** Everything that can be read, without positions of the log. */
 async function contents(store: DirectoryStore): Promise<unknown> {
   const lookups: unknown[] = [];
-  for (const name of new Set([...USERS, ...ALIASES]))
-    for (const id of DEVICES)
-      lookups.push([name, id, inOrder({ ...(await store.lookup(name, id)), position: null })]);
+  const pairs = [...new Set([...USERS, ...ALIASES])].flatMap((user) =>
+    DEVICES.map((device) => ({ user, device })),
+  );
+  const together = await Promise.all(store.lookups(pairs));
+  for (const [at, { user, device }] of pairs.entries()) {
+    const alone = await store.lookup(user, device);
+    expect(together[at]).toEqual(alone);
+    lookups.push([user, device, inOrder({ ...alone, position: null })]);
+  }
   return {
     lookups,
     devices: (await allDevices(store)).map(inOrder),

@@ -22,7 +22,6 @@ import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
 import { UNDECIDED, deviceEntry, userEntries, userEntry, userReport } from '../entries.ts';
-import { Lookup } from '../lookup.ts';
 import { recordNames } from '../record-names.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
@@ -32,6 +31,7 @@ import type {
   ImportedChange,
   LogPosition,
   LookupResult,
+  Pair,
   PartsWalk,
   ScanPart,
   UserEntry,
@@ -53,6 +53,7 @@ import { LogWatch } from './log-watch.ts';
 import { NoteTable } from './note-table.ts';
 import { PolicyTable } from './policy-table.ts';
 import { PushTable } from './push-table.ts';
+import { readLookups } from './read-lookups.ts';
 import { RecordWriter } from './record-writer.ts';
 import { EVERY } from './schema.ts';
 import { SeenWriter } from './seen-writer.ts';
@@ -121,14 +122,14 @@ export class EmbeddedStore implements DirectoryStore {
     this.bulk = new BulkTransactions(this.database, this.leases);
   }
 
-  async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
-    return this.database.read(() => {
-      const lookup = new Lookup(this.names, this.sources, name);
-      const { login } = lookup;
-      for (let parts = login.missing(); parts.length > 0; parts = login.missing())
-        for (const part of parts) login.add(part, this.rows.users(part));
-      return lookup.result(this.rows.device(key), this.log.end(), this.epoch, Date.now());
-    });
+  async lookup(user: UserKey, device: DeviceKey): Promise<LookupResult> {
+    return this.read([{ user, device }])[0] as LookupResult;
+  }
+
+  lookups(pairs: readonly Pair[]): readonly Promise<LookupResult>[] {
+    const read = async (): Promise<readonly LookupResult[]> => this.read(pairs);
+    const all = read();
+    return pairs.map(async (_, at) => (await all)[at] as LookupResult);
   }
 
   async getDevice(key: DeviceKey): Promise<DeviceEntry | null> {
@@ -322,6 +323,13 @@ export class EmbeddedStore implements DirectoryStore {
     this.closed = true;
     this.watch.close();
     this.database.close();
+  }
+
+  private read(pairs: readonly Pair[]): readonly LookupResult[] {
+    const { names, sources, rows } = this;
+    return this.database.read(() =>
+      readLookups({ names, sources, rows, position: this.log.end(), epoch: this.epoch }, pairs),
+    );
   }
 
   private get epoch(): number {

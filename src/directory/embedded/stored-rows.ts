@@ -42,10 +42,31 @@ const MANY_WITHOUT_DEVICES = ofUsers(MANY, '');
  * so one user can make up any number of names.
  */
 const MAX_DEVICES = 1_024;
+/** A statement for a list of so many values; a shorter list is filled up with its last one. */
+interface Listed {
+  readonly size: number;
+  readonly sql: string;
+}
+function listed(size: number, sql: (list: string) => string): Listed {
+  return { size, sql: sql(`(${Array.from({ length: size }, (_, at) => `?${at + 1}`).join(', ')})`) };
+}
+const LISTED_DEVICES = listed(16, (list) => ofDevices(', device', `device IN ${list}`));
+/** Devices of all these users together: if there are more than a look-up reads of one, each is read by itself. */
+const usersIn = (list: string): string =>
+  ofUsers(
+    `local IN ${list}`,
+    ofAliases(`local IN ${list}`) +
+      ofUserDevices(`local IN ${list}`, `ORDER BY local DESC, last_allowed DESC LIMIT ${MAX_DEVICES + 1}`),
+  );
+/** For one local part, too, a list is read in half the time of `local = ?`. */
+const FEW_USERS = listed(4, usersIn);
+const LISTED_USERS = listed(16, usersIn);
 /** SQLite reads all. */
 const NO_LIMIT = -1;
 /** Place of the folded local part in a row of users. */
 const LOCAL = 6;
+/** Kind of a row of users that is one of their devices. */
+const OF_DEVICE = 4;
 
 const DEVICE_TABLES = ['device_reports', 'partnerships', 'decisions', 'imported_decisions'];
 /** Up to which device no table has more than so many rows: SQLite skips them in the indices. Null = none has more, and there is no ?3. */
@@ -109,6 +130,41 @@ export class StoredRows {
     return rows;
   }
 
+  /** Everything stored about each of these devices. */
+  devices(keys: readonly DeviceKey[]): ReadonlyMap<DeviceKey, StoredDevice> {
+    const [first] = keys;
+    if (first !== undefined && keys.length === 1) return new Map([[first, this.device(first)]]);
+    const devices = new Map(keys.map((key) => [key, new DeviceRows(key)]));
+    for (const row of this.inLists(LISTED_DEVICES, [...devices.keys()]).flat())
+      devices.get(String(row[4]) as DeviceKey)?.add(row);
+    return devices;
+  }
+
+  /** What a look-up reads about users of each of these folded local parts, which are all different. */
+  usersOfEach(locals: readonly string[]): ReadonlyMap<string, StoredUsers> {
+    const users = new Map(locals.map((local) => [local, new UserRows()]));
+    const listed = locals.length > FEW_USERS.size ? LISTED_USERS : FEW_USERS;
+    for (const [at, rows] of this.inLists(listed, locals).entries()) {
+      const devices = rows.reduce((sum, [kind]) => sum + (kind === OF_DEVICE ? 1 : 0), 0);
+      if (devices <= MAX_DEVICES) for (const row of rows) users.get(String(row[LOCAL]))?.add(row);
+      else
+        for (const local of locals.slice(at * listed.size, (at + 1) * listed.size))
+          users.set(local, this.usersOf(local, MAX_DEVICES));
+    }
+    return users;
+  }
+
+  private inLists({ size, sql }: Listed, values: readonly string[]): readonly (readonly Values[])[] {
+    const rows: (readonly Values[])[] = [];
+    for (let at = 0; at < values.length; at += size) {
+      const list = values.slice(at, at + size);
+      const last = list.at(-1) ?? '';
+      while (list.length < size) list.push(last);
+      rows.push(this.all(sql, ...list));
+    }
+    return rows;
+  }
+
   /** What all sources report of these devices. */
   deviceReports(keys: readonly DeviceKey[]): Map<string, readonly SourceText[]> {
     return this.reports(REPORTS_OF_DEVICES, keys);
@@ -155,7 +211,7 @@ export class StoredRows {
     return this.usersOf(local, NO_LIMIT);
   }
 
-  private usersOf(local: string, limit: number): StoredUsers {
+  private usersOf(local: string, limit: number): UserRows {
     const rows = new UserRows();
     for (const row of this.all(USERS, local, limit)) rows.add(row);
     return rows;

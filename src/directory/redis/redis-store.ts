@@ -23,6 +23,7 @@ import type {
   ImportedChange,
   LogPosition,
   LookupResult,
+  Pair,
   SentWalk,
   UserEntry,
   Written,
@@ -103,7 +104,7 @@ export class RedisStore implements DirectoryStore {
   /** The guard's generation whose change was announced last. */
   private announced = 0;
   private readonly reads: LookupBatch;
-  private readonly lookups: LookupReads;
+  private readonly lookupReads: LookupReads;
   private readonly access: HashAccess;
   /** Likewise, for writes in bulk. */
   private readonly paced: HashAccess;
@@ -135,7 +136,7 @@ export class RedisStore implements DirectoryStore {
       (keys, values) => this.guard.script(READ, keys, values),
       isCluster(this.client) ? hashTag : null,
     );
-    this.lookups = { reads: this.reads, keys: this.keys };
+    this.lookupReads = { reads: this.reads, keys: this.keys };
     this.access = {
       read: (wanted) => this.reads.read(wanted),
       commit: (changes, log) => this.commit(changes, log),
@@ -182,7 +183,7 @@ export class RedisStore implements DirectoryStore {
       sources,
       notes: this.notes,
       replication: this.replication,
-      lookups: this.lookups,
+      lookups: this.lookupReads,
       accessOn: (on) => ({
         ...this.access,
         commit: (changes, log) => this.commit(changes, log, { on }),
@@ -221,7 +222,12 @@ export class RedisStore implements DirectoryStore {
   }
 
   lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
-    return readLookup(this.lookups, new Lookup(this.names, this.sources, name), key, () => this.epoch);
+    return readLookup(this.lookupReads, new Lookup(this.names, this.sources, name), key, () => this.epoch);
+  }
+
+  lookups(pairs: readonly Pair[]): readonly Promise<LookupResult>[] {
+    // Those of one turn share calls.
+    return pairs.map(({ user, device }) => this.lookup(user, device));
   }
 
   async getDevice(key: DeviceKey): Promise<DeviceEntry | null> {
