@@ -1,7 +1,7 @@
 // Owns one look-up under way: who waits for it, and the changes that were applied meanwhile and may make its answer outdated.
 import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { ChangeBatch, LogPosition, LookupResult } from './store.ts';
+import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
 /** A look-up of a user with a device. */
 export class LookupFlight<Answer> {
@@ -13,7 +13,9 @@ export class LookupFlight<Answer> {
   /** Nobody waits for it any more. */
   over = false;
   /** Changes were lost: everything read before is invalid, at any position of the log. */
-  dropped = false;
+  private dropped = false;
+  /** The end of the change log as far as it had been applied when the store was asked; null = nothing was yet. */
+  private appliedBefore: LogPosition | null = null;
   /** The end of the latest changes that were applied while the look-up was under way, and may concern it. */
   private changedAt: LogPosition | null = null;
   /** The device is among them. */
@@ -27,8 +29,9 @@ export class LookupFlight<Answer> {
     this.deviceType = deviceType;
   }
 
-  /** The store is asked from now on: changes before this moment do not matter. */
-  begin(): void {
+  /** The store is asked from now on: changes before this moment do not matter. `applied`: how far the log had been applied. */
+  begin(applied: LogPosition | null): void {
+    this.appliedBefore = applied;
     this.changedAt = null;
     this.deviceChanged = false;
     this.changedUsers = null;
@@ -44,8 +47,20 @@ export class LookupFlight<Answer> {
     if (batch.trimmed) this.dropped = true;
   }
 
+  /**
+   * Read before a change, stored after it: such facts must not survive (compare places in the log). What a replica or a new primary
+   * answers may be older than what had been applied when the look-up began.
+   */
+  isOvertaken(result: LookupResult, store: Pick<DirectoryStore, 'isBefore'>): boolean {
+    const { appliedBefore } = this;
+    const { position } = result;
+    if (this.dropped || (appliedBefore !== null && store.isBefore(position, appliedBefore))) return true;
+    const changedAt = this.changeOf(result);
+    return changedAt !== null && store.isBefore(position, changedAt);
+  }
+
   /** The end of the latest changes that concern the device, or a name of its user; null = there were none. */
-  changeOf(result: LookupResult): LogPosition | null {
+  private changeOf(result: LookupResult): LogPosition | null {
     if (this.deviceChanged) return this.changedAt;
     if (this.changedUsers === null) return null;
     const names = [this.user, result.user, ...(result.userRecord?.aliases ?? [])].map(foldedLocalPart);

@@ -19,8 +19,11 @@ import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { SharedDeadline, withDeadline } from './deadline.ts';
 import { LookupFlight } from './lookup-flight.ts';
 import { LookupPlaces } from './lookup-places.ts';
+import { duringOutage } from './outage.ts';
 import { ShadowComparison } from './shadow-comparison.ts';
 import type { ShadowCounts } from '../model/shadow.ts';
+import { Refresh } from './refresh.ts';
+import type { Asked, OnAnswer } from './refresh.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
 /** Bounds and lifetimes; milliseconds. */
@@ -88,18 +91,6 @@ const MAX_WIPE_LIFETIME_MS = 5_000;
 /** A verdict that changes repeatedly during its look-up is not known: the phone comes again. */
 const MAX_ATTEMPTS = 3;
 
-/** Replaces a wipe that cannot be confirmed by the store: it may have been cancelled. */
-const WIPE_UNCONFIRMED: Verdict = Object.freeze({
-  action: 'block',
-  reason: 'storeUnavailable',
-  rule: 'a wipe that the directory does not confirm',
-  validUntil: Infinity,
-});
-
-function isWipe({ action }: Verdict): boolean {
-  return action === 'wipe' || action === 'accountWipe';
-}
-
 /** Decides for (user, device): from memory synchronously, else by one look-up. */
 export class VerdictCache {
   hits = 0;
@@ -116,6 +107,7 @@ export class VerdictCache {
   private readonly wall: () => number;
   private readonly entries: AccessEntries;
   private readonly flights = new Map<string, Flight>();
+  private readonly refreshing: Refresh;
   /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
   private readonly knownPlaces: LookupPlaces;
   private readonly strangerPlaces: LookupPlaces;
@@ -143,6 +135,12 @@ export class VerdictCache {
     this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
     this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
     this.lookupDeadline = new SharedDeadline(lookupTimeoutMs);
+    this.refreshing = new Refresh({
+      store,
+      deadline: this.lookupDeadline,
+      keep: (flight, result) => void this.keep(flight, result),
+      onLookupError: options.onLookupError,
+    });
     this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
@@ -232,11 +230,39 @@ export class VerdictCache {
     if (known === null) return this.nothing();
     const verdict = known.verdictFor(this.active, this.now(), request, this.shadow);
     if (source === 'store') return { verdict, source };
-    const { staleAllowedMs, staleBlockedMs } = this.options;
-    const limit = verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
-    if (this.now() - known.readAt > limit) return this.nothing();
+    const usable = this.duringOutage(known, verdict);
+    if (usable === null) return this.nothing();
     this.stale++;
-    return { verdict: isWipe(verdict) ? WIPE_UNCONFIRMED : verdict, source };
+    return { verdict: usable, source };
+  }
+
+  /**
+   * The verdict by the facts in memory, or undefined. While the log is read they may be older than {@link peek} takes: a change would
+   * have removed them. Else they serve as long as in an outage.
+   */
+  recall(user: UserKey, device: DeviceKey, request: RequestFacts = NO_REQUEST): Verdict | undefined {
+    const known = this.entries.find(user, device);
+    if (known === undefined) return undefined;
+    const verdict = known.verdictFor(this.active, this.now(), request, this.shadow);
+    if (this.stateAgeMs() <= this.options.lifetimeMs) return verdict;
+    return this.duringOutage(known, verdict) ?? undefined;
+  }
+
+  /**
+   * Looks many up at once, so that {@link peek} answers for them; what changed meanwhile is not in memory all the same. Whoever asks bounds the
+   * number. Never throws.
+   */
+  refresh(asked: readonly Asked[], onAnswer: OnAnswer): void {
+    this.misses += asked.length;
+    const began = this.now();
+    void this.refreshing.read(asked, this.applied, (at, isAnswered) => {
+      this.options.onLookup?.(this.now() - began, !isAnswered);
+      onAnswer(at, isAnswered);
+    });
+  }
+
+  private duringOutage(known: CachedAccess, verdict: Verdict): Verdict | null {
+    return duringOutage(verdict, this.now() - known.readAt, this.options);
   }
 
   private nothing(): Decision {
@@ -341,32 +367,23 @@ export class VerdictCache {
   }
 
   private async lookUp(flight: Flight): Promise<Found> {
-    const { user, device, deviceType } = flight;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      flight.begin();
-      const { applied } = this;
-      const result = await this.store.lookup(user, device);
+      flight.begin(this.applied);
+      const result = await this.store.lookup(flight.user, flight.device);
       // Its deadline passed: nobody waits for it, and changes of this time were not compared with it.
       if (flight.over) break;
-      if (this.isOvertaken(flight, result, applied)) continue;
-      const access = this.read(result, user, device, deviceType);
-      const names = { user, canonical: result.user, device, deviceType };
-      const known = this.entryOf(new CachedAccess(access, names, this.now()));
-      this.entries.keep(known);
-      return { known, source: 'store' };
+      if (flight.isOvertaken(result, this.store)) continue;
+      return { known: this.keep(flight, result), source: 'store' };
     }
     throw new Error('the directory changed faster than it could be read');
   }
 
-  /**
-   * Read before a change, stored after it: such facts must not survive (compare places in the log). `applied`: the end of what
-   * had been applied when the look-up began. What a replica or a new primary answers may be older than that.
-   */
-  private isOvertaken(flight: Flight, result: LookupResult, applied: LogPosition | null): boolean {
-    const { position } = result;
-    if (flight.dropped || (applied !== null && this.store.isBefore(position, applied))) return true;
-    const changedAt = flight.changeOf(result);
-    return changedAt !== null && this.store.isBefore(position, changedAt);
+  private keep({ user, device, deviceType }: LookupFlight<unknown>, result: LookupResult): CachedAccess {
+    const access = this.read(result, user, device, deviceType);
+    const names = { user, canonical: result.user, device, deviceType };
+    const known = this.entryOf(new CachedAccess(access, names, this.now()));
+    this.entries.keep(known);
+    return known;
   }
 
   private read(result: LookupResult, user: UserKey, device: DeviceKey, deviceType: string | null): Access {
@@ -414,6 +431,7 @@ export class VerdictCache {
       if (users.size > 0) this.entries.dropUsers(users);
     }
     for (const flight of this.flights.values()) flight.noteChanges(devices, users, batch);
+    this.refreshing.noteChanges(devices, users, batch);
     const changed = { devices, users, all: batch.trimmed };
     for (const listener of this.listeners) listener(changed);
   }

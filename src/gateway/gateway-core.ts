@@ -12,6 +12,7 @@ import type { RequestFacts } from '../policy/engine/facts.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
+import type { Asked, OnAnswer } from '../directory/refresh.ts';
 import type { Asker, ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { CompletedExits } from './access/mailbox-exit.ts';
 import type { ShownMailboxes } from './access/mailbox-exit.ts';
@@ -52,6 +53,10 @@ export interface VerdictSource extends ShownMailboxes {
   peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
   /** Whether verdicts depend on facts of the request; absent = they do not. */
   readonly readsRequests?: boolean;
+  /** The verdict by what is in memory and was not changed, however old; undefined = not known. Absent = never known. */
+  recall?(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
+  /** Looks many up at once for {@link peek}; absent = each is looked up by itself. */
+  refresh?(asked: readonly Asked[], onAnswer: OnAnswer): void;
   /** The miss path; never rejects. */
   decide(
     user: UserKey,
@@ -244,6 +249,15 @@ export class GatewayCore {
     if (user === null || device === null) return undefined;
     const facts = this.verdicts.readsRequests === true ? factsFrom(origin, exchange) : undefined;
     const verdict = this.verdicts.peek(user, device, facts);
+    return verdict === undefined ? undefined : underSpelling(verdict, spelling);
+  }
+
+  /** The verdict on an open request by what is in memory, however old; undefined = not known. */
+  recall(exchange: Exchange, origin: RequestOrigin): Verdict | undefined {
+    const { user, device, spelling } = exchange;
+    if (user === null || device === null) return undefined;
+    const facts = this.verdicts.readsRequests === true ? factsFrom(origin, exchange) : undefined;
+    const verdict = this.verdicts.recall?.(user, device, facts);
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 

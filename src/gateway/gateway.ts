@@ -81,7 +81,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const counts = options.counts ?? new Counts();
   let drained: (() => void) | null = null;
   let memoryAt = 0;
-  const revalidations = new RevalidationQueue();
+  const revalidations = new RevalidationQueue(
+    verdicts.refresh === undefined ? null : (asked, onAnswer) => verdicts.refresh?.(asked, onAnswer),
+  );
   const deadlines: Deadlines = new Deadlines(
     (now, lateMs) => {
       counts.observe(METRICS.lag, lateMs / 1_000, WORKER);

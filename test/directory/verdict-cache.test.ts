@@ -1,8 +1,14 @@
 // Owns the promises of the verdict cache: freshness, the race between a read and a change, outage, bounds.
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
-import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from '../../src/directory/store.ts';
+import type {
+  ChangeBatch,
+  DirectoryStore,
+  LogPosition,
+  LookupResult,
+  Pair,
+} from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { ChangedKeys, VerdictCacheOptions } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -41,23 +47,24 @@ class SlowStore {
   underWay = 0;
   most = 0;
   broken = false;
+  brokenFor: DeviceKey | null = null;
   gate: Promise<void> | null = null;
   readonly store: DirectoryStore;
 
   constructor(inner: DirectoryStore) {
+    const lookup = async (user: UserKey, device: DeviceKey): Promise<LookupResult> => {
+      this.lookups++;
+      if (this.broken || device === this.brokenFor) throw new Error('away');
+      this.most = Math.max(this.most, ++this.underWay);
+      const { gate } = this;
+      const result = await inner.lookup(user, device);
+      if (gate !== null) await gate;
+      this.underWay--;
+      return result;
+    };
     this.store = Object.create(inner, {
-      lookup: {
-        value: async (user: UserKey, device: DeviceKey): Promise<LookupResult> => {
-          this.lookups++;
-          if (this.broken) throw new Error('away');
-          this.most = Math.max(this.most, ++this.underWay);
-          const { gate } = this;
-          const result = await inner.lookup(user, device);
-          if (gate !== null) await gate;
-          this.underWay--;
-          return result;
-        },
-      },
+      lookup: { value: lookup },
+      lookups: { value: (pairs: readonly Pair[]) => pairs.map(({ user, device }) => lookup(user, device)) },
     }) as DirectoryStore;
   }
 }
@@ -502,5 +509,77 @@ describe('the partnership recorder', () => {
     await recorder.close();
     expect(await partnershipsOf(store)).toHaveLength(1);
     await store.close();
+  });
+});
+
+describe('what is in memory', () => {
+  it('is recalled after its lifetime while changes are read, unless it changed, and else as long as in an outage', async () => {
+    const { inner, cache, clock, changes } = await setUp();
+    await inner.putDevices([deviceReport(phone)]);
+    await cache.decide(alice, phone);
+    const age = vi.spyOn(cache, 'stateAgeMs');
+    age.mockReturnValue(options.lifetimeMs);
+    clock.now += 3_600_000;
+    expect([cache.peek(alice, phone), cache.recall(alice, phone)?.action]).toEqual([undefined, 'allow']);
+    age.mockReturnValue(options.lifetimeMs + 1);
+    expect(cache.recall(alice, phone)).toBeUndefined();
+    age.mockReturnValue(0);
+    const before = changes.length;
+    await inner.putDevices([deviceReport(phone, { version: 2, compliant: false })]);
+    await until(() => changes.length > before, 'the change');
+    expect(cache.recall(alice, phone)).toBeUndefined();
+  });
+
+  it('is recalled in the first minutes of an outage, and orders no wipe then', async () => {
+    const { inner, cache, clock } = await setUp();
+    await inner.decide({ device: phone, user: null }, wipeDecision(1, 'wipe', alice, phone), BY_TEST);
+    await cache.decide(alice, phone);
+    clock.now += 120_000;
+    vi.spyOn(cache, 'stateAgeMs').mockReturnValue(120_000);
+    expect(cache.recall(alice, phone)).toMatchObject({ action: 'block', reason: 'storeUnavailable' });
+  });
+});
+
+describe('phones that are looked up at once', () => {
+  const phones = Array.from({ length: 40 }, (_, index) => `phone${index}` as DeviceKey);
+  const asked = phones.map((device) => ({ user: alice, device, deviceType: null }));
+  const answersOf = async (cache: VerdictCache): Promise<ReadonlyMap<number, boolean>> => {
+    const answers = new Map<number, boolean>();
+    await new Promise<void>((resolve) => {
+      cache.refresh(asked, (at, isAnswered) => {
+        answers.set(at, isAnswered);
+        if (answers.size === asked.length) resolve();
+      });
+    });
+    return answers;
+  };
+
+  it('have their verdicts in memory when they are answered', async () => {
+    const { inner, cache } = await setUp();
+    await inner.putDevices(phones.map((device, at) => deviceReport(device, { compliant: at % 2 === 0 })));
+    expect([...(await answersOf(cache)).values()]).toEqual(phones.map(() => true));
+    expect(phones.map((device) => cache.peek(alice, device)?.action)).toEqual(
+      phones.map((_, at) => (at % 2 === 0 ? 'allow' : 'quarantine')),
+    );
+  });
+
+  it('do not depend on one that the store fails to answer', async () => {
+    const { inner, slow, cache } = await setUp();
+    await inner.putDevices(phones.map((device) => deviceReport(device)));
+    slow.brokenFor = phones[7] ?? null;
+    const answers = await answersOf(cache);
+    expect(phones.filter((_, at) => answers.get(at) !== true)).toEqual([phones[7]]);
+    expect(phones.filter((device) => cache.peek(alice, device) === undefined)).toEqual([phones[7]]);
+  });
+
+  it('are not kept when they were read too late: a change may have been missed meanwhile', async () => {
+    const { inner, slow, cache } = await setUp({ lookupTimeoutMs: 1 });
+    await inner.putDevices(phones.map((device) => deviceReport(device)));
+    const gate = Promise.withResolvers<void>();
+    slow.gate = gate.promise;
+    expect([...(await answersOf(cache)).values()]).toEqual(phones.map(() => false));
+    gate.resolve();
+    await until(() => slow.underWay === 0);
+    expect(cache.peek(alice, phones[0] ?? phone)).toBeUndefined();
   });
 });

@@ -4,7 +4,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from '../../src/directory/store.ts';
+import type {
+  ChangeBatch,
+  DirectoryStore,
+  LogPosition,
+  LookupResult,
+  Pair,
+} from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { VerdictCacheOptions } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -34,6 +40,8 @@ type Step =
   | { readonly kind: 'decide'; readonly device: number | null }
   /** A request. */
   | { readonly kind: 'ask'; readonly device: number; readonly login: number }
+  /** Held polls of everybody on this device, or on both (null), are decided again. */
+  | { readonly kind: 'refresh'; readonly device: number | null }
   /** The reply to a look-up arrives: what it read when it was sent, or what a server that is behind read at some time. */
   | { readonly kind: 'reply'; readonly nth: number; readonly from: 'primary' | 'behind' | 'failure' }
   /** A read of the log ends: with some of the changes, a failure, or the news that changes were trimmed away. */
@@ -48,11 +56,12 @@ const step = fc.oneof(
     weight: 5,
     arbitrary: fc.record({ kind: fc.constant('ask'), device: fc.nat({ max: 1 }), login: fc.nat({ max: 3 }) }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('refresh'), device: fc.constantFrom(0, 1, null) }) },
   {
     weight: 5,
     arbitrary: fc.record({
       kind: fc.constant('reply'),
-      nth: fc.nat({ max: 5 }),
+      nth: fc.nat({ max: 12 }),
       from: fc.constantFrom('primary', 'primary', 'primary', 'behind', 'failure'),
     }),
   },
@@ -94,6 +103,9 @@ class HeldStore {
     this.inner = inner;
     this.store = Object.create(inner, {
       lookup: { value: (user: UserKey, device: DeviceKey) => this.lookup(user, device) },
+      lookups: {
+        value: (pairs: readonly Pair[]) => pairs.map(({ user, device }) => this.lookup(user, device)),
+      },
       changesAfter: { value: (position: LogPosition) => this.changesAfter(position) },
     }) as DirectoryStore;
   }
@@ -186,10 +198,13 @@ async function run(steps: readonly Step[], pass: (ms: number) => Promise<void>):
   const clock = { now: 1_000_000 };
   const cache = new VerdictCache(held.store, policy, options, () => clock.now);
   await cache.start();
+  const expectMemory = (login: UserKey, device: DeviceKey): void => {
+    expectCurrent(model, cache.peek(login, device), device);
+    expectCurrent(model, cache.recall(login, device), device);
+  };
   cache.onChange(() => {
     model.applied = Number(held.delivered);
-    for (const device of DEVICES)
-      for (const login of LOGINS) expectCurrent(model, cache.peek(login, device), device);
+    for (const device of DEVICES) for (const login of LOGINS) expectMemory(login, device);
   });
   let version = 0;
   const asked: Promise<void>[] = [];
@@ -202,8 +217,24 @@ async function run(steps: readonly Step[], pass: (ms: number) => Promise<void>):
   };
   const settle = async (): Promise<void> => {
     for (let turns = 0; turns < 3; turns++) await turn();
-    for (const device of DEVICES)
-      for (const login of LOGINS) expectCurrent(model, cache.peek(login, device), device);
+    for (const device of DEVICES) for (const login of LOGINS) expectMemory(login, device);
+  };
+  const refresh = (devices: readonly DeviceKey[]): void => {
+    const polls = devices.flatMap((device) => LOGINS.map((user) => ({ user, device, deviceType: null })));
+    const open = new Set(polls.keys());
+    const { promise, resolve } = Promise.withResolvers<void>();
+    cache.refresh(polls, (at) => {
+      const { user, device } = polls[at] ?? { user: alice, device: '' as DeviceKey };
+      try {
+        // Each is answered once.
+        expect(open.delete(at)).toBe(true);
+        expectMemory(user, device);
+      } catch (error) {
+        failures.push(error);
+      }
+      if (open.size === 0) resolve();
+    });
+    asked.push(promise);
   };
   const decide = async (device: DeviceKey | null): Promise<void> => {
     const name = device ?? 'user';
@@ -215,6 +246,8 @@ async function run(steps: readonly Step[], pass: (ms: number) => Promise<void>):
   for (const one of steps) {
     if (one.kind === 'decide') await decide(one.device === null ? null : (DEVICES[one.device] ?? null));
     else if (one.kind === 'ask') ask(LOGINS[one.login] ?? alice, DEVICES[one.device] ?? ('' as DeviceKey));
+    else if (one.kind === 'refresh')
+      refresh(one.device === null ? DEVICES : DEVICES.slice(one.device, one.device + 1));
     else if (one.kind === 'reply') held.reply(one.nth, one.from);
     else if (one.kind === 'log') await held.deliver(one.count, one.as);
     else if (one.kind === 'settle') await settle();

@@ -4,8 +4,8 @@ import { monotonicNow } from '../../clock.ts';
 import type { Releases } from './releases.ts';
 import type { Revalidated, RevalidationQueue } from './revalidation.ts';
 
-/** How the verdict of an open request changes, by the facts in memory. */
-export type PolicyEffect = 'same' | 'restricts' | 'releases';
+/** How the verdict of an open request changes, by the facts in memory. `sameByOld`: by old ones it does not, and they are read again in the end. */
+export type PolicyEffect = 'same' | 'sameByOld' | 'restricts' | 'releases';
 
 /** A request whose verdict the new policy may change. */
 export interface Concerned extends Revalidated {
@@ -56,7 +56,8 @@ export class MassChange {
     for (let left = SLICE; left > 0 && this.next < this.concerned.length; left--) {
       const one = this.concerned[this.next++];
       const effect = one?.weigh();
-      if (one !== undefined && effect === 'restricts') this.queue.add(one, true);
+      if (one !== undefined && (effect === 'restricts' || effect === 'sameByOld'))
+        this.queue.add(one, true, effect === 'sameByOld');
       // A release of a mass change always waits for a sweep, whatever the time: it is not looked at.
       else if (one !== undefined && effect === 'releases') this.releases.admit(one, true, 0);
       if (monotonicNow() >= end) break;

@@ -3,6 +3,7 @@
 // Threat: one change may affect ten thousand held polls, more than the verdict cache can look up at once. A skipped
 // poll would be held to its end on an outdated decision. And no request may wait until all of them are decided: a directory that answers at once
 // (SQLite) would have them decided in one turn of the event loop.
+import type { Asked, OnAnswer } from '../../directory/refresh.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 
@@ -27,16 +28,23 @@ export function consequenceOf(exchange: Exchange, { action }: Verdict): Conseque
 
 /** An exchange to decide again. */
 export interface Revalidated {
+  /** Its phone is denied: what changes can only let it in, so others come first. Absent = false. */
+  readonly isDenied?: boolean;
   /** A change arrived: the old verdict is invalid. Returns whether {@link revalidate} must follow. */
   onChange(): boolean;
+  /** What the directory is asked before {@link revalidate}; null = nothing, for what is in memory decides, or nobody waits any more. Absent = null. */
+  asks?(): Asked | null;
   /**
    * Decides again; false when the directory does not answer. Never rejects. `isMass`: the change concerns more phones than
-   * may be let in at once.
+   * may be let in at once. `isAnswered`: false = the directory has just been asked in vain; absent = true.
    */
-  revalidate(isMass: boolean): Promise<boolean>;
+  revalidate(isMass: boolean, isAnswered?: boolean): Promise<boolean>;
 }
 
-/** Most concurrent revalidations: new requests need look-ups too (cache.maxConcurrentLookups). */
+/** Looks up what is asked, many at once: what is found is in memory when it says of each whether the directory answered. */
+export type Refresh = (asked: readonly Asked[], onAnswer: OnAnswer) => void;
+
+/** Most concurrent revalidations. What is read for them is understood in the turns in which it arrives, which requests wait for. */
 const MAX_UNDER_WAY = 64;
 /** Most revalidations that begin in one turn of the event loop: a millisecond or two of work, mostly the end of a poll. */
 const MAX_PER_TURN = 16;
@@ -45,19 +53,35 @@ const RETRY_MS = 1_000;
 
 /** Exchanges to decide again; bounded by the open connections. */
 export class RevalidationQueue {
+  private readonly refresh: Refresh | null;
   /** Of changes that concern few phones, such as an operator's: they do not wait for a feed run. */
   private readonly few = new Set<Revalidated>();
+  /** Of changes that may restrict many. */
   private readonly many = new Set<Revalidated>();
+  /** Those that no change can restrict, and those that one has decided by what is in memory already, which is old. */
+  private readonly later = new Set<Revalidated>();
   private unanswered = new Set<Revalidated>();
   private underWay = 0;
   /** How many began in this turn. */
   private begun = 0;
   private massUnderWay = 0;
   private retriedAt = 0;
+  /** How many look-ups in turn had no answer. */
+  private failed = 0;
 
-  /** Whether exchanges of a mass change are left to decide. */
+  /** `refresh`: null = each is looked up by itself. */
+  constructor(refresh: Refresh | null = null) {
+    this.refresh = refresh;
+  }
+
+  /** Whether exchanges are left that a mass change may restrict. */
   get isBusy(): boolean {
     return this.many.size > 0 || this.massUnderWay > 0;
+  }
+
+  /** The directory does not answer: a few are tried with each retry, and not all, one deadline after the other. */
+  private get isStalled(): boolean {
+    return this.failed >= MAX_UNDER_WAY;
   }
 
   /** Whether exchanges wait for a retry. */
@@ -65,13 +89,23 @@ export class RevalidationQueue {
     return this.unanswered.size > 0;
   }
 
-  /** A change affects this connection's exchange. Returns whether it is decided again here. */
-  add(one: Revalidated, isMass: boolean): boolean {
+  /**
+   * A change affects this connection's exchange. Returns whether it is decided again here. `isChecked`: by what is in memory nothing changes,
+   * but that is old.
+   */
+  add(one: Revalidated, isMass: boolean, isChecked = false): boolean {
     if (!one.onChange()) return false;
+    const { few, many, later } = this;
     if (!isMass) {
-      this.many.delete(one);
-      this.few.add(one);
-    } else if (!this.few.has(one)) this.many.add(one);
+      many.delete(one);
+      later.delete(one);
+      few.add(one);
+    } else if (isChecked || one.isDenied === true) {
+      if (!few.has(one) && !many.has(one)) later.add(one);
+    } else if (!few.has(one)) {
+      later.delete(one);
+      many.add(one);
+    }
     this.run();
     return true;
   }
@@ -80,20 +114,42 @@ export class RevalidationQueue {
   sweep(now: number): void {
     if (this.unanswered.size === 0 || now - this.retriedAt < RETRY_MS) return;
     this.retriedAt = now;
+    this.failed = 0;
     for (const one of this.unanswered) this.many.add(one);
     this.unanswered = new Set();
     this.run();
   }
 
   private run(): void {
+    const batch: Revalidated[] = [];
+    const lanes: Set<Revalidated>[] = [];
+    const asked: Asked[] = [];
     while (this.underWay < MAX_UNDER_WAY && this.begun < MAX_PER_TURN) {
-      const lane = this.few.size > 0 ? this.few : this.many;
+      const lane = this.nextLane();
       const [one] = lane;
-      if (one === undefined) return;
+      if (one === undefined) break;
       lane.delete(one);
       if (this.begun++ === 0) setImmediate(this.onNextTurn);
-      void this.revalidate(one, lane === this.many);
+      this.underWay++;
+      if (lane === this.many) this.massUnderWay++;
+      const question = this.refresh === null ? null : (one.asks?.() ?? null);
+      if (question === null) void this.revalidate(one, lane, true);
+      else {
+        batch.push(one);
+        lanes.push(lane);
+        asked.push(question);
+      }
     }
+    if (batch.length === 0) return;
+    this.refresh?.(asked, (at, isAnswered) => {
+      this.failed = isAnswered ? 0 : this.failed + 1;
+      void this.revalidate(batch[at] as Revalidated, lanes[at] as Set<Revalidated>, isAnswered);
+    });
+  }
+
+  private nextLane(): Set<Revalidated> {
+    if (this.few.size > 0 || this.isStalled) return this.few;
+    return this.many.size > 0 ? this.many : this.later;
   }
 
   private readonly onNextTurn = (): void => {
@@ -101,13 +157,11 @@ export class RevalidationQueue {
     this.run();
   };
 
-  private async revalidate(one: Revalidated, isMass: boolean): Promise<void> {
-    this.underWay++;
-    if (isMass) this.massUnderWay++;
-    const answered = await one.revalidate(isMass);
+  private async revalidate(one: Revalidated, lane: Set<Revalidated>, isAnswered: boolean): Promise<void> {
+    const decided = await one.revalidate(lane !== this.few, isAnswered);
     this.underWay--;
-    if (isMass) this.massUnderWay--;
-    if (!answered) this.unanswered.add(one);
+    if (lane === this.many) this.massUnderWay--;
+    if (!decided) this.unanswered.add(one);
     this.run();
   }
 }

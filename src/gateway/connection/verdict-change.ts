@@ -1,5 +1,6 @@
 // Owns what a changed or lapsed verdict does to the open exchange of one client connection.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { Asked } from '../../directory/refresh.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Concerned, PolicyEffect } from '../access/mass-change.ts';
 import type { QuarantineSession } from '../access/quarantine-session.ts';
@@ -58,8 +59,10 @@ export class VerdictChange implements Concerned {
       return 'same';
     }
     const before = exchange.verdict;
-    const verdict = this.core.peek(exchange, this.downstream);
-    if (verdict === before) return 'same';
+    // Most held polls are older than what a verdict rests on may be. Facts that changed are not in memory, so nothing is known of those.
+    const fresh = this.core.peek(exchange, this.downstream);
+    const verdict = fresh ?? this.core.recall(exchange, this.downstream);
+    if (verdict === before) return fresh === undefined ? 'sameByOld' : 'same';
     return verdict?.action === 'allow' && before !== null && before.action !== 'allow'
       ? 'releases'
       : 'restricts';
@@ -85,14 +88,44 @@ export class VerdictChange implements Concerned {
     return true;
   }
 
-  async revalidate(isMass: boolean): Promise<boolean> {
+  get isDenied(): boolean {
+    return this.downstream.exchange?.phase === 'held';
+  }
+
+  asks(): Asked | null {
+    const { exchange } = this.downstream;
+    if (exchange === null || exchange !== this.concerned) return null;
+    const { user, device, deviceType } = exchange;
+    if (user === null || device === null || this.known(exchange) !== undefined) return null;
+    return { user, device, deviceType };
+  }
+
+  /** The verdict, if it is in memory. A new denial by old facts may end a poll: its phone comes again, and is looked up then. */
+  private known(exchange: Exchange): Verdict | undefined {
+    const { core, downstream } = this;
+    const fresh = core.peek(exchange, downstream);
+    if (fresh !== undefined || exchange.phase === 'responding') return fresh;
+    const old = core.recall(exchange, downstream);
+    return old?.action === 'allow' || old === exchange.verdict ? undefined : old;
+  }
+
+  async revalidate(isMass: boolean, isAnswered = true): Promise<boolean> {
     const { core, downstream } = this;
     const { exchange } = downstream;
     // The next request on the connection already has a verdict from after the change.
     const isOther = exchange === null || exchange !== this.concerned;
-    const verdict = isOther
-      ? null
-      : (core.peek(exchange, downstream) ?? (await core.decide(exchange, downstream.address)));
+    let verdict = isOther ? null : (this.known(exchange) ?? null);
+    if (!isOther && verdict === null)
+      verdict = isAnswered
+        ? await core.decide(exchange, downstream.address)
+        : (core.recall(exchange, downstream) ?? null);
+    return this.settle(exchange, verdict, isMass);
+  }
+
+  /** False = there is no verdict. */
+  private settle(exchange: Exchange | null, verdict: Verdict | null, isMass: boolean): boolean {
+    const { core, downstream } = this;
+    const isOther = exchange === null || exchange !== this.concerned;
     if (isOther || downstream.exchange !== exchange) {
       core.releases.forget(this);
       return true;
@@ -146,12 +179,16 @@ export class VerdictChange implements Concerned {
   expireVerdict(exchange: Exchange): void {
     this.downstream.timeouts.passLapse(exchange);
     this.concerned = exchange;
-    // A moment in time may let in thousands.
-    void this.revalidate(true).then((decided) => {
-      if (this.downstream.exchange !== exchange) return;
-      if (exchange.phase !== 'held' && exchange.phase !== 'forwarded') return;
-      // A poll rests on no verdict that has lapsed.
-      if (!decided || this.downstream.timeouts.isLapsed(exchange)) this.steps.run(exchange, POLL_OVER);
-    });
+    // A moment in time may concern thousands, and let them in. What they rest on is in memory unless it changed.
+    const known = this.core.recall(exchange, this.downstream);
+    if (known !== undefined) this.afterLapse(exchange, this.settle(exchange, known, true));
+    else void this.revalidate(true).then((decided) => this.afterLapse(exchange, decided));
+  }
+
+  private afterLapse(exchange: Exchange, decided: boolean): void {
+    if (this.downstream.exchange !== exchange) return;
+    if (exchange.phase !== 'held' && exchange.phase !== 'forwarded') return;
+    // A poll rests on no verdict that has lapsed.
+    if (!decided || this.downstream.timeouts.isLapsed(exchange)) this.steps.run(exchange, POLL_OVER);
   }
 }

@@ -5,6 +5,7 @@ import { RevalidationQueue, consequenceOf } from '../../../src/gateway/access/re
 import type { Consequence, Revalidated } from '../../../src/gateway/access/revalidation.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { ExchangePhase } from '../../../src/gateway/exchange/transitions.ts';
+import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
 import type { VerdictAction } from '../../../src/model/verdict.ts';
 import { verdict } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
@@ -124,4 +125,94 @@ describe('the queue of exchanges to be decided again', () => {
     queue.add({ onChange: () => false, revalidate: async () => ++asked > 0 }, false);
     expect(asked).toBe(0);
   });
+
+  it('asks the directory for many at once, and only about those whose verdict is not in memory', async () => {
+    const batches: number[] = [];
+    const queue = new RevalidationQueue((asked, onAnswer) => {
+      batches.push(asked.length);
+      setImmediate(() => asked.forEach((_, at) => onAnswer(at, true)));
+    });
+    let decided = 0;
+    for (let index = 0; index < 400; index++)
+      queue.add({ ...poll(index % 4 === 0), revalidate: async () => ++decided > 0 }, true);
+    await until(() => decided === 400, 'all to be decided');
+    expect(batches.reduce((sum, one) => sum + one, 0)).toBe(300);
+    expect(batches.length).toBeLessThan(100);
+    expect(Math.max(...batches)).toBeLessThanOrEqual(16);
+  });
+
+  it('decides each as soon as it is answered, whatever becomes of the others', async () => {
+    const open: (() => void)[] = [];
+    const queue = new RevalidationQueue((asked, onAnswer) => {
+      for (const at of asked.keys()) open.push(() => onAnswer(at, true));
+    });
+    let decided = 0;
+    for (let index = 0; index < 200; index++)
+      queue.add({ ...poll(false), revalidate: async () => ++decided > 0 }, true);
+    await until(() => open.length === 64);
+    // One of them never is.
+    for (open.shift(); decided < 199;) {
+      for (const answer of open.splice(0)) answer();
+      await turn();
+    }
+    expect(queue.isBusy).toBe(true);
+  });
+
+  it('of a directory that stopped answering asks about a few in each second, and about all when it is back', async () => {
+    let asked = 0;
+    let isBack = false;
+    const queue = new RevalidationQueue((some, onAnswer) => {
+      asked += some.length;
+      const answered = isBack;
+      setImmediate(() => some.forEach((_, at) => onAnswer(at, answered)));
+    });
+    const done = new Set<number>();
+    for (let index = 0; index < 1_000; index++) {
+      const revalidate: Revalidated['revalidate'] = async (_isMass, isAnswered) => {
+        if (isAnswered === true) done.add(index);
+        return isAnswered === true;
+      };
+      queue.add({ ...poll(false), revalidate }, true);
+    }
+    const quiet = async (): Promise<void> => {
+      for (let before = -1; before !== asked;) {
+        before = asked;
+        for (let turns = 0; turns < 5; turns++) await turn();
+      }
+    };
+    await quiet();
+    expect(asked).toBeGreaterThanOrEqual(64);
+    expect(asked).toBeLessThanOrEqual(128);
+    expect(queue.isWaiting).toBe(true);
+    queue.sweep(1_000_000);
+    await quiet();
+    expect(asked).toBeLessThanOrEqual(256);
+    isBack = true;
+    queue.sweep(1_001_000);
+    await until(() => done.size === 1_000, 'all to be decided');
+  });
+
+  it('decides phones that have access before those that are denied, and before those that old facts decided', async () => {
+    const queue = new RevalidationQueue();
+    const order: string[] = [];
+    const one = (name: string, isDenied: boolean): Revalidated => ({
+      isDenied,
+      onChange: () => true,
+      revalidate: async () => order.push(name) > 0,
+    });
+    const names = (name: string): string[] => Array.from({ length: 30 }, () => name);
+    // What begins at once.
+    for (const name of names('first').slice(14)) queue.add(one(name, false), true);
+    for (const name of names('denied')) queue.add(one(name, true), true);
+    for (const name of names('checked')) queue.add(one(name, false), true, true);
+    for (const name of names('allowed')) queue.add(one(name, false), true);
+    await until(() => order.length === 106);
+    expect(order.slice(16, 46)).toEqual(names('allowed'));
+  });
 });
+
+/** Whose verdict is in memory, or not. */
+function poll(isKnown: boolean): Pick<Revalidated, 'onChange' | 'asks'> {
+  const question = { user: 'alice' as UserKey, device: 'phone1' as DeviceKey, deviceType: null };
+  return { onChange: () => true, asks: () => (isKnown ? null : question) };
+}

@@ -3,6 +3,7 @@ import { NO_GROUPS } from '../../../src/identity/user-names.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import type { ChangedKeys } from '../../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
+import type { VerdictSource } from '../../../src/gateway/gateway-core.ts';
 import { HALF_CLOSE_GRACE_MS } from '../../../src/gateway/fixed-limits.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
@@ -38,6 +39,8 @@ export interface TestGateway extends Gateway {
   readonly trouble: Readonly<Record<string, unknown>>[];
   /** Verdict by device key; others are allowed. */
   readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
+  /** By device key: what follows from facts in memory that are older than `verdicts` may rest on. */
+  readonly old: Map<string, Verdict>;
   /**
    * The directory's answer to a confirmation; null = no answer, undefined = the entry of `verdicts`. A function answers when it
    * resolves.
@@ -51,6 +54,8 @@ export interface TestGateway extends Gateway {
   change(device: string, action: VerdictAction): void;
   /** Reports changes of these devices in one batch of the change log, as a feed run does. */
   announce(devices: readonly string[]): void;
+  /** Reports that another policy is in use. */
+  publish(): void;
 }
 
 /** Deep-partial overrides of the settings. */
@@ -71,6 +76,8 @@ export interface SettingsOverrides {
   readonly identity?: Partial<GatewaySettings['identity']>;
   /** A clock to use instead of a new one. */
   readonly time?: TestClock;
+  /** Looks many phones up at once; absent = each is looked up by itself. */
+  readonly refresh?: NonNullable<VerdictSource['refresh']>;
 }
 
 /** A wipe order that was sent before, to a phone with this spelling of its id. */
@@ -201,6 +208,7 @@ export async function startTestGateway(
   const addresses: string[] = [];
   const trouble: Record<string, unknown>[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
+  const old = new Map<string, Verdict>();
   const listeners = new Set<(changed: ChangedKeys) => void>();
   let confirmed: Verdict | null | undefined | (() => Promise<Verdict | null>);
   let orderStands = (): boolean => true;
@@ -215,6 +223,8 @@ export async function startTestGateway(
         const found = lookUp(device);
         return typeof found === 'string' ? undefined : found;
       },
+      recall: (_user, device) => old.get(device),
+      ...(overrides.refresh === undefined ? {} : { refresh: overrides.refresh }),
       decide: async (_user, device) => {
         await lookingUp();
         const found = lookUp(device);
@@ -273,6 +283,11 @@ export async function startTestGateway(
     addresses,
     trouble,
     verdicts,
+    old,
+    publish: () => {
+      for (const listener of listeners)
+        listener({ devices: new Set(), users: new Set(), all: true, policy: true });
+    },
     confirmWith: (verdict) => (confirmed = verdict),
     lookUpWith: (work) => (lookingUp = work),
     acknowledgeWith: (stands) => (orderStands = stands),
