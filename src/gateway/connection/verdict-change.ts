@@ -1,5 +1,6 @@
 // Owns what a changed or lapsed verdict does to the open exchange of one client connection.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { UserKey } from '../../identity/keys.ts';
 import type { Asked } from '../../directory/refresh.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Concerned, PolicyEffect } from '../access/mass-change.ts';
@@ -30,6 +31,9 @@ export class VerdictChange implements Concerned {
   private readonly steps: StepRunner;
   /** The exchange of the last change; it may end before its new verdict is known. */
   private concerned: Exchange | null = null;
+  /** The user whose folded local part {@link localPart} is; null = none yet. */
+  private named: UserKey | null = null;
+  private localPart = '';
 
   constructor(
     downstream: Downstream,
@@ -48,7 +52,16 @@ export class VerdictChange implements Concerned {
   concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
     const { exchange } = this.downstream;
     if (exchange === null || exchange.device === null || exchange.user === null) return false;
-    return devices.has(exchange.device) || (users.size > 0 && users.has(foldedLocalPart(exchange.user)));
+    return devices.has(exchange.device) || (users.size > 0 && users.has(this.localPartOf(exchange.user)));
+  }
+
+  /** A run of a feed changes users hundreds of times, and a held poll has one user all the time. */
+  private localPartOf(user: UserKey): string {
+    if (this.named !== user) {
+      this.named = user;
+      this.localPart = foldedLocalPart(user);
+    }
+    return this.localPart;
   }
 
   weigh(): PolicyEffect {
