@@ -77,6 +77,12 @@ export const AIMS: readonly Aim[] = [
     digits: 1,
     values: (result) => samplesOf(result, 'easgate', 'pauseMs'),
   },
+  ...['embedded', 'redis'].flatMap((variant): Aim[] => [
+    // Ten thousand in two seconds.
+    micros('polls-again', variant, 200),
+    atMost('polls-again', variant, 'changeMs', 1_000, 'ms until all refused polls have ended'),
+    beside('polls-again', variant, 3),
+  ]),
   ...['embedded', 'redis', 'rebuilt'].map((variant) => atMost('model-build', variant, 'seconds', 60, 's')),
   {
     scenario: 'model-build-beside',
@@ -176,6 +182,18 @@ function micros(scenario: string, variant: string, limit: number): Aim {
       (rivals[variant]?.samples ?? []).flatMap(({ cpuMicrosPerDecision }) =>
         cpuMicrosPerDecision === undefined ? [] : [cpuMicrosPerDecision],
       ),
+  };
+}
+
+/** Milliseconds that requests may take longer beside the work. */
+function beside(scenario: string, variant: string, limit: number): Aim {
+  return {
+    scenario,
+    text: `${variant}: p99 at most ${limit} ms above that without the change`,
+    limit,
+    atMost: true,
+    digits: 1,
+    values: (result) => paired(result, variant, 'p99Ms', variant, 'p99MsBefore', (a, b) => a - b),
   };
 }
 

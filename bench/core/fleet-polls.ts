@@ -1,12 +1,13 @@
 // Owns the held polls of a fleet of gateways: a process of its own that opens them in turn at each gateway, and says when polls end and
-// how the phone is answered then. Words: the ports. Lines in: `hold TOTAL`, which opens further polls up to that many; `watch FROM COUNT`, which
-// waits until the polls of these phones have ended. Lines out: JSON. Times are on the clock that all processes share (CLOCK_MONOTONIC).
+// how the phone is answered then. Words: `user` = all phones have one, `users` = each has its own; the ports. Lines in: `hold TOTAL`, which opens further polls
+// up to that many; `watch FROM COUNT STEP`, which waits until the polls of these phones have ended: COUNT of them, each STEP behind the one before. Lines out: JSON. Times are on the clock that all processes share (CLOCK_MONOTONIC).
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { PING_BODY, SYNC_BODY, pollDevice, rawRequest } from './traffic.ts';
+import { PING_BODY, SYNC_BODY, pollDevice, pollUser, rawRequest } from './traffic.ts';
 
-const ports = process.argv.slice(2).map(Number);
+const [users, ...words] = process.argv.slice(2);
+const ports = words.map(Number);
 /** Longest wait for polls to end. */
 const PATIENCE_MS = 10_000;
 /** Pause of a phone that was told to come again. */
@@ -18,6 +19,8 @@ const DENIED = Buffer.from('\u0003129\u0000', 'latin1');
 interface Phone {
   readonly socket: Socket;
   readonly device: string;
+  /** Absent = that of everybody. */
+  readonly user: string | undefined;
   /** When its poll ended; null = it is held. */
   endedAt: number | null;
   /** Whether the request after the poll was refused; null = not answered yet. */
@@ -35,32 +38,35 @@ function sharedNow(): number {
 async function hold(index: number): Promise<void> {
   const device = pollDevice(index);
   const socket = connect({ port: ports[index % ports.length] ?? 0, host: '127.0.0.1', noDelay: true });
-  const phone: Phone = { socket, device, endedAt: null, denied: null };
+  const user = users === 'users' ? pollUser(index) : undefined;
+  const phone: Phone = { socket, device, user, endedAt: null, denied: null };
   phones.push(phone);
   socket.on('data', (chunk: Buffer) => answered(phone, chunk));
   socket.on('error', () => (phone.endedAt ??= sharedNow()));
   await once(socket, 'connect');
-  socket.write(rawRequest('Ping', device, PING_BODY));
+  socket.write(rawRequest('Ping', device, PING_BODY, user));
 }
 
 /** The end of the poll is followed by the next request of the phone, which tells why. */
 function answered(phone: Phone, chunk: Buffer): void {
   if (phone.endedAt === null && chunk.toString('latin1', 9, 12) === '503') {
     // Too many phones come at once: this one comes again.
-    setTimeout(() => phone.socket.write(rawRequest('Ping', phone.device, PING_BODY)), AGAIN_MS);
+    setTimeout(() => phone.socket.write(rawRequest('Ping', phone.device, PING_BODY, phone.user)), AGAIN_MS);
     return;
   }
   if (phone.endedAt === null) {
     phone.endedAt = sharedNow();
-    phone.socket.write(rawRequest('Sync', phone.device, SYNC_BODY));
+    phone.socket.write(rawRequest('Sync', phone.device, SYNC_BODY, phone.user));
     return;
   }
   phone.denied ??= chunk.includes(DENIED);
   watched?.();
 }
 
-async function watch(from: number, count: number): Promise<void> {
-  const some = phones.slice(from, from + count);
+async function watch(from: number, count: number, step: number): Promise<void> {
+  const some = Array.from({ length: count }, (_, index) => phones[from + index * step]).filter(
+    (phone) => phone !== undefined,
+  );
   const isOver = (): boolean => some.every(({ denied }) => denied !== null);
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, PATIENCE_MS);
@@ -88,12 +94,12 @@ for await (const chunk of process.stdin) {
   const lines = text.split('\n');
   text = lines.pop() ?? '';
   for (const line of lines) {
-    const [word, first, second] = line.split(' ');
+    const [word, first, second, third] = line.split(' ');
     if (word === 'hold') {
       while (phones.length < Number(first)) await hold(phones.length);
       process.stdout.write(
         `${JSON.stringify({ opened: phones.length, ended: phones.filter(({ endedAt }) => endedAt !== null).length })}\n`,
       );
-    } else void watch(Number(first), Number(second));
+    } else void watch(Number(first), Number(second), Number(third));
   }
 }

@@ -55,6 +55,11 @@ export function pollDevice(index: number): string {
   return `POLLPHONE${String(index).padStart(6, '0')}`;
 }
 
+/** The user of such a device, where each has one. */
+export function pollUser(index: number): string {
+  return `polluser${String(index).padStart(6, '0')}`;
+}
+
 /** Device ids that no worker has cached. */
 export const COLD_DEVICES = 12_800;
 export function coldDevice(index: number): string {

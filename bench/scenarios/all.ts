@@ -9,6 +9,7 @@ import { L1_SCENARIOS } from './l1.ts';
 import { LIST_HTTP_SCENARIOS } from './list-http.ts';
 import { POLICY_CHANGE_SCENARIOS } from './policy-change.ts';
 import { POLICY_SCENARIOS } from './policy.ts';
+import { POLLS_AGAIN_SCENARIOS } from './polls-again.ts';
 import { READ_MODEL_SCENARIOS } from './read-model.ts';
 import { REQUEST_SCENARIOS } from './requests.ts';
 import type { Scenario } from './scenario.ts';
@@ -23,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...COLD_SCENARIOS,
   ...POLICY_SCENARIOS,
   ...POLICY_CHANGE_SCENARIOS,
+  ...POLLS_AGAIN_SCENARIOS,
   ...READ_MODEL_SCENARIOS,
   ...IMPORT_SCENARIOS,
   ...L1_SCENARIOS,

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openStore } from '../../src/directory/open-store.ts';
 import type { StoreOptions } from '../../src/directory/open-store.ts';
 import { deviceKey } from '../../src/identity/device.ts';
+import { Crowd, sharedNow } from '../core/crowd.ts';
 import { onDirectory } from '../core/fleet-directory.ts';
 import { Probe } from '../core/probe.ts';
 import { LOAD_CORE, freePort, line, start, stop } from '../core/processes.ts';
@@ -49,48 +50,6 @@ async function seed(options: StoreOptions, rounds: number): Promise<void> {
       })),
     );
   await store.close();
-}
-
-/** The held polls of the fleet, in a process of their own. */
-class Crowd {
-  private readonly process: ReturnType<typeof start>;
-
-  constructor(gateways: readonly Gateway[]) {
-    const words = ['bench/core/fleet-polls.ts', ...gateways.map(({ port }) => String(port))];
-    this.process = start(LOAD_CORE, process.execPath, words, true);
-  }
-
-  async hold(total: number): Promise<{ readonly opened: number; readonly ended: number }> {
-    return (await this.ask(`hold ${total}`)) as { readonly opened: number; readonly ended: number };
-  }
-
-  async watch(from: number, count: number): Promise<Watched> {
-    return (await this.ask(`watch ${from} ${count}`)) as Watched;
-  }
-
-  close(): Promise<void> {
-    return stop(this.process);
-  }
-
-  private async ask(order: string): Promise<unknown> {
-    const answer = line(this.process, /^(\{.*\})$/m, 120_000);
-    this.process.stdin?.write(`${order}\n`);
-    return JSON.parse((await answer)[1] ?? '{}');
-  }
-}
-
-interface Watched {
-  /** When each poll ended, on the clock that all processes share; null = it did not. */
-  readonly ended: readonly (number | null)[];
-  /** Phones whose next request was refused. */
-  readonly denied: number;
-  /** Polls of all phones that are held still. */
-  readonly held: number;
-}
-
-/** Milliseconds, on the clock that all processes share. */
-function sharedNow(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
 }
 
 /** One call for many devices. Returns the times from the call to the end of each poll. */
@@ -154,7 +113,7 @@ async function measure({ rounds }: Effort): Promise<Record<string, Sample[]>> {
           administered: index === 0,
         }),
       );
-    const crowd = new Crowd(gateways);
+    const crowd = new Crowd(gateways.map(({ port }) => port));
     const probes = await Promise.all(gateways.map(({ port }) => Probe.open(port)));
     const operator = new Operator(gateways[0] as Gateway);
     const samples: Record<string, Sample[]> = { 'many-polls': [], 'one-request': [] };
