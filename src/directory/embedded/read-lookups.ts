@@ -21,18 +21,26 @@ export function readLookups(
   { names, sources, rows, position, epoch }: LookupParts,
   pairs: readonly Pair[],
 ): readonly LookupResult[] {
-  const lookups = pairs.map(({ user }) => new Lookup(names, sources, user));
-  for (let open: readonly Lookup[] = lookups; open.length > 0;) {
-    const missing = open.map(({ login }) => login.missing());
-    const users = rows.usersOfEach([...new Set(missing.flat())]);
-    for (const [at, { login }] of open.entries())
-      for (const part of missing[at] ?? []) login.add(part, users.get(part) ?? rows.users(part));
-    // Most are complete after the first round, the others have names with other local parts.
-    open = open.filter((_, at) => (missing[at]?.length ?? 0) > 0);
+  const all = pairs.map(({ user, device }) => ({ device, lookup: new Lookup(names, sources, user) }));
+  // Most are complete after the first round, the others have names with other local parts.
+  for (let open = missingIn(all); open.length > 0; open = missingIn(all)) {
+    const users = rows.usersOfEach([...new Set(open.flatMap(({ missing }) => missing))]);
+    for (const { lookup, missing } of open)
+      for (const part of missing) lookup.login.add(part, users.get(part) ?? rows.users(part));
   }
   const devices = rows.devices(pairs.map(({ device }) => device));
   const now = Date.now();
-  return pairs.map(({ device }, at) =>
-    (lookups[at] as Lookup).result(devices.get(device) ?? rows.device(device), position, epoch, now),
+  return all.map(({ device, lookup }) =>
+    lookup.result(devices.get(device) ?? rows.device(device), position, epoch, now),
   );
+}
+
+/** The look-ups of which something is still to be read. */
+function missingIn(
+  all: readonly { readonly lookup: Lookup }[],
+): { readonly lookup: Lookup; readonly missing: readonly string[] }[] {
+  return all.flatMap(({ lookup }) => {
+    const missing = lookup.login.missing();
+    return missing.length === 0 ? [] : [{ lookup, missing }];
+  });
 }

@@ -86,7 +86,7 @@ export class RevalidationQueue {
 
   /** Whether exchanges wait for a retry. */
   get isWaiting(): boolean {
-    return this.unanswered.size > 0;
+    return this.unanswered.size > 0 || this.isStalled;
   }
 
   /**
@@ -112,7 +112,7 @@ export class RevalidationQueue {
 
   /** Called a few times a second. */
   sweep(now: number): void {
-    if (this.unanswered.size === 0 || now - this.retriedAt < RETRY_MS) return;
+    if (!this.isWaiting || now - this.retriedAt < RETRY_MS) return;
     this.retriedAt = now;
     this.failed = 0;
     for (const one of this.unanswered) this.many.add(one);
@@ -121,8 +121,7 @@ export class RevalidationQueue {
   }
 
   private run(): void {
-    const batch: Revalidated[] = [];
-    const lanes: Set<Revalidated>[] = [];
+    const batch: { readonly one: Revalidated; readonly lane: Set<Revalidated> }[] = [];
     const asked: Asked[] = [];
     while (this.underWay < MAX_UNDER_WAY && this.begun < MAX_PER_TURN) {
       const lane = this.nextLane();
@@ -135,15 +134,15 @@ export class RevalidationQueue {
       const question = this.refresh === null ? null : (one.asks?.() ?? null);
       if (question === null) void this.revalidate(one, lane, true);
       else {
-        batch.push(one);
-        lanes.push(lane);
+        batch.push({ one, lane });
         asked.push(question);
       }
     }
     if (batch.length === 0) return;
     this.refresh?.(asked, (at, isAnswered) => {
       this.failed = isAnswered ? 0 : this.failed + 1;
-      void this.revalidate(batch[at] as Revalidated, lanes[at] as Set<Revalidated>, isAnswered);
+      const begun = batch[at];
+      if (begun !== undefined) void this.revalidate(begun.one, begun.lane, isAnswered);
     });
   }
 

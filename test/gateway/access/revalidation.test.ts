@@ -192,6 +192,24 @@ describe('the queue of exchanges to be decided again', () => {
     await until(() => done.size === 1_000, 'all to be decided');
   });
 
+  it('goes on in the next second where what is in memory decided without an answer', async () => {
+    const queue = new RevalidationQueue((some, onAnswer) => {
+      setImmediate(() => some.forEach((_, at) => onAnswer(at, false)));
+    });
+    let decided = 0;
+    for (let index = 0; index < 150; index++)
+      queue.add({ ...poll(false), revalidate: async () => ++decided > 0 }, true);
+    await until(() => decided >= 64);
+    for (let now = 1_000_000; decided < 150; now += 1_000) {
+      expect(queue.isWaiting).toBe(true);
+      const before = decided;
+      queue.sweep(now);
+      await until(() => decided > before, 'further ones');
+      for (let turns = 0; turns < 20; turns++) await turn();
+    }
+    expect(queue.isBusy).toBe(false);
+  });
+
   it('decides phones that have access before those that are denied, and before those that old facts decided', async () => {
     const queue = new RevalidationQueue();
     const order: string[] = [];
