@@ -62,9 +62,12 @@ export class ChangeFollower {
         // In a turn of its own: whoever waits for a look-up that ended in this one has the result, and learns of the change.
         if (isNews) await turn();
         if (this.stopped) return;
-        this.lastReadAt = monotonicNow();
-        if (this.away) this.onState(null);
-        this.away = false;
+        // A part of the log is no proof that the directory answers.
+        if (batch.isPartial !== true) {
+          this.lastReadAt = monotonicNow();
+          if (this.away) this.onState(null);
+          this.away = false;
+        }
         position = batch.position;
         if (isNews) this.onBatch(batch);
       } catch (error) {

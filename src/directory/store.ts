@@ -113,6 +113,8 @@ export interface ChangeBatch {
   readonly position: LogPosition;
   /** Changes before this part were lost: everything may have changed. */
   readonly trimmed: boolean;
+  /** Another part of the log did not answer: what it has comes later. */
+  readonly isPartial?: boolean;
 }
 
 /** Everything stored about a device. */

@@ -278,7 +278,7 @@ export class ModelKeeper {
   }
 
   private async takeChanges(): Promise<void> {
-    const { changes, position, trimmed } = await this.store.changesAfter(this.position);
+    const { changes, position, trimmed, isPartial } = await this.store.changesAfter(this.position);
     // Everything may have changed: what follows in the log is not enough.
     if (trimmed) {
       this.isLost = true;
@@ -290,7 +290,7 @@ export class ModelKeeper {
     await this.readUsers(new Set(users));
     await this.readDevices([...new Set(devices)]);
     this.position = position;
-    this.confirm(position);
+    if (isPartial !== true) this.confirm(position);
   }
 
   private confirm(position: LogPosition): void {

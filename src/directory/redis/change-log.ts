@@ -1,9 +1,10 @@
 // Owns reading the change log in Redis: one stream for each partition, read together from a vector of positions.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { Cluster } from 'ioredis';
 import { monotonicNow } from '../../clock.ts';
 import { POLICY_CHANGE } from '../store.ts';
 import type { Change, ChangeBatch, LogPosition } from '../store.ts';
+import { ClusterStreams, READ_COUNT } from './cluster-streams.ts';
+import type { Entries, NewEntries } from './cluster-streams.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import { BEFORE_FIRST, isEarlierId, positionOf, vectorOf } from './log-position.ts';
 import type { Vector } from './log-position.ts';
@@ -11,8 +12,8 @@ import { isCluster, readTogether } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import { PARTITIONS, decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import { ENDS, ENDS_ELSEWHERE } from './redis-scripts.ts';
-import { agreeElsewhere, runScript } from './run-script.ts';
+import { ENDS } from './redis-scripts.ts';
+import { runScript } from './run-script.ts';
 
 /** Changes kept in the stream of a partition, approximately. */
 export const MAX_CHANGES = 2_000;
@@ -24,8 +25,6 @@ const POLL_MS = 100;
 const WATCHED_POLL_MS = 600;
 /** Least time between the beginnings of two such reads, however many changes are announced. */
 const LEAST_POLL_MS = 50;
-/** Entries of each stream that are read at once. */
-const READ_COUNT = 100;
 /** How often all streams are compared with the position, also those that bring nothing. */
 const CHECK_MS = 2_000;
 
@@ -35,9 +34,12 @@ export interface LogBatch extends ChangeBatch {
   readonly lost: boolean;
 }
 
-type Entries = readonly (readonly [id: string, fields: readonly string[]])[];
-
-type NewEntries = readonly (readonly [stream: string, entries: Entries])[];
+/** What stands behind a position. */
+interface News {
+  readonly entries: NewEntries;
+  /** A node of a Cluster did not say what its streams have. */
+  readonly isPartial: boolean;
+}
 
 /** What a comparison of a position with the streams shows. */
 interface Gap {
@@ -56,6 +58,9 @@ export class ChangeLog {
   private checkedAt = -Infinity;
   /** Null = it is no Cluster. */
   private readonly watch: ClusterWatch | null;
+  private readonly cluster: ClusterStreams | null;
+  /** False = the last read failed, or a node did not answer. */
+  private hasAnswered = true;
   /** A change was announced after the streams were last read. */
   private announced = false;
   /** All streams of a Cluster end at the position that was compared last. */
@@ -71,6 +76,7 @@ export class ChangeLog {
     this.keys = keys;
     const streams = PARTITIONS.map((partition) => keys.changes(partition));
     this.watch = isCluster(reader) ? new ClusterWatch(reader, streams, () => this.noteAnnounced()) : null;
+    this.cluster = isCluster(reader) ? new ClusterStreams(reader) : null;
   }
 
   /** The current end of the log. */
@@ -83,11 +89,11 @@ export class ChangeLog {
     const before = vectorOf(position);
     const ids = PARTITIONS.map((partition) => before.get(partition) ?? BEFORE_FIRST);
     const streams = PARTITIONS.map((partition) => this.keys.changes(partition));
-    const reply = await this.newEntries(streams, ids);
+    const { entries: found, isPartial } = await this.newEntries(streams, ids);
     const after = new Map(PARTITIONS.map((partition, index) => [partition, ids[index] ?? BEFORE_FIRST]));
     const changes: Change[] = [];
     const read: number[] = [];
-    for (const [name, entries] of reply) {
+    for (const [name, entries] of found) {
       const partition = streams.indexOf(name);
       const last = entries.at(-1)?.[0];
       if (partition === -1 || last === undefined) continue;
@@ -96,7 +102,7 @@ export class ChangeLog {
       for (const [, fields] of entries) addChanges(changes, fields);
     }
     const gaps = [await this.gapAt(before, read)];
-    if (read.length === 0 || monotonicNow() - this.checkedAt >= CHECK_MS) {
+    if (!isPartial && (read.length === 0 || monotonicNow() - this.checkedAt >= CHECK_MS)) {
       if (!this.isAtEnd) gaps.push(await this.gapBehind(after));
       this.checkedAt = monotonicNow();
     }
@@ -105,7 +111,7 @@ export class ChangeLog {
     // A stream that was emptied, or replaced by one that ends earlier, is read on from its end.
     return trimmed
       ? { changes: [], position: await this.position(), trimmed, lost }
-      : { changes, position: positionOf(after), trimmed, lost };
+      : { changes, position: positionOf(after), trimmed, lost, isPartial };
   }
 
   /** Ends a wait for changes. */
@@ -124,14 +130,28 @@ export class ChangeLog {
   }
 
   /** What stands behind these ids; resolves when there is something, or after a short wait. */
-  private async newEntries(streams: readonly string[], ids: readonly string[]): Promise<NewEntries> {
-    const { reader, watch } = this;
-    if (watch === null || !isCluster(reader))
-      return (
-        (await reader.xread('COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', ...streams, ...ids)) ?? []
-      );
-    // Each stream is in a slot of its own, and one command reads one slot.
-    const until = monotonicNow() + BLOCK_MS;
+  private async newEntries(streams: readonly string[], ids: readonly string[]): Promise<News> {
+    const { reader, watch, cluster } = this;
+    if (watch !== null && cluster !== null) return this.newOnCluster(watch, cluster, streams, ids);
+    const { hasAnswered } = this;
+    this.hasAnswered = false;
+    // Behind an outage the first answer matters, not the wait for changes: until then the directory counts as away.
+    const entries = hasAnswered
+      ? await reader.xread('COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', ...streams, ...ids)
+      : await reader.xread('COUNT', READ_COUNT, 'STREAMS', ...streams, ...ids);
+    this.hasAnswered = true;
+    return { entries: entries ?? [], isPartial: false };
+  }
+
+  /** Rejects when there is nothing, and a node fails. Each stream is in a slot of its own, and one command reads one slot. */
+  private async newOnCluster(
+    watch: ClusterWatch,
+    cluster: ClusterStreams,
+    streams: readonly string[],
+    ids: readonly string[],
+  ): Promise<News> {
+    const until = this.hasAnswered ? monotonicNow() + BLOCK_MS : -Infinity;
+    this.hasAnswered = false;
     let relied = false;
     for (;;) {
       // Before the read: what happens after it is announced.
@@ -139,11 +159,17 @@ export class ChangeLog {
       const wasAnnounced = this.announced;
       this.announced = false;
       this.readAt = monotonicNow();
-      this.isAtEnd = await endWith(reader, streams, ids);
-      const found = this.isAtEnd ? [] : await readEach(reader, streams, ids);
+      const { found, isAtEnd, isWaiting, failure } = await cluster.read(streams, ids);
+      this.isAtEnd = isAtEnd;
       if (found.length > 0 && relied && !wasAnnounced && !this.announced) watch.doubt();
-      if (found.length > 0 || monotonicNow() >= until) return found;
-      if (!(await this.pause(isWatched ? WATCHED_POLL_MS : POLL_MS))) return found;
+      const isPartial = isWaiting || failure !== null;
+      this.hasAnswered = !isPartial;
+      if (found.length > 0) return { entries: found, isPartial };
+      if (failure !== null) throw failure;
+      // Asked again meanwhile, the others may have something. The wait ends when the node answers, or fails.
+      if (isWaiting) continue;
+      if (monotonicNow() >= until || !(await this.pause(isWatched ? WATCHED_POLL_MS : POLL_MS)))
+        return { entries: [], isPartial: false };
       relied = isWatched;
     }
   }
@@ -216,32 +242,6 @@ export class ChangeLog {
     }
     return gap;
   }
-}
-
-/** Whether the streams of a Cluster end with these ids. False also when a node cannot say so. */
-function endWith(reader: Cluster, streams: readonly string[], ids: readonly string[]): Promise<boolean> {
-  return agreeElsewhere(reader, ENDS_ELSEWHERE, streams, (some) =>
-    some.flatMap(([index, stream]) => [stream, ids[index] ?? BEFORE_FIRST]),
-  );
-}
-
-/** What stands behind these ids now. */
-async function readEach(
-  reader: Cluster,
-  streams: readonly string[],
-  ids: readonly string[],
-): Promise<NewEntries> {
-  const replies = await readTogether(
-    reader,
-    streams.map((key, index) => {
-      const from = `(${ids[index] ?? BEFORE_FIRST}`;
-      return { key, words: ['XRANGE', key, from, '+', 'COUNT', String(READ_COUNT)] };
-    }),
-  );
-  return streams.flatMap((stream, index): NewEntries => {
-    const entries = replies[index] as Entries;
-    return entries.length === 0 ? [] : [[stream, entries]];
-  });
 }
 
 function lastIn(entries: readonly (readonly [string, unknown])[]): string {

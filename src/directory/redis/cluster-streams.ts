@@ -1,0 +1,102 @@
+// Owns reading the streams of a Redis Cluster from positions on. Each node is asked for its own: one that is lost, or only slow, does
+// not keep back what the others say.
+import type { Cluster } from 'ioredis';
+import { withDeadline } from '../deadline.ts';
+import { BEFORE_FIRST } from './log-position.ts';
+import { nodeOf, readTogether } from './redis-cluster.ts';
+import { ENDS_ELSEWHERE } from './redis-scripts.ts';
+import { agreeElsewhere } from './run-script.ts';
+
+/** Entries of each stream that are read at once. */
+export const READ_COUNT = 100;
+/** The answers of other nodes wait for one node so long: a change must reach a phone within a second. */
+const SLOW_MS = 400;
+
+export type Entries = readonly (readonly [id: string, fields: readonly string[]])[];
+
+export type NewEntries = readonly (readonly [stream: string, entries: Entries])[];
+
+/** What the nodes said. */
+export interface StreamsRead {
+  readonly found: NewEntries;
+  /** Every stream ends with the id that was asked for. */
+  readonly isAtEnd: boolean;
+  /** Some node did not answer yet. */
+  readonly isWaiting: boolean;
+  /** Why a node says nothing; null = none failed. */
+  readonly failure: Error | null;
+}
+
+type Place = readonly [stream: string, id: string];
+
+/** The streams of one Cluster. */
+export class ClusterStreams {
+  private readonly cluster: Cluster;
+  /** Questions without an answer, by node and question: a node is asked the same thing once. */
+  private readonly open = new Map<string, Promise<NewEntries | null>>();
+
+  constructor(cluster: Cluster) {
+    this.cluster = cluster;
+  }
+
+  /** What stands behind these ids now. Never rejects. */
+  async read(streams: readonly string[], ids: readonly string[]): Promise<StreamsRead> {
+    const places = streams.map((stream, index): Place => [stream, ids[index] ?? BEFORE_FIRST]);
+    const byNode = Map.groupBy(places, ([stream]) => nodeOf(this.cluster, stream));
+    let isWaiting = false;
+    let isAtEnd = true;
+    let failure: Error | null = null;
+    const found = await Promise.all(
+      [...byNode].map(async ([node, some]) => {
+        const answer = this.ask(node, some);
+        try {
+          const entries = await withDeadline(answer.promise, SLOW_MS);
+          if (entries !== null) isAtEnd = false;
+          return entries ?? [];
+        } catch (error) {
+          isAtEnd = false;
+          if (this.open.has(answer.name)) isWaiting = true;
+          else failure ??= error instanceof Error ? error : new Error(String(error));
+          return [];
+        }
+      }),
+    );
+    return { found: found.flat(), isAtEnd, isWaiting, failure };
+  }
+
+  private ask(
+    node: string,
+    places: readonly Place[],
+  ): { readonly name: string; readonly promise: Promise<NewEntries | null> } {
+    const name = JSON.stringify([node, places]);
+    const running = this.open.get(name);
+    if (running !== undefined) return { name, promise: running };
+    const promise = this.newOf(places).finally(() => this.open.delete(name));
+    this.open.set(name, promise);
+    // Nobody may wait for it any more when it fails.
+    promise.catch(() => undefined);
+    return { name, promise };
+  }
+
+  /** Of one node; null = all end with these ids. */
+  private async newOf(places: readonly Place[]): Promise<NewEntries | null> {
+    const { cluster } = this;
+    const streams = places.map(([stream]) => stream);
+    const idOf = (index: number): string => places[index]?.[1] ?? BEFORE_FIRST;
+    const areEnds = await agreeElsewhere(cluster, ENDS_ELSEWHERE, streams, (some) =>
+      some.flatMap(([index, stream]) => [stream, idOf(index)]),
+    );
+    if (areEnds) return null;
+    const replies = await readTogether(
+      cluster,
+      places.map(([key, id]) => ({
+        key,
+        words: ['XRANGE', key, `(${id}`, '+', 'COUNT', String(READ_COUNT)],
+      })),
+    );
+    return streams.flatMap((stream, index): NewEntries => {
+      const entries = replies[index] as Entries;
+      return entries.length === 0 ? [] : [[stream, entries]];
+    });
+  }
+}
