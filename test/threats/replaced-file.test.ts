@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { DeviceKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { EmbeddedKeeper } from '../../src/directory/embedded/embedded-keeper.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -186,6 +187,21 @@ describe('a file that is replaced while it is in use', () => {
     renameSync(join(folder, 'log'), `${path}-wal`);
     await gateway.untilServed(phone, true);
     expect((await gateway.ask(phone)).verdict?.action).toBe('block');
+  });
+
+  it('is seen also where only the index of the write-ahead log was removed, which other processes make anew', async () => {
+    rmSync(`${path}-shm`);
+    const command = new EmbeddedStore(path);
+    await command.decide({ user: null, device: 'stolen' as DeviceKey }, decision('block'), BY_TEST);
+    await gateway.untilServed(phone, false);
+    expect(gateway.codes()).toEqual(['EASGATE_STORE_MISSING']);
+    // The gateway would write over what the command wrote.
+    await expect(gateway.store.decide({ user: null, device: phone }, null, BY_TEST)).rejects.toMatchObject({
+      code: 'EASGATE_STORE_MISSING',
+    });
+    await gateway.close();
+    expect((await command.getDevice('stolen' as DeviceKey))?.decided.decision?.action).toBe('block');
+    await command.close();
   });
 
   it('keeps its own write-ahead log when the gateway stops before it looked', async () => {

@@ -100,7 +100,7 @@ export class GuardedDatabase {
     } catch (error) {
       throw fileError(this.path, error, NOTHING_WRITTEN);
     }
-    if (watch?.isSame() ?? true) return done.result;
+    if (watch?.isWhole() ?? true) return done.result;
     const text = `${this.path}: removed or replaced during a write; the change is lost`;
     throw new StoreFileError('EASGATE_STORE_FILE', text);
   }
@@ -178,10 +178,11 @@ export class GuardedDatabase {
     const { path, file, guard } = this;
     if (file !== null) {
       const { watch } = file;
-      if (watch?.isSame() ?? true) return file;
+      if (watch?.isWhole() ?? true) return file;
       if (inodeOf(path) === null) guard.see(null);
       if (watch?.hasFile() === true) {
-        const text = `${path}-wal was removed or replaced: put it back, or restart the gateway`;
+        const name = watch.hasLog() ? `${path}-shm` : `${path}-wal`;
+        const text = `${name} was removed or replaced: put it back, or restart the gateway`;
         guard.fail(new StoreOutageError('EASGATE_STORE_MISSING', text));
       }
       watch?.setLogAside();
@@ -217,7 +218,7 @@ export class GuardedDatabase {
     const inode = inodeOf(path);
     const database = this.prepare();
     const watch = new FileWatch(path, inode ?? '');
-    if (!watch.isSame()) {
+    if (!watch.isWhole()) {
       release(database, watch);
       throw new StoreFileError('EASGATE_STORE_FILE', `${path}: replaced while it was opened`);
     }

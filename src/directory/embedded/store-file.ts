@@ -77,6 +77,7 @@ export class FileWatch {
   private readonly path: string;
   private readonly file: string;
   private readonly log: string | null;
+  private readonly index: string | null;
   /** Name and inode of the log and of its index. */
   private readonly logs: readonly (readonly [string, string | null])[];
 
@@ -86,11 +87,20 @@ export class FileWatch {
     this.file = file;
     this.logs = logsOf(path).map((name) => [name, inodeOf(name)]);
     this.log = this.logs[0]?.[1] ?? null;
+    this.index = this.logs[1]?.[1] ?? null;
   }
 
   /** Whether the paths still lead to these files: a removed file stays readable for processes that have it open. */
   isSame(): boolean {
     return this.hasFile() && this.hasLog();
+  }
+
+  /**
+   * Likewise, with the index of the log. Without it another process makes a new one, and neither sees what the other writes to the log
+   * (sqlite.org/howtocorrupt.html 2.5).
+   */
+  isWhole(): boolean {
+    return this.isSame() && inodeOf(`${this.path}-shm`) === this.index;
   }
 
   hasFile(): boolean {
@@ -115,8 +125,8 @@ export class FileWatch {
   }
 }
 
-/** Closes a database, or abandons it when its file was replaced. */
+/** Closes a database, or abandons it when its file was replaced, or its logs: closing would write what it knows over what others wrote. */
 export function release(database: DatabaseSync, watch: FileWatch | null): void {
-  if (watch?.isSame() ?? true) database.close();
+  if (watch?.isWhole() ?? true) database.close();
   else abandoned.push(database);
 }
