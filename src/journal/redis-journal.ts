@@ -1,7 +1,9 @@
 // Owns the journal and the audit in Redis: two capped streams. They hold no record of the directory: losing them changes nothing.
+import { isCluster } from '../directory/redis/redis-cluster.ts';
 import type { RedisClient } from '../directory/redis/redis-cluster.ts';
 import { connect, ready } from '../directory/redis/redis-connection.ts';
 import type { RedisStoreOptions } from '../directory/redis/redis-connection.ts';
+import { SentinelWatch, followPrimary } from '../directory/redis/sentinel-watch.ts';
 import { NO_GROUPS } from '../identity/user-names.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import type { AuditEntry, JournalEntry } from '../model/journal.ts';
@@ -37,6 +39,8 @@ export class RedisJournal implements JournalStore {
   private readonly retention: Retention;
   private readonly names: UserNames;
   private readonly wall: () => number;
+  /** What a former primary takes in is lost when it is found again. */
+  private readonly watch: SentinelWatch | null;
 
   constructor(
     options: RedisStoreOptions,
@@ -49,6 +53,11 @@ export class RedisJournal implements JournalStore {
     this.names = names;
     this.wall = wall;
     this.client = connect(options, options.commandTimeoutMs);
+    const { client } = this;
+    this.watch =
+      options.sentinel === undefined || isCluster(client)
+        ? null
+        : new SentinelWatch(options, options.sentinel, () => followPrimary(client));
   }
 
   async append(entries: readonly JournalEntry[]): Promise<void> {
@@ -150,6 +159,7 @@ export class RedisJournal implements JournalStore {
   }
 
   async close(): Promise<void> {
+    this.watch?.close();
     this.client.disconnect();
   }
 

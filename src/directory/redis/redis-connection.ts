@@ -49,6 +49,8 @@ export interface RedisStoreOptions {
 const SILENCE_MS = 5_000;
 /** Longest time for a connection, and for an answer of Sentinel. */
 const CONNECT_MS = 2_000;
+/** Longest wait for the other side when a connection is given up: a server that stands still, or is gone, never closes its side. */
+const CLOSE_MS = 200;
 
 /**
  * Fails fast and bounded, unlike the defaults of ioredis: no offline queue, no resend, no retries; reconnects with
@@ -60,6 +62,7 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: CONNECT_MS,
+    disconnectTimeout: CLOSE_MS,
     keepAlive: 30_000,
     socketTimeout: Math.max(SILENCE_MS, commandTimeout ?? 0),
     connectionName: 'easgate',

@@ -41,9 +41,10 @@ export class SentinelWatch {
 }
 
 /**
- * Lets a connection ask Sentinel again. One that is not ready will do so by itself, unless it was just told of the former primary.
+ * Lets a connection ask Sentinel again. One that is not ready will do so by itself, unless it was just told of the former primary: one
+ * that waits for the first answer of a server which stands still would wait for seconds.
  */
 export function followPrimary(client: Redis): void {
-  if (client.status === 'ready') client.disconnect(true);
+  if (client.status === 'ready' || client.status === 'connect') client.disconnect(true);
   else client.once('ready', () => client.disconnect(true));
 }
