@@ -163,7 +163,11 @@ export class RedisJournal implements JournalStore {
     this.client.disconnect();
   }
 
-  private async write<S extends StreamName>(stream: S, entries: readonly StreamEntries[S][]): Promise<void> {
+  private async write<S extends StreamName>(
+    stream: S,
+    entries: readonly StreamEntries[S][],
+    isRetry = false,
+  ): Promise<void> {
     const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
     const { maxAgeMs, maxEntries } = this.retention[stream];
     const key = this.key(stream);
@@ -171,7 +175,15 @@ export class RedisJournal implements JournalStore {
     for (const entry of entries)
       pipeline.xadd(key, 'MAXLEN', ABOUT, maxEntries, '*', FIELD, form.write(form.bounded(entry)));
     pipeline.xtrim(key, 'MINID', ABOUT, Math.max(0, Math.floor(this.wall() - maxAgeMs)));
-    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+    const answers = (await pipeline.exec()) ?? [];
+    const error = answers.find(([failure]) => failure !== null)?.[0];
+    if (!error) return;
+    // What another program put in its place is no journal, and goes: nothing of this was written.
+    if (!isRetry && error.message.startsWith('WRONGTYPE')) {
+      await this.client.del(key);
+      return this.write(stream, entries, true);
+    }
+    throw error;
   }
 
   private key(stream: StreamName): string {

@@ -1,5 +1,5 @@
 // Owns the Lua scripts of records: one reads hashes, one writes them and the change log together.
-import { FENCED, SAME_STORE, named } from './redis-scripts.ts';
+import { FENCED, REMADE, SAME_STORE, named } from './redis-scripts.ts';
 
 /**
  * KEYS: hashes; on a Cluster behind them other keys of their partition. ARGV: text of the known schema, then per hash: number of fields, fields; 0 = all; -1 = those whose names begin with
@@ -39,7 +39,8 @@ for index = 1, #KEYS do
   if not last then
     local refusal = foreign(partition)
     if refusal then return refusal end
-    local entry = redis.call('XREVRANGE', partition .. 'changes', '+', '-', 'COUNT', 1)
+    local entry = redis.pcall('XREVRANGE', partition .. 'changes', '+', '-', 'COUNT', 1)
+    if entry.err and not string.find(entry.err, 'WRONGTYPE', 1, true) then return entry end
     last = entry[1] and entry[1][1] or '0-0'
     ends[partition] = last
   end
@@ -100,9 +101,9 @@ return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
  * all that were. Returns the numbers of the keys that were not written.
  * Redis does not roll back: a script that fails halfway has written half. So types and permissions are checked first; and the
  * log comes first, since without memory, on a replica or at the end of the log's ids Redis refuses the first write. A key of
- * another type counts as empty, and is overwritten.
+ * another type counts as empty, and is overwritten; so is the log.
  */
-export const COMMIT = named(`${SAME_STORE}
+export const COMMIT = named(`${SAME_STORE}${REMADE}
 local KEYS, ARGV = KEYS, ARGV
 local partition = base(KEYS[1])
 local refusal = foreign(partition)
@@ -209,7 +210,7 @@ if drops then need('HDEL', KEYS[1], 'f') end
 if said > 0 then need('XADD', partition .. 'changes', '*', 'f', 'v') end
 if refusal then return refusal end
 if said > 0 then
-  local reply = pcall('XADD', partition .. 'changes', 'MAXLEN', '~', ARGV[2], '*', log, table.concat(news, ' '))
+  local reply = added(partition .. 'changes', 'MAXLEN', '~', ARGV[2], '*', log, table.concat(news, ' '))
   if type(reply) == 'table' and reply.err then return reply end
 end
 for index = 1, writes do

@@ -23,13 +23,22 @@ export class RedisLease implements LeaseRecords {
 
   async take(token: string, holder: string, milliseconds: number): Promise<Lease | null> {
     const ttl = String(Math.min(milliseconds, MAX_LEASE_MS));
-    const fence = Number(await this.run(TAKE_LEASE, this.leaseKeys(), [token, ttl, holder]));
-    if (fence === 0) return null;
-    if (fence !== this.raised) {
+    let fence = 0;
+    for (let least = 0; ;) {
+      fence = Number(await this.run(TAKE_LEASE, this.leaseKeys(), [token, ttl, holder, String(least)]));
+      if (fence === 0) return null;
+      if (fence === this.raised) break;
       // Before it leads: from now on no write of an earlier leader arrives.
+      let before = 0;
       for (const partition of PARTITIONS)
-        await this.run(RAISE_FENCE, [this.keys.fence(partition)], [String(fence)]);
+        before = Math.max(
+          before,
+          Number(await this.run(RAISE_FENCE, [this.keys.fence(partition)], [String(fence)])),
+        );
       this.raised = fence;
+      // A node of a Cluster that lost the count of leaders: the other nodes would refuse this one.
+      if (before < fence) break;
+      least = before + 1;
     }
     return { fence };
   }

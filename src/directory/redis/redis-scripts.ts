@@ -37,6 +37,24 @@ end
 `;
 
 /**
+ * For keys that hold nothing for good: what another program put in their place counts as nothing, and goes. `text` reads a key of one text,
+ * `added` adds an entry to a stream.
+ */
+export const REMADE = `
+local function text(key)
+  local found = redis.pcall('GET', key)
+  return type(found) == 'string' and found
+end
+local function added(key, ...)
+  local reply = redis.pcall('XADD', key, ...)
+  if type(reply) ~= 'table' or not string.find(reply.err or '', 'WRONGTYPE', 1, true) then return reply end
+  local removed = redis.pcall('DEL', key)
+  if type(removed) == 'table' then return removed end
+  return redis.pcall('XADD', key, ...)
+end
+`;
+
+/**
  * KEYS: schema, beat, copies of the schema. ARGV: text of the known schema, known beat. Returns schema, beat, why the beat was
  * refused, and 1 if all copies are equal to the schema. It writes only to the known store, so that every gateway notices lost
  * writes (nextBeat).
@@ -114,30 +132,45 @@ return 0
 `);
 
 /**
- * KEYS: lease, count of leaders. ARGV: text of the known schema, token, milliseconds, name of the holder. Returns the fence; 0 =
- * another one has the lease, whose text is token, fence and name.
+ * KEYS: streams of one partition. ARGV: text of the known schema. Removes what is no stream. Returns how many.
  */
-export const TAKE_LEASE = named(`${SAME_STORE}
+export const MEND_STREAMS = named(`${SAME_STORE}
 local refusal = foreign(base(KEYS[1]))
 if refusal then return refusal end
-local held = redis.call('GET', KEYS[1])
-local fence
-if held then
-  local token, number = string.match(held, '^(%S+) (%d+) ')
+local mended = 0
+for _, key in ipairs(KEYS) do
+  local length = redis.pcall('XLEN', key)
+  if type(length) == 'table' then mended = mended + redis.call('DEL', key) end
+end
+return mended
+`);
+
+/**
+ * KEYS: lease, count of leaders. ARGV: text of the known schema, token, milliseconds, name of the holder, least fence. Returns the fence; 0 =
+ * another one has the lease, whose text is token, fence and name.
+ */
+export const TAKE_LEASE = named(`${SAME_STORE}${REMADE}
+local refusal = foreign(base(KEYS[1]))
+if refusal then return refusal end
+local leaders, fence = tonumber(text(KEYS[2]) or 0) or 0
+local token, number = string.match(text(KEYS[1]) or '', '^(%S+) (%d+) ')
+if token then
   if token ~= ARGV[2] then return 0 end
   fence = tonumber(number)
 else
-  fence = redis.call('INCR', KEYS[2])
+  fence = leaders + 1
 end
+fence = math.max(fence, tonumber(ARGV[5]))
+if fence > leaders then redis.call('SET', KEYS[2], string.format('%.0f', fence)) end
 redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. string.format('%.0f', fence) .. ' ' .. ARGV[4], 'PX', ARGV[3])
 return fence
 `);
 
 /** KEYS: lock. ARGV: text of the known schema, token, milliseconds, holder. Returns 0, or the holder where another one has it. */
-export const TAKE_LOCK = named(`${SAME_STORE}
+export const TAKE_LOCK = named(`${SAME_STORE}${REMADE}
 local refusal = foreign(base(KEYS[1]))
 if refusal then return refusal end
-local held = redis.call('GET', KEYS[1])
+local held = text(KEYS[1])
 if held then
   local token, holder = string.match(held, '^(%S+) (.*)$')
   if token ~= ARGV[2] then return holder or '' end
@@ -147,15 +180,15 @@ return 0
 `);
 
 /** KEYS: lease and count of leaders, or lock. ARGV: text of the known schema, token. Returns 1 if it was given back. */
-export const RELEASE_LEASE = named(`
-local held = redis.call('GET', KEYS[1])
+export const RELEASE_LEASE = named(`${REMADE}
+local held = text(KEYS[1])
 if held and string.match(held, '^(%S+) ') == ARGV[2] then return redis.call('DEL', KEYS[1]) end
 return 0
 `);
 
 /** KEYS: lease, count of leaders. Returns name and fence of the leader; both missing = nobody leads. */
-export const READ_LEASE = named(`
-local held = redis.call('GET', KEYS[1])
+export const READ_LEASE = named(`${REMADE}
+local held = text(KEYS[1])
 if not held then return { false, false } end
 local fence, name = string.match(held, '^%S+ (%d+) (.*)$')
 return { name or false, fence or false }
@@ -254,11 +287,10 @@ return answer
 `);
 
 /** KEYS: notes. ARGV: text of the known schema, how many are kept, note. */
-export const ADD_NOTE = named(`${SAME_STORE}
+export const ADD_NOTE = named(`${SAME_STORE}${REMADE}
 local refusal = foreign(base(KEYS[1]))
 if refusal then return refusal end
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'n', ARGV[3])
-return 1
+return added(KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'n', ARGV[3])
 `);
 
 /** KEYS: notes. ARGV: text of the known schema, how many, the id before them or ''. Returns the time of Redis in milliseconds, and the oldest. */
@@ -277,11 +309,11 @@ if refusal then return refusal end
 return redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
 `);
 
-/** KEYS: fence of a partition. ARGV: text of the known schema, fence. It never falls. */
-export const RAISE_FENCE = named(`${SAME_STORE}
+/** KEYS: fence of a partition. ARGV: text of the known schema, fence. It never falls. Returns the one before. */
+export const RAISE_FENCE = named(`${SAME_STORE}${REMADE}
 local refusal = foreign(base(KEYS[1]))
 if refusal then return refusal end
-local raised = tonumber(redis.call('GET', KEYS[1]) or 0) or 0
+local raised = tonumber(text(KEYS[1]) or 0) or 0
 if raised < tonumber(ARGV[2]) then redis.call('SET', KEYS[1], ARGV[2]) end
-return 1
+return raised
 `);

@@ -48,13 +48,13 @@ import { begun, connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
 import { RedisDecisions } from './redis-decisions.ts';
-import { RedisKeys } from './redis-keys.ts';
+import { PARTITIONS, RedisKeys } from './redis-keys.ts';
 import { RedisDeliveries } from './redis-deliveries.ts';
 import { RedisLease } from './redis-lease.ts';
 import { RedisLocks } from './redis-locks.ts';
 import { RedisNotes } from './redis-notes.ts';
 import { COMMIT, READ } from './record-scripts.ts';
-import { FENCED } from './redis-scripts.ts';
+import { FENCED, MEND_STREAMS } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
 import { readLookup } from './read-lookup.ts';
 import type { LookupReads } from './read-lookup.ts';
@@ -332,12 +332,12 @@ export class RedisStore implements DirectoryStore {
   }
 
   position(): Promise<LogPosition> {
-    return this.log.position();
+    return this.mended(() => this.log.position());
   }
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
     await this.guard.verified();
-    const { lost, ...batch } = await this.log.changesAfter(position);
+    const { lost, ...batch } = await this.mended(() => this.log.changesAfter(position));
     // The log of another store does not apply to this one.
     if (lost) await this.guard.lostWrites();
     else if (batch.trimmed) await this.guard.check();
@@ -350,6 +350,18 @@ export class RedisStore implements DirectoryStore {
 
   isBefore(a: LogPosition, b: LogPosition): boolean {
     return isEarlierPosition(a, b);
+  }
+
+  /** Where another program made something else of a part of the log, that goes: the gap has everything read anew. */
+  private async mended<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('WRONGTYPE'))) throw error;
+    }
+    for (const partition of PARTITIONS)
+      await this.guard.script(MEND_STREAMS, [this.keys.changes(partition)], []);
+    return work();
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,91 @@
+// Owns what a Redis directory does when another program put something else in place of a key that holds no record: its change log, its
+// notes, lease, locks, fences and journal. It goes with the next use; no decision waits for an operator with redis-cli.
+import type { Redis } from 'ioredis';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { PARTITIONS, RedisKeys, partitionOfDevice } from '../../src/directory/redis/redis-keys.ts';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
+import { RedisJournal } from '../../src/journal/redis-journal.ts';
+import { KEEP_ALL, event } from '../journal/entries.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { BY_TEST, alice, decision, deviceReport, phone } from '../support/servers/directory-records.ts';
+import { useRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
+
+checkLeaksAtEnd();
+
+const keys = new RedisKeys('easgate:');
+const CHANGES = keys.changes(partitionOfDevice(phone));
+const onPhone = { device: phone, user: null };
+
+let redis: TestRedis;
+let client: Redis;
+useRedis((server, connection) => ([redis, client] = [server, connection]));
+let store: RedisStore;
+beforeEach(async () => {
+  await redis.clear();
+  store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
+  onTestFinished(() => store.close());
+});
+
+describe('a change log that another program overwrote', () => {
+  it('begins anew for whoever follows it, and everything is read again', async () => {
+    await store.decide(onPhone, decision('block'), BY_TEST);
+    const position = await store.position();
+    await client.set(CHANGES, 'text');
+    const batch = await store.changesAfter(position);
+    expect(batch.trimmed).toBe(true);
+    expect((await store.lookup(alice, phone)).deviceDecision?.action).toBe('block');
+    await store.decide(onPhone, decision('quarantine'), BY_TEST);
+    expect((await store.changesAfter(batch.position)).changes).toEqual([{ device: phone, user: null }]);
+  });
+
+  it('begins anew with a decision, where nobody follows it', async () => {
+    await client.set(CHANGES, 'text');
+    await store.decide(onPhone, decision('block'), BY_TEST);
+    expect(await client.xlen(CHANGES)).toBe(1);
+  });
+});
+
+describe('a key that another program overwrote', () => {
+  it('with notes of changes does not keep a decision from being replaced', async () => {
+    await client.hset(keys.notes, 'a', 'b');
+    expect(await store.replaceDecision(onPhone, null, decision('block'), BY_TEST)).not.toBeNull();
+    expect(await client.xlen(keys.notes)).toBe(1);
+  });
+
+  it('with the lease, the count of leaders or a fence does not keep a leader from leading', async () => {
+    for (const key of [keys.lease, keys.leaseCount, ...PARTITIONS.map((partition) => keys.fence(partition))])
+      await client.rpush(key, 'text');
+    const lease = await store.leases.take('token', 'holder', 10_000);
+    expect(lease?.fence).toBe(1);
+    await store.putDevices([deviceReport(phone)], lease?.fence);
+    expect((await store.getDevice(phone))?.record?.managed).toBe(true);
+    await store.leases.release('token');
+    expect(await store.leases.leader()).toBeNull();
+  });
+
+  it('with the journal or the audit does not keep entries out', async () => {
+    const journal = new RedisJournal(
+      { url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 },
+      KEEP_ALL,
+    );
+    onTestFinished(() => journal.close());
+    await journal.end('audit');
+    await client.set('easgate:journal', 'text');
+    await journal.append([event({ at: 1 })]);
+    expect(await client.xlen('easgate:journal')).toBe(1);
+  });
+});
+
+describe('a count of leaders that was lost', () => {
+  it('goes on above the fences that earlier leaders raised', async () => {
+    await client.set(keys.fence(3), '57');
+    const lease = await store.leases.take('token', 'holder', 10_000);
+    expect(lease?.fence).toBe(58);
+    const devices = Array.from({ length: 40 }, (_, index) => deviceReport(`phone${index}` as DeviceKey));
+    await store.putDevices(devices, lease?.fence);
+    expect(await store.leases.take('token', 'holder', 10_000)).toEqual({ fence: 58 });
+    expect(await client.get(keys.leaseCount)).toBe('58');
+  });
+});
