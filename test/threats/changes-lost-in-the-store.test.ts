@@ -35,7 +35,7 @@ describe('a change of the Redis directory', () => {
     await writer.decide({ user: null, device: 'earlier' as DeviceKey }, decision('block'), BY_TEST);
     const place = await writer.position();
     let isWritten = false;
-    const late = new Proxy(client, {
+    const late = new Proxy(reader, {
       get(target, name) {
         const value: unknown = Reflect.get(target, name);
         if (name !== 'evalsha' || typeof value !== 'function') return value;
@@ -49,7 +49,7 @@ describe('a change of the Redis directory', () => {
         };
       },
     });
-    const log = new ChangeLog(late, reader, new RedisKeys('easgate:'));
+    const log = new ChangeLog(client, late, new RedisKeys('easgate:'));
     const first = await log.changesAfter(place);
     const second = await log.changesAfter(first.position);
     const told = [...first.changes, ...second.changes].map(({ device }) => device);
@@ -104,13 +104,23 @@ describe('a name of a user', () => {
   });
 });
 
-/** A proxy to Redis whose connections can fall silent, as when a host is gone or a balancer drops them. */
-async function startSilencer(
-  port: number,
-): Promise<{ port: number; silence(): void; close(): Promise<void> }> {
+/**
+ * A proxy to Redis whose connections can fall silent, as when a host is gone or a balancer drops them: all, or those that do not wait for
+ * changes.
+ */
+async function startSilencer(port: number): Promise<{
+  port: number;
+  waiting(): boolean;
+  silence(butWaiting?: boolean): void;
+  close(): Promise<void>;
+}> {
   const sockets = new Set<Socket>();
+  const waiting = new Set<Socket>();
   const server = createServer((from) => {
     const to = connect(port, '127.0.0.1');
+    from.on('data', (data) => {
+      if (data.toString('latin1').includes('xread')) for (const socket of [from, to]) waiting.add(socket);
+    });
     for (const [socket, other] of [
       [from, to],
       [to, from],
@@ -127,8 +137,10 @@ async function startSilencer(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    silence: () => {
+    waiting: () => waiting.size > 0,
+    silence: (butWaiting = false) => {
       for (const socket of sockets) {
+        if (butWaiting && waiting.has(socket)) continue;
         socket.unpipe();
         socket.resume();
       }
@@ -163,5 +175,19 @@ describe('connections to Redis that fall silent', () => {
     await Promise.all([store.close(), writer.close(), silencer.close()]);
     expect(told?.changes).toEqual([{ device: 'stolen', user: null }]);
     expect(found?.deviceDecision?.action).toBe('block');
+  });
+
+  it('but for the one that waits for changes hold no change back', async () => {
+    const silencer = await startSilencer(redis.port);
+    const url = `redis://127.0.0.1:${silencer.port}/0`;
+    const store = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 1_000 });
+    const writer = await open();
+    const reading = store.changesAfter(await store.position());
+    await eventually(async () => silencer.waiting(), Boolean, 'the wait for changes');
+    silencer.silence(true);
+    await writer.decide({ user: null, device: 'stolen' as DeviceKey }, decision('block'), BY_TEST);
+    const told = await reading.catch(() => null);
+    await Promise.all([store.close(), writer.close(), silencer.close()]);
+    expect(told?.changes).toEqual([{ device: 'stolen', user: null }]);
   });
 });

@@ -52,7 +52,10 @@ const NO_GAP: Gap = { trimmed: false, lost: false };
 /** The log of one directory. */
 export class ChangeLog {
   private readonly client: RedisClient;
-  /** XREAD blocks its connection, so it has its own one; on a Cluster it waits longer for an answer. */
+  /**
+   * XREAD blocks its connection, so it has its own one, and no phone waits for its answers: where Redis answers later than phones can wait, a
+   * change must arrive all the same.
+   */
   private readonly reader: RedisClient;
   private readonly keys: RedisKeys;
   private checkedAt = -Infinity;
@@ -81,7 +84,7 @@ export class ChangeLog {
 
   /** The current end of the log. */
   async position(): Promise<LogPosition> {
-    return positionOf(await this.ends());
+    return positionOf(await this.ends(this.client));
   }
 
   /** Changes after a position; resolves when there are some, or empty after a short wait. */
@@ -110,7 +113,7 @@ export class ChangeLog {
     const lost = gaps.some((gap) => gap.lost);
     // A stream that was emptied, or replaced by one that ends earlier, is read on from its end.
     return trimmed
-      ? { changes: [], position: await this.position(), trimmed, lost }
+      ? { changes: [], position: positionOf(await this.ends(this.reader)), trimmed, lost }
       : { changes, position: positionOf(after), trimmed, lost, isPartial };
   }
 
@@ -192,9 +195,8 @@ export class ChangeLog {
     });
   }
 
-  private async ends(): Promise<Vector> {
+  private async ends(client: RedisClient): Promise<Vector> {
     const streams = PARTITIONS.map((partition) => this.keys.changes(partition));
-    const { client } = this;
     const ends = isCluster(client)
       ? (
           await readTogether(
@@ -221,7 +223,7 @@ export class ChangeLog {
   }
 
   private async gapIn(stream: string, id: string): Promise<Gap> {
-    const { client } = this;
+    const { reader: client } = this;
     // A stream that may have been trimmed since it was empty.
     if (id === BEFORE_FIRST) return { trimmed: (await client.xlen(stream)) >= MAX_CHANGES, lost: false };
     const [here, first] = await Promise.all([
@@ -236,7 +238,7 @@ export class ChangeLog {
   /** Whether some stream ends before a position. */
   private async gapBehind(position: Vector): Promise<Gap> {
     let gap = NO_GAP;
-    for (const [partition, end] of await this.ends()) {
+    for (const [partition, end] of await this.ends(this.reader)) {
       const id = position.get(partition) ?? BEFORE_FIRST;
       if (isEarlierId(end, id)) gap = { trimmed: true, lost: gap.lost || end !== BEFORE_FIRST };
     }
