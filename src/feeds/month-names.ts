@@ -1,4 +1,4 @@
-// Owns the names of months in the languages of exporters. Pure.
+// Owns the names of months and weekdays in the languages of exporters. Pure.
 // Rule: a name that means different months in different languages is not read: `listopad` is November in Polish and October in Croatian.
 import { names } from './word-lists.ts';
 
@@ -38,6 +38,27 @@ function monthNames(): Map<string, number> {
       }
     }
   return months;
+}
+
+let weekdays: ReadonlySet<string> | null = null;
+
+/** Whether a word is the name of a weekday, full or short. */
+export function isWeekday(name: string): boolean {
+  weekdays ??= weekdayNames();
+  const known = weekdays;
+  return name.split('-').every((word) => known.has(spelled(word)));
+}
+
+function weekdayNames(): Set<string> {
+  const found = new Set<string>();
+  for (const language of LANGUAGES)
+    for (const weekday of ['long', 'short'] as const) {
+      const format = new Intl.DateTimeFormat(language, { weekday, timeZone: 'UTC' });
+      // Some languages have two words: `thứ sáu`, `sexta-feira`.
+      for (let day = 1; day <= 7; day++)
+        for (const word of format.format(Date.UTC(2026, 10, day)).split(/[ -]/)) found.add(spelled(word));
+    }
+  return found;
 }
 
 function spelled(name: string): string {

@@ -1,8 +1,9 @@
 // Owns the reading of times as exporters of all cultures write them. Pure.
 // Day and month of `3/2/2026` change places between cultures. Rule: the whole column decides (date-orders.ts); where it does
 // not, the time is unknown. A wrong guess could make a device look fresh that has been away for months.
-import { monthOf } from './month-names.ts';
+import { isWeekday, monthOf } from './month-names.ts';
 import { names } from './word-lists.ts';
+import { OTHER_CALENDAR, plainForm } from './written-times.ts';
 
 /** Which of two numbers in front of a year is the day. */
 export type DayOrder = 'dayFirst' | 'monthFirst';
@@ -39,9 +40,6 @@ interface NumericDate {
   readonly rest: string;
 }
 
-/** Years of two digits from here on are none of this century's. */
-const OTHER_CALENDAR = 40;
-
 const NUMERIC = /^(\d{1,2})([./-]) ?(\d{1,2})\2 ?(\d{4}|\d{2})(?!\d)\.?(.*)$/s;
 
 function numericDate(text: string): NumericDate | null {
@@ -50,6 +48,8 @@ function numericDate(text: string): NumericDate | null {
     return null;
   // 20-11-26 could begin with the year; 29/05/48 is of another calendar (1448 of Umm al-Qura is 2026).
   if (year.length === 2 && (separator === '-' || Number(year) >= OTHER_CALENDAR)) return null;
+  // `26. 11. 28.` of Korea begins with the year.
+  if (year.length === 2 && /^\d\d\. \d{1,2}\. \d\d\./.test(text)) return null;
   return { first, second, separator, year: Number(year.length === 2 ? `20${year}` : year), rest: rest ?? '' };
 }
 
@@ -58,7 +58,7 @@ function numericDate(text: string): NumericDate | null {
  * two-digit one with a zero is `d/MM/yyyy` (en-AU, en-NZ); no culture of .NET or ICU has `M/dd/yyyy`.
  */
 export function orderIn(written: string): DayOrder | null {
-  const date = numericDate(written.slice(0, MAX_LENGTH).trim());
+  const date = numericDate(plainForm(written.slice(0, MAX_LENGTH)));
   if (date === null || isNever(date.year) || date.separator === '.') return null;
   const [first, second] = [Number(date.first), Number(date.second)];
   if (first > 12 && second <= 12) return 'dayFirst';
@@ -66,15 +66,14 @@ export function orderIn(written: string): DayOrder | null {
   return date.first.length === 1 && /^0\d$/.test(date.second) ? 'dayFirst' : null;
 }
 
+/** A numeric date, maybe with a weekday or a time in front. */
+const MAY_BE_NUMERIC = /^\s*["'=]{0,3}(?:\p{L}{2,14}\.?,?\s|\d{1,2}:[\d:]{2,5},?\s)?\d{1,2}[/-]/u;
+
 /** Whether the order of the column is needed to read the value. */
 export function needsOrder(written: unknown): boolean {
-  if (
-    typeof written !== 'string' ||
-    written.length > MAX_LENGTH ||
-    !/^\s*["'=]{0,3}\d{1,2}[/-]/.test(written)
-  )
+  if (typeof written !== 'string' || written.length > MAX_LENGTH || !MAY_BE_NUMERIC.test(written))
     return false;
-  const date = numericDate(written.replace(/^[\s"'=]+/, '').trim());
+  const date = numericDate(plainForm(written.replace(/^[\s"'=]+/, '')));
   return date !== null && !isNever(date.year) && Number(date.first) !== Number(date.second);
 }
 
@@ -96,14 +95,7 @@ const PLAIN_ISO =
  */
 export function readTime(written: string, { order, zone }: TimeReading): ReadTime {
   if (PLAIN_ISO.test(written)) return { at: Date.parse(written) };
-  // ICU puts a narrow no-break space (U+202F) in front of AM and PM; right-to-left cultures put marks around dates.
-  const text = written
-    .slice(0, MAX_LENGTH + 1)
-    .replaceAll(/[\u200e\u200f\u061c]/g, '')
-    .replaceAll(/[\s\u00a0\u202f\u2009]+/g, ' ')
-    .replaceAll(/[\u0660-\u0669\u06f0-\u06f9]/g, (digit) => String(digit.charCodeAt(0) & 0x0f))
-    .replace(/^ ?(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]/, '$1-$2-$3 ')
-    .trim();
+  const text = plainForm(written.slice(0, MAX_LENGTH + 1));
   if (text.length > MAX_LENGTH) return 'unreadable';
   if (text === '' || NO_TIME.has(text.toLowerCase())) return 'never';
   return (
@@ -187,7 +179,7 @@ function readBasic(text: string, zone: string): ReadTime | null {
 }
 
 const MONTH = String.raw`(?<month>\p{L}{3,12})\.?`;
-const WEEKDAY = String.raw`(?:\p{L}{2,14}\.?,? )?`;
+const WEEKDAY = String.raw`(?:(?<weekday>[\p{L}-]{2,16})\.?,? (?:den )?)?`;
 const YEAR = String.raw`(?<year>\d{4})(?!\d)`;
 const WITH_MONTH_NAME = [
   // `Fri, 20 Nov 2026 …`, `20-Nov-2026 …`, `20. November 2026 …`, `20 de noviembre de 2026 …`, `1er août 2026 …`.
@@ -202,10 +194,19 @@ const WITH_MONTH_NAME = [
 
 function readWithMonthName(text: string, zone: string): ReadTime | null {
   for (const form of WITH_MONTH_NAME) {
-    const { year, month = '', day, rest = '' } = form.exec(text)?.groups ?? {};
-    if (year !== undefined) return moment(Number(year), monthOf(month), Number(day), rest, zone);
+    const { weekday, year, month = '', day, rest = '' } = form.exec(text)?.groups ?? {};
+    // `Until 20 November 2026` is another time.
+    if (weekday !== undefined && !isWeekday(weekday)) continue;
+    if (year !== undefined)
+      return moment(Number(year), monthOf(month), Number(day), withoutWeekday(rest), zone);
   }
   return null;
+}
+
+/** Hungarian and Turkish put the weekday behind the date. */
+function withoutWeekday(rest: string): string {
+  const [whole = '', name = ''] = /^,? (\p{L}{2,14})(?= |$)/u.exec(rest) ?? [];
+  return isWeekday(name) ? rest.slice(whole.length) : rest;
 }
 
 /**
@@ -213,7 +214,7 @@ function readWithMonthName(text: string, zone: string): ReadTime | null {
  * browsers put the name of a zone behind it.
  */
 const CLOCK =
-  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|klo|kell|alle|a las|alle ore) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+([-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|(?:GMT|UTC)?[+-]\d{2}(?::?\d{2})?)(?: ([A-Z]{2,5}))?)?(?: \(.{0,30}\)|\[.{0,40}\])?$/i;
+  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|о|la|ob|στις|pukul|klo|kell|alle ore|alle|a las) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+([-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|(?:GMT|UTC)?[+-]\d{2}(?::?\d{2})?)(?: ([A-Z]{2,5}))?)?(?: \(.{0,30}\)|\[.{0,40}\])?$/i;
 const AFTERNOON = new Set(names('pm 下午 午後 오후 μμ م ch nachm em du odp мп'));
 const MORNING = new Set(names('am 上午 午前 오전 πμ ص sa vorm fm de dop дп'));
 
@@ -224,9 +225,9 @@ interface Clock {
 }
 
 function clockIn(rest: string): Clock | null {
-  // Bulgarian puts `г.` (year) behind a date.
+  // Bulgarian and Ukrainian put `г.` and `р.` (year) behind a date.
   const text = rest
-    .replace(/^ ?г\.?,?/u, '')
+    .replace(/^ ?[гр]\.?,?/u, '')
     .replace(/ Uhr$/, '')
     .trim();
   if (text === '') return { ms: 0, offset: null };
@@ -236,6 +237,8 @@ function clockIn(rest: string): Clock | null {
   // AM or PM behind the offset is no name of a zone.
   if (whole === undefined || (name !== undefined && halfOfDay(name) !== undefined)) return null;
   const half = halfOfDay(before ?? after);
+  // Two words, of which one is no part of a time.
+  if (before !== undefined && after !== undefined && halfOfDay(after) !== half) return null;
   const hours = hourOf(Number(hour), half);
   if (half === undefined || hours === null || Number(minute) > 59 || Number(second) > 60) return null;
   // A leap second is the last second of its minute.

@@ -33,7 +33,6 @@ describe('a time', () => {
     ['20261120060210', 'unreadable'],
     ['20261320', 'unreadable'],
     ['100000000000000000', 'unreadable'],
-    ['28-Nov-26 03.04.05 PM', 'unreadable'],
     ['11/20/2026 5:59:00 AM', '2026-11-20T05:59:00Z'],
     ['11/20/2026 12:05:00 AM', '2026-11-20T00:05:00Z'],
     ['11/20/2026 12:05:00 PM', '2026-11-20T12:05:00Z'],
@@ -76,6 +75,33 @@ describe('a time', () => {
     ['Fri Nov 20 06:02:10 UTC 2026', '2026-11-20T06:02:10Z'],
     // Go.
     ['2026-11-20 07:02:10.123456789 +0100 CET', '2026-11-20T06:02:10.123Z'],
+    // Oracle and spreadsheets: nobody writes the year in front of a name.
+    ['28-Nov-26 03.04.05 PM', '2026-11-28T15:04:05Z'],
+    ['20-NOV-26', '2026-11-20T00:00:00Z'],
+    ['20-NOV-26 06.02.10.123456 AM +01:00', '2026-11-20T05:02:10.123Z'],
+    ['01-DEZ-26', '2026-12-01T00:00:00Z'],
+    // DB2, SAP, Apache, SAS.
+    ['2026-11-20-06.02.10.123456', '2026-11-20T06:02:10.123Z'],
+    ['20261120 06:02:10', '2026-11-20T06:02:10Z'],
+    ['20/Nov/2026:06:02:10 +0000', '2026-11-20T06:02:10Z'],
+    ['20NOV2026:06:02:10', '2026-11-20T06:02:10Z'],
+    // Weekdays, and words and signs of one language.
+    ['Freitag, 20.11.2026 06:02', '2026-11-20T06:02:00Z'],
+    ['ven. 20/11/2026 06:02', '2026-11-20T06:02:00Z'],
+    ['sexta-feira, 20 de novembro de 2026 às 06:02:10', '2026-11-20T06:02:10Z'],
+    ['fredag den 20. november 2026 kl. 06.02.10', '2026-11-20T06:02:10Z'],
+    ['20 Kasım 2026 Cuma 06:02:10', '2026-11-20T06:02:10Z'],
+    ['20 novembre 2026 alle ore 06:02:10', '2026-11-20T06:02:10Z'],
+    ['20/11/2026 06h02', '2026-11-20T06:02:00Z'],
+    ['2026-11-20 06 h 02 min 10 s', '2026-11-20T06:02:10Z'],
+    ['20.11.2026 г., 6:02:10 ч.', '2026-11-20T06:02:10Z'],
+    ['20/11/2026 - 06:02', '2026-11-20T06:02:00Z'],
+    ['06:02:10 20/11/2026', '2026-11-20T06:02:10Z'],
+    ['2026年11月20日 6時2分10秒', '2026-11-20T06:02:10Z'],
+    ['2026/11/20(金) 6:02', '2026-11-20T06:02:00Z'],
+    ['2026년 11월 20일 금요일 오후 6:02', '2026-11-20T18:02:00Z'],
+    // Korean has the year in front.
+    ['26. 11. 20. 오후 6:02', '2026-11-20T18:02:00Z'],
     ['20261120T060210Z', '2026-11-20T06:02:10Z'],
     ['20261120T0602+0100', '2026-11-20T05:02:00Z'],
     ['1795154530000', '2026-11-20T06:02:10Z'],
@@ -111,6 +137,16 @@ describe('a time', () => {
     '2026-11-20 25:00',
     '2026-11-20 05:61',
     '20-11-26',
+    '26. 11. 20.',
+    '20-NOV-99',
+    '20 NOV 26',
+    // Another word than a weekday: it is not this time.
+    'before 20/11/2026',
+    'until 20.11.2026 06:02',
+    'Until 20 November 2026',
+    'since Nov 20, 2026',
+    // Two words where one says the half of the day.
+    'Nov 20, 2026 PM 6:02 AM',
     // 1448 of Umm al-Qura and 1405 of the Persian calendar are 2026.
     '10/06/48 05:59:00',
     '29/08/1405 05:59:00',
@@ -140,6 +176,8 @@ describe('a time', () => {
     expect(read('3/2/2026 8:12:01 AM', 'monthFirst')).toBe('2026-03-02T08:12:01Z');
     expect(read('3/2/2026 8:12:01 AM', 'dayFirst')).toBe('2026-02-03T08:12:01Z');
     expect(read('2/2/2026')).toBe('2026-02-02T00:00:00Z');
+    expect(read('Mon 3/2/2026 8:12', 'monthFirst')).toBe('2026-03-02T08:12:00Z');
+    expect([needsOrder('Mon 3/2/2026 8:12'), orderIn('Mon 3/20/2026')]).toEqual([true, 'monthFirst']);
     expect([needsOrder('3/2/2026 8:12'), needsOrder('2/2/2026'), needsOrder('2026-03-02')]).toEqual([true, false, false]); // prettier-ignore
   });
 
@@ -154,13 +192,26 @@ describe('a time', () => {
 
   it('with the name of a month is read correctly or not at all, in every language', () => {
     const language = fc.constantFrom('en-GB', 'de', 'fr', 'es', 'it', 'nl', 'pt-BR', 'pl', 'sv', 'da', 'nb', 'fi', 'cs', 'hu', 'tr', 'ru', 'hr', 'sr-Latn', 'uk', 'ro', 'el', 'lt', 'ja', 'zh-CN', 'ko', 'ga', 'hy', 'uz', 'sw'); // prettier-ignore
-    const style = fc.constantFrom('long' as const, 'medium' as const);
+    const style = fc.constantFrom('full' as const, 'long' as const, 'medium' as const);
     const day = fc.date({ min: new Date('2001-01-01'), max: new Date('2098-01-01'), noInvalidDate: true });
     fc.assert(
       fc.property(language, style, day, (locale, dateStyle, date) => {
         const written = new Intl.DateTimeFormat(locale, { dateStyle, timeZone: 'UTC' }).format(date);
         const expected = `${date.toISOString().slice(0, 10)}T00:00:00Z`;
         expect(['ambiguous', 'unreadable', expected]).toContain(read(written));
+      }),
+    );
+  });
+
+  it('with a time of day is read correctly or not at all, in every language', () => {
+    const language = fc.constantFrom('en-GB', 'en-US', 'de', 'fr', 'fr-CA', 'es', 'it', 'nl', 'pt-BR', 'pl', 'sv', 'da', 'nb', 'fi', 'cs', 'hu', 'tr', 'ru', 'hr', 'uk', 'bg', 'ro', 'el', 'ja', 'zh-CN', 'zh-TW', 'ko', 'vi', 'th', 'id', 'ceb'); // prettier-ignore
+    const style = fc.constantFrom('full' as const, 'long' as const, 'medium' as const, 'short' as const);
+    const time = fc.date({ min: new Date('2010-01-01'), max: new Date('2039-01-01'), noInvalidDate: true });
+    fc.assert(
+      fc.property(language, style, time, (locale, dateStyle, date) => {
+        const format = new Intl.DateTimeFormat(locale, { dateStyle, timeStyle: 'medium', timeZone: 'UTC' });
+        const expected = isoTime(Math.floor(date.getTime() / 1_000) * 1_000);
+        expect(['ambiguous', 'unreadable', expected]).toContain(read(format.format(date)));
       }),
     );
   });
