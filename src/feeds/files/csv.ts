@@ -145,6 +145,8 @@ class LineJoiner {
 
   *end(): Generator<Logical | Refused> {
     this.isAtEnd = true;
+    // The end mark of DOS.
+    this.rest = this.rest.replace(/\u001a$/, '');
     if ((this.rest !== '' && this.rest !== '\r') || this.tooLong)
       yield* this.addLine(this.rest.replace(/\r$/, ''), !this.rest.endsWith('\r'));
     while (this.open.length > 0) yield* this.giveUp();

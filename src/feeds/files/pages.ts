@@ -8,14 +8,14 @@ import { names } from '../word-lists.ts';
 export const LIST_NAMES: ReadonlySet<string> = new Set(
   names(`
   value values results devices device mobiledevices computers users items data records rows entries
-  searchresults tables alldevices manageddevices events responses
+  searchresults tables alldevices manageddevices events responses d
 `),
 );
 /** Names of objects around a list or a record. */
 export const WRAPPER_NAMES: ReadonlySet<string> = new Set(
   names(`
   value result response body data mobiledevices devices mobiledevice computer device advancedmobiledevicesearch
-  mobiledevicegroup payload
+  mobiledevicegroup payload d embedded
 `),
 );
 

@@ -2,7 +2,15 @@
 // are not looked at. Pure.
 import { ProgramError } from '../../errors/program-errors.ts';
 import { plain } from '../../plain-text.ts';
-import { MAPPINGS, bestMapping, isOfProduct, mappingNotAsked, mappingsOf, matches } from '../formats.ts';
+import {
+  MAPPINGS,
+  bestMapping,
+  isKnownName,
+  isOfProduct,
+  mappingNotAsked,
+  mappingsOf,
+  matches,
+} from '../formats.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
 import { Columns, fieldName } from '../row.ts';
@@ -36,11 +44,14 @@ export function sniff(
 ): FileKind {
   const start = head.trimStart();
   if (start.startsWith('<')) return sniffMarkup(start);
-  if (/^[[{\u001e]/.test(start)) return { container: isLines(head, isWhole, format) ? 'lines' : 'json' };
+  if (JSON_START.test(start)) return { container: isLines(head, isWhole, format) ? 'lines' : 'json' };
   if (format === 'ndjson') return { container: 'lines' };
   if (isList(head, format, mapping)) return { container: 'list' };
   return sniffTable(head, format, mapping);
 }
+
+/** `[PS] C:\\>Get-MobileDevice`, the prompt of Exchange's shell, begins with a bracket, too. */
+const JSON_START = /^(?:[{\u001e]|\[\s*(?:[[\]{"\d-]|true|false|null|$))/;
 
 /** Format-List, of names that are known: a table may have a title of the same form. */
 function isList(head: string, format: FormatName | null, given: Mapping | null): boolean {
@@ -52,14 +63,19 @@ function isList(head: string, format: FormatName | null, given: Mapping | null):
   );
 }
 
+/** Also a part of a page, such as the table that some programs name .xls. */
+const WEB_PAGE = /<!doctype html|<(?:html|head|body|table|script|meta|form|div)[\s>]/i;
+
 function sniffMarkup(start: string): FileKind {
   if (start.slice(0, 2_000).includes('schemas.microsoft.com/powershell')) return { container: 'clixml' };
   if (hasXmlRecords(start)) return { container: 'xml' };
-  if (/^<!doctype html|^<html/i.test(start))
+  if (WEB_PAGE.test(start.slice(0, 2_000)))
     throw new ProgramError(
       'EASGATE_FILE',
       'the file is a web page: was the download refused, or a sign-in asked for?',
     );
+  if (start.slice(0, 2_000).includes('urn:schemas-microsoft-com:office:spreadsheet'))
+    throw new ProgramError('EASGATE_FILE', 'the file is an Excel workbook in XML: save the sheet as CSV');
   throw new ProgramError(
     'EASGATE_FILE',
     'the file is XML that is not read: ask the interface for JSON (Accept: application/json), or export CSV',
@@ -128,6 +144,11 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
       'EASGATE_FILE',
       'the file is what Format-Table prints, which cuts values off: use Export-Csv, or Format-List',
     );
+  if (taken === null && isInSpaces(best))
+    throw new ProgramError(
+      'EASGATE_FILE',
+      'the columns of the file are apart by spaces, which values have, too: export CSV or JSON',
+    );
   if (taken === null && isOneCell(best))
     throw new ProgramError(
       'EASGATE_FILE',
@@ -172,6 +193,14 @@ function isOneCell({ written }: Header): boolean {
   const [first = '', ...others] = written;
   return (
     others.every((cell) => cell === '') && DELIMITERS.some((delimiter) => first.split(delimiter).length > 2)
+  );
+}
+
+/** Whether the first line has one cell, of names with several spaces between them, as command lines print tables. */
+function isInSpaces({ written }: Header): boolean {
+  const [first = '', ...others] = written;
+  return (
+    others.length === 0 && first.split(/ {2,}/).filter((name) => isKnownName(fieldName(name))).length > 1
   );
 }
 
