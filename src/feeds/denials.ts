@@ -5,9 +5,10 @@ import { deviceLine } from './mapping.ts';
 import type { DeviceFacts, RecordReader } from './mapping.ts';
 import type { DeviceLine, RefusedLine } from './record.ts';
 import { namesOf, wordOf } from './row.ts';
+import { meansLeft } from './several-columns.ts';
 import { complianceOf, compromisedOf, encryptedOf, flagOf, managedOf, textOf } from './values.ts';
 import { names } from './word-lists.ts';
-import { LEFT, NON_COMPLIANT, NOTHING, NOT_LEFT, NO, NO_COMPLIANCE, OPEN } from './words.ts';
+import { NON_COMPLIANT, NOTHING, NO, NO_COMPLIANCE, OPEN } from './words.ts';
 import type { Compliance } from './words.ts';
 
 const MANAGED = names(`
@@ -77,7 +78,10 @@ export function checkedLine(reader: RecordReader, facts: DeviceFacts): DeviceLin
 function withDenials(reader: RecordReader, facts: DeviceFacts): DeviceFacts {
   const of = presentIn(reader);
   const isGood = facts.managed === true && facts.hasLeft !== true;
-  const mayHaveLeft = isGood && notes(reader, of(STATES), meansLeft, SAID_TO_HAVE_LEFT);
+  // What it says of its compliance counts as little, where nothing is said of its management.
+  const isPraised = isGood || (facts.managed !== false && facts.compliance?.compliant === true);
+  const mayHaveLeft =
+    isPraised && notes(reader, of(STATES), meansLeft, isGood ? SAID_TO_HAVE_LEFT : LEFT_AND_COMPLIES);
   const isUnmanaged =
     isGood && !mayHaveLeft && notes(reader, of(MANAGED), isUnmanagedBy, SAID_TO_BE_UNMANAGED);
   const compliance = complianceIn(reader, of, facts.compliance ?? NO_COMPLIANCE);
@@ -115,12 +119,8 @@ function notes(
   return false;
 }
 
-function meansLeft(text: string): boolean {
-  const word = wordOf(text).toLowerCase();
-  return LEFT.test(word) && !NOT_LEFT.test(word);
-}
-
 const SAID_TO_HAVE_LEFT = 'is a word for a device that left, and the device is said to be managed';
+const LEFT_AND_COMPLIES = 'is a word for a device that left, and the device is said to comply';
 const SAID_TO_BE_UNMANAGED = 'denies that the device is managed';
 
 function isUnmanagedBy(text: string): boolean {

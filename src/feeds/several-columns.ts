@@ -5,7 +5,7 @@ import type { Row } from './row.ts';
 import { readTime } from './times.ts';
 import { flagOf, textOf } from './values.ts';
 import { names as wordList } from './word-lists.ts';
-import { COMPLIANCE, NO, NOTHING, NOT_LEFT, NO_COMPLIANCE, OPEN } from './words.ts';
+import { COMPLIANCE, LEFT, NO, NOTHING, NOT_LEFT, NO_COMPLIANCE, OPEN } from './words.ts';
 import type { Compliance } from './words.ts';
 
 /** A record, and where a value of it that was not understood is noted. */
@@ -119,8 +119,14 @@ export function complianceIn(
   return known.find(({ compliant, inGrace }) => compliant === false || inGrace) ?? known[0] ?? NO_COMPLIANCE;
 }
 
+/** Whether a state, in whatever words, is that of a device that left, or is about to. */
+export function meansLeft(state: string): boolean {
+  const word = wordOf(state).toLowerCase();
+  return LEFT.test(word) && !NOT_LEFT.test(word);
+}
+
 /** Columns that say of a device that it left its source. */
-const LEFT = wordList(
+const LEFT_COLUMNS = wordList(
   `isdeleted deleted isremoved removed isretired retired isunenrolled unenrolled iswiped wiped isarchived archived intrash
   deletedat deletedon deleteddate deleteddatetime`,
 );
@@ -128,7 +134,7 @@ const LEFT = wordList(
 /** Whether a source keeps the record of a device that left, and says so in a column, by yes or by a date; null = a column may say so. */
 export function hasLeftSource(reader: Noting): boolean | null {
   let left: boolean | null = false;
-  for (const name of namesOf(reader.row, LEFT)) {
+  for (const name of namesOf(reader.row, LEFT_COLUMNS)) {
     const text = textOf(reader.row.get(name)) ?? '';
     const said = flagOf(text);
     if (said === true) return true;

@@ -262,7 +262,7 @@ export function osVersionOf(text: string | null): string | null | undefined {
 const COMPANY = new Set(
   names(`
   company corporate c s companyowned corporateowned corporatededicated corporateshared shared dedicated
-  institutional organization cope cobo cosu firma unternehmen unternehmenseigen entreprise 1 empresa corporativo corporativa
+  institutional institutionallyowned organization cope cobo cosu firma unternehmen unternehmenseigen entreprise 1 empresa corporativo corporativa
   aziendale zakelijk bedrijf företag firmowe firmowy корпоративное 企業 会社 公司 회사 회사소유 기업 virksomhed virksomhedsejet
   firmaejet bedrift bedriftseid firmaeid podnikové podnikový podniková firemní společnost vállalati céges kurumsal şirket
 `),

@@ -67,7 +67,7 @@ export const COMPLIANCE = meanings<Compliance>(
     state(true),
     `
   compliant true yes 1 konform kompatibel conforme conformé compatible 準拠 符合 합격 compatibel conform zgodne
-  zgodny zgodna соответствует compatível compatibile emconformidade cumple incompliance 準拠している 合规 符合策略 준수
+  zgodny zgodna соответствует compatível compatibile emconformidade cumple voldoet incompliance 準拠している 合规 符合策略 준수
   kompatibelt kompatibilní vyhovující vyhovujícípředpisům vyhovujepředpisům dodržujepředpisy dodržujícípředpisy vsouladu
   vsouladuspředpisy uyumlu megfelelő megfelel overholder overholderangivnestandarder overholderstandarder
   overholderpolitikken isamsvar samsvarende overholderpolicyen 규정준수 준수함 규격 호환
@@ -83,7 +83,7 @@ export const COMPLIANCE = meanings<Compliance>(
   nemmegfelelő notincompliance nemfelelmeg nevyhovujícípředpisům nevyhovujepředpisům nedodržujepředpisy
   nedodržujícípředpisy nenívsouladu nenívsouladuspředpisy nekompatibilní uyumluolmayan overholderikke
   overholderikkeangivnestandarder overholderikkestandarder overholderikkepolitikken ikkeisamsvar ikkesamsvarende
-  overholderikkepolicyen 비규격 규정미준수 규정을준수하지않음 준수하지않음 비호환 호환되지않음
+  overholderikkepolicyen 비규격 규정미준수 규정을준수하지않음 準拠していません voldoetniet semconformidade 준수하지않음 비호환 호환되지않음
 `,
   ],
   [

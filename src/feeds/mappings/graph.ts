@@ -52,7 +52,7 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
   const emails = (reader.text('emailaddress') ?? '').split(/[;,\s]+/);
   return [
     checkedLine(reader, {
-      easIds: idsIn(reader.text('easdeviceid')),
+      easIds: idsIn(reader.text('easdeviceid', 'easid')),
       sourceId: guidOf(reader.text('manageddeviceid', 'id', 'deviceid')),
       serial: reader.text('serialnumber'),
       udid: reader.text('udid'),
@@ -94,10 +94,20 @@ const ENDINGS: ReadonlySet<string> = new Set(
 
 /** Whether an action that was ordered, and is not done, ends the management of a device (deviceActionResult). */
 function isLeaving(actions: unknown): boolean {
-  return listedObjects(actions).some((action) => {
+  return actionsIn(actions).some((action) => {
     const [name, state] = ['actionname', 'actionstate'].map((key) => textOf(field(action, key)) ?? '');
-    return ENDINGS.has(wordOf(name ?? '')) && /^(?:pending|active)$/i.test(state ?? '');
+    return ENDINGS.has(wordOf(name ?? '')) && /^(?:pending|active|1|3)$/i.test(state ?? '');
   });
+}
+
+/** ConvertTo-Json writes what is nested deeper than two levels as text: `@{actionName=wipe; actionState=pending}`. */
+function actionsIn(actions: unknown): object[] {
+  const listed: unknown[] = Array.isArray(actions) ? actions : [actions];
+  const written = listed.filter((one) => typeof one === 'string').join(' ');
+  const texts = [...written.matchAll(/@\{([^{}]{1,2000})\}/g)].map(([, text = '']) =>
+    Object.fromEntries(text.split(';').map((pair) => pair.trim().split('=', 2))),
+  );
+  return [...listedObjects(actions), ...texts];
 }
 
 function listedObjects(list: unknown): object[] {

@@ -31,7 +31,7 @@ export const intuneDevices: Mapping = {
   sure: [
     ...columns.EAS_ID.filter(isOwn),
     ...columns.OWNER.filter(isOwn),
-    ...names('compliancegraceperiodexpiration ingraceperioduntil intuneregistered'),
+    ...names('compliancegraceperiodexpiration ingraceperioduntil ingraceperioduntilutc intuneregistered'),
   ],
   typical: names(`
   deviceid devicename lastcheckin lastcontact compliance compliantstate compliancestate compliancestateloc
@@ -43,7 +43,12 @@ export const intuneDevices: Mapping = {
   map: mapDevice,
 };
 
+/** Reports of settings and policies have a row for each of them on a device, whose state is not that of the device. */
+const OF_SETTINGS = names('settingname settingnm settingid settingstatus policystatus');
+
 function mapDevice(reader: RecordReader): FeedLine[] {
+  if (OF_SETTINGS.some((name) => reader.row.has(name)))
+    return [reader.refused('the row is the state of a setting or a policy on a device, not of the device')];
   // The lists have the names of many languages, the table those of one.
   const of = (names: readonly string[]): readonly string[] => namesOf(reader.row, names);
   const { agent, state, registration } = columns.MANAGEMENT;

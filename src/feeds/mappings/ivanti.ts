@@ -8,6 +8,7 @@ import { checkedLine } from '../denials.ts';
 import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
+import { meansLeft } from '../several-columns.ts';
 import { guidOf, listOf, platformOf, textOf } from '../values.ts';
 import { NO_COMPLIANCE, UNSURE } from '../words.ts';
 import type { Compliance } from '../words.ts';
@@ -63,7 +64,7 @@ function statusOf(
 ): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
   const status = reader.word(
     ['commonstatus', 'registrationstate', 'registrationstatus', 'devicestatus', 'status'],
-    (text) => (text === null ? null : STATUS.get(wordOf(text))),
+    (text) => (text === null ? null : (STATUS.get(wordOf(text)) ?? (meansLeft(text) ? 'out' : undefined))),
   );
   const isRetired = reader.flag('commonretired') === true || reader.isOfThePast;
   const isEnding = /retire|wipe|delete|unregister|unenrol|removed/.test(event);
@@ -205,7 +206,7 @@ function platformIn(reader: RecordReader, system: string | null): string | null 
 
 function ownersOf(reader: RecordReader): (string | null)[] {
   const upn = reader.text('userupn', 'userprincipalname', 'upn');
-  const address = reader.text('useremailaddress', 'emailaddress', 'email');
+  const address = reader.text('useremailaddress', 'emailaddress', 'useremail', 'email');
   const name = reader.text('useruserid', 'usersamaccountname', 'userid', 'uid', 'username', 'user');
   return name?.includes('@') === true ? [upn, name, address] : [upn, address, name];
 }

@@ -2,7 +2,7 @@
 // @see https://learn.microsoft.com/graph/api/resources/intune-devices-manageddevice
 // @see https://learn.microsoft.com/mem/intune/fundamentals/reports-export-graph-available-reports
 import { wordOf } from '../row.ts';
-import { complianceIn } from '../several-columns.ts';
+import { complianceIn, meansLeft } from '../several-columns.ts';
 import { complianceOf, flagOf } from '../values.ts';
 import type { Compliance } from '../words.ts';
 import type { RecordReader } from '../mapping.ts';
@@ -97,7 +97,7 @@ export function management(
   { agent = AGENT, state = STATE, registration = REGISTRATION }: ManagementNames = {},
 ): Management {
   const agentSays = say(reader, agent, AGENTS);
-  const stateSays = say(reader, state, STATES);
+  const stateSays = say(reader, state, STATES, (text) => (meansLeft(text) ? false : undefined));
   const registrationSays = say(reader, registration, REGISTRATIONS, flagOf);
   if (stateSays === false) return { managed: false, hasLeft: true };
   if (agentSays === false || registrationSays === false) return { managed: false, hasLeft: false };

@@ -8,8 +8,8 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { namesOf, wordOf } from '../row.ts';
 import { complianceInWords, complianceOf, flagOf, managedOf, ownershipOf } from '../values.ts';
-import { LEFT, MANAGEMENT, NON_COMPLIANT, NOT_LEFT, OPEN } from '../words.ts';
-import { saysNonCompliant } from '../several-columns.ts';
+import { MANAGEMENT, NON_COMPLIANT, NOT_LEFT, OPEN } from '../words.ts';
+import { meansLeft, saysNonCompliant } from '../several-columns.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
@@ -139,10 +139,7 @@ const ENDINGS = names(`
 
 /** Whether a column of another product says that the device left its management; null = it may say so. */
 function saysLeft(reader: RecordReader): boolean | null {
-  for (const name of namesOf(reader.row, STATES)) {
-    const word = wordOf(reader.text(name) ?? '').toLowerCase();
-    if (LEFT.test(word) && !NOT_LEFT.test(word)) return true;
-  }
+  if (namesOf(reader.row, STATES).some((name) => meansLeft(reader.text(name) ?? ''))) return true;
   let left: boolean | null = false;
   for (const name of namesOf(reader.row, ENDINGS)) {
     const text = reader.text(name);

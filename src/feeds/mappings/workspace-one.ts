@@ -7,6 +7,7 @@ import { checkedLine } from '../denials.ts';
 import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
+import { meansLeft } from '../several-columns.ts';
 import { guidOf, platformOf, textOf } from '../values.ts';
 import { meanings, names } from '../word-lists.ts';
 
@@ -68,8 +69,13 @@ const MANAGED_BY = meanings<boolean | null>(
 
 const MANAGERS = names('managedby devicemanagedby enrollmentinfomanagedby');
 
+/** A word that is not known may still say that the device left: `Device Wipe Initiated`. */
+function enrollmentIn(text: string | null): 'in' | 'out' | 'unknown' | null | undefined {
+  return text === null ? null : (ENROLLMENT.get(wordOf(text)) ?? (meansLeft(text) ? 'out' : undefined));
+}
+
 function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
-  const status = reader.word(STATUS, (text) => (text === null ? null : ENROLLMENT.get(wordOf(text))));
+  const status = reader.word(STATUS, enrollmentIn);
   if (status === 'out' || reader.isOfThePast) return { managed: false, hasLeft: true };
   const by = managedBy(reader);
   return { managed: by === true && status !== 'in' ? null : by };
