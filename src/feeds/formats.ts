@@ -6,7 +6,7 @@ import { graphEntraDevices, graphGroups, graphManagedDevices, graphUsers } from 
 import { intuneDevices } from './mappings/intune.ts';
 import { ivantiDevices, ivantiEvents } from './mappings/ivanti.ts';
 import { jamfDevices, jamfWebhooks } from './mappings/jamf.ts';
-import { microMdmDevices, microMdmEvents } from './mappings/micromdm.ts';
+import { appleAnswers, microMdmDevices, microMdmEvents } from './mappings/micromdm.ts';
 import { EAS_IDS, ownLines, ownTable } from './mappings/own.ts';
 import { names } from './word-lists.ts';
 import { workspaceOneDevices, workspaceOneEvents } from './mappings/workspace-one.ts';
@@ -27,6 +27,7 @@ export const MAPPINGS: readonly Mapping[] = [
   ivantiDevices,
   ivantiEvents,
   microMdmEvents,
+  appleAnswers,
   microMdmDevices,
   ownTable,
   ownLines,

@@ -42,9 +42,12 @@ const WEEKDAY_IN_FRONT = /^(\p{L}{2,14})\.?,? (?=\d{1,4}[./-] ?\d)/u;
 const NUMBERS_ALONE =
   /^\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,12})?)?(?: ?[AP]M|Z)?)?$/;
 
+const DIGIT = /[\d\u0660-\u0669\u06f0-\u06f9]/;
+
 /** A date of text in a form that times.ts knows; other texts as they are. */
 export function plainForm(written: string): string {
   if (NUMBERS_ALONE.test(written)) return written;
+  if (!DIGIT.test(written)) return written.trim();
   // ICU puts a narrow no-break space (U+202F) in front of AM and PM; right-to-left cultures put marks around dates.
   let text = written
     .replaceAll(/[\u200e\u200f\u061c]/g, '')

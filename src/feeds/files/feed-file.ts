@@ -31,6 +31,7 @@ import { jsonLines, jsonTexts } from './json.ts';
 import { contentOf } from './packed.ts';
 import type { Content, ContentOptions } from './packed.ts';
 import { recordsIn } from './pages.ts';
+import { propertyListRecords } from './property-list-records.ts';
 import { sniff, unknownFormat } from './sniff.ts';
 import type { FileKind } from './sniff.ts';
 import { tableRows } from './table-rows.ts';
@@ -183,11 +184,15 @@ async function readHead(content: Content): Promise<Head> {
   return { text, isWhole: size < HEAD };
 }
 
+/** Kinds of files that only some products write. */
+const OF_PRODUCTS: ReadonlySet<FileKind['container']> = new Set(['xml', 'plists']);
+
 /** The mappings that the records of a file may have. */
 function mappingsFor(format: FormatName | null, { container }: FileKind): readonly Mapping[] {
   if (format !== null) return mappingsOf(format);
-  // Such XML is of no other product: its `id` is the number of a record, and no device id of one's own.
-  if (container === 'xml') return mappingsOf('jamf');
+  // Such files are of no other product: an `id` in them is the number of a record, and no device id of one's own.
+  if (container === 'xml') return [...mappingsOf('jamf'), ...mappingsOf('workspace-one')];
+  if (container === 'plists') return mappingsOf('micromdm');
   return MAPPINGS.filter((mapping) => mapping.format !== 'csv');
 }
 
@@ -216,8 +221,8 @@ async function formatOfObjects(
     nearest ??= matches(row, among)[0]?.mapping ?? null;
     if (names === '') names = row.shownNames();
   }
-  // The operator chose the format, or there is one alone; a few known names are enough.
-  if ((options.format !== null || kind.container === 'xml') && nearest !== null)
+  // The operator chose the format, or the file is none but of a product; a few known names are enough.
+  if ((options.format !== null || OF_PRODUCTS.has(kind.container)) && nearest !== null)
     return { mapping: nearest, notAsked };
   if (looked === 0) throw new ProgramError('EASGATE_FILE', 'the file has no records');
   if (unread !== null && names === '')
@@ -245,7 +250,7 @@ function withContradictions(
 /** Readers of files that are no JSON. */
 const OTHER_READERS: Partial<
   Record<FileKind['container'], (text: AsyncIterable<string>) => AsyncIterable<ClixmlRecord>>
-> = { clixml: clixmlRecords, xml: xmlRecords, list: listRecords };
+> = { clixml: clixmlRecords, xml: xmlRecords, plists: propertyListRecords, list: listRecords };
 
 async function* objectRows(
   text: AsyncIterable<string>,

@@ -7,12 +7,16 @@ import {
   bestMapping,
   isKnownName,
   isOfProduct,
+  isOwn,
   mappingNotAsked,
   mappingsOf,
   matches,
 } from '../formats.ts';
 import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
+import { MANAGEMENT } from '../mappings/intune-columns.ts';
+import { ownTable } from '../mappings/own.ts';
+import { inEnglish } from '../own-languages.ts';
 import { Columns, fieldName } from '../row.ts';
 import { csvHead } from './csv.ts';
 import { listNames } from './format-list.ts';
@@ -26,11 +30,13 @@ export type FileKind =
       readonly headerLine: number;
       /** Empty cells that most rows have behind the last column. */
       readonly spare: number;
+      /** The names of the columns are those of a table of one's own, in other languages than English. */
+      readonly isTranslated: boolean;
       readonly mapping: Mapping;
       /** The format that the columns belong to, where the operator asked for another one. */
       readonly notAsked: Mapping | null;
     }
-  | { readonly container: 'json' | 'lines' | 'clixml' | 'xml' | 'list' };
+  | { readonly container: 'json' | 'lines' | 'clixml' | 'xml' | 'plists' | 'list' };
 
 /**
  * Recognizes a file. `mapping`: of the operator; then the names in the file need belong to no format.
@@ -69,6 +75,7 @@ const WEB_PAGE = /<!doctype html|<(?:html|head|body|table|script|meta|form|div)[
 function sniffMarkup(start: string): FileKind {
   if (start.slice(0, 2_000).includes('schemas.microsoft.com/powershell')) return { container: 'clixml' };
   if (hasXmlRecords(start)) return { container: 'xml' };
+  if (/<!DOCTYPE plist|<plist[\s>]/.test(start.slice(0, 2_000))) return { container: 'plists' };
   if (WEB_PAGE.test(start.slice(0, 2_000)))
     throw new ProgramError(
       'EASGATE_FILE',
@@ -114,6 +121,7 @@ interface Header {
   readonly score: number;
   /** Its names belong to a format for certain. */
   readonly isSure: boolean;
+  readonly isTranslated: boolean;
 }
 
 function sniffTable(head: string, format: FormatName | null, given: Mapping | null): FileKind {
@@ -123,7 +131,8 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
   const headers = (named === undefined ? DELIMITERS : [named]).flatMap(
     (delimiter) => headerIn(head, delimiter, among) ?? [],
   );
-  const [best] = headers.sort(byPlace);
+  const [written] = headers.sort(byPlace);
+  const best = written === undefined || given !== null ? written : (inOwnLanguage(written, among) ?? written);
   if (best === undefined)
     throw new ProgramError(
       'EASGATE_FILE',
@@ -168,9 +177,21 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
     delimiter: best.delimiter,
     headerLine: best.line,
     spare: spareCells(head, best),
+    isTranslated: best.isTranslated,
     mapping: taken,
     notAsked: given === null ? mappingNotAsked(best.columns, format) : null,
   };
+}
+
+/** A header that belongs to no product, with its names in English, if it is one of a table of one's own then; null = it is none. */
+function inOwnLanguage(header: Header, among: readonly Mapping[]): Header | null {
+  if (!among.includes(ownTable) || (bestMapping(header.columns, among) ?? ownTable) !== ownTable) return null;
+  const columns = new Columns(header.written.map(inEnglish));
+  // A report of Intune without the columns that only it has: `Verwaltet von`, and nothing of whether it is managed.
+  if (MANAGEMENT.agent.some((name) => columns.has(name)) && !columns.has('managed')) return null;
+  return isOwn(columns) && bestMapping(columns, among) === ownTable
+    ? { ...header, columns, isTranslated: true }
+    : null;
 }
 
 /**
@@ -226,6 +247,7 @@ function headerIn(head: string, delimiter: string, among: readonly Mapping[]): H
         written: cells,
         score: match?.score ?? 0,
         isSure: bestMapping(columns, among) !== null,
+        isTranslated: false,
       },
     ];
   });

@@ -1,6 +1,7 @@
 // Owns the rows of a table: which of its lines are headers, titles and sums, and which rows have the cells of their columns. Pure.
 import { isKnownName } from '../formats.ts';
 import type { Mapping } from '../mapping.ts';
+import { inEnglish } from '../own-languages.ts';
 import { Columns, TableRow, fieldName } from '../row.ts';
 import type { Row } from '../row.ts';
 import { csvRecords } from './csv.ts';
@@ -21,7 +22,9 @@ export async function* tableRows(text: AsyncIterable<string>, kind: TableKind): 
   let columns: Columns | null = null;
   /** Why rows are not read: which columns they have is not known. */
   let doubt: string | null = null;
-  for await (const { line, cells, reason, isUnended: isCutOff = false } of csvRecords(text, kind)) {
+  for await (const { line, cells: written, reason, isUnended: isCutOff = false } of csvRecords(text, kind)) {
+    const cells =
+      written !== null && kind.isTranslated ? translated(written, line === kind.headerLine) : written;
     if (line < kind.headerLine) {
       if (isOfOtherTable(cells)) yield { line, reason: OTHER_TABLE, isCutOff: false };
       continue;
@@ -51,6 +54,17 @@ export async function* tableRows(text: AsyncIterable<string>, kind: TableKind): 
     }
   }
 }
+
+/** Below a header there may be another one, with the names in another order: it begins with one. */
+function translated(cells: readonly string[], isHeader: boolean): readonly string[] {
+  return isHeader || isName(cells[0] ?? '') ? cells.map(inEnglish) : cells;
+}
+
+function isName(cell: string): boolean {
+  return cell.length <= LONGEST_NAME && (inEnglish(cell) !== cell || isKnownName(fieldName(cell)));
+}
+
+const LONGEST_NAME = 60;
 
 const OTHER_TABLE = 'the row stands above the header: put the tables into two files';
 /** A title has one cell, or a name and a value. */

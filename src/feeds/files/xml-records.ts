@@ -1,13 +1,17 @@
-// Owns the reading of XML of Jamf's Classic API, which answers in XML unless JSON is asked for: each `mobile_device` is a record. Read by a
-// streaming parser. Pure.
+// Owns the reading of XML of Jamf's Classic API and of Workspace ONE, which answer in XML unless JSON is asked for: each `mobile_device`, and each
+// `Devices` or `Device`, is a record. Read by a streaming parser. Pure.
 // @see https://developer.jamf.com/jamf-pro/reference/findmobiledevices
+// @see https://developer.omnissa.com/ws1-uem-apis/ (DeviceSearchResult: `Devices` stands there once for each device, or around them)
 import sax from 'sax';
 import { names } from '../word-lists.ts';
 import type { ClixmlRecord } from './clixml.ts';
 import { XmlDeclarations } from './xml-declarations.ts';
 
 /** Elements that are records. */
-const RECORDS: ReadonlySet<string> = new Set(names('mobile_device computer'));
+const RECORDS: ReadonlySet<string> = new Set(names('mobile_device computer Devices Device'));
+/** One of them, if others stand in it, is no record but the list. */
+const LIST = 'Devices';
+const IN_LIST = 'Device';
 const MAX_DEPTH = 16;
 const MAX_ELEMENTS = 20_000;
 const MAX_TEXT = 65_536;
@@ -24,9 +28,12 @@ interface Open {
   text: string;
 }
 
+/** The namespace of the answers of Workspace ONE. */
+const WORKSPACE_ONE = '="http://www.air-watch.com/';
+
 /** Whether a text is such XML. */
 export function hasXmlRecords(start: string): boolean {
-  return /<(?:mobile_device|computer)s?[\s>]/.test(start);
+  return /<(?:mobile_device|computer)s?[\s>]/.test(start) || start.slice(0, 2_000).includes(WORKSPACE_ONE);
 }
 
 /** Splits XML into records. Of elements of one name in one place the first counts; two texts that differ are a list, which is no state. */
@@ -38,6 +45,11 @@ export async function* xmlRecords(text: AsyncIterable<string>): AsyncGenerator<C
   }
   reader.end();
   yield* reader.found.splice(0);
+}
+
+/** A name without the prefix of its namespace. */
+function local(name: string): string {
+  return name.slice(name.indexOf(':') + 1);
 }
 
 class XmlReader {
@@ -60,8 +72,8 @@ class XmlReader {
       },
       ontext: (piece: string): void => this.addText(piece),
       oncdata: (piece: string): void => this.addText(piece),
-      onopentag: ({ name }: { readonly name: string }): void => this.openTag(name),
-      onclosetag: (name: string): void => this.closeTag(name),
+      onopentag: ({ name }: { readonly name: string }): void => this.openTag(local(name)),
+      onclosetag: (name: string): void => this.closeTag(local(name)),
     });
   }
 
@@ -85,6 +97,9 @@ class XmlReader {
 
   private openTag(name: string): void {
     if (this.isBroken || (this.open.length === 0 && !RECORDS.has(name))) return;
+    const [around] = this.open;
+    if (name === IN_LIST && around?.name === LIST && this.open.length === 1 && !around.hasMembers)
+      this.open.pop();
     if (this.open.length === 0) {
       this.line = this.parser.line + 1;
       this.elements = 0;

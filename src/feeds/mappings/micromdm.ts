@@ -1,4 +1,4 @@
-// Owns the mappings of MicroMDM and NanoMDM: webhook events with the device's own messages, and the list of devices. Pure.
+// Owns the mappings of MicroMDM and NanoMDM: webhook events with the device's own messages, these messages alone, and the list of devices. Pure.
 // These servers have no compliance policies: compliant stays unknown.
 // @see https://github.com/micromdm/micromdm/blob/main/workflow/webhook/webhook.go (topic, acknowledge_event, checkin_event)
 // @see https://github.com/micromdm/micromdm/blob/main/platform/device/device.go (list of devices)
@@ -56,6 +56,27 @@ interface Event {
   readonly at: string | null;
   readonly udid: string | null;
   readonly topic: string;
+}
+
+/** Answers of devices as they are, which servers log and administrators save. */
+export const appleAnswers: Mapping = {
+  format: 'micromdm',
+  kind: 'answers of Apple devices to their management',
+  sure: names(`
+  queryresponseseasdeviceidentifier queryresponsesserialnumber queryresponsesudid queryresponsesosversion
+  securityinfohardwareencryptioncaps
+`),
+  typical: names('messagetype enrollmentid commanduuid'),
+  times: [],
+  map: mapAnswer,
+};
+
+/** An answer says nothing of when it was given, so that a device that left since is not told from others: it is not known to be managed. */
+function mapAnswer(reader: RecordReader): FeedLine[] {
+  const type = reader.text('messagetype');
+  const isOut = type === 'CheckOut';
+  const event = { enrolled: isOut ? false : null, at: null, udid: null, topic: type ?? '' };
+  return [messageLine(reader, reader.row.record, event)];
 }
 
 /** Maps the device's own message: a check-in, or an answer to DeviceInformation or SecurityInfo. */

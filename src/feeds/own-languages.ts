@@ -1,0 +1,102 @@
+// Owns the names that people give the columns of tables of their own in other languages than English: each becomes the English one, by which
+// mappings/own.ts reads it. Pure.
+// Rule: only for tables that belong to no product. A name that means two things is not listed.
+import * as intune from './mappings/intune-columns.ts';
+import { fieldName } from './row.ts';
+import { meanings } from './word-lists.ts';
+
+/** Names of Intune's columns, but for the English ones, which need no translation. */
+const foreign = (listed: readonly string[], english: RegExp): string =>
+  listed.filter((name) => !english.test(name)).join(' ');
+
+const ENGLISH = meanings<string>(
+  [
+    'easid',
+    `
+  ideas iddeas iddeeas easkennung easgeräteid easgerätekennung identifianteas identificadoreas identificadordeeas
+  identificativoeas identyfikatoreas easapparaatid easenhetsid easenhedsid easデバイスid
+  ${foreign(intune.EAS_ID, /^eas(?:activation|device)?id$/)}
+`,
+  ],
+  [
+    'activesyncid',
+    `
+  idactivesync iddactivesync iddeactivesync activesynckennung activesyncgeräteid activesyncgerätekennung
+  identifiantactivesync identificadoractivesync identyfikatoractivesync activesyncapparaatid activesyncデバイスid
+`,
+  ],
+  ['deviceid', foreign(intune.DEVICE_ID, /^(?:intunedeviceid|deviceid|id)$/)],
+  ['devicename', foreign(intune.DEVICE_NAME, /^devicename$/)],
+  ['serialnumber', foreign(intune.SERIAL_NUMBER, /^serialnumber$/)],
+  [
+    'managed',
+    `
+  verwaltet géré gérée administrado gestionado gestito gestita gerenciado gerido beheerd zarządzane zarządzany hanterad
+  hanteras administreret administrert spravováno spravované spravovaný felügyelt kezelt yönetilen управляется 管理対象 管理済み
+  受管理 已托管 관리됨
+`,
+  ],
+  ['enrollmentstatus', 'registrierungsstatus étatdelinscription estadodeinscripción statoregistrazione'],
+  [
+    'compliant',
+    `
+  konform richtlinienkonform regelkonform conforme cumple emconformidade conform voldoet zgodne zgodny zgodna överensstämmer
+  vyhovující megfelelő uyumlu соответствует 準拠 準拠している 合规 준수
+`,
+  ],
+  [
+    'compliance',
+    `
+  konformität konformitätsstatus conformité cumplimiento conformità conformidade naleving zgodność efterlevnad
+  overholdelse samsvar megfelelőség uyumluluk コンプライアンス 合规性
+`,
+  ],
+  [
+    'noncompliant',
+    'nichtkonform nonconforme noconforme nãoconforme nietconform niezgodne niezgodny 非準拠 不合规 비준수',
+  ],
+  [
+    'quarantined',
+    'inquarantäne unterquarantäne enquarantaine encuarentena inquarantena emquarentena inquarantaine',
+  ],
+  ['blocked', 'gesperrt blockiert bloqué bloqueado bloccato geblokkeerd zablokowane zablokowany'],
+  [
+    'deleted',
+    'gelöscht supprimé eliminado excluído eliminato verwijderd usunięte usunięty 削除済み 已删除 삭제됨',
+  ],
+  ['unenrolled', 'abgemeldet désinscrit'],
+  ['encrypted', foreign(intune.ENCRYPTED, /^(?:is)?encrypt/)],
+  ['jailbroken', foreign(intune.JAILBROKEN, /^jailbroken/)],
+  ['rooted', 'gerootet rooté rooteado'],
+  ['compromised', 'kompromittiert compromis comprometido compromesso gecompromitteerd 侵害'],
+  [
+    'operatingsystem',
+    'betriebssystem systèmedexploitation sistemaoperativo besturingssysteem systemoperacyjny sistemaoperacional オペレーティングシステム',
+  ],
+  ['platform', 'plattform plateforme plataforma piattaforma platforma プラットフォーム 平台 플랫폼'],
+  ['osversion', foreign(intune.OS_VERSION, /^osversion$/)],
+  ['model', foreign(intune.MODEL, /model$/)],
+  ['manufacturer', foreign(intune.MANUFACTURER, /^manufacturer$/)],
+  ['lastcheckin', foreign(intune.LAST_CHECK_IN, /^last[cs]/)],
+  ['upn', foreign(intune.OWNER, /^(?:primaryuserupn|upn|userprincipalname)$/)],
+  [
+    'email',
+    `
+  emailadresse mailadresse courriel adresseemail adressemail adressedemessagerie correo correoelectrónico
+  indirizzoemail indirizzodipostaelettronica emailadres adresemail メールアドレス 邮箱 이메일
+`,
+  ],
+  [
+    'user',
+    `
+  benutzer benutzername nutzer anwender utilisateur nomdutilisateur usuario nombredeusuario utente nomeutente usuário
+  nomedeusuário utilizador gebruiker gebruikersnaam użytkownik nazwaużytkownika användare användarnamn bruger brugernavn
+  bruker brukernavn uživatel felhasználó kullanıcı пользователь ユーザー ユーザー名 用户 用户名 사용자
+`,
+  ],
+);
+
+/** The English name of a column; one that is not known as it is. */
+export function inEnglish(written: string): string {
+  return ENGLISH.get(fieldName(written)) ?? written;
+}

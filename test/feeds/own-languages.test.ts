@@ -1,0 +1,46 @@
+// Owns the promises about tables of one's own whose columns have names in other languages than English.
+import { describe, expect, it } from 'vitest';
+import { onlyDevice, readContent } from './read-lines.ts';
+
+describe('a table of one’s own', () => {
+  it.each([
+    ['German', 'EAS-ID;Verwaltet;Konform;Verschlüsselt;Benutzer;Letzter Kontakt;Seriennummer', 'BB22;Ja;Ja;Ja;lea@example.com;28.11.2026 06:07;EXAMPLE0001'],
+    ['French', 'ID EAS;Géré;Conforme;Chiffré;Utilisateur;Dernier contact;Numéro de série', 'BB22;Oui;Oui;Oui;lea@example.com;28/11/2026 06:07;EXAMPLE0001'],
+    ['Spanish', 'ID de EAS;Administrado;Conforme;Cifrado;Usuario;Último contacto;Número de serie', 'BB22;Sí;Sí;Sí;lea@example.com;28/11/2026 06:07;EXAMPLE0001'],
+    ['Italian', 'ID EAS;Gestito;Conforme;Crittografato;Utente;Ultimo contatto;Numero di serie', 'BB22;Sì;Sì;Sì;lea@example.com;28/11/2026 06:07;EXAMPLE0001'],
+    ['Portuguese', 'ID EAS;Gerenciado;Conforme;Criptografado;Usuário;Último contato;Número de série', 'BB22;Sim;Sim;Sim;lea@example.com;28/11/2026 06:07;EXAMPLE0001'],
+    ['Dutch', 'EAS-id;Beheerd;Conform;Versleuteld;Gebruiker;Laatste contact;Serienummer', 'BB22;Ja;Ja;Ja;lea@example.com;28-11-2026 06:07;EXAMPLE0001'],
+    ['Polish', 'Identyfikator EAS;Zarządzane;Zgodne;Zaszyfrowane;Użytkownik;Ostatni kontakt;Numer seryjny', 'BB22;Tak;Tak;Tak;lea@example.com;28.11.2026 06:07;EXAMPLE0001'],
+    ['Japanese', 'EAS ID;管理対象;準拠;暗号化;ユーザー;最終接続日時;シリアル番号', 'BB22;はい;はい;はい;lea@example.com;2026/11/28 6:07;EXAMPLE0001'],
+  ])('may have columns in %s', async (_language, header, row) => {
+    const device = await onlyDevice(readContent(`${header}\n${row}\n`));
+    const { id, managed, compliant, encrypted, owner, lastCheckIn, serialNumber } = device;
+    expect([id, managed, compliant, encrypted, owner, lastCheckIn, serialNumber]).toEqual(['bb22', true, true, true, 'lea@example.com', '2026-11-28T06:07:00Z', 'EXAMPLE0001']);
+  }); // prettier-ignore
+
+  it.each([
+    ['Nicht konform', { managed: true, compliant: false }],
+    ['Gesperrt', { managed: true, compliant: false }],
+    ['Gelöscht', { managed: false, compliant: null }],
+  ])('says no by the column "%s", too', async (column, expected) => {
+    const device = await onlyDevice(readContent(`EAS-ID;Verwaltet;Konform;${column}\nBB22;Ja;Ja;Ja\n`));
+    expect(device).toMatchObject(expected);
+  });
+
+  it('may have a header again, with its columns in another order', async () => {
+    const table = 'EAS-ID;Verwaltet;Konform\nAA11;Ja;Nein\nEAS-ID;Konform;Verwaltet\nBB22;Nein;Ja\n';
+    const { devices } = await readContent(table);
+    expect(devices.map(({ id, managed, compliant }) => [id, managed, compliant])).toEqual([['aa11', true, false], ['bb22', true, false]]); // prettier-ignore
+  });
+
+  it('with one thing in two columns that differ says nothing of it', async () => {
+    const { managed, problems } = await onlyDevice(readContent('EAS-ID;Verwaltet;Managed;Konform\nBB22;Ja;Nein;Ja\n')); // prettier-ignore
+    expect([managed, problems.length]).toEqual([null, 1]);
+  });
+
+  it('is none if it is a part of a report of Intune: the error says so', async () => {
+    const table =
+      'Gerätename;Verwaltet von;Konformität;Geräte-ID;Seriennummer\nP;Intune;Konform;g1;EXAMPLE0001\n';
+    await expect(readContent(table)).rejects.toThrow(/format is not known/);
+  });
+});
