@@ -67,7 +67,7 @@ async function used(count: number): Promise<number[]> {
 }
 
 it('one decision more takes a few bytes more, a new one and a known one', async () => {
-  const ofOne = await bytesOfOneMore({ few: 10_000, many: 40_000 }, used);
+  const ofOne = await bytesOfOneMore({ few: 10_000, many: 100_000 }, used);
   expect(ofOne).toHaveLength(4);
   expect(Math.max(...ofOne)).toBeLessThan(MOST_BYTES);
 });
