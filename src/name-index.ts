@@ -3,6 +3,7 @@
 // Threat: a phone reports a name whose hash equals that of another one. The hash is seeded with secrets of this process, and no hash leaves it.
 // A collision among a million names has a probability of one in ten million.
 import { randomBytes } from 'node:crypto';
+import { codeAt } from './text-methods.ts';
 
 /** The name is not there. */
 export const NONE = -1;
@@ -75,7 +76,7 @@ export class NameIndex {
     let a = SEEDS[0] ?? 0;
     let b = SEEDS[1] ?? 0;
     for (let at = 0; at < name.length; at++) {
-      const code = name.charCodeAt(at);
+      const code = codeAt(name, at);
       a = Math.imul(a ^ code, 0x9e37_79b1);
       b = Math.imul(b ^ code, 0x85eb_ca77);
       b ^= b >>> 15;

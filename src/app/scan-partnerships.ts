@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DeviceEntry, DirectoryStore, UserDevice, UserEntry } from '../directory/store.ts';
 import { joinUserDevices } from '../directory/user-devices.ts';
 import { foldedLocalPart } from '../identity/folded-name.ts';
-import { NameIndex } from '../name-index.ts';
+import { NONE, NameIndex } from '../name-index.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import type { UserRecord } from '../model/user.ts';
@@ -84,7 +84,9 @@ class UsersByName {
 
   /** Null = nobody has the name. */
   get(name: UserKey): UserRecord | null {
-    return this.all[this.numbers.get(name)] ?? null;
+    const number = this.numbers.get(name);
+    // Not -1 as an index: V8 would take it for the name of a property, here and wherever this list is read.
+    return number === NONE ? null : (this.all[number] ?? null);
   }
 
   /** Returns names that are both a user's own and an alias of another one: whose they are, only the store knows. */

@@ -1,4 +1,5 @@
 // Owns the values within the lines of stored records (stored-line.ts): numbers in base 36, texts and lists with percent escapes.
+import { codeAt, placeIn } from '../text-methods.ts';
 
 /** What has a meaning in a line, and control characters. */
 const RESERVED = /[%|\u0000-\u001f\u007f]/g;
@@ -12,7 +13,7 @@ const STANDING = '~';
 
 /** Longest number in base 36: that of `Number.MAX_SAFE_INTEGER`. */
 const MAX_DIGITS = 11;
-const [DIGIT_0, DIGIT_9, LETTER_A, LETTER_Z, MINUS] = [0x30, 0x39, 0x61, 0x7a, 0x2d];
+const [DIGIT_0, DIGIT_9, LETTER_A, LETTER_Z, MINUS, PERCENT] = [0x30, 0x39, 0x61, 0x7a, 0x2d, 0x25];
 
 /** An integer in base 36, `mi1x2y3z`; other numbers in decimal form behind `%`. */
 export function encodedNumber(value: number): string {
@@ -37,15 +38,15 @@ function digitsOf(value: number): string {
 
 /** Undefined = malformed. */
 export function decodedNumber(place: string): number | undefined {
-  if (place.startsWith('%')) {
+  if (codeAt(place, 0) === PERCENT) {
     const other = place.length === 1 ? NaN : Number(place.slice(1));
     return Number.isFinite(other) ? other : undefined;
   }
-  const first = place.charCodeAt(0) === MINUS ? 1 : 0;
+  const first = codeAt(place, 0) === MINUS ? 1 : 0;
   if (place.length === first || place.length > MAX_DIGITS + first) return undefined;
   let value = 0;
   for (let at = first; at < place.length; at += 1) {
-    const code = place.charCodeAt(at);
+    const code = codeAt(place, at);
     if (code >= DIGIT_0 && code <= DIGIT_9) value = value * 36 + (code - DIGIT_0);
     else if (code >= LETTER_A && code <= LETTER_Z) value = value * 36 + (code - LETTER_A + 10);
     else return undefined;
@@ -64,7 +65,7 @@ export function encodedText(text: string, shorts: ReadonlyMap<string, string> | 
 /** Undefined = malformed. */
 export function decodedText(place: string): string | undefined {
   if (place === EMPTY) return '';
-  return place.includes('%') ? unescaped(place) : place;
+  return placeIn(place, '%', 0) === -1 ? place : unescaped(place);
 }
 
 /** Items separated by `,`. Where an item contains `standing`, `~` stands for that. */
@@ -86,7 +87,7 @@ export function encodedItem(item: string, standing: string | null): string {
 export function decodedItems(place: string, standing: string | null): string[] | undefined {
   const items: string[] = [];
   for (const encoded of place.split(',')) {
-    const at = encoded.indexOf(STANDING);
+    const at = placeIn(encoded, STANDING, 0);
     const item =
       at === -1
         ? decodedText(encoded)

@@ -2,6 +2,7 @@
 // behind a `|`. It takes a third less memory than a JSON array. JSON of other tools and of earlier versions is read as well.
 import type { z } from 'zod';
 import { CorruptRecordError } from './corrupt-record.ts';
+import { codeAt, partOf, placeIn } from '../text-methods.ts';
 import { isObject } from './read-record.ts';
 import type { Json } from './read-record.ts';
 import {
@@ -53,7 +54,7 @@ const NO_KEYS: Json = {};
 
 /** Whether a text is a line, and not JSON. */
 export function isLine(stored: string): boolean {
-  return stored.charCodeAt(0) === SEPARATOR_CODE;
+  return codeAt(stored, 0) === SEPARATOR_CODE;
 }
 
 /** Lines, of which one value can be read alone. */
@@ -126,9 +127,9 @@ export function lineForm<S extends z.ZodObject>(
 
 /** What stands between a place of a line and the next separator. Most places are empty, or behind the end: these cost no search. */
 function placeFrom(line: string, from: number): string {
-  if (from >= line.length || line.charCodeAt(from) === SEPARATOR_CODE) return '';
-  const end = line.indexOf(SEPARATOR, from);
-  return end === -1 ? line.slice(from) : line.slice(from, end);
+  if (from >= line.length || codeAt(line, from) === SEPARATOR_CODE) return '';
+  const end = placeIn(line, SEPARATOR, from);
+  return partOf(line, from, end === -1 ? line.length : end);
 }
 
 /** The kind of value in a field: `text`, `flag`, `number`, `list` or `map`. */

@@ -19,6 +19,7 @@ const PROTOCOLS = ['errors', 'plain-text.ts'];
 export const WALLS: readonly Wall[] = [
   { name: 'errors', holds: 'the tables of errors: code, status, what to do', may: [], pure: [] },
   { name: 'plain-text.ts', holds: 'texts of phones, bounded, without control characters', may: [], pure: [] },
+  { name: 'text-methods.ts', holds: 'methods of texts for long loops, as functions', may: [], pure: [] },
   { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
   { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
   { name: 'caught-error.ts', holds: 'what a caught value says: message and code', may: [], pure: [] },
@@ -39,7 +40,11 @@ export const WALLS: readonly Wall[] = [
     holds: 'long work in parts, with turns of the event loop between',
     may: ['clock.ts'],
   },
-  { name: 'name-index.ts', holds: 'numbers of names by their hashes, in typed arrays', may: [] },
+  {
+    name: 'name-index.ts',
+    holds: 'numbers of names by their hashes, in typed arrays',
+    may: ['text-methods.ts'],
+  },
   { name: 'number-lists.ts', holds: 'numbers by number, in typed arrays', may: [], pure: [] },
   { name: 'flush-timer.ts', holds: 'the timer of a queue that is written in the background', may: [] },
   { name: 'thread-file.ts', holds: 'where the program of a thread is', may: [] },
@@ -71,7 +76,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'model',
     holds: 'the records: device, user, partnership, decision, verdict, reason, event',
-    may: ['identity'],
+    may: ['text-methods.ts', 'identity'],
     pure: ['zod'],
   },
   {
