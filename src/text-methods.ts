@@ -1,6 +1,6 @@
 // Owns methods of texts as functions, for loops over the texts of a whole directory. V8 keeps texts in several forms: by themselves, as a part
-// of another one, as the name of a property. Where many forms come by, it looks up `text.charCodeAt` anew in each call, which takes longer
-// than the call. What it looks up here is always the same.
+// of another one, as the name of a property. Where several forms come by, it looks up `text.charCodeAt` in each call, which takes longer than the
+// call (decisions/0192). What is called here is always the same.
 
 /** `text.charCodeAt(at)`. */
 export function codeAt(text: string, at: number): number {
