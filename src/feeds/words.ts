@@ -37,11 +37,17 @@ export const NOTHING: ReadonlySet<string> = new Set(
 );
 export const UNSURE: ReadonlySet<string> = new Set([...OPEN, ...NOTHING]);
 /** Words of states of a device that left, in all spellings, also while the removal is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
-export const LEFT =
-  /wip(?:e|ing)|retir|unenrol|deenrol|unregist|deregist|delet|remov(?:e|al|ing)|decommission|offboard|revok|deactivat|archiv|disown/;
+export const LEFT = new RegExp(
+  [
+    'wip(?:e|ing)|retir|unenrol|deenrol|unregist|deregist|delet|remov(?:e|al|ing)|decommission|offboard|revok|deactivat|archiv|disown',
+    // German, French, Spanish, Italian, Portuguese, Dutch, Polish; Japanese, Chinese, Korean.
+    'lösch|entfern|abgemeld|ausgemuster|stillgeleg|supprim|effac|désinscri|elimin|borrad|rimoss|removid|excluíd|apagad|verwijder|gewist|usunię|wymaza',
+    '削除|消去|ワイプ|登録解除|删除|擦除|抹除|삭제|초기화',
+  ].join('|'),
+);
 /** A device did not leave, or its removal did not happen: `Not retired`, `Wipe cancelled`. */
 export const NOT_LEFT =
-  /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom|offb|revok|deact|archi|disow)|cancel|reject|declin|abort|restor/;
+  /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom|offb|revok|deact|archi|disow)|^nicht(?:gelösch|entfern|abgemeld)|^niet(?:verwijder|gewist)|cancel|reject|declin|abort|restor|abgebrochen|annul|キャンセル|取消|취소/;
 /** They say that something is switched on, which is not that a device complies. */
 export const SWITCHES: ReadonlySet<string> = new Set(names('on off enabled disabled notenabled'));
 

@@ -33,6 +33,24 @@ describe('a table of one’s own', () => {
     expect(devices.map(({ id, managed, compliant }) => [id, managed, compliant])).toEqual([['aa11', true, false], ['bb22', true, false]]); // prettier-ignore
   });
 
+  it.each([
+    ['Gelöscht', false],
+    ['Supprimé', false],
+    ['Verwijderd', false],
+    ['削除済み', false],
+    ['Nicht gelöscht', true],
+    ['Löschen abgebrochen', true],
+    ['In Reparatur', true],
+  ])('with the state "%s" in German or another language is managed: %s', async (state, isManaged) => {
+    const { managed, removed } = await onlyDevice(readContent(`EAS-ID;Verwaltet;Status\nBB22;Ja;${state}\n`));
+    expect([managed, removed]).toEqual([isManaged, !isManaged]);
+  });
+
+  it('has the name of a column as a value, too', async () => {
+    const { owner, compliant } = await onlyDevice(readContent('Benutzer;EAS-ID;Verwaltet;Konform\nBenutzer;BB22;Ja;Ja\n')); // prettier-ignore
+    expect([owner, compliant]).toEqual(['benutzer', true]);
+  });
+
   it('with one thing in two columns that differ says nothing of it', async () => {
     const { managed, problems } = await onlyDevice(readContent('EAS-ID;Verwaltet;Managed;Konform\nBB22;Ja;Nein;Ja\n')); // prettier-ignore
     expect([managed, problems.length]).toEqual([null, 1]);

@@ -22,9 +22,7 @@ export async function* tableRows(text: AsyncIterable<string>, kind: TableKind): 
   let columns: Columns | null = null;
   /** Why rows are not read: which columns they have is not known. */
   let doubt: string | null = null;
-  for await (const { line, cells: written, reason, isUnended: isCutOff = false } of csvRecords(text, kind)) {
-    const cells =
-      written !== null && kind.isTranslated ? translated(written, line === kind.headerLine) : written;
+  for await (const { line, cells, reason, isUnended: isCutOff = false } of csvRecords(text, kind)) {
     if (line < kind.headerLine) {
       if (isOfOtherTable(cells)) yield { line, reason: OTHER_TABLE, isCutOff: false };
       continue;
@@ -35,10 +33,13 @@ export async function* tableRows(text: AsyncIterable<string>, kind: TableKind): 
     }
     // Spreadsheets write empty rows as delimiters alone.
     if (cells.every((cell) => cell.trim() === '')) continue;
-    const rowKind = columns === null ? 'header' : kindOfRow(cells, columns, kind);
+    // What may be a header: below the first one there may be another, with the names in another order.
+    const names: readonly string[] =
+      kind.isTranslated && mayBeHeader(cells, columns) ? cells.map(inEnglish) : cells;
+    const rowKind = columns === null ? 'header' : kindOfRow(names, columns, kind);
     // Exports that were put into one file: each begins with its type and header again.
     if (isTypeLine(cells)) columns = null;
-    else if (columns === null || rowKind === 'header') [columns, doubt] = [new Columns(cells), null];
+    else if (columns === null || rowKind === 'header') [columns, doubt] = [new Columns(names), null];
     else if (doubt !== null || rowKind === 'doubtful') {
       doubt ??= `the row on line ${line} may be a header with other columns: put the tables into two files`;
       yield { line, reason: doubt, isCutOff: false };
@@ -55,9 +56,9 @@ export async function* tableRows(text: AsyncIterable<string>, kind: TableKind): 
   }
 }
 
-/** Below a header there may be another one, with the names in another order: it begins with one. */
-function translated(cells: readonly string[], isHeader: boolean): readonly string[] {
-  return isHeader || isName(cells[0] ?? '') ? cells.map(inEnglish) : cells;
+/** Whether a row of a table in another language may be a header: it begins with a name. */
+function mayBeHeader([first = '']: readonly string[], above: Columns | null): boolean {
+  return above === null || isName(first);
 }
 
 function isName(cell: string): boolean {
