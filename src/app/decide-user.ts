@@ -46,7 +46,8 @@ export async function decideUser(
       after: decision,
       comment: decision.reason,
     });
-  const own = [user, ...(entry?.record?.aliases ?? [])];
+  const known = await store.joinedUser(user);
+  const own = [...new Set([user, known.user, ...(known.record?.aliases ?? [])])];
   const seen = await users.namesLike(own);
   const isSame = (other: UserKey): boolean => own.some((one) => store.names.same(one, other));
   const mayBeSame = (other: UserKey): boolean => own.some((one) => store.names.mayBeSame(one, other));
@@ -59,7 +60,7 @@ export async function decideUser(
     replicated,
     holdsFor: alike.filter(holds),
     notFor: alike.filter((other) => !holds(other)),
-    isUnknown: (entry?.record ?? null) === null && !seen.some((other) => other === user || mayBeSame(other)),
+    isUnknown: known.record === null && !seen.some((other) => other === user || mayBeSame(other)),
   };
 }
 

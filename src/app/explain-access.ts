@@ -115,7 +115,8 @@ export async function explainAccess(
   const user = parseUser(subject.user);
   const found = await store.lookup(user, device);
   const access = readAccess(found, { user, device, deviceType: null }, now);
-  const [deviceEntry, userEntry] = await Promise.all([store.getDevice(device), store.getUser(found.user)]);
+  const [deviceEntry, known] = await Promise.all([store.getDevice(device), store.joinedUser(user)]);
+  const { record, reports, disabledBy } = known;
   const { verdict, steps, ...chosen } = explainActive(active, access, now);
   return {
     user: found.user,
@@ -123,7 +124,7 @@ export async function explainAccess(
     aliases: found.userRecord?.aliases ?? [],
     known: [
       ...knownFacts('device', deviceEntry?.reports ?? [], deviceEntry?.record ?? null),
-      ...knownFacts('user', userEntry?.reports ?? [], userEntry?.record ?? null),
+      ...knownFacts('user', disabledBy === null ? reports : [...reports, disabledBy], record),
     ],
     verdict,
     steps,

@@ -79,8 +79,8 @@ export async function* userLines(
   const records = new Map<UserKey, UserRecord>();
   for (let at = 0; at < rows.length; at += READS) {
     const part = rows.slice(at, at + READS);
-    for (const entry of await Promise.all(part.map(({ user }) => store.getUser(user))))
-      if (entry?.record) records.set(entry.record.key, entry.record);
+    for (const { record } of await Promise.all(part.map(({ user }) => store.joinedUser(user))))
+      if (record !== null) records.set(record.key, record);
   }
   for (const { key, aliases, groups, enabled, attributes } of [...records.values()].sort((a, b) =>
     a.key < b.key ? -1 : 1,

@@ -57,10 +57,10 @@ export async function journalFilter(
   };
 }
 
-/** The user's key and aliases. */
+/** All names of the user. */
 export async function namesInDirectory(store: DirectoryStore, user: UserKey): Promise<readonly UserKey[]> {
-  const entry = await store.getUser(user);
-  return entry === null ? [] : [entry.key, ...((entry.record?.aliases ?? []) as UserKey[])];
+  const { user: known, record } = await store.joinedUser(user);
+  return [known, ...(record?.aliases ?? [])];
 }
 
 function knownWord(word: string, known: readonly string[]): string {

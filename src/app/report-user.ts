@@ -27,8 +27,7 @@ export async function reportUser(
       'EASGATE_USAGE',
       'a group without a name: without any group named they stay as they are',
     );
-  const reported = async () =>
-    (await store.getUser(key))?.reports.find((one) => one.source === source) ?? null;
+  const reported = async () => (await store.getUserReports(source, [key]))[0] ?? null;
   const before = await reported();
   await store.putUsers([
     { key, source, observedAt: now, version: now, ...values, aliases: aliases?.map(parseUser) },

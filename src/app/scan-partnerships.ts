@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DeviceEntry, DirectoryStore, UserDevice, UserEntry } from '../directory/store.ts';
 import { joinUserDevices } from '../directory/user-devices.ts';
 import { foldedLocalPart } from '../identity/folded-name.ts';
+import type { UserNames } from '../identity/user-names.ts';
 import { NONE, NameIndex } from '../name-index.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
@@ -77,10 +78,17 @@ export async function* scanPartnerships(
 
 const NO_NAMES: readonly UserKey[] = [];
 
-/** Users by the names they are stored under, and by their aliases. A map of texts takes three times as long to find one of a million names. */
+/**
+ * Users by the names they are stored under, by their aliases, and by both in their groups of domains. A map of texts takes three times as long to find one of a million names. */
 class UsersByName {
   readonly all: UserRecord[] = [];
   private readonly numbers = new NameIndex();
+  private readonly grouped = new NameIndex();
+  private readonly names: UserNames;
+
+  constructor(names: UserNames) {
+    this.names = names;
+  }
 
   /** Null = nobody has the name. */
   get(name: UserKey): UserRecord | null {
@@ -89,7 +97,10 @@ class UsersByName {
     return number === NONE ? null : (this.all[number] ?? null);
   }
 
-  /** Returns names that are both a user's own and an alias of another one: whose they are, only the store knows. */
+  /**
+   * Returns names that are both a user's own and an alias of another one: whose they are, only the store knows, and what is reported under
+   * them counts for both (decisions/0190). Likewise names of two users that are one name in a group of domains.
+   */
   add(record: UserRecord): readonly UserKey[] {
     const { key, aliases } = record;
     const number = this.all.push(record) - 1;
@@ -101,6 +112,22 @@ class UsersByName {
     for (const alias of aliases) {
       if (alias !== key && this.get(alias)?.key === alias) claimed = [...claimed, alias];
       this.numbers.set(alias, number);
+    }
+    return this.names.hasGroups ? [...claimed, ...this.addGrouped(record, number)] : claimed;
+  }
+
+  /** Who has another spelling of a name in its group of domains. */
+  inGroup(grouped: UserKey): UserRecord | null {
+    return this.names.hasGroups ? (this.all[this.grouped.get(grouped)] ?? null) : null;
+  }
+
+  private addGrouped({ key, aliases }: UserRecord, number: number): readonly UserKey[] {
+    let claimed = NO_NAMES;
+    for (const name of [key, ...aliases]) {
+      const grouped = this.names.canonical(name);
+      const owner = this.all[this.grouped.get(grouped)];
+      if (owner !== undefined && owner.key !== key) claimed = [...claimed, name];
+      else this.grouped.set(grouped, number);
     }
     return claimed;
   }
@@ -140,7 +167,7 @@ async function readUsers(
   withDevices: boolean,
   allUsers: AsyncIterable<readonly UserEntry[]>,
 ): Promise<Users> {
-  const records = new UsersByName();
+  const records = new UsersByName(store.names);
   const seen: (readonly [UserKey, readonly UserDevice[]])[] = [];
   const special = new Set<string>();
   const groups = new SharedGroups();
@@ -206,10 +233,10 @@ interface Owner {
 
 function ownerOf({ store, records }: Pick<Users, 'store' | 'records'>, name: UserKey): Owner {
   const grouped = store.names.canonical(name);
-  const record = records.get(name);
+  const record = records.get(name) ?? records.inGroup(grouped);
   if (grouped === name || (record !== null && record.key !== name))
     return { user: record?.key ?? name, record };
-  const other = records.get(grouped);
+  const other = records.get(grouped) ?? records.inGroup(grouped);
   return { user: other?.key ?? grouped, record: other };
 }
 

@@ -98,9 +98,9 @@ export async function showUser(
   users: UserSearch = searchInStore(store),
 ): Promise<UserDetails> {
   const user = parseUser(name);
-  const entry = await store.getUser(user);
-  const record = entry?.record ?? null;
-  const known = [user, ...(record?.aliases ?? [])];
+  const [entry, joined] = await Promise.all([store.getUser(user), store.joinedUser(user)]);
+  const { record, reports } = joined;
+  const known = [...new Set([user, joined.user, ...(record?.aliases ?? [])])];
   const entries = await users.devicesOf(known);
   const all = entries.flatMap((device) =>
     partnershipListings(device).map((seen) => ({
@@ -121,7 +121,7 @@ export async function showUser(
   return {
     user,
     record,
-    reports: entry?.reports ?? [],
+    reports,
     decision,
     history: entry?.decided.history ?? [],
     names: [...new Set(partnerships.map((partnership) => partnership.record.user))],

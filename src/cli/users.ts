@@ -147,7 +147,12 @@ function reportLines(
   for (const [name, value] of Object.entries(record.attributes))
     lines.push(`${printable(name)}: ${printable(String(value))}`);
   lines.push(
-    `reported by: ${listed(reports.map(({ source, observedAt }) => `${source} ${isoTime(observedAt)}`))}`,
+    `reported by: ${listed(
+      reports.map(
+        ({ key, source, observedAt }) =>
+          `${source}${key === record.key ? '' : ` as ${key}`} ${isoTime(observedAt)}`,
+      ),
+    )}`,
   );
   return lines;
 }

@@ -212,7 +212,9 @@ export function inOrder<Report extends { readonly source: string }>(
 ): readonly Report[] {
   if (reports.length < 2) return reports;
   return reports.toSorted(
-    (a, b) => rankOf(a.source, order) - rankOf(b.source, order) || (a.source < b.source ? -1 : 1),
+    (a, b) =>
+      rankOf(a.source, order) - rankOf(b.source, order) ||
+      (a.source === b.source ? 0 : a.source < b.source ? -1 : 1),
   );
 }
 

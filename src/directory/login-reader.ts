@@ -6,27 +6,21 @@ import type { UserNames } from '../identity/user-names.ts';
 import { readDecisionRecord, readImported } from '../model/decision.ts';
 import type { ImportedDecision, ManualDecision } from '../model/decision.ts';
 import { MAX_ALIASES } from '../model/report-bounds.ts';
-import { readUserReport } from '../model/user.ts';
-import type { UserRecord, UserReport } from '../model/user.ts';
+import type { UserRecord } from '../model/user.ts';
 import type { SourceOrder } from './device-reports.ts';
+import { JoinedNames } from './joined-names.ts';
+import type { JoinedUser } from './store.ts';
 import { recordNames } from './record-names.ts';
 import type { UserDecision, UserDevice } from './store.ts';
-import type { SourceText, StoredUsers } from './stored-records.ts';
+import type { StoredUsers } from './stored-records.ts';
 import type { TolerantReader } from './tolerant-reader.ts';
 import { joinUserDevices } from './user-devices.ts';
-import { effectiveUser } from './user-reports.ts';
 
 /** Most local parts that one look-up reads: those of a user with all names of two feeds. Of a user with more the requests are denied. */
 const MAX_LOCAL_PARTS = 2 * (MAX_ALIASES + 1);
 
 /** How a name that something is stored under relates to the login. */
 type Relation = 'own' | 'namesake' | 'other';
-
-/** A local part, as it was read. */
-interface Part {
-  readonly users: StoredUsers;
-  readonly reports: ReadonlyMap<UserKey, readonly SourceText[]>;
-}
 
 /**
  * Reads until nothing is missing: `for (let parts = login.missing(); parts.length > 0; parts = login.missing())` read each and
@@ -36,12 +30,10 @@ export class LoginReader {
   /** The login name as given. */
   readonly name: UserKey;
   private readonly names: UserNames;
-  private readonly sources: SourceOrder;
   private readonly reader: TolerantReader;
+  private readonly joined: JoinedNames;
   /** Its folded local part. */
   private readonly first: string;
-  private readonly parts = new Map<string, Part>();
-  private readonly records = new Map<UserKey, UserRecord | null>();
   private readonly relations = new Map<UserKey, Relation>();
   private isCut = false;
   private target: UserKey | null = null;
@@ -49,21 +41,22 @@ export class LoginReader {
   /** `reader` collects the names of malformed records. */
   constructor(names: UserNames, sources: SourceOrder, name: UserKey, reader: TolerantReader) {
     this.names = names;
-    this.sources = sources;
     this.name = name;
     this.first = foldedLocalPart(name);
     this.reader = reader;
+    this.joined = new JoinedNames(names, sources, reader);
   }
 
   /** Folded local parts of which the users are still to be read; empty = everything is known. */
   missing(): readonly string[] {
-    if (!this.parts.has(this.first)) return [this.first];
+    const { joined } = this;
+    if (!joined.has(this.first)) return [this.first];
+    if (this.isCut) return NOTHING;
     const wanted = new Set<string>();
-    this.want(this.user, wanted);
-    for (const user of this.namesakes()) this.want(user, wanted);
-    if (wanted.size === 0 || this.isCut) return NOTHING;
-    const free = MAX_LOCAL_PARTS - this.parts.size;
-    if (wanted.size > free) {
+    this.want(this.behind, wanted);
+    for (const user of this.namesakes()) this.want(joined.userBehind(user), wanted);
+    const free = MAX_LOCAL_PARTS - joined.size;
+    if (wanted.size > free || joined.isEndless(this.name)) {
       this.isCut = true;
       this.reader.fail(`user ${this.user}: more names than a look-up reads`);
     }
@@ -72,21 +65,26 @@ export class LoginReader {
 
   /** Takes what is stored under one folded local part. */
   add(part: string, users: StoredUsers): void {
-    const reports = users.reports.length === 0 ? NO_REPORTS : Map.groupBy(users.reports, ({ user }) => user);
-    this.parts.set(part, { users, reports });
+    this.joined.add(part, users);
     for (const failure of users.failures) this.reader.fail(failure);
     this.relations.clear();
+    this.target = null;
   }
 
   /** The user that the login stands for: by the directory's aliases, else by the groups of domains. */
   get user(): UserKey {
-    this.target ??= this.parts.size === 0 ? null : this.targetOf(this.name);
-    return this.target ?? this.name;
+    this.target ??= this.joined.size === 0 ? this.name : this.joined.userOf(this.name);
+    return this.target;
+  }
+
+  /** That user, with what is reported under all its names. */
+  get behind(): JoinedUser {
+    return this.joined.userBehind(this.user, this.name);
   }
 
   /** What the feeds report of that user; null = no feed knows the user. */
   get record(): UserRecord | null {
-    return this.recordOf(this.user);
+    return this.behind.record;
   }
 
   /** Whether a decision, partnership or device stored under this name belongs to the user, or may. */
@@ -107,7 +105,7 @@ export class LoginReader {
   /** Decisions on users with every device, under names of this relation. */
   decisions(relation: Relation, epoch: number): UserDecision[] {
     const found: UserDecision[] = [];
-    for (const { users } of this.parts.values()) {
+    for (const { users } of this.joined.read()) {
       for (const [user, text] of users.decisions) {
         if (this.relationOf(user) !== relation) continue;
         const decision = this.decisionOf(user, text, epoch);
@@ -120,7 +118,7 @@ export class LoginReader {
   /** Decisions that feeds imported on the user, with every device. */
   imported(): ImportedDecision[] {
     const found: ImportedDecision[] = [];
-    for (const { users } of this.parts.values()) {
+    for (const { users } of this.joined.read()) {
       for (const { user, source, text } of users.imported) {
         if (!this.isOwn(user)) continue;
         const decision = this.reader.read(text, (stored) =>
@@ -140,7 +138,7 @@ export class LoginReader {
     const names = new Set(this.ownNames());
     const parts = new Set([...names].map(foldedLocalPart));
     for (const user of this.namesakes()) {
-      for (const name of [user, ...(this.recordOf(user)?.aliases ?? [])]) {
+      for (const name of [user, ...(this.joined.userBehind(user).record?.aliases ?? [])]) {
         const part = foldedLocalPart(name);
         if (!parts.has(part)) names.add(name);
         parts.add(part);
@@ -152,7 +150,7 @@ export class LoginReader {
   /** Devices of the user under all names, in the order of first seen. */
   devices(): readonly UserDevice[] {
     const own: UserDevice[] = [];
-    for (const { users } of this.parts.values())
+    for (const { users } of this.joined.read())
       for (const device of users.devices) if (this.isOwn(device.user)) own.push(device);
     return joinUserDevices(own);
   }
@@ -162,37 +160,11 @@ export class LoginReader {
     return this.reader.read(text, (stored) => readDecisionRecord(stored, what, epoch))?.decision ?? null;
   }
 
-  private targetOf(name: UserKey): UserKey {
-    const grouped = this.names.canonical(name);
-    return this.aliasOf(name) ?? this.aliasOf(grouped) ?? grouped;
-  }
-
-  private aliasOf(name: UserKey): UserKey | undefined {
-    return this.parts.get(foldedLocalPart(name))?.users.aliases.get(name);
-  }
-
-  private recordOf(user: UserKey): UserRecord | null {
-    const known = this.records.get(user);
-    if (known !== undefined) return known;
-    const part = this.parts.get(foldedLocalPart(user));
-    if (part === undefined) return null;
-    const stored = part.reports.get(user);
-    if (stored === undefined) return null;
-    const reports: UserReport[] = [];
-    for (const { source, text } of stored) {
-      const report = this.reader.read(text, (stored) => readUserReport(user, source, stored));
-      if (report !== null) reports.push(report);
-    }
-    const record = effectiveUser(user, reports, this.sources);
-    this.records.set(user, record);
-    return record;
-  }
-
   private relate(stored: UserKey): Relation {
     const { user } = this;
-    const target = this.targetOf(stored);
+    const target = this.joined.userOf(stored);
     if (target === user || this.isSame(stored, user) || this.isSame(target, user)) return 'own';
-    const others = [stored, target, ...(this.recordOf(target)?.aliases ?? [])];
+    const others = [stored, target, ...(this.joined.userBehind(target).record?.aliases ?? [])];
     return this.ownNames().some((own) => others.some((other) => this.names.mayBeSame(own, other)))
       ? 'namesake'
       : 'other';
@@ -212,9 +184,12 @@ export class LoginReader {
     const found = new Set<UserKey>();
     const own = this.ownNames();
     const mayBeOwn = (name: UserKey): boolean => own.some((one) => this.names.mayBeSame(one, name));
-    for (const { users, reports } of this.parts.values()) {
-      for (const user of reports.keys()) if (user !== this.user && mayBeOwn(user)) found.add(user);
-      for (const [alias, user] of users.aliases) if (user !== this.user && mayBeOwn(alias)) found.add(user);
+    const note = (name: UserKey, user: UserKey): void => {
+      if (user !== this.user && mayBeOwn(name)) found.add(user);
+    };
+    for (const { users, reports } of this.joined.read()) {
+      for (const user of reports.keys()) note(user, this.joined.userOf(user));
+      for (const alias of users.aliases.keys()) note(alias, this.joined.userOf(alias));
     }
     return found;
   }
@@ -222,24 +197,23 @@ export class LoginReader {
   /** Whether anything is stored of a user that is not the login's. Of most logins there is not. */
   private hasOthers(): boolean {
     const { user } = this;
-    for (const { users, reports } of this.parts.values()) {
+    for (const { users, reports } of this.joined.read()) {
       for (const name of reports.keys()) if (name !== user) return true;
       for (const target of users.aliases.values()) if (target !== user) return true;
     }
     return false;
   }
 
-  private want(user: UserKey, wanted: Set<string>): void {
+  private want({ user, reports }: JoinedUser, wanted: Set<string>): void {
     this.wantPart(foldedLocalPart(user), wanted);
-    for (const alias of this.recordOf(user)?.aliases ?? NOTHING)
-      this.wantPart(foldedLocalPart(alias), wanted);
+    for (const { aliases } of reports)
+      for (const alias of aliases ?? NOTHING) this.wantPart(foldedLocalPart(alias), wanted);
   }
 
   private wantPart(part: string, wanted: Set<string>): void {
-    if (!this.parts.has(part)) wanted.add(part);
+    if (!this.joined.has(part)) wanted.add(part);
   }
 }
 
 const NOTHING: readonly never[] = Object.freeze([]);
 const NOBODY: ReadonlySet<never> = new Set<never>();
-const NO_REPORTS: Part['reports'] = new Map();

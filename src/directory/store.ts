@@ -150,6 +150,18 @@ export interface UserEntry {
   readonly unreadable?: readonly string[];
 }
 
+/** A user as the reports of all its names describe it. */
+export interface JoinedUser {
+  /** The name that the others stand for. */
+  readonly user: UserKey;
+  /** Put together from the reports; null = there are none. */
+  readonly record: UserRecord | null;
+  /** Under all names of the user, in the order of precedence. */
+  readonly reports: readonly UserReport[];
+  /** Disables the account under a name that another user has too; null = nothing does, or one of `reports` does. */
+  readonly disabledBy: UserReport | null;
+}
+
 /** A part of the directory, for a walk beside others: the devices behind `after` up to `upTo`; null = up to the last one. Plain data. */
 export interface ScanPart {
   readonly after: string;
@@ -238,8 +250,10 @@ export interface DirectoryStore {
   getDevice(key: DeviceKey): Promise<DeviceEntry | null>;
   /** Each of them, in their order, in one transaction or few round trips: a few hundred at most. */
   getDevices(keys: readonly DeviceKey[]): Promise<readonly (DeviceEntry | null)[]>;
-  /** Under exactly this name, or the user that this name is an alias of. */
+  /** Under exactly this name, or the user that this name is an alias of. What is reported under other names is left out. */
   getUser(name: UserKey): Promise<UserEntry | null>;
+  /** The user that a name stands for, with what is reported under all its names: as a look-up sees it. */
+  joinedUser(name: UserKey): Promise<JoinedUser>;
   /**
    * What a source reports of each of these users under exactly this name, in their order: a few hundred at most. Null = nothing, or a malformed
    * record.

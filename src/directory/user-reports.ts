@@ -82,8 +82,9 @@ function sameFacts(a: UserReport, b: UserReport): boolean {
 }
 
 /**
- * The effective user: each field from the first source in the order that says something, the names from all. Null = no source
- * knows the user.
+ * The effective user: each field from the first source in the order that says something, the names from all. `reports`: on all names of the
+ * user; of one source, those on `key` count first. Disabled under one name, it is disabled. Null = no source knows the
+ * user.
  */
 export function effectiveUser(
   key: UserKey,
@@ -95,27 +96,41 @@ export function effectiveUser(
   if (reports.length === 1) return userOfReport(key, only);
   const ordered = inOrder(reports, order);
   const present = ordered.filter((report) => report.removed !== true);
-  const enabled = enabledBy(ordered);
   return {
     key,
     aliases: otherNames(
       key,
-      ordered.flatMap((report) => report.aliases ?? []),
+      ordered.flatMap((report) => [report.key, ...(report.aliases ?? [])]),
     ),
     groups: wholeGroups(present.find((report) => report.groups !== null)?.groups ?? null),
-    enabled,
+    enabled: enabledUnderAll(withoutRenamed(ordered, ordered), key),
     attributes: Object.assign({}, ...ordered.map((report) => report.attributes ?? {}).toReversed()),
   };
 }
 
-/** The same where one source knows the user, as for most: walks over all users are faster so. */
+/**
+ * Without removals by a source that has the user under another name: it gave the user another main name. `known`: all reports on the user.
+ */
+export function withoutRenamed(
+  reports: readonly UserReport[],
+  known: readonly UserReport[],
+): readonly UserReport[] {
+  return reports.filter(
+    ({ key, source, removed }) =>
+      removed !== true ||
+      !known.some((other) => other.source === source && other.key !== key && other.removed !== true),
+  );
+}
+
+/** The same where one report knows the user, as of most: walks over all users are faster so. */
 function userOfReport(
-  key: UserKey,
-  { aliases, groups, enabled, attributes, removed }: UserReport,
+  user: UserKey,
+  { key, aliases, groups, enabled, attributes, removed }: UserReport,
 ): UserRecord {
+  const names = aliases ?? NO_ALIASES;
   return {
-    key,
-    aliases: otherNames(key, aliases ?? NO_ALIASES),
+    key: user,
+    aliases: otherNames(user, key === user ? names : [key, ...names]),
     groups: removed === true ? null : wholeGroups(groups),
     enabled,
     attributes: attributes ?? NO_ATTRIBUTES,
@@ -134,8 +149,20 @@ function otherNames(key: UserKey, aliases: readonly string[]): readonly UserKey[
   return [...names] as UserKey[];
 }
 
-/** What the first source says; a removal only where no other source observed the account later. */
-function enabledBy(reports: readonly UserReport[]): boolean | null {
+/** False where one of the names is disabled, however many others are not. */
+function enabledUnderAll(reports: readonly UserReport[], user: UserKey): boolean | null {
+  if (reports.every(({ key }) => key === user)) return enabledBy(reports);
+  let isEnabled: boolean | null = null;
+  for (const own of Map.groupBy(reports, ({ key }) => key).values()) {
+    const enabled = enabledBy(own);
+    if (enabled === false) return false;
+    isEnabled ??= enabled;
+  }
+  return isEnabled;
+}
+
+/** What the first source says of one name; a removal only where no other source observed the account later. */
+export function enabledBy(reports: readonly UserReport[]): boolean | null {
   for (const report of reports) {
     if (report.enabled === null) continue;
     const isBeaten =

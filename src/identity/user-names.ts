@@ -81,6 +81,11 @@ export class UserNames {
     }
   }
 
+  /** Whether any domains are grouped. */
+  get hasGroups(): boolean {
+    return this.domains.size > 0;
+  }
+
   /** The canonical name of a user: with the first DNS suffix of its group, else with the group's first name. */
   canonical(user: UserKey): UserKey {
     if (this.domains.size === 0) return user;

@@ -113,7 +113,14 @@ describe('the comparison of two policies', () => {
   });
 
   it('decides on each phone as a look-up does, whatever is stored', async () => {
-    const names = ['alice', 'alice@contoso.com', 'contoso\\alice', 'bob', 'bob@contoso.com'].map(user);
+    const names = [
+      'alice',
+      'alice@contoso.com',
+      'contoso\\alice',
+      'a.smith@contoso.com',
+      'bob',
+      'bob@contoso.com',
+    ].map(user);
     const devices = ['d1', 'd2', 'd3'].map(device);
     const action = fc.constantFrom('allow' as const, 'block' as const, 'quarantine' as const);
     const step = fc.oneof(
@@ -131,9 +138,10 @@ describe('the comparison of two policies', () => {
       fc.record({
         kind: fc.constant('user' as const),
         user: fc.constantFrom(...names),
-        alias: fc.option(fc.constantFrom(...names)),
-        groups: fc.constantFrom(['staff'], []),
-        enabled: fc.boolean(),
+        source: fc.constantFrom('ad', 'entra'),
+        aliases: fc.uniqueArray(fc.constantFrom(...names), { maxLength: 2 }),
+        groups: fc.constantFrom(['staff'], [], null),
+        enabled: fc.option(fc.boolean()),
       }),
       fc.record({
         kind: fc.constant('decide' as const),
@@ -176,7 +184,8 @@ describe('the comparison of two policies', () => {
             else if (one.kind === 'user')
               await store.putUsers([
                 userReport(one.user, {
-                  aliases: one.alias === null ? [] : [one.alias],
+                  source: one.source,
+                  aliases: one.aliases,
                   groups: one.groups,
                   enabled: one.enabled,
                   observedAt: index,

@@ -7,6 +7,7 @@ import { putUsers } from '../../src/directory/redis/user-writes.ts';
 import { storedUsers } from '../../src/directory/redis/stored-hashes.ts';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
+import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { readUserReport } from '../../src/model/user.ts';
 import type { UserObservation } from '../../src/model/user.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -84,21 +85,24 @@ it.each([
 ] as const)('an alias stays that %s', async (_what, stored, older, at) => {
   const hashes = new Map<string, Map<string, string>>();
   const access = accessTo(hashes);
-  if (stored !== null) await putUsers(access, KEYS, [report('one', stored, 1_000)]);
-  const during = (): Promise<unknown> => putUsers(access, KEYS, [report('one', ['xenia'], at + 1_000)]);
-  expect(await putUsers(accessTo(hashes, during), KEYS, [report('one', older, at)])).toEqual(['older']);
+  if (stored !== null) await putUsers(access, KEYS, NO_GROUPS, [report('one', stored, 1_000)]);
+  const during = (): Promise<unknown> =>
+    putUsers(access, KEYS, NO_GROUPS, [report('one', ['xenia'], at + 1_000)]);
+  expect(await putUsers(accessTo(hashes, during), KEYS, NO_GROUPS, [report('one', older, at)])).toEqual([
+    'older',
+  ]);
   expect(holds(hashes)).toBe(true);
 });
 
 it('an alias stays that one source begins to name while another one ends it', async () => {
   const hashes = new Map<string, Map<string, string>>();
   const access = accessTo(hashes);
-  await putUsers(access, KEYS, [report('one', ['xenia'], 1_000)]);
-  await putUsers(access, KEYS, [report('two', [], 1_000)]);
-  const during = (): Promise<unknown> => putUsers(access, KEYS, [report('two', ['xenia'], 2_000)]);
-  await putUsers(accessTo(hashes, during), KEYS, [report('one', [], 2_000)]);
+  await putUsers(access, KEYS, NO_GROUPS, [report('one', ['xenia'], 1_000)]);
+  await putUsers(access, KEYS, NO_GROUPS, [report('two', [], 1_000)]);
+  const during = (): Promise<unknown> => putUsers(access, KEYS, NO_GROUPS, [report('two', ['xenia'], 2_000)]);
+  await putUsers(accessTo(hashes, during), KEYS, NO_GROUPS, [report('one', [], 2_000)]);
   expect([...(hashes.get(KEYS.users('xenia')) ?? [])]).toHaveLength(1);
-  await putUsers(access, KEYS, [report('two', [], 3_000)]);
+  await putUsers(access, KEYS, NO_GROUPS, [report('two', [], 3_000)]);
   expect([...(hashes.get(KEYS.users('xenia')) ?? [])]).toHaveLength(0);
 });
 
@@ -123,7 +127,7 @@ it('aliases are those of the reports in the end, in whatever order the steps of 
       const hashes = new Map<string, Map<string, string>>();
       const access = inSteps(accessTo(hashes), scheduler);
       const all = written.map(async (observations) => {
-        for (const one of observations) await putUsers(access, KEYS, [one]);
+        for (const one of observations) await putUsers(access, KEYS, NO_GROUPS, [one]);
       });
       await scheduler.waitFor(Promise.all(all));
       const found = ALIASES.filter((alias) => {

@@ -1,8 +1,11 @@
 // Owns the writing of the aliases of users into the SQLite file: those of several users at once.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
+import type { UserNames } from '../../identity/user-names.ts';
+import { MAX_JOINED } from '../joined-names.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 import { manyRows, writeRows } from './many-rows.ts';
+import type { StoredRows } from './stored-rows.ts';
 
 const PUT = manyRows(
   3,
@@ -12,14 +15,30 @@ const PUT = manyRows(
 /** The aliases of some users, in one write transaction. */
 export class AliasWriter {
   private readonly database: GuardedDatabase;
+  private readonly stored: StoredRows;
+  private readonly names: UserNames;
   /** Which user each name stands for, as far as it was read. */
-  private readonly users: Map<string, UserKey>;
+  private readonly users = new Map<string, UserKey>();
+  /** Folded local parts whose aliases were read. */
+  private readonly locals = new Set<string>();
   private readonly rows: string[] = [];
 
-  /** `users`: of all aliases with the folded local parts of the names that are put. */
-  constructor(database: GuardedDatabase, users: Map<string, UserKey>) {
+  constructor(database: GuardedDatabase, stored: StoredRows, names: UserNames) {
     this.database = database;
-    this.users = users;
+    this.stored = stored;
+    this.names = names;
+  }
+
+  /** Reads the aliases with the local parts of these names: before any of them is put. */
+  read(names: Iterable<UserKey>): void {
+    const unread = new Set<string>();
+    for (const name of names) {
+      const local = foldedLocalPart(name);
+      if (!this.locals.has(local)) unread.add(local);
+    }
+    if (unread.size === 0) return;
+    for (const local of unread) this.locals.add(local);
+    for (const [alias, user] of this.stored.aliases([...unread])) this.users.set(alias, user);
   }
 
   /** Returns all names of the user before and now, and users who lost a name to this one. */
@@ -35,6 +54,34 @@ export class AliasWriter {
       this.rows.push(foldedLocalPart(alias), alias, user);
     }
     return changed;
+  }
+
+  /** The users that any of these names stands for, those that these stand for, and so on: what is reported under the name counts for them. */
+  above(names: ReadonlySet<UserKey>): ReadonlySet<UserKey> {
+    const found = new Set<UserKey>();
+    let next: ReadonlySet<UserKey> = names;
+    // A look-up follows no more.
+    for (let level = 0; next.size > 0 && level < MAX_JOINED; level += 1) {
+      this.read(next);
+      const users = this.targets(next);
+      next = new Set([...users].filter((user) => !found.has(user)));
+      for (const user of next) found.add(user);
+    }
+    return found;
+  }
+
+  /** Users that the names stand for, or other names of their groups of domains. */
+  private targets(names: ReadonlySet<UserKey>): ReadonlySet<UserKey> {
+    const found = new Set<UserKey>();
+    for (const name of names) {
+      const user = this.users.get(name);
+      if (user !== undefined) found.add(user);
+    }
+    if (!this.names.hasGroups) return found;
+    const grouped = new Set([...names].map((name) => this.names.canonical(name)));
+    for (const [alias, user] of this.users)
+      if (grouped.has(this.names.canonical(alias as UserKey))) found.add(user);
+    return found;
   }
 
   /** Writes what was put. */

@@ -22,6 +22,7 @@ import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
 import { UNDECIDED, deviceEntry, userEntries, userEntry, userReport } from '../entries.ts';
+import { Lookup } from '../lookup.ts';
 import { recordNames } from '../record-names.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
@@ -29,6 +30,7 @@ import type {
   DeviceEntry,
   DirectoryStore,
   ImportedChange,
+  JoinedUser,
   LogPosition,
   LookupResult,
   Pair,
@@ -130,6 +132,18 @@ export class EmbeddedStore implements DirectoryStore {
     const read = async (): Promise<readonly LookupResult[]> => this.read(pairs);
     const all = read();
     return pairs.map(async (_, at) => (await all)[at] as LookupResult);
+  }
+
+  async joinedUser(name: UserKey): Promise<JoinedUser> {
+    return this.database.read(() => this.readLogin(name).login.behind);
+  }
+
+  private readLogin(name: UserKey): Lookup {
+    const lookup = new Lookup(this.names, this.sources, name);
+    const { login } = lookup;
+    for (let parts = login.missing(); parts.length > 0; parts = login.missing())
+      for (const part of parts) login.add(part, this.rows.users(part));
+    return lookup;
   }
 
   async getDevice(key: DeviceKey): Promise<DeviceEntry | null> {

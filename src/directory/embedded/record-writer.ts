@@ -97,16 +97,16 @@ export class RecordWriter {
     return outcomes;
   }
 
+  /** A change is logged under all names that it may concern, and under the users that these stand for. */
   private putAliases(renamed: readonly Renamed[]): void {
-    const names = renamed.flatMap(({ before, after }) => [...before, ...after]);
-    const locals = new Set(names.map((name) => foldedLocalPart(name)));
-    const aliases = new AliasWriter(this.database, this.rows.aliases([...locals]));
-    const changed: Pick<Change, 'device' | 'user'>[] = [];
+    const aliases = new AliasWriter(this.database, this.rows, this.names);
+    aliases.read(renamed.flatMap(({ user, before, after }) => [user, ...before, ...after]));
+    const changed = new Set<UserKey>();
     for (const { user, before, after, isNews } of renamed)
-      for (const name of aliases.put(user, before, after))
-        if (isNews) changed.push({ device: null, user: name });
+      for (const name of aliases.put(user, before, after)) if (isNews) changed.add(name);
     aliases.flush();
-    this.log.appendAll(changed);
+    for (const user of aliases.above(changed)) changed.add(user);
+    this.log.appendAll([...changed].map((user) => ({ device: null, user })));
   }
 
   putImported(source: string, { device, user, decision }: ImportedChange): void {

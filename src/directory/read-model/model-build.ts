@@ -35,6 +35,10 @@ export async function buildFile(
     await onBuild(rows);
   }
   for (const alias of load.disputed) load.settleAlias(alias, await ownerOf(store, alias));
+  for (const names of load.joinedNames()) {
+    for (const joined of await Promise.all(names.map((name) => store.joinedUser(name)))) load.join(joined);
+    await onBuild(rows);
+  }
   for await (const part of store.scanDevices()) {
     rows += load.addDevices(part);
     await onBuild(rows);
@@ -44,8 +48,8 @@ export async function buildFile(
   file.write(() => load.dropEarlier());
 }
 
-/** Two users are reported with one name: the store has the owner of each alias. */
-async function ownerOf(store: DirectoryStore, alias: UserKey): Promise<UserKey | null> {
-  const owner = await store.getUser(alias);
-  return owner === null || owner.key === alias ? null : owner.key;
+/** Two users are reported with one name: the store has the owner of each alias. Null = it stands for nobody else. */
+export async function ownerOf(store: DirectoryStore, alias: UserKey): Promise<UserKey | null> {
+  const { user } = await store.joinedUser(alias);
+  return store.names.same(user, alias) ? null : user;
 }

@@ -3,12 +3,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { threadBusyMs } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { DirectoryStore, LogPosition, UserEntry } from '../store.ts';
+import type { DirectoryStore, JoinedUser, LogPosition, UserEntry } from '../store.ts';
 import { LogNews } from './log-news.ts';
-import { buildFile } from './model-build.ts';
+import { IdSet } from './id-set.ts';
+import { buildFile, ownerOf } from './model-build.ts';
 import { IN_MEMORY } from './model-file.ts';
 import type { ModelFile } from './model-file.ts';
 import type { LoadLimits } from './model-load.ts';
+import { withJoined } from './model-user-rows.ts';
 import { ModelWriter, localsOf } from './model-writer.ts';
 
 /** Shortest time between two full reads. */
@@ -218,7 +220,8 @@ export class ModelKeeper {
     const aliases = new IdSet(this.lastId('aliases'));
     const decisions = new IdSet(this.lastId('decisions'));
     for await (const part of this.store.scanUsers(false)) {
-      const ids = await this.putUsers(part.filter(({ key }) => this.overtaken?.has(key) !== true));
+      const read = part.filter(({ key }) => this.overtaken?.has(key) !== true);
+      const ids = await this.putUsers(read, await this.joinedWith(read));
       for (const id of ids.users) users.add(id);
       for (const id of ids.aliases) aliases.add(id);
       for (const id of ids.decisions) decisions.add(id);
@@ -321,6 +324,7 @@ export class ModelKeeper {
     for (let at = 0; at < all.length; at += READS) {
       const part = all.slice(at, at + READS);
       const entries = await Promise.all(part.map((name) => this.store.getUser(name)));
+      const joined = await this.joinedWith(entries.filter((entry) => entry !== null));
       const touched = new Set<UserKey>(part);
       this.file.write(() => {
         for (const [index, name] of part.entries()) {
@@ -338,22 +342,33 @@ export class ModelKeeper {
       });
       await this.putUsers(
         entries.filter((entry) => entry !== null),
+        joined,
         touched,
       );
       this.file.write(() => this.writer.refreshUsers(localsOf(touched)));
     }
   }
 
-  /** Returns the ids of their rows. */
+  /** Users of whom something may be reported under several names, as the store knows them, by the keys of the entries. */
+  private async joinedWith(entries: readonly UserEntry[]): Promise<ReadonlyMap<UserKey, JoinedUser>> {
+    const found = entries.filter((entry) => this.writer.mayBeJoined(entry));
+    if (found.length === 0) return NOBODY;
+    return new Map(
+      await Promise.all(found.map(async ({ key }) => [key, await this.store.joinedUser(key)] as const)),
+    );
+  }
+
+  /** `joined`: what counts for users with several names. Returns the ids of their rows. */
   private async putUsers(
     entries: readonly UserEntry[],
+    joined: ReadonlyMap<UserKey, JoinedUser>,
     touched?: Set<UserKey>,
   ): Promise<{ readonly users: number[]; readonly aliases: number[]; readonly decisions: number[] }> {
     const ids = { users: [] as number[], aliases: [] as number[], decisions: [] as number[] };
     const disputed: UserKey[] = [];
     this.file.write(() => {
       for (const entry of entries) {
-        const { user, decisions } = this.writer.putUser(entry);
+        const { user, decisions } = this.writer.putUser(withJoined(entry, joined.get(entry.key)));
         ids.users.push(user ?? 0);
         ids.decisions.push(...decisions);
         touched?.add(entry.key);
@@ -368,33 +383,19 @@ export class ModelKeeper {
     });
     // Two users are reported with one name: the store knows whose it is.
     for (const alias of disputed) {
-      const owner = await this.store.getUser(alias);
-      const user = owner === null || owner.key === alias ? null : owner.key;
+      const user = await ownerOf(this.store, alias);
       this.file.write(() => ids.aliases.push(this.writer.putAlias(alias, user) ?? 0));
     }
+    // By now the file has all of the names.
+    const others = await this.joinedWith(entries.filter(({ key }) => !joined.has(key)));
+    this.file.write(() => {
+      for (const one of [...joined.values(), ...others.values()]) {
+        ids.aliases.push(...this.writer.join(one));
+        for (const name of [one.user, ...(one.record?.aliases ?? [])]) touched?.add(name);
+      }
+    });
     return ids;
   }
 }
 
-/** Which of the ids up to a highest one were found: one bit each. */
-class IdSet {
-  private readonly last: number;
-  private readonly bits: Uint8Array;
-
-  constructor(last: number) {
-    this.last = last;
-    this.bits = new Uint8Array(Math.floor(last / 8) + 1);
-  }
-
-  add(id: number): void {
-    if (id < 1 || id > this.last) return;
-    const at = id >> 3;
-    this.bits[at] = (this.bits[at] ?? 0) | (1 << (id & 7));
-  }
-
-  /** The others, in order. */
-  *missing(): Iterable<number> {
-    for (let id = 1; id <= this.last; id += 1)
-      if (((this.bits[id >> 3] ?? 0) & (1 << (id & 7))) === 0) yield id;
-  }
-}
+const NOBODY: ReadonlyMap<UserKey, JoinedUser> = new Map();

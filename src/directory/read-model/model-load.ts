@@ -4,14 +4,15 @@ import type { UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import { NONE, NameIndex } from '../../name-index.ts';
 import { NumberColumn } from '../../number-lists.ts';
-import type { DeviceEntry, UserEntry } from '../store.ts';
+import type { UserRecord } from '../../model/user.ts';
+import type { DeviceEntry, JoinedUser, UserEntry } from '../store.ts';
 import { decisionsOfDevice, decisionsOfUser, insertDecision } from './model-decisions.ts';
 import type { ModelFile } from './model-file.ts';
 import { UNKNOWN_USER, rowsOfDevice } from './model-row.ts';
 import type { UserFacts } from './model-row.ts';
 import { COLUMNS, valuesOf } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
-import { UserRows, factsIn, userValues } from './model-user-rows.ts';
+import { UserRows, factsIn, namesJoined, userValues } from './model-user-rows.ts';
 import type { UserValues } from './model-user-rows.ts';
 import { ModelWords } from './model-words.ts';
 
@@ -42,6 +43,8 @@ export class ModelLoad {
   private readonly phones: RowBatch;
   private readonly userRows: RowBatch;
   private readonly aliasRows: RowBatch;
+  /** Where domains are grouped. */
+  private readonly grouped: GroupedNames;
   private lastId = 0;
 
   /**
@@ -60,6 +63,7 @@ export class ModelLoad {
     this.now = now;
     this.words = new ModelWords(file);
     this.users = new UserRows(file, names);
+    this.grouped = new GroupedNames(names);
     this.known = new KnownFacts(names, limits);
     this.factsOf = (user) => this.known.factsOf(user) ?? this.users.factsOf(user);
     this.phones = new RowBatch(file, 'INSERT INTO phones', ['id', ...COLUMNS, 'state_since']);
@@ -80,6 +84,7 @@ export class ModelLoad {
       }
       for (const decision of decisionsOfUser(entry)) insertDecision(this.file, decision);
       for (const alias of record?.aliases ?? []) this.addAlias(alias, key);
+      if (record !== null) this.grouped.add(record);
     }
     this.userRows.flush();
     this.aliasRows.flush();
@@ -102,6 +107,37 @@ export class ModelLoad {
     }
     this.phones.flush();
     return this.lastId - first;
+  }
+
+  /** Names under which something is reported of users who have other names too, in lists of limited size. */
+  *joinedNames(): Iterable<readonly UserKey[]> {
+    yield [...this.grouped.claimed];
+    const page = this.file.statement(
+      `SELECT aliases.id, alias FROM aliases JOIN users ON users.user = alias
+       WHERE aliases.id > ? AND reported = 1 ORDER BY aliases.id LIMIT ${JOINED_AT_ONCE}`,
+    );
+    for (let after = 0; ;) {
+      const rows = page.all(after);
+      if (rows.length === 0) return;
+      after = Number(rows.at(-1)?.['id']);
+      yield rows.map(({ alias }) => String(alias) as UserKey);
+    }
+  }
+
+  /** Gives all names of a user what counts for the user (decisions/0190). */
+  join(joined: JoinedUser): void {
+    const keys = this.users.join(joined);
+    for (const key of keys) {
+      const values = this.users.valuesOf(key);
+      if (values === null) continue;
+      this.words.noteGroups(values.groups);
+      this.known.add(key, values);
+    }
+    for (const [alias, user] of namesJoined(joined, keys)) {
+      if (user !== null) this.aliasRows.add([alias, user]);
+      this.aliasRows.flush();
+      this.settleAlias(alias, user);
+    }
   }
 
   /** The owner of an alias that two users are reported with; null = none. */
@@ -150,6 +186,34 @@ export class ModelLoad {
     } else if (isOfAnother) this.disputed.add(alias);
     this.aliasRows.add([alias, user]);
     this.known.addAlias(alias, user);
+  }
+}
+
+/** Users whom the store is asked for at once. */
+const JOINED_AT_ONCE = 64;
+
+/** Names that are one name with those of another user, in a group of domains; and names that are not the first one of their group. */
+class GroupedNames {
+  readonly claimed = new Set<UserKey>();
+  private readonly names: UserNames;
+  private readonly users = new NameIndex();
+  private readonly byName = new NameIndex();
+
+  constructor(names: UserNames) {
+    this.names = names;
+  }
+
+  add({ key, aliases }: UserRecord): void {
+    if (!this.names.hasGroups) return;
+    let number = this.users.get(key);
+    if (number === NONE) this.users.set(key, (number = this.users.size));
+    if (this.names.canonical(key) !== key) this.claimed.add(key);
+    for (const name of [key, ...aliases]) {
+      const grouped = this.names.canonical(name);
+      const owner = this.byName.get(grouped);
+      if (owner !== NONE && owner !== number) this.claimed.add(name);
+      else this.byName.set(grouped, number);
+    }
   }
 }
 

@@ -2,7 +2,8 @@
 import type { UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import type { ManualDecision } from '../../model/decision.ts';
-import type { UserEntry } from '../store.ts';
+import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { JoinedUser, UserEntry } from '../store.ts';
 import type { ModelFile } from './model-file.ts';
 import { UNKNOWN_USER, shownDecision } from './model-row.ts';
 import type { UserFacts } from './model-row.ts';
@@ -64,6 +65,50 @@ export class UserRows {
     );
   }
 
+  /** As they are stored; null = there are none. */
+  valuesOf(user: UserKey): UserValues | null {
+    const row = this.file.statement(`SELECT ${USER_COLUMNS.join(', ')} FROM users WHERE user = ?`).get(user);
+    if (row === undefined) return null;
+    return {
+      columns: USER_COLUMNS.map((name) => row[name] as Value),
+      groups: row['user_groups'] as string | null,
+    };
+  }
+
+  /** Whether something may be reported of the user under another name, too (decisions/0190): then the store knows what counts. */
+  mayBeJoined({ key, record }: UserEntry): boolean {
+    if (record === null) return false;
+    if (this.aliasTarget(key) !== null || record.aliases.some((alias) => this.isReported(alias))) return true;
+    if (!this.names.hasGroups) return false;
+    return (
+      this.names.canonical(key) !== key || [key, ...record.aliases].some((name) => this.hasAnother(name, key))
+    );
+  }
+
+  /** Gives all names of a user what counts for the user. Returns the names under which something is reported. */
+  join({ record, reports }: JoinedUser): readonly UserKey[] {
+    const keys = [...new Set(reports.map(({ key }) => key))];
+    const groups = record === null || record.groups === null ? null : JSON.stringify(record.groups);
+    const enabled = Number(record?.enabled !== false);
+    const update = this.file.statement(
+      `UPDATE users SET enabled = ?1, user_groups = ?2
+       WHERE user = ?3 AND (enabled IS NOT ?1 OR user_groups IS NOT ?2)`,
+    );
+    for (const key of keys) update.run(enabled, groups, key);
+    return keys;
+  }
+
+  private isReported(name: UserKey): boolean {
+    return this.file.statement('SELECT 1 FROM users WHERE user = ? AND reported = 1').get(name) !== undefined;
+  }
+
+  private hasAnother(name: UserKey, key: UserKey): boolean {
+    return this.file
+      .statement('SELECT user FROM users WHERE local = ? AND reported = 1')
+      .all(foldedLocalPart(name))
+      .some(({ user }) => user !== key && this.names.same(String(user) as UserKey, name));
+  }
+
   /** The user that a name is known to be an alias of; null = of none. */
   aliasTarget(alias: UserKey): UserKey | null {
     const row = this.file.statement('SELECT user FROM aliases WHERE alias = ?').get(alias);
@@ -78,4 +123,25 @@ export function factsIn(groups: string | null, decision: Value, expiresAt: Value
     decision: decision as ManualDecision['action'] | null,
     decisionExpiresAt: expiresAt as number | null,
   };
+}
+
+/** Which user each of the names under which something is reported stands for; null = it is the user. `keys`: these names. */
+export function namesJoined(
+  { user }: JoinedUser,
+  keys: readonly UserKey[],
+): readonly (readonly [UserKey, UserKey | null])[] {
+  const [first] = keys;
+  if (first === undefined) return [];
+  // Nothing is reported under the name of a group of domains.
+  if (!keys.includes(user))
+    return keys.map((key): [UserKey, UserKey | null] => (key === first ? [user, key] : [key, first]));
+  return keys.map((key) => [key, key === user ? null : user]);
+}
+
+/** What counts for the user in place of what is reported under the name alone. */
+export function withJoined(entry: UserEntry, joined: JoinedUser | undefined): UserEntry {
+  const { record } = entry;
+  if (record === null || joined === undefined || joined.record === null) return entry;
+  const { groups, enabled } = joined.record;
+  return { ...entry, record: { ...record, groups, enabled } };
 }

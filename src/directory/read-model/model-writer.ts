@@ -3,7 +3,7 @@
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
-import type { DeviceEntry, UserEntry } from '../store.ts';
+import type { DeviceEntry, JoinedUser, UserEntry } from '../store.ts';
 import {
   decisionsOfDevice,
   decisionsOfUser,
@@ -16,7 +16,7 @@ import { rowsOfDevice } from './model-row.ts';
 import type { UserFacts } from './model-row.ts';
 import { COLUMNS, ADD_UNSEEN, valuesOf } from './model-schema.ts';
 import type { StoredRow, Value } from './model-schema.ts';
-import { USER_COLUMNS, UserRows, userValues } from './model-user-rows.ts';
+import { USER_COLUMNS, UserRows, namesJoined, userValues } from './model-user-rows.ts';
 import { ModelWords } from './model-words.ts';
 
 const SELECT = `SELECT id, ${COLUMNS.join(', ')} FROM phones WHERE device = ?`;
@@ -128,6 +128,22 @@ export class ModelWriter {
       this.listUnseen(key);
     }
     return { user: id, decisions };
+  }
+
+  mayBeJoined(entry: UserEntry): boolean {
+    return this.users.mayBeJoined(entry);
+  }
+
+  /** Gives all names of a user what counts for the user, and lets them stand for it. Returns the ids of these aliases. */
+  join(joined: JoinedUser): readonly number[] {
+    const { user, record } = joined;
+    const keys = this.users.join(joined);
+    const groups = record?.groups ?? null;
+    this.words.noteGroups(groups === null ? null : JSON.stringify(groups));
+    const ids: (number | null)[] = [];
+    for (const [alias, target] of namesJoined(joined, keys)) ids.push(this.putAlias(alias, target));
+    for (const name of [user, ...keys]) this.listUnseen(name);
+    return ids.filter((id) => id !== null);
   }
 
   /** Removes a user of whom the store no longer has anything. */

@@ -3,7 +3,9 @@
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { localPart } from '../../identity/user-names.ts';
+import type { UserNames } from '../../identity/user-names.ts';
 import { readUserReport } from '../../model/user.ts';
+import { MAX_JOINED, targetsOf } from '../joined-names.ts';
 import { aliasesIn } from '../report-writes.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
 import type { Unread } from './commit-values.ts';
@@ -29,15 +31,21 @@ type NextUser = (now: UserKey | null, user: UserKey) => UserKey | null | undefin
 const MAX_ROUNDS = 8;
 
 /**
- * Lets aliases stand for their users. One that stood for another user is taken over. Most are new: they are written without being
- * read, and those that were not are read then. Returns those that did not stand for their users before.
+ * Lets aliases stand for their users. One that stood for another user is taken over, and that user is added to `losers`. Most are new: they
+ * are written without being read, and those that were not are read then. Returns those that did not stand for their users before.
  */
 export function takeAliases(
   access: HashAccess,
   keys: RedisKeys,
   aliases: readonly UserAlias[],
+  losers: Set<UserKey>,
 ): Promise<readonly UserAlias[]> {
-  return writeAliases(access, keys, aliases, (now, user) => (now === user ? undefined : user), ASSUMED_NEW);
+  const taken: NextUser = (now, user) => {
+    if (now === user) return undefined;
+    if (now !== null) losers.add(now);
+    return user;
+  };
+  return writeAliases(access, keys, aliases, taken, ASSUMED_NEW);
 }
 
 /** The user that had taken an alias over may have lost it. Returns those that stood for nobody. */
@@ -80,6 +88,59 @@ export async function settleAliases(
     );
     open = [...kept, ...dropped];
   }
+}
+
+/**
+ * Logs the users that changed users stand for, those that these stand for, and so on: what is reported under an alias counts for them. Each is
+ * logged after the change, by a write that changes nothing: who makes it an alias later logs it as well.
+ */
+export async function announceAbove(
+  access: HashAccess,
+  keys: RedisKeys,
+  names: UserNames,
+  changed: ReadonlySet<UserKey>,
+): Promise<void> {
+  const found = new Set(changed);
+  let next: readonly UserKey[] = [...changed];
+  // A look-up follows no more.
+  for (let level = 0; next.length > 0 && level < MAX_JOINED; level += 1) {
+    const above = new Set<UserKey>();
+    const parts = byPartition(access, next, (user) => partitionOfUsers(foldedLocalPart(user)));
+    await inParallel(access, parts, ({ partition, items }) => {
+      const byLocal = [...Map.groupBy(items, (user) => foldedLocalPart(user))];
+      const updates = byLocal.map(([local, users]) =>
+        announcement(keys.users(local, partition), local, users, names, above),
+      );
+      return updateHashes(access, updates, 'u');
+    });
+    next = [...above].filter((user) => !found.has(user));
+    for (const user of next) found.add(user);
+  }
+}
+
+/** Logs whom users with one local part stand for, if anybody, and adds them to `above`. */
+function announcement(
+  key: string,
+  local: string,
+  users: readonly UserKey[],
+  names: UserNames,
+  above: Set<UserKey>,
+): HashUpdate {
+  return {
+    key,
+    join: (stored) => {
+      const { aliases } = storedUsers(local, stored);
+      const targets = new Set(users.flatMap((user) => targetsOf(user, aliases, names)));
+      for (const target of targets) above.add(target);
+      const fields = [...aliases].flatMap(([alias, user]) => {
+        const text = encodeUser(local, user);
+        return targets.has(user)
+          ? [{ field: userField.alias(local, alias), expected: text, next: text }]
+          : [];
+      });
+      return fields.length === 0 ? null : { fields, news: loggedNames([...targets]) };
+    },
+  };
 }
 
 /** Each once. */

@@ -21,6 +21,7 @@ import type {
   DeviceEntry,
   DirectoryStore,
   ImportedChange,
+  JoinedUser,
   LogPosition,
   LookupResult,
   Pair,
@@ -56,7 +57,7 @@ import { RedisNotes } from './redis-notes.ts';
 import { COMMIT, READ } from './record-scripts.ts';
 import { FENCED, MEND_STREAMS } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
-import { readLookup } from './read-lookup.ts';
+import { readLogin, readLookup } from './read-lookup.ts';
 import type { LookupReads } from './read-lookup.ts';
 import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
@@ -230,6 +231,12 @@ export class RedisStore implements DirectoryStore {
     return pairs.map(({ user, device }) => this.lookup(user, device));
   }
 
+  async joinedUser(name: UserKey): Promise<JoinedUser> {
+    const lookup = new Lookup(this.names, this.sources, name);
+    await readLogin(this.lookupReads, lookup);
+    return lookup.login.behind;
+  }
+
   async getDevice(key: DeviceKey): Promise<DeviceEntry | null> {
     const [hash] = await this.reads.read([{ key: this.keys.device(key) }]);
     return deviceEntry(storedDevice(key, hash?.values ?? null), this.sources, this.epoch);
@@ -275,7 +282,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   putUsers(observations: readonly UserObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
-    return putUsers(this.accessOf(fence), this.keys, observations);
+    return putUsers(this.accessOf(fence), this.keys, this.names, observations);
   }
 
   putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void> {

@@ -1,11 +1,19 @@
 // Owns writing users to Redis: their reports, and their aliases, which may stand in other partitions.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
+import type { UserNames } from '../../identity/user-names.ts';
 import type { UserObservation } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
 import { aliasesIn, writeOfUser } from '../report-writes.ts';
 import type { SourceText } from '../stored-records.ts';
-import { dropAliases, keepAliases, loggedNames, settleAliases, takeAliases } from './alias-writes.ts';
+import {
+  announceAbove,
+  dropAliases,
+  keepAliases,
+  loggedNames,
+  settleAliases,
+  takeAliases,
+} from './alias-writes.ts';
 import type { UserAlias } from './alias-writes.ts';
 import type { FieldChange, HashChange } from './commit-values.ts';
 import { SMALL, byPartition, inParallel, updateHashes } from './hash-writer.ts';
@@ -15,6 +23,7 @@ import type { ReadHash } from './packed-reply.ts';
 import { encodeUser, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedUsers } from './stored-hashes.ts';
+import { targetsOf } from '../joined-names.ts';
 
 /** Observations of the users with one folded local part. */
 interface Observed {
@@ -34,12 +43,15 @@ interface Plan {
   readonly removed: readonly UserAlias[];
   /** Likewise, in the hash of the user itself. */
   readonly ended: readonly UserAlias[];
+  /** Users that changed because another name of theirs did: those that they stand for have changed, too. */
+  readonly related: readonly UserKey[];
 }
 
 /** Joins the observations with what is stored, and writes them. The outcomes are in their order. */
 export async function putUsers(
   access: HashAccess,
   keys: RedisKeys,
+  names: UserNames,
   observations: readonly UserObservation[],
 ): Promise<readonly ReportOutcome[]> {
   const outcomes: ReportOutcome[] = observations.map(() => 'older');
@@ -53,7 +65,7 @@ export async function putUsers(
   const all = [...locals.values()];
   for (let at = 0; at < all.length;) {
     const some = all.slice(at, at + (access.size?.() ?? SMALL).hashes * SCRIPTS);
-    for (const plan of await putSome(access, keys, some))
+    for (const plan of await putSome(access, keys, names, some))
       for (const { at: place, outcome } of plan.outcomes) outcomes[place] = outcome;
     at += some.length;
   }
@@ -81,6 +93,7 @@ interface Users {
 async function putSome(
   access: HashAccess,
   keys: RedisKeys,
+  names: UserNames,
   observed: readonly Observed[],
 ): Promise<readonly Plan[]> {
   const parts: Users[] = [];
@@ -91,7 +104,7 @@ async function putSome(
       await access.turn?.(items.length);
       const wanted = items.map(({ local }) => ({ key: keys.users(local, partition) }));
       const seen = await access.read(wanted);
-      const plans = items.map((one, index) => planOf(one, seen[index]?.values ?? null));
+      const plans = items.map((one, index) => planOf(one, names, seen[index]?.values ?? null));
       parts.push({ items, wanted, seen, plans, done: [...plans] });
     },
   );
@@ -99,14 +112,15 @@ async function putSome(
   // was taken away.
   const plans = parts.flatMap((part) => part.plans);
   const [added, removed] = [plans.flatMap((plan) => plan.added), plans.flatMap((plan) => plan.removed)];
-  const taken = new Set(await takeAliases(access, keys, added));
+  const related = new Set<UserKey>();
+  const taken = new Set(await takeAliases(access, keys, added, related));
   await dropAliases(access, keys, removed);
   await inParallel(access, parts, ({ items, wanted, seen, plans: planned, done }) => {
     const updates = items.map((one, index): HashUpdate => ({
       key: wanted[index]?.key ?? '',
       join: (stored) => {
         const first = stored === (seen[index]?.values ?? null) ? planned[index] : undefined;
-        const plan = first ?? planOf(one, stored);
+        const plan = first ?? planOf(one, names, stored);
         done[index] = plan;
         return plan.change;
       },
@@ -122,6 +136,7 @@ async function putSome(
     access,
     keys,
     redone.flatMap((plan) => plan.added),
+    related,
   );
   // Another writer of the same users may have been faster: what was planned may not hold.
   const doubtful = [
@@ -132,11 +147,17 @@ async function putSome(
     ...[...replaced, ...redone].flatMap((plan) => [...plan.added, ...plan.kept, ...plan.removed]),
   ];
   await settleAliases(access, keys, doubtful);
+  for (const plan of done) for (const user of plan.related) related.add(user);
+  await announceAbove(access, keys, names, related);
   return done;
 }
 
 /** Joins the observations of one local part with its hash. */
-function planOf({ local, observations }: Observed, values: readonly (string | null)[] | null): Plan {
+function planOf(
+  { local, observations }: Observed,
+  names: UserNames,
+  values: readonly (string | null)[] | null,
+): Plan {
   const stored = storedUsers(local, values);
   const reports = Map.groupBy(stored.reports, ({ user }) => user) as Map<UserKey, readonly SourceText[]>;
   const fields = new Map<string, FieldChange>();
@@ -144,7 +165,9 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
   const news = new Set<UserKey>();
   const outcomes: Plan['outcomes'][number][] = [];
   const ended: UserAlias[] = [];
+  /** Aliases that must be as they were read: another writer may be about to change one of them. */
   const named = new Set<UserKey>();
+  const related = new Set<UserKey>();
   const far = { added: [] as UserAlias[], kept: [] as UserAlias[], removed: [] as UserAlias[] };
   const now = Date.now();
   for (const { at, observation } of observations) {
@@ -181,13 +204,21 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
       named.add(alias);
       if (!wasNamed || !aliases.has(alias)) {
         const former = aliases.get(alias);
-        if (former !== undefined) changed.add(former);
+        if (former !== undefined) {
+          changed.add(former);
+          related.add(former);
+        }
         aliases.set(alias, key);
       }
     }
-    if (write.outcome === 'news') for (const name of changed) news.add(name);
+    if (write.outcome !== 'news') continue;
+    for (const name of changed) news.add(name);
+    // What is reported under an alias counts for the user that it stands for (decisions/0190).
+    named.add(key);
+    for (const user of targetsOf(key, stored.aliases, names)) related.add(user);
   }
   for (const one of aliasFields(local, stored.aliases, aliases, named)) fields.set(one.field, one);
+  for (const user of related) news.add(user);
   const users = observations.map(({ observation }) => observation.key);
   return {
     users,
@@ -195,10 +226,11 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
     outcomes,
     ...far,
     ended,
+    related: [...related],
   };
 }
 
-/** Aliases in the hash of their user that change, and those that are named: another writer may be about to remove one of them. */
+/** Aliases in the hash of their user that change, and those that are named. */
 function aliasFields(
   local: string,
   before: ReadonlyMap<UserKey, UserKey>,
@@ -207,7 +239,7 @@ function aliasFields(
 ): FieldChange[] {
   const textOf = (user: UserKey | undefined): string | null =>
     user === undefined ? null : encodeUser(local, user);
-  return [...new Set([...before.keys(), ...after.keys()])]
+  return [...new Set([...before.keys(), ...after.keys(), ...named])]
     .map((alias) => ({
       alias,
       field: userField.alias(local, alias),

@@ -57,8 +57,11 @@ export function UserFacts({ details }: { details: Details }): ReactElement {
               <th scope="col">{texts.fact}</th>
               <th scope="col">{texts.inEffect}</th>
               {reports.map((report) => (
-                <th scope="col" key={report.source}>
+                <th scope="col" key={`${report.source} ${report.key}`}>
                   {report.source} <Time className="age" iso={report.observedAt} />
+                  {reports.every(({ key }) => key === report.key) ? null : (
+                    <span className="age break"> {report.key}</span>
+                  )}
                 </th>
               ))}
             </tr>
@@ -76,7 +79,7 @@ export function UserFacts({ details }: { details: Details }): ReactElement {
                 </td>
                 {reports.map((report) => (
                   <td
-                    key={report.source}
+                    key={`${report.source} ${report.key}`}
                     data-l={report.source}
                     className={`break ${textOf(report) === textOf(record) ? '' : 'lose'}${textOf(report) === '' ? ' none' : ''}`}
                   >

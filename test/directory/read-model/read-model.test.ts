@@ -9,6 +9,7 @@ import { IN_MEMORY, ModelFile } from '../../../src/directory/read-model/model-fi
 import { ModelKeeper } from '../../../src/directory/read-model/model-keeper.ts';
 import { decisionPage } from '../../../src/directory/read-model/model-decisions.ts';
 import { userPage } from '../../../src/directory/read-model/model-users.ts';
+import type { ModelUser } from '../../../src/directory/read-model/model-users.ts';
 import { findDuplicates, findNearMisses } from '../../../src/directory/read-model/similar-devices.ts';
 import { ModelReader } from '../../../src/directory/read-model/model-reader.ts';
 import type { ModelOrder } from '../../../src/directory/read-model/model-reader.ts';
@@ -66,7 +67,13 @@ function comparable(rows: readonly ModelRow[]): unknown[] {
     .sort((a, b) => (`${a.device} ${a.user}` < `${b.device} ${b.user}` ? -1 : 1));
 }
 
-const usersOf = (reader: ModelReader): readonly unknown[] =>
+const ALIASES: Readonly<Record<string, readonly string[]>> = {
+  carol: ['a.smith', 'bob'],
+  bob: ['contoso\\bob'],
+  'contoso\\bob': ['alice@contoso.com'],
+  'alice@contoso.com': ['carol'],
+};
+const usersOf = (reader: ModelReader): readonly ModelUser[] =>
   userPage(reader, {}, [{ field: 'user', descending: false }], 10_000, null).rows;
 const decisionsOf = (reader: ModelReader): readonly unknown[] =>
   decisionPage(
@@ -160,7 +167,9 @@ describe('the rows', () => {
         kind: fc.constant('user' as const),
         user: fc.constantFrom(...users),
         groups: fc.option(fc.subarray(['staff', 'it'])),
-        alias: fc.option(fc.constantFrom('a.smith', 'bob@contoso.com')),
+        source: fc.constantFrom('ad', 'entra'),
+        enabled: fc.option(fc.boolean()),
+        aliases: fc.subarray(['a.smith', 'carol', 'bob', 'contoso\\bob', 'alice@contoso.com']),
       }),
     );
     await fc.assert(
@@ -203,11 +212,12 @@ describe('the rows', () => {
                 await store.putUsers([
                   {
                     key: user(one.user),
-                    source: 'ad',
+                    source: one.source,
                     observedAt: at,
                     groups: one.groups,
-                    // Two users never claim one name here.
-                    aliases: one.alias === null || one.user !== 'carol' ? null : [one.alias],
+                    enabled: one.enabled,
+                    // Two users never claim one name here; a user may stand for another one, and that one for the first.
+                    aliases: one.aliases.filter((alias) => ALIASES[one.user]?.includes(alias)),
                   },
                 ]);
             }
@@ -222,6 +232,16 @@ describe('the rows', () => {
           expect(comparable(rowsOf(one as ModelReader))).toStrictEqual(
             comparable(rowsOf(other as ModelReader)),
           );
+          // A list has what a look-up sees.
+          for (const row of rowsOf(one as ModelReader)) {
+            if (row.user === null) continue;
+            const { userRecord } = await store.lookup(row.user, row.device);
+            expect([row.user, row.groups]).toStrictEqual([row.user, userRecord?.groups ?? null]);
+          }
+          for (const { user: name, enabled } of usersOf(one as ModelReader)) {
+            const { record } = await store.joinedUser(name);
+            expect([name, enabled]).toStrictEqual([name, record === null ? null : record.enabled !== false]);
+          }
           expect(one?.stateCounts()).toStrictEqual(other?.stateCounts());
           for (const list of [usersOf, decisionsOf])
             expect(list(one as ModelReader)).toStrictEqual(list(other as ModelReader));
