@@ -26,8 +26,7 @@ interface Part {
 
 /** The names of one user. */
 interface Members {
-  /** Under which something is reported, the user's own first. */
-  readonly keys: readonly UserKey[];
+  /** Those on the user's own name first. */
   readonly reports: readonly UserReport[];
   /** Names that its reports name, and that stand for another user. */
   readonly disputed: ReadonlySet<UserKey>;
@@ -89,16 +88,21 @@ export class JoinedNames {
    * each other it is the first one as a text; without any alias, the name itself in its group of domains.
    */
   userOf(name: UserKey): UserKey {
-    const chain = this.chainOf(name);
-    const last = chain.at(-1);
-    if (last === undefined) return this.names.canonical(name);
+    const first = this.aliasOf(name);
+    if (first === undefined) return this.names.canonical(name);
+    if (this.aliasOf(first) === undefined) return first;
+    const chain = this.chainFrom(first);
+    const last = chain.at(-1) ?? first;
     const again = chain.indexOf(last);
     return again === chain.length - 1 ? last : chain.slice(again).reduce((a, b) => (a < b ? a : b));
   }
 
   /** Whether more aliases stand one behind the other than are followed. */
   isEndless(name: UserKey): boolean {
-    return this.chainOf(name).length > MAX_JOINED;
+    const first = this.aliasOf(name);
+    return (
+      first !== undefined && this.aliasOf(first) !== undefined && this.chainFrom(first).length > MAX_JOINED
+    );
   }
 
   /** `login`: the name that was looked up: it may stand for a user whose reports do not name it yet. */
@@ -116,10 +120,8 @@ export class JoinedNames {
     return joined;
   }
 
-  /** The users that a name stands for, one behind the other; the last one occurs twice where they stand for each other. */
-  private chainOf(name: UserKey): readonly UserKey[] {
-    const first = this.aliasOf(name);
-    if (first === undefined) return NOTHING;
+  /** The user of an alias, and those that it stands for, one behind the other; the last one occurs twice where they stand for each other. */
+  private chainFrom(first: UserKey): readonly UserKey[] {
     const chain: UserKey[] = [];
     for (let next: UserKey | undefined = first; next !== undefined; next = this.aliasOf(next)) {
       const isKnown = chain.includes(next);
@@ -141,6 +143,8 @@ export class JoinedNames {
 
   /** Follows the names that reports name, from those of the user on. */
   private membersOf(user: UserKey, login: UserKey): Members {
+    if (this.reportedAs(user).length === 0 && (login === user || this.reportedAs(login).length === 0))
+      return NO_MEMBERS;
     const names = new Set([user, login]);
     const disputed = new Set<UserKey>();
     const found = new Map<UserKey, readonly UserReport[]>();
@@ -157,10 +161,12 @@ export class JoinedNames {
           for (const alias of (aliases ?? NOTHING) as readonly UserKey[])
             (this.names.same(this.userOf(alias), user) ? names : disputed).add(alias);
       }
+    const [only] = found.values();
+    if (only !== undefined && found.size === 1) return { reports: only, disputed };
     const keys = [...found.keys()].sort(
       (a, b) => Number(b === user) - Number(a === user) || (a < b ? -1 : 1),
     );
-    return { keys, reports: keys.flatMap((key) => found.get(key) ?? NOTHING), disputed };
+    return { reports: keys.flatMap((key) => found.get(key) ?? NOTHING), disputed };
   }
 
   private tooMany(user: UserKey): void {
@@ -209,4 +215,5 @@ export class JoinedNames {
 }
 
 const NOTHING: readonly never[] = Object.freeze([]);
+const NO_MEMBERS: Members = Object.freeze({ reports: NOTHING, disputed: new Set<never>() });
 const NO_REPORTS: Part['reports'] = new Map();
