@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { readYaml } from '../config/yaml-source.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { evaluate } from '../policy/engine/evaluate.ts';
+import { unknownFacts } from '../policy/engine/fact-names.ts';
+import type { UnknownField } from '../policy/engine/fact-names.ts';
 import { readFacts } from '../policy/engine/read-facts.ts';
 import { verdictDocument } from '../policy/engine/verdict.ts';
 import { readText } from '../config/policy-file.ts';
@@ -50,8 +52,9 @@ export function loadPolicyCases(path: string): PolicyCases {
   const { value, errors, source } = readYaml(readText(path));
   const problems = errors.map(({ message, place }) => `${path}:${place?.line ?? 1}: ${message}`);
   const parsed = casesSchema.safeParse(value);
-  if (problems.length === 0 && !parsed.success)
-    for (const issue of flatten(parsed.error.issues, [], value)) {
+  const issues = parsed.success ? misspeltFacts(parsed.data) : flatten(parsed.error.issues, [], value);
+  if (problems.length === 0)
+    for (const issue of issues) {
       const place = source.placeOf(issue.path);
       problems.push(`${path}:${place?.line ?? 1}: ${issue.path.map(String).join('.')}: ${issue.message}`);
     }
@@ -62,6 +65,14 @@ export function loadPolicyCases(path: string): PolicyCases {
     policy: data.policy === undefined ? null : resolve(dirname(path), data.policy),
     cases: data.cases,
   };
+}
+
+/** A misspelt fact would be an unknown one, and the case would show something else than it says. */
+function misspeltFacts(data: z.infer<typeof casesSchema>): readonly UnknownField[] {
+  const [cases, below] = Array.isArray(data) ? [data, []] : [data.cases, ['cases']];
+  return cases.flatMap(({ facts }, at) =>
+    unknownFacts(facts).map(({ path, message }) => ({ path: [...below, at, 'facts', ...path], message })),
+  );
 }
 
 type Issue = z.core.$ZodIssue;

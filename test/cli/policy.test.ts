@@ -151,6 +151,20 @@ describe('policy test', () => {
   });
 });
 
+describe('policy test of misspelt facts', () => {
+  it('names each with its line and the fact that is meant', async () => {
+    writeFileSync(
+      join(folder, 'misspelt.yaml'),
+      'cases:\n  - name: a\n    facts:\n      device: { complient: true }\n    expect: { action: allow }\n',
+    );
+    const { code, error } = await run(['policy', 'test', 'misspelt.yaml', '--policy', 'policy.yaml']);
+    expect(code).toBe(1);
+    expect(error).toContain(
+      'misspelt.yaml:4: cases.0.facts.device.complient: no such fact (did you mean "compliant"?)',
+    );
+  });
+});
+
 describe('explain and simulate', () => {
   it('takes a number of an attribute for the one that was written, and 17.10 for a text', async () => {
     const rules = ['17.10', '5'].map((value) => ({
