@@ -87,7 +87,7 @@ interface Receipt {
 }
 
 /**
- * Field by field: loops over the names of fields were a third of the time that a device takes in an import. `was`: what stays where nothing is
+ * Field by field: loops over the names of the fields take three times as long, which imports notice. `was`: what stays where nothing is
  * `said`.
  */
 function reportOf(
