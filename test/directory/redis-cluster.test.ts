@@ -4,9 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { RedisKeeper } from '../../src/directory/redis/redis-keeper.ts';
 import { RedisKeys, partitionOfDevice } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
+import { newIdentity } from '../../src/directory/store-identity.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
@@ -240,6 +242,20 @@ describe('the store on a Redis Cluster', () => {
 });
 
 describe('the loss of a node', () => {
+  it('is what commands say, where they need all parts of the directory', async () => {
+    const cluster = await startCluster();
+    onTestFinished(() => cluster.stop());
+    const keeper = await RedisKeeper.open(cluster.options);
+    onTestFinished(() => keeper.close());
+    await cluster.nodes[((await cluster.nodeOf(keys.schema)) + 1) % 3]?.crash();
+    const opened = RedisStore.open(cluster.options).then((store) => store.close());
+    for (const failing of [keeper.read(), keeper.replace(null, newIdentity()), opened])
+      await expect(failing).rejects.toMatchObject({
+        code: 'EASGATE_REDIS',
+        message: expect.stringMatching(/a node .* cannot be reached.*cluster check/) as string,
+      });
+  });
+
   it('is survived: its replica takes over, decisions that were replicated stay, and the gateway goes on by itself', async () => {
     const cluster = await startCluster(true);
     onTestFinished(() => cluster.stop());

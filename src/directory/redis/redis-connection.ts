@@ -189,9 +189,14 @@ export function ready(client: RedisClient, options: RedisStoreOptions): Promise<
  * Runs the first command of a connection that is ready, again while Redis only takes too long (background-timeout.ts). Rejects as {@link ready};
  * what easgate itself found wrong stays as it is.
  */
-export async function begun(command: () => Promise<void>, options: RedisStoreOptions): Promise<void> {
+export function begun(command: () => Promise<void>, options: RedisStoreOptions): Promise<void> {
+  return explained(askedAgainWhileSlow(command), options);
+}
+
+/** Rejects as {@link ready}, where `work` does; what easgate itself found wrong stays as it is. */
+export async function explained<Answer>(work: Promise<Answer>, options: RedisStoreOptions): Promise<Answer> {
   try {
-    await askedAgainWhileSlow(command);
+    return await work;
   } catch (error) {
     throw codeOf(error, '').startsWith('EASGATE_') ? error : troubleOf(error, options);
   }

@@ -4,7 +4,7 @@ import type { StoreIdentity, StoreOutageError } from '../store-identity.ts';
 import type { Migration, StoreKeeper } from '../store-keeper.ts';
 import { replicationInfo } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
-import { connect, placeOf, ready } from './redis-connection.ts';
+import { connect, explained, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { readIdentity, replaceIdentity, stalenessOf } from './redis-identity.ts';
 import { RedisKeys } from './redis-keys.ts';
@@ -18,8 +18,10 @@ export class RedisKeeper implements StoreKeeper {
   readonly place: string;
   private readonly client: RedisClient;
   private readonly keys: RedisKeys;
+  private readonly options: RedisStoreOptions;
 
   private constructor(options: RedisStoreOptions) {
+    this.options = options;
     this.place = placeOf(options);
     this.client = connect(options, options.commandTimeoutMs);
     this.keys = new RedisKeys(options.keyPrefix, options.cluster !== undefined);
@@ -38,13 +40,14 @@ export class RedisKeeper implements StoreKeeper {
   }
 
   async read(): Promise<StoreIdentity | null> {
-    return (await readIdentity(this.client, this.keys)).identity;
+    return (await explained(readIdentity(this.client, this.keys), this.options)).identity;
   }
 
   async replace(before: StoreIdentity | null, after: StoreIdentity): Promise<boolean> {
-    const { identity, text } = await readIdentity(this.client, this.keys);
+    const { client, keys, options } = this;
+    const { identity, text } = await explained(readIdentity(client, keys), options);
     if (identity?.id !== before?.id || identity?.epoch !== before?.epoch) return false;
-    return replaceIdentity(this.client, this.keys, text, after);
+    return explained(replaceIdentity(client, keys, text, after), options);
   }
 
   migrate(): Promise<Migration> {

@@ -17,7 +17,20 @@ class RedisError extends Error {
 export function redisTrouble(error: unknown, url: string, behindSentinel?: string): RedisError {
   const setting = behindSentinel === ON_CLUSTER ? 'store.cluster' : 'store.sentinels';
   const place = behindSentinel === undefined ? `${bare(url)} (store.url)` : `${behindSentinel} (${setting})`;
-  return new RedisError(`${place}: ${reason(error, url)}`, { cause: error });
+  const why = (behindSentinel === ON_CLUSTER ? reasonOnCluster(error) : null) ?? reason(error, url);
+  return new RedisError(`${place}: ${why}`, { cause: error });
+}
+
+/** Of commands to one of many nodes; null = as of one server. */
+function reasonOnCluster(error: unknown): string | null {
+  const message = messageOf(error);
+  const look = 'look at `redis-cli --cluster check HOST:PORT`';
+  if (/^Connection is closed/.test(message))
+    return `a node that has a part of the directory cannot be reached, or closes the connection (does it require TLS?): ${look}`;
+  if (/CLUSTERDOWN/.test(message)) return `it is down, since some slots have no node: ${look}`;
+  if (/TRYAGAIN|redirections/.test(message))
+    return `a slot is being moved, or has no node: try again, or ${look}`;
+  return null;
 }
 
 function reason(error: unknown, url: string): string {
