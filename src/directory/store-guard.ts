@@ -37,6 +37,9 @@ export const UNGUARDED: GuardOptions = {
   onEvent: () => undefined,
 };
 
+/** So many beats in a row that were refused are told: one may meet a lock, or the moment of a failover. */
+const REFUSED_BEATS = 4;
+
 /** The recorded beat lags by at most this much. */
 const REMEMBER_EVERY_MS = 5_000;
 
@@ -51,6 +54,8 @@ export class StoreGuard {
   private remembered: KnownStore | null;
   private current: KnownStore | null;
   private writable = true;
+  /** Beats in a row that were refused. */
+  private refused = 0;
 
   /** @throws StoreMemoryError */
   constructor(place: string, options: GuardOptions) {
@@ -138,6 +143,26 @@ export class StoreGuard {
     this.trouble = null;
     const facts = { code: 'EASGATE_STORE_BACK', event: 'store_back', store: this.place };
     this.options.onEvent('info', facts, 'the directory is the known one again');
+  }
+
+  /** A beat was written, or refused (why). Reads go on, so that nothing else says that decisions are refused. */
+  noteBeat(refusal: string | null): void {
+    const wasTold = this.refused >= REFUSED_BEATS;
+    this.refused = refusal === null ? 0 : this.refused + 1;
+    if (wasTold === this.refused >= REFUSED_BEATS) return;
+    const facts = { store: this.place, ...(refusal === null ? {} : { cause: refusal }) };
+    if (refusal === null)
+      this.options.onEvent(
+        'info',
+        { code: 'EASGATE_STORE_WRITABLE', event: 'store_writable', ...facts },
+        'the directory takes changes again',
+      );
+    else
+      this.options.onEvent(
+        'error',
+        { code: 'EASGATE_STORE_UNWRITABLE', event: 'store_unwritable', ...facts },
+        'the directory can be read but takes no changes: phones are served, decisions are refused, and what is seen of phones waits',
+      );
   }
 
   private tellSetBack(byMs: number): void {

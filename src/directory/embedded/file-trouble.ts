@@ -68,6 +68,7 @@ export function fileError(path: string, error: unknown, outcome: string): Error 
   if (!(error instanceof Error)) return new Error(String(error));
   if ('errcode' in error) {
     const { errcode, errstr } = error as SqliteError;
+    if (DENIED.has(errcode & 0xff) && isOnReadOnlyDisk(path)) return readOnlyDisk(path, error, outcome);
     if (DENIED.has(errcode & 0xff))
       return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${rights(path)}${outcome}`, error);
     const [code, words] = MEANINGS.get(errcode & 0xff) ?? ['EASGATE_STORE_FILE', error.message];
@@ -78,15 +79,26 @@ export function fileError(path: string, error: unknown, outcome: string): Error 
     return new StoreFileError('EASGATE_STORE_FULL', `${path}: the disk is full (${code})`, error);
   if (code === 'EACCES' || code === 'EPERM')
     return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${rights(path)}`, error);
-  if (code === 'EROFS')
-    return new StoreFileError(
-      'EASGATE_STORE_FILE',
-      `${path}: its file system is read-only; set store.path`,
-      error,
-    );
+  if (code === 'EROFS') return readOnlyDisk(path, error, '');
   if (code === 'ENOTDIR' || code === 'EISDIR')
     return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${error.message}`, error);
   return error;
+}
+
+/** SQLite says the same of a file without permission, and root has every permission. */
+function isOnReadOnlyDisk(path: string): boolean {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
+  }
+}
+
+function readOnlyDisk(path: string, error: Error, outcome: string): StoreFileError {
+  const text =
+    'its file system is read-only, as it is after an error of the disk: repair it, or set store.path';
+  return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${text}${outcome}`, error);
 }
 
 function rights(path: string): string {

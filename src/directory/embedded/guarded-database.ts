@@ -3,6 +3,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StatementSync } from 'node:sqlite';
+import { messageOf } from '../../caught-error.ts';
 import { monotonicNow } from '../../clock.ts';
 import { everyAbout } from '../../coalesced-timers.ts';
 import { StoreGuard } from '../store-guard.ts';
@@ -330,12 +331,14 @@ export class GuardedDatabase {
   private async writeBeat(): Promise<void> {
     try {
       await this.write(() => writeBeat(this.prepared));
+      this.guard.noteBeat(null);
       const { database } = this.settle();
       const found = readIdentity(this.prepared);
       if (this.guard.judge(found).kind === 'setBack') this.withoutWaiting(() => this.raiseEpoch(database));
       else this.guard.see(found);
-    } catch {
-      // The next read or write reports the error; the beat is retried soon.
+    } catch (error) {
+      // Of a file that is not the known one, the guard has told.
+      if (this.guard.trouble === null && !this.closed) this.guard.noteBeat(messageOf(error));
     }
   }
 }

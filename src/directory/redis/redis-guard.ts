@@ -143,6 +143,7 @@ export class RedisGuard {
     const info = (): Promise<string> => replicationInfo(this.client, this.keys.beat);
     const stale = await this.freshness.judge(found, this.guard.known, info);
     if (stale !== null) this.guard.fail(stale);
+    this.guard.noteBeat(found.refusal);
     await this.take(found);
   }
 

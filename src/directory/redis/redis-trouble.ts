@@ -25,7 +25,7 @@ export function redisTrouble(error: unknown, url: string, behindSentinel?: strin
 function reasonOnCluster(error: unknown): string | null {
   const message = messageOf(error);
   const look = 'look at `redis-cli --cluster check HOST:PORT`';
-  if (/^Connection is closed/.test(message))
+  if (message.startsWith('Connection is closed'))
     return `a node that has a part of the directory cannot be reached, or closes the connection (does it require TLS?): ${look}`;
   if (/CLUSTERDOWN/.test(message)) return `it is down, since some slots have no node: ${look}`;
   if (/TRYAGAIN|redirections/.test(message))
