@@ -140,7 +140,9 @@ if refusal then return refusal end
 local mended = 0
 for _, key in ipairs(KEYS) do
   local length = redis.pcall('XLEN', key)
-  if type(length) == 'table' then mended = mended + redis.call('DEL', key) end
+  if type(length) == 'table' and string.find(length.err, 'WRONGTYPE', 1, true) then
+    mended = mended + redis.call('DEL', key)
+  end
 end
 return mended
 `);
