@@ -85,12 +85,15 @@ async function content(): Promise<string> {
 
 /** What makes Redis refuse, and which writes it concerns. */
 const CAUSES: readonly [string, (write: string) => boolean, () => Promise<unknown>][] = [
-  ['the change log is no stream', () => true, () => inEachLog((name) => client.set(name, 'nonsense'))],
   [
-    'the change log is at its last id',
+    'the change log is no stream, and its account may not delete it',
     appends,
-    () => inEachLog((name) => client.xadd(name, '18446744073709551615-18446744073709551615', 'd', '')),
+    async () => {
+      await asAccountWithout('del');
+      await inEachLog((name) => client.set(name, 'nonsense'));
+    },
   ],
+  ['the change log is at its last id', appends, atTheLastId],
   ['there is no memory', () => true, () => client.config('SET', 'maxmemory', '1')],
   ['its account may not append to the log', appends, () => asAccountWithout('xadd')],
   ['its account may not delete fields', removes, () => asAccountWithout('hdel')],
@@ -104,6 +107,10 @@ const CAUSES: readonly [string, (write: string) => boolean, () => Promise<unknow
     },
   ],
 ];
+
+function atTheLastId(): Promise<unknown> {
+  return inEachLog((name) => client.xadd(name, '18446744073709551615-18446744073709551615', 'd', ''));
+}
 
 function inEachLog(write: (name: string) => Promise<unknown>): Promise<unknown> {
   return Promise.all(
@@ -147,7 +154,7 @@ describe.each(CAUSES)('when %s', (_cause, concerns, bringAbout) => {
 
 describe('a block that failed', () => {
   it('takes no effect later', async () => {
-    await inEachLog((name) => client.set(name, 'nonsense'));
+    await atTheLastId();
     await expect(store.decide(onPhone, decision('block'), BY_TEST)).rejects.toThrow('nothing was written');
     for (const partition of PARTITIONS) await client.del(keys.changes(partition));
     expect((await store.lookup(alice, phone)).deviceDecision).toBeNull();
