@@ -62,8 +62,9 @@ export class ChangeFollower {
         // In a turn of its own: whoever waits for a look-up that ended in this one has the result, and learns of the change.
         if (isNews) await turn();
         if (this.stopped) return;
-        // A part of the log is no proof that the directory answers.
-        if (batch.isPartial !== true) {
+        // Neither a part of the log nor the log alone is a proof that the directory answers.
+        if (batch.silence !== undefined) this.noteAway(batch.silence);
+        else if (batch.isPartial !== true) {
           this.lastReadAt = monotonicNow();
           if (this.away) this.onState(null);
           this.away = false;
@@ -71,13 +72,16 @@ export class ChangeFollower {
         position = batch.position;
         if (isNews) this.onBatch(batch);
       } catch (error) {
-        if (!this.away && !this.stopped)
-          this.onState(error instanceof Error ? error : new Error(String(error)));
-        this.away = true;
+        this.noteAway(error instanceof Error ? error : new Error(String(error)));
         // The store is unavailable. The position is kept, so that changes of the outage are read afterwards.
         await this.pause();
       }
     }
+  }
+
+  private noteAway(error: Error): void {
+    if (!this.away && !this.stopped) this.onState(error);
+    this.away = true;
   }
 
   private pause(): Promise<void> {

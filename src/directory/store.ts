@@ -115,6 +115,8 @@ export interface ChangeBatch {
   readonly trimmed: boolean;
   /** Another part of the log did not answer: what it has comes later. */
   readonly isPartial?: boolean;
+  /** Why the directory answers nothing else in time; absent = it does. */
+  readonly silence?: Error;
 }
 
 /** Everything stored about a device. */

@@ -4,12 +4,15 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ChangeFollower } from '../../src/directory/change-follower.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { UserObservation } from '../../src/model/user.ts';
 import { ChangeLog } from '../../src/directory/redis/change-log.ts';
 import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { eventually } from '../support/checks/until.ts';
 import { startRedis } from '../support/servers/redis.ts';
@@ -189,5 +192,31 @@ describe('connections to Redis that fall silent', () => {
     const told = await reading.catch(() => null);
     await Promise.all([store.close(), writer.close(), silencer.close()]);
     expect(told?.changes).toEqual([{ device: 'stolen', user: null }]);
+  });
+
+  it('but for that one count as a directory that is away, and a gateway applies what it brings', async () => {
+    const silencer = await startSilencer(redis.port);
+    const url = `redis://127.0.0.1:${silencer.port}/0`;
+    const store = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 1_000 }, NO_GROUPS, {
+      ...UNGUARDED,
+      serves: true,
+    });
+    const writer = await open();
+    const told: (string | null)[] = [];
+    let isAway = false;
+    const follower = new ChangeFollower(
+      store,
+      ({ changes }) => told.push(...changes.map(({ device }) => device)),
+      (error) => (isAway = error !== null),
+    );
+    await follower.start();
+    await eventually(async () => silencer.waiting(), Boolean, 'the wait for changes');
+    silencer.silence(true);
+    await eventually(async () => isAway, Boolean, 'the silence to be noticed');
+    await writer.decide({ user: null, device: 'stolen' as DeviceKey }, decision('block'), BY_TEST);
+    await eventually(async () => told.includes('stolen'), Boolean, 'the change');
+    await follower.stop();
+    await Promise.all([store.close(), writer.close(), silencer.close()]);
+    await follower.ended();
   });
 });

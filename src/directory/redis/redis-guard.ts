@@ -18,6 +18,8 @@ import { runScript } from './run-script.ts';
 /** Interval of the checks of a gateway, and how much earlier they may come. */
 const BEAT_MS = 1_000;
 const EARLY_MS = 400;
+/** So many checks in a row without an answer, and look-ups have none either: one may meet a busy moment. */
+const SILENT_CHECKS = 3;
 
 /** Redis refused a command; scripts check first, so nothing was written. */
 class RedisRefusalError extends Error {
@@ -40,6 +42,8 @@ export class RedisGuard {
   /** A connection was lost: the server behind the new one must be checked first. */
   private doubted = true;
   private checking: Promise<void> | null = null;
+  /** The latest checks, while they have no answer. */
+  private unanswered: readonly Error[] = [];
 
   constructor(client: RedisClient, keys: RedisKeys, place: string, options: GuardOptions) {
     this.client = client;
@@ -48,13 +52,28 @@ export class RedisGuard {
     this.freshness = new Freshness(place, options.maxRollbackMs, monotonicNow);
     client.on('close', () => this.doubt());
     // The result is kept in the guard; the next read or write reports it.
-    const beat = (): void => void this.check().catch(() => undefined);
+    const beat = (): void =>
+      void this.check().then(
+        () => this.noteAnswer(null),
+        (error: unknown) => this.noteAnswer(error),
+      );
     this.endBeat = options.serves ? everyAbout(BEAT_MS, EARLY_MS, beat) : null;
   }
 
   close(): void {
     this.endBeat?.();
     this.guard.close();
+  }
+
+  /** Why several checks in a row had no answer in the time of a look-up; null = they had, or nothing checks. */
+  get silence(): Error | null {
+    return this.unanswered.length < SILENT_CHECKS ? null : (this.unanswered[0] ?? null);
+  }
+
+  private noteAnswer(error: unknown): void {
+    if (error instanceof Error && !(error instanceof StoreOutageError))
+      this.unanswered = [...this.unanswered.slice(1 - SILENT_CHECKS), error];
+    else this.unanswered = [];
   }
 
   doubt(): void {

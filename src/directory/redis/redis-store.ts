@@ -350,7 +350,8 @@ export class RedisStore implements DirectoryStore {
     else if (batch.trimmed) await this.guard.check();
     else await this.guard.verified();
     const { generation } = this.guard.guard;
-    if (this.announced === generation) return batch;
+    const { silence } = this.guard;
+    if (this.announced === generation) return silence === null ? batch : { ...batch, silence };
     this.announced = generation;
     return { changes: [], position: await this.position(), trimmed: true };
   }
