@@ -287,6 +287,22 @@ describe('settings', () => {
   });
 });
 
+describe('sample.phones', () => {
+  const withPhones = (count: number): string =>
+    JSON.stringify({
+      upstream: { url: 'sample' },
+      sample: {
+        users: [{ name: 'ada', password: 'ada-pw' }],
+        phones: Array.from({ length: count }, (_, at) => ({ user: 'ada', device: `PHONE${at}` })),
+      },
+    });
+
+  it('are as many as a large company has, and not more than a process runs', () => {
+    expect(problems(withPhones(10_000))).toEqual([]);
+    expect(problems(withPhones(10_001)).join('\n')).toContain('sample.phones');
+  });
+});
+
 describe('documents made from the schema', () => {
   const committed = (name: string) =>
     readFileSync(new URL(`../../docs/reference/${name}`, import.meta.url), 'utf8');

@@ -42,9 +42,11 @@ export const sampleSection = z.strictObject({
         app: z.enum(['ios', 'android', 'outlook']).default('ios').describe('the mail app'),
       }),
     )
-    .max(200)
+    .max(10_000)
     .default([])
-    .describe('phones that fetch mail through the gateway while upstream.url is "sample"'),
+    .describe(
+      'phones that fetch mail through the gateway while upstream.url is "sample": they start 20 a second',
+    ),
   policy: z
     .string()
     .min(1)
