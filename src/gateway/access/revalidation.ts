@@ -46,6 +46,8 @@ export type Refresh = (asked: readonly Asked[], onAnswer: OnAnswer) => void;
 
 /** Most concurrent revalidations. What is read for them is understood in the turns in which it arrives, which requests wait for. */
 const MAX_UNDER_WAY = 64;
+/** Most of them that were asked about in vain before: where one part of the directory is away, the others must not wait for its deadlines. */
+const MAX_AGAIN = 32;
 /** Most revalidations that begin in one turn of the event loop: a millisecond or two of work, mostly the end of a poll. */
 const MAX_PER_TURN = 16;
 /** Pause before the retry of an unanswered look-up. */
@@ -60,11 +62,14 @@ export class RevalidationQueue {
   private readonly many = new Set<Revalidated>();
   /** Those that no change can restrict, and those that one has decided by what is in memory already, which is old. */
   private readonly later = new Set<Revalidated>();
+  /** Those that the directory was asked about in vain, after a pause. */
+  private readonly again = new Set<Revalidated>();
   private unanswered = new Set<Revalidated>();
   private underWay = 0;
   /** How many began in this turn. */
   private begun = 0;
   private massUnderWay = 0;
+  private againUnderWay = 0;
   private retriedAt = 0;
   /** How many look-ups in turn had no answer. */
   private failed = 0;
@@ -76,7 +81,7 @@ export class RevalidationQueue {
 
   /** Whether exchanges are left that a mass change may restrict. */
   get isBusy(): boolean {
-    return this.many.size > 0 || this.massUnderWay > 0;
+    return this.many.size > 0 || this.again.size > 0 || this.massUnderWay > 0;
   }
 
   /** The directory does not answer: a few are tried with each retry, and not all, one deadline after the other. */
@@ -95,14 +100,14 @@ export class RevalidationQueue {
    */
   add(one: Revalidated, isMass: boolean, isChecked = false): boolean {
     if (!one.onChange()) return false;
-    const { few, many, later } = this;
+    const { few, many, again, later } = this;
     if (!isMass) {
-      many.delete(one);
-      later.delete(one);
+      for (const lane of [many, again, later]) lane.delete(one);
       few.add(one);
     } else if (isChecked || one.isDenied === true) {
-      if (!few.has(one) && !many.has(one)) later.add(one);
+      if (!few.has(one) && !many.has(one) && !again.has(one)) later.add(one);
     } else if (!few.has(one)) {
+      again.delete(one);
       later.delete(one);
       many.add(one);
     }
@@ -115,7 +120,7 @@ export class RevalidationQueue {
     if (!this.isWaiting || now - this.retriedAt < RETRY_MS) return;
     this.retriedAt = now;
     this.failed = 0;
-    for (const one of this.unanswered) this.many.add(one);
+    for (const one of this.unanswered) this.again.add(one);
     this.unanswered = new Set();
     this.run();
   }
@@ -129,8 +134,7 @@ export class RevalidationQueue {
       if (one === undefined) break;
       lane.delete(one);
       if (this.begun++ === 0) setImmediate(this.onNextTurn);
-      this.underWay++;
-      if (lane === this.many) this.massUnderWay++;
+      this.count(lane, 1);
       const question = this.refresh === null ? null : (one.asks?.() ?? null);
       if (question === null) void this.revalidate(one, lane, true);
       else {
@@ -148,7 +152,14 @@ export class RevalidationQueue {
 
   private nextLane(): Set<Revalidated> {
     if (this.few.size > 0 || this.isStalled) return this.few;
-    return this.many.size > 0 ? this.many : this.later;
+    if (this.many.size > 0) return this.many;
+    return this.again.size > 0 && this.againUnderWay < MAX_AGAIN ? this.again : this.later;
+  }
+
+  private count(lane: Set<Revalidated>, by: 1 | -1): void {
+    this.underWay += by;
+    if (lane === this.many || lane === this.again) this.massUnderWay += by;
+    if (lane === this.again) this.againUnderWay += by;
   }
 
   private readonly onNextTurn = (): void => {
@@ -158,8 +169,7 @@ export class RevalidationQueue {
 
   private async revalidate(one: Revalidated, lane: Set<Revalidated>, isAnswered: boolean): Promise<void> {
     const decided = await one.revalidate(lane !== this.few, isAnswered);
-    this.underWay--;
-    if (lane === this.many) this.massUnderWay--;
+    this.count(lane, -1);
     if (!decided) this.unanswered.add(one);
     this.run();
   }

@@ -210,6 +210,45 @@ describe('the queue of exchanges to be decided again', () => {
     expect(queue.isBusy).toBe(false);
   });
 
+  it('keeps nobody waiting for polls whose part of the directory never answers', async () => {
+    const open: (() => void)[] = [];
+    const queue = new RevalidationQueue((some, onAnswer) => {
+      for (const [at, { device }] of some.entries()) {
+        if (device === 'lost') open.push(() => onAnswer(at, false));
+        else setImmediate(() => onAnswer(at, true));
+      }
+    });
+    const done: string[] = [];
+    const add = (name: string, device: string, isDenied: boolean): boolean =>
+      queue.add(
+        {
+          isDenied,
+          onChange: () => true,
+          asks: () => ({ user: 'alice' as UserKey, device: device as DeviceKey, deviceType: null }),
+          revalidate: async (_isMass, isAnswered) => {
+            if (isAnswered === true) done.push(name);
+            return isAnswered === true;
+          },
+        },
+        true,
+      );
+    // As long as a look-up takes in vain: those under way fail, and a second passes.
+    const fail = async (now: number): Promise<void> => {
+      for (let turns = 0; turns < 20; turns++) await turn();
+      for (const end of open.splice(0)) end();
+      for (let turns = 0; turns < 20; turns++) await turn();
+      queue.sweep(now);
+    };
+    for (let index = 0; index < 1_000; index++) add('lost', 'lost', false);
+    for (let now = 1_000_000; now < 1_020_000; now += 1_000) await fail(now);
+    for (let index = 0; index < 100; index++) add('let in', 'phone1', true);
+    for (let index = 0; index < 100; index++) add('restricted', 'phone2', false);
+    for (let now = 1_020_000; now < 1_023_000; now += 1_000) await fail(now);
+    expect(done.filter((name) => name === 'restricted')).toHaveLength(100);
+    expect(done.filter((name) => name === 'let in')).toHaveLength(100);
+    expect(done).toHaveLength(200);
+  });
+
   it('decides phones that have access before those that are denied, and before those that old facts decided', async () => {
     const queue = new RevalidationQueue();
     const order: string[] = [];
