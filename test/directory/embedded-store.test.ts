@@ -56,6 +56,7 @@ function insertOf(record: StoredRecord, text: string): [string, (string | number
 
 const onDevice = { device: phone, user: null };
 const bob = 'bob' as UserKey;
+const other = 'phone2' as DeviceKey;
 
 describe('the embedded store', () => {
   it('reads as much of a user with very many devices as ever, and all of those who are asked about with it', async () => {
@@ -74,6 +75,26 @@ describe('the embedded store', () => {
     for (const [at, { user, device }] of pairs.entries())
       expect(together[at]).toEqual(await store.lookup(user, device));
     expect(together[1]?.userDevices.length).toBe(20);
+  });
+
+  it('answers about each of many that are asked about together, whatever another program wrote of one', async () => {
+    await fixture.reset();
+    const store = await fixture.open();
+    onTestFinished(() => store.close());
+    await store.decide({ user: null, device: other }, decision('block'), BY_TEST);
+    const raw = new DatabaseSync(path);
+    // No number of JavaScript.
+    raw
+      .prepare('INSERT INTO partnerships VALUES (?, ?, ?, ?, NULL, ?)')
+      .run(phone, alice, foldedLocalPart(alice), 2n ** 60n, '[]');
+    raw.close();
+    const pairs = [
+      { user: alice, device: phone },
+      { user: bob, device: other },
+    ];
+    const [, found] = await Promise.allSettled(store.lookups(pairs));
+    expect(found).toEqual({ status: 'fulfilled', value: await store.lookup(bob, other) });
+    expect(await Promise.all(store.lookups([]))).toEqual([]);
   });
 
   storeContract(fixture);
