@@ -3,11 +3,12 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ChangeFollower } from '../../src/directory/change-follower.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { UserObservation } from '../../src/model/user.ts';
 import { ChangeLog } from '../../src/directory/redis/change-log.ts';
+import { readIdentity, replaceIdentity } from '../../src/directory/redis/redis-identity.ts';
 import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
@@ -78,6 +79,28 @@ describe('a change of the Redis directory', () => {
       await client.xadd(CHANGES, id, 'd', device);
     const batch = await store.changesAfter(place);
     expect(batch.trimmed || batch.changes.some(({ device }) => device === 'stolen')).toBe(true);
+    client.disconnect();
+    await store.close();
+  });
+});
+
+describe('another directory in place of the one in use', () => {
+  it('has everything read again, also where Redis fails while that is found out', async () => {
+    const store = await open();
+    const client = new Redis(redis.url);
+    const place = await store.position();
+    const keys = new RedisKeys('easgate:');
+    const { text, identity } = await readIdentity(client, keys);
+    if (identity === null) throw new Error('there is no directory');
+    expect(await replaceIdentity(client, keys, text, { ...identity, epoch: identity.epoch + 1 })).toBe(true);
+    const failing = vi.spyOn(store, 'position').mockRejectedValueOnce(new Error('Connection is closed.'));
+    await store.lookup(alice, 'stolen' as DeviceKey);
+    const batch = await eventually(
+      () => store.changesAfter(place).catch(() => null),
+      (one) => one !== null,
+      'the change log',
+    );
+    expect([failing.mock.calls.length, batch?.trimmed]).toEqual([2, true]);
     client.disconnect();
     await store.close();
   });

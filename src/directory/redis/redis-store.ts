@@ -352,8 +352,10 @@ export class RedisStore implements DirectoryStore {
     const { generation } = this.guard.guard;
     const { silence } = this.guard;
     if (this.announced === generation) return silence === null ? batch : { ...batch, silence };
+    // It may fail: what is told once must not be lost with it.
+    const end = await this.position();
     this.announced = generation;
-    return { changes: [], position: await this.position(), trimmed: true };
+    return { changes: [], position: end, trimmed: true };
   }
 
   isBefore(a: LogPosition, b: LogPosition): boolean {
@@ -392,7 +394,9 @@ export class RedisStore implements DirectoryStore {
         try {
           return await this.commit(changes, log, { fence });
         } catch (error) {
-          throw isFenced(error) ? new FencedError() : error;
+          if (!isFenced(error)) throw error;
+          this.leases.doubt();
+          throw new FencedError();
         }
       },
     };
