@@ -3,6 +3,8 @@ import { isCluster } from '../directory/redis/redis-cluster.ts';
 import type { RedisClient } from '../directory/redis/redis-cluster.ts';
 import { connect, ready } from '../directory/redis/redis-connection.ts';
 import type { RedisStoreOptions } from '../directory/redis/redis-connection.ts';
+import { named } from '../directory/redis/redis-scripts.ts';
+import { runScript } from '../directory/redis/run-script.ts';
 import { SentinelWatch, followPrimary } from '../directory/redis/sentinel-watch.ts';
 import { NO_GROUPS } from '../identity/user-names.ts';
 import type { UserNames } from '../identity/user-names.ts';
@@ -31,6 +33,13 @@ const MAX_EXAMINED = 20_000;
 const SKEW_MS = 300_000;
 /** Redis removes whole nodes of a stream, about 100 entries: an exact cap costs much more (redis.io/commands/xadd). */
 const ABOUT = '~';
+
+/** KEYS: a stream. Removes what is none. Another gateway may have begun it anew since: its entries stay. */
+const REMOVE_OTHER = named(`
+local length = redis.pcall('XLEN', KEYS[1])
+if type(length) ~= 'table' or not string.find(length.err or '', 'WRONGTYPE', 1, true) then return 0 end
+return redis.call('DEL', KEYS[1])
+`);
 
 /** Connects at once, in the background. */
 export class RedisJournal implements JournalStore {
@@ -180,7 +189,7 @@ export class RedisJournal implements JournalStore {
     if (!error) return;
     // What another program put in its place is no journal, and goes: nothing of this was written.
     if (!isRetry && error.message.startsWith('WRONGTYPE')) {
-      await this.client.del(key);
+      await runScript(this.client, REMOVE_OTHER, [key], []);
       return this.write(stream, entries, true);
     }
     throw error;

@@ -1,12 +1,13 @@
 // Owns what a Redis directory does when another program put something else in place of a key that holds no record: its change log, its
 // notes, lease, locks, fences and journal. It goes with the next use; no decision waits for an operator with redis-cli.
-import type { Redis } from 'ioredis';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { Redis } from 'ioredis';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PARTITIONS, RedisKeys, partitionOfDevice } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import { FencedError } from '../../src/directory/lease.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { RedisJournal } from '../../src/journal/redis-journal.ts';
-import { KEEP_ALL, event } from '../journal/entries.ts';
+import { KEEP_ALL, change, event } from '../journal/entries.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { BY_TEST, alice, decision, deviceReport, phone } from '../support/servers/directory-records.ts';
 import { useRedis } from '../support/servers/redis.ts';
@@ -63,6 +64,53 @@ describe('a key that another program overwrote', () => {
     expect((await store.getDevice(phone))?.record?.managed).toBe(true);
     await store.leases.release('token');
     expect(await store.leases.leader()).toBeNull();
+  });
+
+  it('with a fence does not keep the leader out that raised it', async () => {
+    const lease = await store.leases.take('token', 'holder', 10_000);
+    const fence = keys.fence(partitionOfDevice(phone));
+    for (const overwrite of [() => client.set(fence, 'text'), () => client.lpush(fence, 'text')]) {
+      await client.del(fence);
+      await overwrite();
+      await expect(store.putDevices([deviceReport(phone)], lease?.fence)).rejects.toBeInstanceOf(FencedError);
+      // The next time that it says that it leads.
+      expect(await store.leases.take('token', 'holder', 10_000)).toEqual(lease);
+      await store.putDevices([deviceReport(phone)], lease?.fence);
+      expect(await client.get(fence)).toBe(String(lease?.fence));
+    }
+  });
+
+  it('with the audit loses no entry that another gateway has written since', async () => {
+    const open = (): RedisJournal => {
+      const one = new RedisJournal(
+        { url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 },
+        KEEP_ALL,
+      );
+      onTestFinished(() => one.close());
+      return one;
+    };
+    const [slow, fast] = [open(), open()];
+    await Promise.all([slow.end('audit'), fast.end('audit')]);
+    await client.set('easgate:audit', 'text');
+    // The other one is faster: it mends the key and writes between the first answer to this one and what this one does then.
+    const send: unknown = Reflect.get(Redis.prototype, 'sendCommand');
+    if (typeof send !== 'function') throw new Error('ioredis sends commands otherwise by now');
+    let isTold = false;
+    let written: Promise<void> | null = null;
+    const spy = vi.spyOn(Redis.prototype, 'sendCommand').mockImplementation(function (
+      this: Redis,
+      ...values
+    ): unknown {
+      const [{ name }] = values;
+      if (name === 'xadd') isTold = true;
+      if (!isTold || name === 'xadd' || name === 'xtrim' || written !== null)
+        return Reflect.apply(send, this, values);
+      written = fast.appendAudit(change({ at: 2 }));
+      return written.then((): unknown => Reflect.apply(send, this, values));
+    });
+    onTestFinished(() => spy.mockRestore());
+    await slow.appendAudit(change({ at: 1 }));
+    expect(await client.xlen('easgate:audit')).toBe(2);
   });
 
   it('with the journal or the audit does not keep entries out', async () => {

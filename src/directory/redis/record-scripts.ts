@@ -112,7 +112,8 @@ local call, pcall, unpack = redis.call, redis.pcall, unpack
 local log, fence = string.match(ARGV[3], '^(%a)(%d*)$')
 if fence ~= '' then
   local raised = pcall('GET', partition .. 'fence') or '0'
-  if type(raised) ~= 'string' or tonumber(raised) > tonumber(fence) then
+  raised = type(raised) == 'string' and string.match(raised, '^%d+$')
+  if not raised or tonumber(raised) > tonumber(fence) then
     return redis.error_reply('${FENCED} another leader writes by now')
   end
 end

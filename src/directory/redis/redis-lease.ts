@@ -15,10 +15,17 @@ export class RedisLease implements LeaseRecords {
   private readonly keys: RedisKeys;
   /** The fence that this process raised everywhere; 0 = none. */
   private raised = 0;
+  /** A write with it was refused. */
+  private isDoubted = false;
 
   constructor(run: Run, keys: RedisKeys) {
     this.run = run;
     this.keys = keys;
+  }
+
+  /** A write was refused: another one leads by now, or a fence is not what it was raised to. */
+  doubt(): void {
+    this.isDoubted = true;
   }
 
   async take(token: string, holder: string, milliseconds: number): Promise<Lease | null> {
@@ -27,7 +34,8 @@ export class RedisLease implements LeaseRecords {
     for (let least = 0; ;) {
       fence = Number(await this.run(TAKE_LEASE, this.leaseKeys(), [token, ttl, holder, String(least)]));
       if (fence === 0) return null;
-      if (fence === this.raised) break;
+      const isOwn = fence === this.raised;
+      if (isOwn && !this.isDoubted) break;
       // Before it leads: from now on no write of an earlier leader arrives.
       let before = 0;
       for (const partition of PARTITIONS)
@@ -36,8 +44,9 @@ export class RedisLease implements LeaseRecords {
           Number(await this.run(RAISE_FENCE, [this.keys.fence(partition)], [String(fence)])),
         );
       this.raised = fence;
+      this.isDoubted = false;
       // A node of a Cluster that lost the count of leaders: the other nodes would refuse this one.
-      if (before < fence) break;
+      if (before < fence || (isOwn && before === fence)) break;
       least = before + 1;
     }
     return { fence };

@@ -140,7 +140,7 @@ if refusal then return refusal end
 local mended = 0
 for _, key in ipairs(KEYS) do
   local length = redis.pcall('XLEN', key)
-  if type(length) == 'table' and string.find(length.err, 'WRONGTYPE', 1, true) then
+  if type(length) == 'table' and string.find(length.err or '', 'WRONGTYPE', 1, true) then
     mended = mended + redis.call('DEL', key)
   end
 end
@@ -315,7 +315,7 @@ return redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
 export const RAISE_FENCE = named(`${SAME_STORE}${REMADE}
 local refusal = foreign(base(KEYS[1]))
 if refusal then return refusal end
-local raised = tonumber(text(KEYS[1]) or 0) or 0
+local raised = tonumber(string.match(text(KEYS[1]) or '', '^%d+$') or 0)
 if raised < tonumber(ARGV[2]) then redis.call('SET', KEYS[1], ARGV[2]) end
 return raised
 `);
