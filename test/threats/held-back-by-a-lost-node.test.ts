@@ -2,7 +2,7 @@
 // not reach the gateways: the open push request of a stolen phone goes on for as long as the node is away.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ChangeFollower } from '../../src/directory/change-follower.ts';
-import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
+import { RedisKeys, partitionOfDevice } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -24,6 +24,7 @@ let elsewhere: readonly DeviceKey[];
 let there: DeviceKey;
 const told = new Set<string | null>();
 let isAway: boolean;
+let gaps: number;
 
 beforeEach(async () => {
   cluster = await startCluster();
@@ -38,9 +39,13 @@ beforeEach(async () => {
   store = await RedisStore.open(cluster.options);
   told.clear();
   isAway = false;
+  gaps = 0;
   follower = new ChangeFollower(
     store,
-    ({ changes }) => changes.forEach(({ device }) => told.add(device)),
+    ({ changes, trimmed }) => {
+      changes.forEach(({ device }) => told.add(device));
+      if (trimmed) gaps++;
+    },
     (error) => (isAway = error !== null),
   );
   await follower.start();
@@ -61,6 +66,23 @@ describe('a decision on one node of a Cluster', () => {
     await until(() => isAway, 'the loss to be noticed');
     for (const device of elsewhere.slice(0, 8)) await block(device);
     await until(() => elsewhere.slice(0, 8).every((device) => told.has(device)), 'the decisions');
+    expect(isAway).toBe(true);
+  });
+
+  it('reaches gateways while another node is lost, also behind a gap in the change log', async () => {
+    const [device] = elsewhere as [DeviceKey];
+    const changes = keys.changes(partitionOfDevice(device));
+    const client = cluster.clients[await cluster.nodeOf(changes)];
+    await block(device);
+    await until(() => told.has(device), 'the first decision');
+    await cluster.nodes[lost]?.crash();
+    await until(() => isAway, 'the loss to be noticed');
+    await client?.xtrim(changes, 'MAXLEN', 0);
+    await block(device);
+    await until(() => gaps > 0, 'everything to be read anew');
+    told.clear();
+    await block(device);
+    await until(() => told.has(device), 'the next decision');
     expect(isAway).toBe(true);
   });
 

@@ -111,10 +111,11 @@ export class ChangeLog {
     }
     const trimmed = gaps.some((gap) => gap.trimmed);
     const lost = gaps.some((gap) => gap.lost);
-    // A stream that was emptied, or replaced by one that ends earlier, is read on from its end.
-    return trimmed
+    // A stream that was emptied, or replaced by one that ends earlier, is read on from its end. While a node is away, only streams that brought
+    // something were compared: they are read on from there.
+    return trimmed && !isPartial
       ? { changes: [], position: positionOf(await this.ends(this.reader)), trimmed, lost }
-      : { changes, position: positionOf(after), trimmed, lost, isPartial };
+      : { changes: trimmed ? [] : changes, position: positionOf(after), trimmed, lost, isPartial };
   }
 
   /** Ends a wait for changes. */

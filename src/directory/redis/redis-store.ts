@@ -104,6 +104,8 @@ export class RedisStore implements DirectoryStore {
   private readonly replication: Replication;
   /** The guard's generation whose change was announced last. */
   private announced = 0;
+  /** The log shows that the store lost writes, which is still to be told. */
+  private hasLost = false;
   private readonly reads: LookupBatch;
   private readonly lookupReads: LookupReads;
   private readonly access: HashAccess;
@@ -345,17 +347,21 @@ export class RedisStore implements DirectoryStore {
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
     await this.guard.verified();
     const { lost, ...batch } = await this.mended(() => this.log.changesAfter(position));
-    // The log of another store does not apply to this one.
-    if (lost) await this.guard.lostWrites();
-    else if (batch.trimmed) await this.guard.check();
+    this.hasLost ||= lost;
+    // The log of another store does not apply to this one. While a node of a Cluster is away, that is judged by what is known.
+    if (batch.isPartial === true) await this.guard.verified();
+    else if (this.hasLost) {
+      await this.guard.lostWrites();
+      this.hasLost = false;
+    } else if (batch.trimmed) await this.guard.check();
     else await this.guard.verified();
     const { generation } = this.guard.guard;
     const { silence } = this.guard;
     if (this.announced === generation) return silence === null ? batch : { ...batch, silence };
     // It may fail: what is told once must not be lost with it.
-    const end = await this.position();
+    const end = batch.isPartial === true ? batch.position : await this.position();
     this.announced = generation;
-    return { changes: [], position: end, trimmed: true };
+    return { ...batch, changes: [], position: end, trimmed: true };
   }
 
   isBefore(a: LogPosition, b: LogPosition): boolean {
