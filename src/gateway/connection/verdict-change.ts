@@ -193,9 +193,23 @@ export class VerdictChange implements Concerned {
     this.downstream.timeouts.passLapse(exchange);
     this.concerned = exchange;
     // A moment in time may concern thousands, and let them in. What they rest on is in memory unless it changed.
-    const known = this.core.recall(exchange, this.downstream);
+    const known = this.knownAtLapse(exchange);
     if (known !== undefined) this.afterLapse(exchange, this.settle(exchange, known, true));
-    else void this.revalidate(true).then((decided) => this.afterLapse(exchange, decided));
+    else void this.lookUp(exchange).then((decided) => this.afterLapse(exchange, decided));
+  }
+
+  /** A later check-in is no change in the log: old facts must not end what goes on. */
+  private knownAtLapse(exchange: Exchange): Verdict | undefined {
+    const { core, downstream } = this;
+    const fresh = core.peek(exchange, downstream);
+    if (fresh !== undefined) return fresh;
+    const old = core.recall(exchange, downstream);
+    return exchange.phase === 'held' || old?.action === 'allow' ? old : undefined;
+  }
+
+  private async lookUp(exchange: Exchange): Promise<boolean> {
+    const { core, downstream } = this;
+    return this.settle(exchange, await core.decide(exchange, downstream.address), true);
   }
 
   private afterLapse(exchange: Exchange, decided: boolean): void {

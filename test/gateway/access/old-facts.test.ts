@@ -68,9 +68,29 @@ describe('a new policy', () => {
   });
 });
 
-describe('the lapse of a verdict, while the directory does not answer,', () => {
-  const lapsing = (now: number): Verdict => ({ ...ALLOWED, validUntil: now + LAPSE_MS });
+const lapsing = (now: number): Verdict => ({ ...ALLOWED, validUntil: now + LAPSE_MS });
 
+describe('the lapse of a verdict', () => {
+  it('ends no poll by old facts that new ones disprove: a later check-in is no change', async () => {
+    const { gateway, phone, asked } = await openPoll(lapsing(Date.now()));
+    gateway.old.set(DEVICE, { ...verdict('quarantine'), reason: 'notCheckedIn' });
+    gateway.lookUpWith(async () => {
+      asked.count++;
+      gateway.verdicts.set(DEVICE, ALLOWED);
+    });
+    await gateway.time.advance(2 * LAPSE_MS);
+    expect([gateway.heldPolls(), phone.received, asked.count]).toEqual([1, '', 1]);
+  });
+
+  it('looks up no poll that old facts allow', async () => {
+    const { gateway, phone, asked } = await openPoll(lapsing(Date.now()));
+    gateway.old.set(DEVICE, ALLOWED);
+    await gateway.time.advance(2 * LAPSE_MS);
+    expect([gateway.heldPolls(), phone.received, asked.count]).toEqual([1, '', 0]);
+  });
+});
+
+describe('the lapse of a verdict, while the directory does not answer,', () => {
   it('leaves a poll that old facts allow', async () => {
     const { gateway, phone } = await openPoll(lapsing(Date.now()));
     gateway.verdicts.set(DEVICE, 'unavailable');
