@@ -373,7 +373,7 @@ export class RedisStore implements DirectoryStore {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('WRONGTYPE'))) throw error;
+      if (!(error instanceof Error && error.message.includes('WRONGTYPE'))) throw error;
     }
     for (const partition of PARTITIONS)
       await this.guard.script(MEND_STREAMS, [this.keys.changes(partition)], []);
