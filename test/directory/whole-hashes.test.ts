@@ -158,6 +158,8 @@ describe('a walk over a directory in Redis', () => {
     await store.putDevices(devices.map((device) => deviceReport(device)));
     await client.hset(`${keys.base(0)}d:zürich "1"`, 'r:mdm', '|1');
     await client.set(`${keys.base(16)}u:text`, 'no hash');
+    // The pattern of SCAN finds this one too.
+    await client.hset(`${keys.base(3)}x:{1}:d:none`, 'r:mdm', '|1');
     for (let at = 0; at < 100; at += 1) await client.hset(`other:{${at}}:d:${at}`, 'r:mdm', '|1');
     const found: { users: string[]; devices: string[] } = { users: [], devices: [] };
     for await (const { kind, packed } of store.spread.scan()) {

@@ -71,10 +71,11 @@ local page = redis.pcall('SCAN', ARGV[2], 'MATCH', ARGV[3], 'COUNT', ARGV[4])
 if page.err then return page end
 local devices = {}
 for _, key in ipairs(page[2]) do
-  if string.byte(key, kind_at(key)) == 117 then
+  local kind = string.sub(key, kind_at(key), kind_at(key) + 1)
+  if kind == 'u:' then
     local refusal = add(key)
     if refusal then return refusal end
-  else
+  elseif kind == 'd:' then
     devices[#devices + 1] = key
   end
 end
