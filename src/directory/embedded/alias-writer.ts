@@ -12,6 +12,17 @@ const PUT = manyRows(
   (rows) => `INSERT OR FAIL INTO aliases VALUES ${rows} ON CONFLICT DO UPDATE SET user = excluded.user`,
 );
 
+/** A user with all aliases before and now. */
+export interface Renamed {
+  readonly user: UserKey;
+  readonly before: ReadonlySet<UserKey>;
+  readonly after: ReadonlySet<UserKey>;
+  /** Something else that is reported about the user may have changed, too. */
+  readonly isNews: boolean;
+}
+
+const NOTHING: readonly never[] = [];
+
 /** The aliases of some users, in one write transaction. */
 export class AliasWriter {
   private readonly database: GuardedDatabase;
@@ -41,14 +52,18 @@ export class AliasWriter {
     for (const [alias, user] of this.stored.aliases([...unread])) this.users.set(alias, user);
   }
 
-  /** Returns all names of the user before and now, and users who lost a name to this one. */
-  put(user: UserKey, before: ReadonlySet<UserKey>, after: ReadonlySet<UserKey>): ReadonlySet<UserKey> {
-    const changed = new Set([user, ...before, ...after]);
+  /**
+   * Returns what changed: with news all names of the user before and now, and users who lost a name to this one. Without news, a name that
+   * another user had taken over and lost is the user's again.
+   */
+  put({ user, before, after, isNews }: Renamed): ReadonlySet<UserKey> {
+    const changed = new Set(isNews ? [user, ...before, ...after] : NOTHING);
     for (const alias of before) if (!after.has(alias) && this.users.get(alias) === user) this.remove(alias);
     for (const alias of after) {
       const former = this.users.get(alias);
       // The user that had taken a known alias over may have lost it.
       if (former === user || (former !== undefined && before.has(alias))) continue;
+      for (const name of [user, alias]) changed.add(name);
       if (former !== undefined) changed.add(former);
       this.users.set(alias, user);
       this.rows.push(foldedLocalPart(alias), alias, user);

@@ -11,6 +11,7 @@ import { aliasesIn, reportsAfter, writeOfDevice, writeOfUser } from '../report-w
 import type { Change, ImportedChange } from '../store.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
 import { AliasWriter } from './alias-writer.ts';
+import type { Renamed } from './alias-writer.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 import { manyRows, writeRows } from './many-rows.ts';
@@ -28,14 +29,6 @@ const PUT_USER_REPORTS = manyRows(
   (rows) =>
     `INSERT OR FAIL INTO user_reports VALUES ${rows} ON CONFLICT DO UPDATE SET record = excluded.record`,
 );
-
-/** A user with all aliases before and now. */
-interface Renamed {
-  readonly user: UserKey;
-  readonly before: ReadonlySet<UserKey>;
-  readonly after: ReadonlySet<UserKey>;
-  readonly isNews: boolean;
-}
 
 /** Use within a write transaction of the database. `now`: milliseconds since the epoch. */
 export class RecordWriter {
@@ -102,8 +95,7 @@ export class RecordWriter {
     const aliases = new AliasWriter(this.database, this.rows, this.names);
     aliases.read(renamed.flatMap(({ user, before, after }) => [user, ...before, ...after]));
     const changed = new Set<UserKey>();
-    for (const { user, before, after, isNews } of renamed)
-      for (const name of aliases.put(user, before, after)) if (isNews) changed.add(name);
+    for (const one of renamed) for (const name of aliases.put(one)) changed.add(name);
     aliases.flush();
     for (const user of aliases.above(changed)) changed.add(user);
     this.log.appendAll([...changed].map((user) => ({ device: null, user })));

@@ -148,6 +148,15 @@ async function putSome(
   ];
   await settleAliases(access, keys, doubtful);
   for (const plan of done) for (const user of plan.related) related.add(user);
+  for (const { alias } of restored) related.add(alias);
+  // Without an alias, another name of its group of domains may stand for another user.
+  if (names.hasGroups)
+    for (const { alias } of [
+      ...added,
+      ...removed,
+      ...done.flatMap((plan) => [...plan.added, ...plan.removed]),
+    ])
+      related.add(alias);
   await announceAbove(access, keys, names, related);
   return done;
 }
@@ -215,7 +224,9 @@ function planOf(
     for (const name of changed) news.add(name);
     // What is reported under an alias counts for the user that it stands for (decisions/0190).
     named.add(key);
-    for (const user of targetsOf(key, stored.aliases, names)) related.add(user);
+    // In a group of domains, what is reported under a former alias counts for whom another name of the group stands for.
+    for (const name of names.hasGroups ? changed : [key])
+      for (const user of targetsOf(name, stored.aliases, names)) related.add(user);
   }
   for (const one of aliasFields(local, stored.aliases, aliases, named)) fields.set(one.field, one);
   for (const user of related) news.add(user);
