@@ -112,7 +112,8 @@ COMMIT;
 \`\`\`
 
 A report on a user goes into \`user_reports\`; each of its \`aliases\` also into \`aliases\`, with the key of the user in \`user\`, and each
-name, before and after, into \`changes\`.
+name, before and after, into \`changes\`. If such a name is itself in \`aliases\`, its user goes into \`changes\` too, and so on up the chain: what is reported under
+an alias counts for its user.
 `;
 
 function redis(): string[] {
