@@ -1,6 +1,6 @@
-// Owns methods of texts as functions, for loops over the texts of a whole directory. V8 keeps texts in several forms: by themselves, as a part
-// of another one, as the name of a property. Where several forms come by, it looks up `text.charCodeAt` in each call, which takes longer than the
-// call (decisions/0192). What is called here is always the same.
+// Owns string methods as functions, for loops over the records of a whole directory. V8 has several representations of a string: its own text, a part
+// of another string, a property name. In code that meets several of them, V8 looks up the method of `text.charCodeAt` at each call, which takes longer than
+// the method itself (decisions/0192). These functions name the method directly, so that there is no look-up.
 
 /** `text.charCodeAt(at)`. */
 export function codeAt(text: string, at: number): number {

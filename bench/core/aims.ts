@@ -78,7 +78,7 @@ export const AIMS: readonly Aim[] = [
     values: (result) => samplesOf(result, 'easgate', 'pauseMs'),
   },
   ...['embedded', 'redis'].flatMap((variant): Aim[] => [
-    // Ten thousand in two seconds.
+    // 200 µs: ten thousand polls in two seconds.
     micros('polls-again', variant, 200),
     atMost('polls-again', variant, 'changeMs', 1_000, 'ms until all refused polls have ended'),
     beside('polls-again', variant, 3),

@@ -1,4 +1,4 @@
-// Owns the other side of fleet-polls.ts: starts the process with the held polls of many phones, and asks it.
+// Owns the client of fleet-polls.ts: starts the process that holds the polls of many phones, sends it commands and reads its answers.
 import { LOAD_CORE, line, start, stop } from './processes.ts';
 
 /** Held polls, in a process of their own. */
@@ -15,7 +15,7 @@ export class Crowd {
     return (await this.ask(`hold ${total}`)) as { readonly opened: number; readonly ended: number };
   }
 
-  /** Waits until the polls of these phones have ended: `count` of them, each `step` behind the one before. */
+  /** Waits until the polls of `count` phones have ended: phone number `from`, and every `step`th one after it. */
   async watch(from: number, count: number, step = 1): Promise<Watched> {
     return (await this.ask(`watch ${from} ${count} ${step}`)) as Watched;
   }
@@ -32,7 +32,7 @@ export class Crowd {
 }
 
 export interface Watched {
-  /** When each poll ended, on the clock that all processes share; null = it did not. */
+  /** When each poll ended, in milliseconds on the clock that all processes share; null = it is still held. */
   readonly ended: readonly (number | null)[];
   /** Phones whose next request was refused. */
   readonly denied: number;

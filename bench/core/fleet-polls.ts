@@ -1,6 +1,6 @@
 // Owns the held polls of a fleet of gateways: a process of its own that opens them in turn at each gateway, and says when polls end and
 // how the phone is answered then. Words: `user` = all phones have one, `users` = each has its own; the ports. Lines in: `hold TOTAL`, which opens further polls
-// up to that many; `watch FROM COUNT STEP`, which waits until the polls of these phones have ended: COUNT of them, each STEP behind the one before. Lines out: JSON. Times are on the clock that all processes share (CLOCK_MONOTONIC).
+// up to that many; `watch FROM COUNT STEP`, which waits until the polls of COUNT phones have ended: number FROM, and every STEPth one after it. Lines out: JSON. Times are on the clock that all processes share (CLOCK_MONOTONIC).
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -19,7 +19,7 @@ const DENIED = Buffer.from('\u0003129\u0000', 'latin1');
 interface Phone {
   readonly socket: Socket;
   readonly device: string;
-  /** Absent = that of everybody. */
+  /** Absent = the user that all phones share. */
   readonly user: string | undefined;
   /** When its poll ended; null = it is held. */
   endedAt: number | null;

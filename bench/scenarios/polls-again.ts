@@ -1,6 +1,6 @@
 // Owns the scenario of a change that concerns all held polls: 9,000 devices are written, and the polls of their phones are decided again from the
-// directory; one in a hundred is refused from then on. What that costs the gateway, how long until the refused polls end, and how long other requests take
-// beside.
+// directory; one in a hundred is refused from then on. Measures the gateway's processor time, the time until the refused polls end, and the latency of other
+// requests meanwhile.
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Crowd, sharedNow } from '../core/crowd.ts';
@@ -20,17 +20,17 @@ import type { Gateway } from '../servers/gateway.ts';
 import { PLAIN, trickle } from './scenario.ts';
 import type { Effort, Scenario } from './scenario.ts';
 
-/** `EASGATE_BENCH_FLEET`: another number, for a short try. */
+/** Number of held polls; `EASGATE_BENCH_FLEET` lowers it for a short try. */
 const POLLS = Math.min(9_000, Number(process.env['EASGATE_BENCH_FLEET'] ?? 9_000));
 /** One of so many is refused in each change. */
 const REFUSED = 100;
 const PART = 1_000;
-/** Requests a second beside. */
+/** Other requests a second, during the second change of a round. */
 const RATE = 500;
-/** The load has opened its connections by then. */
+/** Pause before the change, in which the load opens its connections. */
 const BEFORE_CHANGE_MS = 1_500;
 const SETTLE_MS = 2_000;
-/** The gateway has nothing left to do when it takes less than this, three times in turn. */
+/** The gateway has finished when it uses less than this much processor time in {@link LOOK_MS}, three times in a row. */
 const LOOK_MS = 100;
 const QUIET_MICROS = 4_000;
 
@@ -47,7 +47,7 @@ function reports(version: number): DeviceObservation[] {
   }));
 }
 
-/** Writes devices and users, each with two names more and some groups, as a company has them. */
+/** Writes devices, and users with two aliases and three groups each. */
 async function seed(store: DirectoryStore): Promise<void> {
   await store.putDevices(reports(0));
   await store.putDevices(
@@ -138,7 +138,7 @@ async function onStore({ folder, store: options }: Fleet, effort: Effort): Promi
   try {
     await crowd.hold(POLLS);
     await pause(SETTLE_MS);
-    // The first round is that in which V8 compiles.
+    // The first round is not counted: V8 compiles in it.
     for (let round = 0; round <= effort.rounds; round++) {
       const sample = told(options.kind, await measureRound({ store, crowd, gateway }, effort, round));
       if (round > 0) samples.push(sample);

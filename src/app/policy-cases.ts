@@ -67,7 +67,7 @@ export function loadPolicyCases(path: string): PolicyCases {
   };
 }
 
-/** A misspelt fact would be an unknown one, and the case would show something else than it says. */
+/** Without this check a misspelt fact would count as unknown, and the case would test something else than it seems to. */
 function misspeltFacts(data: z.infer<typeof casesSchema>): readonly UnknownField[] {
   const [cases, below] = Array.isArray(data) ? [data, []] : [data.cases, ['cases']];
   return cases.flatMap(({ facts }, at) =>

@@ -79,7 +79,9 @@ export async function* scanPartnerships(
 const NO_NAMES: readonly UserKey[] = [];
 
 /**
- * Users by the names they are stored under, by their aliases, and by both in their groups of domains. A map of texts takes three times as long to find one of a million names. */
+ * Users by key, by alias, and by both with `identity.domains` applied. A `Map` of strings takes three times as long to find one of a
+ * million names.
+ */
 class UsersByName {
   readonly all: UserRecord[] = [];
   private readonly numbers = new NameIndex();
@@ -93,13 +95,13 @@ class UsersByName {
   /** Null = nobody has the name. */
   get(name: UserKey): UserRecord | null {
     const number = this.numbers.get(name);
-    // Not -1 as an index: V8 would take it for the name of a property, here and wherever this list is read.
+    // -1 must not be the index: V8 treats it as a property name, which slows every read of this list.
     return number === NONE ? null : (this.all[number] ?? null);
   }
 
   /**
-   * Returns names that are both a user's own and an alias of another one: whose they are, only the store knows, and what is reported under
-   * them counts for both (decisions/0190). Likewise names of two users that are one name in a group of domains.
+   * Returns names that are both the key of a user and an alias of another one, and names of two users that `identity.domains` makes the
+   * same. Only the store can tell which user such a name belongs to, and which reports count (decisions/0190).
    */
   add(record: UserRecord): readonly UserKey[] {
     const { key, aliases } = record;
@@ -116,7 +118,7 @@ class UsersByName {
     return this.names.hasGroups ? [...claimed, ...this.addGrouped(record, number)] : claimed;
   }
 
-  /** Who has another spelling of a name in its group of domains. */
+  /** The user with a name that `identity.domains` makes the same as this canonical one. */
   inGroup(grouped: UserKey): UserRecord | null {
     return this.names.hasGroups ? (this.all[this.grouped.get(grouped)] ?? null) : null;
   }

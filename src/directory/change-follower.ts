@@ -62,7 +62,7 @@ export class ChangeFollower {
         // In a turn of its own: whoever waits for a look-up that ended in this one has the result, and learns of the change.
         if (isNews) await turn();
         if (this.stopped) return;
-        // Neither a part of the log nor the log alone is a proof that the directory answers.
+        // A partial read, or a read of the change log while look-ups get no answer, does not prove that the directory answers.
         if (batch.silence !== undefined) this.noteAway(batch.silence);
         else if (batch.isPartial !== true) {
           this.lastReadAt = monotonicNow();

@@ -78,7 +78,7 @@ export function joinDeviceReport(
   return { report, isNews: before === null || !sameFacts(before, report) || decidesRemoval(report, others) };
 }
 
-/** What is not written as it was observed. */
+/** Values of a new report that are not copied from the observation unchanged. */
 interface Receipt {
   readonly observation: DeviceObservation;
   readonly observedAt: number;
@@ -87,8 +87,8 @@ interface Receipt {
 }
 
 /**
- * Field by field: loops over the names of the fields take three times as long, which imports notice. `was`: what stays where nothing is
- * `said`.
+ * Merges an observation into the report before it. Field by field: loops over field names take three times as long, which slows imports.
+ * `was`: the values that stay where `said` has none.
  */
 function reportOf(
   before: DeviceReport | null,
@@ -104,7 +104,7 @@ function reportOf(
   const managedMailProfile = either(said.managedMailProfile, was.managedMailProfile);
   const lastCheckIn = either(said.lastCheckIn, was.lastCheckIn);
   const unmet = either(said.unmetRequirements, was.unmetRequirements);
-  // Of a report that another tool wrote without these times, its observation counts.
+  // Another tool may have written a report without these times: then the time of its observation counts.
   const earlier = before === null ? observedAt : before.observedAt;
   const since = (isMet: boolean, wasMet: boolean, unmetBefore: number | null | undefined): number | null =>
     isMet ? null : wasMet ? observedAt : (unmetBefore ?? earlier);

@@ -1,7 +1,7 @@
-// Owns which names that sources report are one user: whom a name stands for, by aliases and groups of domains, and which reports count
-// for that user (decisions/0190). A store hands it the records of one local part after the other. No I/O.
-// Threat: an account that one source disabled under another name than the one by which the first source knows the user.
-// Names that phones choose join nothing: only what sources report does.
+// Owns which reported names belong to one user: which user a name stands for, by aliases and groups of domains (`identity.domains`), and
+// which reports count for that user (decisions/0190). The caller adds the stored records, one local part at a time. No I/O.
+// Threat: one source disabled the account, but under another name than the one under which the first source reports the user.
+// Only reports of sources join names: phones choose the names in their requests.
 import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { UserNames } from '../identity/user-names.ts';
@@ -15,24 +15,24 @@ import type { SourceText, StoredUsers } from './stored-records.ts';
 import type { TolerantReader } from './tolerant-reader.ts';
 import { effectiveUser, enabledBy, withoutRenamed } from './user-reports.ts';
 
-/** Most names of one user under which something is reported, and most aliases one behind the other. A user with more is denied. */
+/** Most names of one user that have reports, and longest chain of aliases of aliases. A user with more is denied, as for a malformed record. */
 export const MAX_JOINED = MAX_ALIASES;
 
-/** What was read of users. */
+/** The stored records of users with one folded local part. */
 interface Part {
   readonly users: StoredUsers;
   readonly reports: ReadonlyMap<UserKey, readonly SourceText[]>;
 }
 
-/** The names of one user. */
+/** What the names of one user lead to. */
 interface Members {
-  /** Those on the user's own name first. */
+  /** Reports under all names of the user, those under the user's own name first. */
   readonly reports: readonly UserReport[];
-  /** Names that its reports name, and that stand for another user. */
+  /** Aliases in these reports that stand for another user: both users list them. */
   readonly disputed: ReadonlySet<UserKey>;
 }
 
-/** The users that a name stands for directly, or another name of its group of domains. `aliases`: of its local part. */
+/** The users of which a name, or the same name in its group of domains, is an alias. `aliases`: stored aliases with its local part. */
 export function targetsOf(
   name: UserKey,
   aliases: ReadonlyMap<UserKey, UserKey>,
@@ -45,7 +45,7 @@ export function targetsOf(
   return user === undefined ? NOTHING : [user];
 }
 
-/** The names of some users, as far as they were read. */
+/** Joins the names of users, from the local parts added so far. */
 export class JoinedNames {
   private readonly names: UserNames;
   private readonly sources: SourceOrder;
@@ -71,7 +71,7 @@ export class JoinedNames {
     return this.parts.has(part);
   }
 
-  /** What was read. */
+  /** The records of all local parts added so far. */
   read(): Iterable<Part> {
     return this.parts.values();
   }
@@ -84,8 +84,8 @@ export class JoinedNames {
   }
 
   /**
-   * The user that a name stands for: by its alias, by that of the user whom the alias stands for, and so on. Of names that stand for
-   * each other it is the first one as a text; without any alias, the name itself in its group of domains.
+   * The user that a name stands for: the end of its chain of aliases. If names are aliases of each other, the one that sorts first. If the
+   * name is no alias, the name itself, canonical in its group of domains.
    */
   userOf(name: UserKey): UserKey {
     const first = this.aliasOf(name);
@@ -97,7 +97,7 @@ export class JoinedNames {
     return again === chain.length - 1 ? last : chain.slice(again).reduce((a, b) => (a < b ? a : b));
   }
 
-  /** Whether more aliases stand one behind the other than are followed. */
+  /** Whether the chain of aliases is longer than {@link MAX_JOINED}. */
   isEndless(name: UserKey): boolean {
     const first = this.aliasOf(name);
     return (
@@ -105,7 +105,7 @@ export class JoinedNames {
     );
   }
 
-  /** `login`: the name that was looked up: it may stand for a user whose reports do not name it yet. */
+  /** The user with what counts for it. `login`: the name that was looked up; it may be an alias that the reports of the user do not list yet. */
   userBehind(user: UserKey, login: UserKey = user): JoinedUser {
     let joined = this.joined.get(user);
     if (joined === undefined) {
@@ -120,7 +120,7 @@ export class JoinedNames {
     return joined;
   }
 
-  /** The user of an alias, and those that it stands for, one behind the other; the last one occurs twice where they stand for each other. */
+  /** The chain of users from the user of an alias on; if it is a cycle, the last user is one that occurred before. */
   private chainFrom(first: UserKey): readonly UserKey[] {
     const chain: UserKey[] = [];
     for (let next: UserKey | undefined = first; next !== undefined; next = this.aliasOf(next)) {
@@ -130,7 +130,7 @@ export class JoinedNames {
     return chain;
   }
 
-  /** By the name itself, else by the name in its group of domains, else by another name of the group. */
+  /** The user of which a name is an alias: the name itself, else its canonical form, else another name of its group of domains. */
   private aliasOf(name: UserKey): UserKey | undefined {
     const aliases = this.parts.get(foldedLocalPart(name))?.users.aliases;
     if (aliases === undefined || aliases.size === 0) return undefined;
@@ -141,7 +141,7 @@ export class JoinedNames {
     return other === undefined ? undefined : aliases.get(other);
   }
 
-  /** Follows the names that reports name, from those of the user on. */
+  /** Collects the reports of the user: under its own name, and under every alias in these reports that stands for the user. */
   private membersOf(user: UserKey, login: UserKey): Members {
     if (this.reportedAs(user).length === 0 && (login === user || this.reportedAs(login).length === 0))
       return NO_MEMBERS;
@@ -175,7 +175,7 @@ export class JoinedNames {
     this.reader.fail(`user ${user}: reports under more names than a look-up reads`);
   }
 
-  /** Names that are this one in its group of domains, and under which something is reported. */
+  /** Names with reports that are the same as this one in its group of domains. */
   private reportedAs(name: UserKey): readonly UserKey[] {
     const reports = this.parts.get(foldedLocalPart(name))?.reports ?? NO_REPORTS;
     if (reports.size === 0) return NOTHING;
@@ -199,8 +199,8 @@ export class JoinedNames {
   }
 
   /**
-   * Of names that two users have: whose they are is not certain, so an account that is disabled under one of them is for both. Removals do not
-   * count where the source has either user under another name by now.
+   * A report that disables the account under an alias that two users list. It is not certain whose alias it is, so both users are disabled.
+   * A removal does not count if its source now reports either user under another name.
    */
   private disabledBy({ disputed, reports }: Members): UserReport | null {
     for (const name of disputed)

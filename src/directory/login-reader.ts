@@ -77,7 +77,7 @@ export class LoginReader {
     return this.target;
   }
 
-  /** That user, with what is reported under all its names. */
+  /** {@link user} with the reports under all its names. */
   get behind(): JoinedUser {
     return this.joined.userBehind(this.user, this.name);
   }

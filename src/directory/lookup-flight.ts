@@ -14,7 +14,7 @@ export class LookupFlight<Answer> {
   over = false;
   /** Changes were lost: everything read before is invalid, at any position of the log. */
   private dropped = false;
-  /** The end of the change log as far as it had been applied when the store was asked; null = nothing was yet. */
+  /** Position up to which the change log was applied when the look-up began; null = nothing was applied yet. */
   private appliedBefore: LogPosition | null = null;
   /** The end of the latest changes that were applied while the look-up was under way, and may concern it. */
   private changedAt: LogPosition | null = null;
@@ -29,7 +29,7 @@ export class LookupFlight<Answer> {
     this.deviceType = deviceType;
   }
 
-  /** The store is asked from now on: changes before this moment do not matter. `applied`: how far the log had been applied. */
+  /** The store is asked from now on: changes before this moment do not matter. `applied`: position up to which the change log was applied. */
   begin(applied: LogPosition | null): void {
     this.appliedBefore = applied;
     this.changedAt = null;
@@ -48,8 +48,8 @@ export class LookupFlight<Answer> {
   }
 
   /**
-   * Read before a change, stored after it: such facts must not survive (compare places in the log). What a replica or a new primary
-   * answers may be older than what had been applied when the look-up began.
+   * Whether the result is older than a change that was applied, so that it must not be cached: its log position is compared. A replica or a
+   * new primary may also return facts older than what was applied when the look-up began.
    */
   isOvertaken(result: LookupResult, store: Pick<DirectoryStore, 'isBefore'>): boolean {
     const { appliedBefore } = this;

@@ -15,7 +15,7 @@ const WIPE_UNCONFIRMED: Verdict = Object.freeze({
   validUntil: Infinity,
 });
 
-/** `ageMs`: since its facts were read. Null = they are too old. */
+/** The verdict to use instead of an answer of the directory. `ageMs`: time since its facts were read. Null = they are too old to be used. */
 export function duringOutage(
   verdict: Verdict,
   ageMs: number,

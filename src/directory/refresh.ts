@@ -1,27 +1,28 @@
-// Owns look-ups of many phones at once: a change concerns thousands of held polls, and read one by one they would wait for the round trips of
-// each other.
+// Owns look-ups of many phones in one call: a change may concern thousands of held polls, and single look-ups would add up their round trips
+// (decisions/0195).
 import { LookupFlight } from './lookup-flight.ts';
 import type { SharedDeadline } from './deadline.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult, Pair } from './store.ts';
 
 /** A phone to look up. */
 export interface Asked extends Pair {
-  /** What the request calls the device; null = unknown. */
+  /** DeviceType of the request; null = unknown. */
   readonly deviceType: string | null;
 }
 
-/** Called once for each that was asked, by its number: whether the directory answered in time. */
+/** Called once for each phone, with its index in the call: whether the directory answered in time. */
 export type OnAnswer = (at: number, isAnswered: boolean) => void;
 
-/** What it is made of. */
+/** What {@link Refresh} needs. */
 export interface RefreshParts {
   readonly store: DirectoryStore;
   readonly deadline: SharedDeadline;
-  /** Takes an answer that is as new as what was applied. */
+  /** Caches a result that is not older than any applied change. */
   readonly keep: (flight: LookupFlight<unknown>, result: LookupResult) => void;
   readonly onLookupError: (error: unknown) => void;
 }
 
+/** The look-ups of one cache. */
 export class Refresh {
   private readonly parts: RefreshParts;
   private readonly underWay = new Set<LookupFlight<unknown>>();
@@ -30,7 +31,10 @@ export class Refresh {
     this.parts = parts;
   }
 
-  /** `applied`: how far the change log was applied. One that is slow or fails does not keep the others waiting. Never rejects. */
+  /**
+   * Looks the phones up and caches the results. `applied`: position up to which the change log was applied. A look-up that is slow or
+   * fails does not delay the others. Never rejects.
+   */
   async read(asked: readonly Asked[], applied: LogPosition | null, onAnswer: OnAnswer): Promise<void> {
     const { store, deadline, onLookupError } = this.parts;
     const flights = asked.map(({ user, device, deviceType }) => new LookupFlight(user, device, deviceType));
@@ -51,12 +55,12 @@ export class Refresh {
     }
   }
 
-  /** Changes were applied; `users` are folded local parts. */
+  /** Must be called when changes were applied; `users` are folded local parts. */
   noteChanges(devices: ReadonlySet<string>, users: ReadonlySet<string>, batch: ChangeBatch): void {
     for (const flight of this.underWay) flight.noteChanges(devices, users, batch);
   }
 
-  /** Whether there is an answer in time. One that is older than a change is not kept. */
+  /** Whether the directory answered in time. A result that is older than a change is not cached. */
   private async take(
     lookup: Promise<LookupResult> | undefined,
     flight: LookupFlight<unknown>,
@@ -73,7 +77,7 @@ export class Refresh {
     }
   }
 
-  /** False = it had ended already. */
+  /** Ends a look-up; false = it had ended already. */
   private end(flight: LookupFlight<unknown>): boolean {
     flight.over = true;
     return this.underWay.delete(flight);

@@ -37,7 +37,7 @@ export const UNGUARDED: GuardOptions = {
   onEvent: () => undefined,
 };
 
-/** So many beats in a row that were refused are told: one may meet a lock, or the moment of a failover. */
+/** After this many refused beats in a row the store is logged as unwritable; a single one may meet a lock, or a failover. */
 const REFUSED_BEATS = 4;
 
 /** The recorded beat lags by at most this much. */
@@ -145,7 +145,7 @@ export class StoreGuard {
     this.options.onEvent('info', facts, 'the directory is the known one again');
   }
 
-  /** A beat was written, or refused (why). Reads go on, so that nothing else says that decisions are refused. */
+  /** Called after each beat: null = it was written, else why it was refused. Reads still work then, so nothing else would report that changes are refused. */
   noteBeat(refusal: string | null): void {
     const wasTold = this.refused >= REFUSED_BEATS;
     this.refused = refusal === null ? 0 : this.refused + 1;
@@ -161,7 +161,7 @@ export class StoreGuard {
       this.options.onEvent(
         'error',
         { code: 'EASGATE_STORE_UNWRITABLE', event: 'store_unwritable', ...facts },
-        'the directory can be read but takes no changes: phones are served, decisions are refused, and what is seen of phones waits',
+        'the directory can be read but takes no changes: phones are served, decisions and reports are refused',
       );
   }
 

@@ -30,7 +30,7 @@ import type { PushMemory } from './push-memory.ts';
  */
 export type LogPosition = string;
 
-/** A user as the login spells it, with a device. */
+/** The user, as the login names it, and the device of a look-up. */
 export interface Pair {
   readonly user: UserKey;
   readonly device: DeviceKey;
@@ -113,9 +113,9 @@ export interface ChangeBatch {
   readonly position: LogPosition;
   /** Changes before this part were lost: everything may have changed. */
   readonly trimmed: boolean;
-  /** Another part of the log did not answer: what it has comes later. */
+  /** Some nodes did not answer: their changes come with a later batch. Absent = false. */
   readonly isPartial?: boolean;
-  /** Why the directory answers nothing else in time; absent = it does. */
+  /** The change log was read, but look-ups get no answer in time: the error. Absent = they do. */
   readonly silence?: Error;
 }
 
@@ -152,15 +152,15 @@ export interface UserEntry {
   readonly unreadable?: readonly string[];
 }
 
-/** A user as the reports of all its names describe it. */
+/** A user with the facts from the reports under all its names (decisions/0190). */
 export interface JoinedUser {
-  /** The name that the others stand for. */
+  /** The user's own name, for which the other names stand. */
   readonly user: UserKey;
   /** Put together from the reports; null = there are none. */
   readonly record: UserRecord | null;
-  /** Under all names of the user, in the order of precedence. */
+  /** Reports under all names of the user, in the order of precedence. */
   readonly reports: readonly UserReport[];
-  /** Disables the account under a name that another user has too; null = nothing does, or one of `reports` does. */
+  /** A report that disables the account under an alias that belongs to another user now; null = there is none, or one of `reports` disables it. */
   readonly disabledBy: UserReport | null;
 }
 
@@ -246,15 +246,15 @@ export interface DirectoryStore {
   readonly notes: ChangeNotes;
   /** One round trip, one or two more where the user has names with other local parts. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
-  /** Many of them, in as few calls as possible. Each is answered for itself: others may fail, or take longer. */
+  /** Like {@link lookup} for each pair, in as few calls as possible. Each promise is settled separately: others may fail, or take longer. */
   lookups(pairs: readonly Pair[]): readonly Promise<LookupResult>[];
 
   getDevice(key: DeviceKey): Promise<DeviceEntry | null>;
   /** Each of them, in their order, in one transaction or few round trips: a few hundred at most. */
   getDevices(keys: readonly DeviceKey[]): Promise<readonly (DeviceEntry | null)[]>;
-  /** Under exactly this name, or the user that this name is an alias of. What is reported under other names is left out. */
+  /** The user with exactly this name, or the user of which it is an alias. Reports under other names are left out. */
   getUser(name: UserKey): Promise<UserEntry | null>;
-  /** The user that a name stands for, with what is reported under all its names: as a look-up sees it. */
+  /** The user that a name stands for, with the reports under all its names, as a look-up reads it. */
   joinedUser(name: UserKey): Promise<JoinedUser>;
   /**
    * What a source reports of each of these users under exactly this name, in their order: a few hundred at most. Null = nothing, or a malformed

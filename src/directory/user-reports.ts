@@ -53,7 +53,7 @@ export function joinUserReport(
   return { report, isNews: before === null || !sameFacts(before, report) || decidesRemoval(report, others) };
 }
 
-/** Writes what an observation says over what was said before; an absent field stays. */
+/** Overwrites the fields of a report that the observation has; the others stay. */
 function takeOver<Report extends object>(
   report: Report,
   observation: { readonly [Name in keyof Report]?: Report[Name] | undefined },
@@ -82,9 +82,9 @@ function sameFacts(a: UserReport, b: UserReport): boolean {
 }
 
 /**
- * The effective user: each field from the first source in the order that says something, the names from all. `reports`: on all names of the
- * user; of one source, those on `key` count first. Disabled under one name, it is disabled. Null = no source knows the
- * user.
+ * The effective user: each field from the first source in the order that says something, the names from all. `reports`: those under all names of
+ * the user; of one source, those under `key` come first. If the account is disabled under one name, the user is disabled. Null = there are no
+ * reports on the user.
  */
 export function effectiveUser(
   key: UserKey,
@@ -109,7 +109,7 @@ export function effectiveUser(
 }
 
 /**
- * Without removals by a source that has the user under another name: it gave the user another main name. `known`: all reports on the user.
+ * Leaves out removals by a source that reports the user under another name: it gave the user a new main name. `known`: all reports on the user.
  */
 export function withoutRenamed(
   reports: readonly UserReport[],
@@ -122,7 +122,7 @@ export function withoutRenamed(
   );
 }
 
-/** The same where one report knows the user, as of most: walks over all users are faster so. */
+/** Like {@link effectiveUser} for a single report, as most users have: this makes walks over all users faster. */
 function userOfReport(
   user: UserKey,
   { key, aliases, groups, enabled, attributes, removed }: UserReport,
@@ -149,7 +149,7 @@ function otherNames(key: UserKey, aliases: readonly string[]): readonly UserKey[
   return [...names] as UserKey[];
 }
 
-/** False where one of the names is disabled, however many others are not. */
+/** False if the account is disabled under one name, whatever the others are. */
 function enabledUnderAll(reports: readonly UserReport[], user: UserKey): boolean | null {
   if (reports.every(({ key }) => key === user)) return enabledBy(reports);
   let isEnabled: boolean | null = null;
@@ -161,7 +161,7 @@ function enabledUnderAll(reports: readonly UserReport[], user: UserKey): boolean
   return isEnabled;
 }
 
-/** What the first source says of one name; a removal only where no other source observed the account later. */
+/** Whether the account of one name is enabled: by the first source that reports it; a removal counts only if no other source observed the account later. */
 export function enabledBy(reports: readonly UserReport[]): boolean | null {
   for (const report of reports) {
     if (report.enabled === null) continue;

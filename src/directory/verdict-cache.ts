@@ -237,8 +237,8 @@ export class VerdictCache {
   }
 
   /**
-   * The verdict by the facts in memory, or undefined. While the log is read they may be older than {@link peek} takes: a change would
-   * have removed them. Else they serve as long as in an outage.
+   * The verdict by cached facts, even if they are older than {@link peek} accepts, or undefined. A change would have removed them, as long as the
+   * change log is read; during an outage they are used for `outage.*Seconds`.
    */
   recall(user: UserKey, device: DeviceKey, request: RequestFacts = NO_REQUEST): Verdict | undefined {
     const known = this.entries.find(user, device);
@@ -249,8 +249,8 @@ export class VerdictCache {
   }
 
   /**
-   * Looks many up at once, so that {@link peek} answers for them; what changed meanwhile is not in memory all the same. Whoever asks bounds the
-   * number. Never throws.
+   * Looks many phones up in one call and caches the results, so that {@link peek} has their verdicts. A result that a change made outdated meanwhile is
+   * not cached. The caller limits the number of phones. Never throws.
    */
   refresh(asked: readonly Asked[], onAnswer: OnAnswer): void {
     this.misses += asked.length;

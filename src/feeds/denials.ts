@@ -78,7 +78,7 @@ export function checkedLine(reader: RecordReader, facts: DeviceFacts): DeviceLin
 function withDenials(reader: RecordReader, facts: DeviceFacts): DeviceFacts {
   const of = presentIn(reader);
   const isGood = facts.managed === true && facts.hasLeft !== true;
-  // What it says of its compliance counts as little, where nothing is said of its management.
+  // If the record does not say whether the device is managed, such a state also makes a compliant device doubtful.
   const isPraised = isGood || (facts.managed !== false && facts.compliance?.compliant === true);
   const mayHaveLeft =
     isPraised && notes(reader, of(STATES), meansLeft, isGood ? SAID_TO_HAVE_LEFT : LEFT_AND_COMPLIES);
@@ -120,7 +120,7 @@ function notes(
 }
 
 const SAID_TO_HAVE_LEFT = 'is a word for a device that left, and the device is said to be managed';
-const LEFT_AND_COMPLIES = 'is a word for a device that left, and the device is said to comply';
+const LEFT_AND_COMPLIES = 'means that the device left, but the record says that it complies';
 const SAID_TO_BE_UNMANAGED = 'denies that the device is managed';
 
 function isUnmanagedBy(text: string): boolean {

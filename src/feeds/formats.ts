@@ -142,7 +142,7 @@ export function mappingByContext(
   // Searched from one place: a record may bring a context of its own, with very many signs that a list could stand behind.
   const fragment = context.slice(Math.max(0, context.indexOf('#')));
   const listed = GRAPH_LISTS.find(([name]) => name.test(fragment))?.[1];
-  // The devices of the data warehouse of Intune are those of Intune, not of Entra.
+  // A list `devices` of Intune's data warehouse has devices of Intune, not of Entra.
   const isOfIntune = listed === graphEntraDevices && context.includes('DataWarehouse');
   const mapping = isOfIntune ? graphManagedDevices : listed;
   return mapping !== undefined && among.includes(mapping) && matches(row, [mapping]).length > 0

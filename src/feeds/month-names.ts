@@ -42,7 +42,7 @@ function monthNames(): Map<string, number> {
 
 let weekdays: ReadonlySet<string> | null = null;
 
-/** Whether a word is the name of a weekday, full or short. */
+/** Whether a word is the name of a weekday, full or short, in a language of {@link LANGUAGES}. */
 export function isWeekday(name: string): boolean {
   weekdays ??= weekdayNames();
   const known = weekdays;
@@ -54,7 +54,7 @@ function weekdayNames(): Set<string> {
   for (const language of LANGUAGES)
     for (const weekday of ['long', 'short'] as const) {
       const format = new Intl.DateTimeFormat(language, { weekday, timeZone: 'UTC' });
-      // Some languages have two words: `thứ sáu`, `sexta-feira`.
+      // In some languages the name has two words: `thứ sáu`, `sexta-feira`.
       for (let day = 1; day <= 7; day++)
         for (const word of format.format(Date.UTC(2026, 10, day)).split(/[ -]/)) found.add(spelled(word));
     }

@@ -1,11 +1,10 @@
-// Owns the names that people give the columns of tables of their own in other languages than English: each becomes the English one, by which
-// mappings/own.ts reads it. Pure.
-// Rule: only for tables that belong to no product. A name that means two things is not listed.
+// Owns the translation of column names of tables of one's own from other languages to the English names that mappings/own.ts reads. Pure.
+// Rule: only for tables that belong to no product. A name with two meanings is not listed.
 import * as intune from './mappings/intune-columns.ts';
 import { fieldName } from './row.ts';
 import { meanings } from './word-lists.ts';
 
-/** Names of Intune's columns, but for the English ones, which need no translation. */
+/** Names of a column of Intune in other languages: `listed` without those that match `english`. */
 const foreign = (listed: readonly string[], english: RegExp): string =>
   listed.filter((name) => !english.test(name)).join(' ');
 
@@ -96,7 +95,7 @@ const ENGLISH = meanings<string>(
   ],
 );
 
-/** The English name of a column; one that is not known as it is. */
+/** The English name of a column; an unknown name is returned unchanged. */
 export function inEnglish(written: string): string {
   return ENGLISH.get(fieldName(written)) ?? written;
 }

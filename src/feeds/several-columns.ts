@@ -119,7 +119,7 @@ export function complianceIn(
   return known.find(({ compliant, inGrace }) => compliant === false || inGrace) ?? known[0] ?? NO_COMPLIANCE;
 }
 
-/** Whether a state, in whatever words, is that of a device that left, or is about to. */
+/** Whether a state contains a word for a device that left management or is about to: wiped, retired, deleted, removed, unenrolled. */
 export function meansLeft(state: string): boolean {
   const word = wordOf(state).toLowerCase();
   return LEFT.test(word) && !NOT_LEFT.test(word);

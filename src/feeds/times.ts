@@ -48,7 +48,7 @@ function numericDate(text: string): NumericDate | null {
     return null;
   // 20-11-26 could begin with the year; 29/05/48 is of another calendar (1448 of Umm al-Qura is 2026).
   if (year.length === 2 && (separator === '-' || Number(year) >= OTHER_CALENDAR)) return null;
-  // `26. 11. 28.` of Korea begins with the year.
+  // In the Korean `26. 11. 28.` the year comes first.
   if (year.length === 2 && /^\d\d\. \d{1,2}\. \d\d\./.test(text)) return null;
   return { first, second, separator, year: Number(year.length === 2 ? `20${year}` : year), rest: rest ?? '' };
 }
@@ -66,7 +66,7 @@ export function orderIn(written: string): DayOrder | null {
   return date.first.length === 1 && /^0\d$/.test(date.second) ? 'dayFirst' : null;
 }
 
-/** A numeric date, maybe with a weekday or a time in front. */
+/** The beginning of a numeric date; a weekday or a time may come first. */
 const MAY_BE_NUMERIC = /^\s*["'=]{0,3}(?:\p{L}{2,14}\.?,?\s|\d{1,2}:[\d:]{2,5},?\s)?\d{1,2}[/-]/u;
 
 /** Whether the order of the column is needed to read the value. */
@@ -195,7 +195,7 @@ const WITH_MONTH_NAME = [
 function readWithMonthName(text: string, zone: string): ReadTime | null {
   for (const form of WITH_MONTH_NAME) {
     const { weekday, year, month = '', day, rest = '' } = form.exec(text)?.groups ?? {};
-    // `Until 20 November 2026` is another time.
+    // With any other word, as in `Until 20 November 2026`, the date is not the time of the event.
     if (weekday !== undefined && !isWeekday(weekday)) continue;
     if (year !== undefined)
       return moment(Number(year), monthOf(month), Number(day), withoutWeekday(rest), zone);
@@ -203,7 +203,7 @@ function readWithMonthName(text: string, zone: string): ReadTime | null {
   return null;
 }
 
-/** Hungarian and Turkish put the weekday behind the date. */
+/** Hungarian and Turkish write the weekday after the date. */
 function withoutWeekday(rest: string): string {
   const [whole = '', name = ''] = /^,? (\p{L}{2,14})(?= |$)/u.exec(rest) ?? [];
   return isWeekday(name) ? rest.slice(whole.length) : rest;
@@ -225,7 +225,7 @@ interface Clock {
 }
 
 function clockIn(rest: string): Clock | null {
-  // Bulgarian and Ukrainian put `г.` and `р.` (year) behind a date.
+  // Bulgarian and Ukrainian write `г.` and `р.` (year) after a date.
   const text = rest
     .replace(/^ ?[гр]\.?,?/u, '')
     .replace(/ Uhr$/, '')
@@ -237,7 +237,7 @@ function clockIn(rest: string): Clock | null {
   // AM or PM behind the offset is no name of a zone.
   if (whole === undefined || (name !== undefined && halfOfDay(name) !== undefined)) return null;
   const half = halfOfDay(before ?? after);
-  // Two words, of which one is no part of a time.
+  // There are words before and after the time of day, and they do not mean the same half of the day.
   if (before !== undefined && after !== undefined && halfOfDay(after) !== half) return null;
   const hours = hourOf(Number(hour), half);
   if (half === undefined || hours === null || Number(minute) > 59 || Number(second) > 60) return null;

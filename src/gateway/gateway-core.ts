@@ -53,9 +53,9 @@ export interface VerdictSource extends ShownMailboxes {
   peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
   /** Whether verdicts depend on facts of the request; absent = they do not. */
   readonly readsRequests?: boolean;
-  /** The verdict by what is in memory and was not changed, however old; undefined = not known. Absent = never known. */
+  /** The verdict by cached facts, even if they are older than {@link peek} accepts; undefined = none are cached. Absent = always undefined. */
   recall?(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
-  /** Looks many up at once for {@link peek}; absent = each is looked up by itself. */
+  /** Looks many phones up in one call and caches the results; absent = each is looked up by itself. */
   refresh?(asked: readonly Asked[], onAnswer: OnAnswer): void;
   /** The miss path; never rejects. */
   decide(
@@ -252,7 +252,7 @@ export class GatewayCore {
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 
-  /** The verdict on an open request by what is in memory, however old; undefined = not known. */
+  /** The verdict on an open request by cached facts, even old ones; undefined = none are cached. */
   recall(exchange: Exchange, origin: RequestOrigin): Verdict | undefined {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return undefined;

@@ -48,7 +48,7 @@ export class RedisJournal implements JournalStore {
   private readonly retention: Retention;
   private readonly names: UserNames;
   private readonly wall: () => number;
-  /** What a former primary takes in is lost when it is found again. */
+  /** Follows the primary: entries written to a former primary are lost when it rejoins as a replica. */
   private readonly watch: SentinelWatch | null;
 
   constructor(
@@ -187,7 +187,7 @@ export class RedisJournal implements JournalStore {
     const answers = (await pipeline.exec()) ?? [];
     const error = answers.find(([failure]) => failure !== null)?.[0];
     if (!error) return;
-    // What another program put in its place is no journal, and goes: nothing of this was written.
+    // Another program gave the key another type: it is deleted. None of these entries was written yet.
     if (!isRetry && error.message.startsWith('WRONGTYPE')) {
       await runScript(this.client, REMOVE_OTHER, [key], []);
       return this.write(stream, entries, true);

@@ -43,7 +43,7 @@ export function boundAttributes(said: Attributes | null): Attributes | null {
   if (said === null) return null;
   const names = Object.keys(said);
   if (names.length === 0) return null;
-  // What is stored is bounded already, and most of what is reported.
+  // Stored values, and most reported ones, are within the bounds: they are returned without a copy.
   if (names.length <= MAX_ATTRIBUTES && names.every((name) => isBoundedAttribute(name, said[name])))
     return said;
   const kept: [string, AttributeValue][] = [];
@@ -60,13 +60,13 @@ function isBoundedAttribute(name: string, value: AttributeValue | undefined): bo
   return typeof value !== 'string' || (value.length <= MAX_ATTRIBUTE_TEXT && isWellFormed(value));
 }
 
-/** A text that is kept: shortened where it is too long, and mended where it is malformed. */
+/** A text as it is stored: cut if it is too long; lone surrogates are replaced. */
 export function boundText(text: string | null): string | null {
   if (text === null || (text.length <= MAX_TEXT && isWellFormed(text))) return text;
   return text.slice(0, MAX_TEXT).toWellFormed();
 }
 
-/** Most texts are short and have no surrogates: looking at them takes a fraction of the time of the question to the engine. */
+/** Most texts are short and have no surrogates: this loop takes a fraction of the time of `isWellFormed`. */
 function isWellFormed(text: string): boolean {
   for (let at = 0; at < text.length; at += 1)
     if (text.charCodeAt(at) >= FIRST_SURROGATE) return text.isWellFormed();

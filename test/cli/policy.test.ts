@@ -152,7 +152,7 @@ describe('policy test', () => {
 });
 
 describe('policy test of misspelt facts', () => {
-  it('names each with its line and the fact that is meant', async () => {
+  it('reports each with its line and the fact that is meant', async () => {
     writeFileSync(
       join(folder, 'misspelt.yaml'),
       'cases:\n  - name: a\n    facts:\n      device: { complient: true }\n    expect: { action: allow }\n',

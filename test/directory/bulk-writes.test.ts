@@ -158,7 +158,7 @@ describe('a bulk', () => {
     await store.close();
   });
 
-  it('in Redis ends a malformed report of no feed, among first reports of a second source', async () => {
+  it('in Redis removes a malformed report without a source, among first reports of a second source', async () => {
     await redis.clear();
     const keys = new RedisKeys('easgate:');
     const store = await openRedis();
@@ -170,7 +170,7 @@ describe('a bulk', () => {
     await store.close();
   });
 
-  it('in Redis says that a device has a second user, among devices that were never seen', async () => {
+  it('in Redis reports the second user of a device, among devices without partnerships', async () => {
     await redis.clear();
     const keys = new RedisKeys('easgate:');
     const store = await openRedis();

@@ -59,7 +59,7 @@ const bob = 'bob' as UserKey;
 const other = 'phone2' as DeviceKey;
 
 describe('the embedded store', () => {
-  it('reads as much of a user with very many devices as ever, and all of those who are asked about with it', async () => {
+  it('limits the devices of a user with very many, and not those of users looked up in the same call', async () => {
     await fixture.reset();
     const store = await fixture.open();
     onTestFinished(() => store.close());

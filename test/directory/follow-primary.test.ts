@@ -1,5 +1,5 @@
 // Owns the promise that every connection leaves a former primary at once when Sentinel has named another one: also that of the journal,
-// and one that still waits for the first answer of a server that stands still.
+// and one that still waits for the first answer of a server that hangs.
 import { connect as dial, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { Redis } from 'ioredis';
@@ -16,12 +16,12 @@ import { startSentinel } from '../support/servers/sentinel.ts';
 
 checkLeaks();
 
-describe('a connection that is told of another primary', () => {
-  it('does not wait for a former one that never answered', async () => {
+describe('a connection that Sentinel sends to another primary', () => {
+  it('does not wait for a former primary that never answered', async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.kill());
     const sockets: Socket[] = [];
-    // The first connection leads to a server that stands still, later ones to Redis.
+    // The first connection leads to a server that hangs, later ones to Redis.
     const server = createServer((socket) => {
       sockets.push(socket.on('error', () => undefined));
       if (sockets.length === 1) return;

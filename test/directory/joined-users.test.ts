@@ -214,7 +214,7 @@ async function allReports(store: DirectoryStore): Promise<UserReport[]> {
 
 describe('whatever sources report', () => {
   it(
-    'a login finds what the manual says, under every name',
+    'a login has the facts that the manual gives it, under every name',
     () =>
       inBoth([], 100, async (store, reports) => {
         const manual = new Manual();
@@ -229,7 +229,7 @@ describe('whatever sources report', () => {
   );
 
   it.each(GROUPS)(
-    'each change for a login is logged under its name, or that of the user that it stood for: $what',
+    'each change for a login is logged under its name, or the name of the user for which it stood: $what',
     ({ groups }) =>
       inBoth(groups, 40, async (store, reports) => {
         let before = await lookups(store);

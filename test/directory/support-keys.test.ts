@@ -1,5 +1,5 @@
-// Owns what a Redis directory does when another program put something else in place of a key that holds no record: its change log, its
-// notes, lease, locks, fences and journal. It goes with the next use; no decision waits for an operator with redis-cli.
+// Owns what a Redis directory does when another program gave another type to a key without records: change stream, notes,
+// lease, locks, fences and journal. The next use replaces the key, without an operator with redis-cli.
 import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PARTITIONS, RedisKeys, partitionOfDevice } from '../../src/directory/redis/redis-keys.ts';
@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 
 describe('a change log that another program overwrote', () => {
-  it('begins anew for whoever follows it, and everything is read again', async () => {
+  it('is replaced when a process reads it, and everything is read again', async () => {
     await store.decide(onPhone, decision('block'), BY_TEST);
     const position = await store.position();
     await client.set(CHANGES, 'text');
@@ -41,7 +41,7 @@ describe('a change log that another program overwrote', () => {
     expect((await store.changesAfter(batch.position)).changes).toEqual([{ device: phone, user: null }]);
   });
 
-  it('begins anew with a decision, where nobody follows it', async () => {
+  it('is replaced by a decision, if no process reads it', async () => {
     await client.set(CHANGES, 'text');
     await store.decide(onPhone, decision('block'), BY_TEST);
     expect(await client.xlen(CHANGES)).toBe(1);
@@ -49,13 +49,13 @@ describe('a change log that another program overwrote', () => {
 });
 
 describe('a key that another program overwrote', () => {
-  it('with notes of changes does not keep a decision from being replaced', async () => {
+  it('does not keep a decision from being replaced, if it had the notes of changes', async () => {
     await client.hset(keys.notes, 'a', 'b');
     expect(await store.replaceDecision(onPhone, null, decision('block'), BY_TEST)).not.toBeNull();
     expect(await client.xlen(keys.notes)).toBe(1);
   });
 
-  it('with the lease, the count of leaders or a fence does not keep a leader from leading', async () => {
+  it('does not keep a leader from leading, if it had the lease, the count of leaders or a fence', async () => {
     for (const key of [keys.lease, keys.leaseCount, ...PARTITIONS.map((partition) => keys.fence(partition))])
       await client.rpush(key, 'text');
     const lease = await store.leases.take('token', 'holder', 10_000);
@@ -113,7 +113,7 @@ describe('a key that another program overwrote', () => {
     expect(await client.xlen('easgate:audit')).toBe(2);
   });
 
-  it('with the journal or the audit does not keep entries out', async () => {
+  it('does not keep entries out, if it had the journal or the audit', async () => {
     const journal = new RedisJournal(
       { url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 },
       KEEP_ALL,
@@ -127,7 +127,7 @@ describe('a key that another program overwrote', () => {
 });
 
 describe('a count of leaders that was lost', () => {
-  it('goes on above the fences that earlier leaders raised', async () => {
+  it('continues above the fences that earlier leaders raised', async () => {
     await client.set(keys.fence(3), '57');
     const lease = await store.leases.take('token', 'holder', 10_000);
     expect(lease?.fence).toBe(58);

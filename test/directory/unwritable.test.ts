@@ -1,4 +1,4 @@
-// Owns the promise that a gateway tells of a directory that can be read and takes no changes: nothing else would say that decisions are refused.
+// Owns the promise that a gateway logs that its directory can be read but takes no changes: nothing else would report that decisions are refused.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { startRedis } from '../support/servers/redis.ts';
 checkLeaks();
 
 describe('a directory that takes no changes', () => {
-  it('is told of once, after several refusals in a row, and once when it takes some again', () => {
+  it('is logged once after several refusals in a row, and once when it takes changes again', () => {
     const told: unknown[] = [];
     const guard = new StoreGuard('place', { ...UNGUARDED, onEvent: (_level, { code }) => told.push(code) });
     const beats = (...refusals: readonly (string | null)[]): void =>
@@ -30,7 +30,7 @@ describe('a directory that takes no changes', () => {
     expect(told).toEqual(['EASGATE_STORE_UNWRITABLE', 'EASGATE_STORE_WRITABLE']);
   });
 
-  it('is told of where Redis has no memory left, while look-ups go on', async () => {
+  it('is logged if Redis has no memory left, while look-ups go on', async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.kill());
     const client = new Redis(redis.url);
@@ -43,17 +43,17 @@ describe('a directory that takes no changes', () => {
     });
     onTestFinished(() => gateway.close());
     await client.config('SET', 'maxmemory', '1');
-    await until(() => gateway.codes().includes('EASGATE_STORE_UNWRITABLE'), 'the refusals to be told');
+    await until(
+      () => gateway.codes().includes('EASGATE_STORE_UNWRITABLE'),
+      'the log entry about the refusals',
+    );
     expect((await gateway.ask(phone)).source).toBe('store');
     await client.config('SET', 'maxmemory', '0');
-    await until(
-      () => gateway.codes().includes('EASGATE_STORE_WRITABLE'),
-      'the end of the refusals to be told',
-    );
+    await until(() => gateway.codes().includes('EASGATE_STORE_WRITABLE'), 'the log entry about their end');
   });
 });
 
-/** Mounts a file system in memory there; false = that is not permitted here. */
+/** Mounts a file system in memory on the folder; false = the test may not mount. */
 function mounted(folder: string): boolean {
   return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]).status === 0;
 }
@@ -67,22 +67,25 @@ function mayMount(): boolean {
 }
 
 describe('a file on a disk that became read-only', () => {
-  it.runIf(mayMount())('is no matter of permissions, also where SQLite says so', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'easgate-disk-'));
-    onTestFinished(() => {
-      spawnSync('umount', ['-l', folder]);
-      rmSync(folder, { recursive: true, force: true });
-    });
-    expect(mounted(folder)).toBe(true);
-    const path = join(folder, 'easgate.db');
-    await new EmbeddedStore(path).close();
-    expect(spawnSync('mount', ['-o', 'remount,ro', folder]).status).toBe(0);
-    const refused = Object.assign(new Error('attempt to write a readonly database'), {
-      errcode: 8,
-      errstr: 'readonly',
-    });
-    const { message } = fileError(path, refused, '; nothing was written');
-    expect(message).toMatch(/file system is read-only.*; nothing was written$/);
-    expect(message).not.toMatch(/permission/);
-  });
+  it.runIf(mayMount())(
+    'is reported as a read-only file system, also if SQLite reports missing permissions',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'easgate-disk-'));
+      onTestFinished(() => {
+        spawnSync('umount', ['-l', folder]);
+        rmSync(folder, { recursive: true, force: true });
+      });
+      expect(mounted(folder)).toBe(true);
+      const path = join(folder, 'easgate.db');
+      await new EmbeddedStore(path).close();
+      expect(spawnSync('mount', ['-o', 'remount,ro', folder]).status).toBe(0);
+      const refused = Object.assign(new Error('attempt to write a readonly database'), {
+        errcode: 8,
+        errstr: 'readonly',
+      });
+      const { message } = fileError(path, refused, '; nothing was written');
+      expect(message).toMatch(/file system is read-only.*; nothing was written$/);
+      expect(message).not.toMatch(/permission/);
+    },
+  );
 });

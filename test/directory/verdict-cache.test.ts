@@ -512,8 +512,8 @@ describe('the partnership recorder', () => {
   });
 });
 
-describe('what is in memory', () => {
-  it('is recalled after its lifetime while changes are read, unless it changed, and else as long as in an outage', async () => {
+describe('a cached verdict', () => {
+  it('is recalled after its lifetime while changes are read, unless it changed; else for the times of an outage', async () => {
     const { inner, cache, clock, changes } = await setUp();
     await inner.putDevices([deviceReport(phone)]);
     await cache.decide(alice, phone);
@@ -530,7 +530,7 @@ describe('what is in memory', () => {
     expect(cache.recall(alice, phone)).toBeUndefined();
   });
 
-  it('is recalled in the first minutes of an outage, and orders no wipe then', async () => {
+  it('is recalled in the first minutes of an outage, without ordering a wipe', async () => {
     const { inner, cache, clock } = await setUp();
     await inner.decide({ device: phone, user: null }, wipeDecision(1, 'wipe', alice, phone), BY_TEST);
     await cache.decide(alice, phone);
@@ -540,7 +540,7 @@ describe('what is in memory', () => {
   });
 });
 
-describe('phones that are looked up at once', () => {
+describe('phones that are looked up in one call', () => {
   const phones = Array.from({ length: 40 }, (_, index) => `phone${index}` as DeviceKey);
   const asked = phones.map((device) => ({ user: alice, device, deviceType: null }));
   const answersOf = async (cache: VerdictCache): Promise<ReadonlyMap<number, boolean>> => {
@@ -554,7 +554,7 @@ describe('phones that are looked up at once', () => {
     return answers;
   };
 
-  it('have their verdicts in memory when they are answered', async () => {
+  it('have cached verdicts when the answers arrive', async () => {
     const { inner, cache } = await setUp();
     await inner.putDevices(phones.map((device, at) => deviceReport(device, { compliant: at % 2 === 0 })));
     expect([...(await answersOf(cache)).values()]).toEqual(phones.map(() => true));
@@ -563,7 +563,7 @@ describe('phones that are looked up at once', () => {
     );
   });
 
-  it('do not depend on one that the store fails to answer', async () => {
+  it('do not depend on a phone for which the store fails', async () => {
     const { inner, slow, cache } = await setUp();
     await inner.putDevices(phones.map((device) => deviceReport(device)));
     slow.brokenFor = phones[7] ?? null;
@@ -572,7 +572,7 @@ describe('phones that are looked up at once', () => {
     expect(phones.filter((device) => cache.peek(alice, device) === undefined)).toEqual([phones[7]]);
   });
 
-  it('are not kept when they were read too late: a change may have been missed meanwhile', async () => {
+  it('are not cached if the answer is too late: changes meanwhile were not compared with it', async () => {
     const { inner, slow, cache } = await setUp({ lookupTimeoutMs: 1 });
     await inner.putDevices(phones.map((device) => deviceReport(device)));
     const gate = Promise.withResolvers<void>();

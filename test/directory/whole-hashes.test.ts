@@ -67,7 +67,7 @@ describe('whole hashes', () => {
     expect(isDeepStrictEqual(sorted(found), sorted(hash))).toBe(true);
   });
 
-  it('come with their names, without those that are missing, and other types as no hash', async () => {
+  it('come with their names; missing keys are left out, and keys of other types are marked as no hash', async () => {
     const names = Array.from({ length: 70 }, (_, at) => name(at));
     for (const [at, key] of names.entries())
       if (at % 7 === 1) await client.set(key, 'a text');

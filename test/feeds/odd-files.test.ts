@@ -1,10 +1,10 @@
-// Owns the promises about files that are not quite what they seem: transcripts of a shell, web pages, output of command lines, end marks, and lists in
-// the wrappers of several kinds of interfaces.
+// Owns the promises about unusual files: transcripts of a shell, web pages, tables printed by command lines, DOS end marks, and lists in
+// the wrappers that several kinds of interfaces put around them.
 import { describe, expect, it } from 'vitest';
 import { onlyDevice, readContent, readJson } from './read-lines.ts';
 
 describe('a file', () => {
-  it('that begins with the prompt of the Exchange Management Shell is no JSON', async () => {
+  it('that begins with the prompt of the Exchange Management Shell is not taken for JSON', async () => {
     const list =
       'DeviceId          : ABC123\r\nDeviceType        : iPhone\r\nDeviceAccessState : Blocked\r\n\r\n';
     const { devices, refused } = await readContent(`[PS] C:\\>Get-MobileDevice | fl\r\n\r\n${list}`);
@@ -20,14 +20,14 @@ describe('a file', () => {
     await expect(readContent(page)).rejects.toThrow(/web page/);
   });
 
-  it('that is a workbook in XML is called so', async () => {
+  it('that is a workbook in XML is refused with that name', async () => {
     const book = '<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>';
     await expect(readContent(book)).rejects.toThrow(/Excel workbook in XML: save the sheet as CSV/);
   }); // prettier-ignore
 
-  it('whose columns are apart by spaces is not read, and the error says why', async () => {
+  it('whose columns are separated by spaces is refused, and the error says why', async () => {
     const table = 'UDID                       SerialNumber  EnrollmentStatus  LastSeen\n00008101-0011223344556677  EXAMPLE0001   true              2026-11-28\n'; // prettier-ignore
-    await expect(readContent(table)).rejects.toThrow(/apart by spaces/);
+    await expect(readContent(table)).rejects.toThrow(/separated by spaces/);
   });
 
   it.each(['', '\r\n'])('may end with the end mark of DOS, behind "%j"', async (end) => {

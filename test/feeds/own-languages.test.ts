@@ -27,7 +27,7 @@ describe('a table of one’s own', () => {
     expect(device).toMatchObject(expected);
   });
 
-  it('may have a header again, with its columns in another order', async () => {
+  it('may repeat its header, with the columns in another order', async () => {
     const table = 'EAS-ID;Verwaltet;Konform\nAA11;Ja;Nein\nEAS-ID;Konform;Verwaltet\nBB22;Nein;Ja\n';
     const { devices } = await readContent(table);
     expect(devices.map(({ id, managed, compliant }) => [id, managed, compliant])).toEqual([['aa11', true, false], ['bb22', true, false]]); // prettier-ignore
@@ -46,17 +46,17 @@ describe('a table of one’s own', () => {
     expect([managed, removed]).toEqual([isManaged, !isManaged]);
   });
 
-  it('has the name of a column as a value, too', async () => {
+  it('may have a value that is the name of a column', async () => {
     const { owner, compliant } = await onlyDevice(readContent('Benutzer;EAS-ID;Verwaltet;Konform\nBenutzer;BB22;Ja;Ja\n')); // prettier-ignore
     expect([owner, compliant]).toEqual(['benutzer', true]);
   });
 
-  it('with one thing in two columns that differ says nothing of it', async () => {
+  it('leaves a fact unknown if two columns for it differ', async () => {
     const { managed, problems } = await onlyDevice(readContent('EAS-ID;Verwaltet;Managed;Konform\nBB22;Ja;Nein;Ja\n')); // prettier-ignore
     expect([managed, problems.length]).toEqual([null, 1]);
   });
 
-  it('is none if it is a part of a report of Intune: the error says so', async () => {
+  it('is not recognized if it is a part of a report of Intune: the error says so', async () => {
     const table =
       'Gerätename;Verwaltet von;Konformität;Geräte-ID;Seriennummer\nP;Intune;Konform;g1;EXAMPLE0001\n';
     await expect(readContent(table)).rejects.toThrow(/format is not known/);

@@ -203,7 +203,7 @@ describe('connections to Redis that fall silent', () => {
     expect(found?.deviceDecision?.action).toBe('block');
   });
 
-  it('but for the one that waits for changes hold no change back', async () => {
+  it('do not hold a change back, if the connection that reads the change log still answers', async () => {
     const silencer = await startSilencer(redis.port);
     const url = `redis://127.0.0.1:${silencer.port}/0`;
     const store = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 1_000 });
@@ -217,7 +217,7 @@ describe('connections to Redis that fall silent', () => {
     expect(told?.changes).toEqual([{ device: 'stolen', user: null }]);
   });
 
-  it('but for that one count as a directory that is away, and a gateway applies what it brings', async () => {
+  it('count as a directory that is away, if only that connection answers; its changes are applied', async () => {
     const silencer = await startSilencer(redis.port);
     const url = `redis://127.0.0.1:${silencer.port}/0`;
     const store = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 1_000 }, NO_GROUPS, {

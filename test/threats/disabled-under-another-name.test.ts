@@ -1,4 +1,4 @@
-// Owns the promise that a user is refused by what any source says, under whatever name that source knows the user. Threat: LDAP names a user
+// Owns the promise that an account disabled by any source is refused, under whatever name that source reports it. Threat: LDAP reports a user
 // `dave`, with the mail address as an alias; Entra disables the account under the address; the phone signs in as `dave` and goes on
 // reading mail. Rule: src/directory/joined-names.ts, docs/decisions/0190.
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -56,7 +56,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     return { user, enabled: userRecord?.enabled ?? null, groups: userRecord?.groups ?? null };
   };
 
-  it('an account that one source disabled under an alias is disabled under all names, whoever came first', async () => {
+  it('an account that one source disabled under an alias is disabled under all names, in any order of the sources', async () => {
     for (const isFirst of [true, false]) {
       const store = await openStore(kind);
       const known = ldap(dave, { aliases: [address], enabled: true });
@@ -92,7 +92,7 @@ describe.each(STORES)('with the %s store', (kind) => {
       expect(await said(store, name)).toMatchObject({ enabled: false, groups: ['staff'] });
   });
 
-  it('groups are those of the first source that knows them, under whatever name', async () => {
+  it('groups are those of the first source that reports any, under any name of the user', async () => {
     const store = await openStore(kind);
     await store.putUsers([ldap(dave, { aliases: [address], groups: ['contractors'] })]);
     await store.putUsers([entra(address, { groups: ['board'] })]);
@@ -101,7 +101,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect((await said(store, dave)).groups).toEqual(['board']);
   });
 
-  it('a name that only a phone uses joins nobody', async () => {
+  it('a name that only a phone uses joins no users', async () => {
     const store = await openStore(kind);
     await store.putUsers([ldap(dave, { enabled: true, groups: ['staff'] })]);
     await store.putUsers([entra(address, { enabled: false, groups: ['board'] })]);
@@ -109,7 +109,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect(await said(store, address)).toEqual({ user: address, enabled: false, groups: ['board'] });
   });
 
-  it('an alias that somebody else takes over frees nobody, and gives nobody the groups of its user twice', async () => {
+  it('an alias that somebody else takes over re-enables nobody, and gives its groups to one user only', async () => {
     const store = await openStore(kind);
     await store.putUsers([ldap(dave, { aliases: [address], enabled: true })]);
     await store.putUsers([entra(address, { enabled: false, groups: ['board'] })]);
@@ -118,7 +118,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect(await said(store, eve)).toEqual({ user: eve, enabled: false, groups: ['staff'] });
   });
 
-  it('an account whose source gave it another main name is not disabled as removed', async () => {
+  it('an account whose source gave it a new main name is not disabled by the removal of the old one', async () => {
     const store = await openStore(kind);
     await store.putUsers([entra(third, { aliases: [address], enabled: true })]);
     await store.putUsers([entra(address, { observedAt: 2, aliases: [third], enabled: true })]);
@@ -128,7 +128,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     for (const name of [address, third]) expect((await said(store, name)).enabled).toBe(false);
   });
 
-  it('more aliases one behind the other than are followed keep the user out', async () => {
+  it('a longer chain of aliases than is followed denies the user', async () => {
     const store = await openStore(kind);
     const chain = Array.from({ length: 80 }, (_, at) => `dave@domain${at}.test` as UserKey);
     await store.putUsers(chain.map((name, at) => ldap(name, { aliases: chain.slice(at + 1, at + 2) })));

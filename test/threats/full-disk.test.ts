@@ -88,7 +88,7 @@ it('a beat that does not fit on the disk is forgotten: the directory is not take
   await pass(2_500);
   expect(identity()).toEqual({ epoch: 1, beat: 1_000 });
   expect(await database.write(() => 'written')).toBe('written');
-  // It is told of, and of nothing else.
+  // The gateway logs the full disk and its end, and nothing else.
   expect(codes).toEqual(['EASGATE_STORE_UNWRITABLE', 'EASGATE_STORE_WRITABLE']);
 });
 

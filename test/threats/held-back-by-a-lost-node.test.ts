@@ -1,4 +1,4 @@
-// Threat: a node of the Redis Cluster is lost or stands still, and a block that was written to another node, and acknowledged, does
+// Threat: a node of the Redis Cluster is lost or hangs, and a block that was written to another node, and acknowledged, does
 // not reach the gateways: the open push request of a stolen phone goes on for as long as the node is away.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ChangeFollower } from '../../src/directory/change-follower.ts';
@@ -86,7 +86,7 @@ describe('a decision on one node of a Cluster', () => {
     expect(isAway).toBe(true);
   });
 
-  it('reaches gateways while another node stands still; what that one has comes when it goes on', async () => {
+  it('reaches gateways while another node hangs; the changes on that one arrive when it continues', async () => {
     await block(there);
     await until(() => told.has(there), 'the first decision');
     cluster.nodes[lost]?.freeze();

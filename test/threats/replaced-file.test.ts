@@ -189,7 +189,7 @@ describe('a file that is replaced while it is in use', () => {
     expect((await gateway.ask(phone)).verdict?.action).toBe('block');
   });
 
-  it('is seen also where only the index of the write-ahead log was removed, which other processes make anew', async () => {
+  it('is noticed also if only the index (-shm) was removed, which another process makes anew', async () => {
     rmSync(`${path}-shm`);
     const command = new EmbeddedStore(path);
     await command.decide({ user: null, device: 'stolen' as DeviceKey }, decision('block'), BY_TEST);

@@ -40,7 +40,7 @@ export class AliasWriter {
     this.names = names;
   }
 
-  /** Reads the aliases with the local parts of these names: before any of them is put. */
+  /** Reads the stored aliases with the local parts of these names. Must be called before {@link put} for any of them. */
   read(names: Iterable<UserKey>): void {
     const unread = new Set<string>();
     for (const name of names) {
@@ -71,11 +71,11 @@ export class AliasWriter {
     return changed;
   }
 
-  /** The users that any of these names stands for, those that these stand for, and so on: what is reported under the name counts for them. */
+  /** The users of which any of these names is an alias, and so on up the chain: reports under the name count for them (decisions/0190). */
   above(names: ReadonlySet<UserKey>): ReadonlySet<UserKey> {
     const found = new Set<UserKey>();
     let next: ReadonlySet<UserKey> = names;
-    // A look-up follows no more.
+    // A look-up follows no longer chain.
     for (let level = 0; next.size > 0 && level < MAX_JOINED; level += 1) {
       this.read(next);
       const users = this.targets(next);
@@ -85,7 +85,7 @@ export class AliasWriter {
     return found;
   }
 
-  /** Users that the names stand for, or other names of their groups of domains. */
+  /** Users of which any of the names is an alias, with `identity.domains` applied. */
   private targets(names: ReadonlySet<UserKey>): ReadonlySet<UserKey> {
     const found = new Set<UserKey>();
     for (const name of names) {

@@ -85,7 +85,7 @@ export function fileError(path: string, error: unknown, outcome: string): Error 
   return error;
 }
 
-/** SQLite says the same of a file without permission, and root has every permission. */
+/** SQLite reports missing permissions and a read-only file system with the same codes, and permission checks tell root nothing. */
 function isOnReadOnlyDisk(path: string): boolean {
   try {
     accessSync(dirname(path), constants.W_OK);

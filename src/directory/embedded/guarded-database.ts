@@ -337,7 +337,7 @@ export class GuardedDatabase {
       if (this.guard.judge(found).kind === 'setBack') this.withoutWaiting(() => this.raiseEpoch(database));
       else this.guard.see(found);
     } catch (error) {
-      // Of a file that is not the known one, the guard has told.
+      // If the file is not the known one, the guard has logged that already.
       if (this.guard.trouble === null && !this.closed) this.guard.noteBeat(messageOf(error));
     }
   }

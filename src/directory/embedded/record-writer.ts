@@ -90,7 +90,7 @@ export class RecordWriter {
     return outcomes;
   }
 
-  /** A change is logged under all names that it may concern, and under the users that these stand for. */
+  /** A change is logged under all names that it may concern, and under the users of which these are aliases. */
   private putAliases(renamed: readonly Renamed[]): void {
     const aliases = new AliasWriter(this.database, this.rows, this.names);
     aliases.read(renamed.flatMap(({ user, before, after }) => [user, ...before, ...after]));

@@ -96,7 +96,7 @@ export class FileWatch {
   }
 
   /**
-   * Likewise, with the index of the log. Without it another process makes a new one, and neither sees what the other writes to the log
+   * Like {@link isSame}, and the index (-shm) is the one that was opened. If it is removed, another process makes a new one, and neither process sees what the other writes to the write-ahead log
    * (sqlite.org/howtocorrupt.html 2.5).
    */
   isWhole(): boolean {
@@ -125,7 +125,7 @@ export class FileWatch {
   }
 }
 
-/** Closes a database, or abandons it when its file was replaced, or its logs: closing would write what it knows over what others wrote. */
+/** Closes a database. If its file, -wal or -shm was replaced, abandons it: closing would overwrite what other processes wrote. */
 export function release(database: DatabaseSync, watch: FileWatch | null): void {
   if (watch?.isWhole() ?? true) database.close();
   else abandoned.push(database);

@@ -42,7 +42,7 @@ const MANY_WITHOUT_DEVICES = ofUsers(MANY, '');
  * so one user can make up any number of names.
  */
 const MAX_DEVICES = 1_024;
-/** A statement for a list of so many values; a shorter list is filled up with its last one. */
+/** A statement with an `IN` list of `size` values; a shorter list is filled up with its last value. */
 interface Listed {
   readonly size: number;
   readonly sql: string;
@@ -51,14 +51,14 @@ function listed(size: number, sql: (list: string) => string): Listed {
   return { size, sql: sql(`(${Array.from({ length: size }, (_, at) => `?${at + 1}`).join(', ')})`) };
 }
 const LISTED_DEVICES = listed(16, (list) => ofDevices(', device', `device IN ${list}`));
-/** Devices of all these users together: if there are more than a look-up reads of one, each is read by itself. */
+/** The limit on devices is for all listed users together: if there are more, each user is read by itself. */
 const usersIn = (list: string): string =>
   ofUsers(
     `local IN ${list}`,
     ofAliases(`local IN ${list}`) +
       ofUserDevices(`local IN ${list}`, `ORDER BY local DESC, last_allowed DESC LIMIT ${MAX_DEVICES + 1}`),
   );
-/** For one local part, too, a list is read in half the time of `local = ?`. */
+/** Also used for one local part: SQLite reads the `IN` list in half the time of `local = ?`. */
 const FEW_USERS = listed(4, usersIn);
 const LISTED_USERS = listed(16, usersIn);
 /** SQLite reads all. */

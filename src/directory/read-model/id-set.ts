@@ -1,6 +1,6 @@
-// Owns the ids of rows that a full read found, one bit each: the others are gone. Pure.
+// Owns the set of row ids that a full read of the directory found; rows with other ids are deleted. Pure.
 
-/** Which of the ids up to a highest one were found: one bit each. */
+/** A set of the ids from 1 to a fixed highest one, one bit each. */
 export class IdSet {
   private readonly last: number;
   private readonly bits: Uint8Array;
@@ -16,7 +16,7 @@ export class IdSet {
     this.bits[at] = (this.bits[at] ?? 0) | (1 << (id & 7));
   }
 
-  /** The others, in order. */
+  /** The ids that were not added, in ascending order. */
   *missing(): Iterable<number> {
     for (let id = 1; id <= this.last; id += 1)
       if (((this.bits[id >> 3] ?? 0) & (1 << (id & 7))) === 0) yield id;

@@ -48,7 +48,7 @@ export async function buildFile(
   file.write(() => load.dropEarlier());
 }
 
-/** Two users are reported with one name: the store has the owner of each alias. Null = it stands for nobody else. */
+/** The user of an alias that two users report, as the store has it. Null = the name is no alias of another user. */
 export async function ownerOf(store: DirectoryStore, alias: UserKey): Promise<UserKey | null> {
   const { user } = await store.joinedUser(alias);
   return store.names.same(user, alias) ? null : user;

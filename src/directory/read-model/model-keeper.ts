@@ -349,7 +349,7 @@ export class ModelKeeper {
     }
   }
 
-  /** Users of whom something may be reported under several names, as the store knows them, by the keys of the entries. */
+  /** Reads the users that may have reports under several names from the store, by the keys of the entries. */
   private async joinedWith(entries: readonly UserEntry[]): Promise<ReadonlyMap<UserKey, JoinedUser>> {
     const found = entries.filter((entry) => this.writer.mayBeJoined(entry));
     if (found.length === 0) return NOBODY;
@@ -358,7 +358,7 @@ export class ModelKeeper {
     );
   }
 
-  /** `joined`: what counts for users with several names. Returns the ids of their rows. */
+  /** `joined`: the facts that count for users with several names. Returns the ids of the rows. */
   private async putUsers(
     entries: readonly UserEntry[],
     joined: ReadonlyMap<UserKey, JoinedUser>,
@@ -386,7 +386,7 @@ export class ModelKeeper {
       const user = await ownerOf(this.store, alias);
       this.file.write(() => ids.aliases.push(this.writer.putAlias(alias, user) ?? 0));
     }
-    // By now the file has all of the names.
+    // Only now the file has all names that these entries bring, so further users may turn out to have several.
     const others = await this.joinedWith(entries.filter(({ key }) => !joined.has(key)));
     this.file.write(() => {
       for (const one of [...joined.values(), ...others.values()]) {

@@ -43,7 +43,7 @@ export class ModelLoad {
   private readonly phones: RowBatch;
   private readonly userRows: RowBatch;
   private readonly aliasRows: RowBatch;
-  /** Where domains are grouped. */
+  /** For `identity.domains`. */
   private readonly grouped: GroupedNames;
   private lastId = 0;
 
@@ -109,7 +109,7 @@ export class ModelLoad {
     return this.lastId - first;
   }
 
-  /** Names under which something is reported of users who have other names too, in lists of limited size. */
+  /** Names with reports, of users who have other names too, in lists of limited size. */
   *joinedNames(): Iterable<readonly UserKey[]> {
     yield [...this.grouped.claimed];
     const page = this.file.statement(
@@ -124,7 +124,7 @@ export class ModelLoad {
     }
   }
 
-  /** Gives all names of a user what counts for the user (decisions/0190). */
+  /** Writes the facts that count for a user into the rows of all its names (decisions/0190). */
   join(joined: JoinedUser): void {
     const keys = this.users.join(joined);
     for (const key of keys) {
@@ -189,10 +189,10 @@ export class ModelLoad {
   }
 }
 
-/** Users whom the store is asked for at once. */
+/** Users that are read from the store at once. */
 const JOINED_AT_ONCE = 64;
 
-/** Names that are one name with those of another user, in a group of domains; and names that are not the first one of their group. */
+/** Names that `identity.domains` makes the same as a name of another user, and names that are not the canonical one of their group. */
 class GroupedNames {
   readonly claimed = new Set<UserKey>();
   private readonly names: UserNames;

@@ -65,7 +65,7 @@ export class UserRows {
     );
   }
 
-  /** As they are stored; null = there are none. */
+  /** The stored values of a user; null = there is no row. */
   valuesOf(user: UserKey): UserValues | null {
     const row = this.file.statement(`SELECT ${USER_COLUMNS.join(', ')} FROM users WHERE user = ?`).get(user);
     if (row === undefined) return null;
@@ -75,7 +75,7 @@ export class UserRows {
     };
   }
 
-  /** Whether something may be reported of the user under another name, too (decisions/0190): then the store knows what counts. */
+  /** Whether there may be reports on the user under another name (decisions/0190): then the facts that count must be read from the store. */
   mayBeJoined({ key, record }: UserEntry): boolean {
     if (record === null) return false;
     if (this.aliasTarget(key) !== null || record.aliases.some((alias) => this.isReported(alias))) return true;
@@ -85,7 +85,7 @@ export class UserRows {
     );
   }
 
-  /** Gives all names of a user what counts for the user. Returns the names under which something is reported. */
+  /** Writes the facts that count for a user into the rows of all its names. Returns the names with reports. */
   join({ record, reports }: JoinedUser): readonly UserKey[] {
     const keys = [...new Set(reports.map(({ key }) => key))];
     const groups = record === null || record.groups === null ? null : JSON.stringify(record.groups);
@@ -125,20 +125,20 @@ export function factsIn(groups: string | null, decision: Value, expiresAt: Value
   };
 }
 
-/** Which user each of the names under which something is reported stands for; null = it is the user. `keys`: these names. */
+/** The name of the user that each name with reports stands for; null = it is the user itself. `keys`: the names with reports. */
 export function namesJoined(
   { user }: JoinedUser,
   keys: readonly UserKey[],
 ): readonly (readonly [UserKey, UserKey | null])[] {
   const [first] = keys;
   if (first === undefined) return [];
-  // Nothing is reported under the name of a group of domains.
+  // There are no reports under the canonical name of the user itself.
   if (!keys.includes(user))
     return keys.map((key): [UserKey, UserKey | null] => (key === first ? [user, key] : [key, first]));
   return keys.map((key) => [key, key === user ? null : user]);
 }
 
-/** What counts for the user in place of what is reported under the name alone. */
+/** The entry with the facts that count for the user, in place of those reported under this name alone. */
 export function withJoined(entry: UserEntry, joined: JoinedUser | undefined): UserEntry {
   const { record } = entry;
   if (record === null || joined === undefined || joined.record === null) return entry;

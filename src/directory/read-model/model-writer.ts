@@ -134,7 +134,7 @@ export class ModelWriter {
     return this.users.mayBeJoined(entry);
   }
 
-  /** Gives all names of a user what counts for the user, and lets them stand for it. Returns the ids of these aliases. */
+  /** Writes the facts that count for a user into the rows of all its names, and makes these aliases of the user. Returns the ids of the aliases. */
   join(joined: JoinedUser): readonly number[] {
     const { user, record } = joined;
     const keys = this.users.join(joined);

@@ -31,8 +31,8 @@ type NextUser = (now: UserKey | null, user: UserKey) => UserKey | null | undefin
 const MAX_ROUNDS = 8;
 
 /**
- * Lets aliases stand for their users. One that stood for another user is taken over, and that user is added to `losers`. Most are new: they
- * are written without being read, and those that were not are read then. Returns those that did not stand for their users before.
+ * Writes which users aliases stand for. An alias of another user is taken over, and that user is added to `losers`. Most aliases are new:
+ * they are written without being read, and those whose write is refused are read then. Returns the aliases that changed.
  */
 export function takeAliases(
   access: HashAccess,
@@ -91,8 +91,8 @@ export async function settleAliases(
 }
 
 /**
- * Logs the users that changed users stand for, those that these stand for, and so on: what is reported under an alias counts for them. Each is
- * logged after the change, by a write that changes nothing: who makes it an alias later logs it as well.
+ * If names of changed users are aliases of other users, logs these users too, and so on up the chain: reports under an alias count for its user.
+ * They are logged after the change, by writes that change no record. Whoever makes such a name an alias later logs that itself.
  */
 export async function announceAbove(
   access: HashAccess,
@@ -102,7 +102,7 @@ export async function announceAbove(
 ): Promise<void> {
   const found = new Set(changed);
   let next: readonly UserKey[] = [...changed];
-  // A look-up follows no more.
+  // A look-up follows no longer chain.
   for (let level = 0; next.length > 0 && level < MAX_JOINED; level += 1) {
     const above = new Set<UserKey>();
     const parts = byPartition(access, next, (user) => partitionOfUsers(foldedLocalPart(user)));
@@ -118,7 +118,7 @@ export async function announceAbove(
   }
 }
 
-/** Logs whom users with one local part stand for, if anybody, and adds them to `above`. */
+/** Logs the users of which users with one local part are aliases, and adds them to `above`. */
 function announcement(
   key: string,
   local: string,

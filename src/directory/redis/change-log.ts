@@ -34,10 +34,10 @@ export interface LogBatch extends ChangeBatch {
   readonly lost: boolean;
 }
 
-/** What stands behind a position. */
+/** Entries after a position. */
 interface News {
   readonly entries: NewEntries;
-  /** A node of a Cluster did not say what its streams have. */
+  /** A node of a Cluster did not answer, so its entries are missing. */
   readonly isPartial: boolean;
 }
 
@@ -53,8 +53,8 @@ const NO_GAP: Gap = { trimmed: false, lost: false };
 export class ChangeLog {
   private readonly client: RedisClient;
   /**
-   * XREAD blocks its connection, so it has its own one, and no phone waits for its answers: where Redis answers later than phones can wait, a
-   * change must arrive all the same.
+   * A connection of its own, because XREAD blocks it. It has no short deadline as look-ups have, since no phone waits for it: changes must arrive even
+   * if Redis answers look-ups too late.
    */
   private readonly reader: RedisClient;
   private readonly keys: RedisKeys;
@@ -139,7 +139,7 @@ export class ChangeLog {
     if (watch !== null && cluster !== null) return this.newOnCluster(watch, cluster, streams, ids);
     const { hasAnswered } = this;
     this.hasAnswered = false;
-    // Behind an outage the first answer matters, not the wait for changes: until then the directory counts as away.
+    // After an outage, does not block for changes: the directory counts as away until the first answer.
     const entries = hasAnswered
       ? await reader.xread('COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', ...streams, ...ids)
       : await reader.xread('COUNT', READ_COUNT, 'STREAMS', ...streams, ...ids);
@@ -147,7 +147,7 @@ export class ChangeLog {
     return { entries: entries ?? [], isPartial: false };
   }
 
-  /** Rejects when there is nothing, and a node fails. Each stream is in a slot of its own, and one command reads one slot. */
+  /** Rejects if a node fails and the others have no entries. Each stream is in a slot of its own, and one command reads one slot. */
   private async newOnCluster(
     watch: ClusterWatch,
     cluster: ClusterStreams,
@@ -170,7 +170,7 @@ export class ChangeLog {
       this.hasAnswered = !isPartial;
       if (found.length > 0) return { entries: found, isPartial };
       if (failure !== null) throw failure;
-      // Asked again meanwhile, the others may have something. The wait ends when the node answers, or fails.
+      // The other nodes are asked again at once: they may have entries by now. This ends when the slow node answers or fails.
       if (isWaiting) continue;
       if (monotonicNow() >= until || !(await this.pause(isWatched ? WATCHED_POLL_MS : POLL_MS)))
         return { entries: [], isPartial: false };

@@ -1,5 +1,5 @@
-// Owns reading the streams of a Redis Cluster from positions on. Each node is asked for its own: one that is lost, or only slow, does
-// not keep back what the others say.
+// Owns reading new entries of the change streams of a Redis Cluster. Each node is asked for its own streams, so that a lost or slow node does
+// not delay the entries of the others (decisions/0194).
 import type { Cluster } from 'ioredis';
 import { withDeadline } from '../deadline.ts';
 import { BEFORE_FIRST } from './log-position.ts';
@@ -9,21 +9,21 @@ import { agreeElsewhere } from './run-script.ts';
 
 /** Entries of each stream that are read at once. */
 export const READ_COUNT = 100;
-/** The answers of other nodes wait for one node so long: a change must reach a phone within a second. */
+/** How long the entries of other nodes wait for a slow one, in milliseconds: a change must reach a phone within a second. */
 const SLOW_MS = 400;
 
 export type Entries = readonly (readonly [id: string, fields: readonly string[]])[];
 
 export type NewEntries = readonly (readonly [stream: string, entries: Entries])[];
 
-/** What the nodes said. */
+/** The answers of the nodes. */
 export interface StreamsRead {
   readonly found: NewEntries;
-  /** Every stream ends with the id that was asked for. */
+  /** No stream has entries after the given ids; false also if a node did not answer. */
   readonly isAtEnd: boolean;
-  /** Some node did not answer yet. */
+  /** Some node has not answered yet. */
   readonly isWaiting: boolean;
-  /** Why a node says nothing; null = none failed. */
+  /** The error of the first node that failed; null = none failed. */
   readonly failure: Error | null;
 }
 
@@ -32,14 +32,14 @@ type Place = readonly [stream: string, id: string];
 /** The streams of one Cluster. */
 export class ClusterStreams {
   private readonly cluster: Cluster;
-  /** Questions without an answer, by node and question: a node is asked the same thing once. */
+  /** Reads without an answer, by node and positions: the same read is not sent twice. */
   private readonly open = new Map<string, Promise<NewEntries | null>>();
 
   constructor(cluster: Cluster) {
     this.cluster = cluster;
   }
 
-  /** What stands behind these ids now. Never rejects. */
+  /** Reads the entries after these ids, one id for each stream. Never rejects. */
   async read(streams: readonly string[], ids: readonly string[]): Promise<StreamsRead> {
     const places = streams.map((stream, index): Place => [stream, ids[index] ?? BEFORE_FIRST]);
     const byNode = Map.groupBy(places, ([stream]) => nodeOf(this.cluster, stream));
@@ -73,12 +73,12 @@ export class ClusterStreams {
     if (running !== undefined) return { name, promise: running };
     const promise = this.newOf(places).finally(() => this.open.delete(name));
     this.open.set(name, promise);
-    // Nobody may wait for it any more when it fails.
+    // It may fail after the deadline, when nobody awaits it any more.
     promise.catch(() => undefined);
     return { name, promise };
   }
 
-  /** Of one node; null = all end with these ids. */
+  /** Entries of the streams on one node; null = no stream has entries after these ids. */
   private async newOf(places: readonly Place[]): Promise<NewEntries | null> {
     const { cluster } = this;
     const streams = places.map(([stream]) => stream);

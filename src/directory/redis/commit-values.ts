@@ -8,11 +8,11 @@ export interface FieldChange {
   readonly next: string | null;
 }
 
-/** What must hold of a hash that was not read: then none of the fields is there that are written. */
+/** Conditions for writing a hash that was not read, besides this: none of the written fields exists. */
 export interface Unread {
-  /** Neither are these. */
+  /** Further fields that must not exist. */
   readonly absent: readonly string[];
-  /** Nor any whose name begins so, as those do that are written; '' = any may be there. */
+  /** No field may have a name that begins with this, as the written ones do; '' = no such condition. */
   readonly beginning: string;
 }
 
@@ -24,7 +24,7 @@ export interface HashChange {
    * verdict changes.
    */
   readonly news: string;
-  /** The hash was not read: what is assumed of it. No texts are expected then, and each field gets one. Absent = it was read. */
+  /** Conditions if the hash was not read; then no field has an expected text, and each gets a new one. Absent = it was read. */
   readonly unread?: Unread | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface KeyChange {
 /** The field of the log that a script writes: `d` = devices and partnerships, `u` = users, `y` = the policy. */
 export type LogField = 'd' | 'u' | 'y';
 
-/** Stands for what the log says of the hashes of a run, where it is not the same of all. No name is encoded so. */
+/** Means that each hash of a run has its own text for the change log. Encoded names are never equal to it. */
 const EACH = '%';
 
 /** The values behind the text of the schema, as COMMIT describes them. `fence`: of the leader that writes. */
@@ -51,7 +51,7 @@ export function commitValues(changes: readonly KeyChange[], log: LogField, fence
   return values;
 }
 
-/** Most reports of one run have the same form: it is said once. Returns where another form begins. */
+/** Returns the index of the first change with other fields: the names of the fields are sent once for the changes before it. */
 function endOfRun(changes: readonly KeyChange[], from: number): number {
   const { change } = changes[from] as KeyChange;
   let end = from + 1;

@@ -21,8 +21,8 @@ interface Observed {
 }
 
 /**
- * What is assumed of a device before its hash was read. The first report of a source is news whatever others say of the device; the write is refused if it
- * is not the first one, or if there is one that belongs to no feed and may be malformed.
+ * Stands for the hash of a device that was not read. The first report of a source is always logged as a change, whatever other sources report. The write is refused if
+ * the source has a report already, or if there is a report without a source, which may be malformed.
  */
 const ASSUMED: ReadHash = { end: '', values: [] };
 const FIRST_OF_SOURCE: Unread = { absent: [deviceField.report(NO_SOURCE)], beginning: '' };
@@ -30,7 +30,7 @@ const FIRST_OF_SOURCE: Unread = { absent: [deviceField.report(NO_SOURCE)], begin
 /** Writes reports of devices. */
 export class DeviceWriter {
   private readonly keys: RedisKeys;
-  /** Their sources had not reported most devices lately: then it is faster to write first, and to read those that they had. */
+  /** In the last call, most reports were the first of their source: then it is faster to write first, and to read only the devices whose write is refused. */
   private mostlyNew = true;
 
   constructor(keys: RedisKeys) {
@@ -67,7 +67,7 @@ export class DeviceWriter {
         return change;
       },
     }));
-    // Of several reports of one device, the later ones may depend on what others say.
+    // With several reports on one device, the later ones may depend on the earlier ones.
     const assumed = (observed: Observed): ReadHash | undefined =>
       observed.places.length === 1 ? ASSUMED : undefined;
     await updateHashes(access, updates, 'd', this.mostlyNew ? items.map(assumed) : undefined);

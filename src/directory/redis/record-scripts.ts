@@ -92,11 +92,11 @@ return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
 
 /**
  * KEYS: hashes of one partition; on a Cluster behind them other keys of it. ARGV: text of the known schema, length of the log, field of the log ('d', 'u' or 'y', and behind it
- * the fence of the leader that writes), number of hashes, then per run of hashes that are alike:
- * number of fields, number of hashes, what the log says of each ('' = no news, '=' = the name in the key, '%' = something else of each), names of
- * the fields; then per hash what the log says of it, where that is '%', the expected texts, and the new texts; '' = none.
- * A negative number of fields: the hashes were not read. No texts are expected, and none of the fields may be there; nor others, which are said
- * in front of the names: what the names begin with of which there may be none ('' = any may be there), and how many further names stand behind the names. A key of another type is not written then.
+ * the fence of the leader that writes), number of hashes, then per run of hashes with the same fields:
+ * number of fields, number of hashes, text for the change log ('' = none, '=' = the name in the key, '%' = one for each hash), names of
+ * the fields; then per hash its text for the change log, if that is '%', the expected texts, and the new texts; '' = none.
+ * A negative number of fields: the hashes were not read. There are no expected texts, and none of the fields may exist. Two more values come before the names of the fields: the beginning of
+ * names of which no field may exist ('' = no such condition), and the number of further fields that must not exist, whose names follow. A key of another type is not written then.
  * A key is written only if all of its fields are as expected; the others are written all the same. One entry of the log names
  * all that were. Returns the numbers of the keys that were not written.
  * Redis does not roll back: a script that fails halfway has written half. So types and permissions are checked first; and the

@@ -49,7 +49,7 @@ export interface RedisStoreOptions {
 const SILENCE_MS = 5_000;
 /** Longest time for a connection, and for an answer of Sentinel. */
 const CONNECT_MS = 2_000;
-/** Longest wait for the other side when a connection is given up: a server that stands still, or is gone, never closes its side. */
+/** Longest wait for the server when a connection is closed, in milliseconds: one that hangs, or is gone, never closes its side. */
 const CLOSE_MS = 200;
 
 /**

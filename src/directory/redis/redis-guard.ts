@@ -18,7 +18,7 @@ import { runScript } from './run-script.ts';
 /** Interval of the checks of a gateway, and how much earlier they may come. */
 const BEAT_MS = 1_000;
 const EARLY_MS = 400;
-/** So many checks in a row without an answer, and look-ups have none either: one may meet a busy moment. */
+/** After this many checks in a row without an answer the directory counts as away; a single one may meet a busy moment. */
 const SILENT_CHECKS = 3;
 
 /** Redis refused a command; scripts check first, so nothing was written. */
@@ -42,7 +42,7 @@ export class RedisGuard {
   /** A connection was lost: the server behind the new one must be checked first. */
   private doubted = true;
   private checking: Promise<void> | null = null;
-  /** The latest checks, while they have no answer. */
+  /** Errors of the latest checks in a row that had no answer, {@link SILENT_CHECKS} at most. */
   private unanswered: readonly Error[] = [];
 
   constructor(client: RedisClient, keys: RedisKeys, place: string, options: GuardOptions) {
@@ -65,7 +65,7 @@ export class RedisGuard {
     this.guard.close();
   }
 
-  /** Why several checks in a row had no answer in the time of a look-up; null = they had, or nothing checks. */
+  /** The error if the last {@link SILENT_CHECKS} checks had no answer within the time of a look-up; null = they had, or this process does not check. */
   get silence(): Error | null {
     return this.unanswered.length < SILENT_CHECKS ? null : (this.unanswered[0] ?? null);
   }

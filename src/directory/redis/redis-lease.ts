@@ -45,7 +45,7 @@ export class RedisLease implements LeaseRecords {
         );
       this.raised = fence;
       this.isDoubted = false;
-      // A node of a Cluster that lost the count of leaders: the other nodes would refuse this one.
+      // A node of a Cluster lost the count of leaders: the partitions on other nodes have higher fences, and would refuse this leader.
       if (before < fence || (isOwn && before === fence)) break;
       least = before + 1;
     }

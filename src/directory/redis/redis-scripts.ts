@@ -37,7 +37,7 @@ end
 `;
 
 /**
- * For keys that hold nothing for good: what another program put in their place counts as nothing, and goes. `text` reads a key of one text,
+ * For keys without records: a key that another program gave another type counts as missing, and is replaced. `text` reads a string,
  * `added` adds an entry to a stream.
  */
 export const REMADE = `
@@ -132,7 +132,7 @@ return 0
 `);
 
 /**
- * KEYS: streams of one partition. ARGV: text of the known schema. Removes what is no stream. Returns how many.
+ * KEYS: streams of one partition. ARGV: text of the known schema. Deletes those keys that are no stream. Returns how many it deleted.
  */
 export const MEND_STREAMS = named(`${SAME_STORE}
 local refusal = foreign(base(KEYS[1]))

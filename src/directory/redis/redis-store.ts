@@ -229,7 +229,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   lookups(pairs: readonly Pair[]): readonly Promise<LookupResult>[] {
-    // Those of one turn share calls.
+    // Look-ups of one turn share script calls.
     return pairs.map(({ user, device }) => this.lookup(user, device));
   }
 
@@ -368,7 +368,7 @@ export class RedisStore implements DirectoryStore {
     return isEarlierPosition(a, b);
   }
 
-  /** Where another program made something else of a part of the log, that goes: the gap has everything read anew. */
+  /** If another program gave a change stream another type, deletes the key and repeats `work`: because of the gap, everything is read again. */
   private async mended<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();

@@ -21,7 +21,7 @@ export function redisTrouble(error: unknown, url: string, behindSentinel?: strin
   return new RedisError(`${place}: ${why}`, { cause: error });
 }
 
-/** Of commands to one of many nodes; null = as of one server. */
+/** Why a command failed at a node of a Cluster; null = the reason is the same as for a single server. */
 function reasonOnCluster(error: unknown): string | null {
   const message = messageOf(error);
   const look = 'look at `redis-cli --cluster check HOST:PORT`';

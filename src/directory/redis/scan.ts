@@ -17,9 +17,9 @@ const SCAN_COUNT = 1_000;
 const HASHES_PER_SCRIPT = 128;
 /** Hashes that are read while those before them are used. A look-up of a phone may wait for their scripts. */
 const PART = 2 * HASHES_PER_SCRIPT;
-/** Keys that one script looks at where it looks for them itself. It reads the hashes of some. */
+/** Keys that one call of the script that runs SCAN itself looks at (COUNT). It reads the hashes of the users among them. */
 const KEYS_PER_PAGE = 256;
-/** What scripts found is handed on in lists of so many. */
+/** Replies of scripts in one list for the other threads. */
 const PAGES_SENT = 4;
 
 /** What the names of fields with devices of a user begin with (userField in redis-keys.ts). */
@@ -69,14 +69,14 @@ export function scanPacked(walked: Walked): AsyncGenerator<SentRecords> {
   return isCluster(walked.client) ? scanByKeys(walked) : scanByPages(walked);
 }
 
-/** On a Cluster scripts are told the keys of each partition. */
+/** For a Cluster: this process runs SCAN, and scripts get the keys as KEYS. */
 async function* scanByKeys(walked: Walked): AsyncGenerator<SentRecords> {
   const devices: (readonly string[])[] = [];
   for await (const packed of hashesOf(walked, usersAmong(walked, devices))) yield { kind: 'users', packed };
   for await (const packed of hashesOf(walked, takenFrom(devices))) yield { kind: 'devices', packed };
 }
 
-/** Otherwise scripts look for the keys themselves: this process took more time to look at each key than Redis. */
+/** For a single server: scripts run SCAN themselves, since this process takes more time to handle a key than Redis (decisions/0192). */
 async function* scanByPages(walked: Walked): AsyncGenerator<SentRecords> {
   const devices: Buffer[] = [];
   for await (const replies of inGroups(oneAhead(pagesOf(walked, devices))))
@@ -85,7 +85,7 @@ async function* scanByPages(walked: Walked): AsyncGenerator<SentRecords> {
   for await (const replies of inGroups(read)) yield { kind: 'devices', packed: { replies } };
 }
 
-/** The users of all keys, as Redis sends them; keys of devices are added to `devices`. */
+/** Replies with all users, as Redis sends them; the keys of devices are added to `devices`. */
 async function* pagesOf({ run, keys }: Walked, devices: Buffer[]): AsyncGenerator<Buffer> {
   const pattern = patternOf(keys, '[du]');
   let cursor = '0';

@@ -25,18 +25,18 @@ const MAX_NAMES = 1_000;
  */
 const LEFT_ALONE = null;
 
-/** What is assumed of a device before its hash was read: the write is refused if it was seen with anybody. */
+/** Stands for the hash of a device that was not read: the write is refused if the device has a partnership. */
 const ASSUMED_UNSEEN: ReadHash = { end: '', values: [] };
 const NEVER_SEEN: Unread = { absent: [], beginning: 'p:' };
 
-/** Called with what is noticed about the partnerships that are written. */
+/** Called for each event that written partnerships raise, such as a second user of a device. */
 type OnSignal = (signal: PartnershipSignal) => void;
 
 /** Writes partnerships. */
 export class SeenWriter {
   private readonly keys: RedisKeys;
   private readonly names: UserNames;
-  /** Most devices lately were never seen before: then it is faster to write first, and to read those that were. */
+  /** In the last call, most devices had no partnership: then it is faster to write first, and to read only the devices whose write is refused. */
   private mostlyUnseen = false;
 
   constructor(keys: RedisKeys, names: UserNames) {
@@ -44,7 +44,7 @@ export class SeenWriter {
     this.names = names;
   }
 
-  /** Writes them under the users that their logins stand for. */
+  /** Writes partnerships under the users that their logins stand for. */
   async record(access: HashAccess, batch: readonly PartnershipRecord[], onSignal: OnSignal): Promise<void> {
     const { keys, names } = this;
     const users = await readUsers(access, keys, batch);

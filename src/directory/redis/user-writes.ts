@@ -43,7 +43,7 @@ interface Plan {
   readonly removed: readonly UserAlias[];
   /** Likewise, in the hash of the user itself. */
   readonly ended: readonly UserAlias[];
-  /** Users that changed because another name of theirs did: those that they stand for have changed, too. */
+  /** Users that changed because one of their aliases did. The users of which these are aliases must be logged, too. */
   readonly related: readonly UserKey[];
 }
 
@@ -174,7 +174,7 @@ function planOf(
   const news = new Set<UserKey>();
   const outcomes: Plan['outcomes'][number][] = [];
   const ended: UserAlias[] = [];
-  /** Aliases that must be as they were read: another writer may be about to change one of them. */
+  /** Aliases that must still be as they were read when the hash is written: another process may change them meanwhile. */
   const named = new Set<UserKey>();
   const related = new Set<UserKey>();
   const far = { added: [] as UserAlias[], kept: [] as UserAlias[], removed: [] as UserAlias[] };
@@ -222,7 +222,7 @@ function planOf(
     }
     if (write.outcome !== 'news') continue;
     for (const name of changed) news.add(name);
-    // What is reported under an alias counts for the user that it stands for (decisions/0190).
+    // Reports under an alias count for its user (decisions/0190).
     named.add(key);
     // In a group of domains, what is reported under a former alias counts for whom another name of the group stands for.
     for (const name of names.hasGroups ? changed : [key])
@@ -241,7 +241,7 @@ function planOf(
   };
 }
 
-/** Aliases in the hash of their user that change, and those that are named. */
+/** Fields of aliases in the hash of their user: those that change, and those in `named`, which are only compared. */
 function aliasFields(
   local: string,
   before: ReadonlyMap<UserKey, UserKey>,

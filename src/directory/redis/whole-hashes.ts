@@ -9,8 +9,8 @@ export type WholeHash = readonly string[] | null;
 export type NamedHash = readonly [name: string, hash: WholeHash];
 
 /**
- * `add` puts the name and the hash of a key behind those in `found`: a list with names and values in turn; false = the key is no hash. It
- * returns why it cannot. It leaves a hash out that has only one alias: up to two thirds of the users' hashes are such, and a walk does not
+ * `add` appends the name and the hash of a key to `found`. A hash is a list of field names and values in turn; false = the key is no hash. It
+ * returns an error if the identity of the partition is not the known one, else nil. It leaves out a hash that has only one alias: up to two thirds of the users' hashes are such, and a walk does not
  * need them. An alias that may be malformed is returned: it makes phones wait, so the search for malformed records must find it.
  */
 const READ = `${SAME_STORE}
@@ -41,13 +41,13 @@ local function add(key)
 end
 `;
 
-/** cjson writes an empty list as an object. */
+/** cjson writes an empty Lua table as an object, not as a list. */
 const FOUND = `(size == 0 and '[]' or cjson.encode(found))`;
 
 /**
- * KEYS: hashes, on a Cluster behind them other keys of their partition; or none. ARGV: text of the known schema, number of the hashes, and
- * of no KEYS a list of the hashes, in JSON. Returns one text, in JSON: a list of the name and the hash of each key in turn. Those of which
- * nothing is stored are left out.
+ * KEYS: hashes, on a Cluster followed by other keys of their partition; or none. ARGV: text of the known schema, number of the hashes, and
+ * without KEYS the keys of the hashes as a JSON list. Returns one text, in JSON: a list of the name and the hash of each key in turn. Keys that
+ * do not exist are left out.
  */
 export const READ_WHOLE = named(
   `${READ}
@@ -62,8 +62,8 @@ return ${FOUND}
 );
 
 /**
- * No KEYS. ARGV: text of the known schema, cursor of SCAN, its pattern, keys to look at. Returns three lines: the next cursor; keys of
- * devices, in JSON; and hashes of users, like {@link READ_WHOLE}. Neither are named to Redis: not for a Cluster.
+ * No KEYS. ARGV: text of the known schema, cursor of SCAN, its pattern, its COUNT. Returns three lines: the next cursor; the keys of
+ * devices, in JSON; and hashes of users, like {@link READ_WHOLE}. Not for a Cluster, which needs all keys in KEYS.
  */
 export const READ_PAGE = named(
   `${READ}
@@ -96,7 +96,7 @@ export async function readWhole(run: RunScript, keys: readonly string[]): Promis
   return bytes(await run(READ_WHOLE, keys, [String(keys.length)]));
 }
 
-/** Likewise for a list of keys of a {@link Page}. */
+/** Like {@link readWhole}, for the keys of devices in a {@link Page}. */
 export async function readListed(run: RunScript, keys: Buffer): Promise<Buffer> {
   return bytes(await run(READ_WHOLE, [], ['', keys.toString()]));
 }
@@ -106,11 +106,11 @@ export interface Page {
   readonly cursor: string;
   /** Keys of devices, in JSON. */
   readonly devices: Buffer;
-  /** A reply as of {@link readWhole}, of users. */
+  /** Users, in the form of a reply of {@link readWhole}. */
   readonly users: Buffer;
 }
 
-/** Reads one page of a walk over all keys. `count`: how many are looked at. */
+/** Reads one page of a walk over all keys. `count`: about how many keys it covers. */
 export async function readPage(
   run: RunScript,
   cursor: string,
@@ -123,7 +123,7 @@ export async function readPage(
   if (first === -1 || second === -1) throw unexpected();
   return {
     cursor: reply.toString('latin1', 0, first),
-    // A copy: it is kept for long, the rest of the reply is not.
+    // A copy: it is kept until all users are read, and must not keep the rest of the reply in memory.
     devices: Buffer.from(reply.subarray(first + 1, second)),
     users: reply.subarray(second + 1),
   };

@@ -145,7 +145,7 @@ class LineJoiner {
 
   *end(): Generator<Logical | Refused> {
     this.isAtEnd = true;
-    // The end mark of DOS.
+    // DOS ends a text file with Ctrl-Z.
     this.rest = this.rest.replace(/\u001a$/, '');
     if ((this.rest !== '' && this.rest !== '\r') || this.tooLong)
       yield* this.addLine(this.rest.replace(/\r$/, ''), !this.rest.endsWith('\r'));

@@ -184,13 +184,13 @@ async function readHead(content: Content): Promise<Head> {
   return { text, isWhole: size < HEAD };
 }
 
-/** Kinds of files that only some products write. */
+/** Kinds of files that only known products write, not tables of one's own. */
 const OF_PRODUCTS: ReadonlySet<FileKind['container']> = new Set(['xml', 'plists']);
 
 /** The mappings that the records of a file may have. */
 function mappingsFor(format: FormatName | null, { container }: FileKind): readonly Mapping[] {
   if (format !== null) return mappingsOf(format);
-  // Such files are of no other product: an `id` in them is the number of a record, and no device id of one's own.
+  // No other product writes such files: an `id` in them is the number of a record, not a device id of a table of one's own.
   if (container === 'xml') return [...mappingsOf('jamf'), ...mappingsOf('workspace-one')];
   if (container === 'plists') return mappingsOf('micromdm');
   return MAPPINGS.filter((mapping) => mapping.format !== 'csv');
@@ -221,7 +221,7 @@ async function formatOfObjects(
     nearest ??= matches(row, among)[0]?.mapping ?? null;
     if (names === '') names = row.shownNames();
   }
-  // The operator chose the format, or the file is none but of a product; a few known names are enough.
+  // The operator chose the format, or only a known product writes such files: a few known names are enough.
   if ((options.format !== null || OF_PRODUCTS.has(kind.container)) && nearest !== null)
     return { mapping: nearest, notAsked };
   if (looked === 0) throw new ProgramError('EASGATE_FILE', 'the file has no records');

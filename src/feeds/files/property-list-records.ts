@@ -1,4 +1,4 @@
-// Owns the reading of files of XML property lists, one behind the other, as servers log the answers of Apple devices: each dictionary is a record. Pure.
+// Owns the reading of files with one or more XML property lists, as servers log the answers of Apple devices: each dictionary is a record. Pure.
 import type { ClixmlRecord } from './clixml.ts';
 import { MAX_PROPERTY_LIST, readPropertyList } from './property-list.ts';
 import type { PropertyValue } from './property-list.ts';
@@ -6,7 +6,7 @@ import type { PropertyValue } from './property-list.ts';
 const END = '</plist>';
 const BEGINNING = /<\?xml|<!DOCTYPE plist|<plist[\s>]/;
 
-/** Splits a text into the dictionaries of its lists. Lines of a log may stand between two lists. */
+/** Splits a text into the dictionaries of its property lists. Text between two lists, such as lines of a log, is ignored. */
 export async function* propertyListRecords(text: AsyncIterable<string>): AsyncGenerator<ClixmlRecord> {
   let rest = '';
   let line = 1;

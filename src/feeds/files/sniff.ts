@@ -30,7 +30,7 @@ export type FileKind =
       readonly headerLine: number;
       /** Empty cells that most rows have behind the last column. */
       readonly spare: number;
-      /** The names of the columns are those of a table of one's own, in other languages than English. */
+      /** The columns are those of a table of one's own in another language than English; rows are read with the English names. */
       readonly isTranslated: boolean;
       readonly mapping: Mapping;
       /** The format that the columns belong to, where the operator asked for another one. */
@@ -56,7 +56,7 @@ export function sniff(
   return sniffTable(head, format, mapping);
 }
 
-/** `[PS] C:\\>Get-MobileDevice`, the prompt of Exchange's shell, begins with a bracket, too. */
+/** Not any bracket: the prompt of the Exchange Management Shell (`[PS] C:\\>Get-MobileDevice`) begins with one, too. */
 const JSON_START = /^(?:[{\u001e]|\[\s*(?:[[\]{"\d-]|true|false|null|$))/;
 
 /** Format-List, of names that are known: a table may have a title of the same form. */
@@ -69,7 +69,7 @@ function isList(head: string, format: FormatName | null, given: Mapping | null):
   );
 }
 
-/** Also a part of a page, such as the table that some programs name .xls. */
+/** Also a part of a page: some programs write an HTML table into a file named .xls. */
 const WEB_PAGE = /<!doctype html|<(?:html|head|body|table|script|meta|form|div)[\s>]/i;
 
 function sniffMarkup(start: string): FileKind {
@@ -156,7 +156,7 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
   if (taken === null && isInSpaces(best))
     throw new ProgramError(
       'EASGATE_FILE',
-      'the columns of the file are apart by spaces, which values have, too: export CSV or JSON',
+      'the columns of the file are separated by spaces, which values contain, too: export CSV or JSON',
     );
   if (taken === null && isOneCell(best))
     throw new ProgramError(
@@ -183,11 +183,11 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
   };
 }
 
-/** A header that belongs to no product, with its names in English, if it is one of a table of one's own then; null = it is none. */
+/** The header of a table of one's own with its names translated to English; null = the columns belong to a product, or are not known in other languages. */
 function inOwnLanguage(header: Header, among: readonly Mapping[]): Header | null {
   if (!among.includes(ownTable) || (bestMapping(header.columns, among) ?? ownTable) !== ownTable) return null;
   const columns = new Columns(header.written.map(inEnglish));
-  // A report of Intune without the columns that only it has: `Verwaltet von`, and nothing of whether it is managed.
+  // A part of a report of Intune, without the columns that identify it: it has `Verwaltet von`, but no column that says whether the device is managed.
   if (MANAGEMENT.agent.some((name) => columns.has(name)) && !columns.has('managed')) return null;
   return isOwn(columns) && bestMapping(columns, among) === ownTable
     ? { ...header, columns, isTranslated: true }
@@ -217,7 +217,7 @@ function isOneCell({ written }: Header): boolean {
   );
 }
 
-/** Whether the first line has one cell, of names with several spaces between them, as command lines print tables. */
+/** Whether the header is one cell with known names that several spaces separate, as command lines print tables. */
 function isInSpaces({ written }: Header): boolean {
   const [first = '', ...others] = written;
   return (

@@ -33,7 +33,7 @@ export async function* tableRows(text: AsyncIterable<string>, kind: TableKind): 
     }
     // Spreadsheets write empty rows as delimiters alone.
     if (cells.every((cell) => cell.trim() === '')) continue;
-    // What may be a header: below the first one there may be another, with the names in another order.
+    // The row may be a header: another one, with the columns in another order, may follow the first.
     const names: readonly string[] =
       kind.isTranslated && mayBeHeader(cells, columns) ? cells.map(inEnglish) : cells;
     const rowKind = columns === null ? 'header' : kindOfRow(names, columns, kind);
@@ -56,7 +56,7 @@ export async function* tableRows(text: AsyncIterable<string>, kind: TableKind): 
   }
 }
 
-/** Whether a row of a table in another language may be a header: it begins with a name. */
+/** Whether a row of a table in another language may be a header: its first cell is the name of a column. */
 function mayBeHeader([first = '']: readonly string[], above: Columns | null): boolean {
   return above === null || isName(first);
 }

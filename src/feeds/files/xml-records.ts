@@ -1,7 +1,7 @@
 // Owns the reading of XML of Jamf's Classic API and of Workspace ONE, which answer in XML unless JSON is asked for: each `mobile_device`, and each
 // `Devices` or `Device`, is a record. Read by a streaming parser. Pure.
 // @see https://developer.jamf.com/jamf-pro/reference/findmobiledevices
-// @see https://developer.omnissa.com/ws1-uem-apis/ (DeviceSearchResult: `Devices` stands there once for each device, or around them)
+// @see https://developer.omnissa.com/ws1-uem-apis/ (DeviceSearchResult: one `Devices` element for each device, or one around all)
 import sax from 'sax';
 import { names } from '../word-lists.ts';
 import type { ClixmlRecord } from './clixml.ts';
@@ -9,7 +9,7 @@ import { XmlDeclarations } from './xml-declarations.ts';
 
 /** Elements that are records. */
 const RECORDS: ReadonlySet<string> = new Set(names('mobile_device computer Devices Device'));
-/** One of them, if others stand in it, is no record but the list. */
+/** Workspace ONE uses `Devices` for one device, or for the list: if it contains `Device`, it is the list. */
 const LIST = 'Devices';
 const IN_LIST = 'Device';
 const MAX_DEPTH = 16;

@@ -100,7 +100,7 @@ function isLeaving(actions: unknown): boolean {
   });
 }
 
-/** ConvertTo-Json writes what is nested deeper than two levels as text: `@{actionName=wipe; actionState=pending}`. */
+/** Also reads actions as text: ConvertTo-Json writes objects nested deeper than two levels as `@{actionName=wipe; actionState=pending}`. */
 function actionsIn(actions: unknown): object[] {
   const listed: unknown[] = Array.isArray(actions) ? actions : [actions];
   const written = listed.filter((one) => typeof one === 'string').join(' ');

@@ -43,7 +43,7 @@ export const intuneDevices: Mapping = {
   map: mapDevice,
 };
 
-/** Reports of settings and policies have a row for each of them on a device, whose state is not that of the device. */
+/** Columns of reports with one row for each setting or policy on a device: the state in such a row is not that of the device. */
 const OF_SETTINGS = names('settingname settingnm settingid settingstatus policystatus');
 
 function mapDevice(reader: RecordReader): FeedLine[] {

@@ -1,4 +1,4 @@
-// Owns the mappings of MicroMDM and NanoMDM: webhook events with the device's own messages, these messages alone, and the list of devices. Pure.
+// Owns the mappings of MicroMDM and NanoMDM: webhook events with messages of the device, such messages without an event, and the list of devices. Pure.
 // These servers have no compliance policies: compliant stays unknown.
 // @see https://github.com/micromdm/micromdm/blob/main/workflow/webhook/webhook.go (topic, acknowledge_event, checkin_event)
 // @see https://github.com/micromdm/micromdm/blob/main/platform/device/device.go (list of devices)
@@ -58,7 +58,7 @@ interface Event {
   readonly topic: string;
 }
 
-/** Answers of devices as they are, which servers log and administrators save. */
+/** Answers of devices without a webhook event around them, as servers log them. */
 export const appleAnswers: Mapping = {
   format: 'micromdm',
   kind: 'answers of Apple devices to their management',
@@ -71,7 +71,7 @@ export const appleAnswers: Mapping = {
   map: mapAnswer,
 };
 
-/** An answer says nothing of when it was given, so that a device that left since is not told from others: it is not known to be managed. */
+/** An answer has no time, so the device may have left since: whether it is managed stays unknown. */
 function mapAnswer(reader: RecordReader): FeedLine[] {
   const type = reader.text('messagetype');
   const isOut = type === 'CheckOut';

@@ -69,7 +69,7 @@ const MANAGED_BY = meanings<boolean | null>(
 
 const MANAGERS = names('managedby devicemanagedby enrollmentinfomanagedby');
 
-/** A word that is not known may still say that the device left: `Device Wipe Initiated`. */
+/** An unknown state may contain a word that means that the device left: `Device Wipe Initiated`. */
 function enrollmentIn(text: string | null): 'in' | 'out' | 'unknown' | null | undefined {
   return text === null ? null : (ENROLLMENT.get(wordOf(text)) ?? (meansLeft(text) ? 'out' : undefined));
 }

@@ -4,7 +4,10 @@ import { monotonicNow } from '../../clock.ts';
 import type { Releases } from './releases.ts';
 import type { Revalidated, RevalidationQueue } from './revalidation.ts';
 
-/** How the verdict of an open request changes, by the facts in memory. `sameByOld`: by old ones it does not, and they are read again in the end. */
+/**
+ * How the verdict of an open request changes, by cached facts. `sameByOld`: it does not, but by facts older than `cache.lifetimeSeconds`, so that
+ * it is looked up after all others.
+ */
 export type PolicyEffect = 'same' | 'sameByOld' | 'restricts' | 'releases';
 
 /** A request whose verdict the new policy may change. */

@@ -28,23 +28,23 @@ export function consequenceOf(exchange: Exchange, { action }: Verdict): Conseque
 
 /** An exchange to decide again. */
 export interface Revalidated {
-  /** Its phone is denied: what changes can only let it in, so others come first. Absent = false. */
+  /** Its phone is denied: a change can only let it in, so others come first. Absent = false. */
   readonly isDenied?: boolean;
   /** A change arrived: the old verdict is invalid. Returns whether {@link revalidate} must follow. */
   onChange(): boolean;
-  /** What the directory is asked before {@link revalidate}; null = nothing, for what is in memory decides, or nobody waits any more. Absent = null. */
+  /** The phone to look up before {@link revalidate}; null = none, because cached facts decide, or the exchange has ended. Absent = null. */
   asks?(): Asked | null;
   /**
    * Decides again; false when the directory does not answer. Never rejects. `isMass`: the change concerns more phones than
-   * may be let in at once. `isAnswered`: false = the directory has just been asked in vain; absent = true.
+   * may be let in at once. `isAnswered`: false = the directory has just failed to answer for it; absent = true.
    */
   revalidate(isMass: boolean, isAnswered?: boolean): Promise<boolean>;
 }
 
-/** Looks up what is asked, many at once: what is found is in memory when it says of each whether the directory answered. */
+/** Looks many phones up in one call. The result for a phone is cached when `onAnswer` is called with whether the directory answered for it. */
 export type Refresh = (asked: readonly Asked[], onAnswer: OnAnswer) => void;
 
-/** Most concurrent revalidations. What is read for them is understood in the turns in which it arrives, which requests wait for. */
+/** Most concurrent revalidations: their results are parsed in the turns of the event loop in which they arrive, and requests wait for these turns. */
 const MAX_UNDER_WAY = 64;
 /** Most of them that were asked about in vain before: where one part of the directory is away, the others must not wait for its deadlines. */
 const MAX_AGAIN = 32;
@@ -58,9 +58,9 @@ export class RevalidationQueue {
   private readonly refresh: Refresh | null;
   /** Of changes that concern few phones, such as an operator's: they do not wait for a feed run. */
   private readonly few = new Set<Revalidated>();
-  /** Of changes that may restrict many. */
+  /** Of changes that may restrict many phones. */
   private readonly many = new Set<Revalidated>();
-  /** Those that no change can restrict, and those that one has decided by what is in memory already, which is old. */
+  /** Exchanges of denied phones, which no change can restrict, and those for which a new policy changes nothing by old facts. They are decided last. */
   private readonly later = new Set<Revalidated>();
   /** Those that the directory was asked about in vain, after a pause. */
   private readonly again = new Set<Revalidated>();
@@ -71,7 +71,7 @@ export class RevalidationQueue {
   private massUnderWay = 0;
   private againUnderWay = 0;
   private retriedAt = 0;
-  /** How many look-ups in turn had no answer. */
+  /** Look-ups in a row that had no answer. */
   private failed = 0;
 
   /** `refresh`: null = each is looked up by itself. */
@@ -79,12 +79,12 @@ export class RevalidationQueue {
     this.refresh = refresh;
   }
 
-  /** Whether exchanges are left that a mass change may restrict. */
+  /** Whether exchanges are left that a mass change may restrict; releases wait for them. */
   get isBusy(): boolean {
     return this.many.size > 0 || this.again.size > 0 || this.massUnderWay > 0;
   }
 
-  /** The directory does not answer: a few are tried with each retry, and not all, one deadline after the other. */
+  /** The directory does not answer: {@link MAX_UNDER_WAY} exchanges are tried with each retry, since all of them would take one deadline after the other. */
   private get isStalled(): boolean {
     return this.failed >= MAX_UNDER_WAY;
   }
@@ -95,8 +95,8 @@ export class RevalidationQueue {
   }
 
   /**
-   * A change affects this connection's exchange. Returns whether it is decided again here. `isChecked`: by what is in memory nothing changes,
-   * but that is old.
+   * A change affects this connection's exchange. Returns whether it is decided again here. `isChecked`: nothing changes by cached facts, but
+   * they are older than `cache.lifetimeSeconds`.
    */
   add(one: Revalidated, isMass: boolean, isChecked = false): boolean {
     if (!one.onChange()) return false;

@@ -31,7 +31,7 @@ export class VerdictChange implements Concerned {
   private readonly steps: StepRunner;
   /** The exchange of the last change; it may end before its new verdict is known. */
   private concerned: Exchange | null = null;
-  /** The user whose folded local part {@link localPart} is; null = none yet. */
+  /** The user to which {@link localPart} belongs; null = none yet. */
   private named: UserKey | null = null;
   private localPart = '';
 
@@ -55,7 +55,7 @@ export class VerdictChange implements Concerned {
     return devices.has(exchange.device) || (users.size > 0 && users.has(this.localPartOf(exchange.user)));
   }
 
-  /** A run of a feed changes users hundreds of times, and a held poll has one user all the time. */
+  /** Kept, because a run of a feed brings hundreds of batches with users, and the user of a held poll stays the same. */
   private localPartOf(user: UserKey): string {
     if (this.named !== user) {
       this.named = user;
@@ -72,7 +72,7 @@ export class VerdictChange implements Concerned {
       return 'same';
     }
     const before = exchange.verdict;
-    // Most held polls are older than what a verdict rests on may be. Facts that changed are not in memory, so nothing is known of those.
+    // Most held polls are older than `cache.lifetimeSeconds`, so their cached facts are old. A change would have removed the facts; then `verdict` is undefined.
     const fresh = this.core.peek(exchange, this.downstream);
     const verdict = fresh ?? this.core.recall(exchange, this.downstream);
     if (verdict === before) return fresh === undefined ? 'sameByOld' : 'same';
@@ -113,7 +113,7 @@ export class VerdictChange implements Concerned {
     return { user, device, deviceType };
   }
 
-  /** The verdict, if it is in memory. A new denial by old facts may end a poll: its phone comes again, and is looked up then. */
+  /** The verdict by cached facts, or undefined. Of old facts only a new denial counts: it ends the poll, and the next request of the phone is looked up. */
   private known(exchange: Exchange): Verdict | undefined {
     const { core, downstream } = this;
     const fresh = core.peek(exchange, downstream);
@@ -135,7 +135,7 @@ export class VerdictChange implements Concerned {
     return this.settle(exchange, verdict, isMass);
   }
 
-  /** False = there is no verdict. */
+  /** Applies a new verdict; false = there is none. */
   private settle(exchange: Exchange | null, verdict: Verdict | null, isMass: boolean): boolean {
     const { core, downstream } = this;
     const isOther = exchange === null || exchange !== this.concerned;
@@ -192,7 +192,7 @@ export class VerdictChange implements Concerned {
   expireVerdict(exchange: Exchange): void {
     this.downstream.timeouts.passLapse(exchange);
     this.concerned = exchange;
-    // A moment in time may concern thousands, and let them in. What they rest on is in memory unless it changed.
+    // A verdict may lapse for thousands of phones at one moment, and let them in. Their facts are cached, however old, unless they changed.
     const known = this.knownAtLapse(exchange);
     if (known !== undefined) this.afterLapse(exchange, this.settle(exchange, known, true));
     else void this.lookUp(exchange).then((decided) => this.afterLapse(exchange, decided));

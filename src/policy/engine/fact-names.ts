@@ -1,7 +1,7 @@
-// Owns the names of facts: which fields of a written document are none, so that a misspelt one does not pass for an unknown value. Pure.
+// Owns the names of facts in test cases of a policy, and finds misspelt ones: without this check they would count as unknown values. Pure.
 import { didYouMean } from '../../suggest.ts';
 
-/** The fields of an object, those below each; null = any value. A list's fields are those of each item. */
+/** The fields that an object may have, each with the fields of its value; null = any value. For a list, the fields of each item. */
 interface Fields {
   readonly [name: string]: Fields | null;
 }
@@ -34,13 +34,13 @@ const FACTS: Fields = {
   },
 };
 
-/** A field that is none. */
+/** A field that is the name of no fact. */
 export interface UnknownField {
   readonly path: readonly PropertyKey[];
   readonly message: string;
 }
 
-/** Fields of written facts that are none. */
+/** The fields of `facts` that are names of no fact. */
 export function unknownFacts(facts: object): readonly UnknownField[] {
   return unknownIn(facts, FACTS, []);
 }

@@ -1,4 +1,4 @@
-// Owns the promises about XML of products: answers of Workspace ONE that were not asked for as JSON, and property lists of Apple devices.
+// Owns the promises about XML of products: answers of Workspace ONE in XML, its default, and property lists of Apple devices.
 import { describe, expect, it } from 'vitest';
 import { onlyDevice, readContent } from '../read-lines.ts';
 
@@ -26,12 +26,12 @@ describe('XML of Workspace ONE', () => {
     expect(await onlyDevice(readContent(`<Device ${NAMESPACE}>${DEVICE}</Device>`))).toMatchObject(EXPECTED);
   });
 
-  it('that is cut off is read as far as its last whole device', async () => {
+  it('is read up to its last whole device if it is cut off', async () => {
     const { devices, refused } = await readContent(`<DeviceSearchResult ${NAMESPACE}><Devices>${DEVICE}</Devices><Devices>${DEVICE.slice(0, 90)}`); // prettier-ignore
     expect([devices.length, refused.length]).toEqual([1, 1]);
   });
 
-  it('with two states in one record says nothing', async () => {
+  it('gives no state if a record has two different ones', async () => {
     const twice = DEVICE.replace('</ComplianceStatus>', '</ComplianceStatus><ComplianceStatus>NonCompliant</ComplianceStatus>');
     expect((await onlyDevice(readContent(`<Device ${NAMESPACE}>${twice}</Device>`))).compliant).toBeNull();
   }); // prettier-ignore
@@ -43,25 +43,25 @@ const answer = (id: string): string =>
   plist(`<dict><key>QueryResponses</key><dict><key>EASDeviceIdentifier</key><string>${id}</string><key>OSVersion</key><string>18.1</string><key>SerialNumber</key><string>EXAMPLE0001</string><key>ProductName</key><string>iPhone16,1</string></dict><key>UDID</key><string>00008101-0011223344556677</string></dict>`); // prettier-ignore
 
 describe('a file of property lists', () => {
-  it('has a device for each answer, which is not known to be managed', async () => {
+  it('gives a device for each answer, without saying whether it is managed', async () => {
     const { format, devices } = await readContent(`${answer('EAS1')}2026/11/28 level=debug\n${answer('EAS2')}`);
     expect(format).toBe('micromdm');
     expect(devices.map(({ line, id, managed, osVersion }) => [line, id, managed, osVersion])).toEqual([[1, 'eas1', null, '18.1'], [7, 'eas2', null, '18.1']]);
   }); // prettier-ignore
 
-  it('may have them in one list', async () => {
+  it('may have all answers in one list', async () => {
     const inner = [answer('EAS1'), answer('EAS2')].map((one) => /<dict>.*<\/dict>/s.exec(one)?.[0] ?? '');
     const { devices } = await readContent(plist(`<array>${inner.join('')}</array>`));
     expect(devices.map(({ id }) => id)).toEqual(['eas1', 'eas2']);
   });
 
-  it('has a device that left in its check-out', async () => {
+  it('gives a device that left for a check-out', async () => {
     const out = plist('<dict><key>MessageType</key><string>CheckOut</string><key>UDID</key><string>00008101-0011223344556677</string></dict>'); // prettier-ignore
     const { managed, removed } = await onlyDevice(readContent(out));
     expect([managed, removed]).toEqual([false, true]);
   });
 
-  it('has a damaged list refused, with its line, and the others read', async () => {
+  it('is read except for a damaged list, which is refused with its line', async () => {
     const { devices, refused } = await readContent(`${answer('EAS1')}${answer('EAS2').replace('<dict>', '<dict')}${answer('EAS3').slice(0, -20)}`); // prettier-ignore
     expect([devices.map(({ id }) => id), refused.map(({ line }) => line)]).toEqual([['eas1'], [6, 11]]);
   });

@@ -1,4 +1,4 @@
-// Owns the promises about devices that left, or do not comply, where a product says so in other words or in another place than usual.
+// Owns the promises about devices that left, or do not comply, if the record says so in unlisted words or in an unusual place.
 import { describe, expect, it } from 'vitest';
 import { onlyDevice, readContent, readJson } from '../read-lines.ts';
 
@@ -18,19 +18,19 @@ describe('a state that is not listed', () => {
     expect([managed, removed, compliant]).toEqual([false, true, null]);
   }); // prettier-ignore
 
-  it('of Intune, with a word for leaving, is that of a device that left', async () => {
+  it('of Intune, with a word for leaving, counts as that of a device that left', async () => {
     const device = { easDeviceId: 'EAS1', managementAgent: 'mdm', managementState: 'retireAcknowledged', complianceState: 'compliant' }; // prettier-ignore
     const { managed, removed, compliant } = await onlyDevice(readJson(device));
     expect([managed, removed, compliant]).toEqual([false, true, null]);
   });
 
-  it('is none of a device whose removal was cancelled', async () => {
+  it('does not count as that of a device that left, if the removal was cancelled', async () => {
     const device = { EasIds: { EasId: ['EAS1'] }, EnrollmentStatus: 'Enterprise wipe cancelled', LocationGroupName: 'x' }; // prettier-ignore
     const { managed, removed } = await onlyDevice(readJson({ Devices: [device] }));
     expect([managed, removed]).toEqual([null, false]);
   });
 
-  it('in a column of another product leaves compliance unknown, where nothing is said of management', async () => {
+  it('in a column of another product leaves compliance unknown, if the record does not say whether the device is managed', async () => {
     const device = { easDeviceId: 'EAS1', complianceState: 'compliant', status: 'Retired' };
     const { managed, compliant, problems } = await onlyDevice(readJson(device));
     expect([managed, compliant, problems.length]).toEqual([null, null, 1]);
@@ -72,7 +72,7 @@ describe('a row of a report of Intune', () => {
     },
   );
 
-  it('about compliance, as the portal exports it, is recognized by the end of the grace period', async () => {
+  it('about compliance, as the portal exports it, is recognized by its column with the end of the grace period', async () => {
     const header = 'Device name,UPN,Compliance status,OS,OS version,Ownership,Last check-in,In grace period until (UTC),Intune device ID,Serial number,Managed by'; // prettier-ignore
     const row = 'P,lea@example.com,In grace period,iOS,18.1,Personal,11/28/2026 5:06:07 AM,12/13/2026 5:06:07 AM,d1,EXAMPLE0001,Intune'; // prettier-ignore
     const read = readContent(`${header}\n${row}\n`);
@@ -82,7 +82,7 @@ describe('a row of a report of Intune', () => {
 });
 
 describe('a page of the data warehouse of Intune', () => {
-  it('has devices of Intune, not of Entra, with their Exchange ActiveSync ids', async () => {
+  it('is read as devices of Intune, not of Entra, with their Exchange ActiveSync ids', async () => {
     const page = {
       '@odata.context': 'https://fef.msua06.manage.microsoft.com/ReportingService/DataWarehouseFEService/$metadata#devices',
       value: [{ deviceKey: 1, deviceId: 'd1', deviceName: 'P', managementAgentKey: 2, osVersion: '18.1', easID: 'EAS1', serialNumber: 'EXAMPLE0001', lastSyncDateTime: '2026-11-27T07:08:09Z', isDeleted: true }],
@@ -105,7 +105,7 @@ describe('words that deny compliance', () => {
 });
 
 describe('a table of Neurons for MDM', () => {
-  it('names its user by the column "User Email"', async () => {
+  it('has the user in the column "User Email"', async () => {
     const table = 'Device Name,User Email,Serial Number,Registration Status,Compliance State\nP,jan@example.com,EXAMPLE0001,Active,Compliant\n'; // prettier-ignore
     expect((await onlyDevice(readContent(table, { format: 'ivanti' }))).owner).toBe('jan@example.com');
   });

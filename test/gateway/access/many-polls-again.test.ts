@@ -1,4 +1,4 @@
-// Owns the proof that a change of many devices, or of the policy, ends the held polls of exactly those phones that it refuses, on both stores, without doubles.
+// Owns the proof that a change of many devices, or of the policy, ends the held polls of exactly those phones that it refuses, on both stores, without fakes.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ const stores: readonly (readonly [string, () => Promise<StoreOptions>])[] = [
   ],
 ];
 
-/** What a feed reports of all phones; of each it says something else than before. */
+/** Reports of a feed on all phones, each different from the one before. */
 function reports(version: number, of: (index: number) => Partial<DeviceObservation>): DeviceObservation[] {
   return Array.from({ length: PHONES }, (_, index) =>
     deviceReport(deviceKey(`HELD${index}`), {

@@ -1,4 +1,5 @@
-// Owns the promises of polls that are held for longer than what their verdict rests on may be used: what is in memory decides as far as it can.
+// Owns the promises about held polls whose cached facts are older than `cache.lifetimeSeconds` ("old facts"): when these facts still decide, and when the
+// phone is looked up (decisions/0195).
 import { describe, expect, it } from 'vitest';
 import type { OnAnswer } from '../../../src/directory/refresh.ts';
 import type { Verdict } from '../../../src/model/verdict.ts';
@@ -15,7 +16,7 @@ const DEVICE = 'abc123';
 const ALLOWED = verdict('allow');
 const LAPSE_MS = 60_000;
 
-/** A poll at the mail server, whose verdict is not in memory any more, except by old facts. */
+/** A poll at the mail server, whose verdict is known only by old facts. */
 async function openPoll(allowed: Verdict = ALLOWED, overrides: SettingsOverrides = {}) {
   const backend = await backendOf(() => undefined);
   const gateway = await gatewayOf(backend, overrides);
@@ -91,7 +92,7 @@ describe('the lapse of a verdict', () => {
 });
 
 describe('the lapse of a verdict, while the directory does not answer,', () => {
-  it('leaves a poll that old facts allow', async () => {
+  it('lets a poll go on that old facts allow', async () => {
     const { gateway, phone } = await openPoll(lapsing(Date.now()));
     gateway.verdicts.set(DEVICE, 'unavailable');
     gateway.old.set(DEVICE, { ...ALLOWED, reason: 'inGracePeriod' });
@@ -99,7 +100,7 @@ describe('the lapse of a verdict, while the directory does not answer,', () => {
     expect([gateway.heldPolls(), phone.received]).toEqual([1, '']);
   });
 
-  it('ends a poll that they deny', async () => {
+  it('ends a poll that old facts deny', async () => {
     const { gateway, phone } = await openPoll(lapsing(Date.now()));
     gateway.verdicts.set(DEVICE, 'unavailable');
     gateway.old.set(DEVICE, verdict('quarantine'));
@@ -115,7 +116,7 @@ describe('a poll that is looked up with others', () => {
     return { answers, overrides: { refresh: (_asked, onAnswer) => void answers.push(onAnswer) } };
   };
 
-  it('goes on while the directory does not answer, is asked about again, and ends when it is denied', async () => {
+  it('goes on while the directory does not answer, is looked up again, and ends when it is denied', async () => {
     const { answers, overrides } = held();
     const { gateway, phone, asked } = await openPoll(ALLOWED, overrides);
     gateway.announce([DEVICE]);
@@ -138,7 +139,7 @@ describe('a poll that is looked up with others', () => {
     expect((await phone.response()).status).toBe(200);
   });
 
-  it('may have ended before the answer', async () => {
+  it('may end before the answer', async () => {
     const { answers, overrides } = held();
     const { gateway, phone } = await openPoll(ALLOWED, overrides);
     gateway.announce([DEVICE]);

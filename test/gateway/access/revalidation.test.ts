@@ -126,7 +126,7 @@ describe('the queue of exchanges to be decided again', () => {
     expect(asked).toBe(0);
   });
 
-  it('asks the directory for many at once, and only about those whose verdict is not in memory', async () => {
+  it('looks many phones up in one call, but only those whose verdict is not cached', async () => {
     const batches: number[] = [];
     const queue = new RevalidationQueue((asked, onAnswer) => {
       batches.push(asked.length);
@@ -141,7 +141,7 @@ describe('the queue of exchanges to be decided again', () => {
     expect(Math.max(...batches)).toBeLessThanOrEqual(16);
   });
 
-  it('decides each as soon as it is answered, whatever becomes of the others', async () => {
+  it('decides each exchange as soon as its look-up is answered, whether or not the others are', async () => {
     const open: (() => void)[] = [];
     const queue = new RevalidationQueue((asked, onAnswer) => {
       for (const at of asked.keys()) open.push(() => onAnswer(at, true));
@@ -158,7 +158,7 @@ describe('the queue of exchanges to be decided again', () => {
     expect(queue.isBusy).toBe(true);
   });
 
-  it('of a directory that stopped answering asks about a few in each second, and about all when it is back', async () => {
+  it('tries a few look-ups a second when the directory stops answering, and all when it answers again', async () => {
     let asked = 0;
     let isBack = false;
     const queue = new RevalidationQueue((some, onAnswer) => {
@@ -192,7 +192,7 @@ describe('the queue of exchanges to be decided again', () => {
     await until(() => done.size === 1_000, 'all to be decided');
   });
 
-  it('goes on in the next second where what is in memory decided without an answer', async () => {
+  it('continues in the next second if cached facts decided without an answer of the directory', async () => {
     const queue = new RevalidationQueue((some, onAnswer) => {
       setImmediate(() => some.forEach((_, at) => onAnswer(at, false)));
     });
@@ -249,7 +249,7 @@ describe('the queue of exchanges to be decided again', () => {
     expect(done).toHaveLength(200);
   });
 
-  it('decides phones that have access before those that are denied, and before those that old facts decided', async () => {
+  it('decides phones with access before denied ones, and before those for which old facts change nothing', async () => {
     const queue = new RevalidationQueue();
     const order: string[] = [];
     const one = (name: string, isDenied: boolean): Revalidated => ({

@@ -1,4 +1,4 @@
-// Owns the promises of names of facts: a misspelt one is found, and those that are read are none of them.
+// Owns the promises about names of facts: misspelt ones are found, and none that the policy reads counts as misspelt.
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { unknownFacts } from '../../../src/policy/engine/fact-names.ts';
@@ -36,7 +36,7 @@ it('knows every fact that is read', () => {
   }
 });
 
-it('says where a name is none, and which one is meant', () => {
+it('gives the place of a misspelt name, and the name that is meant', () => {
   const facts = JSON.parse(`{
     "devices": {},
     "device": { "compliance": true, "complient": true, "unmetSince": { "managed": 1 }, "attributes": { "anything": 1 } },

@@ -19,7 +19,12 @@ const PROTOCOLS = ['errors', 'plain-text.ts'];
 export const WALLS: readonly Wall[] = [
   { name: 'errors', holds: 'the tables of errors: code, status, what to do', may: [], pure: [] },
   { name: 'plain-text.ts', holds: 'texts of phones, bounded, without control characters', may: [], pure: [] },
-  { name: 'text-methods.ts', holds: 'string methods as functions, for loops over a whole directory', may: [], pure: [] },
+  {
+    name: 'text-methods.ts',
+    holds: 'string methods as functions, for loops over a whole directory',
+    may: [],
+    pure: [],
+  },
   { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
   { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
   { name: 'caught-error.ts', holds: 'what a caught value says: message and code', may: [], pure: [] },

@@ -39,7 +39,7 @@ export interface TestGateway extends Gateway {
   readonly trouble: Readonly<Record<string, unknown>>[];
   /** Verdict by device key; others are allowed. */
   readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
-  /** By device key: what follows from facts in memory that are older than `verdicts` may rest on. */
+  /** Verdicts by cached facts that are too old for `verdicts`, by device key. */
   readonly old: Map<string, Verdict>;
   /**
    * The directory's answer to a confirmation; null = no answer, undefined = the entry of `verdicts`. A function answers when it
