@@ -59,7 +59,7 @@ export const userRecord = z.looseObject({
 
 /** What one feed reports. Null = it did not say. */
 export const userReport = z.looseObject({
-  key: z.string().describe('the name by which the feed knows the user'),
+  key: z.string().describe('the name under which the feed reports the user'),
   source: z.string(),
   aliases: z.array(z.string()).nullable(),
   groups: z.array(z.string()).nullable(),

@@ -41,8 +41,8 @@ export class SentinelWatch {
 }
 
 /**
- * Lets a connection ask Sentinel again. One that is not ready will do so by itself, unless it was just told of the former primary: one
- * that waits for the first answer of a server which stands still would wait for seconds.
+ * Makes a connection ask Sentinel again. A connection that is not ready does so by itself, unless Sentinel has just named the former primary: if
+ * that server hangs, the connection would wait for its first answer for seconds.
  */
 export function followPrimary(client: Redis): void {
   if (client.status === 'ready' || client.status === 'connect') client.disconnect(true);
