@@ -22,27 +22,57 @@ export const MAX_JOINED = MAX_ALIASES;
 interface Part {
   readonly users: StoredUsers;
   readonly reports: ReadonlyMap<UserKey, readonly SourceText[]>;
+  /** Null = no domains are grouped. */
+  readonly grouped: GroupedNames | null;
+}
+
+/**
+ * Names of one local part by their names in their groups of domains. A hoster has an `info` in thousands of domains: a walk over them for
+ * each of them would take seconds.
+ */
+interface GroupedNames {
+  /** Whom the first alias, as a text, stands for. */
+  readonly aliases: ReadonlyMap<UserKey, UserKey>;
+  /** Names under which something is reported. */
+  readonly reported: ReadonlyMap<UserKey, readonly UserKey[]>;
 }
 
 /** What the names of one user lead to. */
 interface Members {
   /** Reports under all names of the user, those under the user's own name first. */
   readonly reports: readonly UserReport[];
-  /** Aliases in these reports that stand for another user: both users list them. */
-  readonly disputed: ReadonlySet<UserKey>;
+  /** Names under which something is reported, that its reports name, or reports under these, and that stand for another user. */
+  readonly disputed: readonly UserKey[];
+  /** All that were followed. */
+  readonly names: Iterable<UserKey>;
 }
 
-/** The users of which a name, or the same name in its group of domains, is an alias. `aliases`: stored aliases with its local part. */
-export function targetsOf(
-  name: UserKey,
-  aliases: ReadonlyMap<UserKey, UserKey>,
-  names: UserNames,
-): readonly UserKey[] {
-  if (aliases.size === 0) return NOTHING;
-  if (names.hasGroups)
-    return [...aliases].filter(([alias]) => names.same(alias, name)).map(([, user]) => user);
-  const user = aliases.get(name);
-  return user === undefined ? NOTHING : [user];
+interface Known {
+  readonly joined: JoinedUser;
+  readonly names: Iterable<UserKey>;
+}
+
+/** The users that names stand for directly, or other names of their groups of domains. */
+export class Targets {
+  private readonly aliases: ReadonlyMap<UserKey, UserKey>;
+  private readonly names: UserNames;
+  private grouped: ReadonlyMap<UserKey, readonly (readonly [UserKey, UserKey])[]> | null = null;
+
+  /** `aliases`: all with the local part of the names. */
+  constructor(aliases: ReadonlyMap<UserKey, UserKey>, names: UserNames) {
+    this.aliases = aliases;
+    this.names = names;
+  }
+
+  of(name: UserKey): readonly UserKey[] {
+    if (this.aliases.size === 0) return NOTHING;
+    if (!this.names.hasGroups) {
+      const user = this.aliases.get(name);
+      return user === undefined ? NOTHING : [user];
+    }
+    this.grouped ??= Map.groupBy(this.aliases, ([alias]) => this.names.canonical(alias));
+    return (this.grouped.get(this.names.canonical(name)) ?? NOTHING).map(([, user]) => user);
+  }
 }
 
 /** Joins the names of users, from the local parts added so far. */
@@ -52,7 +82,7 @@ export class JoinedNames {
   private readonly reader: TolerantReader;
   private readonly parts = new Map<string, Part>();
   private readonly understood = new Map<UserKey, readonly UserReport[]>();
-  private readonly joined = new Map<UserKey, JoinedUser>();
+  private readonly joined = new Map<UserKey, Known>();
   private readonly overfull = new Set<UserKey>();
 
   /** `reader` collects the names of malformed records. */
@@ -79,7 +109,8 @@ export class JoinedNames {
   /** Takes what is stored under one folded local part. */
   add(part: string, users: StoredUsers): void {
     const reports = users.reports.length === 0 ? NO_REPORTS : Map.groupBy(users.reports, ({ user }) => user);
-    this.parts.set(part, { users, reports });
+    const grouped = this.names.hasGroups ? groupedNames(this.names, users, reports) : null;
+    this.parts.set(part, { users, reports, grouped });
     this.joined.clear();
   }
 
@@ -107,17 +138,32 @@ export class JoinedNames {
 
   /** The user with what counts for it. `login`: the name that was looked up; it may be an alias that the reports of the user do not list yet. */
   userBehind(user: UserKey, login: UserKey = user): JoinedUser {
-    let joined = this.joined.get(user);
-    if (joined === undefined) {
+    return this.known(user, login).joined;
+  }
+
+  /** Names of which something may count for the user: all must be read before the user is known. */
+  namesBehind(user: UserKey, login: UserKey = user): Iterable<UserKey> {
+    return this.known(user, login).names;
+  }
+
+  private known(user: UserKey, login: UserKey): Known {
+    let known = this.joined.get(user);
+    if (known === undefined) {
       const members = this.membersOf(user, login);
       const reports = inOrder(members.reports, this.sources);
-      const record = effectiveUser(user, reports, this.sources);
+      const record = effectiveUser(user, reports, this.sources, this.names);
       const disabledBy = record === null || record.enabled === false ? null : this.disabledBy(members);
       const isDisabled = record !== null && disabledBy !== null;
-      joined = { user, record: isDisabled ? { ...record, enabled: false } : record, reports, disabledBy };
-      this.joined.set(user, joined);
+      const joined = {
+        user,
+        record: isDisabled ? { ...record, enabled: false } : record,
+        reports,
+        disabledBy,
+      };
+      known = { joined, names: members.names };
+      this.joined.set(user, known);
     }
-    return joined;
+    return known;
   }
 
   /** The chain of users from the user of an alias on; if it is a cycle, the last user is one that occurred before. */
@@ -132,41 +178,44 @@ export class JoinedNames {
 
   /** The user of which a name is an alias: the name itself, else its canonical form, else another name of its group of domains. */
   private aliasOf(name: UserKey): UserKey | undefined {
-    const aliases = this.parts.get(foldedLocalPart(name))?.users.aliases;
-    if (aliases === undefined || aliases.size === 0) return undefined;
+    const part = this.parts.get(foldedLocalPart(name));
+    if (part === undefined || part.users.aliases.size === 0) return undefined;
+    const found = part.users.aliases.get(name);
+    if (found !== undefined || part.grouped === null) return found;
     const grouped = this.names.canonical(name);
-    const found = aliases.get(name) ?? aliases.get(grouped);
-    if (found !== undefined || !this.names.hasGroups) return found;
-    const [other] = [...aliases.keys()].filter((alias) => this.names.canonical(alias) === grouped).sort();
-    return other === undefined ? undefined : aliases.get(other);
+    return part.users.aliases.get(grouped) ?? part.grouped.aliases.get(grouped);
   }
 
-  /** Collects the reports of the user: under its own name, and under every alias in these reports that stands for the user. */
+  /**
+   * Follows the names that reports name, from those of the user on: also behind a name that stands for another user by now, because what was
+   * reported behind it disabled the user before.
+   */
   private membersOf(user: UserKey, login: UserKey): Members {
     if (this.reportedAs(user).length === 0 && (login === user || this.reportedAs(login).length === 0))
-      return NO_MEMBERS;
+      return { reports: NOTHING, disputed: NOTHING, names: [user] };
     const names = new Set([user, login]);
     const disputed = new Set<UserKey>();
     const found = new Map<UserKey, readonly UserReport[]>();
     for (const name of names)
       for (const key of this.reportedAs(name)) {
-        if (found.has(key)) continue;
-        if (found.size === MAX_JOINED) {
+        if (found.has(key) || disputed.has(key)) continue;
+        if (found.size + disputed.size === MAX_JOINED) {
           this.tooMany(user);
           break;
         }
         const reports = this.reportsOn(key);
-        found.set(key, reports);
+        if (name === user || name === login || this.names.same(this.userOf(name), user))
+          found.set(key, reports);
+        else disputed.add(key);
         for (const { aliases } of reports)
-          for (const alias of (aliases ?? NOTHING) as readonly UserKey[])
-            (this.names.same(this.userOf(alias), user) ? names : disputed).add(alias);
+          for (const alias of (aliases ?? NOTHING) as readonly UserKey[]) names.add(alias);
       }
     const [only] = found.values();
-    if (only !== undefined && found.size === 1) return { reports: only, disputed };
+    if (only !== undefined && found.size === 1) return { reports: only, disputed: [...disputed], names };
     const keys = [...found.keys()].sort(
       (a, b) => Number(b === user) - Number(a === user) || (a < b ? -1 : 1),
     );
-    return { reports: keys.flatMap((key) => found.get(key) ?? NOTHING), disputed };
+    return { reports: keys.flatMap((key) => found.get(key) ?? NOTHING), disputed: [...disputed], names };
   }
 
   private tooMany(user: UserKey): void {
@@ -177,13 +226,13 @@ export class JoinedNames {
 
   /** Names with reports that are the same as this one in its group of domains. */
   private reportedAs(name: UserKey): readonly UserKey[] {
-    const reports = this.parts.get(foldedLocalPart(name))?.reports ?? NO_REPORTS;
-    if (reports.size === 0) return NOTHING;
-    if (!this.names.hasGroups) return reports.has(name) ? [name] : NOTHING;
+    const part = this.parts.get(foldedLocalPart(name));
+    if (part === undefined || part.reports.size === 0) return NOTHING;
+    if (part.grouped === null) return part.reports.has(name) ? [name] : NOTHING;
+    const keys = part.grouped.reported.get(this.names.canonical(name));
+    if (keys === undefined) return NOTHING;
     const target = this.userOf(name);
-    return [...reports.keys()].filter(
-      (key) => key === name || (this.names.same(key, name) && this.names.same(this.userOf(key), target)),
-    );
+    return keys.filter((key) => key === name || this.names.same(this.userOf(key), target));
   }
 
   private reportsOn(key: UserKey): readonly UserReport[] {
@@ -203,17 +252,30 @@ export class JoinedNames {
    * A removal does not count if its source now reports either user under another name.
    */
   private disabledBy({ disputed, reports }: Members): UserReport | null {
-    for (const name of disputed)
-      for (const key of this.reportedAs(name)) {
-        const owner = this.userOf(key);
-        const known = [...reports, ...this.membersOf(owner, owner).reports];
-        const counting = withoutRenamed(inOrder(this.reportsOn(key), this.sources), known);
-        if (enabledBy(counting) === false) return counting.find(({ enabled }) => enabled === false) ?? null;
-      }
+    for (const key of disputed) {
+      const owner = this.userOf(key);
+      const known = [...reports, ...this.membersOf(owner, owner).reports];
+      const counting = withoutRenamed(inOrder(this.reportsOn(key), this.sources), known, this.names);
+      if (enabledBy(counting) === false) return counting.find(({ enabled }) => enabled === false) ?? null;
+    }
     return null;
   }
 }
 
 const NOTHING: readonly never[] = Object.freeze([]);
-const NO_MEMBERS: Members = Object.freeze({ reports: NOTHING, disputed: new Set<never>() });
 const NO_REPORTS: Part['reports'] = new Map();
+
+function groupedNames(names: UserNames, { aliases }: StoredUsers, reports: Part['reports']): GroupedNames {
+  const first = new Map<UserKey, UserKey>();
+  for (const alias of aliases.keys()) {
+    const grouped = names.canonical(alias);
+    const other = first.get(grouped);
+    if (other === undefined || alias < other) first.set(grouped, alias);
+  }
+  const users = new Map<UserKey, UserKey>();
+  for (const [grouped, alias] of first) {
+    const user = aliases.get(alias);
+    if (user !== undefined) users.set(grouped, user);
+  }
+  return { aliases: users, reported: Map.groupBy(reports.keys(), (key) => names.canonical(key)) };
+}

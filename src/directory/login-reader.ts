@@ -53,8 +53,8 @@ export class LoginReader {
     if (!joined.has(this.first)) return [this.first];
     if (this.isCut) return NOTHING;
     const wanted = new Set<string>();
-    this.want(this.behind, wanted);
-    for (const user of this.namesakes()) this.want(joined.userBehind(user), wanted);
+    this.want(joined.namesBehind(this.user, this.name), wanted);
+    for (const user of this.namesakes()) this.want(joined.namesBehind(user), wanted);
     const free = MAX_LOCAL_PARTS - joined.size;
     if (wanted.size > free || joined.isEndless(this.name)) {
       this.isCut = true;
@@ -204,14 +204,11 @@ export class LoginReader {
     return false;
   }
 
-  private want({ user, reports }: JoinedUser, wanted: Set<string>): void {
-    this.wantPart(foldedLocalPart(user), wanted);
-    for (const { aliases } of reports)
-      for (const alias of aliases ?? NOTHING) this.wantPart(foldedLocalPart(alias), wanted);
-  }
-
-  private wantPart(part: string, wanted: Set<string>): void {
-    if (!this.joined.has(part)) wanted.add(part);
+  private want(names: Iterable<UserKey>, wanted: Set<string>): void {
+    for (const name of names) {
+      const part = foldedLocalPart(name);
+      if (!this.joined.has(part)) wanted.add(part);
+    }
   }
 }
 

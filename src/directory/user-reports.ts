@@ -1,6 +1,8 @@
 // Owns what a store does with the reports of feeds on users: joins an observation with what its source said before, and puts
 // the effective user together from all sources. Pure.
 import type { UserKey } from '../identity/keys.ts';
+import { NO_GROUPS } from '../identity/user-names.ts';
+import type { UserNames } from '../identity/user-names.ts';
 import {
   MAX_ALIASES,
   boundAttributes,
@@ -90,6 +92,7 @@ export function effectiveUser(
   key: UserKey,
   reports: readonly UserReport[],
   order: SourceOrder,
+  names: UserNames = NO_GROUPS,
 ): UserRecord | null {
   const [only] = reports;
   if (only === undefined) return null;
@@ -103,22 +106,41 @@ export function effectiveUser(
       ordered.flatMap((report) => [report.key, ...(report.aliases ?? [])]),
     ),
     groups: wholeGroups(present.find((report) => report.groups !== null)?.groups ?? null),
-    enabled: enabledUnderAll(withoutRenamed(ordered, ordered), key),
+    enabled: enabledUnderAll(withoutRenamed(ordered, ordered, names), key),
     attributes: Object.assign({}, ...ordered.map((report) => report.attributes ?? {}).toReversed()),
   };
 }
 
 /**
- * Leaves out removals by a source that reports the user under another name: it gave the user a new main name. `known`: all reports on the user.
+ * Without removals by a source that gave the user another main name: it has the user there by the same id, or the old name is an alias of the
+ * new one. Threat: who names a colleague as an alias of his own before he leaves is not removed. `known`: all reports on the user.
  */
 export function withoutRenamed(
   reports: readonly UserReport[],
   known: readonly UserReport[],
+  names: UserNames,
 ): readonly UserReport[] {
   return reports.filter(
-    ({ key, source, removed }) =>
-      removed !== true ||
-      !known.some((other) => other.source === source && other.key !== key && other.removed !== true),
+    (report) =>
+      report.removed !== true ||
+      !known.some((other) => other.source === report.source && isNewName(other, report, known, names)),
+  );
+}
+
+/** Whether a report of the same source has the user of a removed one under another name. */
+function isNewName(
+  { key, sourceId, removed }: UserReport,
+  old: UserReport,
+  known: readonly UserReport[],
+  names: UserNames,
+): boolean {
+  if (removed === true || key === old.key) return false;
+  if (names.same(key, old.key) || (sourceId !== null && sourceId === old.sourceId)) return true;
+  return known.some(
+    (one) =>
+      one.removed !== true &&
+      names.same(one.key, key) &&
+      one.aliases?.some((alias) => names.same(alias as UserKey, old.key)) === true,
   );
 }
 

@@ -118,7 +118,44 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect(await said(store, eve)).toEqual({ user: eve, enabled: false, groups: ['staff'] });
   });
 
-  it('an account whose source gave it a new main name is not disabled by the removal of the old one', async () => {
+  it('an alias that somebody else takes over frees nobody of what is reported behind it', async () => {
+    const store = await openStore(kind);
+    await store.putUsers([ldap(dave, { aliases: [address], enabled: true })]);
+    await store.putUsers([entra(address, { aliases: [third], enabled: true })]);
+    await store.putUsers([userReport(third, { source: 'hr', enabled: false })]);
+    for (const taken of [[], [address], [address, third]]) {
+      await store.putUsers([ldap(eve, { observedAt: 1 + taken.length, aliases: taken, enabled: true })]);
+      expect((await said(store, dave)).enabled).toBe(false);
+    }
+  });
+
+  it('a user who has named a colleague as an alias of his own is removed like others', async () => {
+    const store = await openStore(kind);
+    await store.putUsers([ldap(eve, { aliases: [dave], enabled: true, sourceId: '7' })]);
+    await store.putUsers([ldap(dave, { enabled: true, sourceId: '8' })]);
+    await store.putUsers([ldap(eve, { observedAt: 2, version: 2, removed: true })]);
+    expect((await said(store, eve)).enabled).toBe(false);
+  });
+
+  it('who is given the name of a removed user stays in', async () => {
+    const store = await openStore(kind);
+    await store.putUsers([ldap(eve, { enabled: true, sourceId: '7' })]);
+    await store.putUsers([ldap(dave, { enabled: true, sourceId: '8' })]);
+    await store.putUsers([ldap(eve, { observedAt: 2, version: 2, removed: true })]);
+    expect((await said(store, eve)).enabled).toBe(false);
+    await store.putUsers([entra(dave, { aliases: [eve] })]);
+    expect(await said(store, dave)).toMatchObject({ user: dave, enabled: true });
+  });
+
+  it('a source that has the user by the same id under another name has not removed it', async () => {
+    const store = await openStore(kind);
+    await store.putUsers([ldap(address, { aliases: [dave], enabled: true, sourceId: '8' })]);
+    await store.putUsers([ldap(dave, { observedAt: 2, enabled: true, sourceId: '8' })]);
+    await store.putUsers([ldap(address, { observedAt: 2, version: 2, removed: true })]);
+    for (const name of [address, dave]) expect((await said(store, name)).enabled).toBe(true);
+  });
+
+  it('an account whose source gave it another main name is not disabled as removed', async () => {
     const store = await openStore(kind);
     await store.putUsers([entra(third, { aliases: [address], enabled: true })]);
     await store.putUsers([entra(address, { observedAt: 2, aliases: [third], enabled: true })]);

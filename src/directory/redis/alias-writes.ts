@@ -5,7 +5,7 @@ import type { UserKey } from '../../identity/keys.ts';
 import { localPart } from '../../identity/user-names.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import { readUserReport } from '../../model/user.ts';
-import { MAX_JOINED, targetsOf } from '../joined-names.ts';
+import { MAX_JOINED, Targets } from '../joined-names.ts';
 import { aliasesIn } from '../report-writes.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
 import type { Unread } from './commit-values.ts';
@@ -130,7 +130,8 @@ function announcement(
     key,
     join: (stored) => {
       const { aliases } = storedUsers(local, stored);
-      const targets = new Set(users.flatMap((user) => targetsOf(user, aliases, names)));
+      const known = new Targets(aliases, names);
+      const targets = new Set(users.flatMap((user) => known.of(user)));
       for (const target of targets) above.add(target);
       const fields = [...aliases].flatMap(([alias, user]) => {
         const text = encodeUser(local, user);

@@ -23,7 +23,7 @@ import type { ReadHash } from './packed-reply.ts';
 import { encodeUser, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedUsers } from './stored-hashes.ts';
-import { targetsOf } from '../joined-names.ts';
+import { Targets } from '../joined-names.ts';
 
 /** Observations of the users with one folded local part. */
 interface Observed {
@@ -149,14 +149,10 @@ async function putSome(
   await settleAliases(access, keys, doubtful);
   for (const plan of done) for (const user of plan.related) related.add(user);
   for (const { alias } of restored) related.add(alias);
-  // Without an alias, another name of its group of domains may stand for another user.
+  // In its group of domains a name may have stood for another user, or does so from now on.
   if (names.hasGroups)
-    for (const { alias } of [
-      ...added,
-      ...removed,
-      ...done.flatMap((plan) => [...plan.added, ...plan.removed]),
-    ])
-      related.add(alias);
+    for (const plan of [...plans, ...done])
+      for (const { alias } of [...plan.added, ...plan.removed]) related.add(alias);
   await announceAbove(access, keys, names, related);
   return done;
 }
@@ -171,6 +167,7 @@ function planOf(
   const reports = Map.groupBy(stored.reports, ({ user }) => user) as Map<UserKey, readonly SourceText[]>;
   const fields = new Map<string, FieldChange>();
   const aliases = new Map(stored.aliases);
+  const targets = new Targets(stored.aliases, names);
   const news = new Set<UserKey>();
   const outcomes: Plan['outcomes'][number][] = [];
   const ended: UserAlias[] = [];
@@ -195,6 +192,7 @@ function planOf(
         addField(fields, stored.reports, local, key, other, text);
     const [had, has] = [aliasesIn(write.before), aliasesIn(write.after)];
     const changed = new Set([key, ...had, ...has]);
+    const moved = new Set<UserKey>();
     for (const alias of changed) {
       if (alias === key) continue;
       const ofAlias = foldedLocalPart(alias);
@@ -206,7 +204,10 @@ function planOf(
         continue;
       }
       if (!isNamed) {
-        if (aliases.get(alias) === key) aliases.delete(alias);
+        if (aliases.get(alias) === key) {
+          aliases.delete(alias);
+          moved.add(alias);
+        }
         ended.push({ alias, local, user: key });
         continue;
       }
@@ -218,15 +219,21 @@ function planOf(
           related.add(former);
         }
         aliases.set(alias, key);
+        // Without news, too: another user may have given it back.
+        moved.add(key);
+        moved.add(alias);
       }
+    }
+    for (const name of moved) {
+      news.add(name);
+      // In its group of domains it may have stood for another user.
+      for (const user of targets.of(name)) related.add(user);
     }
     if (write.outcome !== 'news') continue;
     for (const name of changed) news.add(name);
     // Reports under an alias count for its user (decisions/0190).
     named.add(key);
-    // In a group of domains, what is reported under a former alias counts for whom another name of the group stands for.
-    for (const name of names.hasGroups ? changed : [key])
-      for (const user of targetsOf(name, stored.aliases, names)) related.add(user);
+    for (const user of targets.of(key)) related.add(user);
   }
   for (const one of aliasFields(local, stored.aliases, aliases, named)) fields.set(one.field, one);
   for (const user of related) news.add(user);
