@@ -138,10 +138,11 @@ describe('the comparison of two policies', () => {
       fc.record({
         kind: fc.constant('user' as const),
         user: fc.constantFrom(...names),
-        source: fc.constantFrom('ad', 'entra'),
+        source: fc.constantFrom('ad', 'entra', 'hr'),
         aliases: fc.uniqueArray(fc.constantFrom(...names), { maxLength: 2 }),
         groups: fc.constantFrom(['staff'], [], null),
         enabled: fc.option(fc.boolean()),
+        removed: fc.boolean(),
       }),
       fc.record({
         kind: fc.constant('decide' as const),
@@ -188,6 +189,7 @@ describe('the comparison of two policies', () => {
                   aliases: one.aliases,
                   groups: one.groups,
                   enabled: one.enabled,
+                  ...(one.removed && { removed: true as const }),
                   observedAt: index,
                 }),
               ]);

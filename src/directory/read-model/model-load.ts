@@ -32,6 +32,8 @@ export interface LoadLimits {
 export class ModelLoad {
   /** Aliases that two users are reported with: the store has their owners. */
   readonly disputed = new Set<UserKey>();
+  /** The users who are reported with each of them: an account that is disabled under it is for all. */
+  private readonly claimants = new Map<UserKey, Set<UserKey>>();
   private readonly file: ModelFile;
   private readonly before: ModelFile | null;
   private readonly names: UserNames;
@@ -111,7 +113,8 @@ export class ModelLoad {
 
   /** Names with reports, of users who have other names too, in lists of limited size. */
   *joinedNames(): Iterable<readonly UserKey[]> {
-    yield [...this.grouped.claimed];
+    yield* inLists(this.grouped.claimed);
+    yield* inLists(this.claimantsOfReported());
     const page = this.file.statement(
       `SELECT aliases.id, alias FROM aliases JOIN users ON users.user = alias
        WHERE aliases.id > ? AND reported = 1 ORDER BY aliases.id LIMIT ${JOINED_AT_ONCE}`,
@@ -122,6 +125,13 @@ export class ModelLoad {
       after = Number(rows.at(-1)?.['id']);
       yield rows.map(({ alias }) => String(alias) as UserKey);
     }
+  }
+
+  private claimantsOfReported(): ReadonlySet<UserKey> {
+    const found = new Set<UserKey>();
+    for (const [alias, users] of this.claimants)
+      if (this.users.valuesOf(alias) !== null) for (const user of users) found.add(user);
+    return found;
   }
 
   /** Writes the facts that count for a user into the rows of all its names (decisions/0190). */
@@ -176,14 +186,27 @@ export class ModelLoad {
     return row !== undefined && row['state'] === state ? (row['state_since'] as number | null) : this.now();
   }
 
+  /** `first`: who was reported with the alias before; null = the file knows. */
+  private dispute(alias: UserKey, first: UserKey | null, user: UserKey): void {
+    this.disputed.add(alias);
+    let users = this.claimants.get(alias);
+    if (users === undefined) {
+      this.claimants.set(alias, (users = new Set()));
+      this.aliasRows.flush();
+      const known = first ?? this.users.aliasTarget(alias);
+      if (known !== null) users.add(known);
+    }
+    if (users.size < MAX_CLAIMANTS) users.add(user);
+  }
+
   private addAlias(alias: UserKey, user: UserKey): void {
     const isOfAnother = this.known.isOfAnother(alias, user);
     if (isOfAnother === null) {
       // Not all names are in memory: the file knows whether another user has it.
       this.aliasRows.flush();
       const target = this.users.aliasTarget(alias);
-      if (target !== null && target !== user) this.disputed.add(alias);
-    } else if (isOfAnother) this.disputed.add(alias);
+      if (target !== null && target !== user) this.dispute(alias, target, user);
+    } else if (isOfAnother) this.dispute(alias, null, user);
     this.aliasRows.add([alias, user]);
     this.known.addAlias(alias, user);
   }
@@ -191,6 +214,13 @@ export class ModelLoad {
 
 /** Users that are read from the store at once. */
 const JOINED_AT_ONCE = 64;
+/** Most users of one alias that are asked for: an alias that more have is that of no user. */
+const MAX_CLAIMANTS = 1_000;
+
+function* inLists(names: ReadonlySet<UserKey>): Iterable<readonly UserKey[]> {
+  const all = [...names];
+  for (let at = 0; at < all.length; at += JOINED_AT_ONCE) yield all.slice(at, at + JOINED_AT_ONCE);
+}
 
 /** Names that `identity.domains` makes the same as a name of another user, and names that are not the canonical one of their group. */
 class GroupedNames {

@@ -102,6 +102,40 @@ describe('the rows', () => {
     ]);
   });
 
+  test('show an account as disabled that is so under a name that another user has by now', async () => {
+    const store = await openOffice();
+    closers.push(() => store.close());
+    const named = (key: string, aliases: string[], enabled: boolean | null): Promise<unknown> =>
+      store.putUsers([
+        { key: user(key), source: 'ad', observedAt: NOW, aliases: aliases.map(user), enabled },
+      ]);
+    for (const last of ['carol', 'eve']) {
+      for (const one of ['carol', 'eve', last]) {
+        await named(one, [], true);
+        await named(one, ['info@contoso.com'], true);
+      }
+      await store.putUsers([
+        { key: user('info@contoso.com'), source: 'entra', observedAt: NOW, enabled: false },
+      ]);
+      const { reader } = await modelOf(store);
+      const disabled = usersOf(reader).filter(({ enabled }) => enabled === false);
+      expect(disabled.map((one) => one.user)).toEqual(['carol', 'eve', 'info@contoso.com']);
+    }
+  });
+
+  test('are built anew where an earlier version wrote the file', async () => {
+    const store = await openOffice();
+    closers.push(() => store.close());
+    const path = join(folder(), 'model.db');
+    const { file } = await modelOf(store, path);
+    file.database.exec('PRAGMA user_version = 6');
+    file.close();
+    closers.pop();
+    const again = ModelFile.open(path, STORE);
+    closers.push(() => again.close());
+    expect(again.database.prepare('SELECT count(*) AS phones FROM phones').get()).toEqual({ phones: 0 });
+  });
+
   test('hold what feeds report, the groups of the user, and the decision', async () => {
     const { store, keeper, reader } = await office();
     await store.putUsers([
