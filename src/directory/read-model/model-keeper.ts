@@ -325,6 +325,7 @@ export class ModelKeeper {
       const part = all.slice(at, at + READS);
       const entries = await Promise.all(part.map((name) => this.store.getUser(name)));
       const joined = await this.joinedWith(entries.filter((entry) => entry !== null));
+      const kept = await this.keptAliases(part, entries);
       const touched = new Set<UserKey>(part);
       this.file.write(() => {
         for (const [index, name] of part.entries()) {
@@ -332,7 +333,7 @@ export class ModelKeeper {
           const before = this.writer.aliasTarget(name);
           if (before !== null) touched.add(before);
           if (entry?.key !== name) this.writer.dropUser(name);
-          if (entry === null || entry.key === name) this.writer.putAlias(name, null);
+          if ((entry === null || entry.key === name) && !kept.has(name)) this.writer.putAlias(name, null);
           for (const alias of this.writer.aliasesOf(name)) {
             touched.add(alias);
             if (entry?.key !== name || entry.record?.aliases.includes(alias) !== true)
@@ -347,6 +348,18 @@ export class ModelKeeper {
       );
       this.file.write(() => this.writer.refreshUsers(localsOf(touched)));
     }
+  }
+
+  /** Names with an entry of their own, such as that of devices, which are an alias of another user all the same. */
+  private async keptAliases(
+    names: readonly UserKey[],
+    entries: readonly (UserEntry | null)[],
+  ): Promise<ReadonlySet<UserKey>> {
+    const kept = new Set<UserKey>();
+    for (const [index, name] of names.entries())
+      if (entries[index]?.key === name && this.writer.aliasTarget(name) !== null)
+        if ((await ownerOf(this.store, name)) !== null) kept.add(name);
+    return kept;
   }
 
   /** Reads the users that may have reports under several names from the store, by the keys of the entries. */

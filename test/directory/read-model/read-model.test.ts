@@ -284,7 +284,28 @@ describe('the rows', () => {
           await store.close();
         },
       ),
-      { numRuns: 150 },
+      {
+        numRuns: 150,
+        examples: [
+          // Of a name that was seen, and is an alias, the log tells because of a decision on a namesake.
+          [
+            [
+              [
+                {
+                  kind: 'user',
+                  user: 'contoso\\bob',
+                  groups: null,
+                  source: 'ad',
+                  enabled: null,
+                  aliases: ['alice@contoso.com'],
+                },
+              ],
+              [{ kind: 'decide', device: null, user: 'bob', action: 'allow' }],
+            ],
+            false,
+          ],
+        ],
+      },
     );
   });
 
