@@ -329,6 +329,24 @@ describe('a name that thousands of users have in domains of their own', () => {
       }
     }
   });
+
+  it('is written to Redis, and written again, with more values than a script can pass to a command', async () => {
+    await redis.clear();
+    const options = { url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
+    const store = await RedisStore.open(options, new UserNames([]), UNGUARDED, SOURCES);
+    try {
+      for (const observedAt of [1, 2]) {
+        const users = Array.from({ length: 9_000 }, (_, at) =>
+          userReport(`info@domain${at}.test` as UserKey, { observedAt, enabled: observedAt === 1 }),
+        );
+        await store.putUsers(users);
+      }
+      const { userRecord } = await store.lookup('info@domain8999.test' as UserKey, PHONE);
+      expect(userRecord?.enabled).toBe(false);
+    } finally {
+      await store.close();
+    }
+  });
 });
 
 const NOBODY: ReadonlySet<string> = new Set();

@@ -1,6 +1,9 @@
 // Owns the Lua scripts of records: one reads hashes, one writes them and the change log together.
 import { FENCED, REMADE, SAME_STORE, named } from './redis-scripts.ts';
 
+/** Most values that COMMIT passes to a command at once: Lua unpacks 8,000 (LUAI_MAXCSTACK), and a hoster may have an `info` in more domains. */
+const MAX_UNPACKED = 4_000;
+
 /**
  * KEYS: hashes; on a Cluster behind them other keys of their partition. ARGV: text of the known schema, then per hash: number of fields, fields; 0 = all; -1 = those whose names begin with
  * the next value; -2 = likewise, of which most hashes have none; '' = as of the hash before.
@@ -124,9 +127,19 @@ local function allNew()
   return none
 end
 local sub, find = string.sub, string.find
+local function textsOf(key, first, last)
+  if last - first < ${MAX_UNPACKED} then return pcall('HMGET', key, unpack(ARGV, first, last)) end
+  local texts = {}
+  for from = first, last, ${MAX_UNPACKED} do
+    local part = pcall('HMGET', key, unpack(ARGV, from, math.min(from + ${MAX_UNPACKED - 1}, last)))
+    if part.err then return part end
+    for field = 1, #part do texts[#texts + 1] = part[field] end
+  end
+  return texts
+end
 local function lacks(key, beginning, first, last)
   if beginning == '' then
-    local texts = pcall('HMGET', key, unpack(ARGV, first, last))
+    local texts = textsOf(key, first, last)
     if texts.err then return texts end
     for field = 1, #texts do if texts[field] then return false end end
   else
@@ -162,7 +175,7 @@ while done < total do
       end
     else
       if ARGV[expected] ~= '' or not allNew() then
-        stored = pcall('HMGET', key, unpack(ARGV, first, first + count - 1))
+        stored = textsOf(key, first, first + count - 1)
         if stored.err then
           if not find(stored.err, 'WRONGTYPE', 1, true) then return stored end
           stored, other = nil, true
