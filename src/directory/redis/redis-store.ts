@@ -358,7 +358,7 @@ export class RedisStore implements DirectoryStore {
     const { generation } = this.guard.guard;
     const { silence } = this.guard;
     if (this.announced === generation) return silence === null ? batch : { ...batch, silence };
-    // It may fail: what is told once must not be lost with it.
+    // The read of the position may fail. Only after it the change of the store counts as reported, so that the next call reports it.
     const end = batch.isPartial === true ? batch.position : await this.position();
     this.announced = generation;
     return { ...batch, changes: [], position: end, trimmed: true };

@@ -1,7 +1,4 @@
 // Owns the proof that a change of many devices, or of the policy, ends the held polls of exactly those phones that it refuses, on both stores, without fakes.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openStore } from '../../../src/directory/open-store.ts';
 import type { StoreOptions } from '../../../src/directory/open-store.ts';
@@ -15,38 +12,19 @@ import type { DeviceObservation } from '../../../src/model/device.ts';
 import { forEverybody } from '../../../src/policy/active-policies.ts';
 import { compilePolicy } from '../../../src/policy/compile/compile.ts';
 import { compileSimplePolicy } from '../../../src/policy/compile/simple-policy.ts';
+import { STORE_KINDS } from '../../support/servers/store-kinds.ts';
 import { checkLeaks, watchGateway } from '../../support/checks/leaks.ts';
 import { TestClock } from '../../support/checks/test-clock.ts';
 import { until } from '../../support/checks/until.ts';
 import { HeldPolls } from '../../support/phones/held-polls.ts';
 import { deviceReport } from '../../support/servers/directory-records.ts';
 import { startRawBackend } from '../../support/servers/raw-backend.ts';
-import { startRedis } from '../../support/servers/redis.ts';
 import { testSettings } from '../../support/servers/test-gateway.ts';
 
 checkLeaks();
 
 const PHONES = 150;
 const LIFETIME_MS = 60_000;
-
-const stores: readonly (readonly [string, () => Promise<StoreOptions>])[] = [
-  [
-    'embedded',
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'easgate-polls-'));
-      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-      return { kind: 'embedded', path: join(folder, 'directory.db') };
-    },
-  ],
-  [
-    'redis',
-    async () => {
-      const redis = await startRedis();
-      onTestFinished(() => redis.kill());
-      return { kind: 'redis', url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
-    },
-  ],
-];
 
 /** Reports of a feed on all phones, each different from the one before. */
 function reports(version: number, of: (index: number) => Partial<DeviceObservation>): DeviceObservation[] {
@@ -138,7 +116,7 @@ function numbers(condition: (index: number) => boolean): number[] {
   return Array.from({ length: PHONES }, (_, index) => index).filter(condition);
 }
 
-describe.each(stores)('held polls of many phones, with the %s store,', (_name, prepare) => {
+describe.each(STORE_KINDS)('held polls of many phones, with the %s store,', (_name, prepare) => {
   it('end where a change of all their devices refuses the phone', async () => {
     const { elsewhere, crowd, asked } = await open(prepare);
     await elsewhere.putDevices(reports(2, (index) => ({ compliant: index % 3 !== 0 })));

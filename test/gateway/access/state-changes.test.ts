@@ -1,18 +1,14 @@
 // Owns the proof that a decision made by another process takes effect for a phone, on both stores, without doubles.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openStore } from '../../../src/directory/open-store.ts';
-import type { StoreOptions } from '../../../src/directory/open-store.ts';
 import { PartnershipRecorder } from '../../../src/directory/partnership-recorder.ts';
 import { VerdictCache } from '../../../src/directory/verdict-cache.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import { deviceKey } from '../../../src/identity/device.ts';
+import { STORE_KINDS } from '../../support/servers/store-kinds.ts';
 import { checkLeaks, watchGateway } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
-import { startRedis } from '../../support/servers/redis.ts';
 import { FOLDER_SYNC, PING, request, testSettings } from '../../support/servers/test-gateway.ts';
 import { TestClock } from '../../support/checks/test-clock.ts';
 import { eventually, until } from '../../support/checks/until.ts';
@@ -21,26 +17,7 @@ import { BY_TEST, decision, deviceReport, partnershipsOf } from '../../support/s
 
 checkLeaks();
 
-const stores: readonly (readonly [string, () => Promise<StoreOptions>])[] = [
-  [
-    'embedded',
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'easgate-change-'));
-      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-      return { kind: 'embedded', path: join(folder, 'directory.db') };
-    },
-  ],
-  [
-    'redis',
-    async () => {
-      const redis = await startRedis();
-      onTestFinished(() => redis.kill());
-      return { kind: 'redis', url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
-    },
-  ],
-];
-
-describe.each(stores)('with the %s store', (_name, prepare) => {
+describe.each(STORE_KINDS)('with the %s store', (_name, prepare) => {
   it('the held poll of a phone ends on a block, and the phone is allowed again after a release', async () => {
     const options = await prepare();
     const store = await openStore(options);
