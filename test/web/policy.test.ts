@@ -210,6 +210,29 @@ describe('the page of the policy', () => {
     expect(await page.getByText('Somebody changed the policy').count()).toBe(0);
   });
 
+  it('takes no change of its own for one by somebody else, before it has read the policy again', async () => {
+    const api = await openPublished();
+    const { page } = await openPage(api, '/policy', { role: 'operator' });
+    await forbidPhones(page);
+    const changed = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    await page.getByRole('button', { name: 'Run as shadow…' }).click();
+    await page.route('**/api/v1/policy', async (route) => {
+      changed.resolve();
+      await gate.promise;
+      await route.continue();
+    });
+    await page.getByRole('dialog').getByRole('button', { name: 'Run as shadow' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await changed.promise;
+    expect(await page.getByText('Somebody changed the policy').count()).toBe(0);
+    gate.resolve();
+    await page.getByRole('button', { name: 'End the shadow' }).waitFor();
+    expect(await page.getByText('Somebody changed the policy').count()).toBe(0);
+    await publish(api, 'name: of somebody else\n', 'Meanwhile');
+    await page.getByText('Somebody changed the policy').waitFor();
+  });
+
   it('compares two versions, and takes an old text as the draft', async () => {
     const { page } = await openPage(await openPublished(), '/policy', { role: 'admin' });
     await page.getByRole('button', { name: 'Compare version 1' }).click();

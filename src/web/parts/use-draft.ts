@@ -18,13 +18,15 @@ export interface DraftState {
   readonly isBehind: boolean;
   readonly edit: (text: string) => void;
   readonly discard: () => void;
-  /** The draft goes on from this ETag. */
+  /** The draft goes on from this ETag. The policy that is shown at this moment may be the one before: it is no change by somebody else. */
   readonly goOn: (tag: string | null) => void;
 }
 
 /** `policy` = what is in use; null = not known yet. */
 export function useDraft(policy: AnswerOf<'showPolicy'> | null): DraftState {
   const [draft, setDraft] = useState(readDraft);
+  // ETag of the policy before a change from this page: it is shown until the policy is read again.
+  const [before, setBefore] = useState<string | null>(null);
   const isFixed = policy?.source === 'file';
   const inUse = policy?.document ?? '';
   const now = tagOf(policy);
@@ -39,10 +41,11 @@ export function useDraft(policy: AnswerOf<'showPolicy'> | null): DraftState {
     inUse,
     isChanged: text !== null && text !== inUse,
     tag: mine === null ? now : mine.tag,
-    isBehind: mine !== null && now !== null && mine.tag !== now,
+    isBehind: mine !== null && now !== null && mine.tag !== now && now !== before,
     edit: (next) => change({ text: next, tag: mine === null ? now : mine.tag }),
     discard: () => change(null),
     goOn: (tag) => {
+      setBefore(now);
       if (draft !== null) change({ text: draft.text, tag });
     },
   };
