@@ -79,7 +79,7 @@ function recordsOf(
       devices: understood(sentLists(messages), (packed) => spread.devices(packed)),
     };
   if (spread.kind === 'parts' && part !== null)
-    return { users: store.scanUsers(withDevices), devices: spread.devices(part) };
+    return { users: spread.users(withDevices), devices: spread.devices(part) };
   throw new TypeError('the task of another store');
 }
 

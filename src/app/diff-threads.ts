@@ -6,7 +6,7 @@ import type { DirectoryStore, ScanPart, SentRecords, SentWalk } from '../directo
 import { threadFile } from '../thread-file.ts';
 import { plainPolicies } from '../policy/plain-policies.ts';
 import type { DiffThreadMessage, DiffThreadTask, SentList } from './diff-thread.ts';
-import type { OnProgress } from './scan-partnerships.ts';
+import type { OnProgress } from './policy-diff.ts';
 import { diffPart, joinParts } from './policy-diff.ts';
 import type { DiffPart, DiffTask, PolicyDiff } from './policy-diff.ts';
 import { errorFrom } from './thread-errors.ts';

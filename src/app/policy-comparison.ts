@@ -3,7 +3,7 @@
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
-import type { OnProgress } from './scan-partnerships.ts';
+import type { OnProgress } from './policy-diff.ts';
 import type { StoreOptions } from '../directory/open-store.ts';
 import { diffInThreads } from './diff-threads.ts';
 import type { Spread } from './diff-threads.ts';

@@ -17,7 +17,7 @@ import {
 import type { ActivePolicies, Choice } from '../policy/active-policies.ts';
 import type { SeenCounts } from '../directory/read-model/model-reader.ts';
 import { scanPartnerships } from './scan-partnerships.ts';
-import type { OnProgress, ReadRecords, ScannedPartnership } from './scan-partnerships.ts';
+import type { ReadRecords, ScannedPartnership } from './scan-partnerships.ts';
 import { NamedCounts, addCounts, addSeen, newCounts } from './seen-counts.ts';
 
 /** One phone that the two policies decide differently on. */
@@ -118,6 +118,9 @@ export function countsDevices({ before, after }: Pick<DiffTask, 'before' | 'afte
     );
 }
 
+/** How far a comparison is: partnerships so far. */
+export type OnProgress = (done: number) => void;
+
 /** Compares them on all partnerships, or on those of what is `read` (see {@link scanPartnerships}). */
 export async function diffPart(
   store: DirectoryStore,
@@ -128,7 +131,7 @@ export async function diffPart(
   const { before, after, now } = task;
   const diff = new PartDiff(now, after.rollout);
   let end = monotonicNow() + TURN_MS;
-  for await (const members of scanPartnerships(store, now, countsDevices(task), onProgress, read))
+  for await (const members of scanPartnerships(store, now, countsDevices(task), read)) {
     for (const member of members) {
       const { access } = member;
       const choice = choiceOf(after, access);
@@ -142,6 +145,8 @@ export async function diffPart(
       await nextTurn();
       end = monotonicNow() + TURN_MS;
     }
+    onProgress(diff.compared);
+  }
   return diff.result();
 }
 
@@ -210,7 +215,7 @@ function reachOf(reaches: readonly PolicyDiff['reach'][]): PolicyDiff['reach'] {
 /** The numbers and phones of one part. */
 class PartDiff {
   private readonly now: number;
-  private compared = 0;
+  compared = 0;
   private readonly keptOut = newCounts();
   private readonly keptOutLater = newCounts();
   private readonly letIn = newCounts();

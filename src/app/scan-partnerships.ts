@@ -22,9 +22,6 @@ export interface ScannedPartnership {
   readonly access: Access;
 }
 
-/** How far a scan is: partnerships so far. */
-export type OnProgress = (done: number) => void;
-
 /** Users that are put together at once: about ten milliseconds. */
 const USERS_AT_ONCE = 10_000;
 /** Look-ups under way at once. */
@@ -32,48 +29,50 @@ const MAX_LOOKUPS = 64;
 
 /** What is read: all users first, then devices, as the store returns them. */
 export interface ReadRecords {
-  readonly users: AsyncIterable<readonly UserEntry[]>;
-  readonly devices: AsyncIterable<readonly DeviceEntry[]>;
+  readonly users: AsyncIterable<Iterable<UserEntry>>;
+  readonly devices: AsyncIterable<Iterable<DeviceEntry>>;
 }
 
 /**
- * Every partnership, in lists of limited size. `now`: milliseconds since the epoch. `withDevices` false = the devices of users are
- * not read. `read`: where it is a part of the directory, or another thread reads it.
+ * Every partnership, in lists of limited size, which are to be walked over once: each is put together when it is asked for (decisions/0197). `now`:
+ * milliseconds since the epoch. `withDevices` false = the devices of users are not read. `read`: where it is a part of the directory, or another
+ * thread reads it.
  */
 export async function* scanPartnerships(
   store: DirectoryStore,
   now: number,
   withDevices: boolean,
-  onProgress: OnProgress = () => undefined,
   read: ReadRecords = { users: store.scanUsers(withDevices), devices: store.scanDevices() },
-): AsyncIterable<readonly ScannedPartnership[]> {
+): AsyncIterable<Iterable<ScannedPartnership>> {
   const users = await readUsers(store, withDevices, read.users);
-  let done = 0;
   for await (const part of read.devices) {
-    const members: ScannedPartnership[] = [];
     const special: PartnershipRecord[] = [];
-    for (const entry of part) {
-      for (const partnership of entry.partnerships) {
-        const owner = ownerOf(users, partnership.user);
-        if (isPlain(entry, partnership, owner, users))
-          members.push(memberOf(partnership, plainRecords(entry, partnership, owner, users), now));
-        else special.push(partnership);
-      }
-    }
+    yield plainMembers(part, users, now, special);
     for (let at = 0; at < special.length; at += MAX_LOOKUPS)
-      members.push(
-        ...(await Promise.all(
-          special
-            .slice(at, at + MAX_LOOKUPS)
-            .map(async (partnership) =>
-              memberOf(partnership, await store.lookup(partnership.user, partnership.device), now),
-            ),
-        )),
+      yield await Promise.all(
+        special
+          .slice(at, at + MAX_LOOKUPS)
+          .map(async (partnership) =>
+            memberOf(partnership, await store.lookup(partnership.user, partnership.device), now),
+          ),
       );
-    done += members.length;
-    onProgress(done);
-    yield members;
   }
+}
+
+/** Partnerships that need no look-up; the others are added to `special`. */
+function* plainMembers(
+  entries: Iterable<DeviceEntry>,
+  users: Users,
+  now: number,
+  special: PartnershipRecord[],
+): Generator<ScannedPartnership> {
+  for (const entry of entries)
+    for (const partnership of entry.partnerships) {
+      const owner = ownerOf(users, partnership.user);
+      if (isPlain(entry, partnership, owner, users))
+        yield memberOf(partnership, plainRecords(entry, partnership, owner, users), now);
+      else special.push(partnership);
+    }
 }
 
 const NO_NAMES: readonly UserKey[] = [];
@@ -149,15 +148,29 @@ interface Users {
 class SharedGroups {
   private readonly lists = new Map<string, readonly string[]>();
 
+  /** A list with these groups, which is not the same list (see {@link keptUser}). */
   of(groups: readonly string[] | null): readonly string[] | null {
-    if (groups === null || groups.length === 0 || groups.length > MAX_SHARED_GROUPS) return groups;
+    if (groups === null) return null;
+    if (groups.length === 0 || groups.length > MAX_SHARED_GROUPS) return groups.slice();
     const name = groups.join('\n');
     const known = this.lists.get(name);
     // A name may contain the separator.
     if (known?.length === groups.length && groups.every((group, at) => group === known[at])) return known;
-    if (this.lists.size < MAX_SHARED_LISTS) this.lists.set(name, groups);
-    return groups;
+    const own = groups.slice();
+    if (this.lists.size < MAX_SHARED_LISTS) this.lists.set(name, own);
+    return own;
   }
+}
+
+/**
+ * The user in memory of its own. If lists that the parser made were kept, V8 would conclude that lists made there live long, also those of devices. It
+ * would allocate all of them, and what is stored in them, where only a full garbage collection frees them (decisions/0197).
+ */
+function keptUser(
+  { key, aliases, groups, enabled, attributes }: UserRecord,
+  shared: SharedGroups,
+): UserRecord {
+  return { key, aliases: aliases.slice(), groups: shared.of(groups), enabled, attributes };
 }
 
 const MAX_SHARED_LISTS = 50_000;
@@ -167,7 +180,7 @@ const MAX_SHARED_GROUPS = 64;
 async function readUsers(
   store: DirectoryStore,
   withDevices: boolean,
-  allUsers: AsyncIterable<readonly UserEntry[]>,
+  allUsers: AsyncIterable<Iterable<UserEntry>>,
 ): Promise<Users> {
   const records = new UsersByName(store.names);
   const seen: (readonly [UserKey, readonly UserDevice[]])[] = [];
@@ -176,7 +189,7 @@ async function readUsers(
   for await (const part of allUsers) {
     for (const { key, record, decided, imported, devices, unreadable } of part) {
       if (record !== null) {
-        const claimed = records.add({ ...record, groups: groups.of(record.groups) });
+        const claimed = records.add(keptUser(record, groups));
         for (const name of claimed) special.add(foldedLocalPart(name));
       }
       if (withDevices && devices.length > 0) seen.push([key, devices]);

@@ -183,8 +183,10 @@ export interface PartsWalk {
    * `atLeast` devices each.
    */
   parts(most: number, atLeast: number): Promise<readonly ScanPart[]>;
-  /** As {@link DirectoryStore.scanDevices} returns them. */
-  devices(part: ScanPart): AsyncIterable<readonly DeviceEntry[]>;
+  /** As {@link DirectoryStore.scanUsers} returns them; each is understood when it is asked for, once (decisions/0197). */
+  users(withDevices: boolean): AsyncIterable<Iterable<UserEntry>>;
+  /** As {@link DirectoryStore.scanDevices} returns them, likewise. */
+  devices(part: ScanPart): AsyncIterable<Iterable<DeviceEntry>>;
 }
 
 /** Likewise: one thread reads, and sends the others what it read. They understand it, which takes longer. */
@@ -194,10 +196,10 @@ export interface SentWalk {
   holds(devices: number): Promise<boolean>;
   /** Every user, then every device, once, in lists of limited size. Only names of devices are kept meanwhile. */
   scan(): AsyncIterable<SentRecords>;
-  /** As {@link DirectoryStore.scanUsers} returns them. */
-  users(packed: PackedRecords, withDevices: boolean): readonly UserEntry[];
-  /** As {@link DirectoryStore.scanDevices} returns them. */
-  devices(packed: PackedRecords): readonly DeviceEntry[];
+  /** As {@link DirectoryStore.scanUsers} returns them; each is understood when it is asked for, once (decisions/0197). */
+  users(packed: PackedRecords, withDevices: boolean): Iterable<UserEntry>;
+  /** As {@link DirectoryStore.scanDevices} returns them, likewise. */
+  devices(packed: PackedRecords): Iterable<DeviceEntry>;
 }
 
 /** One list of a {@link SentWalk}. */

@@ -128,8 +128,8 @@ async function readInParts(store: DirectoryStore, count: number): Promise<readon
   const devices: (readonly DeviceEntry[])[] = [];
   for await (const { kind, packed } of spread.scan()) {
     const sent = structuredClone(packed);
-    if (kind === 'users') users.push(spread.users(sent, true));
-    else devices.push(...spread.devices(sent).map((one) => [one]));
+    if (kind === 'users') users.push([...spread.users(sent, true)]);
+    else devices.push(...Array.from(spread.devices(sent), (one) => [one]));
   }
   return Array.from({ length: count }, (_, at) => ({
     users: listed(users),
@@ -195,7 +195,7 @@ describe('the parts of a directory', () => {
     const found: DeviceKey[][] = [];
     for (const part of structuredClone(parts)) {
       const own: DeviceKey[] = [];
-      for await (const entries of spread.devices(part)) own.push(...entries.map(({ key }) => key));
+      for await (const entries of spread.devices(part)) own.push(...Array.from(entries, ({ key }) => key));
       found.push(own);
     }
     for (const own of found) expect(own.length).toBeGreaterThan(40);
@@ -225,7 +225,7 @@ describe('a directory in Redis', () => {
     const found: DeviceKey[] = [];
     for await (const { kind, packed } of store.spread.scan()) {
       sent.push(kind);
-      if (kind === 'devices') found.push(...store.spread.devices(packed).map(({ key }) => key));
+      if (kind === 'devices') found.push(...Array.from(store.spread.devices(packed), ({ key }) => key));
     }
     expect(sent.toSorted().toReversed()).toEqual(sent);
     expect(found.toSorted()).toEqual(keys.toSorted());

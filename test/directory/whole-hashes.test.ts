@@ -120,11 +120,11 @@ describe('whole hashes', () => {
 
   it('are refused where the reply ends early, or is another one', async () => {
     const reply = Buffer.from('["phone",["a","bc"]]');
-    expect(unpackWhole(reply)).toEqual([['phone', ['a', 'bc']]]);
+    expect([...unpackWhole(reply)]).toEqual([['phone', ['a', 'bc']]]);
     for (let end = 0; end < reply.length; end += 1)
-      expect(() => unpackWhole(reply.subarray(0, end))).toThrow('something else');
+      expect(() => [...unpackWhole(reply.subarray(0, end))]).toThrow('something else');
     for (const other of ['"a"', '["phone"]', '[["a","bc"]]', '["phone",{}]'])
-      expect(() => unpackWhole(Buffer.from(other))).toThrow('something else');
+      expect(() => [...unpackWhole(Buffer.from(other))]).toThrow('something else');
     await expect(readWhole(async () => 'text', [])).rejects.toThrow('something else');
     for (const other of ['text', Buffer.from('0'), Buffer.from('0\n[]')])
       await expect(readPage(async () => other, '0', '*', 1)).rejects.toThrow('something else');
@@ -165,10 +165,23 @@ describe('a walk over a directory in Redis', () => {
     for await (const { kind, packed } of store.spread.scan()) {
       if (kind === 'users') expect(found.devices).toEqual([]);
       const entries = kind === 'users' ? store.spread.users(packed, true) : store.spread.devices(packed);
-      found[kind].push(...entries.map(({ key }) => key));
+      for (const { key } of entries) found[kind].push(key);
     }
     expect(found.users.sort()).toEqual(users.toSorted());
     expect(found.devices.sort()).toEqual([...devices, 'zürich "1"'].toSorted());
+  });
+
+  it('for threads understands a record when it is asked for, not a list of them before', async () => {
+    const store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
+    onTestFinished(() => store.close());
+    const replies = ['["phone1",["r:mdm","|1"]]', 'no reply'].map((text) => Buffer.from(text));
+    const entries = store.spread.devices({ replies })[Symbol.iterator]();
+    expect(entries.next().value).toMatchObject({ key: 'phone1', reports: [{ source: 'mdm' }] });
+    expect(() => entries.next()).toThrow('something else');
+    const ofUsers = ['["alice",["r:mdm:~","|1"]]', 'no reply'].map((text) => Buffer.from(text));
+    const users = store.spread.users({ replies: ofUsers }, false)[Symbol.iterator]();
+    expect(users.next().value).toMatchObject({ key: 'alice', reports: [{ source: 'mdm' }] });
+    expect(() => users.next()).toThrow('something else');
   });
 
   it('for threads reads few hashes by one script, and not far ahead', async () => {
@@ -181,7 +194,7 @@ describe('a walk over a directory in Redis', () => {
     for (;;) {
       const { value } = await walk.next();
       if (value.kind === 'users') continue;
-      expect(store.spread.devices(value.packed).length).toBeLessThan(1_500);
+      expect([...store.spread.devices(value.packed)].length).toBeLessThan(1_500);
       break;
     }
     // What was sent before is carried out before.

@@ -1,6 +1,6 @@
 // Owns a comparison of policies in a thread of its own, as the process that wants it sees it: progress, the answer, an early end.
 import { Worker } from 'node:worker_threads';
-import type { OnProgress } from '../../app/scan-partnerships.ts';
+import type { OnProgress } from '../../app/policy-diff.ts';
 import type { PolicyComparison } from '../../app/policy-comparison.ts';
 import type { ChangedPhone, PolicyDiff } from '../../app/policy-diff.ts';
 import { errorFrom } from '../../app/thread-errors.ts';

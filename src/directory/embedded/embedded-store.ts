@@ -39,7 +39,7 @@ import type {
   UserEntry,
   Written,
 } from '../store.ts';
-import type { StoredUsers } from '../stored-records.ts';
+import type { StoredDevice, StoredUsers } from '../stored-records.ts';
 import { UNGUARDED } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
@@ -80,7 +80,8 @@ export class EmbeddedStore implements DirectoryStore {
   readonly spread: PartsWalk = {
     kind: 'parts',
     parts: (most, atLeast) => this.partsOf(most, atLeast),
-    devices: (part) => this.devicesOf(part),
+    users: (withDevices) => this.walkUsers(withDevices),
+    devices: (part) => this.walkDevices(part),
   };
   readonly names: UserNames;
   readonly sources: SourceOrder;
@@ -177,19 +178,25 @@ export class EmbeddedStore implements DirectoryStore {
     });
   }
 
-  scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
-    return this.devicesOf(WHOLE);
+  async *scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
+    for await (const entries of this.walkDevices(WHOLE)) yield [...entries];
   }
 
-  private async *devicesOf(part: ScanPart): AsyncIterable<readonly DeviceEntry[]> {
+  private async *walkDevices(part: ScanPart): AsyncGenerator<Iterable<DeviceEntry>> {
     let after: string | null = part.after;
     while (after !== null && after !== part.upTo) {
       const from: string = after;
       const { devices, end } = this.database.read(() => this.rows.devicesAfter(from, part.upTo, SCAN_BATCH));
-      if (devices.length > 0)
-        yield devices.flatMap((one) => deviceEntry(one, this.sources, this.epoch) ?? []);
+      if (devices.length > 0) yield this.devicesIn(devices);
       after = end;
       await turn();
+    }
+  }
+
+  private *devicesIn(stored: Iterable<StoredDevice>): Generator<DeviceEntry> {
+    for (const one of stored) {
+      const entry = deviceEntry(one, this.sources, this.epoch);
+      if (entry !== null) yield entry;
     }
   }
 
@@ -201,14 +208,22 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async *scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {
+    for await (const entries of this.walkUsers(withDevices)) yield [...entries];
+  }
+
+  private async *walkUsers(withDevices: boolean): AsyncGenerator<Iterable<UserEntry>> {
     let after: string | null = null;
     while (true) {
       const stored = this.usersAfter(after, withDevices);
       if (stored.size === 0) return;
       after = [...stored.keys()].at(-1) ?? null;
-      yield [...stored.values()].flatMap((users) => userEntries(users, this.sources, this.epoch));
+      yield this.usersIn(stored.values());
       await turn();
     }
+  }
+
+  private *usersIn(stored: Iterable<StoredUsers>): Generator<UserEntry> {
+    for (const users of stored) yield* userEntries(users, this.sources, this.epoch);
   }
 
   async putDevices(

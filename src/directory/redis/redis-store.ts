@@ -173,9 +173,8 @@ export class RedisStore implements DirectoryStore {
       kind: 'sent',
       holds: (count) => holdsDevices(this.walked, count),
       scan: () => scanPacked(this.walked),
-      users: (packed, withDevices) =>
-        unpackUsers(packed, withDevices).flatMap((one) => userEntries(one, this.sources, this.epoch)),
-      devices: (packed) => this.entriesOf(unpackDevices(packed)),
+      users: (packed, withDevices) => this.usersIn(unpackUsers(packed, withDevices)),
+      devices: (packed) => this.devicesIn(unpackDevices(packed)),
     };
     this.devices = new DeviceWriter(this.keys);
     this.seen = new SeenWriter(this.keys, names);
@@ -268,15 +267,23 @@ export class RedisStore implements DirectoryStore {
   }
 
   async *scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
-    for await (const stored of scanDevices(this.walked)) yield this.entriesOf(stored);
+    for await (const stored of scanDevices(this.walked)) yield [...this.devicesIn(stored)];
   }
 
-  private entriesOf(stored: readonly StoredDevice[]): readonly DeviceEntry[] {
-    return stored.flatMap((one) => deviceEntry(one, this.sources, this.epoch) ?? []);
+  private *devicesIn(stored: Iterable<StoredDevice>): Generator<DeviceEntry> {
+    for (const one of stored) {
+      const entry = deviceEntry(one, this.sources, this.epoch);
+      if (entry !== null) yield entry;
+    }
+  }
+
+  private *usersIn(stored: Iterable<StoredUsers>): Generator<UserEntry> {
+    for (const one of stored) yield* userEntries(one, this.sources, this.epoch);
   }
 
   async *scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {
-    for await (const packed of scanPackedUsers(this.walked)) yield this.spread.users(packed, withDevices);
+    for await (const packed of scanPackedUsers(this.walked))
+      yield [...this.usersIn(unpackUsers(packed, withDevices))];
   }
 
   putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]> {

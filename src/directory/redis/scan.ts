@@ -33,7 +33,7 @@ export interface Walked {
 }
 
 /** All devices; one may come twice, while Redis resizes its table (redis.io, SCAN guarantees) or moves slots. */
-export async function* scanDevices(walked: Walked): AsyncGenerator<readonly StoredDevice[]> {
+export async function* scanDevices(walked: Walked): AsyncGenerator<Iterable<StoredDevice>> {
   for await (const read of hashesOf(walked, keysOf(walked.client, walked.keys, 'd')))
     yield unpackDevices(read);
 }
@@ -58,7 +58,7 @@ export async function* scanFailures(
   walked: Walked,
 ): AsyncGenerator<readonly { readonly unreadable: readonly string[] }[]> {
   for await (const packed of scanPackedUsers(walked))
-    yield unpackUsers(packed, false).map(({ failures }) => ({ unreadable: failures }));
+    yield Array.from(unpackUsers(packed, false), ({ failures }) => ({ unreadable: failures }));
 }
 
 /**
@@ -125,20 +125,17 @@ async function* takenFrom<T>(lists: T[]): AsyncGenerator<T> {
   for (let list = lists.pop(); list !== undefined; list = lists.pop()) yield list;
 }
 
-/** Understands devices. */
-export function unpackDevices({ replies }: PackedRecords): readonly StoredDevice[] {
-  return replies.flatMap((reply) =>
-    unpackWhole(reply).map(([name, hash]) => storedDevice(name as DeviceKey, hash)),
-  );
+/** Understands devices, one by one. */
+export function* unpackDevices({ replies }: PackedRecords): Generator<StoredDevice> {
+  for (const reply of replies)
+    for (const [name, hash] of unpackWhole(reply)) yield storedDevice(name as DeviceKey, hash);
 }
 
-/** Understands users. `withDevices` false = without the devices that they were seen with. */
-export function unpackUsers({ replies }: PackedRecords, withDevices: boolean): readonly StoredUsers[] {
-  return replies.flatMap((reply) =>
-    unpackWhole(reply, withDevices ? null : DEVICES).flatMap(([name, hash]) =>
-      hash?.length === 0 ? [] : [storedUsers(decodeName(name) ?? name, hash)],
-    ),
-  );
+/** Understands users, likewise. `withDevices` false = without the devices that they were seen with. */
+export function* unpackUsers({ replies }: PackedRecords, withDevices: boolean): Generator<StoredUsers> {
+  for (const reply of replies)
+    for (const [name, hash] of unpackWhole(reply, withDevices ? null : DEVICES))
+      if (hash?.length !== 0) yield storedUsers(decodeName(name) ?? name, hash);
 }
 
 /**

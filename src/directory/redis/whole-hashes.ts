@@ -139,17 +139,15 @@ function bytes(reply: unknown): Buffer {
 /**
  * The hashes in a reply of {@link READ_WHOLE}. `without`: fields whose names begin so are left out; null = none.
  */
-export function unpackWhole(reply: Uint8Array, without: string | null = null): NamedHash[] {
+export function* unpackWhole(reply: Uint8Array, without: string | null = null): Generator<NamedHash> {
   const text = Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength).toString();
   const list = parsed(text);
   if (!Array.isArray(list)) throw unexpected();
-  const hashes: NamedHash[] = [];
   for (let at = 0; at < list.length; at += 2) {
     const name: unknown = list[at];
     if (typeof name !== 'string') throw unexpected();
-    hashes.push([name, hashIn(list[at + 1], without)]);
+    yield [name, hashIn(list[at + 1], without)];
   }
-  return hashes;
 }
 
 function hashIn(hash: unknown, without: string | null): WholeHash {
