@@ -12,6 +12,7 @@ import type { KnownRecords } from './known-records.ts';
 import { deviceObservation, deviceState, millis, onlyRefusals, restricts } from './line-observations.ts';
 import type { Partly } from './line-observations.ts';
 import { LineSpool } from './line-spool.ts';
+import { SortedSpool } from './sorted-spool.ts';
 
 /** How the lines of a run are to be understood. */
 export interface DeviceRun {
@@ -46,7 +47,7 @@ export class RunDevices {
   readonly gone = new Set<DeviceKey>();
   private readonly known: KnownRecords;
   private readonly run: DeviceRun;
-  private readonly observations = new LineSpool<DeviceObservation>();
+  private readonly observations = new SortedSpool<DeviceObservation>(({ key }) => key);
   private readonly nameless = new LineSpool<DeviceLine>();
   /** The devices that the run brought, and which record of each counts. */
   private readonly records: PrevailingRecords;
@@ -134,16 +135,14 @@ export class RunDevices {
     return this.written(false);
   }
 
-  /** Records that count, in their order: of the devices that the run restricts, or of the others. */
+  /** Records that count, in the order of their devices: of those that the run restricts, or of the others. */
   private async *written(restricts: boolean): AsyncGenerator<readonly DeviceObservation[]> {
     let wanted: DeviceObservation[] = [];
-    let place = 0;
     for await (const batch of this.observations.batches(BATCH)) {
-      for (const one of batch) {
-        const number = this.records.numberOf(one.key);
+      for (const { line, place } of batch) {
+        const number = this.records.numberOf(line.key);
         if (this.effects.has(number, RESTRICTS) === restricts && this.records.counts(number, place))
-          wanted.push(one);
-        place++;
+          wanted.push(line);
       }
       if (wanted.length < BULK_RECORDS) continue;
       yield wanted;

@@ -12,8 +12,8 @@ import { GroupNames } from './group-lists.ts';
 import type { KnownUser, KnownUsers } from './known-users.ts';
 import { millis, withoutUnsaid } from './line-observations.ts';
 import type { Partly } from './line-observations.ts';
-import { LineSpool } from './line-spool.ts';
 import { NumberedNames } from './numbered-names.ts';
+import { SortedSpool } from './sorted-spool.ts';
 import { UserTally } from './user-tally.ts';
 
 /** What the users of a run become; may be read more than once. */
@@ -70,7 +70,7 @@ export class RunUsers {
   private readonly known: KnownUsers;
   private readonly namesBefore: () => AsyncIterable<readonly Named[]>;
   private readonly others = new NumberedNames();
-  private readonly spool = new LineSpool<SpooledUser>();
+  private readonly spool = new SortedSpool<SpooledUser>(({ id }) => id);
   private count = 0;
   /** By user: its last line, from 1; 0 = it has none. */
   private readonly lastLines = new NumberColumn();
@@ -187,11 +187,12 @@ export class RunUsers {
     }
   }
 
-  /** The lines that count. */
+  /** The lines that count, in the order of their users. */
   private async *lines(): AsyncGenerator<readonly CountedLine[]> {
-    let place = 0;
     for await (const batch of this.spool.batches(BATCH))
-      yield batch.flatMap((line) => (this.lastLines.get(line.number) === ++place ? [{ line, place }] : []));
+      yield batch.flatMap(({ line, place }) =>
+        this.lastLines.get(line.number) === place + 1 ? [{ line, place: place + 1 }] : [],
+      );
   }
 
   private get size(): number {
@@ -243,20 +244,24 @@ export class RunUsers {
       hasOthers = isOther(number);
     }
     if (!hasOthers) return;
-    /** By member: the number of the user with this alias, from 1. The run knows better than the directory. */
+    /** By member: the number of the user with this alias, from 1. The run knows better than the directory, and its last line best. */
     const users = new NumberColumn();
-    const note = (aliases: readonly string[] | null, user: number): void => {
+    const places = new NumberColumn();
+    const note = (aliases: readonly string[] | null, user: number, place: number): void => {
       for (const alias of aliases ?? []) {
         const member = this.find(alias);
-        if (member !== NONE && isOther(member)) users.set(member, user + 1);
+        if (member === NONE || !isOther(member) || place < places.get(member)) continue;
+        users.set(member, user + 1);
+        places.set(member, place);
       }
     };
     for await (const batch of this.namesBefore())
       for (const { key, aliases } of batch) {
         const number = this.known.numberOf(key);
-        if (number !== NONE) note(aliases, number);
+        if (number !== NONE) note(aliases, number, 0);
       }
-    for await (const batch of this.lines()) for (const { line } of batch) note(line.aliases, line.number);
+    for await (const batch of this.lines())
+      for (const { line, place } of batch) note(line.aliases, line.number, place);
     const settled = new NumberLists();
     for (let number = 0; number < this.size; number++) {
       if (number % BATCH === 0) await turn();

@@ -597,8 +597,8 @@ describe('the order of what is written', () => {
       WHOLE,
     );
     expect(written).toEqual([
-      'unknown',
       'blocked',
+      'unknown',
       'gone',
       'off@contoso.com',
       'block d2',
@@ -612,8 +612,14 @@ describe('the order of what is written', () => {
   it('writes one of several records of a device, the last one where none has a check-in', async () => {
     await apply([device('PHONE0'), device('PHONE1')]);
     const lines = [device('PHONE0', { compliant: false }), device('PHONE1'), device('PHONE0')];
-    expect(await order(lines)).toEqual(['phone1', 'phone0']);
+    expect(await order(lines)).toEqual(['phone0', 'phone1']);
     expect(await record('PHONE0')).toMatchObject({ compliant: true });
+  });
+
+  it('is that of their keys: neighbours are in the same pages of an index', async () => {
+    expect(await order([device('C'), device('A'), device('B')])).toEqual(['a', 'b', 'c']);
+    const users = ['zoe', 'bob', 'eve'].map((name) => user(`${name}@contoso.com`));
+    expect(await order(users)).toEqual(['bob@contoso.com', 'eve@contoso.com', 'zoe@contoso.com']);
   });
 
   it('blocks everybody before a run that ends in the middle frees anybody', async () => {
