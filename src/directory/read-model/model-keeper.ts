@@ -119,6 +119,12 @@ export class ModelKeeper {
 
   /** Reads all of the store: brings every row up to date, and removes what the store no longer has. */
   async readAll(onRows: OnRows = () => undefined): Promise<void> {
+    // Where changes were lost, a build reads all of it anyway.
+    if (await this.hasLost()) {
+      await this.settle();
+      await this.rebuild(onRows);
+      return;
+    }
     const startedAt = this.now();
     const busyBefore = this.busyMs();
     const many = Math.max(this.manyRows, this.lastId('phones') / MANY_SHARE);
@@ -278,6 +284,13 @@ export class ModelKeeper {
     const end = await this.store.position();
     if (this.store.isBefore(this.position, end)) await this.takeChanges();
     else this.confirm(this.position);
+  }
+
+  /** Takes what the log has; returns whether changes were lost. In memory nothing is built anew. */
+  private async hasLost(): Promise<boolean> {
+    if (this.file.path === IN_MEMORY) return false;
+    if (this.store.isBefore(this.position, await this.store.position())) await this.takeChanges();
+    return this.isLost;
   }
 
   private async takeChanges(): Promise<void> {

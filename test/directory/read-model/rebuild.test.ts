@@ -176,6 +176,21 @@ it('a read model that lost changes while it was built is used with its age, and 
   expect(second.state().position).toBe(await store.position());
 });
 
+it('is not read before it is built anew, where changes were lost when a full read begins', async () => {
+  let scans = 0;
+  const lossy = losing(() => void scans++);
+  const keeper = await keep({}, lossy);
+  const old = openReader();
+  await store.putDevices([deviceReport(device('new5'))]);
+  lossy.loses = true;
+  const users = vi.spyOn(store, 'scanUsers');
+  onTestFinished(() => users.mockRestore());
+  await keeper.readAll();
+  expect(old.isSame()).toBe(false);
+  expect(devicesOf(openReader())).toContain('new5');
+  expect([users.mock.calls.length, scans]).toEqual([1, 2]);
+});
+
 describe('a read model that a full read would write anew', () => {
   it('is built instead, and knows since when phones are in their states', async () => {
     const keeper = await keep({ manyRows: 2 });
