@@ -12,6 +12,7 @@ import { extentText } from '../model/rollout-text.ts';
 import type { WorkerStatus } from '../supervisor/messages.ts';
 import { StatusClient } from '../supervisor/ask-status.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
+import { isRefused, refusalWarning } from '../supervisor/store-refusal.ts';
 import { configPath } from './config-path.ts';
 import { monotonicNow } from '../clock.ts';
 import { FEED_TONES } from './feeds.ts';
@@ -160,7 +161,9 @@ export function statusText(now: Look, before: Look): string {
     ]),
   );
   const control = now.control?.status;
+  const refusal = refusalWarning(workers);
   const warnings = [
+    ...(refusal === null ? [] : [refusal]),
     ...now.warnings,
     ...standing,
     ...(control?.warnings ?? []),
@@ -199,6 +202,8 @@ function directoryText(workers: readonly WorkerStatus[]): string {
   const away = workers.filter(({ health }) => !health.store).length;
   if (away > 0)
     return toned('bad', `${first.store}: does not answer to ${away} of ${workers.length} workers`);
+  if (workers.some(({ health }) => isRefused(health.storeRefusal)))
+    return `${first.store}: ${toned('bad', 'takes no changes')}; it can be read, and phones are served${changeText(first.position)}`;
   const oldest = Math.max(...workers.map(({ stateAgeMs }) => stateAgeMs));
   const age = `${(oldest / 1_000).toFixed(1)} s`;
   return `${first.store}; decisions and reports reach the workers, last confirmed ${oldest > OLD_STATE_MS ? toned('bad', age) : age} ago${changeText(first.position)}`;
@@ -308,9 +313,14 @@ const COLUMNS: readonly Column<Row>[] = [
     cell: ({ worker }) => (worker === null ? '-' : `${(worker.memoryBytes / 1e6).toFixed(0)} MB`),
     spare: 1,
   },
-  { title: 'DIRECTORY', cell: ({ worker }) => answers(worker?.health.store) },
+  { title: 'DIRECTORY', cell: ({ worker }) => directoryCell(worker) },
   { title: 'MAIL SERVER', cell: ({ worker }) => answers(worker?.health.mailServer) },
 ];
+
+function directoryCell(worker: WorkerStatus | null): Cell {
+  const isReadOnly = worker !== null && worker.health.store && isRefused(worker.health.storeRefusal);
+  return isReadOnly ? { text: 'no changes', tone: 'bad' } : answers(worker?.health.store);
+}
 
 function answers(well: boolean | undefined): Cell {
   if (well === undefined) return '-';

@@ -56,6 +56,8 @@ export class StoreGuard {
   private writable = true;
   /** Beats in a row that were refused. */
   private refused = 0;
+  /** Why the last {@link REFUSED_BEATS} beats or more were refused. */
+  private refusedBecause: string | null = null;
 
   /** @throws StoreMemoryError */
   constructor(place: string, options: GuardOptions) {
@@ -73,6 +75,11 @@ export class StoreGuard {
   /** The epoch of the store in use; 0 = none was read yet. */
   get epoch(): number {
     return this.current?.epoch ?? 0;
+  }
+
+  /** Why the store, which can be read, takes no changes; null = it takes them, or this process writes no beat. */
+  get refusal(): string | null {
+    return this.refusedBecause;
   }
 
   /** Whether a store may be created here: none is known whose place it would take. */
@@ -149,6 +156,7 @@ export class StoreGuard {
   noteBeat(refusal: string | null): void {
     const wasTold = this.refused >= REFUSED_BEATS;
     this.refused = refusal === null ? 0 : this.refused + 1;
+    this.refusedBecause = this.refused < REFUSED_BEATS ? null : refusal;
     if (wasTold === this.refused >= REFUSED_BEATS) return;
     const facts = { store: this.place, ...(refusal === null ? {} : { cause: refusal }) };
     if (refusal === null)

@@ -228,6 +228,8 @@ export interface Written {
  */
 export interface DirectoryStore {
   readonly kind: 'embedded' | 'redis';
+  /** Why the store, which can be read, has refused several changes in a row; null = it takes changes, or this process does not serve. */
+  readonly refusal: string | null;
   /** Which user names are one user, and which may be. */
   readonly names: UserNames;
   /** Precedence of the sources of reports. */

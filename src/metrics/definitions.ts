@@ -146,6 +146,11 @@ export const METRICS = {
     'Look-ups that failed: no answer, too slow, or a malformed record.',
   ),
   storeUp: gauge('easgate_store_up', '1 while the directory answers every worker, else 0.', 'min'),
+  storeWritable: gauge(
+    'easgate_store_writable',
+    '1 while the directory takes changes, 0 after it could be read but refused several in a row.',
+    'min',
+  ),
   stateAge: gauge(
     'easgate_state_age_seconds',
     'Age of the state that the oldest worker decides with: how long a change may take to arrive.',

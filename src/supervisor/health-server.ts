@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { WorkerHealth } from './messages.ts';
 import { ProbeServer } from './probe-server.ts';
+import { REFUSED_TEXT, isRefused } from './store-refusal.ts';
 
 /** The state of the whole gateway. */
 export interface GatewayState {
@@ -30,6 +31,11 @@ export function unreadyBecause(state: GatewayState): string | null {
   const known = state.workers.filter((worker) => worker !== null);
   if (known.some(({ store }) => !store)) return 'the directory does not answer';
   return known.some(({ mailServer }) => !mailServer) ? 'no mail server is available' : null;
+}
+
+/** What an operator should know of a gateway that is ready. Phones get mail while the directory takes no changes; the causes name files. */
+export function readyWarnings({ workers }: GatewayState): readonly string[] {
+  return workers.some((worker) => isRefused(worker?.storeRefusal)) ? [REFUSED_TEXT] : [];
 }
 
 /** Serves both paths until closed. */
@@ -70,9 +76,11 @@ export class HealthServer {
       send(request, response, 405, { status: 'method not allowed' });
     } else {
       this.looking ??= this.look().finally(() => (this.looking = null));
-      const reason = judge(await this.looking);
-      if (reason === null) send(request, response, 200, { status: 'ok' });
-      else send(request, response, 503, { status: 'unavailable', reason });
+      const state = await this.looking;
+      const reason = judge(state);
+      const warnings = judge === unreadyBecause ? readyWarnings(state) : [];
+      if (reason !== null) send(request, response, 503, { status: 'unavailable', reason });
+      else send(request, response, 200, { status: 'ok', ...(warnings.length === 0 ? {} : { warnings }) });
     }
   }
 }

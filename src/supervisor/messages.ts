@@ -54,6 +54,8 @@ export interface QuestionMessage {
 export interface WorkerHealth {
   /** The directory answers. */
   readonly store: boolean;
+  /** Why the directory, which can be read, takes no changes; null = it takes them. Absent = the worker is of an older version. */
+  readonly storeRefusal?: string | null;
   /** At least one mail server is in use. */
   readonly mailServer: boolean;
 }

@@ -152,7 +152,11 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     const totals = (): Record<string, number> => countersOf(gateway, linesDropped(), writer.dropped);
     const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, totals);
     undo.push(() => summary.close());
-    const health = (): WorkerHealth => ({ store: !storeState.away, mailServer: gateway.hasMailServer() });
+    const health = (): WorkerHealth => ({
+      store: !storeState.away,
+      storeRefusal: store.refusal,
+      mailServer: gateway.hasMailServer(),
+    });
     const status = (): Promise<WorkerStatus> =>
       statusOf({ store, verdicts }, health(), totals(), stored?.current ?? NO_VERSIONS);
     const metrics = (): string => {
@@ -161,6 +165,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
         gateway,
         verdicts,
         storeUp: !storeState.away,
+        storeWritable: store.refusal === null,
         journalDropped: writer.dropped,
         policies: stored?.current ?? NO_VERSIONS,
       });

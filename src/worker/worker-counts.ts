@@ -11,6 +11,7 @@ export interface WorkerParts {
   readonly gateway: Gateway;
   readonly verdicts: VerdictCache;
   readonly storeUp: boolean;
+  readonly storeWritable: boolean;
   /** Entries of the journal that were lost. */
   readonly journalDropped: number;
   readonly policies: PoliciesInUse;
@@ -32,6 +33,7 @@ export function takeWorker(counts: Counts, parts: WorkerParts): void {
   counts.set(METRICS.stale, verdicts.stale);
   counts.set(METRICS.unavailable, verdicts.unavailable);
   counts.set(METRICS.storeUp, Number(parts.storeUp));
+  counts.set(METRICS.storeWritable, Number(parts.storeWritable));
   counts.set(METRICS.stateAge, verdicts.stateAgeMs() / 1_000);
   counts.set(METRICS.journalDropped, parts.journalDropped);
   counts.set(METRICS.policyReportOnly, Number(verdicts.isReportOnly));

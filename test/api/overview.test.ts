@@ -4,7 +4,13 @@ import { AdminStore } from '../../src/api/auth/admin-store.ts';
 import type { TileCounts } from '../../src/api/overview/tiles.ts';
 import { Traffic } from '../../src/api/overview/traffic.ts';
 import { HALF_HOUR_MS, Trends } from '../../src/api/overview/trends.ts';
-import { certificateHealth, feedsHealth, mailServerHealth } from '../../src/api/overview/health.ts';
+import {
+  certificateHealth,
+  directoryHealth,
+  feedsHealth,
+  mailServerHealth,
+} from '../../src/api/overview/health.ts';
+import { Warnings } from '../../src/api/overview/warnings.ts';
 import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
 import { NOW, openOfficeToday, seen } from '../app/office.ts';
@@ -216,6 +222,15 @@ describe('health', () => {
       ...good,
       workers: [worker ?? null, { ...worker, health: { store: true, mailServer: false } }],
     };
+    const refused = statusWith({}, { health: { store: true, storeRefusal: 'disk full', mailServer: true } });
+    expect(directoryHealth(good, 0)).toMatchObject({ state: 'good' });
+    expect(directoryHealth(refused, 0)).toEqual({
+      state: 'degraded',
+      text: 'embedded answers, and takes no changes',
+    });
+    expect(new Warnings().list({ status: refused, control: null, feeds: [], remarks: [] }, 0)).toMatchObject([
+      { code: 'EASGATE_STORE_UNWRITABLE', text: expect.stringContaining('(disk full)') as unknown },
+    ]);
     expect(mailServerHealth(good).state).toBe('good');
     expect(mailServerHealth(away as GatewayStatus)).toEqual({
       state: 'degraded',

@@ -73,8 +73,8 @@ describe('easgate status of a gateway', () => {
     expect(found).not.toHaveProperty('takenAt');
     expect(found.warnings.join()).toContain('only reports');
     expect(found.workers.map((worker) => worker?.health)).toEqual([
-      { store: true, mailServer: true },
-      { store: true, mailServer: true },
+      { store: true, storeRefusal: null, mailServer: true },
+      { store: true, storeRefusal: null, mailServer: true },
     ]);
   });
 
@@ -194,6 +194,24 @@ describe('the text of a status', () => {
     expect(text).toContain('no answer');
     expect(text).toContain('away');
     expect(text).toContain('noCompliancePolicy: allow');
+  });
+
+  it('says that the directory takes no changes, and why', () => {
+    const refused = {
+      ...worker,
+      health: { ...worker.health, store: true, storeRefusal: 'the disk is full' },
+    };
+    const look = {
+      ...status,
+      workers: [refused, { ...worker, health: { store: true, mailServer: true } }],
+      takenAt: 0,
+    };
+    const text = statusText(look, look);
+    expect(text).toMatch(/directory +\w+: takes no changes; it can be read/);
+    expect(text).toContain('no changes');
+    expect(text).toMatch(
+      /warning +the directory takes no changes.*, as 1 of 2 workers report \(the disk is full\)/,
+    );
   });
 
   it('names the actions of the configuration while nothing is published', () => {

@@ -24,9 +24,12 @@ describe('a directory that takes no changes', () => {
       refusals.forEach((one) => guard.noteBeat(one));
     beats(null, 'full', 'full', 'full', null, 'full', 'full', 'full');
     expect(told).toEqual([]);
-    beats('full', 'full', 'full');
+    expect(guard.refusal).toBeNull();
+    beats('full', 'full', 'very full');
     expect(told).toEqual(['EASGATE_STORE_UNWRITABLE']);
+    expect(guard.refusal).toBe('very full');
     beats(null, null);
+    expect(guard.refusal).toBeNull();
     expect(told).toEqual(['EASGATE_STORE_UNWRITABLE', 'EASGATE_STORE_WRITABLE']);
   });
 
@@ -48,8 +51,10 @@ describe('a directory that takes no changes', () => {
       'the log entry about the refusals',
     );
     expect((await gateway.ask(phone)).source).toBe('store');
+    expect(gateway.store.refusal).toContain('OOM');
     await client.config('SET', 'maxmemory', '0');
     await until(() => gateway.codes().includes('EASGATE_STORE_WRITABLE'), 'the log entry about their end');
+    expect(gateway.store.refusal).toBeNull();
   });
 });
 

@@ -1,10 +1,18 @@
 // Owns the promises of the probes: when a gateway counts as alive and as ready, and the reason it gives otherwise.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { request } from 'undici';
+import { Redis } from 'ioredis';
+import { Client, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { HealthServer, deadBecause, unreadyBecause } from '../../src/supervisor/health-server.ts';
+import { askStatus } from '../../src/supervisor/ask-status.ts';
+import {
+  HealthServer,
+  deadBecause,
+  readyWarnings,
+  unreadyBecause,
+} from '../../src/supervisor/health-server.ts';
 import type { GatewayState } from '../../src/supervisor/health-server.ts';
+import { REFUSED_TEXT } from '../../src/supervisor/store-refusal.ts';
 import { freePort } from '../support/servers/free-port.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
@@ -46,6 +54,14 @@ describe('the state of a gateway', () => {
     expect(deadBecause(state)).toBe(dead);
     expect(unreadyBecause(state)).toBe(unready);
   });
+});
+
+it('a gateway whose directory takes no changes is ready, with a warning that does not tell the cause', () => {
+  const refused = { ...WELL, storeRefusal: '/var/lib/easgate/easgate.db: the disk is full' };
+  const state = (...workers: GatewayState['workers']): GatewayState => ({ phase: 'serving', workers });
+  expect(unreadyBecause(state(WELL, refused))).toBeNull();
+  expect(readyWarnings(state(WELL, refused))).toEqual([REFUSED_TEXT]);
+  expect(readyWarnings(state(WELL, { ...WELL, storeRefusal: null }, null))).toEqual([]);
 });
 
 async function get(port: number, path: string): Promise<{ status: number; body: unknown }> {
@@ -115,6 +131,16 @@ async function untilReason(port: number, path: string, wanted: string): Promise<
   }, `${path} to answer: ${wanted}`);
 }
 
+/** What the gateway serves beside its pid file. */
+async function metricsOf(folder: string): Promise<string> {
+  const client = new Client('http://localhost', { socketPath: join(folder, 'easgate.sock') });
+  try {
+    return await (await client.request({ method: 'GET', path: '/metrics' })).body.text();
+  } finally {
+    await client.close();
+  }
+}
+
 async function start(config: string): Promise<{ gateway: GatewayProcess; port: number }> {
   const port = await freePort();
   const gateway = await startGatewayProcess(`health: { listen: '127.0.0.1:${port}' }\n${config}`);
@@ -173,6 +199,35 @@ describe('a running gateway', () => {
     await untilStatus(port, '/healthz', 200);
     await redis.restart();
     await untilStatus(port, '/readyz', 200);
+  });
+
+  it('is ready while its directory takes no changes; the probe, `easgate status` and the metrics tell of it until they are taken again', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.kill());
+    const client = new Redis(redis.url);
+    onTestFinished(() => client.disconnect());
+    const { gateway, port } = await start(`${CONFIG}store: { kind: redis, url: '${redis.url}' }\n`);
+    await untilStatus(port, '/readyz', 200);
+    const look = async (): Promise<object> => ({
+      probe: await get(port, '/readyz'),
+      worker: (await askStatus(join(gateway.folder, 'easgate.pid'))).workers[0]?.health,
+      metric: /^easgate_store_writable \d$/m.exec(await metricsOf(gateway.folder))?.[0],
+    });
+    await client.config('SET', 'maxmemory', '1');
+    await until(() => gateway.out().includes('EASGATE_STORE_UNWRITABLE'), 'the log entry about the refusals');
+    expect(await look()).toEqual({
+      probe: { status: 200, body: { status: 'ok', warnings: [REFUSED_TEXT] } },
+      worker: { store: true, mailServer: true, storeRefusal: expect.stringContaining('OOM') as unknown },
+      metric: 'easgate_store_writable 0',
+    });
+    expect((await get(port, '/healthz')).body).toEqual({ status: 'ok' });
+    await client.config('SET', 'maxmemory', '0');
+    await until(() => gateway.out().includes('EASGATE_STORE_WRITABLE'), 'the log entry about their end');
+    expect(await look()).toEqual({
+      probe: { status: 200, body: { status: 'ok' } },
+      worker: { store: true, mailServer: true, storeRefusal: null },
+      metric: 'easgate_store_writable 1',
+    });
   });
 
   it('is alive but not ready when no mail server is available', async () => {

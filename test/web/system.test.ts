@@ -51,6 +51,28 @@ describe('the page of the system', () => {
     await page.getByText('does not answer to 2 workers').waitFor();
   });
 
+  it('says that the directory takes no changes where it can only be read', async () => {
+    const { page } = await openPage(await openDashboard(), '/');
+    const status = statusAnswer();
+    await page.route('**/api/v1/status', (route) =>
+      route.fulfill({
+        json: {
+          ...status,
+          workers: status.workers.map(
+            (worker) =>
+              worker && { ...worker, health: { store: true, mailServer: true, storeRefusal: 'full' } },
+          ),
+        },
+      }),
+    );
+    await page.getByRole('link', { name: 'System', exact: true }).click();
+    await page
+      .getByRole('row', { name: /^Worker 1/ })
+      .getByText('directory takes no changes')
+      .waitFor();
+    await page.getByText('Redis, answers, and takes no changes').waitFor();
+  });
+
   it('is under More on a phone, and found with Ctrl K', async () => {
     const { page } = await openPage(await openDashboard(), '/', { width: 390, height: 844 });
     await page.getByRole('button', { name: 'More' }).click();

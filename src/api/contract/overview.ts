@@ -93,7 +93,13 @@ export const overview = z
 export const workerStatus = z.looseObject({
   pid: z.number(),
   uptimeSeconds: z.number(),
-  health: z.looseObject({ store: z.boolean(), mailServer: z.boolean() }),
+  health: z.looseObject({
+    store: z.boolean(),
+    storeRefusal: maybeText
+      .optional()
+      .describe('why the directory, which can be read, takes no changes; null = it takes them'),
+    mailServer: z.boolean(),
+  }),
   store: z.string(),
   position: maybeText.describe('in the change log; null = the directory does not answer'),
   stateAgeMs: z.number(),

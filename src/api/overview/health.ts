@@ -3,6 +3,7 @@ import type { CertificateEnd } from '../../config/certificate-checks.ts';
 import type { FeedHealth } from '../../app/feed-runs/schedule.ts';
 import { answeringWorkers } from '../../supervisor/status-server.ts';
 import type { GatewayStatus } from '../../supervisor/status-server.ts';
+import { isRefused } from '../../supervisor/store-refusal.ts';
 import { OLD_STATE_MS } from '../contract/state-age.ts';
 
 /** How a part is. */
@@ -46,6 +47,8 @@ export function directoryHealth(status: GatewayStatus | null, stateAgeMs: number
       state: away === workers.length ? 'bad' : 'degraded',
       text: `${first.store} does not answer to ${away} of ${counted(workers.length, 'worker')}`,
     };
+  if (workers.some(({ health }) => isRefused(health.storeRefusal)))
+    return { state: 'degraded', text: `${first.store} answers, and takes no changes` };
   if (stateAgeMs !== null && stateAgeMs > OLD_STATE_MS)
     return { state: 'degraded', text: `the state is ${Math.round(stateAgeMs / 1_000)} s old` };
   return { state: 'good', text: `${first.store} answers to every worker` };

@@ -4,6 +4,7 @@ import type { CertificateRemark } from '../../config/certificate-checks.ts';
 import type { ControlStatus } from '../../supervisor/control-messages.ts';
 import { answeringWorkers } from '../../supervisor/status-server.ts';
 import type { GatewayStatus } from '../../supervisor/status-server.ts';
+import { refusalWarning } from '../../supervisor/store-refusal.ts';
 
 /** One warning. Times: milliseconds since the epoch. */
 export interface StandingWarning {
@@ -49,14 +50,17 @@ const of =
   (text: string): StandingWarning => ({ code, text, since: null, page });
 
 function warningsOf({ status, control, feeds, remarks }: WarningSources): StandingWarning[] {
+  const workers = answeringWorkers(status);
+  const refusal = refusalWarning(workers);
   const policies = new Set(
-    answeringWorkers(status).flatMap(({ policies: { live, rollout } }) => [
+    workers.flatMap(({ policies: { live, rollout } }) => [
       ...(live?.warnings ?? []),
       ...(rollout?.warnings ?? []),
     ]),
   );
   return [
     ...(status === null ? [of('EASGATE_NOT_RUNNING', 'system')('the primary process does not answer')] : []),
+    ...(refusal === null ? [] : [of('EASGATE_STORE_UNWRITABLE', 'system')(refusal)]),
     ...(control?.readModel.trouble === null || control === null
       ? []
       : [

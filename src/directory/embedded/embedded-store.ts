@@ -370,6 +370,10 @@ export class EmbeddedStore implements DirectoryStore {
     );
   }
 
+  get refusal(): string | null {
+    return this.database.guard.refusal;
+  }
+
   private get epoch(): number {
     return this.database.guard.epoch;
   }

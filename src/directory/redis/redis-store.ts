@@ -441,6 +441,10 @@ export class RedisStore implements DirectoryStore {
     return storedUsers(local, hash?.values ?? null);
   }
 
+  get refusal(): string | null {
+    return this.guard.guard.refusal;
+  }
+
   private get epoch(): number {
     return this.guard.guard.epoch;
   }

@@ -23,7 +23,12 @@ function Mark({ look, children }: { look: 'allow' | 'hold' | 'block'; children: 
 }
 
 function WorkerState({ health }: Worker): ReactElement {
-  const away = [...(health.store ? [] : [texts.noStore]), ...(health.mailServer ? [] : [texts.noMail])];
+  const refuses = health.store && typeof health.storeRefusal === 'string';
+  const away = [
+    ...(health.store ? [] : [texts.noStore]),
+    ...(refuses ? [texts.noChanges] : []),
+    ...(health.mailServer ? [] : [texts.noMail]),
+  ];
   return away.length === 0 ? (
     <Mark look="allow">{texts.serves}</Mark>
   ) : (

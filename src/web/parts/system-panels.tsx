@@ -26,11 +26,12 @@ function storeText(status: Status): ReactNode {
   if (first === undefined) return texts.unknown;
   const away = workers.filter(({ health }) => !health.store).length;
   const name = texts.stores[first.store] ?? first.store;
-  if (away === 0) return `${name}, ${texts.answers}`;
+  const refuses = workers.some(({ health }) => typeof health.storeRefusal === 'string');
+  if (away === 0 && !refuses) return `${name}, ${texts.answers}`;
   return (
     <span className="age stale">
       <Icon name="warn" />
-      {name}, {texts.away(texts.workers(away, number(away)))}
+      {name}, {away === 0 ? texts.noChanges : texts.away(texts.workers(away, number(away)))}
     </span>
   );
 }
