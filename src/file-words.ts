@@ -14,6 +14,10 @@ export function fileTrouble(error: unknown, path: string): string {
       return `${path} is a folder`;
     case 'ENOTDIR':
       return `a part of ${path} is no folder`;
+    case 'ENOSPC':
+      return `the disk of ${path} is full: free space there`;
+    case 'EDQUOT':
+      return `the quota of ${userName()} on the disk of ${path} is used up: free space there`;
     case 'EROFS':
       return `${path} is on a file system that is read-only`;
     default:

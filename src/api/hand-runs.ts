@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ApplyOutcome } from '../app/apply-outcome.ts';
 import type { HandRunOptions } from '../app/feed-runs/start-feeds.ts';
-import { codeOf, messageOf } from '../caught-error.ts';
+import { failureOf } from '../directory/failure.ts';
 
 /** A run. Times: milliseconds since the epoch. */
 export interface HandRun {
@@ -60,8 +60,7 @@ export class HandRuns {
         run.outcome = outcome;
       },
       (error: unknown) => {
-        const code = codeOf(error, 'EASGATE_FAILED');
-        run.error = { code, message: messageOf(error) };
+        run.error = failureOf(error);
       },
     );
     const settled = ended.then(() => {

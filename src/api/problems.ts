@@ -3,6 +3,7 @@ import type { FastifyError } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { codeOf } from '../caught-error.ts';
 import { ConfigError } from '../config/problems.ts';
+import { redisFailure } from '../directory/failure.ts';
 import { PolicyError } from '../config/served-policy.ts';
 import { API_ERRORS } from '../errors/api-errors.ts';
 import { PROGRAM_ERRORS } from '../errors/program-errors.ts';
@@ -90,7 +91,7 @@ export function problemOf(error: unknown, requestId: string): Problem {
     return write(error.code, API_ERRORS[error.code].status, error.message, requestId);
   if (error instanceof PolicyError || error instanceof ConfigError)
     return write('EASGATE_POLICY', 422, error.message, requestId);
-  const code = codeOf(error, '');
+  const code = redisFailure(error)?.code ?? codeOf(error, '');
   const ofFastify = OF_FASTIFY[code] ?? refusalOf(error);
   if (ofFastify !== null)
     return write(ofFastify, API_ERRORS[ofFastify].status, API_ERRORS[ofFastify].help, requestId);

@@ -1,5 +1,6 @@
 // Owns errors on their way from one thread to another: their text and their code.
 import { codeOf, messageOf } from '../caught-error.ts';
+import { redisFailure } from '../directory/failure.ts';
 
 /** An error as a message; `code` null = a defect. */
 export interface PlainError {
@@ -8,7 +9,7 @@ export interface PlainError {
 }
 
 export function plainError(error: unknown): PlainError {
-  return { code: codeOf(error, null), message: messageOf(error) };
+  return redisFailure(error) ?? { code: codeOf(error, null), message: messageOf(error) };
 }
 
 export function errorFrom({ code, message }: PlainError): Error {

@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { journalOptions } from '../config/journal-settings.ts';
 import { storeOptions } from '../config/store-settings.ts';
+import { failureOf } from '../directory/failure.ts';
 import { openStore } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { AuditLog } from '../journal/audit-log.ts';
@@ -31,7 +32,7 @@ export async function withStore<T>(
 export async function withAudit<T>(config: Config, work: (audit: AuditLog) => Promise<T>): Promise<T> {
   const journal = new LazyJournal(() => openJournalStore(journalOptions(config)));
   const audit = new AuditLog(journal, (error) =>
-    warn(`the change was made, but its entry in the audit could not be written: ${error.message}`),
+    warn(`the change was made, but its entry in the audit could not be written: ${failureOf(error).message}`),
   );
   try {
     return await work(audit);

@@ -1,9 +1,12 @@
 // Owns the text of a failure (code, message, and the command that helps) and its exit code.
 import { WipeInTheWay } from '../app/write-decision.ts';
 import { WipeUserError } from '../app/wipe.ts';
-import { codeOf, messageOf } from '../caught-error.ts';
+import { codeOf } from '../caught-error.ts';
+import { failureOf } from '../directory/failure.ts';
+import type { Failure } from '../directory/failure.ts';
 import { PROGRAM_ERRORS, ProgramError } from '../errors/program-errors.ts';
 import type { ProgramErrorCode } from '../errors/program-errors.ts';
+import { fileTrouble } from '../file-words.ts';
 import { isUserError } from '../identity/user.ts';
 import { isOpenWipe } from '../model/wipe.ts';
 import { clearCommand } from './decision-text.ts';
@@ -12,9 +15,20 @@ import { RemoteError } from './remote/client.ts';
 
 /** `CODE: message`, and the command to type next, if known. */
 export function failureText(error: unknown): string {
-  const code = codeOf(error, 'EASGATE_FAILED');
+  const { code, message } = coded(failureOf(error), error);
   // Messages quote what phones, files and the gateway of a context sent.
-  return shownLines(`${code}: ${messageOf(error)}${hint(error)}`);
+  return shownLines(`${code}: ${message}${hint(error)}`);
+}
+
+/** Errors of the system and of libraries have codes that are none of easgate's: those of files name the file, the others are failures. */
+function coded(found: Failure, error: unknown): Failure {
+  if (found.code.startsWith('EASGATE_')) return found;
+  const path =
+    error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : null;
+  if (path !== null) return { code: 'EASGATE_FILE', message: fileTrouble(error, path) };
+  // Of a write to a file that is open already.
+  const isFull = found.code === 'ENOSPC' || found.code === 'EDQUOT';
+  return { code: 'EASGATE_FAILED', message: `${isFull ? 'a disk is full: ' : ''}${found.message}` };
 }
 
 const FAILED = 1;

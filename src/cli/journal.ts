@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { followEntries, journalFilter, namesInDirectory, newestEntries } from '../app/journal.ts';
 import { journalOptions } from '../config/journal-settings.ts';
+import { failureOf } from '../directory/failure.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { UserNames } from '../identity/user-names.ts';
@@ -134,7 +135,7 @@ export async function follow(options: JournalOptions, command: Command): Promise
 
 function tellTrouble(error: Error | null): void {
   if (error === null) remark('the journal answers again');
-  else warn(`the journal cannot be read: ${error.message}`);
+  else warn(`the journal cannot be read: ${failureOf(error).message}`);
 }
 
 async function withJournal(
@@ -155,7 +156,7 @@ function filterOf(stream: StreamName, options: JournalOptions, command: Command)
   const { user, device, kind, operation, reason, by } = options;
   const namesOf = (name: UserKey): Promise<readonly UserKey[]> =>
     withStore(command, (store) => namesInDirectory(store, name)).catch((error: unknown) => {
-      warn(`other names of ${printable(name)} are not known: ${String(error)}`);
+      warn(`other names of ${printable(name)} are not known: ${failureOf(error).message}`);
       return [];
     });
   const [since, until] = [momentOf(options.since, '--since'), momentOf(options.until, '--until')];

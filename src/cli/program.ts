@@ -156,13 +156,21 @@ export async function runProgram(arguments_: readonly string[]): Promise<void> {
   }
 }
 
+/** What to do where standard output is a file that cannot be written to its end. The work of the command itself is done. */
+function lostOutput({ code, message }: NodeJS.ErrnoException): string {
+  const words =
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? 'the disk of the file that standard output goes to is full: free space there'
+      : message;
+  return `the output is not complete: ${words}. What the command does beside its output is done`;
+}
+
 /** Ignores a closed pipe (`| head`): the command finishes its work. */
 function toleratePipes(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return;
-      if (stream === process.stdout)
-        process.stderr.write(`easgate: EASGATE_FAILED: output is lost: ${error.message}\n`);
+      if (stream === process.stdout) process.stderr.write(`easgate: EASGATE_OUTPUT: ${lostOutput(error)}\n`);
       process.exitCode = 1;
     });
 }

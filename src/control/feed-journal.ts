@@ -3,7 +3,8 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { ApplyOutcome } from '../app/apply-outcome.ts';
-import { codeOf, messageOf } from '../caught-error.ts';
+import { messageOf } from '../caught-error.ts';
+import { failureOf } from '../directory/failure.ts';
 import type { JournalAppender } from '../journal/journal-store.ts';
 import { JournalWriter } from '../journal/journal-writer.ts';
 import { plain } from '../plain-text.ts';
@@ -54,8 +55,7 @@ export class FeedJournal {
 
   /** A run that failed: nothing of it was written, or the store went away in the middle. */
   failed(feed: string, error: unknown, tookMs: number): void {
-    const code = codeOf(error, 'EASGATE_FAILED');
-    const message = messageOf(error);
+    const { code, message } = failureOf(error);
     this.note(plain(code, MAX_TEXT), tookMs, { feed, error: plain(message, MAX_TEXT) });
   }
 

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { messageOf } from '../caught-error.ts';
 import type { KnownStore } from './store-identity.ts';
 
 /** Where an identity is recorded: a file, and a name in it. Another file or kind of store has another name. */
@@ -32,7 +33,7 @@ function readAll(path: string): Readonly<Record<string, KnownStore>> {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new StoreMemoryError(`${path} cannot be read: ${String(error)}`);
+    throw new StoreMemoryError(`${path} cannot be read: ${messageOf(error)}`);
   }
   try {
     return knownStores.parse(JSON.parse(text));

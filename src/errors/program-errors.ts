@@ -56,9 +56,15 @@ export const PROGRAM_ERRORS = {
   EASGATE_HEALTH: command(
     'the gateway does not answer, answers 503 with this reason, or has no address for probes',
   ),
-  EASGATE_FILE: command('a file of the command line cannot be read or parsed'),
+  EASGATE_FILE: command('a file cannot be read, parsed or written; the message names it'),
   EASGATE_FILE_SIZE: command(
     'a file to import is larger than 8,192 MB, unpacked; nothing of it was read. Split it, or check what it is',
+  ),
+  EASGATE_OUTPUT: command(
+    'standard output cannot be written to its end, as on a full disk: the file that it goes to is not complete. What the command does beside its output is done',
+  ),
+  EASGATE_STATE_FILE: command(
+    'a file in which easgate remembers something beside the directory, such as the state of a feed, cannot be written; the message names it and says why',
   ),
   EASGATE_TEMPORARY_FILES: command(
     'the folder of temporary files (`TMPDIR`, else /tmp) is full, missing or not writable; the message names it. Nothing was written to the directory. Free space there, or set `TMPDIR` to another folder',
@@ -173,7 +179,7 @@ export const PROGRAM_ERRORS = {
     'the gateway cannot listen on an address: in use, not permitted, or not an address of this host; the message says what to do',
   ),
   EASGATE_REDIS: start(
-    'Redis cannot be used: no answer, wrong password, TLS mismatch, or not Redis; the message says which',
+    'Redis cannot be used: no answer, wrong password, TLS mismatch, not Redis, or a slot of the Cluster that is moved or has no node; the message says which. After a command that got no answer, look whether the change was made',
   ),
   EASGATE_ALREADY_RUNNING: start(
     'another gateway uses the same `workers.pidFile`; each gateway needs its own',
@@ -202,7 +208,7 @@ export const PROGRAM_ERRORS = {
     '`store.identityFile` is damaged: remove it, then check `easgate store status`',
   ),
   EASGATE_STORE_FULL: start(
-    'the disk of the SQLite file is full; the message says whether the change was written',
+    'the disk of the SQLite file is full; the message says whether the change was written. Free space there',
   ),
   EASGATE_STORE_IO: start(
     'the disk of the SQLite file fails; the message says whether the change was written',
@@ -213,7 +219,7 @@ export const PROGRAM_ERRORS = {
     'the SQLite file cannot be opened or written, or was replaced; the message has its path and the remedy',
   ),
   EASGATE_STORE_REFUSED: start(
-    'Redis refused the change (no memory, a replica, no permission, a key of another type); nothing was written',
+    'Redis refused the command (no memory, a replica, no permission, a key of another type, a slot that is moved); nothing was written. The message says what to do',
   ),
   EASGATE_CORRUPT_RECORD: start(
     'a record of the directory was written by another program or a newer easgate',

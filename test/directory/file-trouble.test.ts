@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { fileError } from '../../src/directory/embedded/file-trouble.ts';
-import { openStore } from '../../src/directory/open-store.ts';
+import { openKeeper, openStore } from '../../src/directory/open-store.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();
@@ -39,6 +39,33 @@ describe('a file of the directory', () => {
     expect(await opened('/dev/null/data/easgate.db')).toMatchObject({
       code: 'EASGATE_STORE_FILE',
       message: expect.stringContaining('/dev/null/data'),
+    });
+  });
+
+  it.each([
+    ['the store', (path: string) => openStore({ kind: 'embedded', path })],
+    [
+      'its identity',
+      async (path: string) => {
+        const keeper = await openKeeper({ kind: 'embedded', path });
+        await keeper.read();
+        return keeper;
+      },
+    ],
+  ])('that is a folder is named as one when %s is opened', async (_what, open) => {
+    const path = join(folder, 'easgate.db');
+    mkdirSync(path);
+    await expect(open(path)).rejects.toMatchObject({
+      code: 'EASGATE_STORE_FILE',
+      message: expect.stringContaining(`${path}: is a folder`) as string,
+    });
+  });
+
+  it('whose folder is a file is refused with what to do', async () => {
+    writeFileSync(join(folder, 'data'), '');
+    expect(await opened(join(folder, 'data', 'easgate.db'))).toMatchObject({
+      code: 'EASGATE_STORE_FILE',
+      message: expect.stringContaining('a part of this path is a file') as string,
     });
   });
 

@@ -71,6 +71,24 @@ function mayMount(): boolean {
   return isMounted;
 }
 
+describe('a command on a disk without any room', () => {
+  it.runIf(mayMount())('is refused as on a full disk, also if SQLite reports that it failed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'easgate-disk-'));
+    onTestFinished(() => {
+      spawnSync('umount', ['-l', folder]);
+      rmSync(folder, { recursive: true, force: true });
+    });
+    expect(mounted(folder)).toBe(true);
+    const path = join(folder, 'easgate.db');
+    await new EmbeddedStore(path).close();
+    spawnSync('dd', ['if=/dev/zero', `of=${join(folder, 'other')}`, 'bs=1k'], { stdio: 'ignore' });
+    // The file of the shared memory of SQLite does not fit.
+    expect(() => new EmbeddedStore(path)).toThrow(
+      expect.objectContaining({ code: 'EASGATE_STORE_FULL' }) as Error,
+    );
+  });
+});
+
 describe('a file on a disk that became read-only', () => {
   it.runIf(mayMount())(
     'is reported as a read-only file system, also if SQLite reports missing permissions',

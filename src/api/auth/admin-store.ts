@@ -406,9 +406,10 @@ function openFile(path: string): OpenFile {
 }
 
 function troubleOf(error: unknown, path: string): ProgramError {
-  return error instanceof ProgramError
-    ? error
-    : new ProgramError('EASGATE_ADMIN_FILE', fileTrouble(error, path));
+  if (error instanceof ProgramError) return error;
+  // Messages of SQLite name no file.
+  const text = fileTrouble(error, path);
+  return new ProgramError('EASGATE_ADMIN_FILE', text.includes(path) ? text : `${path}: ${text}`);
 }
 
 function migrate(database: DatabaseSync): void {

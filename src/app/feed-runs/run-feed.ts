@@ -1,5 +1,5 @@
 // Owns one run of a feed: full or incremental, applied behind the brakes, remembered for the next one.
-import { codeOf, messageOf } from '../../caught-error.ts';
+import { failureOf } from '../../directory/failure.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
 import { FeedError } from '../../feeds/contract.ts';
 import type { FeedAdapter, FeedPart } from '../../feeds/contract.ts';
@@ -149,6 +149,6 @@ const MAX_MESSAGE = 500;
 
 /** What is remembered of a failure. */
 export function failure(error: unknown): NonNullable<FeedState['error']> {
-  const code = codeOf(error, 'EASGATE_FAILED');
-  return { at: Date.now(), code, message: messageOf(error).slice(0, MAX_MESSAGE) };
+  const { code, message } = failureOf(error);
+  return { at: Date.now(), code, message: message.slice(0, MAX_MESSAGE) };
 }

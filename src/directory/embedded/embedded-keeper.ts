@@ -39,8 +39,9 @@ export class EmbeddedKeeper implements StoreKeeper {
   }
 
   private within<T>(begin: string, work: (database: DatabaseSync) => T): T {
-    const database = new DatabaseSync(this.place, { timeout: BUSY_MS });
+    let database: DatabaseSync | null = null;
     try {
+      database = new DatabaseSync(this.place, { timeout: BUSY_MS });
       database.exec(begin);
       const result = work(database);
       database.exec('COMMIT');
@@ -48,7 +49,7 @@ export class EmbeddedKeeper implements StoreKeeper {
     } catch (error) {
       throw fileError(this.place, error, '; nothing was written');
     } finally {
-      database.close();
+      database?.close();
     }
   }
 }

@@ -1,5 +1,5 @@
 // Owns the permissions of the SQLite file, and its error messages.
-import { accessSync, chownSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, chownSync, constants, existsSync, mkdirSync, statSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** The SQLite file, or the disk below it, failed. */
@@ -21,6 +21,7 @@ export function prepareFile(path: string): boolean {
   } catch (error) {
     throw fileError(dirname(path), error, '');
   }
+  if (isFolder(path)) throw folderInPlace(path);
   const files = [path, `${path}-wal`, `${path}-shm`].filter((file) => existsSync(file));
   for (const file of [...files, dirname(path)]) {
     try {
@@ -52,6 +53,8 @@ const MEANINGS: ReadonlyMap<number, readonly [string, string]> = new Map([
   [26, ['EASGATE_STORE_DAMAGED', 'it is not a SQLite database']],
 ]);
 
+/** SQLITE_IOERR. */
+const FAILED = 10;
 /** SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN: permission is missing. */
 const DENIED: ReadonlySet<number> = new Set([3, 8, 14]);
 
@@ -68,6 +71,14 @@ export function fileError(path: string, error: unknown, outcome: string): Error 
   if (!(error instanceof Error)) return new Error(String(error));
   if ('errcode' in error) {
     const { errcode, errstr } = error as SqliteError;
+    if (isFolder(path)) return folderInPlace(path, error);
+    // SQLite says of most files that it failed, and does not say that there was no room for one.
+    if ((errcode & 0xff) === FAILED && isDiskFull(path))
+      return new StoreFileError(
+        'EASGATE_STORE_FULL',
+        `${path}: the disk is full (SQLite ${errcode}: ${errstr})${outcome}`,
+        error,
+      );
     if (DENIED.has(errcode & 0xff) && isOnReadOnlyDisk(path)) return readOnlyDisk(path, error, outcome);
     if (DENIED.has(errcode & 0xff))
       return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${rights(path)}${outcome}`, error);
@@ -80,9 +91,34 @@ export function fileError(path: string, error: unknown, outcome: string): Error 
   if (code === 'EACCES' || code === 'EPERM')
     return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${rights(path)}`, error);
   if (code === 'EROFS') return readOnlyDisk(path, error, '');
-  if (code === 'ENOTDIR' || code === 'EISDIR')
-    return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${error.message}`, error);
+  if (code === 'ENOTDIR' || code === 'EEXIST')
+    return new StoreFileError(
+      'EASGATE_STORE_FILE',
+      `${path}: a part of this path is a file, and no folder: move it away, or set store.path`,
+      error,
+    );
+  if (code === 'EISDIR') return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${error.message}`, error);
   return error;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function folderInPlace(path: string, cause?: unknown): StoreFileError {
+  return new StoreFileError('EASGATE_STORE_FILE', `${path}: is a folder: store.path names the file`, cause);
+}
+
+function isDiskFull(path: string): boolean {
+  try {
+    return statfsSync(dirname(path)).bavail === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** SQLite reports missing permissions and a read-only file system with the same codes, and permission checks tell root nothing. */

@@ -27,8 +27,10 @@ const TRY_AGAIN_MS = 25;
 const REFRESH_MS = 30_000;
 /** Longest wait for that answer. */
 const REFRESH_TIMEOUT_MS = 2_000;
-/** Redirections and repetitions of one command; its time-out ends it as well. */
-const MAX_REDIRECTIONS = 16;
+/** Redirections and repetitions of one command; its time-out ends it as well. More where it may take longer: a slot is moved key by key. */
+const MIN_REDIRECTIONS = 16;
+/** They take this part of the time-out, without their answers: its error would not say that a slot is moved. */
+const PART_OF_TIME = 1 / 3;
 
 /**
  * Without a node that answers, commands fail at once: the queue of the library has no bound in time. Those to a node that is just
@@ -57,7 +59,10 @@ export function connectCluster(
 ): Cluster {
   const cluster = new FailFastCluster([...nodes], {
     clusterRetryStrategy: pauseBefore,
-    maxRedirections: MAX_REDIRECTIONS,
+    maxRedirections: Math.max(
+      MIN_REDIRECTIONS,
+      Math.ceil(((options.commandTimeout ?? 0) * PART_OF_TIME) / TRY_AGAIN_MS),
+    ),
     retryDelayOnFailover: 0,
     retryDelayOnTryAgain: TRY_AGAIN_MS,
     retryDelayOnClusterDown: TRY_AGAIN_MS,

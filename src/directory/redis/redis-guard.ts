@@ -2,6 +2,7 @@
 // cause a check, and gateways write the beat.
 import { monotonicNow } from '../../clock.ts';
 import { everyAbout } from '../../coalesced-timers.ts';
+import { isReply, remedyOf } from '../failure.ts';
 import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError } from '../store-identity.ts';
@@ -194,13 +195,10 @@ export class RedisGuard {
   }
 }
 
-/** A reply of Redis, and no failure of the connection. */
-function isReply(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError';
-}
-
 function refusal(error: Error): Error {
-  return new RedisRefusalError(`Redis refused the command, and nothing was written: ${error.message}`, {
-    cause: error,
-  });
+  const { message } = error;
+  return new RedisRefusalError(
+    `Redis refused the command, and nothing was written: ${message}${remedyOf(message)}`,
+    { cause: error },
+  );
 }

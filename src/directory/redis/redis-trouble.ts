@@ -1,6 +1,7 @@
 // Owns the diagnosis of why Redis cannot be used: no answer, wrong password, TLS mismatch, not Redis.
 import { connect } from 'node:net';
 import { codeOf, messageOf } from '../../caught-error.ts';
+import { remedyOf } from '../failure.ts';
 
 /** In place of a name of a primary. */
 export const ON_CLUSTER = 'Redis Cluster';
@@ -66,9 +67,11 @@ function reason(error: unknown, url: string): string {
     return `its certificate is not trusted: ${message}`;
   if (/Unknown RESP type|unknown command/i.test(text))
     return 'the server there is not Redis: check host and port';
+  if (/connection to Redis is lost/.test(text))
+    return 'it closed the connection: check that it runs, and look at its log';
   if (/ECONNRESET|closed|EPIPE|ended/i.test(text))
     return `it closes the connection at once: check ${secure ? 'that it uses TLS' : 'whether it requires TLS (rediss://), and that it is Redis'}`;
-  return message;
+  return `${message}${remedyOf(message)}`;
 }
 
 function causesOf(error: unknown): string {
