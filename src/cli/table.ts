@@ -42,7 +42,8 @@ export function fitTable<Row>(
   const line = (cellOf: (index: number) => Cell): string =>
     shown
       .map((index, place) => padded(cellOf(index), widths[index] ?? 0, place === shown.length - 1))
-      .join(GAP);
+      .join(GAP)
+      .trimEnd();
   const header = line((index) => ({ text: columns[index]?.title ?? '', tone: 'heading' }));
   const lines = rows.map((_, row) => line((index) => cells[index]?.[row] ?? ''));
   return {

@@ -45,6 +45,18 @@ describe('a table', () => {
     expect(hidden).toEqual(['NOTE']);
   });
 
+  it('has no spaces at the ends of rows, however wide others are', () => {
+    expect(
+      table(
+        ['A', 'B'],
+        [
+          ['wider', ''],
+          ['x', 'y'],
+        ],
+      ),
+    ).toBe('A      B\nwider\nx      y\n');
+  });
+
   it('counts East Asian wide characters as two cells and combining characters as none', () => {
     expect([widthOf('小米'), widthOf('e\u0301'), widthOf('abc')]).toEqual([4, 1, 3]);
     expect(table(['A', 'B'], [['小米', 'x']])).toBe('A     B\n小米  x\n');

@@ -1,8 +1,10 @@
 // Owns what is remembered of a feed between runs: one small file for each feed, beside the directory's data.
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ProgramError } from '../../errors/program-errors.ts';
+import { fileTrouble } from '../../file-words.ts';
 import type { ApplyOutcome } from '../apply-outcome.ts';
 
 const time = (description: string) =>
@@ -77,6 +79,11 @@ export function stateAfter(outcome: ApplyOutcome, startedAt: number, isFull: boo
   };
 }
 
+/** How the name of a draft ends. */
+const DRAFT = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** A draft is renamed at once: one that is older was left by a process that was killed. */
+const LEFT_AFTER_MS = 3_600_000;
+
 /** The files of all feeds. */
 export class FeedStates {
   private readonly folder: string;
@@ -97,17 +104,34 @@ export class FeedStates {
     return parsed.success ? parsed.data : stateSchema.parse({});
   }
 
-  /** Replaces the file as a whole. A cursor may hold a token of the source: only its user can read it. */
+  /** Replaces the file as a whole. A cursor may hold a token of the source: only its user can read it. @throws ProgramError EASGATE_STATE_FILE */
   async write(name: string, state: FeedState): Promise<void> {
-    await mkdir(this.folder, { recursive: true });
-    const draft = `${this.path(name)}.${randomUUID()}`;
+    const path = this.path(name);
+    const draft = `${path}.${randomUUID()}`;
     try {
+      await mkdir(this.folder, { recursive: true });
+      await this.removeLeft(name);
       await writeFile(draft, `${JSON.stringify(state)}\n`, { mode: 0o600, flush: true });
-      await rename(draft, this.path(name));
+      await rename(draft, path);
     } catch (error) {
       // A full disk must not get a draft with every run.
-      await rm(draft, { force: true });
-      throw error;
+      await rm(draft, { force: true }).catch(() => undefined);
+      throw new ProgramError(
+        'EASGATE_STATE_FILE',
+        `what is remembered of the feed ${name}: ${fileTrouble(error, path)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Removes drafts of this feed that killed processes left. One that is being written by another process is younger. */
+  private async removeLeft(name: string): Promise<void> {
+    const own = `${name}.json.`;
+    for (const file of await readdir(this.folder)) {
+      if (!file.startsWith(own) || !DRAFT.test(file.slice(own.length))) continue;
+      const path = join(this.folder, file);
+      const status = await stat(path).catch(() => null);
+      if (status !== null && Date.now() - status.mtimeMs > LEFT_AFTER_MS) await rm(path, { force: true });
     }
   }
 

@@ -1,5 +1,15 @@
 // Owns the promises of feeds: cursors, failures, held runs, schedules, and what is remembered.
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -195,8 +205,27 @@ describe('what is remembered', () => {
 it('what is remembered leaves no draft behind where it cannot be written', async () => {
   mkdirSync(join(folder, 'feeds', 'mdm.json'), { recursive: true });
   const { feed } = scripted([fleet(1)]);
-  await expect(run(feed)).rejects.toMatchObject({ code: 'EISDIR' });
+  await expect(run(feed)).rejects.toMatchObject({
+    code: 'EASGATE_STATE_FILE',
+    message: expect.stringContaining(join(folder, 'feeds', 'mdm.json')) as string,
+  });
   expect(readdirSync(join(folder, 'feeds'))).toEqual(['mdm.json']);
+});
+
+it('drafts that killed processes left are removed by the next run of the feed, and no younger ones', async () => {
+  const draft = (name: string, minutes: number): string => {
+    const file = `${name}.json.${randomUUID()}`;
+    writeFileSync(join(folder, 'feeds', file), '{}');
+    const at = new Date(Date.now() - minutes * 60_000);
+    utimesSync(join(folder, 'feeds', file), at, at);
+    return file;
+  };
+  mkdirSync(join(folder, 'feeds'), { recursive: true });
+  const [young, other] = [draft('mdm', 5), draft('mdm.json', 500)];
+  draft('mdm', 90);
+  const { feed } = scripted([fleet(1)]);
+  await run(feed);
+  expect(readdirSync(join(folder, 'feeds')).toSorted()).toEqual(['mdm.json', young, other].toSorted());
 });
 
 it('what is remembered and cannot be written hides no failure of the source', async () => {

@@ -241,6 +241,7 @@ export const WALLS: readonly Wall[] = [
       'suggest.ts',
       'caught-error.ts',
       'clock.ts',
+      'file-words.ts',
       'thread-file.ts',
       'in-turns.ts',
       'name-index.ts',
