@@ -99,7 +99,7 @@ export function readTime(written: string, { order, zone }: TimeReading): ReadTim
   if (text.length > MAX_LENGTH) return 'unreadable';
   if (text === '' || NO_TIME.has(text.toLowerCase())) return 'never';
   return (
-    readEpoch(text) ??
+    readEpoch(text, zone) ??
     readYearFirst(text, zone) ??
     readNumeric(text, order, zone) ??
     readBasic(text, zone) ??
@@ -111,7 +111,7 @@ export function readTime(written: string, { order, zone }: TimeReading): ReadTim
 const EARLIEST = Date.UTC(1990, 0, 1);
 const LATEST = Date.UTC(2200, 0, 1);
 
-function readEpoch(text: string): ReadTime | null {
+function readEpoch(text: string, zone: string): ReadTime | null {
   const [, ticks] = /^\\?\/Date\((-?\d{1,15})(?:[+-]\d{4})?\)\\?\/$/.exec(text) ?? [];
   if (ticks !== undefined) {
     const at = Number(ticks);
@@ -119,18 +119,38 @@ function readEpoch(text: string): ReadTime | null {
     return at > LATEST ? 'unreadable' : { at };
   }
   if (!/^-?\d+(?:\.\d+)?$/.test(text)) return null;
-  const [whole = ''] = text.split('.');
+  const [whole = '', fraction] = text.split('.');
   if (/^-?0*$/.test(whole)) return 'never';
-  if (whole.length === DAY_DIGITS) return null;
+  if (fraction === undefined && DATE_DIGITS.has(whole.length) && !EPOCH_AS_LONG.test(whole)) return null;
+  if (fraction !== undefined && whole.length === SHEET_DIGITS) return readSheetDay(Number(text), zone);
   const scale = { 9: 1e3, 10: 1e3, 12: 1, 13: 1, 16: 1e-3, 18: 1e-4, 19: 1e-6 }[whole.length];
   const since = whole.length === TICK_DIGITS ? startOfTicks(whole) : 0;
   const at = scale === undefined ? Number.NaN : Math.round(Number(text) * scale) + since;
   return at >= EARLIEST && at <= LATEST ? { at } : 'unreadable';
 }
 
-/** `20261120` is a date. */
-const DAY_DIGITS = 8;
+/** `20261120`, `202611200602` and `20261120060210` are dates. */
+const DATE_DIGITS: ReadonlySet<number> = new Set([8, 12, 14]);
+/** Milliseconds since the epoch of the years before 2001 have as many digits as a date with hour and minute. */
+const EPOCH_AS_LONG = /^[3-9]\d{11}$/;
 const TICK_DIGITS = 18;
+
+const SHEET_DIGITS = 5;
+/** 1970-01-01 as spreadsheets count days. */
+const SHEET_EPOCH = 25_569;
+/** 2100-01-01. */
+const LAST_SHEET_DAY = 73_051;
+
+/**
+ * `46346.2515`, which a spreadsheet made of a time: days since 1899-12-30. Old workbooks of the Macintosh count from 1904; read so, their times are
+ * four years older than they were, never fresher. A whole number may be a count of something else.
+ */
+function readSheetDay(days: number, zone: string): ReadTime {
+  if (days > LAST_SHEET_DAY) return 'unreadable';
+  const wall = new Date(Math.round((days - SHEET_EPOCH) * 86_400) * 1_000);
+  const rest = wall.toISOString().slice(11, 19);
+  return moment(wall.getUTCFullYear(), wall.getUTCMonth() + 1, wall.getUTCDate(), rest, zone);
+}
 
 /** Ticks of 100 ns count from 1601 in Windows and Active Directory (FILETIME), from the year 1 in .NET. */
 function startOfTicks(ticks: string): number {
@@ -163,9 +183,12 @@ function dayAndMonth(first: number, second: number, order: DayOrder): [month: nu
   return order === 'dayFirst' ? [second, first] : [first, second];
 }
 
-/** ISO 8601 without separators, `20261120T060210Z`, and the generalized time of LDAP (RFC 4517 3.3.13), `20261120060210.0Z`. */
+/**
+ * ISO 8601 without separators, `20261120T060210Z`; the generalized time of LDAP (RFC 4517 3.3.13), `20261120060210.0Z`; and without a zone, as
+ * databases write it, `20261120060210`.
+ */
 const BASIC =
-  /^(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})(?:(\d{2})(?:[.,]\d{1,12})?)?(Z|[+-]\d{2}:?\d{2})?|(\d{2})(\d{2})(\d{2})(?:[.,]\d{1,12})?(Z|[+-]\d{4}))?$/;
+  /^(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})(?:(\d{2})(?:[.,]\d{1,12})?)?(Z|[+-]\d{2}:?\d{2})?|(\d{2})(\d{2})(?:(\d{2})(?:[.,]\d{1,12})?(Z|[+-]\d{4})?)?)?$/;
 
 function readBasic(text: string, zone: string): ReadTime | null {
   const found = BASIC.exec(text);
@@ -174,7 +197,7 @@ function readBasic(text: string, zone: string): ReadTime | null {
   const clock =
     found[4] === undefined ? found.slice(8, 12) : [found[4], found[5], found[6] ?? '00', found[7]];
   const [hour, minute, second, offset = ''] = clock;
-  const rest = hour === undefined ? '' : `${hour}:${minute}:${second}${offset}`;
+  const rest = hour === undefined ? '' : `${hour}:${minute}:${second ?? '00'}${offset}`;
   return moment(Number(year), Number(month), Number(day), rest, zone);
 }
 
@@ -214,7 +237,7 @@ function withoutWeekday(rest: string): string {
  * browsers put the name of a zone behind it.
  */
 const CLOCK =
-  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|о|la|ob|στις|pukul|klo|kell|alle ore|alle|a las) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+([-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|(?:GMT|UTC)?[+-]\d{2}(?::?\d{2})?)(?: ([A-Z]{2,5}))?)?(?: \(.{0,30}\)|\[.{0,40}\])?$/i;
+  /^(?:[T,]? ?(?:(?:at|um|à|às|om|o|u|v|в|о|la|ob|στις|pukul|klo|kell|alle ore|alle|a las) |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) ?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+([-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|(?:GMT|UTC)?[+-]\d{2}(?::?\d{2})?|(?:GMT|UTC)[+-]\d)(?: ([A-Z]{2,5}))?)?(?: \(.{0,30}\)|\[.{0,40}\])?$/i;
 const AFTERNOON = new Set(names('pm 下午 午後 오후 μμ م ch nachm em du odp мп'));
 const MORNING = new Set(names('am 上午 午前 오전 πμ ص sa vorm fm de dop дп'));
 
@@ -265,7 +288,7 @@ function hourOf(hour: number, half: 'am' | 'pm' | null | undefined): number | nu
 
 function offsetOf(text: string | undefined): number | null {
   if (text === undefined) return null;
-  const [, sign, hours, minutes = '0'] = /^(?:GMT|UTC)?([+-])(\d{2})(?::?(\d{2}))?$/i.exec(text) ?? [];
+  const [, sign, hours, minutes = '0'] = /^(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d{2}))?$/i.exec(text) ?? [];
   if (sign === undefined) return 0;
   return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
 }

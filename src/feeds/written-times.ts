@@ -12,6 +12,12 @@ const clock = (_whole: string, hour = '', minute = '', second?: string): string 
   `${hour}:${pad(minute)}:${pad(second)} `;
 
 const FORMS: readonly Form[] = [
+  // English: `20th November 2026`, `November 20th, 2026`.
+  [/(?<=^|[\p{L},] )(\d{1,2})(?:st|nd|rd|th)(?=[ ,])/iu, '$1'],
+  // `2026-Nov-20`.
+  [/^(\d{4})([-/])(\p{L}{3,12})\2(\d{1,2})(?!\d)/u, '$4 $3 $1'],
+  // Spreadsheets of languages with a decimal comma: a number of days.
+  [/^(\d{5}),(\d{1,12})$/, '$1.$2'],
   // Chinese, Japanese and Korean; a weekday may follow the date.
   [/^ ?(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]/, '$1-$2-$3 '],
   [/(?<=\d) {0,2}(?:[(（][日月火水木金土一二三四五六일월화수목금토][)）]|(?:星期|[周週])[一二三四五六日天]|[日月火水木金土]曜日|[일월화수목금토]요일)/, ' '], // prettier-ignore
