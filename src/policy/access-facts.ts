@@ -17,7 +17,7 @@ import { attributesOf, folded, textOf } from './engine/read-facts.ts';
 import { Repeated, repeatedText, repeatedVersion } from './engine/repeated-texts.ts';
 import { isWipe } from '../model/wipe.ts';
 import type { ManualDecision } from '../model/decision.ts';
-import type { AccessRecords, DeviceState, NamedDecision } from './access-records.ts';
+import type { AccessRecords, DeviceState, ImportedState, NamedDecision } from './access-records.ts';
 import { describeWipe } from './wipe.ts';
 
 /** The user and device of a request. */
@@ -63,13 +63,15 @@ export const NO_REQUEST: RequestFacts = Object.freeze({
 /** Reads the records of one look-up. */
 export function readAccess(records: AccessRecords, login: Login, readAt: number): Access {
   const origins = hasDecisions(records) ? originsOf(records) : NO_ORIGINS;
+  const imported = records.importedDecisions ?? [];
+  const isDecided = origins.size > 0 || imported.length > 0;
   return {
     records,
     facts: {
       user: new UserOfRecords(records, login.user),
       device: records.device === null ? null : deviceFacts(records.device),
       partnership: partnershipFacts(records, login),
-      decisions: [...origins.keys(), ...importedFacts(records)],
+      decisions: isDecided ? [...origins.keys(), ...imported.map(importedFacts)] : NO_DECISIONS,
     },
     origins,
     device: login.device,
@@ -114,6 +116,7 @@ function namesOf({ user, userRecord }: AccessRecords, login: string): readonly T
 }
 
 const NO_ORIGINS: ReadonlyMap<DecisionFacts, RecordedDecision> = new Map();
+const NO_DECISIONS: readonly DecisionFacts[] = Object.freeze([]);
 
 /** Most phones have none. */
 function hasDecisions(records: AccessRecords): boolean {
@@ -187,8 +190,8 @@ function decisionFacts(
 }
 
 /** Decisions of feeds: they count only where no operator's is in force (engine/decisions.ts). */
-function importedFacts({ importedDecisions = [] }: AccessRecords): DecisionFacts[] {
-  return importedDecisions.map(({ source, device, user, decision }) => ({
+function importedFacts({ source, device, user, decision }: ImportedState): DecisionFacts {
+  return {
     scope: device === null ? 'user' : user === null ? 'device' : 'partnership',
     action: decision.action,
     by: decision.owner,
@@ -197,7 +200,7 @@ function importedFacts({ importedDecisions = [] }: AccessRecords): DecisionFacts
     decidedAt: decision.decidedAt,
     expiresAt: decision.expiresAt,
     acknowledged: false,
-  }));
+  };
 }
 
 function deviceFacts(device: DeviceState): DeviceFacts {
@@ -243,7 +246,8 @@ function partnershipFacts(records: AccessRecords, { device, deviceType }: Login)
     devicesOfUser: null,
     // A partnership that is not recorded yet counts too.
     usersOnDevice: usersOnDevice === null ? null : usersOnDevice + (seen === null ? 1 : 0),
-    userAgentChanges: null,
+    // Of most phones it never changed: for these {@link countedFacts} makes no other object.
+    userAgentChanges: seen?.agentChanges === undefined ? null : 0,
   };
 }
 
@@ -260,8 +264,7 @@ export function countedFacts(
   now: number,
   activeWithinMs: number,
 ): PartnershipFacts {
-  const changes = partnership?.agentChanges?.filter((at) => at > now - DAY_MS).length;
-  const userAgentChanges = partnership === null ? null : (changes ?? null);
+  const userAgentChanges = changesSince(partnership?.agentChanges, now - DAY_MS);
   if (userDevices === undefined || user === undefined)
     return userAgentChanges === facts.userAgentChanges ? facts : { ...facts, userAgentChanges };
   let active = 0;
@@ -280,6 +283,14 @@ export function countedFacts(
     devicesOfUser: userDevices.length + (isRecorded ? 0 : 1),
     userAgentChanges,
   };
+}
+
+/** How often the User-Agent changed after a time; null = unknown. */
+function changesSince(changes: readonly number[] | undefined, time: number): number | null {
+  if (changes === undefined) return null;
+  let count = 0;
+  for (const at of changes) if (at > time) count += 1;
+  return count;
 }
 
 /** How systems are named at the beginning of a text, and the platform that policies call so. */

@@ -63,29 +63,35 @@ export class RuleIndex {
     this.#rest = rows.map((row) => row.conditions.filter((one) => !decided.has(one)));
   }
 
-  /** Calls `visit` for each candidate row, in order, until it returns true. */
-  first(scene: Scene, visit: (row: number, rest: readonly Condition[]) => boolean): void {
-    const bits = this.#candidates(scene);
-    for (let word = 0; word < this.#words; word++) {
-      let left = at(bits, word);
-      while (left !== 0) {
-        const bit = 31 - Math.clz32(left & -left);
-        left &= left - 1;
-        const row = word * 32 + bit;
-        if (visit(row, this.#rest[row] ?? [])) return;
-      }
-    }
-  }
-
-  /** The candidate rows; valid until the next call. */
-  #candidates(scene: Scene): Bits {
+  /** The first candidate row; the others by {@link next}, up to the next call of this method. {@link NO_ROW} = there is none. */
+  first(scene: Scene): number {
     const bits = this.#bits;
     bits.set(this.#all);
     for (const dimension of this.#scalars) dimension.restrict(bits, scene);
     for (const dimension of this.#groups) dimension.restrict(bits, scene, this.#union);
-    return bits;
+    return this.next(-1);
+  }
+
+  /** The first candidate row behind another one; {@link NO_ROW} = there is none. */
+  next(after: number): number {
+    const from = after + 1;
+    for (let word = from >> 5; word < this.#words; word++) {
+      const bits = at(this.#bits, word);
+      const left = word === from >> 5 ? bits & (-1 << (from & 31)) : bits;
+      if (left !== 0) return word * 32 + 31 - Math.clz32(left & -left);
+    }
+    return NO_ROW;
+  }
+
+  /** The conditions of a candidate row that the index has not decided: all of them must hold. */
+  rest(row: number): readonly Condition[] {
+    return this.#rest[row] ?? NO_CONDITIONS;
   }
 }
+
+/** There is no further row. */
+export const NO_ROW = -1;
+const NO_CONDITIONS: readonly Condition[] = [];
 
 /** Rows by the value of one field; its conditions depend on nothing else. */
 class ScalarDimension {

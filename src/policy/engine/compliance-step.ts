@@ -4,6 +4,7 @@ import type { CompiledCompliancePolicy, Requirement, Step } from '../compile/com
 import { latest } from '../compile/compliance.ts';
 import type { CompiledPolicy } from '../compile/compiled-policy.ts';
 import type { Condition } from '../compile/conditions.ts';
+import { NO_ROW } from '../compile/rule-index.ts';
 import type { Scene } from '../compile/scene.ts';
 import type { StepAction } from '../document/vocabulary.ts';
 import { STRICTNESS } from '../strictness.ts';
@@ -32,16 +33,16 @@ export interface ComplianceOutcome {
 
 /** Checks every policy that applies to the user and device. */
 export function checkCompliance(policy: CompiledPolicy, scene: Scene): ComplianceOutcome {
+  const { complianceIndex, complianceRows } = policy;
   const search = new Search(scene);
   let last: CompiledCompliancePolicy | null = null;
-  policy.complianceIndex.first(scene, (row, rest) => {
-    const one = policy.complianceRows[row];
+  for (let row = complianceIndex.first(scene); row !== NO_ROW; row = complianceIndex.next(row)) {
+    const one = complianceRows[row];
     // A policy has one row per map; the first match is enough.
-    if (one === undefined || one === last || !isDeployed(one, rest, scene)) return false;
+    if (one === undefined || one === last || !isDeployed(one, complianceIndex.rest(row), scene)) continue;
     last = one;
     search.add(one);
-    return false;
-  });
+  }
   return search;
 }
 

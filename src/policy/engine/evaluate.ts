@@ -1,6 +1,8 @@
 // Owns the evaluation of a compiled policy: the verdict, and with a tracer every step. Pure, synchronous, never fails.
 import { allHold, anyHolds } from '../compile/alternatives.ts';
 import type { CompiledPolicy, StandingAction } from '../compile/compiled-policy.ts';
+import type { Condition } from '../compile/conditions.ts';
+import { NO_ROW } from '../compile/rule-index.ts';
 import type { CompiledRule } from '../compile/rules.ts';
 import { Scene } from '../compile/scene.ts';
 import type { Action, Reason } from '../document/vocabulary.ts';
@@ -67,29 +69,21 @@ class Walk {
     const scene = this.#scene;
     let decided: CompiledRule | null = null;
     let seen: CompiledRule | null = null;
-    ruleIndex.first(scene, (row, rest) => {
+    for (let row = ruleIndex.first(scene); row !== NO_ROW && decided === null; row = ruleIndex.next(row)) {
       const rule = ruleRows[row];
       // A rule has one row per map; after a match the others are irrelevant.
-      if (rule === undefined || rule === seen) return false;
-      if (rule.until !== null && scene.hasCome(rule.until)) return false;
-      if (!allHold(rest, scene) || anyHolds(rule.except, scene) || !whenHolds(rule, scene)) return false;
+      if (rule === undefined || rule === seen || !matches(rule, ruleIndex.rest(row), scene)) continue;
       seen = rule;
-      if ((rule.from === null || scene.hasCome(rule.from)) && !rule.reportOnly) {
-        decided = rule;
-        return true;
-      }
-      if (rule.action !== 'allow') this.#report(rule.action, rule.reason, rule.name);
-      return false;
-    });
+      if ((rule.from === null || scene.hasCome(rule.from)) && !rule.reportOnly) decided = rule;
+      else if (rule.action !== 'allow') this.#report(rule.action, rule.reason, rule.name);
+    }
     if (this.#tracer !== null) {
-      const last = (decided as CompiledRule | null)?.index ?? rules.length - 1;
+      const last = decided?.index ?? rules.length - 1;
       for (const rule of rules.slice(0, last + 1))
         this.#tracer.steps.push(traceRule(rule, this.#tracer.scene, rule === decided));
     }
-    const rule = decided as CompiledRule | null;
-    return rule === null
-      ? null
-      : { ...standing(rule.action, rule.reason), rule: rule.name, since: rule.from };
+    if (decided === null) return null;
+    return { ...standing(decided.action, decided.reason), rule: decided.name, since: decided.from };
   }
 
   /** Step 7: users that are not targeted. */
@@ -200,7 +194,7 @@ class Walk {
       const refused = unmetVerdict(refusal);
       return this.#grandfathered(refused) ?? refused;
     }
-    if (grace === null) return standing('allow', 'compliant');
+    if (grace === null) return COMPLIANT;
     return { ...unmetVerdict(grace), action: 'allow', reason: 'inGracePeriod' };
   }
 
@@ -268,9 +262,6 @@ class Walk {
   }
 
   #verdict({ action, reason, rule, requirement, validUntil, since, decision = null }: Decided): Verdict {
-    const { messages } = this.#policy;
-    const own = (name: string | null): Readonly<Record<string, string>> | null =>
-      name !== null && Object.hasOwn(messages, name) ? (messages[name] ?? null) : null;
     return {
       action,
       reason,
@@ -281,14 +272,25 @@ class Walk {
       since,
       recheckAt: this.#scene.recheckAt,
       decision,
-      message: own(requirement) ?? own(reason) ?? (action === 'allow' ? null : own('default')),
+      message:
+        this.#message(requirement) ??
+        this.#message(reason) ??
+        this.#message(action === 'allow' ? null : 'default'),
     };
+  }
+
+  #message(name: string | null): Verdict['message'] {
+    const { messages } = this.#policy;
+    return name !== null && Object.hasOwn(messages, name) ? (messages[name] ?? null) : null;
   }
 }
 
 function standing(action: Action, reason: Reason): Decided {
   return { action, reason, rule: null, requirement: null, validUntil: null, since: null };
 }
+
+/** Of most devices. */
+const COMPLIANT = standing('allow', 'compliant');
 
 function unmetVerdict({ policy, requirement, action, next, since }: Unmet): Decided {
   return {
@@ -299,6 +301,12 @@ function unmetVerdict({ policy, requirement, action, next, since }: Unmet): Deci
     validUntil: next,
     since,
   };
+}
+
+/** Whether a rule matches. `rest`: the conditions of its row that the index has not decided. */
+function matches(rule: CompiledRule, rest: readonly Condition[], scene: Scene): boolean {
+  if (rule.until !== null && scene.hasCome(rule.until)) return false;
+  return allHold(rest, scene) && !anyHolds(rule.except, scene) && whenHolds(rule, scene);
 }
 
 /** A `when` that cannot be evaluated counts against the phone. */
