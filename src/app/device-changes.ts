@@ -138,12 +138,12 @@ export class RunDevices {
   /** Records that count, in the order of their devices: of those that the run restricts, or of the others. */
   private async *written(restricts: boolean): AsyncGenerator<readonly DeviceObservation[]> {
     let wanted: DeviceObservation[] = [];
-    for await (const batch of this.observations.batches(BATCH)) {
-      for (const { line, place } of batch) {
-        const number = this.records.numberOf(line.key);
-        if (this.effects.has(number, RESTRICTS) === restricts && this.records.counts(number, place))
-          wanted.push(line);
-      }
+    const isWanted = (key: string, place: number): boolean => {
+      const number = this.records.numberOf(key);
+      return this.effects.has(number, RESTRICTS) === restricts && this.records.counts(number, place);
+    };
+    for await (const batch of this.observations.batches(BATCH, isWanted)) {
+      for (const { line } of batch) wanted.push(line);
       if (wanted.length < BULK_RECORDS) continue;
       yield wanted;
       wanted = [];

@@ -1,18 +1,23 @@
 // Owns a temporary file of lines that are read in the order of their keys: what is larger than memory is sorted in sections, which are merged
 // as they are read.
 import { Buffer } from 'node:buffer';
-import { StringDecoder } from 'node:string_decoder';
 import { TemporaryFile } from '../temporary-file.ts';
 
-/** Characters that are sorted in memory: few in small files, in large ones as many as take some milliseconds. */
+/** Bytes that are sorted in memory: few in small files, in large ones as many as take some milliseconds. */
 const LEAST_SECTION = 262_144;
 const MOST_SECTION = 2_097_152;
 /** A section is at most such a part of what was written before. */
 const GROWTH = 4;
+/** Bytes for the first lines. */
+const FIRST_BYTES = 4_096;
 /** Bytes that are read ahead of all sections together, and of each at least and at most. */
 const AHEAD = 8_388_608;
 const LEAST_AHEAD = 16_384;
 const MOST_AHEAD = 262_144;
+/** Three numbers before each line: its place, and the bytes of its key and of its JSON. */
+const HEAD = 12;
+/** Most bytes of what is one character in a string. */
+const BYTES_OF_CHARACTER = 3;
 
 /** A line, and how many were added before it. */
 export interface Placed<Line> {
@@ -20,11 +25,10 @@ export interface Placed<Line> {
   readonly line: Line;
 }
 
-/** A line that waits in memory. */
-interface Pending {
-  readonly key: string;
-  readonly text: string;
-}
+/** Whether a line is to be read; the others are not even parsed. */
+export type Wanted = (key: string, place: number) => boolean;
+
+const EVERY: Wanted = () => true;
 
 /** Where a sorted section is in the file, bytes. */
 interface Section {
@@ -42,8 +46,7 @@ export class SortedSpool<Line> {
   /** Made for the first section. */
   private file: TemporaryFile | null = null;
   private readonly sections: Section[] = [];
-  private pending: Pending[] = [];
-  private pendingSize = 0;
+  private readonly pending = new PendingLines();
   private added = 0;
 
   constructor(keyOf: (line: Line) => string) {
@@ -52,18 +55,15 @@ export class SortedSpool<Line> {
 
   /** @throws ProgramError EASGATE_TEMPORARY_FILES */
   async add(line: Line): Promise<void> {
-    // JSON escapes the ends of lines in texts.
-    const text = `${this.added} ${JSON.stringify(line)}\n`;
+    this.pending.add(this.added, this.keyOf(line), JSON.stringify(line));
     this.added += 1;
-    this.pending.push({ key: this.keyOf(line), text });
-    this.pendingSize += text.length;
-    if (this.pendingSize >= this.sectionSize) await this.flush();
+    if (this.pending.size >= this.sectionSize) await this.flush();
   }
 
-  /** All lines added so far, in batches. @throws ProgramError EASGATE_TEMPORARY_FILES */
-  async *batches(size: number): AsyncGenerator<readonly Placed<Line>[]> {
+  /** The wanted ones of all lines added so far, in batches. @throws ProgramError EASGATE_TEMPORARY_FILES */
+  async *batches(size: number, isWanted: Wanted = EVERY): AsyncGenerator<readonly Placed<Line>[]> {
     let batch: Placed<Line>[] = [];
-    for await (const some of this.inOrder())
+    for await (const some of merged<Line>(await this.readers(), isWanted))
       for (const one of some) {
         batch.push(one);
         if (batch.length < size) continue;
@@ -78,21 +78,21 @@ export class SortedSpool<Line> {
     await this.file?.close();
   }
 
-  private async *inOrder(): AsyncGenerator<readonly Placed<Line>[]> {
+  private async readers(): Promise<SectionReader[]> {
+    const readers: SectionReader[] = [];
     if (this.file === null) {
-      this.pending.sort(byKey);
-      yield this.pending.map(({ text }) => placed<Line>(text));
-      return;
+      const reader = new SectionReader(null, { from: 0, to: 0 }, 0, this.pending.sorted());
+      if (reader.step()) readers.push(reader);
+      return readers;
     }
     await this.flush();
-    const { file, keyOf, sections } = this;
+    const { file, sections } = this;
     const ahead = Math.min(MOST_AHEAD, Math.max(LEAST_AHEAD, Math.floor(AHEAD / sections.length)));
-    const readers: SectionReader<Line>[] = [];
     for (const [number, section] of sections.entries()) {
-      const reader = new SectionReader(file, section, { number, keyOf, ahead });
+      const reader = new SectionReader(file, section, number, Buffer.alloc(0), ahead);
       if (await reader.fill()) readers.push(reader);
     }
-    yield* merged(readers);
+    return readers;
   }
 
   private get sectionSize(): number {
@@ -102,12 +102,9 @@ export class SortedSpool<Line> {
 
   private async flush(): Promise<void> {
     const { pending } = this;
-    if (pending.length === 0) return;
-    this.pending = [];
-    this.pendingSize = 0;
-    // The sort is stable.
-    pending.sort(byKey);
-    const bytes = Buffer.from(pending.map(({ text }) => text).join(''));
+    if (pending.size === 0) return;
+    const bytes = pending.sorted();
+    pending.clear();
     this.file ??= await TemporaryFile.open();
     await this.file.write(bytes);
     const from = this.sections.at(-1)?.to ?? 0;
@@ -115,34 +112,79 @@ export class SortedSpool<Line> {
   }
 }
 
-function byKey(a: Pending, b: Pending): number {
-  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+/** Lines that wait in memory, as bytes: texts that live for so long would be copied by each collection of garbage. */
+class PendingLines {
+  private bytes = Buffer.allocUnsafeSlow(0);
+  private readonly keys: string[] = [];
+  /** Where each line begins, and the last one ends. */
+  private readonly ends: number[] = [0];
+
+  /** Bytes of all lines. */
+  get size(): number {
+    return this.ends.at(-1) ?? 0;
+  }
+
+  add(place: number, key: string, json: string): void {
+    const { size } = this;
+    const needed = size + HEAD + (key.length + json.length) * BYTES_OF_CHARACTER;
+    if (needed > this.bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2, FIRST_BYTES));
+      this.bytes.copy(grown, 0, 0, size);
+      this.bytes = grown;
+    }
+    const keyBytes = this.bytes.write(key, size + HEAD);
+    const jsonBytes = this.bytes.write(json, size + HEAD + keyBytes);
+    this.bytes.writeUInt32LE(place, size);
+    this.bytes.writeUInt32LE(keyBytes, size + 4);
+    this.bytes.writeUInt32LE(jsonBytes, size + 8);
+    this.keys.push(key);
+    this.ends.push(size + HEAD + keyBytes + jsonBytes);
+  }
+
+  /** The bytes of all lines in the order of their keys. */
+  sorted(): Buffer {
+    const { bytes, keys, ends, size } = this;
+    const order = Array.from(keys.keys());
+    // The sort is stable.
+    order.sort((a, b) => compare(keys[a] ?? '', keys[b] ?? ''));
+    const sorted = Buffer.allocUnsafeSlow(size);
+    let at = 0;
+    for (const number of order) at += bytes.copy(sorted, at, ends[number], ends[number + 1]);
+    return sorted;
+  }
+
+  clear(): void {
+    this.keys.length = 0;
+    this.ends.length = 1;
+  }
 }
 
-function placed<Line>(text: string): Placed<Line> {
-  const space = text.indexOf(' ');
-  return { place: Number(text.slice(0, space)), line: JSON.parse(text.slice(space + 1)) as Line };
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The lines of all readers, each of which has one: what is read at once is yielded together. */
-async function* merged<Line>(readers: SectionReader<Line>[]): AsyncGenerator<readonly Placed<Line>[]> {
+/** The wanted lines of all readers, each of which has one: what needs no further read is yielded together. */
+async function* merged<Line>(
+  readers: SectionReader[],
+  isWanted: Wanted,
+): AsyncGenerator<readonly Placed<Line>[]> {
   readers.sort((a, b) => (comesBefore(a, b) ? -1 : 1));
   let found: Placed<Line>[] = [];
   for (let first = readers[0]; first !== undefined; [first] = readers) {
-    found.push(first.take());
+    const { key, place } = first;
+    if (isWanted(key, place)) found.push({ place, line: JSON.parse(first.json()) as Line });
     if (!first.step()) {
       yield found;
       found = [];
-      const last = (await first.fill()) ? first : readers.pop();
-      if (last !== undefined && readers.length > 0) readers[0] = last;
+      const next = (await first.fill()) ? first : readers.pop();
+      if (next !== undefined && readers.length > 0) readers[0] = next;
     }
     settle(readers);
   }
-  yield found;
 }
 
 /** Moves the first reader of a heap to its place. */
-function settle<Line>(heap: SectionReader<Line>[]): void {
+function settle(heap: SectionReader[]): void {
   const moved = heap[0];
   if (moved === undefined) return;
   let at = 0;
@@ -159,72 +201,86 @@ function settle<Line>(heap: SectionReader<Line>[]): void {
   heap[at] = moved;
 }
 
-function comesBefore<Line>(a: SectionReader<Line>, b: SectionReader<Line>): boolean {
+function comesBefore(a: SectionReader, b: SectionReader): boolean {
   return a.key < b.key || (a.key === b.key && a.number < b.number);
 }
 
-interface ReaderOptions<Line> {
+/** Reads the lines of one section, one after the other; bytes, of which only the present line becomes a text. */
+class SectionReader {
   /** Of the section. */
   readonly number: number;
-  readonly keyOf: (line: Line) => string;
-  /** Bytes that are read at once. */
-  readonly ahead: number;
-}
-
-/** Reads the lines of one section, one after the other. */
-class SectionReader<Line> {
-  readonly number: number;
-  /** Of the line that {@link take} returns. */
+  /** Of the present line. */
   key = '';
-  private readonly file: TemporaryFile;
-  private readonly keyOf: (line: Line) => string;
-  private readonly piece: Buffer;
-  private readonly decoder = new StringDecoder('utf8');
+  place = 0;
+  private readonly file: TemporaryFile | null;
   private readonly to: number;
+  /** Bytes that are read at once. */
+  private readonly ahead: number;
   private from: number;
-  private texts: readonly string[] = [];
+  private piece: Buffer;
+  /** Where the JSON of the present line begins in the piece, and where it ends. */
+  private jsonAt = 0;
   private at = 0;
-  /** The beginning of a line whose end was not read yet. */
-  private open = '';
-  private current: Placed<Line> | null = null;
+  private end: number;
 
-  constructor(file: TemporaryFile, { from, to }: Section, { number, keyOf, ahead }: ReaderOptions<Line>) {
+  /** `piece`: lines that are in memory already. */
+  constructor(
+    file: TemporaryFile | null,
+    { from, to }: Section,
+    number: number,
+    piece: Buffer,
+    ahead = LEAST_AHEAD,
+  ) {
     this.file = file;
     this.from = from;
     this.to = to;
     this.number = number;
-    this.keyOf = keyOf;
-    this.piece = Buffer.allocUnsafeSlow(Math.min(ahead, to - from));
+    this.piece = piece;
+    this.end = piece.length;
+    this.ahead = ahead;
   }
 
-  take(): Placed<Line> {
-    if (this.current === null) throw new Error('no line was read');
-    return this.current;
+  /** Of the present line. */
+  json(): string {
+    return this.piece.toString('utf8', this.jsonAt, this.at);
   }
 
   /** Moves on to the next line; false = {@link fill} must read it first. */
   step(): boolean {
-    const text = this.texts[this.at];
-    if (text === undefined) return false;
-    this.at += 1;
-    this.current = placed<Line>(text);
-    this.key = this.keyOf(this.current.line);
+    const { piece, at, end } = this;
+    if (end - at < HEAD) return false;
+    const jsonAt = at + HEAD + piece.readUInt32LE(at + 4);
+    const next = jsonAt + piece.readUInt32LE(at + 8);
+    if (next > end) return false;
+    this.place = piece.readUInt32LE(at);
+    this.key = piece.toString('utf8', at + HEAD, jsonAt);
+    this.jsonAt = jsonAt;
+    this.at = next;
     return true;
   }
 
   /** Reads the next lines, and moves on to the first of them; false = there are none. */
   async fill(): Promise<boolean> {
-    while (this.from < this.to) {
-      const size = Math.min(this.piece.length, this.to - this.from);
-      const { bytesRead } = await this.file.handle.read(this.piece, 0, size, this.from);
+    while (this.file !== null && this.from < this.to) {
+      this.makeRoom();
+      const size = Math.min(this.piece.length - this.end, this.to - this.from);
+      const { bytesRead } = await this.file.handle.read(this.piece, this.end, size, this.from);
       if (bytesRead === 0) return false;
       this.from += bytesRead;
-      const texts = (this.open + this.decoder.write(this.piece.subarray(0, bytesRead))).split('\n');
-      this.open = texts.pop() ?? '';
-      this.texts = texts;
-      this.at = 0;
+      this.end += bytesRead;
       if (this.step()) return true;
     }
     return false;
+  }
+
+  /** Moves the beginning of a line whose end was not read to the front; a line that is larger than the piece gets a larger one. */
+  private makeRoom(): void {
+    const { piece, at, end } = this;
+    const rest = end - at;
+    if (rest > piece.length / 2 || piece.length === 0)
+      this.piece = Buffer.allocUnsafeSlow(Math.max(this.ahead, 2 * rest));
+    piece.copy(this.piece, 0, at, end);
+    this.at = 0;
+    this.end = rest;
   }
 }
