@@ -17,6 +17,14 @@ export function fullDeviceName(index: number): DeviceKey {
   return createHash('md5').update(String(index)).digest('hex') as DeviceKey;
 }
 
+/** The numbers below `count` in the order of their names: a run of a feed writes its records in the order of their keys. */
+export function inOrder(count: number, nameOf: (index: number) => string): Uint32Array {
+  const names = Array.from({ length: count }, (_, index) => nameOf(index));
+  const order = Array.from(names.keys());
+  order.sort((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1));
+  return Uint32Array.from(order);
+}
+
 /** What one source reports of a device. */
 export function fullDeviceAt(
   index: number,

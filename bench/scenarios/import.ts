@@ -6,8 +6,16 @@ import type { StoreOptions } from '../../src/directory/open-store.ts';
 import { BULK_RECORDS } from '../../src/directory/store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { DEVICES, onDirectory } from '../core/fleet-directory.ts';
-import { userOf } from '../core/fleet.ts';
-import { SOURCES, fullDeviceAt, fullPair, fullSeenAt, fullUserAt } from '../core/full-fleet.ts';
+import { userName, userOf } from '../core/fleet.ts';
+import {
+  SOURCES,
+  fullDeviceAt,
+  fullDeviceName,
+  fullPair,
+  fullSeenAt,
+  fullUserAt,
+  inOrder,
+} from '../core/full-fleet.ts';
 import { ALL_CORES, line, start, stop } from '../core/processes.ts';
 import { told } from '../core/report.ts';
 import type { Sample } from '../core/report.ts';
@@ -39,21 +47,25 @@ async function timed<T>(
   return { records: count, ms };
 }
 
-/** Writes the whole fleet. Returns the records a second, those of each kind for the terminal. */
+/**
+ * Writes the whole fleet: users and devices as a run of a feed does, in the order of their keys, partnerships in the order in which phones come. Returns
+ * the records a second, those of each kind for the terminal.
+ */
 async function importFleet(store: DirectoryStore, name: string): Promise<number> {
   const now = Date.now();
-  const users = userOf(DEVICES - 1) + 1;
+  const users = inOrder(userOf(DEVICES - 1) + 1, userName);
+  const devices = inOrder(DEVICES, fullDeviceName);
   const parts: Record<string, Written> = {
     users: await timed(
-      users,
-      (index) => fullUserAt(index, now),
+      users.length,
+      (index) => fullUserAt(users[index] ?? 0, now),
       (part) => store.putUsers(part),
     ),
   };
   for (const source of SOURCES)
     parts[source] = await timed(
       DEVICES,
-      (index) => fullDeviceAt(index, now, source),
+      (index) => fullDeviceAt(devices[index] ?? 0, now, source),
       (part) => store.putDevices(part),
     );
   parts['partnerships'] = await timed(
