@@ -74,9 +74,23 @@ export function connectCluster(
     }),
     redisOptions: options,
   });
+  cluster.on('+node', handleAsking);
   // A failure to ask is one of the nodes, and reported as such.
   cluster.on('node error', () => cluster.refreshSlotsCache(() => undefined));
   return cluster;
+}
+
+/**
+ * The library sends ASKING before a command to the node that gets a slot, and drops its promise: where that node answers too late, the rejection
+ * would be handled by nobody and end the process. The command itself fails, too, and reports it.
+ */
+function handleAsking(node: Redis): void {
+  const ask = node.asking.bind(node);
+  node.asking = (...callback) => {
+    const answer = ask(...callback);
+    answer.catch(() => undefined);
+    return answer;
+  };
 }
 
 /** `INFO replication` of the server that has a key. */
