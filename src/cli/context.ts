@@ -1,4 +1,5 @@
 // Owns helpers of all commands: the configured store, the login name, standard input.
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
@@ -7,10 +8,13 @@ import { journalOptions } from '../config/journal-settings.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { failureOf } from '../directory/failure.ts';
 import { openStore } from '../directory/open-store.ts';
+import type { StoreOptions } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { AuditLog } from '../journal/audit-log.ts';
 import { LazyJournal } from '../journal/lazy-journal.ts';
+import { ProgramError } from '../errors/program-errors.ts';
 import { openJournalStore } from '../journal/open-journal.ts';
+import { mayBeGateway, readPidFile } from '../supervisor/pid-file.ts';
 import { configPath } from './config-path.ts';
 import { warn } from './output.ts';
 
@@ -20,12 +24,28 @@ export async function withStore<T>(
   work: (store: DirectoryStore, config: Config, audit: AuditLog) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig(configPath(command));
-  const store = await openStore(storeOptions(config));
+  const options = storeOptions(config);
+  refuseToReplace(options, config.workers.pidFile);
+  const store = await openStore(options);
   try {
     return await withAudit(config, (audit) => work(store, config, audit));
   } finally {
     await store.close();
   }
+}
+
+/**
+ * A file that is missing while a gateway uses it, as after its file system was unmounted, is not created: the gateway would see no change in
+ * it, and the command would report a block that reaches no phone. What is known of the store may be gone with it. @throws ProgramError
+ */
+function refuseToReplace(options: StoreOptions, pidFile: string): void {
+  if (options.kind !== 'embedded' || options.path === ':memory:' || existsSync(options.path)) return;
+  const pid = readPidFile(pidFile);
+  if (pid === null || !mayBeGateway(pid)) return;
+  throw new ProgramError(
+    'EASGATE_STORE_MISSING',
+    `there is no ${options.path}, and the gateway that runs (process ${pid}) uses the directory that was there: put it back, or mount its file system`,
+  );
 }
 
 /** Opens the audit for one piece of work. What was changed stands also where the audit cannot be written; the command says so. */

@@ -47,7 +47,13 @@ export function giveToOwner(path: string): void {
 /** Primary result codes of SQLite (sqlite.org/rescode.html), with code and text of easgate. */
 const MEANINGS: ReadonlyMap<number, readonly [string, string]> = new Map([
   [5, ['EASGATE_STORE_BUSY', 'another process locks it for too long']],
-  [10, ['EASGATE_STORE_IO', 'the disk failed, or a limit on file sizes was reached']],
+  [
+    10,
+    [
+      'EASGATE_STORE_IO',
+      'the disk failed, a limit on file sizes was reached, or its -wal was removed while it is in use',
+    ],
+  ],
   [11, ['EASGATE_STORE_DAMAGED', 'the file is damaged: restore a backup']],
   [13, ['EASGATE_STORE_FULL', 'the disk is full']],
   [26, ['EASGATE_STORE_DAMAGED', 'it is not a SQLite database']],
