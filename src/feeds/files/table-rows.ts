@@ -1,9 +1,12 @@
 // Owns the rows of a table: which of its lines are headers, titles and sums, and which rows have the cells of their columns. Pure.
-import { isKnownName } from '../formats.ts';
+import { bestMapping, isKnownName } from '../formats.ts';
+import type { FormatName } from '../format-names.ts';
 import type { Mapping } from '../mapping.ts';
+import * as intune from '../mappings/intune-columns.ts';
 import { inEnglish } from '../own-languages.ts';
-import { Columns, TableRow, fieldName } from '../row.ts';
+import { Columns, TableRow, fieldName, wordOf } from '../row.ts';
 import type { Row } from '../row.ts';
+import { COMPLIANCE, MANAGEMENT } from '../words.ts';
 import { csvRecords } from './csv.ts';
 import type { FileKind } from './sniff.ts';
 
@@ -92,18 +95,66 @@ function kindOfRow(
   columns: Columns,
   { mapping, spare }: TableKind,
 ): 'row' | 'header' | 'doubtful' {
-  if (!columns.isName(cells[0] ?? '')) return isHeaderOfOthers(cells) ? 'doubtful' : 'row';
+  const isOfWidth = isWhole(cells, columns, spare);
+  const other = otherHeader(cells, columns, mapping);
+  // A row of another width is no device: if it is no header either, it is refused.
+  if (other !== null && !isOfWidth) return other;
+  if (!columns.isName(cells[0] ?? '')) {
+    if (other === 'header') return CHOSEN_BY_PHONES.has(mapping.format) ? 'doubtful' : other;
+    return other !== null || isHeaderOfOthers(cells) ? 'doubtful' : 'row';
+  }
   if (cells.length === columns.count && cells.every((cell, place) => cell === columns.written[place]))
     return 'header';
   const written = cells.filter((cell) => cell.trim() !== '');
   const others = written.filter((cell) => !columns.isName(cell));
   if (written.length < 2 || others.length * 2 >= written.length || others.some((cell) => VALUE.test(cell)))
     return 'row';
-  if (!isWhole(cells, columns, spare)) return 'header';
+  if (!isOfWidth) return 'header';
   const names = new Set(written.map(fieldName));
   const isEachName = written.every((cell) => columns.isName(cell) || knows(mapping, fieldName(cell)));
   return isEachName && names.size === written.length ? 'header' : 'doubtful';
 }
+
+/**
+ * A header of another export, in another language or of another command: most of its cells are names that its format has, and no value is among
+ * them. `doubtful`: the columns are those of another product. null = it is none.
+ */
+function otherHeader(
+  cells: readonly string[],
+  columns: Columns,
+  mapping: Mapping,
+): 'header' | 'doubtful' | null {
+  const isKnown = (cell: string): boolean => columns.isName(cell) || isColumn(cell);
+  // Most rows begin with a value: nothing else of them is looked at.
+  if (!isKnown(cells[0] ?? '') || cells.some((cell) => VALUE.test(cell))) return null;
+  const written = cells.filter((cell) => cell.trim() !== '');
+  const named = written.filter((cell) => isKnown(cell) && !isState(cell)).length;
+  if (named < FEWEST_OF_OTHERS || named * 2 <= written.length) return null;
+  if (new Set(written.map(fieldName)).size < written.length) return null;
+  const best = bestMapping(new Columns(cells));
+  return best === null ? null : best.format === mapping.format ? 'header' : 'doubtful';
+}
+
+/** In their rows most values come of the phone, or of nobody knows whom: names of columns among them make no header that is certain. */
+const CHOSEN_BY_PHONES: ReadonlySet<FormatName> = new Set(['exchange', 'csv']);
+
+/** Names of columns of Intune in all languages; those in English are known names of its format. */
+const OF_INTUNE: ReadonlySet<string> = new Set(
+  Object.values(intune).flatMap((listed) => ('agent' in listed ? Object.values(listed).flat() : listed)),
+);
+
+/** `Compliant` and `Managed` are names of columns and values. */
+function isState(cell: string): boolean {
+  return COMPLIANCE.has(wordOf(cell)) || MANAGEMENT.has(wordOf(cell));
+}
+
+function isColumn(cell: string): boolean {
+  if (cell.length > LONGEST_NAME) return false;
+  const name = fieldName(cell);
+  return isKnownName(name) || OF_INTUNE.has(name);
+}
+
+const FEWEST_OF_OTHERS = 4;
 
 /** A header of a table of another product, which is no device: each of its cells is a name that columns have. */
 function isHeaderOfOthers(cells: readonly string[]): boolean {

@@ -58,3 +58,38 @@ it('a file with each row in one cell says so', async () => {
     .join('');
   await expect(readContent(quoted)).rejects.toThrow('each line of the file is one cell in quotes');
 });
+
+describe('a second export below the first', () => {
+  const ENGLISH =
+    'Device ID,Device name,Compliance,Managed by,EAS activation ID,Serial number,Encrypted\ng1,P,Compliant,Intune,ApplX,EXAMPLE0001,True\n';
+
+  it.each([
+    // As many columns as above, in another order.
+    'Geräte-ID,Gerätename,EAS-Aktivierungs-ID,Seriennummer,Verwaltet von,Konformität,Verschlüsselt\ng2,Q,ApplY,EXAMPLE0002,Intune,Nicht konform,Falsch\n',
+    'Nom de l’appareil,Conformité,Géré par,ID d’activation EAS,Numéro de série\nQ,Non conforme,Intune,ApplY,EXAMPLE0002\n',
+    'EAS アクティブ化 ID,コンプライアンス,シリアル番号,管理者,デバイス名\nApplY,非準拠,EXAMPLE0002,Intune,Q\n',
+  ])('may be in another language: %s', async (other) => {
+    const { devices, refused } = await readContent(ENGLISH + other);
+    expect(
+      devices.map(({ id, compliant, serialNumber, line }) => [id, compliant, serialNumber, line]),
+    ).toEqual([
+      ['applx', true, 'EXAMPLE0001', 2],
+      ['apply', false, 'EXAMPLE0002', 4],
+    ]);
+    expect(refused).toEqual([]);
+  });
+
+  it('may be of another command of Exchange', async () => {
+    const devices = 'DeviceId,DeviceType,DeviceOS,DeviceAccessState,UserDisplayName\nApplX,iPhone,iOS 26.1,Allowed,Al\n';
+    const statistics = 'DeviceType,DeviceID,DeviceUserAgent,LastSuccessSync,DeviceOS,Status,LastPolicyUpdateTime\niPhone,ApplY,x/1,2026-11-20T06:02:10Z,iOS 26.1,DeviceOk,\n';
+    const read = await readContent(devices + statistics);
+    expect(read.devices.map(({ id, lastCheckIn }) => [id, lastCheckIn])).toEqual([['applx', null], ['apply', '2026-11-20T06:02:10Z']]);
+    expect(read.refused).toEqual([]);
+  }); // prettier-ignore
+
+  it('is not read by a header that a phone may have sent: its row and those below are refused', async () => {
+    const phones = 'DeviceModel,DeviceId,DeviceOS,DeviceFriendlyName,DeviceAccessState\nx,ApplX,iOS 26.1,P,Allowed\n';
+    const { devices, refused } = await readContent(`${phones}DeviceType,DeviceUserAgent,DeviceImei,LastSuccessSync,Allowed\ny,ApplY,iOS,P,Blocked\n`);
+    expect([devices.map(({ id }) => id), refused.map(({ line }) => line)]).toEqual([['applx'], [3, 4]]);
+  }); // prettier-ignore
+});
