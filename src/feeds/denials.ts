@@ -12,7 +12,7 @@ import { NON_COMPLIANT, NOTHING, NO, NO_COMPLIANCE, OPEN } from './words.ts';
 import type { Compliance } from './words.ts';
 
 const MANAGED = names(`
-  managed ismanaged enrolled isenrolled mdmenrolled managedstatus managementstatus mdmstatus enrollmentstatus enrollmentstate
+  managed ismanaged enrolled isenrolled mdmenrolled mdmenabled managedstatus managementstatus mdmstatus enrollmentstatus enrollmentstate
 `);
 /** States of other products: only a word for a device that left means anything there. */
 const STATES = names(`
@@ -41,10 +41,10 @@ const REASONS = names(`
 `);
 const COMPROMISED = names(`
   jailbroken isjailbroken rooted isrooted compromised iscompromised compromisedstatus jailbreakstatus jailbreakdetected
-  rootstatus rootdetected jailbrokenrooted securitystate commonsecuritystate
+  rootstatus rootdetected jailbrokenrooted securitystate commonsecuritystate devicecompromised devicecompromisedstatus
 `);
 const ENCRYPTED = names(`
-  encrypted isencrypted encryption encryptionstatus dataencryption dataencrypted storageencrypted storageencryption
+  encrypted isencrypted encryption encryptionstatus dataencryption dataencrypted storageencrypted storageencryption deviceencryptionstatus
 `);
 
 const ALL = [

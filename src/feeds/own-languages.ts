@@ -1,5 +1,6 @@
-// Owns the translation of column names of tables of one's own from other languages to the English names that mappings/own.ts reads. Pure.
-// Rule: only for tables that belong to no product. A name with two meanings is not listed.
+// Owns the translation of column names from other languages to the English names that mappings/own.ts reads, and other mappings whose products export in
+// several languages. Pure.
+// Rule: only for tables whose names belong to no product. A name with two meanings is not listed.
 import * as intune from './mappings/intune-columns.ts';
 import { fieldName } from './row.ts';
 import { meanings } from './word-lists.ts';
@@ -12,7 +13,7 @@ const ENGLISH = meanings<string>(
   [
     'easid',
     `
-  ideas iddeas iddeeas easkennung easgeräteid easgerätekennung identifianteas identificadoreas identificadordeeas
+  ideas iddeas iddeeas iddappareileas iddeldispositivoeas iddispositivoeas idapparaateas easkennung easgeräteid easgerätekennung identifianteas identificadoreas identificadordeeas
   identificativoeas identyfikatoreas easapparaatid easenhetsid easenhedsid easデバイスid
   ${foreign(intune.EAS_ID, /^eas(?:activation|device)?id$/)}
 `,
@@ -35,7 +36,14 @@ const ENGLISH = meanings<string>(
   受管理 已托管 관리됨
 `,
   ],
-  ['enrollmentstatus', 'registrierungsstatus étatdelinscription estadodeinscripción statoregistrazione'],
+  [
+    'enrollmentstatus',
+    `
+  registrierungsstatus anmeldestatus étatdelinscription statutdelinscription statutdenrôlement étatdenrôlement statutdinscription
+  estadodeinscripción estadodelainscripción statoregistrazione statodiregistrazione inschrijvingsstatus registratiestatus
+  statusdoregistro statusrejestracji 加入状態 登録状態 注册状态 등록상태
+`,
+  ],
   [
     'compliant',
     `
@@ -46,7 +54,8 @@ const ENGLISH = meanings<string>(
   [
     'compliance',
     `
-  konformität konformitätsstatus conformité cumplimiento conformità conformidade naleving zgodność efterlevnad
+  konformität konformitätsstatus compliancestatus statutdeconformité étatdeconformité estadodecumplimiento estadodeconformidad
+  statodiconformità nalevingsstatus statusdeconformidade statuszgodności コンプライアンス状態 合规状态 규정준수상태 conformité cumplimiento conformità conformidade naleving zgodność efterlevnad
   overholdelse samsvar megfelelőség uyumluluk コンプライアンス 合规性
 `,
   ],
@@ -67,15 +76,31 @@ const ENGLISH = meanings<string>(
   ['encrypted', foreign(intune.ENCRYPTED, /^(?:is)?encrypt/)],
   ['jailbroken', foreign(intune.JAILBROKEN, /^jailbroken/)],
   ['rooted', 'gerootet rooté rooteado'],
-  ['compromised', 'kompromittiert compromis comprometido compromesso gecompromitteerd 侵害'],
+  [
+    'compromised',
+    'kompromittiert kompromittiertstatus kompromittierungsstatus statutcompromis étatcompromis compromis comprometido compromesso gecompromitteerd 侵害',
+  ],
   [
     'operatingsystem',
     'betriebssystem systèmedexploitation sistemaoperativo besturingssysteem systemoperacyjny sistemaoperacional オペレーティングシステム',
   ],
   ['platform', 'plattform plateforme plataforma piattaforma platforma プラットフォーム 平台 플랫폼'],
-  ['osversion', foreign(intune.OS_VERSION, /^osversion$/)],
+  ['owner', 'besitzer inhaber propriétaire propietario proprietario eigenaar właściciel'],
+  ['ownership', `eigentümerschaft ${foreign(intune.OWNERSHIP, /^owner/)}`],
+  [
+    'osversion',
+    'bsversion versiondelos versiondeos versióndelso versióndeso ' +
+      foreign(intune.OS_VERSION, /^osversion$/),
+  ],
   ['model', foreign(intune.MODEL, /model$/)],
   ['manufacturer', foreign(intune.MANUFACTURER, /^manufacturer$/)],
+  [
+    'lastseen',
+    `
+  zuletztgesehen zuletztangezeigt dernièrevisite dernièreapparition vudernièrement vupourladernièrefois últimavezvisto vistoporúltimavez
+  ultimavisualizzazione laatstgezien vistopelaúltimavez ostatniowidziano 最終確認日時 上次查看时间 마지막확인
+`,
+  ],
   ['lastcheckin', foreign(intune.LAST_CHECK_IN, /^last[cs]/)],
   ['upn', foreign(intune.OWNER, /^(?:primaryuserupn|upn|userprincipalname)$/)],
   [

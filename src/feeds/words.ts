@@ -39,7 +39,7 @@ export const UNSURE: ReadonlySet<string> = new Set([...OPEN, ...NOTHING]);
 /** Words of states of a device that left, in all spellings, also while the removal is under way or failed: `Enterprise Wipe Pending`, `Retire failed`. */
 export const LEFT = new RegExp(
   [
-    'wip(?:e|ing)|retir|unenrol|deenrol|unregist|deregist|delet|remov(?:e|al|ing)|decommission|offboard|revok|deactivat|archiv|disown',
+    'wip(?:e|ing)|retir|unenrol|deenrol|disenrol|unregist|deregist|delet|remov(?:e|al|ing)|decommission|offboard|revok|deactivat|archiv|disown',
     // German, French, Spanish, Italian, Portuguese, Dutch, Polish; Japanese, Chinese, Korean.
     'lösch|entfern|abgemeld|ausgemuster|stillgeleg|supprim|effac|désinscri|elimin|borrad|rimoss|removid|excluíd|apagad|verwijder|gewist|usunię|wymaza',
     '削除|消去|ワイプ|登録解除|删除|擦除|抹除|삭제|초기화',
@@ -47,7 +47,7 @@ export const LEFT = new RegExp(
 );
 /** A device did not leave, or its removal did not happen: `Not retired`, `Wipe cancelled`. */
 export const NOT_LEFT =
-  /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|delet|remov|decom|offb|revok|deact|archi|disow)|^nicht(?:gelösch|entfern|abgemeld)|^niet(?:verwijder|gewist)|cancel|reject|declin|abort|restor|abgebrochen|annul|キャンセル|取消|취소/;
+  /^(?:not?|never)(?:yet|been)*(?:wip|retir|unenrol|deenrol|disenrol|delet|remov|decom|offb|revok|deact|archi|disow)|^nicht(?:gelösch|entfern|abgemeld)|^niet(?:verwijder|gewist)|cancel|reject|declin|abort|restor|abgebrochen|annul|キャンセル|取消|취소/;
 /** They say that something is switched on, which is not that a device complies. */
 export const SWITCHES: ReadonlySet<string> = new Set(names('on off enabled disabled notenabled'));
 
@@ -84,8 +84,8 @@ export const COMPLIANCE = meanings<Compliance>(
     `
   noncompliant notcompliant outofcompliance false no 2 nichtkonform nichtkompatibel nonconforme noconforme
   nocompatible incompatible nietcompatibel nietconform niezgodne niezgodny niezgodna nãocompatível nãoconforme 非準拠
-  不符合 несоответствует noncompatible noncompatibile incompatível nãoestáemconformidade nocumple 準拠していない 不合规 비준수
-  미준수 inkompatibel intekompatibel ejkompatibel ikkekompatibel ikkekompatibelt nevyhovující uyumludeğil uyumsuz
+  不符合 несоответствует несоответствие noncompatible noncompatibile incompatível nãoestáemconformidade nocumple 準拠していない 不合规 비준수
+  미준수 inkompatibel intekompatibel ejkompatibel ickekompatibel ikkekompatibel ikkekompatibelt nevyhovující uyumludeğil uyumsuz
   nemmegfelelő notincompliance nemfelelmeg nevyhovujícípředpisům nevyhovujepředpisům nedodržujepředpisy
   nedodržujícípředpisy nenívsouladu nenívsouladuspředpisy nekompatibilní uyumluolmayan overholderikke
   overholderikkeangivnestandarder overholderikkestandarder overholderikkepolitikken ikkeisamsvar ikkesamsvarende
@@ -141,11 +141,20 @@ export const ENCRYPTION = meanings<boolean>(
 
 /** Words for a device that is in device management, besides yes and no. */
 export const MANAGEMENT = meanings<boolean>(
-  [true, 'managed enrolled'],
+  [
+    true,
+    `
+  managed enrolled verwaltet géré administrado gestionado gestito gerenciado gerido beheerd zarządzane zarządzany hanteras
+  administreret administrert spravováno spravované kezelt yönetilen управляется 管理対象 管理済み 已托管 관리됨
+`,
+  ],
   [
     false,
     `
-  unmanaged notmanaged removed unenrolled notenrolled retired wiped deleted notregistered expired enrollmentexpired
+  nichtverwaltet unverwaltet nongéré noadministrado nogestionado nongestito nãogerenciado nãogerido nietbeheerd
+  niezarządzane niezarządzany hanterasinte ikkeadministreret ikkeadministrert nespravováno nespravované nemkezelt
+  yönetilmeyen неуправляется 管理対象外 未管理 未托管 관리되지않음
+  unmanaged notmanaged removed unenrolled disenrolled notenrolled retired wiped deleted notregistered expired enrollmentexpired
   registrationexpired enrollmentpending pendingenrollment registrationpending pendingregistration verificationpending
 `,
   ],

@@ -40,6 +40,7 @@ describe('a table of one’s own', () => {
     ['削除済み', false],
     ['Nicht gelöscht', true],
     ['Löschen abgebrochen', true],
+    ['Disenrolled', false],
     ['In Reparatur', true],
   ])('with the state "%s" in German or another language is managed: %s', async (state, isManaged) => {
     const { managed, removed } = await onlyDevice(readContent(`EAS-ID;Verwaltet;Status\nBB22;Ja;${state}\n`));
@@ -60,5 +61,23 @@ describe('a table of one’s own', () => {
     const table =
       'Gerätename;Verwaltet von;Konformität;Geräte-ID;Seriennummer\nP;Intune;Konform;g1;EXAMPLE0001\n';
     await expect(readContent(table)).rejects.toThrow(/format is not known/);
+  });
+});
+
+describe('a console that exports in the language of the administrator', () => {
+  it.each([
+    ['workspace-one', 'Anzeigename;Seriennummer;EAS-Geräte-ID;Benutzername;E-Mail-Adresse;Eigentümerschaft;Plattform;Zuletzt gesehen;Konformitätsstatus', 'P;EXAMPLE0001;BB22;lea;lea@example.com;Unternehmen;Apple iOS;28.11.2026 06:07;Nicht konform'],
+    ['workspace-one', 'Nom convivial;Numéro de série;ID d’appareil EAS;Nom d’utilisateur;Adresse e-mail;Propriété;Plate-forme;Dernière visite;Statut de conformité', 'P;EXAMPLE0001;BB22;lea;lea@example.com;Entreprise;Apple iOS;28/11/2026 06:07;Non conforme'],
+    ['csv', 'Anzeigename;Seriennummer;EAS-Geräte-ID;Benutzername;E-Mail-Adresse;Eigentümerschaft;Plattform;Zuletzt gesehen;Konformitätsstatus', 'P;EXAMPLE0001;BB22;lea;lea@example.com;Unternehmen;Apple iOS;28.11.2026 06:07;Nicht konform'],
+  ] as const)('is read, format %s: %s', async (format, header, row) => {
+    const device = await onlyDevice(readContent(`${header}\n${row}\n`, { format }));
+    const { id, serialNumber, compliant, owner, platform, lastCheckIn } = device;
+    expect([id, serialNumber, compliant, owner, platform, lastCheckIn]).toEqual(['bb22', 'EXAMPLE0001', false, 'lea@example.com', 'ios', '2026-11-28T06:07:00Z']);
+  }); // prettier-ignore
+
+  it('is not taken for managed by a word that is not known', async () => {
+    const table = 'Seriennummer;EAS-Geräte-ID;Registrierungsstatus;Konformitätsstatus\nEXAMPLE0001;BB22;Registriert;Konform\n'; // prettier-ignore
+    const { managed, problems } = await onlyDevice(readContent(table, { format: 'workspace-one' }));
+    expect([managed, problems.length]).toEqual([null, 1]);
   });
 });

@@ -15,7 +15,7 @@ export const LIST_NAMES: ReadonlySet<string> = new Set(
 export const WRAPPER_NAMES: ReadonlySet<string> = new Set(
   names(`
   value result response body data mobiledevices devices mobiledevice computer device advancedmobiledevicesearch
-  mobiledevicegroup payload d embedded
+  mobiledevicegroup payload d embedded properties
 `),
 );
 

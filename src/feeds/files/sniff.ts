@@ -30,7 +30,7 @@ export type FileKind =
       readonly headerLine: number;
       /** Empty cells that most rows have behind the last column. */
       readonly spare: number;
-      /** The columns are those of a table of one's own in another language than English; rows are read with the English names. */
+      /** The columns are in another language than English, and those of no product that the mappings know in it; rows are read with the English names. */
       readonly isTranslated: boolean;
       readonly mapping: Mapping;
       /** The format that the columns belong to, where the operator asked for another one. */
@@ -132,7 +132,10 @@ function sniffTable(head: string, format: FormatName | null, given: Mapping | nu
     (delimiter) => headerIn(head, delimiter, among) ?? [],
   );
   const [written] = headers.sort(byPlace);
-  const best = written === undefined || given !== null ? written : (inOwnLanguage(written, among) ?? written);
+  const best =
+    written === undefined || given !== null
+      ? written
+      : (inOwnLanguage(written, among) ?? inOtherLanguage(written, format, among) ?? written);
   if (best === undefined)
     throw new ProgramError(
       'EASGATE_FILE',
@@ -193,6 +196,26 @@ function inOwnLanguage(header: Header, among: readonly Mapping[]): Header | null
     ? { ...header, columns, isTranslated: true }
     : null;
 }
+
+/**
+ * The header of the format that was asked for, with its names translated to English: consoles export in the language of the administrator. null = more
+ * names are known as they stand there. Mappings of Intune know its languages.
+ */
+function inOtherLanguage(
+  header: Header,
+  format: FormatName | null,
+  among: readonly Mapping[],
+): Header | null {
+  if (format === null || !TRANSLATED.has(format) || bestMapping(header.columns, among) !== null) return null;
+  const columns = new Columns(header.written.map(inEnglish));
+  const known = columns.names.filter((name, place) => name !== header.columns.names[place]).length;
+  return known < FEWEST_TRANSLATED || matches(columns, among).length === 0
+    ? null
+    : { ...header, columns, isTranslated: true };
+}
+
+const TRANSLATED: ReadonlySet<FormatName> = new Set(['workspace-one', 'jamf', 'ivanti']);
+const FEWEST_TRANSLATED = 2;
 
 /**
  * Some programs end each row with a delimiter, but not the header. A single row with a cell more has a delimiter within a value: its cells stand

@@ -76,7 +76,7 @@ function idInIdentity(written: string | null): string | null {
   return /[^A-Za-z0-9\s]([A-Za-z0-9]+)$/.exec(name ?? '')?.[1] ?? null;
 }
 
-const IN_MAILBOX = /[\\/]ExchangeActiveSyncDevices[\\/]|\\(?=AirSync-)/;
+const IN_MAILBOX = /[\\/](?:ExchangeActiveSync|MobileSync)Devices[\\/]|\\(?=AirSync-)/;
 
 function mapDevice(reader: RecordReader): FeedLine[] {
   const deviceId = deviceIdOf(reader);
@@ -132,7 +132,8 @@ const WIPES = ['devicewipe', 'accountonlydevicewipe'].flatMap((wipe) =>
 /** A device with a finished or pending wipe counts as removed; the wipe itself stays with Exchange. */
 function isWiped(reader: RecordReader): boolean {
   const status = reader.text('status', 'deviceremotewipestatus', 'remotewipestatus');
-  if (status !== null) return /wipe(?:pending|issued|succeeded)/.test(wordOf(status));
+  if (status !== null)
+    return /wipe(?:pending|requested|issued|sent|succeeded|ack|completed)/.test(wordOf(status));
   return WIPES.some((name) => reader.saysTime(name));
 }
 
@@ -249,7 +250,7 @@ function ownerNames(reader: RecordReader): (string | null)[] {
 function netbiosName(reader: RecordReader): string | null {
   for (const name of ['linkedmasteraccount', 'user', 'username', 'logonname', 'owner']) {
     const text = textOf(reader.row.get(name));
-    if (text?.includes('\\') === true && !text.includes('ExchangeActiveSyncDevices')) return userName(text);
+    if (text?.includes('\\') === true && !IN_MAILBOX.test(text)) return userName(text);
   }
   return null;
 }

@@ -133,7 +133,7 @@ export const SYSTEM = [
   ...localized('os', 'operatingsystem'),
   ...names(`
     betriebssystem systèmedexploitation sistemaoperativo besturingssysteem operativsystem systemoperacyjny
-    sistemaoperacional операционнаясистема オペレーティングシステム 操作系统 운영체제 operačnísystém operációsrendszer
+    sistemaoperacional операционнаясистема ос オペレーティングシステム 操作系统 운영체제 operačnísystém operációsrendszer
     işletimsistemi
     platform osdescription
   `),
@@ -143,7 +143,7 @@ export const SYSTEM = [
 export const OS_VERSION = names(`
   osversion betriebssystemversion versiondusystèmedexploitation versiondos versióndelsistemaoperativo
   versionedelsistemaoperativo versievanbesturingssysteem besturingssysteemversie operativsystemversion
-  wersjasystemuoperacyjnego versãodosistemaoperacional versãodosistemaoperativo версияоперационнойсистемы
+  wersjasystemuoperacyjnego versãodosistemaoperacional versãodosistemaoperativo версияоперационнойсистемы версияос
   osバージョン osのバージョン 操作系统版本 os版本 os버전 운영체제버전 operativsystemversjon operativsystemetsversion osversjon
   verzeoperačníhosystému verzeos operációsrendszerverziója operációsrendszerverzió azoperációsrendszerverziója
   işletimsistemisürümü ossürümü

@@ -13,10 +13,15 @@ import { meansLeft, saysNonCompliant } from '../several-columns.ts';
 import type { Compliance } from '../words.ts';
 import { meanings, names } from '../word-lists.ts';
 
-const CHECK_INS = names(`
-  lastcheckin lastcontact lastseen lastsync lastsuccesssync lastcontacted lastcontactedtime lastcheckintime lastconnected
-  lastsynchronization lastsynchronized lastsynctime lastaccess lastactive
+/** What a device did last. */
+const CONTACTS = names(`
+  checkin checkedin contact contacted seen sync synced synchronization synchronized successsync connected connection
+  access active activity communication reported
 `);
+/** In all spellings: `Last Contact Time`, `last_seen_at`. */
+const CHECK_INS = ['', 'time', 'date', 'at'].flatMap((end) =>
+  CONTACTS.map((contact) => `last${contact}${end}`),
+);
 const TIMES = [...CHECK_INS, ...names('graceuntil observedat decidedat expiresat')];
 const OWNERS = names(`
   owner upn userprincipalname user username email mail emailaddress owneremail useremail primaryuser
@@ -120,8 +125,9 @@ const SERIALS = names('serialnumber serial serialno hardwareserialnumber devices
 const SYSTEMS = names('os operatingsystem osname');
 const COMPROMISED = names(`
   compromised jailbroken rooted iscompromised isjailbroken isrooted jailbrokenrooted jailbreakstatus compromisedstatus
+  devicecompromised devicecompromisedstatus
 `);
-const ENCRYPTED = names('encrypted isencrypted encryption encryptionstatus');
+const ENCRYPTED = names('encrypted isencrypted encryption encryptionstatus deviceencryptionstatus');
 const MANAGED = names(
   'managed ismanaged enrolled isenrolled mdmmanaged managedstatus managementstatus enrollmentstatus',
 );

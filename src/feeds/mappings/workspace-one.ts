@@ -45,7 +45,7 @@ const ENROLLMENT = meanings<'in' | 'out' | 'unknown'>(
     `
   unenrolled retired enterprisewipepending devicewipepending wipeinitiated wipeconfirmed enterprisewiped
   devicewiped wiped deviceunenrolled pendingunenrollment unenrollmentpending deletepending
-  deleteinprogress deleted notenrolled blacklisted denylisted discovered devicenotfound
+  deleteinprogress deleted notenrolled unmanaged notmanaged blacklisted denylisted discovered devicenotfound
 `,
   ],
   [

@@ -300,3 +300,16 @@ it('a word that two lines of a record ask for is noted once', async () => {
   const { users } = await readContent(table(['PrimarySmtpAddress', 'ActiveSyncEnabled'], ['a@example.com', 'maybe']));
   expect(users.map(({ enabled, problems }) => [enabled, problems.length])).toEqual([[null, 1]]);
 }); // prettier-ignore
+
+it('the device of a mailbox of Exchange Online may be named under MobileSyncDevices', async () => {
+  const text = table(['Identity', 'DeviceAccessState'], ['al@example.com\\MobileSyncDevices\\EAS§iPhone§ApplX', 'Allowed']);
+  expect(await onlyDevice(readContent(text))).toMatchObject({ id: 'applx', owner: 'al@example.com' });
+}); // prettier-ignore
+
+it.each(['DeviceWipePending', 'DeviceWipeRequested', 'DeviceWipeSent', 'AccountOnlyDeviceWipeSucceeded'])(
+  'a device with the status %s is not managed',
+  async (status) => {
+    const text = table(['DeviceId', 'DeviceAccessState', 'Status'], ['ApplX', 'Allowed', status]);
+    expect((await onlyDevice(readContent(text))).managed).toBe(false);
+  },
+);

@@ -268,3 +268,39 @@ it('a place in a directory is no owner, and what is not understood is noted once
   );
   expect([device.owner, device.problems.length]).toEqual([null, 1]);
 });
+
+it.each(['Last Contact Time', 'last_seen_at', 'Last Checked-in', 'Last Synced', 'Last Communication', 'Last Reported Date'])(
+  'the last check-in may stand in the column "%s"',
+  async (column) => {
+    const device = await onlyDevice(readContent(csv(`id,managed,${column}`, 'ApplX1,yes,2026-11-20 06:02:10')));
+    expect(device.lastCheckIn).toBe('2026-11-20T06:02:10Z');
+  },
+); // prettier-ignore
+
+it.each([
+  ['Verwaltet', true],
+  ['Nicht verwaltet', false],
+  ['Géré', true],
+  ['Non géré', false],
+  ['Niet beheerd', false],
+  ['管理対象外', false],
+  ['Verwaltet?', null],
+])('"%s" in the column "Managed" is managed: %s', async (word, managed) => {
+  expect((await onlyDevice(readContent(csv('id,managed', `ApplX1,${word}`)))).managed).toBe(managed);
+});
+
+it.each([
+  ['deviceCompromisedStatus', 'Compromised', 'compromised', true],
+  ['deviceCompromisedStatus', 'No compromise detected', 'compromised', false],
+  ['Device Encryption Status', 'Not encrypted', 'encrypted', false],
+] as const)('a column "%s" of Google Workspace says %s', async (column, word, fact, expected) => {
+  const device = await onlyDevice(
+    readContent(csv(`id,managed,compliant,${column}`, `ApplX1,yes,yes,${word}`)),
+  );
+  expect(device[fact]).toBe(expected);
+});
+
+it('quotes of SQL around each cell are no part of it', async () => {
+  const device = await onlyDevice(readContent(csv("'id','managed','compliant','model'", "'ApplX1','yes','no','iPhone 14'")));
+  expect(device).toMatchObject({ id: 'applx1', managed: true, compliant: false, model: 'iPhone 14' });
+}); // prettier-ignore

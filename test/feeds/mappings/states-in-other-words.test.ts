@@ -97,6 +97,8 @@ describe('words that deny compliance', () => {
     ['Naleving', 'Voldoet niet'],
     ['Conformidade', 'Sem conformidade'],
     ['コンプライアンス', '準拠していません'],
+    ['Соответствие', 'Несоответствие'],
+    ['Efterlevnad', 'Icke-kompatibel'],
   ])('are read in a column %s: %s', async (column, word) => {
     const table = `EAS activation ID,${column}\nEAS1,${word}\n`;
     const { compliant, problems } = await onlyDevice(readContent(table));
@@ -109,4 +111,20 @@ describe('a table of Neurons for MDM', () => {
     const table = 'Device Name,User Email,Serial Number,Registration Status,Compliance State\nP,jan@example.com,EXAMPLE0001,Active,Compliant\n'; // prettier-ignore
     expect((await onlyDevice(readContent(table, { format: 'ivanti' }))).owner).toBe('jan@example.com');
   });
+});
+
+describe('a device of Workspace ONE', () => {
+  it.each(['Unmanaged', 'Not managed'])('with the enrollment status %s is not managed', async (status) => {
+    const page = { Devices: [{ EasIds: { EasId: ['A1'] }, EnrollmentStatus: status, ComplianceStatus: 'Compliant', Udid: '0A0B0C0D' }] };
+    expect((await onlyDevice(readJson(page))).managed).toBe(false);
+  }); // prettier-ignore
+});
+
+describe('records that Azure Monitor stores', () => {
+  it('have the device in their properties', async () => {
+    const properties = { DeviceId: 'g1', CompliantState: 'Noncompliant', ManagedBy: 'Intune', SerialNumber: 'EXAMPLE0001', EasID: 'ApplX1', DeviceRegistrationState: 'Registered' };
+    const record = { time: '2026-11-20T07:00:00Z', category: 'Devices', operationName: 'Devices', properties };
+    for (const document of [{ records: [record] }, record])
+      expect(await onlyDevice(readJson(document, { format: 'intune' }))).toMatchObject({ id: 'applx1', managed: true, compliant: false });
+  }); // prettier-ignore
 });
