@@ -43,6 +43,19 @@ async function openLeader(): Promise<{ readonly api: TestApi; readonly path: str
   return { api, path };
 }
 
+/** A run that somebody started, under way. */
+const BY_HAND: AnswerOf<'listFeeds'>['rows'][number]['byHand'] = {
+  by: 'nora',
+  startedAt: '2026-11-29T08:00:00.000Z',
+  endedAt: null,
+  dryRun: false,
+  confirmed: false,
+  read: 12,
+  written: 0,
+  outcome: null,
+  error: null,
+};
+
 /** Whether a feed says that the device is managed. */
 async function isReported(api: TestApi, device: string): Promise<boolean> {
   const { json } = await api.send('viewer', `/api/v1/devices/${device}`);
@@ -90,6 +103,28 @@ describe('the page of feeds', () => {
     await page.getByText('39 removed').first().waitFor();
     expect(await isReported(api, 'NEW7')).toBe(false);
     await page.getByText('Fresh', { exact: true }).waitFor();
+  });
+
+  it('lets nobody confirm while a run is under way: the counts would be refused', async () => {
+    const { page } = await openPage(await openDashboard(), '/feeds');
+    const gate = Promise.withResolvers<void>();
+    await page.route('**/api/v1/feeds/jamf/run', async (route) => {
+      await gate.promise;
+      await route.fulfill({ json: { feed: 'jamf', run: null } });
+    });
+    await page.getByRole('button', { name: 'Run now: jamf' }).click();
+    const button = (disabled: boolean) =>
+      page.getByRole('button', { name: 'Look and confirm…: jamf', disabled });
+    await button(true).waitFor();
+    gate.resolve();
+    await button(false).waitFor();
+    const under = feedsAnswer();
+    await page.route('**/api/v1/feeds', (route) =>
+      route.fulfill({ json: { ...under, rows: under.rows.map((row) => ({ ...row, byHand: BY_HAND })) } }),
+    );
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+    await page.getByText('Running, started by nora: 12 records so far').first().waitFor();
+    await button(true).waitFor();
   });
 
   it('shows a viewer everything, and which role a run needs', async () => {

@@ -215,7 +215,8 @@ export function FeedPanel({
                 className="btn small mt8"
                 type="button"
                 aria-label={`${texts.confirm}: ${feed.name}`}
-                disabled={!may || (!runsHere && !isSent(feed))}
+                // Its dry run would be refused while another run is under way: what is held is known before that has ended.
+                disabled={!may || (!runsHere && !isSent(feed)) || isRunning}
                 title={blocked ?? undefined}
                 onClick={() => setConfirming(true)}
               >
