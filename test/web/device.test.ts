@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { AnswerOf } from '../../src/api/contract/operations.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import type { TestApi } from '../support/servers/test-api.ts';
-import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
+import { accessibilityProblems, isTooWide, keepUndo, openPage, useBrowser } from './support/browser.ts';
 import { openDashboard } from './support/dashboard.ts';
 
 checkLeaks();
@@ -36,6 +36,7 @@ describe('the page of a device', () => {
   it('allows until the evening at one click, and takes it back', async () => {
     const api = await openDashboard();
     const { page } = await openPage(api, CLARA, { role: 'helpdesk' });
+    await keepUndo(page);
     const allowed = async (): Promise<boolean> =>
       Date.parse((await decisionOn(api))?.expiresAt ?? '') > Date.now();
     await page

@@ -26,7 +26,7 @@ describe('the list of devices', () => {
     expect(await page.getByText('clara@example.com').count()).toBe(0);
     await page.getByRole('button', { name: 'Remove filter State' }).click();
     await page.getByText('clara@example.com').waitFor();
-    expect(new URL(page.url()).search).toBe('');
+    await page.waitForURL(({ search }) => search === '');
   });
 
   it('loads further rows while one scrolls, and draws only those in view', async () => {
@@ -65,7 +65,7 @@ describe('the list of devices', () => {
     await page.getByText('clara@example.com').waitFor();
     await page.getByRole('button', { name: 'User' }).click();
     await page.locator('tbody tr[data-index="0"]').getByText('pavel@example.com').waitFor();
-    expect(new URL(page.url()).searchParams.get('sort')).toBe('-user');
+    await page.waitForURL(({ searchParams }) => searchParams.get('sort') === '-user');
     expect(await page.getByRole('columnheader', { name: 'User' }).getAttribute('aria-sort')).toBe(
       'descending',
     );
@@ -118,7 +118,7 @@ describe('the list of devices', () => {
     expect(await accessibilityProblems(page)).toEqual([]);
     await page.getByRole('link', { name: 'Show all devices' }).click();
     await page.getByText('clara@example.com').waitFor();
-    expect(await page.getByRole('searchbox').inputValue()).toBe('');
+    await until(async () => (await page.getByRole('searchbox').inputValue()) === '', 'an empty search');
   });
 
   it('says how to begin where there is no device', async () => {

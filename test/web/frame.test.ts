@@ -112,6 +112,7 @@ describe('the frame', () => {
   it('a gateway that takes requests and answers none lets the age of the state grow', async () => {
     const { page } = await openPage(await openDashboard(), '/');
     await page.clock.install();
+    await page.clock.pauseAt(Date.now() + 60_000);
     await page.reload();
     await page.getByText('State 1.4 s old').waitFor();
     await page.route('**/api/v1/overview', () => undefined);

@@ -4,7 +4,7 @@ import type { AnswerOf } from '../../src/api/contract/operations.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { TestApi } from '../support/servers/test-api.ts';
-import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
+import { accessibilityProblems, isTooWide, keepUndo, openPage, useBrowser } from './support/browser.ts';
 import { openDashboard } from './support/dashboard.ts';
 
 checkLeaks();
@@ -37,7 +37,7 @@ describe('the list of users', () => {
     expect(await page.getByText('clara@example.com').count()).toBe(0);
     await page.getByRole('button', { name: 'Remove filter State' }).click();
     await page.getByText('clara@example.com').waitFor();
-    expect(new URL(page.url()).search).toBe('');
+    await page.waitForURL(({ search }) => search === '');
   });
 
   it('decides about a user with every device from the row', async () => {
@@ -104,6 +104,7 @@ describe('the page of a user', () => {
   it('allows the user with every device for a while, and takes that back', async () => {
     const api = await openDashboard();
     const { page } = await openPage(api, CLARA, { role: 'helpdesk' });
+    await keepUndo(page);
     await page.getByRole('button', { name: /^Allow until (?!another)/ }).click();
     await page.getByText('for every device').first().waitFor();
     expect(await decisionOn(api)).toMatchObject({ action: 'allow' });
@@ -115,6 +116,7 @@ describe('the page of a user', () => {
 
   it('names other names that an allow does not hold for', async () => {
     const { page } = await openPage(await openDashboard(), CLARA);
+    await keepUndo(page);
     await page.route('**/api/v1/users/*/decision', async (route) => {
       const response = await route.fetch();
       const answer = (await response.json()) as AnswerOf<'decideUser'>;

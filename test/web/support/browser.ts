@@ -104,6 +104,13 @@ async function makeUp(page: Page, hasRealFeeds: boolean): Promise<void> {
   await page.route('**/api/v1/status', (route) => route.fulfill({ json: statusAnswer() }));
 }
 
+/** Lets the page offer to undo a decision for as long as the test needs, instead of ten seconds. */
+export async function keepUndo(page: Page): Promise<void> {
+  await page.evaluate(
+    'const later = window.setTimeout; window.setTimeout = (work, ms) => (ms === 10_000 ? 0 : later(work, ms));',
+  );
+}
+
 const require = createRequire(import.meta.url);
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
