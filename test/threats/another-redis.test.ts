@@ -21,7 +21,7 @@ import { until } from '../support/checks/until.ts';
 
 checkLeaks();
 
-const reach = ({ url }: TestRedis) => ({ url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 });
+const reach = ({ url }: TestRedis) => ({ url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
 
 let folder: string;
 let memory: StoreMemory;
@@ -357,10 +357,11 @@ describe('a replica', () => {
     // No gateway at the primary: nobody proves that the replica follows it.
     await gateway.close();
     await reader.untilServed(phone, false);
-    // On a busy machine a replica has refused several beats by then.
-    expect(reader.codes().filter((code) => code !== 'EASGATE_STORE_UNWRITABLE')).toEqual([
-      'EASGATE_STORE_STALE',
-    ]);
+    // On a busy machine a replica has refused several beats by then, or one was late before: then the log has that, too, and its end.
+    const others = new Set(['EASGATE_STORE_UNWRITABLE', 'EASGATE_STORE_BACK']);
+    const told = () => reader.codes().filter((code) => !others.has(code));
+    await until(() => told().at(-1) === 'EASGATE_STORE_STALE', 'the log to say so');
+    expect([...new Set(told())]).toEqual(['EASGATE_STORE_STALE']);
     await reader.close();
   });
 
