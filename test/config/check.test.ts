@@ -433,15 +433,16 @@ ${more}`;
 
 /** The path of every field of the schema; for lists, of the first entry. */
 function fields(): (string | number)[][] {
-  const all: (string | number)[][] = [];
+  // Kinds of one thing, such as feeds, have many fields in common: each is listed once.
+  const all = new Map<string, (string | number)[]>();
   const walk = (schema: JsonSchema, path: (string | number)[]): void => {
-    if (path.length > 0) all.push(path);
+    if (path.length > 0) all.set(path.join('.'), path);
     for (const [name, field] of Object.entries(schema.properties ?? {})) walk(field, [...path, name]);
     if (schema.items !== undefined) walk(schema.items, [...path, 0]);
     for (const one of [...(schema.oneOf ?? []), ...(schema.anyOf ?? [])]) walk(one, path);
   };
   walk(schemaAt([]) ?? {}, []);
-  return all;
+  return [...all.values()];
 }
 
 function wrap(path: readonly (string | number)[], value: unknown): unknown {
