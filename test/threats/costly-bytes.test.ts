@@ -17,6 +17,7 @@ import { withoutSchemes } from '../../src/http/challenges.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
+import { quickestOf } from '../support/checks/work-time.ts';
 import { answerOk, backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
 import { openQuarantine } from '../support/servers/quarantine.ts';
 import { request } from '../support/servers/test-gateway.ts';
@@ -70,16 +71,6 @@ describe('a small body that expands to very many elements', () => {
     expect(treeOf(gzipSync(many), 'gzip-wbxml')).toBeUndefined();
   });
 });
-
-/** Milliseconds of the quickest of several runs, so that other load on the machine does not count. */
-function quickestOf(work: () => void): number {
-  const times = Array.from({ length: 5 }, () => {
-    const started = performance.now();
-    work();
-    return performance.now() - started;
-  });
-  return Math.min(...times);
-}
 
 describe('a challenge', () => {
   it('of many spaces costs as much as other texts of its length', () => {

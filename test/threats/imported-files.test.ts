@@ -8,6 +8,7 @@ import { mappingByContext, mappingsOf } from '../../src/feeds/formats.ts';
 import { jsonTexts } from '../../src/feeds/files/json.ts';
 import { recordsIn } from '../../src/feeds/files/pages.ts';
 import { xmlRecords } from '../../src/feeds/files/xml-records.ts';
+import { quickestOf } from '../support/checks/work-time.ts';
 import { onlyDevice, readContent, readJson } from '../feeds/read-lines.ts';
 
 const HEAD = 'DeviceId,DeviceAccessState,DeviceAccessStateReason,UserPrincipalName,DeviceModel';
@@ -143,15 +144,11 @@ describe('an imported file', () => {
 describe('a small file', () => {
   it('with a context of signs alone costs as much as one with another context', () => {
     const among = mappingsOf('graph');
-    /** Milliseconds of the quickest of several runs, so that other load on the machine does not count. */
     const costOf = (context: string): number => {
       const row = { has: () => true, get: () => context };
-      const times = Array.from({ length: 5 }, () => {
-        const started = performance.now();
+      return quickestOf(() => {
         for (let record = 0; record < 200; record++) expect(mappingByContext(row, among)).toBeNull();
-        return performance.now() - started;
       });
-      return Math.min(...times);
     };
     costOf('warm up');
     // A quadratic cost would be thousands of times as high.
