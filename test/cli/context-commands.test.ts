@@ -99,7 +99,7 @@ beforeAll(async () => {
     ['feeds', 'run', 'mdm'],
   ])
     await here(words);
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const close of closing.toReversed()) await close();

@@ -288,4 +288,4 @@ it('no verdict older than an applied change is served, whatever is late, fails o
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => run(steps, pass)),
     { numRuns: 300 },
   );
-}, 300_000);
+});

@@ -86,7 +86,7 @@ async function rollOut(gateway: GatewayProcess): Promise<void> {
 const everywhere = (gateway: GatewayProcess, answer: string): Promise<void> =>
   until(async () => (await askAll(gateway)).join() === answer, `${answer} in every worker`);
 
-describe('a roll-out', { timeout: 240_000 }, () => {
+describe('a roll-out', () => {
   it('reaches the users of its groups, and their held polls, when a group is added; and a worker that starts later', async () => {
     const gateway = await start();
     await rollOut(gateway);

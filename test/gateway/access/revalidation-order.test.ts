@@ -97,4 +97,4 @@ it('each is decided after its last change, whatever fails and is late', async ()
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 40 }), (steps) => run(steps)),
     { numRuns: 100 },
   );
-}, 120_000);
+});
