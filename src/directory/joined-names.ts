@@ -81,9 +81,10 @@ export class JoinedNames {
   private readonly sources: SourceOrder;
   private readonly reader: TolerantReader;
   private readonly parts = new Map<string, Part>();
-  private readonly understood = new Map<UserKey, readonly UserReport[]>();
+  /** Most look-ups need no map for these two. */
+  private understood: Map<UserKey, readonly UserReport[]> | null = null;
   private readonly joined = new Map<UserKey, Known>();
-  private readonly overfull = new Set<UserKey>();
+  private overfull: Set<UserKey> | null = null;
 
   /** `reader` collects the names of malformed records. */
   constructor(names: UserNames, sources: SourceOrder, reader: TolerantReader) {
@@ -111,7 +112,7 @@ export class JoinedNames {
     const reports = users.reports.length === 0 ? NO_REPORTS : Map.groupBy(users.reports, ({ user }) => user);
     const grouped = this.names.hasGroups ? groupedNames(this.names, users, reports) : null;
     this.parts.set(part, { users, reports, grouped });
-    this.joined.clear();
+    if (this.joined.size > 0) this.joined.clear();
   }
 
   /**
@@ -219,6 +220,7 @@ export class JoinedNames {
   }
 
   private tooMany(user: UserKey): void {
+    this.overfull ??= new Set();
     if (this.overfull.has(user)) return;
     this.overfull.add(user);
     this.reader.fail(`user ${user}: reports under more names than a look-up reads`);
@@ -236,6 +238,7 @@ export class JoinedNames {
   }
 
   private reportsOn(key: UserKey): readonly UserReport[] {
+    this.understood ??= new Map();
     let reports = this.understood.get(key);
     if (reports === undefined) {
       const stored = this.parts.get(foldedLocalPart(key))?.reports.get(key) ?? NOTHING;

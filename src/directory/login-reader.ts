@@ -34,7 +34,8 @@ export class LoginReader {
   private readonly joined: JoinedNames;
   /** Its folded local part. */
   private readonly first: string;
-  private readonly relations = new Map<UserKey, Relation>();
+  /** Of names that were asked about; null = none yet. */
+  private relations: Map<UserKey, Relation> | null = null;
   private isCut = false;
   private target: UserKey | null = null;
 
@@ -52,22 +53,21 @@ export class LoginReader {
     const { joined } = this;
     if (!joined.has(this.first)) return [this.first];
     if (this.isCut) return NOTHING;
-    const wanted = new Set<string>();
-    this.want(joined.namesBehind(this.user, this.name), wanted);
-    for (const user of this.namesakes()) this.want(joined.namesBehind(user), wanted);
+    let wanted = this.withWanted(null, joined.namesBehind(this.user, this.name));
+    for (const user of this.namesakes()) wanted = this.withWanted(wanted, joined.namesBehind(user));
     const free = MAX_LOCAL_PARTS - joined.size;
-    if (wanted.size > free || joined.isEndless(this.name)) {
+    if ((wanted !== null && wanted.size > free) || joined.isEndless(this.name)) {
       this.isCut = true;
       this.reader.fail(`user ${this.user}: more names than a look-up reads`);
     }
-    return [...wanted].slice(0, free);
+    return wanted === null ? NOTHING : [...wanted].slice(0, free);
   }
 
   /** Takes what is stored under one folded local part. */
   add(part: string, users: StoredUsers): void {
     this.joined.add(part, users);
     for (const failure of users.failures) this.reader.fail(failure);
-    this.relations.clear();
+    this.relations = null;
     this.target = null;
   }
 
@@ -90,6 +90,7 @@ export class LoginReader {
   /** Whether a decision, partnership or device stored under this name belongs to the user, or may. */
   relationOf(stored: UserKey): Relation {
     if (stored === this.user || stored === this.name) return 'own';
+    this.relations ??= new Map();
     let relation = this.relations.get(stored);
     if (relation === undefined) {
       relation = this.relate(stored);
@@ -204,11 +205,14 @@ export class LoginReader {
     return false;
   }
 
-  private want(names: Iterable<UserKey>, wanted: Set<string>): void {
+  /** Local parts to read, with those of these names that were not read yet. Null = none: the names of most users have one local part. */
+  private withWanted(wanted: Set<string> | null, names: Iterable<UserKey>): Set<string> | null {
+    let all = wanted;
     for (const name of names) {
       const part = foldedLocalPart(name);
-      if (!this.joined.has(part)) wanted.add(part);
+      if (!this.joined.has(part)) (all ??= new Set()).add(part);
     }
+    return all;
   }
 }
 

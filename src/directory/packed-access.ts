@@ -145,16 +145,15 @@ export interface LookedUp {
 export function packRecords(records: AccessRecords, { user: login, device }: LookedUp): string {
   const { user, userRecord, userDevices, usersOnDevice } = records;
   const packer = new Packer();
-  packer.places.push(user === undefined ? '' : user === login ? SAME : encodedText(user, SAME_IS_TAKEN));
+  packer.place(user === undefined ? '' : user === login ? SAME : encodedText(user, SAME_IS_TAKEN));
   packer.record(records.device, DEVICE_FIELDS);
   packer.record(records.partnership ?? null, SEEN_FIELDS);
   packer.record(userRecord ?? null, USER_FIELDS);
-  packer.places.push(encodedItems(userRecord?.aliases ?? [], domainOf(login)));
-  packer.places.push(usersOnDevice === undefined ? '' : encodedNumber(usersOnDevice));
+  packer.place(encodedItems(userRecord?.aliases ?? [], domainOf(login)));
+  packer.place(usersOnDevice === undefined ? '' : encodedNumber(usersOnDevice));
   if (userDevices !== undefined) packer.devices(userDevices, device, records.partnership ?? null);
   const rare = rareOf(records);
-  // One flat text: a chain of parts would take more memory than the parts.
-  const line = packer.places.join(SEPARATOR);
+  const line = packer.line();
   return rare === null ? line : [line, JSON.stringify(rare)].join(RARE);
 }
 
@@ -193,19 +192,38 @@ function domainOf(login: string): string | null {
   return at === -1 ? null : login.slice(at);
 }
 
+/** Separators by their number: most places are empty. */
+const SEPARATORS = Array.from({ length: 64 }, (_, count) => SEPARATOR.repeat(count));
+
 /** Writes values one after the other. */
 class Packer {
-  readonly places: string[] = [];
+  /** Places that are not empty, each behind the separators before it. */
+  private readonly parts: string[] = [];
+  /** Separators before the next place. */
+  private gap = -1;
   private last: number | null = null;
+
+  place(text: string): void {
+    this.gap += 1;
+    if (text === '') return;
+    this.parts.push(separators(this.gap) + text);
+    this.gap = 0;
+  }
+
+  /** One flat text: a chain of parts would take more memory than the parts. */
+  line(): string {
+    this.parts.push(separators(this.gap));
+    return this.parts.join('');
+  }
 
   record<T extends object>(record: T | null, fields: Fields<T>): void {
     if (record === null) {
-      this.places.push(NO_RECORD);
+      this.place(NO_RECORD);
       return;
     }
     for (const [name, kind] of fields) {
       const value = record[name] ?? null;
-      this.places.push(value === null || isEmpty(name, value) ? '' : this.placeOf(value, kind));
+      this.place(value === null || isEmpty(name, value) ? '' : this.placeOf(value, kind));
     }
   }
 
@@ -214,15 +232,15 @@ class Packer {
    * as one place, because the partnership says the same.
    */
   devices(devices: readonly OwnDevice[], own: string, seen: SeenState | null): void {
-    const { places } = this;
-    places.push(String(devices.length));
+    this.place(String(devices.length));
     for (const { device, firstSeen, lastAllowed } of devices) {
       if (device === own && seen?.firstSeen === firstSeen && (seen.lastAllowed ?? null) === lastAllowed) {
-        places.push(SAME);
+        this.place(SAME);
         continue;
       }
-      places.push(device === own ? '' : OTHER, this.number(firstSeen));
-      places.push(lastAllowed === null ? '' : this.number(lastAllowed));
+      this.place(device === own ? '' : OTHER);
+      this.place(this.number(firstSeen));
+      this.place(lastAllowed === null ? '' : this.number(lastAllowed));
     }
   }
 
@@ -240,6 +258,10 @@ class Packer {
     this.last = value;
     return place;
   }
+}
+
+function separators(count: number): string {
+  return SEPARATORS[count] ?? SEPARATOR.repeat(count);
 }
 
 function textsOf(kind: Kind): SharedValues {

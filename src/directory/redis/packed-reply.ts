@@ -20,20 +20,20 @@ const ZERO = 0x30;
  */
 export function unpackHashes(reply: unknown, isBrief = false): ReadHash[] {
   if (!(reply instanceof Buffer)) throw new Error('Redis answered a read with something else');
-  const sizes = sizesOf(reply);
+  const sizes = new Sizes(reply);
   const textOf = isBrief && isAscii(reply) ? partsOf(reply.toString('latin1')) : textsOf(reply);
   const hashes: ReadHash[] = [];
-  let at = reply.indexOf(LINE_END) + 1;
-  for (let next = 0; next < sizes.length;) {
-    const end = textOf(at, (at += sizes[next++] ?? 0));
-    const count = sizes[next++] ?? -1;
+  let at = sizes.end + 1;
+  while (sizes.hasMore()) {
+    const end = textOf(at, (at += sizes.next()));
+    const count = sizes.hasMore() ? sizes.next() : -1;
     if (count === -1) {
       hashes.push({ end, values: null });
       continue;
     }
     const values: (string | null)[] = [];
     for (let index = 0; index < count; index += 1) {
-      const size = sizes[next++] ?? -1;
+      const size = sizes.hasMore() ? sizes.next() : -1;
       values.push(size === -1 ? null : textOf(at, (at += size)));
     }
     hashes.push({ end, values });
@@ -51,19 +51,33 @@ function partsOf(text: string): TextOf {
   return (from, to) => text.slice(from, to);
 }
 
-function sizesOf(reply: Buffer): number[] {
-  const sizes: number[] = [];
-  let size = 0;
-  let sign = 1;
-  for (let at = 0; at < reply.length; at += 1) {
-    const byte = reply[at] ?? 0;
-    if (byte === MINUS) sign = -1;
-    else if (byte === SPACE || byte === LINE_END) {
-      sizes.push(size * sign);
-      size = 0;
-      sign = 1;
-      if (byte === LINE_END) return sizes;
-    } else size = size * 10 + byte - ZERO;
+/** The numbers in the first line of a reply, one after the other: a list of them would be the largest part of what a look-up allocates here. */
+class Sizes {
+  /** Where the line ends. */
+  readonly end: number;
+  private readonly reply: Buffer;
+  private at = 0;
+
+  constructor(reply: Buffer) {
+    this.reply = reply;
+    this.end = reply.indexOf(LINE_END);
+    if (this.end === -1) throw new Error('Redis answered a read with something else');
   }
-  throw new Error('Redis answered a read with something else');
+
+  hasMore(): boolean {
+    return this.at <= this.end;
+  }
+
+  next(): number {
+    const { reply } = this;
+    const isNegative = reply[this.at] === MINUS;
+    if (isNegative) this.at += 1;
+    let size = 0;
+    let byte = reply[this.at++] ?? LINE_END;
+    while (byte !== SPACE && byte !== LINE_END) {
+      size = size * 10 + byte - ZERO;
+      byte = reply[this.at++] ?? LINE_END;
+    }
+    return isNegative ? -size : size;
+  }
 }
