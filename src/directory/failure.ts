@@ -36,10 +36,10 @@ const REMEDIES: readonly (readonly [reply: RegExp, words: string])[] = [
 const UNANSWERED =
   /^(Command timed out|Connection is closed\.|Stream isn't writeable|Reached the max retries per request limit|Cluster isn't ready|Cluster is disconnect|None of startup nodes|Node is disconnected|Socket timeout\. Expecting data|Failed to refresh slots cache|no node of the Redis Cluster answers)/;
 
-/** How the error of a reply ends: `; ` and what to do, or nothing where that is not known. */
-export function remedyOf(reply: string): string {
+/** The text of a reply, with what to do where that is known. */
+export function withRemedy(reply: string): string {
   const words = REMEDIES.find(([pattern]) => pattern.test(reply))?.[1];
-  return words === undefined ? '' : `; ${words}`;
+  return words === undefined ? reply : `${reply.replace(/\.$/, '')}; ${words}`;
 }
 
 /** An error that Redis replied, and no failure of the connection. */
@@ -59,10 +59,10 @@ export function redisFailure(error: unknown): Failure | null {
   if (isReply(error))
     return {
       code: 'EASGATE_STORE_REFUSED',
-      message: `Redis refused the command: ${message}${remedyOf(message)}`,
+      message: `Redis refused the command: ${withRemedy(message)}`,
     };
   if (message.startsWith('Too many Cluster redirections'))
-    return { code: 'EASGATE_REDIS', message: `${message}${remedyOf(message)}` };
+    return { code: 'EASGATE_REDIS', message: withRemedy(message) };
   if (!UNANSWERED.test(message)) return null;
   return {
     code: 'EASGATE_REDIS',

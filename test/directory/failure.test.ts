@@ -1,6 +1,6 @@
 // Owns the promise that an error of Redis, as its library throws it while a command runs, becomes a code and a message that says what to do.
 import { expect, it } from 'vitest';
-import { failureOf, redisFailure, remedyOf } from '../../src/directory/failure.ts';
+import { failureOf, redisFailure, withRemedy } from '../../src/directory/failure.ts';
 
 /** As the parser of replies makes it. */
 function replied(text: string): Error {
@@ -26,8 +26,9 @@ it.each([
 ])('%s: the reply stays, and what to do follows', (text, words) => {
   const { code, message } = failureOf(replied(text));
   expect(code).toBe('EASGATE_STORE_REFUSED');
-  expect(message).toContain(text);
-  expect(message.slice(message.indexOf(text) + text.length)).toContain(words);
+  const reply = text.replace(/\.$/, '');
+  expect(message).toContain(`${reply}; `);
+  expect(message.slice(message.indexOf(reply) + reply.length)).toContain(words);
 });
 
 it.each([
@@ -59,5 +60,5 @@ it('other errors keep their code and their message, also those that quote Redis'
     message: 'full',
   });
   expect(failureOf(new Error('x'))).toEqual({ code: 'EASGATE_FAILED', message: 'x' });
-  expect(remedyOf('ERR something else')).toBe('');
+  expect(withRemedy('ERR something else.')).toBe('ERR something else.');
 });

@@ -2,7 +2,7 @@
 // cause a check, and gateways write the beat.
 import { monotonicNow } from '../../clock.ts';
 import { everyAbout } from '../../coalesced-timers.ts';
-import { isReply, remedyOf } from '../failure.ts';
+import { isReply, withRemedy } from '../failure.ts';
 import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError } from '../store-identity.ts';
@@ -197,8 +197,7 @@ export class RedisGuard {
 
 function refusal(error: Error): Error {
   const { message } = error;
-  return new RedisRefusalError(
-    `Redis refused the command, and nothing was written: ${message}${remedyOf(message)}`,
-    { cause: error },
-  );
+  return new RedisRefusalError(`Redis refused the command, and nothing was written: ${withRemedy(message)}`, {
+    cause: error,
+  });
 }

@@ -1,7 +1,7 @@
 // Owns the diagnosis of why Redis cannot be used: no answer, wrong password, TLS mismatch, not Redis.
 import { connect } from 'node:net';
 import { codeOf, messageOf } from '../../caught-error.ts';
-import { remedyOf } from '../failure.ts';
+import { withRemedy } from '../failure.ts';
 
 /** In place of a name of a primary. */
 export const ON_CLUSTER = 'Redis Cluster';
@@ -71,7 +71,7 @@ function reason(error: unknown, url: string): string {
     return 'it closed the connection: check that it runs, and look at its log';
   if (/ECONNRESET|closed|EPIPE|ended/i.test(text))
     return `it closes the connection at once: check ${secure ? 'that it uses TLS' : 'whether it requires TLS (rediss://), and that it is Redis'}`;
-  return `${message}${remedyOf(message)}`;
+  return withRemedy(message);
 }
 
 function causesOf(error: unknown): string {
