@@ -3,9 +3,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { openStore } from '../../src/directory/open-store.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { RedisTls } from '../../src/directory/redis/redis-connection.ts';
+import { until } from '../support/checks/until.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { createAuthority } from '../support/servers/certificates.ts';
 import type { Authority, Credentials } from '../support/servers/certificates.ts';
@@ -27,10 +30,13 @@ beforeAll(async () => {
   authority = await createAuthority();
   const server = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }] });
   own = await authority.issue({ commonNames: ['gateway'] });
+  const ended = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }], expired: true });
   const files = {
     'ca.pem': authority.certificate,
     'server.pem': server.certificate,
     'server.key': server.key,
+    'ended.pem': ended.certificate,
+    'ended.key': ended.key,
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   const secure = await freePort();
@@ -69,4 +75,52 @@ it('a server of an authority that is not trusted is refused, and the error says 
 
 it('a gateway without a certificate is refused by the server', async () => {
   await expect(open({ ca: authority.certificate })).rejects.toMatchObject({ code: 'EASGATE_REDIS' });
+});
+
+it('a certificate of the server that ends stops no open connection; a gateway that loses it logs why there is no other one, once', async () => {
+  const admin = new Redis(redis.url);
+  onTestFinished(() => admin.disconnect());
+  const use = (name: string): Promise<unknown> =>
+    admin.call(
+      'CONFIG',
+      'SET',
+      'tls-cert-file',
+      join(folder, `${name}.pem`),
+      'tls-key-file',
+      join(folder, `${name}.key`),
+    );
+  const told: unknown[] = [];
+  const store = await openStore(
+    {
+      kind: 'redis',
+      url,
+      keyPrefix: 'easgate:',
+      commandTimeoutMs: 30_000,
+      tls: { ca: authority.certificate, cert: own.certificate, key: own.key },
+    },
+    {
+      serves: true,
+      onEvent: (_level, { code, cause }) => {
+        if (code === 'EASGATE_STORE_CONNECTION') told.push(cause);
+      },
+    },
+  );
+  onTestFinished(() => store.close());
+  await use('ended');
+  onTestFinished(async () => void (await use('server')));
+  expect((await store.lookup(alice, phone)).deviceDecision?.action).toBe('block');
+  expect(told).toEqual([]);
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await until(() => told.length > 0, 'the log entry about the certificate');
+  expect(told).toEqual([expect.stringContaining('certificate is not trusted: certificate has expired')]);
+  await use('server');
+  await until(
+    () =>
+      store.lookup(alice, phone).then(
+        () => true,
+        () => false,
+      ),
+    'the directory to answer again',
+  );
+  expect(told).toHaveLength(1);
 });

@@ -202,6 +202,7 @@ export async function explained<Answer>(work: Promise<Answer>, options: RedisSto
   }
 }
 
-function troubleOf(error: unknown, { url, sentinel, cluster }: RedisStoreOptions): Error {
+/** The reason why Redis cannot be used, in words. */
+export function troubleOf(error: unknown, { url, sentinel, cluster }: RedisStoreOptions): Error {
   return redisTrouble(error, url, cluster === undefined ? sentinel?.name : ON_CLUSTER);
 }

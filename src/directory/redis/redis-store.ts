@@ -33,6 +33,7 @@ import type { StoredDevice, StoredUsers } from '../stored-records.ts';
 import { withBackgroundTimeout } from '../background-timeout.ts';
 import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
+import { tellTrouble } from './connection-trouble.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
 import { ForeignScripts } from './foreign-scripts.ts';
 import { commitValues } from './commit-values.ts';
@@ -216,6 +217,7 @@ export class RedisStore implements DirectoryStore {
       const { reader } = store;
       store.guard.onNewEpoch = () => (isCluster(reader) ? store.log.hurry() : reader.disconnect(true));
       store.announced = store.guard.guard.generation;
+      if (guard.serves) tellTrouble([store.client, store.reader], options, guard.onEvent);
     } catch (error) {
       await store.close();
       throw error;
