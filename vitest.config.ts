@@ -30,12 +30,13 @@ class GroupAfterGroup extends BaseSequencer {
 
 function project(
   name: Group,
-  { isolate = false, globalSetup = [] as string[] } = {},
+  { isolate = false, globalSetup = [] as string[], setupFiles = ['test/support/checks/fixed-seed.ts'] } = {},
 ): TestProjectConfiguration {
   return {
     test: {
       name,
       globalSetup,
+      setupFiles,
       ...GROUPS[name],
       pool: 'forks',
       // Files share processes: most of the time of a short file is its imports.
@@ -55,7 +56,7 @@ export default defineConfig({
     projects: [
       project('unit'),
       project('socket'),
-      project('memory', { isolate: true }),
+      project('memory', { isolate: true, setupFiles: [] }),
       project('hostile'),
       project('process'),
       project('web', { globalSetup: ['test/web/support/build.ts'] }),
