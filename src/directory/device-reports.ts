@@ -239,12 +239,12 @@ export function effectiveDevice(
 ): DeviceRecord | null {
   const ordered = inOrder(reports, order);
   const speaking = reports.length < 2 ? ordered : presentFirst(ordered);
-  const [first, ...others] = speaking;
+  const first = speaking[0];
   if (first === undefined) return null;
   const effective = deviceOf(key, first);
-  if (others.length === 0) return effective;
+  if (speaking.length === 1) return effective;
   effective.attributes = Object.assign({}, ...speaking.toReversed().map(({ attributes }) => attributes));
-  for (const report of others) {
+  for (const report of speaking.slice(1)) {
     for (const name of VALUES) fillIn(effective, report, name);
     effective.observedAt = Math.max(effective.observedAt, report.observedAt);
     effective.reportedSince = earliest(effective.reportedSince, report.reportedSince);

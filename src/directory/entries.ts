@@ -3,10 +3,12 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { readDecisionRecord, readImported } from '../model/decision.ts';
 import type { DecisionRecord, ImportedDecision } from '../model/decision.ts';
 import { readDeviceReport } from '../model/device.ts';
+import type { DeviceReport } from '../model/device.ts';
 import { blankPartnership, readPartnership } from '../model/partnership.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import { readUserReport } from '../model/user.ts';
 import type { UserReport } from '../model/user.ts';
+import { withItem } from './collected-records.ts';
 import { effectiveDevice, inOrder } from './device-reports.ts';
 import type { SourceOrder } from './device-reports.ts';
 import { recordNames } from './record-names.ts';
@@ -24,12 +26,7 @@ export function deviceEntry(stored: StoredDevice, sources: SourceOrder, epoch: n
   if (isEmptyDevice(stored)) return null;
   const reader = new TolerantReader();
   for (const failure of failures) reader.fail(failure);
-  const reports = inOrder(
-    stored.reports.flatMap(
-      ({ source, text }) => reader.read(text, (one) => readDeviceReport(key, source, one)) ?? [],
-    ),
-    sources,
-  );
+  const reports = inOrder(reportsOn(reader, stored), sources);
   const decided = decisionRecord(reader, key, null, stored.decision, epoch);
   return {
     key,
@@ -43,10 +40,26 @@ export function deviceEntry(stored: StoredDevice, sources: SourceOrder, epoch: n
   };
 }
 
-function partnershipsOn(reader: TolerantReader, { key, partnerships }: StoredDevice): PartnershipRecord[] {
-  const seen: PartnershipRecord[] = [];
-  for (const [user, text] of partnerships)
-    seen.push(reader.read(text, (one) => readPartnership(user, key, one)) ?? blankPartnership(user, key));
+const NONE: readonly never[] = Object.freeze([]);
+
+function reportsOn(reader: TolerantReader, { key, reports }: StoredDevice): readonly DeviceReport[] {
+  let read: readonly DeviceReport[] = NONE;
+  for (const { source, text } of reports) {
+    const report = reader.read(text, (one) => readDeviceReport(key, source, one));
+    if (report !== null) read = withItem(read, report);
+  }
+  return read;
+}
+
+function partnershipsOn(
+  reader: TolerantReader,
+  { key, partnerships }: StoredDevice,
+): readonly PartnershipRecord[] {
+  let seen: readonly PartnershipRecord[] = NONE;
+  for (const [user, text] of partnerships) {
+    const record = reader.read(text, (one) => readPartnership(user, key, one));
+    seen = withItem(seen, record ?? blankPartnership(user, key));
+  }
   return seen;
 }
 
@@ -128,7 +141,7 @@ function entryOfReport(
     reports,
     record: effectiveUser(user, reports, sources),
     decided: UNDECIDED,
-    imported: NOTHING_IMPORTED,
+    imported: NONE,
     devices: [],
     ...reader.unreadable(),
   };
@@ -171,14 +184,12 @@ function decisionRecord(
   return reader.read(text, (stored) => readDecisionRecord(stored, what, epoch)) ?? UNDECIDED;
 }
 
-const NOTHING_IMPORTED: readonly ImportedDecision[] = Object.freeze([]);
-
 function importedDecisions(
   reader: TolerantReader,
   device: DeviceKey | null,
   stored: readonly (SourceText & { readonly user: UserKey | null })[],
 ): readonly ImportedDecision[] {
-  if (stored.length === 0) return NOTHING_IMPORTED;
+  if (stored.length === 0) return NONE;
   return stored.flatMap(({ source, user, text }) => {
     const what = recordNames.imported(source, device, user);
     const decision = reader.read(text, (one) => readImported(one, what));

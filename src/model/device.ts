@@ -97,7 +97,7 @@ const form = lineForm(deviceReportSchema, ['key', 'source'], { words: deviceRepo
 
 /** Reads what `source` reported. @throws CorruptRecordError */
 export function readDeviceReport(key: DeviceKey, source: string, stored: string): DeviceReport {
-  const report = form.read(stored, `device ${key} ${source}`, { key, source });
+  const report = form.read(stored, 'device', { key, source });
   // Other tools write reports too.
   if (report.unmetRequirements.length > 0)
     report.unmetRequirements = boundRequirements(report.unmetRequirements);

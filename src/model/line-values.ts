@@ -85,17 +85,25 @@ export function encodedItem(item: string, standing: string | null): string {
 
 /** Undefined = malformed. */
 export function decodedItems(place: string, standing: string | null): string[] | undefined {
+  // As most lists in the records of devices.
+  if (placeIn(place, ',', 0) === -1) {
+    const only = decodedItem(place, standing);
+    return only === undefined ? undefined : [only];
+  }
   const items: string[] = [];
   for (const encoded of place.split(',')) {
-    const at = placeIn(encoded, STANDING, 0);
-    const item =
-      at === -1
-        ? decodedText(encoded)
-        : joined(decodedPart(encoded.slice(0, at)), standing, decodedPart(encoded.slice(at + 1)));
-    if (item === undefined || encoded === '') return undefined;
+    const item = decodedItem(encoded, standing);
+    if (item === undefined) return undefined;
     items.push(item);
   }
   return items;
+}
+
+function decodedItem(encoded: string, standing: string | null): string | undefined {
+  if (encoded === '') return undefined;
+  const at = placeIn(encoded, STANDING, 0);
+  if (at === -1) return decodedText(encoded);
+  return joined(decodedPart(encoded.slice(0, at)), standing, decodedPart(encoded.slice(at + 1)));
 }
 
 /** A part of an item: unlike an item it may be empty. */

@@ -69,7 +69,7 @@ const form = lineForm(partnershipSchema, ['user', 'device'], {
 
 /** Reads a stored partnership. @throws CorruptRecordError */
 export function readPartnership(user: UserKey, device: DeviceKey, stored: string): PartnershipRecord {
-  const record = form.read(stored, `partnership ${user} ${device}`, { user, device });
+  const record = form.read(stored, 'partnership', { user, device });
   // Records of before spellings were kept: the key was the spelling.
   if (record.spellings.length === 0) record.spellings.push(device);
   else if (record.spellings.length > MAX_SPELLINGS) record.spellings.length = MAX_SPELLINGS;

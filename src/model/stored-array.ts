@@ -7,8 +7,8 @@ import type { Json } from './read-record.ts';
 
 /** Reads and writes one kind of record. */
 export interface StoredForm<T> {
-  /** `keys` are fields that are part of the record's key, and not of its text. @throws CorruptRecordError */
-  readonly read: (stored: string, what: string, keys: Readonly<Record<string, unknown>>) => T;
+  /** `what`: the kind of record, for errors. `keys` are fields that are part of the record's key, and not of its text. @throws CorruptRecordError */
+  readonly read: (stored: string, what: string, keys: Json) => T;
   readonly write: (record: T) => string;
 }
 
@@ -25,13 +25,14 @@ export function storedForm<S extends z.ZodObject>(
   const blank: Json = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, null]));
   return {
     read(stored, what, key) {
-      const value = parse(stored, what);
-      if (!Array.isArray(value)) return readObject(Object.assign(value, key), what);
+      const name = recordName(what, keys, key);
+      const value = parse(stored, name);
+      if (!Array.isArray(value)) return readObject(Object.assign(value, key), name);
       const json = { ...blank };
       for (let at = 0; at < count; at += 1)
         json[fields[at] ?? ''] = at < value.length ? value[at] : presetOf(presets[at]);
-      for (const name in key) json[name] = key[name];
-      return readObject(json, what);
+      Object.assign(json, key);
+      return readObject(json, name);
     },
     write(record) {
       const values: unknown[] = [];
@@ -45,6 +46,11 @@ export function storedForm<S extends z.ZodObject>(
       return JSON.stringify(values);
     },
   };
+}
+
+/** The name of a record in errors: what it is, and its key. */
+export function recordName(what: string, keys: readonly string[], key: Json): string {
+  return [what, ...keys.map((name) => key[name])].join(' ');
 }
 
 /** The fields of a record's text, in the order of their positions. */

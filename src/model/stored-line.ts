@@ -13,7 +13,7 @@ import {
   encodedNumber,
   encodedText,
 } from './line-values.ts';
-import { storedFields, storedForm } from './stored-array.ts';
+import { recordName, storedFields, storedForm } from './stored-array.ts';
 import type { StoredForm } from './stored-array.ts';
 
 /** Short forms of frequent words: `{ i: 'ios' }`. A text that is the same as a short form is written with an escape. */
@@ -78,7 +78,7 @@ export function lineForm<S extends z.ZodObject>(
     read(stored, what, key) {
       if (!isLine(stored)) return fromJson.read(stored, what, key);
       const record = { ...blank };
-      for (const name in key) record[name] = key[name];
+      for (const name of keys) record[name] = key[name];
       let last: number | null = null;
       let from = 1;
       for (const field of fields) {
@@ -87,7 +87,7 @@ export function lineForm<S extends z.ZodObject>(
         if (place === '' && field.isBlank) continue;
         const value: unknown = place === SAME && field.kind === 'number' ? last : valueIn(place, field, key);
         if (value === undefined || (value === null && !field.nullable))
-          throw new CorruptRecordError(`${what}.${field.name}`);
+          throw new CorruptRecordError(`${recordName(what, keys, key)}.${field.name}`);
         if (place !== '' && typeof value === 'number') last = value;
         record[field.name] = value;
       }

@@ -57,7 +57,7 @@ const form = lineForm(userReportSchema, ['key', 'source'], {
 
 /** Reads what `source` reported. @throws CorruptRecordError */
 export function readUserReport(key: UserKey, source: string, stored: string): UserReport {
-  return form.read(stored, `user ${key} ${source}`, { key, source });
+  return form.read(stored, 'user', { key, source });
 }
 
 /** The stored form of a report. */
