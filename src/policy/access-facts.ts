@@ -1,23 +1,19 @@
 // Owns turning the records of a look-up into the facts of the engine. Pure.
-import { parseVersion } from './compile/version.ts';
 import type {
   Attributes,
   DecisionFacts,
   DecisionScope,
-  DeviceFacts,
   Facts,
-  PartnershipFacts,
   RequestFacts,
   Text,
-  ToldFacts,
   UserFacts,
-  VersionText,
 } from './engine/facts.ts';
-import { attributesOf, folded, textOf } from './engine/read-facts.ts';
-import { Repeated, repeatedText, repeatedVersion } from './engine/repeated-texts.ts';
+import { attributesOf, folded } from './engine/read-facts.ts';
+import { repeatedText } from './engine/repeated-texts.ts';
 import { isWipe } from '../model/wipe.ts';
 import type { ManualDecision } from '../model/decision.ts';
-import type { AccessRecords, DeviceState, ImportedState, NamedDecision } from './access-records.ts';
+import type { AccessRecords, ImportedState, NamedDecision } from './access-records.ts';
+import { DeviceOfRecord, PartnershipOfRecords } from './record-facts.ts';
 import { describeWipe } from './wipe.ts';
 
 /** The user and device of a request. */
@@ -29,7 +25,9 @@ export interface Login {
 }
 
 /** Facts that do not depend on the single request. */
-export type StandingFacts = Omit<Facts, 'now' | 'request'>;
+export interface StandingFacts extends Omit<Facts, 'now' | 'request'> {
+  readonly partnership: PartnershipOfRecords;
+}
 
 /** A decision for the engine, and the record it was made from. */
 export interface RecordedDecision {
@@ -69,8 +67,8 @@ export function readAccess(records: AccessRecords, login: Login, readAt: number)
     records,
     facts: {
       user: new UserOfRecords(records, login.user),
-      device: records.device === null ? null : deviceFacts(records.device),
-      partnership: partnershipFacts(records, login),
+      device: records.device === null ? null : new DeviceOfRecord(records.device),
+      partnership: new PartnershipOfRecords(records, login.device, login.deviceType),
       decisions: isDecided ? [...origins.keys(), ...imported.map(importedFacts)] : NO_DECISIONS,
     },
     origins,
@@ -201,128 +199,4 @@ function importedFacts({ source, device, user, decision }: ImportedState): Decis
     expiresAt: decision.expiresAt,
     acknowledged: false,
   };
-}
-
-function deviceFacts(device: DeviceState): DeviceFacts {
-  const system = systemFacts(device.os ?? null);
-  return {
-    managed: device.managed,
-    compliant: device.compliant,
-    encrypted: device.encrypted ?? null,
-    compromised: device.compromised ?? null,
-    managedMailProfile: device.managedMailProfile ?? null,
-    os: system.os,
-    platform: repeatedText(device.platform) ?? system.platform,
-    osVersion: repeatedVersion(device.osVersion) ?? system.osVersion,
-    model: repeatedText(device.model),
-    manufacturer: repeatedText(device.manufacturer),
-    ownership: repeatedText(device.ownership),
-    lastCheckIn: device.lastCheckIn ?? null,
-    graceUntil: device.graceUntil ?? null,
-    // Of a device that is not managed, the engine says since when it is so.
-    reportedSince:
-      (device.managed === false ? device.managedUnmetSince : null) ?? device.reportedSince ?? null,
-    unmetSince: {
-      compliant: device.compliantUnmetSince ?? null,
-      encrypted: device.encryptedUnmetSince ?? null,
-      compromised: device.compromisedUnmetSince ?? null,
-      managedMailProfile: device.mailProfileUnmetSince ?? null,
-    },
-    attributes: attributesOf(device.attributes ?? null),
-  };
-}
-
-/** Those that change with time and policy are added by {@link countedFacts}. */
-function partnershipFacts(records: AccessRecords, { device, deviceType }: Login): PartnershipFacts {
-  const seen = records.partnership ?? null;
-  const { usersOnDevice = null } = records;
-  return {
-    deviceId: textOf(device),
-    deviceType: repeatedText(seen?.deviceType ?? deviceType),
-    told: { ...systemFacts(seen?.os ?? null), model: repeatedText(seen?.model), manufacturer: null },
-    firstSeen: seen?.firstSeen ?? null,
-    lastAllowed: seen?.lastAllowed ?? null,
-    rank: null,
-    devicesOfUser: null,
-    // A partnership that is not recorded yet counts too.
-    usersOnDevice: usersOnDevice === null ? null : usersOnDevice + (seen === null ? 1 : 0),
-    // Of most phones it never changed: for these {@link countedFacts} makes no other object.
-    userAgentChanges: seen?.agentChanges === undefined ? null : 0,
-  };
-}
-
-const DAY_MS = 86_400_000;
-
-/**
- * The facts that change with time: the place of the device among those of its user that were allowed within `activeWithinMs`,
- * and how often its User-Agent changed within a day. A device that was not allowed in that time comes after the others.
- */
-export function countedFacts(
-  facts: PartnershipFacts,
-  { partnership = null, userDevices, user }: AccessRecords,
-  device: string,
-  now: number,
-  activeWithinMs: number,
-): PartnershipFacts {
-  const userAgentChanges = changesSince(partnership?.agentChanges, now - DAY_MS);
-  if (userDevices === undefined || user === undefined)
-    return userAgentChanges === facts.userAgentChanges ? facts : { ...facts, userAgentChanges };
-  let active = 0;
-  let rank: number | null = null;
-  let isRecorded = false;
-  for (const own of userDevices) {
-    const isActive = (own.lastAllowed ?? -Infinity) > now - activeWithinMs;
-    if (isActive) active += 1;
-    if (own.device !== device) continue;
-    isRecorded = true;
-    if (isActive) rank ??= active;
-  }
-  return {
-    ...facts,
-    rank: rank ?? active + 1,
-    devicesOfUser: userDevices.length + (isRecorded ? 0 : 1),
-    userAgentChanges,
-  };
-}
-
-/** How often the User-Agent changed after a time; null = unknown. */
-function changesSince(changes: readonly number[] | undefined, time: number): number | null {
-  if (changes === undefined) return null;
-  let count = 0;
-  for (const at of changes) if (at > time) count += 1;
-  return count;
-}
-
-/** How systems are named at the beginning of a text, and the platform that policies call so. */
-const PLATFORMS: readonly (readonly [beginning: string, platform: string])[] = [
-  ['iphone os', 'ios'],
-  ['ios', 'ios'],
-  ['ipados', 'ios'],
-  ['ipad', 'ios'],
-  ['iphone', 'ios'],
-  ['android', 'android'],
-  ['windows', 'windows'],
-  ['macos', 'macos'],
-  ['mac os', 'macos'],
-];
-
-type SystemFacts = Pick<ToldFacts, 'os' | 'osVersion' | 'platform'>;
-
-const NO_SYSTEM: SystemFacts = { os: null, osVersion: null, platform: null };
-const systems = new Repeated(readSystem);
-
-/** Platform and version from a text such as `iOS 17.4.1 21E236`. */
-function systemFacts(written: string | null): SystemFacts {
-  return written === null ? NO_SYSTEM : systems.at(written);
-}
-
-function readSystem(written: string): SystemFacts {
-  const os = folded(written);
-  const found = PLATFORMS.find(([beginning]) => os.lower.startsWith(beginning));
-  return { os, osVersion: versionText(os), platform: found === undefined ? null : textOf(found[1]) };
-}
-
-function versionText(text: Text): VersionText | null {
-  const version = parseVersion(text.as);
-  return version === null ? null : { ...text, version };
 }

@@ -1,7 +1,7 @@
 // Owns the decision on an access: evaluates the policy for the records of a look-up. Two cases are decided before the policy: an
 // unreadable record blocks the device, and a wipe applies to exactly the partnerships it names. Pure, synchronous, total.
 import type { Access } from './access-facts.ts';
-import { NO_REQUEST, countedFacts } from './access-facts.ts';
+import { NO_REQUEST } from './access-facts.ts';
 import type { CompiledPolicy } from './compile/compiled-policy.ts';
 import type { DecisionFacts, Facts, RequestFacts } from './engine/facts.ts';
 import { evaluate, explain } from './engine/evaluate.ts';
@@ -52,15 +52,12 @@ export function explainRecords(
 /** The facts of one evaluation. */
 export function factsOf(
   policy: CompiledPolicy,
-  { facts, records, device: id }: Access,
+  { facts }: Access,
   now: number,
   request: RequestFacts,
 ): Facts {
   const { user, device, decisions } = facts;
-  const partnership =
-    facts.partnership === null
-      ? null
-      : countedFacts(facts.partnership, records, id, now, policy.activeWithinMs);
+  const partnership = facts.partnership.at(now, policy.activeWithinMs);
   return { now, user, device, partnership, request, decisions };
 }
 

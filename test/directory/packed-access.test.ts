@@ -4,11 +4,13 @@ import { expect, it } from 'vitest';
 import { packRecords, sharedText, unpackRecords } from '../../src/directory/packed-access.ts';
 import { decideAccess } from '../../src/policy/access.ts';
 import { readAccess } from '../../src/policy/access-facts.ts';
-import type { Login, StandingFacts } from '../../src/policy/access-facts.ts';
+import type { Login } from '../../src/policy/access-facts.ts';
+import type { DeviceFacts, PartnershipFacts, UserFacts } from '../../src/policy/engine/facts.ts';
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { AccessRecords, DeviceState } from '../../src/policy/access-records.ts';
 
 const NOW = Date.parse('2026-12-01T00:00:00Z');
+const ACTIVE_MS = 90 * 86_400_000;
 const flag = fc.option(fc.boolean());
 const time = fc.option(fc.integer({ min: 0, max: NOW }));
 const text = fc.option(fc.string({ maxLength: 12 }));
@@ -129,11 +131,51 @@ it('keeps a value of a feed once, however many device types phones made up befor
   expect(unpackRecords(line, { user: 'alice', device: 'phone1' }).device?.model).toBe(model);
 });
 
-/** The names and groups of a user are made when they are read. */
-function factsOf(from: AccessRecords, login: Login): StandingFacts {
-  const { user, ...others } = readAccess(from, login, NOW).facts;
-  const { names, groups, enabled, attributes } = user;
-  return { ...others, user: { names, groups, enabled, attributes } };
+/** All facts: some are made when they are read. */
+function factsOf(from: AccessRecords, login: Login): object {
+  const { user, device, partnership, decisions } = readAccess(from, login, NOW).facts;
+  return {
+    user: valuesOf(user, OF_USER),
+    device: device === null ? null : valuesOf(device, OF_DEVICE),
+    partnership: valuesOf(partnership.at(NOW, ACTIVE_MS), OF_PARTNERSHIP),
+    decisions,
+  };
+}
+
+type All<Facts> = Readonly<Record<keyof Facts, true>>;
+const OF_USER: All<UserFacts> = { names: true, groups: true, enabled: true, attributes: true };
+const OF_DEVICE: All<DeviceFacts> = {
+  managed: true,
+  compliant: true,
+  encrypted: true,
+  compromised: true,
+  managedMailProfile: true,
+  platform: true,
+  osVersion: true,
+  os: true,
+  model: true,
+  manufacturer: true,
+  ownership: true,
+  lastCheckIn: true,
+  graceUntil: true,
+  reportedSince: true,
+  unmetSince: true,
+  attributes: true,
+};
+const OF_PARTNERSHIP: All<PartnershipFacts> = {
+  deviceId: true,
+  deviceType: true,
+  told: true,
+  firstSeen: true,
+  lastAllowed: true,
+  rank: true,
+  devicesOfUser: true,
+  usersOnDevice: true,
+  userAgentChanges: true,
+};
+
+function valuesOf<Facts extends object>(facts: Facts, names: All<Facts>): object {
+  return Object.fromEntries(Object.keys(names).map((name) => [name, Reflect.get(facts, name) as unknown]));
 }
 
 it('decides by packed records as by the records themselves', () => {
