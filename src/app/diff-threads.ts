@@ -102,10 +102,12 @@ async function partsFor(
 async function sendRecords(walk: SentWalk, threads: readonly Running[]): Promise<void> {
   const senders = threads.map(({ records }) => records);
   let sending: SentRecords['kind'] = 'users';
-  for await (const { kind, packed } of walk.scan()) {
+  for await (const { kind, packed, ownsMemory } of walk.scan()) {
     if (kind !== sending) await endList(senders);
     sending = kind;
-    await Promise.all((kind === 'users' ? senders : [leastBusy(senders)]).map((one) => one.send(packed)));
+    const receivers = kind === 'users' ? senders : [leastBusy(senders)];
+    const isGiven = receivers.length === 1 && ownsMemory;
+    await Promise.all(receivers.map((one) => one.send(packed, isGiven)));
     if (senders.some(({ isEnded }) => isEnded)) return;
   }
   if (sending === 'users') await endList(senders);
@@ -144,17 +146,17 @@ class RecordSender {
     return this.ended;
   }
 
-  /** Resolves when there is room for the next list. */
-  async send(list: SentList): Promise<void> {
+  /** Resolves when there is room for the next list. `ownsMemory`: the memory of the list is given away. */
+  async send(list: SentList, ownsMemory = false): Promise<void> {
     if (list === null) {
       this.worker.postMessage(null, []);
       return;
     }
-    // Copies: a view of a larger memory would be sent with all of that, and other threads may be sent the same.
-    const replies = list.replies.map((reply) => new Uint8Array(reply));
+    // Copies, where others use the same memory.
+    const replies = ownsMemory ? list.replies : list.replies.map((reply) => new Uint8Array(reply));
     this.worker.postMessage(
       { replies },
-      replies.map(({ buffer }) => buffer),
+      replies.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : [])),
     );
     this.sent += 1;
     if (this.sent < MAX_SENT || this.ended) return;

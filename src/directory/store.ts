@@ -194,7 +194,7 @@ export interface SentWalk {
   readonly kind: 'sent';
   /** Whether there are so many devices. */
   holds(devices: number): Promise<boolean>;
-  /** Every user, then every device, once, in lists of limited size. Only names of devices are kept meanwhile. */
+  /** Every user, then every device, once, in lists of limited size. Only keys of devices are kept meanwhile, some 70 bytes each. */
   scan(): AsyncIterable<SentRecords>;
   /** As {@link DirectoryStore.scanUsers} returns them; each is understood when it is asked for, once (decisions/0197). */
   users(packed: PackedRecords, withDevices: boolean): Iterable<UserEntry>;
@@ -206,6 +206,8 @@ export interface SentWalk {
 export interface SentRecords {
   readonly kind: 'users' | 'devices';
   readonly packed: PackedRecords;
+  /** Nothing else uses the memory of the replies: it may be given to another thread. */
+  readonly ownsMemory: boolean;
 }
 
 /** A decision of a feed to store under its source; null = it no longer makes one. */

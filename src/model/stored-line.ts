@@ -199,7 +199,7 @@ function placeOf(value: unknown, field: Field, keys: Json): string {
 /** Undefined = malformed. */
 function valueIn(place: string, field: Field, keys: Json): unknown {
   // A list of its own for each record: readers fill lists in.
-  if (place === '') return Array.isArray(field.preset) ? [] : field.preset;
+  if (place === '') return Array.isArray(field.preset) ? field.preset.slice() : field.preset;
   switch (field.kind) {
     case 'flag':
       return place === '1' ? true : place === '0' ? false : undefined;

@@ -100,7 +100,7 @@ describe('a comparison of policies in several threads', () => {
         try {
           while (!isOver) {
             await nextTurn();
-            yield { kind: 'users', packed: { names: [], replies: [] } };
+            yield { kind: 'users', packed: { replies: [] }, ownsMemory: false };
           }
         } finally {
           if (!isOver) returned.resolve();

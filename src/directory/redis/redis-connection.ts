@@ -6,6 +6,7 @@ import { codeOf } from '../../caught-error.ts';
 import { askedAgainWhileSlow } from '../background-timeout.ts';
 import { connectCluster } from './redis-cluster.ts';
 import type { RedisAddress, RedisClient } from './redis-cluster.ts';
+import type { RawConnection } from './reply-stream.ts';
 import { ON_CLUSTER, mayPass, redisTrouble, speaksPlainRedis } from './redis-trouble.ts';
 
 /** How Sentinel is asked for the primary. */
@@ -131,6 +132,25 @@ function behindSentinel(
     ...(password === undefined ? {} : { sentinelPassword: password }),
     ...tls,
   } satisfies RedisOptions;
+}
+
+/**
+ * A connection to a single server that is ready, whose replies the caller reads; the library has signed in, and found the server with Sentinel.
+ * Rejects as {@link ready}.
+ */
+export async function connectRaw(options: RedisStoreOptions): Promise<RawConnection> {
+  const client = connect(options, options.commandTimeoutMs);
+  const end = (): void => client.disconnect();
+  try {
+    await ready(client, options);
+    const socket: unknown = Reflect.get(client, 'stream');
+    if (!(socket instanceof Socket)) throw new Error('Connection is closed.');
+    socket.removeAllListeners('data');
+    return { socket, end };
+  } catch (error) {
+    end();
+    throw error;
+  }
 }
 
 /** Address of the directory for messages, without the password. */

@@ -125,6 +125,22 @@ export class RedisGuard {
     }
   }
 
+  /**
+   * Runs reads that are no script. `read` gets the text of the known schema, compares it behind its commands, and returns null if it found another
+   * one: then it is read again.
+   */
+  async compared<T>(read: (known: string) => Promise<T | null>): Promise<T> {
+    await this.verified();
+    try {
+      const found = await read(this.known);
+      if (found !== null) return found;
+      await this.check();
+      return (await read(this.known)) ?? this.guard.fail(this.torn());
+    } catch (error) {
+      throw isReply(error) ? refusal(error) : error;
+    }
+  }
+
   /** The store has its identity, and a partition has another one or none. */
   private torn(): StoreOutageError {
     return new StoreOutageError(

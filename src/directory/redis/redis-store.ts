@@ -46,7 +46,7 @@ import { unpackHashes } from './packed-reply.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { hashTag, isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
-import { begun, connect, placeOf, ready } from './redis-connection.ts';
+import { begun, connect, connectRaw, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
 import { RedisDecisions } from './redis-decisions.ts';
@@ -63,6 +63,8 @@ import type { LookupReads } from './read-lookup.ts';
 import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { RedisPushes } from './redis-pushes.ts';
+import { ReplyStream } from './reply-stream.ts';
+import type { RawConnection } from './reply-stream.ts';
 import { Replication } from './replication.ts';
 import {
   holdsDevices,
@@ -117,6 +119,8 @@ export class RedisStore implements DirectoryStore {
   private readonly seen: SeenWriter;
   private readonly walked: Walked;
   private readonly watch: SentinelWatch | null;
+  /** Of walks under way. */
+  private readonly streams = new Set<ReplyStream>();
   private closed = false;
 
   private constructor(
@@ -169,7 +173,13 @@ export class RedisStore implements DirectoryStore {
     this.deliveries = new RedisDeliveries(run, this.keys);
     this.pushes = new RedisPushes(run, this.keys);
     this.notes = new RedisNotes(run, this.keys);
-    this.walked = { client, keys: this.keys, run };
+    this.walked = {
+      client,
+      keys: this.keys,
+      run,
+      replies: async () => this.opened(await connectRaw(options), options.commandTimeoutMs),
+      compared: (read) => this.guard.compared(read),
+    };
     this.spread = {
       kind: 'sent',
       holds: (count) => holdsDevices(this.walked, count),
@@ -398,6 +408,15 @@ export class RedisStore implements DirectoryStore {
     this.reader.disconnect();
     this.replication.close();
     this.watch?.close();
+    for (const stream of this.streams) stream.close();
+  }
+
+  private opened(connection: RawConnection, timeoutMs: number): ReplyStream {
+    const stream = new ReplyStream(connection, timeoutMs);
+    this.streams.add(stream);
+    connection.socket.once('close', () => this.streams.delete(stream));
+    if (this.closed) stream.close();
+    return stream;
   }
 
   /** Writes in bulk. Those of a leader carry its fence behind the field of the log. */

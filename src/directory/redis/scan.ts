@@ -3,12 +3,16 @@ import type { Cluster, Redis } from 'ioredis';
 import type { DeviceKey } from '../../identity/keys.ts';
 import type { PackedRecords, SentRecords } from '../store.ts';
 import type { StoredDevice, StoredUsers } from '../stored-records.ts';
+import { PageReader, command, identityCheck } from './hash-commands.ts';
+import type { HashCommands } from './hash-commands.ts';
 import { hashTag, isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import { decodeName } from './redis-keys.ts';
+import type { RedisGuard } from './redis-guard.ts';
 import type { RedisKeys } from './redis-keys.ts';
+import type { ReplyStream } from './reply-stream.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
-import { readListed, readPage, readWhole, unpackWhole } from './whole-hashes.ts';
+import { readWhole, unpackWhole } from './whole-hashes.ts';
 import type { RunScript } from './whole-hashes.ts';
 
 /** Keys that one SCAN looks at. */
@@ -17,10 +21,13 @@ const SCAN_COUNT = 1_000;
 const HASHES_PER_SCRIPT = 128;
 /** Hashes that are read while those before them are used. A look-up of a phone may wait for their scripts. */
 const PART = 2 * HASHES_PER_SCRIPT;
-/** Keys that one call of the script that runs SCAN itself looks at (COUNT). It reads the hashes of the users among them. */
-const KEYS_PER_PAGE = 256;
-/** Replies of scripts in one list for the other threads. */
-const PAGES_SENT = 4;
+/**
+ * Keys that one SCAN looks at in a walk for threads: Redis serves nobody else for half a millisecond. Their hashes are read at once, too, but by
+ * a command each, and Redis serves others after every 16 KB of commands, some 200.
+ */
+const KEYS_PER_PAGE = 512;
+/** Pages in one list for the other threads. */
+const PAGES_SENT = 2;
 
 /** What the names of fields with devices of a user begin with (userField in redis-keys.ts). */
 const DEVICES = 'd:';
@@ -30,6 +37,10 @@ export interface Walked {
   readonly client: RedisClient;
   readonly keys: RedisKeys;
   readonly run: RunScript;
+  /** Opens a connection of its own, for commands that do not compare the identity. Not on a Cluster. */
+  readonly replies: () => Promise<ReplyStream>;
+  /** See RedisGuard.compared. */
+  readonly compared: RedisGuard['compared'];
 }
 
 /** All devices; one may come twice, while Redis resizes its table (redis.io, SCAN guarantees) or moves slots. */
@@ -72,29 +83,64 @@ export function scanPacked(walked: Walked): AsyncGenerator<SentRecords> {
 /** For a Cluster: this process runs SCAN, and scripts get the keys as KEYS. */
 async function* scanByKeys(walked: Walked): AsyncGenerator<SentRecords> {
   const devices: (readonly string[])[] = [];
-  for await (const packed of hashesOf(walked, usersAmong(walked, devices))) yield { kind: 'users', packed };
-  for await (const packed of hashesOf(walked, takenFrom(devices))) yield { kind: 'devices', packed };
+  for await (const packed of hashesOf(walked, usersAmong(walked, devices)))
+    yield { kind: 'users', packed, ownsMemory: false };
+  for await (const packed of hashesOf(walked, takenFrom(devices)))
+    yield { kind: 'devices', packed, ownsMemory: false };
 }
 
-/** For a single server: scripts run SCAN themselves, since this process takes more time to handle a key than Redis (decisions/0192). */
+/** For a single server: what it sends is handed on as it is, since scripts take it three times as long as commands (decisions/0198). */
 async function* scanByPages(walked: Walked): AsyncGenerator<SentRecords> {
-  const devices: Buffer[] = [];
-  for await (const replies of inGroups(oneAhead(pagesOf(walked, devices))))
-    yield { kind: 'users', packed: { replies } };
-  const read = readAhead(takenFrom(devices), (list) => readListed(walked.run, list));
-  for await (const replies of inGroups(read)) yield { kind: 'devices', packed: { replies } };
+  const server = await walked.replies();
+  try {
+    const devices: HashCommands[] = [];
+    const users = readAhead(pagesOf(walked, server, devices), (some) => readPacked(walked, server, some));
+    for await (const replies of inGroups(users))
+      yield { kind: 'users', packed: { replies }, ownsMemory: true };
+    const read = readAhead(takenFrom(devices), (some) => readPacked(walked, server, some));
+    for await (const replies of inGroups(read))
+      yield { kind: 'devices', packed: { replies }, ownsMemory: true };
+  } finally {
+    server.close();
+  }
 }
 
-/** Replies with all users, as Redis sends them; the keys of devices are added to `devices`. */
-async function* pagesOf({ run, keys }: Walked, devices: Buffer[]): AsyncGenerator<Buffer> {
-  const pattern = patternOf(keys, '[du]');
-  let cursor = '0';
-  do {
-    const page = await readPage(run, cursor, pattern, KEYS_PER_PAGE);
-    cursor = page.cursor;
-    devices.push(page.devices);
-    yield page.users;
-  } while (cursor !== '0');
+/** The users on each page of a walk over the keys; the devices are added to `devices`. While one page is used, Redis looks for the next. */
+async function* pagesOf(
+  { keys }: Walked,
+  server: ReplyStream,
+  devices: HashCommands[],
+): AsyncGenerator<HashCommands> {
+  const scan = (cursor: string): Promise<Uint8Array> =>
+    server.request(
+      command('SCAN', cursor, 'MATCH', patternOf(keys, '[du]'), 'COUNT', String(KEYS_PER_PAGE)),
+      1,
+    );
+  const reader = new PageReader(keys);
+  let next: Promise<Uint8Array> | null = scan('0');
+  while (next !== null) {
+    const page = reader.read(await next);
+    next = page.cursor === '0' ? null : scan(page.cursor);
+    // It is awaited later, unless the caller ends the walk.
+    next?.catch(() => undefined);
+    if (page.devices.hashes > 0) devices.push(page.devices);
+    if (page.users.hashes > 0) yield page.users;
+  }
+}
+
+/** Reads hashes, and behind them the identity of their partitions. */
+async function readPacked(
+  { compared }: Walked,
+  server: ReplyStream,
+  { list, header, hashes, bases }: HashCommands,
+): Promise<Uint8Array> {
+  return compared(async (known) => {
+    const { commands, replies } = identityCheck(bases, known);
+    const sent = Buffer.concat([list.subarray(header), commands]);
+    const found = await server.request(sent, hashes + bases.length, list);
+    const end = found.length - replies.length;
+    return replies.equals(found.subarray(Math.max(end, 0))) ? found.subarray(0, end) : null;
+  });
 }
 
 /** Lists of {@link PAGES_SENT} items; the last one may be shorter. */
