@@ -1,7 +1,8 @@
 // Owns helpers of all commands: the configured store, the login name, standard input.
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
+import { codeOf } from '../caught-error.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { journalOptions } from '../config/journal-settings.ts';
@@ -39,13 +40,23 @@ export async function withStore<T>(
  * it, and the command would report a block that reaches no phone. What is known of the store may be gone with it. @throws ProgramError
  */
 function refuseToReplace(options: StoreOptions, pidFile: string): void {
-  if (options.kind !== 'embedded' || options.path === ':memory:' || existsSync(options.path)) return;
+  if (options.kind !== 'embedded' || options.path === ':memory:' || !isMissing(options.path)) return;
   const pid = readPidFile(pidFile);
   if (pid === null || !mayBeGateway(pid)) return;
   throw new ProgramError(
     'EASGATE_STORE_MISSING',
     `there is no ${options.path}, and the gateway that runs (process ${pid}) uses the directory that was there: put it back, or mount its file system`,
   );
+}
+
+/** Not where it cannot be looked at: the store says why. */
+function isMissing(path: string): boolean {
+  try {
+    statSync(path);
+    return false;
+  } catch (error) {
+    return codeOf(error, '') === 'ENOENT';
+  }
 }
 
 /** Opens the audit for one piece of work. What was changed stands also where the audit cannot be written; the command says so. */

@@ -56,6 +56,15 @@ it.each([
   },
 );
 
+it('a file that cannot be looked at is not called missing', async () => {
+  writeFileSync(join(folder, 'data'), '');
+  await withGateway(async () => {
+    expect((await run('devices', 'list')).error).toMatch(
+      /^EASGATE_STORE_FILE: .* a part of this path is a file/,
+    );
+  });
+});
+
 it('a command creates the directory where no gateway runs, also if the pid file of a killed one is left', async () => {
   await withGateway(async () => undefined);
   expect(await run('devices', 'block', 'PHONE1', '--reason', 'stolen')).toMatchObject({ code: 0 });
