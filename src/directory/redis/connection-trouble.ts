@@ -1,14 +1,14 @@
 // Owns the log entry about why a lost connection to Redis cannot be opened again, such as a certificate that ended or a password that was
 // changed. That Redis is away is logged by those who wait for its answers: they only know that the connection is lost.
-import { codeOf, messageOf } from '../../caught-error.ts';
 import type { OnStoreEvent } from '../store-guard.ts';
 import { isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import { placeOf, troubleOf } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
+import { mayPass } from './redis-trouble.ts';
 
-/** Ends of a connection that was open: they say nothing about the next one. */
-const ENDS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
+/** Ends of a connection that was open, which say nothing about the next one, and answers that come too late. */
+const NO_REASON = /ECONNRESET|EPIPE|closed|Socket timeout|^Error: timeout$/;
 
 /** Logs each reason once, until a connection is ready again. */
 export function tellTrouble(
@@ -16,12 +16,12 @@ export function tellTrouble(
   options: RedisStoreOptions,
   onEvent: OnStoreEvent,
 ): void {
-  let told = '';
+  const told = new Set<string>();
   const note = (error: unknown): void => {
-    if (ENDS.has(codeOf(error, '')) || /closed|Socket timeout/.test(messageOf(error))) return;
+    if (mayPass(error) || NO_REASON.test(String(error))) return;
     const { message: cause } = troubleOf(error, options);
-    if (cause === told) return;
-    told = cause;
+    if (told.has(cause)) return;
+    told.add(cause);
     onEvent(
       'warn',
       { code: 'EASGATE_STORE_CONNECTION', event: 'store_connection', store: placeOf(options), cause },
@@ -30,6 +30,6 @@ export function tellTrouble(
   };
   for (const client of clients) {
     client.on(isCluster(client) ? 'node error' : 'error', note);
-    client.on('ready', () => (told = ''));
+    client.on('ready', () => told.clear());
   }
 }

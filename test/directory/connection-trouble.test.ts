@@ -1,0 +1,42 @@
+// Owns the promise that the reason why Redis cannot be reached again is logged once, and that neither a lost connection nor a late answer is one.
+import { EventEmitter } from 'node:events';
+import { expect, it } from 'vitest';
+import { tellTrouble } from '../../src/directory/redis/connection-trouble.ts';
+import type { RedisClient } from '../../src/directory/redis/redis-cluster.ts';
+
+const OPTIONS = { url: 'redis://127.0.0.1:1', keyPrefix: 'easgate:', commandTimeoutMs: 1_000 };
+
+it('each reason once until a connection is ready, from two connections', () => {
+  const [one, other] = [new EventEmitter(), new EventEmitter()];
+  const told: string[] = [];
+  const clients = [one, other].map((client) => Object.assign(client, { isCluster: false })) as unknown[];
+  tellTrouble(clients as RedisClient[], OPTIONS, (_level, { code, cause }) =>
+    told.push(`${String(code)} ${String(cause)}`),
+  );
+  const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  const password = new Error('WRONGPASS invalid username-password pair');
+  for (const error of [refused, password, refused, password])
+    for (const client of [one, other]) client.emit('error', error);
+  expect(told).toEqual([
+    expect.stringMatching(/^EASGATE_STORE_CONNECTION .*nothing listens there/),
+    expect.stringMatching(/^EASGATE_STORE_CONNECTION .*refuses the user or the password/),
+  ]);
+  one.emit('ready');
+  other.emit('error', refused);
+  expect(told).toHaveLength(3);
+});
+
+it.each([
+  Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }),
+  Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' }),
+  new Error('Connection is closed.'),
+  new Error("Socket timeout. Expecting data, but didn't receive any in 5000ms."),
+  new Error('timeout'),
+  new Error('LOADING Redis is loading the dataset in memory'),
+])('%s is no reason', (error) => {
+  const client = Object.assign(new EventEmitter(), { isCluster: false });
+  const told: unknown[] = [];
+  tellTrouble([client as unknown as RedisClient], OPTIONS, (_level, facts) => told.push(facts));
+  client.emit('error', error);
+  expect(told).toEqual([]);
+});
