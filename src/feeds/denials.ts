@@ -41,7 +41,8 @@ const REASONS = names(`
 `);
 const COMPROMISED = names(`
   jailbroken isjailbroken rooted isrooted compromised iscompromised compromisedstatus jailbreakstatus jailbreakdetected
-  rootstatus rootdetected jailbrokenrooted securitystate commonsecuritystate devicecompromised devicecompromisedstatus
+  rootstatus rootdetected jailbrokenrooted securitystate commonsecuritystate devicecompromised devicecompromisedstatus deviceiscompromised
+  compromisestatus compromiseddevice jailbrokenorrooted
 `);
 const ENCRYPTED = names(`
   encrypted isencrypted encryption encryptionstatus dataencryption dataencrypted storageencrypted storageencryption deviceencryptionstatus
@@ -128,6 +129,7 @@ function isUnmanagedBy(text: string): boolean {
 }
 
 function complianceIn(reader: RecordReader, of: Present, said: Compliance): Compliance {
+  if (said.compliant === null && isDeniedByAll(reader, of(COMPLIANCE))) return NON_COMPLIANT;
   if (said.compliant !== true) return said;
   if (notes(reader, of(RESTRICTED), (text) => flagOf(text) === true, 'denies that the device complies'))
     return NON_COMPLIANT;
@@ -135,6 +137,14 @@ function complianceIn(reader: RecordReader, of: Present, said: Compliance): Comp
     notes(reader, of(COMPLIANCE), deniesCompliance, 'is another word for the compliance of the device') ||
     (!said.inGrace && hasUnmet(reader, of));
   return isContradicted ? NO_COMPLIANCE : said;
+}
+
+/** Whether a column of another product denies that the device complies, where no other says anything else. */
+function isDeniedByAll(reader: RecordReader, listed: readonly string[]): boolean {
+  if (listed.length === 0) return false;
+  const said = reader.row.withPart('complian').map((name) => [reader.text(name), name] as const);
+  const words = said.filter(([text]) => text !== null && !NOTHING.has(wordOf(text)));
+  return words.length > 0 && words.every(([text, name]) => text !== null && deniesCompliance(text, name));
 }
 
 /** A number is a state of its own in each product; in a column that is yes or no it is 0. */

@@ -7,7 +7,8 @@ import { intuneDevices } from './mappings/intune.ts';
 import { ivantiDevices, ivantiEvents } from './mappings/ivanti.ts';
 import { jamfDevices, jamfWebhooks } from './mappings/jamf.ts';
 import { appleAnswers, microMdmDevices, microMdmEvents } from './mappings/micromdm.ts';
-import { EAS_IDS, ownLines, ownTable } from './mappings/own.ts';
+import { ownLines, ownTable } from './mappings/own.ts';
+import { EAS_IDS } from './usual-names.ts';
 import { names } from './word-lists.ts';
 import { workspaceOneDevices, workspaceOneEvents } from './mappings/workspace-one.ts';
 

@@ -62,9 +62,12 @@ function remembered(
 /** Reports of Workspace ONE Intelligence put product and entity in front of a column. */
 const ENTITY = /^airwatch\.[a-z]+\./i;
 
+/** Reports say so of a column of times: `Last check-in (UTC)`. Other words in brackets may make it another column. */
+const IN_UTC = /\s{0,9}[([](?:UTC|GMT)[)\]]\s{0,9}$/i;
+
 /** A long name is not cut: its end may say more than its beginning. */
 function nameLetters(written: string): string {
-  return letters(written.replace(ENTITY, ''));
+  return letters(written.replace(ENTITY, '').replace(IN_UTC, ''));
 }
 
 function letters(written: string): string {

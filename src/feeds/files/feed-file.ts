@@ -21,6 +21,7 @@ import { ObjectRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { needsOrder } from '../times.ts';
 import type { DayOrder } from '../times.ts';
+import { timesOf } from '../usual-names.ts';
 import { textOf } from '../values.ts';
 import { clixmlRecords } from './clixml.ts';
 import type { ClixmlRecord } from './clixml.ts';
@@ -129,7 +130,8 @@ export class FeedFile {
         yield { type: 'refused', line: row.line, reason: `the record has no fields of ${this.format}` };
         continue;
       }
-      if (!this.isSurveyed && mapping.times.some((name) => needsOrder(row.get(name)))) await this.survey();
+      if (!this.isSurveyed && timesOf(row, mapping).some((name) => needsOrder(row.get(name))))
+        await this.survey();
       const reader = new RecordReader(row, { source, zone, order });
       const lines = mapping.map(reader);
       yield* row.contradictions.size === 0 ? lines : withContradictions(lines, row, reader);
@@ -142,7 +144,8 @@ export class FeedFile {
     if (this.options.order !== null) return;
     for await (const row of this.rows()) {
       if ('reason' in row) continue;
-      for (const name of this.mappingFor(row)?.times ?? []) {
+      const mapping = this.mappingFor(row);
+      for (const name of mapping === null ? [] : timesOf(row, mapping)) {
         const text = textOf(row.get(name));
         if (text !== null) this.orders.observe(name, text);
       }

@@ -1,6 +1,6 @@
 // Owns what of a JSON document is a record: elements of lists, pages of APIs, objects in wrappers. Pure.
 import { isOfProduct, isOwn } from '../formats.ts';
-import { EAS_IDS } from '../mappings/own.ts';
+import { EAS_IDS } from '../usual-names.ts';
 import { fieldName } from '../row.ts';
 import { names } from '../word-lists.ts';
 

@@ -7,6 +7,7 @@ import { checkedLine } from '../denials.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { fieldName, wordOf } from '../row.ts';
+import { productLine } from '../usual-names.ts';
 import { compromisedOf, guidOf, listOf, textOf } from '../values.ts';
 import { management, threatCompromised } from './microsoft.ts';
 import { names } from '../word-lists.ts';
@@ -51,7 +52,7 @@ function mapManagedDevice(reader: RecordReader): FeedLine[] {
   // emailAddress may hold several.
   const emails = (reader.text('emailaddress') ?? '').split(/[;,\s]+/);
   return [
-    checkedLine(reader, {
+    productLine(reader, {
       easIds: idsIn(reader.text('easdeviceid', 'easid')),
       sourceId: guidOf(reader.text('manageddeviceid', 'id', 'deviceid')),
       serial: reader.text('serialnumber'),

@@ -2,10 +2,10 @@
 // DeviceCompliance, DeviceNonCompliance, DevicesWithoutCompliancePolicy. Pure.
 // @see https://learn.microsoft.com/mem/intune/fundamentals/reports-export-graph-available-reports (columns, and their names in the file)
 import { idsIn } from '../identities.ts';
-import { checkedLine } from '../denials.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { namesOf } from '../row.ts';
+import { productLine } from '../usual-names.ts';
 import { compromisedOf, guidOf } from '../values.ts';
 import * as columns from './intune-columns.ts';
 import { exportedCompliance, localized, management, threatCompromised } from './microsoft.ts';
@@ -63,7 +63,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   const system = reader.text(...of(columns.SYSTEM));
   const model = reader.text(...of(columns.MODEL));
   return [
-    checkedLine(reader, {
+    productLine(reader, {
       easIds: idsIn(reader.text(...of(columns.EAS_ID))),
       sourceId: guidOf(reader.text(...of(columns.DEVICE_ID))),
       serial: reader.text(...of(columns.SERIAL_NUMBER)),

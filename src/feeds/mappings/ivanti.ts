@@ -4,11 +4,11 @@
 // @see https://help.ivanti.com/mi/help/en_us/CPS/8x/api/ServiceConnectAPI/Messages.htm (events)
 // @see https://github.com/demisto/content Packs/MobileIronUEM (answers of both products)
 import { idsIn } from '../identities.ts';
-import { checkedLine } from '../denials.ts';
 import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { meansLeft } from '../several-columns.ts';
+import { productLine } from '../usual-names.ts';
 import { guidOf, listOf, platformOf, textOf } from '../values.ts';
 import { NO_COMPLIANCE, UNSURE } from '../words.ts';
 import type { Compliance } from '../words.ts';
@@ -113,7 +113,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     'commonplatformname',
   );
   return [
-    checkedLine(reader, {
+    productLine(reader, {
       ...statusOf(reader, event, platformOf(system)),
       easIds: [
         ...reader.list('easdeviceidentifiers'),

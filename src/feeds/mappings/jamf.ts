@@ -3,11 +3,11 @@
 // @see https://developer.jamf.com/jamf-pro/reference/findmobiledevicesbyid, https://developer.jamf.com/jamf-pro/reference/get_v2-mobile-devices-detail
 // @see https://developer.jamf.com/jamf-pro/docs/webhooks-1 (webhook, webhookEvent, event)
 import { idsIn } from '../identities.ts';
-import { checkedLine } from '../denials.ts';
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
+import { productLine } from '../usual-names.ts';
 import { flagOf } from '../values.ts';
 import { meanings, names } from '../word-lists.ts';
 
@@ -83,7 +83,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     'operatingsystem',
   );
   return [
-    checkedLine(reader, {
+    productLine(reader, {
       easIds: idsIn(reader.text(...EAS_IDS)),
       sourceId: reader.text(
         'mobiledeviceid',

@@ -11,26 +11,13 @@ import { complianceInWords, complianceOf, flagOf, managedOf, ownershipOf } from 
 import { MANAGEMENT, NON_COMPLIANT, NOT_LEFT, OPEN } from '../words.ts';
 import { meansLeft, saysNonCompliant } from '../several-columns.ts';
 import type { Compliance } from '../words.ts';
+import { CHECK_INS, EAS_IDS, SERIALS } from '../usual-names.ts';
 import { meanings, names } from '../word-lists.ts';
 
-/** What a device did last. */
-const CONTACTS = names(`
-  checkin checkedin contact contacted seen sync synced synchronization synchronized successsync connected connection
-  access active activity communication reported
-`);
-/** In all spellings: `Last Contact Time`, `last_seen_at`. */
-const CHECK_INS = ['', 'time', 'date', 'at'].flatMap((end) =>
-  CONTACTS.map((contact) => `last${contact}${end}`),
-);
 const TIMES = [...CHECK_INS, ...names('graceuntil observedat decidedat expiresat')];
 const OWNERS = names(`
   owner upn userprincipalname user username email mail emailaddress owneremail useremail primaryuser
   assigneduser login
-`);
-/** Columns whose names say that they hold an Exchange ActiveSync id. Beside one of them, `id` and the like are ids of the source. */
-export const EAS_IDS = names(`
-  easid easdeviceid easdeviceidentifier easidentifier easactivationid activesyncid activesyncdeviceid activesyncidentifier
-  exchangedeviceid exchangeid exchangeactivesyncid exchangeactivesyncdeviceid exchangeactivesyncdeviceidentifier
 `);
 const DEVICE_IDS = names('id devicekey deviceid');
 /** easgate's own name for the id. In other tables it has the name of the phone, which its user chooses. */
@@ -121,7 +108,6 @@ function mapDevice(reader: RecordReader): FeedLine {
   });
 }
 
-const SERIALS = names('serialnumber serial serialno hardwareserialnumber deviceserialnumber');
 const SYSTEMS = names('os operatingsystem osname');
 const COMPROMISED = names(`
   compromised jailbroken rooted iscompromised isjailbroken isrooted jailbrokenrooted jailbreakstatus compromisedstatus

@@ -8,6 +8,7 @@ import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { meansLeft } from '../several-columns.ts';
+import { productLine } from '../usual-names.ts';
 import { guidOf, platformOf, textOf } from '../values.ts';
 import { meanings, names } from '../word-lists.ts';
 
@@ -170,7 +171,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   const facts = commonFacts(reader);
   const unmetRequirements = unmetPolicies(reader.row.get('compliancesummarydevicecompliance'));
   return [
-    checkedLine(reader, {
+    productLine(reader, {
       ...facts,
       compliance: reader.unlessUnmet(facts.compliance, unmetRequirements),
       ...enrollmentOf(reader),
