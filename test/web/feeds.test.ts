@@ -29,7 +29,10 @@ async function openLeader(): Promise<{ readonly api: TestApi; readonly path: str
   const config = configSchema.parse({
     admin: { listen: '127.0.0.1:0', file: ':memory:', requestsPerMinute: 10_000 },
     store: { kind: 'embedded', path: ':memory:', identityFile: join(folder, 'store.json') },
-    feeds: [{ name: 'exports', kind: 'files', path, format: 'ndjson', schedule: '0 0 29 2 *' }],
+    // Only a test runs it: its file counts as complete long after it changed.
+    feeds: [
+      { name: 'exports', kind: 'files', path, format: 'ndjson', schedule: '0 0 29 2 *', settleSeconds: 600 },
+    ],
   });
   const store = await openFleet();
   const states = feedStates(config);
@@ -43,8 +46,22 @@ async function openLeader(): Promise<{ readonly api: TestApi; readonly path: str
   return { api, path };
 }
 
+const runNow = (api: TestApi) =>
+  api.send('operator', '/api/v1/feeds/exports/run', { method: 'POST', body: {} });
+
+/** The same, where a brake holds the removal of all devices but one. */
+async function openHeld(): Promise<TestApi> {
+  const { api, path } = await openLeader();
+  await runNow(api);
+  writeFileSync(path, line('NEW0'));
+  await runNow(api);
+  return api;
+}
+
+type HandRun = NonNullable<AnswerOf<'listFeeds'>['rows'][number]['byHand']>;
+
 /** A run that somebody started, under way. */
-const BY_HAND: AnswerOf<'listFeeds'>['rows'][number]['byHand'] = {
+const BY_HAND: HandRun = {
   by: 'nora',
   startedAt: '2026-11-29T08:00:00.000Z',
   endedAt: null,
@@ -88,7 +105,7 @@ describe('the page of feeds', () => {
 
   it('shows what a brake holds with its counts before it is confirmed', async () => {
     const { api, path } = await openLeader();
-    await api.send('operator', '/api/v1/feeds/exports/run', { method: 'POST', body: {} });
+    await runNow(api);
     writeFileSync(path, line('NEW0'));
     const { page } = await openPage(api, '/feeds', { hasRealFeeds: true });
     await page.getByRole('button', { name: 'Run now: exports' }).click();
@@ -103,6 +120,51 @@ describe('the page of feeds', () => {
     await page.getByText('39 removed').first().waitFor();
     expect(await isReported(api, 'NEW7')).toBe(false);
     await page.getByText('Fresh', { exact: true }).waitFor();
+  });
+
+  it.each<[string, Partial<HandRun>, RegExp]>([
+    ['its counts', {}, /^Write .* 39 removals$/],
+    [
+      'why it failed',
+      { outcome: null, error: { code: 'EASGATE_FEED_AWAY', message: 'it went away' } },
+      /it went away/,
+    ],
+  ])(
+    'of a dry run that takes longer than the gateway waits, it shows %s at its end',
+    async (_, end, words) => {
+      const { page } = await openPage(await openHeld(), '/feeds', { hasRealFeeds: true });
+      await page.route('**/api/v1/feeds/exports/run', async (route) => {
+        const response = await route.fetch();
+        const { feed, run } = (await response.json()) as AnswerOf<'runFeed'>;
+        await route.fulfill({ response, json: { feed, run: { ...run, endedAt: null, outcome: null } } });
+      });
+      await page.route('**/api/v1/feeds', async (route) => {
+        const response = await route.fetch();
+        const { rows, ...more } = (await response.json()) as AnswerOf<'listFeeds'>;
+        const ended = rows.map((row) => ({ ...row, byHand: row.byHand && { ...row.byHand, ...end } }));
+        await route.fulfill({ response, json: { ...more, rows: ended } });
+      });
+      await page.getByRole('button', { name: 'Look and confirm…: exports' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: words }).or(dialog.getByText(words)).first().waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+    },
+  );
+
+  it('waits for a run by the schedule before it counts what a brake holds', async () => {
+    const { page } = await openPage(await openHeld(), '/feeds', { hasRealFeeds: true });
+    let asked = 0;
+    await page.route('**/api/v1/feeds/exports/run', (route) => {
+      if (asked++ > 0) return route.fallback();
+      const contentType = 'application/problem+json';
+      return route.fulfill({ status: 409, contentType, json: { code: 'EASGATE_FEED_BUSY', status: 409 } });
+    });
+    await page.getByRole('button', { name: 'Look and confirm…: exports' }).click();
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /^Write .* 39 removals$/ })
+      .waitFor();
+    expect(asked).toBe(2);
   });
 
   it('lets nobody confirm while a run is under way: the counts would be refused', async () => {

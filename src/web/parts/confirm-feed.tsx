@@ -8,10 +8,14 @@ import { t } from '../texts/texts.ts';
 import { Icon } from './icon.tsx';
 import { Modal } from './modal.tsx';
 import { HeldReasons, OutcomeTable, OutcomeTroubles, effectOf } from './outcome.tsx';
-import type { Outcome } from './outcome.tsx';
 import { ChangeTrouble, Skeleton } from './trouble.tsx';
 
 const texts = t.feeds.confirmation;
+
+type HandRun = NonNullable<AnswerOf<'runFeed'>['run']>;
+
+/** Another run, such as one of the schedule, is waited for: the look is tried again after so long. */
+const AGAIN_MS = 1_000;
 
 /** `isSent` = there is nothing to read again: the next delivery is let through. */
 export function ConfirmFeed({
@@ -25,26 +29,39 @@ export function ConfirmFeed({
   close: () => void;
   changed: () => void;
 }): ReactElement {
-  const { name, remembered } = feed;
+  const { name, remembered, byHand } = feed;
   const preview = useChange('runFeed');
   const change = useChange('confirmFeed');
-  const [counts, setCounts] = useState<Outcome | null>(null);
+  const [started, setStarted] = useState<HandRun | null>(null);
+  const [turn, setTurn] = useState(0);
   const look = preview.send;
   useEffect(() => {
     if (isSent) return undefined;
     let isGone = false;
     void look({ params: { feed: name }, body: { dryRun: true, confirmed: true } }).then((answer) => {
-      if (!isGone) setCounts(answer?.run?.outcome ?? null);
+      if (!isGone) setStarted(answer?.run ?? null);
     });
     return () => {
       isGone = true;
     };
-  }, [isSent, look, name]);
+  }, [isSent, look, name, turn]);
+  const isWaiting = preview.error?.code === 'EASGATE_FEED_BUSY';
+  useEffect(() => {
+    if (!isWaiting) return undefined;
+    const timer = window.setTimeout(() => setTurn((before) => before + 1), AGAIN_MS);
+    return () => window.clearTimeout(timer);
+  }, [isWaiting]);
+  const trouble = isWaiting ? null : preview.error;
   const confirm = async (): Promise<void> => {
     if ((await change.send({ params: { feed: name } })) === null) return;
     changed();
     close();
   };
+  // A run that takes long goes on behind the answer: its end comes with the list of feeds.
+  const goesOn = started !== null && started.endedAt === null && byHand?.startedAt === started.startedAt;
+  const run = goesOn ? byHand : started;
+  const counts = run?.outcome ?? null;
+  const failure = run?.error ?? null;
   const effect = counts === null ? null : effectOf(counts);
   return (
     <Modal
@@ -76,8 +93,16 @@ export function ConfirmFeed({
           </div>
         </div>
       )}
+      {failure === null ? null : (
+        <div className="callout block" role="alert">
+          <Icon name="x" />
+          <div>
+            <b>{t.feeds.hand.failed(run?.by ?? '')}</b>: {failure.message}
+          </div>
+        </div>
+      )}
       {isSent ? null : counts === null ? (
-        preview.error === null ? (
+        trouble === null && failure === null ? (
           <>
             <p className="sm t2">{texts.counting}</p>
             <Skeleton rows={2} />
@@ -89,7 +114,7 @@ export function ConfirmFeed({
           <OutcomeTroubles outcome={counts} />
         </>
       )}
-      <ChangeTrouble error={preview.error ?? change.error} />
+      <ChangeTrouble error={trouble ?? change.error} />
     </Modal>
   );
 }
