@@ -67,9 +67,13 @@ export async function openPage(
     reducedMotion: 'reduce',
     hasTouch: width < 720,
   });
-  onTestFinished(() => context.close());
-  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
+  onTestFinished(async () => {
+    // A page asks again and again: what a test makes up for it may be under way.
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await context.close();
+  });
+  context.setDefaultTimeout(PATIENCE_MS);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
