@@ -46,8 +46,18 @@ export class AccessEntries {
   /** Replaces the entry of the same user with the same device. */
   keep(entry: CachedAccess): void {
     const { user, device } = entry;
-    const [cache, other] = entry.isUnknown ? [this.unknown, this.known] : [this.known, this.unknown];
-    this.put(cache, device, bounded([entry, ...withoutUser(cache.get(device), user)]));
+    const cache = entry.isUnknown ? this.unknown : this.known;
+    const other = entry.isUnknown ? this.known : this.unknown;
+    const before = cache.get(device);
+    const isAlone = before === undefined || (before.user === user && before.next === undefined);
+    if (isAlone && !other.has(device)) {
+      // Nearly all devices: no lists are made for them.
+      if (before !== undefined) this.byUser.remove(before);
+      this.byUser.add(entry);
+      cache.set(device, entry);
+      return;
+    }
+    this.put(cache, device, bounded([entry, ...withoutUser(before, user)]));
     // The other cache may hold verdicts of other users.
     this.put(other, device, withoutUser(other.get(device), user));
   }

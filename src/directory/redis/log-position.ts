@@ -31,14 +31,14 @@ let latest: { readonly position: LogPosition; readonly vector: Vector } = { posi
 /** Whether some partition that both have stands earlier in `a`. Fast where `b` is the one of the call before. */
 export function isEarlierPosition(a: LogPosition, b: LogPosition): boolean {
   if (latest.position !== b) latest = { position: b, vector: vectorOf(b) };
-  return isEarlier(vectorOf(a), latest.vector);
-}
-
-/** Whether some partition that both have stands earlier in `a`. */
-function isEarlier(a: Vector, b: Vector): boolean {
-  for (const [partition, id] of a) {
-    const other = b.get(partition);
-    if (other !== undefined && isEarlierId(id, other)) return true;
+  // Each look-up is compared: no vector is made of its position.
+  for (let at = 0; at < a.length;) {
+    const colon = a.indexOf(':', at);
+    const space = a.indexOf(' ', colon);
+    const end = space === -1 ? a.length : space;
+    const other = latest.vector.get(Number(a.slice(at, colon)));
+    if (other !== undefined && isEarlierId(a.slice(colon + 1, end), other)) return true;
+    at = end + 1;
   }
   return false;
 }
