@@ -154,8 +154,7 @@ class SharedGroups {
     if (groups.length === 0 || groups.length > MAX_SHARED_GROUPS) return groups.slice();
     const name = groups.join('\n');
     const known = this.lists.get(name);
-    // A name may contain the separator.
-    if (known?.length === groups.length && groups.every((group, at) => group === known[at])) return known;
+    if (known !== undefined && haveSameLengths(known, groups)) return known;
     const own = groups.slice();
     if (this.lists.size < MAX_SHARED_LISTS) this.lists.set(name, own);
     return own;
@@ -171,6 +170,13 @@ function keptUser(
   shared: SharedGroups,
 ): UserRecord {
   return { key, aliases: aliases.slice(), groups: shared.of(groups), enabled, attributes };
+}
+
+/** Of two lists that are the same text when joined: whether they are the same lists. A name may contain the separator. */
+function haveSameLengths(one: readonly string[], other: readonly string[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at += 1) if (one[at]?.length !== other[at]?.length) return false;
+  return true;
 }
 
 const MAX_SHARED_LISTS = 50_000;
