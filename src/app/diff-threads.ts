@@ -122,10 +122,10 @@ function leastBusy(senders: readonly RecordSender[]): RecordSender {
   return senders.reduce((best, one) => (one.waiting < best.waiting ? one : best));
 }
 
-/** Lists of records that wait in a thread, at most. */
-const MAX_SENT = 8;
+/** Lists of records that wait in a thread, at most: some 7 MB. What is read while it starts is not waited for later. */
+const MAX_SENT = 32;
 
-/** Sends records to one thread, a few lists ahead of it. */
+/** Sends records to one thread, {@link MAX_SENT} lists ahead of it at most. */
 class RecordSender {
   private readonly worker: Worker;
   private sent = 0;

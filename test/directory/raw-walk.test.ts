@@ -64,7 +64,7 @@ describe('a stream of replies', () => {
       const { server, stream } = await fakeRedis();
       const counts = [1, 3, 2, REPLIES.length - 6];
       const asked = counts.map((count, at) =>
-        stream.request(Buffer.from('ASK'), count, Buffer.from(`${at}`)),
+        stream.request([Buffer.from('ASK')], count, Buffer.from(`${at}`)),
       );
       const bytes = Buffer.from(REPLIES.join(''));
       server.setNoDelay(true);
@@ -83,14 +83,14 @@ describe('a stream of replies', () => {
   it('holds replies that are larger than its memory', async () => {
     const { server, stream } = await fakeRedis();
     const texts = [10, 1_000_000, 5].map((size) => `$${size}\r\n${'x'.repeat(size)}\r\n`);
-    const asked = texts.map(() => stream.request(Buffer.from('ASK'), 1));
+    const asked = texts.map(() => stream.request([Buffer.from('ASK')], 1));
     server.write(texts.join(''));
     expect((await Promise.all(asked)).map(({ length }) => length)).toEqual(texts.map(({ length }) => length));
   });
 
   it('rejects the request that Redis refuses, and no other one', async () => {
     const { server, stream } = await fakeRedis();
-    const asked = [1, 2, 1].map((count) => stream.request(Buffer.from('ASK'), count));
+    const asked = [1, 2, 1].map((count) => stream.request([Buffer.from('ASK')], count));
     server.write('+OK\r\n-NOPERM no permission\r\n+OK\r\n+OK\r\n');
     const [first, second, third] = await Promise.allSettled(asked);
     expect(first?.status).toBe('fulfilled');
@@ -100,26 +100,26 @@ describe('a stream of replies', () => {
 
   it('rejects what waits when the connection ends, and whatever is asked later', async () => {
     const { server, stream } = await fakeRedis();
-    const asked = stream.request(Buffer.from('ASK'), 1);
+    const asked = stream.request([Buffer.from('ASK')], 1);
     server.end('$5\r\nhel');
     await expect(asked).rejects.toThrow('Connection is closed.');
-    await expect(stream.request(Buffer.from('ASK'), 1)).rejects.toThrow('Connection is closed.');
+    await expect(stream.request([Buffer.from('ASK')], 1)).rejects.toThrow('Connection is closed.');
   });
 
   it('rejects when no answer comes in time', async () => {
     const { stream } = await fakeRedis(1);
-    await expect(stream.request(Buffer.from('ASK'), 1)).rejects.toThrow('timed out');
+    await expect(stream.request([Buffer.from('ASK')], 1)).rejects.toThrow('timed out');
   });
 
   it('fails where Redis sends what it was not asked for', async () => {
     for (const text of ['+OK\r\n+MORE\r\n', '>1\r\n$1\r\na\r\n']) {
       const { server, stream } = await fakeRedis();
       const [socketEnd] = [once(server, 'close')];
-      const asked = stream.request(Buffer.from('ASK'), 1).catch((error: unknown) => error);
+      const asked = stream.request([Buffer.from('ASK')], 1).catch((error: unknown) => error);
       server.write(text);
       await socketEnd;
       await asked;
-      await expect(stream.request(Buffer.from('ASK'), 1)).rejects.toThrow('asked');
+      await expect(stream.request([Buffer.from('ASK')], 1)).rejects.toThrow('asked');
     }
   });
 });

@@ -8,11 +8,12 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { openStore } from '../../src/directory/open-store.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { RedisTls } from '../../src/directory/redis/redis-connection.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
 import { until } from '../support/checks/until.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { createAuthority } from '../support/servers/certificates.ts';
 import type { Authority, Credentials } from '../support/servers/certificates.ts';
-import { BY_TEST, alice, decision, phone } from '../support/servers/directory-records.ts';
+import { BY_TEST, alice, decision, deviceReport, phone } from '../support/servers/directory-records.ts';
 import { freePort } from '../support/servers/free-port.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
@@ -61,6 +62,17 @@ afterAll(async () => {
 
 const open = (tls: RedisTls): Promise<RedisStore> =>
   RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000, tls });
+
+it('a walk for threads is over TLS too', async () => {
+  const store = await open({ ca: authority.certificate, cert: own.certificate, key: own.key });
+  const devices = Array.from({ length: 3_000 }, (_, at) => `phone${at}` as DeviceKey);
+  await store.putDevices(devices.map((device) => deviceReport(device)));
+  const found: string[] = [];
+  for await (const { kind, packed } of store.spread.scan())
+    if (kind === 'devices') found.push(...[...store.spread.devices(packed)].flat().map(({ key }) => key));
+  expect(found.sort()).toEqual(devices.sort());
+  await store.close();
+});
 
 it('a store is used over TLS with both certificates', async () => {
   const store = await open({ ca: authority.certificate, cert: own.certificate, key: own.key });

@@ -41,7 +41,7 @@ const WAYS = {
     const commands = Buffer.concat(names.map((key) => command('HGETALL', key)));
     const head = Buffer.concat([Buffer.from(`*${names.length}\r\n`), commands]);
     try {
-      return await server.request(commands, names.length, head);
+      return await server.request([commands], names.length, head);
     } finally {
       server.close();
     }

@@ -1,5 +1,5 @@
 // Owns a thread that compares two policies over the whole directory, once: the control process answers others meanwhile. Its rows are
-// sent in parts, each when the one before was taken.
+// sent in parts, each when the one before the last was taken.
 import { parentPort, workerData } from 'node:worker_threads';
 import { comparePolicies } from '../../app/policy-comparison.ts';
 import type { PolicyComparison, PolicySettings } from '../../app/policy-comparison.ts';
@@ -34,9 +34,26 @@ function post(message: ComparisonMessage): void {
   parentPort?.postMessage(message, []);
 }
 
-/** Resolves with the next message, which asks for more. */
-function asked(): Promise<void> {
-  return new Promise((resolve) => parentPort?.once('message', () => resolve()));
+/** Parts that are sent and not taken, at most: while one is written, the one before is read. */
+const MOST_WAITING = 2;
+
+/** Sends the rows. The receiver answers each part with a message. */
+async function postPhones(phones: readonly ChangedPhone[]): Promise<void> {
+  let waiting = 0;
+  let next = Promise.withResolvers<void>();
+  const taken = (): void => {
+    waiting -= 1;
+    next.resolve();
+  };
+  parentPort?.on('message', taken);
+  for (let at = 0; at < phones.length; at += PART) {
+    post({ kind: 'phones', phones: phones.slice(at, at + PART) });
+    waiting += 1;
+    if (waiting < MOST_WAITING) continue;
+    next = Promise.withResolvers<void>();
+    await next.promise;
+  }
+  parentPort?.off('message', taken);
 }
 
 async function compare({
@@ -60,11 +77,7 @@ async function compare({
       onProgress,
       spreads ? options : null,
     );
-    for (let at = 0; at < phones.length; at += PART) {
-      const taken = asked();
-      post({ kind: 'phones', phones: phones.slice(at, at + PART) });
-      await taken;
-    }
+    await postPhones(phones);
     post({ kind: 'done', diff });
   } finally {
     await store.close();

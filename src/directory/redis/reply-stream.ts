@@ -31,6 +31,14 @@ const WRONG_TYPE = 'WRONGTYPE';
 const CLOSED = 'Connection is closed.';
 const NOTHING = new Uint8Array();
 
+/**
+ * Frees the memory of a buffer that the socket made. Left to the collector, such buffers make it search the whole heap, again and again, since they count
+ * as much memory; that took a quarter of the time for reading.
+ */
+function release({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
 function finish({ refusal, head, resolve, reject }: Request, replies: Uint8Array): void {
   if (refusal !== null) {
     reject(Object.assign(new Error(refusal), { name: 'ReplyError' }));
@@ -69,12 +77,15 @@ export class ReplyStream {
    * Sends commands. Resolves with so many replies, one at least, one behind the other, in memory of their own, with `head` before them. Rejects as the library does: with an error whose
    * name is `ReplyError` if Redis refused one. That a key has another type is no refusal: the error is one of the replies.
    */
-  request(commands: Uint8Array, replies: number, head: Uint8Array = NOTHING): Promise<Uint8Array> {
+  request(commands: readonly Uint8Array[], replies: number, head: Uint8Array = NOTHING): Promise<Uint8Array> {
     if (this.failure !== null) return Promise.reject(this.failure);
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     const timer = setTimeout(() => this.fail(new Error('Command timed out')), this.timeoutMs);
     this.requests.push({ left: replies, refusal: null, head, timer, resolve, reject });
-    this.connection.socket.write(commands);
+    const { socket } = this.connection;
+    socket.cork();
+    for (const some of commands) socket.write(some);
+    socket.uncork();
     return promise;
   }
 
@@ -95,6 +106,7 @@ export class ReplyStream {
   private take(bytes: Buffer): void {
     if (this.failure !== null) return;
     this.append(bytes);
+    release(bytes);
     let from = 0;
     while (this.cutReply()) {
       const [request] = this.requests;

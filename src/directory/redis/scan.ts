@@ -113,7 +113,7 @@ async function* pagesOf(
 ): AsyncGenerator<HashCommands> {
   const scan = (cursor: string): Promise<Uint8Array> =>
     server.request(
-      command('SCAN', cursor, 'MATCH', patternOf(keys, '[du]'), 'COUNT', String(KEYS_PER_PAGE)),
+      [command('SCAN', cursor, 'MATCH', patternOf(keys, '[du]'), 'COUNT', String(KEYS_PER_PAGE))],
       1,
     );
   const reader = new PageReader(keys);
@@ -136,7 +136,7 @@ async function readPacked(
 ): Promise<Uint8Array> {
   return compared(async (known) => {
     const { commands, replies } = identityCheck(bases, known);
-    const sent = Buffer.concat([list.subarray(header), commands]);
+    const sent = [list.subarray(header), commands];
     const found = await server.request(sent, hashes + bases.length, list);
     const end = found.length - replies.length;
     return replies.equals(found.subarray(Math.max(end, 0))) ? found.subarray(0, end) : null;
