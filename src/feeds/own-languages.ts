@@ -13,7 +13,7 @@ const ENGLISH = meanings<string>(
   [
     'easid',
     `
-  ideas iddeas iddeeas iddappareileas iddeldispositivoeas iddispositivoeas idapparaateas easkennung easgeräteid easgerätekennung identifianteas identificadoreas identificadordeeas
+  ideas iddeas iddeeas iddappareileas iddeldispositivoeas iddispositivoeas idapparaateas easkennung gerätekennungeas geräteideas easgeräteid easgerätekennung identifianteas identificadoreas identificadordeeas
   identificativoeas identyfikatoreas easapparaatid easenhetsid easenhedsid easデバイスid
   ${foreign(intune.EAS_ID, /^eas(?:activation|device)?id$/)}
 `,

@@ -13,7 +13,7 @@ import { pick, textOf } from '../values.ts';
 import { meanings, names } from '../word-lists.ts';
 
 const LAST_SYNC = names(
-  'lastsuccesssync lastsuccesssynctime lastsuccessfulsync lastsuccessfulsynctime lastsync',
+  'lastsuccesssync lastsuccesssynctime lastsuccessfulsync lastsuccessfulsynctime lastsync lastsynctime lastsyncdate',
 );
 const LAST_ATTEMPT = 'lastsyncattempttime';
 
@@ -131,7 +131,7 @@ const WIPES = ['devicewipe', 'accountonlydevicewipe'].flatMap((wipe) =>
 
 /** A device with a finished or pending wipe counts as removed; the wipe itself stays with Exchange. */
 function isWiped(reader: RecordReader): boolean {
-  const status = reader.text('status', 'deviceremotewipestatus', 'remotewipestatus');
+  const status = reader.text('status', 'devicestatus', 'deviceremotewipestatus', 'remotewipestatus');
   if (status !== null)
     return /wipe(?:pending|requested|issued|sent|succeeded|ack|completed)/.test(wordOf(status));
   return WIPES.some((name) => reader.saysTime(name));

@@ -313,3 +313,8 @@ it.each(['DeviceWipePending', 'DeviceWipeRequested', 'DeviceWipeSent', 'AccountO
     expect((await onlyDevice(readContent(text))).managed).toBe(false);
   },
 );
+
+it('scripts name the last synchronization and the state of a device otherwise', async () => {
+  const text = table(['DeviceId', 'DeviceAccessState', 'Last Sync Time', 'Device Status'], ['ApplX', 'Allowed', '2026-11-20 06:02:10', 'DeviceWipePending']);
+  expect(await onlyDevice(readContent(text))).toMatchObject({ lastCheckIn: '2026-11-20T06:02:10Z', managed: false });
+}); // prettier-ignore
