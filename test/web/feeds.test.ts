@@ -144,7 +144,10 @@ describe('the page of feeds', () => {
         const ended = rows.map((row) => ({ ...row, byHand: row.byHand && { ...row.byHand, ...end } }));
         await route.fulfill({ response, json: { ...more, rows: ended } });
       });
+      const answered = page.waitForResponse('**/api/v1/feeds/exports/run');
       await page.getByRole('button', { name: 'Look and confirm…: exports' }).click();
+      await answered;
+      await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
       const dialog = page.getByRole('dialog');
       await dialog.getByRole('button', { name: words }).or(dialog.getByText(words)).first().waitFor();
       expect(await accessibilityProblems(page)).toEqual([]);
