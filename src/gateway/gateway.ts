@@ -229,8 +229,7 @@ function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed:
   forEachConnection(deadlines, ({ driver }) => {
     if (changed.all || driver.change.concerns(changed.devices, changed.users)) concerned.push(driver.change);
   });
-  const isMass = concerned.length > FEW_PHONES;
-  for (const one of concerned) queue.add(one, isMass);
+  queue.addAll(concerned, concerned.length > FEW_PHONES);
 }
 
 /** Open requests, in the order of their connections in the sweep. */

@@ -235,7 +235,7 @@ describe('the embedded store', () => {
     while (devices.size < 5_000) {
       const batch = await store.changesAfter(position);
       expect(batch.trimmed).toBe(false);
-      expect(batch.changes.length).toBeLessThanOrEqual(2_000);
+      expect(batch.changes.length).toBeLessThanOrEqual(500);
       for (const { device } of batch.changes) devices.add(device);
       ({ position } = batch);
     }

@@ -8,8 +8,8 @@ import { manyRows, writeRows } from './many-rows.ts';
 
 /** Changes kept in the log; a worker that is further behind drops its cache. */
 const MAX_CHANGES = 100_000;
-/** Changes read at once, and applied in one turn of the event loop: a few milliseconds. The next ones follow at once. */
-const MAX_READ = 2_000;
+/** Changes read at once, and applied in one turn of the event loop: two milliseconds. The next ones follow at once. */
+const MAX_READ = 500;
 
 /** Use within a transaction of the database. */
 export class ChangeLog {

@@ -7,8 +7,8 @@ import { nodeOf, readTogether } from './redis-cluster.ts';
 import { ENDS_ELSEWHERE } from './redis-scripts.ts';
 import { agreeElsewhere } from './run-script.ts';
 
-/** Entries of each stream that are read at once. */
-export const READ_COUNT = 100;
+/** Entries of each of the 32 streams that are read at once, and applied in one turn of the event loop. */
+export const READ_COUNT = 25;
 /** How long the entries of other nodes wait for a slow one, in milliseconds: a change must reach a phone within a second. */
 const SLOW_MS = 400;
 

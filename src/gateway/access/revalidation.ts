@@ -3,9 +3,12 @@
 // Threat: one change may affect ten thousand held polls, more than the verdict cache can look up at once. A skipped
 // poll would be held to its end on an outdated decision. And no request may wait until all of them are decided: a directory that answers at once
 // (SQLite) would have them decided in one turn of the event loop.
+import { monotonicNow } from '../../clock.ts';
 import type { Asked, OnAnswer } from '../../directory/refresh.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import { LATE_MS, LookupWindow } from './lookup-window.ts';
+import type { Begun } from './lookup-window.ts';
 
 /** The consequence of a new verdict for an exchange that is held or at the mail server. */
 export type Consequence =
@@ -44,8 +47,8 @@ export interface Revalidated {
 /** Looks many phones up in one call. The result for a phone is cached when `onAnswer` is called with whether the directory answered for it. */
 export type Refresh = (asked: readonly Asked[], onAnswer: OnAnswer) => void;
 
-/** Most concurrent revalidations: their results are parsed in the turns of the event loop in which they arrive, and requests wait for these turns. */
-const MAX_UNDER_WAY = 64;
+/** The directory counts as away after this many look-ups in a row without an answer; so many are then tried a second. */
+const STALLED = 64;
 /** Most of them that were asked about in vain before: where one part of the directory is away, the others must not wait for its deadlines. */
 const MAX_AGAIN = 32;
 /** Most revalidations that begin in one turn of the event loop: a millisecond or two of work, mostly the end of a poll. */
@@ -65,9 +68,13 @@ export class RevalidationQueue {
   /** Those that the directory was asked about in vain, after a pause. */
   private readonly again = new Set<Revalidated>();
   private unanswered = new Set<Revalidated>();
-  private underWay = 0;
+  private readonly now: () => number;
+  private readonly window = new LookupWindow();
   /** How many began in this turn. */
   private begun = 0;
+  private isScheduled = false;
+  /** Runs when look-ups that have no answer yet free their places. */
+  private timer: NodeJS.Timeout | null = null;
   private massUnderWay = 0;
   private againUnderWay = 0;
   private retriedAt = 0;
@@ -75,8 +82,9 @@ export class RevalidationQueue {
   private failed = 0;
 
   /** `refresh`: null = each is looked up by itself. */
-  constructor(refresh: Refresh | null = null) {
+  constructor(refresh: Refresh | null = null, now: () => number = monotonicNow) {
     this.refresh = refresh;
+    this.now = now;
   }
 
   /** Whether exchanges are left that a mass change may restrict; releases wait for them. */
@@ -84,9 +92,9 @@ export class RevalidationQueue {
     return this.many.size > 0 || this.again.size > 0 || this.massUnderWay > 0;
   }
 
-  /** The directory does not answer: {@link MAX_UNDER_WAY} exchanges are tried with each retry, since all of them would take one deadline after the other. */
+  /** The directory does not answer: {@link STALLED} exchanges are tried with each retry, since all of them would take one deadline after the other. */
   private get isStalled(): boolean {
-    return this.failed >= MAX_UNDER_WAY;
+    return this.failed >= STALLED;
   }
 
   /** Whether exchanges wait for a retry. */
@@ -99,6 +107,18 @@ export class RevalidationQueue {
    * they are older than `cache.lifetimeSeconds`.
    */
   add(one: Revalidated, isMass: boolean, isChecked = false): boolean {
+    const isDecided = this.put(one, isMass, isChecked);
+    if (isDecided) this.run();
+    return isDecided;
+  }
+
+  /** {@link add} for many exchanges: those that begin at once are looked up together. */
+  addAll(all: readonly Revalidated[], isMass: boolean): void {
+    for (const one of all) this.put(one, isMass, false);
+    this.run();
+  }
+
+  private put(one: Revalidated, isMass: boolean, isChecked: boolean): boolean {
     if (!one.onChange()) return false;
     const { few, many, again, later } = this;
     if (!isMass) {
@@ -111,7 +131,6 @@ export class RevalidationQueue {
       later.delete(one);
       many.add(one);
     }
-    this.run();
     return true;
   }
 
@@ -126,28 +145,45 @@ export class RevalidationQueue {
   }
 
   private run(): void {
-    const batch: { readonly one: Revalidated; readonly lane: Set<Revalidated> }[] = [];
+    if (this.begun === MAX_PER_TURN || !this.hasNext()) return;
+    const { window } = this;
+    const now = this.now();
+    let free = Math.min(window.free(now), MAX_PER_TURN - this.begun);
+    if (free <= 0) {
+      this.runWhenLate();
+      return;
+    }
+    const [together, again] = [window.begin(now, false), window.begin(now, true)];
+    const batch: { readonly one: Revalidated; readonly lane: Set<Revalidated>; readonly place: Begun }[] = [];
     const asked: Asked[] = [];
-    while (this.underWay < MAX_UNDER_WAY && this.begun < MAX_PER_TURN) {
+    for (; free > 0; free--) {
       const lane = this.nextLane();
       const [one] = lane;
       if (one === undefined) break;
       lane.delete(one);
-      if (this.begun++ === 0) setImmediate(this.onNextTurn);
+      this.begun++;
+      const place = lane === this.again ? again : together;
+      window.take(place);
       this.count(lane, 1);
       const question = this.refresh === null ? null : (one.asks?.() ?? null);
-      if (question === null) void this.revalidate(one, lane, true);
+      if (question === null) void this.revalidate(one, lane, place, true);
       else {
-        batch.push({ one, lane });
+        batch.push({ one, lane, place });
         asked.push(question);
       }
     }
+    this.runNextTurn();
     if (batch.length === 0) return;
     this.refresh?.(asked, (at, isAnswered) => {
       this.failed = isAnswered ? 0 : this.failed + 1;
+      if (isAnswered) window.note(together, this.now());
       const begun = batch[at];
-      if (begun !== undefined) void this.revalidate(begun.one, begun.lane, isAnswered);
+      if (begun !== undefined) void this.revalidate(begun.one, begun.lane, begun.place, isAnswered);
     });
+  }
+
+  private hasNext(): boolean {
+    return this.nextLane().size > 0;
   }
 
   private nextLane(): Set<Revalidated> {
@@ -157,20 +193,44 @@ export class RevalidationQueue {
   }
 
   private count(lane: Set<Revalidated>, by: 1 | -1): void {
-    this.underWay += by;
     if (lane === this.many || lane === this.again) this.massUnderWay += by;
     if (lane === this.again) this.againUnderWay += by;
   }
 
+  /** Once a turn: the exchanges that begin in it share the calls of their look-ups. */
+  private runNextTurn(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(this.onNextTurn);
+  }
+
   private readonly onNextTurn = (): void => {
+    this.isScheduled = false;
     this.begun = 0;
     this.run();
   };
 
-  private async revalidate(one: Revalidated, lane: Set<Revalidated>, isAnswered: boolean): Promise<void> {
+  private runWhenLate(): void {
+    if (this.timer !== null || !this.window.mayFree) return;
+    this.timer = setTimeout(this.onLate, LATE_MS);
+    this.timer.unref();
+  }
+
+  private readonly onLate = (): void => {
+    this.timer = null;
+    this.run();
+  };
+
+  private async revalidate(
+    one: Revalidated,
+    lane: Set<Revalidated>,
+    place: Begun,
+    isAnswered: boolean,
+  ): Promise<void> {
     const decided = await one.revalidate(lane !== this.few, isAnswered);
+    this.window.leave(place);
     this.count(lane, -1);
     if (!decided) this.unanswered.add(one);
-    this.run();
+    this.runNextTurn();
   }
 }

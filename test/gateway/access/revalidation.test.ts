@@ -141,6 +141,22 @@ describe('the queue of exchanges to be decided again', () => {
     expect(Math.max(...batches)).toBeLessThanOrEqual(16);
   });
 
+  it('looks the first of many phones up in one call, too', async () => {
+    const batches: number[] = [];
+    const queue = new RevalidationQueue((asked, onAnswer) => {
+      batches.push(asked.length);
+      asked.forEach((_, at) => onAnswer(at, true));
+    });
+    let decided = 0;
+    const one = { ...poll(false), revalidate: async () => ++decided > 0 };
+    queue.addAll(
+      Array.from({ length: 20 }, () => ({ ...one })),
+      true,
+    );
+    await until(() => decided === 20, 'all to be decided');
+    expect(batches).toEqual([16, 4]);
+  });
+
   it('decides each exchange as soon as its look-up is answered, whether or not the others are', async () => {
     const open: (() => void)[] = [];
     const queue = new RevalidationQueue((asked, onAnswer) => {
