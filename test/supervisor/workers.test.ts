@@ -236,6 +236,7 @@ describe('workers', () => {
     gateway.child.kill('SIGHUP');
     await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the reload');
     await until(() => gateway.workers().every((pid) => !old.includes(pid)), 'the old ones to leave');
+    await until(() => vias.includes('1.1 upgraded'), 'a request by a new one');
     const during = vias.splice(0);
     await until(() => vias.length > 20, 'requests');
     const { failures } = await load.stop();
