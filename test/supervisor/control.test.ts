@@ -25,6 +25,7 @@ const config = (control: string): string => `
 listen: { address: 127.0.0.1, port: 0 }
 workers: { count: 1, pidFile: easgate.pid }
 store: { kind: embedded, path: directory.db }
+cache: { lookupTimeoutMs: 30000 }
 control: ${control}
 log: { access: false }
 sample:

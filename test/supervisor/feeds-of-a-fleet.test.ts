@@ -32,7 +32,7 @@ async function startMember(redis: string, source: string): Promise<Member> {
 listen: { address: 127.0.0.1, port: 0 }
 workers: { count: 1, pidFile: easgate.pid }
 upstream: { url: 'http://127.0.0.1:9' }
-store: { kind: redis, url: '${redis}', identityFile: store.json }
+store: { kind: redis, url: '${redis}', identityFile: store.json, commandTimeoutMs: 30000 }
 control: { enabled: true }
 receive: { listen: 127.0.0.1:${receiver} }
 log: { access: false }
