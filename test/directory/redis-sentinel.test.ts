@@ -44,6 +44,16 @@ const origin = { by: 'admin', via: 'cli', at: 1 };
 const decide = (device: string, made: ManualDecision | null) =>
   gateway.store.decide({ device: device as DeviceKey, user: null }, made, origin);
 
+/** The devices that a walk for threads finds. */
+async function walkedOver(): Promise<readonly string[]> {
+  const { spread } = gateway.store;
+  if (spread.kind !== 'sent') throw new TypeError('not Redis');
+  const found: string[] = [];
+  for await (const { kind, packed } of spread.scan())
+    if (kind === 'devices') found.push(...[...spread.devices(packed)].flat().map(({ key }) => key));
+  return found.toSorted();
+}
+
 /** Decides on a device, and tries again while the servers change over. */
 async function decideAtLast(device: string, made: ManualDecision): Promise<void> {
   await until(
@@ -99,6 +109,15 @@ describe('a failover', () => {
     await gateway.untilServed('newly', true);
     expect((await gateway.ask('newly')).verdict?.action).toBe('quarantine');
     expect((await gateway.ask(phone)).verdict?.action).toBe('block');
+  });
+
+  it('lets walks for threads read the new primary', async () => {
+    expect(await decide(phone, decision('block'))).toEqual({ replicated: true });
+    expect(await walkedOver()).toEqual([phone]);
+    await primary.kill();
+    await servers.untilAnotherThan(primary.port);
+    await decideAtLast('newly', decision('quarantine'));
+    expect(await walkedOver()).toEqual([phone, 'newly'].toSorted());
   });
 
   it('of a primary that stands still while its connections stay open is followed, too', async () => {
