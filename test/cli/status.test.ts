@@ -214,6 +214,17 @@ describe('the text of a status', () => {
     );
   });
 
+  it('does not say that the directory takes no changes where it cannot be read either', () => {
+    const away = {
+      ...worker,
+      health: { ...worker.health, store: false, storeRefusal: 'the disk is full' },
+    };
+    const look = { ...status, workers: [away, away], takenAt: 0 };
+    const text = statusText(look, look);
+    expect(text).toContain('does not answer to 2 of 2 workers');
+    expect(text).not.toContain('takes no changes');
+  });
+
   it('names the actions of the configuration while nothing is published', () => {
     const actions = { unknownDevice: 'quarantine', notEnrolled: 'block', notCompliant: 'allow' };
     const look = { ...status, policy: { ...status.policy, actions }, takenAt: 0 };
