@@ -1,7 +1,7 @@
 // Owns the promise that the reason why Redis cannot be reached again is logged once, and that neither a lost connection nor a late answer is one.
 import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
-import { tellTrouble } from '../../src/directory/redis/connection-trouble.ts';
+import { logConnectionTrouble } from '../../src/directory/redis/connection-trouble.ts';
 import type { RedisClient } from '../../src/directory/redis/redis-cluster.ts';
 
 const OPTIONS = { url: 'redis://127.0.0.1:1', keyPrefix: 'easgate:', commandTimeoutMs: 1_000 };
@@ -10,7 +10,7 @@ it('each reason once until a connection is ready, from two connections', () => {
   const [one, other] = [new EventEmitter(), new EventEmitter()];
   const told: string[] = [];
   const clients = [one, other].map((client) => Object.assign(client, { isCluster: false })) as unknown[];
-  tellTrouble(clients as RedisClient[], OPTIONS, (_level, { code, cause }) =>
+  logConnectionTrouble(clients as RedisClient[], OPTIONS, (_level, { code, cause }) =>
     told.push(`${String(code)} ${String(cause)}`),
   );
   const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
@@ -36,7 +36,7 @@ it.each([
 ])('%s is no reason', (error) => {
   const client = Object.assign(new EventEmitter(), { isCluster: false });
   const told: unknown[] = [];
-  tellTrouble([client as unknown as RedisClient], OPTIONS, (_level, facts) => told.push(facts));
+  logConnectionTrouble([client as unknown as RedisClient], OPTIONS, (_level, facts) => told.push(facts));
   client.emit('error', error);
   expect(told).toEqual([]);
 });

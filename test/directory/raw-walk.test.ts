@@ -6,7 +6,7 @@ import type { Server, Socket } from 'node:net';
 import type { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { PageReader, command } from '../../src/directory/redis/hash-commands.ts';
-import { unpackHashes } from '../../src/directory/redis/hash-replies.ts';
+import { unpackNamedHashes } from '../../src/directory/redis/hash-replies.ts';
 import { identityText } from '../../src/directory/redis/redis-identity.ts';
 import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
@@ -135,12 +135,12 @@ describe('hashes as Redis sends them', () => {
   const packed = Buffer.from(`*3\r\n${commands}${hashes}`);
 
   it('are refused where they end early, or are something else', () => {
-    expect([...unpackHashes(packed, null)]).toEqual([
+    expect([...unpackNamedHashes(packed, null)]).toEqual([
       ['one', ['a', 'bc']],
       ['two', ['a', 'bc']],
     ]);
     for (let end = 0; end < packed.length; end += 1)
-      expect(() => [...unpackHashes(packed.subarray(0, end), null)]).toThrow('something else');
+      expect(() => [...unpackNamedHashes(packed.subarray(0, end), null)]).toThrow('something else');
     for (const other of [
       '$1\r\na\r\n',
       '*1\r\n*1\r\n',
@@ -148,7 +148,7 @@ describe('hashes as Redis sends them', () => {
       `*0\r\n${hashes}`,
       '*0\r\n:1\r\n',
     ])
-      expect(() => [...unpackHashes(Buffer.from(other), null)]).toThrow('something else');
+      expect(() => [...unpackNamedHashes(Buffer.from(other), null)]).toThrow('something else');
   });
 
   it('come one by one, so that few are in memory as objects', () => {

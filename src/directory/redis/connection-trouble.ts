@@ -1,5 +1,5 @@
-// Owns the log entry about why a lost connection to Redis cannot be opened again, such as a certificate that ended or a password that was
-// changed. That Redis is away is logged by those who wait for its answers: they only know that the connection is lost.
+// Owns the log entry about why a lost connection to Redis cannot be opened again, such as an expired certificate or a changed password.
+// That Redis is away is logged by those who wait for its answers: they only know that the connection is lost.
 import type { OnStoreEvent } from '../store-guard.ts';
 import { isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
@@ -7,11 +7,11 @@ import { placeOf, troubleOf } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { mayPass } from './redis-trouble.ts';
 
-/** Ends of a connection that was open, which say nothing about the next one, and answers that come too late. */
+/** Errors of a connection that was open, which do not tell why the next one fails, and answers that come too late. */
 const NO_REASON = /ECONNRESET|EPIPE|closed|Socket timeout|^Error: timeout$/;
 
 /** Logs each reason once, until a connection is ready again. */
-export function tellTrouble(
+export function logConnectionTrouble(
   clients: readonly RedisClient[],
   options: RedisStoreOptions,
   onEvent: OnStoreEvent,

@@ -2,17 +2,17 @@
 // partitions. No text is made of a key.
 import { PARTITIONS } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import { LIST, RespCursor } from './resp-cursor.ts';
+import { LIST, RespCursor, unexpectedReply } from './resp-cursor.ts';
 
 /** HGETALL for some keys. */
 export interface HashCommands {
-  /** How many there are, `*12`, which is no part of the commands, and then the commands. */
+  /** A line with the number of the commands, `*12`, which is not sent, and then the commands. */
   readonly list: Uint8Array<ArrayBuffer>;
-  /** Bytes of the first line of the list. */
+  /** Bytes of that first line. */
   readonly header: number;
-  /** How many there are. */
+  /** How many keys, and so commands, there are. */
   readonly hashes: number;
-  /** What the keys begin with, up to `}:`: their partitions. */
+  /** The beginnings of the keys up to `}:`, which name their partitions; each once. */
   readonly bases: readonly string[];
 }
 
@@ -55,7 +55,7 @@ export class PageReader {
     const next = at.at;
     at.skip(length);
     const count = at.header();
-    if (!isPage || length < 1 || at.type !== LIST || count < 0) throw unexpected();
+    if (!isPage || length < 1 || at.type !== LIST || count < 0) throw unexpectedReply();
     users.begin(reply, count);
     devices.begin(reply, count);
     for (let key = 0; key < count; key += 1) this.addKey(at);
@@ -70,7 +70,7 @@ export class PageReader {
     const { bytes } = at;
     const from = at.at;
     const length = at.text();
-    if (length < 0) throw unexpected();
+    if (length < 0) throw unexpectedReply();
     const first = at.at;
     at.skip(length);
     const partition = partitionAt(bytes, first + this.before);
@@ -87,7 +87,7 @@ export class PageReader {
 
 const OTHER = -1;
 
-/** The partition whose number stands there, before `}:`; {@link OTHER} = none of this store's. */
+/** The partition whose number is at `from`, followed by `}:`; {@link OTHER} = none of this store's. */
 function partitionAt(bytes: Uint8Array, from: number): number {
   const first = (bytes[from] ?? 0) - DIGIT_0;
   const second = (bytes[from + 1] ?? 0) - DIGIT_0;
@@ -97,7 +97,7 @@ function partitionAt(bytes: Uint8Array, from: number): number {
   return first >= 0 && first <= 9 && number < PARTITIONS.length ? number : OTHER;
 }
 
-/** Behind the first `}:`; `end` = there is none. */
+/** The place behind the first `}:`; `end` = there is none. */
 function baseEnd(bytes: Uint8Array, from: number, end: number): number {
   for (let at = from; at + 2 < end; at += 1)
     if (bytes[at] === BRACE && bytes[at + 1] === COLON) return at + 2;
@@ -119,7 +119,7 @@ class CommandWriter {
     this.keys = keys;
   }
 
-  /** Begins with the keys of another reply, so many at most. */
+  /** Begins with the keys of the next reply, `keys` of them at most. */
   begin(reply: Uint8Array, keys: number): void {
     const needed = reply.length + keys * HGETALL.length;
     if (this.bytes.length < needed) this.bytes = new Uint8Array(2 * needed);
@@ -130,7 +130,7 @@ class CommandWriter {
     this.others.clear();
   }
 
-  /** A key that stands there, with its header and its line end. */
+  /** Adds the command for a key; `from`, `end`: where the key is, with its header and its line end. */
   add(from: number, end: number): void {
     const { bytes, reply } = this;
     let { size } = this;
@@ -144,7 +144,7 @@ class CommandWriter {
     this.partitions |= 1 << partition;
   }
 
-  /** Another tool wrote a key into a partition that the store does not have. */
+  /** For a key that another tool wrote into a partition which the store does not have. */
   noteBase(from: number, end: number): void {
     this.others.add(Buffer.from(this.reply.subarray(from, end)).toString());
   }
@@ -175,8 +175,4 @@ export function identityCheck(
     commands: Buffer.concat(bases.map((base) => command('GET', `${base}schema`))),
     replies: Buffer.concat(bases.map(() => reply)),
   };
-}
-
-function unexpected(): Error {
-  return new Error('Redis answered a read with something else');
 }

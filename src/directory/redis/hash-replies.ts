@@ -1,7 +1,7 @@
-// Owns lists of whole hashes as a single server sends them: the commands (hash-commands.ts), which have the names, and then the replies. They are
-// texts only where they are used.
+// Owns lists of whole hashes as a single server sends them: the commands (hash-commands.ts), which have the names, and then the replies. They
+// become texts only in the thread that uses them.
 import { isAscii } from 'node:buffer';
-import { ERROR, LIST, RespCursor } from './resp-cursor.ts';
+import { ERROR, LIST, RespCursor, unexpectedReply } from './resp-cursor.ts';
 
 /** Names and values of the fields in turn; null = the key is no hash. */
 export type WholeHash = readonly string[] | null;
@@ -10,44 +10,43 @@ export type WholeHash = readonly string[] | null;
 export type NamedHash = readonly [name: string, hash: WholeHash];
 
 const STAR = 0x2a;
+/** Words of `HGETALL KEY`. */
+const COMMAND_WORDS = 2;
 
-/** Whether hashes are packed so, and not JSON. */
+/** Whether this is such a list; scripts return JSON (whole-hashes.ts). */
 export function isPacked(reply: Uint8Array): boolean {
   return reply[0] === STAR;
 }
 
 /**
- * The hashes, one by one (decisions/0197), of some commands (HashCommands), with the replies behind these. Keys that do not exist are left out, and hashes of one alias only: up to two thirds of the
- * users' hashes are such, and a walk does not need them. `without`: fields whose names begin so are left out; null = none.
+ * The hashes in such a list, one by one (decisions/0197). Keys that do not exist are left out, and hashes that have only one alias: up to two
+ * thirds of the users' hashes are such, and a walk does not need them. `without`: fields whose names begin so are left out; null = none.
  */
-export function* unpackHashes(packed: Uint8Array, without: string | null): Generator<NamedHash> {
+export function* unpackNamedHashes(packed: Uint8Array, without: string | null): Generator<NamedHash> {
   const names = new RespCursor(packed);
   const count = names.header();
-  if (names.type !== LIST || count < 0) throw unexpected();
+  if (names.type !== LIST || count < 0) throw unexpectedReply();
   const replies = new RespCursor(packed, names.at);
-  for (let at = 0; at < count; at += 1) skipTo(replies, COMMAND_WORDS, packed.length);
+  for (let at = 0; at < count; at += 1) skipWords(replies, COMMAND_WORDS, packed.length);
   const reader = new HashReader(packed, without === null ? null : Buffer.from(without));
   for (let at = 0; at < count; at += 1) {
     const hash = reader.hash(replies);
-    skipTo(names, COMMAND_WORDS - 1, packed.length);
+    skipWords(names, COMMAND_WORDS - 1, packed.length);
     const length = names.text();
-    if (length < 0) throw unexpected();
+    if (length < 0) throw unexpectedReply();
     if (hash !== undefined) yield [reader.name(names.at, names.at + length), hash];
     names.skip(length);
   }
-  if (replies.at !== packed.length) throw unexpected();
+  if (replies.at !== packed.length) throw unexpectedReply();
 }
 
-/** Of `HGETALL KEY`. */
-const COMMAND_WORDS = 2;
-
-/** Skips the header of a list, and so many of its texts. */
-function skipTo(cursor: RespCursor, texts: number, end: number): void {
-  const words = cursor.header();
-  if (cursor.type !== LIST || words !== COMMAND_WORDS || cursor.at > end) throw unexpected();
-  for (let at = 0; at < texts; at += 1) {
+/** Skips the header of a command, and this many of its words. */
+function skipWords(cursor: RespCursor, count: number, end: number): void {
+  const all = cursor.header();
+  if (cursor.type !== LIST || all !== COMMAND_WORDS || cursor.at > end) throw unexpectedReply();
+  for (let at = 0; at < count; at += 1) {
     const length = cursor.text();
-    if (length < 0) throw unexpected();
+    if (length < 0) throw unexpectedReply();
     cursor.skip(length);
   }
 }
@@ -69,7 +68,7 @@ class HashReader {
     this.isPlain = isAscii(packed);
   }
 
-  /** The name in a key that stands there: behind `}:` and its kind. */
+  /** The name in the key between these places: what follows `}:` and the kind. */
   name(from: number, end: number): string {
     const { bytes } = this;
     let at = from;
@@ -83,12 +82,12 @@ class HashReader {
     if (cursor.type === ERROR) return null;
     const texts = cursor.texts(number);
     const from = cursor.at;
-    if (texts < 0 || texts % 2 !== 0) throw unexpected();
+    if (texts < 0 || texts % 2 !== 0) throw unexpectedReply();
     if (texts * 2 > this.places.length) this.places = new Int32Array(texts * 4);
     const { places, bytes } = this;
     for (let at = 0; at < texts; at += 1) {
       const length = cursor.text();
-      if (length < 0) throw unexpected();
+      if (length < 0) throw unexpectedReply();
       places[2 * at] = cursor.at;
       places[2 * at + 1] = cursor.at + length;
       cursor.skip(length);
@@ -99,7 +98,7 @@ class HashReader {
     return this.fields(texts, from, cursor.at);
   }
 
-  /** The fields of the hash at `from`, as parts of one text: a verdict that is kept keeps no more than its hash. */
+  /** The fields of the hash at `from`, as parts of one text: who keeps one of them keeps only the text of this hash in memory. */
   private fields(texts: number, from: number, end: number): string[] {
     const { places, bytes, without } = this;
     const isPlain = this.isPlain || isAscii(bytes.subarray(from, end));
@@ -119,8 +118,4 @@ class HashReader {
     for (let at = 0; at < prefix.length; at += 1) if (this.bytes[start + at] !== prefix[at]) return false;
     return true;
   }
-}
-
-function unexpected(): Error {
-  return new Error('Redis answered a read with something else');
 }

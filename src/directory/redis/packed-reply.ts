@@ -1,5 +1,6 @@
 // Owns the reply of the script READ: one text in place of many, which costs the client a fraction of the time.
 import { isAscii } from 'node:buffer';
+import { unexpectedReply } from './resp-cursor.ts';
 
 /** A hash as it was read. */
 export interface ReadHash {
@@ -19,7 +20,7 @@ const ZERO = 0x30;
  * text made of each, and who keeps one keeps all.
  */
 export function unpackHashes(reply: unknown, isBrief = false): ReadHash[] {
-  if (!(reply instanceof Buffer)) throw new Error('Redis answered a read with something else');
+  if (!(reply instanceof Buffer)) throw unexpectedReply();
   const sizes = new Sizes(reply);
   const textOf = isBrief && isAscii(reply) ? partsOf(reply.toString('latin1')) : textsOf(reply);
   const hashes: ReadHash[] = [];
@@ -61,7 +62,7 @@ class Sizes {
   constructor(reply: Buffer) {
     this.reply = reply;
     this.end = reply.indexOf(LINE_END);
-    if (this.end === -1) throw new Error('Redis answered a read with something else');
+    if (this.end === -1) throw unexpectedReply();
   }
 
   hasMore(): boolean {

@@ -27,9 +27,12 @@ const TRY_AGAIN_MS = 25;
 const REFRESH_MS = 30_000;
 /** Longest wait for that answer. */
 const REFRESH_TIMEOUT_MS = 2_000;
-/** Redirections and repetitions of one command; its time-out ends it as well. More where it may take longer: a slot is moved key by key. */
+/** Redirections and repetitions of one command, at least; its time-out ends it as well. */
 const MIN_REDIRECTIONS = 16;
-/** They take this part of the time-out, without their answers: its error would not say that a slot is moved. */
+/**
+ * Repetitions go on for this part of the time-out, not counting the answers: a slot is moved key by key, which takes a while. All of the time-out
+ * would be too much: the error about it does not name the slot.
+ */
 const PART_OF_TIME = 1 / 3;
 
 /**

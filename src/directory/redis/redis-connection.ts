@@ -135,8 +135,8 @@ function behindSentinel(
 }
 
 /**
- * A connection to a single server that is ready, whose replies the caller reads; the library has signed in, and found the server with Sentinel.
- * Rejects as {@link ready}.
+ * A connection to a single server that is ready, whose replies the caller reads. The library found the server (with Sentinel) and signed in.
+ * Rejects as {@link ready} does.
  */
 export async function connectRaw(options: RedisStoreOptions): Promise<RawConnection> {
   const client = connect(options, options.commandTimeoutMs);

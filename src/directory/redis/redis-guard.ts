@@ -126,8 +126,8 @@ export class RedisGuard {
   }
 
   /**
-   * Runs reads that are no script. `read` gets the text of the known schema, compares it behind its commands, and returns null if it found another
-   * one: then it is read again.
+   * Runs reads that are not scripts. `read` gets the text of the known schema, compares that of the store with it after its own commands, and
+   * returns null if they differ: then the identity is checked, and `read` is called again.
    */
   async compared<T>(read: (known: string) => Promise<T | null>): Promise<T> {
     await this.verified();

@@ -33,7 +33,7 @@ import type { StoredDevice, StoredUsers } from '../stored-records.ts';
 import { withBackgroundTimeout } from '../background-timeout.ts';
 import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
-import { tellTrouble } from './connection-trouble.ts';
+import { logConnectionTrouble } from './connection-trouble.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
 import { ForeignScripts } from './foreign-scripts.ts';
 import { commitValues } from './commit-values.ts';
@@ -177,7 +177,7 @@ export class RedisStore implements DirectoryStore {
       client,
       keys: this.keys,
       run,
-      replies: async () => this.opened(await connectRaw(options), options.commandTimeoutMs),
+      openStream: async () => this.streamOver(await connectRaw(options), options.commandTimeoutMs),
       compared: (read) => this.guard.compared(read),
     };
     this.spread = {
@@ -227,7 +227,7 @@ export class RedisStore implements DirectoryStore {
       const { reader } = store;
       store.guard.onNewEpoch = () => (isCluster(reader) ? store.log.hurry() : reader.disconnect(true));
       store.announced = store.guard.guard.generation;
-      if (guard.serves) tellTrouble([store.client, store.reader], options, guard.onEvent);
+      if (guard.serves) logConnectionTrouble([store.client, store.reader], options, guard.onEvent);
     } catch (error) {
       await store.close();
       throw error;
@@ -411,7 +411,7 @@ export class RedisStore implements DirectoryStore {
     for (const stream of this.streams) stream.close();
   }
 
-  private opened(connection: RawConnection, timeoutMs: number): ReplyStream {
+  private streamOver(connection: RawConnection, timeoutMs: number): ReplyStream {
     const stream = new ReplyStream(connection, timeoutMs);
     this.streams.add(stream);
     connection.socket.once('close', () => this.streams.delete(stream));

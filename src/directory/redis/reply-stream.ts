@@ -1,5 +1,5 @@
-// Owns a connection whose replies are cut, not parsed: a walk over a directory hands hashes on as Redis sends them. To parse millions of them
-// into texts takes the reading process longer than Redis needs to send them (decisions/0198).
+// Owns a connection whose replies are separated, but not parsed: a walk over a directory hands hashes on as Redis sends them. To parse millions of
+// them into texts takes the reading process longer than Redis needs to send them (decisions/0198).
 import type { Socket } from 'node:net';
 import { ERROR, INCOMPLETE, RespCursor, bytesOf, partsOf } from './resp-cursor.ts';
 
@@ -16,7 +16,7 @@ interface Request {
   left: number;
   /** The first error among the replies, other than a wrong type. */
   refusal: string | null;
-  /** What stands before the replies. */
+  /** What is put in front of the replies. */
   readonly head: Uint8Array;
   readonly timer: NodeJS.Timeout;
   readonly resolve: (replies: Uint8Array) => void;
@@ -32,8 +32,8 @@ const CLOSED = 'Connection is closed.';
 const NOTHING = new Uint8Array();
 
 /**
- * Frees the memory of a buffer that the socket made. Left to the collector, such buffers make it search the whole heap, again and again, since they count
- * as much memory; that took a quarter of the time for reading.
+ * Frees the memory of a buffer that the socket made. Otherwise the garbage collector searches the whole heap again and again, since these buffers count
+ * as much memory: a quarter of the time for reading.
  */
 function release({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
@@ -50,7 +50,7 @@ function finish({ refusal, head, resolve, reject }: Request, replies: Uint8Array
   resolve(whole);
 }
 
-/** Sends commands, and cuts their replies out of the stream. */
+/** Sends commands, and takes their replies from the stream. */
 export class ReplyStream {
   private readonly connection: RawConnection;
   private readonly timeoutMs: number;
@@ -59,7 +59,7 @@ export class ReplyStream {
   private cursor = new RespCursor(new Uint8Array(FIRST_SIZE));
   /** Bytes that were received and not handed on. */
   private filled = 0;
-  /** Values to come of the reply that is being received; 0 = none is. */
+  /** Values that the reply which is being received still lacks; 0 = none is being received. */
   private values = 0;
 
   /** `timeoutMs`: longest wait for the replies of one request. */
@@ -74,8 +74,8 @@ export class ReplyStream {
   }
 
   /**
-   * Sends commands. Resolves with so many replies, one at least, one behind the other, in memory of their own, with `head` before them. Rejects as the library does: with an error whose
-   * name is `ReplyError` if Redis refused one. That a key has another type is no refusal: the error is one of the replies.
+   * Sends commands. Resolves with `head` and this many replies (at least one), one after the other, in memory of their own. Rejects as the library
+   * does: with an error whose name is `ReplyError` if Redis refused one. That a key has another type is no refusal: the error is one of the replies.
    */
   request(commands: readonly Uint8Array[], replies: number, head: Uint8Array = NOTHING): Promise<Uint8Array> {
     if (this.failure !== null) return Promise.reject(this.failure);

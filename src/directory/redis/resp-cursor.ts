@@ -7,15 +7,16 @@ export const INCOMPLETE = -2;
 const MISSING = -1;
 
 const [CR, MINUS, DIGIT_0] = [0x0d, 0x2d, 0x30];
-/** Types, by their first byte: `$`, `*`, `%`, `-`. */
-export const [TEXT, LIST, MAP, ERROR] = [0x24, 0x2a, 0x25, 0x2d];
+/** Types, by their first byte: `*`, `-`; `$`, `%`. */
+export const [LIST, ERROR] = [0x2a, 0x2d];
+const [TEXT, MAP] = [0x24, 0x25];
 /** Further lists: `~`; texts: `=`, `!`. */
 const [SET, VERBATIM, LONG_ERROR] = [0x7e, 0x3d, 0x21];
 
-/** A place in bytes that hold values one behind the other. */
+/** A position in bytes that hold values one after the other. */
 export class RespCursor {
   readonly bytes: Uint8Array;
-  /** Where the next header, or the text of the header before, begins. */
+  /** Where the next header begins, or the text whose header was read last. */
   at: number;
   /** The type of the header that was read last. */
   type = 0;
@@ -25,7 +26,10 @@ export class RespCursor {
     this.at = at;
   }
 
-  /** Reads a header, of bytes up to `end`: its number, below 0 = nothing follows it, or {@link INCOMPLETE}. What is a line, such as an error, has some number. */
+  /**
+   * Reads a header in the bytes up to `end` and returns its number: below 0 = nothing follows it; {@link INCOMPLETE} = its end is missing. The
+   * number of a line without one, such as an error, means nothing.
+   */
   header(end = this.bytes.length): number {
     const { bytes } = this;
     const from = this.at;
@@ -42,7 +46,10 @@ export class RespCursor {
     return bytes[from + 1] === MINUS ? MISSING : value;
   }
 
-  /** Reads a text: its length; it begins at {@link at} then. -1 = there is none. Call {@link skip} behind it. */
+  /**
+   * Reads the header of a text and returns the length of the text, which begins at {@link at}; -1 = no whole text is there. Call {@link skip} when
+   * the text was used.
+   */
   text(): number {
     const length = this.header();
     return this.type === TEXT && length >= 0 && this.at + length + 2 <= this.bytes.length ? length : MISSING;
@@ -53,21 +60,26 @@ export class RespCursor {
     this.at += length + 2;
   }
 
-  /** How many texts the list or map holds whose header was read last; -1 = it is neither. */
+  /** How many texts are in the list or map whose header was read last, with this number; -1 = it is neither. */
   texts(number: number): number {
     if (this.type === LIST) return number;
     return this.type === MAP ? number * 2 : MISSING;
   }
 }
 
-/** How many values follow a header, as parts of the value that it begins. */
+/** How many values are parts of the value that begins with this header. */
 export function partsOf(type: number, number: number): number {
   if (number < 0) return 0;
   if (type === LIST || type === SET) return number;
   return type === MAP ? number * 2 : 0;
 }
 
-/** How many bytes follow a header, without a line end of theirs; -1 = none. */
+/** How many bytes the text behind a header has, without its line end; -1 = no text follows. */
 export function bytesOf(type: number, number: number): number {
   return type === TEXT || type === VERBATIM || type === LONG_ERROR ? Math.max(number, MISSING) : MISSING;
+}
+
+/** The error about a reply that is not what the command returns. */
+export function unexpectedReply(): Error {
+  return new Error('Redis answered a read with something else');
 }

@@ -38,7 +38,7 @@ export interface Walked {
   readonly keys: RedisKeys;
   readonly run: RunScript;
   /** Opens a connection of its own, for commands that do not compare the identity. Not on a Cluster. */
-  readonly replies: () => Promise<ReplyStream>;
+  readonly openStream: () => Promise<ReplyStream>;
   /** See RedisGuard.compared. */
   readonly compared: RedisGuard['compared'];
 }
@@ -91,7 +91,7 @@ async function* scanByKeys(walked: Walked): AsyncGenerator<SentRecords> {
 
 /** For a single server: what it sends is handed on as it is, since scripts take it three times as long as commands (decisions/0198). */
 async function* scanByPages(walked: Walked): AsyncGenerator<SentRecords> {
-  const server = await walked.replies();
+  const server = await walked.openStream();
   try {
     const devices: HashCommands[] = [];
     const users = readAhead(pagesOf(walked, server, devices), (some) => readPacked(walked, server, some));

@@ -1,8 +1,9 @@
 // Owns reading whole hashes for walks over the directory: many by one script, in a form that costs Redis and the reader little.
 import { SAME_STORE, named } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
-import { isPacked, unpackHashes } from './hash-replies.ts';
+import { isPacked, unpackNamedHashes } from './hash-replies.ts';
 import type { NamedHash, WholeHash } from './hash-replies.ts';
+import { unexpectedReply } from './resp-cursor.ts';
 
 /**
  * KEYS: hashes, on a Cluster followed by other keys of their partition. ARGV: text of the known schema, number of the hashes. Returns one text, in
@@ -57,7 +58,7 @@ export async function readWhole(run: RunScript, keys: readonly string[]): Promis
 }
 
 function bytes(reply: unknown): Buffer {
-  if (!(reply instanceof Buffer)) throw unexpected();
+  if (!(reply instanceof Buffer)) throw unexpectedReply();
   return reply;
 }
 
@@ -66,22 +67,22 @@ function bytes(reply: unknown): Buffer {
  */
 export function* unpackWhole(reply: Uint8Array, without: string | null = null): Generator<NamedHash> {
   if (isPacked(reply)) {
-    yield* unpackHashes(reply, without);
+    yield* unpackNamedHashes(reply, without);
     return;
   }
   const text = Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength).toString();
   const list = parsed(text);
-  if (!Array.isArray(list)) throw unexpected();
+  if (!Array.isArray(list)) throw unexpectedReply();
   for (let at = 0; at < list.length; at += 2) {
     const name: unknown = list[at];
-    if (typeof name !== 'string') throw unexpected();
+    if (typeof name !== 'string') throw unexpectedReply();
     yield [name, hashIn(list[at + 1], without)];
   }
 }
 
 function hashIn(hash: unknown, without: string | null): WholeHash {
   if (hash === false) return null;
-  if (!Array.isArray(hash)) throw unexpected();
+  if (!Array.isArray(hash)) throw unexpectedReply();
   const fields = hash as readonly string[];
   return without === null ? fields : withoutFields(fields, without);
 }
@@ -90,14 +91,10 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw unexpected();
+    throw unexpectedReply();
   }
 }
 
 function withoutFields(fields: readonly string[], without: string): readonly string[] {
   return fields.filter((_, at) => !(fields[at - (at % 2)] ?? '').startsWith(without));
-}
-
-function unexpected(): Error {
-  return new Error('Redis answered a read with something else');
 }
