@@ -11,7 +11,7 @@ export const NONE = -1;
 const SEEDS = new Uint32Array(new Uint8Array(randomBytes(8)).buffer);
 /** A power of two. */
 const FIRST_SIZE = 1_024;
-/** Of one place in a table. */
+/** Numbers that one place in the table takes. */
 const WORDS = 3;
 /** A table grows when more than so many tenths of its places are taken. */
 const FULL = 7;
@@ -19,8 +19,8 @@ const FULL = 7;
 /** Numbers by name. The numbers are not below -2. */
 export class NameIndex {
   /**
-   * Of each place, both halves of a hash, and the number and 3; 0 = the place is free. They are one behind the other, since a name is mostly found
-   * where no cache of the processor reaches.
+   * For each place both halves of a hash, and then 0 = the place is free, else the number plus 3. They are side by side, since the caches of the
+   * processor hold few of the places: looking for a name waits for memory once, not three times.
    */
   private places = new Int32Array(FIRST_SIZE * WORDS);
   private count = 0;

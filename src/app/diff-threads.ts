@@ -122,7 +122,7 @@ function leastBusy(senders: readonly RecordSender[]): RecordSender {
   return senders.reduce((best, one) => (one.waiting < best.waiting ? one : best));
 }
 
-/** Lists of records that wait in a thread, at most: some 7 MB. What is read while it starts is not waited for later. */
+/** Lists of records that wait in a thread, at most: some 7 MB, so that Redis is read while the thread starts. */
 const MAX_SENT = 32;
 
 /** Sends records to one thread, {@link MAX_SENT} lists ahead of it at most. */
@@ -146,13 +146,13 @@ class RecordSender {
     return this.ended;
   }
 
-  /** Resolves when there is room for the next list. `ownsMemory`: the memory of the list is given away. */
+  /** Resolves when there is room for the next list. `ownsMemory`: the memory of this list may be given to the thread. */
   async send(list: SentList, ownsMemory = false): Promise<void> {
     if (list === null) {
       this.worker.postMessage(null, []);
       return;
     }
-    // Copies, where others use the same memory.
+    // Copied where others use the same memory.
     const replies = ownsMemory ? list.replies : list.replies.map((reply) => new Uint8Array(reply));
     this.worker.postMessage(
       { replies },

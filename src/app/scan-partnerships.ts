@@ -34,9 +34,9 @@ export interface ReadRecords {
 }
 
 /**
- * Every partnership, in lists of limited size, which are to be walked over once: each is put together when it is asked for (decisions/0197). `now`:
- * milliseconds since the epoch. `withDevices` false = the devices of users are not read. `read`: where it is a part of the directory, or another
- * thread reads it.
+ * Every partnership, in lists of limited size. A list is to be walked over once, and to its end, before the next one is asked for: each partnership
+ * is put together when it is asked for (decisions/0197). `now`: milliseconds since the epoch. `withDevices` false = the devices of users are not
+ * read. `read`: where it is a part of the directory, or another thread reads it.
  */
 export async function* scanPartnerships(
   store: DirectoryStore,
@@ -148,7 +148,7 @@ interface Users {
 class SharedGroups {
   private readonly lists = new Map<string, readonly string[]>();
 
-  /** A list with these groups, which is not the same list (see {@link keptUser}). */
+  /** A list of these groups that is never the given list itself (see {@link keptUser}). */
   of(groups: readonly string[] | null): readonly string[] | null {
     if (groups === null) return null;
     if (groups.length === 0 || groups.length > MAX_SHARED_GROUPS) return groups.slice();
@@ -162,8 +162,8 @@ class SharedGroups {
 }
 
 /**
- * The user in memory of its own. If lists that the parser made were kept, V8 would conclude that lists made there live long, also those of devices. It
- * would allocate all of them, and what is stored in them, where only a full garbage collection frees them (decisions/0197).
+ * The user in objects of its own. If the lists that the parser made were kept, V8 would conclude that all lists made there live long, also those of
+ * devices, and allocate them and what is stored in them where only a full garbage collection frees them (decisions/0197).
  */
 function keptUser(
   { key, aliases, groups, enabled, attributes }: UserRecord,

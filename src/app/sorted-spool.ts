@@ -1,22 +1,22 @@
-// Owns a temporary file of lines that are read in the order of their keys: what is larger than memory is sorted in sections, which are merged
-// as they are read.
+// Owns a temporary file of lines that are read in the order of their keys: they are sorted in sections that fit in memory, which are merged when
+// they are read.
 import { Buffer } from 'node:buffer';
 import { TemporaryFile } from '../temporary-file.ts';
 
-/** Bytes that are sorted in memory: few in small files, in large ones as many as take some milliseconds. */
+/** Bytes of a section, at least and at most: the largest takes some milliseconds to sort. */
 const LEAST_SECTION = 262_144;
 const MOST_SECTION = 2_097_152;
-/** A section is at most such a part of what was written before. */
-const GROWTH = 4;
-/** Bytes for the first lines. */
+/** Between those bounds, a section is this part of what was written before. */
+const PART_OF_FILE = 1 / 4;
+/** Memory for the first lines, bytes. */
 const FIRST_BYTES = 4_096;
-/** Bytes that are read ahead of all sections together, and of each at least and at most. */
+/** Bytes that are read ahead: from all sections together, and from each at least and at most. */
 const AHEAD = 8_388_608;
 const LEAST_AHEAD = 16_384;
 const MOST_AHEAD = 262_144;
 /** Three numbers before each line: its place, and the bytes of its key and of its JSON. */
 const HEAD = 12;
-/** Most bytes of what is one character in a string. */
+/** Bytes in UTF-8 of one UTF-16 code unit of a string, at most. */
 const BYTES_OF_CHARACTER = 3;
 
 /** A line, and how many were added before it. */
@@ -97,7 +97,7 @@ export class SortedSpool<Line> {
 
   private get sectionSize(): number {
     const written = this.sections.at(-1)?.to ?? 0;
-    return Math.min(MOST_SECTION, Math.max(LEAST_SECTION, written / GROWTH));
+    return Math.min(MOST_SECTION, Math.max(LEAST_SECTION, written * PART_OF_FILE));
   }
 
   private async flush(): Promise<void> {
@@ -112,7 +112,7 @@ export class SortedSpool<Line> {
   }
 }
 
-/** Lines that wait in memory, as bytes: texts that live for so long would be copied by each collection of garbage. */
+/** Lines that wait in memory, as bytes: texts would be copied by each garbage collection meanwhile. */
 class PendingLines {
   private bytes = Buffer.allocUnsafeSlow(0);
   private readonly keys: string[] = [];
@@ -163,7 +163,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The wanted lines of all readers, each of which has one: what needs no further read is yielded together. */
+/** The wanted lines of all readers, each of which stands at its first line. Lines that are in memory together are yielded together. */
 async function* merged<Line>(
   readers: SectionReader[],
   isWanted: Wanted,
@@ -183,7 +183,7 @@ async function* merged<Line>(
   }
 }
 
-/** Moves the first reader of a heap to its place. */
+/** Moves the first reader to its place in the heap. */
 function settle(heap: SectionReader[]): void {
   const moved = heap[0];
   if (moved === undefined) return;
@@ -205,7 +205,7 @@ function comesBefore(a: SectionReader, b: SectionReader): boolean {
   return a.key < b.key || (a.key === b.key && a.number < b.number);
 }
 
-/** Reads the lines of one section, one after the other; bytes, of which only the present line becomes a text. */
+/** Reads the lines of one section, one after the other, as bytes: only the present line becomes a text. */
 class SectionReader {
   /** Of the section. */
   readonly number: number;

@@ -244,7 +244,7 @@ export class RunUsers {
       hasOthers = isOther(number);
     }
     if (!hasOthers) return;
-    /** By member: the number of the user with this alias, from 1. The run knows better than the directory, and its last line best. */
+    /** By member: the number of the user with this alias, from 1. A line of the run counts before the directory, and a later line before others. */
     const users = new NumberColumn();
     const places = new NumberColumn();
     const note = (aliases: readonly string[] | null, user: number, place: number): void => {

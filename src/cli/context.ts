@@ -37,7 +37,8 @@ export async function withStore<T>(
 
 /**
  * A file that is missing while a gateway uses it, as after its file system was unmounted, is not created: the gateway would see no change in
- * it, and the command would report a block that reaches no phone. What is known of the store may be gone with it. @throws ProgramError
+ * it, and the command would report a block that reaches no phone. The file that tells which store is the known one (store.identityFile) may be
+ * on the same file system, and so missing too. @throws ProgramError EASGATE_STORE_MISSING
  */
 function refuseToReplace(options: StoreOptions, pidFile: string): void {
   if (options.kind !== 'embedded' || options.path === ':memory:' || !isMissing(options.path)) return;
@@ -45,11 +46,11 @@ function refuseToReplace(options: StoreOptions, pidFile: string): void {
   if (pid === null || !mayBeGateway(pid)) return;
   throw new ProgramError(
     'EASGATE_STORE_MISSING',
-    `there is no ${options.path}, and the gateway that runs (process ${pid}) uses the directory that was there: put it back, or mount its file system`,
+    `there is no ${options.path}, and the gateway that runs (process ${pid}) uses the file that was there: put it back, or mount its file system`,
   );
 }
 
-/** Not where it cannot be looked at: the store says why. */
+/** False where the user may not look: opening the store reports why. */
 function isMissing(path: string): boolean {
   try {
     statSync(path);

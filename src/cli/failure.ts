@@ -20,13 +20,13 @@ export function failureText(error: unknown): string {
   return shownLines(`${code}: ${message}${hint(error)}`);
 }
 
-/** Errors of the system and of libraries have codes that are none of easgate's: those of files name the file, the others are failures. */
+/** Codes of the system and of libraries are replaced by one of easgate's: EASGATE_FILE where the error names a file, else EASGATE_FAILED. */
 function coded(found: Failure, error: unknown): Failure {
   if (found.code.startsWith('EASGATE_')) return found;
   const path =
     error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : null;
   if (path !== null) return { code: 'EASGATE_FILE', message: fileTrouble(error, path) };
-  // Of a write to a file that is open already.
+  // A write to a file that is open already: the error does not name it.
   const isFull = found.code === 'ENOSPC' || found.code === 'EDQUOT';
   return { code: 'EASGATE_FAILED', message: `${isFull ? 'a disk is full: ' : ''}${found.message}` };
 }

@@ -156,13 +156,13 @@ export async function runProgram(arguments_: readonly string[]): Promise<void> {
   }
 }
 
-/** What to do where standard output is a file that cannot be written to its end. The work of the command itself is done. */
+/** The message about standard output that cannot be written to its end. The other work of the command goes on. */
 function lostOutput({ code, message }: NodeJS.ErrnoException): string {
   const words =
     code === 'ENOSPC' || code === 'EDQUOT'
       ? 'the disk of the file that standard output goes to is full: free space there'
       : message;
-  return `the output is not complete: ${words}. What the command does beside its output is done`;
+  return `the output is not complete: ${words}. The other work of the command is done`;
 }
 
 /** Ignores a closed pipe (`| head`): the command finishes its work. */

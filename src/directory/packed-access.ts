@@ -199,7 +199,7 @@ const SEPARATORS = Array.from({ length: 64 }, (_, count) => SEPARATOR.repeat(cou
 class Packer {
   /** Places that are not empty, each behind the separators before it. */
   private readonly parts: string[] = [];
-  /** Separators before the next place. */
+  /** Separators before the next place; the first one has none. */
   private gap = -1;
   private last: number | null = null;
 

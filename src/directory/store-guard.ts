@@ -169,7 +169,7 @@ export class StoreGuard {
       this.options.onEvent(
         'error',
         { code: 'EASGATE_STORE_UNWRITABLE', event: 'store_unwritable', ...facts },
-        'the directory can be read but takes no changes: phones are served, decisions and reports are refused',
+        'the directory can be read but takes no changes: phones are served, but decisions and reports are refused',
       );
   }
 

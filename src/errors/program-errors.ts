@@ -61,7 +61,7 @@ export const PROGRAM_ERRORS = {
     'a file to import is larger than 8,192 MB, unpacked; nothing of it was read. Split it, or check what it is',
   ),
   EASGATE_OUTPUT: command(
-    'standard output cannot be written to its end, as on a full disk: the file that it goes to is not complete. What the command does beside its output is done',
+    'standard output cannot be written to its end, as on a full disk: the file that it goes to is not complete. The other work of the command is done',
   ),
   EASGATE_STATE_FILE: command(
     'a file in which easgate remembers something beside the directory, such as the state of a feed, cannot be written; the message names it and says why',
@@ -179,7 +179,7 @@ export const PROGRAM_ERRORS = {
     'the gateway cannot listen on an address: in use, not permitted, or not an address of this host; the message says what to do',
   ),
   EASGATE_REDIS: start(
-    'Redis cannot be used: no answer, wrong password, TLS mismatch, not Redis, or a slot of the Cluster that is moved or has no node; the message says which. After a command that got no answer, look whether the change was made',
+    'Redis cannot be used: no answer, wrong password, TLS mismatch, not Redis, or a slot of the Cluster that is being moved or has no node; the message says which. If a command got no answer, look whether its change was made',
   ),
   EASGATE_ALREADY_RUNNING: start(
     'another gateway uses the same `workers.pidFile`; each gateway needs its own',
@@ -219,7 +219,7 @@ export const PROGRAM_ERRORS = {
     'the SQLite file cannot be opened or written, or was replaced; the message has its path and the remedy',
   ),
   EASGATE_STORE_REFUSED: start(
-    'Redis refused the command (no memory, a replica, no permission, a key of another type, a slot that is moved); nothing was written. The message says what to do',
+    'Redis refused the command (no memory, a replica, no permission, a key of another type, a slot that is being moved); nothing was written. The message says what to do',
   ),
   EASGATE_CORRUPT_RECORD: start(
     'a record of the directory was written by another program or a newer easgate',

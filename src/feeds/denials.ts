@@ -139,7 +139,7 @@ function complianceIn(reader: RecordReader, of: Present, said: Compliance): Comp
   return isContradicted ? NO_COMPLIANCE : said;
 }
 
-/** Whether a column of another product denies that the device complies, where no other says anything else. */
+/** Whether the columns with `complian` in their names deny that the device complies, all of those that hold a word. */
 function isDeniedByAll(reader: RecordReader, listed: readonly string[]): boolean {
   if (listed.length === 0) return false;
   const said = reader.row.withPart('complian').map((name) => [reader.text(name), name] as const);

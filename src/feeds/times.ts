@@ -131,7 +131,7 @@ function readEpoch(text: string, zone: string): ReadTime | null {
 
 /** `20261120`, `202611200602` and `20261120060210` are dates. */
 const DATE_DIGITS: ReadonlySet<number> = new Set([8, 12, 14]);
-/** Milliseconds since the epoch of the years before 2001 have as many digits as a date with hour and minute. */
+/** Milliseconds since the epoch of the years 1979 to 2001: as many digits as a date with hour and minute, but no year begins so. */
 const EPOCH_AS_LONG = /^[3-9]\d{11}$/;
 const TICK_DIGITS = 18;
 
@@ -142,8 +142,8 @@ const SHEET_EPOCH = 25_569;
 const LAST_SHEET_DAY = 73_051;
 
 /**
- * `46346.2515`, which a spreadsheet made of a time: days since 1899-12-30. Old workbooks of the Macintosh count from 1904; read so, their times are
- * four years older than they were, never fresher. A whole number may be a count of something else.
+ * `46346.2515`, which a spreadsheet made of a time: days since 1899-12-30. Old workbooks of the Macintosh count from 1904: their times
+ * are read as four years older than they are, never as fresher. A whole number may be a count of something else.
  */
 function readSheetDay(days: number, zone: string): ReadTime {
   if (days > LAST_SHEET_DAY) return 'unreadable';

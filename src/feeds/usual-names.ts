@@ -1,5 +1,5 @@
-// Owns the names that columns usually have in all products, for facts that let nobody in by themselves: where a product's own columns say nothing, its
-// console or a script may have named them otherwise. Pure.
+// Owns the usual names of columns, for facts that let nobody in by themselves: a console or a script may have named a product's columns so. They are
+// read where the product's own columns have nothing. Pure.
 // Rule: none of them says that a device is managed or complies; columns that deny are in denials.ts.
 import { checkedLine } from './denials.ts';
 import { addressName, idsIn } from './identities.ts';
@@ -14,7 +14,7 @@ export const EAS_IDS = names(`
   easid easdeviceid easdeviceidentifier easidentifier easactivationid activesyncid activesyncdeviceid activesyncidentifier
   exchangedeviceid exchangeid exchangeactivesyncid exchangeactivesyncdeviceid exchangeactivesyncdeviceidentifier
 `);
-/** What a device did last. */
+/** What a device did last, as the middle of names such as `lastseenat`. */
 const CONTACTS = names(`
   checkin checkedin contact contacted seen sync synced synchronization synchronized successsync connected connection
   access active activity communication reported
@@ -36,7 +36,7 @@ const MANUFACTURERS = names('manufacturer devicemanufacturer vendor');
 const OWNERSHIPS = names(
   'ownership ownershiptype deviceownership ownertype deviceownertype manageddeviceownertype',
 );
-/** Only addresses are taken of them: other values may be display names, which users choose. */
+/** Only addresses are taken from them: other values may be display names, which users choose. */
 const OWNERS = names(`
   userprincipalname upn userupn useremail useremailaddress email emailaddress mail primaryuser assigneduser user username owneremail
   enrollmentuser enrolleduser ldapusername login
@@ -66,8 +66,8 @@ export function productLine(reader: RecordReader, facts: DeviceFacts): DeviceLin
 }
 
 /**
- * The columns of a row that hold times. Interfaces have names of their own, and times in which day and month do not change places. A mapping of the
- * operator names them all.
+ * The columns of a row that hold times, in which the order of day and month is looked for. Interfaces write times that have only one order, and a
+ * mapping of the operator lists all of its columns.
  */
 export function timesOf(row: Row, mapping: Mapping): readonly string[] {
   return row.columns === undefined || mapping.version !== undefined

@@ -109,7 +109,7 @@ function mayBeDash(text: string): boolean {
   return first === 0x2d || first > 0x7f;
 }
 
-/** Without what keeps a spreadsheet from changing a cell: `="0123"`, or an apostrophe in front; and without the quotes of SQL on both sides. */
+/** Without what keeps a spreadsheet from changing a cell: `="0123"`, or an apostrophe in front; also without the quotes of SQL on both sides. */
 function unguarded(text: string): string {
   if (text.startsWith('="') && text.endsWith('"') && text.length > 3) return text.slice(2, -1);
   return text.startsWith("'") ? text.slice(1, text.length > 1 && text.endsWith("'") ? -1 : undefined) : text;

@@ -148,7 +148,7 @@ export const METRICS = {
   storeUp: gauge('easgate_store_up', '1 while the directory answers every worker, else 0.', 'min'),
   storeWritable: gauge(
     'easgate_store_writable',
-    '1 while the directory takes changes, 0 after it could be read but refused several in a row.',
+    '1 while the directory takes changes, 0 when it can be read but has refused several changes in a row.',
     'min',
   ),
   stateAge: gauge(

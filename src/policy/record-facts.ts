@@ -117,7 +117,7 @@ export class PartnershipOfRecords implements PartnershipFacts {
   private madeType: Text | null = null;
   private madeTold: ToldFacts | null = null;
 
-  /** Those that change with time and policy are not known yet: {@link at}. Most phones never changed their User-Agent. */
+  /** The facts that change with time and policy are unknown until {@link at} is called. Most phones never changed their User-Agent. */
   constructor(
     records: AccessRecords,
     device: string,

@@ -33,7 +33,7 @@ export function unreadyBecause(state: GatewayState): string | null {
   return known.some(({ mailServer }) => !mailServer) ? 'no mail server is available' : null;
 }
 
-/** What an operator should know of a gateway that is ready. Phones get mail while the directory takes no changes; the causes name files. */
+/** What an operator should know of a gateway that is ready. The cause is left out: it may name files. */
 export function readyWarnings({ workers }: GatewayState): readonly string[] {
   return workers.some((worker) => isRefused(worker?.storeRefusal)) ? [REFUSED_TEXT] : [];
 }

@@ -226,7 +226,7 @@ describe('health', () => {
     expect(directoryHealth(good, 0)).toMatchObject({ state: 'good' });
     expect(directoryHealth(refused, 0)).toEqual({
       state: 'degraded',
-      text: 'embedded answers, and takes no changes',
+      text: 'embedded answers, but takes no changes',
     });
     expect(new Warnings().list({ status: refused, control: null, feeds: [], remarks: [] }, 0)).toMatchObject([
       { code: 'EASGATE_STORE_UNWRITABLE', text: expect.stringContaining('(disk full)') as unknown },

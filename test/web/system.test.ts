@@ -70,7 +70,7 @@ describe('the page of the system', () => {
       .getByRole('row', { name: /^Worker 1/ })
       .getByText('directory takes no changes')
       .waitFor();
-    await page.getByText('Redis, answers, and takes no changes').waitFor();
+    await page.getByText('Redis, answers, but takes no changes').waitFor();
   });
 
   it('is under More on a phone, and found with Ctrl K', async () => {

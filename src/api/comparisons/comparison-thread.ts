@@ -1,5 +1,5 @@
 // Owns a thread that compares two policies over the whole directory, once: the control process answers others meanwhile. Its rows are
-// sent in parts, each when the one before the last was taken.
+// sent in parts, of which two may wait for the receiver.
 import { parentPort, workerData } from 'node:worker_threads';
 import { comparePolicies } from '../../app/policy-comparison.ts';
 import type { PolicyComparison, PolicySettings } from '../../app/policy-comparison.ts';
@@ -34,7 +34,7 @@ function post(message: ComparisonMessage): void {
   parentPort?.postMessage(message, []);
 }
 
-/** Parts that are sent and not taken, at most: while one is written, the one before is read. */
+/** Parts that were sent and not taken yet, at most: while this thread writes one, the receiver reads the one before. */
 const MOST_WAITING = 2;
 
 /** Sends the rows. The receiver answers each part with a message. */

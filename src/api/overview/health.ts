@@ -48,7 +48,7 @@ export function directoryHealth(status: GatewayStatus | null, stateAgeMs: number
       text: `${first.store} does not answer to ${away} of ${counted(workers.length, 'worker')}`,
     };
   if (workers.some(({ health }) => isRefused(health.storeRefusal)))
-    return { state: 'degraded', text: `${first.store} answers, and takes no changes` };
+    return { state: 'degraded', text: `${first.store} answers, but takes no changes` };
   if (stateAgeMs !== null && stateAgeMs > OLD_STATE_MS)
     return { state: 'degraded', text: `the state is ${Math.round(stateAgeMs / 1_000)} s old` };
   return { state: 'good', text: `${first.store} answers to every worker` };

@@ -79,9 +79,9 @@ export function stateAfter(outcome: ApplyOutcome, startedAt: number, isFull: boo
   };
 }
 
-/** How the name of a draft ends. */
+/** The end of a draft's name. */
 const DRAFT = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** A draft is renamed at once: one that is older was left by a process that was killed. */
+/** A draft is renamed at once: an older one was left by a process that was killed. */
 const LEFT_AFTER_MS = 3_600_000;
 
 /** The files of all feeds. */
@@ -110,7 +110,7 @@ export class FeedStates {
     const draft = `${path}.${randomUUID()}`;
     try {
       await mkdir(this.folder, { recursive: true });
-      await this.removeLeft(name);
+      await this.removeLeftDrafts(name);
       await writeFile(draft, `${JSON.stringify(state)}\n`, { mode: 0o600, flush: true });
       await rename(draft, path);
     } catch (error) {
@@ -124,8 +124,8 @@ export class FeedStates {
     }
   }
 
-  /** Removes drafts of this feed that killed processes left. One that is being written by another process is younger. */
-  private async removeLeft(name: string): Promise<void> {
+  /** Removes drafts of this feed that killed processes left. A draft that another process is writing is younger. */
+  private async removeLeftDrafts(name: string): Promise<void> {
     const own = `${name}.json.`;
     for (const file of await readdir(this.folder)) {
       if (!file.startsWith(own) || !DRAFT.test(file.slice(own.length))) continue;

@@ -51,7 +51,7 @@ const MEANINGS: ReadonlyMap<number, readonly [string, string]> = new Map([
     10,
     [
       'EASGATE_STORE_IO',
-      'the disk failed, a limit on file sizes was reached, or its -wal was removed while it is in use',
+      'the disk failed, a limit on file sizes was reached, or the -wal file was removed while it was in use',
     ],
   ],
   [11, ['EASGATE_STORE_DAMAGED', 'the file is damaged: restore a backup']],
@@ -78,7 +78,7 @@ export function fileError(path: string, error: unknown, outcome: string): Error 
   if ('errcode' in error) {
     const { errcode, errstr } = error as SqliteError;
     if (isFolder(path)) return folderInPlace(path, error);
-    // SQLite says of most files that it failed, and does not say that there was no room for one.
+    // SQLite reports a full disk as SQLITE_IOERR, except for the file itself: also where its -shm finds no room.
     if ((errcode & 0xff) === FAILED && isDiskFull(path))
       return new StoreFileError(
         'EASGATE_STORE_FULL',
@@ -100,7 +100,7 @@ export function fileError(path: string, error: unknown, outcome: string): Error 
   if (code === 'ENOTDIR' || code === 'EEXIST')
     return new StoreFileError(
       'EASGATE_STORE_FILE',
-      `${path}: a part of this path is a file, and no folder: move it away, or set store.path`,
+      `${path}: a part of this path is a file, not a folder: move it away, or set store.path`,
       error,
     );
   if (code === 'EISDIR') return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${error.message}`, error);
@@ -116,7 +116,7 @@ function isFolder(path: string): boolean {
 }
 
 function folderInPlace(path: string, cause?: unknown): StoreFileError {
-  return new StoreFileError('EASGATE_STORE_FILE', `${path}: is a folder: store.path names the file`, cause);
+  return new StoreFileError('EASGATE_STORE_FILE', `${path}: is a folder; store.path must name a file`, cause);
 }
 
 function isDiskFull(path: string): boolean {

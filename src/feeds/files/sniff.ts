@@ -30,7 +30,7 @@ export type FileKind =
       readonly headerLine: number;
       /** Empty cells that most rows have behind the last column. */
       readonly spare: number;
-      /** The columns are in another language than English, and those of no product that the mappings know in it; rows are read with the English names. */
+      /** The columns are in a language that no mapping knows by itself; rows are read with their English names. */
       readonly isTranslated: boolean;
       readonly mapping: Mapping;
       /** The format that the columns belong to, where the operator asked for another one. */
@@ -198,8 +198,8 @@ function inOwnLanguage(header: Header, among: readonly Mapping[]): Header | null
 }
 
 /**
- * The header of the format that was asked for, with its names translated to English: consoles export in the language of the administrator. null = more
- * names are known as they stand there. Mappings of Intune know its languages.
+ * The header of the format that was asked for, with its names translated to English: consoles export in the language of the administrator. Null = a
+ * mapping knows the names as they are, or too few of them can be translated. Mappings of Intune know its languages themselves.
  */
 function inOtherLanguage(
   header: Header,

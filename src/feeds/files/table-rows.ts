@@ -135,7 +135,7 @@ function otherHeader(
   return best === null ? null : best.format === mapping.format ? 'header' : 'doubtful';
 }
 
-/** In their rows most values come of the phone, or of nobody knows whom: names of columns among them make no header that is certain. */
+/** Most of their values are chosen by the phone, or by nobody knows whom: names of columns among them do not make a row a header for certain. */
 const CHOSEN_BY_PHONES: ReadonlySet<FormatName> = new Set(['exchange', 'csv']);
 
 /** Names of columns of Intune in all languages; those in English are known names of its format. */

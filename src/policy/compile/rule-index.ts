@@ -63,7 +63,7 @@ export class RuleIndex {
     this.#rest = rows.map((row) => row.conditions.filter((one) => !decided.has(one)));
   }
 
-  /** The first candidate row; the others by {@link next}, up to the next call of this method. {@link NO_ROW} = there is none. */
+  /** The first candidate row; {@link next} returns the others, until this method is called again. {@link NO_ROW} = there is none. */
   first(scene: Scene): number {
     const bits = this.#bits;
     bits.set(this.#all);

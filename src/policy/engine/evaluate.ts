@@ -289,7 +289,7 @@ function standing(action: Action, reason: Reason): Decided {
   return { action, reason, rule: null, requirement: null, validUntil: null, since: null };
 }
 
-/** Of most devices. */
+/** The outcome of most devices. */
 const COMPLIANT = standing('allow', 'compliant');
 
 function unmetVerdict({ policy, requirement, action, next, since }: Unmet): Decided {

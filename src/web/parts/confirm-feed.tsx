@@ -14,7 +14,7 @@ const texts = t.feeds.confirmation;
 
 type HandRun = NonNullable<AnswerOf<'runFeed'>['run']>;
 
-/** Another run, such as one of the schedule, is waited for: the look is tried again after so long. */
+/** Pause before the dry run is tried again, while another run is under way, such as one of the schedule. */
 const AGAIN_MS = 1_000;
 
 /** `isSent` = there is nothing to read again: the next delivery is let through. */
@@ -57,7 +57,7 @@ export function ConfirmFeed({
     changed();
     close();
   };
-  // A run that takes long goes on behind the answer: its end comes with the list of feeds.
+  // The API answers before a long run has ended: its end comes with the list of feeds.
   const goesOn = started !== null && started.endedAt === null && byHand?.startedAt === started.startedAt;
   const run = goesOn ? byHand : started;
   const counts = run?.outcome ?? null;

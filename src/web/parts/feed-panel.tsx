@@ -215,7 +215,7 @@ export function FeedPanel({
                 className="btn small mt8"
                 type="button"
                 aria-label={`${texts.confirm}: ${feed.name}`}
-                // Its dry run would be refused while another run is under way: what is held is known before that has ended.
+                // Its dry run would be refused while another run is under way; what a run holds is shown before that run has ended.
                 disabled={!may || (!runsHere && !isSent(feed)) || isRunning}
                 title={blocked ?? undefined}
                 onClick={() => setConfirming(true)}

@@ -1,5 +1,5 @@
-// Owns the seed of generated values, before each file: `npm test` tries the same ones each time, so that no change is refused for what
-// another one, or none, did. `npm run test:long` tries others; fast-check names the seed of a failure.
+// Owns the seed of generated values, set before each file: `npm test` tries the same values each time, so that a change does not fail for a fault
+// that was there before. `npm run test:long` tries others; fast-check names the seed of a failure.
 import fc from 'fast-check';
 
 const SEED = 20_261_129;

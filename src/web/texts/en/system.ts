@@ -35,7 +35,7 @@ export const system = {
     store: 'Store',
     stores: { embedded: 'embedded (SQLite)', redis: 'Redis' } as Readonly<Record<string, string>>,
     answers: 'answers to every worker',
-    noChanges: 'answers, and takes no changes',
+    noChanges: 'answers, but takes no changes',
     away: (workers: string) => `does not answer to ${workers}`,
     workers: (count: number, shown: string) => (count === 1 ? '1 worker' : `${shown} workers`),
     unknown: 'not known: no worker answers',
