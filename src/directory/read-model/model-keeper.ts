@@ -3,23 +3,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { threadBusyMs } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { DirectoryStore, JoinedUser, LogPosition, UserEntry } from '../store.ts';
+import type { DirectoryStore, LogPosition } from '../store.ts';
 import { LogNews } from './log-news.ts';
 import { IdSet } from './id-set.ts';
-import { buildFile, ownerOf } from './model-build.ts';
+import { buildFile } from './model-build.ts';
 import { IN_MEMORY } from './model-file.ts';
 import type { ModelFile } from './model-file.ts';
 import type { LoadLimits } from './model-load.ts';
-import { withJoined } from './model-user-rows.ts';
-import { ModelWriter, localsOf } from './model-writer.ts';
+import { ModelWriter } from './model-writer.ts';
+import { READS, UserKeeper } from './user-keeper.ts';
 
 /** Shortest time between two full reads. */
 const FULL_READ_MS = 10_000;
 // A full read is followed by a pause of this many times its processor time: it takes a twentieth of a core, and of a store. Its length says
 // less: where others leave it the processor only now and then, new phones would be missing for minutes.
 const FULL_READ_SHARE = 20;
-/** Records re-read from the store at once. */
-const READS = 64;
 /** How often what is known is confirmed in the file, where nothing changes. */
 const CONFIRM_MS = 1_000;
 /** More changed devices than this during one full read are read after it. */
@@ -59,6 +57,7 @@ export class ModelKeeper {
   private readonly store: DirectoryStore;
   private readonly file: ModelFile;
   private writer: ModelWriter;
+  private users: UserKeeper;
   private readonly manyRows: number;
   private readonly settleMs: number;
   private readonly limits: LoadLimits;
@@ -90,6 +89,7 @@ export class ModelKeeper {
     this.store = store;
     this.file = file;
     this.writer = new ModelWriter(file, store.names, now);
+    this.users = new UserKeeper(store, file, this.writer);
     this.manyRows = manyRows;
     this.settleMs = settleMs;
     this.limits = limits;
@@ -187,9 +187,10 @@ export class ModelKeeper {
     );
     if (next !== file) file.replaceBy(next);
     this.writer = new ModelWriter(file, store.names, now);
+    this.users = new UserKeeper(store, file, this.writer);
     this.position = news.position;
     this.isLost = news.isLost;
-    await this.readUsers(news.users);
+    await this.users.read(news.users);
     await this.readDevices([...news.devices]);
     this.fullReadDueAt = this.fullReadAfter(busyBefore);
     this.confirmedAt = 0;
@@ -227,7 +228,7 @@ export class ModelKeeper {
     const decisions = new IdSet(this.lastId('decisions'));
     for await (const part of this.store.scanUsers(false)) {
       const read = part.filter(({ key }) => this.overtaken?.has(key) !== true);
-      const ids = await this.putUsers(read, await this.joinedWith(read));
+      const ids = await this.users.put(read);
       for (const id of ids.users) users.add(id);
       for (const id of ids.aliases) aliases.add(id);
       for (const id of ids.decisions) decisions.add(id);
@@ -238,7 +239,7 @@ export class ModelKeeper {
     names.push(...[...aliases.missing()].flatMap((id) => this.nameAt<UserKey>('aliases', 'alias', id)));
     for (const id of decisions.missing())
       names.push(...this.nameAt<UserKey>('decisions', 'user', id, USERS_OWN));
-    await this.readUsers(new Set(names));
+    await this.users.read(new Set(names));
   }
 
   /** False = it ended early, as it wrote too many rows. */
@@ -303,7 +304,7 @@ export class ModelKeeper {
     const users = changes.flatMap(({ user, device }) => (device === null && user !== null ? user : []));
     const devices = changes.flatMap(({ device }) => device ?? []);
     for (const name of [...users, ...devices]) this.overtaken?.add(name);
-    await this.readUsers(new Set(users));
+    await this.users.read(new Set(users));
     await this.readDevices([...new Set(devices)]);
     this.position = position;
     if (isPartial !== true) this.confirm(position);
@@ -330,98 +331,4 @@ export class ModelKeeper {
       this.keep(KEPT_MS);
     }
   }
-
-  /** Reads users again whose names are in the log. */
-  private async readUsers(names: ReadonlySet<UserKey>): Promise<void> {
-    const all = [...names];
-    for (let at = 0; at < all.length; at += READS) {
-      const part = all.slice(at, at + READS);
-      const entries = await Promise.all(part.map((name) => this.store.getUser(name)));
-      const joined = await this.joinedWith(entries.filter((entry) => entry !== null));
-      const kept = await this.keptAliases(part, entries);
-      const touched = new Set<UserKey>(part);
-      this.file.write(() => {
-        for (const [index, name] of part.entries()) {
-          const entry = entries[index] ?? null;
-          const before = this.writer.aliasTarget(name);
-          if (before !== null) touched.add(before);
-          if (entry?.key !== name) this.writer.dropUser(name);
-          if ((entry === null || entry.key === name) && !kept.has(name)) this.writer.putAlias(name, null);
-          for (const alias of this.writer.aliasesOf(name)) {
-            touched.add(alias);
-            if (entry?.key !== name || entry.record?.aliases.includes(alias) !== true)
-              this.writer.putAlias(alias, null);
-          }
-        }
-      });
-      await this.putUsers(
-        entries.filter((entry) => entry !== null),
-        joined,
-        touched,
-      );
-      this.file.write(() => this.writer.refreshUsers(localsOf(touched)));
-    }
-  }
-
-  /** Names with an entry of their own, such as that of devices, which are an alias of another user all the same. */
-  private async keptAliases(
-    names: readonly UserKey[],
-    entries: readonly (UserEntry | null)[],
-  ): Promise<ReadonlySet<UserKey>> {
-    const kept = new Set<UserKey>();
-    for (const [index, name] of names.entries())
-      if (entries[index]?.key === name && this.writer.aliasTarget(name) !== null)
-        if ((await ownerOf(this.store, name)) !== null) kept.add(name);
-    return kept;
-  }
-
-  /** Reads the users that may have reports under several names from the store, by the keys of the entries. */
-  private async joinedWith(entries: readonly UserEntry[]): Promise<ReadonlyMap<UserKey, JoinedUser>> {
-    const found = entries.filter((entry) => this.writer.mayBeJoined(entry));
-    if (found.length === 0) return NOBODY;
-    return new Map(
-      await Promise.all(found.map(async ({ key }) => [key, await this.store.joinedUser(key)] as const)),
-    );
-  }
-
-  /** `joined`: the facts that count for users with several names. Returns the ids of the rows. */
-  private async putUsers(
-    entries: readonly UserEntry[],
-    joined: ReadonlyMap<UserKey, JoinedUser>,
-    touched?: Set<UserKey>,
-  ): Promise<{ readonly users: number[]; readonly aliases: number[]; readonly decisions: number[] }> {
-    const ids = { users: [] as number[], aliases: [] as number[], decisions: [] as number[] };
-    const disputed: UserKey[] = [];
-    this.file.write(() => {
-      for (const entry of entries) {
-        const { user, decisions } = this.writer.putUser(withJoined(entry, joined.get(entry.key)));
-        ids.users.push(user ?? 0);
-        ids.decisions.push(...decisions);
-        touched?.add(entry.key);
-        for (const alias of entry.record?.aliases ?? []) {
-          touched?.add(alias);
-          const before = this.writer.aliasTarget(alias);
-          if (before === null || before === entry.key)
-            ids.aliases.push(this.writer.putAlias(alias, entry.key) ?? 0);
-          else disputed.push(alias);
-        }
-      }
-    });
-    // Two users are reported with one name: the store knows whose it is.
-    for (const alias of disputed) {
-      const user = await ownerOf(this.store, alias);
-      this.file.write(() => ids.aliases.push(this.writer.putAlias(alias, user) ?? 0));
-    }
-    // Only now the file has all names that these entries bring, so further users may turn out to have several.
-    const others = await this.joinedWith(entries.filter(({ key }) => !joined.has(key)));
-    this.file.write(() => {
-      for (const one of [...joined.values(), ...others.values()]) {
-        ids.aliases.push(...this.writer.join(one));
-        for (const name of [one.user, ...(one.record?.aliases ?? [])]) touched?.add(name);
-      }
-    });
-    return ids;
-  }
 }
-
-const NOBODY: ReadonlyMap<UserKey, JoinedUser> = new Map();
