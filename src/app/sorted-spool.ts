@@ -26,7 +26,7 @@ export interface Placed<Line> {
 }
 
 /** Whether a line is to be read; the others are not even parsed. */
-export type Wanted = (key: string, place: number) => boolean;
+type Wanted = (key: string, place: number) => boolean;
 
 const EVERY: Wanted = () => true;
 

@@ -17,7 +17,7 @@ export interface HashCommands {
 }
 
 /** What one SCAN found. */
-export interface KeyPage {
+interface KeyPage {
   /** Where the next one begins; `0` = there is none. */
   readonly cursor: string;
   readonly users: HashCommands;
