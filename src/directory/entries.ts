@@ -40,6 +40,18 @@ export function deviceEntry(stored: StoredDevice, sources: SourceOrder, epoch: n
   };
 }
 
+/** The entries of stored devices, each made when it is asked for (decisions/0197). */
+export function* deviceEntries(
+  stored: Iterable<StoredDevice>,
+  sources: SourceOrder,
+  epoch: number,
+): Generator<DeviceEntry> {
+  for (const one of stored) {
+    const entry = deviceEntry(one, sources, epoch);
+    if (entry !== null) yield entry;
+  }
+}
+
 const NONE: readonly never[] = Object.freeze([]);
 
 function reportsOn(reader: TolerantReader, { key, reports }: StoredDevice): readonly DeviceReport[] {
@@ -83,7 +95,7 @@ export function userEntry(
   sources: SourceOrder,
   epoch: number,
 ): UserEntry | null {
-  return userEntries(narrowed(key, stored), sources, epoch)[0] ?? null;
+  return entriesOf(narrowed(key, stored), sources, epoch)[0] ?? null;
 }
 
 /** What a source reports of a user. `text`: as it is stored, undefined = it is not. Null = nothing, or a malformed record. */
@@ -91,8 +103,17 @@ export function userReport(key: UserKey, source: string, text: string | undefine
   return new TolerantReader().read(text, (one) => readUserReport(key, source, one));
 }
 
+/** The entries of the users in some records, each record understood when it is asked for (decisions/0197). */
+export function* userEntries(
+  stored: Iterable<StoredUsers>,
+  sources: SourceOrder,
+  epoch: number,
+): Generator<UserEntry> {
+  for (const one of stored) yield* entriesOf(one, sources, epoch);
+}
+
 /** One entry for each name under which anything is stored. Names that are only aliases have none. */
-export function userEntries(stored: StoredUsers, sources: SourceOrder, epoch: number): UserEntry[] {
+function entriesOf(stored: StoredUsers, sources: SourceOrder, epoch: number): UserEntry[] {
   const [only] = stored.reports;
   if (only !== undefined && stored.reports.length === 1 && hasReportsAlone(stored))
     return [entryOfReport(only, sources)];

@@ -21,7 +21,7 @@ import { changedDecision, decisionRecordText } from '../../model/wipe.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
-import { UNDECIDED, deviceEntry, userEntries, userEntry, userReport } from '../entries.ts';
+import { UNDECIDED, deviceEntries, deviceEntry, userEntries, userEntry, userReport } from '../entries.ts';
 import { Lookup } from '../lookup.ts';
 import { recordNames } from '../record-names.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
@@ -39,7 +39,7 @@ import type {
   UserEntry,
   Written,
 } from '../store.ts';
-import type { StoredDevice, StoredUsers } from '../stored-records.ts';
+import type { StoredUsers } from '../stored-records.ts';
 import { UNGUARDED } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
@@ -187,16 +187,9 @@ export class EmbeddedStore implements DirectoryStore {
     while (after !== null && after !== part.upTo) {
       const from: string = after;
       const { devices, end } = this.database.read(() => this.rows.devicesAfter(from, part.upTo, SCAN_BATCH));
-      if (devices.length > 0) yield this.devicesIn(devices);
+      if (devices.length > 0) yield deviceEntries(devices, this.sources, this.epoch);
       after = end;
       await turn();
-    }
-  }
-
-  private *devicesIn(stored: Iterable<StoredDevice>): Generator<DeviceEntry> {
-    for (const one of stored) {
-      const entry = deviceEntry(one, this.sources, this.epoch);
-      if (entry !== null) yield entry;
     }
   }
 
@@ -217,13 +210,9 @@ export class EmbeddedStore implements DirectoryStore {
       const stored = this.usersAfter(after, withDevices);
       if (stored.size === 0) return;
       after = [...stored.keys()].at(-1) ?? null;
-      yield this.usersIn(stored.values());
+      yield userEntries(stored.values(), this.sources, this.epoch);
       await turn();
     }
-  }
-
-  private *usersIn(stored: Iterable<StoredUsers>): Generator<UserEntry> {
-    for (const users of stored) yield* userEntries(users, this.sources, this.epoch);
   }
 
   async putDevices(

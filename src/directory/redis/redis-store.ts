@@ -10,7 +10,7 @@ import type { PartnershipSignal } from '../../model/signal.ts';
 import type { UserObservation, UserReport } from '../../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
-import { deviceEntry, userEntries, userEntry, userReport } from '../entries.ts';
+import { deviceEntry, userEntry, userReport } from '../entries.ts';
 import { FencedError } from '../lease.ts';
 import { Lookup } from '../lookup.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
@@ -29,7 +29,7 @@ import type {
   UserEntry,
   Written,
 } from '../store.ts';
-import type { StoredDevice, StoredUsers } from '../stored-records.ts';
+import type { StoredUsers } from '../stored-records.ts';
 import { withBackgroundTimeout } from '../background-timeout.ts';
 import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
@@ -46,7 +46,7 @@ import { unpackHashes } from './packed-reply.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { hashTag, isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
-import { begun, connect, connectRaw, placeOf, ready } from './redis-connection.ts';
+import { begun, connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
 import { RedisDecisions } from './redis-decisions.ts';
@@ -63,19 +63,8 @@ import type { LookupReads } from './read-lookup.ts';
 import { RedisAccounts } from './redis-accounts.ts';
 import { RedisPolicies } from './redis-policies.ts';
 import { RedisPushes } from './redis-pushes.ts';
-import { ReplyStream } from './reply-stream.ts';
-import type { RawConnection } from './reply-stream.ts';
 import { Replication } from './replication.ts';
-import {
-  holdsDevices,
-  scanDevices,
-  scanFailures,
-  scanPacked,
-  scanPackedUsers,
-  unpackDevices,
-  unpackUsers,
-} from './scan.ts';
-import type { Walked } from './scan.ts';
+import { RedisWalks } from './redis-walks.ts';
 import { SeenWriter } from './seen-writes.ts';
 import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
@@ -117,10 +106,8 @@ export class RedisStore implements DirectoryStore {
   private readonly decisions: RedisDecisions;
   private readonly devices: DeviceWriter;
   private readonly seen: SeenWriter;
-  private readonly walked: Walked;
+  private readonly walks: RedisWalks;
   private readonly watch: SentinelWatch | null;
-  /** Of walks under way. */
-  private readonly streams = new Set<ReplyStream>();
   private closed = false;
 
   private constructor(
@@ -173,20 +160,8 @@ export class RedisStore implements DirectoryStore {
     this.deliveries = new RedisDeliveries(run, this.keys);
     this.pushes = new RedisPushes(run, this.keys);
     this.notes = new RedisNotes(run, this.keys);
-    this.walked = {
-      client,
-      keys: this.keys,
-      run,
-      openStream: async () => this.streamOver(await connectRaw(options), options.commandTimeoutMs),
-      compared: (read) => this.guard.compared(read),
-    };
-    this.spread = {
-      kind: 'sent',
-      holds: (count) => holdsDevices(this.walked, count),
-      scan: () => scanPacked(this.walked),
-      users: (packed, withDevices) => this.usersIn(unpackUsers(packed, withDevices)),
-      devices: (packed) => this.devicesIn(unpackDevices(packed)),
-    };
+    this.walks = new RedisWalks({ client, keys: this.keys, guard: this.guard, sources }, options);
+    this.spread = this.walks.spread;
     this.devices = new DeviceWriter(this.keys);
     this.seen = new SeenWriter(this.keys, names);
     this.replication = new Replication(options);
@@ -278,24 +253,12 @@ export class RedisStore implements DirectoryStore {
     return Promise.all(keys.map(read));
   }
 
-  async *scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
-    for await (const stored of scanDevices(this.walked)) yield [...this.devicesIn(stored)];
+  scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
+    return this.walks.devices();
   }
 
-  private *devicesIn(stored: Iterable<StoredDevice>): Generator<DeviceEntry> {
-    for (const one of stored) {
-      const entry = deviceEntry(one, this.sources, this.epoch);
-      if (entry !== null) yield entry;
-    }
-  }
-
-  private *usersIn(stored: Iterable<StoredUsers>): Generator<UserEntry> {
-    for (const one of stored) yield* userEntries(one, this.sources, this.epoch);
-  }
-
-  async *scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {
-    for await (const packed of scanPackedUsers(this.walked))
-      yield [...this.usersIn(unpackUsers(packed, withDevices))];
+  scanUsers(withDevices = true): AsyncIterable<readonly UserEntry[]> {
+    return this.walks.users(withDevices);
   }
 
   putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
@@ -347,7 +310,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   unreadable(): Promise<readonly string[]> {
-    return unreadableIn(this, scanFailures(this.walked));
+    return unreadableIn(this, this.walks.failures());
   }
 
   async sharedSecret(): Promise<string> {
@@ -408,15 +371,7 @@ export class RedisStore implements DirectoryStore {
     this.reader.disconnect();
     this.replication.close();
     this.watch?.close();
-    for (const stream of this.streams) stream.close();
-  }
-
-  private streamOver(connection: RawConnection, timeoutMs: number): ReplyStream {
-    const stream = new ReplyStream(connection, timeoutMs);
-    this.streams.add(stream);
-    connection.socket.once('close', () => this.streams.delete(stream));
-    if (this.closed) stream.close();
-    return stream;
+    this.walks.close();
   }
 
   /** Writes in bulk. Those of a leader carry its fence behind the field of the log. */
