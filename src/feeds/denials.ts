@@ -101,7 +101,13 @@ function says(
   meaning: (text: string | null) => boolean | null | undefined,
   worse: boolean,
 ): boolean {
-  return listed.some((name) => meaning(reader.text(name)) === worse);
+  return listed.some((name) => textsOf(reader, name).some((text) => meaning(text) === worse));
+}
+
+/** What a column says, and each of several columns of one name, which may deny what the others say. */
+function textsOf(reader: RecordReader, name: string): readonly string[] {
+  const text = reader.text(name);
+  return text === null ? reader.row.differing(name) : [text];
 }
 
 /** The first of some columns whose text means something, which is noted. */
@@ -112,8 +118,8 @@ function notes(
   what: string,
 ): boolean {
   for (const name of listed) {
-    const text = reader.text(name);
-    if (text === null || !means(text, name)) continue;
+    const text = textsOf(reader, name).find((one) => means(one, name));
+    if (text === undefined) continue;
     reader.problem(name, text, what);
     return true;
   }

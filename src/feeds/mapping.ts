@@ -169,6 +169,11 @@ export class RecordReader {
   /** A time of the first of the names that has one; null = none, never, or not understood. */
   time(...names: readonly string[]): string | null {
     for (const name of names) {
+      // Another column may have a time that is fresher than both.
+      if (this.isContradicted(name)) {
+        this.unreadTimes++;
+        return null;
+      }
       const value = this.row.get(name);
       // A rounded number of nanoseconds is exact enough.
       const text = typeof value === 'number' ? String(value) : textOf(value);
@@ -189,6 +194,16 @@ export class RecordReader {
     return null;
   }
 
+  /** Whether a time was there, and was not understood. */
+  get hasUnreadTime(): boolean {
+    return this.unreadTimes > 0;
+  }
+
+  /** Whether columns of this name differ; asking for the value notes it. */
+  private isContradicted(name: string): boolean {
+    return this.row.differing(name).length > 0 && this.row.get(name) === null;
+  }
+
   /** Whether the field has a time, even one that is not understood. False for an empty field and for dates that mean never. */
   saysTime(name: string): boolean {
     const text = textOf(this.row.get(name));
@@ -198,6 +213,7 @@ export class RecordReader {
   /** Looks a word up; one that is not known is noted, and counts as not said. */
   word<T>(names: readonly string[], meaning: (text: string | null) => T | undefined): T | null {
     for (const name of names) {
+      if (this.isContradicted(name)) return null;
       const text = textOf(this.row.get(name));
       if (text === null) continue;
       const found = meaning(text);

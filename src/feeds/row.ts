@@ -15,6 +15,8 @@ export interface Row {
   readonly record: Readonly<Record<string, unknown>>;
   /** Values of the document around the record. */
   readonly around: Readonly<Record<string, unknown>>;
+  /** The values of a name that stands there several times, where they differ; else none. It has no value then, and each of them may deny. */
+  differing(name: string): readonly string[];
   /** Names that stand there twice with different values, as far as they were asked for: they have no value. */
   readonly contradictions: ReadonlySet<string>;
   /** What the rows of a table share; absent = each record has names of its own. */
@@ -159,6 +161,7 @@ export class Columns {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+const NO_VALUES: readonly string[] = [];
 const NOTHING: Readonly<Record<string, unknown>> = {};
 
 /** A row of a table. */
@@ -190,15 +193,25 @@ export class TableRow implements Row {
     return this.columns.withPart(part);
   }
 
+  differing(name: string): readonly string[] {
+    const others = this.columns.others(name);
+    if (others === undefined) return NO_VALUES;
+    const values = this.valuesAt([this.columns.place(name) ?? 0, ...others]);
+    return isOneValue(values) ? NO_VALUES : values;
+  }
+
   get contradictions(): ReadonlySet<string> {
     return this.contradicted ?? NONE;
   }
 
+  private valuesAt(places: readonly number[]): readonly string[] {
+    return places.map((place) => this.cells[place]?.trim() ?? '').filter((cell) => cell !== '');
+  }
+
   /** The value of several columns of one name, those without one left out; null = they differ. */
   private agreed(places: readonly number[]): string | null {
-    const values = places.map((place) => this.cells[place]?.trim() ?? '').filter((cell) => cell !== '');
-    const [value = ''] = values;
-    if (values.every((other) => other.toLowerCase() === value.toLowerCase())) return value;
+    const values = this.valuesAt(places);
+    if (isOneValue(values)) return values[0] ?? '';
     this.contradicted ??= new Set();
     this.contradicted.add(this.columns.written[places[0] ?? 0]?.trim() ?? '');
     return null;
@@ -213,6 +226,11 @@ export class TableRow implements Row {
   }
 }
 
+function isOneValue(values: readonly string[]): boolean {
+  const [value = ''] = values;
+  return values.every((other) => other.toLowerCase() === value.toLowerCase());
+}
+
 /** Names of a document around a record that are about the record. */
 const AROUND = /^(?:event|webhook|topic|timestamp|createdat|observedat|odata|source|type$)/;
 const MAX_DEPTH = 6;
@@ -224,8 +242,8 @@ export class ObjectRow implements Row {
   readonly record: Readonly<Record<string, unknown>>;
   readonly around: Readonly<Record<string, unknown>>;
   private readonly values = new Map<string, unknown>();
-  /** Names that contradict themselves, and how one of each is written. */
-  private contradicted: Map<string, string> | null = null;
+  /** Names that contradict themselves. */
+  private contradicted: Map<string, Contradiction> | null = null;
   private isContext = false;
 
   /**
@@ -243,7 +261,13 @@ export class ObjectRow implements Row {
   }
 
   get contradictions(): ReadonlySet<string> {
-    return this.contradicted === null ? NONE : new Set(this.contradicted.values());
+    return this.contradicted === null
+      ? NONE
+      : new Set(Array.from(this.contradicted.values(), ({ written }) => written));
+  }
+
+  differing(name: string): readonly string[] {
+    return this.contradicted?.get(name)?.values ?? NO_VALUES;
   }
 
   get(name: string): unknown {
@@ -269,7 +293,7 @@ export class ObjectRow implements Row {
       const name = path + fieldName(key);
       if (this.isContext && !AROUND.test(name)) continue;
       if (!this.values.has(name)) this.values.set(name, value);
-      else if (!this.isContext && this.contradicted?.has(name) !== true) this.addAgain(name, key, value);
+      else if (!this.isContext) this.addAgain(name, key, value);
       const inner: unknown = value;
       if (depth < MAX_DEPTH && typeof inner === 'object' && inner !== null && !Array.isArray(inner))
         this.add(inner, name, depth + 1);
@@ -278,6 +302,11 @@ export class ObjectRow implements Row {
 
   /** Another spelling of a name that is there already: `device_id` and `deviceId` in one object. */
   private addAgain(name: string, written: string, value: unknown): void {
+    const contradiction = this.contradicted?.get(name);
+    if (contradiction !== undefined) {
+      contradiction.values.push(plainOf(value) ?? '');
+      return;
+    }
     const known = this.values.get(name);
     // Number and word of an enumeration of PowerShell are one value (values.ts, textOf).
     if (/^value/i.test(written) && isNumber(known) !== isNumber(value)) return;
@@ -287,8 +316,14 @@ export class ObjectRow implements Row {
     if (before === null || before === '' || now === '') return;
     this.values.set(name, null);
     this.contradicted ??= new Map();
-    this.contradicted.set(name, written);
+    this.contradicted.set(name, { written, values: [before, now] });
   }
+}
+
+/** How one of the spellings of a name is written, and what stands under all of them. */
+interface Contradiction {
+  readonly written: string;
+  readonly values: string[];
 }
 
 function isNumber(value: unknown): boolean {

@@ -20,6 +20,8 @@ interface Said<T> {
   readonly text: string;
   /** undefined = the word is not understood. */
   readonly meaning: T | undefined;
+  /** What the columns of this name say, where they differ (feed-file.ts notes it). */
+  readonly differing?: readonly string[];
 }
 
 function saidIn<T>(
@@ -29,14 +31,20 @@ function saidIn<T>(
 ): Said<T>[] {
   const said: Said<T>[] = [];
   for (const name of names) {
+    const differing = row.differing(name);
     const value = row.get(name);
     const text = textOf(value);
-    if (text !== null) said.push({ name, text, meaning: meaning(text, name) });
+    if (differing.length > 0) said.push({ name, text: differing.join(', '), meaning: undefined, differing });
+    else if (text !== null) said.push({ name, text, meaning: meaning(text, name) });
     // A list of states is none of them.
     else if (Array.isArray(value) && value.length > 1)
       said.push({ name, text: JSON.stringify(value), meaning: undefined });
   }
   return said;
+}
+
+function noteUnread(reader: Noting, { name, text, differing }: Said<unknown>): void {
+  if (differing === undefined) reader.problem(name, text, 'is not understood');
 }
 
 /** The value of several columns: `worse` if any of them says so; unknown if one that is not understood may say so; else the first one's. */
@@ -48,9 +56,12 @@ export function worstOf(
 ): boolean | null {
   const said = saidIn(reader, names, meaning);
   if (said.some((one) => one.meaning === worse)) return worse;
+  // Nobody knows which of the columns of one name is right, but another one does not say that the worse one is wrong.
+  if (said.length > 1 && said.some((one) => one.differing?.some((text) => meaning(text) === worse) === true))
+    return worse;
   const unread = said.find((one) => one.meaning === undefined);
   if (unread !== undefined) {
-    reader.problem(unread.name, unread.text, 'is not understood');
+    noteUnread(reader, unread);
     return null;
   }
   return said[0]?.meaning ?? null;
@@ -60,9 +71,10 @@ export function worstOf(
 export function isDeniedBy(reader: Noting, names: readonly string[]): boolean | null {
   const said = saidIn(reader, names, flagOf);
   if (said.some(({ meaning }) => meaning === true)) return true;
+  if (said.some(({ differing = [] }) => differing.some((text) => flagOf(text) === true))) return true;
   // A number of policies or a date, too.
   const unread = said.find(({ meaning }) => meaning === undefined);
-  if (unread !== undefined) reader.problem(unread.name, unread.text, 'is not understood');
+  if (unread !== undefined) noteUnread(reader, unread);
   return unread !== undefined || said.some(({ text }) => OPEN.has(wordOf(text))) ? null : false;
 }
 
@@ -108,8 +120,8 @@ export function complianceIn(
   const known = said.flatMap((one) => one.meaning ?? []);
   const isNumbered = said.some((one) => one.meaning !== undefined && /^\d+$/.test(one.text));
   const unread = said.find((one) => one.meaning === undefined);
-  const hasUnread = unread !== undefined && !(isTranslated && isNumbered);
-  if (hasUnread) reader.problem(unread.name, unread.text, 'is not understood');
+  const hasUnread = unread !== undefined && !(isTranslated && isNumbered && unread.differing === undefined);
+  if (hasUnread) noteUnread(reader, unread);
   const isCompliant = known.some(({ compliant }) => compliant === true);
   if (isCompliant && known.some(({ compliant }) => compliant !== true)) {
     reader.problem(said[0]?.name ?? '', said.map(({ text }) => text).join(', '), 'contradict each other');

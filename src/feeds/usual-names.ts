@@ -14,14 +14,14 @@ export const EAS_IDS = names(`
   easid easdeviceid easdeviceidentifier easidentifier easactivationid activesyncid activesyncdeviceid activesyncidentifier
   exchangedeviceid exchangeid exchangeactivesyncid exchangeactivesyncdeviceid exchangeactivesyncdeviceidentifier
 `);
-/** What a device did last, as the middle of names such as `lastseenat`. */
+/** What a device did last, as the middle of names such as `lastseenat`; the first of them are the surest. */
 const CONTACTS = names(`
   checkin checkedin contact contacted seen sync synced synchronization synchronized successsync connected connection
   access active activity communication reported
 `);
-/** In all spellings: `Last Contact Time`, `last_seen_at`. */
-export const CHECK_INS = ['', 'time', 'date', 'at'].flatMap((end) =>
-  CONTACTS.map((contact) => `last${contact}${end}`),
+/** In all spellings: `Last Contact Time`, `last_seen_at`. `Last Check-in Time` counts before `Last Access`, which may be of the user. */
+export const CHECK_INS = CONTACTS.flatMap((contact) =>
+  ['', 'time', 'date', 'at'].map((end) => `last${contact}${end}`),
 );
 export const SERIALS = names('serialnumber serial serialno hardwareserialnumber deviceserialnumber');
 const MORE_EAS_IDS = [...EAS_IDS, ...names('deviceeasid easdeviceids activesyncdeviceidentifier')];
@@ -61,7 +61,9 @@ export function productLine(reader: RecordReader, facts: DeviceFacts): DeviceLin
     owners: hasOwner
       ? facts.owners
       : namesOf(reader.row, OWNERS).map((name) => addressName(reader.text(name))),
-    lastCheckIn: facts.lastCheckIn ?? reader.time(...namesOf(reader.row, CHECK_INS)),
+    // A check-in that is not understood may be older than any other time.
+    lastCheckIn:
+      facts.lastCheckIn ?? (reader.hasUnreadTime ? null : reader.time(...namesOf(reader.row, CHECK_INS))),
   });
 }
 

@@ -197,3 +197,55 @@ it.each([
     ]);
   },
 );
+
+describe('columns of one name that differ, also in two languages,', () => {
+  it.each([
+    ['csv', 'EAS-ID;Verwaltet;Compliance;Compliancestatus;Compliance State', 'AA11;Ja;Yes;Nicht konform;Compliant'],
+    ['csv', 'EAS-ID;Managed;Compliant;Compliance;Compliance', 'AA11;Yes;Yes;Yes;No'],
+    ['workspace-one', 'EAS-ID;Seriennummer;Compliance Status;Compliancestatus;Konform;Enrollment Status', 'AA11;SERIAL1;Compliant;Non Compliant;Ja;Enrolled'],
+  ] as const)('make no device compliant by a third one (%s: %s)', async (format, head, row) => {
+    const { compliant, problems } = await onlyDevice(readContent(`${head}\n${row}\n`, { format }));
+    expect([compliant, problems.join()]).toEqual([null, expect.stringContaining('stands there twice')]);
+  });
+
+  it.each([
+    ['Managed;Managed;Enrolled;Compliant', 'Yes;No;Yes;Yes', { managed: false }],
+    ['Managed;Anmeldestatus;Enrollment Status;Compliant', 'Yes;Unenrolled;Enrolled;Yes', { managed: false }],
+    ['Managed;Compliant;Encrypted;Encrypted;Encryption', 'Yes;Yes;Yes;No;Yes', { encrypted: false }],
+    ['Managed;Compromised;Kompromittierungsstatus;Device Compromised', 'Yes;Yes;No;No', { compromised: true }],
+  ])('deny what one of them denies (%s)', async (head, row, expected) => {
+    expect(await onlyDevice(readContent(`EAS-ID;${head}\nAA11;${row}\n`, { format: 'csv' }))).toMatchObject(expected);
+  });
+
+  it('deny in a column of another product, too, and in JSON', async () => {
+    const head = 'Serial Number;EAS ID;Managed;Jailbreak Detected;Jailbreak Status;Jailbreak Status;Device State;Device State';
+    const jamf = await onlyDevice(readContent(`${head}\nS1234567;AA11;Managed;No;No;Yes;Retired;Active\n`, { format: 'jamf' }));
+    expect([jamf.compromised, jamf.managed]).toEqual([true, null]);
+    const record = { easId: 'AA11', managed: true, compliance: 'yes', Compliance: 'no', COMPLIANCE: 'yes', compliant: true };
+    expect((await onlyDevice(readJson([record]))).compliant).toBe(null);
+  });
+
+  it('leave the check-in unknown, however fresh another time is', async () => {
+    const head = 'EAS ID;Managed;Last Check-in;Last check-in (UTC);Last Seen';
+    const row = 'AA11;Yes;2025-01-02 10:00;2025-01-02 09:00;2026-11-28 10:00';
+    expect((await onlyDevice(readContent(`${head}\n${row}\n`, { format: 'csv' }))).lastCheckIn).toBe(null);
+  });
+}); // prettier-ignore
+
+describe('a time that is fresher than the check-in', () => {
+  it.each([
+    ['csv', 'EAS ID;Managed;Last Check-in Time;Last Access', 'AA11;Yes;2025-01-02 10:00;2026-11-28 10:00'],
+    ['csv', 'EAS ID;Managed;Last Contacted Time;Last Active', 'AA11;Yes;2025-01-02 10:00;2026-11-28 10:00'],
+    ['csv', 'EAS ID;Managed;Last Check-in Date;Last Activity', 'AA11;Yes;2025-01-02 10:00;2026-11-28 10:00'],
+  ] as const)('does not count in its place, whatever ends its name (%s: %s)', async (format, head, row) => {
+    const { lastCheckIn } = await onlyDevice(readContent(`${head}\n${row}\n`, { format }));
+    expect(lastCheckIn).toBe('2025-01-02T10:00:00Z');
+  });
+
+  it('does not count where the check-in is not understood', async () => {
+    const head = 'Device ID;EAS Device ID;Last check-in;Last Access;Compliance';
+    const row = `${GUID};AA11;a while ago;2026-11-28 10:00;Compliant`;
+    const { lastCheckIn } = await onlyDevice(readContent(`${head}\n${row}\n`, { format: 'intune' }));
+    expect(lastCheckIn).toBe(null);
+  });
+});

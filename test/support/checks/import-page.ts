@@ -108,6 +108,10 @@ class ProbeRow implements Row {
     return this.values.get(name);
   }
 
+  differing(): string[] {
+    return [];
+  }
+
   /** A part of a name is none of the names that a page can list. */
   withPart(): string[] {
     return [];
