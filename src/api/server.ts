@@ -15,6 +15,7 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { withoutArguments } from '../caught-error.ts';
 import { adminUrl } from '../config/admin-url.ts';
 import { parseEndpoint } from '../config/endpoint.ts';
 import { listenTrouble } from '../supervisor/listen-trouble.ts';
@@ -283,6 +284,6 @@ function sendProblem(
 
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const text = error.stack ?? error.message;
+  const text = withoutArguments(error.stack ?? error.message);
   return error.cause instanceof Error ? `${text}; ${causeOf(error.cause)}` : text;
 }

@@ -1,6 +1,6 @@
 // Owns the code and the message of a failure while a directory is used. Errors of Redis arrive as its library throws them: without a code, and
 // without what to do. Pure.
-import { codeOf, messageOf } from '../caught-error.ts';
+import { codeOf, messageOf, withoutArguments } from '../caught-error.ts';
 
 /** For people and scripts. */
 export interface Failure {
@@ -36,8 +36,9 @@ const REMEDIES: readonly (readonly [reply: RegExp, words: string])[] = [
 const UNANSWERED =
   /^(Command timed out|Connection is closed\.|Stream isn't writeable|Reached the max retries per request limit|Cluster isn't ready|Cluster is disconnect|None of startup nodes|Node is disconnected|Socket timeout\. Expecting data|Failed to refresh slots cache|no node of the Redis Cluster answers)/;
 
-/** The text of a reply, with what to do where that is known. */
-export function withRemedy(reply: string): string {
+/** The text of a reply, with what to do where that is known, and without the arguments of the command. */
+export function withRemedy(written: string): string {
+  const reply = withoutArguments(written);
   const words = REMEDIES.find(([pattern]) => pattern.test(reply))?.[1];
   return words === undefined ? reply : `${reply.replace(/\.$/, '')}; ${words}`;
 }
