@@ -3,8 +3,10 @@
 // Rule: these columns only deny. Their yes, a word that is not known, and their absence say nothing.
 import { deviceLine } from './mapping.ts';
 import type { DeviceFacts, RecordReader } from './mapping.ts';
+import { inEnglish } from './own-languages.ts';
 import type { DeviceLine, RefusedLine } from './record.ts';
-import { namesOf, wordOf } from './row.ts';
+import { fieldName, wordOf } from './row.ts';
+import type { Columns } from './row.ts';
 import { meansLeft } from './several-columns.ts';
 import { complianceOf, compromisedOf, encryptedOf, flagOf, managedOf, textOf } from './values.ts';
 import { names } from './word-lists.ts';
@@ -66,10 +68,26 @@ const NONE: readonly string[] = [];
 type Present = (listed: readonly string[]) => readonly string[];
 
 function presentIn({ row }: RecordReader): Present {
-  if (row.columns !== undefined) return (listed) => namesOf(row, listed);
+  const { columns } = row;
+  if (columns !== undefined) return (listed) => columnsAmong(columns, listed);
   const present = ALL.filter((name) => row.has(name));
   return present.length === 0 ? () => NONE : (listed) => listed.filter((name) => present.includes(name));
 }
+
+/** The columns of a table that have one of the listed names, also in another language: `Verwaltet` beside `Managed`. Found once for a table. */
+function columnsAmong(columns: Columns, listed: readonly string[]): readonly string[] {
+  let lists = found.get(columns);
+  if (lists === undefined) found.set(columns, (lists = new Map()));
+  let among = lists.get(listed);
+  if (among === undefined) {
+    const isListed = (name: string): boolean =>
+      listed.includes(name) || listed.includes(fieldName(inEnglish(name)));
+    lists.set(listed, (among = [...new Set(columns.names)].filter(isListed)));
+  }
+  return among;
+}
+
+const found = new WeakMap<Columns, Map<readonly string[], readonly string[]>>();
 
 /** A device line of the facts that a mapping read, less what other columns of the record deny. */
 export function checkedLine(reader: RecordReader, facts: DeviceFacts): DeviceLine | RefusedLine {

@@ -68,7 +68,8 @@ export class RecordReader {
   readonly problems: string[] = [];
   /** The end of a grace period is there, and was not understood. */
   isEndUnread = false;
-  private unreadTimes = 0;
+  /** Times that are there, and were not understood. */
+  unreadTimes = 0;
 
   constructor(row: Row, options: ReadOptions) {
     this.row = row;
@@ -192,11 +193,6 @@ export class RecordReader {
       return null;
     }
     return null;
-  }
-
-  /** Whether a time was there, and was not understood. */
-  get hasUnreadTime(): boolean {
-    return this.unreadTimes > 0;
   }
 
   /** Whether columns of this name differ; asking for the value notes it. */

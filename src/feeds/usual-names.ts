@@ -63,7 +63,7 @@ export function productLine(reader: RecordReader, facts: DeviceFacts): DeviceLin
       : namesOf(reader.row, OWNERS).map((name) => addressName(reader.text(name))),
     // A check-in that is not understood may be older than any other time.
     lastCheckIn:
-      facts.lastCheckIn ?? (reader.hasUnreadTime ? null : reader.time(...namesOf(reader.row, CHECK_INS))),
+      facts.lastCheckIn ?? (reader.unreadTimes > 0 ? null : reader.time(...namesOf(reader.row, CHECK_INS))),
   });
 }
 

@@ -232,6 +232,25 @@ describe('columns of one name that differ, also in two languages,', () => {
   });
 }); // prettier-ignore
 
+describe('a column in another language than the others', () => {
+  const JAMF = 'Serial Number,EAS ID,Managed';
+  it.each([
+    ['jamf', `${JAMF},Verwaltet`, 'S1234567,AA11,Managed,Nein', { managed: false }],
+    ['jamf', `${JAMF},Kompromittiert`, 'S1234567,AA11,Managed,Ja', { compromised: true }],
+    ['jamf', `${JAMF},Verschlüsselt`, 'S1234567,AA11,Managed,Nein', { encrypted: false }],
+    [
+      'ivanti',
+      'EAS-ID,Konform,Compliance,Serial Number',
+      'AA11,Nein,Compliant,S1234567',
+      { compliant: null },
+    ],
+    ['csv', 'EAS-ID,Compromised,Kompromittierungsstatus,Managed', 'AA11,No,Yes,Yes', { compromised: true }],
+  ] as const)('denies what they say, too (%s: %s)', async (format, head, row, expected) => {
+    const device = await onlyDevice(readContent(`${head}\n${row}\n`, { format }));
+    expect(device).toMatchObject(expected);
+  });
+});
+
 describe('a time that is fresher than the check-in', () => {
   it.each([
     ['csv', 'EAS ID;Managed;Last Check-in Time;Last Access', 'AA11;Yes;2025-01-02 10:00;2026-11-28 10:00'],
