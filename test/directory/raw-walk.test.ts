@@ -152,7 +152,7 @@ describe('hashes as Redis sends them', () => {
   });
 
   it('come one by one, so that few are in memory as objects', () => {
-    const found = unpackHashes(packed.subarray(0, -1), null);
+    const found = unpackNamedHashes(packed.subarray(0, -1), null);
     expect(found.next().value).toEqual(['one', ['a', 'bc']]);
     expect(found.next().value).toEqual(['two', ['a', 'bc']]);
     expect(() => found.next()).toThrow('something else');
