@@ -7,7 +7,7 @@ import { inEnglish } from './own-languages.ts';
 import type { DeviceLine, RefusedLine } from './record.ts';
 import { fieldName, wordOf } from './row.ts';
 import type { Columns } from './row.ts';
-import { meansLeft } from './several-columns.ts';
+import { LEFT_COLUMNS, meansLeft } from './several-columns.ts';
 import { complianceOf, compromisedOf, encryptedOf, flagOf, managedOf, textOf } from './values.ts';
 import { names } from './word-lists.ts';
 import { NON_COMPLIANT, NOTHING, NO, NO_COMPLIANCE, OPEN } from './words.ts';
@@ -147,6 +147,22 @@ function notes(
 const SAID_TO_HAVE_LEFT = 'is a word for a device that left, and the device is said to be managed';
 const LEFT_AND_COMPLIES = 'means that the device left, but the record says that it complies';
 const SAID_TO_BE_UNMANAGED = 'denies that the device is managed';
+
+/** Whether a field says something against a device, or that it left, and nothing for it: what stands around a record may be no more than that. */
+export function denies(key: string, value: unknown): boolean {
+  const name = fieldName(key);
+  const text = textOf(value);
+  if (text === null) return false;
+  return (
+    LEFT_COLUMNS.includes(name) ||
+    (STATES.includes(name) && meansLeft(text)) ||
+    (MANAGED.includes(name) && isUnmanagedBy(text)) ||
+    (COMPLIANCE.includes(name) && deniesCompliance(text, name)) ||
+    (RESTRICTED.includes(name) && flagOf(text) === true) ||
+    (COMPROMISED.includes(name) && compromisedOf(text) === true) ||
+    (ENCRYPTED.includes(name) && encryptedOf(text) === false)
+  );
+}
 
 function isUnmanagedBy(text: string): boolean {
   return managedOf(text) === false;

@@ -138,7 +138,7 @@ export function meansLeft(state: string): boolean {
 }
 
 /** Columns that say of a device that it left its source. */
-const LEFT_COLUMNS = wordList(
+export const LEFT_COLUMNS = wordList(
   `isdeleted deleted isremoved removed isretired retired isunenrolled unenrolled iswiped wiped isarchived archived intrash
   deletedat deletedon deleteddate deleteddatetime`,
 );

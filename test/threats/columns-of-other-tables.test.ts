@@ -232,6 +232,42 @@ describe('columns of one name that differ, also in two languages,', () => {
   });
 }); // prettier-ignore
 
+describe('what stands around the object with the record', () => {
+  const GOOD = { easId: 'AA11', managed: true, compliant: true };
+  it.each([
+    [
+      { properties: GOOD, status: 'wiped' },
+      { managed: false, compliant: null },
+    ],
+    [
+      { id: 'x', device: GOOD, state: 'Retired' },
+      { managed: false, compliant: null },
+    ],
+    [{ properties: GOOD, isDeleted: true }, { managed: false }],
+    [{ properties: GOOD, managed: 'no' }, { managed: null }],
+    [{ properties: GOOD, compliant: false }, { compliant: null }],
+    [
+      { status: 'Deleted', data: { device: GOOD } },
+      { managed: false, compliant: null },
+    ],
+    [{ properties: { easId: 'AA11', managed: true }, compliant: false }, { compliant: false }],
+    [{ properties: GOOD, jailbroken: true }, { compromised: true }],
+  ])('counts where it denies: %j', async (record, expected) => {
+    expect(await onlyDevice(readJson([record]))).toMatchObject(expected);
+  });
+
+  it('does not count where it praises', async () => {
+    const record = {
+      compliant: 1,
+      managed: true,
+      status: 'Enrolled',
+      device: { easId: 'AA11', encrypted: 'no' },
+    };
+    const { managed, compliant } = await onlyDevice(readJson([record], { format: 'ndjson' }));
+    expect([managed, compliant]).toEqual([null, null]);
+  });
+});
+
 describe('a column in another language than the others', () => {
   const JAMF = 'Serial Number,EAS ID,Managed';
   it.each([

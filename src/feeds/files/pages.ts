@@ -1,4 +1,5 @@
 // Owns what of a JSON document is a record: elements of lists, pages of APIs, objects in wrappers. Pure.
+import { denies } from '../denials.ts';
 import { isOfProduct, isOwn } from '../formats.ts';
 import { EAS_IDS } from '../usual-names.ts';
 import { fieldName } from '../row.ts';
@@ -57,7 +58,24 @@ export function* recordsIn(
     for (const record of records ?? [value]) if (isObject(record)) yield { record, context };
     return;
   }
-  yield* recordsIn(Reflect.get(value, inner), { ...context, ...aroundList(value, inner) }, depth + 1);
+  const within: unknown = Reflect.get(value, inner);
+  yield* recordsIn(
+    isObject(within) ? withDenials(within, value, inner) : within,
+    { ...context, ...aroundList(value, inner) },
+    depth + 1,
+  );
+}
+
+/**
+ * The object within another one, with what that says against it.
+ * Threat: `{"status": "Wiped", "properties": {"managed": true}}`, whose device stays managed. What speaks for it may be about something else.
+ */
+function withDenials(within: object, around: object, inner: string): object {
+  const denials = Object.entries(around).filter(([key, value]) => key !== inner && denies(key, value));
+  if (denials.length === 0) return within;
+  const entries = Object.entries(within);
+  const names = apart([...entries, ...denials].map(([key]) => key));
+  return Object.fromEntries([...entries, ...denials].map(([, value], at) => [names[at] ?? '', value]));
 }
 
 /**
