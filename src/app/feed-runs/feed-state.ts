@@ -124,14 +124,15 @@ export class FeedStates {
     }
   }
 
-  /** Removes drafts of this feed that killed processes left. A draft that another process is writing is younger. */
+  /** Removes drafts of this feed that killed processes left. A draft that another process is writing is younger; one that cannot be removed does no harm. */
   private async removeLeftDrafts(name: string): Promise<void> {
     const own = `${name}.json.`;
     for (const file of await readdir(this.folder)) {
       if (!file.startsWith(own) || !DRAFT.test(file.slice(own.length))) continue;
       const path = join(this.folder, file);
       const status = await stat(path).catch(() => null);
-      if (status !== null && Date.now() - status.mtimeMs > LEFT_AFTER_MS) await rm(path, { force: true });
+      if (status !== null && Date.now() - status.mtimeMs > LEFT_AFTER_MS)
+        await rm(path, { force: true }).catch(() => undefined);
     }
   }
 

@@ -228,6 +228,17 @@ it('drafts that killed processes left are removed by the next run of the feed, a
   expect(readdirSync(join(folder, 'feeds')).toSorted()).toEqual(['mdm.json', young, other].toSorted());
 });
 
+it('a draft that cannot be removed keeps nothing from being remembered', async () => {
+  const left = join(folder, 'feeds', `mdm.json.${randomUUID()}`);
+  mkdirSync(left, { recursive: true });
+  const at = new Date(Date.now() - 90 * 60_000);
+  utimesSync(left, at, at);
+  const { feed, cursors } = scripted([{ ...fleet(1), cursor: 'a' }]);
+  await run(feed);
+  await run(feed);
+  expect(cursors).toEqual([null, 'a']);
+});
+
 it('what is remembered and cannot be written hides no failure of the source', async () => {
   mkdirSync(join(folder, 'feeds', 'mdm.json'), { recursive: true });
   const { feed } = scripted(new FeedError('EASGATE_FEED_SOURCE', 'wait', { retryAfter: 90_000 }));
