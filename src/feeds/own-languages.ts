@@ -1,5 +1,5 @@
-// Owns the translation of column names from other languages to the English names that mappings/own.ts reads, and other mappings whose products export in
-// several languages. Pure.
+// Owns the translation of column names from other languages to the English names that mappings/own.ts reads, and other mappings whose products
+// export in several languages. Pure.
 // Rule: only for tables whose names belong to no product. A name with two meanings is not listed.
 import * as intune from './mappings/intune-columns.ts';
 import { fieldName } from './row.ts';

@@ -88,7 +88,7 @@ it('a reader that stops early leaves the file usable', async () => {
   expect(await read(spool)).toHaveLength(50_000);
 });
 
-it('few lines need no folder of temporary files, many say what is wrong with it', async () => {
+it('few lines need no folder for temporary files; where many do, the error says what is wrong with it', async () => {
   const folder = join(tmpdir(), `easgate-missing-${randomUUID()}`);
   vi.stubEnv('TMPDIR', folder);
   onTestFinished(() => {

@@ -1,4 +1,4 @@
-// Owns the promise that the reason why Redis cannot be reached again is logged once, and that neither a lost connection nor a late answer is one.
+// Owns the promise that each reason why Redis cannot be reached again is logged once, and that a lost connection or a late answer is no reason.
 import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
 import { logConnectionTrouble } from '../../src/directory/redis/connection-trouble.ts';
@@ -6,7 +6,7 @@ import type { RedisClient } from '../../src/directory/redis/redis-cluster.ts';
 
 const OPTIONS = { url: 'redis://127.0.0.1:1', keyPrefix: 'easgate:', commandTimeoutMs: 1_000 };
 
-it('each reason once until a connection is ready, from two connections', () => {
+it('each reason is logged once until a connection is ready, whichever of two connections reports it', () => {
   const [one, other] = [new EventEmitter(), new EventEmitter()];
   const told: string[] = [];
   const clients = [one, other].map((client) => Object.assign(client, { isCluster: false })) as unknown[];
@@ -33,7 +33,7 @@ it.each([
   new Error("Socket timeout. Expecting data, but didn't receive any in 5000ms."),
   new Error('timeout'),
   new Error('LOADING Redis is loading the dataset in memory'),
-])('%s is no reason', (error) => {
+])('%s is not logged as a reason', (error) => {
   const client = Object.assign(new EventEmitter(), { isCluster: false });
   const told: unknown[] = [];
   logConnectionTrouble([client as unknown as RedisClient], OPTIONS, (_level, facts) => told.push(facts));

@@ -31,13 +31,13 @@ beforeAll(async () => {
   authority = await createAuthority();
   const server = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }] });
   own = await authority.issue({ commonNames: ['gateway'] });
-  const ended = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }], expired: true });
+  const expired = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }], expired: true });
   const files = {
     'ca.pem': authority.certificate,
     'server.pem': server.certificate,
     'server.key': server.key,
-    'ended.pem': ended.certificate,
-    'ended.key': ended.key,
+    'expired.pem': expired.certificate,
+    'expired.key': expired.key,
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   const secure = await freePort();
@@ -89,7 +89,7 @@ it('a gateway without a certificate is refused by the server', async () => {
   await expect(open({ ca: authority.certificate })).rejects.toMatchObject({ code: 'EASGATE_REDIS' });
 });
 
-it('a certificate of the server that ends stops no open connection; a gateway that loses it logs why there is no other one, once', async () => {
+it('a server certificate that expires stops no open connection; a gateway that loses its connection logs once why it gets no other one', async () => {
   const admin = new Redis(redis.url);
   onTestFinished(() => admin.disconnect());
   const use = (name: string): Promise<unknown> =>
@@ -118,7 +118,7 @@ it('a certificate of the server that ends stops no open connection; a gateway th
     },
   );
   onTestFinished(() => store.close());
-  await use('ended');
+  await use('expired');
   onTestFinished(async () => void (await use('server')));
   expect((await store.lookup(alice, phone)).deviceDecision?.action).toBe('block');
   expect(told).toEqual([]);

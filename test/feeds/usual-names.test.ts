@@ -1,4 +1,4 @@
-// Owns the promises about columns of products whose names are not those of the product: facts that let nobody in are read from them, states only deny.
+// Owns the promises about columns of products whose names are not those of the product: facts that let nobody in are read from them, and states there can only deny.
 import { describe, expect, it } from 'vitest';
 import { onlyDevice, readContent } from './read-lines.ts';
 
@@ -28,7 +28,7 @@ describe.each(FORMATS)('a table of %s', (format) => {
     ['Last Contact Time', '28/11/2026 06:07', 'lastCheckIn', '2026-11-28T06:07:00Z'],
     ['Compromised Device', 'Yes', 'compromised', true],
     ['Device Compliance', 'Noncompliant', 'compliant', false],
-  ] as const)('has in a column "%s" the value %s, as %s', async (column, value, fact, expected) => {
+  ] as const)('is read in a column "%s": %s is its %s', async (column, value, fact, expected) => {
     expect((await read(format, column, value))[fact]).toBe(expected);
   });
 

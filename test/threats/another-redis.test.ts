@@ -357,7 +357,7 @@ describe('a replica', () => {
     // No gateway at the primary: nobody proves that the replica follows it.
     await gateway.close();
     await reader.untilServed(phone, false);
-    // On a busy machine a replica has refused several beats by then, or one was late before: then the log has that, too, and its end.
+    // On a busy machine several beats were refused by then, or one came late: the log has entries about that, too.
     const others = new Set(['EASGATE_STORE_UNWRITABLE', 'EASGATE_STORE_BACK']);
     const told = () => reader.codes().filter((code) => !others.has(code));
     await until(() => told().at(-1) === 'EASGATE_STORE_STALE', 'the log to say so');
