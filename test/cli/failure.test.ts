@@ -4,6 +4,9 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { failureText } from '../../src/cli/failure.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 

@@ -3,6 +3,9 @@ import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
 import { logConnectionTrouble } from '../../src/directory/redis/connection-trouble.ts';
 import type { RedisClient } from '../../src/directory/redis/redis-cluster.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const OPTIONS = { url: 'redis://127.0.0.1:1', keyPrefix: 'easgate:', commandTimeoutMs: 1_000 };
 

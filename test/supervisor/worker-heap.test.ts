@@ -2,6 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { WORKER_FLAGS } from '../../src/supervisor/worker-process.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 /**
  * Makes megabytes of objects, each of which lives until the eighth one after it: long enough to get old. Prints how many full collections there

@@ -8,9 +8,9 @@ import { messageOf } from '../../src/caught-error.ts';
 import { failureOf } from '../../src/directory/failure.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { RedisStoreOptions } from '../../src/directory/redis/redis-connection.ts';
-import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
 
-checkLeaksAtEnd();
+checkLeaks();
 
 /** A server that knows no command, and says so as Redis does. */
 async function strange(): Promise<number> {
