@@ -216,7 +216,8 @@ export class ModelWriter {
   }
 
   private listUnseenWhere(column: 'local' | 'user', value: string): void {
-    this.file.statement(`DELETE FROM people WHERE ${column} = ? AND devices = 0`).run(value);
+    // `+` keeps SQLite from the index of `devices`, by which it would read all users without one for each change of a user.
+    this.file.statement(`DELETE FROM people WHERE ${column} = ? AND +devices = 0`).run(value);
     this.file.statement(`${ADD_UNSEEN} AND ${column} = ?`).run(value);
   }
 }
