@@ -2,6 +2,7 @@
 import type { ModelReader } from '../directory/read-model/model-reader.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import { wordsOf } from '../directory/read-model/model-decisions.ts';
+import { foldedLocalPart } from '../identity/folded-name.ts';
 import { localPart } from '../identity/user-names.ts';
 import { isGlob } from '../policy/compile/glob.ts';
 import type { DecisionFilter } from './decision-list.ts';
@@ -49,16 +50,17 @@ function wordHint(what: string, wanted: string, known: readonly string[]): strin
 
 function deviceHint(reader: ModelReader, id: string): string[] {
   const key = parseDevice(id);
-  if (has(reader, 'SELECT 1 FROM phones WHERE device = ?', key)) return [];
-  if (has(reader, 'SELECT 1 FROM decisions WHERE device = ?', key)) return [];
+  if (has(reader, 'SELECT 1 FROM phones WHERE device = ?', [key])) return [];
+  if (has(reader, 'SELECT 1 FROM decisions WHERE device = ?', [key])) return [];
   return [`no device ${key} is known${nearText(key, key.slice(0, BEGINNING), alike(reader, 'device', key))}`];
 }
 
 function userHint(reader: ModelReader, name: string): string[] {
   const key = parseUser(name);
-  const mayBeUser = 'WHERE user IS NOT NULL AND may_be_same(user, ?) LIMIT 1';
+  const values = [foldedLocalPart(key), key];
   for (const table of ['phones', 'users', 'decisions'])
-    if (has(reader, `SELECT 1 FROM ${table} ${mayBeUser}`, key)) return [];
+    if (has(reader, `SELECT 1 FROM ${table} WHERE local = ? AND may_be_same(user, ?) LIMIT 1`, values))
+      return [];
   const beginning = localPart(key).slice(0, BEGINNING);
   return [`no user ${key} is known${nearText(key, beginning, alike(reader, 'user', beginning))}`];
 }
@@ -75,8 +77,8 @@ function groupHint(reader: ModelReader, group: string): string[] {
   );
 }
 
-function has(reader: ModelReader, sql: string, value: string): boolean {
-  return reader.all(sql, [value]).length > 0;
+function has(reader: ModelReader, sql: string, values: readonly string[]): boolean {
+  return reader.all(sql, values).length > 0;
 }
 
 /** Names that begin alike. */
