@@ -11,7 +11,6 @@ import type { UserObservation, UserReport } from '../../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
 import { deviceEntry, userEntry, userReport } from '../entries.ts';
-import { FencedError } from '../lease.ts';
 import { Lookup } from '../lookup.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import { UNGUARDED } from '../store-guard.ts';
@@ -35,16 +34,8 @@ import { unreadableIn } from '../unreadable-records.ts';
 import { ChangeLog } from './change-log.ts';
 import { logConnectionTrouble } from './connection-trouble.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
-import { ForeignScripts } from './foreign-scripts.ts';
-import { commitValues } from './commit-values.ts';
-import type { KeyChange, LogField } from './commit-values.ts';
-import type { HashAccess } from './hash-writer.ts';
 import { isEarlierPosition } from './log-position.ts';
-import { LookupBatch, readValues } from './lookup-batch.ts';
-import type { WantedHash } from './lookup-batch.ts';
-import { unpackHashes } from './packed-reply.ts';
-import type { ReadHash } from './packed-reply.ts';
-import { hashTag, isCluster } from './redis-cluster.ts';
+import { isCluster } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import { begun, connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
@@ -55,8 +46,7 @@ import { RedisDeliveries } from './redis-deliveries.ts';
 import { RedisLease } from './redis-lease.ts';
 import { RedisLocks } from './redis-locks.ts';
 import { RedisNotes } from './redis-notes.ts';
-import { COMMIT, READ } from './record-scripts.ts';
-import { FENCED, MEND_STREAMS } from './redis-scripts.ts';
+import { MEND_STREAMS } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
 import { readLogin, readLookup } from './read-lookup.ts';
 import type { LookupReads } from './read-lookup.ts';
@@ -67,9 +57,9 @@ import { Replication } from './replication.ts';
 import { RedisWalks } from './redis-walks.ts';
 import { SeenWriter } from './seen-writes.ts';
 import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
+import { StoreAccess } from './store-access.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
 import { putUsers } from './user-writes.ts';
-import { WritePace } from './write-pace.ts';
 
 /** More partnerships than a gateway writes at once. */
 const MAX_OF_GATEWAY = 500;
@@ -98,11 +88,8 @@ export class RedisStore implements DirectoryStore {
   private announced = 0;
   /** The log shows that the store lost writes, which is still to be told. */
   private hasLost = false;
-  private readonly reads: LookupBatch;
+  private readonly access: StoreAccess;
   private readonly lookupReads: LookupReads;
-  private readonly access: HashAccess;
-  /** Likewise, for writes in bulk. */
-  private readonly paced: HashAccess;
   private readonly decisions: RedisDecisions;
   private readonly devices: DeviceWriter;
   private readonly seen: SeenWriter;
@@ -127,31 +114,10 @@ export class RedisStore implements DirectoryStore {
     this.keys = new RedisKeys(options.keyPrefix, isCluster(this.client));
     this.guard = new RedisGuard(this.client, this.keys, placeOf(options), guard);
     this.log = new ChangeLog(this.client, this.reader, this.keys);
-    this.reads = new LookupBatch(
-      (keys, values) => this.guard.script(READ, keys, values),
-      isCluster(this.client) ? hashTag : null,
-    );
-    this.lookupReads = { reads: this.reads, keys: this.keys };
-    this.access = {
-      read: (wanted) => this.reads.read(wanted),
-      commit: (changes, log) => this.commit(changes, log),
-    };
+    this.access = new StoreAccess(this.client, this.guard, () => this.leases.doubt());
+    this.lookupReads = { reads: this.access.reads, keys: this.keys };
     const { client } = this;
-    // Each node of a Cluster counts its own scripts, so a Cluster always counts as busy.
-    const others = isCluster(client)
-      ? null
-      : new ForeignScripts(
-          () => client.info('commandstats'),
-          () => this.guard.scripts,
-        );
-    const pace = new WritePace(() => others?.isQuiet() ?? false);
-    this.paced = {
-      ...this.access,
-      read: (wanted) => this.readPart(wanted),
-      turn: (records) => pace.turn(records),
-      size: () => pace.size(),
-    };
-    this.policies = new RedisPolicies(this.access, this.keys);
+    this.policies = new RedisPolicies(this.access.direct, this.keys);
     const run = (script: Script, keys: readonly string[], values: readonly string[]): Promise<unknown> =>
       this.guard.script(script, keys, values);
     this.leases = new RedisLease(run, this.keys);
@@ -172,10 +138,7 @@ export class RedisStore implements DirectoryStore {
       notes: this.notes,
       replication: this.replication,
       lookups: this.lookupReads,
-      accessOn: (on) => ({
-        ...this.access,
-        commit: (changes, log) => this.commit(changes, log, { on }),
-      }),
+      accessOn: (on) => this.access.over(on),
       epoch: () => this.epoch,
     });
     this.watch =
@@ -226,7 +189,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   async getDevice(key: DeviceKey): Promise<DeviceEntry | null> {
-    const [hash] = await this.reads.read([{ key: this.keys.device(key) }]);
+    const [hash] = await this.access.reads.read([{ key: this.keys.device(key) }]);
     return deviceEntry(storedDevice(key, hash?.values ?? null), this.sources, this.epoch);
   }
 
@@ -262,15 +225,15 @@ export class RedisStore implements DirectoryStore {
   }
 
   putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
-    return this.devices.put(this.accessOf(fence), observations);
+    return this.devices.put(this.access.bulk(fence), observations);
   }
 
   putUsers(observations: readonly UserObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
-    return putUsers(this.accessOf(fence), this.keys, this.names, observations);
+    return putUsers(this.access.bulk(fence), this.keys, this.names, observations);
   }
 
   putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void> {
-    return putImported(this.accessOf(fence), this.keys, source, changes, (user) =>
+    return putImported(this.access.bulk(fence), this.keys, source, changes, (user) =>
       this.decisions.newsOf({ device: null, user }),
     );
   }
@@ -305,7 +268,7 @@ export class RedisStore implements DirectoryStore {
     onSignal: (signal: PartnershipSignal) => void = () => undefined,
   ): Promise<void> {
     // How busy Redis is need not be asked for those.
-    const access = batch.length > MAX_OF_GATEWAY ? this.paced : this.access;
+    const access = batch.length > MAX_OF_GATEWAY ? this.access.paced : this.access.direct;
     return this.seen.record(access, batch, onSignal);
   }
 
@@ -374,46 +337,13 @@ export class RedisStore implements DirectoryStore {
     this.walks.close();
   }
 
-  /** Writes in bulk. Those of a leader carry its fence behind the field of the log. */
-  private accessOf(fence: number | undefined): HashAccess {
-    if (fence === undefined) return this.paced;
-    return {
-      ...this.paced,
-      commit: async (changes, log) => {
-        try {
-          return await this.commit(changes, log, { fence });
-        } catch (error) {
-          if (!isFenced(error)) throw error;
-          this.leases.doubt();
-          throw new FencedError();
-        }
-      },
-    };
-  }
-
-  /** Reads hashes of one partition that are to be changed. */
-  private async readPart(wanted: readonly WantedHash[]): Promise<readonly ReadHash[]> {
-    const keys = wanted.map(({ key }) => key);
-    return unpackHashes(await this.guard.script(READ, keys, readValues(wanted)), true);
-  }
-
-  /** Runs the script COMMIT. `on`: a connection of its own. */
-  private async commit(
-    changes: readonly KeyChange[],
-    log: LogField,
-    { fence, on }: { readonly fence?: number; readonly on?: RedisClient | undefined } = {},
-  ): Promise<readonly number[]> {
-    const keys = changes.map(({ key }) => key);
-    return (await this.guard.script(COMMIT, keys, commitValues(changes, log, fence), on)) as number[];
-  }
-
   private followPrimary(): void {
     for (const client of [this.client, this.reader]) if (!isCluster(client)) followPrimary(client);
     this.replication.followPrimary();
   }
 
   private async usersOf(local: string): Promise<StoredUsers> {
-    const [hash] = await this.reads.read([{ key: this.keys.users(local) }]);
+    const [hash] = await this.access.reads.read([{ key: this.keys.users(local) }]);
     return storedUsers(local, hash?.values ?? null);
   }
 
@@ -424,9 +354,4 @@ export class RedisStore implements DirectoryStore {
   private get epoch(): number {
     return this.guard.guard.epoch;
   }
-}
-
-/** The guard may have put words around Redis's own. */
-function isFenced(error: unknown): boolean {
-  return error instanceof Error && (error.message.includes(FENCED) || isFenced(error.cause));
 }
