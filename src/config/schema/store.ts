@@ -68,7 +68,7 @@ export const storeSection = z.discriminatedUnion('kind', [
       .default('easgate:')
       .describe('prefix of all keys, without braces'),
     commandTimeoutMs: count(
-      150,
+      300,
       'longest wait of a worker for one command, in milliseconds; the command line, the control process, the journal and a worker that starts wait for 4000 at least',
     ),
     ...knownStore,

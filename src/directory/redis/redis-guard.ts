@@ -8,7 +8,7 @@ import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError } from '../store-identity.ts';
 import type { StoreIdentity } from '../store-identity.ts';
 import { Freshness, pulse, readIdentity, replaceIdentity } from './redis-identity.ts';
-import type { Pulse, StoredIdentity } from './redis-identity.ts';
+import type { StoredIdentity } from './redis-identity.ts';
 import { isCluster, replicationInfo } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import type { RedisKeys } from './redis-keys.ts';
@@ -40,9 +40,12 @@ export class RedisGuard {
   private readonly endBeat: (() => void) | null;
   /** The identity as stored text; '' = none was read yet. */
   private known = '';
-  /** A connection was lost: the server behind the new one must be checked first. */
-  private doubted = true;
-  private checking: Promise<void> | null = null;
+  /**
+   * Connections that are new, or were lost since their last check: the server behind them must be checked first. Each over itself: another one may lead
+   * to another server, or to none.
+   */
+  private readonly doubted = new Set<RedisClient>();
+  private readonly checking = new Map<RedisClient, Promise<void>>();
   /** Errors of the latest checks in a row that had no answer, {@link SILENT_CHECKS} at most. */
   private unanswered: readonly Error[] = [];
 
@@ -51,7 +54,7 @@ export class RedisGuard {
     this.keys = keys;
     this.guard = new StoreGuard(place, options);
     this.freshness = new Freshness(place, options.maxRollbackMs, monotonicNow);
-    client.on('close', () => this.doubt());
+    this.watch(client);
     // The result is kept in the guard; the next read or write reports it.
     const beat = (): void =>
       void this.check().then(
@@ -77,24 +80,31 @@ export class RedisGuard {
     else this.unanswered = [];
   }
 
-  doubt(): void {
-    this.doubted = true;
+  /** The server behind a connection is checked before the first use, and after each loss. */
+  watch(connection: RedisClient): void {
+    this.doubted.add(connection);
+    connection.on('close', () => this.doubted.add(connection));
   }
 
-  /** Call before commands that compare no identity. Rejects when the store must not be used. */
-  async verified(): Promise<void> {
+  /**
+   * Call before commands that compare no identity; `on`: a connection that is watched. Rejects when the store must not be used.
+   */
+  async verified(on: RedisClient = this.client): Promise<void> {
     const { trouble, options } = this.guard;
+    const isDoubted = this.doubted.has(on);
     // A gateway checks once a second; look-ups must not wait for each other meanwhile.
-    if (trouble !== null && options.serves && !this.doubted) throw trouble;
-    if (trouble !== null || this.doubted) await this.check();
+    if (trouble !== null && options.serves && !isDoubted) throw trouble;
+    if (trouble !== null || isDoubted) await this.check(on);
   }
 
   /** Checks the identity now; concurrent calls share one check. Rejects when the store must not be used. */
-  check(): Promise<void> {
-    this.checking ??= this.look().finally(() => {
-      this.checking = null;
-    });
-    return this.checking;
+  check(on: RedisClient = this.client): Promise<void> {
+    let checking = this.checking.get(on);
+    if (checking === undefined) {
+      checking = this.look(on).finally(() => this.checking.delete(on));
+      this.checking.set(on, checking);
+    }
+    return checking;
   }
 
   /** Runs a script on the known store; the text of the known schema precedes the values. `on`: a connection of its own. */
@@ -104,7 +114,7 @@ export class RedisGuard {
     values: readonly string[],
     on: RedisClient = this.client,
   ): Promise<unknown> {
-    if (this.guard.trouble !== null || this.doubted) await this.verified();
+    if (this.guard.trouble !== null || this.doubted.has(this.client)) await this.verified();
     const { known } = this;
     // On a Cluster all keys that a script uses are named, so that none is missing while its slot is moved.
     const names = isCluster(on) && script.usesSupport ? [...keys, ...this.keys.support(keys[0] ?? '')] : keys;
@@ -151,45 +161,58 @@ export class RedisGuard {
   }
 
   /**
-   * Call when entries of the log that were read before are gone, though earlier ones are there: the store lost writes. The first
+   * Call when entries of the log that were read before over a connection are gone, though earlier ones are there: the store lost writes. The first
    * gateway raises the epoch; wipes are suspended.
    */
-  async lostWrites(): Promise<void> {
+  async lostWrites(on: RedisClient): Promise<void> {
     const { generation } = this.guard;
-    await this.check();
+    await this.check(on);
     if (this.guard.generation !== generation) return;
-    const found = await readIdentity(this.client, this.keys);
+    const found = await readIdentity(on, this.keys);
     if (found.identity === null) return;
     this.guard.tellLost();
-    await this.raiseEpoch(found.text, found.identity);
-    await this.check();
+    await this.raiseEpoch(on, found.text, found.identity);
+    await this.check(on);
   }
 
-  private async look(): Promise<void> {
-    const { client, keys, guard } = this;
-    if (!guard.options.serves) {
-      await this.take(await readIdentity(client, keys));
-      return;
-    }
-    const found = await pulse(client, keys, this.known, guard.known?.beat ?? 0);
-    await this.takeFresh(found);
+  private async look(on: RedisClient): Promise<void> {
+    const { known } = this.guard;
+    const found = this.guard.options.serves
+      ? await this.pulsed(on, known?.beat ?? 0)
+      : await readIdentity(on, this.keys);
+    // The answer may be from before an epoch that a check of another connection brought meanwhile.
+    if (this.guard.epoch !== (known?.epoch ?? 0)) return this.look(on);
+    await this.take(on, this.inTime(found, known?.beat ?? 0));
   }
 
-  private async takeFresh(found: Pulse): Promise<void> {
-    const info = (): Promise<string> => replicationInfo(this.client, this.keys.beat);
-    const stale = await this.freshness.judge(found, this.guard.known, info);
-    if (stale !== null) this.guard.fail(stale);
-    this.guard.noteBeat(found.refusal);
-    await this.take(found);
+  private async pulsed(on: RedisClient, beat: number): Promise<StoredIdentity> {
+    const { keys, guard } = this;
+    const found = await pulse(on, keys, this.known, beat);
+    const info = (): Promise<string> => replicationInfo(on, keys.beat);
+    const stale = await this.freshness.judge(found, guard.known, info);
+    if (stale !== null) guard.fail(stale);
+    guard.noteBeat(found.refusal);
+    return found;
   }
 
-  private async take({ identity, text }: StoredIdentity): Promise<void> {
-    const { client, keys, guard } = this;
+  /**
+   * Answers over several connections may arrive in another order than that of their questions: a beat that is behind what an answer brought meanwhile,
+   * and not behind what was known when it was asked for, is no loss.
+   */
+  private inTime(found: StoredIdentity, asked: number): StoredIdentity {
+    const { identity } = found;
+    const known = this.guard.known?.beat ?? 0;
+    if (identity === null || identity.beat < asked || identity.beat >= known) return found;
+    return { ...found, identity: { ...identity, beat: known } };
+  }
+
+  private async take(on: RedisClient, { identity, text }: StoredIdentity): Promise<void> {
+    const { keys, guard } = this;
     const { generation } = guard;
-    this.doubted = false;
+    this.doubted.delete(on);
     if (guard.see(identity) && identity !== null) {
-      await this.raiseEpoch(text, identity);
-      await this.take(await readIdentity(client, keys));
+      await this.raiseEpoch(on, text, identity);
+      await this.take(on, await readIdentity(on, keys));
       return;
     }
     this.known = text;
@@ -197,10 +220,10 @@ export class RedisGuard {
   }
 
   /** The first gateway raises it; the others find it raised. */
-  private async raiseEpoch(text: string, identity: StoreIdentity): Promise<void> {
-    const { client, keys, guard } = this;
+  private async raiseEpoch(on: RedisClient, text: string, identity: StoreIdentity): Promise<void> {
+    const { keys, guard } = this;
     const raised = { ...identity, epoch: identity.epoch + 1 };
-    await replaceIdentity(client, keys, text, raised).catch((error: unknown) =>
+    await replaceIdentity(on, keys, text, raised).catch((error: unknown) =>
       guard.fail(
         new StoreOutageError(
           'EASGATE_STORE_STALE',

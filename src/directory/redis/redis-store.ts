@@ -145,7 +145,7 @@ export class RedisStore implements DirectoryStore {
       options.sentinel === undefined
         ? null
         : new SentinelWatch(options, options.sentinel, () => this.followPrimary());
-    this.reader.on('close', () => this.guard.doubt());
+    this.guard.watch(this.reader);
   }
 
   /** Connects. Rejects as soon as it is known that Redis cannot be used, or is not the known store (redis-guard.ts). */
@@ -159,10 +159,10 @@ export class RedisStore implements DirectoryStore {
     try {
       await Promise.all([ready(store.client, options), ready(store.reader, options)]);
       await begun(() => store.guard.check(), options);
-      // The first beat shows whether the server accepts writes.
-      if (guard.serves) await begun(() => store.guard.check(), options);
-      // Disconnects, because a reader would keep waiting on the old log.
+      // The first beat of a gateway, which the second check writes, shows whether the server accepts writes.
       const { reader } = store;
+      await begun(() => store.guard.check(reader), options);
+      // Disconnects, because a reader would keep waiting on the old log.
       store.guard.onNewEpoch = () => (isCluster(reader) ? store.log.hurry() : reader.disconnect(true));
       store.announced = store.guard.guard.generation;
       if (guard.serves) logConnectionTrouble([store.client, store.reader], options, guard.onEvent);
@@ -290,16 +290,17 @@ export class RedisStore implements DirectoryStore {
   }
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
-    await this.guard.verified();
+    const { reader } = this;
+    await this.guard.verified(reader);
     const { lost, ...batch } = await this.mended(() => this.log.changesAfter(position));
     this.hasLost ||= lost;
     // The log of another store does not apply to this one. While a node of a Cluster is away, that is judged by what is known.
-    if (batch.isPartial === true) await this.guard.verified();
+    if (batch.isPartial === true) await this.guard.verified(reader);
     else if (this.hasLost) {
-      await this.guard.lostWrites();
+      await this.guard.lostWrites(reader);
       this.hasLost = false;
-    } else if (batch.trimmed) await this.guard.check();
-    else await this.guard.verified();
+    } else if (batch.trimmed) await this.guard.check(reader);
+    else await this.guard.verified(reader);
     const { generation } = this.guard.guard;
     const { silence } = this.guard;
     if (this.announced === generation) return silence === null ? batch : { ...batch, silence };
