@@ -118,6 +118,29 @@ describe('a device that is blocked', () => {
   });
 });
 
+describe('a phone whose decision changed while the directory does not answer', () => {
+  it('keeps its held poll for some seconds at most: the mail server would answer it with mail', async () => {
+    const backend = await backendOf();
+    let isAway = false;
+    const gateway = await gatewayWith(backend, async () => ({ verdict: isAway ? null : verdict('allow') }));
+    const phone = await phoneOf(gateway);
+    phone.send(request('Ping', PING));
+    await until(() => backend.requests.length === 1, 'the poll to be held');
+    isAway = true;
+    gateway.change();
+    await gateway.time.advance(1_000);
+    expect([phone.received, gateway.heldPolls()]).toEqual(['', 1]);
+    const ended = async (): Promise<boolean> => {
+      await gateway.time.advance(1_000);
+      return phone.received !== '';
+    };
+    await eventually(ended, Boolean, 'the poll to end');
+    expect((await phone.response()).status).toBe(200);
+    phone.send(request('Ping', PING));
+    expect((await phone.response()).status).toBe(503);
+  });
+});
+
 describe('a response over TLS', () => {
   const HALF = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf';
 

@@ -16,6 +16,11 @@ import type { Downstream } from './downstream.ts';
 /** Ends a held poll as if its heartbeat had passed. */
 export const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
 const START_OVER: Step = replyWith({ kind: 'startOver' });
+/**
+ * So long a held poll goes on while the directory does not answer about a change of its phone. Then it ends, and the next request of the phone waits for
+ * an answer. Threat: mail for a phone that was blocked, which a held Sync would bring.
+ */
+const UNDECIDED_MS = 3_000;
 
 /** Performs a step: the driver. */
 interface StepRunner {
@@ -31,6 +36,8 @@ export class VerdictChange implements Concerned {
   private readonly steps: StepRunner;
   /** The exchange of the last change; it may end before its new verdict is known. */
   private concerned: Exchange | null = null;
+  /** Since when the directory does not answer about a change that concerns few phones, on the clock of the deadlines; null = it does. */
+  private undecidedSince: number | null = null;
   /** The user to which {@link localPart} belongs; null = none yet. */
   private named: UserKey | null = null;
   private localPart = '';
@@ -97,6 +104,7 @@ export class VerdictChange implements Concerned {
         break;
       default:
     }
+    if (this.concerned !== exchange) this.undecidedSince = null;
     this.concerned = exchange;
     return true;
   }
@@ -132,7 +140,19 @@ export class VerdictChange implements Concerned {
       verdict = isAnswered
         ? await core.decide(exchange, downstream.address)
         : (core.recall(exchange, downstream) ?? null);
-    return this.settle(exchange, verdict, isMass);
+    if (this.settle(exchange, verdict, isMass)) return true;
+    return exchange !== null && this.endUndecided(exchange, isMass);
+  }
+
+  /** Ends a poll that has waited long enough for its new verdict; false = it goes on. */
+  private endUndecided(exchange: Exchange, isMass: boolean): boolean {
+    if (exchange.phase !== 'forwarded' || !exchange.held) return false;
+    const { now } = this.core.deadlines;
+    // Of a change of very many phones, such as one that may have been missed, most change nothing: those polls go on.
+    if (!isMass) this.undecidedSince ??= now;
+    if (this.undecidedSince === null || now - this.undecidedSince < UNDECIDED_MS) return false;
+    this.steps.run(exchange, POLL_OVER);
+    return true;
   }
 
   /** Applies a new verdict; false = there is none. */
@@ -144,6 +164,7 @@ export class VerdictChange implements Concerned {
       return true;
     }
     if (verdict === null) return false;
+    this.undecidedSince = null;
     const isRelease = exchange.phase === 'held' && verdict.action === 'allow';
     if (isRelease && !core.releases.admit(this, isMass, core.deadlines.now)) return true;
     if (!isRelease) core.releases.forget(this);
