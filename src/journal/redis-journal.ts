@@ -47,20 +47,13 @@ export class RedisJournal implements JournalStore {
   private readonly options: RedisStoreOptions;
   private readonly retention: Retention;
   private readonly names: UserNames;
-  private readonly wall: () => number;
   /** Follows the primary: entries written to a former primary are lost when it rejoins as a replica. */
   private readonly watch: SentinelWatch | null;
 
-  constructor(
-    options: RedisStoreOptions,
-    retention: Retention,
-    names: UserNames = NO_GROUPS,
-    wall: () => number = Date.now,
-  ) {
+  constructor(options: RedisStoreOptions, retention: Retention, names: UserNames = NO_GROUPS) {
     this.options = options;
     this.retention = retention;
     this.names = names;
-    this.wall = wall;
     this.client = connect(options, options.commandTimeoutMs);
     const { client } = this;
     this.watch =
@@ -183,16 +176,28 @@ export class RedisJournal implements JournalStore {
     const pipeline = this.client.pipeline();
     for (const entry of entries)
       pipeline.xadd(key, 'MAXLEN', ABOUT, maxEntries, '*', FIELD, form.write(form.bounded(entry)));
-    pipeline.xtrim(key, 'MINID', ABOUT, Math.max(0, Math.floor(this.wall() - maxAgeMs)));
     const answers = (await pipeline.exec()) ?? [];
     const error = answers.find(([failure]) => failure !== null)?.[0];
-    if (!error) return;
+    if (!error) {
+      await this.trim(key, String(answers.at(-1)?.[1]), maxAgeMs);
+      return;
+    }
     // Another program gave the key another type: it is deleted. None of these entries was written yet.
     if (!isRetry && error.message.startsWith('WRONGTYPE')) {
       await runScript(this.client, REMOVE_OTHER, [key], []);
       return this.write(stream, entries, true);
     }
     throw error;
+  }
+
+  /**
+   * Removes old entries, by the time of Redis, which is in the id of the entry that was just written.
+   * Threat: one gateway with a wrong clock removes the journal and the audit of the fleet.
+   */
+  private async trim(key: string, written: string, maxAgeMs: number): Promise<void> {
+    const oldest = Math.max(0, Math.floor(partsOf(written)[0] - maxAgeMs));
+    // The entry is written; the next one trims again.
+    await this.client.xtrim(key, 'MINID', ABOUT, oldest).catch(() => undefined);
   }
 
   private key(stream: StreamName): string {

@@ -1,8 +1,11 @@
 // Owns the threat of a wall clock that is set, by NTP or by somebody who controls its source (RFC 8633 5): it must not end
 // held polls as one wave, nor keep in force what has ended. Deadlines count on the monotonic clock.
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
+import { RedisJournal } from '../../src/journal/redis-journal.ts';
+import { change } from '../journal/entries.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { HeldPolls } from '../support/phones/held-polls.ts';
@@ -11,6 +14,7 @@ import { FOLDER_SYNC, PING, request, verdict } from '../support/servers/test-gat
 import { until } from '../support/checks/until.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import { answerOk, backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
+import { startRedis } from '../support/servers/redis.ts';
 import { untilRead } from '../support/phones/raw-client.ts';
 import { BY_TEST, alice, decision, partnershipsOf, phone } from '../support/servers/directory-records.ts';
 
@@ -276,5 +280,25 @@ describe('a wall clock that is set back', () => {
     await time.advance(1);
     const { status } = await phone.response();
     expect([received, status]).toEqual(['', 200]);
+  });
+});
+
+describe('a gateway whose clock is years ahead', () => {
+  it('removes nothing from the audit that it shares with other gateways', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.kill());
+    const client = new Redis(redis.url);
+    onTestFinished(() => client.disconnect());
+    // Redis removes whole nodes of a stream, of about 100 entries.
+    const entries = 250;
+    for (let count = 0; count < entries; count += 1) await client.xadd('easgate:audit', '*', 'e', '[]');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 20 * 365 * 24 * HOURS_MS });
+    onTestFinished(() => void vi.useRealTimers());
+    const kept = { maxAgeMs: 400 * 24 * HOURS_MS, maxEntries: 1_000_000 };
+    const options = { url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
+    const journal = new RedisJournal(options, { journal: kept, audit: kept });
+    onTestFinished(() => journal.close());
+    await journal.appendAudit(change());
+    expect(await client.xlen('easgate:audit')).toBe(entries + 1);
   });
 });
