@@ -7,9 +7,11 @@ import type { GuardedDatabase } from './guarded-database.ts';
 import { manyRows, writeRows } from './many-rows.ts';
 import type { StoredRows } from './stored-rows.ts';
 
-const PUT = manyRows(
+const ADD = manyRows(3, (rows) => `INSERT OR FAIL INTO aliases VALUES ${rows}`);
+const UPDATE = manyRows(
   3,
-  (rows) => `INSERT OR FAIL INTO aliases VALUES ${rows} ON CONFLICT DO UPDATE SET user = excluded.user`,
+  (rows) => `UPDATE OR FAIL aliases SET user = column3 FROM (VALUES ${rows})
+    WHERE local = column1 AND alias = column2`,
 );
 
 /** A user with all aliases before and now. */
@@ -32,7 +34,8 @@ export class AliasWriter {
   private readonly users = new Map<string, UserKey>();
   /** Folded local parts whose aliases were read. */
   private readonly locals = new Set<string>();
-  private readonly rows: string[] = [];
+  private readonly added: string[] = [];
+  private readonly updated: string[] = [];
 
   constructor(database: GuardedDatabase, stored: StoredRows, names: UserNames) {
     this.database = database;
@@ -66,7 +69,7 @@ export class AliasWriter {
       for (const name of [user, alias]) changed.add(name);
       if (former !== undefined) changed.add(former);
       this.users.set(alias, user);
-      this.rows.push(foldedLocalPart(alias), alias, user);
+      (former === undefined ? this.added : this.updated).push(foldedLocalPart(alias), alias, user);
     }
     return changed;
   }
@@ -101,8 +104,11 @@ export class AliasWriter {
 
   /** Writes what was put. */
   flush(): void {
-    writeRows(this.database, PUT, this.rows);
-    this.rows.length = 0;
+    // A row that is updated may be one of those that are added.
+    writeRows(this.database, ADD, this.added);
+    writeRows(this.database, UPDATE, this.updated);
+    this.added.length = 0;
+    this.updated.length = 0;
   }
 
   private remove(alias: UserKey): void {

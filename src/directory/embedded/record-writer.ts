@@ -9,6 +9,7 @@ import type { ReportOutcome } from '../device-reports.ts';
 import { LoginReader } from '../login-reader.ts';
 import { aliasesIn, reportsAfter, writeOfDevice, writeOfUser } from '../report-writes.ts';
 import type { Change, ImportedChange } from '../store.ts';
+import type { SourceText } from '../stored-records.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
 import { AliasWriter } from './alias-writer.ts';
 import type { Renamed } from './alias-writer.ts';
@@ -18,16 +19,18 @@ import { manyRows, writeRows } from './many-rows.ts';
 import { EVERY } from './schema.ts';
 import type { StoredRows } from './stored-rows.ts';
 
+const ADD_DEVICE_REPORTS = manyRows(3, (rows) => `INSERT OR FAIL INTO device_reports VALUES ${rows}`);
 /** A row that is there stays in its place: only its record is written. */
-const PUT_DEVICE_REPORTS = manyRows(
+const UPDATE_DEVICE_REPORTS = manyRows(
   3,
-  (rows) =>
-    `INSERT OR FAIL INTO device_reports VALUES ${rows} ON CONFLICT DO UPDATE SET record = excluded.record`,
+  (rows) => `UPDATE OR FAIL device_reports SET record = column3 FROM (VALUES ${rows})
+    WHERE device = column1 AND source = column2`,
 );
-const PUT_USER_REPORTS = manyRows(
+const ADD_USER_REPORTS = manyRows(4, (rows) => `INSERT OR FAIL INTO user_reports VALUES ${rows}`);
+const UPDATE_USER_REPORTS = manyRows(
   4,
-  (rows) =>
-    `INSERT OR FAIL INTO user_reports VALUES ${rows} ON CONFLICT DO UPDATE SET record = excluded.record`,
+  (rows) => `UPDATE OR FAIL user_reports SET record = column4 FROM (VALUES ${rows})
+    WHERE local = column1 AND user = column2 AND source = column3`,
 );
 
 /** Use within a write transaction of the database. `now`: milliseconds since the epoch. */
@@ -46,14 +49,15 @@ export class RecordWriter {
 
   putDevices(observations: readonly DeviceObservation[], now: number): readonly ReportOutcome[] {
     const stored = this.rows.deviceReports(observations.map(({ key }) => key));
-    const rows: string[] = [];
+    const added: string[] = [];
+    const updated: string[] = [];
     const changed: Pick<Change, 'device' | 'user'>[] = [];
     const outcomes = observations.map((observation) => {
       const { key, source } = observation;
       const before = stored.get(key) ?? [];
       const { outcome, text, obsolete } = writeOfDevice(before, observation, now);
       if (text === null) return outcome;
-      rows.push(key, source, text);
+      (isIn(before, source) ? updated : added).push(key, source, text);
       for (const one of obsolete)
         this.run('DELETE FROM device_reports WHERE device = ? AND source = ?', key, one);
       // The next observation of the same device is joined with this one.
@@ -61,14 +65,17 @@ export class RecordWriter {
       if (outcome === 'news') changed.push({ device: key, user: null });
       return outcome;
     });
-    writeRows(this.database, PUT_DEVICE_REPORTS, rows);
+    // A row that is updated may be one of those that are added.
+    writeRows(this.database, ADD_DEVICE_REPORTS, added);
+    writeRows(this.database, UPDATE_DEVICE_REPORTS, updated);
     this.log.appendAll(changed);
     return outcomes;
   }
 
   putUsers(observations: readonly UserObservation[], now: number): readonly ReportOutcome[] {
     const stored = this.rows.userReports(observations.map(({ key }) => foldedLocalPart(key)));
-    const rows: string[] = [];
+    const added: string[] = [];
+    const updated: string[] = [];
     const renamed: Renamed[] = [];
     const outcomes = observations.map((observation) => {
       const { key, source } = observation;
@@ -77,7 +84,7 @@ export class RecordWriter {
       const write = writeOfUser(before, observation, now);
       const { outcome, text, obsolete } = write;
       if (text === null) return outcome;
-      rows.push(local, key, source, text);
+      (isIn(before, source) ? updated : added).push(local, key, source, text);
       for (const one of obsolete)
         this.run('DELETE FROM user_reports WHERE local = ? AND user = ? AND source = ?', local, key, one);
       stored.set(key, reportsAfter(before, { source, text }, obsolete));
@@ -85,7 +92,8 @@ export class RecordWriter {
       renamed.push({ user: key, ...names, isNews: outcome === 'news' });
       return outcome;
     });
-    writeRows(this.database, PUT_USER_REPORTS, rows);
+    writeRows(this.database, ADD_USER_REPORTS, added);
+    writeRows(this.database, UPDATE_USER_REPORTS, updated);
     this.putAliases(renamed);
     return outcomes;
   }
@@ -129,4 +137,8 @@ export class RecordWriter {
   private run(sql: string, ...values: (string | number | null)[]): void {
     this.database.statement(sql).run(...values);
   }
+}
+
+function isIn(stored: readonly SourceText[], source: string): boolean {
+  return stored.some((one) => one.source === source);
 }
