@@ -80,3 +80,21 @@ it('lets others write between its transactions, which are longer while none serv
   const events = await writeBeside(database, 30);
   expect(events.indexOf('other')).toBe(4);
 });
+
+it('has more memory and a longer log while no gateway serves', async () => {
+  const database = open();
+  const bulk = new BulkTransactions(database, new LeaseTable(database));
+  const roomOf = async (): Promise<unknown[]> => {
+    await bulk.write([1], (some) => some);
+    return database.read(() => [
+      ...Object.values(database.statement('PRAGMA cache_size').get() ?? {}),
+      ...Object.values(database.statement('PRAGMA wal_autocheckpoint').get() ?? {}),
+    ]);
+  };
+  const usual = [-16_384, 16_384];
+  expect(await roomOf()).toEqual(usual);
+  vi.advanceTimersByTime(10_000);
+  expect(await roomOf()).toEqual([-32_768, 25_600]);
+  await open().write((file) => file.exec('UPDATE store SET beat = beat + 1000'));
+  expect(await roomOf()).toEqual(usual);
+});

@@ -90,7 +90,9 @@ export class BulkTransactions {
     write: WriteSome<T, R>,
     servedLockMs = SHORT.lockMs,
   ): { readonly written: readonly R[]; readonly gapMs: number } {
-    const size = this.database.isUnserved ? LONG : { ...SHORT, lockMs: servedLockMs };
+    const { isUnserved } = this.database;
+    this.database.makeRoom(isUnserved);
+    const size = isUnserved ? LONG : { ...SHORT, lockMs: servedLockMs };
     const { records, lockMs, gapMs } = size;
     const begun = monotonicNow();
     const most = Math.min(values.length, records);

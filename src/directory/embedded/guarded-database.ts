@@ -14,6 +14,8 @@ import { IDENTITY_TABLE, readIdentity, writeBeat, writeIdentity } from './identi
 import type { Preparing } from './identity-table.ts';
 import { migrate } from './migrations.ts';
 import { SCHEMA, SCHEMA_VERSION, LATER_TABLES } from './schema.ts';
+import { SERVING_ROOM, UNSERVED_ROOM, USUAL_ROOM, setRoom } from './file-room.ts';
+import type { FileRoom } from './file-room.ts';
 import { StoreFileError, fileError } from './file-trouble.ts';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-file.ts';
 
@@ -33,12 +35,6 @@ const RETRY_MS = 100;
 /** An in-memory database has no file to watch. */
 const IN_MEMORY = ':memory:';
 const PRAGMAS = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;';
-/** Many rows are written much faster when the log is copied into the file less often: pages (64 MB instead of 4). */
-const CHECKPOINT_PAGES = 16_384;
-/** Requests of a worker would wait for the copy: it leaves it to the others while they write, who do it with each write beyond their limit. */
-const SERVING_CHECKPOINT_PAGES = 2 * CHECKPOINT_PAGES;
-/** Most memory for pages of the file. A process may have the file open several times, and what is not in there is in memory of the system. */
-const CACHE_KB = 16_384;
 const NOTHING_WRITTEN = '; nothing was written';
 
 /** A value of a row. */
@@ -51,6 +47,8 @@ interface OpenFile {
   readonly watch: FileWatch | null;
   readonly statements: Map<string, StatementSync>;
   readonly arrayStatements: Map<string, StatementSync>;
+  /** Whether it has the room for long transactions. */
+  isRoomy: boolean;
 }
 
 /** All reads and writes go through {@link read} and {@link write}, which first check that the file is the known one. */
@@ -140,6 +138,18 @@ export class GuardedDatabase {
     return !this.guard.options.serves && beaten !== null && monotonicNow() - beaten.at >= UNSERVED_MS;
   }
 
+  /** From now on: more room for long transactions, or as much as usual. Use within {@link write}. */
+  makeRoom(isRoomy: boolean): void {
+    const file = this.file as OpenFile;
+    if (file.isRoomy === isRoomy) return;
+    file.isRoomy = isRoomy;
+    setRoom(file.database, isRoomy ? UNSERVED_ROOM : this.room);
+  }
+
+  private get room(): FileRoom {
+    return this.guard.options.serves ? SERVING_ROOM : USUAL_ROOM;
+  }
+
   /** Use within {@link read} or {@link write}. */
   statement(sql: string): StatementSync {
     const { database, statements } = this.file as OpenFile;
@@ -210,8 +220,7 @@ export class GuardedDatabase {
   private open(): OpenFile {
     const { path, guard } = this;
     this.triedAt = monotonicNow();
-    if (path === IN_MEMORY)
-      return { database: this.prepare(), watch: null, statements: new Map(), arrayStatements: new Map() };
+    if (path === IN_MEMORY) return opened(this.prepare(), null);
     if (inodeOf(path) === null) {
       if (!guard.mayCreate) guard.see(null);
       createPrivately(path);
@@ -224,7 +233,7 @@ export class GuardedDatabase {
       throw new StoreFileError('EASGATE_STORE_FILE', `${path}: replaced while it was opened`);
     }
     this.narrow();
-    return { database, watch, statements: new Map(), arrayStatements: new Map() };
+    return opened(database, watch);
   }
 
   private prepare(): DatabaseSync {
@@ -239,9 +248,7 @@ export class GuardedDatabase {
         this.guard.fail(new StoreOutageError('EASGATE_STORE_SCHEMA', text));
       }
       database.exec(PRAGMAS);
-      const { serves } = this.guard.options;
-      const pages = serves ? SERVING_CHECKPOINT_PAGES : CHECKPOINT_PAGES;
-      database.exec(`PRAGMA cache_size = -${CACHE_KB}; PRAGMA wal_autocheckpoint = ${pages};`);
+      setRoom(database, this.room);
       this.prepareTables(database);
       return database;
     } catch (error) {
@@ -341,6 +348,10 @@ export class GuardedDatabase {
       if (this.guard.trouble === null && !this.closed) this.guard.noteBeat(messageOf(error));
     }
   }
+}
+
+function opened(database: DatabaseSync, watch: FileWatch | null): OpenFile {
+  return { database, watch, statements: new Map(), arrayStatements: new Map(), isRoomy: false };
 }
 
 function versionOf(database: DatabaseSync): number {

@@ -1,0 +1,34 @@
+// Owns how much memory a process has for pages of the SQLite file, and how long the write-ahead log may be until it is copied into the file.
+import type { DatabaseSync } from 'node:sqlite';
+
+/** The room of one open file. */
+export interface FileRoom {
+  /** Most memory for pages of the file, KB. */
+  readonly cacheKb: number;
+  /** Whoever writes a longer log copies it into the file, pages. */
+  readonly logPages: number;
+}
+
+/** A process may have the file open several times, and what is not in there is in memory of the system. */
+const CACHE_KB = 16_384;
+/** Many rows are written much faster when the log is copied into the file less often (64 MB instead of 4). */
+const LOG_PAGES = 16_384;
+
+export const USUAL_ROOM: FileRoom = { cacheKb: CACHE_KB, logPages: LOG_PAGES };
+
+/**
+ * Of a worker. Its requests would wait for the copy: it leaves it to the others while they write, who do it with each write beyond their
+ * limit.
+ */
+export const SERVING_ROOM: FileRoom = { cacheKb: CACHE_KB, logPages: 2 * LOG_PAGES };
+
+/**
+ * While no gateway serves. A long transaction changes up to 7,000 pages, since nearly each record has a page of an index to itself. If they do not fit into
+ * memory, SQLite writes some of them to the log too early, and then reads the log again to correct its checksums. The log is not so
+ * long that a worker that starts now has to copy it, even with one more transaction.
+ */
+export const UNSERVED_ROOM: FileRoom = { cacheKb: 2 * CACHE_KB, logPages: 25_600 };
+
+export function setRoom(database: DatabaseSync, { cacheKb, logPages }: FileRoom): void {
+  database.exec(`PRAGMA cache_size = -${cacheKb}; PRAGMA wal_autocheckpoint = ${logPages};`);
+}
