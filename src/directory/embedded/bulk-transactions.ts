@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicNow } from '../../clock.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 import type { LeaseTable } from './lease-table.ts';
+import { LogCopier } from './log-copier.ts';
 
 /** How much is written in one transaction. */
 interface TransactionSize {
@@ -35,12 +36,19 @@ interface BulkOptions<R> {
 export class BulkTransactions {
   private readonly database: GuardedDatabase;
   private readonly leases: LeaseTable;
+  private readonly copier: LogCopier;
   /** Monotonic. */
   private gapUntil = -Infinity;
 
   constructor(database: GuardedDatabase, leases: LeaseTable) {
     this.database = database;
     this.leases = leases;
+    this.copier = new LogCopier(database.path, () => database.logLength());
+  }
+
+  /** To be awaited before the database is closed. */
+  close(): Promise<void> {
+    return this.copier.close();
   }
 
   /** Writes values in their order. Returns what `write` does of each. */
@@ -51,6 +59,7 @@ export class BulkTransactions {
   ): Promise<R[]> {
     const results: R[] = [];
     while (results.length < values.length) {
+      if (this.database.isRoomy) await this.copier.room();
       const gap = this.gapUntil - monotonicNow();
       if (gap > 0) await pause(gap);
       const rest =
@@ -60,6 +69,7 @@ export class BulkTransactions {
         return this.writeSome(rest, write, lockMs);
       });
       if (gapMs > 0) this.gapUntil = monotonicNow() + gapMs;
+      if (this.database.isRoomy) this.copier.note();
       for (const one of written) results.push(one);
       onWritten?.(written);
     }

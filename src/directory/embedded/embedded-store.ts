@@ -339,6 +339,7 @@ export class EmbeddedStore implements DirectoryStore {
     if (this.closed) return;
     this.closed = true;
     this.watch.close();
+    await this.bulk.close();
     this.database.close();
   }
 

@@ -32,3 +32,16 @@ export const UNSERVED_ROOM: FileRoom = { cacheKb: 2 * CACHE_KB, logPages: 25_600
 export function setRoom(database: DatabaseSync, { cacheKb, logPages }: FileRoom): void {
   database.exec(`PRAGMA cache_size = -${cacheKb}; PRAGMA wal_autocheckpoint = ${logPages};`);
 }
+
+/** The log, in pages. */
+export interface LogLength {
+  readonly pages: number;
+  /** How many of them are in the file. */
+  readonly copied: number;
+}
+
+/** Not within a transaction. */
+export function logLength(database: DatabaseSync): LogLength {
+  const row = database.prepare('PRAGMA wal_checkpoint(NOOP)').get();
+  return { pages: Number(row?.['log'] ?? 0), copied: Number(row?.['checkpointed'] ?? 0) };
+}

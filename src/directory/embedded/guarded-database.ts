@@ -14,8 +14,8 @@ import { IDENTITY_TABLE, readIdentity, writeBeat, writeIdentity } from './identi
 import type { Preparing } from './identity-table.ts';
 import { migrate } from './migrations.ts';
 import { SCHEMA, SCHEMA_VERSION, LATER_TABLES } from './schema.ts';
-import { SERVING_ROOM, UNSERVED_ROOM, USUAL_ROOM, setRoom } from './file-room.ts';
-import type { FileRoom } from './file-room.ts';
+import { SERVING_ROOM, UNSERVED_ROOM, USUAL_ROOM, logLength, setRoom } from './file-room.ts';
+import type { FileRoom, LogLength } from './file-room.ts';
 import { StoreFileError, fileError } from './file-trouble.ts';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-file.ts';
 
@@ -54,7 +54,7 @@ interface OpenFile {
 /** All reads and writes go through {@link read} and {@link write}, which first check that the file is the known one. */
 export class GuardedDatabase {
   readonly guard: StoreGuard;
-  private readonly path: string;
+  readonly path: string;
   /** Null = the known file is missing. */
   private file: OpenFile | null = null;
   private readonly endBeat: (() => void) | null;
@@ -148,6 +148,16 @@ export class GuardedDatabase {
 
   private get room(): FileRoom {
     return this.guard.options.serves ? SERVING_ROOM : USUAL_ROOM;
+  }
+
+  get isRoomy(): boolean {
+    return this.file?.isRoomy === true;
+  }
+
+  /** Null = the file is not at its place. Not within a transaction. */
+  logLength(): LogLength | null {
+    const { file } = this;
+    return file?.watch?.isWhole() === true ? logLength(file.database) : null;
   }
 
   /** Use within {@link read} or {@link write}. */

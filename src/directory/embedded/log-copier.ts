@@ -1,0 +1,103 @@
+// Owns copying the write-ahead log into the SQLite file while this thread goes on writing: a copy takes as long as a few long transactions, mostly
+// for the disk.
+import { Worker } from 'node:worker_threads';
+import { threadFile } from '../../thread-file.ts';
+import type { LogLength } from './file-room.ts';
+import type { LogCopierTask, LogCopierWord } from './log-copier-thread.ts';
+import { inodeOf } from './store-file.ts';
+
+const PROGRAM = threadFile('./log-copier-thread', import.meta.url);
+
+/** Pages of the log. */
+interface CopyLimits {
+  /** So many are copied at once, at least. */
+  readonly least: number;
+  /** Of a longer log all is copied before more is written: then the next transaction begins it anew. */
+  readonly most: number;
+}
+
+const LIMITS: CopyLimits = { least: 4_096, most: 18_432 };
+
+/**
+ * Copies the log of one file, in a thread that is started when there is something to copy. If it fails, or another file took the place, SQLite
+ * copies the log itself, when it is a little longer.
+ */
+export class LogCopier {
+  private readonly path: string;
+  private readonly lengthOf: () => LogLength | null;
+  private readonly limits: CopyLimits;
+  private worker: Worker | null = null;
+  private inode: string | null = null;
+  /** The answer that is awaited. */
+  private waiting: Promise<void> | null = null;
+  private onAnswer: () => void = () => undefined;
+  private ended = false;
+
+  /** `lengthOf`: null = the open file is not at its place. */
+  constructor(path: string, lengthOf: () => LogLength | null, limits: CopyLimits = LIMITS) {
+    this.path = path;
+    this.lengthOf = lengthOf;
+    this.limits = limits;
+  }
+
+  /** To be called behind a long transaction. */
+  note(): void {
+    const { least } = this.limits;
+    if (this.waiting === null && this.rest() >= least) void this.tell('copy');
+  }
+
+  /** To be awaited before a long transaction. */
+  async room(): Promise<void> {
+    if (this.worker === null || this.length().pages < this.limits.most) return;
+    await this.waiting;
+    if (this.rest() > 0) await this.tell('copy');
+  }
+
+  /** To be awaited before the process closes the file. */
+  async close(): Promise<void> {
+    await this.waiting;
+    if (this.worker !== null && !this.ended) await this.tell('end');
+    this.ended = true;
+  }
+
+  private rest(): number {
+    const { pages, copied } = this.length();
+    return pages - copied;
+  }
+
+  /** Of a file that is not copied, nothing. */
+  private length(): LogLength {
+    const isSame = this.inode === null || this.inode === inodeOf(this.path);
+    return (isSame && !this.ended ? this.lengthOf() : null) ?? { pages: 0, copied: 0 };
+  }
+
+  private tell(word: LogCopierWord): Promise<void> {
+    const worker = (this.worker ??= this.start());
+    // The process does not end meanwhile.
+    worker.ref();
+    worker.postMessage(word, []);
+    this.waiting = new Promise((resolve) => {
+      this.onAnswer = resolve;
+    });
+    return this.waiting;
+  }
+
+  private start(): Worker {
+    this.inode = inodeOf(this.path) ?? '';
+    const task: LogCopierTask = { path: this.path, inode: this.inode };
+    const worker = new Worker(PROGRAM, { workerData: task, name: 'log-copier' });
+    worker.on('message', () => this.settle());
+    worker.on('error', () => undefined);
+    worker.on('exit', () => {
+      this.ended = true;
+      this.settle();
+    });
+    return worker;
+  }
+
+  private settle(): void {
+    this.waiting = null;
+    this.worker?.unref();
+    this.onAnswer();
+  }
+}
