@@ -14,9 +14,12 @@ export async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Prom
   }
 }
 
-interface Limited {
-  readonly endsAt: number;
-  readonly reject: (error: Error) => void;
+/** An operation that is limited in time. */
+export interface Limited {
+  /** Set by {@link SharedDeadline.add}. */
+  endsAt: number;
+  /** Called when the time is over, unless it was removed before. */
+  expire(error: Error): void;
 }
 
 /** {@link withDeadline} for thousands of operations a second, all with the same time: one timer for all of them. */
@@ -30,18 +33,28 @@ export class SharedDeadline {
     this.timeoutMs = Math.max(1, timeoutMs);
   }
 
+  /** The time of an operation begins. {@link remove} must follow when it is over. */
+  add(one: Limited): void {
+    one.endsAt = monotonicNow() + this.timeoutMs;
+    this.limited.add(one);
+    if (this.timer === null) this.arm(one.endsAt, this.timeoutMs);
+  }
+
+  remove(one: Limited): void {
+    this.limited.delete(one);
+  }
+
   limit<T>(work: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const entry: Limited = { endsAt: monotonicNow() + this.timeoutMs, reject };
-      this.limited.add(entry);
-      if (this.timer === null) this.arm(entry.endsAt, this.timeoutMs);
+      const one: Limited = { endsAt: 0, expire: reject };
+      this.add(one);
       work.then(
         (result) => {
-          this.limited.delete(entry);
+          this.remove(one);
           resolve(result);
         },
         (error: unknown) => {
-          this.limited.delete(entry);
+          this.remove(one);
           reject(error instanceof Error ? error : new Error(String(error)));
         },
       );
@@ -63,13 +76,13 @@ export class SharedDeadline {
 
   private expire(due: number): void {
     this.timer = null;
-    for (const entry of this.limited) {
-      if (entry.endsAt > due) {
-        this.arm(entry.endsAt, Math.max(1, entry.endsAt - monotonicNow()));
+    for (const one of this.limited) {
+      if (one.endsAt > due) {
+        this.arm(one.endsAt, Math.max(1, one.endsAt - monotonicNow()));
         return;
       }
-      this.limited.delete(entry);
-      entry.reject(tooLate());
+      this.limited.delete(one);
+      one.expire(tooLate());
     }
   }
 }

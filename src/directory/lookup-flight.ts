@@ -1,15 +1,13 @@
-// Owns one look-up under way: who waits for it, and the changes that were applied meanwhile and may make its answer outdated.
+// Owns one look-up under way: the changes that were applied meanwhile and may make its answer outdated.
 import { foldedLocalPart } from '../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
 /** A look-up of a user with a device. */
-export class LookupFlight<Answer> {
+export class LookupFlight {
   readonly user: UserKey;
   readonly device: DeviceKey;
   readonly deviceType: string | null;
-  /** The answer; undefined only until the look-up has begun. */
-  promise: Promise<Answer> | undefined = undefined;
   /** Nobody waits for it any more. */
   over = false;
   /** Changes were lost: everything read before is invalid, at any position of the log. */

@@ -1,7 +1,7 @@
 // Owns look-ups of many phones in one call: a change may concern thousands of held polls, and single look-ups would add up their round trips
 // (decisions/0195).
 import { LookupFlight } from './lookup-flight.ts';
-import type { SharedDeadline } from './deadline.ts';
+import type { Limited, SharedDeadline } from './deadline.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult, Pair } from './store.ts';
 
 /** A phone to look up. */
@@ -18,14 +18,14 @@ export interface RefreshParts {
   readonly store: DirectoryStore;
   readonly deadline: SharedDeadline;
   /** Caches a result that is not older than any applied change. */
-  readonly keep: (flight: LookupFlight<unknown>, result: LookupResult) => void;
+  readonly keep: (flight: LookupFlight, result: LookupResult) => void;
   readonly onLookupError: (error: unknown) => void;
 }
 
 /** The look-ups of one cache. */
 export class Refresh {
   private readonly parts: RefreshParts;
-  private readonly underWay = new Set<LookupFlight<unknown>>();
+  private readonly underWay = new Set<LookupFlight>();
 
   constructor(parts: RefreshParts) {
     this.parts = parts;
@@ -33,26 +33,46 @@ export class Refresh {
 
   /**
    * Looks the phones up and caches the results. `applied`: position up to which the change log was applied. A look-up that is slow or
-   * fails does not delay the others. Never rejects.
+   * fails does not delay the others. Never throws.
    */
-  async read(asked: readonly Asked[], applied: LogPosition | null, onAnswer: OnAnswer): Promise<void> {
+  read(asked: readonly Asked[], applied: LogPosition | null, onAnswer: OnAnswer): void {
     const { store, deadline, onLookupError } = this.parts;
     const flights = asked.map(({ user, device, deviceType }) => new LookupFlight(user, device, deviceType));
+    let open = flights.length;
+    const end = (flight: LookupFlight, at: number, isAnswered: boolean): void => {
+      if (flight.over) return;
+      flight.over = true;
+      this.underWay.delete(flight);
+      open -= 1;
+      if (open === 0) deadline.remove(all);
+      onAnswer(at, isAnswered);
+    };
+    const fail = (error: unknown): void => {
+      onLookupError(error);
+      for (const [at, flight] of flights.entries()) end(flight, at, false);
+    };
+    const all: Limited = { endsAt: 0, expire: fail };
     for (const flight of flights) {
       flight.begin(applied);
       this.underWay.add(flight);
     }
+    if (open > 0) deadline.add(all);
+    let lookups: readonly Promise<LookupResult>[];
     try {
-      const lookups = store.lookups(asked);
-      const taken = flights.map(async (flight, at) => {
-        const isAnswered = await this.take(lookups[at], flight);
-        if (this.end(flight)) onAnswer(at, isAnswered);
-      });
-      await deadline.limit(Promise.all(taken));
+      lookups = store.lookups(asked);
     } catch (error) {
-      onLookupError(error);
-      for (const [at, flight] of flights.entries()) if (this.end(flight)) onAnswer(at, false);
+      fail(error);
+      return;
     }
+    // No function that waits for each of them: thousands are looked up at once.
+    for (const [at, flight] of flights.entries())
+      lookups[at]?.then(
+        (result) => end(flight, at, this.take(flight, result)),
+        (error: unknown) => {
+          if (!flight.over) onLookupError(error);
+          end(flight, at, false);
+        },
+      );
   }
 
   /** Must be called when changes were applied; `users` are folded local parts. */
@@ -61,25 +81,15 @@ export class Refresh {
   }
 
   /** Whether the directory answered in time. A result that is older than a change is not cached. */
-  private async take(
-    lookup: Promise<LookupResult> | undefined,
-    flight: LookupFlight<unknown>,
-  ): Promise<boolean> {
+  private take(flight: LookupFlight, result: LookupResult): boolean {
+    if (flight.over) return false;
     const { store, keep, onLookupError } = this.parts;
     try {
-      const result = await lookup;
-      if (result === undefined || flight.over) return false;
       if (!flight.isOvertaken(result, store)) keep(flight, result);
       return true;
     } catch (error) {
-      if (!flight.over) onLookupError(error);
+      onLookupError(error);
       return false;
     }
-  }
-
-  /** Ends a look-up; false = it had ended already. */
-  private end(flight: LookupFlight<unknown>): boolean {
-    flight.over = true;
-    return this.underWay.delete(flight);
   }
 }

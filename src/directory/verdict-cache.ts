@@ -12,12 +12,13 @@ import type { RequestFacts } from '../policy/engine/facts.ts';
 import type { Verdict, WipeOrder } from '../model/verdict.ts';
 import { clientBlock } from '../identity/client-address.ts';
 import { AccessEntries } from './access-entries.ts';
+import { AwaitedLookup } from './awaited-lookup.ts';
 import { CachedAccess, lapsing } from './cached-access.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { SharedDeadline, withDeadline } from './deadline.ts';
-import { LookupFlight } from './lookup-flight.ts';
+import type { LookupFlight } from './lookup-flight.ts';
 import { LookupPlaces } from './lookup-places.ts';
 import { duringOutage } from './outage.ts';
 import { ShadowComparison } from './shadow-comparison.ts';
@@ -78,7 +79,7 @@ export interface Asker {
 /** The gateway itself. */
 const ITSELF: Asker = { address: '', proven: true };
 
-type Flight = LookupFlight<Found>;
+type Waited = AwaitedLookup<Found>;
 
 /** The entry that answers, and its source; null = nothing usable is known. */
 interface Found {
@@ -106,7 +107,7 @@ export class VerdictCache {
   private readonly now: () => number;
   private readonly wall: () => number;
   private readonly entries: AccessEntries;
-  private readonly flights = new Map<string, Flight>();
+  private readonly flights = new Map<string, Waited>();
   private readonly refreshing: Refresh;
   /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
   private readonly knownPlaces: LookupPlaces;
@@ -255,7 +256,7 @@ export class VerdictCache {
   refresh(asked: readonly Asked[], onAnswer: OnAnswer): void {
     this.misses += asked.length;
     const began = this.now();
-    void this.refreshing.read(asked, this.applied, (at, isAnswered) => {
+    this.refreshing.read(asked, this.applied, (at, isAnswered) => {
       this.options.onLookup?.(this.now() - began, !isAnswered);
       onAnswer(at, isAnswered);
     });
@@ -274,48 +275,69 @@ export class VerdictCache {
     const isKnown = asker.proven || this.entries.find(user, device)?.seen === true;
     // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
-    const running = this.flights.get(key)?.promise;
-    if (running !== undefined) return running;
+    const running = this.flights.get(key);
+    if (running !== undefined) return running.answer;
     this.misses++;
     // Known phones may share one address. Unknown clients can invent devices, but not addresses.
-    const [places, holder] = isKnown
-      ? [this.knownPlaces, device]
-      : [this.strangerPlaces, clientBlock(asker.address)];
-    const flight = new LookupFlight<Found>(user, device, asker.deviceType ?? null);
-    this.flights.set(key, flight);
-    flight.promise = this.lookUpInTurn(flight, key, places, holder);
-    return flight.promise;
+    const line = isKnown
+      ? { places: this.knownPlaces, holder: device }
+      : { places: this.strangerPlaces, holder: clientBlock(asker.address) };
+    const phone = { user, device, deviceType: asker.deviceType ?? null };
+    const one = new AwaitedLookup<Found>(phone, key, line, this.now(), this.onLate);
+    this.flights.set(key, one);
+    const entered = line.places.enter(line.holder);
+    if (typeof entered === 'boolean') this.enter(one, entered);
+    else void entered.then((hasPlace) => this.enter(one, hasPlace));
+    return one.answer;
   }
 
-  /** What was last known where there is no place in time, or no answer. */
-  private async lookUpInTurn(
-    flight: Flight,
-    key: string,
-    places: LookupPlaces,
-    holder: string,
-  ): Promise<Found> {
-    const { user, device } = flight;
-    const began = this.now();
-    const entered = places.enter(holder);
-    let failed = true;
-    if (!(typeof entered === 'boolean' ? entered : await entered)) {
-      this.flights.delete(key);
-      this.options.onLookup?.(this.now() - began, failed);
-      return this.lastKnown(user, device);
+  /** A look-up has a place, or there was none in time: then what was last known answers. */
+  private enter(one: Waited, hasPlace: boolean): void {
+    one.hasPlace = hasPlace;
+    if (!hasPlace) {
+      this.end(one, this.lastKnown(one.user, one.device), true);
+      return;
     }
+    this.lookupDeadline.add(one);
+    void this.lookUp(one);
+  }
+
+  /** Ends a look-up by asking the store; again, if the answer is older than a change that was applied meanwhile. */
+  private async lookUp(one: Waited): Promise<void> {
     try {
-      const found = await this.lookupDeadline.limit(this.lookUp(flight));
-      failed = false;
-      return found;
+      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+        one.begin(this.applied);
+        const result = await this.store.lookup(one.user, one.device);
+        // Its deadline passed: nobody waits for it, and changes of this time were not compared with it.
+        if (one.over) return;
+        if (one.isOvertaken(result, this.store)) continue;
+        this.end(one, { known: this.keep(one, result), source: 'store' }, false);
+        return;
+      }
+      throw new Error('the directory changed faster than it could be read');
     } catch (error) {
-      this.options.onLookupError(error);
-      return this.lastKnown(user, device);
-    } finally {
-      flight.over = true;
-      this.flights.delete(key);
-      places.leave(holder);
-      this.options.onLookup?.(this.now() - began, failed);
+      this.fail(one, error);
     }
+  }
+
+  private readonly onLate = (one: Waited, error: Error): void => this.fail(one, error);
+
+  /** What was last known answers. */
+  private fail(one: Waited, error: unknown): void {
+    if (one.over) return;
+    this.options.onLookupError(error);
+    this.end(one, this.lastKnown(one.user, one.device), true);
+  }
+
+  private end(one: Waited, found: Found, failed: boolean): void {
+    one.over = true;
+    this.flights.delete(one.key);
+    if (one.hasPlace) {
+      this.lookupDeadline.remove(one);
+      one.line.places.leave(one.line.holder);
+    }
+    one.settle(found);
+    this.options.onLookup?.(this.now() - one.began, failed);
   }
 
   /**
@@ -366,19 +388,7 @@ export class VerdictCache {
     return withDeadline(work, this.options.lookupTimeoutMs);
   }
 
-  private async lookUp(flight: Flight): Promise<Found> {
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      flight.begin(this.applied);
-      const result = await this.store.lookup(flight.user, flight.device);
-      // Its deadline passed: nobody waits for it, and changes of this time were not compared with it.
-      if (flight.over) break;
-      if (flight.isOvertaken(result, this.store)) continue;
-      return { known: this.keep(flight, result), source: 'store' };
-    }
-    throw new Error('the directory changed faster than it could be read');
-  }
-
-  private keep({ user, device, deviceType }: LookupFlight<unknown>, result: LookupResult): CachedAccess {
+  private keep({ user, device, deviceType }: LookupFlight, result: LookupResult): CachedAccess {
     const access = this.read(result, user, device, deviceType);
     const names = { user, canonical: result.user, device, deviceType };
     const known = this.entryOf(new CachedAccess(access, names, this.now()));

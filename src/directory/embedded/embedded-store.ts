@@ -131,7 +131,7 @@ export class EmbeddedStore implements DirectoryStore {
 
   lookups(pairs: readonly Pair[]): readonly Promise<LookupResult>[] {
     const all = this.readTogether(pairs);
-    return pairs.map(async ({ user, device }, at) => (await all)?.[at] ?? this.lookup(user, device));
+    return pairs.map(({ user, device }, at) => all.then((found) => found?.[at] ?? this.lookup(user, device)));
   }
 
   async joinedUser(name: UserKey): Promise<JoinedUser> {

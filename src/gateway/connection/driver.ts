@@ -161,23 +161,24 @@ export class Driver implements StepInputs, HeldPing {
    * Suspends the exchange for a question; then continues with the step of the answer, or with the next step. An answer
    * that `restsOnDirectory` is discarded when a change arrived meanwhile.
    */
-  private async ask<Answer>(
+  private ask<Answer>(
     exchange: Exchange,
     question: () => Promise<Answer>,
     settle: (answer: Answer) => Step | null,
     restsOnDirectory: boolean,
-  ): Promise<void> {
-    const answer = await suspend(this.downstream, exchange, question);
-    if (answer === ENDED) return;
-    if (restsOnDirectory && exchange.overtaken) {
-      exchange.overtakings++;
-      exchange.verdict = null;
-      this.advance(exchange);
-      return;
-    }
-    const step = settle(answer);
-    if (step === null) this.advance(exchange);
-    else this.run(exchange, step);
+  ): void {
+    void suspend(this.downstream, exchange, question).then((answer) => {
+      if (answer === ENDED) return;
+      if (restsOnDirectory && exchange.overtaken) {
+        exchange.overtakings++;
+        exchange.verdict = null;
+        this.advance(exchange);
+        return;
+      }
+      const step = settle(answer);
+      if (step === null) this.advance(exchange);
+      else this.run(exchange, step);
+    });
   }
 
   private lookUpVerdict(exchange: Exchange): Step | null {
@@ -192,7 +193,7 @@ export class Driver implements StepInputs, HeldPing {
       exchange.verdict = verdict;
       return verdict === null ? failWith('EASGATE_STORE_UNAVAILABLE') : null;
     };
-    void this.ask(exchange, () => this.core.decide(exchange, this.downstream.address), settle, true);
+    this.ask(exchange, () => this.core.decide(exchange, this.downstream.address), settle, true);
     return null;
   }
 
@@ -207,7 +208,7 @@ export class Driver implements StepInputs, HeldPing {
     const state = this.credentials.check(exchange, this.downstream.origin);
     if (!(state instanceof Promise)) return settle(state) ?? nextStep(exchange, this);
     // After a change they are checked again, from memory.
-    void this.ask(exchange, () => state, settle, true);
+    this.ask(exchange, () => state, settle, true);
     return null;
   }
 
@@ -218,7 +219,7 @@ export class Driver implements StepInputs, HeldPing {
     const stranger = { routeKey: exchange.device ?? address, host: exchange.host, origin };
     const challenge = this.core.challenges.of(stranger);
     if (!(challenge instanceof Promise)) return stepOfChallenge(challenge);
-    void this.ask(exchange, () => challenge, stepOfChallenge, false);
+    this.ask(exchange, () => challenge, stepOfChallenge, false);
     return null;
   }
 
@@ -227,7 +228,7 @@ export class Driver implements StepInputs, HeldPing {
     const answer = this.core.autodiscover?.answer(exchange, body.kept ?? NO_BYTES, origin);
     if (answer === undefined) return failWith('EASGATE_NOT_FOUND');
     if (!(answer instanceof Promise)) return stepOfAutodiscover(answer);
-    void this.ask(exchange, () => answer, stepOfAutodiscover, false);
+    this.ask(exchange, () => answer, stepOfAutodiscover, false);
     return null;
   }
 
@@ -268,7 +269,7 @@ export class Driver implements StepInputs, HeldPing {
     // It checks for changes itself, since the phone's answer is one.
     const question = (): Promise<WipeExchangeOutcome> =>
       exchangeWipe(core, exchange, ordered, root, downstream.address);
-    void this.ask(exchange, question, settle, false);
+    this.ask(exchange, question, settle, false);
     return null;
   }
 

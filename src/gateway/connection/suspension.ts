@@ -15,19 +15,23 @@ export type Suspended = Pick<Downstream, 'exchange' | 'enter' | 'resumeBody'> & 
  * Exchange.overtaken}: the answer may be outdated. Returns the answer, in the phase `reading`, or {@link ENDED}, after
  * which the caller must stop. `ask` must not reject.
  */
-export async function suspend<Answer>(
+export function suspend<Answer>(
   downstream: Suspended,
   exchange: Exchange,
   ask: () => Promise<Answer>,
 ): Promise<Answer | typeof ENDED> {
   // First, so that no change is missed while the question is sent.
-  if (!downstream.enter(exchange, 'asking')) return ENDED;
+  if (!downstream.enter(exchange, 'asking')) return Promise.resolve(ENDED);
   exchange.overtaken = false;
   downstream.timeouts.awaitAnswer();
-  const answer = await ask();
-  if (downstream.exchange !== exchange || exchange.phase !== 'asking') return ENDED;
-  if (!downstream.enter(exchange, 'reading')) return ENDED;
+  return ask().then((answer) => (resume(downstream, exchange) ? answer : ENDED));
+}
+
+/** False = the exchange ended meanwhile. */
+function resume(downstream: Suspended, exchange: Exchange): boolean {
+  if (downstream.exchange !== exchange || exchange.phase !== 'asking') return false;
+  if (!downstream.enter(exchange, 'reading')) return false;
   downstream.timeouts.awaitPhone();
   downstream.resumeBody();
-  return answer;
+  return true;
 }
