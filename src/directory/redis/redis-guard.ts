@@ -2,6 +2,7 @@
 // cause a check, and gateways write the beat.
 import { monotonicNow } from '../../clock.ts';
 import { everyAbout } from '../../coalesced-timers.ts';
+import { SharedDeadline } from '../deadline.ts';
 import { isReply, withRemedy } from '../failure.ts';
 import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
@@ -38,6 +39,8 @@ export class RedisGuard {
   private readonly keys: RedisKeys;
   private readonly freshness: Freshness;
   private readonly endBeat: (() => void) | null;
+  /** Of commands that {@link client} does not limit itself; null = it limits all. */
+  private readonly deadline: SharedDeadline | null;
   /** The identity as stored text; '' = none was read yet. */
   private known = '';
   /**
@@ -54,6 +57,8 @@ export class RedisGuard {
     this.keys = keys;
     this.guard = new StoreGuard(place, options);
     this.freshness = new Freshness(place, options.maxRollbackMs, monotonicNow);
+    const commandMs = isCluster(client) ? undefined : client.options.commandTimeout;
+    this.deadline = commandMs === undefined ? null : new SharedDeadline(commandMs);
     this.watch(client);
     // The result is kept in the guard; the next read or write reports it.
     const beat = (): void =>
@@ -66,6 +71,7 @@ export class RedisGuard {
 
   close(): void {
     this.endBeat?.();
+    this.deadline?.close();
     this.guard.close();
   }
 
@@ -118,9 +124,10 @@ export class RedisGuard {
     const { known } = this;
     // On a Cluster all keys that a script uses are named, so that none is missing while its slot is moved.
     const names = isCluster(on) && script.usesSupport ? [...keys, ...this.keys.support(keys[0] ?? '')] : keys;
+    const deadline = on === this.client ? this.deadline : null;
     this.scripts += 1;
     try {
-      return await runScript(on, script, names, [known, ...values]);
+      return await runScript(on, script, names, [known, ...values], deadline);
     } catch (error) {
       if (!isReply(error)) throw error;
       if (!error.message.startsWith(STORE_CHANGED)) throw refusal(error);
@@ -128,7 +135,7 @@ export class RedisGuard {
     await this.check();
     this.scripts += 1;
     try {
-      return await runScript(on, script, names, [this.known, ...values]);
+      return await runScript(on, script, names, [this.known, ...values], deadline);
     } catch (error) {
       if (isReply(error) && error.message.startsWith(STORE_CHANGED)) this.guard.fail(this.torn());
       throw isReply(error) ? refusal(error) : error;

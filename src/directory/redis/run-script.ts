@@ -1,20 +1,33 @@
 // Owns running scripts in Redis.
 import type { Cluster } from 'ioredis';
-import { nodeOf } from './redis-cluster.ts';
+import type { SharedDeadline } from '../deadline.ts';
+import { isCluster, nodeOf } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import type { Script } from './redis-scripts.ts';
+import { ScriptCommand } from './script-command.ts';
 
-/** Runs a script by its hash, or by its text if Redis does not have it; in that case nothing had been executed. */
+/**
+ * Runs a script by its hash, or by its text if Redis does not have it; in that case nothing had been executed. `deadline`: limits a script that returns one
+ * text from a single server, in place of the library (script-command.ts); null = the library does.
+ */
 export async function runScript(
   client: RedisClient,
   { sha, text, packed }: Script,
   keys: readonly string[],
   values: readonly string[],
+  deadline: SharedDeadline | null = null,
 ): Promise<unknown> {
   try {
-    return packed
-      ? await client.callBuffer('evalsha', sha, keys.length, ...keys, ...values)
-      : await client.evalsha(sha, keys.length, ...keys, ...values);
+    if (!packed) return await client.evalsha(sha, keys.length, ...keys, ...values);
+    if (deadline === null || isCluster(client))
+      return await client.callBuffer('evalsha', sha, keys.length, ...keys, ...values);
+    const command = new ScriptCommand(sha, keys, values);
+    deadline.add(command);
+    try {
+      return await client.sendCommand(command);
+    } finally {
+      deadline.remove(command);
+    }
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
     return packed
