@@ -16,10 +16,16 @@ export interface WantedHash {
 /** Runs the script READ. `values` follow the text of the known schema. */
 export type RunRead = (keys: readonly string[], values: readonly string[]) => Promise<unknown>;
 
+/** Gets the hashes that it asked for, or the error: one of both, once. */
+export interface HashReader {
+  /** In the order of what was wanted. */
+  take(hashes: readonly ReadHash[]): void;
+  fail(error: unknown): void;
+}
+
 interface Waiting {
   readonly wanted: readonly WantedHash[];
-  readonly resolve: (hashes: readonly ReadHash[]) => void;
-  readonly reject: (error: unknown) => void;
+  readonly reader: HashReader;
 }
 
 /** Redis is blocked while it runs a script: a fraction of a millisecond for this many hashes. */
@@ -39,11 +45,16 @@ export class LookupBatch {
 
   /** The hashes in the order of `wanted`, which are read at one moment, on a Cluster at one for each tag. Rejects when Redis does not answer. */
   read(wanted: readonly WantedHash[]): Promise<readonly ReadHash[]> {
-    return new Promise((resolve, reject) => {
-      if (this.waiting.length === 0) setImmediate(() => this.flush());
-      this.waiting.push({ wanted, resolve, reject });
-    });
+    return new Promise((take, fail) => this.ask(wanted, { take, fail }));
   }
+
+  /** {@link read} without a promise. */
+  ask(wanted: readonly WantedHash[], reader: HashReader): void {
+    if (this.waiting.length === 0) setImmediate(this.onEndOfTurn);
+    this.waiting.push({ wanted, reader });
+  }
+
+  private readonly onEndOfTurn = (): void => this.flush();
 
   private flush(): void {
     const { waiting, tagOf } = this;
@@ -57,45 +68,64 @@ export class LookupBatch {
     let hashes = 0;
     for (const [index, { wanted }] of waiting.entries()) {
       if (hashes > 0 && hashes + wanted.length > MAX_HASHES_PER_CALL) {
-        void this.call(waiting.slice(first, index));
+        this.call(waiting.slice(first, index));
         first = index;
         hashes = 0;
       }
       hashes += wanted.length;
     }
-    void this.call(waiting.slice(first));
+    this.call(waiting.slice(first));
   }
 
-  private async call(batch: readonly Waiting[]): Promise<void> {
+  private call(batch: readonly Waiting[]): void {
     const all = batch.flatMap(({ wanted }) => wanted);
-    try {
-      const keys = all.map(({ key }) => key);
-      const hashes = unpackHashes(await this.run(keys, readValues(all)));
-      let at = 0;
-      for (const { wanted, resolve } of batch) resolve(hashes.slice(at, (at += wanted.length)));
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
+    const keys = all.map(({ key }) => key);
+    this.run(keys, readValues(all)).then(
+      (reply) => answer(batch, reply),
+      (error: unknown) => fail(batch, error),
+    );
   }
 }
 
-/** Each part resolves for itself: what one server does not answer does not concern reads of another one. */
+function answer(batch: readonly Waiting[], reply: unknown): void {
+  let hashes: readonly ReadHash[];
+  try {
+    hashes = unpackHashes(reply);
+  } catch (error) {
+    fail(batch, error);
+    return;
+  }
+  let at = 0;
+  for (const { wanted, reader } of batch) reader.take(hashes.slice(at, (at += wanted.length)));
+}
+
+function fail(batch: readonly Waiting[], error: unknown): void {
+  for (const { reader } of batch) reader.fail(error);
+}
+
+/** Each part is answered for itself: what one server does not answer does not concern reads of another one. */
 function byTag(waiting: readonly Waiting[], tagOf: (key: string) => string): Map<string, Waiting[]> {
   const parts = new Map<string, Waiting[]>();
-  for (const { wanted, resolve, reject } of waiting) {
+  for (const { wanted, reader } of waiting) {
     const hashes: ReadHash[] = [];
     const places = Map.groupBy(wanted.keys(), (at) => tagOf(wanted[at]?.key ?? ''));
     let open = places.size;
-    if (open === 0) resolve(hashes);
+    let hasFailed = false;
+    if (open === 0) reader.take(hashes);
     for (const [tag, at] of places) {
       const part: Waiting = {
         wanted: at.flatMap((index) => wanted[index] ?? []),
-        resolve: (found) => {
-          for (const [index, hash] of found.entries()) hashes[at[index] ?? 0] = hash;
-          open -= 1;
-          if (open === 0) resolve(hashes);
+        reader: {
+          take: (found) => {
+            for (const [index, hash] of found.entries()) hashes[at[index] ?? 0] = hash;
+            open -= 1;
+            if (open === 0) reader.take(hashes);
+          },
+          fail: (error) => {
+            if (!hasFailed) reader.fail(error);
+            hasFailed = true;
+          },
         },
-        reject,
       };
       const others = parts.get(tag);
       if (others === undefined) parts.set(tag, [part]);

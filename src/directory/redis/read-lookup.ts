@@ -2,8 +2,9 @@
 import type { DeviceKey } from '../../identity/keys.ts';
 import type { Lookup } from '../lookup.ts';
 import type { LookupResult } from '../store.ts';
+import type { StoredDevice } from '../stored-records.ts';
 import { isEarlierId, positionOf } from './log-position.ts';
-import type { LookupBatch, WantedHash } from './lookup-batch.ts';
+import type { HashReader, LookupBatch, WantedHash } from './lookup-batch.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { partitionOfDevice, partitionOfUsers } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
@@ -16,27 +17,83 @@ export interface LookupReads {
 }
 
 /** Reads until no name is missing. `epoch`: of the store, for its wipes. */
-export async function readLookup(
-  { reads, keys }: LookupReads,
+export function readLookup(
+  from: LookupReads,
   lookup: Lookup,
   key: DeviceKey,
   epoch: () => number,
 ): Promise<LookupResult> {
-  const ends = new Map<number, string>();
-  const partition = partitionOfDevice(key);
-  let missing = lookup.login.missing();
-  const wanted: WantedHash[] = [{ key: keys.device(key, partition) }];
-  for (const local of missing) wanted.push({ key: keys.users(local) });
-  let hashes = await reads.read(wanted);
-  const [device] = hashes;
-  ends.set(partition, device?.end ?? '');
-  for (let first = 1; missing.length > 0; first = 0) {
-    for (let at = 0; at < missing.length; at += 1)
-      addUsers(lookup, ends, missing[at] ?? '', hashes[first + at]);
-    missing = lookup.login.missing();
-    if (missing.length > 0) hashes = await reads.read(missing.map((local) => ({ key: keys.users(local) })));
+  return new Promise((resolve, reject) =>
+    new LookupReading(from, lookup, key, epoch, { resolve, reject }).begin(),
+  );
+}
+
+/** How a look-up ends. */
+interface Ends {
+  readonly resolve: (result: LookupResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One look-up: the device and the user of the login first, then users of further names. */
+class LookupReading implements HashReader {
+  private readonly from: LookupReads;
+  private readonly lookup: Lookup;
+  private readonly key: DeviceKey;
+  private readonly epoch: () => number;
+  private readonly ends: Ends;
+  private readonly logEnds = new Map<number, string>();
+  private device: StoredDevice | null = null;
+  /** Local parts that were asked for. */
+  private missing: readonly string[];
+
+  constructor(from: LookupReads, lookup: Lookup, key: DeviceKey, epoch: () => number, ends: Ends) {
+    this.from = from;
+    this.lookup = lookup;
+    this.key = key;
+    this.epoch = epoch;
+    this.ends = ends;
+    this.missing = lookup.login.missing();
   }
-  return lookup.result(storedDevice(key, device?.values ?? null), positionOf(ends), epoch(), Date.now());
+
+  begin(): void {
+    const { reads, keys } = this.from;
+    const wanted: WantedHash[] = [{ key: keys.device(this.key, partitionOfDevice(this.key)) }];
+    for (const local of this.missing) wanted.push({ key: keys.users(local) });
+    reads.ask(wanted, this);
+  }
+
+  take(hashes: readonly ReadHash[]): void {
+    try {
+      this.read(hashes);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error: unknown): void {
+    this.ends.reject(error);
+  }
+
+  private read(hashes: readonly ReadHash[]): void {
+    const { lookup, key, logEnds } = this;
+    let at = 0;
+    if (this.device === null) {
+      const hash = hashes[at++];
+      this.device = storedDevice(key, hash?.values ?? null);
+      logEnds.set(partitionOfDevice(key), hash?.end ?? '');
+    }
+    for (const local of this.missing) addUsers(lookup, logEnds, local, hashes[at++]);
+    this.missing = lookup.login.missing();
+    if (this.missing.length === 0) {
+      this.ends.resolve(lookup.result(this.device, positionOf(logEnds), this.epoch(), Date.now()));
+      return;
+    }
+    const { reads, keys } = this.from;
+    reads.ask(
+      this.missing.map((local) => ({ key: keys.users(local) })),
+      this,
+    );
+  }
 }
 
 /** Reads what is stored of the user behind the name of a look-up. */

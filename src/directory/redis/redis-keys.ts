@@ -59,8 +59,17 @@ export function encodeUser(local: string, user: UserKey): string {
     : `~${encodeName(user.slice(local.length))}`;
 }
 
+/** Whether a user is encoded as nearly all are: `~` alone, or with a domain behind it, and nothing in the name that is encoded. */
+function beginsPlain(local: string, encoded: string): boolean {
+  if (!encoded.startsWith('~') || !PLAIN.test(local) || local.includes('\\') || local.includes('@'))
+    return false;
+  const domain = encoded.slice(1);
+  return domain === '' || (domain.lastIndexOf('@') === 0 && PLAIN.test(domain) && !domain.includes('\\'));
+}
+
 /** Reverses {@link encodeUser}; null = no user is encoded so. */
 export function decodeUser(local: string, encoded: string): UserKey | null {
+  if (beginsPlain(local, encoded)) return (local + encoded.slice(1)) as UserKey;
   const name = decodeName(encoded.replace('~', () => encodeName(local)));
   return name !== null && encodeUser(local, name as UserKey) === encoded ? (name as UserKey) : null;
 }
