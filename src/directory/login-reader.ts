@@ -7,6 +7,7 @@ import { readDecisionRecord, readImported } from '../model/decision.ts';
 import type { ImportedDecision, ManualDecision } from '../model/decision.ts';
 import { MAX_ALIASES } from '../model/report-bounds.ts';
 import type { UserRecord } from '../model/user.ts';
+import { withItem } from './collected-records.ts';
 import type { SourceOrder } from './device-reports.ts';
 import { JoinedNames } from './joined-names.ts';
 import type { JoinedUser } from './store.ts';
@@ -104,28 +105,28 @@ export class LoginReader {
   }
 
   /** Decisions on users with every device, under names of this relation. */
-  decisions(relation: Relation, epoch: number): UserDecision[] {
-    const found: UserDecision[] = [];
+  decisions(relation: Relation, epoch: number): readonly UserDecision[] {
+    let found: readonly UserDecision[] = NOTHING;
     for (const { users } of this.joined.read()) {
       for (const [user, text] of users.decisions) {
         if (this.relationOf(user) !== relation) continue;
         const decision = this.decisionOf(user, text, epoch);
-        if (decision !== null) found.push({ user, decision });
+        if (decision !== null) found = withItem(found, { user, decision });
       }
     }
     return found;
   }
 
   /** Decisions that feeds imported on the user, with every device. */
-  imported(): ImportedDecision[] {
-    const found: ImportedDecision[] = [];
+  imported(): readonly ImportedDecision[] {
+    let found: readonly ImportedDecision[] = NOTHING;
     for (const { users } of this.joined.read()) {
       for (const { user, source, text } of users.imported) {
         if (!this.isOwn(user)) continue;
         const decision = this.reader.read(text, (stored) =>
           readImported(stored, recordNames.imported(source, null, user)),
         );
-        if (decision !== null) found.push({ device: null, user, source, decision });
+        if (decision !== null) found = withItem(found, { device: null, user, source, decision });
       }
     }
     return found;
@@ -150,9 +151,9 @@ export class LoginReader {
 
   /** Devices of the user under all names, in the order of first seen. */
   devices(): readonly UserDevice[] {
-    const own: UserDevice[] = [];
+    let own: readonly UserDevice[] = NOTHING;
     for (const { users } of this.joined.read())
-      for (const device of users.devices) if (this.isOwn(device.user)) own.push(device);
+      for (const device of users.devices) if (this.isOwn(device.user)) own = withItem(own, device);
     return joinUserDevices(own);
   }
 

@@ -9,6 +9,7 @@ import { seenPartnership } from '../model/partnership.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import { isOpenWipe } from '../model/wipe.ts';
 import { stricter } from '../policy/strictness.ts';
+import { withItem } from './collected-records.ts';
 import { effectiveDevice } from './device-reports.ts';
 import type { SourceOrder } from './device-reports.ts';
 import { LoginReader } from './login-reader.ts';
@@ -19,7 +20,9 @@ import type { StoredDevice } from './stored-records.ts';
 import { TolerantReader } from './tolerant-reader.ts';
 import { MAX_COUNTED } from './user-devices.ts';
 
-/** One look-up: collects the users, then makes the result. */
+const NONE: readonly never[] = Object.freeze([]);
+
+/** One look-up: collects the users, then makes the result. Most lists in a result are empty, or have one item: no other list is made for these. */
 export class Lookup {
   /** Which users are still to be read, and what is known of them. */
   readonly login: LoginReader;
@@ -40,6 +43,7 @@ export class Lookup {
     const deviceDecision = this.decision(device, null, device.decision, epoch);
     const exactDecisions = this.partnershipDecisions(device, 'own', epoch);
     const strictest = strictestOf(exactDecisions, now);
+    const [onDevice, onUser] = [this.imported(device), login.imported()];
     const partnershipDecision = strictest?.decision ?? null;
     return {
       user: login.user,
@@ -54,7 +58,7 @@ export class Lookup {
       namesakeDecisions: this.partnershipDecisions(device, 'namesake', epoch),
       userDecisions: login.decisions('own', epoch),
       namesakeUserDecisions: login.decisions('namesake', epoch),
-      importedDecisions: [...this.imported(device), ...login.imported()],
+      importedDecisions: onUser.length === 0 ? onDevice : [...onDevice, ...onUser],
       deviceWipe: this.entryOf(deviceDecision),
       partnershipWipe: this.entryOf(partnershipDecision),
       partnership: this.partnership(device),
@@ -64,10 +68,10 @@ export class Lookup {
   }
 
   private device({ key, reports: stored }: StoredDevice): DeviceRecord | null {
-    const reports: DeviceReport[] = [];
+    let reports: readonly DeviceReport[] = NONE;
     for (const { source, text } of stored) {
       const report = this.reader.read(text, (one) => readDeviceReport(key, source, one));
-      if (report !== null) reports.push(report);
+      if (report !== null) reports = withItem(reports, report);
     }
     return effectiveDevice(key, reports, this.sources);
   }
@@ -87,34 +91,34 @@ export class Lookup {
     device: StoredDevice,
     relation: 'own' | 'namesake',
     epoch: number,
-  ): UserDecision[] {
-    const found: UserDecision[] = [];
+  ): readonly UserDecision[] {
+    let found: readonly UserDecision[] = NONE;
     for (const [user, text] of device.userDecisions) {
       if (this.login.relationOf(user) !== relation) continue;
       const decision = this.decision(device, user, text, epoch);
-      if (decision !== null) found.push({ user, decision });
+      if (decision !== null) found = withItem(found, { user, decision });
     }
     return found;
   }
 
-  private imported({ key, imported }: StoredDevice): ImportedDecision[] {
-    const found: ImportedDecision[] = [];
+  private imported({ key, imported }: StoredDevice): readonly ImportedDecision[] {
+    let found: readonly ImportedDecision[] = NONE;
     for (const { user, source, text } of imported) {
       if (user !== null && !this.login.isOwn(user)) continue;
       const decision = this.reader.read(text, (stored) =>
         readImported(stored, recordNames.imported(source, key, user)),
       );
-      if (decision !== null) found.push({ device: key, user, source, decision });
+      if (decision !== null) found = withItem(found, { device: key, user, source, decision });
     }
     return found;
   }
 
   /** A malformed partnership counts as missing: the device is not denied for it. */
   private partnership({ key, partnerships }: StoredDevice): PartnershipRecord | null {
-    const own: PartnershipRecord[] = [];
+    let own: readonly PartnershipRecord[] = NONE;
     for (const [user, text] of partnerships) {
       const record = this.login.isOwn(user) ? seenPartnership(user, key, text) : null;
-      if (record !== null) own.push(record);
+      if (record !== null) own = withItem(own, record);
     }
     return joinPartnerships(this.login.user, own);
   }

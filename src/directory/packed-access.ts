@@ -195,10 +195,13 @@ function domainOf(login: string): string | null {
 /** Separators by their number: most places are empty. */
 const SEPARATORS = Array.from({ length: 64 }, (_, count) => SEPARATOR.repeat(count));
 
-/** Writes values one after the other. */
+/** The parts of the line that is being written; of the lines before, there may be others behind them. Used again, since each look-up writes a line. */
+const parts: string[] = [];
+
+/** Writes values one after the other, one line at a time. */
 class Packer {
-  /** Places that are not empty, each behind the separators before it. */
-  private readonly parts: string[] = [];
+  /** How many {@link parts} there are: places that are not empty, and the separators before each. */
+  private count = 0;
   /** Separators before the next place; the first one has none. */
   private gap = -1;
   private last: number | null = null;
@@ -206,14 +209,21 @@ class Packer {
   place(text: string): void {
     this.gap += 1;
     if (text === '') return;
-    this.parts.push(separators(this.gap) + text);
+    this.add(separators(this.gap));
+    this.add(text);
     this.gap = 0;
+  }
+
+  private add(part: string): void {
+    parts[this.count] = part;
+    this.count += 1;
   }
 
   /** One flat text: a chain of parts would take more memory than the parts. */
   line(): string {
-    this.parts.push(separators(this.gap));
-    return this.parts.join('');
+    this.add(separators(this.gap));
+    parts.length = this.count;
+    return parts.join('');
   }
 
   record<T extends object>(record: T | null, fields: Fields<T>): void {
