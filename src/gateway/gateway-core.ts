@@ -271,11 +271,16 @@ export class GatewayCore {
     const { user, device, spelling, authorization, leg } = exchange;
     if (user === null || device === null) return null;
     // A request without credentials was authenticated by its connection or certificate, or was admitted before.
-    const proven = leg !== 'closing' && (authorization === null || this.credentials.wereGood(authorization));
+    const proven = leg !== 'closing' && (authorization === null || this.wereGood(exchange, authorization));
     const asker = { address, proven, deviceType: exchange.deviceType };
     const facts = this.requestFacts(exchange, address);
     const { verdict } = await this.verdicts.decide(user, device, asker, facts);
     return verdict === null ? null : underSpelling(verdict, spelling);
+  }
+
+  private wereGood(exchange: Exchange, authorization: string): boolean {
+    exchange.mark ??= this.credentials.markOf(authorization);
+    return this.credentials.wereGood(exchange.mark);
   }
 
   /** The current verdict of the store, without the cache; null when it does not answer. */

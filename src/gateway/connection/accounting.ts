@@ -76,17 +76,19 @@ export class Accounting {
     // Device information is kept only from counted requests; the credentials of others (OPTIONS, an opening leg) prove nothing
     // about it.
     if (exchange.use === null) return;
-    if (head.status === 401 && this.authorization !== null) this.core.credentials.noteBad(this.authorization);
+    const { credentials } = this.core;
+    if (head.status === 401 && this.authorization !== null)
+      credentials.noteBad(credentials.markOf(this.authorization));
     if (!showsAcceptance(head.status) || this.isSeen(exchange)) return;
     if (isPage(headerValue(head.headerLines, 'content-type'))) return;
-    const { credentials } = this.core;
     const { authorization } = this;
     // A request without credentials was authenticated by its connection or certificate.
     const bound = authorization === null || exchange.leg !== 'none';
-    if (bound || isAuthenticated(exchange.command) || credentials.wereGood(authorization)) {
+    const mark = bound ? null : (exchange.mark ?? credentials.markOf(authorization));
+    if (mark === null || isAuthenticated(exchange.command) || credentials.wereGood(mark)) {
       exchange.information ??= this.information;
       this.information = null;
-      if (!bound) credentials.noteGood(authorization);
+      if (mark !== null) credentials.noteGood(mark);
       this.noteSeen(exchange, head.status);
     } else {
       this.information = exchange.information ?? this.information;

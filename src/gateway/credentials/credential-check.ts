@@ -93,8 +93,8 @@ export class CredentialCheck {
     const running = this.flights.get(question);
     if (running !== undefined) return running;
     const block = clientBlock(origin.address);
-    const credentials = this.hash.of(authorization);
-    const good = this.good.has(credentials);
+    const credentials = this.markOf(authorization);
+    const good = this.wereGood(credentials);
     const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return 'unknown';
     const places = placesOf(good ? this.goodPlaces : this.places, server);
@@ -118,19 +118,24 @@ export class CredentialCheck {
     return proof;
   }
 
-  /** Whether the mail server last accepted these credentials, in a check or in a request of an allowed phone. */
-  wereGood(authorization: string): boolean {
-    return this.good.has(this.hash.of(authorization));
+  /** The hash by which credentials are recognised. */
+  markOf(authorization: string): string {
+    return this.hash.of(authorization);
   }
 
-  /** The mail server accepted these credentials. */
-  noteGood(authorization: string): void {
-    this.good.set(this.hash.of(authorization), true);
+  /** Whether the mail server last accepted the credentials with this mark, in a check or in a request of an allowed phone. */
+  wereGood(mark: string): boolean {
+    return this.good.has(mark);
   }
 
-  /** The mail server refused these credentials. */
-  noteBad(authorization: string): void {
-    this.good.delete(this.hash.of(authorization));
+  /** The mail server accepted the credentials with this mark. */
+  noteGood(mark: string): void {
+    this.good.set(mark, true);
+  }
+
+  /** The mail server refused the credentials with this mark. */
+  noteBad(mark: string): void {
+    this.good.delete(mark);
   }
 
   /** Ends overdue checks. */

@@ -74,6 +74,8 @@ export class Exchange {
 
   /** The credentials, kept until the verdict; never logged, removed before accounting. */
   authorization: string | null = null;
+  /** The hash by which they are recognised (credentials/credential-check.ts); null = it was not needed yet. */
+  mark: string | null = null;
 
   /** The authentication method, for policies; null = none. */
   auth: AuthMethod | null = null;
