@@ -13,9 +13,9 @@ export class ScriptCommand extends Command implements Limited {
   private readonly words: readonly string[];
 
   constructor(sha: string, keys: readonly string[], values: readonly string[]) {
-    const words = [sha, String(keys.length), ...keys, ...values];
-    super('evalsha', words, { replyEncoding: null });
-    this.words = words;
+    // The library is not given the words: it would copy them, and put them into errors.
+    super('evalsha', [], { replyEncoding: null });
+    this.words = [sha, String(keys.length), ...keys, ...values];
   }
 
   override setTimeout(): void {
