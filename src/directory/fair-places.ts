@@ -20,6 +20,11 @@ export class FairPlaces {
     return true;
   }
 
+  /** How many places `holder` has. */
+  heldBy(holder: string): number {
+    return this.held.get(holder) ?? 0;
+  }
+
   /** Returns a place. */
   leave(holder: string): void {
     const own = this.held.get(holder) ?? 0;

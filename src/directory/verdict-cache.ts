@@ -271,8 +271,13 @@ export class VerdictCache {
     return { verdict: null, source: 'none' };
   }
 
+  /** Whether the last look-up showed a partnership, which is recorded once the mail server accepted its user. */
+  knows(user: UserKey, device: DeviceKey): boolean {
+    return this.entries.find(user, device)?.seen === true;
+  }
+
   private found(user: UserKey, device: DeviceKey, asker: Asker): Promise<Found> {
-    const isKnown = asker.proven || this.entries.find(user, device)?.seen === true;
+    const isKnown = asker.proven || this.knows(user, device);
     // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
     const running = this.flights.get(key);

@@ -198,7 +198,17 @@ export const ERRORS = {
   EASGATE_CREDENTIALS_UNKNOWN: {
     status: 503,
     source: 'internal',
-    help: 'the credentials could not be checked with an OPTIONS request to the mail server (it must demand credentials and offer Exchange ActiveSync, MS-ASHTTP 2.2.3.1.2 and 2.2.4; see EASGATE_OPTIONS_OPEN), or there were too many wrong ones from this address or for this user',
+    help: 'the credentials could not be checked with an OPTIONS request to the mail server: it does not answer, or its answer proves nothing (it must demand credentials and offer Exchange ActiveSync, MS-ASHTTP 2.2.3.1.2 and 2.2.4; see EASGATE_OPTIONS_OPEN)',
+  },
+  EASGATE_CREDENTIALS_BUSY: {
+    status: 503,
+    source: 'internal',
+    help: 'the credentials could not be checked within 15 seconds: the mail server answers too slowly for the number of refused phones that ask at once',
+  },
+  EASGATE_CREDENTIALS_LIMITED: {
+    status: 503,
+    source: 'internal',
+    help: 'the credentials are not checked at the moment: there were too many wrong ones from this address or for this user within a minute',
   },
   EASGATE_NO_CLEARANCE: {
     status: 500,

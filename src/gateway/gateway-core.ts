@@ -18,6 +18,7 @@ import { CompletedExits } from './access/mailbox-exit.ts';
 import type { ShownMailboxes } from './access/mailbox-exit.ts';
 import { ChallengeCache } from './credentials/challenge-cache.ts';
 import { showsAcceptance } from './credentials/credential-proof.ts';
+import { CHECK_WAIT_MS } from './credentials/check-places.ts';
 import { CredentialCheck } from './credentials/credential-check.ts';
 import type { Deadlines } from './io/deadlines.ts';
 import { Throttle } from './access/throttle.ts';
@@ -55,6 +56,8 @@ export interface VerdictSource extends ShownMailboxes {
   readonly readsRequests?: boolean;
   /** The verdict by cached facts, even if they are older than {@link peek} accepts; undefined = none are cached. Absent = always undefined. */
   recall?(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
+  /** Whether the last look-up showed that the mail server accepted this user with this device before. Absent = it is not known. */
+  knows?(user: UserKey, device: DeviceKey): boolean;
   /** Looks many phones up in one call and caches the results; absent = each is looked up by itself. */
   refresh?(asked: readonly Asked[], onAnswer: OnAnswer): void;
   /** The miss path; never rejects. */
@@ -166,7 +169,7 @@ export class GatewayCore {
     const { autodiscover, identity, upstream } = parts.settings;
     const now = (): number => parts.deadlines.now;
     const slowest = Math.max(...upstream.servers.map(({ responseTimeoutMs }) => responseTimeoutMs));
-    this.askingMs = MAX_QUESTIONS * (slowest + SWEEP_MARGIN_MS);
+    this.askingMs = CHECK_WAIT_MS + MAX_QUESTIONS * (slowest + SWEEP_MARGIN_MS);
     this.forwarding = {
       trustedProxies: identity.trustedProxies.map(addressRange),
       forwardedHeader: identity.forwardedHeader,

@@ -1,6 +1,6 @@
 // Owns the credentials that the mail server accepted on one client connection, and the check of others.
 import { claimedDevice } from '../credentials/credential-question.ts';
-import type { Proof } from '../credentials/credential-question.ts';
+import type { Checked } from '../credentials/credential-check.ts';
 import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
 import type { ClientOrigin } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
@@ -22,7 +22,7 @@ export class ProvenCredentials {
   }
 
   /** The state of a request's credentials, now or later. Never rejects. */
-  check(exchange: Exchange, origin: ClientOrigin): CredentialsState | Promise<Proof> {
+  check(exchange: Exchange, origin: ClientOrigin): CredentialsState | Promise<Checked> {
     const { authorization, user, device, leg } = exchange;
     // The connection or certificate was authenticated; a closing leg cannot be checked on another connection.
     if (authorization === null || user === null || device === null || leg !== 'none') return 'bound';
@@ -33,6 +33,7 @@ export class ProvenCredentials {
       authorization,
       origin,
       device: claimedDevice(exchange.query),
+      known: this.core.verdicts.knows?.(user, device) ?? false,
     });
   }
 

@@ -93,6 +93,7 @@ export class Autodiscover {
     const proof = await this.credentials.check(claim);
     if (proof === 'refused') return CHALLENGE;
     if (proof === 'unknown') return { kind: 'failure', code: 'EASGATE_CREDENTIALS_UNKNOWN' };
+    if (proof !== 'accepted') return { kind: 'failure', code: proof };
     if (typeof email === 'number') return reply(writeError(email));
     if (this.settings.mode === 'answer')
       return reply(writeSettings(factsOfEmail(email), this.settings.publicUrl));

@@ -2,10 +2,12 @@
 // more than the server's own challenge, and is a refused device recorded.
 import { LRUCache } from 'lru-cache';
 import { clientBlock } from '../../identity/client-address.ts';
+import { countedAs } from '../../identity/user-names.ts';
+import { CHECKS_AT_ONCE, CheckPlaces } from './check-places.ts';
+import type { NoCheck } from './check-places.ts';
 import { CredentialQuestion } from './credential-question.ts';
 import type { Claim, Proof } from './credential-question.ts';
 import { KeyedHash } from './keyed-hash.ts';
-import { FairPlaces } from '../../directory/fair-places.ts';
 import type { ForwardingRules } from '../upstream/client-origin.ts';
 import { LoginLimiter } from './login-limiter.ts';
 import type { Charge } from './login-limiter.ts';
@@ -31,27 +33,15 @@ const REMEMBER_MS = 60_000;
 const REMEMBER_REFUSED_MS = 5 * 60_000;
 /** Most credentials remembered as good: they may always be checked again. */
 const MAX_GOOD = 50_000;
-/**
- * Most concurrent checks per mail server, each on its own connection; one address gets at most half. Further requests
- * get 503. A mail server may take half a minute to refuse a password (Z-Push); the limits on wrong passwords ({@link
- * LoginLimiter}) allow one address about 50 in that time, so places remain. Credentials that were good before have
- * separate places, which other clients cannot occupy.
- */
-const MAX_IN_FLIGHT = 128;
 /** The charge of credentials that were good before. */
 const GOOD_BEFORE: Charge = { buckets: [0, 0, 0], until: [0, 0, 0] };
+const freeOfCharge = (): Charge => GOOD_BEFORE;
+
+/** The result of a check, or why there is none. */
+export type Checked = Proof | NoCheck;
 
 /** By mail server. */
-type Places = Map<UpstreamServer, FairPlaces>;
-
-function placesOf(all: Places, server: UpstreamServer): FairPlaces {
-  let places = all.get(server);
-  if (places === undefined) {
-    places = new FairPlaces(MAX_IN_FLIGHT);
-    all.set(server, places);
-  }
-  return places;
-}
+type Places = Map<UpstreamServer, CheckPlaces<Charge>>;
 
 /** One check per credentials at a time, bounded in number and time. */
 export class CredentialCheck {
@@ -64,8 +54,9 @@ export class CredentialCheck {
   private readonly remembered = new LRUCache<string, Answer>({ max: MAX_REMEMBERED });
   private readonly good = new LRUCache<string, true>({ max: MAX_GOOD });
   private readonly limits: LoginLimiter;
-  private readonly flights = new Map<string, Promise<Proof>>();
+  private readonly flights = new Map<string, Promise<Checked>>();
   private readonly places: Places = new Map();
+  /** Credentials that were good before have separate places, which other clients cannot occupy. */
   private readonly goodPlaces: Places = new Map();
 
   constructor(
@@ -78,13 +69,13 @@ export class CredentialCheck {
     this.question = new CredentialQuestion(upstream, forwarding, now, openOptions);
     this.balancer = balancer;
     this.now = now;
-    this.pools = new Subrequests(now, MAX_IN_FLIGHT);
-    this.goodPools = new Subrequests(now, MAX_IN_FLIGHT);
+    this.pools = new Subrequests(now, CHECKS_AT_ONCE);
+    this.goodPools = new Subrequests(now, CHECKS_AT_ONCE);
     this.limits = new LoginLimiter(now);
   }
 
-  /** From memory, or by asking. Never rejects. */
-  check(claim: Claim): Proof | Promise<Proof> {
+  /** From memory, or by asking, where too many are asked after a wait for a place. Never rejects. */
+  check(claim: Claim): Checked | Promise<Checked> {
     const { user, authorization, origin } = claim;
     // The cache key includes scheme and Host: front ends answer differently per host.
     const question = this.hash.of(`${origin.proto} ${origin.host.toLowerCase()} ${authorization}`);
@@ -92,30 +83,34 @@ export class CredentialCheck {
     if (known !== undefined && known.until > this.now()) return known.proof;
     const running = this.flights.get(question);
     if (running !== undefined) return running;
-    const block = clientBlock(origin.address);
     const credentials = this.markOf(authorization);
     const good = this.wereGood(credentials);
     const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return 'unknown';
-    const places = placesOf(good ? this.goodPlaces : this.places, server);
-    if (!places.take(block)) return 'unknown';
-    const charge = good ? GOOD_BEFORE : this.limits.charge(user, origin.address);
-    if (charge === null) {
-      places.leave(block);
-      return 'unknown';
-    }
-    const proof = this.question
-      .ask(good ? this.goodPools : this.pools, server, claim)
-      .catch((): Proof => 'unknown')
-      .then((proof) => {
+    const places = this.placesOf(good ? this.goodPlaces : this.places, server);
+    // A client can invent users and passwords, but neither addresses nor good passwords: thousands of phones that share an
+    // address are as many holders once their passwords were accepted.
+    const holder = good ? countedAs(user) : clientBlock(origin.address);
+    const charge = good ? freeOfCharge : () => this.limits.charge(user, origin.address);
+    const entered = places.enter(holder, charge, good || claim.known === true);
+    if (typeof entered === 'string') return entered;
+    const pools = good ? this.goodPools : this.pools;
+    const checked = (async (): Promise<Checked> => {
+      const paid = await entered;
+      if (typeof paid === 'string') {
         this.flights.delete(question);
-        places.leave(block);
-        this.settle(credentials, claim, proof, charge);
-        this.remember(question, proof);
-        return proof;
-      });
-    this.flights.set(question, proof);
-    return proof;
+        return paid;
+      }
+      const proof = await this.question.ask(pools, server, claim).catch((): Proof => 'unknown');
+      this.flights.delete(question);
+      this.settle(credentials, claim, proof, paid);
+      this.remember(question, proof);
+      // Last: whoever gets the place needs what this check did not cost after all.
+      places.leave(holder);
+      return proof;
+    })();
+    this.flights.set(question, checked);
+    return checked;
   }
 
   /** The hash by which credentials are recognised. */
@@ -138,14 +133,26 @@ export class CredentialCheck {
     this.good.delete(mark);
   }
 
-  /** Ends overdue checks. */
+  /** Ends overdue checks, and waits that took too long. */
   sweep(): void {
+    for (const places of this.places.values()) places.sweep();
+    for (const places of this.goodPlaces.values()) places.sweep();
     this.pools.sweep();
     this.goodPools.sweep();
   }
 
   async close(): Promise<void> {
+    for (const places of [...this.places.values(), ...this.goodPlaces.values()]) places.close();
     await Promise.all([this.pools.close(), this.goodPools.close()]);
+  }
+
+  private placesOf(all: Places, server: UpstreamServer): CheckPlaces<Charge> {
+    let places = all.get(server);
+    if (places === undefined) {
+      places = new CheckPlaces<Charge>(this.now);
+      all.set(server, places);
+    }
+    return places;
   }
 
   private settle(credentials: string, { user, origin }: Claim, proof: Proof, charge: Charge): void {

@@ -32,6 +32,8 @@ export interface Claim {
   readonly origin: ClientOrigin;
   /** Null = no device: the server can then be asked by OPTIONS only. */
   readonly device: ClaimedDevice | null;
+  /** The directory has this user with this device: their credentials were good once. Absent = not known. */
+  readonly known?: boolean;
 }
 
 /** The device in the spelling of the phone's plain query. */

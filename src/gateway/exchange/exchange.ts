@@ -21,9 +21,16 @@ import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /**
  * The state of the credentials. `bound` = the request has none: its connection was authenticated by a handshake or a
- * client certificate, so they cannot be checked.
+ * client certificate, so they cannot be checked. A code: why they were not checked.
  */
-export type CredentialsState = 'unchecked' | 'accepted' | 'refused' | 'unknown' | 'bound';
+export type CredentialsState =
+  | 'unchecked'
+  | 'accepted'
+  | 'refused'
+  | 'unknown'
+  | 'bound'
+  | 'EASGATE_CREDENTIALS_BUSY'
+  | 'EASGATE_CREDENTIALS_LIMITED';
 
 /** One request. Every field is set in the constructor: one hidden class. */
 export class Exchange {

@@ -153,6 +153,9 @@ function credentialStep(exchange: Exchange): Step | null {
       return ASK_CHALLENGE;
     case 'unknown':
       return failWith('EASGATE_CREDENTIALS_UNKNOWN');
+    case 'EASGATE_CREDENTIALS_BUSY':
+    case 'EASGATE_CREDENTIALS_LIMITED':
+      return failWith(exchange.credentials);
     case 'bound':
       return DENIED_UNPROVEN;
     default:

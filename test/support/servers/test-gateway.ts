@@ -76,6 +76,8 @@ export interface SettingsOverrides {
   readonly identity?: Partial<GatewaySettings['identity']>;
   /** A clock to use instead of a new one. */
   readonly time?: TestClock;
+  /** The directory knows every user with every device. */
+  readonly known?: true;
   /** Looks many phones up at once; absent = each is looked up by itself. */
   readonly refresh?: NonNullable<VerdictSource['refresh']>;
 }
@@ -225,6 +227,7 @@ export async function startTestGateway(
       },
       recall: (_user, device) => old.get(device),
       ...(overrides.refresh === undefined ? {} : { refresh: overrides.refresh }),
+      knows: () => overrides.known === true,
       decide: async (_user, device) => {
         await lookingUp();
         const found = lookUp(device);
