@@ -26,6 +26,11 @@ const MAX_TEXT = 256;
 const MINUTE_MS = 60_000;
 /** A refused phone keeps asking: one line per hour. */
 const HOUR_MS = 3_600_000;
+/**
+ * Most devices with an event that an operator's change causes for all phones at once. No phone can cause it, and each open poll or
+ * request ends once, so the number is that of the open connections.
+ */
+const ALL_AT_ONCE = 10_000;
 /** A phone that changes its network replaces a Ping now and then; this many in a minute are a loop. */
 const LOOP = 5;
 
@@ -34,13 +39,13 @@ const RULES: Readonly<Record<DeviceEvent, Rule>> = {
   device_busy: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   device_refused: { level: 'info', windowMs: HOUR_MS, from: 1, maxDevices: 10_000 },
   ping_superseded: { level: 'warn', windowMs: MINUTE_MS, from: LOOP, maxDevices: 1_000 },
-  poll_ended: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
-  request_ended: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  poll_ended: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: ALL_AT_ONCE },
+  request_ended: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: ALL_AT_ONCE },
   wipe_told: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   wipe_acknowledged: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   wipe_failed: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   device_respelled: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
-  verdict_changed: { level: null, windowMs: MINUTE_MS, from: 1, maxDevices: 10_000 },
+  verdict_changed: { level: null, windowMs: MINUTE_MS, from: 1, maxDevices: ALL_AT_ONCE },
   device_shared: { level: 'warn', windowMs: HOUR_MS, from: 1, maxDevices: 1_000 },
   agent_changed: { level: 'info', windowMs: HOUR_MS, from: 1, maxDevices: 1_000 },
   many_devices: { level: 'info', windowMs: HOUR_MS, from: 1, maxDevices: 1_000 },

@@ -230,12 +230,13 @@ describe('the journal', () => {
     journal = new Journal(log.logger, { identities: true, now: () => now });
   });
 
-  function finish(error: HttpErrorCode, device = DEVICE, times = 1): void {
+  function finish(error: HttpErrorCode, device = DEVICE, times = 1, held = false): void {
     for (let time = 0; time < times; time++) {
       const exchange = new Exchange(now);
       exchange.user = 'alice' as never;
       exchange.device = deviceKey(device);
       exchange.error = error;
+      exchange.held = held;
       journal.finished(exchange, '192.0.2.1');
     }
   }
@@ -278,6 +279,16 @@ describe('the journal', () => {
     finish('EASGATE_SUPERSEDED', 'LOOPER1', 7);
     expect(await counts('ping_superseded')).toEqual([5, 2]);
     expect(file.text()).not.toMatch(/walker1/i);
+  });
+
+  it.each([
+    ['poll', true],
+    ['request', false],
+  ])('has the end of every %s that one change ends at once, up to 10,000', async (what, held) => {
+    for (let index = 0; index < 10_001; index++)
+      finish('EASGATE_DECISION_CHANGED', `DEVICE${index}`, 1, held);
+    expect(await counts(`${what}_ended`)).toHaveLength(10_000);
+    expect(file.events('journal_overflow')).toMatchObject([{ [`${what}_ended`]: 1 }]);
   });
 
   it('is bounded when more devices misbehave than it tracks, and logs how many it omitted', async () => {
