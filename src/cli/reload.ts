@@ -1,6 +1,6 @@
 // Owns the work of `easgate reload`: checks the configuration, then makes the running gateway reload it.
 import type { Command } from 'commander';
-import { messageOf } from '../caught-error.ts';
+import { codeOf, messageOf } from '../caught-error.ts';
 import { loadUsable } from '../config/check.ts';
 import { report } from '../config/problems.ts';
 import { mayBeGateway, readPidFile } from '../supervisor/pid-file.ts';
@@ -24,7 +24,7 @@ export function reload({ json }: { readonly json?: true }, command: Command): vo
   } catch (error) {
     const cause = messageOf(error);
     throw new ProgramError(
-      'EASGATE_NOT_RUNNING',
+      codeOf(error, '') === 'ESRCH' ? 'EASGATE_NOT_RUNNING' : 'EASGATE_NO_ANSWER',
       `process ${pid} of ${pidFile} cannot be signalled: ${cause}`,
     );
   }

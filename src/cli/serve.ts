@@ -309,6 +309,11 @@ class Primary {
 
   private async lookAtStatus(): Promise<GatewayStatus> {
     const { policy, warnings } = this.policy.look();
+    const [workers, traffic, control] = await Promise.all([
+      this.supervisor?.status() ?? [],
+      this.metrics.traffic(),
+      this.control.state(),
+    ]);
     return {
       version: this.version,
       pid: process.pid,
@@ -316,8 +321,9 @@ class Primary {
       phase: this.phase,
       policy,
       warnings: [...warnings, ...this.configWarnings],
-      workers: (await this.supervisor?.status()) ?? [],
-      control: await this.control.state(),
+      workers,
+      traffic,
+      control,
     };
   }
 

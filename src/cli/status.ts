@@ -8,13 +8,13 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { ControlStatus, ModelStatus } from '../supervisor/control-messages.ts';
 import type { ControlState } from '../supervisor/control-process.ts';
+import type { FailureCount } from '../metrics/recent-counts.ts';
 import { extentText } from '../model/rollout-text.ts';
 import type { WorkerStatus } from '../supervisor/messages.ts';
 import { StatusClient } from '../supervisor/ask-status.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { isRefused, refusalWarning } from '../supervisor/store-refusal.ts';
 import { configPath } from './config-path.ts';
-import { monotonicNow } from '../clock.ts';
 import { FEED_TONES } from './feeds.ts';
 import { outputWriter, printJson, printable, shownLines, toned } from './output.ts';
 import type { Tone } from './output.ts';
@@ -31,9 +31,9 @@ export interface StatusOptions {
   readonly json?: true;
 }
 
-/** Interval between two reports: long enough for a rate, short enough for a person to wait. */
-const RATE_MS = 1_000;
 const WATCH_MS = 2_000;
+/** Most causes of failed requests that are shown. */
+const MAX_FAILURES = 5;
 /** Longest wait for the API of a context, which waits five seconds at most for its primary process. */
 const CONTEXT_WAIT = { waitMs: 8_000 };
 /** Shows the exceptions that end soon. */
@@ -62,44 +62,39 @@ async function showLooks(
   { watch, json }: { readonly watch: true | undefined; readonly json: true | undefined },
 ): Promise<void> {
   if (json && !watch) {
-    printJson(documentOf(await take()));
+    printJson(await take());
     return;
   }
   const write = outputWriter();
-  let before = await take();
   let isRead = true;
   do {
-    await pause(watch ? WATCH_MS : RATE_MS);
     const now = await take();
-    if (json) isRead = await write(jsonText(documentOf(now)));
+    if (json) isRead = await write(jsonText(now));
     else {
       const clear = watch && process.stdout.isTTY ? CLEAR : '';
-      isRead = await write(clear + shownLines(statusText(now, before)));
+      isRead = await write(clear + shownLines(statusText(now)));
     }
-    before = now;
+    if (watch && isRead) await pause(WATCH_MS);
     // `| head`
   } while (watch && isRead);
 }
 
-/** A report, and its monotonic time in milliseconds. `feeds`: what the gateway's host remembers of them. */
-type Look = GatewayStatus & { readonly takenAt: number; readonly feeds: readonly FeedHealth[] };
-
-/** The monotonic time means nothing outside this process. */
-function documentOf({ takenAt: _takenAt, ...status }: Look): Omit<Look, 'takenAt'> {
-  return status;
-}
+/** A report. `feeds`: what the gateway's host remembers of them. */
+type Look = GatewayStatus & { readonly feeds: readonly FeedHealth[] };
 
 async function look(client: StatusClient, config: Config): Promise<Look> {
-  const { status, takenAt } = await client.ask();
-  return { ...status, takenAt, feeds: await feedHealth(config, Date.now()) };
+  return { ...(await client.ask()), feeds: await feedHealth(config, Date.now()) };
 }
 
 /** The report of the gateway of a context. Its control process answers, so it runs. */
 async function lookThere(context: Context): Promise<Look> {
   const answer = await ask(context, 'showStatus', CONTEXT_WAIT);
-  const { version, pid, startedAt, phase, policy, warnings, workers, control } = answer;
+  const { version, pid, startedAt, phase, policy, warnings, workers, traffic, control } = answer;
   if (pid === null || startedAt === null || policy === null || phase === 'unknown')
-    throw new RemoteError('EASGATE_NOT_RUNNING', 'the primary process of the gateway does not answer');
+    throw new RemoteError(
+      'EASGATE_NO_ANSWER',
+      'the primary process of the gateway did not answer in time: try again, or look at its log',
+    );
   const { bytes: _bytes, ...readModel } = control.readModel;
   return {
     version,
@@ -109,8 +104,8 @@ async function lookThere(context: Context): Promise<Look> {
     policy,
     warnings,
     workers,
+    ...(traffic === null ? {} : { traffic }),
     control: { state: 'running', pid: control.pid, status: { ...control, readModel } },
-    takenAt: monotonicNow(),
     feeds: await remoteFeeds(context, CONTEXT_WAIT),
   };
 }
@@ -121,14 +116,12 @@ function pause(milliseconds: number): Promise<void> {
   });
 }
 
-/** The status as text; rates are those since the report `before`. */
-export function statusText(now: Look, before: Look): string {
+/** The status as text. */
+export function statusText(now: Look): string {
   const workers = now.workers.filter((worker) => worker !== null);
-  const sum = (name: string, of: readonly (WorkerStatus | null)[] = now.workers): number =>
-    of.reduce((total, worker) => total + (worker?.counters[name] ?? 0), 0);
-  const seconds = Math.max(0.001, (now.takenAt - before.takenAt) / 1_000);
-  // The counters of a worker that was replaced meanwhile begin at 0.
-  const rate = Math.max(0, sum('requests') - sum('requests', before.workers)) / seconds;
+  const sum = (name: string): number =>
+    workers.reduce((total, { counters }) => total + (counters[name] ?? 0), 0);
+  const rate = now.traffic?.requestsPerSecond ?? null;
   const hits = workers.reduce((total, { verdicts }) => total + verdicts.hits, 0);
   const misses = workers.reduce((total, { verdicts }) => total + verdicts.misses, 0);
   const phase = toned(now.phase === 'serving' ? 'good' : 'warning', now.phase);
@@ -143,7 +136,8 @@ export function statusText(now: Look, before: Look): string {
     ...feedLines(now),
     [
       'traffic',
-      `${number(rate)} requests/s, ${number(sum('requests'))} in all; ${number(sum('heldPolls'))} held polls, ` +
+      `${rate === null ? '' : `${rateText(rate)} requests/s in the last minute, `}${number(sum('requests'))} in all; ` +
+        `${number(sum('heldPolls'))} held polls, ` +
         `${number(sum('connections'))} connections`,
     ],
     [
@@ -151,6 +145,7 @@ export function statusText(now: Look, before: Look): string {
       `${number(sum('allowed'))} allowed, ${number(sum('quarantined'))} quarantined, ${number(sum('blocked'))} blocked, ` +
         `${number(sum('wiping'))} wiping; ${hits + misses === 0 ? 'none' : `${((100 * hits) / (hits + misses)).toFixed(1)}%`} from memory`,
     ],
+    ...failureLines(now.traffic?.failures ?? []),
   ];
   const text = lines.map(([name, value]) => `${name.padEnd(11)}${value}\n`).join('');
   const rows = now.workers.map((worker) => ({ worker }));
@@ -219,6 +214,17 @@ export function changeText(position: string | null): string {
   const times = position.split(' ').map((part) => Number(part.slice(part.indexOf(':') + 1).split('-', 1)[0]));
   const last = Math.max(...times);
   return Number.isSafeInteger(last) && last > 0 ? ` (last change ${isoTime(last)})` : ' (no change yet)';
+}
+
+/** Why requests failed, the most frequent cause first. */
+function failureLines(failures: readonly FailureCount[]): (readonly [string, string])[] {
+  const lines = failures.slice(0, MAX_FAILURES).map(({ code, meaning, count, lastMinute }): string => {
+    const lately = `${number(lastMinute)} in the last minute`;
+    return `${number(count)} with ${code}, ${lastMinute > 0 ? toned('bad', lately) : lately}: ${meaning}`;
+  });
+  const left = failures.length - lines.length;
+  if (left > 0) lines.push(`and ${number(left)} more codes: --json`);
+  return lines.map((line, index) => [index === 0 ? 'failed' : '', line] as const);
 }
 
 /** None where the configuration wants no control process. */
@@ -329,6 +335,11 @@ function answers(well: boolean | undefined): Cell {
 
 function number(value: number): string {
   return value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 });
+}
+
+/** A rate in two digits: phones that poll make few requests a minute. */
+function rateText(value: number): string {
+  return value < 10 ? value.toLocaleString('en', { maximumSignificantDigits: 2 }) : number(value);
 }
 
 const UNITS = [

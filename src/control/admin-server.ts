@@ -26,6 +26,8 @@ import { readVersion } from '../program-version.ts';
 
 const RETRY_MS = 5_000;
 
+/** Longest wait for the primary process; those who ask the API wait for this answer. */
+const PRIMARY_MS = 5_000;
 /** What the control process has of its own. */
 export interface OfControl {
   readonly log: ProcessLog;
@@ -166,7 +168,7 @@ export class AdminServer {
       journal: () => this.journal.get(),
       feeds: () => own.feeds(),
       control: () => own.status(),
-      gateway: () => askStatus(config.workers.pidFile).catch(() => null),
+      gateway: () => askStatus(config.workers.pidFile, PRIMARY_MS).catch(() => null),
     };
   }
 

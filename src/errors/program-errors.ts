@@ -53,6 +53,9 @@ export const PROGRAM_ERRORS = {
   ),
   EASGATE_WIPED: command('the device acknowledged a wipe; `easgate devices clear --force` allows it again'),
   EASGATE_NOT_RUNNING: command('`workers.pidFile` names no running gateway'),
+  EASGATE_NO_ANSWER: command(
+    'the gateway of `workers.pidFile` runs, but gave no answer: it was too busy to answer in time, or does not let this user ask; the message says which',
+  ),
   EASGATE_HEALTH: command(
     'the gateway does not answer, answers 503 with this reason, or has no address for probes',
   ),

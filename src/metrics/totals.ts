@@ -38,6 +38,11 @@ function totalOf(code: HttpErrorCode): 'cut' | 'superseded' | 'shed' | 'throttle
   return status >= 500 ? 'failed' : 'rejected';
 }
 
+/** Places of the codes that count as `failed`. */
+export const FAILURES: readonly number[] = ERROR_CODES.values.flatMap((code, place) =>
+  totalOf(code as HttpErrorCode) === 'failed' ? [place] : [],
+);
+
 /** The totals of these cells. */
 export function totalsOf(cells: Float64Array): Totals {
   const verdict = (...actions: string[]): number =>
@@ -64,7 +69,8 @@ export function totalsOf(cells: Float64Array): Totals {
   };
 }
 
-function sum(
+/** The cells of a metric added up. */
+export function sum(
   cells: Float64Array,
   { at, size }: Metric,
   counts: (index: number) => boolean = () => true,

@@ -1,7 +1,10 @@
 // Owns the metrics of the whole gateway: those of the primary itself, and the sums over all processes.
+import { monotonicNow } from '../clock.ts';
 import type { CertificateEnds } from '../config/certificate-checks.ts';
 import { Counts, addCounters, mergeGauges, newCells } from '../metrics/counts.ts';
 import { CERTIFICATE_USES, METRICS, RELOAD_RESULTS, WORKER_STATES } from '../metrics/definitions.ts';
+import { RecentCounts } from '../metrics/recent-counts.ts';
+import type { RecentTraffic } from '../metrics/recent-counts.ts';
 import { writeMetrics } from '../metrics/text.ts';
 import type { MetricsSnapshot } from '../metrics/text.ts';
 import { ProcessCounts } from '../telemetry/process-counts.ts';
@@ -24,6 +27,7 @@ const TAKE_OVER_MS = 10_000;
 export class GatewayMetrics {
   private readonly counts = new Counts();
   private readonly own = new ProcessCounts(this.counts, 'primary');
+  private readonly recent = new RecentCounts();
   private readonly version: string;
   private readonly sources: () => MetricSources;
   private readonly timer: NodeJS.Timeout;
@@ -31,6 +35,7 @@ export class GatewayMetrics {
   constructor(version: string, startedAt: number, sources: () => MetricSources) {
     this.version = version;
     this.sources = sources;
+    this.recent.note(newCells(), monotonicNow());
     this.timer = setInterval(() => void this.snapshot(), TAKE_OVER_MS);
     this.timer.unref();
     this.counts.set(METRICS.startTime, startedAt / 1_000);
@@ -59,6 +64,7 @@ export class GatewayMetrics {
     const { supervisor, control, certificates, linesDropped } = this.sources();
     const cells = newCells();
     const workers = supervisor === null ? null : await supervisor.addMetrics(cells);
+    if (workers !== null) this.recent.note(cells, monotonicNow());
     const sample = await control.addMetrics(cells);
     own.take(linesDropped);
     for (const state of ['serving', 'draining', 'silent'] as const)
@@ -77,6 +83,15 @@ export class GatewayMetrics {
   /** The same as text. */
   async text(): Promise<string> {
     return writeMetrics(await this.snapshot());
+  }
+
+  /** What the workers, also those that ended, count now, beside a minute ago. Never rejects. */
+  async traffic(): Promise<RecentTraffic> {
+    const { supervisor } = this.sources();
+    const cells = newCells();
+    const workers = supervisor === null ? null : await supervisor.addMetrics(cells);
+    if (workers !== null) this.recent.note(cells, monotonicNow());
+    return this.recent.look();
   }
 
   close(): void {

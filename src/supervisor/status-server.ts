@@ -2,6 +2,7 @@
 // /status, other processes of the gateway's user may read /metrics.
 import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
+import type { RecentTraffic } from '../metrics/recent-counts.ts';
 import { METRICS_TYPE } from '../metrics/text.ts';
 import type { ControlState } from './control-process.ts';
 import type { GatewayState } from './health-server.ts';
@@ -28,6 +29,8 @@ export interface GatewayStatus {
   readonly warnings: readonly string[];
   /** One entry per serving worker; null = it did not answer. */
   readonly workers: readonly (WorkerStatus | null)[];
+  /** Absent = the primary is of an older version. */
+  readonly traffic?: RecentTraffic;
   /** Null = the configuration wants no control process. */
   readonly control: ControlState | null;
 }

@@ -96,7 +96,7 @@ describe('the overview', () => {
     expect(json).toMatchObject({
       traffic: { requestsPerSecond: null },
       health: { gateway: { state: 'bad' }, feeds: { state: 'off' } },
-      warnings: [{ code: 'EASGATE_NOT_RUNNING', since: null }],
+      warnings: [{ code: 'EASGATE_NO_ANSWER', since: null }],
     });
   });
 

@@ -70,7 +70,8 @@ describe('easgate status of a gateway', () => {
     );
     expect(found).toMatchObject({ phase: 'serving', policy: { name: 'Contoso mail' } });
     expect(found.policy.hash).toMatch(/^[0-9a-f]{16}$/);
-    expect(found).not.toHaveProperty('takenAt');
+    expect(found.traffic?.requestsPerSecond).toBeGreaterThan(0);
+    expect(found.traffic?.failures).toEqual([]);
     expect(found.warnings.join()).toContain('only reports');
     expect(found.workers.map((worker) => worker?.health)).toEqual([
       { store: true, storeRefusal: null, mailServer: true },
@@ -186,10 +187,10 @@ describe('the text of a status', () => {
     feeds: [],
   };
 
-  it('shows the traffic since the look before, and a worker that does not answer', () => {
-    const earlier = { ...status, workers: [{ ...worker, counters: { requests: 1_000 } }, null], takenAt: 0 };
-    const text = statusText({ ...status, takenAt: 2_000 }, earlier);
-    expect(text).toContain('100 requests/s, 1,200 in all; 9,000 held polls');
+  it('shows the traffic of the last minute, and a worker that does not answer', () => {
+    const text = statusText({ ...status, traffic: { requestsPerSecond: 0.0321, failures: [] } });
+    expect(text).toContain('0.032 requests/s in the last minute, 1,200 in all; 9,000 held polls');
+    expect(text).not.toContain('failed ');
     expect(text).toContain('99.0% from memory');
     expect(text).toContain('no answer');
     expect(text).toContain('away');
@@ -204,9 +205,8 @@ describe('the text of a status', () => {
     const look = {
       ...status,
       workers: [refused, { ...worker, health: { store: true, mailServer: true } }],
-      takenAt: 0,
     };
-    const text = statusText(look, look);
+    const text = statusText(look);
     expect(text).toMatch(/directory +\w+: takes no changes; it can be read/);
     expect(text).toContain('no changes');
     expect(text).toMatch(
@@ -219,16 +219,16 @@ describe('the text of a status', () => {
       ...worker,
       health: { ...worker.health, store: false, storeRefusal: 'the disk is full' },
     };
-    const look = { ...status, workers: [away, away], takenAt: 0 };
-    const text = statusText(look, look);
+    const look = { ...status, workers: [away, away] };
+    const text = statusText(look);
     expect(text).toContain('does not answer to 2 of 2 workers');
     expect(text).not.toContain('takes no changes');
   });
 
   it('names the actions of the configuration while nothing is published', () => {
     const actions = { unknownDevice: 'quarantine', notEnrolled: 'block', notCompliant: 'allow' };
-    const look = { ...status, policy: { ...status.policy, actions }, takenAt: 0 };
-    expect(statusText(look, look)).toContain(
+    const look = { ...status, policy: { ...status.policy, actions } };
+    expect(statusText(look)).toContain(
       'of the configuration: unknownDevice quarantine, notEnrolled block, notCompliant allow\n',
     );
   });
@@ -247,11 +247,11 @@ describe('the text of a status', () => {
       since: Date.now() - 2 * 86_400_000,
     };
     const policies = { live: version, shadow: null, rollout };
-    const look = { ...status, workers: [{ ...worker, policies }], takenAt: 0 };
-    expect(statusText(look, look)).toMatch(
+    const look = { ...status, workers: [{ ...worker, policies }] };
+    expect(statusText(look)).toMatch(
       /policy +version 4 of the directory, old \(aaaa\); version 5 for group Pilot and 10 % of all users, since 2d ago\n/,
     );
-    expect(statusText(look, look)).toContain(
+    expect(statusText(look)).toContain(
       'version 5 of the policy has been rolled out to a part of the users for 31 days: finish or abandon it',
     );
   });
@@ -285,15 +285,33 @@ describe('the text of a status', () => {
         remembered: { ...remembered, lastSuccessAt: null, held },
       },
     ];
-    const look = { ...status, feeds, takenAt: 0 };
-    expect(statusText(look, look)).toMatch(
+    const look = { ...status, feeds };
+    expect(statusText(look)).toMatch(
       /feeds +mdm ok, applied 1h ago\n +intune held, never applied: 300 of 400 devices would be removed\n/,
     );
   });
 
-  it('counts no traffic backwards when a worker was replaced', () => {
-    const earlier = { ...status, workers: [{ ...worker, counters: { requests: 5_000 } }], takenAt: 0 };
-    expect(statusText({ ...status, takenAt: 1_000 }, earlier)).toContain('0 requests/s');
+  it('names why requests failed, the most frequent cause first, and how many did lately', () => {
+    const failure = (code: string, count: number, lastMinute: number) => ({
+      code,
+      meaning: `meaning of ${code}`,
+      count,
+      lastMinute,
+    });
+    const failures = [
+      failure('EASGATE_CREDENTIALS_BUSY', 2_134, 12),
+      failure('EASGATE_UPSTREAM_TIMEOUT', 40, 0),
+      ...['A', 'B', 'C', 'D', 'E'].map((code) => failure(code, 1, 0)),
+    ];
+    const text = statusText({ ...status, traffic: { requestsPerSecond: 3, failures } });
+    expect(text).toMatch(
+      /\nfailed +2,134 with EASGATE_CREDENTIALS_BUSY, 12 in the last minute: meaning of .*\n +40 with EASGATE_UPSTREAM_TIMEOUT, 0 in the last minute: .*\n +1 with A/,
+    );
+    expect(text).toContain('and 2 more codes: --json');
+  });
+
+  it('shows no rate where the primary process is of an older version', () => {
+    expect(statusText(status)).toMatch(/traffic +1,200 in all; 9,000 held polls/);
   });
 });
 

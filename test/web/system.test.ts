@@ -51,6 +51,16 @@ describe('the page of the system', () => {
     await page.getByText('does not answer to 2 workers').waitFor();
   });
 
+  it('names why requests failed, with the code, and how many did lately', async () => {
+    const { page, complaints } = await openPage(await openDashboard(), '/system', { role: 'viewer' });
+    const row = page.getByRole('row', { name: /^EASGATE_CREDENTIALS_BUSY/ });
+    await row.waitFor();
+    expect((await row.innerText()).replaceAll(/\s+/g, ' ')).toBe(
+      'EASGATE_CREDENTIALS_BUSY the credentials could not be checked within 15 seconds 12 2,134',
+    );
+    expect(complaints).toEqual([]);
+  });
+
   it('says that the directory takes no changes where it can only be read', async () => {
     const { page } = await openPage(await openDashboard(), '/');
     const status = statusAnswer();

@@ -118,6 +118,19 @@ export const status = z
     policy: z.looseObject({ name: maybeText, file: maybeText }).nullable(),
     warnings: z.array(z.string()),
     workers: z.array(workerStatus.nullable()),
+    traffic: z
+      .object({
+        requestsPerSecond: z.number().nullable().describe('over the last minute; null = not known yet'),
+        failures: z
+          .array(
+            z.object({ code: z.string(), meaning: z.string(), count: z.number(), lastMinute: z.number() }),
+          )
+          .describe(
+            'requests that the mail server, the directory or the gateway failed, by code, since the start of the gateway',
+          ),
+      })
+      .nullable()
+      .describe('of all workers, also of those that ended; null = not known'),
     control: z.looseObject({
       pid: z.number(),
       uptimeSeconds: z.number(),

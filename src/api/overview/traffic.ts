@@ -7,7 +7,7 @@ import type { GatewayStatus } from '../../supervisor/status-server.ts';
 export interface TrafficNow {
   /** Null = the primary does not answer. */
   readonly status: GatewayStatus | null;
-  /** Null = not known yet. */
+  /** Over the last minute: phones that poll often have no request within a second or two. Null = not known yet. */
   readonly requestsPerSecond: number | null;
   readonly heldPolls: number | null;
   /** Age of the state of the worker with the oldest one. */
@@ -21,14 +21,12 @@ const COUNTED = ['requests', 'allowed', 'quarantined', 'blocked'] as const;
 export type Growth = Readonly<Record<(typeof COUNTED)[number], number>>;
 
 const AGAIN_MS = 1_000;
-/** A rate over a longer time says nothing about now. */
-const LONGEST_MS = 30_000;
 
 /** Asks the primary. */
 export class Traffic {
   private readonly ask: () => Promise<GatewayStatus | null>;
   private readonly clock: () => number;
-  private before: { readonly at: number; readonly status: GatewayStatus | null } | null = null;
+  private lookedAt = 0;
   private latest: TrafficNow | null = null;
   private asking: Promise<TrafficNow> | null = null;
 
@@ -40,25 +38,18 @@ export class Traffic {
 
   /** Never rejects. */
   async look(): Promise<TrafficNow> {
-    if (this.latest !== null && this.before !== null && this.clock() - this.before.at < AGAIN_MS)
-      return this.latest;
+    if (this.latest !== null && this.clock() - this.lookedAt < AGAIN_MS) return this.latest;
     this.asking ??= this.read().finally(() => (this.asking = null));
     return this.asking;
   }
 
   private async read(): Promise<TrafficNow> {
     const status = await this.ask().catch(() => null);
-    const at = this.clock();
-    const { before } = this;
-    const isRecent = before !== null && before.status !== null && at - before.at <= LONGEST_MS;
-    const requestsPerSecond =
-      status !== null && isRecent
-        ? (growthOf(status, before.status).requests * 1_000) / Math.max(1, at - before.at)
-        : null;
-    this.before = { at, status };
+    this.lookedAt = this.clock();
+    const perSecond = status?.traffic?.requestsPerSecond ?? null;
     this.latest = {
       status,
-      requestsPerSecond: requestsPerSecond === null ? null : Math.round(requestsPerSecond * 10) / 10,
+      requestsPerSecond: perSecond === null ? null : Math.round(perSecond * 100) / 100,
       heldPolls: status === null ? null : sum(status, 'heldPolls'),
       stateAgeMs: status === null ? null : oldestState(status),
     };

@@ -59,7 +59,7 @@ function warningsOf({ status, control, feeds, remarks }: WarningSources): Standi
     ]),
   );
   return [
-    ...(status === null ? [of('EASGATE_NOT_RUNNING', 'system')('the primary process does not answer')] : []),
+    ...(status === null ? [of('EASGATE_NO_ANSWER', 'system')('the primary process does not answer')] : []),
     ...(refusal === null ? [] : [of('EASGATE_STORE_UNWRITABLE', 'system')(refusal)]),
     ...(control?.readModel.trouble === null || control === null
       ? []

@@ -25,6 +25,7 @@ export function statusRoutes(parts: ApiParts, overview: Overview): Route[] {
         policy: gateway?.policy ?? null,
         warnings: gateway?.warnings ?? ['the primary process does not answer'],
         workers: gateway?.workers ?? [],
+        traffic: gateway?.traffic ?? null,
         control: { ...control, readModel: { ...readModel, bytes: await sizeOf(readModel.path) } },
         mailServers: mailServersOf(config),
         certificates: certificateEnds(config),

@@ -56,7 +56,7 @@ export function registerGateway(program: Command): void {
       .action(async (options: StatusOptions, command: Command) =>
         (await import('../status.ts')).status(options, command),
       ),
-    ['status', 'one report, with the traffic of one second'],
+    ['status', 'one report, with the traffic of the last minute'],
     ['status --watch', 'a report that is updated on the screen'],
   );
   addExamples(

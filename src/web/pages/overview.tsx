@@ -15,7 +15,7 @@ import { Tiles } from '../parts/tiles.tsx';
 import { LoadTrouble, Skeleton } from '../parts/trouble.tsx';
 import { VerdictChart } from '../parts/verdict-chart.tsx';
 import { Warnings } from '../parts/warnings.tsx';
-import { length, number, rounded } from '../texts/format.ts';
+import { length, number, rate } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 
 type Overview = AnswerOf<'showOverview'>;
@@ -31,7 +31,7 @@ function Traffic({ overview, counters }: { overview: Overview; counters: Counter
   const texts = t.overview.traffic;
   const { traffic } = overview;
   const held = counters?.heldPolls ?? traffic.heldPolls;
-  const rate = counters?.requestsPerSecond ?? traffic.requestsPerSecond;
+  const perSecond = counters?.requestsPerSecond ?? traffic.requestsPerSecond;
   const age = counters?.stateAgeMs ?? overview.stateAgeMs;
   const shown = (value: number | null, form: (value: number) => string): string =>
     value === null ? texts.notKnown : form(value);
@@ -44,7 +44,7 @@ function Traffic({ overview, counters }: { overview: Overview; counters: Counter
         </li>
         <li>
           <span className="t2">{texts.requests}</span>
-          <p className="v">{shown(rate, rounded)}</p>
+          <p className="v">{shown(perSecond, rate)}</p>
           <Spark values={traffic.requests} tall />
         </li>
         <li>

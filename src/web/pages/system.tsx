@@ -1,6 +1,7 @@
 // Owns the page of the system: health, warnings, processes, directory and lists, mail servers, certificates; with its age.
 import type { ReactElement } from 'react';
 import { useQuery } from '../client/use-query.ts';
+import { FailurePanel } from '../parts/failures.tsx';
 import { Health } from '../parts/health.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
@@ -51,6 +52,7 @@ export function SystemPage(): ReactElement {
             >
               <Processes status={data} />
             </Panel>
+            <FailurePanel status={data} />
             <div className="cols c-11">
               <div className="stack">
                 <DirectoryPanel status={data} />

@@ -37,6 +37,11 @@ export function rounded(value: number): string {
   return decimal.format(value);
 }
 
+/** Likewise, of a rate: few requests are not none. */
+export function rate(value: number): string {
+  return value > 0 && value < 0.05 ? `< ${decimal.format(0.1)}` : rounded(value);
+}
+
 /** A change: +31, −2, ±0. */
 export function signed(value: number): string {
   if (value === 0) return '±0';

@@ -29,6 +29,23 @@ export function statusAnswer(now = Date.now()): AnswerOf<'showStatus'> {
     policy: { name: null, file: null },
     warnings: [],
     workers: [worker(1, 420, 2), worker(2, 380, 2), worker(3, 14_200, 2, 312), worker(4, 410, 1)],
+    traffic: {
+      requestsPerSecond: 412.4,
+      failures: [
+        {
+          code: 'EASGATE_CREDENTIALS_BUSY',
+          meaning: 'the credentials could not be checked within 15 seconds',
+          count: 2_134,
+          lastMinute: 12,
+        },
+        {
+          code: 'EASGATE_UPSTREAM_TIMEOUT',
+          meaning: 'no response head within upstream.responseTimeoutSeconds',
+          count: 40,
+          lastMinute: 0,
+        },
+      ],
+    },
     control: {
       pid: 4_099,
       uptimeSeconds: 9 * 86_400,

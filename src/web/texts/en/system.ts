@@ -30,6 +30,12 @@ export const system = {
     droppedShort: 'Log lines and journal entries dropped',
     noneDropped: 'none',
   },
+  failures: {
+    title: 'Failed requests',
+    caption: 'Requests that the mail server, the directory or this gateway failed, by code',
+    none: 'None since the gateway started.',
+    column: { code: 'Code', meaning: 'Why', lastMinute: 'Last minute', count: 'Since the start' },
+  },
   directory: {
     title: 'Directory and lists',
     store: 'Store',
