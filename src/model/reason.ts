@@ -21,7 +21,7 @@ export const verdictReasonSchema = word(
     notCheckedIn: 'the last contact of the device with device management is too long ago',
     noManagedMailProfile: 'the mail account was not set up by device management',
     attributeNotMet: 'an attribute of the device does not have the value that the policy requires',
-    inGracePeriod: 'a requirement is not met, and its grace period has not ended',
+    inGracePeriod: 'a requirement is not met, and no step of the policy refuses the phone for it yet',
     grandfathered: 'the phone was in use before the policy',
     noCompliancePolicy: 'no compliance policy is deployed to the user and device',
     tooManyDevices: 'the user has more devices than the policy allows',

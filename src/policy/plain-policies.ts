@@ -7,7 +7,7 @@ import type { ActivePolicies, NumberedPolicy } from './active-policies.ts';
 import type { RolloutExtent } from '../model/policy-version.ts';
 
 /** A policy: its document with the entries of all lists, and what is changed about it for a comparison. */
-interface PlainPolicy extends Pick<CompiledPolicy, 'reportOnly' | 'grandfather'> {
+interface PlainPolicy extends Pick<CompiledPolicy, 'reportOnly' | 'grandfather' | 'admitsUnmet'> {
   readonly document: unknown;
   readonly version: number | null;
 }
@@ -33,19 +33,20 @@ export function policiesFrom({ live, rollout }: PlainPolicies): ActivePolicies {
 }
 
 function plain({ policy, version }: NumberedPolicy): PlainPolicy {
-  const { document, lists, reportOnly, grandfather } = policy;
+  const { document, lists, reportOnly, grandfather, admitsUnmet } = policy;
   const isListed = document.lists !== undefined;
   return {
     document: isListed ? { ...document, lists: Object.fromEntries(lists) } : document,
     reportOnly,
     grandfather,
+    admitsUnmet,
     version,
   };
 }
 
 /** @throws where a policy that was compiled before cannot be compiled, which is a defect */
-function compiled({ document, version, reportOnly, grandfather }: PlainPolicy): NumberedPolicy {
+function compiled({ document, version, ...changed }: PlainPolicy): NumberedPolicy {
   const { policy, problems } = compilePolicy(document, { warns: false });
   if (policy === null) throw new Error(problems.map(({ message }) => message).join('; '));
-  return { policy: { ...policy, reportOnly, grandfather }, version };
+  return { policy: { ...policy, ...changed }, version };
 }

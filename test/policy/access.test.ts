@@ -5,6 +5,8 @@ import { decideAccess, explainRecords } from '../../src/policy/access.ts';
 import { readAccess } from '../../src/policy/access-facts.ts';
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { PolicyDocument } from '../../src/policy/document/schema.ts';
+import { forEverybody } from '../../src/policy/active-policies.ts';
+import { plainPolicies, policiesFrom } from '../../src/policy/plain-policies.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import { isOpenWipe } from '../../src/model/wipe.ts';
@@ -470,6 +472,27 @@ describe('what a verdict tells the phone’s user', () => {
     const open = compileSimplePolicy({ unknownDevice: 'allow', notCompliant: 'block' });
     const partnership = { firstSeen: 200, model: 'shiba' };
     expect(evaluate(open, { ...nothing, partnership })).toEqual(evaluate(open, nothing));
+  });
+});
+
+describe('the three actions of a configuration', () => {
+  const open = compileSimplePolicy({ unknownDevice: 'allow', notEnrolled: 'allow', notCompliant: 'allow' });
+
+  it.each([
+    ['unknownDevice', null],
+    ['notEnrolled', { managed: false }],
+    ['notCompliant', { managed: true, compliant: false }],
+    // Never reported.
+    ['notCompliant', { managed: true }],
+    ['compliant', { managed: true, compliant: true }],
+  ] as const)('that allow have the true reason: %s of %j', (reason, device) => {
+    const records = { ...nothing, device };
+    const allowed = { action: 'allow', reason };
+    expect(evaluate(open, records)).toMatchObject(allowed);
+    expect(explain(open, records).verdict).toMatchObject({ action: 'allow', reason });
+    // In another thread, too, which compares policies.
+    const elsewhere = policiesFrom(structuredClone(plainPolicies(forEverybody(open))));
+    expect(evaluate(elsewhere.live.policy, records)).toMatchObject(allowed);
   });
 });
 

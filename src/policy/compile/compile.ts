@@ -114,6 +114,7 @@ function* compileDocument(
     complianceIndex: new RuleIndex(
       compliance.flatMap(({ match, groups }) => match.map((conditions) => ({ conditions, groups }))),
     ),
+    admitsUnmet: false,
     noCompliancePolicy: standing(document.noCompliancePolicy, 'quarantine'),
     limits:
       document.limits === undefined

@@ -51,6 +51,11 @@ export interface CompiledPolicy extends RequestKeys {
   readonly compliance: readonly CompiledCompliancePolicy[];
   readonly complianceRows: readonly CompiledCompliancePolicy[];
   readonly complianceIndex: RuleIndex;
+  /**
+   * An unmet requirement that no step will ever refuse is allowed with its own reason: the grace period of `inGracePeriod` would
+   * never end.
+   */
+  readonly admitsUnmet: boolean;
   readonly noCompliancePolicy: StandingAction;
   readonly limits: (StandingAction & { readonly devicesPerUser: number }) | null;
   /** Devices of a user that were allowed within this time are ranked; milliseconds. */

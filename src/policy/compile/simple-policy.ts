@@ -34,9 +34,9 @@ function simpleDocument(actions: SimplePolicy): object {
   };
 }
 
-/** Compiles that document. */
+/** Compiles that document. What an action allows has the same reason as what it refuses. */
 export function compileSimplePolicy(actions: SimplePolicy): CompiledPolicy {
   const { policy, problems } = compilePolicy(simpleDocument(actions));
   if (policy === null) throw new Error(problems.map(({ message }) => message).join('; '));
-  return policy;
+  return { ...policy, admitsUnmet: true };
 }

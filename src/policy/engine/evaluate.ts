@@ -195,6 +195,7 @@ class Walk {
       return this.#grandfathered(refused) ?? refused;
     }
     if (grace === null) return COMPLIANT;
+    if (this.#policy.admitsUnmet && grace.next === null) return unmetVerdict(grace);
     return { ...unmetVerdict(grace), action: 'allow', reason: 'inGracePeriod' };
   }
 

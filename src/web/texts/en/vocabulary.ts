@@ -44,7 +44,10 @@ export const reasons: Readonly<Record<string, ReasonText>> = {
     'Attribute not met',
     'An attribute of the device does not have the value that the policy requires.',
   ),
-  inGracePeriod: reason('In grace', 'A requirement is not met, and its grace period has not ended.'),
+  inGracePeriod: reason(
+    'In grace',
+    'A requirement is not met, and no step of the policy refuses the phone for it yet.',
+  ),
   grandfathered: reason('In use before the policy', 'The device was in use before the policy.'),
   noCompliancePolicy: reason('No compliance policy', 'No compliance policy applies to the user and device.'),
   tooManyDevices: reason('Too many devices', 'The user has more devices than the policy allows.'),
