@@ -108,10 +108,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     new Balancer(
       upstream,
       () => deadlines.now,
-      (server, cause) =>
+      (server, cause, isLast) =>
         onTrouble(server.usable ? 'EASGATE_UPSTREAM_BACK' : 'EASGATE_UPSTREAM_OUT', {
           server: server.settings.name,
           cause,
+          ...(isLast && { still_used: true }),
         }),
     );
   const upstreams = balance(settings.upstream);

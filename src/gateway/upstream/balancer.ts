@@ -11,13 +11,16 @@ export class Balancer {
   private readonly settings: UpstreamSettings;
   private readonly seeds: readonly number[];
 
+  /** `onTrouble`: a server is out of use or back; `isLast` = it failed, but still gets requests, as no other one is in use. */
   constructor(
     settings: UpstreamSettings,
     now: () => number,
-    onTrouble: (server: UpstreamServer, cause: string) => void,
+    onTrouble: (server: UpstreamServer, cause: string, isLast: boolean) => void,
   ) {
     this.settings = settings;
-    this.servers = settings.servers.map((server) => new UpstreamServer(server, settings, now, onTrouble));
+    const tell = (server: UpstreamServer, cause: string): void =>
+      onTrouble(server, cause, this.isLast(server));
+    this.servers = settings.servers.map((server) => new UpstreamServer(server, settings, now, tell));
     this.seeds = settings.servers.map(({ name }) => hash(FNV_OFFSET, name));
   }
 
@@ -49,6 +52,11 @@ export class Balancer {
 
   close(): void {
     for (const server of this.servers) server.pool.close();
+  }
+
+  /** Whether {@link pick} returns it although requests failed. */
+  private isLast(server: UpstreamServer): boolean {
+    return server.healthy && !this.servers.some((one) => one.usable);
   }
 
   private choose(key: string, except: UpstreamServer | null, evenEjected: boolean): UpstreamServer | null {

@@ -204,6 +204,23 @@ describe('failures of a server', () => {
     ]);
   });
 
+  it('of the only server are logged as such: it still gets every request', async () => {
+    const { ask, gateway, backends } = await group([{ onRequest: drop }], { balancing: { ejectAfter: 2 } });
+    for (let count = 0; count < 5; count++) expect((await ask()).status).toBe(502);
+    expect(backends[0]?.requests).toHaveLength(5);
+    expect(gateway.trouble).toEqual([
+      expect.objectContaining({ code: 'EASGATE_UPSTREAM_OUT', server: 'server1', still_used: true }),
+    ]);
+  });
+
+  it('of one of several servers are not logged as of one that is still used, but of the last one are', async () => {
+    const { ask, gateway } = await group([{ onRequest: drop }, { onRequest: drop }], {
+      balancing: { ejectAfter: 2 },
+    });
+    for (let count = 0; count < 6; count++) await ask();
+    expect(gateway.trouble.map((one) => one['still_used'])).toEqual([undefined, true]);
+  });
+
   it('do not include polls that the server ends by closing', async () => {
     const poll = Buffer.from('03016a00000d454803333030000101', 'hex');
     const { phone, gateway } = await group([{ onRequest: drop }, {}], { balancing: { ejectAfter: 1 } });
