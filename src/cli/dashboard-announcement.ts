@@ -31,7 +31,9 @@ export async function dashboardLine({
     if (admin !== null && admin.url !== null) {
       const { dashboardText } = await import('./admin.ts');
       const text = await dashboardText(config, isSample);
-      return text === null ? null : `dashboard: ${text}\n`;
+      const missing = admin.missing ?? null;
+      const warning = missing === null ? '' : `warning: ${printable(missing)}\n`;
+      return text === null ? null : `dashboard: ${text}\n${warning}`;
     }
     if (admin !== null && admin.trouble !== null)
       return `dashboard: is not served, and tried again: ${printable(admin.trouble)}\n`;

@@ -273,11 +273,10 @@ const CONTROL_STATES: Readonly<Record<ControlState['state'], readonly [Tone, str
   down: ['bad', 'ended, starts again'],
 };
 
-function dashboardText({ url, trouble }: NonNullable<ControlStatus['admin']>): string {
-  if (url !== null) return url;
-  return trouble === null
-    ? toned('warning', 'starts')
-    : `${toned('bad', 'is not served')}: ${printable(trouble)}`;
+function dashboardText({ url, trouble, missing = null }: NonNullable<ControlStatus['admin']>): string {
+  if (trouble !== null) return `${toned('bad', 'is not served')}: ${printable(trouble)}`;
+  if (missing !== null) return `${toned('bad', 'is not served')}: ${printable(missing)} at ${url ?? '?'}`;
+  return url ?? toned('warning', 'starts');
 }
 
 function modelText({ phase, rows, ageMs, seenAgeMs, trouble }: ModelStatus): string {

@@ -8,6 +8,7 @@ import { threadedComparison } from '../api/comparisons/threaded-comparison.ts';
 import { ApiError } from '../api/problems.ts';
 import { recordInterrupted } from '../api/interrupted-changes.ts';
 import { ThreadedQuestions } from '../api/questions/threaded-questions.ts';
+import { dashboardTrouble } from '../api/routes/dashboard-files.ts';
 import { startApi } from '../api/server.ts';
 import type { RunningApi } from '../api/server.ts';
 import type { RunningFeeds } from '../app/feed-runs/start-feeds.ts';
@@ -25,9 +26,9 @@ import type { ProcessLog } from '../telemetry/logger.ts';
 import { readVersion } from '../program-version.ts';
 
 const RETRY_MS = 5_000;
-
 /** Longest wait for the primary process; those who ask the API wait for this answer. */
 const PRIMARY_MS = 5_000;
+
 /** What the control process has of its own. */
 export interface OfControl {
   readonly log: ProcessLog;
@@ -48,6 +49,7 @@ export class AdminServer {
   private readonly questions: ThreadedQuestions;
   private readonly journal: LazyJournal;
   private failure: string | null = null;
+  private readonly noDashboard = dashboardTrouble();
   private readonly stop = new AbortController();
   private starting: Promise<void> = Promise.resolve();
   /** Changes that an earlier process did not end are written to the audit. */
@@ -81,6 +83,11 @@ export class AdminServer {
     return this.failure;
   }
 
+  /** Why it serves no dashboard; null = it does. */
+  get missing(): string | null {
+    return this.noDashboard;
+  }
+
   async close(): Promise<void> {
     this.stop.abort();
     await Promise.all([this.starting, this.naming]);
@@ -97,10 +104,9 @@ export class AdminServer {
         this.admin ??= this.openAdmin();
         this.api = await startApi(this.partsWith(this.admin), this.own.log);
         this.failure = null;
-        logger.info(
-          { code: 'EASGATE_ADMIN', url: this.api.url },
-          'the admin API and the dashboard are served',
-        );
+        const served = this.missing === null ? 'the admin API and the dashboard are' : 'the admin API is';
+        logger.info({ code: 'EASGATE_ADMIN', url: this.api.url }, `${served} served`);
+        if (this.missing !== null) logger.warn({ code: 'EASGATE_DASHBOARD', cause: this.missing });
         return;
       } catch (error) {
         const cause = messageOf(error);

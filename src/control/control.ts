@@ -168,7 +168,11 @@ class Control {
       admin:
         this.config.admin.listen === undefined
           ? null
-          : { url: this.admin?.url ?? null, trouble: this.admin?.trouble ?? null },
+          : {
+              url: this.admin?.url ?? null,
+              trouble: this.admin?.trouble ?? null,
+              missing: this.admin?.missing ?? null,
+            },
     };
   }
 

@@ -61,6 +61,8 @@ export interface ControlStatus {
     /** Null = it does not listen; `trouble` says why. */
     readonly url: string | null;
     readonly trouble: string | null;
+    /** Why there is no dashboard beside the API; null = there is one. Absent = the control process is of an older version. */
+    readonly missing?: string | null;
   } | null;
 }
 

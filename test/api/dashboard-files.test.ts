@@ -1,11 +1,17 @@
 // Owns the promises of the files of the dashboard: all are of one version, each with its type and Cache-Control.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import Fastify from 'fastify';
 import type { LightMyRequestResponse } from 'fastify';
 import { expect, it, onTestFinished } from 'vitest';
-import { dashboardStyles, registerDashboard } from '../../src/api/routes/dashboard-files.ts';
+import {
+  dashboardFolder,
+  dashboardStyles,
+  dashboardTrouble,
+  registerDashboard,
+} from '../../src/api/routes/dashboard-files.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();
@@ -46,6 +52,25 @@ it('a page without a script names the style sheets of the dashboard, or none if 
   );
   expect(dashboardStyles(folder)).toEqual(['/assets/index-a1_-.css']);
   expect(dashboardStyles(null)).toEqual([]);
+});
+
+it('where the dashboard was not built, every page says so and what to do, and the API is served', async () => {
+  const server = Fastify();
+  onTestFinished(() => server.close());
+  server.get('/api/v1/x', async () => 'served');
+  await registerDashboard(server, null);
+  const page = await server.inject({ url: '/devices' });
+  expect([page.statusCode, page.headers['content-type']]).toEqual([503, 'text/plain; charset=utf-8']);
+  expect(page.body).toMatch(/not built[^]*npm run build:web[^]*restart[^]*\/api\/v1/);
+  expect((await server.inject({ url: '/api/v1/x' })).body).toBe('served');
+  expect(dashboardTrouble(null)).toContain('npm run build:web');
+});
+
+it('the source of the page is never served in place of the built one', () => {
+  const folder = fileURLToPath(new URL('../../src/web', import.meta.url));
+  expect(existsSync(join(folder, 'index.html'))).toBe(true);
+  expect(dashboardFolder()).not.toBe(folder);
+  expect(dashboardFolder() ?? 'dist/web').toMatch(/dist\/web$/);
 });
 
 it('every path outside of the API is the page, which is revalidated each time; an asset is cached for a year', async () => {

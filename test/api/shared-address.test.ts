@@ -33,7 +33,7 @@ it('serve says where the dashboard is once the API listens, and why it does not'
     admin: { listen: '127.0.0.1:8781', file: ':memory:' },
     store: { kind: 'embedded', path: ':memory:' },
   });
-  const answers: ({ url: string | null; trouble: string | null } | null)[] = [];
+  const answers: ({ url: string | null; trouble: string | null; missing?: string } | null)[] = [];
   const line = (): Promise<string | null> =>
     dashboardLine({
       config,
@@ -46,6 +46,8 @@ it('serve says where the dashboard is once the API listens, and why it does not'
   expect(await line()).toBe('dashboard: http://127.0.0.1:8781\n');
   answers.push({ url: null, trouble: 'another program uses it' });
   expect(await line()).toContain('another program uses it');
+  answers.push({ url: 'http://127.0.0.1:8781', trouble: null, missing: 'it was not built' });
+  expect(await line()).toBe('dashboard: http://127.0.0.1:8781\nwarning: it was not built\n');
   answers.push(null);
   expect(await line()).toBeNull();
 });

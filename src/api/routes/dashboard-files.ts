@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../problems.ts';
 
-/** From src/api/routes and from dist/api/routes. */
-const PLACES = ['../../../dist/web', '../../web'];
+/** From src/api/routes, whose ../../web is the source, and from dist/api/routes. */
+const PLACE = import.meta.url.endsWith('.ts') ? '../../../dist/web' : '../../web';
 const PAGE = '/index.html';
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -27,9 +27,16 @@ interface BuiltFile {
 }
 
 /** Where the built dashboard is; null = it was not built. */
-function dashboardFolder(): string | null {
-  const places = PLACES.map((place) => fileURLToPath(new URL(place, import.meta.url)));
-  return places.find((place) => existsSync(`${place}${PAGE}`)) ?? null;
+export function dashboardFolder(): string | null {
+  const place = fileURLToPath(new URL(PLACE, import.meta.url));
+  return existsSync(`${place}${PAGE}`) ? place : null;
+}
+
+/** Why there is no dashboard, with what to do; null = there is one. */
+export function dashboardTrouble(folder: string | null = dashboardFolder()): string | null {
+  return folder === null
+    ? 'the dashboard was not built: run `npm run build:web`, then restart the gateway; the admin API is served'
+    : null;
 }
 
 /** The files of a build by their paths: `/index.html`, `/assets/…`. */
@@ -68,9 +75,11 @@ export async function registerDashboard(
       throw new ApiError('EASGATE_API_NOT_FOUND', 'there is no such operation: see /api/docs');
     if (files === null)
       return reply
+        .code(503)
         .type('text/plain; charset=utf-8')
         .send(
-          'The dashboard was not built: npm run build. The API is at /api/v1, its description at /api/docs.\n',
+          'easgate: the dashboard was not built.\n\nRun `npm run build:web` in the folder of easgate, then restart the gateway.\n' +
+            'The admin API is served at /api/v1, its description at /api/docs. Phones are not affected.\n',
         );
     const file = files.get(path) ?? (path.startsWith('/assets/') ? undefined : files.get(PAGE));
     // A page that was loaded before an upgrade requests assets of the previous version. An HTML page in their place would hide the error.
