@@ -480,10 +480,10 @@ describe('the three actions of a configuration', () => {
 
   it.each([
     ['unknownDevice', null],
-    ['notEnrolled', { managed: false }],
+    ['notEnrolled', { managed: false, compliant: null }],
     ['notCompliant', { managed: true, compliant: false }],
     // Never reported.
-    ['notCompliant', { managed: true }],
+    ['notCompliant', { managed: true, compliant: null }],
     ['compliant', { managed: true, compliant: true }],
   ] as const)('that allow have the true reason: %s of %j', (reason, device) => {
     const records = { ...nothing, device };
