@@ -16,6 +16,10 @@ export type PolicyHistoryEntry = Omit<PolicyVersion, 'document' | 'parsed' | 'li
   readonly abandonedAt: number | null;
   /** When it first became the live one. */
   readonly publishedAt: number | null;
+  /** Why it last became the live one, or was rolled out; null = not said, or the same as why it was added. */
+  readonly liveComment: string | null;
+  /** When a rollback replaced it as the live one; null = it is live, or was never rolled back. */
+  readonly rolledBackAt: number | null;
 };
 
 /** The latest versions, the latest first; `before`: those with lower numbers. */
@@ -31,6 +35,9 @@ export async function policyHistory(
   return entries;
 }
 
+/** Steps by which a version comes to decide. */
+const DECIDES: ReadonlySet<PolicyStep['step']> = new Set(['live', 'rollback', 'rollout']);
+
 /** A version without its texts, where it is in use, and what happened to it. */
 export function historyEntry(version: PolicyVersion, state: PolicyState): PolicyHistoryEntry {
   const { document: _document, parsed: _parsed, lists: _lists, ...rest } = version;
@@ -38,6 +45,7 @@ export function historyEntry(version: PolicyVersion, state: PolicyState): Policy
   const rollouts = steps.filter(({ step }) => step === 'rollout');
   const last = (wanted: PolicyStep['step']): number | null =>
     steps.findLast(({ step }) => step === wanted)?.at ?? null;
+  const liveComment = steps.findLast(({ step }) => DECIDES.has(step))?.comment ?? null;
   return {
     ...rest,
     place: placeOf(version.version, state),
@@ -46,7 +54,22 @@ export function historyEntry(version: PolicyVersion, state: PolicyState): Policy
     rolledOutTo: extentOf(rollouts),
     abandonedAt: last('abandoned'),
     publishedAt: steps.find(({ step }) => step === 'live')?.at ?? null,
+    liveComment: liveComment === version.comment ? null : liveComment,
+    rolledBackAt: rolledBackAt(version.version, state.steps),
   };
+}
+
+/** Of the last step at which it ceased to be live, if that was a rollback. */
+function rolledBackAt(version: number, steps: readonly PolicyStep[]): number | null {
+  let live: number | null = null;
+  let at: number | null = null;
+  for (const one of steps) {
+    if (one.step !== 'live' && one.step !== 'rollback') continue;
+    if (one.version === version) at = null;
+    else if (live === version) at = one.step === 'rollback' ? one.at : null;
+    live = one.version;
+  }
+  return at;
 }
 
 function placeOf(version: number, { live, shadow, rollout }: PolicyState): PolicyPlace | null {

@@ -315,7 +315,7 @@ export async function replace(
   const steps =
     step === null || version === null
       ? state.steps
-      : [...state.steps, { groups: [], share: 0, ...step, version: version.version, at, by }];
+      : [...state.steps, { groups: [], share: 0, ...step, version: version.version, at, by, comment }];
   const next: PolicyState = { ...state, steps: steps.slice(-MAX_POLICY_STEPS), changedAt: at, changedBy: by };
   if (!(await store.policies.replace(stored, JSON.stringify(next), added ?? null)))
     throw new ProgramError('EASGATE_CHANGED', 'the policy was changed meanwhile: look at it, then repeat');

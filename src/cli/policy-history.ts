@@ -11,7 +11,7 @@ import { fromEither } from './remote/either.ts';
 import { print, printJson, printable, remark, warn } from './output.ts';
 import { numberOf } from './policy-change.ts';
 import { fitTable, terminalWidth } from './table.ts';
-import type { Column } from './table.ts';
+import type { Cell, Column } from './table.ts';
 
 const DEFAULT_ROWS = 20;
 
@@ -59,7 +59,7 @@ const HISTORY: readonly Column<PolicyHistoryEntry>[] = [
   { title: 'VERSION', cell: ({ version }) => String(version) },
   {
     title: '',
-    cell: ({ place }) => (place === null ? '' : { text: place, tone: place === 'live' ? 'good' : 'warning' }),
+    cell: placeCell,
   },
   { title: 'SHADOW', cell: ({ shadowAt }) => timeText(shadowAt), spare: 4 },
   { title: 'ROLLED OUT', cell: ({ rolledOutAt }) => timeText(rolledOutAt) },
@@ -67,9 +67,20 @@ const HISTORY: readonly Column<PolicyHistoryEntry>[] = [
   { title: 'PUBLISHED', cell: publishedText },
   { title: 'BY', cell: ({ author }) => printable(author) },
   { title: 'NAME', cell: ({ name }) => printable(name, '-'), min: 12, spare: 3 },
-  { title: 'COMMENT', cell: ({ comment }) => printable(comment, '-'), min: 12, spare: 1 },
+  { title: 'COMMENT', cell: commentText, min: 12, spare: 1 },
   { title: 'HASH', cell: ({ hash }) => hash, spare: 5 },
 ];
+
+function placeCell({ place, rolledBackAt }: PolicyHistoryEntry): Cell {
+  if (place !== null) return { text: place, tone: place === 'live' ? 'good' : 'warning' };
+  return typeof rolledBackAt === 'number' ? `rolled back ${isoTime(rolledBackAt)}` : '';
+}
+
+/** Why it was added, and why it came to decide. */
+function commentText({ comment, liveComment }: PolicyHistoryEntry): string {
+  const both = [comment, liveComment].filter((one) => typeof one === 'string');
+  return both.length === 0 ? '-' : printable(both.join('; '));
+}
 
 /** Of a version from before its steps were kept, only the time at which it was added is known. */
 function publishedText({ at, shadowAt, rolledOutAt, publishedAt }: PolicyHistoryEntry): string {

@@ -1,4 +1,5 @@
 // Owns the work of `easgate policy publish`, `rollback`, `shadow` and `promote`.
+import { numberText } from '../number-text.ts';
 import type { Command } from 'commander';
 import { changedCount } from '../app/policy-diff.ts';
 import type { PolicyDiff } from '../app/policy-diff.ts';
@@ -25,7 +26,7 @@ import type { AuditSink } from '../journal/audit-log.ts';
 import type { RolloutExtent } from '../model/policy-version.ts';
 import { extentText } from '../model/rollout-text.ts';
 import { shadowSum } from '../model/shadow.ts';
-import type { ShadowDifference, ShadowSum } from '../model/shadow.ts';
+import type { ShadowChange, ShadowDifference, ShadowSum } from '../model/shadow.ts';
 import { forEverybody, withRollout } from '../policy/active-policies.ts';
 import type { ActivePolicies } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
@@ -219,18 +220,28 @@ function sayShadow(
 /** A comparison, with at most so many of its phones. */
 export function shadowText(
   version: number,
-  { compared, different, phonesDifferent, phones }: ShadowSum,
+  { compared, different, phonesDifferent, changes = [], phones }: ShadowCountsShown,
   limit: number,
 ): string {
+  const reasons = changes.length === 0 ? '' : `\n${fitTable(CHANGES, changes, terminalWidth()).text}`;
   const list = fitTable(SHADOW, phones.slice(0, limit), terminalWidth()).text;
   return (
-    `version ${version} in the shadow: ${compared} decisions compared, ${different} different` +
-    `${different === 0 ? '' : `, on ${phonesDifferent} ${phonesDifferent === 1 ? 'phone' : 'phones'}`}\n` +
+    `version ${version} in the shadow: ${numberText(compared)} decisions compared, ${numberText(different)} different` +
+    `${different === 0 ? '' : `, on ${numberText(phonesDifferent)} ${phonesDifferent === 1 ? 'phone' : 'phones'}`}\n${reasons}` +
     (phones.length === 0
       ? ''
       : `\n${list}${othersText(phonesDifferent - Math.min(limit, phones.length), '--limit or --json')}`)
   );
 }
+
+/** The changes are absent where the gateway of a context is of an older version. */
+type ShadowCountsShown = Omit<ShadowSum, 'changes'> & Partial<Pick<ShadowSum, 'changes'>>;
+
+const CHANGES: readonly Column<ShadowChange>[] = [
+  { title: 'PHONES', cell: ({ phones }) => numberText(phones) },
+  { title: 'LIVE', cell: ({ live }) => printable(`${live.action} (${live.reason})`) },
+  { title: 'SHADOW', cell: ({ shadow: other }) => printable(`${other.action} (${other.reason})`) },
+];
 
 const SHADOW: readonly Column<ShadowDifference>[] = [
   { title: 'USER', cell: ({ user }) => printable(user), min: 18 },

@@ -55,6 +55,7 @@ export const policyStepSchema = rolloutExtentSchema.extend({
   ),
   at: z.number().describe('When, milliseconds since the epoch'),
   by: textOr('unknown', 'Who did it'),
+  comment: text('Why, in the words of who did it'),
 });
 
 /** Which versions are in use. */

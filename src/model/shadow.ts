@@ -25,8 +25,17 @@ export interface ShadowCounts {
   readonly phones: readonly ShadowDifference[];
 }
 
+/** Phones on which the policies differ in the same way. */
+export interface ShadowChange {
+  readonly live: Pick<ComparedVerdict, 'action' | 'reason'>;
+  readonly shadow: Pick<ComparedVerdict, 'action' | 'reason'>;
+  readonly phones: number;
+}
+
 /** What several workers compared. */
 export interface ShadowSum extends ShadowCounts {
+  /** The phones by both verdicts, the most frequent ones first. */
+  readonly changes: readonly ShadowChange[];
   /** Number of phones in `phones` of all workers; a phone that several of them served counts once. */
   readonly phonesDifferent: number;
 }
@@ -44,7 +53,27 @@ export function shadowSum(counts: readonly ShadowCounts[], most = Infinity): Sha
   return {
     compared: counts.reduce((total, one) => total + one.compared, 0),
     different: counts.reduce((total, one) => total + one.different, 0),
+    changes: changesOf(phones),
     phonesDifferent: phones.length,
     phones: phones.slice(0, most),
   };
+}
+
+function changesOf(phones: readonly ShadowDifference[]): ShadowChange[] {
+  const changes = new Map<string, ShadowChange>();
+  for (const { live, shadow } of phones) {
+    const key = `${live.action} ${live.reason} ${shadow.action} ${shadow.reason}`;
+    const before = changes.get(key);
+    changes.set(
+      key,
+      before === undefined
+        ? {
+            live: { action: live.action, reason: live.reason },
+            shadow: { action: shadow.action, reason: shadow.reason },
+            phones: 1,
+          }
+        : { ...before, phones: before.phones + 1 },
+    );
+  }
+  return [...changes.values()].toSorted((one, other) => other.phones - one.phones);
 }

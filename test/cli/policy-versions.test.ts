@@ -52,6 +52,16 @@ describe('policy rollback', () => {
     expect(JSON.parse(again.out)).toMatchObject({ version: 2, change: { letIn: { all: 1 } } });
   });
 
+  it('leaves the version that it replaces marked in the history, with why it was promoted', async () => {
+    await run('policy', 'shadow', join(folder, 'strict.yaml'), '--comment', 'a draft');
+    await run('policy', 'promote', '--comment', 'it proved good', '--yes');
+    expect((await run('policy', 'history')).out).toMatch(/\n3 +live .* a draft; it proved good /);
+    await run('policy', 'rollback', '--yes');
+    expect((await run('policy', 'history')).out).toMatch(
+      /\n3 +rolled back 20\d\d-\S+Z .* a draft; it proved good .*\n2 +live /,
+    );
+  });
+
   it('without a version to go back to says so', async () => {
     await run('policy', 'rollback', '--yes');
     expect((await run('policy', 'rollback', '--yes')).error).toContain('EASGATE_NOT_FOUND');
@@ -84,6 +94,18 @@ it('policy shadow lists as many phones as --limit says, and counts the others', 
     /^version 2 in the shadow: 9 decisions compared, 5 different, on 3 phones\n\nUSER.*\n.* one .*\n.* two .*\nand 1 other: --limit or --json\n$/,
   );
   expect(shadowText(2, counts, 3)).toMatch(/ three .*\n$/);
+});
+
+it('policy shadow counts the phones that differ by the reasons of both policies', () => {
+  const [live, shadow] = [
+    { action: 'allow', reason: 'compliant' },
+    { action: 'block', reason: 'osTooOld' },
+  ] as const;
+  const changes = [{ live, shadow, phones: 1_204 }];
+  const counts = { compared: 9_000, different: 5_000, phonesDifferent: 1_204, changes, phones: [] };
+  expect(shadowText(2, counts, 2)).toMatch(
+    /9,000 decisions compared, 5,000 different, on 1,204 phones\n\nPHONES +LIVE +SHADOW\n1,204 +allow \(compliant\) +block \(osTooOld\)\n/,
+  );
 });
 
 it('explain names the other names of a user on a line of their own', async () => {

@@ -173,6 +173,31 @@ describe.each(STORES)('versions of the policy in the %s store', (_kind, open) =>
     expect((await rollBack(store, null, null, BY, UNAUDITED)).version).toBe(1);
   });
 
+  it('have in the history why they were promoted, and when they were rolled back', async () => {
+    const [store] = await open();
+    const add = async (name: string, place: 'live' | 'shadow', comment: string) =>
+      addVersion(store, await readPolicies(store), { ...document(name), place, comment }, BY, UNAUDITED);
+    await add('one', 'live', 'the first');
+    await add('two', 'shadow', 'a draft');
+    await promote(store, await readPolicies(store), 'it proved good', { ...BY, at: 2_000 }, UNAUDITED);
+    expect(await policyHistory(store, 2)).toMatchObject([
+      { version: 2, place: 'live', comment: 'a draft', liveComment: 'it proved good', rolledBackAt: null },
+      { version: 1, comment: 'the first', liveComment: null, rolledBackAt: null },
+    ]);
+    await rollBack(store, null, 'it did not', { ...BY, at: 3_000 }, UNAUDITED);
+    expect(await policyHistory(store, 2)).toMatchObject([
+      { version: 2, place: null, liveComment: 'it proved good', rolledBackAt: 3_000 },
+      { version: 1, place: 'live', liveComment: 'it did not', rolledBackAt: null },
+    ]);
+    await rollBack(store, 2, null, { ...BY, at: 4_000 }, UNAUDITED);
+    await add('three', 'live', 'the third');
+    expect((await policyHistory(store, 3)).map(({ rolledBackAt }) => rolledBackAt)).toEqual([
+      null,
+      null,
+      4_000,
+    ]);
+  });
+
   it('that are rolled out keep the live one in its place until the end, and are abandoned', async () => {
     const [store] = await open();
     const add = async (name: string, place: 'live' | 'shadow') =>

@@ -16,7 +16,7 @@ const different = (
   at,
 });
 
-it('a phone that several workers served counts once, with its latest difference, and the latest phones come first', () => {
+it('a phone that several workers served counts once, with its latest difference, the latest phones come first, and are counted by reason', () => {
   const [first, second] = [
     [different('one', 5, 'osTooOld'), different('two', 1, 'osTooOld')],
     [different('two', 9, 'notCompliant'), different('three', 7, 'osTooOld')],
@@ -30,6 +30,11 @@ it('a phone that several workers served counts once, with its latest difference,
     'two notCompliant',
     'three osTooOld',
     'one osTooOld',
+  ]);
+  const verdicts = { live: { action: 'allow', reason: 'reportOnly' } };
+  expect(sum.changes).toEqual([
+    { ...verdicts, shadow: { action: 'quarantine', reason: 'osTooOld' }, phones: 2 },
+    { ...verdicts, shadow: { action: 'quarantine', reason: 'notCompliant' }, phones: 1 },
   ]);
   expect(shadowSum([{ compared: 1, different: 1, phones: first }], 1)).toMatchObject({
     phonesDifferent: 2,

@@ -71,6 +71,10 @@ export const policyVersionRow = z
     rolledOutTo: extentShown.nullable().describe('to whom it was rolled out in the end; null = it never was'),
     abandonedAt: maybeTime.describe('when its roll-out was abandoned'),
     publishedAt: maybeTime.describe('when it first became the live one'),
+    liveComment: maybeText.describe('why it became the live one, or was rolled out; null = not said'),
+    rolledBackAt: maybeTime.describe(
+      'when a rollback replaced it as the live one; null = it is live, or never was',
+    ),
   })
   .meta({ id: 'PolicyVersionRow' });
 
@@ -85,6 +89,15 @@ const compared = z.object({ action: z.string(), reason: z.string(), rule: maybeT
 const shadowCounts = z.object({
   compared: z.number(),
   different: z.number(),
+  changes: z
+    .array(
+      z.object({
+        live: z.object({ action: z.string(), reason: z.string() }),
+        shadow: z.object({ action: z.string(), reason: z.string() }),
+        phones: z.number(),
+      }),
+    )
+    .describe('the phones that differ by both verdicts, the most frequent ones first'),
   phonesDifferent: z
     .number()
     .describe(

@@ -151,6 +151,6 @@ export async function shadowCountsThere(
   context: Context,
 ): Promise<ShadowSum & { readonly version: number | null }> {
   const { shadow } = (await policiesInUse(context)).policies;
-  const counts = shadow?.counts ?? { compared: 0, different: 0, phonesDifferent: 0, phones: [] };
+  const counts = shadow?.counts ?? { compared: 0, different: 0, phonesDifferent: 0, changes: [], phones: [] };
   return { version: shadow?.version ?? null, ...counts };
 }

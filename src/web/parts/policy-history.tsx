@@ -23,6 +23,12 @@ const MOST = 100;
 
 function Place({ row, policy }: { row: Row; policy: PolicyInUse }): ReactElement | null {
   if (row.place !== null) return <span className="tag">{texts[row.place]}</span>;
+  if (row.rolledBackAt !== null)
+    return (
+      <span className="tag">
+        {texts.rolledBack} <Time iso={row.rolledBackAt} form={moment} />
+      </span>
+    );
   if (row.abandonedAt !== null) return <span className="tag">{texts.abandoned}</span>;
   return policy.earlier.includes(row.version) ? <span className="tag">{texts.wasLive}</span> : null;
 }
@@ -54,6 +60,17 @@ function Before({ row: { shadowAt, rolledOutAt, rolledOutTo } }: { row: Row }): 
           {texts.rolledOutAt(extentText(rolledOutTo))} <Time iso={rolledOutAt} form={moment} />
         </div>
       )}
+    </>
+  );
+}
+
+/** Why it was added, and why it came to decide. */
+function Comments({ row: { comment, liveComment } }: { row: Row }): ReactElement {
+  if (comment === null && liveComment === null) return <Dash />;
+  return (
+    <>
+      {comment === null ? null : <div>{comment}</div>}
+      {liveComment === null ? null : <div>{liveComment}</div>}
     </>
   );
 }
@@ -102,7 +119,9 @@ function Versions({
               <td data-l={column.by} className="break">
                 {row.author}
               </td>
-              <td className="full break">{row.comment ?? <Dash />}</td>
+              <td className="full break">
+                <Comments row={row} />
+              </td>
               <td className="num" data-l={column.changed}>
                 {row.changed === null ? <Dash /> : number(row.changed)}
               </td>

@@ -9,7 +9,7 @@ import { extentText } from './extent-fields.tsx';
 import { Icon } from './icon.tsx';
 import { Panel } from './panel.tsx';
 import type { PolicyChange } from './policy-change.ts';
-import { ShadowPart, ShadowPhones } from './policy-shadow.tsx';
+import { ShadowChanges, ShadowPart, ShadowPhones } from './policy-shadow.tsx';
 import { Time } from './time.tsx';
 
 type PolicyInUse = AnswerOf<'showPolicy'>;
@@ -143,6 +143,7 @@ export function RollOut({
         )}
         {shadow === null && rollout === null ? <p className="sm t2">{t.policy.shadow.groups}</p> : null}
       </div>
+      {shadow === null ? null : <ShadowChanges shadow={shadow} />}
       {shadow === null ? null : <ShadowPhones shadow={shadow} />}
     </Panel>
   );

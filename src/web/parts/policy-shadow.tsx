@@ -39,6 +39,31 @@ function verdict({ action, reason }: { action: string; reason: string }): ReactE
   );
 }
 
+/** How many phones differ in which way. */
+export function ShadowChanges({ shadow }: { shadow: Shadow }): ReactElement | null {
+  const changes = shadow.counts?.changes ?? [];
+  if (changes.length === 0) return null;
+  return (
+    <div className="tw">
+      <table className="plain cards">
+        <caption className="vh">{texts.changesCaption}</caption>
+        <TableHead titles={[texts.column.live, texts.column.shadow, [texts.column.phones, 'num']]} />
+        <tbody>
+          {changes.map(({ live, shadow: other, phones }) => (
+            <tr key={`${live.action} ${live.reason} ${other.action} ${other.reason}`}>
+              <td data-l={texts.column.live}>{verdict(live)}</td>
+              <td data-l={texts.column.shadow}>{verdict(other)}</td>
+              <td className="num" data-l={texts.column.phones}>
+                {number(phones)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
 /** The phones on which it differs. */
 export function ShadowPhones({ shadow }: { shadow: Shadow }): ReactElement | null {
   const phones = shadow.counts?.phones ?? [];

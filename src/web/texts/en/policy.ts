@@ -138,7 +138,8 @@ export const policy = {
     noneYet: 'No decision differed yet.',
     none: 'No policy runs in the shadow.',
     caption: 'Devices that the shadow decides otherwise',
-    column: { user: 'User', live: 'Live', shadow: 'Shadow' },
+    changesCaption: 'How many devices the shadow decides otherwise, by both verdicts',
+    column: { user: 'User', live: 'Live', shadow: 'Shadow', phones: 'Devices' },
     groups: 'Some users first: choose groups, or a share of all users, when you publish or promote.',
   },
   rollout: {
@@ -203,6 +204,7 @@ export const policy = {
     shadow: 'shadow',
     rollout: 'roll-out',
     abandoned: 'abandoned',
+    rolledBack: 'rolled back',
     added: 'added',
     shadowAt: 'In the shadow',
     rolledOutAt: (extent: string) => `Rolled out to ${extent}`,
