@@ -1,6 +1,6 @@
 // Owns errors on their way from one thread to another: their text and their code.
 import { codeOf, messageOf } from '../caught-error.ts';
-import { redisFailure } from '../directory/failure.ts';
+import { redisFailure, withoutChange } from '../directory/failure.ts';
 
 /** An error as a message; `code` null = a defect. */
 export interface PlainError {
@@ -8,8 +8,11 @@ export interface PlainError {
   readonly message: string;
 }
 
+/** Threads only read. */
 export function plainError(error: unknown): PlainError {
-  return redisFailure(error) ?? { code: codeOf(error, null), message: messageOf(error) };
+  const failure = redisFailure(error);
+  if (failure !== null) return { code: failure.code, message: withoutChange(failure.message) };
+  return { code: codeOf(error, null), message: messageOf(error) };
 }
 
 export function errorFrom({ code, message }: PlainError): Error {

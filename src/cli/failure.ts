@@ -2,7 +2,7 @@
 import { WipeInTheWay } from '../app/write-decision.ts';
 import { WipeUserError } from '../app/wipe.ts';
 import { codeOf } from '../caught-error.ts';
-import { failureOf } from '../directory/failure.ts';
+import { failureOf, withoutChange } from '../directory/failure.ts';
 import type { Failure } from '../directory/failure.ts';
 import { PROGRAM_ERRORS, ProgramError } from '../errors/program-errors.ts';
 import type { ProgramErrorCode } from '../errors/program-errors.ts';
@@ -13,12 +13,17 @@ import { clearCommand } from './decision-text.ts';
 import { shownLines } from './output.ts';
 import { RemoteError } from './remote/client.ts';
 
-/** `CODE: message`, and the command to type next, if known. */
-export function failureText(error: unknown): string {
+/** `CODE: message`, and the command to type next, if known. `command`: which failed, `devices list`. */
+export function failureText(error: unknown, command = ''): string {
   const { code, message } = coded(failureOf(error), error);
+  const told = READS.test(command) ? withoutChange(message) : message;
   // Messages quote what phones, files and the gateway of a context sent.
-  return shownLines(`${code}: ${message}${hint(error)}`);
+  return shownLines(`${code}: ${told}${hint(error)}`);
 }
+
+/** Commands that change nothing. */
+const READS =
+  /^(?:status|health|check|explain|simulate|report|export|identify)\b|\b(?:list|show|status|query|follow|export|explain|evaluate|test|check|diff|history)$/;
 
 /** Codes of the system and of libraries are replaced by one of easgate's: EASGATE_FILE where the error names a file, else EASGATE_FAILED. */
 function coded(found: Failure, error: unknown): Failure {

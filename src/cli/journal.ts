@@ -1,8 +1,9 @@
 // Owns the work of `easgate journal` and `easgate audit`: queries as tables, JSON and CSV, export, and following.
+import { numberText } from '../number-text.ts';
 import type { Command } from 'commander';
 import { followEntries, journalFilter, namesInDirectory, newestEntries } from '../app/journal.ts';
 import { journalOptions } from '../config/journal-settings.ts';
-import { failureOf } from '../directory/failure.ts';
+import { failureOf, withoutChange } from '../directory/failure.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { UserNames } from '../identity/user-names.ts';
@@ -15,6 +16,7 @@ import { withStore } from './context.ts';
 import { csvHeader, csvRows, csvText } from '../app/csv.ts';
 import type { CsvColumn } from '../app/csv.ts';
 import { count, momentOf } from './list-options.ts';
+import { watchReader } from './pipe-reader.ts';
 import { outputWriter, print, printJson, printable, remark, warn } from './output.ts';
 import { contextOf } from './remote/contexts.ts';
 import { followRemote, remoteEntries } from './remote/journal.ts';
@@ -117,25 +119,28 @@ export async function follow(options: JournalOptions, command: Command): Promise
     write(options.json ? entryLine(entry) : `${lineOf(entry)}\n`);
   const context = contextOf(command);
   if (context !== null) {
-    await followRemote(context, questionOf(options), show);
+    // Nothing is open but the connection to the API.
+    const endWatch = watchReader(() => process.exit());
+    await followRemote(context, questionOf(options), show).finally(endWatch);
     return;
   }
+  const end = new AbortController();
+  const endWatch = watchReader(() => end.abort());
   await withJournal(command, async (store, config) => {
     const filter = await filterOf('journal', options, command);
     const names = new UserNames(config.identity.domains);
-    const { signal } = new AbortController();
     for await (const { entry } of followEntries(store, 'journal', filter, {
       names,
-      signal,
+      signal: end.signal,
       onTrouble: tellTrouble,
     }))
       if (!(await show(entry))) return;
-  });
+  }).finally(endWatch);
 }
 
 function tellTrouble(error: Error | null): void {
   if (error === null) remark('the journal answers again');
-  else warn(`the journal cannot be read: ${failureOf(error).message}`);
+  else warn(`the journal cannot be read: ${withoutChange(failureOf(error).message)}`);
 }
 
 async function withJournal(
@@ -156,7 +161,7 @@ function filterOf(stream: StreamName, options: JournalOptions, command: Command)
   const { user, device, kind, operation, reason, by } = options;
   const namesOf = (name: UserKey): Promise<readonly UserKey[]> =>
     withStore(command, (store) => namesInDirectory(store, name)).catch((error: unknown) => {
-      warn(`other names of ${printable(name)} are not known: ${failureOf(error).message}`);
+      warn(`other names of ${printable(name)} are not known: ${withoutChange(failureOf(error).message)}`);
       return [];
     });
   const [since, until] = [momentOf(options.since, '--since'), momentOf(options.until, '--until')];
@@ -209,7 +214,7 @@ async function writeAll<Entry extends JournalEntry | AuditEntry>(
 }
 
 function tellUnreadable(number: number): void {
-  if (number > 0) warn(`left out, as this version does not understand them: ${number} entries`);
+  if (number > 0) warn(`left out, as this version does not understand them: ${numberText(number)} entries`);
 }
 
 function timeOf({ relative }: JournalOptions): (entry: { readonly at: number }) => string {
@@ -221,7 +226,7 @@ function columnsOfJournal(options: JournalOptions): readonly Column<JournalEntry
   return [
     { title: 'TIME', cell: timeOf(options) },
     { title: 'KIND', cell: ({ kind }) => kind },
-    { title: 'COUNT', cell: (entry) => String(entry.count), spare: 2 },
+    { title: 'COUNT', cell: (entry) => numberText(entry.count), spare: 2 },
     { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 12 },
     { title: 'DEVICE', cell: ({ device }) => printable(device, '-') },
     { title: 'VERDICT', cell: verdictText, min: 8 },
@@ -232,7 +237,7 @@ function columnsOfJournal(options: JournalOptions): readonly Column<JournalEntry
 /** One line of `follow`. */
 function lineOf(entry: JournalEntry): string {
   const { at, kind, user, device } = entry;
-  const times = entry.count > 1 ? [`${entry.count} times`] : [];
+  const times = entry.count > 1 ? [`${numberText(entry.count)} times`] : [];
   const parts = [printable(user, ''), printable(device, ''), verdictText(entry), ...times, moreText(entry)];
   return [isoTime(at), kind, ...parts.filter((part) => part !== '' && part !== '-')].join('  ');
 }

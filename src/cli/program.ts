@@ -17,6 +17,7 @@ import { ProgramError } from '../errors/program-errors.ts';
 import { defaultConfig } from './config-path.ts';
 import { toned } from './output.ts';
 import { REMOTE_COMMANDS } from './remote/commands.ts';
+import { showTimes } from './time-text.ts';
 import { readVersion } from '../program-version.ts';
 
 const USAGE = 2;
@@ -36,7 +37,11 @@ export function defineProgram(): Command {
       '--context <context>',
       'name of a context, or https://HOST of an admin API, with the token of EASGATE_TOKEN',
     )
-    .hook('preAction', (_program, command) => refuseRemote(command))
+    .hook('preAction', (_program, command) => {
+      running = commandName(command);
+      showTimes(command.opts<{ relative?: boolean }>());
+      refuseRemote(command);
+    })
     .helpOption('-h, --help', 'show help; examples too')
     .addHelpCommand(helpCommand())
     .configureHelp({
@@ -73,6 +78,9 @@ export function defineProgram(): Command {
     '\nMore, and examples: easgate NOUN --help, easgate NOUN VERB --help. All commands: docs/reference/commands.md.',
   );
 }
+
+/** The command that runs, for the text of its failure. */
+let running = '';
 
 /** A wrong usage with its code. Whoever types `unblock` means the verb that removes the decision, not the one spelled alike. */
 function usageText(text: string): string {
@@ -149,7 +157,7 @@ export async function runProgram(arguments_: readonly string[]): Promise<void> {
       return;
     }
     const { exitCodeOf, failureText } = await import('./failure.ts');
-    process.stderr.write(`easgate: ${failureText(error)}\n`);
+    process.stderr.write(`easgate: ${failureText(error, running)}\n`);
     // A failed start may leave sockets and a store open, which would keep the process running. Output to pipes and files is already
     // written (it is synchronous on POSIX).
     process.exit(exitCodeOf(error));

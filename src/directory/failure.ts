@@ -36,6 +36,13 @@ const REMEDIES: readonly (readonly [reply: RegExp, words: string])[] = [
 const UNANSWERED =
   /^(Command timed out|Connection is closed\.|Stream isn't writeable|Reached the max retries per request limit|Cluster isn't ready|Cluster is disconnect|None of startup nodes|Node is disconnected|Socket timeout\. Expecting data|Failed to refresh slots cache|no node of the Redis Cluster answers)/;
 
+const MAY_HAVE_CHANGED = '. A change may have been made: look before you repeat it';
+
+/** The message of a failure of work that only reads. */
+export function withoutChange(message: string): string {
+  return message.replace(MAY_HAVE_CHANGED, '');
+}
+
 /** The text of a reply, with what to do where that is known, and without the arguments of the command. */
 export function withRemedy(written: string): string {
   const reply = withoutArguments(written);
@@ -67,6 +74,6 @@ export function redisFailure(error: unknown): Failure | null {
   if (!UNANSWERED.test(message)) return null;
   return {
     code: 'EASGATE_REDIS',
-    message: `Redis gave no answer (${messageOf(error)}): check that it runs and is not stuck. A change may have been made: look before you repeat it`,
+    message: `Redis gave no answer (${messageOf(error)}): check that it runs and is not stuck${MAY_HAVE_CHANGED}`,
   };
 }

@@ -39,6 +39,29 @@ it.each([
   expect(failureText(Object.assign(new Error(message), more))).toBe(text);
 });
 
+it.each([
+  ['devices list', false],
+  ['report blocked', false],
+  ['explain', false],
+  ['store status', false],
+  ['policy diff', false],
+  ['journal follow', false],
+  ['export devices', false],
+  ['feeds test', false],
+  ['devices block', true],
+  ['users clear', true],
+  ['import', true],
+  ['policy shadow', true],
+  ['policy rollout widen', true],
+  ['store accept', true],
+  ['tokens create', true],
+  ['feeds run', true],
+])('%s without an answer of Redis: a change may have been made = %s', (command, changes) => {
+  const text = failureText(new Error('Command timed out'), command);
+  expect(text).toMatch(/^EASGATE_REDIS: Redis gave no answer .* is not stuck/);
+  expect(text.includes('A change may have been made')).toBe(changes);
+});
+
 it.runIf(existsSync('/dev/full'))('says that the disk of its output is full, and fails', () => {
   const full = openSync('/dev/full', 'w');
   const { status, stderr } = spawnSync(process.execPath, [MAIN, 'check', '--metrics'], {
