@@ -1,6 +1,9 @@
 // Owns the brakes of a run: how much of what a source reported before it may remove or change at once. Pure.
+
 // Threat: a source that answers with nothing, with half of its list, or with the opposite of what it said an hour ago, and a gateway
 // that locks everybody out, or lets everybody in, because of it.
+
+import { numberText } from '../number-text.ts';
 
 /** Parts of a whole, from 0 to 1: more than that, and more than {@link AT_LEAST}, holds the run. */
 export interface Brakes {
@@ -26,8 +29,18 @@ export interface Touched {
 /** Why the run is held, for people: one text for each brake. Empty = it may be applied. */
 export function heldBy(touched: readonly Touched[], { maxRemoved, maxChanged }: Brakes): string[] {
   return touched.flatMap(({ what, before, removed, changed }) => [
-    ...over(`${removed} of ${before} ${what} would be removed`, removed, before, maxRemoved),
-    ...over(`${changed} of ${before} ${what} would change`, changed, before, maxChanged),
+    ...over(
+      `${numberText(removed)} of ${numberText(before)} ${what} would be removed`,
+      removed,
+      before,
+      maxRemoved,
+    ),
+    ...over(
+      `${numberText(changed)} of ${numberText(before)} ${what} would change`,
+      changed,
+      before,
+      maxChanged,
+    ),
   ]);
 }
 

@@ -5,7 +5,8 @@ import type { StoredToken } from '../api/auth/admin-rows.ts';
 import { FleetAccounts, recordsOf } from '../api/auth/fleet-accounts.ts';
 import { makeSetUp, newToken, SET_UP_MS } from '../api/auth/sign-in.ts';
 import type { Role } from '../api/contract/paths.ts';
-import { exactIsoTime, isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
+import { exactIsoTime, isoTime, parseMomentToCome } from '../app/times.ts';
+import { timeOrNever } from './time-text.ts';
 import { adminUrl } from '../config/admin-url.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -189,11 +190,8 @@ const COLUMNS: readonly Column<ShownToken>[] = [
   { title: 'ID', cell: ({ id }) => id },
   { title: 'NAME', cell: ({ name }) => printable(name) },
   { title: 'ROLE', cell: ({ role }) => role },
-  { title: 'ENDS', cell: ({ expiresAt }) => (expiresAt === null ? 'never' : relativeTime(expiresAt)) },
-  {
-    title: 'LAST USED',
-    cell: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : relativeTime(lastUsedAt)),
-  },
+  { title: 'ENDS', cell: ({ expiresAt }) => timeOrNever(expiresAt) },
+  { title: 'LAST USED', cell: ({ lastUsedAt }) => timeOrNever(lastUsedAt) },
   { title: 'CREATED BY', cell: ({ createdBy }) => printable(createdBy), spare: 1 },
 ];
 

@@ -1,4 +1,5 @@
 // Owns how the outcome of an import or of a run of a feed looks on a terminal.
+import { numberText } from '../number-text.ts';
 import type { ApplyOutcome } from '../app/apply-outcome.ts';
 import { print, printable, remark, warn } from './output.ts';
 import { table } from './table.ts';
@@ -16,7 +17,7 @@ export function sayOutcome(outcome: ApplyOutcome): void {
     ['decisions', read.decision, decisions.applied, '-', '-', decisions.removed],
   ]
     .filter(([, ...counts]) => counts.some((count) => Number(count) > 0))
-    .map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)));
+    .map((row) => row.map((cell) => (typeof cell === 'number' ? numberText(cell) : cell)));
   if (rows.length > 0) print(table(['RECORDS', 'READ', 'ACCEPTED', 'UNCHANGED', 'OLDER', 'REMOVED'], rows));
   else if (refused.count === 0) remark('no record was read');
   if (outcome.dryRun) remark('dry run: nothing was written');
@@ -68,9 +69,9 @@ function sayList<One>(
   if (count === 0) return;
   warn(counted(count, one, several));
   for (const entry of first.slice(0, SHOWN)) remark(`  ${text(entry)}`);
-  if (count > SHOWN) remark(`  and ${count - SHOWN} more`);
+  if (count > SHOWN) remark(`  and ${numberText(count - SHOWN)} more`);
 }
 
 function counted(count: number, one: string, several: string): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? one : several}`;
+  return `${numberText(count)} ${count === 1 ? one : several}`;
 }

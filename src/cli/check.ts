@@ -1,4 +1,5 @@
 // Owns the work of `easgate check`: checks a configuration file.
+import { numberText } from '../number-text.ts';
 import type { Command } from 'commander';
 import { checkConfig } from '../config/check.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
@@ -79,7 +80,7 @@ async function checkStore(store: DirectoryStore): Promise<void> {
   throw new ProgramError(
     'EASGATE_CORRUPT_RECORD',
     [
-      `${unreadable.length} malformed record${unreadable.length === 1 ? '' : 's'} in the directory: their devices are ` +
+      `${numberText(unreadable.length)} malformed record${unreadable.length === 1 ? '' : 's'} in the directory: their devices are ` +
         'blocked; `devices clear`, `block`, `allow` or `set` overwrites them',
       ...unreadable.map((name) => `  - ${printable(name)}`),
     ].join('\n'),

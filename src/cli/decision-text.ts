@@ -1,4 +1,5 @@
 // Owns the texts about manual decisions that a command wrote or cleared.
+import { numberText } from '../number-text.ts';
 import type { CoverageNote, Doubt } from '../app/decision-coverage.ts';
 import type { ClearResult, DecideResult } from '../app/decide.ts';
 import type { UserDecideResult } from '../app/decide-user.ts';
@@ -120,6 +121,6 @@ function seen(names: readonly string[]): string {
 }
 
 function listed(names: readonly string[]): string {
-  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  const more = names.length > MAX_NAMES ? ` and ${numberText(names.length - MAX_NAMES)} more` : '';
   return names.slice(0, MAX_NAMES).join(', ') + more;
 }

@@ -3,7 +3,8 @@ import { describeDecision } from '../app/write-decision.ts';
 import { stateOf } from '../app/device-details.ts';
 import type { DeviceDetails } from '../app/device-details.ts';
 import { target } from '../app/names.ts';
-import { isoTime, relativeTime } from '../app/times.ts';
+import { isoTime } from '../app/times.ts';
+import { timeOrNever, timeText } from './time-text.ts';
 import type { ManualDecision } from '../model/decision.ts';
 import type { DeviceReport } from '../model/device.ts';
 import { isWipe } from '../model/wipe.ts';
@@ -39,7 +40,7 @@ const NEXT: Readonly<Record<string, string>> = {
   wiped: 'it was wiped: to let it in again, clear the wipe with --force',
 };
 
-/** The text; relative times are as of `now`, milliseconds since the epoch. */
+/** The text as of `now`, milliseconds since the epoch. */
 export function deviceText(details: DeviceDetails, now = Date.now()): string {
   const { key, aliases, record, reports, unreadable = [], partnerships } = details;
   const told = (field: 'model' | 'os' | 'imei'): string | null =>
@@ -95,7 +96,7 @@ function decisionText(decision: ManualDecision, now: number): string {
 }
 
 function phonesText(partnerships: readonly Partnership[], now: number): string {
-  const seen = (at: number | null): string => (at === null || at === 0 ? 'never' : relativeTime(at, now));
+  const seen = (at: number | null): string => timeOrNever(at, now);
   const columns: Column<Partnership>[] = [
     { title: 'USER', cell: ({ record }) => printable(record.user), min: 18 },
     { title: 'STATE', cell: (one) => stateCell(stateOf(one)) },
@@ -120,10 +121,10 @@ function reportText(report: DeviceReport, now: number): string {
     ...(unmetRequirements.length === 0 ? [] : [`does not meet ${unmetRequirements.join(', ')}`]),
     ...(platform === null ? [] : [`${platform} ${osVersion ?? ''}`.trim()]),
     ...(owner === null ? [] : [`owner ${owner}`]),
-    ...(lastCheckIn === null ? [] : [`last check-in ${relativeTime(lastCheckIn, now)}`]),
+    ...(lastCheckIn === null ? [] : [`last check-in ${timeText(lastCheckIn, now)}`]),
   ];
   const text = parts.length === 0 ? 'nothing known' : parts.join('; ');
-  return `${printable(`reported by ${source}, ${relativeTime(observedAt, now)}: ${text}`)}\n`;
+  return `${printable(`reported by ${source}, ${timeText(observedAt, now)}: ${text}`)}\n`;
 }
 
 /** What to do about each refused user, and where the steps are. */

@@ -14,7 +14,7 @@ import { stepsTable } from './explanation-text.ts';
 import { ask } from './remote/client.ts';
 import { contextOf } from './remote/contexts.ts';
 import { table } from './table.ts';
-import { relativeTime } from '../app/times.ts';
+import { timeText } from './time-text.ts';
 import type { KnownFact } from '../app/explain-access.ts';
 
 const TONES: Readonly<Record<string, Tone>> = { allow: 'good', quarantine: 'warning' };
@@ -84,13 +84,12 @@ async function found(
 }
 
 function knownTable(known: readonly KnownFact[]): string {
-  const now = Date.now();
   const rows = known.map((fact) => [
     fact.about,
     fact.field,
     printable(textOf(fact.value)),
     printable(`${fact.source}${contradiction(fact)}`),
-    relativeTime(fact.observedAt, now),
+    timeText(fact.observedAt),
   ]);
   return table(['OF', 'VALUE', '', 'REPORTED BY', 'SEEN'], rows);
 }

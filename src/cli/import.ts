@@ -1,4 +1,5 @@
 // Owns the work of `easgate import`.
+import { numberText } from '../number-text.ts';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
@@ -146,13 +147,13 @@ function sayFormat({ format, what, notAsked }: Recognized, asked: ImportRequest)
 function saySummary({ counts, withProblems, sameDevice, notes }: ImportSummary): void {
   const parts = Object.entries(counts)
     .filter(([type, count]) => count > 0 && type !== 'refused')
-    .map(([type, count]) => `${count} ${count === 1 ? type : `${type}s`}`);
+    .map(([type, count]) => `${numberText(count)} ${count === 1 ? type : `${type}s`}`);
   const isEmpty = Object.values(counts).every((count) => count === 0);
   const understood = parts.length === 0 ? 'nothing was understood' : parts.join(', ');
-  remark(isEmpty ? 'no record was read' : `${understood}; ${counts.refused} refused`);
+  remark(isEmpty ? 'no record was read' : `${understood}; ${numberText(counts.refused)} refused`);
   if (withProblems > 0)
     warn(
-      `in ${withProblems} of the lines a value was not understood; it counts as unknown (see "problems" there)`,
+      `in ${numberText(withProblems)} of the lines a value was not understood; it counts as unknown (see "problems" there)`,
     );
   if (sameDevice > 0)
     warn(

@@ -1,4 +1,5 @@
 // Owns the options and output of all lists: order, limit, times, JSON, and a table that fits the terminal.
+import { numberText } from '../number-text.ts';
 import type { Command } from 'commander';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { ExportLine } from '../app/export-lines.ts';
@@ -168,7 +169,9 @@ export async function printList<Row>(
   if (rows.length === 0) for (const hint of hints()) remark(printable(hint));
   if (next !== null) {
     const all = total();
-    remark(`${rows.length}${all === null ? '' : ` of ${all}`}; the next page: --after ${next}`);
+    remark(
+      `${numberText(rows.length)}${all === null ? '' : ` of ${numberText(all)}`}; the next page: --after ${next}`,
+    );
   }
   if (next === null && options.after !== undefined) remark('the last page');
   if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);

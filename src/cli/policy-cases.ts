@@ -1,4 +1,5 @@
 // Owns how the results of policy cases are shown to people: of a case that fails, the verdict with its differences.
+import { numberText } from '../number-text.ts';
 import type { CaseResult } from '../app/policy-cases.ts';
 import { printable } from './output.ts';
 
@@ -11,7 +12,7 @@ export function casesText(results: readonly CaseResult[]): string {
       : [`ok    ${printable(result.name)}`],
   );
   const legend = failed === 0 ? '' : ' (- expected, + got)';
-  return `${lines.join('\n')}\n\n${results.length} ${results.length === 1 ? 'case' : 'cases'}, ${failed} failed${legend}\n`;
+  return `${lines.join('\n')}\n\n${numberText(results.length)} ${results.length === 1 ? 'case' : 'cases'}, ${numberText(failed)} failed${legend}\n`;
 }
 
 function isFailed({ differences }: CaseResult): boolean {

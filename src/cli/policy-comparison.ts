@@ -1,5 +1,6 @@
 // Owns comparisons of policies on the command line: `policy diff`, `report would-block`, `report grandfathered`, and what a change says
 // before it asks.
+import { numberText } from '../number-text.ts';
 import type { Command } from 'commander';
 import { csvText } from '../app/csv.ts';
 import { CHANGED_CSV } from '../app/csv-columns.ts';
@@ -10,7 +11,8 @@ import { asEnforced, policiesOf } from '../app/policy-texts.ts';
 import type { PolicyRef } from '../app/policy-texts.ts';
 import { policiesInUse, readPolicies, shadowVersion } from '../app/policy-versions.ts';
 import { rolloutIn } from '../app/policy-rollout.ts';
-import { isoTime, relativeTime } from '../app/times.ts';
+import { timeText } from './time-text.ts';
+import { isoTime } from '../app/times.ts';
 import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { loadVersion } from '../config/stored-policy.ts';
@@ -225,8 +227,8 @@ function reachText({ compared, reach }: PolicyDiff): string {
   const unknown =
     groupsUnknown === 0
       ? ''
-      : `; ${groupsUnknown} are of users whose groups no feed knows: the stricter of both versions decides on them`;
-  return `it decides on ${inside} of ${compared} phones${unknown}\n\n`;
+      : `; ${numberText(groupsUnknown)} are of users whose groups no feed knows: the stricter of both versions decides on them`;
+  return `it decides on ${numberText(inside)} of ${numberText(compared)} phones${unknown}\n\n`;
 }
 
 /** Warns of groups that nobody with a phone is in: they are probably misspelt. */
@@ -248,7 +250,7 @@ export function limitOf({ limit }: { readonly limit?: string | undefined }): num
 
 function countsText({ compared, keptOut, keptOutLater, letIn, letInForNow, otherwise }: PolicyDiff): string {
   return (
-    `${compared} phones compared\n\n` +
+    `${numberText(compared)} phones compared\n\n` +
     table(
       ['', ...SEEN_TITLES],
       [
@@ -282,5 +284,5 @@ const PHONES: readonly Column<ChangedPhone>[] = [
   { title: 'NOW', cell: ({ before }) => `${before.action} (${before.reason})`, spare: 1 },
   { title: 'THEN', cell: ({ after }) => `${after.action} (${after.reason})` },
   { title: 'BY', cell: ({ after }) => printable(after.rule), min: 12, spare: 3 },
-  { title: 'SEEN', cell: ({ lastSeen }) => relativeTime(lastSeen) },
+  { title: 'SEEN', cell: ({ lastSeen }) => timeText(lastSeen) },
 ];

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { abandonRollout, finishRollout, rolloutIn, widenRollout } from '../app/policy-rollout.ts';
 import { policiesInUse, readPolicies, refuseWithFile } from '../app/policy-versions.ts';
 import type { KnownPolicies } from '../app/policy-versions.ts';
-import { isoTime, relativeTime } from '../app/times.ts';
+import { isoTime } from '../app/times.ts';
 import { widened } from '../app/rollout-extent.ts';
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -40,7 +40,7 @@ export async function show({ json }: { readonly json?: true }, command: Command)
   if (json) printJson({ rollout, change: { ...found, phones: undefined } });
   else {
     const { version, since, changedAt, by } = rollout;
-    const widenedAt = changedAt === since ? '' : `, widened ${relativeTime(changedAt)}`;
+    const widenedAt = changedAt === since ? '' : `, widened ${isoTime(changedAt)}`;
     print(
       `version ${version} is rolled out to ${printable(extentText(rollout))}, since ${isoTime(since)} by ${printable(by)}${widenedAt}\n` +
         `compared with ${live === null ? 'the policy of the configuration' : `version ${live}`}, which decides for the others:\n\n${changeText(found)}`,

@@ -1,4 +1,5 @@
 // Owns the work of `easgate policy`: check, test, evaluate and explain a policy document.
+import { numberText } from '../number-text.ts';
 import type { Command } from 'commander';
 import type { AnswerOf } from '../api/contract/operations.ts';
 import { loadPolicyCases, runPolicyCases } from '../app/policy-cases.ts';
@@ -114,7 +115,7 @@ function summary(problems: readonly PlacedProblem[], errors: number): string {
 }
 
 function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
+  return `${numberText(number)} ${word}${number === 1 ? '' : 's'}`;
 }
 
 /** A file that cannot be read ends the command without a stack. */

@@ -1,4 +1,5 @@
 // Owns the progress of long work on a terminal: one line on standard error, rewritten a few times a second.
+import { numberText } from '../number-text.ts';
 
 const EVERY_MS = 100;
 /** Work that ends sooner shows nothing. */
@@ -25,7 +26,7 @@ export class Progress {
     const now = performance.now();
     if (!this.isShown || now - this.startedAt < SOON_MS || now - this.shownAt < EVERY_MS) return;
     this.shownAt = now;
-    process.stderr.write(`${CLEAR_LINE}${this.bar(done)}${done.toLocaleString('en')} ${this.what}`);
+    process.stderr.write(`${CLEAR_LINE}${this.bar(done)}${numberText(done)} ${this.what}`);
   }
 
   /** Clears the line. */

@@ -1,4 +1,5 @@
 // Owns the work of `easgate report`, but for `would-block` and `grandfathered` (policy-comparison.ts): numbers and rows as a table, CSV or JSON.
+import { numberText } from '../number-text.ts';
 import type { Command } from 'commander';
 import { duplicateReport, nearMissReport, phoneReport } from '../app/reports.ts';
 import type { PhoneReportName, Report } from '../app/reports.ts';
@@ -25,7 +26,8 @@ import type { DocumentOf } from './remote/documents.ts';
 import { momentText, writeParts } from './remote/lists.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
-import { isoTime, parseMomentToCome, relativeTime } from '../app/times.ts';
+import { timeOrNever, timeText } from './time-text.ts';
+import { parseMomentToCome, relativeTime } from '../app/times.ts';
 
 /** Options of every report. */
 export interface ReportOptions {
@@ -130,7 +132,7 @@ async function remoteReport(
     after = page.next;
     if (after === null || rows.length >= most) {
       if (page.isCut && after === null && most === Infinity)
-        remark(`the first ${rows.length} rows: --csv has all of them`);
+        remark(`the first ${numberText(rows.length)} rows: --csv has all of them`);
       return { name, counts: page.counts, rows };
     }
   }
@@ -168,7 +170,8 @@ function printReport<Row>(
           countTable('BY MODEL', counts.byModel, most) +
           fitTable(columns, shown, terminalWidth()).text),
   );
-  if (total.all > shown.length) remark(`${shown.length} of ${total.all}: --limit, --csv or --json`);
+  if (total.all > shown.length)
+    remark(`${numberText(shown.length)} of ${numberText(total.all)}: --limit, --csv or --json`);
 }
 
 /**
@@ -188,8 +191,8 @@ export function countTable(title: string, counts: readonly NamedCount[], limit: 
 export function othersText(others: number, ways: string, isCut = false): string {
   if (others <= 0) return '';
   return isCut
-    ? `and ${others} or more others: ${ways}\n`
-    : `and ${others} ${others === 1 ? 'other' : 'others'}: ${ways}\n`;
+    ? `and ${numberText(others)} or more others: ${ways}\n`
+    : `and ${numberText(others)} ${others === 1 ? 'other' : 'others'}: ${ways}\n`;
 }
 
 /** Titles of {@link countCells}. */
@@ -197,14 +200,12 @@ export const SEEN_TITLES = ['ALL', 'SEEN 1D', 'SEEN 7D', 'SEEN 30D'];
 
 /** Numbers of phones by how lately they were seen. */
 export function countCells({ all, lastDay, lastWeek, lastMonth }: SeenCounts): string[] {
-  return [all, lastDay, lastWeek, lastMonth].map(String);
+  return [all, lastDay, lastWeek, lastMonth].map(numberText);
 }
 
 function printCsv<Row>(columns: Csv<Row>, rows: Iterable<Row>): void {
   for (const part of csvParts(columns, rows)) print(part);
 }
-
-const seenText = (at: number | null): string => (at === null ? 'never' : relativeTime(at));
 
 const PHONES: readonly Column<ModelRow>[] = [
   { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 18 },
@@ -213,7 +214,7 @@ const PHONES: readonly Column<ModelRow>[] = [
   { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 2 },
   { title: 'STATE', cell: ({ state }) => stateCell(state) },
   { title: 'REASON', cell: ({ reason }) => printable(reason, '-'), min: 10 },
-  { title: 'SEEN', cell: ({ lastSeen }) => seenText(lastSeen) },
+  { title: 'SEEN', cell: ({ lastSeen }) => timeOrNever(lastSeen) },
   {
     title: 'GROUPS',
     cell: ({ groups }) => printable(groups?.join(' ') ?? null, '-'),
@@ -231,7 +232,7 @@ const EXCEPTION: readonly Column<ModelRow>[] = [
     title: 'UNTIL',
     cell: (row) => {
       const until = passesByItself(row) ? row.decisionExpiresAt : row.userDecisionExpiresAt;
-      return until === null ? 'cleared' : isoTime(until);
+      return until === null ? 'cleared' : timeText(until);
     },
   },
 ];
@@ -252,9 +253,9 @@ function passesByItself({
 const DUPLICATES: readonly Column<Duplicate>[] = [
   { title: 'USER', cell: ({ user }) => printable(user), min: 18 },
   { title: 'DEVICE', cell: ({ device }) => device },
-  { title: 'SEEN', cell: ({ lastSeen }) => seenText(lastSeen) },
+  { title: 'SEEN', cell: ({ lastSeen }) => timeOrNever(lastSeen) },
   { title: 'OLDER', cell: ({ other }) => other },
-  { title: 'SEEN', cell: ({ otherLastSeen }) => seenText(otherLastSeen) },
+  { title: 'SEEN', cell: ({ otherLastSeen }) => timeOrNever(otherLastSeen) },
   { title: 'STATE', cell: ({ otherState }) => stateCell(otherState), spare: 2 },
   { title: 'AFTER A RESET', cell: ({ isSuccessor }) => (isSuccessor ? 'likely' : '-') },
   { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 1 },
@@ -265,7 +266,7 @@ const NEAR_MISSES: readonly Column<NearMiss>[] = [
   { title: 'OWNER', cell: ({ owner }) => printable(owner, '-'), min: 12, spare: 2 },
   { title: 'PHONE', cell: ({ device }) => device },
   { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 18 },
-  { title: 'SEEN', cell: ({ lastSeen }) => seenText(lastSeen) },
+  { title: 'SEEN', cell: ({ lastSeen }) => timeOrNever(lastSeen) },
   { title: 'BY', cell: ({ by }) => by },
   { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 1 },
 ];

@@ -1,4 +1,5 @@
 // Owns the work of `easgate users`: the list, one user in full, decisions on a user, and reports by hand.
+import { numberText } from '../number-text.ts';
 import type { Command } from 'commander';
 import { describeDecision } from '../app/write-decision.ts';
 import { stateOf } from '../app/device-details.ts';
@@ -25,7 +26,8 @@ import { fromEither, refuseOwner } from './remote/either.ts';
 import { momentText, printRemoteList, wordsText } from './remote/lists.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
-import { exactIsoTime, isoTime, parseMomentToCome } from '../app/times.ts';
+import { timeText } from './time-text.ts';
+import { exactIsoTime, parseMomentToCome } from '../app/times.ts';
 import type { Tone } from './output.ts';
 
 /** Options of `users list`. */
@@ -48,7 +50,7 @@ export function list(options: UserOptions, command: Command): Promise<void> {
   const time = timeWriter(options);
   const columns: Column<ModelUser>[] = [
     { title: 'USER', cell: ({ user }) => printable(user), min: 18 },
-    { title: 'DEVICES', cell: ({ devices }) => (devices === 0 ? '-' : String(devices)) },
+    { title: 'DEVICES', cell: ({ devices }) => (devices === 0 ? '-' : numberText(devices)) },
     { title: 'ALLOWED', cell: ({ states }) => number(states.allowed, 'good') },
     { title: 'QUARANTINED', cell: ({ states }) => number(states.quarantined, 'warning') },
     { title: 'BLOCKED', cell: ({ states }) => number(states.blocked + states.wiping, 'bad') },
@@ -126,7 +128,7 @@ function detailsText({ user, names, partnerships, decisions, ...details }: UserD
     { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 3 },
     { title: 'STATE', cell: (seen) => stateCell(stateOf(seen)) },
     { title: 'REASON', cell: ({ record: seen }) => printable(seen.lastReason, '-') },
-    { title: 'LAST SEEN', cell: ({ record: seen }) => isoTime(seen.lastSeen), spare: 1 },
+    { title: 'LAST SEEN', cell: ({ record: seen }) => timeText(seen.lastSeen), spare: 1 },
   ];
   const shown = partnerships.length === 0 ? '' : `\n${fitTable(columns, partnerships, terminalWidth()).text}`;
   return `${lines.join('\n')}\n${shown}`;
@@ -150,7 +152,7 @@ function reportLines(
     `reported by: ${listed(
       reports.map(
         ({ key, source, observedAt }) =>
-          `${source}${key === record.key ? '' : ` as ${key}`} ${isoTime(observedAt)}`,
+          `${source}${key === record.key ? '' : ` as ${key}`} ${timeText(observedAt)}`,
       ),
     )}`,
   );

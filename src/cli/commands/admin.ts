@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ROLES } from '../../api/contract/paths.ts';
 import type { TokenOptions } from '../admin.ts';
-import { addExamples } from './options.ts';
+import { RELATIVE, addExamples } from './options.ts';
 
 /** Registers `admin` and `tokens`. They work on the file of this machine, so that a lost token locks nobody out. */
 export function registerAdmin(program: Command): void {
@@ -39,6 +39,7 @@ export function registerAdmin(program: Command): void {
     tokens
       .command('list')
       .description('list tokens, without their secrets')
+      .option('--relative', RELATIVE)
       .option('--json', 'one JSON document')
       .action(async (options: { json?: true }, command: Command) =>
         (await import('../admin.ts')).listTokens(options, command),

@@ -8,7 +8,7 @@ import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions, SetOptions } from '../devices.ts';
 import type { DeviceListOptions } from '../lists.ts';
 import type { WipeOptions } from '../wipe.ts';
-import { addExamples, addListOptions, words, yesNo, yesNoUnknown } from './options.ts';
+import { RELATIVE, addExamples, addListOptions, words, yesNo, yesNoUnknown } from './options.ts';
 
 /** What `--expires` takes. */
 export const EXPIRES = 'so long (30m, 12h, 7d, 1w), or until a date (2026-12-31, 2026-12-31T18:00Z)';
@@ -83,6 +83,7 @@ function registerLooks(devices: Command): void {
       .command('show')
       .argument('<device>', 'device id, in any spelling')
       .description('all data about one device')
+      .option('--relative', RELATIVE)
       .option('--json', 'one JSON document, with ISO times')
       .action(async (id: string, options: { json?: true }, command: Command) =>
         (await import('../devices.ts')).show(id, options, command),

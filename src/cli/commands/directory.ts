@@ -8,7 +8,7 @@ import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions } from '../devices.ts';
 import type { SetOptions, UserOptions } from '../users.ts';
 import { EXPIRES, addDeviceListOptions } from './devices.ts';
-import { addExamples, addListOptions, words, yesNo } from './options.ts';
+import { RELATIVE, addExamples, addListOptions, words, yesNo } from './options.ts';
 
 /** Registers `users`, `partnerships`, `decisions` and `explain`. */
 export function registerDirectory(program: Command): void {
@@ -21,6 +21,7 @@ export function registerDirectory(program: Command): void {
       .argument('<user>', 'user name, in any spelling')
       .argument('<device>', 'device id, in any spelling')
       .description('the verdict on a device of a user, step by step')
+      .option('--relative', RELATIVE)
       .option('--json', 'one JSON document, with ISO times')
       .action(async (user: string, device: string, options: { json?: true }, command: Command) =>
         (await import('../explain.ts')).explain(user, device, options, command),
@@ -47,6 +48,7 @@ function registerUsers(program: Command): void {
       .command('show')
       .argument('<user>', 'user name, in any spelling')
       .description('one user: names, groups, devices, decisions')
+      .option('--relative', RELATIVE)
       .option('--json', 'one JSON document, with ISO times')
       .action(async (name: string, options: { json?: true }, command: Command) =>
         (await import('../users.ts')).show(name, options, command),

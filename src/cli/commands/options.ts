@@ -57,6 +57,9 @@ const YES_NO: Readonly<Record<string, boolean | undefined>> = {
   false: false,
 };
 
+/** What `--relative` does. */
+export const RELATIVE = 'times relative to now, e.g. 3d ago';
+
 /** Adds the options of every list. `fields`: by which it can be sorted. */
 export function addListOptions(command: Command, fields: readonly string[]): Command {
   return addOrder(command, fields)
@@ -64,7 +67,7 @@ export function addListOptions(command: Command, fields: readonly string[]): Com
       '--after <cursor>',
       'the next page, with the same filters and order: a list with --limit names it',
     )
-    .option('--relative', 'times relative to now, e.g. 3d ago')
+    .option('--relative', RELATIVE)
     .option('--json', 'one JSON document, with ISO times');
 }
 

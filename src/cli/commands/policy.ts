@@ -5,7 +5,7 @@ import type { ChangeOptions, ExtentOptions } from '../policy-change.ts';
 import type { DiffOptions } from '../policy-comparison.ts';
 import type { ShadowOptions } from '../policy-versions.ts';
 import { FACT_OPTIONS, wholeNumber } from './fact-options.ts';
-import { addExamples, yesNoUnknown } from './options.ts';
+import { RELATIVE, addExamples, yesNoUnknown } from './options.ts';
 
 /** Registers `policy` with its verbs, and `simulate`. */
 export function registerPolicy(program: Command): void {
@@ -222,6 +222,7 @@ export function addDiffOptions(command: Command): Command {
   return command
     .option('--limit <number>', 'so many rows of each table; default 20')
     .option('--csv', 'every phone that changes, as CSV')
+    .option('--relative', RELATIVE)
     .option('--json', 'one JSON document, with ISO times');
 }
 

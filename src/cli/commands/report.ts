@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ExtentOptions } from '../policy-change.ts';
 import type { DiffOptions } from '../policy-comparison.ts';
 import type { ReportOptions } from '../report.ts';
-import { addExamples } from './options.ts';
+import { RELATIVE, addExamples } from './options.ts';
 import { POLICY_NAMES, addDiffOptions, addExtentOptions } from './policy.ts';
 
 /** Registers `report` and its reports. */
@@ -84,6 +84,7 @@ function add(report: Command, name: string, description: string, example: string
     .description(description)
     .option('--limit <number>', 'so many rows of each table; default 20')
     .option('--csv', 'every row, as CSV')
+    .option('--relative', RELATIVE)
     .option('--json', 'one JSON document with every row, with ISO times')
     .action(async (options: ReportOptions, verb: Command) =>
       (await import('../report.ts')).report(name, options, verb),
