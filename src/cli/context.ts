@@ -40,7 +40,7 @@ export async function withStore<T>(
  * it, and the command would report a block that reaches no phone. The file that tells which store is the known one (store.identityFile) may be
  * on the same file system, and so missing too. @throws ProgramError EASGATE_STORE_MISSING
  */
-function refuseToReplace(options: StoreOptions, pidFile: string): void {
+export function refuseToReplace(options: StoreOptions, pidFile: string): void {
   if (options.kind !== 'embedded' || options.path === ':memory:' || !isMissing(options.path)) return;
   const pid = readPidFile(pidFile);
   if (pid === null || !mayBeGateway(pid)) return;

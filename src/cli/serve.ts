@@ -11,7 +11,9 @@ import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { usesSample } from '../config/upstream-servers.ts';
+import { storeOptions } from '../config/store-settings.ts';
 import { workerCount } from '../config/worker-count.ts';
+import { fileToCreate } from '../directory/open-store.ts';
 import { ControlProcess } from '../supervisor/control-process.ts';
 import { GatewayMetrics } from '../supervisor/gateway-metrics.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
@@ -127,6 +129,7 @@ class Primary {
     const orphans = await killStopped(this.processes.claim(config.workers.pidFile), this.onEvent);
     this.health = (await this.openHealth(config)) ?? null;
     this.metricsServer = (await this.openMetrics(metricsEndpoint(config))) ?? null;
+    const created = fileToCreate(storeOptions(config));
     this.sample = await startSample(config);
     const plan = this.plan(config, source);
     this.supervisor = await startBeside(orphans, this.onEvent, () =>
@@ -140,6 +143,11 @@ class Primary {
       }),
     );
     if (this.rotated) this.supervisor.reopenLogs();
+    if (created !== null)
+      this.log.logger.info(
+        { code: 'EASGATE_STORE_CREATED', store: created },
+        'there was no directory yet: a new, empty one was created',
+      );
     this.phase = 'serving';
     this.useControl(config, source);
     await this.openStatus(config);

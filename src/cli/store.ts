@@ -1,4 +1,5 @@
 // Owns the work of `easgate store`: the identity of the store, its creation, and its acceptance by an operator.
+import { numberText } from '../number-text.ts';
 import type { Command } from 'commander';
 import { acceptStore, initStore, lookAtStore, migrateStore, suspendedWipes } from '../app/store-identity.ts';
 import type { StoreChange, StoreLook } from '../app/store-identity.ts';
@@ -8,7 +9,7 @@ import { loadConfig } from '../config/load.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { safeJson } from '../app/times.ts';
 import { configPath } from './config-path.ts';
-import { loginName, withAudit, withStore } from './context.ts';
+import { loginName, refuseToReplace, withAudit, withStore } from './context.ts';
 import { print, printJson, toned } from './output.ts';
 
 function look<T>(command: Command, work: (seen: StoreLook) => Promise<T> | T): Promise<T> {
@@ -23,6 +24,12 @@ function lookAndChange<T>(
   return withAudit(loadConfig(configPath(command)), (audit) =>
     look(command, (seen) => work(seen, { by: loginName(), via: 'cli', at: Date.now(), audit })),
   );
+}
+
+/** A directory with a new id, where the one that a running gateway uses is gone, would be none that it takes. @throws ProgramError */
+function refuseNewBeside(command: Command, { known }: StoreLook): void {
+  const config = loadConfig(configPath(command));
+  if (known === null) refuseToReplace(storeOptions(config), config.workers.pidFile);
 }
 
 /** `store status`; the exit code is 1 when the store is not the known one. */
@@ -74,6 +81,7 @@ function seconds(beat: number): string {
 /** `store init`. */
 export function init({ json }: { readonly json?: true }, command: Command): Promise<void> {
   return lookAndChange(command, async (seen, change) => {
+    refuseNewBeside(command, seen);
     const made = await initStore(seen, change);
     const { place } = seen.keeper;
     const advice = (await seen.keeper.advice?.()) ?? [];
@@ -98,17 +106,16 @@ export async function migrate({ json }: { readonly json?: true }, command: Comma
     print(`${place}: nothing to bring over\n`);
     return;
   }
-  const records = Object.entries(migration.records).map(([kind, count]) => `${kind} ${count}`);
+  const records = Object.entries(migration.records).map(([kind, count]) => `${kind} ${numberText(count)}`);
   print(`brought over: ${records.join(', ')}; epoch ${migration.identity.epoch}: ${place}\n`);
 }
 
 /** `store accept`. Lists the wipes that are suspended by it, because the operator must order them again. */
 export async function accept({ json }: { readonly json?: true }, command: Command): Promise<void> {
-  const { place, accepted, found } = await lookAndChange(command, async (seen, change) => ({
-    place: seen.keeper.place,
-    accepted: await acceptStore(seen, change),
-    found: seen.found,
-  }));
+  const { place, accepted, found } = await lookAndChange(command, async (seen, change) => {
+    refuseNewBeside(command, seen);
+    return { place: seen.keeper.place, accepted: await acceptStore(seen, change), found: seen.found };
+  });
   if (!json)
     print(
       accepted === null

@@ -66,7 +66,12 @@ function storePaths({ store, workers }: Config, folder: string): Config['store']
   const local = store.kind === 'embedded' ? store.path : workers.pidFile;
   const identityFile = absolute(store.identityFile ?? join(dirname(local), 'store.json'), folder);
   return store.kind === 'embedded'
-    ? { ...store, path: absolute(store.path, folder), identityFile }
+    ? {
+        ...store,
+        path: absolute(store.path, folder),
+        identityFile,
+        ...(store.identityCopy !== undefined && { identityCopy: absolute(store.identityCopy, folder) }),
+      }
     : {
         ...store,
         identityFile,

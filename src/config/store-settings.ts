@@ -1,8 +1,9 @@
 // Owns the settings that open the directory. Separate from the other settings, so that commands that only read the
 // directory load no code of the gateway.
 import { readFileSync } from 'node:fs';
-import { dirname, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { StoreOptions } from '../directory/open-store.ts';
+import type { MemoryCopy } from '../directory/store-memory.ts';
 import type { RedisAddress } from '../directory/redis/redis-cluster.ts';
 import type { RedisTls, SentinelOptions } from '../directory/redis/redis-connection.ts';
 import { fileTrouble } from '../file-words.ts';
@@ -15,7 +16,8 @@ export function storeOptions(config: Config): StoreOptions {
   const { store } = config;
   const { identityFile: path } = store;
   const known = {
-    memory: path === undefined ? null : { path, name: memoryName(store, path) },
+    memory:
+      path === undefined ? null : { path, name: memoryName(store, path), copy: memoryCopy(config, path) },
     id: store.id ?? null,
     maxRollbackMs: store.maxRollbackSeconds * 1_000,
   };
@@ -116,6 +118,14 @@ function readPem(path: string, name: string): string {
   } catch (error) {
     throw new ConfigError(name, [fileTrouble(error, path)]);
   }
+}
+
+/** Where the identity of a SQLite file is recorded once more; null = nowhere. */
+function memoryCopy({ store, workers }: Config, identityFile: string): MemoryCopy | null {
+  if (store.kind === 'redis') return null;
+  const path = store.identityCopy ?? join(dirname(workers.pidFile), 'store-copy.json');
+  // Absolute: whoever mounts the file system elsewhere means another place.
+  return path === identityFile ? null : { path, name: store.path, beside: dirname(store.path) };
 }
 
 /**

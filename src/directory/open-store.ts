@@ -1,4 +1,5 @@
 // Owns opening the configured store.
+import { existsSync } from 'node:fs';
 import { UserNames } from '../identity/user-names.ts';
 import type { SourceOrder } from './device-reports.ts';
 import { giveToOwner, prepareFile } from './embedded/file-trouble.ts';
@@ -51,6 +52,12 @@ export async function openStore(options: StoreOptions, role: StoreRole = UNGUARD
   const store = new EmbeddedStore(options.path, names, guard, options.sources);
   if (fresh) giveToOwner(options.path);
   return store;
+}
+
+/** The SQLite file that opening the store would create; null = there is one, or another kind of store. */
+export function fileToCreate(options: StoreOptions): string | null {
+  if (options.kind !== 'embedded' || options.path === IN_MEMORY) return null;
+  return existsSync(options.path) ? null : options.path;
 }
 
 /** Opens only the identity of the store. */

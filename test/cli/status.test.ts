@@ -79,6 +79,11 @@ describe('easgate status of a gateway', () => {
     ]);
   });
 
+  it('comes from a gateway that says in its log that it created its directory', () => {
+    const lines = running.out().match(/.*EASGATE_STORE_CREATED.*/g);
+    expect(lines).toEqual([expect.stringContaining(join(running.folder, 'easgate.db'))]);
+  });
+
   it('is readable by the user of the gateway alone', async () => {
     expect(statSync(join(running.folder, 'easgate.sock')).mode & 0o777).toBe(0o600);
   });

@@ -30,6 +30,13 @@ export const storeSection = z.discriminatedUnion('kind', [
     kind: z.literal('embedded').describe('SQLite file, for a single gateway'),
     path: z.string().min(1).default('data/easgate.db').describe('SQLite file, created at the first start'),
     ...knownStore,
+    identityCopy: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'second file with the same, written while it is on another file system than the SQLite file: if that is not mounted at a start, no new directory is created in its place; absent = store-copy.json beside workers.pidFile',
+      ),
   }),
   z.strictObject({
     kind: z.literal('redis').describe('Redis server, for any number of gateways'),
