@@ -44,8 +44,7 @@ export function boundAttributes(said: Attributes | null): Attributes | null {
   const names = Object.keys(said);
   if (names.length === 0) return null;
   // Stored values, and most reported ones, are within the bounds: they are returned without a copy.
-  if (names.length <= MAX_ATTRIBUTES && names.every((name) => isBoundedAttribute(name, said[name])))
-    return said;
+  if (names.length <= MAX_ATTRIBUTES && areBounded(said, names)) return said;
   const kept: [string, AttributeValue][] = [];
   for (const [name, value] of Object.entries(said)) {
     if (kept.length === MAX_ATTRIBUTES) break;
@@ -53,6 +52,11 @@ export function boundAttributes(said: Attributes | null): Attributes | null {
     kept.push([name, typeof value === 'string' ? value.slice(0, MAX_ATTRIBUTE_TEXT).toWellFormed() : value]);
   }
   return kept.length === 0 ? null : Object.fromEntries(kept);
+}
+
+function areBounded(said: Attributes, names: readonly string[]): boolean {
+  for (const name of names) if (!isBoundedAttribute(name, said[name])) return false;
+  return true;
 }
 
 function isBoundedAttribute(name: string, value: AttributeValue | undefined): boolean {
@@ -75,8 +79,10 @@ function isWellFormed(text: string): boolean {
 
 /** Names of users or groups as they are kept. Their order has no meaning: sorted, so that another order is no news. */
 export function boundNames(said: readonly string[], max: number): string[] {
-  const names = said.filter((name) => name.length <= MAX_TEXT && name.isWellFormed()).sort();
-  return names.filter((name, at) => name !== names[at - 1]).slice(0, max);
+  const names = said.filter((name) => name.length <= MAX_TEXT && isWellFormed(name)).sort();
+  for (let at = 1; at < names.length; at += 1)
+    if (names[at] === names[at - 1]) return [...new Set(names)].slice(0, max);
+  return names.length > max ? names.slice(0, max) : names;
 }
 
 /**

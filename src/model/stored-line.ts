@@ -13,6 +13,7 @@ import {
   encodedNumber,
   encodedText,
 } from './line-values.ts';
+import { LineBytes } from './line-bytes.ts';
 import { recordName, storedFields, storedForm } from './stored-array.ts';
 import type { StoredForm } from './stored-array.ts';
 
@@ -47,6 +48,7 @@ const SEPARATOR = '|';
 const SEPARATOR_CODE = 0x7c;
 /** A number like the one before it in the record. */
 const SAME = '=';
+const [SAME_CODE, ZERO_CODE, ONE_CODE] = [0x3d, 0x30, 0x31];
 /** An empty list, where an empty place means something else. */
 const NO_ITEMS = '[]';
 
@@ -71,7 +73,6 @@ export function lineForm<S extends z.ZodObject>(
 ): LineForm<z.output<S>> {
   const fields = storedFields(schema, keys).map((name) => fieldOf(schema, name, shortening));
   const fromJson = storedForm(schema, keys);
-  const separators = Array.from({ length: fields.length + 1 }, (_, count) => SEPARATOR.repeat(count));
   // All records are made from one object, so that they have one hidden class: they are read faster.
   const blank: Json = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, null]));
   return {
@@ -105,24 +106,73 @@ export function lineForm<S extends z.ZodObject>(
     },
     write(record) {
       const json = record as Json;
-      let line = '';
-      /** Places that are not written yet: those at the end are left out. */
-      let open = 0;
-      let last: unknown = null;
-      for (const field of fields) {
-        const value = json[field.name] ?? null;
-        open += 1;
-        if (isPreset(value, field.preset)) continue;
-        line += separators[open] ?? '';
-        open = 0;
-        if (field.kind === 'number') {
-          line += value === last ? SAME : encodedNumber(value as number);
-          last = value;
-        } else line += placeOf(value, field, json);
-      }
-      return line === '' ? SEPARATOR : line;
+      return writeBytes(json, fields) ? BYTES.end() : writtenInParts(json, fields);
     },
   };
+}
+
+/** One line is written at a time. */
+const BYTES = new LineBytes();
+
+/** Writes a line into {@link BYTES}. False = it has a value that cannot be written so. */
+function writeBytes(json: Json, fields: readonly Field[]): boolean {
+  BYTES.begin();
+  /** Places that are not written yet: those at the end are left out. */
+  let open = 0;
+  let last: unknown = null;
+  for (let at = 0; at < fields.length; at += 1) {
+    const field = fields[at] as Field;
+    const value = json[field.name] ?? null;
+    open += 1;
+    if (isPreset(value, field.preset)) continue;
+    if (!BYTES.separators(open)) return false;
+    open = 0;
+    if (field.kind === 'number') {
+      if (!(value === last ? BYTES.byte(SAME_CODE) : BYTES.number(value as number))) return false;
+      last = value;
+    } else if (!writeValue(value, field, json)) return false;
+  }
+  return open < fields.length;
+}
+
+/** Likewise, a value that is no number. */
+function writeValue(value: unknown, field: Field, keys: Json): boolean {
+  switch (field.kind) {
+    case 'flag':
+      return BYTES.byte(value === true ? ONE_CODE : ZERO_CODE);
+    case 'text': {
+      const short = field.shortOf?.get(value as string);
+      if (short !== undefined) return BYTES.text(short);
+      return field.longOf?.has(value as string) !== true && BYTES.text(value as string);
+    }
+    case 'map':
+      return BYTES.text(JSON.stringify(value));
+    case 'texts': {
+      const items = value as readonly string[];
+      return items.length > 0 && BYTES.items(items, field.standing?.(keys) ?? null);
+    }
+    default:
+      return false;
+  }
+}
+
+function writtenInParts(json: Json, fields: readonly Field[]): string {
+  let line = '';
+  /** As in {@link writeBytes}. */
+  let open = 0;
+  let last: unknown = null;
+  for (const field of fields) {
+    const value = json[field.name] ?? null;
+    open += 1;
+    if (isPreset(value, field.preset)) continue;
+    line += SEPARATOR.repeat(open);
+    open = 0;
+    if (field.kind === 'number') {
+      line += value === last ? SAME : encodedNumber(value as number);
+      last = value;
+    } else line += placeOf(value, field, json);
+  }
+  return line === '' ? SEPARATOR : line;
 }
 
 /** What stands between a place of a line and the next separator. Most places are empty, or behind the end: these cost no search. */
