@@ -151,7 +151,8 @@ function reportOf(
   };
 }
 
-function either<T>(said: T | undefined, was: T): T {
+/** What an observation says, or what was reported before. */
+export function either<T>(said: T | undefined, was: T): T {
   return said === undefined ? was : said;
 }
 

@@ -27,6 +27,7 @@ export interface UserReportWrite extends ReportWrite {
   readonly after: readonly UserReport[];
 }
 
+const NONE: readonly never[] = Object.freeze([]);
 const OLDER = { outcome: 'older', text: null, obsolete: [] } as const;
 
 /** `stored`: the reports of all sources on this device. */
@@ -36,6 +37,7 @@ export function writeOfDevice(
   now: number,
 ): ReportWrite {
   const { key, source } = observation;
+  if (stored.length === 0) return writeOfNewDevice(observation, now);
   const read = (from: string, text: string): DeviceReport => readDeviceReport(key, from, text);
   // Of others only whether they removed it counts, and of a report that belongs to no feed, whether it is understood.
   const { own, others, obsolete } = readReports(stored, source, read, (from, text) =>
@@ -45,6 +47,13 @@ export function writeOfDevice(
   if (joined === null) return OLDER;
   const isNews = joined.isNews || obsolete.length > 0;
   return { outcome: isNews ? 'news' : 'stored', text: deviceReportText(joined.report), obsolete };
+}
+
+/** The first report on a device, as most of an import: what is needed to compare it with others is not made. */
+export function writeOfNewDevice(observation: DeviceObservation, now: number): ReportWrite {
+  const joined = joinDeviceReport(null, observation, now);
+  if (joined === null) return OLDER;
+  return { outcome: 'news', text: deviceReportText(joined.report), obsolete: NONE };
 }
 
 /** `stored`: the reports of all sources on this user. */

@@ -4,6 +4,7 @@ import type { UserDevice } from './store.ts';
 
 /** Most devices of a user that are looked at, and most users of a device. */
 export const MAX_COUNTED = 256;
+const FEW = 8;
 
 /**
  * Devices seen under several names of a user, each once, in the order of first seen. Of more than {@link MAX_COUNTED} those
@@ -13,6 +14,10 @@ export function joinUserDevices(seen: readonly UserDevice[]): readonly UserDevic
   // Most users have one.
   if (seen.length < 2)
     return seen.map(({ device, firstSeen, lastAllowed }) => ({ device, firstSeen, lastAllowed }));
+  if (seen.length <= FEW && areApart(seen))
+    return seen
+      .map(({ device, firstSeen, lastAllowed }) => ({ device, firstSeen, lastAllowed }))
+      .sort(inOrderOfFirstSeen);
   const joined = new Map<DeviceKey, UserDevice>();
   for (const { device, firstSeen, lastAllowed } of seen) {
     const before = joined.get(device);
@@ -28,6 +33,14 @@ export function joinUserDevices(seen: readonly UserDevice[]): readonly UserDevic
     devices = devices.slice(0, MAX_COUNTED);
   }
   return devices.sort(inOrderOfFirstSeen);
+}
+
+/** Whether all are different devices: of few, this takes less than a map. */
+function areApart(seen: readonly UserDevice[]): boolean {
+  for (let at = 1; at < seen.length; at += 1)
+    for (let before = 0; before < at; before += 1)
+      if (seen[before]?.device === seen[at]?.device) return false;
+  return true;
 }
 
 /** The later of two times; null = never. */

@@ -13,7 +13,7 @@ import {
   wholeGroups,
 } from '../model/report-bounds.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
-import { decidesRemoval, inOrder, isAlike, isOlder } from './device-reports.ts';
+import { decidesRemoval, either, inOrder, isAlike, isOlder } from './device-reports.ts';
 import type { Joined, SourceOrder } from './device-reports.ts';
 
 const NEVER_REPORTED: Omit<UserReport, 'key' | 'source' | 'observedAt'> = {
@@ -37,45 +37,29 @@ export function joinUserReport(
   const version = observation.version ?? 0;
   if (before !== null && isOlder(observedAt, version, before)) return null;
   const removed = observation.removed === true;
-  const report = base(before, removed, observation);
-  const { aliases, sourceId } = observation;
-  takeOver(report, removed ? { aliases, sourceId } : observation);
-  report.sourceId = boundText(report.sourceId);
-  report.version = version;
-  report.observedAt = observedAt;
-  report.removed = removed ? true : null;
-  if (removed) report.enabled = false;
-  if (report.aliases !== null)
-    report.aliases = boundNames(
-      report.aliases.filter((alias) => alias !== observation.key),
-      MAX_ALIASES,
-    );
-  if (report.groups !== null) report.groups = boundGroups(report.groups);
-  report.attributes = boundAttributes(report.attributes);
+  const was = before ?? NEVER_REPORTED;
+  const aliases = either(observation.aliases, was.aliases);
+  const groups = removed ? null : either(observation.groups, was.groups);
+  const report: UserReport = {
+    key: observation.key,
+    source: observation.source,
+    observedAt,
+    version,
+    aliases: aliases === null ? null : boundAliases(aliases, observation.key),
+    groups: groups === null ? null : boundGroups(groups),
+    // An account that comes back after a removal is not known to be enabled.
+    enabled: removed ? false : either(observation.enabled, was.removed === true ? null : was.enabled),
+    attributes: removed ? null : boundAttributes(either(observation.attributes, was.attributes)),
+    sourceId: boundText(either(observation.sourceId, was.sourceId)),
+    removed: removed ? true : null,
+  };
   return { report, isNews: before === null || !sameFacts(before, report) || decidesRemoval(report, others) };
 }
 
-/** Overwrites the fields of a report that the observation has; the others stay. */
-function takeOver<Report extends object>(
-  report: Report,
-  observation: { readonly [Name in keyof Report]?: Report[Name] | undefined },
-): void {
-  for (const name in observation) {
-    const value = observation[name];
-    // Not `in`: `__proto__` is a name in JSON.
-    if (value !== undefined && Object.hasOwn(report, name)) report[name] = value;
-  }
+/** Without the user's own name. */
+function boundAliases(said: readonly string[], key: UserKey): string[] {
+  return boundNames(said.includes(key) ? said.filter((alias) => alias !== key) : said, MAX_ALIASES);
 }
-
-/** What stays of the report before, as a copy. An account that comes back after a removal is not known to be enabled. */
-function base(before: UserReport | null, removed: boolean, { key, source }: UserObservation): Draft {
-  if (before !== null && !removed)
-    return before.removed === true ? { ...before, enabled: null } : { ...before };
-  const blank = { ...NEVER_REPORTED, key, source, observedAt: 0 };
-  return before === null ? blank : { ...blank, aliases: before.aliases, sourceId: before.sourceId };
-}
-
-type Draft = { -readonly [Name in keyof UserReport]: UserReport[Name] };
 
 const FACTS = ['aliases', 'groups', 'enabled', 'attributes', 'removed'] as const;
 
