@@ -1,4 +1,4 @@
-// Owns which order day and month have in each column of a file: what its values say together. Pure.
+// Owns which order day, month and a short year have in each column of a file: what its values say together. Pure.
 import { orderIn } from './times.ts';
 import type { DayOrder } from './times.ts';
 
@@ -17,11 +17,12 @@ export class DateOrders {
 
   /**
    * The order in a column. A column without such a value takes the order of the others, if they agree: one program wrote the file.
-   * null = not known; a column with both orders is not known either.
+   * null = not known; a column with both orders is not known either. Where the year comes first, dates that seem to begin with the day do not.
    */
   order(column: string): DayOrder | null {
     const own = this.said.get(column);
     const orders = own ?? new Set([...this.said.values()].flatMap((others) => [...others]));
+    if (orders.has('yearFirst')) return 'yearFirst';
     const [only] = orders;
     return orders.size === 1 && only !== undefined ? only : null;
   }

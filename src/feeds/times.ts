@@ -5,8 +5,8 @@ import { isWeekday, monthOf } from './month-names.ts';
 import { names } from './word-lists.ts';
 import { OTHER_CALENDAR, plainForm } from './written-times.ts';
 
-/** Which of two numbers in front of a year is the day. */
-export type DayOrder = 'dayFirst' | 'monthFirst';
+/** Which of two numbers in front of a year is the day; `yearFirst`: dates with slashes begin with a year of two digits, and end with the day. */
+export type DayOrder = 'dayFirst' | 'monthFirst' | 'yearFirst';
 
 /** How times without an offset are read. */
 export interface TimeReading {
@@ -58,13 +58,22 @@ function numericDate(text: string): NumericDate | null {
  * two-digit one with a zero is `d/MM/yyyy` (en-AU, en-NZ); no culture of .NET or ICU has `M/dd/yyyy`.
  */
 export function orderIn(written: string): DayOrder | null {
-  const date = numericDate(plainForm(written.slice(0, MAX_LENGTH)));
+  const text = plainForm(written.slice(0, MAX_LENGTH));
+  if (SHORT_DAY_LAST.test(text)) return 'yearFirst';
+  const date = numericDate(text);
   if (date === null || isNever(date.year) || date.separator === '.') return null;
   const [first, second] = [Number(date.first), Number(date.second)];
   if (first > 12 && second <= 12) return 'dayFirst';
   if (second > 12 && first <= 12) return 'monthFirst';
   return date.first.length === 1 && /^0\d$/.test(date.second) ? 'dayFirst' : null;
 }
+
+/**
+ * `26/1/5`: no year has one digit, so it is the day. Basque and Yakut write so, and `20/11/26` for a day of 2020, which other cultures write for one
+ * of 2026.
+ */
+const SHORT_DAY_LAST = /^\d\d\/\d{1,2}\/\d(?!\d)/;
+const SHORT_YEAR_FIRST = /^(\d\d)\/(\d{1,2})\/(\d{1,2})(?!\d)(.*)$/s;
 
 /** The beginning of a numeric date; a weekday or a time may come first. */
 const MAY_BE_NUMERIC = /^\s*["'=]{0,3}(?:\p{L}{2,14}\.?,?\s|\d{1,2}:[\d:]{2,5},?\s)?\d{1,2}[/-]/u;
@@ -101,7 +110,8 @@ export function readTime(written: string, { order, zone }: TimeReading): ReadTim
   return (
     readEpoch(text, zone) ??
     readYearFirst(text, zone) ??
-    readNumeric(text, order, zone) ??
+    (order === 'yearFirst' ? readShortYearFirst(text, zone) : null) ??
+    readNumeric(text, order === 'yearFirst' ? null : order, zone) ??
     readBasic(text, zone) ??
     readWithMonthName(text, zone) ??
     'unreadable'
@@ -162,6 +172,11 @@ const YEAR_FIRST = /^(\d{4})([./-]) ?(\d{1,2})\2 ?(\d{1,2})(?!\d)\.?(.*)$/s;
 function readYearFirst(text: string, zone: string): ReadTime | null {
   const [, year, , month, day, rest = ''] = YEAR_FIRST.exec(text) ?? [];
   return year === undefined ? null : moment(Number(year), Number(month), Number(day), rest, zone);
+}
+
+function readShortYearFirst(text: string, zone: string): ReadTime | null {
+  const [, year, month, day, rest = ''] = SHORT_YEAR_FIRST.exec(text) ?? [];
+  return year === undefined ? null : moment(Number(`20${year}`), Number(month), Number(day), rest, zone);
 }
 
 function readNumeric(text: string, order: DayOrder | null, zone: string): ReadTime | null {

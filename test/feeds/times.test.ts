@@ -277,6 +277,14 @@ describe('the order of a column', () => {
     expect(orderOf({ a: ['3/02/2026'] }, 'a')).toBe('dayFirst');
   });
 
+  it('begins with the year where a day of one digit is behind it: an old date is not read as one of this year', () => {
+    const orders = new DateOrders();
+    for (const written of ['20/11/26', '26/11/28', '26/1/5']) orders.observe('Last seen', written);
+    const order = orders.order('Last seen');
+    const readings = ['20/11/26', '26/11/28', '26/1/5', '26/1/5 6:07', '3/2/2026'].map((text) => read(text, order ?? undefined));
+    expect(readings).toEqual(['2020-11-26T00:00:00Z', '2026-11-28T00:00:00Z', '2026-01-05T00:00:00Z', '2026-01-05T06:07:00Z', 'ambiguous']);
+  }); // prettier-ignore
+
   it('is not known where nothing shows it, or two values contradict each other', () => {
     expect(orderOf({ a: ['3/2/2026', '4/5/2026'] }, 'a')).toBeNull();
     expect(orderOf({ a: ['20/11/2026', '11/20/2026'] }, 'a')).toBeNull();
