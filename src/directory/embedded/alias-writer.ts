@@ -23,8 +23,6 @@ export interface Renamed {
   readonly isNews: boolean;
 }
 
-const NOTHING: readonly never[] = [];
-
 /** The aliases of some users, in one write transaction. */
 export class AliasWriter {
   private readonly database: GuardedDatabase;
@@ -45,33 +43,37 @@ export class AliasWriter {
 
   /** Reads the stored aliases with the local parts of these names. Must be called before {@link put} for any of them. */
   read(names: Iterable<UserKey>): void {
-    const unread = new Set<string>();
+    const unread: string[] = [];
     for (const name of names) {
       const local = foldedLocalPart(name);
-      if (!this.locals.has(local)) unread.add(local);
+      if (this.locals.has(local)) continue;
+      this.locals.add(local);
+      unread.push(local);
     }
-    if (unread.size === 0) return;
-    for (const local of unread) this.locals.add(local);
-    for (const [alias, user] of this.stored.aliases([...unread])) this.users.set(alias, user);
+    if (unread.length === 0) return;
+    for (const [alias, user] of this.stored.aliases(unread)) this.users.set(alias, user);
   }
 
   /**
-   * Returns what changed: with news all names of the user before and now, and users who lost a name to this one. Without news, a name that
+   * Adds what changed: with news all names of the user before and now, and users who lost a name to this one. Without news, a name that
    * another user had taken over and lost is the user's again.
    */
-  put({ user, before, after, isNews }: Renamed): ReadonlySet<UserKey> {
-    const changed = new Set(isNews ? [user, ...before, ...after] : NOTHING);
+  put({ user, before, after, isNews }: Renamed, changed: Set<UserKey>): void {
+    if (isNews) {
+      changed.add(user);
+      for (const alias of before) changed.add(alias);
+      for (const alias of after) changed.add(alias);
+    }
     for (const alias of before) if (!after.has(alias) && this.users.get(alias) === user) this.remove(alias);
     for (const alias of after) {
       const former = this.users.get(alias);
       // The user that had taken a known alias over may have lost it.
       if (former === user || (former !== undefined && before.has(alias))) continue;
-      for (const name of [user, alias]) changed.add(name);
+      changed.add(user).add(alias);
       if (former !== undefined) changed.add(former);
       this.users.set(alias, user);
       (former === undefined ? this.added : this.updated).push(foldedLocalPart(alias), alias, user);
     }
-    return changed;
   }
 
   /** The users of which any of these names is an alias, and so on up the chain: reports under the name count for them (decisions/0190). */

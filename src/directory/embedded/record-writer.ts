@@ -103,7 +103,7 @@ export class RecordWriter {
     const aliases = new AliasWriter(this.database, this.rows, this.names);
     aliases.read(renamed.flatMap(({ user, before, after }) => [user, ...before, ...after]));
     const changed = new Set<UserKey>();
-    for (const one of renamed) for (const name of aliases.put(one)) changed.add(name);
+    for (const one of renamed) aliases.put(one, changed);
     aliases.flush();
     for (const user of aliases.above(changed)) changed.add(user);
     this.log.appendAll([...changed].map((user) => ({ device: null, user })));
