@@ -18,7 +18,8 @@ export class ChangeFollower {
   private readonly store: DirectoryStore;
   private readonly onBatch: (batch: ChangeBatch) => void;
   private readonly onState: StoreStateListener;
-  private away = false;
+  /** The last read failed, or look-ups get no answer. */
+  away = false;
   private stopped = false;
   private running: Promise<void> | null = null;
   private retry: { timer: NodeJS.Timeout; resolve: () => void } | null = null;

@@ -7,7 +7,7 @@ interface Waiter {
   readonly settle: (hasPlace: boolean) => void;
 }
 
-/** Most waiting look-ups per place. */
+/** Most waiting look-ups per place, unless more are given. */
 const WAITING_PER_PLACE = 4;
 
 /** Places, and a queue that serves holders in turn. */
@@ -19,25 +19,25 @@ export class LookupPlaces {
   /** By holder; the one served longest ago is first. */
   private readonly waiting = new Map<string, Waiter[]>();
 
-  /** `max` concurrent look-ups; a waiting one gives up after `maxWaitMs`. */
-  constructor(max: number, maxWaitMs: number) {
+  /** `max` concurrent look-ups; of `maxWaiting` that wait, each gives up after `maxWaitMs`. */
+  constructor(max: number, maxWaitMs: number, maxWaiting = max * WAITING_PER_PLACE) {
     this.places = new FairPlaces(max);
-    this.waitingRoom = new FairPlaces(max * WAITING_PER_PLACE);
+    this.waitingRoom = new FairPlaces(maxWaiting);
     this.maxWaitMs = maxWaitMs;
   }
 
   /**
    * Resolves with true once `holder` has a place, which must be returned with {@link leave}; false when there is none
-   * in time. Never rejects.
+   * in time. `waitMs`: its own longest wait. Never rejects.
    */
-  enter(holder: string): boolean | Promise<boolean> {
+  enter(holder: string, waitMs = this.maxWaitMs): boolean | Promise<boolean> {
     if (this.places.take(holder)) return true;
     if (!this.waitingRoom.take(holder)) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => {
       this.remove(holder, waiter);
       waiter.settle(false);
-    }, this.maxWaitMs);
+    }, waitMs);
     const waiter: Waiter = {
       timer,
       settle: (hasPlace) => {

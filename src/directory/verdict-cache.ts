@@ -92,6 +92,14 @@ const MAX_WIPE_LIFETIME_MS = 5_000;
 /** A verdict that changes repeatedly during its look-up is not known: the phone comes again. */
 const MAX_ATTEMPTS = 3;
 
+/**
+ * Most look-ups of each class that wait for a place; one address may have half of them: all phones of a large site come at once after a restart. That costs
+ * less than their connections.
+ */
+const MAX_WAITING = 32_768;
+/** Longest wait in such a crowd, milliseconds. Mail apps wait about half a minute for an answer, and their passwords may have to be checked. */
+const CROWD_MS = 10_000;
+
 /** Decides for (user, device): from memory synchronously, else by one look-up. */
 export class VerdictCache {
   hits = 0;
@@ -133,8 +141,8 @@ export class VerdictCache {
     this.wall = wall;
     this.entries = new AccessEntries(options.maxEntries, options.maxUnknownEntries);
     const { maxConcurrentLookups, lookupTimeoutMs } = options;
-    this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
-    this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
+    this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs, MAX_WAITING);
+    this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs, MAX_WAITING);
     this.lookupDeadline = new SharedDeadline(lookupTimeoutMs);
     this.refreshing = new Refresh({
       store,
@@ -290,10 +298,17 @@ export class VerdictCache {
     const phone = { user, device, deviceType: asker.deviceType ?? null };
     const one = new AwaitedLookup<Found>(phone, key, line, this.now(), this.onLate);
     this.flights.set(key, one);
-    const entered = line.places.enter(line.holder);
+    const entered = line.places.enter(line.holder, this.waitFor(user, device));
     if (typeof entered === 'boolean') this.enter(one, entered);
     else void entered.then((hasPlace) => this.enter(one, hasPlace));
     return one.answer;
+  }
+
+  /** How long a place is waited for: longer than a look-up takes where that is better than no answer at all. */
+  private waitFor(user: UserKey, device: DeviceKey): number {
+    const { lookupTimeoutMs } = this.options;
+    const hasOther = this.follower.away || this.entries.find(user, device) !== undefined;
+    return hasOther ? lookupTimeoutMs : Math.max(lookupTimeoutMs, CROWD_MS);
   }
 
   /** A look-up has a place, or there was none in time: then what was last known answers. */

@@ -188,7 +188,7 @@ export const ERRORS = {
   EASGATE_STORE_UNAVAILABLE: {
     status: 503,
     source: 'internal',
-    help: 'the directory did not answer and no usable verdict is known',
+    help: 'the directory did not answer in time, or not to so many look-ups at once, and no usable verdict is known',
   },
   EASGATE_DECISION_OVERTAKEN: {
     status: 503,

@@ -45,6 +45,23 @@ describe('places for look-ups', () => {
     expect(entered.filter((one) => one === false)).toHaveLength(15);
   });
 
+  it('are waited for longer by those for whom that is better than none', async () => {
+    places = new LookupPlaces(1, 20);
+    expect(places.enter('a')).toBe(true);
+    const patient = places.enter('b', PATIENCE_MS);
+    expect(await places.enter('c')).toBe(false);
+    places.leave('a');
+    expect(await patient).toBe(true);
+  });
+
+  it('have a queue of the length that is wanted', () => {
+    places = new LookupPlaces(2, PATIENCE_MS, 1_000);
+    const entered = enterAll(Array(600).fill('site'), []);
+    expect(entered.filter((one) => one === true)).toHaveLength(1);
+    // Half of it is left to others.
+    expect(entered.filter((one) => one === false)).toHaveLength(99);
+  });
+
   it('have a bounded waiting time, and a place that is freed later goes to a holder that still waits', async () => {
     places = new LookupPlaces(1, 20);
     expect(places.enter('a')).toBe(true);

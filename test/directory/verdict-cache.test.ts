@@ -296,6 +296,22 @@ describe('the verdict cache', () => {
     expect(slow.most).toBe(most);
   });
 
+  it.each([
+    ['of a site behind one address after a restart', false],
+    ['of known phones that are cached no more', true],
+  ])('looks up every one of a thousand phones %s that come in the same second', async (_, proven) => {
+    const { slow, cache } = await setUp({ lookupTimeoutMs: 120_000 });
+    const gate = Promise.withResolvers<void>();
+    slow.gate = gate.promise;
+    const decisions = Array.from({ length: 1_000 }, (_unused, index) =>
+      cache.decide(`user${index}` as UserKey, `p${index}` as DeviceKey, { address: '192.0.2.1', proven }),
+    );
+    await until(() => slow.lookups === (proven ? 4 : 2), 'the look-ups that may be under way');
+    gate.resolve();
+    const sources = (await Promise.all(decisions)).map(({ source }) => source);
+    expect(new Set(sources)).toEqual(new Set(['store']));
+  });
+
   it('serves the last known verdict to a request that waited longer than a look-up may take', async () => {
     const { slow, cache } = await setUp({ lookupTimeoutMs: 50 });
     slow.gate = new Promise(() => undefined);
