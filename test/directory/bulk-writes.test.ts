@@ -188,6 +188,49 @@ describe('a bulk', () => {
   });
 });
 
+describe('a bulk of partnerships in Redis', () => {
+  const keys = new RedisKeys('easgate:');
+
+  it('is written with the devices of each user, and reports users with many', async () => {
+    await redis.clear();
+    const store = await openRedis();
+    const many = all(20).map((index) => seenPartnership('busy' as UserKey, device(index), 10 + index));
+    const others = all().map((index) => seenPartnership(user(index), device(index + 20), 10));
+    const noticed: PartnershipSignal[] = [];
+    await store.recordSeen([...many, ...others], (one) => noticed.push(one));
+    const devices = (await store.getUser('busy' as UserKey))?.devices.map((one) => one.device);
+    expect(new Set(devices)).toEqual(new Set(many.map((one) => one.device)));
+    expect(noticed).toEqual([{ kind: 'many_devices', user: 'busy', device: device(19), devices: 20 }]);
+    await store.close();
+  });
+
+  it('is that of the users whose names the logins are, whatever was known before', async () => {
+    await redis.clear();
+    const store = await openRedis();
+    await store.putUsers([userReport(user(1), { aliases: ['al1', 'user1'] as UserKey[] })]);
+    await client.set(keys.users('user3'), 'nonsense');
+    await client.set(keys.device(device(4)), 'nonsense');
+    const logins = ['al1', 'user1', 'user2@contoso.com', 'user3', 'user4', 'x\\user5'] as UserKey[];
+    const seen = logins.map((login, index) => seenPartnership(login, device(index), 10));
+    await store.recordSeen([
+      ...all().map((index) => seenPartnership(user(index + 100), device(index + 100), 10)),
+      ...seen,
+    ]);
+    const users = await Promise.all(
+      all(6).map(
+        async (index) => (await store.lookup(logins[index] as UserKey, device(index))).partnership?.user,
+      ),
+    );
+    expect(users).toEqual([user(1), user(1), user(2), 'user3', undefined, 'x\\user5']);
+    expect((await store.getUser(user(1)))?.devices.map((one) => one.device).sort()).toEqual(
+      [device(0), device(1)].sort(),
+    );
+    expect(await client.get(keys.users('user3'))).toBe('nonsense');
+    expect(await client.get(keys.device(device(4)))).toBe('nonsense');
+    await store.close();
+  });
+});
+
 async function openRedis(): Promise<RedisStore> {
   return RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
 }

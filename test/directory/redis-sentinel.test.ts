@@ -13,7 +13,7 @@ import type { GuardedGateway } from '../support/servers/guarded-store.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { startSentinel } from '../support/servers/sentinel.ts';
 import type { TestSentinel } from '../support/servers/sentinel.ts';
-import { alice, decision, phone, wipeDecision } from '../support/servers/directory-records.ts';
+import { alice, decision, deviceReport, phone, wipeDecision } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -118,6 +118,25 @@ describe('a failover', () => {
     await servers.untilAnotherThan(primary.port);
     await decideAtLast('newly', decision('quarantine'));
     expect(await walkedOver()).toEqual([phone, 'newly'].toSorted());
+  });
+
+  it('lets a bulk be written to the new primary, though its connection to the former one stays open', async () => {
+    const bulk = (source: string) =>
+      [...Array(600).keys()].map((index) => deviceReport(`phone${index}` as DeviceKey, { source }));
+    await gateway.store.putDevices(bulk('mdm'));
+    primary.freeze();
+    await servers.untilAnotherThan(primary.port);
+    const write = (): Promise<boolean> =>
+      gateway.store.putDevices(bulk('jamf')).then(
+        () => true,
+        () => false,
+      );
+    await until(write, 'the new primary to take a bulk');
+    const read = async (): Promise<boolean> => {
+      const entry = await gateway.store.getDevice('phone599' as DeviceKey).catch(() => null);
+      return entry?.reports.some(({ source }) => source === 'jamf') === true;
+    };
+    await until(read, 'the bulk to be read from the new primary');
   });
 
   it('of a primary that stands still while its connections stay open is followed, too', async () => {

@@ -24,6 +24,7 @@ it('says what it noticed about partnerships that it wrote, though the devices of
         })),
       commit: async (_changes, log) => (log === 'd' ? [] : Promise.reject(new Error('Redis is away'))),
     },
+    null,
     [seenPartnership(alice, phone, 20)],
     ({ kind, user }) => noticed.push(`${kind} ${user}`),
   );

@@ -95,6 +95,15 @@ describe('a line', () => {
     );
   });
 
+  it('of a report on a user in many groups comes back as it was', () => {
+    const user = 'alice' as UserKey;
+    for (const count of [270, 280, 290, 1_000]) {
+      const groups = Array.from({ length: count }, (_, index) => `group with a long name ${1_000 + index}`);
+      const report = { ...readUserReport(user, 'ad', '|'), groups, enabled: true };
+      expect(readUserReport(user, 'ad', userReportText(report))).toEqual(report);
+    }
+  });
+
   it('of the devices of a user comes back as it was', () => {
     const one = fc.record({
       device: fc.string({ minLength: 1, unit: fc.constantFrom('a', ',', '|', '~', '%') }),

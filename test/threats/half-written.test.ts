@@ -46,6 +46,10 @@ afterEach(async () => {
 const keys = new RedisKeys('easgate:');
 const other = 'phone9' as DeviceKey;
 const dave = 'dave' as UserKey;
+const many = [...Array(600).keys()].map((index) => ({
+  user: `user${index}` as UserKey,
+  device: `phone${index}` as DeviceKey,
+}));
 const onPhone = { device: phone, user: null };
 const onOther = { device: other, user: null };
 
@@ -74,6 +78,11 @@ const WRITES: readonly [string, () => Promise<unknown>][] = [
   [
     'a partnership',
     () => store.recordSeen([seenPartnership(alice, phone, 1), seenPartnership(alice, other, 1)]),
+  ],
+  // More than a gateway writes at once.
+  [
+    'a bulk of partnerships',
+    () => store.recordSeen(many.map((one) => seenPartnership(one.user, one.device, 1))),
   ],
 ];
 
@@ -126,7 +135,7 @@ function removes(write: string): boolean {
 }
 
 function appends(write: string): boolean {
-  return write !== 'a partnership';
+  return write !== 'a partnership' && write !== 'a bulk of partnerships';
 }
 
 /** The store's connection has another account from now on. */

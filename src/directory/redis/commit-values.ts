@@ -40,6 +40,9 @@ export type LogField = 'd' | 'u' | 'y';
 /** Means that each hash of a run has its own text for the change log. Encoded names are never equal to it. */
 const EACH = '%';
 
+/** Means that a field stays as it is: it is only compared. No record is written so. */
+const AS_EXPECTED = '%';
+
 /** The values behind the text of the schema, as COMMIT describes them. `fence`: of the leader that writes. */
 export function commitValues(changes: readonly KeyChange[], log: LogField, fence?: number): string[] {
   const values = [String(MAX_CHANGES), `${log}${fence ?? ''}`, String(changes.length)];
@@ -71,7 +74,8 @@ function addRun(values: string[], changes: readonly KeyChange[], from: number, e
     const { change } = changes[at] as KeyChange;
     if (said === EACH) values.push(change.news);
     if (unread === undefined) for (const { expected } of change.fields) values.push(expected ?? '');
-    for (const { next } of change.fields) values.push(next ?? '');
+    for (const { expected, next } of change.fields)
+      values.push(next === null ? '' : next === expected ? AS_EXPECTED : next);
   }
 }
 

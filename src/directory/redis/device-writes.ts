@@ -3,22 +3,18 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { DeviceObservation } from '../../model/device.ts';
 import type { ReportOutcome } from '../device-reports.ts';
-import { NO_SOURCE, reportsAfter, writeOfDevice } from '../report-writes.ts';
+import { NO_SOURCE, reportsAfter, writeOfDevice, writeOfNewDevice } from '../report-writes.ts';
 import type { ImportedChange } from '../store.ts';
 import type { SourceText } from '../stored-records.ts';
 import type { FieldChange, HashChange, LogField, Unread } from './commit-values.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { HashAccess, HashUpdate, Part } from './hash-writer.ts';
 import type { ReadHash } from './packed-reply.ts';
+import { placesOf } from './record-places.ts';
+import type { RecordPlaces } from './record-places.ts';
 import { deviceField, encodeName, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { storedDevice } from './stored-hashes.ts';
-
-/** A device with the places of its observations, in their order. */
-interface Observed {
-  readonly device: DeviceKey;
-  readonly places: number[];
-}
 
 /**
  * Stands for the hash of a device that was not read. The first report of a source is always logged as a change, whatever other sources report. The write is refused if
@@ -42,34 +38,28 @@ export class DeviceWriter {
     access: HashAccess,
     observations: readonly DeviceObservation[],
   ): Promise<readonly ReportOutcome[]> {
-    const devices = new Map<DeviceKey, Observed>();
-    for (let at = 0; at < observations.length; at += 1) {
-      const device = (observations[at] as DeviceObservation).key;
-      const observed = devices.get(device);
-      if (observed === undefined) devices.set(device, { device, places: [at] });
-      else observed.places.push(at);
-    }
-    const run: Run = { observations, outcomes: observations.map(() => 'older') };
-    const parts = byPartition(access, devices.values(), ({ device }) => partitionOfDevice(device));
+    const { firsts, several } = placesOf(observations, ({ key }) => key);
+    const run: Run = { observations, several, outcomes: observations.map(() => 'older') };
+    const parts = byPartition(access, firsts, (at) => partitionOfDevice(deviceAt(run, at)));
     await inParallel(access, parts, (part) => this.putPart(access, part, run));
     return run.outcomes;
   }
 
-  private async putPart(access: HashAccess, { partition, items }: Part<Observed>, run: Run): Promise<void> {
+  /** Items are places of first observations. */
+  private async putPart(access: HashAccess, { partition, items }: Part<number>, run: Run): Promise<void> {
     await access.turn?.(items.length);
     let known = 0;
-    const updates = items.map((observed): HashUpdate => ({
-      key: this.keys.device(observed.device, partition),
+    const updates = items.map((at): HashUpdate => ({
+      key: this.keys.device(deviceAt(run, at), partition),
       beginning: 'r:',
       join: (stored) => {
-        const change = changeOf(observed, stored, run);
+        const change = changeOf(at, stored, run);
         if (!change.fields.some(({ expected }) => expected === null)) known += 1;
         return change;
       },
     }));
     // With several reports on one device, the later ones may depend on the earlier ones.
-    const assumed = (observed: Observed): ReadHash | undefined =>
-      observed.places.length === 1 ? ASSUMED : undefined;
+    const assumed = (at: number): ReadHash | undefined => (run.several.has(at) ? undefined : ASSUMED);
     await updateHashes(access, updates, 'd', this.mostlyNew ? items.map(assumed) : undefined);
     this.mostlyNew = known < items.length / 2;
   }
@@ -78,16 +68,20 @@ export class DeviceWriter {
 /** What one call of {@link DeviceWriter.put} writes, and comes to. */
 interface Run {
   readonly observations: readonly DeviceObservation[];
+  readonly several: RecordPlaces['several'];
   readonly outcomes: ReportOutcome[];
 }
 
+function deviceAt({ observations }: Run, at: number): DeviceKey {
+  return (observations[at] as DeviceObservation).key;
+}
+
 /** Sets the outcomes whenever it is called: the last time counts. */
-function changeOf(
-  { device, places }: Observed,
-  stored: ReadHash['values'],
-  { observations, outcomes }: Run,
-): HashChange {
-  const before = storedDevice(device, stored).reports;
+function changeOf(first: number, stored: ReadHash['values'], run: Run): HashChange {
+  if (stored === ASSUMED.values) return firstReport(first, run);
+  const { observations, outcomes } = run;
+  const places = run.several.get(first) ?? [first];
+  const before = storedDevice(deviceAt(run, first), stored).reports;
   let reports: readonly SourceText[] = before;
   const now = Date.now();
   let isNews = false;
@@ -111,7 +105,16 @@ function changeOf(
     if (!reports.some((one) => one.source === source))
       fields.push({ field: deviceField.report(source), expected: text, next: null });
   // A hash that was read without reports may have decisions or partnerships: each field is then compared by itself.
-  return { fields, news: isNews ? '=' : '', unread: stored === ASSUMED.values ? FIRST_OF_SOURCE : undefined };
+  return { fields, news: isNews ? '=' : '' };
+}
+
+/** Of a device that was not read. */
+function firstReport(at: number, { observations, outcomes }: Run): HashChange {
+  const observation = observations[at] as DeviceObservation;
+  const { outcome, text } = writeOfNewDevice(observation, Date.now());
+  outcomes[at] = outcome;
+  const field = { field: deviceField.report(observation.source), expected: null, next: text };
+  return { fields: [field], news: '=', unread: FIRST_OF_SOURCE };
 }
 
 const UNCHANGED: HashChange = Object.freeze({ fields: [], news: '' });

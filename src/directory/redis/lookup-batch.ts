@@ -9,7 +9,7 @@ export interface WantedHash {
   readonly fields?: readonly string[];
   /** Names and values of the fields whose names begin so. */
   readonly beginning?: string;
-  /** Most hashes have no such field. */
+  /** Most hashes have no such field. Then `beginning` may also be several pairs of characters, such as `a:d:`: one of them. */
   readonly isRare?: boolean;
 }
 

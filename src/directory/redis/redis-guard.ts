@@ -15,7 +15,9 @@ import type { RedisClient } from './redis-cluster.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { STORE_CHANGED } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
+import { ScriptStream } from './script-stream.ts';
 import { runScript } from './run-script.ts';
+import type { ScriptClient } from './run-script.ts';
 
 /** Interval of the checks of a gateway, and how much earlier they may come. */
 const BEAT_MS = 1_000;
@@ -118,12 +120,15 @@ export class RedisGuard {
     script: Script,
     keys: readonly string[],
     values: readonly string[],
-    on: RedisClient = this.client,
+    on: ScriptClient = this.client,
   ): Promise<unknown> {
     if (this.guard.trouble !== null || this.doubted.has(this.client)) await this.verified();
     const { known } = this;
     // On a Cluster all keys that a script uses are named, so that none is missing while its slot is moved.
-    const names = isCluster(on) && script.usesSupport ? [...keys, ...this.keys.support(keys[0] ?? '')] : keys;
+    const names =
+      !(on instanceof ScriptStream) && isCluster(on) && script.usesSupport
+        ? [...keys, ...this.keys.support(keys[0] ?? '')]
+        : keys;
     const deadline = on === this.client ? this.deadline : null;
     this.scripts += 1;
     try {

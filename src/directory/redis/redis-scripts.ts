@@ -54,6 +54,17 @@ local function added(key, ...)
 end
 `;
 
+/** `fenced`: an error if a later leader than the one with this fence writes to a partition; no fence = ''. */
+export const UNFENCED = `
+local function fenced(partition, fence)
+  if fence == '' then return nil end
+  local raised = redis.pcall('GET', partition .. 'fence') or '0'
+  raised = type(raised) == 'string' and string.match(raised, '^%d+$')
+  if raised and tonumber(raised) <= tonumber(fence) then return nil end
+  return redis.error_reply('${FENCED} another leader writes by now')
+end
+`;
+
 /**
  * KEYS: schema, beat, copies of the schema. ARGV: text of the known schema, known beat. Returns schema, beat, why the beat was
  * refused, and 1 if all copies are equal to the schema. It writes only to the known store, so that every gateway notices lost

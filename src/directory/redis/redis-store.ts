@@ -31,6 +31,7 @@ import type {
 import type { StoredUsers } from '../stored-records.ts';
 import { withBackgroundTimeout } from '../background-timeout.ts';
 import { unreadableIn } from '../unreadable-records.ts';
+import { BulkAccess, MAX_OF_GATEWAY } from './bulk-access.ts';
 import { ChangeLog } from './change-log.ts';
 import { logConnectionTrouble } from './connection-trouble.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
@@ -41,6 +42,7 @@ import { begun, connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
 import { RedisDecisions } from './redis-decisions.ts';
+import { UserWriter } from './new-users.ts';
 import { PARTITIONS, RedisKeys } from './redis-keys.ts';
 import { RedisDeliveries } from './redis-deliveries.ts';
 import { RedisLease } from './redis-lease.ts';
@@ -59,10 +61,6 @@ import { SeenWriter } from './seen-writes.ts';
 import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
 import { StoreAccess } from './store-access.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
-import { putUsers } from './user-writes.ts';
-
-/** More partnerships than a gateway writes at once. */
-const MAX_OF_GATEWAY = 500;
 
 /** The directory in Redis: a single server, replicas behind Sentinel, or a Cluster. */
 export class RedisStore implements DirectoryStore {
@@ -90,8 +88,10 @@ export class RedisStore implements DirectoryStore {
   private hasLost = false;
   private readonly access: StoreAccess;
   private readonly lookupReads: LookupReads;
+  private readonly bulk: BulkAccess;
   private readonly decisions: RedisDecisions;
   private readonly devices: DeviceWriter;
+  private readonly users: UserWriter;
   private readonly seen: SeenWriter;
   private readonly walks: RedisWalks;
   private readonly watch: SentinelWatch | null;
@@ -114,13 +114,14 @@ export class RedisStore implements DirectoryStore {
     this.keys = new RedisKeys(options.keyPrefix, isCluster(this.client));
     this.guard = new RedisGuard(this.client, this.keys, placeOf(options), guard);
     this.log = new ChangeLog(this.client, this.reader, this.keys);
-    this.access = new StoreAccess(this.client, this.guard, () => this.leases.doubt());
+    this.access = new StoreAccess(this.client, this.guard);
     this.lookupReads = { reads: this.access.reads, keys: this.keys };
     const { client } = this;
     this.policies = new RedisPolicies(this.access.direct, this.keys);
     const run = (script: Script, keys: readonly string[], values: readonly string[]): Promise<unknown> =>
       this.guard.script(script, keys, values);
     this.leases = new RedisLease(run, this.keys);
+    this.bulk = new BulkAccess(client, this.guard, options, () => this.leases.doubt());
     this.accounts = new RedisAccounts(run, this.keys.accounts);
     this.locks = new RedisLocks(run, this.keys);
     this.deliveries = new RedisDeliveries(run, this.keys);
@@ -129,6 +130,7 @@ export class RedisStore implements DirectoryStore {
     this.walks = new RedisWalks({ client, keys: this.keys, guard: this.guard, sources }, options);
     this.spread = this.walks.spread;
     this.devices = new DeviceWriter(this.keys);
+    this.users = new UserWriter(this.keys, names);
     this.seen = new SeenWriter(this.keys, names);
     this.replication = new Replication(options);
     this.decisions = new RedisDecisions({
@@ -225,15 +227,16 @@ export class RedisStore implements DirectoryStore {
   }
 
   putDevices(observations: readonly DeviceObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
-    return this.devices.put(this.access.bulk(fence), observations);
+    return this.devices.put(this.bulk.access(observations.length, fence), observations);
   }
 
   putUsers(observations: readonly UserObservation[], fence?: number): Promise<readonly ReportOutcome[]> {
-    return putUsers(this.access.bulk(fence), this.keys, this.names, observations);
+    const { length } = observations;
+    return this.users.put(this.bulk.access(length, fence), this.bulk.creation(length, fence), observations);
   }
 
   putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void> {
-    return putImported(this.access.bulk(fence), this.keys, source, changes, (user) =>
+    return putImported(this.bulk.access(changes.length, fence), this.keys, source, changes, (user) =>
       this.decisions.newsOf({ device: null, user }),
     );
   }
@@ -267,9 +270,10 @@ export class RedisStore implements DirectoryStore {
     batch: readonly PartnershipRecord[],
     onSignal: (signal: PartnershipSignal) => void = () => undefined,
   ): Promise<void> {
-    // How busy Redis is need not be asked for those.
-    const access = batch.length > MAX_OF_GATEWAY ? this.access.paced : this.access.direct;
-    return this.seen.record(access, batch, onSignal);
+    const { length } = batch;
+    // How busy Redis is need not be asked for few.
+    if (length <= MAX_OF_GATEWAY) return this.seen.record(this.access.direct, null, batch, onSignal);
+    return this.seen.record(this.bulk.access(length), this.bulk.creation(length), batch, onSignal);
   }
 
   unreadable(): Promise<readonly string[]> {
@@ -336,11 +340,13 @@ export class RedisStore implements DirectoryStore {
     this.replication.close();
     this.watch?.close();
     this.walks.close();
+    this.bulk.close();
   }
 
   private followPrimary(): void {
     for (const client of [this.client, this.reader]) if (!isCluster(client)) followPrimary(client);
     this.replication.followPrimary();
+    this.bulk.reconnect();
   }
 
   private async usersOf(local: string): Promise<StoredUsers> {

@@ -89,6 +89,11 @@ export class ReplyStream {
     return promise;
   }
 
+  /** Whether it failed or was closed: it takes no more requests. */
+  get isEnded(): boolean {
+    return this.failure !== null;
+  }
+
   close(): void {
     this.fail(new Error(CLOSED));
   }

@@ -5,18 +5,24 @@ import { isCluster, nodeOf } from './redis-cluster.ts';
 import type { RedisClient } from './redis-cluster.ts';
 import type { Script } from './redis-scripts.ts';
 import { ScriptCommand } from './script-command.ts';
+import { ScriptStream } from './script-stream.ts';
+
+/** What runs scripts. */
+export type ScriptClient = RedisClient | ScriptStream;
 
 /**
  * Runs a script by its hash, or by its text if Redis does not have it; in that case nothing had been executed. `deadline`: limits a script that returns one
  * text from a single server, in place of the library (script-command.ts); null = the library does.
  */
 export async function runScript(
-  client: RedisClient,
-  { sha, text, packed }: Script,
+  client: ScriptClient,
+  script: Script,
   keys: readonly string[],
   values: readonly string[],
   deadline: SharedDeadline | null = null,
 ): Promise<unknown> {
+  if (client instanceof ScriptStream) return client.run(script, keys, values);
+  const { sha, text, packed } = script;
   try {
     if (!packed) return await client.evalsha(sha, keys.length, ...keys, ...values);
     if (deadline === null || isCluster(client))

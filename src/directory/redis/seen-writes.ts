@@ -5,16 +5,20 @@ import type { UserNames } from '../../identity/user-names.ts';
 import { partnershipText, seenPartnership } from '../../model/partnership.ts';
 import type { PartnershipRecord } from '../../model/partnership.ts';
 import type { PartnershipSignal } from '../../model/signal.ts';
+import type { UserDevice } from '../store.ts';
 import type { StoredUsers } from '../stored-records.ts';
 import { joinSeen, signalsOfDevices, signalsOfNew } from '../seen-partnerships.ts';
 import { MAX_COUNTED, joinUserDevices } from '../user-devices.ts';
-import type { FieldChange, Unread } from './commit-values.ts';
+import type { FieldChange, HashChange, Unread } from './commit-values.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { HashAccess, HashUpdate } from './hash-writer.ts';
 import type { ReadHash } from './packed-reply.ts';
+import type { CreateAccess } from './new-records.ts';
+import { recordNew } from './new-partnerships.ts';
+import { placesOf } from './record-places.ts';
 import { deviceField, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import { storedDevice, storedUsers, userDevicesIn, userDevicesText } from './stored-hashes.ts';
+import { storedAliases, storedDevice, userDevicesIn, userDevicesText } from './stored-hashes.ts';
 
 /** Most names of one local part of which devices are kept. */
 const MAX_NAMES = 1_000;
@@ -44,36 +48,64 @@ export class SeenWriter {
     this.names = names;
   }
 
-  /** Writes partnerships under the users that their logins stand for. */
-  async record(access: HashAccess, batch: readonly PartnershipRecord[], onSignal: OnSignal): Promise<void> {
+  /** Writes partnerships under the users that their logins stand for. `create`: for a batch of which most may be new; null = it is not, or on a Cluster. */
+  async record(
+    access: HashAccess,
+    create: CreateAccess | null,
+    batch: readonly PartnershipRecord[],
+    onSignal: OnSignal,
+  ): Promise<void> {
     const { keys, names } = this;
-    const users = await readUsers(access, keys, batch);
-    const records = batch.map((record) => underUser(names, record, users));
+    const rest = create === null ? batch : await recordNew(create, [keys, names], batch, onSignal);
+    if (rest.length > 0) await this.join(access, rest, onSignal);
+  }
+
+  private async join(
+    access: HashAccess,
+    batch: readonly PartnershipRecord[],
+    onSignal: OnSignal,
+  ): Promise<void> {
+    const { keys, names } = this;
+    const locals = batch.map(({ user }) => foldedLocalPart(user));
+    const users = await readUsers(access, keys, new Set(locals));
+    const records = batch.map((record, at) => {
+      const local = locals[at] ?? '';
+      const known = underUser(names, record, users.get(local)?.aliases);
+      if (known !== record) locals[at] = foldedLocalPart(known.user);
+      return known;
+    });
     const signals = new Map<string, readonly PartnershipSignal[]>();
     const note = (place: string): void => {
-      for (const signal of signals.get(place) ?? []) onSignal(signal);
+      for (const signal of signals.get(place) ?? NOTHING) onSignal(signal);
     };
-    const devices = Map.groupBy(records, ({ device }) => device);
+    const { firsts, several } = placesOf(records, ({ device }) => device);
+    const ofDevice = (at: number): readonly PartnershipRecord[] =>
+      (several.get(at) ?? [at]).map((place) => records[place] as PartnershipRecord);
     await inParallel(
       access,
-      byPartition(access, devices, ([device]) => partitionOfDevice(device)),
+      byPartition(access, firsts, (at) => partitionOfDevice((records[at] as PartnershipRecord).device)),
       async ({ partition, items }) => {
-        await this.putPartnerships(access, partition, items, signals);
-        for (const [device] of items) note(device);
+        const devices = items.map(ofDevice);
+        await this.putPartnerships(access, partition, devices, signals);
+        if (signals.size > 0) for (const [seen] of devices) note(seen?.device ?? '');
       },
     );
-    const locals = Map.groupBy(records, ({ user }) => foldedLocalPart(user));
+    const ofUsers = Map.groupBy(records, (_, at) => locals[at] ?? '');
     await inParallel(
       access,
-      byPartition(access, locals, ([local]) => partitionOfUsers(local)),
+      byPartition(access, ofUsers, ([local]) => partitionOfUsers(local)),
       async ({ partition, items }) => {
         await updateHashes(
           access,
-          items.map(([local, seen]) => devicesUpdate(keys.users(local, partition), local, seen, signals)),
+          items.map(([local, seen]) => ({
+            key: keys.users(local, partition),
+            ...NAMES_AND_DEVICES,
+            join: (stored) => devicesAfter(stored, local, seen, signals),
+          })),
           'u',
           items.map(([local]) => users.get(local)?.hash),
         );
-        for (const [local] of items) note(`${local}\0`);
+        if (signals.size > 0) for (const [local] of items) note(`${local}\0`);
       },
     );
   }
@@ -81,27 +113,29 @@ export class SeenWriter {
   private async putPartnerships(
     access: HashAccess,
     partition: number,
-    items: readonly (readonly [DeviceKey, readonly PartnershipRecord[]])[],
+    devices: readonly (readonly PartnershipRecord[])[],
     signals: Map<string, readonly PartnershipSignal[]>,
   ): Promise<void> {
     const { keys, names, mostlyUnseen } = this;
     let known = 0;
-    const updates = items.map(([device, seen]): HashUpdate => {
-      const { join, ...wanted } = partnershipsUpdate(keys.device(device, partition), names, seen, signals);
-      return {
-        ...wanted,
-        join: (stored) => {
-          if (stored === null || stored.length > 0) known += 1;
-          return join(stored);
-        },
-      };
-    });
-    await updateHashes(access, updates, 'd', mostlyUnseen ? items.map(() => ASSUMED_UNSEEN) : undefined);
-    this.mostlyUnseen = known < items.length / 2;
+    const updates = devices.map((seen): HashUpdate => ({
+      key: keys.device((seen[0] as PartnershipRecord).device, partition),
+      beginning: 'p:',
+      isRare: true,
+      join: (stored) => {
+        if (stored === null || stored.length > 0) known += 1;
+        return partnershipsAfter(stored, seen, names, signals);
+      },
+    }));
+    await updateHashes(access, updates, 'd', mostlyUnseen ? devices.map(() => ASSUMED_UNSEEN) : undefined);
+    this.mostlyUnseen = known < devices.length / 2;
   }
 }
 
-/** What is stored of the users with one folded local part. */
+/** Reports, which are longer, are not read. */
+const NAMES_AND_DEVICES = { beginning: 'a:d:', isRare: true } as const;
+
+/** What is stored of the users with one folded local part: their aliases and devices. */
 interface UsersRead {
   readonly hash: ReadHash;
   readonly aliases: StoredUsers['aliases'];
@@ -111,15 +145,16 @@ interface UsersRead {
 async function readUsers(
   access: HashAccess,
   keys: RedisKeys,
-  batch: readonly PartnershipRecord[],
+  locals: Iterable<string>,
 ): Promise<ReadonlyMap<string, UsersRead>> {
   const users = new Map<string, UsersRead>();
-  const locals = new Set(batch.map(({ user }) => foldedLocalPart(user)));
   await inParallel(access, byPartition(access, locals, partitionOfUsers), async ({ partition, items }) => {
-    const hashes = await access.read(items.map((local) => ({ key: keys.users(local, partition) })));
+    const hashes = await access.read(
+      items.map((local) => ({ key: keys.users(local, partition), ...NAMES_AND_DEVICES })),
+    );
     for (const [index, local] of items.entries()) {
       const hash = hashes[index];
-      if (hash !== undefined) users.set(local, { hash, aliases: storedUsers(local, hash.values).aliases });
+      if (hash !== undefined) users.set(local, { hash, aliases: storedAliases(local, hash.values) });
     }
   });
   return users;
@@ -129,91 +164,121 @@ async function readUsers(
 function underUser(
   names: UserNames,
   record: PartnershipRecord,
-  users: ReadonlyMap<string, UsersRead>,
+  aliases: StoredUsers['aliases'] | undefined,
 ): PartnershipRecord {
   const grouped = names.canonical(record.user);
-  const aliases = users.get(foldedLocalPart(record.user))?.aliases;
   const user = aliases?.get(record.user) ?? aliases?.get(grouped) ?? grouped;
   return user === record.user ? record : { ...record, user };
 }
 
 /** Joins what was seen of one device with its partnerships; of more than a device may have, the one seen longest ago goes. */
-function partnershipsUpdate(
-  key: string,
-  names: UserNames,
+function partnershipsAfter(
+  stored: ReadHash['values'],
   seen: readonly PartnershipRecord[],
+  names: UserNames,
   signals: Map<string, readonly PartnershipSignal[]>,
-): HashUpdate {
-  const device = (seen[0] as PartnershipRecord).device;
-  return {
-    key,
-    beginning: 'p:',
-    isRare: true,
-    join: (stored) => {
-      if (stored === null) return LEFT_ALONE;
-      const before = new Map(storedDevice(device, stored).partnerships);
-      const after = new Map(before);
-      const found: PartnershipSignal[] = [];
-      for (const now of seen) {
-        const { user } = now;
-        if (!after.has(user)) found.push(...signalsOfNew(now, [...after.keys()], names));
-        const joined = joinSeen(seenPartnership(user, device, after.get(user) ?? null), now);
-        after.set(user, partnershipText(joined.record));
-        found.push(...joined.signals);
-      }
-      // It may be called again with what another writer wrote.
-      signals.set(device, found);
-      dropOldest(device, after);
-      const fields = changes(before, after, (user) => deviceField.partnership(user));
-      return { fields, news: '', unread: stored === ASSUMED_UNSEEN.values ? NEVER_SEEN : undefined };
-    },
-  };
+): HashChange | null {
+  if (stored === null) return LEFT_ALONE;
+  const { device } = seen[0] as PartnershipRecord;
+  const unread = stored === ASSUMED_UNSEEN.values ? NEVER_SEEN : undefined;
+  // It may be called again with what another writer wrote.
+  if (signals.size > 0) signals.delete(device);
+  const [only] = seen;
+  // As nearly all in an import.
+  if (stored.length === 0 && only !== undefined && seen.length === 1) {
+    const field = deviceField.partnership(only.user);
+    return { fields: [{ field, expected: null, next: partnershipText(only) }], news: '', unread };
+  }
+  const before = new Map(storedDevice(device, stored).partnerships);
+  const after = new Map(before);
+  const found: PartnershipSignal[] = [];
+  for (const now of seen) {
+    const { user } = now;
+    if (!after.has(user)) found.push(...signalsOfNew(now, [...after.keys()], names));
+    const joined = joinSeen(seenPartnership(user, device, after.get(user) ?? null), now);
+    after.set(user, partnershipText(joined.record));
+    found.push(...joined.signals);
+  }
+  if (found.length > 0) signals.set(device, found);
+  dropOldest(device, after);
+  return { fields: changes(before, after, (user) => deviceField.partnership(user)), news: '', unread };
 }
 
 /**
  * Joins the devices that were seen with the users of one local part with those stored. Most servers ignore a NetBIOS domain: one
  * user can make up any number of names, and each look-up of a name reads all.
  */
-function devicesUpdate(
-  key: string,
+function devicesAfter(
+  stored: ReadHash['values'],
   local: string,
   seen: readonly PartnershipRecord[],
   signals: Map<string, readonly PartnershipSignal[]>,
-): HashUpdate {
-  return {
-    key,
-    beginning: 'd:',
-    join: (stored) => {
-      if (stored === null) return LEFT_ALONE;
-      const before = new Map<string, string>();
-      for (let at = 0; at + 1 < stored.length; at += 2) {
-        const field = stored[at] ?? '';
-        if (field.startsWith('d:')) before.set(field, stored[at + 1] ?? '');
-      }
-      const after = new Map(before);
-      const found: PartnershipSignal[] = [];
-      for (const [user, devices] of Map.groupBy(seen, (one) => one.user)) {
-        const field = userField.devices(local, user);
-        const known = userDevicesIn(before.get(field) ?? '[]');
-        // The latest last: the others go first.
-        after.delete(field);
-        // As for the partnership, what is written last counts, not the later time.
-        const allowed = new Map(devices.map(({ device, lastAllowed }) => [device, lastAllowed]));
-        const earlier = known.map((one) => ({
-          ...one,
-          lastAllowed: allowed.get(one.device) ?? one.lastAllowed,
-        }));
-        const joined = joinUserDevices([...earlier, ...devices]);
-        after.set(field, userDevicesText(joined));
-        const fresh = devices.findLast(({ device }) => !known.some((one) => one.device === device));
-        if (fresh !== undefined) found.push(...signalsOfDevices(user, fresh.device, joined.length));
-      }
-      signals.set(`${local}\0`, found);
-      dropNames(after);
-      return { fields: changes(before, after, (field) => field), news: '' };
-    },
-  };
+): HashChange | null {
+  if (stored === null) return LEFT_ALONE;
+  if (signals.size > 0) signals.delete(`${local}\0`);
+  const before = devicesIn(stored);
+  if (before.size === 0) {
+    const user = onlyUser(seen);
+    if (user !== null) return firstDevices(user, local, seen, signals);
+  }
+  const after = new Map(before);
+  const found: PartnershipSignal[] = [];
+  for (const [user, devices] of Map.groupBy(seen, (one) => one.user)) {
+    const field = userField.devices(local, user);
+    const text = before.get(field);
+    const known = text === undefined ? NOTHING : userDevicesIn(text);
+    // The latest last: the others go first.
+    after.delete(field);
+    const joined = joinUserDevices(
+      known.length === 0 ? devices : [...allowedAgain(known, devices), ...devices],
+    );
+    after.set(field, userDevicesText(joined));
+    const fresh = devices.findLast(({ device }) => !known.some((one) => one.device === device));
+    if (fresh !== undefined) found.push(...signalsOfDevices(user, fresh.device, joined.length));
+  }
+  if (found.length > 0) signals.set(`${local}\0`, found);
+  dropNames(after);
+  return { fields: changes(before, after, (field) => field), news: '' };
 }
+
+/** As for the partnership, what is written last counts, not the later time. */
+function allowedAgain(known: readonly UserDevice[], devices: readonly PartnershipRecord[]): UserDevice[] {
+  const allowed = new Map(devices.map(({ device, lastAllowed }) => [device, lastAllowed]));
+  return known.map((one) => ({ ...one, lastAllowed: allowed.get(one.device) ?? one.lastAllowed }));
+}
+
+/** Texts of the devices of users, by field. */
+function devicesIn(values: readonly (string | null)[]): Map<string, string> {
+  const devices = new Map<string, string>();
+  for (let at = 0; at + 1 < values.length; at += 2) {
+    const field = values[at] ?? '';
+    if (field.startsWith('d:')) devices.set(field, values[at + 1] ?? '');
+  }
+  return devices;
+}
+
+/** Null = there are several. */
+function onlyUser(seen: readonly PartnershipRecord[]): UserKey | null {
+  const { user } = seen[0] as PartnershipRecord;
+  return seen.every((one) => one.user === user) ? user : null;
+}
+
+/** The devices of a user who had none, as in an import. */
+function firstDevices(
+  user: UserKey,
+  local: string,
+  seen: readonly PartnershipRecord[],
+  signals: Map<string, readonly PartnershipSignal[]>,
+): HashChange {
+  const devices = joinUserDevices(seen);
+  const { device } = seen.at(-1) as PartnershipRecord;
+  const found = signalsOfDevices(user, device, devices.length);
+  if (found.length > 0) signals.set(`${local}\0`, found);
+  const change = { field: userField.devices(local, user), expected: null, next: userDevicesText(devices) };
+  return { fields: [change], news: '' };
+}
+
+const NOTHING: readonly never[] = Object.freeze([]);
 
 /** Of more names than one local part may have, those that were not allowed for the longest time. */
 function dropNames(devices: Map<string, string>): void {

@@ -1,5 +1,6 @@
 // Owns the understanding of the hashes in Redis: which record each field holds.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { LineBytes } from '../../model/line-bytes.ts';
 import { decodedNumber, decodedText, encodedItem, encodedNumber } from '../../model/line-values.ts';
 import { isLine } from '../../model/stored-line.ts';
 import { CollectedDevice, CollectedUsers, withEntry, withItem } from '../collected-records.ts';
@@ -69,6 +70,18 @@ export function storedUsers(local: string, values: Values): StoredUsers {
   return stored;
 }
 
+/** Only the aliases among the users with one folded local part. Most have none. */
+export function storedAliases(local: string, values: Values): StoredUsers['aliases'] {
+  let fields: string[] | null = null;
+  for (let at = 0; values !== null && at + 1 < values.length; at += 2) {
+    const field = values[at] ?? '';
+    if (field.startsWith('a:')) (fields ??= []).push(field, values[at + 1] ?? '');
+  }
+  return storedUsers(local, fields ?? NOTHING).aliases;
+}
+
+const NOTHING: readonly never[] = Object.freeze([]);
+
 const USER_KINDS: ReadonlySet<string> = new Set(['r:', 'a:', 'm:', 'm@', 'd:']);
 
 /** The devices of a user, as {@link userDevicesText} wrote them. What is malformed is left out: it is no more than a count. */
@@ -129,10 +142,27 @@ function listIn(text: string): unknown[] {
 
 /** The stored form: of each `|DEVICE,FIRST SEEN,LAST ALLOWED`, in milliseconds since the epoch, base 36; the last may be missing. */
 export function userDevicesText(devices: readonly UserDevice[]): string {
+  if (devices.length > 0 && writeDevices(devices)) return BYTES.end();
   let text = '';
   for (const { device, firstSeen, lastAllowed } of devices) {
     text += `|${encodedItem(device, null)},${encodedNumber(firstSeen)}`;
     if (lastAllowed !== null) text += `,${encodedNumber(lastAllowed)}`;
   }
   return text === '' ? '|' : text;
+}
+
+/** One text is written at a time. */
+const BYTES = new LineBytes();
+const COMMA = 0x2c;
+
+/** Writes the text into {@link BYTES}. False = it cannot be written so. */
+function writeDevices(devices: readonly UserDevice[]): boolean {
+  BYTES.begin();
+  for (const { device, firstSeen, lastAllowed } of devices) {
+    const isWritten =
+      BYTES.separators(1) && BYTES.item(device, null) && BYTES.byte(COMMA) && BYTES.number(firstSeen);
+    if (!isWritten) return false;
+    if (lastAllowed !== null && !(BYTES.byte(COMMA) && BYTES.number(lastAllowed))) return false;
+  }
+  return true;
 }

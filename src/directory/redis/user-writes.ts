@@ -164,6 +164,11 @@ function planOf(
   values: readonly (string | null)[] | null,
 ): Plan {
   const stored = storedUsers(local, values);
+  const [first] = observations;
+  if (first !== undefined && observations.length === 1) {
+    const plan = planOfUnchanged(local, first, stored.reports);
+    if (plan !== null) return plan;
+  }
   const reports = Map.groupBy(stored.reports, ({ user }) => user) as Map<UserKey, readonly SourceText[]>;
   const fields = new Map<string, FieldChange>();
   const aliases = new Map(stored.aliases);
@@ -247,6 +252,44 @@ function planOf(
     related: [...related],
   };
 }
+
+/** The plan where nothing changes but when the user was observed, as of most users that a feed reports again; null = more may change. */
+function planOfUnchanged(
+  local: string,
+  { at, observation }: Observed['observations'][number],
+  stored: readonly (SourceText & { readonly user: UserKey })[],
+): Plan | null {
+  const { key, source } = observation;
+  const before = stored.every(({ user }) => user === key)
+    ? stored
+    : stored.filter(({ user }) => user === key);
+  if (!before.some((one) => one.source === source)) return null;
+  const write = writeOfUser(before, observation, Date.now());
+  const { text } = write;
+  if (write.outcome !== 'stored' || text === null) return null;
+  const kept: UserAlias[] = [];
+  // No fact changed, so the reports name the aliases that they named before.
+  for (const alias of aliasesIn(write.after)) {
+    const ofAlias = foldedLocalPart(alias);
+    if (alias === key) continue;
+    if (ofAlias === local) return null;
+    kept.push({ alias, local: ofAlias, user: key });
+  }
+  const fields = before.map((one) => ({
+    field: userField.report(local, one.source, key),
+    expected: one.text,
+    next: one.source === source ? text : one.text,
+  }));
+  return {
+    users: [key],
+    change: { fields, news: '' },
+    outcomes: [{ at, outcome: 'stored' }],
+    kept,
+    ...NO_ALIASES,
+  };
+}
+
+const NO_ALIASES = { added: [], removed: [], ended: [], related: [] } as const;
 
 /** Fields of aliases in the hash of their user: those that change, and those in `named`, which are only compared. */
 function aliasFields(

@@ -1,0 +1,100 @@
+// Owns running scripts for writes in bulk, on a connection of its own to a single server. A call is written as bytes at once, and nothing else of it is kept: for each value
+// the library makes and keeps several objects, which the garbage collector copies (decisions/0204).
+import { CommandBytes } from './command-bytes.ts';
+import type { Script } from './redis-scripts.ts';
+import { ERROR, LIST, RespCursor, unexpectedReply } from './resp-cursor.ts';
+import type { ReplyStream } from './reply-stream.ts';
+
+/** Runs scripts, and connects when the first one is run. */
+export class ScriptStream {
+  private readonly open: () => Promise<ReplyStream>;
+  private stream: ReplyStream | null = null;
+  private opening: Promise<ReplyStream> | null = null;
+  /** Those whose calls were answered. */
+  private readonly free: CommandBytes[] = [];
+  /** How often the connection was given up: one that is being made may lead to the same server. */
+  private ends = 0;
+  private isClosed = false;
+
+  constructor(open: () => Promise<ReplyStream>) {
+    this.open = open;
+  }
+
+  /** Whether scripts have run on the present connection. */
+  get isOpen(): boolean {
+    return this.stream !== null && !this.stream.isEnded;
+  }
+
+  /** Runs a script by its hash, or by its text if Redis does not have it; in that case nothing had been executed. */
+  async run(
+    { sha, text, packed }: Script,
+    keys: readonly string[],
+    values: readonly string[],
+  ): Promise<unknown> {
+    try {
+      return replyIn(await this.send(['EVALSHA', sha, String(keys.length)], keys, values), packed);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return replyIn(await this.send(['EVAL', text, String(keys.length)], keys, values), packed);
+    }
+  }
+
+  /** A part of INFO. */
+  async info(part: string): Promise<string> {
+    // A text, or in RESP3 a verbatim one: lines behind a header.
+    return Buffer.from(await this.send(['INFO', part], [], [])).toString();
+  }
+
+  /** Ends the connection; the next script makes another one. */
+  reset(): void {
+    this.ends += 1;
+    this.stream?.close();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.reset();
+  }
+
+  private async send(
+    head: readonly string[],
+    keys: readonly string[],
+    values: readonly string[],
+  ): Promise<Uint8Array> {
+    const stream = this.stream !== null && !this.stream.isEnded ? this.stream : await this.connected();
+    const bytes = this.free.pop() ?? new CommandBytes();
+    const reply = await stream.request([bytes.command(head, keys, values)], 1);
+    // Redis has read it. Otherwise it may still wait for the socket.
+    this.free.push(bytes);
+    return reply;
+  }
+
+  private connected(): Promise<ReplyStream> {
+    this.opening ??= this.connect().finally(() => {
+      this.opening = null;
+    });
+    return this.opening;
+  }
+
+  private async connect(): Promise<ReplyStream> {
+    const { ends } = this;
+    const stream = await this.open();
+    this.stream = stream;
+    if (this.isClosed || ends !== this.ends) stream.close();
+    return stream;
+  }
+}
+
+/** Of a text its bytes, of a list its numbers. */
+function replyIn(reply: Uint8Array, packed: boolean): unknown {
+  const cursor = new RespCursor(reply);
+  if (reply[0] === ERROR) throw new Error(Buffer.from(reply.subarray(1, reply.length - 2)).toString());
+  if (packed) {
+    const length = cursor.text();
+    if (length < 0) throw unexpectedReply();
+    return Buffer.from(reply.buffer, reply.byteOffset + cursor.at, length);
+  }
+  const count = cursor.header();
+  if (cursor.type !== LIST) throw unexpectedReply();
+  return Array.from({ length: Math.max(count, 0) }, () => cursor.header());
+}
