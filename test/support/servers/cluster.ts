@@ -144,6 +144,9 @@ function startNode(bus: number, timeoutMs: number): Promise<TestRedis> {
       String(bus),
       '--cluster-node-timeout',
       String(timeoutMs),
+      // A replica stands for election however long that takes: on a busy machine it may take longer than ten times the time-out, after which Redis gives up.
+      '--cluster-replica-validity-factor',
+      '0',
       '--repl-diskless-sync-delay',
       '0',
     ],
