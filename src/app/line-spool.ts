@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 import { TemporaryFile } from '../temporary-file.ts';
+import { inBatches } from './in-batches.ts';
 
 /** Characters that are written, and bytes that are read at once. */
 const PIECE = 262_144;
@@ -20,16 +21,8 @@ export class LineSpool<Line> {
   }
 
   /** All lines added so far, in batches. @throws ProgramError EASGATE_TEMPORARY_FILES */
-  async *batches(size: number): AsyncGenerator<readonly Line[]> {
-    let batch: Line[] = [];
-    for await (const texts of this.texts())
-      for (const text of texts) {
-        batch.push(JSON.parse(text) as Line);
-        if (batch.length < size) continue;
-        yield batch;
-        batch = [];
-      }
-    if (batch.length > 0) yield batch;
+  batches(size: number): AsyncGenerator<readonly Line[]> {
+    return inBatches(this.texts(), size, (text) => JSON.parse(text) as Line);
   }
 
   /** Removes what was written; must not be forgotten (temporary-file.ts). */

@@ -2,6 +2,7 @@
 // they are read.
 import { Buffer } from 'node:buffer';
 import { TemporaryFile } from '../temporary-file.ts';
+import { inBatches } from './in-batches.ts';
 
 /** Bytes of a section, at least and at most: the largest takes some milliseconds to sort. */
 const LEAST_SECTION = 262_144;
@@ -62,15 +63,7 @@ export class SortedSpool<Line> {
 
   /** The wanted ones of all lines added so far, in batches. @throws ProgramError EASGATE_TEMPORARY_FILES */
   async *batches(size: number, isWanted: Wanted = EVERY): AsyncGenerator<readonly Placed<Line>[]> {
-    let batch: Placed<Line>[] = [];
-    for await (const some of merged<Line>(await this.readers(), isWanted))
-      for (const one of some) {
-        batch.push(one);
-        if (batch.length < size) continue;
-        yield batch;
-        batch = [];
-      }
-    if (batch.length > 0) yield batch;
+    yield* inBatches(merged<Line>(await this.readers(), isWanted), size, (placed) => placed);
   }
 
   /** Removes what was written; must not be forgotten (temporary-file.ts). */
