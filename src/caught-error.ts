@@ -1,6 +1,6 @@
 // Owns what a caught value says: JavaScript throws values of any type. Pure.
 
-/** What ioredis says of a command whose connection ended: names of its own options. */
+/** The messages of ioredis about a command whose connection ended: they name its own options. */
 const LOST_CONNECTION = /Reached the max retries per request limit|Stream isn't writeable/;
 
 /**

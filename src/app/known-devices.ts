@@ -6,7 +6,7 @@ import { NumberedNames } from './numbered-names.ts';
 
 /** A device that the directory knows. */
 export interface KnownDevice {
-  /** What the source of the run said of it (line-observations.ts, deviceState); null = it never reported the device. */
+  /** What the source of the run reported about it (line-observations.ts, deviceState); null = it never reported the device. */
   readonly own: string | null;
   /** The source of the run reported it, and did not remove it. */
   readonly isPresent: boolean;

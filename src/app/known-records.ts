@@ -11,7 +11,7 @@ import { KnownUsers } from './known-users.ts';
 import { deviceState, refuses } from './line-observations.ts';
 import { SourceIds } from './source-ids.ts';
 
-/** The device of a record; `isClaim`: the join rests on what the phone says of itself. */
+/** The device of a record; `isClaim`: the join rests on what the phone reports about itself. */
 export interface Join {
   readonly key: DeviceKey;
   readonly isClaim: boolean;
@@ -27,7 +27,7 @@ const SEVERAL = -2;
 /** Before `NAME` of an attribute in `joinBy`. */
 const ATTRIBUTE = 'attributes.';
 const DEFAULT_JOINS = ['serialNumber', 'udid', 'imei', 'ownerAndModel'];
-/** What phones say of themselves. */
+/** What phones report about themselves. */
 const CLAIMS: ReadonlySet<string> = new Set(['imei', 'ownerAndModel']);
 
 /** The run that is going to be applied. */
@@ -86,7 +86,7 @@ export class KnownRecords {
   /** The device that a line without an id belongs to; null = none, or not exactly one. */
   joinOf(line: DeviceLine): Join | null {
     for (const name of this.joinBy ?? DEFAULT_JOINS) {
-      // What a phone says of itself lets nobody in, unless the operator trusts it.
+      // What a phone reports about itself lets nobody in, unless the operator trusts it.
       const isClaim = this.joinBy === null && CLAIMS.has(name);
       if (isClaim && !refuses(line)) continue;
       const key = this.deviceBy(name, line);

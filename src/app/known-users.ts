@@ -8,7 +8,7 @@ import { GroupLists } from './group-lists.ts';
 import { NumberedNames } from './numbered-names.ts';
 import { SourceIds } from './source-ids.ts';
 
-/** What a source said of a user, as far as a run compares with it. */
+/** What a source reported about a user, as far as a run compares with it. */
 export interface KnownUser {
   readonly isRemoved: boolean;
   /** Whether the account may sign in; null = the source did not say. */

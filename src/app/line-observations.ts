@@ -31,7 +31,7 @@ export function withoutUnsaid<Observation extends object>(
 }
 
 /**
- * What a line says of a device. What the source did not say is unknown from now on, also a compliance that it reported
+ * The facts about a device in a line. What the source did not say is unknown from now on, also a compliance that it reported
  * before. `readAt`: when the source was read, milliseconds since the epoch.
  */
 export function deviceObservation(

@@ -1,7 +1,7 @@
 // Owns the search for malformed records in a whole store.
 import type { DirectoryStore } from './store.ts';
 
-/** What a walk over a store says of one device or user. */
+/** What a walk over a store finds about one device or user. */
 interface Walked {
   /** Names of malformed records; absent = none. */
   readonly unreadable?: readonly string[];

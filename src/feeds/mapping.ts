@@ -250,7 +250,7 @@ export interface DeviceFacts {
   readonly udid?: string | null;
   readonly imei?: string | null;
   readonly managed?: boolean | null;
-  /** It left device management: what its source last said of its compliance is no longer so. */
+  /** It left device management: the compliance that its source reported last no longer counts. */
   readonly hasLeft?: boolean;
   readonly compliance?: Compliance;
   readonly graceUntil?: string | null;

@@ -25,10 +25,10 @@ export interface SeriesListener {
 /** One device and one event. */
 interface Series {
   facts: Facts;
-  /** Events not yet told. */
+  /** Events that are not logged yet. */
   count: number;
   since: number;
-  /** The first one was told. */
+  /** The first one was logged. */
   told: boolean;
 }
 

@@ -25,7 +25,7 @@ export interface CompiledMessage {
   readonly steps: readonly Template[];
   /** `null` = no link. */
   readonly link: Template | null;
-  /** `null` = nothing is said of the date. */
+  /** `null` = the message has no sentence about the date. */
   readonly next: Template | null;
   readonly returns: Template;
   readonly contact: Template;

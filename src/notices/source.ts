@@ -10,7 +10,7 @@ export interface MessageSource {
   readonly steps: readonly string[];
   /** Label of the link to the enrolment page; empty = no link. */
   readonly link: string;
-  /** What happens at {{nextStep}}; left out where no date is known. Absent or empty = nothing is said of it. */
+  /** What happens at {{nextStep}}; left out where no date is known. Absent or empty = the message has no such sentence. */
   readonly next?: string;
   /** When mail comes back. */
   readonly returns: string;

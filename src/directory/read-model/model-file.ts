@@ -22,7 +22,7 @@ const PAGE_BYTES = 8_192;
 const BUILDING =
   'PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -16384; PRAGMA mmap_size = 2147483647;';
 
-/** What a model says of itself. Times: milliseconds since the epoch, 0 = never. */
+/** The state of a model, as its file has it. Times: milliseconds since the epoch, 0 = never. */
 export interface ModelState {
   /** Id and epoch of the store that it shows. */
   readonly store: string;
@@ -206,7 +206,7 @@ function makeNew(path: string, { store, epoch }: Shown, pragmas: string): Databa
   return database;
 }
 
-/** Reads what a model says of itself. */
+/** Reads the state of a model. */
 export function readState(database: DatabaseSync): ModelState {
   const row = database.prepare('SELECT * FROM model').get();
   if (row === undefined) throw new Error('the read model has no state');

@@ -345,7 +345,7 @@ class KnownFacts {
 /** Of a device that the model before did not have. */
 const NONE_KNOWN: ReadonlyMap<string | null, StoredRow> = new Map();
 
-/** What a model says of some devices, by device and user. */
+/** The rows of some devices in a model, by device and user. */
 function knownStates(
   before: ModelFile,
   entries: readonly DeviceEntry[],

@@ -41,7 +41,7 @@ export interface ModelRow {
   readonly firstSeen: number | null;
   readonly lastSeen: number | null;
   readonly lastAllowed: number | null;
-  /** What the phone's app says of itself; null = nobody was seen with the device. Likewise `protocolVersion`. */
+  /** What the phone's app reports about itself; null = nobody was seen with the device. Likewise `protocolVersion`. */
   readonly userAgent: string | null;
   readonly protocolVersion: string | null;
   /** Action of the decision on the partnership, else on the device; null = there is none. */

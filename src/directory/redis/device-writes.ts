@@ -119,7 +119,7 @@ function firstReport(at: number, { observations, outcomes }: Run): HashChange {
 
 const UNCHANGED: HashChange = Object.freeze({ fields: [], news: '' });
 
-/** Writes decisions that a feed imports. `newsOf`: what the log says of a changed decision on a user. */
+/** Writes decisions that a feed imports. `newsOf`: the text for the change log about a decision on a user. */
 export async function putImported(
   access: HashAccess,
   keys: RedisKeys,

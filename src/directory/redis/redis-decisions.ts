@@ -130,7 +130,7 @@ export class RedisDecisions {
     await updateHashes(this.store.accessOn(on), [{ ...wanted, join }], device === null ? 'u' : 'd');
   }
 
-  /** What the log says of a decision: one on a user concerns all names of the user, and of others who may be that user. */
+  /** The text for the change log about a decision: one on a user concerns all names of the user, and of others who may be that user. */
   async newsOf({ device, user }: DecisionSubject): Promise<string> {
     if (device !== null) return user === null ? device : `${device}:${encodeName(user)}`;
     if (user === null) return '';

@@ -188,7 +188,7 @@ export class Freshness {
 
 const CUT_OFF = 'is a replica without a link to its primary';
 
-/** What INFO says of a replica whose link is down. */
+/** Whether INFO is that of a replica whose link is down. */
 function isCutOff(replication: string): boolean {
   return /^master_link_status:down\r?$/m.test(replication);
 }

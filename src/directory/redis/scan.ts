@@ -283,7 +283,7 @@ export async function* keysOf(
 
 /** Most walks over a Cluster whose slots are being moved. */
 const MAX_WALKS = 3;
-/** In what a node says of a slot that is being moved: `[93-<-NODE]` (redis.io, CLUSTER NODES). */
+/** Marks a slot that is being moved, in the answer of a node: `[93-<-NODE]` (redis.io, CLUSTER NODES). */
 const BEING_MOVED = '[';
 
 /** Which slots the nodes have, each by itself. */

@@ -115,7 +115,7 @@ interface Part {
   /** Bytes in the file. */
   readonly size: number;
   readonly unpack: (() => Transform) | null;
-  /** What the archive says of the unpacked bytes; null = gzip checks it by itself. */
+  /** What the archive states about the unpacked bytes; null = gzip checks it by itself. */
   readonly stated: { readonly size: number; readonly crc: number } | null;
 }
 

@@ -8,7 +8,7 @@ import type { LdapSettings } from './settings.ts';
 /** supportedCapabilities of Active Directory (MS-ADTS 3.1.1.3.4.3.1). */
 const ACTIVE_DIRECTORY = '1.2.840.113556.1.4.800';
 
-/** What the directory says of itself. */
+/** How a directory describes itself (root DSE, RFC 4512 5.1). */
 export interface Directory {
   readonly isActiveDirectory: boolean;
   /** The name of the domain controller; numbers of changes are its own. Null = not Active Directory, or it does not say. */
@@ -37,7 +37,7 @@ const ROOT = [
   'defaultNamingContext',
 ];
 
-/** Reads what the directory says of itself. @throws FeedError */
+/** Reads how the directory describes itself. @throws FeedError */
 export async function readDirectory(
   connection: DirectoryConnection,
   settings: LdapSettings,

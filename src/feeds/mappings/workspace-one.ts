@@ -82,7 +82,7 @@ function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasL
   return { managed: by === true && status !== 'in' ? null : by };
 }
 
-/** Enrolled is managed where nothing is said of it; a word that is not understood may be one for an app alone. The first interface has numbers. */
+/** An enrolled device counts as managed where the record names no manager; a word that is not understood may mean the management of an app alone. The first interface has numbers. */
 function managedBy(reader: RecordReader): boolean | null {
   const text = reader.text(...MANAGERS);
   if (text === null || MDM_NUMBERS.has(text)) return true;
