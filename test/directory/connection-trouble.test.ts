@@ -29,6 +29,26 @@ it('each reason is logged once until a connection is ready, whichever of two con
   expect(told).toHaveLength(3);
 });
 
+it('Sentinels that cannot be reached are one reason, however long the library waits between its attempts', () => {
+  const client = Object.assign(new EventEmitter(), { isCluster: false });
+  const causes: unknown[] = [];
+  const sentinel = { nodes: [{ host: '127.0.0.1', port: 1 }], name: 'directory' };
+  const behindSentinel = { ...OPTIONS, sentinel };
+  logConnectionTrouble([client as unknown as RedisClient], behindSentinel, (_level, { cause }) =>
+    causes.push(cause),
+  );
+  for (const ms of [135, 222, 1_850])
+    client.emit(
+      'error',
+      new Error(
+        `All sentinels are unreachable. Retrying from scratch after ${ms}ms. Last error: it is gone`,
+      ),
+    );
+  expect(causes).toEqual([
+    'directory (store.sentinels): no Sentinel answers, or none knows this name: All sentinels are unreachable. Last error: it is gone',
+  ]);
+});
+
 it.each([
   Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }),
   Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' }),

@@ -34,13 +34,16 @@ function reasonOnCluster(error: unknown): string | null {
   return null;
 }
 
+/** Differs each time, so that the log would take each attempt for another reason. */
+const PAUSE_OF_LIBRARY = / Retrying from scratch after \d+ms\./;
+
 function reason(error: unknown, url: string): string {
   const code = codeOf(error, '');
   const message = messageOf(error);
   const text = `${code} ${message} ${causesOf(error)}`;
   const secure = url.startsWith('rediss:');
   if (/All sentinels are unreachable/.test(text))
-    return `no Sentinel answers, or none knows this name: ${message}`;
+    return `no Sentinel answers, or none knows this name: ${message.replace(PAUSE_OF_LIBRARY, '')}`;
   if (/WRONGPASS|invalid password|invalid username-password/i.test(text))
     return 'Redis refuses the user or the password: check both, and that they are percent-encoded in the URL';
   if (/NOAUTH/.test(text)) return 'Redis requires a password: redis://:PASSWORD@… or redis://USER:PASSWORD@…';
