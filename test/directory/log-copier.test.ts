@@ -48,6 +48,7 @@ it('leaves a short log alone', async () => {
   await fill(LIMITS.least / 2);
   copier.note();
   await copier.room();
+  expect(copier.isAtWork).toBe(false);
   await copier.close();
   expect(length().copied).toBe(0);
 });
@@ -56,8 +57,10 @@ it('copies a longer log while others write', async () => {
   await fill(LIMITS.least);
   const { pages } = length();
   copier.note();
+  expect(copier.isAtWork).toBe(true);
   await fill(LIMITS.least);
   await copier.close();
+  expect(copier.isAtWork).toBe(false);
   expect(length().copied).toBeGreaterThanOrEqual(pages);
   expect(length().pages).toBeGreaterThan(pages);
 });
@@ -97,6 +100,7 @@ it.each([
   for (let page = 0; page < LIMITS.most; page += 1) other.exec('INSERT INTO pages VALUES (zeroblob(3500))');
   copier.note();
   await copier.room();
+  expect(copier.isAtWork).toBe(false);
   await copier.close();
   const row = other.prepare('PRAGMA wal_checkpoint(NOOP)').get();
   expect(row?.['checkpointed']).toBe(0);
@@ -108,6 +112,7 @@ it('is left to SQLite where no thread can be started', async () => {
   const missing = new LogCopier(join(path, 'none'), () => length(), LIMITS);
   missing.note();
   await missing.room();
+  expect(missing.isAtWork).toBe(false);
   missing.note();
   await missing.close();
   expect(length().copied).toBe(0);

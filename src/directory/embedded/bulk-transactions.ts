@@ -1,6 +1,7 @@
 // Owns how writes in bulk are cut into transactions: between them other processes write, and requests are served.
 import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicNow } from '../../clock.ts';
+import { COPIED_ROOM, UNSERVED_ROOM } from './file-room.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { LogCopier } from './log-copier.ts';
@@ -101,7 +102,7 @@ export class BulkTransactions {
     servedLockMs = SHORT.lockMs,
   ): { readonly written: readonly R[]; readonly gapMs: number } {
     const { isUnserved } = this.database;
-    this.database.makeRoom(isUnserved);
+    this.database.makeRoom(isUnserved ? (this.copier.isAtWork ? COPIED_ROOM : UNSERVED_ROOM) : null);
     const size = isUnserved ? LONG : { ...SHORT, lockMs: servedLockMs };
     const { records, lockMs, gapMs } = size;
     const begun = monotonicNow();

@@ -14,7 +14,7 @@ import { IDENTITY_TABLE, readIdentity, writeBeat, writeIdentity } from './identi
 import type { Preparing } from './identity-table.ts';
 import { migrate } from './migrations.ts';
 import { SCHEMA, SCHEMA_VERSION, LATER_TABLES } from './schema.ts';
-import { SERVING_ROOM, UNSERVED_ROOM, USUAL_ROOM, logLength, setRoom } from './file-room.ts';
+import { SERVING_ROOM, USUAL_ROOM, logLength, setRoom } from './file-room.ts';
 import type { FileRoom, LogLength } from './file-room.ts';
 import { StoreFileError, fileError } from './file-trouble.ts';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-file.ts';
@@ -47,8 +47,8 @@ interface OpenFile {
   readonly watch: FileWatch | null;
   readonly statements: Map<string, StatementSync>;
   readonly arrayStatements: Map<string, StatementSync>;
-  /** Whether it has the room for long transactions. */
-  isRoomy: boolean;
+  /** For long transactions; null = the usual one. */
+  room: FileRoom | null;
 }
 
 /** All reads and writes go through {@link read} and {@link write}, which first check that the file is the known one. */
@@ -138,20 +138,21 @@ export class GuardedDatabase {
     return !this.guard.options.serves && beaten !== null && monotonicNow() - beaten.at >= UNSERVED_MS;
   }
 
-  /** From now on: more room for long transactions, or as much as usual. Use within {@link write}. */
-  makeRoom(isRoomy: boolean): void {
+  /** Null = as much as usual. Use within {@link write}. */
+  makeRoom(room: FileRoom | null): void {
     const file = this.file as OpenFile;
-    if (file.isRoomy === isRoomy) return;
-    file.isRoomy = isRoomy;
-    setRoom(file.database, isRoomy ? UNSERVED_ROOM : this.room);
+    if (file.room === room) return;
+    file.room = room;
+    setRoom(file.database, room ?? this.room);
   }
 
   private get room(): FileRoom {
     return this.guard.options.serves ? SERVING_ROOM : USUAL_ROOM;
   }
 
+  /** Whether there is more than usual. */
   get isRoomy(): boolean {
-    return this.file?.isRoomy === true;
+    return (this.file?.room ?? null) !== null;
   }
 
   /** Null = the file is not at its place. Not within a transaction. */
@@ -361,7 +362,7 @@ export class GuardedDatabase {
 }
 
 function opened(database: DatabaseSync, watch: FileWatch | null): OpenFile {
-  return { database, watch, statements: new Map(), arrayStatements: new Map(), isRoomy: false };
+  return { database, watch, statements: new Map(), arrayStatements: new Map(), room: null };
 }
 
 function versionOf(database: DatabaseSync): number {

@@ -16,7 +16,7 @@ interface CopyLimits {
   readonly most: number;
 }
 
-const LIMITS: CopyLimits = { least: 4_096, most: 18_432 };
+const LIMITS: CopyLimits = { least: 8_192, most: 49_152 };
 
 /**
  * Copies the log of one file, in a thread that is started when there is something to copy. If it fails, or another file took the place, SQLite
@@ -38,6 +38,11 @@ export class LogCopier {
     this.path = path;
     this.lengthOf = lengthOf;
     this.limits = limits;
+  }
+
+  /** Whether the thread copies the log whenever there is something to copy. */
+  get isAtWork(): boolean {
+    return this.worker !== null && !this.ended && this.isSame;
   }
 
   /** To be called behind a long transaction. */
@@ -67,8 +72,11 @@ export class LogCopier {
 
   /** Of a file that is not copied, nothing. */
   private length(): LogLength {
-    const isSame = this.inode === null || this.inode === inodeOf(this.path);
-    return (isSame && !this.ended ? this.lengthOf() : null) ?? { pages: 0, copied: 0 };
+    return (this.isSame && !this.ended ? this.lengthOf() : null) ?? { pages: 0, copied: 0 };
+  }
+
+  private get isSame(): boolean {
+    return this.inode === null || this.inode === inodeOf(this.path);
   }
 
   private tell(word: LogCopierWord): Promise<void> {
