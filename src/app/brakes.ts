@@ -3,7 +3,7 @@
 // Threat: a source that answers with nothing, with half of its list, or with the opposite of what it said an hour ago, and a gateway
 // that locks everybody out, or lets everybody in, because of it.
 
-import { numberText } from '../number-text.ts';
+import { numberText } from './number-text.ts';
 
 /** Parts of a whole, from 0 to 1: more than that, and more than {@link AT_LEAST}, holds the run. */
 export interface Brakes {

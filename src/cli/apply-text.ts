@@ -1,5 +1,5 @@
 // Owns how the outcome of an import or of a run of a feed looks on a terminal.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { ApplyOutcome } from '../app/apply-outcome.ts';
 import { print, printable, remark, warn } from './output.ts';
 import { table } from './table.ts';

@@ -1,5 +1,5 @@
 // Owns the texts about manual decisions that a command wrote or cleared.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { CoverageNote, Doubt } from '../app/decision-coverage.ts';
 import type { ClearResult, DecideResult } from '../app/decide.ts';
 import type { UserDecideResult } from '../app/decide-user.ts';

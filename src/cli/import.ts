@@ -1,5 +1,5 @@
 // Owns the work of `easgate import`.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';

@@ -1,5 +1,5 @@
 // Owns the work of `easgate journal` and `easgate audit`: queries as tables, JSON and CSV, export, and following.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { Command } from 'commander';
 import { followEntries, journalFilter, namesInDirectory, newestEntries } from '../app/journal.ts';
 import { journalOptions } from '../config/journal-settings.ts';

@@ -1,5 +1,5 @@
 // Owns the options and output of all lists: order, limit, times, JSON, and a table that fits the terminal.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { Command } from 'commander';
 import { ProgramError } from '../errors/program-errors.ts';
 import type { ExportLine } from '../app/export-lines.ts';

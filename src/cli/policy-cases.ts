@@ -1,5 +1,5 @@
 // Owns how the results of policy cases are shown to people: of a case that fails, the verdict with its differences.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { CaseResult } from '../app/policy-cases.ts';
 import { printable } from './output.ts';
 

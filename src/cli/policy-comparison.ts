@@ -1,6 +1,6 @@
 // Owns comparisons of policies on the command line: `policy diff`, `report would-block`, `report grandfathered`, and what a change says
 // before it asks.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { Command } from 'commander';
 import { csvText } from '../app/csv.ts';
 import { CHANGED_CSV } from '../app/csv-columns.ts';

@@ -1,5 +1,5 @@
 // Owns the work of `easgate policy publish`, `rollback`, `shadow` and `promote`.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { Command } from 'commander';
 import { changedCount } from '../app/policy-diff.ts';
 import type { PolicyDiff } from '../app/policy-diff.ts';

@@ -1,5 +1,5 @@
 // Owns the work of `easgate policy`: check, test, evaluate and explain a policy document.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { Command } from 'commander';
 import type { AnswerOf } from '../api/contract/operations.ts';
 import { loadPolicyCases, runPolicyCases } from '../app/policy-cases.ts';

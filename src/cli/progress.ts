@@ -1,5 +1,5 @@
 // Owns the progress of long work on a terminal: one line on standard error, rewritten a few times a second.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 
 const EVERY_MS = 100;
 /** Work that ends sooner shows nothing. */

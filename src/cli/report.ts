@@ -1,5 +1,5 @@
 // Owns the work of `easgate report`, but for `would-block` and `grandfathered` (policy-comparison.ts): numbers and rows as a table, CSV or JSON.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { Command } from 'commander';
 import { duplicateReport, nearMissReport, phoneReport } from '../app/reports.ts';
 import type { PhoneReportName, Report } from '../app/reports.ts';

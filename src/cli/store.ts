@@ -1,5 +1,5 @@
 // Owns the work of `easgate store`: the identity of the store, its creation, and its acceptance by an operator.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { Command } from 'commander';
 import { acceptStore, initStore, lookAtStore, migrateStore, suspendedWipes } from '../app/store-identity.ts';
 import type { StoreChange, StoreLook } from '../app/store-identity.ts';

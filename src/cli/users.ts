@@ -1,5 +1,5 @@
 // Owns the work of `easgate users`: the list, one user in full, decisions on a user, and reports by hand.
-import { numberText } from '../number-text.ts';
+import { numberText } from '../app/number-text.ts';
 import type { Command } from 'commander';
 import { describeDecision } from '../app/write-decision.ts';
 import { stateOf } from '../app/device-details.ts';

@@ -40,9 +40,7 @@ it('Sentinels that cannot be reached are one reason, however long the library wa
   for (const ms of [135, 222, 1_850])
     client.emit(
       'error',
-      new Error(
-        `All sentinels are unreachable. Retrying from scratch after ${ms}ms. Last error: it is gone`,
-      ),
+      new Error(`All sentinels are unreachable. Retrying from scratch after ${ms}ms. Last error: it is gone`),
     );
   expect(causes).toEqual([
     'directory (store.sentinels): no Sentinel answers, or none knows this name: All sentinels are unreachable. Last error: it is gone',
