@@ -49,6 +49,8 @@ export class BulkAccess {
       () => guard.scripts,
     );
     this.stream = stream;
+    // The address may lead to another server by now.
+    client.on('close', () => stream.reset());
     this.pace = new WritePace(() => others.isQuiet());
   }
 

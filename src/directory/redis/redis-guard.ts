@@ -142,9 +142,13 @@ export class RedisGuard {
     try {
       return await runScript(on, script, names, [this.known, ...values], deadline);
     } catch (error) {
-      if (isReply(error) && error.message.startsWith(STORE_CHANGED)) this.guard.fail(this.torn());
-      throw isReply(error) ? refusal(error) : error;
+      if (!isReply(error)) throw error;
+      if (!error.message.startsWith(STORE_CHANGED)) throw refusal(error);
     }
+    if (!(on instanceof ScriptStream)) return this.guard.fail(this.torn());
+    // It was made later than the connection that was checked, and may lead to another server: that says nothing about the store.
+    on.leave();
+    return this.script(script, keys, values);
   }
 
   /**

@@ -56,6 +56,7 @@ export class ReplyStream {
   private readonly timeoutMs: number;
   private readonly requests: Request[] = [];
   private failure: Error | null = null;
+  private isEnding = false;
   private cursor = new RespCursor(new Uint8Array(FIRST_SIZE));
   /** Bytes that were received and not handed on. */
   private filled = 0;
@@ -89,9 +90,15 @@ export class ReplyStream {
     return promise;
   }
 
-  /** Whether it failed or was closed: it takes no more requests. */
+  /** Whether it failed or was closed, or will be: it is to get no more requests. */
   get isEnded(): boolean {
-    return this.failure !== null;
+    return this.isEnding || this.failure !== null;
+  }
+
+  /** Closes it once the requests under way are answered. */
+  end(): void {
+    this.isEnding = true;
+    if (this.requests.length === 0) this.close();
   }
 
   close(): void {
@@ -130,6 +137,7 @@ export class ReplyStream {
     this.cursor.bytes.copyWithin(0, from, this.filled);
     this.cursor.at -= from;
     this.filled -= from;
+    if (this.isEnding && this.requests.length === 0) this.close();
   }
 
   private append(bytes: Buffer): void {

@@ -51,6 +51,11 @@ export class ScriptStream {
     this.stream?.close();
   }
 
+  /** Likewise, once the scripts under way have ended. */
+  leave(): void {
+    this.stream?.end();
+  }
+
   close(): void {
     this.isClosed = true;
     this.reset();
@@ -63,7 +68,11 @@ export class ScriptStream {
   ): Promise<Uint8Array> {
     const stream = this.stream !== null && !this.stream.isEnded ? this.stream : await this.connected();
     const bytes = this.free.pop() ?? new CommandBytes();
-    const reply = await stream.request([bytes.command(head, keys, values)], 1);
+    const reply = await stream.request([bytes.command(head, keys, values)], 1).catch((error: unknown) => {
+      // A replica stays one: the next script looks for the primary.
+      if (error instanceof Error && error.message.includes('READONLY')) stream.end();
+      throw error;
+    });
     // Redis has read it. Otherwise it may still wait for the socket.
     this.free.push(bytes);
     return reply;
