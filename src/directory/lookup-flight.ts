@@ -10,6 +10,8 @@ export class LookupFlight {
   readonly deviceType: string | null;
   /** Nobody waits for it any more. */
   over = false;
+  /** The store is asked. Before, changes do not matter: tens of thousands may wait for a place while a feed writes hundreds of batches a second. */
+  private isAsked = false;
   /** Changes were lost: everything read before is invalid, at any position of the log. */
   private dropped = false;
   /** Position up to which the change log was applied when the look-up began; null = nothing was applied yet. */
@@ -29,6 +31,7 @@ export class LookupFlight {
 
   /** The store is asked from now on: changes before this moment do not matter. `applied`: position up to which the change log was applied. */
   begin(applied: LogPosition | null): void {
+    this.isAsked = true;
     this.appliedBefore = applied;
     this.changedAt = null;
     this.deviceChanged = false;
@@ -38,6 +41,7 @@ export class LookupFlight {
 
   /** Changes were applied while the look-up is under way; `users` are folded local parts. */
   noteChanges(devices: ReadonlySet<string>, users: ReadonlySet<string>, batch: ChangeBatch): void {
+    if (!this.isAsked) return;
     const concernsDevice = devices.has(this.device);
     if (concernsDevice) this.deviceChanged = true;
     if (users.size > 0) (this.changedUsers ??= []).push(users);
