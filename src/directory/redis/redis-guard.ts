@@ -51,6 +51,8 @@ export class RedisGuard {
    */
   private readonly doubted = new Set<RedisClient>();
   private readonly checking = new Map<RedisClient, Promise<void>>();
+  /** The connection over which the present epoch was found first; null = it was known before. */
+  private newestOn: RedisClient | null = null;
   /** Errors of the latest checks in a row that had no answer, {@link SILENT_CHECKS} at most. */
   private unanswered: readonly Error[] = [];
 
@@ -226,13 +228,23 @@ export class RedisGuard {
     const { keys, guard } = this;
     const { generation } = guard;
     this.doubted.delete(on);
+    if (identity !== null) this.leaveFormer(on, identity);
     if (guard.see(identity) && identity !== null) {
       await this.raiseEpoch(on, text, identity);
       await this.take(on, await readIdentity(on, keys));
       return;
     }
     this.known = text;
-    if (guard.generation !== generation) this.onNewEpoch();
+    if (guard.generation === generation) return;
+    this.newestOn = on;
+    this.onNewEpoch();
+  }
+
+  /** If another connection has found a later epoch in this run, this one leads to a former primary, and is made anew: its address may lead elsewhere by now. */
+  private leaveFormer(on: RedisClient, { id, epoch }: StoreIdentity): void {
+    const { guard, newestOn } = this;
+    const isFormer = id === guard.known?.id && epoch < guard.epoch;
+    if (isFormer && newestOn !== null && newestOn !== on && !isCluster(on)) on.disconnect(true);
   }
 
   /** The first gateway raises it; the others find it raised. */
