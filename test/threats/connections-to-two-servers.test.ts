@@ -83,6 +83,13 @@ it('a bulk goes to the server that the other connections were led to', async () 
   expect(await reported()).toEqual([['r:mdm'], ['r:jamf']]);
 });
 
+it('a bulk goes on where only the connection of look-ups is closed meanwhile, as an idle one by Redis', async () => {
+  await store.putDevices(bulk('mdm'));
+  const written = store.putDevices(bulk('jamf'));
+  connections[0]?.destroy();
+  expect(new Set(await written)).toEqual(new Set(['news']));
+});
+
 it('a bulk that met a replica finds the primary next time', async () => {
   await clients[1]?.replicaof('127.0.0.1', first?.port ?? 0);
   await eventually(

@@ -50,7 +50,7 @@ export class BulkAccess {
     );
     this.stream = stream;
     // The address may lead to another server by now.
-    client.on('close', () => stream.reset());
+    client.on('close', () => stream.leave());
     this.pace = new WritePace(() => others.isQuiet());
   }
 

@@ -124,7 +124,9 @@ export class RedisGuard {
     values: readonly string[],
     on: ScriptClient = this.client,
   ): Promise<unknown> {
-    if (this.guard.trouble !== null || this.doubted.has(this.client)) await this.verified();
+    // A bulk has a connection of its own, and goes on while the other one is made anew: its scripts compare the identity.
+    const isDoubted = !(on instanceof ScriptStream) && this.doubted.has(this.client);
+    if (this.guard.trouble !== null || isDoubted) await this.verified();
     const { known } = this;
     // On a Cluster all keys that a script uses are named, so that none is missing while its slot is moved.
     const names =
