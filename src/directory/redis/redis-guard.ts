@@ -150,7 +150,7 @@ export class RedisGuard {
       if (!error.message.startsWith(STORE_CHANGED)) throw refusal(error);
     }
     if (!(on instanceof ScriptStream)) return this.guard.fail(this.torn());
-    // It was made later than the connection that was checked, and may lead to another server: that says nothing about the store.
+    // It was made later than the connection that was checked, and may lead to another server, while the store is the known one.
     on.leave();
     return this.script(script, keys, values);
   }
