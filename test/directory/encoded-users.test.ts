@@ -3,6 +3,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decodeName, decodeUser, encodeName, encodeUser } from '../../src/directory/redis/redis-keys.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 /** Names that are made of what has a meaning in them. */
 const part = fc.string({

@@ -8,12 +8,12 @@ import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
-import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import { BY_TEST, decision } from '../support/servers/directory-records.ts';
 
-checkLeaksAtEnd();
+checkLeaks();
 
 /** Longer than a worker waits for an answer, shorter than a silent connection is kept. */
 const DELAY_MS = 60;

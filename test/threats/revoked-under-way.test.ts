@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { request as send } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SignIn } from '../../src/api/auth/sign-in.ts';
 import type { ModelQuestions } from '../../src/api/questions/model-questions.ts';
@@ -94,7 +95,9 @@ describe('a token that is revoked', () => {
     const model = clientQuestions((async () => {
       pages += 1;
       if (pages > 1) await page.promise;
-      return { rows: [], next: pages < 100 ? 'more' : null };
+      // Timers have their turn between two pages, of which there is no last one.
+      await turn();
+      return { rows: [], next: 'more' };
     }) as ModelQuestions['ask']);
     const api = await openTestApi({ parts: { model: () => model, streamTimes: TIMES } });
     const begun = send(`${api.url}/api/v1/export/devices`, {
@@ -108,7 +111,6 @@ describe('a token that is revoked', () => {
     revoke(api);
     page.resolve(undefined);
     await expect(ended).rejects.toMatchObject({ code: 'ECONNRESET' });
-    expect(pages).toBeLessThan(100);
   });
 });
 
