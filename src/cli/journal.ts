@@ -120,12 +120,12 @@ export async function follow(options: JournalOptions, command: Command): Promise
   const context = contextOf(command);
   if (context !== null) {
     // Nothing is open but the connection to the API.
-    const endWatch = watchReader(() => process.exit());
+    const endWatch = await watchReader(() => process.exit());
     await followRemote(context, questionOf(options), show).finally(endWatch);
     return;
   }
   const end = new AbortController();
-  const endWatch = watchReader(() => end.abort());
+  const endWatch = await watchReader(() => end.abort());
   await withJournal(command, async (store, config) => {
     const filter = await filterOf('journal', options, command);
     const names = new UserNames(config.identity.domains);

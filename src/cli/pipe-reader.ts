@@ -9,25 +9,26 @@ const LOOK_MS = 500;
 const ACCESS_MODE = 3;
 const WRITES = 1;
 
-/** Calls `onGone` once, when the last reader of standard output has closed it. Returns what ends the watch. */
-export function watchReader(onGone: () => void): () => void {
-  let isOver = false;
+/**
+ * Calls `onGone` once, when the last reader of standard output has closed it. Await it before anything is written: who reads must be found before it can have
+ * gone. Resolves with what ends the watch.
+ */
+export async function watchReader(onGone: () => void): Promise<() => void> {
   let timer: NodeJS.Timeout | null = null;
-  let readers: readonly string[] = [];
-  let pipe: string | null = null;
+  let isOver = false;
+  const pipe = await linkOf(OWN_OUTPUT);
+  let readers = pipe?.startsWith('pipe:') === true ? await readersOf(pipe) : [];
   const look = async (): Promise<void> => {
-    pipe ??= await linkOf(OWN_OUTPUT);
-    if (pipe === null || !pipe.startsWith('pipe:')) return;
-    const had = readers.length > 0;
+    if (pipe === null) return;
     if (!(await isOpen(readers, pipe))) readers = await readersOf(pipe);
     if (isOver) return;
-    if (had && readers.length === 0) {
-      onGone();
-      return;
-    }
+    if (readers.length === 0) onGone();
+    else lookLater();
+  };
+  const lookLater = (): void => {
     timer = setTimeout(() => void look(), LOOK_MS).unref();
   };
-  void look();
+  if (readers.length > 0) lookLater();
   return () => {
     isOver = true;
     if (timer !== null) clearTimeout(timer);
