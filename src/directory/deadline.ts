@@ -44,23 +44,6 @@ export class SharedDeadline {
     this.limited.delete(one);
   }
 
-  limit<T>(work: Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const one: Limited = { endsAt: 0, expire: reject };
-      this.add(one);
-      work.then(
-        (result) => {
-          this.remove(one);
-          resolve(result);
-        },
-        (error: unknown) => {
-          this.remove(one);
-          reject(error instanceof Error ? error : new Error(String(error)));
-        },
-      );
-    });
-  }
-
   /** Stops the timer; operations under way are no longer limited. */
   close(): void {
     if (this.timer !== null) clearTimeout(this.timer);
