@@ -1,5 +1,4 @@
 // Owns the brakes of a run: how much of what a source reported before it may remove or change at once. Pure.
-
 // Threat: a source that answers with nothing, with half of its list, or with the opposite of what it said an hour ago, and a gateway
 // that locks everybody out, or lets everybody in, because of it.
 

@@ -26,7 +26,7 @@ function lookAndChange<T>(
   );
 }
 
-/** A directory with a new id, where the one that a running gateway uses is gone, would be none that it takes. @throws ProgramError */
+/** Where the directory of a running gateway is gone, the gateway would not use one with a new id. @throws ProgramError EASGATE_STORE_MISSING */
 function refuseNewBeside(command: Command, { known }: StoreLook): void {
   const config = loadConfig(configPath(command));
   if (known === null) refuseToReplace(storeOptions(config), config.workers.pidFile);

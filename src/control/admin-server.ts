@@ -26,7 +26,7 @@ import type { ProcessLog } from '../telemetry/logger.ts';
 import { readVersion } from '../program-version.ts';
 
 const RETRY_MS = 5_000;
-/** Longest wait for the primary process; those who ask the API wait for this answer. */
+/** Longest wait for the primary process: requests to the API wait for its answer. */
 const PRIMARY_MS = 5_000;
 
 /** What the control process has of its own. */

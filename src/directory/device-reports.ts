@@ -151,7 +151,7 @@ function reportOf(
   };
 }
 
-/** What an observation says, or what was reported before. */
+/** The value of an observation, or the one reported before where the observation has none. */
 export function either<T>(said: T | undefined, was: T): T {
   return said === undefined ? was : said;
 }

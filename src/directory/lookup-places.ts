@@ -28,7 +28,7 @@ export class LookupPlaces {
 
   /**
    * Resolves with true once `holder` has a place, which must be returned with {@link leave}; false when there is none
-   * in time. `waitMs`: its own longest wait. Never rejects.
+   * in time. `waitMs`: the longest wait of this look-up. Never rejects.
    */
   enter(holder: string, waitMs = this.maxWaitMs): boolean | Promise<boolean> {
     if (this.places.take(holder)) return true;

@@ -195,7 +195,7 @@ function domainOf(login: string): string | null {
 /** Separators by their number: most places are empty. */
 const SEPARATORS = Array.from({ length: 64 }, (_, count) => SEPARATOR.repeat(count));
 
-/** The parts of the line that is being written; of the lines before, there may be others behind them. Used again, since each look-up writes a line. */
+/** The parts of the line that is being written, and behind them parts of earlier lines. One list for all lines, since each look-up writes one. */
 const parts: string[] = [];
 
 /** Writes values one after the other, one line at a time. */

@@ -14,7 +14,7 @@ export interface StoreMemory {
   readonly copy?: MemoryCopy | null;
 }
 
-/** Written while it is on another file system than the folder `beside`: where that is unmounted, the copy is left. */
+/** Written while it is on another file system than the folder `beside`: it is still there when that file system is not mounted. */
 export interface MemoryCopy {
   readonly path: string;
   readonly name: string;

@@ -304,14 +304,14 @@ export class VerdictCache {
     return one.answer;
   }
 
-  /** How long a place is waited for: longer than a look-up takes where that is better than no answer at all. */
+  /** Longest wait for a place. It is longer than that for an answer where nothing else is known that could be used. */
   private waitFor(user: UserKey, device: DeviceKey): number {
     const { lookupTimeoutMs } = this.options;
     const hasOther = this.follower.away || this.entries.find(user, device) !== undefined;
     return hasOther ? lookupTimeoutMs : Math.max(lookupTimeoutMs, CROWD_MS);
   }
 
-  /** A look-up has a place, or there was none in time: then what was last known answers. */
+  /** Asks the store for a look-up that has a place; one that got none in time ends with what was last known. */
   private enter(one: Waited, hasPlace: boolean): void {
     one.hasPlace = hasPlace;
     if (!hasPlace) {
@@ -342,7 +342,7 @@ export class VerdictCache {
 
   private readonly onLate = (one: Waited, error: Error): void => this.fail(one, error);
 
-  /** What was last known answers. */
+  /** Ends a look-up that got no answer with what was last known. */
   private fail(one: Waited, error: unknown): void {
     if (one.over) return;
     this.options.onLookupError(error);
@@ -439,7 +439,7 @@ export class VerdictCache {
     return lifetime * (0.9 + Math.random() * 0.1);
   }
 
-  /** What was last known; {@link decide} says how long it may serve. */
+  /** What was last known; {@link decide} limits how long that is used. */
   private lastKnown(user: UserKey, device: DeviceKey): Found {
     const known = this.entries.find(user, device);
     return known === undefined ? { known: null, source: 'none' } : { known, source: 'stale' };

@@ -14,7 +14,7 @@ export interface FailureCount {
   readonly lastMinute: number;
 }
 
-/** Of the last minute. */
+/** The traffic of the last minute, and all failures. */
 export interface RecentTraffic {
   /** Null = nothing to compare with yet. */
   readonly requestsPerSecond: number | null;

@@ -1,4 +1,4 @@
-// Owns the promise that a gateway which gives no answer is told apart from one that does not run.
+// Owns the promise that commands distinguish a gateway which gives no answer from one that does not run.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';

@@ -106,7 +106,7 @@ describe('four hundred phones behind one address', () => {
     expect(server.most).toBe(64);
   });
 
-  it('are all served beside somebody who guesses a hundred times as many passwords as are checked', async () => {
+  it('are all served beside somebody who guesses four times as many passwords as are checked', async () => {
     const server = holding();
     const world = await openKnown(server);
     const guesses = times(PHONES, (index) => ({ login: `owner${index}:guess`, device: `PHONE${index}` }));
@@ -175,7 +175,7 @@ describe('a phone that finds no place for its check', () => {
     expect(await served(server, statuses)).toEqual({ 200: 12 });
   });
 
-  it('is told apart from one whose address sent too many wrong passwords', async () => {
+  it('gets another code than one whose address sent too many wrong passwords', async () => {
     const world = await openLogins(({ connection }) => connection.socket.write(UNAUTHORIZED));
     const guesses = times(12, (index) => ({ login: `alice:wrong${index}` }));
     expect(await world.askAll(guesses)).toEqual({ 401: 10, 503: 2 });

@@ -73,7 +73,7 @@ export const policyVersionRow = z
     publishedAt: maybeTime.describe('when it first became the live one'),
     liveComment: maybeText.describe('why it became the live one, or was rolled out; null = not said'),
     rolledBackAt: maybeTime.describe(
-      'when a rollback replaced it as the live one; null = it is live, or never was',
+      'when a rollback replaced it as the live one; null = it is live, or was never rolled back',
     ),
   })
   .meta({ id: 'PolicyVersionRow' });

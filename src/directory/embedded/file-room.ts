@@ -5,9 +5,9 @@ import type { DatabaseSync } from 'node:sqlite';
 export interface FileRoom {
   /** Most memory for pages of the file, KB. */
   readonly cacheKb: number;
-  /** Whoever writes a longer log copies it into the file, pages. */
+  /** Pages of the log from which on a writer copies it into the file. */
   readonly logPages: number;
-  /** Of a longer file of the log the rest is given back when the log begins anew; -1 = none is. */
+  /** When the log begins anew, its file is cut to this size; -1 = it keeps its size. */
   readonly logFileBytes: number;
 }
 
@@ -15,7 +15,7 @@ export interface FileRoom {
 const CACHE_KB = 16_384;
 /** Many rows are written much faster when the log is copied into the file less often (64 MB instead of 4). */
 const LOG_PAGES = 16_384;
-/** As long as a log may be that a worker writes. */
+/** The longest log that a worker writes. */
 const LOG_FILE_BYTES = 134_217_728;
 
 export const USUAL_ROOM: FileRoom = {
@@ -46,7 +46,7 @@ export function setRoom(database: DatabaseSync, { cacheKb, logPages, logFileByte
   );
 }
 
-/** The log, in pages. */
+/** The length of the log, in pages. */
 export interface LogLength {
   readonly pages: number;
   /** How many of them are in the file. */

@@ -47,7 +47,7 @@ interface OpenFile {
   readonly watch: FileWatch | null;
   readonly statements: Map<string, StatementSync>;
   readonly arrayStatements: Map<string, StatementSync>;
-  /** For long transactions; null = the usual one. */
+  /** Memory and length of the log for long transactions; null = as usual. */
   room: FileRoom | null;
 }
 
@@ -138,7 +138,7 @@ export class GuardedDatabase {
     return !this.guard.options.serves && beaten !== null && monotonicNow() - beaten.at >= UNSERVED_MS;
   }
 
-  /** Null = as much as usual. Use within {@link write}. */
+  /** Sets how much memory the process has for pages, and how long the log may be; null = as usual. Use within {@link write}. */
   makeRoom(room: FileRoom | null): void {
     const file = this.file as OpenFile;
     if (file.room === room) return;
@@ -150,7 +150,7 @@ export class GuardedDatabase {
     return this.guard.options.serves ? SERVING_ROOM : USUAL_ROOM;
   }
 
-  /** Whether there is more than usual. */
+  /** Whether there is more room than usual. */
   get isRoomy(): boolean {
     return (this.file?.room ?? null) !== null;
   }

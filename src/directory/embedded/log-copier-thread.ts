@@ -9,14 +9,14 @@ export interface LogCopierTask {
   readonly inode: string;
 }
 
-/** Each word has an answer: of a copy, that it ended. */
+/** The thread answers each word with the same word when it is done. */
 export type LogCopierWord = 'copy' | 'end';
 
 const port = parentPort;
 if (port === null) throw new Error('not a thread');
 const { path, inode } = workerData as LogCopierTask;
 const database = new DatabaseSync(path);
-// Opening reads nothing: of another file, which has this place by now, nothing is touched.
+// Opening reads nothing. If another file has taken the place meanwhile, it is not touched.
 if (inodeOf(path) !== inode) throw new Error(`${path}: replaced`);
 port.on('message', (word: LogCopierWord) => {
   // Waits for nobody, and nobody waits for it.

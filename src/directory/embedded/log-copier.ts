@@ -10,9 +10,9 @@ const PROGRAM = threadFile('./log-copier-thread', import.meta.url);
 
 /** Pages of the log. */
 interface CopyLimits {
-  /** So many are copied at once, at least. */
+  /** Fewer are not copied yet. */
   readonly least: number;
-  /** Of a longer log all is copied before more is written: then the next transaction begins it anew. */
+  /** From this length on all is copied before more is written: then the next transaction begins the log anew. */
   readonly most: number;
 }
 
@@ -45,7 +45,7 @@ export class LogCopier {
     return this.worker !== null && !this.ended && this.isSame;
   }
 
-  /** To be called behind a long transaction. */
+  /** To be called after a long transaction. */
   note(): void {
     const { least } = this.limits;
     if (this.waiting === null && this.rest() >= least) void this.tell('copy');
@@ -70,7 +70,7 @@ export class LogCopier {
     return pages - copied;
   }
 
-  /** Of a file that is not copied, nothing. */
+  /** No pages where the file is not copied any more. */
   private length(): LogLength {
     return (this.isSame && !this.ended ? this.lengthOf() : null) ?? { pages: 0, copied: 0 };
   }

@@ -43,7 +43,7 @@ export class BulkAccess {
       return;
     }
     const stream = new ScriptStream(() => openStream(options));
-    // The scripts that are under way are counted where most of them are.
+    // Over the connection of the bulk, where there is one: most own scripts are under way there, and the count includes these.
     const others = new ForeignScripts(
       () => (stream.isOpen ? stream.info('commandstats') : client.info('commandstats')),
       () => guard.scripts,
@@ -66,7 +66,7 @@ export class BulkAccess {
     };
   }
 
-  /** Likewise for records that may be new; null = on a Cluster. */
+  /** Access for records that may be new (new-records.ts); null = on a Cluster. */
   creation(records: number, fence?: number): CreateAccess | null {
     const { guard, pace } = this;
     if (this.stream === null) return null;
@@ -125,7 +125,7 @@ async function openStream(options: RedisStoreOptions): Promise<ReplyStream> {
   return new ReplyStream(await connectRaw(options), options.commandTimeoutMs);
 }
 
-/** The guard may have put words around Redis's own. */
+/** The guard may have wrapped the error of Redis in one of its own. */
 function isFenced(error: unknown): boolean {
   return error instanceof Error && (error.message.includes(FENCED) || isFenced(error.cause));
 }

@@ -9,12 +9,12 @@ const AROUND = 16;
 const MAX_BYTES = 3;
 const [STAR, DOLLAR, CR, LF, DIGIT_0] = [0x2a, 0x24, 0x0d, 0x0a, 0x30];
 
-/** Bytes of a command, which are used again. */
+/** Writes commands into one buffer, which is used again. */
 export class CommandBytes {
   private bytes = Buffer.allocUnsafeSlow(FIRST_SIZE);
   private size = 0;
 
-  /** The command of these words. It holds until the next call. */
+  /** The command with these words, in the buffer: the next call overwrites it. */
   command(...words: readonly (readonly string[])[]): Uint8Array {
     this.size = 0;
     let count = 0;

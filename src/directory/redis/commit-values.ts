@@ -40,7 +40,7 @@ export type LogField = 'd' | 'u' | 'y';
 /** Means that each hash of a run has its own text for the change log. Encoded names are never equal to it. */
 const EACH = '%';
 
-/** Means that a field stays as it is: it is only compared. No record is written so. */
+/** Means that a field stays as it is: it is only compared. No stored text is equal to it. */
 const AS_EXPECTED = '%';
 
 /** The values behind the text of the schema, as COMMIT describes them. `fence`: of the leader that writes. */

@@ -65,7 +65,7 @@ export class DeviceWriter {
   }
 }
 
-/** What one call of {@link DeviceWriter.put} writes, and comes to. */
+/** The observations of one call of {@link DeviceWriter.put}, and their outcomes. */
 interface Run {
   readonly observations: readonly DeviceObservation[];
   readonly several: RecordPlaces['several'];

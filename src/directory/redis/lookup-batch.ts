@@ -9,14 +9,14 @@ export interface WantedHash {
   readonly fields?: readonly string[];
   /** Names and values of the fields whose names begin so. */
   readonly beginning?: string;
-  /** Most hashes have no such field. Then `beginning` may also be several pairs of characters, such as `a:d:`: one of them. */
+  /** Most hashes have no such field. `beginning` is then one or more pairs of characters: `a:d:` reads fields that begin with `a:` or `d:`. */
   readonly isRare?: boolean;
 }
 
 /** Runs the script READ. `values` follow the text of the known schema. */
 export type RunRead = (keys: readonly string[], values: readonly string[]) => Promise<unknown>;
 
-/** Gets the hashes that it asked for, or the error: one of both, once. */
+/** Receives the hashes that were asked for, or the error: one of the two methods is called, once. */
 export interface HashReader {
   /** In the order of what was wanted. */
   take(hashes: readonly ReadHash[]): void;

@@ -13,7 +13,7 @@ import { deviceField, partitionOfDevice, partitionOfUsers, userField } from './r
 import type { RedisKeys } from './redis-keys.ts';
 import { userDevicesText } from './stored-hashes.ts';
 
-/** Nobody with the local part of the user was seen, nor anybody on the devices. No verdict changes by it. */
+/** Conditions: no user with this local part has devices, and nobody was seen with these devices. The log names nothing, since no verdict changes. */
 const FORM: NewForm = { log: 'u', kinds: 'd:', otherKinds: 'p:' };
 /** More devices of one user are not written in one step. */
 const MAX_DEVICES = 32;

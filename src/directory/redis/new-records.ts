@@ -32,14 +32,14 @@ export interface NewGroup extends NewHash {
   readonly others: readonly (NewHash & { readonly field: string; readonly text: string })[];
 }
 
-/** What the script CREATE is called with. */
+/** The keys and values of one call of the script CREATE. */
 export class NewRecords {
   readonly hashes: string[] = [];
   private readonly keys: RedisKeys;
   private readonly form: NewForm;
   private readonly groups: string[] = [];
   private size = 0;
-  /** What the log says, by partition. */
+  /** The names for the change log of each partition. */
   private readonly news = new Map<number, string>();
 
   constructor(keys: RedisKeys, form: NewForm) {

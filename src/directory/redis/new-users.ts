@@ -14,7 +14,7 @@ import { encodeName, encodeUser, partitionOfUsers, userField } from './redis-key
 import type { RedisKeys } from './redis-keys.ts';
 import { putUsers } from './user-writes.ts';
 
-/** A user has no report and no alias with its own local part, and its aliases elsewhere stand for nobody. */
+/** Conditions: the hash of the user has no report and no alias, and an alias with another local part stands for nobody. */
 const FORM: NewForm = { log: 'u', kinds: 'r:a:', otherKinds: '' };
 
 /** Writes reports of users. */

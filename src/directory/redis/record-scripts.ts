@@ -1,4 +1,4 @@
-// Owns the Lua scripts of records: one reads hashes, one writes them and the change log together.
+// Owns the Lua scripts of records: READ reads hashes; COMMIT changes hashes and CREATE writes new ones, each together with the change log.
 import { REMADE, SAME_STORE, UNFENCED, named } from './redis-scripts.ts';
 
 /** `forbidden`: an error if the account may not run a command. */
@@ -14,7 +14,7 @@ const MAX_UNPACKED = 4_000;
 
 /**
  * KEYS: hashes; on a Cluster behind them other keys of their partition. ARGV: text of the known schema, then per hash: number of fields, fields; 0 = all; -1 = those whose names begin with
- * the next value; -2 = with one of the pairs of characters in the next value, of which most hashes have none or short ones; '' = as of the hash before.
+ * the next value; -2 = those whose names begin with one of the pairs of characters in the next value, for fields that most hashes lack; '' = as of the hash before.
  * Returns one text: a line of numbers, then the values they measure, in bytes. Per key: length of the id of the last entry in
  * the log of its partition, number of values, length of each value (names and values in turn, unless the fields were
  * named); -1 = no such field; number -1 = the key is no hash.
@@ -38,7 +38,7 @@ local function rare(key, kinds)
   return found
 end
 local sizes, values, ends = {}, {}, {}
-local said = setmetatable({}, { __index = function(known, number)
+local decimal = setmetatable({}, { __index = function(known, number)
   known[number] = tostring(number)
   return known[number]
 end })
@@ -60,7 +60,7 @@ for index = 1, #KEYS do
     ends[partition] = last
   end
   numbers, texts = numbers + 1, texts + 1
-  sizes[numbers], values[texts] = said[#last], last
+  sizes[numbers], values[texts] = decimal[#last], last
   local head, found = ARGV[at]
   at = at + 1
   if head ~= '' then
@@ -82,7 +82,7 @@ for index = 1, #KEYS do
     for field = 1, #found, 2 do
       local name, text = found[field], found[field + 1]
       if count == -2 or sub(name, 1, length) == beginning then
-        sizes[numbers + 1], sizes[numbers + 2] = said[#name], said[#text]
+        sizes[numbers + 1], sizes[numbers + 2] = decimal[#name], decimal[#text]
         values[texts + 1], values[texts + 2] = name, text
         numbers, texts, fields = numbers + 2, texts + 2, fields + 2
       end
@@ -94,11 +94,11 @@ for index = 1, #KEYS do
       numbers = numbers + 1
       if text then
         texts = texts + 1
-        sizes[numbers], values[texts] = said[#text], text
+        sizes[numbers], values[texts] = decimal[#text], text
       else sizes[numbers] = '-1' end
     end
   end
-  sizes[place] = said[fields]
+  sizes[place] = decimal[fields]
 end
 return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
 `,
@@ -264,7 +264,7 @@ return failed
  * the names for its log ('' = none); number of groups, then for each: number of fields that must not exist in its first hash, number of texts for that hash, number of its other hashes, these fields, these texts
  * (fields and values in turn), field and value for each other hash.
  * A group is written if the conditions hold for all of its hashes, and if no group before it in the call has one of them; with all of its hashes, or not at all. Returns
- * the numbers of the groups that were not written. The log may name these, too. What is said of COMMIT about a script that fails halfway holds here as well.
+ * the numbers of the groups that were not written. The log may name these, too. As with COMMIT, a script that fails halfway has written half.
  */
 export const CREATE = named(`${SAME_STORE}${UNFENCED}${REMADE}${PERMITTED}
 local KEYS, ARGV = KEYS, ARGV

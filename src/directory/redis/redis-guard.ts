@@ -41,13 +41,13 @@ export class RedisGuard {
   private readonly keys: RedisKeys;
   private readonly freshness: Freshness;
   private readonly endBeat: (() => void) | null;
-  /** Of commands that {@link client} does not limit itself; null = it limits all. */
+  /** Limits the commands of {@link client} that the library does not limit (script-command.ts); null = the library limits all. */
   private readonly deadline: SharedDeadline | null;
   /** The identity as stored text; '' = none was read yet. */
   private known = '';
   /**
-   * Connections that are new, or were lost since their last check: the server behind them must be checked first. Each over itself: another one may lead
-   * to another server, or to none.
+   * Connections that are new, or were lost since their last check: the server behind them must be checked first. Each check uses the connection that it is for,
+   * since another one may lead to another server, or to none.
    */
   private readonly doubted = new Set<RedisClient>();
   private readonly checking = new Map<RedisClient, Promise<void>>();

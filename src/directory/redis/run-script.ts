@@ -7,7 +7,7 @@ import type { Script } from './redis-scripts.ts';
 import { ScriptCommand } from './script-command.ts';
 import { ScriptStream } from './script-stream.ts';
 
-/** What runs scripts. */
+/** A connection that runs scripts. */
 export type ScriptClient = RedisClient | ScriptStream;
 
 /**

@@ -1,9 +1,9 @@
-// Owns the form in which scripts are sent that read for look-ups, thousands a second. The library makes a timer and some forty texts for each command, and
+// Owns the command by which the scripts of look-ups are sent, thousands a second. The library makes a timer and some forty texts for each command, and
 // takes the timer away again by `delete`, after which V8 keeps the command as a table: together a tenth of what a look-up allocates (decisions/0206).
 import { Command } from 'ioredis';
 import type { Limited } from '../deadline.ts';
 
-/** What stands before a text of so many bytes in a command: `$12` (redis.io, Redis serialization protocol). */
+/** The header of a text in a command, by its length in bytes: `$12` (redis.io, Redis serialization protocol). */
 const LENGTHS = Array.from({ length: 256 }, (_, bytes) => `$${bytes}`);
 const LINE_END = '\r\n';
 
@@ -33,7 +33,7 @@ export class ScriptCommand extends Command implements Limited {
     return parts.join(LINE_END);
   }
 
-  /** As the library ends a command. */
+  /** Rejects with the error of the library. */
   expire(): void {
     if (!this.isSettled) this.reject(new Error('Command timed out'));
   }

@@ -10,7 +10,7 @@ export class ScriptStream {
   private readonly open: () => Promise<ReplyStream>;
   private stream: ReplyStream | null = null;
   private opening: Promise<ReplyStream> | null = null;
-  /** Those whose calls were answered. */
+  /** Buffers whose commands were answered: Redis has read them. */
   private readonly free: CommandBytes[] = [];
   /** How often the connection was given up: one that is being made may lead to the same server. */
   private ends = 0;
@@ -73,7 +73,7 @@ export class ScriptStream {
       if (error instanceof Error && error.message.includes('READONLY')) stream.end();
       throw error;
     });
-    // Redis has read it. Otherwise it may still wait for the socket.
+    // Not after an error: the socket may still have to send it.
     this.free.push(bytes);
     return reply;
   }
@@ -94,7 +94,7 @@ export class ScriptStream {
   }
 }
 
-/** Of a text its bytes, of a list its numbers. */
+/** The bytes of a text (`packed`), or the numbers of a list. */
 function replyIn(reply: Uint8Array, packed: boolean): unknown {
   const cursor = new RespCursor(reply);
   if (reply[0] === ERROR) throw new Error(Buffer.from(reply.subarray(1, reply.length - 2)).toString());

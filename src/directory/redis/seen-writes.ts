@@ -48,7 +48,7 @@ export class SeenWriter {
     this.names = names;
   }
 
-  /** Writes partnerships under the users that their logins stand for. `create`: for a batch of which most may be new; null = it is not, or on a Cluster. */
+  /** Writes partnerships under the users that their logins stand for. `create`: access for records that may be new; null = few of them are, or on a Cluster. */
   async record(
     access: HashAccess,
     create: CreateAccess | null,

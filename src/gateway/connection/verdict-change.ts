@@ -17,7 +17,7 @@ import type { Downstream } from './downstream.ts';
 export const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
 const START_OVER: Step = replyWith({ kind: 'startOver' });
 /**
- * So long a held poll goes on while the directory does not answer about a change of its phone. Then it ends, and the next request of the phone waits for
+ * How long a held poll goes on while the directory does not answer about a change of its phone. Then it ends, and the next request of the phone waits for
  * an answer. Threat: mail for a phone that was blocked, which a held Sync would bring.
  */
 const UNDECIDED_MS = 3_000;
@@ -36,7 +36,7 @@ export class VerdictChange implements Concerned {
   private readonly steps: StepRunner;
   /** The exchange of the last change; it may end before its new verdict is known. */
   private concerned: Exchange | null = null;
-  /** Since when the directory does not answer about a change that concerns few phones, on the clock of the deadlines; null = it does. */
+  /** When the directory first did not answer about a change that concerns few phones, on the clock of the deadlines; null = it answered. */
   private undecidedSince: number | null = null;
   /** The user to which {@link localPart} belongs; null = none yet. */
   private named: UserKey | null = null;

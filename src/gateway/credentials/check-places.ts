@@ -1,18 +1,18 @@
 // Owns the places of the checks of credentials at one mail server, with a queue that is bounded in length and time, and
 // fair by holder.
 // Threat: someone who guesses passwords occupies the checks, so that phones with good ones are refused. Rule: places and
-// the queue are shared by holder, holders are served in turn, only who is known may wait, and a wrong password costs its
+// the queue are shared by holder, holders are served in turn, only known phones may wait, and a wrong password costs its
 // client one of few tries.
 import { FairPlaces } from '../../directory/fair-places.ts';
 
-/** Why a check is not made: it had no place in time; or there were too many wrong passwords. */
+/** Why a check was not made: there was no place for it in time, or there were too many wrong passwords. */
 export type NoCheck = 'EASGATE_CREDENTIALS_BUSY' | 'EASGATE_CREDENTIALS_LIMITED';
 
 /** What a check costs its client in advance; null = it has no more tries at the moment. */
 type Pay<Paid> = () => Paid | null;
 
 interface Waiter<Paid> {
-  /** Clock milliseconds. */
+  /** When the wait ends, in milliseconds of {@link CheckPlaces.now}. */
   readonly until: number;
   readonly pay: Pay<Paid>;
   readonly settle: (outcome: Paid | NoCheck) => void;
@@ -24,7 +24,7 @@ interface Waiter<Paid> {
  * places remain.
  */
 export const CHECKS_AT_ONCE = 128;
-/** One holder may use half of them: all phones of a large site with one address. */
+/** Most checks that wait; one holder may have half of them: all phones of a large site behind one address. */
 const MAX_WAITING = 32_768;
 /** Mail apps wait about half a minute for an answer, and the check itself takes time. */
 export const CHECK_WAIT_MS = 15_000;

@@ -74,7 +74,7 @@ export class CredentialCheck {
     this.limits = new LoginLimiter(now);
   }
 
-  /** From memory, or by asking, where too many are asked after a wait for a place. Never rejects. */
+  /** From memory, or by asking the mail server; if too many checks are under way, after a wait for a place. Never rejects. */
   check(claim: Claim): Checked | Promise<Checked> {
     const { user, authorization, origin } = claim;
     // The cache key includes scheme and Host: front ends answer differently per host.
@@ -105,7 +105,7 @@ export class CredentialCheck {
       this.flights.delete(question);
       this.settle(credentials, claim, proof, paid);
       this.remember(question, proof);
-      // Last: whoever gets the place needs what this check did not cost after all.
+      // After settle(), which gives the charge of a password that was not refused back: the next check may need it.
       places.leave(holder);
       return proof;
     })();
