@@ -14,7 +14,10 @@ export interface StoreMemory {
   readonly copy?: MemoryCopy | null;
 }
 
-/** Written while it is on another file system than the folder `beside`: it is still there when that file system is not mounted. */
+/**
+ * First written while it is on another file system than the folder `beside`: it is still there when that file system is not mounted. Once written, it is kept
+ * up to date in any case.
+ */
 export interface MemoryCopy {
   readonly path: string;
   readonly name: string;
@@ -45,6 +48,7 @@ function readCopy({ path, name }: MemoryCopy): KnownStore | null {
   try {
     return readAll(path)[name] ?? null;
   } catch (error) {
+    // Damage has a cause (readAll).
     if (error instanceof StoreMemoryError && error.cause === undefined) return null;
     throw error;
   }

@@ -28,7 +28,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /**
  * Most devices with an event that an operator's change causes for all phones at once. No phone can cause it, and each open poll or
- * request ends once, so the number is that of the open connections.
+ * request ends once, so there are at most as many as open connections.
  */
 const ALL_AT_ONCE = 10_000;
 /** A phone that changes its network replaces a Ping now and then; this many in a minute are a loop. */

@@ -8,9 +8,12 @@ import { changeText } from '../../src/cli/policy-comparison.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { seen } from '../app/office.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
 import { deviceReport, userReport } from '../support/servers/directory-records.ts';
 import { runInProcess } from './run-in-process.ts';
 import type { Ended } from './run-in-process.ts';
+
+checkLeaks();
 
 let folder = '';
 beforeEach(async () => {

@@ -35,7 +35,7 @@ export const storeSection = z.discriminatedUnion('kind', [
       .min(1)
       .optional()
       .describe(
-        'second file with the same, written while it is on another file system than the SQLite file: if that is not mounted at a start, no new directory is created in its place; absent = store-copy.json beside workers.pidFile',
+        'second file in which this machine records the id of its store, written while it is on another file system than the SQLite file: if that is not mounted at a start, no new directory is created in its place; absent = store-copy.json beside workers.pidFile',
       ),
   }),
   z.strictObject({
