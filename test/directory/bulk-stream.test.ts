@@ -42,6 +42,16 @@ async function connections(): Promise<number> {
   return String(await client.client('LIST')).split('name=easgate ').length - 1;
 }
 
+/** Adds each connection that it makes to `opened`. */
+function scriptStream(opened: ReplyStream[]): ScriptStream {
+  const options = { url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
+  return new ScriptStream(async () => {
+    const one = new ReplyStream(await connectRaw(options), options.commandTimeoutMs);
+    opened.push(one);
+    return one;
+  });
+}
+
 describe('a bulk', () => {
   it('has a connection of its own, and a few records have not', async () => {
     const before = await connections();
@@ -84,13 +94,8 @@ describe('a bulk', () => {
 
 // Threat: a former primary that is cut off from the others, and still takes writes, which are lost.
 it('a connection that is given up takes nothing more, also one that is just being made', async () => {
-  const options = { url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
   const opened: ReplyStream[] = [];
-  const stream = new ScriptStream(async () => {
-    const one = new ReplyStream(await connectRaw(options), options.commandTimeoutMs);
-    opened.push(one);
-    return one;
-  });
+  const stream = scriptStream(opened);
   await stream.info('server');
   stream.reset();
   const asked = stream.info('server');
@@ -98,6 +103,17 @@ it('a connection that is given up takes nothing more, also one that is just bein
   await expect(asked).rejects.toThrow('Connection is closed.');
   expect(opened.map(({ isEnded }) => isEnded)).toEqual([true, true]);
   expect(await stream.info('server')).toContain('redis_version');
+  stream.close();
+});
+
+// Threat: as above, where the connection of look-ups is lost while the first one for a bulk is being made.
+it('a connection that is left while it is being made takes nothing, and another one is made', async () => {
+  const opened: ReplyStream[] = [];
+  const stream = scriptStream(opened);
+  const asked = stream.info('server');
+  stream.leave();
+  expect(await asked).toContain('redis_version');
+  expect(opened.map(({ isEnded }) => isEnded)).toEqual([true, false]);
   stream.close();
 });
 

@@ -14,6 +14,8 @@ export class ScriptStream {
   private readonly free: CommandBytes[] = [];
   /** How often the connection was given up: one that is being made may lead to the same server. */
   private ends = 0;
+  /** How often it was left: one that is being made may lead where the former one led. */
+  private leaves = 0;
   private isClosed = false;
 
   constructor(open: () => Promise<ReplyStream>) {
@@ -53,6 +55,7 @@ export class ScriptStream {
 
   /** Likewise, once the scripts under way have ended. */
   leave(): void {
+    this.leaves += 1;
     this.stream?.end();
   }
 
@@ -86,8 +89,13 @@ export class ScriptStream {
   }
 
   private async connect(): Promise<ReplyStream> {
-    const { ends } = this;
-    const stream = await this.open();
+    const { ends, leaves } = this;
+    let stream = await this.open();
+    // Once is enough to follow an address that leads elsewhere.
+    if (leaves !== this.leaves && ends === this.ends) {
+      stream.close();
+      stream = await this.open();
+    }
     this.stream = stream;
     if (this.isClosed || ends !== this.ends) stream.close();
     return stream;
