@@ -275,8 +275,8 @@ const CONTROL_STATES: Readonly<Record<ControlState['state'], readonly [Tone, str
 
 function dashboardText({ url, trouble, missing = null }: NonNullable<ControlStatus['admin']>): string {
   if (trouble !== null) return `${toned('bad', 'is not served')}: ${printable(trouble)}`;
-  if (missing !== null) return `${toned('bad', 'is not served')}: ${printable(missing)} at ${url ?? '?'}`;
-  return url ?? toned('warning', 'starts');
+  if (url === null) return toned('warning', 'starts');
+  return missing === null ? url : `${toned('bad', 'is not served')}: ${printable(missing)} at ${url}`;
 }
 
 function modelText({ phase, rows, ageMs, seenAgeMs, trouble }: ModelStatus): string {

@@ -315,6 +315,31 @@ describe('the text of a status', () => {
     expect(text).toContain('and 2 more codes: --json');
   });
 
+  it('says where the API is served without a dashboard that was not built, once it listens', () => {
+    const lineOf = (url: string | null): string => {
+      const admin = { url, trouble: null, missing: 'it was not built; the admin API is served' };
+      const model = {
+        phase: 'following' as const,
+        path: '',
+        rows: 1,
+        position: null,
+        ageMs: 0,
+        seenAgeMs: 0,
+      };
+      const own = {
+        ...{ pid: 8, uptimeSeconds: 60, memoryBytes: 80e6, warnings: [], endingExceptions: [], admin },
+        readModel: { ...model, trouble: null },
+        leader: { isLeader: true, holder: 'gw1', fence: 1 },
+      };
+      const text = statusText({ ...status, control: { state: 'running', pid: 8, status: own } });
+      return /^dashboard +(.*)$/m.exec(text)?.[1] ?? '';
+    };
+    expect(lineOf(null)).toBe('starts');
+    expect(lineOf('http://127.0.0.1:8781')).toBe(
+      'is not served: it was not built; the admin API is served at http://127.0.0.1:8781',
+    );
+  });
+
   it('shows no rate where the primary process is of an older version', () => {
     expect(statusText(status)).toMatch(/traffic +1,200 in all; 9,000 held polls/);
   });
