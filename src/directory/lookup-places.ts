@@ -7,30 +7,25 @@ interface Waiter {
   readonly settle: (hasPlace: boolean) => void;
 }
 
-/** Most waiting look-ups per place, unless more are given. */
-const WAITING_PER_PLACE = 4;
-
 /** Places, and a queue that serves holders in turn. */
 export class LookupPlaces {
   private readonly places: FairPlaces;
   /** Places of those who wait. */
   private readonly waitingRoom: FairPlaces;
-  private readonly maxWaitMs: number;
   /** By holder; the one served longest ago is first. */
   private readonly waiting = new Map<string, Waiter[]>();
 
-  /** `max` concurrent look-ups; of `maxWaiting` that wait, each gives up after `maxWaitMs`. */
-  constructor(max: number, maxWaitMs: number, maxWaiting = max * WAITING_PER_PLACE) {
+  /** `max` concurrent look-ups, and `maxWaiting` that wait. */
+  constructor(max: number, maxWaiting: number) {
     this.places = new FairPlaces(max);
     this.waitingRoom = new FairPlaces(maxWaiting);
-    this.maxWaitMs = maxWaitMs;
   }
 
   /**
    * Resolves with true once `holder` has a place, which must be returned with {@link leave}; false when there is none
-   * in time. `waitMs`: the longest wait of this look-up. Never rejects.
+   * within `waitMs`. Never rejects.
    */
-  enter(holder: string, waitMs = this.maxWaitMs): boolean | Promise<boolean> {
+  enter(holder: string, waitMs: number): boolean | Promise<boolean> {
     if (this.places.take(holder)) return true;
     if (!this.waitingRoom.take(holder)) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();

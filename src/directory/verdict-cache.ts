@@ -141,8 +141,8 @@ export class VerdictCache {
     this.wall = wall;
     this.entries = new AccessEntries(options.maxEntries, options.maxUnknownEntries);
     const { maxConcurrentLookups, lookupTimeoutMs } = options;
-    this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs, MAX_WAITING);
-    this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs, MAX_WAITING);
+    this.knownPlaces = new LookupPlaces(maxConcurrentLookups, MAX_WAITING);
+    this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, MAX_WAITING);
     this.lookupDeadline = new SharedDeadline(lookupTimeoutMs);
     this.refreshing = new Refresh({
       store,

@@ -3,13 +3,16 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { LookupPlaces } from '../../src/directory/lookup-places.ts';
 
 const PATIENCE_MS = 60_000;
+const SHORT_MS = 20;
+/** As many wait as want to. */
+const ROOMY = 1_000;
 let places: LookupPlaces;
 afterEach(() => places.close());
 
 /** Enters once for each name; returns the results in order. */
 function enterAll(names: readonly string[], order: string[]): (boolean | Promise<boolean>)[] {
   return names.map((name) => {
-    const entered = places.enter(name);
+    const entered = places.enter(name, PATIENCE_MS);
     if (typeof entered !== 'boolean') void entered.then((got) => got && order.push(name));
     return entered;
   });
@@ -17,7 +20,7 @@ function enterAll(names: readonly string[], order: string[]): (boolean | Promise
 
 describe('places for look-ups', () => {
   it('are given to holders in turn: one with many requests does not go before one with a single request', async () => {
-    places = new LookupPlaces(2, PATIENCE_MS);
+    places = new LookupPlaces(2, ROOMY);
     const order: string[] = [];
     void enterAll(['flood', 'other', 'flood', 'flood', 'flood', 'phone'], order);
     for (let count = 0; count < 3; count++) {
@@ -29,14 +32,14 @@ describe('places for look-ups', () => {
   });
 
   it('leave half for other holders, and a new holder gets one at once', () => {
-    places = new LookupPlaces(8, PATIENCE_MS);
+    places = new LookupPlaces(8, ROOMY);
     const flood = enterAll(Array(20).fill('flood'), []);
     expect(flood.filter((entered) => entered === true)).toHaveLength(4);
-    expect(places.enter('phone')).toBe(true);
+    expect(places.enter('phone', PATIENCE_MS)).toBe(true);
   });
 
   it('have a bounded queue', () => {
-    places = new LookupPlaces(1, PATIENCE_MS);
+    places = new LookupPlaces(1, 4);
     const entered = enterAll(
       Array.from({ length: 20 }, (_, index) => `h${index}`),
       [],
@@ -45,31 +48,30 @@ describe('places for look-ups', () => {
     expect(entered.filter((one) => one === false)).toHaveLength(15);
   });
 
-  it('are waited for longer by those for whom that is better than none', async () => {
-    places = new LookupPlaces(1, 20);
-    expect(places.enter('a')).toBe(true);
+  it('are waited for by each as long as it wants to', async () => {
+    places = new LookupPlaces(1, ROOMY);
+    expect(places.enter('a', SHORT_MS)).toBe(true);
     const patient = places.enter('b', PATIENCE_MS);
-    expect(await places.enter('c')).toBe(false);
+    expect(await places.enter('c', SHORT_MS)).toBe(false);
     places.leave('a');
     expect(await patient).toBe(true);
   });
 
-  it('have a queue of the length that is wanted', () => {
-    places = new LookupPlaces(2, PATIENCE_MS, 1_000);
+  it('leave half of the queue for other holders', () => {
+    places = new LookupPlaces(2, 1_000);
     const entered = enterAll(Array(600).fill('site'), []);
     expect(entered.filter((one) => one === true)).toHaveLength(1);
-    // Half of it is left to others.
     expect(entered.filter((one) => one === false)).toHaveLength(99);
   });
 
   it('have a bounded waiting time, and a place that is freed later goes to a holder that still waits', async () => {
-    places = new LookupPlaces(1, 20);
-    expect(places.enter('a')).toBe(true);
-    expect(await places.enter('b')).toBe(false);
-    const waiting = places.enter('c');
+    places = new LookupPlaces(1, ROOMY);
+    expect(places.enter('a', SHORT_MS)).toBe(true);
+    expect(await places.enter('b', SHORT_MS)).toBe(false);
+    const waiting = places.enter('c', SHORT_MS);
     places.leave('a');
     expect(await waiting).toBe(true);
     places.leave('c');
-    expect(places.enter('d')).toBe(true);
+    expect(places.enter('d', SHORT_MS)).toBe(true);
   });
 });

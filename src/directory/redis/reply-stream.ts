@@ -1,5 +1,5 @@
 // Owns a connection whose replies are separated, but not parsed: a walk over a directory hands hashes on as Redis sends them. To parse millions of
-// them into texts takes the reading process longer than Redis needs to send them (decisions/0198).
+// them into texts takes the reading process longer than Redis needs to send them (decisions/0198). The scripts of a bulk are sent over one, too (script-stream.ts).
 import type { Socket } from 'node:net';
 import { ERROR, INCOMPLETE, RespCursor, bytesOf, partsOf } from './resp-cursor.ts';
 
