@@ -15,11 +15,11 @@ export type StoreStateListener = (error: Error | null) => void;
 export class ChangeFollower {
   /** Monotonic milliseconds of the last successful read; 0 = never. */
   lastReadAt = 0;
+  /** The last read failed, or look-ups get no answer. */
+  away = false;
   private readonly store: DirectoryStore;
   private readonly onBatch: (batch: ChangeBatch) => void;
   private readonly onState: StoreStateListener;
-  /** The last read failed, or look-ups get no answer. */
-  away = false;
   private stopped = false;
   private running: Promise<void> | null = null;
   private retry: { timer: NodeJS.Timeout; resolve: () => void } | null = null;

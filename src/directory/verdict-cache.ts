@@ -307,8 +307,9 @@ export class VerdictCache {
   /** Longest wait for a place. It is longer than that for an answer where nothing else is known that could be used. */
   private waitFor(user: UserKey, device: DeviceKey): number {
     const { lookupTimeoutMs } = this.options;
-    const hasOther = this.follower.away || this.entries.find(user, device) !== undefined;
-    return hasOther ? lookupTimeoutMs : Math.max(lookupTimeoutMs, CROWD_MS);
+    // While the directory is away, a longer wait brings no answer.
+    const isShort = this.follower.away || this.entries.find(user, device) !== undefined;
+    return isShort ? lookupTimeoutMs : Math.max(lookupTimeoutMs, CROWD_MS);
   }
 
   /** Asks the store for a look-up that has a place; one that got none in time ends with what was last known. */
