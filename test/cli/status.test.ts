@@ -327,7 +327,12 @@ describe('the text of a status', () => {
         seenAgeMs: 0,
       };
       const own = {
-        ...{ pid: 8, uptimeSeconds: 60, memoryBytes: 80e6, warnings: [], endingExceptions: [], admin },
+        pid: 8,
+        uptimeSeconds: 60,
+        memoryBytes: 80e6,
+        warnings: [],
+        endingExceptions: [],
+        admin,
         readModel: { ...model, trouble: null },
         leader: { isLeader: true, holder: 'gw1', fence: 1 },
       };
