@@ -29,9 +29,13 @@ it.runIf(existsSync('/proc/self/fd'))(
       {
         cwd: folder,
         stdio: ['ignore', 'pipe', 'inherit'],
+        // A group of its own, which ends as a whole where the command does not end by itself.
+        detached: true,
       },
     );
-    onTestFinished(() => void shell.kill('SIGKILL'));
+    onTestFinished(() => {
+      if (shell.exitCode === null && shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL');
+    });
     let out = '';
     shell.stdout.on('data', (text) => (out += String(text)));
     const ended = once(shell, 'exit');
