@@ -19,7 +19,7 @@ export interface WriteSize {
 }
 
 /** Beside look-ups: Redis is blocked for a fraction of a millisecond. */
-export const SMALL: WriteSize = { hashes: 64, scripts: 4 };
+export const SMALL: WriteSize = { hashes: 32, scripts: 4 };
 /** While nobody else uses Redis. */
 export const LARGE: WriteSize = { hashes: 128, scripts: 12 };
 
