@@ -249,11 +249,13 @@ describe('the loss of a node', () => {
     onTestFinished(() => keeper.close());
     await cluster.nodes[((await cluster.nodeOf(keys.schema)) + 1) % 3]?.crash();
     const opened = RedisStore.open(cluster.options).then((store) => store.close());
-    for (const failing of [keeper.read(), keeper.replace(null, newIdentity()), opened])
-      await expect(failing).rejects.toMatchObject({
+    const all = [keeper.read(), keeper.replace(null, newIdentity()), opened].map((failing) =>
+      expect(failing).rejects.toMatchObject({
         code: 'EASGATE_REDIS',
         message: expect.stringMatching(/a node .* cannot be reached.*cluster check/) as string,
-      });
+      }),
+    );
+    await Promise.all(all);
   });
 
   it('is survived: its replica takes over, decisions that were replicated stay, and the gateway goes on by itself', async () => {

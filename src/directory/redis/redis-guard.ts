@@ -104,7 +104,13 @@ export class RedisGuard {
     const isDoubted = this.doubted.has(on);
     // A gateway checks once a second; look-ups must not wait for each other meanwhile.
     if (trouble !== null && options.serves && !isDoubted) throw trouble;
-    if (trouble !== null || isDoubted) await this.check(on);
+    if (trouble === null && !isDoubted) return;
+    try {
+      await this.check(on);
+    } catch (error) {
+      // Another connection may have found what is wrong with the store while this one is still being made.
+      throw this.guard.trouble ?? error;
+    }
   }
 
   /** Checks the identity now; concurrent calls share one check. Rejects when the store must not be used. */
