@@ -10,16 +10,15 @@ import type { ActivePolicies } from '../policy/active-policies.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import type { Verdict, WipeOrder } from '../model/verdict.ts';
-import { clientBlock } from '../identity/client-address.ts';
 import { AccessEntries } from './access-entries.ts';
-import { AwaitedLookup } from './awaited-lookup.ts';
+import { AwaitedLookups } from './awaited-lookups.ts';
+import type { Asker } from './awaited-lookups.ts';
 import { CachedAccess, lapsing } from './cached-access.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { SharedDeadline, withDeadline } from './deadline.ts';
 import type { LookupFlight } from './lookup-flight.ts';
-import { LookupPlaces } from './lookup-places.ts';
 import { duringOutage } from './outage.ts';
 import { ShadowComparison } from './shadow-comparison.ts';
 import type { ShadowCounts } from '../model/shadow.ts';
@@ -66,44 +65,14 @@ export interface ChangedKeys {
   readonly policy?: true;
 }
 
-/** The origin of a request, for fairness between look-ups. */
-export interface Asker {
-  /** The client's address. */
-  readonly address: string;
-  /** The mail server accepted the credentials of this request before. */
-  readonly proven: boolean;
-  /** What the request calls the device. Absent = unknown. */
-  readonly deviceType?: string;
-}
-
 /** The gateway itself. */
 const ITSELF: Asker = { address: '', proven: true };
 
-type Waited = AwaitedLookup<Found>;
-
-/** The entry that answers, and its source; null = nothing usable is known. */
-interface Found {
-  readonly known: CachedAccess | null;
-  readonly source: Decision['source'];
-}
-
 /** A wipe can be cancelled until it is carried out, so it is cached no longer than this. */
 const MAX_WIPE_LIFETIME_MS = 5_000;
-/** A verdict that changes repeatedly during its look-up is not known: the phone comes again. */
-const MAX_ATTEMPTS = 3;
-
-/**
- * Most look-ups of each class that wait for a place; one address may have half of them: all phones of a large site come at once after a restart. That costs
- * less than their connections.
- */
-const MAX_WAITING = 32_768;
-/** Longest wait in such a crowd, milliseconds. Mail apps wait about half a minute for an answer, and their passwords may have to be checked. */
-const CROWD_MS = 10_000;
-
 /** Decides for (user, device): from memory synchronously, else by one look-up. */
 export class VerdictCache {
   hits = 0;
-  misses = 0;
   /** Questions that were answered with what was last known, and those without an answer. */
   stale = 0;
   unavailable = 0;
@@ -115,11 +84,9 @@ export class VerdictCache {
   private readonly now: () => number;
   private readonly wall: () => number;
   private readonly entries: AccessEntries;
-  private readonly flights = new Map<string, Waited>();
+  private readonly awaited: AwaitedLookups;
   private readonly refreshing: Refresh;
-  /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
-  private readonly knownPlaces: LookupPlaces;
-  private readonly strangerPlaces: LookupPlaces;
+  private refreshed = 0;
   private confirming = 0;
   /** The end of the change log as far as it was applied; null = nothing was yet. */
   private applied: LogPosition | null = null;
@@ -140,17 +107,27 @@ export class VerdictCache {
     this.now = now;
     this.wall = wall;
     this.entries = new AccessEntries(options.maxEntries, options.maxUnknownEntries);
-    const { maxConcurrentLookups, lookupTimeoutMs } = options;
-    this.knownPlaces = new LookupPlaces(maxConcurrentLookups, MAX_WAITING);
-    this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, MAX_WAITING);
-    this.lookupDeadline = new SharedDeadline(lookupTimeoutMs);
+    this.lookupDeadline = new SharedDeadline(options.lookupTimeoutMs);
+    this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
+    const deadline = this.lookupDeadline;
+    this.awaited = new AwaitedLookups({
+      store,
+      deadline,
+      limits: options,
+      now,
+      applied: () => this.applied,
+      isAway: () => this.follower.away,
+      keep: (flight, result) => this.keep(flight, result),
+      lastKnown: (user, device) => this.entries.find(user, device) ?? null,
+      onLookupError: options.onLookupError,
+      onLookup: options.onLookup,
+    });
     this.refreshing = new Refresh({
       store,
-      deadline: this.lookupDeadline,
+      deadline,
       keep: (flight, result) => void this.keep(flight, result),
       onLookupError: options.onLookupError,
     });
-    this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
   /** Follows the change log from now on. Rejects when the store is unavailable. */
@@ -159,10 +136,14 @@ export class VerdictCache {
   }
 
   async stop(): Promise<void> {
-    this.knownPlaces.close();
-    this.strangerPlaces.close();
+    this.awaited.close();
     this.lookupDeadline.close();
     await this.follower.stop();
+  }
+
+  /** Look-ups in the directory that were begun. */
+  get misses(): number {
+    return this.awaited.begun + this.refreshed;
   }
 
   /** Age in milliseconds of the state behind decisions. */
@@ -235,7 +216,7 @@ export class VerdictCache {
     request: RequestFacts = NO_REQUEST,
   ): Promise<Decision> {
     // Changes are applied in a turn of the event loop of their own: none comes between the look-up's end and here.
-    const { known, source } = await this.found(user, device, asker);
+    const { known, source } = await this.awaited.find(user, device, asker, this.knows(user, device));
     if (known === null) return this.nothing();
     const verdict = known.verdictFor(this.active, this.now(), request, this.shadow);
     if (source === 'store') return { verdict, source };
@@ -262,7 +243,7 @@ export class VerdictCache {
    * not cached. The caller limits the number of phones. Never throws.
    */
   refresh(asked: readonly Asked[], onAnswer: OnAnswer): void {
-    this.misses += asked.length;
+    this.refreshed += asked.length;
     const began = this.now();
     this.refreshing.read(asked, this.applied, (at, isAnswered) => {
       this.options.onLookup?.(this.now() - began, !isAnswered);
@@ -282,83 +263,6 @@ export class VerdictCache {
   /** Whether the last look-up showed a partnership, which is recorded once the mail server accepted its user. */
   knows(user: UserKey, device: DeviceKey): boolean {
     return this.entries.find(user, device)?.seen === true;
-  }
-
-  private found(user: UserKey, device: DeviceKey, asker: Asker): Promise<Found> {
-    const isKnown = asker.proven || this.knows(user, device);
-    // The look-up of an unknown client must not delay a known phone with the same key.
-    const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
-    const running = this.flights.get(key);
-    if (running !== undefined) return running.answer;
-    this.misses++;
-    // Known phones may share one address. Unknown clients can invent devices, but not addresses.
-    const line = isKnown
-      ? { places: this.knownPlaces, holder: device }
-      : { places: this.strangerPlaces, holder: clientBlock(asker.address) };
-    const phone = { user, device, deviceType: asker.deviceType ?? null };
-    const one = new AwaitedLookup<Found>(phone, key, line, this.now(), this.onLate);
-    this.flights.set(key, one);
-    const entered = line.places.enter(line.holder, this.waitFor(user, device));
-    if (typeof entered === 'boolean') this.enter(one, entered);
-    else void entered.then((hasPlace) => this.enter(one, hasPlace));
-    return one.answer;
-  }
-
-  /** Longest wait for a place. It is longer than that for an answer where nothing else is known that could be used. */
-  private waitFor(user: UserKey, device: DeviceKey): number {
-    const { lookupTimeoutMs } = this.options;
-    // While the directory is away, a longer wait brings no answer.
-    const isShort = this.follower.away || this.entries.find(user, device) !== undefined;
-    return isShort ? lookupTimeoutMs : Math.max(lookupTimeoutMs, CROWD_MS);
-  }
-
-  /** Asks the store for a look-up that has a place; one that got none in time ends with what was last known. */
-  private enter(one: Waited, hasPlace: boolean): void {
-    one.hasPlace = hasPlace;
-    if (!hasPlace) {
-      this.end(one, this.lastKnown(one.user, one.device), true);
-      return;
-    }
-    this.lookupDeadline.add(one);
-    void this.lookUp(one);
-  }
-
-  /** Ends a look-up by asking the store; again, if the answer is older than a change that was applied meanwhile. */
-  private async lookUp(one: Waited): Promise<void> {
-    try {
-      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-        one.begin(this.applied);
-        const result = await this.store.lookup(one.user, one.device);
-        // Its deadline passed: nobody waits for it, and changes of this time were not compared with it.
-        if (one.over) return;
-        if (one.isOvertaken(result, this.store)) continue;
-        this.end(one, { known: this.keep(one, result), source: 'store' }, false);
-        return;
-      }
-      throw new Error('the directory changed faster than it could be read');
-    } catch (error) {
-      this.fail(one, error);
-    }
-  }
-
-  private readonly onLate = (one: Waited, error: Error): void => this.fail(one, error);
-
-  /** Ends a look-up that got no answer with what was last known. */
-  private fail(one: Waited, error: unknown): void {
-    if (one.over) return;
-    this.options.onLookupError(error);
-    this.end(one, this.lastKnown(one.user, one.device), true);
-  }
-
-  private end(one: Waited, found: Found, failed: boolean): void {
-    one.over = true;
-    this.flights.delete(one.key);
-    if (one.hasPlace) {
-      this.lookupDeadline.remove(one);
-      one.line.places.leave(one.line.holder);
-    }
-    one.settle(found);
-    this.options.onLookup?.(this.now() - one.began, failed);
   }
 
   /**
@@ -440,12 +344,6 @@ export class VerdictCache {
     return lifetime * (0.9 + Math.random() * 0.1);
   }
 
-  /** What was last known; {@link decide} limits how long that is used. */
-  private lastKnown(user: UserKey, device: DeviceKey): Found {
-    const known = this.entries.find(user, device);
-    return known === undefined ? { known: null, source: 'none' } : { known, source: 'stale' };
-  }
-
   private apply(batch: ChangeBatch): void {
     this.applied = batch.position;
     if (batch.trimmed || batch.changes.some(({ policy }) => policy === true)) this.options.onPolicyChange?.();
@@ -461,7 +359,7 @@ export class VerdictCache {
       this.entries.dropDevices(devices);
       if (users.size > 0) this.entries.dropUsers(users);
     }
-    for (const flight of this.flights.values()) flight.noteChanges(devices, users, batch);
+    this.awaited.noteChanges(devices, users, batch);
     this.refreshing.noteChanges(devices, users, batch);
     const changed = { devices, users, all: batch.trimmed };
     for (const listener of this.listeners) listener(changed);
