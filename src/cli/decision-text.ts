@@ -8,6 +8,7 @@ import type { Decided } from '../app/write-decision.ts';
 import { target } from '../app/names.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
+import type { ManualDecision } from '../model/decision.ts';
 import { isOpenWipe, isWipe } from '../model/wipe.ts';
 import { quoted } from './output.ts';
 import { isoTime } from '../app/times.ts';
@@ -33,16 +34,17 @@ export function clearedText({ device, user, cleared, left }: ClearResult): strin
   if (lines.length === 0) lines.push(`nothing to clear: no decision on ${target(device, user)}`);
   for (const { user: name, decision } of left) {
     const state = isOpenWipe(decision) ? 'wipe still pending' : 'decision still in force';
-    const force = isWipe(decision) && !isOpenWipe(decision) ? ' --force' : '';
-    const command = `${clearCommand(device, name)}${force}`;
-    lines.push(`${state}: ${target(device, name)}: ${describeDecision(decision)}; to clear it: ${command}`);
+    lines.push(
+      `${state}: ${target(device, name)}: ${describeDecision(decision)}; to clear it: ${clearCommand(device, name, decision)}`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** The command that clears the decision. */
-export function clearCommand(device: DeviceKey, user: UserKey | null): string {
-  return `easgate devices clear ${device}${user === null ? '' : ` --user ${quoted(user)}`}`;
+/** The command that clears the decision; a wipe that the device acknowledged needs `--force`. */
+export function clearCommand(device: DeviceKey, user: UserKey | null, decision: ManualDecision): string {
+  const force = isWipe(decision) && !isOpenWipe(decision) ? ' --force' : '';
+  return `easgate devices clear ${device}${user === null ? '' : ` --user ${quoted(user)}`}${force}`;
 }
 
 /** The text of a warning. */

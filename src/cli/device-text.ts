@@ -7,7 +7,8 @@ import { isoTime } from '../app/times.ts';
 import { timeOrNever, timeText } from './time-text.ts';
 import type { ManualDecision } from '../model/decision.ts';
 import type { DeviceReport } from '../model/device.ts';
-import { isWipe } from '../model/wipe.ts';
+import { isOpenWipe, isWipe } from '../model/wipe.ts';
+import { clearCommand } from './decision-text.ts';
 import { stateCell } from './lists.ts';
 import { printable, quoted } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
@@ -37,7 +38,6 @@ const NEXT: Readonly<Record<string, string>> = {
   noManagedMailProfile: 'set its mail account up by the device management',
   userDisabled: 'enable the account of the user',
   tooManyDevices: 'remove a device that the user no longer uses',
-  wiped: 'it was wiped: to let it in again, clear the wipe with --force',
 };
 
 /** The text as of `now`, milliseconds since the epoch. */
@@ -83,9 +83,13 @@ function decisionLines({ key, decision, partnerships, imported }: DeviceDetails,
       ({ source, user, decision: one }) =>
         `imported from ${source}${user === null || user === undefined ? '' : ` for ${user}`}: ${decisionText(one, now)}`,
     ),
-    ...(own.some(({ decision: one }) => isWipe(one))
-      ? [`to cancel a wipe: easgate devices clear ${key}`]
-      : []),
+    ...own.flatMap(({ user, decision: one }) =>
+      isWipe(one)
+        ? [
+            `${isOpenWipe(one) ? 'to cancel the wipe' : 'to let it in again'}: ${clearCommand(key, user, one)}`,
+          ]
+        : [],
+    ),
   ];
 }
 
@@ -127,19 +131,19 @@ function reportText(report: DeviceReport, now: number): string {
   return `${printable(`reported by ${source}, ${timeText(observedAt, now)}: ${text}`)}\n`;
 }
 
-/** What to do about each refused user, and where the steps are. */
 /** The first line has the heading, the others stand below its text. */
 function nextText(lines: readonly string[]): string {
   return lines.map((line, index) => `${index === 0 ? 'next: ' : '      '}${printable(line)}\n`).join('');
 }
 
+/** What to do about each refused user, and where the steps are. */
 function nextLines({ key, decision, partnerships }: DeviceDetails): string[] {
   const refused = partnerships.filter((one) => !['allowed', 'unseen'].includes(stateOf(one)));
   const advice = new Set(refused.flatMap(({ record }) => NEXT[record.lastReason] ?? []));
   const [first] = refused.length === 0 ? partnerships : refused;
   return [
     ...advice,
-    ...(refused.length > 0 && decision === null
+    ...(decision === null && refused.some((one) => !isWipe(one.decision))
       ? [`to let it in for a while: easgate devices allow ${key} --expires 1d --reason TEXT`]
       : []),
     ...(first === undefined

@@ -54,10 +54,10 @@ export function exitCodeOf(error: unknown): number {
 function hint(error: unknown): string {
   if (error instanceof WipeInTheWay) {
     const { device, decided } = error;
-    const clear = clearCommand(device, decided.user);
+    const clear = clearCommand(device, decided.user, decided.decision);
     return isOpenWipe(decided.decision)
       ? `; cancel it first: ${clear}`
-      : `; it cannot be cancelled any more; to allow the device again: ${clear} --force`;
+      : `; it cannot be cancelled any more; to allow the device again: ${clear}`;
   }
   if (error instanceof WipeUserError && error.missing !== null)
     return error.missing === 'account' ? ' (--user)' : ' (--user, or --all-users for each of them)';

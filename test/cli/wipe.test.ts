@@ -221,6 +221,21 @@ describe('a wipe in place', () => {
     expect((await run('explain', 'alice', 'phone1')).out).toMatch(text);
   });
 
+  it.each([
+    ['pending', ['--user', 'alice'], null, 'to cancel the wipe: easgate devices clear phone1 --user alice\n'],
+    ['acknowledged', [], 1, 'to let it in again: easgate devices clear phone1 --force\n'],
+  ] as const)(
+    'is shown with the command that clears it, and without one that does not: %s',
+    async (_state, whom, status, text) => {
+      await seen(alice, '16.1');
+      await wipe(...whom, '--confirm', 'phone1');
+      if (status !== null) await answered(status);
+      const { out } = await devices('show', 'phone1');
+      expect(out).toContain(text);
+      expect(out).not.toContain('devices allow');
+    },
+  );
+
   it.each(['allow', 'block', 'quarantine'])('is not undone by %s', async (action) => {
     await wipe('--confirm', 'phone1');
     const { code, error } = await devices(action, 'phone1');
