@@ -4,6 +4,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Limited } from './deadline.ts';
 import { LookupFlight } from './lookup-flight.ts';
 import type { LookupPlaces } from './lookup-places.ts';
+import type { PlaceWait, WaitingRequest } from './place-wait.ts';
 
 /** Where a look-up takes its place, and as whose. */
 export interface Line {
@@ -25,6 +26,8 @@ export class AwaitedLookup<Answer> extends LookupFlight implements Limited {
   endsAt = 0;
   /** It has a place in its line, and must return it. */
   hasPlace = false;
+  /** Its wait for a place; null = it found one at once, or none. */
+  wait: PlaceWait<boolean> | null = null;
   private readonly onLate: (late: AwaitedLookup<Answer>, error: Error) => void;
 
   /** `onLate`: called when its deadline has passed. */
@@ -43,6 +46,12 @@ export class AwaitedLookup<Answer> extends LookupFlight implements Limited {
     const { promise, resolve } = Promise.withResolvers<Answer>();
     this.answer = promise;
     this.settle = resolve;
+  }
+
+  /** The request waits for the answer too. Null = somebody who never leaves. */
+  join(request: WaitingRequest | null): Promise<Answer> {
+    this.wait?.join(request);
+    return this.answer;
   }
 
   expire(error: Error): void {

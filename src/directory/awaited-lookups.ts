@@ -1,5 +1,5 @@
 // Owns the look-ups that requests wait for: one for each phone at a time, bounded in number and time, with places that strangers cannot take from known
-// phones, and compared with changes that are applied meanwhile.
+// phones, and compared with changes that are applied meanwhile. A look-up without a place ends when all its requests have ended.
 import { clientBlock } from '../identity/client-address.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { AwaitedLookup } from './awaited-lookup.ts';
@@ -7,6 +7,7 @@ import type { CachedAccess } from './cached-access.ts';
 import type { SharedDeadline } from './deadline.ts';
 import type { LookupFlight } from './lookup-flight.ts';
 import { LookupPlaces } from './lookup-places.ts';
+import type { WaitingRequest } from './place-wait.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
 /** The origin of a request, for fairness between look-ups. */
@@ -17,18 +18,20 @@ export interface Asker {
   readonly proven: boolean;
   /** What the request calls the device. Absent = unknown. */
   readonly deviceType?: string;
+  /** The request, which may end before its answer. Absent = the answer is wanted in any case. */
+  readonly request?: WaitingRequest;
 }
 
-/** The entry that answers, and its source; null = nothing usable is known. */
+/** The entry that answers, and its source; null = nothing usable is known, or nobody waits for the answer any more. */
 export interface Found {
   readonly known: CachedAccess | null;
-  readonly source: 'store' | 'stale' | 'none';
+  readonly source: 'store' | 'stale' | 'none' | 'givenUp';
 }
 
 /** What {@link AwaitedLookups} needs. */
 export interface AwaitedLookupsParts {
   readonly store: DirectoryStore;
-  readonly deadline: SharedDeadline;
+  readonly deadline: Pick<SharedDeadline, 'add' | 'remove'>;
   readonly limits: { readonly maxConcurrentLookups: number; readonly lookupTimeoutMs: number };
   /** Monotonic milliseconds. */
   readonly now: () => number;
@@ -44,6 +47,8 @@ export interface AwaitedLookupsParts {
   /** Called at the end of every look-up with its time, milliseconds, and whether it failed. */
   readonly onLookup?: ((ms: number, failed: boolean) => void) | undefined;
 }
+
+const GIVEN_UP: Found = { known: null, source: 'givenUp' };
 
 type Waited = AwaitedLookup<Found>;
 
@@ -81,7 +86,9 @@ export class AwaitedLookups {
     // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
     const running = this.flights.get(key);
-    if (running !== undefined) return running.answer;
+    const request = asker.request ?? null;
+    // One that was given up is still here when the next request of its phone comes in the same turn of the event loop.
+    if (running !== undefined && running.wait?.isGivenUp !== true) return running.join(request);
     this.begun++;
     // Known phones may share one address. Unknown clients can invent devices, but not addresses.
     const line = isKnown
@@ -91,9 +98,13 @@ export class AwaitedLookups {
     const one = new AwaitedLookup<Found>(phone, key, line, this.parts.now(), this.onLate);
     this.flights.set(key, one);
     const entered = line.places.enter(line.holder, this.waitFor(user, device));
-    if (typeof entered === 'boolean') this.enter(one, entered);
-    else void entered.then((hasPlace) => this.enter(one, hasPlace));
-    return one.answer;
+    if (typeof entered === 'boolean') {
+      this.enter(one, entered);
+      return one.answer;
+    }
+    one.wait = entered;
+    void entered.outcome.then((hasPlace) => this.enter(one, hasPlace));
+    return one.join(request);
   }
 
   /** Must be called when changes were applied; `users` are folded local parts. */
@@ -118,6 +129,10 @@ export class AwaitedLookups {
 
   /** Asks the store for a look-up that has a place; one that got none in time ends with what was last known. */
   private enter(one: Waited, hasPlace: boolean): void {
+    if (one.wait?.isGivenUp === true) {
+      this.giveUp(one);
+      return;
+    }
     one.hasPlace = hasPlace;
     if (!hasPlace) {
       this.end(one, this.lastFound(one), true);
@@ -153,6 +168,13 @@ export class AwaitedLookups {
     if (one.over) return;
     this.parts.onLookupError(error);
     this.end(one, this.lastFound(one), true);
+  }
+
+  /** Ends a look-up that no request waits for, and that had no place. It counts as none, since the store was not asked. */
+  private giveUp(one: Waited): void {
+    one.over = true;
+    if (this.flights.get(one.key) === one) this.flights.delete(one.key);
+    one.settle(GIVEN_UP);
   }
 
   private lastFound({ user, device }: Waited): Found {

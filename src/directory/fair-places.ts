@@ -14,10 +14,14 @@ export class FairPlaces {
   /** Takes a place for `holder`; false when it may not have one more. */
   take(holder: string): boolean {
     const own = this.held.get(holder) ?? 0;
-    if (own >= this.max - this.all) return false;
+    if (own >= this.free) return false;
     this.held.set(holder, own + 1);
     this.all++;
     return true;
+  }
+
+  get free(): number {
+    return this.max - this.all;
   }
 
   /** How many places `holder` has. */

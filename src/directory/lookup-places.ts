@@ -1,75 +1,63 @@
 // Owns the limit on concurrent look-ups of one class, with a queue that is bounded, fair by holder, and limited in
 // time.
-import { FairPlaces } from './fair-places.ts';
+import { FairQueue } from './fair-queue.ts';
+import type { Ticket } from './fair-queue.ts';
+import { PlaceWait } from './place-wait.ts';
 
 interface Waiter {
-  readonly timer: NodeJS.Timeout;
+  /** Ends its wait. */
+  timer: NodeJS.Timeout | null;
   readonly settle: (hasPlace: boolean) => void;
 }
 
 /** Places, and a queue that serves holders in turn. */
 export class LookupPlaces {
-  private readonly places: FairPlaces;
-  /** Places of those who wait. */
-  private readonly waitingRoom: FairPlaces;
-  /** By holder; the one served longest ago is first. */
-  private readonly waiting = new Map<string, Waiter[]>();
+  private readonly queue: FairQueue<Waiter>;
 
   /** `max` concurrent look-ups, and `maxWaiting` that wait. */
   constructor(max: number, maxWaiting: number) {
-    this.places = new FairPlaces(max);
-    this.waitingRoom = new FairPlaces(maxWaiting);
+    this.queue = new FairQueue(max, maxWaiting);
   }
 
   /**
-   * Resolves with true once `holder` has a place, which must be returned with {@link leave}; false when there is none
-   * within `waitMs`. Never rejects.
+   * True, or a wait whose outcome is true, once `holder` has a place, which must be returned with {@link leave}; false when there is none within `waitMs`,
+   * or the wait was given up.
    */
-  enter(holder: string, waitMs: number): boolean | Promise<boolean> {
-    if (this.places.take(holder)) return true;
-    if (!this.waitingRoom.take(holder)) return false;
+  enter(holder: string, waitMs: number): boolean | PlaceWait<boolean> {
+    if (this.queue.take(holder)) return true;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => {
-      this.remove(holder, waiter);
-      waiter.settle(false);
-    }, waitMs);
-    const waiter: Waiter = {
-      timer,
-      settle: (hasPlace) => {
-        clearTimeout(timer);
-        this.waitingRoom.leave(holder);
-        resolve(hasPlace);
-      },
-    };
-    const line = this.waiting.get(holder);
-    if (line === undefined) this.waiting.set(holder, [waiter]);
-    else line.push(waiter);
-    return promise;
+    const ticket = this.queue.wait(holder, { settle: resolve, timer: null });
+    if (ticket === null) return false;
+    const giveUp = (): boolean => this.endWait(ticket);
+    ticket.waiter.timer = setTimeout(giveUp, waitMs);
+    return new PlaceWait(promise, giveUp);
   }
 
   /** Returns a place; the next holder in turn gets it. */
   leave(holder: string): void {
-    this.places.leave(holder);
-    for (const [next, line] of this.waiting) {
-      if (!this.places.take(next)) continue;
-      const waiter = line.shift();
-      this.waiting.delete(next);
-      if (line.length > 0) this.waiting.set(next, line);
-      waiter?.settle(true);
-      return;
-    }
+    this.queue.giveBack(holder);
+    this.queue.serve(admit);
   }
 
   /** Ends all waits: those who wait get no place. */
   close(): void {
-    for (const line of this.waiting.values()) for (const waiter of line) waiter.settle(false);
-    this.waiting.clear();
+    this.queue.close((waiter) => settle(waiter, false));
   }
 
-  private remove(holder: string, waiter: Waiter): void {
-    const line = this.waiting.get(holder);
-    if (line === undefined) return;
-    line.splice(line.indexOf(waiter), 1);
-    if (line.length === 0) this.waiting.delete(holder);
+  /** Ends a wait without a place; false = it was over. */
+  private endWait(ticket: Ticket<Waiter>): boolean {
+    if (!this.queue.leave(ticket)) return false;
+    settle(ticket.waiter, false);
+    return true;
   }
+}
+
+function admit({ waiter }: Ticket<Waiter>): boolean {
+  settle(waiter, true);
+  return true;
+}
+
+function settle(waiter: Waiter, hasPlace: boolean): void {
+  if (waiter.timer !== null) clearTimeout(waiter.timer);
+  waiter.settle(hasPlace);
 }

@@ -68,8 +68,12 @@ export interface ChangedKeys {
 /** The gateway itself. */
 const ITSELF: Asker = { address: '', proven: true };
 
+/** For requests that have ended: it counts as no failure. */
+const UNWANTED: Decision = { verdict: null, source: 'none' };
+
 /** A wipe can be cancelled until it is carried out, so it is cached no longer than this. */
 const MAX_WIPE_LIFETIME_MS = 5_000;
+
 /** Decides for (user, device): from memory synchronously, else by one look-up. */
 export class VerdictCache {
   hits = 0;
@@ -217,6 +221,7 @@ export class VerdictCache {
   ): Promise<Decision> {
     // Changes are applied in a turn of the event loop of their own: none comes between the look-up's end and here.
     const { known, source } = await this.awaited.find(user, device, asker, this.knows(user, device));
+    if (source === 'givenUp') return UNWANTED;
     if (known === null) return this.nothing();
     const verdict = known.verdictFor(this.active, this.now(), request, this.shadow);
     if (source === 'store') return { verdict, source };

@@ -276,9 +276,10 @@ export class GatewayCore {
     if (user === null || device === null) return null;
     // A request without credentials was authenticated by its connection or certificate, or was admitted before.
     const proven = leg !== 'closing' && (authorization === null || this.wereGood(exchange, authorization));
-    const asker = { address, proven, deviceType: exchange.deviceType };
+    const asker = { address, proven, deviceType: exchange.deviceType, request: exchange };
     const facts = this.requestFacts(exchange, address);
     const { verdict } = await this.verdicts.decide(user, device, asker, facts);
+    exchange.waitsFor = null;
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 

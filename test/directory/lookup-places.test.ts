@@ -1,6 +1,7 @@
 // Owns the promises of the queue for look-ups: bounded, in turn by holder, for a limited time.
 import { afterEach, describe, expect, it } from 'vitest';
 import { LookupPlaces } from '../../src/directory/lookup-places.ts';
+import type { PlaceWait } from '../../src/directory/place-wait.ts';
 
 const PATIENCE_MS = 60_000;
 const SHORT_MS = 20;
@@ -10,12 +11,18 @@ let places: LookupPlaces;
 afterEach(() => places.close());
 
 /** Enters once for each name; returns the results in order. */
-function enterAll(names: readonly string[], order: string[]): (boolean | Promise<boolean>)[] {
+function enterAll(names: readonly string[], order: string[]): (boolean | PlaceWait<boolean>)[] {
   return names.map((name) => {
     const entered = places.enter(name, PATIENCE_MS);
-    if (typeof entered !== 'boolean') void entered.then((got) => got && order.push(name));
+    if (typeof entered !== 'boolean') void entered.outcome.then((got) => got && order.push(name));
     return entered;
   });
+}
+
+/** Whether it gets a place, now or later. */
+async function enter(name: string, waitMs: number): Promise<boolean> {
+  const entered = places.enter(name, waitMs);
+  return typeof entered === 'boolean' ? entered : entered.outcome;
 }
 
 describe('places for look-ups', () => {
@@ -51,8 +58,8 @@ describe('places for look-ups', () => {
   it('are waited for by each as long as it wants to', async () => {
     places = new LookupPlaces(1, ROOMY);
     expect(places.enter('a', SHORT_MS)).toBe(true);
-    const patient = places.enter('b', PATIENCE_MS);
-    expect(await places.enter('c', SHORT_MS)).toBe(false);
+    const patient = enter('b', PATIENCE_MS);
+    expect(await enter('c', SHORT_MS)).toBe(false);
     places.leave('a');
     expect(await patient).toBe(true);
   });
@@ -67,8 +74,8 @@ describe('places for look-ups', () => {
   it('have a bounded waiting time, and a place that is freed later goes to a holder that still waits', async () => {
     places = new LookupPlaces(1, ROOMY);
     expect(places.enter('a', SHORT_MS)).toBe(true);
-    expect(await places.enter('b', SHORT_MS)).toBe(false);
-    const waiting = places.enter('c', SHORT_MS);
+    expect(await enter('b', SHORT_MS)).toBe(false);
+    const waiting = enter('c', SHORT_MS);
     places.leave('a');
     expect(await waiting).toBe(true);
     places.leave('c');

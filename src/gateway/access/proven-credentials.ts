@@ -27,14 +27,15 @@ export class ProvenCredentials {
     // The connection or certificate was authenticated; a closing leg cannot be checked on another connection.
     if (authorization === null || user === null || device === null || leg !== 'none') return 'bound';
     if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return 'accepted';
-    return this.core.credentials.check({
+    const claim = {
       user,
       routeKey: device,
       authorization,
       origin,
       device: claimedDevice(exchange.query),
       known: this.core.verdicts.knows?.(user, device) ?? false,
-    });
+    };
+    return this.core.credentials.check(claim, exchange);
   }
 
   /** The mail server accepted these credentials in a check. */

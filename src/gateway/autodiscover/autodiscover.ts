@@ -90,7 +90,7 @@ export class Autodiscover {
     email: string | 600 | 601,
     claim: Claim,
   ): Promise<AutodiscoverAnswer> {
-    const proof = await this.credentials.check(claim);
+    const proof = await this.credentials.check(claim, exchange);
     if (proof === 'refused') return CHALLENGE;
     if (proof === 'unknown') return { kind: 'failure', code: 'EASGATE_CREDENTIALS_UNKNOWN' };
     if (proof !== 'accepted') return { kind: 'failure', code: proof };

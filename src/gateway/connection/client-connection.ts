@@ -3,6 +3,7 @@
 // access/.
 import type { Socket } from 'node:net';
 import { monotonicNow } from '../../clock.ts';
+import { stopWaiting } from '../../directory/place-wait.ts';
 import { ERRORS } from '../../errors/request-errors.ts';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import { errorReply } from '../../http/reply.ts';
@@ -308,6 +309,7 @@ export class ClientConnection implements Timed, RequestSource {
   }
 
   private finish(exchange: Exchange, status: number): void {
+    stopWaiting(exchange);
     if (!this.enter(exchange, 'done')) return;
     exchange.status = status;
     const { use, command, bodyDigest } = exchange;

@@ -6,8 +6,8 @@ import type { Downstream } from './downstream.ts';
 export const ENDED = Symbol('ended');
 
 /** The parts of the client connection that a suspension uses. */
-export type Suspended = Pick<Downstream, 'exchange' | 'enter' | 'resumeBody'> & {
-  readonly timeouts: Pick<Downstream['timeouts'], 'awaitAnswer' | 'awaitPhone'>;
+export type Suspended = Pick<Downstream, 'exchange' | 'enter' | 'resumeBody' | 'clientEnded'> & {
+  readonly timeouts: Pick<Downstream['timeouts'], 'awaitAnswer' | 'awaitPhone' | 'halfClosed'>;
 };
 
 /**
@@ -24,12 +24,15 @@ export function suspend<Answer>(
   if (!downstream.enter(exchange, 'asking')) return Promise.resolve(ENDED);
   exchange.overtaken = false;
   downstream.timeouts.awaitAnswer();
+  // A client that closed its side may have left: another question does not give it the whole time again.
+  if (downstream.clientEnded) downstream.timeouts.halfClosed();
   return ask().then((answer) => (resume(downstream, exchange) ? answer : ENDED));
 }
 
 /** False = the exchange ended meanwhile. */
 function resume(downstream: Suspended, exchange: Exchange): boolean {
   if (downstream.exchange !== exchange || exchange.phase !== 'asking') return false;
+  exchange.waitsFor = null;
   if (!downstream.enter(exchange, 'reading')) return false;
   downstream.timeouts.awaitPhone();
   downstream.resumeBody();

@@ -3,7 +3,9 @@
 // Threat: someone who guesses passwords occupies the checks, so that phones with good ones are refused. Rule: places and
 // the queue are shared by holder, holders are served in turn, only known phones may wait, and a wrong password costs its
 // client one of few tries.
-import { FairPlaces } from '../../directory/fair-places.ts';
+import { FairQueue } from '../../directory/fair-queue.ts';
+import type { Ticket } from '../../directory/fair-queue.ts';
+import { PlaceWait } from '../../directory/place-wait.ts';
 
 /** Why a check was not made: there was no place for it in time, or there were too many wrong passwords. */
 export type NoCheck = 'EASGATE_CREDENTIALS_BUSY' | 'EASGATE_CREDENTIALS_LIMITED';
@@ -28,16 +30,16 @@ export const CHECKS_AT_ONCE = 128;
 const MAX_WAITING = 32_768;
 /** Mail apps wait about half a minute for an answer, and the check itself takes time. */
 export const CHECK_WAIT_MS = 15_000;
-/** Most waiting checks that are looked at in one turn of the event loop. */
-const MAX_TRIES = 256;
 
-/** Places of one mail server. */
+/**
+ * Places of one mail server. It shares the queue with look-ups (directory/lookup-places.ts), but a check is also paid for when its turn comes, and its time
+ * is that of the gateway's deadlines.
+ */
 export class CheckPlaces<Paid extends object> {
-  private readonly places = new FairPlaces(CHECKS_AT_ONCE);
-  private readonly room = new FairPlaces(MAX_WAITING);
+  private readonly queue = new FairQueue<Waiter<Paid>>(CHECKS_AT_ONCE, MAX_WAITING);
   private readonly now: () => number;
-  /** By holder; the one served longest ago is first. */
-  private readonly lines = new Map<string, Waiter<Paid>[]>();
+  /** In the order of their ends, since all may wait equally long. */
+  private readonly waiting = new Set<Ticket<Waiter<Paid>>>();
 
   constructor(now: () => number) {
     this.now = now;
@@ -47,73 +49,63 @@ export class CheckPlaces<Paid extends object> {
    * What `pay` returned, once `holder` has a place, which must be returned with {@link leave}; it is waited for if `mayWait`.
    * Never rejects.
    */
-  enter(holder: string, pay: Pay<Paid>, mayWait: boolean): Paid | NoCheck | Promise<Paid | NoCheck> {
-    if (!this.lines.has(holder)) {
-      const outcome = this.admit(holder, pay, mayWait);
-      if (outcome !== null) return outcome;
-    }
-    if (!mayWait || !this.room.take(holder)) return 'EASGATE_CREDENTIALS_BUSY';
+  enter(holder: string, pay: Pay<Paid>, mayWait: boolean): Paid | NoCheck | PlaceWait<Paid | NoCheck> {
+    const outcome = this.queue.take(holder) ? this.charge(holder, pay, mayWait) : null;
+    if (outcome !== null) return outcome;
+    if (!mayWait) return 'EASGATE_CREDENTIALS_BUSY';
     const { promise, resolve } = Promise.withResolvers<Paid | NoCheck>();
-    const waiter = { until: this.now() + CHECK_WAIT_MS, pay, settle: resolve };
-    const line = this.lines.get(holder);
-    if (line === undefined) this.lines.set(holder, [waiter]);
-    else line.push(waiter);
-    return promise;
+    const ticket = this.queue.wait(holder, { until: this.now() + CHECK_WAIT_MS, pay, settle: resolve });
+    if (ticket === null) return 'EASGATE_CREDENTIALS_BUSY';
+    this.waiting.add(ticket);
+    return new PlaceWait(promise, () => this.endWait(ticket));
   }
 
   /** Returns a place. */
   leave(holder: string): void {
-    this.places.leave(holder);
-    this.serve();
+    this.queue.giveBack(holder);
+    this.queue.serve(this.admit);
   }
 
   /** Ends waits that took too long. */
   sweep(): void {
-    if (this.lines.size === 0) return;
+    if (this.waiting.size === 0) return;
     const now = this.now();
-    for (const [holder, line] of this.lines) {
-      const inTime = line.findIndex(({ until }) => until > now);
-      for (const waiter of line.splice(0, inTime === -1 ? line.length : inTime))
-        this.end(holder, waiter, 'EASGATE_CREDENTIALS_BUSY');
-      if (line.length === 0) this.lines.delete(holder);
+    for (const ticket of this.waiting) {
+      if (ticket.waiter.until > now) break;
+      this.endWait(ticket);
     }
-    this.serve();
+    // A minute of the limits may have ended, or one who could not pay may have left, so that the next one is tried.
+    this.queue.serve(this.admit);
   }
 
   /** Ends all waits. */
   close(): void {
-    for (const [holder, line] of this.lines)
-      for (const waiter of line.splice(0)) this.end(holder, waiter, 'EASGATE_CREDENTIALS_BUSY');
-    this.lines.clear();
+    this.queue.close(({ settle }) => settle('EASGATE_CREDENTIALS_BUSY'));
+    this.waiting.clear();
   }
 
-  /** Null = it must wait. */
-  private admit(holder: string, pay: Pay<Paid>, mayWait: boolean): Paid | NoCheck | null {
-    if (!this.places.take(holder)) return null;
+  /** What a check paid, whose holder has a place for it, or why it is not made, and the place is returned; null = it must wait. */
+  private charge(holder: string, pay: Pay<Paid>, mayWait: boolean): Paid | NoCheck | null {
     const paid = pay();
     if (paid !== null) return paid;
-    this.places.leave(holder);
+    this.queue.giveBack(holder);
     // Checks under way were paid for in advance. Those that are not refused return what they paid.
-    return mayWait && this.places.heldBy(holder) > 0 ? null : 'EASGATE_CREDENTIALS_LIMITED';
+    return mayWait && this.queue.holds(holder) ? null : 'EASGATE_CREDENTIALS_LIMITED';
   }
 
-  /** Gives places to those who wait, one holder after the other. */
-  private serve(): void {
-    let tries = MAX_TRIES;
-    for (const [holder, line] of this.lines) {
-      if (tries-- === 0) return;
-      const [first] = line;
-      const outcome = first === undefined ? null : this.admit(holder, first.pay, true);
-      if (first === undefined || outcome === null) continue;
-      line.shift();
-      this.lines.delete(holder);
-      if (line.length > 0) this.lines.set(holder, line);
-      this.end(holder, first, outcome);
-    }
-  }
+  private readonly admit = (first: Ticket<Waiter<Paid>>): boolean => {
+    const outcome = this.charge(first.holder, first.waiter.pay, true);
+    if (outcome === null) return false;
+    this.waiting.delete(first);
+    first.waiter.settle(outcome);
+    return true;
+  };
 
-  private end(holder: string, waiter: Waiter<Paid>, outcome: Paid | NoCheck): void {
-    this.room.leave(holder);
-    waiter.settle(outcome);
+  /** Ends a wait without a place; false = it was over. */
+  private endWait(ticket: Ticket<Waiter<Paid>>): boolean {
+    if (!this.queue.leave(ticket)) return false;
+    this.waiting.delete(ticket);
+    ticket.waiter.settle('EASGATE_CREDENTIALS_BUSY');
+    return true;
   }
 }

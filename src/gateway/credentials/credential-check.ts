@@ -1,6 +1,8 @@
 // Owns the check of credentials with the mail server for denied requests. Only with good credentials does the phone get
 // more than the server's own challenge, and is a refused device recorded.
 import { LRUCache } from 'lru-cache';
+import { PlaceWait } from '../../directory/place-wait.ts';
+import type { WaitingRequest } from '../../directory/place-wait.ts';
 import { clientBlock } from '../../identity/client-address.ts';
 import { countedAs } from '../../identity/user-names.ts';
 import { CHECKS_AT_ONCE, CheckPlaces } from './check-places.ts';
@@ -40,6 +42,13 @@ const freeOfCharge = (): Charge => GOOD_BEFORE;
 /** The result of a check, or why there is none. */
 export type Checked = Proof | NoCheck;
 
+/** A check that is under way, or waits for a place. */
+interface Flight {
+  readonly checked: Promise<Checked>;
+  /** Null = it found a place at once. */
+  readonly wait: PlaceWait<unknown> | null;
+}
+
 /** By mail server. */
 type Places = Map<UpstreamServer, CheckPlaces<Charge>>;
 
@@ -54,7 +63,7 @@ export class CredentialCheck {
   private readonly remembered = new LRUCache<string, Answer>({ max: MAX_REMEMBERED });
   private readonly good = new LRUCache<string, true>({ max: MAX_GOOD });
   private readonly limits: LoginLimiter;
-  private readonly flights = new Map<string, Promise<Checked>>();
+  private readonly flights = new Map<string, Flight>();
   private readonly places: Places = new Map();
   /** Credentials that were good before have separate places, which other clients cannot occupy. */
   private readonly goodPlaces: Places = new Map();
@@ -74,15 +83,16 @@ export class CredentialCheck {
     this.limits = new LoginLimiter(now);
   }
 
-  /** From memory, or by asking the mail server; if too many checks are under way, after a wait for a place. Never rejects. */
-  check(claim: Claim): Checked | Promise<Checked> {
+  /** From memory, or by asking the mail server; if too many checks are under way, after a wait for a place, unless `request` ends before. Never rejects. */
+  check(claim: Claim, request: WaitingRequest): Checked | Promise<Checked> {
     const { user, authorization, origin } = claim;
     // The cache key includes scheme and Host: front ends answer differently per host.
     const question = this.hash.of(`${origin.proto} ${origin.host.toLowerCase()} ${authorization}`);
     const known = this.remembered.get(question);
     if (known !== undefined && known.until > this.now()) return known.proof;
     const running = this.flights.get(question);
-    if (running !== undefined) return running;
+    // One that was given up is still here when the next request of its phone comes in the same turn of the event loop.
+    if (running !== undefined && running.wait?.isGivenUp !== true) return join(running, request);
     const credentials = this.markOf(authorization);
     const good = this.wereGood(credentials);
     const server = this.balancer.pick(claim.routeKey, null);
@@ -94,11 +104,13 @@ export class CredentialCheck {
     const charge = good ? freeOfCharge : () => this.limits.charge(user, origin.address);
     const entered = places.enter(holder, charge, good || claim.known === true);
     if (typeof entered === 'string') return entered;
+    const wait = entered instanceof PlaceWait ? entered : null;
     const pools = good ? this.goodPools : this.pools;
     const checked = (async (): Promise<Checked> => {
-      const paid = await entered;
+      const paid = entered instanceof PlaceWait ? await entered.outcome : entered;
       if (typeof paid === 'string') {
-        this.flights.delete(question);
+        // It may have been given up, and another one begun since.
+        if (this.flights.get(question)?.wait === wait) this.flights.delete(question);
         return paid;
       }
       const proof = await this.question.ask(pools, server, claim).catch((): Proof => 'unknown');
@@ -109,8 +121,9 @@ export class CredentialCheck {
       places.leave(holder);
       return proof;
     })();
-    this.flights.set(question, checked);
-    return checked;
+    const flight = { checked, wait };
+    this.flights.set(question, flight);
+    return join(flight, request);
   }
 
   /** The hash by which credentials are recognised. */
@@ -172,4 +185,9 @@ export class CredentialCheck {
     const until = this.now() + (proof === 'accepted' ? REMEMBER_MS : REMEMBER_REFUSED_MS);
     this.remembered.set(question, { proof, until });
   }
+}
+
+function join({ checked, wait }: Flight, request: WaitingRequest): Promise<Checked> {
+  wait?.join(request);
+  return checked;
 }

@@ -8,6 +8,7 @@ import type { DeviceInformation } from '../../quarantine/provision.ts';
 import type { EasQuery } from '../../eas/query.ts';
 import type { WipeAnswer } from '../../eas/wipe-provision.ts';
 import type { BodyFraming } from '../../http/request-head.ts';
+import type { PlaceWait, WaitingRequest } from '../../directory/place-wait.ts';
 import type { HttpErrorCode } from '../../errors/request-errors.ts';
 import type { ResponseFraming } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
@@ -33,7 +34,7 @@ export type CredentialsState =
   | 'EASGATE_CREDENTIALS_LIMITED';
 
 /** One request. Every field is set in the constructor: one hidden class. */
-export class Exchange {
+export class Exchange implements WaitingRequest {
   /** Monotonic milliseconds, exact. */
   readonly startedAt: number;
   private current: ExchangePhase = 'reading';
@@ -96,6 +97,9 @@ export class Exchange {
   overtaken = false;
   /** Number of such changes. */
   overtakings = 0;
+
+  /** The place in a queue that its look-up or its check of credentials waits for; null = none. */
+  waitsFor: PlaceWait<unknown> | null = null;
 
   /** The verdict, if this poll is the first one under it that names folders of the mail server; else null. */
   exitsUnder: Verdict | null = null;

@@ -18,7 +18,9 @@ class Connection implements Suspended {
   readonly timeouts = {
     awaitAnswer: () => void this.waits.push('answer'),
     awaitPhone: () => void this.waits.push('phone'),
+    halfClosed: () => void this.waits.push('half-closed'),
   };
+  clientEnded = false;
 
   enter(exchange: Exchange, phase: ExchangePhase): boolean {
     return exchange.moveTo(phase);
@@ -90,6 +92,13 @@ describe('a suspended exchange', () => {
       exchange.overtaken = true;
     });
     expect(exchange.overtaken).toBe(true);
+  });
+
+  it('of a client that closed its side waits for no answer longer than that client may', async () => {
+    const connection = new Connection();
+    connection.clientEnded = true;
+    await suspend(connection, connection.first, async () => undefined);
+    expect(connection.waits).toEqual(['answer', 'half-closed', 'phone']);
   });
 
   it('starts no question after its end', async () => {

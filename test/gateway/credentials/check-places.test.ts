@@ -1,6 +1,8 @@
 // Owns the promises of the places for checks of credentials: bounded, in turn by holder, for a limited time, and not taken by whoever has no
 // more tries.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PlaceWait } from '../../../src/directory/place-wait.ts';
 import { CHECKS_AT_ONCE, CHECK_WAIT_MS, CheckPlaces } from '../../../src/gateway/credentials/check-places.ts';
 
 const PAID = { paid: true };
@@ -25,8 +27,8 @@ function enterAll(
   let atOnce = 0;
   for (const name of names) {
     const entered = places.enter(name, pay, true);
-    if (!(entered instanceof Promise)) atOnce += entered === PAID ? 1 : 0;
-    else void entered.then((outcome) => order.push(typeof outcome === 'string' ? outcome : name));
+    if (!(entered instanceof PlaceWait)) atOnce += entered === PAID ? 1 : 0;
+    else void entered.outcome.then((outcome) => order.push(typeof outcome === 'string' ? outcome : name));
   }
   return atOnce;
 }
@@ -138,5 +140,98 @@ describe('the places for checks', () => {
     places.close();
     await settled();
     expect(order).toEqual(many(BUSY, 6));
+  });
+});
+
+/** `who`: the holder, or which of the checks there are. */
+interface Event {
+  readonly kind: 'arrive' | 'hangs up' | 'is good' | 'is refused' | 'time passes' | 'minute ends';
+  readonly who: number;
+}
+
+const events = fc.array(
+  fc.record<Event>({
+    kind: fc.constantFrom(
+      'arrive',
+      'arrive',
+      'hangs up',
+      'hangs up',
+      'is good',
+      'is refused',
+      'time passes',
+      'minute ends',
+    ),
+    who: fc.nat(1_000),
+  }),
+  { maxLength: 60 },
+);
+const HOLDERS = 4;
+const TRIES = 90;
+
+describe('the places for checks, in any order of arrivals, ends, answers and sweeps,', () => {
+  it('keep their bounds, leave none idle, end each wait once, and are all returned', async () => {
+    await fc.assert(
+      fc.asyncProperty(events, async (order) => {
+        const places = open();
+        const tries = new Map<string, number>();
+        const triesOf = (holder: string): number => tries.get(holder) ?? TRIES;
+        const held: string[] = [];
+        const waits = new Set<{ readonly holder: string; readonly wait: PlaceWait<unknown> }>();
+        const own = (holder: string): number => held.filter((other) => other === holder).length;
+        const arrive = (holder: string): void => {
+          const pay = (): typeof PAID | null => {
+            if (triesOf(holder) === 0) return null;
+            tries.set(holder, triesOf(holder) - 1);
+            return PAID;
+          };
+          const entered = places.enter(holder, pay, true);
+          if (entered === PAID) held.push(holder);
+          if (!(entered instanceof PlaceWait)) return;
+          const one = { holder, wait: entered };
+          entered.join(null);
+          waits.add(one);
+          void entered.outcome.then((outcome) => {
+            waits.delete(one);
+            if (outcome === PAID) held.push(holder);
+          });
+        };
+        const done = (which: number, isRefused: boolean): void => {
+          const holder = held.splice(which % Math.max(1, held.length), 1)[0];
+          if (holder === undefined) return;
+          if (!isRefused) tries.set(holder, triesOf(holder) + 1);
+          places.leave(holder);
+        };
+        for (const { kind, who } of order) {
+          if (kind === 'arrive') for (let more = who % 50; more >= 0; more--) arrive(`h${who % HOLDERS}`);
+          else if (kind === 'hangs up') {
+            const one = [...waits][who % Math.max(1, waits.size)];
+            if (one !== undefined) one.wait.leave();
+          } else if (kind === 'time passes') now += who * 20;
+          else if (kind === 'minute ends') tries.clear();
+          else done(who, kind === 'is refused');
+          if (who % 2 === 0) places.sweep();
+          await settled();
+          expect(held.length).toBeLessThanOrEqual(CHECKS_AT_ONCE);
+        }
+        places.sweep();
+        await settled();
+        const free = CHECKS_AT_ONCE - held.length;
+        const idle = [...waits].filter(
+          ({ holder }) => own(holder) < free && (triesOf(holder) > 0 || own(holder) === 0),
+        );
+        expect(idle).toEqual([]);
+        places.close();
+        await settled();
+        expect(waits.size).toBe(0);
+        while (held.length > 0) done(0, false);
+        expect(
+          enterAll(
+            places,
+            Array.from({ length: 200 }, (_, index) => `fresh${index}`),
+          ),
+        ).toBe(CHECKS_AT_ONCE);
+      }),
+      { numRuns: 200 },
+    );
   });
 });
