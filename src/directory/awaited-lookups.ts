@@ -44,7 +44,7 @@ export interface AwaitedLookupsParts {
   /** What was known of a phone last, however old; null = nothing. */
   readonly lastKnown: (user: UserKey, device: DeviceKey) => CachedAccess | null;
   readonly onLookupError: (error: unknown) => void;
-  /** Called at the end of every look-up with its time, milliseconds, and whether it failed. */
+  /** Called at the end of every look-up that was not given up, with its time, milliseconds, and whether it failed. */
   readonly onLookup?: ((ms: number, failed: boolean) => void) | undefined;
 }
 
@@ -80,9 +80,11 @@ export class AwaitedLookups {
     this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, MAX_WAITING);
   }
 
-  /** Begins a look-up, or joins the one that is under way. `hasPartnership`: the mail server accepted this user with this device before. Never rejects. */
-  find(user: UserKey, device: DeviceKey, asker: Asker, hasPartnership: boolean): Promise<Found> {
-    const isKnown = asker.proven || hasPartnership;
+  /**
+   * Begins a look-up, or joins the one that is under way. `isKnown`: the mail server accepted the credentials, or this user with this device, before.
+   * Never rejects.
+   */
+  find(user: UserKey, device: DeviceKey, asker: Asker, isKnown: boolean): Promise<Found> {
     // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
     const running = this.flights.get(key);

@@ -45,7 +45,7 @@ export interface VerdictCacheOptions {
   readonly onPolicyChange?: () => void;
   /** Called when the store becomes unavailable, even without traffic, and when it is available again. */
   readonly onStoreState?: StoreStateListener;
-  /** Called at the end of every look-up with its time, milliseconds, and whether it failed. */
+  /** Called at the end of every look-up that was not given up, with its time, milliseconds, and whether it failed. */
   readonly onLookup?: (ms: number, failed: boolean) => void;
 }
 
@@ -220,7 +220,8 @@ export class VerdictCache {
     request: RequestFacts = NO_REQUEST,
   ): Promise<Decision> {
     // Changes are applied in a turn of the event loop of their own: none comes between the look-up's end and here.
-    const { known, source } = await this.awaited.find(user, device, asker, this.knows(user, device));
+    const isKnown = asker.proven || this.knows(user, device);
+    const { known, source } = await this.awaited.find(user, device, asker, isKnown);
     if (source === 'givenUp') return UNWANTED;
     if (known === null) return this.nothing();
     const verdict = known.verdictFor(this.active, this.now(), request, this.shadow);
