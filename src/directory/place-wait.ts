@@ -22,8 +22,9 @@ export class PlaceWait<Outcome> {
     this.giveUp = giveUp;
   }
 
-  /** One more waits for it; null = somebody who never leaves. */
+  /** One more waits for it; null = somebody who never leaves. A request counts once: a held poll may be decided anew by two changes. */
   join(request: WaitingRequest | null): void {
+    if (request?.waitsFor === this) return;
     this.requests++;
     if (request !== null) request.waitsFor = this;
   }

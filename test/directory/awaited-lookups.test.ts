@@ -85,10 +85,10 @@ class Directory {
     });
   }
 
-  ask(device: string, address: string): void {
-    const ask: Ask = { device, address, request: { waitsFor: null }, hasLeft: false, found: null };
+  ask(device: string, address: string, request: WaitingRequest = { waitsFor: null }): void {
+    const ask: Ask = { device, address, request, hasLeft: false, found: null };
     this.asks.push(ask);
-    const asker = { address, proven: false, request: ask.request };
+    const asker = { address, proven: false, request };
     void this.lookups
       .find('alice' as UserKey, device as DeviceKey, asker, false)
       .then((found) => void (ask.found = found));
@@ -206,6 +206,26 @@ describe('look-ups that requests wait for', () => {
       }),
       { numRuns: 300 },
     );
+    await inner.close();
+  });
+
+  it('are given up by a request that asked twice, as a held poll does that two changes concern', async () => {
+    stopTimers();
+    const inner = new EmbeddedStore(':memory:');
+    const directory = new Directory(inner, await inner.lookup(alice, phone));
+    const poll = { waitsFor: null };
+    // An address may have two of three places.
+    for (const device of ['phone1', 'phone3']) directory.ask(device, addressOf(device));
+    for (const device of ['phone5', 'phone5']) directory.ask(device, addressOf(device), poll);
+    stopWaiting(poll);
+    await settled();
+    expect(directory.asks.map(({ found }) => found?.source ?? null)).toEqual([
+      null,
+      null,
+      'givenUp',
+      'givenUp',
+    ]);
+    await directory.answerAll();
     await inner.close();
   });
 });
