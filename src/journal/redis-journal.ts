@@ -59,7 +59,7 @@ export class RedisJournal implements JournalStore {
     this.watch =
       options.sentinel === undefined || isCluster(client)
         ? null
-        : new SentinelWatch(options, options.sentinel, () => followPrimary(client));
+        : new SentinelWatch(options, options.sentinel, (primary) => followPrimary(client, primary));
   }
 
   async append(entries: readonly JournalEntry[]): Promise<void> {

@@ -4,7 +4,7 @@ import { connect as dial, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { connect } from '../../src/directory/redis/redis-connection.ts';
+import { connect, ready } from '../../src/directory/redis/redis-connection.ts';
 import { isCluster } from '../../src/directory/redis/redis-cluster.ts';
 import { followPrimary } from '../../src/directory/redis/sentinel-watch.ts';
 import { RedisJournal } from '../../src/journal/redis-journal.ts';
@@ -43,8 +43,24 @@ describe('a connection that Sentinel sends to another primary', () => {
     onTestFinished(() => client.disconnect());
     if (isCluster(client)) throw new Error('it is no Cluster');
     await until(() => client.status === 'connect', 'the connection to wait for an answer');
-    followPrimary(client);
+    followPrimary(client, { host: '127.0.0.1', port: redis.port });
     await until(() => client.status === 'ready', 'another connection');
+  });
+
+  it('stays where it leads to that server already: each Sentinel announces a failover, and one of them late', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.kill());
+    const options = { url: redis.url, keyPrefix: '', commandTimeoutMs: 30_000 };
+    const client = connect(options, options.commandTimeoutMs);
+    onTestFinished(() => client.disconnect());
+    if (isCluster(client)) throw new Error('it is no Cluster');
+    const primary = { host: '127.0.0.1', port: redis.port };
+    // Also when it is not ready yet.
+    followPrimary(client, primary);
+    await ready(client, options);
+    const id = await client.client('ID');
+    followPrimary(client, primary);
+    expect(await client.client('ID')).toBe(id);
   });
 });
 

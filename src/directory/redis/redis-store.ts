@@ -37,7 +37,7 @@ import { logConnectionTrouble } from './connection-trouble.ts';
 import { DeviceWriter, putImported } from './device-writes.ts';
 import { isEarlierPosition } from './log-position.ts';
 import { isCluster } from './redis-cluster.ts';
-import type { RedisClient } from './redis-cluster.ts';
+import type { RedisAddress, RedisClient } from './redis-cluster.ts';
 import { begun, connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
@@ -146,7 +146,7 @@ export class RedisStore implements DirectoryStore {
     this.watch =
       options.sentinel === undefined
         ? null
-        : new SentinelWatch(options, options.sentinel, () => this.followPrimary());
+        : new SentinelWatch(options, options.sentinel, (primary) => this.followPrimary(primary));
     this.guard.watch(this.reader);
   }
 
@@ -343,9 +343,9 @@ export class RedisStore implements DirectoryStore {
     this.bulk.close();
   }
 
-  private followPrimary(): void {
-    for (const client of [this.client, this.reader]) if (!isCluster(client)) followPrimary(client);
-    this.replication.followPrimary();
+  private followPrimary(primary: RedisAddress): void {
+    for (const client of [this.client, this.reader]) if (!isCluster(client)) followPrimary(client, primary);
+    this.replication.followPrimary(primary);
     this.bulk.reconnect();
   }
 

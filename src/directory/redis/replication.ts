@@ -1,7 +1,7 @@
 // Owns whether a decision that was written is on a second server: it waits for one replica, where there is one.
 import type { Written } from '../store.ts';
 import { hashTag, isCluster, replicationInfo, waitForReplica } from './redis-cluster.ts';
-import type { RedisClient } from './redis-cluster.ts';
+import type { RedisAddress, RedisClient } from './redis-cluster.ts';
 import { connect, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { followPrimary } from './sentinel-watch.ts';
@@ -31,8 +31,8 @@ export class Replication {
     return { replicated: await this.waitTogether(this.connection, key) };
   }
 
-  followPrimary(): void {
-    if (this.connection !== null && !isCluster(this.connection)) followPrimary(this.connection);
+  followPrimary(primary: RedisAddress): void {
+    if (this.connection !== null && !isCluster(this.connection)) followPrimary(this.connection, primary);
   }
 
   close(): void {

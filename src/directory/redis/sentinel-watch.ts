@@ -1,6 +1,8 @@
 // Owns noticing that Sentinel made another server the primary. A gateway that is cut off together with the former primary would
 // still read from it and write to it: both are lost when the former primary is found again.
+import { Socket } from 'node:net';
 import { Redis } from 'ioredis';
+import type { RedisAddress } from './redis-cluster.ts';
 import { pauseBefore } from './redis-connection.ts';
 import type { RedisStoreOptions, SentinelOptions } from './redis-connection.ts';
 
@@ -10,8 +12,12 @@ const SWITCHED = '+switch-master';
 export class SentinelWatch {
   private readonly clients: readonly Redis[];
 
-  /** `onSwitch` is called when the primary is another server. */
-  constructor(options: RedisStoreOptions, sentinel: SentinelOptions, onSwitch: () => void) {
+  /** `onSwitch` is called when a Sentinel announces that another server is the primary: each Sentinel announces it. */
+  constructor(
+    options: RedisStoreOptions,
+    sentinel: SentinelOptions,
+    onSwitch: (primary: RedisAddress) => void,
+  ) {
     const { nodes, name, username, password } = sentinel;
     const isSecure = options.url.startsWith('rediss:');
     this.clients = nodes.map(({ host, port }) => {
@@ -27,7 +33,13 @@ export class SentinelWatch {
       });
       client.on('error', () => undefined);
       client.on('message', (channel, message) => {
-        if (channel === SWITCHED && message.startsWith(`${name} `)) onSwitch();
+        if (channel !== SWITCHED || !message.startsWith(`${name} `)) return;
+        // The former address, then the new one (redis.io, Sentinel: Pub/Sub messages).
+        const [host = '', port] = message
+          .slice(name.length + 1)
+          .split(' ')
+          .slice(2);
+        onSwitch({ host, port: Number(port) });
       });
       // Repeated by the library after each reconnection; it rejects when the watch is closed.
       client.subscribe(SWITCHED).catch(() => undefined);
@@ -41,10 +53,17 @@ export class SentinelWatch {
 }
 
 /**
- * Makes a connection ask Sentinel again. A connection that is not ready does so by itself, unless Sentinel has just named the former primary: if
- * that server hangs, the connection would wait for its first answer for seconds.
+ * Makes a connection ask Sentinel again, unless it leads to `primary`: the Sentinel that led a failover announces it a second or more after the
+ * others, and a connection that is made anew answers nothing for a moment. A connection that is not ready asks by itself, unless Sentinel has just named
+ * the former primary: if that server hangs, the connection would wait for its first answer for seconds.
  */
-export function followPrimary(client: Redis): void {
-  if (client.status === 'ready' || client.status === 'connect') client.disconnect(true);
-  else client.once('ready', () => client.disconnect(true));
+export function followPrimary(client: Redis, primary: RedisAddress): void {
+  if (client.status === 'ready' || client.status === 'connect') leaveUnlessAt(client, primary);
+  else client.once('ready', () => leaveUnlessAt(client, primary));
+}
+
+function leaveUnlessAt(client: Redis, { host, port }: RedisAddress): void {
+  const socket: unknown = Reflect.get(client, 'stream');
+  const isThere = socket instanceof Socket && socket.remoteAddress === host && socket.remotePort === port;
+  if (!isThere) client.disconnect(true);
 }

@@ -15,6 +15,9 @@ import type { TestRedis } from './redis.ts';
 const NAME = 'directory';
 const REPLICAS = 2;
 const SENTINELS = 3;
+/** Sentinel calls a silent server down after this long. Before and after a failover, one that only waits for the processor must not count as lost. */
+const PATIENT_MS = 60_000;
+const IMPATIENT_MS = 2_000;
 
 /** The servers. */
 export interface TestSentinel {
@@ -23,7 +26,7 @@ export interface TestSentinel {
   readonly servers: readonly TestRedis[];
   /** The port of the primary, as Sentinel says. */
   primary(): Promise<number>;
-  /** Resolves when another server than `port` is the primary; with its port. */
+  /** Call it once the server on `port` is lost: Sentinel is patient until then. Resolves when another one is the primary; with its port. */
   untilAnotherThan(port: number): Promise<number>;
   stop(): Promise<void>;
 }
@@ -58,6 +61,9 @@ export async function startSentinel(): Promise<TestSentinel> {
     const address = (await client.call('SENTINEL', 'get-master-addr-by-name', NAME)) as string[] | null;
     return Number(address?.[1] ?? 0);
   };
+  const lostAfter = async (ms: number): Promise<void> => {
+    for (const client of clients) await client.call('SENTINEL', 'SET', NAME, 'down-after-milliseconds', ms);
+  };
   for (const client of clients)
     await eventually(
       async () => countsIn(await client.call('SENTINEL', 'master', NAME)),
@@ -84,11 +90,13 @@ export async function startSentinel(): Promise<TestSentinel> {
     servers,
     primary: () => primaryBy(first),
     untilAnotherThan: async (port) => {
+      await lostAfter(IMPATIENT_MS);
       const ports = await eventually(
         () => Promise.all(clients.map(primaryBy)),
         (found) => found.every((one) => one !== port && one === found[0]),
         'another primary',
       );
+      await lostAfter(PATIENT_MS);
       return ports[0] ?? 0;
     },
     stop: async () => {
@@ -109,7 +117,7 @@ function configOf(port: number, folder: string, primary: number): string {
     'bind 127.0.0.1',
     `dir ${folder}`,
     `sentinel monitor ${NAME} 127.0.0.1 ${primary} 2`,
-    `sentinel down-after-milliseconds ${NAME} 2000`,
+    `sentinel down-after-milliseconds ${NAME} ${PATIENT_MS}`,
     `sentinel failover-timeout ${NAME} 4000`,
     `sentinel parallel-syncs ${NAME} 2`,
     '',
