@@ -50,7 +50,7 @@ export class HealthChecks {
   /** One check on a new connection: null = healthy, else the reason; undefined = not checked, without a local port. */
   private async ask(server: UpstreamServer): Promise<string | null | undefined> {
     const { method, path, timeoutMs, maxStatus } = this.settings;
-    const client = new Client(undiciOrigin(server.settings), undiciOptions(server.settings, timeoutMs));
+    const client = new Client(undiciOrigin(server.settings), undiciOptions(server.settings));
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([timeout, this.stopping.signal]);
     try {

@@ -4,7 +4,7 @@ import type { UpstreamServerSettings } from '../settings.ts';
 import { undiciOptions } from './undici-options.ts';
 import { undiciOrigin } from './undici-origin.ts';
 
-/** The pool of a server. undici's timeouts restart at every pause; they only back up the deadlines of the caller. */
+/** The pool of a server. */
 export function openPool(server: UpstreamServerSettings, connections: number): Pool {
-  return new Pool(undiciOrigin(server), { ...undiciOptions(server, server.responseTimeoutMs), connections });
+  return new Pool(undiciOrigin(server), { ...undiciOptions(server), connections });
 }

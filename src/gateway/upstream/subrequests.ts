@@ -110,9 +110,6 @@ export function questionError(error: unknown): HttpErrorCode {
   switch (code) {
     case 'UND_ERR_CONNECT_TIMEOUT':
       return 'EASGATE_UPSTREAM_CONNECT_TIMEOUT';
-    case 'UND_ERR_HEADERS_TIMEOUT':
-    case 'UND_ERR_BODY_TIMEOUT':
-      return 'EASGATE_UPSTREAM_TIMEOUT';
     case 'UND_ERR_SOCKET':
     case 'ECONNRESET':
       return 'EASGATE_UPSTREAM_CLOSED';

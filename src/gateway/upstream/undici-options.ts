@@ -8,9 +8,12 @@ import { boundTo } from './dial.ts';
 import { serverTls } from './server-tls.ts';
 import { SourceAddresses, isOutOfPorts } from './source-addresses.ts';
 
-/** Options of a client or pool. HTTP/2 is disabled: connection-bound authentication and some servers need HTTP/1.1. */
-export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number): Client.Options {
-  const common = { allowH2: false, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+/**
+ * Options of a client or pool. HTTP/2 is disabled: connection-bound authentication and some servers need HTTP/1.1. So are the time limits of undici for
+ * responses: they begin anew at every pause, and run on a clock of their own, half a second inexact. The callers abort a request at its deadline.
+ */
+export function undiciOptions(server: UpstreamServerSettings): Client.Options {
+  const common = { allowH2: false, headersTimeout: 0, bodyTimeout: 0 };
   const timeout = server.connectTimeoutMs;
   const sources = new SourceAddresses(server.sourceAddresses, () => performance.now());
   const plain = sourced(buildConnector({ allowH2: false, timeout }), sources);

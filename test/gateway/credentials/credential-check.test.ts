@@ -1,6 +1,7 @@
 // Owns the promises about credentials: nothing but "allow" is told or written down before the mail server took them, and
 // for how long an answer of the mail server serves.
 import { describe, expect, it } from 'vitest';
+import { undiciOptions } from '../../../src/gateway/upstream/undici-options.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { until } from '../../support/checks/until.ts';
 import { basic, folderSync, openLogins, taking, times } from '../../support/phones/logins.ts';
@@ -8,7 +9,7 @@ import type { Logins } from '../../support/phones/logins.ts';
 import { guarded } from '../../support/servers/quarantine.ts';
 import { OFFER, ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest } from '../../support/servers/raw-backend.ts';
-import { untilLeft } from '../../support/servers/test-gateway.ts';
+import { testSettings, untilLeft } from '../../support/servers/test-gateway.ts';
 import type { TestGateway } from '../../support/servers/test-gateway.ts';
 
 checkLeaks();
@@ -86,18 +87,32 @@ describe('with time', () => {
     return { time, again };
   }
 
-  it('a question that the mail server does not answer ends in 503 after its time for a response, and not before', async () => {
-    world = await openLogins(() => undefined, { upstream: { responseTimeoutMs: 90_000 } });
-    const { time } = world.gateway;
-    const answer = world.ask(basic('alice:secret'));
-    await until(() => world.backend.requests.length === 1, 'the question');
-    await time.advance(89_000);
-    expect(world.gateway.finished).toHaveLength(0);
-    await time.advance(1_001);
-    const { status, headers } = await answer;
-    expect([status, headers.find(([name]) => name === 'Retry-After')?.[1]]).toEqual([503, '30']);
-    expect(world.gateway.finished[0]?.error).toBe('EASGATE_CREDENTIALS_UNKNOWN');
-    await until(() => world.backend.connections.every(({ closed }) => closed), 'the end of the question');
+  it.each([
+    ['does not answer', ''],
+    ['answers in part', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart'],
+  ])(
+    'a question that the mail server %s ends in 503 after its time for a response, and not before',
+    async (_what, part) => {
+      world = await openLogins((request) => void request.connection.socket.write(part), {
+        upstream: { responseTimeoutMs: 90_000 },
+      });
+      const { time } = world.gateway;
+      const answer = world.ask(basic('alice:secret'));
+      await until(() => world.backend.requests.length === 1, 'the question');
+      await time.advance(89_000);
+      expect(world.gateway.finished).toHaveLength(0);
+      await time.advance(1_001);
+      const { status, headers } = await answer;
+      expect([status, headers.find(([name]) => name === 'Retry-After')?.[1]]).toEqual([503, '30']);
+      expect(world.gateway.finished[0]?.error).toBe('EASGATE_CREDENTIALS_UNKNOWN');
+      await until(() => world.backend.connections.every(({ closed }) => closed), 'the end of the question');
+    },
+  );
+
+  it('only the clock of the gateway ends a question: undici has no time limit of its own for responses', () => {
+    const [server] = testSettings(1).upstream.servers;
+    if (server === undefined) throw new TypeError('no server');
+    expect(undiciOptions(server)).toMatchObject({ headersTimeout: 0, bodyTimeout: 0 });
   });
 
   it('what was accepted is asked about again after a minute on other connections', async () => {
