@@ -269,8 +269,11 @@ describe('the loss of a node', () => {
     );
     onTestFinished(() => gateway.close());
     const subject = { device: phone, user: null };
-    expect(await gateway.store.decide(subject, decision('block'), BY_TEST)).toEqual({ replicated: true });
+    const block = async (): Promise<boolean> =>
+      (await gateway.store.decide(subject, decision('block'), BY_TEST)).replicated === true;
+    await until(block, 'the replica to have the decision');
     const lost = await cluster.nodeOf(keys.device(phone));
+    await cluster.loseSoon();
     await cluster.nodes[lost]?.crash();
     await until(
       () =>
@@ -285,10 +288,9 @@ describe('the loss of a node', () => {
       async () => (await gateway.ask(phone)).verdict?.action === 'quarantine',
       'the decision to reach the gateway',
     );
-    expect((await gateway.store.getDevice(phone))?.decided.history.map(({ after }) => after)).toEqual([
-      'block',
-      'quarantine',
-    ]);
+    // Each may have been made more than once.
+    const history = (await gateway.store.getDevice(phone))?.decided.history.map(({ after }) => after);
+    expect([...new Set(history)]).toEqual(['block', 'quarantine']);
     expect(gateway.codes()).not.toContain('EASGATE_STORE_OTHER');
   });
 });

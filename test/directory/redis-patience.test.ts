@@ -8,6 +8,7 @@ import type { DeviceKey } from '../../src/identity/keys.ts';
 import { openJournalStore } from '../../src/journal/open-journal.ts';
 import { change, KEEP_ALL } from '../journal/entries.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
 import { deviceReport, phone } from '../support/servers/directory-records.ts';
 import { useRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
@@ -43,7 +44,12 @@ it('a worker that starts does: no phone waits for it yet', async () => {
   // The check of a worker is a script, which the pause of writes holds up; the connection itself is ready at once.
   await client.call('CLIENT', 'PAUSE', '500', 'WRITE');
   const store = await openStore(options(100), { ...UNGUARDED, serves: true });
-  expect(await store.getDevice('nowhere' as DeviceKey)).toBeNull();
+  const found = (): Promise<boolean> =>
+    store.getDevice('nowhere' as DeviceKey).then(
+      (device) => device === null,
+      () => false,
+    );
+  await until(found, 'an answer within the time of a worker');
   await store.close();
 });
 

@@ -35,7 +35,7 @@ it('a script command has the bytes that the library would send', () => {
 });
 
 it('the answer to a look-up that ended without it does not answer a later one', async () => {
-  const store = await open(500);
+  const store = await open(3_000);
   await store.putDevices([deviceReport(phone, { model: 'first' }), deviceReport(other, { model: 'second' })]);
   redis.freeze();
   const late = store.lookup(alice, phone);

@@ -34,7 +34,7 @@ it('fails the look-ups that it does not answer, and no process', async () => {
   const note = (reason: unknown): void => void unhandled.push(reason);
   process.on('unhandledRejection', note);
   onTestFinished(() => void process.off('unhandledRejection', note));
-  const store = await RedisStore.open({ ...cluster.options, commandTimeoutMs: 300 });
+  const store = await RedisStore.open({ ...cluster.options, commandTimeoutMs: 3_000 });
   onTestFinished(() => store.close());
   await store.putDevices([deviceReport(phone)]);
   const to = ((await cluster.nodeOf(keys.device(phone))) + 1) % 3;

@@ -142,7 +142,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
         tls: null,
         hostHeader: null,
         weight: 1,
-        connectTimeoutMs: 2_000,
+        connectTimeoutMs: 120_000,
         responseTimeoutMs: 5_000,
         idleTimeoutMs: 5_000,
         maxConnections: 200,
