@@ -206,6 +206,6 @@ describe('the metrics of a gateway', () => {
       async () => valueOf(await scrape(port), 'easgate_worker_exits_total') === 1,
       'the end of the worker',
     );
-    expect(valueOf(await scrape(port), REQUESTS)).toBe(4);
+    await untilScraped(port, { [REQUESTS]: 4 });
   });
 });

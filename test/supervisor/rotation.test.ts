@@ -131,7 +131,9 @@ describe('a store that becomes unavailable and available again', () => {
   it('has a log line for each change', async () => {
     const redis = await startRedis(SAVES_EVERY_WRITE);
     onTestFinished(() => redis.kill());
-    const gateway = await start(`${CONFIG}store: { kind: redis, url: '${redis.url}' }\n`);
+    const gateway = await start(
+      `${CONFIG}store: { kind: redis, url: '${redis.url}', commandTimeoutMs: 30000 }\n`,
+    );
     await redis.crash();
     await until(() => coded(gateway.out(), 'EASGATE_STORE_AWAY').length === 1, 'the store to be missed');
     await redis.restart();
