@@ -116,7 +116,7 @@ describe('a token that is revoked', () => {
 
 describe('a session', () => {
   it('whose owner only left a stream open ends as idle', async () => {
-    const api = await openTestApi({ admin: { idleMinutes: 1 }, parts: { streamTimes: TIMES } });
+    const api = await openTestApi({ admin: { idleMinutes: 10 }, parts: { streamTimes: TIMES } });
     const signedIn = await api.send(null, '/api/v1/session', {
       method: 'POST',
       body: { token: api.token('viewer') },
@@ -128,8 +128,8 @@ describe('a session', () => {
     const [answer] = (await once(begun, 'response')) as [IncomingMessage];
     answer.resume();
     const [session] = api.admin.sessions(Date.now());
-    // As after 50 seconds: a request would count as a use now.
-    const usedAt = Date.now() - 50_000;
+    // As after five minutes: a request would count as a use now.
+    const usedAt = Date.now() - 300_000;
     api.admin.useSession(session?.id ?? '', usedAt);
     const looked = Promise.withResolvers<undefined>();
     const read = api.admin.session.bind(api.admin);
@@ -143,7 +143,7 @@ describe('a session', () => {
     });
     await looked.promise;
     expect(api.admin.sessions(Date.now())[0]?.lastUsedAt).toBe(usedAt);
-    api.admin.useSession(session?.id ?? '', Date.now() - 61_000);
+    api.admin.useSession(session?.id ?? '', Date.now() - 601_000);
     await once(answer, 'end');
   });
 });

@@ -9,6 +9,7 @@ import { startGateway } from '../../src/gateway/gateway.ts';
 import { LoginLimiter } from '../../src/gateway/credentials/login-limiter.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
+import { TestClock } from '../support/checks/test-clock.ts';
 import { checkLeaks, watchGateway } from '../support/checks/leaks.ts';
 import { UNAUTHORIZED, ok } from '../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request, testSettings } from '../support/servers/test-gateway.ts';
@@ -64,7 +65,10 @@ describe('three hundred connections of strangers, before a slow directory', () =
         head.includes(Buffer.from('stranger').toString('base64').slice(0, 8)) ? UNAUTHORIZED : ok(),
       ),
     );
+    const time = new TestClock();
     const gateway = await startGateway({
+      clock: time.now,
+      wall: time.wall,
       settings: testSettings(backend.port, { client: { bodyTimeoutMs: 60_000, maxConnections: 1_000 } }),
       verdicts: cache,
       recorder,

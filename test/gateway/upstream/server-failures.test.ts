@@ -264,7 +264,10 @@ describe('a request is retried with a second server', () => {
       minVersion: 'TLSv1.2' as const,
       verify: false,
     };
-    const { ask, gateway, backends } = await group([{ settings: { tls: silent } }, {}]);
+    const { ask, gateway, backends } = await group([
+      { settings: { tls: silent, connectTimeoutMs: 2_000 } },
+      {},
+    ]);
     const asked = bodyOf(ask());
     await until(() => backends[0]?.accepted.length === 1, 'the connection');
     await gateway.time.advance(2_001);

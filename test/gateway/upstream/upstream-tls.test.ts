@@ -239,7 +239,7 @@ it('a mail server that speaks plain HTTP on the TLS port gets no plain text', as
 
 it('a handshake without an answer ends at the connect time-out', async () => {
   const backend = await backendOf(answerOk);
-  const gateway = await start(backend);
+  const gateway = await start(backend, {}, { upstream: { connectTimeoutMs: 2_000 } });
   const asked = ask(gateway);
   await until(() => backend.accepted.length === 1, 'the connection');
   await gateway.time.advance(2_001);
