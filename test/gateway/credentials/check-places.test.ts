@@ -143,93 +143,105 @@ describe('the places for checks', () => {
   });
 });
 
-/** `who`: the holder, or which of the checks there are. */
-interface Event {
-  readonly kind: 'arrive' | 'hangs up' | 'is good' | 'is refused' | 'time passes' | 'minute ends';
-  readonly who: number;
+const HOLDERS = 4;
+/** Wrong passwords that each holder may send until the minute ends. */
+const TRIES = 90;
+
+/** Places with the checks that have one, those that wait for one, and the tries that holders have left. */
+class World {
+  readonly places = open();
+  readonly held: string[] = [];
+  readonly waits = new Map<PlaceWait<unknown>, string>();
+  readonly tries = new Map<string, number>();
+
+  arrive(holder: string): void {
+    const entered = this.places.enter(holder, () => this.pay(holder), true);
+    if (entered === PAID) this.held.push(holder);
+    if (!(entered instanceof PlaceWait)) return;
+    entered.join(null);
+    this.waits.set(entered, holder);
+    void entered.outcome.then((outcome) => {
+      this.waits.delete(entered);
+      if (outcome === PAID) this.held.push(holder);
+    });
+  }
+
+  hangUp(which: number): void {
+    const waits = [...this.waits.keys()];
+    waits[which % Math.max(1, waits.length)]?.leave();
+  }
+
+  finish(which: number, isRefused: boolean): void {
+    const [holder] = this.held.splice(which % Math.max(1, this.held.length), 1);
+    if (holder === undefined) return;
+    if (!isRefused) this.tries.set(holder, this.triesOf(holder) + 1);
+    this.places.leave(holder);
+  }
+
+  /** Holders that wait though they may have a place, and can pay for it or have nothing under way that would return a try. */
+  idle(): string[] {
+    const free = CHECKS_AT_ONCE - this.held.length;
+    const own = (holder: string): number => this.held.filter((other) => other === holder).length;
+    return [...this.waits.values()].filter(
+      (holder) => own(holder) < free && (this.triesOf(holder) > 0 || own(holder) === 0),
+    );
+  }
+
+  private pay(holder: string): typeof PAID | null {
+    const tries = this.triesOf(holder);
+    if (tries > 0) this.tries.set(holder, tries - 1);
+    return tries > 0 ? PAID : null;
+  }
+
+  private triesOf(holder: string): number {
+    return this.tries.get(holder) ?? TRIES;
+  }
 }
 
+type Kind = 'arrive' | 'hangs up' | 'is good' | 'is refused' | 'time passes' | 'minute ends';
+
 const events = fc.array(
-  fc.record<Event>({
-    kind: fc.constantFrom(
+  fc.record({
+    kind: fc.constantFrom<Kind>(
       'arrive',
       'arrive',
-      'hangs up',
       'hangs up',
       'is good',
       'is refused',
       'time passes',
       'minute ends',
     ),
-    who: fc.nat(1_000),
+    which: fc.nat(1_000),
+    isSwept: fc.boolean(),
   }),
-  { maxLength: 60 },
+  { minLength: 10, maxLength: 60, size: 'max' },
 );
-const HOLDERS = 4;
-const TRIES = 90;
 
 describe('the places for checks, in any order of arrivals, ends, answers and sweeps,', () => {
   it('keep their bounds, leave none idle, end each wait once, and are all returned', async () => {
     await fc.assert(
       fc.asyncProperty(events, async (order) => {
-        const places = open();
-        const tries = new Map<string, number>();
-        const triesOf = (holder: string): number => tries.get(holder) ?? TRIES;
-        const held: string[] = [];
-        const waits = new Set<{ readonly holder: string; readonly wait: PlaceWait<unknown> }>();
-        const own = (holder: string): number => held.filter((other) => other === holder).length;
-        const arrive = (holder: string): void => {
-          const pay = (): typeof PAID | null => {
-            if (triesOf(holder) === 0) return null;
-            tries.set(holder, triesOf(holder) - 1);
-            return PAID;
-          };
-          const entered = places.enter(holder, pay, true);
-          if (entered === PAID) held.push(holder);
-          if (!(entered instanceof PlaceWait)) return;
-          const one = { holder, wait: entered };
-          entered.join(null);
-          waits.add(one);
-          void entered.outcome.then((outcome) => {
-            waits.delete(one);
-            if (outcome === PAID) held.push(holder);
-          });
-        };
-        const done = (which: number, isRefused: boolean): void => {
-          const holder = held.splice(which % Math.max(1, held.length), 1)[0];
-          if (holder === undefined) return;
-          if (!isRefused) tries.set(holder, triesOf(holder) + 1);
-          places.leave(holder);
-        };
-        for (const { kind, who } of order) {
-          if (kind === 'arrive') for (let more = who % 50; more >= 0; more--) arrive(`h${who % HOLDERS}`);
-          else if (kind === 'hangs up') {
-            const one = [...waits][who % Math.max(1, waits.size)];
-            if (one !== undefined) one.wait.leave();
-          } else if (kind === 'time passes') now += who * 20;
-          else if (kind === 'minute ends') tries.clear();
-          else done(who, kind === 'is refused');
-          if (who % 2 === 0) places.sweep();
+        const world = new World();
+        const { places, held, waits } = world;
+        for (const { kind, which, isSwept } of order) {
+          if (kind === 'arrive')
+            for (const holder of many(`h${which % HOLDERS}`, which % 50)) world.arrive(holder);
+          else if (kind === 'hangs up') world.hangUp(which);
+          else if (kind === 'time passes') now += which * 10;
+          else if (kind === 'minute ends') world.tries.clear();
+          else world.finish(which, kind === 'is refused');
+          // A sweep ends 256 of those who cannot pay any more at most.
+          for (const _ of isSwept ? many('sweep', 12) : []) places.sweep();
           await settled();
           expect(held.length).toBeLessThanOrEqual(CHECKS_AT_ONCE);
+          if (isSwept) expect(world.idle()).toEqual([]);
         }
-        places.sweep();
-        await settled();
-        const free = CHECKS_AT_ONCE - held.length;
-        const idle = [...waits].filter(
-          ({ holder }) => own(holder) < free && (triesOf(holder) > 0 || own(holder) === 0),
-        );
-        expect(idle).toEqual([]);
         places.close();
         await settled();
         expect(waits.size).toBe(0);
-        while (held.length > 0) done(0, false);
-        expect(
-          enterAll(
-            places,
-            Array.from({ length: 200 }, (_, index) => `fresh${index}`),
-          ),
-        ).toBe(CHECKS_AT_ONCE);
+        while (held.length > 0) world.finish(0, false);
+        const fresh = Array.from({ length: 200 }, (_, index) => `fresh${index}`);
+        expect(enterAll(places, fresh)).toBe(CHECKS_AT_ONCE);
       }),
       { numRuns: 200 },
     );
