@@ -9,7 +9,7 @@ export interface WaitingRequest {
 
 /** A wait for a place. */
 export class PlaceWait<Outcome> {
-  /** Whether there is a place, or what it comes with. Never rejects. */
+  /** What the wait ended with: whoever made it knows which outcomes have a place. Never rejects. */
   readonly outcome: Promise<Outcome>;
   /** The last request ended while the wait went on: no other may share it. */
   isGivenUp = false;
