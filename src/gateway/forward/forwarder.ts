@@ -7,7 +7,7 @@ import type { UserKey } from '../../identity/keys.ts';
 import { monotonicNow } from '../../clock.ts';
 import { METRICS } from '../../metrics/definitions.ts';
 import type { Downstream } from '../connection/downstream.ts';
-import { writeText } from '../io/direct-writes.ts';
+import { writeData } from '../io/direct-writes.ts';
 import type { Clearance } from '../exchange/clearance.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { GatewayCore } from '../gateway-core.ts';
@@ -222,21 +222,21 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     exchange.upstreamReused = upstream.served > 0;
     exchange.sentAt = monotonicNow();
     upstream.user = this;
-    let waits = false;
     if (!upstream.connected) {
       const { connectTimeoutMs, sourceAddresses } = (exchange.server as UpstreamServer).settings;
       this.downstream.timeouts.awaitConnect(connectTimeoutMs);
-      // The local address may have no free port, so the rest of the body waits for the connection.
-      waits = !exchange.requestComplete && sourceAddresses.length > 0;
+      // Written once the connection is established: until then it can go elsewhere. The local address may have no free port, so the
+      // rest of the body waits, too.
+      if (exchange.requestComplete || sourceAddresses.length > 0) {
+        exchange.replay = data;
+        if (!exchange.requestComplete) this.downstream.socket.pause();
+        return;
+      }
     }
-    const drained = typeof data === 'string' ? writeText(upstream.socket, data) : upstream.socket.write(data);
-    if (waits || (!drained && !exchange.requestComplete)) this.downstream.socket.pause();
-    // Until the connection is established nothing was sent; a reused one may just be closed by the server.
-    if (
-      waits ||
-      (exchange.requestComplete &&
-        (!upstream.connected || (exchange.upstreamReused && isRepeatable(exchange.command))))
-    )
+    const drained = writeData(upstream.socket, data);
+    if (!drained && !exchange.requestComplete) this.downstream.socket.pause();
+    // A reused connection may just be closed by the server.
+    if (exchange.requestComplete && exchange.upstreamReused && isRepeatable(exchange.command))
       exchange.replay = data;
   }
 
@@ -252,15 +252,16 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     const exchange = this.downstream.exchange;
     if (exchange === null || exchange.phase !== 'forwarded') return;
     this.core.counts.observe(METRICS.connects, (monotonicNow() - exchange.sentAt) / 1_000);
-    const waited = exchange.replay !== null;
+    const { replay, upstream } = exchange;
     exchange.replay = null;
+    const drained = replay === null || upstream === null || writeData(upstream.socket, replay);
     if (exchange.requestComplete) {
       this.downstream.timeouts.resumeResponseDeadline(exchange);
       return;
     }
     // The time for connecting does not count as time for the body.
     this.expectNext(exchange);
-    if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.downstream.resumeBody();
+    if (replay !== null && drained) this.downstream.resumeBody();
   }
 
   onUpstreamBytes(bytes: Buffer, length: number): void {

@@ -59,6 +59,11 @@ export function writeText(target: Socket, text: string): boolean {
   return false;
 }
 
+/** {@link writeText}, or of octets the stream's own write. */
+export function writeData(target: Socket, data: string | Buffer): boolean {
+  return typeof data === 'string' ? writeText(target, data) : target.write(data);
+}
+
 /** Bytes in memory that the peer has not read. */
 export function unsentBytes(socket: Socket): number {
   return socket.writableLength + ((socket as DirectSocket).pendingBytes ?? 0);
