@@ -36,10 +36,11 @@ export class Driver implements StepInputs, HeldPing {
   private readonly downstream: Downstream;
   private readonly core: GatewayCore;
   private readonly forwarder: Forwarder;
-  private readonly credentials: ProvenCredentials;
-  private readonly quarantine: QuarantineSession;
   private readonly exit: MailboxExit;
-  private readonly denied = new DeniedBody();
+  /** Made for the first denied request: most phones never send one. */
+  private provenCredentials: ProvenCredentials | null = null;
+  private quarantineSession: QuarantineSession | null = null;
+  private deniedBody: DeniedBody | null = null;
   /** What a changed verdict does to the current exchange. */
   readonly change: VerdictChange;
 
@@ -48,10 +49,20 @@ export class Driver implements StepInputs, HeldPing {
     this.downstream = downstream;
     this.core = core;
     this.forwarder = forwarder;
-    this.credentials = new ProvenCredentials(core);
-    this.quarantine = new QuarantineSession(core);
     this.exit = new MailboxExit(core.completedExits, core.verdicts);
-    this.change = new VerdictChange(downstream, forwarder, this.quarantine, this);
+    this.change = new VerdictChange(downstream, forwarder, this);
+  }
+
+  private get credentials(): ProvenCredentials {
+    return (this.provenCredentials ??= new ProvenCredentials(this.core));
+  }
+
+  get quarantine(): QuarantineSession {
+    return (this.quarantineSession ??= new QuarantineSession(this.core));
+  }
+
+  private get denied(): DeniedBody {
+    return (this.deniedBody ??= new DeniedBody());
   }
 
   get bodyComplete(): boolean {
@@ -294,6 +305,7 @@ export class Driver implements StepInputs, HeldPing {
 
   private hold(exchange: Exchange): void {
     if (!this.downstream.enter(exchange, 'held')) return;
+    exchange.forgetText();
     this.downstream.timeouts.holdPoll(exchange, this.quarantine.seconds);
   }
 

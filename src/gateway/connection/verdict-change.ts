@@ -22,8 +22,9 @@ const START_OVER: Step = replyWith({ kind: 'startOver' });
  */
 const UNDECIDED_MS = 3_000;
 
-/** Performs a step: the driver. */
+/** Performs a step, and has the poll that is held here: the driver. */
 interface StepRunner {
+  readonly quarantine: QuarantineSession;
   run(exchange: Exchange, step: Step): void;
 }
 
@@ -32,7 +33,6 @@ export class VerdictChange implements Concerned {
   private readonly downstream: Downstream;
   private readonly core: GatewayCore;
   private readonly forwarder: Forwarder;
-  private readonly quarantine: QuarantineSession;
   private readonly steps: StepRunner;
   /** The exchange of the last change; it may end before its new verdict is known. */
   private concerned: Exchange | null = null;
@@ -42,16 +42,10 @@ export class VerdictChange implements Concerned {
   private named: UserKey | null = null;
   private localPart = '';
 
-  constructor(
-    downstream: Downstream,
-    forwarder: Forwarder,
-    quarantine: QuarantineSession,
-    steps: StepRunner,
-  ) {
+  constructor(downstream: Downstream, forwarder: Forwarder, steps: StepRunner) {
     this.downstream = downstream;
     this.core = downstream.core;
     this.forwarder = forwarder;
-    this.quarantine = quarantine;
     this.steps = steps;
   }
 
@@ -185,7 +179,7 @@ export class VerdictChange implements Concerned {
           downstream.timeouts.limitPoll(exchange, verdict);
         break;
       case 'renew': {
-        const reply = this.quarantine.renew(exchange, verdict);
+        const reply = this.steps.quarantine.renew(exchange, verdict);
         if (reply === null) downstream.timeouts.recheckPoll(exchange);
         else downstream.reply(exchange, reply);
         break;
@@ -202,7 +196,8 @@ export class VerdictChange implements Concerned {
 
   /** The heartbeat of the held poll ended, or its verdict lapsed. */
   expireHeld(exchange: Exchange): void {
-    if (this.downstream.timeouts.isOver(exchange)) this.downstream.reply(exchange, this.quarantine.expire());
+    if (this.downstream.timeouts.isOver(exchange))
+      this.downstream.reply(exchange, this.steps.quarantine.expire());
     else this.expireVerdict(exchange);
   }
 

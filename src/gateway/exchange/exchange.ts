@@ -54,7 +54,7 @@ export class Exchange implements WaitingRequest {
   /** The root element matches the command of the query, or there is no body. */
   rootSeen = false;
   command: EasCommand | null = null;
-  /** The parsed query; null for Autodiscover. */
+  /** The parsed query; null for Autodiscover, and once the request was written. */
   query: EasQuery | null = null;
   /** Set for Autodiscover requests. */
   autodiscover: AutodiscoverTarget | null = null;
@@ -116,7 +116,7 @@ export class Exchange implements WaitingRequest {
   // forward
   upstream: UpstreamConnection | null = null;
   server: UpstreamServer | null = null;
-  /** Request line and start of the Host line; the server chosen later may have its own Host. */
+  /** Request line and start of the Host line; the server chosen later may have its own Host. '' once written. */
   upstreamLine = '';
   /** The phone's Host. */
   host = '';
@@ -181,5 +181,12 @@ export class Exchange implements WaitingRequest {
     if (!isLegal(this.current, phase)) return false;
     this.current = phase;
     return true;
+  }
+
+  /** It will not be forwarded: its text is not needed any more. */
+  forgetText(): void {
+    this.query = null;
+    this.upstreamLine = '';
+    this.upstreamHead = null;
   }
 }
