@@ -88,8 +88,11 @@ export class GateMemo {
     if (head.authorization === this.authorization) head.authorization = this.authorization;
   }
 
-  /** The next request is minutes away: the head is read again then. */
-  forgetHead(): void {
+  /** The next request is minutes away: all of it but its credentials is read again then. */
+  forgetRequest(): void {
+    this.target = '';
+    this.query = null;
+    this.upstreamLine = '';
     this.head = null;
     this.headBytes = null;
   }

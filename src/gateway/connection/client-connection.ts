@@ -10,15 +10,15 @@ import { errorReply } from '../../http/reply.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
-import { detachedLatin1 } from '../../plain-text.ts';
 import type { RequestFacts } from '../../policy/engine/facts.ts';
 import { GateMemo } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
 import { Driver } from './driver.ts';
 import { expire } from './expiry.ts';
-import { keepShortText } from './held-text.ts';
+import { keepShortText, sharedHost } from './held-text.ts';
 import { Timeouts } from './timeouts.ts';
 import type { Timed } from '../io/deadlines.ts';
+import { dropOwnEndHandler } from '../io/end-handler.ts';
 import { unsentBytes, writeText } from '../io/direct-writes.ts';
 import { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
@@ -38,6 +38,11 @@ export interface PhoneEndpoint extends Peer {
   readonly port: number;
   /** The TCP socket: below TLS, or the connection itself. */
   readonly transport: Socket;
+  /**
+   * The listener's handler of `close` on the same socket; null = the listener has another socket, below TLS. The connection calls it: two
+   * handlers of one event are a list of 104 bytes, which each held poll would keep.
+   */
+  readonly onClosed: ((this: Socket) => void) | null;
   /** The user of the client certificate; null = none. */
   readonly certificateUser: UserKey | null;
 }
@@ -92,7 +97,7 @@ export class ClientConnection implements Timed, RequestSource {
   private readonly endpoint: PhoneEndpoint;
   /** The peer is a trusted proxy, which sends requests of other clients. */
   readonly trusted: boolean;
-  /** X-Forwarded-* and Via lines; '' = not built yet. */
+  /** X-Forwarded-* and Via lines; '' = not built. */
   private forwarded = '';
 
   constructor(socket: Socket, core: GatewayCore, endpoint: PhoneEndpoint) {
@@ -119,7 +124,9 @@ export class ClientConnection implements Timed, RequestSource {
     this.timeouts.awaitHead();
     socket.on('data', onData);
     socket.on('drain', onDrain);
+    dropOwnEndHandler(socket);
     socket.on('end', onEnd);
+    if (this.endpoint.onClosed !== null) socket.off('close', this.endpoint.onClosed);
     socket.on('close', onClose);
     socket.on('error', ignore);
   }
@@ -147,7 +154,7 @@ export class ClientConnection implements Timed, RequestSource {
   noteOrigin(head: RequestHead): void {
     if (!this.trusted) {
       if (head.host === this.origin.host) return;
-      this.origin = directOrigin(this.endpoint, detachedLatin1(head.host));
+      this.origin = directOrigin(this.endpoint, sharedHost(head.host));
       this.forwarded = '';
       return;
     }
@@ -159,22 +166,21 @@ export class ClientConnection implements Timed, RequestSource {
     this.forwarder.unpin();
   }
 
-  /** The X-Forwarded-* and Via lines. Built once per phone, whose requests name one host. */
+  /** The X-Forwarded-* and Via lines. Built once per phone, whose requests name one host, and again after a held poll. */
   forwardedLines(): string {
     if (this.forwarded === '')
       this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
     return this.forwarded;
   }
 
-  /** Ten thousand polls are held for an hour, so their text is kept in short copies. */
+  /** Ten thousand polls are held for an hour, so only text that is needed after it was sent is kept, in short copies. */
   onHold(exchange: Exchange): void {
     if (this.trusted) {
       this.origin = copyOrigin(this.origin);
       this.address = this.origin.address;
     }
-    const { host } = this.origin;
-    keepShortText(exchange, this.memo, exchange.host === host ? host : detachedLatin1(exchange.host));
-    this.forwarded = detachedLatin1(this.forwarded);
+    keepShortText(exchange, this.memo);
+    this.forwarded = '';
   }
 
   // ---------------------------------------------------------------------------------------------- client events
@@ -213,6 +219,7 @@ export class ClientConnection implements Timed, RequestSource {
   }
 
   onClose(): void {
+    this.endpoint.onClosed?.call(this.socket);
     this.core.deadlines.remove(this);
     const exchange = this.exchange;
     this.exchange = null;
@@ -400,6 +407,7 @@ export class ClientConnection implements Timed, RequestSource {
     socket.off('drain', onDrain);
     socket.off('end', onEnd);
     socket.off('close', onClose);
+    if (this.endpoint.onClosed !== null) socket.on('close', this.endpoint.onClosed);
     this.core.lane?.accept(socket, bytes, this.endpoint, (rest) => this.takeBack(rest));
     socket.off('error', ignore);
   }

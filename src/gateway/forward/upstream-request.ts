@@ -20,8 +20,11 @@ export function requestData(
   { complete, kept, received }: RequestBody,
 ): string | Buffer {
   let head = takeHead(exchange, server);
-  // A body that is scanned while streaming may still need a local answer, and therefore the credentials.
-  if (exchange.scan === null) exchange.authorization = null;
+  // A body that is scanned while streaming may still need a local answer, and therefore a check of the credentials.
+  if (exchange.scan === null) {
+    exchange.authorization = null;
+    exchange.query = null;
+  }
   if (complete) exchange.bodyDigest = digestOf(kept);
   // sogod refuses chunked bodies, so a completely read one is sent with its length.
   if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
@@ -45,9 +48,10 @@ export function openingData(exchange: Exchange, server: UpstreamServer): string 
 }
 
 function takeHead(exchange: Exchange, server: UpstreamServer): string {
-  const head = exchange.upstreamHead ?? '';
+  const { upstreamLine, upstreamHead } = exchange;
+  exchange.upstreamLine = '';
   exchange.upstreamHead = null;
-  return exchange.upstreamLine + (server.settings.hostHeader ?? exchange.host) + '\r\n' + head;
+  return upstreamLine + (server.settings.hostHeader ?? exchange.host) + '\r\n' + (upstreamHead ?? '');
 }
 
 /** Streams body bytes after the head was sent; returns the offset after the last one. */

@@ -99,9 +99,12 @@ export class Listener {
     this.onClose = function onClose(): void {
       forget(this);
     };
-    this.server.on('connection', (socket) =>
-      this.accept(this.shares ? (shareReads(socket) ?? socket) : socket),
-    );
+    this.server.on('connection', (socket) => {
+      // A socket keeps its peer's address once it was asked for it: the accepted one is, which is given up where reads are shared.
+      const { remoteAddress = '', remotePort = 0 } = socket;
+      const own = this.shares ? (shareReads(socket) ?? socket) : socket;
+      this.accept(own, plainAddress(remoteAddress), remotePort);
+    });
   }
 
   /** Rejects when the address cannot be bound. */
@@ -147,9 +150,8 @@ export class Listener {
     for (const socket of this.sockets.keys()) socket.destroy();
   }
 
-  private accept(socket: Socket): void {
+  private accept(socket: Socket, peer: string, port: number): void {
     const { client } = this.settings;
-    const peer = plainAddress(socket.remoteAddress ?? '');
     if (peer === '') {
       // Already closed.
       socket.destroy();
@@ -162,7 +164,7 @@ export class Listener {
     this.sockets.set(socket, '');
     socket.on('close', this.onClose);
     if (this.proxies === null) {
-      this.admit(socket, peer, socket.remotePort ?? 0, 'http');
+      this.admit(socket, peer, port, 'http');
     } else if (inRanges(peer, this.proxies)) {
       this.readProxyHeader(socket, peer);
     } else {
@@ -190,6 +192,7 @@ export class Listener {
       socket.off('data', onData);
       socket.off('end', onEnd);
       socket.off('error', ignore);
+      socket.off('close', done);
     };
     // The peer closed before the header was complete.
     const onEnd = (): void => this.turnAway(socket, 'EASGATE_PROXY_PROTOCOL', peer);
@@ -227,7 +230,8 @@ export class Listener {
       this.sockets.set(socket, block);
     }
     if (this.tls === null) {
-      this.onPhone(socket, { address, port, proto, transport: socket, certificateUser: null });
+      const { onClose: onClosed } = this;
+      this.onPhone(socket, { address, port, proto, transport: socket, certificateUser: null, onClosed });
       socket.resume();
     } else {
       this.secure(socket, this.tls, address, port);
@@ -259,7 +263,8 @@ export class Listener {
         socket.destroy();
         return;
       }
-      this.onPhone(socket, { address, port, proto: 'https', transport: raw, certificateUser: user });
+      const below = { transport: raw, certificateUser: user, onClosed: null };
+      this.onPhone(socket, { address, port, proto: 'https', ...below });
     });
   }
 

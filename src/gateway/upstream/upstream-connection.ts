@@ -1,6 +1,7 @@
 // Owns one connection to a mail server, and passes its bytes to the current user. Independent of EAS and policy.
 import type { OnReadOpts, Socket } from 'node:net';
 import type { UpstreamServerSettings } from '../settings.ts';
+import { dropOwnEndHandler } from '../io/end-handler.ts';
 import { dial } from './dial.ts';
 import type { DialOptions } from './dial.ts';
 import { isOutOfPorts } from './source-addresses.ts';
@@ -95,6 +96,7 @@ export class UpstreamConnection {
     socket.on(server.tls === null ? 'connect' : 'secureConnect', onConnect);
     if (!buffered) socket.on('data', onData);
     socket.on('drain', onDrain);
+    dropOwnEndHandler(socket);
     socket.on('end', onEnd);
     socket.on('close', onClose);
     socket.on('error', onError);

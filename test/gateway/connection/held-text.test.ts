@@ -5,7 +5,7 @@ import { keepShortText } from '../../../src/gateway/connection/held-text.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { collector } from '../../support/checks/heap.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 import { PING, request } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
 
@@ -45,9 +45,40 @@ it('polls of one user agent share its text, and odd ones are copied', () => {
   const held = (userAgent: string | null): string | null => {
     const exchange = new Exchange(0);
     exchange.userAgent = userAgent;
-    keepShortText(exchange, new GateMemo(), 'mail.example.com');
+    keepShortText(exchange, new GateMemo());
     return exchange.userAgent;
   };
   for (const agent of ['Apple-iPhone15C2/2107.102', 'x'.repeat(5_000), '', null])
     expect([held(agent), held(agent)]).toEqual([agent, agent]);
+});
+
+it('a connection forwards the same head after a held poll as for it', async () => {
+  const backend = await backendOf(answerOk);
+  const gateway = await gatewayOf(backend);
+  const phone = await phoneOf(gateway);
+  for (let count = 0; count < 3; count++) {
+    phone.send(request('Ping', PING));
+    expect((await phone.response()).status).toBe(200);
+  }
+  const [first = '', ...others] = backend.requests.map(({ head }) => head);
+  expect(first).toMatch(
+    /^POST \S+Cmd=Ping&User=\S+ HTTP\/1\.1\r\nHost: [^]*X-Forwarded-For: 127\.0\.0\.1\r\n/,
+  );
+  expect(others).toEqual([first, first]);
+});
+
+it('a poll keeps no text of its request once that was written', async () => {
+  const backend = await backendOf(answerOk);
+  const gateway = await gatewayOf(backend);
+  const phone = await phoneOf(gateway);
+  phone.send(request('Ping', PING));
+  await phone.response();
+  await until(() => gateway.finished.length === 1);
+  const [{ query, upstreamLine, upstreamHead, authorization } = new Exchange(0)] = gateway.finished;
+  expect({ query, upstreamLine, upstreamHead, authorization }).toEqual({
+    query: null,
+    upstreamLine: '',
+    upstreamHead: null,
+    authorization: null,
+  });
 });

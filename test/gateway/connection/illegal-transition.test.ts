@@ -55,6 +55,7 @@ function open(onTrouble?: OnTrouble): World {
     proto: 'http',
     transport: socket,
     certificateUser: null,
+    onClosed: null,
   } as const;
   const connection = new ClientConnection(socket, core, endpoint);
   const exchange = new Exchange(0);
