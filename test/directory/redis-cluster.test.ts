@@ -269,8 +269,11 @@ describe('the loss of a node', () => {
     );
     onTestFinished(() => gateway.close());
     const subject = { device: phone, user: null };
-    const block = async (): Promise<boolean> =>
-      (await gateway.store.decide(subject, decision('block'), BY_TEST)).replicated === true;
+    const block = (): Promise<boolean> =>
+      gateway.store.decide(subject, decision('block'), BY_TEST).then(
+        ({ replicated }) => replicated === true,
+        () => false,
+      );
     await until(block, 'the replica to have the decision');
     const lost = await cluster.nodeOf(keys.device(phone));
     await cluster.loseSoon();

@@ -63,7 +63,7 @@ describe('the pass-through lane', () => {
     await until(() => phone.ended, 'the refusal');
     expect(parsers.size).toBeGreaterThan(0);
     phone.destroy();
-    await until(() => parsers.size === 0, 'the parser of node:http to be freed', 20_000);
+    await until(() => parsers.size === 0, 'the parser of node:http to be freed');
   });
 });
 

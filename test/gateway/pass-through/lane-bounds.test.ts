@@ -71,7 +71,7 @@ describe('bounds', () => {
     (page as BackendConnection | null)?.socket.write(ok());
     await client.response();
     await pass(1_000);
-    await until(() => client.ended, 'the end', 20_000);
+    await until(() => client.ended, 'the end');
   });
 
   it('end an idle connection', async () => {
