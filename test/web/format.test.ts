@@ -1,6 +1,6 @@
 // Owns the promises of numbers and times as the dashboard shows them.
 import { describe, expect, it } from 'vitest';
-import { age, length, number, shortNumber, signed } from '../../src/web/texts/format.ts';
+import { age, length, number, shortNumber, signed, since } from '../../src/web/texts/format.ts';
 
 const NOW = Date.parse('2026-11-26T09:42:00Z');
 const ago = (milliseconds: number): string => age(NOW - milliseconds, NOW);
@@ -23,6 +23,14 @@ describe('ages', () => {
 
   it('are "now" where the clock of the gateway is a little ahead', () => {
     expect(ago(-5_000)).toBe('now');
+  });
+});
+
+describe('since when something is so', () => {
+  it('is the hour of today, and the date of another day', () => {
+    const noon = new Date(2026, 10, 26, 12).getTime();
+    expect(since(noon - 3_600_000, noon)).toBe('11:00');
+    expect(since(noon - 13 * 3_600_000, noon)).toBe('25 Nov');
   });
 });
 

@@ -56,6 +56,17 @@ describe('the frame', () => {
     await page.getByText('There is no such page').waitFor();
   });
 
+  it.each([
+    ['/devices/nosuch', 'All devices', '/devices'],
+    ['/users/nobody', 'All users', '/users'],
+    ['/nowhere', 'Go to the overview', '/'],
+  ])('leads on from %s, where nothing is, under a heading of its own', async (path, button, to) => {
+    const { page } = await openPage(await openDashboard(), path);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.getByRole('link', { name: button }).click();
+    await page.waitForURL(({ pathname }) => pathname === to);
+  });
+
   it('says that the gateway does not answer, and shows what it knew', async () => {
     const { page } = await openPage(await openDashboard(), '/devices');
     await page.getByText('clara@example.com').waitFor();

@@ -17,7 +17,7 @@ import { useTitle } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { PhoneReply } from '../parts/phone-reply.tsx';
 import { Spellings } from '../parts/spellings.tsx';
-import { Pill, lookOf, reasonSentence } from '../parts/state.tsx';
+import { Pill, lookOf, reasonSentence, ruleText } from '../parts/state.tsx';
 import { MORE, SubjectHead } from '../parts/subject-head.tsx';
 import { Time } from '../parts/time.tsx';
 import { Timeline } from '../parts/timeline.tsx';
@@ -46,9 +46,9 @@ function nameOf({ record, key }: Details, partnership: Partnership | null): stri
 }
 
 /** What decided, in words; with the reason that an operator gave. */
-function ruleText({ rule, requirement, reason }: Explanation['verdict']): string {
+function decidedText({ rule, requirement, reason }: Explanation['verdict']): string {
   if (rule === null || rule === undefined) return '';
-  if (reason !== 'individualRule') return t.device.decidedBy(rule);
+  if (reason !== 'individualRule') return t.device.decidedBy(ruleText(rule));
   return t.device.byHand(rule, requirement ?? null);
 }
 
@@ -72,7 +72,7 @@ function Because({
         <b>{reasonSentence(verdict.reason)}</b>
       </span>
       <span className="t2">
-        {ruleText(verdict)}
+        {decidedText(verdict)}
         {since === null ? null : (
           <>
             {' '}
@@ -214,7 +214,12 @@ export function DevicePage(): ReactElement {
         {shown.error === null ? (
           <Skeleton />
         ) : (
-          <LoadTrouble error={shown.error} operation="showDevice" retry={reload} />
+          <LoadTrouble
+            error={shown.error}
+            operation="showDevice"
+            retry={reload}
+            way={{ href: '/devices', text: t.device.all, why: t.device.notThere(device) }}
+          />
         )}
       </section>
     );

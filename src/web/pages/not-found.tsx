@@ -11,6 +11,7 @@ export function NotFoundPage(): ReactElement {
       <Blank
         icon="search"
         title={t.notFound.title}
+        isPage
         actions={
           <Link className="btn" href="/">
             {t.notFound.back}

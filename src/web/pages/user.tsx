@@ -146,7 +146,16 @@ export function UserPage(): ReactElement {
   if (data === null)
     return (
       <section className="panel">
-        {error === null ? <Skeleton /> : <LoadTrouble error={error} operation="showUser" retry={reload} />}
+        {error === null ? (
+          <Skeleton />
+        ) : (
+          <LoadTrouble
+            error={error}
+            operation="showUser"
+            retry={reload}
+            way={{ href: '/users', text: t.user.all, why: t.user.notThere(user) }}
+          />
+        )}
       </section>
     );
   const lines = linesOf(data);

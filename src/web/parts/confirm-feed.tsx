@@ -65,7 +65,7 @@ export function ConfirmFeed({
   const effect = counts === null ? null : effectOf(counts);
   return (
     <Modal
-      title={texts.title(name)}
+      title={isSent ? texts.titleSent(name) : texts.title(name)}
       lead={isSent ? texts.leadSent : texts.lead}
       open
       onClose={close}
@@ -80,7 +80,7 @@ export function ConfirmFeed({
             ? texts.buttonSent
             : effect === null
               ? texts.button
-              : texts.counted(number(effect.changed), number(effect.removed))}
+              : texts.counted(effect.changed, effect.removed, number)}
         </button>
       }
     >
@@ -111,6 +111,7 @@ export function ConfirmFeed({
       ) : (
         <>
           <OutcomeTable outcome={counts} />
+          {(effect?.removed ?? 0) === 0 ? null : <p className="sm t2">{texts.removing}</p>}
           <OutcomeTroubles outcome={counts} />
         </>
       )}

@@ -1,7 +1,7 @@
 // Owns the facts of a device by source and age: in effect, since when, and what each feed and the phone say.
 import type { ReactElement } from 'react';
 import type { AnswerOf } from '../../api/contract/operations.ts';
-import { day } from '../texts/format.ts';
+import { since as sinceText } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Dash, Time } from './time.tsx';
 
@@ -89,7 +89,7 @@ export function FactsTable({ details }: { details: Details }): ReactElement {
                   <Value field={field} value={record[field] ?? (told === null ? null : phone[told])} />{' '}
                   {isThere(unmet) && BAD[field] === record[field] ? (
                     <span className="t3">
-                      {t.device.facts.since} <Time iso={unmet} form={day} />
+                      {t.device.facts.since} <Time iso={unmet} form={sinceText} />
                     </span>
                   ) : null}
                 </td>

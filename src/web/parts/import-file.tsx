@@ -165,7 +165,7 @@ export function ImportFile(): ReactElement {
   const effect = result === null ? null : effectOf(result);
   const applyText = (): string => {
     if (effect === null || effect.changed + effect.removed === 0) return texts.applyNothing;
-    return (isHeld ? texts.applyHeld : texts.apply)(number(effect.changed), number(effect.removed));
+    return (isHeld ? texts.applyHeld : texts.apply)(effect.changed, effect.removed, number);
   };
   return (
     <Panel title={texts.title} mark={<span className="age">{texts.mark}</span>}>

@@ -15,6 +15,7 @@ import { deviceHref } from './device-columns.tsx';
 import { EventIcon, eventText } from './event.tsx';
 import type { Event } from './event.tsx';
 import { ListFoot, NewRows } from './list-foot.tsx';
+import { ruleText } from './state.tsx';
 import { Dash, Time } from './time.tsx';
 import { Blank, LoadTrouble, Skeleton } from './trouble.tsx';
 
@@ -38,6 +39,8 @@ function who(user: string | null, device: string | null): ReactElement {
   );
 }
 
+const ruleOf = ({ rule }: Event): string => (rule === null ? '' : ruleText(rule));
+
 const EVENT_COLUMNS: readonly Column<Event>[] = [
   { key: 'time', title: column.time, className: 'p-st t2', cell: (row) => <Time iso={row.at} form={when} /> },
   {
@@ -58,7 +61,13 @@ const EVENT_COLUMNS: readonly Column<Event>[] = [
     className: 'mono t2 off-phone c3 w-id',
     cell: (row) => row.device ?? <Dash />,
   },
-  { key: 'rule', title: column.rule, className: 't2 off-phone c4', cell: (row) => row.rule ?? <Dash /> },
+  {
+    key: 'rule',
+    title: column.rule,
+    className: 't2 off-phone c4 w-rule',
+    hover: ruleOf,
+    cell: (row) => ruleOf(row) || <Dash />,
+  },
 ];
 
 function state(of: unknown): ReactElement {
@@ -83,25 +92,32 @@ const CHANGE_COLUMNS: readonly Column<Change>[] = [
     cell: (row) => <b>{t.journal.operations[row.operation] ?? row.operation}</b>,
   },
   { key: 'about', title: column.about, className: 'p-why over', cell: about },
-  { key: 'by', title: column.by, className: 'p-ago t2', cell: (row) => t.journal.via(row.by, row.via) },
+  {
+    key: 'by',
+    title: column.by,
+    className: 'p-ago t2 by',
+    hover: (row) => t.journal.via(row.by, row.via),
+    cell: (row) => t.journal.via(row.by, row.via),
+  },
   {
     key: 'before',
     title: column.before,
-    className: 'off-phone c4 w-id',
+    className: 'off-phone c4 w-less',
     hover: (row) => changeText(row.before),
     cell: (row) => state(row.before),
   },
   {
     key: 'after',
     title: column.after,
-    className: 'off-phone c4 w-id',
+    className: 'off-phone c4 w-more',
     hover: (row) => changeText(row.after),
     cell: (row) => state(row.after),
   },
   {
     key: 'comment',
     title: column.comment,
-    className: 'off-phone c4',
+    className: 'off-phone c4 w-more',
+    hover: (row) => row.comment ?? '',
     cell: (row) => row.comment ?? <Dash />,
   },
 ];

@@ -35,11 +35,11 @@ export function Consequences({ impact }: { impact: Impact }): ReactElement {
   return (
     <>
       <p className="t2">
-        <b>{changed === 0 ? texts.same : texts.changes(number(changed), devices(compared))}</b>{' '}
-        {keptOut.lastDay === 0 ? null : texts.lastDay(number(keptOut.lastDay))}{' '}
+        <b>{changed === 0 ? texts.same : texts.changes(changed, number(changed), devices(compared))}</b>{' '}
+        {keptOut.lastDay === 0 ? null : texts.lastDay(keptOut.lastDay, number(keptOut.lastDay))}{' '}
         {keptOutLater.all === 0 ? null : texts.later(number(keptOutLater.all))}{' '}
         {letInForNow.all === 0 ? null : texts.forNow(number(letInForNow.all))}{' '}
-        {otherwise.all === 0 ? null : texts.otherwise(number(otherwise.all))}
+        {otherwise.all === 0 ? null : texts.otherwise(otherwise.all, number(otherwise.all))}
       </p>
       <dl className="figs">
         <div>
@@ -129,10 +129,12 @@ function Phones({ impact }: { impact: Impact }): ReactElement {
                 <span className="row tight">
                   <StateIcon state={after.action} />
                   <span className="vh">{wordOf(after.action)}</span>
-                  <Link className="clip" href={deviceHref(device, user)}>
+                  <Link className="clip" href={deviceHref(device, user)} title={user}>
                     {user}
                   </Link>
-                  <span className="clip sm t3">{modelName(model, device)}</span>
+                  <span className="clip sm t3 model" title={modelName(model, device)}>
+                    {modelName(model, device)}
+                  </span>
                 </span>
               </th>
               <td title={after.rule}>{shortReason(after.reason)}</td>

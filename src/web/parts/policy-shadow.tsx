@@ -17,14 +17,14 @@ type PolicyInUse = AnswerOf<'showPolicy'>;
 type Shadow = NonNullable<PolicyInUse['shadow']>;
 
 const texts = t.policy.shadow;
-const MOST_PHONES = 20;
+const MOST_PHONES = 10;
 
 function Differences({ shadow }: { shadow: Shadow }): ReactElement {
   const { counts } = shadow;
   if (counts === null) return <p className="t2">{texts.noCounts}</p>;
   return (
     <p className="t2" role="status">
-      <b>{texts.counts(number(counts.different), number(counts.compared))}</b>{' '}
+      <b>{texts.counts(counts.different, number(counts.different), number(counts.compared))}</b>{' '}
       {counts.different === 0 ? texts.noneYet : texts.phones(number(counts.phonesDifferent))}
     </p>
   );
@@ -32,7 +32,7 @@ function Differences({ shadow }: { shadow: Shadow }): ReactElement {
 
 function verdict({ action, reason }: { action: string; reason: string }): ReactElement {
   return (
-    <span className="row tight">
+    <span className="row verdict">
       <Pill state={action} />
       <span className="t2">{shortReason(reason)}</span>
     </span>
@@ -45,7 +45,7 @@ export function ShadowChanges({ shadow }: { shadow: Shadow }): ReactElement | nu
   if (changes.length === 0) return null;
   return (
     <div className="tw">
-      <table className="plain cards">
+      <table className="plain cards pairs">
         <caption className="vh">{texts.changesCaption}</caption>
         <TableHead titles={[texts.column.live, texts.column.shadow, [texts.column.phones, 'num']]} />
         <tbody>
@@ -53,7 +53,7 @@ export function ShadowChanges({ shadow }: { shadow: Shadow }): ReactElement | nu
             <tr key={`${live.action} ${live.reason} ${other.action} ${other.reason}`}>
               <td data-l={texts.column.live}>{verdict(live)}</td>
               <td data-l={texts.column.shadow}>{verdict(other)}</td>
-              <td className="num" data-l={texts.column.phones}>
+              <td className="num full" data-l={texts.column.phones}>
                 {number(phones)}
               </td>
             </tr>
@@ -67,10 +67,11 @@ export function ShadowChanges({ shadow }: { shadow: Shadow }): ReactElement | nu
 /** The phones on which it differs. */
 export function ShadowPhones({ shadow }: { shadow: Shadow }): ReactElement | null {
   const phones = shadow.counts?.phones ?? [];
+  const all = Math.max(phones.length, shadow.counts?.phonesDifferent ?? 0);
   if (phones.length === 0) return null;
   return (
     <div className="tw">
-      <table className="plain cards wrap">
+      <table className="plain cards wrap pairs">
         <caption className="vh">{texts.caption}</caption>
         <TableHead titles={[texts.column.user, texts.column.live, texts.column.shadow]} />
         <tbody>
@@ -85,6 +86,9 @@ export function ShadowPhones({ shadow }: { shadow: Shadow }): ReactElement | nul
           ))}
         </tbody>
       </table>
+      {all <= MOST_PHONES ? null : (
+        <p className="body t3 sm">{texts.first(number(MOST_PHONES), number(all))}</p>
+      )}
     </div>
   );
 }

@@ -43,7 +43,7 @@ function Dropped({ counters }: Worker): ReactElement {
   return (
     <span className="age stale">
       <Icon name="warn" />
-      {texts.dropped(number(lines), number(entries))}
+      {texts.dropped(lines, entries, number)}
     </span>
   );
 }

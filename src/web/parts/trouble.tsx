@@ -18,33 +18,47 @@ export function Blank({
   title,
   children,
   actions,
+  isPage,
 }: {
   icon: IconName;
   title: string;
   children: ReactNode;
   actions?: ReactNode;
+  /** It stands for the whole page, which has no other title. */
+  isPage?: boolean;
 }): ReactElement {
   return (
     <div className="blank">
       <Icon name={icon} />
-      <h3>{title}</h3>
+      {isPage === true ? <h1>{title}</h1> : <h2>{title}</h2>}
       <p>{children}</p>
       {actions === undefined ? null : <div className="row">{actions}</div>}
     </div>
   );
 }
 
-/** What went wrong with reading, instead of the data. */
+/** Where one finds what an address does not have. */
+export interface Way {
+  readonly href: string;
+  readonly text: string;
+  /** Why there is nothing at this address. */
+  readonly why: string;
+}
+
+/** What went wrong with reading, instead of the data; `way` = it stands for the page of one thing, from which this leads on. */
 export function LoadTrouble({
   error,
   operation,
   retry,
+  way,
 }: {
   error: ApiError;
   operation: OperationName;
   retry: () => void;
+  way?: Way;
 }): ReactElement {
   const session = useSession();
+  const isPage = way !== undefined;
   const again = (
     <button className="btn" type="button" onClick={retry}>
       {t.trouble.retry}
@@ -52,7 +66,7 @@ export function LoadTrouble({
   );
   if (error.trouble === 'network')
     return (
-      <Blank icon="cloudoff" title={t.trouble.silentTitle} actions={again}>
+      <Blank icon="cloudoff" title={t.trouble.silentTitle} actions={again} isPage={isPage}>
         {t.trouble.silentText}
       </Blank>
     );
@@ -61,6 +75,7 @@ export function LoadTrouble({
       <Blank
         icon="sync"
         title={t.trouble.buildingTitle}
+        isPage={isPage}
         actions={
           <>
             {again}
@@ -75,18 +90,29 @@ export function LoadTrouble({
     );
   if (error.status === 403)
     return (
-      <Blank icon="lock" title={t.trouble.forbiddenTitle}>
+      <Blank icon="lock" title={t.trouble.forbiddenTitle} isPage={isPage}>
         {t.trouble.forbiddenText(session?.name ?? '', session?.role ?? '', roleFor(operation))}
       </Blank>
     );
   if (error.status === 404)
     return (
-      <Blank icon="search" title={t.trouble.notThereTitle}>
-        {error.message}
+      <Blank
+        icon="search"
+        title={t.trouble.notThereTitle}
+        isPage={isPage}
+        actions={
+          way === undefined ? undefined : (
+            <Link className="btn" href={way.href}>
+              {way.text}
+            </Link>
+          )
+        }
+      >
+        {way?.why ?? error.message}
       </Blank>
     );
   return (
-    <Blank icon="warn" title={t.trouble.loadTitle} actions={again}>
+    <Blank icon="warn" title={t.trouble.loadTitle} actions={again} isPage={isPage}>
       {error.message} {error.status >= 500 ? t.trouble.retrying : ''}
     </Blank>
   );

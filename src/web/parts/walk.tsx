@@ -1,6 +1,6 @@
 // Owns the display of the walk: passed = ring, decided = filled and boxed with its requirements, not reached = dashed.
 import type { ReactElement } from 'react';
-import { day, moment } from '../texts/format.ts';
+import { since, moment } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Icon } from './icon.tsx';
 import { Time } from './time.tsx';
@@ -23,7 +23,7 @@ function RequirementLine({ requirement }: { requirement: Requirement }): ReactEl
       <span className="age">
         {requirement.next === null ? (
           requirement.since === null ? null : (
-            <Time iso={requirement.since} form={day} />
+            <Time iso={requirement.since} form={since} />
           )
         ) : (
           t.walk.nextStep(moment(Date.parse(requirement.next), Date.now()))

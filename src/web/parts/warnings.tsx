@@ -2,7 +2,7 @@
 import type { ReactElement } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../api/contract/operations.ts';
-import { day } from '../texts/format.ts';
+import { since } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import { Icon } from './icon.tsx';
 import { Time } from './time.tsx';
@@ -17,7 +17,7 @@ function Content({ warning }: { warning: Warning }): ReactElement {
         <b>{warning.text}</b>{' '}
         {warning.since === null ? null : (
           <>
-            {t.overview.since} <Time iso={warning.since} form={day} />
+            {t.overview.since} <Time iso={warning.since} form={since} />
           </>
         )}
       </span>

@@ -79,6 +79,11 @@ export function longDate(at: number): string {
   return longDay.format(at);
 }
 
+/** 18:00 of today, else the date: since when something is so. */
+export function since(at: number, now: number): string {
+  return new Date(at).toDateString() === new Date(now).toDateString() ? clock.format(at) : day(at, now);
+}
+
 /** 18:00 of today, else with the day of the week: for ends within a week, where there is little room. */
 export function shortMoment(at: number, now: number): string {
   const hour = clock.format(at);

@@ -2,6 +2,8 @@
 
 export const device = {
   back: 'Devices',
+  all: 'All devices',
+  notThere: (id: string) => `No phone asked for mail with the id “${id}”, and no feed reports it.`,
   protocol: (version: string) => `protocol ${version}`,
   ownership: { company: 'company device', personal: 'personal device' } as Readonly<Record<string, string>>,
   seen: 'seen',
@@ -18,6 +20,20 @@ export const device = {
     spellings: 'Spellings',
   },
   decidedBy: (rule: string) => `Decided by ${rule}`,
+  /** Parts of a policy that decide without a name of their own. */
+  parts: {
+    'policy.disabledUsers': 'the policy for disabled users',
+    'policy.untargeted': 'the policy for users who are not targeted',
+    'policy.rules': 'a rule of the policy',
+    'policy.unknownDevice': 'the policy for unknown devices',
+    'policy.unknownDevice.hold': 'the policy for unknown devices, while a report is awaited',
+    'policy.notEnrolled': 'the policy for devices that are not enrolled',
+    'policy.compliance': 'the compliance policies',
+    'policy.noCompliancePolicy': 'the policy for devices without a compliance policy',
+    'policy.limits': 'the limit of devices for each user',
+    'policy.grandfather': 'the policy for phones in use before it',
+    'policy.mode': 'the policy, which only reports',
+  } as Readonly<Record<string, string>>,
   byHand: (rule: string, reason: string | null) =>
     `${rule.charAt(0).toUpperCase()}${rule.slice(1)}${reason === null ? '' : `: “${reason}”`},`,
   since: 'since',

@@ -1,5 +1,11 @@
 // Owns the English texts of feeds, imports and exports.
 
+type Shown = (count: number) => string;
+const changes = (count: number, shown: Shown): string =>
+  `${shown(count)} ${count === 1 ? 'change' : 'changes'}`;
+const removals = (count: number, shown: Shown): string =>
+  `${shown(count)} ${count === 1 ? 'removal' : 'removals'}`;
+
 export const feeds = {
   lead: 'Where compliance data comes from, and how fresh it is',
   tabs: { feeds: 'Feeds', files: 'Import and export' },
@@ -66,13 +72,18 @@ export const feeds = {
     failed: (who: string) => `The run by ${who} failed`,
   },
   confirmation: {
-    title: (name: string) => `Write what a brake holds of ${name}`,
+    title: (name: string) => `Write the held run of ${name}`,
+    titleSent: (name: string) => `Let a held delivery of ${name} through`,
     counting: 'The source is read without writing…',
     lead: 'The source is read again: what it says now is what is written.',
     leadSent:
       'What was held is not kept. The next delivery within an hour is written, whatever the brake says.',
     button: 'Write it all the same',
-    counted: (changed: string, removed: string) => `Write ${changed} changes and ${removed} removals`,
+    counted: (changed: number, removed: number, shown: Shown) =>
+      `Write ${changes(changed, shown)} and ${removals(removed, shown)}`,
+    /** What a removal does to phones. */
+    removing:
+      'A removed device counts as not managed, a removed user as disabled. Phones that the policy refuses for it lose their mail within a second.',
     buttonSent: 'Let the next delivery through',
     still: 'The brake held when the feed ran:',
   },
@@ -106,10 +117,11 @@ export const feeds = {
     check: 'Dry run',
     checking: 'Reading the file…',
     applying: 'Writing…',
-    apply: (changed: string, removed: string) => `Import: ${changed} changes, ${removed} removals`,
+    apply: (changed: number, removed: number, shown: Shown) =>
+      `Import: ${changes(changed, shown)}, ${removals(removed, shown)}`,
     applyNothing: 'Import: nothing would change',
-    applyHeld: (changed: string, removed: string) =>
-      `Import beyond the brake: ${changed} changes, ${removed} removals`,
+    applyHeld: (changed: number, removed: number, shown: Shown) =>
+      `Import beyond the brake: ${changes(changed, shown)}, ${removals(removed, shown)}`,
     dryDone: (what: string) => `The file was read as ${what}. Nothing was written.`,
     done: (what: string) => `Written from ${what}.`,
     beyond: 'I have looked at it: write it beyond the brake',

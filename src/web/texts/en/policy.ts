@@ -50,12 +50,15 @@ export const policy = {
     title: 'If this were published',
     none: 'This is what is in use. Change the text to see what a change would do.',
     same: 'No device changes.',
-    changes: (some: string, all: string) => `${some} of ${all} change.`,
-    lastDay: (some: string) => `${some} of those that would be refused were in use in the last day.`,
+    changes: (count: number, some: string, all: string) =>
+      `${some} of ${all} ${count === 1 ? 'changes' : 'change'}.`,
+    lastDay: (count: number, some: string) =>
+      `${some} of those that would be refused ${count === 1 ? 'was' : 'were'} in use in the last day.`,
     later: (some: string) =>
       `${some} would be refused later: in a grace period, or in use before the policy.`,
     forNow: (some: string) => `${some} would be let in for a time.`,
-    otherwise: (some: string) => `${some} stay refused, in another way.`,
+    otherwise: (count: number, some: string) =>
+      `${some} ${count === 1 ? 'stays' : 'stay'} refused, in another way.`,
     keptOut: 'Refused newly',
     keptOutLater: 'Refused later',
     letIn: 'Let in',
@@ -131,13 +134,14 @@ export const policy = {
       live: ['Live', 'enforced for all users'],
     } as Readonly<Record<'draft' | 'shadow' | 'rollout' | 'live', readonly [string, string]>>,
     reportOnly: 'reports only, refuses nothing',
-    counts: (different: string, compared: string) =>
-      `${different} of ${compared} decisions differ on the traffic of this gateway.`,
+    counts: (count: number, different: string, compared: string) =>
+      `${different} of ${compared} decisions ${count === 1 ? 'differs' : 'differ'} on the traffic of this gateway.`,
     phones: (shown: string) => `Devices on which they differ: ${shown}.`,
     noCounts: 'The gateway does not say what differs.',
     noneYet: 'No decision differed yet.',
     none: 'No policy runs in the shadow.',
     caption: 'Devices that the shadow decides otherwise',
+    first: (shown: string, all: string) => `The first ${shown} of ${all}; “Who they are” has all.`,
     changesCaption: 'How many devices the shadow decides otherwise, by both verdicts',
     column: { user: 'User', live: 'Live', shadow: 'Shadow', phones: 'Devices' },
     groups: 'Some users first: choose groups, or a share of all users, when you publish or promote.',
@@ -233,7 +237,7 @@ export const policy = {
     caption: 'Lines that differ',
     added: 'added',
     removed: 'removed',
-    lines: (count: number) => `${lines(count)} differ`,
+    lines: (count: number) => `${lines(count)} ${count === 1 ? 'differs' : 'differ'}`,
     left: '…',
   },
 };

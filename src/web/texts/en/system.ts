@@ -26,7 +26,8 @@ export const system = {
       position: 'Change log',
       dropped: 'Dropped',
     },
-    dropped: (lines: string, entries: string) => `${lines} log lines, ${entries} journal entries`,
+    dropped: (lines: number, entries: number, shown: (count: number) => string) =>
+      `${shown(lines)} log ${lines === 1 ? 'line' : 'lines'}, ${shown(entries)} journal ${entries === 1 ? 'entry' : 'entries'}`,
     droppedShort: 'Log lines and journal entries dropped',
     noneDropped: 'none',
   },

@@ -42,6 +42,8 @@ export const users = {
 
 export const user = {
   back: 'Users',
+  all: 'All users',
+  notThere: (name: string) => `“${name}” was never seen, and no feed reports this user.`,
   everyDevice: (name: string) => `${name} with every device`,
   seen: 'seen',
   enabled: 'account enabled',
