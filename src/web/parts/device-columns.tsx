@@ -52,6 +52,13 @@ function reasonText(row: DeviceRow): string {
   return shortReason(row.reason);
 }
 
+/** The decision on the device, else that on the user. */
+function decisionText(row: DeviceRow): string | null {
+  const onUser = decidedText(row.userDecision, row.userDecisionExpiresAt);
+  const own = decidedText(row.decision, row.decisionExpiresAt);
+  return own ?? (onUser === null ? null : t.devices.decidedOnUser(onUser));
+}
+
 const systemText = ({ os, osVersion }: DeviceRow): string => os ?? osVersion ?? '';
 
 function yesNo(value: boolean | null): ReactElement | string {
@@ -126,6 +133,7 @@ export function deviceColumns(doneFor: (row: DeviceRow) => Done | null): readonl
       title: column.system,
       sort: 'os',
       className: 'p-os t2 c2',
+      hover: systemText,
       cell: (row) => systemText(row) || <Dash />,
     },
     {
@@ -137,13 +145,14 @@ export function deviceColumns(doneFor: (row: DeviceRow) => Done | null): readonl
     {
       key: 'ownership',
       title: column.ownership,
-      className: 'off-phone c2',
+      className: 'off-phone c2 w-id',
+      hover: (row) => row.ownership ?? '',
       cell: (row) => row.ownership ?? <Dash />,
     },
     {
       key: 'groups',
       title: column.groups,
-      className: 'off-phone c2',
+      className: 'off-phone c2 w-id',
       hover: (row) => row.groups?.join(', ') ?? '',
       cell: (row) => (row.groups === null || row.groups.length === 0 ? <Dash /> : row.groups.join(', ')),
     },
@@ -173,11 +182,8 @@ export function deviceColumns(doneFor: (row: DeviceRow) => Done | null): readonl
       title: column.decision,
       sort: 'decision',
       className: 'p-dec off-phone',
-      cell: (row) => {
-        const own = decidedText(row.decision, row.decisionExpiresAt);
-        const onUser = decidedText(row.userDecision, row.userDecisionExpiresAt);
-        return own ?? (onUser === null ? <Dash /> : t.devices.decidedOnUser(onUser));
-      },
+      hover: (row) => decisionText(row) ?? '',
+      cell: (row) => decisionText(row) ?? <Dash />,
     },
   ];
 }

@@ -18,7 +18,14 @@ export function modelName(model: string | null, device: string): string {
 export function DeviceModel({ model, device }: { model: string | null; device: string }): ReactElement {
   return (
     <>
-      {model ?? <Dash />} <span className="id-end mono t3 sm">{endOf(device)}</span>
+      {model === null ? (
+        <Dash />
+      ) : (
+        <span className="model" title={model}>
+          {model}
+        </span>
+      )}{' '}
+      <span className="id-end mono t3 sm">{endOf(device)}</span>
     </>
   );
 }

@@ -54,6 +54,7 @@ const PHONES: readonly Column<DeviceRow>[] = [
     key: 'system',
     title: column.system,
     className: 'p-os t2 c2',
+    hover: (row) => row.os ?? row.osVersion ?? '',
     cell: (row) => row.os ?? row.osVersion ?? <Dash />,
   },
   { key: 'state', title: column.state, className: 'p-st', cell: (row) => <Pill state={row.state} /> },

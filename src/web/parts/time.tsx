@@ -38,7 +38,7 @@ export function readTime(iso: string | null | undefined): number | null {
 /** An absent value: a dash, and a word for screen readers. */
 export function Dash(): ReactElement {
   return (
-    <span className="t3">
+    <span className="t3 none">
       <span aria-hidden="true">–</span>
       <span className="vh">{t.list.none}</span>
     </span>
