@@ -4,10 +4,9 @@ import { number } from '../../src/web/texts/format.ts';
 import { t } from '../../src/web/texts/texts.ts';
 
 it('a change of the policy counts one device as one', () => {
-  const { changes, lastDay, otherwise } = t.policy.impact;
-  expect(changes(1, '1', '764 devices')).toBe('1 of 764 devices changes.');
-  expect(changes(2, '2', '764 devices')).toBe('2 of 764 devices change.');
+  const { lastDay, otherwise } = t.policy.impact;
   expect(lastDay(1, '1')).toBe('1 of those that would be refused was in use in the last day.');
+  expect(lastDay(2, '2')).toBe('2 of those that would be refused were in use in the last day.');
   expect(otherwise(1, '1')).toBe('1 stays refused, in another way.');
 });
 

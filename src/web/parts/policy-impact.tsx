@@ -35,7 +35,7 @@ export function Consequences({ impact }: { impact: Impact }): ReactElement {
   return (
     <>
       <p className="t2">
-        <b>{changed === 0 ? texts.same : texts.changes(changed, number(changed), devices(compared))}</b>{' '}
+        <b>{changed === 0 ? texts.same : texts.changes(number(changed), devices(compared))}</b>{' '}
         {keptOut.lastDay === 0 ? null : texts.lastDay(keptOut.lastDay, number(keptOut.lastDay))}{' '}
         {keptOutLater.all === 0 ? null : texts.later(number(keptOutLater.all))}{' '}
         {letInForNow.all === 0 ? null : texts.forNow(number(letInForNow.all))}{' '}

@@ -50,8 +50,7 @@ export const policy = {
     title: 'If this were published',
     none: 'This is what is in use. Change the text to see what a change would do.',
     same: 'No device changes.',
-    changes: (count: number, some: string, all: string) =>
-      `${some} of ${all} ${count === 1 ? 'changes' : 'change'}.`,
+    changes: (some: string, all: string) => `${some} of ${all} change.`,
     lastDay: (count: number, some: string) =>
       `${some} of those that would be refused ${count === 1 ? 'was' : 'were'} in use in the last day.`,
     later: (some: string) =>
