@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { configuredFeeds, feedNamed, feedStates, fileReading } from '../app/feed-runs/configured-feeds.ts';
 import { confirmDelivery } from '../app/received/confirm-delivery.ts';
 import { isReceived } from '../app/received/received-feeds.ts';
+import { numberText } from '../app/number-text.ts';
 import { runFeedByHand } from '../app/feed-runs/run-feed.ts';
 import type { RunOptions } from '../app/feed-runs/run-feed.ts';
 import { feedHealth } from '../app/feed-runs/feed-health.ts';
@@ -85,14 +86,14 @@ function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: 
     for (const kindOfRecord of ['devices', 'users'] as const) {
       const { accepted, unchanged, older, removed } = run[kindOfRecord];
       lines.push(
-        `  ${kindOfRecord}: ${accepted} accepted, ${unchanged} unchanged, ${older} older, ${removed} removed`,
+        `  ${kindOfRecord}: ${numberText(accepted)} accepted, ${numberText(unchanged)} unchanged, ${numberText(older)} older, ${numberText(removed)} removed`,
       );
     }
     lines.push(
-      `  ${run.refused} refused, ${run.withProblems} with a value that was not understood, ${run.notJoined} not joined (${run.possibleMatches} of them could be a known device), in ${run.tookMs} ms`,
+      `  ${numberText(run.refused)} refused, ${numberText(run.withProblems)} with a value that was not understood, ${numberText(run.notJoined)} not joined (${numberText(run.possibleMatches)} of them could be a known device), in ${numberText(run.tookMs)} ms`,
     );
     if (run.sameDevice > 0)
-      lines.push(`  ${run.sameDevice} of a device that has another record; one of them counts`);
+      lines.push(`  ${numberText(run.sameDevice)} of a device that has another record; one of them counts`);
     for (const why of run.notRemoved) lines.push(`  ${printable(why)}`);
   }
   if (error !== null)

@@ -184,8 +184,17 @@ export function countTable(title: string, counts: readonly NamedCount[], limit: 
   const rows = counts
     .slice(0, most)
     .map(({ name, phones }) => [printable(name, 'none'), ...countCells(phones)]);
-  return `${table([title, ...SEEN_TITLES], rows)}${othersText(counts.length - most, '--limit or --json')}\n`;
+  const columns = [title, ...SEEN_TITLES].map((each, place) => ({
+    title: each,
+    cell: (row: readonly string[]) => row[place] ?? '',
+    // The names of models and groups have any length.
+    ...(place === 0 ? { min: Math.max(SHORTEST_NAME, title.length) } : {}),
+  }));
+  return `${fitTable(columns, rows, terminalWidth()).text}${othersText(counts.length - most, '--limit or --json')}\n`;
 }
+
+/** Characters of a name that stay on a narrow terminal. */
+const SHORTEST_NAME = 12;
 
 /** Names the rows of a list that are left out. */
 export function othersText(others: number, ways: string, isCut = false): string {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { OLD_STATE_MS } from '../api/contract/state-age.ts';
 import { feedHealth } from '../app/feed-runs/feed-health.ts';
 import type { FeedHealth } from '../app/feed-runs/schedule.ts';
+import { numberText } from '../app/number-text.ts';
 import { isoTime, jsonText, relativeTime } from '../app/times.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -248,14 +249,18 @@ function controlLines(control: GatewayStatus['control']): (readonly [string, str
   ];
 }
 
+function leaderText(holder: string | null): string {
+  return holder === null
+    ? 'no gateway leads, so none is run at the moment'
+    : `the leader runs them: ${printable(holder)}`;
+}
+
 /** None where the configuration lists no feeds. Each gateway of a fleet remembers the runs that it made itself. */
 function feedLines({ feeds, control }: Look): (readonly [string, string])[] {
   if (feeds.length === 0) return [];
   const leader = control?.status?.leader;
   if (leader !== undefined && !leader.isLeader)
-    return [
-      ['feeds', `${feeds.length} are run by the leader, ${printable(leader.holder, 'which there is not')}`],
-    ];
+    return [['feeds', `${numberText(feeds.length)} in the configuration; ${leaderText(leader.holder)}`]];
   const now = Date.now();
   return feeds.map(({ name, state, remembered }, index) => {
     const { lastSuccessAt, error, held } = remembered;

@@ -138,7 +138,7 @@ export const PROGRAM_ERRORS = {
     'the facts are not one JSON object per line, or a recorded request has none; the message says why',
   ),
   EASGATE_ADMIN_FILE: command(
-    '`admin.file` cannot be opened or written; the message says why. Phones are not affected',
+    '`admin.file` cannot be opened or written, such as where the disk is full; the message or the log says why. Phones are not affected',
   ),
   EASGATE_ADMIN_LIMIT: command(
     'there are as many tokens as there may be; revoke some that are no longer used',

@@ -52,6 +52,13 @@ it('feeds run reads the files of a folder as one whole set', async () => {
   expect(await devices('--managed', 'no')).toBe(1);
 });
 
+it('feeds status separates thousands, as the other commands do', async () => {
+  table(1_204, true);
+  await run('feeds', 'run', 'mdm');
+  const { out } = await run('feeds', 'status');
+  expect(out).toContain('devices: 1,204 accepted, 0 unchanged, 0 older, 0 removed');
+});
+
 it('feeds run says that there was no record to read', async () => {
   writeFileSync(join(folder, 'in', 'a.csv'), 'id,managed,compliant\n');
   const empty = await run('feeds', 'run', 'mdm');

@@ -36,6 +36,26 @@ async function statusOf(config: string): Promise<GatewayStatus> {
   return JSON.parse(out) as GatewayStatus;
 }
 
+/** What a control process says of itself. */
+const OWN = {
+  pid: 8,
+  uptimeSeconds: 60,
+  memoryBytes: 80e6,
+  warnings: [],
+  endingExceptions: [],
+  admin: null,
+  readModel: {
+    phase: 'following' as const,
+    path: '',
+    rows: 1,
+    position: null,
+    ageMs: 0,
+    seenAgeMs: 0,
+    trouble: null,
+  },
+  leader: { isLeader: true, holder: 'gw1', fence: 1 },
+};
+
 describe('easgate status of a gateway', () => {
   let running: GatewayProcess;
   let config = '';
@@ -294,6 +314,15 @@ describe('the text of a status', () => {
     expect(statusText(look)).toMatch(
       /feeds +mdm ok, applied 1h ago\n +intune held, never applied: 300 of 400 devices would be removed\n/,
     );
+    // Another gateway runs them, or none does.
+    const under = (holder: string | null): string => {
+      const own = { ...OWN, leader: { isLeader: false, holder, fence: 1 } };
+      return statusText({ ...look, control: { state: 'running', pid: 8, status: own } });
+    };
+    expect(under(null)).toMatch(
+      /feeds +2 in the configuration; no gateway leads, so none is run at the moment\n/,
+    );
+    expect(under('gw2')).toMatch(/feeds +2 in the configuration; the leader runs them: gw2\n/);
   });
 
   it('names why requests failed, the most frequent cause first, and how many did lately', () => {
@@ -318,24 +347,7 @@ describe('the text of a status', () => {
   it('says where the API is served without a dashboard that was not built, once it listens', () => {
     const lineOf = (url: string | null): string => {
       const admin = { url, trouble: null, missing: 'it was not built; the admin API is served' };
-      const model = {
-        phase: 'following' as const,
-        path: '',
-        rows: 1,
-        position: null,
-        ageMs: 0,
-        seenAgeMs: 0,
-      };
-      const own = {
-        pid: 8,
-        uptimeSeconds: 60,
-        memoryBytes: 80e6,
-        warnings: [],
-        endingExceptions: [],
-        admin,
-        readModel: { ...model, trouble: null },
-        leader: { isLeader: true, holder: 'gw1', fence: 1 },
-      };
+      const own = { ...OWN, admin };
       const text = statusText({ ...status, control: { state: 'running', pid: 8, status: own } });
       return /^dashboard +(.*)$/m.exec(text)?.[1] ?? '';
     };

@@ -21,13 +21,17 @@ const hasScript = (spawnSync('script', ['--version'], { encoding: 'utf8' }).stdo
 );
 const ESCAPE = '\u001b[';
 
+/** As a feed may send it. */
+const LONG_MODEL =
+  'Ruggedized warehouse scanner with extended battery and barcode reader, edition 2026 for logistics';
+
 let folder = '';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-terminal-'));
   const path = join(folder, 'directory.db');
   writeFileSync(join(folder, 'easgate.yaml'), `store: { kind: embedded, path: ${path} }\n`);
   const store = new EmbeddedStore(path);
-  await store.recordSeen([seen('alice', 'phone1', 1)]);
+  await store.recordSeen([seen('alice', 'phone1', 1, { model: LONG_MODEL })]);
   const reason = 'lost on the train to Munich, as the owner said on the telephone';
   await store.decide(
     { user: null, device: 'phone1' as DeviceKey },
@@ -38,11 +42,11 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What `devices list` writes on a terminal of so many columns. */
-function onTerminal(columns: number, more: NodeJS.ProcessEnv = {}): string {
+/** What a command writes on a terminal of so many columns. */
+function onTerminal(columns: number, more: NodeJS.ProcessEnv = {}, words = 'devices list'): string {
   // Node.js turns colours off when CI is set, which it is not on a person's terminal.
   const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...env } = process.env;
-  const command = `stty cols ${columns}; exec '${process.execPath}' '${MAIN}' devices list --config easgate.yaml`;
+  const command = `stty cols ${columns}; exec '${process.execPath}' '${MAIN}' ${words} --config easgate.yaml`;
   return execFileSync('script', ['-qec', command, '/dev/null'], {
     cwd: folder,
     encoding: 'utf8',
@@ -63,6 +67,14 @@ describe.runIf(hasScript)('a list on a terminal', () => {
     expect([widthOf(header) <= 80, widthOf(row) <= 80]).toEqual([true, true]);
     expect(remark).toMatch(/^hidden, as the terminal is narrow: .*REASON/);
     expect(onTerminal(250, { NO_COLOR: '1' })).toContain('as the owner said on the telephone');
+  });
+});
+
+describe.runIf(hasScript)('the counts of a report on a terminal', () => {
+  it('fit its width, whatever the names of models', () => {
+    const lines = onTerminal(80, { NO_COLOR: '1' }, 'report inventory').split('\n');
+    expect(lines.filter((line) => widthOf(line) > 80)).toEqual([]);
+    expect(lines.find((line) => line.startsWith('BY MODEL'))).toMatch(/SEEN 30D$/);
   });
 });
 
