@@ -75,10 +75,15 @@ export class SignIn {
   bearer(secret: string, now: number, isUse = true): Principal | null {
     const token = this.tokenOf(secret, now);
     if (token === null) return null;
-    const { id, name, role, expiresAt, lastUsedAt } = token;
-    if (isUse && Math.abs(now - (lastUsedAt ?? 0)) > NOTED_MS)
-      this.note(() => this.accounts.useToken(token, now));
+    const { id, name, role, expiresAt } = token;
+    if (isUse) this.noteUse(token, now);
     return { id: ofToken(id), name, role, by: 'bearer', session: null, expiresAt, idleUntil: null };
+  }
+
+  /** Without it a token with which somebody signs in every day would look like one that nobody needs. */
+  private noteUse(token: StoredToken, now: number): void {
+    if (Math.abs(now - (token.lastUsedAt ?? 0)) > NOTED_MS)
+      this.note(() => this.accounts.useToken(token, now));
   }
 
   /** The owner of a session; null = it ended, or its token did. `isUse`: false = it is only looked at, which makes it no less idle. */
@@ -117,6 +122,7 @@ export class SignIn {
       `more than ${MAX_STARTS} sign-ins a minute with one token: use it in Authorization`,
       now,
     );
+    this.noteUse(token, now);
     return this.start({ principal, name, role, by: 'token', token: id, expiresAt }, now);
   }
 
