@@ -18,6 +18,13 @@ async function decisionOn(api: TestApi): Promise<AnswerOf<'showUser'>['decision'
 }
 
 describe('the list of users', () => {
+  it('does not call the rows it has loaded all of them', async () => {
+    const { page } = await openPage(await openDashboard(400), '/users');
+    await page.getByText(/^\d+ rows so far$/).waitFor();
+    await page.getByRole('searchbox').fill('clara@');
+    await page.getByText(/^1 row$/).waitFor();
+  });
+
   it('finds a user by a part of the name, shows what deviates, and leads to the user', async () => {
     const { page, complaints } = await openPage(await openDashboard(20), '/users');
     await page.getByText('user00003@example.com').waitFor();

@@ -13,7 +13,9 @@ export function ListFoot<Row>({ pages, total }: { pages: Pages<Row>; total: numb
     <footer>
       <span>
         {total === null
-          ? t.counted.rows(pages.rows.length, shown)
+          ? pages.hasMore
+            ? t.list.soFar(t.counted.rows(pages.rows.length, shown))
+            : t.counted.rows(pages.rows.length, shown)
           : t.list.shownOf(shown, number(Math.max(total, pages.rows.length)))}
       </span>
       {pages.asOf === null ? null : (

@@ -116,6 +116,8 @@ export const common = {
     selected: (shown: string) => `${shown} selected`,
     selection: 'Selection',
     shownOf: (shown: string, all: string) => `${shown} of ${all}`,
+    /** There are more, which nobody has counted. */
+    soFar: (rows: string) => `${rows} so far`,
     asOf: 'as of',
     newer: (rows: string) => `${rows} newer`,
     tooMany: (rows: string) => `${rows} rows are shown. Use a filter to see others.`,
