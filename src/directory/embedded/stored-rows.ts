@@ -31,7 +31,6 @@ const ofUserDevices = (condition: string, order: string): string => `
   UNION ALL SELECT * FROM (SELECT 4, user, device, NULL, first_seen, last_allowed, local FROM partnerships
     WHERE ${condition} ${order})`;
 const ONE = 'local = ?1';
-const USERS = ofUsers(ONE, ofAliases(ONE) + ofUserDevices(ONE, 'ORDER BY last_allowed DESC LIMIT ?2'));
 /** Of many local parts. */
 const MANY = 'local >= ?1 AND local <= ?2';
 const MANY_USERS = ofUsers(MANY, ofUserDevices(MANY, 'ORDER BY local, last_allowed DESC'));
@@ -42,6 +41,15 @@ const MANY_WITHOUT_DEVICES = ofUsers(MANY, '');
  * so one user can make up any number of names.
  */
 const MAX_DEVICES = 1_024;
+const usersWith = (limit: string): string =>
+  ofUsers(ONE, ofAliases(ONE) + ofUserDevices(ONE, `ORDER BY last_allowed DESC${limit}`));
+/** The limit is part of the text: SQLite compiles a statement anew each time that a bound one may change its plan, ten times as long as it reads. */
+const USERS = usersWith(` LIMIT ${MAX_DEVICES}`);
+const ALL_OF_USERS = usersWith('');
+/**
+ * Fewer devices or local parts are read one by one: for each `IN` list SQLite makes a table with 88 KB for its pages, which costs as much as four of them.
+ */
+const MIN_LISTED = 5;
 /** A statement with an `IN` list of `size` values; a shorter list is filled up with its last value. */
 interface Listed {
   readonly size: number;
@@ -58,11 +66,7 @@ const usersIn = (list: string): string =>
     ofAliases(`local IN ${list}`) +
       ofUserDevices(`local IN ${list}`, `ORDER BY local DESC, last_allowed DESC LIMIT ${MAX_DEVICES + 1}`),
   );
-/** Also used for one local part: SQLite reads the `IN` list in half the time of `local = ?`. */
-const FEW_USERS = listed(4, usersIn);
 const LISTED_USERS = listed(16, usersIn);
-/** SQLite reads all. */
-const NO_LIMIT = -1;
 /** Place of the folded local part in a row of users. */
 const LOCAL = 6;
 /** Kind of a row of users that is one of their devices. */
@@ -132,8 +136,7 @@ export class StoredRows {
 
   /** Everything stored about each of these devices. */
   devices(keys: readonly DeviceKey[]): ReadonlyMap<DeviceKey, StoredDevice> {
-    const [first] = keys;
-    if (first !== undefined && keys.length === 1) return new Map([[first, this.device(first)]]);
+    if (keys.length < MIN_LISTED) return new Map(keys.map((key) => [key, this.device(key)]));
     const devices = new Map(keys.map((key) => [key, new DeviceRows(key)]));
     for (const row of this.inLists(LISTED_DEVICES, [...devices.keys()]).flat())
       devices.get(String(row[4]) as DeviceKey)?.add(row);
@@ -142,14 +145,14 @@ export class StoredRows {
 
   /** What a look-up reads about users of each of these folded local parts, which are all different. */
   usersOfEach(locals: readonly string[]): ReadonlyMap<string, StoredUsers> {
+    if (locals.length < MIN_LISTED) return new Map(locals.map((local) => [local, this.users(local)]));
     const users = new Map(locals.map((local) => [local, new UserRows()]));
-    const listed = locals.length > FEW_USERS.size ? LISTED_USERS : FEW_USERS;
-    for (const [at, rows] of this.inLists(listed, locals).entries()) {
+    for (const [at, rows] of this.inLists(LISTED_USERS, locals).entries()) {
       const devices = rows.reduce((sum, [kind]) => sum + (kind === OF_DEVICE ? 1 : 0), 0);
       if (devices <= MAX_DEVICES) for (const row of rows) users.get(String(row[LOCAL]))?.add(row);
       else
-        for (const local of locals.slice(at * listed.size, (at + 1) * listed.size))
-          users.set(local, this.usersOf(local, MAX_DEVICES));
+        for (const local of locals.slice(at * LISTED_USERS.size, (at + 1) * LISTED_USERS.size))
+          users.set(local, this.usersOf(USERS, local));
     }
     return users;
   }
@@ -203,17 +206,17 @@ export class StoredRows {
 
   /** What a look-up reads about users of one folded local part. */
   users(local: string): StoredUsers {
-    return this.usersOf(local, MAX_DEVICES);
+    return this.usersOf(USERS, local);
   }
 
   /** Everything stored about them. */
   allOfUsers(local: string): StoredUsers {
-    return this.usersOf(local, NO_LIMIT);
+    return this.usersOf(ALL_OF_USERS, local);
   }
 
-  private usersOf(local: string, limit: number): UserRows {
+  private usersOf(sql: string, local: string): UserRows {
     const rows = new UserRows();
-    for (const row of this.all(USERS, local, limit)) rows.add(row);
+    for (const row of this.all(sql, local)) rows.add(row);
     return rows;
   }
 
