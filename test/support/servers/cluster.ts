@@ -11,9 +11,10 @@ import type { TestRedis } from './redis.ts';
 const NODES = 3;
 /** Slots of a Cluster (Redis Cluster specification, key distribution model). */
 const SLOTS = 16_384;
-/** A node that is silent for so long counts as lost. Unless a test loses one, a node that only waits for the processor must not. */
-const PATIENT_MS = 60_000;
-const IMPATIENT_MS = 1_500;
+/** Time until a replica takes over. */
+const FAILOVER_MS = 1_500;
+/** Without replicas, a node that only waits for the processor must not count as lost. */
+const LONG_MS = 60_000;
 
 /** The nodes. */
 export interface TestCluster {
@@ -27,8 +28,6 @@ export interface TestCluster {
   moveSlot(key: string, to: number, meanwhile?: () => Promise<void>): Promise<void>;
   /** Empties the directory; the identity of the store stays. */
   clear(): Promise<void>;
-  /** Lets a replica take over from a node that is silent for one and a half seconds; a minute before. */
-  loseSoon(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -39,7 +38,7 @@ export async function startCluster(withReplicas = false): Promise<TestCluster> {
   const count = withReplicas ? NODES * 2 : NODES;
   while (nodes.length < count) {
     const bus = await freePort();
-    nodes.push(await startNode(bus));
+    nodes.push(await startNode(bus, withReplicas ? FAILOVER_MS : LONG_MS));
     buses.push(bus);
   }
   const clients = nodes.map(({ url }) => new Redis(url));
@@ -125,9 +124,6 @@ export async function startCluster(withReplicas = false): Promise<TestCluster> {
         for (const key of found) await client.unlink(key);
       }
     },
-    loseSoon: async () => {
-      for (const client of clients) await client.config('SET', 'cluster-node-timeout', IMPATIENT_MS);
-    },
     stop: async () => {
       for (const client of clients) client.disconnect();
       await Promise.all(nodes.map((node) => node.kill()));
@@ -135,8 +131,11 @@ export async function startCluster(withReplicas = false): Promise<TestCluster> {
   };
 }
 
-/** The bus has a port of its own: by default 10,000 above, which may be no port. */
-function startNode(bus: number): Promise<TestRedis> {
+/**
+ * The bus has a port of its own: by default 10,000 above, which may be no port. A node that is silent for `timeoutMs` counts as
+ * lost.
+ */
+function startNode(bus: number, timeoutMs: number): Promise<TestRedis> {
   return startRedis(
     [
       '--cluster-enabled',
@@ -144,7 +143,7 @@ function startNode(bus: number): Promise<TestRedis> {
       '--cluster-port',
       String(bus),
       '--cluster-node-timeout',
-      String(PATIENT_MS),
+      String(timeoutMs),
       // A replica stands for election however long that takes: on a busy machine it may take longer than ten times the time-out, after which Redis gives up.
       '--cluster-replica-validity-factor',
       '0',
