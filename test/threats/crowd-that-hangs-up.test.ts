@@ -80,17 +80,22 @@ async function openCrowded(): Promise<Held & { readonly crowd: RawClient[] }> {
 const left = ({ world }: Held, count: number): Promise<void> =>
   until(() => world.gateway.connections() === count, 'the crowd to leave');
 
+/** Once the crowd has left, the mail server is asked for this phone and nobody else, and the phone is answered. */
+async function onlyOneIsNext(held: Held, phone: RawClient, login: string): Promise<void> {
+  await left(held, PLACES + 1);
+  held.answerAll();
+  await until(() => held.questions.length > 0, 'the next question');
+  expect(held.logins.slice(PLACES)).toEqual([login]);
+  held.answerAll();
+  expect((await phone.response()).status).toBe(200);
+}
+
 describe('a crowd that hangs up while it waits for the check of its credentials', () => {
   it('has the mail server asked for none of it, and a phone behind it is next', async () => {
     const held = await openCrowded();
     const phone = await held.come('phone:secret');
     for (const client of held.crowd) client.socket.resetAndDestroy();
-    await left(held, PLACES + 1);
-    held.answerAll();
-    await until(() => held.questions.length > 0, 'the next question');
-    expect(held.logins.slice(PLACES)).toEqual(['phone:secret']);
-    held.answerAll();
-    expect((await phone.response()).status).toBe(200);
+    await onlyOneIsNext(held, phone, 'phone:secret');
   });
 
   it('by closing its side only waits no longer than two seconds more', async () => {
@@ -102,12 +107,7 @@ describe('a crowd that hangs up while it waits for the check of its credentials'
     );
     const phone = await held.come('phone:secret');
     await held.world.gateway.time.advance(HALF_CLOSE_GRACE_MS + 1_000);
-    await left(held, PLACES + 1);
-    held.answerAll();
-    await until(() => held.questions.length > 0, 'the next question');
-    expect(held.logins.slice(PLACES)).toEqual(['phone:secret']);
-    held.answerAll();
-    expect((await phone.response()).status).toBe(200);
+    await onlyOneIsNext(held, phone, 'phone:secret');
   });
 
   it('takes the answer from nobody who asks the same', async () => {
@@ -115,12 +115,7 @@ describe('a crowd that hangs up while it waits for the check of its credentials'
     const again = await held.come('crowd0:secret');
     await untilRead(held.world.gateway);
     for (const client of held.crowd) client.socket.resetAndDestroy();
-    await left(held, PLACES + 1);
-    held.answerAll();
-    await until(() => held.questions.length > 0, 'the next question');
-    expect(held.logins.slice(PLACES)).toEqual(['crowd0:secret']);
-    held.answerAll();
-    expect((await again.response()).status).toBe(200);
+    await onlyOneIsNext(held, again, 'crowd0:secret');
   });
 });
 

@@ -17,7 +17,7 @@ import { useTitle } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { PhoneReply } from '../parts/phone-reply.tsx';
 import { Spellings } from '../parts/spellings.tsx';
-import { Pill, lookOf, reasonSentence, ruleText } from '../parts/state.tsx';
+import { Pill, lookOf, reasonSentence } from '../parts/state.tsx';
 import { MORE, SubjectHead } from '../parts/subject-head.tsx';
 import { Time } from '../parts/time.tsx';
 import { Timeline } from '../parts/timeline.tsx';
@@ -27,6 +27,7 @@ import type { Decide, Target } from '../parts/use-decide.ts';
 import { Walk } from '../parts/walk.tsx';
 import { stagesOf } from '../parts/walk-steps.ts';
 import { moment, number } from '../texts/format.ts';
+import { ruleText } from '../texts/rule-text.ts';
 import { t } from '../texts/texts.ts';
 
 type Details = AnswerOf<'showDevice'>;

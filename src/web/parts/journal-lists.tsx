@@ -8,6 +8,7 @@ import type { Pages } from '../client/use-pages.ts';
 import type { OperationName } from '../../api/contract/paths.ts';
 import { changeText } from '../texts/change-text.ts';
 import { clockTime, day } from '../texts/format.ts';
+import { ruleText } from '../texts/rule-text.ts';
 import { t } from '../texts/texts.ts';
 import { DataTable } from './data-table.tsx';
 import type { Column } from './data-table.tsx';
@@ -15,7 +16,6 @@ import { deviceHref } from './device-columns.tsx';
 import { EventIcon, eventText } from './event.tsx';
 import type { Event } from './event.tsx';
 import { ListFoot, NewRows } from './list-foot.tsx';
-import { ruleText } from './state.tsx';
 import { Dash, Time } from './time.tsx';
 import { Blank, LoadTrouble, Skeleton } from './trouble.tsx';
 

@@ -62,11 +62,6 @@ export function shortReason(reason: string | null): string {
   return reason === null ? '' : (t.reasons[reason]?.short ?? reason);
 }
 
-/** What decided: a named rule as it is, a part of the policy in words. */
-export function ruleText(rule: string): string {
-  return t.device.parts[rule] ?? rule;
-}
-
 /** A reason as a sentence. */
 export function reasonSentence(reason: string | null): string {
   return reason === null ? '' : (t.reasons[reason]?.sentence ?? reason);
