@@ -24,6 +24,8 @@ export class AwaitedLookup<Answer> extends LookupFlight implements Limited {
   /** Resolves {@link answer}. */
   readonly settle: (answer: Answer) => void;
   endsAt = 0;
+  previous: Limited | null = null;
+  next: Limited | null = null;
   /** It has a place in its line, and must return it. */
   hasPlace = false;
   /** Its wait for a place; null = it found one at once, or none. */

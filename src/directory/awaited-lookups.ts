@@ -9,6 +9,7 @@ import type { LookupFlight } from './lookup-flight.ts';
 import { LookupPlaces } from './lookup-places.ts';
 import type { WaitingRequest } from './place-wait.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
+import { TransientMap } from './transient-map.ts';
 
 /** The origin of a request, for fairness between look-ups. */
 export interface Asker {
@@ -68,7 +69,7 @@ export class AwaitedLookups {
   /** How many were begun. */
   begun = 0;
   private readonly parts: AwaitedLookupsParts;
-  private readonly flights = new Map<string, Waited>();
+  private readonly flights = new TransientMap<string, Waited>();
   /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
   private readonly knownPlaces: LookupPlaces;
   private readonly strangerPlaces: LookupPlaces;

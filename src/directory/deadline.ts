@@ -1,6 +1,8 @@
 // Owns the deadlines for operations of the directory. An answer that arrived while the process was suspended is read first, and
 // counts as in time.
 import { monotonicNow } from '../clock.ts';
+import { List } from './linked-list.ts';
+import type { Linked } from './linked-list.ts';
 
 /** Rejects after `timeoutMs`; the work continues and its result is ignored. */
 export async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
@@ -15,8 +17,8 @@ export async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Prom
 }
 
 /** An operation that is limited in time. */
-export interface Limited {
-  /** Set by {@link SharedDeadline.add}. */
+export interface Limited extends Linked<Limited> {
+  /** Set by {@link SharedDeadline}; 0 = its time is not limited, or no longer. */
   endsAt: number;
   /** Called when the time is over, unless it was removed before. */
   expire(error: Error): void;
@@ -26,7 +28,7 @@ export interface Limited {
 export class SharedDeadline {
   private readonly timeoutMs: number;
   /** In the order of their deadlines. */
-  private readonly limited = new Set<Limited>();
+  private readonly limited = new List<Limited>();
   private timer: NodeJS.Timeout | null = null;
 
   constructor(timeoutMs: number) {
@@ -36,19 +38,22 @@ export class SharedDeadline {
   /** The time of an operation begins. {@link remove} must follow when it is over. */
   add(one: Limited): void {
     one.endsAt = monotonicNow() + this.timeoutMs;
-    this.limited.add(one);
+    this.limited.append(one);
     if (this.timer === null) this.arm(one.endsAt, this.timeoutMs);
   }
 
+  /** Nothing happens if its time is over, or was never limited. */
   remove(one: Limited): void {
-    this.limited.delete(one);
+    if (one.endsAt === 0) return;
+    one.endsAt = 0;
+    this.limited.remove(one);
   }
 
   /** Stops the timer; operations under way are no longer limited. */
   close(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    this.limited.clear();
+    for (let { first } = this.limited; first !== null; { first } = this.limited) this.remove(first);
   }
 
   /** The timer goes on until there is nothing to limit: most operations are over long before. */
@@ -59,13 +64,13 @@ export class SharedDeadline {
 
   private expire(due: number): void {
     this.timer = null;
-    for (const one of this.limited) {
-      if (one.endsAt > due) {
-        this.arm(one.endsAt, Math.max(1, one.endsAt - monotonicNow()));
+    for (let { first } = this.limited; first !== null; { first } = this.limited) {
+      if (first.endsAt > due) {
+        this.arm(first.endsAt, Math.max(1, first.endsAt - monotonicNow()));
         return;
       }
-      this.limited.delete(one);
-      one.expire(tooLate());
+      this.remove(first);
+      first.expire(tooLate());
     }
   }
 }

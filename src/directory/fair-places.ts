@@ -1,10 +1,11 @@
 // Owns a fair limit: the total is bounded, and nobody may hold more places than are still free. The first busy holder
 // thus leaves half of the places, and the next ones share the rest (dynamic thresholds, Choudhury and Hahne 1998).
+import { TransientMap } from './transient-map.ts';
 
 /** Counts places per holder. */
 export class FairPlaces {
   private readonly max: number;
-  private readonly held = new Map<string, number>();
+  private readonly held = new TransientMap<string, number>();
   private all = 0;
 
   constructor(max: number) {

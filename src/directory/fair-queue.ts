@@ -2,38 +2,7 @@
 // knows no time: its owners end waits that took too long. Each step costs the same however many wait, since thousands enter, or give up, in one turn of
 // the event loop.
 import { FairPlaces } from './fair-places.ts';
-
-/** A member of a {@link List} knows its neighbours, so that it can leave from the middle. */
-interface Linked<T> {
-  previous: T | null;
-  next: T | null;
-}
-
-/**
- * Members in order. A Set or Map would be shorter, but V8 leaves a hole for each member that was deleted, and the search for the first member passes all
- * holes before it.
- */
-class List<T extends Linked<T>> {
-  first: T | null = null;
-  private last: T | null = null;
-
-  append(one: T): void {
-    one.previous = this.last;
-    if (this.last === null) this.first = one;
-    else this.last.next = one;
-    this.last = one;
-  }
-
-  remove(one: T): void {
-    const { previous, next } = one;
-    if (previous === null) this.first = next;
-    else previous.next = next;
-    if (next === null) this.last = previous;
-    else next.previous = previous;
-    one.previous = null;
-    one.next = null;
-  }
-}
+import { List } from './linked-list.ts';
 
 /** All who wait for places of one holder. */
 class Line<Waiter> {

@@ -3,6 +3,7 @@
 import { LookupFlight } from './lookup-flight.ts';
 import type { Limited, SharedDeadline } from './deadline.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult, Pair } from './store.ts';
+import { TransientMap } from './transient-map.ts';
 
 /** A phone to look up. */
 export interface Asked extends Pair {
@@ -25,7 +26,7 @@ export interface RefreshParts {
 /** The look-ups of one cache. */
 export class Refresh {
   private readonly parts: RefreshParts;
-  private readonly underWay = new Set<LookupFlight>();
+  private readonly underWay = new TransientMap<LookupFlight, LookupFlight>();
 
   constructor(parts: RefreshParts) {
     this.parts = parts;
@@ -51,10 +52,10 @@ export class Refresh {
       onLookupError(error);
       for (const [at, flight] of flights.entries()) end(flight, at, false);
     };
-    const all: Limited = { endsAt: 0, expire: fail };
+    const all: Limited = { endsAt: 0, previous: null, next: null, expire: fail };
     for (const flight of flights) {
       flight.begin(applied);
-      this.underWay.add(flight);
+      this.underWay.set(flight, flight);
     }
     if (open > 0) deadline.add(all);
     let lookups: readonly Promise<LookupResult>[];
@@ -77,7 +78,7 @@ export class Refresh {
 
   /** Must be called when changes were applied; `users` are folded local parts. */
   noteChanges(devices: ReadonlySet<string>, users: ReadonlySet<string>, batch: ChangeBatch): void {
-    for (const flight of this.underWay) flight.noteChanges(devices, users, batch);
+    for (const flight of this.underWay.values()) flight.noteChanges(devices, users, batch);
   }
 
   /** Whether the directory answered in time. A result that is older than a change is not cached. */

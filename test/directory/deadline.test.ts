@@ -16,6 +16,8 @@ function start(): { readonly deadline: SharedDeadline; readonly pass: (ms: numbe
 /** An operation of the directory. */
 class Operation implements Limited {
   endsAt = 0;
+  previous: Limited | null = null;
+  next: Limited | null = null;
   state = 'open';
 
   expire(error: Error): void {

@@ -10,6 +10,8 @@ const LINE_END = '\r\n';
 /** Runs a script by its hash; its reply is one text, which stays bytes. Its time must be limited by a {@link Limited}: the library's limit does not apply. */
 export class ScriptCommand extends Command implements Limited {
   endsAt = 0;
+  previous: Limited | null = null;
+  next: Limited | null = null;
   private readonly words: readonly string[];
 
   constructor(sha: string, keys: readonly string[], values: readonly string[]) {
