@@ -213,7 +213,6 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     exchange.replay = null;
     exchange.attempts--;
     this.expectNext(exchange);
-    if (!exchange.requestComplete) this.downstream.socket.resume();
     this.dispatch(exchange, server, data);
   }
 
@@ -234,7 +233,11 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       }
     }
     const drained = writeData(upstream.socket, data);
-    if (!drained && !exchange.requestComplete) this.downstream.socket.pause();
+    if (!exchange.requestComplete) {
+      if (!drained) this.downstream.socket.pause();
+      // It may have waited for this connection, or for another one, which failed.
+      else if (this.downstream.socket.isPaused()) this.downstream.resumeBody();
+    }
     // A reused connection may just be closed by the server.
     if (exchange.requestComplete && exchange.upstreamReused && isRepeatable(exchange.command))
       exchange.replay = data;

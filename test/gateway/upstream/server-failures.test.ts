@@ -277,6 +277,33 @@ describe('a request is retried with a second server', () => {
     expect(backends[0]?.connections[0]?.received).not.toContain('ActiveSync');
   });
 
+  it.each([
+    ['a new connection to it', 0],
+    ['one that is open', 1],
+  ])('while its body is still arriving, of which nothing was sent, over %s', async (_what, open) => {
+    const port = await freePort();
+    // The body waits for the connection where a local address may have no free port.
+    const first = { settings: { port, sourceAddresses: ['127.0.0.1'] } };
+    const { ask, phone, gateway, backends } = await group([first, {}], {
+      balancing: { ejectAfter: 100 },
+      client: { bodyTimeoutMs: 60_000 },
+    });
+    for (let count = 0; count < open; count++) expect(await bodyOf(ask())).toBe('1');
+    // The server keeps its connections open.
+    await gateway.time.advance(1_000);
+    const [early, late] = [Buffer.from('03016a00001545', 'hex'), Buffer.alloc(300_000, 'x')];
+    const mail = Buffer.concat([early, late]);
+    const client = await phone();
+    const text = request('SendMail', mail);
+    // Servers are asked in turn: the first one is next.
+    if (open === 1) expect(await bodyOf(ask())).toBe('1');
+    client.send(text.slice(0, text.length - late.length));
+    await until(() => gateway.counters().retries === 1 + open, 'the second server');
+    client.send(text.slice(text.length - late.length));
+    expect((await client.response()).status).toBe(200);
+    expect(backends[1]?.requests.at(-1)?.body.equals(mail)).toBe(true);
+  });
+
   it('at most twice, and not without another server', async () => {
     const port = await freePort();
     const dead = { settings: { port } };
