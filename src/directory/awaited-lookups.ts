@@ -1,5 +1,6 @@
-// Owns the look-ups that requests wait for: one for each phone at a time, bounded in number and time, with places that strangers cannot take from known
-// phones, and compared with changes that are applied meanwhile. A look-up without a place ends when all its requests have ended.
+// Owns the look-ups that requests wait for: one for each phone at a time (where the client is unknown, for each phone and address), bounded in number and
+// time, with places that strangers cannot take from known phones, and compared with changes that are applied meanwhile. A look-up without a place ends when
+// all its requests have ended.
 import { clientBlock } from '../identity/client-address.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { AwaitedLookup } from './awaited-lookup.ts';
@@ -86,17 +87,17 @@ export class AwaitedLookups {
    * Never rejects.
    */
   find(user: UserKey, device: DeviceKey, asker: Asker, isKnown: boolean): Promise<Found> {
-    // The look-up of an unknown client must not delay a known phone with the same key.
-    const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
+    // Known phones may share one address. Unknown clients can invent devices, but not addresses.
+    const line = isKnown
+      ? { places: this.knownPlaces, holder: device }
+      : { places: this.strangerPlaces, holder: clientBlock(asker.address) };
+    // The look-up of an unknown client must delay nobody else who asks for the same phone: neither a known one nor one at another address, whose line is shorter.
+    const key = `${isKnown ? 'k' : 's'}\0${isKnown ? '' : line.holder}\0${device}\0${user}`;
     const running = this.flights.get(key);
     const request = asker.request ?? null;
     // One that was given up is still here when the next request of its phone comes in the same turn of the event loop.
     if (running !== undefined && running.wait?.isGivenUp !== true) return running.join(request);
     this.begun++;
-    // Known phones may share one address. Unknown clients can invent devices, but not addresses.
-    const line = isKnown
-      ? { places: this.knownPlaces, holder: device }
-      : { places: this.strangerPlaces, holder: clientBlock(asker.address) };
     const phone = { user, device, deviceType: asker.deviceType ?? null };
     const one = new AwaitedLookup<Found>(phone, key, line, this.parts.now(), this.onLate);
     this.flights.set(key, one);

@@ -210,8 +210,8 @@ export class VerdictCache {
   }
 
   /**
-   * One look-up per key at a time, bounded in number and time. Phones with accepted credentials or a known partnership
-   * have their own places; others share places by address. Never rejects.
+   * One look-up per key at a time, of unknown clients per key and address, bounded in number and time. Phones with accepted credentials or a known
+   * partnership have their own places; others share places by address. Never rejects.
    */
   async decide(
     user: UserKey,

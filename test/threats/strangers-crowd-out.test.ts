@@ -5,10 +5,11 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
+import type { Decision } from '../../src/directory/verdict-cache.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import { LoginLimiter } from '../../src/gateway/credentials/login-limiter.ts';
 import { deviceKey } from '../../src/identity/device.ts';
-import type { UserKey } from '../../src/identity/keys.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { TestClock } from '../support/checks/test-clock.ts';
 import { checkLeaks, watchGateway } from '../support/checks/leaks.ts';
 import { UNAUTHORIZED, ok } from '../support/servers/raw-backend.ts';
@@ -100,6 +101,48 @@ describe('three hundred connections of strangers, before a slow directory', () =
     for (let round = 0; round < 3; round++) expect(await all()).toEqual(Array(PHONES).fill(200));
     // One address gets half of the places for strangers.
     expect(held).toBe(128);
+  });
+});
+
+describe('a stranger who asks for the phone of somebody else, behind a crowd of his own', () => {
+  it('does not have it wait there when it comes itself, from another address', async () => {
+    const inner = new EmbeddedStore(':memory:');
+    const gate = Promise.withResolvers<void>();
+    const asked: string[] = [];
+    const store = Object.create(inner, {
+      lookup: {
+        value: async (...pair: Parameters<DirectoryStore['lookup']>) => {
+          asked.push(pair[1]);
+          if (pair[1] === 'crowd') await gate.promise;
+          return inner.lookup(...pair);
+        },
+      },
+    }) as DirectoryStore;
+    const cache = new VerdictCache(store, compileSimplePolicy({}), {
+      maxEntries: 100,
+      maxUnknownEntries: 100,
+      lifetimeMs: 60_000,
+      unknownLifetimeMs: 60_000,
+      maxConcurrentLookups: 2,
+      lookupTimeoutMs: 60_000,
+      staleAllowedMs: 0,
+      staleBlockedMs: 0,
+      onLookupError: () => undefined,
+    });
+    onTestFinished(async () => {
+      gate.resolve();
+      await cache.stop();
+      await inner.close();
+    });
+    const ask = (device: string, address: string): Promise<Decision> =>
+      cache.decide('alice' as UserKey, device as DeviceKey, { address, proven: false });
+    // The directory takes long for what the stranger asks first, so that the rest of his crowd waits.
+    const crowd = ask('crowd', '192.0.2.1');
+    const named = ask('phone', '192.0.2.1');
+    expect((await ask('phone', '198.51.100.1')).source).toBe('store');
+    expect(asked).toEqual(['crowd', 'phone']);
+    gate.resolve();
+    expect([(await crowd).source, (await named).source]).toEqual(['store', 'store']);
   });
 });
 
