@@ -51,5 +51,7 @@ function collection(): () => void {
   setFlagsFromString('--expose-gc');
   // Code that was not run during the last six collections would be given back: hundreds of kilobytes at some moment.
   setFlagsFromString('--no-flush-bytecode');
+  // A thread frees the memory of typed arrays once it gets the processor: beside other work, megabytes of garbage would be counted until then.
+  setFlagsFromString('--no-concurrent-array-buffer-sweeping');
   return runInNewContext('gc') as () => void;
 }
