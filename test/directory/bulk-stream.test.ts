@@ -97,12 +97,26 @@ it('a connection that is given up takes nothing more, also one that is just bein
   const opened: ReplyStream[] = [];
   const stream = scriptStream(opened);
   await stream.info('server');
-  stream.reset();
+  stream.followPrimary({ host: '192.0.2.1', port: 1 });
   const asked = stream.info('server');
-  stream.reset();
+  stream.followPrimary({ host: '192.0.2.1', port: 2 });
   await expect(asked).rejects.toThrow('Connection is closed.');
   expect(opened.map(({ isEnded }) => isEnded)).toEqual([true, true]);
   expect(await stream.info('server')).toContain('redis_version');
+  stream.close();
+});
+
+it('a connection goes on when Sentinel announces the server to which it leads, also one that is just being made', async () => {
+  const opened: ReplyStream[] = [];
+  const stream = scriptStream(opened);
+  const announce = (): void => stream.followPrimary({ host: '127.0.0.1', port: redis.port });
+  const first = stream.info('server');
+  announce();
+  expect(await first).toContain('redis_version');
+  const second = stream.info('server');
+  announce();
+  expect(await second).toContain('redis_version');
+  expect(opened.map(({ isEnded }) => isEnded)).toEqual([false]);
   stream.close();
 });
 

@@ -9,7 +9,7 @@ import { unpackHashes } from './packed-reply.ts';
 import type { ReadHash } from './packed-reply.ts';
 import { CREATE, READ } from './record-scripts.ts';
 import { isCluster } from './redis-cluster.ts';
-import type { RedisClient } from './redis-cluster.ts';
+import type { RedisAddress, RedisClient } from './redis-cluster.ts';
 import { connectRaw } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import type { RedisGuard } from './redis-guard.ts';
@@ -78,9 +78,9 @@ export class BulkAccess {
     };
   }
 
-  /** The next bulk makes another connection. */
-  reconnect(): void {
-    this.stream?.reset();
+  /** Sentinel announced this primary: a connection that leads elsewhere ends, and the next bulk makes another one. */
+  followPrimary(primary: RedisAddress): void {
+    this.stream?.followPrimary(primary);
   }
 
   close(): void {

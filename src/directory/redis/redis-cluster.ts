@@ -1,5 +1,6 @@
 // Owns what differs on a Redis Cluster: the connection, and commands that concern one node. Keys in one slot share a hash tag
 // (Redis Cluster specification, hash tags). The library follows MOVED, ASK and TRYAGAIN.
+import type { Socket } from 'node:net';
 import { Cluster } from 'ioredis';
 import type { ClusterOptions, Redis } from 'ioredis';
 import { crc16 } from './crc16.ts';
@@ -8,6 +9,11 @@ import { crc16 } from './crc16.ts';
 export interface RedisAddress {
   readonly host: string;
   readonly port: number;
+}
+
+/** Whether a connection is one to this server. */
+export function leadsTo({ remoteAddress, remotePort }: Socket, { host, port }: RedisAddress): boolean {
+  return remoteAddress === host && remotePort === port;
 }
 
 /** A connection to one server, or to all nodes of a Cluster. */

@@ -346,7 +346,7 @@ export class RedisStore implements DirectoryStore {
   private followPrimary(primary: RedisAddress): void {
     for (const client of [this.client, this.reader]) if (!isCluster(client)) followPrimary(client, primary);
     this.replication.followPrimary(primary);
-    this.bulk.reconnect();
+    this.bulk.followPrimary(primary);
   }
 
   private async usersOf(local: string): Promise<StoredUsers> {

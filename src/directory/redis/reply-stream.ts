@@ -1,6 +1,8 @@
 // Owns a connection whose replies are separated, but not parsed: a walk over a directory hands hashes on as Redis sends them. To parse millions of
 // them into texts takes the reading process longer than Redis needs to send them (decisions/0198). The scripts of a bulk are sent over one, too (script-stream.ts).
 import type { Socket } from 'node:net';
+import { leadsTo } from './redis-cluster.ts';
+import type { RedisAddress } from './redis-cluster.ts';
 import { ERROR, INCOMPLETE, RespCursor, bytesOf, partsOf } from './resp-cursor.ts';
 
 /** A connection that is ready, and no longer read by the library. */
@@ -93,6 +95,11 @@ export class ReplyStream {
   /** Whether it failed or was closed, or will be: it is to get no more requests. */
   get isEnded(): boolean {
     return this.isEnding || this.failure !== null;
+  }
+
+  /** Whether it is one to this server. */
+  leadsTo(server: RedisAddress): boolean {
+    return leadsTo(this.connection.socket, server);
   }
 
   /** Closes it once the requests under way are answered. */

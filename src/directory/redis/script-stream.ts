@@ -1,6 +1,7 @@
 // Owns running scripts for writes in bulk, on a connection of its own to a single server. A call is written as bytes at once, and nothing else of it is kept: for each value
 // the library makes and keeps several objects, which the garbage collector copies (decisions/0204).
 import { CommandBytes } from './command-bytes.ts';
+import type { RedisAddress } from './redis-cluster.ts';
 import type { Script } from './redis-scripts.ts';
 import { ERROR, LIST, RespCursor, unexpectedReply } from './resp-cursor.ts';
 import type { ReplyStream } from './reply-stream.ts';
@@ -12,8 +13,8 @@ export class ScriptStream {
   private opening: Promise<ReplyStream> | null = null;
   /** Buffers whose commands were answered: Redis has read them. */
   private readonly free: CommandBytes[] = [];
-  /** How often the connection was given up: one that is being made may lead to the same server. */
-  private ends = 0;
+  /** The primary that Sentinel announced last; null = none yet. */
+  private primary: RedisAddress | null = null;
   /** How often it was left: one that is being made may lead where the former one led. */
   private leaves = 0;
   private isClosed = false;
@@ -47,13 +48,16 @@ export class ScriptStream {
     return Buffer.from(await this.send(['INFO', part], [], [])).toString();
   }
 
-  /** Ends the connection; the next script makes another one. */
-  reset(): void {
-    this.ends += 1;
-    this.stream?.close();
+  /**
+   * Sentinel announced that this server is the primary: ends a connection that leads elsewhere, and the next script makes another one. One of
+   * several Sentinels announces a failover late, and must not end a bulk that is written to the new primary already.
+   */
+  followPrimary(primary: RedisAddress): void {
+    this.primary = primary;
+    if (this.stream?.leadsTo(primary) === false) this.stream.close();
   }
 
-  /** Likewise, once the scripts under way have ended. */
+  /** Ends the connection once the scripts under way have ended; the next script makes another one. */
   leave(): void {
     this.leaves += 1;
     this.stream?.end();
@@ -61,7 +65,7 @@ export class ScriptStream {
 
   close(): void {
     this.isClosed = true;
-    this.reset();
+    this.stream?.close();
   }
 
   private async send(
@@ -89,16 +93,22 @@ export class ScriptStream {
   }
 
   private async connect(): Promise<ReplyStream> {
-    const { ends, leaves } = this;
+    const { leaves, primary } = this;
     let stream = await this.open();
     // Once is enough to follow an address that leads elsewhere.
-    if (leaves !== this.leaves && ends === this.ends) {
+    if (leaves !== this.leaves && !this.isUnwanted(stream, primary)) {
       stream.close();
       stream = await this.open();
     }
     this.stream = stream;
-    if (this.isClosed || ends !== this.ends) stream.close();
+    if (this.isUnwanted(stream, primary)) stream.close();
     return stream;
+  }
+
+  /** Whether a new connection must not be used. `before`: the announced primary when it was begun; without another announcement it leads where Sentinel says. */
+  private isUnwanted(stream: ReplyStream, before: RedisAddress | null): boolean {
+    const { primary } = this;
+    return this.isClosed || (primary !== null && primary !== before && !stream.leadsTo(primary));
   }
 }
 

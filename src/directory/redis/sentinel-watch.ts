@@ -2,6 +2,7 @@
 // still read from it and write to it: both are lost when the former primary is found again.
 import { Socket } from 'node:net';
 import { Redis } from 'ioredis';
+import { leadsTo } from './redis-cluster.ts';
 import type { RedisAddress } from './redis-cluster.ts';
 import { pauseBefore } from './redis-connection.ts';
 import type { RedisStoreOptions, SentinelOptions } from './redis-connection.ts';
@@ -62,8 +63,7 @@ export function followPrimary(client: Redis, primary: RedisAddress): void {
   else client.once('ready', () => leaveUnlessAt(client, primary));
 }
 
-function leaveUnlessAt(client: Redis, { host, port }: RedisAddress): void {
+function leaveUnlessAt(client: Redis, primary: RedisAddress): void {
   const socket: unknown = Reflect.get(client, 'stream');
-  const isThere = socket instanceof Socket && socket.remoteAddress === host && socket.remotePort === port;
-  if (!isThere) client.disconnect(true);
+  if (!(socket instanceof Socket && leadsTo(socket, primary))) client.disconnect(true);
 }
