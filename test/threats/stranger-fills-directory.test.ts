@@ -7,6 +7,8 @@ import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
+import { GateMemo } from '../../src/gateway/access/gate.ts';
+import { keepShortText } from '../../src/gateway/connection/held-text.ts';
 import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { Journal } from '../../src/journal/journal.ts';
@@ -165,5 +167,31 @@ describe('a user who makes up devices', () => {
       true,
       true,
     ]);
+  });
+});
+
+describe('thousands of made-up Hosts and user agents', () => {
+  it('do not have each held poll keep texts of its own afterwards', () => {
+    const [flood, polls, short, long] = [3_000, 2_000, 20, 220];
+    /** A poll that is held; its texts are as new as those of a head that was just read. */
+    const held = (name: string, length: number): Exchange => {
+      const exchange = new Exchange(0);
+      exchange.host = Buffer.from(name.padEnd(length, 'h')).toString('latin1');
+      exchange.userAgent = Buffer.from(name.padEnd(length, 'a')).toString('latin1');
+      keepShortText(exchange, new GateMemo());
+      return exchange;
+    };
+    const liveBytes = collector();
+    const bytesOfEach = (length: number): number => {
+      for (let index = 0; index < flood; index++) held(`made-up-${index}-`, length);
+      const before = liveBytes();
+      const all = Array.from({ length: polls }, () => held('phone-', length));
+      const bytes = liveBytes() - before;
+      expect(all).toHaveLength(polls);
+      return bytes / polls;
+    };
+    bytesOfEach(short);
+    // Of their own both texts would be longer by as much.
+    expect(bytesOfEach(long) - bytesOfEach(short)).toBeLessThan(long - short);
   });
 });

@@ -9,27 +9,43 @@ import { MAX_USER_AGENT } from '../fixed-limits.ts';
 const MAX_SHARED = 1_000;
 /** A Host is never longer (src/http/host.ts). */
 const MAX_LENGTH = MAX_USER_AGENT;
-const agents = new Map<string, string>();
-const hosts = new Map<string, string>();
 
-/** One string for all polls with this text; beyond the bounds a copy. */
-function shared(text: string, known: Map<string, string>): string {
-  const one = known.get(text);
-  if (one !== undefined) return one;
-  const own = detachedLatin1(text);
-  if (known.size < MAX_SHARED && own.length <= MAX_LENGTH) known.set(own, own);
-  return own;
+/**
+ * Texts of one header. Threat: somebody without a password makes up a thousand of them, and from then on each poll keeps its own. Rule: those that
+ * nobody sent lately give way.
+ */
+class SharedTexts {
+  private recent = new Map<string, string>();
+  /** Those before: each is recent again once it is sent. */
+  private former = new Map<string, string>();
+
+  /** One string for all polls with this text; of a long one a copy. */
+  of(text: string): string {
+    const one = this.recent.get(text);
+    if (one !== undefined) return one;
+    const own = this.former.get(text) ?? detachedLatin1(text);
+    if (own.length > MAX_LENGTH) return own;
+    if (this.recent.size === MAX_SHARED) {
+      this.former = this.recent;
+      this.recent = new Map();
+    }
+    this.recent.set(own, own);
+    return own;
+  }
 }
+
+const agents = new SharedTexts();
+const hosts = new SharedTexts();
 
 /** The Host of a connection's requests. */
 export function sharedHost(host: string): string {
-  return shared(host, hosts);
+  return hosts.of(host);
 }
 
 /** Called when the poll is about to be held. `memo` is that of its connection. */
 export function keepShortText(exchange: Exchange, memo: GateMemo): void {
   const { userAgent } = exchange;
-  if (userAgent !== null) exchange.userAgent = shared(userAgent, agents);
+  if (userAgent !== null) exchange.userAgent = agents.of(userAgent);
   exchange.host = sharedHost(exchange.host);
   memo.forgetRequest();
 }
