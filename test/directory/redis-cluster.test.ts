@@ -13,7 +13,7 @@ import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
-import { until } from '../support/checks/until.ts';
+import { eventually, until } from '../support/checks/until.ts';
 import { startCluster } from '../support/servers/cluster.ts';
 import type { TestCluster } from '../support/servers/cluster.ts';
 import {
@@ -272,14 +272,14 @@ describe('the loss of a node', () => {
     expect(await gateway.store.decide(subject, decision('block'), BY_TEST)).toEqual({ replicated: true });
     const lost = await cluster.nodeOf(keys.device(phone));
     await cluster.nodes[lost]?.crash();
-    await until(
-      () =>
-        gateway.store.decide(subject, decision('quarantine'), BY_TEST).then(
-          () => true,
-          () => false,
-        ),
-      'the replica to take a decision',
-    );
+    // Should it never take one, the failure says why, and how another node sees the Cluster.
+    const other = cluster.clients[(lost + 1) % cluster.clients.length];
+    const decide = (): Promise<string> =>
+      gateway.store.decide(subject, decision('quarantine'), BY_TEST).then(
+        () => 'taken',
+        async (error: unknown) => `${String(error)}\n${String(await other?.cluster('NODES').catch(String))}`,
+      );
+    await eventually(decide, (answer) => answer === 'taken', 'the replica to take a decision');
     await gateway.untilServed(phone, true);
     await until(
       async () => (await gateway.ask(phone)).verdict?.action === 'quarantine',
