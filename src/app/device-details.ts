@@ -3,19 +3,12 @@ import { otherSpellings } from '../identity/device.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors/program-errors.ts';
-import { stateOfAction } from '../model/access-state.ts';
-import type { AccessState } from '../model/access-state.ts';
 import type { DecisionChange, ImportedDecision, ManualDecision } from '../model/decision.ts';
 import type { DeviceReport } from '../model/device.ts';
 import { deviceListing, partnershipListings } from './device-views.ts';
 import type { DeviceListing, PartnershipListing } from './device-views.ts';
 import { parseDevice } from './names.ts';
 import { nearText } from './text-filter.ts';
-
-/** The state of a partnership by its last verdict. */
-export function stateOf({ record }: PartnershipListing): AccessState {
-  return stateOfAction(record.lastVerdict);
-}
 
 /** All data about one device. */
 export interface DeviceDetails {

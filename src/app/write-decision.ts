@@ -175,27 +175,35 @@ export async function clear(
   }
 }
 
+/** @throws ProgramError over a wipe */
+function refuseOverWipe(store: DirectoryStore, stored: Stored): void {
+  const wipe = wipeInTheWay(store, stored);
+  if (wipe !== null) throw new WipeInTheWay(stored.device, wipe);
+}
+
 /**
- * A wipe takes precedence over all other decisions: a decision beside it would have no effect, and appear to have one.
- * @throws ProgramError while a wipe of the device (or, for a decision on all users, of any of its users) is pending; or when one
- * was carried out for the same subject
+ * The wipe for which a decision is refused: a wipe takes precedence over all other decisions, so that one beside it would have no
+ * effect, and appear to have one. That is a wipe of the device (or, for a decision on all users, one of any of its users that is
+ * pending), or one that was carried out for the same subject. Null = none.
  */
-function refuseOverWipe(store: DirectoryStore, { device, user, onDevice, ofUser }: Stored): void {
-  // A suspended wipe is confirmed by ordering it again.
-  const wipes = onDevice.filter(({ decision }) => isWipe(decision) && decision.wipe.suspended !== true);
-  for (const wipe of wipes) {
-    const concerns =
-      wipe.user === null ||
-      (user === null ? isOpenWipe(wipe.decision) : store.names.mayBeSame(wipe.user, user));
-    if (concerns) throw new WipeInTheWay(device, wipe);
-  }
-  if (ofUser === null) return;
+export function wipeInTheWay(
+  { names }: Pick<DirectoryStore, 'names'>,
+  { user, onDevice, ofUser }: Omit<Stored, 'device'>,
+): Decided | null {
+  const found = onDevice.find(
+    ({ user: name, decision }) =>
+      standsInTheWay(decision) &&
+      (name === null || (user === null ? isOpenWipe(decision) : names.mayBeSame(name, user))),
+  );
+  if (found !== undefined || ofUser === null) return found ?? null;
   // Under another name of the same user, by the directory's aliases.
   const { exactDecisions, namesakeDecisions } = ofUser;
-  const other = [...exactDecisions, ...namesakeDecisions].find(
-    ({ decision }) => isWipe(decision) && decision.wipe.suspended !== true,
-  );
-  if (other !== undefined) throw new WipeInTheWay(device, other);
+  return [...exactDecisions, ...namesakeDecisions].find(({ decision }) => standsInTheWay(decision)) ?? null;
+}
+
+/** A suspended wipe is confirmed by ordering it again. */
+function standsInTheWay(decision: ManualDecision): boolean {
+  return isWipe(decision) && decision.wipe.suspended !== true;
 }
 
 /** The action, as text; for a wipe with its progress. */

@@ -1,18 +1,19 @@
 // Owns the text of `easgate devices show`: what happens to a device, why, since when, and what to do next.
 import { describeDecision } from '../app/write-decision.ts';
-import { stateOf } from '../app/device-details.ts';
 import type { DeviceDetails } from '../app/device-details.ts';
 import { target } from '../app/names.ts';
+import type { Standing, VerdictNow } from '../app/standing.ts';
 import { isoTime } from '../app/times.ts';
 import { timeOrNever, timeText } from './time-text.ts';
 import type { ManualDecision } from '../model/decision.ts';
+import { stateOfAction } from '../model/access-state.ts';
 import type { DeviceReport } from '../model/device.ts';
 import { isOpenWipe, isWipe } from '../model/wipe.ts';
 import { clearCommand } from './decision-text.ts';
-import { stateCell } from './lists.ts';
+import { verdictCell } from './lists.ts';
 import { printable, quoted } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
-import type { Column } from './table.ts';
+import type { Cell, Column } from './table.ts';
 
 type Partnership = DeviceDetails['partnerships'][number];
 
@@ -41,7 +42,7 @@ const NEXT: Readonly<Record<string, string>> = {
 };
 
 /** The text as of `now`, milliseconds since the epoch. */
-export function deviceText(details: DeviceDetails, now = Date.now()): string {
+export function deviceText(details: DeviceDetails & Standing, now = Date.now()): string {
   const { key, aliases, record, reports, unreadable = [], partnerships } = details;
   const told = (field: 'model' | 'os' | 'imei'): string | null =>
     partnerships.find(({ record: seen }) => seen[field] !== null)?.record[field] ?? record?.[field] ?? null;
@@ -58,7 +59,7 @@ export function deviceText(details: DeviceDetails, now = Date.now()): string {
   ];
   return [
     `${lines.map((line) => printable(line)).join('\n')}\n`,
-    partnerships.length === 0 ? 'nobody was seen with it\n' : phonesText(partnerships, now),
+    partnerships.length === 0 ? 'nobody was seen with it\n' : phonesText(details, now),
     ...(reports.length === 0 ? ['no feed reports it\n'] : reports.map((report) => reportText(report, now))),
     nextText(nextLines(details)),
   ].join('\n');
@@ -99,14 +100,25 @@ function decisionText(decision: ManualDecision, now: number): string {
   return `${describeDecision(decision)} since ${isoTime(decidedAt)} by ${owner}${reason === null ? '' : ` (${reason})`}${end}`;
 }
 
-function phonesText(partnerships: readonly Partnership[], now: number): string {
+/** The verdict of `verdicts` on a phone, as of now; `?` = it was not decided. */
+export function nowCell(verdicts: readonly VerdictNow[], { user, device }: Partnership['record']): Cell {
+  const now = verdicts.find((one) => one.user === user && one.device === device);
+  return now === undefined ? '?' : verdictCell({ state: stateOfAction(now.action), reason: now.reason });
+}
+
+/** The verdict on the last request of a phone, which knows nothing of what changed since. */
+export function lastCell({ record }: Pick<Partnership, 'record'>): Cell {
+  return verdictCell({ state: stateOfAction(record.lastVerdict), reason: record.lastReason || null });
+}
+
+function phonesText({ partnerships, verdicts }: DeviceDetails & Standing, now: number): string {
   const seen = (at: number | null): string => timeOrNever(at, now);
   const columns: Column<Partnership>[] = [
     { title: 'USER', cell: ({ record }) => printable(record.user), min: 18 },
-    { title: 'STATE', cell: (one) => stateCell(stateOf(one)) },
-    { title: 'WHY', cell: ({ record }) => printable(record.lastReason || null, '-') },
-    { title: 'LAST ALLOWED', cell: ({ record }) => seen(record.lastAllowed) },
+    { title: 'NOW', cell: ({ record }) => nowCell(verdicts, record), min: 20 },
+    { title: 'LAST VERDICT', cell: lastCell, min: 20 },
     { title: 'LAST SEEN', cell: ({ record }) => seen(record.lastSeen) },
+    { title: 'LAST ALLOWED', cell: ({ record }) => seen(record.lastAllowed), spare: 3 },
     { title: 'FIRST SEEN', cell: ({ record }) => seen(record.firstSeen), spare: 2 },
     { title: 'CLIENT', cell: ({ record }) => printable(record.userAgent, '-'), min: 12, spare: 1 },
   ];
@@ -136,18 +148,22 @@ function nextText(lines: readonly string[]): string {
   return lines.map((line, index) => `${index === 0 ? 'next: ' : '      '}${printable(line)}\n`).join('');
 }
 
-/** What to do about each refused user, and where the steps are. */
-function nextLines({ key, decision, partnerships }: DeviceDetails): string[] {
-  const refused = partnerships.filter((one) => !['allowed', 'unseen'].includes(stateOf(one)));
-  const advice = new Set(refused.flatMap(({ record }) => NEXT[record.lastReason] ?? []));
-  const [first] = refused.length === 0 ? partnerships : refused;
+/** What to do about each user who is refused now, and where the steps are. */
+function nextLines({ key, partnerships, verdicts }: DeviceDetails & Standing): string[] {
+  const refused = verdicts.filter(({ action }) => action !== 'allow');
+  const advice = new Set(refused.flatMap(({ reason }) => NEXT[reason] ?? []));
+  const [first] = refused.length === 0 ? partnerships.map(({ record }) => record) : refused;
+  // For one user, under the exact name: it takes the place of a decision on this user, and outweighs one on the device but a block.
+  const helped = refused.find(({ hindrance }) => hindrance === null);
   return [
     ...advice,
-    ...(decision === null && refused.some((one) => !isWipe(one.decision))
-      ? [`to let it in for a while: easgate devices allow ${key} --expires 1d --reason TEXT`]
-      : []),
+    ...(helped === undefined
+      ? []
+      : [
+          `to let it in for a while: easgate devices allow ${key} --user ${quoted(helped.user)} --expires 1d --reason TEXT`,
+        ]),
     ...(first === undefined
       ? []
-      : [`each step of the decision: easgate explain ${quoted(first.record.user)} ${key}`]),
+      : [`each step of the decision: easgate explain ${quoted(first.user)} ${key}`]),
   ];
 }

@@ -6,6 +6,8 @@ import { describeDecision } from '../app/write-decision.ts';
 import { showDevice } from '../app/device-details.ts';
 import type { DeviceDetails } from '../app/device-details.ts';
 import { target } from '../app/names.ts';
+import { standingOfDevice } from '../app/standing.ts';
+import type { Standing } from '../app/standing.ts';
 import { acceptSuccessor, successionAt } from '../app/successors.ts';
 import type { AcceptResult, CopiedDecision, Succession } from '../app/successors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
@@ -31,12 +33,13 @@ export interface DecideOptions {
 
 /** `devices show`. */
 export async function show(id: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
-  const found: DeviceDetails & Succession = await fromEither(
+  const found: DeviceDetails & Succession & Standing = await fromEither(
     command,
     (context) => ask(context, 'showDevice', { params: { device: id } }),
-    async (store) => {
+    async (store, config) => {
       const details = await showDevice(store, id);
-      return { ...details, ...(await successionAt(store, details.key)) };
+      const succession = await successionAt(store, details.key);
+      return { ...details, ...succession, ...(await standingOfDevice(store, config, details, Date.now())) };
     },
   );
   if (json) printJson(found);

@@ -88,7 +88,7 @@ const VERDICTS: Readonly<Record<AccessState, string>> = {
 };
 
 /** The verdict that the gateway last gave, in the colour of its state. */
-function verdictCell({ state, reason }: ModelRow): Cell {
+export function verdictCell({ state, reason }: Pick<ModelRow, 'state' | 'reason'>): Cell {
   if (state === 'unseen') return '-';
   return { text: printable(`${VERDICTS[state]} (${reason ?? '?'})`), tone: STATE_TONES[state] };
 }

@@ -2,12 +2,13 @@
 import { numberText } from '../app/number-text.ts';
 import type { Command } from 'commander';
 import { describeDecision } from '../app/write-decision.ts';
-import { stateOf } from '../app/device-details.ts';
 import { clearUser, decideUser } from '../app/decide-user.ts';
 import type { UserDecideResult } from '../app/decide-user.ts';
 import { reportUser } from '../app/report-user.ts';
 import { userLines } from '../app/export-lines.ts';
 import { hintsFor } from '../app/list-hints.ts';
+import { standingOfUser } from '../app/standing.ts';
+import type { Standing } from '../app/standing.ts';
 import { countUsers, listUsers, showUser } from '../app/users.ts';
 import type { UserDetails } from '../app/users.ts';
 import type { ModelUser } from '../directory/read-model/model-users.ts';
@@ -16,7 +17,7 @@ import { loginName, withStore } from './context.ts';
 import { decidedUserText } from './decision-text.ts';
 import { DRY_RUN } from './devices.ts';
 import type { DecideOptions } from './devices.ts';
-import { stateCell } from './lists.ts';
+import { lastCell, nowCell } from './device-text.ts';
 import { count, momentOf, printList, shownRows, timeWriter, withList } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
 import { print, printJson, printable, printableLines, warn } from './output.ts';
@@ -105,16 +106,19 @@ export async function show(
   { json }: { readonly json?: true },
   command: Command,
 ): Promise<void> {
-  const details: UserDetails = await fromEither(
+  const details: UserDetails & Standing = await fromEither(
     command,
     (context) => ask(context, 'showUser', { params: { user: name } }),
-    (store) => showUser(store, name),
+    async (store, config) => {
+      const found = await showUser(store, name);
+      return { ...found, ...(await standingOfUser(store, config, found, Date.now())) };
+    },
   );
   if (json) printJson(details);
   else print(detailsText(details));
 }
 
-function detailsText({ user, names, partnerships, decisions, ...details }: UserDetails): string {
+function detailsText({ user, names, partnerships, decisions, ...details }: UserDetails & Standing): string {
   const lines = [`user ${printable(user)}`, ...reportLines(user, details)];
   if (names.length > 1 || (names.length === 1 && names[0] !== user))
     lines.push(`logins: ${names.map((one) => printable(one)).join(', ')}`);
@@ -126,8 +130,8 @@ function detailsText({ user, names, partnerships, decisions, ...details }: UserD
     { title: 'USER', cell: ({ record: seen }) => printable(seen.user), min: 18 },
     { title: 'TYPE', cell: ({ record: seen }) => printable(seen.deviceType, '-'), min: 8, spare: 2 },
     { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 3 },
-    { title: 'STATE', cell: (seen) => stateCell(stateOf(seen)) },
-    { title: 'REASON', cell: ({ record: seen }) => printable(seen.lastReason, '-') },
+    { title: 'NOW', cell: ({ record: seen }) => nowCell(details.verdicts, seen), min: 20 },
+    { title: 'LAST VERDICT', cell: lastCell, min: 20 },
     { title: 'LAST SEEN', cell: ({ record: seen }) => timeText(seen.lastSeen), spare: 1 },
   ];
   const shown = partnerships.length === 0 ? '' : `\n${fitTable(columns, partnerships, terminalWidth()).text}`;

@@ -195,7 +195,19 @@ describe('a list beside a control process', () => {
 describe('easgate users show', () => {
   it('has the devices of a user with their state', async () => {
     const { out } = await run('users', 'show', 'bob');
-    expect(out).toMatch(/^user bob\n\nDEVICE .*\nbad2 +bob .* blocked +notCompliant/);
+    expect(out).toMatch(/^user bob\n\nDEVICE .* NOW +LAST VERDICT .*\nbad2 +bob .* block \(notCompliant\)/);
+  });
+
+  it.each([
+    ['the device', ['devices', 'block', 'good1']],
+    ['the user', ['users', 'block', 'alice']],
+  ] as const)('tells a block of %s from the answer to the last request, before it', async (_what, words) => {
+    await run(...words);
+    for (const show of [
+      ['users', 'show', 'alice'],
+      ['devices', 'show', 'good1'],
+    ])
+      expect((await run(...show)).out).toMatch(/ block \(individualRule\) +allow \(compliant\) /);
   });
 
   it('names the user whom an alias stands for, and all other names', async () => {

@@ -169,9 +169,43 @@ const relative = z.object({
   lastSeen: time,
 });
 
+/** Why an exception would be refused, or have no effect. */
+const hindrance = z
+  .object({
+    by: z
+      .enum(['openWipe', 'wiped', 'userDisabled', 'decision', 'unreadableRecord'])
+      .describe('a wipe makes the directory refuse it; the others outweigh it'),
+    scope: z.enum(['user', 'device', 'partnership']).nullable().describe('what the wipe or decision is on'),
+    user: maybeText.describe('the name that it is stored under; null = for every user of the device'),
+    source: maybeText.describe('the feed that imported the decision; null = an operator made it'),
+  })
+  .nullable();
+
+/** How a device or a user stands now. */
+export const standing = {
+  verdicts: z
+    .array(
+      z.object({
+        user: z.string(),
+        device: z.string(),
+        action: z.string(),
+        reason: z.string(),
+        rule: z.string(),
+        hindrance: hindrance.describe('of an exception for this user on this device; null = it would help'),
+      }),
+    )
+    .describe(
+      'what the gateway decides now, whatever it answered the last request; of the 100 phones seen last, none where the policy cannot be read',
+    ),
+  hindrance: hindrance.describe(
+    'of an exception for every user of the device, or for the user with every device; null = it would help',
+  ),
+};
+
 /** `showDevice`. */
 export const deviceDetails = z
   .object({
+    ...standing,
     key: z.string(),
     aliases: z.array(z.string()).describe('other spellings of the id'),
     record: deviceReport.nullable().describe('of all feeds together, by precedence'),

@@ -10,7 +10,7 @@ import {
   pageQuery,
   time,
 } from './common.ts';
-import { accessState, decisionChange, maybeFlag, words } from './devices.ts';
+import { accessState, decisionChange, maybeFlag, standing, words } from './devices.ts';
 
 /** Filters of lists of users, as in `easgate users list`. */
 export const userFilter = {
@@ -71,6 +71,7 @@ export const userReport = z.looseObject({
 /** `showUser`. */
 export const userDetails = z
   .object({
+    ...standing,
     user: z.string(),
     record: userRecord.nullable().describe('of all feeds together; null = no feed reports the user'),
     reports: z.array(userReport),

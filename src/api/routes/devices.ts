@@ -12,6 +12,7 @@ import { policiesInUse } from '../../app/policy-versions.ts';
 import { exactIsoTime, parseIsoMomentToCome } from '../../app/times.ts';
 import { orderWipe, planWipe } from '../../app/wipe.ts';
 import type { WipePlan } from '../../app/wipe.ts';
+import { standingOfDevice } from '../../app/standing.ts';
 import { successionAt } from '../../app/successors.ts';
 import type { DirectoryStore } from '../../directory/store.ts';
 import { isWipe } from '../../model/wipe.ts';
@@ -41,11 +42,12 @@ export function deviceRoutes(parts: ApiParts): Route[] {
       const filter = deviceFilterOf(query, now);
       return counted.answer(JSON.stringify(query), () => model.ask('deviceCounts', { filter, now }, { id }));
     }),
-    route('showDevice', async ({ params }, { tag }) => {
+    route('showDevice', async ({ params }, { tag, now }) => {
       const store = parts.store();
       const details = await showDevice(store, params.device);
       tag(await decisionTag(store, params.device));
-      return { ...details, ...(await successionAt(store, details.key)) };
+      const standing = await standingOfDevice(store, parts.config, details, now);
+      return { ...details, ...(await successionAt(store, details.key)), ...standing };
     }),
     route('explainAccess', async ({ params, query }, { now }) => {
       const store = parts.store();

@@ -3,6 +3,7 @@ import { clearUser, decideUser } from '../../app/decide-user.ts';
 import type { UserSearch } from '../../app/user-search.ts';
 import { parseSort } from '../../app/list-pages.ts';
 import { exactIsoTime, parseIsoMomentToCome } from '../../app/times.ts';
+import { standingOfUser } from '../../app/standing.ts';
 import { showUser } from '../../app/users.ts';
 import { searchInModel } from '../../app/user-search-in-model.ts';
 import type { ApiParts } from '../api-parts.ts';
@@ -21,7 +22,11 @@ export function userRoutes(parts: ApiParts): Route[] {
         .ask('users', { filter: userFilterOf(filter, now), request }, asker);
       return { rows, next, asOf: exactIsoTime(confirmedAt) };
     }),
-    route('showUser', ({ params }) => showUser(parts.store(), params.user, known(parts))),
+    route('showUser', async ({ params }, { now }) => {
+      const store = parts.store();
+      const details = await showUser(store, params.user, known(parts));
+      return { ...details, ...(await standingOfUser(store, parts.config, details, now)) };
+    }),
     route('decideUser', async ({ params, body }, { origin, now }) => {
       const { action, reason, expiresAt, dryRun } = body;
       const end = parseIsoMomentToCome(expiresAt, now);

@@ -13,6 +13,7 @@ import type { DeviceDetails } from '../../app/device-details.ts';
 import type { PolicyDiff } from '../../app/policy-diff.ts';
 import type { StepDocument, VerdictDocument } from '../../app/explanation-json.ts';
 import type { PolicyHistoryEntry } from '../../app/policy-history.ts';
+import type { Standing } from '../../app/standing.ts';
 import type { AcceptResult, Succession } from '../../app/successors.ts';
 import type { FromIsoTimes } from '../../app/times.ts';
 import type { UserDetails } from '../../app/users.ts';
@@ -87,8 +88,8 @@ type Documents = Fulfilling<{
   listDevices: PageOf<'listDevices', ModelRow>;
   listUsers: PageOf<'listUsers', ModelUser>;
   listDecisions: PageOf<'listDecisions', DecisionRow>;
-  showDevice: DeviceDetails & Succession;
-  showUser: UserDetails;
+  showDevice: DeviceDetails & Succession & Standing;
+  showUser: UserDetails & Standing;
   explainAccess: ExplainedDocument;
   decide: DecideResult;
   clearDecision: ClearResult;
