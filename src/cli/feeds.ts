@@ -29,7 +29,7 @@ import type { Column } from './table.ts';
 import { isoTime, relativeTime, safeJson } from '../app/times.ts';
 
 /** How the states of feeds look. */
-export const FEED_TONES: Readonly<Record<FeedHealth['state'], Tone>> = {
+const FEED_TONES: Readonly<Record<FeedHealth['state'], Tone>> = {
   ok: 'good',
   held: 'warning',
   failing: 'bad',
@@ -46,7 +46,7 @@ export async function list({ json }: { readonly json?: true }, command: Command)
   const columns: Column<FeedHealth>[] = [
     { title: 'NAME', cell: ({ name }) => name },
     { title: 'KIND', cell: ({ kind }) => kind },
-    { title: 'STATE', cell: ({ state }) => ({ text: state, tone: FEED_TONES[state] }) },
+    { title: 'STATE', cell: (feed) => ({ text: stateText(feed), tone: toneOf(feed) }) },
     { title: 'LAST RUN', cell: ({ remembered }) => moment(remembered.lastSuccessAt, now) },
     { title: 'NEXT RUN', cell: ({ nextAt }) => (nextAt === null ? '-' : isoTime(nextAt)) },
   ];
@@ -73,11 +73,22 @@ export async function status({ json }: { readonly json?: true }, command: Comman
   else print(feeds.length === 0 ? NONE : feeds.map((feed) => healthText(feed, now)).join('\n'));
 }
 
-function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: number): string {
+/** The state in words: what is held may be stale too. */
+export function stateText({ state, isStale }: FeedHealth): string {
+  return state === 'held' && isStale ? 'held, stale' : state;
+}
+
+/** How it looks. */
+export function toneOf({ state, isStale }: FeedHealth): Tone {
+  return isStale ? 'bad' : FEED_TONES[state];
+}
+
+function healthText(feed: FeedHealth, now: number): string {
+  const { name, kind, nextAt, remembered } = feed;
   const { lastSuccessAt, lastFullAt, run, error, failures, held } = remembered;
   const isSent = kind === 'webhook' || kind === 'push';
   const lines = [
-    `${name} (${kind}): ${toned(FEED_TONES[state], state)}`,
+    `${name} (${kind}): ${toned(toneOf(feed), stateText(feed))}`,
     isSent
       ? `  last delivery ${moment(lastSuccessAt, now)}, next when the source sends it`
       : `  last run ${moment(lastSuccessAt, now)}, last full run ${moment(lastFullAt, now)}, next ${nextAt === null ? 'never' : isoTime(nextAt)}`,

@@ -16,7 +16,7 @@ import { StatusClient } from '../supervisor/ask-status.ts';
 import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { isRefused, refusalWarning } from '../supervisor/store-refusal.ts';
 import { configPath } from './config-path.ts';
-import { FEED_TONES } from './feeds.ts';
+import { stateText, toneOf } from './feeds.ts';
 import { outputWriter, printJson, printable, shownLines, toned } from './output.ts';
 import type { Tone } from './output.ts';
 import { RemoteError, ask } from './remote/client.ts';
@@ -262,11 +262,12 @@ function feedLines({ feeds, control }: Look): (readonly [string, string])[] {
   if (leader !== undefined && !leader.isLeader)
     return [['feeds', `${numberText(feeds.length)} in the configuration; ${leaderText(leader.holder)}`]];
   const now = Date.now();
-  return feeds.map(({ name, state, remembered }, index) => {
+  return feeds.map((feed, index) => {
+    const { name, remembered } = feed;
     const { lastSuccessAt, error, held } = remembered;
     const last = lastSuccessAt === null ? 'never applied' : `applied ${relativeTime(lastSuccessAt, now)}`;
     const why = held?.reasons.join('; ') ?? error?.message ?? '';
-    const text = `${name} ${toned(FEED_TONES[state], state)}, ${last}${why === '' ? '' : `: ${printable(why)}`}`;
+    const text = `${name} ${toned(toneOf(feed), stateText(feed))}, ${last}${why === '' ? '' : `: ${printable(why)}`}`;
     return [index === 0 ? 'feeds' : '', text];
   });
 }

@@ -10,9 +10,9 @@ export async function feedSamples(config: Config, now: number): Promise<FeedSamp
     const states = feedStates(config);
     return await Promise.all(
       scheduledFeeds(config).map(async (feed) => {
-        const { name, state, remembered } = healthOf(feed, await states.read(feed.name), now);
+        const { name, isStale, remembered } = healthOf(feed, await states.read(feed.name), now);
         const { lastSuccessAt, failures, held } = remembered;
-        return { name, lastSuccessAt, stale: state === 'stale', failures, held: held !== null };
+        return { name, lastSuccessAt, stale: isStale, failures, held: held !== null };
       }),
     );
   } catch {

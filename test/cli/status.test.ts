@@ -296,6 +296,7 @@ describe('the text of a status', () => {
       name: 'mdm',
       kind: 'files',
       state: 'ok' as const,
+      isStale: false,
       lagMs: 3_600_000,
       nextAt: null,
       remembered,

@@ -83,7 +83,7 @@ describe('the page of feeds', () => {
   it('says in words how each feed is, and why', async () => {
     const { page, complaints } = await openPage(await openDashboard(), '/feeds');
     await page.getByText('1,204 of 3,010 devices would be removed').waitFor();
-    for (const words of ['Fresh', 'Held by a brake', 'Failing', 'Stale', 'Not run yet'])
+    for (const words of ['Fresh', 'Held by a brake, stale meanwhile', 'Failing', 'Stale', 'Not run yet'])
       await page.locator('.feed .pill').getByText(words, { exact: true }).first().waitFor();
     await page.getByText('17, 5 could be a known device').waitFor();
     await page.getByText('when the source sends it').first().waitFor();

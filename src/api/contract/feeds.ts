@@ -30,7 +30,10 @@ export const feedRow = z
   .object({
     name: z.string(),
     kind: z.string(),
-    state: z.enum(['ok', 'held', 'failing', 'stale', 'never run']),
+    state: z
+      .enum(['ok', 'held', 'failing', 'stale', 'never run'])
+      .describe('what a brake holds waits for an operator: it comes before the age of the data'),
+    isStale: z.boolean().describe('it has missed its runs, or the expected delivery; held or not'),
     lagMs: z.number().nullable().describe('since the last run that was applied'),
     nextAt: maybeTime,
     schedule: maybeText.describe('in the syntax of cron; null = the source sends its records'),

@@ -73,7 +73,7 @@ export function feedsHealth(feeds: readonly FeedHealth[] | null): PartHealth {
   const bad = feeds.filter(({ state }) => state !== 'ok' && state !== 'never run');
   if (bad.length === 0) return { state: 'good', text: `${counted(feeds.length, 'feed')}, none late` };
   return {
-    state: bad.some(({ state }) => state === 'stale') ? 'bad' : 'degraded',
+    state: bad.some(({ isStale }) => isStale) ? 'bad' : 'degraded',
     text: `${feeds.length - bad.length} of ${feeds.length}; ${bad
       .slice(0, 3)
       .map(({ name, state }) => `${name} is ${state}`)

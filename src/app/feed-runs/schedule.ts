@@ -32,7 +32,10 @@ export function backOff(failures: number, retryAfter: number | null, random = Ma
 export interface FeedHealth {
   readonly name: string;
   readonly kind: string;
+  /** What somebody has to do comes first: what a brake holds waits for an operator, however old the data is meanwhile. */
   readonly state: 'ok' | 'held' | 'failing' | 'stale' | 'never run';
+  /** It has missed `staleAfter` of its runs, or the delivery that was expected; held or not. */
+  readonly isStale: boolean;
   /** Milliseconds since the last run that was applied; null = never. */
   readonly lagMs: number | null;
   /** When it runs next, milliseconds since the epoch; null = never. */
@@ -60,19 +63,21 @@ export function healthOf(feed: ScheduledFeed | ReceivedFeed, remembered: FeedSta
         ? deliveryBefore(feed, lastSuccessAt)
         : runAfter(feed, lastSuccessAt);
   const isStale = isAhead || (missed !== null && missed < now);
-  const state = isStale
-    ? 'stale'
-    : held !== null
+  const state =
+    held !== null
       ? 'held'
-      : error !== null
-        ? 'failing'
-        : lastSuccessAt === null
-          ? 'never run'
-          : 'ok';
+      : isStale
+        ? 'stale'
+        : error !== null
+          ? 'failing'
+          : lastSuccessAt === null
+            ? 'never run'
+            : 'ok';
   return {
     name: feed.name,
     kind: isSent ? feed.kind : feed.adapter.kind,
     state,
+    isStale,
     lagMs: lastSuccessAt === null ? null : Math.max(0, now - lastSuccessAt),
     nextAt: isSent ? null : nextRun(feed.schedule, now),
     remembered: shown,

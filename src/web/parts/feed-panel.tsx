@@ -33,12 +33,12 @@ const LOOKS: Readonly<Record<FeedRow['state'], readonly [string, IconName]>> = {
 /** Whether a feed is sent its records. */
 export const isSent = ({ kind }: FeedRow): boolean => kind === 'webhook' || kind === 'push';
 
-function FeedState({ state }: { state: FeedRow['state'] }): ReactElement {
+function FeedState({ feed: { state, isStale } }: { feed: FeedRow }): ReactElement {
   const [look, icon] = LOOKS[state];
   return (
     <span className={`pill ${look}`}>
       <Icon name={icon} />
-      <span>{texts.states[state]}</span>
+      <span>{state === 'held' && isStale ? texts.heldAndStale : texts.states[state]}</span>
     </span>
   );
 }
@@ -180,7 +180,7 @@ export function FeedPanel({
         <>
           <span className="tag">{texts.kinds[feed.kind] ?? feed.kind}</span>
           <span className="push">
-            <FeedState state={feed.state} />
+            <FeedState feed={feed} />
           </span>
         </>
       }

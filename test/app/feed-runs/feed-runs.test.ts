@@ -270,6 +270,15 @@ describe('schedules', () => {
     const stateAt = (minutes: number): string => healthOf(feed, remembered, at + minutes * 60_000).state;
     expect([stateAt(1), stateAt(59), stateAt(61)]).toEqual(['ok', 'ok', 'stale']);
   });
+
+  it('that a brake holds stay held, as an operator has to release them, and count as stale beside that', async () => {
+    const { feed } = scripted([fleet(1)]);
+    const held = { at, reasons: ['it would remove too many'] };
+    const remembered = { ...(await states.read('mdm')), lastSuccessAt: at, held };
+    const { state, isStale } = healthOf(feed, remembered, at + 61 * 60_000);
+    expect([state, isStale]).toEqual(['held', true]);
+    expect(healthOf(feed, remembered, at + 60_000)).toMatchObject({ state: 'held', isStale: false });
+  });
 });
 
 describe('threat: a clock that is set back', () => {

@@ -32,6 +32,7 @@ function feed(name: string, kind: string, state: Feed['state'], more: Partial<Fe
     name,
     kind,
     state,
+    isStale: state === 'stale' || (more.held !== undefined && name === 'jamf'),
     lagMs: lastSuccessAt === null ? null : Date.now() - Date.parse(lastSuccessAt),
     nextAt: isSent ? null : iso(-8),
     schedule: isSent ? null : '*/15 * * * *',

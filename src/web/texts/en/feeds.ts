@@ -31,6 +31,7 @@ export const feeds = {
     stale: 'Stale',
     'never run': 'Not run yet',
   },
+  heldAndStale: 'Held by a brake, stale meanwhile',
   lastRun: 'Last run',
   lastDelivery: 'Last delivery',
   never: 'never',
