@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
 import { openDashboard } from './support/dashboard.ts';
+import { journalAnswer } from './support/journal-answers.ts';
 
 checkLeaks();
 useBrowser();
@@ -22,6 +23,23 @@ describe('the journal', () => {
     await page.getByText('Policy published').waitFor();
     await page.getByText('nora (api)').first().waitFor();
     expect(await accessibilityProblems(page)).toEqual([]);
+  });
+
+  it.each([1_300, 1_440, 1_000])('shows what decided with all its words, %i px wide', async (width) => {
+    const { page } = await openPage(await openDashboard(), '/users', { width });
+    await page.route('**/api/v1/journal?*', async (route) => {
+      const { rows, ...more } = journalAnswer(null);
+      await route.fulfill({
+        json: { ...more, rows: rows.map((row) => ({ ...row, rule: 'policy.unknownDevice.hold' })) },
+      });
+    });
+    await page.getByRole('link', { name: 'Journal', exact: true }).click();
+    const rule = page.getByText('the policy for unknown devices, while a report is awaited').first();
+    await rule.waitFor();
+    const cut =
+      "[...document.querySelectorAll('.two-lines')].filter((each) => each.scrollHeight > each.clientHeight)";
+    expect(await page.evaluate<number>(`${cut}.length`)).toBe(0);
+    expect(await isTooWide(page)).toBe(false);
   });
 
   it('does not offer changes to others', async () => {

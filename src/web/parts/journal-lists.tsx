@@ -66,7 +66,10 @@ const EVENT_COLUMNS: readonly Column<Event>[] = [
     title: column.rule,
     className: 't2 off-phone c4 w-rule',
     hover: ruleOf,
-    cell: (row) => ruleOf(row) || <Dash />,
+    cell: (row) => {
+      const text = ruleOf(row);
+      return text === '' ? <Dash /> : <span className="two-lines">{text}</span>;
+    },
   },
 ];
 

@@ -10,10 +10,18 @@ interface Shape {
   readonly area: string;
 }
 
-/** Null leaves a gap that the line bridges; before the first value and after the last one there is neither line nor area. */
+/** A shorter line looks like a dot, and says nothing of a trend; a part of the width. */
+const SHORTEST = 1 / 8;
+
+/**
+ * Null leaves a gap that the line bridges; before the first value and after the last one there is neither line nor area. Nothing for values
+ * of less than an eighth of the range.
+ */
 function shapeOf(values: readonly (number | null)[]): Shape | null {
   const known = values.filter((value) => value !== null);
-  if (known.length < 2) return null;
+  const first = values.findIndex((value) => value !== null);
+  const last = values.findLastIndex((value) => value !== null);
+  if (known.length < 2 || last - first < (values.length - 1) * SHORTEST) return null;
   const least = Math.min(...known);
   const range = Math.max(...known) - least || 1;
   const points = values.flatMap((value, place) => {
@@ -26,7 +34,7 @@ function shapeOf(values: readonly (number | null)[]): Shape | null {
   return { line, area: `${line}L${points.at(-1)?.[0]} ${HEIGHT}L${points[0]?.[0]} ${HEIGHT}Z` };
 }
 
-/** The line with its area; nothing below two values. */
+/** The line with its area; nothing where there is too little for one. */
 export function Spark({
   values,
   tall,
