@@ -7,7 +7,7 @@ import type { DeviceKey } from '../identity/keys.ts';
 import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import { clearDecision } from './decide.ts';
-import { decidedBefore, write } from './write-decision.ts';
+import { clearable, decidedBefore, overwritten, write } from './write-decision.ts';
 import { parseDevice } from './names.ts';
 import { everyPhone, deviceModelFilter } from './device-list.ts';
 import type { DeviceFilter } from './device-list.ts';
@@ -64,13 +64,13 @@ export interface ManyOutcome {
 
 /**
  * Decides each device for every user, or (null) takes its decision back, with an entry in the audit for each. A device that
- * refuses, as over a wipe, does not stop the others. @throws ProgramError for more than {@link MAX_DECIDED}
+ * refuses, as over a wipe, does not stop the others. With `dryRun` it only finds what that would do. @throws ProgramError for more than {@link MAX_DECIDED}
  */
 export async function decideMany(
   store: DirectoryStore,
   devices: readonly DeviceKey[],
   decision: AccessDecision | null,
-  origin: DecisionOrigin,
+  { dryRun = false, ...origin }: DecisionOrigin & { readonly dryRun?: boolean },
   audit: AuditSink,
 ): Promise<ManyOutcome> {
   if (devices.length > MAX_DECIDED)
@@ -82,7 +82,10 @@ export async function decideMany(
   const refused: RefusedDevice[] = [];
   const one = async (device: DeviceKey): Promise<void> => {
     try {
-      if (await decideOne(store, device, decision, origin, audit)) changed++;
+      const isChanged = dryRun
+        ? await wouldChange(store, device, decision)
+        : await decideOne(store, device, decision, origin, audit);
+      if (isChanged) changed++;
     } catch (error) {
       if (!(error instanceof ProgramError)) throw error;
       refused.push({ device, code: error.code, message: error.message });
@@ -93,6 +96,17 @@ export async function decideMany(
     await nextTurn();
   }
   return { changed, refused };
+}
+
+/** Whether anything would be changed. @throws ProgramError where the device refuses it */
+async function wouldChange(
+  store: DirectoryStore,
+  device: DeviceKey,
+  decision: AccessDecision | null,
+): Promise<boolean> {
+  if (decision === null) return (await clearable(store, device, null, false)).length > 0;
+  await overwritten(store, device, null);
+  return true;
 }
 
 /** Whether anything was changed. */

@@ -166,13 +166,29 @@ export async function clear(
 ): Promise<void> {
   const before = replacedBy(await readStored(store, device, user));
   await check();
-  for (const { user: name, decision } of before)
-    if (!force && isWipe(decision) && !isOpenWipe(decision))
-      throw new WipeInTheWay(device, { user: name, decision });
+  refuseOverDone(device, before, force);
   for (const one of before) {
     await replace(store, device, one.user, one.decision, null, origin);
     onCleared(one);
   }
+}
+
+/** What {@link clear} would clear. @throws ProgramError */
+export async function clearable(
+  store: DirectoryStore,
+  device: DeviceKey,
+  user: UserKey | null,
+  force: boolean,
+): Promise<readonly Decided[]> {
+  const before = replacedBy(await readStored(store, device, user));
+  refuseOverDone(device, before, force);
+  return before;
+}
+
+/** @throws ProgramError over a wipe that the device acknowledged, without `force` */
+function refuseOverDone(device: DeviceKey, before: readonly Decided[], force: boolean): void {
+  const done = before.find(({ decision }) => isWipe(decision) && !isOpenWipe(decision));
+  if (!force && done !== undefined) throw new WipeInTheWay(device, done);
 }
 
 /** @throws ProgramError over a wipe */

@@ -25,13 +25,21 @@ export function isStandingWipe(decision: WipeDecision): boolean {
   return isOpenWipe(decision) && decision.wipe.suspended !== true;
 }
 
-/** Which of the decisions on a partnership and its device a list shows: a wipe first, then the narrower one. */
+/**
+ * Which of the decisions on a partnership and its device a list shows: the one that decides, a wipe first, then a block, then the narrower
+ * one. One that has ended decides nothing: it is shown where there is no other. `now`: milliseconds since the epoch.
+ */
 export function decisive(
   partnership: ManualDecision | null,
   device: ManualDecision | null,
+  now: number,
 ): ManualDecision | null {
   const wipe = [device, partnership].find(isOpenWipe) ?? [device, partnership].find(isWipe);
-  return wipe ?? partnership ?? device;
+  const inForce = [partnership, device].filter(
+    (one) => one !== null && (one.expiresAt === null || one.expiresAt > now),
+  );
+  const block = inForce.find((one) => one?.action === 'block');
+  return wipe ?? block ?? inForce[0] ?? partnership ?? device;
 }
 
 /** The stored form of a decision with its history; a wipe carries the epoch of the store. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BY_TEST, decision, userReport } from '../support/servers/directory-records.ts';
 import { DAY_MS, NOW, openOfficeToday, seen } from '../app/office.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import type { AnswerOf } from '../../src/api/contract/operations.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openTestApi } from '../support/servers/test-api.ts';
 import type { ApiAnswer, TestApi } from '../support/servers/test-api.ts';
@@ -48,13 +49,28 @@ describe('a decision on many devices', () => {
     });
     expect(json).toEqual({
       matched: 2,
-      changed: 0,
+      changed: 2,
       byState: { allowed: 1, quarantined: 1 },
       refused: [],
       refusedCount: 0,
     });
     expect(api.audited).toEqual([]);
   });
+
+  it.each([
+    ['allow', ['GOOD1', 'spare4'], 1, ['spare4']],
+    ['clear', ['lost3', 'good1', 'spare4'], 2, []],
+  ])(
+    'has a preview that counts what %s would do, and what would refuse it',
+    async (action, devices, changed, refused) => {
+      const api = await open();
+      const preview = (await many(api, { action, devices, dryRun: true })).json as AnswerOf<'decideMany'>;
+      expect(preview.changed).toBe(changed);
+      expect(preview.refused.map(({ device }) => device)).toEqual(refused);
+      expect(api.audited).toEqual([]);
+      expect((await many(api, { action, devices, dryRun: false })).json).toEqual(preview);
+    },
+  );
 
   it('is written for each device, with an entry in the audit for each', async () => {
     const api = await open();

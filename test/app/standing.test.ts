@@ -70,8 +70,8 @@ async function tried(): Promise<string> {
   return (await explainAccess(store, active, { user: alice, device: phone }, now)).verdict.action;
 }
 
-const NOTHING = { scope: null, user: null, source: null };
-const FOR_ALL = { scope: 'device', user: null, source: null };
+const NOTHING = { scope: null, user: null, source: null } as const;
+const FOR_ALL = { scope: 'device', user: null, source: null } as const;
 
 describe('an exception', () => {
   it.each<[string, () => Promise<unknown>]>([

@@ -89,7 +89,7 @@ describe('the list of devices', () => {
       sent.push(route.request().postDataJSON() as BodyOf<'decideMany'>);
       const answer: AnswerOf<'decideMany'> = {
         matched: 7,
-        changed: 0,
+        changed: 7,
         byState: { quarantined: 7 },
         refused: [],
         refusedCount: 0,
@@ -108,6 +108,43 @@ describe('the list of devices', () => {
       { action: 'quarantine', filter: { state: 'quarantined' }, dryRun: false, expected: 7 },
     ]);
     expect(complaints).toEqual([]);
+  });
+
+  it('names devices that refuse a decision about many, before it and after it', async () => {
+    const api = await openDashboard();
+    const { page } = await openPage(api, '/devices');
+    await page.getByLabel('Select Pixel 8 …2783 of clara@example.com').check();
+    await page.getByLabel('Select Pixel 6 …1140 of jana@example.com').check();
+    await page.getByRole('button', { name: 'Block', exact: true }).click();
+    await page.getByText('1 device cannot be decided:').waitFor();
+    await page.getByText('androidb902fe1140: wipe pending').waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Block 1 device' }).click();
+    await page.getByText('Done for 1 device.').waitFor();
+    await page.getByText('androidb902fe1140: wipe pending').waitFor();
+  });
+
+  it('shows what a decision made of a phone that has not asked since', async () => {
+    const api = await openDashboard();
+    const { page } = await openPage(api, '/users');
+    await page.route('**/api/v1/devices?*', async (route) => {
+      const response = await route.fetch();
+      const { rows, ...more } = (await response.json()) as AnswerOf<'listDevices'>;
+      const blocked = rows.map((row) => ({ ...row, decision: 'block', decisionExpiresAt: null }));
+      await route.fulfill({ response, json: { ...more, rows: blocked } });
+    });
+    await page.goto(`${api.url}/devices?search=lena`);
+    await page.getByText('Blocked by a decision, has not asked since').waitFor();
+  });
+
+  it('clears the decision that the row shows, also where it is for every user of the device', async () => {
+    const api = await openDashboard();
+    const { page } = await openPage(api, '/devices?search=greta');
+    await page.getByRole('button', { name: /^Actions for .*greta/ }).click();
+    await page.getByRole('menuitem', { name: 'Clear decision for every user' }).click();
+    await page.getByText('Decision cleared, by you').waitFor();
+    const { json } = await api.send('viewer', '/api/v1/devices/sec1a9c07e4b2f31');
+    expect((json as AnswerOf<'showDevice'>).decision).toBeNull();
   });
 
   it('says that nothing matches, and leads back', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
 import { openDashboard } from './support/dashboard.ts';
+import { overviewAnswer } from './support/overview-answer.ts';
 
 checkLeaks();
 useBrowser();
@@ -161,6 +162,34 @@ describe('the frame', () => {
 });
 
 describe('the overview', () => {
+  it.each([
+    ['one value', 1, 0],
+    ['two values of two days', 2, 0],
+    ['values of an eighth of the range', 6, 1],
+  ])('draws a line for %s only where it is one', async (_what, count, lines) => {
+    const { page } = await openPage(await openDashboard(), '/users');
+    await page.route('**/api/v1/overview', (route) => {
+      const answer = overviewAnswer();
+      const trend = Array.from({ length: 41 }, (_, place) => (place < 41 - count ? null : 7));
+      const tiles = { ...answer.tiles, allowed: { ...answer.tiles.allowed, trend } };
+      return route.fulfill({ json: { ...answer, tiles } });
+    });
+    await page.getByRole('link', { name: 'Overview', exact: true }).click();
+    const tile = page.getByRole('link', { name: /^Allowed/ });
+    await tile.waitFor();
+    expect(await tile.locator('.spark path.ln').count()).toBe(lines);
+  });
+
+  it('offers an exception where one helps, and else the way to the reason', async () => {
+    const { page } = await openPage(await openDashboard(), '/');
+    await page
+      .getByRole('button', { name: /^(?:Allow )?until .*: Pixel 8 …2783/i })
+      .first()
+      .waitFor();
+    await page.getByRole('link', { name: /^Why\? Galaxy S23/ }).click();
+    await page.getByText('The device is blocked for every user').first().waitFor();
+  });
+
   it.each([
     ['light', 1_440],
     ['dark', 1_000],

@@ -121,6 +121,15 @@ describe('the page of a user', () => {
     await page.getByText('Cleared').first().waitFor();
   });
 
+  it('does not offer an exception for a disabled account, and says why', async () => {
+    const { page } = await openPage(await openDashboard(), '/users/pavel@example.com');
+    await page.getByText('The account of the user is disabled, which outweighs an exception.').waitFor();
+    expect(await page.getByRole('button', { name: /^Allow until (?!another)/ }).isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'More' }).click();
+    const allow = page.getByRole('menuitem', { name: 'Allow until…' });
+    expect(await allow.getAttribute('aria-disabled')).toBe('true');
+  });
+
   it('names other names that an allow does not hold for', async () => {
     const { page } = await openPage(await openDashboard(), CLARA);
     await keepUndo(page);

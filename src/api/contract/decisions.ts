@@ -30,7 +30,7 @@ export const decideManyBody = z.strictObject({
 export const decideManyResult = z
   .object({
     matched: z.number().describe(`devices; of more than ${MAX_DECIDED} none is decided`),
-    changed: z.number().describe('devices that were decided; of a preview 0'),
+    changed: z.number().describe('devices that were decided; of a preview, that would be'),
     byState: z.record(z.string(), z.number()).describe('of those that match, before the change: phones'),
     refused: z
       .array(z.object({ device: z.string(), code: z.string(), message: z.string() }))

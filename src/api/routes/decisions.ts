@@ -41,8 +41,7 @@ export function decisionRoutes(parts: ApiParts): Route[] {
       const { keys, byState } = await parts.model().ask('matchedDevices', many, asker);
       const end = parseIsoMomentToCome(expiresAt, now);
       const found = { matched: keys.length, byState };
-      if (dryRun) return { ...found, changed: 0, refused: [], refusedCount: 0 };
-      if (expected !== undefined && expected !== keys.length)
+      if (!dryRun && expected !== undefined && expected !== keys.length)
         throw new ProgramError(
           'EASGATE_CHANGED',
           `${keys.length > MAX_DECIDED ? `more than ${MAX_DECIDED}` : keys.length} devices match now, not ${expected}: ` +
@@ -50,7 +49,8 @@ export function decisionRoutes(parts: ApiParts): Route[] {
         );
       const decision =
         action === 'clear' ? null : { action, owner: origin.by, reason, decidedAt: now, expiresAt: end };
-      const { changed, refused } = await decideMany(parts.store(), keys, decision, origin, parts.audit);
+      const how = { ...origin, dryRun };
+      const { changed, refused } = await decideMany(parts.store(), keys, decision, how, parts.audit);
       return { ...found, changed, refused: refused.slice(0, REFUSED), refusedCount: refused.length };
     }),
     route('acceptSuccessor', async ({ params, body }, { origin }) => {

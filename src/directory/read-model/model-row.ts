@@ -44,7 +44,7 @@ export interface ModelRow {
   /** What the phone's app reports about itself; null = nobody was seen with the device. Likewise `protocolVersion`. */
   readonly userAgent: string | null;
   readonly protocolVersion: string | null;
-  /** Action of the decision on the partnership, else on the device; null = there is none. */
+  /** Action of the decision that decides, of those on the partnership and on the device; null = there is none. */
   readonly decision: ManualDecision['action'] | null;
   /** The feed that imported the decision; null = an operator made it, or there is none. */
   readonly decisionSource: string | null;
@@ -115,7 +115,7 @@ export function rowsOfDevice(
   if (partnerships.length > 0)
     return partnerships.map((partnership) => {
       const { user } = partnership;
-      const own = decisive(decidedByUser.get(user)?.decision ?? null, decided.decision);
+      const own = decisive(decidedByUser.get(user)?.decision ?? null, decided.decision, now);
       const onUser = imported.filter((one) => one.user !== null && names.mayBeSame(user, one.user));
       const shown = shownDecision(own, [...onUser, ...onDevice], now);
       return rowOf(entry, partnership, shown, factsOf(user));

@@ -7,7 +7,7 @@ import { localOf } from './model-row.ts';
 import type { FreshRow, ModelRow } from './model-row.ts';
 
 /** `PRAGMA user_version` of a file with these tables, and with facts of users as decisions/0190 puts them together. */
-export const MODEL_VERSION = 7;
+export const MODEL_VERSION = 8;
 
 /** Columns in the order of {@link valuesOf}. */
 export const COLUMNS = [

@@ -4,18 +4,19 @@ import type { ReactElement } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import type { AnswerOf } from '../../api/contract/operations.ts';
 import { usePathPart } from '../client/path-part.ts';
-import { useMay, roleFor } from '../client/signed-in.ts';
 import { useQuery } from '../client/use-query.ts';
-import { AllowUntil } from '../parts/allow-until.tsx';
 import { DeviceChange } from '../parts/device-change.tsx';
 import { deviceHref, doneText } from '../parts/device-columns.tsx';
 import { DeviceDecisions, decisionCount, hasDecision } from '../parts/device-decisions.tsx';
 import { DeviceMenu } from '../parts/device-menu.tsx';
 import { FactsTable } from '../parts/facts-table.tsx';
+import { FirstAction } from '../parts/first-action.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { useTitle } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { PhoneReply } from '../parts/phone-reply.tsx';
+import { hindranceText, possibleOn } from '../parts/possible.ts';
+import type { Hindrance } from '../parts/possible.ts';
 import { Spellings } from '../parts/spellings.tsx';
 import { Pill, lookOf, reasonSentence } from '../parts/state.tsx';
 import { MORE, SubjectHead } from '../parts/subject-head.tsx';
@@ -55,10 +56,12 @@ function decidedText({ rule, requirement, reason }: Explanation['verdict']): str
 
 function Because({
   explanation,
+  hindrance,
   decide,
   target,
 }: {
   explanation: Explanation;
+  hindrance: Hindrance | null;
   decide: Decide;
   target: Target;
 }): ReactElement {
@@ -91,6 +94,9 @@ function Because({
           {doneText(done)}
         </span>
       )}
+      {hindrance === null || verdict.action === 'allow' ? null : (
+        <span className="t2">{hindranceText(hindrance)}</span>
+      )}
     </div>
   );
 }
@@ -108,8 +114,8 @@ function Head({
   decide: Decide;
   changed: () => void;
 }): ReactElement {
-  const may = useMay('decide');
   const target: Target = { device: details.key, user: partnership?.record.user ?? null };
+  const possible = possibleOn(details, target.user);
   const name = nameOf(details, partnership);
   useTitle(name);
   const system = details.record?.os ?? textOf(partnership?.record['os']);
@@ -137,14 +143,7 @@ function Head({
       }
       buttons={
         <>
-          <AllowUntil
-            target={target}
-            name={name}
-            title={t.decide.allow.title(name)}
-            decide={decide}
-            className="btn primary"
-            blocked={may ? null : t.trouble.needsRole(roleFor('decide'))}
-          />
+          <FirstAction target={target} name={name} possible={possible} decide={decide} />
           <DeviceMenu
             target={target}
             name={name}
@@ -157,7 +156,9 @@ function Head({
       }
     >
       <ChangeTrouble error={decide.error} />
-      {explanation === null ? null : <Because explanation={explanation} decide={decide} target={target} />}
+      {explanation === null ? null : (
+        <Because explanation={explanation} hindrance={possible.hindrance} decide={decide} target={target} />
+      )}
     </SubjectHead>
   );
 }
@@ -284,6 +285,7 @@ export function DevicePage(): ReactElement {
           {explanation === null ? null : (
             <DeviceChange
               explanation={explanation}
+              possible={possibleOn(details, user)}
               stages={stages}
               target={{ device: details.key, user }}
               name={nameOf(details, partnership)}
@@ -299,9 +301,7 @@ export function DevicePage(): ReactElement {
             title={t.device.decisions.title}
             mark={
               <span className="age">
-                {hasDecision(details, Date.now())
-                  ? t.device.decisions.inForce
-                  : t.device.decisions.noneInForce}
+                {hasDecision(details) ? t.device.decisions.inForce : t.device.decisions.noneInForce}
               </span>
             }
           >

@@ -2,12 +2,12 @@
 import { useCallback, useMemo, useState } from 'react';
 import type { ReactElement } from 'react';
 import { Link, useLocation, useSearchParams } from 'wouter';
-import type { QueryOf } from '../../api/contract/operations.ts';
+import type { AnswerOf, QueryOf } from '../../api/contract/operations.ts';
 import { addressOf } from '../client/call.ts';
 import { useSession } from '../client/signed-in.ts';
 import { usePages } from '../client/use-pages.ts';
 import { useQuery } from '../client/use-query.ts';
-import { BulkBar } from '../parts/bulk-bar.tsx';
+import { BulkBar, BulkDone } from '../parts/bulk-bar.tsx';
 import type { Chosen } from '../parts/bulk-bar.tsx';
 import { DataTable } from '../parts/data-table.tsx';
 import {
@@ -107,10 +107,12 @@ export function DevicesPage(): ReactElement {
 
   const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set());
   const [isAll, setAll] = useState(false);
+  const [done, setDone] = useState<AnswerOf<'decideMany'> | null>(null);
   const tickedRows = pages.rows.filter((row) => ticked.has(deviceRowKey(row)));
   const tick = useCallback((keys: ReadonlySet<string>) => {
     setTicked(keys);
     setAll(false);
+    setDone(null);
   }, []);
   const chosen: Chosen = isAll
     ? { filter }
@@ -197,6 +199,7 @@ export function DevicesPage(): ReactElement {
             )}
           />
         )}
+        {tickedRows.length === 0 && done !== null ? <BulkDone outcome={done} /> : null}
         {tickedRows.length === 0 ? null : (
           <BulkBar
             count={tickedRows.length}
@@ -204,8 +207,9 @@ export function DevicesPage(): ReactElement {
             isAll={isAll}
             chosen={chosen}
             onAll={setAll}
-            onDone={() => {
+            onDone={(outcome) => {
               tick(new Set());
+              setDone(outcome);
               pages.reload();
             }}
           />

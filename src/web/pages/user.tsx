@@ -11,9 +11,10 @@ import type { DecisionLine } from '../parts/decision-table.tsx';
 import { deviceHref, doneText } from '../parts/device-columns.tsx';
 import { useTitle } from '../parts/page-head.tsx';
 import { Panel } from '../parts/panel.tsx';
+import { hindranceText, isInForce } from '../parts/possible.ts';
 import { Pill } from '../parts/state.tsx';
 import { MORE, SubjectHead } from '../parts/subject-head.tsx';
-import { Time, readTime } from '../parts/time.tsx';
+import { Time } from '../parts/time.tsx';
 import { Timeline } from '../parts/timeline.tsx';
 import { ChangeTrouble, LoadTrouble, Skeleton } from '../parts/trouble.tsx';
 import { useDecideUser } from '../parts/use-decide.ts';
@@ -27,10 +28,6 @@ import { t } from '../texts/texts.ts';
 type Details = AnswerOf<'showUser'>;
 
 const EVERY_MS = 10_000;
-
-function isInForce({ decision }: Details): boolean {
-  return decision !== null && (readTime(decision.expiresAt) ?? Number.POSITIVE_INFINITY) > Date.now();
-}
 
 function linesOf(details: Details): readonly DecisionLine[] {
   return newestFirst([
@@ -56,7 +53,7 @@ function Because({ details, decide }: { details: Details; decide: Decide<UserTar
   const done = decide.doneFor({ user });
   return (
     <div className="because">
-      {decision === null || !isInForce(details) ? (
+      {!isInForce(decision) ? (
         <span className="t2">{t.user.undecided}</span>
       ) : (
         <>
@@ -125,13 +122,22 @@ function Head({ details, decide }: { details: Details; decide: Decide<UserTarget
             title={t.decide.allow.title(name)}
             decide={decide}
             className="btn primary"
-            blocked={may ? null : t.trouble.needsRole(roleFor('decideUser'))}
+            blocked={
+              may
+                ? details.hindrance === null
+                  ? null
+                  : hindranceText(details.hindrance)
+                : t.trouble.needsRole(roleFor('decideUser'))
+            }
           />
           <UserMenu user={user} decide={decide} className="btn" button={MORE} />
         </>
       }
     >
       {may ? null : <p className="body sm t2">{t.trouble.needsRole(roleFor('decideUser'))}</p>}
+      {may && details.hindrance !== null ? (
+        <p className="body sm t2">{hindranceText(details.hindrance)}</p>
+      ) : null}
       <ChangeTrouble error={decide.error} />
       <Because details={details} decide={decide} />
     </SubjectHead>
@@ -189,7 +195,7 @@ export function UserPage(): ReactElement {
             title={t.user.decisions.title}
             mark={
               <span className="age">
-                {isInForce(data) ? t.user.decisions.inForce : t.user.decisions.noneInForce}
+                {isInForce(data.decision) ? t.user.decisions.inForce : t.user.decisions.noneInForce}
               </span>
             }
           >

@@ -92,44 +92,40 @@ export function AllowUntil<On>({
   const [open, setOpen] = useState(false);
   const usual = useUsual(className.includes('small'));
   const done = decide.doneFor(target);
-  if (done !== null && !done.isUndone)
-    return (
-      <button
-        className={className}
-        type="button"
-        disabled={decide.isBusy}
-        onClick={() => void decide.undo(target)}
-      >
-        {t.change.undo}
-      </button>
-    );
+  const isUndo = done !== null && !done.isUndone && done.canUndo;
+  // One button for both, so that it keeps the focus; for the same reason it is not disabled while it works.
   return (
-    <span className="split" title={blocked ?? undefined}>
+    <span className={isUndo ? undefined : 'split'} title={blocked ?? undefined}>
       <button
         className={className}
         type="button"
-        aria-label={`${usual}: ${name}`}
-        disabled={decide.isBusy || blocked !== null}
-        onClick={() =>
-          void decide.decide(target, { action: 'allow', expiresAt: usualEnd(Date.now()), reason: null })
-        }
-      >
-        {usual}
-      </button>
-      <FormPop
-        className={className}
-        label={`${t.until.another}: ${name}`}
-        title={title}
-        button={<Icon name="down" small />}
-        open={open}
+        aria-label={isUndo ? undefined : `${usual}: ${name}`}
+        aria-disabled={decide.isBusy}
         disabled={blocked !== null}
-        onOpen={(next) => {
-          decide.forgetError();
-          setOpen(next);
+        onClick={() => {
+          if (decide.isBusy) return;
+          if (isUndo) void decide.undo(target);
+          else void decide.decide(target, { action: 'allow', expiresAt: usualEnd(Date.now()), reason: null });
         }}
       >
-        <AllowForm target={target} decide={decide} close={() => setOpen(false)} />
-      </FormPop>
+        {isUndo ? t.change.undo : usual}
+      </button>
+      {isUndo ? null : (
+        <FormPop
+          className={className}
+          label={`${t.until.another}: ${name}`}
+          title={title}
+          button={<Icon name="down" small />}
+          open={open}
+          disabled={blocked !== null}
+          onOpen={(next) => {
+            decide.forgetError();
+            setOpen(next);
+          }}
+        >
+          <AllowForm target={target} decide={decide} close={() => setOpen(false)} />
+        </FormPop>
+      )}
     </span>
   );
 }

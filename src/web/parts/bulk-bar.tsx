@@ -46,12 +46,36 @@ function usePreview(body: Body | null): {
   return known?.text === text ? known : { preview: null, error: null };
 }
 
-/** Devices that would be decided: the preview itself decides none. */
-const decidable = ({ matched, refusedCount }: Preview): number => Math.max(0, matched - refusedCount);
+/** Of refused devices. */
+const MOST_NAMED = 5;
+
+/** Which devices are not decided, and why. */
+function Refused({ outcome }: { outcome: Preview }): ReactElement | null {
+  const { refused, refusedCount } = outcome;
+  if (refusedCount === 0) return null;
+  const named = refused.slice(0, MOST_NAMED);
+  return (
+    <div className="t2">
+      <p>
+        <Icon name="warn" />
+        {t.decide.many.refused(t.counted.devices(refusedCount, number(refusedCount)))}
+      </p>
+      <ul className="names">
+        {named.map(({ device, message }) => (
+          <li key={device} className="break">
+            {message}
+          </li>
+        ))}
+        {refusedCount > named.length ? (
+          <li>{t.decide.many.andMore(number(refusedCount - named.length))}</li>
+        ) : null}
+      </ul>
+    </div>
+  );
+}
 
 function Counts({ preview }: { preview: Preview }): ReactElement {
-  const { byState, refused, refusedCount } = preview;
-  const changed = decidable(preview);
+  const { byState, changed } = preview;
   return (
     <ul>
       {Object.entries(byState)
@@ -68,13 +92,20 @@ function Counts({ preview }: { preview: Preview }): ReactElement {
           ? t.decide.many.nothing
           : t.decide.many.changes(t.counted.devices(changed, number(changed)))}
       </li>
-      {refusedCount === 0 ? null : (
-        <li title={refused.map(({ device, message }) => `${device}: ${message}`).join('\n')}>
-          <Icon name="warn" />
-          {t.decide.many.refused(t.counted.devices(refusedCount, number(refusedCount)))}
-        </li>
-      )}
     </ul>
+  );
+}
+
+/** What was done a moment ago, where the bar was: the rows say nothing of it until they are read again. */
+export function BulkDone({ outcome }: { outcome: Preview }): ReactElement {
+  const { changed } = outcome;
+  return (
+    <div className="bulk done" role="status">
+      <div className="bar1">
+        <b>{t.decide.many.done(t.counted.devices(changed, number(changed)))}</b>
+        <Refused outcome={outcome} />
+      </div>
+    </div>
   );
 }
 
@@ -92,7 +123,7 @@ export function BulkBar({
   isAll: boolean;
   chosen: Chosen;
   onAll: (isAll: boolean) => void;
-  onDone: () => void;
+  onDone: (outcome: Preview) => void;
 }): ReactElement {
   const may = useMay('decideMany');
   const [action, setAction] = useState<Action | null>(null);
@@ -106,17 +137,17 @@ export function BulkBar({
   const body: Body | null = action === null ? null : { ...chosen, action, dryRun: true };
   const { preview, error: previewError } = usePreview(body);
 
-  const devices = preview === null ? null : decidable(preview);
+  const devices = preview?.changed ?? null;
 
   const send = async (): Promise<void> => {
     if (action === null || preview === null || end === undefined) return;
     setBusy(true);
     setError(null);
     try {
-      await call('decideMany', {
+      const outcome = await call('decideMany', {
         body: { ...chosen, action, expiresAt, dryRun: false, expected: preview.matched },
       });
-      onDone();
+      onDone(outcome);
     } catch (thrown) {
       setError(thrown instanceof ApiError ? thrown : networkError());
       setBusy(false);
@@ -163,7 +194,10 @@ export function BulkBar({
                 <ChangeTrouble error={previewError} />
               )
             ) : (
-              <Counts preview={preview} />
+              <>
+                <Counts preview={preview} />
+                <Refused outcome={preview} />
+              </>
             )}
             <ChangeTrouble error={error} />
           </div>

@@ -9,6 +9,7 @@ import type { Column } from './data-table.tsx';
 import { DeviceModel, modelName } from './device-model.tsx';
 import { Icon } from './icon.tsx';
 import { Menu, MenuCheck, MenuGroup, MenuItem, MenuLine } from './menu.tsx';
+import { notAskedSince } from './not-asked-since.ts';
 import { Pill, shortReason } from './state.tsx';
 import { Dash, Time } from './time.tsx';
 import type { Done } from './use-decide.ts';
@@ -41,15 +42,16 @@ export function decidedText(action: string | null, expiresAt: string | null): st
 }
 
 /** What was decided a moment ago, instead of the reason. */
-export function doneText({ action, expiresAt, isUndone }: Done): string {
+export function doneText({ action, expiresAt, isUndone, cleared }: Done): string {
   if (isUndone) return t.change.undone;
-  if (action === 'clear') return t.decide.cleared;
+  if (action === 'clear') return t.decide.cleared[cleared];
   return t.decide.done[action](expiresAt === null ? null : moment(Date.parse(expiresAt), Date.now()));
 }
 
-function reasonText(row: DeviceRow): string {
+/** Why a row is in its state; or what a decision makes of it since. */
+export function reasonText(row: DeviceRow): string {
   if (row.unreadable) return t.devices.unreadable;
-  return shortReason(row.reason);
+  return notAskedSince(row, Date.now()) ?? shortReason(row.reason);
 }
 
 /** The decision on the device, else that on the user. */

@@ -4,7 +4,7 @@ import type { AnswerOf } from '../../api/contract/operations.ts';
 import { t } from '../texts/texts.ts';
 import { DecisionTable, historyLines, newestFirst } from './decision-table.tsx';
 import type { DecisionLine } from './decision-table.tsx';
-import { readTime } from './time.tsx';
+import { isInForce } from './possible.ts';
 
 type Details = AnswerOf<'showDevice'>;
 
@@ -37,9 +37,8 @@ export function decisionCount(details: Details): number {
 }
 
 /** Whether a manual decision is in force now. */
-export function hasDecision(details: Details, now: number): boolean {
-  const all = [details.decision, ...details.partnerships.map(({ decision }) => decision)];
-  return all.some((one) => one !== null && (readTime(one.expiresAt) ?? Number.POSITIVE_INFINITY) > now);
+export function hasDecision(details: Details): boolean {
+  return [details.decision, ...details.partnerships.map(({ decision }) => decision)].some(isInForce);
 }
 
 /** The table. */

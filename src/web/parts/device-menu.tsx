@@ -2,13 +2,106 @@
 import { useState } from 'react';
 import type { ReactElement, ReactNode } from 'react';
 import { useMay } from '../client/signed-in.ts';
+import { useQuery } from '../client/use-query.ts';
 import { t } from '../texts/texts.ts';
+import { ClearWipeModal } from './clear-wipe-modal.tsx';
 import { copyText } from './copy.tsx';
 import { DecideModal } from './decide-modal.tsx';
 import type { Proposal } from './decide-modal.tsx';
-import { Menu, MenuItem, MenuLine } from './menu.tsx';
+import { Menu, MenuItem, MenuLine, MenuGroup } from './menu.tsx';
+import { hindranceText, possibleOn } from './possible.ts';
+import type { Possible } from './possible.ts';
 import type { Decide, Target } from './use-decide.ts';
 import { WipeModal } from './wipe-modal.tsx';
+
+type Action = Proposal<Target>['action'];
+
+/** What a pick of the menu opens. */
+type Opened = { readonly proposal: Proposal<Target> } | 'wipe' | { readonly cleared: Target };
+
+/** Whether an action makes sense; while nothing is known yet, none is offered, and after a failure each: the gateway refuses. */
+function isOffered(action: Action, possible: Possible | null): boolean {
+  if (possible === null) return false;
+  return !possible.isRefused && (action === 'block' || possible.hindrance === null);
+}
+
+const UNKNOWN: Possible = { hindrance: null, isRefused: false, verdict: null, stored: [] };
+
+/** The entries, which are drawn when the menu opens: what makes sense is asked then. */
+function Actions({
+  target,
+  decide,
+  propose,
+  open,
+  children,
+}: {
+  target: Target;
+  decide: Decide;
+  propose: (action: Action) => void;
+  open: (opened: Opened) => void;
+  children: ReactNode;
+}): ReactElement {
+  const mayDecide = useMay('decide');
+  const mayWipe = useMay('orderWipe');
+  const { data, error } = useQuery('showDevice', { params: { device: target.device } });
+  const possible = data === null ? (error === null ? null : UNKNOWN) : possibleOn(data, target.user);
+  const hindrance = possible?.hindrance ?? null;
+  const stored = possible?.stored ?? [];
+  const clearText = (one: Possible['stored'][number]): string => {
+    if (one.kind === 'openWipe') return t.decide.wipe.takeBack;
+    if (one.kind === 'wiped') return t.decide.wipe.clear;
+    return one.target.user === target.user ? t.decide.clear : t.decide.clearEveryUser;
+  };
+  const decisions = (['allow', 'quarantine', 'block'] as const).map((action) => (
+    <MenuItem
+      key={action}
+      disabled={!mayDecide || !isOffered(action, possible)}
+      onPick={() => propose(action)}
+    >
+      {t.decide[action].menu}
+    </MenuItem>
+  ));
+  return (
+    <>
+      {hindrance === null ? (
+        decisions
+      ) : (
+        <MenuGroup title={hindranceText(hindrance)} isSentence>
+          {decisions}
+        </MenuGroup>
+      )}
+      {stored.length === 0 ? (
+        <MenuItem disabled onPick={() => undefined}>
+          {t.decide.clear}
+        </MenuItem>
+      ) : (
+        stored.map((one) => (
+          <MenuItem
+            key={one.target.user ?? ''}
+            disabled={one.kind === 'decision' ? !mayDecide : !mayWipe}
+            onPick={() => {
+              if (one.kind === 'wiped') open({ cleared: one.target });
+              else void decide.clear(one.target);
+            }}
+          >
+            {clearText(one)}
+          </MenuItem>
+        ))
+      )}
+      <MenuLine />
+      {children}
+      <MenuItem onPick={() => void copyText(target.device)}>{t.devices.copyId}</MenuItem>
+      <MenuLine />
+      <MenuItem
+        danger
+        disabled={!mayWipe || possible === null || possible.isRefused}
+        onPick={() => open('wipe')}
+      >
+        {t.decide.wipe.menu}
+      </MenuItem>
+    </>
+  );
+}
 
 /** `children` = further entries, above the wipe. */
 export function DeviceMenu({
@@ -31,48 +124,33 @@ export function DeviceMenu({
   changed: () => void;
   children?: ReactNode;
 }): ReactElement {
-  const mayDecide = useMay('decide');
-  const mayWipe = useMay('orderWipe');
-  const [proposal, setProposal] = useState<Proposal<Target> | null>(null);
-  const [isWiping, setWiping] = useState(false);
-  const propose = (action: Proposal<Target>['action']): void => {
+  const [opened, open] = useState<Opened | null>(null);
+  const propose = (action: Action): void => {
     decide.forgetError();
-    setProposal({
-      action,
-      target,
-      wider: target.user === null ? null : { device: target.device, user: null },
-      name,
+    open({
+      proposal: {
+        action,
+        target,
+        wider: target.user === null ? null : { device: target.device, user: null },
+        name,
+      },
     });
   };
+  const close = (): void => open(null);
   return (
     <>
       <Menu className={className} button={button} {...(label === undefined ? {} : { label })}>
-        <MenuItem disabled={!mayDecide} onPick={() => propose('allow')}>
-          {t.decide.allow.menu}
-        </MenuItem>
-        <MenuItem disabled={!mayDecide} onPick={() => propose('quarantine')}>
-          {t.decide.quarantine.menu}
-        </MenuItem>
-        <MenuItem disabled={!mayDecide} onPick={() => propose('block')}>
-          {t.decide.block.menu}
-        </MenuItem>
-        <MenuItem disabled={!mayDecide} onPick={() => void decide.clear(target)}>
-          {t.decide.clear}
-        </MenuItem>
-        <MenuLine />
-        {children}
-        <MenuItem onPick={() => void copyText(target.device)}>{t.devices.copyId}</MenuItem>
-        <MenuLine />
-        <MenuItem danger disabled={!mayWipe} onPick={() => setWiping(true)}>
-          {t.decide.wipe.menu}
-        </MenuItem>
+        <Actions target={target} decide={decide} propose={propose} open={open}>
+          {children}
+        </Actions>
       </Menu>
-      {proposal === null ? null : (
-        <DecideModal proposal={proposal} decide={decide} close={() => setProposal(null)} />
+      {opened === null ? null : opened === 'wipe' ? (
+        <WipeModal target={target} name={name} close={close} done={changed} />
+      ) : 'cleared' in opened ? (
+        <ClearWipeModal target={opened.cleared} name={name} decide={decide} close={close} />
+      ) : (
+        <DecideModal proposal={opened.proposal} decide={decide} close={close} />
       )}
-      {isWiping ? (
-        <WipeModal target={target} name={name} close={() => setWiping(false)} done={changed} />
-      ) : null}
     </>
   );
 }

@@ -86,11 +86,19 @@ export function MenuLine(): ReactElement {
   return <BaseMenu.Separator className="line" />;
 }
 
-/** A heading within a menu, with what it heads. */
-export function MenuGroup({ title, children }: { title: string; children: ReactNode }): ReactElement {
+/** A heading within a menu, with what it heads; or a sentence about it. */
+export function MenuGroup({
+  title,
+  isSentence,
+  children,
+}: {
+  title: string;
+  isSentence?: boolean;
+  children: ReactNode;
+}): ReactElement {
   return (
     <BaseMenu.Group>
-      <BaseMenu.GroupLabel className="label">{title}</BaseMenu.GroupLabel>
+      <BaseMenu.GroupLabel className={isSentence === true ? 'note' : 'label'}>{title}</BaseMenu.GroupLabel>
       {children}
     </BaseMenu.Group>
   );

@@ -9,6 +9,7 @@ import { AllowUntil } from './allow-until.tsx';
 import { deviceHref, doneText } from './device-columns.tsx';
 import { DeviceModel, modelName } from './device-model.tsx';
 import { Live, Panel } from './panel.tsx';
+import { mayHelp } from './possible.ts';
 import { Pill, shortReason } from './state.tsx';
 import { TableHead } from './table-head.tsx';
 import { Dash, Time } from './time.tsx';
@@ -23,7 +24,7 @@ const texts = t.overview.refusals;
 
 function Row({ refusal, decide }: { refusal: Refusal; decide: Decide }): ReactElement {
   const may = useMay('decide');
-  const { at, user, device, state, reason, model, count } = refusal;
+  const { at, user, device, state, reason, rule, model, count } = refusal;
   const target = device === null ? null : { device, user };
   const done = target === null ? null : decide.doneFor(target);
   const isNew = done !== null && !done.isUndone && done.action !== 'clear';
@@ -61,7 +62,15 @@ function Row({ refusal, decide }: { refusal: Refusal; decide: Decide }): ReactEl
         <Time iso={at} />
       </td>
       <td className="p-do act">
-        {target === null ? null : (
+        {target === null ? null : done === null && !mayHelp(reason, rule) ? (
+          <Link
+            className="btn small"
+            href={deviceHref(target.device, user)}
+            aria-label={t.user.devices.explainFor(name)}
+          >
+            {t.user.devices.explain}
+          </Link>
+        ) : (
           <AllowUntil
             target={target}
             name={name}

@@ -5,7 +5,7 @@ import type { AnswerOf } from '../../api/contract/operations.ts';
 import { number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
 import type { Column } from './data-table.tsx';
-import { decidedText, deviceHref, deviceRowKey } from './device-columns.tsx';
+import { decidedText, deviceHref, deviceRowKey, reasonText } from './device-columns.tsx';
 import type { DeviceRow } from './device-columns.tsx';
 import { DeviceModel } from './device-model.tsx';
 import { Pill, shortReason } from './state.tsx';
@@ -62,8 +62,8 @@ const PHONES: readonly Column<DeviceRow>[] = [
     key: 'reason',
     title: column.reason,
     className: 'p-why',
-    hover: (row) => shortReason(row.reason),
-    cell: (row) => (row.unreadable ? t.devices.unreadable : shortReason(row.reason) || <Dash />),
+    hover: reasonText,
+    cell: (row) => reasonText(row) || <Dash />,
   },
   {
     key: 'decision',

@@ -25,6 +25,10 @@ export interface Done {
   /** ISO; null = without an end. */
   readonly expiresAt: string | null;
   readonly isUndone: boolean;
+  /** Of a clear: what was cleared. */
+  readonly cleared: 'decision' | 'wipe' | 'nothing';
+  /** Whether it can be taken back: a wipe is never ordered by an undo. */
+  readonly canUndo: boolean;
   /** Names alike that it does not hold for. */
   readonly notFor: readonly string[];
 }
@@ -43,7 +47,8 @@ export interface Decide<On = Target> {
   readonly error: ApiError | null;
   /** True = it is written. */
   readonly decide: (target: On, wish: Wish) => Promise<boolean>;
-  readonly clear: (target: On) => Promise<boolean>;
+  /** `force`: also a wipe that the phone confirmed. */
+  readonly clear: (target: On, force?: boolean) => Promise<boolean>;
   readonly undo: (target: On) => Promise<void>;
   readonly forgetError: () => void;
 }
@@ -62,14 +67,17 @@ interface Sent<On> {
 /** How decisions on one kind of target are sent; both answer with the decision that was replaced. */
 interface Ways<On> {
   readonly keyOf: (target: On) => string;
+  /** The same for every user of the device; null = there is nothing wider. */
+  readonly wider: (target: On) => On | null;
   readonly send: (target: On, wish: BodyOf<'decideUser'>) => Promise<Sent<On>>;
-  readonly clear: (target: On) => Promise<readonly Replaced<On>[]>;
+  readonly clear: (target: On, force: boolean) => Promise<readonly Replaced<On>[]>;
 }
 
 const queryOf = ({ user }: Target): { user?: string } => (user === null ? {} : { user });
 
 const ON_DEVICES: Ways<Target> = {
   keyOf: ({ device, user }) => `${device}\n${user ?? ''}`,
+  wider: ({ device, user }) => (user === null ? null : { device, user: null }),
   send: async (target, body) => {
     const { device } = target;
     const { replaced } = await call('decide', { params: { device }, body: { ...body, ...queryOf(target) } });
@@ -78,15 +86,17 @@ const ON_DEVICES: Ways<Target> = {
       notFor: [],
     };
   },
-  clear: async (target) => {
+  clear: async (target, force) => {
     const { device } = target;
-    const { cleared } = await call('clearDecision', { params: { device }, query: queryOf(target) });
+    const query = { ...queryOf(target), ...(force && { force: 'true' as const }) };
+    const { cleared } = await call('clearDecision', { params: { device }, query });
     return cleared.map(({ user, decision }) => ({ target: { device, user }, decision }));
   },
 };
 
 const ON_USERS: Ways<UserTarget> = {
   keyOf: ({ user }) => user,
+  wider: () => null,
   send: async (target, body) => {
     const { replaced, notFor } = await call('decideUser', { params: { user: target.user }, body });
     return { replaced: replaced === null ? [] : [{ target, decision: replaced }], notFor };
@@ -97,9 +107,17 @@ const ON_USERS: Ways<UserTarget> = {
   },
 };
 
+type Stored = AnswerOf<'decide'>['decision']['action'];
+type WipeAction = Exclude<Stored, Action>;
+
+function isWipeAction(action: Stored): action is WipeAction {
+  return action === 'wipe' || action === 'accountWipe';
+}
+
 const UNDO_MS = 10_000;
 
 interface Kept<On> {
+  readonly target: On;
   readonly done: Done;
   readonly replaced: readonly Replaced<On>[];
 }
@@ -131,8 +149,8 @@ function useDecisions<On>(ways: Ways<On>, changed: () => void): Decide<On> {
   }, []);
 
   const put = useCallback(
-    (target: On, entry: Kept<On>) => {
-      const key = ways.keyOf(target);
+    (entry: Kept<On>) => {
+      const key = ways.keyOf(entry.target);
       setKept((before) => new Map(before).set(key, entry));
       const timer = window.setTimeout(() => {
         timers.current.delete(timer);
@@ -169,41 +187,69 @@ function useDecisions<On>(ways: Ways<On>, changed: () => void): Decide<On> {
       attempt(async () => {
         const expiresAt = isoOf(end);
         const { replaced, notFor } = await ways.send(target, { action, expiresAt, reason });
-        put(target, { done: { action, expiresAt, isUndone: false, notFor }, replaced });
+        const done = {
+          action,
+          expiresAt,
+          isUndone: false,
+          cleared: 'nothing',
+          canUndo: true,
+          notFor,
+        } as const;
+        put({ target, done, replaced });
       }),
     [attempt, ways, put],
   );
 
   const clear = useCallback(
-    (target: On) =>
+    (target: On, force = false) =>
       attempt(async () => {
-        const replaced = await ways.clear(target);
-        put(target, { done: { action: 'clear', expiresAt: null, isUndone: false, notFor: [] }, replaced });
+        const replaced = await ways.clear(target, force);
+        const hasWipe = replaced.some(({ decision: { action } }) => isWipeAction(action));
+        const cleared = replaced.length === 0 ? 'nothing' : hasWipe ? 'wipe' : 'decision';
+        const canUndo = cleared === 'decision';
+        const done = {
+          action: 'clear',
+          expiresAt: null,
+          isUndone: false,
+          cleared,
+          canUndo,
+          notFor: [],
+        } as const;
+        put({ target, done, replaced });
       }),
     [attempt, ways, put],
   );
 
+  // What was decided for every user of a device was decided for each of them.
+  const entryFor = useCallback(
+    (target: On): Kept<On> | null => {
+      const wider = ways.wider(target);
+      return kept.get(ways.keyOf(target)) ?? (wider === null ? null : (kept.get(ways.keyOf(wider)) ?? null));
+    },
+    [kept, ways],
+  );
+
   const undo = useCallback(
     async (target: On) => {
-      const entry = kept.get(ways.keyOf(target));
-      if (entry === undefined) return;
+      const entry = entryFor(target);
+      if (entry === null) return;
       await attempt(async () => {
-        if (entry.done.action !== 'clear') await ways.clear(target);
+        if (entry.done.action !== 'clear') await ways.clear(entry.target, false);
         // What it replaced stands again, each under its own name, unless it ended meanwhile. A wipe is never ordered by an undo.
         for (const { target: own, decision } of entry.replaced) {
           const { action, reason } = decision;
           const expiresAt = readTime(decision.expiresAt);
           const isOver = expiresAt !== null && expiresAt <= Date.now();
-          if (!isOver && (action === 'allow' || action === 'block' || action === 'quarantine'))
+          if (!isOver && !isWipeAction(action))
             await ways.send(own, { action, reason, expiresAt: isoOf(expiresAt) });
         }
-        put(target, { done: { ...entry.done, isUndone: true }, replaced: [] });
+        put({ ...entry, done: { ...entry.done, isUndone: true }, replaced: [] });
       });
     },
-    [kept, attempt, ways, put],
+    [entryFor, attempt, ways, put],
   );
 
-  const doneFor = useCallback((target: On) => kept.get(ways.keyOf(target))?.done ?? null, [kept, ways]);
+  const doneFor = useCallback((target: On) => entryFor(target)?.done ?? null, [entryFor]);
   const forgetError = useCallback(() => setError(null), []);
   return { doneFor, isBusy, error, decide, clear, undo, forgetError };
 }

@@ -2,11 +2,57 @@
 import { useState } from 'react';
 import type { ReactElement, ReactNode } from 'react';
 import { useMay } from '../client/signed-in.ts';
+import { useQuery } from '../client/use-query.ts';
 import { t } from '../texts/texts.ts';
 import { DecideModal } from './decide-modal.tsx';
 import type { Proposal } from './decide-modal.tsx';
-import { Menu, MenuItem, MenuLine } from './menu.tsx';
+import { Menu, MenuItem, MenuLine, MenuGroup } from './menu.tsx';
+import { hindranceText, isInForce } from './possible.ts';
 import type { Decide, UserTarget } from './use-decide.ts';
+
+type Action = Proposal<UserTarget>['action'];
+
+/** The entries, which are drawn when the menu opens: what makes sense is asked then. */
+function Actions({
+  user,
+  decide,
+  propose,
+}: {
+  user: string;
+  decide: Decide<UserTarget>;
+  propose: (action: Action) => void;
+}): ReactElement {
+  const may = useMay('decideUser');
+  const { data, error } = useQuery('showUser', { params: { user } });
+  const isKnown = data !== null || error !== null;
+  const hindrance = data?.hindrance ?? null;
+  const decisions = (['allow', 'quarantine', 'block'] as const).map((action) => (
+    <MenuItem
+      key={action}
+      disabled={!may || !isKnown || (action !== 'block' && hindrance !== null)}
+      onPick={() => propose(action)}
+    >
+      {t.decide[action].menu}
+    </MenuItem>
+  ));
+  return (
+    <>
+      {hindrance === null ? (
+        decisions
+      ) : (
+        <MenuGroup title={hindranceText(hindrance)} isSentence>
+          {decisions}
+        </MenuGroup>
+      )}
+      <MenuItem
+        disabled={!may || !isInForce(data?.decision ?? null)}
+        onPick={() => void decide.clear({ user })}
+      >
+        {t.decide.clear}
+      </MenuItem>
+    </>
+  );
+}
 
 /** `children` = further entries. */
 export function UserMenu({
@@ -24,9 +70,8 @@ export function UserMenu({
   label?: string;
   children?: ReactNode;
 }): ReactElement {
-  const may = useMay('decideUser');
   const [proposal, setProposal] = useState<Proposal<UserTarget> | null>(null);
-  const propose = (action: Proposal<UserTarget>['action']): void => {
+  const propose = (action: Action): void => {
     decide.forgetError();
     setProposal({ action, target: { user }, wider: null, name: t.user.everyDevice(user) });
   };
@@ -39,18 +84,7 @@ export function UserMenu({
             <MenuLine />
           </>
         )}
-        <MenuItem disabled={!may} onPick={() => propose('allow')}>
-          {t.decide.allow.menu}
-        </MenuItem>
-        <MenuItem disabled={!may} onPick={() => propose('quarantine')}>
-          {t.decide.quarantine.menu}
-        </MenuItem>
-        <MenuItem disabled={!may} onPick={() => propose('block')}>
-          {t.decide.block.menu}
-        </MenuItem>
-        <MenuItem disabled={!may} onPick={() => void decide.clear({ user })}>
-          {t.decide.clear}
-        </MenuItem>
+        <Actions user={user} decide={decide} propose={propose} />
       </Menu>
       {proposal === null ? null : (
         <DecideModal proposal={proposal} decide={decide} close={() => setProposal(null)} />

@@ -8,7 +8,8 @@ type Step = AnswerOf<'explainAccess'>['steps'][number];
 /** A requirement of a compliance policy. */
 export type Requirement = NonNullable<Step['requirements']>[number];
 type Condition = NonNullable<Step['match']>[number][number];
-type HandDecision = NonNullable<Step['decisions']>[number];
+/** A decision by hand, or of a feed, that was looked at. */
+export type HandDecision = NonNullable<Step['decisions']>[number];
 
 /** One stage of the walk. */
 export interface Stage {
@@ -174,6 +175,23 @@ export function stagesOf({ steps, verdict }: AnswerOf<'explainAccess'>): readonl
       ? { ...seen, key, title, state: 'hit', answer: texts.decides(verdict.action) }
       : { ...seen, key, title, state: 'passed' };
   });
+}
+
+/** The scopes of decisions, as the gateway looks at them: for a block, and for others. */
+const SCOPES: Readonly<Record<string, readonly string[]>> = {
+  blockByHand: ['user', 'device', 'partnership'],
+  otherDecision: ['partnership', 'device', 'user'],
+};
+
+/** The manual decision, or that of a feed, that decides; null = something else does. */
+export function decidingDecision({ steps }: AnswerOf<'explainAccess'>): HandDecision | null {
+  const step = steps.find(({ outcome }) => outcome === 'decides');
+  const inForce = step?.decisions?.filter(({ state }) => state === 'inForce') ?? [];
+  for (const scope of SCOPES[step?.step ?? ''] ?? []) {
+    const found = inForce.find((one) => one.scope === scope);
+    if (found !== undefined) return found;
+  }
+  return null;
 }
 
 /** The requirements that are not met, for what would change the verdict. */

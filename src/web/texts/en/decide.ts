@@ -24,7 +24,23 @@ export const decide = {
     menu: 'Block…',
   },
   clear: 'Clear decision',
-  cleared: 'Decision cleared, by you',
+  clearEveryUser: 'Clear decision for every user',
+  cleared: {
+    decision: 'Decision cleared, by you',
+    wipe: 'Wipe taken back, by you',
+    nothing: 'There was no decision to clear.',
+  },
+  /** Why an exception would be refused, or have no effect. */
+  hindrance: {
+    openWipe: 'A wipe is ordered. Take it back before you decide otherwise.',
+    wiped: 'The phone confirmed that it was wiped. Clear the wipe to let it in again.',
+    userDisabled: 'The account of the user is disabled, which outweighs an exception.',
+    unreadableRecord: 'A record cannot be read, which outweighs an exception.',
+    device: 'The device is blocked for every user, which outweighs an exception for one.',
+    user: (name: string) => `${name} is blocked with every device, which outweighs an exception for one.`,
+    otherName: (name: string) => `A decision on ${name}, who may be the same user, outweighs an exception.`,
+    feed: (name: string) => `A decision that the feed ${name} brought outweighs an exception.`,
+  },
   done: {
     allow: (until: string | null) => (until === null ? 'without an end, by you' : `until ${until}, by you`),
     quarantine: (until: string | null) => (until === null ? 'by you' : `until ${until}, by you`),
@@ -48,7 +64,8 @@ export const decide = {
     become: (shown: string, state: string) => `${shown} now ${state.toLowerCase()}`,
     changes: (devices: string) => `${devices} would be decided`,
     nothing: 'Nothing would change.',
-    refused: (devices: string) => `${devices} cannot be decided`,
+    refused: (devices: string) => `${devices} cannot be decided:`,
+    andMore: (shown: string) => `and ${shown} more`,
     button: {
       allow: (devices: string) => `Allow ${devices}`,
       quarantine: (devices: string) => `Quarantine ${devices}`,
@@ -58,6 +75,13 @@ export const decide = {
     done: (devices: string) => `Done for ${devices}.`,
   },
   wipe: {
+    takeBack: 'Take the wipe back',
+    clear: 'Clear the wipe…',
+    clearTitle: (name: string) => `Let ${name} in again`,
+    clearLead: 'The phone confirmed that it was wiped.',
+    clearText:
+      'Without the wipe the policy decides again: whoever has the phone now, with a password, may get mail.',
+    clearButton: 'Clear the wipe',
     menu: 'Wipe…',
     title: (name: string) => `Wipe ${name}`,
     account: (user: string) => `The mail account of ${user}`,

@@ -62,6 +62,13 @@ export const devices = {
     pattern: 'May have * and ?',
   },
   noUser: 'Nobody yet',
+  /** By the state that a decision puts the phone into: the last request was answered otherwise. */
+  notAskedSince: {
+    allowed: 'Allowed by a decision, has not asked since',
+    quarantined: 'Quarantined by a decision, has not asked since',
+    blocked: 'Blocked by a decision, has not asked since',
+    wiping: 'Wipe ordered, has not asked since',
+  } as Readonly<Record<string, string>>,
   decided: {
     allow: (until: string | null) => (until === null ? 'Allow without an end' : `Allow until ${until}`),
     quarantine: (until: string | null) => (until === null ? 'Quarantine' : `Quarantine until ${until}`),
