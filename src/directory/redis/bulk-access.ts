@@ -1,5 +1,6 @@
 // Owns access to Redis for what feeds report: its pace, and on a single server the connection of calls with many records.
 import { FencedError } from '../lease.ts';
+import type { LogField, NewField } from './commit-values.ts';
 import { ForeignScripts } from './foreign-scripts.ts';
 import type { HashAccess } from './hash-writer.ts';
 import { readValues } from './lookup-batch.ts';
@@ -17,12 +18,18 @@ import { FENCED } from './redis-scripts.ts';
 import { ReplyStream } from './reply-stream.ts';
 import type { ScriptClient } from './run-script.ts';
 import { ScriptStream } from './script-stream.ts';
-import { commitOn } from './store-access.ts';
+import { addOn, commitOn } from './store-access.ts';
 import type { WriteOptions } from './store-access.ts';
 import { WritePace } from './write-pace.ts';
 
 /** More records than a gateway writes at once: a bulk. */
 export const MAX_OF_GATEWAY = 500;
+
+/** Access for records of which many are new. */
+export interface BulkHashAccess extends HashAccess {
+  /** Writes a field of hashes of one partition that were not read. Returns the numbers of those that were not written, from 1. */
+  readonly add: (added: NewField, log: LogField) => Promise<readonly number[]>;
+}
 
 /** Access for the writes of feeds. */
 export class BulkAccess {
@@ -55,12 +62,13 @@ export class BulkAccess {
   }
 
   /** Access for a call with so many records. */
-  access(records: number, fence?: number): HashAccess {
+  access(records: number, fence?: number): BulkHashAccess {
     const { guard, pace } = this;
     const on = this.connectionFor(records);
     return {
       read: (wanted) => readOn(guard, wanted, on),
       commit: (changes, log) => this.unlessFenced(commitOn(guard, changes, log, { fence, on })),
+      add: (added, log) => this.unlessFenced(addOn(guard, added, log, { fence, on })),
       turn: (count) => pace.turn(count),
       size: () => pace.size(),
     };

@@ -34,6 +34,16 @@ export interface KeyChange {
   readonly change: HashChange;
 }
 
+/** One field of hashes that were not read, with a text for each. */
+export interface NewField {
+  readonly keys: readonly string[];
+  readonly field: string;
+  readonly texts: readonly string[];
+  /** As for {@link HashChange}, the same for all. */
+  readonly news: string;
+  readonly unread: Unread;
+}
+
 /** The field of the log that a script writes: `d` = devices and partnerships, `u` = users, `y` = the policy. */
 export type LogField = 'd' | 'u' | 'y';
 
@@ -45,13 +55,30 @@ const AS_EXPECTED = '%';
 
 /** The values behind the text of the schema, as COMMIT describes them. `fence`: of the leader that writes. */
 export function commitValues(changes: readonly KeyChange[], log: LogField, fence?: number): string[] {
-  const values = [String(MAX_CHANGES), `${log}${fence ?? ''}`, String(changes.length)];
+  const values = beginning(changes.length, log, fence);
   for (let at = 0; at < changes.length;) {
     const end = endOfRun(changes, at);
     addRun(values, changes, at, end);
     at = end;
   }
   return values;
+}
+
+/** Likewise for one field. Of an import, a list of changes takes longer to make than these values. */
+export function newFieldValues(
+  { keys, field, texts, news, unread }: NewField,
+  log: LogField,
+  fence?: number,
+): string[] {
+  const count = String(keys.length);
+  const values = beginning(keys.length, log, fence);
+  values.push('-1', count, news, unread.beginning, String(unread.absent.length), field, ...unread.absent);
+  for (const text of texts) values.push(text);
+  return values;
+}
+
+function beginning(hashes: number, log: LogField, fence: number | undefined): string[] {
+  return [String(MAX_CHANGES), `${log}${fence ?? ''}`, String(hashes)];
 }
 
 /** Returns the index of the first change with other fields: the names of the fields are sent once for the changes before it. */

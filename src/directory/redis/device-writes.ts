@@ -6,6 +6,7 @@ import type { ReportOutcome } from '../device-reports.ts';
 import { NO_SOURCE, reportsAfter, writeOfDevice, writeOfNewDevice } from '../report-writes.ts';
 import type { ImportedChange } from '../store.ts';
 import type { SourceText } from '../stored-records.ts';
+import type { BulkHashAccess } from './bulk-access.ts';
 import type { FieldChange, HashChange, LogField, Unread } from './commit-values.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { HashAccess, HashUpdate, Part } from './hash-writer.ts';
@@ -17,10 +18,9 @@ import type { RedisKeys } from './redis-keys.ts';
 import { storedDevice } from './stored-hashes.ts';
 
 /**
- * Stands for the hash of a device that was not read. The first report of a source is always logged as a change, whatever other sources report. The write is refused if
+ * The first report of a source is always logged as a change, whatever other sources report: it is written without a read. The write is refused if
  * the source has a report already, or if there is a report without a source, which may be malformed.
  */
-const ASSUMED: ReadHash = { end: '', values: [] };
 const FIRST_OF_SOURCE: Unread = { absent: [deviceField.report(NO_SOURCE)], beginning: '' };
 
 /** Writes reports of devices. */
@@ -35,7 +35,7 @@ export class DeviceWriter {
 
   /** Joins the observations with what is stored, and writes them. The outcomes are in their order. */
   async put(
-    access: HashAccess,
+    access: BulkHashAccess,
     observations: readonly DeviceObservation[],
   ): Promise<readonly ReportOutcome[]> {
     const { firsts, several } = placesOf(observations, ({ key }) => key);
@@ -46,10 +46,12 @@ export class DeviceWriter {
   }
 
   /** Items are places of first observations. */
-  private async putPart(access: HashAccess, { partition, items }: Part<number>, run: Run): Promise<void> {
+  private async putPart(access: BulkHashAccess, { partition, items }: Part<number>, run: Run): Promise<void> {
     await access.turn?.(items.length);
+    const others = this.mostlyNew ? await this.putFirst(access, partition, items, run) : items;
+    if (others.length === 0) return;
     let known = 0;
-    const updates = items.map((at): HashUpdate => ({
+    const updates = others.map((at): HashUpdate => ({
       key: this.keys.device(deviceAt(run, at), partition),
       beginning: 'r:',
       join: (stored) => {
@@ -58,10 +60,43 @@ export class DeviceWriter {
         return change;
       },
     }));
-    // With several reports on one device, the later ones may depend on the earlier ones.
-    const assumed = (at: number): ReadHash | undefined => (run.several.has(at) ? undefined : ASSUMED);
-    await updateHashes(access, updates, 'd', this.mostlyNew ? items.map(assumed) : undefined);
+    await updateHashes(access, updates, 'd');
     this.mostlyNew = known < items.length / 2;
+  }
+
+  /** Writes those that are the first report of their source. Returns the places of the others. */
+  private async putFirst(
+    access: BulkHashAccess,
+    partition: number,
+    items: readonly number[],
+    { observations, several, outcomes }: Run,
+  ): Promise<readonly number[]> {
+    const { source } = observations[items[0] ?? 0] as DeviceObservation;
+    const [others, places]: [number[], number[]] = [[], []];
+    const [keys, texts]: [string[], string[]] = [[], []];
+    const now = Date.now();
+    for (const at of items) {
+      const observation = observations[at] as DeviceObservation;
+      // With several reports on one device, the later ones may depend on the earlier ones.
+      const isAlone = observation.source === source && !several.has(at);
+      const text = isAlone ? writeOfNewDevice(observation, now).text : null;
+      if (text === null) {
+        others.push(at);
+        continue;
+      }
+      places.push(at);
+      keys.push(this.keys.device(observation.key, partition));
+      texts.push(text);
+    }
+    if (places.length === 0) return others;
+    const field = deviceField.report(source);
+    const refused = new Set(
+      await access.add({ keys, field, texts, news: '=', unread: FIRST_OF_SOURCE }, 'd'),
+    );
+    for (const [index, at] of places.entries())
+      if (refused.has(index + 1)) others.push(at);
+      else outcomes[at] = 'news';
+    return others;
   }
 }
 
@@ -78,7 +113,6 @@ function deviceAt({ observations }: Run, at: number): DeviceKey {
 
 /** Sets the outcomes whenever it is called: the last time counts. */
 function changeOf(first: number, stored: ReadHash['values'], run: Run): HashChange {
-  if (stored === ASSUMED.values) return firstReport(first, run);
   const { observations, outcomes } = run;
   const places = run.several.get(first) ?? [first];
   const before = storedDevice(deviceAt(run, first), stored).reports;
@@ -106,15 +140,6 @@ function changeOf(first: number, stored: ReadHash['values'], run: Run): HashChan
       fields.push({ field: deviceField.report(source), expected: text, next: null });
   // A hash that was read without reports may have decisions or partnerships: each field is then compared by itself.
   return { fields, news: isNews ? '=' : '' };
-}
-
-/** Of a device that was not read. */
-function firstReport(at: number, { observations, outcomes }: Run): HashChange {
-  const observation = observations[at] as DeviceObservation;
-  const { outcome, text } = writeOfNewDevice(observation, Date.now());
-  outcomes[at] = outcome;
-  const field = { field: deviceField.report(observation.source), expected: null, next: text };
-  return { fields: [field], news: '=', unread: FIRST_OF_SOURCE };
 }
 
 const UNCHANGED: HashChange = Object.freeze({ fields: [], news: '' });

@@ -1,6 +1,6 @@
 // Owns how a store reads and writes hashes in Redis: reads of one turn together, changes by the script COMMIT. Writes in bulk: bulk-access.ts.
-import { commitValues } from './commit-values.ts';
-import type { KeyChange, LogField } from './commit-values.ts';
+import { commitValues, newFieldValues } from './commit-values.ts';
+import type { KeyChange, LogField, NewField } from './commit-values.ts';
 import type { HashAccess } from './hash-writer.ts';
 import { LookupBatch } from './lookup-batch.ts';
 import { COMMIT, READ } from './record-scripts.ts';
@@ -24,6 +24,16 @@ export async function commitOn(
 ): Promise<readonly number[]> {
   const keys = changes.map(({ key }) => key);
   return (await guard.script(COMMIT, keys, commitValues(changes, log, fence), on)) as number[];
+}
+
+/** Likewise, for one field of hashes that were not read. */
+export async function addOn(
+  guard: RedisGuard,
+  added: NewField,
+  log: LogField,
+  { fence, on }: WriteOptions,
+): Promise<readonly number[]> {
+  return (await guard.script(COMMIT, added.keys, newFieldValues(added, log, fence), on)) as number[];
 }
 
 /** Reads and writes of one store. */
