@@ -1,6 +1,6 @@
 // Owns the records of a fleet with everything that feeds can say: ids of 32 characters, all fields, two sources of each device; users with two
 // aliases and five groups; one partnership of each device.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { DeviceObservation } from '../../src/model/device.ts';
 import type { PartnershipRecord } from '../../src/model/partnership.ts';
@@ -14,7 +14,7 @@ export const SOURCES = ['intune', 'jamf'] as const;
 
 /** The id of a device: 32 characters, as Android phones have. */
 export function fullDeviceName(index: number): DeviceKey {
-  return createHash('md5').update(String(index)).digest('hex') as DeviceKey;
+  return hash('md5', String(index)) as DeviceKey;
 }
 
 /** The numbers below `count` in the order of their names: a run of a feed writes its records in the order of their keys. */
