@@ -41,7 +41,10 @@ export const partnershipSchema = z.object({
 export type PartnershipRecord = Immutable<z.infer<typeof partnershipSchema>>;
 
 /** Spellings seen before and now, each once. */
-export function joinSpellings(before: readonly string[], now: readonly string[]): string[] {
+export function joinSpellings(before: readonly string[], now: readonly string[]): readonly string[] {
+  const isKnown = before.length <= MAX_SPELLINGS && now.every((spelling) => before.includes(spelling));
+  // As of nearly all phones.
+  if (isKnown) return before;
   return [...new Set([...before, ...now])].slice(0, MAX_SPELLINGS);
 }
 
@@ -78,9 +81,9 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
 
 /** The stored form of a partnership. That it is spelled as its key goes without saying. */
 export function partnershipText(record: PartnershipRecord): string {
-  const [first, ...others] = record.spellings;
-  const spellings = first === record.device && others.length === 0 ? [] : [...record.spellings];
-  return form.write({ ...record, spellings } as z.infer<typeof partnershipSchema>);
+  const { device, spellings } = record;
+  const isAsKey = spellings.length === 1 && spellings[0] === device;
+  return form.write((isAsKey ? { ...record, spellings: [] } : record) as z.infer<typeof partnershipSchema>);
 }
 
 /** The partnership of a look-up. It does not affect the decision, so a malformed one counts as missing. */

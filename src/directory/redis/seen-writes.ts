@@ -42,6 +42,8 @@ export class SeenWriter {
   private readonly names: UserNames;
   /** In the last call, most devices had no partnership: then it is faster to write first, and to read only the devices whose write is refused. */
   private mostlyUnseen = false;
+  /** Likewise in the last call with access for records that may be new; at first they may be. */
+  private mayBeNew = true;
 
   constructor(keys: RedisKeys, names: UserNames) {
     this.keys = keys;
@@ -56,8 +58,10 @@ export class SeenWriter {
     onSignal: OnSignal,
   ): Promise<void> {
     const { keys, names } = this;
-    const rest = create === null ? batch : await recordNew(create, [keys, names], batch, onSignal);
+    if (create === null) return this.join(access, batch, onSignal);
+    const rest = this.mayBeNew ? await recordNew(create, [keys, names], batch, onSignal) : batch;
     if (rest.length > 0) await this.join(access, rest, onSignal);
+    this.mayBeNew = rest.length < batch.length / 2 || this.mostlyUnseen;
   }
 
   private async join(
@@ -184,10 +188,17 @@ function partnershipsAfter(
   // It may be called again with what another writer wrote.
   if (signals.size > 0) signals.delete(device);
   const [only] = seen;
-  // As nearly all in an import.
-  if (stored.length === 0 && only !== undefined && seen.length === 1) {
-    const field = deviceField.partnership(only.user);
-    return { fields: [{ field, expected: null, next: partnershipText(only) }], news: '', unread };
+  if (only !== undefined && seen.length === 1) {
+    const { user } = only;
+    const field = deviceField.partnership(user);
+    // As nearly always: nobody else was seen with the device.
+    if (stored.length === 0 || (stored.length === 2 && stored[0] === field)) {
+      const expected = stored[1] ?? null;
+      const joined = joinSeen(seenPartnership(user, device, expected), only);
+      if (joined.signals.length > 0) signals.set(device, joined.signals);
+      const next = partnershipText(joined.record);
+      return { fields: expected === next ? [] : [{ field, expected, next }], news: '', unread };
+    }
   }
   const before = new Map(storedDevice(device, stored).partnerships);
   const after = new Map(before);
@@ -243,8 +254,10 @@ function devicesAfter(
 
 /** As for the partnership, what is written last counts, not the later time. */
 function allowedAgain(known: readonly UserDevice[], devices: readonly PartnershipRecord[]): UserDevice[] {
-  const allowed = new Map(devices.map(({ device, lastAllowed }) => [device, lastAllowed]));
-  return known.map((one) => ({ ...one, lastAllowed: allowed.get(one.device) ?? one.lastAllowed }));
+  return known.map((one) => {
+    const again = devices.findLast(({ device }) => device === one.device);
+    return again === undefined ? one : { ...one, lastAllowed: again.lastAllowed ?? one.lastAllowed };
+  });
 }
 
 /** Texts of the devices of users, by field. */
