@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { LARGE, SMALL, byPartition, inParallel } from '../../src/directory/redis/hash-writer.ts';
@@ -247,7 +248,7 @@ describe('parts of a bulk', () => {
       async ({ items }) => {
         sizes.push(items.length);
         most = Math.max(most, ++open);
-        await Promise.resolve();
+        await turn();
         open--;
         if (sizes.length >= 10) size = LARGE;
       },
@@ -257,6 +258,21 @@ describe('parts of a bulk', () => {
     expect(sizes.reduce((sum, count) => sum + count)).toBe(3_000);
     expect(most).toBeGreaterThan(SMALL.scripts);
     expect(most).toBeLessThanOrEqual(LARGE.scripts);
+  });
+
+  it('are sent before more are made', async () => {
+    const steps: string[] = [];
+    function* parts(): Generator<number> {
+      for (const part of all(3)) {
+        steps.push(`made ${part}`);
+        yield part;
+      }
+    }
+    await inParallel({}, parts(), async (part) => {
+      await Promise.resolve();
+      steps.push(`sent ${part}`);
+    });
+    expect(steps).toEqual(['made 0', 'sent 0', 'made 1', 'sent 1', 'made 2', 'sent 2']);
   });
 
   it('stop at the first failure', async () => {

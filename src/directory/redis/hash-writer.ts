@@ -100,6 +100,8 @@ export async function inParallel<T>(
   for (const item of items) {
     const done = settled(item).finally(() => underWay.delete(done));
     underWay.add(done);
+    // What was made is sent before more is made: otherwise Redis would wait for all of it, and then be waited for.
+    await Promise.resolve();
     while (underWay.size >= size().scripts) await Promise.race(underWay);
     if (failures.length > 0) throw failures[0];
   }
