@@ -14,7 +14,7 @@ export function modelName(model: string | null, device: string): string {
   return model === null ? device : `${model} ${endOf(device)}`;
 }
 
-/** The same in a cell. A table leaves the end out where it shows whole ids, and where it has no room (table.css). */
+/** The same in a cell. A table leaves the end out where it shows whole ids, and where it has no room (device-table.css). */
 export function DeviceModel({ model, device }: { model: string | null; device: string }): ReactElement {
   return (
     <>
