@@ -1,5 +1,5 @@
 // Owns the bar for many devices: what is ticked, what would happen, then the button that repeats the counts.
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { ReactElement } from 'react';
 import type { AnswerOf, BodyOf } from '../../api/contract/operations.ts';
 import { call } from '../client/call.ts';
@@ -99,8 +99,11 @@ function Counts({ preview }: { preview: Preview }): ReactElement {
 /** What was done a moment ago, where the bar was: the rows say nothing of it until they are read again. */
 export function BulkDone({ outcome }: { outcome: Preview }): ReactElement {
   const { changed } = outcome;
+  // The button that was pressed has gone with the bar.
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => place.current?.focus(), []);
   return (
-    <div className="bulk done" role="status">
+    <div className="bulk done" role="status" tabIndex={-1} ref={place}>
       <div className="bar1">
         <b>{t.decide.many.done(t.counted.devices(changed, number(changed)))}</b>
         <Refused outcome={outcome} />

@@ -102,11 +102,21 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
   }, [last, rows.length, onEnd]);
   useEffect(() => setAt((now) => Math.min(now, rows.length - 1)), [rows.length]);
 
+  // The row that a key led to gets the focus, once it is drawn: readers say it, Enter opens its link, and Tab goes on from it.
+  const isMoved = useRef(false);
   const move = (step: number): void => {
     const next = Math.max(0, Math.min(rows.length - 1, at + step));
+    isMoved.current = true;
     setAt(next);
     virtual.scrollToIndex(next, { align: 'auto' });
   };
+  useEffect(() => {
+    if (!isMoved.current) return;
+    const drawn = frame.current?.querySelector(`tr[data-index="${at}"]`) ?? null;
+    if (drawn === null) return;
+    isMoved.current = false;
+    drawn.querySelector('a')?.focus({ preventScroll: true });
+  });
   const row = rows[at];
   useKeys({
     j: () => move(1),
@@ -170,6 +180,7 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
                 ref={virtual.measureElement}
                 data-index={item.index}
                 aria-rowindex={item.index + 2}
+                onFocus={() => setAt(item.index)}
                 className={`${isChosen ? 'sel' : ''}${item.index === at ? ' at' : ''}`}
               >
                 {selection === undefined ? null : (

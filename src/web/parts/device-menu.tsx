@@ -19,12 +19,12 @@ type Action = Proposal<Target>['action'];
 /** What a pick of the menu opens. */
 type Opened = { readonly proposal: Proposal<Target> } | 'wipe' | { readonly cleared: Target };
 
-/** Whether an action makes sense; while nothing is known yet, none is offered, and after a failure each: the gateway refuses. */
-function isOffered(action: Action, possible: Possible | null): boolean {
-  if (possible === null) return false;
-  return !possible.isRefused && (action === 'block' || possible.hindrance === null);
+/** Whether an action makes sense. */
+function isOffered(action: Action, { isRefused, hindrance }: Possible): boolean {
+  return !isRefused && (action === 'block' || hindrance === null);
 }
 
+/** For the moment before the gateway has answered, or where it does not: then it refuses what makes no sense. */
 const UNKNOWN: Possible = { hindrance: null, isRefused: false, verdict: null, stored: [] };
 
 /** The entries, which are drawn when the menu opens: what makes sense is asked then. */
@@ -43,10 +43,9 @@ function Actions({
 }): ReactElement {
   const mayDecide = useMay('decide');
   const mayWipe = useMay('orderWipe');
-  const { data, error } = useQuery('showDevice', { params: { device: target.device } });
-  const possible = data === null ? (error === null ? null : UNKNOWN) : possibleOn(data, target.user);
-  const hindrance = possible?.hindrance ?? null;
-  const stored = possible?.stored ?? [];
+  const { data } = useQuery('showDevice', { params: { device: target.device } });
+  const possible = data === null ? UNKNOWN : possibleOn(data, target.user);
+  const { hindrance, stored } = possible;
   const clearText = (one: Possible['stored'][number]): string => {
     if (one.kind === 'openWipe') return t.decide.wipe.takeBack;
     if (one.kind === 'wiped') return t.decide.wipe.clear;
@@ -92,11 +91,7 @@ function Actions({
       {children}
       <MenuItem onPick={() => void copyText(target.device)}>{t.devices.copyId}</MenuItem>
       <MenuLine />
-      <MenuItem
-        danger
-        disabled={!mayWipe || possible === null || possible.isRefused}
-        onPick={() => open('wipe')}
-      >
+      <MenuItem danger disabled={!mayWipe || possible.isRefused} onPick={() => open('wipe')}>
         {t.decide.wipe.menu}
       </MenuItem>
     </>

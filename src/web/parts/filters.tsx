@@ -1,5 +1,5 @@
 // Owns filters as chips. Every filter is in the address of the page, so that a list can be sent to somebody else.
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { ReactElement, ReactNode } from 'react';
 import { useSearchParams } from 'wouter';
 import { t } from '../texts/texts.ts';
@@ -145,7 +145,7 @@ function Chip({ filter, value, set }: { filter: Filter; value: string; set: Filt
     </>
   );
   return (
-    <span className="chip on">
+    <span className="chip on" data-filter={filter.key}>
       {filter.choices === undefined ? (
         <FormPop className="" title={t.list.filterBy} button={button} open={open} onOpen={setOpen}>
           <TextForm
@@ -185,12 +185,25 @@ export function FilterChips({
   children?: ReactNode;
 }): ReactElement {
   const [adding, setAdding] = useState<Filter | null>(null);
+  // A button that goes away takes the focus along: it goes to the chip of this filter, or to the button for others.
+  const chips = useRef<HTMLDivElement>(null);
+  const next = useRef<string | null>(null);
+  useEffect(() => {
+    if (next.current === null || adding !== null) return;
+    const chip = chips.current?.querySelector<HTMLElement>(`[data-filter="${next.current}"] button`);
+    next.current = null;
+    (chip ?? chips.current?.querySelector<HTMLElement>('.chip.add button'))?.focus();
+  });
+  const set: Filters['set'] = (key, value) => {
+    if (value === null || value === '') next.current = key;
+    filters.set(key, value);
+  };
   const on = of.filter(({ key }) => filters.values[key] !== undefined);
   const off = of.filter(({ key }) => filters.values[key] === undefined);
   return (
-    <div className="chips">
+    <div className="chips" ref={chips}>
       {on.map((filter) => (
-        <Chip key={filter.key} filter={filter} value={filters.values[filter.key] ?? ''} set={filters.set} />
+        <Chip key={filter.key} filter={filter} value={filters.values[filter.key] ?? ''} set={set} />
       ))}
       {children}
       {off.length === 0 ? null : (
@@ -218,13 +231,21 @@ export function FilterChips({
         <AddFilter
           filter={adding}
           done={(value) => {
+            next.current = adding.key;
             setAdding(null);
             if (value !== null) filters.set(adding.key, value);
           }}
         />
       )}
       {on.length === 0 ? null : (
-        <button className="btn ghost small" type="button" onClick={() => filters.replace({})}>
+        <button
+          className="btn ghost small"
+          type="button"
+          onClick={() => {
+            next.current = '';
+            filters.replace({});
+          }}
+        >
           {t.list.clearAll}
         </button>
       )}
@@ -249,25 +270,16 @@ function AddFilter({ filter, done }: { filter: Filter; done: (value: string | nu
           <TextForm filter={filter} value="" done={done} />
         </FormPop>
       ) : (
-        <select
-          className="select"
-          aria-label={filter.title}
-          // The person has just chosen this filter from the menu.
-          // oxlint-disable-next-line jsx-a11y/no-autofocus
-          autoFocus
-          defaultValue=""
-          onChange={(event) => done(event.target.value)}
-          onBlur={() => done(null)}
-        >
-          <option value="" disabled>
-            {filter.title}…
-          </option>
-          {filter.choices.map(([key, word]) => (
-            <option key={key} value={key}>
-              {word}
-            </option>
-          ))}
-        </select>
+        // A list to walk through with keys: a change of a select would take the first choice that a key reaches.
+        <Menu className="btn small" button={filter.title} onClosed={() => done(null)}>
+          <MenuGroup title={filter.title}>
+            {filter.choices.map(([key, word]) => (
+              <MenuItem key={key} onPick={() => done(key)}>
+                {word}
+              </MenuItem>
+            ))}
+          </MenuGroup>
+        </Menu>
       )}
     </span>
   );

@@ -42,7 +42,15 @@ export function ListFoot<Row>({ pages, total }: { pages: Pages<Row>; total: numb
 export function NewRows({ count, show }: { count: number; show: () => void }): ReactElement | null {
   if (count === 0) return null;
   return (
-    <button className="newrows" type="button" onClick={show}>
+    <button
+      className="newrows"
+      type="button"
+      onClick={() => {
+        show();
+        // The button goes away.
+        document.getElementById('main')?.focus({ preventScroll: true });
+      }}
+    >
       <Icon name="up" small />
       {t.list.newer(t.counted.rows(count, number(count)))}
     </button>

@@ -9,6 +9,7 @@ export function Menu({
   className = 'btn',
   label,
   disabled,
+  onClosed,
   children,
 }: {
   button: ReactNode;
@@ -16,10 +17,18 @@ export function Menu({
   /** For readers, where the button has no text. */
   label?: string;
   disabled?: boolean;
+  /** It is open from the beginning, and this is called when it closes. */
+  onClosed?: () => void;
   children: ReactNode;
 }): ReactElement {
   return (
-    <BaseMenu.Root modal={false}>
+    <BaseMenu.Root
+      modal={false}
+      defaultOpen={onClosed !== undefined}
+      onOpenChangeComplete={(open) => {
+        if (!open) onClosed?.();
+      }}
+    >
       <BaseMenu.Trigger className={className} aria-label={label} disabled={disabled}>
         {button}
       </BaseMenu.Trigger>

@@ -40,7 +40,7 @@ function decidedState(row: DecidedRow, now: number): string | null {
   return STATES[action ?? ''] ?? null;
 }
 
-/** Such as "Blocked by a decision, has not asked since"; null = the last request was answered like that. */
+/** Such as "Blocked at next request"; null = the last request was answered like that. */
 export function notAskedSince(row: DecidedRow, now: number): string | null {
   if (row.user === null) return null;
   const state = decidedState(row, now);

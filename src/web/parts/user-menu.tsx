@@ -23,13 +23,12 @@ function Actions({
   propose: (action: Action) => void;
 }): ReactElement {
   const may = useMay('decideUser');
-  const { data, error } = useQuery('showUser', { params: { user } });
-  const isKnown = data !== null || error !== null;
+  const { data } = useQuery('showUser', { params: { user } });
   const hindrance = data?.hindrance ?? null;
   const decisions = (['allow', 'quarantine', 'block'] as const).map((action) => (
     <MenuItem
       key={action}
-      disabled={!may || !isKnown || (action !== 'block' && hindrance !== null)}
+      disabled={!may || (action !== 'block' && hindrance !== null)}
       onPick={() => propose(action)}
     >
       {t.decide[action].menu}

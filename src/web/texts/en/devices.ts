@@ -64,10 +64,10 @@ export const devices = {
   noUser: 'Nobody yet',
   /** By the state that a decision puts the phone into: the last request was answered otherwise. */
   notAskedSince: {
-    allowed: 'Allowed by a decision, has not asked since',
-    quarantined: 'Quarantined by a decision, has not asked since',
-    blocked: 'Blocked by a decision, has not asked since',
-    wiping: 'Wipe ordered, has not asked since',
+    allowed: 'Allowed at next request',
+    quarantined: 'Quarantined at next request',
+    blocked: 'Blocked at next request',
+    wiping: 'Wipe at next request',
   } as Readonly<Record<string, string>>,
   decided: {
     allow: (until: string | null) => (until === null ? 'Allow without an end' : `Allow until ${until}`),
