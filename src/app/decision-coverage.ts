@@ -1,5 +1,5 @@
 // Owns whom a manual decision covers and whom not, and probable typing errors in its subject. As data, without sentences.
-import type { DirectoryStore } from '../directory/store.ts';
+import type { DirectoryStore, Pair } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart, lookAlike } from '../identity/user-names.ts';
 import type { AccessDecision, ManualDecision } from '../model/decision.ts';
@@ -27,7 +27,11 @@ export type CoverageNote =
   /** Does not apply to these names, seen with the device, which are of another DNS domain. */
   | { readonly kind: 'notOtherDomains'; readonly seen: readonly UserKey[] }
   /** Has no effect while this stricter decision is in force; `user` null = a decision on the device. */
-  | { readonly kind: 'overruledBy'; readonly user: UserKey | null; readonly decision: ManualDecision };
+  | { readonly kind: 'overruledBy'; readonly user: UserKey | null; readonly decision: ManualDecision }
+  /** Has no effect while this block of the user with every device is in force. */
+  | { readonly kind: 'overruledByUser'; readonly user: UserKey; readonly decision: ManualDecision }
+  /** Has no effect while the account is disabled, where the policy keeps disabled users out. */
+  | { readonly kind: 'accountDisabled'; readonly user: UserKey };
 
 /** A warning: an id or user that was never seen may be a typing error. */
 export type Doubt =
@@ -78,7 +82,11 @@ export async function coverage(
   );
   return user === null
     ? deviceCoverage(users, action, others)
-    : [...userCoverage(store, users, user, action), ...stricterOnes(store, user, action, others)];
+    : [
+        ...userCoverage(store, users, user, action),
+        ...stricterOnes(store, user, action, others),
+        ...(await stricterOfUser(store, { user, device }, action, now)),
+      ];
 }
 
 function deviceCoverage(
@@ -134,4 +142,22 @@ function stricterOnes(
       );
     })
     .map(({ user: name, decision }) => ({ kind: 'overruledBy', user: name, decision }));
+}
+
+/** What is decided and known of the user with every device, and outweighs a decision on one device. */
+async function stricterOfUser(
+  store: DirectoryStore,
+  { user, device }: Pair,
+  action: AccessDecision['action'],
+  now: number,
+): Promise<CoverageNote[]> {
+  if (action === 'block') return [];
+  const { userDecisions, namesakeUserDecisions, userRecord } = await store.lookup(user, device);
+  const blocks = [...userDecisions, ...namesakeUserDecisions].filter(
+    ({ decision: one }) => one.action === 'block' && (one.expiresAt === null || one.expiresAt > now),
+  );
+  return [
+    ...blocks.map(({ user: name, decision }) => ({ kind: 'overruledByUser', user: name, decision }) as const),
+    ...(userRecord?.enabled === false ? [{ kind: 'accountDisabled', user } as const] : []),
+  ];
 }

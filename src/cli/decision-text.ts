@@ -110,6 +110,10 @@ function coverageLine(note: CoverageNote): string {
     }
     case 'notOtherDomains':
       return `does not apply to ${listed(note.seen)}, of another DNS domain`;
+    case 'overruledByUser':
+      return `has no effect while ${note.user} is blocked with every device, by ${note.decision.owner}: easgate users clear ${quoted(note.user)}`;
+    case 'accountDisabled':
+      return `has no effect while the account of ${note.user} is disabled, unless the policy ignores that`;
     case 'overruledBy':
     default: {
       const where = note.user === null ? 'the device' : note.user;

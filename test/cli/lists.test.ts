@@ -210,6 +210,17 @@ describe('easgate users show', () => {
       expect((await run(...show)).out).toMatch(/ block \(individualRule\) +allow \(compliant\) /);
   });
 
+  it('an exception that a block of the user or a disabled account outweighs says so', async () => {
+    await run('users', 'block', 'alice');
+    await run('users', 'set', 'alice', '--enabled', 'no');
+    const { out } = await run('devices', 'allow', 'good1', '--user', 'alice', '--owner', 'carol');
+    expect(out).toMatch(
+      / has no effect while alice is blocked with every device, by .*: easgate users clear alice\n/,
+    );
+    expect(out).toContain('has no effect while the account of alice is disabled');
+    expect((await run('devices', 'block', 'good1', '--user', 'alice')).out).not.toContain('has no effect');
+  });
+
   it('names the user whom an alias stands for, and all other names', async () => {
     await run('users', 'set', 'zoe@example.com', '--alias', 'zoe', 'zz');
     expect((await run('users', 'show', 'zoe')).out).toMatch(/^user zoe\nalso named: zoe@example\.com, zz\n/);
