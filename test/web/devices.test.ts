@@ -134,7 +134,7 @@ describe('the list of devices', () => {
       await route.fulfill({ response, json: { ...more, rows: blocked } });
     });
     await page.goto(`${api.url}/devices?search=lena`);
-    await page.getByText('Blocked at next request').waitFor();
+    await page.getByText('Blocked from now on').waitFor();
   });
 
   it('clears the decision that the row shows, also where it is for every user of the device', async () => {

@@ -18,25 +18,29 @@ const row: DecidedRow = {
 
 it.each<[string, Partial<DecidedRow>, string | null]>([
   ['no decision', {}, null],
-  ['a block of an allowed phone', { decision: 'block' }, 'Blocked'],
-  ['a block of its user', { userDecision: 'block' }, 'Blocked'],
+  ['a block of an allowed phone', { decision: 'block' }, 'Blocked from now on'],
+  ['a block of its user', { userDecision: 'block' }, 'Blocked from now on'],
   [
     'a block of its user, beside an allow of the phone',
     { decision: 'allow', userDecision: 'block' },
-    'Blocked',
+    'Blocked from now on',
   ],
   ['a block that it was told', { state: 'blocked', decision: 'block' }, null],
   ['a block that has ended', { decision: 'block', decisionExpiresAt: BEFORE }, null],
-  ['an exception for a quarantined phone', { state: 'quarantined', decision: 'allow' }, 'Allowed'],
+  [
+    'an exception for a quarantined phone',
+    { state: 'quarantined', decision: 'allow' },
+    'Allowed from now on',
+  ],
   [
     'an exception that a disabled account outweighs',
     { state: 'blocked', reason: 'userDisabled', decision: 'allow' },
     null,
   ],
-  ['a wipe', { decision: 'wipe', wipe: { state: 'pending' } }, 'Wipe'],
+  ['a wipe', { decision: 'wipe', wipe: { state: 'pending' } }, 'Wipe ordered, not sent yet'],
   ['a wipe that it was told', { state: 'wiping', decision: 'wipe', wipe: { state: 'pending' } }, null],
   ['a device that nobody was seen with', { user: null, state: 'unseen', decision: 'block' }, null],
 ])('%s', (_what, more, text) => {
   const shown = notAskedSince({ ...row, ...more }, NOW);
-  expect(shown).toBe(text === null ? null : `${text} at next request`);
+  expect(shown).toBe(text);
 });

@@ -121,6 +121,11 @@ describe('the page of a user', () => {
     await page.getByText('Cleared').first().waitFor();
   });
 
+  it('shows what the gateway decides about a device since its last request, and why', async () => {
+    const { page } = await openPage(await openDashboard(), '/users/pavel@example.com');
+    await page.getByText('Blocked from now on: Account disabled').waitFor();
+  });
+
   it('does not offer an exception for a disabled account, and says why', async () => {
     const { page } = await openPage(await openDashboard(), '/users/pavel@example.com');
     await page.getByText('The account of the user is disabled, which outweighs an exception.').waitFor();

@@ -186,7 +186,7 @@ export function UserPage(): ReactElement {
       </nav>
       <div className="cols c-85">
         <div className="stack">
-          <UserDevices user={data.user} />
+          <UserDevices user={data.user} verdicts={data.verdicts} />
           <Panel id="names" title={t.user.facts.title}>
             <UserFacts details={data} />
           </Panel>

@@ -9,7 +9,8 @@ import type { Column } from './data-table.tsx';
 import { DeviceModel, modelName } from './device-model.tsx';
 import { Icon } from './icon.tsx';
 import { Menu, MenuCheck, MenuGroup, MenuItem, MenuLine } from './menu.tsx';
-import { notAskedSince } from './not-asked-since.ts';
+import { decidedSince, notAskedSince } from './not-asked-since.ts';
+import type { VerdictNow } from './not-asked-since.ts';
 import { Pill, shortReason } from './state.tsx';
 import { Dash, Time } from './time.tsx';
 import type { Done } from './use-decide.ts';
@@ -49,9 +50,11 @@ export function doneText({ action, expiresAt, isUndone, cleared }: Done): string
 }
 
 /** Why a row is in its state; or what a decision makes of it since. */
-export function reasonText(row: DeviceRow): string {
+export function reasonText(row: DeviceRow, now: VerdictNow | null = null): string {
   if (row.unreadable) return t.devices.unreadable;
-  return notAskedSince(row, Date.now()) ?? shortReason(row.reason);
+  if (now === null) return notAskedSince(row, Date.now()) ?? shortReason(row.reason);
+  const since = decidedSince(row, now);
+  return since === null ? shortReason(row.reason) : `${since}: ${shortReason(now.reason)}`;
 }
 
 /** The decision on the device, else that on the user. */
@@ -70,9 +73,13 @@ function yesNo(value: boolean | null): ReactElement | string {
 const ALWAYS: readonly string[] = ['state', 'reason'];
 const AT_FIRST: readonly string[] = [...ALWAYS, 'user', 'device', 'model', 'system', 'seen', 'decision'];
 
-/** Every column there is. `doneFor` = what was just decided about a row. */
-export function deviceColumns(doneFor: (row: DeviceRow) => Done | null): readonly Column<DeviceRow>[] {
+/** Every column there is. `doneFor` = what was just decided about a row; `nowOf` = what the gateway decides now, where that is known. */
+export function deviceColumns(
+  doneFor: (row: DeviceRow) => Done | null,
+  nowOf: (row: DeviceRow) => VerdictNow | null = () => null,
+): readonly Column<DeviceRow>[] {
   const { column } = t.devices;
+  const reasonOf = (row: DeviceRow): string => reasonText(row, nowOf(row));
   return [
     {
       key: 'state',
@@ -90,12 +97,12 @@ export function deviceColumns(doneFor: (row: DeviceRow) => Done | null): readonl
       title: column.reason,
       sort: 'reason',
       className: 'p-why',
-      hover: reasonText,
+      hover: reasonOf,
       cell: (row) => {
         const done = doneFor(row);
         return (
           <Link className="name plain stretch" href={deviceHref(row.device, row.user)}>
-            {done === null ? reasonText(row) || wordless(row) : <span className="t2">{doneText(done)}</span>}
+            {done === null ? reasonOf(row) || wordless(row) : <span className="t2">{doneText(done)}</span>}
           </Link>
         );
       },

@@ -40,10 +40,22 @@ function decidedState(row: DecidedRow, now: number): string | null {
   return STATES[action ?? ''] ?? null;
 }
 
-/** Such as "Blocked at next request"; null = the last request was answered like that. */
+/** Such as "Blocked from now on"; null = the last request was answered like that. */
 export function notAskedSince(row: DecidedRow, now: number): string | null {
   if (row.user === null) return null;
   const state = decidedState(row, now);
   if (state === null || state === row.state) return null;
   return t.devices.notAskedSince[state] ?? null;
+}
+
+/** A verdict of now, as the gateway decides. */
+export interface VerdictNow {
+  readonly action: string;
+  readonly reason: string;
+}
+
+/** Likewise, where the verdict of now is known: it also knows of what feeds and the policy changed since. */
+export function decidedSince(row: DecidedRow, { action }: VerdictNow): string | null {
+  const state = STATES[action] ?? 'wiping';
+  return state === row.state ? null : (t.devices.notAskedSince[state] ?? null);
 }

@@ -62,7 +62,7 @@ const PHONES: readonly Column<DeviceRow>[] = [
     key: 'reason',
     title: column.reason,
     className: 'p-why',
-    hover: reasonText,
+    hover: (row) => reasonText(row),
     cell: (row) => reasonText(row) || <Dash />,
   },
   {

@@ -2,6 +2,7 @@
 import { useMemo } from 'react';
 import type { ReactElement } from 'react';
 import { Link } from 'wouter';
+import type { AnswerOf } from '../../api/contract/operations.ts';
 import { useQuery } from '../client/use-query.ts';
 import { number } from '../texts/format.ts';
 import { t } from '../texts/texts.ts';
@@ -18,17 +19,25 @@ const SHOWN = ['state', 'reason', 'model', 'system', 'seen', 'decision'];
 const texts = t.user.devices;
 
 /** The panel. */
-export function UserDevices({ user }: { user: string }): ReactElement {
+export function UserDevices({
+  user,
+  verdicts,
+}: {
+  user: string;
+  /** What the gateway decides now. */
+  verdicts: AnswerOf<'showUser'>['verdicts'];
+}): ReactElement {
   const query = { user, sort: '-lastSeen', limit: MOST };
   const { data, error, reload } = useQuery('listDevices', { query }, { everyMs: 10_000 });
   const decide = useDecide(reload);
   const { doneFor } = decide;
   const columns = useMemo(
     () =>
-      deviceColumns((row) => doneFor({ device: row.device, user: row.user })).filter(({ key }) =>
-        SHOWN.includes(key),
-      ),
-    [doneFor],
+      deviceColumns(
+        (row) => doneFor({ device: row.device, user: row.user }),
+        (row) => verdicts.find((one) => one.device === row.device && one.user === row.user) ?? null,
+      ).filter(({ key }) => SHOWN.includes(key)),
+    [doneFor, verdicts],
   );
   const list = `/devices?user=${encodeURIComponent(user)}`;
   const rows = data?.rows ?? [];

@@ -64,10 +64,10 @@ export const devices = {
   noUser: 'Nobody yet',
   /** By the state that a decision puts the phone into: the last request was answered otherwise. */
   notAskedSince: {
-    allowed: 'Allowed at next request',
-    quarantined: 'Quarantined at next request',
-    blocked: 'Blocked at next request',
-    wiping: 'Wipe at next request',
+    allowed: 'Allowed from now on',
+    quarantined: 'Quarantined from now on',
+    blocked: 'Blocked from now on',
+    wiping: 'Wipe ordered, not sent yet',
   } as Readonly<Record<string, string>>,
   decided: {
     allow: (until: string | null) => (until === null ? 'Allow without an end' : `Allow until ${until}`),
