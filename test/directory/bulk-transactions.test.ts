@@ -81,6 +81,36 @@ it('lets others write between its transactions, which are longer while none serv
   expect(events.indexOf('other')).toBe(4);
 });
 
+it('leaves a gap as long as a sixth of the transaction before it', async () => {
+  const database = open();
+  await isUnserved(database);
+  vi.advanceTimersByTime(10_000);
+  const bulk = new BulkTransactions(database, new LeaseTable(database));
+  const written: number[] = [];
+  const write = (value: number): Promise<unknown> =>
+    bulk.write([value], (some) => {
+      vi.advanceTimersByTime(60);
+      written.push(...some);
+      return some;
+    });
+  await write(1);
+  vi.advanceTimersByTime(9);
+  const second = write(2);
+  await microtasks();
+  expect(written).toEqual([1]);
+  await second;
+  vi.advanceTimersByTime(10);
+  const third = write(3);
+  await microtasks();
+  expect(written).toEqual([1, 2, 3]);
+  await third;
+});
+
+/** As much as happens without a wait. */
+async function microtasks(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+}
+
 it('has more memory and a longer log while no gateway serves', async () => {
   const database = open();
   const bulk = new BulkTransactions(database, new LeaseTable(database));

@@ -11,13 +11,16 @@ interface TransactionSize {
   readonly records: number;
   /** One that takes longer than this ends early, milliseconds: other processes wait for its end, and so do this one's requests. */
   readonly lockMs: number;
-  /** Gap behind it, in which others may write, milliseconds. */
-  readonly gapMs: number;
 }
 
-const SHORT: TransactionSize = { records: 512, lockMs: 6, gapMs: 1 };
+const SHORT: TransactionSize = { records: 512, lockMs: 6 };
 /** While no gateway serves from the file. Rows that share pages of an index are written together: of more rows, more do. */
-const LONG: TransactionSize = { records: 32_768, lockMs: 100, gapMs: 16 };
+const LONG: TransactionSize = { records: 32_768, lockMs: 100 };
+/**
+ * The gap behind a transaction, in which others may write, as a share of the time for which it kept them out: who tries now and then finds one as often
+ * behind short ones as behind long ones. At least and at most so many milliseconds.
+ */
+const GAP = { share: 1 / 6, leastMs: 1, mostMs: 16 };
 /** Records that are read and written together within one. */
 const AT_ONCE = 32;
 
@@ -65,11 +68,13 @@ export class BulkTransactions {
       if (gap > 0) await pause(gap);
       const rest =
         results.length === 0 ? values : values.slice(results.length, results.length + LONG.records);
-      const { written, gapMs } = await this.database.write(() => {
+      const { written, begun, isLong } = await this.database.write(() => {
         this.leases.check(fence);
         return this.writeSome(rest, write, lockMs);
       });
-      if (gapMs > 0) this.gapUntil = monotonicNow() + gapMs;
+      const now = monotonicNow();
+      if (isLong)
+        this.gapUntil = now + Math.max(GAP.leastMs, Math.min(GAP.mostMs, (now - begun) * GAP.share));
       if (this.database.isRoomy) this.copier.note();
       for (const one of written) results.push(one);
       onWritten?.(written);
@@ -100,11 +105,11 @@ export class BulkTransactions {
     values: readonly T[],
     write: WriteSome<T, R>,
     servedLockMs = SHORT.lockMs,
-  ): { readonly written: readonly R[]; readonly gapMs: number } {
+  ): { readonly written: readonly R[]; readonly begun: number; readonly isLong: boolean } {
     const { isUnserved } = this.database;
     this.database.makeRoom(isUnserved ? (this.copier.isAtWork ? COPIED_ROOM : UNSERVED_ROOM) : null);
     const size = isUnserved ? LONG : { ...SHORT, lockMs: servedLockMs };
-    const { records, lockMs, gapMs } = size;
+    const { records, lockMs } = size;
     const begun = monotonicNow();
     const most = Math.min(values.length, records);
     const written: R[] = [];
@@ -115,7 +120,7 @@ export class BulkTransactions {
     } while (written.length < most && monotonicNow() - begun < lockMs);
     // A short one alone needs no gap.
     const isLong = written.length < values.length || monotonicNow() - begun >= servedLockMs;
-    return { written, gapMs: isLong ? gapMs : 0 };
+    return { written, begun, isLong };
   }
 }
 
