@@ -205,7 +205,6 @@ export const standing = {
 /** `showDevice`. */
 export const deviceDetails = z
   .object({
-    ...standing,
     key: z.string(),
     aliases: z.array(z.string()).describe('other spellings of the id'),
     record: deviceReport.nullable().describe('of all feeds together, by precedence'),
@@ -219,6 +218,7 @@ export const deviceDetails = z
       .array(relative)
       .describe('what the phone may have been before a reset; the one seen last is first'),
     successors: z.array(relative).describe('what it may be after one; the one seen first is first'),
+    ...standing,
   })
   .meta({ id: 'DeviceDetails' });
 

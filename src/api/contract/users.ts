@@ -71,7 +71,6 @@ export const userReport = z.looseObject({
 /** `showUser`. */
 export const userDetails = z
   .object({
-    ...standing,
     user: z.string(),
     record: userRecord.nullable().describe('of all feeds together; null = no feed reports the user'),
     reports: z.array(userReport),
@@ -88,6 +87,7 @@ export const userDetails = z
     decisions: z
       .array(z.object({ device: z.string(), decision: decisionView }))
       .describe('on the user with one device'),
+    ...standing,
   })
   .meta({ id: 'UserDetails' });
 
