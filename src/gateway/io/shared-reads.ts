@@ -1,6 +1,5 @@
 // Owns reading many plain sockets into one buffer, without allocation per read and without Node's stream layer.
 import { Socket } from 'node:net';
-import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 
 /** Consumer of the bytes; they are valid during the call only. */
 export interface SharedReader {
@@ -25,20 +24,25 @@ function onRead(this: unknown, length: number): boolean {
   return (this as SharedSocket).reader.onSharedBytes(bytes);
 }
 
-const onread: OnReadOpts = { buffer, callback: onRead };
+/** Where a socket keeps the buffer and the callback of `onread` (nodejs/node lib/internal/stream_base_commons.js); undefined = elsewhere. */
+const [BUFFER, CALLBACK] = ['kBuffer', 'kBufferCb'].map((name) =>
+  Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
+);
 
 /**
- * Wraps the connection of an accepted socket, which is given up, in a new socket. net.Socket accepts `onread`, but
- * net.Server cannot set it (nodejs/node lib/net.js, onconnection); the handle is moved as in node:cluster. Null when
- * this Node version stores handles elsewhere; then the accepted socket is used.
+ * Lets a socket that does not read yet read into the shared buffer. net.Socket accepts `onread`, but net.Server cannot set it (lib/net.js,
+ * onconnection): this does what the constructor of net.Socket would do. The socket stays as it is where this Node version does it otherwise.
+ *
+ * A second socket with the option, in place of the accepted one, cost each held poll 700 bytes: V8 puts functions that are set as a
+ * property, such as `onwrite` of a stream, among the old objects, and until the whole heap is collected they keep what they refer to.
  */
-export function shareReads(accepted: Socket): Socket | null {
+export function shareReads(socket: Socket): void {
   // The types of Node.js lack the handle.
-  const handle: unknown = Reflect.get(accepted, '_handle');
-  if (typeof handle !== 'object' || handle === null) return null;
-  const options = { handle, onread, allowHalfOpen: true, manualStart: true };
-  const socket = new Socket(options as SocketConstructorOpts);
-  Reflect.set(accepted, '_handle', null);
-  accepted.destroy();
-  return socket;
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return;
+  const use: unknown = Reflect.get(handle, 'useUserBuffer');
+  if (typeof use !== 'function' || BUFFER === undefined || CALLBACK === undefined) return;
+  Reflect.apply(use, handle, [buffer]);
+  Reflect.set(socket, BUFFER, buffer);
+  Reflect.set(socket, CALLBACK, onRead);
 }

@@ -100,10 +100,11 @@ export class Listener {
       forget(this);
     };
     this.server.on('connection', (socket) => {
-      // A socket keeps its peer's address once it was asked for it: the accepted one is, which is given up where reads are shared.
+      if (this.shares) shareReads(socket);
       const { remoteAddress = '', remotePort = 0 } = socket;
-      const own = this.shares ? (shareReads(socket) ?? socket) : socket;
-      this.accept(own, plainAddress(remoteAddress), remotePort);
+      // A socket keeps its peer's address once it was asked for it.
+      Reflect.set(socket, '_peername', undefined);
+      this.accept(socket, plainAddress(remoteAddress), remotePort);
     });
   }
 
