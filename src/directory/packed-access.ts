@@ -118,8 +118,8 @@ const SAME = '=';
 const OWN = '.';
 /** Before a list of texts that are shared, while the list is not: nearly each user is in other groups. */
 const LIST = '*';
-/** Stands for any other device than that of the look-up: no decision depends on its id. */
-const OTHER = '-';
+/** Stands for the device of the look-up among those of the user. Nothing = another one: no decision depends on its id. */
+const OWN_DEVICE = '-';
 /** Before what few devices have, in JSON. Lines have no control characters. */
 const RARE = '\n';
 
@@ -204,7 +204,7 @@ class Packer {
   private count = 0;
   /** Separators before the next place; the first one has none. */
   private gap = -1;
-  private last: number | null = null;
+  private last = 0;
 
   place(text: string): void {
     this.gap += 1;
@@ -238,8 +238,8 @@ class Packer {
   }
 
   /**
-   * Each as whether it is another one (nothing = the device of the look-up), first seen and last allowed; that of the look-up mostly
-   * as one place, because the partnership says the same.
+   * Each as whether it is that of the look-up, first seen and last allowed; that of the look-up mostly as one place, because the
+   * partnership says the same.
    */
   devices(devices: readonly OwnDevice[], own: string, seen: SeenState | null): void {
     this.place(String(devices.length));
@@ -248,7 +248,7 @@ class Packer {
         this.place(SAME);
         continue;
       }
-      this.place(device === own ? '' : OTHER);
+      this.place(device === own ? OWN_DEVICE : '');
       this.place(this.number(firstSeen));
       this.place(lastAllowed === null ? '' : this.number(lastAllowed));
     }
@@ -263,11 +263,20 @@ class Packer {
     return number === null ? OWN + encodedText(text, null) : encodedNumber(number);
   }
 
+  /** As the difference to the one before it, which is shorter: numbers are times, mostly of the same months. */
   private number(value: number): string {
-    const place = value === this.last ? SAME : encodedNumber(value);
+    const place = value === this.last ? SAME : differenceOf(value, this.last);
     this.last = value;
     return place;
   }
+}
+
+/** A difference that is not exact is not used: the number itself is written, in decimal form, which no difference has. */
+function differenceOf(value: number, last: number): string {
+  const difference = value - last;
+  const isExact =
+    Number.isSafeInteger(value) && Number.isSafeInteger(last) && Number.isSafeInteger(difference);
+  return isExact ? encodedNumber(difference) : `%${value}`;
 }
 
 function separators(count: number): string {
@@ -354,7 +363,7 @@ class Unpacker {
       }
       const [firstSeen, lastAllowed] = [this.number(this.next()), this.next()];
       devices.push({
-        device: device === '' ? own : '',
+        device: device === OWN_DEVICE ? own : '',
         firstSeen,
         lastAllowed: lastAllowed === '' ? null : this.number(lastAllowed),
       });
@@ -372,7 +381,9 @@ class Unpacker {
   }
 
   private number(place: string): number {
-    if (place !== SAME) this.last = decodedNumber(place) ?? 0;
+    if (place === SAME) return this.last;
+    const number = decodedNumber(place) ?? 0;
+    this.last = place.startsWith('%') ? number : this.last + number;
     return this.last;
   }
 }

@@ -12,7 +12,13 @@ import type { AccessRecords, DeviceState } from '../../src/policy/access-records
 const NOW = Date.parse('2026-12-01T00:00:00Z');
 const ACTIVE_MS = 90 * 86_400_000;
 const flag = fc.option(fc.boolean());
-const time = fc.option(fc.integer({ min: 0, max: NOW }));
+const time = fc.option(
+  fc.oneof(
+    { weight: 9, arbitrary: fc.integer({ min: 0, max: NOW }) },
+    fc.maxSafeInteger(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).filter((one) => !Object.is(one, -0)),
+  ),
+);
 const text = fc.option(fc.string({ maxLength: 12 }));
 const attributes = fc.dictionary(
   fc.string({ maxLength: 6 }).filter((name) => name !== '__proto__'),
@@ -199,4 +205,23 @@ it('decides by packed records as by the records themselves', () => {
     ),
     { numRuns: 2_000 },
   );
+});
+
+it('says times by their distance: of users with many devices those of all are kept', () => {
+  const lengthOf = (distance: number): number => {
+    const userDevices = Array.from({ length: 50 }, (_, index) => ({
+      device: `phone${index}`,
+      firstSeen: NOW + index * distance,
+      lastAllowed: NOW + index * distance,
+    }));
+    const one = { device: null, deviceDecision: null, partnershipDecision: null, namesakeDecisions: [] };
+    const login = { user: 'alice', device: 'phone1' };
+    const line = packRecords({ ...one, userDevices }, login);
+    expect(unpackRecords(line, login).userDevices?.map(({ firstSeen }) => firstSeen)).toEqual(
+      userDevices.map(({ firstSeen }) => firstSeen),
+    );
+    return line.length;
+  };
+  expect(lengthOf(1)).toBeLessThan(50 * 6);
+  expect(lengthOf(86_400_000)).toBeLessThan(50 * 11);
 });
