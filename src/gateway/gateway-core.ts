@@ -251,8 +251,7 @@ export class GatewayCore {
   peek(exchange: Exchange, origin: RequestOrigin): Verdict | undefined {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return undefined;
-    const facts = this.verdicts.readsRequests === true ? factsFrom(origin, exchange) : undefined;
-    const verdict = this.verdicts.peek(user, device, facts);
+    const verdict = this.verdicts.peek(user, device, this.requestFacts(exchange, origin));
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 
@@ -260,24 +259,24 @@ export class GatewayCore {
   recall(exchange: Exchange, origin: RequestOrigin): Verdict | undefined {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return undefined;
-    const facts = this.verdicts.readsRequests === true ? factsFrom(origin, exchange) : undefined;
-    const verdict = this.verdicts.recall?.(user, device, facts);
+    const verdict = this.verdicts.recall?.(user, device, this.requestFacts(exchange, origin));
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 
   /** Undefined unless the policy has conditions on requests. */
-  private requestFacts(exchange: Exchange, address: string): RequestFacts | undefined {
-    return this.verdicts.readsRequests === true ? requestFactsOf(exchange, address) : undefined;
+  private requestFacts(exchange: Exchange, origin: RequestOrigin): RequestFacts | undefined {
+    return this.verdicts.readsRequests === true ? factsFrom(origin, exchange) : undefined;
   }
 
-  /** The miss path: one bounded look-up, for the client at `address`. Null when no usable verdict is known. */
-  async decide(exchange: Exchange, address: string): Promise<Verdict | null> {
+  /** The miss path: one bounded look-up, for the client at this origin. Null when no usable verdict is known. */
+  async decide(exchange: Exchange, origin: RequestOrigin): Promise<Verdict | null> {
     const { user, device, spelling, authorization, leg } = exchange;
     if (user === null || device === null) return null;
     // A request without credentials was authenticated by its connection or certificate, or was admitted before.
     const proven = leg !== 'closing' && (authorization === null || this.wereGood(exchange, authorization));
+    const { address } = origin;
     const asker = { address, proven, deviceType: exchange.deviceType, request: exchange };
-    const facts = this.requestFacts(exchange, address);
+    const facts = this.requestFacts(exchange, origin);
     const { verdict } = await this.verdicts.decide(user, device, asker, facts);
     exchange.waitsFor = null;
     return verdict === null ? null : underSpelling(verdict, spelling);
@@ -292,7 +291,8 @@ export class GatewayCore {
   async confirm(exchange: Exchange, address: string): Promise<Verdict | null> {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return null;
-    const verdict = await this.verdicts.confirm(user, device, this.requestFacts(exchange, address));
+    const facts = this.verdicts.readsRequests === true ? requestFactsOf(exchange, address) : undefined;
+    const verdict = await this.verdicts.confirm(user, device, facts);
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 

@@ -2,22 +2,27 @@
 import type { AuthMethod } from '../../policy/document/vocabulary.ts';
 import type { RequestFacts, Text } from '../../policy/engine/facts.ts';
 import { parseAddress } from '../../ip-address.ts';
-import { textOf, versionOf } from '../../policy/engine/read-facts.ts';
+import { folded } from '../../policy/engine/read-facts.ts';
+import { Repeated, repeatedText, repeatedVersion } from '../../policy/engine/repeated-texts.ts';
+import { detachedLatin1 } from '../../plain-text.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 
 /** The command of a request without one. */
 const OPTIONS = 'OPTIONS';
 
-/** Facts of one request of the client at `address`. */
+/** Apart from the texts of the directory: names that somebody makes up must not push those out. */
+const agents = new Repeated(folded);
+
+/** Facts of one request of the client at `address`. A text that many phones have alike is one object for all of them. */
 export function requestFactsOf(exchange: Exchange, address: string): RequestFacts {
   const { userAgent, protocolVersion, command, auth } = exchange;
   return {
-    userAgent: textOf(userAgent),
-    protocolVersion: versionOf(protocolVersion),
+    userAgent: userAgent === null ? null : agents.at(detachedLatin1(userAgent)),
+    protocolVersion: repeatedVersion(protocolVersion),
     address: parseAddress(address),
     addressText: address,
-    command: textOf(command ?? OPTIONS),
-    auth: textOf(auth),
+    command: repeatedText(command ?? OPTIONS),
+    auth: repeatedText(auth),
     certificateIssuer: null,
   };
 }

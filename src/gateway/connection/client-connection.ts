@@ -181,6 +181,7 @@ export class ClientConnection implements Timed, RequestSource {
     }
     keepShortText(exchange, this.memo);
     this.forwarded = '';
+    this.lastFacts = null;
   }
 
   // ---------------------------------------------------------------------------------------------- client events

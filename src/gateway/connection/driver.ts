@@ -204,7 +204,7 @@ export class Driver implements StepInputs, HeldPing {
       exchange.verdict = verdict;
       return verdict === null ? failWith('EASGATE_STORE_UNAVAILABLE') : null;
     };
-    this.ask(exchange, () => this.core.decide(exchange, this.downstream.address), settle, true);
+    this.ask(exchange, () => this.core.decide(exchange, this.downstream), settle, true);
     return null;
   }
 

@@ -132,7 +132,7 @@ export class VerdictChange implements Concerned {
     let verdict = isOther ? null : (this.known(exchange) ?? null);
     if (!isOther && verdict === null)
       verdict = isAnswered
-        ? await core.decide(exchange, downstream.address)
+        ? await core.decide(exchange, downstream)
         : (core.recall(exchange, downstream) ?? null);
     if (this.settle(exchange, verdict, isMass)) return true;
     return exchange !== null && this.endUndecided(exchange, isMass);
@@ -225,7 +225,7 @@ export class VerdictChange implements Concerned {
 
   private async lookUp(exchange: Exchange): Promise<boolean> {
     const { core, downstream } = this;
-    return this.settle(exchange, await core.decide(exchange, downstream.address), true);
+    return this.settle(exchange, await core.decide(exchange, downstream), true);
   }
 
   private afterLapse(exchange: Exchange, decided: boolean): void {

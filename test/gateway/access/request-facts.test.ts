@@ -39,6 +39,18 @@ describe('the facts of a request', () => {
     expect(second).not.toEqual(first);
     expect(second).toEqual(factsFrom({ address, lastFacts: null }, exchangeOf(change)));
   });
+
+  it('of phones that say the same have its texts in common, and each its own address', () => {
+    const [one, other] = ['10.1.2.3', '192.0.2.1'].map((address) =>
+      factsFrom({ address, lastFacts: null }, exchangeOf()),
+    );
+    for (const name of ['userAgent', 'protocolVersion', 'command', 'auth'] as const) {
+      expect(one?.[name]).not.toBeNull();
+      expect(other?.[name]).toBe(one?.[name]);
+    }
+    expect([one?.addressText, other?.addressText]).toEqual(['10.1.2.3', '192.0.2.1']);
+    expect(one?.address).not.toEqual(other?.address);
+  });
 });
 
 describe('the key of a request', () => {
