@@ -1,10 +1,15 @@
 // Owns the minimum rate of request bodies: clients that trickle bytes would occupy connections (slow-body attacks such
 // as R-U-Dead-Yet).
 
-/** Measures one body at a time. */
+/** Measures one body. */
 export class BodyRate {
-  private since = 0;
+  private since: number;
   private from = 0;
+
+  /** `now` in clock milliseconds: the body begins. */
+  constructor(now: number) {
+    this.since = now;
+  }
 
   /** Restarts the measurement. `now` in clock milliseconds, `received` in octets. */
   restart(now: number, received: number): void {

@@ -39,7 +39,8 @@ export interface RequestSource extends Downstream, GateConnection {
 /** Reads the requests of one client connection. */
 export class RequestReader implements SharedReader {
   private readonly source: RequestSource;
-  private readonly rate = new BodyRate();
+  /** Of a body that did not come together with its head: most do. Null = none. */
+  private rate: BodyRate | null = null;
   /** Unparsed bytes: a partial head, or pipelined requests. */
   private input: Buffer | null = null;
   private requests = 0;
@@ -185,7 +186,7 @@ export class RequestReader implements SharedReader {
       return;
     }
     source.timeouts.awaitPhone();
-    this.rate.restart(core.deadlines.now, 0);
+    this.rate = null;
     this.keepBody(exchange, bytes, head.end);
   }
 
@@ -224,13 +225,15 @@ export class RequestReader implements SharedReader {
   /** The mail server accepts data again: the pause does not count as the phone's. */
   resumeBody(): void {
     const { core, body, socket } = this.source;
-    this.rate.restart(core.deadlines.now, body.received);
+    this.rate?.restart(core.deadlines.now, body.received);
     socket.resume();
   }
 
   private isTooSlow(): boolean {
     const { core, body } = this.source;
     const { rateWindowMs, minBodyRate } = core.settings.client;
-    return this.rate.isTooSlow(core.deadlines.now, body.received, rateWindowMs, minBodyRate);
+    const { now } = core.deadlines;
+    this.rate ??= new BodyRate(now);
+    return this.rate.isTooSlow(now, body.received, rateWindowMs, minBodyRate);
   }
 }
