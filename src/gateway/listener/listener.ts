@@ -16,6 +16,7 @@ import { certificateUser } from './client-certificate.ts';
 import type { GatewaySettings } from '../settings.ts';
 import { unsentBytes } from '../io/direct-writes.ts';
 import { shareReads } from '../io/shared-reads.ts';
+import { OpenSockets } from './open-sockets.ts';
 import { TlsTerminator } from './tls-terminator.ts';
 import { RejectedConnections } from './rejected-connections.ts';
 import type { RefusalCause } from './rejected-connections.ts';
@@ -66,8 +67,8 @@ export class Listener {
   /** Sockets can use shared reads: no TLS, no PROXY header, no pass-through lane. */
   private readonly shares: boolean;
   private readonly perAddress = new Map<string, number>();
-  /** Open connections, with the address block that they count for; '' = none. */
-  private readonly sockets = new Map<Socket, string>();
+  /** Labelled with the address block that they count for; '' = none. */
+  private readonly sockets = new OpenSockets();
   /** One function for all sockets. */
   private readonly onClose: (this: Socket) => void;
   private handshakes = 0;
@@ -137,7 +138,7 @@ export class Listener {
   /** Bytes in memory that phones have not read. */
   get unsentBytes(): number {
     let bytes = 0;
-    for (const socket of this.sockets.keys()) bytes += unsentBytes(socket);
+    for (const socket of this.sockets) bytes += unsentBytes(socket);
     return bytes;
   }
 
@@ -148,7 +149,7 @@ export class Listener {
 
   /** Closes every connection at once. */
   destroyAll(): void {
-    for (const socket of this.sockets.keys()) socket.destroy();
+    for (const socket of this.sockets) socket.destroy();
   }
 
   private accept(socket: Socket, peer: string, port: number): void {
@@ -162,7 +163,7 @@ export class Listener {
       this.turnAway(socket, 'EASGATE_MAX_CONNECTIONS', peer);
       return;
     }
-    this.sockets.set(socket, '');
+    this.sockets.add(socket);
     socket.on('close', this.onClose);
     if (this.proxies === null) {
       this.admit(socket, peer, port, 'http');
@@ -228,7 +229,7 @@ export class Listener {
         return;
       }
       this.perAddress.set(block, count);
-      this.sockets.set(socket, block);
+      this.sockets.label(socket, block);
     }
     if (this.tls === null) {
       const { onClose: onClosed } = this;
@@ -240,8 +241,7 @@ export class Listener {
   }
 
   private forget(socket: Socket): void {
-    const block = this.sockets.get(socket) ?? '';
-    this.sockets.delete(socket);
+    const block = this.sockets.remove(socket);
     if (block === '') return;
     const count = (this.perAddress.get(block) ?? 1) - 1;
     if (count === 0) this.perAddress.delete(block);
