@@ -53,6 +53,9 @@ export class HealthChecks {
     const client = new Client(undiciOrigin(server.settings), undiciOptions(server.settings));
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([timeout, this.stopping.signal]);
+    // undici heeds the signal once it is connected, which a host that is away may never be.
+    const end = (): void => void client.destroy();
+    signal.addEventListener('abort', end);
     try {
       const { hostHeader } = server.settings;
       const headers = hostHeader === null ? {} : { host: hostHeader };
@@ -64,6 +67,7 @@ export class HealthChecks {
       if (isOutOfPorts(error)) return undefined;
       return messageOf(error);
     } finally {
+      signal.removeEventListener('abort', end);
       await client.destroy();
     }
   }

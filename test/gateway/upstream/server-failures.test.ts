@@ -22,22 +22,22 @@ async function group(members: readonly GroupMember[], overrides?: SettingsOverri
 const bodyOf = async (answer: Promise<{ body: Buffer }>): Promise<string> => (await answer).body.toString();
 const drop = ({ connection }: BackendRequest): void => void connection.socket.destroy();
 
-describe('health checks', () => {
-  const health = (more: Partial<HealthSettings> = {}): SettingsOverrides => ({
-    balancing: {
-      health: {
-        method: 'OPTIONS',
-        path: '/health',
-        intervalMs: 5,
-        timeoutMs: 30_000,
-        rise: 2,
-        fall: 2,
-        maxStatus: 499,
-        ...more,
-      },
+const health = (more: Partial<HealthSettings> = {}): SettingsOverrides => ({
+  balancing: {
+    health: {
+      method: 'OPTIONS',
+      path: '/health',
+      intervalMs: 5,
+      timeoutMs: 30_000,
+      rise: 2,
+      fall: 2,
+      maxStatus: 499,
+      ...more,
     },
-  });
+  },
+});
 
+describe('health checks', () => {
   it('take a server out of use after `fall` failures in a row, and back after `rise` successes', async () => {
     const statuses = [200, 503, 200, 503, 503, 401, 503, 401, 200];
     const told: number[] = [];
@@ -111,6 +111,27 @@ describe('health checks', () => {
     await until(() => gateway.trouble.length === 1, 'the failed check');
     expect(gateway.trouble[0]).toMatchObject({ code: 'EASGATE_UPSTREAM_OUT', server: 'server2' });
     for (let count = 0; count < 4; count++) expect(await bodyOf(ask())).toBe('0');
+  });
+});
+
+describe('a health check of a server that takes the connection, and begins no TLS', () => {
+  it('ends in its own time, which is not that for connecting, and does not keep the gateway from stopping', async () => {
+    const tls = {
+      ca: null,
+      serverName: 'mail.example.com',
+      certificate: null,
+      key: null,
+      minVersion: 'TLSv1.2' as const,
+      verify: false,
+    };
+    const { gateway, backends } = await group(
+      [{}, { settings: { tls, connectTimeoutMs: 3_600_000 } }],
+      health({ fall: 1, timeoutMs: 50 }),
+    );
+    await until(() => gateway.trouble.length === 1, 'the failed check');
+    expect(gateway.trouble[0]).toMatchObject({ server: 'server2', cause: 'no answer within 50 ms' });
+    await gateway.close();
+    expect(backends[1]?.requests).toEqual([]);
   });
 });
 
