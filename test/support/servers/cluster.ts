@@ -44,6 +44,9 @@ export async function startCluster(withReplicas = false): Promise<TestCluster> {
   const clients = nodes.map(({ url }) => new Redis(url));
   for (const client of clients) client.on('error', () => undefined);
   const [first] = clients as [Redis, ...Redis[]];
+  // As redis-cli does: nodes that begin with one epoch settle it among themselves, which takes a while, and may take the slots from a replica that took over meanwhile.
+  for (const [index, client] of clients.entries())
+    await client.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
   for (const [index, client] of clients.slice(0, NODES).entries()) {
     const [from, end] = [index, index + 1].map((part) => Math.floor((SLOTS * part) / NODES)) as [
       number,
