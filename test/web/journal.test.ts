@@ -36,9 +36,9 @@ describe('the journal', () => {
     await page.getByRole('link', { name: 'Journal', exact: true }).click();
     const rule = page.getByText('the policy for unknown devices, while a report is awaited').first();
     await rule.waitFor();
-    const cut =
-      "[...document.querySelectorAll('.two-lines')].filter((each) => each.scrollHeight > each.clientHeight)";
-    expect(await page.evaluate<number>(`${cut}.length`)).toBe(0);
+    const cut = await page.evaluate<number>(`[...document.querySelectorAll('td.w-rule, .two-lines')].filter(
+      (each) => each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight).length`);
+    expect(cut).toBe(0);
     expect(await isTooWide(page)).toBe(false);
   });
 
