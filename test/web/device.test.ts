@@ -83,6 +83,8 @@ describe('decisions that would have no effect', () => {
     const { page, complaints } = await openPage(api, '/devices/androidb902fe1140?user=jana@example.com');
     await page.getByRole('button', { name: 'Take the wipe back' }).first().waitFor();
     expect(await page.getByRole('button', { name: exception }).count()).toBe(0);
+    await page.getByText('decides: wipe').waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
     await page.getByRole('button', { name: 'More' }).click();
     await page.getByText('A wipe is ordered.').last().waitFor();
     for (const name of ['Allow until…', 'Quarantine…', 'Block…', 'Wipe…'])
