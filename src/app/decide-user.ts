@@ -22,6 +22,8 @@ export interface UserDecideResult {
   readonly notFor: readonly UserKey[];
   /** No feed reports the user, and nobody signed in with the name: it may be a typing error. */
   readonly isUnknown: boolean;
+  /** The account is disabled: but for a block, the decision has no effect where the policy keeps disabled users out. */
+  readonly isDisabled: boolean;
 }
 
 /** Writes a decision on a user; with `dryRun` it only finds what that would do. @throws ProgramError when it changed meanwhile */
@@ -61,6 +63,7 @@ export async function decideUser(
     holdsFor: alike.filter(holds),
     notFor: alike.filter((other) => !holds(other)),
     isUnknown: known.record === null && !seen.some((other) => other === user || mayBeSame(other)),
+    isDisabled: known.record?.enabled === false,
   };
 }
 

@@ -64,13 +64,19 @@ export function decidedUserText({
   replicated,
   holdsFor,
   notFor,
+  isDisabled,
 }: UserDecideResult): string {
   const lines: string[] = [];
   if (replaced !== null) lines.push(`replaces ${describeDecision(replaced)} by ${replaced.owner}`);
   lines.push(`holds for ${user} with every device${seen(holdsFor)}`);
   if (notFor.length > 0) lines.push(`does not hold for ${listed(notFor)}: an allow is for exact names`);
+  if (isDisabled && decision.action !== 'block') lines.push(disabledText(user));
   lines.push(...notReplicated(replicated));
   return `${decision.action}: ${user}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+function disabledText(user: UserKey): string {
+  return `has no effect while the account of ${user} is disabled, unless the policy ignores that`;
 }
 
 /** What a failure of the primary server would lose. */
@@ -113,7 +119,7 @@ function coverageLine(note: CoverageNote): string {
     case 'overruledByUser':
       return `has no effect while ${note.user} is blocked with every device, by ${note.decision.owner}: easgate users clear ${quoted(note.user)}`;
     case 'accountDisabled':
-      return `has no effect while the account of ${note.user} is disabled, unless the policy ignores that`;
+      return disabledText(note.user);
     case 'overruledBy':
     default: {
       const where = note.user === null ? 'the device' : note.user;

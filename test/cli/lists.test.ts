@@ -218,7 +218,12 @@ describe('easgate users show', () => {
       / has no effect while alice is blocked with every device, by .*: easgate users clear alice\n/,
     );
     expect(out).toContain('has no effect while the account of alice is disabled');
-    expect((await run('devices', 'block', 'good1', '--user', 'alice')).out).not.toContain('has no effect');
+    expect((await run('users', 'allow', 'alice')).out).toContain('the account of alice is disabled');
+    for (const words of [
+      ['devices', 'block', 'good1', '--user', 'alice'],
+      ['users', 'block', 'alice'],
+    ])
+      expect((await run(...words)).out).not.toContain('has no effect');
   });
 
   it('names the user whom an alias stands for, and all other names', async () => {

@@ -106,6 +106,11 @@ export const decideUserResult = z.object({
   holdsFor: z.array(z.string()).describe('other names that it holds for'),
   notFor: z.array(z.string()).describe('names alike that it does not hold for'),
   isUnknown: z.boolean().describe('no feed reports the user, and nobody signed in with the name'),
+  isDisabled: z
+    .boolean()
+    .describe(
+      'the account is disabled, which outweighs other decisions than a block, unless the policy ignores it',
+    ),
 });
 
 /** The answer to `clearUserDecision`. */
