@@ -20,7 +20,7 @@ import { decidedOn, wipeInTheWay } from './write-decision.ts';
 import type { Decided } from './write-decision.ts';
 
 /** Most phones of one device or user that are decided: those seen last. */
-export const MOST_DECIDED = 100;
+const MOST_DECIDED = 100;
 
 /** Why an exception would be refused, or have no effect. */
 export interface Hindrance {
