@@ -118,8 +118,10 @@ const SAME = '=';
 const OWN = '.';
 /** Before a list of texts that are shared, while the list is not: nearly each user is in other groups. */
 const LIST = '*';
-/** Stands for the device of the look-up among those of the user. Nothing = another one: no decision depends on its id. */
-const OWN_DEVICE = '-';
+/** Before the times of the device of the look-up among those of the user. No decision depends on the ids of the others. */
+const OWN_DEVICE = '*';
+/** The device was never allowed. */
+const NEVER = '-';
 /** Before what few devices have, in JSON. Lines have no control characters. */
 const RARE = '\n';
 
@@ -238,8 +240,8 @@ class Packer {
   }
 
   /**
-   * Each as whether it is that of the look-up, first seen and last allowed; that of the look-up mostly as one place, because the
-   * partnership says the same.
+   * Each as first seen and last allowed, where nothing stands for the number before it; that of the look-up mostly as one place, because
+   * the partnership says the same.
    */
   devices(devices: readonly OwnDevice[], own: string, seen: SeenState | null): void {
     this.place(String(devices.length));
@@ -248,9 +250,9 @@ class Packer {
         this.place(SAME);
         continue;
       }
-      this.place(device === own ? OWN_DEVICE : '');
-      this.place(this.number(firstSeen));
-      this.place(lastAllowed === null ? '' : this.number(lastAllowed));
+      if (device === own) this.place(OWN_DEVICE);
+      this.place(shortest(this.number(firstSeen)));
+      this.place(lastAllowed === null ? NEVER : shortest(this.number(lastAllowed)));
     }
   }
 
@@ -269,6 +271,10 @@ class Packer {
     this.last = value;
     return place;
   }
+}
+
+function shortest(number: string): string {
+  return number === SAME ? '' : number;
 }
 
 /** A difference that is not exact is not used: the number itself is written, in decimal form, which no difference has. */
@@ -355,18 +361,17 @@ class Unpacker {
   devices(own: string, seen: SeenState | null): OwnDevice[] {
     const devices: OwnDevice[] = [];
     for (let left = Number(this.next()); left > 0; left -= 1) {
-      const device = this.next();
-      if (device === SAME) {
+      const first = this.next();
+      if (first === SAME) {
         const { firstSeen, lastAllowed = null } = seen as SeenState;
         devices.push({ device: own, firstSeen, lastAllowed });
         continue;
       }
-      const [firstSeen, lastAllowed] = [this.number(this.next()), this.next()];
-      devices.push({
-        device: device === OWN_DEVICE ? own : '',
-        firstSeen,
-        lastAllowed: lastAllowed === '' ? null : this.number(lastAllowed),
-      });
+      const isOwn = first === OWN_DEVICE;
+      const firstSeen = this.numberAfter(isOwn ? this.next() : first);
+      const last = this.next();
+      const lastAllowed = last === NEVER ? null : this.numberAfter(last);
+      devices.push({ device: isOwn ? own : '', firstSeen, lastAllowed });
     }
     return devices;
   }
@@ -378,6 +383,10 @@ class Unpacker {
     if (!place.startsWith(OWN)) return textsOf(kind).at(decodedNumber(place) ?? -1);
     const text = decodedText(place.slice(OWN.length)) ?? '';
     return kind === 'json' ? JSON.parse(text) : text;
+  }
+
+  private numberAfter(place: string): number {
+    return place === '' ? this.last : this.number(place);
   }
 
   private number(place: string): number {

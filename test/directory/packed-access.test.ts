@@ -222,6 +222,6 @@ it('says times by their distance: of users with many devices those of all are ke
     );
     return line.length;
   };
-  expect(lengthOf(1)).toBeLessThan(50 * 6);
-  expect(lengthOf(86_400_000)).toBeLessThan(50 * 11);
+  expect(lengthOf(1)).toBeLessThan(50 * 4);
+  expect(lengthOf(86_400_000)).toBeLessThan(50 * 9);
 });
