@@ -92,8 +92,8 @@ export class ClientConnection implements Timed, RequestSource {
   clientEnded = false;
   lingering = false;
   draining = false;
-  /** Clock milliseconds until which a draining connection may stay idle. */
-  private idleUntil = Infinity;
+  /** Clock milliseconds until which a draining connection may stay idle; null = it does not drain. */
+  private idleUntil: number | null = null;
   private readonly endpoint: PhoneEndpoint;
   /** The peer is a trusted proxy, which sends requests of other clients. */
   readonly trusted: boolean;
@@ -108,7 +108,7 @@ export class ClientConnection implements Timed, RequestSource {
     this.origin = directOrigin(endpoint, '');
     this.trusted = core.isTrustedProxy(endpoint.address);
     this.forwarder = new Forwarder(this);
-    this.timeouts = new Timeouts(this, core.deadlines, core.settings.client, core.askingMs);
+    this.timeouts = new Timeouts(this, core);
     this.driver = new Driver(this, this.forwarder);
     this.accounting = new Accounting(core);
     this.reader = new RequestReader(this);
@@ -311,7 +311,7 @@ export class ClientConnection implements Timed, RequestSource {
       return;
     }
     this.timeouts.awaitRequest(this.forwarder.handshaking);
-    if (this.draining) this.timeouts.endBy(this.idleUntil);
+    if (this.idleUntil !== null) this.timeouts.endBy(this.idleUntil);
     if (this.socket.isPaused()) this.socket.resume();
     if (this.reader.hasInput) this.reader.readRequests();
   }

@@ -7,19 +7,30 @@ import { HALF_CLOSE_GRACE_MS, LINGER_MS } from '../fixed-limits.ts';
 import type { ClientSettings } from '../settings.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
+/** What all connections have in common. */
+interface TimingCore {
+  readonly deadlines: Deadlines;
+  readonly settings: { readonly client: ClientSettings };
+  /** Longest wait for an answer about an exchange. */
+  readonly askingMs: number;
+}
+
 /** Sets the deadline of one connection; the only writer. */
 export class Timeouts {
   private readonly connection: Timed;
-  private readonly deadlines: Deadlines;
-  private readonly client: ClientSettings;
-  private readonly askingMs: number;
+  private readonly core: TimingCore;
 
-  /** `askingMs` = longest wait for an answer about an exchange. */
-  constructor(connection: Timed, deadlines: Deadlines, client: ClientSettings, askingMs: number) {
+  constructor(connection: Timed, core: TimingCore) {
     this.connection = connection;
-    this.deadlines = deadlines;
-    this.client = client;
-    this.askingMs = askingMs;
+    this.core = core;
+  }
+
+  private get deadlines(): Deadlines {
+    return this.core.deadlines;
+  }
+
+  private get client(): ClientSettings {
+    return this.core.settings.client;
   }
 
   /** A request head: the first one, or the rest of a partial one. */
@@ -40,7 +51,7 @@ export class Timeouts {
 
   /** An answer of the directory or a mail server. */
   awaitAnswer(): void {
-    this.after(this.askingMs);
+    this.after(this.core.askingMs);
   }
 
   /** A free connection to the mail server. */
