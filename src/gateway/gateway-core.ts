@@ -161,7 +161,8 @@ export class GatewayCore {
     this.releases = new Releases(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
-    this.throttle = new Throttle(parts.settings.throttle);
+    const { throttle, client } = parts.settings;
+    this.throttle = new Throttle(throttle, client.maxInFlightPerDevice > 0);
     this.deadlines = parts.deadlines;
     this.lane = parts.lane;
     this.recorder = parts.recorder;

@@ -34,8 +34,13 @@ export class Throttle {
   private readonly pings = new Map<string, HeldPing>();
   private readonly hash = new KeyedHash();
   private readonly loops: RepeatGuard;
+  /** For all devices, where nothing is limited: nobody reads its counter. Null = each device has its own. */
+  private readonly unlimited: DeviceUse | null;
 
-  constructor(settings: ThrottleSettings) {
+  /** `countsInFlight`: something limits the concurrent exchanges of a device. */
+  constructor(settings: ThrottleSettings, countsInFlight = true) {
+    const isUnlimited = settings.burst === 0 && !countsInFlight;
+    this.unlimited = isUnlimited ? { inFlight: 0, due: null, repeats: null } : null;
     this.loops = new RepeatGuard(settings);
     this.intervalMs = 60_000 / settings.perMinute;
     this.burstMs = settings.burst * this.intervalMs;
@@ -47,6 +52,7 @@ export class Throttle {
    * connection itself was authenticated.
    */
   useOf(address: string, user: UserKey, device: DeviceKey, authorization: string | null = null): DeviceUse {
+    if (this.unlimited !== null) return this.unlimited;
     const proof = authorization === null ? '' : this.proofOf(authorization);
     const name = `${address}\0${user}\0${device}\0${proof}`;
     let use = this.uses.get(name);

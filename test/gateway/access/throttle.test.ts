@@ -194,3 +194,22 @@ describe('the newest Ping of a device', () => {
     expect(newer.ended).toBe(1);
   });
 });
+
+describe('a throttle that limits nothing', () => {
+  it('keeps nothing of a device', () => {
+    const guard = new Throttle(
+      { burst: 0, perMinute: 60, repeats: 0, repeatsPerMinute: 30, pauseSeconds: 30, maxDevices: 100 },
+      false,
+    );
+    const use = guard.useOf('192.0.2.1', ALICE, PHONE, SECRET);
+    expect(guard.admit(use, 'Sync', START)).toBe(0);
+    guard.noteEnd(use, 'Sync', 7, START);
+    expect(guard.useOf('192.0.2.2', BOB, TABLET)).toBe(use);
+    expect(use).toMatchObject({ due: null, repeats: null });
+  });
+
+  it('counts the exchanges of each device where these are limited', () => {
+    const guard = guardWith({ burst: 0 });
+    expect(guard.useOf('192.0.2.1', ALICE, PHONE)).not.toBe(guard.useOf('192.0.2.1', ALICE, TABLET));
+  });
+});
