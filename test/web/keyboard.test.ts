@@ -92,6 +92,18 @@ describe('the focus', () => {
     expect(await page.getByLabel(/^Select .* of ben@example.com/).isChecked()).toBe(true);
   });
 
+  it('stays in a field that has it, after a key that could lead to no further row', async () => {
+    const { page } = await openPage(await openDashboard(), '/devices');
+    await page.getByText('clara@example.com').waitFor();
+    await page.keyboard.press('k');
+    await focusOn(page, /^Storage not encrypted$/);
+    await page.keyboard.press('k');
+    await page.getByRole('searchbox').first().focus();
+    await page.getByLabel('Select Pixel 8 …2783 of clara@example.com').dispatchEvent('click');
+    await page.getByText('1 selected').waitFor();
+    expect(await page.evaluate<string>('document.activeElement.type')).toBe('search');
+  });
+
   it('goes to what is said about a decision about many', async () => {
     const { page } = await openPage(await openDashboard(), '/devices');
     await page.getByLabel('Select Pixel 8 …2783 of clara@example.com').check();

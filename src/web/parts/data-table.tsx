@@ -104,18 +104,22 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
 
   // The row that a key led to gets the focus, once it is drawn: readers say it, Enter opens its link, and Tab goes on from it.
   const isMoved = useRef(false);
+  const focusRow = (index: number): boolean => {
+    const drawn = frame.current?.querySelector(`tr[data-index="${index}"]`) ?? null;
+    drawn?.querySelector('a')?.focus({ preventScroll: true });
+    return drawn !== null;
+  };
   const move = (step: number): void => {
+    if (rows.length === 0) return;
     const next = Math.max(0, Math.min(rows.length - 1, at + step));
+    virtual.scrollToIndex(next, { align: 'auto' });
+    // There is no further row, and nothing is drawn anew: a later drawing must not take the focus from where it is by then.
+    if (next === at && focusRow(at)) return;
     isMoved.current = true;
     setAt(next);
-    virtual.scrollToIndex(next, { align: 'auto' });
   };
   useEffect(() => {
-    if (!isMoved.current) return;
-    const drawn = frame.current?.querySelector(`tr[data-index="${at}"]`) ?? null;
-    if (drawn === null) return;
-    isMoved.current = false;
-    drawn.querySelector('a')?.focus({ preventScroll: true });
+    if (isMoved.current && focusRow(at)) isMoved.current = false;
   });
   const row = rows[at];
   useKeys({
