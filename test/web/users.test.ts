@@ -135,6 +135,21 @@ describe('the page of a user', () => {
     expect(await allow.getAttribute('aria-disabled')).toBe('true');
   });
 
+  it('takes back a block of a user whose account is disabled', async () => {
+    const api = await openDashboard();
+    const { page } = await openPage(api, '/users/pavel@example.com');
+    await keepUndo(page);
+    await page.getByRole('button', { name: 'More' }).click();
+    await page.getByRole('menuitem', { name: 'Block…' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Block' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    const undo = page.getByRole('button', { name: 'Undo' });
+    await undo.waitFor();
+    expect(await undo.isDisabled()).toBe(false);
+    await undo.click();
+    await page.getByText('No decision on the user').waitFor();
+  });
+
   it('names other names that an allow does not hold for', async () => {
     const { page } = await openPage(await openDashboard(), CLARA);
     await keepUndo(page);

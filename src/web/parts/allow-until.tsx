@@ -86,22 +86,24 @@ export function AllowUntil<On>({
   title: string;
   decide: Decide<On>;
   className?: string;
-  /** Why the role may not; null = it may. */
+  /** Why an exception is not offered: the role may not, or it would not help. Null = it is offered. */
   blocked: string | null;
 }): ReactElement {
   const [open, setOpen] = useState(false);
   const usual = useUsual(className.includes('small'));
   const done = decide.doneFor(target);
   const isUndo = done !== null && !done.isUndone && done.canUndo;
+  // What was done can be taken back, whatever keeps an exception from helping.
+  const reason = isUndo ? null : blocked;
   // One button for both, so that it keeps the focus; for the same reason it is not disabled while it works.
   return (
-    <span className={isUndo ? undefined : 'split'} title={blocked ?? undefined}>
+    <span className={isUndo ? undefined : 'split'} title={reason ?? undefined}>
       <button
         className={className}
         type="button"
         aria-label={isUndo ? undefined : `${usual}: ${name}`}
         aria-disabled={decide.isBusy}
-        disabled={blocked !== null}
+        disabled={reason !== null}
         onClick={() => {
           if (decide.isBusy) return;
           if (isUndo) void decide.undo(target);
