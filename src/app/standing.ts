@@ -75,7 +75,7 @@ export async function standingOfUser(
   const active = await readablePolicies(store, config);
   return {
     verdicts: await verdictsNow(store, active, partnerships, now),
-    hindrance: active !== null && isKeptOut(active, record) ? NOT_BY_DECISION('userDisabled') : null,
+    hindrance: active !== null && isKeptOut(active, record) ? withoutDecision('userDisabled') : null,
   };
 }
 
@@ -151,9 +151,11 @@ function byWipe({ user, decision }: Decided): Hindrance {
   };
 }
 
-const NOT_BY_DECISION = (by: Hindrance['by']): Hindrance => ({ by, scope: null, user: null, source: null });
+function withoutDecision(by: Hindrance['by']): Hindrance {
+  return { by, scope: null, user: null, source: null };
+}
 
-/** What the deciding step says. Only steps before the rules can outweigh a decision. */
+/** What stands in the way, by the step that decided. Only steps before the rules can outweigh a decision. */
 function hindering(steps: readonly TraceNode[], user: string): Hindrance {
   const step = steps.find(({ outcome }) => outcome === 'decides');
   switch (step?.step) {
@@ -164,15 +166,15 @@ function hindering(steps: readonly TraceNode[], user: string): Hindrance {
     case 'otherDecision':
       return byDecision('decision', step.decisions, user);
     case 'disabledUser':
-      return NOT_BY_DECISION('userDisabled');
+      return withoutDecision('userDisabled');
     default:
-      return NOT_BY_DECISION('unreadableRecord');
+      return withoutDecision('unreadableRecord');
   }
 }
 
 function byDecision(by: Hindrance['by'], decisions: readonly DecisionTrace[], user: string): Hindrance {
   const deciding = decisions.find(({ state, action }) => state === 'inForce' && action !== 'allow');
-  if (deciding === undefined) return NOT_BY_DECISION(by);
+  if (deciding === undefined) return withoutDecision(by);
   const { scope, onName = user, source } = deciding;
   return { by, scope, user: scope === 'device' ? null : onName, source };
 }

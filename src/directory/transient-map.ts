@@ -1,7 +1,7 @@
 // Owns maps whose entries come and go thousands of times a second.
 
-/** So many entries are added to a map before it becomes the older one. */
-const MIN_ADDED = 8;
+/** So many entries are set in the newer map before it becomes the older one. */
+const MIN_SET = 8;
 
 /**
  * A Map for entries that stay for milliseconds. V8 makes a new table for a Map after every few entries. If the Map is old, it makes these tables in the old heap,
@@ -11,8 +11,8 @@ const MIN_ADDED = 8;
 export class TransientMap<K, V> {
   private older = new Map<K, V>();
   private newer = new Map<K, V>();
-  /** Entries that were added to the newer map. */
-  private added = 0;
+  /** How often an entry of the newer map was set. */
+  private timesSet = 0;
 
   get(key: K): V | undefined {
     const value = this.newer.get(key);
@@ -25,15 +25,15 @@ export class TransientMap<K, V> {
       return;
     }
     this.newer.set(key, value);
-    this.added++;
+    this.timesSet++;
   }
 
   delete(key: K): void {
     if (!this.newer.delete(key)) this.older.delete(key);
-    if (this.older.size > 0 || this.added < MIN_ADDED) return;
+    if (this.older.size > 0 || this.timesSet < MIN_SET) return;
     this.older = this.newer;
     this.newer = new Map();
-    this.added = 0;
+    this.timesSet = 0;
   }
 
   /** No entry may be added or deleted until the last value was taken. */

@@ -10,8 +10,8 @@ const READY_MS = 30_000;
  * V8 flags of workers. Nearly all allocations of a request die young. V8 would grow its nursery to full size and keep
  * it; a small one halves the memory for held polls at the same CPU time. A full collection holds requests up for tens of milliseconds, and V8
  * lets the old heap of a small worker grow by 8 MB or a tenth between two of them: the first one comes at 80 MB, which a worker with
- * 9,000 held polls takes anyway (decisions/0199). V8 would also make objects in the old heap from the start that lived long while the worker was busy once
- * (decisions/0222). V8's helper threads (four by default) compete with the serving thread when there
+ * 9,000 held polls takes anyway (decisions/0199, 0221). Where most objects of one place in the code lived long while the worker was busy once, V8 would
+ * make all later ones of this place in the old heap (decisions/0222). V8's helper threads (four by default) compete with the serving thread when there
  * is a worker per core, so there are fewer. Flags of the primary follow.
  */
 export const WORKER_FLAGS: readonly string[] = [

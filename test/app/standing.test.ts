@@ -1,4 +1,4 @@
-// Owns the promise that what is said to keep an exception from taking effect is what does: each case is tried with the exception itself.
+// Owns the promise that a hindrance is named exactly where an exception has no effect: each case is tried with the exception itself.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ const wiped = (): ManualDecision => {
 };
 const ended = (one: AccessDecision): AccessDecision => ({ ...one, expiresAt: now - 1_000 });
 
-/** What is said of an exception for alice on the phone. */
+/** The hindrance of an exception for alice on the phone. */
 async function hindrance(): Promise<Hindrance | null | undefined> {
   const { verdicts } = await standingOfDevice(store, config, await showDevice(store, phone), now);
   return verdicts.find(({ user }) => user === alice)?.hindrance;
@@ -84,7 +84,7 @@ describe('an exception', () => {
     ['beside a block of another user', () => onPartnership(decision('block'), bob)],
     ['beside a wipe of another user', () => onPartnership(wipeDecision(now, 'wipe', bob), bob)],
     ['over an allow that is there', () => onPartnership(decision('allow'))],
-  ])('%s helps, and nothing is said to keep it from that', async (_what, prepare) => {
+  ])('%s helps, and has no hindrance', async (_what, prepare) => {
     await prepare();
     expect(await hindrance()).toBeNull();
     expect(await tried()).toBe('allow');
@@ -141,7 +141,7 @@ describe('an exception', () => {
       { by: 'decision', scope: 'device', user: null, source: 'exchange' },
       'block',
     ],
-  ])('is not said to help against %s', async (_what, prepare, expected, outcome) => {
+  ])('does not help against %s, which is its hindrance', async (_what, prepare, expected, outcome) => {
     await prepare();
     expect(await hindrance()).toEqual(expected);
     expect(await tried()).toBe(outcome);

@@ -207,7 +207,7 @@ it('decides by packed records as by the records themselves', () => {
   );
 });
 
-it('says times by their distance: of users with many devices those of all are kept', () => {
+it('writes times as the distance to the time before, which is short: the times of all devices of a user are kept', () => {
   const lengthOf = (distance: number): number => {
     const userDevices = Array.from({ length: 50 }, (_, index) => ({
       device: `phone${index}`,

@@ -166,7 +166,7 @@ describe('the overview', () => {
     ['one value', 1, 0],
     ['two values of two days', 2, 0],
     ['values of an eighth of the range', 6, 1],
-  ])('draws a line for %s only where it is one', async (_what, count, lines) => {
+  ])('draws a line for %s only where it would not look like a dot', async (_what, count, lines) => {
     const { page } = await openPage(await openDashboard(), '/users');
     await page.route('**/api/v1/overview', (route) => {
       const answer = overviewAnswer();

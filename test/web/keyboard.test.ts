@@ -104,7 +104,7 @@ describe('the focus', () => {
     expect(await page.evaluate<string>('document.activeElement.type')).toBe('search');
   });
 
-  it('goes to what is said about a decision about many', async () => {
+  it('goes to the result of a decision about many devices', async () => {
     const { page } = await openPage(await openDashboard(), '/devices');
     await page.getByLabel('Select Pixel 8 …2783 of clara@example.com').check();
     await page.getByRole('button', { name: 'Block', exact: true }).click();

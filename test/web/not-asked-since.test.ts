@@ -1,4 +1,4 @@
-// Owns the promise that a row says what a decision made of a phone since its last request, and nothing where that was answered so.
+// Owns the promise that a row says what a decision made of a phone since its last request, and nothing where the last request was answered like that already.
 import { expect, it } from 'vitest';
 import { notAskedSince } from '../../src/web/parts/not-asked-since.ts';
 import type { DecidedRow } from '../../src/web/parts/not-asked-since.ts';
@@ -25,7 +25,7 @@ it.each<[string, Partial<DecidedRow>, string | null]>([
     { decision: 'allow', userDecision: 'block' },
     'Blocked from now on',
   ],
-  ['a block that it was told', { state: 'blocked', decision: 'block' }, null],
+  ['a block with which the last request was answered', { state: 'blocked', decision: 'block' }, null],
   ['a block that has ended', { decision: 'block', decisionExpiresAt: BEFORE }, null],
   [
     'an exception for a quarantined phone',
@@ -38,7 +38,11 @@ it.each<[string, Partial<DecidedRow>, string | null]>([
     null,
   ],
   ['a wipe', { decision: 'wipe', wipe: { state: 'pending' } }, 'Wipe ordered, not sent yet'],
-  ['a wipe that it was told', { state: 'wiping', decision: 'wipe', wipe: { state: 'pending' } }, null],
+  [
+    'a wipe with which the last request was answered',
+    { state: 'wiping', decision: 'wipe', wipe: { state: 'pending' } },
+    null,
+  ],
   ['a device that nobody was seen with', { user: null, state: 'unseen', decision: 'block' }, null],
 ])('%s', (_what, more, text) => {
   const shown = notAskedSince({ ...row, ...more }, NOW);

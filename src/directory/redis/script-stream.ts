@@ -105,7 +105,10 @@ export class ScriptStream {
     return stream;
   }
 
-  /** Whether a new connection must not be used. `before`: the announced primary when it was begun; without another announcement it leads where Sentinel says. */
+  /**
+   * Whether a new connection must not be used: another primary was announced while it was made, and it does not lead there. `before`: the primary that
+   * had been announced when it was begun.
+   */
   private isUnwanted(stream: ReplyStream, before: RedisAddress | null): boolean {
     const { primary } = this;
     return this.isClosed || (primary !== null && primary !== before && !stream.leadsTo(primary));

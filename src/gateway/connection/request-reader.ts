@@ -39,7 +39,7 @@ export interface RequestSource extends Downstream, GateConnection {
 /** Reads the requests of one client connection. */
 export class RequestReader implements SharedReader {
   private readonly source: RequestSource;
-  /** Of a body that did not come together with its head: most do. Null = none. */
+  /** Null = not measured: most bodies come together with their heads. */
   private rate: BodyRate | null = null;
   /** Unparsed bytes: a partial head, or pipelined requests. */
   private input: Buffer | null = null;

@@ -14,8 +14,12 @@ export interface DecidedRow {
   readonly userDecisionExpiresAt: string | null;
 }
 
-/** Reasons of a refusal that outweighs an exception. */
-const STRONGER: readonly (string | null)[] = ['userDisabled', 'wipeRequested', 'wiped', 'storeUnavailable'];
+const STRONGER: readonly string[] = ['userDisabled', 'wipeRequested', 'wiped', 'storeUnavailable'];
+
+/** Whether a refusal for this reason outweighs an exception. */
+export function outweighsException(reason: string | null): boolean {
+  return reason !== null && STRONGER.includes(reason);
+}
 
 const STATES: Readonly<Record<string, string>> = {
   allow: 'allowed',
@@ -36,7 +40,7 @@ function decidedState(row: DecidedRow, now: number): string | null {
   const own = inForce(row.decision, row.decisionExpiresAt, now);
   const onUser = inForce(row.userDecision, row.userDecisionExpiresAt, now);
   const action = own === 'block' || onUser === 'block' ? 'block' : (own ?? onUser);
-  if (action === 'allow' && STRONGER.includes(row.reason)) return null;
+  if (action === 'allow' && outweighsException(row.reason)) return null;
   return STATES[action ?? ''] ?? null;
 }
 

@@ -2,6 +2,7 @@
 // gateway says keeps an exception from helping is the only rule; pages and menus ask here, so that they offer the same.
 import type { AnswerOf } from '../../api/contract/operations.ts';
 import { t } from '../texts/texts.ts';
+import { outweighsException } from './not-asked-since.ts';
 import { readTime } from './time.tsx';
 import type { Target } from './use-decide.ts';
 
@@ -66,14 +67,11 @@ export function hindranceText({ by, scope, user, source }: Hindrance): string {
   return scope === 'user' ? texts.user(user ?? '') : texts.otherName(user ?? '');
 }
 
-/** Reasons that outweigh an exception. */
-const STRONGER: readonly string[] = ['wipeRequested', 'wiped', 'userDisabled', 'storeUnavailable'];
-
 /**
  * Whether an exception for one user may help a phone that was refused so. Only the entry of the journal is known of it: an exception takes
  * the place of a decision by hand where the rule says that it is on the same user and device.
  */
 export function mayHelp(reason: string | null, rule: string | null): boolean {
-  if (reason !== null && STRONGER.includes(reason)) return false;
+  if (outweighsException(reason)) return false;
   return reason !== 'individualRule' || (rule ?? '').startsWith('partnership decision by ');
 }

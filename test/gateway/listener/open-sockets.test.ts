@@ -1,4 +1,4 @@
-// Owns the promises of the list of open sockets: it says what a Map of them would say.
+// Owns the promises of the list of open sockets: it has the sockets and the labels that a Map would have.
 import { Socket } from 'node:net';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
