@@ -1,6 +1,7 @@
 // Owns the promises of the frame: find, keys, colours, pages that are not there, a gateway that does not answer.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
 import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
 import { openDashboard } from './support/dashboard.ts';
 import { overviewAnswer } from './support/overview-answer.ts';
@@ -40,7 +41,8 @@ describe('the frame', () => {
     await page.keyboard.press('j');
     await page.keyboard.press('e');
     await page.locator('#why').waitFor();
-    await page.waitForFunction(`document.querySelector('#why').getBoundingClientRect().top < 150`);
+    const isAtTop = `document.querySelector('#why').getBoundingClientRect().top < 150`;
+    await until(() => page.evaluate<boolean>(isAtTop), 'the steps at the top of the page');
   });
 
   it('keeps the colours that were chosen', async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
 import { openPage, useBrowser } from './support/browser.ts';
 import { openDashboard } from './support/dashboard.ts';
 
@@ -12,10 +13,8 @@ const FARID = '/devices/sec55d0bb8a9021c?user=farid@example.com';
 
 /** Waits until an element that has this name, or this text, has the focus. */
 async function focusOn(page: Page, name: RegExp): Promise<void> {
-  await page.waitForFunction(
-    `new RegExp(${JSON.stringify(name.source)}).test(
-      document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '')`,
-  );
+  const focused = `document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''`;
+  await until(async () => name.test(await page.evaluate<string>(focused)), `the focus on ${name}`);
 }
 
 describe('the focus', () => {
@@ -41,7 +40,7 @@ describe('the focus', () => {
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: 'Block' }).focus();
     await page.keyboard.press('Tab');
-    await page.waitForFunction(`document.activeElement?.matches('[role=dialog] select')`);
+    await page.locator('[role=dialog] select:focus').waitFor();
   });
 
   it('stays on the button of an exception while it turns into Undo and back', async () => {

@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import type { AnswerOf } from '../../src/api/contract/operations.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
 import type { TestApi } from '../support/servers/test-api.ts';
 import { accessibilityProblems, isTooWide, openPage, useBrowser } from './support/browser.ts';
 import { openDashboard, openPublished, publish } from './support/dashboard.ts';
@@ -118,7 +119,10 @@ describe('the page of the policy', () => {
     expect((await inUse(api)).name).toBe('of somebody else');
     expect(await document(page).inputValue()).toContain('iPhone');
     await page.getByRole('button', { name: 'Take what is in use' }).click();
-    await page.waitForFunction("document.querySelector('textarea').value === 'name: of somebody else\\n'");
+    await until(
+      async () => (await document(page).inputValue()) === 'name: of somebody else\n',
+      'the text that is in use',
+    );
   });
 
   it('turns to report-only and back in the text', async () => {

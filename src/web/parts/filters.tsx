@@ -185,21 +185,24 @@ export function FilterChips({
   children?: ReactNode;
 }): ReactElement {
   const [adding, setAdding] = useState<Filter | null>(null);
-  // A button that goes away takes the focus along: it goes to the chip of this filter, or to the button for others.
+  const on = of.filter(({ key }) => filters.values[key] !== undefined);
+  const off = of.filter(({ key }) => filters.values[key] === undefined);
+  // A button that goes away takes the focus along: it goes to the chip of this filter (null = of all), or to the button for others, once the change is drawn.
   const chips = useRef<HTMLDivElement>(null);
-  const next = useRef<string | null>(null);
+  const next = useRef<{ readonly key: string | null; readonly isOn: boolean } | null>(null);
   useEffect(() => {
-    if (next.current === null || adding !== null) return;
-    const chip = chips.current?.querySelector<HTMLElement>(`[data-filter="${next.current}"] button`);
+    const { current } = next;
+    if (current === null || adding !== null) return;
+    const { key, isOn } = current;
+    if (on.some((one) => key === null || one.key === key) !== isOn) return;
     next.current = null;
+    const chip = isOn ? chips.current?.querySelector<HTMLElement>(`[data-filter="${key}"] button`) : null;
     (chip ?? chips.current?.querySelector<HTMLElement>('.chip.add button'))?.focus();
   });
   const set: Filters['set'] = (key, value) => {
-    if (value === null || value === '') next.current = key;
+    if (value === null || value === '') next.current = { key, isOn: false };
     filters.set(key, value);
   };
-  const on = of.filter(({ key }) => filters.values[key] !== undefined);
-  const off = of.filter(({ key }) => filters.values[key] === undefined);
   return (
     <div className="chips" ref={chips}>
       {on.map((filter) => (
@@ -231,7 +234,7 @@ export function FilterChips({
         <AddFilter
           filter={adding}
           done={(value) => {
-            next.current = adding.key;
+            next.current = { key: adding.key, isOn: value !== null };
             setAdding(null);
             if (value !== null) filters.set(adding.key, value);
           }}
@@ -242,7 +245,7 @@ export function FilterChips({
           className="btn ghost small"
           type="button"
           onClick={() => {
-            next.current = '';
+            next.current = { key: null, isOn: false };
             filters.replace({});
           }}
         >
