@@ -18,6 +18,7 @@ import { untilRead } from '../support/phones/raw-client.ts';
 import type { RawClient } from '../support/phones/raw-client.ts';
 import { isBare } from '../support/servers/raw-backend.ts';
 import type { BackendRequest } from '../support/servers/raw-backend.ts';
+import { TWO_AT_ONCE } from '../support/servers/two-lookups.ts';
 
 checkLeaks();
 
@@ -134,15 +135,7 @@ class SlowDirectory {
     };
     const store = Object.create(inner, { lookup: { value: lookup } }) as DirectoryStore;
     this.cache = new VerdictCache(store, compileSimplePolicy({}), {
-      maxEntries: 100,
-      maxUnknownEntries: 100,
-      lifetimeMs: 60_000,
-      unknownLifetimeMs: 60_000,
-      maxConcurrentLookups: 2,
-      lookupTimeoutMs: 60_000,
-      staleAllowedMs: 0,
-      staleBlockedMs: 0,
-      onLookupError: () => undefined,
+      ...TWO_AT_ONCE,
       onLookup: (_, failed) => this.ended.push(failed),
     });
   }

@@ -18,6 +18,7 @@ import { until } from '../support/checks/until.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import { backendOf, phoneOf } from '../support/servers/openings.ts';
 import { deviceReport } from '../support/servers/directory-records.ts';
+import { TWO_AT_ONCE } from '../support/servers/two-lookups.ts';
 
 checkLeaks();
 
@@ -118,17 +119,7 @@ describe('a stranger who asks for the phone of somebody else, behind a crowd of 
         },
       },
     }) as DirectoryStore;
-    const cache = new VerdictCache(store, compileSimplePolicy({}), {
-      maxEntries: 100,
-      maxUnknownEntries: 100,
-      lifetimeMs: 60_000,
-      unknownLifetimeMs: 60_000,
-      maxConcurrentLookups: 2,
-      lookupTimeoutMs: 60_000,
-      staleAllowedMs: 0,
-      staleBlockedMs: 0,
-      onLookupError: () => undefined,
-    });
+    const cache = new VerdictCache(store, compileSimplePolicy({}), TWO_AT_ONCE);
     onTestFinished(async () => {
       gate.resolve();
       await cache.stop();

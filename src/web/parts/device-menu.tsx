@@ -8,8 +8,9 @@ import { ClearWipeModal } from './clear-wipe-modal.tsx';
 import { copyText } from './copy.tsx';
 import { DecideModal } from './decide-modal.tsx';
 import type { Proposal } from './decide-modal.tsx';
-import { Menu, MenuItem, MenuLine, MenuGroup } from './menu.tsx';
-import { hindranceText, possibleOn } from './possible.ts';
+import { DecisionItems } from './decision-items.tsx';
+import { Menu, MenuItem, MenuLine } from './menu.tsx';
+import { possibleOn } from './possible.ts';
 import type { Possible } from './possible.ts';
 import type { Decide, Target } from './use-decide.ts';
 import { WipeModal } from './wipe-modal.tsx';
@@ -51,24 +52,13 @@ function Actions({
     if (one.kind === 'wiped') return t.decide.wipe.clear;
     return one.target.user === target.user ? t.decide.clear : t.decide.clearEveryUser;
   };
-  const decisions = (['allow', 'quarantine', 'block'] as const).map((action) => (
-    <MenuItem
-      key={action}
-      disabled={!mayDecide || !isOffered(action, possible)}
-      onPick={() => propose(action)}
-    >
-      {t.decide[action].menu}
-    </MenuItem>
-  ));
   return (
     <>
-      {hindrance === null ? (
-        decisions
-      ) : (
-        <MenuGroup title={hindranceText(hindrance)} isSentence>
-          {decisions}
-        </MenuGroup>
-      )}
+      <DecisionItems
+        hindrance={hindrance}
+        isOffered={(action) => mayDecide && isOffered(action, possible)}
+        propose={propose}
+      />
       {stored.length === 0 ? (
         <MenuItem disabled onPick={() => undefined}>
           {t.decide.clear}

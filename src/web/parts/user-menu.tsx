@@ -6,8 +6,9 @@ import { useQuery } from '../client/use-query.ts';
 import { t } from '../texts/texts.ts';
 import { DecideModal } from './decide-modal.tsx';
 import type { Proposal } from './decide-modal.tsx';
-import { Menu, MenuItem, MenuLine, MenuGroup } from './menu.tsx';
-import { hindranceText, isInForce } from './possible.ts';
+import { DecisionItems } from './decision-items.tsx';
+import { Menu, MenuItem, MenuLine } from './menu.tsx';
+import { isInForce } from './possible.ts';
 import type { Decide, UserTarget } from './use-decide.ts';
 
 type Action = Proposal<UserTarget>['action'];
@@ -25,24 +26,13 @@ function Actions({
   const may = useMay('decideUser');
   const { data } = useQuery('showUser', { params: { user } });
   const hindrance = data?.hindrance ?? null;
-  const decisions = (['allow', 'quarantine', 'block'] as const).map((action) => (
-    <MenuItem
-      key={action}
-      disabled={!may || (action !== 'block' && hindrance !== null)}
-      onPick={() => propose(action)}
-    >
-      {t.decide[action].menu}
-    </MenuItem>
-  ));
   return (
     <>
-      {hindrance === null ? (
-        decisions
-      ) : (
-        <MenuGroup title={hindranceText(hindrance)} isSentence>
-          {decisions}
-        </MenuGroup>
-      )}
+      <DecisionItems
+        hindrance={hindrance}
+        isOffered={(action) => may && (action === 'block' || hindrance === null)}
+        propose={propose}
+      />
       <MenuItem
         disabled={!may || !isInForce(data?.decision ?? null)}
         onPick={() => void decide.clear({ user })}

@@ -73,16 +73,16 @@ it('one that stops reading goes on with the rest when it is resumed', async () =
   await until(() => all[0]?.received === 'first second');
 });
 
-it('its end and its close are told', async () => {
+it('a socket reports its end, and then its close', async () => {
   const { all, port } = await serverOf();
   const phone = phoneOf(port);
-  const told: string[] = [];
+  const events: string[] = [];
   await until(() => all.length === 1);
-  all[0]?.socket.on('end', () => void told.push('end'));
-  all[0]?.socket.on('close', () => void told.push('close'));
+  all[0]?.socket.on('end', () => void events.push('end'));
+  all[0]?.socket.on('close', () => void events.push('close'));
   phone.end();
-  await until(() => told.length === 1);
+  await until(() => events.length === 1);
   all[0]?.socket.destroy();
-  await until(() => told.length === 2);
-  expect(told).toEqual(['end', 'close']);
+  await until(() => events.length === 2);
+  expect(events).toEqual(['end', 'close']);
 });

@@ -37,6 +37,16 @@ const health = (more: Partial<HealthSettings> = {}): SettingsOverrides => ({
   },
 });
 
+/** TLS towards a mail server, whatever its certificate. */
+const NO_CHECKS = {
+  ca: null,
+  serverName: 'mail.example.com',
+  certificate: null,
+  key: null,
+  minVersion: 'TLSv1.2',
+  verify: false,
+} as const;
+
 describe('health checks', () => {
   it('take a server out of use after `fall` failures in a row, and back after `rise` successes', async () => {
     const statuses = [200, 503, 200, 503, 503, 401, 503, 401, 200];
@@ -116,16 +126,8 @@ describe('health checks', () => {
 
 describe('a health check of a server that takes the connection, and begins no TLS', () => {
   it('ends in its own time, which is not that for connecting, and does not keep the gateway from stopping', async () => {
-    const tls = {
-      ca: null,
-      serverName: 'mail.example.com',
-      certificate: null,
-      key: null,
-      minVersion: 'TLSv1.2' as const,
-      verify: false,
-    };
     const { gateway, backends } = await group(
-      [{}, { settings: { tls, connectTimeoutMs: 3_600_000 } }],
+      [{}, { settings: { tls: NO_CHECKS, connectTimeoutMs: 3_600_000 } }],
       health({ fall: 1, timeoutMs: 50 }),
     );
     await until(() => gateway.trouble.length === 1, 'the failed check');
@@ -277,16 +279,8 @@ describe('a request is retried with a second server', () => {
   });
 
   it('when the connection to the first times out', async () => {
-    const silent = {
-      ca: null,
-      serverName: 'mail.example.com',
-      certificate: null,
-      key: null,
-      minVersion: 'TLSv1.2' as const,
-      verify: false,
-    };
     const { ask, gateway, backends } = await group([
-      { settings: { tls: silent, connectTimeoutMs: 2_000 } },
+      { settings: { tls: NO_CHECKS, connectTimeoutMs: 2_000 } },
       {},
     ]);
     const asked = bodyOf(ask());
